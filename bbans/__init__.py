@@ -1,0 +1,65 @@
+"""Lossless compression with latent variable and state space models.
+
+>>> import bbans
+>>> bbans.decompress(bbans.compress(b"The same input gives the same bytes."))
+b'The same input gives the same bytes.'
+"""
+
+from bbans import codecs
+from bbans.alphabet import Alphabet
+from bbans.api import (
+    compress,
+    compress_file,
+    decode,
+    decompress,
+    decompress_file,
+    default_model,
+    encode,
+)
+from bbans.errors import (
+    BbansError,
+    CorruptError,
+    FormatError,
+    MessageError,
+    ModelError,
+    SymbolError,
+    TruncatedError,
+    VersionError,
+    WrongModelError,
+)
+from bbans.message import Message, RangeDecoder, RangeEncoder
+from bbans.models import HMM
+from bbans.sequence import decode_sequence, encode_sequence
+from bbans.tables import FrozenHMM, Table, quantise
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "HMM",
+    "Alphabet",
+    "BbansError",
+    "CorruptError",
+    "FormatError",
+    "FrozenHMM",
+    "Message",
+    "MessageError",
+    "ModelError",
+    "RangeDecoder",
+    "RangeEncoder",
+    "SymbolError",
+    "Table",
+    "TruncatedError",
+    "VersionError",
+    "WrongModelError",
+    "codecs",
+    "compress",
+    "compress_file",
+    "decode",
+    "decode_sequence",
+    "decompress",
+    "decompress_file",
+    "default_model",
+    "encode",
+    "encode_sequence",
+    "quantise",
+]

@@ -1,0 +1,20 @@
+"""Build bbans._core from csrc/.  Run by setup.py, never imported."""
+
+import sys
+from pathlib import Path
+
+from cffi import FFI
+
+CSRC = Path("csrc")  # builds start at the repository root
+header = (CSRC / "bbans.h").read_text(encoding="ascii")
+header = header[header.index("/* cffi:begin") : header.index("/* cffi:end")]
+
+ffibuilder = FFI()
+ffibuilder.cdef(header.replace("BBANS_API ", ""))
+ffibuilder.set_source(
+    "bbans._core",
+    '#include "bbans.h"',  # so the compiler checks the text above
+    sources=sorted(path.as_posix() for path in CSRC.glob("*.c")),
+    include_dirs=[CSRC.as_posix()],
+    extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+)

@@ -1,0 +1,66 @@
+"""The C library: its status codes become exceptions here, and only here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._core import ffi, lib
+from bbans.errors import (
+    BbansError,
+    CorruptError,
+    MessageError,
+    ModelError,
+    SymbolError,
+)
+
+__all__ = ["as_uint32", "check", "ffi", "lib", "pointer"]
+
+RAISES: dict[int, type[BbansError]] = {
+    lib.BBANS_ERR_PRECISION: ModelError,
+    lib.BBANS_ERR_INTERVAL: ModelError,
+    lib.BBANS_ERR_CAPACITY: MessageError,
+    lib.BBANS_ERR_UNDERFLOW: MessageError,
+    lib.BBANS_ERR_TOTAL: ModelError,
+    lib.BBANS_ERR_STATE: MessageError,
+    lib.BBANS_ERR_TABLE: ModelError,
+    lib.BBANS_ERR_SYMBOL: SymbolError,
+    lib.BBANS_ERR_CORRUPT: CorruptError,
+    lib.BBANS_ERR_SIZE: ModelError,
+}
+
+
+def check(status: int) -> None:
+    """Raise the exception that belongs to a status code, if it is an error."""
+    if status != lib.BBANS_OK:
+        text = ffi.string(lib.bbans_status_text(status)).decode("ascii")
+        raise RAISES.get(status, BbansError)(text, status)
+
+
+def pointer(array: NDArray[Any], ctype: str = "uint32_t[]") -> Any:
+    """A C view of a contiguous array; the array must outlive it."""
+    return ffi.from_buffer(ctype, array)
+
+
+def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
+    """Values as a contiguous uint32 array of the same shape, nothing lost.
+
+    Raises
+    ------
+    SymbolError
+        If `values` are no integers, or one is negative or 2**32 or more.
+    """
+    array = np.asarray(values)
+    if array.dtype == np.uint32:
+        return np.ascontiguousarray(array).reshape(array.shape)
+    if array.size == 0:
+        return np.zeros(array.shape, np.uint32)
+    if array.dtype.kind not in "iu":
+        raise SymbolError(f"{what} must be integers, not {array.dtype}")
+    outside = (array < 0) | (array > 0xFFFFFFFF)
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        raise SymbolError(f"{what} {array.flat[at]} at position {at} is out of range")
+    return np.ascontiguousarray(array, np.uint32).reshape(array.shape)

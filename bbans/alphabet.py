@@ -1,0 +1,266 @@
+"""Alphabets: between the user's symbols and the indices 0 .. M-1 of a model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ModelError, SymbolError
+
+__all__ = ["MAX_SYMBOLS", "Alphabet", "Symbols", "as_integers"]
+
+MAX_SYMBOLS = 65536
+_BYTES = (bytes, bytearray, memoryview)
+_INT64_MAX = 2**63 - 1
+
+#: What an alphabet encodes: text, bytes, or integers of any shape.
+Symbols: TypeAlias = str | bytes | bytearray | memoryview | ArrayLike
+
+
+class Alphabet:
+    """The M symbols of a model, in the order of its emission probabilities.
+
+    Parameters
+    ----------
+    symbols : int, str or array_like of int
+        An int M: the integers 0 .. M-1 (kind "index"). A str of M distinct
+        characters in the order of their code points (kind "characters"). M
+        strictly increasing integers of 64 bits with sign (kind "integers").
+
+    Attributes
+    ----------
+    kind : {"index", "integers", "characters"}
+    size : int
+        Number of symbols M, 1 to 65536.
+    values : None or ndarray of int64 or uint32, shape (M,)
+        The integers or the code points; None for kind "index". Read-only.
+
+    Raises
+    ------
+    ModelError
+        If `symbols` is none of these.
+
+    Examples
+    --------
+    >>> Alphabet("abc").encode("cab")
+    array([2, 0, 1], dtype=int32)
+    >>> Alphabet([-5, 7]).decode([1, 0])
+    array([ 7, -5])
+    """
+
+    kind: Literal["index", "integers", "characters"]
+    size: int
+    values: NDArray[Any] | None
+
+    __slots__ = ("kind", "size", "values")
+
+    def __init__(self, symbols: int | str | ArrayLike) -> None:
+        values: NDArray[Any] | None
+        if isinstance(symbols, (int, np.integer)) and not isinstance(symbols, bool):
+            self.kind, self.size, values = "index", int(symbols), None
+        elif isinstance(symbols, str):
+            values = _code_points(symbols)
+            self.kind, self.size = "characters", values.size
+        else:
+            values = as_integers(symbols)
+            if values.ndim != 1:
+                raise ModelError(f"alphabet must have one axis, not {values.ndim}")
+            if values.size and int(values.max()) > _INT64_MAX:
+                raise ModelError("symbols of an alphabet must be below 2**63")
+            values = values.astype(np.int64)
+            self.kind, self.size = "integers", values.size
+        if not 1 <= self.size <= MAX_SYMBOLS:
+            raise ModelError(
+                f"an alphabet has 1 to {MAX_SYMBOLS} symbols, not {self.size}"
+            )
+        if values is not None:
+            unordered = np.flatnonzero(values[1:] <= values[:-1])
+            if unordered.size:
+                k = int(unordered[0]) + 1
+                raise ModelError(
+                    f"alphabet must be strictly increasing, without repeats: "
+                    f"{_name(values[k], self.kind)} at position {k} is not above "
+                    f"{_name(values[k - 1], self.kind)}"
+                )
+            values.setflags(write=False)
+        self.values = values
+
+    def __repr__(self) -> str:
+        if self.values is None:
+            return f"Alphabet({self.size})"
+        if self.kind == "characters" and self.size <= 128:
+            return f"Alphabet({_text(self.values)!r})"
+        if self.size <= 8:
+            return f"Alphabet({self.values.tolist()})"
+        low, high = self.name(0), self.name(self.size - 1)
+        return f"<Alphabet: {self.size} {self.kind}, {low} to {high}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alphabet) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, int, bytes]:
+        return self.kind, self.size, b"" if self.values is None else bytes(self.values)
+
+    def encode(self, data: Symbols) -> NDArray[np.int32]:
+        """Turn symbols into indices.
+
+        Parameters
+        ----------
+        data : str, bytes-like or array_like of int
+            A str for an alphabet of characters, or for the 256 indices, which
+            code its UTF-8 bytes. Bytes for indices and integers. Integers of
+            any width and shape for every kind (for characters: code points);
+            an array is read in C order.
+
+        Returns
+        -------
+        indices : ndarray of int32, shape (T,)
+            In 0 .. M-1, C-contiguous.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol is not in the alphabet (the text names the first one and
+            its position), or if `data` is of a type that it cannot hold.
+        """
+        values = self._symbols(data)
+        if self.values is None:
+            if not _below(values, self.size):
+                self._refuse(values, (values < 0) | (values > self.size - 1))
+            return np.ascontiguousarray(values, dtype=np.int32)
+        if values.dtype.kind == "u" and values.dtype.itemsize == 8:
+            # Compared with int64 these would become floats, and hit wrongly.
+            outside = values > np.uint64(_INT64_MAX)
+            values64 = np.where(outside, np.uint64(0), values).astype(np.int64)
+        else:
+            outside = np.zeros((), dtype=np.bool_)
+            values64 = values.astype(np.int64, copy=False)
+        known = self.values.astype(np.int64, copy=False)
+        indices = np.searchsorted(known[1:], values64, side="right")
+        outside = outside | (known[indices] != values64)
+        if outside.any():
+            self._refuse(values, outside)
+        return indices.astype(np.int32)
+
+    def decode(self, indices: ArrayLike) -> NDArray[np.int64] | NDArray[np.uint32]:
+        """Turn indices back into symbols.
+
+        Parameters
+        ----------
+        indices : array_like of int
+            In 0 .. M-1, of any shape.
+
+        Returns
+        -------
+        symbols : ndarray of int64, or of uint32 code points for characters
+            Of the shape of `indices`.
+
+        Raises
+        ------
+        SymbolError
+            If an index is not in 0 .. M-1.
+        """
+        array = as_integers(indices)
+        if not _below(array, self.size):
+            raise SymbolError(f"indices must be in 0 .. {self.size - 1}")
+        if self.values is None:
+            return array.astype(np.int64)
+        symbols: NDArray[np.int64] | NDArray[np.uint32]
+        symbols = self.values[array.astype(np.intp)]
+        return symbols
+
+    def name(self, index: int) -> str:
+        """Describe the symbol of an index, as error messages do."""
+        return _name(index if self.values is None else self.values[index], self.kind)
+
+    def _symbols(self, data: Symbols) -> NDArray[Any]:
+        """Return the integers that `data` stands for, on one axis."""
+        if isinstance(data, str):
+            if self.kind == "characters":
+                return _code_points(data)
+            if self.kind == "index" and self.size == 256:
+                return np.frombuffer(_utf8(data), dtype=np.uint8)
+            raise SymbolError(
+                "a str needs a model of characters, or of the 256 bytes; "
+                f"this one is of {self.size} integers"
+            )
+        if isinstance(data, _BYTES) and self.kind == "characters":
+            raise SymbolError(
+                "a model of characters cannot code bytes: decode them to str first"
+            )
+        return as_integers(data).ravel()
+
+    def _refuse(self, values: NDArray[Any], outside: NDArray[np.bool_]) -> None:
+        t = int(np.flatnonzero(outside)[0])
+        noun = "characters" if self.kind == "characters" else "symbols"
+        raise SymbolError(
+            f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
+            f"model's alphabet of {self.size} {noun}"
+        )
+
+
+def as_integers(data: Symbols) -> NDArray[Any]:
+    """Return `data` as an array of an integer type, without copying arrays.
+
+    Parameters
+    ----------
+    data : bytes-like or array_like of int
+
+    Raises
+    ------
+    SymbolError
+        If the elements are anything but integers of at most 64 bits: floats,
+        booleans, objects, text.
+    """
+    if isinstance(data, (bytes, bytearray)):
+        return np.frombuffer(data, dtype=np.uint8)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:    # a ragged list
+        raise SymbolError(f"symbols must form an array: {error}") from None
+    if array.size == 0 and not isinstance(data, np.ndarray):
+        return np.zeros(array.shape, dtype=np.int64)    # [] would be of floats
+    if array.dtype.kind not in "iu":
+        raise SymbolError(
+            "symbols must be integers of at most 64 bits, not of "
+            f"dtype {array.dtype}"
+        )
+    return array
+
+
+def _below(values: NDArray[Any], bound: int) -> bool:
+    # As Python integers, whatever the widths and signs.
+    return values.size == 0 or 0 <= int(values.min()) <= int(values.max()) < bound
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    # surrogatepass: a str may hold lone surrogates, and they are symbols too.
+    encoded = text.encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(encoded, dtype="<u4").astype(np.uint32)
+
+
+def _text(code_points: NDArray[np.uint32]) -> str:
+    encoded = code_points.astype("<u4").tobytes()
+    return encoded.decode("utf-32-le", "surrogatepass")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        name = _name(ord(text[error.start]), "characters")
+        raise SymbolError(
+            f"symbol {name} at position {error.start} has no UTF-8 form"
+        ) from None
+
+
+def _name(symbol: Any, kind: str) -> str:
+    value = int(symbol)
+    if kind == "characters" and 0 <= value <= 0x10FFFF:
+        return f"{chr(value)!r} (U+{value:04X})"
+    return str(value)

@@ -1,0 +1,372 @@
+"""Compress and decompress: models, codecs, messages and containers, wired up."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.container import (
+    BLOCK_MAX,
+    ELEMENTS,
+    Block,
+    ContainerReader,
+    ContainerWriter,
+    Header,
+)
+from bbans.errors import CorruptError, ModelError, SymbolError, WrongModelError
+from bbans.message import Message
+from bbans.models import HMM
+from bbans.sequence import decode_sequence, encode_sequence
+from bbans.tables import FrozenHMM
+
+__all__ = [
+    "compress",
+    "compress_file",
+    "decode",
+    "decompress",
+    "decompress_file",
+    "default_model",
+    "encode",
+]
+
+BLOCK_DEFAULT = 1 << 16
+BYTES, UTF8, CHARACTERS = 0, 1, 2
+INTEGERS = {np.dtype(name): code for code, name in ELEMENTS.items() if code >= 16}
+
+Progress = Callable[[int], object]
+
+
+@lru_cache(maxsize=1)
+def default_model() -> FrozenHMM:
+    """Return the model of English bytes that comes with the package.
+
+    It codes any bytes, and those of English text in fewest bits.
+    """
+    return FrozenHMM.from_bytes(files("bbans").joinpath("data/english.bbm").read_bytes())
+
+
+# ---- bare messages
+
+
+def encode(data: Any, model: FrozenHMM, *, predictive: bool = False) -> bytes:
+    """Code one sequence as a bare message: no header, no length, no checksum.
+
+    Parameters
+    ----------
+    data : str, bytes or array_like of int
+        What the model's alphabet holds; arrays are taken in C order.
+    model : FrozenHMM
+    predictive : bool
+        Use the range coder alone, without bits back.
+
+    Returns
+    -------
+    bytes
+        Typically 4 bits more than the information content of `data`.
+
+    Raises
+    ------
+    SymbolError
+        If a symbol is not in the alphabet; the text names it and its position.
+    """
+    x = _frozen(model).alphabet.encode(data)
+    return encode_sequence(model, x, predictive=predictive).to_bytes()
+
+
+def decode(
+    data: bytes, model: FrozenHMM, length: int, *, predictive: bool = False
+) -> NDArray[Any]:
+    """Decode a bare message of `length` symbols.
+
+    Returns
+    -------
+    ndarray, shape (length,)
+        int64 symbols, or uint32 code points for a model of characters.
+
+    Raises
+    ------
+    CorruptError
+        If no encoder wrote these bytes for this model and length.
+    """
+    message = Message.from_bytes(data)
+    x = decode_sequence(_frozen(model), message, length, predictive=predictive)
+    return model.alphabet.decode(x)
+
+
+# ---- containers
+
+
+def compress(
+    data: Any,
+    model: FrozenHMM | None = None,
+    *,
+    block_size: int = BLOCK_DEFAULT,
+    predictive: bool = False,
+) -> bytes:
+    """Compress text, bytes or an integer array to a container.
+
+    Parameters
+    ----------
+    data : str, bytes-like or array_like of int
+        Text under a model of bytes is compressed as UTF-8.
+    model : FrozenHMM, optional
+        `default_model()` if left out. The reader needs the same.
+    block_size : int
+        Symbols in a block, 1 to 2**20. Blocks are coded and checked on their own.
+    predictive : bool
+        Code without bits back; for comparison.
+
+    Returns
+    -------
+    bytes
+        The same for the same data and model, always and everywhere.
+
+    Raises
+    ------
+    SymbolError
+        If a symbol is not in the model's alphabet; the text says where.
+
+    Examples
+    --------
+    >>> decompress(compress("All happy families are alike."))
+    'All happy families are alike.'
+    """
+    model = default_model() if model is None else _frozen(model)
+    element, shape = _describe(data, model)
+    x = model.alphabet.encode(data)
+    out = io.BytesIO()
+    writer = ContainerWriter(out, Header(element, int(predictive), model.fingerprint))
+    for block in _split(x, block_size):
+        writer.write(block.size, _encode_block(model, block, predictive))
+    writer.finish((x.size,) if shape is None else shape)
+    return out.getvalue()
+
+
+def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
+    """Restore what `compress` was given.
+
+    Parameters
+    ----------
+    data : bytes-like
+    model : FrozenHMM, optional
+        `default_model()` if left out.
+
+    Returns
+    -------
+    str, bytes or ndarray
+        Of the type, dtype and shape that was compressed.
+
+    Raises
+    ------
+    WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
+        If it cannot be restored whole; the text says why and where.
+    """
+    model = default_model() if model is None else _frozen(model)
+    reader = ContainerReader(io.BytesIO(data))
+    parts = list(_decode_blocks(reader, model, reader.blocks()))
+    assert reader.shape is not None    # blocks() has run to its end
+    element = reader.header.element
+    whole = b"".join(parts)
+    if element == BYTES:
+        return whole
+    if element == UTF8:
+        return _text(whole, "utf-8")
+    if element == CHARACTERS:
+        return _text(whole, "utf-32-le")
+    dtype = np.dtype(ELEMENTS[element])
+    array = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)
+    return array.reshape(reader.shape)
+
+
+def compress_file(
+    source: BinaryIO,
+    sink: BinaryIO,
+    model: FrozenHMM | None = None,
+    *,
+    block_size: int = BLOCK_DEFAULT,
+    predictive: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Compress a binary file to another, block by block.
+
+    Parameters
+    ----------
+    source, sink : binary files
+        Pipes will do. Under a model of characters the source must be UTF-8, and
+        is read whole.
+    progress : callable, optional
+        Called with the number of bytes (characters) done, after each block.
+
+    Other parameters and errors are those of `compress`.
+    """
+    model = default_model() if model is None else _frozen(model)
+    if model.alphabet.kind == "characters":
+        try:
+            text = source.read().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
+        element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)
+    else:
+        element, blocks = BYTES, _read_blocks(source, model, block_size)
+    writer = ContainerWriter(sink, Header(element, int(predictive), model.fingerprint))
+    total = 0
+    for block in blocks:
+        writer.write(block.size, _encode_block(model, block, predictive))
+        total += block.size
+        if progress is not None:
+            progress(block.size)
+    writer.finish((total,))
+
+
+def decompress_file(
+    source: BinaryIO,
+    sink: BinaryIO,
+    model: FrozenHMM | None = None,
+    *,
+    salvage: Callable[[CorruptError], object] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Decompress a container to a binary file, block by block.
+
+    Parameters
+    ----------
+    source, sink : binary files
+        Text is written as UTF-8, integers as little-endian elements.
+    salvage : callable, optional
+        Called with the error of each damaged block, which is then left out;
+        by default the first such error is raised.
+    progress : callable, optional
+        Called with the number of symbols done, after each block.
+
+    Errors are those of `decompress`. Blocks before a fault have been written.
+    """
+    model = default_model() if model is None else _frozen(model)
+    reader = ContainerReader(source)
+
+    def intact() -> Iterator[Block]:
+        for block in reader.blocks(salvage=salvage is not None):
+            if block.error is None:
+                yield block
+            elif salvage is not None:
+                salvage(block.error)
+            if progress is not None:
+                progress(block.n_symbols)
+
+    for part in _decode_blocks(reader, model, intact()):
+        if reader.header.element == CHARACTERS:
+            part = _text(part, "utf-32-le").encode("utf-8", "surrogatepass")
+        sink.write(part)
+
+
+# ---- pieces
+
+
+def _frozen(model: FrozenHMM) -> FrozenHMM:
+    if isinstance(model, HMM):
+        raise ModelError("this model is in floating point: code with model.freeze()")
+    if not isinstance(model, FrozenHMM):
+        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+    return model
+
+
+def _describe(data: Any, model: FrozenHMM) -> tuple[int, tuple[int, ...] | None]:
+    """Element code, and the shape of an array."""
+    if isinstance(data, str):
+        return (CHARACTERS if model.alphabet.kind == "characters" else UTF8), None
+    if isinstance(data, bytes | bytearray) or (
+        isinstance(data, memoryview) and data.format == "B"
+    ):
+        return BYTES, None
+    array = np.asarray(data)
+    if array.size == 0 and not isinstance(data, np.ndarray):
+        array = array.astype(np.int64)    # [] would be of floats
+    native = array.dtype.newbyteorder("=")
+    if native not in INTEGERS:
+        raise SymbolError(
+            f"can compress str, bytes and integer arrays, not dtype {array.dtype}"
+        )
+    return INTEGERS[native], array.shape
+
+
+def _check_block_size(block_size: int) -> int:
+    if not 1 <= block_size <= BLOCK_MAX:
+        raise ModelError(f"block size {block_size} is outside 1 to {BLOCK_MAX}")
+    return block_size
+
+
+def _split(x: NDArray[np.int32], block_size: int) -> Iterator[NDArray[np.int32]]:
+    _check_block_size(block_size)
+    for start in range(0, x.size, block_size):
+        yield x[start : start + block_size]
+
+
+def _read_blocks(
+    source: BinaryIO, model: FrozenHMM, block_size: int
+) -> Iterator[NDArray[np.int32]]:
+    _check_block_size(block_size)
+    start = 0
+    while data := _read_full(source, block_size):
+        try:
+            yield model.alphabet.encode(data)
+        except SymbolError as error:
+            raise SymbolError(f"in the block at byte {start}: {error}") from None
+        start += len(data)
+
+
+def _read_full(source: BinaryIO, n: int) -> bytes:
+    """Read n bytes, fewer only at the end: pipes give what they have."""
+    parts = []
+    while n > 0 and (part := source.read(n)):
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def _encode_block(model: FrozenHMM, x: NDArray[np.int32], predictive: bool) -> bytes:
+    return encode_sequence(model, x, predictive=predictive).to_bytes()
+
+
+def _decode_blocks(
+    reader: ContainerReader, model: FrozenHMM, blocks: Iterator[Block]
+) -> Iterator[bytes]:
+    """The elements of each block as little-endian bytes."""
+    header = reader.header
+    if header.fingerprint != model.fingerprint:
+        raise WrongModelError(
+            f"data was compressed with model {header.fingerprint.hex()}, "
+            f"not with {model.fingerprint.hex()}"
+        )
+    if header.element in (BYTES, UTF8):
+        dtype = np.dtype(np.uint8)
+    elif header.element == CHARACTERS:
+        dtype = np.dtype("<u4")
+    else:
+        dtype = np.dtype(ELEMENTS[header.element]).newbyteorder("<")
+    for block in blocks:
+        try:
+            message = Message.from_bytes(block.message)
+            x = decode_sequence(
+                model, message, block.n_symbols, predictive=header.method == 1
+            )
+        except CorruptError as error:
+            raise CorruptError(f"block {block.index} is damaged: {error}") from error
+        values = model.alphabet.decode(x)
+        elements = values.astype(dtype)
+        if not np.array_equal(elements, values):
+            raise CorruptError(f"block {block.index} holds values beyond {dtype}")
+        yield elements.tobytes()
+
+
+def _text(data: bytes, encoding: str) -> str:
+    try:
+        errors = "strict" if encoding == "utf-8" else "surrogatepass"
+        return data.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        raise CorruptError(f"decoded text is not {encoding}: {error}") from None
+

@@ -1,0 +1,351 @@
+"""The command line: bbans demo | train | compress | decompress | info."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bbans import __version__, api
+from bbans._files import replacing
+from bbans.container import ELEMENTS, METHODS, ContainerReader
+from bbans.errors import BbansError, ModelError
+from bbans.models import HMM
+from bbans.tables import FrozenHMM
+from bbans.tables import MAGIC as MODEL_MAGIC
+
+__all__ = ["main"]
+
+SUFFIX = ".bbz"
+EXIT_OK, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
+
+EPILOG = """\
+examples:
+  bbans compress book.txt                    writes book.txt.bbz
+  bbans decompress book.txt.bbz -o copy.txt
+  bbans train book.txt -o book.bbm           a model of your own data
+  bbans compress -m book.bbm book.txt        decompress needs the same model
+  cat log | bbans compress - | ssh host 'bbans decompress - > log'
+  bbans info book.txt.bbz
+
+exit codes: 0 done, 1 an error (one line on stderr says which), 2 wrong usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our pipe went away; keep the interpreter from saying so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("bbans: interrupted", file=sys.stderr)
+        return EXIT_ERROR
+    except (BbansError, OSError, MemoryError) as error:
+        print(f"bbans: {_one_line(error)}", file=sys.stderr)
+        return EXIT_ERROR
+    return EXIT_OK
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bbans",
+        description="Lossless compression with hidden Markov models, by bits back "
+        "coding (IconoCLaSM).",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bbans {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Any, help: str, description: str) -> Any:
+        sub = commands.add_parser(name, help=help, description=description)
+        sub.set_defaults(run=run)
+        sub.add_argument(
+            "-q", "--quiet", action="store_true", help="no progress on stderr"
+        )
+        return sub
+
+    demo = command(
+        "demo",
+        _demo,
+        "reproduce Figure 1 of the paper",
+        "Compress samples of a random HMM and English text at T = 4 .. 16384, print "
+        "the ratio of message to information content, and draw the figure.",
+    )
+    demo.add_argument(
+        "--text",
+        metavar="FILE",
+        type=Path,
+        help="UTF-8 text for the right panel (default: text that ships with Python)",
+    )
+    demo.add_argument(
+        "-o",
+        "--output",
+        metavar="PNG",
+        type=Path,
+        default=Path("bbans-demo.png"),
+        help="where the figure goes (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--iterations",
+        metavar="N",
+        type=int,
+        default=100,
+        help="EM iterations for the text model (default: %(default)s)",
+    )
+    demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+
+    train = command(
+        "train",
+        _train,
+        "train a model on files",
+        "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
+        "file is one sequence, or with --lines each line.",
+    )
+    train.add_argument("files", metavar="FILE", nargs="+", help="training data; - is stdin")
+    train.add_argument(
+        "-o", "--output", metavar="MODEL", required=True, type=Path,
+        help="the frozen model (.bbm)",
+    )  # fmt: skip
+    train.add_argument(
+        "--states", type=int, default=64, help="hidden states (default: %(default)s)"
+    )
+    train.add_argument(
+        "--iterations", metavar="N", type=int, default=50,
+        help="EM iterations at most (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--prec", metavar="BITS", type=int, default=24,
+        help="precision of the tables, 1 to 28 (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    train.add_argument(
+        "--lines", action="store_true", help="each line is a sequence of its own"
+    )
+    train.add_argument(
+        "--save-float", metavar="NPZ", type=Path, help="also write the float model"
+    )
+
+    for name, run, verb in (
+        ("compress", _compress, "compress"),
+        ("decompress", _decompress, "restore"),
+    ):
+        sub = command(
+            name,
+            run,
+            f"{verb} a file",
+            f"{verb.capitalize()} FILE. An output file appears only when it is whole.",
+        )
+        sub.add_argument("file", metavar="FILE", nargs="?", default="-", help="- is stdin")
+        sub.add_argument(
+            "-o", "--output", metavar="FILE",
+            help="- is stdout; by default FILE with "
+            + (f"{SUFFIX} added" if name == "compress" else f"{SUFFIX} taken off")
+            + ", or stdout for stdin",
+        )  # fmt: skip
+        sub.add_argument(
+            "-m", "--model", metavar="MODEL", type=Path,
+            help="a frozen model (.bbm); by default English bytes",
+        )  # fmt: skip
+        sub.add_argument(
+            "-f", "--force", action="store_true", help="replace an existing output"
+        )
+        if name == "compress":
+            sub.add_argument(
+                "--block-size", metavar="N", type=int, default=api.BLOCK_DEFAULT,
+                help="symbols per block, at most 2^20 (default: %(default)s)",
+            )  # fmt: skip
+        else:
+            sub.add_argument(
+                "--salvage", action="store_true",
+                help="leave damaged blocks out, name them, and exit with 1",
+            )  # fmt: skip
+
+    info = command(
+        "info",
+        _info,
+        "describe a compressed file or a model",
+        "Say what a container or a model file holds, and check every checksum.",
+    )
+    info.add_argument("file", metavar="FILE", help="- is stdin")
+    return parser
+
+
+# ---- commands
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from bbans import demo    # matplotlib is wanted only here
+
+    demo.run(
+        text=None if options.text is None else options.text.read_text(encoding="utf-8"),
+        figure=options.output,
+        n_iter=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+    )
+
+
+def _train(options: argparse.Namespace) -> None:
+    data: list[bytes] = []
+    for name in options.files:
+        with _source(name) as file:
+            content = file.read()
+        data += content.splitlines(keepends=True) if options.lines else [content]
+    model = HMM.fit(
+        data,
+        options.states,
+        n_iter=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+    )
+    frozen = model.freeze(options.prec)
+    if options.save_float is not None:
+        model.save(options.save_float)
+    frozen.save(options.output)
+    if not options.quiet:
+        bits = model.history[-1].information_content
+        print(f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data")
+
+
+def _compress(options: argparse.Namespace) -> None:
+    model = _model(options.model)
+    output = options.output
+    if output is None:
+        output = "-" if options.file == "-" else options.file + SUFFIX
+    with (
+        _source(options.file) as source,
+        _progress(source, options.quiet, "B") as progress,
+        _sink(output, options) as sink,
+    ):
+        api.compress_file(
+            source, sink, model, block_size=options.block_size, progress=progress
+        )
+
+
+def _decompress(options: argparse.Namespace) -> None:
+    model = _model(options.model)
+    output = options.output
+    if output is None:
+        if options.file == "-":
+            output = "-"
+        elif options.file.endswith(SUFFIX) and options.file != SUFFIX:
+            output = options.file.removesuffix(SUFFIX)
+        else:
+            raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
+    damaged: list[BbansError] = []
+
+    def salvage(error: BbansError) -> None:
+        damaged.append(error)
+        print(f"bbans: {_one_line(error)}: left out", file=sys.stderr)
+
+    with (
+        _source(options.file) as source,
+        _progress(None, options.quiet, "B") as progress,
+        _sink(output, options) as sink,
+    ):
+        api.decompress_file(
+            source, sink, model,
+            salvage=salvage if options.salvage else None, progress=progress,
+        )  # fmt: skip
+    if damaged:
+        raise damaged[0]
+
+
+def _info(options: argparse.Namespace) -> None:
+    with _source(options.file) as file:
+        data = file.read()
+    if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
+        model = FrozenHMM.from_bytes(data)
+        facts = {
+            "kind": "frozen hidden Markov model",
+            "fingerprint": model.fingerprint.hex(),
+            "states": model.n_states,
+            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
+            "precision": f"{model.prec} bits",
+            "tail length": model.tail_length,
+            "bytes": len(data),
+        }
+    else:
+        import io
+
+        reader = ContainerReader(io.BytesIO(data))
+        blocks = [(b.n_symbols, len(b.message)) for b in reader.blocks()]
+        n_symbols = sum(n for n, _ in blocks)
+        facts = {
+            "kind": f"bbans container of {ELEMENTS[reader.header.element]}",
+            "method": METHODS[reader.header.method],
+            "model": reader.header.fingerprint.hex(),
+            "shape": " x ".join(map(str, reader.shape or ())) or "scalar",
+            "blocks": len(blocks),
+            "bytes": len(data),
+            "overhead": f"{len(data) - sum(n for _, n in blocks)} bytes",
+            "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol" if n_symbols else "-",
+        }
+    for name, value in facts.items():
+        print(f"{name + ':':13} {value}")
+
+
+# ---- files
+
+
+def _model(path: Path | None) -> FrozenHMM:
+    return api.default_model() if path is None else FrozenHMM.load(path)
+
+
+@contextmanager
+def _source(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with open(name, "rb") as file:
+            yield file
+
+
+@contextmanager
+def _sink(name: str, options: argparse.Namespace) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdout.buffer
+        return
+    if os.path.exists(name) and not options.force:
+        raise ModelError(f"{name} exists: say --force to replace it")
+    with replacing(name) as file:
+        yield file
+
+
+@contextmanager
+def _progress(source: BinaryIO | None, quiet: bool, unit: str) -> Iterator[Any]:
+    """A bar on stderr for work of more than a second, at a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    total = None
+    if source is not None and source.seekable():
+        total = os.fstat(source.fileno()).st_size
+    with tqdm(
+        total=total, unit=unit, unit_scale=True, delay=1, leave=False, file=sys.stderr
+    ) as bar:
+        yield bar.update
+
+
+if __name__ == "__main__":
+    sys.exit(main())

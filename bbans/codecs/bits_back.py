@@ -1,0 +1,53 @@
+"""Bits back with ANS: Townsend, Bird and Barber, ICLR 2019."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bbans.codecs.base import Codec
+
+__all__ = ["BitsBack"]
+
+
+class BitsBack:
+    """Code x under p(z) p(x | z), with q(z | x) lending the bits that choose z.
+
+    Parameters
+    ----------
+    prior : Codec
+        Of z.
+    likelihood : callable
+        ``likelihood(z)`` is the codec of x.
+    posterior : callable
+        ``posterior(x)`` is the codec of z, exact or approximate.
+
+    Notes
+    -----
+    A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
+    ELBO. It pops first: a short message of several lanes may hold too little and
+    raise `MessageError`. Push something else first, or seed bits of your own.
+    """
+
+    def __init__(
+        self,
+        prior: Codec,
+        likelihood: Callable[[Any], Codec],
+        posterior: Callable[[Any], Codec],
+    ) -> None:
+        self._prior = prior
+        self._likelihood = likelihood
+        self._posterior = posterior
+
+    def push(self, message: Any, value: Any) -> None:
+        """Push x. If this raises, the message is spent."""
+        z = self._posterior(value).pop(message)
+        self._likelihood(z).push(message, value)
+        self._prior.push(message, z)
+
+    def pop(self, message: Any) -> Any:
+        """Pop x: `push`, read bottom to top."""
+        z = self._prior.pop(message)
+        x = self._likelihood(z).pop(message)
+        self._posterior(x).push(message, z)
+        return x

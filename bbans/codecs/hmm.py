@@ -1,0 +1,65 @@
+"""A frozen HMM as a state space model, step by step or in one C call."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.codecs.categorical import Categorical, Weighted
+from bbans.tables import FrozenHMM, Table
+
+__all__ = ["HMMStateSpace"]
+
+
+class Belief(NamedTuple):
+    """Weights after x_t: of z_t (filtered) and of z_t+1 (predicted)."""
+
+    filtered: NDArray[np.uint32]
+    predicted: NDArray[np.uint32]
+
+
+class HMMStateSpace:
+    """The conditionals of a frozen HMM; implements `StateSpaceModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenHMM
+
+    Notes
+    -----
+    docs/maths.md, sections 5 and 6. Observations are symbol numbers 0 .. M-1.
+    """
+
+    def __init__(self, frozen: FrozenHMM) -> None:
+        self._frozen = frozen
+        self._initial = Table(frozen.initial_cdf, frozen.prec)
+        self._transition = Table(frozen.transition_cdf, frozen.prec)
+        self._emission = Table(frozen.emission_cdf, frozen.prec)
+        self.tail_length = frozen.tail_length
+
+    def prior(self, z: int | None) -> Categorical:
+        """P(z_t | z_t-1), or P(z_1)."""
+        if z is None:
+            return Categorical(self._initial)
+        return Categorical(self._transition, z)
+
+    def likelihood(self, z: int) -> Categorical:
+        """P(x_t | z_t)."""
+        return Categorical(self._emission, z)
+
+    def update(self, belief: Belief | None, x: Any) -> Belief:
+        """One step of the exact integer filter."""
+        predicted = None if belief is None else belief.predicted
+        filtered, predicted = self._frozen.filter([x], predicted)
+        return Belief(filtered[0], predicted)
+
+    def posterior(self, belief: Belief, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+    def predictive(self, belief: Belief | None) -> Categorical:
+        """P(x_t+1 | x_1 .. x_t)."""
+        predicted = None if belief is None else belief.predicted
+        return Categorical(Table(self._frozen.predictive_cdf(predicted), self._frozen.prec))

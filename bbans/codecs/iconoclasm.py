@@ -1,0 +1,111 @@
+"""IconoCLaSM over any state space model: docs/maths.md, section 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bbans.codecs.base import Codec
+from bbans.errors import SymbolError
+
+__all__ = ["Iconoclasm", "StateSpaceModel", "pop_schedule", "push_schedule"]
+
+
+class StateSpaceModel(Protocol):
+    """A state space model as its conditional distributions.
+
+    States z, observations x and beliefs may be of any type. A *belief* is
+    whatever summarises x_1 .. x_t for the posterior: for an HMM the forward
+    message, for a deep model the state of a recurrent network. Sender and
+    receiver compute beliefs separately, so `update` must give exactly the same
+    on both sides.
+    """
+
+    def prior(self, z: Any | None) -> Codec:
+        """Codec of the next state, P(z_t | z_t-1); of the first for None."""
+
+    def likelihood(self, z: Any) -> Codec:
+        """Codec of an observation, P(x_t | z_t)."""
+
+    def update(self, belief: Any | None, x: Any) -> Any:
+        """Belief after x_t from the belief after x_t-1 (None before x_1)."""
+
+    def posterior(self, belief: Any, z_next: Any | None) -> Codec:
+        """Codec of z_t, Q(z_t | x_1 .. x_t, z_t+1); Q(z_T | x_1 .. x_T) for
+        None."""
+
+
+def push_schedule(
+    model: StateSpaceModel, message: Any, x: Sequence[Any], beliefs: Sequence[Any]
+) -> None:
+    """Push x_1 .. x_T, given the beliefs after each of them."""
+    z = model.posterior(beliefs[-1], None).pop(message)
+    for t in range(len(x) - 1, 0, -1):    # fmt: skip
+        model.likelihood(z).push(message, x[t])
+        z_next, z = z, model.posterior(beliefs[t - 1], z).pop(message)
+        model.prior(z).push(message, z_next)
+    model.likelihood(z).push(message, x[0])
+    model.prior(None).push(message, z)
+
+
+def pop_schedule(
+    model: StateSpaceModel, message: Any, length: int
+) -> tuple[list[Any], Any]:
+    """Pop x_1 .. x_T; return them and the belief after the last."""
+    z = model.prior(None).pop(message)
+    x = [model.likelihood(z).pop(message)]
+    belief = model.update(None, x[0])
+    for _ in range(length - 1):
+        z_last, z = z, model.prior(z).pop(message)
+        model.posterior(belief, z).push(message, z_last)
+        x.append(model.likelihood(z).pop(message))
+        belief = model.update(belief, x[-1])
+    model.posterior(belief, None).push(message, z)
+    return x, belief
+
+
+class Iconoclasm:
+    """Sequences of a given length under a state space model.
+
+    Parameters
+    ----------
+    model : StateSpaceModel
+        For a frozen HMM, ``HMMStateSpace(frozen)``.
+    length : int
+        Number of observations T >= 0. The message does not hold it.
+
+    Notes
+    -----
+    The schedule pops before it pushes, so it needs bits on the message to start
+    from; what a short message lacks is lost on the rate, never on the data. To
+    code a sequence into a message of its own, use `encode_sequence`, which
+    starts without loss.
+
+    References
+    ----------
+    Townsend and Murray, arXiv 2103.10150, section 3.
+    """
+
+    def __init__(self, model: StateSpaceModel, length: int) -> None:
+        if length < 0:
+            raise SymbolError(f"length {length} is negative")
+        self._model = model
+        self._length = length
+
+    def push(self, message: Any, value: Sequence[Any]) -> None:
+        """Push observations. If this raises, the message is spent."""
+        if len(value) != self._length:
+            raise SymbolError(f"expected {self._length} symbols, not {len(value)}")
+        if self._length == 0:
+            return
+        belief, beliefs = None, []
+        for x in value:
+            belief = self._model.update(belief, x)
+            beliefs.append(belief)
+        push_schedule(self._model, message, value, beliefs)
+
+    def pop(self, message: Any) -> list[Any]:
+        """Pop the observations as a list."""
+        if self._length == 0:
+            return []
+        return pop_schedule(self._model, message, self._length)[0]

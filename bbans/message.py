@@ -1,0 +1,430 @@
+"""The message: a stack of bits that codecs push to and pop from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans.errors import CorruptError, MessageError, SymbolError
+
+if TYPE_CHECKING:
+    from bbans.tables import Table
+
+__all__ = ["Message", "RangeDecoder", "RangeEncoder"]
+
+
+class Message:
+    """A stack of rANS words with one or more lanes.
+
+    Popping inverts pushing exactly, in both orders: what a pop takes from any
+    message, the push of the same symbol under the same table restores.
+
+    Parameters
+    ----------
+    lanes : int
+        Number of rANS states over the one stack of words. A message of one lane
+        is an integer and starts as 1; it never runs dry (a pop from little gives
+        symbols that are not random). More lanes start with 31 bits each and
+        raise `MessageError` when they run dry.
+
+    Notes
+    -----
+    docs/maths.md, section 3. A message belongs to one thread at a time.
+    """
+
+    __slots__ = ("_c", "_head", "_tail")
+
+    def __init__(self, lanes: int = 1) -> None:
+        if not 1 <= lanes <= 1 << 24:
+            raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
+        self._c = ffi.new("bbans_message *")
+        self._head = np.empty(lanes, np.uint64)
+        self._tail = np.empty(16, np.uint32)
+        check(
+            lib.bbans_message_init(
+                self._c,
+                pointer(self._head, "uint64_t[]"),
+                lanes,
+                pointer(self._tail),
+                self._tail.size,
+            )
+        )
+
+    # ---- state
+
+    @classmethod
+    def from_state(cls, heads: ArrayLike, tail: ArrayLike = ()) -> Message:
+        """Make a message from its heads and its words.
+
+        Parameters
+        ----------
+        heads : array_like of int, shape (lanes,)
+            Each in [2**31, 2**63); a single one may be smaller if `tail` is empty.
+        tail : array_like of int, shape (n,)
+            32-bit words, top of the stack last.
+
+        Raises
+        ------
+        MessageError
+            If this is not a valid state.
+        """
+        head_array = np.asarray(heads)
+        if head_array.ndim != 1 or head_array.dtype.kind not in "iu":
+            raise MessageError("heads must be a row of integers")
+        if (head_array < 0).any():
+            raise MessageError("a head is negative")
+        words = as_uint32(tail, "word")
+        message = cls(lanes=head_array.size)
+        message._reserve(words.size)
+        message._head[:] = head_array
+        message._tail[: words.size] = words
+        message._c.tail_len = words.size
+        check(lib.bbans_message_check(message._c))
+        return message
+
+    def state(self) -> tuple[list[int], list[int]]:
+        """Return the heads and the words, top of the stack last."""
+        return self._head.tolist(), self._tail[: self._c.tail_len].tolist()
+
+    def copy(self) -> Message:
+        """Return an independent copy."""
+        return Message.from_state(self._head, self._tail[: self._c.tail_len])
+
+    @property
+    def lanes(self) -> int:
+        """Number of lanes."""
+        return int(self._head.size)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether this is the message that `Message(lanes)` makes."""
+        start = 1 if self.lanes == 1 else 1 << 31
+        return self._c.tail_len == 0 and bool((self._head == start).all())
+
+    @property
+    def bits(self) -> float:
+        """Length in bits: log2 of the integer for one lane, the sum over heads
+        and words for more."""
+        heads = np.log2(np.maximum(self._head.astype(np.float64), 1)).sum()
+        return float(heads) + 32.0 * self._c.tail_len
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return self.state() == other.state()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Message of {self.lanes} lane(s), {self.bits:.1f} bits>"
+
+    # ---- bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the wire format: docs/format.md, section 1."""
+        size = ffi.new("size_t *")
+        check(lib.bbans_wire_size(self._c, size))
+        out = bytearray(size[0])
+        check(lib.bbans_wire_write(self._c, ffi.from_buffer(out), size[0], size))
+        return bytes(out)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, lanes: int = 1) -> Message:
+        """Read the wire format.
+
+        Raises
+        ------
+        CorruptError
+            If these bytes are not a message of so many lanes.
+        """
+        message = cls(lanes)
+        message._reserve(len(data) // 4 + 1)
+        check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
+        return message
+
+    # ---- one interval per lane
+
+    def push(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Push one interval per lane.
+
+        Parameters
+        ----------
+        start, freq : array_like of int, shape (lanes,)
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``.
+        total : int
+            Slots in all, 1 to 2**28; ``2**r`` for a table of precision r.
+
+        Raises
+        ------
+        ModelError
+            If an interval or `total` is not valid; the message is unchanged.
+        """
+        starts, freqs = self._per_lane(start), self._per_lane(freq)
+        self._reserve(self.lanes)
+        check(
+            lib.bbans_message_push(
+                self._c, pointer(starts), pointer(freqs), _total(total)
+            )
+        )
+
+    def peek(self, total: int) -> NDArray[np.uint32]:
+        """Return the slot that each lane would pop, shape (lanes,)."""
+        slots = np.empty(self.lanes, np.uint32)
+        check(lib.bbans_message_peek(self._c, pointer(slots), _total(total)))
+        return slots
+
+    def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Pop the intervals that hold the slots of `peek`.
+
+        Raises
+        ------
+        ModelError
+            If an interval does not hold its lane's slot.
+        MessageError
+            If the message holds too few bits. The message is unchanged.
+        """
+        starts, freqs = self._per_lane(start), self._per_lane(freq)
+        self._reserve(self.lanes)
+        check(
+            lib.bbans_message_advance(
+                self._c, pointer(starts), pointer(freqs), _total(total)
+            )
+        )
+
+    # ---- arrays; symbol i goes to lane i mod lanes, the first is popped first
+
+    def push_symbols(
+        self, table: Table, symbols: ArrayLike, rows: ArrayLike | None = None
+    ) -> None:
+        """Push symbols under the rows of a table.
+
+        Parameters
+        ----------
+        table : Table
+        symbols : array_like of int
+            Any shape, taken in C order.
+        rows : array_like of int, optional
+            Row of the table for each symbol, same shape; row 0 if left out.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol or row is outside the table; the message is unchanged.
+        """
+        values = as_uint32(symbols, "symbol")
+        row_pointer = _rows(rows, values.shape)
+        self._reserve(values.size)
+        status = lib.bbans_message_push_symbols(
+            self._c, table.c, row_pointer, pointer(values), values.size
+        )
+        if status == lib.BBANS_ERR_SYMBOL:
+            _blame(values, table.n_symbols)
+        check(status)
+
+    def pop_symbols(
+        self,
+        table: Table,
+        shape: int | tuple[int, ...],
+        rows: ArrayLike | None = None,
+    ) -> NDArray[np.uint32]:
+        """Pop an array of symbols; inverse of `push_symbols`.
+
+        Raises
+        ------
+        MessageError
+            If the message holds too few bits; it is unchanged.
+        """
+        values = np.empty(shape, np.uint32)
+        check(
+            lib.bbans_message_pop_symbols(
+                self._c, table.c, _rows(rows, values.shape), pointer(values),
+                values.size,
+            )
+        )  # fmt: skip
+        return values
+
+    def push_uniform(self, total: int, values: ArrayLike) -> None:
+        """Push values that are equally likely, each ``log2(total)`` bits.
+
+        Raises
+        ------
+        SymbolError
+            If a value is not below `total`; the message is unchanged.
+        """
+        array = as_uint32(values, "value")
+        self._reserve(array.size)
+        status = lib.bbans_message_push_uniform(
+            self._c, _total(total), pointer(array), array.size
+        )
+        if status == lib.BBANS_ERR_SYMBOL:
+            _blame(array, total)
+        check(status)
+
+    def pop_uniform(
+        self, total: int, shape: int | tuple[int, ...]
+    ) -> NDArray[np.uint32]:
+        """Pop an array of values; inverse of `push_uniform`."""
+        array = np.empty(shape, np.uint32)
+        self._reserve(1)
+        check(
+            lib.bbans_message_pop_uniform(
+                self._c, _total(total), pointer(array), array.size
+            )
+        )
+        return array
+
+    def push_weighted(self, weights: ArrayLike, symbols: ArrayLike) -> None:
+        """Push symbols, each under weights of its own.
+
+        Parameters
+        ----------
+        weights : array_like of int, shape (..., K)
+            Non-negative; each row sums to 1 .. 2**28, and is not normalised.
+        symbols : array_like of int, shape (...)
+
+        Raises
+        ------
+        ModelError
+            If a row's sum is out of range, or the symbol's weight is 0.
+        SymbolError
+            If a symbol is K or more. The message is unchanged.
+        """
+        rows, values = as_uint32(weights, "weight"), as_uint32(symbols, "symbol")
+        if rows.ndim < 1 or rows.shape[:-1] != values.shape:
+            raise SymbolError(f"{values.shape} symbols need weights of as many rows")
+        self._reserve(values.size)
+        status = lib.bbans_message_push_weighted(
+            self._c, pointer(rows), rows.shape[-1], pointer(values), values.size
+        )
+        if status == lib.BBANS_ERR_SYMBOL:
+            _blame(values, rows.shape[-1])
+        check(status)
+
+    def pop_weighted(self, weights: ArrayLike) -> NDArray[np.uint32]:
+        """Pop one symbol for each row of weights; inverse of `push_weighted`."""
+        rows = as_uint32(weights, "weight")
+        values = np.empty(rows.shape[:-1], np.uint32)
+        self._reserve(1)
+        check(
+            lib.bbans_message_pop_weighted(
+                self._c, pointer(rows), rows.shape[-1], pointer(values), values.size
+            )
+        )
+        return values
+
+    # ---- for codecs/hmm.py: sequences in one C call
+
+    def call(self, function: str, *arguments: Any, words: int) -> None:
+        """Call ``bbans_<function>(*arguments)`` with this message in place of the
+        argument ``...``, and room for `words` more words."""
+        self._reserve(words)
+        filled = (self._c if argument is ... else argument for argument in arguments)
+        check(getattr(lib, f"bbans_{function}")(*filled))
+
+    def _reserve(self, n_words: int) -> None:
+        used = self._c.tail_len
+        if self._tail.size - used < n_words:
+            tail = np.empty(max(used + n_words, 2 * self._tail.size), np.uint32)
+            tail[:used] = self._tail[:used]
+            self._tail = tail
+            self._c.tail = pointer(tail)
+            self._c.tail_cap = tail.size
+
+    def _per_lane(self, values: ArrayLike) -> NDArray[np.uint32]:
+        array = np.atleast_1d(as_uint32(values, "slot"))
+        if array.shape != self._head.shape:
+            raise SymbolError(f"{self.lanes} lanes need {self.lanes} intervals")
+        return array
+
+
+class RangeEncoder:
+    """Codes intervals first in, first out, into the shortest message.
+
+    Notes
+    -----
+    docs/maths.md, section 4.
+    """
+
+    def __init__(self) -> None:
+        self._c = ffi.new("bbans_range_encoder *")
+        self._bytes = np.empty(256, np.uint8)
+        check(
+            lib.bbans_range_encoder_init(
+                self._c, pointer(self._bytes, "uint8_t[]"), self._bytes.size
+            )
+        )
+
+    def encode(self, start: int, freq: int, total: int) -> None:
+        """Append ``[start, start + freq)`` of `total` slots."""
+        if self._bytes.size - self._c.len < 4:
+            grown = np.empty(2 * self._bytes.size, np.uint8)
+            grown[: self._c.len] = self._bytes[: self._c.len]
+            self._bytes = grown
+            self._c.bytes = pointer(grown, "uint8_t[]")
+            self._c.cap = grown.size
+        check(lib.bbans_range_encode(self._c, start, freq, total))
+
+    def finish(self) -> Message:
+        """Return the message; the encoder is spent."""
+        message = Message()
+        message.call(
+            "range_finish", self._c, ..., words=(self._c.len + 11) // 4
+        )  # fmt: skip
+        return message
+
+
+class RangeDecoder:
+    """Reads what `RangeEncoder` wrote, first symbol first.
+
+    Raises
+    ------
+    CorruptError
+        From each method: if no encoder wrote this message.
+    """
+
+    def __init__(self, message: Message) -> None:
+        self._message = message  # the decoder reads its arrays
+        self._c = ffi.new("bbans_range_decoder *")
+        check(lib.bbans_range_decoder_init(self._c, message._c))
+        self._slot = ffi.new("uint32_t *")
+
+    def peek(self, total: int) -> int:
+        """Return the next symbol's slot."""
+        check(lib.bbans_range_slot(self._c, total, self._slot))
+        return int(self._slot[0])
+
+    def advance(self, start: int, freq: int, total: int) -> None:
+        """Remove the interval that holds the slot."""
+        check(lib.bbans_range_advance(self._c, start, freq, total))
+
+    def check(self) -> None:
+        """After the last symbol: was exactly this encoded?"""
+        check(lib.bbans_range_check(self._c))
+
+
+def _total(total: int) -> int:
+    # cffi would raise OverflowError; 0 makes the C library name the cause.
+    return int(total) if 0 <= total <= 0xFFFFFFFF else 0
+
+
+def _rows(rows: ArrayLike | None, shape: tuple[int, ...]) -> Any:
+    if rows is None:
+        return ffi.NULL
+    array = as_uint32(rows, "row")
+    if array.shape != shape:
+        raise SymbolError(f"rows have shape {array.shape}, symbols {shape}")
+    return pointer(array)
+
+
+def _blame(values: NDArray[np.uint32], limit: int) -> None:
+    """Name the first value at or above the limit, if there is one."""
+    outside = np.flatnonzero(values >= limit)
+    if outside.size:
+        at = int(outside[0])
+        raise SymbolError(
+            f"symbol {values.flat[at]} at position {at} is not below {limit}",
+            lib.BBANS_ERR_SYMBOL,
+        )

@@ -1,0 +1,276 @@
+"""One sequence as one message of its own: docs/maths.md, section 7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._lib import as_uint32, ffi, lib, pointer
+from bbans.codecs.hmm import HMMStateSpace
+from bbans.codecs.iconoclasm import StateSpaceModel, pop_schedule, push_schedule
+from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.message import Message, RangeDecoder, RangeEncoder
+from bbans.tables import FrozenHMM, Table
+
+__all__ = ["decode_sequence", "encode_sequence"]
+
+START_MIN_BITS = 40
+FLAG_TOTAL = 16
+FLAG_SCHEDULE = (0, 15)
+FLAG_PREDICTIVE = (15, 1)
+
+# Forward messages kept at once by the C encoder; longer sequences keep
+# checkpoints and compute each message twice.
+WORK_BYTES = 1 << 26
+
+
+def encode_sequence(
+    model: FrozenHMM | StateSpaceModel,
+    x: Sequence[Any] | ArrayLike,
+    *,
+    predictive: bool = False,
+    seed: bytes | None = None,
+) -> Message:
+    """Code a sequence as a message of its own, without a start-up cost.
+
+    Parameters
+    ----------
+    model : FrozenHMM or StateSpaceModel
+        A frozen HMM is coded in one C call. Any other model needs the method
+        ``predictive(belief)``, the codec of P(x_t+1 | x_1 .. x_t), and the
+        attribute ``tail_length``; or `seed`.
+    x : sequence
+        T >= 0 observations; for an HMM symbol numbers 0 .. M-1, shape (T,).
+    predictive : bool
+        Code by the predictive distribution alone, without bits back.
+    seed : bytes, optional
+        For a model without a predictive distribution: bits to start from. They
+        come back when the sequence is decoded, and cost their length.
+
+    Returns
+    -------
+    Message
+        Of one lane. It does not hold T.
+
+    Raises
+    ------
+    SymbolError
+        If the model cannot code a symbol; the text names it and its position.
+    ModelError
+        If the model has no predictive distribution and there is no seed.
+
+    Notes
+    -----
+    The last `tail_length` observations are range coded, and IconoCLaSM runs on
+    the others over the integer that results. For an exact posterior the
+    message is at most about 10 bits longer than the information content of the
+    frozen model, whole bytes counted.
+    """
+    if isinstance(model, FrozenHMM):
+        return _encode_hmm(model, x, predictive)
+    values = list(x)    # fmt: skip
+    if seed is not None:
+        message = _seeded(seed)
+        if values:
+            push_schedule(model, message, values, _beliefs(model, values))
+        return message
+    _need_predictive(model)
+    if predictive or len(values) <= model.tail_length:
+        return _range_encode(model, None, values)
+    body = len(values) - model.tail_length
+    beliefs = _beliefs(model, values[:body])
+    message = _range_encode(model, beliefs[-1], values[body:])
+    if message.bits >= START_MIN_BITS:
+        push_schedule(model, message, values[:body], beliefs)
+        message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
+    else:
+        message = _range_encode(model, None, values)
+        message.push(*FLAG_PREDICTIVE, FLAG_TOTAL)
+    return message
+
+
+def decode_sequence(
+    model: FrozenHMM | StateSpaceModel,
+    message: Message,
+    length: int,
+    *,
+    predictive: bool = False,
+    seed: bytes | None = None,
+) -> Any:
+    """Decode `length` observations; the message is spent.
+
+    Returns
+    -------
+    ndarray of uint32, shape (length,), or list
+        An array for a frozen HMM, a list for other models.
+
+    Raises
+    ------
+    CorruptError
+        If no encoder of this model wrote the message: it does not end in the
+        state that encoders start from.
+    """
+    if length < 0:
+        raise ModelError(f"length {length} is negative")
+    if isinstance(model, FrozenHMM):
+        return _decode_hmm(model, message, length, predictive)
+    if seed is not None:
+        x = pop_schedule(model, message, length)[0] if length else []
+        if message != _seeded(seed):
+            raise CorruptError("message does not end in its seed: damaged")
+        return x
+    _need_predictive(model)
+    if predictive or length <= model.tail_length:
+        return _range_decode(model, None, message, length)
+    flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
+    message.advance(*(FLAG_PREDICTIVE if flagged else FLAG_SCHEDULE), FLAG_TOTAL)
+    if flagged:
+        return _range_decode(model, None, message, length)
+    x, belief = pop_schedule(model, message, length - model.tail_length)
+    if message.bits < START_MIN_BITS:
+        raise CorruptError("message ends early: damaged")
+    return x + _range_decode(model, belief, message, model.tail_length)
+
+
+# ---- frozen HMMs: one C call
+
+
+def _work(model: FrozenHMM, n: int) -> NDArray[np.uint64]:
+    smallest = lib.bbans_sequence_work_bytes(model.c, n, int(n**0.5) + 1)
+    largest = lib.bbans_sequence_work_bytes(model.c, n, n)
+    size = max(smallest, min(largest, WORK_BYTES))
+    return np.empty(size // 8 + 1, np.uint64)
+
+
+def _encode_hmm(model: FrozenHMM, x: ArrayLike, predictive: bool) -> Message:
+    symbols = as_uint32(x, "symbol").ravel()
+    model.check_symbols(symbols)
+    work = _work(model, symbols.size)
+    message = Message()
+    message.call(
+        "sequence_encode", model.c, pointer(symbols), symbols.size, predictive,
+        pointer(work, "uint64_t[]"), work.nbytes, ...,
+        words=lib.bbans_sequence_tail_words(symbols.size),
+    )  # fmt: skip
+    return message
+
+
+def _decode_hmm(
+    model: FrozenHMM, message: Message, length: int, predictive: bool
+) -> NDArray[np.uint32]:
+    symbols = np.empty(length, np.uint32)
+    work = _work(model, 1)
+    message.call(
+        "sequence_decode", model.c, ..., pointer(symbols), length, predictive,
+        pointer(work, "uint64_t[]"), work.nbytes, words=length,
+    )  # fmt: skip
+    return symbols
+
+
+# ---- any other model
+
+
+def _seeded(seed: bytes) -> Message:
+    return Message.from_bytes(seed + b"\1")    # the last byte may not be 0
+
+
+def _need_predictive(model: Any) -> None:
+    if not hasattr(model, "predictive") or not hasattr(model, "tail_length"):
+        raise ModelError(
+            "the model offers no predictive distribution to start from: give a seed"
+        )
+
+
+def _beliefs(model: StateSpaceModel, x: list[Any]) -> list[Any]:
+    belief, beliefs = None, []
+    for value in x:
+        belief = model.update(belief, value)
+        beliefs.append(belief)
+    return beliefs
+
+
+def _range_encode(model: Any, belief: Any, x: list[Any]) -> Message:
+    encoder = RangeEncoder()
+    for value in x:
+        intervals = _Intervals()
+        model.predictive(belief).push(intervals, value)
+        for interval in reversed(intervals.pushed):    # in the order of popping
+            encoder.encode(*interval)
+        belief = model.update(belief, value)
+    return encoder.finish()
+
+
+def _range_decode(model: Any, belief: Any, message: Message, length: int) -> list[Any]:
+    decoder = RangeDecoder(message)
+    source, x = _Source(decoder), []
+    for _ in range(length):
+        x.append(model.predictive(belief).pop(source))
+        belief = model.update(belief, x[-1])
+    decoder.check()
+    return x
+
+
+class _Intervals:
+    """A message that only lists what is pushed, for the range coder."""
+
+    def __init__(self) -> None:
+        self.pushed: list[tuple[int, int, int]] = []
+
+    def push_symbols(self, table: Table, symbols: Any, rows: Any = None) -> None:
+        values = as_uint32(symbols, "symbol")
+        lines = np.broadcast_to(0 if rows is None else rows, values.shape)
+        for symbol, row in zip(values.flat[::-1], lines.flat[::-1], strict=True):
+            if symbol >= table.n_symbols:
+                raise SymbolError(f"symbol {symbol} is not below {table.n_symbols}")
+            start, end = table.cdf[row, symbol : symbol + 2].tolist()
+            self.pushed.append((start, end - start, 1 << table.prec))
+
+    def push_uniform(self, total: int, values: Any) -> None:
+        array = as_uint32(values, "value")
+        self.pushed += [(int(value), 1, total) for value in array.flat[::-1]]
+
+    def push_weighted(self, weights: Any, symbols: Any) -> None:
+        values = as_uint32(symbols, "symbol")
+        rows = as_uint32(weights, "weight").reshape(values.size, -1)
+        for row, symbol in zip(rows[::-1], values.flat[::-1], strict=True):
+            start, total = int(row[:symbol].sum()), int(row.sum())
+            self.pushed.append((start, int(row[symbol]), total))
+
+
+class _Source:
+    """A message that can only be popped, from a range decoder."""
+
+    def __init__(self, decoder: RangeDecoder) -> None:
+        self._decoder = decoder
+
+    def _pop(self, edges: NDArray[Any]) -> int:
+        total = int(edges[-1])
+        slot = self._decoder.peek(total)
+        symbol = int(np.searchsorted(edges, slot, side="right")) - 1
+        start, end = int(edges[symbol]), int(edges[symbol + 1])
+        self._decoder.advance(start, end - start, total)
+        return symbol
+
+    def pop_symbols(self, table: Table, shape: Any, rows: Any = None) -> Any:
+        lines = np.broadcast_to(0 if rows is None else rows, shape)
+        values = np.empty(shape, np.uint32)
+        for i, row in enumerate(lines.flat):
+            values.flat[i] = self._pop(table.cdf[row])
+        return values
+
+    def pop_uniform(self, total: int, shape: Any) -> Any:
+        values = np.empty(shape, np.uint32)
+        for i in range(values.size):
+            values.flat[i] = slot = self._decoder.peek(total)
+            self._decoder.advance(slot, 1, total)
+        return values
+
+    def pop_weighted(self, weights: Any) -> Any:
+        rows = as_uint32(weights, "weight")
+        values = np.empty(rows.shape[:-1], np.uint32)
+        for i, row in enumerate(rows.reshape(values.size, -1)):
+            values.flat[i] = self._pop(np.concatenate(([0], np.cumsum(row))))
+        return values

@@ -1,0 +1,515 @@
+"""Frozen integer models: everything to the right of here is exact.
+
+Floats come in through `Table.from_masses` and `FrozenHMM.from_probabilities`, and
+go no further. docs/maths.md, sections 2, 5 and 6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans import _cdf, _forward
+from bbans._files import write_file
+from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans.alphabet import Alphabet
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    ModelError,
+    SymbolError,
+    TruncatedError,
+    VersionError,
+)
+from bbans.models import HMM
+
+__all__ = ["FrozenHMM", "Table", "quantise"]
+
+PREC_DEFAULT = 24
+
+
+def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
+    """Quantise rows of masses to integers that sum to ``2**prec``.
+
+    Parameters
+    ----------
+    masses : array_like of float, shape (..., K)
+        One distribution per row, >= 0, of any sum between 1e-290 and 1e300.
+    prec : int
+        Precision r in bits, 1 to 28, with ``K <= 2**r``.
+
+    Returns
+    -------
+    ndarray of uint32, shape (..., K)
+        Integer masses, each at least 1.
+
+    Raises
+    ------
+    ModelError
+        If `masses` or `prec` breaks a condition above; the text names the row.
+
+    Notes
+    -----
+    Webster's apportionment with one slot guaranteed. Coding costs at most
+    ``-log2(1 - K 2**-r) + 1.09 K / (2**r - K)`` bits a symbol over the true
+    masses (docs/maths.md, section 2).
+
+    Examples
+    --------
+    >>> quantise([1.0, 0.0, 3.0], prec=4)
+    array([ 4,  1, 11], dtype=uint32)
+    """
+    mass = np.ascontiguousarray(masses, np.float64)
+    if mass.ndim < 1 or mass.size == 0:
+        raise ModelError(f"masses of shape {mass.shape} are no distributions")
+    rows = mass.reshape(-1, mass.shape[-1])
+    freq = np.empty(rows.shape, np.uint32)
+    _cdf.fill(rows, prec, freq, np.empty(rows.shape[1]))
+    return freq.reshape(mass.shape)
+
+
+def _edges(freq: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    cdf = np.zeros((*freq.shape[:-1], freq.shape[-1] + 1), np.uint32)
+    np.cumsum(freq, axis=-1, out=cdf[..., 1:], dtype=np.uint32)
+    return cdf
+
+
+class Table:
+    """Frozen distributions over the same symbols, one per row.
+
+    Parameters
+    ----------
+    cdf : array_like of int, shape (N, M + 1) or (M + 1,)
+        Edges in slots; each row rises strictly from 0 to ``2**prec``.
+    prec : int
+        Precision r in bits, 1 to 28.
+
+    Raises
+    ------
+    ModelError
+        If the edges break a condition above.
+    """
+
+    def __init__(self, cdf: ArrayLike, prec: int) -> None:
+        edges = np.atleast_2d(as_uint32(cdf, "edge"))
+        if edges.ndim != 2 or edges.shape[1] < 2:
+            raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
+        if not 1 <= prec <= lib.BBANS_PREC_MAX:
+            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
+        self.cdf = edges
+        self.prec = prec
+        self.c = ffi.new("bbans_table *")
+        self._keep = pointer(edges)
+        self.c.cdf = self._keep
+        self.c.rows, self.c.symbols = edges.shape[0], edges.shape[1] - 1
+        self.c.prec = prec
+        check(lib.bbans_table_check(self.c))
+
+    @classmethod
+    def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:
+        """Freeze rows of float masses; see `quantise`."""
+        return cls(_edges(quantise(masses, prec)), prec)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of distributions N."""
+        return int(self.c.rows)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols M."""
+        return int(self.c.symbols)
+
+    def __repr__(self) -> str:
+        return f"<Table of {self.n_rows} x {self.n_symbols}, {self.prec} bits>"
+
+
+MAGIC = b"\x89bbm"
+VERSION = 1
+HMM_TYPE = 1
+HEADER = struct.Struct("<4sBBBBIII")
+ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
+ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
+
+
+class FrozenHMM:
+    """A hidden Markov model in integers, ready to code.
+
+    Parameters
+    ----------
+    initial, transition, emission : array_like of int
+        Masses of shape (K,), (K, K) and (K, M); each at least 1, each row
+        sums to ``2**prec``.
+    prec : int
+        Precision r in bits, 1 to 28.
+    tail_length : int
+        Observations at the end of a sequence that start it, 1 to 65535.
+    alphabet : Alphabet, optional
+        What the symbols 0 .. M-1 stand for.
+
+    Raises
+    ------
+    ModelError
+        If the tables break a condition above.
+
+    Notes
+    -----
+    Immutable; may be shared between threads. Most models come from
+    ``HMM.freeze()``. docs/maths.md, section 5.
+    """
+
+    def __init__(
+        self,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        *,
+        prec: int,
+        tail_length: int,
+        alphabet: Alphabet | None = None,
+    ) -> None:
+        tables = [as_uint32(mass, "mass") for mass in (initial, transition, emission)]
+        self._initial, self._transition, self._emission = tables
+        if self._emission.ndim != 2:
+            raise ModelError("emission must have shape (K, M)")
+        n_states, n_symbols = self._emission.shape
+        if self._initial.shape != (n_states,):
+            raise ModelError(f"initial must have shape ({n_states},)")
+        if self._transition.shape != (n_states, n_states):
+            raise ModelError(f"transition must have shape ({n_states}, {n_states})")
+        self.alphabet = Alphabet(n_symbols) if alphabet is None else alphabet
+        if self.alphabet.size != n_symbols:
+            raise ModelError(
+                f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
+            )
+        if not 1 <= prec <= lib.BBANS_PREC_MAX:
+            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
+        if not 1 <= tail_length <= lib.BBANS_TAIL_MAX:
+            raise ModelError(f"tail length {tail_length} is outside 1 to 65535")
+        size = lib.bbans_hmm_bytes(n_states, n_symbols)
+        if size == 0:
+            raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")
+        for name, table in zip(
+            ("initial", "transition", "emission"), tables, strict=True
+        ):
+            _check_masses(name, np.atleast_2d(table), prec)
+            table.flags.writeable = False
+        self._memory = np.empty(size // 8 + 1, np.uint64)
+        self.c = ffi.new("bbans_hmm *")
+        check(
+            lib.bbans_hmm_init(
+                self.c, n_states, n_symbols, prec, tail_length,
+                *(pointer(table) for table in tables),
+                pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
+            )
+        )  # fmt: skip
+
+    @classmethod
+    def from_probabilities(
+        cls,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        *,
+        prec: int = PREC_DEFAULT,
+        alphabet: Alphabet | None = None,
+    ) -> FrozenHMM:
+        """Freeze float parameters; each row is quantised by `quantise`."""
+        masses = [quantise(rows, prec) for rows in (initial, transition, emission)]
+        start, steps, emissions = (mass / 2.0**prec for mass in masses)
+        return cls(
+            *masses,
+            prec=prec,
+            tail_length=_tail_length(start, steps, emissions),
+            alphabet=alphabet,
+        )
+
+    # ---- what it is
+
+    @property
+    def n_states(self) -> int:
+        """Number of states K."""
+        return int(self.c.states)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols M."""
+        return int(self.c.symbols)
+
+    @property
+    def prec(self) -> int:
+        """Precision r of the tables, in bits."""
+        return int(self.c.prec)
+
+    @property
+    def tail_length(self) -> int:
+        """Observations at the end of a sequence that start it."""
+        return int(self.c.tail_length)
+
+    @property
+    def initial(self) -> NDArray[np.uint32]:
+        """Integer masses of z_1, shape (K,)."""
+        return self._initial
+
+    @property
+    def transition(self) -> NDArray[np.uint32]:
+        """Integer masses of z_t given z_t-1 (row), shape (K, K)."""
+        return self._transition
+
+    @property
+    def emission(self) -> NDArray[np.uint32]:
+        """Integer masses of x_t given z_t (row), shape (K, M)."""
+        return self._emission
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Eight bytes that name the model: the start of the SHA-256 of its tables."""
+        return hashlib.sha256(self._payload()).digest()[:8]
+
+    def __repr__(self) -> str:
+        return (
+            f"<FrozenHMM {self.fingerprint.hex()}: {self.n_states} states, "
+            f"{self.n_symbols} symbols, {self.prec} bits>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrozenHMM):
+            return NotImplemented
+        return self._payload() == other._payload()
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    # ---- the recursions
+
+    @property
+    def initial_cdf(self) -> NDArray[np.uint32]:
+        """Edges of the initial distribution, shape (1, K + 1)."""
+        return _edges(self._initial[None])
+
+    @property
+    def transition_cdf(self) -> NDArray[np.uint32]:
+        """Edges of the transition rows, shape (K, K + 1)."""
+        return _edges(self._transition)
+
+    @property
+    def emission_cdf(self) -> NDArray[np.uint32]:
+        """Edges of the emission rows, shape (K, M + 1)."""
+        return _edges(self._emission)
+
+    def filter(
+        self, symbols: ArrayLike, predicted: NDArray[np.uint32] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Compute exact forward messages.
+
+        Parameters
+        ----------
+        symbols : array_like of int, shape (T,)
+            Symbol numbers 0 .. M-1.
+        predicted : ndarray of uint32, shape (K,), optional
+            Weights of the first state given the past; by default those of z_1.
+
+        Returns
+        -------
+        filtered : ndarray of uint32, shape (T, K)
+            Weights of z_t given x_1 .. x_t; unnormalised.
+        predicted : ndarray of uint32, shape (K,)
+            Weights of z_T+1 given x_1 .. x_T.
+        """
+        values = as_uint32(symbols, "symbol").ravel()
+        self.check_symbols(values)
+        stride = self.c.stride
+        state = np.zeros(stride, np.uint32)
+        state[: self.n_states] = self._initial if predicted is None else predicted
+        filtered = np.empty((values.size, stride), np.uint32)
+        _forward.filter_exact(self._address, state, values, filtered)
+        return filtered[:, : self.n_states], state[: self.n_states]
+
+    def posterior(
+        self, filtered: NDArray[np.uint32], next_state: int | None = None
+    ) -> NDArray[np.uint32]:
+        """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
+        if next_state is not None and not 0 <= next_state < self.n_states:
+            raise SymbolError(f"state {next_state} is not below {self.n_states}")
+        weight = np.empty(self.n_states, np.uint32)
+        _forward.posterior_exact(
+            self._address,
+            np.ascontiguousarray(filtered, np.uint32),
+            self.n_states if next_state is None else next_state,
+            weight,
+        )
+        return weight
+
+    def predictive_cdf(
+        self, predicted: NDArray[np.uint32] | None = None
+    ) -> NDArray[np.uint32]:
+        """Edges of P(x_t+1 | x_1 .. x_t), shape (M + 1,), from the weights of z_t+1;
+        docs/maths.md, section 6."""
+        cdf = np.empty(self.n_symbols + 1, np.uint32)
+        state = self._initial if predicted is None else predicted
+        _forward.predictive_exact(
+            self._address, np.ascontiguousarray(state, np.uint32), cdf
+        )
+        return cdf
+
+    def check_symbols(self, symbols: NDArray[np.uint32]) -> None:
+        """Raise `SymbolError` for the first symbol number that is not below M."""
+        outside = np.flatnonzero(symbols >= self.n_symbols)
+        if outside.size:
+            at = int(outside[0])
+            raise SymbolError(
+                f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
+            )
+
+    def information_content(self, x: Any) -> float:
+        """-log2 P(x) in bits under these tables, in floating point.
+
+        Parameters
+        ----------
+        x : str, bytes or array_like of int
+            What `compress` takes.
+        """
+        return self.to_hmm().information_content(x)
+
+    def to_hmm(self) -> HMM:
+        """Return the float model with exactly these probabilities."""
+        unit = 2.0**-self.prec
+        return HMM(
+            self._initial * unit,
+            self._transition * unit,
+            self._emission * unit,
+            alphabet=self.alphabet,
+        )
+
+    @property
+    def _address(self) -> int:
+        return int(ffi.cast("uintptr_t", self.c))
+
+    # ---- bytes and files: docs/format.md, section 2
+
+    def _payload(self) -> bytes:
+        kind = ALPHABETS[self.alphabet.kind]
+        values = b""
+        if self.alphabet.values is not None:
+            values = self.alphabet.values.astype(ALPHABET_DTYPES[kind]).tobytes()
+        header = HEADER.pack(
+            MAGIC, VERSION, HMM_TYPE, self.prec, kind,
+            self.n_states, self.n_symbols, self.tail_length,
+        )  # fmt: skip
+        tables = (self._initial, self._transition, self._emission)
+        return header + values + b"".join(t.astype("<u4").tobytes() for t in tables)
+
+    def to_bytes(self) -> bytes:
+        """Return the model file's bytes."""
+        payload = self._payload()
+        return payload + struct.pack("<I", zlib.crc32(payload))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> FrozenHMM:
+        """Read a model file's bytes, and check them.
+
+        Raises
+        ------
+        TruncatedError, CorruptError, VersionError, FormatError
+            If these are not the bytes of a model file.
+        """
+        if not data.startswith(MAGIC):
+            if MAGIC.startswith(data[:4]):
+                raise TruncatedError("model file ends in its header")
+            raise FormatError("not a model file: it does not start with its magic")
+        if len(data) > 4 and data[4] != VERSION:
+            raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
+        if len(data) < HEADER.size:
+            raise TruncatedError("model file ends in its header")
+        _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(data)
+        if model_type != HMM_TYPE or kind not in ALPHABETS.values():
+            raise CorruptError("model file has an unknown model or alphabet type")
+        dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
+        offset = HEADER.size + (n_symbols * dtype.itemsize if dtype else 0)
+        size = offset + 4 * n_states * (1 + n_states + n_symbols)
+        if len(data) < size + 4:
+            raise TruncatedError(f"model file has {len(data)} bytes of {size + 4}")
+        if len(data) > size + 4:
+            raise CorruptError(f"model file has {len(data) - size - 4} bytes too many")
+        if zlib.crc32(data[:size]) != struct.unpack_from("<I", data, size)[0]:
+            raise CorruptError("model file is damaged: its checksum does not match")
+        words = np.frombuffer(data, "<u4", offset=offset, count=(size - offset) // 4)
+        split = [n_states, n_states + n_states * n_states]
+        initial, transition, emission = np.split(words.astype(np.uint32), split)
+        try:
+            alphabet = Alphabet(n_symbols)
+            if dtype is not None:
+                values = np.frombuffer(data, dtype, offset=HEADER.size, count=n_symbols)
+                alphabet = Alphabet(_alphabet_of(kind, values))
+            return cls(
+                initial,
+                transition.reshape(n_states, n_states),
+                emission.reshape(n_states, n_symbols),
+                prec=prec,
+                tail_length=tail,
+                alphabet=alphabet,
+            )
+        except ModelError as error:
+            raise CorruptError(f"model file is inconsistent: {error}") from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file; an old one is replaced only when the new is whole."""
+        write_file(path, self.to_bytes())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FrozenHMM:
+        """Read a model file; see `from_bytes`."""
+        return cls.from_bytes(Path(path).read_bytes())
+
+
+def _alphabet_of(kind: int, values: NDArray[Any]) -> Any:
+    if kind == ALPHABETS["integers"]:
+        return values.astype(np.int64)
+    try:
+        return "".join(map(chr, values.tolist()))
+    except (ValueError, OverflowError):
+        raise ModelError("alphabet holds a number that is no character") from None
+
+
+def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
+    for row, fault in (
+        (rows.min(axis=1) < 1, "has a mass of 0"),
+        (rows.sum(axis=1, dtype=np.uint64) != 1 << prec, f"does not sum to 2**{prec}"),
+    ):
+        if row.any():
+            raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
+
+
+# A tail of c observations should hold 40 bits, three standard deviations from the
+# mean c H: c H - 3 sqrt(c V) >= 40 (docs/maths.md, section 7).
+START_BITS = 40.0
+DEVIATIONS = 3.0
+OCCUPANCY_STEPS = 256
+
+
+def _tail_length(
+    initial: NDArray[np.float64],
+    transition: NDArray[np.float64],
+    emission: NDArray[np.float64],
+) -> int:
+    state, occupancy = initial, np.zeros_like(initial)
+    for _ in range(OCCUPANCY_STEPS):
+        occupancy += state / OCCUPANCY_STEPS
+        state = state @ transition
+    step = transition @ emission    # P(x_t | z_t-1)
+    bits = -np.log2(step)
+    mean = float(occupancy @ (step * bits).sum(axis=1))
+    variance = float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
+    if mean <= 0.0:    # a single symbol
+        return 1
+    spread = DEVIATIONS * max(variance, 0.0) ** 0.5
+    root = (spread + (spread**2 + 4 * mean * START_BITS) ** 0.5) / (2 * mean)
+    return int(min(max(np.ceil(root**2), 1), lib.BBANS_TAIL_MAX))

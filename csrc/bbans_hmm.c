@@ -1,0 +1,303 @@
+/* Frozen hidden Markov models: docs/maths.md, sections 5 and 6.
+ *
+ * Why the weights can never be all zero: every predicted weight is floored at
+ * 2^6 or more, and every emission and transition mass is at least 1, so each sum
+ * of products that is scaled below is positive, whatever the symbol.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_internal.h"
+
+#define FILTER_BITS 32
+#define POSTERIOR_BITS 26
+#define SHORT_MAX 32767
+
+static int bit_length(uint64_t v)
+{
+    int n = 0;
+
+    for (; v != 0; v >>= 1)
+        n++;
+    return n;
+}
+
+static size_t stride_of(size_t states)
+{
+    return (states + 15) / 16 * 16;
+}
+
+/* Elements of the 32-bit arrays of a model, in the order of bbans_hmm. */
+static uint64_t n_words(uint64_t states, uint64_t symbols)
+{
+    const uint64_t stride = stride_of((size_t)states);
+
+    return states + 1 + states * (states + 1) + states * (symbols + 1) +
+           stride + states * stride + symbols * stride;
+}
+
+size_t bbans_hmm_bytes(size_t states, size_t symbols)
+{
+    const uint64_t stride = stride_of(states);
+    uint64_t bytes;
+
+    if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
+        symbols > BBANS_SYMBOLS_MAX)
+        return 0;
+    bytes = 4 * n_words(states, symbols) + 2 * stride * stride;
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+}
+
+/* Does each row hold masses of at least 1 that sum to 2^prec? */
+static int rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
+                             unsigned prec)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++) {
+        uint64_t sum = 0;
+
+        for (k = 0; k < columns; k++) {
+            if (mass[i * columns + k] == 0)
+                return 0;
+            sum += mass[i * columns + k];
+        }
+        if (sum != (uint64_t)1 << prec)
+            return 0;
+    }
+    return 1;
+}
+
+static uint32_t *put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
+                         size_t columns)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++) {
+        *out++ = 0;
+        for (k = 0; k < columns; k++, out++)
+            *out = out[-1] + *mass++;
+    }
+    return out;
+}
+
+/* out[column][stride rows] = mass[row][column], zeros beyond the last row */
+static uint32_t *put_transposed(uint32_t *out, const uint32_t *mass,
+                                size_t rows, size_t columns, size_t stride)
+{
+    size_t i, k;
+
+    for (k = 0; k < columns; k++, out += stride) {
+        for (i = 0; i < rows; i++)
+            out[i] = mass[i * columns + k];
+        for (; i < stride; i++)
+            out[i] = 0;
+    }
+    return out;
+}
+
+static int16_t to_15_bits(uint32_t mass, unsigned prec)
+{
+    const uint32_t m = prec > 15
+                           ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
+                           : mass << (15 - prec);
+
+    return (int16_t)(m < SHORT_MAX ? m : SHORT_MAX);
+}
+
+bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
+                            unsigned prec, size_t tail_length,
+                            const uint32_t *initial, const uint32_t *transition,
+                            const uint32_t *emission, void *memory,
+                            size_t memory_bytes)
+{
+    const size_t stride = stride_of(states);
+    uint32_t *word = (uint32_t *)memory;
+    int16_t *pairs;
+    size_t i, j;
+
+    if (hmm == NULL || initial == NULL || transition == NULL ||
+        emission == NULL || memory == NULL)
+        return BBANS_ERR_NULL;
+    if (prec < 1 || prec > BBANS_PREC_MAX)
+        return BBANS_ERR_PRECISION;
+    if (bbans_hmm_bytes(states, symbols) == 0 || tail_length < 1 ||
+        tail_length > BBANS_TAIL_MAX)
+        return BBANS_ERR_SIZE;
+    if (memory_bytes < bbans_hmm_bytes(states, symbols))
+        return BBANS_ERR_CAPACITY;
+    if (!rows_are_complete(initial, 1, states, prec) ||
+        !rows_are_complete(transition, states, states, prec) ||
+        !rows_are_complete(emission, states, symbols, prec))
+        return BBANS_ERR_TABLE;
+
+    hmm->states = states;
+    hmm->symbols = symbols;
+    hmm->stride = stride;
+    hmm->tail_length = tail_length;
+    hmm->prec = prec;
+    hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bit_length(states - 1));
+    hmm->initial_cdf = word;
+    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
+    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
+    hmm->initial = word = put_cdf(word, emission, states, symbols);
+    hmm->into = word = put_transposed(word, initial, states, 1, stride);
+    hmm->emitting = word =
+        put_transposed(word, transition, states, states, stride);
+    word = put_transposed(word, emission, states, symbols, stride);
+    pairs = (int16_t *)(void *)word;
+    hmm->transition_15 = pairs;
+    for (i = 0; i < stride; i++)
+        for (j = 0; j < stride; j++)
+            pairs[i / 2 * 2 * stride + 2 * j + i % 2] =
+                i < states && j < states
+                    ? to_15_bits(transition[i * states + j], prec)
+                    : 0;
+    return BBANS_OK;
+}
+
+static uint32_t scaled(uint64_t v, int shift)
+{
+    return (uint32_t)(shift >= 0 ? v >> shift : v << -shift);
+}
+
+/* out = fit(a b, bits).  sum a_i b_i < 2^60 in each use below, see each. */
+static void fit_product(const uint32_t *a, const uint32_t *b, size_t n,
+                        int bits, uint32_t *out)
+{
+    uint64_t sum = 0;
+    int shift;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += (uint64_t)a[i] * b[i];
+    shift = bit_length(sum) - bits;
+    for (i = 0; i < n; i++)
+        out[i] = scaled((uint64_t)a[i] * b[i], shift);
+}
+
+static int32_t narrow(uint32_t w)
+{
+    const uint32_t m = (uint32_t)(((uint64_t)w + ((uint32_t)1 << 16)) >> 17);
+
+    return (int32_t)(m < SHORT_MAX ? m : SHORT_MAX);
+}
+
+/* p_j = max(floor, sum_i m_i Ah_ij).  sum m_i <= 2^15 + K/2 = 34816 at most and
+ * Ah < 2^15, so every partial sum is below 2^31.  The floor keeps states within
+ * reach whose transition masses round to 0. */
+static void predict_next(const bbans_hmm *hmm, const uint32_t *filtered,
+                         uint32_t *predicted)
+{
+    const size_t stride = hmm->stride;
+    size_t i, j;
+
+    memset(predicted, 0, stride * sizeof *predicted);
+    for (i = 0; i < stride; i += 2) {
+        const int16_t *row = hmm->transition_15 + i * stride;
+        const int32_t m0 = narrow(filtered[i]), m1 = narrow(filtered[i + 1]);
+
+        if (m0 == 0 && m1 == 0)
+            continue;
+        for (j = 0; j < stride; j++)
+            predicted[j] += (uint32_t)(m0 * row[2 * j] + m1 * row[2 * j + 1]);
+    }
+    for (j = 0; j < stride; j++)
+        if (predicted[j] < hmm->floor)
+            predicted[j] = hmm->floor;
+}
+
+bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
+                              const uint32_t *symbol, size_t n,
+                              uint32_t *filtered)
+{
+    size_t t;
+
+    if (hmm == NULL || predicted == NULL ||
+        ((symbol == NULL || filtered == NULL) && n > 0))
+        return BBANS_ERR_NULL;
+    for (t = 0; t < n; t++)
+        if (symbol[t] >= hmm->symbols)
+            return BBANS_ERR_SYMBOL;
+    for (t = 0; t < n; t++, filtered += hmm->stride) {
+        /* sum p < 2^31 and B <= 2^28: the products sum to less than 2^59;
+         * beyond `states` B is 0, whatever p. */
+        fit_product(predicted, hmm->emitting + symbol[t] * hmm->stride,
+                    hmm->stride, FILTER_BITS, filtered);
+        predict_next(hmm, filtered, predicted);
+    }
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
+                                 size_t next, uint32_t *weight)
+{
+    size_t i;
+
+    if (hmm == NULL || filtered == NULL || weight == NULL)
+        return BBANS_ERR_NULL;
+    if (next > hmm->states)
+        return BBANS_ERR_SYMBOL;
+    if (next < hmm->states) {
+        /* sum W < 2^32 and A <= 2^28: the products sum to less than 2^60. */
+        fit_product(filtered, hmm->into + next * hmm->stride, hmm->states,
+                    POSTERIOR_BITS, weight);
+    } else {
+        uint64_t sum = 0;
+
+        for (i = 0; i < hmm->states; i++)
+            sum += filtered[i];
+        for (i = 0; i < hmm->states; i++)
+            weight[i] = scaled(filtered[i], bit_length(sum) - POSTERIOR_BITS);
+    }
+    return BBANS_OK;
+}
+
+/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^31 and C <= 2^28. */
+static uint32_t predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                                size_t x)
+{
+    const uint32_t *edge = hmm->emission_cdf + x;
+    uint64_t sum = 0, below = 0;
+    size_t i;
+
+    for (i = 0; i < hmm->states; i++, edge += hmm->symbols + 1) {
+        sum += predicted[i];
+        below += (uint64_t)predicted[i] * *edge;
+    }
+    return (uint32_t)(below / sum);
+}
+
+bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
+                               size_t symbol, uint32_t *start, uint32_t *freq)
+{
+    if (hmm == NULL || predicted == NULL || start == NULL || freq == NULL)
+        return BBANS_ERR_NULL;
+    if (symbol >= hmm->symbols)
+        return BBANS_ERR_SYMBOL;
+    *start = predictive_edge(hmm, predicted, symbol);
+    *freq = predictive_edge(hmm, predicted, symbol + 1) - *start;
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
+                                    const uint32_t *predicted, uint32_t slot,
+                                    uint32_t *symbol, uint32_t *start,
+                                    uint32_t *freq)
+{
+    size_t lo = 0, hi;
+
+    if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
+        freq == NULL)
+        return BBANS_ERR_NULL;
+    if (slot >> hmm->prec != 0)
+        return BBANS_ERR_INTERVAL;
+    for (hi = hmm->symbols; hi - lo > 1;) { /* edge(lo) <= slot < edge(hi) */
+        const size_t mid = lo + (hi - lo) / 2;
+
+        if (predictive_edge(hmm, predicted, mid) <= slot)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    *symbol = (uint32_t)lo;
+    return bbans_hmm_predict(hmm, predicted, lo, start, freq);
+}

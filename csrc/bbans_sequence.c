@@ -1,0 +1,432 @@
+/* IconoCLaSM for a frozen HMM, and how a sequence becomes one message:
+ * docs/maths.md, sections 1 and 7.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_internal.h"
+
+/* The tail must hold this much before bits back may start from it. */
+#define START_MIN ((uint64_t)1 << 40)
+
+/* Whether the sequence is coded by the schedule or by the range coder alone. */
+#define FLAG_TOTAL 16
+#define FLAG_SCHEDULE 15 /* [0, 15) schedule, [15, 16) range coder */
+
+/* The workspace, cut up: rows of `stride` words. */
+typedef struct {
+    uint32_t *predicted;   /* weights of the next state               */
+    uint32_t *weight;      /* posterior weights                       */
+    uint32_t *checkpoints; /* [blocks] predicted weights, block starts */
+    uint32_t *filtered;    /* [block] filtered weights                */
+    size_t block;          /* symbols per block                       */
+} workspace;
+
+static size_t n_blocks(size_t n, size_t block)
+{
+    return n / block + (n % block != 0);
+}
+
+size_t bbans_sequence_tail_words(size_t n)
+{
+    return 2 * n + 8;
+}
+
+/* Rows of `stride` words; SIZE_MAX if they cannot be counted. */
+static size_t work_rows(size_t n, size_t block)
+{
+    const size_t blocks = block < n ? n_blocks(n, block) : 0;
+    const size_t kept = block < n ? block : n;
+
+    return n > SIZE_MAX / 4 ? SIZE_MAX : 2 + blocks + (kept > 0 ? kept : 1);
+}
+
+size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
+{
+    size_t rows;
+
+    if (hmm == NULL)
+        return 0;
+    rows = work_rows(n, block > 0 ? block : 1);
+    return rows > SIZE_MAX / 4 / hmm->stride ? 0 : 4 * hmm->stride * rows;
+}
+
+/* Use the largest block that fits: rows >= 2 + block + ceil(n / block). */
+static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
+                                  size_t work_bytes, workspace *ws)
+{
+    const size_t rows = work_bytes / (4 * hmm->stride);
+    size_t block = rows;
+
+    while (block > 0 && work_rows(n, block) > rows) {
+        /* A block too large by its checkpoints shrinks by as much. */
+        const size_t others = 2 + (block < n ? n_blocks(n, block) : 0);
+
+        block = others < rows ? rows - others : 0;
+    }
+    if (block == 0)
+        return BBANS_ERR_CAPACITY;
+    ws->block = block;
+    ws->predicted = (uint32_t *)work;
+    ws->weight = ws->predicted + hmm->stride;
+    ws->checkpoints = ws->weight + hmm->stride;
+    ws->filtered = ws->checkpoints +
+                   (block < n ? n_blocks(n, block) : 0) * hmm->stride;
+    return BBANS_OK;
+}
+
+/* Decoding keeps one filtered message. */
+static bbans_status cut_small_workspace(const bbans_hmm *hmm, void *work,
+                                        size_t work_bytes, workspace *ws)
+{
+    return cut_workspace(hmm, 1, work, work_bytes, ws);
+}
+
+static void start_filter(const bbans_hmm *hmm, workspace *ws)
+{
+    memcpy(ws->predicted, hmm->initial, hmm->stride * sizeof *hmm->initial);
+}
+
+/* n steps from ws->predicted on; the symbols have been checked. */
+static void filter(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
+                   size_t n, uint32_t *filtered)
+{
+    (void)bbans_hmm_filter(hmm, ws->predicted, x, n, filtered);
+}
+
+/* Run the filter over x_1 .. x_n, one block of messages at a time; the last
+ * block's messages and the checkpoints remain. */
+static void filter_all(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
+                       size_t n)
+{
+    const size_t stride = hmm->stride;
+    size_t t;
+
+    start_filter(hmm, ws);
+    for (t = 0; t < n; t += ws->block) {
+        if (ws->block < n)
+            memcpy(ws->checkpoints + t / ws->block * stride, ws->predicted,
+                   stride * sizeof *ws->predicted);
+        filter(hmm, ws, x + t, n - t < ws->block ? n - t : ws->block,
+               ws->filtered);
+    }
+}
+
+static uint64_t sum_of(const uint32_t *weight, size_t n)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += weight[i];
+    return sum;
+}
+
+/* z <- Q(z | x_1 .. x_t, next) */
+static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
+                        const uint32_t *filtered, size_t next)
+{
+    uint32_t total, slot, start = 0;
+    size_t z = 0;
+
+    (void)bbans_hmm_posterior(hmm, filtered, next, ws->weight);
+    total = (uint32_t)sum_of(ws->weight, hmm->states);
+    slot = bbans_slot(lane->x, total);
+    while (slot - start >= ws->weight[z])
+        start += ws->weight[z++];
+    bbans_lane_advance(lane, start, ws->weight[z], total);
+    return z;
+}
+
+/* z -> Q(z | x_1 .. x_t, next) */
+static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
+                               bbans_lane *lane, size_t z, size_t next)
+{
+    (void)bbans_hmm_posterior(hmm, ws->filtered, next, ws->weight);
+    if (ws->weight[z] == 0) /* no sender can have popped it */
+        return BBANS_ERR_CORRUPT;
+    bbans_lane_push(lane, (uint32_t)sum_of(ws->weight, z), ws->weight[z],
+                    (uint32_t)sum_of(ws->weight, hmm->states));
+    return BBANS_OK;
+}
+
+static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
+                       unsigned prec)
+{
+    bbans_lane_push(lane, row[k], row[k + 1] - row[k], (uint32_t)1 << prec);
+}
+
+static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
+                        unsigned prec)
+{
+    bbans_table table;
+    size_t k;
+
+    table.cdf = row;
+    table.rows = 1;
+    table.symbols = symbols;
+    table.prec = prec;
+    k = bbans_table_find(&table, 0, bbans_slot(lane->x, (uint32_t)1 << prec));
+    bbans_lane_advance(lane, row[k], row[k + 1] - row[k], (uint32_t)1 << prec);
+    return k;
+}
+
+/* The sender's schedule; filter_all has run. */
+static void push_schedule(const bbans_hmm *hmm, workspace *ws,
+                          bbans_lane *lane, const uint32_t *x, size_t n)
+{
+    const size_t K = hmm->states, M = hmm->symbols, stride = hmm->stride;
+    const unsigned prec = hmm->prec;
+    size_t first = n > 0 ? (n - 1) / ws->block * ws->block : 0, t, z, z_next;
+
+    if (n == 0)
+        return;
+    z = pop_state(hmm, ws, lane, ws->filtered + (n - 1 - first) * stride, K);
+    for (t = n; t-- > 1;) { /* x[t] is x_t+1 of the paper */
+        push_entry(lane, hmm->emission_cdf + z * (M + 1), x[t], prec);
+        if (t == first) { /* filtered messages of the block before */
+            first -= ws->block;
+            memcpy(ws->predicted,
+                   ws->checkpoints + first / ws->block * stride,
+                   stride * sizeof *ws->predicted);
+            filter(hmm, ws, x + first, ws->block, ws->filtered);
+        }
+        z_next = z;
+        z = pop_state(hmm, ws, lane, ws->filtered + (t - 1 - first) * stride,
+                      z_next);
+        push_entry(lane, hmm->transition_cdf + z * (K + 1), z_next, prec);
+    }
+    push_entry(lane, hmm->emission_cdf + z * (M + 1), x[0], prec);
+    push_entry(lane, hmm->initial_cdf, z, prec);
+}
+
+/* The receiver's schedule; leaves the predicted weights of step n + 1. */
+static bbans_status pop_schedule(const bbans_hmm *hmm, workspace *ws,
+                                 bbans_lane *lane, uint32_t *x, size_t n)
+{
+    const size_t K = hmm->states, M = hmm->symbols;
+    const unsigned prec = hmm->prec;
+    bbans_status status;
+    size_t t, z, z_last;
+
+    start_filter(hmm, ws);
+    if (n == 0)
+        return BBANS_OK;
+    z = pop_entry(lane, hmm->initial_cdf, K, prec);
+    for (t = 0;; t++) {
+        x[t] = (uint32_t)pop_entry(lane, hmm->emission_cdf + z * (M + 1), M,
+                                   prec);
+        filter(hmm, ws, x + t, 1, ws->filtered);
+        if (t + 1 == n)
+            return push_state(hmm, ws, lane, z, K);
+        z_last = z;
+        z = pop_entry(lane, hmm->transition_cdf + z_last * (K + 1), K, prec);
+        status = push_state(hmm, ws, lane, z_last, z);
+        if (status != BBANS_OK)
+            return status;
+    }
+}
+
+static bbans_lane lane_of(const bbans_message *msg)
+{
+    bbans_lane lane;
+
+    lane.x = msg->head[0];
+    lane.tail = msg->tail;
+    lane.tail_len = msg->tail_len;
+    return lane;
+}
+
+static void put_lane(bbans_message *msg, const bbans_lane *lane)
+{
+    msg->head[0] = lane->x;
+    msg->tail_len = lane->tail_len;
+}
+
+static bbans_status check_call(const bbans_hmm *hmm, const bbans_message *msg,
+                               const uint32_t *symbol, size_t n,
+                               const void *work)
+{
+    if (hmm == NULL || msg == NULL || (symbol == NULL && n > 0) ||
+        work == NULL)
+        return BBANS_ERR_NULL;
+    return msg->lanes == 1 ? BBANS_OK : BBANS_ERR_STATE;
+}
+
+/* A message shrinks when popped from, but a damaged one can grow by the word
+ * that each push of a state may move. */
+static int room_is_short(const bbans_message *msg, size_t n)
+{
+    return msg->tail_cap - msg->tail_len < n;
+}
+
+static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
+                             size_t n)
+{
+    size_t t;
+
+    for (t = 0; t < n; t++)
+        if (symbol[t] >= hmm->symbols)
+            return 0;
+    return 1;
+}
+
+/* Range code x_1 .. x_n from the predicted weights in the workspace into *msg.
+ * The upper half of the tail, 4 n + 16 bytes, is the scratch, the lower half
+ * takes the result, which is no longer. */
+static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
+                         size_t n, bbans_message *msg)
+{
+    const size_t half = bbans_sequence_tail_words(n) / 2;
+    bbans_range_encoder enc;
+    size_t t;
+
+    (void)bbans_range_encoder_init(&enc, (uint8_t *)(msg->tail + half),
+                                   4 * half);
+    for (t = 0; t < n; t++) {
+        uint32_t start, freq;
+
+        (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
+        (void)bbans_range_encode(&enc, start, freq, (uint32_t)1 << hmm->prec);
+        filter(hmm, ws, x + t, 1, ws->weight);
+    }
+    (void)bbans_range_finish(&enc, msg);
+}
+
+static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
+                                 const bbans_message *msg, uint32_t *x,
+                                 size_t n)
+{
+    const uint32_t total = (uint32_t)1 << hmm->prec;
+    bbans_range_decoder dec;
+    bbans_status status = bbans_range_decoder_init(&dec, msg);
+    size_t t;
+
+    for (t = 0; t < n && status == BBANS_OK; t++) {
+        uint32_t slot, start, freq;
+
+        status = bbans_range_slot(&dec, total, &slot);
+        if (status != BBANS_OK)
+            break;
+        (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t, &start,
+                                     &freq);
+        status = bbans_range_advance(&dec, start, freq, total);
+        filter(hmm, ws, x + t, 1, ws->weight);
+    }
+    return status == BBANS_OK ? bbans_range_check(&dec) : status;
+}
+
+bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
+                                 const uint32_t *symbol, size_t n, void *work,
+                                 size_t work_bytes)
+{
+    bbans_status status = check_call(hmm, msg, symbol, n, work);
+    bbans_lane lane;
+    workspace ws;
+
+    if (status == BBANS_OK && !symbols_are_valid(hmm, symbol, n))
+        status = BBANS_ERR_SYMBOL;
+    if (status == BBANS_OK)
+        status = cut_workspace(hmm, n, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if ((msg->tail_cap - msg->tail_len) / 2 < n + 1)
+        return BBANS_ERR_CAPACITY;
+    filter_all(hmm, &ws, symbol, n);
+    lane = lane_of(msg);
+    push_schedule(hmm, &ws, &lane, symbol, n);
+    put_lane(msg, &lane);
+    return BBANS_OK;
+}
+
+bbans_status bbans_sequence_pop(const bbans_hmm *hmm, bbans_message *msg,
+                                uint32_t *symbol, size_t n, void *work,
+                                size_t work_bytes)
+{
+    bbans_status status = check_call(hmm, msg, symbol, n, work);
+    bbans_lane lane;
+    workspace ws;
+
+    if (status == BBANS_OK)
+        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if (room_is_short(msg, n))
+        return BBANS_ERR_CAPACITY;
+    lane = lane_of(msg);
+    status = pop_schedule(hmm, &ws, &lane, symbol, n);
+    put_lane(msg, &lane);
+    return status;
+}
+
+bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
+                                   size_t n, int predictive, void *work,
+                                   size_t work_bytes, bbans_message *msg)
+{
+    bbans_status status = check_call(hmm, msg, symbol, n, work);
+    const int flagged = !predictive && status == BBANS_OK &&
+                        n > hmm->tail_length;
+    const size_t body = flagged ? n - hmm->tail_length : 0;
+    bbans_lane lane;
+    workspace ws;
+
+    if (status == BBANS_OK && !symbols_are_valid(hmm, symbol, n))
+        status = BBANS_ERR_SYMBOL;
+    if (status == BBANS_OK)
+        status = cut_workspace(hmm, body, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if (msg->tail_cap < bbans_sequence_tail_words(n))
+        return BBANS_ERR_CAPACITY;
+    filter_all(hmm, &ws, symbol, body);
+    range_encode(hmm, &ws, symbol + body, n - body, msg);
+    if (!flagged)
+        return BBANS_OK;
+    lane = lane_of(msg);
+    if (lane.tail_len > 0 || lane.x >= START_MIN) {
+        push_schedule(hmm, &ws, &lane, symbol, body);
+        bbans_lane_push(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
+    } else {
+        start_filter(hmm, &ws);
+        range_encode(hmm, &ws, symbol, n, msg);
+        lane = lane_of(msg);
+        bbans_lane_push(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
+                        FLAG_TOTAL);
+    }
+    put_lane(msg, &lane);
+    return BBANS_OK;
+}
+
+bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
+                                   uint32_t *symbol, size_t n, int predictive,
+                                   void *work, size_t work_bytes)
+{
+    bbans_status status = check_call(hmm, msg, symbol, n, work);
+    size_t body = 0;
+    workspace ws;
+
+    if (status == BBANS_OK)
+        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if (room_is_short(msg, n))
+        return BBANS_ERR_CAPACITY;
+    start_filter(hmm, &ws);
+    if (!predictive && n > hmm->tail_length) {
+        bbans_lane lane = lane_of(msg);
+        const uint32_t slot = bbans_slot(lane.x, FLAG_TOTAL);
+
+        if (slot < FLAG_SCHEDULE) {
+            body = n - hmm->tail_length;
+            bbans_lane_advance(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
+            status = pop_schedule(hmm, &ws, &lane, symbol, body);
+            if (status == BBANS_OK && lane.tail_len == 0 && lane.x < START_MIN)
+                status = BBANS_ERR_CORRUPT;
+        } else {
+            bbans_lane_advance(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
+                               FLAG_TOTAL);
+        }
+        put_lane(msg, &lane);
+        if (status != BBANS_OK)
+            return status;
+    }
+    return range_decode(hmm, &ws, msg, symbol + body, n - body);
+}

@@ -1,0 +1,402 @@
+"""The bbans format in plain Python integers: an executable docs/maths.md.
+
+Read it beside that document, from section 3 on; the names are the document's.  It
+imports nothing of bbans, so that the library and it can disagree.  Being fast is no
+aim: integers are unbounded, and nothing depends on where a machine word ends.
+"""
+
+from bisect import bisect_right
+from itertools import accumulate
+
+WORD = 2**32
+LOW, HIGH = 2**31, 2**63  # a full head lies in [LOW, HIGH)
+START = 2**40  # section 7: the least integer from which the schedule starts
+FLAG = [0, 15, 16]  # section 7: edges of "bits back" and "range coded whole"
+
+
+class Underflow(Exception):  # noqa: N818
+    """A message of several lanes holds too few words for a pop."""
+
+
+class Damage(Exception):  # noqa: N818
+    """No encoder wrote this."""
+
+
+def edges_of(masses):
+    """C_0 = 0, C_k+1 = C_k + f_k."""
+    return [0, *accumulate(masses)]
+
+
+def interval(edges, symbol):
+    """The start and the width of a symbol, as push and advance take them."""
+    return edges[symbol], edges[symbol + 1] - edges[symbol]
+
+
+def finder(edges):
+    """A function from a slot to (symbol, start, freq); it skips empty intervals."""
+
+    def find(slot):
+        symbol = bisect_right(edges, slot) - 1
+        return symbol, *interval(edges, symbol)
+
+    return find
+
+
+def integers(data, size):
+    """Little-endian integers of `size` bytes each."""
+    parts = [data[i : i + size] for i in range(0, len(data), size)]
+    return [int.from_bytes(part, "little") for part in parts]
+
+
+# Section 3: the message
+
+
+class Message:
+    """`lanes` heads over one stack of 32-bit words, its top last."""
+
+    def __init__(self, lanes=1):
+        self.heads = [1] if lanes == 1 else [LOW] * lanes
+        self.tail = []
+
+    def push(self, start, freq, total, lane=0):
+        assert 0 <= start < start + freq <= total <= 2**28
+        x = self.heads[lane]
+        if x >= freq * (LOW // total) * WORD:
+            self.tail.append(x % WORD)
+            x //= WORD
+        x = x // freq * total + x % freq + start
+        if x < LOW and self.tail:
+            x = x * WORD + self.tail.pop()
+        self.heads[lane] = x
+
+    def _before_pop(self, total, lane):
+        """Step 1 of pop: the head, and the words that it appends to the tail."""
+        assert 1 <= total <= 2**28
+        x = self.heads[lane]
+        if x >= total * (LOW // total) * WORD:
+            return x // WORD, [x % WORD]
+        return x, []
+
+    def peek(self, total, lane=0):
+        """The slot that pop would look up."""
+        return self._before_pop(total, lane)[0] % total
+
+    def pop(self, total, find, lane=0):
+        x, moved = self._before_pop(total, lane)
+        slot = x % total
+        symbol, start, freq = find(slot)
+        x = freq * (x // total) + slot - start
+        short = x < LOW
+        if short and not self.tail and not moved and len(self.heads) > 1:
+            raise Underflow("the message holds too few words for this pop")
+        self.tail += moved
+        if short and self.tail:
+            x = x * WORD + self.tail.pop()
+        self.heads[lane] = x
+        return symbol
+
+    def to_int(self):
+        """The integer that a message of one lane is."""
+        (value,) = self.heads
+        for word in reversed(self.tail):
+            value = value * WORD + word
+        return value
+
+    @classmethod
+    def from_int(cls, i):
+        message = cls()
+        while i >= HIGH:
+            message.tail.append(i % WORD)
+            i //= WORD
+        message.heads = [i]
+        return message
+
+    def to_bytes(self):
+        """One lane: its integer, without leading zeros.  Several: tail, then heads."""
+        if len(self.heads) == 1:
+            value = self.to_int()
+            return value.to_bytes((value.bit_length() + 7) // 8, "little")
+        words = [word.to_bytes(4, "little") for word in self.tail]
+        heads = [head.to_bytes(8, "little") for head in self.heads]
+        return b"".join(words + heads)
+
+    @classmethod
+    def from_bytes(cls, data, lanes=1):
+        """The inverse of to_bytes; other bytes are Damage."""
+        if lanes == 1:
+            if data.endswith(b"\0"):
+                raise Damage("the highest byte is zero")
+            return cls.from_int(int.from_bytes(data, "little"))
+        n = len(data) - 8 * lanes
+        if n < 0 or n % 4:
+            raise Damage(f"{len(data)} bytes cannot hold {lanes} heads over words")
+        message = cls(lanes)
+        message.tail = integers(data[:n], 4)
+        message.heads = integers(data[n:], 8)
+        if not all(LOW <= head < HIGH for head in message.heads):
+            raise Damage("a head lies outside [2^31, 2^63)")
+        return message
+
+
+def push_symbols(message, cdf_rows, rows, symbols, prec):
+    """Push symbol i with edges cdf_rows[rows[i]], or cdf_rows[0]; the last first."""
+    for i in reversed(range(len(symbols))):
+        edges = cdf_rows[rows[i] if rows is not None else 0]
+        lane = i % len(message.heads)
+        message.push(*interval(edges, symbols[i]), 2**prec, lane)
+
+
+def pop_symbols(message, cdf_rows, rows, n, prec):
+    """Pop n symbols, the first one first."""
+    symbols = []
+    for i in range(n):
+        edges = cdf_rows[rows[i] if rows is not None else 0]
+        lane = i % len(message.heads)
+        symbols.append(message.pop(2**prec, finder(edges), lane))
+    return symbols
+
+
+# Section 4: the range coder
+
+
+class _Range:
+    """The interval [L, L + R) 2^-k, which encoder and decoder narrow alike."""
+
+    def __init__(self):
+        self.L, self.R, self.k = 0, 2**63, 63
+
+    def narrow(self, start, freq, total):
+        assert 0 <= start < start + freq <= total <= 2**28
+        g = self.R // total
+        self.L += g * start
+        self.R = g * freq
+        while self.R < 2**55:
+            self.L, self.R, self.k = self.L * 2**8, self.R * 2**8, self.k + 8
+
+
+class RangeEncoder(_Range):
+    """Symbols in their order, to the integer of the shortest fraction."""
+
+    encode = _Range.narrow
+
+    def finish(self):
+        for j in range(self.k + 1):
+            unit = 2 ** (self.k - j)
+            v = -(-self.L // unit)
+            if v * unit < self.L + self.R:
+                return 2**j + v
+        raise AssertionError("L itself is such a fraction, with j = k")
+
+
+class RangeDecoder(_Range):
+    """The way back from the integer 2^j + v."""
+
+    def __init__(self, integer):
+        super().__init__()
+        if integer < 1:
+            raise Damage("no 1 bit in front of the fraction")
+        self.j = integer.bit_length() - 1
+        self.v = integer - 2**self.j
+
+    def _offset(self):
+        """F - L rounded down, which no quotient by an integer can tell from F - L."""
+        return (self.v * 2**self.k >> self.j) - self.L
+
+    def slot(self, total):
+        s = self._offset() // (self.R // total)
+        if s >= total:
+            raise Damage("the fraction lies in no symbol's interval")
+        return s
+
+    def advance(self, start, freq, total):
+        self.narrow(start, freq, total)
+
+    def check(self):
+        """Raise Damage unless finish() would have written this integer."""
+        if self.j == 0:
+            return  # then v = 0, and no fraction is shorter
+        if self.j > self.k:
+            raise Damage("the fraction is longer than the interval is fine")
+        unit = 2 ** (self.k - self.j)
+        offset = self._offset()
+        if self.v % 2 == 0 or offset >= unit or offset + unit < self.R:
+            raise Damage("the fraction is not the shortest, or not the first")
+
+
+# Section 5: the frozen HMM
+
+
+class HMM:
+    """Masses a_i, A_ij, B_ix, each row of sum 2^prec; tail_length is c of section 7."""
+
+    def __init__(self, initial, transition, emission, prec, tail_length):
+        for row in [initial, *transition, *emission]:
+            assert min(row) >= 1
+            assert sum(row) == 2**prec
+        self.initial, self.transition, self.emission = initial, transition, emission
+        self.prec, self.tail_length = prec, tail_length
+        self.initial_edges = edges_of(initial)
+        self.transition_edges = [edges_of(row) for row in transition]
+        self.emission_edges = [edges_of(row) for row in emission]
+        self.filter_transition = [to_15_bits(row, prec) for row in transition]
+
+
+def to_15_bits(row, prec):
+    """Ah: a row of A, rounded for the filter."""
+    if prec > 15:
+        return [min(32767, (f + 2 ** (prec - 16)) >> (prec - 15)) for f in row]
+    return [min(32767, f << (15 - prec)) for f in row]
+
+
+def fit(v, b):
+    """Scale by a power of two, rounding down, so that bl(sum before) becomes b."""
+    s = sum(v).bit_length() - b
+    return [a >> s if s >= 0 else a << -s for a in v]
+
+
+def products(u, v):
+    return [a * b for a, b in zip(u, v, strict=True)]
+
+
+def filter_step(hmm, p, x):
+    """From the predicted weights of t: the filtered ones, and the predicted of t+1."""
+    W = fit(products(p, [row[x] for row in hmm.emission]), 32)
+    m = [min(32767, (W_i + 2**16) >> 17) for W_i in W]
+    columns = zip(*hmm.filter_transition, strict=True)
+    floor = 2 ** min(12, 18 - (len(p) - 1).bit_length())
+    return W, [max(floor, sum(products(m, column))) for column in columns]
+
+
+def posterior(hmm, W, z_next=None):
+    """Weights of Q(z_t | x_1..t, z_t+1 = z_next), or of Q(z_t | x_1..t)."""
+    if z_next is None:
+        return fit(W, 26)
+    return fit(products(W, [row[z_next] for row in hmm.transition]), 26)
+
+
+def forward(hmm, xs):
+    """The filtered weights of every step, and the predicted ones of the step after."""
+    filtered, p = [], hmm.initial
+    for x in xs:
+        W, p = filter_step(hmm, p, x)
+        filtered.append(W)
+    return filtered, p
+
+
+# Section 1: the schedule
+
+
+def schedule_push(hmm, message, xs):
+    """The sender of IconoCLaSM, over a message of one lane."""
+
+    def pop_state(weights):
+        return message.pop(sum(weights), finder(edges_of(weights)))
+
+    if not xs:
+        return
+    total = 2**hmm.prec
+    filtered, _ = forward(hmm, xs)
+    z = pop_state(posterior(hmm, filtered[-1]))
+    for t in reversed(range(1, len(xs))):
+        message.push(*interval(hmm.emission_edges[z], xs[t]), total)
+        z_before = pop_state(posterior(hmm, filtered[t - 1], z))
+        message.push(*interval(hmm.transition_edges[z_before], z), total)
+        z = z_before
+    message.push(*interval(hmm.emission_edges[z], xs[0]), total)
+    message.push(*interval(hmm.initial_edges, z), total)
+
+
+def schedule_pop(hmm, message, n):
+    """The receiver: n symbols, and the message as it was before they were pushed."""
+
+    def push_state(weights, z):
+        if weights[z] == 0:
+            raise Damage("the sender cannot have popped this state")
+        message.push(*interval(edges_of(weights), z), sum(weights))
+
+    if n == 0:
+        return []
+    total = 2**hmm.prec
+    z = message.pop(total, finder(hmm.initial_edges))
+    xs = [message.pop(total, finder(hmm.emission_edges[z]))]
+    W, p = filter_step(hmm, hmm.initial, xs[0])
+    for _ in range(1, n):
+        z_before, z = z, message.pop(total, finder(hmm.transition_edges[z]))
+        push_state(posterior(hmm, W, z), z_before)
+        xs.append(message.pop(total, finder(hmm.emission_edges[z])))
+        W, p = filter_step(hmm, p, xs[-1])
+    push_state(posterior(hmm, W), z)
+    return xs
+
+
+# Section 6: the predictive distribution
+
+
+def predictive_edges(hmm, p):
+    """The edges of P(x_t | x_1..t-1), from the predicted weights of t."""
+    columns = zip(*hmm.emission_edges, strict=True)
+    return [sum(products(p, column)) // sum(p) for column in columns]
+
+
+def range_encode(hmm, p, xs):
+    """The range code of xs, whose first symbol has the predicted weights p."""
+    encoder = RangeEncoder()
+    for x in xs:
+        encoder.encode(*interval(predictive_edges(hmm, p), x), 2**hmm.prec)
+        _, p = filter_step(hmm, p, x)
+    return encoder.finish()
+
+
+def range_decode(hmm, p, integer, n):
+    decoder = RangeDecoder(integer)
+    xs = []
+    for _ in range(n):
+        slot = decoder.slot(2**hmm.prec)
+        x, start, freq = finder(predictive_edges(hmm, p))(slot)
+        decoder.advance(start, freq, 2**hmm.prec)
+        _, p = filter_step(hmm, p, x)
+        xs.append(x)
+    decoder.check()
+    return xs
+
+
+# Section 7: a sequence as one message
+
+
+def encode(hmm, xs):
+    n = len(xs) - hmm.tail_length
+    if n <= 0:
+        return encode_predictive(hmm, xs)
+    _, p = forward(hmm, xs[:n])
+    first_bits = range_encode(hmm, p, xs[n:])
+    if first_bits >= START:
+        message = Message.from_int(first_bits)
+        schedule_push(hmm, message, xs[:n])
+        message.push(*interval(FLAG, 0), 16)
+    else:
+        message = Message.from_int(range_encode(hmm, hmm.initial, xs))
+        message.push(*interval(FLAG, 1), 16)
+    return message.to_bytes()
+
+
+def decode(hmm, data, T):
+    n = T - hmm.tail_length
+    if n <= 0:
+        return decode_predictive(hmm, data, T)
+    message = Message.from_bytes(data)
+    if message.pop(16, finder(FLAG)) == 1:
+        return range_decode(hmm, hmm.initial, message.to_int(), T)
+    xs = schedule_pop(hmm, message, n)
+    first_bits = message.to_int()
+    if first_bits < START:
+        raise Damage("the schedule did not start from this integer")
+    _, p = forward(hmm, xs)
+    return xs + range_decode(hmm, p, first_bits, hmm.tail_length)
+
+
+def encode_predictive(hmm, xs):
+    return Message.from_int(range_encode(hmm, hmm.initial, xs)).to_bytes()
+
+
+def decode_predictive(hmm, data, T):
+    return range_decode(hmm, hmm.initial, Message.from_bytes(data).to_int(), T)

@@ -1,0 +1,279 @@
+"""Write message_v1.json and hmm_v1.json beside this file, with tests/reference.py.
+
+Run once per format version, from the root of the checkout:
+
+    PYTHONPATH=tests python tests/vectors/make.py
+
+Vectors say what the format was, so this script never overwrites them: a new format
+gets new names.  It draws all its choices from one small integer generator.
+
+message_v1.json
+    scalar: lanes, tables (edges; the last is the total), start ("heads" and "tail"),
+        ops and end.  An op is [name, lane, table, symbol, head after, words after], the
+        name "push", "pop" or "underflow" (a pop that raises; its symbol is null).
+    array: lanes, prec, tables, rows (or null), symbols, and the hex of to_bytes() after
+        push_symbols over a new message.
+    range: tables, symbols as [table, symbol], and the hex of the integer, big-endian.
+hmm_v1.json
+    models: name, prec, tail_length and the masses.
+    cases: model (an index), what, xs, and the hex of encode and encode_predictive.
+"""
+
+import json
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import reference as ref
+
+HERE = Path(__file__).parent
+
+
+class Generator:
+    """A 64-bit linear congruential generator (Knuth's MMIX); its high bits."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, n):
+        self.state = (6364136223846793005 * self.state + 1442695040888963407) % 2**64
+        return (self.state >> 32) * n >> 32
+
+    def pick(self, choices):
+        return choices[self.below(len(choices))]
+
+    def bits(self, n):
+        return sum(self.below(2) << i for i in range(n))
+
+
+def masses(weights, total):
+    """Integers >= 1 of the given sum, near the proportions of the weights."""
+    free = total - len(weights)
+    row = [1 + free * w // sum(weights) for w in weights]
+    row[row.index(max(row))] += total - sum(row)
+    return row
+
+
+def row_of(draw, kind, n, total):
+    if kind == "flat":
+        weights = [1] * n
+    elif kind == "peaked":
+        weights = [1 + (draw.below(2**16) >> draw.below(16)) for _ in range(n)]
+    else:  # sure: all that can be on one symbol
+        chosen = draw.below(n)
+        weights = [int(i == chosen) for i in range(n)]
+    return masses(weights, total)
+
+
+# message_v1.json
+
+TOTALS = [1, 2, 3, 5, 100, 2**16 + 1, 2**26 - 1, 2**27 + 1, 2**28 - 1, 2**28]
+PRECS = [1, 8, 16, 24, 28]
+HEADS = [2**31, 2**31 + 1, 2**32, 2**59, 2**62, 2**63 - 2, 2**63 - 1]
+INTEGERS = [0, 1, 2, 255, 2**31 - 1, 2**31, 2**40, 2**63 - 1, 2**63, 2**95 - 1, 2**130]
+
+
+def table_of(draw, total):
+    n = min(total, draw.pick([1, 2, 3, 6]))
+    return ref.edges_of(row_of(draw, draw.pick(["flat", "peaked", "sure"]), n, total))
+
+
+def snapshot(message):
+    return {"heads": list(message.heads), "tail": list(message.tail)}
+
+
+def scalar_case(draw, message, totals, n_ops, pops_of_4):
+    """A walk of pushes and pops; about pops_of_4 in four of them are pops."""
+    tables = [table_of(draw, total) for total in totals]
+    start, ops = snapshot(message), []
+    for _ in range(n_ops):
+        lane, table = draw.below(len(message.heads)), draw.below(len(tables))
+        edges = tables[table]
+        if draw.below(4) < pops_of_4:
+            try:
+                name = "pop"
+                symbol = message.pop(edges[-1], ref.finder(edges), lane)
+            except ref.Underflow:
+                name, symbol = "underflow", None
+        else:
+            name, symbol = "push", draw.below(len(edges) - 1)
+            message.push(*ref.interval(edges, symbol), edges[-1], lane)
+        words = len(message.tail)
+        ops.append([name, lane, table, symbol, message.heads[lane], words])
+    end = snapshot(message)
+    lanes = len(message.heads)
+    return {"lanes": lanes, "tables": tables, "start": start, "ops": ops, "end": end}
+
+
+def scalar_cases(draw):
+    powers = [2**prec for prec in PRECS]
+    for integer in INTEGERS:
+        for totals in [TOTALS, powers]:
+            yield scalar_case(draw, ref.Message.from_int(integer), totals, 16, 2)
+    for totals in [TOTALS, powers]:
+        yield scalar_case(draw, ref.Message(), totals, 50, 1)
+        yield scalar_case(draw, ref.Message.from_int(draw.bits(700)), totals, 50, 3)
+        for lanes in [3, 16]:
+            for pops_of_4 in [1, 2, 3]:
+                message = ref.Message(lanes)
+                if pops_of_4 > 1:
+                    message.heads = [draw.pick(HEADS) for _ in range(lanes)]
+                    message.tail = [draw.bits(32) for _ in range(draw.below(4))]
+                yield scalar_case(draw, message, totals, 50, pops_of_4)
+        yield scalar_case(draw, ref.Message(3), totals, 30, 4)  # soon runs dry
+
+
+def array_cases(draw):
+    for lanes in [1, 3, 16]:
+        for prec in PRECS:
+            n_rows = draw.pick([1, 3])
+            tables = [table_of(draw, 2**prec) for _ in range(n_rows)]
+            if prec == 8:
+                tables[0] = list(range(2**8 + 1))
+            for n in [0, 1, 2, 50]:
+                rows = [draw.below(n_rows) for _ in range(n)] if n_rows > 1 else None
+                of = [tables[row] for row in rows] if rows else [tables[0]] * n
+                symbols = [draw.below(len(edges) - 1) for edges in of]
+                message = ref.Message(lanes)
+                ref.push_symbols(message, tables, rows, symbols, prec)
+                yield {
+                    "lanes": lanes,
+                    "prec": prec,
+                    "tables": tables,
+                    "rows": rows,
+                    "symbols": symbols,
+                    "bytes": message.to_bytes().hex(),
+                }
+
+
+def range_cases(draw):
+    for totals in [[1], [2], [3, 5], [2**28], [2**28 - 1], TOTALS]:
+        tables = [table_of(draw, total) for total in totals]
+        for n in [0, 1, 2, 5, 40]:
+            encoder, symbols = ref.RangeEncoder(), []
+            for _ in range(n):
+                table = draw.below(len(tables))
+                edges = tables[table]
+                symbol = draw.below(len(edges) - 1)
+                encoder.encode(*ref.interval(edges, symbol), edges[-1])
+                symbols.append([table, symbol])
+            integer = f"{encoder.finish():x}"
+            yield {"tables": tables, "symbols": symbols, "integer": integer}
+
+
+# hmm_v1.json
+
+
+def model_of(draw, K, M, prec, kind, tail_length):
+    kinds = ["flat", "peaked", "sure"] if kind == "mixed" else [kind]
+    rows = [row_of(draw, draw.pick(kinds), n, 2**prec) for n in [K, *[K] * K, *[M] * K]]
+    return {
+        "name": f"{K} states, {M} symbols, {prec} bits, {kind}",
+        "prec": prec,
+        "tail_length": tail_length,
+        "initial": rows[0],
+        "transition": rows[1 : K + 1],
+        "emission": rows[K + 1 :],
+    }
+
+
+def models_of(draw):
+    for prec in [1, 10, 28]:
+        yield model_of(draw, 1, 1, prec, "flat", 3)
+    for K, M, lengths in [(1, 5, [5, 24]), (2, 2, [1, 60]), (3, 7, [8, 18, 24])]:
+        for prec in [10, 16, 24, 28]:
+            for kind in ["flat", "peaked", "sure"]:
+                yield model_of(draw, K, M, prec, kind, draw.pick(lengths))
+    yield model_of(draw, 2, 2, 1, "flat", 65)
+    for K, M, prec in [(4, 3, 2), (5, 3, 14), (3, 5, 15), (5, 40, 17)]:
+        yield model_of(draw, K, M, prec, "mixed", 12)
+    for prec, kinds in [(10, "flat"), (16, "peaked"), (24, "mixed"), (28, "peaked")]:
+        for kind in [kinds, "sure"]:
+            yield model_of(draw, 16, 64, prec, kind, draw.pick([7, 11, 15]))
+    yield model_of(draw, 64, 64, 10, "mixed", 11)
+    yield model_of(draw, 64, 64, 24, "mixed", 12)
+    yield model_of(draw, 64, 64, 28, "sure", 7)
+
+
+def likely(draw, hmm, T):
+    """Drawn from the model."""
+    xs, edges = [], hmm.initial_edges
+    for _ in range(T):
+        z, *_ = ref.finder(edges)(draw.below(2**hmm.prec))
+        x, *_ = ref.finder(hmm.emission_edges[z])(draw.below(2**hmm.prec))
+        xs.append(x)
+        edges = hmm.transition_edges[z]
+    return xs
+
+
+def extreme(hmm, T, choose):
+    """At every step the symbol with the most (choose=max) or the least of the mass."""
+    xs, p = [], hmm.initial
+    for _ in range(T):
+        edges = ref.predictive_edges(hmm, p)
+        widths = [b - a for a, b in pairwise(edges)]
+        xs.append(widths.index(choose(widths)))
+        _, p = ref.filter_step(hmm, p, xs[-1])
+    return xs
+
+
+def sequences(draw, hmm):
+    M = len(hmm.emission[0])
+    c = hmm.tail_length
+    for T in sorted({0, 1, 2, 5, 8, 50, 200, c, c + 1}):
+        yield "likely", likely(draw, hmm, T)
+    if M > 1:
+        for T in [1, 8, 50]:
+            yield "uniform", [draw.below(M) for _ in range(T)]
+        yield "surprising", extreme(hmm, 50, min)
+        yield "constant", [extreme(hmm, 1, max)[0]] * 50
+        yield "expected", extreme(hmm, 200, max)
+
+
+def hmm_cases(draw, models):
+    for index, model in enumerate(models):
+        hmm = ref.HMM(**{key: model[key] for key in model if key != "name"})
+        for what, xs in sequences(draw, hmm):
+            bits_back = ref.encode(hmm, xs)
+            predictive = ref.encode_predictive(hmm, xs)
+            assert ref.decode(hmm, bits_back, len(xs)) == xs
+            assert ref.decode_predictive(hmm, predictive, len(xs)) == xs
+            yield {
+                "model": index,
+                "what": what,
+                "xs": xs,
+                "encode": bits_back.hex(),
+                "encode_predictive": predictive.hex(),
+            }
+
+
+def write(path, content):
+    """Compact JSON with one case a line, so that a diff can be read."""
+    head = [f'"format":{json.dumps(content.pop("format"))}']
+    lists = [
+        f'"{key}":[\n'
+        + ",\n".join(json.dumps(item, separators=(",", ":")) for item in items)
+        + "\n]"
+        for key, items in content.items()
+    ]
+    path.write_text("{" + ",\n".join(head + lists) + "}\n")
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
+def main():
+    message_path, hmm_path = HERE / "message_v1.json", HERE / "hmm_v1.json"
+    for path in [message_path, hmm_path]:
+        if path.exists():
+            sys.exit(f"{path} exists. Vectors are kept: give a new format a new name.")
+    draw = Generator(1)
+    content = {"format": 1, "scalar": list(scalar_cases(draw))}
+    content |= {"array": list(array_cases(draw)), "range": list(range_cases(draw))}
+    write(message_path, content)
+    draw = Generator(2)
+    models = list(models_of(draw))
+    content = {"format": 1, "models": models, "cases": list(hmm_cases(draw, models))}
+    write(hmm_path, content)
+
+
+if __name__ == "__main__":
+    main()
