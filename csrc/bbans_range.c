@@ -78,7 +78,9 @@ static uint32_t string_byte(const bbans_range_encoder *enc, ptrdiff_t i)
         return i == -1;
     if (in_window < 0)
         return enc->bytes[i];
-    return in_window < 8 ? (enc->low << 1) >> (56 - 8 * in_window) & 0xff : 0;
+    if (in_window >= 8)
+        return 0;
+    return (uint8_t)((enc->low << 1) >> (56 - 8 * in_window));
 }
 
 /* The 32 bits of the string that end before bit `end`. */

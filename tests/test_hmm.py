@@ -22,8 +22,8 @@ from bbans.models.hmm import _Data, _expect
 
 TEXT = (
     "“Well, Prince, so Genoa and Lucca are now just family estates of the "
-    "Buonapartes. But I warn you, if you don\u2019t tell me that this means war, if you "
-    "still try to defend the infamies and horrors perpetrated by that Antichrist—I "
+    "Buonapartes. But I warn you, if you don\u2019t tell me that this means war, "
+    "if you still try to defend the infamies and horrors perpetrated by that Antichrist—I "
     "really believe he is Antichrist—I will have nothing more to do with you and "
     "you are no longer my friend, no longer my \u2018faithful slave,\u2019 as you call "
     "yourself! But how do you do? I see I have frightened you—sit down and tell me "
@@ -356,7 +356,7 @@ def test_kinds_of_data():
         ("ab", {"pseudo_count": (1, 2)}, ModelError, "pseudo_count"),
         ("ab", {"dtype": np.float16}, ModelError, "dtype"),
         ("ab", {"seed": None}, ModelError, "seed"),
-        ("ab", {"init": HMM.random(3, 256, seed=0), "alphabet": "ab"}, ModelError, "init"),
+        ("ab", {"init": HMM.random(3, 2, seed=0), "alphabet": "ab"}, ModelError, "init"),
         ("ab", {"init": HMM.random(2, 256, seed=0)}, ModelError, "init"),
     ],
 )

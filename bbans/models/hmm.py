@@ -80,7 +80,7 @@ class HMM:
     --------
     >>> coins = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[1, 0], [0.5, 0.5]])
     >>> round(coins.information_content([0, 0, 1]), 6)
-    2.783077
+    3.545824
     """
 
     __slots__ = ("_alphabet", "_emission", "_history", "_initial", "_transition")

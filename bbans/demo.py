@@ -1,0 +1,160 @@
+"""Figure 1 of the paper: message length over information content, against T."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bbans.api import decode, encode
+from bbans.errors import BbansError, ModelError
+from bbans.models import HMM
+from bbans.tables import FrozenHMM
+
+__all__ = ["Point", "measure", "run"]
+
+LENGTHS = [2**k for k in range(2, 15)]
+N_STATES = 64
+N_SYMBOLS = 64
+N_TRAIN = 6231    # characters, as in the paper's code
+
+
+class Point(NamedTuple):
+    """One row of the table."""
+
+    length: int
+    information_content: float
+    """Bits, under the frozen model that codes."""
+    message: int
+    """Bits, whole bytes counted."""
+
+    @property
+    def ratio(self) -> float:
+        """Message over information content."""
+        return self.message / self.information_content
+
+
+def measure(model: FrozenHMM, data: np.ndarray | str, lengths: list[int]) -> list[Point]:
+    """Code each leading part of `data`, decode it, and compare.
+
+    Raises
+    ------
+    BbansError
+        If what is decoded is not what was encoded.
+    """
+    points = []
+    for length in lengths:
+        part = data[:length]
+        message = encode(part, model)
+        symbols = model.alphabet.encode(part)
+        if not np.array_equal(
+            model.alphabet.encode(decode(message, model, length)), symbols
+        ):
+            raise BbansError(f"round trip failed at T = {length}")
+        content = model.information_content(part)
+        points.append(Point(length, content, 8 * len(message)))
+    return points
+
+
+def run(
+    *,
+    text: str | None = None,
+    figure: Path | None = None,
+    n_iter: int = 100,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> dict[str, list[Point]]:
+    """Run both experiments, print their tables, and draw the figure.
+
+    Parameters
+    ----------
+    text : str, optional
+        Its first 6,231 characters train the model, those that follow are
+        compressed. By default text that ships with Python.
+    figure : Path, optional
+        A PNG to write; needs matplotlib.
+    n_iter : int
+        EM iterations.
+    seed : int
+        Of all random numbers.
+    progress : bool, optional
+        Show a bar while training; None shows one on terminals.
+
+    Returns
+    -------
+    dict of list of Point
+        The two tables.
+    """
+    random = HMM.random(N_STATES, N_SYMBOLS, seed=seed)
+    sample, _ = random.sample(LENGTHS[-1], seed=seed + 1)
+    left = f"sample of a random HMM, {N_STATES} states, {N_SYMBOLS} symbols"
+    tables = {left: measure(random.freeze(), sample, LENGTHS)}
+    _print_table(left, tables[left])
+
+    text = python_text() if text is None else text
+    if len(text) < N_TRAIN + LENGTHS[0]:
+        raise ModelError(f"the text must have more than {N_TRAIN} characters")
+    alphabet = "".join(sorted(set(text)))
+    start = time.perf_counter()
+    trained = HMM.fit(
+        text[:N_TRAIN], N_STATES, n_iter=n_iter, tol=0, alphabet=alphabet,
+        seed=seed, progress=progress,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    rest = text[N_TRAIN:]
+    right = f"English text, {N_STATES} states, {len(alphabet)} symbols"
+    lengths = [length for length in LENGTHS if length <= len(rest)]
+    tables[right] = measure(trained.freeze(), rest, lengths)
+    _print_table(right, tables[right])
+    print(
+        f"trained on {N_TRAIN} characters by {len(trained.history) - 1} EM iterations "
+        f"in {seconds:.1f} s; every message was decoded and compared"
+    )
+    if figure is not None:
+        _draw(tables, figure)
+    return tables
+
+
+def python_text() -> str:
+    """English that ships with Python: the help topics of pydoc."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def _print_table(title: str, points: list[Point]) -> None:
+    print(f"{title}\n{'T':>7} {'h(x), bits':>12} {'message, bits':>14} {'ratio':>9}")
+    for point in points:
+        print(
+            f"{point.length:7} {point.information_content:12.1f} "
+            f"{point.message:14} {point.ratio:9.5f}"
+        )
+    print()
+
+
+def _draw(tables: dict[str, list[Point]], path: Path) -> None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("no figure: it needs matplotlib (pip install 'bbans[demo]')", file=sys.stderr)
+        return
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for axes, (title, points) in zip(
+        figure.subplots(1, 2, sharey=True), tables.items(), strict=True
+    ):
+        axes.plot(
+            [point.length for point in points],
+            [point.ratio for point in points],
+            "o-", markersize=4, label="l(m) / h(x)",
+        )  # fmt: skip
+        axes.axhline(1, color="0.6", linewidth=1)
+        axes.set_xscale("log", base=2)
+        axes.set_xlabel("sequence length T")
+        axes.set_title(title, fontsize=9)
+    figure.axes[0].set_ylabel("message length / information content")
+    figure.axes[0].legend()
+    figure.savefig(path, dpi=150)
+    print(f"figure: {path}")

@@ -1,0 +1,201 @@
+/* Range coder and HMM sequences: round trips under hostile models, the same
+ * bytes for every workspace, and damage that is never fatal.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans.h"
+#include "check.h"
+
+#include <string.h>
+
+static void *allocate(size_t n)
+{
+    void *memory = malloc(n > 0 ? n : 1);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+static void test_range_coder(void)
+{
+    int trial;
+
+    for (trial = 0; trial < 20000; trial++) {
+        const size_t n = below(40);
+        uint32_t start[40], freq[40], total[40];
+        uint8_t scratch[200];
+        uint32_t tail[64];
+        uint64_t head;
+        bbans_message msg;
+        bbans_range_encoder enc;
+        bbans_range_decoder dec;
+        size_t i;
+
+        CHECK(bbans_message_init(&msg, &head, 1, tail, 64) == BBANS_OK);
+        CHECK(bbans_range_encoder_init(&enc, scratch, sizeof scratch) == BBANS_OK);
+        for (i = 0; i < n; i++) {
+            total[i] = 1 + below(1u << (1 + below(28)));
+            start[i] = below(total[i]);
+            freq[i] = below(2) ? total[i] - start[i]
+                               : 1 + below(total[i] - start[i]);
+            CHECK(bbans_range_encode(&enc, start[i], freq[i], total[i]) ==
+                  BBANS_OK);
+        }
+        CHECK(bbans_range_finish(&enc, &msg) == BBANS_OK);
+        CHECK(bbans_message_check(&msg) == BBANS_OK);
+        CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_OK);
+        for (i = 0; i < n; i++) {
+            uint32_t slot;
+
+            CHECK(bbans_range_slot(&dec, total[i], &slot) == BBANS_OK);
+            CHECK(slot - start[i] < freq[i]);
+            CHECK(bbans_range_advance(&dec, start[i], freq[i], total[i]) ==
+                  BBANS_OK);
+        }
+        CHECK(bbans_range_check(&dec) == BBANS_OK);
+    }
+}
+
+static void random_row(uint32_t *mass, size_t n, unsigned prec)
+{
+    uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
+    const uint32_t kind = below(3); /* peaked, flat, anything */
+    size_t k;
+
+    for (k = 0; k < n; k++) {
+        const uint32_t more = kind == 0 ? 0
+                              : kind == 1
+                                  ? spare / (uint32_t)(n - k)
+                                  : below(spare / (uint32_t)(n - k) * 2 + 1);
+
+        mass[k] = 1 + (more < spare ? more : spare);
+        spare -= mass[k] - 1;
+    }
+    mass[below((uint32_t)n)] += spare;
+}
+
+static void test_sequences(size_t states, size_t symbols, unsigned prec,
+                           size_t tail_length)
+{
+    const size_t n_max = 300, cap = bbans_sequence_tail_words(n_max) + n_max;
+    uint32_t *initial = allocate(4 * states);
+    uint32_t *transition = allocate(4 * states * states);
+    uint32_t *emission = allocate(4 * states * symbols);
+    const size_t memory_bytes = bbans_hmm_bytes(states, symbols);
+    void *memory = allocate(memory_bytes);
+    uint32_t *x = allocate(4 * n_max), *y = allocate(4 * n_max);
+    uint32_t *tail = allocate(4 * cap);
+    uint8_t *bytes = allocate(4 * cap), *again = allocate(4 * cap);
+    uint64_t head;
+    bbans_message msg;
+    bbans_hmm hmm;
+    size_t i, n;
+
+    random_row(initial, states, prec);
+    for (i = 0; i < states; i++) {
+        random_row(transition + i * states, states, prec);
+        random_row(emission + i * symbols, symbols, prec);
+    }
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
+                         transition, emission, memory,
+                         memory_bytes - 1) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
+                         transition, emission, memory,
+                         memory_bytes) == BBANS_OK);
+    for (n = 0; n <= n_max; n = n * 3 / 2 + 1) {
+        const int predictive = below(3) == 0;
+        const size_t full = bbans_sequence_work_bytes(&hmm, n, n);
+        size_t block, length = 0, size;
+
+        for (i = 0; i < n; i++)
+            x[i] = below(4) ? below((uint32_t)symbols) : 0;
+        for (block = n > 0 ? n : 1; block > 0; block /= 3) {
+            const size_t work_bytes = bbans_sequence_work_bytes(&hmm, n, block);
+            void *work = allocate(work_bytes);
+
+            CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&hmm, x, n, predictive, work, work_bytes,
+                                        &msg) == BBANS_OK);
+            CHECK(bbans_message_check(&msg) == BBANS_OK);
+            CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
+            CHECK(length == 0 ||
+                  (length == size && memcmp(bytes, again, size) == 0));
+            length = size;
+            memcpy(bytes, again, size);
+            free(work);
+        }
+        {
+            const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+            void *work = allocate(work_bytes > full ? work_bytes : full);
+            int damage;
+
+            CHECK(bbans_sequence_decode(&hmm, &msg, y, n, predictive, work,
+                                        work_bytes) == BBANS_OK);
+            CHECK(memcmp(x, y, 4 * n) == 0);
+
+            /* Whatever the bytes are: an answer or a status, inside bounds. */
+            for (damage = 0; damage < 8; damage++) {
+                memcpy(again, bytes, length);
+                again[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
+                CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+                if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
+                    (void)bbans_sequence_decode(&hmm, &msg, y, n, predictive,
+                                                work, work_bytes);
+            }
+
+            CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+            head = random_bits() >> 1;
+            {
+                const uint64_t before = head;
+
+                CHECK(bbans_sequence_push(&hmm, &msg, x, n, work, full) ==
+                      BBANS_OK);
+                CHECK(bbans_sequence_pop(&hmm, &msg, y, n, work, work_bytes) ==
+                      BBANS_OK);
+                CHECK(memcmp(x, y, 4 * n) == 0);
+                CHECK(head == before && msg.tail_len == 0);
+            }
+            free(work);
+        }
+    }
+    if (symbols < 10) { /* a refusal names itself and changes nothing */
+        const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+        void *work = allocate(work_bytes);
+
+        x[0] = (uint32_t)symbols;
+        head = 77;
+        msg.tail_len = 0;
+        CHECK(bbans_sequence_encode(&hmm, x, 1, 0, work, work_bytes, &msg) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_sequence_push(&hmm, &msg, x, 1, work, work_bytes) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_sequence_encode(&hmm, y, 1, 0, work, work_bytes - 1, &msg) ==
+              BBANS_ERR_CAPACITY);
+        CHECK(head == 77 && msg.tail_len == 0);
+        free(work);
+    }
+    free(initial);
+    free(transition);
+    free(emission);
+    free(memory);
+    free(x);
+    free(y);
+    free(tail);
+    free(bytes);
+    free(again);
+}
+
+int main(void)
+{
+    int trial;
+
+    test_range_coder();
+    for (trial = 0; trial < 60; trial++) {
+        test_sequences(1 + below(40), 1 + below(40), 6 + below(23), 1 + below(30));
+        test_sequences(1 + below(3), 1 + below(3), 2 + below(27), 1 + below(30));
+    }
+    test_sequences(1, 1, 1, 1);
+    test_sequences(64, 64, 24, 9);
+    test_sequences(130, 300, 16, 9);
+    printf("test_sequence: ok\n");
+    return 0;
+}
