@@ -120,13 +120,10 @@ cdef void backward_block(
         a = alpha + (t + 1) * K
         g = G + t * K
         count = emission_count + x[t] * K
-        # The sum is 1 but for rounding and dropped states.  Dividing by it
-        # makes every gamma_t = alpha_t beta_t / total sum to 1 whatever happens.
+        # The sum is 1 but for rounding and dropped states.  Dividing by it makes
+        # every gamma_t = alpha_t beta_t / total sum to 1 all the same.  It is
+        # never near 0: a cut g_j leaves p_j g_j >= (least denormal) * most.
         total = dot(a, beta, K)
-        if not total >= normal(<real>0):    # beta holds only dropped states
-            for i in range(K):
-                beta[i] = 1
-            total = 1
         w = 1 / total
         for i in range(K):
             count[i] += a[i] * beta[i] * w

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bbans import _train
 from bbans.alphabet import Alphabet
 from bbans.errors import (
     CorruptError,
@@ -17,17 +18,17 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.models import HMM
+from bbans.models import HMM, hmm
 from bbans.models.hmm import _Data, _expect
 
 TEXT = (
     "“Well, Prince, so Genoa and Lucca are now just family estates of the "
     "Buonapartes. But I warn you, if you don\u2019t tell me that this means war, "
-    "if you still try to defend the infamies and horrors perpetrated by that Antichrist—I "
-    "really believe he is Antichrist—I will have nothing more to do with you and "
-    "you are no longer my friend, no longer my \u2018faithful slave,\u2019 as you call "
-    "yourself! But how do you do? I see I have frightened you—sit down and tell me "
-    "all the news.”\n"
+    "if you still try to defend the infamies and horrors perpetrated by that "
+    "Antichrist—I really believe he is Antichrist—I will have nothing more to do "
+    "with you and you are no longer my friend, no longer my "
+    "\u2018faithful slave,\u2019 as you call yourself! But how do you do? I see I "
+    "have frightened you—sit down and tell me all the news.”\n"
 )
 
 
@@ -188,6 +189,20 @@ def test_states_dropped_on_the_way_spoil_no_count():
             assert counts[2].sum() == pytest.approx(x.size, rel=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_message_is_denormal(dtype):
+    alpha = np.zeros((301, 2), dtype=dtype)
+    first = np.zeros(300, dtype=np.uint8)
+    first[0] = 1
+    start, A = np.array([0.5, 0.5], dtype=dtype), np.eye(2, dtype=dtype)
+    E = np.array([[1, 0.05]], dtype=dtype)
+    x, scale = np.zeros(300, dtype=np.int32), np.empty(300)
+    assert _train.forward(x, first, start, A, E, 0.0, alpha, scale) == -1
+    assert alpha[20, 1] > 0
+    assert alpha[-1, 1] == 0
+    assert (alpha[alpha > 0] >= (1e-30 if dtype == np.float32 else 1e-290)).all()
+
+
 def test_impossible_data_cost_infinitely_many_bits():
     model = HMM([1, 0], [[0.5, 0.5], [0, 1]], [[1, 0, 0], [0, 1, 0]])
     assert model.information_content([0, 0, 1]) == pytest.approx(2)
@@ -274,6 +289,23 @@ def test_training_finds_the_model_of_its_data():
     assert model.information_content(y) < truth.information_content(y) * 1.001
 
 
+@pytest.mark.parametrize("worse", [1e6, math.inf, math.nan])
+def test_an_update_that_does_harm_is_dropped(monkeypatch, worse):
+    calls = []
+
+    def expect(*args, **options):
+        calls.append(None)
+        bits, counts, position = _expect(*args, **options)
+        return worse if len(calls) == 3 else bits, counts, position
+
+    good = HMM.fit(TEXT, 3, n_iter=1)
+    monkeypatch.setattr(hmm, "_expect", expect)
+    model = HMM.fit(TEXT, 3, n_iter=9)
+    assert len(calls) == 3
+    assert model.history == good.history
+    assert all(map(np.array_equal, parameters(model), parameters(good)))
+
+
 def test_dead_states_keep_their_rows():
     start = HMM(
         [0.5, 0.5, 0],
@@ -332,6 +364,9 @@ def test_kinds_of_data():
     assert len({model.history for model in alike}) == 1
 
 
+OTHER = HMM.random(3, 256, seed=0)
+
+
 @pytest.mark.parametrize(
     ("sequences", "options", "error", "text"),
     [
@@ -356,8 +391,8 @@ def test_kinds_of_data():
         ("ab", {"pseudo_count": (1, 2)}, ModelError, "pseudo_count"),
         ("ab", {"dtype": np.float16}, ModelError, "dtype"),
         ("ab", {"seed": None}, ModelError, "seed"),
-        ("ab", {"init": HMM.random(3, 2, seed=0), "alphabet": "ab"}, ModelError, "init"),
-        ("ab", {"init": HMM.random(2, 256, seed=0)}, ModelError, "init"),
+        ("ab", {"init": OTHER, "alphabet": "ab"}, ModelError, "init"),
+        ("ab", {"init": OTHER, "n_states": 2}, ModelError, "init"),
     ],
 )
 def test_what_cannot_be_fitted(sequences, options, error, text):
@@ -410,6 +445,14 @@ def test_samples_have_the_frequencies_of_the_model():
     assert [a.size for a in model.sample(0, seed=0)] == [0, 0]
     with pytest.raises(ModelError, match="length"):
         model.sample(-1, seed=0)
+
+
+def test_a_state_of_probability_zero_is_never_drawn():
+    x, z = np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int64)
+    u = np.array([[0.0, 0.0], [1 - 2**-53, 1 - 2**-53]])
+    edges = np.array([0.0, 1.0, 1.0])    # cumulative: all in the middle one
+    _train.sample(edges, np.tile(edges, (3, 1)), np.tile(edges, (3, 1)), u, x, z)
+    assert x.tolist() == z.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -470,7 +513,7 @@ def test_sizes_are_limited():
 def test_files_give_the_model_back(tmp_path, alphabet):
     if isinstance(alphabet, str):
         alphabet = "".join(sorted(alphabet))
-    drawn = HMM.random(4, 3, concentration=0.3, seed=1)
+    drawn = HMM.random(50, 3, concentration=0.3, seed=1)
     model = HMM(*parameters(drawn), alphabet=alphabet)
     path = tmp_path / "model.npz"
     path.write_bytes(b"an older file")

@@ -307,8 +307,8 @@ class HMM:
         init : HMM, optional
             Where to start, with K states and the same alphabet.
         dtype : {float64, float32}
-            Of the messages. float32 takes half the time and memory; results
-            agree to about 5 digits.
+            Of the messages. float32 takes half the time, and gives the information
+            content to about 6 digits.
         progress : bool, optional
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
