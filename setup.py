@@ -2,19 +2,24 @@
 
 import os
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("BBANS_DEBUG") == "1"
 CFLAGS = [] if sys.platform == "win32" else ["-O3"]
-FORWARD_SOURCES = ["bbans/_forward.pyx", "csrc/bbans_hmm.c"]
+FORWARD_SOURCES = [
+    "bbans/_forward.pyx",
+    "csrc/bbans_hmm.c",
+    "csrc/bbans_dispatch.c",
+    *sorted(path.as_posix() for path in Path("csrc/kernels").glob("*.c")),
+]
 
 setup(
     cffi_modules=["bbans/_core_build.py:ffibuilder"],
     ext_modules=cythonize(
         [
-            Extension("bbans._train", ["bbans/_train.pyx"], extra_compile_args=CFLAGS),
             Extension("bbans._cdf", ["bbans/_cdf.pyx"], extra_compile_args=CFLAGS),
             Extension(
                 "bbans._forward",

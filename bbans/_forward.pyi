@@ -1,5 +1,9 @@
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+_Real = TypeVar("_Real", np.float32, np.float64)
 
 def filter_exact(
     hmm: int,
@@ -11,8 +15,44 @@ def posterior_exact(
     hmm: int,
     filtered: NDArray[np.uint32],
     next_state: int,
-    weight: NDArray[np.uint32],
+    edge: NDArray[np.uint32],
 ) -> None: ...
 def predictive_exact(
     hmm: int, predicted: NDArray[np.uint32], cdf: NDArray[np.uint32]
+) -> None: ...
+def forward(
+    x: NDArray[np.int32],
+    first: NDArray[np.uint8],
+    initial: NDArray[_Real],
+    A: NDArray[_Real],
+    E: NDArray[_Real],
+    lowest: float,
+    alpha: NDArray[_Real],
+    scale: NDArray[np.float64],
+) -> int: ...
+def backward(
+    x: NDArray[np.int32],
+    first: NDArray[np.uint8],
+    A_transposed: NDArray[_Real],
+    E: NDArray[_Real],
+    alpha: NDArray[_Real],
+    scale: NDArray[np.float64],
+    beta: NDArray[_Real],
+    G: NDArray[_Real],
+    initial_count: NDArray[np.float64],
+    emission_count: NDArray[np.float64],
+) -> None: ...
+def log_likelihood(
+    x: NDArray[np.int32],
+    log_initial: NDArray[np.float64],
+    log_A_transposed: NDArray[np.float64],
+    log_E: NDArray[np.float64],
+) -> float: ...
+def sample(
+    initial: NDArray[np.float64],
+    A: NDArray[np.float64],
+    B: NDArray[np.float64],
+    u: NDArray[np.float64],
+    x: NDArray[np.int32],
+    z: NDArray[np.int64],
 ) -> None: ...

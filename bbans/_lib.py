@@ -16,6 +16,8 @@ from bbans.errors import (
     SymbolError,
 )
 
+lib.bbans_isa_use(lib.BBANS_ISA_BEST)    # before any thread codes
+
 __all__ = ["as_uint32", "check", "ffi", "lib", "pointer"]
 
 RAISES: dict[int, type[BbansError]] = {

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ModelError, SymbolError
+from bbans.errors import ModelError, SymbolError
 
 __all__ = ["MAX_SYMBOLS", "Alphabet", "Symbols", "as_integers"]
 

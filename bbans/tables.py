@@ -339,14 +339,16 @@ class FrozenHMM:
         """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
         if next_state is not None and not 0 <= next_state < self.n_states:
             raise SymbolError(f"state {next_state} is not below {self.n_states}")
-        weight = np.empty(self.n_states, np.uint32)
+        stride = self.c.stride
+        weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
+        weights[: self.n_states] = filtered
         _forward.posterior_exact(
             self._address,
-            np.ascontiguousarray(filtered, np.uint32),
+            weights,
             self.n_states if next_state is None else next_state,
-            weight,
+            edge,
         )
-        return weight
+        return np.diff(edge[: self.n_states + 1])
 
     def predictive_cdf(
         self, predicted: NDArray[np.uint32] | None = None

@@ -62,6 +62,23 @@ enum {
 /* The text of a status code, a constant; never NULL. */
 BBANS_API const char *bbans_status_text(int status);
 
+/* ---- Instruction sets ---------------------------------------------------- */
+
+/* Every kernel gives the same bytes; they differ in speed alone. */
+typedef enum {
+    BBANS_ISA_PORTABLE = 0,
+    BBANS_ISA_AVX2 = 1,
+    BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
+    BBANS_ISA_NEON = 3,
+    BBANS_ISA_BEST = 100  /* what this machine has; the environment variable
+                             BBANS_CPU (portable, avx2, avx512, neon) overrides */
+} bbans_isa;
+
+/* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
+ * machine or build lacks the one asked for.  Without this call the portable ones
+ * are.  Call it before threads start: it writes the library's one global. */
+BBANS_API int bbans_isa_use(int isa);
+
 /* ---- The message: a stack of rANS words --------------------------------- */
 
 /* `lanes` rANS heads over one shared stack of words.  Heads lie in
@@ -261,11 +278,13 @@ BBANS_API bbans_status bbans_hmm_filter(const bbans_hmm *hmm,
         uint32_t *predicted, const uint32_t *symbol, size_t n,
         uint32_t *filtered);
 
-/* Posterior weights [states] of a state with filtered weights `filtered`,
- * given the next state; next = states: without one.  Their sum is below 2^26.
+/* Posterior weights of a state with filtered weights `filtered` [stride], given
+ * the next state; next = states: without one.
+ *   edge  [stride + 1] out: running sums of the weights; state i has the
+ *         interval [edge[i], edge[i + 1]) of total edge[stride] < 2^26
  * Returns ERR_{NULL,SYMBOL}. */
 BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
-        const uint32_t *filtered, size_t next, uint32_t *weight);
+        const uint32_t *filtered, size_t next, uint32_t *edge);
 
 /* The interval of `symbol` under the predictive distribution, total 2^prec
  * (docs/maths.md, section 6).  Returns ERR_{NULL,SYMBOL}. */

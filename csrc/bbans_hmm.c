@@ -7,19 +7,6 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
-#define FILTER_BITS 32
-#define POSTERIOR_BITS 26
-#define SHORT_MAX 32767
-
-static int bit_length(uint64_t v)
-{
-    int n = 0;
-
-    for (; v != 0; v >>= 1)
-        n++;
-    return n;
-}
-
 static size_t stride_of(size_t states)
 {
     return (states + 15) / 16 * 16;
@@ -100,7 +87,7 @@ static int16_t to_15_bits(uint32_t mass, unsigned prec)
                            ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
                            : mass << (15 - prec);
 
-    return (int16_t)(m < SHORT_MAX ? m : SHORT_MAX);
+    return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
 }
 
 bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
@@ -134,7 +121,7 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->stride = stride;
     hmm->tail_length = tail_length;
     hmm->prec = prec;
-    hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bit_length(states - 1));
+    hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
     hmm->initial_cdf = word;
     hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = put_cdf(word, transition, states, states);
@@ -154,57 +141,6 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     return BBANS_OK;
 }
 
-static uint32_t scaled(uint64_t v, int shift)
-{
-    return (uint32_t)(shift >= 0 ? v >> shift : v << -shift);
-}
-
-/* out = fit(a b, bits).  sum a_i b_i < 2^60 in each use below, see each. */
-static void fit_product(const uint32_t *a, const uint32_t *b, size_t n,
-                        int bits, uint32_t *out)
-{
-    uint64_t sum = 0;
-    int shift;
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        sum += (uint64_t)a[i] * b[i];
-    shift = bit_length(sum) - bits;
-    for (i = 0; i < n; i++)
-        out[i] = scaled((uint64_t)a[i] * b[i], shift);
-}
-
-static int32_t narrow(uint32_t w)
-{
-    const uint32_t m = (uint32_t)(((uint64_t)w + ((uint32_t)1 << 16)) >> 17);
-
-    return (int32_t)(m < SHORT_MAX ? m : SHORT_MAX);
-}
-
-/* p_j = max(floor, sum_i m_i Ah_ij).  sum m_i <= 2^15 + K/2 = 34816 at most and
- * Ah < 2^15, so every partial sum is below 2^31.  The floor keeps states within
- * reach whose transition masses round to 0. */
-static void predict_next(const bbans_hmm *hmm, const uint32_t *filtered,
-                         uint32_t *predicted)
-{
-    const size_t stride = hmm->stride;
-    size_t i, j;
-
-    memset(predicted, 0, stride * sizeof *predicted);
-    for (i = 0; i < stride; i += 2) {
-        const int16_t *row = hmm->transition_15 + i * stride;
-        const int32_t m0 = narrow(filtered[i]), m1 = narrow(filtered[i + 1]);
-
-        if (m0 == 0 && m1 == 0)
-            continue;
-        for (j = 0; j < stride; j++)
-            predicted[j] += (uint32_t)(m0 * row[2 * j] + m1 * row[2 * j + 1]);
-    }
-    for (j = 0; j < stride; j++)
-        if (predicted[j] < hmm->floor)
-            predicted[j] = hmm->floor;
-}
-
 bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
                               const uint32_t *symbol, size_t n,
                               uint32_t *filtered)
@@ -217,37 +153,24 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
     for (t = 0; t < n; t++)
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
-    for (t = 0; t < n; t++, filtered += hmm->stride) {
-        /* sum p < 2^31 and B <= 2^28: the products sum to less than 2^59;
-         * beyond `states` B is 0, whatever p. */
-        fit_product(predicted, hmm->emitting + symbol[t] * hmm->stride,
-                    hmm->stride, FILTER_BITS, filtered);
-        predict_next(hmm, filtered, predicted);
-    }
+    for (t = 0; t < n; t++)
+        bbans_kernel.filter(predicted, hmm->emitting + symbol[t] * hmm->stride,
+                            hmm->transition_15, hmm->stride, hmm->floor,
+                            filtered + t * hmm->stride);
     return BBANS_OK;
 }
 
 bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
-                                 size_t next, uint32_t *weight)
+                                 size_t next, uint32_t *edge)
 {
-    size_t i;
-
-    if (hmm == NULL || filtered == NULL || weight == NULL)
+    if (hmm == NULL || filtered == NULL || edge == NULL)
         return BBANS_ERR_NULL;
     if (next > hmm->states)
         return BBANS_ERR_SYMBOL;
-    if (next < hmm->states) {
-        /* sum W < 2^32 and A <= 2^28: the products sum to less than 2^60. */
-        fit_product(filtered, hmm->into + next * hmm->stride, hmm->states,
-                    POSTERIOR_BITS, weight);
-    } else {
-        uint64_t sum = 0;
-
-        for (i = 0; i < hmm->states; i++)
-            sum += filtered[i];
-        for (i = 0; i < hmm->states; i++)
-            weight[i] = scaled(filtered[i], bit_length(sum) - POSTERIOR_BITS);
-    }
+    bbans_kernel.posterior(filtered,
+                           next < hmm->states ? hmm->into + next * hmm->stride
+                                              : NULL,
+                           hmm->stride, edge);
     return BBANS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Private to csrc/: small inline pieces that more than one file needs.
+/* Private to csrc/: the kernel table, and the inline steps of one lane.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_INTERNAL_H
@@ -11,11 +11,71 @@
 #define BBANS_HEAD_MIN ((uint64_t)1 << 31)
 #define BBANS_HEAD_MAX (((uint64_t)1 << 63) - 1)
 
-/* floor(2^31 / N): heads in [N q, N q 2^32) code total N without loss. */
-static inline uint64_t bbans_quota(uint32_t total)
+/* ---- Kernels ------------------------------------------------------------- */
+
+/* Instruction sets by function attribute, not by flags per file.  An embedded
+ * build defines BBANS_PORTABLE and has the portable kernels alone. */
+#if !defined(BBANS_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
+#define BBANS_TARGET(isa) __attribute__((target(isa)))
+#if defined(__x86_64__)
+#define BBANS_HAVE_X86
+#elif defined(__aarch64__)
+#define BBANS_HAVE_NEON
+#endif
+#endif
+
+#define BBANS_FILTER_BITS 32
+#define BBANS_POSTERIOR_BITS 26
+#define BBANS_SHORT_MAX 32767
+
+/* Arithmetic only: kernels cannot fail and check nothing.  `stride` is a
+ * multiple of 16; arrays need no alignment.  The portable ones define the
+ * results: docs/maths.md, section 5. */
+typedef struct {
+    /* One filter step.  predicted [stride] in and out, emitting [stride] masses
+     * B_ix of the symbol, filtered [stride] out. */
+    void (*filter)(uint32_t *predicted, const uint32_t *emitting,
+                   const int16_t *transition_15, size_t stride, uint32_t floor,
+                   uint32_t *filtered);
+    /* edge[0 .. stride] = running sums of the posterior weights; into [stride] is
+     * the column A_ij of the next state, or NULL.  edge[stride] = N < 2^26. */
+    void (*posterior)(const uint32_t *filtered, const uint32_t *into,
+                      size_t stride, uint32_t *edge);
+    /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
+    size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
+} bbans_kernels;
+
+extern bbans_kernels bbans_kernel;
+
+#define BBANS_DECLARE_KERNELS(isa)                                             \
+    void bbans_k_filter_##isa(uint32_t *predicted, const uint32_t *emitting,   \
+                              const int16_t *transition_15, size_t stride,     \
+                              uint32_t floor, uint32_t *filtered);             \
+    void bbans_k_posterior_##isa(const uint32_t *filtered,                     \
+                                 const uint32_t *into, size_t stride,          \
+                                 uint32_t *edge);                              \
+    size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);
+
+BBANS_DECLARE_KERNELS(portable)
+BBANS_DECLARE_KERNELS(avx2)
+BBANS_DECLARE_KERNELS(avx512)
+BBANS_DECLARE_KERNELS(neon)
+
+/* The least n with v < 2^n. */
+static inline int bbans_bit_length(uint64_t v)
 {
-    return BBANS_HEAD_MIN / total;
+#if defined(__GNUC__) || defined(__clang__)
+    return v == 0 ? 0 : 64 - __builtin_clzll(v);
+#else
+    int n = 0;
+
+    for (; v != 0; v >>= 1)
+        n++;
+    return n;
+#endif
 }
+
+/* ---- One lane ------------------------------------------------------------ */
 
 /* A head of its own, the tail by reference: what one lane's steps change. */
 typedef struct {
@@ -24,27 +84,40 @@ typedef struct {
     size_t tail_len;
 } bbans_lane;
 
+/* N floor(2^31 / N): heads in [this, this 2^32) code total N without loss. */
+static inline uint32_t bbans_multiple(uint32_t total)
+{
+    return (uint32_t)BBANS_HEAD_MIN - (uint32_t)BBANS_HEAD_MIN % total;
+}
+
+static inline void bbans_lane_spill(bbans_lane *lane, uint64_t limit)
+{
+    if (lane->x >> 32 >= limit) {
+        lane->tail[lane->tail_len++] = (uint32_t)lane->x;
+        lane->x >>= 32;
+    }
+}
+
+static inline void bbans_lane_refill(bbans_lane *lane)
+{
+    if (lane->x < BBANS_HEAD_MIN && lane->tail_len > 0)
+        lane->x = lane->x << 32 | lane->tail[--lane->tail_len];
+}
+
 /* Docs/maths.md section 3.  The caller has checked the interval and that the
  * tail has room for one word. */
 static inline void bbans_lane_push(bbans_lane *lane, uint32_t start,
                                    uint32_t freq, uint32_t total)
 {
-    uint64_t x = lane->x;
-
-    if (x >> 32 >= freq * bbans_quota(total)) { /* x >= f q 2^32 */
-        lane->tail[lane->tail_len++] = (uint32_t)x;
-        x >>= 32;
-    }
+    bbans_lane_spill(lane, freq * (BBANS_HEAD_MIN / total)); /* x >= f q 2^32 */
     /* x < f q 2^32, so floor(x / f) N < q 2^32 N <= 2^63. */
-    x = x / freq * total + x % freq + start;
-    if (x < BBANS_HEAD_MIN && lane->tail_len > 0)
-        x = x << 32 | lane->tail[--lane->tail_len];
-    lane->x = x;
+    lane->x = lane->x / freq * total + lane->x % freq + start;
+    bbans_lane_refill(lane);
 }
 
 static inline uint32_t bbans_slot(uint64_t x, uint32_t total)
 {
-    if (x >> 32 >= total * bbans_quota(total))
+    if (x >> 32 >= bbans_multiple(total))
         x >>= 32;
     return (uint32_t)(x % total);
 }
@@ -53,16 +126,30 @@ static inline uint32_t bbans_slot(uint64_t x, uint32_t total)
 static inline void bbans_lane_advance(bbans_lane *lane, uint32_t start,
                                       uint32_t freq, uint32_t total)
 {
-    uint64_t x = lane->x;
+    bbans_lane_spill(lane, bbans_multiple(total)); /* x >= N q 2^32 */
+    lane->x = lane->x / total * freq + lane->x % total - start;
+    bbans_lane_refill(lane);
+}
 
-    if (x >> 32 >= total * bbans_quota(total)) { /* x >= N q 2^32 */
-        lane->tail[lane->tail_len++] = (uint32_t)x;
-        x >>= 32;
-    }
-    x = x / total * freq + x % total - start;
-    if (x < BBANS_HEAD_MIN && lane->tail_len > 0)
-        x = x << 32 | lane->tail[--lane->tail_len];
-    lane->x = x;
+/* The same for N = 2^prec: N q = 2^31, and heads below that occur only with an
+ * empty tail, so pop never spills and push never refills. */
+static inline void bbans_lane_push_bits(bbans_lane *lane, uint32_t start,
+                                        uint32_t freq, unsigned prec)
+{
+    bbans_lane_spill(lane, (uint64_t)freq << (31 - prec));
+    lane->x = (lane->x / freq << prec) + lane->x % freq + start;
+}
+
+static inline uint32_t bbans_slot_bits(uint64_t x, unsigned prec)
+{
+    return (uint32_t)x & (((uint32_t)1 << prec) - 1);
+}
+
+static inline void bbans_lane_advance_bits(bbans_lane *lane, uint32_t start,
+                                           uint32_t freq, unsigned prec)
+{
+    lane->x = (lane->x >> prec) * freq + bbans_slot_bits(lane->x, prec) - start;
+    bbans_lane_refill(lane);
 }
 
 /* One lane keeps a small head; in more lanes it means that the tail ran dry. */

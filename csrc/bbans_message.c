@@ -199,9 +199,10 @@ static void push_symbols(bbans_message *msg, const bbans_table *table,
 {
     while (n-- > 0) {
         const uint32_t *edge = row_of(table, row, n) + symbol[n];
+        bbans_lane lane = lane_of(msg, n % msg->lanes);
 
-        push_one(msg, n % msg->lanes, edge[0], edge[1] - edge[0],
-                 (uint32_t)1 << table->prec);
+        bbans_lane_push_bits(&lane, edge[0], edge[1] - edge[0], table->prec);
+        put_lane(msg, n % msg->lanes, &lane);
     }
 }
 

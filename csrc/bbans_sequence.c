@@ -14,7 +14,7 @@
 /* The workspace, cut up: rows of `stride` words. */
 typedef struct {
     uint32_t *predicted;   /* weights of the next state               */
-    uint32_t *weight;      /* posterior weights                       */
+    uint32_t *edge;        /* [2 rows] posterior weights, running sums */
     uint32_t *checkpoints; /* [blocks] predicted weights, block starts */
     uint32_t *filtered;    /* [block] filtered weights                */
     size_t block;          /* symbols per block                       */
@@ -36,7 +36,7 @@ static size_t work_rows(size_t n, size_t block)
     const size_t blocks = block < n ? n_blocks(n, block) : 0;
     const size_t kept = block < n ? block : n;
 
-    return n > SIZE_MAX / 4 ? SIZE_MAX : 2 + blocks + (kept > 0 ? kept : 1);
+    return n > SIZE_MAX / 4 ? SIZE_MAX : 3 + blocks + (kept > 0 ? kept : 1);
 }
 
 size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
@@ -49,7 +49,7 @@ size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
     return rows > SIZE_MAX / 4 / hmm->stride ? 0 : 4 * hmm->stride * rows;
 }
 
-/* Use the largest block that fits: rows >= 2 + block + ceil(n / block). */
+/* Use the largest block that fits: rows >= 3 + block + ceil(n / block). */
 static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
                                   size_t work_bytes, workspace *ws)
 {
@@ -58,7 +58,7 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
 
     while (block > 0 && work_rows(n, block) > rows) {
         /* A block too large by its checkpoints shrinks by as much. */
-        const size_t others = 2 + (block < n ? n_blocks(n, block) : 0);
+        const size_t others = 3 + (block < n ? n_blocks(n, block) : 0);
 
         block = others < rows ? rows - others : 0;
     }
@@ -66,8 +66,8 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
         return BBANS_ERR_CAPACITY;
     ws->block = block;
     ws->predicted = (uint32_t *)work;
-    ws->weight = ws->predicted + hmm->stride;
-    ws->checkpoints = ws->weight + hmm->stride;
+    ws->edge = ws->predicted + hmm->stride;
+    ws->checkpoints = ws->edge + 2 * hmm->stride;
     ws->filtered = ws->checkpoints +
                    (block < n ? n_blocks(n, block) : 0) * hmm->stride;
     return BBANS_OK;
@@ -110,29 +110,17 @@ static void filter_all(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
     }
 }
 
-static uint64_t sum_of(const uint32_t *weight, size_t n)
-{
-    uint64_t sum = 0;
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        sum += weight[i];
-    return sum;
-}
-
 /* z <- Q(z | x_1 .. x_t, next) */
 static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
                         const uint32_t *filtered, size_t next)
 {
-    uint32_t total, slot, start = 0;
-    size_t z = 0;
+    uint32_t *edge = ws->edge, total;
+    size_t z;
 
-    (void)bbans_hmm_posterior(hmm, filtered, next, ws->weight);
-    total = (uint32_t)sum_of(ws->weight, hmm->states);
-    slot = bbans_slot(lane->x, total);
-    while (slot - start >= ws->weight[z])
-        start += ws->weight[z++];
-    bbans_lane_advance(lane, start, ws->weight[z], total);
+    (void)bbans_hmm_posterior(hmm, filtered, next, edge);
+    total = edge[hmm->stride];
+    z = bbans_kernel.rank(edge + 1, hmm->states, bbans_slot(lane->x, total));
+    bbans_lane_advance(lane, edge[z], edge[z + 1] - edge[z], total);
     return z;
 }
 
@@ -140,32 +128,28 @@ static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
 static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
                                bbans_lane *lane, size_t z, size_t next)
 {
-    (void)bbans_hmm_posterior(hmm, ws->filtered, next, ws->weight);
-    if (ws->weight[z] == 0) /* no sender can have popped it */
+    uint32_t *edge = ws->edge;
+
+    (void)bbans_hmm_posterior(hmm, ws->filtered, next, edge);
+    if (edge[z + 1] == edge[z]) /* no sender can have popped it */
         return BBANS_ERR_CORRUPT;
-    bbans_lane_push(lane, (uint32_t)sum_of(ws->weight, z), ws->weight[z],
-                    (uint32_t)sum_of(ws->weight, hmm->states));
+    bbans_lane_push(lane, edge[z], edge[z + 1] - edge[z], edge[hmm->stride]);
     return BBANS_OK;
 }
 
 static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
                        unsigned prec)
 {
-    bbans_lane_push(lane, row[k], row[k + 1] - row[k], (uint32_t)1 << prec);
+    bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
 }
 
 static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
                         unsigned prec)
 {
-    bbans_table table;
-    size_t k;
+    const size_t k =
+        bbans_kernel.rank(row + 1, symbols, bbans_slot_bits(lane->x, prec));
 
-    table.cdf = row;
-    table.rows = 1;
-    table.symbols = symbols;
-    table.prec = prec;
-    k = bbans_table_find(&table, 0, bbans_slot(lane->x, (uint32_t)1 << prec));
-    bbans_lane_advance(lane, row[k], row[k + 1] - row[k], (uint32_t)1 << prec);
+    bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
     return k;
 }
 
@@ -286,7 +270,7 @@ static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
 
         (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
         (void)bbans_range_encode(&enc, start, freq, (uint32_t)1 << hmm->prec);
-        filter(hmm, ws, x + t, 1, ws->weight);
+        filter(hmm, ws, x + t, 1, ws->edge);
     }
     (void)bbans_range_finish(&enc, msg);
 }
@@ -309,7 +293,7 @@ static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
         (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t, &start,
                                      &freq);
         status = bbans_range_advance(&dec, start, freq, total);
-        filter(hmm, ws, x + t, 1, ws->weight);
+        filter(hmm, ws, x + t, 1, ws->edge);
     }
     return status == BBANS_OK ? bbans_range_check(&dec) : status;
 }

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bbans import _train
+from bbans import _forward
 from bbans.alphabet import Alphabet
 from bbans.errors import (
     CorruptError,
@@ -197,7 +197,7 @@ def test_no_message_is_denormal(dtype):
     start, A = np.array([0.5, 0.5], dtype=dtype), np.eye(2, dtype=dtype)
     E = np.array([[1, 0.05]], dtype=dtype)
     x, scale = np.zeros(300, dtype=np.int32), np.empty(300)
-    assert _train.forward(x, first, start, A, E, 0.0, alpha, scale) == -1
+    assert _forward.forward(x, first, start, A, E, 0.0, alpha, scale) == -1
     assert alpha[20, 1] > 0
     assert alpha[-1, 1] == 0
     assert (alpha[alpha > 0] >= (1e-30 if dtype == np.float32 else 1e-290)).all()
@@ -451,7 +451,7 @@ def test_a_state_of_probability_zero_is_never_drawn():
     x, z = np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int64)
     u = np.array([[0.0, 0.0], [1 - 2**-53, 1 - 2**-53]])
     edges = np.array([0.0, 1.0, 1.0])    # cumulative: all in the middle one
-    _train.sample(edges, np.tile(edges, (3, 1)), np.tile(edges, (3, 1)), u, x, z)
+    _forward.sample(edges, np.tile(edges, (3, 1)), np.tile(edges, (3, 1)), u, x, z)
     assert x.tolist() == z.tolist() == [1, 1]
 
 

@@ -1,5 +1,5 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
-from .hmm import HMM, Iteration
+from bbans.models.hmm import HMM, Iteration
 
 __all__ = ["HMM", "Iteration"]

@@ -8,17 +8,17 @@ from __future__ import annotations
 import io
 import math
 import os
-import threading
 import zipfile
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .. import _train
-from ..alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
-from ..errors import (
+from bbans import _forward
+from bbans._files import replacing
+from bbans.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+from bbans.errors import (
     CorruptError,
     FormatError,
     ModelError,
@@ -26,6 +26,9 @@ from ..errors import (
     TruncatedError,
     VersionError,
 )
+
+if TYPE_CHECKING:
+    from bbans.tables import FrozenHMM
 
 __all__ = ["HMM", "MAX_STATES", "Iteration"]
 
@@ -212,7 +215,7 @@ class HMM:
         u = _generator(seed).random((length, 2))
         x = np.empty(length, dtype=np.int32)
         z = np.empty(length, dtype=np.int64)
-        _train.sample(
+        _forward.sample(
             _cumulative(self._initial),
             _cumulative(self._transition),
             _cumulative(self._emission),
@@ -259,7 +262,7 @@ class HMM:
         if position is not None:
             with np.errstate(divide="ignore"):
                 logs = [np.ascontiguousarray(np.log(p.T)) for p in parameters]
-            bits = -_train.log_likelihood(data.x, *logs) / math.log(2)
+            bits = -_forward.log_likelihood(data.x, *logs) / math.log(2)
         return max(0.0, bits)    # not -0.0
 
     def log_likelihood(self, x: Symbols) -> float:
@@ -395,6 +398,34 @@ class HMM:
         model._history = tuple(history)
         return model
 
+    def freeze(self, prec: int = 24) -> FrozenHMM:
+        """Turn the parameters into integer tables, with which sequences are coded.
+
+        Parameters
+        ----------
+        prec : int
+            Precision r in bits, 1 to 28; K and M are at most ``2**r``.
+
+        Returns
+        -------
+        FrozenHMM
+            Its masses are at least 1, so it can code any sequence of symbols.
+
+        Notes
+        -----
+        docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
+        symbol if most parameters are near 0, and less otherwise.
+        """
+        from bbans.tables import FrozenHMM    # the one step to the right
+
+        return FrozenHMM.from_probabilities(
+            self.initial,
+            self.transition,
+            self.emission,
+            prec=prec,
+            alphabet=self.alphabet,
+        )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters to a .npz file; an existing file is replaced at once.
 
@@ -404,7 +435,6 @@ class HMM:
         and ``alphabet``, little-endian: int64 for integers (none for 0 .. M-1),
         uint32 for characters. The history is not kept.
         """
-        path = os.fspath(path)
         values = self._alphabet.values
         symbols = np.zeros(0, dtype="<i8") if values is None else values
         arrays = {
@@ -414,16 +444,8 @@ class HMM:
             "emission": self._emission.astype("<f8"),
             "alphabet": symbols.astype(symbols.dtype.newbyteorder("<")),
         }
-        # In the same directory, since a rename is atomic only within a file system.
-        temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.tmp"
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, **arrays)    # type: ignore[arg-type]
-            os.replace(temporary, path)
-        except BaseException:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-            raise
+        with replacing(path) as file:
+            np.savez(file, **arrays)    # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> HMM:
@@ -549,7 +571,7 @@ def _expect(
     for n, start in enumerate(starts):
         part = slice(start, start + block)
         alpha[0] = messages[n]
-        bad = _train.forward(x[part], first[part], initial, A, E, lowest, alpha, scale)
+        bad = _forward.forward(x[part], first[part], initial, A, E, lowest, alpha, scale)
         if bad >= 0:
             return math.inf, None, start + bad
         size = min(block, T - start)
@@ -568,8 +590,8 @@ def _expect(
         part = slice(starts[n], starts[n] + block)
         if n < len(starts) - 1:    # of the last one alpha is still there
             alpha[0] = messages[n]
-            _train.forward(x[part], first[part], initial, A, E, 0.0, alpha, scale)
-        _train.backward(
+            _forward.forward(x[part], first[part], initial, A, E, 0.0, alpha, scale)
+        _forward.backward(
             x[part], first[part], A_transposed, E, alpha, scale, beta, G,
             initial_count, emission_count,
         )

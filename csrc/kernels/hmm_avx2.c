@@ -1,0 +1,185 @@
+/* AVX2 kernels; equal to hmm_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+#ifdef BBANS_HAVE_X86
+#include <immintrin.h>
+
+#define AVX2 BBANS_TARGET("avx2")
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
+
+/* The 64-bit products of eight 32-bit factors: elements 0 2 4 6, and 1 3 5 7. */
+#define EVEN(a, b) _mm256_mul_epu32(a, b)
+#define ODD(a, b)                                                              \
+    _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32))
+
+AVX2 static inline uint64_t sum_of_4(__m256i v)
+{
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v),
+                                      _mm256_extracti128_si256(v, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
+}
+
+/* Products shifted by bit_length(sum) - bits, right or left.  A count of 64 or
+ * more gives 0, so that of the two opposite shifts one changes nothing. */
+typedef struct {
+    __m128i right, left;
+} shifts;
+
+AVX2 static inline shifts shifts_of(uint64_t sum, int bits)
+{
+    const int shift = bbans_bit_length(sum) - bits;
+    shifts s;
+
+    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
+    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
+    return s;
+}
+
+AVX2 static inline __m256i shifted(__m256i v, shifts s)
+{
+    return _mm256_sll_epi64(_mm256_srl_epi64(v, s.right), s.left);
+}
+
+/* Results are below 2^32, so odd ones move into the upper halves. */
+AVX2 static inline __m256i scaled(__m256i a, __m256i b, shifts s)
+{
+    return _mm256_or_si256(shifted(EVEN(a, b), s),
+                           _mm256_slli_epi64(shifted(ODD(a, b), s), 32));
+}
+
+/* Columns j .. j + 8 n of sum_i m_i Ah_ij; `active` lists the pairs of states
+ * with a weight. */
+#define PREDICT(n)                                                             \
+    do {                                                                       \
+        __m256i acc[n];                                                        \
+        size_t a, v;                                                           \
+        for (v = 0; v < (n); v++)                                              \
+            acc[v] = _mm256_setzero_si256();                                   \
+        for (a = 0; a < n_active; a++) {                                       \
+            const int16_t *row =                                               \
+                transition_15 + 2 * stride * active[a] + 2 * j;                \
+            const __m256i m = _mm256_set1_epi32(pair[active[a]]);              \
+            for (v = 0; v < (n); v++)                                          \
+                acc[v] = _mm256_add_epi32(                                     \
+                    acc[v], _mm256_madd_epi16(LOAD(row + 16 * v), m));         \
+        }                                                                      \
+        for (v = 0; v < (n); v++)                                              \
+            STORE(predicted + j + 8 * v, _mm256_max_epu32(acc[v], least));     \
+        j += 8 * (n);                                                          \
+    } while (0)
+
+AVX2 void bbans_k_filter_avx2(uint32_t *predicted, const uint32_t *emitting,
+                              const int16_t *transition_15, size_t stride,
+                              uint32_t floor, uint32_t *filtered)
+{
+    const __m256i one = _mm256_set1_epi32(1);
+    const __m256i short_max = _mm256_set1_epi32(BBANS_SHORT_MAX);
+    const __m256i least = _mm256_set1_epi32((int)floor);
+    int32_t pair[BBANS_STATES_MAX / 2];
+    uint16_t active[BBANS_STATES_MAX / 2];
+    size_t i, j, n_active = 0;
+    __m256i sum = _mm256_setzero_si256();
+    shifts s;
+
+    for (i = 0; i < stride; i += 8) {
+        const __m256i p = LOAD(predicted + i), b = LOAD(emitting + i);
+
+        sum = _mm256_add_epi64(sum, _mm256_add_epi64(EVEN(p, b), ODD(p, b)));
+    }
+    s = shifts_of(sum_of_4(sum), BBANS_FILTER_BITS);
+    for (i = 0; i < stride; i += 8) {
+        const __m256i w = scaled(LOAD(predicted + i), LOAD(emitting + i), s);
+        /* min(32767, ((w >> 16) + 1) >> 1), then two to a 32-bit element */
+        const __m256i m = _mm256_min_epu32(
+            _mm256_srli_epi32(_mm256_add_epi32(_mm256_srli_epi32(w, 16), one),
+                              1),
+            short_max);
+        const __m256i both =
+            _mm256_or_si256(m, _mm256_srli_epi64(m, 16)); /* elements 0 2 4 6 */
+        const __m256i packed = _mm256_permutevar8x32_epi32(
+            both, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+
+        STORE(filtered + i, w);
+        _mm_storeu_si128((__m128i *)(void *)(pair + i / 2),
+                         _mm256_castsi256_si128(packed));
+    }
+    for (i = 0; i < stride / 2; i++) {
+        active[n_active] = (uint16_t)i;
+        n_active += pair[i] != 0;
+    }
+    for (j = 0; j + 64 <= stride;)
+        PREDICT(8);
+    for (; j < stride;)
+        PREDICT(2);
+}
+
+AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
+                                 size_t stride, uint32_t *edge)
+{
+    const __m256i one = _mm256_set1_epi32(1);
+    __m256i sum = _mm256_setzero_si256(), below = _mm256_setzero_si256();
+    shifts s;
+    size_t i;
+
+    for (i = 0; i < stride; i += 8) {
+        const __m256i w = LOAD(filtered + i);
+        const __m256i a = into == NULL ? one : LOAD(into + i);
+
+        sum = _mm256_add_epi64(sum, _mm256_add_epi64(EVEN(w, a), ODD(w, a)));
+    }
+    s = shifts_of(sum_of_4(sum), BBANS_POSTERIOR_BITS);
+    edge[0] = 0;
+    for (i = 0; i < stride; i += 8) {
+        __m256i v = scaled(LOAD(filtered + i),
+                           into == NULL ? one : LOAD(into + i), s);
+
+        /* Running sums of eight: within halves, then across. */
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+        v = _mm256_add_epi32(
+            v, _mm256_blend_epi32(
+                   _mm256_setzero_si256(),
+                   _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(3)), 0xf0));
+        v = _mm256_add_epi32(v, below);
+        STORE(edge + 1 + i, v);
+        below = _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(7));
+    }
+}
+
+#define LINEAR 128
+
+AVX2 size_t bbans_k_rank_avx2(const uint32_t *edge, size_t n, uint32_t slot)
+{
+    const __m256i s = _mm256_set1_epi32((int)slot);
+    __m256i above = _mm256_setzero_si256();
+    __m128i two;
+    size_t lo = 0, i;
+
+    while (n > LINEAR) { /* as the portable kernel */
+        const size_t half = n / 2;
+
+        if (edge[lo + half] <= slot) {
+            lo += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    edge += lo;
+    for (i = 0; i + 8 <= n; i += 8) /* -1 for each edge above; all < 2^31 */
+        above = _mm256_add_epi32(above, _mm256_cmpgt_epi32(LOAD(edge + i), s));
+    lo += i;
+    for (; i < n; i++)
+        lo += edge[i] <= slot;
+    two = _mm_add_epi32(_mm256_castsi256_si128(above),
+                        _mm256_extracti128_si256(above, 1));
+    two = _mm_add_epi32(two, _mm_shuffle_epi32(two, 0x4e));
+    two = _mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1));
+    return lo - (size_t)-_mm_cvtsi128_si32(two);
+}
+#endif

@@ -1,0 +1,168 @@
+/* AVX-512 kernels with VNNI; equal to hmm_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+#ifdef BBANS_HAVE_X86
+#include <immintrin.h>
+
+#define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#define LOAD(p) _mm512_loadu_si512((const void *)(p))
+#define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
+
+/* The 64-bit products of sixteen 32-bit factors: even and odd elements. */
+#define EVEN(a, b) _mm512_mul_epu32(a, b)
+#define ODD(a, b)                                                              \
+    _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32))
+
+typedef struct {
+    __m128i right, left;
+} shifts;
+
+AVX512 static inline shifts shifts_of(uint64_t sum, int bits)
+{
+    const int shift = bbans_bit_length(sum) - bits;
+    shifts s;
+
+    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
+    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
+    return s;
+}
+
+AVX512 static inline __m512i shifted(__m512i v, shifts s)
+{
+    return _mm512_sll_epi64(_mm512_srl_epi64(v, s.right), s.left);
+}
+
+/* Results are below 2^32, so odd ones move into the upper halves. */
+AVX512 static inline __m512i scaled(__m512i a, __m512i b, shifts s)
+{
+    return _mm512_mask_shuffle_epi32(shifted(EVEN(a, b), s), 0xaaaa,
+                                     shifted(ODD(a, b), s), _MM_PERM_CCAA);
+}
+
+#define PREDICT(n)                                                             \
+    do {                                                                       \
+        __m512i acc[n];                                                        \
+        size_t a, v;                                                           \
+        for (v = 0; v < (n); v++)                                              \
+            acc[v] = _mm512_setzero_si512();                                   \
+        for (a = 0; a < n_active; a++) {                                       \
+            const int16_t *row =                                               \
+                transition_15 + 2 * stride * active[a] + 2 * j;                \
+            const __m512i m = _mm512_set1_epi32(pair[active[a]]);              \
+            for (v = 0; v < (n); v++)                                          \
+                acc[v] = _mm512_dpwssd_epi32(acc[v], LOAD(row + 32 * v), m);   \
+        }                                                                      \
+        for (v = 0; v < (n); v++)                                              \
+            STORE(predicted + j + 16 * v, _mm512_max_epu32(acc[v], least));    \
+        j += 16 * (n);                                                         \
+    } while (0)
+
+AVX512 void bbans_k_filter_avx512(uint32_t *predicted, const uint32_t *emitting,
+                                  const int16_t *transition_15, size_t stride,
+                                  uint32_t floor, uint32_t *filtered)
+{
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i short_max = _mm512_set1_epi32(BBANS_SHORT_MAX);
+    const __m512i least = _mm512_set1_epi32((int)floor);
+    int32_t pair[BBANS_STATES_MAX / 2];
+    uint16_t active[BBANS_STATES_MAX / 2];
+    size_t i, j, n_active = 0;
+    __m512i sum = _mm512_setzero_si512();
+    shifts s;
+
+    for (i = 0; i < stride; i += 16) {
+        const __m512i p = LOAD(predicted + i), b = LOAD(emitting + i);
+
+        sum = _mm512_add_epi64(sum, _mm512_add_epi64(EVEN(p, b), ODD(p, b)));
+    }
+    s = shifts_of((uint64_t)_mm512_reduce_add_epi64(sum), BBANS_FILTER_BITS);
+    for (i = 0; i < stride; i += 16) {
+        const __m512i w = scaled(LOAD(predicted + i), LOAD(emitting + i), s);
+        /* min(32767, ((w >> 16) + 1) >> 1), then two to a 32-bit element */
+        const __m512i m = _mm512_min_epu32(
+            _mm512_srli_epi32(_mm512_add_epi32(_mm512_srli_epi32(w, 16), one),
+                              1),
+            short_max);
+
+        STORE(filtered + i, w);
+        _mm256_storeu_si256((__m256i *)(void *)(pair + i / 2),
+                            _mm512_cvtepi64_epi32(_mm512_or_si512(
+                                m, _mm512_srli_epi64(m, 16))));
+    }
+    for (i = 0; i < stride / 2; i++) {
+        active[n_active] = (uint16_t)i;
+        n_active += pair[i] != 0;
+    }
+    for (j = 0; j + 128 <= stride;)
+        PREDICT(8);
+    for (; j + 64 <= stride;)
+        PREDICT(4);
+    for (; j < stride;)
+        PREDICT(1);
+}
+
+AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
+                                     const uint32_t *into, size_t stride,
+                                     uint32_t *edge)
+{
+    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
+    __m512i sum = zero, below = zero;
+    shifts s;
+    size_t i;
+
+    for (i = 0; i < stride; i += 16) {
+        const __m512i w = LOAD(filtered + i);
+        const __m512i a = into == NULL ? one : LOAD(into + i);
+
+        sum = _mm512_add_epi64(sum, _mm512_add_epi64(EVEN(w, a), ODD(w, a)));
+    }
+    s = shifts_of((uint64_t)_mm512_reduce_add_epi64(sum), BBANS_POSTERIOR_BITS);
+    edge[0] = 0;
+    for (i = 0; i < stride; i += 16) {
+        __m512i v = scaled(LOAD(filtered + i),
+                           into == NULL ? one : LOAD(into + i), s);
+
+        /* Running sums of sixteen: add what stands 1, 2, 4, 8 places before. */
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
+        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
+        v = _mm512_add_epi32(v, below);
+        STORE(edge + 1 + i, v);
+        below = _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v);
+    }
+}
+
+#define LINEAR 256
+
+AVX512 size_t bbans_k_rank_avx512(const uint32_t *edge, size_t n, uint32_t slot)
+{
+    const __m512i s = _mm512_set1_epi32((int)slot);
+    size_t lo = 0, rank, i;
+
+    while (n > LINEAR) { /* as the portable kernel */
+        const size_t half = n / 2;
+
+        if (edge[lo + half] <= slot) {
+            lo += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    edge += lo;
+    rank = lo;
+    for (i = 0; i + 16 <= n; i += 16)
+        rank += (size_t)__builtin_popcount(
+            _mm512_cmple_epu32_mask(LOAD(edge + i), s));
+    if (i < n) {
+        const __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
+
+        rank += (size_t)__builtin_popcount(_mm512_mask_cmple_epu32_mask(
+            rest, _mm512_maskz_loadu_epi32(rest, edge + i), s));
+    }
+    return rank;
+}
+#endif

@@ -1,0 +1,133 @@
+/* NEON kernels; equal to hmm_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+#ifdef BBANS_HAVE_NEON
+#include <arm_neon.h>
+
+static inline uint64_t product_sum(const uint32_t *a, const uint32_t *b,
+                                   size_t n)
+{
+    uint64x2_t sum = vdupq_n_u64(0);
+    size_t i;
+
+    for (i = 0; i < n; i += 4) {
+        const uint32x4_t u = vld1q_u32(a + i);
+        const uint32x4_t v = b == NULL ? vdupq_n_u32(1) : vld1q_u32(b + i);
+
+        sum = vmlal_u32(sum, vget_low_u32(u), vget_low_u32(v));
+        sum = vmlal_high_u32(sum, u, v);
+    }
+    return vaddvq_u64(sum);
+}
+
+/* A left shift by a negative count is a right shift. */
+static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
+{
+    const uint64x2_t low =
+        vshlq_u64(vmull_u32(vget_low_u32(a), vget_low_u32(b)), left);
+    const uint64x2_t high = vshlq_u64(vmull_high_u32(a, b), left);
+
+    return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
+}
+
+void bbans_k_filter_neon(uint32_t *predicted, const uint32_t *emitting,
+                         const int16_t *transition_15, size_t stride,
+                         uint32_t floor, uint32_t *filtered)
+{
+    const uint32x4_t least = vdupq_n_u32(floor);
+    const int64x2_t left = vdupq_n_s64(
+        BBANS_FILTER_BITS -
+        bbans_bit_length(product_sum(predicted, emitting, stride)));
+    int16_t narrow[BBANS_STATES_MAX];
+    uint16_t active[BBANS_STATES_MAX / 2];
+    size_t i, j, a, v, n_active = 0;
+
+    for (i = 0; i < stride; i += 4) {
+        const uint32x4_t w =
+            scaled(vld1q_u32(predicted + i), vld1q_u32(emitting + i), left);
+        const uint32x4_t m = vshrq_n_u32(
+            vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
+
+        vst1q_u32(filtered + i, w);
+        vst1_s16(narrow + i, vreinterpret_s16_u16(vmovn_u32(
+                                 vminq_u32(m, vdupq_n_u32(BBANS_SHORT_MAX)))));
+    }
+    for (i = 0; i < stride / 2; i++) {
+        active[n_active] = (uint16_t)i;
+        n_active += (narrow[2 * i] | narrow[2 * i + 1]) != 0;
+    }
+    for (j = 0; j < stride; j += 16) {
+        int32x4_t sum[4];
+
+        for (v = 0; v < 4; v++)
+            sum[v] = vdupq_n_s32(0);
+        for (a = 0; a < n_active; a++) {
+            const size_t pair = active[a];
+            const int16_t *row = transition_15 + 2 * (stride * pair + j);
+
+            for (v = 0; v < 4; v++) { /* the pair's masses, one of each in turn */
+                const int16x4x2_t mass = vld2_s16(row + 8 * v);
+
+                sum[v] = vmlal_n_s16(sum[v], mass.val[0], narrow[2 * pair]);
+                sum[v] = vmlal_n_s16(sum[v], mass.val[1], narrow[2 * pair + 1]);
+            }
+        }
+        for (v = 0; v < 4; v++)
+            vst1q_u32(predicted + j + 4 * v,
+                      vmaxq_u32(vreinterpretq_u32_s32(sum[v]), least));
+    }
+}
+
+void bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
+                            size_t stride, uint32_t *edge)
+{
+    const uint32x4_t zero = vdupq_n_u32(0);
+    const int64x2_t left = vdupq_n_s64(
+        BBANS_POSTERIOR_BITS -
+        bbans_bit_length(product_sum(filtered, into, stride)));
+    uint32x4_t below = zero;
+    size_t i;
+
+    edge[0] = 0;
+    for (i = 0; i < stride; i += 4) {
+        uint32x4_t v =
+            scaled(vld1q_u32(filtered + i),
+                   into == NULL ? vdupq_n_u32(1) : vld1q_u32(into + i), left);
+
+        v = vaddq_u32(v, vextq_u32(zero, v, 3));
+        v = vaddq_u32(v, vextq_u32(zero, v, 2));
+        v = vaddq_u32(v, below);
+        vst1q_u32(edge + 1 + i, v);
+        below = vdupq_laneq_u32(v, 3);
+    }
+}
+
+#define LINEAR 64
+
+size_t bbans_k_rank_neon(const uint32_t *edge, size_t n, uint32_t slot)
+{
+    uint32x4_t count = vdupq_n_u32(0);
+    size_t lo = 0, i;
+
+    while (n > LINEAR) { /* as the portable kernel */
+        const size_t half = n / 2;
+
+        if (edge[lo + half] <= slot) {
+            lo += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    edge += lo;
+    for (i = 0; i + 4 <= n; i += 4) /* -1 for each edge that is not above */
+        count = vsubq_u32(count, vcleq_u32(vld1q_u32(edge + i),
+                                           vdupq_n_u32(slot)));
+    lo += vaddvq_u32(count);
+    for (; i < n; i++)
+        lo += edge[i] <= slot;
+    return lo;
+}
+#endif

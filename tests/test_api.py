@@ -1,0 +1,523 @@
+"""compress, decompress, encode, decode: what goes in comes out, or is refused."""
+
+import io
+import os
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bbans
+from bbans.container import ContainerReader
+
+EXACT = settings(derandomize=True, deadline=None)
+DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
+TEXT = "caf\u00e9 \u20ac \U0001f600 na\u00efve "    # 2, 3 and 4 bytes in UTF-8
+
+
+def make_model(alphabet=256, seed=0, n_states=3):
+    rng = np.random.default_rng(seed)
+    symbols = bbans.Alphabet(alphabet)
+    return bbans.FrozenHMM.from_probabilities(
+        rng.dirichlet(np.ones(n_states)),
+        rng.dirichlet(np.ones(n_states), n_states),
+        rng.dirichlet(np.ones(symbols.size), n_states),
+        prec=16,
+        alphabet=symbols,
+    )
+
+
+BYTES = make_model()
+CHARACTERS = make_model("".join(sorted(set(TEXT) | {"\0", "\ud800", "\udfff"})))
+INTEGERS = make_model([-(2**63), -300, -1, 0, 1, 7, 200, 70000, 2**40, 2**63 - 1])
+INDICES = make_model(5)
+
+
+def restored(data, model=BYTES, **options):
+    return bbans.decompress(bbans.compress(data, model, **options), model)
+
+
+def blocks(data):
+    return list(ContainerReader(io.BytesIO(data)).blocks())
+
+
+def same_array(got, expected):
+    assert isinstance(got, np.ndarray)
+    assert got.dtype == expected.dtype.newbyteorder("=")
+    assert got.dtype.isnative
+    assert got.shape == expected.shape
+    assert np.array_equal(got, expected)
+    assert got.flags.writeable
+
+
+# ---- types
+
+
+@pytest.mark.parametrize("data", ["", "a", TEXT, "\0", b"", b"\0", b"\xff\xfe" * 50])
+def test_text_and_bytes(data):
+    got = restored(data)
+    assert type(got) is type(data)
+    assert got == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytearray(b"array"),
+        memoryview(b"view"),
+        memoryview(b"a-b-c-")[::2],
+        memoryview(bytearray(b"")),
+    ],
+)
+def test_bytes_like(data):
+    got = restored(data)
+    assert type(got) is bytes
+    assert got == bytes(data)
+
+
+def test_a_memoryview_of_integers_is_an_array():
+    array = np.array([[1, 2], [3, 200]], dtype=np.int32)
+    same_array(restored(memoryview(array)), array)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (2, 0, 3), (2, 3, 4), (1,) * 32])
+def test_arrays_of_every_type_and_shape(dtype, order, shape):
+    values = np.arange(np.prod(shape, dtype=int)) * 5
+    array = values.astype(np.dtype(dtype).newbyteorder(order)).reshape(shape)
+    same_array(restored(array), array)
+
+
+@pytest.mark.parametrize("code", "bBhHiIlLqQ")
+def test_the_integer_types_of_c(code):
+    same_array(restored(np.arange(3, dtype=code)), np.arange(3, dtype=code))
+
+
+def test_arrays_that_are_not_contiguous_are_read_in_c_order():
+    array = np.arange(120, dtype=np.uint16).reshape(4, 5, 6)
+    for view in (array.T, array[::-2, :, 1::3], np.asfortranarray(array)):
+        same_array(restored(view), view)
+        assert bbans.compress(view, BYTES) == bbans.compress(view.copy("C"), BYTES)
+
+
+@pytest.mark.parametrize("data", [[], (), [[]], [3], [[1, 2], [3, 4]], range(9), 5])
+def test_lists_and_integers_are_arrays(data):
+    same_array(restored(data), np.array(data, dtype=np.int64))
+
+
+def test_the_byte_order_does_not_show():
+    little = np.array([1, 2, 200], dtype="<i4")
+    assert bbans.compress(little, BYTES) == bbans.compress(little.astype(">i4"), BYTES)
+
+
+def test_the_input_is_left_alone():
+    array = np.arange(50, dtype=np.uint8)
+    before = array.copy()
+    array.flags.writeable = False
+    got = restored(array)
+    got[:] = 0
+    assert np.array_equal(array, before)
+
+
+# ---- models
+
+
+@EXACT
+@given(st.text(alphabet=sorted(set(TEXT) | {"\0", "\ud800", "\udfff"}), max_size=99))
+def test_characters(text):
+    """Lone surrogates too: a str may hold them, and so may the alphabet."""
+    assert restored(text, CHARACTERS, block_size=8) == text
+
+
+@EXACT
+@given(st.lists(st.sampled_from(INTEGERS.alphabet.values.tolist()), max_size=50))
+def test_integers_to_the_ends_of_int64(values):
+    same_array(restored(values, INTEGERS, block_size=16), np.array(values, dtype="i8"))
+
+
+def test_unsigned_integers_above_int32():
+    array = np.array([2**63 - 1, 2**40, 0], dtype=np.uint64)
+    same_array(restored(array, INTEGERS), array)
+
+
+@EXACT
+@given(st.binary(max_size=300), st.booleans(), st.integers(1, 400))
+def test_bytes(data, predictive, block_size):
+    assert restored(data, predictive=predictive, block_size=block_size) == data
+
+
+def test_bytes_under_models_of_integers():
+    assert restored(b"\0\1\2\3\4", INDICES) == b"\0\1\2\3\4"
+    assert restored(b"\0\1\7\xc8", INTEGERS) == b"\0\1\7\xc8"
+
+
+def test_code_points_under_a_model_of_characters_stay_an_array():
+    array = np.array([ord(c) for c in TEXT], dtype=np.uint32)
+    same_array(restored(array, CHARACTERS), array)
+
+
+def test_the_default_model():
+    assert bbans.decompress(bbans.compress(TEXT)) == TEXT
+    everything = bytes(range(256)) * 3
+    assert bbans.decompress(bbans.compress(everything)) == everything
+    model = bbans.default_model()
+    assert model is bbans.default_model()
+    assert bbans.compress(TEXT) == bbans.compress(TEXT, model)
+    english = b"It is a truth universally acknowledged, that a single man " * 20
+    assert len(bbans.compress(english)) < 0.7 * len(english)
+
+
+# ---- blocks
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 2**20])
+@pytest.mark.parametrize("length", [0, 1, 6, 7, 8, 14, 15])
+def test_block_sizes(block_size, length):
+    data = bytes(range(length))
+    packed = bbans.compress(data, BYTES, block_size=block_size)
+    sizes = [block.n_symbols for block in blocks(packed)]
+    full, rest = divmod(length, block_size)
+    assert sizes == [block_size] * full + [rest] * (rest > 0)
+    assert bbans.decompress(packed, BYTES) == data
+
+
+def test_the_default_block_size():
+    sizes = [b.n_symbols for b in blocks(bbans.compress(bytes(70000), BYTES))]
+    assert sizes == [65536, 70000 - 65536]
+
+
+@pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
+@pytest.mark.parametrize("data", [b"", b"data"])
+def test_block_sizes_out_of_range(block_size, data):
+    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+        bbans.compress(data, BYTES, block_size=block_size)
+    sink = io.BytesIO()
+    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+        bbans.compress_file(io.BytesIO(data), sink, BYTES, block_size=block_size)
+    assert sink.getvalue() == b""
+
+
+def test_blocks_do_not_depend_on_each_other():
+    """A block is the bare message of its symbols, whatever stands around it."""
+    data = b"one two three four five"
+    for block in blocks(bbans.compress(data, BYTES, block_size=5)):
+        part = data[5 * block.index : 5 * block.index + 5]
+        assert block.message == bbans.encode(part, BYTES)
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 3, 5, 64])
+def test_characters_cut_by_block_borders(block_size):
+    text = TEXT * 40
+    assert restored(text, block_size=block_size) == text
+    assert restored(text, CHARACTERS, block_size=block_size) == text
+
+
+def test_a_big_text():
+    text = TEXT * 20000    # of 320000 characters, 560000 bytes
+    assert restored(text) == text
+
+
+def test_same_input_same_bytes():
+    packed = {bbans.compress(TEXT * 50, make_model(), block_size=99) for _ in range(3)}
+    assert len(packed) == 1
+
+
+def test_threads_share_a_model():
+    data = [os.urandom(5000) for _ in range(8)]
+    expected = [bbans.compress(d, BYTES) for d in data]
+    got = [None] * len(data)
+
+    def work(i):
+        packed = bbans.compress(data[i], BYTES)
+        assert bbans.decompress(packed, BYTES) == data[i]
+        got[i] = packed
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(data))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == expected
+
+
+# ---- bare messages
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+@pytest.mark.parametrize("length", [0, 1, 2, 50, 1000])
+@pytest.mark.parametrize("model", [BYTES, CHARACTERS, INTEGERS, INDICES])
+def test_encode_and_decode(model, length, predictive):
+    rng = np.random.default_rng(length)
+    x = model.alphabet.decode(rng.integers(0, model.n_symbols, length))
+    data = "".join(map(chr, x)) if model is CHARACTERS else x
+    message = bbans.encode(data, model, predictive=predictive)
+    got = bbans.decode(message, model, length, predictive=predictive)
+    assert got.dtype == (np.uint32 if model is CHARACTERS else np.int64)
+    assert got.tolist() == x.tolist()
+
+
+def test_a_bare_message_is_near_the_information_content():
+    model = make_model(64, n_states=8)
+    x, _ = model.to_hmm().sample(4000, seed=1)
+    for predictive in (False, True):
+        bits = 8 * len(bbans.encode(x, model, predictive=predictive))
+        assert 0 <= bits - model.information_content(x) < 20
+
+
+def test_nothing_is_one_byte():
+    assert bbans.encode(b"", BYTES) == b"\1"
+
+
+def test_decode_takes_no_negative_length():
+    with pytest.raises(bbans.ModelError, match="length -1"):
+        bbans.decode(b"\1", BYTES, -1)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"\1\0"])
+def test_decode_refuses_what_no_encoder_writes(data):
+    with pytest.raises(bbans.CorruptError):
+        bbans.decode(data, BYTES, 3)
+
+
+# ---- what is refused
+
+CALLS = [bbans.compress, bbans.encode]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "data",
+    [
+        1.5, [1.0, 2.0], np.zeros(2), np.array([], dtype=float), 1j, np.float32(1),
+        True, [True, False], np.zeros(2, dtype=bool), None, [None], object(), {1: 2}, {3},
+        ["a", "b"], [b"a"], [2**64], np.zeros(2, "M8[s]"), np.zeros(2, "i4,i4"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_anything_but_text_bytes_and_integers(call, data):
+    with pytest.raises(bbans.SymbolError):
+        call(data, BYTES)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_ragged_list(call):
+    with pytest.raises(bbans.SymbolError):
+        call([[1], [2, 3]], BYTES)
+
+
+def test_more_axes_than_the_container_has():
+    """Refused when writing, not when it is too late."""
+    try:
+        array = np.zeros((1,) * 33, dtype=np.uint8)
+    except ValueError:    # numpy 1 has at most 32 axes itself
+        return
+    with pytest.raises(bbans.BbansError, match="axes"):
+        bbans.compress(array, BYTES)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("data", "model", "symbol", "position"),
+    [
+        ("caf\u00e9 i?", CHARACTERS, "'?' (U+003F)", 6),
+        ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
+        (b"\0\1\2\3\4\5", INDICES, "5", 5),
+        ([0, 1, -1, -2], BYTES, "-1", 2),
+        (np.array([[0, 1], [2, 256]]), BYTES, "256", 3),
+        ([0, 2], INTEGERS, "2", 1),
+        (np.array([0, 2**64 - 1], dtype=np.uint64), INTEGERS, str(2**64 - 1), 1),
+        (np.array([-1], dtype=np.int8), BYTES, "-1", 0),
+    ],
+)
+def test_symbols_outside_the_alphabet(call, data, model, symbol, position):
+    with pytest.raises(bbans.SymbolError) as caught:
+        call(data, model)
+    assert f"symbol {symbol} at position {position}" in str(caught.value)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_text_and_bytes_under_models_that_have_none(call):
+    with pytest.raises(bbans.SymbolError, match="str"):
+        call("text", INDICES)
+    with pytest.raises(bbans.SymbolError, match="bytes"):
+        call(b"bytes", CHARACTERS)
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (bbans.HMM.random(2, 256, seed=0), "freeze"),
+        ("model.bbm", "FrozenHMM, not str"),
+        (5, "FrozenHMM, not int"),
+    ],
+)
+def test_models_that_are_not_frozen(model, text):
+    packed = bbans.compress(b"a", BYTES)
+    for call in (
+        lambda: bbans.compress(b"a", model),
+        lambda: bbans.decompress(packed, model),
+        lambda: bbans.encode(b"a", model),
+        lambda: bbans.decode(b"\1", model, 1),
+        lambda: bbans.compress_file(io.BytesIO(), io.BytesIO(), model),
+        lambda: bbans.decompress_file(io.BytesIO(packed), io.BytesIO(), model),
+    ):
+        with pytest.raises(bbans.ModelError, match=text):
+            call()
+
+
+def test_another_model():
+    with pytest.raises(bbans.WrongModelError, match=BYTES.fingerprint.hex()):
+        bbans.decompress(bbans.compress(b"a", BYTES), make_model(seed=1))
+    with pytest.raises(bbans.WrongModelError):
+        bbans.decompress(bbans.compress(b"a", BYTES))
+
+
+def test_an_error_is_a_value_error_too():
+    with pytest.raises(ValueError, match="not a bbans container"):
+        bbans.decompress(b"PK\3\4 is something else")
+
+
+# ---- files
+
+
+class Short(io.RawIOBase):
+    """A pipe without a buffer: reads give what there is, a few bytes."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        part = self._file.read(min(3, len(buffer)))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def compressed(source, model=BYTES, **options):
+    sink = io.BytesIO()
+    bbans.compress_file(source, sink, model, **options)
+    return sink.getvalue()
+
+
+def decompressed(source, model=BYTES, **options):
+    sink = io.BytesIO()
+    bbans.decompress_file(source, sink, model, **options)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("open_file", [io.BytesIO, Short])
+@pytest.mark.parametrize("size", [0, 1, 9, 10, 11, 95])
+def test_files_are_as_compress_would(open_file, size):
+    data = bytes(range(size))
+    packed = compressed(open_file(data), block_size=10)
+    assert packed == bbans.compress(data, BYTES, block_size=10)
+    assert decompressed(open_file(packed)) == data
+
+
+@pytest.mark.parametrize("open_file", [io.BytesIO, Short])
+def test_files_of_characters(open_file):
+    packed = compressed(open_file(TEXT.encode()), CHARACTERS, block_size=3)
+    assert packed == bbans.compress(TEXT, CHARACTERS, block_size=3)
+    assert decompressed(open_file(packed), CHARACTERS) == TEXT.encode()
+
+
+def test_a_file_of_characters_that_is_not_utf_8():
+    sink = io.BytesIO()
+    with pytest.raises(bbans.SymbolError, match="UTF-8"):
+        bbans.compress_file(io.BytesIO(b"ab\xff"), sink, CHARACTERS)
+    assert sink.getvalue() == b""
+
+
+def test_arrays_are_written_little_endian():
+    array = np.array([[1, -1], [7, 0]], dtype=">i4")
+    packed = bbans.compress(array, INTEGERS)
+    assert decompressed(io.BytesIO(packed), INTEGERS) == array.astype("<i4").tobytes()
+
+
+@pytest.mark.parametrize("buffering", [-1, 0])
+def test_from_pipe_to_pipe(buffering):
+    """Compressor and decompressor at work at once, with memory for a few blocks."""
+    ends = [os.pipe() for _ in range(3)]
+    (a_read, a_write), (b_read, b_write), (c_read, c_write) = [
+        (open(r, "rb", buffering), open(w, "wb")) for r, w in ends
+    ]
+    data = np.random.default_rng(0).bytes(300_000)
+    faults = []
+
+    def run(call, source, sink, *arguments):
+        try:
+            with source, sink:
+                call(source, sink, *arguments)
+        except Exception as error:
+            faults.append(error)
+
+    def feed(_, sink):
+        sink.write(data)
+
+    threads = [
+        threading.Thread(target=run, args=arguments, daemon=True)
+        for arguments in (
+            (feed, io.BytesIO(), a_write),
+            (bbans.compress_file, a_read, b_write, BYTES),
+            (bbans.decompress_file, b_read, c_write, BYTES),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    with c_read:
+        got = c_read.read()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert got == data
+
+
+def test_progress():
+    done = []
+    packed = compressed(io.BytesIO(bytes(25)), block_size=10, progress=done.append)
+    assert done == [10, 10, 5]
+    done.clear()
+    assert decompressed(io.BytesIO(packed), progress=done.append) == bytes(25)
+    assert done == [10, 10, 5]
+
+
+def test_a_symbol_in_a_file_is_located():
+    data = b"\0" * 15 + b"\5"
+    with pytest.raises(bbans.SymbolError, match=r"byte 10: symbol 5 at position 5"):
+        compressed(io.BytesIO(data), INDICES, block_size=10)
+
+
+def test_salvage():
+    data = bytes(range(30))
+    packed = bytearray(bbans.compress(data, BYTES, block_size=10))
+    middle = packed.index(blocks(bytes(packed))[1].message)
+    packed[middle] ^= 1
+    done, lost = [], []
+    with pytest.raises(bbans.CorruptError, match=r"block 1 .*symbols 10 to 19"):
+        decompressed(io.BytesIO(packed))
+    kept = decompressed(io.BytesIO(packed), salvage=lost.append, progress=done.append)
+    assert kept == data[:10] + data[20:]
+    assert [type(error) for error in lost] == [bbans.CorruptError]
+    assert "block 1" in str(lost[0])
+    assert done == [10, 10, 10]
+
+
+def test_blocks_before_a_fault_have_been_written():
+    packed = bbans.compress(bytes(range(30)), BYTES, block_size=10)
+    sink = io.BytesIO()
+    with pytest.raises(bbans.TruncatedError):
+        bbans.decompress_file(io.BytesIO(packed[:-20]), sink, BYTES)
+    assert sink.getvalue() == bytes(range(20))
+
+
+def test_another_model_writes_nothing():
+    sink = io.BytesIO()
+    packed = bbans.compress(b"data", BYTES)
+    with pytest.raises(bbans.WrongModelError):
+        bbans.decompress_file(io.BytesIO(packed), sink, make_model(seed=1))
+    assert sink.getvalue() == b""

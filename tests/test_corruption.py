@@ -1,0 +1,322 @@
+"""Damage: every cut and every flipped bit is noticed, and named."""
+
+import io
+import random
+import struct
+import time
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bbans
+from bbans.container import ContainerReader, ContainerWriter, Header
+
+EXACT = settings(derandomize=True, deadline=None)
+
+
+def make_model(seed, alphabet=256, n_states=3):
+    rng = np.random.default_rng(seed)
+    symbols = bbans.Alphabet(alphabet)
+    return bbans.FrozenHMM.from_probabilities(
+        rng.dirichlet(np.ones(n_states)),
+        rng.dirichlet(np.ones(n_states), n_states),
+        rng.dirichlet(np.ones(symbols.size), n_states),
+        prec=16,
+        alphabet=symbols,
+    )
+
+
+MODEL = make_model(0)
+OTHER = make_model(1)
+DATA = b"Every cut and every flipped bit is noticed, and named."
+SIZE = 12
+PARTS = [DATA[i : i + SIZE] for i in range(0, len(DATA), SIZE)]
+WHOLE = bbans.compress(DATA, MODEL, block_size=SIZE)
+
+
+def spans(data):
+    """First byte, first byte of the message, and end, of each block."""
+    at, out = 20, []
+    for block in ContainerReader(io.BytesIO(data)).blocks():
+        message = at + 2    # lengths below 128 take a byte each
+        out.append((at, message, message + len(block.message) + 4))
+        at = out[-1][2]
+    return out
+
+
+SPANS = spans(WHOLE)
+
+
+def flipped(data, bit):
+    out = bytearray(data)
+    out[bit >> 3] ^= 1 << (bit & 7)
+    return bytes(out)
+
+
+def salvaged(data, model=MODEL):
+    """What salvage writes, and the errors that it reports; raised ones too."""
+    sink, errors = io.BytesIO(), []
+    try:
+        bbans.decompress_file(io.BytesIO(data), sink, model, salvage=errors.append)
+    except bbans.BbansError as error:
+        errors.append(error)
+    return sink.getvalue(), errors
+
+
+# ---- cuts and flips
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+def test_every_cut_is_a_truncation(predictive):
+    whole = bbans.compress(DATA, MODEL, block_size=SIZE, predictive=predictive)
+    assert bbans.decompress(whole, MODEL) == DATA
+    for length in range(len(whole)):
+        with pytest.raises(bbans.TruncatedError):
+            bbans.decompress(whole[:length], MODEL)
+
+
+def test_a_cut_names_its_block():
+    for i, (start, _, end) in enumerate(SPANS):
+        for length in range(start, end):
+            with pytest.raises(bbans.TruncatedError, match=f"in block {i}$"):
+                bbans.decompress(WHOLE[:length], MODEL)
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+def test_every_flipped_bit_is_noticed(predictive):
+    whole = bbans.compress(DATA, MODEL, block_size=SIZE, predictive=predictive)
+    for bit in range(8 * len(whole)):
+        with pytest.raises(bbans.FormatError):
+            bbans.decompress(flipped(whole, bit), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "error"),
+    [
+        (0, 3, bbans.FormatError),    # magic
+        (4, 4, bbans.VersionError),
+        (5, 19, bbans.CorruptError),    # codes, fingerprint, checksum
+    ],
+)
+def test_a_flip_in_the_header_is_named(first, last, error):
+    for bit in range(8 * first, 8 * last + 8):
+        with pytest.raises(bbans.FormatError) as caught:
+            bbans.decompress(flipped(WHOLE, bit), MODEL)
+        assert type(caught.value) is error
+
+
+def test_a_flip_in_a_message_names_its_block_and_symbols():
+    for i, (_, message, end) in enumerate(SPANS):
+        symbols = f"symbols {SIZE * i} to {min(SIZE * (i + 1), len(DATA)) - 1}"
+        for bit in range(8 * message, 8 * end):
+            with pytest.raises(bbans.CorruptError, match=f"block {i} .*{symbols}"):
+                bbans.decompress(flipped(WHOLE, bit), MODEL)
+
+
+def test_a_flip_in_a_length_is_noticed_in_its_block_or_later():
+    for start, message, _ in SPANS:
+        for bit in range(8 * start, 8 * message):
+            with pytest.raises((bbans.CorruptError, bbans.TruncatedError)):
+                bbans.decompress(flipped(WHOLE, bit), MODEL)
+
+
+def test_an_inserted_or_missing_byte():
+    for at in range(len(WHOLE)):
+        with pytest.raises(bbans.FormatError):
+            bbans.decompress(WHOLE[:at] + WHOLE[at + 1 :], MODEL)
+        with pytest.raises(bbans.FormatError):
+            bbans.decompress(WHOLE[:at] + b"\0" + WHOLE[at:], MODEL)
+
+
+@pytest.mark.parametrize("data", [DATA, b""])
+def test_another_model(data):
+    whole = bbans.compress(data, MODEL)
+    names = f"{MODEL.fingerprint.hex()}.*{OTHER.fingerprint.hex()}"
+    with pytest.raises(bbans.WrongModelError, match=names):
+        bbans.decompress(whole, OTHER)
+
+
+# ---- salvage
+
+
+def test_salvage_of_what_is_not_damaged():
+    assert salvaged(WHOLE) == (DATA, [])
+
+
+def test_salvage_loses_the_damaged_blocks_and_no_other():
+    for damaged in range(1, 1 << len(SPANS)):    # every set of blocks
+        data, lost = WHOLE, [i for i in range(len(SPANS)) if damaged >> i & 1]
+        for i in lost:
+            data = flipped(data, 8 * SPANS[i][1] + 3)
+        kept, errors = salvaged(data)
+        assert kept == b"".join(p for i, p in enumerate(PARTS) if i not in lost)
+        assert [str(e).split(" is")[0] for e in errors] == [f"block {i}" for i in lost]
+
+
+def test_salvage_of_a_cut_keeps_the_blocks_before_it():
+    for length in range(20, len(WHOLE)):
+        kept, errors = salvaged(WHOLE[:length])
+        assert kept == b"".join(
+            part for part, span in zip(PARTS, SPANS, strict=True) if span[2] <= length
+        )
+        assert [type(error) for error in errors] == [bbans.TruncatedError]
+
+
+def test_salvage_never_writes_what_was_not_there():
+    """Whatever the flip: blocks of the original, in order, and an error."""
+    for bit in range(8 * 20, 8 * len(WHOLE)):
+        kept, errors = salvaged(flipped(WHOLE, bit))
+        assert errors
+        rest = iter(PARTS)
+        for i in range(0, len(kept), SIZE):
+            assert kept[i : i + SIZE] in rest
+
+
+def test_salvage_needs_the_right_model():
+    kept, errors = salvaged(WHOLE, OTHER)
+    assert kept == b""
+    assert [type(error) for error in errors] == [bbans.WrongModelError]
+
+
+# ---- hostile input, checksums right
+
+
+def forge(element, method, blocks, shape, model=MODEL):
+    file = io.BytesIO()
+    writer = ContainerWriter(file, Header(element, method, model.fingerprint))
+    for n_symbols, message in blocks:
+        writer.write(n_symbols, message)
+    writer.finish(shape)
+    return file.getvalue()
+
+
+def attempt(data, model=MODEL):
+    """Decompress whatever it is; only a BbansError may come of it."""
+    for restore in (bbans.decompress, salvaged):
+        try:
+            restore(data, model)
+        except bbans.BbansError as error:
+            assert str(error)
+
+
+@EXACT
+@given(st.binary(max_size=200))
+def test_garbage(data):
+    attempt(data)
+    attempt(b"\x89bbz\1" + data)
+    attempt(WHOLE[:20] + data)
+
+
+MODELS = [
+    MODEL,
+    make_model(2, 5),
+    make_model(3, "a\u00e9\ud800\U0001f600"),
+    make_model(4, [-(2**63), -1, 200, 0x110000, 2**63 - 1]),
+]
+
+
+@settings(EXACT, max_examples=300)
+@given(
+    st.sampled_from(MODELS),
+    st.sampled_from([0, 1, 2, 16, 17, 18, 19, 20, 21, 22, 23]),
+    st.integers(0, 1),
+    st.lists(st.tuples(st.integers(1, 40), st.binary(max_size=40)), max_size=3),
+    st.lists(st.integers(0, 2**62), max_size=4),
+)
+def test_forged_containers(model, element, method, blocks, shape):
+    """Any element under any model, any message, any shape."""
+    total = sum(n for n, _ in blocks)
+    for end in ((total,), tuple(shape)):
+        attempt(forge(element, method, blocks, end, model), model)
+
+
+@pytest.mark.parametrize("axes", [(0, 2**62), (0, 2**62, 2**62), (2**62,) * 31 + (0,)])
+def test_empty_arrays_with_huge_axes(axes):
+    """The product is right, but numpy has no such array."""
+    attempt(forge(16, 0, [], axes))
+
+
+def test_any_bytes_as_a_message():
+    """Refused, or the code of what they decode to: no two messages decode alike,
+    but for those whose flag another encoder could have chosen."""
+    rng = random.Random(5)
+    for n in range(1000):
+        message, length = rng.randbytes(rng.randrange(30)), n % 40
+        predictive = length <= MODEL.tail_length or n % 80 < 40
+        try:
+            x = bbans.decode(message, MODEL, length, predictive=predictive)
+        except bbans.CorruptError:
+            continue
+        again = bbans.encode(x, MODEL, predictive=predictive)
+        assert not predictive or again == message
+        back = bbans.decode(again, MODEL, length, predictive=predictive)
+        assert back.tolist() == x.tolist()
+
+
+def test_mutations_with_repaired_checksums():
+    rng = random.Random(6)
+    for _ in range(2000):
+        data = bytearray(WHOLE)
+        for _ in range(rng.randrange(1, 4)):
+            data[rng.randrange(20, len(data))] = rng.randrange(256)
+        for i, (start, _, end) in enumerate(SPANS):
+            crc = zlib.crc32(struct.pack("<Q", i) + data[start : end - 4])
+            data[end - 4 : end] = struct.pack("<I", crc)
+        attempt(bytes(data))
+
+
+@pytest.mark.parametrize("method", [0, 1])
+@pytest.mark.parametrize("message", [b"\1", b"\xff" * 40, b"\x80" * 1000])
+def test_a_few_bytes_claim_a_great_block(method, message):
+    data = forge(0, method, [(1 << 20, message)], (1 << 20,))
+    start = time.perf_counter()
+    tracemalloc.start()
+    attempt(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 << 20
+    assert time.perf_counter() - start < 10
+
+
+def test_great_claims_over_nothing():
+    """The longest block that the format has, and then the end of the file."""
+    data = WHOLE[:20] + b"\x80\x80\x40" + b"\xa0\x80\x80\x04" + b"m"
+    tracemalloc.start()
+    with pytest.raises(bbans.TruncatedError, match="block 0"):
+        bbans.decompress(data, MODEL)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+# ---- model files
+
+
+MODEL_FILE = make_model(7, "abc", 2).to_bytes()
+
+
+def test_every_cut_and_flip_of_a_model_file():
+    assert bbans.FrozenHMM.from_bytes(MODEL_FILE).n_symbols == 3
+    for length in range(len(MODEL_FILE)):
+        with pytest.raises(bbans.TruncatedError):
+            bbans.FrozenHMM.from_bytes(MODEL_FILE[:length])
+    for bit in range(8 * len(MODEL_FILE)):
+        with pytest.raises(bbans.FormatError):
+            bbans.FrozenHMM.from_bytes(flipped(MODEL_FILE, bit))
+
+
+def test_mutated_model_files_with_right_checksums():
+    rng = random.Random(8)
+    for _ in range(3000):
+        data = bytearray(MODEL_FILE[:-4])
+        for _ in range(rng.randrange(1, 3)):
+            data[rng.randrange(4, len(data))] = rng.choice([0, 1, 2, 3, 127, 255])
+        data += struct.pack("<I", zlib.crc32(data))
+        try:
+            bbans.FrozenHMM.from_bytes(bytes(data))
+        except bbans.FormatError as error:
+            assert str(error)

@@ -1,0 +1,177 @@
+"""The documents keep their word: their code runs, and prints what they say.
+
+In README.md and docs/*.md every ```python block runs, and so does every ```sh block
+with `<!-- test -->` on the line before it: in order, in one directory and one
+namespace for each document. Examples in docstrings are checked too.
+"""
+
+import contextlib
+import doctest
+import importlib
+import io
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import bbans
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"^(?P<mark>[ ]*<!-- test -->\n)?(?P<indent>[ ]*)```(?P<language>python|sh)\n"
+    r"(?P<code>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+DIRECTORIES = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
+
+
+def blocks(text):
+    """Yield (language, code, line number) of each block that must run."""
+    for match in BLOCK.finditer(text):
+        if match["language"] == "python" or match["mark"]:
+            line = text.count("\n", 0, match.start("code")) + 1
+            yield match["language"], textwrap.dedent(match["code"]), line
+
+
+def run_python(code, names, where, line):
+    if ">>>" not in code:
+        exec(compile("\n" * (line - 1) + code, where, "exec"), names)
+        return
+    report = io.StringIO()
+    test = doctest.DocTestParser().get_doctest(code, names, where, where, line - 1)
+    test.globs = names    # not the copy: later blocks use these names
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    if runner.run(test, out=report.write, clear_globs=False).failed:
+        pytest.fail(report.getvalue())
+
+
+def run_shell(code, where, line):
+    path = os.pathsep.join([*DIRECTORIES, os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"{where}, line {line}: exit code {done.returncode}\n{done.stdout}")
+
+
+def run_document(text, where):
+    names = {"__name__": "__main__"}
+    for language, code, line in blocks(text):
+        if language == "python":
+            run_python(code, names, where, line)
+        else:
+            run_shell(code, where, line)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_document(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(io.StringIO()):    # of blocks without >>>
+        run_document(path.read_text(encoding="utf-8"), str(path))
+
+
+# ---- the rules themselves
+
+RIGHT = """
+```python
+import bbans
+data = bbans.compress("text")
+open("data", "wb").write(data)
+```
+  ```python
+  >>> bbans.decompress(data)
+  'text'
+  >>> bbans.decompress(data[:9])
+  Traceback (most recent call last):
+      ...
+  bbans.errors.TruncatedError: container ends early, in its header
+
+  ```
+<!-- test -->
+```sh
+bbans decompress data -o - > text    # the file that Python wrote
+test "$(cat text)" = text
+```
+```sh
+exit 1    # not marked: not run
+```
+```python
+assert open("text").read() == "text"
+```
+"""
+
+
+def test_a_right_document(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [language for language, _, _ in blocks(RIGHT)] == [
+        "python", "python", "sh", "python",
+    ]  # fmt: skip
+    run_document(RIGHT, "right.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("```python\n1 / 0\n```\n", "division by zero"),
+        ("```python\nx = (\n```\n", "was never closed"),
+        ("```python\n>>> 1 + 1\n3\n```\n", "Expected:\n    3\nGot:\n    2"),
+        ("```python\n>>> 1 + 1\n2\n>>> no_such_name\n```\n", "no_such_name"),
+        ("```python\nx = 1\n```\n```python\n>>> x\n2\n```\n", "Expected:\n    2"),
+        ("<!-- test -->\n```sh\nfalse\ntrue\n```\n", "line 3: exit code 1"),
+        ("<!-- test -->\n```sh\nfalse | true\n```\n", "exit code 1"),
+        ("<!-- test -->\n```sh\nbbans info missing\n```\n", "missing: No such file"),
+        ("<!-- test -->\n```sh\necho $no_such_name\n```\n", "unbound"),
+    ],
+)
+def test_a_wrong_document(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((Exception, pytest.fail.Exception)) as caught:
+        run_document("# Title\n" * ("```python" in text) + text, "wrong.md")
+    assert message in str(caught.value)
+
+
+def test_errors_have_the_line_of_the_document():
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_document("one\n\n```python\nx = 1\nx / 0\n```\n", "wrong.md")
+    last = caught.traceback[-1]
+    assert (str(last.path).endswith("wrong.md"), last.lineno + 1) == (True, 5)
+
+
+# ---- docstrings
+
+
+def modules():
+    yield "bbans"
+    for found in pkgutil.walk_packages(bbans.__path__, "bbans."):
+        if found.name.rsplit(".", 1)[1] not in ("__main__", "_core_build"):
+            yield found.name
+
+
+@pytest.mark.parametrize("name", modules())
+def test_docstrings(name):
+    report = io.StringIO()
+    with contextlib.redirect_stdout(report):
+        failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0, report.getvalue()
+
+
+def test_there_are_examples_in_docstrings():
+    finder = doctest.DocTestFinder()
+    found = {
+        name: sum(len(test.examples) for test in finder.find(importlib.import_module(name)))
+        for name in modules()
+    }
+    for name in ("bbans", "bbans.alphabet", "bbans.api", "bbans.tables"):
+        assert found[name] > 0, name
