@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from bbans.container import (
     BLOCK_MAX,
     ELEMENTS,
+    ICONOCLASM,
+    PREDICTIVE,
+    STORED,
     Block,
     ContainerReader,
     ContainerWriter,
@@ -125,7 +128,9 @@ def compress(
     Returns
     -------
     bytes
-        The same for the same data and model, always and everywhere.
+        The same for the same data and model, always and everywhere. Blocks that
+        the model would make longer are stored: the result is never more than 27
+        bytes, and 11 a block, longer than the data.
 
     Raises
     ------
@@ -141,9 +146,9 @@ def compress(
     element, shape = _describe(data, model)
     x = model.alphabet.encode(data)
     out = io.BytesIO()
-    writer = ContainerWriter(out, Header(element, int(predictive), model.fingerprint))
+    writer = ContainerWriter(out, Header(element, model.fingerprint))
     for block in _split(x, block_size):
-        writer.write(block.size, _encode_block(model, block, predictive))
+        _write_block(writer, model, element, block, predictive)
     writer.finish((x.size,) if shape is None else shape)
     return out.getvalue()
 
@@ -214,10 +219,10 @@ def compress_file(
         element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)
     else:
         element, blocks = BYTES, _read_blocks(source, model, block_size)
-    writer = ContainerWriter(sink, Header(element, int(predictive), model.fingerprint))
+    writer = ContainerWriter(sink, Header(element, model.fingerprint))
     total = 0
     for block in blocks:
-        writer.write(block.size, _encode_block(model, block, predictive))
+        _write_block(writer, model, element, block, predictive)
         total += block.size
         if progress is not None:
             progress(block.size)
@@ -328,8 +333,28 @@ def _read_full(source: BinaryIO, n: int) -> bytes:
     return b"".join(parts)
 
 
-def _encode_block(model: FrozenHMM, x: NDArray[np.int32], predictive: bool) -> bytes:
-    return encode_sequence(model, x, predictive=predictive).to_bytes()
+def _dtype(element: int) -> np.dtype[Any]:
+    """Of the elements as they are stored."""
+    if element in (BYTES, UTF8):
+        return np.dtype(np.uint8)
+    name = "uint32" if element == CHARACTERS else ELEMENTS[element]
+    return np.dtype(name).newbyteorder("<")
+
+
+def _write_block(
+    writer: ContainerWriter,
+    model: FrozenHMM,
+    element: int,
+    x: NDArray[np.int32],
+    predictive: bool,
+) -> None:
+    """Write a message, or the elements themselves where those are shorter."""
+    data = encode_sequence(model, x, predictive=predictive).to_bytes()
+    method = PREDICTIVE if predictive else ICONOCLASM
+    dtype = _dtype(element)
+    if len(data) > x.size * dtype.itemsize:
+        data, method = model.alphabet.decode(x).astype(dtype).tobytes(), STORED
+    writer.write(x.size, method, data)
 
 
 def _decode_blocks(
@@ -342,24 +367,25 @@ def _decode_blocks(
             f"data was compressed with model {header.fingerprint.hex()}, "
             f"not with {model.fingerprint.hex()}"
         )
-    if header.element in (BYTES, UTF8):
-        dtype = np.dtype(np.uint8)
-    elif header.element == CHARACTERS:
-        dtype = np.dtype("<u4")
-    else:
-        dtype = np.dtype(ELEMENTS[header.element]).newbyteorder("<")
+    dtype = _dtype(header.element)
     for block in blocks:
+        name = f"block {block.index}"
+        if block.method == STORED:
+            if len(block.data) != block.n_symbols * dtype.itemsize:
+                raise CorruptError(f"{name} is damaged: its length does not fit")
+            yield block.data
+            continue
         try:
-            message = Message.from_bytes(block.message)
+            message = Message.from_bytes(block.data)
             x = decode_sequence(
-                model, message, block.n_symbols, predictive=header.method == 1
+                model, message, block.n_symbols, predictive=block.method == PREDICTIVE
             )
         except CorruptError as error:
-            raise CorruptError(f"block {block.index} is damaged: {error}") from error
+            raise CorruptError(f"{name} is damaged: {error}") from error
         values = model.alphabet.decode(x)
         elements = values.astype(dtype)
         if not np.array_equal(elements, values):
-            raise CorruptError(f"block {block.index} holds values beyond {dtype}")
+            raise CorruptError(f"{name} holds values beyond {dtype}")
         yield elements.tobytes()
 
 

@@ -287,16 +287,17 @@ def _info(options: argparse.Namespace) -> None:
         import io
 
         reader = ContainerReader(io.BytesIO(data))
-        blocks = [(b.n_symbols, len(b.message)) for b in reader.blocks()]
-        n_symbols = sum(n for n, _ in blocks)
+        blocks = list(reader.blocks())
+        n_symbols = sum(block.n_symbols for block in blocks)
+        methods = {METHODS[block.method] for block in blocks}
         facts = {
             "kind": f"bbans container of {ELEMENTS[reader.header.element]}",
-            "method": METHODS[reader.header.method],
+            "method": ", ".join(sorted(methods)) or "-",
             "model": reader.header.fingerprint.hex(),
             "shape": " x ".join(map(str, reader.shape or ())) or "scalar",
             "blocks": len(blocks),
             "bytes": len(data),
-            "overhead": f"{len(data) - sum(n for _, n in blocks)} bytes",
+            "overhead": f"{len(data) - sum(len(block.data) for block in blocks)} bytes",
             "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol" if n_symbols else "-",
         }
     for name, value in facts.items():

@@ -25,7 +25,7 @@ __all__ = [
 
 MAGIC = b"\x89bbz"
 VERSION = 1
-HEADER = struct.Struct("<4sBBBB8s")
+HEADER = struct.Struct("<4sBBH8s")
 CRC = struct.Struct("<I")
 INDEX = struct.Struct("<Q")
 
@@ -43,8 +43,9 @@ ELEMENTS = {
     22: "uint64",
     23: "int64",
 }
-#: How each block's message was made.
-METHODS = {0: "IconoCLaSM", 1: "predictive"}
+#: How a block was coded, by the code before its data.
+METHODS = {0: "IconoCLaSM", 1: "predictive", 2: "stored"}
+ICONOCLASM, PREDICTIVE, STORED = METHODS
 
 #: Symbols in a block at the most: what a reader allocates for a block's header.
 BLOCK_MAX = 1 << 20
@@ -56,17 +57,17 @@ class Header:
     """What a container says of itself before its first block."""
 
     element: int
-    method: int
     fingerprint: bytes
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block: its message, or, when salvaging, why there is none."""
+    """One block: its data, or, when salvaging, why it cannot be trusted."""
 
     index: int
     n_symbols: int
-    message: bytes
+    method: int
+    data: bytes
     error: CorruptError | None = None
 
 
@@ -90,14 +91,12 @@ class ContainerWriter:
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._file = file
         self._index = 0
-        record = HEADER.pack(
-            MAGIC, VERSION, header.element, header.method, 0, header.fingerprint
-        )
+        record = HEADER.pack(MAGIC, VERSION, header.element, 0, header.fingerprint)
         file.write(record + CRC.pack(zlib.crc32(record)))
 
-    def write(self, n_symbols: int, message: bytes) -> None:
-        """Append a block of 1 to `BLOCK_MAX` symbols."""
-        record = _uvarint(n_symbols) + _uvarint(len(message)) + message
+    def write(self, n_symbols: int, method: int, data: bytes) -> None:
+        """Append a block of 1 to `BLOCK_MAX` symbols: a message, or elements."""
+        record = _uvarint(n_symbols) + bytes([method]) + _uvarint(len(data)) + data
         self._file.write(_checked(self._index, record))
         self._index += 1
 
@@ -121,7 +120,7 @@ class ContainerReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         record = self._read(HEADER.size, "its header", magic=True)
-        magic, version, element, method, reserved, fingerprint = HEADER.unpack(record)
+        magic, version, element, reserved, fingerprint = HEADER.unpack(record)
         if magic != MAGIC:
             raise FormatError("not a bbans container: it does not start with its magic")
         if version != VERSION:
@@ -130,9 +129,9 @@ class ContainerReader:
             )
         if self._read_crc("its header") != zlib.crc32(record):
             raise CorruptError("header is damaged: its checksum does not match")
-        if element not in ELEMENTS or method not in METHODS or reserved != 0:
+        if element not in ELEMENTS or reserved != 0:
             raise VersionError("header has codes that this release does not know")
-        self.header = Header(element, method, fingerprint)
+        self.header = Header(element, fingerprint)
         self.shape: tuple[int, ...] | None = None
         """Shape of the whole; known after the last block."""
 
@@ -152,12 +151,14 @@ class ContainerReader:
             n_symbols = self._read_uvarint(record, name)
             if n_symbols == 0:
                 break
+            record += self._read(1, name)
+            method = record[-1]
             n_bytes = self._read_uvarint(record, name)
             # A symbol takes at most two words, and a message eight more.
             if n_symbols > BLOCK_MAX or n_bytes > 8 * n_symbols + 32:
                 raise CorruptError(f"{name} is damaged: its lengths are impossible")
-            message = self._read(n_bytes, name)
-            record += message
+            data = self._read(n_bytes, name)
+            record += data
             error = None
             if self._read_crc(name) != zlib.crc32(INDEX.pack(index) + record):
                 error = CorruptError(
@@ -166,7 +167,9 @@ class ContainerReader:
                 )
                 if not salvage:
                     raise error
-            yield Block(index, n_symbols, message, error)
+            elif method not in METHODS:
+                raise VersionError(f"{name} has a method that this release lacks")
+            yield Block(index, n_symbols, method, data, error)
             index += 1
             total += n_symbols
         n_axes = self._read_uvarint(record, "its end record")

@@ -322,7 +322,7 @@ def test_more_axes_than_the_container_has():
 @pytest.mark.parametrize(
     ("data", "model", "symbol", "position"),
     [
-        ("caf\u00e9 i?", CHARACTERS, "'?' (U+003F)", 6),
+        ("caf\u00e9 na?", CHARACTERS, "'?' (U+003F)", 7),
         ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
         (b"\0\1\2\3\4\5", INDICES, "5", 5),
         ([0, 1, -1, -2], BYTES, "-1", 2),

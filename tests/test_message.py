@@ -342,15 +342,15 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.push_weighted([[1, 2]] * 2, [0, 2]), SymbolError, "2 at position 1"),
         (lambda m: m.push_weighted([[1, 2]], [-2]), SymbolError, "-2 at position 0"),
         (lambda m: m.push_weighted([1, -2], 0), SymbolError, "-2 at position 1"),
-        (lambda m: m.push_weighted([1, 0], 1), ModelError, ""),    # its weight is 0
+        (lambda m: m.push_weighted([1, 0], 1), ModelError, "empty"),
         (lambda m: m.push_weighted([0, 0], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**28, 1], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),    # wraps
-        (lambda m: m.push_weighted([[1, 2]], 0), SymbolError, ""),
-        (lambda m: m.push_weighted(1, 0), SymbolError, ""),
+        (lambda m: m.push_weighted([[1, 2]], 0), SymbolError, "weights"),
+        (lambda m: m.push_weighted(1, 0), SymbolError, "weights"),
         (lambda m: m.pop_weighted([0, 0]), ModelError, "total"),
         (lambda m: m.pop_weighted([[1, 2], [2**28, 1]]), ModelError, "total"),
-        (lambda m: m.pop_weighted(1), SymbolError, ""),
+        (lambda m: m.pop_weighted(1), SymbolError, "weight"),
         (lambda m: m.push(0, 0, 16), ModelError, "interval"),
         (lambda m: m.push(1, 16, 16), ModelError, "interval"),
         (lambda m: m.push(2**32 - 1, 2, 16), ModelError, "interval"),    # wraps

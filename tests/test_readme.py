@@ -159,7 +159,7 @@ def modules():
             yield found.name
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_docstrings(name):
     report = io.StringIO()
     with contextlib.redirect_stdout(report):

@@ -22,33 +22,44 @@ MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())
 HMM = json.loads((VECTORS / "hmm_v1.json").read_text())
 
 
-def test_the_vectors_are_those_of_this_format():
+def test_the_vectors_are_whole():
     assert MESSAGE["format"] == HMM["format"] == 1
-    counts = [len(MESSAGE[key]) for key in ("scalar", "array", "range")]
-    assert counts == [40, 60, 30]
-    assert len(HMM["cases"]) == 790
+    assert [len(MESSAGE[key]) for key in ("scalar", "array", "range")] == [40, 60, 30]
+    assert [len(HMM[key]) for key in ("models", "cases")] == [55, 790]
+
+
+def interval(edges, symbol):
+    return edges[symbol], edges[symbol + 1] - edges[symbol], edges[-1]
+
+
+def intervals(edges, symbol, lane, lanes):
+    """What one lane pushes, while the others push [0, total): that changes nothing."""
+    starts, freqs = [0] * lanes, [edges[-1]] * lanes
+    starts[lane], freqs[lane], total = interval(edges, symbol)
+    return starts, freqs, total
+
+
+def found(message, edges, lane):
+    """The symbol that a lane would pop."""
+    slot = message.peek(edges[-1])[lane]
+    return int(np.searchsorted(edges, slot, side="right")) - 1
 
 
 @pytest.mark.parametrize("case", MESSAGE["scalar"])
 def test_single_pushes_and_pops(case):
-    message = Message.from_state(case["start"]["heads"], case["start"]["tail"])
+    message, lanes = Message.from_state(**case["start"]), case["lanes"]
     for name, lane, table, symbol, head, n_words in case["ops"]:
         edges = case["tables"][table]
-        # The other lanes code the whole interval, which changes nothing.
-        starts, freqs = [0] * case["lanes"], [edges[-1]] * case["lanes"]
-        k = symbol
-        if name != "push":
-            slot = message.peek(edges[-1])[lane]
-            k = int(np.searchsorted(edges, slot, side="right")) - 1
-        starts[lane], freqs[lane] = edges[k], edges[k + 1] - edges[k]
         if name == "push":
-            message.push(starts, freqs, edges[-1])
-        elif name == "pop":
-            assert k == symbol
-            message.advance(starts, freqs, edges[-1])
+            message.push(*intervals(edges, symbol, lane, lanes))
         else:
-            with pytest.raises(MessageError):
-                message.advance(starts, freqs, edges[-1])
+            popped = intervals(edges, found(message, edges, lane), lane, lanes)
+            if name == "pop":
+                assert found(message, edges, lane) == symbol
+                message.advance(*popped)
+            else:
+                with pytest.raises(MessageError):
+                    message.advance(*popped)
         heads, tail = message.state()
         assert (heads[lane], len(tail)) == (head, n_words)
     assert message.state() == (case["end"]["heads"], case["end"]["tail"])
@@ -56,17 +67,51 @@ def test_single_pushes_and_pops(case):
 
 @pytest.mark.parametrize("case", MESSAGE["array"])
 def test_arrays(case):
-    data = bytes.fromhex(case["bytes"])
-    for only in range(len(case["tables"])):    # tables may differ in their symbols
-        if case["rows"] is None and only > 0:
-            break
-    message = Message(case["lanes"])
-    width = max(map(len, case["tables"]))
-    if all(len(edges) == width for edges in case["tables"]):
+    lanes, symbols, data = case["lanes"], case["symbols"], bytes.fromhex(case["bytes"])
+    tables = [case["tables"][row] for row in case["rows"] or [0] * len(symbols)]
+    message = Message(lanes)
+    for i in reversed(range(len(symbols))):
+        message.push(*intervals(tables[i], symbols[i], i % lanes, lanes))
+    assert message.to_bytes() == data
+    if len({len(edges) for edges in case["tables"]}) == 1:    # else no Table holds them
         table = Table(case["tables"], case["prec"])
-        message.push_symbols(table, case["symbols"], case["rows"])
+        message = Message(lanes)
+        message.push_symbols(table, symbols, case["rows"])
         assert message.to_bytes() == data
-        message = Message.from_bytes(data, case["lanes"])
-        popped = message.pop_symbols(table, len(case["symbols"]), case["rows"])
-        assert popped.tolist() == case["symbols"]
+        message = Message.from_bytes(data, lanes)
+        popped = message.pop_symbols(table, len(symbols), case["rows"])
+        assert popped.tolist() == symbols
         assert message.is_empty
+
+
+@pytest.mark.parametrize("case", MESSAGE["range"])
+def test_range_codes(case):
+    encoder = RangeEncoder()
+    for table, symbol in case["symbols"]:
+        encoder.encode(*interval(case["tables"][table], symbol))
+    message, integer = encoder.finish(), int(case["integer"], 16)
+    data = integer.to_bytes((integer.bit_length() + 7) // 8, "little")
+    assert message.to_bytes() == data
+    decoder = RangeDecoder(Message.from_bytes(data))
+    for table, symbol in case["symbols"]:
+        edges = case["tables"][table]
+        assert edges[symbol] <= decoder.peek(edges[-1]) < edges[symbol + 1]
+        decoder.advance(*interval(edges, symbol))
+    decoder.check()
+
+
+MODELS = [
+    FrozenHMM(**{key: value for key, value in model.items() if key != "name"})
+    for model in HMM["models"]
+]
+
+
+@pytest.mark.parametrize("case", HMM["cases"])
+@pytest.mark.parametrize("predictive", [False, True])
+def test_sequences(case, predictive):
+    model, xs = MODELS[case["model"]], case["xs"]
+    data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
+    assert encode_sequence(model, xs, predictive=predictive).to_bytes() == data
+    message = Message.from_bytes(data)
+    decoded = decode_sequence(model, message, len(xs), predictive=predictive)
+    assert decoded.tolist() == xs

@@ -13,7 +13,7 @@ from bbans import HMM
 from bbans.demo import python_text
 
 STATES = 64
-ITERATIONS = 200
+ITERATIONS = 120
 
 
 def main() -> None:

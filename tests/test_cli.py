@@ -1,0 +1,517 @@
+"""The command line, run as users run it."""
+
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+import bbans
+
+PYTHON = [sys.executable, "-m", "bbans"]
+COMMANDS = ["demo", "train", "compress", "decompress", "info"]
+DATA = b"It was the best of times, it was the worst of times.\n" * 20
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "other.bbm"
+    bbans.HMM.random(2, 256, seed=0).freeze().save(path)
+    return str(path)
+
+
+def run(*arguments, stdin=b"", **options):
+    """Run bbans; stdout and stderr are pipes, so there is no terminal."""
+    options.setdefault("timeout", 60)
+    return subprocess.run(
+        [*PYTHON, *arguments], input=stdin, capture_output=True, **options
+    )
+
+
+def passes(*arguments, stdin=b"", **options):
+    done = run(*arguments, stdin=stdin, **options)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout
+
+
+def fails(*arguments, stdin=b"", code=1, **options):
+    """The text of the error: one line, no traceback; the files stay as they are."""
+    before = listing()
+    done = run(*arguments, stdin=stdin, **options)
+    text = done.stderr.decode()
+    assert done.returncode == code, text
+    assert "Traceback" not in text
+    if code == 1:
+        assert text.startswith("bbans: "), text
+        assert text.count("\n") == 1, text
+        assert text.endswith("\n")
+    assert listing() == before
+    return text
+
+
+def listing():
+    return {
+        str(path): path.read_bytes() if os.access(path, os.R_OK) else None
+        for path in Path().rglob("*")
+        if path.is_file()
+    }
+
+
+def write(name, data=DATA):
+    Path(name).write_bytes(data)
+    return name
+
+
+def damaged(data=DATA, size=100, at=-200):
+    packed = bytearray(bbans.compress(data, block_size=size))
+    packed[at] ^= 1
+    return bytes(packed)
+
+
+# ---- help and usage
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help(command):
+    text = passes(*([command] if command else []), "--help").decode()
+    assert text.startswith(f"usage: bbans {command or ''}".rstrip())
+    for name in COMMANDS if command is None else ["--quiet"]:
+        assert name in text
+
+
+def test_version_of_the_script():
+    script = Path(sysconfig.get_path("scripts")) / "bbans"
+    text = subprocess.check_output([script, "--version"], text=True)
+    assert text == f"bbans {bbans.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["compress", "a", "b"],
+        ["compress", "--block-size", "many", "a"],
+        ["train", "a"],
+        ["info"],
+    ],
+)
+def test_wrong_usage(arguments):
+    assert "usage: bbans" in fails(*arguments, code=2)
+
+
+# ---- compress and decompress
+
+
+def test_there_and_back(other_model):
+    write("book.txt")
+    for model in ([], ["-m", other_model]):
+        assert passes("compress", *model, "book.txt") == b""
+        assert Path("book.txt").read_bytes() == DATA    # the source stays
+        Path("book.txt").unlink()
+        assert passes("decompress", *model, "book.txt.bbz") == b""
+        assert Path("book.txt").read_bytes() == DATA
+        Path("book.txt.bbz").unlink()
+    assert sorted(listing()) == ["book.txt"]
+
+
+def test_the_file_is_as_the_library_writes_it():
+    write("a")
+    passes("compress", "a", "-o", "b", "--block-size", "99")
+    assert Path("b").read_bytes() == bbans.compress(DATA, block_size=99)
+
+
+@pytest.mark.parametrize("dash", [["-"], []])
+def test_pipes(dash):
+    packed = passes("compress", *dash, stdin=DATA)
+    assert packed == bbans.compress(DATA)
+    assert passes("decompress", *dash, stdin=packed) == DATA
+
+
+def test_to_and_from_standard_output():
+    write("a")
+    write("a.bbz", passes("compress", "a", "-o", "-"))
+    assert passes("decompress", "a.bbz", "-o", "-") == DATA
+    assert passes("compress", "-", "-o", "b", stdin=DATA) == b""
+    assert Path("b").read_bytes() == Path("a.bbz").read_bytes()
+
+
+def test_an_empty_file():
+    write("empty", b"")
+    passes("compress", "empty")
+    assert passes("decompress", "empty.bbz", "-o", "-") == b""
+
+
+def test_a_new_file_has_the_usual_permissions():
+    write("a")
+    passes("compress", "a", umask=0o027)
+    assert Path("a.bbz").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("command", "source", "target"),
+    [("compress", "a", "a.bbz"), ("decompress", "b.bbz", "b")],
+)
+def test_an_existing_file_is_replaced_only_by_force(command, source, target):
+    write(source, DATA if command == "compress" else bbans.compress(DATA))
+    write(target, b"old")
+    Path(target).chmod(0o600)
+    assert f"{target} exists" in fails(command, source)
+    passes(command, "--force", source)
+    expected = DATA if command == "decompress" else bbans.compress(DATA)
+    assert Path(target).read_bytes() == expected
+    assert Path(target).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_regular_file_is_written_to_not_replaced():
+    """--force -o /dev/null must not put a file where the device was."""
+    write("a")
+    os.mkfifo("pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE) as reader:
+        done = run("compress", "a", "--force", "-o", "pipe")
+        if not Path("pipe").is_fifo() or done.returncode:
+            reader.kill()    # nobody will write to it
+        got = reader.communicate()[0]
+    assert Path("pipe").is_fifo()
+    assert got == bbans.compress(DATA) or done.returncode == 1
+
+
+def test_in_place():
+    write("a")
+    passes("compress", "a", "--force", "-o", "a")
+    assert Path("a").read_bytes() == bbans.compress(DATA)
+
+
+def test_file_names_with_odd_bytes():
+    name = os.fsdecode(b"-\xff\xc3\xa9 \n")
+    write(name)
+    passes("compress", "--", name)
+    passes("decompress", "--force", "--", name + ".bbz")
+    assert Path(name).read_bytes() == DATA
+    fails("info", "--", name)
+
+
+def test_a_long_file_name():
+    name = "n" * 251    # with .bbz as long as most file systems take
+    write(name)
+    passes("compress", name)
+    assert Path(name + ".bbz").is_file()
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["compress", "missing"], "missing: No such file"),
+        (["compress", "."], "Is a directory"),
+        (["compress", "a", "-m", "missing.bbm"], "missing.bbm: No such file"),
+        (["compress", "a", "-m", "."], "Is a directory"),
+        (["compress", "a", "-m", "a"], "not a model file"),
+        (["compress", "a", "-m", "a.bbz", "-o", "x"], "not a model file"),
+        (["compress", "a", "--block-size", "0", "-o", "x"], "block size 0"),
+        (["decompress", "missing.bbz"], "missing.bbz: No such file"),
+        (["decompress", "a", "-o", "x"], "not a bbans container"),
+        (["decompress", "a"], ".bbz"),
+        (["decompress", "a.bbz", "-m", "a.bbz", "-o", "x"], "not a model file"),
+        (["info", "missing"], "missing: No such file"),
+        (["info", "."], "Is a directory"),
+        (["info", "a"], "not a bbans container"),
+        (["train", "missing", "-o", "x"], "missing: No such file"),
+        (["train", "empty", "-o", "x"], "no data"),
+        (["train", "a", "-o", "x", "--states", "0"], "n_states"),
+        (["train", "a", "-o", "x", "--iterations", "-1"], "n_iter"),
+        (["train", "a", "-o", "x", "--seed", "-1"], "seed"),
+    ],
+)
+def test_errors_take_one_line(arguments, text):
+    write("a")
+    write("empty", b"")
+    write("a.bbz", bbans.compress(DATA))
+    assert text in fails(*arguments)
+
+
+def test_the_error_of_an_output_names_the_output():
+    write("a")
+    assert "missing/x: " in fails("compress", "a", "-o", "missing/x")
+    Path("dir").mkdir()
+    assert "dir" in fails("compress", "a", "--force", "-o", "dir")
+
+
+@pytest.mark.parametrize("wrong", [["-o", "missing/x"], ["-o", "x", "--prec", "40"]])
+def test_a_wrong_output_is_noticed_before_training(wrong):
+    write("a", DATA * 100)
+    long = ["--states", "64", "--iterations", "300"]    # minutes
+    fails("train", "a", *wrong, *long, timeout=5)
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may do anything")
+def test_permissions():
+    write("secret")
+    Path("secret").chmod(0)
+    assert "secret: Permission denied" in fails("compress", "secret")
+    write("a")
+    Path("locked").mkdir(mode=0o500)
+    assert "Permission denied" in fails("compress", "a", "-o", "locked/x")
+
+
+def test_another_model(other_model):
+    write("a.bbz", bbans.compress(DATA))
+    text = fails("decompress", "-m", other_model, "a.bbz")
+    assert bbans.default_model().fingerprint.hex() in text
+    assert bbans.FrozenHMM.load(other_model).fingerprint.hex() in text
+
+
+def test_a_model_given_as_container(other_model):
+    assert "not a bbans container" in fails("decompress", other_model, "-o", "x")
+
+
+@pytest.mark.parametrize("command", ["decompress", "info"])
+def test_damage(command):
+    output = ["-o", "old", "--force"] if command == "decompress" else []
+    write("old", b"old")
+    write("a.bbz", damaged())
+    assert "damaged" in fails(command, "a.bbz", *output)
+    write("a.bbz", bbans.compress(DATA)[:-3])
+    assert "ends early" in fails(command, "a.bbz", *output)
+    assert Path("old").read_bytes() == b"old"
+
+
+def test_salvage_leaves_damaged_blocks_out():
+    parts = [DATA[i : i + 100] for i in range(0, len(DATA), 100)]
+    write("a.bbz", damaged())
+    done = run("decompress", "--salvage", "a.bbz")
+    assert done.returncode == 1
+    lines = done.stderr.decode().splitlines()
+    assert "block " in lines[0]
+    assert "left out" in lines[0]
+    kept = Path("a").read_bytes()
+    assert kept in [b"".join(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
+
+
+def test_salvage_of_a_cut_file_keeps_what_came_before():
+    write("a.bbz", bbans.compress(DATA, block_size=100)[:300])
+    done = run("decompress", "--salvage", "a.bbz")
+    assert done.returncode == 1
+    assert b"ends early" in done.stderr
+    kept = Path("a").read_bytes()
+    assert len(kept) >= 100
+    assert DATA.startswith(kept)
+
+
+def test_salvage_without_damage():
+    write("a.bbz", bbans.compress(DATA))
+    passes("decompress", "--salvage", "a.bbz")
+    assert Path("a").read_bytes() == DATA
+
+
+# ---- pipes that close, disks that fill, terminals
+
+
+def test_a_reader_that_goes_away():
+    write("a.bbz", bbans.compress(DATA * 200))
+    with subprocess.Popen(
+        [*PYTHON, "decompress", "a.bbz", "-o", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout.read(10) == DATA[:10]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk():
+    write("a")
+    write("a.bbz", bbans.compress(DATA))
+    for arguments in (["compress", "a", "-o", "-"], ["info", "a.bbz"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [*PYTHON, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60
+            )
+        assert done.returncode == 1
+        assert done.stderr == b"bbans: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed"),
+    [
+        ("compress a -o -", ">&-"),
+        ("compress -", "<&-"),
+        ("info a", ">&-"),
+        ("compress missing", "2>&-"),
+    ],
+)
+def test_closed_streams(arguments, closed):
+    write("a")
+    line = f'exec "$0" -m bbans {arguments} {closed}'
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable], capture_output=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(number):
+    with subprocess.Popen(
+        [*PYTHON, "compress", "-", "-o", "out", "--block-size", "10"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(DATA)
+        process.stdin.flush()
+        deadline = time.monotonic() + 20
+        while not listing() and time.monotonic() < deadline:
+            time.sleep(0.02)    # until the temporary file is there
+        assert listing()
+        process.send_signal(number)
+        text = process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+    assert b"Traceback" not in text
+    assert listing() == {}
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_at_a_terminal_only_the_bar_is_on_stderr(quiet):
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    try:
+        done = subprocess.run(
+            [*PYTHON, "compress", *quiet, "-"],
+            input=DATA, stdout=subprocess.PIPE, stderr=slave, timeout=60,
+        )  # fmt: skip
+        os.close(slave)
+        os.set_blocking(master, False)
+        try:
+            text = os.read(master, 10000)
+        except OSError:    # nothing was written
+            text = b""
+    finally:
+        os.close(master)
+    assert done.returncode == 0
+    assert done.stdout == bbans.compress(DATA)
+    assert text.strip() == b""    # it took less than a second
+
+
+# ---- info
+
+
+def test_info_on_a_container():
+    packed = bbans.compress(DATA, block_size=100)
+    facts = passes("info", "-", stdin=packed).decode()
+    for fact in (
+        "bytes", "IconoCLaSM", bbans.default_model().fingerprint.hex(),
+        str(len(DATA)), "11", str(len(packed)),
+    ):  # fmt: skip
+        assert fact in facts
+    assert passes("info", write("a.bbz", packed)).decode() == facts
+
+
+def test_info_on_arrays_of_any_shape():
+    for array, shape in ((bbans.Alphabet(4).decode([[1, 2, 3]]), "1 x 3"), (7, "scalar")):
+        facts = passes("info", "-", stdin=bbans.compress(array)).decode()
+        assert "int64" in facts
+        assert shape in facts
+    assert b"bits/symbol" not in passes("info", "-", stdin=bbans.compress(b""))
+
+
+def test_info_on_a_model(other_model):
+    facts = passes("info", other_model).decode()
+    assert bbans.FrozenHMM.load(other_model).fingerprint.hex() in facts
+    assert "256" in facts
+    assert "24 bits" in facts
+
+
+def test_info_on_a_damaged_model(other_model):
+    data = Path(other_model).read_bytes()
+    assert "damaged" in fails("info", "-", stdin=data[:-1] + b"\0")
+    assert "has 2087 bytes of 2096" in fails("info", "-", stdin=data[:-9])
+
+
+# ---- train
+
+
+def test_train_and_use():
+    write("a")
+    write("b", b"It is a far, far better thing that I do.\n")
+    options = ["--states", "3", "--iterations", "3", "--prec", "16", "--seed", "5"]
+    text = passes("train", "a", "-", *options, "-o", "m.bbm", stdin=DATA).decode()
+    assert "m.bbm" in text
+    assert "bits/byte" in text
+    model = bbans.FrozenHMM.load("m.bbm")
+    assert (model.n_states, model.n_symbols, model.prec) == (3, 256, 16)
+    assert model == bbans.HMM.fit([DATA, DATA], 3, n_iter=3, seed=5).freeze(16)
+    passes("compress", "-m", "m.bbm", "b")
+    assert passes("decompress", "-m", "m.bbm", "b.bbz", "-o", "-") == Path("b").read_bytes()
+    assert "model" in fails("decompress", "b.bbz", "-o", "-")
+
+
+def test_train_on_lines_quietly():
+    write("a", b"one\ntwo\n\nthree")
+    options = ["--states", "2", "--iterations", "2", "--lines", "--quiet"]
+    text = passes("train", "a", *options, "-o", "m.bbm", "--save-float", "m.npz")
+    assert text == b""
+    lines = [b"one\n", b"two\n", b"\n", b"three"]
+    expected = bbans.HMM.fit(lines, 2, n_iter=2)
+    assert bbans.FrozenHMM.load("m.bbm") == expected.freeze()
+    assert (bbans.HMM.load("m.npz").emission == expected.emission).all()
+    assert sorted(listing()) == ["a", "m.bbm", "m.npz"]
+
+
+# ---- demo
+
+
+def test_demo():
+    pytest.importorskip("matplotlib")
+    text = passes("demo", "--iterations", "1", "-o", "figure.png").decode()
+    assert "random HMM" in text
+    assert "English text" in text
+    assert "every message was decoded and compared" in text
+    assert text.count("16384") == 2
+    assert Path("figure.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(listing()) == ["figure.png"]
+
+
+def test_demo_without_matplotlib():
+    Path("matplotlib").mkdir()
+    write("matplotlib/__init__.py", b"raise ImportError('not here')\n")
+    # More than is trained on, and a little to compress.
+    write("text", "Gr\u00fc\u00dfe aus der Ferne. ".encode() * 300)
+    done = run("demo", "--iterations", "1", "--text", "text")
+    assert done.returncode == 0
+    assert b"English" in done.stdout
+    assert done.stderr.count(b"\n") == 1
+    assert b"matplotlib" in done.stderr
+    assert not list(Path().glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"too short", "6231"),
+        (b"\xff" * 7000, "UTF-8"),
+    ],
+)
+def test_demo_on_a_wrong_text(data, text):
+    write("text", data)
+    assert text.lower() in fails("demo", "--text", "text").lower()
+
+
+def test_demo_on_a_text_of_one_character():
+    """It has no information content, so there is no ratio; and no traceback."""
+    write("text", b"a" * 7000)
+    done = run("demo", "--iterations", "1", "--text", "text", "-o", "figure.png")
+    assert b"Traceback" not in done.stderr
