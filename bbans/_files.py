@@ -9,7 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["replacing", "write_file"]
+__all__ = ["read_full", "replacing", "write_file", "write_full"]
+
+
+def read_full(file: BinaryIO, n: int) -> bytes:
+    """Read n bytes, fewer only at the end: pipes and raw files give what they have."""
+    parts = []
+    while n > 0 and (part := file.read(n)):
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def write_full(file: BinaryIO, data: bytes) -> None:
+    """Write all of it: pipes and raw files take what they can."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 @contextmanager
@@ -17,12 +33,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` if the block succeeds.
 
     It is written under a temporary name in the same directory, synchronised, and
-    renamed; if the block raises, `path` is as it was.
+    renamed; if the block raises, `path` is as it was. What exists and is no regular
+    file (a pipe, a device) cannot be replaced, and is written to.
     """
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
-    )
+    if target.exists() and not target.is_file():
+        with open(target, "wb") as file:
+            yield file
+        return
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bbans-")
+    except OSError as error:    # name the file that was asked for
+        raise type(error)(error.errno, error.strerror, str(target)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

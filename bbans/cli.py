@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bbans import __version__, api
 from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
-from bbans.errors import BbansError, ModelError
+from bbans.errors import BbansError, FormatError, ModelError
 from bbans.models import HMM
 from bbans.tables import FrozenHMM
 from bbans.tables import MAGIC as MODEL_MAGIC
@@ -39,9 +40,12 @@ exit codes: 0 done, 1 an error (one line on stderr says which), 2 wrong usage
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
+    with suppress(ValueError):    # not the main thread: no signals here
+        signal.signal(signal.SIGTERM, _interrupt)    # so that temporary files go
     try:
         options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our pipe went away; keep the interpreter from saying so.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,10 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bbans: interrupted", file=sys.stderr)
         return EXIT_ERROR
-    except (BbansError, OSError, MemoryError) as error:
+    except (BbansError, OSError, MemoryError, UnicodeError) as error:
         print(f"bbans: {_one_line(error)}", file=sys.stderr)
         return EXIT_ERROR
     return EXIT_OK
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _one_line(error: BaseException) -> str:
@@ -204,6 +212,13 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if not 1 <= options.prec <= 28:
+        raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
+    with replacing(options.output) as output:    # it must be possible before training
+        _train_to(output, options)
+
+
+def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
     data: list[bytes] = []
     for name in options.files:
         with _source(name) as file:
@@ -219,7 +234,7 @@ def _train(options: argparse.Namespace) -> None:
     frozen = model.freeze(options.prec)
     if options.save_float is not None:
         model.save(options.save_float)
-    frozen.save(options.output)
+    output.write(frozen.to_bytes())
     if not options.quiet:
         bits = model.history[-1].information_content
         print(f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data")
@@ -250,9 +265,9 @@ def _decompress(options: argparse.Namespace) -> None:
             output = options.file.removesuffix(SUFFIX)
         else:
             raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
-    damaged: list[BbansError] = []
+    damaged: list[FormatError] = []
 
-    def salvage(error: BbansError) -> None:
+    def salvage(error: FormatError) -> None:
         damaged.append(error)
         print(f"bbans: {_one_line(error)}: left out", file=sys.stderr)
 
@@ -311,10 +326,17 @@ def _model(path: Path | None) -> FrozenHMM:
     return api.default_model() if path is None else FrozenHMM.load(path)
 
 
+def _standard(stream: Any, name: str) -> BinaryIO:
+    if stream is None:    # closed by the shell
+        raise ModelError(f"standard {name} is closed")
+    buffer: BinaryIO = stream.buffer
+    return buffer
+
+
 @contextmanager
 def _source(name: str) -> Iterator[BinaryIO]:
     if name == "-":
-        yield sys.stdin.buffer
+        yield _standard(sys.stdin, "input")
     else:
         with open(name, "rb") as file:
             yield file
@@ -323,9 +345,9 @@ def _source(name: str) -> Iterator[BinaryIO]:
 @contextmanager
 def _sink(name: str, options: argparse.Namespace) -> Iterator[BinaryIO]:
     if name == "-":
-        yield sys.stdout.buffer
+        yield _standard(sys.stdout, "output")
         return
-    if os.path.exists(name) and not options.force:
+    if os.path.isfile(name) and not options.force:
         raise ModelError(f"{name} exists: say --force to replace it")
     with replacing(name) as file:
         yield file

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from bbans._files import read_full, write_full
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
 __all__ = [
@@ -92,18 +93,18 @@ class ContainerWriter:
         self._file = file
         self._index = 0
         record = HEADER.pack(MAGIC, VERSION, header.element, 0, header.fingerprint)
-        file.write(record + CRC.pack(zlib.crc32(record)))
+        write_full(file, record + CRC.pack(zlib.crc32(record)))
 
     def write(self, n_symbols: int, method: int, data: bytes) -> None:
         """Append a block of 1 to `BLOCK_MAX` symbols: a message, or elements."""
         record = _uvarint(n_symbols) + bytes([method]) + _uvarint(len(data)) + data
-        self._file.write(_checked(self._index, record))
+        write_full(self._file, _checked(self._index, record))
         self._index += 1
 
     def finish(self, shape: tuple[int, ...]) -> None:
         """Write the end record with the shape of the whole."""
         record = b"\0" + _uvarint(len(shape)) + b"".join(map(_uvarint, shape))
-        self._file.write(_checked(self._index, record))
+        write_full(self._file, _checked(self._index, record))
 
 
 class ContainerReader:
@@ -190,7 +191,7 @@ class ContainerReader:
         self.shape = shape
 
     def _read(self, n: int, where: str, magic: bool = False) -> bytes:
-        data = self._file.read(n)
+        data = read_full(self._file, n)
         if len(data) < n:
             if magic and data[: len(MAGIC)] != MAGIC[: len(data)]:
                 raise FormatError("not a bbans container: too short, and no magic")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -33,8 +34,9 @@ class Point(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Message over information content."""
-        return self.message / self.information_content
+        """Message over information content, inf if that is 0."""
+        content = self.information_content
+        return self.message / content if content > 0 else math.inf
 
 
 def measure(model: FrozenHMM, data: np.ndarray | str, lengths: list[int]) -> list[Point]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans.errors import CorruptError, MessageError, SymbolError
+from bbans.errors import MessageError, SymbolError
 
 if TYPE_CHECKING:
     from bbans.tables import Table
@@ -292,8 +292,8 @@ class Message:
         SymbolError
             If a symbol is K or more. The message is unchanged.
         """
-        rows, values = as_uint32(weights, "weight"), as_uint32(symbols, "symbol")
-        if rows.ndim < 1 or rows.shape[:-1] != values.shape:
+        rows, values = _weight_rows(weights), as_uint32(symbols, "symbol")
+        if rows.shape[:-1] != values.shape:
             raise SymbolError(f"{values.shape} symbols need weights of as many rows")
         self._reserve(values.size)
         status = lib.bbans_message_push_weighted(
@@ -305,7 +305,7 @@ class Message:
 
     def pop_weighted(self, weights: ArrayLike) -> NDArray[np.uint32]:
         """Pop one symbol for each row of weights; inverse of `push_weighted`."""
-        rows = as_uint32(weights, "weight")
+        rows = _weight_rows(weights)
         values = np.empty(rows.shape[:-1], np.uint32)
         self._reserve(1)
         check(
@@ -386,9 +386,9 @@ class RangeDecoder:
     """
 
     def __init__(self, message: Message) -> None:
-        self._message = message  # the decoder reads its arrays
+        self._message = message.copy()    # the decoder reads its arrays
         self._c = ffi.new("bbans_range_decoder *")
-        check(lib.bbans_range_decoder_init(self._c, message._c))
+        check(lib.bbans_range_decoder_init(self._c, self._message._c))
         self._slot = ffi.new("uint32_t *")
 
     def peek(self, total: int) -> int:
@@ -417,6 +417,13 @@ def _rows(rows: ArrayLike | None, shape: tuple[int, ...]) -> Any:
     if array.shape != shape:
         raise SymbolError(f"rows have shape {array.shape}, symbols {shape}")
     return pointer(array)
+
+
+def _weight_rows(weights: ArrayLike) -> NDArray[np.uint32]:
+    rows = as_uint32(weights, "weight")
+    if rows.ndim < 1:
+        raise SymbolError("weights must have an axis of symbols")
+    return rows
 
 
 def _blame(values: NDArray[np.uint32], limit: int) -> None:

@@ -201,7 +201,8 @@ typedef struct {
 BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
         uint8_t *bytes, size_t cap);
 
-/* Needs room for 4 bytes.  Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY}. */
+/* Needs room for 4 bytes.  Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY};
+ * ERR_STATE after bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 

@@ -44,6 +44,8 @@ bbans_status bbans_range_encode(bbans_range_encoder *enc, uint32_t start,
 
     if (enc == NULL)
         return BBANS_ERR_NULL;
+    if (enc->range == 0)
+        return BBANS_ERR_STATE;
     if (total < 1 || total > BBANS_TOTAL_MAX)
         return BBANS_ERR_TOTAL;
     if (!interval_fits(start, freq, total))
@@ -135,11 +137,12 @@ bbans_status bbans_range_finish(bbans_range_encoder *enc, bbans_message *msg)
 
     if (enc == NULL || msg == NULL)
         return BBANS_ERR_NULL;
-    if (msg->lanes != 1)
+    if (msg->lanes != 1 || enc->range == 0)
         return BBANS_ERR_STATE;
     if (msg->tail_cap < (enc->len + 11) / 4)
         return BBANS_ERR_CAPACITY;
     bits = shorten(enc);
+    enc->range = 0; /* spent */
     /* The integer has bits + 1 bits; words leave the head 32 to 63 of them. */
     words = bits < 63 ? 0 : (bits + 1 - 32) / 32;
     for (i = 0; i < words; i++)

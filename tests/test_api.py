@@ -29,10 +29,21 @@ def make_model(alphabet=256, seed=0, n_states=3):
     )
 
 
-BYTES = make_model()
-CHARACTERS = make_model("".join(sorted(set(TEXT) | {"\0", "\ud800", "\udfff"})))
+ALPHABET = "".join(sorted({*TEXT, "\0", chr(0xD800), chr(0xDFFF)}))
+
+# Of these bytes it makes less, and of others more, so those are stored.
+LIKELY = sorted({*range(16), *range(0, 121, 5), *TEXT.encode()})
+FLAT = make_model().to_hmm()
+EMISSION = FLAT.emission * np.where(np.isin(np.arange(256), LIKELY), 1.0, 1e-3)
+BYTES = bbans.FrozenHMM.from_probabilities(FLAT.initial, FLAT.transition, EMISSION)
+CHARACTERS = make_model(ALPHABET)
 INTEGERS = make_model([-(2**63), -300, -1, 0, 1, 7, 200, 70000, 2**40, 2**63 - 1])
 INDICES = make_model(5)
+UNLIKELY = sorted(set(range(256)) - set(LIKELY))[:20]
+# One symbol takes nearly all: the others are better stored than coded.
+RARE = bbans.FrozenHMM.from_probabilities(
+    [1], [[1]], [[0, 0, 0, 1, 0]], prec=28, alphabet=bbans.Alphabet([-1, 0, 7, 9, 300])
+)
 
 
 def restored(data, model=BYTES, **options):
@@ -126,7 +137,7 @@ def test_the_input_is_left_alone():
 
 
 @EXACT
-@given(st.text(alphabet=sorted(set(TEXT) | {"\0", "\ud800", "\udfff"}), max_size=99))
+@given(st.text(alphabet=ALPHABET, max_size=99))
 def test_characters(text):
     """Lone surrogates too: a str may hold them, and so may the alphabet."""
     assert restored(text, CHARACTERS, block_size=8) == text
@@ -202,10 +213,48 @@ def test_block_sizes_out_of_range(block_size, data):
 
 def test_blocks_do_not_depend_on_each_other():
     """A block is the bare message of its symbols, whatever stands around it."""
-    data = b"one two three four five"
-    for block in blocks(bbans.compress(data, BYTES, block_size=5)):
-        part = data[5 * block.index : 5 * block.index + 5]
-        assert block.message == bbans.encode(part, BYTES)
+    data = bytes(LIKELY) * 3
+    for predictive, method in ((False, 0), (True, 1)):
+        options = {"predictive": predictive}
+        packed = bbans.compress(data, BYTES, block_size=20, **options)
+        for block in blocks(packed)[:-1]:
+            part = data[20 * block.index : 20 * block.index + 20]
+            assert block.method == method
+            assert block.data == bbans.encode(part, BYTES, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "size"),
+    [
+        (bytes(UNLIKELY), BYTES, 20),
+        ("~" * 20, BYTES, 20),
+        (np.array(UNLIKELY, dtype=np.uint8), BYTES, 20),
+        (np.array([7, -1, 0], dtype=np.int8), RARE, 3),
+        (np.array([300, -1, 0], dtype=">i2"), RARE, 6),
+    ],
+)
+def test_what_the_model_would_make_longer_is_stored(data, model, size):
+    packed = bbans.compress(data, model)
+    (block,) = blocks(packed)
+    assert block.method == 2
+    assert len(block.data) == size
+    got = bbans.decompress(packed, model)
+    assert type(got) is type(data)
+    assert np.array_equal(got, data)
+
+
+def test_stored_and_coded_blocks_side_by_side():
+    data = bytes(LIKELY)[:20] + bytes(UNLIKELY) + bytes(LIKELY)[20:40]
+    packed = bbans.compress(data, BYTES, block_size=20)
+    assert [block.method for block in blocks(packed)] == [0, 2, 0]
+    assert bbans.decompress(packed, BYTES) == data
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 65535, 65536, 65537, 200_000])
+def test_the_worst_length_is_as_documented(size):
+    """At most 27 bytes, and 11 a block, more than the data: docstring of compress."""
+    data = np.random.default_rng(0).bytes(size)
+    assert len(bbans.compress(data)) <= size + 27 + 11 * -(-size // 65536)
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 3, 5, 64])
@@ -292,8 +341,8 @@ CALLS = [bbans.compress, bbans.encode]
     "data",
     [
         1.5, [1.0, 2.0], np.zeros(2), np.array([], dtype=float), 1j, np.float32(1),
-        True, [True, False], np.zeros(2, dtype=bool), None, [None], object(), {1: 2}, {3},
-        ["a", "b"], [b"a"], [2**64], np.zeros(2, "M8[s]"), np.zeros(2, "i4,i4"),
+        True, [True, False], np.zeros(2, dtype=bool), None, [None], object(), {1: 2},
+        {3}, ["a", "b"], [b"a"], [2**64], np.zeros(2, "M8[s]"), np.zeros(2, "i4,i4"),
     ],
     ids=repr,
 )  # fmt: skip
@@ -444,7 +493,7 @@ def test_from_pipe_to_pipe(buffering):
     """Compressor and decompressor at work at once, with memory for a few blocks."""
     ends = [os.pipe() for _ in range(3)]
     (a_read, a_write), (b_read, b_write), (c_read, c_write) = [
-        (open(r, "rb", buffering), open(w, "wb")) for r, w in ends
+        (os.fdopen(r, "rb", buffering), os.fdopen(w, "wb")) for r, w in ends
     ]
     data = np.random.default_rng(0).bytes(300_000)
     faults = []
@@ -495,7 +544,7 @@ def test_a_symbol_in_a_file_is_located():
 def test_salvage():
     data = bytes(range(30))
     packed = bytearray(bbans.compress(data, BYTES, block_size=10))
-    middle = packed.index(blocks(bytes(packed))[1].message)
+    middle = packed.index(blocks(bytes(packed))[1].data)
     packed[middle] ^= 1
     done, lost = [], []
     with pytest.raises(bbans.CorruptError, match=r"block 1 .*symbols 10 to 19"):

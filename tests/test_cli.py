@@ -72,9 +72,10 @@ def write(name, data=DATA):
     return name
 
 
-def damaged(data=DATA, size=100, at=-200):
-    packed = bytearray(bbans.compress(data, block_size=size))
-    packed[at] ^= 1
+def damaged():
+    """A container of blocks of 100 bytes, of which block 5 is damaged."""
+    packed = bytearray(bbans.compress(DATA, block_size=100))
+    packed[packed.index(bbans.encode(DATA[500:600], bbans.default_model()))] ^= 1
     return bytes(packed)
 
 
@@ -289,19 +290,18 @@ def test_damage(command):
 
 
 def test_salvage_leaves_damaged_blocks_out():
-    parts = [DATA[i : i + 100] for i in range(0, len(DATA), 100)]
     write("a.bbz", damaged())
     done = run("decompress", "--salvage", "a.bbz")
     assert done.returncode == 1
     lines = done.stderr.decode().splitlines()
-    assert "block " in lines[0]
+    assert "block 5 " in lines[0]
     assert "left out" in lines[0]
-    kept = Path("a").read_bytes()
-    assert kept in [b"".join(parts[:i] + parts[i + 1 :]) for i in range(len(parts))]
+    assert Path("a").read_bytes() == DATA[:500] + DATA[600:]
 
 
 def test_salvage_of_a_cut_file_keeps_what_came_before():
-    write("a.bbz", bbans.compress(DATA, block_size=100)[:300])
+    packed = bbans.compress(DATA, block_size=100)
+    write("a.bbz", packed[: len(packed) // 2])
     done = run("decompress", "--salvage", "a.bbz")
     assert done.returncode == 1
     assert b"ends early" in done.stderr
@@ -421,7 +421,7 @@ def test_info_on_a_container():
 
 
 def test_info_on_arrays_of_any_shape():
-    for array, shape in ((bbans.Alphabet(4).decode([[1, 2, 3]]), "1 x 3"), (7, "scalar")):
+    for array, shape in (([[1, 2, 3]], "1 x 3"), (7, "scalar")):
         facts = passes("info", "-", stdin=bbans.compress(array)).decode()
         assert "int64" in facts
         assert shape in facts
@@ -455,7 +455,8 @@ def test_train_and_use():
     assert (model.n_states, model.n_symbols, model.prec) == (3, 256, 16)
     assert model == bbans.HMM.fit([DATA, DATA], 3, n_iter=3, seed=5).freeze(16)
     passes("compress", "-m", "m.bbm", "b")
-    assert passes("decompress", "-m", "m.bbm", "b.bbz", "-o", "-") == Path("b").read_bytes()
+    restored = passes("decompress", "-m", "m.bbm", "b.bbz", "-o", "-")
+    assert restored == Path("b").read_bytes()
     assert "model" in fails("decompress", "b.bbz", "-o", "-")
 
 

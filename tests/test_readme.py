@@ -75,7 +75,7 @@ def run_document(text, where):
             run_shell(code, where, line)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_document(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with contextlib.redirect_stdout(io.StringIO()):    # of blocks without >>>
@@ -169,9 +169,6 @@ def test_docstrings(name):
 
 def test_there_are_examples_in_docstrings():
     finder = doctest.DocTestFinder()
-    found = {
-        name: sum(len(test.examples) for test in finder.find(importlib.import_module(name)))
-        for name in modules()
-    }
     for name in ("bbans", "bbans.alphabet", "bbans.api", "bbans.tables"):
-        assert found[name] > 0, name
+        tests = finder.find(importlib.import_module(name))
+        assert any(test.examples for test in tests), name

@@ -1,0 +1,418 @@
+"""A sequence as one message: the C engine, the generic schedule and the reference
+give the same bytes; what else decodes to nothing but an error."""
+
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import reference as ref
+
+import bbans.sequence
+from bbans import (
+    CorruptError,
+    FrozenHMM,
+    Message,
+    MessageError,
+    ModelError,
+    SymbolError,
+    Table,
+    decode_sequence,
+    encode_sequence,
+)
+from bbans._lib import lib
+from bbans.codecs import Categorical, HMMStateSpace, Serial, Uniform, Weighted
+
+# ---- models: small, of odd sizes, and hostile
+
+
+def dirichlet(K, M, concentration, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        rng.dirichlet(np.full(K, concentration)),
+        rng.dirichlet(np.full(K, concentration), K),
+        rng.dirichlet(np.full(M, concentration), K),
+    ]
+
+
+def left_to_right(K, M):
+    transition = np.triu(np.ones((K, K))) + 1e-300
+    return np.eye(K)[0] + 1e-300, transition, dirichlet(K, M, 0.3)[2] + 1e-300
+
+
+def periodic(K, M):
+    emission = np.eye(M)[np.arange(K) % M] + 1e-300
+    return np.eye(K)[0] + 1e-300, np.roll(np.eye(K), 1, axis=1) + 1e-300, emission
+
+
+def tiny(K, M):
+    """Every parameter 1e-300, but for one symbol that the states agree on."""
+    emission = np.full((K, M), 1e-300)
+    emission[:, 0] = 1
+    return np.full(K, 1e-300) + np.eye(K)[0], np.eye(K) + 1e-300, emission
+
+
+MODELS = {
+    "one state": (dirichlet(1, 5, 1.0), 24, 9),
+    "one symbol": (dirichlet(3, 1, 1.0), 24, 9),
+    "one of each": ([[1.0], [[1.0]], [[1.0]]], 1, 4),
+    "least precision": (dirichlet(2, 2, 1.0), 1, 45),
+    "3 bits": (dirichlet(7, 8, 1.0), 3, 20),
+    "15 bits": (dirichlet(5, 3, 1.0), 15, 30),
+    "16 bits": (dirichlet(5, 3, 1.0), 16, 30),
+    "17 states": (dirichlet(17, 33, 1.0), 24, 12),
+    "16 states": (dirichlet(16, 16, 0.1), 28, 30),
+    "peaked": (dirichlet(15, 10, 0.02), 28, 30),
+    "left to right": (left_to_right(9, 5), 24, 20),
+    "periodic": (periodic(6, 4), 24, 60),
+    "periodic, 28 bits": (periodic(19, 3), 28, 3),
+    "tiny": (tiny(4, 5), 28, 50),
+}
+
+
+def frozen(name):
+    parameters, prec, tail_length = MODELS[name]
+    model = FrozenHMM.from_probabilities(*parameters, prec=prec)
+    tables = (model.initial, model.transition, model.emission)
+    return FrozenHMM(*tables, prec=prec, tail_length=tail_length)
+
+
+def reference_of(model):
+    tables = (model.initial, model.transition, model.emission)
+    return ref.HMM(*(t.tolist() for t in tables), model.prec, model.tail_length)
+
+
+def draw(model, T, seed):
+    """Drawn from the model in its first half, then of equally likely symbols."""
+    rng, xs, row = random.Random(seed), [], model.initial
+    for _ in range(T):
+        z = rng.choices(range(model.n_states), weights=row.tolist())[0]
+        xs += rng.choices(range(model.n_symbols), weights=model.emission[z].tolist())
+        row = model.transition[z]
+    rest = range(T // 2, T) if seed % 2 else []
+    for t in rest:
+        xs[t] = rng.randrange(model.n_symbols)
+    return xs
+
+
+def lengths(c):
+    return sorted({0, 1, 2, c - 1, c, c + 1, c + 2, 40, 300})
+
+
+# ---- the same bytes three times
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_three_implementations_give_the_same_bytes(name):
+    model = frozen(name)
+    theirs, generic = reference_of(model), HMMStateSpace(model)
+    for T in lengths(model.tail_length):
+        xs = draw(model, T, seed=T)
+        data = encode_sequence(model, xs).to_bytes()
+        assert data == ref.encode(theirs, xs)
+        assert data == encode_sequence(generic, xs).to_bytes()
+        assert ref.decode(theirs, data, T) == xs
+        assert decode_sequence(generic, Message.from_bytes(data), T) == xs
+        decoded = decode_sequence(model, Message.from_bytes(data), T)
+        assert decoded.dtype == np.uint32
+        assert decoded.tolist() == xs
+
+
+@pytest.fixture
+def instruction_sets():
+    """The sets that this machine has; afterwards the best is in use again."""
+    wanted = (
+        lib.BBANS_ISA_PORTABLE,
+        lib.BBANS_ISA_AVX2,
+        lib.BBANS_ISA_AVX512,
+        lib.BBANS_ISA_NEON,
+    )
+    yield [isa for isa in wanted if lib.bbans_isa_use(isa) == isa]
+    lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_instruction_set_gives_the_same_bytes(name, instruction_sets):
+    model = frozen(name)
+    xs = draw(model, 300, seed=7)
+    data = ref.encode(reference_of(model), xs)
+    assert lib.BBANS_ISA_PORTABLE in instruction_sets
+    for isa in instruction_sets:
+        lib.bbans_isa_use(isa)
+        again = frozen(name)    # its tables may be laid out for the set
+        assert encode_sequence(again, xs).to_bytes() == data
+        decoded = decode_sequence(again, Message.from_bytes(data), len(xs))
+        assert decoded.tolist() == xs
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_predictive_coding_gives_the_same_bytes_three_times(name):
+    model = frozen(name)
+    theirs, generic = reference_of(model), HMMStateSpace(model)
+    for T in lengths(model.tail_length)[:6]:
+        xs = draw(model, T, seed=T)
+        data = encode_sequence(model, xs, predictive=True).to_bytes()
+        assert data == ref.encode_predictive(theirs, xs)
+        assert data == encode_sequence(generic, xs, predictive=True).to_bytes()
+        for decoder in (model, generic):
+            message = Message.from_bytes(data)
+            decoded = decode_sequence(decoder, message, T, predictive=True)
+            assert list(decoded) == xs
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_recursions_equal_the_reference(name):
+    model = frozen(name)
+    theirs, xs = reference_of(model), draw(model, 60, seed=3)
+    filtered, predicted = model.filter(xs)
+    their_filtered, their_predicted = ref.forward(theirs, xs)
+    assert filtered.tolist() == their_filtered
+    assert predicted.tolist() == their_predicted
+    half, middle = model.filter(xs[:30])
+    rest, end = model.filter(xs[30:], middle)
+    assert np.array_equal(np.concatenate([half, rest]), filtered)
+    assert np.array_equal(end, predicted)
+    for t in (0, 1, 59):
+        for z in (None, *range(model.n_states)):
+            assert model.posterior(filtered[t], z).tolist() == ref.posterior(
+                theirs, their_filtered[t], z
+            )
+    for ours, p in ((None, theirs.initial), (middle, middle.tolist())):
+        assert model.predictive_cdf(ours).tolist() == ref.predictive_edges(theirs, p)
+
+
+@pytest.mark.parametrize("name", ["17 states", "periodic", "one state"])
+def test_a_small_workspace_changes_nothing(name, monkeypatch):
+    """The C engine then keeps checkpoints, and computes each message twice."""
+    model = frozen(name)
+    for T in (1, 61, 62, 65, 200, 1000):
+        xs = draw(model, T, seed=T)
+        monkeypatch.undo()
+        data = encode_sequence(model, xs).to_bytes()
+        for work in (0, 64 * 100, 64 * 700):
+            monkeypatch.setattr(bbans.sequence, "WORK_BYTES", work)
+            assert encode_sequence(model, xs).to_bytes() == data
+        assert decode_sequence(model, Message.from_bytes(data), T).tolist() == xs
+
+
+def test_symbols_of_any_integer_type():
+    model = frozen("17 states")
+    xs = draw(model, 50, seed=1)
+    data = encode_sequence(model, xs).to_bytes()
+    for dtype in (np.uint8, np.int16, np.int64, ">u4", np.uint64):
+        assert encode_sequence(model, np.array(xs, dtype)).to_bytes() == data
+    every_other = np.repeat(np.array(xs, np.uint32), 2)[::2]
+    assert encode_sequence(model, every_other).to_bytes() == data
+    assert encode_sequence(model, np.array([], float)).to_bytes() == b"\1"
+
+
+# ---- models without a predictive distribution, and models of one's own
+
+
+def without_predictive(model):
+    space = HMMStateSpace(model)
+    names = ("prior", "likelihood", "update", "posterior")
+    return SimpleNamespace(**{name: getattr(space, name) for name in names})
+
+
+@pytest.mark.parametrize("T", [0, 1, 2, 50])
+@pytest.mark.parametrize("seed", [b"", b"\0", b"some bits to start from", bytes(9)])
+def test_a_seed_comes_back(T, seed):
+    model = frozen("15 bits")
+    xs, bare = draw(model, T, seed=1), without_predictive(model)
+    message = encode_sequence(bare, xs, seed=seed)
+    theirs = ref.Message.from_bytes(seed + b"\1")
+    ref.schedule_push(reference_of(model), theirs, xs)
+    data = message.to_bytes()
+    assert data == theirs.to_bytes()
+    assert decode_sequence(bare, Message.from_bytes(data), T, seed=seed) == xs
+    for wrong in (seed + b"x", b"\7" + seed[1:], b"other"):
+        with pytest.raises(CorruptError, match="seed"):
+            decode_sequence(bare, Message.from_bytes(data), T, seed=wrong)
+
+
+def test_without_predictive_and_without_a_seed():
+    bare = without_predictive(frozen("15 bits"))
+    with pytest.raises(ModelError, match="seed"):
+        encode_sequence(bare, [0, 1])
+    with pytest.raises(ModelError, match="seed"):
+        decode_sequence(bare, Message(), 2)
+
+
+class Mixed:
+    """Independent observations that need every kind of codec; the state says little."""
+
+    tail_length = 4
+    table = Table([[0, 1, 6, 16], [0, 14, 15, 16]], 4)
+    x = Serial(
+        [
+            Uniform(1000),
+            Categorical(table, [[0, 1], [1, 0]]),
+            Weighted([[0, 3, 0, 5], [2**27, 2**27, 0, 0]]),
+            Uniform(2**28, 2),
+            Weighted([7, 0, 1]),
+        ]
+    )
+    values = (999, [[0, 1], [2, 2]], [1, 0], [5, 2**28 - 1], 2)
+
+    def prior(self, z):
+        return Uniform(3)
+
+    def likelihood(self, z):
+        return self.x
+
+    def update(self, belief, x):
+        return None
+
+    def posterior(self, belief, z_next):
+        return Uniform(3)
+
+    def predictive(self, belief):
+        return self.x
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+@pytest.mark.parametrize("T", [0, 1, 4, 5, 20])
+def test_observations_of_every_kind(T, predictive):
+    message = encode_sequence(Mixed(), [Mixed.values] * T, predictive=predictive)
+    data = message.to_bytes()
+    decoded = decode_sequence(
+        Mixed(), Message.from_bytes(data), T, predictive=predictive
+    )
+    assert len(decoded) == T
+    for value in decoded:
+        for part, expected in zip(value, Mixed.values, strict=True):
+            assert np.array_equal(part, expected)
+
+
+def wrong(index, part):
+    return [Mixed.values, (*Mixed.values[:index], part, *Mixed.values[index + 1 :])]
+
+
+@pytest.mark.parametrize(
+    "xs",
+    [
+        wrong(0, 1000),
+        wrong(0, -1),
+        wrong(1, [[0, 1], [2, 3]]),
+        wrong(1, [0, 1]),
+        wrong(2, [1, 4]),
+        wrong(2, [0, 0]),    # of weight 0
+        wrong(4, 1),    # of weight 0
+        wrong(4, 3),
+        [Mixed.values[:4]],
+    ],
+)
+def test_observations_that_cannot_be_coded(xs):
+    for predictive in (False, True):
+        with pytest.raises(ModelError):
+            encode_sequence(Mixed(), xs, predictive=predictive)
+
+
+# ---- refusals
+
+
+@pytest.mark.parametrize("space", [lambda model: model, HMMStateSpace])
+@pytest.mark.parametrize("predictive", [False, True])
+@pytest.mark.parametrize("T", [4, 40])
+def test_symbols_out_of_range_are_named_with_their_position(space, predictive, T):
+    model = space(frozen("17 states"))
+    for position in (0, 3, T - 1):
+        xs = [0] * T
+        xs[position] = 33
+        with pytest.raises(SymbolError, match=f"33 at position {position} "):
+            encode_sequence(model, xs, predictive=predictive)
+        xs[position] = -1
+        with pytest.raises(SymbolError, match=f"-1 at position {position} "):
+            encode_sequence(model, xs, predictive=predictive)
+
+
+@pytest.mark.parametrize("xs", [[0.0, 1.0], ["a"], "ab", b"ab", [True], [2**32], [None]])
+def test_data_of_other_types(xs):
+    with pytest.raises(SymbolError):
+        encode_sequence(frozen("17 states"), xs)
+
+
+def test_lengths_and_lanes_that_cannot_be():
+    model = frozen("17 states")
+    for space in (model, HMMStateSpace(model)):
+        with pytest.raises(ModelError, match="negative"):
+            decode_sequence(space, Message(), -1)
+    with pytest.raises(MessageError):
+        decode_sequence(model, Message(2), 1)
+
+
+# ---- damage
+
+
+def decode_or_none(model, data, T, predictive=False):
+    """The symbols; None for damage, the only error that may come."""
+    try:
+        message = Message.from_bytes(data)
+        decoded = list(decode_sequence(model, message, T, predictive=predictive))
+    except CorruptError:
+        return None
+    assert len(decoded) == T
+    return decoded
+
+
+def reference_or_none(model, data, T, predictive=False):
+    try:
+        decode = ref.decode_predictive if predictive else ref.decode
+        return decode(model, data, T)
+    except ref.Damage:
+        return None
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+@pytest.mark.parametrize("name", ["15 bits", "peaked", "periodic", "tiny", "one of each"])
+def test_damage_is_an_error_or_other_symbols_of_the_same_number(name, predictive):
+    """All three decoders agree on which."""
+    model = frozen(name)
+    theirs, generic = reference_of(model), HMMStateSpace(model)
+    rng = random.Random(1)
+    T = model.tail_length + 15
+    xs = draw(model, T, seed=1)
+    data = encode_sequence(model, xs, predictive=predictive).to_bytes()
+    damaged = [data[:n] for n in range(len(data))]
+    damaged += [data + b"\1", data + bytes(4) + b"\1", b"\1" + data]
+    damaged += [rng.randbytes(rng.randrange(40)) + b"\1" for _ in range(20)]
+    for i in range(8 * len(data)):
+        damaged.append(bytearray(data))
+        damaged[-1][i // 8] ^= 1 << i % 8
+    for bad in map(bytes, damaged):
+        if bad == data:
+            continue
+        decoded = decode_or_none(model, bad, T, predictive)
+        assert decoded != xs
+        if rng.randrange(4) == 0:
+            assert decoded == decode_or_none(generic, bad, T, predictive)
+            assert decoded == reference_or_none(theirs, bad, T, predictive)
+
+
+@pytest.mark.parametrize("T", [0, 1, 8, 9, 10, 39, 41, 300])
+def test_another_length_is_an_error_or_so_many_symbols(T):
+    model = frozen("one state")
+    data = encode_sequence(model, draw(model, 40, seed=1)).to_bytes()
+    decoded = decode_or_none(model, data, T)
+    assert decoded == reference_or_none(reference_of(model), data, T)
+
+
+@pytest.mark.parametrize("decoder", ["C", "generic", "reference"])
+def test_a_state_that_no_sender_pops_is_damage(decoder):
+    """Its weight is 0, so the receiver cannot push it back."""
+    masses = [2**28 - 1, 1]
+    model = FrozenHMM(masses, [masses] * 2, [masses, masses], prec=28, tail_length=1)
+    W, _ = model.filter([0])
+    assert model.posterior(W[0], 0)[1] == 0
+    message = ref.Message.from_int(2**100 + 12345)
+    for z, x in ((0, 0), (1, 0)):    # z_2, x_2; then z_1 = 1, x_1
+        message.push(*ref.interval([0, *np.cumsum(masses).tolist()], x), 2**28)
+        message.push(*ref.interval([0, *np.cumsum(masses).tolist()], z), 2**28)
+    message.push(0, 15, 16)
+    data = message.to_bytes()
+    if decoder == "reference":
+        assert reference_or_none(reference_of(model), data, 3) is None
+    else:
+        space = model if decoder == "C" else HMMStateSpace(model)
+        assert decode_or_none(space, data, 3) is None
