@@ -22,10 +22,10 @@ def read_full(file: BinaryIO, n: int) -> bytes:
 
 
 def write_full(file: BinaryIO, data: bytes) -> None:
-    """Write all of it: pipes and raw files take what they can."""
+    """Write all of it: pipes and raw files take what they can. None counts as all."""
     view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
+    while view and (written := file.write(view)) is not None:
+        view = view[written:]
 
 
 @contextmanager

@@ -54,7 +54,10 @@ def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
     SymbolError
         If `values` are no integers, or one is negative or 2**32 or more.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:    # a ragged list
+        raise SymbolError(f"{what}s must form an array: {error}") from None
     if array.dtype == np.uint32:
         return np.ascontiguousarray(array).reshape(array.shape)
     if array.size == 0:

@@ -22,7 +22,7 @@ from bbans.tables import MAGIC as MODEL_MAGIC
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
-EXIT_OK, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130    # argparse exits with 2
 
 EPILOG = """\
 examples:
@@ -33,7 +33,8 @@ examples:
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
   bbans info book.txt.bbz
 
-exit codes: 0 done, 1 an error (one line on stderr says which), 2 wrong usage
+exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage,
+130 interrupted
 """
 
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with suppress(ValueError):    # not the main thread: no signals here
         signal.signal(signal.SIGTERM, _interrupt)    # so that temporary files go
     try:
-        options.run(options)
+        code = options.run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -52,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("bbans: interrupted", file=sys.stderr)
-        return EXIT_ERROR
+        return EXIT_INTERRUPTED
     except (BbansError, OSError, MemoryError, UnicodeError) as error:
         print(f"bbans: {_one_line(error)}", file=sys.stderr)
         return EXIT_ERROR
-    return EXIT_OK
+    return EXIT_OK if code is None else code
 
 
 def _interrupt(*_: object) -> None:
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Any, help: str, description: str) -> Any:
         sub = commands.add_parser(name, help=help, description=description)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, binary=name in ("compress", "train"))
         sub.add_argument(
             "-q", "--quiet", action="store_true", help="no progress on stderr"
         )
@@ -129,9 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("files", metavar="FILE", nargs="+", help="training data; - is stdin")
     train.add_argument(
-        "-o", "--output", metavar="MODEL", required=True, type=Path,
-        help="the frozen model (.bbm)",
+        "-o", "--output", metavar="MODEL", required=True,
+        help="the frozen model (.bbm); - is stdout",
     )  # fmt: skip
+    train.add_argument(
+        "-f", "--force", action="store_true", help="replace an existing model"
+    )
     train.add_argument(
         "--states", type=int, default=64, help="hidden states (default: %(default)s)"
     )
@@ -214,7 +218,7 @@ def _demo(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
-    with replacing(options.output) as output:    # it must be possible before training
+    with _sink(options.output, options) as output:    # possible before training?
         _train_to(output, options)
 
 
@@ -237,7 +241,10 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
     output.write(frozen.to_bytes())
     if not options.quiet:
         bits = model.history[-1].information_content
-        print(f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data")
+        print(
+            f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data",
+            file=sys.stderr if options.output == "-" else sys.stdout,
+        )
 
 
 def _compress(options: argparse.Namespace) -> None:
@@ -255,7 +262,7 @@ def _compress(options: argparse.Namespace) -> None:
         )
 
 
-def _decompress(options: argparse.Namespace) -> None:
+def _decompress(options: argparse.Namespace) -> int:
     model = _model(options.model)
     output = options.output
     if output is None:
@@ -269,7 +276,7 @@ def _decompress(options: argparse.Namespace) -> None:
 
     def salvage(error: FormatError) -> None:
         damaged.append(error)
-        print(f"bbans: {_one_line(error)}: left out", file=sys.stderr)
+        print(f"bbans: {_one_line(error)}", file=sys.stderr)
 
     with (
         _source(options.file) as source,
@@ -280,8 +287,7 @@ def _decompress(options: argparse.Namespace) -> None:
             source, sink, model,
             salvage=salvage if options.salvage else None, progress=progress,
         )  # fmt: skip
-    if damaged:
-        raise damaged[0]
+    return EXIT_ERROR if damaged else EXIT_OK
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -345,6 +351,8 @@ def _source(name: str) -> Iterator[BinaryIO]:
 @contextmanager
 def _sink(name: str, options: argparse.Namespace) -> Iterator[BinaryIO]:
     if name == "-":
+        if sys.stdout is not None and sys.stdout.isatty() and options.binary:
+            raise ModelError("this is no text for a terminal: say -o FILE")
         yield _standard(sys.stdout, "output")
         return
     if os.path.isfile(name) and not options.force:

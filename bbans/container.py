@@ -5,6 +5,7 @@ docs/format.md, section 3, byte by byte. This file knows bytes, not models.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 MAGIC = b"\x89bbz"
+MODEL_MAGIC = b"\x89bbm"
 VERSION = 1
 HEADER = struct.Struct("<4sBBH8s")
 CRC = struct.Struct("<I")
@@ -122,6 +124,8 @@ class ContainerReader:
         self._file = file
         record = self._read(HEADER.size, "its header", magic=True)
         magic, version, element, reserved, fingerprint = HEADER.unpack(record)
+        if magic == MODEL_MAGIC:
+            raise FormatError("not a bbans container: this is a model file")
         if magic != MAGIC:
             raise FormatError("not a bbans container: it does not start with its magic")
         if version != VERSION:
@@ -181,11 +185,10 @@ class ContainerReader:
         )
         if self._read_crc("its end record") != zlib.crc32(INDEX.pack(index) + record):
             raise CorruptError("end record is damaged: its checksum does not match")
-        size = 1
-        for axis in shape:
-            size *= axis
-        if size != total:
+        if math.prod(shape) != total:
             raise CorruptError(f"shape {shape} does not hold {total} symbols")
+        if self.header.element < 16 and n_axes != 1:
+            raise CorruptError(f"text and bytes have one axis, not {n_axes}")
         if self._file.read(1):
             raise CorruptError("container is followed by other data")
         self.shape = shape

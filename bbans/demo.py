@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -90,6 +92,8 @@ def run(
     dict of list of Point
         The two tables.
     """
+    if figure is not None and not figure.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(figure))
     random = HMM.random(N_STATES, N_SYMBOLS, seed=seed)
     sample, _ = random.sample(LENGTHS[-1], seed=seed + 1)
     left = f"sample of a random HMM, {N_STATES} states, {N_SYMBOLS} symbols"

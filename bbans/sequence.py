@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -79,15 +80,15 @@ def encode_sequence(
         return message
     _need_predictive(model)
     if predictive or len(values) <= model.tail_length:
-        return _range_encode(model, None, values)
+        return _range_encode(model, None, values, 0)
     body = len(values) - model.tail_length
     beliefs = _beliefs(model, values[:body])
-    message = _range_encode(model, beliefs[-1], values[body:])
+    message = _range_encode(model, beliefs[-1], values[body:], body)
     if message.bits >= START_MIN_BITS:
         push_schedule(model, message, values[:body], beliefs)
         message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
     else:
-        message = _range_encode(model, None, values)
+        message = _range_encode(model, None, values, 0)
         message.push(*FLAG_PREDICTIVE, FLAG_TOTAL)
     return message
 
@@ -117,12 +118,20 @@ def decode_sequence(
         raise ModelError(f"length {length} is negative")
     if isinstance(model, FrozenHMM):
         return _decode_hmm(model, message, length, predictive)
+    if seed is None:
+        _need_predictive(model)
+    with _damage():
+        return _decode_any(model, message, length, predictive, seed)
+
+
+def _decode_any(
+    model: Any, message: Message, length: int, predictive: bool, seed: bytes | None
+) -> list[Any]:
     if seed is not None:
         x = pop_schedule(model, message, length)[0] if length else []
         if message != _seeded(seed):
             raise CorruptError("message does not end in its seed: damaged")
         return x
-    _need_predictive(model)
     if predictive or length <= model.tail_length:
         return _range_decode(model, None, message, length)
     flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
@@ -186,20 +195,42 @@ def _need_predictive(model: Any) -> None:
 
 def _beliefs(model: StateSpaceModel, x: list[Any]) -> list[Any]:
     belief, beliefs = None, []
-    for value in x:
-        belief = model.update(belief, value)
+    for t, value in enumerate(x):
+        with _position(t, value):
+            belief = model.update(belief, value)
         beliefs.append(belief)
     return beliefs
 
 
-def _range_encode(model: Any, belief: Any, x: list[Any]) -> Message:
+@contextmanager
+def _position(t: int, value: Any) -> Iterator[None]:
+    """Say of an error where in the sequence it was."""
+    try:
+        yield
+    except ModelError as error:
+        raise SymbolError(
+            f"observation {value} at position {t} cannot be coded: {error}"
+        ) from error
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What a model refuses while decoding, no encoder wrote."""
+    try:
+        yield
+    except ModelError as error:
+        raise CorruptError(f"message is damaged: {error}") from error
+
+
+def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
     encoder = RangeEncoder()
-    for value in x:
-        intervals = _Intervals()
-        model.predictive(belief).push(intervals, value)
-        for interval in reversed(intervals.pushed):    # in the order of popping
-            encoder.encode(*interval)
-        belief = model.update(belief, value)
+    for t, value in enumerate(x, first):
+        with _position(t, value):
+            intervals = _Intervals()
+            model.predictive(belief).push(intervals, value)
+            for interval in reversed(intervals.pushed):    # in the order of popping
+                encoder.encode(*interval)
+            belief = model.update(belief, value)
     return encoder.finish()
 
 
@@ -234,8 +265,13 @@ class _Intervals:
 
     def push_weighted(self, weights: Any, symbols: Any) -> None:
         values = as_uint32(symbols, "symbol")
-        rows = as_uint32(weights, "weight").reshape(values.size, -1)
+        rows = as_uint32(weights, "weight")
+        if rows.ndim < 1 or rows.shape[:-1] != values.shape:
+            raise SymbolError(f"{values.shape} symbols need weights of as many rows")
+        rows = rows.reshape(values.size, rows.shape[-1])
         for row, symbol in zip(rows[::-1], values.flat[::-1], strict=True):
+            if symbol >= row.size:
+                raise SymbolError(f"symbol {symbol} is not below {row.size}")
             start, total = int(row[:symbol].sum()), int(row.sum())
             self.pushed.append((start, int(row[symbol]), total))
 

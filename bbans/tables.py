@@ -99,11 +99,12 @@ class Table:
     """
 
     def __init__(self, cdf: ArrayLike, prec: int) -> None:
-        edges = np.atleast_2d(as_uint32(cdf, "edge"))
+        edges = np.atleast_2d(as_uint32(cdf, "edge")).copy()
         if edges.ndim != 2 or edges.shape[1] < 2:
             raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
         if not 1 <= prec <= lib.BBANS_PREC_MAX:
             raise ModelError(f"precision {prec} is outside 1 to 28 bits")
+        edges.flags.writeable = False    # it is checked once
         self.cdf = edges
         self.prec = prec
         self.c = ffi.new("bbans_table *")
@@ -176,7 +177,9 @@ class FrozenHMM:
         tail_length: int,
         alphabet: Alphabet | None = None,
     ) -> None:
-        tables = [as_uint32(mass, "mass") for mass in (initial, transition, emission)]
+        tables = [
+            as_uint32(mass, "mass").copy() for mass in (initial, transition, emission)
+        ]
         self._initial, self._transition, self._emission = tables
         if self._emission.ndim != 2:
             raise ModelError("emission must have shape (K, M)")
@@ -185,7 +188,7 @@ class FrozenHMM:
             raise ModelError(f"initial must have shape ({n_states},)")
         if self._transition.shape != (n_states, n_states):
             raise ModelError(f"transition must have shape ({n_states}, {n_states})")
-        self.alphabet = Alphabet(n_symbols) if alphabet is None else alphabet
+        self._alphabet = Alphabet(n_symbols) if alphabet is None else alphabet
         if self.alphabet.size != n_symbols:
             raise ModelError(
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
@@ -253,6 +256,11 @@ class FrozenHMM:
     def tail_length(self) -> int:
         """Observations at the end of a sequence that start it."""
         return int(self.c.tail_length)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """What the symbols 0 .. M-1 stand for."""
+        return self._alphabet
 
     @property
     def initial(self) -> NDArray[np.uint32]:
@@ -328,7 +336,7 @@ class FrozenHMM:
         self.check_symbols(values)
         stride = self.c.stride
         state = np.zeros(stride, np.uint32)
-        state[: self.n_states] = self._initial if predicted is None else predicted
+        state[: self.n_states] = self._weights(predicted)
         filtered = np.empty((values.size, stride), np.uint32)
         _forward.filter_exact(self._address, state, values, filtered)
         return filtered[:, : self.n_states], state[: self.n_states]
@@ -341,7 +349,7 @@ class FrozenHMM:
             raise SymbolError(f"state {next_state} is not below {self.n_states}")
         stride = self.c.stride
         weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
-        weights[: self.n_states] = filtered
+        weights[: self.n_states] = self._weights(filtered)
         _forward.posterior_exact(
             self._address,
             weights,
@@ -356,11 +364,20 @@ class FrozenHMM:
         """Edges of P(x_t+1 | x_1 .. x_t), shape (M + 1,), from the weights of z_t+1;
         docs/maths.md, section 6."""
         cdf = np.empty(self.n_symbols + 1, np.uint32)
-        state = self._initial if predicted is None else predicted
-        _forward.predictive_exact(
-            self._address, np.ascontiguousarray(state, np.uint32), cdf
-        )
+        _forward.predictive_exact(self._address, self._weights(predicted), cdf)
         return cdf
+
+    def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
+        """Weights of the states, by default those of z_1, within the bounds that
+        the kernels rely on."""
+        if values is None:
+            return self._initial
+        weights = as_uint32(values, "weight")
+        if weights.shape != (self.n_states,):
+            raise ModelError(f"weights must have shape ({self.n_states},)")
+        if not 0 < weights.sum(dtype=np.uint64) < 1 << 32:
+            raise ModelError("weights must have a sum from 1 to 2**32 - 1")
+        return weights
 
     def check_symbols(self, symbols: NDArray[np.uint32]) -> None:
         """Raise `SymbolError` for the first symbol number that is not below M."""
@@ -423,6 +440,9 @@ class FrozenHMM:
         TruncatedError, CorruptError, VersionError, FormatError
             If these are not the bytes of a model file.
         """
+        data = bytes(data)
+        if data.startswith(b"PK"):
+            raise FormatError("this is a float model (.npz): freeze it, save that")
         if not data.startswith(MAGIC):
             if MAGIC.startswith(data[:4]):
                 raise TruncatedError("model file ends in its header")
@@ -433,7 +453,7 @@ class FrozenHMM:
             raise TruncatedError("model file ends in its header")
         _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(data)
         if model_type != HMM_TYPE or kind not in ALPHABETS.values():
-            raise CorruptError("model file has an unknown model or alphabet type")
+            raise VersionError("model file has codes that this release does not know")
         dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
         offset = HEADER.size + (n_symbols * dtype.itemsize if dtype else 0)
         size = offset + 4 * n_states * (1 + n_states + n_symbols)
@@ -461,6 +481,9 @@ class FrozenHMM:
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenHMM.from_bytes, (self.to_bytes(),)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a model file; an old one is replaced only when the new is whole."""

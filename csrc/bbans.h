@@ -288,13 +288,14 @@ BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
         const uint32_t *filtered, size_t next, uint32_t *edge);
 
 /* The interval of `symbol` under the predictive distribution, total 2^prec
- * (docs/maths.md, section 6).  Returns ERR_{NULL,SYMBOL}. */
+ * (docs/maths.md, section 6).  `predicted` sums to 1 .. 2^32 - 1.
+ * Returns ERR_{NULL,SYMBOL,TOTAL}. */
 BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
         const uint32_t *predicted, size_t symbol, uint32_t *start,
         uint32_t *freq);
 
 /* The symbol whose predictive interval holds `slot`, and the interval.
- * Returns ERR_{NULL,INTERVAL}. */
+ * Returns ERR_{NULL,INTERVAL,TOTAL}. */
 BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
         uint32_t *start, uint32_t *freq);

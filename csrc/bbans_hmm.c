@@ -12,7 +12,7 @@ static size_t stride_of(size_t states)
     return (states + 15) / 16 * 16;
 }
 
-/* Elements of the 32-bit arrays of a model, in the order of bbans_hmm. */
+/* Elements of the 32-bit arrays of a model. */
 static uint64_t n_words(uint64_t states, uint64_t symbols)
 {
     const uint64_t stride = stride_of((size_t)states);
@@ -29,7 +29,8 @@ size_t bbans_hmm_bytes(size_t states, size_t symbols)
     if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
         symbols > BBANS_SYMBOLS_MAX)
         return 0;
-    bytes = 4 * n_words(states, symbols) + 2 * stride * stride;
+    bytes = 4 * n_words(states, symbols) + 2 * stride * stride +
+            (BBANS_ALIGNMENT - 1);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
@@ -97,8 +98,8 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
                             size_t memory_bytes)
 {
     const size_t stride = stride_of(states);
-    uint32_t *word = (uint32_t *)memory;
     int16_t *pairs;
+    uint32_t *word;
     size_t i, j;
 
     if (hmm == NULL || initial == NULL || transition == NULL ||
@@ -122,16 +123,19 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->tail_length = tail_length;
     hmm->prec = prec;
     hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
-    hmm->initial_cdf = word;
-    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
-    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
-    hmm->initial = word = put_cdf(word, emission, states, symbols);
+    /* First the arrays over states: their rows are whole cache lines. */
+    memory = bbans_align(memory);
+    pairs = (int16_t *)memory;
+    hmm->transition_15 = pairs;
+    hmm->initial = word = (uint32_t *)memory + stride * stride / 2;
     hmm->into = word = put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
         put_transposed(word, transition, states, states, stride);
-    word = put_transposed(word, emission, states, symbols, stride);
-    pairs = (int16_t *)(void *)word;
-    hmm->transition_15 = pairs;
+    hmm->initial_cdf = word =
+        put_transposed(word, emission, states, symbols, stride);
+    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
+    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
+    (void)put_cdf(word, emission, states, symbols);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
             pairs[i / 2 * 2 * stride + 2 * j + i % 2] =
@@ -174,30 +178,43 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
     return BBANS_OK;
 }
 
-/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^31 and C <= 2^28. */
-static uint32_t predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
-                                size_t x)
+static uint64_t predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
 {
-    const uint32_t *edge = hmm->emission_cdf + x;
-    uint64_t sum = 0, below = 0;
+    uint64_t sum = 0;
     size_t i;
 
-    for (i = 0; i < hmm->states; i++, edge += hmm->symbols + 1) {
+    for (i = 0; i < hmm->states; i++)
         sum += predicted[i];
+    return sum;
+}
+
+/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^31 and C <= 2^28. */
+static uint32_t predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                                uint64_t sum, size_t x)
+{
+    const uint32_t *edge = hmm->emission_cdf + x;
+    uint64_t below = 0;
+    size_t i;
+
+    for (i = 0; i < hmm->states; i++, edge += hmm->symbols + 1)
         below += (uint64_t)predicted[i] * *edge;
-    }
     return (uint32_t)(below / sum);
 }
 
 bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
                                size_t symbol, uint32_t *start, uint32_t *freq)
 {
+    uint64_t sum;
+
     if (hmm == NULL || predicted == NULL || start == NULL || freq == NULL)
         return BBANS_ERR_NULL;
     if (symbol >= hmm->symbols)
         return BBANS_ERR_SYMBOL;
-    *start = predictive_edge(hmm, predicted, symbol);
-    *freq = predictive_edge(hmm, predicted, symbol + 1) - *start;
+    sum = predicted_sum(hmm, predicted);
+    if (sum == 0)
+        return BBANS_ERR_TOTAL;
+    *start = predictive_edge(hmm, predicted, sum, symbol);
+    *freq = predictive_edge(hmm, predicted, sum, symbol + 1) - *start;
     return BBANS_OK;
 }
 
@@ -207,16 +224,20 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
                                     uint32_t *freq)
 {
     size_t lo = 0, hi;
+    uint64_t sum;
 
     if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
         freq == NULL)
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
+    sum = predicted_sum(hmm, predicted);
+    if (sum == 0)
+        return BBANS_ERR_TOTAL;
     for (hi = hmm->symbols; hi - lo > 1;) { /* edge(lo) <= slot < edge(hi) */
         const size_t mid = lo + (hi - lo) / 2;
 
-        if (predictive_edge(hmm, predicted, mid) <= slot)
+        if (predictive_edge(hmm, predicted, sum, mid) <= slot)
             lo = mid;
         else
             hi = mid;

@@ -61,6 +61,16 @@ BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 
+/* Rows of 16 words are cache lines: vector loads from them cross none. */
+#define BBANS_ALIGNMENT 64
+
+static inline void *bbans_align(void *memory)
+{
+    const size_t past = (size_t)((uintptr_t)memory % BBANS_ALIGNMENT);
+
+    return (uint8_t *)memory + (past == 0 ? 0 : BBANS_ALIGNMENT - past);
+}
+
 /* The least n with v < 2^n. */
 static inline int bbans_bit_length(uint64_t v)
 {

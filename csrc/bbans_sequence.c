@@ -46,14 +46,19 @@ size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
     if (hmm == NULL)
         return 0;
     rows = work_rows(n, block > 0 ? block : 1);
-    return rows > SIZE_MAX / 4 / hmm->stride ? 0 : 4 * hmm->stride * rows;
+    return rows > (SIZE_MAX - BBANS_ALIGNMENT) / 4 / hmm->stride
+               ? 0
+               : 4 * hmm->stride * rows + (BBANS_ALIGNMENT - 1);
 }
 
 /* Use the largest block that fits: rows >= 3 + block + ceil(n / block). */
 static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
                                   size_t work_bytes, workspace *ws)
 {
-    const size_t rows = work_bytes / (4 * hmm->stride);
+    const size_t rows = work_bytes < BBANS_ALIGNMENT
+                            ? 0
+                            : (work_bytes - (BBANS_ALIGNMENT - 1)) /
+                                  (4 * hmm->stride);
     size_t block = rows;
 
     while (block > 0 && work_rows(n, block) > rows) {
@@ -65,9 +70,9 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
     if (block == 0)
         return BBANS_ERR_CAPACITY;
     ws->block = block;
-    ws->predicted = (uint32_t *)work;
-    ws->edge = ws->predicted + hmm->stride;
-    ws->checkpoints = ws->edge + 2 * hmm->stride;
+    ws->predicted = (uint32_t *)bbans_align(work);
+    ws->edge = ws->predicted + hmm->stride + 15; /* edge + 1 is aligned */
+    ws->checkpoints = ws->predicted + 3 * hmm->stride;
     ws->filtered = ws->checkpoints +
                    (block < n ? n_blocks(n, block) : 0) * hmm->stride;
     return BBANS_OK;

@@ -252,7 +252,7 @@ def test_stored_and_coded_blocks_side_by_side():
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 65535, 65536, 65537, 200_000])
 def test_the_worst_length_is_as_documented(size):
-    """At most 26 + 9 bytes, and 11 a block, more than the data: docstring of compress."""
+    """Beyond the data 26 bytes, 9 an axis, 11 a block: docstring of compress."""
     data = np.random.default_rng(0).bytes(size)
     assert len(bbans.compress(data)) <= size + 35 + 11 * -(-size // 65536)
 
@@ -524,6 +524,48 @@ def test_from_pipe_to_pipe(buffering):
         thread.join()
     assert faults == []
     assert got == data
+
+
+class Silent:
+    """A sink that writes all and does not say how much, as many do."""
+
+    def __init__(self):
+        self.parts = []
+
+    def write(self, data):
+        assert len(self.parts) < 100, "written again and again"
+        self.parts.append(bytes(data))
+
+
+def test_a_sink_that_does_not_count():
+    packed, plain = Silent(), Silent()
+    bbans.compress_file(io.BytesIO(b"data"), packed, BYTES)
+    packed = b"".join(packed.parts)
+    assert packed == bbans.compress(b"data", BYTES)
+    bbans.decompress_file(io.BytesIO(packed), plain, BYTES)
+    assert b"".join(plain.parts) == b"data"
+
+
+class Little(io.RawIOBase):
+    """A sink without a buffer that takes three bytes at a time."""
+
+    def __init__(self):
+        self.taken = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.taken += bytes(data[:3])
+        return min(3, len(data))
+
+
+def test_a_sink_that_takes_a_little_at_a_time():
+    packed, plain = Little(), Little()
+    bbans.compress_file(io.BytesIO(b"some data"), packed, BYTES)
+    assert packed.taken == bbans.compress(b"some data", BYTES)
+    bbans.decompress_file(io.BytesIO(packed.taken), plain, BYTES)
+    assert plain.taken == b"some data"
 
 
 def test_progress():

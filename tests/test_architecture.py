@@ -39,7 +39,7 @@ ALLOWED = {
     "codecs/hmm.py": "tables errors codecs",
     "message.py": "_lib errors tables?",
     "sequence.py": "_lib codecs message tables errors",
-    "container.py": "errors",
+    "container.py": "_files errors",
     "api.py": "errors alphabet _files models tables codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api container models tables errors _files demo",
@@ -186,6 +186,8 @@ def test_c_includes(path):
     # Kernels are for one instruction set each, and include its intrinsics.
     if "kernels" in path.parts:
         allowed += r'|"\.\./bbans\w*\.h"|<(immintrin|arm_neon)\.h>'
+    if path.name == "bbans_dispatch.c":    # getenv, in hosted builds
+        allowed += r"|<stdlib\.h>"
     assert [name for name in included if not re.fullmatch(allowed, name)] == []
 
 

@@ -151,7 +151,8 @@ def test_bits_back_costs_what_the_elbo_says(posterior):
     message = Message.from_state([2**40 + 12345], list(range(1, 99)))
     start, expected = message.state(), message.bits
     draw = random.Random(1)
-    xs = draw.choices(range(3), weights=[s + t for s, t in zip(*JOINT, strict=True)], k=3000)
+    weights = [s + t for s, t in zip(*JOINT, strict=True)]
+    xs = draw.choices(range(3), weights=weights, k=3000)
     for x in xs:
         before = message.copy()
         codec.push(message, x)
@@ -186,13 +187,16 @@ def random_model(K, M, prec, seed, concentration=0.5):
     )
 
 
+SIZES = [(1, 1, 1), (2, 3, 8), (7, 5, 24), (17, 20, 28)]
+
+
 def reference_of(model):
     tables = (model.initial, model.transition, model.emission)
     return ref.HMM(*(t.tolist() for t in tables), model.prec, model.tail_length)
 
 
 @pytest.mark.parametrize("T", [0, 1, 2, 30])
-@pytest.mark.parametrize(("K", "M", "prec"), [(1, 1, 1), (2, 3, 8), (7, 5, 24), (17, 20, 28)])
+@pytest.mark.parametrize(("K", "M", "prec"), SIZES)
 @pytest.mark.parametrize("integer", [0, 1, 2**40, 3**100])
 def test_the_schedule_equals_the_reference(K, M, prec, T, integer):
     model = random_model(K, M, prec, seed=K)

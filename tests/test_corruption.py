@@ -243,6 +243,23 @@ def test_forged_containers(model, element, blocks, shape):
         attempt(forge(element, blocks, end, model), model)
 
 
+@pytest.mark.parametrize(
+    ("element", "x", "model"),
+    [
+        (17, [5, 200], MODEL),    # an int8 of 200
+        (16, [-1], MODELS[3]),
+        (22, [-1], MODELS[3]),    # which would wrap to 2^64 - 1
+        (0, [0x110000], MODELS[3]),
+        (2, [0x110000], MODELS[3]),    # beyond Unicode
+        (1, [0xFF], MODEL),    # not UTF-8
+    ],
+)
+def test_symbols_that_the_elements_cannot_hold(element, x, model):
+    data = forge(element, [(len(x), 0, bbans.encode(x, model))], (len(x),), model)
+    with pytest.raises(bbans.CorruptError):
+        bbans.decompress(data, model)
+
+
 @EXACT
 @given(st.sampled_from([0, 1, 2, 16, 18, 21, 23]), st.binary(max_size=64))
 def test_stored_blocks_of_any_content(element, data):

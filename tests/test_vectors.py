@@ -1,4 +1,4 @@
-"""The stored vectors, which no test writes: tests/vectors/make.py says what they are."""
+"""The stored vectors; tests/vectors/make.py says what they are. No test writes them."""
 
 import json
 from pathlib import Path

@@ -6,7 +6,7 @@
 #ifdef BBANS_HAVE_X86
 #include <immintrin.h>
 
-#define AVX2 BBANS_TARGET("avx2")
+#define AVX2 BBANS_TARGET("avx2,popcnt")
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 
@@ -52,25 +52,76 @@ AVX2 static inline __m256i scaled(__m256i a, __m256i b, shifts s)
                            _mm256_slli_epi64(shifted(ODD(a, b), s), 32));
 }
 
-/* Columns j .. j + 8 n of sum_i m_i Ah_ij; `active` lists the pairs of states
- * with a weight. */
-#define PREDICT(n)                                                             \
+/* Byte shuffles that move the 32-bit elements of a mask's bits to the front. */
+#define W(k) 4 * (k), 4 * (k) + 1, 4 * (k) + 2, 4 * (k) + 3
+static const uint8_t compress[16][16] = {
+    {W(0), W(0), W(0), W(0)}, {W(0), W(0), W(0), W(0)},
+    {W(1), W(0), W(0), W(0)}, {W(0), W(1), W(0), W(0)},
+    {W(2), W(0), W(0), W(0)}, {W(0), W(2), W(0), W(0)},
+    {W(1), W(2), W(0), W(0)}, {W(0), W(1), W(2), W(0)},
+    {W(3), W(0), W(0), W(0)}, {W(0), W(3), W(0), W(0)},
+    {W(1), W(3), W(0), W(0)}, {W(0), W(1), W(3), W(0)},
+    {W(2), W(3), W(0), W(0)}, {W(0), W(2), W(3), W(0)},
+    {W(1), W(2), W(3), W(0)}, {W(0), W(1), W(2), W(3)}};
+
+#define STATE_PAIRS (BBANS_STATES_MAX / 2)
+
+/* Move the pairs that have a weight to the front, and list which they are;
+ * weight 0 pads them to an even number.  Returns that number. */
+AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
+{
+    __m128i pair = _mm_setr_epi32(0, 1, 2, 3);
+    size_t i, n = 0;
+
+    for (i = 0; i < pairs; i += 4) {
+        const __m128i w =
+            _mm_loadu_si128((const __m128i *)(const void *)(weights + i));
+        const int mask =
+            0xf & ~_mm_movemask_ps(_mm_castsi128_ps(
+                      _mm_cmpeq_epi32(w, _mm_setzero_si128())));
+        const __m128i order =
+            _mm_loadu_si128((const __m128i *)(const void *)compress[mask]);
+
+        _mm_storeu_si128((__m128i *)(void *)(weights + n),
+                         _mm_shuffle_epi8(w, order));
+        _mm_storeu_si128((__m128i *)(void *)(list + n),
+                         _mm_shuffle_epi8(pair, order));
+        n += (size_t)_mm_popcnt_u32((unsigned)mask);
+        pair = _mm_add_epi32(pair, _mm_set1_epi32(4));
+    }
+    if (n % 2 != 0) {
+        weights[n] = 0;
+        list[n++] = 0;
+    }
+    return n;
+}
+
+/* Columns j .. j + 8 n of sum_i m_i Ah_ij, two pairs of states at a time;
+ * PAIR(a) is the a-th pair. */
+#define DENSE(a) (a)
+#define LISTED(a) (list[a])
+#define PREDICT(n_vectors, PAIR, n_pairs)                                      \
     do {                                                                       \
-        __m256i acc[n];                                                        \
+        __m256i acc[n_vectors];                                                \
         size_t a, v;                                                           \
-        for (v = 0; v < (n); v++)                                              \
+        for (v = 0; v < (n_vectors); v++)                                      \
             acc[v] = _mm256_setzero_si256();                                   \
-        for (a = 0; a < n_active; a++) {                                       \
-            const int16_t *row =                                               \
-                transition_15 + 2 * stride * active[a] + 2 * j;                \
-            const __m256i m = _mm256_set1_epi32(pair[active[a]]);              \
-            for (v = 0; v < (n); v++)                                          \
+        for (a = 0; a < (n_pairs); a += 2) {                                   \
+            const int16_t *row0 =                                              \
+                transition_15 + 2 * (stride * PAIR(a) + j);                    \
+            const int16_t *row1 =                                              \
+                transition_15 + 2 * (stride * PAIR(a + 1) + j);                \
+            const __m256i m0 = _mm256_set1_epi32((int)weights[a]);             \
+            const __m256i m1 = _mm256_set1_epi32((int)weights[a + 1]);         \
+            for (v = 0; v < (n_vectors); v++)                                  \
                 acc[v] = _mm256_add_epi32(                                     \
-                    acc[v], _mm256_madd_epi16(LOAD(row + 16 * v), m));         \
+                    acc[v], _mm256_add_epi32(                                  \
+                                _mm256_madd_epi16(LOAD(row0 + 16 * v), m0),    \
+                                _mm256_madd_epi16(LOAD(row1 + 16 * v), m1)));  \
         }                                                                      \
-        for (v = 0; v < (n); v++)                                              \
+        for (v = 0; v < (n_vectors); v++)                                      \
             STORE(predicted + j + 8 * v, _mm256_max_epu32(acc[v], least));     \
-        j += 8 * (n);                                                          \
+        j += 8 * (n_vectors);                                                  \
     } while (0)
 
 AVX2 void bbans_k_filter_avx2(uint32_t *predicted, const uint32_t *emitting,
@@ -80,9 +131,9 @@ AVX2 void bbans_k_filter_avx2(uint32_t *predicted, const uint32_t *emitting,
     const __m256i one = _mm256_set1_epi32(1);
     const __m256i short_max = _mm256_set1_epi32(BBANS_SHORT_MAX);
     const __m256i least = _mm256_set1_epi32((int)floor);
-    int32_t pair[BBANS_STATES_MAX / 2];
-    uint16_t active[BBANS_STATES_MAX / 2];
-    size_t i, j, n_active = 0;
+    const size_t pairs = stride / 2;
+    uint32_t weights[STATE_PAIRS + 4], list[STATE_PAIRS + 4];
+    size_t i, j = 0, idle = 0;
     __m256i sum = _mm256_setzero_si256();
     shifts s;
 
@@ -101,21 +152,28 @@ AVX2 void bbans_k_filter_avx2(uint32_t *predicted, const uint32_t *emitting,
             short_max);
         const __m256i both =
             _mm256_or_si256(m, _mm256_srli_epi64(m, 16)); /* elements 0 2 4 6 */
-        const __m256i packed = _mm256_permutevar8x32_epi32(
-            both, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+        const __m128i packed = _mm256_castsi256_si128(
+            _mm256_permutevar8x32_epi32(
+                both, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 
         STORE(filtered + i, w);
-        _mm_storeu_si128((__m128i *)(void *)(pair + i / 2),
-                         _mm256_castsi256_si128(packed));
+        _mm_storeu_si128((__m128i *)(void *)(weights + i / 2), packed);
+        idle += (size_t)_mm_popcnt_u32((unsigned)_mm_movemask_ps(
+            _mm_castsi128_ps(_mm_cmpeq_epi32(packed, _mm_setzero_si128()))));
     }
-    for (i = 0; i < stride / 2; i++) {
-        active[n_active] = (uint16_t)i;
-        n_active += pair[i] != 0;
+    if (4 * idle < pairs) {
+        while (j + 64 <= stride)
+            PREDICT(8, DENSE, pairs);
+        while (j < stride)
+            PREDICT(2, DENSE, pairs);
+    } else {
+        const size_t n = keep_active(weights, list, pairs);
+
+        while (j + 64 <= stride)
+            PREDICT(8, LISTED, n);
+        while (j < stride)
+            PREDICT(2, LISTED, n);
     }
-    for (j = 0; j + 64 <= stride;)
-        PREDICT(8);
-    for (; j < stride;)
-        PREDICT(2);
 }
 
 AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
@@ -145,9 +203,10 @@ AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
             v, _mm256_blend_epi32(
                    _mm256_setzero_si256(),
                    _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(3)), 0xf0));
-        v = _mm256_add_epi32(v, below);
-        STORE(edge + 1 + i, v);
-        below = _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(7));
+        STORE(edge + 1 + i, _mm256_add_epi32(v, below));
+        /* The chain from vector to vector is one addition. */
+        below = _mm256_add_epi32(
+            below, _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(7)));
     }
 }
 

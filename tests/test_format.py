@@ -1,0 +1,320 @@
+"""docs/format.md, recomputed: its numbers are read from the document itself."""
+
+import hashlib
+import random
+import re
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bbans import (
+    Alphabet,
+    FrozenHMM,
+    Message,
+    compress,
+    decompress,
+    encode,
+)
+from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
+
+TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
+SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
+MESSAGE, MODEL, CONTAINER = SECTIONS
+
+CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, tail_length=4)
+SMALL = {
+    "initial": [10, 6],
+    "transition": [[12, 4], [1, 15]],
+    "emission": [[1, 5, 10], [14, 1, 1]],
+    "prec": 4,
+    "tail_length": 7,
+}
+BYTES = FrozenHMM([4096], [[4096]], [[16] * 256], prec=12, tail_length=5)
+
+
+def tables(section):
+    """The tables of a section: lists of rows, each a list of cells."""
+    blocks = re.findall(r"(?:^\|.*\n)+", section, flags=re.MULTILINE)
+    return [
+        [line.strip("| ").split(" | ") for line in block.splitlines()[2:]]
+        for block in blocks
+    ]
+
+
+def numbers(text, *groups):
+    match = re.search("".join(groups), text, flags=re.DOTALL)
+    assert match, groups
+    return [int(group) for group in match.groups()]
+
+
+def crc32(data):
+    """As the document's polynomial has it, bit by bit."""
+    polynomial = int(re.search(r"polynomial (0x\w+)", TEXT)[1], 16)
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (polynomial if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def test_the_checksum():
+    assert crc32(b"123456789") == zlib.crc32(b"123456789") == 0xCBF43926
+
+
+# ---- 1. message
+
+
+def test_the_worked_example():
+    (masses,) = re.findall(r"masses (\S+) and (\S+) at\s+r = (\d+), c = (\d+)", MESSAGE)
+    first, second, r, c = map(Fraction, masses)
+    assert [first * 2**r, second * 2**r] == CODER.emission[0].tolist()
+    assert (r, c) == (CODER.prec, CODER.tail_length)
+    (rows,) = tables(MESSAGE)
+    assert len(rows) >= 5
+    for sequence, interval, fraction, integer, data in rows:
+        xs = [] if sequence == "(empty)" else [int(x) for x in sequence.split()]
+        low, width = Fraction(0), Fraction(1)
+        for x in xs:
+            low += x * first * width
+            width *= [first, second][x]
+        ends = [Fraction(end) for end in interval.strip("[)").split(",")]
+        assert ends == [low, low + width]
+        j = 0
+        while (v := -(-(low * 2**j) // 1)) >= (low + width) * 2**j:
+            j += 1
+        assert fraction == (f"0.{v:0{j}b}" if j else "0 bits")
+        assert int(integer) == 2**j + v
+        assert bytes.fromhex(data.strip("`")) == encode(xs, CODER)
+        assert encode(xs, CODER) == encode(xs, CODER, predictive=True)
+        assert encode(xs, CODER) == int(integer).to_bytes(1, "little")
+
+
+def test_the_head_and_the_tail_of_n_bytes():
+    """'n < 8 are the head; else ...'"""
+    draw = random.Random(1)
+    for n in range(40):
+        for last in (1, 0x7F, 0x80, 0xFF):
+            data = draw.randbytes(n - 1) + bytes([last]) if n else b""
+            n_head = n
+            if n >= 8:
+                n_head = 4 + n % 4 if n % 4 else (8 if last < 0x80 else 4)
+            heads, tail = Message.from_bytes(data).state()
+            assert heads == [int.from_bytes(data[n - n_head :], "little")]
+            words = struct.unpack(f"<{(n - n_head) // 4}I", data[: n - n_head])
+            assert tail == list(words)
+            assert Message.from_bytes(data).to_bytes() == data
+
+
+def test_several_lanes():
+    heads, tail = [2**31, 2**63 - 1, 2**40], [1, 2, 2**32 - 1]
+    data = struct.pack("<3I3Q", *tail, *heads)
+    assert Message.from_state(heads, tail).to_bytes() == data
+
+
+# ---- 2. model file
+
+
+def test_offsets_of_the_model_file():
+    (rows,) = tables(MODEL)
+    fixed = rows[:8]
+    at = 0
+    for offset, size, _ in fixed:
+        assert int(offset) == at
+        at += int(size)
+    assert int(rows[8][0]) == at
+    magic = bytes.fromhex(re.search(r"magic ([\w ]+)", fixed[0][2])[1])
+    version, model_type = (int(re.search(r"\d+", fixed[i][2])[0]) for i in (1, 2))
+    assert model_type == 1
+    assert f"(version {version})" in MODEL.splitlines()[0]
+    header = magic + bytes([version, model_type, 4, 0]) + struct.pack("<3I", 2, 3, 7)
+    assert FrozenHMM(**SMALL).to_bytes()[:at] == header
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "code", "values"),
+    [
+        (None, 0, b""),
+        (Alphabet([-5, 0, 2**63 - 1]), 1, struct.pack("<3q", -5, 0, 2**63 - 1)),
+        (Alphabet("aπ😀"), 2, struct.pack("<3I", 0x61, 0x3C0, 0x1F600)),
+    ],
+)
+def test_the_rest_of_the_model_file(alphabet, code, values):
+    names = {0: "symbols are 0 .. M-1", 1: "integers", 2: "characters"}
+    assert f"{code} {names[code]}" in MODEL
+    model = FrozenHMM(**SMALL, alphabet=alphabet)
+    header = b"\x89bbm" + bytes([1, 1, 4, code]) + struct.pack("<3I", 2, 3, 7)
+    masses = struct.pack("<12I", 10, 6, 12, 4, 1, 15, 1, 5, 10, 14, 1, 1)
+    payload = header + values + masses
+    assert model.to_bytes() == payload + struct.pack("<I", crc32(payload))
+    assert "first 8 bytes of the SHA-256" in MODEL
+    assert model.fingerprint == hashlib.sha256(payload).digest()[:8]
+
+
+def test_limits_of_the_model_file():
+    for low, high, make in (
+        (*numbers(MODEL, r"precision r, (\d+) to (\d+)"), with_precision),
+        (*numbers(MODEL, r"states K, (\d+) to (\d+)"), with_states),
+        (*numbers(MODEL, r"symbols M, (\d+) to (\d+)"), with_symbols),
+        (*numbers(MODEL, r"tail length c, (\d+) to (\d+)"), with_tail),
+    ):
+        make(low)
+        make(high)
+        for outside in (low - 1, high + 1):
+            with pytest.raises(ValueError, match=r"\d"):    # every ModelError is one
+                make(outside)
+
+
+def with_precision(r):
+    return FrozenHMM([2**r], [[2**r]], [[2**r]], prec=r, tail_length=1)
+
+
+def with_states(K):
+    row = np.ones(K, np.uint32)
+    row[:1] = 2**13 - K + 1
+    rows = np.tile(row, (K, 1))
+    return FrozenHMM(row, rows, np.full((K, 1), 2**13), prec=13, tail_length=1)
+
+
+def with_symbols(M):
+    row = np.ones(M, np.uint32)
+    row[:1] = 2**17 - M + 1
+    return FrozenHMM([2**17], [[2**17]], row[None], prec=17, tail_length=1)
+
+
+def with_tail(c):
+    return FrozenHMM([2], [[2]], [[2]], prec=1, tail_length=c)
+
+
+# ---- 3. container
+
+
+def uvarint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def walk(data):
+    """Read a container as the document says; return what it holds."""
+    assert data[:4] == bytes.fromhex(re.search(r"magic ([\w ]+)", CONTAINER)[1])
+    assert struct.unpack_from("<I", data, 16)[0] == crc32(data[:16])
+    blocks, at = [], 20
+    while True:
+        start = at
+        n, at = uvarint(data, at)
+        if n == 0:
+            break
+        method, at = data[at], at + 1
+        b, at = uvarint(data, at)
+        payload, at = data[at : at + b], at + b
+        checked = struct.pack("<Q", len(blocks)) + data[start:at]
+        assert struct.unpack_from("<I", data, at)[0] == crc32(checked)
+        at += 4
+        blocks.append((n, method, payload))
+    n_axes, at = uvarint(data, at)
+    shape = []
+    for _ in range(n_axes):
+        axis, at = uvarint(data, at)
+        shape.append(axis)
+    checked = struct.pack("<Q", len(blocks)) + data[start:at]
+    assert struct.unpack_from("<I", data, at)[0] == crc32(checked)
+    assert at + 4 == len(data)
+    return data[5], blocks, shape
+
+
+def test_offsets_of_the_container():
+    header = tables(CONTAINER)[0]
+    at = 0
+    for offset, size, _ in header:
+        assert int(offset) == at
+        at += int(size)
+    assert f"Header, {at} bytes" in CONTAINER
+    data = compress(b"abc", BYTES)
+    version = int(re.search(r"\(version (\d+)\)", CONTAINER)[1])
+    assert data[4] == version
+    assert data[6:8] == bytes(2)
+    assert data[8:16] == BYTES.fingerprint
+
+
+def test_codes_of_elements_and_methods():
+    cell = tables(CONTAINER)[0][2][2]
+    integers = {int(code): name for code, name in re.findall(r"(\d+) (u?int\d+)", cell)}
+    assert integers == {code: name for code, name in ELEMENTS.items() if code >= 16}
+    for code, name in integers.items():
+        array = np.array([[1, 2], [3, 127]], name)
+        element, blocks, shape = walk(compress(array, BYTES))
+        assert (element, shape) == (code, [2, 2])
+        assert sum(n for n, _, _ in blocks) == 4
+    text = FrozenHMM(**{**SMALL, "alphabet": Alphabet("abc")})
+    for data, model, name in (
+        (b"ab", BYTES, "bytes"),
+        ("ab", BYTES, "text, its UTF-8 bytes"),
+        ("ab", text, "text, its code points"),
+    ):
+        code = int(re.search(rf"(\d+) {name}", cell)[1])
+        assert walk(compress(data, model))[0] == code
+    methods = dict(re.findall(r"(\d) (IconoCLaSM|predictive|stored)", CONTAINER))
+    assert {int(code): name for code, name in methods.items()} == METHODS
+
+
+def test_blocks_are_messages_or_the_elements_themselves():
+    rng = np.random.default_rng(0)
+    skewed = FrozenHMM.from_probabilities([1.0], [[1.0]], [[1e6] + [1.0] * 255])
+    likely, unlikely = bytes(300), rng.integers(1, 256, 300).astype(np.uint8).tobytes()
+    data = compress(likely + unlikely, skewed, block_size=300)
+    element, blocks, shape = walk(data)
+    assert (element, shape) == (0, [600])
+    assert blocks == [(300, 0, encode(likely, skewed)), (300, 2, unlikely)]
+    assert decompress(data, skewed) == likely + unlikely
+    data = compress(likely, skewed, predictive=True)
+    assert walk(data)[1] == [(300, 1, encode(likely, skewed, predictive=True))]
+
+
+def test_limits_of_the_container():
+    (exponent,) = numbers(CONTAINER, r"symbols in the block, 1 to 2\^(\d+)")
+    assert 2**exponent == BLOCK_MAX
+    compress(b"a", BYTES, block_size=BLOCK_MAX)
+    for size in (0, BLOCK_MAX + 1):
+        with pytest.raises(ValueError, match=str(size)):
+            compress(b"a", BYTES, block_size=size)
+
+
+def test_overhead_of_the_container():
+    whole, low, high, block, lengths, text = numbers(
+        CONTAINER,
+        r"Overhead: (\d+) bytes, (\d+) to (\d+) an axis, and per block (\d+) bytes "
+        r"and its two lengths \(at most (\d+)\s+bytes\).*?up to 127 characters pays "
+        r"(\d+) bytes",
+    )
+    empty = compress(np.zeros((), np.uint8), BYTES)
+    _, blocks, _ = walk(empty)
+    assert len(empty) - len(blocks[0][2]) - (block + 2) == whole
+    assert len(compress(b"", BYTES)) == whole + low
+    wide = compress(np.zeros((0, 2**62), np.uint8), BYTES)
+    assert len(wide) == whole + low + high
+    data = compress("x" * 127, BYTES)
+    assert len(data) - len(walk(data)[1][0][2]) == text
+    # The lengths of the largest block, and of 8 n + 32 bytes for it.
+    sizes = [BLOCK_MAX, 8 * BLOCK_MAX + 32]
+    assert sum(-(-size.bit_length() // 7) for size in sizes) <= lengths
+
+
+def test_the_worked_example_of_the_container():
+    example = re.findall(r"^((?:[0-9a-f]{2} )+) ", CONTAINER, flags=re.MULTILINE)
+    example = bytes.fromhex("".join(example))
+    fingerprint = bytes.fromhex(re.search(r"`([0-9a-f]{16})`", CONTAINER)[1])
+    element, blocks, shape = walk(example)
+    assert (element, blocks, shape) == (0, [], [0])
+    assert example[8:16] == fingerprint
+    ours = compress(b"", BYTES)
+    header = ours[:8] + fingerprint
+    assert header + struct.pack("<I", crc32(header)) + ours[20:] == example
