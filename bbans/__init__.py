@@ -16,6 +16,7 @@ from bbans.api import (
     default_model,
     encode,
 )
+from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -55,11 +56,15 @@ __all__ = [
     "compress",
     "compress_file",
     "decode",
+    "decode_batch",
+    "decode_packed",
     "decode_sequence",
     "decompress",
     "decompress_file",
     "default_model",
     "encode",
+    "encode_batch",
+    "encode_packed",
     "encode_sequence",
     "quantise",
 ]

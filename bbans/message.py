@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans.errors import MessageError, SymbolError
+from bbans.errors import MessageError, ModelError, SymbolError
 
 if TYPE_CHECKING:
-    from bbans.tables import Table
+    from bbans.tables import FrozenHMM, Table
 
 __all__ = ["Message", "RangeDecoder", "RangeEncoder"]
 
@@ -315,11 +316,50 @@ class Message:
         )
         return values
 
-    # ---- for codecs/hmm.py: sequences in one C call
+    # ---- whole sequences in one C call
+
+    def push_sequence(self, model: FrozenHMM, symbols: ArrayLike) -> None:
+        """Push a sequence under a frozen HMM by IconoCLaSM, over what is there.
+
+        Parameters
+        ----------
+        model : FrozenHMM
+        symbols : array_like of int, shape (T,)
+            Symbol numbers 0 .. M-1.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol is outside the alphabet; the message is unchanged.
+        MessageError
+            If the message has more than one lane.
+        """
+        x = as_uint32(symbols, "symbol").ravel()
+        model.check_symbols(x)
+        work = model.workspace(x.size)
+        self.call(
+            "sequence_push", model.c, ..., pointer(x), x.size,
+            pointer(work, "uint64_t[]"), work.nbytes, words=2 * x.size + 2,
+        )  # fmt: skip
+
+    def pop_sequence(self, model: FrozenHMM, length: int) -> NDArray[np.uint32]:
+        """Pop `length` symbols; inverse of `push_sequence`.
+
+        Raises
+        ------
+        CorruptError
+            If no encoder can have pushed them; the message is spent.
+        """
+        x, work = np.empty(length, np.uint32), model.workspace(1)
+        self.call(
+            "sequence_pop", model.c, ..., pointer(x), length,
+            pointer(work, "uint64_t[]"), work.nbytes, words=length,
+        )  # fmt: skip
+        return x
 
     def call(self, function: str, *arguments: Any, words: int) -> None:
-        """Call ``bbans_<function>(*arguments)`` with this message in place of the
-        argument ``...``, and room for `words` more words."""
+        """Call ``bbans_<function>(*arguments)`` of the C library with this message in
+        place of the argument ``...``, and room for `words` more words."""
         self._reserve(words)
         filled = (self._c if argument is ... else argument for argument in arguments)
         check(getattr(lib, f"bbans_{function}")(*filled))
@@ -358,7 +398,15 @@ class RangeEncoder:
         )
 
     def encode(self, start: int, freq: int, total: int) -> None:
-        """Append ``[start, start + freq)`` of `total` slots."""
+        """Append ``[start, start + freq)`` of `total` slots.
+
+        Raises
+        ------
+        ModelError
+            If that is no interval.
+        """
+        if not 0 <= start < start + freq <= total:
+            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
         if self._bytes.size - self._c.len < 4:
             grown = np.empty(2 * self._bytes.size, np.uint8)
             grown[: self._c.len] = self._bytes[: self._c.len]
@@ -407,7 +455,7 @@ class RangeDecoder:
 
 def _total(total: int) -> int:
     # cffi would raise OverflowError; 0 makes the C library name the cause.
-    return int(total) if 0 <= total <= 0xFFFFFFFF else 0
+    return index(total) if 0 <= total <= 0xFFFFFFFF else 0
 
 
 def _rows(rows: ArrayLike | None, shape: tuple[int, ...]) -> Any:

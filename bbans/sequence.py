@@ -23,10 +23,6 @@ FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
 
-# Forward messages kept at once by the C encoder; longer sequences keep
-# checkpoints and compute each message twice.
-WORK_BYTES = 1 << 26
-
 
 def encode_sequence(
     model: FrozenHMM | StateSpaceModel,
@@ -70,6 +66,7 @@ def encode_sequence(
     message is at most about 10 bits longer than the information content of the
     frozen model, whole bytes counted.
     """
+    _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _encode_hmm(model, x, predictive)
     values = list(x)    # fmt: skip
@@ -116,6 +113,7 @@ def decode_sequence(
     """
     if length < 0:
         raise ModelError(f"length {length} is negative")
+    _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _decode_hmm(model, message, length, predictive)
     if seed is None:
@@ -147,17 +145,10 @@ def _decode_any(
 # ---- frozen HMMs: one C call
 
 
-def _work(model: FrozenHMM, n: int) -> NDArray[np.uint64]:
-    smallest = lib.bbans_sequence_work_bytes(model.c, n, int(n**0.5) + 1)
-    largest = lib.bbans_sequence_work_bytes(model.c, n, n)
-    size = max(smallest, min(largest, WORK_BYTES))
-    return np.empty(size // 8 + 1, np.uint64)
-
-
 def _encode_hmm(model: FrozenHMM, x: ArrayLike, predictive: bool) -> Message:
     symbols = as_uint32(x, "symbol").ravel()
     model.check_symbols(symbols)
-    work = _work(model, symbols.size)
+    work = model.workspace(symbols.size)
     message = Message()
     message.call(
         "sequence_encode", model.c, pointer(symbols), symbols.size, predictive,
@@ -171,7 +162,7 @@ def _decode_hmm(
     model: FrozenHMM, message: Message, length: int, predictive: bool
 ) -> NDArray[np.uint32]:
     symbols = np.empty(length, np.uint32)
-    work = _work(model, 1)
+    work = model.workspace(1)
     message.call(
         "sequence_decode", model.c, ..., pointer(symbols), length, predictive,
         pointer(work, "uint64_t[]"), work.nbytes, words=length,
@@ -180,6 +171,11 @@ def _decode_hmm(
 
 
 # ---- any other model
+
+
+def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
+    if seed is not None and (predictive or isinstance(model, FrozenHMM)):
+        raise ModelError("a seed is for models without a predictive distribution")
 
 
 def _seeded(seed: bytes) -> Message:

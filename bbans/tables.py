@@ -228,6 +228,13 @@ class FrozenHMM:
         """Freeze float parameters; each row is quantised by `quantise`."""
         masses = [quantise(rows, prec) for rows in (initial, transition, emission)]
         start, steps, emissions = (mass / 2.0**prec for mass in masses)
+        if start.ndim != 1 or emissions.ndim != 2 or steps.shape != 2 * start.shape:
+            raise ModelError(
+                "shapes must be (K,), (K, K) and (K, M), not "
+                f"{start.shape}, {steps.shape} and {emissions.shape}"
+            )
+        if emissions.shape[0] != start.size:
+            raise ModelError(f"emission must have {start.size} rows")
         return cls(
             *masses,
             prec=prec,
@@ -408,6 +415,21 @@ class FrozenHMM:
             alphabet=self.alphabet,
         )
 
+    def workspace(self, length: int, limit: int = 1 << 26) -> NDArray[np.uint64]:
+        """Return memory for the C functions that code sequences.
+
+        Parameters
+        ----------
+        length : int
+            Symbols of the longest sequence.
+        limit : int
+            Bytes, beyond which forward messages are not all kept: checkpoints are,
+            and each message is computed twice.
+        """
+        least = lib.bbans_sequence_work_bytes(self.c, length, int(length**0.5) + 1)
+        most = lib.bbans_sequence_work_bytes(self.c, length, length)
+        return np.empty(max(least, min(most, limit)) // 8 + 1, np.uint64)
+
     @property
     def _address(self) -> int:
         return int(ffi.cast("uintptr_t", self.c))
@@ -513,9 +535,10 @@ def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
             raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
 
 
-# A tail of c observations should hold 40 bits, three standard deviations from the
-# mean c H: c H - 3 sqrt(c V) >= 40 (docs/maths.md, section 7).
-START_BITS = 40.0
+# A tail of c observations should give the 40 bits that the schedule starts from, three
+# standard deviations below the mean c H, and with 6 bits to spare for shortest
+# fractions that happen to be short: c H - 3 sqrt(c V) >= 46 (docs/maths.md, section 7).
+START_BITS = 46.0
 DEVIATIONS = 3.0
 OCCUPANCY_STEPS = 256
 
@@ -537,4 +560,9 @@ def _tail_length(
         return 1
     spread = DEVIATIONS * max(variance, 0.0) ** 0.5
     root = (spread + (spread**2 + 4 * mean * START_BITS) ** 0.5) / (2 * mean)
-    return int(min(max(np.ceil(root**2), 1), lib.BBANS_TAIL_MAX))
+    if root**2 >= lib.BBANS_TAIL_MAX:
+        return int(lib.BBANS_TAIL_MAX)
+    c = max(int(root**2) - 1, 1)    # the root, less its rounding
+    while c * mean - spread * c**0.5 < START_BITS:
+        c += 1
+    return c

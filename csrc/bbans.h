@@ -250,8 +250,9 @@ typedef struct {
     const uint32_t *initial;        /* [stride] masses                  */
     const uint32_t *into;           /* [states j][stride i] masses A_ij */
     const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
-    const int16_t *transition_15;   /* [stride / 2][stride][2] A_ij at
+    const int16_t *short_pairs;     /* [stride / 2][stride][2] A_ij at
                                        15 bits, i in pairs              */
+    const int16_t *short_columns;   /* [stride j][stride i] the same    */
 } bbans_hmm;
 
 /* Bytes of memory that a model needs, 0 if a count is outside the limits. */
@@ -339,6 +340,47 @@ BBANS_API bbans_status bbans_sequence_push(const bbans_hmm *hmm,
 BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, size_t n, void *work,
         size_t work_bytes);
+
+/* ---- Many sequences ------------------------------------------------------ */
+
+/* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each decodes
+ * by itself.  Offsets start at 0 and do not fall.  Split a batch to use threads:
+ * no message depends on another. */
+
+/* Encode n sequences, each as bbans_sequence_encode does.
+ *   work         for the longest sequence, as for bbans_sequence_encode
+ *   msg          of one lane: scratch, with the tail of the longest sequence
+ *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
+ *   byte_offset  [n + 1] out
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; *failed is then the sequence. */
+BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
+        const uint32_t *symbol, const uint64_t *offset, size_t n,
+        int predictive, void *work, size_t work_bytes, bbans_message *msg,
+        uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
+
+/* Decode n sequences, whose offsets the caller knows.
+ *   msg  of one lane: scratch; its tail needs, for each sequence, a word for each
+ *        4 bytes of its message and one for each symbol
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}; *failed is then the sequence. */
+BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
+        const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,
+        const uint64_t *offset, size_t n, int predictive, void *work,
+        size_t work_bytes, bbans_message *msg, size_t *failed);
+
+/* Encode n sequences as one message: less than a bit for each after the first
+ * few, but none decodes alone.  docs/maths.md, section 8.
+ *   msg  of one lane; its tail needs bbans_sequence_tail_words(offset[n]) words
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_packed_encode(const bbans_hmm *hmm,
+        const uint32_t *symbol, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg);
+
+/* The message is spent; its tail needs room for offset[n] more words.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
+        bbans_message *msg, uint32_t *symbol, const uint64_t *offset, size_t n,
+        void *work, size_t work_bytes);
 
 /* cffi:end */
 

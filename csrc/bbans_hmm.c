@@ -29,7 +29,7 @@ size_t bbans_hmm_bytes(size_t states, size_t symbols)
     if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
         symbols > BBANS_SYMBOLS_MAX)
         return 0;
-    bytes = 4 * n_words(states, symbols) + 2 * stride * stride +
+    bytes = 4 * n_words(states, symbols) + 4 * stride * stride +
             (BBANS_ALIGNMENT - 1);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
@@ -98,7 +98,7 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
                             size_t memory_bytes)
 {
     const size_t stride = stride_of(states);
-    int16_t *pairs;
+    int16_t *pairs, *columns;
     uint32_t *word;
     size_t i, j;
 
@@ -125,9 +125,9 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
     /* First the arrays over states: their rows are whole cache lines. */
     memory = bbans_align(memory);
-    pairs = (int16_t *)memory;
-    hmm->transition_15 = pairs;
-    hmm->initial = word = (uint32_t *)memory + stride * stride / 2;
+    hmm->short_pairs = pairs = (int16_t *)memory;
+    hmm->short_columns = columns = pairs + stride * stride;
+    hmm->initial = word = (uint32_t *)memory + stride * stride;
     hmm->into = word = put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
         put_transposed(word, transition, states, states, stride);
@@ -138,7 +138,7 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     (void)put_cdf(word, emission, states, symbols);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
-            pairs[i / 2 * 2 * stride + 2 * j + i % 2] =
+            pairs[i / 2 * 2 * stride + 2 * j + i % 2] = columns[j * stride + i] =
                 i < states && j < states
                     ? to_15_bits(transition[i * states + j], prec)
                     : 0;
@@ -158,8 +158,7 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
     for (t = 0; t < n; t++)
-        bbans_kernel.filter(predicted, hmm->emitting + symbol[t] * hmm->stride,
-                            hmm->transition_15, hmm->stride, hmm->floor,
+        bbans_kernel.filter(hmm, symbol[t], predicted,
                             filtered + t * hmm->stride);
     return BBANS_OK;
 }

@@ -32,10 +32,8 @@
  * multiple of 16; arrays need no alignment.  The portable ones define the
  * results: docs/maths.md, section 5. */
 typedef struct {
-    /* One filter step.  predicted [stride] in and out, emitting [stride] masses
-     * B_ix of the symbol, filtered [stride] out. */
-    void (*filter)(uint32_t *predicted, const uint32_t *emitting,
-                   const int16_t *transition_15, size_t stride, uint32_t floor,
+    /* One filter step: predicted [stride] in and out, filtered [stride] out. */
+    void (*filter)(const bbans_hmm *hmm, size_t symbol, uint32_t *predicted,
                    uint32_t *filtered);
     /* edge[0 .. stride] = running sums of the posterior weights; into [stride] is
      * the column A_ij of the next state, or NULL.  edge[stride] = N < 2^26. */
@@ -48,9 +46,8 @@ typedef struct {
 extern bbans_kernels bbans_kernel;
 
 #define BBANS_DECLARE_KERNELS(isa)                                             \
-    void bbans_k_filter_##isa(uint32_t *predicted, const uint32_t *emitting,   \
-                              const int16_t *transition_15, size_t stride,     \
-                              uint32_t floor, uint32_t *filtered);             \
+    void bbans_k_filter_##isa(const bbans_hmm *hmm, size_t symbol,             \
+                              uint32_t *predicted, uint32_t *filtered);        \
     void bbans_k_posterior_##isa(const uint32_t *filtered,                     \
                                  const uint32_t *into, size_t stride,          \
                                  uint32_t *edge);                              \

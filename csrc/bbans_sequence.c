@@ -258,49 +258,89 @@ static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
     return 1;
 }
 
-/* Range code x_1 .. x_n from the predicted weights in the workspace into *msg.
- * The upper half of the tail, 4 n + 16 bytes, is the scratch, the lower half
- * takes the result, which is no longer. */
+/* Range code `sequences` runs of symbols, x[offset[0]] .. x[offset[sequences] -
+ * 1], into *msg.  The first goes on from the predicted weights in the workspace,
+ * the others start anew.  The upper half of the tail is the scratch, at least 4
+ * bytes a symbol, the lower half takes the result, which is no longer. */
 static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                         size_t n, bbans_message *msg)
+                         const uint64_t *offset, size_t sequences,
+                         bbans_message *msg)
 {
+    const size_t n = (size_t)(offset[sequences] - offset[0]);
     const size_t half = bbans_sequence_tail_words(n) / 2;
     bbans_range_encoder enc;
-    size_t t;
+    size_t k, t;
 
     (void)bbans_range_encoder_init(&enc, (uint8_t *)(msg->tail + half),
                                    4 * half);
-    for (t = 0; t < n; t++) {
-        uint32_t start, freq;
+    for (k = 0; k < sequences; k++) {
+        if (k > 0)
+            start_filter(hmm, ws);
+        for (t = (size_t)offset[k]; t < offset[k + 1]; t++) {
+            uint32_t start, freq;
 
-        (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
-        (void)bbans_range_encode(&enc, start, freq, (uint32_t)1 << hmm->prec);
-        filter(hmm, ws, x + t, 1, ws->edge);
+            (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
+            (void)bbans_range_encode(&enc, start, freq,
+                                     (uint32_t)1 << hmm->prec);
+            filter(hmm, ws, x + t, 1, ws->edge);
+        }
     }
     (void)bbans_range_finish(&enc, msg);
 }
 
 static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
                                  const bbans_message *msg, uint32_t *x,
-                                 size_t n)
+                                 const uint64_t *offset, size_t sequences)
 {
     const uint32_t total = (uint32_t)1 << hmm->prec;
     bbans_range_decoder dec;
     bbans_status status = bbans_range_decoder_init(&dec, msg);
-    size_t t;
+    size_t k, t;
 
-    for (t = 0; t < n && status == BBANS_OK; t++) {
-        uint32_t slot, start, freq;
+    for (k = 0; k < sequences; k++) {
+        if (k > 0)
+            start_filter(hmm, ws);
+        for (t = (size_t)offset[k]; t < offset[k + 1]; t++) {
+            uint32_t slot, start, freq;
 
-        status = bbans_range_slot(&dec, total, &slot);
-        if (status != BBANS_OK)
-            break;
-        (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t, &start,
-                                     &freq);
-        status = bbans_range_advance(&dec, start, freq, total);
-        filter(hmm, ws, x + t, 1, ws->edge);
+            if (status == BBANS_OK)
+                status = bbans_range_slot(&dec, total, &slot);
+            if (status != BBANS_OK)
+                return status;
+            (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t,
+                                         &start, &freq);
+            status = bbans_range_advance(&dec, start, freq, total);
+            filter(hmm, ws, x + t, 1, ws->edge);
+        }
     }
     return status == BBANS_OK ? bbans_range_check(&dec) : status;
+}
+
+/* Is there enough for bits back to start from? */
+static int can_start(const bbans_lane *lane)
+{
+    return lane->tail_len > 0 || lane->x >= START_MIN;
+}
+
+static void push_flag(bbans_lane *lane, int schedule)
+{
+    if (schedule)
+        bbans_lane_push(lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
+    else
+        bbans_lane_push(lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
+                        FLAG_TOTAL);
+}
+
+static int pop_flag(bbans_lane *lane)
+{
+    const int schedule = bbans_slot(lane->x, FLAG_TOTAL) < FLAG_SCHEDULE;
+
+    if (schedule)
+        bbans_lane_advance(lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
+    else
+        bbans_lane_advance(lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
+                           FLAG_TOTAL);
+    return schedule;
 }
 
 bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
@@ -354,6 +394,7 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     const int flagged = !predictive && status == BBANS_OK &&
                         n > hmm->tail_length;
     const size_t body = flagged ? n - hmm->tail_length : 0;
+    const uint64_t tail[] = {body, n}, all[] = {0, n};
     bbans_lane lane;
     workspace ws;
 
@@ -366,19 +407,18 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     if (msg->tail_cap < bbans_sequence_tail_words(n))
         return BBANS_ERR_CAPACITY;
     filter_all(hmm, &ws, symbol, body);
-    range_encode(hmm, &ws, symbol + body, n - body, msg);
+    range_encode(hmm, &ws, symbol, tail, 1, msg);
     if (!flagged)
         return BBANS_OK;
     lane = lane_of(msg);
-    if (lane.tail_len > 0 || lane.x >= START_MIN) {
+    if (can_start(&lane)) {
         push_schedule(hmm, &ws, &lane, symbol, body);
-        bbans_lane_push(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
+        push_flag(&lane, 1);
     } else {
         start_filter(hmm, &ws);
-        range_encode(hmm, &ws, symbol, n, msg);
+        range_encode(hmm, &ws, symbol, all, 1, msg);
         lane = lane_of(msg);
-        bbans_lane_push(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
-                        FLAG_TOTAL);
+        push_flag(&lane, 0);
     }
     put_lane(msg, &lane);
     return BBANS_OK;
@@ -389,7 +429,7 @@ bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
                                    void *work, size_t work_bytes)
 {
     bbans_status status = check_call(hmm, msg, symbol, n, work);
-    size_t body = 0;
+    uint64_t rest[] = {0, n};
     workspace ws;
 
     if (status == BBANS_OK)
@@ -401,21 +441,187 @@ bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
     start_filter(hmm, &ws);
     if (!predictive && n > hmm->tail_length) {
         bbans_lane lane = lane_of(msg);
-        const uint32_t slot = bbans_slot(lane.x, FLAG_TOTAL);
 
-        if (slot < FLAG_SCHEDULE) {
-            body = n - hmm->tail_length;
-            bbans_lane_advance(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
-            status = pop_schedule(hmm, &ws, &lane, symbol, body);
-            if (status == BBANS_OK && lane.tail_len == 0 && lane.x < START_MIN)
+        if (pop_flag(&lane)) {
+            rest[0] = n - hmm->tail_length;
+            status = pop_schedule(hmm, &ws, &lane, symbol, (size_t)rest[0]);
+            if (status == BBANS_OK && !can_start(&lane))
                 status = BBANS_ERR_CORRUPT;
-        } else {
-            bbans_lane_advance(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
-                               FLAG_TOTAL);
         }
         put_lane(msg, &lane);
         if (status != BBANS_OK)
             return status;
     }
-    return range_decode(hmm, &ws, msg, symbol + body, n - body);
+    return range_decode(hmm, &ws, msg, symbol, rest, 1);
+}
+
+/* ---- Many sequences ------------------------------------------------------ */
+
+static bbans_status check_offsets(const uint64_t *offset, size_t n)
+{
+    size_t k;
+
+    if (offset == NULL)
+        return BBANS_ERR_NULL;
+    for (k = 0; k < n; k++)
+        if (offset[k + 1] < offset[k] || offset[k + 1] > SIZE_MAX / 8)
+            return BBANS_ERR_SIZE;
+    return offset[0] == 0 ? BBANS_OK : BBANS_ERR_SIZE;
+}
+
+bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
+                                const uint64_t *offset, size_t n,
+                                int predictive, void *work, size_t work_bytes,
+                                bbans_message *msg, uint8_t *bytes, size_t cap,
+                                uint64_t *byte_offset, size_t *failed)
+{
+    bbans_status status = check_offsets(offset, n);
+    size_t k, used = 0, written;
+
+    if (byte_offset == NULL || failed == NULL || (bytes == NULL && cap > 0))
+        return BBANS_ERR_NULL;
+    *failed = 0;
+    if (status != BBANS_OK)
+        return status;
+    byte_offset[0] = 0;
+    for (k = 0; k < n; k++) {
+        *failed = k;
+        status = bbans_sequence_encode(
+            hmm, symbol + offset[k], (size_t)(offset[k + 1] - offset[k]),
+            predictive, work, work_bytes, msg);
+        if (status == BBANS_OK)
+            status = bbans_wire_write(msg, bytes + used, cap - used, &written);
+        if (status != BBANS_OK)
+            return status;
+        used += written;
+        byte_offset[k + 1] = used;
+    }
+    return BBANS_OK;
+}
+
+bbans_status bbans_batch_decode(const bbans_hmm *hmm, const uint8_t *bytes,
+                                const uint64_t *byte_offset, uint32_t *symbol,
+                                const uint64_t *offset, size_t n,
+                                int predictive, void *work, size_t work_bytes,
+                                bbans_message *msg, size_t *failed)
+{
+    bbans_status status = check_offsets(offset, n);
+    size_t k;
+
+    if (failed == NULL || msg == NULL)
+        return BBANS_ERR_NULL;
+    *failed = 0;
+    if (status == BBANS_OK)
+        status = check_offsets(byte_offset, n);
+    for (k = 0; k < n && status == BBANS_OK; k++) {
+        *failed = k;
+        status = bbans_wire_read(
+            msg, bytes + byte_offset[k],
+            (size_t)(byte_offset[k + 1] - byte_offset[k]));
+        if (status == BBANS_OK)
+            status = bbans_sequence_decode(
+                hmm, msg, symbol + offset[k],
+                (size_t)(offset[k + 1] - offset[k]), predictive, work,
+                work_bytes);
+    }
+    return status;
+}
+
+/* The sequences from the result on are range coded: the fewest at the end that
+ * hold c symbols together; 0 if all do not hold more. */
+static size_t first_of_tail(const bbans_hmm *hmm, const uint64_t *offset,
+                            size_t n)
+{
+    size_t k = n;
+
+    while (k > 0 && offset[n] - offset[k] < hmm->tail_length)
+        k--;
+    return k;
+}
+
+bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
+                                 const uint64_t *offset, size_t n, void *work,
+                                 size_t work_bytes, bbans_message *msg)
+{
+    bbans_status status = check_offsets(offset, n);
+    size_t k, first, longest = 0;
+    bbans_lane lane;
+    workspace ws;
+
+    if (status != BBANS_OK)
+        return status;
+    status = check_call(hmm, msg, symbol, (size_t)offset[n], work);
+    if (status == BBANS_OK &&
+        !symbols_are_valid(hmm, symbol, (size_t)offset[n]))
+        status = BBANS_ERR_SYMBOL;
+    if (status != BBANS_OK)
+        return status;
+    for (k = 0; k < n; k++)
+        if (offset[k + 1] - offset[k] > longest)
+            longest = (size_t)(offset[k + 1] - offset[k]);
+    status = cut_workspace(hmm, longest, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if (msg->tail_cap < bbans_sequence_tail_words((size_t)offset[n]))
+        return BBANS_ERR_CAPACITY;
+    first = first_of_tail(hmm, offset, n);
+    start_filter(hmm, &ws);
+    range_encode(hmm, &ws, symbol, offset + first, n - first, msg);
+    if (first == 0)
+        return BBANS_OK;
+    lane = lane_of(msg);
+    if (can_start(&lane)) {
+        for (k = first; k-- > 0;) {
+            const size_t length = (size_t)(offset[k + 1] - offset[k]);
+
+            filter_all(hmm, &ws, symbol + offset[k], length);
+            push_schedule(hmm, &ws, &lane, symbol + offset[k], length);
+        }
+        push_flag(&lane, 1);
+    } else {
+        start_filter(hmm, &ws);
+        range_encode(hmm, &ws, symbol, offset, n, msg);
+        lane = lane_of(msg);
+        push_flag(&lane, 0);
+    }
+    put_lane(msg, &lane);
+    return BBANS_OK;
+}
+
+bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
+                                 uint32_t *symbol, const uint64_t *offset,
+                                 size_t n, void *work, size_t work_bytes)
+{
+    bbans_status status = check_offsets(offset, n);
+    size_t k, first;
+    workspace ws;
+
+    if (status != BBANS_OK)
+        return status;
+    status = check_call(hmm, msg, symbol, (size_t)offset[n], work);
+    if (status == BBANS_OK)
+        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+    if (status != BBANS_OK)
+        return status;
+    if (room_is_short(msg, (size_t)offset[n]))
+        return BBANS_ERR_CAPACITY;
+    first = first_of_tail(hmm, offset, n);
+    if (first > 0) {
+        bbans_lane lane = lane_of(msg);
+
+        if (pop_flag(&lane)) {
+            for (k = 0; k < first && status == BBANS_OK; k++)
+                status = pop_schedule(hmm, &ws, &lane, symbol + offset[k],
+                                      (size_t)(offset[k + 1] - offset[k]));
+            if (status == BBANS_OK && !can_start(&lane))
+                status = BBANS_ERR_CORRUPT;
+        } else {
+            first = 0;
+        }
+        put_lane(msg, &lane);
+        if (status != BBANS_OK)
+            return status;
+    }
+    start_filter(hmm, &ws);
+    return range_decode(hmm, &ws, msg, symbol, offset + first, n - first);
 }

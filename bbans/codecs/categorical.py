@@ -76,7 +76,7 @@ class Uniform:
 
     def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
         self._total = total
-        self._shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self._shape = np.empty(shape, np.bool_).shape
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push values; a refused push changes nothing."""

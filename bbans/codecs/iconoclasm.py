@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bbans.codecs.base import Codec
 from bbans.errors import SymbolError
+from bbans.tables import FrozenHMM
 
 __all__ = ["Iconoclasm", "StateSpaceModel", "pop_schedule", "push_schedule"]
 
@@ -69,8 +70,9 @@ class Iconoclasm:
 
     Parameters
     ----------
-    model : StateSpaceModel
-        For a frozen HMM, ``HMMStateSpace(frozen)``.
+    model : FrozenHMM or StateSpaceModel
+        A frozen HMM is coded in one C call, to the same bytes as
+        ``HMMStateSpace(frozen)``, the same model step by step.
     length : int
         Number of observations T >= 0. The message does not hold it.
 
@@ -86,7 +88,7 @@ class Iconoclasm:
     Townsend and Murray, arXiv 2103.10150, section 3.
     """
 
-    def __init__(self, model: StateSpaceModel, length: int) -> None:
+    def __init__(self, model: FrozenHMM | StateSpaceModel, length: int) -> None:
         if length < 0:
             raise SymbolError(f"length {length} is negative")
         self._model = model
@@ -96,6 +98,9 @@ class Iconoclasm:
         """Push observations. If this raises, the message is spent."""
         if len(value) != self._length:
             raise SymbolError(f"expected {self._length} symbols, not {len(value)}")
+        if isinstance(self._model, FrozenHMM):
+            message.push_sequence(self._model, value)
+            return
         if self._length == 0:
             return
         belief, beliefs = None, []
@@ -104,8 +109,10 @@ class Iconoclasm:
             beliefs.append(belief)
         push_schedule(self._model, message, value, beliefs)
 
-    def pop(self, message: Any) -> list[Any]:
-        """Pop the observations as a list."""
+    def pop(self, message: Any) -> Any:
+        """Pop the observations: a uint32 array for a frozen HMM, else a list."""
+        if isinstance(self._model, FrozenHMM):
+            return message.pop_sequence(self._model, self._length)
         if self._length == 0:
             return []
         return pop_schedule(self._model, message, self._length)[0]

@@ -108,9 +108,9 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
             acc[v] = _mm256_setzero_si256();                                   \
         for (a = 0; a < (n_pairs); a += 2) {                                   \
             const int16_t *row0 =                                              \
-                transition_15 + 2 * (stride * PAIR(a) + j);                    \
+                hmm->short_pairs + 2 * (stride * PAIR(a) + j);                    \
             const int16_t *row1 =                                              \
-                transition_15 + 2 * (stride * PAIR(a + 1) + j);                \
+                hmm->short_pairs + 2 * (stride * PAIR(a + 1) + j);                \
             const __m256i m0 = _mm256_set1_epi32((int)weights[a]);             \
             const __m256i m1 = _mm256_set1_epi32((int)weights[a + 1]);         \
             for (v = 0; v < (n_vectors); v++)                                  \
@@ -124,13 +124,14 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
         j += 8 * (n_vectors);                                                  \
     } while (0)
 
-AVX2 void bbans_k_filter_avx2(uint32_t *predicted, const uint32_t *emitting,
-                              const int16_t *transition_15, size_t stride,
-                              uint32_t floor, uint32_t *filtered)
+AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
+                              uint32_t *predicted, uint32_t *filtered)
 {
+    const size_t stride = hmm->stride;
+    const uint32_t *emitting = hmm->emitting + symbol * stride;
     const __m256i one = _mm256_set1_epi32(1);
     const __m256i short_max = _mm256_set1_epi32(BBANS_SHORT_MAX);
-    const __m256i least = _mm256_set1_epi32((int)floor);
+    const __m256i least = _mm256_set1_epi32((int)hmm->floor);
     const size_t pairs = stride / 2;
     uint32_t weights[STATE_PAIRS + 4], list[STATE_PAIRS + 4];
     size_t i, j = 0, idle = 0;

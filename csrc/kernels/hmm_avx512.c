@@ -49,7 +49,7 @@ AVX512 static inline __m512i scaled(__m512i a, __m512i b, shifts s)
             acc[v] = _mm512_setzero_si512();                                   \
         for (a = 0; a < n_active; a++) {                                       \
             const int16_t *row =                                               \
-                transition_15 + 2 * stride * active[a] + 2 * j;                \
+                hmm->short_pairs + 2 * stride * active[a] + 2 * j;                \
             const __m512i m = _mm512_set1_epi32(pair[active[a]]);              \
             for (v = 0; v < (n); v++)                                          \
                 acc[v] = _mm512_dpwssd_epi32(acc[v], LOAD(row + 32 * v), m);   \
@@ -59,13 +59,14 @@ AVX512 static inline __m512i scaled(__m512i a, __m512i b, shifts s)
         j += 16 * (n);                                                         \
     } while (0)
 
-AVX512 void bbans_k_filter_avx512(uint32_t *predicted, const uint32_t *emitting,
-                                  const int16_t *transition_15, size_t stride,
-                                  uint32_t floor, uint32_t *filtered)
+AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
+                              uint32_t *predicted, uint32_t *filtered)
 {
+    const size_t stride = hmm->stride;
+    const uint32_t *emitting = hmm->emitting + symbol * stride;
     const __m512i one = _mm512_set1_epi32(1);
     const __m512i short_max = _mm512_set1_epi32(BBANS_SHORT_MAX);
-    const __m512i least = _mm512_set1_epi32((int)floor);
+    const __m512i least = _mm512_set1_epi32((int)hmm->floor);
     int32_t pair[BBANS_STATES_MAX / 2];
     uint16_t active[BBANS_STATES_MAX / 2];
     size_t i, j, n_active = 0;

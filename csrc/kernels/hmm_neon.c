@@ -32,11 +32,12 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
     return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
 }
 
-void bbans_k_filter_neon(uint32_t *predicted, const uint32_t *emitting,
-                         const int16_t *transition_15, size_t stride,
-                         uint32_t floor, uint32_t *filtered)
+void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
+                              uint32_t *predicted, uint32_t *filtered)
 {
-    const uint32x4_t least = vdupq_n_u32(floor);
+    const size_t stride = hmm->stride;
+    const uint32_t *emitting = hmm->emitting + symbol * stride;
+    const uint32x4_t least = vdupq_n_u32(hmm->floor);
     const int64x2_t left = vdupq_n_s64(
         BBANS_FILTER_BITS -
         bbans_bit_length(product_sum(predicted, emitting, stride)));
@@ -65,7 +66,7 @@ void bbans_k_filter_neon(uint32_t *predicted, const uint32_t *emitting,
             sum[v] = vdupq_n_s32(0);
         for (a = 0; a < n_active; a++) {
             const size_t pair = active[a];
-            const int16_t *row = transition_15 + 2 * (stride * pair + j);
+            const int16_t *row = hmm->short_pairs + 2 * (stride * pair + j);
 
             for (v = 0; v < 4; v++) { /* the pair's masses, one of each in turn */
                 const int16x4x2_t mass = vld2_s16(row + 8 * v);

@@ -9,37 +9,40 @@ static uint32_t scaled(uint64_t v, int shift)
 }
 
 /* min(32767, (w + 2^16) >> 17) without passing 32 bits */
-static int32_t narrow(uint32_t w)
+static int16_t narrow(uint32_t w)
 {
     const uint32_t m = ((w >> 16) + 1) >> 1;
 
-    return (int32_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
+    return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
 }
 
-/* sum m_i <= 2^15 + K/2 <= 34816 and Ah < 2^15: partial sums are below 2^31. */
-static void predict(uint32_t *predicted, const int16_t *transition_15,
-                    size_t stride, uint32_t floor, const uint32_t *filtered)
+/* sum m_i <= 2^15 + K/2 <= 34816 and Ah < 2^15: partial sums are below 2^31.
+ * Inner products of 16-bit factors are a form that compilers vectorise. */
+static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
+                    uint32_t *predicted)
 {
+    const size_t stride = hmm->stride;
+    int16_t m[BBANS_STATES_MAX];
     size_t i, j;
 
-    memset(predicted, 0, stride * sizeof *predicted);
-    for (i = 0; i < stride; i += 2) {
-        const int16_t *row = transition_15 + i * stride;
-        const int32_t m0 = narrow(filtered[i]), m1 = narrow(filtered[i + 1]);
+    for (i = 0; i < stride; i++)
+        m[i] = narrow(filtered[i]);
+    for (j = 0; j < stride; j++) {
+        const int16_t *column = hmm->short_columns + j * stride;
+        int32_t sum = 0;
 
-        if ((m0 | m1) == 0)
-            continue;
-        for (j = 0; j < stride; j++)
-            predicted[j] += (uint32_t)(m0 * row[2 * j] + m1 * row[2 * j + 1]);
+        for (i = 0; i < stride; i++)
+            sum += m[i] * column[i];
+        predicted[j] =
+            (uint32_t)sum > hmm->floor ? (uint32_t)sum : hmm->floor;
     }
-    for (j = 0; j < stride; j++)
-        predicted[j] = predicted[j] > floor ? predicted[j] : floor;
 }
 
-void bbans_k_filter_portable(uint32_t *predicted, const uint32_t *emitting,
-                             const int16_t *transition_15, size_t stride,
-                             uint32_t floor, uint32_t *filtered)
+void bbans_k_filter_portable(const bbans_hmm *hmm, size_t symbol,
+                             uint32_t *predicted, uint32_t *filtered)
 {
+    const size_t stride = hmm->stride;
+    const uint32_t *emitting = hmm->emitting + symbol * stride;
     uint64_t sum = 0;
     int shift;
     size_t i;
@@ -51,7 +54,7 @@ void bbans_k_filter_portable(uint32_t *predicted, const uint32_t *emitting,
     shift = bbans_bit_length(sum) - BBANS_FILTER_BITS;
     for (i = 0; i < stride; i++)
         filtered[i] = scaled((uint64_t)predicted[i] * emitting[i], shift);
-    predict(predicted, transition_15, stride, floor, filtered);
+    predict(hmm, filtered, predicted);
 }
 
 void bbans_k_posterior_portable(const uint32_t *filtered, const uint32_t *into,

@@ -1,0 +1,247 @@
+"""Many sequences under a frozen HMM: each on its own, or packed into one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._lib import ffi, lib, pointer
+from bbans.errors import BbansError, ModelError, SymbolError
+from bbans.message import Message
+from bbans.tables import FrozenHMM
+
+__all__ = ["decode_batch", "decode_packed", "encode_batch", "encode_packed"]
+
+# Symbols that one C call codes: the unit of work of a thread.
+PART = 1 << 18
+
+Offsets = NDArray[np.uint64]
+
+
+def encode_batch(
+    sequences: Sequence[Any],
+    model: FrozenHMM,
+    *,
+    predictive: bool = False,
+    threads: int = 1,
+) -> tuple[bytes, Offsets]:
+    """Code many sequences, each as a message of its own.
+
+    Parameters
+    ----------
+    sequences : sequence of str, bytes or array_like of int
+        Of any lengths; what the model's alphabet holds.
+    model : FrozenHMM
+    predictive : bool
+        Use the range coder alone, without bits back.
+    threads : int
+        The result does not depend on it.
+
+    Returns
+    -------
+    data : bytes
+        The messages, end to end: message k is
+        ``data[offsets[k] : offsets[k + 1]]``, the same bytes as
+        ``encode(sequences[k], model)``.
+    offsets : ndarray of uint64, shape (N + 1,)
+
+    Raises
+    ------
+    SymbolError
+        If a symbol is not in the alphabet; the text names it, its position and
+        its sequence.
+    """
+    x, starts = _joined(sequences, model)
+    parts = _parts(starts)
+
+    def encode(part: slice) -> tuple[bytes, Offsets]:
+        local, symbols = _part(starts, x, part)
+        longest = int(np.diff(local).max(initial=0))
+        message, work = Message(), model.workspace(longest)
+        n = local.size - 1
+        out = np.empty(8 * symbols.size + 40 * n, np.uint8)
+        ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
+        message.call(
+            "batch_encode", model.c, pointer(symbols), pointer(local, "uint64_t[]"), n,
+            predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
+            pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
+            words=lib.bbans_sequence_tail_words(longest),
+        )  # fmt: skip
+        return out[: int(ends[-1])].tobytes(), ends
+
+    done = _run(encode, parts, threads)
+    offsets = np.zeros(starts.size, np.uint64)
+    for part, (_, ends) in zip(parts, done, strict=True):
+        offsets[part.start + 1 : part.stop + 1] = ends[1:] + offsets[part.start]
+    return b"".join(data for data, _ in done), offsets
+
+
+def decode_batch(
+    data: bytes,
+    offsets: Sequence[int] | Offsets,
+    lengths: Sequence[int] | NDArray[Any],
+    model: FrozenHMM,
+    *,
+    predictive: bool = False,
+    threads: int = 1,
+) -> list[NDArray[Any]]:
+    """Decode what `encode_batch` returned.
+
+    Parameters
+    ----------
+    data, offsets
+        As returned. Any run of messages decodes by itself: give
+        ``offsets[a : b + 1]`` and ``lengths[a:b]``.
+    lengths : sequence of int, length N
+        Symbols in each sequence.
+
+    Returns
+    -------
+    list of ndarray
+        As `decode` returns them.
+
+    Raises
+    ------
+    CorruptError
+        If a message is damaged; the text names its sequence.
+    """
+    starts = _starts(lengths)
+    ends = np.ascontiguousarray(offsets, np.uint64)
+    if ends.shape != starts.shape or (ends[1:] < ends[:-1]).any() or (
+        ends[-1] > len(data)
+    ):
+        raise ModelError(
+            f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
+            f"within {len(data)} bytes"
+        )
+    x = np.empty(int(starts[-1]), np.uint32)
+    source = np.frombuffer(data, np.uint8)
+
+    def decode(part: slice) -> None:
+        local, symbols = _part(starts, x, part)
+        first = ends[part.start]
+        byte_offsets = ends[part.start : part.stop + 1] - first
+        message, work, failed = Message(), model.workspace(1), ffi.new("size_t *")
+        words = np.diff(byte_offsets) // 4 + np.diff(local) + 1
+        try:
+            message.call(
+                "batch_decode", model.c, pointer(source[int(first) :], "uint8_t[]"),
+                pointer(byte_offsets, "uint64_t[]"), pointer(symbols),
+                pointer(local, "uint64_t[]"), local.size - 1, predictive,
+                pointer(work, "uint64_t[]"), work.nbytes, ..., failed,
+                words=int(words.max(initial=0)),
+            )  # fmt: skip
+        except BbansError as error:
+            at = part.start + failed[0]
+            raise type(error)(f"sequence {at}: {error}", error.status) from None
+
+    _run(decode, _parts(starts), threads)
+    values = model.alphabet.decode(x)
+    return np.split(values, starts[1:-1].astype(np.intp)) if starts.size > 1 else []
+
+
+def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
+    """Code many sequences as one message, with the least overhead.
+
+    Parameters
+    ----------
+    sequences : sequence of str, bytes or array_like of int
+    model : FrozenHMM
+
+    Returns
+    -------
+    bytes
+        About 4 bits more than the information content of all sequences together.
+        None decodes without those before it.
+
+    Notes
+    -----
+    docs/maths.md, section 8.
+    """
+    x, starts = _joined(sequences, model)
+    work = model.workspace(int(np.diff(starts).max(initial=0)))
+    message = Message()
+    message.call(
+        "packed_encode", model.c, pointer(x), pointer(starts, "uint64_t[]"),
+        starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, ...,
+        words=lib.bbans_sequence_tail_words(x.size),
+    )  # fmt: skip
+    return message.to_bytes()
+
+
+def decode_packed(
+    data: bytes, lengths: Sequence[int] | NDArray[Any], model: FrozenHMM
+) -> list[NDArray[Any]]:
+    """Decode what `encode_packed` returned, given the sequences' lengths.
+
+    Raises
+    ------
+    CorruptError
+        If no encoder wrote these bytes for this model and these lengths.
+    """
+    starts = _starts(lengths)
+    x, work = np.empty(int(starts[-1]), np.uint32), model.workspace(1)
+    message = Message.from_bytes(data)
+    message.call(
+        "packed_decode", model.c, ..., pointer(x), pointer(starts, "uint64_t[]"),
+        starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, words=x.size,
+    )  # fmt: skip
+    values = model.alphabet.decode(x)
+    return np.split(values, starts[1:-1].astype(np.intp)) if starts.size > 1 else []
+
+
+def _joined(
+    sequences: Sequence[Any], model: FrozenHMM
+) -> tuple[NDArray[np.uint32], Offsets]:
+    """All symbols end to end, and where each sequence starts."""
+    encoded = []
+    for k, sequence in enumerate(sequences):
+        try:
+            encoded.append(model.alphabet.encode(sequence))
+        except SymbolError as error:
+            raise SymbolError(f"sequence {k}: {error}") from None
+    starts = _starts([part.size for part in encoded])
+    x = np.concatenate(encoded) if encoded else np.zeros(0)
+    return x.astype(np.uint32), starts
+
+
+def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
+    sizes = np.asarray(lengths)
+    if sizes.size == 0:
+        return np.zeros(1, np.uint64)
+    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or (sizes < 0).any():
+        raise ModelError("lengths must be a row of integers, none negative")
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.uint64)
+
+
+def _parts(starts: Offsets) -> list[slice]:
+    """Runs of whole sequences of about PART symbols: fixed by the data alone."""
+    parts, first = [], 0
+    while first < starts.size - 1:
+        end = int(np.searchsorted(starts, starts[first] + np.uint64(PART)))
+        stop = min(max(end, first + 1), starts.size - 1)
+        parts.append(slice(first, stop))
+        first = stop
+    return parts
+
+
+def _part(
+    starts: Offsets, x: NDArray[np.uint32], part: slice
+) -> tuple[Offsets, NDArray[np.uint32]]:
+    local = starts[part.start : part.stop + 1]
+    return local - local[0], x[int(local[0]) : int(local[-1])]
+
+
+def _run(
+    work: Callable[[slice], Any], parts: list[slice], threads: int
+) -> list[Any]:
+    if threads < 1:
+        raise ModelError(f"threads must be at least 1, not {threads}")
+    if threads == 1 or len(parts) < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(threads) as pool:    # C calls release the GIL
+        return list(pool.map(work, parts))
