@@ -16,7 +16,9 @@
 /* Instruction sets by function attribute, not by flags per file.  An embedded
  * build defines BBANS_PORTABLE and has the portable kernels alone. */
 #if !defined(BBANS_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
+#ifndef BBANS_TARGET
 #define BBANS_TARGET(isa) __attribute__((target(isa)))
+#endif
 #if defined(__x86_64__)
 #define BBANS_HAVE_X86
 #elif defined(__aarch64__)

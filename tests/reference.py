@@ -338,12 +338,13 @@ def predictive_edges(hmm, p):
     return [sum(products(p, column)) // sum(p) for column in columns]
 
 
-def range_encode(hmm, p, xs):
-    """The range code of xs, whose first symbol has the predicted weights p."""
+def range_encode(hmm, *runs):
+    """The range code of runs (p, xs), whose first symbols have predicted weights p."""
     encoder = RangeEncoder()
-    for x in xs:
-        encoder.encode(*interval(predictive_edges(hmm, p), x), 2**hmm.prec)
-        _, p = filter_step(hmm, p, x)
+    for p, xs in runs:
+        for x in xs:
+            encoder.encode(*interval(predictive_edges(hmm, p), x), 2**hmm.prec)
+            _, p = filter_step(hmm, p, x)
     return encoder.finish()
 
 
@@ -368,13 +369,13 @@ def encode(hmm, xs):
     if n <= 0:
         return encode_predictive(hmm, xs)
     _, p = forward(hmm, xs[:n])
-    first_bits = range_encode(hmm, p, xs[n:])
+    first_bits = range_encode(hmm, (p, xs[n:]))
     if first_bits >= START:
         message = Message.from_int(first_bits)
         schedule_push(hmm, message, xs[:n])
         message.push(*interval(FLAG, 0), 16)
     else:
-        message = Message.from_int(range_encode(hmm, hmm.initial, xs))
+        message = Message.from_int(range_encode(hmm, (hmm.initial, xs)))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
 
@@ -395,8 +396,30 @@ def decode(hmm, data, T):
 
 
 def encode_predictive(hmm, xs):
-    return Message.from_int(range_encode(hmm, hmm.initial, xs)).to_bytes()
+    return Message.from_int(range_encode(hmm, (hmm.initial, xs))).to_bytes()
 
 
 def decode_predictive(hmm, data, T):
     return range_decode(hmm, hmm.initial, Message.from_bytes(data).to_int(), T)
+
+
+# Section 8: many sequences as one message
+
+
+def encode_packed(hmm, sequences):
+    first = len(sequences)
+    while first > 0 and sum(map(len, sequences[first:])) < hmm.tail_length:
+        first -= 1
+    runs = [(hmm.initial, xs) for xs in sequences]
+    first_bits = range_encode(hmm, *runs[first:])
+    if first == 0:
+        return Message.from_int(first_bits).to_bytes()
+    if first_bits >= START:
+        message = Message.from_int(first_bits)
+        for xs in reversed(sequences[:first]):
+            schedule_push(hmm, message, xs)
+        message.push(*interval(FLAG, 0), 16)
+    else:
+        message = Message.from_int(range_encode(hmm, *runs))
+        message.push(*interval(FLAG, 1), 16)
+    return message.to_bytes()

@@ -1,6 +1,7 @@
 """A sequence as one message: the C engine, the generic schedule and the reference
 give the same bytes; what else decodes to nothing but an error."""
 
+from functools import partialmethod
 import random
 from types import SimpleNamespace
 
@@ -185,12 +186,15 @@ def test_recursions_equal_the_reference(name):
 def test_a_small_workspace_changes_nothing(name, monkeypatch):
     """The C engine then keeps checkpoints, and computes each message twice."""
     model = frozen(name)
+    workspace = FrozenHMM.workspace
     for T in (1, 61, 62, 65, 200, 1000):
         xs = draw(model, T, seed=T)
         monkeypatch.undo()
         data = encode_sequence(model, xs).to_bytes()
-        for work in (0, 64 * 100, 64 * 700):
-            monkeypatch.setattr(bbans.sequence, "WORK_BYTES", work)
+        for limit in (0, 64 * 100, 64 * 700):
+            monkeypatch.setattr(
+                FrozenHMM, "workspace", partialmethod(workspace, limit=limit)
+            )
             assert encode_sequence(model, xs).to_bytes() == data
         assert decode_sequence(model, Message.from_bytes(data), T).tolist() == xs
 

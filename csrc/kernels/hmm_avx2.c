@@ -86,7 +86,7 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
                          _mm_shuffle_epi8(w, order));
         _mm_storeu_si128((__m128i *)(void *)(list + n),
                          _mm_shuffle_epi8(pair, order));
-        n += (size_t)_mm_popcnt_u32((unsigned)mask);
+        n += (size_t)__builtin_popcount((unsigned)mask);
         pair = _mm_add_epi32(pair, _mm_set1_epi32(4));
     }
     if (n % 2 != 0) {
@@ -159,7 +159,7 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
 
         STORE(filtered + i, w);
         _mm_storeu_si128((__m128i *)(void *)(weights + i / 2), packed);
-        idle += (size_t)_mm_popcnt_u32((unsigned)_mm_movemask_ps(
+        idle += (size_t)__builtin_popcount((unsigned)_mm_movemask_ps(
             _mm_castsi128_ps(_mm_cmpeq_epi32(packed, _mm_setzero_si128()))));
     }
     if (4 * idle < pairs) {

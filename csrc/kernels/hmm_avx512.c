@@ -37,8 +37,19 @@ AVX512 static inline __m512i shifted(__m512i v, shifts s)
 /* Results are below 2^32, so odd ones move into the upper halves. */
 AVX512 static inline __m512i scaled(__m512i a, __m512i b, shifts s)
 {
-    return _mm512_mask_shuffle_epi32(shifted(EVEN(a, b), s), 0xaaaa,
-                                     shifted(ODD(a, b), s), _MM_PERM_CCAA);
+    return _mm512_or_si512(shifted(EVEN(a, b), s),
+                           _mm512_slli_epi64(shifted(ODD(a, b), s), 32));
+}
+
+AVX512 static inline uint64_t sum_of_8(__m512i v)
+{
+    const __m256i four = _mm256_add_epi64(_mm512_castsi512_si256(v),
+                                          _mm512_extracti64x4_epi64(v, 1));
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four),
+                                      _mm256_extracti128_si256(four, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
 #define PREDICT(n)                                                             \
@@ -78,7 +89,7 @@ AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
 
         sum = _mm512_add_epi64(sum, _mm512_add_epi64(EVEN(p, b), ODD(p, b)));
     }
-    s = shifts_of((uint64_t)_mm512_reduce_add_epi64(sum), BBANS_FILTER_BITS);
+    s = shifts_of(sum_of_8(sum), BBANS_FILTER_BITS);
     for (i = 0; i < stride; i += 16) {
         const __m512i w = scaled(LOAD(predicted + i), LOAD(emitting + i), s);
         /* min(32767, ((w >> 16) + 1) >> 1), then two to a 32-bit element */
@@ -104,12 +115,20 @@ AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
         PREDICT(1);
 }
 
+/* Elements n places before, zeros at the front. */
+#define BEFORE(v, n)                                                           \
+    _mm512_maskz_permutexvar_epi32(                                            \
+        (__mmask16)(0xffffu << (n)),                                           \
+        _mm512_sub_epi32(place, _mm512_set1_epi32(n)), v)
+
 AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
                                      const uint32_t *into, size_t stride,
                                      uint32_t *edge)
 {
-    const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
-    __m512i sum = zero, below = zero;
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                            11, 12, 13, 14, 15);
+    __m512i sum = _mm512_setzero_si512(), below = sum;
     shifts s;
     size_t i;
 
@@ -119,20 +138,20 @@ AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
 
         sum = _mm512_add_epi64(sum, _mm512_add_epi64(EVEN(w, a), ODD(w, a)));
     }
-    s = shifts_of((uint64_t)_mm512_reduce_add_epi64(sum), BBANS_POSTERIOR_BITS);
+    s = shifts_of(sum_of_8(sum), BBANS_POSTERIOR_BITS);
     edge[0] = 0;
     for (i = 0; i < stride; i += 16) {
         __m512i v = scaled(LOAD(filtered + i),
                            into == NULL ? one : LOAD(into + i), s);
 
         /* Running sums of sixteen: add what stands 1, 2, 4, 8 places before. */
-        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 15));
-        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 14));
-        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 12));
-        v = _mm512_add_epi32(v, _mm512_alignr_epi32(v, zero, 8));
-        v = _mm512_add_epi32(v, below);
-        STORE(edge + 1 + i, v);
-        below = _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v);
+        v = _mm512_add_epi32(v, BEFORE(v, 1));
+        v = _mm512_add_epi32(v, BEFORE(v, 2));
+        v = _mm512_add_epi32(v, BEFORE(v, 4));
+        v = _mm512_add_epi32(v, BEFORE(v, 8));
+        STORE(edge + 1 + i, _mm512_add_epi32(v, below));
+        below = _mm512_add_epi32(
+            below, _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v));
     }
 }
 
@@ -158,12 +177,8 @@ AVX512 size_t bbans_k_rank_avx512(const uint32_t *edge, size_t n, uint32_t slot)
     for (i = 0; i + 16 <= n; i += 16)
         rank += (size_t)__builtin_popcount(
             _mm512_cmple_epu32_mask(LOAD(edge + i), s));
-    if (i < n) {
-        const __mmask16 rest = (__mmask16)((1u << (n - i)) - 1);
-
-        rank += (size_t)__builtin_popcount(_mm512_mask_cmple_epu32_mask(
-            rest, _mm512_maskz_loadu_epi32(rest, edge + i), s));
-    }
+    for (; i < n; i++)
+        rank += edge[i] <= slot;
     return rank;
 }
 #endif

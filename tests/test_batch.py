@@ -1,0 +1,142 @@
+"""Many sequences: the same bytes one by one, in a batch, and with threads; packed as
+the reference packs."""
+
+import numpy as np
+import pytest
+import reference as ref
+
+import bbans
+import bbans.batch
+from bbans import HMM, CorruptError, FrozenHMM, ModelError, SymbolError
+
+
+@pytest.fixture(scope="module")
+def model():
+    return HMM.random(5, 7, seed=1, concentration=0.3).freeze(16)
+
+
+def draw(rng, lengths, n_symbols=7):
+    return [rng.integers(0, n_symbols, length) for length in lengths]
+
+
+LENGTHS = [
+    [],
+    [0],
+    [1],
+    [0, 0, 0],
+    [3, 0, 2],
+    [60],
+    [1] * 40,
+    [0, 200, 0, 1, 17, 90, 0],
+    [5, 80, 80, 2],
+]
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("predictive", [False, True])
+def test_a_batch_is_its_messages_end_to_end(model, lengths, predictive):
+    sequences = draw(np.random.default_rng(len(lengths)), lengths)
+    data, offsets = bbans.encode_batch(sequences, model, predictive=predictive)
+    single = [bbans.encode(x, model, predictive=predictive) for x in sequences]
+    assert data == b"".join(single)
+    assert np.diff(offsets).tolist() == list(map(len, single))
+    back = bbans.decode_batch(data, offsets, lengths, model, predictive=predictive)
+    assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
+
+
+def test_any_run_of_messages_decodes_by_itself(model):
+    lengths = [10, 0, 300, 4, 77]
+    sequences = draw(np.random.default_rng(0), lengths)
+    data, offsets = bbans.encode_batch(sequences, model)
+    back = bbans.decode_batch(data, offsets[2:5], lengths[2:4], model)
+    assert [x.tolist() for x in back] == [x.tolist() for x in sequences[2:4]]
+
+
+def test_threads_change_nothing(model, monkeypatch):
+    monkeypatch.setattr(bbans.batch, "PART", 500)
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(0, 200, 60).tolist()
+    sequences = draw(rng, lengths)
+    expected = [x.tolist() for x in sequences]
+    data, offsets = bbans.encode_batch(sequences, model)
+    for threads in (2, 5):
+        again, ends = bbans.encode_batch(sequences, model, threads=threads)
+        assert again == data
+        assert ends.tolist() == offsets.tolist()
+        back = bbans.decode_batch(data, offsets, lengths, model, threads=threads)
+        assert [x.tolist() for x in back] == expected
+
+
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("constant", [False, True])
+def test_packed_equals_the_reference(model, lengths, constant):
+    sequences = draw(np.random.default_rng(len(lengths)), lengths, 1 if constant else 7)
+    theirs = ref.HMM(
+        model.initial.tolist(),
+        model.transition.tolist(),
+        model.emission.tolist(),
+        model.prec,
+        model.tail_length,
+    )
+    data = bbans.encode_packed(sequences, model)
+    assert data == ref.encode_packed(theirs, [x.tolist() for x in sequences])
+    back = bbans.decode_packed(data, lengths, model)
+    assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
+
+
+def test_packed_takes_the_flag_of_little_information():
+    model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=40)
+    sequences = [[1] * 30, [0] * 30, [0] * 20]    # 40 zero bits at the end
+    data = bbans.encode_packed(sequences, model)
+    back = bbans.decode_packed(data, [30, 30, 20], model)
+    assert [x.tolist() for x in back] == sequences
+    assert ref.Message.from_bytes(data).peek(16) == 15
+
+
+def test_packing_costs_next_to_nothing_a_sequence():
+    hmm = HMM.random(16, 32, seed=2)
+    model = hmm.freeze()
+    sequences = [hmm.sample(20, seed=seed)[0] for seed in range(400)]
+    content = sum(model.information_content(x) for x in sequences)
+    assert 8 * len(bbans.encode_packed(sequences, model)) <= content + 20
+
+
+def test_errors_name_the_sequence(model):
+    with pytest.raises(SymbolError, match="sequence 1: symbol 7 at position 2 "):
+        bbans.encode_batch([[0], [1, 2, 7]], model)
+    with pytest.raises(SymbolError, match="sequence 0: symbol -1 "):
+        bbans.encode_packed([[-1]], model)
+    sequences = [[1, 2, 3] * 30] * 3
+    data, offsets = bbans.encode_batch(sequences, model)
+    broken = bytearray(data)
+    broken[int(offsets[2]) - 1] = 0    # no message ends in 0
+    with pytest.raises(CorruptError, match="sequence 1"):
+        bbans.decode_batch(bytes(broken), offsets, [90] * 3, model)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "lengths"),
+    [([0, 3], [1, 1]), ([0, 9, 3], [1, 1]), ([0, 3, 10**9], [1, 1]), ([0, 1], [-1])],
+)
+def test_offsets_and_lengths_that_cannot_be(model, offsets, lengths):
+    with pytest.raises(ModelError):
+        bbans.decode_batch(b"12345", offsets, lengths, model)
+
+
+def test_damaged_packs_are_errors_or_other_symbols(model):
+    lengths = [40, 50, 3]
+    sequences = draw(np.random.default_rng(5), lengths)
+    data = bbans.encode_packed(sequences, model)
+    for bit in range(8 * len(data)):
+        broken = bytearray(data)
+        broken[bit // 8] ^= 1 << bit % 8
+        try:
+            back = bbans.decode_packed(bytes(broken), lengths, model)
+        except CorruptError:
+            continue
+        assert [x.size for x in back] == lengths
+
+
+def test_no_threads_are_an_error(model):
+    with pytest.raises(ModelError, match="threads"):
+        bbans.encode_batch([[0]], model, threads=0)
