@@ -250,8 +250,9 @@ typedef struct {
     const uint32_t *initial;        /* [stride] masses                  */
     const uint32_t *into;           /* [states j][stride i] masses A_ij */
     const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
-    const int16_t *short_pairs;     /* [stride / 2][stride][2] A_ij at
-                                       15 bits, i in pairs              */
+    const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
+                                       columns j: [tile][stride / 2][j][2],
+                                       i in pairs                       */
     const int16_t *short_columns;   /* [stride j][stride i] the same    */
 } bbans_hmm;
 

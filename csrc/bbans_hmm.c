@@ -138,7 +138,8 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     (void)put_cdf(word, emission, states, symbols);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
-            pairs[i / 2 * 2 * stride + 2 * j + i % 2] = columns[j * stride + i] =
+            pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
+                  2 * (j % BBANS_TILE) + i % 2] = columns[j * stride + i] =
                 i < states && j < states
                     ? to_15_bits(transition[i * states + j], prec)
                     : 0;

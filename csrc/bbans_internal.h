@@ -60,6 +60,20 @@ BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 
+/* A tile of short_pairs: from column j on, the width of its rows, and where the
+ * pair of states 2 a and 2 a + 1 lies in it. */
+#define BBANS_TILE 64
+
+static inline size_t bbans_tile_width(size_t stride, size_t j)
+{
+    return stride - j < BBANS_TILE ? stride - j : BBANS_TILE;
+}
+
+static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
+{
+    return j * stride + 2 * a * bbans_tile_width(stride, j);
+}
+
 /* Rows of 16 words are cache lines: vector loads from them cross none. */
 #define BBANS_ALIGNMENT 64
 

@@ -96,8 +96,8 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
     return n;
 }
 
-/* Columns j .. j + 8 n of sum_i m_i Ah_ij, two pairs of states at a time;
- * PAIR(a) is the a-th pair. */
+/* Columns j + k .. j + k + 8 n of sum_i m_i Ah_ij, in the tile of column j, two
+ * pairs of states at a time; PAIR(a) is the a-th pair. */
 #define DENSE(a) (a)
 #define LISTED(a) (list[a])
 #define PREDICT(n_vectors, PAIR, n_pairs)                                      \
@@ -107,10 +107,8 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
         for (v = 0; v < (n_vectors); v++)                                      \
             acc[v] = _mm256_setzero_si256();                                   \
         for (a = 0; a < (n_pairs); a += 2) {                                   \
-            const int16_t *row0 =                                              \
-                hmm->short_pairs + 2 * (stride * PAIR(a) + j);                    \
-            const int16_t *row1 =                                              \
-                hmm->short_pairs + 2 * (stride * PAIR(a + 1) + j);                \
+            const int16_t *row0 = tile + 2 * (width * PAIR(a) + k);            \
+            const int16_t *row1 = tile + 2 * (width * PAIR(a + 1) + k);        \
             const __m256i m0 = _mm256_set1_epi32((int)weights[a]);             \
             const __m256i m1 = _mm256_set1_epi32((int)weights[a + 1]);         \
             for (v = 0; v < (n_vectors); v++)                                  \
@@ -120,8 +118,9 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
                                 _mm256_madd_epi16(LOAD(row1 + 16 * v), m1)));  \
         }                                                                      \
         for (v = 0; v < (n_vectors); v++)                                      \
-            STORE(predicted + j + 8 * v, _mm256_max_epu32(acc[v], least));     \
-        j += 8 * (n_vectors);                                                  \
+            STORE(predicted + j + k + 8 * v,                                   \
+                  _mm256_max_epu32(acc[v], least));                            \
+        k += 8 * (n_vectors);                                                  \
     } while (0)
 
 AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
@@ -134,7 +133,8 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
     const __m256i least = _mm256_set1_epi32((int)hmm->floor);
     const size_t pairs = stride / 2;
     uint32_t weights[STATE_PAIRS + 4], list[STATE_PAIRS + 4];
-    size_t i, j = 0, idle = 0;
+    size_t i, j, idle = 0, n = pairs;
+    int dense;
     __m256i sum = _mm256_setzero_si256();
     shifts s;
 
@@ -162,18 +162,24 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
         idle += (size_t)__builtin_popcount((unsigned)_mm_movemask_ps(
             _mm_castsi128_ps(_mm_cmpeq_epi32(packed, _mm_setzero_si128()))));
     }
-    if (4 * idle < pairs) {
-        while (j + 64 <= stride)
-            PREDICT(8, DENSE, pairs);
-        while (j < stride)
-            PREDICT(2, DENSE, pairs);
-    } else {
-        const size_t n = keep_active(weights, list, pairs);
+    dense = 4 * idle < pairs;
+    if (!dense)
+        n = keep_active(weights, list, pairs);
+    for (j = 0; j < stride; j += BBANS_TILE) {
+        const size_t width = bbans_tile_width(stride, j);
+        const int16_t *tile = hmm->short_pairs + bbans_tile_row(stride, j, 0);
+        size_t k = 0;
 
-        while (j + 64 <= stride)
+        if (dense && width == BBANS_TILE)
+            PREDICT(8, DENSE, n);
+        else if (dense)
+            while (k < width)
+                PREDICT(2, DENSE, n);
+        else if (width == BBANS_TILE)
             PREDICT(8, LISTED, n);
-        while (j < stride)
-            PREDICT(2, LISTED, n);
+        else
+            while (k < width)
+                PREDICT(2, LISTED, n);
     }
 }
 

@@ -6,7 +6,8 @@
 #ifdef BBANS_HAVE_X86
 #include <immintrin.h>
 
-#define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,"                      \
+                             "avx512vnni,popcnt")
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 
@@ -52,22 +53,33 @@ AVX512 static inline uint64_t sum_of_8(__m512i v)
         _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
-#define PREDICT(n)                                                             \
+#define STATE_PAIRS (BBANS_STATES_MAX / 2)
+
+/* Columns j + k .. j + k + 16 n of sum_i m_i Ah_ij, in the tile of column j, two
+ * pairs of states at a time into sums of their own, to hide latency. */
+#define PREDICT(n_vectors)                                                     \
     do {                                                                       \
-        __m512i acc[n];                                                        \
+        __m512i acc[2][n_vectors];                                             \
         size_t a, v;                                                           \
-        for (v = 0; v < (n); v++)                                              \
-            acc[v] = _mm512_setzero_si512();                                   \
-        for (a = 0; a < n_active; a++) {                                       \
-            const int16_t *row =                                               \
-                hmm->short_pairs + 2 * stride * active[a] + 2 * j;                \
-            const __m512i m = _mm512_set1_epi32(pair[active[a]]);              \
-            for (v = 0; v < (n); v++)                                          \
-                acc[v] = _mm512_dpwssd_epi32(acc[v], LOAD(row + 32 * v), m);   \
+        for (v = 0; v < (n_vectors); v++)                                      \
+            acc[0][v] = acc[1][v] = _mm512_setzero_si512();                    \
+        for (a = 0; a < n; a += 2) {                                           \
+            const int16_t *row0 = tile + 2 * (width * list[a] + k);            \
+            const int16_t *row1 = tile + 2 * (width * list[a + 1] + k);        \
+            const __m512i m0 = _mm512_set1_epi32((int)weights[a]);             \
+            const __m512i m1 = _mm512_set1_epi32((int)weights[a + 1]);         \
+            for (v = 0; v < (n_vectors); v++) {                                \
+                acc[0][v] =                                                    \
+                    _mm512_dpwssd_epi32(acc[0][v], LOAD(row0 + 32 * v), m0);   \
+                acc[1][v] =                                                    \
+                    _mm512_dpwssd_epi32(acc[1][v], LOAD(row1 + 32 * v), m1);   \
+            }                                                                  \
         }                                                                      \
-        for (v = 0; v < (n); v++)                                              \
-            STORE(predicted + j + 16 * v, _mm512_max_epu32(acc[v], least));    \
-        j += 16 * (n);                                                         \
+        for (v = 0; v < (n_vectors); v++)                                      \
+            STORE(predicted + j + k + 16 * v,                                  \
+                  _mm512_max_epu32(_mm512_add_epi32(acc[0][v], acc[1][v]),     \
+                                   least));                                    \
+        k += 16 * (n_vectors);                                                 \
     } while (0)
 
 AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
@@ -78,9 +90,10 @@ AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
     const __m512i one = _mm512_set1_epi32(1);
     const __m512i short_max = _mm512_set1_epi32(BBANS_SHORT_MAX);
     const __m512i least = _mm512_set1_epi32((int)hmm->floor);
-    int32_t pair[BBANS_STATES_MAX / 2];
-    uint16_t active[BBANS_STATES_MAX / 2];
-    size_t i, j, n_active = 0;
+    const __m256i eight = _mm256_set1_epi32(8);
+    __m256i pair = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    uint32_t weights[STATE_PAIRS + 8], list[STATE_PAIRS + 8];
+    size_t i, j, n = 0;
     __m512i sum = _mm512_setzero_si512();
     shifts s;
 
@@ -98,21 +111,35 @@ AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
                               1),
             short_max);
 
+        const __m256i packed =
+            _mm512_cvtepi64_epi32(_mm512_or_si512(m, _mm512_srli_epi64(m, 16)));
+        const __mmask8 mask =
+            _mm256_cmpneq_epi32_mask(packed, _mm256_setzero_si256());
+
+        /* Only pairs that have a weight go on the list. */
         STORE(filtered + i, w);
-        _mm256_storeu_si256((__m256i *)(void *)(pair + i / 2),
-                            _mm512_cvtepi64_epi32(_mm512_or_si512(
-                                m, _mm512_srli_epi64(m, 16))));
+        _mm256_storeu_si256((__m256i *)(void *)(weights + n),
+                            _mm256_maskz_compress_epi32(mask, packed));
+        _mm256_storeu_si256((__m256i *)(void *)(list + n),
+                            _mm256_maskz_compress_epi32(mask, pair));
+        n += (size_t)__builtin_popcount(mask);
+        pair = _mm256_add_epi32(pair, eight);
     }
-    for (i = 0; i < stride / 2; i++) {
-        active[n_active] = (uint16_t)i;
-        n_active += pair[i] != 0;
+    if (n % 2 != 0) { /* one more of weight 0 makes the number even */
+        weights[n] = 0;
+        list[n++] = 0;
     }
-    for (j = 0; j + 128 <= stride;)
-        PREDICT(8);
-    for (; j + 64 <= stride;)
-        PREDICT(4);
-    for (; j < stride;)
-        PREDICT(1);
+    for (j = 0; j < stride; j += BBANS_TILE) {
+        const size_t width = bbans_tile_width(stride, j);
+        const int16_t *tile = hmm->short_pairs + bbans_tile_row(stride, j, 0);
+        size_t k = 0;
+
+        if (width == BBANS_TILE)
+            PREDICT(4);
+        else
+            while (k < width)
+                PREDICT(1);
+    }
 }
 
 /* Elements n places before, zeros at the front. */

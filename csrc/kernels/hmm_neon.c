@@ -60,13 +60,15 @@ void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
         n_active += (narrow[2 * i] | narrow[2 * i + 1]) != 0;
     }
     for (j = 0; j < stride; j += 16) {
+        const size_t k = j % BBANS_TILE; /* column within the tile */
         int32x4_t sum[4];
 
         for (v = 0; v < 4; v++)
             sum[v] = vdupq_n_s32(0);
         for (a = 0; a < n_active; a++) {
             const size_t pair = active[a];
-            const int16_t *row = hmm->short_pairs + 2 * (stride * pair + j);
+            const int16_t *row = hmm->short_pairs +
+                                 bbans_tile_row(stride, j - k, pair) + 2 * k;
 
             for (v = 0; v < 4; v++) { /* the pair's masses, one of each in turn */
                 const int16x4x2_t mass = vld2_s16(row + 8 * v);

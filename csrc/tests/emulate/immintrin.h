@@ -5,3 +5,4 @@
 #define SIMDE_NO_NATIVE
 #include <simde/x86/avx512.h>
 typedef simde__mmask16 __mmask16;
+typedef simde__mmask8 __mmask8;
