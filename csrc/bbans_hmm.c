@@ -171,10 +171,7 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
         return BBANS_ERR_NULL;
     if (next > hmm->states)
         return BBANS_ERR_SYMBOL;
-    bbans_kernel.posterior(filtered,
-                           next < hmm->states ? hmm->into + next * hmm->stride
-                                              : NULL,
-                           hmm->stride, edge);
+    (void)bbans_posterior(hmm, filtered, next, edge);
     return BBANS_OK;
 }
 

@@ -38,9 +38,10 @@ typedef struct {
     void (*filter)(const bbans_hmm *hmm, size_t symbol, uint32_t *predicted,
                    uint32_t *filtered);
     /* edge[0 .. stride] = running sums of the posterior weights; into [stride] is
-     * the column A_ij of the next state, or NULL.  edge[stride] = N < 2^26. */
-    void (*posterior)(const uint32_t *filtered, const uint32_t *into,
-                      size_t stride, uint32_t *edge);
+     * the column A_ij of the next state, or NULL.  Returns edge[stride] = N < 2^26,
+     * early: the division by it need not wait for the sums. */
+    uint32_t (*posterior)(const uint32_t *filtered, const uint32_t *into,
+                          size_t stride, uint32_t *edge);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 } bbans_kernels;
@@ -50,9 +51,9 @@ extern bbans_kernels bbans_kernel;
 #define BBANS_DECLARE_KERNELS(isa)                                             \
     void bbans_k_filter_##isa(const bbans_hmm *hmm, size_t symbol,             \
                               uint32_t *predicted, uint32_t *filtered);        \
-    void bbans_k_posterior_##isa(const uint32_t *filtered,                     \
-                                 const uint32_t *into, size_t stride,          \
-                                 uint32_t *edge);                              \
+    uint32_t bbans_k_posterior_##isa(const uint32_t *filtered,                 \
+                                     const uint32_t *into, size_t stride,      \
+                                     uint32_t *edge);                          \
     size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);
 
 BBANS_DECLARE_KERNELS(portable)
@@ -96,6 +97,17 @@ static inline int bbans_bit_length(uint64_t v)
         n++;
     return n;
 #endif
+}
+
+/* bbans_hmm_posterior without checks; returns the total. */
+static inline uint32_t bbans_posterior(const bbans_hmm *hmm,
+                                       const uint32_t *filtered, size_t next,
+                                       uint32_t *edge)
+{
+    const uint32_t *into =
+        next < hmm->states ? hmm->into + next * hmm->stride : NULL;
+
+    return bbans_kernel.posterior(filtered, into, hmm->stride, edge);
 }
 
 /* ---- One lane ------------------------------------------------------------ */
@@ -145,13 +157,31 @@ static inline uint32_t bbans_slot(uint64_t x, uint32_t total)
     return (uint32_t)(x % total);
 }
 
-/* Pop the interval that holds the slot; the tail has room for one word. */
+/* Pop in two halves, with one division: first the slot, then its interval.  The
+ * tail has room for one word. */
+static inline uint32_t bbans_lane_take_slot(bbans_lane *lane, uint32_t total)
+{
+    uint32_t slot;
+
+    bbans_lane_spill(lane, bbans_multiple(total)); /* x >= N q 2^32 */
+    slot = (uint32_t)(lane->x % total);
+    lane->x /= total;
+    return slot;
+}
+
+static inline void bbans_lane_put_rest(bbans_lane *lane, uint32_t slot,
+                                       uint32_t start, uint32_t freq)
+{
+    lane->x = lane->x * freq + (slot - start);
+    bbans_lane_refill(lane);
+}
+
 static inline void bbans_lane_advance(bbans_lane *lane, uint32_t start,
                                       uint32_t freq, uint32_t total)
 {
-    bbans_lane_spill(lane, bbans_multiple(total)); /* x >= N q 2^32 */
-    lane->x = lane->x / total * freq + lane->x % total - start;
-    bbans_lane_refill(lane);
+    const uint32_t slot = bbans_lane_take_slot(lane, total);
+
+    bbans_lane_put_rest(lane, slot, start, freq);
 }
 
 /* The same for N = 2^prec: N q = 2^31, and heads below that occur only with an

@@ -119,13 +119,12 @@ static void filter_all(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
 static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
                         const uint32_t *filtered, size_t next)
 {
-    uint32_t *edge = ws->edge, total;
-    size_t z;
+    uint32_t *edge = ws->edge;
+    const uint32_t total = bbans_posterior(hmm, filtered, next, edge);
+    const uint32_t slot = bbans_lane_take_slot(lane, total);
+    const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
 
-    (void)bbans_hmm_posterior(hmm, filtered, next, edge);
-    total = edge[hmm->stride];
-    z = bbans_kernel.rank(edge + 1, hmm->states, bbans_slot(lane->x, total));
-    bbans_lane_advance(lane, edge[z], edge[z + 1] - edge[z], total);
+    bbans_lane_put_rest(lane, slot, edge[z], edge[z + 1] - edge[z]);
     return z;
 }
 
@@ -134,11 +133,11 @@ static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
                                bbans_lane *lane, size_t z, size_t next)
 {
     uint32_t *edge = ws->edge;
+    const uint32_t total = bbans_posterior(hmm, ws->filtered, next, edge);
 
-    (void)bbans_hmm_posterior(hmm, ws->filtered, next, edge);
     if (edge[z + 1] == edge[z]) /* no sender can have popped it */
         return BBANS_ERR_CORRUPT;
-    bbans_lane_push(lane, edge[z], edge[z + 1] - edge[z], edge[hmm->stride]);
+    bbans_lane_push(lane, edge[z], edge[z + 1] - edge[z], total);
     return BBANS_OK;
 }
 

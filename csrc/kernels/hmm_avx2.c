@@ -24,6 +24,16 @@ AVX2 static inline uint64_t sum_of_4(__m256i v)
         _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
+AVX2 static inline uint32_t sum_of_8(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v),
+                                 _mm256_extracti128_si256(v, 1));
+
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(
+        _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
 /* Products shifted by bit_length(sum) - bits, right or left.  A count of 64 or
  * more gives 0, so that of the two opposite shifts one changes nothing. */
 typedef struct {
@@ -183,11 +193,12 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
     }
 }
 
-AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
-                                 size_t stride, uint32_t *edge)
+AVX2 uint32_t bbans_k_posterior_avx2(const uint32_t *filtered,
+                                     const uint32_t *into, size_t stride,
+                                     uint32_t *edge)
 {
     const __m256i one = _mm256_set1_epi32(1);
-    __m256i sum = _mm256_setzero_si256(), below = _mm256_setzero_si256();
+    __m256i sum = _mm256_setzero_si256(), below = sum, total = sum;
     shifts s;
     size_t i;
 
@@ -203,6 +214,7 @@ AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
         __m256i v = scaled(LOAD(filtered + i),
                            into == NULL ? one : LOAD(into + i), s);
 
+        total = _mm256_add_epi32(total, v);
         /* Running sums of eight: within halves, then across. */
         v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
         v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
@@ -215,6 +227,7 @@ AVX2 void bbans_k_posterior_avx2(const uint32_t *filtered, const uint32_t *into,
         below = _mm256_add_epi32(
             below, _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(7)));
     }
+    return sum_of_8(total);
 }
 
 #define LINEAR 128
@@ -223,7 +236,6 @@ AVX2 size_t bbans_k_rank_avx2(const uint32_t *edge, size_t n, uint32_t slot)
 {
     const __m256i s = _mm256_set1_epi32((int)slot);
     __m256i above = _mm256_setzero_si256();
-    __m128i two;
     size_t lo = 0, i;
 
     while (n > LINEAR) { /* as the portable kernel */
@@ -242,10 +254,6 @@ AVX2 size_t bbans_k_rank_avx2(const uint32_t *edge, size_t n, uint32_t slot)
     lo += i;
     for (; i < n; i++)
         lo += edge[i] <= slot;
-    two = _mm_add_epi32(_mm256_castsi256_si128(above),
-                        _mm256_extracti128_si256(above, 1));
-    two = _mm_add_epi32(two, _mm_shuffle_epi32(two, 0x4e));
-    two = _mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1));
-    return lo - (size_t)-_mm_cvtsi128_si32(two);
+    return lo - (uint32_t)-sum_of_8(above);
 }
 #endif

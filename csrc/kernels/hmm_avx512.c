@@ -148,14 +148,15 @@ AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
         (__mmask16)(0xffffu << (n)),                                           \
         _mm512_sub_epi32(place, _mm512_set1_epi32(n)), v)
 
-AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
-                                     const uint32_t *into, size_t stride,
-                                     uint32_t *edge)
+AVX512 uint32_t bbans_k_posterior_avx512(const uint32_t *filtered,
+                                         const uint32_t *into, size_t stride,
+                                         uint32_t *edge)
 {
     const __m512i one = _mm512_set1_epi32(1);
+    const __m512i low = _mm512_set1_epi64(0xffffffff);
     const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
                                             11, 12, 13, 14, 15);
-    __m512i sum = _mm512_setzero_si512(), below = sum;
+    __m512i sum = _mm512_setzero_si512(), below = sum, total = sum;
     shifts s;
     size_t i;
 
@@ -171,6 +172,9 @@ AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
         __m512i v = scaled(LOAD(filtered + i),
                            into == NULL ? one : LOAD(into + i), s);
 
+        total = _mm512_add_epi64(total, _mm512_add_epi64(
+                                            _mm512_and_si512(v, low),
+                                            _mm512_srli_epi64(v, 32)));
         /* Running sums of sixteen: add what stands 1, 2, 4, 8 places before. */
         v = _mm512_add_epi32(v, BEFORE(v, 1));
         v = _mm512_add_epi32(v, BEFORE(v, 2));
@@ -180,6 +184,7 @@ AVX512 void bbans_k_posterior_avx512(const uint32_t *filtered,
         below = _mm512_add_epi32(
             below, _mm512_permutexvar_epi32(_mm512_set1_epi32(15), v));
     }
+    return (uint32_t)sum_of_8(total);
 }
 
 #define LINEAR 256

@@ -83,8 +83,8 @@ void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
     }
 }
 
-void bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
-                            size_t stride, uint32_t *edge)
+uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
+                                size_t stride, uint32_t *edge)
 {
     const uint32x4_t zero = vdupq_n_u32(0);
     const int64x2_t left = vdupq_n_s64(
@@ -105,6 +105,7 @@ void bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
         vst1q_u32(edge + 1 + i, v);
         below = vdupq_laneq_u32(v, 3);
     }
+    return edge[stride];
 }
 
 #define LINEAR 64

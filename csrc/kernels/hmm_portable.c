@@ -57,8 +57,9 @@ void bbans_k_filter_portable(const bbans_hmm *hmm, size_t symbol,
     predict(hmm, filtered, predicted);
 }
 
-void bbans_k_posterior_portable(const uint32_t *filtered, const uint32_t *into,
-                                size_t stride, uint32_t *edge)
+uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
+                                    const uint32_t *into,
+                                    size_t stride, uint32_t *edge)
 {
     uint64_t sum = 0;
     int shift;
@@ -73,6 +74,7 @@ void bbans_k_posterior_portable(const uint32_t *filtered, const uint32_t *into,
         edge[i + 1] =
             edge[i] +
             scaled((uint64_t)filtered[i] * (into == NULL ? 1 : into[i]), shift);
+    return edge[stride];
 }
 
 size_t bbans_k_rank_portable(const uint32_t *edge, size_t n, uint32_t slot)

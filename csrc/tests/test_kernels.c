@@ -105,8 +105,8 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
         CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
         if (step % 4 == 1)
             random_weights(w[0], states, stride, (uint64_t)1 << 32);
-        portable->posterior(w[0], into, stride, edge[0]);
-        kernels->posterior(w[0], into, stride, edge[1]);
+        CHECK(portable->posterior(w[0], into, stride, edge[0]) ==
+              kernels->posterior(w[0], into, stride, edge[1]));
         CHECK(memcmp(edge[0], edge[1], 4 * (stride + 1)) == 0);
         CHECK(edge[0][stride] > 0 && edge[0][stride] < 1u << 26);
         slot = below(edge[0][stride] + 2);
