@@ -15,7 +15,9 @@ ffibuilder.set_source(
     "bbans._core",
     '#include "bbans.h"',  # so the compiler checks the text above
     sources=sorted(
-        path.as_posix() for folder in (CSRC, CSRC / "kernels") for path in folder.glob("*.c")
+        path.as_posix()
+        for folder in (CSRC, CSRC / "kernels")
+        for path in folder.glob("*.c")
     ),
     include_dirs=[CSRC.as_posix()],
     extra_compile_args=[] if sys.platform == "win32" else ["-O3"],

@@ -43,7 +43,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         return
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bbans-")
-    except OSError as error:    # name the file that was asked for
+    except OSError as error:  # name the file that was asked for
         raise type(error)(error.errno, error.strerror, str(target)) from None
     try:
         with os.fdopen(handle, "wb") as file:

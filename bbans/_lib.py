@@ -16,7 +16,7 @@ from bbans.errors import (
     SymbolError,
 )
 
-lib.bbans_isa_use(lib.BBANS_ISA_BEST)    # before any thread codes
+lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
 
 __all__ = ["as_uint32", "check", "ffi", "lib", "pointer"]
 
@@ -56,7 +56,7 @@ def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
     """
     try:
         array = np.asarray(values)
-    except ValueError as error:    # a ragged list
+    except ValueError as error:  # a ragged list
         raise SymbolError(f"{what}s must form an array: {error}") from None
     if array.dtype == np.uint32:
         return np.ascontiguousarray(array).reshape(array.shape)

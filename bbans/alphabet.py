@@ -221,14 +221,13 @@ def as_integers(data: Symbols) -> NDArray[Any]:
         return np.frombuffer(data, dtype=np.uint8)
     try:
         array = np.asarray(data)
-    except ValueError as error:    # a ragged list
+    except ValueError as error:  # a ragged list
         raise SymbolError(f"symbols must form an array: {error}") from None
     if array.size == 0 and not isinstance(data, np.ndarray):
-        return np.zeros(array.shape, dtype=np.int64)    # [] would be of floats
+        return np.zeros(array.shape, dtype=np.int64)  # [] would be of floats
     if array.dtype.kind not in "iu":
         raise SymbolError(
-            "symbols must be integers of at most 64 bits, not of "
-            f"dtype {array.dtype}"
+            f"symbols must be integers of at most 64 bits, not of dtype {array.dtype}"
         )
     return array
 

@@ -25,7 +25,13 @@ from bbans.container import (
     ContainerWriter,
     Header,
 )
-from bbans.errors import CorruptError, FormatError, ModelError, SymbolError, WrongModelError
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    ModelError,
+    SymbolError,
+    WrongModelError,
+)
 from bbans.message import Message
 from bbans.models import HMM
 from bbans.sequence import decode_sequence, encode_sequence
@@ -54,7 +60,9 @@ def default_model() -> FrozenHMM:
 
     It codes any bytes, and those of English text in fewest bits.
     """
-    return FrozenHMM.from_bytes(files("bbans").joinpath("data/english.bbm").read_bytes())
+    return FrozenHMM.from_bytes(
+        files("bbans").joinpath("data/english.bbm").read_bytes()
+    )
 
 
 # ---- bare messages
@@ -181,7 +189,7 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
     model = default_model() if model is None else _frozen(model)
     reader = ContainerReader(io.BytesIO(memoryview(data)))
     parts = list(_decode_blocks(reader, model, reader.blocks()))
-    assert reader.shape is not None    # blocks() has run to its end
+    assert reader.shape is not None  # blocks() has run to its end
     element = reader.header.element
     whole = b"".join(parts)
     if element == BYTES:
@@ -194,7 +202,7 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
     array = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)
     try:
         return array.reshape(reader.shape)
-    except ValueError:    # an empty array with axes that numpy cannot count
+    except ValueError:  # an empty array with axes that numpy cannot count
         raise CorruptError(f"shape {reader.shape} is beyond any array") from None
 
 
@@ -398,4 +406,3 @@ def _text(data: bytes, encoding: str) -> str:
         return data.decode(encoding, errors)
     except UnicodeDecodeError as error:
         raise CorruptError(f"decoded text is not {encoding}: {error}") from None
-

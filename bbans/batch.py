@@ -111,8 +111,10 @@ def decode_batch(
     """
     starts = _starts(lengths)
     ends = np.ascontiguousarray(offsets, np.uint64)
-    if ends.shape != starts.shape or (ends[1:] < ends[:-1]).any() or (
-        ends[-1] > len(data)
+    if (
+        ends.shape != starts.shape
+        or (ends[1:] < ends[:-1]).any()
+        or (ends[-1] > len(data))
     ):
         raise ModelError(
             f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
@@ -236,12 +238,10 @@ def _part(
     return local - local[0], x[int(local[0]) : int(local[-1])]
 
 
-def _run(
-    work: Callable[[slice], Any], parts: list[slice], threads: int
-) -> list[Any]:
+def _run(work: Callable[[slice], Any], parts: list[slice], threads: int) -> list[Any]:
     if threads < 1:
         raise ModelError(f"threads must be at least 1, not {threads}")
     if threads == 1 or len(parts) < 2:
         return [work(part) for part in parts]
-    with ThreadPoolExecutor(threads) as pool:    # C calls release the GIL
+    with ThreadPoolExecutor(threads) as pool:  # C calls release the GIL
         return list(pool.map(work, parts))

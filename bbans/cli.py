@@ -16,13 +16,13 @@ from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError
 from bbans.models import HMM
-from bbans.tables import FrozenHMM
 from bbans.tables import MAGIC as MODEL_MAGIC
+from bbans.tables import FrozenHMM
 
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
-EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130    # argparse exits with 2
+EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
 EPILOG = """\
 examples:
@@ -41,8 +41,8 @@ exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     options = _parser().parse_args(arguments)
-    with suppress(ValueError):    # not the main thread: no signals here
-        signal.signal(signal.SIGTERM, _interrupt)    # so that temporary files go
+    with suppress(ValueError):  # not the main thread: no signals here
+        signal.signal(signal.SIGTERM, _interrupt)  # so that temporary files go
     try:
         code = options.run(options)
         if sys.stdout is not None:
@@ -68,7 +68,9 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return (
+            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        )
     return " ".join(str(error).split())
 
 
@@ -128,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
         "file is one sequence, or with --lines each line.",
     )
-    train.add_argument("files", metavar="FILE", nargs="+", help="training data; - is stdin")
+    train.add_argument(
+        "files", metavar="FILE", nargs="+", help="training data; - is stdin"
+    )
     train.add_argument(
         "-o", "--output", metavar="MODEL", required=True,
         help="the frozen model (.bbm); - is stdout",
@@ -165,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
             f"{verb} a file",
             f"{verb.capitalize()} FILE. An output file appears only when it is whole.",
         )
-        sub.add_argument("file", metavar="FILE", nargs="?", default="-", help="- is stdin")
+        sub.add_argument(
+            "file", metavar="FILE", nargs="?", default="-", help="- is stdin"
+        )
         sub.add_argument(
             "-o", "--output", metavar="FILE",
             help="- is stdout; by default FILE with "
@@ -204,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from bbans import demo    # matplotlib is wanted only here
+    from bbans import demo  # matplotlib is wanted only here
 
     demo.run(
         text=None if options.text is None else options.text.read_text(encoding="utf-8"),
@@ -218,7 +224,7 @@ def _demo(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
-    with _sink(options.output, options) as output:    # possible before training?
+    with _sink(options.output, options) as output:  # possible before training?
         _train_to(output, options)
 
 
@@ -319,7 +325,9 @@ def _info(options: argparse.Namespace) -> None:
             "blocks": len(blocks),
             "bytes": len(data),
             "overhead": f"{len(data) - sum(len(block.data) for block in blocks)} bytes",
-            "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol" if n_symbols else "-",
+            "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol"
+            if n_symbols
+            else "-",
         }
     for name, value in facts.items():
         print(f"{name + ':':13} {value}")
@@ -333,7 +341,7 @@ def _model(path: Path | None) -> FrozenHMM:
 
 
 def _standard(stream: Any, name: str) -> BinaryIO:
-    if stream is None:    # closed by the shell
+    if stream is None:  # closed by the shell
         raise ModelError(f"standard {name} is closed")
     buffer: BinaryIO = stream.buffer
     return buffer

@@ -212,6 +212,6 @@ class ContainerReader:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 if byte == 0 and shift > 0:
-                    break    # a shorter form exists: no writer made this
+                    break  # a shorter form exists: no writer made this
                 return value
         raise CorruptError(f"{where} is damaged: a length is malformed")

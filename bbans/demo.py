@@ -22,7 +22,7 @@ __all__ = ["Point", "measure", "run"]
 LENGTHS = [2**k for k in range(2, 15)]
 N_STATES = 64
 N_SYMBOLS = 64
-N_TRAIN = 6231    # characters, as in the paper's code
+N_TRAIN = 6231  # characters, as in the paper's code
 
 
 class Point(NamedTuple):
@@ -41,7 +41,9 @@ class Point(NamedTuple):
         return self.message / content if content > 0 else math.inf
 
 
-def measure(model: FrozenHMM, data: np.ndarray | str, lengths: list[int]) -> list[Point]:
+def measure(
+    model: FrozenHMM, data: np.ndarray | str, lengths: list[int]
+) -> list[Point]:
     """Code each leading part of `data`, decode it, and compare.
 
     Raises
@@ -145,7 +147,10 @@ def _draw(tables: dict[str, list[Point]], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("no figure: it needs matplotlib (pip install 'bbans[demo]')", file=sys.stderr)
+        print(
+            "no figure: it needs matplotlib (pip install 'bbans[demo]')",
+            file=sys.stderr,
+        )
         return
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, (title, points) in zip(

@@ -110,7 +110,7 @@ class Message:
         """Length in bits: log2 of the integer for one lane, the sum over heads
         and words for more."""
         heads = np.log2(np.maximum(self._head.astype(np.float64), 1)).sum()
-        return float(heads) + 32.0 * self._c.tail_len
+        return float(heads) + 32.0 * int(self._c.tail_len)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -434,7 +434,7 @@ class RangeDecoder:
     """
 
     def __init__(self, message: Message) -> None:
-        self._message = message.copy()    # the decoder reads its arrays
+        self._message = message.copy()  # the decoder reads its arrays
         self._c = ffi.new("bbans_range_decoder *")
         check(lib.bbans_range_decoder_init(self._c, self._message._c))
         self._slot = ffi.new("uint32_t *")

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, ffi, lib, pointer
-from bbans.codecs.hmm import HMMStateSpace
-from bbans.codecs.iconoclasm import StateSpaceModel, pop_schedule, push_schedule
+from bbans._lib import as_uint32, lib, pointer
+from bbans.codecs.iconoclasm import (
+    PredictiveModel,
+    StateSpaceModel,
+    pop_schedule,
+    push_schedule,
+)
 from bbans.errors import CorruptError, ModelError, SymbolError
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.tables import FrozenHMM, Table
@@ -25,8 +29,8 @@ FLAG_PREDICTIVE = (15, 1)
 
 
 def encode_sequence(
-    model: FrozenHMM | StateSpaceModel,
-    x: Sequence[Any] | ArrayLike,
+    model: FrozenHMM | StateSpaceModel | PredictiveModel,
+    x: Sequence[Any] | NDArray[Any],
     *,
     predictive: bool = False,
     seed: bytes | None = None,
@@ -35,10 +39,9 @@ def encode_sequence(
 
     Parameters
     ----------
-    model : FrozenHMM or StateSpaceModel
-        A frozen HMM is coded in one C call. Any other model needs the method
-        ``predictive(belief)``, the codec of P(x_t+1 | x_1 .. x_t), and the
-        attribute ``tail_length``; or `seed`.
+    model : FrozenHMM, PredictiveModel or StateSpaceModel
+        A frozen HMM is coded in one C call. A model that is no `PredictiveModel`
+        needs `seed`.
     x : sequence
         T >= 0 observations; for an HMM symbol numbers 0 .. M-1, shape (T,).
     predictive : bool
@@ -69,13 +72,13 @@ def encode_sequence(
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _encode_hmm(model, x, predictive)
-    values = list(x)    # fmt: skip
+    values = list(x)  # fmt: skip
     if seed is not None:
         message = _seeded(seed)
         if values:
             push_schedule(model, message, values, _beliefs(model, values))
         return message
-    _need_predictive(model)
+    model = _predictive(model)
     if predictive or len(values) <= model.tail_length:
         return _range_encode(model, None, values, 0)
     body = len(values) - model.tail_length
@@ -91,7 +94,7 @@ def encode_sequence(
 
 
 def decode_sequence(
-    model: FrozenHMM | StateSpaceModel,
+    model: FrozenHMM | StateSpaceModel | PredictiveModel,
     message: Message,
     length: int,
     *,
@@ -117,7 +120,7 @@ def decode_sequence(
     if isinstance(model, FrozenHMM):
         return _decode_hmm(model, message, length, predictive)
     if seed is None:
-        _need_predictive(model)
+        model = _predictive(model)
     with _damage():
         return _decode_any(model, message, length, predictive, seed)
 
@@ -179,14 +182,15 @@ def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
 
 
 def _seeded(seed: bytes) -> Message:
-    return Message.from_bytes(seed + b"\1")    # the last byte may not be 0
+    return Message.from_bytes(seed + b"\1")  # the last byte may not be 0
 
 
-def _need_predictive(model: Any) -> None:
-    if not hasattr(model, "predictive") or not hasattr(model, "tail_length"):
+def _predictive(model: Any) -> PredictiveModel:
+    if not isinstance(model, PredictiveModel):
         raise ModelError(
             "the model offers no predictive distribution to start from: give a seed"
         )
+    return model
 
 
 def _beliefs(model: StateSpaceModel, x: list[Any]) -> list[Any]:
@@ -224,7 +228,7 @@ def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
         with _position(t, value):
             intervals = _Intervals()
             model.predictive(belief).push(intervals, value)
-            for interval in reversed(intervals.pushed):    # in the order of popping
+            for interval in reversed(intervals.pushed):  # in the order of popping
                 encoder.encode(*interval)
             belief = model.update(belief, value)
     return encoder.finish()

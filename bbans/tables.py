@@ -104,7 +104,7 @@ class Table:
             raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
         if not 1 <= prec <= lib.BBANS_PREC_MAX:
             raise ModelError(f"precision {prec} is outside 1 to 28 bits")
-        edges.flags.writeable = False    # it is checked once
+        edges.flags.writeable = False  # it is checked once
         self.cdf = edges
         self.prec = prec
         self.c = ffi.new("bbans_table *")
@@ -470,10 +470,14 @@ class FrozenHMM:
                 raise TruncatedError("model file ends in its header")
             raise FormatError("not a model file: it does not start with its magic")
         if len(data) > 4 and data[4] != VERSION:
-            raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
+            raise VersionError(
+                f"model file has version {data[4]}, this reads {VERSION}"
+            )
         if len(data) < HEADER.size:
             raise TruncatedError("model file ends in its header")
-        _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(data)
+        _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
+            data
+        )
         if model_type != HMM_TYPE or kind not in ALPHABETS.values():
             raise VersionError("model file has codes that this release does not know")
         dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
@@ -552,17 +556,17 @@ def _tail_length(
     for _ in range(OCCUPANCY_STEPS):
         occupancy += state / OCCUPANCY_STEPS
         state = state @ transition
-    step = transition @ emission    # P(x_t | z_t-1)
+    step = transition @ emission  # P(x_t | z_t-1)
     bits = -np.log2(step)
     mean = float(occupancy @ (step * bits).sum(axis=1))
     variance = float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
-    if mean <= 0.0:    # a single symbol
+    if mean <= 0.0:  # a single symbol
         return 1
     spread = DEVIATIONS * max(variance, 0.0) ** 0.5
     root = (spread + (spread**2 + 4 * mean * START_BITS) ** 0.5) / (2 * mean)
     if root**2 >= lib.BBANS_TAIL_MAX:
         return int(lib.BBANS_TAIL_MAX)
-    c = max(int(root**2) - 1, 1)    # the root, less its rounding
+    c = max(int(root**2) - 1, 1)  # the root, less its rounding
     while c * mean - spread * c**0.5 < START_BITS:
         c += 1
     return c

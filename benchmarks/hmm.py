@@ -121,15 +121,15 @@ def main() -> None:
         report(f"K=M=64, one stream, {name}", "cycles/symbol", *both_ways(model, x))
         parts = np.array_split(x, 16)
         report(f"K=M=64, batch of 16, {name}", "cycles/symbol",
-               *batch_both_ways(model, parts))    # fmt: skip
+               *batch_both_ways(model, parts))  # fmt: skip
     best = lib.bbans_isa_use(lib.BBANS_ISA_BEST)
     print(f"| below: {list(ISAS)[best]} | | | |")
     for n_states in (16, 64, 256, 1024):
         T = max(length * 64 // n_states // 4, 200)
         report(f"K={n_states}, M=64, T={T}", "cycles/symbol",
-               *both_ways(*sample(n_states, 64, T)))    # fmt: skip
+               *both_ways(*sample(n_states, 64, T)))  # fmt: skip
     for T in (10**3, 10**4, 10**5, 10**6, 10**7):
-        if T > length * (10 if options.quick else 100):
+        if length * (10 if options.quick else 100) < T:
             break
         report(f"K=M=64, T={T}", "cycles/symbol", *both_ways(model, np.resize(x, T)))
     sequences = [np.resize(x, 2000)] * (length // 500)
@@ -140,7 +140,9 @@ def main() -> None:
         report(
             f"batch of {len(sequences)} x 2000, {threads} thread(s)",
             "M symbols/s, wall",
-            wall(lambda t=threads: bbans.encode_batch(sequences, model, threads=t), total),
+            wall(
+                lambda t=threads: bbans.encode_batch(sequences, model, threads=t), total
+            ),
             wall(
                 lambda t=threads: bbans.decode_batch(
                     data, offsets, lengths, model, threads=t

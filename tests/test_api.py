@@ -14,7 +14,7 @@ from bbans.container import ContainerReader
 
 EXACT = settings(derandomize=True, deadline=None)
 DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
-TEXT = "caf\u00e9 \u20ac \U0001f600 na\u00efve "    # 2, 3 and 4 bytes in UTF-8
+TEXT = "caf\u00e9 \u20ac \U0001f600 na\u00efve "  # 2, 3 and 4 bytes in UTF-8
 
 
 def make_model(alphabet=256, seed=0, n_states=3):
@@ -265,7 +265,7 @@ def test_characters_cut_by_block_borders(block_size):
 
 
 def test_a_big_text():
-    text = TEXT * 20000    # of 320000 characters, 560000 bytes
+    text = TEXT * 20000  # of 320000 characters, 560000 bytes
     assert restored(text) == text
 
 
@@ -361,7 +361,7 @@ def test_more_axes_than_the_container_has():
     """Refused when writing, not when it is too late."""
     try:
         array = np.zeros((1,) * 33, dtype=np.uint8)
-    except ValueError:    # numpy 1 has at most 32 axes itself
+    except ValueError:  # numpy 1 has at most 32 axes itself
         return
     with pytest.raises(bbans.BbansError, match="axes"):
         bbans.compress(array, BYTES)

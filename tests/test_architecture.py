@@ -67,7 +67,7 @@ def module(name):
         if dotted in MODULES or f"{dotted}.__init__" in MODULES:
             return dotted
         inner.pop()
-    return "__init__"    # a name that bbans itself defines
+    return "__init__"  # a name that bbans itself defines
 
 
 def imports(tree, package, context=""):
@@ -95,7 +95,7 @@ def imports(tree, package, context=""):
 
 def parse(name):
     text = (PACKAGE / name).read_text(encoding="utf-8")
-    if name.endswith(".pyx"):    # no Python: keep what imports Python
+    if name.endswith(".pyx"):  # no Python: keep what imports Python
         statement = r"^(?:from\s+\S+\s+)?import\s+(?:\([^)]*\)|.*)"
         text = "\n".join(re.findall(statement, text, re.MULTILINE))
     return ast.parse(text)
@@ -187,7 +187,7 @@ def test_c_includes(path):
     # Kernels are for one instruction set each, and include its intrinsics.
     if "kernels" in path.parts:
         allowed += r'|"\.\./bbans\w*\.h"|<(immintrin|arm_neon)\.h>'
-    if path.name == "bbans_dispatch.c":    # getenv, in hosted builds
+    if path.name == "bbans_dispatch.c":  # getenv, in hosted builds
         allowed += r"|<stdlib\.h>"
     assert [name for name in included if not re.fullmatch(allowed, name)] == []
 

@@ -86,7 +86,7 @@ def test_packed_equals_the_reference(model, lengths, constant):
 
 def test_packed_takes_the_flag_of_little_information():
     model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=40)
-    sequences = [[1] * 30, [0] * 30, [0] * 20]    # 40 zero bits at the end
+    sequences = [[1] * 30, [0] * 30, [0] * 20]  # 40 zero bits at the end
     data = bbans.encode_packed(sequences, model)
     back = bbans.decode_packed(data, [30, 30, 20], model)
     assert [x.tolist() for x in back] == sequences
@@ -109,7 +109,7 @@ def test_errors_name_the_sequence(model):
     sequences = [[1, 2, 3] * 30] * 3
     data, offsets = bbans.encode_batch(sequences, model)
     broken = bytearray(data)
-    broken[int(offsets[2]) - 1] = 0    # no message ends in 0
+    broken[int(offsets[2]) - 1] = 0  # no message ends in 0
     with pytest.raises(CorruptError, match="sequence 1"):
         bbans.decode_batch(bytes(broken), offsets, [90] * 3, model)
 

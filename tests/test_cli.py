@@ -118,7 +118,7 @@ def test_there_and_back(other_model):
     write("book.txt")
     for model in ([], ["-m", other_model]):
         assert passes("compress", *model, "book.txt") == b""
-        assert Path("book.txt").read_bytes() == DATA    # the source stays
+        assert Path("book.txt").read_bytes() == DATA  # the source stays
         Path("book.txt").unlink()
         assert passes("decompress", *model, "book.txt.bbz") == b""
         assert Path("book.txt").read_bytes() == DATA
@@ -181,7 +181,7 @@ def test_what_is_no_regular_file_is_written_to_not_replaced():
     with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE) as reader:
         done = run("compress", "a", "--force", "-o", "pipe")
         if not Path("pipe").is_fifo() or done.returncode:
-            reader.kill()    # nobody will write to it
+            reader.kill()  # nobody will write to it
         got = reader.communicate()[0]
     assert Path("pipe").is_fifo()
     assert got == bbans.compress(DATA) or done.returncode == 1
@@ -203,7 +203,7 @@ def test_file_names_with_odd_bytes():
 
 
 def test_a_long_file_name():
-    name = "n" * 251    # with .bbz as long as most file systems take
+    name = "n" * 251  # with .bbz as long as most file systems take
     write(name)
     passes("compress", name)
     assert Path(name + ".bbz").is_file()
@@ -253,7 +253,7 @@ def test_the_error_of_an_output_names_the_output():
 @pytest.mark.parametrize("wrong", [["-o", "missing/x"], ["-o", "x", "--prec", "40"]])
 def test_a_wrong_output_is_noticed_before_training(wrong):
     write("a", DATA * 100)
-    long = ["--states", "64", "--iterations", "300"]    # minutes
+    long = ["--states", "64", "--iterations", "300"]  # minutes
     fails("train", "a", *wrong, *long, timeout=5)
 
 
@@ -375,7 +375,7 @@ def test_an_interrupted_run_leaves_nothing(number):
         process.stdin.flush()
         deadline = time.monotonic() + 20
         while not listing() and time.monotonic() < deadline:
-            time.sleep(0.02)    # until the temporary file is there
+            time.sleep(0.02)  # until the temporary file is there
         assert listing()
         process.send_signal(number)
         text = process.communicate(timeout=60)[1]
@@ -397,13 +397,13 @@ def test_at_a_terminal_only_the_bar_is_on_stderr(quiet):
         os.set_blocking(master, False)
         try:
             text = os.read(master, 10000)
-        except OSError:    # nothing was written
+        except OSError:  # nothing was written
             text = b""
     finally:
         os.close(master)
     assert done.returncode == 0
     assert done.stdout == bbans.compress(DATA)
-    assert text.strip() == b""    # it took less than a second
+    assert text.strip() == b""  # it took less than a second
 
 
 # ---- info

@@ -31,7 +31,7 @@ STATE = SMALL | st.tuples(st.lists(HEAD, min_size=1, max_size=3), st.just(TAIL))
 
 TABLE = Table([[0, 1, 6, 16], [0, 14, 15, 16]], 4)
 PRIOR = Table([0, 5, 16], 4)
-JOINT = [[5 * 1, 5 * 5, 5 * 10], [11 * 14, 11 * 1, 11 * 1]]    # p(z) p(x | z), 2^-8
+JOINT = [[5 * 1, 5 * 5, 5 * 10], [11 * 14, 11 * 1, 11 * 1]]  # p(z) p(x | z), 2^-8
 
 
 def exact_posterior(x):
@@ -60,7 +60,7 @@ CODECS = {
                            exact_posterior), 2),
     "poor bits back": (BitsBack(Categorical(PRIOR), lambda z: Categorical(TABLE, z),
                                 poor_posterior), 1),
-}    # fmt: skip
+}  # fmt: skip
 
 
 def plain(value):
@@ -161,7 +161,7 @@ def test_bits_back_costs_what_the_elbo_says(posterior):
         else:
             z = poor_posterior(x).pop(before)
             expected -= math.log2(JOINT[z][x] / 256) - math.log2([1, 3][z] / 4)
-    assert abs(message.bits - expected) < 1e-4    # of 3000 symbols
+    assert abs(message.bits - expected) < 1e-4  # of 3000 symbols
     popped = [codec.pop(message) for _ in xs]
     assert popped == xs[::-1]
     assert message.state() == start
@@ -252,7 +252,7 @@ class Rows:
 
 
 STATES = [np.array(bits) for bits in itertools.product([0, 1], repeat=2)]
-FLIP = Table.from_masses([[0.9, 0.1], [0.2, 0.8]], prec=8)    # each bit by itself
+FLIP = Table.from_masses([[0.9, 0.1], [0.2, 0.8]], prec=8)  # each bit by itself
 PIXEL = Table.from_masses([[0.9, 0.1], [0.5, 0.5], [0.02, 0.98]], prec=8)
 
 
@@ -295,7 +295,7 @@ class FactorialChain:
                 for w, z in zip(belief, STATES, strict=True)
             ]
             weights = [w * 2**24 // sum(weights) + 1 for w in weights]
-        return Rows(Weighted(weights))    # if not exact: blind for z_t+1
+        return Rows(Weighted(weights))  # if not exact: blind for z_t+1
 
     def predictive(self, belief):
         predicted = self._predicted(belief)

@@ -21,8 +21,8 @@ from bbans.container import (
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
 HEADER = Header(element=17, fingerprint=b"\0\1\2\3\xfc\xfd\xfe\xff")
-BLOCKS = [(3, 0, b"three"), (300, 1, b"m" * 200), (1, 2, b"")]    # n, method, data
-SHAPE = (16, 19)    # of the 304 symbols in BLOCKS
+BLOCKS = [(3, 0, b"three"), (300, 1, b"m" * 200), (1, 2, b"")]  # n, method, data
+SHAPE = (16, 19)  # of the 304 symbols in BLOCKS
 EXACT = settings(derandomize=True, deadline=None)
 
 
@@ -210,7 +210,7 @@ def test_trailing_data():
     [b"\x80\0", b"\x81\0", b"\xff\x80\0", b"\xff" * 9 + b"\1", b"\x80" * 9],
 )
 def test_numbers_not_in_their_shortest_form(number):
-    for front in (b"", b"\1\0", b"\0", b"\0\1"):    # n, b, axes, axis
+    for front in (b"", b"\1\0", b"\0", b"\0\1"):  # n, b, axes, axis
         with pytest.raises(CorruptError, match="malformed"):
             read(header() + checked(front + number, 0) + bytes(20))
 
@@ -218,10 +218,10 @@ def test_numbers_not_in_their_shortest_form(number):
 @pytest.mark.parametrize(
     "record",
     [
-        b"\x81\x80\x40\0\1a",    # n = 2^20 + 1
-        b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f\0\1a",    # n = 2^63 - 1
-        b"\1\0\x29" + bytes(41),    # b = 41 = 8 n + 33
-        b"\x80\x80\x40\0\xff\xff\xff\xff\xff\xff\xff\xff\x7f",    # b = 2^63 - 1
+        b"\x81\x80\x40\0\1a",  # n = 2^20 + 1
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f\0\1a",  # n = 2^63 - 1
+        b"\1\0\x29" + bytes(41),  # b = 41 = 8 n + 33
+        b"\x80\x80\x40\0\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # b = 2^63 - 1
     ],
 )
 def test_impossible_lengths(record):
@@ -244,7 +244,7 @@ def test_the_longest_lengths_that_are_possible():
 
 def test_salvage_yields_damaged_blocks_with_their_error():
     data = bytearray(write())
-    data[24] ^= 8    # in b"three"
+    data[24] ^= 8  # in b"three"
     with pytest.raises(CorruptError, match=r"block 0 .*symbols 0 to 2"):
         read(data)
     reader, blocks = read(data, salvage=True)

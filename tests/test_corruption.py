@@ -35,7 +35,7 @@ TEXT = b"Every cut and every flipped bit is noticed, and named."
 MODEL = bbans.HMM.fit(TEXT, 3, n_iter=3).freeze(16)
 OTHER = make_model(1)
 SIZE = 12
-DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]    # block 3: no text
+DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]  # block 3: no text
 PARTS = [DATA[i : i + SIZE] for i in range(0, len(DATA), SIZE)]
 WHOLE = bbans.compress(DATA, MODEL, block_size=SIZE)
 
@@ -44,7 +44,7 @@ def spans(data):
     """First byte, first byte of the data, and end, of each block."""
     at, out = 20, []
     for block in ContainerReader(io.BytesIO(data)).blocks():
-        first = at + 3    # n and b are below 128 and take a byte each
+        first = at + 3  # n and b are below 128 and take a byte each
         out.append((at, first, first + len(block.data) + 4))
         at = out[-1][2]
     return out
@@ -105,9 +105,9 @@ def test_every_flipped_bit_is_noticed(predictive):
 @pytest.mark.parametrize(
     ("first", "last", "error"),
     [
-        (0, 3, bbans.FormatError),    # magic
+        (0, 3, bbans.FormatError),  # magic
         (4, 4, bbans.VersionError),
-        (5, 19, bbans.CorruptError),    # codes, fingerprint, checksum
+        (5, 19, bbans.CorruptError),  # codes, fingerprint, checksum
     ],
 )
 def test_a_flip_in_the_header_is_named(first, last, error):
@@ -120,7 +120,7 @@ def test_a_flip_in_the_header_is_named(first, last, error):
 def test_a_flip_in_a_message_names_its_block_and_symbols():
     for i, (start, first, end) in enumerate(SPANS):
         symbols = f"symbols {SIZE * i} to {min(SIZE * (i + 1), len(DATA)) - 1}"
-        for byte in (start + 1, *range(first, end)):    # the method, data, checksum
+        for byte in (start + 1, *range(first, end)):  # the method, data, checksum
             for bit in range(8 * byte, 8 * byte + 8):
                 with pytest.raises(bbans.CorruptError, match=f"block {i} .*{symbols}"):
                     bbans.decompress(flipped(WHOLE, bit), MODEL)
@@ -157,7 +157,7 @@ def test_salvage_of_what_is_not_damaged():
 
 
 def test_salvage_loses_the_damaged_blocks_and_no_other():
-    for damaged in range(1, 1 << len(SPANS)):    # every set of blocks
+    for damaged in range(1, 1 << len(SPANS)):  # every set of blocks
         data, lost = WHOLE, [i for i in range(len(SPANS)) if damaged >> i & 1]
         for i in lost:
             data = flipped(data, 8 * SPANS[i][1] + 3)
@@ -246,12 +246,12 @@ def test_forged_containers(model, element, blocks, shape):
 @pytest.mark.parametrize(
     ("element", "x", "model"),
     [
-        (17, [5, 200], MODEL),    # an int8 of 200
+        (17, [5, 200], MODEL),  # an int8 of 200
         (16, [-1], MODELS[3]),
-        (22, [-1], MODELS[3]),    # which would wrap to 2^64 - 1
+        (22, [-1], MODELS[3]),  # which would wrap to 2^64 - 1
         (0, [0x110000], MODELS[3]),
-        (2, [0x110000], MODELS[3]),    # beyond Unicode
-        (1, [0xFF], MODEL),    # not UTF-8
+        (2, [0x110000], MODELS[3]),  # beyond Unicode
+        (1, [0xFF], MODEL),  # not UTF-8
     ],
 )
 def test_symbols_that_the_elements_cannot_hold(element, x, model):

@@ -165,7 +165,7 @@ def test_limits_of_the_model_file():
         make(low)
         make(high)
         for outside in (low - 1, high + 1):
-            with pytest.raises(ValueError, match=r"\d"):    # every ModelError is one
+            with pytest.raises(ValueError, match=r"\d"):  # every ModelError is one
                 make(outside)
 
 
@@ -292,8 +292,8 @@ def test_overhead_of_the_container():
     whole, low, high, block, lengths, text = numbers(
         CONTAINER,
         r"Overhead: (\d+) bytes, (\d+) to (\d+) an axis, and per block (\d+) bytes "
-        r"and its two lengths, at most (\d+)\s+bytes in all.*?up to 127 characters pays "
-        r"(\d+) bytes",
+        r"and its two lengths, at most (\d+)\s+bytes in all.*?up to 127 characters "
+        r"pays (\d+) bytes",
     )
     empty = compress(np.zeros((), np.uint8), BYTES)
     _, blocks, _ = walk(empty)

@@ -78,7 +78,7 @@ def test_pop_undoes_push(state, total, data):
         *(data.draw(interval_around(slot, total)) for slot in slots), strict=True
     )
     message.push(starts, freqs, total)
-    assert Message.from_state(*message.state()) == message    # a valid state
+    assert Message.from_state(*message.state()) == message  # a valid state
     above = message.peek(total) - np.array(starts, np.uint32)
     assert (above < freqs).all()
     message.advance(starts, freqs, total)
@@ -95,7 +95,7 @@ def test_push_undoes_pop(state, total, data):
     try:
         message.advance(starts, freqs, total)
     except MessageError:
-        assert len(state[0]) > len(state[1])    # one lane, or a tail, never runs dry
+        assert len(state[0]) > len(state[1])  # one lane, or a tail, never runs dry
         assert len(state[0]) > 1
     else:
         assert Message.from_state(*message.state()) == message
@@ -282,9 +282,9 @@ def test_the_wire_restores_every_state(state):
     [
         (b"", 2),
         (bytes(15), 2),
-        (b"\0\0\0\x80\0\0\0\0" * 2 + b"\0", 2),    # no whole number of words
-        (b"\xff\xff\xff\x7f\0\0\0\0" * 2, 2),    # heads below 2^31
-        (b"\0\0\0\0\0\0\0\x80" * 2, 2),    # heads of 2^63
+        (b"\0\0\0\x80\0\0\0\0" * 2 + b"\0", 2),  # no whole number of words
+        (b"\xff\xff\xff\x7f\0\0\0\0" * 2, 2),  # heads below 2^31
+        (b"\0\0\0\0\0\0\0\x80" * 2, 2),  # heads of 2^63
         (b"\0", 1),
         (b"\1\0", 1),
     ],
@@ -345,7 +345,7 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.push_weighted([1, 0], 1), ModelError, "empty"),
         (lambda m: m.push_weighted([0, 0], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**28, 1], 0), ModelError, "total"),
-        (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),    # wraps
+        (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),  # wraps
         (lambda m: m.push_weighted([[1, 2]], 0), SymbolError, "weights"),
         (lambda m: m.push_weighted(1, 0), SymbolError, "weights"),
         (lambda m: m.pop_weighted([0, 0]), ModelError, "total"),
@@ -353,7 +353,7 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.pop_weighted(1), SymbolError, "weight"),
         (lambda m: m.push(0, 0, 16), ModelError, "interval"),
         (lambda m: m.push(1, 16, 16), ModelError, "interval"),
-        (lambda m: m.push(2**32 - 1, 2, 16), ModelError, "interval"),    # wraps
+        (lambda m: m.push(2**32 - 1, 2, 16), ModelError, "interval"),  # wraps
         (lambda m: m.push([0, 0], [1, 1], 16), SymbolError, "lanes"),
         (lambda m: m.push(0, 1, 0), ModelError, "total"),
         (lambda m: m.push(0.0, 1, 16), SymbolError, "integers"),
@@ -392,8 +392,8 @@ def test_a_pop_that_runs_dry_changes_nothing(lanes):
         ([HIGH], []),
         ([2**64], []),
         ([-1], []),
-        ([LOW - 1], [0]),    # small, over a tail
-        ([LOW, LOW - 1], []),    # small, in one of two lanes
+        ([LOW - 1], [0]),  # small, over a tail
+        ([LOW, LOW - 1], []),  # small, in one of two lanes
         ([1.0], []),
         ([[LOW]], []),
         (LOW, []),
@@ -485,7 +485,7 @@ def test_carries_run_through_many_bytes():
     for last in range(3):
         symbols = [1] + [2] * 38 + [last]
         assert range_decode(range_code(symbols, tables), tables) == symbols
-    tables = [[0, 1, 2, 3]] * 500    # 1/3 + 1/9 + .. comes near 1/2
+    tables = [[0, 1, 2, 3]] * 500  # 1/3 + 1/9 + .. comes near 1/2
     for last in range(3):
         symbols = [1] * 499 + [last]
         assert range_decode(range_code(symbols, tables), tables) == symbols
@@ -513,7 +513,7 @@ def test_the_range_coder_refuses_intervals_and_stays_as_it_was(start, freq, tota
     with pytest.raises(ModelError):
         decoder.advance(start, freq, total)
     with pytest.raises(ModelError):
-        decoder.advance(0, 3, 4)    # valid, but not the slot's
+        decoder.advance(0, 3, 4)  # valid, but not the slot's
     decoder.advance(3, 1, 4)
     decoder.check()
 

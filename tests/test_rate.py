@@ -9,7 +9,7 @@ from bbans.models import HMM
 # docs/maths.md, section 7: the tail's code at most 2 bits over, the flag 0.093, whole
 # bytes at most 8, in all 10; a flag of 4 bits instead if the tail holds too little.
 MOST, MOST_FLAGGED, MEAN = 10.1, 14, 5
-SHORT = [T for T in range(1, 51) for _ in range(20)]    # 1000 samples
+SHORT = [T for T in range(1, 51) for _ in range(20)]  # 1000 samples
 
 
 def paper(concentration=1.0):
@@ -57,8 +57,8 @@ def test_short_messages_are_5_bits_over_in_the_mean(model):
     flagged = [is_flagged(model, x) for x in xs]
     assert max(bits) <= MOST_FLAGGED
     assert max(b for b, f in zip(bits, flagged, strict=True) if not f) <= MOST
-    assert sum(flagged) <= 20    # of 1000
-    assert 2 <= np.mean(bits) <= MEAN    # less than 2 would be too good to be true
+    assert sum(flagged) <= 20  # of 1000
+    assert 2 <= np.mean(bits) <= MEAN  # less than 2 would be too good to be true
 
 
 @pytest.mark.parametrize(("concentration", "rate"), [(1.0, 1e-5), (0.1, 1e-4)])
@@ -80,7 +80,7 @@ def test_freezing_costs_less_than_its_bound(concentration):
     x, _ = hmm.sample(T, seed=3)
     over = frozen(hmm).information_content(x) - hmm.information_content(x)
     bound = -np.log2(1 - 64 * 2.0**-24) + 1.09 * 64 / (2**24 - 64)
-    assert over / T <= 2 * bound    # a transition and an emission each step
+    assert over / T <= 2 * bound  # a transition and an emission each step
 
 
 @pytest.mark.parametrize("T", [1, 2, 5, 30, 300, 5000])
@@ -104,7 +104,7 @@ def test_the_empty_sequence_is_one_byte(model):
 
 def test_symbols_of_a_tenth_of_a_bit(model):
     """The tail is long; where it holds too little a flag of 4 bits says so."""
-    p = 1 / 75    # of information content 0.1
+    p = 1 / 75  # of information content 0.1
     sparse = FrozenHMM.from_probabilities(
         [0.5, 0.5], [[0.99, 0.01], [0.01, 0.99]], [[1 - p, p], [1 - p / 2, p / 2]]
     )
@@ -115,4 +115,4 @@ def test_symbols_of_a_tenth_of_a_bit(model):
     for x in xs:
         flags.add(is_flagged(sparse, x))
         assert excess(sparse, x) <= (MOST_FLAGGED if is_flagged(sparse, x) else MOST)
-    assert flags == {True, False}    # both ways have been seen
+    assert flags == {True, False}  # both ways have been seen

@@ -46,7 +46,7 @@ def run_python(code, names, where, line):
         return
     report = io.StringIO()
     test = doctest.DocTestParser().get_doctest(code, names, where, where, line - 1)
-    test.globs = names    # not the copy: later blocks use these names
+    test.globs = names  # not the copy: later blocks use these names
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
     if runner.run(test, out=report.write, clear_globs=False).failed:
         pytest.fail(report.getvalue())
@@ -78,7 +78,7 @@ def run_document(text, where):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_document(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with contextlib.redirect_stdout(io.StringIO()):    # of blocks without >>>
+    with contextlib.redirect_stdout(io.StringIO()):  # of blocks without >>>
         run_document(path.read_text(encoding="utf-8"), str(path))
 
 

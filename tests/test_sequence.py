@@ -1,15 +1,14 @@
 """A sequence as one message: the C engine, the generic schedule and the reference
 give the same bytes; what else decodes to nothing but an error."""
 
-from functools import partialmethod
 import random
+from functools import partialmethod
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import reference as ref
 
-import bbans.sequence
 from bbans import (
     CorruptError,
     FrozenHMM,
@@ -140,7 +139,7 @@ def test_every_instruction_set_gives_the_same_bytes(name, instruction_sets):
     assert lib.BBANS_ISA_PORTABLE in instruction_sets
     for isa in instruction_sets:
         lib.bbans_isa_use(isa)
-        again = frozen(name)    # its tables may be laid out for the set
+        again = frozen(name)  # its tables may be laid out for the set
         assert encode_sequence(again, xs).to_bytes() == data
         decoded = decode_sequence(again, Message.from_bytes(data), len(xs))
         assert decoded.tolist() == xs
@@ -205,13 +204,13 @@ def test_the_schedule_starts_from_40_bits(last):
     model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=40)
     xs = [1] * 10 + [0, 1] * 19 + [1, last]
     theirs = reference_of(model)
-    assert (ref.range_encode(theirs, [2], xs[10:]) >= 2**40) == last
+    assert (ref.range_encode(theirs, ([2], xs[10:])) >= 2**40) == last
     for space in (model, HMMStateSpace(model)):
         message = encode_sequence(space, xs)
         assert (message.peek(16)[0] < 15) == last
         assert message.to_bytes() == ref.encode(theirs, xs)
         assert list(decode_sequence(space, message, len(xs))) == xs
-    if last:    # one bit less at the end, and the start has less than 40
+    if last:  # one bit less at the end, and the start has less than 40
         short = ref.Message.from_int(2**39 + 1)
         ref.schedule_push(theirs, short, xs[:10])
         short.push(0, 15, 16)
@@ -322,8 +321,8 @@ def wrong(index, part):
         wrong(1, [[0, 1], [2, 3]]),
         wrong(1, [0, 1]),
         wrong(2, [1, 4]),
-        wrong(2, [0, 0]),    # of weight 0
-        wrong(4, 1),    # of weight 0
+        wrong(2, [0, 0]),  # of weight 0
+        wrong(4, 1),  # of weight 0
         wrong(4, 3),
         [Mixed.values[:4]],
     ],
@@ -431,7 +430,7 @@ def test_a_state_that_no_sender_pops_is_damage(decoder):
     W, _ = model.filter([0])
     assert model.posterior(W[0], 0)[1] == 0
     message = ref.Message.from_int(2**100 + 12345)
-    for z, x in ((0, 0), (1, 0)):    # z_2, x_2; then z_1 = 1, x_1
+    for z, x in ((0, 0), (1, 0)):  # z_2, x_2; then z_1 = 1, x_1
         message.push(*ref.interval([0, *np.cumsum(masses).tolist()], x), 2**28)
         message.push(*ref.interval([0, *np.cumsum(masses).tolist()], z), 2**28)
     message.push(0, 15, 16)

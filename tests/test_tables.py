@@ -55,7 +55,7 @@ def cost(masses, freq, prec):
 @example([1.0] * 32, 5)
 @example([1.0] * 31, 5)
 @example([0.0, 1e-289], 28)
-@example([1 / 3, 1 / 3, 1 / 3], 28)    # ties at the quota
+@example([1 / 3, 1 / 3, 1 / 3], 28)  # ties at the quota
 def test_quantise_keeps_its_bound(masses, prec):
     K, slots = len(masses), 2**prec
     assume(slots >= K)
@@ -132,7 +132,7 @@ def test_quantise_is_nearly_optimal(masses, prec):
 
 def test_quantise_in_numbers():
     assert quantise([1.0, 0.0, 3.0], 4).tolist() == [4, 1, 11]
-    assert quantise([1, 1, 1], 4).tolist() == [6, 5, 5]    # ties in index order
+    assert quantise([1, 1, 1], 4).tolist() == [6, 5, 5]  # ties in index order
     assert quantise([[1, 3], [0, 1]], 2).tolist() == [[1, 3], [1, 3]]
     assert quantise(np.ones((2, 3, 4)), 2).shape == (2, 3, 4)
     assert quantise([7.0], 28).tolist() == [2**28]
@@ -171,7 +171,7 @@ def test_a_table_holds_its_edges():
 @pytest.mark.parametrize(
     ("cdf", "prec"),
     [
-        ([0, 5, 5, 16], 4),    # an empty interval
+        ([0, 5, 5, 16], 4),  # an empty interval
         ([0, 6, 5, 16], 4),
         ([1, 6, 16], 4),
         ([0, 6, 15], 4),
@@ -281,7 +281,7 @@ def test_a_frozen_model_cannot_be_changed():
     }
     model = FrozenHMM(**{**FIELDS, **arrays})
     for name, array in arrays.items():
-        array.flat[0] = 77    # the caller's own, still writeable
+        array.flat[0] = 77  # the caller's own, still writeable
         assert getattr(model, name).tolist() == FIELDS[name]
         with pytest.raises(ValueError, match="read-only"):
             getattr(model, name).flat[0] = 3
@@ -383,7 +383,7 @@ def test_the_tail_is_the_shortest_that_holds_46_bits(K, M, concentration):
     states, mean = initial, np.zeros(K)
     for _ in range(256):
         mean, states = mean + states / 256, states @ A
-    p = A @ B    # P(x_t | z_t-1)
+    p = A @ B  # P(x_t | z_t-1)
     H = mean @ (p * -np.log2(p)).sum(1)
     V = mean @ (p * np.log2(p) ** 2).sum(1) - H**2
 

@@ -73,7 +73,7 @@ def test_arrays(case):
     for i in reversed(range(len(symbols))):
         message.push(*intervals(tables[i], symbols[i], i % lanes, lanes))
     assert message.to_bytes() == data
-    if len({len(edges) for edges in case["tables"]}) == 1:    # else no Table holds them
+    if len({len(edges) for edges in case["tables"]}) == 1:  # else no Table holds them
         table = Table(case["tables"], case["prec"])
         message = Message(lanes)
         message.push_symbols(table, symbols, case["rows"])

@@ -5,7 +5,7 @@ from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
 from bbans.codecs.hmm import HMMStateSpace
-from bbans.codecs.iconoclasm import Iconoclasm, StateSpaceModel
+from bbans.codecs.iconoclasm import Iconoclasm, PredictiveModel, StateSpaceModel
 
 __all__ = [
     "BitsBack",
@@ -13,6 +13,7 @@ __all__ = [
     "Codec",
     "HMMStateSpace",
     "Iconoclasm",
+    "PredictiveModel",
     "Repeat",
     "Serial",
     "StateSpaceModel",

@@ -62,4 +62,6 @@ class HMMStateSpace:
     def predictive(self, belief: Belief | None) -> Categorical:
         """P(x_t+1 | x_1 .. x_t)."""
         predicted = None if belief is None else belief.predicted
-        return Categorical(Table(self._frozen.predictive_cdf(predicted), self._frozen.prec))
+        return Categorical(
+            Table(self._frozen.predictive_cdf(predicted), self._frozen.prec)
+        )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bbans.codecs.base import Codec
 from bbans.errors import SymbolError
 from bbans.tables import FrozenHMM
 
-__all__ = ["Iconoclasm", "StateSpaceModel", "pop_schedule", "push_schedule"]
+__all__ = [
+    "Iconoclasm",
+    "PredictiveModel",
+    "StateSpaceModel",
+    "pop_schedule",
+    "push_schedule",
+]
 
 
 class StateSpaceModel(Protocol):
@@ -36,12 +42,25 @@ class StateSpaceModel(Protocol):
         None."""
 
 
+@runtime_checkable
+class PredictiveModel(StateSpaceModel, Protocol):
+    """A state space model that can start a message by itself: `encode_sequence`."""
+
+    tail_length: int
+    """Observations at the end of a sequence that are coded by `predictive`; they
+    should hold some 46 bits."""
+
+    def predictive(self, belief: Any | None) -> Codec:
+        """Codec of P(x_t+1 | x_1 .. x_t), from the belief after x_t (None: of
+        x_1)."""
+
+
 def push_schedule(
     model: StateSpaceModel, message: Any, x: Sequence[Any], beliefs: Sequence[Any]
 ) -> None:
     """Push x_1 .. x_T, given the beliefs after each of them."""
     z = model.posterior(beliefs[-1], None).pop(message)
-    for t in range(len(x) - 1, 0, -1):    # fmt: skip
+    for t in range(len(x) - 1, 0, -1):  # fmt: skip
         model.likelihood(z).push(message, x[t])
         z_next, z = z, model.posterior(beliefs[t - 1], z).pop(message)
         model.prior(z).push(message, z_next)

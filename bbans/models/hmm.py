@@ -747,7 +747,7 @@ def _cumulative(p: _Floats) -> _Floats:
 
 
 def _progress_bar(total: int, progress: bool | None) -> Any:
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     return tqdm(
         total=total,
