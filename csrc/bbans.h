@@ -30,6 +30,7 @@
 extern "C" {
 #endif
 
+/* clang-format off: comments stand in columns. */
 /* cffi:begin - plain declarations only; the build script reads this part. */
 
 /* ---- Status codes: values never change ---------------------------------- */

@@ -30,8 +30,7 @@ static const bbans_kernels neon = KERNELS(neon);
 static const bbans_kernels *kernels_of(int isa)
 {
     switch (isa) {
-    case BBANS_ISA_PORTABLE:
-        return &portable;
+    case BBANS_ISA_PORTABLE: return &portable;
 #ifdef BBANS_HAVE_X86
     case BBANS_ISA_AVX2:
         __builtin_cpu_init();
@@ -47,11 +46,9 @@ static const bbans_kernels *kernels_of(int isa)
                    : NULL;
 #endif
 #ifdef BBANS_HAVE_NEON
-    case BBANS_ISA_NEON: /* part of every AArch64 */
-        return &neon;
+    case BBANS_ISA_NEON: /* part of every AArch64 */ return &neon;
 #endif
-    default:
-        return NULL;
+    default: return NULL;
     }
 }
 

@@ -1,8 +1,8 @@
 /* Frozen hidden Markov models: docs/maths.md, sections 5 and 6.
  *
  * Why the weights can never be all zero: every predicted weight is floored at
- * 2^6 or more, and every emission and transition mass is at least 1, so each sum
- * of products that is scaled below is positive, whatever the symbol.
+ * 2^6 or more, and every emission and transition mass is at least 1, so each
+ * sum of products that is scaled below is positive, whatever the symbol.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
@@ -84,9 +84,9 @@ static uint32_t *put_transposed(uint32_t *out, const uint32_t *mass,
 
 static int16_t to_15_bits(uint32_t mass, unsigned prec)
 {
-    const uint32_t m = prec > 15
-                           ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
-                           : mass << (15 - prec);
+    const uint32_t m =
+        prec > 15 ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
+                  : mass << (15 - prec);
 
     return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
 }
@@ -122,7 +122,8 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->stride = stride;
     hmm->tail_length = tail_length;
     hmm->prec = prec;
-    hmm->floor = (uint32_t)1 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
+    hmm->floor = (uint32_t)1
+                 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
     /* First the arrays over states: their rows are whole cache lines. */
     memory = bbans_align(memory);
     hmm->short_pairs = pairs = (int16_t *)memory;

@@ -37,9 +37,9 @@ typedef struct {
     /* One filter step: predicted [stride] in and out, filtered [stride] out. */
     void (*filter)(const bbans_hmm *hmm, size_t symbol, uint32_t *predicted,
                    uint32_t *filtered);
-    /* edge[0 .. stride] = running sums of the posterior weights; into [stride] is
-     * the column A_ij of the next state, or NULL.  Returns edge[stride] = N < 2^26,
-     * early: the division by it need not wait for the sums. */
+    /* edge[0 .. stride] = running sums of the posterior weights; into [stride]
+     * is the column A_ij of the next state, or NULL.  Returns edge[stride] = N
+     * < 2^26, early: the division by it need not wait for the sums. */
     uint32_t (*posterior)(const uint32_t *filtered, const uint32_t *into,
                           size_t stride, uint32_t *edge);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
@@ -97,6 +97,27 @@ static inline int bbans_bit_length(uint64_t v)
         n++;
     return n;
 #endif
+}
+
+/* Bisect edge[0 .. *n - 1] until at most `enough` remain that may be either
+ * side of the slot; returns how many are surely <= slot, which come before
+ * them. */
+static inline size_t bbans_bisect(const uint32_t *edge, size_t *n,
+                                  uint32_t slot, size_t enough)
+{
+    size_t lo = 0;
+
+    while (*n > enough) { /* edge[lo - 1] <= slot < edge[lo + *n] */
+        const size_t half = *n / 2;
+
+        if (edge[lo + half] <= slot) {
+            lo += half + 1;
+            *n -= half + 1;
+        } else {
+            *n = half;
+        }
+    }
+    return lo;
 }
 
 /* bbans_hmm_posterior without checks; returns the total. */

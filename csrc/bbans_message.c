@@ -243,11 +243,11 @@ bbans_status bbans_message_pop_symbols(bbans_message *msg,
         const uint32_t *edge;
         bbans_status status;
 
-        symbol[i] = (uint32_t)bbans_table_find(
-            table, row == NULL ? 0 : row[i], slot);
+        symbol[i] =
+            (uint32_t)bbans_table_find(table, row == NULL ? 0 : row[i], slot);
         edge = row_of(table, row, i) + symbol[i];
-        status = advance_one(msg, i % msg->lanes, edge[0], edge[1] - edge[0],
-                             total);
+        status =
+            advance_one(msg, i % msg->lanes, edge[0], edge[1] - edge[0], total);
         if (status != BBANS_OK) {
             push_symbols(msg, table, row, symbol, i);
             return status;
@@ -334,8 +334,7 @@ static void push_weighted(bbans_message *msg, const uint32_t *weight,
 }
 
 bbans_status bbans_message_push_weighted(bbans_message *msg,
-                                         const uint32_t *weight,
-                                         size_t symbols,
+                                         const uint32_t *weight, size_t symbols,
                                          const uint32_t *symbol, size_t n)
 {
     size_t i;

@@ -55,10 +55,10 @@ size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
 static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
                                   size_t work_bytes, workspace *ws)
 {
-    const size_t rows = work_bytes < BBANS_ALIGNMENT
-                            ? 0
-                            : (work_bytes - (BBANS_ALIGNMENT - 1)) /
-                                  (4 * hmm->stride);
+    const size_t rows =
+        work_bytes < BBANS_ALIGNMENT
+            ? 0
+            : (work_bytes - (BBANS_ALIGNMENT - 1)) / (4 * hmm->stride);
     size_t block = rows;
 
     while (block > 0 && work_rows(n, block) > rows) {
@@ -73,8 +73,8 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
     ws->predicted = (uint32_t *)bbans_align(work);
     ws->edge = ws->predicted + hmm->stride + 15; /* edge + 1 is aligned */
     ws->checkpoints = ws->predicted + 3 * hmm->stride;
-    ws->filtered = ws->checkpoints +
-                   (block < n ? n_blocks(n, block) : 0) * hmm->stride;
+    ws->filtered =
+        ws->checkpoints + (block < n ? n_blocks(n, block) : 0) * hmm->stride;
     return BBANS_OK;
 }
 
@@ -158,8 +158,8 @@ static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
 }
 
 /* The sender's schedule; filter_all has run. */
-static void push_schedule(const bbans_hmm *hmm, workspace *ws,
-                          bbans_lane *lane, const uint32_t *x, size_t n)
+static void push_schedule(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
+                          const uint32_t *x, size_t n)
 {
     const size_t K = hmm->states, M = hmm->symbols, stride = hmm->stride;
     const unsigned prec = hmm->prec;
@@ -172,8 +172,7 @@ static void push_schedule(const bbans_hmm *hmm, workspace *ws,
         push_entry(lane, hmm->emission_cdf + z * (M + 1), x[t], prec);
         if (t == first) { /* filtered messages of the block before */
             first -= ws->block;
-            memcpy(ws->predicted,
-                   ws->checkpoints + first / ws->block * stride,
+            memcpy(ws->predicted, ws->checkpoints + first / ws->block * stride,
                    stride * sizeof *ws->predicted);
             filter(hmm, ws, x + first, ws->block, ws->filtered);
         }
@@ -200,8 +199,8 @@ static bbans_status pop_schedule(const bbans_hmm *hmm, workspace *ws,
         return BBANS_OK;
     z = pop_entry(lane, hmm->initial_cdf, K, prec);
     for (t = 0;; t++) {
-        x[t] = (uint32_t)pop_entry(lane, hmm->emission_cdf + z * (M + 1), M,
-                                   prec);
+        x[t] =
+            (uint32_t)pop_entry(lane, hmm->emission_cdf + z * (M + 1), M, prec);
         filter(hmm, ws, x + t, 1, ws->filtered);
         if (t + 1 == n)
             return push_state(hmm, ws, lane, z, K);
@@ -233,8 +232,7 @@ static bbans_status check_call(const bbans_hmm *hmm, const bbans_message *msg,
                                const uint32_t *symbol, size_t n,
                                const void *work)
 {
-    if (hmm == NULL || msg == NULL || (symbol == NULL && n > 0) ||
-        work == NULL)
+    if (hmm == NULL || msg == NULL || (symbol == NULL && n > 0) || work == NULL)
         return BBANS_ERR_NULL;
     return msg->lanes == 1 ? BBANS_OK : BBANS_ERR_STATE;
 }
@@ -258,9 +256,10 @@ static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
 }
 
 /* Range code `sequences` runs of symbols, x[offset[0]] .. x[offset[sequences] -
- * 1], into *msg.  The first goes on from the predicted weights in the workspace,
- * the others start anew.  The upper half of the tail is the scratch, at least 4
- * bytes a symbol, the lower half takes the result, which is no longer. */
+ * 1], into *msg.  The first goes on from the predicted weights in the
+ * workspace, the others start anew.  The upper half of the tail is the scratch,
+ * at least 4 bytes a symbol, the lower half takes the result, which is no
+ * longer. */
 static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
                          const uint64_t *offset, size_t sequences,
                          bbans_message *msg)
@@ -390,8 +389,8 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                    size_t work_bytes, bbans_message *msg)
 {
     bbans_status status = check_call(hmm, msg, symbol, n, work);
-    const int flagged = !predictive && status == BBANS_OK &&
-                        n > hmm->tail_length;
+    const int flagged =
+        !predictive && status == BBANS_OK && n > hmm->tail_length;
     const size_t body = flagged ? n - hmm->tail_length : 0;
     const uint64_t tail[] = {body, n}, all[] = {0, n};
     bbans_lane lane;
@@ -485,9 +484,9 @@ bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     byte_offset[0] = 0;
     for (k = 0; k < n; k++) {
         *failed = k;
-        status = bbans_sequence_encode(
-            hmm, symbol + offset[k], (size_t)(offset[k + 1] - offset[k]),
-            predictive, work, work_bytes, msg);
+        status = bbans_sequence_encode(hmm, symbol + offset[k],
+                                       (size_t)(offset[k + 1] - offset[k]),
+                                       predictive, work, work_bytes, msg);
         if (status == BBANS_OK)
             status = bbans_wire_write(msg, bytes + used, cap - used, &written);
         if (status != BBANS_OK)
@@ -514,14 +513,12 @@ bbans_status bbans_batch_decode(const bbans_hmm *hmm, const uint8_t *bytes,
         status = check_offsets(byte_offset, n);
     for (k = 0; k < n && status == BBANS_OK; k++) {
         *failed = k;
-        status = bbans_wire_read(
-            msg, bytes + byte_offset[k],
-            (size_t)(byte_offset[k + 1] - byte_offset[k]));
+        status = bbans_wire_read(msg, bytes + byte_offset[k],
+                                 (size_t)(byte_offset[k + 1] - byte_offset[k]));
         if (status == BBANS_OK)
-            status = bbans_sequence_decode(
-                hmm, msg, symbol + offset[k],
-                (size_t)(offset[k + 1] - offset[k]), predictive, work,
-                work_bytes);
+            status = bbans_sequence_decode(hmm, msg, symbol + offset[k],
+                                           (size_t)(offset[k + 1] - offset[k]),
+                                           predictive, work, work_bytes);
     }
     return status;
 }

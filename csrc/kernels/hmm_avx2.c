@@ -1,16 +1,16 @@
 /* AVX2 kernels; equal to hmm_portable.c bit for bit.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
+#include "x86.h"
 
 #ifdef BBANS_HAVE_X86
-#include <immintrin.h>
 
 #define AVX2 BBANS_TARGET("avx2,popcnt")
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 
-/* The 64-bit products of eight 32-bit factors: elements 0 2 4 6, and 1 3 5 7. */
+/* The 64-bit products of eight 32-bit factors: elements 0 2 4 6, and 1 3 5 7.
+ */
 #define EVEN(a, b) _mm256_mul_epu32(a, b)
 #define ODD(a, b)                                                              \
     _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32))
@@ -32,22 +32,6 @@ AVX2 static inline uint32_t sum_of_8(__m256i v)
     four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
     return (uint32_t)_mm_cvtsi128_si32(
         _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
-}
-
-/* Products shifted by bit_length(sum) - bits, right or left.  A count of 64 or
- * more gives 0, so that of the two opposite shifts one changes nothing. */
-typedef struct {
-    __m128i right, left;
-} shifts;
-
-AVX2 static inline shifts shifts_of(uint64_t sum, int bits)
-{
-    const int shift = bbans_bit_length(sum) - bits;
-    shifts s;
-
-    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
-    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
-    return s;
 }
 
 AVX2 static inline __m256i shifted(__m256i v, shifts s)
@@ -74,8 +58,6 @@ static const uint8_t compress[16][16] = {
     {W(2), W(3), W(0), W(0)}, {W(0), W(2), W(3), W(0)},
     {W(1), W(2), W(3), W(0)}, {W(0), W(1), W(2), W(3)}};
 
-#define STATE_PAIRS (BBANS_STATES_MAX / 2)
-
 /* Move the pairs that have a weight to the front, and list which they are;
  * weight 0 pads them to an even number.  Returns that number. */
 AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
@@ -86,9 +68,8 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
     for (i = 0; i < pairs; i += 4) {
         const __m128i w =
             _mm_loadu_si128((const __m128i *)(const void *)(weights + i));
-        const int mask =
-            0xf & ~_mm_movemask_ps(_mm_castsi128_ps(
-                      _mm_cmpeq_epi32(w, _mm_setzero_si128())));
+        const int mask = 0xf & ~_mm_movemask_ps(_mm_castsi128_ps(
+                                   _mm_cmpeq_epi32(w, _mm_setzero_si128())));
         const __m128i order =
             _mm_loadu_si128((const __m128i *)(const void *)compress[mask]);
 
@@ -128,8 +109,7 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
                                 _mm256_madd_epi16(LOAD(row1 + 16 * v), m1)));  \
         }                                                                      \
         for (v = 0; v < (n_vectors); v++)                                      \
-            STORE(predicted + j + k + 8 * v,                                   \
-                  _mm256_max_epu32(acc[v], least));                            \
+            STORE(predicted + j + k + 8 * v, _mm256_max_epu32(acc[v], least)); \
         k += 8 * (n_vectors);                                                  \
     } while (0)
 
@@ -163,8 +143,8 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
             short_max);
         const __m256i both =
             _mm256_or_si256(m, _mm256_srli_epi64(m, 16)); /* elements 0 2 4 6 */
-        const __m128i packed = _mm256_castsi256_si128(
-            _mm256_permutevar8x32_epi32(
+        const __m128i packed =
+            _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(
                 both, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 
         STORE(filtered + i, w);
@@ -211,8 +191,8 @@ AVX2 uint32_t bbans_k_posterior_avx2(const uint32_t *filtered,
     s = shifts_of(sum_of_4(sum), BBANS_POSTERIOR_BITS);
     edge[0] = 0;
     for (i = 0; i < stride; i += 8) {
-        __m256i v = scaled(LOAD(filtered + i),
-                           into == NULL ? one : LOAD(into + i), s);
+        __m256i v =
+            scaled(LOAD(filtered + i), into == NULL ? one : LOAD(into + i), s);
 
         total = _mm256_add_epi32(total, v);
         /* Running sums of eight: within halves, then across. */
@@ -236,18 +216,9 @@ AVX2 size_t bbans_k_rank_avx2(const uint32_t *edge, size_t n, uint32_t slot)
 {
     const __m256i s = _mm256_set1_epi32((int)slot);
     __m256i above = _mm256_setzero_si256();
-    size_t lo = 0, i;
+    size_t lo, i;
 
-    while (n > LINEAR) { /* as the portable kernel */
-        const size_t half = n / 2;
-
-        if (edge[lo + half] <= slot) {
-            lo += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
+    lo = bbans_bisect(edge, &n, slot, LINEAR);
     edge += lo;
     for (i = 0; i + 8 <= n; i += 8) /* -1 for each edge above; all < 2^31 */
         above = _mm256_add_epi32(above, _mm256_cmpgt_epi32(LOAD(edge + i), s));

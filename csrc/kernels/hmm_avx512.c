@@ -1,13 +1,13 @@
 /* AVX-512 kernels with VNNI; equal to hmm_portable.c bit for bit.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
+#include "x86.h"
 
 #ifdef BBANS_HAVE_X86
-#include <immintrin.h>
 
-#define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,"                      \
-                             "avx512vnni,popcnt")
+#define AVX512                                                                 \
+    BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,"                         \
+                 "avx512vnni,popcnt")
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 
@@ -15,20 +15,6 @@
 #define EVEN(a, b) _mm512_mul_epu32(a, b)
 #define ODD(a, b)                                                              \
     _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32))
-
-typedef struct {
-    __m128i right, left;
-} shifts;
-
-AVX512 static inline shifts shifts_of(uint64_t sum, int bits)
-{
-    const int shift = bbans_bit_length(sum) - bits;
-    shifts s;
-
-    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
-    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
-    return s;
-}
 
 AVX512 static inline __m512i shifted(__m512i v, shifts s)
 {
@@ -53,10 +39,8 @@ AVX512 static inline uint64_t sum_of_8(__m512i v)
         _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
-#define STATE_PAIRS (BBANS_STATES_MAX / 2)
-
-/* Columns j + k .. j + k + 16 n of sum_i m_i Ah_ij, in the tile of column j, two
- * pairs of states at a time into sums of their own, to hide latency. */
+/* Columns j + k .. j + k + 16 n of sum_i m_i Ah_ij, in the tile of column j,
+ * two pairs of states at a time into sums of their own, to hide latency. */
 #define PREDICT(n_vectors)                                                     \
     do {                                                                       \
         __m512i acc[2][n_vectors];                                             \
@@ -83,7 +67,7 @@ AVX512 static inline uint64_t sum_of_8(__m512i v)
     } while (0)
 
 AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
-                              uint32_t *predicted, uint32_t *filtered)
+                                  uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
     const uint32_t *emitting = hmm->emitting + symbol * stride;
@@ -154,8 +138,8 @@ AVX512 uint32_t bbans_k_posterior_avx512(const uint32_t *filtered,
 {
     const __m512i one = _mm512_set1_epi32(1);
     const __m512i low = _mm512_set1_epi64(0xffffffff);
-    const __m512i place = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-                                            11, 12, 13, 14, 15);
+    const __m512i place =
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i sum = _mm512_setzero_si512(), below = sum, total = sum;
     shifts s;
     size_t i;
@@ -169,12 +153,12 @@ AVX512 uint32_t bbans_k_posterior_avx512(const uint32_t *filtered,
     s = shifts_of(sum_of_8(sum), BBANS_POSTERIOR_BITS);
     edge[0] = 0;
     for (i = 0; i < stride; i += 16) {
-        __m512i v = scaled(LOAD(filtered + i),
-                           into == NULL ? one : LOAD(into + i), s);
+        __m512i v =
+            scaled(LOAD(filtered + i), into == NULL ? one : LOAD(into + i), s);
 
-        total = _mm512_add_epi64(total, _mm512_add_epi64(
-                                            _mm512_and_si512(v, low),
-                                            _mm512_srli_epi64(v, 32)));
+        total =
+            _mm512_add_epi64(total, _mm512_add_epi64(_mm512_and_si512(v, low),
+                                                     _mm512_srli_epi64(v, 32)));
         /* Running sums of sixteen: add what stands 1, 2, 4, 8 places before. */
         v = _mm512_add_epi32(v, BEFORE(v, 1));
         v = _mm512_add_epi32(v, BEFORE(v, 2));
@@ -192,18 +176,9 @@ AVX512 uint32_t bbans_k_posterior_avx512(const uint32_t *filtered,
 AVX512 size_t bbans_k_rank_avx512(const uint32_t *edge, size_t n, uint32_t slot)
 {
     const __m512i s = _mm512_set1_epi32((int)slot);
-    size_t lo = 0, rank, i;
+    size_t lo, rank, i;
 
-    while (n > LINEAR) { /* as the portable kernel */
-        const size_t half = n / 2;
-
-        if (edge[lo + half] <= slot) {
-            lo += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
+    lo = bbans_bisect(edge, &n, slot, LINEAR);
     edge += lo;
     rank = lo;
     for (i = 0; i + 16 <= n; i += 16)

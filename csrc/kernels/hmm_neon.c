@@ -33,14 +33,14 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
 }
 
 void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
-                              uint32_t *predicted, uint32_t *filtered)
+                         uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
     const uint32_t *emitting = hmm->emitting + symbol * stride;
     const uint32x4_t least = vdupq_n_u32(hmm->floor);
-    const int64x2_t left = vdupq_n_s64(
-        BBANS_FILTER_BITS -
-        bbans_bit_length(product_sum(predicted, emitting, stride)));
+    const int64x2_t left =
+        vdupq_n_s64(BBANS_FILTER_BITS -
+                    bbans_bit_length(product_sum(predicted, emitting, stride)));
     int16_t narrow[BBANS_STATES_MAX];
     uint16_t active[BBANS_STATES_MAX / 2];
     size_t i, j, a, v, n_active = 0;
@@ -48,8 +48,8 @@ void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
     for (i = 0; i < stride; i += 4) {
         const uint32x4_t w =
             scaled(vld1q_u32(predicted + i), vld1q_u32(emitting + i), left);
-        const uint32x4_t m = vshrq_n_u32(
-            vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
+        const uint32x4_t m =
+            vshrq_n_u32(vaddq_u32(vshrq_n_u32(w, 16), vdupq_n_u32(1)), 1);
 
         vst1q_u32(filtered + i, w);
         vst1_s16(narrow + i, vreinterpret_s16_u16(vmovn_u32(
@@ -67,10 +67,11 @@ void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
             sum[v] = vdupq_n_s32(0);
         for (a = 0; a < n_active; a++) {
             const size_t pair = active[a];
-            const int16_t *row = hmm->short_pairs +
-                                 bbans_tile_row(stride, j - k, pair) + 2 * k;
+            const int16_t *row =
+                hmm->short_pairs + bbans_tile_row(stride, j - k, pair) + 2 * k;
 
-            for (v = 0; v < 4; v++) { /* the pair's masses, one of each in turn */
+            for (v = 0; v < 4;
+                 v++) { /* the pair's masses, one of each in turn */
                 const int16x4x2_t mass = vld2_s16(row + 8 * v);
 
                 sum[v] = vmlal_n_s16(sum[v], mass.val[0], narrow[2 * pair]);
@@ -87,9 +88,9 @@ uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
                                 size_t stride, uint32_t *edge)
 {
     const uint32x4_t zero = vdupq_n_u32(0);
-    const int64x2_t left = vdupq_n_s64(
-        BBANS_POSTERIOR_BITS -
-        bbans_bit_length(product_sum(filtered, into, stride)));
+    const int64x2_t left =
+        vdupq_n_s64(BBANS_POSTERIOR_BITS -
+                    bbans_bit_length(product_sum(filtered, into, stride)));
     uint32x4_t below = zero;
     size_t i;
 
@@ -113,22 +114,13 @@ uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
 size_t bbans_k_rank_neon(const uint32_t *edge, size_t n, uint32_t slot)
 {
     uint32x4_t count = vdupq_n_u32(0);
-    size_t lo = 0, i;
+    size_t lo, i;
 
-    while (n > LINEAR) { /* as the portable kernel */
-        const size_t half = n / 2;
-
-        if (edge[lo + half] <= slot) {
-            lo += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
+    lo = bbans_bisect(edge, &n, slot, LINEAR);
     edge += lo;
     for (i = 0; i + 4 <= n; i += 4) /* -1 for each edge that is not above */
-        count = vsubq_u32(count, vcleq_u32(vld1q_u32(edge + i),
-                                           vdupq_n_u32(slot)));
+        count =
+            vsubq_u32(count, vcleq_u32(vld1q_u32(edge + i), vdupq_n_u32(slot)));
     lo += vaddvq_u32(count);
     for (; i < n; i++)
         lo += edge[i] <= slot;

@@ -33,8 +33,7 @@ static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
 
         for (i = 0; i < stride; i++)
             sum += m[i] * column[i];
-        predicted[j] =
-            (uint32_t)sum > hmm->floor ? (uint32_t)sum : hmm->floor;
+        predicted[j] = (uint32_t)sum > hmm->floor ? (uint32_t)sum : hmm->floor;
     }
 }
 
@@ -58,8 +57,8 @@ void bbans_k_filter_portable(const bbans_hmm *hmm, size_t symbol,
 }
 
 uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
-                                    const uint32_t *into,
-                                    size_t stride, uint32_t *edge)
+                                    const uint32_t *into, size_t stride,
+                                    uint32_t *edge)
 {
     uint64_t sum = 0;
     int shift;
@@ -79,17 +78,5 @@ uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
 
 size_t bbans_k_rank_portable(const uint32_t *edge, size_t n, uint32_t slot)
 {
-    size_t lo = 0;
-
-    while (n > 0) { /* edge[lo - 1] <= slot < edge[lo + n] */
-        const size_t half = n / 2;
-
-        if (edge[lo + half] <= slot) {
-            lo += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
-    }
-    return lo;
+    return bbans_bisect(edge, &n, slot, 0);
 }

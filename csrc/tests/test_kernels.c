@@ -89,8 +89,7 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
 
     for (step = 0; step < 40; step++) {
         const size_t x = below(5), next = below((uint32_t)states + 1);
-        const uint32_t *into =
-            next < states ? hmm->into + next * stride : NULL;
+        const uint32_t *into = next < states ? hmm->into + next * stride : NULL;
         uint32_t slot;
         size_t n;
 
@@ -124,9 +123,8 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = {bbans_k_filter_avx512,
-                                         bbans_k_posterior_avx512,
-                                         bbans_k_rank_avx512};
+    static const bbans_kernels avx512 = {
+        bbans_k_filter_avx512, bbans_k_posterior_avx512, bbans_k_rank_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)

@@ -20,7 +20,8 @@ static void random_message(owned *m, size_t lanes)
 {
     size_t i;
 
-    CHECK(bbans_message_init(&m->msg, m->head, lanes, m->tail, CAP) == BBANS_OK);
+    CHECK(bbans_message_init(&m->msg, m->head, lanes, m->tail, CAP) ==
+          BBANS_OK);
     m->msg.tail_len = below(3) == 0 ? 0 : below(CAP / 2);
     if (lanes > 1 && m->msg.tail_len < 2 * lanes)
         m->msg.tail_len = 2 * lanes;
@@ -30,11 +31,11 @@ static void random_message(owned *m, size_t lanes)
         const unsigned least = lanes > 1 || m->msg.tail_len > 0 ? 31 : 0;
         const unsigned top = least + below(63 - least);
 
-        m->head[i] = ((uint64_t)1 << top) |
-                     (random_bits() & (((uint64_t)1 << top) - 1));
+        m->head[i] =
+            ((uint64_t)1 << top) | (random_bits() & (((uint64_t)1 << top) - 1));
         if (below(8) == 0) /* the ends of the range */
-            m->head[i] = below(2) ? ((uint64_t)1 << 63) - 1
-                                  : (uint64_t)1 << least;
+            m->head[i] =
+                below(2) ? ((uint64_t)1 << 63) - 1 : (uint64_t)1 << least;
     }
     CHECK(bbans_message_check(&m->msg) == BBANS_OK);
 }
@@ -55,8 +56,8 @@ static void copy(owned *to, const owned *from)
 
 static uint32_t random_total(void)
 {
-    static const uint32_t edges[] = {1, 2, 3, 255, 256, 65535, 65536,
-                                     BBANS_TOTAL_MAX - 1, BBANS_TOTAL_MAX};
+    static const uint32_t edges[] = {
+        1, 2, 3, 255, 256, 65535, 65536, BBANS_TOTAL_MAX - 1, BBANS_TOTAL_MAX};
 
     return below(3) == 0 ? edges[below(9)]
                          : 1 + (uint32_t)(random_bits() % BBANS_TOTAL_MAX) /
@@ -102,7 +103,8 @@ static void test_inverses(void)
 
 static void test_arrays(void)
 {
-    static const uint32_t cdf[2][5] = {{0, 1, 2, 200, 256}, {0, 60, 70, 255, 256}};
+    static const uint32_t cdf[2][5] = {{0, 1, 2, 200, 256},
+                                       {0, 60, 70, 255, 256}};
     bbans_table table;
     int trial;
 
@@ -137,8 +139,8 @@ static void test_arrays(void)
 
         /* A pop that runs dry leaves the message as it was. */
         if (bbans_message_pop_weighted(&m.msg, weight[0], 3, symbol, n) == 0)
-            CHECK(bbans_message_push_weighted(&m.msg, weight[0], 3, symbol, n) ==
-                  0);
+            CHECK(bbans_message_push_weighted(&m.msg, weight[0], 3, symbol,
+                                              n) == 0);
         CHECK(same(&m, &before));
     }
 }
@@ -218,7 +220,8 @@ static void test_wire(void)
         CHECK(bbans_wire_size(&m.msg, &size) == BBANS_OK);
         CHECK(size == 0 || bbans_wire_write(&m.msg, bytes, size - 1, &n) ==
                                BBANS_ERR_CAPACITY);
-        CHECK(bbans_wire_write(&m.msg, bytes, size, &n) == BBANS_OK && n == size);
+        CHECK(bbans_wire_write(&m.msg, bytes, size, &n) == BBANS_OK &&
+              n == size);
         CHECK(bbans_message_init(&back.msg, back.head, lanes, back.tail, CAP) ==
               BBANS_OK);
         CHECK(bbans_wire_read(&back.msg, bytes, n) == BBANS_OK);

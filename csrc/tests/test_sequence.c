@@ -31,12 +31,13 @@ static void test_range_coder(void)
         size_t i;
 
         CHECK(bbans_message_init(&msg, &head, 1, tail, 64) == BBANS_OK);
-        CHECK(bbans_range_encoder_init(&enc, scratch, sizeof scratch) == BBANS_OK);
+        CHECK(bbans_range_encoder_init(&enc, scratch, sizeof scratch) ==
+              BBANS_OK);
         for (i = 0; i < n; i++) {
             total[i] = 1 + below(1u << (1 + below(28)));
             start[i] = below(total[i]);
-            freq[i] = below(2) ? total[i] - start[i]
-                               : 1 + below(total[i] - start[i]);
+            freq[i] =
+                below(2) ? total[i] - start[i] : 1 + below(total[i] - start[i]);
             CHECK(bbans_range_encode(&enc, start[i], freq[i], total[i]) ==
                   BBANS_OK);
         }
@@ -113,8 +114,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             void *work = allocate(work_bytes);
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&hmm, x, n, predictive, work, work_bytes,
-                                        &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&hmm, x, n, predictive, work,
+                                        work_bytes, &msg) == BBANS_OK);
             CHECK(bbans_message_check(&msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
             CHECK(length == 0 ||
@@ -136,7 +137,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             for (damage = 0; damage < 8; damage++) {
                 memcpy(again, bytes, length);
                 again[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
-                CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+                CHECK(bbans_message_init(&msg, &head, 1, tail, cap) ==
+                      BBANS_OK);
                 if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
                     (void)bbans_sequence_decode(&hmm, &msg, y, n, predictive,
                                                 work, work_bytes);
@@ -168,8 +170,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
               BBANS_ERR_SYMBOL);
         CHECK(bbans_sequence_push(&hmm, &msg, x, 1, work, work_bytes) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_sequence_encode(&hmm, y, 1, 0, work, work_bytes - 1, &msg) ==
-              BBANS_ERR_CAPACITY);
+        CHECK(bbans_sequence_encode(&hmm, y, 1, 0, work, work_bytes - 1,
+                                    &msg) == BBANS_ERR_CAPACITY);
         CHECK(head == 77 && msg.tail_len == 0);
         free(work);
     }
@@ -190,8 +192,10 @@ int main(void)
 
     test_range_coder();
     for (trial = 0; trial < 60; trial++) {
-        test_sequences(1 + below(40), 1 + below(40), 6 + below(23), 1 + below(30));
-        test_sequences(1 + below(3), 1 + below(3), 2 + below(27), 1 + below(30));
+        test_sequences(1 + below(40), 1 + below(40), 6 + below(23),
+                       1 + below(30));
+        test_sequences(1 + below(3), 1 + below(3), 2 + below(27),
+                       1 + below(30));
     }
     test_sequences(1, 1, 1, 1);
     test_sequences(64, 64, 24, 9);

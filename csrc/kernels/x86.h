@@ -1,0 +1,30 @@
+/* What the x86 kernels share.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_X86_H
+#define BBANS_X86_H
+
+#include "../bbans_internal.h"
+
+#ifdef BBANS_HAVE_X86
+#include <immintrin.h>
+
+/* Products shifted by bit_length(sum) - bits, right or left.  A count of 64 or
+ * more gives 0, so that of the two opposite shifts one changes nothing. */
+typedef struct {
+    __m128i right, left;
+} shifts;
+
+static inline shifts shifts_of(uint64_t sum, int bits)
+{
+    const int shift = bbans_bit_length(sum) - bits;
+    shifts s;
+
+    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
+    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
+    return s;
+}
+
+#define STATE_PAIRS (BBANS_STATES_MAX / 2)
+#endif
+#endif
