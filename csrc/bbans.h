@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-/* clang-format off: comments stand in columns. */
+/* clang-format off */
 /* cffi:begin - plain declarations only; the build script reads this part. */
 
 /* ---- Status codes: values never change ---------------------------------- */
@@ -326,7 +326,8 @@ BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
         size_t work_bytes, bbans_message *msg);
 
 /* Decode n symbols.  The message is spent, whatever the outcome.  Workspace as
- * for one symbol; the tail needs room for n more words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+ * for one symbol; the tail needs room for n more words.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, size_t n, int predictive,
         void *work, size_t work_bytes);
@@ -385,6 +386,7 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
         void *work, size_t work_bytes);
 
 /* cffi:end */
+/* clang-format on */
 
 #ifdef __cplusplus
 }
