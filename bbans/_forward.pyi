@@ -20,9 +20,15 @@ def posterior_exact(
 def predictive_exact(
     hmm: int, predicted: NDArray[np.uint32], cdf: NDArray[np.uint32]
 ) -> None: ...
+def use_vectors(n_bytes: int) -> int: ...
+def columns(K: int, itemsize: int) -> int: ...
+def pack(B: NDArray[_Real], panels: NDArray[_Real]) -> None: ...
+def work_size(n: int, K: int, S: int) -> int: ...
 def forward(
     x: NDArray[np.int32],
-    first: NDArray[np.uint8],
+    runs: NDArray[np.int64],
+    previous: int,
+    K: int,
     initial: NDArray[_Real],
     A: NDArray[_Real],
     E: NDArray[_Real],
@@ -32,14 +38,18 @@ def forward(
 ) -> int: ...
 def backward(
     x: NDArray[np.int32],
-    first: NDArray[np.uint8],
+    runs: NDArray[np.int64],
+    following: int,
+    begins: bool,
+    K: int,
     A_transposed: NDArray[_Real],
     E: NDArray[_Real],
     alpha: NDArray[_Real],
     scale: NDArray[np.float64],
-    beta: NDArray[_Real],
-    G: NDArray[_Real],
+    carry: NDArray[_Real],
+    work: NDArray[_Real],
     initial_count: NDArray[np.float64],
+    transition_count: NDArray[np.float64],
     emission_count: NDArray[np.float64],
 ) -> None: ...
 def log_likelihood(

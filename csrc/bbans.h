@@ -71,13 +71,14 @@ typedef enum {
     BBANS_ISA_AVX2 = 1,
     BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
     BBANS_ISA_NEON = 3,
-    BBANS_ISA_BEST = 100  /* what this machine has; the environment variable
-                             BBANS_CPU (portable, avx2, avx512, neon) overrides */
+    BBANS_ISA_BEST = 100  /* what this machine has, unless the environment
+                             variable BBANS_CPU names another by its suffix
+                             here in lower case                           */
 } bbans_isa;
 
 /* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
- * machine or build lacks the one asked for.  Without this call the portable ones
- * are.  Call it before threads start: it writes the library's one global. */
+ * machine or build lacks the one asked for.  Without this call those are in
+ * use.  Call it before threads start: it writes the library's one global. */
 BBANS_API int bbans_isa_use(int isa);
 
 /* ---- The message: a stack of rANS words --------------------------------- */
@@ -318,8 +319,8 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
  *   msg         of one lane; its former content is lost.  Its tail needs
  *               bbans_sequence_tail_words(n) words.
  *   predictive  0: IconoCLaSM; else the range coder alone
- *   work        at least bbans_sequence_work_bytes(hmm, n, some block); a larger
- *               workspace is used for larger blocks, the result is the same
+ *   work        at least bbans_sequence_work_bytes(hmm, n, some block); more is
+ *               used for larger blocks, and the result is the same
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, size_t n, int predictive, void *work,
@@ -347,9 +348,9 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each decodes
- * by itself.  Offsets start at 0 and do not fall.  Split a batch to use threads:
- * no message depends on another. */
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can be
+ * decoded by itself.  Offsets start at 0 and do not fall.  Split a batch to use
+ * threads: no message depends on another. */
 
 /* Encode n sequences, each as bbans_sequence_encode does.
  *   work         for the longest sequence, as for bbans_sequence_encode
@@ -363,8 +364,8 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
         uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
 
 /* Decode n sequences, whose offsets the caller knows.
- *   msg  of one lane: scratch; its tail needs, for each sequence, a word for each
- *        4 bytes of its message and one for each symbol
+ *   msg  of one lane: scratch; its tail needs, for any one sequence, a word for
+ *        every 4 bytes of its message and one for every symbol
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}; *failed is then the sequence. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,

@@ -18,8 +18,8 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.models import HMM, hmm
-from bbans.models.hmm import _Data, _expect
+from bbans.models import HMM, em
+from bbans.models.em import expect
 
 TEXT = (
     "“Well, Prince, so Genoa and Lucca are now just family estates of the "
@@ -77,7 +77,7 @@ def parameters(model):
 
 
 def encoded(model, sequences):
-    return _Data.of([model.alphabet.encode(x) for x in sequences])
+    return list(em.batches(map(model.alphabet.encode, sequences), model.n_symbols))
 
 
 SHAPES = [(1, 1), (1, 3), (2, 2), (3, 4), (4, 2), (5, 3)]
@@ -106,10 +106,10 @@ def test_expected_counts_are_those_of_the_joint_table(n_states, n_symbols, block
     sequences = [model.sample(T, seed=T)[0] for T in (1, 4, 1, 2, 3)]
     data = encoded(model, sequences)
     for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4)):
-        bits, counts, position = _expect(
-            data, parameters(model), counting=True, dtype=dtype, block=block
+        bits, *_, counts, fault = expect(
+            data, parameters(model), dtype=dtype, block=block
         )
-        assert position is None
+        assert fault is None
         assert bits == pytest.approx(
             sum(exact_bits(model, x) for x in sequences), rel=tolerance, abs=tolerance
         )
@@ -122,14 +122,14 @@ def test_blocks_change_nothing(block):
     model = HMM.random(9, 5, seed=3)
     lengths = (130, 1, 63, 1, 1, 300, 4)
     data = encoded(model, [model.sample(T, seed=T)[0] for T in lengths])
-    whole = _expect(data, parameters(model), counting=True)
-    parts = _expect(data, parameters(model), counting=True, block=block)
-    assert parts[0] == pytest.approx(whole[0], rel=1e-14)
-    for part, all_ in zip(parts[1], whole[1], strict=True):
+    whole = expect(data, parameters(model))
+    parts = expect(data, parameters(model), block=block)
+    assert parts.bits == pytest.approx(whole.bits, rel=1e-14)
+    for part, all_ in zip(parts.counts, whole.counts, strict=True):
         np.testing.assert_allclose(part, all_, rtol=1e-11)
-    assert whole[1][0].sum() == pytest.approx(len(lengths))
-    assert whole[1][1].sum() == pytest.approx(sum(lengths) - len(lengths))
-    assert whole[1][2].sum() == pytest.approx(sum(lengths))
+    assert whole.counts[0].sum() == pytest.approx(len(lengths))
+    assert whole.counts[1].sum() == pytest.approx(sum(lengths) - len(lengths))
+    assert whole.counts[2].sum() == pytest.approx(sum(lengths))
 
 
 def test_tiny_parameters_keep_their_exact_cost():
@@ -156,9 +156,7 @@ def test_tiny_parameters_keep_their_exact_cost():
         assert model.information_content(x) == pytest.approx(exact, rel=1e-12)
         data = encoded(model, [x])
         for dtype in (np.float32, np.float64):
-            bits, counts, _ = _expect(
-                data, parameters(model), counting=True, dtype=dtype
-            )
+            bits, *_, counts, _ = expect(data, parameters(model), dtype=dtype)
             assert bits > 900    # +inf where out of range, never NaN
             assert counts is None or all(np.isfinite(c).all() for c in counts)
             if counts is not None:
@@ -174,14 +172,10 @@ def test_states_dropped_on_the_way_spoil_no_count():
     x = np.repeat([0, 2], [200, 2000])
     for dtype in (np.float32, np.float64):
         for block in (100, 5000):
-            bits, counts, position = _expect(
-                encoded(model, [x]),
-                parameters(model),
-                counting=True,
-                dtype=dtype,
-                block=block,
+            bits, *_, counts, fault = expect(
+                encoded(model, [x]), parameters(model), dtype=dtype, block=block
             )
-            assert position is None
+            assert fault is None
             assert bits > 0
             for count, total in zip(counts, (1, x.size - 1, x.size), strict=True):
                 assert (count >= 0).all()
@@ -191,13 +185,15 @@ def test_states_dropped_on_the_way_spoil_no_count():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_no_message_is_denormal(dtype):
-    alpha = np.zeros((301, 2), dtype=dtype)
-    first = np.zeros(300, dtype=np.uint8)
-    first[0] = 1
-    start, A = np.array([0.5, 0.5], dtype=dtype), np.eye(2, dtype=dtype)
-    E = np.array([[1, 0.05]], dtype=dtype)
+    S = _forward.columns(2, np.dtype(dtype).itemsize)
+    alpha = np.zeros((300, S), dtype=dtype)
+    start, eye, E = (np.zeros((n, S), dtype=dtype) for n in (1, 2, 1))
+    start[0, :2], eye[:, :2], E[0, :2] = 0.5, np.eye(2), [1, 0.05]
+    A = np.empty(2 * S, dtype=dtype)
+    _forward.pack(eye, A)
     x, scale = np.zeros(300, dtype=np.int32), np.empty(300)
-    assert _forward.forward(x, first, start, A, E, 0.0, alpha, scale) == -1
+    runs = np.array([[1, 300]])
+    assert _forward.forward(x, runs, 0, 2, start[0], A, E, 0.0, alpha, scale) == -1
     assert alpha[20, 1] > 0
     assert alpha[-1, 1] == 0
     assert (alpha[alpha > 0] >= (1e-30 if dtype == np.float32 else 1e-290)).all()
@@ -210,9 +206,11 @@ def test_impossible_data_cost_infinitely_many_bits():
         assert model.information_content(x) == math.inf
         assert model.log_likelihood(x) == -math.inf
         data = encoded(model, [[0], x])
-        bits, counts, position = _expect(data, parameters(model), counting=True)
+        bits, *_, counts, fault = expect(data, parameters(model))
         assert (bits, counts) == (math.inf, None)
-        assert position == len(x)
+        assert fault == (1, len(x) - 1, x[-1])
+        with pytest.raises(SymbolError, match="of sequence 1 is impossible"):
+            model.expect([[0], x])
     with pytest.raises(SymbolError, match="symbol 2 at position 1 of sequence 3 is"):
         HMM.fit([[], [0], [0, 1], [0, 2, 2]], 2, init=model)
     with pytest.raises(SymbolError, match="symbol 3 at position 0"):
@@ -293,13 +291,13 @@ def test_training_finds_the_model_of_its_data():
 def test_an_update_that_does_harm_is_dropped(monkeypatch, worse):
     calls = []
 
-    def expect(*args, **options):
+    def harm(*args, **options):
         calls.append(None)
-        bits, counts, position = _expect(*args, **options)
-        return worse if len(calls) == 3 else bits, counts, position
+        found = expect(*args, **options)
+        return found._replace(bits=worse) if len(calls) == 3 else found
 
     good = HMM.fit(TEXT, 3, n_iter=1)
-    monkeypatch.setattr(hmm, "_expect", expect)
+    monkeypatch.setattr(em, "expect", harm)
     model = HMM.fit(TEXT, 3, n_iter=9)
     assert len(calls) == 3
     assert model.history == good.history

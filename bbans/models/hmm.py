@@ -6,11 +6,12 @@ This is where models are trained and analysed.  Nothing here decides a coded bit
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import os
 import zipfile
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -26,6 +27,8 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
+from bbans.models import em
+from bbans.models.em import Statistics
 
 if TYPE_CHECKING:
     from bbans.tables import FrozenHMM
@@ -34,11 +37,15 @@ __all__ = ["HMM", "MAX_STATES", "Iteration"]
 
 MAX_STATES = 4096
 _FORMAT_VERSION = 1
-_BLOCK_BYTES = 2**25    # of forward messages that training holds at a time
 _MAX_FILE_BYTES = 2**32
 _BYTES = (bytes, bytearray, memoryview)
 
+_PSEUDO_COUNTS = (0.1, 0.1, 0.01)
+_NO_DATA = "no data to train on: every sequence is empty"
+
 _Floats = NDArray[np.float64]
+_Parameters = tuple[_Floats, _Floats, _Floats]    # initial, transition, emission
+_PseudoCounts: TypeAlias = float | tuple[float, float, float]
 
 
 class Iteration(NamedTuple):
@@ -151,6 +158,10 @@ class HMM:
         """
         return self._history
 
+    @property
+    def _parameters(self) -> _Parameters:
+        return self._initial, self._transition, self._emission
+
     def __repr__(self) -> str:
         return (
             f"<HMM: {self.n_states} states, {self.n_symbols} symbols, "
@@ -254,43 +265,145 @@ class HMM:
         ----------
         Rabiner, A tutorial on hidden Markov models (1989), section V.A: scaling.
         """
-        data = _Data.of([self._alphabet.encode(x)])
-        if data.x.size == 0:
+        indices = self._alphabet.encode(x)
+        if indices.size == 0:
             return 0.0
-        parameters = (self._initial, self._transition, self._emission)
-        bits, _, position = _expect(data, parameters, counting=False, lowest=1e-100)
-        if position is not None:
+        bits, *_, fault = em.expect(
+            [em.Batch.of([(0, indices)])],
+            self._parameters,
+            counting=False,
+            lowest=1e-100,
+        )
+        if fault is not None:
             with np.errstate(divide="ignore"):
-                logs = [np.ascontiguousarray(np.log(p.T)) for p in parameters]
-            bits = -_forward.log_likelihood(data.x, *logs) / math.log(2)
+                logs = [np.ascontiguousarray(np.log(p.T)) for p in self._parameters]
+            bits = -_forward.log_likelihood(indices, *logs) / math.log(2)
         return max(0.0, bits)    # not -0.0
 
     def log_likelihood(self, x: Symbols) -> float:
         """Compute ln P(x) in nats: `information_content` times -ln 2."""
         return -self.information_content(x) * math.log(2)
 
+    def expect(
+        self,
+        sequences: Symbols | Iterable[Symbols],
+        *,
+        dtype: DTypeLike = np.float64,
+        threads: int = 1,
+    ) -> Statistics:
+        """Count what the states did in data, in expectation: the E step of EM.
+
+        Parameters
+        ----------
+        sequences : str, bytes-like, ndarray of int, or an iterable of such
+            One sequence or several. An iterator is read piece by piece, so data may
+            be larger than memory.
+        dtype : {float64, float32}
+            Of the messages, as for `fit`.
+        threads : int
+            At most so many at work; the result does not depend on it.
+
+        Returns
+        -------
+        statistics : Statistics
+            They add up over parts of the data.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol is not in the alphabet, or impossible where it stands.
+        ModelError
+            If an argument is out of range.
+
+        References
+        ----------
+        Rabiner, A tutorial on hidden Markov models (1989), section III.C.
+        """
+        _check_run(dtype, threads)
+        encoded = _encode(_sequences(sequences), self._alphabet)
+        found = em.expect(
+            em.batches(encoded, self.n_symbols),
+            self._parameters,
+            dtype=dtype,
+            threads=threads,
+        )
+        return _statistics(found, self._alphabet, "this model")
+
+    def maximise(
+        self,
+        statistics: Statistics,
+        *,
+        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+    ) -> HMM:
+        """Normalise expected counts to a new model: the M step of EM.
+
+        Parameters
+        ----------
+        statistics : Statistics
+            Of any data, usually counted by this model.
+        pseudo_count : float or tuple of 3 floats
+            Added to the counts, as for `fit`.
+
+        Returns
+        -------
+        model : HMM
+            Of this model's alphabet. A row whose counts are all zero is that of
+            this model.
+
+        Raises
+        ------
+        ModelError
+            If the shapes do not agree, or counts are not finite or below 0.
+        """
+        if statistics.emission.shape != self._emission.shape:
+            raise ModelError(
+                f"statistics of shape {statistics.emission.shape} are not of a model "
+                f"with {self.n_states} states and {self.n_symbols} symbols"
+            )
+        counts = (statistics.initial, statistics.transition, statistics.emission)
+        for count in counts:
+            if not (np.isfinite(count).all() and (count >= 0).all()):
+                raise ModelError("counts must be finite and >= 0")
+        return HMM(
+            *(
+                _normalised(count + extra, old)
+                for count, extra, old in zip(
+                    counts,
+                    _pseudo_counts(pseudo_count),
+                    self._parameters,
+                    strict=True,
+                )
+            ),
+            alphabet=self._alphabet,
+        )
+
     @classmethod
     def fit(
         cls,
-        sequences: Symbols | Iterable[Symbols],
+        sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
         n_states: int,
         *,
         n_iter: int = 100,
         tol: float = 1e-5,
-        pseudo_count: float | tuple[float, float, float] = (0.1, 0.1, 0.01),
+        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         dtype: DTypeLike = np.float64,
+        threads: int = 1,
+        callback: Callable[[HMM], object] | None = None,
         progress: bool | None = None,
     ) -> HMM:
         """Train a model by expectation maximisation (Baum-Welch).
 
         Parameters
         ----------
-        sequences : str, bytes-like, ndarray of int, or an iterable of such
+        sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
             One sequence or several of any lengths; empty ones count for nothing.
-            An array of any shape is one sequence, in C order.
+            An array of any shape is one sequence, in C order. For data larger than
+            memory, a function without arguments that returns an iterator of the
+            same sequences at each call: one call for each update and one more, and
+            one for what `alphabet` or `init` does not tell.
         n_states : int
             K.
         n_iter : int
@@ -308,10 +421,17 @@ class HMM:
         seed : int or numpy.random.Generator
             For the random start; unused with `init`.
         init : HMM, optional
-            Where to start, with K states and the same alphabet.
+            Where to start, with K states and the same alphabet. Training that stops
+            and goes on from its model is, bit for bit, training without a stop.
         dtype : {float64, float32}
             Of the messages. float32 takes half the time, and gives the information
             content to about 6 digits.
+        threads : int
+            At most so many batches of sequences at a time (12 sequences each, or
+            more if they are short). The result does not depend on it.
+        callback : callable, optional
+            Called with the model after each update that was kept, for example to
+            save it. An exception ends training.
         progress : bool, optional
             Show a progress bar on standard error. By default if that is a
             terminal and the work takes more than a second.
@@ -326,20 +446,21 @@ class HMM:
         SymbolError
             If a symbol is not in the alphabet, or impossible under `init`.
         ModelError
-            If there is no data, or if an argument is out of range.
+            If there is no data, if an argument is out of range, or if a function
+            gives other data at a later call.
 
         Notes
         -----
-        Each update replaces the parameters by normalised expected counts plus
-        pseudo-counts. That never raises the objective of `Iteration` (Dempster,
-        Laird, Rubin 1977), the posterior mode under Dirichlet priors with
-        parameters ``1 + pseudo_count``. Should rounding raise it all the same,
-        training stops and the parameters before that update are the result. A row
-        whose counts are all zero keeps its previous parameters.
+        Each update is `expect` and `maximise`: it replaces the parameters by
+        normalised expected counts plus pseudo-counts. That never raises the objective
+        of `Iteration` (Dempster, Laird, Rubin 1977), the posterior mode under
+        Dirichlet priors with parameters ``1 + pseudo_count``. Should rounding raise it
+        all the same, training stops and the parameters before that update are the
+        result. A row whose counts are all zero keeps its previous parameters.
 
         Sequences are never cut: long ones go through in blocks, with the forward
         message kept at the start of each and the others computed again, so
-        memory is about 64 MiB besides data and parameters.
+        memory is about 32 MiB for each thread besides data and parameters.
 
         With 64 states, the default pseudo-counts gave the least information
         content of held-out English among those tried.
@@ -348,54 +469,161 @@ class HMM:
             raise ModelError(f"n_states must be 1 to {MAX_STATES}, not {n_states}")
         if n_iter < 0 or not 0 <= tol < math.inf:
             raise ModelError("n_iter and tol must be at least 0")
-        if np.dtype(dtype) not in (np.float32, np.float64):
-            raise ModelError(f"dtype must be float32 or float64, not {dtype}")
+        _check_run(dtype, threads)
         pseudo_counts = _pseudo_counts(pseudo_count)
-        items = _sequences(sequences)
+        passes = _passes(sequences)
         if alphabet is not None:
             symbols = _alphabet(alphabet)
         else:
-            symbols = init.alphabet if init is not None else _infer_alphabet(items)
-        data = _Data.of(_encode(items, symbols))
-        if data.x.size == 0:
-            raise ModelError("no data to train on: every sequence is empty")
-        if init is None:
-            parameters = _random_start(data.x, n_states, symbols.size, seed)
-        elif init.n_states != n_states or init.alphabet != symbols:
-            raise ModelError(f"init is another kind of model: {init!r}")
-        else:
-            parameters = (init.initial, init.transition, init.emission)
+            symbols = init.alphabet if init is not None else _infer_alphabet(passes())
+        model = _start(init, n_states, symbols, seed, passes)
 
+        def batches() -> Iterator[em.Batch]:
+            return em.batches(_encode(passes(), symbols), symbols.size)
+
+        # What is in memory anyway is arranged once.
+        held = None if callable(sequences) else list(batches())
         history: list[Iteration] = []
-        best = parameters
+        best = model
         with _progress_bar(n_iter, progress) as bar:
             for n in range(n_iter + 1):
-                bits, counts, position = _expect(
-                    data, parameters, dtype=dtype, counting=n < n_iter
+                found = em.expect(
+                    batches() if held is None else held,
+                    model._parameters,
+                    counting=n < n_iter,
+                    dtype=dtype,
+                    threads=threads,
                 )
-                if position is not None and n == 0:
-                    raise SymbolError(
-                        f"{data.locate(position, symbols)} is impossible under init"
+                if n == 0:
+                    if found.fault is not None:
+                        raise _impossible(found.fault, symbols, "init")
+                    size = found.n_symbols
+                    if size == 0:
+                        raise ModelError(_NO_DATA)
+                elif found.fault is None and found.n_symbols != size:
+                    raise ModelError(
+                        f"data have {found.n_symbols} symbols, and had {size} before"
                     )
-                penalty = _log2_prior(parameters, pseudo_counts)
-                objective = (bits - penalty) / data.x.size
+                penalty = _log2_prior(model._parameters, pseudo_counts)
+                objective = (found.bits - penalty) / size
                 gain = history[-1].objective - objective if n else math.inf
                 if not gain >= 0:
                     break
-                best = parameters
-                history.append(Iteration(objective, bits / data.x.size))
-                if gain < tol or counts is None:
+                history.append(Iteration(objective, found.bits / size))
+                best = model
+                best._history = tuple(history)
+                if n and callback is not None:
+                    callback(best)
+                if gain < tol or found.counts is None:
                     break
-                parameters = tuple(
-                    _normalised(count + extra, old)
-                    for count, extra, old in zip(
-                        counts, pseudo_counts, parameters, strict=True
-                    )
+                model = best.maximise(
+                    _statistics(found, symbols, "init"), pseudo_count=pseudo_count
                 )
-                bar.set_postfix_str(f"{bits / data.x.size:.4f} bits/symbol", False)
+                bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
                 bar.update()
-        model = cls(*best, alphabet=symbols)
-        model._history = tuple(history)
+        return best
+
+    @classmethod
+    def fit_online(
+        cls,
+        batches: Iterable[Symbols | Iterable[Symbols]],
+        n_states: int,
+        *,
+        exponent: float = 0.6,
+        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+        alphabet: Alphabet | int | str | ArrayLike | None = None,
+        seed: int | np.random.Generator = 0,
+        init: HMM | None = None,
+        statistics: Statistics | None = None,
+        updates: int = 0,
+        dtype: DTypeLike = np.float64,
+        threads: int = 1,
+        callback: Callable[[HMM, Statistics, int], object] | None = None,
+    ) -> HMM:
+        """Train a model by stepwise EM: one update for each batch of sequences.
+
+        Parameters
+        ----------
+        batches : iterable of batches
+            Each is what `fit` takes as its sequences. It may be an iterator without
+            end that `callback` stops, and may give the same data several times.
+        n_states : int
+            K.
+        exponent : float
+            Above 0.5 and at most 1: update n weighs its batch by ``n ** -exponent``.
+            Near 0.5 early batches are forgotten soon, at 1 all count alike.
+        pseudo_count, alphabet, seed, init, dtype, threads
+            As for `fit`; without `alphabet` and `init`, the first batch that is not
+            empty tells the alphabet.
+        statistics : Statistics, optional
+            Where to go on, with `init` and `updates`: what `callback` was given.
+        updates : int
+            That were made before.
+        callback : callable, optional
+            Called after each update with the model, its running statistics and the
+            number of updates: what it takes to go on later, bit for bit. If it
+            returns True, training ends.
+
+        Returns
+        -------
+        model : HMM
+            After the last update. Its `history` is empty.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol is not in the alphabet, or impossible under the model so far
+            (which no symbol is if pseudo-counts are above 0).
+        ModelError
+            If there is no data, or if an argument is out of range.
+
+        Notes
+        -----
+        Running statistics s become ``(1 - n**-exponent) s + n**-exponent e``, with e
+        the expected counts per symbol of batch n under the model so far
+        (`Statistics.blend`); `maximise` makes the model of s times the number of
+        symbols so far. A batch should have many more symbols than a row has
+        parameters. Unlike in `fit`, an update may raise the information content.
+
+        References
+        ----------
+        Cappé and Moulines, On-line expectation-maximization algorithm for latent data
+        models (2009); Liang and Klein, Online EM for unsupervised models (2009).
+        """
+        if not 1 <= n_states <= MAX_STATES:
+            raise ModelError(f"n_states must be 1 to {MAX_STATES}, not {n_states}")
+        if not 0.5 < exponent <= 1:
+            raise ModelError(f"exponent must be in (0.5, 1], not {exponent}")
+        if updates < 0:
+            raise ModelError(f"updates must be at least 0, not {updates}")
+        _pseudo_counts(pseudo_count)
+        _check_run(dtype, threads)
+        model = None
+        if alphabet is None and init is not None:
+            alphabet = init.alphabet
+        for batch in batches:
+            items = _passes(batch)
+            if model is None:
+                try:
+                    symbols = _alphabet(
+                        _infer_alphabet(items()) if alphabet is None else alphabet
+                    )
+                    model = _start(init, n_states, symbols, seed, items)
+                except _NoDataError:
+                    continue
+            part = model.expect(items(), dtype=dtype, threads=threads)
+            if part.n_symbols == 0:
+                continue
+            updates += 1
+            if statistics is None:
+                statistics = part
+            else:
+                statistics = statistics.blend(part, updates**-exponent)
+            model = model.maximise(statistics, pseudo_count=pseudo_count)
+            if callback is not None and callback(model, statistics, updates) is True:
+                break
+        if model is None:
+            raise ModelError("no data to train on: no batch has any")
         return model
 
     def freeze(self, prec: int = 24) -> FrozenHMM:
@@ -498,130 +726,66 @@ class HMM:
             raise CorruptError(f"damaged file: {path}: {error}") from error
 
 
-_Parameters = tuple[_Floats, ...]    # initial, transition, emission
+class _NoDataError(ModelError):
+    """Sequences without a symbol."""
 
 
-class _Data(NamedTuple):
-    """Sequences end to end."""
-
-    x: NDArray[np.int32]    # symbol indices, shape (T,)
-    first: NDArray[np.uint8]    # 1 where a sequence begins, shape (T,)
-    numbers: NDArray[np.int64]    # of the sequences that are not empty
-
-    @classmethod
-    def of(cls, sequences: list[NDArray[np.int32]]) -> _Data:
-        lengths = np.array([x.size for x in sequences], dtype=np.int64)
-        numbers = np.flatnonzero(lengths)
-        empty = np.zeros(0, dtype=np.int32)
-        x = sequences[0] if len(sequences) == 1 else np.concatenate([empty, *sequences])
-        first = np.zeros(x.size, dtype=np.uint8)
-        first[(np.cumsum(lengths) - lengths)[numbers]] = 1
-        return cls(x, first, numbers)
-
-    def locate(self, position: int, alphabet: Alphabet) -> str:
-        """Describe the symbol at a position in x."""
-        starts = np.flatnonzero(self.first)
-        n = int(np.searchsorted(starts, position, side="right")) - 1
-        symbol = alphabet.name(int(self.x[position]))
-        return (
-            f"symbol {symbol} at position {position - starts[n]} of "
-            f"sequence {self.numbers[n]}"
-        )
-
-
-def _expect(
-    data: _Data,
-    parameters: _Parameters,
-    *,
-    counting: bool,
-    dtype: DTypeLike = np.float64,
-    lowest: float = 0.0,
-    block: int | None = None,
-) -> tuple[float, _Parameters | None, int | None]:
-    """Compute -log2 P(data) and, if `counting`, the expected counts.
-
-    Returns
-    -------
-    bits : float
-        +inf if a position is returned.
-    counts : tuple of ndarray of float64 or None
-        Expected numbers of initial states, transitions and emissions, shapes (K,),
-        (K, K), (K, M), given data and parameters.
-    position : int or None
-        The first one at which no state is possible, or none in range, or at which
-        P(x_t | x_1..t-1) / max_i P(x_t | z_t = i) is below `lowest`.
-    """
-    x, first = data.x, data.first
-    K, M = parameters[2].shape
-    T = x.size
-    if block is None:
-        block = max(1, _BLOCK_BYTES // (K * np.dtype(dtype).itemsize))
-    block = min(block, T)
-    initial, A = (p.astype(dtype) for p in parameters[:2])
-    # Symbol by symbol relative to the likeliest state: float32 has the range then.
-    top = parameters[2].max(axis=0)
-    top = np.where(top > 0, top, 1.0)
-    E = np.ascontiguousarray((parameters[2] / top).T, dtype=dtype)
-    bits = -float(np.bincount(x, minlength=M) @ np.log2(top))
-
-    starts = range(0, T, block)
-    messages = np.zeros((len(starts) + 1, K), dtype=dtype)    # before each block
-    alpha = np.empty((block + 1, K), dtype=dtype)
-    scale = np.empty(block)
-    for n, start in enumerate(starts):
-        part = slice(start, start + block)
-        alpha[0] = messages[n]
-        bad = _forward.forward(x[part], first[part], initial, A, E, lowest, alpha, scale)
-        if bad >= 0:
-            return math.inf, None, start + bad
-        size = min(block, T - start)
-        messages[n + 1] = alpha[size]
-        bits -= float(np.log2(scale[:size]).sum())
-    if not counting:
-        return bits, None, None
-
-    G = np.empty((block, K), dtype=dtype)
-    beta = np.ones(K, dtype=dtype)
-    A_transposed = np.ascontiguousarray(A.T)
-    initial_count = np.zeros(K)
-    transition_count = np.zeros((K, K))
-    emission_count = np.zeros((M, K))
-    for n in reversed(range(len(starts))):
-        part = slice(starts[n], starts[n] + block)
-        if n < len(starts) - 1:    # of the last one alpha is still there
-            alpha[0] = messages[n]
-            _forward.forward(x[part], first[part], initial, A, E, 0.0, alpha, scale)
-        _forward.backward(
-            x[part], first[part], A_transposed, E, alpha, scale, beta, G,
-            initial_count, emission_count,
-        )
-        # The sum over t of alpha_t,i A_ij G_t+1,j, where G is zero at starts.
-        size = min(block, T - starts[n])
-        transition_count += alpha[:size].T @ G[:size]
-    transition_count *= parameters[1]
-    return bits, (initial_count, transition_count, emission_count.T), None
-
-
-def _random_start(
-    x: NDArray[np.int32], K: int, M: int, seed: int | np.random.Generator
-) -> _Parameters:
-    """Draw the parameters that training starts from.
+def _start(
+    init: HMM | None,
+    K: int,
+    symbols: Alphabet,
+    seed: int | np.random.Generator,
+    passes: Callable[[], Iterable[Symbols]],
+) -> HMM:
+    """Check the model that training starts from, or draw it.
 
     States differ by their emissions: the symbols' frequencies, each times an
     exponential variate. Transitions start near uniform.
     """
+    if init is not None:
+        if init.n_states != K or init.alphabet != symbols:
+            raise ModelError(f"init is another kind of model: {init!r}")
+        return HMM(*init._parameters, alphabet=symbols)
+    M = symbols.size
+    frequencies = np.zeros(M)
+    for x in _encode(passes(), symbols):
+        frequencies += np.bincount(x, minlength=M)
+    if not frequencies.any():
+        raise _NoDataError(_NO_DATA)
     rng = _generator(seed)
     initial = rng.dirichlet(np.full(K, 10.0))
     transition = rng.dirichlet(np.full(K, 10.0), K)
     noise = rng.standard_exponential((K, M))
-    emission = noise * (np.bincount(x, minlength=M) + 1.0)
-    return initial, transition, emission / emission.sum(axis=1, keepdims=True)
+    emission = noise * (frequencies + 1.0)
+    emission /= emission.sum(axis=1, keepdims=True)
+    return HMM(initial, transition, emission, alphabet=symbols)
 
 
 def _normalised(counts: _Floats, previous: _Floats) -> _Floats:
     total = counts.sum(axis=-1, keepdims=True)
     alive = total > 1e-290    # below, the quotient would lose digits
     return np.where(alive, counts / np.where(alive, total, 1.0), previous)
+
+
+def _statistics(found: em.Expectation, alphabet: Alphabet, model: str) -> Statistics:
+    if found.fault is not None:
+        raise _impossible(found.fault, alphabet, model)
+    assert found.counts is not None
+    return Statistics(*found.counts, found.bits, found.n_symbols, found.n_sequences)
+
+
+def _impossible(fault: em.Fault, alphabet: Alphabet, model: str) -> SymbolError:
+    return SymbolError(
+        f"symbol {alphabet.name(fault.symbol)} at position {fault.position} of "
+        f"sequence {fault.sequence} is impossible under {model}"
+    )
+
+
+def _check_run(dtype: DTypeLike, threads: int) -> None:
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ModelError(f"dtype must be float32 or float64, not {dtype}")
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise ModelError(f"threads must be an integer of 1 or more, not {threads!r}")
 
 
 def _log2_prior(parameters: _Parameters, pseudo_counts: tuple[float, ...]) -> float:
@@ -643,54 +807,81 @@ def _pseudo_counts(value: float | tuple[float, float, float]) -> tuple[float, ..
     return tuple(counts.tolist())
 
 
-def _sequences(sequences: Any) -> list[Symbols]:
-    """Return the list of sequences, which may have been given as one alone."""
+def _sequences(sequences: Any) -> Iterable[Symbols]:
+    """Return an iterable of sequences, which may have been given as one alone."""
     if isinstance(sequences, (str, *_BYTES, np.ndarray)):
         return [sequences]
+    if isinstance(sequences, (list, tuple)):
+        if sequences and isinstance(sequences[0], (int, np.integer)):
+            return [sequences]    # a list of integers is one sequence
+        return sequences
     try:
-        items = list(sequences)
+        iterator = iter(sequences)
     except TypeError:
         raise ModelError(
             f"sequences must be data or a list of such, not {type(sequences).__name__}"
         ) from None
-    if items and isinstance(items[0], (int, np.integer)):
-        return [items]    # a list of integers is one sequence
-    return items
+    head = next(iterator, None)
+    if head is None:
+        return []
+    if isinstance(head, (int, np.integer)):
+        return [[head, *iterator]]
+    return itertools.chain([head], iterator)
 
 
-def _infer_alphabet(items: list[Symbols]) -> Alphabet:
-    texts = [item for item in items if isinstance(item, str)]
-    if texts and len(texts) == len(items):
-        characters = sorted(set().union(*texts))
+def _passes(sequences: Any) -> Callable[[], Iterable[Symbols]]:
+    """Return a function that gives the sequences at each call."""
+    if callable(sequences):
+        return lambda: _sequences(sequences())
+    items = _sequences(sequences)
+    held = items if isinstance(items, (list, tuple)) else list(items)
+    return lambda: held
+
+
+def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
+    mixed = "sequences must be all text, all bytes or all integers"
+    characters: set[str] = set()
+    M, kinds = 1, set()
+    for item in items:
+        if isinstance(item, str):
+            kinds.add("text")
+            characters.update(item)
+            continue
+        array = as_integers(item)
+        if isinstance(item, _BYTES):
+            kinds.add("bytes")
+        elif array.dtype != np.uint8:
+            kinds.add("integers")
+        if array.size:
+            M = max(M, int(array.max()) + 1)
+        if len(kinds) > 1:
+            break
+    if len(kinds) > 1:
+        raise ModelError(mixed)
+    if kinds == {"text"}:
         if not characters:
-            raise ModelError("no data to train on: every sequence is empty")
-        return Alphabet("".join(characters))
-    if texts:
-        raise ModelError("sequences must be all text, all bytes or all integers")
-    arrays = [as_integers(item) for item in items]
-    if any(isinstance(item, _BYTES) for item in items):
-        if all(array.dtype == np.uint8 for array in arrays):
-            return Alphabet(256)
-        raise ModelError("sequences must be all text, all bytes or all integers")
-    M = max((int(array.max()) + 1 for array in arrays if array.size), default=1)
+            raise _NoDataError(_NO_DATA)
+        return Alphabet("".join(sorted(characters)))
+    if kinds == {"bytes"}:
+        return Alphabet(256)
     if M > MAX_SYMBOLS:
         raise ModelError(
             f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "
             "as `alphabet`"
         )
-    return Alphabet(max(M, 1))    # a negative symbol is refused with its position
+    return Alphabet(M)    # a negative symbol is refused with its position
 
 
-def _encode(items: list[Symbols], alphabet: Alphabet) -> list[NDArray[np.int32]]:
-    encoded = []
+def _encode(
+    items: Iterable[Symbols], alphabet: Alphabet
+) -> Iterator[NDArray[np.int32]]:
     for n, item in enumerate(items):
         try:
-            encoded.append(alphabet.encode(item))
+            yield alphabet.encode(item)
         except SymbolError as error:
-            if len(items) == 1:
+            if isinstance(items, (list, tuple)) and len(items) == 1:
                 raise
             raise SymbolError(f"sequence {n}: {error}") from None
-    return encoded
 
 
 def _alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
