@@ -29,7 +29,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import HMM
+from bbans.models import HMM, Statistics
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.tables import FrozenHMM, Table, quantise
 
@@ -47,6 +47,7 @@ __all__ = [
     "ModelError",
     "RangeDecoder",
     "RangeEncoder",
+    "Statistics",
     "SymbolError",
     "Table",
     "TruncatedError",

@@ -3,9 +3,8 @@
 The exact ones, of a frozen model, come from the kernels of the C library: `hmm` is
 the address of a bbans_hmm; docs/maths.md, sections 5 and 6.
 
-The float recursions serve training and the information content.  Sequences lie end
-to end in one array x; `first` marks where each begins.  So many short sequences and
-one long one run through the same loop, block by block.
+The float recursions serve training and the information content: many sequences side
+by side, block by block, each step a product of matrices.
 
 Letters are those of docs/maths.md.  A is the transition matrix, row i to column j,
 and E the emission matrix by symbol, E[x, i] = P(x | z = i) / max_i P(x | z = i):
@@ -18,7 +17,7 @@ no denormal numbers arise.  For the others alpha_i beta_i <= 1 bounds beta_i by
 
 
 from libc.math cimport HUGE_VAL, exp, log
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uintptr_t
 
 from bbans.errors import ModelError, SymbolError
 

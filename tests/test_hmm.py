@@ -136,7 +136,7 @@ def test_tiny_parameters_keep_their_exact_cost():
     tiny = 1e-300
     pairs = [[1.0, tiny], [tiny, 1.0]]
     sticky = HMM([1.0, tiny], pairs, pairs)
-    chain = HMM(    # b needs state 1, behind two improbable steps
+    chain = HMM(  # b needs state 1, behind two improbable steps
         [1.0, 0.0, 0.0],
         [[1.0, tiny, 0.0], [0.0, tiny, 1.0], [0.0, 0.0, 1.0]],
         [[1.0, 0.0, 0.0], [tiny, 1.0, 0.0], [0.0, 0.0, 1.0]],
@@ -147,7 +147,7 @@ def test_tiny_parameters_keep_their_exact_cost():
         (sticky, [1, 1, 1]),
         (sticky, [1, 0, 0, 0]),
         (chain, [0, 0, 1, 2]),
-        (chain, [0, 0, 2]),    # P = tiny^2: not a float any more
+        (chain, [0, 0, 2]),  # P = tiny^2: not a float any more
         (chain, [0, 0, 2, 2, 2]),
         (same, [0, 0, 0, 1]),
     ):
@@ -157,7 +157,7 @@ def test_tiny_parameters_keep_their_exact_cost():
         data = encoded(model, [x])
         for dtype in (np.float32, np.float64):
             bits, *_, counts, _ = expect(data, parameters(model), dtype=dtype)
-            assert bits > 900    # +inf where out of range, never NaN
+            assert bits > 900  # +inf where out of range, never NaN
             assert counts is None or all(np.isfinite(c).all() for c in counts)
             if counts is not None:
                 assert counts[0].sum() == pytest.approx(1, abs=1e-5)
@@ -448,7 +448,7 @@ def test_samples_have_the_frequencies_of_the_model():
 def test_a_state_of_probability_zero_is_never_drawn():
     x, z = np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int64)
     u = np.array([[0.0, 0.0], [1 - 2**-53, 1 - 2**-53]])
-    edges = np.array([0.0, 1.0, 1.0])    # cumulative: all in the middle one
+    edges = np.array([0.0, 1.0, 1.0])  # cumulative: all in the middle one
     _forward.sample(edges, np.tile(edges, (3, 1)), np.tile(edges, (3, 1)), u, x, z)
     assert x.tolist() == z.tolist() == [1, 1]
 
@@ -521,7 +521,7 @@ def test_files_give_the_model_back(tmp_path, alphabet):
     for a, b in zip(parameters(again), parameters(model), strict=True):
         np.testing.assert_array_equal(a, b)
     assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
-    with np.load(path, allow_pickle=False) as arrays:    # anyone can read it
+    with np.load(path, allow_pickle=False) as arrays:  # anyone can read it
         np.testing.assert_array_equal(arrays["emission"], model.emission)
 
 
@@ -559,10 +559,10 @@ def test_every_cut_and_flip_is_noticed(tmp_path):
                 again = HMM.load(path)
             except FormatError:
                 continue
-            harmless += 1    # dates and attributes of the archive's members
+            harmless += 1  # dates and attributes of the archive's members
             assert again.alphabet == model.alphabet
             assert all(map(np.array_equal, parameters(again), parameters(model)))
-    assert harmless < len(content)    # of twice as many
+    assert harmless < len(content)  # of twice as many
 
 
 @pytest.mark.parametrize(
@@ -603,7 +603,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
     )
     with pytest.raises(CorruptError, match="compressed"):
         HMM.load(path)
-    file = io.BytesIO()    # a header that promises more than there is
+    file = io.BytesIO()  # a header that promises more than there is
     np.lib.format.write_array_header_1_0(
         file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)}
     )

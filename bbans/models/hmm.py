@@ -44,7 +44,7 @@ _PSEUDO_COUNTS = (0.1, 0.1, 0.01)
 _NO_DATA = "no data to train on: every sequence is empty"
 
 _Floats = NDArray[np.float64]
-_Parameters = tuple[_Floats, _Floats, _Floats]    # initial, transition, emission
+_Parameters = tuple[_Floats, _Floats, _Floats]  # initial, transition, emission
 _PseudoCounts: TypeAlias = float | tuple[float, float, float]
 
 
@@ -278,7 +278,7 @@ class HMM:
             with np.errstate(divide="ignore"):
                 logs = [np.ascontiguousarray(np.log(p.T)) for p in self._parameters]
             bits = -_forward.log_likelihood(indices, *logs) / math.log(2)
-        return max(0.0, bits)    # not -0.0
+        return max(0.0, bits)  # not -0.0
 
     def log_likelihood(self, x: Symbols) -> float:
         """Compute ln P(x) in nats: `information_content` times -ln 2."""
@@ -644,7 +644,7 @@ class HMM:
         docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
         symbol if most parameters are near 0, and less otherwise.
         """
-        from bbans.tables import FrozenHMM    # the one step to the right
+        from bbans.tables import FrozenHMM  # the one step to the right
 
         return FrozenHMM.from_probabilities(
             self.initial,
@@ -673,7 +673,7 @@ class HMM:
             "alphabet": symbols.astype(symbols.dtype.newbyteorder("<")),
         }
         with replacing(path) as file:
-            np.savez(file, **arrays)    # type: ignore[arg-type]
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> HMM:
@@ -722,7 +722,7 @@ class HMM:
                 )
         except FormatError:
             raise
-        except Exception as error:    # zipfile alone raises a dozen types
+        except Exception as error:  # zipfile alone raises a dozen types
             raise CorruptError(f"damaged file: {path}: {error}") from error
 
 
@@ -763,7 +763,7 @@ def _start(
 
 def _normalised(counts: _Floats, previous: _Floats) -> _Floats:
     total = counts.sum(axis=-1, keepdims=True)
-    alive = total > 1e-290    # below, the quotient would lose digits
+    alive = total > 1e-290  # below, the quotient would lose digits
     return np.where(alive, counts / np.where(alive, total, 1.0), previous)
 
 
@@ -813,7 +813,7 @@ def _sequences(sequences: Any) -> Iterable[Symbols]:
         return [sequences]
     if isinstance(sequences, (list, tuple)):
         if sequences and isinstance(sequences[0], (int, np.integer)):
-            return [sequences]    # a list of integers is one sequence
+            return [sequences]  # a list of integers is one sequence
         return sequences
     try:
         iterator = iter(sequences)
@@ -869,7 +869,7 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
             f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "
             "as `alphabet`"
         )
-    return Alphabet(M)    # a negative symbol is refused with its position
+    return Alphabet(M)  # a negative symbol is refused with its position
 
 
 def _encode(
@@ -933,7 +933,7 @@ def _distributions(values: ArrayLike, name: str, ndim: int) -> _Floats:
 
 def _cumulative(p: _Floats) -> _Floats:
     edges = np.cumsum(p, axis=-1)
-    quotient: _Floats = edges / edges[..., -1:]    # ends in exactly 1
+    quotient: _Floats = edges / edges[..., -1:]  # ends in exactly 1
     return quotient
 
 
@@ -946,7 +946,7 @@ def _progress_bar(total: int, progress: bool | None) -> Any:
         unit="iteration",
         leave=False,
         delay=1.0 if progress is None else 0.0,
-        disable=None if progress is None else not progress,    # None: on terminals
+        disable=None if progress is None else not progress,  # None: on terminals
     )
 
 
@@ -955,8 +955,8 @@ def _read_array(
 ) -> NDArray[Any]:
     """Read an array whose size is that of its bytes, whatever its header says."""
     if archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED:
-        raise CorruptError(f"{name} is compressed")    # could inflate without end
-    file = io.BytesIO(archive.read(f"{name}.npy"))    # checks the CRC
+        raise CorruptError(f"{name} is compressed")  # could inflate without end
+    file = io.BytesIO(archive.read(f"{name}.npy"))  # checks the CRC
     if np.lib.format.read_magic(file) != (1, 0):
         raise CorruptError(f"{name} is not in .npy format 1.0")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
