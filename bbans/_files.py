@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,20 +41,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with open(target, "wb") as file:
             yield file
         return
+    # The name is known before the file exists: an interrupt at any point removes it.
+    temporary = target.parent / f".bbans-{secrets.token_hex(8)}"
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bbans-")
-    except OSError as error:  # name the file that was asked for
-        raise type(error)(error.errno, error.strerror, str(target)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        try:
+            file = open(temporary, "xb")  # noqa: SIM115 - `with` follows
+        except OSError as error:  # name the file that was asked for
+            raise type(error)(error.errno, error.strerror, str(target)) from None
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp's files are private; a new one gets what open() would give.
-        os.chmod(temporary, target.stat().st_mode if target.exists() else _new_mode())
+        if target.exists():
+            os.chmod(temporary, target.stat().st_mode)
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -62,9 +65,3 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a whole file, or leave `path` as it was."""
     with replacing(path) as file:
         file.write(data)
-
-
-def _new_mode() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -28,7 +28,8 @@ ALLOWED = {
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.em models.hmm",
     "models/em.py": "errors _forward",
-    "models/hmm.py": "errors alphabet _files _forward models.em freeze():tables tables?",
+    "models/hmm.py": "errors alphabet _files _forward models.em "
+    "freeze():tables tables?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,
     "codecs/__init__.py": "codecs",
