@@ -5,6 +5,14 @@
 b'The same input gives the same bytes.'
 """
 
+try:
+    from bbans import _lib as _lib
+except ImportError as error:
+    raise ImportError(
+        f"bbans is not built here ({__path__[0]}): install it with pip, and run "
+        "Python from another folder than that of the sources"
+    ) from error
+
 from bbans import codecs
 from bbans.alphabet import Alphabet
 from bbans.api import (

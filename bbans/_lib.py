@@ -18,7 +18,7 @@ from bbans.errors import (
 
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
 
-__all__ = ["as_uint32", "check", "ffi", "lib", "pointer"]
+__all__ = ["as_uint32", "check", "empty_symbols", "ffi", "lib", "pointer"]
 
 RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_PRECISION: ModelError,
@@ -44,6 +44,14 @@ def check(status: int) -> None:
 def pointer(array: NDArray[Any], ctype: str = "uint32_t[]") -> Any:
     """A C view of a contiguous array; the array must outlive it."""
     return ffi.from_buffer(ctype, array)
+
+
+def empty_symbols(length: int) -> NDArray[np.uint32]:
+    """An array to decode to; `length` may come from outside."""
+    try:
+        return np.empty(length, np.uint32)
+    except (ValueError, OverflowError):  # negative, or more than can be
+        raise ModelError(f"there is no sequence of length {length}") from None
 
 
 def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:

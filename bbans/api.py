@@ -188,16 +188,18 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
     """
     model = default_model() if model is None else _frozen(model)
     reader = ContainerReader(io.BytesIO(memoryview(data)))
-    parts = list(_decode_blocks(reader, model, reader.blocks()))
+    _check_model(reader, model)
+    whole = b"".join(
+        _decode_block(reader.header, model, block) for block in reader.blocks()
+    )
     assert reader.shape is not None  # blocks() has run to its end
     element = reader.header.element
-    whole = b"".join(parts)
     if element == BYTES:
         return whole
     if element == UTF8:
         return _text(whole, "utf-8")
     if element == CHARACTERS:
-        return _text(whole, "utf-32-le")
+        return whole.decode("utf-8", "surrogatepass")
     dtype = np.dtype(ELEMENTS[element])
     array = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)
     try:
@@ -272,24 +274,23 @@ def decompress_file(
     model = default_model() if model is None else _frozen(model)
     reader = ContainerReader(source)
 
-    def intact() -> Iterator[Block]:
-        try:
-            for block in reader.blocks(salvage=salvage is not None):
-                if block.error is None:
-                    yield block
-                elif salvage is not None:
-                    salvage(block.error)
-                if progress is not None:
-                    progress(block.n_symbols)
-        except FormatError as error:
-            if salvage is None:
-                raise
-            salvage(error)
-
-    for part in _decode_blocks(reader, model, intact()):
-        if reader.header.element == CHARACTERS:
-            part = _text(part, "utf-32-le").encode("utf-8", "surrogatepass")
-        write_full(sink, part)
+    _check_model(reader, model)
+    try:
+        for block in reader.blocks(salvage=salvage is not None):
+            try:
+                part = _decode_block(reader.header, model, block)
+            except CorruptError as error:
+                if salvage is None:
+                    raise
+                salvage(error)
+            else:
+                write_full(sink, part)
+            if progress is not None:
+                progress(block.n_symbols)
+    except FormatError as error:  # there is no way to the next block
+        if salvage is None:
+            raise
+        salvage(error)
 
 
 # ---- pieces
@@ -368,24 +369,24 @@ def _write_block(
     writer.write(x.size, method, data)
 
 
-def _decode_blocks(
-    reader: ContainerReader, model: FrozenHMM, blocks: Iterator[Block]
-) -> Iterator[bytes]:
-    """The elements of each block as little-endian bytes."""
-    header = reader.header
-    if header.fingerprint != model.fingerprint:
+def _check_model(reader: ContainerReader, model: FrozenHMM) -> None:
+    if reader.header.fingerprint != model.fingerprint:
         raise WrongModelError(
-            f"data was compressed with model {header.fingerprint.hex()}, "
+            f"data was compressed with model {reader.header.fingerprint.hex()}, "
             f"not with {model.fingerprint.hex()}"
         )
-    dtype = _dtype(header.element)
-    for block in blocks:
-        name = f"block {block.index}"
-        if block.method == STORED:
-            if len(block.data) != block.n_symbols * dtype.itemsize:
-                raise CorruptError(f"{name} is damaged: its length does not fit")
-            yield block.data
-            continue
+
+
+def _decode_block(header: Header, model: FrozenHMM, block: Block) -> bytes:
+    """The elements of a block: little-endian, characters as UTF-8."""
+    if block.error is not None:
+        raise block.error
+    dtype, name = _dtype(header.element), f"block {block.index}"
+    if block.method == STORED:
+        if len(block.data) != block.n_symbols * dtype.itemsize:
+            raise CorruptError(f"{name} is damaged: its length does not fit")
+        elements = block.data
+    else:
         try:
             message = Message.from_bytes(block.data)
             x = decode_sequence(
@@ -394,10 +395,13 @@ def _decode_blocks(
         except CorruptError as error:
             raise CorruptError(f"{name} is damaged: {error}") from error
         values = model.alphabet.decode(x)
-        elements = values.astype(dtype)
-        if not np.array_equal(elements, values):
+        array = values.astype(dtype)
+        if not np.array_equal(array, values):
             raise CorruptError(f"{name} holds values beyond {dtype}")
-        yield elements.tobytes()
+        elements = array.tobytes()
+    if header.element == CHARACTERS:
+        return _text(elements, "utf-32-le").encode("utf-8", "surrogatepass")
+    return elements
 
 
 def _text(data: bytes, encoding: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._lib import ffi, lib, pointer
+from bbans._lib import empty_symbols, ffi, lib, pointer
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.message import Message
 from bbans.tables import FrozenHMM
@@ -109,8 +109,8 @@ def decode_batch(
     CorruptError
         If a message is damaged; the text names its sequence.
     """
-    starts = _starts(lengths)
-    ends = np.ascontiguousarray(offsets, np.uint64)
+    _frozen(model)
+    starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
         ends.shape != starts.shape
         or (ends[1:] < ends[:-1]).any()
@@ -120,7 +120,7 @@ def decode_batch(
             f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
             f"within {len(data)} bytes"
         )
-    x = np.empty(int(starts[-1]), np.uint32)
+    x = empty_symbols(int(starts[-1]))
     source = np.frombuffer(data, np.uint8)
 
     def decode(part: slice) -> None:
@@ -186,7 +186,7 @@ def decode_packed(
         If no encoder wrote these bytes for this model and these lengths.
     """
     starts = _starts(lengths)
-    x, work = np.empty(int(starts[-1]), np.uint32), model.workspace(1)
+    x, work = empty_symbols(int(starts[-1])), _frozen(model).workspace(1)
     message = Message.from_bytes(data)
     message.call(
         "packed_decode", model.c, ..., pointer(x), pointer(starts, "uint64_t[]"),
@@ -200,6 +200,7 @@ def _joined(
     sequences: Sequence[Any], model: FrozenHMM
 ) -> tuple[NDArray[np.uint32], Offsets]:
     """All symbols end to end, and where each sequence starts."""
+    _frozen(model)
     encoded = []
     for k, sequence in enumerate(sequences):
         try:
@@ -212,12 +213,26 @@ def _joined(
 
 
 def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
-    sizes = np.asarray(lengths)
-    if sizes.size == 0:
-        return np.zeros(1, np.uint64)
-    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or (sizes < 0).any():
-        raise ModelError("lengths must be a row of integers, none negative")
-    return np.concatenate(([0], np.cumsum(sizes))).astype(np.uint64)
+    sizes = _integers(lengths, "lengths")
+    starts = [0, *np.cumsum(sizes.astype(object))]  # exact, whatever the lengths
+    if starts[-1] >= 1 << 60:
+        raise ModelError(f"there are no sequences of {starts[-1]} symbols")
+    return np.array(starts, np.uint64)
+
+
+def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
+    array = np.asarray(values)
+    if array.size == 0:
+        return np.zeros(0, np.uint64)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
+        raise ModelError(f"{what} must be a row of integers, none negative")
+    return np.ascontiguousarray(array, np.uint64)
+
+
+def _frozen(model: FrozenHMM) -> FrozenHMM:
+    if not isinstance(model, FrozenHMM):
+        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+    return model
 
 
 def _parts(starts: Offsets) -> list[slice]:

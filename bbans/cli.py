@@ -141,7 +141,11 @@ def _parser() -> argparse.ArgumentParser:
         "-f", "--force", action="store_true", help="replace an existing model"
     )
     train.add_argument(
-        "--states", type=int, default=64, help="hidden states (default: %(default)s)"
+        "--states",
+        metavar="K",
+        type=int,
+        default=64,
+        help="hidden states (default: %(default)s)",
     )
     train.add_argument(
         "--iterations", metavar="N", type=int, default=50,
@@ -260,7 +264,7 @@ def _compress(options: argparse.Namespace) -> None:
         output = "-" if options.file == "-" else options.file + SUFFIX
     with (
         _source(options.file) as source,
-        _progress(source, options.quiet, "B") as progress,
+        _progress(source, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
         api.compress_file(
@@ -286,7 +290,7 @@ def _decompress(options: argparse.Namespace) -> int:
 
     with (
         _source(options.file) as source,
-        _progress(None, options.quiet, "B") as progress,
+        _progress(None, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
         api.decompress_file(
@@ -370,7 +374,7 @@ def _sink(name: str, options: argparse.Namespace) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(source: BinaryIO | None, quiet: bool, unit: str) -> Iterator[Any]:
+def _progress(source: BinaryIO | None, quiet: bool) -> Iterator[Any]:
     """A bar on stderr for work of more than a second, at a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -381,7 +385,7 @@ def _progress(source: BinaryIO | None, quiet: bool, unit: str) -> Iterator[Any]:
     if source is not None and source.seekable():
         total = os.fstat(source.fileno()).st_size
     with tqdm(
-        total=total, unit=unit, unit_scale=True, delay=1, leave=False, file=sys.stderr
+        total=total, unit="B", unit_scale=True, delay=1, leave=False, file=sys.stderr
     ) as bar:
         yield bar.update
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans.errors import MessageError, ModelError, SymbolError
 
 if TYPE_CHECKING:
@@ -112,6 +112,10 @@ class Message:
         heads = np.log2(np.maximum(self._head.astype(np.float64), 1)).sum()
         return float(heads) + 32.0 * int(self._c.tail_len)
 
+    def is_at_least(self, bits: int) -> bool:
+        """Whether a message of one lane is an integer of 2**bits or more, bits < 63."""
+        return self._c.tail_len > 0 or int(self._head[0]) >= 1 << bits
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
@@ -141,6 +145,7 @@ class Message:
         CorruptError
             If these bytes are not a message of so many lanes.
         """
+        data = bytes(data)
         message = cls(lanes)
         message._reserve(len(data) // 4 + 1)
         check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
@@ -350,7 +355,7 @@ class Message:
         CorruptError
             If no encoder can have pushed them; the message is spent.
         """
-        x, work = np.empty(length, np.uint32), model.workspace(1)
+        x, work = empty_symbols(length), model.workspace(1)
         self.call(
             "sequence_pop", model.c, ..., pointer(x), length,
             pointer(work, "uint64_t[]"), work.nbytes, words=length,
@@ -405,7 +410,7 @@ class RangeEncoder:
         ModelError
             If that is no interval.
         """
-        if not 0 <= start < start + freq <= total:
+        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
             raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
         if self._bytes.size - self._c.len < 4:
             grown = np.empty(2 * self._bytes.size, np.uint8)
@@ -413,7 +418,7 @@ class RangeEncoder:
             self._bytes = grown
             self._c.bytes = pointer(grown, "uint8_t[]")
             self._c.cap = grown.size
-        check(lib.bbans_range_encode(self._c, start, freq, total))
+        check(lib.bbans_range_encode(self._c, start, freq, _total(total)))
 
     def finish(self) -> Message:
         """Return the message; the encoder is spent."""
@@ -441,11 +446,13 @@ class RangeDecoder:
 
     def peek(self, total: int) -> int:
         """Return the next symbol's slot."""
-        check(lib.bbans_range_slot(self._c, total, self._slot))
+        check(lib.bbans_range_slot(self._c, _total(total), self._slot))
         return int(self._slot[0])
 
     def advance(self, start: int, freq: int, total: int) -> None:
         """Remove the interval that holds the slot."""
+        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
+            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
         check(lib.bbans_range_advance(self._c, start, freq, total))
 
     def check(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, lib, pointer
+from bbans._lib import as_uint32, empty_symbols, lib, pointer
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
@@ -84,7 +84,7 @@ def encode_sequence(
     body = len(values) - model.tail_length
     beliefs = _beliefs(model, values[:body])
     message = _range_encode(model, beliefs[-1], values[body:], body)
-    if message.bits >= START_MIN_BITS:
+    if message.is_at_least(START_MIN_BITS):
         push_schedule(model, message, values[:body], beliefs)
         message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
     else:
@@ -140,7 +140,7 @@ def _decode_any(
     if flagged:
         return _range_decode(model, None, message, length)
     x, belief = pop_schedule(model, message, length - model.tail_length)
-    if message.bits < START_MIN_BITS:
+    if not message.is_at_least(START_MIN_BITS):
         raise CorruptError("message ends early: damaged")
     return x + _range_decode(model, belief, message, model.tail_length)
 
@@ -164,7 +164,7 @@ def _encode_hmm(model: FrozenHMM, x: ArrayLike, predictive: bool) -> Message:
 def _decode_hmm(
     model: FrozenHMM, message: Message, length: int, predictive: bool
 ) -> NDArray[np.uint32]:
-    symbols = np.empty(length, np.uint32)
+    symbols = empty_symbols(length)
     work = model.workspace(1)
     message.call(
         "sequence_decode", model.c, ..., pointer(symbols), length, predictive,

@@ -9,7 +9,8 @@
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.
  * Errors     Functions return a bbans_status; results go through pointers.
- *            After an error the caller's message is as it was before the call.
+ *            After an error the caller's message is as it was before the call,
+ *            unless the function says that it is scratch, or spent.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
  * Order      A message is a stack: what was pushed last is popped first.  Array
@@ -92,7 +93,7 @@ typedef struct {
 } bbans_message;
 
 /* Make *msg the empty message over the caller's arrays: head 1 for one lane,
- * heads 2^31 for more. */
+ * heads 2^31 for more.  Returns ERR_{NULL,STATE}. */
 BBANS_API bbans_status bbans_message_init(bbans_message *msg, uint64_t *head,
         size_t lanes, uint32_t *tail, size_t tail_cap);
 
@@ -153,7 +154,7 @@ BBANS_API bbans_status bbans_message_pop_symbols(bbans_message *msg,
         size_t n);
 
 /* Push and pop n values below total, all equally likely: log2(total) bits each.
- * As the functions above, with ERR_TOTAL for total. */
+ * As the functions above, with ERR_TOTAL for total; pop needs room for a word. */
 BBANS_API bbans_status bbans_message_push_uniform(bbans_message *msg,
         uint32_t total, const uint32_t *value, size_t n);
 BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
@@ -181,7 +182,8 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
 BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
         size_t *n_bytes);
 
-/* Returns ERR_{NULL,CAPACITY}; *n_bytes is what was written. */
+/* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}. */
 BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 
@@ -203,7 +205,7 @@ typedef struct {
 BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
         uint8_t *bytes, size_t cap);
 
-/* Needs room for 4 bytes.  Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY};
+/* Needs room for 4 bytes; to grow, copy `bytes`, set it and `cap`.  Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY};
  * ERR_STATE after bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
@@ -274,6 +276,10 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
         const uint32_t *initial, const uint32_t *transition,
         const uint32_t *emission, void *memory, size_t memory_bytes);
 
+/* The next four functions trust weights, which come from each other: their sum
+ * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights from
+ * `states` on are 0.  Other weights give useless numbers, but no more. */
+
 /* Forward messages, exact: n filter steps (docs/maths.md, section 5).
  *   predicted  [stride] in: weights of the first state given the past
  *              (hmm->initial at t = 1); out: those after the last symbol
@@ -292,7 +298,7 @@ BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
         const uint32_t *filtered, size_t next, uint32_t *edge);
 
 /* The interval of `symbol` under the predictive distribution, total 2^prec
- * (docs/maths.md, section 6).  `predicted` sums to 1 .. 2^32 - 1.
+ * (docs/maths.md, section 6).  ERR_TOTAL if all weights are 0.
  * Returns ERR_{NULL,SYMBOL,TOTAL}. */
 BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
         const uint32_t *predicted, size_t symbol, uint32_t *start,
@@ -349,15 +355,17 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
 
 /* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
  * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can be
- * decoded by itself.  Offsets start at 0 and do not fall.  Split a batch to use
- * threads: no message depends on another. */
+ * decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).  Split
+ * a batch to use threads: no message depends on another.  Workspace: to encode,
+ * for the longest sequence; to decode, for one symbol.  After an error *failed is
+ * the sequence, 0 before the first, and the outputs are undefined. */
 
 /* Encode n sequences, each as bbans_sequence_encode does.
  *   work         for the longest sequence, as for bbans_sequence_encode
  *   msg          of one lane: scratch, with the tail of the longest sequence
  *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
  *   byte_offset  [n + 1] out
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; *failed is then the sequence. */
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
 BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n,
         int predictive, void *work, size_t work_bytes, bbans_message *msg,
@@ -366,7 +374,7 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
 /* Decode n sequences, whose offsets the caller knows.
  *   msg  of one lane: scratch; its tail needs, for any one sequence, a word for
  *        every 4 bytes of its message and one for every symbol
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}; *failed is then the sequence. */
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,
         const uint64_t *offset, size_t n, int predictive, void *work,
@@ -375,13 +383,13 @@ BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
 /* Encode n sequences as one message: less than a bit for each after the first
  * few, but none decodes alone.  docs/maths.md, section 8.
  *   msg  of one lane; its tail needs bbans_sequence_tail_words(offset[n]) words
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
 BBANS_API bbans_status bbans_packed_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n, void *work,
         size_t work_bytes, bbans_message *msg);
 
 /* The message is spent; its tail needs room for offset[n] more words.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, const uint64_t *offset, size_t n,
         void *work, size_t work_bytes);

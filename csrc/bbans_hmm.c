@@ -1,8 +1,9 @@
 /* Frozen hidden Markov models: docs/maths.md, sections 5 and 6.
  *
- * Why the weights can never be all zero: every predicted weight is floored at
- * 2^6 or more, and every emission and transition mass is at least 1, so each
- * sum of products that is scaled below is positive, whatever the symbol.
+ * Why the weights can never be all zero: every predicted weight is a mass of at
+ * least 1 or floored at 2^6 or more, and every emission and transition mass is
+ * at least 1, so each sum of products that is scaled below is positive,
+ * whatever the symbol.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
@@ -186,7 +187,7 @@ static uint64_t predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
     return sum;
 }
 
-/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^31 and C <= 2^28. */
+/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
 static uint32_t predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
                                 uint64_t sum, size_t x)
 {

@@ -467,6 +467,9 @@ static bbans_status check_offsets(const uint64_t *offset, size_t n)
     return offset[0] == 0 ? BBANS_OK : BBANS_ERR_SIZE;
 }
 
+/* p + i where p may be NULL if nothing is read there: NULL + 0 is undefined. */
+#define AT(p, i) ((i) == 0 ? (p) : (p) + (i))
+
 bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                 const uint64_t *offset, size_t n,
                                 int predictive, void *work, size_t work_bytes,
@@ -484,11 +487,12 @@ bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     byte_offset[0] = 0;
     for (k = 0; k < n; k++) {
         *failed = k;
-        status = bbans_sequence_encode(hmm, symbol + offset[k],
+        status = bbans_sequence_encode(hmm, AT(symbol, offset[k]),
                                        (size_t)(offset[k + 1] - offset[k]),
                                        predictive, work, work_bytes, msg);
         if (status == BBANS_OK)
-            status = bbans_wire_write(msg, bytes + used, cap - used, &written);
+            status =
+                bbans_wire_write(msg, AT(bytes, used), cap - used, &written);
         if (status != BBANS_OK)
             return status;
         used += written;
@@ -513,10 +517,10 @@ bbans_status bbans_batch_decode(const bbans_hmm *hmm, const uint8_t *bytes,
         status = check_offsets(byte_offset, n);
     for (k = 0; k < n && status == BBANS_OK; k++) {
         *failed = k;
-        status = bbans_wire_read(msg, bytes + byte_offset[k],
+        status = bbans_wire_read(msg, AT(bytes, byte_offset[k]),
                                  (size_t)(byte_offset[k + 1] - byte_offset[k]));
         if (status == BBANS_OK)
-            status = bbans_sequence_decode(hmm, msg, symbol + offset[k],
+            status = bbans_sequence_decode(hmm, msg, AT(symbol, offset[k]),
                                            (size_t)(offset[k + 1] - offset[k]),
                                            predictive, work, work_bytes);
     }

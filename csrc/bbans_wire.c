@@ -46,10 +46,12 @@ bbans_status bbans_wire_write(const bbans_message *msg, uint8_t *bytes,
 
     if (status != BBANS_OK)
         return status;
-    if (bytes == NULL && *n_bytes > 0)
-        return BBANS_ERR_NULL;
     if (*n_bytes > cap)
         return BBANS_ERR_CAPACITY;
+    if (*n_bytes == 0) /* bytes may be NULL */
+        return BBANS_OK;
+    if (bytes == NULL)
+        return BBANS_ERR_NULL;
     for (i = 0; i < msg->tail_len; i++)
         store(bytes + 4 * i, msg->tail[i], 4);
     bytes += 4 * i;
@@ -99,6 +101,10 @@ bbans_status bbans_wire_read(bbans_message *msg, const uint8_t *bytes,
     if ((n_bytes - n_head) / 4 > msg->tail_cap)
         return BBANS_ERR_CAPACITY;
     msg->tail_len = (n_bytes - n_head) / 4;
+    if (n_bytes == 0) { /* bytes may be NULL */
+        msg->head[0] = 0;
+        return BBANS_OK;
+    }
     for (i = 0; i < msg->tail_len; i++)
         msg->tail[i] = (uint32_t)load(bytes + 4 * i, 4);
     bytes += 4 * i;

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
-from bbans.container import ContainerReader
+from bbans.container import ContainerReader, ContainerWriter, Header
 
 EXACT = settings(derandomize=True, deadline=None)
 DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
@@ -255,6 +255,24 @@ def test_the_worst_length_is_as_documented(size):
     """Beyond the data 26 bytes, 9 an axis, 11 a block: docstring of compress."""
     data = np.random.default_rng(0).bytes(size)
     assert len(bbans.compress(data)) <= size + 35 + 11 * -(-size // 65536)
+
+
+def test_salvage_of_a_block_that_does_not_decode():
+    """Its checksum is right, its message is none."""
+    model, out, errors = bbans.default_model(), io.BytesIO(), []
+    writer = ContainerWriter(out, Header(0, model.fingerprint))
+    writer.write(5, 0, bbans.encode(b"hello", model))
+    writer.write(5, 0, b"\xff" * 30)
+    writer.write(5, 2, b"short")
+    writer.write(5, 2, b"shor")
+    writer.write(5, 0, bbans.encode(b"there", model))
+    writer.finish((25,))
+    sink = io.BytesIO()
+    bbans.decompress_file(io.BytesIO(out.getvalue()), sink, salvage=errors.append)
+    assert sink.getvalue() == b"helloshortthere"
+    assert [str(error).split(" is")[0] for error in errors] == ["block 1", "block 3"]
+    with pytest.raises(bbans.CorruptError, match="block 1 "):
+        bbans.decompress(out.getvalue())
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 3, 5, 64])

@@ -137,6 +137,19 @@ def test_damaged_packs_are_errors_or_other_symbols(model):
         assert [x.size for x in back] == lengths
 
 
+def test_a_float_model_is_refused():
+    hmm = HMM.random(2, 2, seed=0)
+    for call in (bbans.encode_batch, bbans.encode_packed):
+        with pytest.raises(ModelError, match="FrozenHMM"):
+            call([[0]], hmm)
+
+
+@pytest.mark.parametrize("lengths", [[2**62], [2**62, 2**62], [-1], [1.5]])
+def test_lengths_that_cannot_be(model, lengths):
+    with pytest.raises(ModelError):
+        bbans.decode_packed(b"a", lengths, model)
+
+
 def test_no_threads_are_an_error(model):
     with pytest.raises(ModelError, match="threads"):
         bbans.encode_batch([[0]], model, threads=0)

@@ -29,11 +29,11 @@ static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
         m[i] = narrow(filtered[i]);
     for (j = 0; j < stride; j++) {
         const int16_t *column = hmm->short_columns + j * stride;
-        int32_t sum = 0;
+        uint32_t sum = 0;
 
         for (i = 0; i < stride; i++)
-            sum += m[i] * column[i];
-        predicted[j] = (uint32_t)sum > hmm->floor ? (uint32_t)sum : hmm->floor;
+            sum += (uint32_t)(m[i] * column[i]);
+        predicted[j] = sum > hmm->floor ? sum : hmm->floor;
     }
 }
 

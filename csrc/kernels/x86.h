@@ -9,8 +9,8 @@
 #ifdef BBANS_HAVE_X86
 #include <immintrin.h>
 
-/* Products shifted by bit_length(sum) - bits, right or left.  A count of 64 or
- * more gives 0, so that of the two opposite shifts one changes nothing. */
+/* The shift by bit_length(sum) - bits, to the right or to the left: of the two
+ * counts one is 0. */
 typedef struct {
     __m128i right, left;
 } shifts;

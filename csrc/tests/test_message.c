@@ -246,8 +246,23 @@ static void test_wire(void)
     }
 }
 
+/* An empty array may be NULL. */
+static void test_nothing(void)
+{
+    uint64_t head = 0;
+    bbans_message msg;
+    size_t n = 1;
+
+    CHECK(bbans_message_init(&msg, &head, 1, NULL, 0) == BBANS_OK);
+    CHECK(bbans_wire_read(&msg, NULL, 0) == BBANS_OK && head == 0);
+    CHECK(bbans_wire_write(&msg, NULL, 0, &n) == BBANS_OK && n == 0);
+    CHECK(bbans_message_push_uniform(&msg, 2, NULL, 0) == BBANS_OK);
+    CHECK(bbans_message_pop_uniform(&msg, 2, NULL, 0) == BBANS_OK);
+}
+
 int main(void)
 {
+    test_nothing();
     test_inverses();
     test_arrays();
     test_underflow_is_undone();

@@ -159,6 +159,23 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             free(work);
         }
     }
+    { /* empty sequences, and arrays that may be NULL */
+        static const uint64_t offset[] = {0, 0, 0};
+        const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+        void *work = allocate(work_bytes);
+        uint64_t ends[3];
+        size_t failed;
+
+        CHECK(bbans_batch_encode(&hmm, NULL, offset, 2, 0, work, work_bytes,
+                                 &msg, bytes, 80, ends, &failed) == BBANS_OK);
+        CHECK(ends[2] == 2);
+        CHECK(bbans_batch_decode(&hmm, bytes, ends, NULL, offset, 2, 0, work,
+                                 work_bytes, &msg, &failed) == BBANS_OK);
+        CHECK(bbans_batch_encode(&hmm, NULL, offset, 2, 0, work, work_bytes,
+                                 &msg, NULL, 0, ends,
+                                 &failed) == BBANS_ERR_CAPACITY);
+        free(work);
+    }
     if (symbols < 10) { /* a refusal names itself and changes nothing */
         const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
         void *work = allocate(work_bytes);
