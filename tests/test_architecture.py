@@ -46,7 +46,8 @@ ALLOWED = {
     "api.py": "errors alphabet _files models tables codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api container models tables errors _files demo",
-    "__init__.py": "_lib errors alphabet models tables codecs message sequence batch api",
+    "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
+    "api",
     "__main__.py": "cli",
     "_core_build.py": "",
 }
