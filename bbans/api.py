@@ -33,9 +33,8 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message
-from bbans.models import HMM
 from bbans.sequence import decode_sequence, encode_sequence
-from bbans.tables import FrozenHMM
+from bbans.tables import FrozenHMM, as_frozen
 
 __all__ = [
     "compress",
@@ -89,7 +88,7 @@ def encode(data: Any, model: FrozenHMM, *, predictive: bool = False) -> bytes:
     SymbolError
         If a symbol is not in the alphabet; the text names it and its position.
     """
-    x = _frozen(model).alphabet.encode(data)
+    x = as_frozen(model).alphabet.encode(data)
     return encode_sequence(model, x, predictive=predictive).to_bytes()
 
 
@@ -110,7 +109,7 @@ def decode(
         message has no checksum: others may decode, to other data.
     """
     message = Message.from_bytes(data)
-    x = decode_sequence(_frozen(model), message, length, predictive=predictive)
+    x = decode_sequence(as_frozen(model), message, length, predictive=predictive)
     return model.alphabet.decode(x)
 
 
@@ -155,7 +154,7 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    model = default_model() if model is None else _frozen(model)
+    model = default_model() if model is None else as_frozen(model)
     _check_block_size(block_size)
     element, shape = _describe(data, model)
     x = model.alphabet.encode(data)
@@ -186,7 +185,7 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
     WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
         If it cannot be restored whole; the text says why and where.
     """
-    model = default_model() if model is None else _frozen(model)
+    model = default_model() if model is None else as_frozen(model)
     reader = ContainerReader(io.BytesIO(memoryview(data)))
     _check_model(reader, model)
     whole = b"".join(
@@ -229,7 +228,7 @@ def compress_file(
 
     Other parameters and errors are those of `compress`.
     """
-    model = default_model() if model is None else _frozen(model)
+    model = default_model() if model is None else as_frozen(model)
     _check_block_size(block_size)
     if model.alphabet.kind == "characters":
         try:
@@ -271,7 +270,7 @@ def decompress_file(
 
     Errors are those of `decompress`. Blocks before a fault have been written.
     """
-    model = default_model() if model is None else _frozen(model)
+    model = default_model() if model is None else as_frozen(model)
     reader = ContainerReader(source)
 
     _check_model(reader, model)
@@ -294,14 +293,6 @@ def decompress_file(
 
 
 # ---- pieces
-
-
-def _frozen(model: FrozenHMM) -> FrozenHMM:
-    if isinstance(model, HMM):
-        raise ModelError("this model is in floating point: code with model.freeze()")
-    if not isinstance(model, FrozenHMM):
-        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
-    return model
 
 
 def _describe(data: Any, model: FrozenHMM) -> tuple[int, tuple[int, ...] | None]:

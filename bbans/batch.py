@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bbans._lib import empty_symbols, ffi, lib, pointer
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.message import Message
-from bbans.tables import FrozenHMM
+from bbans.tables import FrozenHMM, as_frozen
 
 __all__ = ["decode_batch", "decode_packed", "encode_batch", "encode_packed"]
 
@@ -109,7 +109,7 @@ def decode_batch(
     CorruptError
         If a message is damaged; the text names its sequence.
     """
-    _frozen(model)
+    as_frozen(model)
     starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
         ends.shape != starts.shape
@@ -186,7 +186,7 @@ def decode_packed(
         If no encoder wrote these bytes for this model and these lengths.
     """
     starts = _starts(lengths)
-    x, work = empty_symbols(int(starts[-1])), _frozen(model).workspace(1)
+    x, work = empty_symbols(int(starts[-1])), as_frozen(model).workspace(1)
     message = Message.from_bytes(data)
     message.call(
         "packed_decode", model.c, ..., pointer(x), pointer(starts, "uint64_t[]"),
@@ -200,7 +200,7 @@ def _joined(
     sequences: Sequence[Any], model: FrozenHMM
 ) -> tuple[NDArray[np.uint32], Offsets]:
     """All symbols end to end, and where each sequence starts."""
-    _frozen(model)
+    as_frozen(model)
     encoded = []
     for k, sequence in enumerate(sequences):
         try:
@@ -227,12 +227,6 @@ def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
         raise ModelError(f"{what} must be a row of integers, none negative")
     return np.ascontiguousarray(array, np.uint64)
-
-
-def _frozen(model: FrozenHMM) -> FrozenHMM:
-    if not isinstance(model, FrozenHMM):
-        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
-    return model
 
 
 def _parts(starts: Offsets) -> list[slice]:

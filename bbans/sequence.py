@@ -72,7 +72,7 @@ def encode_sequence(
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _encode_hmm(model, x, predictive)
-    values = list(x)  # fmt: skip
+    values = list(x)
     if seed is not None:
         message = _seeded(seed)
         if values:

@@ -31,7 +31,7 @@ from bbans.errors import (
 )
 from bbans.models import HMM
 
-__all__ = ["FrozenHMM", "Table", "quantise"]
+__all__ = ["FrozenHMM", "Table", "as_frozen", "quantise"]
 
 PREC_DEFAULT = 24
 
@@ -139,6 +139,15 @@ HMM_TYPE = 1
 HEADER = struct.Struct("<4sBBBBIII")
 ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
 ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
+
+
+def as_frozen(model: Any) -> FrozenHMM:
+    """Return a frozen model as it is; say of anything else what it is instead."""
+    if isinstance(model, HMM):
+        raise ModelError("this HMM is in floating point: code with model.freeze()")
+    if not isinstance(model, FrozenHMM):
+        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+    return model
 
 
 class FrozenHMM:

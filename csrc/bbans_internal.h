@@ -140,6 +140,34 @@ typedef struct {
     size_t tail_len;
 } bbans_lane;
 
+static inline bbans_lane bbans_lane_of(const bbans_message *msg, size_t i)
+{
+    bbans_lane lane;
+
+    lane.x = msg->head[i];
+    lane.tail = msg->tail;
+    lane.tail_len = msg->tail_len;
+    return lane;
+}
+
+static inline void bbans_put_lane(bbans_message *msg, size_t i,
+                                  const bbans_lane *lane)
+{
+    msg->head[i] = lane->x;
+    msg->tail_len = lane->tail_len;
+}
+
+static inline int bbans_total_is_valid(uint32_t total)
+{
+    return total >= 1 && total <= BBANS_TOTAL_MAX;
+}
+
+static inline int bbans_interval_is_valid(uint32_t start, uint32_t freq,
+                                          uint32_t total)
+{
+    return freq >= 1 && freq <= total && start <= total - freq;
+}
+
 /* N floor(2^31 / N): heads in [this, this 2^32) code total N without loss. */
 static inline uint32_t bbans_multiple(uint32_t total)
 {

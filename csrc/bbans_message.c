@@ -60,56 +60,30 @@ bbans_status bbans_message_check(const bbans_message *msg)
     return BBANS_OK;
 }
 
-static int total_is_valid(uint32_t total)
-{
-    return total >= 1 && total <= BBANS_TOTAL_MAX;
-}
-
-static int interval_is_valid(uint32_t start, uint32_t freq, uint32_t total)
-{
-    return freq >= 1 && freq <= total && start <= total - freq;
-}
-
 static size_t room(const bbans_message *msg)
 {
     return msg->tail_cap - msg->tail_len;
 }
 
-static bbans_lane lane_of(const bbans_message *msg, size_t i)
-{
-    bbans_lane lane;
-
-    lane.x = msg->head[i];
-    lane.tail = msg->tail;
-    lane.tail_len = msg->tail_len;
-    return lane;
-}
-
-static void put_lane(bbans_message *msg, size_t i, const bbans_lane *lane)
-{
-    msg->head[i] = lane->x;
-    msg->tail_len = lane->tail_len;
-}
-
 static void push_one(bbans_message *msg, size_t i, uint32_t start,
                      uint32_t freq, uint32_t total)
 {
-    bbans_lane lane = lane_of(msg, i);
+    bbans_lane lane = bbans_lane_of(msg, i);
 
     bbans_lane_push(&lane, start, freq, total);
-    put_lane(msg, i, &lane);
+    bbans_put_lane(msg, i, &lane);
 }
 
 /* Unchanged message and ERR_UNDERFLOW if the tail runs dry. */
 static bbans_status advance_one(bbans_message *msg, size_t i, uint32_t start,
                                 uint32_t freq, uint32_t total)
 {
-    bbans_lane lane = lane_of(msg, i);
+    bbans_lane lane = bbans_lane_of(msg, i);
 
     bbans_lane_advance(&lane, start, freq, total);
     if (bbans_lane_is_dry(&lane, msg->lanes))
         return BBANS_ERR_UNDERFLOW;
-    put_lane(msg, i, &lane);
+    bbans_put_lane(msg, i, &lane);
     return BBANS_OK;
 }
 
@@ -120,10 +94,10 @@ bbans_status bbans_message_push(bbans_message *msg, const uint32_t *start,
 
     if (msg == NULL || start == NULL || freq == NULL)
         return BBANS_ERR_NULL;
-    if (!total_is_valid(total))
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     for (i = 0; i < msg->lanes; i++)
-        if (!interval_is_valid(start[i], freq[i], total))
+        if (!bbans_interval_is_valid(start[i], freq[i], total))
             return BBANS_ERR_INTERVAL;
     if (room(msg) < msg->lanes)
         return BBANS_ERR_CAPACITY;
@@ -139,7 +113,7 @@ bbans_status bbans_message_peek(const bbans_message *msg, uint32_t *slot,
 
     if (msg == NULL || slot == NULL)
         return BBANS_ERR_NULL;
-    if (!total_is_valid(total))
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     for (i = 0; i < msg->lanes; i++)
         slot[i] = bbans_slot(msg->head[i], total);
@@ -153,10 +127,10 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
 
     if (msg == NULL || start == NULL || freq == NULL)
         return BBANS_ERR_NULL;
-    if (!total_is_valid(total))
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     for (i = 0; i < msg->lanes; i++)
-        if (!interval_is_valid(start[i], freq[i], total) ||
+        if (!bbans_interval_is_valid(start[i], freq[i], total) ||
             bbans_slot(msg->head[i], total) - start[i] >= freq[i])
             return BBANS_ERR_INTERVAL;
     if (room(msg) < msg->lanes)
@@ -199,10 +173,10 @@ static void push_symbols(bbans_message *msg, const bbans_table *table,
 {
     while (n-- > 0) {
         const uint32_t *edge = row_of(table, row, n) + symbol[n];
-        bbans_lane lane = lane_of(msg, n % msg->lanes);
+        bbans_lane lane = bbans_lane_of(msg, n % msg->lanes);
 
         bbans_lane_push_bits(&lane, edge[0], edge[1] - edge[0], table->prec);
-        put_lane(msg, n % msg->lanes, &lane);
+        bbans_put_lane(msg, n % msg->lanes, &lane);
     }
 }
 
@@ -270,7 +244,7 @@ bbans_status bbans_message_push_uniform(bbans_message *msg, uint32_t total,
 
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
-    if (!total_is_valid(total))
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     for (i = 0; i < n; i++)
         if (value[i] >= total)
@@ -288,7 +262,7 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
 
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
-    if (!total_is_valid(total))
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;

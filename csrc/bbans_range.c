@@ -10,11 +10,6 @@
 #define WINDOW ((uint64_t)1 << WINDOW_BITS)
 #define RANGE_MIN ((uint64_t)1 << 55)
 
-static int interval_fits(uint32_t start, uint32_t freq, uint32_t total)
-{
-    return freq >= 1 && freq <= total && start <= total - freq;
-}
-
 bbans_status bbans_range_encoder_init(bbans_range_encoder *enc, uint8_t *bytes,
                                       size_t cap)
 {
@@ -46,9 +41,9 @@ bbans_status bbans_range_encode(bbans_range_encoder *enc, uint32_t start,
         return BBANS_ERR_NULL;
     if (enc->range == 0)
         return BBANS_ERR_STATE;
-    if (total < 1 || total > BBANS_TOTAL_MAX)
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
-    if (!interval_fits(start, freq, total))
+    if (!bbans_interval_is_valid(start, freq, total))
         return BBANS_ERR_INTERVAL;
     /* R >= 2^55 and N <= 2^28 leave R >= 2^27: four bytes restore 2^55. */
     if (enc->cap - enc->len < 4)
@@ -215,7 +210,7 @@ bbans_status bbans_range_slot(const bbans_range_decoder *dec, uint32_t total,
 
     if (dec == NULL || slot == NULL)
         return BBANS_ERR_NULL;
-    if (total < 1 || total > BBANS_TOTAL_MAX)
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     s = dec->code / (dec->range / total);
     if (s >= total) /* what the division by N left over is never coded */
@@ -231,11 +226,11 @@ bbans_status bbans_range_advance(bbans_range_decoder *dec, uint32_t start,
 
     if (dec == NULL)
         return BBANS_ERR_NULL;
-    if (total < 1 || total > BBANS_TOTAL_MAX)
+    if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
     unit = dec->range / total;
-    if (!interval_fits(start, freq, total) || dec->code < unit * start ||
-        dec->code - unit * start >= unit * freq)
+    if (!bbans_interval_is_valid(start, freq, total) ||
+        dec->code < unit * start || dec->code - unit * start >= unit * freq)
         return BBANS_ERR_INTERVAL;
     dec->code -= unit * start; /* code < range stays true */
     dec->range = unit * freq;

@@ -212,22 +212,6 @@ static bbans_status pop_schedule(const bbans_hmm *hmm, workspace *ws,
     }
 }
 
-static bbans_lane lane_of(const bbans_message *msg)
-{
-    bbans_lane lane;
-
-    lane.x = msg->head[0];
-    lane.tail = msg->tail;
-    lane.tail_len = msg->tail_len;
-    return lane;
-}
-
-static void put_lane(bbans_message *msg, const bbans_lane *lane)
-{
-    msg->head[0] = lane->x;
-    msg->tail_len = lane->tail_len;
-}
-
 static bbans_status check_call(const bbans_hmm *hmm, const bbans_message *msg,
                                const uint32_t *symbol, size_t n,
                                const void *work)
@@ -358,9 +342,9 @@ bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
     if ((msg->tail_cap - msg->tail_len) / 2 < n + 1)
         return BBANS_ERR_CAPACITY;
     filter_all(hmm, &ws, symbol, n);
-    lane = lane_of(msg);
+    lane = bbans_lane_of(msg, 0);
     push_schedule(hmm, &ws, &lane, symbol, n);
-    put_lane(msg, &lane);
+    bbans_put_lane(msg, 0, &lane);
     return BBANS_OK;
 }
 
@@ -378,9 +362,9 @@ bbans_status bbans_sequence_pop(const bbans_hmm *hmm, bbans_message *msg,
         return status;
     if (room_is_short(msg, n))
         return BBANS_ERR_CAPACITY;
-    lane = lane_of(msg);
+    lane = bbans_lane_of(msg, 0);
     status = pop_schedule(hmm, &ws, &lane, symbol, n);
-    put_lane(msg, &lane);
+    bbans_put_lane(msg, 0, &lane);
     return status;
 }
 
@@ -408,17 +392,17 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     range_encode(hmm, &ws, symbol, tail, 1, msg);
     if (!flagged)
         return BBANS_OK;
-    lane = lane_of(msg);
+    lane = bbans_lane_of(msg, 0);
     if (can_start(&lane)) {
         push_schedule(hmm, &ws, &lane, symbol, body);
         push_flag(&lane, 1);
     } else {
         start_filter(hmm, &ws);
         range_encode(hmm, &ws, symbol, all, 1, msg);
-        lane = lane_of(msg);
+        lane = bbans_lane_of(msg, 0);
         push_flag(&lane, 0);
     }
-    put_lane(msg, &lane);
+    bbans_put_lane(msg, 0, &lane);
     return BBANS_OK;
 }
 
@@ -438,7 +422,7 @@ bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
         return BBANS_ERR_CAPACITY;
     start_filter(hmm, &ws);
     if (!predictive && n > hmm->tail_length) {
-        bbans_lane lane = lane_of(msg);
+        bbans_lane lane = bbans_lane_of(msg, 0);
 
         if (pop_flag(&lane)) {
             rest[0] = n - hmm->tail_length;
@@ -446,7 +430,7 @@ bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
             if (status == BBANS_OK && !can_start(&lane))
                 status = BBANS_ERR_CORRUPT;
         }
-        put_lane(msg, &lane);
+        bbans_put_lane(msg, 0, &lane);
         if (status != BBANS_OK)
             return status;
     }
@@ -569,7 +553,7 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     range_encode(hmm, &ws, symbol, offset + first, n - first, msg);
     if (first == 0)
         return BBANS_OK;
-    lane = lane_of(msg);
+    lane = bbans_lane_of(msg, 0);
     if (can_start(&lane)) {
         for (k = first; k-- > 0;) {
             const size_t length = (size_t)(offset[k + 1] - offset[k]);
@@ -581,10 +565,10 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     } else {
         start_filter(hmm, &ws);
         range_encode(hmm, &ws, symbol, offset, n, msg);
-        lane = lane_of(msg);
+        lane = bbans_lane_of(msg, 0);
         push_flag(&lane, 0);
     }
-    put_lane(msg, &lane);
+    bbans_put_lane(msg, 0, &lane);
     return BBANS_OK;
 }
 
@@ -607,7 +591,7 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
         return BBANS_ERR_CAPACITY;
     first = first_of_tail(hmm, offset, n);
     if (first > 0) {
-        bbans_lane lane = lane_of(msg);
+        bbans_lane lane = bbans_lane_of(msg, 0);
 
         if (pop_flag(&lane)) {
             for (k = 0; k < first && status == BBANS_OK; k++)
@@ -618,7 +602,7 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
         } else {
             first = 0;
         }
-        put_lane(msg, &lane);
+        bbans_put_lane(msg, 0, &lane);
         if (status != BBANS_OK)
             return status;
     }

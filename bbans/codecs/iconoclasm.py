@@ -60,7 +60,7 @@ def push_schedule(
 ) -> None:
     """Push x_1 .. x_T, given the beliefs after each of them."""
     z = model.posterior(beliefs[-1], None).pop(message)
-    for t in range(len(x) - 1, 0, -1):  # fmt: skip
+    for t in range(len(x) - 1, 0, -1):
         model.likelihood(z).push(message, x[t])
         z_next, z = z, model.posterior(beliefs[t - 1], z).pop(message)
         model.prior(z).push(message, z_next)
