@@ -30,15 +30,8 @@ bbans_status bbans_table_check(const bbans_table *table)
 size_t bbans_table_find(const bbans_table *table, size_t row, uint32_t slot)
 {
     const uint32_t *edge = table->cdf + row * (table->symbols + 1);
-    size_t lo = 0, hi = table->symbols; /* edge[lo] <= slot < edge[hi] */
+    size_t n = table->symbols;
 
-    while (hi - lo > 1) {
-        const size_t mid = lo + (hi - lo) / 2;
-
-        if (edge[mid] <= slot)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
+    /* The edges after the first that are <= slot number the symbols before. */
+    return bbans_bisect(edge + 1, &n, slot, 0);
 }
