@@ -9,7 +9,8 @@
 
 #define KERNELS(isa)                                                           \
     {                                                                          \
-        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_rank_##isa      \
+        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
+            bbans_k_rank_##isa                                                 \
     }
 
 static const bbans_kernels portable = KERNELS(portable);

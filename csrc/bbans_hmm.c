@@ -173,7 +173,8 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
         return BBANS_ERR_NULL;
     if (next > hmm->states)
         return BBANS_ERR_SYMBOL;
-    (void)bbans_posterior(hmm, filtered, next, edge);
+    (void)bbans_kernel.posterior(filtered, bbans_into(hmm, next), hmm->stride,
+                                 edge);
     return BBANS_OK;
 }
 

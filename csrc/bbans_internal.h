@@ -42,6 +42,11 @@ typedef struct {
      * < 2^26, early: the division by it need not wait for the sums. */
     uint32_t (*posterior)(const uint32_t *filtered, const uint32_t *into,
                           size_t stride, uint32_t *edge);
+    /* Of these weights only state i's interval, edge[i] and edge[i + 1] -
+     * edge[i]; returns N. */
+    uint32_t (*interval)(const uint32_t *filtered, const uint32_t *into,
+                         size_t stride, size_t i, uint32_t *start,
+                         uint32_t *freq);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 } bbans_kernels;
@@ -54,6 +59,9 @@ extern bbans_kernels bbans_kernel;
     uint32_t bbans_k_posterior_##isa(const uint32_t *filtered,                 \
                                      const uint32_t *into, size_t stride,      \
                                      uint32_t *edge);                          \
+    uint32_t bbans_k_interval_##isa(                                           \
+        const uint32_t *filtered, const uint32_t *into, size_t stride,         \
+        size_t i, uint32_t *start, uint32_t *freq);                            \
     size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);
 
 BBANS_DECLARE_KERNELS(portable)
@@ -99,6 +107,12 @@ static inline int bbans_bit_length(uint64_t v)
 #endif
 }
 
+/* floor(v / 2^shift); the result is below 2^32. */
+static inline uint32_t bbans_scaled(uint64_t v, int shift)
+{
+    return (uint32_t)(shift >= 0 ? v >> shift : v << -shift);
+}
+
 /* Bisect edge[0 .. *n - 1] until at most `enough` remain that may be either
  * side of the slot; returns how many are surely <= slot, which come before
  * them. */
@@ -120,15 +134,10 @@ static inline size_t bbans_bisect(const uint32_t *edge, size_t *n,
     return lo;
 }
 
-/* bbans_hmm_posterior without checks; returns the total. */
-static inline uint32_t bbans_posterior(const bbans_hmm *hmm,
-                                       const uint32_t *filtered, size_t next,
-                                       uint32_t *edge)
+/* The column A_ij of the next state, NULL without one. */
+static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)
 {
-    const uint32_t *into =
-        next < hmm->states ? hmm->into + next * hmm->stride : NULL;
-
-    return bbans_kernel.posterior(filtered, into, hmm->stride, edge);
+    return next < hmm->states ? hmm->into + next * hmm->stride : NULL;
 }
 
 /* ---- One lane ------------------------------------------------------------ */

@@ -120,7 +120,8 @@ static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
                         const uint32_t *filtered, size_t next)
 {
     uint32_t *edge = ws->edge;
-    const uint32_t total = bbans_posterior(hmm, filtered, next, edge);
+    const uint32_t total = bbans_kernel.posterior(
+        filtered, bbans_into(hmm, next), hmm->stride, edge);
     const uint32_t slot = bbans_lane_take_slot(lane, total);
     const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
 
@@ -132,12 +133,13 @@ static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
 static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
                                bbans_lane *lane, size_t z, size_t next)
 {
-    uint32_t *edge = ws->edge;
-    const uint32_t total = bbans_posterior(hmm, ws->filtered, next, edge);
+    uint32_t start, freq;
+    const uint32_t total = bbans_kernel.interval(
+        ws->filtered, bbans_into(hmm, next), hmm->stride, z, &start, &freq);
 
-    if (edge[z + 1] == edge[z]) /* no sender can have popped it */
+    if (freq == 0) /* no sender can have popped it */
         return BBANS_ERR_CORRUPT;
-    bbans_lane_push(lane, edge[z], edge[z + 1] - edge[z], total);
+    bbans_lane_push(lane, start, freq, total);
     return BBANS_OK;
 }
 

@@ -34,16 +34,16 @@ AVX2 static inline uint32_t sum_of_8(__m256i v)
         _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
 }
 
-AVX2 static inline __m256i shifted(__m256i v, shifts s)
+AVX2 static inline __m256i shifted(__m256i v, scale s, int left)
 {
-    return _mm256_sll_epi64(_mm256_srl_epi64(v, s.right), s.left);
+    return left ? _mm256_sll_epi64(v, s.count) : _mm256_srl_epi64(v, s.count);
 }
 
 /* Results are below 2^32, so odd ones move into the upper halves. */
-AVX2 static inline __m256i scaled(__m256i a, __m256i b, shifts s)
+AVX2 static inline __m256i scaled(__m256i a, __m256i b, scale s, int left)
 {
-    return _mm256_or_si256(shifted(EVEN(a, b), s),
-                           _mm256_slli_epi64(shifted(ODD(a, b), s), 32));
+    return _mm256_or_si256(shifted(EVEN(a, b), s, left),
+                           _mm256_slli_epi64(shifted(ODD(a, b), s, left), 32));
 }
 
 /* Byte shuffles that move the 32-bit elements of a mask's bits to the front. */
@@ -113,45 +113,63 @@ AVX2 static size_t keep_active(uint32_t *weights, uint32_t *list, size_t pairs)
         k += 8 * (n_vectors);                                                  \
     } while (0)
 
+/* Filtered weights, and the short ones m in pairs.  Returns how many pairs are
+ * 0. */
+AVX2 static inline size_t weigh(const uint32_t *predicted,
+                                const uint32_t *emitting, size_t stride,
+                                scale s, int left, uint32_t *filtered,
+                                uint32_t *weights)
+{
+    const __m256i short_max = _mm256_set1_epi16(BBANS_SHORT_MAX);
+    const __m256i zero = _mm256_setzero_si256();
+    size_t i, idle = 0;
+
+    for (i = 0; i < stride; i += 16) {
+        const __m256i w0 =
+            scaled(LOAD(predicted + i), LOAD(emitting + i), s, left);
+        const __m256i w1 =
+            scaled(LOAD(predicted + i + 8), LOAD(emitting + i + 8), s, left);
+        /* min(32767, ((w >> 16) + 1) >> 1): the average with 0 rounds up.
+         * Packing takes turns between the halves. */
+        const __m256i m = _mm256_permute4x64_epi64(
+            _mm256_min_epu16(
+                _mm256_avg_epu16(_mm256_packus_epi32(_mm256_srli_epi32(w0, 16),
+                                                     _mm256_srli_epi32(w1, 16)),
+                                 zero),
+                short_max),
+            0xd8);
+
+        STORE(filtered + i, w0);
+        STORE(filtered + i + 8, w1);
+        STORE(weights + i / 2, m);
+        idle += (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(
+            _mm256_castsi256_ps(_mm256_cmpeq_epi32(m, zero))));
+    }
+    return idle;
+}
+
 AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
                               uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
     const uint32_t *emitting = hmm->emitting + symbol * stride;
-    const __m256i one = _mm256_set1_epi32(1);
-    const __m256i short_max = _mm256_set1_epi32(BBANS_SHORT_MAX);
     const __m256i least = _mm256_set1_epi32((int)hmm->floor);
     const size_t pairs = stride / 2;
     uint32_t weights[STATE_PAIRS + 4], list[STATE_PAIRS + 4];
-    size_t i, j, idle = 0, n = pairs;
+    size_t i, j, idle, n = pairs;
     int dense;
     __m256i sum = _mm256_setzero_si256();
-    shifts s;
+    scale s;
 
     for (i = 0; i < stride; i += 8) {
         const __m256i p = LOAD(predicted + i), b = LOAD(emitting + i);
 
         sum = _mm256_add_epi64(sum, _mm256_add_epi64(EVEN(p, b), ODD(p, b)));
     }
-    s = shifts_of(sum_of_4(sum), BBANS_FILTER_BITS);
-    for (i = 0; i < stride; i += 8) {
-        const __m256i w = scaled(LOAD(predicted + i), LOAD(emitting + i), s);
-        /* min(32767, ((w >> 16) + 1) >> 1), then two to a 32-bit element */
-        const __m256i m = _mm256_min_epu32(
-            _mm256_srli_epi32(_mm256_add_epi32(_mm256_srli_epi32(w, 16), one),
-                              1),
-            short_max);
-        const __m256i both =
-            _mm256_or_si256(m, _mm256_srli_epi64(m, 16)); /* elements 0 2 4 6 */
-        const __m128i packed =
-            _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(
-                both, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
-
-        STORE(filtered + i, w);
-        _mm_storeu_si128((__m128i *)(void *)(weights + i / 2), packed);
-        idle += (size_t)__builtin_popcount((unsigned)_mm_movemask_ps(
-            _mm_castsi128_ps(_mm_cmpeq_epi32(packed, _mm_setzero_si128()))));
-    }
+    s = scale_of(sum_of_4(sum), BBANS_FILTER_BITS);
+    idle = s.right < 0
+               ? weigh(predicted, emitting, stride, s, 1, filtered, weights)
+               : weigh(predicted, emitting, stride, s, 0, filtered, weights);
     dense = 4 * idle < pairs;
     if (!dense)
         n = keep_active(weights, list, pairs);
@@ -173,26 +191,19 @@ AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
     }
 }
 
-AVX2 uint32_t bbans_k_posterior_avx2(const uint32_t *filtered,
-                                     const uint32_t *into, size_t stride,
-                                     uint32_t *edge)
+/* The weights v of the posterior and their running sums; returns N. */
+AVX2 static inline uint32_t accumulate(const uint32_t *filtered,
+                                       const uint32_t *into, size_t stride,
+                                       scale s, int left, uint32_t *edge)
 {
     const __m256i one = _mm256_set1_epi32(1);
-    __m256i sum = _mm256_setzero_si256(), below = sum, total = sum;
-    shifts s;
+    __m256i below = _mm256_setzero_si256(), total = below;
     size_t i;
 
-    for (i = 0; i < stride; i += 8) {
-        const __m256i w = LOAD(filtered + i);
-        const __m256i a = into == NULL ? one : LOAD(into + i);
-
-        sum = _mm256_add_epi64(sum, _mm256_add_epi64(EVEN(w, a), ODD(w, a)));
-    }
-    s = shifts_of(sum_of_4(sum), BBANS_POSTERIOR_BITS);
     edge[0] = 0;
     for (i = 0; i < stride; i += 8) {
-        __m256i v =
-            scaled(LOAD(filtered + i), into == NULL ? one : LOAD(into + i), s);
+        __m256i v = scaled(LOAD(filtered + i),
+                           into == NULL ? one : LOAD(into + i), s, left);
 
         total = _mm256_add_epi32(total, v);
         /* Running sums of eight: within halves, then across. */
@@ -208,6 +219,69 @@ AVX2 uint32_t bbans_k_posterior_avx2(const uint32_t *filtered,
             below, _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(7)));
     }
     return sum_of_8(total);
+}
+
+AVX2 static inline scale posterior_scale(const uint32_t *filtered,
+                                         const uint32_t *into, size_t stride)
+{
+    const __m256i one = _mm256_set1_epi32(1);
+    __m256i sum = _mm256_setzero_si256();
+    size_t i;
+
+    for (i = 0; i < stride; i += 8) {
+        const __m256i w = LOAD(filtered + i);
+        const __m256i a = into == NULL ? one : LOAD(into + i);
+
+        sum = _mm256_add_epi64(sum, _mm256_add_epi64(EVEN(w, a), ODD(w, a)));
+    }
+    return scale_of(sum_of_4(sum), BBANS_POSTERIOR_BITS);
+}
+
+AVX2 uint32_t bbans_k_posterior_avx2(const uint32_t *filtered,
+                                     const uint32_t *into, size_t stride,
+                                     uint32_t *edge)
+{
+    const scale s = posterior_scale(filtered, into, stride);
+
+    return s.right < 0 ? accumulate(filtered, into, stride, s, 1, edge)
+                       : accumulate(filtered, into, stride, s, 0, edge);
+}
+
+/* The sum of the weights before state n, and of all. */
+AVX2 static inline uint32_t sum_before(const uint32_t *filtered,
+                                       const uint32_t *into, size_t stride,
+                                       scale s, int left, size_t n,
+                                       uint32_t *before)
+{
+    const __m256i one = _mm256_set1_epi32(1), eight = _mm256_set1_epi32(8);
+    const __m256i end = _mm256_set1_epi32((int)n);
+    __m256i state = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i total = _mm256_setzero_si256(), below = total;
+    size_t i;
+
+    for (i = 0; i < stride; i += 8) {
+        const __m256i v = scaled(LOAD(filtered + i),
+                                 into == NULL ? one : LOAD(into + i), s, left);
+
+        total = _mm256_add_epi32(total, v);
+        below = _mm256_add_epi32(
+            below, _mm256_and_si256(v, _mm256_cmpgt_epi32(end, state)));
+        state = _mm256_add_epi32(state, eight);
+    }
+    *before = sum_of_8(below);
+    return sum_of_8(total);
+}
+
+AVX2 uint32_t bbans_k_interval_avx2(const uint32_t *filtered,
+                                    const uint32_t *into, size_t stride,
+                                    size_t i, uint32_t *start, uint32_t *freq)
+{
+    const scale s = posterior_scale(filtered, into, stride);
+
+    *freq = bbans_scaled((uint64_t)filtered[i] * (into == NULL ? 1 : into[i]),
+                         s.right);
+    return s.right < 0 ? sum_before(filtered, into, stride, s, 1, i, start)
+                       : sum_before(filtered, into, stride, s, 0, i, start);
 }
 
 #define LINEAR 128

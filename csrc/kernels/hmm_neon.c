@@ -109,6 +109,34 @@ uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
     return edge[stride];
 }
 
+uint32_t bbans_k_interval_neon(const uint32_t *filtered, const uint32_t *into,
+                               size_t stride, size_t i, uint32_t *start,
+                               uint32_t *freq)
+{
+    static const uint32_t first_four[4] = {0, 1, 2, 3};
+    const int right = bbans_bit_length(product_sum(filtered, into, stride)) -
+                      BBANS_POSTERIOR_BITS;
+    const int64x2_t left = vdupq_n_s64(-right);
+    const uint32x4_t end = vdupq_n_u32((uint32_t)i);
+    uint32x4_t state = vld1q_u32(first_four);
+    uint32x4_t total = vdupq_n_u32(0), below = total;
+    size_t k;
+
+    for (k = 0; k < stride; k += 4) {
+        const uint32x4_t v =
+            scaled(vld1q_u32(filtered + k),
+                   into == NULL ? vdupq_n_u32(1) : vld1q_u32(into + k), left);
+
+        total = vaddq_u32(total, v);
+        below = vaddq_u32(below, vandq_u32(v, vcltq_u32(state, end)));
+        state = vaddq_u32(state, vdupq_n_u32(4));
+    }
+    *start = vaddvq_u32(below);
+    *freq = bbans_scaled((uint64_t)filtered[i] * (into == NULL ? 1 : into[i]),
+                         right);
+    return vaddvq_u32(total);
+}
+
 #define LINEAR 64
 
 size_t bbans_k_rank_neon(const uint32_t *edge, size_t n, uint32_t slot)

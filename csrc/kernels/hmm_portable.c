@@ -3,11 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
 
-static uint32_t scaled(uint64_t v, int shift)
-{
-    return (uint32_t)(shift >= 0 ? v >> shift : v << -shift);
-}
-
 /* min(32767, (w + 2^16) >> 17) without passing 32 bits */
 static int16_t narrow(uint32_t w)
 {
@@ -52,28 +47,56 @@ void bbans_k_filter_portable(const bbans_hmm *hmm, size_t symbol,
         sum += (uint64_t)predicted[i] * emitting[i];
     shift = bbans_bit_length(sum) - BBANS_FILTER_BITS;
     for (i = 0; i < stride; i++)
-        filtered[i] = scaled((uint64_t)predicted[i] * emitting[i], shift);
+        filtered[i] = bbans_scaled((uint64_t)predicted[i] * emitting[i], shift);
     predict(hmm, filtered, predicted);
+}
+
+static uint64_t product(const uint32_t *filtered, const uint32_t *into,
+                        size_t i)
+{
+    return (uint64_t)filtered[i] * (into == NULL ? 1 : into[i]);
+}
+
+/* sum W < 2^32 and A <= 2^28: below 2^60. */
+static int posterior_shift(const uint32_t *filtered, const uint32_t *into,
+                           size_t stride)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < stride; i++)
+        sum += product(filtered, into, i);
+    return bbans_bit_length(sum) - BBANS_POSTERIOR_BITS;
 }
 
 uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
                                     const uint32_t *into, size_t stride,
                                     uint32_t *edge)
 {
-    uint64_t sum = 0;
-    int shift;
+    const int shift = posterior_shift(filtered, into, stride);
     size_t i;
 
-    /* sum W < 2^32 and A <= 2^28: below 2^60. */
-    for (i = 0; i < stride; i++)
-        sum += (uint64_t)filtered[i] * (into == NULL ? 1 : into[i]);
-    shift = bbans_bit_length(sum) - BBANS_POSTERIOR_BITS;
     edge[0] = 0;
     for (i = 0; i < stride; i++)
-        edge[i + 1] =
-            edge[i] +
-            scaled((uint64_t)filtered[i] * (into == NULL ? 1 : into[i]), shift);
+        edge[i + 1] = edge[i] + bbans_scaled(product(filtered, into, i), shift);
     return edge[stride];
+}
+
+uint32_t bbans_k_interval_portable(const uint32_t *filtered,
+                                   const uint32_t *into, size_t stride,
+                                   size_t i, uint32_t *start, uint32_t *freq)
+{
+    const int shift = posterior_shift(filtered, into, stride);
+    uint32_t below = 0, rest = 0;
+    size_t k;
+
+    for (k = 0; k < i; k++)
+        below += bbans_scaled(product(filtered, into, k), shift);
+    for (; k < stride; k++)
+        rest += bbans_scaled(product(filtered, into, k), shift);
+    *start = below;
+    *freq = bbans_scaled(product(filtered, into, i), shift);
+    return below + rest;
 }
 
 size_t bbans_k_rank_portable(const uint32_t *edge, size_t n, uint32_t slot)

@@ -9,19 +9,19 @@
 #ifdef BBANS_HAVE_X86
 #include <immintrin.h>
 
-/* The shift by bit_length(sum) - bits, to the right or to the left: of the two
- * counts one is 0. */
+/* Scaling by 2^(bits - bit_length(sum)): one shift by `count` of every product,
+ * nearly always to the right, so that each loop exists for either direction. */
 typedef struct {
-    __m128i right, left;
-} shifts;
+    __m128i count;
+    int right; /* negative: to the left */
+} scale;
 
-static inline shifts shifts_of(uint64_t sum, int bits)
+static inline scale scale_of(uint64_t sum, int bits)
 {
-    const int shift = bbans_bit_length(sum) - bits;
-    shifts s;
+    scale s;
 
-    s.right = _mm_cvtsi32_si128(shift > 0 ? shift : 0);
-    s.left = _mm_cvtsi32_si128(shift < 0 ? -shift : 0);
+    s.right = bbans_bit_length(sum) - bits;
+    s.count = _mm_cvtsi32_si128(s.right < 0 ? -s.right : s.right);
     return s;
 }
 

@@ -108,6 +108,17 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
               kernels->posterior(w[0], into, stride, edge[1]));
         CHECK(memcmp(edge[0], edge[1], 4 * (stride + 1)) == 0);
         CHECK(edge[0][stride] > 0 && edge[0][stride] < 1u << 26);
+        for (n = 0; n < stride; n += 1 + below(5)) {
+            uint32_t from[2], width[2];
+
+            CHECK(portable->interval(w[0], into, stride, n, from, width) ==
+                  edge[0][stride]);
+            CHECK(from[0] == edge[0][n]);
+            CHECK(width[0] == edge[0][n + 1] - edge[0][n]);
+            CHECK(kernels->interval(w[0], into, stride, n, from + 1,
+                                    width + 1) == edge[0][stride]);
+            CHECK(from[0] == from[1] && width[0] == width[1]);
+        }
         slot = below(edge[0][stride] + 2);
         for (n = 0; n <= states; n += 1 + below(7))
             CHECK(portable->rank(edge[0] + 1, n, slot) ==
@@ -124,7 +135,8 @@ int main(void)
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
     static const bbans_kernels avx512 = {
-        bbans_k_filter_avx512, bbans_k_posterior_avx512, bbans_k_rank_avx512};
+        bbans_k_filter_avx512, bbans_k_posterior_avx512,
+        bbans_k_interval_avx512, bbans_k_rank_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
