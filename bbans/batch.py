@@ -61,15 +61,16 @@ def encode_batch(
     def encode(part: slice) -> tuple[bytes, Offsets]:
         local, symbols = _part(starts, x, part)
         longest = int(np.diff(local).max(initial=0))
-        message, work = Message(), model.workspace(longest)
         n = local.size - 1
+        turns = min(n, lib.BBANS_BATCH)
+        message, work = Message(), model.workspace(longest, turns)
         out = np.empty(8 * symbols.size + 40 * n, np.uint8)
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
         message.call(
             "batch_encode", model.c, pointer(symbols), pointer(local, "uint64_t[]"), n,
             predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
-            words=lib.bbans_sequence_tail_words(longest),
+            words=turns * lib.bbans_sequence_tail_words(longest),
         )  # fmt: skip
         return out[: int(ends[-1])].tobytes(), ends
 
@@ -127,15 +128,17 @@ def decode_batch(
         local, symbols = _part(starts, x, part)
         first = ends[part.start]
         byte_offsets = ends[part.start : part.stop + 1] - first
-        message, work, failed = Message(), model.workspace(1), ffi.new("size_t *")
-        words = np.diff(byte_offsets) // 4 + np.diff(local) + 1
+        turns = min(local.size - 1, lib.BBANS_BATCH)
+        message, work = Message(), model.workspace(1, turns)
+        words = np.diff(byte_offsets).max() // 4 + np.diff(local).max() + 1
+        failed = ffi.new("size_t *")
         try:
             message.call(
                 "batch_decode", model.c, pointer(source[int(first) :], "uint8_t[]"),
                 pointer(byte_offsets, "uint64_t[]"), pointer(symbols),
                 pointer(local, "uint64_t[]"), local.size - 1, predictive,
                 pointer(work, "uint64_t[]"), work.nbytes, ..., failed,
-                words=int(words.max(initial=0)),
+                words=turns * int(words),
             )  # fmt: skip
         except BbansError as error:
             at = part.start + failed[0]

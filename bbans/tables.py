@@ -424,19 +424,23 @@ class FrozenHMM:
             alphabet=self.alphabet,
         )
 
-    def workspace(self, length: int, limit: int = 1 << 26) -> NDArray[np.uint64]:
+    def workspace(
+        self, length: int, copies: int = 1, limit: int = 1 << 26
+    ) -> NDArray[np.uint64]:
         """Return memory for the C functions that code sequences.
 
         Parameters
         ----------
         length : int
             Symbols of the longest sequence.
+        copies : int
+            Sequences that are coded at the same time.
         limit : int
             Bytes, beyond which forward messages are not all kept: checkpoints are,
             and each message is computed twice.
         """
         least = lib.bbans_sequence_work_bytes(self.c, length, int(length**0.5) + 1)
-        most = lib.bbans_sequence_work_bytes(self.c, length, length)
+        most = copies * (lib.bbans_sequence_work_bytes(self.c, length, length) + 64)
         return np.empty(max(least, min(most, limit)) // 8 + 1, np.uint64)
 
     @property

@@ -58,7 +58,8 @@ enum {
     BBANS_TOTAL_MAX = 268435456, /* 2^28 */
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
-    BBANS_TAIL_MAX = 65535
+    BBANS_TAIL_MAX = 65535,
+    BBANS_BATCH = 4 /* sequences of a batch that are coded in turns */
 };
 
 /* The text of a status code, a constant; never NULL. */
@@ -356,12 +357,14 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
 /* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
  * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can be
  * decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).  Split
- * a batch to use threads: no message depends on another.  Workspace: to encode,
- * for the longest sequence; to decode, for one symbol.  After an error *failed is
- * the sequence, 0 before the first, and the outputs are undefined. */
+ * a batch to use threads: no message depends on another.  With BBANS_BATCH times
+ * the workspace and the tail that one sequence needs, so many are coded in turns,
+ * which is faster; the result is the same.  After an error *failed is the
+ * sequence, 0 before the first, and the outputs are undefined. */
 
 /* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode
+ *   work         for the longest sequence, as for bbans_sequence_encode; sequences
+ *                take turns if it has room for all forward messages of each
  *   msg          of one lane: scratch, with the tail of the longest sequence
  *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
  *   byte_offset  [n + 1] out
@@ -372,8 +375,9 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
         uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
 
 /* Decode n sequences, whose offsets the caller knows.
- *   msg  of one lane: scratch; its tail needs, for any one sequence, a word for
- *        every 4 bytes of its message and one for every symbol
+ *   work  as for one symbol
+ *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
+ *         longest message, one for every symbol of the longest sequence, and one
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,

@@ -97,22 +97,43 @@ static void filter(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
     (void)bbans_hmm_filter(hmm, ws->predicted, x, n, filtered);
 }
 
-/* Run the filter over x_1 .. x_n, one block of messages at a time; the last
- * block's messages and the checkpoints remain. */
-static void filter_all(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                       size_t n)
-{
-    const size_t stride = hmm->stride;
-    size_t t;
+/* One sequence on its way through the schedule, a step at a time: the steps of
+ * several can take turns, so that none waits for another's results. */
+typedef struct {
+    workspace ws;
+    bbans_lane lane;
+    const uint32_t *x; /* [n] what is pushed                       */
+    uint32_t *decoded; /* [n] what is popped                       */
+    size_t n;
+    size_t t;     /* symbols filtered, then those left to push; or popped */
+    size_t first; /* symbol of the first message kept                     */
+    size_t z;     /* state                                                */
+} stream;
 
-    start_filter(hmm, ws);
-    for (t = 0; t < n; t += ws->block) {
-        if (ws->block < n)
-            memcpy(ws->checkpoints + t / ws->block * stride, ws->predicted,
-                   stride * sizeof *ws->predicted);
-        filter(hmm, ws, x + t, n - t < ws->block ? n - t : ws->block,
-               ws->filtered);
-    }
+/* The sender's way, part 1: filter x_1 .. x_n.  The last block's messages and
+ * the checkpoints remain. */
+static void start_filtering(const bbans_hmm *hmm, stream *s, const uint32_t *x,
+                            size_t n)
+{
+    start_filter(hmm, &s->ws);
+    s->x = x;
+    s->n = n;
+    s->t = s->first = 0;
+}
+
+static void filter_step(const bbans_hmm *hmm, stream *s)
+{
+    workspace *ws = &s->ws;
+    const size_t stride = hmm->stride;
+
+    if (s->t - s->first == ws->block)
+        s->first = s->t;
+    if (s->t == s->first && ws->block < s->n)
+        memcpy(ws->checkpoints + s->t / ws->block * stride, ws->predicted,
+               stride * sizeof *ws->predicted);
+    bbans_kernel.filter(hmm, s->x[s->t], ws->predicted,
+                        ws->filtered + (s->t - s->first) * stride);
+    s->t++;
 }
 
 /* z <- Q(z | x_1 .. x_t, next) */
@@ -159,59 +180,90 @@ static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
     return k;
 }
 
-/* The sender's schedule; filter_all has run. */
-static void push_schedule(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
-                          const uint32_t *x, size_t n)
+/* The sender's way, part 2: the schedule from the last symbol to the first. */
+static void start_pushing(const bbans_hmm *hmm, stream *s)
 {
-    const size_t K = hmm->states, M = hmm->symbols, stride = hmm->stride;
-    const unsigned prec = hmm->prec;
-    size_t first = n > 0 ? (n - 1) / ws->block * ws->block : 0, t, z, z_next;
-
-    if (n == 0)
-        return;
-    z = pop_state(hmm, ws, lane, ws->filtered + (n - 1 - first) * stride, K);
-    for (t = n; t-- > 1;) { /* x[t] is x_t+1 of the paper */
-        push_entry(lane, hmm->emission_cdf + z * (M + 1), x[t], prec);
-        if (t == first) { /* filtered messages of the block before */
-            first -= ws->block;
-            memcpy(ws->predicted, ws->checkpoints + first / ws->block * stride,
-                   stride * sizeof *ws->predicted);
-            filter(hmm, ws, x + first, ws->block, ws->filtered);
-        }
-        z_next = z;
-        z = pop_state(hmm, ws, lane, ws->filtered + (t - 1 - first) * stride,
-                      z_next);
-        push_entry(lane, hmm->transition_cdf + z * (K + 1), z_next, prec);
-    }
-    push_entry(lane, hmm->emission_cdf + z * (M + 1), x[0], prec);
-    push_entry(lane, hmm->initial_cdf, z, prec);
+    if (s->n > 0)
+        s->z = pop_state(hmm, &s->ws, &s->lane,
+                         s->ws.filtered + (s->n - 1 - s->first) * hmm->stride,
+                         hmm->states);
 }
 
-/* The receiver's schedule; leaves the predicted weights of step n + 1. */
-static bbans_status pop_schedule(const bbans_hmm *hmm, workspace *ws,
-                                 bbans_lane *lane, uint32_t *x, size_t n)
+static void push_step(const bbans_hmm *hmm, stream *s)
 {
-    const size_t K = hmm->states, M = hmm->symbols;
-    const unsigned prec = hmm->prec;
-    bbans_status status;
-    size_t t, z, z_last;
+    const size_t K = hmm->states, M = hmm->symbols, stride = hmm->stride;
+    const size_t t = --s->t, z_next = s->z; /* x[t] is x_t+1 of the paper */
+    workspace *ws = &s->ws;
 
-    start_filter(hmm, ws);
-    if (n == 0)
-        return BBANS_OK;
-    z = pop_entry(lane, hmm->initial_cdf, K, prec);
-    for (t = 0;; t++) {
-        x[t] =
-            (uint32_t)pop_entry(lane, hmm->emission_cdf + z * (M + 1), M, prec);
-        filter(hmm, ws, x + t, 1, ws->filtered);
-        if (t + 1 == n)
-            return push_state(hmm, ws, lane, z, K);
-        z_last = z;
-        z = pop_entry(lane, hmm->transition_cdf + z_last * (K + 1), K, prec);
-        status = push_state(hmm, ws, lane, z_last, z);
-        if (status != BBANS_OK)
-            return status;
+    push_entry(&s->lane, hmm->emission_cdf + z_next * (M + 1), s->x[t],
+               hmm->prec);
+    if (t == 0) {
+        push_entry(&s->lane, hmm->initial_cdf, z_next, hmm->prec);
+        return;
     }
+    if (t == s->first) { /* filtered messages of the block before */
+        s->first -= ws->block;
+        memcpy(ws->predicted, ws->checkpoints + s->first / ws->block * stride,
+               stride * sizeof *ws->predicted);
+        filter(hmm, ws, s->x + s->first, ws->block, ws->filtered);
+    }
+    s->z = pop_state(hmm, ws, &s->lane,
+                     ws->filtered + (t - 1 - s->first) * stride, z_next);
+    push_entry(&s->lane, hmm->transition_cdf + s->z * (K + 1), z_next,
+               hmm->prec);
+}
+
+/* The receiver's way; it leaves the predicted weights of step n + 1. */
+static void start_popping(const bbans_hmm *hmm, stream *s, uint32_t *x,
+                          size_t n)
+{
+    start_filter(hmm, &s->ws);
+    s->decoded = x;
+    s->n = n;
+    s->t = 0;
+    if (n > 0)
+        s->z = pop_entry(&s->lane, hmm->initial_cdf, hmm->states, hmm->prec);
+}
+
+static bbans_status pop_step(const bbans_hmm *hmm, stream *s)
+{
+    const size_t K = hmm->states, M = hmm->symbols, z = s->z;
+    uint32_t *x = s->decoded + s->t++;
+
+    *x = (uint32_t)pop_entry(&s->lane, hmm->emission_cdf + z * (M + 1), M,
+                             hmm->prec);
+    bbans_kernel.filter(hmm, *x, s->ws.predicted, s->ws.filtered);
+    s->z = s->t < s->n ? pop_entry(&s->lane, hmm->transition_cdf + z * (K + 1),
+                                   K, hmm->prec)
+                       : K;
+    return push_state(hmm, &s->ws, &s->lane, z, s->z);
+}
+
+/* Both ways for one sequence. */
+static void filter_all(const bbans_hmm *hmm, stream *s, const uint32_t *x,
+                       size_t n)
+{
+    start_filtering(hmm, s, x, n);
+    while (s->t < n)
+        filter_step(hmm, s);
+}
+
+static void push_all(const bbans_hmm *hmm, stream *s)
+{
+    start_pushing(hmm, s);
+    while (s->t > 0)
+        push_step(hmm, s);
+}
+
+static bbans_status pop_all(const bbans_hmm *hmm, stream *s, uint32_t *x,
+                            size_t n)
+{
+    bbans_status status = BBANS_OK;
+
+    start_popping(hmm, s, x, n);
+    while (s->t < n && status == BBANS_OK)
+        status = pop_step(hmm, s);
+    return status;
 }
 
 static bbans_status check_call(const bbans_hmm *hmm, const bbans_message *msg,
@@ -332,21 +384,20 @@ bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
                                  size_t work_bytes)
 {
     bbans_status status = check_call(hmm, msg, symbol, n, work);
-    bbans_lane lane;
-    workspace ws;
+    stream s;
 
     if (status == BBANS_OK && !symbols_are_valid(hmm, symbol, n))
         status = BBANS_ERR_SYMBOL;
     if (status == BBANS_OK)
-        status = cut_workspace(hmm, n, work, work_bytes, &ws);
+        status = cut_workspace(hmm, n, work, work_bytes, &s.ws);
     if (status != BBANS_OK)
         return status;
     if ((msg->tail_cap - msg->tail_len) / 2 < n + 1)
         return BBANS_ERR_CAPACITY;
-    filter_all(hmm, &ws, symbol, n);
-    lane = bbans_lane_of(msg, 0);
-    push_schedule(hmm, &ws, &lane, symbol, n);
-    bbans_put_lane(msg, 0, &lane);
+    filter_all(hmm, &s, symbol, n);
+    s.lane = bbans_lane_of(msg, 0);
+    push_all(hmm, &s);
+    bbans_put_lane(msg, 0, &s.lane);
     return BBANS_OK;
 }
 
@@ -355,56 +406,138 @@ bbans_status bbans_sequence_pop(const bbans_hmm *hmm, bbans_message *msg,
                                 size_t work_bytes)
 {
     bbans_status status = check_call(hmm, msg, symbol, n, work);
-    bbans_lane lane;
-    workspace ws;
+    stream s;
 
     if (status == BBANS_OK)
-        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+        status = cut_small_workspace(hmm, work, work_bytes, &s.ws);
     if (status != BBANS_OK)
         return status;
     if (room_is_short(msg, n))
         return BBANS_ERR_CAPACITY;
-    lane = bbans_lane_of(msg, 0);
-    status = pop_schedule(hmm, &ws, &lane, symbol, n);
-    bbans_put_lane(msg, 0, &lane);
+    s.lane = bbans_lane_of(msg, 0);
+    status = pop_all(hmm, &s, symbol, n);
+    bbans_put_lane(msg, 0, &s.lane);
     return status;
+}
+
+/* A sequence as a message of its own, for one or for several taking turns: of
+ * n symbols, those before `body` are coded by the schedule. */
+typedef struct {
+    stream s;
+    const uint32_t *x;
+    size_t n, body;
+    bbans_message *msg;
+    bbans_status status;
+} job;
+
+static size_t body_of(const bbans_hmm *hmm, size_t n, int predictive)
+{
+    return !predictive && n > hmm->tail_length ? n - hmm->tail_length : 0;
+}
+
+static bbans_status start_encoding(const bbans_hmm *hmm, job *j,
+                                   const uint32_t *x, size_t n, int predictive,
+                                   void *work, size_t work_bytes,
+                                   bbans_message *msg)
+{
+    bbans_status status = check_call(hmm, msg, x, n, work);
+
+    if (status == BBANS_OK && !symbols_are_valid(hmm, x, n))
+        status = BBANS_ERR_SYMBOL;
+    if (status != BBANS_OK)
+        return status;
+    j->x = x;
+    j->n = n;
+    j->body = body_of(hmm, n, predictive);
+    j->msg = msg;
+    status = cut_workspace(hmm, j->body, work, work_bytes, &j->s.ws);
+    if (status != BBANS_OK)
+        return status;
+    if (msg->tail_cap < bbans_sequence_tail_words(n))
+        return BBANS_ERR_CAPACITY;
+    start_filtering(hmm, &j->s, x, j->body);
+    return BBANS_OK;
+}
+
+/* The tail into the message; then the schedule starts from it if it can, else
+ * all is range coded and no step is left. */
+static void encode_tail(const bbans_hmm *hmm, job *j)
+{
+    const uint64_t tail[] = {j->body, j->n}, all[] = {0, j->n};
+    stream *s = &j->s;
+
+    range_encode(hmm, &s->ws, j->x, tail, 1, j->msg);
+    s->lane = bbans_lane_of(j->msg, 0);
+    if (j->body == 0)
+        return;
+    if (can_start(&s->lane)) {
+        start_pushing(hmm, s);
+        return;
+    }
+    start_filter(hmm, &s->ws);
+    range_encode(hmm, &s->ws, j->x, all, 1, j->msg);
+    s->lane = bbans_lane_of(j->msg, 0);
+    push_flag(&s->lane, 0);
+    s->t = j->body = 0;
+}
+
+static void finish_encoding(job *j)
+{
+    if (j->body > 0)
+        push_flag(&j->s.lane, 1);
+    bbans_put_lane(j->msg, 0, &j->s.lane);
+}
+
+static bbans_status start_decoding(const bbans_hmm *hmm, job *j,
+                                   bbans_message *msg, uint32_t *x, size_t n,
+                                   int predictive, void *work,
+                                   size_t work_bytes)
+{
+    bbans_status status = check_call(hmm, msg, x, n, work);
+
+    if (status == BBANS_OK)
+        status = cut_small_workspace(hmm, work, work_bytes, &j->s.ws);
+    if (status != BBANS_OK)
+        return status;
+    if (room_is_short(msg, n))
+        return BBANS_ERR_CAPACITY;
+    j->n = n;
+    j->body = body_of(hmm, n, predictive);
+    j->msg = msg;
+    j->s.lane = bbans_lane_of(msg, 0);
+    if (j->body > 0 && !pop_flag(&j->s.lane))
+        j->body = 0;
+    start_popping(hmm, &j->s, x, j->body);
+    return BBANS_OK;
+}
+
+/* After the last step: the tail. */
+static bbans_status finish_decoding(const bbans_hmm *hmm, job *j)
+{
+    const uint64_t tail[] = {j->body, j->n};
+
+    bbans_put_lane(j->msg, 0, &j->s.lane);
+    if (j->body > 0 && !can_start(&j->s.lane))
+        return BBANS_ERR_CORRUPT;
+    return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, tail, 1);
 }
 
 bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                    size_t n, int predictive, void *work,
                                    size_t work_bytes, bbans_message *msg)
 {
-    bbans_status status = check_call(hmm, msg, symbol, n, work);
-    const int flagged =
-        !predictive && status == BBANS_OK && n > hmm->tail_length;
-    const size_t body = flagged ? n - hmm->tail_length : 0;
-    const uint64_t tail[] = {body, n}, all[] = {0, n};
-    bbans_lane lane;
-    workspace ws;
+    job j;
+    const bbans_status status =
+        start_encoding(hmm, &j, symbol, n, predictive, work, work_bytes, msg);
 
-    if (status == BBANS_OK && !symbols_are_valid(hmm, symbol, n))
-        status = BBANS_ERR_SYMBOL;
-    if (status == BBANS_OK)
-        status = cut_workspace(hmm, body, work, work_bytes, &ws);
     if (status != BBANS_OK)
         return status;
-    if (msg->tail_cap < bbans_sequence_tail_words(n))
-        return BBANS_ERR_CAPACITY;
-    filter_all(hmm, &ws, symbol, body);
-    range_encode(hmm, &ws, symbol, tail, 1, msg);
-    if (!flagged)
-        return BBANS_OK;
-    lane = bbans_lane_of(msg, 0);
-    if (can_start(&lane)) {
-        push_schedule(hmm, &ws, &lane, symbol, body);
-        push_flag(&lane, 1);
-    } else {
-        start_filter(hmm, &ws);
-        range_encode(hmm, &ws, symbol, all, 1, msg);
-        lane = bbans_lane_of(msg, 0);
-        push_flag(&lane, 0);
-    }
-    bbans_put_lane(msg, 0, &lane);
+    while (j.s.t < j.body)
+        filter_step(hmm, &j.s);
+    encode_tail(hmm, &j);
+    while (j.s.t > 0)
+        push_step(hmm, &j.s);
+    finish_encoding(&j);
     return BBANS_OK;
 }
 
@@ -412,31 +545,13 @@ bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
                                    uint32_t *symbol, size_t n, int predictive,
                                    void *work, size_t work_bytes)
 {
-    bbans_status status = check_call(hmm, msg, symbol, n, work);
-    uint64_t rest[] = {0, n};
-    workspace ws;
+    job j;
+    bbans_status status =
+        start_decoding(hmm, &j, msg, symbol, n, predictive, work, work_bytes);
 
-    if (status == BBANS_OK)
-        status = cut_small_workspace(hmm, work, work_bytes, &ws);
-    if (status != BBANS_OK)
-        return status;
-    if (room_is_short(msg, n))
-        return BBANS_ERR_CAPACITY;
-    start_filter(hmm, &ws);
-    if (!predictive && n > hmm->tail_length) {
-        bbans_lane lane = bbans_lane_of(msg, 0);
-
-        if (pop_flag(&lane)) {
-            rest[0] = n - hmm->tail_length;
-            status = pop_schedule(hmm, &ws, &lane, symbol, (size_t)rest[0]);
-            if (status == BBANS_OK && !can_start(&lane))
-                status = BBANS_ERR_CORRUPT;
-        }
-        bbans_put_lane(msg, 0, &lane);
-        if (status != BBANS_OK)
-            return status;
-    }
-    return range_decode(hmm, &ws, msg, symbol, rest, 1);
+    while (status == BBANS_OK && j.s.t < j.body)
+        status = pop_step(hmm, &j.s);
+    return status == BBANS_OK ? finish_decoding(hmm, &j) : status;
 }
 
 /* ---- Many sequences ------------------------------------------------------ */
@@ -456,6 +571,65 @@ static bbans_status check_offsets(const uint64_t *offset, size_t n)
 /* p + i where p may be NULL if nothing is read there: NULL + 0 is undefined. */
 #define AT(p, i) ((i) == 0 ? (p) : (p) + (i))
 
+static size_t longest_of(const uint64_t *offset, size_t n)
+{
+    size_t k, longest = 0;
+
+    for (k = 0; k < n; k++)
+        if (offset[k + 1] - offset[k] > longest)
+            longest = (size_t)(offset[k + 1] - offset[k]);
+    return longest;
+}
+
+/* Up to BBANS_BATCH sequences take turns, step by step: while one waits for a
+ * result, the processor works for the others.  Each has a part of the workspace
+ * and of the scratch message's tail. */
+typedef struct {
+    job jobs[BBANS_BATCH];
+    bbans_message msg[BBANS_BATCH];
+    uint64_t head[BBANS_BATCH];
+    size_t n, work_bytes;
+} turns;
+
+/* One takes all if there is no room for `work_need` bytes (0: too many to
+ * count) and `tail_need` words for two. */
+static void share_out(turns *all, size_t n, size_t work_bytes, size_t work_need,
+                      const bbans_message *msg, size_t tail_need)
+{
+    size_t g;
+
+    work_need = (work_need + 63) / 64 * 64;
+    all->n = n < BBANS_BATCH ? n : BBANS_BATCH;
+    if (work_need == 0 || work_bytes / work_need < all->n)
+        all->n = work_need == 0 ? 1 : work_bytes / work_need;
+    if (msg->tail_cap / tail_need < all->n)
+        all->n = msg->tail_cap / tail_need;
+    if (all->n == 0)
+        all->n = 1;
+    all->work_bytes = all->n == 1 ? work_bytes : work_need;
+    for (g = 0; g < all->n; g++) {
+        const size_t cap = msg->tail_cap / all->n;
+
+        (void)bbans_message_init(&all->msg[g], &all->head[g], 1,
+                                 AT(msg->tail, g * cap), cap);
+    }
+}
+
+static void *part_of(void *work, const turns *all, size_t g)
+{
+    return (uint8_t *)work + g * all->work_bytes;
+}
+
+static size_t longest_body(const turns *all, size_t group)
+{
+    size_t g, most = 0;
+
+    for (g = 0; g < group; g++)
+        if (all->jobs[g].body > most)
+            most = all->jobs[g].body;
+    return most;
+}
+
 bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                 const uint64_t *offset, size_t n,
                                 int predictive, void *work, size_t work_bytes,
@@ -463,26 +637,54 @@ bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                 uint64_t *byte_offset, size_t *failed)
 {
     bbans_status status = check_offsets(offset, n);
-    size_t k, used = 0, written;
+    size_t k, g, t, longest, most, used = 0, written;
+    turns all;
 
     if (byte_offset == NULL || failed == NULL || (bytes == NULL && cap > 0))
         return BBANS_ERR_NULL;
     *failed = 0;
+    if (status == BBANS_OK)
+        status = check_call(hmm, msg, symbol, (size_t)offset[n], work);
     if (status != BBANS_OK)
         return status;
+    longest = longest_of(offset, n);
+    share_out(&all, n, work_bytes,
+              bbans_sequence_work_bytes(hmm, longest, longest), msg,
+              bbans_sequence_tail_words(longest));
     byte_offset[0] = 0;
-    for (k = 0; k < n; k++) {
-        *failed = k;
-        status = bbans_sequence_encode(hmm, AT(symbol, offset[k]),
-                                       (size_t)(offset[k + 1] - offset[k]),
-                                       predictive, work, work_bytes, msg);
-        if (status == BBANS_OK)
-            status =
-                bbans_wire_write(msg, AT(bytes, used), cap - used, &written);
-        if (status != BBANS_OK)
-            return status;
-        used += written;
-        byte_offset[k + 1] = used;
+    for (k = 0; k < n; k += all.n) {
+        const size_t group = n - k < all.n ? n - k : all.n;
+
+        for (g = 0; g < group; g++) {
+            *failed = k + g;
+            status = start_encoding(
+                hmm, &all.jobs[g], AT(symbol, offset[k + g]),
+                (size_t)(offset[k + g + 1] - offset[k + g]), predictive,
+                part_of(work, &all, g), all.work_bytes, &all.msg[g]);
+            if (status != BBANS_OK)
+                return status;
+        }
+        most = longest_body(&all, group);
+        for (t = 0; t < most; t++)
+            for (g = 0; g < group; g++)
+                if (t < all.jobs[g].body)
+                    filter_step(hmm, &all.jobs[g].s);
+        for (g = 0; g < group; g++)
+            encode_tail(hmm, &all.jobs[g]);
+        for (t = most; t-- > 0;)
+            for (g = 0; g < group; g++)
+                if (t < all.jobs[g].s.t)
+                    push_step(hmm, &all.jobs[g].s);
+        for (g = 0; g < group; g++) {
+            *failed = k + g;
+            finish_encoding(&all.jobs[g]);
+            status = bbans_wire_write(&all.msg[g], AT(bytes, used), cap - used,
+                                      &written);
+            if (status != BBANS_OK)
+                return status;
+            used += written;
+            byte_offset[k + g + 1] = used;
+        }
     }
     return BBANS_OK;
 }
@@ -494,23 +696,51 @@ bbans_status bbans_batch_decode(const bbans_hmm *hmm, const uint8_t *bytes,
                                 bbans_message *msg, size_t *failed)
 {
     bbans_status status = check_offsets(offset, n);
-    size_t k;
+    bbans_status outcome[BBANS_BATCH];
+    size_t k, g, t, most;
+    turns all;
 
-    if (failed == NULL || msg == NULL)
+    if (failed == NULL)
         return BBANS_ERR_NULL;
     *failed = 0;
     if (status == BBANS_OK)
         status = check_offsets(byte_offset, n);
-    for (k = 0; k < n && status == BBANS_OK; k++) {
-        *failed = k;
-        status = bbans_wire_read(msg, AT(bytes, byte_offset[k]),
-                                 (size_t)(byte_offset[k + 1] - byte_offset[k]));
-        if (status == BBANS_OK)
-            status = bbans_sequence_decode(hmm, msg, AT(symbol, offset[k]),
-                                           (size_t)(offset[k + 1] - offset[k]),
-                                           predictive, work, work_bytes);
+    if (status == BBANS_OK)
+        status = check_call(hmm, msg, symbol, (size_t)offset[n], work);
+    if (status != BBANS_OK)
+        return status;
+    share_out(&all, n, work_bytes, bbans_sequence_work_bytes(hmm, 1, 1), msg,
+              longest_of(byte_offset, n) / 4 + longest_of(offset, n) + 1);
+    for (k = 0; k < n; k += all.n) {
+        const size_t group = n - k < all.n ? n - k : all.n;
+
+        for (g = 0; g < group; g++) {
+            job *j = &all.jobs[g];
+
+            j->s.t = j->body = 0;
+            outcome[g] = bbans_wire_read(
+                &all.msg[g], AT(bytes, byte_offset[k + g]),
+                (size_t)(byte_offset[k + g + 1] - byte_offset[k + g]));
+            if (outcome[g] == BBANS_OK)
+                outcome[g] = start_decoding(
+                    hmm, j, &all.msg[g], AT(symbol, offset[k + g]),
+                    (size_t)(offset[k + g + 1] - offset[k + g]), predictive,
+                    part_of(work, &all, g), all.work_bytes);
+        }
+        most = longest_body(&all, group);
+        for (t = 0; t < most; t++)
+            for (g = 0; g < group; g++)
+                if (outcome[g] == BBANS_OK && t < all.jobs[g].body)
+                    outcome[g] = pop_step(hmm, &all.jobs[g].s);
+        for (g = 0; g < group; g++) {
+            *failed = k + g;
+            if (outcome[g] == BBANS_OK)
+                outcome[g] = finish_decoding(hmm, &all.jobs[g]);
+            if (outcome[g] != BBANS_OK)
+                return outcome[g];
+        }
     }
-    return status;
+    return BBANS_OK;
 }
 
 /* The sequences from the result on are range coded: the fewest at the end that
@@ -530,9 +760,8 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                  size_t work_bytes, bbans_message *msg)
 {
     bbans_status status = check_offsets(offset, n);
-    size_t k, first, longest = 0;
-    bbans_lane lane;
-    workspace ws;
+    size_t k, first;
+    stream s;
 
     if (status != BBANS_OK)
         return status;
@@ -542,35 +771,31 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
         status = BBANS_ERR_SYMBOL;
     if (status != BBANS_OK)
         return status;
-    for (k = 0; k < n; k++)
-        if (offset[k + 1] - offset[k] > longest)
-            longest = (size_t)(offset[k + 1] - offset[k]);
-    status = cut_workspace(hmm, longest, work, work_bytes, &ws);
+    status = cut_workspace(hmm, longest_of(offset, n), work, work_bytes, &s.ws);
     if (status != BBANS_OK)
         return status;
     if (msg->tail_cap < bbans_sequence_tail_words((size_t)offset[n]))
         return BBANS_ERR_CAPACITY;
     first = first_of_tail(hmm, offset, n);
-    start_filter(hmm, &ws);
-    range_encode(hmm, &ws, symbol, offset + first, n - first, msg);
+    start_filter(hmm, &s.ws);
+    range_encode(hmm, &s.ws, symbol, offset + first, n - first, msg);
     if (first == 0)
         return BBANS_OK;
-    lane = bbans_lane_of(msg, 0);
-    if (can_start(&lane)) {
+    s.lane = bbans_lane_of(msg, 0);
+    if (can_start(&s.lane)) {
         for (k = first; k-- > 0;) {
-            const size_t length = (size_t)(offset[k + 1] - offset[k]);
-
-            filter_all(hmm, &ws, symbol + offset[k], length);
-            push_schedule(hmm, &ws, &lane, symbol + offset[k], length);
+            filter_all(hmm, &s, symbol + offset[k],
+                       (size_t)(offset[k + 1] - offset[k]));
+            push_all(hmm, &s);
         }
-        push_flag(&lane, 1);
+        push_flag(&s.lane, 1);
     } else {
-        start_filter(hmm, &ws);
-        range_encode(hmm, &ws, symbol, offset, n, msg);
-        lane = bbans_lane_of(msg, 0);
-        push_flag(&lane, 0);
+        start_filter(hmm, &s.ws);
+        range_encode(hmm, &s.ws, symbol, offset, n, msg);
+        s.lane = bbans_lane_of(msg, 0);
+        push_flag(&s.lane, 0);
     }
-    bbans_put_lane(msg, 0, &lane);
+    bbans_put_lane(msg, 0, &s.lane);
     return BBANS_OK;
 }
 
@@ -580,34 +805,33 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
 {
     bbans_status status = check_offsets(offset, n);
     size_t k, first;
-    workspace ws;
+    stream s;
 
     if (status != BBANS_OK)
         return status;
     status = check_call(hmm, msg, symbol, (size_t)offset[n], work);
     if (status == BBANS_OK)
-        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+        status = cut_small_workspace(hmm, work, work_bytes, &s.ws);
     if (status != BBANS_OK)
         return status;
     if (room_is_short(msg, (size_t)offset[n]))
         return BBANS_ERR_CAPACITY;
     first = first_of_tail(hmm, offset, n);
     if (first > 0) {
-        bbans_lane lane = bbans_lane_of(msg, 0);
-
-        if (pop_flag(&lane)) {
+        s.lane = bbans_lane_of(msg, 0);
+        if (pop_flag(&s.lane)) {
             for (k = 0; k < first && status == BBANS_OK; k++)
-                status = pop_schedule(hmm, &ws, &lane, symbol + offset[k],
-                                      (size_t)(offset[k + 1] - offset[k]));
-            if (status == BBANS_OK && !can_start(&lane))
+                status = pop_all(hmm, &s, symbol + offset[k],
+                                 (size_t)(offset[k + 1] - offset[k]));
+            if (status == BBANS_OK && !can_start(&s.lane))
                 status = BBANS_ERR_CORRUPT;
         } else {
             first = 0;
         }
-        bbans_put_lane(msg, 0, &lane);
+        bbans_put_lane(msg, 0, &s.lane);
         if (status != BBANS_OK)
             return status;
     }
-    start_filter(hmm, &ws);
-    return range_decode(hmm, &ws, msg, symbol, offset + first, n - first);
+    start_filter(hmm, &s.ws);
+    return range_decode(hmm, &s.ws, msg, symbol, offset + first, n - first);
 }
