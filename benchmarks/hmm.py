@@ -26,17 +26,20 @@ from bbans import HMM, Message
 from bbans._lib import lib
 
 ISAS = {"portable": 0, "avx2": 1, "avx512": 2, "neon": 3}
-REPEATS = 5
+REPEATS = 7
+LEAST = 100_000  # symbols a measurement
 
 
 def cycles(run: Callable[[], object], n_symbols: int) -> float:
     """Median cycles per symbol."""
     results = []
+    calls = -(-LEAST // n_symbols)
     for _ in range(REPEATS):
         rate = hertz()
         start = time.process_time()
-        run()
-        results.append((time.process_time() - start) * rate / n_symbols)
+        for _ in range(calls):
+            run()
+        results.append((time.process_time() - start) * rate / n_symbols / calls)
     return statistics.median(results)
 
 

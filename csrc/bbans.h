@@ -59,7 +59,7 @@ enum {
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
     BBANS_TAIL_MAX = 65535,
-    BBANS_BATCH = 4 /* sequences of a batch that are coded in turns */
+    BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
 /* The text of a status code, a constant; never NULL. */

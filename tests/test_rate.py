@@ -1,5 +1,7 @@
 """Lengths of messages against the information content of the frozen model."""
 
+from pydoc_data.topics import topics
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,20 @@ def test_the_net_rate_is_that_of_the_model(concentration, rate):
     # Once: the tail's code and the flag. A fraction may be shorter by luck.
     assert -15 <= over <= rate * T + 2.1
     assert np.array_equal(decode_sequence(model, message, T), x)
+
+
+def test_trained_on_text_the_rate_holds_on_text_not_seen():
+    """EM leaves masses of all sizes, down to the pseudo-counts."""
+    text = "".join(topics.values())
+    train, x = text[:60_000], text[60_000:160_000]
+    letters = "".join(sorted(set(text)))
+    hmm = HMM.fit([train], n_states=32, alphabet=letters, n_iter=15, seed=0)
+    model = hmm.freeze()
+    message = encode_sequence(model, model.alphabet.encode(x))
+    content = model.information_content(x)
+    assert len(x) == 10**5
+    assert -15 <= message.bits - content <= 1e-4 * len(x) + 2.1
+    assert abs(content - hmm.information_content(x)) <= 1e-4 * len(x)
 
 
 @pytest.mark.parametrize("concentration", [1.0, 0.1])
