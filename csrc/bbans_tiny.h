@@ -1,0 +1,130 @@
+/* bbans for devices: hidden Markov models in flash, coded with little memory.
+ *
+ * SPDX-License-Identifier: MIT
+ *
+ * The same bytes as bbans_sequence_encode, from tables that stay in flash as
+ * `bbans export` writes them.  No floating point, no heap, no stack of size, no
+ * division of 64 bits; freestanding headers and memcpy alone.  This file,
+ * bbans.h for the status codes, and bbans_tiny.c are all that a device needs;
+ * define BBANS_DECODER_ONLY to leave the encoders out.
+ */
+#ifndef BBANS_TINY_H
+#define BBANS_TINY_H
+
+#include "bbans.h"
+
+/* Most states of a model: what the structs below make room for, 8 bytes each.
+ */
+#ifndef BBANS_TINY_STATES
+#define BBANS_TINY_STATES 32
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    BBANS_TINY_PREC_MAX = 15, /* edges fit 16 bits */
+    BBANS_TINY_SYMBOLS_MAX = 256,
+    BBANS_TINY_SPARE = 8
+};
+
+/* A frozen model of up to BBANS_TINY_STATES states, BBANS_TINY_SYMBOLS_MAX
+ * symbols and BBANS_TINY_PREC_MAX bits: the edges of each row rise from 0 to
+ * 2^prec.  `bbans export` writes one; the functions trust it. */
+typedef struct {
+    const uint16_t *initial;    /* [states + 1]          */
+    const uint16_t *transition; /* [states][states + 1]  */
+    const uint16_t *emission;   /* [states][symbols + 1] */
+    uint16_t states, symbols, tail_length;
+    uint8_t prec;
+} bbans_tiny_hmm;
+
+/* A message on its way out: words[0 .. n_words - 1] in the bytes that were
+ * given, which are only read, and above them what was pushed back. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t n_words;
+    uint64_t head;
+    uint32_t spare[BBANS_TINY_SPARE];
+    uint32_t n_spare;
+} bbans_tiny_stack;
+
+typedef struct {
+    uint64_t code, range;
+    size_t n_bits, n_read;
+} bbans_tiny_range;
+
+/* A sequence on its way out.  All fields are private. */
+typedef struct {
+    const bbans_tiny_hmm *hmm;
+    bbans_tiny_stack stack;
+    bbans_tiny_range range;
+    size_t n, body, t;
+    uint32_t z;
+    uint32_t predicted[BBANS_TINY_STATES], filtered[BBANS_TINY_STATES];
+} bbans_tiny_decoder;
+
+/* Start to decode a message of n symbols.
+ *   bytes       [n_bytes] in wire format; must stay while the decoder is used
+ *   predictive  as the message was encoded: 0 for IconoCLaSM
+ * Returns ERR_{NULL,SIZE,CORRUPT}; SIZE: more states or a finer table than this
+ * build was made for. */
+BBANS_API bbans_status bbans_tiny_decoder_init(bbans_tiny_decoder *dec,
+                                               const bbans_tiny_hmm *hmm,
+                                               const uint8_t *bytes,
+                                               size_t n_bytes, size_t n,
+                                               int predictive);
+
+/* Decode the next `count` symbols, in as many calls as you like; the call that
+ * yields the last also checks that the message is what an encoder leaves.
+ * Returns ERR_{NULL,SIZE,CORRUPT}; SIZE: fewer than `count` symbols are left.
+ * After ERR_CORRUPT the decoder is spent. */
+BBANS_API bbans_status bbans_tiny_decode(bbans_tiny_decoder *dec,
+                                         uint8_t *symbol, size_t count);
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n symbols as bbans_sequence_encode does.
+ *   work    [n_work] scratch: forward messages, `states` words each.  With room
+ *           for n of them each is computed once; 2 sqrt(n) suffice, and then
+ * each is computed twice. bytes   [cap] out; also the stack on the way, which
+ * may be 8 bytes longer than the result.  After an error its content is
+ * undefined. n_bytes out Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,
+                                         const uint8_t *symbol, size_t n,
+                                         int predictive, uint32_t *work,
+                                         size_t n_work, uint8_t *bytes,
+                                         size_t cap, size_t *n_bytes);
+#endif
+
+/* ---- Packets: a fixed number of bytes, each decodable alone -------------- */
+
+/* One byte, the number of symbols, then their range code (predictive coding) in
+ * wire format, filled up with zeros: docs/format.md, section 4. */
+enum { BBANS_TINY_PACKET_MAX = 64, BBANS_TINY_PACKET_SYMBOLS = 255 };
+
+#ifndef BBANS_DECODER_ONLY
+/* Put as many of the n symbols into a packet as fit.
+ *   packet  [size] out; size is 2 to BBANS_TINY_PACKET_MAX
+ *   n_coded out: how many were coded; the next packet goes on from there
+ * Returns ERR_{NULL,SIZE,SYMBOL}; ERR_CAPACITY if not one fits. */
+BBANS_API bbans_status bbans_tiny_packet_encode(const bbans_tiny_hmm *hmm,
+                                                const uint8_t *symbol, size_t n,
+                                                uint8_t *packet, size_t size,
+                                                size_t *n_coded);
+#endif
+
+/* Decode a packet.
+ *   symbol  [BBANS_TINY_PACKET_SYMBOLS] out
+ *   n       out: how many there are
+ * Returns ERR_{NULL,SIZE,CORRUPT}. */
+BBANS_API bbans_status bbans_tiny_packet_decode(bbans_tiny_decoder *dec,
+                                                const bbans_tiny_hmm *hmm,
+                                                const uint8_t *packet,
+                                                size_t size, uint8_t *symbol,
+                                                size_t *n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
