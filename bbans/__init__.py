@@ -38,6 +38,7 @@ from bbans.errors import (
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, Statistics
+from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.tables import FrozenHMM, Table, quantise
 
@@ -67,6 +68,7 @@ __all__ = [
     "decode",
     "decode_batch",
     "decode_packed",
+    "decode_packet",
     "decode_sequence",
     "decompress",
     "decompress_file",
@@ -74,6 +76,7 @@ __all__ = [
     "encode",
     "encode_batch",
     "encode_packed",
+    "encode_packets",
     "encode_sequence",
     "quantise",
 ]

@@ -1,4 +1,4 @@
-"""The command line: bbans demo | train | compress | decompress | info."""
+"""The command line: bbans demo | train | compress | decompress | info | export."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bbans import __version__, api
 from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError
+from bbans.export import c_header
 from bbans.models import HMM
 from bbans.tables import MAGIC as MODEL_MAGIC
 from bbans.tables import FrozenHMM
@@ -200,6 +201,25 @@ def _parser() -> argparse.ArgumentParser:
                 help="leave damaged blocks out, name them, and exit with 1",
             )  # fmt: skip
 
+    export = command(
+        "export",
+        _export,
+        "write a model as C tables for devices",
+        "Write a frozen model of at most 15 bits (train --prec 15) as a C header of "
+        "constant tables, for csrc/bbans_tiny.h.",
+    )
+    export.add_argument("model", metavar="MODEL", type=Path, help="a frozen model")
+    export.add_argument(
+        "--c-header", metavar="FILE", default="-",
+        help="where the header goes; by default stdout",
+    )  # fmt: skip
+    export.add_argument(
+        "--name", default="model", help="C name of the model (default: %(default)s)"
+    )
+    export.add_argument(
+        "-f", "--force", action="store_true", help="replace an existing output"
+    )
+
     info = command(
         "info",
         _info,
@@ -298,6 +318,12 @@ def _decompress(options: argparse.Namespace) -> int:
             salvage=salvage if options.salvage else None, progress=progress,
         )  # fmt: skip
     return EXIT_ERROR if damaged else EXIT_OK
+
+
+def _export(options: argparse.Namespace) -> None:
+    text = c_header(FrozenHMM.load(options.model), options.name)
+    with _sink(options.c_header, options) as sink:
+        sink.write(text.encode("ascii"))
 
 
 def _info(options: argparse.Namespace) -> None:
