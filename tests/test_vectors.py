@@ -20,10 +20,11 @@ from bbans import (
 VECTORS = Path(__file__).parent / "vectors"
 MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())
 HMM = json.loads((VECTORS / "hmm_v1.json").read_text())
+STREAM = json.loads((VECTORS / "stream_v1.json").read_text())
 
 
 def test_the_vectors_are_whole():
-    assert MESSAGE["format"] == HMM["format"] == 1
+    assert MESSAGE["format"] == HMM["format"] == STREAM["format"] == 1
     assert [len(MESSAGE[key]) for key in ("scalar", "array", "range")] == [40, 60, 30]
     assert [len(HMM[key]) for key in ("models", "cases")] == [55, 790]
 
@@ -100,18 +101,18 @@ def test_range_codes(case):
     decoder.check()
 
 
-MODELS = [
-    FrozenHMM(**{key: value for key, value in model.items() if key != "name"})
-    for model in HMM["models"]
-]
-
-
-@pytest.mark.parametrize("case", HMM["cases"])
+@pytest.mark.parametrize("vectors", [HMM, STREAM], ids=["short", "stream"])
 @pytest.mark.parametrize("predictive", [False, True])
-def test_sequences(case, predictive):
-    model, xs = MODELS[case["model"]], case["xs"]
-    data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
-    assert encode_sequence(model, xs, predictive=predictive).to_bytes() == data
-    message = Message.from_bytes(data)
-    decoded = decode_sequence(model, message, len(xs), predictive=predictive)
-    assert decoded.tolist() == xs
+def test_sequences(vectors, predictive):
+    models = [
+        FrozenHMM(**{key: value for key, value in model.items() if key != "name"})
+        for model in vectors["models"]
+    ]
+    for number, case in enumerate(vectors["cases"]):
+        model, xs = models[case["model"]], case["xs"]
+        data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
+        encoded = encode_sequence(model, xs, predictive=predictive).to_bytes()
+        assert encoded == data, number
+        message = Message.from_bytes(data)
+        decoded = decode_sequence(model, message, len(xs), predictive=predictive)
+        assert decoded.tolist() == xs, number

@@ -14,13 +14,14 @@ message_v1.json
     array: lanes, prec, tables, rows (or null), symbols, and the hex of to_bytes() after
         push_symbols over a new message.
     range: tables, symbols as [table, symbol], and the hex of the integer, big-endian.
+stream_v1.json
+    As hmm_v1.json, with one long sequence of a small model, for devices.
 hmm_v1.json
     models: name, prec, tail_length and the masses.
     cases: model (an index), what, xs, and the hex of encode and encode_predictive.
 """
 
 import json
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -230,21 +231,38 @@ def sequences(draw, hmm):
         yield "expected", extreme(hmm, 200, max)
 
 
+def hmm_case(index, hmm, what, xs):
+    bits_back = ref.encode(hmm, xs)
+    predictive = ref.encode_predictive(hmm, xs)
+    assert ref.decode(hmm, bits_back, len(xs)) == xs
+    assert ref.decode_predictive(hmm, predictive, len(xs)) == xs
+    return {
+        "model": index,
+        "what": what,
+        "xs": xs,
+        "encode": bits_back.hex(),
+        "encode_predictive": predictive.hex(),
+    }
+
+
+def hmm_of(model):
+    return ref.HMM(**{key: model[key] for key in model if key != "name"})
+
+
 def hmm_cases(draw, models):
     for index, model in enumerate(models):
-        hmm = ref.HMM(**{key: model[key] for key in model if key != "name"})
+        hmm = hmm_of(model)
         for what, xs in sequences(draw, hmm):
-            bits_back = ref.encode(hmm, xs)
-            predictive = ref.encode_predictive(hmm, xs)
-            assert ref.decode(hmm, bits_back, len(xs)) == xs
-            assert ref.decode_predictive(hmm, predictive, len(xs)) == xs
-            yield {
-                "model": index,
-                "what": what,
-                "xs": xs,
-                "encode": bits_back.hex(),
-                "encode_predictive": predictive.hex(),
-            }
+            yield hmm_case(index, hmm, what, xs)
+
+
+# stream_v1.json
+
+
+def stream(draw):
+    model = model_of(draw, 8, 32, 15, "peaked", 16)
+    hmm = hmm_of(model)
+    return [model], [hmm_case(0, hmm, "likely", likely(draw, hmm, 10_000))]
 
 
 def write(path, content):
@@ -260,19 +278,38 @@ def write(path, content):
     print(f"{path}: {path.stat().st_size} bytes")
 
 
-def main():
-    message_path, hmm_path = HERE / "message_v1.json", HERE / "hmm_v1.json"
-    for path in [message_path, hmm_path]:
-        if path.exists():
-            sys.exit(f"{path} exists. Vectors are kept: give a new format a new name.")
+def message_content():
     draw = Generator(1)
-    content = {"format": 1, "scalar": list(scalar_cases(draw))}
-    content |= {"array": list(array_cases(draw)), "range": list(range_cases(draw))}
-    write(message_path, content)
+    content = {"scalar": list(scalar_cases(draw))}
+    return content | {
+        "array": list(array_cases(draw)),
+        "range": list(range_cases(draw)),
+    }
+
+
+def hmm_content():
     draw = Generator(2)
     models = list(models_of(draw))
-    content = {"format": 1, "models": models, "cases": list(hmm_cases(draw, models))}
-    write(hmm_path, content)
+    return {"models": models, "cases": list(hmm_cases(draw, models))}
+
+
+def stream_content():
+    models, cases = stream(Generator(3))
+    return {"models": models, "cases": cases}
+
+
+def main():
+    contents = {
+        "message_v1.json": message_content,
+        "hmm_v1.json": hmm_content,
+        "stream_v1.json": stream_content,
+    }
+    for name, content in contents.items():
+        path = HERE / name
+        if path.exists():
+            print(f"{path} is kept: a new format gets a new name")
+        else:
+            write(path, {"format": 1} | content())
 
 
 if __name__ == "__main__":

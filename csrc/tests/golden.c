@@ -1,0 +1,180 @@
+/* The stored vectors, both ways: what one machine wrote every other reads, and
+ * writes again to the same bytes.  No heap and no stdio, so that firmware runs
+ * it.
+ *
+ *   GOLDEN_TINY   only the device's coder
+ *
+ * SPDX-License-Identifier: MIT */
+#include "golden.h"
+
+#include "bbans_tiny.h"
+
+#ifdef GOLDEN_TINY
+typedef uint16_t golden_edge;
+#else
+typedef uint32_t golden_edge;
+#endif
+
+typedef struct {
+    const golden_edge *initial, *transition, *emission;
+    uint16_t states, symbols, tail_length;
+    uint8_t prec;
+} golden_model;
+
+typedef struct {
+    size_t model;
+    const uint8_t *x;
+    size_t n;
+    const uint8_t *bytes[2]; /* IconoCLaSM, predictive */
+    size_t n_bytes[2];
+} golden_case;
+
+#include "golden_vectors.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define EXPECT(condition)                                                      \
+    do {                                                                       \
+        if (!(condition))                                                      \
+            return __LINE__;                                                   \
+    } while (0)
+
+static int equal(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    while (n > 0 && a[n - 1] == b[n - 1])
+        n--;
+    return n == 0;
+}
+
+/* ---- The device's coder -------------------------------------------------- */
+
+#define N_MAX 10000
+#define BYTES_MAX 5600
+#define TINY_WORK (8 * 2 * 101 + 1600) /* 2 sqrt(10000) rows of 8 states */
+
+static uint8_t out[BYTES_MAX];
+
+static int tiny_case(const bbans_tiny_hmm *hmm, const golden_case *c)
+{
+    static uint32_t work[TINY_WORK];
+    static bbans_tiny_decoder dec;
+    uint8_t chunk[50];
+    size_t used, t, n;
+    int predictive;
+
+    for (predictive = 0; predictive < 2; predictive++) {
+        const uint8_t *bytes = c->bytes[predictive];
+        const size_t n_bytes = c->n_bytes[predictive];
+
+        EXPECT(bbans_tiny_decoder_init(&dec, hmm, bytes, n_bytes, c->n,
+                                       predictive) == BBANS_OK);
+        for (t = 0; t < c->n; t += n) {
+            n = c->n - t < sizeof chunk ? c->n - t : sizeof chunk;
+            EXPECT(bbans_tiny_decode(&dec, chunk, n) == BBANS_OK);
+            EXPECT(equal(chunk, c->x + t, n));
+        }
+        EXPECT(bbans_tiny_encode(hmm, c->x, c->n, predictive, work, TINY_WORK,
+                                 out, sizeof out, &used) == BBANS_OK);
+        EXPECT(used == n_bytes && equal(out, bytes, used));
+    }
+    return 0;
+}
+
+#ifdef GOLDEN_TINY
+static int golden_case_run(const golden_model *m, const golden_case *c)
+{
+    bbans_tiny_hmm hmm;
+
+    hmm.initial = m->initial;
+    hmm.transition = m->transition;
+    hmm.emission = m->emission;
+    hmm.states = m->states;
+    hmm.symbols = m->symbols;
+    hmm.tail_length = m->tail_length;
+    hmm.prec = m->prec;
+    return tiny_case(&hmm, c);
+}
+#else
+
+/* ---- The library --------------------------------------------------------- */
+
+#define STATES 64
+#define SYMBOLS 64
+
+/* Masses, or the device's edges, from edges. */
+static void differences(const uint32_t *edge, size_t rows, size_t n,
+                        uint32_t *mass, uint16_t *edge16)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++, edge += n + 1)
+        for (k = 0; k <= n; k++) {
+            *edge16++ = (uint16_t)edge[k];
+            if (k < n)
+                *mass++ = edge[k + 1] - edge[k];
+        }
+}
+
+static int golden_case_run(const golden_model *m, const golden_case *c)
+{
+    static uint32_t initial[STATES], transition[STATES * STATES];
+    static uint32_t emission[STATES * SYMBOLS];
+    static uint16_t initial16[STATES + 1], transition16[STATES * (STATES + 1)];
+    static uint16_t emission16[STATES * (SYMBOLS + 1)];
+    static uint64_t memory[16000], work[12000];
+    static uint32_t tail[2 * N_MAX + 64], x[N_MAX];
+    const size_t K = m->states, M = m->symbols;
+    bbans_tiny_hmm tiny;
+    bbans_message msg;
+    bbans_hmm hmm;
+    uint64_t head;
+    size_t t, used;
+    int predictive;
+
+    EXPECT(K <= STATES && M <= SYMBOLS && c->n <= N_MAX);
+    differences(m->initial, 1, K, initial, initial16);
+    differences(m->transition, K, K, transition, transition16);
+    differences(m->emission, K, M, emission, emission16);
+    EXPECT(bbans_hmm_init(&hmm, K, M, m->prec, m->tail_length, initial,
+                          transition, emission, memory,
+                          sizeof memory) == BBANS_OK);
+    for (predictive = 0; predictive < 2; predictive++) {
+        const size_t n_bytes = c->n_bytes[predictive];
+
+        for (t = 0; t < c->n; t++)
+            x[t] = c->x[t];
+        EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
+               BBANS_OK);
+        EXPECT(bbans_sequence_encode(&hmm, x, c->n, predictive, work,
+                                     sizeof work, &msg) == BBANS_OK);
+        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
+        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+               BBANS_OK);
+        EXPECT(bbans_sequence_decode(&hmm, &msg, x, c->n, predictive, work,
+                                     sizeof work) == BBANS_OK);
+        for (t = 0; t < c->n; t++)
+            EXPECT(x[t] == c->x[t]);
+    }
+    if (m->prec > BBANS_TINY_PREC_MAX || K > BBANS_TINY_STATES)
+        return 0;
+    tiny.initial = initial16;
+    tiny.transition = transition16;
+    tiny.emission = emission16;
+    tiny.states = m->states;
+    tiny.symbols = m->symbols;
+    tiny.tail_length = m->tail_length;
+    tiny.prec = m->prec;
+    return tiny_case(&tiny, c);
+}
+#endif
+
+size_t golden_count(void)
+{
+    return COUNT(golden_cases);
+}
+
+int golden_run(size_t i)
+{
+    return golden_case_run(&golden_models[golden_cases[i].model],
+                           &golden_cases[i]);
+}
