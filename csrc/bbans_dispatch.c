@@ -5,6 +5,7 @@
 
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
+#include <string.h>
 #endif
 
 #define KERNELS(isa)                                                           \

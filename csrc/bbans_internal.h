@@ -6,8 +6,6 @@
 
 #include "bbans.h"
 
-#include <string.h>
-
 #define BBANS_HEAD_MIN ((uint64_t)1 << 31)
 #define BBANS_HEAD_MAX (((uint64_t)1 << 63) - 1)
 

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
+#include <string.h>
+
 /* The tail must hold this much before bits back may start from it. */
 #define START_MIN ((uint64_t)1 << 40)
 

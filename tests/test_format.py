@@ -18,12 +18,13 @@ from bbans import (
     compress,
     decompress,
     encode,
+    encode_packets,
 )
 from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
-MESSAGE, MODEL, CONTAINER = SECTIONS
+MESSAGE, MODEL, CONTAINER, PACKET = SECTIONS
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, tail_length=4)
 SMALL = {
@@ -318,3 +319,25 @@ def test_the_worked_example_of_the_container():
     ours = compress(b"", BYTES)
     header = ours[:8] + fingerprint
     assert header + struct.pack("<I", crc32(header)) + ours[20:] == example
+
+
+# ---- 4. packet
+
+
+def test_the_worked_example_of_the_packet():
+    example = re.search(r"symbols ([\d ]+) in a packet of (\d+) bytes:\s`(.+)`", PACKET)
+    x = [int(symbol) for symbol in example[1].split()]
+    size, packet = int(example[2]), bytes.fromhex(example[3])
+    assert encode_packets(x, CODER, size) == [packet]
+    message = encode(x, CODER, predictive=True)
+    assert packet == (bytes([len(x)]) + message).ljust(size, b"\0")
+
+
+def test_limits_of_the_packet():
+    least, most, n = numbers(
+        PACKET, r"bytes B, (\d+) to (\d+), .*?number of symbols, 0 to (\d+)"
+    )
+    for size in (least - 1, most + 1):
+        with pytest.raises(ValueError, match=str(size)):
+            encode_packets([0], CODER, size)
+    assert [p[0] for p in encode_packets([0] * (n + 1), CODER, most)] == [n, 1]

@@ -49,7 +49,7 @@ static int equal(const uint8_t *a, const uint8_t *b, size_t n)
 
 #define N_MAX 10000
 #define BYTES_MAX 5600
-#define TINY_WORK (8 * 2 * 101 + 1600) /* 2 sqrt(10000) rows of 8 states */
+#define TINY_WORK 1700 /* 2 sqrt(10000) + 2 rows of 8 states */
 
 static uint8_t out[BYTES_MAX];
 
