@@ -33,10 +33,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` if the block succeeds.
 
     It is written under a temporary name in the same directory, synchronised, and
-    renamed; if the block raises, `path` is as it was. What exists and is no regular
-    file (a pipe, a device) cannot be replaced, and is written to.
+    renamed; if the block raises, `path` is as it was. Of a symbolic link the target
+    is replaced. What exists and is no regular file (a pipe, a device) cannot be
+    replaced, and is written to.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         with open(target, "wb") as file:
             yield file
@@ -47,7 +48,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         try:
             file = open(temporary, "xb")  # noqa: SIM115 - `with` follows
         except OSError as error:  # name the file that was asked for
-            raise type(error)(error.errno, error.strerror, str(target)) from None
+            raise type(error)(error.errno, error.strerror, str(path)) from None
         with file:
             yield file
             file.flush()

@@ -14,6 +14,7 @@ __all__ = ["MAX_SYMBOLS", "Alphabet", "Symbols", "as_integers"]
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
 _INT64_MAX = 2**63 - 1
+_SPAN_MAX = 1 << 21  # of a table of symbols; code points are below it
 
 #: What an alphabet encodes: text, bytes, or integers of any shape.
 Symbols: TypeAlias = str | bytes | bytearray | memoryview | ArrayLike
@@ -141,11 +142,20 @@ class Alphabet:
             outside = np.zeros((), dtype=np.bool_)
             values64 = values.astype(np.int64, copy=False)
         known = self.values.astype(np.int64, copy=False)
-        indices = np.searchsorted(known[1:], values64, side="right")
+        low, span = int(known[0]), int(known[-1]) - int(known[0]) + 1
+        if span <= min(values64.size, _SPAN_MAX):
+            index_of = np.zeros(span, np.int32)
+            index_of[known - low] = np.arange(self.size)
+            # Neither wraps: clipped values lie in the table.
+            indices = index_of[np.clip(values64, low, low + span - 1) - low]
+        else:
+            indices = np.searchsorted(known[1:], values64, side="right").astype(
+                np.int32
+            )
         outside = outside | (known[indices] != values64)
         if outside.any():
             self._refuse(values, outside)
-        return indices.astype(np.int32)
+        return indices
 
     def decode(self, indices: ArrayLike) -> NDArray[np.int64] | NDArray[np.uint32]:
         """Turn indices back into symbols.

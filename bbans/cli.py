@@ -89,9 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, run: Any, help: str, description: str) -> Any:
         sub = commands.add_parser(name, help=help, description=description)
         sub.set_defaults(run=run, binary=name in ("compress", "train"))
-        sub.add_argument(
-            "-q", "--quiet", action="store_true", help="no progress on stderr"
-        )
+        if name not in ("export", "info"):
+            sub.add_argument(
+                "-q", "--quiet", action="store_true", help="no progress on stderr"
+            )
         return sub
 
     demo = command(

@@ -185,3 +185,22 @@ def test_repr_is_short():
     assert repr(Alphabet([-1, 4])) == "Alphabet([-1, 4])"
     assert len(repr(Alphabet(range(5000)))) < 80
     assert len(repr(Alphabet("".join(map(chr, range(5000)))))) < 80
+
+
+@given(
+    st.sets(st.integers(-40, 40), min_size=1),
+    st.lists(st.integers(-60, 60), min_size=100, max_size=300),
+)
+def test_many_symbols_of_a_narrow_alphabet(values, others):
+    """They go through a table; few or far ones do not."""
+    known = sorted(values)
+    alphabet = Alphabet(known)
+    inside = [v for v in others if v in values] * 100
+    assert alphabet.encode(np.array(inside, np.int16)).tolist() == [
+        known.index(v) for v in inside
+    ]
+    strangers = [v for v in others if v not in values]
+    for stranger in [*strangers[:3], 2**62, -(2**63)]:
+        array = np.array([known[0]] * 200 + [stranger] + [known[0]] * 20)
+        with pytest.raises(SymbolError, match=rf"symbol {stranger} at position 200 "):
+            alphabet.encode(array)

@@ -13,7 +13,7 @@ import pytest
 import bbans
 
 PYTHON = [sys.executable, "-m", "bbans"]
-COMMANDS = ["demo", "train", "compress", "decompress", "info"]
+COMMANDS = ["demo", "train", "compress", "decompress", "info", "export"]
 DATA = b"It was the best of times, it was the worst of times.\n" * 20
 
 
@@ -86,8 +86,10 @@ def damaged():
 def test_help(command):
     text = passes(*([command] if command else []), "--help").decode()
     assert text.startswith(f"usage: bbans {command or ''}".rstrip())
-    for name in COMMANDS if command is None else ["--quiet"]:
+    for name in COMMANDS if command is None else []:
         assert name in text
+    has_progress = command not in (None, "info", "export")
+    assert ("--quiet" in text) == has_progress
 
 
 def test_version_of_the_script():
@@ -172,6 +174,16 @@ def test_an_existing_file_is_replaced_only_by_force(command, source, target):
     expected = DATA if command == "decompress" else bbans.compress(DATA)
     assert Path(target).read_bytes() == expected
     assert Path(target).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_target_of_a_link_is_replaced_not_the_link(tmp_path):
+    (tmp_path / "in").write_bytes(b"link")
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    run("compress", tmp_path / "in", "-o", tmp_path / "link", "-f")
+    assert (tmp_path / "link").is_symlink()
+    out = run("decompress", tmp_path / "target", "-o", "-").stdout
+    assert out == b"link"
 
 
 def test_what_is_no_regular_file_is_written_to_not_replaced():
