@@ -25,6 +25,7 @@ from bbans.api import (
     encode,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
+from bbans.check import ModelReport, check_model
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -54,6 +55,7 @@ __all__ = [
     "Message",
     "MessageError",
     "ModelError",
+    "ModelReport",
     "RangeDecoder",
     "RangeEncoder",
     "Statistics",
@@ -62,6 +64,7 @@ __all__ = [
     "TruncatedError",
     "VersionError",
     "WrongModelError",
+    "check_model",
     "codecs",
     "compress",
     "compress_file",

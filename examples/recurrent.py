@@ -1,0 +1,46 @@
+"""A model of your own: counts that follow a hidden level; a recurrent posterior."""
+
+import numpy as np
+
+import bbans
+from bbans.codecs import Categorical
+
+LEVELS, COUNTS, HIDDEN = 8, 10, 4
+
+
+class Recurrent:
+    """z_t walks among 8 levels; x_t is 0 .. 9, most likely near z_t. The posterior
+    Q(z_t | x_1 .. x_t, z_t+1) is approximate: a softmax of what a recurrent state
+    remembers and of z_t+1."""
+
+    def __init__(self):
+        near = -0.8 * np.abs(np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS)))
+        seen = -0.5 * np.abs(np.subtract.outer(np.arange(LEVELS), np.arange(COUNTS)))
+        self.near, self.seen = near, seen
+        self.first = bbans.Table.from_masses(np.ones(LEVELS))
+        self.walk = bbans.Table.from_masses(np.exp(near))
+        self.emit = bbans.Table.from_masses(np.exp(seen))
+
+    def prior(self, z):
+        return Categorical(self.first) if z is None else Categorical(self.walk, z)
+
+    def likelihood(self, z):
+        return Categorical(self.emit, z)
+
+    def update(self, h, x):  # the recurrent state: evidence that fades
+        return self.seen[:, x] + (0 if h is None else 0.7 * h)
+
+    def posterior(self, h, z_next):
+        logits = h if z_next is None else h + self.near[:, z_next]
+        return Categorical(bbans.Table.from_masses(np.exp(logits - logits.max())))
+
+
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    level = np.clip(3 + np.cumsum(rng.integers(-1, 2, 300)), 0, LEVELS - 1)
+    counts = np.clip(level + rng.integers(-1, 2, 300), 0, COUNTS - 1).tolist()
+    print(bbans.check_model(Recurrent(), counts))
+    message = bbans.Message.from_bytes(rng.bytes(100) + b"\1")  # other data: start-up
+    codec = bbans.codecs.Iconoclasm(Recurrent(), len(counts))
+    codec.push(message, counts)
+    assert codec.pop(message) == counts
