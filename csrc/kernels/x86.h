@@ -25,6 +25,9 @@ static inline shifts shifts_of(uint64_t sum, int bits)
     return s;
 }
 
+/* The value as computed so far, whatever -ffast-math would like to reorder. */
+#define BBANS_IN_THIS_ORDER(v) __asm__("" : "+x"(v))
+
 #define STATE_PAIRS (BBANS_STATES_MAX / 2)
 #endif
 #endif
