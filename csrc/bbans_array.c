@@ -4,13 +4,13 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
-/* v < limit <= 2^31, for all elements, if none has the top bit (negative ones do)
- * and each v - limit does: one OR and one AND of all of them, as every vector unit
- * has. */
+/* v < limit <= 2^31, for all elements, if none has the top bit (negative ones
+ * do) and each v - limit does: one OR and one AND of all of them, as every
+ * vector unit has. */
 #define IS_BELOW(unsigned_type)                                                \
     do {                                                                       \
         const unsigned_type *v = (const unsigned_type *)array + first;         \
-        const unsigned_type top = (unsigned_type)~((unsigned_type)-1 >> 1);    \
+        const unsigned_type top = (unsigned_type) ~((unsigned_type)-1 >> 1);   \
         unsigned_type any = 0, all = top;                                      \
         for (i = 0; i < n; i++) {                                              \
             any |= v[i];                                                       \
@@ -34,7 +34,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
 {
     size_t i;
 
-    /* Values of a signed type, as unsigned, are negative from its top bit on. */
+    /* Values of a signed type, as unsigned, are negative from its top bit on.
+     */
     if (type == BBANS_I8 && limit > 1u << 7)
         limit = 1u << 7;
     if (type == BBANS_I16 && limit > 1u << 15)

@@ -78,9 +78,9 @@ extern bbans_kernels bbans_kernel;
     size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);  \
     uint32_t *bbans_k_push_##isa(uint64_t *head, const bbans_span *span,       \
                                  size_t n, unsigned prec, uint32_t *top);      \
-    const uint32_t *bbans_k_advance_##isa(                                     \
-        uint64_t *head, const bbans_span *span, size_t n, unsigned prec,       \
-        const uint32_t *top);                                                  \
+    const uint32_t *bbans_k_advance_##isa(uint64_t *head,                      \
+                                          const bbans_span *span, size_t n,    \
+                                          unsigned prec, const uint32_t *top); \
     uint32_t bbans_k_edges_##isa(const void *weight, int type, size_t n,       \
                                  uint32_t *edge);
 

@@ -151,8 +151,8 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
 
 /* ---- Arrays under totals of 2^prec --------------------------------------- */
 
-/* Two phases for each chunk: look the intervals up, then let a kernel code them,
- * so that neither waits for the other. */
+/* Two phases for each chunk: look the intervals up, then let a kernel code
+ * them, so that neither waits for the other. */
 #define CHUNK 256
 
 /* What the symbols of a chunk are coded with, in a few words that loops keep in
@@ -313,13 +313,13 @@ static int open_chunk(coder *c, size_t first, size_t n)
         return bbans_array_is_below(c->row, c->row_type, first, n,
                                     (uint32_t)c->model.table.rows);
     }
-    if (c->one != NULL) {
-        c->model.part = c->one + first;
-        for (i = 0; i < n; i++) {
-            const uint32_t zero_based = c->model.part[i] - 1;
+    if (c->one == NULL)
+        return 1;
+    c->model.part = c->one + first;
+    for (i = 0; i < n; i++) {
+        const uint32_t less_1 = c->model.part[i] - 1; /* 0 becomes the most */
 
-            most = zero_based > most ? zero_based : most;
-        }
+        most = less_1 > most ? less_1 : most;
     }
     return most < total - 1;
 }
@@ -342,10 +342,10 @@ static void push_spans(bbans_message *msg, size_t first, const bbans_span *span,
         const size_t run = above < n ? above : n;
 
         n -= run;
-        msg->tail_len = (size_t)(bbans_kernel.push(msg->head + above - run,
-                                                   span + n, run, prec,
-                                                   msg->tail + msg->tail_len) -
-                                 msg->tail);
+        msg->tail_len =
+            (size_t)(bbans_kernel.push(msg->head + above - run, span + n, run,
+                                       prec, msg->tail + msg->tail_len) -
+                     msg->tail);
     }
 }
 
@@ -477,8 +477,8 @@ bbans_status bbans_message_push_symbols(bbans_message *msg,
                                         size_t n)
 {
     coder c;
-    const bbans_status status = symbols_coder(&c, msg, table, row, row_type,
-                                              symbol, symbol_type, n);
+    const bbans_status status =
+        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
 
     if (status != BBANS_OK)
         return status;
@@ -493,8 +493,8 @@ bbans_status bbans_message_pop_symbols(bbans_message *msg,
                                        void *symbol, int symbol_type, size_t n)
 {
     coder c;
-    const bbans_status status = symbols_coder(&c, msg, table, row, row_type,
-                                              symbol, symbol_type, n);
+    const bbans_status status =
+        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
 
     if (status != BBANS_OK)
         return status;
@@ -745,8 +745,8 @@ bbans_status bbans_message_push_weighted(bbans_message *msg, const void *weight,
                                          size_t n)
 {
     weights w;
-    const bbans_status status = weights_of(&w, msg, weight, weight_type, symbols,
-                                           symbol, symbol_type, n);
+    const bbans_status status = weights_of(&w, msg, weight, weight_type,
+                                           symbols, symbol, symbol_type, n);
 
     if (status != BBANS_OK)
         return status;
@@ -765,8 +765,9 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first, size_t n)
 {
     const size_t width = w->symbols + 1;
-    const size_t batch =
-        width > EDGES ? 1 : EDGES / width < ROWS ? EDGES / width : ROWS;
+    const size_t batch = width > EDGES          ? 1
+                         : EDGES / width < ROWS ? EDGES / width
+                                                : ROWS;
     uint32_t edge[EDGES], total[ROWS];
     bbans_status status = BBANS_OK;
     size_t i = first, j, count;
@@ -774,7 +775,9 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
     for (; i < n && status == BBANS_OK; i += count) {
         count = n - i < batch ? n - i : batch;
         for (j = 0; j < count; j++)
-            total[j] = read_row(w, i + j, edge + (width > EDGES ? 0 : j * width), UINT32_MAX, NULL, NULL);
+            total[j] =
+                read_row(w, i + j, edge + (width > EDGES ? 0 : j * width),
+                         UINT32_MAX, NULL, NULL);
         for (j = 0; j < count; j++) {
             const uint32_t *e = edge + j * width;
             bbans_lane lane = bbans_lane_of(msg, (i + j) % msg->lanes);
@@ -813,14 +816,13 @@ bbans_status bbans_message_pop_weighted(bbans_message *msg, const void *weight,
                                         void *symbol, int symbol_type, size_t n)
 {
     weights w;
-    const bbans_status status = weights_of(&w, msg, weight, weight_type, symbols,
-                                           symbol, symbol_type, n);
+    const bbans_status status = weights_of(&w, msg, weight, weight_type,
+                                           symbols, symbol, symbol_type, n);
 
     if (status != BBANS_OK)
         return status;
-    if (!type_holds(symbol_type, symbols < BBANS_TOTAL_MAX
-                                     ? (uint32_t)symbols
-                                     : BBANS_TOTAL_MAX))
+    if (!type_holds(symbol_type, symbols < BBANS_TOTAL_MAX ? (uint32_t)symbols
+                                                           : BBANS_TOTAL_MAX))
         return BBANS_ERR_TYPE;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;

@@ -28,9 +28,9 @@ bbans_status bbans_table_check(const bbans_table *table)
 }
 
 /* Whatever the table, its K - 1 inner edges are spread over 2^bits parts, and a
- * slot of a random message is in each part with the same probability: in the mean
- * a search passes at most K 2^-bits / 2 edges beyond the first symbol of its
- * part.  Four to eight parts a symbol make that an eighth. */
+ * slot of a random message is in each part with the same probability: in the
+ * mean a search passes at most K 2^-bits / 2 edges beyond the first symbol of
+ * its part.  Four to eight parts a symbol make that an eighth. */
 static unsigned index_bits(const bbans_table *table, unsigned bits)
 {
     if (bits == 0)
@@ -63,8 +63,8 @@ bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         const uint32_t *edge = table->cdf + row * (table->symbols + 1);
 
         for (part = symbol = 0; part >> table->index_bits == 0; part++) {
-            while (edge[symbol + 1] <=
-                   part << (table->prec - table->index_bits))
+            while (edge[symbol + 1] <= part
+                                           << (table->prec - table->index_bits))
                 symbol++;
             *index++ = (uint16_t)symbol;
         }
@@ -74,8 +74,8 @@ bbans_status bbans_table_index(bbans_table *table, unsigned bits,
 
 #define STEPS 8
 
-/* Few slots of an indexed table need more than some steps; a bisection bounds the
- * work on hostile ones, and does it where there is no index. */
+/* Few slots of an indexed table need more than some steps; a bisection bounds
+ * the work on hostile ones, and does it where there is no index. */
 size_t bbans_find_from(const uint32_t *edge, size_t symbols, size_t symbol,
                        uint32_t slot)
 {

@@ -69,9 +69,9 @@ static const uint32_t topmost_first[16][4] = {
 /* words[index[j]] for j = 0 .. 3 */
 AVX2 static inline __m128i picked(__m128i words, const uint32_t *index)
 {
-    return _mm_castps_si128(
-        _mm_permutevar_ps(_mm_castsi128_ps(words),
-                          _mm_loadu_si128((const __m128i *)(const void *)index)));
+    return _mm_castps_si128(_mm_permutevar_ps(
+        _mm_castsi128_ps(words),
+        _mm_loadu_si128((const __m128i *)(const void *)index)));
 }
 
 AVX2 static inline unsigned signs(__m256i v)
@@ -97,23 +97,6 @@ AVX2 static inline __m256i by_sign_of_64(__m256i s, __m256i v, __m256i w)
 /* The low words of v, and zeros. */
 #define LOW(v) _mm256_blend_epi32(v, _mm256_setzero_si256(), 0xaa)
 
-/* The quotient floor(x / f) comes from doubles, whose bits are built and read as
- * integers: 2^52 + v has the bits of v < 2^52 as its fraction, 2^84 + 2^32 v those
- * of v.  Every head here is 8 f <= x < f 2^(63 - r) (x >= 2^31, and a spill leaves
- * x >= f 2^(31 - r)), so with r >= 12 the quotient y = x / f is in [8, 2^51).  To
- * the nearest, x rounds with an error of at most 2^-53 x and the division adds
- * 2^-53 y (1 + 2^-52): below 1/4 each, together below 1/2.  Adding 2^52 - 1 rounds
- * y - 1 to an integer with an error of at most 1/2 more.  So the result q is an
- * integer less than 1 away from y - 1: floor(y) - 1 or floor(y).  With x - q f in
- * [0, 2 f), in 32 bits, it is known which. */
-#define Q_PREC_MIN 12
-
-/* MXCSR rounds to the nearest, as the bounds above need. */
-static inline int rounds_to_nearest(void)
-{
-    return (_mm_getcsr() & 0x6000) == 0;
-}
-
 /* The even or odd 32-bit elements of four 64-bit ones and four others. */
 #define PICK(v, w, which)                                                      \
     _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(v),              \
@@ -121,8 +104,8 @@ static inline int rounds_to_nearest(void)
 #define EVEN_OF(v, w) PICK(v, w, 0x88)
 #define ODD_OF(v, w) PICK(v, w, 0xdd)
 
-/* y - 1 rounded, for four lanes, in the fraction of 2^52 + q: x as its halves, each
- * the fraction of a number. */
+/* y - 1 rounded, for four lanes, in the fraction of 2^52 + q: x as its halves,
+ * each the fraction of a number. */
 AVX2 static inline __m256i quotients(__m256i high, __m256i low, __m256i f)
 {
     const __m256d two52 = _mm256_set1_pd(0x1p52);
@@ -136,8 +119,8 @@ AVX2 static inline __m256i quotients(__m256i high, __m256i low, __m256i f)
         _mm256_set1_pd(0x1p52 - 1)));
 }
 
-/* Eight lanes at a time as vectors of 32-bit halves, in the order 0 1 4 5 2 3 6 7
- * in which they come out of two vectors of four, and go back. */
+/* Eight lanes at a time as vectors of 32-bit halves, in the order 0 1 4 5 2 3 6
+ * 7 in which they come out of two vectors of four, and go back. */
 AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
                                  size_t n, unsigned prec, uint32_t *top)
 {
@@ -149,7 +132,7 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
     const __m128i r = _mm_cvtsi32_si128((int)prec);
     const size_t odd = n % 8;
 
-    if (prec < Q_PREC_MIN || !rounds_to_nearest())
+    if (prec < BBANS_QUOTIENT_PREC_MIN || !bbans_rounds_to_nearest())
         return bbans_k_push_portable(head, span, n, prec, top);
     n -= odd;
     if (odd > 0)
@@ -172,9 +155,10 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
          * and the difference is right modulo 2^32 if the limit is 2^31. */
         d = _mm256_sub_epi32(high, _mm256_sll_epi32(f, to_limit));
         keep = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(d));
-        STORE(top, _mm256_permutevar8x32_epi32(
-                       low, _mm256_cvtepu8_epi32(_mm_loadl_epi64(
-                                (const __m128i *)(const void *)(spilled[keep])))));
+        STORE(top,
+              _mm256_permutevar8x32_epi32(
+                  low, _mm256_cvtepu8_epi32(_mm_loadl_epi64(
+                           (const __m128i *)(const void *)(spilled[keep])))));
         top += 8 - __builtin_popcount(keep);
         low = by_sign(d, high, low);
         high = by_sign(d, zero, high);
@@ -185,13 +169,14 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
         q1 = quotients(_mm256_unpackhi_epi32(high, exponent84),
                        _mm256_unpackhi_epi32(low, exponent52),
                        _mm256_unpackhi_epi32(f, exponent52));
-        /* x' = floor(x / f) 2^r + (x mod f) + c.  If q is one too small, the rest
-         * is f too large: add 2^r - f.  q 2^r shifts the bits of 2^52 out. */
+        /* x' = floor(x / f) 2^r + (x mod f) + c.  If q is one too small, the
+         * rest is f too large: add 2^r - f.  q 2^r shifts the bits of 2^52 out.
+         */
         rest = _mm256_sub_epi32(low, _mm256_mullo_epi32(EVEN_OF(q0, q1), f));
-        rest = _mm256_add_epi32(
-            _mm256_add_epi32(rest, start),
-            _mm256_andnot_si256(_mm256_cmpgt_epi32(f, rest),
-                                _mm256_sub_epi32(total, f)));
+        rest =
+            _mm256_add_epi32(_mm256_add_epi32(rest, start),
+                             _mm256_andnot_si256(_mm256_cmpgt_epi32(f, rest),
+                                                 _mm256_sub_epi32(total, f)));
         STORE(head + n, _mm256_add_epi64(_mm256_sll_epi64(q0, r),
                                          _mm256_unpacklo_epi32(rest, zero)));
         STORE(head + n + 4,
@@ -229,7 +214,8 @@ AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
 
         top -= __builtin_popcount(refill);
         STORE(head + i,
-              by_sign_of_64(d, y, _mm256_or_si256(_mm256_slli_epi64(y, 32), words)));
+              by_sign_of_64(d, y,
+                            _mm256_or_si256(_mm256_slli_epi64(y, 32), words)));
     }
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
 }
@@ -257,7 +243,8 @@ AVX2 static inline __m256i weights_at(const void *weight, int type, size_t k)
 
 /* `most` is the largest of the weights and of the sums.  A sum is at most 2^28
  * before each step, or most is already above; eight weights of at most 2^28 + 1
- * add less than 2^32.  So most is above 2^28 if and only if a weight or a sum is. */
+ * add less than 2^32.  So most is above 2^28 if and only if a weight or a sum
+ * is. */
 AVX2 uint32_t bbans_k_edges_avx2(const void *weight, int type, size_t n,
                                  uint32_t *edge)
 {
@@ -276,7 +263,8 @@ AVX2 uint32_t bbans_k_edges_avx2(const void *weight, int type, size_t n,
         v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
         /* The sum of the low half to each of the high half. */
         v = _mm256_add_epi32(
-            v, _mm256_shuffle_epi32(_mm256_permute2x128_si256(v, v, 0x08), 255));
+            v,
+            _mm256_shuffle_epi32(_mm256_permute2x128_si256(v, v, 0x08), 255));
         sum = _mm256_add_epi32(v, below);
         below = _mm256_add_epi32(below, _mm256_permutevar8x32_epi32(v, last));
         most = _mm256_max_epu32(most, sum);

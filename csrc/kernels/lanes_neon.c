@@ -1,9 +1,141 @@
+/* NEON kernels of messages with several lanes, and of rows of weights; equal to
+ * lanes_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
+
 #ifdef BBANS_HAVE_NEON
-uint32_t *bbans_k_push_neon(uint64_t *head, const bbans_span *span,
-                                 size_t n, unsigned prec, uint32_t *top){return bbans_k_push_portable(head,span,n,prec,top);}
+#include <arm_neon.h>
+
+#define PREC_MIN 12
+
+static inline uint64x2_t load(const void *p)
+{
+    return vreinterpretq_u64_u32(vld1q_u32((const uint32_t *)p));
+}
+
+static inline uint64x2_t product(uint64x2_t a, uint64x2_t b)
+{
+    return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+}
+
+/* FPCR rounds to the nearest, as the bounds below need. */
+static inline int rounds_to_nearest(void)
+{
+    uint64_t fpcr;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return (fpcr & 0xc00000) == 0;
+}
+
+/* The quotient y = x / f < 2^(63 - r) <= 2^51 comes from doubles: the
+ * conversion of x and the division add errors of at most 1/4 each, rounding to
+ * an integer 1/2. So q, one less than that integer, is less than 1 away from y
+ * - 1: floor(y) - 1 or floor(y), and x - q f in [0, 2 f) tells which.  y >= 8,
+ * as in all messages of several lanes. */
+uint32_t *bbans_k_push_neon(uint64_t *head, const bbans_span *span, size_t n,
+                            unsigned prec, uint32_t *top)
+{
+    const uint64x2_t low = vdupq_n_u64(0xffffffff), one = vdupq_n_u64(1);
+    const uint64x2_t total = vdupq_n_u64((uint64_t)1 << prec);
+    const int64x2_t r = vdupq_n_s64((int64_t)prec);
+    const int64x2_t to_limit = vdupq_n_s64(63 - (int64_t)prec);
+
+    if (prec < PREC_MIN || !rounds_to_nearest())
+        return bbans_k_push_portable(head, span, n, prec, top);
+    if (n % 2 != 0) {
+        n--;
+        top = bbans_k_push_portable(head + n, span + n, 1, prec, top);
+    }
+    while (n > 0) {
+        uint64x2_t s, start, f, x, spill, q, rest;
+
+        n -= 2;
+        s = load(span + n);
+        start = vandq_u64(s, low);
+        f = vsubq_u64(vshrq_n_u64(s, 32), start);
+        x = vld1q_u64(head + n);
+        spill = vcgeq_u64(x, vshlq_u64(f, to_limit));
+        *top = (uint32_t)vgetq_lane_u64(x, 1);
+        top += vgetq_lane_u64(spill, 1) & 1;
+        *top = (uint32_t)vgetq_lane_u64(x, 0);
+        top += vgetq_lane_u64(spill, 0) & 1;
+        x = vbslq_u64(spill, vshrq_n_u64(x, 32), x);
+
+        q = vsubq_u64(
+            vcvtnq_u64_f64(vdivq_f64(vcvtq_f64_u64(x), vcvtq_f64_u64(f))), one);
+        rest = vandq_u64(vsubq_u64(x, product(q, f)), low);
+        rest =
+            vaddq_u64(rest, vandq_u64(vcgeq_u64(rest, f), vsubq_u64(total, f)));
+        vst1q_u64(head + n, vaddq_u64(vshlq_u64(q, r), vaddq_u64(rest, start)));
+    }
+    return top;
+}
+
 const uint32_t *bbans_k_advance_neon(uint64_t *head, const bbans_span *span,
-                                 size_t n, unsigned prec, const uint32_t *top){return bbans_k_advance_portable(head,span,n,prec,top);}
+                                     size_t n, unsigned prec,
+                                     const uint32_t *top)
+{
+    const uint64x2_t low = vdupq_n_u64(0xffffffff);
+    const uint64x2_t mask = vdupq_n_u64(((uint64_t)1 << prec) - 1);
+    const int64x2_t right = vdupq_n_s64(-(int64_t)prec);
+    size_t i, j;
+
+    for (i = 0; i + 2 <= n; i += 2) {
+        const uint64x2_t s = load(span + i), x = vld1q_u64(head + i);
+        const uint64x2_t start = vandq_u64(s, low);
+        const uint64x2_t f = vsubq_u64(vshrq_n_u64(s, 32), start);
+        const uint64x2_t q = vshlq_u64(x, right);
+        /* f q = f (q mod 2^32) + (f floor(q / 2^32)) 2^32 */
+        const uint64x2_t fq = vaddq_u64(
+            product(f, q), vshlq_n_u64(product(f, vshrq_n_u64(q, 32)), 32));
+
+        vst1q_u64(head + i,
+                  vaddq_u64(fq, vsubq_u64(vandq_u64(x, mask), start)));
+        for (j = i; j < i + 2; j++) {
+            const uint64_t refill = head[j] < BBANS_HEAD_MIN;
+
+            head[j] = refill ? head[j] << 32 | top[-1] : head[j];
+            top -= refill;
+        }
+    }
+    return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+}
+
+/* `most` is the largest of the weights and of the sums, all ones for a p that
+ * is no number below 2.  A sum is at most 2^28 before each step, or most is
+ * already above, and four weights of at most 2^28 + 1 add less than 2^32. */
 uint32_t bbans_k_edges_neon(const void *weight, int type, size_t n,
-                                uint32_t *edge){return bbans_k_edges_portable(weight,type,n,edge);}
+                            uint32_t *edge)
+{
+    const uint32x4_t zero = vdupq_n_u32(0);
+    uint32x4_t below = vdupq_n_u32(edge[0]), most = below;
+    size_t k = 0;
+
+    for (; type != BBANS_F64 && k + 4 <= n; k += 4) {
+        uint32x4_t v = vld1q_u32((const uint32_t *)weight + k);
+
+        if (type == BBANS_F32) {
+            const uint32x4_t size = vandq_u32(v, vdupq_n_u32(0x7fffffff));
+
+            most = vmaxq_u32(most, vcgeq_u32(size, vdupq_n_u32(0x40000000)));
+            v = vreinterpretq_u32_s32(
+                vcvtq_s32_f32(vmulq_n_f32(vreinterpretq_f32_u32(v), 0x1p27f)));
+            most = vmaxq_u32(most, v); /* -1 and less */
+            v = vaddq_u32(v, vdupq_n_u32(1));
+        }
+        most = vmaxq_u32(most, v);
+        v = vaddq_u32(v, vextq_u32(zero, v, 3));
+        v = vaddq_u32(v, vextq_u32(zero, v, 2));
+        v = vaddq_u32(v, below);
+        most = vmaxq_u32(most, v);
+        vst1q_u32(edge + 1 + k, v);
+        below = vdupq_laneq_u32(v, 3);
+    }
+    if (vmaxvq_u32(most) > BBANS_TOTAL_MAX)
+        return UINT32_MAX;
+    return bbans_k_edges_portable((const uint8_t *)weight +
+                                      4 * k, /* 0 if F64 */
+                                  type, n - k, edge + k);
+}
 #endif

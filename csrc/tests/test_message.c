@@ -129,8 +129,10 @@ static void test_arrays(void)
             weight[i][1] = 1 + below(1u << 27);
             weight[i][2] = below(3);
         }
-        CHECK(bbans_message_push_symbols(&m.msg, &table, row, BBANS_U32, symbol, BBANS_U32, n) == 0);
-        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U32, again, BBANS_U32, n) == 0);
+        CHECK(bbans_message_push_symbols(&m.msg, &table, row, BBANS_U32, symbol,
+                                         BBANS_U32, n) == 0);
+        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U32, again,
+                                        BBANS_U32, n) == 0);
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
         CHECK(bbans_message_push_uniform(&m.msg, 4, symbol, BBANS_U32, n) == 0);
@@ -138,9 +140,10 @@ static void test_arrays(void)
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
         /* A pop that runs dry leaves the message as it was. */
-        if (bbans_message_pop_weighted(&m.msg, weight[0], BBANS_U32, 3, symbol, BBANS_U32, n) == 0)
-            CHECK(bbans_message_push_weighted(&m.msg, weight[0], BBANS_U32, 3, symbol, BBANS_U32,
-                                              n) == 0);
+        if (bbans_message_pop_weighted(&m.msg, weight[0], BBANS_U32, 3, symbol,
+                                       BBANS_U32, n) == 0)
+            CHECK(bbans_message_push_weighted(&m.msg, weight[0], BBANS_U32, 3,
+                                              symbol, BBANS_U32, n) == 0);
         CHECK(same(&m, &before));
     }
 }
@@ -162,8 +165,8 @@ static void test_underflow_is_undone(void)
     CHECK(bbans_message_pop_uniform(&m.msg, 256, symbol, BBANS_U32, 200) ==
           BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
-    CHECK(bbans_message_pop_symbols(&m.msg, &table, NULL, 0, symbol, BBANS_U32, 200) ==
-          BBANS_ERR_UNDERFLOW);
+    CHECK(bbans_message_pop_symbols(&m.msg, &table, NULL, 0, symbol, BBANS_U32,
+                                    200) == BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
 }
 
@@ -192,9 +195,10 @@ static void test_refusals(void)
     CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, CAP + 1) ==
           BBANS_ERR_CAPACITY);
     symbol[0] = 2;
-    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, 1) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_message_push_weighted(&m.msg, &zero, BBANS_U32, 1, &zero, BBANS_U32, 1) ==
-          BBANS_ERR_TOTAL);
+    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, 1) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(bbans_message_push_weighted(&m.msg, &zero, BBANS_U32, 1, &zero,
+                                      BBANS_U32, 1) == BBANS_ERR_TOTAL);
     CHECK(same(&m, &before));
     table.cdf = bad_cdf;
     table.rows = 1;
