@@ -61,10 +61,14 @@ typedef struct {
      * are at least n words below top. */
     const uint32_t *(*advance)(uint64_t *head, const bbans_span *span, size_t n,
                                unsigned prec, const uint32_t *top);
-    /* edge[k + 1] = edge[k] + weight k of a row of n, of type U32, F32 or F64;
-     * edge[0] <= 2^28 is given.  Returns edge[n], or UINT32_MAX if that would
-     * be above 2^28 or a weight is none. */
-    uint32_t (*edges)(const void *weight, int type, size_t n, uint32_t *edge);
+    /* A row of n weights of type U32, F32 or F64 as integers w[0 .. n - 1].
+     * Returns their sum, or UINT64_MAX if one is 2^29 or more, or is none. */
+    uint64_t (*weigh)(const void *weight, int type, size_t n, uint32_t *w);
+    /* The sum of w[0 .. n - 1], which is at most 2^28. */
+    uint32_t (*sum)(const uint32_t *w, size_t n);
+    /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
+     * of all n is at most 2^28 and above the slot. */
+    size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
 } bbans_kernels;
 
 extern bbans_kernels bbans_kernel;
@@ -81,13 +85,17 @@ extern bbans_kernels bbans_kernel;
     const uint32_t *bbans_k_advance_##isa(uint64_t *head,                      \
                                           const bbans_span *span, size_t n,    \
                                           unsigned prec, const uint32_t *top); \
-    uint32_t bbans_k_edges_##isa(const void *weight, int type, size_t n,       \
-                                 uint32_t *edge);
+    uint64_t bbans_k_weigh_##isa(const void *weight, int type, size_t n,       \
+                                 uint32_t *w);                                 \
+    uint32_t bbans_k_sum_##isa(const uint32_t *w, size_t n);                   \
+    size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
+                              uint32_t *start);
 
 #define BBANS_KERNELS(isa)                                                     \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_rank_##isa,     \
-            bbans_k_push_##isa, bbans_k_advance_##isa, bbans_k_edges_##isa     \
+            bbans_k_push_##isa, bbans_k_advance_##isa, bbans_k_weigh_##isa,    \
+            bbans_k_sum_##isa, bbans_k_find_##isa                              \
     }
 
 BBANS_DECLARE_KERNELS(portable)

@@ -629,8 +629,9 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
 
 /* ---- Rows of weights ----------------------------------------------------- */
 
-/* Edges of rows that are in hand at once, and the most of one row. */
-#define EDGES 4096
+/* Weights that are in hand at once, of as many rows as that holds; a longer row
+ * goes in parts. */
+#define WEIGHTS 4096
 #define ROWS 64
 
 typedef struct {
@@ -639,86 +640,156 @@ typedef struct {
     size_t symbols, size;
 } weights;
 
-/* Edges of symbols k .. k + n - 1 of a row, after edge[0]. */
-static uint32_t edges_of(const weights *w, size_t row, size_t k, size_t n,
-                         uint32_t *edge)
+/* Weights k .. k + n - 1 of a row. */
+static uint64_t weigh(const weights *w, size_t row, size_t k, size_t n,
+                      uint32_t *out)
 {
-    return bbans_kernel.edges(w->weight + (row * w->symbols + k) * w->size,
-                              w->type, n, edge);
+    return bbans_kernel.weigh(w->weight + (row * w->symbols + k) * w->size,
+                              w->type, n, out);
 }
 
-static int total_is_valid(const weights *w, uint32_t total)
+static size_t part_of(const weights *w, size_t k)
+{
+    return w->symbols - k < WEIGHTS ? w->symbols - k : WEIGHTS;
+}
+
+/* 0 if a sum is no valid total. */
+static uint32_t valid_total(const weights *w, uint64_t sum)
 {
     const uint32_t least =
         w->type == BBANS_U32 ? 1 : (uint32_t)1 << (BBANS_WEIGHT_BITS - 1);
 
-    return total >= least && total <= BBANS_TOTAL_MAX;
+    return sum >= least && sum <= BBANS_TOTAL_MAX ? (uint32_t)sum : 0;
 }
 
-/* Read a row once, in blocks; returns its total, and the interval of the symbol
- * or, for a symbol that is none, of the slot.  UINT32_MAX for no valid row. */
-static uint32_t read_row(const weights *w, size_t row, uint32_t *edge,
-                         uint32_t symbol, uint32_t *start, uint32_t *freq)
+/* The total of a row, 0 if it is none, and the interval of a symbol. */
+static uint32_t interval_in_row(const weights *w, size_t row, uint32_t symbol,
+                                uint32_t *start, uint32_t *freq)
 {
-    uint32_t total = 0;
+    uint32_t part[WEIGHTS];
+    uint64_t sum = 0;
     size_t k, n;
 
-    for (k = 0; k < w->symbols && total <= BBANS_TOTAL_MAX; k += n) {
-        n = w->symbols - k < EDGES - 1 ? w->symbols - k : EDGES - 1;
-        edge[0] = total;
-        total = edges_of(w, row, k, n, edge);
+    *start = *freq = 0;
+    for (k = 0; k < w->symbols; k += n) {
+        const uint64_t before = sum;
+
+        n = part_of(w, k);
+        sum += weigh(w, row, k, n, part);
+        if (sum - before > BBANS_TOTAL_MAX || sum > BBANS_TOTAL_MAX)
+            return 0;
         if (symbol - k < n) {
-            *start = edge[symbol - k];
-            *freq = edge[symbol - k + 1] - *start;
+            *start = (uint32_t)before + bbans_kernel.sum(part, symbol - k);
+            *freq = part[symbol - k];
         }
     }
-    return total;
+    return valid_total(w, sum);
 }
 
-/* The symbol of a slot in a row that takes several blocks. */
-static uint32_t find_in_row(const weights *w, size_t row, uint32_t *edge,
-                            uint32_t slot, uint32_t *start, uint32_t *freq)
+/* The same of a row that goes in parts, for the symbol of a slot. */
+static uint32_t find_in_row(const weights *w, size_t row, uint32_t slot,
+                            uint32_t *start, uint32_t *freq)
 {
-    uint32_t end = 0;
-    size_t k = 0, n, rank;
+    uint32_t part[WEIGHTS], before = 0;
+    size_t k, n, found;
 
-    for (;; k += n) {
-        n = w->symbols - k < EDGES - 1 ? w->symbols - k : EDGES - 1;
-        edge[0] = end;
-        end = edges_of(w, row, k, n, edge);
-        if (slot < end)
+    for (k = 0;; k += n) {
+        uint32_t sum;
+
+        n = part_of(w, k);
+        sum = (uint32_t)weigh(w, row, k, n, part);
+        if (slot - before < sum)
             break;
+        before += sum;
     }
-    rank = bbans_kernel.rank(edge + 1, n, slot);
-    *start = edge[rank];
-    *freq = edge[rank + 1] - *start;
-    return (uint32_t)(k + rank);
+    found = bbans_kernel.find(part, n, slot - before, start);
+    *start += before;
+    *freq = part[found];
+    return (uint32_t)(k + found);
 }
 
 static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first,
                                  size_t n);
 
-/* A push that is refused on its way is undone by pops. */
+/* Rows are read in the order of memory, which it is good at, and pushed backwards.
+ * A push that is refused on its way is undone by pops. */
 static bbans_status push_weighted(bbans_message *msg, const weights *w,
                                   const void *symbol, int type, size_t n)
 {
-    uint32_t edge[EDGES], scratch;
-    size_t i;
+    uint32_t start[ROWS], freq[ROWS], total[ROWS], scratch[ROWS];
+    size_t first, i, end;
 
-    for (i = n; i-- > 0;) {
-        const uint32_t *k = bbans_array_read(symbol, type, i, 1, &scratch);
-        uint32_t start = 0, freq = 0;
-        const uint32_t total = read_row(w, i, edge, *k, &start, &freq);
+    for (end = n; end > 0; end = first) {
+        const uint32_t *k;
 
-        if (freq == 0 || !total_is_valid(w, total)) {
-            (void)pop_weighted(msg, w, NULL, 0, i + 1, n);
-            return total_is_valid(w, total) ? BBANS_ERR_INTERVAL
-                                            : BBANS_ERR_TOTAL;
+        first = (end - 1) / ROWS * ROWS;
+        k = bbans_array_read(symbol, type, first, end - first, scratch);
+        for (i = 0; i < end - first; i++) {
+            total[i] =
+                interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
+            if (total[i] == 0 || freq[i] == 0) {
+                (void)pop_weighted(msg, w, NULL, 0, end, n);
+                return total[i] == 0 ? BBANS_ERR_TOTAL : BBANS_ERR_INTERVAL;
+            }
         }
-        push_one(msg, i % msg->lanes, start, freq, total);
+        while (i-- > 0)
+            push_one(msg, (first + i) % msg->lanes, start[i], freq[i],
+                     total[i]);
     }
     return BBANS_OK;
+}
+
+/* Rows first .. n - 1.  Several are weighed before the heads need them: heads
+ * wait for divisions, weights for memory. */
+static bbans_status pop_weighted(bbans_message *msg, const weights *w,
+                                 void *symbol, int type, size_t first, size_t n)
+{
+    const int whole = w->symbols <= WEIGHTS;
+    const size_t fit = whole && w->symbols > 0 ? WEIGHTS / w->symbols : 1;
+    uint32_t part[WEIGHTS], total[ROWS];
+    bbans_status status = BBANS_OK;
+    size_t i, j, count;
+
+    for (i = first; i < n && status == BBANS_OK; i += j) {
+        count = fit < ROWS ? fit : ROWS;
+        count = n - i < count ? n - i : count;
+        for (j = 0; j < count; j++) {
+            uint32_t start, freq;
+
+            total[j] = whole ? valid_total(w, weigh(w, i + j, 0, w->symbols,
+                                                    part + j * w->symbols))
+                             : interval_in_row(w, i + j, 0, &start, &freq);
+        }
+        for (j = 0; j < count; j++) {
+            const uint32_t *row = part + j * w->symbols;
+            bbans_lane lane = bbans_lane_of(msg, (i + j) % msg->lanes);
+            uint32_t slot, start, freq, k;
+
+            if (total[j] == 0) {
+                status = BBANS_ERR_TOTAL;
+                break;
+            }
+            slot = bbans_lane_take_slot(&lane, total[j]);
+            if (whole) {
+                k = (uint32_t)bbans_kernel.find(row, w->symbols, slot, &start);
+                freq = row[k];
+            } else {
+                k = find_in_row(w, i + j, slot, &start, &freq);
+            }
+            bbans_lane_put_rest(&lane, slot, start, freq);
+            if (bbans_lane_is_dry(&lane, msg->lanes)) {
+                status = BBANS_ERR_UNDERFLOW;
+                break;
+            }
+            bbans_put_lane(msg, (i + j) % msg->lanes, &lane);
+            if (symbol != NULL)
+                bbans_array_write(symbol, type, i + j, 1, &k);
+        }
+    }
+    if (status != BBANS_OK && symbol != NULL)
+        (void)push_weighted(msg, w, symbol, type, i);
+    return status;
 }
 
 static bbans_status weights_of(weights *w, const bbans_message *msg,
@@ -757,58 +828,6 @@ bbans_status bbans_message_push_weighted(bbans_message *msg, const void *weight,
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
     return push_weighted(msg, &w, symbol, symbol_type, n);
-}
-
-/* Rows first .. n - 1.  Edges of several rows come before the heads need them:
- * heads wait for divisions, edges for memory. */
-static bbans_status pop_weighted(bbans_message *msg, const weights *w,
-                                 void *symbol, int type, size_t first, size_t n)
-{
-    const size_t width = w->symbols + 1;
-    const size_t batch = width > EDGES          ? 1
-                         : EDGES / width < ROWS ? EDGES / width
-                                                : ROWS;
-    uint32_t edge[EDGES], total[ROWS];
-    bbans_status status = BBANS_OK;
-    size_t i = first, j, count;
-
-    for (; i < n && status == BBANS_OK; i += count) {
-        count = n - i < batch ? n - i : batch;
-        for (j = 0; j < count; j++)
-            total[j] =
-                read_row(w, i + j, edge + (width > EDGES ? 0 : j * width),
-                         UINT32_MAX, NULL, NULL);
-        for (j = 0; j < count; j++) {
-            const uint32_t *e = edge + j * width;
-            bbans_lane lane = bbans_lane_of(msg, (i + j) % msg->lanes);
-            uint32_t slot, start, freq, k;
-
-            if (!total_is_valid(w, total[j])) {
-                status = BBANS_ERR_TOTAL;
-                break;
-            }
-            slot = bbans_lane_take_slot(&lane, total[j]);
-            if (width > EDGES) {
-                k = find_in_row(w, i, edge, slot, &start, &freq);
-            } else {
-                k = (uint32_t)bbans_kernel.rank(e + 1, w->symbols, slot);
-                start = e[k];
-                freq = e[k + 1] - start;
-            }
-            bbans_lane_put_rest(&lane, slot, start, freq);
-            if (bbans_lane_is_dry(&lane, msg->lanes)) {
-                status = BBANS_ERR_UNDERFLOW;
-                break;
-            }
-            bbans_put_lane(msg, (i + j) % msg->lanes, &lane);
-            if (symbol != NULL)
-                bbans_array_write(symbol, type, i + j, 1, &k);
-        }
-        count = j;
-    }
-    if (status != BBANS_OK && symbol != NULL)
-        (void)push_weighted(msg, w, symbol, type, i);
-    return status;
 }
 
 bbans_status bbans_message_pop_weighted(bbans_message *msg, const void *weight,

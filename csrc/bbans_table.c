@@ -33,8 +33,9 @@ bbans_status bbans_table_check(const bbans_table *table)
  * its part.  Four to eight parts a symbol make that an eighth. */
 static unsigned index_bits(const bbans_table *table, unsigned bits)
 {
-    if (bits == 0)
-        bits = 4 + (unsigned)bbans_bit_length(table->symbols - 1);
+    if (bits == 0) /* many rows share the cache */
+        bits = (table->rows == 1 ? 4 : 1) +
+               (unsigned)bbans_bit_length(table->symbols - 1);
     return bits < table->prec ? bits : table->prec;
 }
 

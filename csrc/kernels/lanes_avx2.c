@@ -241,43 +241,132 @@ AVX2 static inline __m256i weights_at(const void *weight, int type, size_t k)
     return LOAD(p + 4 * k);
 }
 
-/* `most` is the largest of the weights and of the sums.  A sum is at most 2^28
- * before each step, or most is already above; eight weights of at most 2^28 + 1
- * add less than 2^32.  So most is above 2^28 if and only if a weight or a sum
- * is. */
-AVX2 uint32_t bbans_k_edges_avx2(const void *weight, int type, size_t n,
-                                 uint32_t *edge)
+#define BLOCK 64
+
+/* Sums of 64 weights below 2^29 + 1 in eight lanes: below 2^32 each, 2^35 all.
+ */
+AVX2 uint64_t bbans_k_weigh_avx2(const void *weight, int type, size_t n,
+                                 uint32_t *w)
 {
-    const __m256i last = _mm256_set1_epi32(7);
     const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
-    __m256i below = _mm256_set1_epi32((int)edge[0]), most = below;
-    __m128i m;
+    const __m256i high = _mm256_set1_epi32((int)0xe0000000);
+    const size_t size = type == BBANS_F64 ? 8 : 4;
+    __m256i total = _mm256_setzero_si256(), any = total;
+    __m128i two;
+    uint64_t rest = 0;
+    size_t k = 0;
+
+    while (k + 8 <= n) {
+        const size_t end = n - k < BLOCK ? n & ~(size_t)7 : k + BLOCK;
+        __m256i sum = _mm256_setzero_si256();
+
+        for (; k < end; k += 8) {
+            const __m256i v = weights_at(weight, type, k);
+            const __m256i v1 = _mm256_add_epi32(v, extra);
+
+            any = _mm256_or_si256(any, v);
+            sum = _mm256_add_epi32(sum, v1);
+            STORE(w + k, v1);
+        }
+        total = _mm256_add_epi64(
+            total, _mm256_add_epi64(LOW(sum), _mm256_srli_epi64(sum, 32)));
+    }
+    two = _mm_add_epi64(_mm256_castsi256_si128(total),
+                        _mm256_extracti128_si256(total, 1));
+    if (k < n)
+        rest = bbans_k_weigh_portable((const uint8_t *)weight + k * size, type,
+                                      n - k, w + k);
+    if (!_mm256_testz_si256(any, high) || rest == UINT64_MAX)
+        return UINT64_MAX;
+    return rest + (uint64_t)_mm_cvtsi128_si64(two) +
+           (uint64_t)_mm_extract_epi64(two, 1);
+}
+
+/* The sum of eight; none wraps. */
+AVX2 static inline uint32_t sum_of_8(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v),
+                                 _mm256_extracti128_si256(v, 1));
+
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(
+        _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
+AVX2 uint32_t bbans_k_sum_avx2(const uint32_t *w, size_t n)
+{
+    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i sum = _mm256_setzero_si256();
     size_t k;
 
-    for (k = 0; k + 8 <= n; k += 8) {
-        __m256i v = weights_at(weight, type, k), sum;
+    for (k = 0; k + 8 <= n; k += 8)
+        sum = _mm256_add_epi32(sum, LOAD(w + k));
+    if (k < n) { /* the rest, without a branch for each */
+        const __m256i mask =
+            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n - k)), place);
 
-        most = _mm256_max_epu32(most, v);
-        v = _mm256_add_epi32(v, extra);
+        sum = _mm256_add_epi32(
+            sum,
+            _mm256_maskload_epi32((const int *)(const void *)(w + k), mask));
+    }
+    return sum_of_8(sum);
+}
+
+/* How many of eight sums, in order, are <= slot. */
+AVX2 static inline unsigned rank_of_8(__m256i sums, uint32_t slot)
+{
+    return (unsigned)__builtin_popcount(
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(
+            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(slot + 1)), sums))));
+}
+
+/* Blocks of 64 weights as eight rows of eight: sums of rows down the columns,
+ * then across; the row by its last sum, and the weight by the sums within its
+ * row. */
+AVX2 size_t bbans_k_find_avx2(const uint32_t *w, size_t n, uint32_t slot,
+                              uint32_t *start)
+{
+    uint32_t sums[9];
+    size_t k, row;
+
+    sums[0] = 0;
+    for (k = 0; k + BLOCK <= n; k += BLOCK) {
+        __m256i a[8], v, low, high;
+        size_t j;
+
+        a[0] = LOAD(w + k);
+        for (j = 1; j < 8; j++)
+            a[j] = _mm256_add_epi32(a[j - 1], LOAD(w + k + 8 * j));
+        low = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
+                                _mm256_hadd_epi32(a[2], a[3]));
+        high = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]),
+                                 _mm256_hadd_epi32(a[6], a[7]));
+        v = _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20),
+                             _mm256_permute2x128_si256(low, high, 0x31));
+        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
+        STORE(sums + 1, v);
+        row = rank_of_8(v, slot);
+        if (row == 8) {
+            sums[0] = sums[8];
+            continue;
+        }
+        k += 8 * row;
+        v = LOAD(w + k);
         v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
         v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
         /* The sum of the low half to each of the high half. */
         v = _mm256_add_epi32(
             v,
             _mm256_shuffle_epi32(_mm256_permute2x128_si256(v, v, 0x08), 255));
-        sum = _mm256_add_epi32(v, below);
-        below = _mm256_add_epi32(below, _mm256_permutevar8x32_epi32(v, last));
-        most = _mm256_max_epu32(most, sum);
-        STORE(edge + 1 + k, sum);
+        sums[0] = sums[row];
+        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
+        STORE(sums + 1, v);
+        row = rank_of_8(v, slot);
+        *start = sums[row];
+        return k + row;
     }
-    m = _mm_max_epu32(_mm256_castsi256_si128(most),
-                      _mm256_extracti128_si256(most, 1));
-    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
-    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1));
-    if ((uint32_t)_mm_cvtsi128_si32(m) > BBANS_TOTAL_MAX)
-        return UINT32_MAX;
-    return bbans_k_edges_portable((const uint8_t *)weight +
-                                      k * (type == BBANS_F64 ? 8 : 4),
-                                  type, n - k, edge + k);
+    k += bbans_k_find_portable(w + k, n - k, slot - sums[0], start);
+    *start += sums[0];
+    return k;
 }
 #endif

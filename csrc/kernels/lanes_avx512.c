@@ -113,10 +113,21 @@ AVX512 const uint32_t *bbans_k_advance_avx512(uint64_t *head,
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
 }
 
-/* A row is short, and adding it up waits for shuffles more than for width. */
-AVX512 uint32_t bbans_k_edges_avx512(const void *weight, int type, size_t n,
-                                     uint32_t *edge)
+/* Rows of weights are short, and wait for shuffles more than for width. */
+uint64_t bbans_k_weigh_avx512(const void *weight, int type, size_t n,
+                              uint32_t *w)
 {
-    return bbans_k_edges_avx2(weight, type, n, edge);
+    return bbans_k_weigh_avx2(weight, type, n, w);
+}
+
+uint32_t bbans_k_sum_avx512(const uint32_t *w, size_t n)
+{
+    return bbans_k_sum_avx2(w, n);
+}
+
+size_t bbans_k_find_avx512(const uint32_t *w, size_t n, uint32_t slot,
+                           uint32_t *start)
+{
+    return bbans_k_find_avx2(w, n, slot, start);
 }
 #endif

@@ -102,14 +102,15 @@ const uint32_t *bbans_k_advance_neon(uint64_t *head, const bbans_span *span,
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
 }
 
-/* `most` is the largest of the weights and of the sums, all ones for a p that
- * is no number below 2.  A sum is at most 2^28 before each step, or most is
- * already above, and four weights of at most 2^28 + 1 add less than 2^32. */
-uint32_t bbans_k_edges_neon(const void *weight, int type, size_t n,
-                            uint32_t *edge)
+/* `bad` is not 0 for weights of 2^29 or more, before the 1 is added: conversion
+ * saturates, so p is looked at by its bits, and -1 and less are above, as
+ * unsigned.
+ */
+uint64_t bbans_k_weigh_neon(const void *weight, int type, size_t n, uint32_t *w)
 {
-    const uint32x4_t zero = vdupq_n_u32(0);
-    uint32x4_t below = vdupq_n_u32(edge[0]), most = below;
+    uint32x4_t bad = vdupq_n_u32(0);
+    uint64x2_t sum = vdupq_n_u64(0);
+    uint64_t rest;
     size_t k = 0;
 
     for (; type != BBANS_F64 && k + 4 <= n; k += 4) {
@@ -118,24 +119,44 @@ uint32_t bbans_k_edges_neon(const void *weight, int type, size_t n,
         if (type == BBANS_F32) {
             const uint32x4_t size = vandq_u32(v, vdupq_n_u32(0x7fffffff));
 
-            most = vmaxq_u32(most, vcgeq_u32(size, vdupq_n_u32(0x40000000)));
+            bad = vorrq_u32(bad, vcgeq_u32(size, vdupq_n_u32(0x40800000)));
             v = vreinterpretq_u32_s32(
                 vcvtq_s32_f32(vmulq_n_f32(vreinterpretq_f32_u32(v), 0x1p27f)));
-            most = vmaxq_u32(most, v); /* -1 and less */
-            v = vaddq_u32(v, vdupq_n_u32(1));
         }
-        most = vmaxq_u32(most, v);
-        v = vaddq_u32(v, vextq_u32(zero, v, 3));
-        v = vaddq_u32(v, vextq_u32(zero, v, 2));
-        v = vaddq_u32(v, below);
-        most = vmaxq_u32(most, v);
-        vst1q_u32(edge + 1 + k, v);
-        below = vdupq_laneq_u32(v, 3);
+        bad = vorrq_u32(bad, vshrq_n_u32(v, 29));
+        if (type == BBANS_F32)
+            v = vaddq_u32(v, vdupq_n_u32(1));
+        sum = vpadalq_u32(sum, v);
+        vst1q_u32(w + k, v);
     }
-    if (vmaxvq_u32(most) > BBANS_TOTAL_MAX)
-        return UINT32_MAX;
-    return bbans_k_edges_portable((const uint8_t *)weight +
-                                      4 * k, /* 0 if F64 */
-                                  type, n - k, edge + k);
+    rest = bbans_k_weigh_portable((const uint8_t *)weight + 4 * k, type, n - k,
+                                  w + k); /* k = 0 for F64 */
+    if (vmaxvq_u32(bad) != 0 || rest == UINT64_MAX)
+        return UINT64_MAX;
+    return rest + vaddvq_u64(sum);
+}
+
+uint32_t bbans_k_sum_neon(const uint32_t *w, size_t n)
+{
+    return bbans_k_sum_portable(w, n); /* compilers vectorise it */
+}
+
+/* Four at a time until the slot is among them. */
+size_t bbans_k_find_neon(const uint32_t *w, size_t n, uint32_t slot,
+                         uint32_t *start)
+{
+    uint32_t before = 0;
+    size_t k;
+
+    for (k = 0; k + 4 <= n; k += 4) {
+        const uint32_t four = vaddvq_u32(vld1q_u32(w + k));
+
+        if (slot - before < four)
+            break;
+        before += four;
+    }
+    k += bbans_k_find_portable(w + k, n - k, slot - before, start);
+    *start += before;
+    return k;
 }
 #endif

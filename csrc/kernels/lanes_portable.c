@@ -17,7 +17,8 @@ uint32_t *bbans_k_push_portable(uint64_t *head, const bbans_span *span,
         *top = (uint32_t)x;
         top += spill;
         x >>= 32 * spill;
-        head[n] = (x / freq << prec) + x % freq + start;
+        head[n] = freq == 1 ? (x << prec) + start /* raw bits, often */
+                            : (x / freq << prec) + x % freq + start;
     }
     return top;
 }
@@ -33,32 +34,28 @@ const uint32_t *bbans_k_advance_portable(uint64_t *head, const bbans_span *span,
         head[i] = (head[i] >> prec) * (span[i].end - span[i].start) +
                   (head[i] & mask) - span[i].start;
     for (i = 0; i < n; i++) {
-        const uint64_t refill = head[i] < BBANS_HEAD_MIN;
+        const unsigned refill = head[i] < BBANS_HEAD_MIN;
 
-        head[i] = refill ? head[i] << 32 | top[-1] : head[i];
+        head[i] = head[i] << 32 * refill | (top[-1] & (0u - refill));
         top -= refill;
     }
     return top;
 }
 
-/* 1 + floor(p 2^27) from the bits of an IEEE 754 number p, in integers: its
- * exponent e and its fraction of `width` bits, with the implied one, are p =
- * fraction 2^(e - bias - width).  UINT32_MAX unless -2^-27 < p < 2. */
+/* 1 + floor(p 2^27) from the bits of an IEEE 754 number p, in integers.  Its
+ * exponent e and its fraction of `width` bits, with the implied one, say
+ * p = fraction 2^(e - bias - width).  UINT32_MAX unless -2^-27 < p < 4. */
 static uint32_t weight_of(uint64_t bits, unsigned width, unsigned bias)
 {
     const uint64_t one = (uint64_t)1 << width;
     const unsigned e = (unsigned)(bits >> width) & (2 * bias + 1);
     const int negative = bits >> width > 2 * bias + 1;
     const uint64_t fraction = (bits & (one - 1)) | one;
-    /* p 2^27 = fraction 2^-right; below 1 where right > width, and so where p
-     * is subnormal and has no implied one. */
     const unsigned right = bias + width - BBANS_WEIGHT_BITS - e;
 
-    if (e > bias)
-        return UINT32_MAX;
-    if (e + BBANS_WEIGHT_BITS < bias)
+    if (e + BBANS_WEIGHT_BITS < bias) /* p below 2^-27, subnormals too */
         return 1;
-    if (negative)
+    if (e > bias + 1 || negative)
         return UINT32_MAX;
     if (e + BBANS_WEIGHT_BITS > bias + width) /* right < 0 */
         return 1 + (uint32_t)(fraction << (0u - right));
@@ -81,17 +78,40 @@ static uint32_t weight_at(const void *weight, int type, size_t k)
     }
 }
 
-uint32_t bbans_k_edges_portable(const void *weight, int type, size_t n,
-                                uint32_t *edge)
+uint64_t bbans_k_weigh_portable(const void *weight, int type, size_t n,
+                                uint32_t *w)
 {
+    const uint32_t extra = type != BBANS_U32; /* the 1 does not count */
+    uint64_t sum = 0;
+    uint32_t any = 0;
     size_t k;
 
     for (k = 0; k < n; k++) {
-        const uint32_t w = weight_at(weight, type, k);
-
-        if (w > BBANS_TOTAL_MAX - edge[k])
-            return UINT32_MAX;
-        edge[k + 1] = edge[k] + w;
+        w[k] = weight_at(weight, type, k);
+        any |= w[k] - extra;
+        sum += w[k];
     }
-    return edge[n];
+    return any >> 29 == 0 ? sum : UINT64_MAX;
+}
+
+uint32_t bbans_k_sum_portable(const uint32_t *w, size_t n)
+{
+    uint32_t sum = 0;
+    size_t k;
+
+    for (k = 0; k < n; k++)
+        sum += w[k];
+    return sum;
+}
+
+size_t bbans_k_find_portable(const uint32_t *w, size_t n, uint32_t slot,
+                             uint32_t *start)
+{
+    size_t k = 0;
+
+    (void)n;
+    *start = 0;
+    while (slot - *start >= w[k])
+        *start += w[k++];
+    return k;
 }

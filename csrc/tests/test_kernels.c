@@ -118,6 +118,7 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
 }
 
 #define LANES_MAX 100
+#define WEIGHTS_MAX 200
 
 /* A head at which push is at its limits for the width f, or any head. */
 static uint64_t random_head(uint32_t freq, unsigned prec)
@@ -219,33 +220,50 @@ static uint64_t random_number(unsigned width, unsigned bias)
     }
 }
 
-static void compare_edges(const bbans_kernels *portable,
-                          const bbans_kernels *kernels)
+static void compare_weights(const bbans_kernels *portable,
+                            const bbans_kernels *kernels)
 {
     static const int types[] = {BBANS_U32, BBANS_F32, BBANS_F64};
     const int type = types[below(3)];
-    const size_t n = below(LANES_MAX + 1);
+    const size_t n = below(WEIGHTS_MAX + 1);
     const unsigned scale = below(32);
-    uint32_t u[LANES_MAX], edge[2][LANES_MAX + 1];
-    uint64_t v[LANES_MAX];
+    uint32_t u[WEIGHTS_MAX], w[2][WEIGHTS_MAX], start[2], before = 0;
+    uint64_t v[WEIGHTS_MAX], sum;
     const void *weight = type == BBANS_F64 ? (const void *)v : u;
-    size_t i;
+    const uint32_t hostile = below(4) == 0 ? 8 : 1000;
+    size_t i, k;
 
     for (i = 0; i < n; i++) {
         u[i] = type == BBANS_F32 ? (uint32_t)random_number(23, 127)
                                  : (uint32_t)random_bits() >> scale;
         v[i] = random_number(52, 1023);
-        if (type != BBANS_U32 && below(64) != 0) { /* most rows are fine */
-            u[i] = u[i] % (1u << 23) | (126 - below(20)) << 23;
-            v[i] = v[i] % ((uint64_t)1 << 52) | (uint64_t)(1022 - below(20))
+        if (type != BBANS_U32 && below(hostile) != 0) {
+            u[i] = u[i] % (1u << 23) | (119 - below(20)) << 23;
+            v[i] = v[i] % ((uint64_t)1 << 52) | (uint64_t)(1015 - below(20))
                                                     << 52;
+        } else if (type == BBANS_U32 && below(3) == 0) {
+            u[i] = 0;
         }
     }
-    edge[0][0] = edge[1][0] = below(3) ? 0 : below(BBANS_TOTAL_MAX + 1);
-    CHECK(portable->edges(weight, type, n, edge[0]) ==
-          kernels->edges(weight, type, n, edge[1]));
-    if (portable->edges(weight, type, n, edge[0]) != UINT32_MAX)
-        CHECK(memcmp(edge[0], edge[1], 4 * (n + 1)) == 0);
+    sum = portable->weigh(weight, type, n, w[0]);
+    CHECK(kernels->weigh(weight, type, n, w[1]) == sum);
+    if (sum == UINT64_MAX || sum > BBANS_TOTAL_MAX || sum == 0)
+        return;
+    CHECK(memcmp(w[0], w[1], 4 * n) == 0);
+    for (i = 0; i < n; i++) {
+        CHECK(kernels->sum(w[0], i) == before);
+        if (w[0][i] > 0 && below(8) == 0) {
+            const uint32_t slot =
+                before + (below(2) ? below(w[0][i]) : w[0][i] - 1);
+
+            k = kernels->find(w[0], n, slot, &start[0]);
+            CHECK(k == i && start[0] == before);
+            k = portable->find(w[0], n, slot, &start[1]);
+            CHECK(k == i && start[1] == before);
+        }
+        before += w[0][i];
+    }
+    CHECK(before == sum);
 }
 
 static void compare_messages(const bbans_kernels *portable,
@@ -258,7 +276,7 @@ static void compare_messages(const bbans_kernels *portable,
         for (trial = 0; trial < TRIALS; trial++)
             compare_lanes(portable, kernels, prec);
     for (trial = 0; trial < 10 * TRIALS; trial++)
-        compare_edges(portable, kernels);
+        compare_weights(portable, kernels);
 }
 
 int main(void)
