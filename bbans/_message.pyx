@@ -198,7 +198,7 @@ cdef class MessageArrays:
             If a symbol or row is outside the table; the message is unchanged.
         """
         cdef uint32_t word, line = 0
-        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table.address
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
         if (rows is None or as_word(rows, &line)) and as_word(symbols, &word):
             self.reserve(1)
             if c_push_symbols(&self.c, c_table, NULL if line == 0 else &line, BBANS_U32,
@@ -209,7 +209,7 @@ cdef class MessageArrays:
     def _push_array(self, table, symbols, rows):
         cdef Array values = integers(symbols, "symbol")
         cdef Array lines = rows_of(rows, values)
-        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table.address
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
         cdef void *row = NULL if lines is None else lines.view.buf
         cdef int row_type = 0 if lines is None else lines.type
         cdef int status
@@ -250,7 +250,7 @@ cdef class MessageArrays:
             If the message holds too few bits; it is unchanged.
         """
         cdef uint32_t word, line = 0
-        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table.address
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
         cdef Array values, lines
         cdef void *row
         cdef int row_type, status

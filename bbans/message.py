@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._message import MessageArrays
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
+from bbans._message import MessageArrays
 from bbans.errors import MessageError, ModelError, SymbolError
 
 if TYPE_CHECKING:

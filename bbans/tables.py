@@ -118,7 +118,7 @@ class Table:
             self._index = np.empty(n_words, np.uint16)
             index = pointer(self._index, "uint16_t[]")
             check(lib.bbans_table_index(self.c, 0, index, n_words))
-        self.address = int(ffi.cast("uintptr_t", self.c))
+        self._table_address = int(ffi.cast("uintptr_t", self.c))
 
     @classmethod
     def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:

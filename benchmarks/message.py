@@ -125,7 +125,10 @@ def indexed(n: int, rng: Any) -> dict:
     index = rng.integers(0, rows, n).astype(np.int32)
     u = rng.integers(0, 2**PREC, n)
     x = np.array(
-        [np.searchsorted(table.cdf[i], s, "right") - 1 for i, s in zip(index, u, strict=True)],
+        [
+            np.searchsorted(table.cdf[i], s, "right") - 1
+            for i, s in zip(index, u, strict=True)
+        ],
         np.int32,
     )
     out = np.empty(n, np.int32)
@@ -200,12 +203,12 @@ def calls() -> list[dict]:
         return run
 
     pairs: list[tuple[str, Run, Run]] = [
-        ("Categorical push", lambda: codec.push(message, 3), lambda: codec.pop(message)),
-        ("message push_symbols",
+        ("Categorical", lambda: codec.push(message, 3), lambda: codec.pop(message)),
+        ("Message.push_symbols",
          lambda: message.push_symbols(table, 3), lambda: message.pop_symbols(table)),
         ("BitsBack of three Categoricals",
          lambda: bits_back.push(message, 3), lambda: bits_back.pop(message)),
-        ("constriction encode_reverse",
+        ("constriction AnsCoder",
          lambda: peer.encode_reverse(3, model), lambda: peer.decode(model)),
     ]  # fmt: skip
     out = []
@@ -253,7 +256,9 @@ def main() -> None:
     print("\n" + ", ".join(f"{key} {value}" for key, value in about.items()))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"about": about, "arrays": results, "calls": one_call}, file, indent=1)
+            json.dump(
+                {"about": about, "arrays": results, "calls": one_call}, file, indent=1
+            )
 
 
 if __name__ == "__main__":
