@@ -1,5 +1,6 @@
-"""Message arrays against constriction's ANS coder, and the cost of one call.
+"""Message arrays against the ANS coders of peers, and the cost of one call.
 
+    pip install constriction; pip install --no-deps compressai
     taskset -c 0 python benchmarks/message.py [--symbols N] [--json FILE]
 
 Prints a Markdown table: process time in ns a symbol, medians of interleaved runs
@@ -10,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import clock
@@ -116,6 +119,21 @@ def fixed(n: int, K: int, rng: Any, dtype: Any = np.uint32) -> dict:
     )
 
 
+def compressai_ans() -> Any:
+    """The extension of `pip install --no-deps compressai`, or None; the package
+    itself would import torch."""
+    spec = importlib.util.find_spec("compressai")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = next(Path(spec.submodule_search_locations[0]).glob("ans*.so"))
+    ans_spec = importlib.util.spec_from_file_location("ans", path)
+    assert ans_spec is not None
+    assert ans_spec.loader is not None
+    module = importlib.util.module_from_spec(ans_spec)
+    ans_spec.loader.exec_module(module)
+    return module
+
+
 def indexed(n: int, rng: Any) -> dict:
     rows, K = 64, 256
     p = np.stack([np.exp(-0.5 * ((np.arange(K) - 128) / s) ** 2) + 1e-9
@@ -124,21 +142,35 @@ def indexed(n: int, rng: Any) -> dict:
     q = np.diff(table.cdf) / 2.0**PREC
     index = rng.integers(0, rows, n).astype(np.int32)
     u = rng.integers(0, 2**PREC, n)
-    x = np.array(
-        [
-            np.searchsorted(table.cdf[i], s, "right") - 1
-            for i, s in zip(index, u, strict=True)
-        ],
-        np.int32,
-    )
+    x = np.empty(n, np.int32)
+    for i in range(rows):
+        x[index == i] = np.searchsorted(table.cdf[i], u[index == i], "right") - 1
     out = np.empty(n, np.int32)
-    one = peer_model.Categorical(p[30].astype(np.float32), perfect=False)
+    ans = compressai_ans()
+    if ans is None:
+        name, one = "constriction, one fixed table", p[30].astype(np.float32)
+        peer = stack(peer_model.Categorical(one, perfect=False))(x)
+    else:  # 16 bits, a last symbol for escapes, and Python lists
+        name = "compressai"
+        escape = np.concatenate([p, np.full((rows, 1), 1e-9)], axis=1)
+        model = (
+            Table.from_masses(escape, 16).cdf.tolist(),
+            [K + 2] * rows,
+            [0] * rows,
+        )
+        lists = x.tolist(), index.tolist()
+        peer = (
+            lambda: ans.RansEncoder().encode_with_indexes(*lists, *model),
+            lambda code: np.array(
+                ans.RansDecoder().decode_with_indexes(code, lists[1], *model)
+            ),
+        )
     return pair(
-        f"{rows} tables of {K}, one index a symbol (peer: one fixed table)",
+        f"{rows} tables of {K}, one index a symbol (peer: {name})",
         x,
         lambda m: m.push_symbols(table, x, index),
         lambda m: m.pop_symbols(table, rows=index, out=out),
-        stack(one)(x),
+        peer,
         -np.log2(q)[index, x].sum(),
     )
 

@@ -134,11 +134,11 @@ typedef enum {
  * i mod lanes.  An array is a pointer and the bbans_type of its elements
  * (ERR_TYPE for another).  Several lanes are fast: 64 are a good number.
  *
- * Push goes from last to first.  It needs room for n words (else ERR_CAPACITY),
- * and changes nothing if a symbol is outside its alphabet (ERR_SYMBOL).
+ * Push goes from last to first, and needs room for n words (else ERR_CAPACITY).
+ * ERR_SYMBOL: a symbol is outside its alphabet, or a row or a mass out of range.
  *
- * Pop goes from first to last.  ERR_UNDERFLOW: the message holds too few words,
- * and is as it was; then the contents of symbol[] are undefined. */
+ * Pop goes from first to last.  ERR_TYPE: the type does not hold all symbols.
+ * After an error the contents of symbol[] are undefined. */
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -163,8 +163,8 @@ BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
         uint32_t slot);
 
 /* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
- * made.  bits = 0 chooses: enough that a search takes 1.25 steps in the mean,
- * whatever the table. */
+ * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
+ * table, and that the index of many rows stays small. */
 BBANS_API size_t bbans_table_index_words(const bbans_table *table,
         unsigned bits);
 
@@ -194,8 +194,7 @@ BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
 /* Push and pop bits, each with a probability of its own.
  *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
  *        the slots below
- * Returns ERR_{NULL,TYPE,PRECISION,INTERVAL,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW
- * too. */
+ * Returns ERR_{NULL,TYPE,PRECISION,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
 BBANS_API bbans_status bbans_message_push_bernoulli(bbans_message *msg,
         unsigned prec, const uint32_t *one, const void *bit, int type,
         size_t n);
@@ -207,9 +206,9 @@ BBANS_API bbans_status bbans_message_pop_bernoulli(bbans_message *msg,
  *   weight  [n][symbols], aligned to its type, of weight_type
  *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
  *           may be 0: such a symbol is never popped, and cannot be pushed
- *           F32, F64: probabilities p, -2^-27 < p < 2, with the weights
- *           1 + floor(p 2^27), p < 0 as 0; each row sums to 2^26 ..
- *           BBANS_TOTAL_MAX, that is to about 1.  Only as portable as the numbers
+ *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
+ *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
+ *           the p to about 1.  Only as portable as the numbers are
  * Pop needs room for a word.
  * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,INTERVAL,CAPACITY}, pop ERR_UNDERFLOW too.
  */

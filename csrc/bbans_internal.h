@@ -205,6 +205,22 @@ const uint32_t *bbans_array_read(const void *array, int type, size_t first,
 void bbans_array_write(void *array, int type, size_t first, size_t n,
                        const uint32_t *value);
 
+/* Bring elements first .. first + n - 1 near, if the compiler can say so. */
+static inline void bbans_array_prefetch(const void *array, int type,
+                                        size_t first, size_t n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    const size_t size = (size_t)(type < 0 ? -type : type);
+    const uint8_t *p = (const uint8_t *)array + first * size;
+    size_t i;
+
+    for (i = 0; i < n * size; i += 64)
+        __builtin_prefetch(p + i);
+#else
+    (void)array, (void)type, (void)first, (void)n;
+#endif
+}
+
 static inline int bbans_type_is_valid(int type)
 {
     const int size = type < 0 ? -type : type;

@@ -149,6 +149,17 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
     return BBANS_OK;
 }
 
+/* The lanes of the next symbol and of the one before: no division. */
+static size_t lane_after(const bbans_message *msg, size_t lane)
+{
+    return lane + 1 < msg->lanes ? lane + 1 : 0;
+}
+
+static size_t lane_before(const bbans_message *msg, size_t lane)
+{
+    return (lane > 0 ? lane : msg->lanes) - 1;
+}
+
 /* ---- Arrays under totals of 2^prec --------------------------------------- */
 
 /* Two phases for each chunk: look the intervals up, then let a kernel code
@@ -364,6 +375,11 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
     for (end = n; end > 0; end = first) {
         first = (end - 1) / CHUNK * CHUNK;
         count = end - first;
+        if (first > 0) { /* chunks go backwards, unlike what is guessed */
+            bbans_array_prefetch(symbol, type, first - CHUNK, CHUNK);
+            if (c->row != NULL)
+                bbans_array_prefetch(c->row, c->row_type, first - CHUNK, CHUNK);
+        }
         if (!open_chunk(c, first, count) ||
             !bbans_array_is_below(symbol, type, first, count, c->limit)) {
             (void)pop_array(msg, c, NULL, 0, end, n);
@@ -402,12 +418,15 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
                               int type, size_t first, size_t n)
 {
     bbans_span span[CHUNK];
-    uint32_t value[CHUNK];
+    uint32_t scratch[CHUNK];
     size_t i, count, run, done;
 
     for (; first < n; first += count) {
         bbans_status status = BBANS_OK;
+        uint32_t *value = scratch;
 
+        if (symbol != NULL && (type == BBANS_U32 || type == BBANS_I32))
+            value = (uint32_t *)symbol + first; /* where they are to be */
         count = n - first < CHUNK ? n - first : CHUNK;
         if (!open_chunk(c, first, count)) {
             status = BBANS_ERR_SYMBOL;
@@ -433,7 +452,8 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
         }
         if (symbol == NULL)
             continue;
-        bbans_array_write(symbol, type, first, count, value);
+        if (value == scratch)
+            bbans_array_write(symbol, type, first, count, value);
         if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
             (void)push_array(msg, c, symbol, type, first + count);
             return status;
@@ -564,7 +584,8 @@ static int is_power_of_two(uint32_t total)
 static bbans_status push_uniform(bbans_message *msg, uint32_t total,
                                  const void *value, int type, size_t n)
 {
-    uint32_t scratch;
+    uint32_t scratch[CHUNK];
+    size_t first, i, end, lane = n % msg->lanes;
 
     if (is_power_of_two(total)) {
         coder c;
@@ -574,9 +595,16 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
     }
     if (!bbans_array_is_below(value, type, 0, n, total))
         return BBANS_ERR_SYMBOL;
-    while (n-- > 0)
-        push_one(msg, n % msg->lanes,
-                 *bbans_array_read(value, type, n, 1, &scratch), 1, total);
+    for (end = n; end > 0; end = first) {
+        const uint32_t *v;
+
+        first = (end - 1) / CHUNK * CHUNK;
+        v = bbans_array_read(value, type, first, end - first, scratch);
+        for (i = end - first; i-- > 0;) {
+            lane = lane_before(msg, lane);
+            push_one(msg, lane, v[i], 1, total);
+        }
+    }
     return BBANS_OK;
 }
 
@@ -597,7 +625,7 @@ bbans_status bbans_message_push_uniform(bbans_message *msg, uint32_t total,
 bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
                                        void *value, int type, size_t n)
 {
-    size_t i;
+    size_t i, lane = 0;
 
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
@@ -613,10 +641,9 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
         uniform_coder(&c, total);
         return pop_array(msg, &c, value, type, 0, n);
     }
-    for (i = 0; i < n; i++) {
-        const uint32_t slot = bbans_slot(msg->head[i % msg->lanes], total);
-        const bbans_status status =
-            advance_one(msg, i % msg->lanes, slot, 1, total);
+    for (i = 0; i < n; i++, lane = lane_after(msg, lane)) {
+        const uint32_t slot = bbans_slot(msg->head[lane], total);
+        const bbans_status status = advance_one(msg, lane, slot, 1, total);
 
         if (status != BBANS_OK) {
             (void)push_uniform(msg, total, value, type, i);
@@ -712,13 +739,13 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first,
                                  size_t n);
 
-/* Rows are read in the order of memory, which it is good at, and pushed backwards.
- * A push that is refused on its way is undone by pops. */
+/* Rows are read in the order of memory, which it is good at, and pushed
+ * backwards. A push that is refused on its way is undone by pops. */
 static bbans_status push_weighted(bbans_message *msg, const weights *w,
                                   const void *symbol, int type, size_t n)
 {
     uint32_t start[ROWS], freq[ROWS], total[ROWS], scratch[ROWS];
-    size_t first, i, end;
+    size_t first, i, end, lane = n % msg->lanes;
 
     for (end = n; end > 0; end = first) {
         const uint32_t *k;
@@ -726,16 +753,16 @@ static bbans_status push_weighted(bbans_message *msg, const weights *w,
         first = (end - 1) / ROWS * ROWS;
         k = bbans_array_read(symbol, type, first, end - first, scratch);
         for (i = 0; i < end - first; i++) {
-            total[i] =
-                interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
+            total[i] = interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
             if (total[i] == 0 || freq[i] == 0) {
                 (void)pop_weighted(msg, w, NULL, 0, end, n);
                 return total[i] == 0 ? BBANS_ERR_TOTAL : BBANS_ERR_INTERVAL;
             }
         }
-        while (i-- > 0)
-            push_one(msg, (first + i) % msg->lanes, start[i], freq[i],
-                     total[i]);
+        while (i-- > 0) {
+            lane = lane_before(msg, lane);
+            push_one(msg, lane, start[i], freq[i], total[i]);
+        }
     }
     return BBANS_OK;
 }
@@ -749,7 +776,7 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
     const size_t fit = whole && w->symbols > 0 ? WEIGHTS / w->symbols : 1;
     uint32_t part[WEIGHTS], total[ROWS];
     bbans_status status = BBANS_OK;
-    size_t i, j, count;
+    size_t i, j, count, at = first % msg->lanes;
 
     for (i = first; i < n && status == BBANS_OK; i += j) {
         count = fit < ROWS ? fit : ROWS;
@@ -763,7 +790,7 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
         }
         for (j = 0; j < count; j++) {
             const uint32_t *row = part + j * w->symbols;
-            bbans_lane lane = bbans_lane_of(msg, (i + j) % msg->lanes);
+            bbans_lane lane = bbans_lane_of(msg, at);
             uint32_t slot, start, freq, k;
 
             if (total[j] == 0) {
@@ -782,7 +809,8 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                 status = BBANS_ERR_UNDERFLOW;
                 break;
             }
-            bbans_put_lane(msg, (i + j) % msg->lanes, &lane);
+            bbans_put_lane(msg, at, &lane);
+            at = lane_after(msg, at);
             if (symbol != NULL)
                 bbans_array_write(symbol, type, i + j, 1, &k);
         }

@@ -27,15 +27,19 @@ bbans_status bbans_table_check(const bbans_table *table)
     return BBANS_OK;
 }
 
+#define ONE_ROW_BITS 10
+
 /* Whatever the table, its K - 1 inner edges are spread over 2^bits parts, and a
  * slot of a random message is in each part with the same probability: in the
  * mean a search passes at most K 2^-bits / 2 edges beyond the first symbol of
- * its part.  Four to eight parts a symbol make that an eighth. */
+ * its part. */
 static unsigned index_bits(const bbans_table *table, unsigned bits)
 {
-    if (bits == 0) /* many rows share the cache */
-        bits = (table->rows == 1 ? 4 : 1) +
-               (unsigned)bbans_bit_length(table->symbols - 1);
+    if (bits == 0) {
+        bits = 1 + (unsigned)bbans_bit_length(table->symbols - 1);
+        if (table->rows == 1) /* many rows share the cache */
+            bits = bits + 3 > ONE_ROW_BITS ? bits + 3 : ONE_ROW_BITS;
+    }
     return bits < table->prec ? bits : table->prec;
 }
 
