@@ -299,6 +299,12 @@ DEFINE_LOOPS(indexed);
 DEFINE_LOOPS(uniform);
 DEFINE_LOOPS(bernoulli);
 
+/* Arrays are checked against limits of up to 2^28. */
+static uint32_t limit_of(size_t n)
+{
+    return n < BBANS_TOTAL_MAX ? (uint32_t)n : BBANS_TOTAL_MAX;
+}
+
 /* An array and what its symbols are coded with. */
 typedef struct {
     const loops *loops;
@@ -322,7 +328,7 @@ static int open_chunk(coder *c, size_t first, size_t n)
         c->model.part =
             bbans_array_read(c->row, c->row_type, first, n, c->scratch);
         return bbans_array_is_below(c->row, c->row_type, first, n,
-                                    (uint32_t)c->model.table.rows);
+                                    limit_of(c->model.table.rows));
     }
     if (c->one == NULL)
         return 1;
@@ -351,12 +357,18 @@ static void push_spans(bbans_message *msg, size_t first, const bbans_span *span,
     while (n > 0) {
         const size_t above = (first + n - 1) % msg->lanes + 1;
         const size_t run = above < n ? above : n;
+        const uint32_t *top;
 
+        if (room(msg) < run) { /* undoing pops from a full tail */
+            n--;
+            push_one(msg, above - 1, span[n].start, span[n].end - span[n].start,
+                     (uint32_t)1 << prec);
+            continue;
+        }
         n -= run;
-        msg->tail_len =
-            (size_t)(bbans_kernel.push(msg->head + above - run, span + n, run,
-                                       prec, msg->tail + msg->tail_len) -
-                     msg->tail);
+        top = bbans_kernel.push(msg->head + above - run, span + n, run, prec,
+                                msg->tail + msg->tail_len);
+        msg->tail_len = (size_t)(top - msg->tail);
     }
 }
 
@@ -450,8 +462,10 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
                 count = i + done;
             }
         }
-        if (symbol == NULL)
+        if (symbol == NULL && status == BBANS_OK)
             continue;
+        if (symbol == NULL)
+            return status;
         if (value == scratch)
             bbans_array_write(symbol, type, first, count, value);
         if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
@@ -533,6 +547,7 @@ static bbans_status bits_coder(coder *c, const bbans_message *msg,
         return BBANS_ERR_TYPE;
     if (prec < 1 || prec > BBANS_PREC_MAX)
         return BBANS_ERR_PRECISION;
+    memset(&c->model, 0, sizeof c->model);
     c->loops = &bernoulli_loops;
     c->model.prec = prec;
     c->row = NULL;
@@ -569,6 +584,7 @@ bbans_status bbans_message_pop_bernoulli(bbans_message *msg, unsigned prec,
 
 static void uniform_coder(coder *c, uint32_t total)
 {
+    memset(&c->model, 0, sizeof c->model);
     c->loops = &uniform_loops;
     c->model.prec = (unsigned)bbans_bit_length(total) - 1;
     c->row = NULL;
@@ -659,7 +675,7 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
 /* Weights that are in hand at once, of as many rows as that holds; a longer row
  * goes in parts. */
 #define WEIGHTS 4096
-#define ROWS 64
+#define ROWS 256
 
 typedef struct {
     const uint8_t *weight;
@@ -849,9 +865,7 @@ bbans_status bbans_message_push_weighted(bbans_message *msg, const void *weight,
 
     if (status != BBANS_OK)
         return status;
-    if (!bbans_array_is_below(symbol, symbol_type, 0, n,
-                              symbols < BBANS_TOTAL_MAX ? (uint32_t)symbols
-                                                        : BBANS_TOTAL_MAX))
+    if (!bbans_array_is_below(symbol, symbol_type, 0, n, limit_of(symbols)))
         return BBANS_ERR_SYMBOL;
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
@@ -868,8 +882,7 @@ bbans_status bbans_message_pop_weighted(bbans_message *msg, const void *weight,
 
     if (status != BBANS_OK)
         return status;
-    if (!type_holds(symbol_type, symbols < BBANS_TOTAL_MAX ? (uint32_t)symbols
-                                                           : BBANS_TOTAL_MAX))
+    if (!type_holds(symbol_type, limit_of(symbols)))
         return BBANS_ERR_TYPE;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;
