@@ -105,6 +105,10 @@ class Weighted:
 
     def __init__(self, weights: ArrayLike) -> None:
         self._weights = np.asarray(weights)
+        if self._weights.dtype.kind in "iu" and self._weights.size > 0:
+            low, high = self._weights.min(), self._weights.max()
+            if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong
+                self._weights = self._weights.astype(np.uint32)
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push symbols; a refused push changes nothing."""
