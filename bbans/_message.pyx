@@ -381,7 +381,8 @@ cdef class MessageArrays:
         self._push_rows(weights_of(weights, False), symbols)
 
     def pop_weighted(self, weights, *, out=None):
-        """Pop one symbol for each row of weights; inverse of `push_weighted`."""
+        """Pop one symbol for each row of weights, an int for a single row; inverse of
+        `push_weighted`."""
         return self._pop_rows(weights_of(weights, False), out)
 
     def push_probabilities(self, probabilities, symbols):
@@ -410,13 +411,21 @@ cdef class MessageArrays:
         self._push_rows(weights_of(probabilities, True), symbols)
 
     def pop_probabilities(self, probabilities, *, out=None):
-        """Pop one symbol for each row; inverse of `push_probabilities`."""
+        """Pop one symbol for each row, an int for a single row; inverse of
+        `push_probabilities`."""
         return self._pop_rows(weights_of(probabilities, True), out)
 
     cdef _push_rows(self, Array rows, object symbols):
-        cdef Array values = integers(symbols, "symbol")
         cdef size_t K = rows.view.shape[rows.view.ndim - 1]
+        cdef Array values
+        cdef uint32_t word
         cdef int status
+        if rows.view.ndim == 1 and as_word(symbols, &word):
+            self.reserve(1)
+            if c_push_weighted(&self.c, rows.view.buf, rows.type, K, &word, BBANS_U32,
+                               1) == BBANS_OK:
+                return
+        values = integers(symbols, "symbol")
         if rows.shape()[:-1] != values.shape():
             raise SymbolError(f"{values.shape()} symbols need weights of as many rows")
         self.reserve(values.size)
@@ -429,9 +438,15 @@ cdef class MessageArrays:
 
     cdef _pop_rows(self, Array rows, object out):
         cdef size_t K = rows.view.shape[rows.view.ndim - 1]
-        cdef Array values = output(out, rows.shape()[:-1])
+        cdef Array values
+        cdef uint32_t word
         cdef int status
         self.reserve(1)
+        if rows.view.ndim == 1 and out is None:
+            check(c_pop_weighted(&self.c, rows.view.buf, rows.type, K, &word, BBANS_U32,
+                                 1))
+            return word
+        values = output(out, rows.shape()[:-1])
         with nogil:
             status = c_pop_weighted(&self.c, rows.view.buf, rows.type, K,
                                     values.view.buf, values.type, values.size)

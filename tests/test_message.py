@@ -339,6 +339,10 @@ def test_one_symbol_is_an_int():
         assert message.pop_symbols(table) == 4
         message.push_uniform(7, symbol)
         assert message.pop_uniform(7) == 4
+        message.push_weighted([1, 2, 3, 4, 5], symbol)
+        assert message.pop_weighted([1, 2, 3, 4, 5]) == 4
+        message.push_probabilities([0.1, 0.2, 0.3, 0.2, 0.2], symbol)
+        assert message.pop_probabilities([0.1, 0.2, 0.3, 0.2, 0.2]) == 4
     assert message.pop_symbols(table, ()).shape == ()
     message = Message.from_state(*state)
     message.push_symbols(table, bytes([1, 2, 3]))  # any buffer will do

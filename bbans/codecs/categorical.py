@@ -112,7 +112,9 @@ class Weighted:
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push symbols; a refused push changes nothing."""
-        message.push_weighted(self._weights, _expect(self._weights.shape[:-1], value))
+        if type(value) is not int or self._weights.ndim != 1:
+            _expect(self._weights.shape[:-1], value)
+        message.push_weighted(self._weights, value)
 
     def pop(self, message: MessageLike) -> Symbols:
         """Pop an int, or a uint32 array."""
