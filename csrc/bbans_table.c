@@ -31,7 +31,7 @@ bbans_status bbans_table_check(const bbans_table *table)
 
 /* Whatever the table, its K - 1 inner edges are spread over 2^bits parts, and a
  * slot of a random message is in each part with the same probability: in the
- * mean a search passes at most K 2^-bits / 2 edges beyond the first symbol of
+ * mean a search passes at most K 2^-bits edges beyond the first symbol of
  * its part. */
 static unsigned index_bits(const bbans_table *table, unsigned bits)
 {
