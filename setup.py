@@ -22,6 +22,12 @@ setup(
         [
             Extension("bbans._cdf", ["bbans/_cdf.pyx"], extra_compile_args=CFLAGS),
             Extension(
+                "bbans._message",
+                ["bbans/_message.pyx"],
+                include_dirs=["csrc"],
+                extra_compile_args=CFLAGS,
+            ),
+            Extension(
                 "bbans._forward",
                 FORWARD_SOURCES,
                 include_dirs=["csrc"],

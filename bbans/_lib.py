@@ -18,7 +18,7 @@ from bbans.errors import (
 
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
 
-__all__ = ["as_uint32", "check", "empty_symbols", "ffi", "lib", "pointer"]
+__all__ = ["as_uint32", "blame", "check", "empty_symbols", "ffi", "lib", "pointer"]
 
 RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_PRECISION: ModelError,
@@ -31,6 +31,7 @@ RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_SYMBOL: SymbolError,
     lib.BBANS_ERR_CORRUPT: CorruptError,
     lib.BBANS_ERR_SIZE: ModelError,
+    lib.BBANS_ERR_TYPE: SymbolError,
 }
 
 
@@ -77,3 +78,17 @@ def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
         at = int(np.flatnonzero(outside)[0])
         raise SymbolError(f"{what} {array.flat[at]} at position {at} is out of range")
     return np.ascontiguousarray(array, np.uint32).reshape(array.shape)
+
+
+def blame(values: Any, what: str, limit: int) -> None:
+    """Name the first of some integers that is not in 0 .. limit - 1, if one is."""
+    if values is None:
+        return
+    array = np.asarray(values)
+    outside = (array < 0) | (array >= limit)
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        raise SymbolError(
+            f"{what} {array.flat[at]} at position {at} is not below {limit}",
+            lib.BBANS_ERR_SYMBOL,
+        )

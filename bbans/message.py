@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
+from bbans._message import MessageArrays
 from bbans.errors import MessageError, ModelError, SymbolError
 
 if TYPE_CHECKING:
-    from bbans.tables import FrozenHMM, Table
+    from bbans.tables import FrozenHMM
 
 __all__ = ["Message", "RangeDecoder", "RangeEncoder"]
 
 
-class Message:
+class Message(MessageArrays):
     """A stack of rANS words with one or more lanes.
 
     Popping inverts pushing exactly, in both orders: what a pop takes from any
@@ -34,25 +35,20 @@ class Message:
     Notes
     -----
     docs/maths.md, section 3. A message belongs to one thread at a time.
+
+    Array methods put symbol i on lane i mod lanes; the first is popped first. Many
+    symbols at a time are coded fastest over 64 lanes, by vector instructions.
     """
 
-    __slots__ = ("_c", "_head", "_tail")
+    __slots__ = ("_c",)
 
     def __init__(self, lanes: int = 1) -> None:
         if not 1 <= lanes <= 1 << 24:
             raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
-        self._c = ffi.new("bbans_message *")
-        self._head = np.empty(lanes, np.uint64)
-        self._tail = np.empty(16, np.uint32)
-        check(
-            lib.bbans_message_init(
-                self._c,
-                pointer(self._head, "uint64_t[]"),
-                lanes,
-                pointer(self._tail),
-                self._tail.size,
-            )
-        )
+        self._own(np.empty(lanes, np.uint64), np.empty(16, np.uint32))
+        self._c = ffi.cast("bbans_message *", self._address())
+        c = self._c
+        check(lib.bbans_message_init(c, c.head, lanes, c.tail, c.tail_cap))
 
     # ---- state
 
@@ -200,127 +196,6 @@ class Message:
             )
         )
 
-    # ---- arrays; symbol i goes to lane i mod lanes, the first is popped first
-
-    def push_symbols(
-        self, table: Table, symbols: ArrayLike, rows: ArrayLike | None = None
-    ) -> None:
-        """Push symbols under the rows of a table.
-
-        Parameters
-        ----------
-        table : Table
-        symbols : array_like of int
-            Any shape, taken in C order.
-        rows : array_like of int, optional
-            Row of the table for each symbol, same shape; row 0 if left out.
-
-        Raises
-        ------
-        SymbolError
-            If a symbol or row is outside the table; the message is unchanged.
-        """
-        values = as_uint32(symbols, "symbol")
-        row_pointer = _rows(rows, values.shape)
-        self._reserve(values.size)
-        status = lib.bbans_message_push_symbols(
-            self._c, table.c, row_pointer, pointer(values), values.size
-        )
-        if status == lib.BBANS_ERR_SYMBOL:
-            _blame(values, table.n_symbols)
-        check(status)
-
-    def pop_symbols(
-        self,
-        table: Table,
-        shape: int | tuple[int, ...],
-        rows: ArrayLike | None = None,
-    ) -> NDArray[np.uint32]:
-        """Pop an array of symbols; inverse of `push_symbols`.
-
-        Raises
-        ------
-        MessageError
-            If the message holds too few bits; it is unchanged.
-        """
-        values = np.empty(shape, np.uint32)
-        check(
-            lib.bbans_message_pop_symbols(
-                self._c, table.c, _rows(rows, values.shape), pointer(values),
-                values.size,
-            )
-        )  # fmt: skip
-        return values
-
-    def push_uniform(self, total: int, values: ArrayLike) -> None:
-        """Push values that are equally likely, each ``log2(total)`` bits.
-
-        Raises
-        ------
-        SymbolError
-            If a value is not below `total`; the message is unchanged.
-        """
-        array = as_uint32(values, "value")
-        self._reserve(array.size)
-        status = lib.bbans_message_push_uniform(
-            self._c, _total(total), pointer(array), array.size
-        )
-        if status == lib.BBANS_ERR_SYMBOL:
-            _blame(array, total)
-        check(status)
-
-    def pop_uniform(
-        self, total: int, shape: int | tuple[int, ...]
-    ) -> NDArray[np.uint32]:
-        """Pop an array of values; inverse of `push_uniform`."""
-        array = np.empty(shape, np.uint32)
-        self._reserve(1)
-        check(
-            lib.bbans_message_pop_uniform(
-                self._c, _total(total), pointer(array), array.size
-            )
-        )
-        return array
-
-    def push_weighted(self, weights: ArrayLike, symbols: ArrayLike) -> None:
-        """Push symbols, each under weights of its own.
-
-        Parameters
-        ----------
-        weights : array_like of int, shape (..., K)
-            Non-negative; each row sums to 1 .. 2**28, and is not normalised.
-        symbols : array_like of int, shape (...)
-
-        Raises
-        ------
-        ModelError
-            If a row's sum is out of range, or the symbol's weight is 0.
-        SymbolError
-            If a symbol is K or more. The message is unchanged.
-        """
-        rows, values = _weight_rows(weights), as_uint32(symbols, "symbol")
-        if rows.shape[:-1] != values.shape:
-            raise SymbolError(f"{values.shape} symbols need weights of as many rows")
-        self._reserve(values.size)
-        status = lib.bbans_message_push_weighted(
-            self._c, pointer(rows), rows.shape[-1], pointer(values), values.size
-        )
-        if status == lib.BBANS_ERR_SYMBOL:
-            _blame(values, rows.shape[-1])
-        check(status)
-
-    def pop_weighted(self, weights: ArrayLike) -> NDArray[np.uint32]:
-        """Pop one symbol for each row of weights; inverse of `push_weighted`."""
-        rows = _weight_rows(weights)
-        values = np.empty(rows.shape[:-1], np.uint32)
-        self._reserve(1)
-        check(
-            lib.bbans_message_pop_weighted(
-                self._c, pointer(rows), rows.shape[-1], pointer(values), values.size
-            )
-        )
-        return values
-
     # ---- whole sequences in one C call
 
     def push_sequence(self, model: FrozenHMM, symbols: ArrayLike) -> None:
@@ -368,15 +243,6 @@ class Message:
         self._reserve(words)
         filled = (self._c if argument is ... else argument for argument in arguments)
         check(getattr(lib, f"bbans_{function}")(*filled))
-
-    def _reserve(self, n_words: int) -> None:
-        used = self._c.tail_len
-        if self._tail.size - used < n_words:
-            tail = np.empty(max(used + n_words, 2 * self._tail.size), np.uint32)
-            tail[:used] = self._tail[:used]
-            self._tail = tail
-            self._c.tail = pointer(tail)
-            self._c.tail_cap = tail.size
 
     def _per_lane(self, values: ArrayLike) -> NDArray[np.uint32]:
         array = np.atleast_1d(as_uint32(values, "slot"))
@@ -463,30 +329,3 @@ class RangeDecoder:
 def _total(total: int) -> int:
     # cffi would raise OverflowError; 0 makes the C library name the cause.
     return index(total) if 0 <= total <= 0xFFFFFFFF else 0
-
-
-def _rows(rows: ArrayLike | None, shape: tuple[int, ...]) -> Any:
-    if rows is None:
-        return ffi.NULL
-    array = as_uint32(rows, "row")
-    if array.shape != shape:
-        raise SymbolError(f"rows have shape {array.shape}, symbols {shape}")
-    return pointer(array)
-
-
-def _weight_rows(weights: ArrayLike) -> NDArray[np.uint32]:
-    rows = as_uint32(weights, "weight")
-    if rows.ndim < 1:
-        raise SymbolError("weights must have an axis of symbols")
-    return rows
-
-
-def _blame(values: NDArray[np.uint32], limit: int) -> None:
-    """Name the first value at or above the limit, if there is one."""
-    outside = np.flatnonzero(values >= limit)
-    if outside.size:
-        at = int(outside[0])
-        raise SymbolError(
-            f"symbol {values.flat[at]} at position {at} is not below {limit}",
-            lib.BBANS_ERR_SYMBOL,
-        )

@@ -290,15 +290,16 @@ class _Source:
         self._decoder.advance(start, end - start, total)
         return symbol
 
-    def pop_symbols(self, table: Table, shape: Any, rows: Any = None) -> Any:
+    def pop_symbols(self, table: Table, shape: Any = None, rows: Any = None) -> Any:
+        shape = () if shape is None else shape
         lines = np.broadcast_to(0 if rows is None else rows, shape)
         values = np.empty(shape, np.uint32)
         for i, row in enumerate(lines.flat):
             values.flat[i] = self._pop(table.cdf[row])
         return values
 
-    def pop_uniform(self, total: int, shape: Any) -> Any:
-        values = np.empty(shape, np.uint32)
+    def pop_uniform(self, total: int, shape: Any = None) -> Any:
+        values = np.empty(() if shape is None else shape, np.uint32)
         for i in range(values.size):
             values.flat[i] = slot = self._decoder.peek(total)
             self._decoder.advance(slot, 1, total)

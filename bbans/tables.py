@@ -113,6 +113,12 @@ class Table:
         self.c.rows, self.c.symbols = edges.shape[0], edges.shape[1] - 1
         self.c.prec = prec
         check(lib.bbans_table_check(self.c))
+        n_words = lib.bbans_table_index_words(self.c, 0)
+        if n_words > 0:
+            self._index = np.empty(n_words, np.uint16)
+            index = pointer(self._index, "uint16_t[]")
+            check(lib.bbans_table_index(self.c, 0, index, n_words))
+        self._table_address = int(ffi.cast("uintptr_t", self.c))
 
     @classmethod
     def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:

@@ -49,7 +49,8 @@ typedef enum {
     BBANS_ERR_TABLE = -8,     /* edges do not rise strictly from 0 to 2^r    */
     BBANS_ERR_SYMBOL = -9,    /* a symbol or row outside the table           */
     BBANS_ERR_CORRUPT = -10,  /* bytes that no encoder wrote                 */
-    BBANS_ERR_SIZE = -11      /* a count outside the limits below            */
+    BBANS_ERR_SIZE = -11,     /* a count outside the limits below            */
+    BBANS_ERR_TYPE = -12      /* no bbans_type, or not one for this array    */
 } bbans_status;
 
 enum {
@@ -121,6 +122,25 @@ BBANS_API bbans_status bbans_message_peek(const bbans_message *msg,
 BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
         const uint32_t *start, const uint32_t *freq, uint32_t total);
 
+/* ---- Arrays -------------------------------------------------------------- */
+
+/* Types of elements: for integers the size in bytes, negative if signed. */
+typedef enum {
+    BBANS_U8 = 1, BBANS_U16 = 2, BBANS_U32 = 4, BBANS_U64 = 8,
+    BBANS_I8 = -1, BBANS_I16 = -2, BBANS_I32 = -4, BBANS_I64 = -8,
+    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; probabilities alone */
+} bbans_type;
+
+/* The functions on arrays below push and pop n symbols, symbol i on lane
+ * i mod lanes.  An array is a pointer and the bbans_type of its elements
+ * (ERR_TYPE for another).  Several lanes are fast: 64 are a good number.
+ *
+ * Push goes from last to first, and needs room for n words (else ERR_CAPACITY).
+ * ERR_SYMBOL: a symbol is outside its alphabet, or a row or a mass out of range.
+ *
+ * Pop goes from first to last.  ERR_TYPE: the type does not hold all symbols.
+ * After an error the contents of symbol[] are undefined. */
+
 /* ---- Tables -------------------------------------------------------------- */
 
 /* `rows` distributions over `symbols` symbols: the edges of row i are
@@ -130,6 +150,9 @@ typedef struct {
     const uint32_t *cdf; /* [rows][symbols + 1], in slots of width 2^-prec */
     size_t rows, symbols;
     unsigned prec;
+    unsigned index_bits;   /* set by bbans_table_index                     */
+    const uint16_t *index; /* NULL, or [rows][2^index_bits]: the symbol of the
+                              first slot of each of as many equal parts    */
 } bbans_table;
 
 /* Check a table once, before its use; the other functions trust it.
@@ -140,38 +163,62 @@ BBANS_API bbans_status bbans_table_check(const bbans_table *table);
 BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
         uint32_t slot);
 
-/* Push n symbols, last to first; symbol i goes to lane i mod lanes.
- *   row     [n] row of each symbol, or NULL: row 0 for all
- *   symbol  [n] each below table->symbols
- * Needs room for n words.  Returns ERR_{NULL,SYMBOL,CAPACITY}. */
+/* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
+ * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
+ * table, and that the index of many rows stays small. */
+BBANS_API size_t bbans_table_index_words(const bbans_table *table,
+        unsigned bits);
+
+/* Give a checked table an index, which makes its pops fast.  `index` must outlive
+ * the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
+        uint16_t *index, size_t words);
+
+/* Push and pop symbols of a table.
+ *   row  [n] the row for each symbol, or NULL: row 0 for all
+ * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, ERR_{NULL,TYPE,SYMBOL,UNDERFLOW}. */
 BBANS_API bbans_status bbans_message_push_symbols(bbans_message *msg,
-        const bbans_table *table, const uint32_t *row, const uint32_t *symbol,
-        size_t n);
-
-/* Pop n symbols, first to last.  Returns ERR_{NULL,SYMBOL,UNDERFLOW}; then
- * the contents of symbol[] are undefined. */
+        const bbans_table *table, const void *row, int row_type,
+        const void *symbol, int symbol_type, size_t n);
 BBANS_API bbans_status bbans_message_pop_symbols(bbans_message *msg,
-        const bbans_table *table, const uint32_t *row, uint32_t *symbol,
-        size_t n);
+        const bbans_table *table, const void *row, int row_type,
+        void *symbol, int symbol_type, size_t n);
 
-/* Push and pop n values below total, all equally likely: log2(total) bits each.
- * As the functions above, with ERR_TOTAL for total; pop needs room for a word. */
+/* Push and pop values below total, all equally likely: log2(total) bits each.
+ * Fast for powers of two.  Pop needs room for a word.
+ * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
 BBANS_API bbans_status bbans_message_push_uniform(bbans_message *msg,
-        uint32_t total, const uint32_t *value, size_t n);
+        uint32_t total, const void *value, int type, size_t n);
 BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
-        uint32_t total, uint32_t *value, size_t n);
+        uint32_t total, void *value, int type, size_t n);
 
-/* Push and pop n symbols, each under weights of its own that need no
- * normalisation.
- *   weight  [n][symbols] any integers; each row sums to 1 .. BBANS_TOTAL_MAX
- * A weight may be 0: such a symbol cannot be pushed (ERR_INTERVAL) and is never
- * popped.  Needs room for n words (push), one word (pop).
- * Returns ERR_{NULL,TOTAL,SYMBOL,INTERVAL,CAPACITY,UNDERFLOW}. */
-BBANS_API bbans_status bbans_message_push_weighted(bbans_message *msg,
-        const uint32_t *weight, size_t symbols, const uint32_t *symbol,
+/* Push and pop bits, each with a probability of its own.
+ *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
+ *        the slots below
+ * Returns ERR_{NULL,TYPE,PRECISION,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
+BBANS_API bbans_status bbans_message_push_bernoulli(bbans_message *msg,
+        unsigned prec, const uint32_t *one, const void *bit, int type,
         size_t n);
+BBANS_API bbans_status bbans_message_pop_bernoulli(bbans_message *msg,
+        unsigned prec, const uint32_t *one, void *bit, int type, size_t n);
+
+/* Push and pop symbols, each under a row of weights of its own, which need no
+ * normalisation.
+ *   weight  [n][symbols], aligned to its type, of weight_type
+ *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
+ *           may be 0: such a symbol is never popped, and cannot be pushed
+ *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
+ *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
+ *           the p to about 1.  Only as portable as the numbers are
+ * Pop needs room for a word.
+ * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,INTERVAL,CAPACITY}, pop ERR_UNDERFLOW too.
+ */
+BBANS_API bbans_status bbans_message_push_weighted(bbans_message *msg,
+        const void *weight, int weight_type, size_t symbols,
+        const void *symbol, int symbol_type, size_t n);
 BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
-        const uint32_t *weight, size_t symbols, uint32_t *symbol, size_t n);
+        const void *weight, int weight_type, size_t symbols,
+        void *symbol, int symbol_type, size_t n);
 
 /* ---- Wire format of a message ------------------------------------------- */
 

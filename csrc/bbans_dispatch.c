@@ -8,23 +8,17 @@
 #include <string.h>
 #endif
 
-#define KERNELS(isa)                                                           \
-    {                                                                          \
-        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
-            bbans_k_rank_##isa                                                 \
-    }
-
-static const bbans_kernels portable = KERNELS(portable);
+static const bbans_kernels portable = BBANS_KERNELS(portable);
 
 /* The library's one mutable global. */
-bbans_kernels bbans_kernel = KERNELS(portable);
+bbans_kernels bbans_kernel = BBANS_KERNELS(portable);
 
 #ifdef BBANS_HAVE_X86
-static const bbans_kernels avx2 = KERNELS(avx2);
-static const bbans_kernels avx512 = KERNELS(avx512);
+static const bbans_kernels avx2 = BBANS_KERNELS(avx2);
+static const bbans_kernels avx512 = BBANS_KERNELS(avx512);
 #endif
 #ifdef BBANS_HAVE_NEON
-static const bbans_kernels neon = KERNELS(neon);
+static const bbans_kernels neon = BBANS_KERNELS(neon);
 #endif
 
 /* NULL where the build or the machine lacks it.  The compilers' builtins ask

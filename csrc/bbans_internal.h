@@ -28,6 +28,14 @@
 #define BBANS_POSTERIOR_BITS 26
 #define BBANS_SHORT_MAX 32767
 
+/* The interval [start, end) of a table: two neighbouring edges. */
+typedef struct {
+    uint32_t start, end;
+} bbans_span;
+
+/* Probabilities count in units of 2^-27. */
+#define BBANS_WEIGHT_BITS 27
+
 /* Arithmetic only: kernels cannot fail and check nothing.  `stride` is a
  * multiple of 16; arrays need no alignment.  The portable ones define the
  * results: docs/maths.md, section 5. */
@@ -47,6 +55,23 @@ typedef struct {
                          uint32_t *freq);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
+    /* Push span[i], of 2^prec slots, on head[i] for i = n - 1 .. 0.  Words go
+     * to top, where there is room for n of them; returns the new top.  Heads
+     * are in [2^31, 2^63), as in every message of several lanes. */
+    uint32_t *(*push)(uint64_t *head, const bbans_span *span, size_t n,
+                      unsigned prec, uint32_t *top);
+    /* Pop span[i], which holds the slot of head[i], for i = 0 .. n - 1.  There
+     * are at least n words below top. */
+    const uint32_t *(*advance)(uint64_t *head, const bbans_span *span, size_t n,
+                               unsigned prec, const uint32_t *top);
+    /* A row of n weights of type U32, F32 or F64 as integers w[0 .. n - 1].
+     * Returns their sum, or UINT64_MAX if one is 2^29 or more, or is none. */
+    uint64_t (*weigh)(const void *weight, int type, size_t n, uint32_t *w);
+    /* The sum of w[0 .. n - 1], which is at most 2^28. */
+    uint32_t (*sum)(const uint32_t *w, size_t n);
+    /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
+     * of all n is at most 2^28 and above the slot. */
+    size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
 } bbans_kernels;
 
 extern bbans_kernels bbans_kernel;
@@ -60,7 +85,24 @@ extern bbans_kernels bbans_kernel;
     uint32_t bbans_k_interval_##isa(                                           \
         const uint32_t *filtered, const uint32_t *into, size_t stride,         \
         size_t i, uint32_t *start, uint32_t *freq);                            \
-    size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);
+    size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);  \
+    uint32_t *bbans_k_push_##isa(uint64_t *head, const bbans_span *span,       \
+                                 size_t n, unsigned prec, uint32_t *top);      \
+    const uint32_t *bbans_k_advance_##isa(uint64_t *head,                      \
+                                          const bbans_span *span, size_t n,    \
+                                          unsigned prec, const uint32_t *top); \
+    uint64_t bbans_k_weigh_##isa(const void *weight, int type, size_t n,       \
+                                 uint32_t *w);                                 \
+    uint32_t bbans_k_sum_##isa(const uint32_t *w, size_t n);                   \
+    size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
+                              uint32_t *start);
+
+#define BBANS_KERNELS(isa)                                                     \
+    {                                                                          \
+        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
+            bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
+            bbans_k_weigh_##isa, bbans_k_sum_##isa, bbans_k_find_##isa         \
+    }
 
 BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)
@@ -132,10 +174,65 @@ static inline size_t bbans_bisect(const uint32_t *edge, size_t *n,
     return lo;
 }
 
+/* The symbol of a slot that is not below edge[symbol]. */
+size_t bbans_find_from(const uint32_t *edge, size_t symbols, size_t symbol,
+                       uint32_t slot);
+
+/* The symbol of a slot: most are the first of their part. */
+static inline size_t bbans_find(const bbans_table *table, size_t row,
+                                uint32_t slot)
+{
+    const uint32_t *edge = table->cdf + row * (table->symbols + 1);
+    size_t symbol = 0;
+
+    if (table->index != NULL)
+        symbol = table->index[row << table->index_bits |
+                              slot >> (table->prec - table->index_bits)];
+    if (slot < edge[symbol + 1])
+        return symbol;
+    return bbans_find_from(edge, table->symbols, symbol + 1, slot);
+}
+
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)
 {
     return next < hmm->states ? hmm->into + next * hmm->stride : NULL;
+}
+
+/* ---- Arrays of any integer type ------------------------------------------ */
+
+/* Whether elements first .. first + n - 1 are below the limit <= 2^28. */
+int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
+                         uint32_t limit);
+
+/* Elements first .. first + n - 1 as 32-bit words: where they are, or copied
+ * to scratch [n]. */
+const uint32_t *bbans_array_read(const void *array, int type, size_t first,
+                                 size_t n, uint32_t *scratch);
+void bbans_array_write(void *array, int type, size_t first, size_t n,
+                       const uint32_t *value);
+
+/* Bring elements first .. first + n - 1 near, if the compiler can say so. */
+static inline void bbans_array_prefetch(const void *array, int type,
+                                        size_t first, size_t n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    const size_t size = (size_t)(type < 0 ? -type : type);
+    const uint8_t *p = (const uint8_t *)array + first * size;
+    size_t i;
+
+    for (i = 0; i < n * size; i += 64)
+        __builtin_prefetch(p + i);
+#else
+    (void)array, (void)type, (void)first, (void)n;
+#endif
+}
+
+static inline int bbans_type_is_valid(int type)
+{
+    const int size = type < 0 ? -type : type;
+
+    return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
 /* ---- One lane ------------------------------------------------------------ */

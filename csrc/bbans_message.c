@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
+#include <string.h>
+
 const char *bbans_status_text(int status)
 {
     switch (status) {
@@ -18,6 +20,7 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_SYMBOL: return "symbol or row is outside the table";
     case BBANS_ERR_CORRUPT: return "data is damaged";
     case BBANS_ERR_SIZE: return "a count is outside its limits";
+    case BBANS_ERR_TYPE: return "no type of elements for this array";
     default: return "unknown status code";
     }
 }
@@ -148,217 +151,742 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
     return BBANS_OK;
 }
 
-/* The array functions below differ only in how symbol i gets its interval.  A
- * failed pop is undone by the pushes that invert it. */
-
-static const uint32_t *row_of(const bbans_table *table, const uint32_t *row,
-                              size_t i)
+/* The lanes of the next symbol and of the one before: no division. */
+static size_t lane_after(const bbans_message *msg, size_t lane)
 {
-    return table->cdf + (row == NULL ? 0 : row[i]) * (table->symbols + 1);
+    return lane + 1 < msg->lanes ? lane + 1 : 0;
 }
 
-static int rows_are_valid(const bbans_table *table, const uint32_t *row,
-                          size_t n)
+static size_t lane_before(const bbans_message *msg, size_t lane)
 {
+    return (lane > 0 ? lane : msg->lanes) - 1;
+}
+
+/* ---- Arrays under totals of 2^prec --------------------------------------- */
+
+/* Two phases for each chunk: look the intervals up, then let a kernel code
+ * them, so that neither waits for the other. */
+#define CHUNK 256
+
+/* What the symbols of a chunk are coded with, in a few words that loops keep in
+ * registers. */
+typedef struct {
+    bbans_table table;
+    const uint32_t *part; /* rows of the table, or masses of bit 1 */
+    unsigned prec;
+} model;
+
+typedef struct {
+    void (*spans)(const model *m, const uint32_t *symbol, size_t n,
+                  bbans_span *span);
+    /* The same for what n heads would pop; `at` counts within the chunk. */
+    void (*find)(const model *m, size_t at, const uint64_t *head, size_t n,
+                 uint32_t *symbol, bbans_span *span);
+    /* Pop n symbols from one lane. */
+    void (*pop)(const model *m, bbans_lane *lane, size_t n, uint32_t *symbol);
+} loops;
+
+/* The loops, for inline functions <kind>_span and <kind>_find of one symbol. */
+#define DEFINE_LOOPS(kind)                                                     \
+    static void kind##_spans(const model *m, const uint32_t *symbol, size_t n, \
+                             bbans_span *span)                                 \
+    {                                                                          \
+        const model local = *m;                                                \
+        size_t i;                                                              \
+                                                                               \
+        for (i = 0; i < n; i++)                                                \
+            span[i] = kind##_span(&local, i, symbol[i]);                       \
+    }                                                                          \
+                                                                               \
+    static void kind##_finds(const model *m, size_t at, const uint64_t *head,  \
+                             size_t n, uint32_t *symbol, bbans_span *span)     \
+    {                                                                          \
+        const model local = *m;                                                \
+        size_t i;                                                              \
+                                                                               \
+        for (i = 0; i < n; i++) {                                              \
+            symbol[i] = kind##_find(&local, at + i,                            \
+                                    bbans_slot_bits(head[i], local.prec));     \
+            span[i] = kind##_span(&local, at + i, symbol[i]);                  \
+        }                                                                      \
+    }                                                                          \
+                                                                               \
+    static void kind##_pop(const model *m, bbans_lane *lane, size_t n,         \
+                           uint32_t *symbol)                                   \
+    {                                                                          \
+        const model local = *m;                                                \
+        bbans_lane l = *lane;                                                  \
+        size_t i;                                                              \
+                                                                               \
+        for (i = 0; i < n; i++) {                                              \
+            const uint32_t k =                                                 \
+                kind##_find(&local, i, bbans_slot_bits(l.x, local.prec));      \
+            const bbans_span s = kind##_span(&local, i, k);                    \
+                                                                               \
+            bbans_lane_advance_bits(&l, s.start, s.end - s.start, local.prec); \
+            symbol[i] = k;                                                     \
+        }                                                                      \
+        *lane = l;                                                             \
+    }                                                                          \
+                                                                               \
+    static const loops kind##_loops = {kind##_spans, kind##_finds, kind##_pop}
+
+static inline bbans_span row_span(const bbans_table *table, size_t row,
+                                  uint32_t symbol)
+{
+    bbans_span span;
+
+    memcpy(&span, table->cdf + row * (table->symbols + 1) + symbol,
+           sizeof span); /* two neighbouring edges at once */
+    return span;
+}
+
+static inline bbans_span fixed_span(const model *m, size_t at, uint32_t symbol)
+{
+    (void)at;
+    return row_span(&m->table, 0, symbol);
+}
+
+static inline uint32_t fixed_find(const model *m, size_t at, uint32_t slot)
+{
+    (void)at;
+    return (uint32_t)bbans_find(&m->table, 0, slot);
+}
+
+static inline bbans_span indexed_span(const model *m, size_t at,
+                                      uint32_t symbol)
+{
+    return row_span(&m->table, m->part[at], symbol);
+}
+
+static inline uint32_t indexed_find(const model *m, size_t at, uint32_t slot)
+{
+    return (uint32_t)bbans_find(&m->table, m->part[at], slot);
+}
+
+static inline bbans_span uniform_span(const model *m, size_t at, uint32_t value)
+{
+    bbans_span span;
+
+    (void)m, (void)at;
+    span.start = value;
+    span.end = value + 1;
+    return span;
+}
+
+static inline uint32_t uniform_find(const model *m, size_t at, uint32_t slot)
+{
+    (void)m, (void)at;
+    return slot;
+}
+
+static inline bbans_span bernoulli_span(const model *m, size_t at, uint32_t bit)
+{
+    const uint32_t total = (uint32_t)1 << m->prec;
+    const uint32_t zero = total - m->part[at];
+    bbans_span span;
+
+    span.start = bit ? zero : 0;
+    span.end = bit ? total : zero;
+    return span;
+}
+
+static inline uint32_t bernoulli_find(const model *m, size_t at, uint32_t slot)
+{
+    return slot >= ((uint32_t)1 << m->prec) - m->part[at];
+}
+
+DEFINE_LOOPS(fixed);
+DEFINE_LOOPS(indexed);
+DEFINE_LOOPS(uniform);
+DEFINE_LOOPS(bernoulli);
+
+/* Arrays are checked against limits of up to 2^28. */
+static uint32_t limit_of(size_t n)
+{
+    return n < BBANS_TOTAL_MAX ? (uint32_t)n : BBANS_TOTAL_MAX;
+}
+
+/* An array and what its symbols are coded with. */
+typedef struct {
+    const loops *loops;
+    model model;
+    const void *row;     /* rows of the table, or NULL */
+    const uint32_t *one; /* masses of bit 1, or NULL   */
+    int row_type;
+    uint32_t limit; /* of the symbols */
+    uint32_t scratch[CHUNK];
+} coder;
+
+/* Whether elements first .. first + n - 1 of the model's arrays are valid; then
+ * they are those of the chunk. */
+static int open_chunk(coder *c, size_t first, size_t n)
+{
+    const uint32_t total = (uint32_t)1 << c->model.prec;
+    uint32_t most = 0;
     size_t i;
 
-    for (i = 0; row != NULL && i < n; i++)
-        if (row[i] >= table->rows)
-            return 0;
-    return 1;
+    if (c->row != NULL) {
+        c->model.part =
+            bbans_array_read(c->row, c->row_type, first, n, c->scratch);
+        return bbans_array_is_below(c->row, c->row_type, first, n,
+                                    limit_of(c->model.table.rows));
+    }
+    if (c->one == NULL)
+        return 1;
+    c->model.part = c->one + first;
+    for (i = 0; i < n; i++) {
+        const uint32_t less_1 = c->model.part[i] - 1; /* 0 becomes the most */
+
+        most = less_1 > most ? less_1 : most;
+    }
+    return most < total - 1;
 }
 
-static void push_symbols(bbans_message *msg, const bbans_table *table,
-                         const uint32_t *row, const uint32_t *symbol, size_t n)
+/* Symbols first .. first + n - 1 of an array have the intervals span[0 ..]. */
+static void push_spans(bbans_message *msg, size_t first, const bbans_span *span,
+                       size_t n, unsigned prec)
 {
-    while (n-- > 0) {
-        const uint32_t *edge = row_of(table, row, n) + symbol[n];
-        bbans_lane lane = bbans_lane_of(msg, n % msg->lanes);
+    if (msg->lanes == 1) {
+        bbans_lane lane = bbans_lane_of(msg, 0);
 
-        bbans_lane_push_bits(&lane, edge[0], edge[1] - edge[0], table->prec);
-        bbans_put_lane(msg, n % msg->lanes, &lane);
+        while (n-- > 0)
+            bbans_lane_push_bits(&lane, span[n].start,
+                                 span[n].end - span[n].start, prec);
+        bbans_put_lane(msg, 0, &lane);
+        return;
     }
+    while (n > 0) {
+        const size_t above = (first + n - 1) % msg->lanes + 1;
+        const size_t run = above < n ? above : n;
+        const uint32_t *top;
+
+        if (room(msg) < run) { /* undoing pops from a full tail */
+            n--;
+            push_one(msg, above - 1, span[n].start, span[n].end - span[n].start,
+                     (uint32_t)1 << prec);
+            continue;
+        }
+        n -= run;
+        top = bbans_kernel.push(msg->head + above - run, span + n, run, prec,
+                                msg->tail + msg->tail_len);
+        msg->tail_len = (size_t)(top - msg->tail);
+    }
+}
+
+static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
+                              int type, size_t first, size_t n);
+
+/* Every array is read once: a push that is refused on its way is undone by the
+ * pops that invert it. */
+static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
+                               int type, size_t n)
+{
+    bbans_span span[CHUNK];
+    uint32_t scratch[CHUNK];
+    size_t first, count, end;
+
+    for (end = n; end > 0; end = first) {
+        first = (end - 1) / CHUNK * CHUNK;
+        count = end - first;
+        if (first > 0) { /* chunks go backwards, unlike what is guessed */
+            bbans_array_prefetch(symbol, type, first - CHUNK, CHUNK);
+            if (c->row != NULL)
+                bbans_array_prefetch(c->row, c->row_type, first - CHUNK, CHUNK);
+        }
+        if (!open_chunk(c, first, count) ||
+            !bbans_array_is_below(symbol, type, first, count, c->limit)) {
+            (void)pop_array(msg, c, NULL, 0, end, n);
+            return BBANS_ERR_SYMBOL;
+        }
+        c->loops->spans(&c->model,
+                        bbans_array_read(symbol, type, first, count, scratch),
+                        count, span);
+        push_spans(msg, first, span, count, c->model.prec);
+    }
+    return BBANS_OK;
+}
+
+/* How many of the n heads from `lane` on could pop the intervals. */
+static size_t advance_run(bbans_message *msg, size_t lane,
+                          const bbans_span *span, size_t n, unsigned prec)
+{
+    const uint32_t *top = msg->tail + msg->tail_len;
+    size_t i;
+
+    if (msg->tail_len >= n) {
+        top = bbans_kernel.advance(msg->head + lane, span, n, prec, top);
+        msg->tail_len = (size_t)(top - msg->tail);
+        return n;
+    }
+    for (i = 0; i < n; i++)
+        if (advance_one(msg, lane + i, span[i].start,
+                        span[i].end - span[i].start,
+                        (uint32_t)1 << prec) != BBANS_OK)
+            break;
+    return i;
+}
+
+/* Symbols first .. n - 1; nowhere if symbol is NULL. */
+static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
+                              int type, size_t first, size_t n)
+{
+    bbans_span span[CHUNK];
+    uint32_t scratch[CHUNK];
+    size_t i, count, run, done;
+
+    for (; first < n; first += count) {
+        bbans_status status = BBANS_OK;
+        uint32_t *value = scratch;
+
+        if (symbol != NULL && (type == BBANS_U32 || type == BBANS_I32))
+            value = (uint32_t *)symbol + first; /* where they are to be */
+        count = n - first < CHUNK ? n - first : CHUNK;
+        if (!open_chunk(c, first, count)) {
+            status = BBANS_ERR_SYMBOL;
+            count = 0;
+        }
+        if (msg->lanes == 1) {
+            bbans_lane lane = bbans_lane_of(msg, 0);
+
+            c->loops->pop(&c->model, &lane, count, value);
+            bbans_put_lane(msg, 0, &lane);
+        }
+        for (i = 0; msg->lanes > 1 && i < count; i += run) {
+            const size_t lane = (first + i) % msg->lanes;
+
+            run = msg->lanes - lane < count - i ? msg->lanes - lane : count - i;
+            c->loops->find(&c->model, i, msg->head + lane, run, value + i,
+                           span);
+            done = advance_run(msg, lane, span, run, c->model.prec);
+            if (done < run) {
+                status = BBANS_ERR_UNDERFLOW;
+                count = i + done;
+            }
+        }
+        if (symbol == NULL && status == BBANS_OK)
+            continue;
+        if (symbol == NULL)
+            return status;
+        if (value == scratch)
+            bbans_array_write(symbol, type, first, count, value);
+        if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
+            (void)push_array(msg, c, symbol, type, first + count);
+            return status;
+        }
+    }
+    return BBANS_OK;
+}
+
+/* Symbols 0 .. limit - 1 to be popped must fit the type. */
+static int type_holds(int type, uint32_t limit)
+{
+    const int bits = 8 * (type < 0 ? -type : type) - (type < 0);
+
+    return bits >= 32 || limit <= (uint32_t)1 << bits;
+}
+
+static bbans_status symbols_coder(coder *c, const bbans_message *msg,
+                                  const bbans_table *table, const void *row,
+                                  int row_type, const void *symbol,
+                                  int symbol_type, size_t n)
+{
+    if (msg == NULL || table == NULL || (symbol == NULL && n > 0))
+        return BBANS_ERR_NULL;
+    if (!bbans_type_is_valid(symbol_type) ||
+        (row != NULL && !bbans_type_is_valid(row_type)))
+        return BBANS_ERR_TYPE;
+    c->loops = row == NULL ? &fixed_loops : &indexed_loops;
+    c->model.table = *table;
+    c->model.prec = table->prec;
+    c->row = row;
+    c->row_type = row_type;
+    c->one = NULL;
+    c->limit = (uint32_t)table->symbols;
+    return BBANS_OK;
 }
 
 bbans_status bbans_message_push_symbols(bbans_message *msg,
                                         const bbans_table *table,
-                                        const uint32_t *row,
-                                        const uint32_t *symbol, size_t n)
+                                        const void *row, int row_type,
+                                        const void *symbol, int symbol_type,
+                                        size_t n)
 {
-    size_t i;
+    coder c;
+    const bbans_status status =
+        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
 
-    if (msg == NULL || table == NULL || (symbol == NULL && n > 0))
-        return BBANS_ERR_NULL;
-    if (!rows_are_valid(table, row, n))
-        return BBANS_ERR_SYMBOL;
-    for (i = 0; i < n; i++)
-        if (symbol[i] >= table->symbols)
-            return BBANS_ERR_SYMBOL;
+    if (status != BBANS_OK)
+        return status;
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
-    push_symbols(msg, table, row, symbol, n);
-    return BBANS_OK;
+    return push_array(msg, &c, symbol, symbol_type, n);
 }
 
 bbans_status bbans_message_pop_symbols(bbans_message *msg,
                                        const bbans_table *table,
-                                       const uint32_t *row, uint32_t *symbol,
-                                       size_t n)
+                                       const void *row, int row_type,
+                                       void *symbol, int symbol_type, size_t n)
 {
-    size_t i;
+    coder c;
+    const bbans_status status =
+        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
 
-    if (msg == NULL || table == NULL || (symbol == NULL && n > 0))
+    if (status != BBANS_OK)
+        return status;
+    if (!type_holds(symbol_type, (uint32_t)table->symbols))
+        return BBANS_ERR_TYPE;
+    return pop_array(msg, &c, symbol, symbol_type, 0, n);
+}
+
+static bbans_status bits_coder(coder *c, const bbans_message *msg,
+                               unsigned prec, const uint32_t *one,
+                               const void *bit, int type, size_t n)
+{
+    if (msg == NULL || ((one == NULL || bit == NULL) && n > 0))
         return BBANS_ERR_NULL;
-    if (!rows_are_valid(table, row, n))
-        return BBANS_ERR_SYMBOL;
-    for (i = 0; i < n; i++) {
-        const uint32_t total = (uint32_t)1 << table->prec;
-        const uint32_t slot = bbans_slot(msg->head[i % msg->lanes], total);
-        const uint32_t *edge;
-        bbans_status status;
-
-        symbol[i] =
-            (uint32_t)bbans_table_find(table, row == NULL ? 0 : row[i], slot);
-        edge = row_of(table, row, i) + symbol[i];
-        status =
-            advance_one(msg, i % msg->lanes, edge[0], edge[1] - edge[0], total);
-        if (status != BBANS_OK) {
-            push_symbols(msg, table, row, symbol, i);
-            return status;
-        }
-    }
+    if (!bbans_type_is_valid(type))
+        return BBANS_ERR_TYPE;
+    if (prec < 1 || prec > BBANS_PREC_MAX)
+        return BBANS_ERR_PRECISION;
+    memset(&c->model, 0, sizeof c->model);
+    c->loops = &bernoulli_loops;
+    c->model.prec = prec;
+    c->row = NULL;
+    c->one = one;
+    c->limit = 2;
     return BBANS_OK;
 }
 
-static void push_uniform(bbans_message *msg, uint32_t total,
-                         const uint32_t *value, size_t n)
+bbans_status bbans_message_push_bernoulli(bbans_message *msg, unsigned prec,
+                                          const uint32_t *one, const void *bit,
+                                          int type, size_t n)
 {
-    while (n-- > 0)
-        push_one(msg, n % msg->lanes, value[n], 1, total);
+    coder c;
+    const bbans_status status = bits_coder(&c, msg, prec, one, bit, type, n);
+
+    if (status != BBANS_OK)
+        return status;
+    if (room(msg) < n)
+        return BBANS_ERR_CAPACITY;
+    return push_array(msg, &c, bit, type, n);
+}
+
+bbans_status bbans_message_pop_bernoulli(bbans_message *msg, unsigned prec,
+                                         const uint32_t *one, void *bit,
+                                         int type, size_t n)
+{
+    coder c;
+    const bbans_status status = bits_coder(&c, msg, prec, one, bit, type, n);
+
+    return status != BBANS_OK ? status : pop_array(msg, &c, bit, type, 0, n);
+}
+
+/* ---- Uniform values ------------------------------------------------------ */
+
+static void uniform_coder(coder *c, uint32_t total)
+{
+    memset(&c->model, 0, sizeof c->model);
+    c->loops = &uniform_loops;
+    c->model.prec = (unsigned)bbans_bit_length(total) - 1;
+    c->row = NULL;
+    c->one = NULL;
+    c->limit = total;
+}
+
+static int is_power_of_two(uint32_t total)
+{
+    return (total & (total - 1)) == 0;
+}
+
+static bbans_status push_uniform(bbans_message *msg, uint32_t total,
+                                 const void *value, int type, size_t n)
+{
+    uint32_t scratch[CHUNK];
+    size_t first, i, end, lane = n % msg->lanes;
+
+    if (is_power_of_two(total)) {
+        coder c;
+
+        uniform_coder(&c, total);
+        return push_array(msg, &c, value, type, n);
+    }
+    if (!bbans_array_is_below(value, type, 0, n, total))
+        return BBANS_ERR_SYMBOL;
+    for (end = n; end > 0; end = first) {
+        const uint32_t *v;
+
+        first = (end - 1) / CHUNK * CHUNK;
+        v = bbans_array_read(value, type, first, end - first, scratch);
+        for (i = end - first; i-- > 0;) {
+            lane = lane_before(msg, lane);
+            push_one(msg, lane, v[i], 1, total);
+        }
+    }
+    return BBANS_OK;
 }
 
 bbans_status bbans_message_push_uniform(bbans_message *msg, uint32_t total,
-                                        const uint32_t *value, size_t n)
+                                        const void *value, int type, size_t n)
 {
-    size_t i;
-
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
+    if (!bbans_type_is_valid(type))
+        return BBANS_ERR_TYPE;
     if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
-    for (i = 0; i < n; i++)
-        if (value[i] >= total)
-            return BBANS_ERR_SYMBOL;
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
-    push_uniform(msg, total, value, n);
-    return BBANS_OK;
+    return push_uniform(msg, total, value, type, n);
 }
 
 bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
-                                       uint32_t *value, size_t n)
+                                       void *value, int type, size_t n)
 {
-    size_t i;
+    size_t i, lane = 0;
 
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
     if (!bbans_total_is_valid(total))
         return BBANS_ERR_TOTAL;
+    if (!bbans_type_is_valid(type) || !type_holds(type, total))
+        return BBANS_ERR_TYPE;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;
-    for (i = 0; i < n; i++) {
-        bbans_status status;
+    if (is_power_of_two(total)) {
+        coder c;
 
-        value[i] = bbans_slot(msg->head[i % msg->lanes], total);
-        status = advance_one(msg, i % msg->lanes, value[i], 1, total);
+        uniform_coder(&c, total);
+        return pop_array(msg, &c, value, type, 0, n);
+    }
+    for (i = 0; i < n; i++, lane = lane_after(msg, lane)) {
+        const uint32_t slot = bbans_slot(msg->head[lane], total);
+        const bbans_status status = advance_one(msg, lane, slot, 1, total);
+
         if (status != BBANS_OK) {
-            push_uniform(msg, total, value, i);
+            (void)push_uniform(msg, total, value, type, i);
             return status;
+        }
+        bbans_array_write(value, type, i, 1, &slot);
+    }
+    return BBANS_OK;
+}
+
+/* ---- Rows of weights ----------------------------------------------------- */
+
+/* Weights that are in hand at once, of as many rows as that holds; a longer row
+ * goes in parts. */
+#define WEIGHTS 4096
+#define ROWS 256
+
+typedef struct {
+    const uint8_t *weight;
+    int type;
+    size_t symbols, size;
+} weights;
+
+/* Weights k .. k + n - 1 of a row. */
+static uint64_t weigh(const weights *w, size_t row, size_t k, size_t n,
+                      uint32_t *out)
+{
+    return bbans_kernel.weigh(w->weight + (row * w->symbols + k) * w->size,
+                              w->type, n, out);
+}
+
+static size_t part_of(const weights *w, size_t k)
+{
+    return w->symbols - k < WEIGHTS ? w->symbols - k : WEIGHTS;
+}
+
+/* 0 if a sum is no valid total. */
+static uint32_t valid_total(const weights *w, uint64_t sum)
+{
+    const uint32_t least =
+        w->type == BBANS_U32 ? 1 : (uint32_t)1 << (BBANS_WEIGHT_BITS - 1);
+
+    return sum >= least && sum <= BBANS_TOTAL_MAX ? (uint32_t)sum : 0;
+}
+
+/* The total of a row, 0 if it is none, and the interval of a symbol. */
+static uint32_t interval_in_row(const weights *w, size_t row, uint32_t symbol,
+                                uint32_t *start, uint32_t *freq)
+{
+    uint32_t part[WEIGHTS];
+    uint64_t sum = 0;
+    size_t k, n;
+
+    *start = *freq = 0;
+    for (k = 0; k < w->symbols; k += n) {
+        const uint64_t before = sum;
+
+        n = part_of(w, k);
+        sum += weigh(w, row, k, n, part);
+        if (sum - before > BBANS_TOTAL_MAX || sum > BBANS_TOTAL_MAX)
+            return 0;
+        if (symbol - k < n) {
+            *start = (uint32_t)before + bbans_kernel.sum(part, symbol - k);
+            *freq = part[symbol - k];
+        }
+    }
+    return valid_total(w, sum);
+}
+
+/* The same of a row that goes in parts, for the symbol of a slot. */
+static uint32_t find_in_row(const weights *w, size_t row, uint32_t slot,
+                            uint32_t *start, uint32_t *freq)
+{
+    uint32_t part[WEIGHTS], before = 0;
+    size_t k, n, found;
+
+    for (k = 0;; k += n) {
+        uint32_t sum;
+
+        n = part_of(w, k);
+        sum = (uint32_t)weigh(w, row, k, n, part);
+        if (slot - before < sum)
+            break;
+        before += sum;
+    }
+    found = bbans_kernel.find(part, n, slot - before, start);
+    *start += before;
+    *freq = part[found];
+    return (uint32_t)(k + found);
+}
+
+static bbans_status pop_weighted(bbans_message *msg, const weights *w,
+                                 void *symbol, int type, size_t first,
+                                 size_t n);
+
+/* Rows are read in the order of memory, which it is good at, and pushed
+ * backwards. A push that is refused on its way is undone by pops. */
+static bbans_status push_weighted(bbans_message *msg, const weights *w,
+                                  const void *symbol, int type, size_t n)
+{
+    uint32_t start[ROWS], freq[ROWS], total[ROWS], scratch[ROWS];
+    size_t first, i, end, lane = n % msg->lanes;
+
+    for (end = n; end > 0; end = first) {
+        const uint32_t *k;
+
+        first = (end - 1) / ROWS * ROWS;
+        k = bbans_array_read(symbol, type, first, end - first, scratch);
+        for (i = 0; i < end - first; i++) {
+            total[i] = interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
+            if (total[i] == 0 || freq[i] == 0) {
+                (void)pop_weighted(msg, w, NULL, 0, end, n);
+                return total[i] == 0 ? BBANS_ERR_TOTAL : BBANS_ERR_INTERVAL;
+            }
+        }
+        while (i-- > 0) {
+            lane = lane_before(msg, lane);
+            push_one(msg, lane, start[i], freq[i], total[i]);
         }
     }
     return BBANS_OK;
 }
 
-/* Sum of a row of weights, 0 if it is not a valid total. */
-static uint32_t weight_total(const uint32_t *weight, size_t symbols)
+/* Rows first .. n - 1.  Several are weighed before the heads need them: heads
+ * wait for divisions, weights for memory. */
+static bbans_status pop_weighted(bbans_message *msg, const weights *w,
+                                 void *symbol, int type, size_t first, size_t n)
 {
-    uint64_t sum = 0;
-    size_t k;
+    const int whole = w->symbols <= WEIGHTS;
+    const size_t fit = whole && w->symbols > 0 ? WEIGHTS / w->symbols : 1;
+    uint32_t part[WEIGHTS], total[ROWS];
+    bbans_status status = BBANS_OK;
+    size_t i, j, count, at = first % msg->lanes;
 
-    for (k = 0; k < symbols; k++) {
-        sum += weight[k];
-        if (sum > BBANS_TOTAL_MAX)
-            return 0;
+    for (i = first; i < n && status == BBANS_OK; i += j) {
+        count = fit < ROWS ? fit : ROWS;
+        count = n - i < count ? n - i : count;
+        for (j = 0; j < count; j++) {
+            uint32_t start, freq;
+
+            total[j] = whole ? valid_total(w, weigh(w, i + j, 0, w->symbols,
+                                                    part + j * w->symbols))
+                             : interval_in_row(w, i + j, 0, &start, &freq);
+        }
+        for (j = 0; j < count; j++) {
+            const uint32_t *row = part + j * w->symbols;
+            bbans_lane lane = bbans_lane_of(msg, at);
+            uint32_t slot, start, freq, k;
+
+            if (total[j] == 0) {
+                status = BBANS_ERR_TOTAL;
+                break;
+            }
+            slot = bbans_lane_take_slot(&lane, total[j]);
+            if (whole) {
+                k = (uint32_t)bbans_kernel.find(row, w->symbols, slot, &start);
+                freq = row[k];
+            } else {
+                k = find_in_row(w, i + j, slot, &start, &freq);
+            }
+            bbans_lane_put_rest(&lane, slot, start, freq);
+            if (bbans_lane_is_dry(&lane, msg->lanes)) {
+                status = BBANS_ERR_UNDERFLOW;
+                break;
+            }
+            bbans_put_lane(msg, at, &lane);
+            at = lane_after(msg, at);
+            if (symbol != NULL)
+                bbans_array_write(symbol, type, i + j, 1, &k);
+        }
     }
-    return (uint32_t)sum;
+    if (status != BBANS_OK && symbol != NULL)
+        (void)push_weighted(msg, w, symbol, type, i);
+    return status;
 }
 
-static void push_weighted(bbans_message *msg, const uint32_t *weight,
-                          size_t symbols, const uint32_t *symbol, size_t n)
+static bbans_status weights_of(weights *w, const bbans_message *msg,
+                               const void *weight, int weight_type,
+                               size_t symbols, const void *symbol, int type,
+                               size_t n)
 {
-    while (n-- > 0) {
-        const uint32_t *w = weight + n * symbols;
-        uint32_t start = 0;
-        size_t k;
-
-        for (k = 0; k < symbol[n]; k++)
-            start += w[k];
-        push_one(msg, n % msg->lanes, start, w[k], weight_total(w, symbols));
-    }
-}
-
-bbans_status bbans_message_push_weighted(bbans_message *msg,
-                                         const uint32_t *weight, size_t symbols,
-                                         const uint32_t *symbol, size_t n)
-{
-    size_t i;
-
     if (msg == NULL || ((weight == NULL || symbol == NULL) && n > 0))
         return BBANS_ERR_NULL;
-    for (i = 0; i < n; i++) {
-        const uint32_t *w = weight + i * symbols;
+    if ((weight_type != BBANS_U32 && weight_type != BBANS_F32 &&
+         weight_type != BBANS_F64) ||
+        !bbans_type_is_valid(type))
+        return BBANS_ERR_TYPE;
+    w->weight = weight;
+    w->type = weight_type;
+    w->symbols = symbols;
+    w->size = weight_type == BBANS_F64 ? 8 : 4;
+    return BBANS_OK;
+}
 
-        if (weight_total(w, symbols) == 0)
-            return BBANS_ERR_TOTAL;
-        if (symbol[i] >= symbols)
-            return BBANS_ERR_SYMBOL;
-        if (w[symbol[i]] == 0)
-            return BBANS_ERR_INTERVAL;
-    }
+bbans_status bbans_message_push_weighted(bbans_message *msg, const void *weight,
+                                         int weight_type, size_t symbols,
+                                         const void *symbol, int symbol_type,
+                                         size_t n)
+{
+    weights w;
+    const bbans_status status = weights_of(&w, msg, weight, weight_type,
+                                           symbols, symbol, symbol_type, n);
+
+    if (status != BBANS_OK)
+        return status;
+    if (!bbans_array_is_below(symbol, symbol_type, 0, n, limit_of(symbols)))
+        return BBANS_ERR_SYMBOL;
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
-    push_weighted(msg, weight, symbols, symbol, n);
-    return BBANS_OK;
+    return push_weighted(msg, &w, symbol, symbol_type, n);
 }
 
-bbans_status bbans_message_pop_weighted(bbans_message *msg,
-                                        const uint32_t *weight, size_t symbols,
-                                        uint32_t *symbol, size_t n)
+bbans_status bbans_message_pop_weighted(bbans_message *msg, const void *weight,
+                                        int weight_type, size_t symbols,
+                                        void *symbol, int symbol_type, size_t n)
 {
-    size_t i;
+    weights w;
+    const bbans_status status = weights_of(&w, msg, weight, weight_type,
+                                           symbols, symbol, symbol_type, n);
 
-    if (msg == NULL || ((weight == NULL || symbol == NULL) && n > 0))
-        return BBANS_ERR_NULL;
-    for (i = 0; i < n; i++)
-        if (weight_total(weight + i * symbols, symbols) == 0)
-            return BBANS_ERR_TOTAL;
+    if (status != BBANS_OK)
+        return status;
+    if (!type_holds(symbol_type, limit_of(symbols)))
+        return BBANS_ERR_TYPE;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;
-    for (i = 0; i < n; i++) {
-        const uint32_t *w = weight + i * symbols;
-        const uint32_t total = weight_total(w, symbols);
-        const uint32_t slot = bbans_slot(msg->head[i % msg->lanes], total);
-        uint32_t start = 0, k = 0;
-        bbans_status status;
-
-        while (slot - start >= w[k])
-            start += w[k++];
-        symbol[i] = k;
-        status = advance_one(msg, i % msg->lanes, start, w[k], total);
-        if (status != BBANS_OK) {
-            push_weighted(msg, weight, symbols, symbol, i);
-            return status;
-        }
-    }
-    return BBANS_OK;
+    return pop_weighted(msg, &w, symbol, symbol_type, 0, n);
 }

@@ -27,11 +27,76 @@ bbans_status bbans_table_check(const bbans_table *table)
     return BBANS_OK;
 }
 
+#define ONE_ROW_BITS 10
+
+/* Whatever the table, its K - 1 inner edges are spread over 2^bits parts, and a
+ * slot of a random message is in each part with the same probability: in the
+ * mean a search passes at most K 2^-bits edges beyond the first symbol of
+ * its part. */
+static unsigned index_bits(const bbans_table *table, unsigned bits)
+{
+    if (bits == 0) {
+        bits = 1 + (unsigned)bbans_bit_length(table->symbols - 1);
+        if (table->rows == 1) /* many rows share the cache */
+            bits = bits + 3 > ONE_ROW_BITS ? bits + 3 : ONE_ROW_BITS;
+    }
+    return bits < table->prec ? bits : table->prec;
+}
+
+size_t bbans_table_index_words(const bbans_table *table, unsigned bits)
+{
+    if (table == NULL || table->symbols > (size_t)1 << 16)
+        return 0;
+    bits = index_bits(table, bits);
+    return table->rows > SIZE_MAX / 2 >> bits ? 0 : table->rows << bits;
+}
+
+bbans_status bbans_table_index(bbans_table *table, unsigned bits,
+                               uint16_t *index, size_t words)
+{
+    size_t row, part, symbol;
+
+    if (table == NULL || index == NULL)
+        return BBANS_ERR_NULL;
+    if (bbans_table_index_words(table, bits) == 0)
+        return BBANS_ERR_SIZE;
+    if (words < bbans_table_index_words(table, bits))
+        return BBANS_ERR_CAPACITY;
+    table->index_bits = index_bits(table, bits);
+    table->index = index;
+    for (row = 0; row < table->rows; row++) {
+        const uint32_t *edge = table->cdf + row * (table->symbols + 1);
+
+        for (part = symbol = 0; part >> table->index_bits == 0; part++) {
+            while (edge[symbol + 1] <= part
+                                           << (table->prec - table->index_bits))
+                symbol++;
+            *index++ = (uint16_t)symbol;
+        }
+    }
+    return BBANS_OK;
+}
+
+#define STEPS 8
+
+/* Few slots of an indexed table need more than some steps; a bisection bounds
+ * the work on hostile ones, and does it where there is no index. */
+size_t bbans_find_from(const uint32_t *edge, size_t symbols, size_t symbol,
+                       uint32_t slot)
+{
+    const size_t end = symbol + STEPS;
+    size_t n;
+
+    for (; symbol < end; symbol++)
+        if (slot < edge[symbol + 1])
+            return symbol;
+    /* The edges after this symbol that are <= slot number those before the
+     * slot's. */
+    n = symbols - symbol;
+    return symbol + bbans_bisect(edge + symbol + 1, &n, slot, 0);
+}
+
 size_t bbans_table_find(const bbans_table *table, size_t row, uint32_t slot)
 {
-    const uint32_t *edge = table->cdf + row * (table->symbols + 1);
-    size_t n = table->symbols;
-
-    /* The edges after the first that are <= slot number the symbols before. */
-    return bbans_bisect(edge + 1, &n, slot, 0);
+    return bbans_find(table, row, slot);
 }

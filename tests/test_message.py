@@ -1,6 +1,7 @@
 """The message: exact inverses, the reference's numbers, the wire, refusals."""
 
 import random
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -19,8 +20,27 @@ from bbans import (
     SymbolError,
     Table,
 )
+from bbans._lib import lib
 
 EXACT = settings(derandomize=True, deadline=None)
+
+KERNELS = {
+    "portable": lib.BBANS_ISA_PORTABLE,
+    "avx2": lib.BBANS_ISA_AVX2,
+    "avx512": lib.BBANS_ISA_AVX512,
+    "neon": lib.BBANS_ISA_NEON,
+}
+HERE = [name for name, isa in KERNELS.items() if lib.bbans_isa_use(isa) == isa]
+lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+
+
+@pytest.fixture(params=HERE, autouse=True, scope="module")
+def kernels(request):
+    """All tests here run once with each kind of kernels that this machine has."""
+    lib.bbans_isa_use(KERNELS[request.param])
+    yield request.param
+    lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+
 
 LOW, HIGH = 2**31, 2**63
 WORD = st.integers(0, 2**32 - 1)
@@ -183,6 +203,198 @@ def test_a_push_adds_the_information_content():
     assert Message.from_state([0]).bits == 0
 
 
+# ---- arrays over many lanes, of any type
+
+TYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"]
+
+
+def state_of(rng, lanes, n_words):
+    heads = rng.integers(2**31, 2**63, lanes) >> rng.integers(0, 32, lanes)
+    words = rng.integers(0, 2**32, n_words)
+    return np.maximum(heads, 2**31).tolist(), words.tolist()
+
+
+def any_table(rng, rows, n_symbols, prec):
+    return Table.from_masses(rng.random((rows, n_symbols)) ** 8 + 1e-9, prec)
+
+
+def jobs(rng, n):
+    """Push and pop of arrays of each kind, and valid values for them."""
+    table = any_table(rng, 5, 50, int(rng.integers(6, 29)))
+    rows = rng.integers(0, 5, n).astype(rng.choice(TYPES))
+    x = rng.integers(0, 50, n).astype(rng.choice(TYPES))
+    yield (lambda m: m.push_symbols(table, x)), (lambda m: m.pop_symbols(table, n)), x
+    yield (
+        lambda m: m.push_symbols(table, x, rows),
+        lambda m: m.pop_symbols(table, n, rows),
+        x,
+    )
+    for total in (64, 100, 2**20, 2**20 + 1):
+        y = rng.integers(0, total, n)
+        yield (
+            lambda m, y=y, total=total: m.push_uniform(total, y),
+            lambda m, total=total: m.pop_uniform(total, n),
+            y,
+        )
+    ones, bits = rng.integers(1, 2**16, n), rng.integers(0, 2, n)
+    yield (
+        lambda m: m.push_bernoulli(ones, 16, bits),
+        lambda m: m.pop_bernoulli(ones, 16),
+        bits,
+    )
+    weights = rng.integers(1, 2**20, (n, 70))
+    z = rng.integers(0, 70, n)
+    yield (
+        lambda m: m.push_weighted(weights, z),
+        lambda m: m.pop_weighted(weights),
+        z,
+    )
+    for dtype in (np.float32, np.float64):
+        p = rng.dirichlet(np.full(70, 0.1), n).astype(dtype)
+        yield (
+            lambda m, p=p: m.push_probabilities(p, z),
+            lambda m, p=p: m.pop_probabilities(p),
+            z,
+        )
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 7, 8, 64, 1000])
+def test_what_one_kernel_encodes_each_other_decodes(lanes, kernels):
+    rng = np.random.default_rng(lanes)
+    for n in (1, 9, 70, 1500):
+        state = state_of(rng, lanes, 1000)
+        for push, pop, x in jobs(rng, n):
+            lib.bbans_isa_use(KERNELS[kernels])
+            message = Message.from_state(*state)
+            push(message)
+            data = message.to_bytes()
+            for other in HERE:
+                lib.bbans_isa_use(KERNELS[other])
+                message = Message.from_state(*state)
+                push(message)
+                assert message.to_bytes() == data
+                message = Message.from_bytes(data, lanes)
+                assert pop(message).tolist() == x.tolist()
+                assert message.state() == state
+    lib.bbans_isa_use(KERNELS[kernels])
+
+
+@pytest.mark.parametrize("lanes", [1, 8, 64])
+def test_many_lanes_equal_the_reference(lanes):
+    rng = np.random.default_rng(lanes)
+    for prec in (1, 6, 11, 12, 13, 24, 28):
+        state = state_of(rng, lanes, 99)
+        table = any_table(rng, 3, min(2**prec, 40), prec)
+        rows, symbols = rng.integers(0, 3, 300), rng.integers(0, table.n_symbols, 300)
+        ours, theirs = Message.from_state(*state), ref.Message(lanes)
+        theirs.heads, theirs.tail = list(state[0]), list(state[1])
+        ours.push_symbols(table, symbols, rows)
+        ref.push_symbols(
+            theirs, table.cdf.tolist(), rows.tolist(), symbols.tolist(), prec
+        )
+        assert ours.state() == (theirs.heads, theirs.tail)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_arrays_of_any_type_in_and_out(dtype):
+    rng = np.random.default_rng(1)
+    table = any_table(rng, 4, 100, 16)
+    x = rng.integers(0, 100, 2000).astype(dtype)
+    rows = rng.integers(0, 4, 2000).astype(dtype)
+    message, expected = Message(64), Message(64)
+    message.push_symbols(table, x, rows)
+    expected.push_symbols(table, x.tolist(), rows.tolist())
+    assert message == expected
+    out = np.empty(2000, dtype)
+    assert message.copy().pop_symbols(table, out=out, rows=rows) is out
+    assert (out == x).all()
+    assert message.pop_symbols(table, (2, 1000), rows.reshape(2, 1000)).shape == (
+        2,
+        1000,
+    )
+    for layout in (x[::2], x.reshape(40, 50).T, x.astype(x.dtype.newbyteorder())):
+        message.push_symbols(table, layout)
+        assert (message.pop_symbols(table, layout.shape) == layout).all()
+    message.push_uniform(128, x)
+    assert (message.pop_uniform(128, out=out) == x).all()
+    message.push_bernoulli(np.full(2000, 99), 8, x % 2)
+    assert (message.pop_bernoulli(np.full(2000, 99), 8, out=out) == x % 2).all()
+    weights = rng.integers(1, 9, (2000, 100))
+    message.push_weighted(weights, x)
+    assert (message.pop_weighted(weights, out=out) == x).all()
+    p = np.full((2000, 100), 0.01)
+    message.push_probabilities(p, x)
+    assert (message.pop_probabilities(p, out=out) == x).all()
+    assert message.is_empty
+
+
+def test_one_symbol_is_an_int():
+    message = Message.from_state([2**60], [5] * 9)
+    state = message.state()
+    table = any_table(np.random.default_rng(1), 3, 9, 16)
+    for symbol in (4, np.int8(4), np.array(4)):
+        message.push_symbols(table, symbol, 2)
+        assert type(message.pop_symbols(table, rows=2)) is int
+        message.push_symbols(table, symbol)
+        assert message.pop_symbols(table) == 4
+        message.push_uniform(7, symbol)
+        assert message.pop_uniform(7) == 4
+        message.push_weighted([1, 2, 3, 4, 5], symbol)
+        assert message.pop_weighted([1, 2, 3, 4, 5]) == 4
+        message.push_probabilities([0.1, 0.2, 0.3, 0.2, 0.2], symbol)
+        assert message.pop_probabilities([0.1, 0.2, 0.3, 0.2, 0.2]) == 4
+    assert message.pop_symbols(table, ()).shape == ()
+    message = Message.from_state(*state)
+    message.push_symbols(table, bytes([1, 2, 3]))  # any buffer will do
+    assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
+
+
+def weights_by_definition(p):
+    return [1 + max(0, int(Fraction(float(v)) * 2**27)) for v in p]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lanes", [1, 5])
+def test_probabilities_are_weights_by_their_definition(dtype, lanes):
+    rng = np.random.default_rng(2)
+    p = rng.dirichlet(np.full(37, 0.1), 50)
+    p = (p * rng.uniform(0.6, 1.8, (50, 1))).astype(dtype)
+    p[3, :4] = [-0.0, -(2.0**-28), 1e-40, 2.0**-27]
+    p[4], p[4, 8] = 0, 1.5
+    x = rng.integers(0, 37, 50)
+    state = state_of(rng, lanes, 50)
+    ours, theirs = Message.from_state(*state), Message.from_state(*state)
+    ours.push_probabilities(p, x)
+    theirs.push_weighted([weights_by_definition(row) for row in p], x)
+    assert ours.state() == theirs.state()
+    assert (ours.pop_probabilities(p) == x).all()
+    assert ours.state() == state
+    ours.push_probabilities(p[:, ::-1], x)  # not contiguous
+    assert (ours.pop_probabilities(p[:, ::-1].copy()) == x).all()
+
+
+@pytest.mark.parametrize(
+    "bad", [np.nan, np.inf, -np.inf, -1e-6, 2, 4, 1e30, 0.4, "row"]
+)
+def test_rows_that_are_no_probabilities(bad):
+    for dtype in (np.float32, np.float64):
+        for n, at in ((1, 0), (200, 0), (200, 77)):
+            p = np.full((n, 19), 1 / 19, dtype)
+            if bad == 0.4:
+                p[at] = bad / 19  # a sum below 1/2
+            elif bad == "row":
+                p[at] = 2 / 19
+            else:
+                p[at, 5] = bad
+            message = Message.from_state([2**62] * 3, [9] * 999)
+            state = message.state()
+            with pytest.raises(ModelError, match="total"):
+                message.push_probabilities(p, np.zeros(n, int))
+            with pytest.raises(ModelError, match="total"):
+                message.pop_probabilities(p)
+            assert message.state() == state
+
+
 # ---- the reference
 
 
@@ -332,6 +544,21 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.push_symbols(TABLE, [0], [-1]), SymbolError, "row -1 at"),
         (lambda m: m.push_symbols(TABLE, [0], [0.0]), SymbolError, "integers"),
         (lambda m: m.pop_symbols(TABLE, 2, [0, 2]), SymbolError, "row"),
+        (lambda m: m.push_symbols(TABLE, np.int8([0, -1])), SymbolError, "-1 at"),
+        (lambda m: m.push_symbols(TABLE, np.full(999, 2**32)), SymbolError, "0 is not"),
+        (lambda m: m.pop_symbols(TABLE, 2, out=np.empty(3, int)), SymbolError, "shape"),
+        (lambda m: m.pop_symbols(TABLE, out=np.empty(3)), SymbolError, "integers"),
+        (lambda m: m.pop_symbols(TABLE, out=b"123"), SymbolError, "writable"),
+        (lambda m: m.pop_uniform(257, out=bytearray(9)), SymbolError, "type"),
+        (lambda m: m.pop_uniform(129, out=np.empty(9, "b")), SymbolError, "type"),
+        (lambda m: m.push_bernoulli([1, 2], 1, [1, 1]), SymbolError, "mass"),
+        (lambda m: m.push_bernoulli([1, 0], 4, [1, 1]), SymbolError, "mass"),
+        (lambda m: m.push_bernoulli([1, 2], 4, [1, 2]), SymbolError, "2 at position 1"),
+        (lambda m: m.push_bernoulli([1, 2], 4, [1]), SymbolError, "shape"),
+        (lambda m: m.push_bernoulli([1], 29, [1]), ModelError, "precision"),
+        (lambda m: m.pop_bernoulli([16], 4), SymbolError, "mass"),
+        (lambda m: m.push_probabilities([[0.5, 0.5]], [2]), SymbolError, "2 at"),
+        (lambda m: m.push_probabilities([0.5, 0.5], [1]), SymbolError, "weights"),
         (lambda m: m.push_uniform(9, [0, 8, 9]), SymbolError, "9 at position 2"),
         (lambda m: m.push_uniform(9, [-1]), SymbolError, "-1 at position 0"),
         (lambda m: m.push_uniform(0, [0]), ModelError, "total"),

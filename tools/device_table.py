@@ -16,6 +16,7 @@ from pathlib import Path
 
 CSRC = Path(__file__).parent.parent / "csrc"
 FLAGS = ["-Os", "-std=c99", "-ffreestanding", "-DBBANS_PORTABLE"]
+FLAGS += ["-isystem", str(CSRC / "embedded" / "include")]
 FLAGS += ["-DBBANS_TINY_STATES=16"]
 DEVICES = {
     "Cortex-M0": ("arm-none-eabi-", "-mthumb -mcpu=cortex-m0"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,8 +22,8 @@ def _expect(shape: tuple[int, ...], symbols: ArrayLike) -> ArrayLike:
     return symbols
 
 
-def _result(array: NDArray[np.uint32]) -> Symbols:
-    return array if array.ndim else int(array)
+def _result(popped: Symbols) -> Symbols:
+    return popped if type(popped) is int or np.ndim(popped) else int(popped)
 
 
 class Categorical:
@@ -45,20 +47,24 @@ class Categorical:
         shape: int | tuple[int, ...] | None = None,
     ) -> None:
         self._table = table
-        self._rows = np.asarray(rows)
-        if shape is not None:
-            self._rows = np.broadcast_to(self._rows, shape)
+        self._rows: Any = rows  # an int stays one: such calls are quick
+        self._shape: tuple[int, ...] | None = None
+        if shape is not None or type(rows) is not int:
+            array = np.asarray(rows)
+            if shape is not None:
+                array = np.broadcast_to(array, shape)
+            self._rows = np.ascontiguousarray(array).reshape(array.shape)
+            self._shape = array.shape
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push symbols, shape as constructed; a refused push changes nothing."""
-        symbols = _expect(self._rows.shape, value)
-        message.push_symbols(self._table, symbols, self._rows)
+        if type(value) is not int or self._shape is not None:
+            _expect(self._shape or (), value)
+        message.push_symbols(self._table, value, self._rows)
 
     def pop(self, message: MessageLike) -> Symbols:
         """Pop an int, or a uint32 array."""
-        return _result(
-            message.pop_symbols(self._table, self._rows.shape, self._rows)
-        )  # fmt: skip
+        return _result(message.pop_symbols(self._table, self._shape, self._rows))
 
 
 class Uniform:
@@ -74,11 +80,13 @@ class Uniform:
 
     def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
         self._total = total
-        self._shape = np.empty(shape, np.bool_).shape
+        self._shape = np.empty(shape, np.bool_).shape or None
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push values; a refused push changes nothing."""
-        message.push_uniform(self._total, _expect(self._shape, value))
+        if type(value) is not int or self._shape is not None:
+            _expect(self._shape or (), value)
+        message.push_uniform(self._total, value)
 
     def pop(self, message: MessageLike) -> Symbols:
         """Pop an int, or a uint32 array."""
@@ -97,10 +105,16 @@ class Weighted:
 
     def __init__(self, weights: ArrayLike) -> None:
         self._weights = np.asarray(weights)
+        if self._weights.dtype.kind in "iu" and self._weights.size > 0:
+            low, high = self._weights.min(), self._weights.max()
+            if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong
+                self._weights = self._weights.astype(np.uint32)
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push symbols; a refused push changes nothing."""
-        message.push_weighted(self._weights, _expect(self._weights.shape[:-1], value))
+        if type(value) is not int or self._weights.ndim != 1:
+            _expect(self._weights.shape[:-1], value)
+        message.push_weighted(self._weights, value)
 
     def pop(self, message: MessageLike) -> Symbols:
         """Pop an int, or a uint32 array."""

@@ -25,6 +25,30 @@ static inline scale scale_of(uint64_t sum, int bits)
     return s;
 }
 
+/* The quotient floor(x / f) comes from doubles, whose bits are built and read
+ * as integers: 2^52 + v has the bits of v < 2^52 as its fraction, 2^84 + 2^32 v
+ * those of v.  Every head here is 8 f <= x < f 2^(63 - r) (x >= 2^31, and a
+ * spill leaves x >= f 2^(31 - r)), so with r >= 12 the quotient y = x / f is in
+ * [8, 2^51).  To the nearest, x rounds with an error of at most 2^-53 x and the
+ * division adds 2^-53 y (1 + 2^-52): below 1/4 each, together below 1/2. Adding
+ * 2^52 - 1 rounds y - 1 to an integer with an error of at most 1/2 more.  So
+ * the result q is an integer less than 1 away from y - 1: floor(y) - 1 or
+ * floor(y).  With x - q f in [0, 2 f), in 32 bits, it is known which. */
+#define BBANS_QUOTIENT_PREC_MIN 12
+
+/* MXCSR rounds to the nearest, as the bounds above need. */
+static inline int bbans_rounds_to_nearest(void)
+{
+    return (_mm_getcsr() & 0x6000) == 0;
+}
+
+/* The value as computed so far, whatever -ffast-math would like to reorder. */
+#ifdef BBANS_EMULATE
+#define BBANS_IN_THIS_ORDER(v) ((void)(v))
+#else
+#define BBANS_IN_THIS_ORDER(v) __asm__("" : "+v"(v))
+#endif
+
 #define STATE_PAIRS (BBANS_STATES_MAX / 2)
 #endif
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define STATES_MAX 300
+#define TRIALS 3000 /* of messages, for each precision */
 
 typedef struct {
     bbans_hmm hmm;
@@ -127,6 +128,168 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
     free(m.memory);
 }
 
+#define LANES_MAX 100
+#define WEIGHTS_MAX 200
+
+/* A head at which push is at its limits for the width f, or any head. */
+static uint64_t random_head(uint32_t freq, unsigned prec)
+{
+    const uint64_t limit = (uint64_t)freq << (63 - prec); /* 2^63 at most */
+    const uint64_t any = (random_bits() >> (1 + below(32)));
+    uint64_t x;
+
+    switch (below(6)) {
+    case 0: x = limit - 1 - below(3); break; /* keeps its word, just */
+    case 1: x = limit + below(3); break;
+    case 2: x = any / freq * freq - below(2); break; /* rest f - 1 or 0 */
+    case 3: x = BBANS_HEAD_MIN + below(3); break;
+    case 4: x = BBANS_HEAD_MAX - below(3); break;
+    default: x = any;
+    }
+    x &= BBANS_HEAD_MAX;
+    return x < BBANS_HEAD_MIN ? x | BBANS_HEAD_MIN : x;
+}
+
+static bbans_span random_span(unsigned prec)
+{
+    const uint32_t total = (uint32_t)1 << prec;
+    const uint32_t widths[] = {1,
+                               total,
+                               total - 1,
+                               1 + below(total),
+                               1 + below(total),
+                               1 + (below(total) >> below(28))};
+    bbans_span span;
+    uint32_t freq = widths[below(6)];
+
+    freq += freq == 0;
+    span.start = below(total - freq + 1);
+    span.end = span.start + freq;
+    return span;
+}
+
+static void compare_lanes(const bbans_kernels *portable,
+                          const bbans_kernels *kernels, unsigned prec)
+{
+    const size_t n = below(LANES_MAX + 1);
+    uint64_t start[LANES_MAX], head[2][LANES_MAX];
+    uint32_t words[2][2 * LANES_MAX] = {{0}};
+    bbans_span span[LANES_MAX];
+    const uint32_t *down[2];
+    uint32_t *up[2];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        span[i] = random_span(prec);
+        start[i] = random_head(span[i].end - span[i].start, prec);
+    }
+    memcpy(head[0], start, sizeof start);
+    memcpy(head[1], start, sizeof start);
+    up[0] = portable->push(head[0], span, n, prec, words[0]);
+    up[1] = kernels->push(head[1], span, n, prec, words[1]);
+    CHECK(up[0] - words[0] == up[1] - words[1]);
+    CHECK(memcmp(words[0], words[1], 4 * (size_t)(up[0] - words[0])) == 0);
+    CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
+    for (i = 0; i < n; i++)
+        CHECK(head[0][i] >= BBANS_HEAD_MIN && head[0][i] <= BBANS_HEAD_MAX);
+
+    /* Pops: those that undo the pushes, then any. */
+    memmove(words[1] + n, words[1], 4 * (size_t)(up[1] - words[1]));
+    CHECK(kernels->advance(head[1], span, n, prec,
+                           words[1] + n + (up[1] - words[1])) == words[1] + n);
+    CHECK(n == 0 || memcmp(head[1], start, 8 * n) == 0);
+    for (i = 0; i < 2 * LANES_MAX; i++)
+        words[0][i] = words[1][i] = (uint32_t)random_bits();
+    for (i = 0; i < n; i++) {
+        const uint64_t slots = ((uint64_t)1 << prec) - 1;
+
+        span[i] = random_span(prec);
+        head[0][i] = (start[i] & ~slots) + span[i].start +
+                     below(span[i].end - span[i].start);
+        head[0][i] |= BBANS_HEAD_MIN;
+        head[1][i] = head[0][i];
+    }
+    down[0] = portable->advance(head[0], span, n, prec, words[0] + n);
+    down[1] = kernels->advance(head[1], span, n, prec, words[1] + n);
+    CHECK(down[0] - words[0] == down[1] - words[1]);
+    CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
+}
+
+/* Bits of a number in or near what a probability may be. */
+static uint64_t random_number(unsigned width, unsigned bias)
+{
+    const uint64_t fraction = random_bits() & (((uint64_t)1 << width) - 1);
+    const uint64_t sign = (uint64_t)(below(16) == 0) << (width + 1);
+    const uint64_t signs = sign * (bias + 1) | fraction;
+
+    switch (below(8)) {
+    case 0: return signs; /* subnormal */
+    case 1: return signs | (uint64_t)(bias - 30 + below(5)) << width;
+    case 2: return signs | (uint64_t)below(2 * bias + 2) << width;
+    case 3: return (uint64_t)(bias + below(2)) << width; /* 1 or 2 */
+    default: return fraction | (uint64_t)(bias - 1 - below(28)) << width;
+    }
+}
+
+static void compare_weights(const bbans_kernels *portable,
+                            const bbans_kernels *kernels)
+{
+    static const int types[] = {BBANS_U32, BBANS_F32, BBANS_F64};
+    const int type = types[below(3)];
+    const size_t n = below(WEIGHTS_MAX + 1);
+    const unsigned scale = below(32);
+    uint32_t u[WEIGHTS_MAX], w[2][WEIGHTS_MAX], start[2], before = 0;
+    uint64_t v[WEIGHTS_MAX], sum;
+    const void *weight = type == BBANS_F64 ? (const void *)v : u;
+    const uint32_t hostile = below(4) == 0 ? 8 : 1000;
+    size_t i, k;
+
+    for (i = 0; i < n; i++) {
+        u[i] = type == BBANS_F32 ? (uint32_t)random_number(23, 127)
+                                 : (uint32_t)random_bits() >> scale;
+        v[i] = random_number(52, 1023);
+        if (type != BBANS_U32 && below(hostile) != 0) {
+            u[i] = u[i] % (1u << 23) | (119 - below(20)) << 23;
+            v[i] = v[i] % ((uint64_t)1 << 52) | (uint64_t)(1015 - below(20))
+                                                    << 52;
+        } else if (type == BBANS_U32 && below(3) == 0) {
+            u[i] = 0;
+        }
+    }
+    sum = portable->weigh(weight, type, n, w[0]);
+    CHECK(kernels->weigh(weight, type, n, w[1]) == sum);
+    if (sum == UINT64_MAX || sum > BBANS_TOTAL_MAX || sum == 0)
+        return;
+    CHECK(memcmp(w[0], w[1], 4 * n) == 0);
+    for (i = 0; i < n; i++) {
+        CHECK(kernels->sum(w[0], i) == before);
+        if (w[0][i] > 0 && below(8) == 0) {
+            const uint32_t slot =
+                before + (below(2) ? below(w[0][i]) : w[0][i] - 1);
+
+            k = kernels->find(w[0], n, slot, &start[0]);
+            CHECK(k == i && start[0] == before);
+            k = portable->find(w[0], n, slot, &start[1]);
+            CHECK(k == i && start[1] == before);
+        }
+        before += w[0][i];
+    }
+    CHECK(before == sum);
+}
+
+static void compare_messages(const bbans_kernels *portable,
+                             const bbans_kernels *kernels)
+{
+    unsigned prec;
+    int trial;
+
+    for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
+        for (trial = 0; trial < TRIALS; trial++)
+            compare_lanes(portable, kernels, prec);
+    for (trial = 0; trial < 10 * TRIALS; trial++)
+        compare_weights(portable, kernels);
+}
+
 int main(void)
 {
     static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
@@ -134,13 +297,12 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = {
-        bbans_k_filter_avx512, bbans_k_posterior_avx512,
-        bbans_k_interval_avx512, bbans_k_rank_avx512};
+    static const bbans_kernels avx512 = BBANS_KERNELS(avx512);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
+    compare_messages(&portable, &avx512);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -154,6 +316,7 @@ int main(void)
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
+        compare_messages(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", names[isa]);
         tested++;
     }

@@ -105,7 +105,7 @@ static void test_arrays(void)
 {
     static const uint32_t cdf[2][5] = {{0, 1, 2, 200, 256},
                                        {0, 60, 70, 255, 256}};
-    bbans_table table;
+    bbans_table table = {0};
     int trial;
 
     table.cdf = cdf[0];
@@ -129,18 +129,21 @@ static void test_arrays(void)
             weight[i][1] = 1 + below(1u << 27);
             weight[i][2] = below(3);
         }
-        CHECK(bbans_message_push_symbols(&m.msg, &table, row, symbol, n) == 0);
-        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, again, n) == 0);
+        CHECK(bbans_message_push_symbols(&m.msg, &table, row, BBANS_U32, symbol,
+                                         BBANS_U32, n) == 0);
+        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U32, again,
+                                        BBANS_U32, n) == 0);
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
-        CHECK(bbans_message_push_uniform(&m.msg, 4, symbol, n) == 0);
-        CHECK(bbans_message_pop_uniform(&m.msg, 4, again, n) == 0);
+        CHECK(bbans_message_push_uniform(&m.msg, 4, symbol, BBANS_U32, n) == 0);
+        CHECK(bbans_message_pop_uniform(&m.msg, 4, again, BBANS_U32, n) == 0);
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
         /* A pop that runs dry leaves the message as it was. */
-        if (bbans_message_pop_weighted(&m.msg, weight[0], 3, symbol, n) == 0)
-            CHECK(bbans_message_push_weighted(&m.msg, weight[0], 3, symbol,
-                                              n) == 0);
+        if (bbans_message_pop_weighted(&m.msg, weight[0], BBANS_U32, 3, symbol,
+                                       BBANS_U32, n) == 0)
+            CHECK(bbans_message_push_weighted(&m.msg, weight[0], BBANS_U32, 3,
+                                              symbol, BBANS_U32, n) == 0);
         CHECK(same(&m, &before));
     }
 }
@@ -149,7 +152,7 @@ static void test_underflow_is_undone(void)
 {
     static const uint32_t cdf[] = {0, 1, 256};
     uint32_t symbol[200];
-    bbans_table table;
+    bbans_table table = {0};
     owned m, before;
 
     table.cdf = cdf;
@@ -159,12 +162,366 @@ static void test_underflow_is_undone(void)
     CHECK(bbans_message_init(&m.msg, m.head, 3, m.tail, CAP) == BBANS_OK);
     m.head[1] = UINT64_C(0x123456789abcdef);
     copy(&before, &m);
-    CHECK(bbans_message_pop_uniform(&m.msg, 256, symbol, 200) ==
+    CHECK(bbans_message_pop_uniform(&m.msg, 256, symbol, BBANS_U32, 200) ==
           BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
-    CHECK(bbans_message_pop_symbols(&m.msg, &table, NULL, symbol, 200) ==
-          BBANS_ERR_UNDERFLOW);
+    CHECK(bbans_message_pop_symbols(&m.msg, &table, NULL, 0, symbol, BBANS_U32,
+                                    200) == BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
+}
+
+/* ---- Arrays over many lanes, against docs/maths.md section 3 as it stands */
+
+#define MANY 1000 /* lanes */
+#define N_MAX 2200
+#define SYMBOLS_MAX 40
+
+typedef struct {
+    bbans_message msg;
+    uint64_t head[MANY];
+    uint32_t tail[4 * N_MAX];
+} many;
+
+static void many_copy(many *to, const many *from)
+{
+    *to = *from;
+    to->msg.head = to->head;
+    to->msg.tail = to->tail;
+}
+
+static int many_same(const many *a, const many *b)
+{
+    return a->msg.tail_len == b->msg.tail_len &&
+           memcmp(a->head, b->head, 8 * a->msg.lanes) == 0 &&
+           memcmp(a->tail, b->tail, 4 * a->msg.tail_len) == 0;
+}
+
+static void many_init(many *m, size_t lanes)
+{
+    size_t i;
+
+    memset(m, 0, sizeof *m);
+    CHECK(bbans_message_init(&m->msg, m->head, lanes, m->tail, 4 * N_MAX) ==
+          BBANS_OK);
+    for (i = 0; i < lanes; i++) {
+        m->head[i] = random_bits() >> (1 + below(32));
+        if (m->head[i] < (uint64_t)1 << 31)
+            m->head[i] |= (uint64_t)1 << 31;
+        if (below(8) == 0)
+            m->head[i] = below(2) ? ((uint64_t)1 << 63) - 1 : (uint64_t)1 << 31;
+    }
+    m->msg.tail_len = below(3) * 700;
+    for (i = 0; i < m->msg.tail_len; i++)
+        m->tail[i] = (uint32_t)random_bits();
+}
+
+static void push_as_defined(many *m, size_t i, uint32_t start, uint32_t freq,
+                            uint32_t total)
+{
+    const uint64_t q = ((uint64_t)1 << 31) / total;
+    uint64_t *x = m->head + i % m->msg.lanes;
+
+    if (*x >> 32 >= freq * q) {
+        m->tail[m->msg.tail_len++] = (uint32_t)*x;
+        *x >>= 32;
+    }
+    *x = *x / freq * total + *x % freq + start;
+    if (*x < (uint64_t)1 << 31 && m->msg.tail_len > 0)
+        *x = *x << 32 | m->tail[--m->msg.tail_len];
+}
+
+static const int types[] = {BBANS_U8, BBANS_U16, BBANS_U32, BBANS_U64,
+                            BBANS_I8, BBANS_I16, BBANS_I32, BBANS_I64};
+
+/* Elements of any type, from and to 32-bit words. */
+static void put(void *array, int type, size_t i, uint64_t value)
+{
+    switch (type < 0 ? -type : type) {
+    case 1: ((uint8_t *)array)[i] = (uint8_t)value; return;
+    case 2: ((uint16_t *)array)[i] = (uint16_t)value; return;
+    case 4: ((uint32_t *)array)[i] = (uint32_t)value; return;
+    default: ((uint64_t *)array)[i] = value;
+    }
+}
+
+static uint64_t get(const void *array, int type, size_t i)
+{
+    switch (type < 0 ? -type : type) {
+    case 1: return ((const uint8_t *)array)[i];
+    case 2: return ((const uint16_t *)array)[i];
+    case 4: return ((const uint32_t *)array)[i];
+    default: return ((const uint64_t *)array)[i];
+    }
+}
+
+enum { TABLE, INDEXED, UNIFORM, BERNOULLI, WEIGHTED, KINDS };
+
+/* One array of any kind, pushed and popped. */
+typedef struct {
+    int kind, type, row_type;
+    bbans_table table;
+    uint32_t cdf[3 * (SYMBOLS_MAX + 1)], total, one[N_MAX];
+    uint16_t index[3 << 10];
+    uint32_t weight[N_MAX][3];
+    uint64_t row[N_MAX];
+    size_t n;
+} job;
+
+static int push_job(many *m, const job *j, const void *symbol, size_t n)
+{
+    switch (j->kind) {
+    case TABLE:
+        return bbans_message_push_symbols(&m->msg, &j->table, NULL, 0, symbol,
+                                          j->type, n);
+    case INDEXED:
+        return bbans_message_push_symbols(&m->msg, &j->table, j->row,
+                                          j->row_type, symbol, j->type, n);
+    case UNIFORM:
+        return bbans_message_push_uniform(&m->msg, j->total, symbol, j->type,
+                                          n);
+    case BERNOULLI:
+        return bbans_message_push_bernoulli(&m->msg, j->table.prec, j->one,
+                                            symbol, j->type, n);
+    default:
+        return bbans_message_push_weighted(&m->msg, j->weight, BBANS_U32, 3,
+                                           symbol, j->type, n);
+    }
+}
+
+static int pop_job(many *m, const job *j, void *symbol, size_t n)
+{
+    switch (j->kind) {
+    case TABLE:
+        return bbans_message_pop_symbols(&m->msg, &j->table, NULL, 0, symbol,
+                                         j->type, n);
+    case INDEXED:
+        return bbans_message_pop_symbols(&m->msg, &j->table, j->row,
+                                         j->row_type, symbol, j->type, n);
+    case UNIFORM:
+        return bbans_message_pop_uniform(&m->msg, j->total, symbol, j->type, n);
+    case BERNOULLI:
+        return bbans_message_pop_bernoulli(&m->msg, j->table.prec, j->one,
+                                           symbol, j->type, n);
+    default:
+        return bbans_message_pop_weighted(&m->msg, j->weight, BBANS_U32, 3,
+                                          symbol, j->type, n);
+    }
+}
+
+/* How many symbols are valid at i, and the interval of one. */
+static uint32_t alphabet(const job *j)
+{
+    return j->kind == UNIFORM     ? j->total
+           : j->kind == BERNOULLI ? 2
+           : j->kind == WEIGHTED  ? 3
+                                  : (uint32_t)j->table.symbols;
+}
+
+static void interval(const job *j, size_t i, uint32_t symbol, uint32_t *start,
+                     uint32_t *freq, uint32_t *total)
+{
+    const uint32_t *edge = j->cdf;
+    uint32_t k;
+
+    *total = (uint32_t)1 << j->table.prec;
+    switch (j->kind) {
+    case UNIFORM: *start = symbol, *freq = 1, *total = j->total; return;
+    case BERNOULLI:
+        *start = symbol ? *total - j->one[i] : 0;
+        *freq = symbol ? j->one[i] : *total - j->one[i];
+        return;
+    case WEIGHTED:
+        *start = *total = 0;
+        for (k = 0; k < 3; k++) {
+            *start += k < symbol ? j->weight[i][k] : 0;
+            *total += j->weight[i][k];
+        }
+        *freq = j->weight[i][symbol];
+        return;
+    case INDEXED:
+        edge += get(j->row, j->row_type, i) * (j->table.symbols + 1);
+        break;
+    default: break;
+    }
+    *start = edge[symbol];
+    *freq = edge[symbol + 1] - *start;
+}
+
+static void random_job(job *j)
+{
+    const unsigned prec = 1 + below(BBANS_PREC_MAX);
+    const uint32_t slots = (uint32_t)1 << prec;
+    const uint32_t most = slots < SYMBOLS_MAX ? slots : SYMBOLS_MAX;
+    size_t r, k, i;
+
+    memset(j, 0, sizeof *j);
+    j->kind = (int)below(KINDS);
+    j->type = types[below(8)];
+    j->row_type = types[below(8)];
+    j->n = below(N_MAX + 1);
+    j->table.cdf = j->cdf;
+    j->table.prec = prec;
+    j->table.rows = 3;
+    j->table.symbols = 1 + below(most);
+    for (r = 0; r < 3; r++) {
+        uint32_t *edge = j->cdf + r * (j->table.symbols + 1);
+
+        for (k = 0; k < j->table.symbols; k++) { /* room for all that follow */
+            const uint32_t last =
+                slots - (uint32_t)(j->table.symbols - k) + (k == 0);
+
+            edge[k + 1] = edge[k] + 1 + below(last - edge[k]) / (1 + below(9));
+        }
+        edge[j->table.symbols] = slots;
+    }
+    CHECK(bbans_table_check(&j->table) == BBANS_OK);
+    if (below(3) != 0) {
+        const unsigned bits = below(2) ? 0 : 1 + below(10);
+        const size_t words = bbans_table_index_words(&j->table, bits);
+
+        CHECK(words <= 3 << 10 || bits == 0);
+        if (words <= 3 << 10)
+            CHECK(bbans_table_index(&j->table, bits, j->index, words) ==
+                  BBANS_OK);
+    }
+    /* Values of a uniform distribution must fit the type. */
+    j->total = below(2) ? 1u << below(8) : 1 + below(127);
+    if (j->type != BBANS_U8 && j->type != BBANS_I8 && below(2))
+        j->total = below(2) ? 1u << below(16) : 1 + below(32767);
+    for (i = 0; i < j->n; i++) {
+        put(j->row, j->row_type, i, below(3));
+        j->one[i] = below(2) ? 1 + below(slots - 1) : below(2) ? 1 : slots - 1;
+        j->weight[i][0] = below(1u << below(28));
+        j->weight[i][1] = 1 + below(1u << 27);
+        j->weight[i][2] = below(2);
+    }
+}
+
+static void test_many_lanes(void)
+{
+    static const size_t lane_counts[] = {1, 2, 3, 7, 8, 64, 200, MANY};
+    static many m, before, expected;
+    static job j;
+    static uint64_t symbol[N_MAX], again[N_MAX];
+    int trial;
+
+    for (trial = 0; trial < 1500; trial++) {
+        const size_t lanes = lane_counts[below(8)];
+        uint32_t start, freq, total, bad;
+        size_t i, at;
+
+        random_job(&j);
+        many_init(&m, lanes);
+        many_copy(&before, &m);
+        for (i = 0; i < j.n; i++) {
+            uint32_t k = below(alphabet(&j));
+
+            if (j.kind == WEIGHTED && j.weight[i][k] == 0)
+                k = 1;
+            put(symbol, j.type, i, k);
+        }
+        many_copy(&expected, &m);
+        for (i = j.n; i-- > 0;) {
+            interval(&j, i, (uint32_t)get(symbol, j.type, i), &start, &freq,
+                     &total);
+            push_as_defined(&expected, i, start, freq, total);
+        }
+        CHECK(push_job(&m, &j, symbol, j.n) == BBANS_OK);
+        CHECK(many_same(&m, &expected));
+        CHECK(bbans_message_check(&m.msg) == BBANS_OK);
+        memset(again, 0, sizeof again);
+        CHECK(pop_job(&m, &j, again, j.n) == BBANS_OK);
+        CHECK(many_same(&m, &before));
+        for (i = 0; i < j.n; i++)
+            CHECK(get(symbol, j.type, i) == get(again, j.type, i));
+
+        /* Bits back: a pop first.  One that runs dry changes nothing, and
+         * writes nothing past a tail that has no more room than the pop needs.
+         */
+        {
+            const size_t cap =
+                m.msg.tail_len + (j.kind == UNIFORM || j.kind == WEIGHTED);
+            uint32_t *exact = malloc(4 * cap + (cap == 0));
+
+            CHECK(exact != NULL);
+            memcpy(exact, m.tail, 4 * m.msg.tail_len);
+            m.msg.tail = exact;
+            m.msg.tail_cap = cap;
+            i = pop_job(&m, &j, again, j.n) == BBANS_OK;
+            CHECK(i || lanes > 1);
+            CHECK(bbans_message_check(&m.msg) == BBANS_OK);
+            memcpy(m.tail, exact, 4 * m.msg.tail_len);
+            free(exact);
+            m.msg.tail = m.tail;
+            m.msg.tail_cap = before.msg.tail_cap;
+            if (i)
+                CHECK(push_job(&m, &j, again, j.n) == BBANS_OK);
+        }
+        CHECK(many_same(&m, &before));
+
+        /* A push that is refused late changes nothing either. */
+        if (j.n == 0)
+            continue;
+        at = below((uint32_t)j.n);
+        bad = alphabet(&j) + below(3);
+        if (bad < 100 || (j.type != BBANS_I8 && j.type != BBANS_U8)) {
+            put(symbol, j.type, at, bad);
+            CHECK(push_job(&m, &j, symbol, j.n) == BBANS_ERR_SYMBOL);
+            CHECK(many_same(&m, &before));
+        }
+        put(symbol, j.type, at, j.type < 0 ? UINT64_MAX - below(3) : 0);
+        if (j.type < 0)
+            CHECK(push_job(&m, &j, symbol, j.n) == BBANS_ERR_SYMBOL);
+        CHECK(many_same(&m, &before));
+        put(j.row, j.row_type, at, 3);
+        j.one[at] = below(2) ? 0 : (uint32_t)1 << j.table.prec;
+        j.weight[at][1] = BBANS_TOTAL_MAX + 1 - below(2) * j.weight[at][0];
+        put(symbol, j.type, at, 0);
+        j.weight[at][0] = j.weight[at][1] > BBANS_TOTAL_MAX;
+        if (j.kind == INDEXED || j.kind == BERNOULLI) {
+            CHECK(push_job(&m, &j, symbol, j.n) == BBANS_ERR_SYMBOL);
+            CHECK(pop_job(&m, &j, again, j.n) != BBANS_OK);
+            CHECK(many_same(&m, &before));
+        } else if (j.kind == WEIGHTED && j.weight[at][0] > 0) {
+            CHECK(push_job(&m, &j, symbol, j.n) == BBANS_ERR_TOTAL);
+            CHECK(pop_job(&m, &j, again, j.n) != BBANS_OK);
+            CHECK(many_same(&m, &before));
+        }
+    }
+}
+
+/* Rows longer than what is weighed at once. */
+static void test_long_rows(void)
+{
+    enum { K = 10000 };
+    static uint32_t weight[3][K];
+    static many m, before;
+    const uint32_t symbol[3] = {K - 1, 0, 4096};
+    uint32_t again[3];
+    size_t i, k;
+
+    for (i = 0; i < 3; i++)
+        for (k = 0; k < K; k++)
+            weight[i][k] = 1 + below(20000);
+    many_init(&m, 2);
+    m.msg.tail_len = 10;
+    many_copy(&before, &m);
+    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, symbol,
+                                      BBANS_U32, 3) == BBANS_OK);
+    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
+                                     BBANS_U32, 3) == BBANS_OK);
+    CHECK(many_same(&m, &before) && memcmp(symbol, again, 12) == 0);
+    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
+                                     BBANS_U32, 3) == BBANS_OK);
+    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, again,
+                                      BBANS_U32, 3) == BBANS_OK);
+    CHECK(many_same(&m, &before));
+    weight[1][9999] = BBANS_TOTAL_MAX;
+    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, symbol,
+                                      BBANS_U32, 3) == BBANS_ERR_TOTAL);
+    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
+                                     BBANS_U32, 3) == BBANS_ERR_TOTAL);
+    CHECK(many_same(&m, &before));
 }
 
 static void test_refusals(void)
@@ -174,13 +531,13 @@ static void test_refusals(void)
     uint32_t symbol[CAP + 1] = {0};
     uint64_t head;
     uint32_t word;
-    bbans_table table;
+    bbans_table table = {0};
     owned m, before;
     int status;
 
-    for (status = 0; status >= -11; status--)
+    for (status = 0; status >= -12; status--)
         CHECK(bbans_status_text(status)[0] != 'u');
-    CHECK(bbans_status_text(-12)[0] == 'u');
+    CHECK(bbans_status_text(-13)[0] == 'u');
     random_message(&m, 1);
     copy(&before, &m);
     CHECK(bbans_message_push(NULL, &zero, &one, 4) == BBANS_ERR_NULL);
@@ -189,12 +546,13 @@ static void test_refusals(void)
     CHECK(bbans_message_push(&m.msg, &zero, &one, 0) == BBANS_ERR_TOTAL);
     CHECK(bbans_message_push(&m.msg, &zero, &one, BBANS_TOTAL_MAX + 1) ==
           BBANS_ERR_TOTAL);
-    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, CAP + 1) ==
+    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, CAP + 1) ==
           BBANS_ERR_CAPACITY);
     symbol[0] = 2;
-    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, 1) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_message_push_weighted(&m.msg, &zero, 1, &zero, 1) ==
-          BBANS_ERR_TOTAL);
+    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, 1) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(bbans_message_push_weighted(&m.msg, &zero, BBANS_U32, 1, &zero,
+                                      BBANS_U32, 1) == BBANS_ERR_TOTAL);
     CHECK(same(&m, &before));
     table.cdf = bad_cdf;
     table.rows = 1;
@@ -256,18 +614,27 @@ static void test_nothing(void)
     CHECK(bbans_message_init(&msg, &head, 1, NULL, 0) == BBANS_OK);
     CHECK(bbans_wire_read(&msg, NULL, 0) == BBANS_OK && head == 0);
     CHECK(bbans_wire_write(&msg, NULL, 0, &n) == BBANS_OK && n == 0);
-    CHECK(bbans_message_push_uniform(&msg, 2, NULL, 0) == BBANS_OK);
-    CHECK(bbans_message_pop_uniform(&msg, 2, NULL, 0) == BBANS_OK);
+    CHECK(bbans_message_push_uniform(&msg, 2, NULL, BBANS_U32, 0) == BBANS_OK);
+    CHECK(bbans_message_pop_uniform(&msg, 2, NULL, BBANS_U32, 0) == BBANS_OK);
 }
 
 int main(void)
 {
-    test_nothing();
-    test_inverses();
-    test_arrays();
-    test_underflow_is_undone();
-    test_refusals();
-    test_wire();
-    printf("test_message: ok\n");
+    int isa, tested = 0;
+
+    for (isa = BBANS_ISA_PORTABLE; isa <= BBANS_ISA_NEON; isa++) {
+        if (bbans_isa_use(isa) != isa)
+            continue; /* not here */
+        test_nothing();
+        test_inverses();
+        test_arrays();
+        test_underflow_is_undone();
+        test_many_lanes();
+        test_long_rows();
+        test_refusals();
+        test_wire();
+        tested++;
+    }
+    printf("test_message: ok, with %d kinds of kernels\n", tested);
     return 0;
 }

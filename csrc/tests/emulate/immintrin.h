@@ -18,3 +18,12 @@ static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
         narrow.u16[i] = (uint16_t)wide.u32[i];
     return simde__m256i_from_private(narrow);
 }
+#define _mm512_mask_srli_epi64(v, mask, w, n)                                  \
+    simde_mm512_mask_mov_epi64(v, mask, simde_mm512_srli_epi64(w, n))
+#define _mm512_cmplt_epu64_mask(v, w)                                          \
+    ((simde__mmask8)~simde_mm512_cmpge_epu64_mask(v, w))
+#define _mm512_cvtepu32_epi64(v)                                               \
+    simde_mm512_inserti64x4(                                                   \
+        simde_mm512_castsi256_si512(                                           \
+            simde_mm256_cvtepu32_epi64(simde_mm256_castsi256_si128(v))),       \
+        simde_mm256_cvtepu32_epi64(simde_mm256_extracti128_si256(v, 1)), 1)

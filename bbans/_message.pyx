@@ -1,0 +1,480 @@
+"""Arrays of symbols to and from a message: any buffer, no copies, little overhead.
+
+The C functions are those that cffi compiled, called by address: `bind`. A call from
+cffi costs a microsecond for its conversions; bits back makes several a symbol.
+"""
+
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release,
+    PyObject_CheckBuffer, PyObject_GetBuffer,
+)
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+
+import numpy as np
+
+from bbans._lib import as_uint32, blame, check, ffi, lib
+from bbans.errors import SymbolError
+
+
+cdef extern from "bbans.h":
+    ctypedef struct bbans_message:
+        uint64_t *head
+        uint32_t *tail
+        size_t lanes, tail_len, tail_cap
+    ctypedef struct bbans_table:
+        size_t rows, symbols
+    enum:
+        BBANS_OK
+        BBANS_U8
+        BBANS_U32
+        BBANS_F32
+        BBANS_F64
+        BBANS_ERR_SYMBOL
+        BBANS_ERR_TOTAL
+
+ctypedef int (*with_table)(bbans_message *, const bbans_table *, const void *, int,
+                           void *, int, size_t) noexcept nogil
+ctypedef int (*with_total)(bbans_message *, uint32_t, void *, int,
+                           size_t) noexcept nogil
+ctypedef int (*with_masses)(bbans_message *, unsigned, const uint32_t *, void *, int,
+                            size_t) noexcept nogil
+ctypedef int (*with_weights)(bbans_message *, const void *, int, size_t, void *, int,
+                             size_t) noexcept nogil
+
+
+cdef uintptr_t address(str name) except 0:
+    return int(ffi.cast("uintptr_t", ffi.addressof(lib, "bbans_message_" + name)))
+
+
+cdef with_table c_push_symbols = <with_table>address("push_symbols")
+cdef with_table c_pop_symbols = <with_table>address("pop_symbols")
+cdef with_total c_push_uniform = <with_total>address("push_uniform")
+cdef with_total c_pop_uniform = <with_total>address("pop_uniform")
+cdef with_masses c_push_bernoulli = <with_masses>address("push_bernoulli")
+cdef with_masses c_pop_bernoulli = <with_masses>address("pop_bernoulli")
+cdef with_weights c_push_weighted = <with_weights>address("push_weighted")
+cdef with_weights c_pop_weighted = <with_weights>address("pop_weighted")
+
+# Symbols from which on a call gives up the GIL; less would cost more than it frees.
+cdef size_t LONG_CALL = 1024
+
+
+cdef int type_of(const char *letter, Py_ssize_t size) noexcept:
+    """The bbans_type of the buffer protocol's letter in native order, 0 if none."""
+    if letter == NULL:
+        return BBANS_U8
+    if letter[0] == 0 or letter[1] != 0:
+        return 0
+    if letter[0] in b"BHILQN":
+        return <int>size
+    if letter[0] in b"bhilqn":
+        return -<int>size
+    if letter[0] == b"f":
+        return BBANS_F32
+    return BBANS_F64 if letter[0] == b"d" else 0
+
+
+cdef class Array:
+    """A contiguous buffer of numbers as C sees it."""
+
+    cdef Py_buffer view
+    cdef bint held
+    cdef int type
+    cdef size_t size
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+    cdef tuple shape(self):
+        cdef int i
+        return tuple([self.view.shape[i] for i in range(self.view.ndim)])
+
+
+cdef Array opened(object values, int flags):
+    """The array of a buffer of numbers, None of anything else."""
+    cdef Array array = Array.__new__(Array)
+    if not PyObject_CheckBuffer(values):
+        return None
+    try:
+        PyObject_GetBuffer(values, &array.view,
+                           PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)
+    except (BufferError, ValueError):    # not contiguous, or a type without a letter
+        return None
+    array.held = True
+    array.type = type_of(array.view.format, array.view.itemsize)
+    if array.type == 0:
+        return None
+    array.size = array.view.len // array.view.itemsize
+    return array
+
+
+cdef Array integers(object values, str what):
+    cdef Array array = opened(values, 0)
+    if array is None or array.type >= BBANS_F32:
+        array = opened(as_uint32(values, what), 0)
+    return array
+
+
+cdef Array weights_of(object values, bint probabilities):
+    """Rows of weights: integers become uint32, probabilities float32 or float64."""
+    cdef Array array = opened(values, 0)
+    if probabilities:
+        if array is None or array.type < BBANS_F32:
+            array = opened(np.ascontiguousarray(values, np.float64), 0)
+    elif array is None or array.type != BBANS_U32:
+        array = opened(as_uint32(values, "weight"), 0)
+    if array.view.ndim < 1:
+        raise SymbolError("weights must have an axis of symbols")
+    return array
+
+
+cdef Array output(object out, shape):
+    """Where to pop to: `out`, or a new array of the shape."""
+    cdef Array array
+    if out is None:
+        return opened(np.empty(shape, np.uint32), PyBUF_WRITABLE)
+    array = opened(out, PyBUF_WRITABLE)
+    if array is None or array.type >= BBANS_F32:
+        raise SymbolError("out must be a writable, contiguous array of integers")
+    if shape is not None and array.shape() != np.empty(shape, np.bool_).shape:
+        raise SymbolError(f"out has shape {array.shape()}, not {shape}")
+    return array
+
+
+cdef bint as_word(object value, uint32_t *word) except -1:
+    """Whether `value` is an int of 32 bits, the case to be quick about."""
+    if type(value) is not int or not 0 <= value <= 0xFFFFFFFF:
+        return False
+    word[0] = value
+    return True
+
+
+cdef class MessageArrays:
+    """The state of a message, and what pushes and pops symbols."""
+
+    cdef bbans_message c
+    cdef readonly object _head, _tail
+
+    def _address(self):
+        return <uintptr_t>&self.c
+
+    def _own(self, head, tail):
+        """Take over the arrays that the C struct is to point to."""
+        cdef uint64_t[::1] heads = head
+        cdef uint32_t[::1] words = tail
+        self._head, self._tail = head, tail
+        self.c.head, self.c.lanes = &heads[0], heads.shape[0]
+        self.c.tail, self.c.tail_cap = &words[0], words.shape[0]
+
+    def _reserve(self, n_words):
+        self.reserve(n_words)
+
+    cdef int reserve(self, size_t n_words) except -1:
+        cdef size_t used = self.c.tail_len
+        if self.c.tail_cap - used < n_words:
+            tail = np.empty(max(used + n_words, 2 * self.c.tail_cap), np.uint32)
+            tail[:used] = self._tail[:used]
+            self._own(self._head, tail)
+        return 0
+
+    # ---- under a table
+
+    def push_symbols(self, table, symbols, rows=None):
+        """Push symbols under the rows of a table.
+
+        Parameters
+        ----------
+        table : Table
+        symbols : array_like of int
+            Any shape, taken in C order. Contiguous buffers of uint8 to uint64 and
+            int8 to int64 are read where they are.
+        rows : array_like of int, optional
+            Row of the table for each symbol, same shape; row 0 if left out.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol or row is outside the table; the message is unchanged.
+        """
+        cdef uint32_t word, line = 0
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
+        if (rows is None or as_word(rows, &line)) and as_word(symbols, &word):
+            self.reserve(1)
+            if c_push_symbols(&self.c, c_table, NULL if line == 0 else &line, BBANS_U32,
+                              &word, BBANS_U32, 1) == BBANS_OK:
+                return
+        self._push_array(table, symbols, rows)
+
+    def _push_array(self, table, symbols, rows):
+        cdef Array values = integers(symbols, "symbol")
+        cdef Array lines = rows_of(rows, values)
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
+        cdef void *row = NULL if lines is None else lines.view.buf
+        cdef int row_type = 0 if lines is None else lines.type
+        cdef int status
+        self.reserve(values.size)
+        if values.size < LONG_CALL:
+            status = c_push_symbols(&self.c, c_table, row, row_type, values.view.buf,
+                                    values.type, values.size)
+        else:
+            with nogil:
+                status = c_push_symbols(&self.c, c_table, row, row_type,
+                                        values.view.buf, values.type, values.size)
+        if status == BBANS_ERR_SYMBOL:
+            blame(rows, "row", table.n_rows)
+            blame(symbols, "symbol", table.n_symbols)
+        check(status)
+
+    def pop_symbols(self, table, shape=None, rows=None, *, out=None):
+        """Pop an array of symbols; inverse of `push_symbols`.
+
+        Parameters
+        ----------
+        table : Table
+        shape : int or tuple of int, optional
+            Without it and without `out`, one symbol is popped, an int.
+        rows : array_like of int, optional
+            Row of the table for each symbol, of that shape.
+        out : writable buffer of integers, optional
+            Where to put the symbols; of any type that holds them.
+
+        Returns
+        -------
+        int or ndarray of uint32
+            Or `out`.
+
+        Raises
+        ------
+        MessageError
+            If the message holds too few bits; it is unchanged.
+        """
+        cdef uint32_t word, line = 0
+        cdef const bbans_table *c_table = <const bbans_table *><uintptr_t>table._table_address
+        cdef Array values, lines
+        cdef void *row
+        cdef int row_type, status
+        if (shape is None and out is None) and (rows is None or as_word(rows, &line)):
+            if c_pop_symbols(&self.c, c_table, NULL if line == 0 else &line, BBANS_U32,
+                             &word, BBANS_U32, 1) == BBANS_OK:
+                return word
+        values = output(out, () if shape is None and out is None else shape)
+        lines = rows_of(rows, values)
+        row = NULL if lines is None else lines.view.buf
+        row_type = 0 if lines is None else lines.type
+        if values.size < LONG_CALL:
+            status = c_pop_symbols(&self.c, c_table, row, row_type, values.view.buf,
+                                   values.type, values.size)
+        else:
+            with nogil:
+                status = c_pop_symbols(&self.c, c_table, row, row_type,
+                                       values.view.buf, values.type, values.size)
+        if status == BBANS_ERR_SYMBOL:
+            blame(rows, "row", table.n_rows)
+        check(status)
+        return values.view.obj
+
+    # ---- uniform
+
+    def push_uniform(self, total, values):
+        """Push values that are equally likely, each ``log2(total)`` bits.
+
+        Raises
+        ------
+        SymbolError
+            If a value is not below `total`; the message is unchanged.
+        """
+        cdef uint32_t word, n = total_of(total)
+        cdef Array array
+        cdef int status
+        if as_word(values, &word):
+            self.reserve(1)
+            if c_push_uniform(&self.c, n, &word, BBANS_U32, 1) == BBANS_OK:
+                return
+        array = integers(values, "value")
+        self.reserve(array.size)
+        with nogil:
+            status = c_push_uniform(&self.c, n, array.view.buf, array.type, array.size)
+        if status == BBANS_ERR_SYMBOL:
+            blame(values, "symbol", total)
+        check(status)
+
+    def pop_uniform(self, total, shape=None, *, out=None):
+        """Pop an array of values; inverse of `push_uniform`. See `pop_symbols`."""
+        cdef uint32_t word, n = total_of(total)
+        cdef Array array
+        cdef int status
+        self.reserve(1)
+        if shape is None and out is None:
+            check(c_pop_uniform(&self.c, n, &word, BBANS_U32, 1))
+            return word
+        array = output(out, shape)
+        with nogil:
+            status = c_pop_uniform(&self.c, n, array.view.buf, array.type, array.size)
+        check(status)
+        return array.view.obj
+
+    # ---- bits
+
+    def push_bernoulli(self, ones, prec, bits):
+        """Push bits, each with a probability of its own.
+
+        Parameters
+        ----------
+        ones : array_like of int
+            Mass of bit 1 in slots of width ``2**-prec``, 1 to ``2**prec - 1``.
+        prec : int
+            Precision r, 1 to 28 bits.
+        bits : array_like of int
+            0 or 1, of the same shape.
+
+        Raises
+        ------
+        SymbolError
+            If a bit is neither, or a mass is out of range; the message is unchanged.
+        """
+        cdef Array array = integers(bits, "bit"), masses
+        cdef unsigned r = prec_of(prec)
+        cdef int status
+        masses = masses_of(ones, array)
+        self.reserve(array.size)
+        with nogil:
+            status = c_push_bernoulli(&self.c, r, <const uint32_t *>masses.view.buf,
+                                      array.view.buf, array.type, array.size)
+        if status == BBANS_ERR_SYMBOL:
+            blame(bits, "bit", 2)
+            raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
+        check(status)
+
+    def pop_bernoulli(self, ones, prec, *, out=None):
+        """Pop one bit for each mass; inverse of `push_bernoulli`."""
+        cdef Array masses = opened(as_uint32(ones, "mass"), 0)
+        cdef Array array = output(out, masses.shape())
+        cdef unsigned r = prec_of(prec)
+        cdef int status
+        with nogil:
+            status = c_pop_bernoulli(&self.c, r, <const uint32_t *>masses.view.buf,
+                                     array.view.buf, array.type, array.size)
+        if status == BBANS_ERR_SYMBOL:
+            raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
+        check(status)
+        return array.view.obj
+
+    # ---- a row for each symbol
+
+    def push_weighted(self, weights, symbols):
+        """Push symbols, each under weights of its own.
+
+        Parameters
+        ----------
+        weights : array_like of int, shape (..., K)
+            Non-negative; each row sums to 1 .. 2**28, and is not normalised.
+        symbols : array_like of int, shape (...)
+
+        Raises
+        ------
+        ModelError
+            If a row's sum is out of range, or the symbol's weight is 0.
+        SymbolError
+            If a symbol is K or more. The message is unchanged.
+        """
+        self._push_rows(weights_of(weights, False), symbols)
+
+    def pop_weighted(self, weights, *, out=None):
+        """Pop one symbol for each row of weights, an int for a single row; inverse of
+        `push_weighted`."""
+        return self._pop_rows(weights_of(weights, False), out)
+
+    def push_probabilities(self, probabilities, symbols):
+        """Push symbols, each under probabilities of its own.
+
+        Parameters
+        ----------
+        probabilities : array_like of float, shape (..., K)
+            float32 and float64 are read where they are. Each row sums to about 1,
+            between 1/2 and 2 - K 2**-27; it is not normalised.
+        symbols : array_like of int, shape (...)
+
+        Raises
+        ------
+        ModelError
+            If a row is no such distribution.
+        SymbolError
+            If a symbol is K or more. The message is unchanged.
+
+        Notes
+        -----
+        Symbol k has the integer weight ``1 + floor(p[k] * 2**27)``: exact, and the same
+        everywhere for the same floats. Whether two machines compute the same floats
+        is another matter; where they do not, freeze a `Table`.
+        """
+        self._push_rows(weights_of(probabilities, True), symbols)
+
+    def pop_probabilities(self, probabilities, *, out=None):
+        """Pop one symbol for each row, an int for a single row; inverse of
+        `push_probabilities`."""
+        return self._pop_rows(weights_of(probabilities, True), out)
+
+    cdef _push_rows(self, Array rows, object symbols):
+        cdef size_t K = rows.view.shape[rows.view.ndim - 1]
+        cdef Array values
+        cdef uint32_t word
+        cdef int status
+        if rows.view.ndim == 1 and as_word(symbols, &word):
+            self.reserve(1)
+            if c_push_weighted(&self.c, rows.view.buf, rows.type, K, &word, BBANS_U32,
+                               1) == BBANS_OK:
+                return
+        values = integers(symbols, "symbol")
+        if rows.shape()[:-1] != values.shape():
+            raise SymbolError(f"{values.shape()} symbols need weights of as many rows")
+        self.reserve(values.size)
+        with nogil:
+            status = c_push_weighted(&self.c, rows.view.buf, rows.type, K,
+                                     values.view.buf, values.type, values.size)
+        if status == BBANS_ERR_SYMBOL:
+            blame(symbols, "symbol", K)
+        check(status)
+
+    cdef _pop_rows(self, Array rows, object out):
+        cdef size_t K = rows.view.shape[rows.view.ndim - 1]
+        cdef Array values
+        cdef uint32_t word
+        cdef int status
+        self.reserve(1)
+        if rows.view.ndim == 1 and out is None:
+            check(c_pop_weighted(&self.c, rows.view.buf, rows.type, K, &word, BBANS_U32,
+                                 1))
+            return word
+        values = output(out, rows.shape()[:-1])
+        with nogil:
+            status = c_pop_weighted(&self.c, rows.view.buf, rows.type, K,
+                                    values.view.buf, values.type, values.size)
+        check(status)
+        return values.view.obj
+
+
+cdef uint32_t total_of(object total) except? 0xFFFFFFFF:
+    # 0 makes the C library name the cause.
+    return total if 0 <= total <= 0xFFFFFFFE else 0
+
+
+cdef unsigned prec_of(object prec) except? 0xFFFFFFFF:
+    return prec if 0 <= prec <= 28 else 0
+
+
+cdef Array rows_of(object rows, Array values):
+    cdef Array lines
+    if rows is None:
+        return None
+    lines = integers(rows, "row")
+    if lines.shape() != values.shape():
+        raise SymbolError(f"rows have shape {lines.shape()}, symbols {values.shape()}")
+    return lines
+
+
+cdef Array masses_of(object ones, Array bits):
+    cdef Array masses = opened(as_uint32(ones, "mass"), 0)
+    if masses.shape() != bits.shape():
+        raise SymbolError(f"masses have shape {masses.shape()}, bits {bits.shape()}")
+    return masses

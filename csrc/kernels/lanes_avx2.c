@@ -1,0 +1,372 @@
+/* AVX2 kernels of messages with several lanes, and of rows of weights; equal to
+ * lanes_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "x86.h"
+
+#ifdef BBANS_HAVE_X86
+
+#define AVX2 BBANS_TARGET("avx2,popcnt")
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
+
+/* By the lanes that keep their word: the elements of the others in the order in
+ * which push appends their words, the last lane first.  The elements hold lanes
+ * 0 1 4 5 2 3 6 7. */
+/* clang-format off */
+static const uint8_t spilled[256][8] = {
+    {7,6,3,2,5,4,1,0}, {7,6,3,2,5,4,1}, {7,6,3,2,5,4,0}, {7,6,3,2,5,4},
+    {7,6,3,5,4,1,0}, {7,6,3,5,4,1}, {7,6,3,5,4,0}, {7,6,3,5,4},
+    {7,6,2,5,4,1,0}, {7,6,2,5,4,1}, {7,6,2,5,4,0}, {7,6,2,5,4}, {7,6,5,4,1,0},
+    {7,6,5,4,1}, {7,6,5,4,0}, {7,6,5,4}, {7,6,3,2,5,1,0}, {7,6,3,2,5,1},
+    {7,6,3,2,5,0}, {7,6,3,2,5}, {7,6,3,5,1,0}, {7,6,3,5,1}, {7,6,3,5,0},
+    {7,6,3,5}, {7,6,2,5,1,0}, {7,6,2,5,1}, {7,6,2,5,0}, {7,6,2,5}, {7,6,5,1,0},
+    {7,6,5,1}, {7,6,5,0}, {7,6,5}, {7,6,3,2,4,1,0}, {7,6,3,2,4,1},
+    {7,6,3,2,4,0}, {7,6,3,2,4}, {7,6,3,4,1,0}, {7,6,3,4,1}, {7,6,3,4,0},
+    {7,6,3,4}, {7,6,2,4,1,0}, {7,6,2,4,1}, {7,6,2,4,0}, {7,6,2,4}, {7,6,4,1,0},
+    {7,6,4,1}, {7,6,4,0}, {7,6,4}, {7,6,3,2,1,0}, {7,6,3,2,1}, {7,6,3,2,0},
+    {7,6,3,2}, {7,6,3,1,0}, {7,6,3,1}, {7,6,3,0}, {7,6,3}, {7,6,2,1,0},
+    {7,6,2,1}, {7,6,2,0}, {7,6,2}, {7,6,1,0}, {7,6,1}, {7,6,0}, {7,6},
+    {7,3,2,5,4,1,0}, {7,3,2,5,4,1}, {7,3,2,5,4,0}, {7,3,2,5,4}, {7,3,5,4,1,0},
+    {7,3,5,4,1}, {7,3,5,4,0}, {7,3,5,4}, {7,2,5,4,1,0}, {7,2,5,4,1},
+    {7,2,5,4,0}, {7,2,5,4}, {7,5,4,1,0}, {7,5,4,1}, {7,5,4,0}, {7,5,4},
+    {7,3,2,5,1,0}, {7,3,2,5,1}, {7,3,2,5,0}, {7,3,2,5}, {7,3,5,1,0}, {7,3,5,1},
+    {7,3,5,0}, {7,3,5}, {7,2,5,1,0}, {7,2,5,1}, {7,2,5,0}, {7,2,5}, {7,5,1,0},
+    {7,5,1}, {7,5,0}, {7,5}, {7,3,2,4,1,0}, {7,3,2,4,1}, {7,3,2,4,0},
+    {7,3,2,4}, {7,3,4,1,0}, {7,3,4,1}, {7,3,4,0}, {7,3,4}, {7,2,4,1,0},
+    {7,2,4,1}, {7,2,4,0}, {7,2,4}, {7,4,1,0}, {7,4,1}, {7,4,0}, {7,4},
+    {7,3,2,1,0}, {7,3,2,1}, {7,3,2,0}, {7,3,2}, {7,3,1,0}, {7,3,1}, {7,3,0},
+    {7,3}, {7,2,1,0}, {7,2,1}, {7,2,0}, {7,2}, {7,1,0}, {7,1}, {7,0}, {7},
+    {6,3,2,5,4,1,0}, {6,3,2,5,4,1}, {6,3,2,5,4,0}, {6,3,2,5,4}, {6,3,5,4,1,0},
+    {6,3,5,4,1}, {6,3,5,4,0}, {6,3,5,4}, {6,2,5,4,1,0}, {6,2,5,4,1},
+    {6,2,5,4,0}, {6,2,5,4}, {6,5,4,1,0}, {6,5,4,1}, {6,5,4,0}, {6,5,4},
+    {6,3,2,5,1,0}, {6,3,2,5,1}, {6,3,2,5,0}, {6,3,2,5}, {6,3,5,1,0}, {6,3,5,1},
+    {6,3,5,0}, {6,3,5}, {6,2,5,1,0}, {6,2,5,1}, {6,2,5,0}, {6,2,5}, {6,5,1,0},
+    {6,5,1}, {6,5,0}, {6,5}, {6,3,2,4,1,0}, {6,3,2,4,1}, {6,3,2,4,0},
+    {6,3,2,4}, {6,3,4,1,0}, {6,3,4,1}, {6,3,4,0}, {6,3,4}, {6,2,4,1,0},
+    {6,2,4,1}, {6,2,4,0}, {6,2,4}, {6,4,1,0}, {6,4,1}, {6,4,0}, {6,4},
+    {6,3,2,1,0}, {6,3,2,1}, {6,3,2,0}, {6,3,2}, {6,3,1,0}, {6,3,1}, {6,3,0},
+    {6,3}, {6,2,1,0}, {6,2,1}, {6,2,0}, {6,2}, {6,1,0}, {6,1}, {6,0}, {6},
+    {3,2,5,4,1,0}, {3,2,5,4,1}, {3,2,5,4,0}, {3,2,5,4}, {3,5,4,1,0}, {3,5,4,1},
+    {3,5,4,0}, {3,5,4}, {2,5,4,1,0}, {2,5,4,1}, {2,5,4,0}, {2,5,4}, {5,4,1,0},
+    {5,4,1}, {5,4,0}, {5,4}, {3,2,5,1,0}, {3,2,5,1}, {3,2,5,0}, {3,2,5},
+    {3,5,1,0}, {3,5,1}, {3,5,0}, {3,5}, {2,5,1,0}, {2,5,1}, {2,5,0}, {2,5},
+    {5,1,0}, {5,1}, {5,0}, {5}, {3,2,4,1,0}, {3,2,4,1}, {3,2,4,0}, {3,2,4},
+    {3,4,1,0}, {3,4,1}, {3,4,0}, {3,4}, {2,4,1,0}, {2,4,1}, {2,4,0}, {2,4},
+    {4,1,0}, {4,1}, {4,0}, {4}, {3,2,1,0}, {3,2,1}, {3,2,0}, {3,2}, {3,1,0},
+    {3,1}, {3,0}, {3}, {2,1,0}, {2,1}, {2,0}, {2}, {1,0}, {1}, {0}, {0}
+};
+/* clang-format on */
+
+/* Which of the four words below the top each lane in a mask takes: the first
+ * lane the topmost. */
+static const uint32_t topmost_first[16][4] = {
+    {0, 0, 0, 0}, {3, 0, 0, 0}, {0, 3, 0, 0}, {3, 2, 0, 0},
+    {0, 0, 3, 0}, {3, 0, 2, 0}, {0, 3, 2, 0}, {3, 2, 1, 0},
+    {0, 0, 0, 3}, {3, 0, 0, 2}, {0, 3, 0, 2}, {3, 2, 0, 1},
+    {0, 0, 3, 2}, {3, 0, 2, 1}, {0, 3, 2, 1}, {3, 2, 1, 0}};
+
+/* words[index[j]] for j = 0 .. 3 */
+AVX2 static inline __m128i picked(__m128i words, const uint32_t *index)
+{
+    return _mm_castps_si128(_mm_permutevar_ps(
+        _mm_castsi128_ps(words),
+        _mm_loadu_si128((const __m128i *)(const void *)index)));
+}
+
+AVX2 static inline unsigned signs(__m256i v)
+{
+    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(v));
+}
+
+/* v where the sign of s is 0, w where it is 1 */
+AVX2 static inline __m256i by_sign(__m256i s, __m256i v, __m256i w)
+{
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(v),
+                                                _mm256_castsi256_ps(w),
+                                                _mm256_castsi256_ps(s)));
+}
+
+AVX2 static inline __m256i by_sign_of_64(__m256i s, __m256i v, __m256i w)
+{
+    return _mm256_castpd_si256(_mm256_blendv_pd(_mm256_castsi256_pd(v),
+                                                _mm256_castsi256_pd(w),
+                                                _mm256_castsi256_pd(s)));
+}
+
+/* The low words of v, and zeros. */
+#define LOW(v) _mm256_blend_epi32(v, _mm256_setzero_si256(), 0xaa)
+
+/* The even or odd 32-bit elements of four 64-bit ones and four others. */
+#define PICK(v, w, which)                                                      \
+    _mm256_castps_si256(_mm256_shuffle_ps(_mm256_castsi256_ps(v),              \
+                                          _mm256_castsi256_ps(w), which))
+#define EVEN_OF(v, w) PICK(v, w, 0x88)
+#define ODD_OF(v, w) PICK(v, w, 0xdd)
+
+/* y - 1 rounded, for four lanes, in the fraction of 2^52 + q: x as its halves,
+ * each the fraction of a number. */
+AVX2 static inline __m256i quotients(__m256i high, __m256i low, __m256i f)
+{
+    const __m256d two52 = _mm256_set1_pd(0x1p52);
+    __m256d x = _mm256_sub_pd(_mm256_castsi256_pd(high),
+                              _mm256_set1_pd(0x1p84 + 0x1p52));
+
+    BBANS_IN_THIS_ORDER(x);
+    x = _mm256_add_pd(x, _mm256_castsi256_pd(low));
+    return _mm256_castpd_si256(_mm256_add_pd(
+        _mm256_div_pd(x, _mm256_sub_pd(_mm256_castsi256_pd(f), two52)),
+        _mm256_set1_pd(0x1p52 - 1)));
+}
+
+/* Eight lanes at a time as vectors of 32-bit halves, in the order 0 1 4 5 2 3 6
+ * 7 in which they come out of two vectors of four, and go back. */
+AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
+                                 size_t n, unsigned prec, uint32_t *top)
+{
+    const __m256i exponent52 = _mm256_set1_epi32(0x43300000);
+    const __m256i exponent84 = _mm256_set1_epi32(0x45300000);
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i total = _mm256_set1_epi32(1 << prec);
+    const __m128i to_limit = _mm_cvtsi32_si128((int)(31 - prec));
+    const __m128i r = _mm_cvtsi32_si128((int)prec);
+    const size_t odd = n % 8;
+
+    if (prec < BBANS_QUOTIENT_PREC_MIN || !bbans_rounds_to_nearest())
+        return bbans_k_push_portable(head, span, n, prec, top);
+    n -= odd;
+    if (odd > 0)
+        top = bbans_k_push_portable(head + n, span + n, odd, prec, top);
+    while (n > 0) {
+        __m256i s0, s1, x0, x1, start, f, low, high, d, q0, q1, rest;
+        unsigned keep;
+
+        n -= 8;
+        s0 = LOAD(span + n);
+        s1 = LOAD(span + n + 4);
+        x0 = LOAD(head + n);
+        x1 = LOAD(head + n + 4);
+        start = EVEN_OF(s0, s1);
+        f = _mm256_sub_epi32(ODD_OF(s0, s1), start);
+        low = EVEN_OF(x0, x1);
+        high = ODD_OF(x0, x1);
+
+        /* high - f 2^(31 - r) is negative where x keeps its word: high < 2^31,
+         * and the difference is right modulo 2^32 if the limit is 2^31. */
+        d = _mm256_sub_epi32(high, _mm256_sll_epi32(f, to_limit));
+        keep = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(d));
+        STORE(top,
+              _mm256_permutevar8x32_epi32(
+                  low, _mm256_cvtepu8_epi32(_mm_loadl_epi64(
+                           (const __m128i *)(const void *)(spilled[keep])))));
+        top += 8 - __builtin_popcount(keep);
+        low = by_sign(d, high, low);
+        high = by_sign(d, zero, high);
+
+        q0 = quotients(_mm256_unpacklo_epi32(high, exponent84),
+                       _mm256_unpacklo_epi32(low, exponent52),
+                       _mm256_unpacklo_epi32(f, exponent52));
+        q1 = quotients(_mm256_unpackhi_epi32(high, exponent84),
+                       _mm256_unpackhi_epi32(low, exponent52),
+                       _mm256_unpackhi_epi32(f, exponent52));
+        /* x' = floor(x / f) 2^r + (x mod f) + c.  If q is one too small, the
+         * rest is f too large: add 2^r - f.  q 2^r shifts the bits of 2^52 out.
+         */
+        rest = _mm256_sub_epi32(low, _mm256_mullo_epi32(EVEN_OF(q0, q1), f));
+        rest =
+            _mm256_add_epi32(_mm256_add_epi32(rest, start),
+                             _mm256_andnot_si256(_mm256_cmpgt_epi32(f, rest),
+                                                 _mm256_sub_epi32(total, f)));
+        STORE(head + n, _mm256_add_epi64(_mm256_sll_epi64(q0, r),
+                                         _mm256_unpacklo_epi32(rest, zero)));
+        STORE(head + n + 4,
+              _mm256_add_epi64(_mm256_sll_epi64(q1, r),
+                               _mm256_unpackhi_epi32(rest, zero)));
+    }
+    return top;
+}
+
+AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
+                                          const bbans_span *span, size_t n,
+                                          unsigned prec, const uint32_t *top)
+{
+    const __m256i mask = _mm256_set1_epi64x((1LL << prec) - 1);
+    const __m256i least = _mm256_set1_epi64x(1LL << 31);
+    const __m128i r = _mm_cvtsi32_si128((int)prec);
+    size_t i;
+
+    for (i = 0; i + 4 <= n; i += 4) {
+        const __m256i s = LOAD(span + i), x = LOAD(head + i), start = LOW(s);
+        const __m256i f = _mm256_sub_epi32(_mm256_srli_epi64(s, 32), start);
+        const __m256i q = _mm256_srl_epi64(x, r);
+        /* f q = f (q mod 2^32) + (f floor(q / 2^32)) 2^32 */
+        const __m256i fq = _mm256_add_epi64(
+            _mm256_mul_epu32(f, q),
+            _mm256_slli_epi64(_mm256_mul_epu32(f, _mm256_srli_epi64(q, 32)),
+                              32));
+        const __m256i y = _mm256_add_epi64(
+            fq, _mm256_sub_epi64(_mm256_and_si256(x, mask), start));
+        const __m256i d = _mm256_sub_epi64(y, least); /* negative: refill */
+        const unsigned refill = signs(d);
+        const __m256i words = _mm256_cvtepu32_epi64(
+            picked(_mm_loadu_si128((const __m128i *)(const void *)(top - 4)),
+                   topmost_first[refill]));
+
+        top -= __builtin_popcount(refill);
+        STORE(head + i,
+              by_sign_of_64(d, y,
+                            _mm256_or_si256(_mm256_slli_epi64(y, 32), words)));
+    }
+    return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+}
+
+/* Weights less `extra`: integers, or floor(p 2^27).  Truncation gives 2^31 for
+ * what is no number below 16; -1 and less are above 2^28, as unsigned. */
+AVX2 static inline __m256i weights_at(const void *weight, int type, size_t k)
+{
+    const uint8_t *p = (const uint8_t *)weight;
+
+    if (type == BBANS_F32)
+        return _mm256_cvttps_epi32(_mm256_mul_ps(
+            _mm256_castsi256_ps(LOAD(p + 4 * k)), _mm256_set1_ps(0x1p27f)));
+    if (type == BBANS_F64) {
+        const __m256d unit = _mm256_set1_pd(0x1p27);
+        const __m128i low = _mm256_cvttpd_epi32(
+            _mm256_mul_pd(_mm256_castsi256_pd(LOAD(p + 8 * k)), unit));
+        const __m128i high = _mm256_cvttpd_epi32(
+            _mm256_mul_pd(_mm256_castsi256_pd(LOAD(p + 8 * k + 32)), unit));
+
+        return _mm256_set_m128i(high, low);
+    }
+    return LOAD(p + 4 * k);
+}
+
+#define BLOCK 64
+
+/* Sums of 64 weights below 2^29 + 1 in eight lanes: below 2^32 each, 2^35 all.
+ */
+AVX2 uint64_t bbans_k_weigh_avx2(const void *weight, int type, size_t n,
+                                 uint32_t *w)
+{
+    const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
+    const __m256i high = _mm256_set1_epi32((int)0xe0000000);
+    const size_t size = type == BBANS_F64 ? 8 : 4;
+    __m256i total = _mm256_setzero_si256(), any = total;
+    __m128i two;
+    uint64_t rest = 0;
+    size_t k = 0;
+
+    while (k + 8 <= n) {
+        const size_t end = n - k < BLOCK ? n & ~(size_t)7 : k + BLOCK;
+        __m256i sum = _mm256_setzero_si256();
+
+        for (; k < end; k += 8) {
+            const __m256i v = weights_at(weight, type, k);
+            const __m256i v1 = _mm256_add_epi32(v, extra);
+
+            any = _mm256_or_si256(any, v);
+            sum = _mm256_add_epi32(sum, v1);
+            STORE(w + k, v1);
+        }
+        total = _mm256_add_epi64(
+            total, _mm256_add_epi64(LOW(sum), _mm256_srli_epi64(sum, 32)));
+    }
+    two = _mm_add_epi64(_mm256_castsi256_si128(total),
+                        _mm256_extracti128_si256(total, 1));
+    if (k < n)
+        rest = bbans_k_weigh_portable((const uint8_t *)weight + k * size, type,
+                                      n - k, w + k);
+    if (!_mm256_testz_si256(any, high) || rest == UINT64_MAX)
+        return UINT64_MAX;
+    return rest + (uint64_t)_mm_cvtsi128_si64(two) +
+           (uint64_t)_mm_extract_epi64(two, 1);
+}
+
+/* The sum of eight; none wraps. */
+AVX2 static inline uint32_t sum_of_8(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v),
+                                 _mm256_extracti128_si256(v, 1));
+
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(
+        _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
+AVX2 uint32_t bbans_k_sum_avx2(const uint32_t *w, size_t n)
+{
+    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i sum = _mm256_setzero_si256();
+    size_t k;
+
+    for (k = 0; k + 8 <= n; k += 8)
+        sum = _mm256_add_epi32(sum, LOAD(w + k));
+    if (k < n) { /* the rest, without a branch for each */
+        const __m256i mask =
+            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n - k)), place);
+
+        sum = _mm256_add_epi32(
+            sum,
+            _mm256_maskload_epi32((const int *)(const void *)(w + k), mask));
+    }
+    return sum_of_8(sum);
+}
+
+/* How many of eight sums, in order, are <= slot. */
+AVX2 static inline unsigned rank_of_8(__m256i sums, uint32_t slot)
+{
+    return (unsigned)__builtin_popcount(
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(
+            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(slot + 1)), sums))));
+}
+
+/* Blocks of 64 weights as eight rows of eight: sums of rows down the columns,
+ * then across; the row by its last sum, and the weight by the sums within its
+ * row. */
+AVX2 size_t bbans_k_find_avx2(const uint32_t *w, size_t n, uint32_t slot,
+                              uint32_t *start)
+{
+    uint32_t sums[9];
+    size_t k, row;
+
+    sums[0] = 0;
+    for (k = 0; k + BLOCK <= n; k += BLOCK) {
+        __m256i a[8], v, low, high;
+        size_t j;
+
+        a[0] = LOAD(w + k);
+        for (j = 1; j < 8; j++)
+            a[j] = _mm256_add_epi32(a[j - 1], LOAD(w + k + 8 * j));
+        low = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
+                                _mm256_hadd_epi32(a[2], a[3]));
+        high = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]),
+                                 _mm256_hadd_epi32(a[6], a[7]));
+        v = _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20),
+                             _mm256_permute2x128_si256(low, high, 0x31));
+        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
+        STORE(sums + 1, v);
+        row = rank_of_8(v, slot);
+        if (row == 8) {
+            sums[0] = sums[8];
+            continue;
+        }
+        k += 8 * row;
+        v = LOAD(w + k);
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+        /* The sum of the low half to each of the high half. */
+        v = _mm256_add_epi32(
+            v,
+            _mm256_shuffle_epi32(_mm256_permute2x128_si256(v, v, 0x08), 255));
+        sums[0] = sums[row];
+        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
+        STORE(sums + 1, v);
+        row = rank_of_8(v, slot);
+        *start = sums[row];
+        return k + row;
+    }
+    k += bbans_k_find_portable(w + k, n - k, slot - sums[0], start);
+    *start += sums[0];
+    return k;
+}
+#endif
