@@ -173,7 +173,9 @@ def test_numpy_and_the_standard_library_are_all_that_importing_needs():
 # ---- C
 
 C_FILES = sorted(p for p in CSRC.rglob("*.[ch]") if "tests" not in p.parts)
-C_FILES = [p for p in C_FILES if not {"fuzz", "examples", "embedded", "build"} & set(p.parts)]
+C_FILES = [
+    p for p in C_FILES if not {"fuzz", "examples", "embedded", "build"} & set(p.parts)
+]
 
 
 def c_code(path):
