@@ -18,6 +18,10 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_SYMBOL: return "symbol or row is outside the table";
     case BBANS_ERR_CORRUPT: return "data is damaged";
     case BBANS_ERR_SIZE: return "a count is outside its limits";
+    case BBANS_ERR_TRUNCATED: return "data ends early";
+    case BBANS_ERR_FORMAT: return "not a file of this format";
+    case BBANS_ERR_VERSION: return "format version or code is not known";
+    case BBANS_ERR_MODEL: return "data was coded with another model";
     default: return "unknown status code";
     }
 }
