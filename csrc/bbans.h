@@ -196,6 +196,7 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
  * needs; its last byte is never 0.  More lanes: the tail's words from the
  * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
 
+#ifndef BBANS_DECODER_ONLY
 /* Bytes that bbans_wire_write will write.  Returns ERR_NULL. */
 BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
         size_t *n_bytes);
@@ -204,6 +205,7 @@ BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
  * Returns ERR_{NULL,CAPACITY}. */
 BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
@@ -214,6 +216,7 @@ BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
 
 /* Codes intervals in their natural order into the shortest integer that
  * decodes; bits back can then run over it (docs/maths.md, sections 4 and 7). */
+#ifndef BBANS_DECODER_ONLY
 typedef struct {
     uint8_t *bytes; /* [cap] scratch */
     size_t len, cap;
@@ -233,6 +236,7 @@ BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
  * Returns ERR_{NULL,STATE,CAPACITY}. */
 BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
         bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 typedef struct {
     const uint32_t *tail;
@@ -330,8 +334,10 @@ BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
 
 /* ---- Sequences under a frozen HMM: IconoCLaSM ---------------------------- */
 
+#ifndef BBANS_DECODER_ONLY
 /* Words of tail that hold any sequence of n symbols, and serve as scratch. */
 BBANS_API size_t bbans_sequence_tail_words(size_t n);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Bytes of workspace (aligned to 8) for n symbols when the forward messages of
  * `block` symbols at a time are kept: block = n is fastest, block near sqrt(n)
@@ -339,6 +345,7 @@ BBANS_API size_t bbans_sequence_tail_words(size_t n);
 BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
         size_t block);
 
+#ifndef BBANS_DECODER_ONLY
 /* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
  *   msg         of one lane; its former content is lost.  Its tail needs
  *               bbans_sequence_tail_words(n) words.
@@ -349,6 +356,7 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
 BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, size_t n, int predictive, void *work,
         size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Decode n symbols.  The message is spent, whatever the outcome.  Workspace as
  * for one symbol; the tail needs room for n more words.
@@ -362,9 +370,11 @@ BBANS_API bbans_status bbans_sequence_decode(const bbans_hmm *hmm,
  * 2 n + 2 words and a workspace as for encode; pop one as for decode.  Pop's
  * message is spent if it fails.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+#ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_sequence_push(const bbans_hmm *hmm,
         bbans_message *msg, const uint32_t *symbol, size_t n, void *work,
         size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
 BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, size_t n, void *work,
         size_t work_bytes);
@@ -379,6 +389,7 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
  * which is faster; the result is the same.  After an error *failed is the
  * sequence, 0 before the first, and the outputs are undefined. */
 
+#ifndef BBANS_DECODER_ONLY
 /* Encode n sequences, each as bbans_sequence_encode does.
  *   work         for the longest sequence, as for bbans_sequence_encode; sequences
  *                take turns if it has room for all forward messages of each
@@ -390,6 +401,7 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n,
         int predictive, void *work, size_t work_bytes, bbans_message *msg,
         uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Decode n sequences, whose offsets the caller knows.
  *   work  as for one symbol
@@ -401,6 +413,7 @@ BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint64_t *offset, size_t n, int predictive, void *work,
         size_t work_bytes, bbans_message *msg, size_t *failed);
 
+#ifndef BBANS_DECODER_ONLY
 /* Encode n sequences as one message: less than a bit for each after the first
  * few, but none decodes alone.  docs/maths.md, section 8.
  *   msg  of one lane; its tail needs bbans_sequence_tail_words(offset[n]) words
@@ -408,6 +421,7 @@ BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
 BBANS_API bbans_status bbans_packed_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n, void *work,
         size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 /* The message is spent; its tail needs room for offset[n] more words.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
+#ifndef BBANS_DECODER_ONLY
 static size_t head_bytes(uint64_t head)
 {
     size_t n = 0;
@@ -45,6 +46,7 @@ bbans_status bbans_wire_write(const bbans_message *msg, uint8_t *bytes,
             bbans_store(bytes + 8 * i, msg->head[i], 8);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Bytes of the head that ends an integer of n bytes.  A head above a tail is in
  * [2^31, 2^63), 4 to 8 bytes; of 4 and 8, the last byte's top bit decides. */
