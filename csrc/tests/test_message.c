@@ -178,9 +178,9 @@ static void test_refusals(void)
     owned m, before;
     int status;
 
-    for (status = 0; status >= -11; status--)
+    for (status = 0; status >= -15; status--)
         CHECK(bbans_status_text(status)[0] != 'u');
-    CHECK(bbans_status_text(-1000)[0] == 'u');
+    CHECK(bbans_status_text(-16)[0] == 'u');
     random_message(&m, 1);
     copy(&before, &m);
     CHECK(bbans_message_push(NULL, &zero, &one, 4) == BBANS_ERR_NULL);
