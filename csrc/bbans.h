@@ -6,11 +6,24 @@
  * tables and data give the same bytes on every C99 target.  docs/maths.md
  * defines every number computed here.
  *
+ * Files      bbans_model_parse and bbans_model_build load a model;
+ *            bbans_compress and bbans_decompress do the rest: examples/text.c.
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
+ *            without length or checksum, for those who frame them themselves.
+ * Codecs     bbans_message_push and what follows it: make your own.
+ *
  * Memory     The library allocates nothing.  Every array belongs to the caller
- *            and must outlive the struct that points to it.
+ *            and must outlive the struct that points to it.  Functions whose
+ *            names end in _bytes, _words or _bound say how much is needed.  An
+ *            array of no elements may be NULL; other pointers may not.
  * Errors     Functions return a bbans_status; results go through pointers.
- *            After an error the caller's message is as it was before the call,
- *            unless the function says that it is scratch, or spent.
+ *            "Returns ERR_{NULL,STATE}" means BBANS_OK, BBANS_ERR_NULL or
+ *            BBANS_ERR_STATE.  After an error the caller's message is as it was
+ *            before the call, unless the function says that it is scratch, or
+ *            spent; other outputs are undefined.
+ * Trust      Bytes and numbers may come from anywhere: whatever they are, no
+ *            function reads or writes outside the arrays it was given.  Where
+ *            one trusts its arguments it says so.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
  * Order      A message is a stack: what was pushed last is popped first.  Array
@@ -55,15 +68,16 @@ typedef enum {
     BBANS_ERR_CAPACITY = -4,  /* an array of the caller is too small         */
     BBANS_ERR_UNDERFLOW = -5, /* the message holds too few words             */
     BBANS_ERR_TOTAL = -6,     /* total outside [1, BBANS_TOTAL_MAX]          */
-    BBANS_ERR_STATE = -7,     /* heads, lanes or lengths are not a message   */
+    BBANS_ERR_STATE = -7,     /* heads, lanes or lengths are not a message;
+                                 or a step before the one it needs           */
     BBANS_ERR_TABLE = -8,     /* edges do not rise strictly from 0 to 2^r    */
     BBANS_ERR_SYMBOL = -9,    /* a symbol or row outside the table           */
     BBANS_ERR_CORRUPT = -10,  /* bytes that no encoder wrote                 */
     BBANS_ERR_SIZE = -11,     /* a count outside the limits below            */
-    BBANS_ERR_TRUNCATED = -12, /* a file that ends early                     */
-    BBANS_ERR_FORMAT = -13,   /* not a file of this format at all            */
-    BBANS_ERR_VERSION = -14,  /* a format version or code not known here     */
-    BBANS_ERR_MODEL = -15     /* data that another model wrote               */
+    BBANS_ERR_TRUNCATED = -12, /* a file ends early                          */
+    BBANS_ERR_FORMAT = -13,   /* not a file of this format                   */
+    BBANS_ERR_VERSION = -14,  /* a format version or code unknown here       */
+    BBANS_ERR_MODEL = -15     /* data that was coded with another model      */
 } bbans_status;
 
 enum {
@@ -172,7 +186,8 @@ BBANS_API bbans_status bbans_message_pop_symbols(bbans_message *msg,
         size_t n);
 
 /* Push and pop n values below total, all equally likely: log2(total) bits each.
- * As the functions above, with ERR_TOTAL for total; pop needs room for a word. */
+ * As the functions above, with ERR_TOTAL for total; pop needs room for a word.
+ */
 BBANS_API bbans_status bbans_message_push_uniform(bbans_message *msg,
         uint32_t total, const uint32_t *value, size_t n);
 BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
@@ -223,11 +238,16 @@ typedef struct {
     uint64_t low, range;
 } bbans_range_encoder;
 
+/* Start with nothing coded.  bytes [cap] is scratch until bbans_range_finish.
+ * Returns ERR_NULL. */
 BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
         uint8_t *bytes, size_t cap);
 
-/* Needs room for 4 bytes; to grow, copy `bytes`, set it and `cap`.  Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY};
- * ERR_STATE after bbans_range_finish. */
+/* Code the interval [start, start + freq) of `total` slots, after those before.
+ * Writes up to 4 bytes, and needs room for them: to grow, copy `bytes` to a
+ * larger array, and set it and `cap`.
+ * Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY}; ERR_STATE after
+ * bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
@@ -250,11 +270,13 @@ typedef struct {
 BBANS_API bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
         const bbans_message *msg);
 
-/* Returns ERR_{NULL,TOTAL,CORRUPT}. */
+/* The slot of the next interval, of `total`; the decoder is not changed.
+ * Returns ERR_{NULL,TOTAL,CORRUPT}. */
 BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
         uint32_t total, uint32_t *slot);
 
-/* Returns ERR_{NULL,TOTAL,INTERVAL}. */
+/* Move on past the interval that holds the slot.
+ * Returns ERR_{NULL,TOTAL,INTERVAL}. */
 BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
         uint32_t start, uint32_t freq, uint32_t total);
 
@@ -299,8 +321,8 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
         const uint32_t *emission, void *memory, size_t memory_bytes);
 
 /* The next four functions trust weights, which come from each other: their sum
- * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights from
- * `states` on are 0.  Other weights give useless numbers, but no more. */
+ * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
+ * from `states` on are 0.  Other weights give useless numbers, but no more. */
 
 /* Forward messages, exact: n filter steps (docs/maths.md, section 5).
  *   predicted  [stride] in: weights of the first state given the past
@@ -382,17 +404,18 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can be
- * decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).  Split
- * a batch to use threads: no message depends on another.  With BBANS_BATCH times
- * the workspace and the tail that one sequence needs, so many are coded in turns,
- * which is faster; the result is the same.  After an error *failed is the
- * sequence, 0 before the first, and the outputs are undefined. */
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
+ * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
+ * Split a batch to use threads: no message depends on another.  With
+ * BBANS_BATCH times the workspace and the tail that one sequence needs, so many
+ * are coded in turns, which is faster; the result is the same.  After an error
+ * *failed is the sequence, 0 before the first. */
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode; sequences
- *                take turns if it has room for all forward messages of each
+ *   work         for the longest sequence, as for bbans_sequence_encode;
+ *                sequences take turns if it has room for all forward messages
+ *                of each
  *   msg          of one lane: scratch, with the tail of the longest sequence
  *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
  *   byte_offset  [n + 1] out
@@ -406,7 +429,8 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
 /* Decode n sequences, whose offsets the caller knows.
  *   work  as for one symbol
  *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, one for every symbol of the longest sequence, and one
+ *         longest message, one for every symbol of the longest sequence, and
+ *         one
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,
@@ -474,7 +498,8 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 /* A container (suffix .bbz) is a header, blocks, and an end record, each with a
  * checksum; docs/format.md, section 3.  It names its model, so that no other
  * decodes it.  The same data, model and block length give the same bytes as in
- * Python.  For arrays of this machine's own types, of any alignment. */
+ * Python.  Elements are arrays of this machine's own types, of any alignment.
+ */
 enum {
     BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
     BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
@@ -514,8 +539,10 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
  *   block       symbols in a block, 1 to BBANS_BLOCK_MAX; as a rule
  *               BBANS_BLOCK_DEFAULT
  *   predictive  0: IconoCLaSM; else the range coder alone
- *   work        at least bbans_writer_work_bytes(model, min(n, block), some kept)
- *   bytes       [cap] out; bbans_compress_bound(element, n, block) always suffice
+ *   work        at least bbans_writer_work_bytes(model, min(n, block), kept)
+ *               for some kept; more is used to keep more, and the result is the
+ *               same
+ *   bytes       [cap] out; bbans_compress_bound(element, n, block) suffice
  *   n_bytes     out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
  * not in the model's alphabet, or a type that it cannot hold: bytes and
@@ -524,10 +551,10 @@ BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
         const void *data, size_t n, size_t block, int predictive, void *work,
         size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
 
-/* The same in parts, for streams and for arrays of several axes: begin, block by
- * block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
- * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is too
- * small.  After an error *writer is as it was before the call. */
+/* The same in parts, for streams and for arrays of several axes: begin, block
+ * by block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
+ * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
+ * too small.  After an error *writer is as it was before the call. */
 typedef struct {
     const bbans_model *model;
     int element, predictive;
@@ -542,7 +569,7 @@ BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
 
 /* A block of n elements, 1 to BBANS_BLOCK_MAX: at most 12 bytes more than they
  * are.  That text is UTF-8 is for the caller to see to.
- *   work  at least bbans_writer_work_bytes(model, n, some kept)
+ *   work  at least bbans_writer_work_bytes(model, n, kept) for some kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
         const void *data, size_t n, void *work, size_t work_bytes,
@@ -569,7 +596,7 @@ typedef struct {
 } bbans_reader;
 
 /* Bytes of workspace (aligned to 8) to decode blocks of up to `block` symbols;
- * about 16 a symbol.  0 if it exceeds SIZE_MAX, or if the model is not built. */
+ * about 16 a symbol.  0 if it exceeds SIZE_MAX or the model is not built. */
 BBANS_API size_t bbans_reader_work_bytes(const bbans_model *model,
         size_t block);
 
@@ -592,8 +619,9 @@ BBANS_API bbans_status bbans_decompress(const bbans_model *model,
 /* The same in parts, for streams: begin; next, and decode, until reader->ended.
  * `bytes` starts where the record does, and n_bytes of it are at hand.  *n_used
  * is the length of the record.  After ERR_TRUNCATED it is instead what must at
- * least be at hand: who has more to come reads up to that and calls again.  Only
- * the caller knows whether anything follows the end record; nothing may. */
+ * least be at hand: who has more to come reads up to that and calls again.
+ * Only the caller knows whether anything follows the end record; nothing may.
+ */
 
 /* The header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
@@ -607,16 +635,16 @@ typedef struct {
 } bbans_block;
 
 /* The next record, a block or the end.  After ERR_CORRUPT or ERR_VERSION of a
- * block whose lengths are possible, *n_used is not 0, and *reader is past it: who
- * wants what else can be saved goes on from there.
- * Returns ERR_{NULL,STATE,VERSION,TRUNCATED,CORRUPT}; ERR_STATE after the end. */
+ * block whose lengths are possible, *n_used is not 0, and *reader is past it:
+ * who wants what else can be saved goes on from there.
+ * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}, and ERR_STATE after the end. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
 
-/* Decode a block of bbans_reader_next to data [cap] elements, whose contents are
- * undefined after an error.  Blocks do not depend on each other.  UTF-8 is not
- * checked.
+/* Decode a block of bbans_reader_next to data [cap] elements, whose contents
+ * are undefined after an error.  Blocks do not depend on each other, and may be
+ * decoded by several threads, each with a workspace.  UTF-8 is not checked.
  *   work  at least bbans_reader_work_bytes(model, block->symbols)
  * Returns ERR_{NULL,STATE,MODEL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
@@ -626,8 +654,8 @@ BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
 /* ---- Text ---------------------------------------------------------------- */
 
 /* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
- * counts, and so checks, only.  *n is how many were found, all unless there is an
- * error.  Returns ERR_{NULL,SYMBOL,CAPACITY}; ERR_SYMBOL if it is not UTF-8. */
+ * counts, and so checks, only.  *n is how many were found, all unless there is
+ * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
 BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
         uint32_t *point, size_t cap, size_t *n);
 
