@@ -641,8 +641,6 @@ bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
         at += used;
         if (status != BBANS_OK || reader.ended)
             break;
-        if (cap - done < block.symbols)
-            return BBANS_ERR_CAPACITY;
         status = bbans_reader_decode(
             &reader, &block, model, work, work_bytes,
             to + done * bbans_element_bytes(reader.element), cap - done);

@@ -254,9 +254,45 @@ static void test_model_damage(file f)
     }
 }
 
+/* What parsing alone can see, under right checksums. */
+static void test_model_fields(file integers, file characters)
+{
+    static const struct {
+        size_t at, n;
+        uint64_t value;
+    } wrong[] = {{6, 1, 0},    {6, 1, 29},     {8, 4, 0},  {8, 4, 4097},
+                 {12, 4, 0},   {12, 4, 65537}, {16, 4, 0}, {16, 4, 65536},
+                 {20, 8, 1000}}; /* the first value, above the second */
+    bbans_model model;
+    size_t i;
+
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        file f;
+
+        f.n = integers.n;
+        f.bytes = copy_of(integers.bytes, f.n);
+        bbans_store(f.bytes + wrong[i].at, wrong[i].value, wrong[i].n);
+        fix_checksum(f);
+        CHECK(bbans_model_parse(&model, f.bytes, f.n) == BBANS_ERR_CORRUPT);
+        free(f.bytes);
+    }
+    for (i = 0; i < 2; i++) { /* the last of 7 code points, and one too far */
+        file f;
+
+        f.n = characters.n;
+        f.bytes = copy_of(characters.bytes, f.n);
+        bbans_store(f.bytes + 20 + 6 * 4, BBANS_CODE_POINT_MAX + i, 4);
+        fix_checksum(f);
+        CHECK(bbans_model_parse(&model, f.bytes, f.n) ==
+              (i == 0 ? BBANS_OK : BBANS_ERR_CORRUPT));
+        free(f.bytes);
+    }
+}
+
 /* ---- Containers ---------------------------------------------------------- */
 
-/* Checksum of all containers: the same on every machine. */
+/* A hash of all containers, the same on every machine.  It is FNV-1: a CRC of
+ * what ends with its own CRC says nothing of what comes before. */
 static uint32_t all_bytes;
 
 static void store_native(void *data, size_t i, size_t width, int64_t value)
@@ -460,11 +496,145 @@ static void test_container(const bbans_model *model, int element, size_t n,
         free(small);
     }
     test_stream(bytes, n_bytes);
-    all_bytes = bbans_crc32(all_bytes, bytes, n_bytes);
+    for (i = 0; i < n_bytes; i++)
+        all_bytes = all_bytes * 16777619 ^ bytes[i];
     test_container_damage(model, bytes, n_bytes);
     free(data);
     free(bytes);
     free(work);
+}
+
+/* A container of at most one block, all checksums right, whatever is in it. */
+static file crafted(const bbans_model *model, int element, const uint8_t *block,
+                    size_t n_block, const uint8_t *end, size_t n_end)
+{
+    file f;
+    uint8_t place[8] = {0};
+    size_t at;
+
+    f.bytes = allocate(20 + n_block + 4 + n_end + 4);
+    memcpy(f.bytes,
+           "\x89"
+           "bbz\1",
+           5);
+    f.bytes[5] = (uint8_t)element;
+    f.bytes[6] = f.bytes[7] = 0;
+    memcpy(f.bytes + 8, model->fingerprint, 8);
+    bbans_store(f.bytes + 16, bbans_crc32(0, f.bytes, 16), 4);
+    at = 20;
+    if (n_block > 0) {
+        memcpy(f.bytes + at, block, n_block);
+        bbans_store(f.bytes + at + n_block,
+                    bbans_crc32(bbans_crc32(0, place, 8), block, n_block), 4);
+        at += n_block + 4;
+        place[0] = 1;
+    }
+    memcpy(f.bytes + at, end, n_end);
+    bbans_store(f.bytes + at + n_end,
+                bbans_crc32(bbans_crc32(0, place, 8), end, n_end), 4);
+    f.n = at + n_end + 4;
+    return f;
+}
+
+static void test_crafted(const bbans_model *index, const bbans_model *integers)
+{
+    static const struct {
+        int element;
+        const char *block, *end;
+        size_t n_block, n_end;
+        bbans_status check, decompress;
+    } cases[] = {
+#define CASE(element, block, end, check, decompress)                           \
+    {element, block, end, sizeof block - 1, sizeof end - 1, check, decompress}
+        CASE(0, "\1\2\1\5", "\0\1\1", BBANS_OK, BBANS_OK),
+        /* the length not in its shortest form; impossible; unknown method */
+        CASE(0, "\x81\0\2\1\5", "\0\1\1", BBANS_ERR_CORRUPT, BBANS_OK),
+        CASE(0,
+             "\1\2\x29"
+             "12345678901234567890123456789012345678901",
+             "\0\1\1", BBANS_ERR_CORRUPT, BBANS_OK),
+        CASE(0, "\x81\x80\x40\0\1\1", "\0\1\x81\x80\x40", BBANS_ERR_CORRUPT,
+             BBANS_OK),
+        CASE(0, "\1\3\1\5", "\0\1\1", BBANS_ERR_VERSION, BBANS_OK),
+        /* stored: too short; no character */
+        CASE(0, "\2\2\1\5", "\0\1\2", BBANS_OK, BBANS_ERR_CORRUPT),
+        CASE(2, "\1\2\4\0\0\x10\0", "\0\1\1", BBANS_OK, BBANS_OK),
+        CASE(2, "\1\2\4\0\0\x11\0", "\0\1\1", BBANS_OK, BBANS_ERR_CORRUPT),
+        CASE(23,
+             "\1\2\x08"
+             "12345678",
+             "\0\0", BBANS_OK, BBANS_OK),
+        /* a shape of 2^64, of 33 axes; not that of a text; too small */
+        CASE(16, "", "\0\2\x80\x80\x80\x80\x10\x80\x80\x80\x80\x10",
+             BBANS_ERR_CORRUPT, BBANS_OK),
+        CASE(16, "",
+             "\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+             "\0\0\0\0\0\0\0\0\0\0\0",
+             BBANS_ERR_CORRUPT, BBANS_OK),
+        CASE(0, "", "\0\2\0\0", BBANS_ERR_CORRUPT, BBANS_OK),
+        CASE(16, "\2\2\2\5\5", "\0\1\1", BBANS_ERR_CORRUPT, BBANS_OK),
+    };
+    static const uint64_t wraps[] = {(uint64_t)0 - 40};
+    int64_t low[9];
+    uint8_t block[115];
+    uint64_t work[300];
+    bbans_reader reader;
+    uint8_t *data, bytes[100];
+    size_t i, k, n;
+    file f;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        f = crafted(index, cases[i].element, (const uint8_t *)cases[i].block,
+                    cases[i].n_block, (const uint8_t *)cases[i].end,
+                    cases[i].n_end);
+        CHECK(bbans_container_check(&reader, f.bytes, f.n) == cases[i].check);
+        if (cases[i].check == BBANS_OK) {
+            CHECK(decompress(index, f.bytes, f.n, &reader, &data, &n) ==
+                  cases[i].decompress);
+            free(data);
+        }
+        free(f.bytes);
+    }
+
+    /* The longest message that may be: there is room for all of it. */
+    block[0] = 10;
+    block[1] = BBANS_METHOD_ICONOCLASM;
+    block[2] = 112;
+    for (k = 0; k < 100; k++) {
+        for (i = 3; i < sizeof block; i++)
+            block[i] = (uint8_t)(1 + below(255));
+        f = crafted(index, 0, block, sizeof block, (const uint8_t *)"\0\1\12",
+                    3);
+        CHECK(decompress(index, f.bytes, f.n, &reader, &data, &n) ==
+              BBANS_ERR_CORRUPT);
+        free(data);
+        free(f.bytes);
+    }
+
+    /* What follows the end is refused by both that read the whole. */
+    f = crafted(index, 0, NULL, 0, (const uint8_t *)"\0\1\0", 3);
+    memcpy(bytes, f.bytes, f.n);
+    bytes[f.n] = 0;
+    CHECK(bbans_decompress(index, bytes, f.n, work, sizeof work, NULL, 0, &n) ==
+          BBANS_OK);
+    CHECK(bbans_container_check(&reader, bytes, f.n + 1) == BBANS_ERR_CORRUPT);
+    CHECK(bbans_decompress(index, bytes, f.n + 1, work, sizeof work, NULL, 0,
+                           &n) == BBANS_ERR_CORRUPT);
+    free(f.bytes);
+
+    /* Values that their type does not hold: -40 as uint8, 2^64 - 40 as -40. */
+    for (i = 0; i < 9; i++)
+        low[i] = -40;
+    CHECK(bbans_writer_work_bytes(integers, 9, 9) <= sizeof work);
+    CHECK(bbans_compress(integers, BBANS_ELEMENT_INT64, low, 9, 9, 0, work,
+                         sizeof work, bytes, 100, &n) == BBANS_OK);
+    bytes[5] = BBANS_ELEMENT_UINT8;
+    bbans_store(bytes + 16, bbans_crc32(0, bytes, 16), 4);
+    CHECK(decompress(integers, bytes, n, &reader, &data, &n) ==
+          BBANS_ERR_CORRUPT);
+    free(data);
+    CHECK(bbans_compress(integers, BBANS_ELEMENT_UINT64, wraps, 1, 9, 0, work,
+                         sizeof work, bytes, 100, &n) == BBANS_ERR_SYMBOL);
 }
 
 /* Several axes, refusals, and another model. */
@@ -596,7 +766,10 @@ int main(void)
     test_container(&models[0], BBANS_ELEMENT_BYTES, 0, 150, 0);
     test_container(&models[1], BBANS_ELEMENT_BYTES, 50, 9, 1);
     test_container(&models[2], BBANS_ELEMENT_CHARACTERS, 50, 9, 0);
-    CHECK(all_bytes == 0xb6396dd8);
+    test_container(&models[0], BBANS_ELEMENT_BYTES, 20, 1, 0);
+    CHECK(all_bytes == 0x53ac1865);
+    test_model_fields(files[1], files[2]);
+    test_crafted(&models[0], &models[1]);
     test_writer(&models[0], &models[1]);
     memory = build(&text, bytes256);
     test_text(&text);
