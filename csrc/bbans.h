@@ -55,7 +55,8 @@ extern "C" {
 #endif
 
 /* clang-format off */
-/* cffi:begin - plain declarations only; the build script reads this part. */
+/* cffi:begin - plain declarations only; the build script reads this part, and
+ * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left out. */
 
 /* ---- Status codes: values never change ---------------------------------- */
 
@@ -602,7 +603,8 @@ BBANS_API size_t bbans_reader_work_bytes(const bbans_model *model,
 
 /* Check a container of n_bytes, whole and nothing after it: every length and
  * checksum, without decoding.  Then reader->symbols elements of type
- * reader->element are in it, in blocks of up to reader->longest.
+ * reader->element are in it, in blocks of up to reader->longest.  A block of a
+ * few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
  * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes);
