@@ -26,8 +26,8 @@ GUARDS = re.compile(
 )
 LOCAL_INCLUDE = re.compile(r'^#include "(?:\.\./)?(\w+\.h)"\n', re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
-# At the start of a line, as all is that is not inside of something: a static function
-# or array, what a typedef names, and a macro.
+# What is not inside of anything starts a line: static functions and arrays, and the
+# names of types.
 NAMES = re.compile(
     r"^(?:[A-Z]\w* )?static [^;={}()]*?(\w+)\s*[\[(=;]"
     r"|^typedef [^;{}]*?(\w+);"
