@@ -1,5 +1,6 @@
 """Build bbans._core from csrc/.  Run by setup.py, never imported."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from cffi import FFI
 CSRC = Path("csrc")  # builds start at the repository root
 header = (CSRC / "bbans.h").read_text(encoding="ascii")
 header = header[header.index("/* cffi:begin") : header.index("/* cffi:end")]
+header = re.sub(r"^#.*\n", "", header, flags=re.MULTILINE)  # nothing is left out
 
 ffibuilder = FFI()
 ffibuilder.cdef(header.replace("BBANS_API ", ""))

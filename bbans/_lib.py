@@ -11,9 +11,13 @@ from bbans._core import ffi, lib
 from bbans.errors import (
     BbansError,
     CorruptError,
+    FormatError,
     MessageError,
     ModelError,
     SymbolError,
+    TruncatedError,
+    VersionError,
+    WrongModelError,
 )
 
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
@@ -31,6 +35,10 @@ RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_SYMBOL: SymbolError,
     lib.BBANS_ERR_CORRUPT: CorruptError,
     lib.BBANS_ERR_SIZE: ModelError,
+    lib.BBANS_ERR_TRUNCATED: TruncatedError,
+    lib.BBANS_ERR_FORMAT: FormatError,
+    lib.BBANS_ERR_VERSION: VersionError,
+    lib.BBANS_ERR_MODEL: WrongModelError,
     lib.BBANS_ERR_TYPE: SymbolError,
 }
 

@@ -6,11 +6,24 @@
  * tables and data give the same bytes on every C99 target.  docs/maths.md
  * defines every number computed here.
  *
+ * Files      bbans_model_parse and bbans_model_build load a model;
+ *            bbans_compress and bbans_decompress do the rest: examples/text.c.
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
+ *            without length or checksum, for those who frame them themselves.
+ * Codecs     bbans_message_push and what follows it: make your own.
+ *
  * Memory     The library allocates nothing.  Every array belongs to the caller
- *            and must outlive the struct that points to it.
+ *            and must outlive the struct that points to it.  Functions whose
+ *            names end in _bytes, _words or _bound say how much is needed.  An
+ *            array of no elements may be NULL; other pointers may not.
  * Errors     Functions return a bbans_status; results go through pointers.
- *            After an error the caller's message is as it was before the call,
- *            unless the function says that it is scratch, or spent.
+ *            "Returns ERR_{NULL,STATE}" means BBANS_OK, BBANS_ERR_NULL or
+ *            BBANS_ERR_STATE.  After an error the caller's message is as it was
+ *            before the call, unless the function says that it is scratch, or
+ *            spent; other outputs are undefined.
+ * Trust      Bytes and numbers may come from anywhere: whatever they are, no
+ *            function reads or writes outside the arrays it was given.  Where
+ *            one trusts its arguments it says so.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
  * Order      A message is a stack: what was pushed last is popped first.  Array
@@ -23,8 +36,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a shared library exports.  On Windows, programs that use the DLL define
+ * BBANS_DLL, and so does the build of the DLL, with BBANS_BUILD. */
 #ifndef BBANS_API
+#if defined(_WIN32) && defined(BBANS_DLL) && defined(BBANS_BUILD)
+#define BBANS_API __declspec(dllexport)
+#elif defined(_WIN32) && defined(BBANS_DLL)
+#define BBANS_API __declspec(dllimport)
+#elif !defined(_WIN32) && defined(__GNUC__)
+#define BBANS_API __attribute__((visibility("default")))
+#else
 #define BBANS_API
+#endif
 #endif
 
 #ifdef __cplusplus
@@ -32,7 +55,8 @@ extern "C" {
 #endif
 
 /* clang-format off */
-/* cffi:begin - plain declarations only; the build script reads this part. */
+/* cffi:begin - plain declarations only; the build script reads this part, and
+ * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left out. */
 
 /* ---- Status codes: values never change ---------------------------------- */
 
@@ -45,12 +69,17 @@ typedef enum {
     BBANS_ERR_CAPACITY = -4,  /* an array of the caller is too small         */
     BBANS_ERR_UNDERFLOW = -5, /* the message holds too few words             */
     BBANS_ERR_TOTAL = -6,     /* total outside [1, BBANS_TOTAL_MAX]          */
-    BBANS_ERR_STATE = -7,     /* heads, lanes or lengths are not a message   */
+    BBANS_ERR_STATE = -7,     /* heads, lanes or lengths are not a message;
+                                 or a step before the one it needs           */
     BBANS_ERR_TABLE = -8,     /* edges do not rise strictly from 0 to 2^r    */
     BBANS_ERR_SYMBOL = -9,    /* a symbol or row outside the table           */
     BBANS_ERR_CORRUPT = -10,  /* bytes that no encoder wrote                 */
     BBANS_ERR_SIZE = -11,     /* a count outside the limits below            */
-    BBANS_ERR_TYPE = -12      /* no bbans_type, or not one for this array    */
+    BBANS_ERR_TRUNCATED = -12, /* a file ends early                          */
+    BBANS_ERR_FORMAT = -13,   /* not a file of this format                   */
+    BBANS_ERR_VERSION = -14,  /* a format version or code unknown here       */
+    BBANS_ERR_MODEL = -15,    /* data that was coded with another model      */
+    BBANS_ERR_TYPE = -16      /* no bbans_type, or not one for this array    */
 } bbans_status;
 
 enum {
@@ -60,6 +89,9 @@ enum {
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
     BBANS_TAIL_MAX = 65535,
+    BBANS_BLOCK_MAX = 1048576, /* symbols in a block of a container */
+    BBANS_BLOCK_DEFAULT = 65536,
+    BBANS_AXES_MAX = 32,
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
@@ -226,6 +258,7 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
  * needs; its last byte is never 0.  More lanes: the tail's words from the
  * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
 
+#ifndef BBANS_DECODER_ONLY
 /* Bytes that bbans_wire_write will write.  Returns ERR_NULL. */
 BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
         size_t *n_bytes);
@@ -234,6 +267,7 @@ BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
  * Returns ERR_{NULL,CAPACITY}. */
 BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
@@ -244,17 +278,23 @@ BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
 
 /* Codes intervals in their natural order into the shortest integer that
  * decodes; bits back can then run over it (docs/maths.md, sections 4 and 7). */
+#ifndef BBANS_DECODER_ONLY
 typedef struct {
     uint8_t *bytes; /* [cap] scratch */
     size_t len, cap;
     uint64_t low, range;
 } bbans_range_encoder;
 
+/* Start with nothing coded.  bytes [cap] is scratch until bbans_range_finish.
+ * Returns ERR_NULL. */
 BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
         uint8_t *bytes, size_t cap);
 
-/* Needs room for 4 bytes; to grow, copy `bytes`, set it and `cap`.  Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY};
- * ERR_STATE after bbans_range_finish. */
+/* Code the interval [start, start + freq) of `total` slots, after those before.
+ * Writes up to 4 bytes, and needs room for them: to grow, copy `bytes` to a
+ * larger array, and set it and `cap`.
+ * Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY}; ERR_STATE after
+ * bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
@@ -263,6 +303,7 @@ BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
  * Returns ERR_{NULL,STATE,CAPACITY}. */
 BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
         bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 typedef struct {
     const uint32_t *tail;
@@ -276,11 +317,13 @@ typedef struct {
 BBANS_API bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
         const bbans_message *msg);
 
-/* Returns ERR_{NULL,TOTAL,CORRUPT}. */
+/* The slot of the next interval, of `total`; the decoder is not changed.
+ * Returns ERR_{NULL,TOTAL,CORRUPT}. */
 BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
         uint32_t total, uint32_t *slot);
 
-/* Returns ERR_{NULL,TOTAL,INTERVAL}. */
+/* Move on past the interval that holds the slot.
+ * Returns ERR_{NULL,TOTAL,INTERVAL}. */
 BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
         uint32_t start, uint32_t freq, uint32_t total);
 
@@ -325,8 +368,8 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
         const uint32_t *emission, void *memory, size_t memory_bytes);
 
 /* The next four functions trust weights, which come from each other: their sum
- * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights from
- * `states` on are 0.  Other weights give useless numbers, but no more. */
+ * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
+ * from `states` on are 0.  Other weights give useless numbers, but no more. */
 
 /* Forward messages, exact: n filter steps (docs/maths.md, section 5).
  *   predicted  [stride] in: weights of the first state given the past
@@ -360,8 +403,10 @@ BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
 
 /* ---- Sequences under a frozen HMM: IconoCLaSM ---------------------------- */
 
+#ifndef BBANS_DECODER_ONLY
 /* Words of tail that hold any sequence of n symbols, and serve as scratch. */
 BBANS_API size_t bbans_sequence_tail_words(size_t n);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Bytes of workspace (aligned to 8) for n symbols when the forward messages of
  * `block` symbols at a time are kept: block = n is fastest, block near sqrt(n)
@@ -369,6 +414,7 @@ BBANS_API size_t bbans_sequence_tail_words(size_t n);
 BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
         size_t block);
 
+#ifndef BBANS_DECODER_ONLY
 /* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
  *   msg         of one lane; its former content is lost.  Its tail needs
  *               bbans_sequence_tail_words(n) words.
@@ -379,6 +425,7 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
 BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, size_t n, int predictive, void *work,
         size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Decode n symbols.  The message is spent, whatever the outcome.  Workspace as
  * for one symbol; the tail needs room for n more words.
@@ -392,9 +439,11 @@ BBANS_API bbans_status bbans_sequence_decode(const bbans_hmm *hmm,
  * 2 n + 2 words and a workspace as for encode; pop one as for decode.  Pop's
  * message is spent if it fails.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+#ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_sequence_push(const bbans_hmm *hmm,
         bbans_message *msg, const uint32_t *symbol, size_t n, void *work,
         size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
 BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, size_t n, void *work,
         size_t work_bytes);
@@ -402,16 +451,18 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can be
- * decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).  Split
- * a batch to use threads: no message depends on another.  With BBANS_BATCH times
- * the workspace and the tail that one sequence needs, so many are coded in turns,
- * which is faster; the result is the same.  After an error *failed is the
- * sequence, 0 before the first, and the outputs are undefined. */
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
+ * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
+ * Split a batch to use threads: no message depends on another.  With
+ * BBANS_BATCH times the workspace and the tail that one sequence needs, so many
+ * are coded in turns, which is faster; the result is the same.  After an error
+ * *failed is the sequence, 0 before the first. */
 
+#ifndef BBANS_DECODER_ONLY
 /* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode; sequences
- *                take turns if it has room for all forward messages of each
+ *   work         for the longest sequence, as for bbans_sequence_encode;
+ *                sequences take turns if it has room for all forward messages
+ *                of each
  *   msg          of one lane: scratch, with the tail of the longest sequence
  *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
  *   byte_offset  [n + 1] out
@@ -420,17 +471,20 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n,
         int predictive, void *work, size_t work_bytes, bbans_message *msg,
         uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
+#endif /* BBANS_DECODER_ONLY */
 
 /* Decode n sequences, whose offsets the caller knows.
  *   work  as for one symbol
  *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, one for every symbol of the longest sequence, and one
+ *         longest message, one for every symbol of the longest sequence, and
+ *         one
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
         const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,
         const uint64_t *offset, size_t n, int predictive, void *work,
         size_t work_bytes, bbans_message *msg, size_t *failed);
 
+#ifndef BBANS_DECODER_ONLY
 /* Encode n sequences as one message: less than a bit for each after the first
  * few, but none decodes alone.  docs/maths.md, section 8.
  *   msg  of one lane; its tail needs bbans_sequence_tail_words(offset[n]) words
@@ -438,12 +492,226 @@ BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
 BBANS_API bbans_status bbans_packed_encode(const bbans_hmm *hmm,
         const uint32_t *symbol, const uint64_t *offset, size_t n, void *work,
         size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
 
 /* The message is spent; its tail needs room for offset[n] more words.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, const uint64_t *offset, size_t n,
         void *work, size_t work_bytes);
+
+/* ---- Model files --------------------------------------------------------- */
+
+/* What a model's symbols 0 .. symbols - 1 stand for. */
+enum {
+    BBANS_ALPHABET_INDEX = 0,     /* themselves, as a rule bytes */
+    BBANS_ALPHABET_INTEGERS = 1,  /* 64-bit integers with sign   */
+    BBANS_ALPHABET_CHARACTERS = 2 /* code points                 */
+};
+
+/* A frozen model and its alphabet.  Two steps make it, between which the caller
+ * finds bbans_hmm_bytes(states, symbols) bytes of memory. */
+typedef struct {
+    size_t states, symbols, tail_length;
+    unsigned prec;
+    int alphabet;           /* BBANS_ALPHABET_...                    */
+    uint8_t fingerprint[8]; /* names the model in containers         */
+    const uint8_t *values;  /* in the file: the alphabet             */
+    const uint8_t *masses;  /* in the file                           */
+    bbans_hmm hmm;          /* of bbans_model_build; until then zero */
+} bbans_model;
+
+/* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
+ * outlive *model, and fill all of *model but `hmm`.
+ * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
+BBANS_API bbans_status bbans_model_parse(bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Step 2: fill model->hmm.
+ *   memory  bbans_hmm_bytes(model->states, model->symbols) bytes aligned to 8;
+ *           must outlive *model.  No other memory is used for the masses.
+ * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
+ * distributions; then `memory` has been written to. */
+BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
+        size_t memory_bytes);
+
+/* The number of a value in the alphabet, or model->symbols if it is not there;
+ * the value of a number below model->symbols.  They trust their arguments. */
+BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
+BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
+
+/* ---- Containers ---------------------------------------------------------- */
+
+/* A container (suffix .bbz) is a header, blocks, and an end record, each with a
+ * checksum; docs/format.md, section 3.  It names its model, so that no other
+ * decodes it.  The same data, model and block length give the same bytes as in
+ * Python.  Elements are arrays of this machine's own types, of any alignment.
+ */
+enum {
+    BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
+    BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
+    BBANS_ELEMENT_CHARACTERS = 2, /* text: uint32_t, code points             */
+    BBANS_ELEMENT_UINT8 = 16,     /* arrays: uint8_t, and so on              */
+    BBANS_ELEMENT_INT8 = 17,
+    BBANS_ELEMENT_UINT16 = 18,
+    BBANS_ELEMENT_INT16 = 19,
+    BBANS_ELEMENT_UINT32 = 20,
+    BBANS_ELEMENT_INT32 = 21,
+    BBANS_ELEMENT_UINT64 = 22,
+    BBANS_ELEMENT_INT64 = 23
+};
+
+enum {
+    BBANS_METHOD_ICONOCLASM = 0,
+    BBANS_METHOD_PREDICTIVE = 1, /* the range coder alone         */
+    BBANS_METHOD_STORED = 2      /* elements; no message is longer */
+};
+
+/* Bytes of an element, 0 if there is no such code. */
+BBANS_API size_t bbans_element_bytes(int element);
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that hold what n elements become in blocks of `block`, whatever they
+ * are: 35, 12 a block, and the elements.  0 if that exceeds SIZE_MAX. */
+BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
+
+/* Bytes of workspace (aligned to 8) to write blocks of up to `block` symbols,
+ * `kept` of whose forward messages are kept at a time: kept = block is fastest,
+ * kept near sqrt(block) smallest.  0 if it exceeds SIZE_MAX, or if the model is
+ * not built. */
+BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
+        size_t kept);
+
+/* Compress an array of n elements to a container with one axis.
+ *   block       symbols in a block, 1 to BBANS_BLOCK_MAX; as a rule
+ *               BBANS_BLOCK_DEFAULT
+ *   predictive  0: IconoCLaSM; else the range coder alone
+ *   work        at least bbans_writer_work_bytes(model, min(n, block), kept)
+ *               for some kept; more is used to keep more, and the result is the
+ *               same
+ *   bytes       [cap] out; bbans_compress_bound(element, n, block) suffice
+ *   n_bytes     out: bytes of the container; 0 after an error
+ * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
+ * not in the model's alphabet, or a type that it cannot hold: bytes and
+ * characters do not mix, and UTF-8 is for 256 symbols and must be valid. */
+BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
+        const void *data, size_t n, size_t block, int predictive, void *work,
+        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* The same in parts, for streams and for arrays of several axes: begin, block
+ * by block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
+ * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
+ * too small.  After an error *writer is as it was before the call. */
+typedef struct {
+    const bbans_model *model;
+    int element, predictive;
+    uint64_t blocks, symbols; /* written so far */
+} bbans_writer;
+
+/* Writes 20 bytes.  The model must outlive *writer.
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
+        const bbans_model *model, int element, int predictive, uint8_t *bytes,
+        size_t cap, size_t *n_bytes);
+
+/* A block of n elements, 1 to BBANS_BLOCK_MAX: at most 12 bytes more than they
+ * are.  That text is UTF-8 is for the caller to see to.
+ *   work  at least bbans_writer_work_bytes(model, n, kept) for some kept
+ * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
+        const void *data, size_t n, void *work, size_t work_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* At most 6 bytes, and 9 an axis.
+ *   shape  [axes] whose product is the number of elements written, in C order;
+ *          up to BBANS_AXES_MAX, one for text and bytes
+ * Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
+        const uint64_t *shape, size_t axes, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* What is known of a container that has been read up to some record. */
+typedef struct {
+    int element;             /* BBANS_ELEMENT_...                   */
+    uint8_t fingerprint[8];  /* of the model that it needs          */
+    uint64_t blocks, symbols;
+    size_t longest;          /* symbols of the longest block        */
+    int ended;               /* the end record was read; only then: */
+    size_t axes;
+    uint64_t shape[BBANS_AXES_MAX];
+} bbans_reader;
+
+/* Bytes of workspace (aligned to 8) to decode blocks of up to `block` symbols;
+ * about 16 a symbol.  0 if it exceeds SIZE_MAX or the model is not built. */
+BBANS_API size_t bbans_reader_work_bytes(const bbans_model *model,
+        size_t block);
+
+/* Check a container of n_bytes, whole and nothing after it: every length and
+ * checksum, without decoding.  Then reader->symbols elements of type
+ * reader->element are in it, in blocks of up to reader->longest.  A block of a
+ * few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
+ * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Decompress a container of n_bytes, checking all of it.
+ *   work  at least bbans_reader_work_bytes(model, reader.longest)
+ *   data  [cap] elements out; its contents are undefined after an error
+ *   n     out: elements; 0 after an error
+ * Returns ERR_{NULL,STATE,FORMAT,VERSION,MODEL,TRUNCATED,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_decompress(const bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
+        void *data, size_t cap, size_t *n);
+
+/* The same in parts, for streams: begin; next, and decode, until reader->ended.
+ * `bytes` starts where the record does, and n_bytes of it are at hand.  *n_used
+ * is the length of the record.  After ERR_TRUNCATED it is instead what must at
+ * least be at hand: who has more to come reads up to that and calls again.
+ * Only the caller knows whether anything follows the end record; nothing may.
+ */
+
+/* The header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, size_t *n_used);
+
+typedef struct {
+    size_t symbols;       /* 0: no block but the end record */
+    int method;           /* BBANS_METHOD_...               */
+    const uint8_t *bytes; /* [n_bytes] in the container     */
+    size_t n_bytes;
+} bbans_block;
+
+/* The next record, a block or the end.  After ERR_CORRUPT or ERR_VERSION of a
+ * block whose lengths are possible, *n_used is not 0, and *reader is past it:
+ * who wants what else can be saved goes on from there.
+ * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}, and ERR_STATE after the end. */
+BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
+        size_t *n_used);
+
+/* Decode a block of bbans_reader_next to data [cap] elements, whose contents
+ * are undefined after an error.  Blocks do not depend on each other, and may be
+ * decoded by several threads, each with a workspace.  UTF-8 is not checked.
+ *   work  at least bbans_reader_work_bytes(model, block->symbols)
+ * Returns ERR_{NULL,STATE,MODEL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
+        const bbans_block *block, const bbans_model *model, void *work,
+        size_t work_bytes, void *data, size_t cap);
+
+/* ---- Text ---------------------------------------------------------------- */
+
+/* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
+ * counts, and so checks, only.  *n is how many were found, all unless there is
+ * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
+BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
+        uint32_t *point, size_t cap, size_t *n);
+
+/* Code points to UTF-8.  4 n bytes suffice.  Lone surrogates, which text in
+ * Python may hold, are written as if they were characters.
+ * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* cffi:end */
 /* clang-format on */

@@ -5,7 +5,6 @@
 
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
-#include <string.h>
 #endif
 
 static const bbans_kernels portable = BBANS_KERNELS(portable);

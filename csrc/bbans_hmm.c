@@ -13,26 +13,38 @@ static size_t stride_of(size_t states)
     return (states + 15) / 16 * 16;
 }
 
-/* Elements of the 32-bit arrays of a model. */
-static uint64_t n_words(uint64_t states, uint64_t symbols)
+/* Elements of the arrays of a model, in words: those over states come first. */
+static uint64_t words_over_states(uint64_t states, uint64_t symbols)
 {
     const uint64_t stride = stride_of((size_t)states);
 
-    return states + 1 + states * (states + 1) + states * (symbols + 1) +
-           stride + states * stride + symbols * stride;
+    return stride * (stride + 1 + states + symbols);
+}
+
+static uint64_t words_of_cdfs(uint64_t states, uint64_t symbols)
+{
+    return states + 1 + states * (states + 1) + states * (symbols + 1);
 }
 
 size_t bbans_hmm_bytes(size_t states, size_t symbols)
 {
-    const uint64_t stride = stride_of(states);
     uint64_t bytes;
 
     if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
         symbols > BBANS_SYMBOLS_MAX)
         return 0;
-    bytes = 4 * n_words(states, symbols) + 4 * stride * stride +
-            (BBANS_ALIGNMENT - 1);
+    bytes = 4 * words_over_states(states, symbols) +
+            4 * words_of_cdfs(states, symbols) + (BBANS_ALIGNMENT - 1);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+}
+
+/* At the end of the CDFs: these have one word more than masses in each row, and
+ * so, written row after row, never pass the masses that are still to be read.
+ */
+uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols)
+{
+    return (uint32_t *)bbans_align(memory) +
+           words_over_states(states, symbols) + (1 + 2 * states);
 }
 
 /* Does each row hold masses of at least 1 that sum to 2^prec? */
@@ -135,9 +147,6 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
         put_transposed(word, transition, states, states, stride);
     hmm->initial_cdf = word =
         put_transposed(word, emission, states, symbols, stride);
-    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
-    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
-    (void)put_cdf(word, emission, states, symbols);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
             pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
@@ -145,6 +154,10 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
                 i < states && j < states
                     ? to_15_bits(transition[i * states + j], prec)
                     : 0;
+    /* Last, and in the order of the masses: see bbans_hmm_masses. */
+    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
+    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
+    (void)put_cdf(word, emission, states, symbols);
     return BBANS_OK;
 }
 

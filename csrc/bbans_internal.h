@@ -6,6 +6,8 @@
 
 #include "bbans.h"
 
+#include <string.h>
+
 #define BBANS_HEAD_MIN ((uint64_t)1 << 31)
 #define BBANS_HEAD_MAX (((uint64_t)1 << 63) - 1)
 
@@ -192,6 +194,45 @@ static inline size_t bbans_find(const bbans_table *table, size_t row,
         return symbol;
     return bbans_find_from(edge, table->symbols, symbol + 1, slot);
 }
+
+/* ---- Bytes of files ------------------------------------------------------ */
+
+/* Little-endian, whatever the machine and the alignment; n <= 8. */
+static inline uint64_t bbans_load(const uint8_t *bytes, size_t n)
+{
+    uint64_t value = 0;
+
+    while (n-- > 0)
+        value = value << 8 | bytes[n];
+    return value;
+}
+
+static inline void bbans_store(uint8_t *bytes, uint64_t value, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* The number whose two's complement this is. */
+static inline int64_t bbans_signed(uint64_t bits)
+{
+    return bits >> 63 == 0 ? (int64_t)bits : -(int64_t)~bits - 1;
+}
+
+#define BBANS_CODE_POINT_MAX 0x10FFFF
+
+/* The CRC-32 of zlib; start with 0, and go on with the result. */
+uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n);
+void bbans_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32]);
+
+/* Where in a model's memory, aligned to 4, its masses may lie when
+ * bbans_hmm_init makes its tables from them: in a row, initial, transition,
+ * emission. */
+uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols);
+
+/* ---- Models -------------------------------------------------------------- */
 
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)

@@ -3,8 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
-#include <string.h>
-
 const char *bbans_status_text(int status)
 {
     switch (status) {
@@ -20,6 +18,10 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_SYMBOL: return "symbol or row is outside the table";
     case BBANS_ERR_CORRUPT: return "data is damaged";
     case BBANS_ERR_SIZE: return "a count is outside its limits";
+    case BBANS_ERR_TRUNCATED: return "data ends early";
+    case BBANS_ERR_FORMAT: return "not a file of this format";
+    case BBANS_ERR_VERSION: return "format version or code is not known";
+    case BBANS_ERR_MODEL: return "data was coded with another model";
     case BBANS_ERR_TYPE: return "no type of elements for this array";
     default: return "unknown status code";
     }

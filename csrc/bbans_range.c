@@ -10,6 +10,7 @@
 #define WINDOW ((uint64_t)1 << WINDOW_BITS)
 #define RANGE_MIN ((uint64_t)1 << 55)
 
+#ifndef BBANS_DECODER_ONLY
 bbans_status bbans_range_encoder_init(bbans_range_encoder *enc, uint8_t *bytes,
                                       size_t cap)
 {
@@ -149,6 +150,7 @@ bbans_status bbans_range_finish(bbans_range_encoder *enc, bbans_message *msg)
             << 32;
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static uint32_t decoder_word(const bbans_range_decoder *dec, size_t i)
 {

@@ -4,8 +4,6 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
-#include <string.h>
-
 /* The tail must hold this much before bits back may start from it. */
 #define START_MIN ((uint64_t)1 << 40)
 
@@ -27,10 +25,12 @@ static size_t n_blocks(size_t n, size_t block)
     return n / block + (n % block != 0);
 }
 
+#ifndef BBANS_DECODER_ONLY
 size_t bbans_sequence_tail_words(size_t n)
 {
     return 2 * n + 8;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Rows of `stride` words; SIZE_MAX if they cannot be counted. */
 static size_t work_rows(size_t n, size_t block)
@@ -112,6 +112,7 @@ typedef struct {
     size_t z;     /* state                                                */
 } stream;
 
+#ifndef BBANS_DECODER_ONLY
 /* The sender's way, part 1: filter x_1 .. x_n.  The last block's messages and
  * the checkpoints remain. */
 static void start_filtering(const bbans_hmm *hmm, stream *s, const uint32_t *x,
@@ -151,6 +152,7 @@ static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
     bbans_lane_put_rest(lane, slot, edge[z], edge[z + 1] - edge[z]);
     return z;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* z -> Q(z | x_1 .. x_t, next) */
 static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
@@ -166,11 +168,13 @@ static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
     return BBANS_OK;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
                        unsigned prec)
 {
     bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
                         unsigned prec)
@@ -182,6 +186,7 @@ static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
     return k;
 }
 
+#ifndef BBANS_DECODER_ONLY
 /* The sender's way, part 2: the schedule from the last symbol to the first. */
 static void start_pushing(const bbans_hmm *hmm, stream *s)
 {
@@ -214,6 +219,7 @@ static void push_step(const bbans_hmm *hmm, stream *s)
     push_entry(&s->lane, hmm->transition_cdf + s->z * (K + 1), z_next,
                hmm->prec);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* The receiver's way; it leaves the predicted weights of step n + 1. */
 static void start_popping(const bbans_hmm *hmm, stream *s, uint32_t *x,
@@ -242,6 +248,7 @@ static bbans_status pop_step(const bbans_hmm *hmm, stream *s)
 }
 
 /* Both ways for one sequence. */
+#ifndef BBANS_DECODER_ONLY
 static void filter_all(const bbans_hmm *hmm, stream *s, const uint32_t *x,
                        size_t n)
 {
@@ -256,6 +263,7 @@ static void push_all(const bbans_hmm *hmm, stream *s)
     while (s->t > 0)
         push_step(hmm, s);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static bbans_status pop_all(const bbans_hmm *hmm, stream *s, uint32_t *x,
                             size_t n)
@@ -284,6 +292,7 @@ static int room_is_short(const bbans_message *msg, size_t n)
     return msg->tail_cap - msg->tail_len < n;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
                              size_t n)
 {
@@ -325,6 +334,7 @@ static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
     }
     (void)bbans_range_finish(&enc, msg);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
                                  const bbans_message *msg, uint32_t *x,
@@ -360,6 +370,7 @@ static int can_start(const bbans_lane *lane)
     return lane->tail_len > 0 || lane->x >= START_MIN;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static void push_flag(bbans_lane *lane, int schedule)
 {
     if (schedule)
@@ -368,6 +379,7 @@ static void push_flag(bbans_lane *lane, int schedule)
         bbans_lane_push(lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
                         FLAG_TOTAL);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static int pop_flag(bbans_lane *lane)
 {
@@ -381,6 +393,7 @@ static int pop_flag(bbans_lane *lane)
     return schedule;
 }
 
+#ifndef BBANS_DECODER_ONLY
 bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
                                  const uint32_t *symbol, size_t n, void *work,
                                  size_t work_bytes)
@@ -402,6 +415,7 @@ bbans_status bbans_sequence_push(const bbans_hmm *hmm, bbans_message *msg,
     bbans_put_lane(msg, 0, &s.lane);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 bbans_status bbans_sequence_pop(const bbans_hmm *hmm, bbans_message *msg,
                                 uint32_t *symbol, size_t n, void *work,
@@ -437,6 +451,7 @@ static size_t body_of(const bbans_hmm *hmm, size_t n, int predictive)
     return !predictive && n > hmm->tail_length ? n - hmm->tail_length : 0;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static bbans_status start_encoding(const bbans_hmm *hmm, job *j,
                                    const uint32_t *x, size_t n, int predictive,
                                    void *work, size_t work_bytes,
@@ -489,6 +504,7 @@ static void finish_encoding(job *j)
         push_flag(&j->s.lane, 1);
     bbans_put_lane(j->msg, 0, &j->s.lane);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 static bbans_status start_decoding(const bbans_hmm *hmm, job *j,
                                    bbans_message *msg, uint32_t *x, size_t n,
@@ -524,6 +540,7 @@ static bbans_status finish_decoding(const bbans_hmm *hmm, job *j)
     return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, tail, 1);
 }
 
+#ifndef BBANS_DECODER_ONLY
 bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                    size_t n, int predictive, void *work,
                                    size_t work_bytes, bbans_message *msg)
@@ -542,6 +559,7 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     finish_encoding(&j);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
                                    uint32_t *symbol, size_t n, int predictive,
@@ -632,6 +650,7 @@ static size_t longest_body(const turns *all, size_t group)
     return most;
 }
 
+#ifndef BBANS_DECODER_ONLY
 bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                 const uint64_t *offset, size_t n,
                                 int predictive, void *work, size_t work_bytes,
@@ -690,6 +709,7 @@ bbans_status bbans_batch_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     }
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 bbans_status bbans_batch_decode(const bbans_hmm *hmm, const uint8_t *bytes,
                                 const uint64_t *byte_offset, uint32_t *symbol,
@@ -757,6 +777,7 @@ static size_t first_of_tail(const bbans_hmm *hmm, const uint64_t *offset,
     return k;
 }
 
+#ifndef BBANS_DECODER_ONLY
 bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
                                  const uint64_t *offset, size_t n, void *work,
                                  size_t work_bytes, bbans_message *msg)
@@ -800,6 +821,7 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     bbans_put_lane(msg, 0, &s.lane);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
                                  uint32_t *symbol, const uint64_t *offset,

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
 
+#ifndef BBANS_DECODER_ONLY
 static size_t head_bytes(uint64_t head)
 {
     size_t n = 0;
@@ -10,23 +11,6 @@ static size_t head_bytes(uint64_t head)
     for (; head != 0; head >>= 8)
         n++;
     return n;
-}
-
-static void store(uint8_t *bytes, uint64_t value, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t load(const uint8_t *bytes, size_t n)
-{
-    uint64_t value = 0;
-
-    while (n-- > 0)
-        value = value << 8 | bytes[n];
-    return value;
 }
 
 bbans_status bbans_wire_size(const bbans_message *msg, size_t *n_bytes)
@@ -53,15 +37,16 @@ bbans_status bbans_wire_write(const bbans_message *msg, uint8_t *bytes,
     if (bytes == NULL)
         return BBANS_ERR_NULL;
     for (i = 0; i < msg->tail_len; i++)
-        store(bytes + 4 * i, msg->tail[i], 4);
+        bbans_store(bytes + 4 * i, msg->tail[i], 4);
     bytes += 4 * i;
     if (msg->lanes == 1)
-        store(bytes, msg->head[0], head_bytes(msg->head[0]));
+        bbans_store(bytes, msg->head[0], head_bytes(msg->head[0]));
     else
         for (i = 0; i < msg->lanes; i++)
-            store(bytes + 8 * i, msg->head[i], 8);
+            bbans_store(bytes + 8 * i, msg->head[i], 8);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Bytes of the head that ends an integer of n bytes.  A head above a tail is in
  * [2^31, 2^63), 4 to 8 bytes; of 4 and 8, the last byte's top bit decides. */
@@ -92,7 +77,8 @@ bbans_status bbans_wire_read(bbans_message *msg, const uint8_t *bytes,
         if ((n_bytes - n_head) % 4 != 0)
             return BBANS_ERR_CORRUPT;
         for (i = 0; i < msg->lanes; i++) {
-            const uint64_t head = load(bytes + n_bytes - n_head + 8 * i, 8);
+            const uint64_t head =
+                bbans_load(bytes + n_bytes - n_head + 8 * i, 8);
 
             if (head < BBANS_HEAD_MIN || head > BBANS_HEAD_MAX)
                 return BBANS_ERR_CORRUPT;
@@ -106,12 +92,12 @@ bbans_status bbans_wire_read(bbans_message *msg, const uint8_t *bytes,
         return BBANS_OK;
     }
     for (i = 0; i < msg->tail_len; i++)
-        msg->tail[i] = (uint32_t)load(bytes + 4 * i, 4);
+        msg->tail[i] = (uint32_t)bbans_load(bytes + 4 * i, 4);
     bytes += 4 * i;
     if (msg->lanes == 1)
-        msg->head[0] = load(bytes, n_head);
+        msg->head[0] = bbans_load(bytes, n_head);
     else
         for (i = 0; i < msg->lanes; i++)
-            msg->head[i] = load(bytes + 8 * i, 8);
+            msg->head[i] = bbans_load(bytes + 8 * i, 8);
     return BBANS_OK;
 }

@@ -4,8 +4,6 @@
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
 
-#include <string.h>
-
 /* Docs/maths.md section 3 for N = 2^prec.  Words are always stored and loaded,
  * the top moves only if they count: no branch to mispredict. */
 uint32_t *bbans_k_push_portable(uint64_t *head, const bbans_span *span,

@@ -1,0 +1,456 @@
+"""csrc/ as a library of its own: built, installed, moved, linked, amalgamated; and
+that C and Python write the same files and read each other's."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bbans
+from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress, quantise
+from bbans._lib import RAISES, ffi, lib
+
+ROOT = Path(__file__).resolve().parents[1]
+CSRC = ROOT / "csrc"
+ENGLISH = ROOT / "bbans" / "data" / "english.bbm"
+HEADER = "".join((CSRC / n).read_text("ascii") for n in ("bbans.h", "bbans_tiny.h"))
+FUNCTIONS = set(re.findall(r"^BBANS_API [^(]*?(bbans_\w+)\(", HEADER, re.MULTILINE))
+STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
+COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
+
+needs_unix = pytest.mark.skipif(sys.platform != "linux", reason="for ELF and GNU make")
+
+
+def needs(*programs):
+    missing = [name for name in programs if shutil.which(name) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}")
+
+
+def run(*command, cwd=None, **environment):
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **{k: str(v) for k, v in environment.items()}},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+def random_model(symbols, alphabet=None, seed=1, n_states=5):
+    draw = np.random.default_rng(seed)
+    shapes = [(n_states,), (n_states, n_states), (n_states, symbols)]
+    masses = [quantise(draw.gamma(0.3, size=shape), 20) for shape in shapes]
+    return FrozenHMM(*masses, prec=20, tail_length=9, alphabet=alphabet)
+
+
+# ---- building
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """What `make install` makes, moved to another place."""
+    folder = tmp_path_factory.mktemp("make")
+    prefix = folder / "old"
+    run(
+        "make", "-C", CSRC, "-j4", f"BUILD={folder / 'build'}", "CFLAGS=-O0",
+        f"PREFIX={prefix}", f"LIBDIR={prefix}/lib/deep", "install",
+    )  # fmt: skip
+    return prefix.rename(folder / "moved")
+
+
+@pytest.fixture(scope="module")
+def cmade(tmp_path_factory):
+    """What CMake installs, moved to another place."""
+    folder = tmp_path_factory.mktemp("cmake")
+    build, prefix = folder / "build", folder / "old"
+    run(
+        "cmake", "-S", CSRC, "-B", build, "-DCMAKE_C_FLAGS_RELEASE=-O0",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+    )  # fmt: skip
+    run("cmake", "--build", build, "-j4")
+    run("cmake", "--install", build, "--prefix", prefix)
+    return prefix.rename(folder / "moved")
+
+
+@pytest.fixture(scope="module")
+def example(made):
+    """The example, linked by pkg-config with the moved library."""
+    return link_example(made / "lib/deep", made.parent / "text")
+
+
+def link_example(libdir, program):
+    path = {"PKG_CONFIG_PATH": libdir / "pkgconfig"}
+    flags = run("pkg-config", "--cflags", "--libs", "bbans", **path).split()
+    assert (
+        run("pkg-config", "--modversion", "bbans", **path) == bbans.__version__ + "\n"
+    )
+    source = CSRC / "examples" / "text.c"
+    run("cc", *STRICT, source, *flags, f"-Wl,-rpath,{libdir}", "-o", program)
+    return program
+
+
+def round_trip(program, tmp_path):
+    (tmp_path / "text").write_bytes(b"All happy families are alike. " * 9)
+    run(program, "c", ENGLISH, "text", "text.bbz", cwd=tmp_path)
+    run(program, "d", ENGLISH, "text.bbz", "copy", cwd=tmp_path)
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "text").read_bytes()
+
+
+@needs_unix
+@needs("cc", "make", "nm", "pkg-config")
+def test_the_shared_library_exports_the_header_and_nothing_else(made):
+    library = made / "lib/deep/libbbans.so"
+    lines = run("nm", "-D", "--defined-only", library).splitlines()
+    assert {line.split()[-1] for line in lines} == FUNCTIONS
+    assert len(FUNCTIONS) > 50
+    major, minor, _ = bbans.__version__.split(".")
+    assert os.readlink(library) == f"libbbans.so.{major}.{minor}"
+    assert library.resolve().name == f"libbbans.so.{bbans.__version__}"
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+def test_make(example, tmp_path):
+    round_trip(example, tmp_path)
+
+
+@needs_unix
+@needs("cc", "cmake", "pkg-config")
+def test_cmake_installs_a_pkg_config_file(cmade, tmp_path):
+    round_trip(link_example(cmade / "lib", tmp_path / "program"), tmp_path)
+
+
+@needs_unix
+@needs("cc", "cmake")
+@pytest.mark.parametrize("shared", ["ON", "OFF"])
+def test_cmake_package(cmade, shared, tmp_path):
+    build = tmp_path / "build"
+    run(
+        "cmake", "-S", CSRC / "examples", "-B", build, f"-DCMAKE_PREFIX_PATH={cmade}",
+        f"-DBUILD_SHARED_LIBS={shared}",
+    )  # fmt: skip
+    run("cmake", "--build", build)
+    needed = run("objdump", "-p", build / "text") if shutil.which("objdump") else None
+    assert needed is None or ("libbbans.so" in needed) == (shared == "ON")
+    round_trip(build / "text", tmp_path)
+
+
+@needs_unix
+@needs("cc", "cmake")
+def test_cmake_subdirectory(tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text(f"""
+        cmake_minimum_required(VERSION 3.15)
+        project(parent VERSION 7.8.9 LANGUAGES C)
+        set(CMAKE_BUILD_TYPE Debug)
+        add_subdirectory("{CSRC.as_posix()}" bbans EXCLUDE_FROM_ALL)
+        add_executable(text "{(CSRC / "examples" / "text.c").as_posix()}")
+        target_link_libraries(text PRIVATE bbans::bbans)
+    """)
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "build")
+    run("cmake", "--build", tmp_path / "build", "-j4")
+    round_trip(tmp_path / "build" / "text", tmp_path)
+
+
+@needs("g++")
+def test_the_header_is_cpp(tmp_path):
+    (tmp_path / "x.cpp").write_text(
+        "#include <bbans.h>\n"
+        "int main() { bbans_hmm hmm = bbans_hmm(); return bbans_hmm_bytes(1, 1) == 0 "
+        "? BBANS_OK : (int)hmm.states; }\n"
+    )
+    flags = ["-std=c++11", "-pedantic", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}"]
+    run("g++", *flags, "-c", tmp_path / "x.cpp", "-o", tmp_path / "x.o")
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+def test_the_readme(tmp_path):
+    """Its commands under "From C", in a copy of the clone."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (commands,) = re.findall(r"^## From C\n.*?^```sh\n(.*?)^```", readme, re.M | re.S)
+    for folder in ("csrc", "tools"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for name in ("README.md", "LICENSE", "bbans/data/english.bbm"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    run("bash", "-euc", commands, cwd=tmp_path, HOME=tmp_path / "home", CFLAGS="-O1")
+
+
+# ---- the amalgamation
+
+
+@pytest.fixture(scope="module")
+def amalgamated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("amalgamation")
+    script = ROOT / "tools" / "amalgamate.py"
+    run(sys.executable, script, folder / "all")
+    run(sys.executable, script, "--decoder", folder / "decoder")
+    return folder
+
+
+@pytest.mark.parametrize("flag", ["", "-DBBANS_PORTABLE"])
+@pytest.mark.parametrize("variant", ["all", "decoder"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_amalgamation_compiles(amalgamated, compiler, variant, flag, tmp_path):
+    source = amalgamated / variant / "bbans.c"
+    run(compiler, *STRICT, *flag.split(), "-c", source, "-o", tmp_path / "bbans.o")
+
+
+@needs_unix
+@needs("cc")
+def test_amalgamation_works(amalgamated, tmp_path):
+    folder = amalgamated / "all"
+    sources = [CSRC / "examples" / "text.c", folder / "bbans.c"]
+    run("cc", *STRICT, f"-I{folder}", *sources, "-o", tmp_path / "program")
+    round_trip(tmp_path / "program", tmp_path)
+
+
+DECODE = """
+#include "bbans.h"
+#include <string.h>
+static const uint8_t file[] = {%s}, data[] = {%s};
+static uint64_t memory[100000], work[100000];
+int main(void)
+{
+    uint8_t out[1000];
+    bbans_model model;
+    size_t n;
+
+    return bbans_model_parse(&model, file, sizeof file) != 0 ||
+           bbans_model_build(&model, memory, sizeof memory) != 0 ||
+           bbans_decompress(&model, data, sizeof data, work, sizeof work, out,
+                            sizeof out, &n) != 0 ||
+           n != 1000 || memcmp(out, "%s", 8) != 0;
+}
+"""
+
+
+@needs_unix
+@needs("cc", "nm")
+def test_the_decoder_decodes_and_cannot_encode(amalgamated, tmp_path):
+    model = random_model(256)
+    text = b"01234567" * 125
+    files = [",".join(map(str, d)) for d in (model.to_bytes(), compress(text, model))]
+    (tmp_path / "main.c").write_text(DECODE % (*files, "01234567"))
+    folder = amalgamated / "decoder"
+    source = folder / "bbans.c"
+    run("cc", *STRICT, f"-I{folder}", "-c", source, "-o", tmp_path / "o.o")
+    run("cc", *STRICT, f"-I{folder}", "main.c", "o.o", "-o", "main", cwd=tmp_path)
+    run(tmp_path / "main")
+    lines = run("nm", "-g", "--defined-only", tmp_path / "o.o").splitlines()
+    names = {line.split()[-1] for line in lines}
+    assert "bbans_decompress" in names
+    encoders = {n for n in names if re.search("encode|writer|compress_bound", n)}
+    assert encoders == {"bbans_utf8_encode"}
+    header = (folder / "bbans.h").read_text("ascii")
+    declared = set(re.findall(r"(bbans_\w+)\(", header))
+    assert names & FUNCTIONS == declared & FUNCTIONS
+
+
+# ---- Python and C meet: the example
+
+
+TEXTS = {
+    "empty": "",
+    "short": "it was the best of times",
+    "long": "It was the epoch of belief; it was the epoch of incredulity. " * 1100,
+    "wide": "naïve façade, Ὀδύσσεια 😀 " * 50,
+}
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+@pytest.mark.parametrize("kind", ["bytes", "characters"])
+@pytest.mark.parametrize("name", TEXTS)
+def test_example_and_command_write_the_same(example, name, kind, tmp_path):
+    text = TEXTS[name]
+    if kind == "bytes":
+        model = bbans.default_model()
+    else:
+        alphabet = Alphabet("".join(sorted(set("".join(TEXTS.values())))))
+        model = random_model(alphabet.size, alphabet)
+    model.save(tmp_path / "m.bbm")
+    (tmp_path / "text").write_bytes(text.encode())
+    sink = io.BytesIO()
+    compress_file(io.BytesIO(text.encode()), sink, model)
+    (tmp_path / "python.bbz").write_bytes(sink.getvalue())
+    run(example, "c", "m.bbm", "text", "c.bbz", cwd=tmp_path)
+    assert (tmp_path / "c.bbz").read_bytes() == sink.getvalue()
+    run(example, "d", "m.bbm", "python.bbz", "copy", cwd=tmp_path)
+    assert (tmp_path / "copy").read_bytes() == text.encode()
+    (tmp_path / "str.bbz").write_bytes(compress(text, model))
+    run(example, "d", "m.bbm", "str.bbz", "copy", cwd=tmp_path)
+    assert (tmp_path / "copy").read_bytes() == text.encode()
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+def test_example_says_what_is_wrong(example, tmp_path):
+    random_model(256).save(tmp_path / "other.bbm")
+    data = compress("text")
+    for name, content, model, message in [
+        ("a", data, tmp_path / "other.bbm", "another model"),
+        ("b", data[:-1], ENGLISH, "ends early"),
+        ("c", data[:30] + b"?" + data[31:], ENGLISH, "damaged"),
+        ("d", b"text" * 10, ENGLISH, "not a file of this format"),
+        ("e", compress(np.arange(3)), ENGLISH, "an array"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        done = subprocess.run(
+            [example, "d", model, name, "out"],
+            cwd=tmp_path, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+# ---- Python and C meet: the functions
+
+
+class Model:
+    """A model in C, from the bytes of its file."""
+
+    def __init__(self, data):
+        self.bytes = ffi.from_buffer("uint8_t[]", data)
+        self.c = ffi.new("bbans_model *")
+        assert lib.bbans_model_parse(self.c, self.bytes, len(data)) == 0
+        size = lib.bbans_hmm_bytes(self.c.states, self.c.symbols)
+        self.memory = ffi.new("uint64_t[]", size // 8 + 1)
+        assert lib.bbans_model_build(self.c, self.memory, size) == 0
+
+    def compress(self, element, data, n, block, predictive):
+        size = lib.bbans_writer_work_bytes(self.c, min(n, block), 7)
+        work = ffi.new("uint64_t[]", size // 8 + 1)
+        out = bytearray(lib.bbans_compress_bound(element, n, block))
+        used = ffi.new("size_t *")
+        status = lib.bbans_compress(
+            self.c, element, ffi.from_buffer(data), n, block, predictive,
+            work, size, ffi.from_buffer("uint8_t[]", out), len(out), used,
+        )  # fmt: skip
+        return status, bytes(out[: used[0]])
+
+    def decompress(self, data):
+        """Status, reader, and the elements."""
+        source = ffi.from_buffer("uint8_t[]", data)
+        reader = ffi.new("bbans_reader *")
+        status = lib.bbans_container_check(reader, source, len(data))
+        if status:
+            return status, reader, b""
+        size = lib.bbans_reader_work_bytes(self.c, reader.longest)
+        work = ffi.new("uint64_t[]", size // 8 + 1)
+        out = bytearray(reader.symbols * lib.bbans_element_bytes(reader.element))
+        n = ffi.new("size_t *")
+        status = lib.bbans_decompress(
+            self.c, source, len(data), work, size, ffi.from_buffer(out),
+            reader.symbols, n,
+        )  # fmt: skip
+        return status, reader, bytes(out)
+
+
+ALPHABETS = [None, Alphabet([-128, -3, 0, 1, 2, 90, 127]), Alphabet("\1\2\3AZ")]
+DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
+MODELS = [random_model(7 if a is None else a.size, a) for a in ALPHABETS]
+
+
+def values_of(alphabet, dtype, n=300):
+    values = np.arange(7) if alphabet.values is None else alphabet.values
+    bounds = np.iinfo(dtype)
+    fits = [v for v in values.tolist() if bounds.min <= v <= bounds.max]
+    return np.random.default_rng(3).choice(fits, n).astype(dtype)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["index", "integers", "characters"])
+@pytest.mark.parametrize("code", range(8), ids=DTYPES)
+def test_arrays(model, code):
+    x = values_of(model.alphabet, DTYPES[code])
+    c = Model(model.to_bytes())
+    assert bytes(c.c.fingerprint) == model.fingerprint
+    for block, predictive in ((2**16, False), (77, False), (100, True), (1, False)):
+        blob = compress(x, model, block_size=block, predictive=predictive)
+        assert c.compress(16 + code, x, x.size, block, predictive) == (0, blob)
+        status, reader, data = c.decompress(blob)
+        assert (status, data) == (0, x.tobytes())
+        assert (reader.element, reader.symbols) == (16 + code, x.size)
+    blob = compress(x.reshape(3, 1, 100), model)
+    status, reader, data = c.decompress(blob)
+    assert (status, data) == (0, x.tobytes())
+    assert list(reader.shape)[: reader.axes] == [3, 1, 100]
+    assert c.decompress(compress(x[:1].reshape(()), model))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("element", "model", "data"),
+    [
+        (0, MODELS[0], b"\0\7"),
+        (16, MODELS[1], b"\0\3"),
+        (23, MODELS[1], np.array([0, -129])),
+        (22, MODELS[1], np.array([2**64 - 3], np.uint64)),  # not -3
+        (0, MODELS[2], b"\1"),
+        (1, MODELS[0], b"\0"),
+        (2, MODELS[0], np.array([0], np.uint32)),
+        (2, MODELS[2], np.array([4], np.uint32)),
+        (3, MODELS[0], b"\0"),
+    ],
+)
+def test_what_is_not_in_the_alphabet(element, model, data):
+    status, _ = Model(model.to_bytes()).compress(element, data, len(data), 9, 0)
+    assert status == lib.BBANS_ERR_SYMBOL
+
+
+def damaged(data):
+    """Every byte changed, every cut, and bytes that follow."""
+    for i in range(len(data)):
+        for bit in (1, 16, 128):
+            yield data[:i] + bytes([data[i] ^ bit]) + data[i + 1 :]
+        yield data[:i]
+    yield data + b"\0"
+
+
+def error_of(function, *arguments):
+    try:
+        function(*arguments)
+    except bbans.BbansError as error:
+        return type(error)
+    return None
+
+
+def test_both_readers_refuse_a_container_for_the_same_reason():
+    model = MODELS[0]
+    c, blob = (
+        Model(model.to_bytes()),
+        compress(b"\0\1\2\3\4" * 20, model, block_size=60),
+    )
+    for data in damaged(blob):
+        status, _, _ = c.decompress(data)
+        assert RAISES.get(status) == error_of(decompress, data, model)
+    assert c.decompress(compress(b"text"))[0] == lib.BBANS_ERR_MODEL
+
+
+def test_both_readers_refuse_a_model_for_the_same_reason():
+    blob = MODELS[1].to_bytes()
+    for data in damaged(blob):
+        source = ffi.from_buffer("uint8_t[]", data)
+        status = lib.bbans_model_parse(ffi.new("bbans_model *"), source, len(data))
+        assert status != 0
+        if data[:8] == blob[:8] and data[8:20] != blob[8:20]:
+            continue  # counts: both refuse, but may notice different faults first
+        assert RAISES.get(status) == error_of(FrozenHMM.from_bytes, data)
+
+
+def test_status_codes_have_texts_and_exceptions():
+    codes = [getattr(lib, name) for name in dir(lib) if name.startswith("BBANS_ERR_")]
+    assert sorted(codes) == list(range(-len(codes), 0))
+    for code in codes:
+        assert b"unknown" not in ffi.string(lib.bbans_status_text(code))
+        assert code in RAISES or code == lib.BBANS_ERR_NULL

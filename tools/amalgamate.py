@@ -1,0 +1,111 @@
+"""Write the C library as one source file and its header: bbans.c, bbans.h.
+
+    python tools/amalgamate.py FOLDER              # everything
+    python tools/amalgamate.py --decoder FOLDER    # without what only encodes
+
+Add both files to a project and compile bbans.c as C99; no flags are needed.
+-DBBANS_PORTABLE leaves out the kernels for particular processors and getenv.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CSRC = ROOT / "csrc"
+NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"
+ENCODER = re.compile(
+    r"^#ifndef BBANS_DECODER_ONLY\n.*?^#endif /\* BBANS_DECODER_ONLY \*/\n\n?",
+    re.MULTILINE | re.DOTALL,
+)
+GUARDS = re.compile(
+    r"^#(ifndef BBANS_DECODER_ONLY|endif /\* BBANS_DECODER_ONLY \*/)\n", re.MULTILINE
+)
+LOCAL_INCLUDE = re.compile(r'^#include "(?:\.\./)?(\w+\.h)"\n', re.MULTILINE)
+COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
+# What is not inside of anything starts a line: static functions and arrays, and the
+# names of types.
+NAMES = re.compile(
+    r"^(?:[A-Z]\w* )?static [^;={}()]*?(\w+)\s*[\[(=;]"
+    r"|^typedef [^;{}]*?(\w+);"
+    r"|^\} (\w+);",
+    re.MULTILINE,
+)
+MACROS = re.compile(r"^#define (\w+)", re.MULTILINE)
+
+
+def names_of(text: str) -> set[str]:
+    """What a source file defines for itself, except macros."""
+    code = COMMENT_OR_STRING.sub(" ", text)
+    return {next(filter(None, groups)) for groups in NAMES.findall(code)}
+
+
+def renamed(text: str, names: set[str], suffix: str) -> str:
+    """Append `suffix` to names, except to members of that name."""
+    if not names:
+        return text
+    word = re.compile(rf"(?<![\w.])(?<!->)({'|'.join(sorted(names))})\b")
+    parts, end = [], 0
+    for match in COMMENT_OR_STRING.finditer(text):
+        parts.append(word.sub(rf"\1_{suffix}", text[end : match.start()]))
+        parts.append(match[0])
+        end = match.end()
+    return "".join([*parts, word.sub(rf"\1_{suffix}", text[end:])])
+
+
+def amalgamate(decoder: bool) -> tuple[str, str]:
+    """Return the text of bbans.c and of bbans.h."""
+
+    def read(path: Path) -> str:
+        text = path.read_text(encoding="ascii")
+        return (ENCODER if decoder else GUARDS).sub("", text)
+
+    sources = [*sorted(CSRC.glob("*.c")), *sorted(CSRC.glob("kernels/*.c"))]
+    sources.remove(CSRC / "bbans_tiny.c")  # for devices, one file as it is
+    headers = {p.name: p for p in [*CSRC.glob("*.h"), *CSRC.glob("kernels/*.h")]}
+    texts = {path: read(path) for path in sources}
+    uses = Counter(name for text in texts.values() for name in names_of(text))
+    clashes = {name for name, n in uses.items() if n > 1}
+    lines = (ROOT / "LICENSE").read_text(encoding="ascii").splitlines()
+    license_text = "".join(f" * {line}".rstrip() + "\n" for line in lines)
+    included = {"bbans.h"}
+    out = [NOTE.format("", license_text), '#include "bbans.h"\n']
+
+    def inline(text: str) -> str:
+        def header(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in included:
+                return ""
+            included.add(name)
+            return inline(read(headers[name]))
+
+        return LOCAL_INCLUDE.sub(header, text)
+
+    for path, text in texts.items():
+        macros = sorted(set(MACROS.findall(text)))
+        text = renamed(text, names_of(text) & clashes, path.stem.removeprefix("bbans_"))
+        out.append(f"\n/* ==== {path.relative_to(CSRC).as_posix()} */\n")
+        out.append(inline(text))
+        out.extend(f"#undef {name}\n" for name in macros)
+    header = read(CSRC / "bbans.h")
+    return "".join(out), NOTE.format("bbans.h", license_text) + header
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--decoder", action="store_true", help="leave out what only encodes"
+    )
+    options = parser.parse_args()
+    source, header = amalgamate(options.decoder)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (("bbans.c", source), ("bbans.h", header)):
+        (options.folder / name).write_text(text, encoding="ascii", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
