@@ -7,22 +7,24 @@
 #include <stdlib.h> /* getenv */
 #endif
 
-#define KERNELS(isa)                                                           \
+#define KERNELS(isa, bytes)                                                    \
     {                                                                          \
-        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_rank_##isa      \
+        bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_rank_##isa,     \
+            bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
+            bbans_k_bytes_pop_pairs_##bytes                                    \
     }
 
-static const bbans_kernels portable = KERNELS(portable);
+static const bbans_kernels portable = KERNELS(portable, portable);
 
 /* The library's one mutable global. */
-bbans_kernels bbans_kernel = KERNELS(portable);
+bbans_kernels bbans_kernel = KERNELS(portable, portable);
 
 #ifdef BBANS_HAVE_X86
-static const bbans_kernels avx2 = KERNELS(avx2);
-static const bbans_kernels avx512 = KERNELS(avx512);
+static const bbans_kernels avx2 = KERNELS(avx2, portable);
+static const bbans_kernels avx512 = KERNELS(avx512, portable);
 #endif
 #ifdef BBANS_HAVE_NEON
-static const bbans_kernels neon = KERNELS(neon);
+static const bbans_kernels neon = KERNELS(neon, portable);
 #endif
 
 /* NULL where the build or the machine lacks it.  The compilers' builtins ask

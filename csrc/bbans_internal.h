@@ -44,7 +44,29 @@ typedef struct {
                           size_t stride, uint32_t *edge);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
+
+    /* The byte coder (docs/format.md, section 4): states x [lanes] in
+     * [2^15, 2^31), words of 16 bits, little-endian.  Push entries
+     * freq | start << 16, [steps][lanes], from the last to the first; words go
+     * below `word`, where 16 bytes more may be written.  inverse[f] is
+     * floor(2^43 / f) + 1 for each f that occurs.  Returns where they begin. */
+    uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
+                           size_t steps, unsigned prec, const uint64_t *inverse,
+                           uint8_t *word);
+    /* Pop n bytes, the lanes' in turns of 4; slot [2^12] are entries
+     * freq | (slot - start) << 12 | symbol << 24, and 3 that may be read before
+     * them.  Reads at most 2 n + 16 bytes of words.  Returns where it ended. */
+    const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
+                                const uint8_t *word, uint8_t *out, size_t n);
+    /* Pop `steps` bytes a lane, to out[lane * stride ..], each under the row
+     * of slots [2^prec] of the byte before, in row [lanes]. */
+    const uint8_t *(*bytes_pop_pairs)(uint32_t *x, uint32_t *row, size_t lanes,
+                                      const uint32_t *slot, unsigned prec,
+                                      const uint8_t *word, uint8_t *out,
+                                      size_t stride, size_t steps);
 } bbans_kernels;
+
+#define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
 
 extern bbans_kernels bbans_kernel;
 
@@ -56,10 +78,23 @@ extern bbans_kernels bbans_kernel;
                                      uint32_t *edge);                          \
     size_t bbans_k_rank_##isa(const uint32_t *edge, size_t n, uint32_t slot);
 
+#define BBANS_DECLARE_BYTES(isa)                                               \
+    uint8_t *bbans_k_bytes_push_##isa(                                         \
+        uint32_t *x, size_t lanes, const uint32_t *entry, size_t steps,        \
+        unsigned prec, const uint64_t *inverse, uint8_t *word);                \
+    const uint8_t *bbans_k_bytes_pop_##isa(                                    \
+        uint32_t *x, size_t lanes, const uint32_t *slot, const uint8_t *word,  \
+        uint8_t *out, size_t n);                                               \
+    const uint8_t *bbans_k_bytes_pop_pairs_##isa(                              \
+        uint32_t *x, uint32_t *row, size_t lanes, const uint32_t *slot,        \
+        unsigned prec, const uint8_t *word, uint8_t *out, size_t stride,       \
+        size_t steps);
+
 BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
+BBANS_DECLARE_BYTES(portable)
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
