@@ -596,12 +596,10 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
         uint16_t freq[BYTE_VALUES];
         uint64_t sum = 0;
         unsigned bits, last = 0, scale;
-        size_t used = 0;
 
         for (j = 0; j < n; j++) {
             count[j] = row[symbol[j]];
             sum += count[j];
-            used += count[j] > 0;
             if (count[j] > 0)
                 last = (unsigned)j;
         }
@@ -609,7 +607,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
             enc->tokens[n_tokens++] = 0;
             continue;
         }
-        /* As many bits as the counts have, and the symbols need. */
+        /* No more bits than the counts have: 2^bits >= sum >= symbols. */
         bits = (unsigned)bbans_bit_length(sum - 1);
         if (bits > prec)
             bits = prec;

@@ -52,7 +52,7 @@ void bbans_freq_write(bit_writer *w, const uint16_t *freq, size_t n,
                       unsigned prec);
 int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec);
 
-/* Slots of one symbol: freq | (slot - start) << 12 | symbol << 24. */
+/* Slots of one symbol: freq << 20 | (slot - start) << 8 | symbol. */
 void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol);
 
 #endif

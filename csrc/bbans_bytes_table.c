@@ -246,9 +246,9 @@ uint64_t bbans_freq_cost(const uint32_t *count, const uint16_t *freq, size_t n,
 
 void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol)
 {
-    const uint32_t entry = symbol << 24 | freq;
+    const uint32_t entry = freq << 20 | symbol;
     uint32_t k;
 
     for (k = 0; k < freq; k++)
-        slot[k] = entry + (k << 12);
+        slot[k] = entry | k << 8;
 }

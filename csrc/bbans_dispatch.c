@@ -20,8 +20,8 @@ static const bbans_kernels portable = KERNELS(portable, portable);
 bbans_kernels bbans_kernel = KERNELS(portable, portable);
 
 #ifdef BBANS_HAVE_X86
-static const bbans_kernels avx2 = KERNELS(avx2, portable);
-static const bbans_kernels avx512 = KERNELS(avx512, portable);
+static const bbans_kernels avx2 = KERNELS(avx2, avx2);
+static const bbans_kernels avx512 = KERNELS(avx512, avx2);
 #endif
 #ifdef BBANS_HAVE_NEON
 static const bbans_kernels neon = KERNELS(neon, portable);

@@ -54,7 +54,7 @@ typedef struct {
                            size_t steps, unsigned prec, const uint64_t *inverse,
                            uint8_t *word);
     /* Pop n bytes, the lanes' in turns of 4; slot [2^12] are entries
-     * freq | (slot - start) << 12 | symbol << 24, and 3 that may be read before
+     * freq << 20 | (slot - start) << 8 | symbol, and 3 that may be read before
      * them.  Reads at most 2 n + 16 bytes of words.  Returns where it ended. */
     const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
                                 const uint8_t *word, uint8_t *out, size_t n);
@@ -95,6 +95,7 @@ BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 BBANS_DECLARE_BYTES(portable)
+BBANS_DECLARE_BYTES(avx2)
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
@@ -118,6 +119,32 @@ static inline void *bbans_align(void *memory)
     const size_t past = (size_t)((uintptr_t)memory % BBANS_ALIGNMENT);
 
     return (uint8_t *)memory + (past == 0 ? 0 : BBANS_ALIGNMENT - past);
+}
+
+/* Words of 16 bits, little-endian, anywhere.  Compilers see one load only where
+ * it is written as one. */
+static inline uint32_t bbans_load_le16(const uint8_t *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint16_t v;
+
+    memcpy(&v, p, 2);
+    return v;
+#else
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+#endif
+}
+
+static inline void bbans_store_le16(uint8_t *p, uint32_t v)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint16_t low = (uint16_t)v;
+
+    memcpy(p, &low, 2);
+#else
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+#endif
 }
 
 /* The least n with v < 2^n. */
