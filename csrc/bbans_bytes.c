@@ -6,18 +6,19 @@
 
 enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
 
-#define PREC 12              /* of order 0 */
-#define PREC_PAIRS 10        /* of order 1, or one more */
-#define PACKED_SYMBOLS 16    /* at most: 2, 4 or 8 are packed in a byte */
+#define PREC 12           /* of order 0 */
+#define PREC_PAIRS 10     /* of order 1, or one more */
+#define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
 #define LANES_MAX 128
-#define CHUNK 4096           /* entries looked up, then pushed; 4 LANES_MAX | */
+#define CHUNK 4096 /* entries looked up, then pushed; 4 LANES_MAX | */
 #define FLAG ((uint32_t)1 << 31) /* of an entry: the byte is patched */
 #define HEADER_MAX (1 + 4 + 1 + PACKED_SYMBOLS)
 #define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
 #define TABLE_MAX (2 * TOKENS_MAX)
 #define SLACK 16 /* bytes of words that kernels may touch and not use */
 
-/* ---- Workspaces ------------------------------------------------------------- */
+/* ---- Workspaces -------------------------------------------------------------
+ */
 
 typedef struct {
     uint32_t entry[BYTE_VALUES * BYTE_VALUES]; /* freq | start << 16 */
@@ -79,12 +80,13 @@ size_t bbans_bytes_bound(size_t n)
     return n > BBANS_BYTES_MAX ? 0 : n + 5;
 }
 
-/* ---- Header ------------------------------------------------------------------ */
+/* ---- Header
+ * ------------------------------------------------------------------ */
 
 typedef struct {
     unsigned method, log2_per, log2_lanes, option;
-    size_t n;           /* bytes of the block, decompressed */
-    size_t n_packed;    /* bytes that are coded */
+    size_t n;        /* bytes of the block, decompressed */
+    size_t n_packed; /* bytes that are coded */
     uint8_t symbol[PACKED_SYMBOLS];
     unsigned n_symbols; /* of packed bytes */
 } header;
@@ -150,7 +152,8 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
     if (h->method < ORDER_0 ? *p >> 4 != 0 : h->log2_lanes < 2)
         return NULL;
     p = get_uvarint(p + 1, end, &h->n);
-    if (p == NULL || h->n > BBANS_BYTES_MAX || (h->n == 0 && (h->method | h->log2_per) != 0))
+    if (p == NULL || h->n > BBANS_BYTES_MAX ||
+        (h->n == 0 && (h->method | h->log2_per) != 0))
         return NULL;
     h->n_packed = packed_size(h->n, h->log2_per);
     if (h->log2_per == 0)
@@ -169,7 +172,8 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
     return p + h->n_symbols;
 }
 
-/* ---- Packing ------------------------------------------------------------------ */
+/* ---- Packing
+ * ------------------------------------------------------------------ */
 
 /* Byte i of the packed ones holds symbols i per .. i per + per - 1, the first
  * in its lowest bits; what is past the end is symbol 0. */
@@ -221,7 +225,7 @@ static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
         }
 #define UNPACK(n_bytes)                                                        \
     for (i = 0; i < h->n / (n_bytes); i++) {                                   \
-        memcpy(data + (n_bytes) * i, of_byte[packed[i]], n_bytes);             \
+        memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);               \
         any |= bad[packed[i]];                                                 \
     }
     if (per == 2)
@@ -237,7 +241,8 @@ static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
     return !any;
 }
 
-/* ---- What order 0 would cost -------------------------------------------------- */
+/* ---- What order 0 would cost
+ * -------------------------------------------------- */
 
 typedef struct {
     const uint8_t *bytes;
@@ -291,12 +296,11 @@ static void write_table(bit_writer *w, const plan *p)
             freq[n++] = p->freq[k];
     bbans_alphabet_write(w, p->count);
     bbans_freq_write(w, freq, n, PREC);
-    bbans_bits_flush(w);
 }
 
 /* Symbols so rare that a list of where they are is shorter than the slot that
  * each would take from the others: n log2(e) / 2^12 bits, and 12 bits for every
- * occurrence, against 3 to 4 bytes for every occurrence. */
+ * occurrence, against about 18 bits for every occurrence. */
 static void choose_patches(plan *p)
 {
     const uint32_t rare = (uint32_t)(p->n >> 15);
@@ -333,7 +337,7 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
     bbans_freq_of_counts(p->count, BYTE_VALUES, PREC, p->freq);
     write_table(&w, p);
     p->cost = bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC) + w.len +
-              4 * p->n_patches;
+              3 * p->n_patches;
 }
 
 /* Each lane costs about 10 bits more than what it codes.  More lanes hide
@@ -348,7 +352,8 @@ static unsigned log2_lanes_of(uint64_t cost)
                             : 7;
 }
 
-/* ---- Encoding ------------------------------------------------------------------ */
+/* ---- Encoding
+ * ------------------------------------------------------------------ */
 
 static void put_le16(uint8_t *p, uint32_t v)
 {
@@ -417,17 +422,21 @@ static void push_scratch(states *s, const encoder *enc, size_t steps)
                                       s->prec, enc->inverse, s->word);
 }
 
-/* States, and the words above them. */
-static uint8_t *put_states(uint8_t *out, const states *s, const uint8_t *end)
+/* The states, then the words; NULL if there is no room. */
+static uint8_t *put_states(uint8_t *out, const states *s,
+                           const uint8_t *words_end, const uint8_t *end)
 {
+    const size_t n_bytes = (size_t)(words_end - s->word);
     size_t i;
 
+    if (n_bytes + 4 + 4 * s->lanes > (size_t)(end - out))
+        return NULL;
     put_le32(out, s->last);
     for (i = 0; i < s->lanes; i++)
         put_le32(out + 4 + 4 * i, s->x[i]);
     out += 4 + 4 * s->lanes;
-    memcpy(out, s->word, (size_t)(end - s->word));
-    return out + (end - s->word);
+    memcpy(out, s->word, n_bytes);
+    return out + n_bytes;
 }
 
 /* floor(2^43 / f) + 1: see the portable kernel. */
@@ -483,7 +492,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     uint8_t *const words_end = words + words_cap;
     const uint32_t *first = patch;
     uint32_t start = 0, most = 0;
-    size_t i, k;
+    size_t i, k, tail;
     states s;
     bit_writer w;
 
@@ -510,45 +519,36 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
             *patch++ = (uint32_t)i - 1;
     }
     finish_tail(&s);
-    memset(&w, 0, sizeof w);
-    w.bytes = out;
-    w.cap = (size_t)(end - out);
-    write_table(&w, p);
-    if (w.len > w.cap || w.cap - w.len < 16 + 4 * s.lanes + 5 * p->n_patches)
-        return NULL;
-    out = put_uvarint(out + w.len, p->n - i);
-
+    tail = p->n - i;
     while (i > 0) { /* chunks start at multiples of CHUNK */
         const size_t n = (i - 1) % CHUNK + 1;
 
         i -= n;
-        push_scratch(&s, enc,
-                     look_up(enc, p->bytes, i, n, s.lanes, p->n_patches > 0,
-                             &patch));
+        push_scratch(
+            &s, enc,
+            look_up(enc, p->bytes, i, n, s.lanes, p->n_patches > 0, &patch));
     }
-    if (p->n_patches > 0) {
-        uint32_t before = 0;
-
-        out = put_uvarint(out, p->n_patches);
-        while (patch > first) {
-            out = put_uvarint(out, *--patch - before);
-            before = *patch;
-            *out++ = p->bytes[before];
-        }
-    }
-    if ((size_t)(words_end - SLACK - s.word) + 4 + 4 * s.lanes >
-        (size_t)(end - out))
+    memset(&w, 0, sizeof w);
+    w.bytes = out;
+    w.cap = (size_t)(end - out);
+    write_table(&w, p);
+    if (p->n_patches > 0)
+        bbans_patches_write(&w, first, (size_t)(patch - first), p->bytes, p->n);
+    bbans_bits_flush(&w);
+    if (w.len + 4 > w.cap)
         return NULL;
-    return put_states(out, &s, words_end - SLACK);
+    return put_states(put_uvarint(out + w.len, tail), &s, words_end - SLACK,
+                      end);
 }
 
-/* ---- Order 1 --------------------------------------------------------------------- */
+/* ---- Order 1
+ * --------------------------------------------------------------------- */
 
 /* Which byte follows which.  Each lane starts under the alphabet's first. */
-static void count_pairs(const plan *p, size_t lanes, unsigned first,
-                        uint32_t *count)
+static void count_pairs(const plan *p, size_t lanes, size_t length,
+                        unsigned first, uint32_t *count)
 {
-    const size_t length = p->n / lanes, quarter = (p->n - 1) / 4;
+    const size_t quarter = (p->n - 1) / 4;
     const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
                   *d = c + quarter;
     size_t i;
@@ -569,10 +569,10 @@ static void count_pairs(const plan *p, size_t lanes, unsigned first,
 static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
                             size_t lanes, void *work, size_t work_bytes,
                             uint8_t *words, size_t words_cap, uint8_t *out,
-                            const uint8_t *end, uint64_t limit)
+                            const uint8_t *end, size_t tail, uint64_t limit)
 {
     uint8_t *const words_end = words + words_cap;
-    const size_t tail = p->n % lanes, length = p->n / lanes;
+    const size_t length = (p->n - tail) / lanes;
     uint8_t symbol[BYTE_VALUES];
     uint32_t occurs[BYTE_VALUES];
     size_t i, k, j, n = 0, n_tokens = 0, size;
@@ -585,7 +585,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
         if (occurs[k])
             symbol[n++] = (uint8_t)k;
     }
-    count_pairs(p, lanes, symbol[0], enc->entry);
+    count_pairs(p, lanes, length, symbol[0], enc->entry);
     memset(&w, 0, sizeof w);
     w.bytes = enc->table;
     w.cap = sizeof enc->table;
@@ -650,13 +650,15 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
         memcpy(out, enc->table, w.len);
         out += w.len;
     }
-    if (cost + w.len + size >= limit)
+    if (cost + w.len + size >= limit || (size_t)(end - out) < 4)
         return NULL;
 
     start_states(&s, lanes, prec, words_end - SLACK);
-    for (i = p->n; i > p->n - tail; i--) /* fewer than `lanes` words */
-        push_tail(&s, enc->entry[p->bytes[i - 2] << 8 | p->bytes[i - 1]]);
+    for (i = p->n; i > p->n - tail; i--)
+        if (!push_tail(&s, enc->entry[p->bytes[i - 2] << 8 | p->bytes[i - 1]]))
+            return NULL;
     finish_tail(&s);
+    out = put_uvarint(out, tail);
     for (i = length; i > 0;) {
         const size_t steps_max = CHUNK / lanes;
         const size_t steps = (i - 1) % steps_max + 1;
@@ -674,13 +676,11 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
         }
         push_scratch(&s, enc, steps);
     }
-    if ((size_t)(words_end - SLACK - s.word) + 4 + 4 * lanes >
-        (size_t)(end - out))
-        return NULL;
-    return put_states(out, &s, words_end - SLACK);
+    return put_states(out, &s, words_end - SLACK, end);
 }
 
-/* ---- Compress ----------------------------------------------------------------------- */
+/* ---- Compress
+ * ----------------------------------------------------------------------- */
 
 static void choose_packing(header *h, const uint32_t *count, size_t n_symbols)
 {
@@ -768,15 +768,22 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
         if (order == 1) {
             const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
 
-            if (best->n >> log2_pairs > 0) {
-                h.method = ORDER_1;
-                h.log2_lanes = log2_pairs;
-                h.option = best->n_symbols <= PACKED_SYMBOLS;
-                at = put_order_1(enc, best, PREC_PAIRS + h.option,
-                                 (size_t)1 << log2_pairs, rest,
-                                 encoder_bytes(TOKENS_MAX), words,
-                                 words_max(n), put_header(out, &h), end,
-                                 best->cost);
+            const size_t lanes = (size_t)1 << log2_pairs;
+            size_t tail = best->n % lanes + 2 * best->n / best->cost * lanes;
+
+            h.method = ORDER_1;
+            h.log2_lanes = log2_pairs;
+            h.option = best->n_symbols <= PACKED_SYMBOLS;
+            /* A tail that fills the start states, if bytes take what order 0
+             * has them take; else the shortest, fewer than `lanes` words. */
+            for (; at == NULL; tail %= lanes) {
+                if (tail < best->n)
+                    at = put_order_1(enc, best, PREC_PAIRS + h.option, lanes,
+                                     rest, encoder_bytes(TOKENS_MAX), words,
+                                     words_max(n), put_header(out, &h), end,
+                                     tail, best->cost);
+                if (tail < lanes)
+                    break;
             }
         }
         if (at == NULL && best->cost < stored) {
@@ -798,7 +805,8 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
     return BBANS_OK;
 }
 
-/* ---- Decoding -------------------------------------------------------------------- */
+/* ---- Decoding
+ * -------------------------------------------------------------------- */
 
 static uint32_t get_le32(const uint8_t *p)
 {
@@ -883,10 +891,10 @@ static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
     const size_t lanes = (size_t)1 << h->log2_lanes, row = 4 * lanes;
     uint8_t symbol[BYTE_VALUES];
     uint16_t freq[BYTE_VALUES];
-    const uint8_t *patch = NULL, *word;
+    const uint8_t *word;
     uint32_t start = 0;
-    size_t i, k, n_symbols, tail, body, n_patches = 0;
-    bit_reader r;
+    size_t i, k, n_symbols, tail, body;
+    bit_reader r, patches;
     word_source w;
     states s;
 
@@ -894,7 +902,10 @@ static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
     r.bytes = p;
     r.len = (size_t)(end - p);
     n_symbols = bbans_alphabet_read(&r, symbol);
-    if (n_symbols < 2 || !bbans_freq_read(&r, freq, n_symbols, PREC) ||
+    if (n_symbols < 2 || !bbans_freq_read(&r, freq, n_symbols, PREC))
+        return 0;
+    patches = r;
+    if ((h->option && !bbans_patches_read(&r, NULL, h->n_packed)) ||
         r.at > r.len)
         return 0;
     for (k = 0; k < n_symbols; k++) {
@@ -905,23 +916,6 @@ static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
     if (p == NULL || tail > h->n_packed)
         return 0;
     body = h->n_packed - tail;
-    if (h->option) {
-        uint64_t position = 0;
-
-        p = get_uvarint(p, end, &n_patches);
-        patch = p;
-        for (k = 0; k < n_patches && p != NULL; k++) {
-            size_t gap;
-
-            p = get_uvarint(p, end, &gap);
-            position += gap;
-            if (p == NULL || p == end || position >= h->n_packed)
-                return 0;
-            p++;
-        }
-        if (p == NULL || n_patches == 0)
-            return 0;
-    }
     s.lanes = lanes;
     if (!get_states(&s, p, end))
         return 0;
@@ -932,8 +926,8 @@ static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
     for (i = 0; i < body;) {
         const size_t n = can_pop(&w, row, body - i);
 
-        w.word = bbans_kernel.bytes_pop(s.x, lanes, dec->slot, w.word, out + i,
-                                        n);
+        w.word =
+            bbans_kernel.bytes_pop(s.x, lanes, dec->slot, w.word, out + i, n);
         if (w.word > w.end)
             return 0;
         i += n;
@@ -951,13 +945,8 @@ static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
     }
     if (!tail_is_whole(&s, dec->words, word))
         return 0;
-    for (i = k = 0; k < n_patches; k++) { /* checked above */
-        size_t gap;
-
-        patch = get_uvarint(patch, end, &gap);
-        i += gap;
-        out[i] = *patch++;
-    }
+    if (h->option)
+        bbans_patches_read(&patches, out, h->n_packed); /* checked above */
     return 1;
 }
 
@@ -965,16 +954,14 @@ static bbans_status decompress(decoder *dec, const uint8_t *block,
                                size_t block_size, uint8_t *out, size_t n,
                                uint8_t *packed, int nested);
 
-static int get_pairs_table(decoder *dec, const header *h, unsigned prec,
-                           const uint8_t **at, const uint8_t *end,
-                           uint8_t *packed, uint32_t *first)
+static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
+                           const uint8_t *end, uint8_t *packed, uint32_t *first)
 {
     uint8_t symbol[BYTE_VALUES];
     const uint8_t *p = *at;
     size_t size, n_tokens, n, k, j, t = 0;
     bit_reader r;
 
-    (void)h;
     p = get_uvarint(p, end, &size);
     if (p == NULL || size > (size_t)(end - p) ||
         bbans_bytes_size(p, size, &n_tokens) != BBANS_OK ||
@@ -1037,17 +1024,19 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
                        const uint8_t *end, uint8_t *out, uint8_t *packed)
 {
     const size_t lanes = (size_t)1 << h->log2_lanes;
-    const size_t length = h->n_packed / lanes, tail = h->n_packed % lanes;
     const unsigned prec = PREC_PAIRS + h->option;
     uint32_t row[LANES_MAX], first, last;
     const uint8_t *word;
-    size_t i;
+    size_t i, length, tail;
     word_source w;
     states s;
 
-    if (length == 0 ||
-        !get_pairs_table(dec, h, prec, &p, end, packed, &first))
+    if (!get_pairs_table(dec, prec, &p, end, packed, &first))
         return 0;
+    p = get_uvarint(p, end, &tail);
+    if (p == NULL || tail >= h->n_packed || (h->n_packed - tail) % lanes != 0)
+        return 0;
+    length = (h->n_packed - tail) / lanes;
     s.lanes = lanes;
     if (!get_states(&s, p, end))
         return 0;
@@ -1058,7 +1047,8 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
     for (i = 0; i < lanes; i++)
         row[i] = first;
     for (i = 0; i < length;) {
-        const size_t steps = can_pop(&w, 4 * lanes, (length - i) * lanes) / lanes;
+        const size_t steps =
+            can_pop(&w, 4 * lanes, (length - i) * lanes) / lanes;
 
         w.word = bbans_kernel.bytes_pop_pairs(s.x, row, lanes, dec->slot, prec,
                                               w.word, out + i, length, steps);
@@ -1069,13 +1059,21 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
     if (w.word != w.end || !get_tail(&s, dec->words))
         return 0;
     last = row[lanes - 1];
-    word = bbans_kernel.bytes_pop_pairs(&s.last, &last, 1, dec->slot, prec,
-                                        dec->words, out + length * lanes, 0,
-                                        tail);
+    word = dec->words;
+    for (i = length * lanes; i < h->n_packed;) {
+        const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
+
+        word = bbans_kernel.bytes_pop_pairs(&s.last, &last, 1, dec->slot, prec,
+                                            word, out + i, 0, n);
+        if (word > dec->words + 2 * lanes)
+            return 0;
+        i += n;
+    }
     return tail_is_whole(&s, dec->words, word);
 }
 
-/* ---- Decompress --------------------------------------------------------------------- */
+/* ---- Decompress
+ * --------------------------------------------------------------------- */
 
 bbans_status bbans_bytes_size(const uint8_t *block, size_t block_size,
                               size_t *n)
@@ -1150,8 +1148,8 @@ bbans_status bbans_bytes_decompress(const uint8_t *block, size_t block_size,
     if (size > cap || work_bytes < decompress_bytes(size))
         return BBANS_ERR_CAPACITY;
     dec = bbans_align(work);
-    status = decompress(dec, block, block_size, out, size,
-                        (uint8_t *)(dec + 1), 0);
+    status =
+        decompress(dec, block, block_size, out, size, (uint8_t *)(dec + 1), 0);
     if (status == BBANS_OK)
         *n = size;
     return status;

@@ -28,7 +28,8 @@ void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 24 */
 void bbans_bits_flush(bit_writer *w);
 uint32_t bbans_bits_get(bit_reader *r, unsigned n);
 
-/* ---- Frequency tables ----------------------------------------------------- */
+/* ---- Frequency tables -----------------------------------------------------
+ */
 
 /* log2(v) in units of 2^-16 bits, v >= 1: rounded, the same everywhere. */
 uint32_t bbans_log2(uint32_t v);
@@ -51,6 +52,13 @@ size_t bbans_alphabet_read(bit_reader *r, uint8_t *symbol); /* 0: damaged */
 void bbans_freq_write(bit_writer *w, const uint16_t *freq, size_t n,
                       unsigned prec);
 int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec);
+
+/* What stands at n_at places of `bytes` [n], which are given last first. */
+void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
+                         const uint8_t *bytes, size_t n);
+
+/* Put it there, or with bytes == NULL only read on.  Returns 0 if damaged. */
+int bbans_patches_read(bit_reader *r, uint8_t *bytes, size_t n);
 
 /* Slots of one symbol: freq << 20 | (slot - start) << 8 | symbol. */
 void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol);

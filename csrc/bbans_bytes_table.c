@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_bytes_internal.h"
 
-/* ---- Bits ------------------------------------------------------------------ */
+/* ---- Bits ------------------------------------------------------------------
+ */
 
 void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n)
 {
@@ -64,12 +65,13 @@ static uint32_t get_gamma(bit_reader *r)
 {
     unsigned low;
 
-    if (!get_unary(r, 8, &low))
-        return BYTE_VALUES + 1; /* longer than any run */
+    if (!get_unary(r, 24, &low))
+        return UINT32_MAX; /* more than any number of bytes */
     return ((uint32_t)1 << low) + bbans_bits_get(r, low);
 }
 
-/* ---- Alphabets -------------------------------------------------------------- */
+/* ---- Alphabets --------------------------------------------------------------
+ */
 
 void bbans_alphabet_write(bit_writer *w, const uint32_t *count)
 {
@@ -90,24 +92,25 @@ void bbans_alphabet_write(bit_writer *w, const uint32_t *count)
 
 size_t bbans_alphabet_read(bit_reader *r, uint8_t *symbol)
 {
-    uint32_t end = 0, k = 0;
-    size_t n = 0;
+    size_t n = 0, k = 0;
     int occurs;
 
     for (occurs = 0; k < BYTE_VALUES; occurs = !occurs) {
-        end += get_gamma(r);
+        uint32_t run = get_gamma(r);
+
         if (k == 0 && !occurs)
-            end--;
-        if (end > BYTE_VALUES)
+            run--;
+        if (run > BYTE_VALUES - k)
             return 0;
-        for (; k < end; k++)
+        for (; run > 0; run--, k++)
             if (occurs)
                 symbol[n++] = (uint8_t)k;
     }
     return n;
 }
 
-/* ---- Frequencies ------------------------------------------------------------ */
+/* ---- Frequencies ------------------------------------------------------------
+ */
 
 /* A symbol's frequency is its bit length, as the difference to that of the
  * symbol before (signs alternate: 0 1 -1 2 -2 ..), in unary, then its lower
@@ -163,17 +166,79 @@ int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec)
     return 1;
 }
 
+/* ---- Patches
+ * ----------------------------------------------------------------- */
+
+/* Rice's code fits gaps of this mean: gap / 2^k in unary, then its k lower
+ * bits. */
+static unsigned rice_bits(size_t n, uint32_t count)
+{
+    return (unsigned)bbans_bit_length(n / count) - 1;
+}
+
+void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
+                         const uint8_t *bytes, size_t n)
+{
+    uint32_t count[BYTE_VALUES], kinds = 0;
+    size_t i, k;
+
+    memset(count, 0, sizeof count);
+    for (i = 0; i < n_at; i++)
+        kinds += count[bytes[at[i]]]++ == 0;
+    put_gamma(w, kinds);
+    for (k = 0; k < BYTE_VALUES; k++) {
+        uint32_t before = 0;
+
+        if (count[k] == 0)
+            continue;
+        bbans_bits_put(w, (uint32_t)k, 8);
+        put_gamma(w, count[k]);
+        for (i = n_at; i-- > 0;)
+            if (bytes[at[i]] == k) {
+                const unsigned low = rice_bits(n, count[k]);
+                const uint32_t gap = at[i] - before;
+
+                put_unary(w, gap >> low);
+                bbans_bits_put(w, gap & (((uint32_t)1 << low) - 1), low);
+                before = at[i];
+            }
+    }
+}
+
+int bbans_patches_read(bit_reader *r, uint8_t *bytes, size_t n)
+{
+    uint32_t kinds = get_gamma(r), count;
+
+    for (; kinds > 0; kinds--) {
+        const uint8_t symbol = (uint8_t)bbans_bits_get(r, 8);
+        size_t at = 0;
+        unsigned low, high;
+
+        count = get_gamma(r);
+        if (count > n)
+            return 0;
+        low = rice_bits(n, count);
+        for (; count > 0; count--) {
+            if (r->at > r->len || !get_unary(r, (unsigned)(n >> low), &high))
+                return 0;
+            at += ((size_t)high << low) + bbans_bits_get(r, low);
+            if (at >= n)
+                return 0;
+            if (bytes != NULL)
+                bytes[at] = symbol;
+        }
+    }
+    return 1;
+}
+
 /* 2^16 log2(1 + i / 64) */
 static const uint32_t log2_of[65] = {
-    0, 1466, 2909, 4331, 5732, 7112, 8473, 9814,
-    11136, 12440, 13727, 14996, 16248, 17484, 18704, 19909,
-    21098, 22272, 23433, 24579, 25711, 26830, 27936, 29029,
-    30109, 31178, 32234, 33279, 34312, 35334, 36346, 37346,
-    38336, 39316, 40286, 41246, 42196, 43137, 44068, 44990,
-    45904, 46809, 47705, 48593, 49472, 50344, 51207, 52063,
-    52911, 53751, 54584, 55410, 56229, 57040, 57845, 58643,
-    59434, 60219, 60997, 61769, 62534, 63294, 64047, 64794,
-    65536};
+    0,     1466,  2909,  4331,  5732,  7112,  8473,  9814,  11136, 12440, 13727,
+    14996, 16248, 17484, 18704, 19909, 21098, 22272, 23433, 24579, 25711, 26830,
+    27936, 29029, 30109, 31178, 32234, 33279, 34312, 35334, 36346, 37346, 38336,
+    39316, 40286, 41246, 42196, 43137, 44068, 44990, 45904, 46809, 47705, 48593,
+    49472, 50344, 51207, 52063, 52911, 53751, 54584, 55410, 56229, 57040, 57845,
+    58643, 59434, 60219, 60997, 61769, 62534, 63294, 64047, 64794, 65536};
 
 uint32_t bbans_log2(uint32_t v)
 {

@@ -29,8 +29,7 @@
     ALL_4(f, m), ALL_4(f, m + 4), ALL_4(f, m + 8), ALL_4(f, m + 12)
 #define ALL_64(f, m)                                                           \
     ALL_16(f, m), ALL_16(f, m + 16), ALL_16(f, m + 32), ALL_16(f, m + 48)
-#define ALL_256(f)                                                             \
-    ALL_64(f, 0), ALL_64(f, 64), ALL_64(f, 128), ALL_64(f, 192)
+#define ALL_256(f) ALL_64(f, 0), ALL_64(f, 64), ALL_64(f, 128), ALL_64(f, 192)
 
 /* Which of the next words goes to each lane. */
 static const uint8_t take[256][8] = {ALL_256(TAKE)};
@@ -49,7 +48,8 @@ static const uint8_t take[256][8] = {ALL_256(TAKE)};
     }
 static const uint8_t give[256][16] = {ALL_256(GIVE)};
 
-/* ---- Push ------------------------------------------------------------------- */
+/* ---- Push -------------------------------------------------------------------
+ */
 
 /* The quotient of x < f 2^(31 - r) by f, in floats: below x / f by a relative
  * error of 2^-23 (the bias alone) to 2^-21.6 (with the roundings of x, of the
@@ -113,7 +113,8 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
     return word;
 }
 
-/* ---- Pop -------------------------------------------------------------------- */
+/* ---- Pop --------------------------------------------------------------------
+ */
 
 /* Eight entries.  A load that puts its entry where the result wants it needs no
  * shuffle, only a blend; gathers are slower on every core measured. */
@@ -137,14 +138,13 @@ AVX2 static inline __m256i look_up(const uint32_t *slot, const uint32_t *index)
 AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
                                  const uint8_t **word)
 {
-    const __m256i offset = _mm256_and_si256(_mm256_srli_epi32(e, 8),
-                                            _mm256_set1_epi32(0xfff));
+    const __m256i offset =
+        _mm256_and_si256(_mm256_srli_epi32(e, 8), _mm256_set1_epi32(0xfff));
     const __m256i y = _mm256_add_epi32(
-        _mm256_mullo_epi32(_mm256_srli_epi32(e, 20),
-                           _mm256_srl_epi32(x, prec)),
+        _mm256_mullo_epi32(_mm256_srli_epi32(e, 20), _mm256_srl_epi32(x, prec)),
         offset);
-    const __m256i dry = _mm256_cmpgt_epi32(
-        _mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN), y);
+    const __m256i dry =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN), y);
     const unsigned mask =
         (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(dry));
     const __m256i next = _mm256_permutevar8x32_epi32(
@@ -249,10 +249,11 @@ AVX2 static inline void scatter(uint8_t *out, size_t stride, __m256i v)
         }                                                                      \
     } while (0)
 
-AVX2 const uint8_t *bbans_k_bytes_pop_pairs_avx2(
-    uint32_t *x, uint32_t *row, size_t lanes, const uint32_t *slot,
-    unsigned prec, const uint8_t *word, uint8_t *out, size_t stride,
-    size_t steps)
+AVX2 const uint8_t *
+bbans_k_bytes_pop_pairs_avx2(uint32_t *x, uint32_t *row, size_t lanes,
+                             const uint32_t *slot, unsigned prec,
+                             const uint8_t *word, uint8_t *out, size_t stride,
+                             size_t steps)
 {
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
     const __m256i bytes = _mm256_set1_epi32(0xff);

@@ -85,10 +85,11 @@ const uint8_t *bbans_k_bytes_pop_portable(uint32_t *x, size_t lanes,
     return word;
 }
 
-const uint8_t *bbans_k_bytes_pop_pairs_portable(
-    uint32_t *x, uint32_t *row, size_t lanes, const uint32_t *slot,
-    unsigned prec, const uint8_t *word, uint8_t *out, size_t stride,
-    size_t steps)
+const uint8_t *
+bbans_k_bytes_pop_pairs_portable(uint32_t *x, uint32_t *row, size_t lanes,
+                                 const uint32_t *slot, unsigned prec,
+                                 const uint8_t *word, uint8_t *out,
+                                 size_t stride, size_t steps)
 {
     size_t i, k;
 
