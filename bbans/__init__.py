@@ -39,6 +39,7 @@ from bbans.errors import (
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, Statistics
 from bbans.sequence import decode_sequence, encode_sequence
+from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
 
 __version__ = "0.1.0"
@@ -61,6 +62,8 @@ __all__ = [
     "TruncatedError",
     "VersionError",
     "WrongModelError",
+    "bytes_compress",
+    "bytes_decompress",
     "codecs",
     "compress",
     "compress_file",

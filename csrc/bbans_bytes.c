@@ -32,6 +32,7 @@ typedef struct {
     uint32_t pad[4]; /* kernels read 3 before the first slot */
     uint32_t slot[BYTE_VALUES << (PREC_PAIRS + 1)];
     uint8_t tokens[TOKENS_MAX];
+    uint8_t packed_tokens[TOKENS_MAX / 2 + 8];
     uint8_t words[2 * (8 * LANES_MAX + SLACK)];
 } decoder;
 
@@ -61,7 +62,7 @@ static size_t compress_bytes(size_t n)
 
 static size_t decompress_bytes(size_t n)
 {
-    return BBANS_ALIGNMENT + sizeof(decoder) + n / 2 + 8 + TOKENS_MAX / 2 + 8;
+    return BBANS_ALIGNMENT + sizeof(decoder) + n / 2 + 8;
 }
 
 size_t bbans_bytes_work_bytes(size_t n)
@@ -80,8 +81,7 @@ size_t bbans_bytes_bound(size_t n)
     return n > BBANS_BYTES_MAX ? 0 : n + 5;
 }
 
-/* ---- Header
- * ------------------------------------------------------------------ */
+/* ---- Header -------------------------------------------------------------- */
 
 typedef struct {
     unsigned method, log2_per, log2_lanes, option;
@@ -172,8 +172,7 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
     return p + h->n_symbols;
 }
 
-/* ---- Packing
- * ------------------------------------------------------------------ */
+/* ---- Packing ------------------------------------------------------------- */
 
 /* Byte i of the packed ones holds symbols i per .. i per + per - 1, the first
  * in its lowest bits; what is past the end is symbol 0. */
@@ -241,8 +240,7 @@ static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
     return !any;
 }
 
-/* ---- What order 0 would cost
- * -------------------------------------------------- */
+/* ---- What order 0 would cost --------------------------------------------- */
 
 typedef struct {
     const uint8_t *bytes;
@@ -352,8 +350,7 @@ static unsigned log2_lanes_of(uint64_t cost)
                             : 7;
 }
 
-/* ---- Encoding
- * ------------------------------------------------------------------ */
+/* ---- Encoding ------------------------------------------------------------ */
 
 static void put_le16(uint8_t *p, uint32_t v)
 {
@@ -541,8 +538,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
                       end);
 }
 
-/* ---- Order 1
- * --------------------------------------------------------------------- */
+/* ---- Order 1 ------------------------------------------------------------- */
 
 /* Which byte follows which.  Each lane starts under the alphabet's first. */
 static void count_pairs(const plan *p, size_t lanes, size_t length,
@@ -679,8 +675,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
     return put_states(out, &s, words_end - SLACK, end);
 }
 
-/* ---- Compress
- * ----------------------------------------------------------------------- */
+/* ---- Compress ------------------------------------------------------------ */
 
 static void choose_packing(header *h, const uint32_t *count, size_t n_symbols)
 {
@@ -805,8 +800,7 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
     return BBANS_OK;
 }
 
-/* ---- Decoding
- * -------------------------------------------------------------------- */
+/* ---- Decoding ------------------------------------------------------------ */
 
 static uint32_t get_le32(const uint8_t *p)
 {
@@ -955,7 +949,7 @@ static bbans_status decompress(decoder *dec, const uint8_t *block,
                                uint8_t *packed, int nested);
 
 static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
-                           const uint8_t *end, uint8_t *packed, uint32_t *first)
+                           const uint8_t *end, uint32_t *first)
 {
     uint8_t symbol[BYTE_VALUES];
     const uint8_t *p = *at;
@@ -966,7 +960,8 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
     if (p == NULL || size > (size_t)(end - p) ||
         bbans_bytes_size(p, size, &n_tokens) != BBANS_OK ||
         n_tokens > TOKENS_MAX ||
-        decompress(dec, p, size, dec->tokens, n_tokens, packed, 1) != BBANS_OK)
+        decompress(dec, p, size, dec->tokens, n_tokens, dec->packed_tokens,
+                   1) != BBANS_OK)
         return 0;
     p += size;
     memset(&r, 0, sizeof r);
@@ -1021,7 +1016,7 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
 }
 
 static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
-                       const uint8_t *end, uint8_t *out, uint8_t *packed)
+                       const uint8_t *end, uint8_t *out)
 {
     const size_t lanes = (size_t)1 << h->log2_lanes;
     const unsigned prec = PREC_PAIRS + h->option;
@@ -1031,7 +1026,7 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
     word_source w;
     states s;
 
-    if (!get_pairs_table(dec, prec, &p, end, packed, &first))
+    if (!get_pairs_table(dec, prec, &p, end, &first))
         return 0;
     p = get_uvarint(p, end, &tail);
     if (p == NULL || tail >= h->n_packed || (h->n_packed - tail) % lanes != 0)
@@ -1072,8 +1067,7 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
     return tail_is_whole(&s, dec->words, word);
 }
 
-/* ---- Decompress
- * --------------------------------------------------------------------- */
+/* ---- Decompress ---------------------------------------------------------- */
 
 bbans_status bbans_bytes_size(const uint8_t *block, size_t block_size,
                               size_t *n)
@@ -1121,8 +1115,7 @@ static bbans_status decompress(decoder *dec, const uint8_t *block,
             return BBANS_ERR_CORRUPT;
         break;
     default:
-        if (nested ||
-            !get_order_1(dec, &h, p, end, to, packed + h.n_packed + 8))
+        if (nested || !get_order_1(dec, &h, p, end, to))
             return BBANS_ERR_CORRUPT;
     }
     if (h.log2_per > 0 && !unpack(&h, packed, out))

@@ -166,8 +166,7 @@ int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec)
     return 1;
 }
 
-/* ---- Patches
- * ----------------------------------------------------------------- */
+/* ---- Patches ------------------------------------------------------------- */
 
 /* Rice's code fits gaps of this mean: gap / 2^k in unary, then its k lower
  * bits. */

@@ -43,11 +43,12 @@ ALLOWED = {
     "sequence.py": "_lib codecs message tables errors",
     "batch.py": "_lib message tables errors",
     "container.py": "_files errors",
+    "static.py": "_lib errors",
     "api.py": "errors alphabet _files models tables codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api container models tables errors _files demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
-    "api",
+    "api static",
     "__main__.py": "cli",
     "_core_build.py": "",
 }

@@ -87,17 +87,32 @@ static void fill(uint8_t *data, size_t n, uint32_t kind)
 
 enum { KINDS = 12 };
 
-static void *work;
-static size_t work_bytes;
-
+/* In a workspace of exactly the size that is asked for, full of anything. */
 static size_t compressed(const uint8_t *data, size_t n, int order, uint8_t *out)
 {
+    const size_t work_bytes = bbans_bytes_work_bytes(n);
+    uint8_t *work = guarded(work_bytes, 1);
     size_t size = 0;
 
+    memset(work, (int)below(256), work_bytes);
     CHECK(bbans_bytes_compress(data, n, order, out, bbans_bytes_bound(n), &size,
                                work, work_bytes) == BBANS_OK);
     CHECK(size > 0 && size <= bbans_bytes_bound(n));
+    release(work, work_bytes, 1);
     return size;
+}
+
+static bbans_status decompressed(const uint8_t *block, size_t size,
+                                 uint8_t *out, size_t cap, size_t *n)
+{
+    const size_t work_bytes = bbans_bytes_work_bytes(cap);
+    uint8_t *work = guarded(work_bytes, 1);
+    bbans_status status;
+
+    memset(work, (int)below(256), work_bytes);
+    status = bbans_bytes_decompress(block, size, out, cap, n, work, work_bytes);
+    release(work, work_bytes, 1);
+    return status;
 }
 
 /* Compressed by all, decompressed by all, between guard pages on both sides. */
@@ -130,8 +145,7 @@ static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
         memcpy(block, first, size);
         CHECK(bbans_bytes_size(block, size, &length) == BBANS_OK);
         CHECK(length == n);
-        CHECK(bbans_bytes_decompress(block, size, out, n, &length, work,
-                                     work_bytes) == BBANS_OK);
+        CHECK(decompressed(block, size, out, n, &length) == BBANS_OK);
         CHECK(length == n && memcmp(out, in, n) == 0);
         release(block, size, at_end);
         release(out, n, at_end);
@@ -167,8 +181,7 @@ static void damage(const uint8_t *data, size_t n, int order, int trials)
             bbans_isa_use(k == 0 ? BBANS_ISA_PORTABLE : best);
             out[k] = guarded(n, 1);
             length[k] = 0;
-            status[k] = bbans_bytes_decompress(bad, cut, out[k], n, &length[k],
-                                               work, work_bytes);
+            status[k] = decompressed(bad, cut, out[k], n, &length[k]);
         }
         CHECK(status[0] == status[1]);
         if (status[0] == BBANS_OK) {
@@ -187,7 +200,8 @@ static void damage(const uint8_t *data, size_t n, int order, int trials)
 /* Bytes that no encoder wrote. */
 static void noise(int trials)
 {
-    uint8_t *out = guarded(N_MAX, 1);
+    const size_t work_bytes = bbans_bytes_work_bytes(N_MAX);
+    uint8_t *out = guarded(N_MAX, 1), *work = guarded(work_bytes, 1);
 
     while (trials-- > 0) {
         const size_t n = below(300);
@@ -206,14 +220,18 @@ static void noise(int trials)
                                      work_bytes);
         release(block, n, 1);
     }
+    release(work, work_bytes, 1);
     release(out, N_MAX, 1);
 }
 
 static void refusals(void)
 {
     uint8_t data[64] = {0}, out[80];
+    const size_t work_bytes = bbans_bytes_work_bytes(64);
+    void *work = malloc(work_bytes);
     size_t size, n;
 
+    CHECK(work != NULL);
     CHECK(bbans_bytes_bound((size_t)BBANS_BYTES_MAX + 1) == 0);
     CHECK(bbans_bytes_work_bytes((size_t)BBANS_BYTES_MAX + 1) == 0);
     CHECK(bbans_bytes_compress(NULL, 1, 0, out, 80, &size, work, work_bytes) ==
@@ -234,6 +252,7 @@ static void refusals(void)
           BBANS_ERR_NULL);
     CHECK(bbans_bytes_decompress(out, 0, data, 64, &n, work, work_bytes) ==
           BBANS_ERR_CORRUPT);
+    free(work);
 }
 
 int main(void)
@@ -247,9 +266,7 @@ int main(void)
     uint32_t kind;
     int trial;
 
-    work_bytes = bbans_bytes_work_bytes(N_MAX);
-    work = malloc(work_bytes);
-    CHECK(data != NULL && work != NULL);
+    CHECK(data != NULL);
     refusals();
     for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (kind = 0; kind < KINDS; kind++) {
@@ -275,7 +292,6 @@ int main(void)
     }
     noise(20000);
     free(data);
-    free(work);
     printf("test_bytes: ok\n");
     return 0;
 }
