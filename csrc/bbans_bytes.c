@@ -10,8 +10,10 @@ enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
 #define PREC_PAIRS 10     /* of order 1, or one more */
 #define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
 #define LANES_MAX 128
-#define CHUNK 4096 /* entries looked up, then pushed; 4 LANES_MAX | */
-#define FLAG ((uint32_t)1 << 31) /* of an entry: the byte is patched */
+#define CHUNK 1024         /* bytes pushed at once; 4 LANES_MAX divides it */
+#define SPAN 256           /* bytes of each lane of order 1 at once */
+#define STRIDE (SPAN + 16) /* no power of 2, so that lanes share no cache set  \
+                            */
 #define HEADER_MAX (1 + 4 + 1 + PACKED_SYMBOLS)
 #define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
 #define TABLE_MAX (2 * TOKENS_MAX)
@@ -21,9 +23,10 @@ enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
  */
 
 typedef struct {
-    uint32_t entry[BYTE_VALUES * BYTE_VALUES]; /* freq | start << 16 */
+    uint32_t pad[4]; /* kernels read 3 before the first entry */
+    uint32_t entry[BYTE_VALUES * BYTE_VALUES];
     uint64_t inverse[((size_t)1 << PREC) + 1];
-    uint32_t scratch[CHUNK];
+    uint8_t spans[LANES_MAX * STRIDE];
     uint8_t tokens[TOKENS_MAX];
     uint8_t table[TABLE_MAX];
 } encoder;
@@ -32,6 +35,7 @@ typedef struct {
     uint32_t pad[4]; /* kernels read 3 before the first slot */
     uint32_t slot[BYTE_VALUES << (PREC_PAIRS + 1)];
     uint8_t tokens[TOKENS_MAX];
+    uint8_t spans[LANES_MAX * STRIDE];
     uint8_t packed_tokens[TOKENS_MAX / 2 + 8];
     uint8_t words[2 * (8 * LANES_MAX + SLACK)];
 } decoder;
@@ -255,24 +259,18 @@ typedef struct {
 static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
 {
     /* Runs of one byte would wait for each other in one table. */
-    uint32_t part[4][BYTE_VALUES];
+    uint32_t part[8][BYTE_VALUES];
     size_t i, k;
 
     memset(part, 0, sizeof part);
-    for (i = 0; i + 8 <= n; i += 8) {
-        part[0][data[i]]++;
-        part[1][data[i + 1]]++;
-        part[2][data[i + 2]]++;
-        part[3][data[i + 3]]++;
-        part[0][data[i + 4]]++;
-        part[1][data[i + 5]]++;
-        part[2][data[i + 6]]++;
-        part[3][data[i + 7]]++;
-    }
+    for (i = 0; i + 8 <= n; i += 8)
+        for (k = 0; k < 8; k++)
+            part[k][data[i + k]]++;
     for (; i < n; i++)
         part[0][data[i]]++;
     for (k = 0; k < BYTE_VALUES; k++)
-        count[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
+        count[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k] +
+                   part[4][k] + part[5][k] + part[6][k] + part[7][k];
 }
 
 static size_t symbols_in(const uint32_t *count)
@@ -388,7 +386,7 @@ static void start_states(states *s, size_t lanes, unsigned prec, uint8_t *word)
 /* Push to the tail; 0 if there is no room for the word that it needs. */
 static int push_tail(states *s, uint32_t entry)
 {
-    const uint32_t freq = entry & 0xffff, start = entry >> 16 & 0x7fff;
+    const uint32_t freq = entry & 0x1fff, start = entry >> 16;
 
     if (s->last >> (31 - s->prec) >= freq) {
         if (s->n_words == s->lanes)
@@ -411,12 +409,6 @@ static void finish_tail(states *s)
         s->x[i] = s->x[s->n_words - 1 - i];
         s->x[s->n_words - 1 - i] = x;
     }
-}
-
-static void push_scratch(states *s, const encoder *enc, size_t steps)
-{
-    s->word = bbans_kernel.bytes_push(s->x, s->lanes, enc->scratch, steps,
-                                      s->prec, enc->inverse, s->word);
 }
 
 /* The states, then the words; NULL if there is no room. */
@@ -442,46 +434,6 @@ static void set_inverse(encoder *enc, uint32_t freq)
     enc->inverse[freq] = ((uint64_t)1 << 43) / freq + 1;
 }
 
-/* Look up bytes i .. i + n - 1, in turns of 4 for each lane; what is past the
- * end of the last turn is an interval of all slots, which changes nothing.
- * Returns the steps.  Positions of patches go to *patch, last first. */
-static size_t look_up(encoder *enc, const uint8_t *bytes, size_t i, size_t n,
-                      size_t lanes, int patched, uint32_t **patch)
-{
-    const uint32_t whole = (uint32_t)1 << PREC;
-    uint32_t *to = enc->scratch, any = 0;
-    const uint8_t *from = bytes + i;
-    size_t k, rest = n % (4 * lanes);
-    const uint8_t *end = from + (n - rest);
-
-    for (; from < end; to += 4 * lanes)
-        for (k = 0; k < lanes; k++, from += 4) {
-            to[k] = enc->entry[from[0]];
-            to[lanes + k] = enc->entry[from[1]];
-            to[2 * lanes + k] = enc->entry[from[2]];
-            to[3 * lanes + k] = enc->entry[from[3]];
-        }
-    if (rest > 0) {
-        for (k = 0; k < 4 * lanes; k++)
-            to[k % 4 * lanes + k / 4] = k < rest ? enc->entry[from[k]] : whole;
-        to += 4 * lanes;
-    }
-    if (patched) {
-        const size_t steps = (size_t)(to - enc->scratch) / lanes;
-
-        for (k = 0; k < steps * lanes; k++)
-            any |= enc->scratch[k];
-        if (any & FLAG) {
-            for (k = n; k-- > 0;)
-                if (enc->entry[bytes[i + k]] & FLAG)
-                    *(*patch)++ = (uint32_t)(i + k);
-            for (k = 0; k < steps * lanes; k++)
-                enc->scratch[k] &= ~FLAG;
-        }
-    }
-    return (size_t)(to - enc->scratch) / lanes;
-}
-
 static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
                             uint32_t *patch, uint8_t *words, size_t words_cap,
                             uint8_t *out, const uint8_t *end)
@@ -503,7 +455,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
         }
     for (k = 0; k < BYTE_VALUES; k++) /* patched, and coded as the commonest */
         if (p->patched[k])
-            enc->entry[k] = enc->entry[most] | FLAG;
+            enc->entry[k] = enc->entry[most] | BBANS_BYTES_FLAG;
     set_inverse(enc, (uint32_t)1 << PREC);
 
     start_states(&s, (size_t)1 << log2_lanes, PREC, words_end - SLACK);
@@ -512,7 +464,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
 
         if (!push_tail(&s, e))
             break;
-        if (e & FLAG)
+        if (e & BBANS_BYTES_FLAG)
             *patch++ = (uint32_t)i - 1;
     }
     finish_tail(&s);
@@ -520,10 +472,15 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     while (i > 0) { /* chunks start at multiples of CHUNK */
         const size_t n = (i - 1) % CHUNK + 1;
 
+        uint32_t any = 0;
+
         i -= n;
-        push_scratch(
-            &s, enc,
-            look_up(enc, p->bytes, i, n, s.lanes, p->n_patches > 0, &patch));
+        s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
+                                         p->bytes + i, n, s.word, &any);
+        if (any & BBANS_BYTES_FLAG)
+            for (k = n; k-- > 0;)
+                if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
+                    *patch++ = (uint32_t)(i + k);
     }
     memset(&w, 0, sizeof w);
     w.bytes = out;
@@ -551,15 +508,15 @@ static void count_pairs(const plan *p, size_t lanes, size_t length,
 
     memset(count, 0, sizeof(uint32_t) * BYTE_VALUES * BYTE_VALUES);
     for (i = 0; i < quarter; i++) { /* four places: see count_bytes */
-        count[a[i] << 8 | a[i + 1]]++;
-        count[b[i] << 8 | b[i + 1]]++;
-        count[c[i] << 8 | c[i + 1]]++;
-        count[d[i] << 8 | d[i + 1]]++;
+        count[bbans_load_le16(a + i)]++;
+        count[bbans_load_le16(b + i)]++;
+        count[bbans_load_le16(c + i)]++;
+        count[bbans_load_le16(d + i)]++;
     }
     for (i = 4 * quarter; i + 1 < p->n; i++)
-        count[a[i] << 8 | a[i + 1]]++;
+        count[bbans_load_le16(a + i)]++;
     for (i = 0; i < lanes; i++)
-        count[first << 8 | p->bytes[i * length]]++;
+        count[(unsigned)p->bytes[i * length] << 8 | first]++;
 }
 
 static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
@@ -587,14 +544,14 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
     w.cap = sizeof enc->table;
     bbans_alphabet_write(&w, occurs);
     for (k = 0; k < n; k++) {
-        uint32_t *row = enc->entry + ((size_t)symbol[k] << 8);
+        uint32_t *row = enc->entry + symbol[k];
         uint32_t count[BYTE_VALUES], start = 0;
         uint16_t freq[BYTE_VALUES];
         uint64_t sum = 0;
         unsigned bits, last = 0, scale;
 
         for (j = 0; j < n; j++) {
-            count[j] = row[symbol[j]];
+            count[j] = row[(size_t)symbol[j] << 8];
             sum += count[j];
             if (count[j] > 0)
                 last = (unsigned)j;
@@ -622,7 +579,8 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
             if (j != last)
                 bbans_bits_put(&w, freq[j] - (1u << (length_bits - 1)),
                                length_bits - 1);
-            row[symbol[j]] = (uint32_t)freq[j] << scale | start << 16;
+            row[(size_t)symbol[j] << 8] =
+                (uint32_t)freq[j] << scale | start << 16;
             start += (uint32_t)freq[j] << scale;
             set_inverse(enc, (uint32_t)freq[j] << scale);
         }
@@ -651,26 +609,24 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
 
     start_states(&s, lanes, prec, words_end - SLACK);
     for (i = p->n; i > p->n - tail; i--)
-        if (!push_tail(&s, enc->entry[p->bytes[i - 2] << 8 | p->bytes[i - 1]]))
+        if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)]))
             return NULL;
     finish_tail(&s);
     out = put_uvarint(out, tail);
     for (i = length; i > 0;) {
-        const size_t steps_max = CHUNK / lanes;
-        const size_t steps = (i - 1) % steps_max + 1;
+        const size_t steps = (i - 1) % SPAN + 1;
 
         i -= steps;
         for (k = 0; k < lanes; k++) {
+            uint8_t *span = enc->spans + k * STRIDE;
             const uint8_t *from = p->bytes + k * length + i;
-            uint32_t *to = enc->scratch + k;
-            unsigned before = i > 0 ? from[-1] : symbol[0];
 
-            for (j = 0; j < steps; j++, to += lanes) {
-                *to = enc->entry[before << 8 | from[j]];
-                before = from[j];
-            }
+            span[0] = i > 0 ? from[-1] : symbol[0];
+            memcpy(span + 1, from, steps);
         }
-        push_scratch(&s, enc, steps);
+        s.word = bbans_kernel.bytes_push_pairs(s.x, lanes, enc->entry,
+                                               enc->inverse, prec, enc->spans,
+                                               STRIDE, steps, s.word);
     }
     return put_states(out, &s, words_end - SLACK, end);
 }
@@ -1020,9 +976,9 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
 {
     const size_t lanes = (size_t)1 << h->log2_lanes;
     const unsigned prec = PREC_PAIRS + h->option;
-    uint32_t row[LANES_MAX], first, last;
+    uint32_t first;
     const uint8_t *word;
-    size_t i, length, tail;
+    size_t i, k, length, tail;
     word_source w;
     states s;
 
@@ -1039,27 +995,32 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
     w.end = end;
     w.pad = dec->words;
     w.moved = 0;
-    for (i = 0; i < lanes; i++)
-        row[i] = first;
+    for (k = 0; k < lanes; k++)
+        dec->spans[k * STRIDE] = (uint8_t)first;
     for (i = 0; i < length;) {
-        const size_t steps =
-            can_pop(&w, 4 * lanes, (length - i) * lanes) / lanes;
+        const size_t left = length - i < SPAN ? length - i : SPAN;
+        const size_t steps = can_pop(&w, 4 * lanes, left * lanes) / lanes;
 
-        w.word = bbans_kernel.bytes_pop_pairs(s.x, row, lanes, dec->slot, prec,
-                                              w.word, out + i, length, steps);
+        w.word = bbans_kernel.bytes_pop_pairs(
+            s.x, lanes, dec->slot, prec, w.word, dec->spans, STRIDE, steps);
         if (w.word > w.end)
             return 0;
+        for (k = 0; k < lanes; k++) {
+            uint8_t *span = dec->spans + k * STRIDE;
+
+            memcpy(out + k * length + i, span + 1, steps);
+            span[0] = span[steps];
+        }
         i += steps;
     }
     if (w.word != w.end || !get_tail(&s, dec->words))
         return 0;
-    last = row[lanes - 1];
     word = dec->words;
     for (i = length * lanes; i < h->n_packed;) {
         const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
 
-        word = bbans_kernel.bytes_pop_pairs(&s.last, &last, 1, dec->slot, prec,
-                                            word, out + i, 0, n);
+        word = bbans_kernel.bytes_pop_pairs(&s.last, 1, dec->slot, prec, word,
+                                            out + i - 1, 0, n);
         if (word > dec->words + 2 * lanes)
             return 0;
         i += n;

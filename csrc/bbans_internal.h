@@ -46,27 +46,38 @@ typedef struct {
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 
     /* The byte coder (docs/format.md, section 4): states x [lanes] in
-     * [2^15, 2^31), words of 16 bits, little-endian.  Push entries
-     * freq | start << 16, [steps][lanes], from the last to the first; words go
-     * below `word`, where 16 bytes more may be written.  inverse[f] is
-     * floor(2^43 / f) + 1 for each f that occurs.  Returns where they begin. */
+     * [2^15, 2^31) and words of 16 bits, little-endian.  Entries to push are
+     * freq | start << 16, with BBANS_BYTES_FLAG or not; slots to pop
+     * freq << 20 | (slot - start) << 8 | symbol; of both tables, 3 elements
+     * before the first may be read. */
+
+    /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
+     * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
+     * that occurs.  Words go below `word`, where 16 bytes more may be written;
+     * returns where they begin.  *any is or'ed with the entries. */
     uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
-                           size_t steps, unsigned prec, const uint64_t *inverse,
-                           uint8_t *word);
-    /* Pop n bytes, the lanes' in turns of 4; slot [2^12] are entries
-     * freq << 20 | (slot - start) << 8 | symbol, and 3 that may be read before
-     * them.  Reads at most 2 n + 16 bytes of words.  Returns where it ended. */
+                           const uint64_t *inverse, const uint8_t *bytes,
+                           size_t n, uint8_t *word, uint32_t *any);
+    /* Pop them, by slot [2^12].  Reads up to 2 n + 16 bytes of words; returns
+     * where those that it took end. */
     const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
-                                const uint8_t *word, uint8_t *out, size_t n);
-    /* Pop `steps` bytes a lane, to out[lane * stride ..], each under the row
-     * of slots [2^prec] of the byte before, in row [lanes]. */
-    const uint8_t *(*bytes_pop_pairs)(uint32_t *x, uint32_t *row, size_t lanes,
+                                const uint8_t *word, uint8_t *bytes, size_t n);
+    /* Push `steps` bytes of each lane, each given the one before.  Lane i has
+     * bytes[i stride + 1 ..], after bytes[i stride].  What b follows a has
+     * entry[b << 8 | a], at prec 10 or 11. */
+    uint8_t *(*bytes_push_pairs)(uint32_t *x, size_t lanes,
+                                 const uint32_t *entry, const uint64_t *inverse,
+                                 unsigned prec, const uint8_t *bytes,
+                                 size_t stride, size_t steps, uint8_t *word);
+    /* Pop them; what follows a has slot [a << prec ..]. */
+    const uint8_t *(*bytes_pop_pairs)(uint32_t *x, size_t lanes,
                                       const uint32_t *slot, unsigned prec,
-                                      const uint8_t *word, uint8_t *out,
+                                      const uint8_t *word, uint8_t *bytes,
                                       size_t stride, size_t steps);
 } bbans_kernels;
 
 #define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
+#define BBANS_BYTES_FLAG ((uint32_t)1 << 15) /* above any freq */
 
 extern bbans_kernels bbans_kernel;
 
@@ -80,15 +91,19 @@ extern bbans_kernels bbans_kernel;
 
 #define BBANS_DECLARE_BYTES(isa)                                               \
     uint8_t *bbans_k_bytes_push_##isa(                                         \
-        uint32_t *x, size_t lanes, const uint32_t *entry, size_t steps,        \
-        unsigned prec, const uint64_t *inverse, uint8_t *word);                \
+        uint32_t *x, size_t lanes, const uint32_t *entry,                      \
+        const uint64_t *inverse, const uint8_t *bytes, size_t n,               \
+        uint8_t *word, uint32_t *any);                                         \
     const uint8_t *bbans_k_bytes_pop_##isa(                                    \
         uint32_t *x, size_t lanes, const uint32_t *slot, const uint8_t *word,  \
-        uint8_t *out, size_t n);                                               \
+        uint8_t *bytes, size_t n);                                             \
+    uint8_t *bbans_k_bytes_push_pairs_##isa(                                   \
+        uint32_t *x, size_t lanes, const uint32_t *entry,                      \
+        const uint64_t *inverse, unsigned prec, const uint8_t *bytes,          \
+        size_t stride, size_t steps, uint8_t *word);                           \
     const uint8_t *bbans_k_bytes_pop_pairs_##isa(                              \
-        uint32_t *x, uint32_t *row, size_t lanes, const uint32_t *slot,        \
-        unsigned prec, const uint8_t *word, uint8_t *out, size_t stride,       \
-        size_t steps);
+        uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,        \
+        const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps);
 
 BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)

@@ -48,25 +48,38 @@ static const uint8_t take[256][8] = {ALL_256(TAKE)};
     }
 static const uint8_t give[256][16] = {ALL_256(GIVE)};
 
-/* ---- Push -------------------------------------------------------------------
- */
+/* Eight entries of a table.  A load that puts its entry where the result wants
+ * it needs no shuffle, only a blend; gathers are slower on the cores measured.
+ * AT(k) is the k-th index. */
+#define ENTRY(table, k, AT) LOAD_HALF((table) + AT(k) - (k) % 4)
+#define HALF(table, k, AT)                                                     \
+    _mm_blend_epi32(                                                           \
+        _mm_blend_epi32(                                                       \
+            _mm_blend_epi32(_mm_cvtsi32_si128((int)(table)[AT(k)]),            \
+                            ENTRY(table, (k) + 1, AT), 2),                     \
+            ENTRY(table, (k) + 2, AT), 4),                                     \
+        ENTRY(table, (k) + 3, AT), 8)
+#define EIGHT(table, AT)                                                       \
+    _mm256_inserti128_si256(_mm256_castsi128_si256(HALF(table, 0, AT)),        \
+                            HALF(table, 4, AT), 1)
+
+/* ---- Push ---------------------------------------------------------------- */
 
 /* The quotient of x < f 2^(31 - r) by f, in floats: below x / f by a relative
- * error of 2^-23 (the bias alone) to 2^-21.6 (with the roundings of x, of the
- * product by the bias and of the quotient, each up to 2^-24), so below it by
- * less than 2^21 2^-21.6 < 1, and its floor is right or one too small.  f needs
- * no rounding. */
+ * error of 2^-24 to 2^-21.1 (a bias of 2^-22, and the roundings of x, of the
+ * biased f and of the quotient, each up to 2^-24), so by less than
+ * 2^21 2^-21.1 < 1, and its floor is right or one too small. */
 #define BIAS 0x3f800002 /* 1 + 2^-22 */
 
-AVX2 static inline uint8_t *push_8(uint32_t *x, const uint32_t *entry,
-                                   unsigned prec, uint8_t *word)
+AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
+                                   uint8_t *word)
 {
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
     const __m128i limit_shift = _mm_cvtsi32_si128(31 - (int)prec);
     const __m256i low = _mm256_set1_epi32(0xffff);
     const __m256i one = _mm256_set1_epi32(1);
-    const __m256i e = LOAD(entry);
-    const __m256i f = _mm256_and_si256(e, low), c = _mm256_srli_epi32(e, 16);
+    const __m256i f = _mm256_and_si256(e, _mm256_set1_epi32(0x1fff));
+    const __m256i c = _mm256_srli_epi32(e, 16);
     __m256i v = LOAD(x), q, rest, more;
     /* f 2^(31 - r) - 1 <= 2^31 - 1: a signed comparison will do. */
     const __m256i full = _mm256_cmpgt_epi32(
@@ -93,46 +106,65 @@ AVX2 static inline uint8_t *push_8(uint32_t *x, const uint32_t *entry,
     return word;
 }
 
+#define BYTE_AT(k) at[4 * (k)]
+
 AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
-                                      const uint32_t *entry, size_t steps,
-                                      unsigned prec, const uint64_t *inverse,
-                                      uint8_t *word)
+                                      const uint32_t *entry,
+                                      const uint64_t *inverse,
+                                      const uint8_t *bytes, size_t n,
+                                      uint8_t *word, uint32_t *any)
 {
-    const uint32_t *e = entry + steps * lanes;
+    const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
+    __m256i seen = _mm256_setzero_si256();
+    uint32_t seen_8[8];
+    size_t i, k;
+
+    n -= rest;
+    word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
+                                       rest, word, any);
+    while (n > 0) {
+        n -= row;
+        for (k = 4; k-- > 0;)
+            for (i = lanes; i > 0;) {
+                const uint8_t *at = bytes + n + 4 * (i -= 8) + k;
+                const __m256i e = EIGHT(entry, BYTE_AT);
+
+                seen = _mm256_or_si256(seen, e);
+                word = push_8(x + i, e, 12, word);
+            }
+    }
+    STORE(seen_8, seen);
+    for (i = 0; i < 8; i++)
+        *any |= seen_8[i];
+    return word;
+}
+
+#define PAIR_AT(k) bbans_load_le16(at + (k)*stride)
+
+AVX2 uint8_t *bbans_k_bytes_push_pairs_avx2(uint32_t *x, size_t lanes,
+                                            const uint32_t *entry,
+                                            const uint64_t *inverse,
+                                            unsigned prec, const uint8_t *bytes,
+                                            size_t stride, size_t steps,
+                                            uint8_t *word)
+{
     size_t i;
 
     if (lanes % 8 != 0)
-        return bbans_k_bytes_push_portable(x, lanes, entry, steps, prec,
-                                           inverse, word);
-    while (e > entry)
+        return bbans_k_bytes_push_pairs_portable(x, lanes, entry, inverse, prec,
+                                                 bytes, stride, steps, word);
+    while (steps-- > 0)
         for (i = lanes; i > 0;) {
-            i -= 8;
-            e -= 8;
-            word = push_8(x + i, e, prec, word);
+            const uint8_t *at = bytes + (i -= 8) * stride + steps;
+
+            word = push_8(x + i, EIGHT(entry, PAIR_AT), prec, word);
         }
     return word;
 }
 
-/* ---- Pop --------------------------------------------------------------------
- */
+/* ---- Pop ----------------------------------------------------------------- */
 
-/* Eight entries.  A load that puts its entry where the result wants it needs no
- * shuffle, only a blend; gathers are slower on every core measured. */
-#define ENTRY(k) LOAD_HALF(slot + index[k] - (k) % 4)
-
-AVX2 static inline __m256i look_up(const uint32_t *slot, const uint32_t *index)
-{
-    __m128i a = _mm_cvtsi32_si128((int)slot[index[0]]);
-    __m128i b = _mm_cvtsi32_si128((int)slot[index[4]]);
-
-    a = _mm_blend_epi32(a, ENTRY(1), 2);
-    b = _mm_blend_epi32(b, ENTRY(5), 2);
-    a = _mm_blend_epi32(a, ENTRY(2), 4);
-    b = _mm_blend_epi32(b, ENTRY(6), 4);
-    a = _mm_blend_epi32(a, ENTRY(3), 8);
-    b = _mm_blend_epi32(b, ENTRY(7), 8);
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
-}
+#define INDEX_AT(k) index[v][k]
 
 /* D(x), and words for those below 2^15. */
 AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
@@ -171,7 +203,7 @@ AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
         for (; rows > 0; rows--, out += 32 * (n)) {                            \
             for (k = 0; k < 4; k++)                                            \
                 for (v = 0; v < (n); v++) {                                    \
-                    const __m256i e = look_up(slot, index[v]);                 \
+                    const __m256i e = EIGHT(slot, INDEX_AT);                   \
                     x_[v] = pop_8(x_[v], e, prec, &word);                      \
                     STORE(index[v], _mm256_and_si256(x_[v], slots));           \
                     o_[v] = _mm256_or_si256(_mm256_srli_epi32(o_[v], 8),       \
@@ -207,14 +239,14 @@ AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
 }
 
 /* Four bytes of each of eight lanes, to where each lane writes. */
-AVX2 static inline void scatter(uint8_t *out, size_t stride, __m256i v)
+AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
 {
     uint32_t four[8];
     size_t i;
 
     STORE(four, v);
     for (i = 0; i < 8; i++)
-        memcpy(out + i * stride, four + i, 4);
+        memcpy(bytes + i * stride, four + i, 4);
 }
 
 /* As POP_ROWS, each slot in the row of the byte before. */
@@ -224,15 +256,16 @@ AVX2 static inline void scatter(uint8_t *out, size_t stride, __m256i v)
         for (v = 0; v < (n); v++) {                                            \
             x_[v] = LOAD(x + 8 * v);                                           \
             o_[v] = _mm256_setzero_si256();                                    \
-            STORE(index[v],                                                    \
-                  _mm256_or_si256(_mm256_sll_epi32(LOAD(row + 8 * v), shift),  \
-                                  _mm256_and_si256(x_[v], slots)));            \
+            STORE(index[v], _mm256_and_si256(x_[v], slots));                   \
+            for (k = 0; k < 8; k++)                                            \
+                index[v][k] |= (uint32_t)bytes[(8 * v + k) * stride] << prec;  \
         }                                                                      \
-        for (; i + 4 <= steps; i += 4) {                                       \
+        for (; steps >= 4; steps -= 4, bytes += 4) {                           \
             for (k = 0; k < 4; k++)                                            \
                 for (v = 0; v < (n); v++) {                                    \
-                    const __m256i e = look_up(slot, index[v]);                 \
-                    const __m256i symbol = _mm256_and_si256(e, bytes);         \
+                    const __m256i e = EIGHT(slot, INDEX_AT);                   \
+                    const __m256i symbol =                                     \
+                        _mm256_and_si256(e, _mm256_set1_epi32(0xff));          \
                     x_[v] = pop_8(x_[v], e, shift, &word);                     \
                     STORE(index[v],                                            \
                           _mm256_or_si256(_mm256_sll_epi32(symbol, shift),     \
@@ -241,25 +274,21 @@ AVX2 static inline void scatter(uint8_t *out, size_t stride, __m256i v)
                                             _mm256_slli_epi32(e, 24));         \
                 }                                                              \
             for (v = 0; v < (n); v++)                                          \
-                scatter(out + 8 * v * stride + i, stride, o_[v]);              \
+                scatter(bytes + 8 * v * stride + 1, stride, o_[v]);            \
         }                                                                      \
-        for (v = 0; v < (n); v++) {                                            \
+        for (v = 0; v < (n); v++)                                              \
             STORE(x + 8 * v, x_[v]);                                           \
-            STORE(row + 8 * v, _mm256_srl_epi32(LOAD(index[v]), shift));       \
-        }                                                                      \
     } while (0)
 
 AVX2 const uint8_t *
-bbans_k_bytes_pop_pairs_avx2(uint32_t *x, uint32_t *row, size_t lanes,
-                             const uint32_t *slot, unsigned prec,
-                             const uint8_t *word, uint8_t *out, size_t stride,
-                             size_t steps)
+bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
+                             unsigned prec, const uint8_t *word, uint8_t *bytes,
+                             size_t stride, size_t steps)
 {
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
-    const __m256i bytes = _mm256_set1_epi32(0xff);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
     uint32_t index[VECTORS_MAX][8];
-    size_t i = 0, k, v;
+    size_t k, v;
 
     if (lanes == 64)
         POP_PAIRS(8);
@@ -267,7 +296,7 @@ bbans_k_bytes_pop_pairs_avx2(uint32_t *x, uint32_t *row, size_t lanes,
         POP_PAIRS(4);
     else if (lanes == 128)
         POP_PAIRS(16);
-    return bbans_k_bytes_pop_pairs_portable(x, row, lanes, slot, prec, word,
-                                            out + i, stride, steps - i);
+    return bbans_k_bytes_pop_pairs_portable(x, lanes, slot, prec, word, bytes,
+                                            stride, steps);
 }
 #endif
