@@ -19,10 +19,10 @@
      ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
      ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
      ((k) > 6 ? BIT(m, 6) : 0) + ((k) > 7 ? BIT(m, 7) : 0))
+#define T(m, k) 2 * BELOW(m, k), 2 * BELOW(m, k) + 1
 #define TAKE(m)                                                                \
     {                                                                          \
-        BELOW(m, 0), BELOW(m, 1), BELOW(m, 2), BELOW(m, 3), BELOW(m, 4),       \
-            BELOW(m, 5), BELOW(m, 6), BELOW(m, 7)                              \
+        T(m, 0), T(m, 1), T(m, 2), T(m, 3), T(m, 4), T(m, 5), T(m, 6), T(m, 7) \
     }
 #define ALL_4(f, m) f(m), f(m + 1), f(m + 2), f(m + 3)
 #define ALL_16(f, m)                                                           \
@@ -32,7 +32,7 @@
 #define ALL_256(f) ALL_64(f, 0), ALL_64(f, 64), ALL_64(f, 128), ALL_64(f, 192)
 
 /* Which of the next words goes to each lane. */
-static const uint8_t take[256][8] = {ALL_256(TAKE)};
+static const uint8_t take[256][16] = {ALL_256(TAKE)};
 
 /* The k-th lane of the mask's highest ones, from the back: lane of word k of 8,
  * where words that are not there are anything. */
@@ -164,7 +164,13 @@ AVX2 uint8_t *bbans_k_bytes_push_pairs_avx2(uint32_t *x, size_t lanes,
 
 /* ---- Pop ----------------------------------------------------------------- */
 
-#define INDEX_AT(k) index[v][k]
+/* Aligned, as a union with a vector is: no store to it crosses a cache line. */
+typedef union {
+    __m256i v;
+    uint32_t u32[8];
+} eight;
+
+#define INDEX_AT(k) index[v].u32[k]
 
 /* D(x), and words for those below 2^15. */
 AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
@@ -175,21 +181,44 @@ AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
     const __m256i y = _mm256_add_epi32(
         _mm256_mullo_epi32(_mm256_srli_epi32(e, 20), _mm256_srl_epi32(x, prec)),
         offset);
-    const __m256i dry =
-        _mm256_cmpgt_epi32(_mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN), y);
-    const unsigned mask =
-        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(dry));
-    const __m256i next = _mm256_permutevar8x32_epi32(
-        _mm256_cvtepu16_epi32(LOAD_HALF(*word)),
-        _mm256_cvtepu8_epi32(
-            _mm_loadl_epi64((const __m128i *)(const void *)take[mask])));
+    /* As y < 2^31, the sign of y - 2^15 tells. */
+    const __m256 dry = _mm256_castsi256_ps(
+        _mm256_sub_epi32(y, _mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN)));
+    const unsigned mask = (unsigned)_mm256_movemask_ps(dry);
+    const __m256i next = _mm256_cvtepu16_epi32(
+        _mm_shuffle_epi8(LOAD_HALF(*word), LOAD_HALF(take[mask])));
 
     *word += 2 * (size_t)__builtin_popcount(mask);
-    return _mm256_blendv_epi8(
-        y, _mm256_or_si256(_mm256_slli_epi32(y, 16), next), dry);
+    return _mm256_castps_si256(_mm256_blendv_ps(
+        _mm256_castsi256_ps(y),
+        _mm256_castsi256_ps(_mm256_or_si256(_mm256_slli_epi32(y, 16), next)),
+        dry));
+}
+
+/* The symbol of step k in byte k of each lane's four. */
+AVX2 static inline __m256i with_symbol(__m256i four, __m256i e, size_t k)
+{
+    switch (k) {
+    case 0: return e;
+    case 1:
+        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 8),
+                                  _mm256_set1_epi32(0xff00));
+    case 2: return _mm256_blend_epi16(four, _mm256_slli_epi32(e, 16), 0xaa);
+    default:
+        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 24),
+                                  _mm256_set1_epi32((int)0xff000000));
+    }
 }
 
 #define VECTORS_MAX 16
+
+#define POP_STEP(n, k)                                                         \
+    for (v = 0; v < (n); v++) {                                                \
+        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        x_[v] = pop_8(x_[v], e, prec, &word);                                  \
+        index[v].v = _mm256_and_si256(x_[v], slots);                           \
+        o_[v] = with_symbol(o_[v], e, k);                                      \
+    }
 
 /* One row of n vectors.  The slots go through memory, a whole row ahead. */
 #define POP_ROWS(n)                                                            \
@@ -198,17 +227,13 @@ AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
         for (v = 0; v < (n); v++) {                                            \
             x_[v] = LOAD(x + 8 * v);                                           \
             o_[v] = _mm256_setzero_si256();                                    \
-            STORE(index[v], _mm256_and_si256(x_[v], slots));                   \
+            index[v].v = _mm256_and_si256(x_[v], slots);                       \
         }                                                                      \
         for (; rows > 0; rows--, out += 32 * (n)) {                            \
-            for (k = 0; k < 4; k++)                                            \
-                for (v = 0; v < (n); v++) {                                    \
-                    const __m256i e = EIGHT(slot, INDEX_AT);                   \
-                    x_[v] = pop_8(x_[v], e, prec, &word);                      \
-                    STORE(index[v], _mm256_and_si256(x_[v], slots));           \
-                    o_[v] = _mm256_or_si256(_mm256_srli_epi32(o_[v], 8),       \
-                                            _mm256_slli_epi32(e, 24));         \
-                }                                                              \
+            POP_STEP(n, 0);                                                    \
+            POP_STEP(n, 1);                                                    \
+            POP_STEP(n, 2);                                                    \
+            POP_STEP(n, 3);                                                    \
             for (v = 0; v < (n); v++)                                          \
                 STORE(out + 32 * v, o_[v]);                                    \
         }                                                                      \
@@ -223,8 +248,8 @@ AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
 {
     const __m256i slots = _mm256_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
-    uint32_t index[VECTORS_MAX][8];
-    size_t rows = n / (4 * lanes), k, v;
+    eight index[VECTORS_MAX];
+    size_t rows = n / (4 * lanes), v;
 
     n -= 4 * lanes * rows;
     if (lanes == 64)
@@ -249,6 +274,16 @@ AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
         memcpy(bytes + i * stride, four + i, 4);
 }
 
+#define POP_PAIRS_STEP(n, k)                                                   \
+    for (v = 0; v < (n); v++) {                                                \
+        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        const __m256i symbol = _mm256_and_si256(e, _mm256_set1_epi32(0xff));   \
+        x_[v] = pop_8(x_[v], e, shift, &word);                                 \
+        index[v].v = _mm256_or_si256(_mm256_sll_epi32(symbol, shift),          \
+                                     _mm256_and_si256(x_[v], slots));          \
+        o_[v] = with_symbol(o_[v], e, k);                                      \
+    }
+
 /* As POP_ROWS, each slot in the row of the byte before. */
 #define POP_PAIRS(n)                                                           \
     do {                                                                       \
@@ -256,23 +291,16 @@ AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
         for (v = 0; v < (n); v++) {                                            \
             x_[v] = LOAD(x + 8 * v);                                           \
             o_[v] = _mm256_setzero_si256();                                    \
-            STORE(index[v], _mm256_and_si256(x_[v], slots));                   \
+            index[v].v = _mm256_and_si256(x_[v], slots);                       \
             for (k = 0; k < 8; k++)                                            \
-                index[v][k] |= (uint32_t)bytes[(8 * v + k) * stride] << prec;  \
+                index[v].u32[k] |= (uint32_t)bytes[(8 * v + k) * stride]       \
+                                   << prec;                                    \
         }                                                                      \
         for (; steps >= 4; steps -= 4, bytes += 4) {                           \
-            for (k = 0; k < 4; k++)                                            \
-                for (v = 0; v < (n); v++) {                                    \
-                    const __m256i e = EIGHT(slot, INDEX_AT);                   \
-                    const __m256i symbol =                                     \
-                        _mm256_and_si256(e, _mm256_set1_epi32(0xff));          \
-                    x_[v] = pop_8(x_[v], e, shift, &word);                     \
-                    STORE(index[v],                                            \
-                          _mm256_or_si256(_mm256_sll_epi32(symbol, shift),     \
-                                          _mm256_and_si256(x_[v], slots)));    \
-                    o_[v] = _mm256_or_si256(_mm256_srli_epi32(o_[v], 8),       \
-                                            _mm256_slli_epi32(e, 24));         \
-                }                                                              \
+            POP_PAIRS_STEP(n, 0);                                              \
+            POP_PAIRS_STEP(n, 1);                                              \
+            POP_PAIRS_STEP(n, 2);                                              \
+            POP_PAIRS_STEP(n, 3);                                              \
             for (v = 0; v < (n); v++)                                          \
                 scatter(bytes + 8 * v * stride + 1, stride, o_[v]);            \
         }                                                                      \
@@ -287,7 +315,7 @@ bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
 {
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
-    uint32_t index[VECTORS_MAX][8];
+    eight index[VECTORS_MAX];
     size_t k, v;
 
     if (lanes == 64)
