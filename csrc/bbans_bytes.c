@@ -10,10 +10,11 @@ enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
 #define PREC_PAIRS 10     /* of order 1, or one more */
 #define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
 #define LANES_MAX 128
-#define CHUNK 1024         /* bytes pushed at once; 4 LANES_MAX divides it */
-#define SPAN 256           /* bytes of each lane of order 1 at once */
-#define STRIDE (SPAN + 16) /* no power of 2, so that lanes share no cache set  \
-                            */
+#define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
+#define SPAN 256  /* bytes of each lane of order 1 at once */
+#define STRIDE                                                                 \
+    (SPAN + 16) /* no power of 2, so that lanes share no cache set             \
+                 */
 #define HEADER_MAX (1 + 4 + 1 + PACKED_SYMBOLS)
 #define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
 #define TABLE_MAX (2 * TOKENS_MAX)
@@ -522,7 +523,8 @@ static void count_pairs(const plan *p, size_t lanes, size_t length,
 static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
                             size_t lanes, void *work, size_t work_bytes,
                             uint8_t *words, size_t words_cap, uint8_t *out,
-                            const uint8_t *end, size_t tail, uint64_t limit)
+                            const uint8_t *end, size_t tail, uint64_t limit,
+                            int *tail_fits)
 {
     uint8_t *const words_end = words + words_cap;
     const size_t length = (p->n - tail) / lanes;
@@ -609,8 +611,10 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
 
     start_states(&s, lanes, prec, words_end - SLACK);
     for (i = p->n; i > p->n - tail; i--)
-        if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)]))
+        if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)])) {
+            *tail_fits = 0;
             return NULL;
+        }
     finish_tail(&s);
     out = put_uvarint(out, tail);
     for (i = length; i > 0;) {
@@ -720,6 +724,7 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
             const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
 
             const size_t lanes = (size_t)1 << log2_pairs;
+            int tail_fits;
             size_t tail = best->n % lanes + 2 * best->n / best->cost * lanes;
 
             h.method = ORDER_1;
@@ -727,13 +732,14 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
             h.option = best->n_symbols <= PACKED_SYMBOLS;
             /* A tail that fills the start states, if bytes take what order 0
              * has them take; else the shortest, fewer than `lanes` words. */
-            for (; at == NULL; tail %= lanes) {
-                if (tail < best->n)
+            for (;; tail %= lanes) {
+                tail_fits = tail < best->n;
+                if (tail_fits)
                     at = put_order_1(enc, best, PREC_PAIRS + h.option, lanes,
                                      rest, encoder_bytes(TOKENS_MAX), words,
                                      words_max(n), put_header(out, &h), end,
-                                     tail, best->cost);
-                if (tail < lanes)
+                                     tail, best->cost, &tail_fits);
+                if (tail_fits || tail < lanes)
                     break;
             }
         }

@@ -74,8 +74,6 @@ static const uint8_t give[256][16] = {ALL_256(GIVE)};
 AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
                                    uint8_t *word)
 {
-    const __m128i shift = _mm_cvtsi32_si128((int)prec);
-    const __m128i limit_shift = _mm_cvtsi32_si128(31 - (int)prec);
     const __m256i low = _mm256_set1_epi32(0xffff);
     const __m256i one = _mm256_set1_epi32(1);
     const __m256i f = _mm256_and_si256(e, _mm256_set1_epi32(0x1fff));
@@ -83,7 +81,7 @@ AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
     __m256i v = LOAD(x), q, rest, more;
     /* f 2^(31 - r) - 1 <= 2^31 - 1: a signed comparison will do. */
     const __m256i full = _mm256_cmpgt_epi32(
-        v, _mm256_sub_epi32(_mm256_sll_epi32(f, limit_shift), one));
+        v, _mm256_sub_epi32(_mm256_slli_epi32(f, 31 - (int)prec), one));
     const unsigned mask =
         (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(full));
     const __m256i words = _mm256_and_si256(v, low);
@@ -101,8 +99,8 @@ AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
     more = _mm256_cmpgt_epi32(f, rest); /* -1: q is right */
     q = _mm256_add_epi32(q, _mm256_add_epi32(one, more));
     rest = _mm256_sub_epi32(rest, _mm256_andnot_si256(more, f));
-    STORE(x, _mm256_add_epi32(_mm256_add_epi32(_mm256_sll_epi32(q, shift), c),
-                              rest));
+    STORE(x, _mm256_add_epi32(
+                 _mm256_add_epi32(_mm256_slli_epi32(q, (int)prec), c), rest));
     return word;
 }
 
