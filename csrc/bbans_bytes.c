@@ -5,9 +5,11 @@
 #include "bbans_bytes_internal.h"
 
 enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
+enum { RUN_1 = 0, RUN_2 = 14 };         /* tokens: digits of runs of zeros */
 
 #define PREC 12           /* of order 0 */
-#define PREC_PAIRS 10     /* of order 1, or one more */
+#define PREC_PAIRS 10     /* of order 1, or PREC */
+#define FREQ_MAX 4095     /* of order 1: what a slot's 12 bits hold */
 #define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
 #define LANES_MAX 128
 #define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
@@ -34,7 +36,7 @@ typedef struct {
 
 typedef struct {
     uint32_t pad[4]; /* kernels read 3 before the first slot */
-    uint32_t slot[BYTE_VALUES << (PREC_PAIRS + 1)];
+    uint32_t slot[BYTE_VALUES << PREC];
     uint8_t tokens[TOKENS_MAX];
     uint8_t spans[LANES_MAX * STRIDE];
     uint8_t packed_tokens[TOKENS_MAX / 2 + 8];
@@ -337,14 +339,14 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
               3 * p->n_patches;
 }
 
-/* Each lane costs about 10 bits more than what it codes.  More lanes hide
- * latency; they come when they cost less than one byte in a thousand. */
+/* Each lane costs about 10 bits more than what it codes; more lanes hide
+ * latency. */
 static unsigned log2_lanes_of(uint64_t cost)
 {
-    return cost < 1 << 11   ? 2
-           : cost < 1 << 12 ? 3
-           : cost < 1 << 14 ? 4
-           : cost < 1 << 16 ? 5
+    return cost < 1 << 13   ? 2
+           : cost < 1 << 14 ? 3
+           : cost < 1 << 16 ? 4
+           : cost < 1 << 18 ? 5
            : cost < 1 << 22 ? 6
                             : 7;
 }
@@ -520,7 +522,53 @@ static void count_pairs(const plan *p, size_t lanes, size_t length,
         count[(unsigned)p->bytes[i * length] << 8 | first]++;
 }
 
-static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
+/* The counts of what follows symbol k; returns their sum. */
+static uint64_t row_counts(const encoder *enc, const uint8_t *symbol, size_t n,
+                           size_t k, uint32_t *count)
+{
+    uint64_t sum = 0;
+    size_t j;
+
+    for (j = 0; j < n; j++) {
+        count[j] = enc->entry[(size_t)symbol[j] << 8 | symbol[k]];
+        sum += count[j];
+    }
+    return sum;
+}
+
+/* No more bits than the counts have: 2^bits >= sum >= symbols that occur. */
+static unsigned row_bits(uint64_t sum, unsigned prec)
+{
+    const unsigned bits = sum == 0 ? 0 : (unsigned)bbans_bit_length(sum - 1);
+
+    return bits < prec ? bits : prec;
+}
+
+/* What the pairs cost, in bytes, with 4 bits for each in the table, where it
+ * takes more; if it reaches `limit`, not all of it. */
+static uint64_t pairs_cost(const encoder *enc, const uint8_t *symbol, size_t n,
+                           unsigned prec, uint64_t limit)
+{
+    uint64_t cost = 0, used = 0;
+    size_t k, j;
+
+    for (k = 0; k < n && cost + used / 2 < limit; k++) {
+        uint32_t count[BYTE_VALUES];
+        uint16_t freq[BYTE_VALUES];
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
+
+        if (sum == 0)
+            continue;
+        bbans_freq_of_counts(count, n, bits, freq);
+        cost += bbans_freq_cost(count, freq, n, bits);
+        for (j = 0; j < n; j++)
+            used += count[j] > 0;
+    }
+    return cost + used / 2;
+}
+
+static uint8_t *put_order_1(encoder *enc, const plan *p, header *h,
                             size_t lanes, void *work, size_t work_bytes,
                             uint8_t *words, size_t words_cap, uint8_t *out,
                             const uint8_t *end, size_t tail, uint64_t limit,
@@ -531,7 +579,8 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
     uint8_t symbol[BYTE_VALUES];
     uint32_t occurs[BYTE_VALUES];
     size_t i, k, j, n = 0, n_tokens = 0, size;
-    uint64_t cost = 0;
+    uint64_t cost, cost_fine;
+    unsigned prec;
     bit_writer w;
     states s;
 
@@ -545,52 +594,54 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, unsigned prec,
     w.bytes = enc->table;
     w.cap = sizeof enc->table;
     bbans_alphabet_write(&w, occurs);
+    /* 12 bits if they save one byte in 256: their slots fill the caches. */
+    cost_fine = pairs_cost(enc, symbol, n, PREC, limit);
+    if (cost_fine >= limit)
+        return NULL;
+    cost = pairs_cost(enc, symbol, n, PREC_PAIRS, UINT64_MAX);
+    h->option = cost > cost_fine + cost_fine / 256;
+    prec = h->option ? PREC : PREC_PAIRS;
+    if (h->option)
+        cost = cost_fine;
+    if (cost >= limit)
+        return NULL;
+    out = put_header(out, h);
     for (k = 0; k < n; k++) {
         uint32_t *row = enc->entry + symbol[k];
-        uint32_t count[BYTE_VALUES], start = 0;
+        uint32_t count[BYTE_VALUES], start = 0, run = 0;
         uint16_t freq[BYTE_VALUES];
-        uint64_t sum = 0;
-        unsigned bits, last = 0, scale;
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
 
-        for (j = 0; j < n; j++) {
-            count[j] = row[(size_t)symbol[j] << 8];
-            sum += count[j];
-            if (count[j] > 0)
-                last = (unsigned)j;
-        }
         if (sum == 0) {
             enc->tokens[n_tokens++] = 0;
             continue;
         }
-        /* No more bits than the counts have: 2^bits >= sum >= symbols. */
-        bits = (unsigned)bbans_bit_length(sum - 1);
-        if (bits > prec)
-            bits = prec;
-        scale = prec - bits;
         bbans_freq_of_counts(count, n, bits, freq);
-        cost += bbans_freq_cost(count, freq, n, bits);
-        if (cost >= limit)
-            return NULL;
         enc->tokens[n_tokens++] = (uint8_t)(bits + 1);
-        for (j = 0; j < n; j++) {
-            const unsigned length_bits = (unsigned)bbans_bit_length(freq[j]);
+        for (j = 0; start < (uint32_t)1 << bits; j++) {
+            const unsigned low = (unsigned)bbans_bit_length(freq[j]) - 1;
+            uint32_t f = (uint32_t)freq[j] << (prec - bits);
 
-            enc->tokens[n_tokens++] = (uint8_t)length_bits;
-            if (freq[j] == 0)
+            if (freq[j] == 0) {
+                run++;
                 continue;
-            if (j != last)
-                bbans_bits_put(&w, freq[j] - (1u << (length_bits - 1)),
-                               length_bits - 1);
-            row[(size_t)symbol[j] << 8] =
-                (uint32_t)freq[j] << scale | start << 16;
-            start += (uint32_t)freq[j] << scale;
-            set_inverse(enc, (uint32_t)freq[j] << scale);
+            }
+            for (; run > 0; run = (run - 1) / 2)
+                enc->tokens[n_tokens++] = run % 2 != 0 ? RUN_1 : RUN_2;
+            enc->tokens[n_tokens++] = (uint8_t)(low + 1);
+            bbans_bits_put(&w, freq[j] - ((uint32_t)1 << low), low);
+            if (f > FREQ_MAX)
+                f = FREQ_MAX;
+            row[(size_t)symbol[j] << 8] = f | start << (prec - bits) << 16;
+            start += freq[j];
+            set_inverse(enc, f);
         }
     }
     bbans_bits_flush(&w);
-    if (cost + w.len + bbans_bytes_bound(n_tokens) / 8 >= limit)
+    if (cost + w.len >= limit)
         return NULL;
-    /* The table: mantissas, then the tokens as a block. */
+    /* The tokens as a block, then the lower bits. */
     if ((size_t)(end - out) < w.len + 4 + bbans_bytes_bound(n_tokens))
         return NULL;
     {
@@ -729,16 +780,15 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
 
             h.method = ORDER_1;
             h.log2_lanes = log2_pairs;
-            h.option = best->n_symbols <= PACKED_SYMBOLS;
             /* A tail that fills the start states, if bytes take what order 0
              * has them take; else the shortest, fewer than `lanes` words. */
             for (;; tail %= lanes) {
                 tail_fits = tail < best->n;
                 if (tail_fits)
-                    at = put_order_1(enc, best, PREC_PAIRS + h.option, lanes,
-                                     rest, encoder_bytes(TOKENS_MAX), words,
-                                     words_max(n), put_header(out, &h), end,
-                                     tail, best->cost, &tail_fits);
+                    at = put_order_1(enc, best, &h, lanes, rest,
+                                     encoder_bytes(TOKENS_MAX), words,
+                                     words_max(n), out, end, tail, best->cost,
+                                     &tail_fits);
                 if (tail_fits || tail < lanes)
                     break;
             }
@@ -936,42 +986,39 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
     for (k = 0; k < n; k++) {
         uint32_t *row = dec->slot + ((size_t)symbol[k] << prec);
         uint32_t left, start = 0;
-        unsigned bits, scale;
-        size_t last = n;
+        unsigned bits, digit = 0;
 
         if (t == n_tokens)
             return 0;
         bits = dec->tokens[t++];
-        if (bits == 0) { /* a byte that none follows */
-            memset(row, 0, sizeof *row << prec);
+        memset(row, 0, sizeof *row << prec); /* slots that nothing has */
+        if (bits == 0)                       /* a byte that none follows */
             continue;
-        }
-        if (--bits > prec || n_tokens - t < n)
+        if (--bits > prec)
             return 0;
-        scale = prec - bits;
         left = (uint32_t)1 << bits;
-        for (j = 0; j < n; j++)
-            if (dec->tokens[t + j] > 0)
-                last = j;
-        for (j = 0; j < n; j++, t++) {
-            const unsigned length = dec->tokens[t];
+        for (j = 0; left > 0;) {
+            const unsigned token = t < n_tokens ? dec->tokens[t++] : 255;
             uint32_t f;
 
-            if (length == 0)
+            if (token == RUN_1 || token == RUN_2) {
+                if (digit > 7)
+                    return 0;
+                j += (size_t)(token == RUN_1 ? 1 : 2) << digit++;
                 continue;
-            if (length > bits + 1)
+            }
+            digit = 0;
+            if (j >= n || token > bits + 1)
                 return 0;
-            f = left;
-            if (j != last)
-                f = (1u << (length - 1)) + bbans_bits_get(&r, length - 1);
-            if (f > left || (unsigned)bbans_bit_length(f) != length)
+            f = ((uint32_t)1 << (token - 1)) + bbans_bits_get(&r, token - 1);
+            if (f > left)
                 return 0;
             left -= f;
-            bbans_slots_fill(row + start, f << scale, symbol[j]);
-            start += f << scale;
+            f <<= prec - bits;
+            bbans_slots_fill(row + start, f < FREQ_MAX ? f : FREQ_MAX,
+                             symbol[j++]);
+            start += f;
         }
-        if (left > 0)
-            return 0;
     }
     *at = p + r.at;
     return t == n_tokens && r.at <= r.len;
@@ -981,7 +1028,7 @@ static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
                        const uint8_t *end, uint8_t *out)
 {
     const size_t lanes = (size_t)1 << h->log2_lanes;
-    const unsigned prec = PREC_PAIRS + h->option;
+    const unsigned prec = h->option ? PREC : PREC_PAIRS;
     uint32_t first;
     const uint8_t *word;
     size_t i, k, length, tail;

@@ -64,7 +64,7 @@ typedef struct {
                                 const uint8_t *word, uint8_t *bytes, size_t n);
     /* Push `steps` bytes of each lane, each given the one before.  Lane i has
      * bytes[i stride + 1 ..], after bytes[i stride].  What b follows a has
-     * entry[b << 8 | a], at prec 10 or 11. */
+     * entry[b << 8 | a], at prec 10 or 12. */
     uint8_t *(*bytes_push_pairs)(uint32_t *x, size_t lanes,
                                  const uint32_t *entry, const uint64_t *inverse,
                                  unsigned prec, const uint8_t *bytes,

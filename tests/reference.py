@@ -611,7 +611,7 @@ def decode_order_0(data, m, lanes, option):
 
 
 def decode_order_1(data, m, lanes, option):
-    r = 10 + option
+    r = 12 if option else 10
     size, data = uvarint_of(data)
     if size > len(data) or size == 0 or data[0] & 3 == 3:
         raise Damage("no tokens")
@@ -621,21 +621,29 @@ def decode_order_1(data, m, lanes, option):
     for a in symbols:
         if not tokens:
             raise Damage("too few tokens")
-        s = tokens.pop(0) - 1
-        if s < 0:
-            tables[a] = symbols, [0]
-            continue
-        lengths, tokens = tokens[: len(symbols)], tokens[len(symbols) :]
-        used = [k for k, length in enumerate(lengths) if length]
-        if s > r or len(lengths) < len(symbols) or not used or max(lengths) > s + 1:
-            raise Damage("no row of tokens")
-        freqs = [0] * len(symbols)
-        for k in used[:-1]:
-            freqs[k] = 2 ** (lengths[k] - 1) + take(lengths[k] - 1)
-        freqs[used[-1]] = 2**s - sum(freqs)
-        if freqs[used[-1]].bit_length() != lengths[used[-1]] or min(freqs) < 0:
-            raise Damage("frequencies that do not sum to a power of two")
-        tables[a] = symbols, edges_of(f << (r - s) for f in freqs)
+        s, edges, used = tokens.pop(0) - 1, [0], []
+        if s > r:
+            raise Damage("a row of too many bits")
+        digits, k = 0, 0
+        while s >= 0 and edges[-1] < 2**s:
+            if not tokens:
+                raise Damage("too few tokens")
+            token = tokens.pop(0)
+            if token in (0, 14):
+                k += (1 if token == 0 else 2) << digits
+                digits += 1
+                continue
+            if digits > 8 or k >= len(symbols) or token > s + 1:
+                raise Damage("no row of tokens")
+            edges.append(edges[-1] + 2 ** (token - 1) + take(token - 1))
+            used.append(symbols[k])
+            digits, k = 0, k + 1
+        if s >= 0 and edges[-1] > 2**s:
+            raise Damage("frequencies that sum to too much")
+        edges = [edge << (r - s) for edge in edges] if s >= 0 else edges
+        if edges[-1] == 4096 and len(used) == 1:
+            edges = [0, 4095]
+        tables[a] = used, edges
     if tokens:
         raise Damage("too many tokens")
     t, data = uvarint_of(data[take.bytes_read() :])
