@@ -146,7 +146,7 @@ def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
         start, stop, n = blocks[index]
         block, size, work = source[start:stop], ffi.new("size_t *"), workspace()
         part = target[int(ends[index]) : int(ends[index + 1])]
-        if CRC.unpack_from(source, stop)[0] != _crc(index, source, start, stop):
+        if CRC.unpack_from(source.data, stop)[0] != _crc(index, source, start, stop):
             raise CorruptError(
                 f"block {index} is damaged: its checksum does not match "
                 f"(bytes {ends[index]} to {ends[index + 1] - 1})"
@@ -217,7 +217,7 @@ def _crc(index: int, source: NDArray[np.uint8], start: int, stop: int) -> int:
     """Of a record whose block lies at start .. stop."""
     record = _uvarint(stop - start)
     crc = zlib.crc32(record, zlib.crc32(INDEX.pack(index)))
-    return zlib.crc32(source[start:stop], crc)
+    return zlib.crc32(source[start:stop].data, crc)
 
 
 def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
@@ -252,8 +252,8 @@ def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
     stop, claimed = _get_uvarint(source, start, "its end record")
     if stop + CRC.size > source.size:
         raise TruncatedError("byte stream ends early, in its end record")
-    crc = zlib.crc32(source[at:stop], zlib.crc32(INDEX.pack(index)))
-    if CRC.unpack_from(source, stop)[0] != crc:
+    crc = zlib.crc32(source[at:stop].data, zlib.crc32(INDEX.pack(index)))
+    if CRC.unpack_from(source.data, stop)[0] != crc:
         raise CorruptError("end record is damaged: its checksum does not match")
     if claimed != total:
         raise CorruptError(f"byte stream of {claimed} bytes has blocks of {total}")

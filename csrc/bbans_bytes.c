@@ -186,6 +186,7 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
 static void pack(const header *h, const uint8_t *data, uint8_t *packed)
 {
     const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
+    const size_t whole = h->n >> h->log2_per;
     uint8_t rank[BYTE_VALUES];
     size_t i, k;
 
@@ -193,11 +194,11 @@ static void pack(const header *h, const uint8_t *data, uint8_t *packed)
     for (k = 0; k < h->n_symbols; k++)
         rank[h->symbol[k]] = (uint8_t)k;
     if (per == 2)
-        for (i = 0; i < h->n / 2; i++)
+        for (i = 0; i < whole; i++)
             packed[i] =
                 (uint8_t)(rank[data[2 * i]] | rank[data[2 * i + 1]] << 4);
     else
-        for (i = 0; i < h->n / per; i++) {
+        for (i = 0; i < whole; i++) {
             uint32_t v = 0;
 
             for (k = per; k-- > 0;)
@@ -215,6 +216,7 @@ static void pack(const header *h, const uint8_t *data, uint8_t *packed)
 static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
 {
     const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
+    const size_t whole = h->n >> h->log2_per;
     uint8_t of_byte[BYTE_VALUES][8], bad[BYTE_VALUES], any = 0;
     size_t i, k;
 
@@ -230,7 +232,7 @@ static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
                 bad[i] = 1;
         }
 #define UNPACK(n_bytes)                                                        \
-    for (i = 0; i < h->n / (n_bytes); i++) {                                   \
+    for (i = 0; i < whole; i++) {                                              \
         memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);               \
         any |= bad[packed[i]];                                                 \
     }

@@ -1,7 +1,9 @@
 """The static coder of bytes: round trips, equal kernels, damage, plain Python."""
 
+import json
 import random
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,8 @@ from bbans import (
 )
 from bbans._lib import lib
 
+# Written once, by this library, and read by the reference.
+VECTORS = json.loads((Path(__file__).parent / "vectors/bytes_v1.json").read_text())
 EXACT = settings(derandomize=True, deadline=None)
 ISAS = [lib.BBANS_ISA_PORTABLE, lib.BBANS_ISA_AVX2, lib.BBANS_ISA_AVX512]
 ISAS.append(lib.BBANS_ISA_NEON)
@@ -91,6 +95,15 @@ def test_plain_python_reads_it(n, symbols, seed, order):
 def test_plain_python_reads_large_blocks(kind, order):
     data = sample(kind, 1 << 17)
     assert reference.decode_bytes(bytes_compress(data, order=order)) == data
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_the_stored_vectors(case):
+    data, stream = bytes.fromhex(case["data"]), bytes.fromhex(case["stream"])
+    options = {"order": case["order"], "block_size": case["block_size"]}
+    assert bytes_compress(data, **options) == stream
+    assert bytes_decompress(stream) == data
+    assert reference.decode_bytes(stream) == data
 
 
 def test_patches_occur():
