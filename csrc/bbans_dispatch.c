@@ -11,7 +11,7 @@
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_rank_##isa,     \
             bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
-            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes                                    \
+            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes  \
     }
 
 static const bbans_kernels portable = KERNELS(portable, portable);
