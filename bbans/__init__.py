@@ -41,6 +41,7 @@ from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
+from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
 
 __version__ = "0.1.0"
@@ -64,6 +65,8 @@ __all__ = [
     "TruncatedError",
     "VersionError",
     "WrongModelError",
+    "bytes_compress",
+    "bytes_decompress",
     "check_model",
     "codecs",
     "compress",

@@ -1,4 +1,4 @@
-"""Packets: a fixed number of bytes, each decodable alone. docs/format.md, section 4."""
+"""Packets: a fixed number of bytes, each decodable alone. docs/format.md, section 5."""
 
 from __future__ import annotations
 

@@ -713,6 +713,48 @@ BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
 BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 
+/* ---- Bytes: a static coder for blocks ------------------------------------ */
+
+/* A block of bytes under the frequencies of its own bytes, which it carries:
+ * fast, for any bytes, with no model to share (docs/format.md, section 4).
+ * Blocks are independent.  Blocks of few different bytes are packed first. */
+enum { BBANS_BYTES_MAX = 16777216 }; /* in a block: 2^24 */
+
+/* Bytes that a compressed block of n never exceeds; 0 if n is over the limit.
+ * Blocks that would grow are stored. */
+BBANS_API size_t bbans_bytes_bound(size_t n);
+
+/* Bytes of workspace for blocks of up to n bytes, either way.  It needs no
+ * initialisation, and keeps nothing from one call to the next. */
+BBANS_API size_t bbans_bytes_work_bytes(size_t n);
+
+/* Compress a block.
+ *   data      [n]
+ *   order     0: frequencies of bytes; 1: or of bytes given the one before,
+ *             where that is shorter
+ *   out       [cap] with cap >= bbans_bytes_bound(n); overlaps neither data
+ *             nor work
+ *   out_size  out: the bytes written
+ * Returns ERR_{NULL,SIZE,CAPACITY}; then nothing of interest was written. */
+BBANS_API bbans_status bbans_bytes_compress(const uint8_t *data, size_t n,
+        int order, uint8_t *out, size_t cap, size_t *out_size, void *work,
+        size_t work_bytes);
+
+/* The bytes that a block decompresses to, by its first 5 bytes.
+ * Returns ERR_{NULL,CORRUPT}. */
+BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
+        size_t block_size, size_t *n);
+
+/* Decompress a block.  A block has no checksum: of damage that alters a stored
+ * block or an alphabet nothing shows; in coded bytes it shows with near certainty.
+ *   out   [cap] with cap >= what bbans_bytes_size says.  After an error its
+ *         contents are undefined.
+ *   n     out: the bytes written
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
+        size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+        size_t work_bytes);
+
 /* cffi:end */
 /* clang-format on */
 

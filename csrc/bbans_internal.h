@@ -74,7 +74,40 @@ typedef struct {
     /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
      * of all n is at most 2^28 and above the slot. */
     size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
+
+    /* The byte coder (docs/format.md, section 4): states x [lanes] in
+     * [2^15, 2^31) and words of 16 bits, little-endian.  Entries to push are
+     * freq | start << 16, with BBANS_BYTES_FLAG or not; slots to pop
+     * freq << 20 | (slot - start) << 8 | symbol; of both tables, 3 elements
+     * before the first may be read. */
+
+    /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
+     * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
+     * that occurs.  Words go below `word`, where 16 bytes more may be written;
+     * returns where they begin.  *any is or'ed with the entries. */
+    uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
+                           const uint64_t *inverse, const uint8_t *bytes,
+                           size_t n, uint8_t *word, uint32_t *any);
+    /* Pop them, by slot [2^12].  Reads up to 2 n + 16 bytes of words; returns
+     * where those that it took end. */
+    const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
+                                const uint8_t *word, uint8_t *bytes, size_t n);
+    /* Push `steps` bytes of each lane, each given the one before.  Lane i has
+     * bytes[i stride + 1 ..], after bytes[i stride].  What b follows a has
+     * entry[b << 8 | a], at prec 10 or 12. */
+    uint8_t *(*bytes_push_pairs)(uint32_t *x, size_t lanes,
+                                 const uint32_t *entry, const uint64_t *inverse,
+                                 unsigned prec, const uint8_t *bytes,
+                                 size_t stride, size_t steps, uint8_t *word);
+    /* Pop them; what follows a has slot [a << prec ..]. */
+    const uint8_t *(*bytes_pop_pairs)(uint32_t *x, size_t lanes,
+                                      const uint32_t *slot, unsigned prec,
+                                      const uint8_t *word, uint8_t *bytes,
+                                      size_t stride, size_t steps);
 } bbans_kernels;
+
+#define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
+#define BBANS_BYTES_FLAG ((uint32_t)1 << 15) /* above any freq */
 
 extern bbans_kernels bbans_kernel;
 
@@ -99,17 +132,37 @@ extern bbans_kernels bbans_kernel;
     size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
                               uint32_t *start);
 
-#define BBANS_KERNELS(isa)                                                     \
+#define BBANS_KERNELS(isa, bytes)                                              \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
             bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
-            bbans_k_weigh_##isa, bbans_k_sum_##isa, bbans_k_find_##isa         \
+            bbans_k_weigh_##isa, bbans_k_sum_##isa, bbans_k_find_##isa,        \
+            bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
+            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes  \
     }
+
+#define BBANS_DECLARE_BYTES(isa)                                               \
+    uint8_t *bbans_k_bytes_push_##isa(                                         \
+        uint32_t *x, size_t lanes, const uint32_t *entry,                      \
+        const uint64_t *inverse, const uint8_t *bytes, size_t n,               \
+        uint8_t *word, uint32_t *any);                                         \
+    const uint8_t *bbans_k_bytes_pop_##isa(                                    \
+        uint32_t *x, size_t lanes, const uint32_t *slot, const uint8_t *word,  \
+        uint8_t *bytes, size_t n);                                             \
+    uint8_t *bbans_k_bytes_push_pairs_##isa(                                   \
+        uint32_t *x, size_t lanes, const uint32_t *entry,                      \
+        const uint64_t *inverse, unsigned prec, const uint8_t *bytes,          \
+        size_t stride, size_t steps, uint8_t *word);                           \
+    const uint8_t *bbans_k_bytes_pop_pairs_##isa(                              \
+        uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,        \
+        const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps);
 
 BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
+BBANS_DECLARE_BYTES(portable)
+BBANS_DECLARE_BYTES(avx2)
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
@@ -133,6 +186,32 @@ static inline void *bbans_align(void *memory)
     const size_t past = (size_t)((uintptr_t)memory % BBANS_ALIGNMENT);
 
     return (uint8_t *)memory + (past == 0 ? 0 : BBANS_ALIGNMENT - past);
+}
+
+/* Words of 16 bits, little-endian, anywhere.  Compilers see one load only where
+ * it is written as one. */
+static inline uint32_t bbans_load_le16(const uint8_t *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint16_t v;
+
+    memcpy(&v, p, 2);
+    return v;
+#else
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+#endif
+}
+
+static inline void bbans_store_le16(uint8_t *p, uint32_t v)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint16_t low = (uint16_t)v;
+
+    memcpy(p, &low, 2);
+#else
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+#endif
 }
 
 /* The least n with v < 2^n. */

@@ -100,7 +100,7 @@ BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,
 /* ---- Packets: a fixed number of bytes, each decodable alone -------------- */
 
 /* One byte, the number of symbols, then their range code (predictive coding) in
- * wire format, filled up with zeros: docs/format.md, section 4. */
+ * wire format, filled up with zeros: docs/format.md, section 5. */
 enum { BBANS_TINY_PACKET_MAX = 64, BBANS_TINY_PACKET_SYMBOLS = 255 };
 
 #ifndef BBANS_DECODER_ONLY

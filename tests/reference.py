@@ -5,6 +5,7 @@ imports nothing of bbans, so that the library and it can disagree.  Being fast i
 aim: integers are unbounded, and nothing depends on where a machine word ends.
 """
 
+import zlib
 from bisect import bisect_right
 from itertools import accumulate
 
@@ -423,3 +424,262 @@ def encode_packed(hmm, sequences):
         message = Message.from_int(range_encode(hmm, *runs))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
+
+
+# Format, section 4: bytes
+
+
+def bits_of(data):
+    """Read numbers of n bits; past the end is damage."""
+    value, total, at = int.from_bytes(data, "little"), 8 * len(data), 0
+
+    def take(n):
+        nonlocal at
+        at += n
+        if at > total:
+            raise Damage("bits end early")
+        return value >> (at - n) & (2**n - 1)
+
+    take.bytes_read = lambda: (at + 7) // 8
+    return take
+
+
+def unary(take):
+    n = 0
+    while take(1) == 0:
+        n += 1
+    return n
+
+
+def gamma(take):
+    low = unary(take)
+    return 2**low + take(low)
+
+
+def take_alphabet(take):
+    symbols, k, present = [], gamma(take) - 1, True
+    while k < 256:
+        run = gamma(take)
+        symbols += range(k, k + run) if present else []
+        k, present = k + run, not present
+    if k > 256 or not symbols:
+        raise Damage("no alphabet")
+    return symbols
+
+
+def take_frequencies(take, count):
+    length, freqs = 13 - (count - 1).bit_length(), []
+    for _ in range(count - 1):
+        step = unary(take)
+        length += (step + 1) // 2 if step % 2 else -(step // 2)
+        if not 1 <= length <= 12:
+            raise Damage("a frequency out of range")
+        freqs.append(2 ** (length - 1) + take(length - 1))
+    if sum(freqs) >= 2**12:
+        raise Damage("frequencies sum to too much")
+    return [*freqs, 2**12 - sum(freqs)]
+
+
+def take_patches(take, m):
+    patches = {}
+    for _ in range(gamma(take)):
+        symbol, count, place = take(8), gamma(take), 0
+        if count > m:
+            raise Damage("too many patches")
+        k = (m // count).bit_length() - 1
+        for _ in range(count):
+            place += unary(take) * 2**k + take(k)
+            if place >= m:
+                raise Damage("a patch outside the block")
+            patches[place] = symbol
+    return patches
+
+
+def uvarint_of(data, most=4):
+    """A number of up to `most` bytes, and what follows it."""
+    for i, byte in enumerate(data[:most]):
+        if byte < 128 and not (byte == 0 and i > 0):
+            value = sum((b & 127) << 7 * j for j, b in enumerate(data[: i + 1]))
+            return value, data[i + 1 :]
+    raise Damage("no uvarint")
+
+
+class ByteState:
+    """A state of 31 bits over a sequence of words of 16 bits."""
+
+    def __init__(self, x, words):
+        if not 2**15 <= x < 2**31:
+            raise Damage("no state")
+        self.x, self.words = x, words
+
+    def pop(self, table, r):
+        """`table` is (symbols, edges)."""
+        symbols, edges = table
+        slot = self.x % 2**r
+        if slot >= edges[-1]:
+            raise Damage("under a byte that none follows")
+        k = bisect_right(edges, slot) - 1
+        self.x = (edges[k + 1] - edges[k]) * (self.x >> r) + slot - edges[k]
+        if self.x < 2**15:
+            if not self.words:
+                raise Damage("words end early")
+            self.x = self.x * 2**16 + self.words.pop()
+        return symbols[k]
+
+
+def decode_bytes_block(block):
+    """The bytes of one block."""
+    if not block:
+        raise Damage("empty")
+    head, (n, data) = block[0], uvarint_of(block[1:])
+    method, p, log2_lanes, option = head & 3, head >> 2 & 3, head >> 4 & 7, head >> 7
+    if n > 2**24 or (n == 0 and head != 0):
+        raise Damage("no length")
+    if (head >> 4 != 0) if method < 2 else log2_lanes < 2:
+        raise Damage("no first byte")
+    alphabet = None
+    if p > 0:
+        if not data or not 1 <= data[0] <= [0, 16, 4, 2][p] or len(data) <= data[0]:
+            raise Damage("no packing")
+        alphabet, data = list(data[1 : data[0] + 1]), data[data[0] + 1 :]
+        if alphabet != sorted(set(alphabet)):
+            raise Damage("symbols do not rise")
+    m = -(-n // 2**p)
+    if method == 0:
+        coded = data
+        if len(coded) != m:
+            raise Damage("stored bytes of another length")
+    elif method == 1:
+        if len(data) != 1:
+            raise Damage("a run of another length")
+        coded = data * m
+    else:
+        decode = decode_order_0 if method == 2 else decode_order_1
+        coded = decode(data, m, 2**log2_lanes, option)
+    if p == 0:
+        return bytes(coded)
+    bits = 8 >> p
+    ranks = [byte >> bits * k & (2**bits - 1) for byte in coded for k in range(2**p)]
+    if max(ranks) >= len(alphabet):
+        raise Damage("a rank without a symbol")
+    return bytes(alphabet[rank] for rank in ranks[:n])
+
+
+def states_of(data, lanes):
+    if len(data) < 4 + 4 * lanes or len(data) % 2:
+        raise Damage("no states")
+    heads = integers(data[: 4 + 4 * lanes], 4)
+    words = integers(data[4 + 4 * lanes :], 2)[::-1]
+    return heads[0], [ByteState(x, words) for x in heads[1:]]
+
+
+def decode_tail(head, states, t, before, table_of, r):
+    """The last t bytes, out of the lanes' start states."""
+    if states[0].words or any(state.x >> 16 != 1 for state in states):
+        raise Damage("the lanes do not end where they began")
+    tail, out = ByteState(head, [state.x % 2**16 for state in states][::-1]), []
+    for _ in range(t):
+        out.append(tail.pop(table_of(before), r))
+        before = out[-1]
+    if tail.x != 2**15 or any(tail.words):
+        raise Damage("the tail does not end where it began")
+    return out
+
+
+def decode_order_0(data, m, lanes, option):
+    take = bits_of(data)
+    symbols = take_alphabet(take)
+    if len(symbols) < 2:
+        raise Damage("one symbol is a run")
+    table = symbols, edges_of(take_frequencies(take, len(symbols)))
+    patches = take_patches(take, m) if option else {}
+    t, data = uvarint_of(data[take.bytes_read() :])
+    if t > m:
+        raise Damage("no tail")
+    head, states = states_of(data, lanes)
+    out = [0] * (m - t)
+    for start in range(0, m - t, 4 * lanes):
+        for k in range(4):
+            for lane in range(lanes):
+                i = start + 4 * lane + k
+                if i < m - t:
+                    out[i] = states[lane].pop(table, 12)
+    out += decode_tail(head, states, t, None, lambda _: table, 12)
+    for place, symbol in patches.items():
+        out[place] = symbol
+    return out
+
+
+def decode_order_1(data, m, lanes, option):
+    r = 12 if option else 10
+    size, data = uvarint_of(data)
+    if size > len(data) or size == 0 or data[0] & 3 == 3:
+        raise Damage("no tokens")
+    tokens, data = list(decode_bytes_block(data[:size])), data[size:]
+    take = bits_of(data)
+    symbols, tables = take_alphabet(take), {}
+    for a in symbols:
+        if not tokens:
+            raise Damage("too few tokens")
+        s, edges, used = tokens.pop(0) - 1, [0], []
+        if s > r:
+            raise Damage("a row of too many bits")
+        digits, k = 0, 0
+        while s >= 0 and edges[-1] < 2**s:
+            if not tokens:
+                raise Damage("too few tokens")
+            token = tokens.pop(0)
+            if token in (0, 14):
+                k += (1 if token == 0 else 2) << digits
+                digits += 1
+                continue
+            if digits > 8 or k >= len(symbols) or token > s + 1:
+                raise Damage("no row of tokens")
+            edges.append(edges[-1] + 2 ** (token - 1) + take(token - 1))
+            used.append(symbols[k])
+            digits, k = 0, k + 1
+        if s >= 0 and edges[-1] > 2**s:
+            raise Damage("frequencies that sum to too much")
+        edges = [edge << (r - s) for edge in edges] if s >= 0 else edges
+        if edges[-1] == 4096 and len(used) == 1:
+            edges = [0, 4095]
+        tables[a] = used, edges
+    if tokens:
+        raise Damage("too many tokens")
+    t, data = uvarint_of(data[take.bytes_read() :])
+    if t >= m or (m - t) % lanes:
+        raise Damage("no tail")
+    head, states = states_of(data, lanes)
+    q = (m - t) // lanes
+    rows = [[symbols[0]] for _ in states]
+    for _ in range(q):
+        for state, row in zip(states, rows, strict=True):
+            row.append(state.pop(tables[row[-1]], r))
+    out = [byte for row in rows for byte in row[1:]]
+    return out + decode_tail(head, states, t, out[-1], tables.get, r)
+
+
+def decode_bytes(stream):
+    """The bytes of a whole stream."""
+    if stream[:5] != b"\x89bby\x01":
+        raise Damage("no byte stream")
+    data, out, index = stream[5:], [], 0
+    while True:
+        size, rest = uvarint_of(data, 9)
+        record = data[: len(data) - len(rest) + size]
+        if size == 0:
+            total, rest = uvarint_of(rest, 9)
+            record = data[: len(data) - len(rest)]
+        crc = zlib.crc32(index.to_bytes(8, "little") + record)
+        data = data[len(record) :]
+        if data[:4] != crc.to_bytes(4, "little"):
+            raise Damage("a checksum does not match")
+        data = data[4:]
+        if size == 0:
+            break
+        out.append(decode_bytes_block(rest[:size]))
+        index += 1
+    whole = b"".join(out)
+    if data or len(whole) != total:
+        raise Damage("another length")
+    return whole

@@ -47,11 +47,12 @@ ALLOWED = {
     "packets.py": "message sequence tables errors",
     "export.py": "tables errors",
     "container.py": "_files errors",
+    "static.py": "_lib errors",
     "api.py": "errors alphabet _files models tables codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api container export models tables errors _files demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
-    "packets check api",
+    "packets check api static",
     "__main__.py": "cli",
     "_core_build.py": "",
 }

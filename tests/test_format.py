@@ -15,6 +15,8 @@ from bbans import (
     Alphabet,
     FrozenHMM,
     Message,
+    bytes_compress,
+    bytes_decompress,
     compress,
     decompress,
     encode,
@@ -24,7 +26,7 @@ from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
-MESSAGE, MODEL, CONTAINER, PACKET = SECTIONS
+MESSAGE, MODEL, CONTAINER, STATIC, PACKET = SECTIONS
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, tail_length=4)
 SMALL = {
@@ -321,7 +323,16 @@ def test_the_worked_example_of_the_container():
     assert header + struct.pack("<I", crc32(header)) + ours[20:] == example
 
 
-# ---- 4. packet
+def test_the_worked_example_of_bytes():
+    example = re.search(r"Worked example.*?```\n(.*?)```", STATIC, flags=re.DOTALL)[1]
+    rows = re.findall(r"^((?:[0-9a-f]{2}(?: |$))+)", example, flags=re.MULTILINE)
+    example = bytes.fromhex("".join(rows))
+    word, times = re.search(r'bytes_compress\(b"(\w+ )" \* (\d+)\)', STATIC).groups()
+    assert bytes_compress(word.encode() * int(times)) == example
+    assert bytes_decompress(example) == word.encode() * int(times)
+
+
+# ---- 5. packet
 
 
 def test_the_worked_example_of_the_packet():

@@ -297,7 +297,7 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = BBANS_KERNELS(avx512);
+    static const bbans_kernels avx512 = BBANS_KERNELS(avx512, portable);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)

@@ -1,0 +1,1165 @@
+/* The byte coder: blocks, their layout, and what is coded how.  The layout is
+ * that of docs/format.md, section 4.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_bytes_internal.h"
+
+enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
+enum { RUN_1 = 0, RUN_2 = 14 };         /* tokens: digits of runs of zeros */
+
+#define PREC 12           /* of order 0 */
+#define PREC_PAIRS 10     /* of order 1, or PREC */
+#define FREQ_MAX 4095     /* of order 1: what a slot's 12 bits hold */
+#define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
+#define LANES_MAX 128
+#define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
+#define SPAN 256  /* bytes of each lane of order 1 at once */
+#define STRIDE                                                                 \
+    (SPAN + 16) /* no power of 2, so that lanes share no cache set             \
+                 */
+#define HEADER_MAX (1 + 4 + 1 + PACKED_SYMBOLS)
+#define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
+#define TABLE_MAX (2 * TOKENS_MAX)
+#define SLACK 16 /* bytes of words that kernels may touch and not use */
+
+/* ---- Workspaces -------------------------------------------------------------
+ */
+
+typedef struct {
+    uint32_t pad[4]; /* kernels read 3 before the first entry */
+    uint32_t entry[BYTE_VALUES * BYTE_VALUES];
+    uint64_t inverse[((size_t)1 << PREC) + 1];
+    uint8_t spans[LANES_MAX * STRIDE];
+    uint8_t tokens[TOKENS_MAX];
+    uint8_t table[TABLE_MAX];
+} encoder;
+
+typedef struct {
+    uint32_t pad[4]; /* kernels read 3 before the first slot */
+    uint32_t slot[BYTE_VALUES << PREC];
+    uint8_t tokens[TOKENS_MAX];
+    uint8_t spans[LANES_MAX * STRIDE];
+    uint8_t packed_tokens[TOKENS_MAX / 2 + 8];
+    uint8_t words[2 * (8 * LANES_MAX + SLACK)];
+} decoder;
+
+/* At most a symbol in 2^15 is a patch, for each of 255. */
+static size_t patches_max(size_t n)
+{
+    return BYTE_VALUES * (n >> 15);
+}
+
+/* A symbol takes at most 12 bits: 3 bytes of words for two. */
+static size_t words_max(size_t n)
+{
+    return n + n / 2 + 4 * LANES_MAX + SLACK;
+}
+
+static size_t encoder_bytes(size_t n)
+{
+    return BBANS_ALIGNMENT + sizeof(encoder) + n / 2 + 8 +
+           4 * (patches_max(n) + 1) + words_max(n);
+}
+
+/* Order 1 compresses its table as a block. */
+static size_t compress_bytes(size_t n)
+{
+    return encoder_bytes(n) + encoder_bytes(TOKENS_MAX);
+}
+
+static size_t decompress_bytes(size_t n)
+{
+    return BBANS_ALIGNMENT + sizeof(decoder) + n / 2 + 8;
+}
+
+size_t bbans_bytes_work_bytes(size_t n)
+{
+    size_t a, b;
+
+    if (n > BBANS_BYTES_MAX)
+        return 0;
+    a = compress_bytes(n);
+    b = decompress_bytes(n);
+    return a > b ? a : b;
+}
+
+size_t bbans_bytes_bound(size_t n)
+{
+    return n > BBANS_BYTES_MAX ? 0 : n + 5;
+}
+
+/* ---- Header -------------------------------------------------------------- */
+
+typedef struct {
+    unsigned method, log2_per, log2_lanes, option;
+    size_t n;        /* bytes of the block, decompressed */
+    size_t n_packed; /* bytes that are coded */
+    uint8_t symbol[PACKED_SYMBOLS];
+    unsigned n_symbols; /* of packed bytes */
+} header;
+
+static size_t packed_size(size_t n, unsigned log2_per)
+{
+    return (n >> log2_per) + ((n & (((size_t)1 << log2_per) - 1)) != 0);
+}
+
+static uint8_t *put_uvarint(uint8_t *p, size_t v)
+{
+    for (; v >= 128; v >>= 7)
+        *p++ = (uint8_t)(v | 128);
+    *p++ = (uint8_t)v;
+    return p;
+}
+
+/* Numbers of up to 4 bytes, in their shortest form; NULL: damaged. */
+static const uint8_t *get_uvarint(const uint8_t *p, const uint8_t *end,
+                                  size_t *v)
+{
+    unsigned shift = 0;
+
+    for (*v = 0; p < end && shift <= 21; shift += 7) {
+        *v |= (size_t)(*p & 127) << shift;
+        if (*p++ < 128)
+            return p[-1] == 0 && shift > 0 ? NULL : p;
+    }
+    return NULL;
+}
+
+static uint8_t *put_header(uint8_t *p, const header *h)
+{
+    *p++ = (uint8_t)(h->method | h->log2_per << 2 | h->log2_lanes << 4 |
+                     h->option << 7);
+    p = put_uvarint(p, h->n);
+    if (h->log2_per > 0) {
+        *p++ = (uint8_t)h->n_symbols;
+        memcpy(p, h->symbol, h->n_symbols);
+        p += h->n_symbols;
+    }
+    return p;
+}
+
+/* Symbols that `per` in a byte leave room for. */
+static unsigned symbols_of(unsigned log2_per)
+{
+    return log2_per == 1 ? 16 : log2_per == 2 ? 4 : 2;
+}
+
+static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
+                                 header *h)
+{
+    unsigned k;
+
+    memset(h, 0, sizeof *h);
+    if (p == end)
+        return NULL;
+    h->method = *p & 3;
+    h->log2_per = *p >> 2 & 3;
+    h->log2_lanes = *p >> 4 & 7;
+    h->option = *p >> 7;
+    if (h->method < ORDER_0 ? *p >> 4 != 0 : h->log2_lanes < 2)
+        return NULL;
+    p = get_uvarint(p + 1, end, &h->n);
+    if (p == NULL || h->n > BBANS_BYTES_MAX ||
+        (h->n == 0 && (h->method | h->log2_per) != 0))
+        return NULL;
+    h->n_packed = packed_size(h->n, h->log2_per);
+    if (h->log2_per == 0)
+        return p;
+    if (p == end)
+        return NULL;
+    h->n_symbols = *p++;
+    if (h->n_symbols < 1 || h->n_symbols > symbols_of(h->log2_per) ||
+        h->n_symbols > (size_t)(end - p))
+        return NULL;
+    for (k = 0; k < h->n_symbols; k++) {
+        if (k > 0 && p[k] <= p[k - 1])
+            return NULL;
+        h->symbol[k] = p[k];
+    }
+    return p + h->n_symbols;
+}
+
+/* ---- Packing ------------------------------------------------------------- */
+
+/* Byte i of the packed ones holds symbols i per .. i per + per - 1, the first
+ * in its lowest bits; what is past the end is symbol 0. */
+static void pack(const header *h, const uint8_t *data, uint8_t *packed)
+{
+    const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
+    const size_t whole = h->n >> h->log2_per;
+    uint8_t rank[BYTE_VALUES];
+    size_t i, k;
+
+    memset(rank, 0, sizeof rank);
+    for (k = 0; k < h->n_symbols; k++)
+        rank[h->symbol[k]] = (uint8_t)k;
+    if (per == 2)
+        for (i = 0; i < whole; i++)
+            packed[i] =
+                (uint8_t)(rank[data[2 * i]] | rank[data[2 * i + 1]] << 4);
+    else
+        for (i = 0; i < whole; i++) {
+            uint32_t v = 0;
+
+            for (k = per; k-- > 0;)
+                v = v << bits | rank[data[per * i + k]];
+            packed[i] = (uint8_t)v;
+        }
+    if (i < h->n_packed) {
+        packed[i] = 0;
+        for (k = 0; per * i + k < h->n; k++)
+            packed[i] |= (uint8_t)(rank[data[per * i + k]] << k * bits);
+    }
+}
+
+/* 0 if a packed byte holds what the alphabet has no symbol for. */
+static int unpack(const header *h, const uint8_t *packed, uint8_t *data)
+{
+    const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
+    const size_t whole = h->n >> h->log2_per;
+    uint8_t of_byte[BYTE_VALUES][8], bad[BYTE_VALUES], any = 0;
+    size_t i, k;
+
+    memset(bad, 0, sizeof bad);
+    memset(of_byte, 0, sizeof of_byte);
+    for (i = 0; i < BYTE_VALUES; i++)
+        for (k = 0; k < per; k++) {
+            const size_t rank = i >> k * bits & ((1u << bits) - 1);
+
+            if (rank < h->n_symbols)
+                of_byte[i][k] = h->symbol[rank];
+            else
+                bad[i] = 1;
+        }
+#define UNPACK(n_bytes)                                                        \
+    for (i = 0; i < whole; i++) {                                              \
+        memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);               \
+        any |= bad[packed[i]];                                                 \
+    }
+    if (per == 2)
+        UNPACK(2)
+    else if (per == 4)
+        UNPACK(4)
+    else
+        UNPACK(8)
+    if (i < h->n_packed) {
+        memcpy(data + per * i, of_byte[packed[i]], h->n - per * i);
+        any |= bad[packed[i]];
+    }
+    return !any;
+}
+
+/* ---- What order 0 would cost --------------------------------------------- */
+
+typedef struct {
+    const uint8_t *bytes;
+    size_t n;
+    uint32_t count[BYTE_VALUES]; /* 0 where patched */
+    uint16_t freq[BYTE_VALUES];
+    uint8_t patched[BYTE_VALUES];
+    size_t n_symbols, n_patches;
+    uint64_t cost; /* bytes, an estimate */
+} plan;
+
+static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
+{
+    /* Runs of one byte would wait for each other in one table. */
+    uint32_t part[8][BYTE_VALUES];
+    size_t i, k;
+
+    memset(part, 0, sizeof part);
+    for (i = 0; i + 8 <= n; i += 8)
+        for (k = 0; k < 8; k++)
+            part[k][data[i + k]]++;
+    for (; i < n; i++)
+        part[0][data[i]]++;
+    for (k = 0; k < BYTE_VALUES; k++)
+        count[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k] +
+                   part[4][k] + part[5][k] + part[6][k] + part[7][k];
+}
+
+static size_t symbols_in(const uint32_t *count)
+{
+    size_t k, n = 0;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        n += count[k] > 0;
+    return n;
+}
+
+static void write_table(bit_writer *w, const plan *p)
+{
+    uint16_t freq[BYTE_VALUES];
+    size_t k, n = 0;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0)
+            freq[n++] = p->freq[k];
+    bbans_alphabet_write(w, p->count);
+    bbans_freq_write(w, freq, n, PREC);
+}
+
+/* Symbols so rare that a list of where they are is shorter than the slot that
+ * each would take from the others: n log2(e) / 2^12 bits, and 12 bits for every
+ * occurrence, against about 18 bits for every occurrence. */
+static void choose_patches(plan *p)
+{
+    const uint32_t rare = (uint32_t)(p->n >> 15);
+    size_t k, kept = 0;
+
+    p->n_patches = 0;
+    memset(p->patched, 0, sizeof p->patched);
+    for (k = 0; k < BYTE_VALUES; k++)
+        kept += p->count[k] > rare;
+    if (kept < 2)
+        return;
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0 && p->count[k] <= rare) {
+            p->n_patches += p->count[k];
+            p->count[k] = 0;
+            p->patched[k] = 1;
+        }
+}
+
+static void make_plan(plan *p, const uint8_t *bytes, size_t n)
+{
+    bit_writer w;
+
+    p->bytes = bytes;
+    p->n = n;
+    p->n_patches = 0;
+    choose_patches(p);
+    p->n_symbols = symbols_in(p->count);
+    if (p->n_symbols == 1) {
+        p->cost = 1;
+        return;
+    }
+    memset(&w, 0, sizeof w); /* no room: it counts */
+    bbans_freq_of_counts(p->count, BYTE_VALUES, PREC, p->freq);
+    write_table(&w, p);
+    p->cost = bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC) + w.len +
+              3 * p->n_patches;
+}
+
+/* Each lane costs about 10 bits more than what it codes; more lanes hide
+ * latency. */
+static unsigned log2_lanes_of(uint64_t cost)
+{
+    return cost < 1 << 13   ? 2
+           : cost < 1 << 14 ? 3
+           : cost < 1 << 16 ? 4
+           : cost < 1 << 18 ? 5
+           : cost < 1 << 22 ? 6
+                            : 7;
+}
+
+/* ---- Encoding ------------------------------------------------------------ */
+
+static void put_le16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static void put_le32(uint8_t *p, uint32_t v)
+{
+    put_le16(p, v);
+    put_le16(p + 2, v >> 16);
+}
+
+/* The states of a block, and its words from the top down. */
+typedef struct {
+    uint32_t last, x[LANES_MAX];
+    size_t lanes, n_words; /* of the tail, in the lanes' start states */
+    uint8_t *word;
+    unsigned prec;
+} states;
+
+static void start_states(states *s, size_t lanes, unsigned prec, uint8_t *word)
+{
+    size_t i;
+
+    s->last = BBANS_BYTES_STATE_MIN;
+    for (i = 0; i < lanes; i++)
+        s->x[i] = 2 * BBANS_BYTES_STATE_MIN;
+    s->lanes = lanes;
+    s->n_words = 0;
+    s->word = word;
+    s->prec = prec;
+}
+
+/* Push to the tail; 0 if there is no room for the word that it needs. */
+static int push_tail(states *s, uint32_t entry)
+{
+    const uint32_t freq = entry & 0x1fff, start = entry >> 16;
+
+    if (s->last >> (31 - s->prec) >= freq) {
+        if (s->n_words == s->lanes)
+            return 0;
+        s->x[s->n_words++] |= s->last & 0xffff;
+        s->last >>= 16;
+    }
+    s->last = (s->last / freq << s->prec) + s->last % freq + start;
+    return 1;
+}
+
+/* The tail's first word is the last that its decoder reads. */
+static void finish_tail(states *s)
+{
+    size_t i;
+
+    for (i = 0; 2 * i < s->n_words; i++) {
+        const uint32_t x = s->x[i];
+
+        s->x[i] = s->x[s->n_words - 1 - i];
+        s->x[s->n_words - 1 - i] = x;
+    }
+}
+
+/* The states, then the words; NULL if there is no room. */
+static uint8_t *put_states(uint8_t *out, const states *s,
+                           const uint8_t *words_end, const uint8_t *end)
+{
+    const size_t n_bytes = (size_t)(words_end - s->word);
+    size_t i;
+
+    if (n_bytes + 4 + 4 * s->lanes > (size_t)(end - out))
+        return NULL;
+    put_le32(out, s->last);
+    for (i = 0; i < s->lanes; i++)
+        put_le32(out + 4 + 4 * i, s->x[i]);
+    out += 4 + 4 * s->lanes;
+    memcpy(out, s->word, n_bytes);
+    return out + n_bytes;
+}
+
+/* floor(2^43 / f) + 1: see the portable kernel. */
+static void set_inverse(encoder *enc, uint32_t freq)
+{
+    enc->inverse[freq] = ((uint64_t)1 << 43) / freq + 1;
+}
+
+static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
+                            uint32_t *patch, uint8_t *words, size_t words_cap,
+                            uint8_t *out, const uint8_t *end)
+{
+    uint8_t *const words_end = words + words_cap;
+    const uint32_t *first = patch;
+    uint32_t start = 0, most = 0;
+    size_t i, k, tail;
+    states s;
+    bit_writer w;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0) {
+            enc->entry[k] = p->freq[k] | start << 16;
+            start += p->freq[k];
+            set_inverse(enc, p->freq[k]);
+            if (p->freq[k] > p->freq[most])
+                most = (uint32_t)k;
+        }
+    for (k = 0; k < BYTE_VALUES; k++) /* patched, and coded as the commonest */
+        if (p->patched[k])
+            enc->entry[k] = enc->entry[most] | BBANS_BYTES_FLAG;
+    set_inverse(enc, (uint32_t)1 << PREC);
+
+    start_states(&s, (size_t)1 << log2_lanes, PREC, words_end - SLACK);
+    for (i = p->n; i > 0; i--) {
+        const uint32_t e = enc->entry[p->bytes[i - 1]];
+
+        if (!push_tail(&s, e))
+            break;
+        if (e & BBANS_BYTES_FLAG)
+            *patch++ = (uint32_t)i - 1;
+    }
+    finish_tail(&s);
+    tail = p->n - i;
+    while (i > 0) { /* chunks start at multiples of CHUNK */
+        const size_t n = (i - 1) % CHUNK + 1;
+
+        uint32_t any = 0;
+
+        i -= n;
+        s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
+                                         p->bytes + i, n, s.word, &any);
+        if (any & BBANS_BYTES_FLAG)
+            for (k = n; k-- > 0;)
+                if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
+                    *patch++ = (uint32_t)(i + k);
+    }
+    memset(&w, 0, sizeof w);
+    w.bytes = out;
+    w.cap = (size_t)(end - out);
+    write_table(&w, p);
+    if (p->n_patches > 0)
+        bbans_patches_write(&w, first, (size_t)(patch - first), p->bytes, p->n);
+    bbans_bits_flush(&w);
+    if (w.len + 4 > w.cap)
+        return NULL;
+    return put_states(put_uvarint(out + w.len, tail), &s, words_end - SLACK,
+                      end);
+}
+
+/* ---- Order 1 ------------------------------------------------------------- */
+
+/* Which byte follows which.  Each lane starts under the alphabet's first. */
+static void count_pairs(const plan *p, size_t lanes, size_t length,
+                        unsigned first, uint32_t *count)
+{
+    const size_t quarter = (p->n - 1) / 4;
+    const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
+                  *d = c + quarter;
+    size_t i;
+
+    memset(count, 0, sizeof(uint32_t) * BYTE_VALUES * BYTE_VALUES);
+    for (i = 0; i < quarter; i++) { /* four places: see count_bytes */
+        count[bbans_load_le16(a + i)]++;
+        count[bbans_load_le16(b + i)]++;
+        count[bbans_load_le16(c + i)]++;
+        count[bbans_load_le16(d + i)]++;
+    }
+    for (i = 4 * quarter; i + 1 < p->n; i++)
+        count[bbans_load_le16(a + i)]++;
+    for (i = 0; i < lanes; i++)
+        count[(unsigned)p->bytes[i * length] << 8 | first]++;
+}
+
+/* The counts of what follows symbol k; returns their sum. */
+static uint64_t row_counts(const encoder *enc, const uint8_t *symbol, size_t n,
+                           size_t k, uint32_t *count)
+{
+    uint64_t sum = 0;
+    size_t j;
+
+    for (j = 0; j < n; j++) {
+        count[j] = enc->entry[(size_t)symbol[j] << 8 | symbol[k]];
+        sum += count[j];
+    }
+    return sum;
+}
+
+/* No more bits than the counts have: 2^bits >= sum >= symbols that occur. */
+static unsigned row_bits(uint64_t sum, unsigned prec)
+{
+    const unsigned bits = sum == 0 ? 0 : (unsigned)bbans_bit_length(sum - 1);
+
+    return bits < prec ? bits : prec;
+}
+
+/* What the pairs cost, in bytes, with 4 bits for each in the table, where it
+ * takes more; if it reaches `limit`, not all of it. */
+static uint64_t pairs_cost(const encoder *enc, const uint8_t *symbol, size_t n,
+                           unsigned prec, uint64_t limit)
+{
+    uint64_t cost = 0, used = 0;
+    size_t k, j;
+
+    for (k = 0; k < n && cost + used / 2 < limit; k++) {
+        uint32_t count[BYTE_VALUES];
+        uint16_t freq[BYTE_VALUES];
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
+
+        if (sum == 0)
+            continue;
+        bbans_freq_of_counts(count, n, bits, freq);
+        cost += bbans_freq_cost(count, freq, n, bits);
+        for (j = 0; j < n; j++)
+            used += count[j] > 0;
+    }
+    return cost + used / 2;
+}
+
+static uint8_t *put_order_1(encoder *enc, const plan *p, header *h,
+                            size_t lanes, void *work, size_t work_bytes,
+                            uint8_t *words, size_t words_cap, uint8_t *out,
+                            const uint8_t *end, size_t tail, uint64_t limit,
+                            int *tail_fits)
+{
+    uint8_t *const words_end = words + words_cap;
+    const size_t length = (p->n - tail) / lanes;
+    uint8_t symbol[BYTE_VALUES];
+    uint32_t occurs[BYTE_VALUES];
+    size_t i, k, j, n = 0, n_tokens = 0, size;
+    uint64_t cost, cost_fine;
+    unsigned prec;
+    bit_writer w;
+    states s;
+
+    for (k = 0; k < BYTE_VALUES; k++) { /* none is patched */
+        occurs[k] = p->count[k] > 0 || p->patched[k];
+        if (occurs[k])
+            symbol[n++] = (uint8_t)k;
+    }
+    count_pairs(p, lanes, length, symbol[0], enc->entry);
+    memset(&w, 0, sizeof w);
+    w.bytes = enc->table;
+    w.cap = sizeof enc->table;
+    bbans_alphabet_write(&w, occurs);
+    /* 12 bits if they save one byte in 256: their slots fill the caches. */
+    cost_fine = pairs_cost(enc, symbol, n, PREC, limit);
+    if (cost_fine >= limit)
+        return NULL;
+    cost = pairs_cost(enc, symbol, n, PREC_PAIRS, UINT64_MAX);
+    h->option = cost > cost_fine + cost_fine / 256;
+    prec = h->option ? PREC : PREC_PAIRS;
+    if (h->option)
+        cost = cost_fine;
+    if (cost >= limit)
+        return NULL;
+    out = put_header(out, h);
+    for (k = 0; k < n; k++) {
+        uint32_t *row = enc->entry + symbol[k];
+        uint32_t count[BYTE_VALUES], start = 0, run = 0;
+        uint16_t freq[BYTE_VALUES];
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
+
+        if (sum == 0) {
+            enc->tokens[n_tokens++] = 0;
+            continue;
+        }
+        bbans_freq_of_counts(count, n, bits, freq);
+        enc->tokens[n_tokens++] = (uint8_t)(bits + 1);
+        for (j = 0; start < (uint32_t)1 << bits; j++) {
+            const unsigned low = (unsigned)bbans_bit_length(freq[j]) - 1;
+            uint32_t f = (uint32_t)freq[j] << (prec - bits);
+
+            if (freq[j] == 0) {
+                run++;
+                continue;
+            }
+            for (; run > 0; run = (run - 1) / 2)
+                enc->tokens[n_tokens++] = run % 2 != 0 ? RUN_1 : RUN_2;
+            enc->tokens[n_tokens++] = (uint8_t)(low + 1);
+            bbans_bits_put(&w, freq[j] - ((uint32_t)1 << low), low);
+            if (f > FREQ_MAX)
+                f = FREQ_MAX;
+            row[(size_t)symbol[j] << 8] = f | start << (prec - bits) << 16;
+            start += freq[j];
+            set_inverse(enc, f);
+        }
+    }
+    bbans_bits_flush(&w);
+    if (cost + w.len >= limit)
+        return NULL;
+    /* The tokens as a block, then the lower bits. */
+    if ((size_t)(end - out) < w.len + 4 + bbans_bytes_bound(n_tokens))
+        return NULL;
+    {
+        uint8_t *const at = enc->table + w.len;
+
+        if (bbans_bytes_compress(enc->tokens, n_tokens, 0, at,
+                                 sizeof enc->table - w.len, &size, work,
+                                 work_bytes) != BBANS_OK)
+            return NULL;
+        out = put_uvarint(out, size);
+        memcpy(out, at, size);
+        out += size;
+        memcpy(out, enc->table, w.len);
+        out += w.len;
+    }
+    if (cost + w.len + size >= limit || (size_t)(end - out) < 4)
+        return NULL;
+
+    start_states(&s, lanes, prec, words_end - SLACK);
+    for (i = p->n; i > p->n - tail; i--)
+        if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)])) {
+            *tail_fits = 0;
+            return NULL;
+        }
+    finish_tail(&s);
+    out = put_uvarint(out, tail);
+    for (i = length; i > 0;) {
+        const size_t steps = (i - 1) % SPAN + 1;
+
+        i -= steps;
+        for (k = 0; k < lanes; k++) {
+            uint8_t *span = enc->spans + k * STRIDE;
+            const uint8_t *from = p->bytes + k * length + i;
+
+            span[0] = i > 0 ? from[-1] : symbol[0];
+            memcpy(span + 1, from, steps);
+        }
+        s.word = bbans_kernel.bytes_push_pairs(s.x, lanes, enc->entry,
+                                               enc->inverse, prec, enc->spans,
+                                               STRIDE, steps, s.word);
+    }
+    return put_states(out, &s, words_end - SLACK, end);
+}
+
+/* ---- Compress ------------------------------------------------------------ */
+
+static void choose_packing(header *h, const uint32_t *count, size_t n_symbols)
+{
+    size_t k;
+
+    h->log2_per = n_symbols <= 2 ? 3 : n_symbols <= 4 ? 2 : 1;
+    h->n_packed = packed_size(h->n, h->log2_per);
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (count[k] > 0)
+            h->symbol[h->n_symbols++] = (uint8_t)k;
+}
+
+bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
+                                  uint8_t *out, size_t cap, size_t *out_size,
+                                  void *work, size_t work_bytes)
+{
+    encoder *enc;
+    uint8_t *packed, *words, *end, *at, *stored_end, *rest;
+    uint32_t *patch;
+    size_t n_symbols, stored;
+    plan plain, dense, *best = &plain;
+    header h;
+
+    if (out == NULL || out_size == NULL || work == NULL ||
+        (data == NULL && n > 0))
+        return BBANS_ERR_NULL;
+    if (n > BBANS_BYTES_MAX || order < 0 || order > 1)
+        return BBANS_ERR_SIZE;
+    if (cap < bbans_bytes_bound(n) ||
+        work_bytes < encoder_bytes(n) + (order ? encoder_bytes(TOKENS_MAX) : 0))
+        return BBANS_ERR_CAPACITY;
+    enc = bbans_align(work);
+    patch = (uint32_t *)(void *)(enc + 1);
+    words = (uint8_t *)(patch + patches_max(n) + 1);
+    packed = words + words_max(n);
+    rest = packed + n / 2 + 8; /* the workspace that is left */
+
+    memset(&h, 0, sizeof h);
+    h.n = h.n_packed = n;
+    if (n == 0) {
+        *out_size = (size_t)(put_header(out, &h) - out);
+        return BBANS_OK;
+    }
+    count_bytes(data, n, plain.count);
+    n_symbols = symbols_in(plain.count);
+    if (n_symbols >= 2 && n_symbols <= PACKED_SYMBOLS) {
+        header try = h;
+
+        choose_packing(&try, plain.count, n_symbols);
+        make_plan(&plain, data, n);
+        pack(&try, data, packed);
+        count_bytes(packed, try.n_packed, dense.count);
+        make_plan(&dense, packed, try.n_packed);
+        dense.cost += 1 + n_symbols;
+        if (dense.cost <= plain.cost ||
+            (dense.n < plain.cost && dense.n < dense.cost)) {
+            h = try;
+            best = &dense;
+        }
+    } else {
+        make_plan(&plain, data, n);
+    }
+
+    /* Nothing longer than the packed bytes themselves. */
+    stored_end = out + cap;
+    h.method = STORED;
+    stored = (size_t)(put_header(out, &h) - out) + best->n;
+    if (stored > bbans_bytes_bound(n)) { /* packing few bytes */
+        h.log2_per = h.n_symbols = 0;
+        h.n_packed = n;
+        best = &plain;
+        stored = (size_t)(put_header(out, &h) - out) + n;
+    }
+    end = out + stored;
+    at = NULL;
+    if (best->n_symbols == 1 && best->n_patches == 0) {
+        h.method = RUN;
+        at = put_header(out, &h);
+        if (at + 1 <= stored_end) {
+            *at++ = best->bytes[0];
+        }
+    } else {
+        const unsigned log2_lanes = log2_lanes_of(best->cost);
+
+        if (order == 1) {
+            const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
+
+            const size_t lanes = (size_t)1 << log2_pairs;
+            int tail_fits;
+            size_t tail = best->n % lanes + 2 * best->n / best->cost * lanes;
+
+            h.method = ORDER_1;
+            h.log2_lanes = log2_pairs;
+            /* A tail that fills the start states, if bytes take what order 0
+             * has them take; else the shortest, fewer than `lanes` words. */
+            for (;; tail %= lanes) {
+                tail_fits = tail < best->n;
+                if (tail_fits)
+                    at = put_order_1(enc, best, &h, lanes, rest,
+                                     encoder_bytes(TOKENS_MAX), words,
+                                     words_max(n), out, end, tail, best->cost,
+                                     &tail_fits);
+                if (tail_fits || tail < lanes)
+                    break;
+            }
+        }
+        if (at == NULL && best->cost < stored) {
+            h.method = ORDER_0;
+            h.log2_lanes = log2_lanes;
+            h.option = best->n_patches > 0;
+            at = put_order_0(enc, best, log2_lanes, patch, words, words_max(n),
+                             put_header(out, &h), end);
+        }
+    }
+    if (at == NULL) {
+        h.method = STORED;
+        h.log2_lanes = h.option = 0;
+        at = put_header(out, &h);
+        memcpy(at, best->bytes, best->n);
+        at += best->n;
+    }
+    *out_size = (size_t)(at - out);
+    return BBANS_OK;
+}
+
+/* ---- Decoding ------------------------------------------------------------ */
+
+static uint32_t get_le32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
+}
+
+/* Words, of which kernels may read more than there are: near the end they move
+ * to where zeros follow them. */
+typedef struct {
+    const uint8_t *word, *end;
+    uint8_t *pad; /* [2 (2 row + SLACK)] for the largest row */
+    int moved;
+} word_source;
+
+/* How many bytes can be popped now: a multiple of `row`, at least one, or the
+ * `n` that are left. */
+static size_t can_pop(word_source *w, size_t row, size_t n)
+{
+    const size_t left = (size_t)(w->end - w->word);
+    size_t safe;
+
+    if (!w->moved && left < 2 * row + SLACK) {
+        memcpy(w->pad, w->word, left);
+        memset(w->pad + left, 0, 2 * row + SLACK);
+        w->word = w->pad;
+        w->end = w->pad + left;
+        w->moved = 1;
+    }
+    safe = w->moved ? row : (left - SLACK) / 2 / row * row;
+    return safe < n ? safe : n;
+}
+
+/* The states of a block; 0 if they are none, or too few bytes. */
+static int get_states(states *s, const uint8_t *p, const uint8_t *end)
+{
+    uint32_t outside;
+    size_t i;
+
+    if ((size_t)(end - p) < 4 + 4 * s->lanes)
+        return 0;
+    s->last = get_le32(p);
+    outside = s->last | (s->last - BBANS_BYTES_STATE_MIN);
+    for (i = 0; i < s->lanes; i++) {
+        s->x[i] = get_le32(p + 4 + 4 * i);
+        outside |= s->x[i] | (s->x[i] - BBANS_BYTES_STATE_MIN);
+    }
+    return outside >> 31 == 0; /* all in [2^15, 2^31) */
+}
+
+/* The lanes end in 2^16 and a word of the tail's each. */
+static int get_tail(const states *s, uint8_t *words)
+{
+    size_t i;
+
+    memset(words + 2 * s->lanes, 0, 2 * 4 * LANES_MAX + SLACK);
+    for (i = 0; i < s->lanes; i++) {
+        if (s->x[i] >> 16 != 1)
+            return 0;
+        put_le16(words + 2 * i, s->x[i]);
+    }
+    return 1;
+}
+
+/* The tail has taken its words: those left are 0. */
+static int tail_is_whole(const states *s, const uint8_t *words,
+                         const uint8_t *word)
+{
+    const uint8_t *const end = words + 2 * s->lanes;
+
+    if (s->last != BBANS_BYTES_STATE_MIN || word > end)
+        return 0;
+    for (; word < end; word++)
+        if (*word != 0)
+            return 0;
+    return 1;
+}
+
+static int get_order_0(decoder *dec, const header *h, const uint8_t *p,
+                       const uint8_t *end, uint8_t *out)
+{
+    const size_t lanes = (size_t)1 << h->log2_lanes, row = 4 * lanes;
+    uint8_t symbol[BYTE_VALUES];
+    uint16_t freq[BYTE_VALUES];
+    const uint8_t *word;
+    uint32_t start = 0;
+    size_t i, k, n_symbols, tail, body;
+    bit_reader r, patches;
+    word_source w;
+    states s;
+
+    memset(&r, 0, sizeof r);
+    r.bytes = p;
+    r.len = (size_t)(end - p);
+    n_symbols = bbans_alphabet_read(&r, symbol);
+    if (n_symbols < 2 || !bbans_freq_read(&r, freq, n_symbols, PREC))
+        return 0;
+    patches = r;
+    if ((h->option && !bbans_patches_read(&r, NULL, h->n_packed)) ||
+        r.at > r.len)
+        return 0;
+    for (k = 0; k < n_symbols; k++) {
+        bbans_slots_fill(dec->slot + start, freq[k], symbol[k]);
+        start += freq[k];
+    }
+    p = get_uvarint(p + r.at, end, &tail);
+    if (p == NULL || tail > h->n_packed)
+        return 0;
+    body = h->n_packed - tail;
+    s.lanes = lanes;
+    if (!get_states(&s, p, end))
+        return 0;
+    w.word = p + 4 + 4 * lanes;
+    w.end = end;
+    w.pad = dec->words;
+    w.moved = 0;
+    for (i = 0; i < body;) {
+        const size_t n = can_pop(&w, row, body - i);
+
+        w.word =
+            bbans_kernel.bytes_pop(s.x, lanes, dec->slot, w.word, out + i, n);
+        if (w.word > w.end)
+            return 0;
+        i += n;
+    }
+    if (w.word != w.end || !get_tail(&s, dec->words))
+        return 0;
+    word = dec->words;
+    while (i < h->n_packed) {
+        const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
+
+        word = bbans_kernel.bytes_pop(&s.last, 1, dec->slot, word, out + i, n);
+        if (word > dec->words + 2 * lanes)
+            return 0;
+        i += n;
+    }
+    if (!tail_is_whole(&s, dec->words, word))
+        return 0;
+    if (h->option)
+        bbans_patches_read(&patches, out, h->n_packed); /* checked above */
+    return 1;
+}
+
+static bbans_status decompress(decoder *dec, const uint8_t *block,
+                               size_t block_size, uint8_t *out, size_t n,
+                               uint8_t *packed, int nested);
+
+static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
+                           const uint8_t *end, uint32_t *first)
+{
+    uint8_t symbol[BYTE_VALUES];
+    const uint8_t *p = *at;
+    size_t size, n_tokens, n, k, j, t = 0;
+    bit_reader r;
+
+    p = get_uvarint(p, end, &size);
+    if (p == NULL || size > (size_t)(end - p) ||
+        bbans_bytes_size(p, size, &n_tokens) != BBANS_OK ||
+        n_tokens > TOKENS_MAX ||
+        decompress(dec, p, size, dec->tokens, n_tokens, dec->packed_tokens,
+                   1) != BBANS_OK)
+        return 0;
+    p += size;
+    memset(&r, 0, sizeof r);
+    r.bytes = p;
+    r.len = (size_t)(end - p);
+    n = bbans_alphabet_read(&r, symbol);
+    if (n < 1)
+        return 0;
+    *first = symbol[0];
+    for (k = 0; k < n; k++) {
+        uint32_t *row = dec->slot + ((size_t)symbol[k] << prec);
+        uint32_t left, start = 0;
+        unsigned bits, digit = 0;
+
+        if (t == n_tokens)
+            return 0;
+        bits = dec->tokens[t++];
+        memset(row, 0, sizeof *row << prec); /* slots that nothing has */
+        if (bits == 0)                       /* a byte that none follows */
+            continue;
+        if (--bits > prec)
+            return 0;
+        left = (uint32_t)1 << bits;
+        for (j = 0; left > 0;) {
+            const unsigned token = t < n_tokens ? dec->tokens[t++] : 255;
+            uint32_t f;
+
+            if (token == RUN_1 || token == RUN_2) {
+                if (digit > 7)
+                    return 0;
+                j += (size_t)(token == RUN_1 ? 1 : 2) << digit++;
+                continue;
+            }
+            digit = 0;
+            if (j >= n || token > bits + 1)
+                return 0;
+            f = ((uint32_t)1 << (token - 1)) + bbans_bits_get(&r, token - 1);
+            if (f > left)
+                return 0;
+            left -= f;
+            f <<= prec - bits;
+            bbans_slots_fill(row + start, f < FREQ_MAX ? f : FREQ_MAX,
+                             symbol[j++]);
+            start += f;
+        }
+    }
+    *at = p + r.at;
+    return t == n_tokens && r.at <= r.len;
+}
+
+static int get_order_1(decoder *dec, const header *h, const uint8_t *p,
+                       const uint8_t *end, uint8_t *out)
+{
+    const size_t lanes = (size_t)1 << h->log2_lanes;
+    const unsigned prec = h->option ? PREC : PREC_PAIRS;
+    uint32_t first;
+    const uint8_t *word;
+    size_t i, k, length, tail;
+    word_source w;
+    states s;
+
+    if (!get_pairs_table(dec, prec, &p, end, &first))
+        return 0;
+    p = get_uvarint(p, end, &tail);
+    if (p == NULL || tail >= h->n_packed || (h->n_packed - tail) % lanes != 0)
+        return 0;
+    length = (h->n_packed - tail) / lanes;
+    s.lanes = lanes;
+    if (!get_states(&s, p, end))
+        return 0;
+    w.word = p + 4 + 4 * lanes;
+    w.end = end;
+    w.pad = dec->words;
+    w.moved = 0;
+    for (k = 0; k < lanes; k++)
+        dec->spans[k * STRIDE] = (uint8_t)first;
+    for (i = 0; i < length;) {
+        const size_t left = length - i < SPAN ? length - i : SPAN;
+        const size_t steps = can_pop(&w, 4 * lanes, left * lanes) / lanes;
+
+        w.word = bbans_kernel.bytes_pop_pairs(
+            s.x, lanes, dec->slot, prec, w.word, dec->spans, STRIDE, steps);
+        if (w.word > w.end)
+            return 0;
+        for (k = 0; k < lanes; k++) {
+            uint8_t *span = dec->spans + k * STRIDE;
+
+            memcpy(out + k * length + i, span + 1, steps);
+            span[0] = span[steps];
+        }
+        i += steps;
+    }
+    if (w.word != w.end || !get_tail(&s, dec->words))
+        return 0;
+    word = dec->words;
+    for (i = length * lanes; i < h->n_packed;) {
+        const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
+
+        word = bbans_kernel.bytes_pop_pairs(&s.last, 1, dec->slot, prec, word,
+                                            out + i - 1, 0, n);
+        if (word > dec->words + 2 * lanes)
+            return 0;
+        i += n;
+    }
+    return tail_is_whole(&s, dec->words, word);
+}
+
+/* ---- Decompress ---------------------------------------------------------- */
+
+bbans_status bbans_bytes_size(const uint8_t *block, size_t block_size,
+                              size_t *n)
+{
+    header h;
+    const uint8_t *p;
+
+    if (block == NULL || n == NULL)
+        return BBANS_ERR_NULL;
+    p = get_header(block, block + block_size, &h);
+    if (p == NULL)
+        return BBANS_ERR_CORRUPT;
+    *n = h.n;
+    return BBANS_OK;
+}
+
+/* `packed` holds what is unpacked to `out`.  A nested block is no order 1. */
+static bbans_status decompress(decoder *dec, const uint8_t *block,
+                               size_t block_size, uint8_t *out, size_t n,
+                               uint8_t *packed, int nested)
+{
+    const uint8_t *const end = block + block_size;
+    const uint8_t *p;
+    uint8_t *to;
+    header h;
+
+    p = get_header(block, end, &h);
+    if (p == NULL || h.n != n)
+        return BBANS_ERR_CORRUPT;
+    to = h.log2_per > 0 ? packed : out;
+    switch (h.method) {
+    case STORED:
+        if ((size_t)(end - p) != h.n_packed)
+            return BBANS_ERR_CORRUPT;
+        if (h.n_packed > 0)
+            memcpy(to, p, h.n_packed);
+        break;
+    case RUN:
+        if (end - p != 1)
+            return BBANS_ERR_CORRUPT;
+        memset(to, *p, h.n_packed);
+        break;
+    case ORDER_0:
+        if (!get_order_0(dec, &h, p, end, to))
+            return BBANS_ERR_CORRUPT;
+        break;
+    default:
+        if (nested || !get_order_1(dec, &h, p, end, to))
+            return BBANS_ERR_CORRUPT;
+    }
+    if (h.log2_per > 0 && !unpack(&h, packed, out))
+        return BBANS_ERR_CORRUPT;
+    return BBANS_OK;
+}
+
+bbans_status bbans_bytes_decompress(const uint8_t *block, size_t block_size,
+                                    uint8_t *out, size_t cap, size_t *n,
+                                    void *work, size_t work_bytes)
+{
+    decoder *dec;
+    bbans_status status;
+    size_t size;
+
+    if (block == NULL || n == NULL || work == NULL)
+        return BBANS_ERR_NULL;
+    status = bbans_bytes_size(block, block_size, &size);
+    if (status != BBANS_OK)
+        return status;
+    if (out == NULL && size > 0)
+        return BBANS_ERR_NULL;
+    if (size > cap || work_bytes < decompress_bytes(size))
+        return BBANS_ERR_CAPACITY;
+    dec = bbans_align(work);
+    status =
+        decompress(dec, block, block_size, out, size, (uint8_t *)(dec + 1), 0);
+    if (status == BBANS_OK)
+        *n = size;
+    return status;
+}

@@ -1,0 +1,66 @@
+/* Private to the byte coder: what its files share.  docs/format.md, section 4.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_BYTES_INTERNAL_H
+#define BBANS_BYTES_INTERNAL_H
+
+#include "bbans_internal.h"
+
+#define BYTE_VALUES 256
+
+/* ---- Bits, least significant first --------------------------------------- */
+
+typedef struct {
+    uint8_t *bytes;
+    size_t len, cap; /* len > cap: it did not fit */
+    uint64_t bits;
+    unsigned n_bits; /* in `bits`, < 8 between calls */
+} bit_writer;
+
+typedef struct {
+    const uint8_t *bytes;
+    size_t len, at; /* at > len: read past the end, as zeros */
+    uint64_t bits;
+    unsigned n_bits;
+} bit_reader;
+
+void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 24 */
+void bbans_bits_flush(bit_writer *w);
+uint32_t bbans_bits_get(bit_reader *r, unsigned n);
+
+/* ---- Frequency tables -----------------------------------------------------
+ */
+
+/* log2(v) in units of 2^-16 bits, v >= 1: rounded, the same everywhere. */
+uint32_t bbans_log2(uint32_t v);
+
+/* freq[k] >= 1 where count[k] > 0, else 0, with sum 2^prec and near the least
+ * cost sum count[k] * (prec - log2 freq[k]).  At most 2^prec counts are not 0,
+ * at least one. */
+void bbans_freq_of_counts(const uint32_t *count, size_t n, unsigned prec,
+                          uint16_t *freq);
+
+/* The cost above, in bytes, rounded up. */
+uint64_t bbans_freq_cost(const uint32_t *count, const uint16_t *freq, size_t n,
+                         unsigned prec);
+
+/* Which bytes occur; between two and all. */
+void bbans_alphabet_write(bit_writer *w, const uint32_t *count);
+size_t bbans_alphabet_read(bit_reader *r, uint8_t *symbol); /* 0: damaged */
+
+/* The frequencies of an alphabet's `n` symbols, sum 2^prec. */
+void bbans_freq_write(bit_writer *w, const uint16_t *freq, size_t n,
+                      unsigned prec);
+int bbans_freq_read(bit_reader *r, uint16_t *freq, size_t n, unsigned prec);
+
+/* What stands at n_at places of `bytes` [n], which are given last first. */
+void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
+                         const uint8_t *bytes, size_t n);
+
+/* Put it there, or with bytes == NULL only read on.  Returns 0 if damaged. */
+int bbans_patches_read(bit_reader *r, uint8_t *bytes, size_t n);
+
+/* Slots of one symbol: freq << 20 | (slot - start) << 8 | symbol. */
+void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol);
+
+#endif

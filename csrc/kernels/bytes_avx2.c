@@ -1,0 +1,328 @@
+/* AVX2 kernels of the byte coder; equal to bytes_portable.c bit for bit.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "x86.h"
+
+#ifdef BBANS_HAVE_X86
+
+#define AVX2 BBANS_TARGET("avx2,popcnt")
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
+#define LOAD_HALF(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define STORE_HALF(p, v) _mm_storeu_si128((__m128i *)(void *)(p), (v))
+
+/* Byte shuffles by the mask of the lanes that want a word: TAKE spreads words
+ * from the front to those lanes, GIVE moves theirs to the back. */
+#define BIT(m, k) ((m) >> (k)&1)
+#define BELOW(m, k)                                                            \
+    (((k) > 0 ? BIT(m, 0) : 0) + ((k) > 1 ? BIT(m, 1) : 0) +                   \
+     ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
+     ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
+     ((k) > 6 ? BIT(m, 6) : 0) + ((k) > 7 ? BIT(m, 7) : 0))
+#define T(m, k) 2 * BELOW(m, k), 2 * BELOW(m, k) + 1
+#define TAKE(m)                                                                \
+    {                                                                          \
+        T(m, 0), T(m, 1), T(m, 2), T(m, 3), T(m, 4), T(m, 5), T(m, 6), T(m, 7) \
+    }
+#define ALL_4(f, m) f(m), f(m + 1), f(m + 2), f(m + 3)
+#define ALL_16(f, m)                                                           \
+    ALL_4(f, m), ALL_4(f, m + 4), ALL_4(f, m + 8), ALL_4(f, m + 12)
+#define ALL_64(f, m)                                                           \
+    ALL_16(f, m), ALL_16(f, m + 16), ALL_16(f, m + 32), ALL_16(f, m + 48)
+#define ALL_256(f) ALL_64(f, 0), ALL_64(f, 64), ALL_64(f, 128), ALL_64(f, 192)
+
+/* Which of the next words goes to each lane. */
+static const uint8_t take[256][16] = {ALL_256(TAKE)};
+
+/* The k-th lane of the mask's highest ones, from the back: lane of word k of 8,
+ * where words that are not there are anything. */
+#define NTH_1(m, n, k) (BIT(m, k) && BELOW(m, 8) - BELOW(m, k) == 8 - (n))
+#define NTH(m, n)                                                              \
+    (NTH_1(m, n, 0) * 0 + NTH_1(m, n, 1) * 1 + NTH_1(m, n, 2) * 2 +            \
+     NTH_1(m, n, 3) * 3 + NTH_1(m, n, 4) * 4 + NTH_1(m, n, 5) * 5 +            \
+     NTH_1(m, n, 6) * 6 + NTH_1(m, n, 7) * 7)
+#define W(m, n) 2 * NTH(m, n), 2 * NTH(m, n) + 1
+#define GIVE(m)                                                                \
+    {                                                                          \
+        W(m, 0), W(m, 1), W(m, 2), W(m, 3), W(m, 4), W(m, 5), W(m, 6), W(m, 7) \
+    }
+static const uint8_t give[256][16] = {ALL_256(GIVE)};
+
+/* Eight entries of a table.  A load that puts its entry where the result wants
+ * it needs no shuffle, only a blend; gathers are slower on the cores measured.
+ * AT(k) is the k-th index. */
+#define ENTRY(table, k, AT) LOAD_HALF((table) + AT(k) - (k) % 4)
+#define HALF(table, k, AT)                                                     \
+    _mm_blend_epi32(                                                           \
+        _mm_blend_epi32(                                                       \
+            _mm_blend_epi32(_mm_cvtsi32_si128((int)(table)[AT(k)]),            \
+                            ENTRY(table, (k) + 1, AT), 2),                     \
+            ENTRY(table, (k) + 2, AT), 4),                                     \
+        ENTRY(table, (k) + 3, AT), 8)
+#define EIGHT(table, AT)                                                       \
+    _mm256_inserti128_si256(_mm256_castsi128_si256(HALF(table, 0, AT)),        \
+                            HALF(table, 4, AT), 1)
+
+/* ---- Push ---------------------------------------------------------------- */
+
+/* The quotient of x < f 2^(31 - r) by f, in floats: below x / f by a relative
+ * error of 2^-24 to 2^-21.1 (a bias of 2^-22, and the roundings of x, of the
+ * biased f and of the quotient, each up to 2^-24), so by less than
+ * 2^21 2^-21.1 < 1, and its floor is right or one too small. */
+#define BIAS 0x3f800002 /* 1 + 2^-22 */
+
+AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
+                                   uint8_t *word)
+{
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    const __m256i one = _mm256_set1_epi32(1);
+    const __m256i f = _mm256_and_si256(e, _mm256_set1_epi32(0x1fff));
+    const __m256i c = _mm256_srli_epi32(e, 16);
+    __m256i v = LOAD(x), q, rest, more;
+    /* f 2^(31 - r) - 1 <= 2^31 - 1: a signed comparison will do. */
+    const __m256i full = _mm256_cmpgt_epi32(
+        v, _mm256_sub_epi32(_mm256_slli_epi32(f, 31 - (int)prec), one));
+    const unsigned mask =
+        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(full));
+    const __m256i words = _mm256_and_si256(v, low);
+    const __m128i eight = _mm_packus_epi32(_mm256_castsi256_si128(words),
+                                           _mm256_extracti128_si256(words, 1));
+
+    STORE_HALF(word - 16, _mm_shuffle_epi8(eight, LOAD_HALF(give[mask])));
+    word -= 2 * (size_t)__builtin_popcount(mask);
+    v = _mm256_blendv_epi8(v, _mm256_srli_epi32(v, 16), full);
+    q = _mm256_cvttps_epi32(_mm256_div_ps(
+        _mm256_cvtepi32_ps(v),
+        _mm256_mul_ps(_mm256_cvtepi32_ps(f),
+                      _mm256_castsi256_ps(_mm256_set1_epi32(BIAS)))));
+    rest = _mm256_sub_epi32(v, _mm256_mullo_epi32(q, f));
+    more = _mm256_cmpgt_epi32(f, rest); /* -1: q is right */
+    q = _mm256_add_epi32(q, _mm256_add_epi32(one, more));
+    rest = _mm256_sub_epi32(rest, _mm256_andnot_si256(more, f));
+    STORE(x, _mm256_add_epi32(
+                 _mm256_add_epi32(_mm256_slli_epi32(q, (int)prec), c), rest));
+    return word;
+}
+
+#define BYTE_AT(k) at[4 * (k)]
+
+AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
+                                      const uint32_t *entry,
+                                      const uint64_t *inverse,
+                                      const uint8_t *bytes, size_t n,
+                                      uint8_t *word, uint32_t *any)
+{
+    const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
+    __m256i seen = _mm256_setzero_si256();
+    uint32_t seen_8[8];
+    size_t i, k;
+
+    n -= rest;
+    word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
+                                       rest, word, any);
+    while (n > 0) {
+        n -= row;
+        for (k = 4; k-- > 0;)
+            for (i = lanes; i > 0;) {
+                const uint8_t *at = bytes + n + 4 * (i -= 8) + k;
+                const __m256i e = EIGHT(entry, BYTE_AT);
+
+                seen = _mm256_or_si256(seen, e);
+                word = push_8(x + i, e, 12, word);
+            }
+    }
+    STORE(seen_8, seen);
+    for (i = 0; i < 8; i++)
+        *any |= seen_8[i];
+    return word;
+}
+
+#define PAIR_AT(k) bbans_load_le16(at + (k)*stride)
+
+AVX2 uint8_t *bbans_k_bytes_push_pairs_avx2(uint32_t *x, size_t lanes,
+                                            const uint32_t *entry,
+                                            const uint64_t *inverse,
+                                            unsigned prec, const uint8_t *bytes,
+                                            size_t stride, size_t steps,
+                                            uint8_t *word)
+{
+    size_t i;
+
+    if (lanes % 8 != 0)
+        return bbans_k_bytes_push_pairs_portable(x, lanes, entry, inverse, prec,
+                                                 bytes, stride, steps, word);
+    while (steps-- > 0)
+        for (i = lanes; i > 0;) {
+            const uint8_t *at = bytes + (i -= 8) * stride + steps;
+
+            word = push_8(x + i, EIGHT(entry, PAIR_AT), prec, word);
+        }
+    return word;
+}
+
+/* ---- Pop ----------------------------------------------------------------- */
+
+/* Aligned, as a union with a vector is: no store to it crosses a cache line. */
+typedef union {
+    __m256i v;
+    uint32_t u32[8];
+} eight;
+
+#define INDEX_AT(k) index[v].u32[k]
+
+/* D(x), and words for those below 2^15. */
+AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
+                                 const uint8_t **word)
+{
+    const __m256i offset =
+        _mm256_and_si256(_mm256_srli_epi32(e, 8), _mm256_set1_epi32(0xfff));
+    const __m256i y = _mm256_add_epi32(
+        _mm256_mullo_epi32(_mm256_srli_epi32(e, 20), _mm256_srl_epi32(x, prec)),
+        offset);
+    /* As y < 2^31, the sign of y - 2^15 tells. */
+    const __m256 dry = _mm256_castsi256_ps(
+        _mm256_sub_epi32(y, _mm256_set1_epi32((int)BBANS_BYTES_STATE_MIN)));
+    const unsigned mask = (unsigned)_mm256_movemask_ps(dry);
+    const __m256i next = _mm256_cvtepu16_epi32(
+        _mm_shuffle_epi8(LOAD_HALF(*word), LOAD_HALF(take[mask])));
+
+    *word += 2 * (size_t)__builtin_popcount(mask);
+    return _mm256_castps_si256(_mm256_blendv_ps(
+        _mm256_castsi256_ps(y),
+        _mm256_castsi256_ps(_mm256_or_si256(_mm256_slli_epi32(y, 16), next)),
+        dry));
+}
+
+/* The symbol of step k in byte k of each lane's four. */
+AVX2 static inline __m256i with_symbol(__m256i four, __m256i e, size_t k)
+{
+    switch (k) {
+    case 0: return e;
+    case 1:
+        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 8),
+                                  _mm256_set1_epi32(0xff00));
+    case 2: return _mm256_blend_epi16(four, _mm256_slli_epi32(e, 16), 0xaa);
+    default:
+        return _mm256_blendv_epi8(four, _mm256_slli_epi32(e, 24),
+                                  _mm256_set1_epi32((int)0xff000000));
+    }
+}
+
+#define VECTORS_MAX 16
+
+#define POP_STEP(n, k)                                                         \
+    for (v = 0; v < (n); v++) {                                                \
+        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        x_[v] = pop_8(x_[v], e, prec, &word);                                  \
+        index[v].v = _mm256_and_si256(x_[v], slots);                           \
+        o_[v] = with_symbol(o_[v], e, k);                                      \
+    }
+
+/* One row of n vectors.  The slots go through memory, a whole row ahead. */
+#define POP_ROWS(n)                                                            \
+    do {                                                                       \
+        __m256i x_[n], o_[n];                                                  \
+        for (v = 0; v < (n); v++) {                                            \
+            x_[v] = LOAD(x + 8 * v);                                           \
+            o_[v] = _mm256_setzero_si256();                                    \
+            index[v].v = _mm256_and_si256(x_[v], slots);                       \
+        }                                                                      \
+        for (; rows > 0; rows--, out += 32 * (n)) {                            \
+            POP_STEP(n, 0);                                                    \
+            POP_STEP(n, 1);                                                    \
+            POP_STEP(n, 2);                                                    \
+            POP_STEP(n, 3);                                                    \
+            for (v = 0; v < (n); v++)                                          \
+                STORE(out + 32 * v, o_[v]);                                    \
+        }                                                                      \
+        for (v = 0; v < (n); v++)                                              \
+            STORE(x + 8 * v, x_[v]);                                           \
+    } while (0)
+
+AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
+                                           const uint32_t *slot,
+                                           const uint8_t *word, uint8_t *out,
+                                           size_t n)
+{
+    const __m256i slots = _mm256_set1_epi32(0xfff);
+    const __m128i prec = _mm_cvtsi32_si128(12);
+    eight index[VECTORS_MAX];
+    size_t rows = n / (4 * lanes), v;
+
+    n -= 4 * lanes * rows;
+    if (lanes == 64)
+        POP_ROWS(8);
+    else if (lanes == 32)
+        POP_ROWS(4);
+    else if (lanes == 128)
+        POP_ROWS(16);
+    else
+        n += 4 * lanes * rows;
+    return bbans_k_bytes_pop_portable(x, lanes, slot, word, out, n);
+}
+
+/* Four bytes of each of eight lanes, to where each lane writes. */
+AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
+{
+    uint32_t four[8];
+    size_t i;
+
+    STORE(four, v);
+    for (i = 0; i < 8; i++)
+        memcpy(bytes + i * stride, four + i, 4);
+}
+
+#define POP_PAIRS_STEP(n, k)                                                   \
+    for (v = 0; v < (n); v++) {                                                \
+        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        const __m256i symbol = _mm256_and_si256(e, _mm256_set1_epi32(0xff));   \
+        x_[v] = pop_8(x_[v], e, shift, &word);                                 \
+        index[v].v = _mm256_or_si256(_mm256_sll_epi32(symbol, shift),          \
+                                     _mm256_and_si256(x_[v], slots));          \
+        o_[v] = with_symbol(o_[v], e, k);                                      \
+    }
+
+/* As POP_ROWS, each slot in the row of the byte before. */
+#define POP_PAIRS(n)                                                           \
+    do {                                                                       \
+        __m256i x_[n], o_[n];                                                  \
+        for (v = 0; v < (n); v++) {                                            \
+            x_[v] = LOAD(x + 8 * v);                                           \
+            o_[v] = _mm256_setzero_si256();                                    \
+            index[v].v = _mm256_and_si256(x_[v], slots);                       \
+            for (k = 0; k < 8; k++)                                            \
+                index[v].u32[k] |= (uint32_t)bytes[(8 * v + k) * stride]       \
+                                   << prec;                                    \
+        }                                                                      \
+        for (; steps >= 4; steps -= 4, bytes += 4) {                           \
+            POP_PAIRS_STEP(n, 0);                                              \
+            POP_PAIRS_STEP(n, 1);                                              \
+            POP_PAIRS_STEP(n, 2);                                              \
+            POP_PAIRS_STEP(n, 3);                                              \
+            for (v = 0; v < (n); v++)                                          \
+                scatter(bytes + 8 * v * stride + 1, stride, o_[v]);            \
+        }                                                                      \
+        for (v = 0; v < (n); v++)                                              \
+            STORE(x + 8 * v, x_[v]);                                           \
+    } while (0)
+
+AVX2 const uint8_t *
+bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
+                             unsigned prec, const uint8_t *word, uint8_t *bytes,
+                             size_t stride, size_t steps)
+{
+    const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
+    const __m128i shift = _mm_cvtsi32_si128((int)prec);
+    eight index[VECTORS_MAX];
+    size_t k, v;
+
+    if (lanes == 64)
+        POP_PAIRS(8);
+    else if (lanes == 32)
+        POP_PAIRS(4);
+    else if (lanes == 128)
+        POP_PAIRS(16);
+    return bbans_k_bytes_pop_pairs_portable(x, lanes, slot, prec, word, bytes,
+                                            stride, steps);
+}
+#endif

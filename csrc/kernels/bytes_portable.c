@@ -1,0 +1,121 @@
+/* rANS steps of the byte coder, portable; these define the result.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+/* C(x) = floor(x / f) 2^r + (x mod f) + c.  Before it x < f 2^(31 - r), so the
+ * new x < 2^31.  The quotient is x m >> 43 with m = floor(2^43 / f) + 1: the
+ * error of m is e / f with e <= f, and x e < f 2^(31 - r) f <= 2^43, so the sum
+ * never reaches the next integer; x m < 2^(74 - r) <= 2^64 for r >= 10.  No
+ * branch: words come as they like. */
+static inline uint8_t *push_one(uint32_t *restrict x, uint32_t entry,
+                                const uint64_t *inverse, unsigned prec,
+                                uint8_t *restrict word)
+{
+    const uint32_t old = *x, freq = entry & 0x1fff;
+    const uint32_t full = old >> (31 - prec) >= freq;
+    const uint32_t v = old >> 16 * full;
+    const uint32_t q = (uint32_t)(v * inverse[freq] >> 43);
+
+    bbans_store_le16(word - 2, old); /* kept if full */
+    *x = v + q * (((uint32_t)1 << prec) - freq) + (entry >> 16);
+    return word - 2 * full;
+}
+
+uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
+                                     const uint32_t *entry,
+                                     const uint64_t *inverse,
+                                     const uint8_t *bytes, size_t n,
+                                     uint8_t *word, uint32_t *any)
+{
+    const size_t row = 4 * lanes;
+    uint32_t seen = 0;
+    size_t i, k;
+
+    while (n > 0) {
+        const size_t rest = (n - 1) % row + 1; /* of the last turns */
+        const uint8_t *from = bytes + (n -= rest);
+
+        for (k = 4; k-- > 0;)
+            for (i = (rest + 3 - k) / 4; i-- > 0;) {
+                const uint32_t e = entry[from[4 * i + k]];
+
+                seen |= e;
+                word = push_one(x + i, e, inverse, 12, word);
+            }
+    }
+    *any |= seen;
+    return word;
+}
+
+uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
+                                           const uint32_t *entry,
+                                           const uint64_t *inverse,
+                                           unsigned prec, const uint8_t *bytes,
+                                           size_t stride, size_t steps,
+                                           uint8_t *word)
+{
+    size_t i;
+
+    while (steps-- > 0)
+        for (i = lanes; i-- > 0;)
+            word = push_one(x + i,
+                            entry[bbans_load_le16(bytes + i * stride + steps)],
+                            inverse, prec, word);
+    return word;
+}
+
+/* D(x) = f floor(x / 2^r) + (x mod 2^r) - c, then a word if that is below 2^15.
+ * f < 2^12 and x < 2^31 with r = 12, or f <= 2^r: the new x < 2^31 whatever the
+ * words are. */
+static inline uint8_t pop_one(uint32_t *restrict x, const uint32_t *slot,
+                              unsigned prec, const uint8_t **word)
+{
+    const uint32_t old = *x;
+    const uint32_t entry = slot[old & (((uint32_t)1 << prec) - 1)];
+    const uint32_t y = (entry >> 20) * (old >> prec) + (entry >> 8 & 0xfff);
+    const uint32_t next = bbans_load_le16(*word);
+    const uint32_t dry = (y - BBANS_BYTES_STATE_MIN) >> 31; /* y < 2^31 */
+
+    *word += 2 * dry;
+    *x = y << 16 * dry | (next & (0 - dry));
+    return (uint8_t)entry;
+}
+
+const uint8_t *bbans_k_bytes_pop_portable(uint32_t *x, size_t lanes,
+                                          const uint32_t *slot,
+                                          const uint8_t *word, uint8_t *bytes,
+                                          size_t n)
+{
+    size_t i, j, k;
+
+    for (; lanes % 4 == 0 && n >= 4 * lanes; n -= 4 * lanes, bytes += 4 * lanes)
+        for (k = 0; k < 4; k++)
+            for (i = 0; i < lanes; i += 4)
+                for (j = i; j < i + 4; j++)
+                    bytes[4 * j + k] = pop_one(x + j, slot, 12, &word);
+    for (; n > 0; bytes += 4 * lanes) {
+        const size_t row = n < 4 * lanes ? n : 4 * lanes;
+
+        for (k = 0; k < 4 && k < row; k++)
+            for (i = 0; 4 * i + k < row; i++)
+                bytes[4 * i + k] = pop_one(x + i, slot, 12, &word);
+        n -= row;
+    }
+    return word;
+}
+
+const uint8_t *bbans_k_bytes_pop_pairs_portable(
+    uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,
+    const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps)
+{
+    size_t i, k;
+
+    for (k = 0; k < steps; k++)
+        for (i = 0; i < lanes; i++) {
+            uint8_t *at = bytes + i * stride + k;
+
+            at[1] = pop_one(x + i, slot + ((size_t)*at << prec), prec, &word);
+        }
+    return word;
+}

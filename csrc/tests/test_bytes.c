@@ -1,0 +1,297 @@
+/* The byte coder: round trips, every instruction set equal, nothing touched
+ * outside the buffers, damage refused.
+ *
+ * SPDX-License-Identifier: MIT */
+#if !defined(_WIN32)
+#define _DEFAULT_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+#define HAVE_GUARDS
+#endif
+
+#include "../bbans_internal.h"
+#include "check.h"
+
+#include <string.h>
+
+#define N_MAX ((size_t)1 << 18)
+
+/* A buffer whose end, or start, touches a page that may not be touched. */
+static uint8_t *guarded(size_t n, int at_end)
+{
+#ifdef HAVE_GUARDS
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t whole = (n + page - 1) / page * page;
+    uint8_t *p = mmap(NULL, whole + 2 * page, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(p != MAP_FAILED);
+    if (whole > 0)
+        CHECK(mprotect(p + page, whole, PROT_READ | PROT_WRITE) == 0);
+    return at_end ? p + page + whole - n : p + page;
+#else
+    (void)at_end;
+    return malloc(n + 1);
+#endif
+}
+
+static void release(uint8_t *p, size_t n, int at_end)
+{
+#ifdef HAVE_GUARDS
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t whole = (n + page - 1) / page * page;
+
+    munmap(at_end ? p + n - whole - page : p - page, whole + 2 * page);
+#else
+    (void)n;
+    (void)at_end;
+    free(p);
+#endif
+}
+
+/* Bytes of a hostile or a plain kind. */
+static void fill(uint8_t *data, size_t n, uint32_t kind)
+{
+    const uint32_t symbols = 1 + below(256), first = below(256);
+    const uint32_t rare = 1 + below(100000);
+    uint8_t value = (uint8_t)first;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        switch (kind) {
+        case 0: value = (uint8_t)first; break; /* one symbol */
+        case 1: value = (uint8_t)(first + below(symbols)); break;
+        case 2: /* geometric */
+            for (value = 0; value < 255 && below(8) != 0; value++) {
+            }
+            break;
+        case 3: value = (uint8_t)(below(rare) == 0 ? random_bits() : 7); break;
+        case 4: value = (uint8_t)(value + below(3)); break; /* a walk */
+        case 5: value = (uint8_t)(below(4) < 2 ? 'A' : 'C'); break;
+        case 6:
+            value = (uint8_t)("ACGTN"[below(100) == 0 ? 4 : below(4)]);
+            break;
+        case 7: value = (uint8_t)(i * i >> 8); break;
+        case 8: /* each symbol half as common */
+            value = (uint8_t)(63 - bbans_bit_length(random_bits()));
+            break;
+        case 9: value = (uint8_t)(i / 1000); break; /* runs */
+        case 10: /* what follows is sure, but for one */
+            value = (uint8_t)(value + (below(rare) == 0 ? below(256) : 17));
+            break;
+        default: value = (uint8_t)random_bits();
+        }
+        data[i] = value;
+    }
+}
+
+enum { KINDS = 12 };
+
+/* In a workspace of exactly the size that is asked for, full of anything. */
+static size_t compressed(const uint8_t *data, size_t n, int order, uint8_t *out)
+{
+    const size_t work_bytes = bbans_bytes_work_bytes(n);
+    uint8_t *work = guarded(work_bytes, 1);
+    size_t size = 0;
+
+    memset(work, (int)below(256), work_bytes);
+    CHECK(bbans_bytes_compress(data, n, order, out, bbans_bytes_bound(n), &size,
+                               work, work_bytes) == BBANS_OK);
+    CHECK(size > 0 && size <= bbans_bytes_bound(n));
+    release(work, work_bytes, 1);
+    return size;
+}
+
+static bbans_status decompressed(const uint8_t *block, size_t size,
+                                 uint8_t *out, size_t cap, size_t *n)
+{
+    const size_t work_bytes = bbans_bytes_work_bytes(cap);
+    uint8_t *work = guarded(work_bytes, 1);
+    bbans_status status;
+
+    memset(work, (int)below(256), work_bytes);
+    status = bbans_bytes_decompress(block, size, out, cap, n, work, work_bytes);
+    release(work, work_bytes, 1);
+    return status;
+}
+
+/* Compressed by all, decompressed by all, between guard pages on both sides. */
+static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
+{
+    static const int isas[] = {BBANS_ISA_PORTABLE, BBANS_ISA_AVX2,
+                               BBANS_ISA_AVX512, BBANS_ISA_NEON};
+    const size_t bound = bbans_bytes_bound(n);
+    uint8_t *in = guarded(n, at_end), *first = guarded(bound, at_end), *block;
+    size_t size = 0, k;
+
+    memcpy(in, data, n);
+    for (k = 0; k < 4; k++) {
+        uint8_t *out;
+        size_t length = n + 1;
+
+        if (bbans_isa_use(isas[k]) != isas[k])
+            continue;
+        if (k == 0) {
+            size = compressed(in, n, order, first);
+        } else {
+            uint8_t *other = guarded(bound, at_end);
+
+            CHECK(compressed(in, n, order, other) == size);
+            CHECK(memcmp(first, other, size) == 0);
+            release(other, bound, at_end);
+        }
+        block = guarded(size, at_end);
+        out = guarded(n, at_end);
+        memcpy(block, first, size);
+        CHECK(bbans_bytes_size(block, size, &length) == BBANS_OK);
+        CHECK(length == n);
+        CHECK(decompressed(block, size, out, n, &length) == BBANS_OK);
+        CHECK(length == n && memcmp(out, in, n) == 0);
+        release(block, size, at_end);
+        release(out, n, at_end);
+    }
+    release(in, n, at_end);
+    release(first, bound, at_end);
+}
+
+/* Cut and flipped blocks: an error, or other bytes; never beyond the buffers,
+ * and the same from every kernel. */
+static void damage(const uint8_t *data, size_t n, int order, int trials)
+{
+    uint8_t *block = malloc(bbans_bytes_bound(n));
+    uint8_t *out[2];
+    size_t size, length[2];
+    int trial, best;
+
+    CHECK(block != NULL);
+    best = bbans_isa_use(BBANS_ISA_BEST);
+    size = compressed(data, n, order, block);
+    for (trial = 0; trial < trials; trial++) {
+        const size_t cut = trial % 4 == 0 ? below((uint32_t)size + 1) : size;
+        uint8_t *bad = guarded(cut, 1);
+        bbans_status status[2];
+        int k;
+
+        memcpy(bad, block, cut);
+        if (cut > 0 && trial % 4 != 0)
+            for (k = 1 + (int)below(3); k > 0; k--)
+                bad[below(trial % 4 == 1 && cut > 64 ? 64 : (uint32_t)cut)] ^=
+                    (uint8_t)(1u << below(8));
+        for (k = 0; k < 2; k++) {
+            bbans_isa_use(k == 0 ? BBANS_ISA_PORTABLE : best);
+            out[k] = guarded(n, 1);
+            length[k] = 0;
+            status[k] = decompressed(bad, cut, out[k], n, &length[k]);
+        }
+        CHECK(status[0] == status[1]);
+        if (status[0] == BBANS_OK) {
+            CHECK(length[0] == length[1]);
+            CHECK(memcmp(out[0], out[1], length[0]) == 0);
+            CHECK(cut == size || length[0] != n ||
+                  memcmp(out[0], data, n) == 0);
+        }
+        release(out[0], n, 1);
+        release(out[1], n, 1);
+        release(bad, cut, 1);
+    }
+    free(block);
+}
+
+/* Bytes that no encoder wrote. */
+static void noise(int trials)
+{
+    const size_t work_bytes = bbans_bytes_work_bytes(N_MAX);
+    uint8_t *out = guarded(N_MAX, 1), *work = guarded(work_bytes, 1);
+
+    while (trials-- > 0) {
+        const size_t n = below(300);
+        uint8_t *block = guarded(n, 1);
+        size_t length, i;
+
+        for (i = 0; i < n; i++)
+            block[i] = (uint8_t)random_bits();
+        if (n > 3) { /* a plausible header */
+            block[0] = (uint8_t)(2 + below(2) + (below(4) == 0 ? 4 : 0) +
+                                 ((2 + below(4)) << 4) + (below(2) << 7));
+            block[1] = (uint8_t)(128 | below(128));
+            block[2] = (uint8_t)(1 + below(127));
+        }
+        (void)bbans_bytes_decompress(block, n, out, N_MAX, &length, work,
+                                     work_bytes);
+        release(block, n, 1);
+    }
+    release(work, work_bytes, 1);
+    release(out, N_MAX, 1);
+}
+
+static void refusals(void)
+{
+    uint8_t data[64] = {0}, out[80];
+    const size_t work_bytes = bbans_bytes_work_bytes(64);
+    void *work = malloc(work_bytes);
+    size_t size, n;
+
+    CHECK(work != NULL);
+    CHECK(bbans_bytes_bound((size_t)BBANS_BYTES_MAX + 1) == 0);
+    CHECK(bbans_bytes_work_bytes((size_t)BBANS_BYTES_MAX + 1) == 0);
+    CHECK(bbans_bytes_compress(NULL, 1, 0, out, 80, &size, work, work_bytes) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_bytes_compress(data, 64, 2, out, 80, &size, work, work_bytes) ==
+          BBANS_ERR_SIZE);
+    CHECK(bbans_bytes_compress(data, 64, 0, out, 68, &size, work, work_bytes) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_bytes_compress(data, 64, 0, out, 80, &size, work, 100) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_bytes_compress(data, 64, 0, out, 80, &size, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(bbans_bytes_decompress(out, size, data, 63, &n, work, work_bytes) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_bytes_decompress(out, size, data, 64, &n, work, 100) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_bytes_decompress(out, size, NULL, 64, &n, work, work_bytes) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_bytes_decompress(out, 0, data, 64, &n, work, work_bytes) ==
+          BBANS_ERR_CORRUPT);
+    free(work);
+}
+
+int main(void)
+{
+    static const size_t sizes[] = {0,    1,    2,     3,     4,     5,     7,
+                                   8,    15,   16,    17,    63,    64,    100,
+                                   255,  256,  257,   1000,  4095,  4096,  4097,
+                                   5000, 9999, 16384, 40000, 65536, 100003};
+    uint8_t *data = malloc(N_MAX);
+    size_t i;
+    uint32_t kind;
+    int trial;
+
+    CHECK(data != NULL);
+    refusals();
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (kind = 0; kind < KINDS; kind++) {
+            fill(data, sizes[i], kind);
+            round_trip(data, sizes[i], 0, (int)(kind + i) % 2);
+            round_trip(data, sizes[i], 1, (int)(kind + i) % 2);
+        }
+    for (trial = 0; trial < 60; trial++) {
+        const size_t n = below((uint32_t)(trial % 4 == 0 ? N_MAX : 20000));
+
+        fill(data, n, below(KINDS));
+        round_trip(data, n, trial % 2, 1);
+    }
+    for (kind = 0; kind < KINDS; kind++) { /* the largest, all lanes */
+        fill(data, N_MAX, kind);
+        round_trip(data, N_MAX, (int)kind % 2, 1);
+    }
+    for (trial = 0; trial < 36; trial++) {
+        const size_t n = 1 + below(trial % 3 == 0 ? 60000 : 3000);
+
+        fill(data, n, (uint32_t)trial % KINDS);
+        damage(data, n, trial / KINDS % 2, 100);
+    }
+    noise(20000);
+    free(data);
+    printf("test_bytes: ok\n");
+    return 0;
+}
