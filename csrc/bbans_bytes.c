@@ -775,10 +775,10 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
 
         if (order == 1) {
             const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
-
             const size_t lanes = (size_t)1 << log2_pairs;
             int tail_fits;
-            size_t tail = best->n % lanes + 2 * best->n / best->cost * lanes;
+            size_t tail =
+                best->n % lanes + (size_t)(2 * best->n / best->cost) * lanes;
 
             h.method = ORDER_1;
             h.log2_lanes = log2_pairs;
