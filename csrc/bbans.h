@@ -720,13 +720,14 @@ BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
  * Blocks are independent.  Blocks of few different bytes are packed first. */
 enum { BBANS_BYTES_MAX = 16777216 }; /* in a block: 2^24 */
 
-/* Bytes that a compressed block of n never exceeds; 0 if n is over the limit.
- * Blocks that would grow are stored. */
-BBANS_API size_t bbans_bytes_bound(size_t n);
-
 /* Bytes of workspace for blocks of up to n bytes, either way.  It needs no
  * initialisation, and keeps nothing from one call to the next. */
 BBANS_API size_t bbans_bytes_work_bytes(size_t n);
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that a compressed block of n never exceeds; 0 if n is over the limit.
+ * Blocks that would grow are stored. */
+BBANS_API size_t bbans_bytes_bound(size_t n);
 
 /* Compress a block.
  *   data      [n]
@@ -739,6 +740,7 @@ BBANS_API size_t bbans_bytes_work_bytes(size_t n);
 BBANS_API bbans_status bbans_bytes_compress(const uint8_t *data, size_t n,
         int order, uint8_t *out, size_t cap, size_t *out_size, void *work,
         size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* The bytes that a block decompresses to, by its first 5 bytes.
  * Returns ERR_{NULL,CORRUPT}. */

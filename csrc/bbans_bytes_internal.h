@@ -28,8 +28,7 @@ void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 24 */
 void bbans_bits_flush(bit_writer *w);
 uint32_t bbans_bits_get(bit_reader *r, unsigned n);
 
-/* ---- Frequency tables -----------------------------------------------------
- */
+/* ---- Frequency tables ---------------------------------------------------- */
 
 /* log2(v) in units of 2^-16 bits, v >= 1: rounded, the same everywhere. */
 uint32_t bbans_log2(uint32_t v);
@@ -62,5 +61,50 @@ int bbans_patches_read(bit_reader *r, uint8_t *bytes, size_t n);
 
 /* Slots of one symbol: freq << 20 | (slot - start) << 8 | symbol. */
 void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol);
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+enum { STORED, RUN, ORDER_0, ORDER_1 }; /* methods */
+enum { RUN_1 = 0, RUN_2 = 14 };         /* tokens: digits of runs of zeros */
+
+#define PREC 12           /* of order 0 */
+#define PREC_PAIRS 10     /* of order 1, or PREC */
+#define FREQ_MAX 4095     /* of order 1: what a slot's 12 bits hold */
+#define PACKED_SYMBOLS 16 /* at most: 2, 4 or 8 are packed in a byte */
+#define LANES_MAX 128
+#define SPAN 256           /* bytes of each lane of order 1 at once */
+#define STRIDE (SPAN + 16) /* no power of 2: lanes share no cache set */
+#define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
+#define SLACK 16 /* bytes of words that kernels may touch and not use */
+
+typedef struct {
+    unsigned method, log2_per, log2_lanes, option;
+    size_t n;        /* bytes of the block, decompressed */
+    size_t n_packed; /* bytes that are coded */
+    uint8_t symbol[PACKED_SYMBOLS];
+    unsigned n_symbols; /* of packed bytes */
+} bytes_header;
+
+/* The states of a block, and its words from the top down. */
+typedef struct {
+    uint32_t last, x[LANES_MAX];
+    size_t lanes, n_words; /* of the tail, in the lanes' start states */
+    uint8_t *word;
+    unsigned prec;
+} bytes_states;
+
+static inline size_t bbans_packed_size(size_t n, unsigned log2_per)
+{
+    return (n >> log2_per) + ((n & (((size_t)1 << log2_per) - 1)) != 0);
+}
+
+/* Symbols that `per` in a byte leave room for. */
+static inline unsigned bbans_symbols_of(unsigned log2_per)
+{
+    return log2_per == 1 ? 16 : log2_per == 2 ? 4 : 2;
+}
+
+/* Bytes of workspace to compress n. */
+size_t bbans_bytes_encoder_bytes(size_t n);
 
 #endif

@@ -1,0 +1,656 @@
+/* The byte coder: what is coded how, and blocks on their way out.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_bytes_internal.h"
+
+#ifndef BBANS_DECODER_ONLY
+#define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
+#define TABLE_MAX (2 * TOKENS_MAX)
+
+/* ---- Workspace ----------------------------------------------------------- */
+
+typedef struct {
+    uint32_t pad[4]; /* kernels read 3 before the first entry */
+    uint32_t entry[BYTE_VALUES * BYTE_VALUES];
+    uint64_t inverse[((size_t)1 << PREC) + 1];
+    uint8_t spans[LANES_MAX * STRIDE];
+    uint8_t tokens[TOKENS_MAX];
+    uint8_t table[TABLE_MAX];
+} encoder;
+
+/* At most a symbol in 2^15 is a patch, for each of 255. */
+static size_t patches_max(size_t n)
+{
+    return BYTE_VALUES * (n >> 15);
+}
+
+/* A symbol takes at most 12 bits: 3 bytes of words for two. */
+static size_t words_max(size_t n)
+{
+    return n + n / 2 + 4 * LANES_MAX + SLACK;
+}
+
+static size_t encoder_bytes(size_t n)
+{
+    return BBANS_ALIGNMENT + sizeof(encoder) + n / 2 + 8 +
+           4 * (patches_max(n) + 1) + words_max(n);
+}
+
+/* Order 1 compresses its table as a block. */
+size_t bbans_bytes_encoder_bytes(size_t n)
+{
+    return encoder_bytes(n) + encoder_bytes(TOKENS_MAX);
+}
+
+size_t bbans_bytes_bound(size_t n)
+{
+    return n > BBANS_BYTES_MAX ? 0 : n + 5;
+}
+
+/* ---- Header and packing -------------------------------------------------- */
+
+static uint8_t *put_uvarint(uint8_t *p, size_t v)
+{
+    for (; v >= 128; v >>= 7)
+        *p++ = (uint8_t)(v | 128);
+    *p++ = (uint8_t)v;
+    return p;
+}
+
+static uint8_t *put_header(uint8_t *p, const bytes_header *h)
+{
+    *p++ = (uint8_t)(h->method | h->log2_per << 2 | h->log2_lanes << 4 |
+                     h->option << 7);
+    p = put_uvarint(p, h->n);
+    if (h->log2_per > 0) {
+        *p++ = (uint8_t)h->n_symbols;
+        memcpy(p, h->symbol, h->n_symbols);
+        p += h->n_symbols;
+    }
+    return p;
+}
+
+/* Byte i of the packed ones holds symbols i per .. i per + per - 1, the first
+ * in its lowest bits; what is past the end is symbol 0. */
+static void pack(const bytes_header *h, const uint8_t *data, uint8_t *packed)
+{
+    const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
+    const size_t whole = h->n >> h->log2_per;
+    uint8_t rank[BYTE_VALUES];
+    size_t i, k;
+
+    memset(rank, 0, sizeof rank);
+    for (k = 0; k < h->n_symbols; k++)
+        rank[h->symbol[k]] = (uint8_t)k;
+    if (per == 2)
+        for (i = 0; i < whole; i++)
+            packed[i] =
+                (uint8_t)(rank[data[2 * i]] | rank[data[2 * i + 1]] << 4);
+    else
+        for (i = 0; i < whole; i++) {
+            uint32_t v = 0;
+
+            for (k = per; k-- > 0;)
+                v = v << bits | rank[data[per * i + k]];
+            packed[i] = (uint8_t)v;
+        }
+    if (i < h->n_packed) {
+        packed[i] = 0;
+        for (k = 0; per * i + k < h->n; k++)
+            packed[i] |= (uint8_t)(rank[data[per * i + k]] << k * bits);
+    }
+}
+
+/* ---- What order 0 would cost --------------------------------------------- */
+
+typedef struct {
+    const uint8_t *bytes;
+    size_t n;
+    uint32_t count[BYTE_VALUES]; /* 0 where patched */
+    uint16_t freq[BYTE_VALUES];
+    uint8_t patched[BYTE_VALUES];
+    size_t n_symbols, n_patches;
+    uint64_t cost; /* bytes, an estimate */
+} plan;
+
+static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
+{
+    /* Runs of one byte would wait for each other in one table. */
+    uint32_t part[8][BYTE_VALUES];
+    size_t i, k;
+
+    memset(part, 0, sizeof part);
+    for (i = 0; i + 8 <= n; i += 8)
+        for (k = 0; k < 8; k++)
+            part[k][data[i + k]]++;
+    for (; i < n; i++)
+        part[0][data[i]]++;
+    for (k = 0; k < BYTE_VALUES; k++)
+        count[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k] +
+                   part[4][k] + part[5][k] + part[6][k] + part[7][k];
+}
+
+static size_t symbols_in(const uint32_t *count)
+{
+    size_t k, n = 0;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        n += count[k] > 0;
+    return n;
+}
+
+static void write_table(bit_writer *w, const plan *p)
+{
+    uint16_t freq[BYTE_VALUES];
+    size_t k, n = 0;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0)
+            freq[n++] = p->freq[k];
+    bbans_alphabet_write(w, p->count);
+    bbans_freq_write(w, freq, n, PREC);
+}
+
+/* Symbols so rare that a list of where they are is shorter than the slot that
+ * each would take from the others: n log2(e) / 2^12 bits, and 12 bits for every
+ * occurrence, against about 18 bits for every occurrence. */
+static void choose_patches(plan *p)
+{
+    const uint32_t rare = (uint32_t)(p->n >> 15);
+    size_t k, kept = 0;
+
+    p->n_patches = 0;
+    memset(p->patched, 0, sizeof p->patched);
+    for (k = 0; k < BYTE_VALUES; k++)
+        kept += p->count[k] > rare;
+    if (kept < 2)
+        return;
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0 && p->count[k] <= rare) {
+            p->n_patches += p->count[k];
+            p->count[k] = 0;
+            p->patched[k] = 1;
+        }
+}
+
+static void make_plan(plan *p, const uint8_t *bytes, size_t n)
+{
+    bit_writer w;
+
+    p->bytes = bytes;
+    p->n = n;
+    p->n_patches = 0;
+    choose_patches(p);
+    p->n_symbols = symbols_in(p->count);
+    if (p->n_symbols == 1) {
+        p->cost = 1;
+        return;
+    }
+    memset(&w, 0, sizeof w); /* no room: it counts */
+    bbans_freq_of_counts(p->count, BYTE_VALUES, PREC, p->freq);
+    write_table(&w, p);
+    p->cost = bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC) + w.len +
+              3 * p->n_patches;
+}
+
+/* Each lane costs about 10 bits more than what it codes; more lanes hide
+ * latency. */
+static unsigned log2_lanes_of(uint64_t cost)
+{
+    return cost < 1 << 13   ? 2
+           : cost < 1 << 14 ? 3
+           : cost < 1 << 16 ? 4
+           : cost < 1 << 18 ? 5
+           : cost < 1 << 22 ? 6
+                            : 7;
+}
+
+/* ---- Encoding ------------------------------------------------------------ */
+
+static void put_le32(uint8_t *p, uint32_t v)
+{
+    bbans_store_le16(p, v);
+    bbans_store_le16(p + 2, v >> 16);
+}
+
+static void start_states(bytes_states *s, size_t lanes, unsigned prec,
+                         uint8_t *word)
+{
+    size_t i;
+
+    s->last = BBANS_BYTES_STATE_MIN;
+    for (i = 0; i < lanes; i++)
+        s->x[i] = 2 * BBANS_BYTES_STATE_MIN;
+    s->lanes = lanes;
+    s->n_words = 0;
+    s->word = word;
+    s->prec = prec;
+}
+
+/* Push to the tail; 0 if there is no room for the word that it needs. */
+static int push_tail(bytes_states *s, uint32_t entry)
+{
+    const uint32_t freq = entry & 0x1fff, start = entry >> 16;
+
+    if (s->last >> (31 - s->prec) >= freq) {
+        if (s->n_words == s->lanes)
+            return 0;
+        s->x[s->n_words++] |= s->last & 0xffff;
+        s->last >>= 16;
+    }
+    s->last = (s->last / freq << s->prec) + s->last % freq + start;
+    return 1;
+}
+
+/* The tail's first word is the last that its decoder reads. */
+static void finish_tail(bytes_states *s)
+{
+    size_t i;
+
+    for (i = 0; 2 * i < s->n_words; i++) {
+        const uint32_t x = s->x[i];
+
+        s->x[i] = s->x[s->n_words - 1 - i];
+        s->x[s->n_words - 1 - i] = x;
+    }
+}
+
+/* The states, then the words; NULL if there is no room. */
+static uint8_t *put_states(uint8_t *out, const bytes_states *s,
+                           const uint8_t *words_end, const uint8_t *end)
+{
+    const size_t n_bytes = (size_t)(words_end - s->word);
+    size_t i;
+
+    if (n_bytes + 4 + 4 * s->lanes > (size_t)(end - out))
+        return NULL;
+    put_le32(out, s->last);
+    for (i = 0; i < s->lanes; i++)
+        put_le32(out + 4 + 4 * i, s->x[i]);
+    out += 4 + 4 * s->lanes;
+    memcpy(out, s->word, n_bytes);
+    return out + n_bytes;
+}
+
+/* floor(2^43 / f) + 1: see the portable kernel. */
+static void set_inverse(encoder *enc, uint32_t freq)
+{
+    enc->inverse[freq] = ((uint64_t)1 << 43) / freq + 1;
+}
+
+static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
+                            uint32_t *patch, uint8_t *words, size_t words_cap,
+                            uint8_t *out, const uint8_t *end)
+{
+    uint8_t *const words_end = words + words_cap;
+    const uint32_t *first = patch;
+    uint32_t start = 0, most = 0;
+    size_t i, k, tail;
+    bytes_states s;
+    bit_writer w;
+
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (p->count[k] > 0) {
+            enc->entry[k] = p->freq[k] | start << 16;
+            start += p->freq[k];
+            set_inverse(enc, p->freq[k]);
+            if (p->freq[k] > p->freq[most])
+                most = (uint32_t)k;
+        }
+    for (k = 0; k < BYTE_VALUES; k++) /* patched, and coded as the commonest */
+        if (p->patched[k])
+            enc->entry[k] = enc->entry[most] | BBANS_BYTES_FLAG;
+    set_inverse(enc, (uint32_t)1 << PREC);
+
+    start_states(&s, (size_t)1 << log2_lanes, PREC, words_end - SLACK);
+    for (i = p->n; i > 0; i--) {
+        const uint32_t e = enc->entry[p->bytes[i - 1]];
+
+        if (!push_tail(&s, e))
+            break;
+        if (e & BBANS_BYTES_FLAG)
+            *patch++ = (uint32_t)i - 1;
+    }
+    finish_tail(&s);
+    tail = p->n - i;
+    while (i > 0) { /* chunks start at multiples of CHUNK */
+        const size_t n = (i - 1) % CHUNK + 1;
+
+        uint32_t any = 0;
+
+        i -= n;
+        s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
+                                         p->bytes + i, n, s.word, &any);
+        if (any & BBANS_BYTES_FLAG)
+            for (k = n; k-- > 0;)
+                if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
+                    *patch++ = (uint32_t)(i + k);
+    }
+    memset(&w, 0, sizeof w);
+    w.bytes = out;
+    w.cap = (size_t)(end - out);
+    write_table(&w, p);
+    if (p->n_patches > 0)
+        bbans_patches_write(&w, first, (size_t)(patch - first), p->bytes, p->n);
+    bbans_bits_flush(&w);
+    if (w.len + 4 > w.cap)
+        return NULL;
+    return put_states(put_uvarint(out + w.len, tail), &s, words_end - SLACK,
+                      end);
+}
+
+/* ---- Order 1 ------------------------------------------------------------- */
+
+/* Which byte follows which.  Each lane starts under the alphabet's first. */
+static void count_pairs(const plan *p, size_t lanes, size_t length,
+                        unsigned first, uint32_t *count)
+{
+    const size_t quarter = (p->n - 1) / 4;
+    const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
+                  *d = c + quarter;
+    size_t i;
+
+    memset(count, 0, sizeof(uint32_t) * BYTE_VALUES * BYTE_VALUES);
+    for (i = 0; i < quarter; i++) { /* four places: see count_bytes */
+        count[bbans_load_le16(a + i)]++;
+        count[bbans_load_le16(b + i)]++;
+        count[bbans_load_le16(c + i)]++;
+        count[bbans_load_le16(d + i)]++;
+    }
+    for (i = 4 * quarter; i + 1 < p->n; i++)
+        count[bbans_load_le16(a + i)]++;
+    for (i = 0; i < lanes; i++)
+        count[(unsigned)p->bytes[i * length] << 8 | first]++;
+}
+
+/* The counts of what follows symbol k; returns their sum. */
+static uint64_t row_counts(const encoder *enc, const uint8_t *symbol, size_t n,
+                           size_t k, uint32_t *count)
+{
+    uint64_t sum = 0;
+    size_t j;
+
+    for (j = 0; j < n; j++) {
+        count[j] = enc->entry[(size_t)symbol[j] << 8 | symbol[k]];
+        sum += count[j];
+    }
+    return sum;
+}
+
+/* No more bits than the counts have: 2^bits >= sum >= symbols that occur. */
+static unsigned row_bits(uint64_t sum, unsigned prec)
+{
+    const unsigned bits = sum == 0 ? 0 : (unsigned)bbans_bit_length(sum - 1);
+
+    return bits < prec ? bits : prec;
+}
+
+/* What the pairs cost, in bytes, with 4 bits for each in the table, where it
+ * takes more; if it reaches `limit`, not all of it. */
+static uint64_t pairs_cost(const encoder *enc, const uint8_t *symbol, size_t n,
+                           unsigned prec, uint64_t limit)
+{
+    uint64_t cost = 0, used = 0;
+    size_t k, j;
+
+    for (k = 0; k < n && cost + used / 2 < limit; k++) {
+        uint32_t count[BYTE_VALUES];
+        uint16_t freq[BYTE_VALUES];
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
+
+        if (sum == 0)
+            continue;
+        bbans_freq_of_counts(count, n, bits, freq);
+        cost += bbans_freq_cost(count, freq, n, bits);
+        for (j = 0; j < n; j++)
+            used += count[j] > 0;
+    }
+    return cost + used / 2;
+}
+
+static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
+                            size_t lanes, void *work, size_t work_bytes,
+                            uint8_t *words, size_t words_cap, uint8_t *out,
+                            const uint8_t *end, size_t tail, uint64_t limit,
+                            int *tail_fits)
+{
+    uint8_t *const words_end = words + words_cap;
+    const size_t length = (p->n - tail) / lanes;
+    uint8_t symbol[BYTE_VALUES];
+    uint32_t occurs[BYTE_VALUES];
+    size_t i, k, j, n = 0, n_tokens = 0, size;
+    uint64_t cost, cost_fine;
+    unsigned prec;
+    bit_writer w;
+    bytes_states s;
+
+    for (k = 0; k < BYTE_VALUES; k++) { /* none is patched */
+        occurs[k] = p->count[k] > 0 || p->patched[k];
+        if (occurs[k])
+            symbol[n++] = (uint8_t)k;
+    }
+    count_pairs(p, lanes, length, symbol[0], enc->entry);
+    memset(&w, 0, sizeof w);
+    w.bytes = enc->table;
+    w.cap = sizeof enc->table;
+    bbans_alphabet_write(&w, occurs);
+    /* 12 bits if they save one byte in 256: their slots fill the caches. */
+    cost_fine = pairs_cost(enc, symbol, n, PREC, limit);
+    if (cost_fine >= limit)
+        return NULL;
+    cost = pairs_cost(enc, symbol, n, PREC_PAIRS, UINT64_MAX);
+    h->option = cost > cost_fine + cost_fine / 256;
+    prec = h->option ? PREC : PREC_PAIRS;
+    if (h->option)
+        cost = cost_fine;
+    if (cost >= limit)
+        return NULL;
+    out = put_header(out, h);
+    for (k = 0; k < n; k++) {
+        uint32_t *row = enc->entry + symbol[k];
+        uint32_t count[BYTE_VALUES], start = 0, run = 0;
+        uint16_t freq[BYTE_VALUES];
+        const uint64_t sum = row_counts(enc, symbol, n, k, count);
+        const unsigned bits = row_bits(sum, prec);
+
+        if (sum == 0) {
+            enc->tokens[n_tokens++] = 0;
+            continue;
+        }
+        bbans_freq_of_counts(count, n, bits, freq);
+        enc->tokens[n_tokens++] = (uint8_t)(bits + 1);
+        for (j = 0; start < (uint32_t)1 << bits; j++) {
+            const unsigned low = (unsigned)bbans_bit_length(freq[j]) - 1;
+            uint32_t f = (uint32_t)freq[j] << (prec - bits);
+
+            if (freq[j] == 0) {
+                run++;
+                continue;
+            }
+            for (; run > 0; run = (run - 1) / 2)
+                enc->tokens[n_tokens++] = run % 2 != 0 ? RUN_1 : RUN_2;
+            enc->tokens[n_tokens++] = (uint8_t)(low + 1);
+            bbans_bits_put(&w, freq[j] - ((uint32_t)1 << low), low);
+            if (f > FREQ_MAX)
+                f = FREQ_MAX;
+            row[(size_t)symbol[j] << 8] = f | start << (prec - bits) << 16;
+            start += freq[j];
+            set_inverse(enc, f);
+        }
+    }
+    bbans_bits_flush(&w);
+    if (cost + w.len >= limit)
+        return NULL;
+    /* The tokens as a block, then the lower bits. */
+    if ((size_t)(end - out) < w.len + 4 + bbans_bytes_bound(n_tokens))
+        return NULL;
+    {
+        uint8_t *const at = enc->table + w.len;
+
+        if (bbans_bytes_compress(enc->tokens, n_tokens, 0, at,
+                                 sizeof enc->table - w.len, &size, work,
+                                 work_bytes) != BBANS_OK)
+            return NULL;
+        out = put_uvarint(out, size);
+        memcpy(out, at, size);
+        out += size;
+        memcpy(out, enc->table, w.len);
+        out += w.len;
+    }
+    if (cost + w.len + size >= limit || (size_t)(end - out) < 4)
+        return NULL;
+
+    start_states(&s, lanes, prec, words_end - SLACK);
+    for (i = p->n; i > p->n - tail; i--)
+        if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)])) {
+            *tail_fits = 0;
+            return NULL;
+        }
+    finish_tail(&s);
+    out = put_uvarint(out, tail);
+    for (i = length; i > 0;) {
+        const size_t steps = (i - 1) % SPAN + 1;
+
+        i -= steps;
+        for (k = 0; k < lanes; k++) {
+            uint8_t *span = enc->spans + k * STRIDE;
+            const uint8_t *from = p->bytes + k * length + i;
+
+            span[0] = i > 0 ? from[-1] : symbol[0];
+            memcpy(span + 1, from, steps);
+        }
+        s.word = bbans_kernel.bytes_push_pairs(s.x, lanes, enc->entry,
+                                               enc->inverse, prec, enc->spans,
+                                               STRIDE, steps, s.word);
+    }
+    return put_states(out, &s, words_end - SLACK, end);
+}
+
+/* ---- Compress ------------------------------------------------------------ */
+
+static void choose_packing(bytes_header *h, const uint32_t *count,
+                           size_t n_symbols)
+{
+    size_t k;
+
+    h->log2_per = n_symbols <= 2 ? 3 : n_symbols <= 4 ? 2 : 1;
+    h->n_packed = bbans_packed_size(h->n, h->log2_per);
+    for (k = 0; k < BYTE_VALUES; k++)
+        if (count[k] > 0)
+            h->symbol[h->n_symbols++] = (uint8_t)k;
+}
+
+bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
+                                  uint8_t *out, size_t cap, size_t *out_size,
+                                  void *work, size_t work_bytes)
+{
+    encoder *enc;
+    uint8_t *packed, *words, *end, *at, *stored_end, *rest;
+    uint32_t *patch;
+    size_t n_symbols, stored;
+    plan plain, dense, *best = &plain;
+    bytes_header h;
+
+    if (out == NULL || out_size == NULL || work == NULL ||
+        (data == NULL && n > 0))
+        return BBANS_ERR_NULL;
+    if (n > BBANS_BYTES_MAX || order < 0 || order > 1)
+        return BBANS_ERR_SIZE;
+    if (cap < bbans_bytes_bound(n) ||
+        work_bytes < encoder_bytes(n) + (order ? encoder_bytes(TOKENS_MAX) : 0))
+        return BBANS_ERR_CAPACITY;
+    enc = bbans_align(work);
+    patch = (uint32_t *)(void *)(enc + 1);
+    words = (uint8_t *)(patch + patches_max(n) + 1);
+    packed = words + words_max(n);
+    rest = packed + n / 2 + 8; /* the workspace that is left */
+
+    memset(&h, 0, sizeof h);
+    h.n = h.n_packed = n;
+    if (n == 0) {
+        *out_size = (size_t)(put_header(out, &h) - out);
+        return BBANS_OK;
+    }
+    count_bytes(data, n, plain.count);
+    n_symbols = symbols_in(plain.count);
+    if (n_symbols >= 2 && n_symbols <= PACKED_SYMBOLS) {
+        bytes_header try = h;
+
+        choose_packing(&try, plain.count, n_symbols);
+        make_plan(&plain, data, n);
+        pack(&try, data, packed);
+        count_bytes(packed, try.n_packed, dense.count);
+        make_plan(&dense, packed, try.n_packed);
+        dense.cost += 1 + n_symbols;
+        if (dense.cost <= plain.cost ||
+            (dense.n < plain.cost && dense.n < dense.cost)) {
+            h = try;
+            best = &dense;
+        }
+    } else {
+        make_plan(&plain, data, n);
+    }
+
+    /* Nothing longer than the packed bytes themselves. */
+    stored_end = out + cap;
+    h.method = STORED;
+    stored = (size_t)(put_header(out, &h) - out) + best->n;
+    if (stored > bbans_bytes_bound(n)) { /* packing few bytes */
+        h.log2_per = h.n_symbols = 0;
+        h.n_packed = n;
+        best = &plain;
+        stored = (size_t)(put_header(out, &h) - out) + n;
+    }
+    end = out + stored;
+    at = NULL;
+    if (best->n_symbols == 1 && best->n_patches == 0) {
+        h.method = RUN;
+        at = put_header(out, &h);
+        if (at + 1 <= stored_end) {
+            *at++ = best->bytes[0];
+        }
+    } else {
+        const unsigned log2_lanes = log2_lanes_of(best->cost);
+
+        if (order == 1) {
+            const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
+            const size_t lanes = (size_t)1 << log2_pairs;
+            int tail_fits;
+            size_t tail =
+                best->n % lanes + (size_t)(2 * best->n / best->cost) * lanes;
+
+            h.method = ORDER_1;
+            h.log2_lanes = log2_pairs;
+            /* A tail that fills the start states, if bytes take what order 0
+             * has them take; else the shortest, fewer than `lanes` words. */
+            for (;; tail %= lanes) {
+                tail_fits = tail < best->n;
+                if (tail_fits)
+                    at = put_order_1(enc, best, &h, lanes, rest,
+                                     encoder_bytes(TOKENS_MAX), words,
+                                     words_max(n), out, end, tail, best->cost,
+                                     &tail_fits);
+                if (tail_fits || tail < lanes)
+                    break;
+            }
+        }
+        if (at == NULL && best->cost < stored) {
+            h.method = ORDER_0;
+            h.log2_lanes = log2_lanes;
+            h.option = best->n_patches > 0;
+            at = put_order_0(enc, best, log2_lanes, patch, words, words_max(n),
+                             put_header(out, &h), end);
+        }
+    }
+    if (at == NULL) {
+        h.method = STORED;
+        h.log2_lanes = h.option = 0;
+        at = put_header(out, &h);
+        memcpy(at, best->bytes, best->n);
+        at += best->n;
+    }
+    *out_size = (size_t)(at - out);
+    return BBANS_OK;
+}
+#endif /* BBANS_DECODER_ONLY */
