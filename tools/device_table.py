@@ -2,9 +2,10 @@
 
     python tools/device_table.py
 
-Needs Debian's gcc-arm-none-eabi and gcc-riscv64-unknown-elf. Code is what `size` says
-at -Os; RAM is the struct that the caller keeps, and the largest stack frame of any
-function.
+Needs Debian's gcc-arm-none-eabi and gcc-riscv64-unknown-elf. Code is all that a program
+needs that calls the part's functions, linked at -Os without what they do not call; the
+compiler's own arithmetic is part of it. RAM is what the caller keeps, and the largest
+stack frame of any function.
 """
 
 from __future__ import annotations
@@ -13,82 +14,132 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 CSRC = Path(__file__).parent.parent / "csrc"
-FLAGS = ["-Os", "-std=c99", "-ffreestanding", "-DBBANS_PORTABLE"]
+FLAGS = ["-Os", "-std=c99", "-ffreestanding", "-ffunction-sections", "-fdata-sections"]
+FLAGS += ["-DBBANS_PORTABLE", "-DBBANS_TINY_STATES=16", f"-I{CSRC}"]
 FLAGS += ["-isystem", str(CSRC / "embedded" / "include")]
-FLAGS += ["-DBBANS_TINY_STATES=16"]
 DEVICES = {
-    "Cortex-M0": ("arm-none-eabi-", "-mthumb -mcpu=cortex-m0"),
-    "Cortex-M4": ("arm-none-eabi-", "-mthumb -mcpu=cortex-m4"),
-    "RV32IMC": ("riscv64-unknown-elf-", "-march=rv32imc -mabi=ilp32"),
+    "Cortex-M0": ("arm-none-eabi-", ["-mthumb", "-mcpu=cortex-m0"]),
+    "Cortex-M4": ("arm-none-eabi-", ["-mthumb", "-mcpu=cortex-m4"]),
+    "RV32IMC": ("riscv64-unknown-elf-", ["-march=rv32imc", "-mabi=ilp32"]),
 }
-FEATURES = {
-    "message (one or more lanes), wire format": (
-        ["bbans_message.c", "bbans_table.c", "bbans_wire.c"],
+
+
+class Part(NamedTuple):
+    """What a program calls, and what the caller keeps for it."""
+
+    flags: list[str]
+    functions: str
+    kept: str
+    """A C expression of bytes."""
+
+
+PARTS = {
+    "message of any lanes, wire format": Part(
         [],
-        "bbans_message",
+        "message_init message_push message_peek message_advance wire_write wire_read",
+        "sizeof(bbans_message)",
     ),
-    "HMM decoder, packets": (
-        ["bbans_tiny.c"],
+    "byte decoder": Part(["-DBBANS_DECODER_ONLY"], "bytes_size bytes_decompress", "0"),
+    "HMM decoder, packets": Part(
         ["-DBBANS_DECODER_ONLY"],
-        "bbans_tiny_decoder",
+        "tiny_decoder_init tiny_decode tiny_packet_decode",
+        "sizeof(bbans_tiny_decoder)",
     ),
-    "HMM decoder and encoder, packets": (["bbans_tiny.c"], [], "bbans_tiny_decoder"),
+    "HMM decoder and encoder, packets": Part(
+        [],
+        "tiny_decoder_init tiny_decode tiny_packet_decode tiny_encode "
+        "tiny_packet_encode",
+        "sizeof(bbans_tiny_decoder)",
+    ),
 }
-# What an object may ask of others: copying, and the compiler's own arithmetic. The
-# device's coder asks only for what a Cortex-M0 lacks, products of 64 bits and division.
+# What the device's coder may ask of others: copying, and on a Cortex-M0 the products
+# and quotients that it lacks.
 COPYING = "memcpy|memset|memmove"
 TINY_RUNTIME = {"Cortex-M0": f"{COPYING}|__aeabi_(lmul|uidiv|uidivmod)"}
-RUNTIME = rf"{COPYING}|__aeabi_\w+|__\w+di3|__clz\w+"
+PROBE = """
+#include "bbans_tiny.h"
+#include <string.h>
+char kept[1 + {kept}];
+void probe(void);
+void (*const volatile calls[])(void) = {{{calls}}};
+void probe(void) {{ (void)calls[0]; (void)kept[0]; }}
+void *memcpy(void *to, const void *from, size_t n) {{ return to; }}
+void *memmove(void *to, const void *from, size_t n) {{ return to; }}
+void *memset(void *to, int byte, size_t n) {{ return to; }}
+int memcmp(const void *a, const void *b, size_t n) {{ return 0; }}
+"""
 
 
 def run(*command: str | Path) -> str:
     done = subprocess.run(
-        list(map(str, command)), check=True, capture_output=True, text=True
+        list(map(str, command)), capture_output=True, text=True, check=False
     )
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
     return done.stdout
 
 
-def measure(
-    device: str, sources: list[str], flags: list[str], struct: str, folder: Path
-) -> tuple[int, int, int, set[str]]:
-    """Bytes of code, of the struct, of the largest frame; and what is undefined."""
+def measure(part: Part, device: str, folder: Path) -> tuple[int, int, int]:
+    """Bytes of code, of what is kept, and of the largest frame."""
     prefix, machine = DEVICES[device]
-    compiler = [f"{prefix}gcc", *machine.split(), *FLAGS, *flags, f"-I{CSRC}", "-c"]
-    code, frame, undefined, defined = 0, 0, set(), set()
-    for source in sources:
-        out = folder / "part.o"
-        run(*compiler, "-fstack-usage", CSRC / source, "-o", out)
-        code += int(run(f"{prefix}size", out).splitlines()[1].split()[0])
-        frames = (folder / "part.su").read_text().splitlines()
-        frame = max([frame, *(int(line.split()[1]) for line in frames)])
-        for line in run(f"{prefix}nm", out).splitlines():
-            kind, name = line.split()[-2:]
-            (undefined if kind == "U" else defined).add(name)
+    compiler = [f"{prefix}gcc", *machine, *FLAGS, *part.flags]
+    calls = ", ".join(
+        f"(void (*)(void))bbans_{name}" for name in part.functions.split()
+    )
     probe = folder / "probe.c"
-    probe.write_text(f'#include "bbans_tiny.h"\nchar probe[sizeof({struct})];\n')
-    run(*compiler, probe, "-o", folder / "probe.o")
-    sizes = run(f"{prefix}nm", "-S", folder / "probe.o").split()
-    return code, int(sizes[1], 16), frame, undefined - defined
+
+    def linked(calls: str) -> Path:
+        probe.write_text(PROBE.format(kept=part.kept, calls=calls))
+        run(*compiler, "-c", probe, "-o", folder / "probe.o")
+        program = folder / "program"
+        run(f"{prefix}gcc", *machine, "-nostdlib", "-Wl,--gc-sections", "-Wl,-e,probe",
+            "-Wl,-u,calls", "-Wl,-u,kept", folder / "probe.o", *objects, "-lgcc",
+            "-o", program)  # fmt: skip
+        return program
+
+    objects, frames = [], {}
+    for source in [*CSRC.glob("*.c"), *CSRC.glob("kernels/*.c")]:
+        out = folder / f"{source.stem}.o"
+        run(*compiler, "-fstack-usage", "-c", source, "-o", out)
+        objects.append(out)
+        for line in out.with_suffix(".su").read_text().splitlines():
+            where, size, _ = line.split("\t")
+            frames[where.rsplit(":", 1)[1]] = int(size)
+    empty = int(run(f"{prefix}size", linked("probe")).splitlines()[1].split()[0])
+    program = linked(calls)
+    code = int(run(f"{prefix}size", program).splitlines()[1].split()[0]) - empty
+    code -= 4 * (len(part.functions.split()) - 1)  # the probe's own table
+    names = {line.split()[-1] for line in run(f"{prefix}nm", program).splitlines()}
+    frame = max(size for name, size in frames.items() if name in names)
+    sizes = run(f"{prefix}nm", "-S", folder / "probe.o")
+    kept = int(re.search(r"\w+ (\w+) \w kept", sizes)[1], 16) - 1
+    return code, kept, frame
+
+
+def check_tiny(device: str, folder: Path) -> None:
+    """The device's coder asks for nothing but copying."""
+    prefix, machine = DEVICES[device]
+    out = folder / "bbans_tiny.o"
+    run(f"{prefix}gcc", *machine, *FLAGS, "-c", CSRC / "bbans_tiny.c", "-o", out)
+    allowed = TINY_RUNTIME.get(device, COPYING)
+    for name in re.findall(r"U (\w+)", run(f"{prefix}nm", out)):
+        if not re.fullmatch(allowed, name):
+            raise SystemExit(f"bbans_tiny.c asks for {name} on {device}")
 
 
 def main() -> None:
-    print("| part | device | code | struct | largest frame |")
+    print("| part | device | code | kept | largest frame |")
     print("|---|---|---:|---:|---:|")
-    with tempfile.TemporaryDirectory() as folder:
-        for feature, (sources, flags, struct) in FEATURES.items():
+    with tempfile.TemporaryDirectory() as name:
+        for device in DEVICES:
+            check_tiny(device, Path(name))
+        for title, part in PARTS.items():
             for device in DEVICES:
-                code, ram, frame, missing = measure(
-                    device, sources, flags, struct, Path(folder)
-                )
-                allowed = RUNTIME
-                if sources == ["bbans_tiny.c"]:
-                    allowed = TINY_RUNTIME.get(device, COPYING)
-                strange = {name for name in missing if not re.fullmatch(allowed, name)}
-                if strange:
-                    raise SystemExit(f"{feature}, {device}: undefined {strange}")
-                print(f"| {feature} | {device} | {code} | {ram} | {frame} |")
+                code, kept, frame = measure(part, device, Path(name))
+                print(f"| {title} | {device} | {code} | {kept} | {frame} |")
 
 
 if __name__ == "__main__":
