@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 import numpy as np
 
 from bbans._lib import as_uint32, blame, check, ffi, lib
-from bbans.errors import SymbolError
+from bbans.errors import MessageError, SymbolError
 
 
 cdef extern from "bbans.h":
@@ -155,6 +155,7 @@ cdef class MessageArrays:
 
     cdef bbans_message c
     cdef readonly object _head, _tail
+    cdef bint busy
 
     def _address(self):
         return <uintptr_t>&self.c
@@ -170,8 +171,28 @@ cdef class MessageArrays:
     def _reserve(self, n_words):
         self.reserve(n_words)
 
+    def _begin(self, n_words):
+        """Reserve, and keep other threads out until `_end`."""
+        self.reserve(n_words)
+        self.busy = True
+
+    def _end(self):
+        self.busy = False
+
+    cdef int refuse_if_busy(self) except -1:
+        # While C codes without the GIL, the arrays that it uses must stay.
+        if self.busy:
+            raise MessageError("the message is in use by another thread")
+        return 0
+
+    cdef int take(self) except -1:
+        self.refuse_if_busy()
+        self.busy = True
+        return 0
+
     cdef int reserve(self, size_t n_words) except -1:
         cdef size_t used = self.c.tail_len
+        self.refuse_if_busy()
         if self.c.tail_cap - used < n_words:
             tail = np.empty(max(used + n_words, 2 * self.c.tail_cap), np.uint32)
             tail[:used] = self._tail[:used]
@@ -218,9 +239,11 @@ cdef class MessageArrays:
             status = c_push_symbols(&self.c, c_table, row, row_type, values.view.buf,
                                     values.type, values.size)
         else:
+            self.take()
             with nogil:
                 status = c_push_symbols(&self.c, c_table, row, row_type,
                                         values.view.buf, values.type, values.size)
+            self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(rows, "row", table.n_rows)
             blame(symbols, "symbol", table.n_symbols)
@@ -254,6 +277,7 @@ cdef class MessageArrays:
         cdef Array values, lines
         cdef void *row
         cdef int row_type, status
+        self.refuse_if_busy()
         if (shape is None and out is None) and (rows is None or as_word(rows, &line)):
             if c_pop_symbols(&self.c, c_table, NULL if line == 0 else &line, BBANS_U32,
                              &word, BBANS_U32, 1) == BBANS_OK:
@@ -262,13 +286,16 @@ cdef class MessageArrays:
         lines = rows_of(rows, values)
         row = NULL if lines is None else lines.view.buf
         row_type = 0 if lines is None else lines.type
+        self.refuse_if_busy()
         if values.size < LONG_CALL:
             status = c_pop_symbols(&self.c, c_table, row, row_type, values.view.buf,
                                    values.type, values.size)
         else:
+            self.take()
             with nogil:
                 status = c_pop_symbols(&self.c, c_table, row, row_type,
                                        values.view.buf, values.type, values.size)
+            self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(rows, "row", table.n_rows)
         check(status)
@@ -293,8 +320,10 @@ cdef class MessageArrays:
                 return
         array = integers(values, "value")
         self.reserve(array.size)
+        self.take()
         with nogil:
             status = c_push_uniform(&self.c, n, array.view.buf, array.type, array.size)
+        self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(values, "symbol", total)
         check(status)
@@ -309,8 +338,10 @@ cdef class MessageArrays:
             check(c_pop_uniform(&self.c, n, &word, BBANS_U32, 1))
             return word
         array = output(out, shape)
+        self.take()
         with nogil:
             status = c_pop_uniform(&self.c, n, array.view.buf, array.type, array.size)
+        self.busy = False
         check(status)
         return array.view.obj
 
@@ -338,9 +369,11 @@ cdef class MessageArrays:
         cdef int status
         masses = masses_of(ones, array)
         self.reserve(array.size)
+        self.take()
         with nogil:
             status = c_push_bernoulli(&self.c, r, <const uint32_t *>masses.view.buf,
                                       array.view.buf, array.type, array.size)
+        self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(bits, "bit", 2)
             raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
@@ -352,9 +385,11 @@ cdef class MessageArrays:
         cdef Array array = output(out, masses.shape())
         cdef unsigned r = prec_of(prec)
         cdef int status
+        self.take()
         with nogil:
             status = c_pop_bernoulli(&self.c, r, <const uint32_t *>masses.view.buf,
                                      array.view.buf, array.type, array.size)
+        self.busy = False
         if status == BBANS_ERR_SYMBOL:
             raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
         check(status)
@@ -429,9 +464,11 @@ cdef class MessageArrays:
         if rows.shape()[:-1] != values.shape():
             raise SymbolError(f"{values.shape()} symbols need weights of as many rows")
         self.reserve(values.size)
+        self.take()
         with nogil:
             status = c_push_weighted(&self.c, rows.view.buf, rows.type, K,
                                      values.view.buf, values.type, values.size)
+        self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(symbols, "symbol", K)
         check(status)
@@ -447,9 +484,11 @@ cdef class MessageArrays:
                                  1))
             return word
         values = output(out, rows.shape()[:-1])
+        self.take()
         with nogil:
             status = c_pop_weighted(&self.c, rows.view.buf, rows.type, K,
                                     values.view.buf, values.type, values.size)
+        self.busy = False
         check(status)
         return values.view.obj
 

@@ -34,7 +34,8 @@ class Message(MessageArrays):
 
     Notes
     -----
-    docs/maths.md, section 3. A message belongs to one thread at a time.
+    docs/maths.md, section 3. A message belongs to one thread at a time: another
+    that uses it while C code runs without the GIL gets a `MessageError`.
 
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
@@ -127,9 +128,9 @@ class Message(MessageArrays):
     def to_bytes(self) -> bytes:
         """Return the wire format: docs/format.md, section 1."""
         size = ffi.new("size_t *")
-        check(lib.bbans_wire_size(self._c, size))
+        self.call("wire_size", ..., size, words=0)
         out = bytearray(size[0])
-        check(lib.bbans_wire_write(self._c, ffi.from_buffer(out), size[0], size))
+        self.call("wire_write", ..., ffi.from_buffer(out), size[0], size, words=0)
         return bytes(out)
 
     @classmethod
@@ -165,17 +166,15 @@ class Message(MessageArrays):
             If an interval or `total` is not valid; the message is unchanged.
         """
         starts, freqs = self._per_lane(start), self._per_lane(freq)
-        self._reserve(self.lanes)
-        check(
-            lib.bbans_message_push(
-                self._c, pointer(starts), pointer(freqs), _total(total)
-            )
-        )
+        self.call(
+            "message_push", ..., pointer(starts), pointer(freqs), _total(total),
+            words=self.lanes,
+        )  # fmt: skip
 
     def peek(self, total: int) -> NDArray[np.uint32]:
         """Return the slot that each lane would pop, shape (lanes,)."""
         slots = np.empty(self.lanes, np.uint32)
-        check(lib.bbans_message_peek(self._c, pointer(slots), _total(total)))
+        self.call("message_peek", ..., pointer(slots), _total(total), words=0)
         return slots
 
     def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
@@ -189,12 +188,10 @@ class Message(MessageArrays):
             If the message holds too few bits. The message is unchanged.
         """
         starts, freqs = self._per_lane(start), self._per_lane(freq)
-        self._reserve(self.lanes)
-        check(
-            lib.bbans_message_advance(
-                self._c, pointer(starts), pointer(freqs), _total(total)
-            )
-        )
+        self.call(
+            "message_advance", ..., pointer(starts), pointer(freqs), _total(total),
+            words=self.lanes,
+        )  # fmt: skip
 
     # ---- whole sequences in one C call
 
@@ -240,9 +237,12 @@ class Message(MessageArrays):
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in
         place of the argument ``...``, and room for `words` more words."""
-        self._reserve(words)
-        filled = (self._c if argument is ... else argument for argument in arguments)
-        check(getattr(lib, f"bbans_{function}")(*filled))
+        filled = [self._c if argument is ... else argument for argument in arguments]
+        self._begin(words)
+        try:
+            check(getattr(lib, f"bbans_{function}")(*filled))
+        finally:
+            self._end()
 
     def _per_lane(self, values: ArrayLike) -> NDArray[np.uint32]:
         array = np.atleast_1d(as_uint32(values, "slot"))

@@ -1,6 +1,8 @@
 """The message: exact inverses, the reference's numbers, the wire, refusals."""
 
 import random
+import threading
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -773,3 +775,33 @@ def test_a_decoder_reads_the_message_as_it_was():
 def test_the_range_decoder_needs_one_lane():
     with pytest.raises(MessageError):
         RangeDecoder(Message(2))
+
+
+def test_a_second_thread_is_refused_while_c_codes():
+    """The first has given up the GIL, and its arrays must not move."""
+    table = Table.from_masses(np.ones(256))
+    message = Message(lanes=8)
+    symbols = np.zeros(20_000_000, np.uint8)
+    refused = []
+
+    def push_again():
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not refused:
+            try:
+                message.push_symbols(table, symbols[:2000])
+            except MessageError as error:
+                refused.append(str(error))
+
+    other = threading.Thread(target=push_again)
+    other.start()
+    for _ in range(20):
+        try:
+            message.push_symbols(table, symbols)
+        except MessageError as error:  # the other one was coding
+            refused.append(str(error))
+        if refused:
+            break
+    other.join()
+    assert "in use by another thread" in refused[0]
+    message.push_symbols(table, [1, 2, 3])
+    assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
