@@ -382,6 +382,8 @@ def test_an_interrupted_run_leaves_nothing(number):
         [*PYTHON, "compress", "-", "-o", "out", "--block-size", "10"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A background job of a shell inherits that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         process.stdin.write(DATA)
         process.stdin.flush()
