@@ -10,6 +10,8 @@ from cpython.buffer cimport (
 )
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 
+from operator import index
+
 import numpy as np
 
 from bbans._lib import as_uint32, blame, check, ffi, lib
@@ -103,16 +105,21 @@ cdef Array opened(object values, int flags):
         return None
     array.held = True
     array.type = type_of(array.view.format, array.view.itemsize)
-    if array.type == 0:
+    if array.type == 0 or <uintptr_t>array.view.buf % array.view.itemsize != 0:
         return None
     array.size = array.view.len // array.view.itemsize
     return array
 
 
+cdef Array aligned(object values):
+    """A numpy array, copied if numbers do not lie where C may read them."""
+    return opened(np.require(values, requirements="CA"), 0)
+
+
 cdef Array integers(object values, str what):
     cdef Array array = opened(values, 0)
     if array is None or array.type >= BBANS_F32:
-        array = opened(as_uint32(values, what), 0)
+        array = aligned(as_uint32(values, what))
     return array
 
 
@@ -121,9 +128,11 @@ cdef Array weights_of(object values, bint probabilities):
     cdef Array array = opened(values, 0)
     if probabilities:
         if array is None or array.type < BBANS_F32:
-            array = opened(np.ascontiguousarray(values, np.float64), 0)
+            if np.iscomplexobj(values):
+                raise SymbolError("probabilities must be real")
+            array = aligned(np.asarray(values, np.float64))
     elif array is None or array.type != BBANS_U32:
-        array = opened(as_uint32(values, "weight"), 0)
+        array = aligned(as_uint32(values, "weight"))
     if array.view.ndim < 1:
         raise SymbolError("weights must have an axis of symbols")
     return array
@@ -142,6 +151,14 @@ cdef Array output(object out, shape):
     return array
 
 
+cdef int apart(Array out, Array given, str what) except -1:
+    """C reads what it is given while it writes."""
+    cdef uintptr_t a = <uintptr_t>out.view.buf, b = <uintptr_t>given.view.buf
+    if a < b + <size_t>given.view.len and b < a + <size_t>out.view.len:
+        raise SymbolError(f"out overlaps the {what}")
+    return 0
+
+
 cdef bint as_word(object value, uint32_t *word) except -1:
     """Whether `value` is an int of 32 bits, the case to be quick about."""
     if type(value) is not int or not 0 <= value <= 0xFFFFFFFF:
@@ -156,6 +173,12 @@ cdef class MessageArrays:
     cdef bbans_message c
     cdef readonly object _head, _tail
     cdef bint busy
+    cdef uint64_t head
+
+    def __cinit__(self):
+        # An empty message of one lane, should __init__ not be called.
+        self.head = 1
+        self.c.head, self.c.lanes = &self.head, 1
 
     def _address(self):
         return <uintptr_t>&self.c
@@ -183,6 +206,8 @@ cdef class MessageArrays:
         # While C codes without the GIL, the arrays that it uses must stay.
         if self.busy:
             raise MessageError("the message is in use by another thread")
+        if self._tail is None:
+            raise MessageError("Message.__init__ has not been called")
         return 0
 
     cdef int take(self) except -1:
@@ -284,6 +309,8 @@ cdef class MessageArrays:
                 return word
         values = output(out, () if shape is None and out is None else shape)
         lines = rows_of(rows, values)
+        if lines is not None:
+            apart(values, lines, "rows")
         row = NULL if lines is None else lines.view.buf
         row_type = 0 if lines is None else lines.type
         self.refuse_if_busy()
@@ -381,10 +408,11 @@ cdef class MessageArrays:
 
     def pop_bernoulli(self, ones, prec, *, out=None):
         """Pop one bit for each mass; inverse of `push_bernoulli`."""
-        cdef Array masses = opened(as_uint32(ones, "mass"), 0)
+        cdef Array masses = aligned(as_uint32(ones, "mass"))
         cdef Array array = output(out, masses.shape())
         cdef unsigned r = prec_of(prec)
         cdef int status
+        apart(array, masses, "masses")
         self.take()
         with nogil:
             status = c_pop_bernoulli(&self.c, r, <const uint32_t *>masses.view.buf,
@@ -484,6 +512,7 @@ cdef class MessageArrays:
                                  1))
             return word
         values = output(out, rows.shape()[:-1])
+        apart(values, rows, "weights")
         self.take()
         with nogil:
             status = c_pop_weighted(&self.c, rows.view.buf, rows.type, K,
@@ -495,10 +524,12 @@ cdef class MessageArrays:
 
 cdef uint32_t total_of(object total) except? 0xFFFFFFFF:
     # 0 makes the C library name the cause.
+    total = index(total)
     return total if 0 <= total <= 0xFFFFFFFE else 0
 
 
 cdef unsigned prec_of(object prec) except? 0xFFFFFFFF:
+    prec = index(prec)
     return prec if 0 <= prec <= 28 else 0
 
 
@@ -513,7 +544,7 @@ cdef Array rows_of(object rows, Array values):
 
 
 cdef Array masses_of(object ones, Array bits):
-    cdef Array masses = opened(as_uint32(ones, "mass"), 0)
+    cdef Array masses = aligned(as_uint32(ones, "mass"))
     if masses.shape() != bits.shape():
         raise SymbolError(f"masses have shape {masses.shape()}, bits {bits.shape()}")
     return masses

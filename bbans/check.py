@@ -101,6 +101,8 @@ def _naming(where: str) -> Iterator[None]:
         yield
     except BbansError as error:
         raise ModelError(f"{where}: {error}") from error
+    except Exception as error:  # of the user's code
+        raise ModelError(f"{where}: {type(error).__name__}: {error}") from error
 
 
 def _same(a: Any, b: Any) -> bool:

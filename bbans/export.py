@@ -15,6 +15,13 @@ __all__ = ["c_header"]
 PREC_MAX = 15
 SYMBOLS_MAX = 256
 COLUMNS = 80
+# C99, what C++ adds, and the types in the header.
+RESERVED = """
+auto break case char const continue default do double else enum extern float for goto
+if inline int long register restrict return short signed sizeof static struct switch
+typedef union unsigned void volatile while class new delete this template NULL size_t
+int64_t uint8_t uint16_t uint32_t uint64_t bbans_tiny_hmm
+"""
 
 
 def c_header(model: FrozenHMM, name: str = "model") -> str:
@@ -38,8 +45,8 @@ def c_header(model: FrozenHMM, name: str = "model") -> str:
     Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
     """
     as_frozen(model)
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-        raise ModelError(f"{name!r} is no C name")
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
+        raise ModelError(f"{name!r} is no C name that is free")
     if model.prec > PREC_MAX:
         raise ModelError(
             f"tables for devices have at most {PREC_MAX} bits, this model has "

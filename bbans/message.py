@@ -91,6 +91,9 @@ class Message(MessageArrays):
         """Return an independent copy."""
         return Message.from_state(self._head, self._tail[: self._c.tail_len])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_state, self.state()
+
     @property
     def lanes(self) -> int:
         """Number of lanes."""

@@ -174,6 +174,8 @@ def _octets(data: Any) -> NDArray[np.uint8]:
     view = memoryview(data)
     if not view.c_contiguous:
         raise TypeError("the buffer must be contiguous")
+    if "O" in view.format:
+        raise TypeError("the buffer holds objects, not bytes")
     return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
 
 

@@ -26,6 +26,7 @@
  *            one trusts its arguments it says so.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
+ * Overlap    An array that a function writes overlaps no other that it is given.
  * Order      A message is a stack: what was pushed last is popped first.  Array
  *            functions push from the last element to the first, so that popping
  *            yields the first element first.

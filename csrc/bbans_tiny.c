@@ -851,6 +851,8 @@ bbans_status bbans_tiny_packet_encode(const bbans_tiny_hmm *hmm,
     start_filter(hmm, predicted);
     start_encoder(&enc, bytes, sizeof bytes);
     *n_coded = 0;
+    for (i = 0; i < size; i++)
+        packet[i] = i == 1; /* no symbols: the integer 1 */
     /* Intervals are nested, so lengths do not fall: stop at the first that is
      * too long. */
     for (t = 0; t < n && t < BBANS_TINY_PACKET_SYMBOLS; t++) {

@@ -3,18 +3,17 @@
  * SPDX-License-Identifier: MIT
  *
  * The same bytes as bbans_sequence_encode, from tables that stay in flash as
- * `bbans export` writes them.  No floating point, no heap, no stack of size, no
- * division of 64 bits; freestanding headers and memcpy alone.  This file,
- * bbans.h for the status codes, and bbans_tiny.c are all that a device needs;
- * define BBANS_DECODER_ONLY to leave the encoders out.
+ * `bbans export` writes them.  No floating point, no heap, no division of 64 bits,
+ * and no header but <stddef.h> and <stdint.h>.  This file, bbans.h for the status
+ * codes, bbans_tiny.c and the exported tables are all that a device needs.
+ * Define BBANS_DECODER_ONLY to leave the encoders out.
  */
 #ifndef BBANS_TINY_H
 #define BBANS_TINY_H
 
 #include "bbans.h"
 
-/* Most states of a model: what the structs below make room for, 8 bytes each.
- */
+/* Most states of a model: what the structs below make room for, 8 bytes each. */
 #ifndef BBANS_TINY_STATES
 #define BBANS_TINY_STATES 32
 #endif
@@ -22,6 +21,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* clang-format off */
 
 enum {
     BBANS_TINY_PREC_MAX = 15, /* edges fit 16 bits */
@@ -71,30 +72,28 @@ typedef struct {
  * Returns ERR_{NULL,SIZE,CORRUPT}; SIZE: more states or a finer table than this
  * build was made for. */
 BBANS_API bbans_status bbans_tiny_decoder_init(bbans_tiny_decoder *dec,
-                                               const bbans_tiny_hmm *hmm,
-                                               const uint8_t *bytes,
-                                               size_t n_bytes, size_t n,
-                                               int predictive);
+        const bbans_tiny_hmm *hmm, const uint8_t *bytes, size_t n_bytes,
+        size_t n, int predictive);
 
 /* Decode the next `count` symbols, in as many calls as you like; the call that
  * yields the last also checks that the message is what an encoder leaves.
  * Returns ERR_{NULL,SIZE,CORRUPT}; SIZE: fewer than `count` symbols are left.
  * After ERR_CORRUPT the decoder is spent. */
 BBANS_API bbans_status bbans_tiny_decode(bbans_tiny_decoder *dec,
-                                         uint8_t *symbol, size_t count);
+        uint8_t *symbol, size_t count);
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode n symbols as bbans_sequence_encode does.
- *   work    [n_work] scratch: forward messages, `states` words each.  With room
- *           for n of them each is computed once; 2 sqrt(n) suffice, and then
- * each is computed twice. bytes   [cap] out; also the stack on the way, which
- * may be 8 bytes longer than the result.  After an error its content is
- * undefined. n_bytes out Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
+ *   work     [n_work] scratch, in rows of `states` words: with n + 2 rows each
+ *            forward message is computed once; 2 sqrt(n) + 2 suffice for any n,
+ *            and then each is computed twice
+ *   bytes    [cap] out; also the stack on the way, which may be 16 bytes longer
+ *            than the result.  After an error its content is undefined.
+ *   n_bytes  out
+ * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,
-                                         const uint8_t *symbol, size_t n,
-                                         int predictive, uint32_t *work,
-                                         size_t n_work, uint8_t *bytes,
-                                         size_t cap, size_t *n_bytes);
+        const uint8_t *symbol, size_t n, int predictive, uint32_t *work,
+        size_t n_work, uint8_t *bytes, size_t cap, size_t *n_bytes);
 #endif
 
 /* ---- Packets: a fixed number of bytes, each decodable alone -------------- */
@@ -105,13 +104,12 @@ enum { BBANS_TINY_PACKET_MAX = 64, BBANS_TINY_PACKET_SYMBOLS = 255 };
 
 #ifndef BBANS_DECODER_ONLY
 /* Put as many of the n symbols into a packet as fit.
- *   packet  [size] out; size is 2 to BBANS_TINY_PACKET_MAX
- *   n_coded out: how many were coded; the next packet goes on from there
+ *   packet   [size] out; size is 2 to BBANS_TINY_PACKET_MAX
+ *   n_coded  out: how many were coded; the next packet goes on from there
  * Returns ERR_{NULL,SIZE,SYMBOL}; ERR_CAPACITY if not one fits. */
 BBANS_API bbans_status bbans_tiny_packet_encode(const bbans_tiny_hmm *hmm,
-                                                const uint8_t *symbol, size_t n,
-                                                uint8_t *packet, size_t size,
-                                                size_t *n_coded);
+        const uint8_t *symbol, size_t n, uint8_t *packet, size_t size,
+        size_t *n_coded);
 #endif
 
 /* Decode a packet.
@@ -119,10 +117,10 @@ BBANS_API bbans_status bbans_tiny_packet_encode(const bbans_tiny_hmm *hmm,
  *   n       out: how many there are
  * Returns ERR_{NULL,SIZE,CORRUPT}. */
 BBANS_API bbans_status bbans_tiny_packet_decode(bbans_tiny_decoder *dec,
-                                                const bbans_tiny_hmm *hmm,
-                                                const uint8_t *packet,
-                                                size_t size, uint8_t *symbol,
-                                                size_t *n);
+        const bbans_tiny_hmm *hmm, const uint8_t *packet, size_t size,
+        uint8_t *symbol, size_t *n);
+
+/* clang-format on */
 
 #ifdef __cplusplus
 }

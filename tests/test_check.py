@@ -61,6 +61,11 @@ class CannotSeeX(Broken):
         return Weighted([1, 0, 0, 0, 0, 0, 0])
 
 
+class HasABug(Broken):
+    def likelihood(self, z):
+        return {}["missing"]
+
+
 class IsNotItsInverse(Broken):
     def likelihood(self, z):
         class Shifted(Categorical):
@@ -98,6 +103,7 @@ class PushesTooMuch(Broken):
     ("model", "text"),
     [
         (DrawsWhatThePriorCannot, r"prior of z\[\d+\]"),
+        (HasABug, r"likelihood of x\[199\]: KeyError"),
         (CannotSeeX, r"likelihood of x\[199\]"),
         (IsNotItsInverse, r"likelihood of x\[199\]: what was pushed, \d, does not pop"),
         (DiffersEachTime, r"posterior of z\[199\]: push after pop does not restore"),

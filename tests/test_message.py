@@ -1,5 +1,7 @@
 """The message: exact inverses, the reference's numbers, the wire, refusals."""
 
+import copy
+import pickle
 import random
 import threading
 import time
@@ -805,3 +807,82 @@ def test_a_second_thread_is_refused_while_c_codes():
     assert "in use by another thread" in refused[0]
     message.push_symbols(table, [1, 2, 3])
     assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint16])
+def test_arrays_that_are_not_aligned_are_copied(dtype):
+    def shifted(values, dtype):
+        data = b"x" + np.array(values, dtype).tobytes()
+        return np.frombuffer(data, dtype, offset=1)
+
+    table = Table.from_masses(np.ones((3, 5)))
+    x, rows = shifted([1, 4, 2], dtype), shifted([0, 2, 1], dtype)
+    message = Message(2)
+    before = message.state()
+    message.push_symbols(table, x, rows)
+    assert message.pop_symbols(table, 3, rows).tolist() == [1, 4, 2]
+    message.push_uniform(5, x)
+    assert message.pop_uniform(5, 3).tolist() == [1, 4, 2]
+    weights = shifted([1, 2, 3, 4], dtype).reshape(2, 2)
+    message.push_weighted(weights, [1, 0])
+    assert message.pop_weighted(weights).tolist() == [1, 0]
+    ones = shifted([1, 100, 255], dtype)
+    message.push_bernoulli(ones, 8, [0, 1, 1])
+    assert message.pop_bernoulli(ones, 8).tolist() == [0, 1, 1]
+    for real in (np.float32, np.float64):
+        p = shifted([0.5, 0.5, 0.25, 0.75], real).reshape(2, 2)
+        message.push_probabilities(p, [1, 0])
+        assert message.pop_probabilities(p).tolist() == [1, 0]
+    assert message.state() == before
+
+
+def test_out_may_not_overlap_what_is_read():
+    table = Table.from_masses(np.ones((2, 60000)), 16)
+    message = Message.from_state([2**40] * 64, np.arange(5000))
+    before = message.state()
+    array = np.zeros(1001, np.uint32)
+    with pytest.raises(SymbolError, match="out overlaps the rows"):
+        message.pop_symbols(table, rows=array[1:], out=array[:-1])
+    with pytest.raises(SymbolError, match="out overlaps the masses"):
+        message.pop_bernoulli(array, 10, out=array)
+    with pytest.raises(SymbolError, match="out overlaps the weights"):
+        message.pop_weighted(array.reshape(-1, 1), out=array)
+    assert message.state() == before
+
+
+def test_a_message_without_its_init_is_refused():
+    class Forgetful(Message):
+        def __init__(self):
+            pass
+
+    table = Table.from_masses([1, 1])
+    for use in (
+        lambda m: m.push_symbols(table, 1),
+        lambda m: m.pop_symbols(table),
+        lambda m: m.pop_symbols(table, 2000),
+        lambda m: m.push_weighted(np.zeros((0, 5), np.uint32), []),
+        lambda m: m.pop_bernoulli([1, 1], 3),
+        lambda m: m.pop_uniform(4, 3),
+    ):
+        with pytest.raises(MessageError, match="__init__"):
+            use(Forgetful())
+
+
+def test_messages_copy_and_pickle():
+    message = Message(3)
+    message.push_uniform(1000, np.arange(100))
+    assert copy.copy(message) == copy.deepcopy(message) == message
+    assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_totals_and_precisions_are_integers():
+    message = Message()
+    for use in (
+        lambda: message.push_uniform(2.5, 1),
+        lambda: message.pop_uniform(2.5),
+        lambda: message.push_bernoulli([1], 2.5, [1]),
+    ):
+        with pytest.raises(TypeError):
+            use()
+    with pytest.raises(SymbolError, match="real"):
+        message.push_probabilities(np.array([0.5, 0.5j]), 0)

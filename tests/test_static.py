@@ -289,3 +289,11 @@ def test_c_and_plain_python_refuse_the_same_blocks(kind, order):
         assert ours == theirs
         refused += ours is None
     assert refused > 300
+
+
+def test_objects_are_no_bytes():
+    objects = np.array([None] * 100)
+    with pytest.raises(TypeError, match="objects"):
+        bytes_compress(objects)
+    with pytest.raises(TypeError, match="objects"):
+        bytes_decompress(bytes_compress(b"abc" * 100), out=objects)

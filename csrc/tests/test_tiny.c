@@ -139,6 +139,17 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
             free(copy);
         }
 
+        /* An empty packet, which decodes. */
+        if (n == 0) {
+            memset(message, 0xa5, 8);
+            CHECK(bbans_tiny_packet_encode(&tiny, x, 0, message, 8, &used) ==
+                  BBANS_OK);
+            CHECK(used == 0);
+            CHECK(bbans_tiny_packet_decode(&dec, &tiny, message, 8, y, &used) ==
+                  BBANS_OK);
+            CHECK(used == 0);
+        }
+
         /* Packets: as many as fit, and no fewer than can be shown to. */
         for (i = 2; i <= BBANS_TINY_PACKET_MAX && n > 0; i += 1 + below(20)) {
             size_t coded, found;
