@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bbans._files import read_full, write_full
+from bbans._records import CRC, INDEX, checked, uvarint
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
 __all__ = [
@@ -29,8 +30,6 @@ MAGIC = b"\x89bbz"
 MODEL_MAGIC = b"\x89bbm"
 VERSION = 1
 HEADER = struct.Struct("<4sBBH8s")
-CRC = struct.Struct("<I")
-INDEX = struct.Struct("<Q")
 
 #: What the elements were, by the code in the header.
 ELEMENTS = {
@@ -74,20 +73,6 @@ class Block:
     error: CorruptError | None = None
 
 
-def _uvarint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _checked(index: int, record: bytes) -> bytes:
-    # The block's place is part of its checksum: blocks cannot change places.
-    return record + CRC.pack(zlib.crc32(INDEX.pack(index) + record))
-
-
 class ContainerWriter:
     """Writes a container, front to back, to a binary file."""
 
@@ -99,14 +84,14 @@ class ContainerWriter:
 
     def write(self, n_symbols: int, method: int, data: bytes) -> None:
         """Append a block of 1 to `BLOCK_MAX` symbols: a message, or elements."""
-        record = _uvarint(n_symbols) + bytes([method]) + _uvarint(len(data)) + data
-        write_full(self._file, _checked(self._index, record))
+        record = uvarint(n_symbols) + bytes([method]) + uvarint(len(data)) + data
+        write_full(self._file, checked(self._index, record))
         self._index += 1
 
     def finish(self, shape: tuple[int, ...]) -> None:
         """Write the end record with the shape of the whole."""
-        record = b"\0" + _uvarint(len(shape)) + b"".join(map(_uvarint, shape))
-        write_full(self._file, _checked(self._index, record))
+        record = b"\0" + uvarint(len(shape)) + b"".join(map(uvarint, shape))
+        write_full(self._file, checked(self._index, record))
 
 
 class ContainerReader:

@@ -5,7 +5,6 @@ docs/format.md, section 4, byte by byte.
 
 from __future__ import annotations
 
-import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._lib import check, ffi, lib, pointer
+from bbans._records import CRC, INDEX, checked, uvarint
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -29,8 +29,6 @@ __all__ = ["bytes_compress", "bytes_decompress"]
 
 MAGIC = b"\x89bby"
 VERSION = 1
-CRC = struct.Struct("<I")
-INDEX = struct.Struct("<Q")
 BLOCK_DEFAULT = 1 << 20
 
 
@@ -93,11 +91,11 @@ def bytes_compress(
                 work.size,
             )
         )  # fmt: skip
-        return _checked(index, _uvarint(size[0]) + out[: size[0]].tobytes())
+        return checked(index, uvarint(size[0]) + out[: size[0]].tobytes())
 
     n_blocks = -(-source.size // block_size)
     blocks = _run(compress, range(n_blocks), threads)
-    end = _checked(n_blocks, b"\0" + _uvarint(source.size))
+    end = checked(n_blocks, b"\0" + uvarint(source.size))
     return b"".join([MAGIC + bytes([VERSION]), *blocks, end])
 
 
@@ -201,23 +199,9 @@ def _run(function: Callable[[int], Any], items: Iterable[int], threads: int) -> 
         return list(pool.map(function, items))
 
 
-def _uvarint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _checked(index: int, record: bytes) -> bytes:
-    # The block's place is part of its checksum: blocks cannot change places.
-    return record + CRC.pack(zlib.crc32(record, zlib.crc32(INDEX.pack(index))))
-
-
 def _crc(index: int, source: NDArray[np.uint8], start: int, stop: int) -> int:
     """Of a record whose block lies at start .. stop."""
-    record = _uvarint(stop - start)
+    record = uvarint(stop - start)
     crc = zlib.crc32(record, zlib.crc32(INDEX.pack(index)))
     return zlib.crc32(source[start:stop].data, crc)
 

@@ -23,6 +23,7 @@ TABLES = "errors alphabet _files _lib _cdf _forward models"
 ALLOWED = {
     "errors.py": "",
     "_files.py": "errors",
+    "_records.py": "",
     "alphabet.py": "errors",
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
@@ -46,8 +47,8 @@ ALLOWED = {
     "check.py": "codecs message sequence errors",
     "packets.py": "message sequence tables errors",
     "export.py": "tables errors",
-    "container.py": "_files errors",
-    "static.py": "_lib errors",
+    "container.py": "_files _records errors",
+    "static.py": "_lib _records errors",
     "api.py": "errors alphabet _files models tables codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api container export models tables errors _files demo",
