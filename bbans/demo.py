@@ -163,6 +163,8 @@ def _draw(tables: dict[str, list[Point]], path: Path) -> None:
         )  # fmt: skip
         axes.axhline(1, color="0.6", linewidth=1)
         axes.set_xscale("log", base=2)
+        # Of a text without information no point has a ratio to set the limits by.
+        axes.set_xlim(0.8 * points[0].length, 1.25 * points[-1].length)
         axes.set_xlabel("sequence length T")
         axes.set_title(title, fontsize=9)
     figure.axes[0].set_ylabel("message length / information content")

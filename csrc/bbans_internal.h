@@ -355,6 +355,18 @@ static inline int bbans_type_is_valid(int type)
     return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
+/* ---- Arrays over the lanes ----------------------------------------------- */
+
+/* Push, from the last to the first, the intervals span[0 .. n - 1], of 2^prec
+ * slots, of symbols first .. first + n - 1 of an array.  There is room. */
+void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
+                      size_t n, unsigned prec);
+
+/* Pop the intervals, which hold their heads' slots, from the n heads from
+ * `lane` on; returns how many could, fewer than n where the tail ran dry. */
+size_t bbans_advance_run(bbans_message *msg, size_t lane,
+                         const bbans_span *span, size_t n, unsigned prec);
+
 /* ---- One lane ------------------------------------------------------------ */
 
 /* A head of its own, the tail by reference: what one lane's steps change. */

@@ -345,9 +345,8 @@ static int open_chunk(coder *c, size_t first, size_t n)
     return most < total - 1;
 }
 
-/* Symbols first .. first + n - 1 of an array have the intervals span[0 ..]. */
-static void push_spans(bbans_message *msg, size_t first, const bbans_span *span,
-                       size_t n, unsigned prec)
+void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
+                      size_t n, unsigned prec)
 {
     if (msg->lanes == 1) {
         bbans_lane lane = bbans_lane_of(msg, 0);
@@ -404,14 +403,13 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
         c->loops->spans(&c->model,
                         bbans_array_read(symbol, type, first, count, scratch),
                         count, span);
-        push_spans(msg, first, span, count, c->model.prec);
+        bbans_push_spans(msg, first, span, count, c->model.prec);
     }
     return BBANS_OK;
 }
 
-/* How many of the n heads from `lane` on could pop the intervals. */
-static size_t advance_run(bbans_message *msg, size_t lane,
-                          const bbans_span *span, size_t n, unsigned prec)
+size_t bbans_advance_run(bbans_message *msg, size_t lane,
+                         const bbans_span *span, size_t n, unsigned prec)
 {
     const uint32_t *top = msg->tail + msg->tail_len;
     size_t i;
@@ -460,7 +458,7 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
             run = msg->lanes - lane < count - i ? msg->lanes - lane : count - i;
             c->loops->find(&c->model, i, msg->head + lane, run, value + i,
                            span);
-            done = advance_run(msg, lane, span, run, c->model.prec);
+            done = bbans_advance_run(msg, lane, span, run, c->model.prec);
             if (done < run) {
                 status = BBANS_ERR_UNDERFLOW;
                 count = i + done;
