@@ -258,7 +258,7 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
  * v - 1/2 and v + 1/2.  Every int64_t can be coded, however far away.  The mass
- * is exact in integers (docs/maths.md, section 11), at 28 bits. */
+ * is exact in integers (docs/maths.md, section 9), at 28 bits. */
 
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each

@@ -1,4 +1,4 @@
-/* Made by tools/shape_tables.py: docs/maths.md, section 11.
+/* Made by tools/shape_tables.py: docs/maths.md, section 9.
  *
  * SPDX-License-Identifier: MIT */
 /* clang-format off */
@@ -67,7 +67,7 @@ const uint32_t bbans_scale_up[256] = {
     64830u, 65006u, 65182u, 65359u,
 };
 
-static const uint32_t scale_above[258] = {
+const uint32_t bbans_scale_above[258] = {
     2150392886u, 2156223193u, 2162069307u, 2167931272u, 2173809130u,
     2179702924u, 2185612698u, 2191538495u, 2197480359u, 2203438333u,
     2209412460u, 2215402785u, 2221409351u, 2227432203u, 2233471384u,
@@ -122,7 +122,7 @@ static const uint32_t scale_above[258] = {
     4289156690u, 4294967295u, 4294967295u,
 };
 
-static const uint32_t scale_guess[256] = {
+const uint32_t bbans_scale_guess[256] = {
     0u, 1u, 3u, 4u, 6u, 7u, 9u, 10u, 11u, 13u, 14u, 16u, 17u, 18u, 20u, 21u,
     22u, 24u, 25u, 26u, 28u, 29u, 30u, 32u, 33u, 34u, 36u, 37u, 38u, 40u, 41u,
     42u, 44u, 45u, 46u, 47u, 49u, 50u, 51u, 52u, 54u, 55u, 56u, 57u, 59u, 60u,

@@ -2,7 +2,7 @@
 
     python tools/shape_tables.py > csrc/bbans_shapes.h      (needs mpmath)
 
-docs/maths.md, section 11, says what they hold.
+docs/maths.md, section 9, says what they hold.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def shape(
 
 def main() -> None:
     print(
-        "/* Made by tools/shape_tables.py: docs/maths.md, section 11.\n *\n"
+        "/* Made by tools/shape_tables.py: docs/maths.md, section 9.\n *\n"
         " * SPDX-License-Identifier: MIT */\n/* clang-format off */\n"
     )
     fractions = [mp.mpf(f) / 256 for f in range(256)]
@@ -68,18 +68,15 @@ def main() -> None:
     array("bbans_scale_up", [int(mp.nint(2 ** (15 + f))) for f in fractions], "const")
     half = mp.mpf(1) / 512
     above = [int(mp.floor(2 ** (31 + f + half))) for f in fractions]
-    array("scale_above", [*above, 2**32 - 1, 2**32 - 1])
-    array(
-        "scale_guess",
-        [sum(a < (256 + i) << 23 for a in above) for i in range(256)],
-    )
+    array("bbans_scale_above", [*above, 2**32 - 1, 2**32 - 1], "const")
+    guess = [sum(a < (256 + i) << 23 for a in above) for i in range(256)]
+    array("bbans_scale_guess", guess, "const")
     root = mp.sqrt(2)
-    shape(
-        "gaussian",
-        0,
-        lambda t: mp.erfc(t / root) / 2,
-        lambda p: root * mp.erfinv(1 - 2 * p),
-    )
+
+    def normal(p: mp.mpf) -> mp.mpf:
+        return root * mp.erfinv(1 - 2 * p)
+
+    shape("gaussian", 0, lambda t: mp.erfc(t / root) / 2, normal)
     shape("logistic", 2, lambda t: 1 / (1 + mp.exp(t)), lambda p: mp.log(1 / p - 1))
     shape("laplace", 2, lambda t: mp.exp(-t) / 2, lambda p: -mp.log(2 * p))
     print("/* clang-format on */")
