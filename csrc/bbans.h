@@ -296,11 +296,19 @@ BBANS_API bbans_status bbans_shape_check(const bbans_shape *shape);
 BBANS_API bbans_status bbans_shape_quantiles(bbans_shape *shape,
         uint32_t *quantile);
 
+/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
+ * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
+ * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
+BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
+        size_t n, int64_t *location);
+BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+        int32_t *scale);
+
 /* Push and pop n values, each with a location and a scale of its own.
- *   location  [n] of I64: in units of 2^-16; or F32, F64: rounded to those, halves
- *             away from 0; |location| < 2^46
+ *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
+ *             F32, F64: rounded as by bbans_fix_locations
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: sigma, rounded to those, exactly alike on every machine
+ *             F32, F64: rounded as by bbans_fix_scales
  *   value     [n] of any type but U64
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
  * far out, low bits of their own.  Needs room for 4 n words.

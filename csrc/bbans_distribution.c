@@ -3,16 +3,15 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"
-#include "bbans_shapes.h"
 
 /* ---- Shapes -------------------------------------------------------------- */
 
 bbans_status bbans_shape_init(bbans_shape *shape, int family)
 {
     static const bbans_shape standard[] = {
-        {gaussian_survival, gaussian_quantile, 0},
-        {logistic_survival, logistic_quantile, 2},
-        {laplace_survival, laplace_quantile, 2},
+        {bbans_gaussian_survival, bbans_gaussian_quantile, 0},
+        {bbans_logistic_survival, bbans_logistic_quantile, 2},
+        {bbans_laplace_survival, bbans_laplace_quantile, 2},
     };
 
     if (shape == NULL)
@@ -201,6 +200,53 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *by)
             by[i] = scale_of(real_bits(real, type, i));
 }
 
+static int is_real(int type)
+{
+    return type == BBANS_F32 || type == BBANS_F64;
+}
+
+static int location_is_valid(int64_t location)
+{
+    return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
+}
+
+static int scale_is_valid(int32_t scale)
+{
+    return scale >= BBANS_SCALE_MIN && scale <= BBANS_SCALE_MAX;
+}
+
+bbans_status bbans_fix_locations(const void *real, int type, size_t n,
+                                 int64_t *location)
+{
+    size_t i;
+
+    if (n > 0 && (real == NULL || location == NULL))
+        return BBANS_ERR_NULL;
+    if (!is_real(type))
+        return BBANS_ERR_TYPE;
+    fix_locations(real, type, n, location);
+    for (i = 0; i < n; i++)
+        if (!location_is_valid(location[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
+}
+
+bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+                              int32_t *scale)
+{
+    size_t i;
+
+    if (n > 0 && (real == NULL || scale == NULL))
+        return BBANS_ERR_NULL;
+    if (!is_real(type))
+        return BBANS_ERR_TYPE;
+    fix_scales(real, type, n, scale);
+    for (i = 0; i < n; i++)
+        if (!scale_is_valid(scale[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
+}
+
 /* Where element i of an array of F32 or F64 is. */
 static const void *element(const void *array, int type, size_t i)
 {
@@ -218,8 +264,7 @@ typedef struct {
 
 static int open_group(group *g, size_t first, size_t n)
 {
-    const int64_t limit = (int64_t)1 << 62;
-    int bad = 0;
+    int good = 1;
     size_t i;
 
     if (g->location_type == BBANS_I64)
@@ -233,9 +278,8 @@ static int open_group(group *g, size_t first, size_t n)
         fix_scales(element(g->scale, g->scale_type, first), g->scale_type, n,
                    g->by);
     for (i = 0; i < n; i++)
-        bad |= (g->at[i] <= -limit) | (g->at[i] >= limit) |
-               (g->by[i] < BBANS_SCALE_MIN) | (g->by[i] > BBANS_SCALE_MAX);
-    return !bad;
+        good &= location_is_valid(g->at[i]) & scale_is_valid(g->by[i]);
+    return good;
 }
 
 /* ---- Values -------------------------------------------------------------- */
@@ -560,15 +604,11 @@ static bbans_status open_call(group *g, const bbans_message *msg,
                               int scale_type, const void *value, int value_type,
                               size_t n)
 {
-    const int real_location =
-        location_type == BBANS_F32 || location_type == BBANS_F64;
-    const int real_scale = scale_type == BBANS_F32 || scale_type == BBANS_F64;
-
     if (msg == NULL || shape == NULL ||
         (n > 0 && (location == NULL || scale == NULL || value == NULL)))
         return BBANS_ERR_NULL;
-    if ((!real_location && location_type != BBANS_I64) ||
-        (!real_scale && scale_type != BBANS_I32) ||
+    if ((!is_real(location_type) && location_type != BBANS_I64) ||
+        (!is_real(scale_type) && scale_type != BBANS_I32) ||
         !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
         return BBANS_ERR_TYPE;
     g->shape = *shape;

@@ -26,6 +26,14 @@ extern const uint32_t bbans_scale_up[256];   /* 2^(15 + f / 256) */
 extern const uint32_t bbans_scale_above[258];
 extern const uint32_t bbans_scale_guess[256];
 
+/* Shapes of the library: bbans_shapes.c. */
+extern const uint32_t bbans_gaussian_survival[2050];
+extern const uint32_t bbans_gaussian_quantile[BBANS_QUANTILES];
+extern const uint32_t bbans_logistic_survival[2562];
+extern const uint32_t bbans_logistic_quantile[BBANS_QUANTILES];
+extern const uint32_t bbans_laplace_survival[2562];
+extern const uint32_t bbans_laplace_quantile[BBANS_QUANTILES];
+
 /* The bins of a distribution.  On each side of the origin there are
  * 2^middle_bits bins of 2^width values, and then octaves of 16 bins.  Bin q >=
  * 0 mirrors bin -1 - q; edge q is the lower edge of bin q. */
