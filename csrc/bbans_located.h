@@ -131,18 +131,21 @@ static inline uint32_t bbans_bin_start(const bbans_place *place, uint32_t q,
            (beyond & ((1u << BBANS_OCTAVE_BITS) - 1));
 }
 
-/* S(t), t in units of 2^-20, in units of 2^-32; it does not rise. */
-static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t)
+/* S(t), t in units of 2^-point, in units of 2^-32; it does not rise. */
+static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t,
+                                      unsigned point)
 {
-    const uint32_t *s = shape->survival + (t >> 12);
-    unsigned shift = 12;
+    unsigned shift = point - 8;
+    const uint32_t *s;
 
-    if (t >> 23 != 0) { /* octave k >= 0 is [8 2^k, 16 2^k) */
-        const unsigned k = (unsigned)bbans_bit_length(t) - 24;
+    if (t >> (point + 3) == 0) {
+        s = shape->survival + (t >> shift);
+    } else { /* octave k >= 0 is [8 2^k, 16 2^k) */
+        const unsigned k = (unsigned)bbans_bit_length(t) - 4 - point;
 
         if (k >= shape->octaves)
             return 0;
-        shift = 15 + k;
+        shift = point - 5 + k;
         s = shape->survival + 2048 + 256 * k + ((t >> shift) - 256);
     }
     return s[0] - (uint32_t)(((uint64_t)(s[0] - s[1]) *
@@ -156,7 +159,8 @@ static inline uint64_t bbans_below(const bbans_shape *shape,
                                    const bbans_place *place, int64_t distance)
 {
     const uint64_t a = (uint64_t)(distance < 0 ? -distance : distance);
-    const uint32_t s = bbans_survival(shape, (a * place->down) >> place->shift);
+    const uint32_t s =
+        bbans_survival(shape, (a * place->down) >> place->shift, 20);
 
     return distance < 0 ? s : ((uint64_t)1 << 32) - s;
 }

@@ -13,26 +13,38 @@ typedef struct {
     uint32_t weight;
 } component;
 
-/* The component's mass below a value, in 2^-32. */
+/* Distances that saturate every shape, in middle bins: t >= 2^16 = 8 2^13. */
+#define FAR ((uint64_t)1 << 26)
+
+/* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
+#define POINT 25
+
+/* The component's mass below a value, in 2^-32: that of section 9, but for t.
+ */
 static uint64_t component_below(const bbans_shape *shape, const component *c,
                                 int64_t value)
 {
-    const unsigned width = c->place.width;
-    const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
-    const uint64_t from = (uint64_t)c->place.origin;
+    const bbans_place *place = &c->place;
+    const int negative = value < place->origin;
+    const uint64_t from = (uint64_t)place->origin;
     const uint64_t u = (uint64_t)value - from; /* of either sign */
-    const uint64_t below = u & (((uint64_t)1 << width) - 1);
-    const uint64_t middle_bins = value < c->place.origin
-                                     ? (from - 1 - (uint64_t)value) >> width
-                                     : u >> width;
-    int64_t at = middle_bins < (uint64_t)far ? (int64_t)middle_bins : far;
+    const uint64_t low = u & (((uint64_t)1 << place->width) - 1);
+    const uint64_t bin =
+        (negative ? from - 1 - (uint64_t)value : u) >> place->width;
+    const int64_t q = (int64_t)(bin < FAR ? bin : FAR);
+    /* floor((u 2^16 - half_way) / 2^width), and low < 2^37 */
+    const int64_t at =
+        (negative ? -1 - q : q) * 65536 +
+        bbans_floor_shift((int64_t)(low << 16) - (int64_t)c->half_way,
+                          place->width);
+    /* Up to 2^42 2^16; t up to 2^63. */
+    const uint64_t product = (uint64_t)(at < 0 ? -at : at) * place->down;
+    const uint64_t t = place->shift >= POINT - 20
+                           ? product >> (place->shift - (POINT - 20))
+                           : product << (POINT - 20 - place->shift);
+    const uint32_t s = bbans_survival(shape, t, POINT);
 
-    if (value < c->place.origin)
-        at = -1 - at;
-    /* floor((u 2^16 - half_way) / 2^width), and below < 2^37 */
-    at = at * 65536 + bbans_floor_shift(
-                          (int64_t)(below << 16) - (int64_t)c->half_way, width);
-    return bbans_below(shape, &c->place, at);
+    return at < 0 ? s : ((uint64_t)1 << 32) - s;
 }
 
 /* About where it has the mass slot / 2^28 below. */

@@ -220,9 +220,9 @@ bbans_status bbans_message_pop_range(bbans_message *msg, int64_t low,
 #define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
 
 /* Bins wider than one are split into up to 2^12 parts, as long as the mean of
- * the parts' masses is 2^8 units or more, and up to 5 times. */
+ * the parts' masses is 2^14 units or more, and up to 5 times. */
 #define SPLIT_BITS 12
-#define NOISE_BITS 9
+#define NOISE_BITS 15
 #define SPLITS 5
 
 /* Bins q lie about the origin as those of bbans_located.h, of width one in the

@@ -697,15 +697,15 @@ def root_256(n):
     return n
 
 
-def survival(table, t):
-    """S(t) in 2^-32, t in 2^-20."""
-    if t < 8 << 20:
-        cell, shift = t >> 12, 12
+def survival(table, t, point):
+    """S(t) in 2^-32, t in 2^-point."""
+    if t < 8 << point:
+        cell, shift = t >> (point - 8), point - 8
     else:
-        octave = t.bit_length() - 24
+        octave = t.bit_length() - 4 - point
         if octave >= (len(table) - 2050) // 256:
             return 0
-        shift = 15 + octave
+        shift = point - 5 + octave
         cell = 2048 + 256 * octave + (t >> shift) - 256
     return table[cell] - ((table[cell] - table[cell + 1]) * (t % (1 << shift)) >> shift)
 
@@ -721,11 +721,11 @@ class Place:
         self.w = max(0, self.e - 9)
         self.m = max(4, self.e + 3 - self.w)
 
-    def below(self, v, half=1 << 15):
+    def below(self, v, half=1 << 15, point=20):
         """The mass below the value v, in 2^-32."""
         D = ((v << 16) - half - self.mu) >> self.w
-        t = abs(D) * self.R >> (12 + self.e - self.w)
-        S = survival(self.table, t)
+        t = (abs(D) * self.R << (point - 20)) >> (12 + self.e - self.w)
+        S = survival(self.table, t, point)
         return S if D < 0 else 2**32 - S
 
     @property
@@ -835,7 +835,7 @@ class Law:
         for _ in range(5):
             width = (last - first).bit_length()
             D = self.F(last + 1) - self.F(first)
-            bits = min(width, 12, D.bit_length() - 9)
+            bits = min(width, 12, D.bit_length() - 15)
             if bits <= 0:
                 break
             shift = width - bits
@@ -862,7 +862,7 @@ def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
         origin = low + (high - low + 1) // 2
 
     def below(v):
-        masses = [place.below(v) for place in places]
+        masses = [place.below(v, point=25) for place in places]
         return sum(map(mul, weights, masses)) // sum(weights)
 
     return Law(below, low, high, origin)
@@ -870,7 +870,7 @@ def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
 
 def geometric(laplace, s):
     place = Place(laplace, 0, s)
-    return Law(lambda v: 2 * place.below(v, half=0) - 2**32, 0, ALL[1], 0)
+    return Law(lambda v: 2 * place.below(v, half=0, point=25) - 2**32, 0, ALL[1], 0)
 
 
 def ratio(m, e, a, b):

