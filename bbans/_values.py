@@ -71,7 +71,7 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
 
 
 class ValueArrays(MessageArrays):
-    """What pushes and pops integers under the distributions of section 10.
+    """What pushes and pops integers under the distributions of section 11.
 
     Parameters are broadcast to the shape of the values. Integer parameters are in
     the units stated; floats are rounded to these, exactly alike on every machine.

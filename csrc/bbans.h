@@ -326,7 +326,7 @@ BBANS_API bbans_status bbans_message_pop_located(bbans_message *msg,
 
 /* ---- Mixtures, counts and ranges ----------------------------------------- */
 
-/* More distributions of integers, exact likewise (docs/maths.md, section 10).  A
+/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
  * value takes a few intervals, of up to 2^28 slots.  Pops need room for a word,
  * and return ERR_UNDERFLOW too.
  *
@@ -391,7 +391,8 @@ BBANS_API bbans_status bbans_message_pop_geometric(bbans_message *msg,
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_fix_probabilities
  * The weights are made for each value whose parameters differ from those of the
- * one beside it, some 10 ns for each of 16 standard deviations.
+ * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
+ * of stack, as those of the other counts.
  * Needs room for 5 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_message_push_binomial(bbans_message *msg,
         const uint32_t *trials, const void *probability, int probability_type,

@@ -1,5 +1,5 @@
 /* Counts: binomial, beta-binomial and Poisson values, under rows of integer
- * weights that are made on the way.  docs/maths.md, section 10.
+ * weights that are made on the way.  docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"

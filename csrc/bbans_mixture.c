@@ -1,5 +1,5 @@
 /* Values under mixtures of shapes, and geometric ones: docs/maths.md, section
- * 10.
+ * 11.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"

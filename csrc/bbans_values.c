@@ -1,5 +1,5 @@
 /* Values one at a time: uniform over any range, and under any cumulative
- * distribution function.  docs/maths.md, section 10.
+ * distribution function.  docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_values.h"

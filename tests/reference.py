@@ -780,7 +780,7 @@ def push_located(message, table, mus, scales, values):
             message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
 
 
-# Section 10: mixtures, counts and ranges. A value is a list of intervals (start,
+# Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
 # freq, total), of which the last is pushed first.
 
 ALL = (-(2**63), 2**63 - 1)

@@ -93,7 +93,7 @@ class Mixture:
 
     Notes
     -----
-    docs/maths.md, section 10. The three arrays are broadcast; the shape of the value
+    docs/maths.md, section 11. The three arrays are broadcast; the shape of the value
     is that of the leading axes. With K = 1 this is `Located` on a bounded support.
     """
 
