@@ -255,25 +255,56 @@ static inline unsigned bbans_part_bits(unsigned low_bits, unsigned k)
 
 /* ---- One lane ------------------------------------------------------------ */
 
-/* Room for 4 words.  ERR_SYMBOL only without a leak: a value of no mass. */
+/* A bin and its value's low bits, which lie below it.  Room for 4 words. */
+static inline void bbans_lane_push_bin(bbans_lane *lane, bbans_span span,
+                                       uint64_t low, unsigned low_bits)
+{
+    unsigned k, bits;
+
+    for (k = 0; (bits = bbans_part_bits(low_bits, k)) > 0; k++)
+        bbans_lane_push_bits(lane,
+                             (uint32_t)(low >> (k * BBANS_PART_BITS)) &
+                                 (((uint32_t)1 << bits) - 1),
+                             1, bits);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                         BBANS_LOCATED_PREC);
+}
+
+/* Returns the low bits. */
+static inline uint64_t bbans_lane_pop_bin(bbans_lane *lane, bbans_span span,
+                                          unsigned low_bits)
+{
+    uint64_t low = 0;
+    unsigned k;
+
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
+                            BBANS_LOCATED_PREC);
+    for (k = 3; k-- > 0;) {
+        const unsigned bits = bbans_part_bits(low_bits, k);
+        const uint32_t part = bbans_slot_bits(lane->x, bits);
+
+        if (bits == 0)
+            continue;
+        bbans_lane_advance_bits(lane, part, 1, bits);
+        low |= (uint64_t)part << (k * BBANS_PART_BITS);
+    }
+    return low;
+}
+
+/* ERR_SYMBOL only without a leak: a value of no mass.  Room for 4 words. */
 static inline bbans_status bbans_lane_push_located(bbans_lane *lane,
                                                    const bbans_shape *shape,
                                                    const bbans_place *place,
                                                    int64_t value)
 {
     const bbans_bin bin = bbans_bin_of_value(place, value);
-    const uint32_t start = bbans_edge(shape, place, bin.q);
-    const uint32_t freq = bbans_edge(shape, place, bin.q + 1) - start;
-    unsigned k, bits;
+    bbans_span span;
 
-    if (freq == 0)
+    span.start = bbans_edge(shape, place, bin.q);
+    span.end = bbans_edge(shape, place, bin.q + 1);
+    if (span.start == span.end)
         return BBANS_ERR_SYMBOL;
-    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
-        bbans_lane_push_bits(lane,
-                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
-                                 (((uint32_t)1 << bits) - 1),
-                             1, bits);
-    bbans_lane_push_bits(lane, start, freq, BBANS_LOCATED_PREC);
+    bbans_lane_push_bin(lane, span, bin.low, bin.low_bits);
     return BBANS_OK;
 }
 
@@ -285,23 +316,11 @@ static inline bbans_status bbans_lane_pop_located(bbans_lane *lane,
 {
     bbans_span span;
     bbans_bin bin;
-    unsigned k;
 
     bin.q = bbans_find_bin(shape, place,
                            bbans_slot_bits(lane->x, BBANS_LOCATED_PREC), &span);
     bin.low_bits = bbans_low_bits(place, bin.q);
-    bin.low = 0;
-    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
-                            BBANS_LOCATED_PREC);
-    for (k = 3; k-- > 0;) {
-        const unsigned bits = bbans_part_bits(bin.low_bits, k);
-        const uint32_t part = bbans_slot_bits(lane->x, bits);
-
-        if (bits == 0)
-            continue;
-        bbans_lane_advance_bits(lane, part, 1, bits);
-        bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
-    }
+    bin.low = bbans_lane_pop_bin(lane, span, bin.low_bits);
     return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
