@@ -361,9 +361,11 @@ BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
  * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
  * Pop's message is spent if it fails.
  * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
+#ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
         bbans_message *msg, const int64_t *value, size_t n, void *work,
         size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
 BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
         bbans_message *msg, int64_t *value, size_t n, void *work,
         size_t work_bytes);

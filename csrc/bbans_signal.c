@@ -23,6 +23,8 @@
  * nothing takes long to reach. */
 #define WEIGHT_MIN 16
 
+#define PREDICTION_MAX ((int64_t)BBANS_SIGNAL_VALUE_MAX * 65536)
+
 /* Edges beyond, in values, are as good as infinite. */
 #define FAR ((int64_t)1 << 40)
 
@@ -138,7 +140,10 @@ static int64_t predict(const bbans_signal *model, const int64_t *value,
             sum += a[lag] * *(now + d - lag * channels);
         a += model->cross + 1;
     }
-    return sum + (int64_t)a[0] * 256;
+    sum += (int64_t)a[0] * 256;
+    return sum > PREDICTION_MAX    ? PREDICTION_MAX
+           : sum < -PREDICTION_MAX ? -PREDICTION_MAX
+                                   : sum;
 }
 
 /* The mixture of the components that matter. */
@@ -205,7 +210,7 @@ static uint64_t component(const coder *c, const mixture *m, size_t i, int64_t v)
     const int64_t far = ((int64_t)1 << 47) - 1;
     const scale *s = c->scales + m->of[i] / PREDICTORS;
     const int64_t location = m->location[m->of[i] % PREDICTORS];
-    /* |v| <= 2^40 from the origin, both within 2^46: below 2^63. */
+    /* |v| <= 2^40 + 2^31, |location| < 2^47: below 2^57. */
     const int64_t d = v * 65536 - 0x8000 - location;
     const int64_t scaled = bbans_floor_shift(d, s->width);
     const int64_t at = scaled > far ? far : scaled < -far ? -far : scaled;
@@ -288,6 +293,22 @@ static bbans_status check_call(const bbans_signal *model,
     return msg->lanes == 1 ? bbans_signal_check(model) : BBANS_ERR_STATE;
 }
 
+#ifndef BBANS_DECODER_ONLY
+/* A bin and its value's low bits, which lie below it.  Room for 4 words. */
+static inline void bbans_lane_push_bin(bbans_lane *lane, bbans_span span,
+                                       uint64_t low, unsigned low_bits)
+{
+    unsigned k, bits;
+
+    for (k = 0; (bits = bbans_part_bits(low_bits, k)) > 0; k++)
+        bbans_lane_push_bits(lane,
+                             (uint32_t)(low >> (k * BBANS_PART_BITS)) &
+                                 (((uint32_t)1 << bits) - 1),
+                             1, bits);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                         BBANS_LOCATED_PREC);
+}
+
 bbans_status bbans_signal_push(const bbans_signal *model, bbans_message *msg,
                                const int64_t *value, size_t n, void *work,
                                size_t work_bytes)
@@ -335,6 +356,7 @@ bbans_status bbans_signal_push(const bbans_signal *model, bbans_message *msg,
     bbans_put_lane(msg, 0, &lane);
     return BBANS_OK;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* The bin of a slot, its interval, and the components' G at its edges. */
 static int32_t search(const coder *c, const mixture *m, uint32_t slot,
@@ -390,6 +412,27 @@ static int32_t search(const coder *c, const mixture *m, uint32_t slot,
             span->end = at;
             memcpy(above, g, m->n * sizeof *above);
         }
+    }
+    return low;
+}
+
+/* Returns the low bits. */
+static inline uint64_t bbans_lane_pop_bin(bbans_lane *lane, bbans_span span,
+                                          unsigned low_bits)
+{
+    uint64_t low = 0;
+    unsigned k;
+
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
+                            BBANS_LOCATED_PREC);
+    for (k = 3; k-- > 0;) {
+        const unsigned bits = bbans_part_bits(low_bits, k);
+        const uint32_t part = bbans_slot_bits(lane->x, bits);
+
+        if (bits == 0)
+            continue;
+        bbans_lane_advance_bits(lane, part, 1, bits);
+        low |= (uint64_t)part << (k * BBANS_PART_BITS);
     }
     return low;
 }
