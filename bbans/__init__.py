@@ -48,6 +48,7 @@ from bbans.shapes import (
     fixed_rates,
     fixed_scales,
 )
+from bbans.signals import signal_compress, signal_decompress
 from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
 
@@ -97,4 +98,6 @@ __all__ = [
     "fixed_rates",
     "fixed_scales",
     "quantise",
+    "signal_compress",
+    "signal_decompress",
 ]
