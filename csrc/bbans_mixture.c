@@ -276,7 +276,7 @@ typedef struct {
     bbans_shape laplace;
     const void *scale;
     int scale_type;
-    component component; /* at 0, without the half */
+    component part; /* at 0, without the half */
 } geometric;
 
 static uint64_t geometric_below(const void *model, int64_t value)
@@ -284,7 +284,7 @@ static uint64_t geometric_below(const void *model, int64_t value)
     const geometric *g = (const geometric *)model;
 
     /* What is below v on the one side, less all of the other, twice. */
-    return 2 * component_below(&g->laplace, &g->component, value) -
+    return 2 * component_below(&g->laplace, &g->part, value) -
            ((uint64_t)1 << 32);
 }
 
@@ -294,7 +294,7 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
     const geometric *g = (const geometric *)model;
     const uint32_t half = (uint32_t)1 << (BBANS_LOCATED_PREC - 1);
 
-    *from = *to = component_guess(&g->laplace, &g->component, half + slot / 2);
+    *from = *to = component_guess(&g->laplace, &g->part, half + slot / 2);
 }
 
 static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
@@ -311,8 +311,8 @@ static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
         return status;
     if (!bbans_scale_is_valid(by))
         return BBANS_ERR_SYMBOL;
-    g->component.place = bbans_place_of(0, by, 0);
-    g->component.place.below = 0;
+    g->part.place = bbans_place_of(0, by, 0);
+    g->part.place.below = 0;
     law->below = geometric_below;
     law->guess = geometric_guess;
     law->model = g;
