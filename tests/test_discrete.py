@@ -179,6 +179,61 @@ def test_the_reference_gives_the_same_words(name, lanes):
         assert message.state() == before
 
 
+def corners():
+    """(method, parameters, support, value, intervals): all at their ends."""
+    ends = [1, 65536, 2**31, 2**32 - 1]
+    for n, p in itertools.product([0, 1, 2**18 - 1], ends):
+        law = ref.binomial(n, p)
+        for v in {0, n // 3, n}:
+            yield "binomial", (n, p), {}, v, law.intervals(v)
+    for n, a, b in itertools.product([0, 1, 4095], ends, ends):
+        law = ref.beta_binomial(n, a, b)
+        for v in {0, n // 3, n}:
+            yield "beta_binomial", (n, a, b), {}, v, law.intervals(v)
+    for mean in ends:
+        law = ref.poisson(mean)
+        for v in (0, mean >> 16, 10**6, MOST):
+            yield "poisson", (mean,), {}, v, law.intervals(v)
+    for s in (-3072, 0, 12031):
+        law = ref.geometric(TABLES["laplace"], s)
+        for v in (0, 1, 2**40, MOST):
+            yield "geometric", (s,), {}, v, law.intervals(v)
+    supports = [(LEAST, MOST), (LEAST, LEAST), (MOST, MOST), (0, 1), (LEAST, 0),
+                (MOST - 4095, MOST), (MOST - 4096, MOST)]  # fmt: skip
+    for low, high in supports:
+        for v in {low, high, low + (high - low) // 3}:
+            yield "range", (low, high), {}, v, ref.uniform(v - low, high - low)
+    far = 2**62 - 1
+    components = [
+        ([1], [far], [-3072]),
+        ([2**28], [-far], [12031]),
+        ([0, 1], [far, 0], [12031, -3072]),
+        ([1, 2**28 - 1], [-far, far], [-3072, 12031]),
+        ([2**22] * 64, list(range(-far, far, 2 * far // 63))[:64], [0] * 64),
+    ]
+    shapes = [("gaussian", 0), ("cauchy", 2), ("laplace", 3)]
+    for (name, k), parts, (low, high) in itertools.product(
+        shapes, components, supports
+    ):
+        law = ref.mixture(TABLES[name], *parts, low, high)
+        near = parts[1][k % len(parts[1])] >> 16
+        for v in {low, high, min(max(near, low), high)}:
+            support = {"low": low, "high": high}
+            yield "mixture", (SHAPES[name], *parts), support, v, law.intervals(v)
+
+
+def test_parameters_at_their_ends():
+    """The words of the reference, and the value and the message back."""
+    for method, fixed, support, value, intervals in corners():
+        message = random_message(2, 7, 40)
+        before, copy = message.state(), twin(message)
+        ref.push_each(copy, [intervals])
+        getattr(message, f"push_{method}")(*fixed, value, **support)
+        assert message.state() == (copy.heads, copy.tail), (method, fixed, value)
+        assert getattr(message, f"pop_{method}")(*fixed, **support) == value
+        assert message.state() == before
+
+
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("lanes", [1, 5, 64])
 def test_the_reference_gives_the_same_words_of_located_values(name, lanes):
