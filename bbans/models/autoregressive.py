@@ -37,6 +37,17 @@ class Prediction(NamedTuple):
     coefficients: NDArray[np.float64]
     """Shape (channels, taps), in the order of ``bbans_signal``."""
 
+    def predict(self, values: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Predict each step of a series, shape (T, channels), from those before."""
+        x = values.astype(np.float64)
+        means = np.empty_like(x)
+        for i, coefficients in enumerate(self.coefficients):
+            taps = _taps(x.shape[1], i, self.order, self.cross)
+            used = [_is_known(tap, i) for tap in taps]
+            known = [tap for tap in taps if _is_known(tap, i)]
+            means[:, i] = coefficients[used] @ _design(x, i, known)
+        return means
+
 
 def fit_prediction(values: NDArray[np.int64]) -> Prediction:
     """Fit a linear prediction of each channel from the values before it.
@@ -59,7 +70,7 @@ def fit_prediction(values: NDArray[np.int64]) -> Prediction:
     """
     x = values.astype(np.float64)
     steps, channels = x.shape
-    candidates = []
+    candidates: list[tuple[int, int]] = []
     for order, cross in CANDIDATES:
         taps = len(_taps(channels, 0, order, cross))
         if taps <= 500 and (4 * taps <= steps or not candidates):
@@ -82,23 +93,31 @@ def _taps(channels: int, channel: int, order: int, cross: int) -> list[tuple[int
     return [*taps, (channel, 0)]
 
 
+def _is_known(tap: tuple[int, int], channel: int) -> bool:
+    """Not so: a later channel's value of the same step."""
+    other, lag = tap
+    return lag > 0 or other <= channel
+
+
+def _design(x: _Floats, channel: int, taps: list[tuple[int, int]]) -> _Floats:
+    """What each tap saw at each step, shape (taps, T)."""
+    rows = np.full((len(taps), len(x)), _CONSTANT)
+    for row, (other, lag) in zip(rows, taps, strict=True):
+        if (other, lag) != (channel, 0):
+            row[:lag] = 0.0
+            row[lag:] = x[: len(x) - lag, other]
+    return rows
+
+
 def _fit_channel(
     x: _Floats, channel: int, candidates: list[tuple[int, int]]
 ) -> list[tuple[_Floats, float]]:
     """Of each candidate the coefficients, and the code length in bits but for a
     constant. The weights are those of the last, the largest."""
     channels, target = x.shape[1], x[:, channel]
-    # A later channel's value of the same step is not known yet.
-    known = [
-        (other, lag)
-        for other, lag in _taps(channels, channel, *candidates[-1])
-        if lag > 0 or other <= channel
-    ]
-    design = np.full((len(known), len(x)), _CONSTANT)
-    for row, (other, lag) in zip(design, known, strict=True):
-        if (other, lag) != (channel, 0):
-            row[:lag] = 0.0
-            row[lag:] = x[: len(x) - lag, other]
+    largest = _taps(channels, channel, *candidates[-1])
+    known = [tap for tap in largest if _is_known(tap, channel)]
+    design = _design(x, channel, known)
     normal, moment = _weighted(design, target)
     out = []
     for candidate in candidates:
@@ -157,4 +176,6 @@ def _variance(residual: _Floats) -> _Floats:
 def _smoothed(series: _Floats, kernel: _Floats) -> _Floats:
     """The kernel's middle weighs the value itself."""
     middle = kernel.size // 2
-    return np.convolve(series, kernel)[middle : middle + series.size]
+    whole: _Floats = np.convolve(series, kernel)
+    part: _Floats = whole[middle : middle + series.size]
+    return part
