@@ -4,7 +4,7 @@
 #include "bbans_bytes_internal.h"
 
 #ifndef BBANS_DECODER_ONLY
-#define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
+#define CHUNK 2048 /* bytes pushed at once; 4 LANES_MAX divides it */
 #define TABLE_MAX (2 * TOKENS_MAX)
 
 /* ---- Workspace ----------------------------------------------------------- */
@@ -289,6 +289,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     bytes_states s;
     bit_writer w;
 
+    memset(enc->entry, 0, BYTE_VALUES * sizeof *enc->entry);
     for (k = 0; k < BYTE_VALUES; k++)
         if (p->count[k] > 0) {
             enc->entry[k] = p->freq[k] | start << 16;

@@ -75,7 +75,7 @@ enum { RUN_1 = 0, RUN_2 = 14 };         /* tokens: digits of runs of zeros */
 #define SPAN 256           /* bytes of each lane of order 1 at once */
 #define STRIDE (SPAN + 16) /* no power of 2: lanes share no cache set */
 #define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
-#define SLACK 16 /* bytes of words that kernels may touch and not use */
+#define SLACK 32 /* bytes of words that kernels may touch and not use */
 
 typedef struct {
     unsigned method, log2_per, log2_lanes, option;

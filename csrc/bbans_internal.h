@@ -163,6 +163,7 @@ BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 BBANS_DECLARE_BYTES(portable)
 BBANS_DECLARE_BYTES(avx2)
+BBANS_DECLARE_BYTES(avx512)
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
