@@ -24,9 +24,13 @@ typedef struct {
     unsigned n_bits;
 } bit_reader;
 
-void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 24 */
+void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 31 */
 void bbans_bits_flush(bit_writer *w);
 uint32_t bbans_bits_get(bit_reader *r, unsigned n);
+
+/* Elias gamma: v >= 1; UINT32_MAX if it is no number of up to 25 bits. */
+void bbans_gamma_put(bit_writer *w, uint32_t v);
+uint32_t bbans_gamma_get(bit_reader *r);
 
 /* ---- Frequency tables ---------------------------------------------------- */
 
@@ -39,7 +43,7 @@ uint32_t bbans_log2(uint32_t v);
 void bbans_freq_of_counts(const uint32_t *count, size_t n, unsigned prec,
                           uint16_t *freq);
 
-/* The cost above, in bytes, rounded up. */
+/* The cost above, in units of 2^-16 bits. */
 uint64_t bbans_freq_cost(const uint32_t *count, const uint16_t *freq, size_t n,
                          unsigned prec);
 

@@ -83,12 +83,13 @@ typedef struct {
 
     /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
      * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
-     * that occurs.  Words go below `word`, where 16 bytes more may be written;
-     * returns where they begin.  *any is or'ed with the entries. */
+     * that occurs.  Words go below `word`, where 32 bytes more may be written;
+     * returns where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
+     * bit i for the bytes 64 i .. 64 i + 63 that it is of, or more bits. */
     uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
                            const uint64_t *inverse, const uint8_t *bytes,
                            size_t n, uint8_t *word, uint32_t *any);
-    /* Pop them, by slot [2^12].  Reads up to 2 n + 16 bytes of words; returns
+    /* Pop them, by slot [2^12].  Reads up to 2 n + 32 bytes of words; returns
      * where those that it took end. */
     const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
                                 const uint8_t *word, uint8_t *bytes, size_t n);

@@ -114,7 +114,6 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
 {
     const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
     __m256i seen = _mm256_setzero_si256();
-    uint32_t seen_8[8];
     size_t i, k;
 
     n -= rest;
@@ -131,9 +130,8 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
                 word = push_8(x + i, e, 12, word);
             }
     }
-    STORE(seen_8, seen);
-    for (i = 0; i < 8; i++)
-        *any |= seen_8[i];
+    if (!_mm256_testz_si256(seen, _mm256_set1_epi32(BBANS_BYTES_FLAG)))
+        *any = UINT32_MAX;
     return word;
 }
 

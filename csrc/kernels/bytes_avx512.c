@@ -146,11 +146,11 @@ AVX512_INLINE uint8_t *push_rows(uint32_t *x, size_t vectors,
         for (v = 0; v < 16; v++)
             e[v] = _mm512_srli_epi32(LOAD(entry + 16 * v), 8);
         flags = plane_of(e, 0);
-        seen = zero;
-        for (i = 0; i < n; i += 64)
-            seen = _mm512_or_si512(seen, look_up(flags, LOAD(bytes + i)));
-        if (_mm512_movepi8_mask(seen) != 0)
-            *any |= BBANS_BYTES_FLAG;
+        for (i = 0; i < n; i += 64) {
+            const __m512i flag = look_up(flags, LOAD(bytes + i));
+
+            *any |= (uint32_t)(_mm512_movepi8_mask(flag) != 0) << i / 64;
+        }
     }
     for (v = 0; v < vectors; v++)
         x_[v] = reversed(LOAD(x + 16 * v));

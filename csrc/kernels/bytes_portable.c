@@ -44,7 +44,8 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
                 word = push_one(x + i, e, inverse, 12, word);
             }
     }
-    *any |= seen;
+    if (seen & BBANS_BYTES_FLAG)
+        *any = UINT32_MAX;
     return word;
 }
 
