@@ -4,7 +4,8 @@
 #include "bbans_bytes_internal.h"
 
 #ifndef BBANS_DECODER_ONLY
-#define CHUNK 2048 /* bytes pushed at once: 32 times 64, and 4 LANES_MAX divides it */
+#define PART 256          /* bytes that have a bit of bytes_push's `any` */
+#define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
 /* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
  * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
 #define TABLE_MAX ((BYTE_VALUES * BYTE_VALUES + (LANES_MAX + 1) * 9) / 2 + 512)
@@ -201,16 +202,14 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
               w.len + 3 * p->n_patches;
 }
 
-/* Each lane costs about 5 bits more than what it codes; more lanes hide
- * latency. */
-static unsigned log2_lanes_of(uint64_t cost)
+/* More lanes hide latency; each costs about 5 bits more than what it codes. */
+static unsigned log2_lanes_of(size_t n, uint64_t cost)
 {
-    return cost < 1 << 13   ? 2
-           : cost < 1 << 14 ? 3
-           : cost < 1 << 15 ? 4
-           : cost < 1 << 16 ? 5
-           : cost < 1 << 18 ? 6
-                            : 7;
+    const uint64_t lanes = cost >> 10 < n >> 12 ? cost >> 10 : n >> 12;
+
+    return lanes < 8     ? 2
+           : lanes < 128 ? (unsigned)bbans_bit_length(lanes) - 1
+                         : 7;
 }
 
 /* ---- Encoding ------------------------------------------------------------ */
@@ -338,8 +337,8 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
         s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
                                          p->bytes + i, n, s.word, &any);
         for (k = any == 0 ? 0 : n; k-- > 0;)
-            if ((any >> k / 64 & 1) == 0)
-                k -= k % 64;
+            if ((any >> k / PART & 1) == 0)
+                k -= k % PART;
             else if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
                 *patch++ = (uint32_t)(i + k);
     }
@@ -365,9 +364,8 @@ typedef struct {
     uint64_t cost; /* of the coded pairs, in bytes */
 } pairs;
 
-/* Which byte follows which.  Each lane starts under the alphabet's first. */
-static void count_pairs(const plan *p, size_t lanes, size_t length,
-                        unsigned first, uint32_t *count)
+/* Which byte follows which. */
+static void count_pairs(const plan *p, uint32_t *count)
 {
     const size_t quarter = (p->n - 1) / 4;
     const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
@@ -383,8 +381,6 @@ static void count_pairs(const plan *p, size_t lanes, size_t length,
     }
     for (i = 4 * quarter; i + 1 < p->n; i++)
         count[bbans_load_le16(a + i)]++;
-    for (i = 0; i < lanes; i++)
-        count[(unsigned)p->bytes[i * length] << 8 | first]++;
 }
 
 /* Of one symbol: what follows it, and how often. */
@@ -535,8 +531,12 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
         if (occurs[k])
             all.symbol[all.n++] = (uint8_t)k;
     }
-    count_pairs(p, lanes, length, all.symbol[0], enc->entry);
-    if (least_cost(enc, &all) >= limit || !choose_rows(enc, &all, limit))
+    count_pairs(p, enc->entry);
+    if (least_cost(enc, &all) >= limit)
+        return NULL;
+    for (k = 0; k < lanes; k++) /* each starts after the first symbol */
+        enc->entry[(size_t)p->bytes[k * length] << 8 | all.symbol[0]]++;
+    if (!choose_rows(enc, &all, limit))
         return NULL;
     h->option = all.prec == PREC;
     out = put_header(out, h);
@@ -726,7 +726,7 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
             *at++ = best->bytes[0];
         }
     } else {
-        const unsigned log2_lanes = log2_lanes_of(best->cost);
+        const unsigned log2_lanes = log2_lanes_of(best->n, best->cost);
 
         if (order == 1) {
             const unsigned log2_pairs = log2_lanes > 2 ? log2_lanes - 1 : 2;

@@ -85,7 +85,7 @@ typedef struct {
      * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
      * that occurs.  Words go below `word`, where 32 bytes more may be written;
      * returns where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
-     * bit i for the bytes 64 i .. 64 i + 63 that it is of, or more bits. */
+     * bit i for the bytes 256 i .. that it is of, or more bits. */
     uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
                            const uint64_t *inverse, const uint8_t *bytes,
                            size_t n, uint8_t *word, uint32_t *any);

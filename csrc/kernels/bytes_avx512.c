@@ -149,7 +149,7 @@ AVX512_INLINE uint8_t *push_rows(uint32_t *x, size_t vectors,
         for (i = 0; i < n; i += 64) {
             const __m512i flag = look_up(flags, LOAD(bytes + i));
 
-            *any |= (uint32_t)(_mm512_movepi8_mask(flag) != 0) << i / 64;
+            *any |= (uint32_t)(_mm512_movepi8_mask(flag) != 0) << i / 256;
         }
     }
     for (v = 0; v < vectors; v++)

@@ -12,13 +12,34 @@ static inline uint8_t *push_one(uint32_t *restrict x, uint32_t entry,
                                 const uint64_t *inverse, unsigned prec,
                                 uint8_t *restrict word)
 {
-    const uint32_t old = *x, freq = entry & 0x1fff;
-    const uint32_t full = old >> (31 - prec) >= freq;
-    const uint32_t v = old >> 16 * full;
+    const uint32_t old = *x, half = old >> 16, freq = entry & 0x1fff;
+    const int full = old >> (31 - prec) >= freq;
+    const uint32_t v = full ? half : old;
     const uint32_t q = (uint32_t)(v * inverse[freq] >> 43);
 
     bbans_store_le16(word - 2, old); /* kept if full */
     *x = v + q * (((uint32_t)1 << prec) - freq) + (entry >> 16);
+    return word - 2 * full;
+}
+
+/* All that a step needs of its symbol, in one place. */
+typedef struct {
+    uint64_t inverse;
+    uint32_t limit; /* f 2^(31 - r) */
+    uint16_t rest;  /* 2^r - f */
+    uint16_t start;
+} symbol_code;
+
+static inline uint8_t *push_symbol(uint32_t *restrict x, const symbol_code *code,
+                                   uint8_t *restrict word)
+{
+    const uint32_t old = *x, half = old >> 16;
+    const int full = old >= code->limit;
+    const uint32_t v = full ? half : old;
+    const uint32_t q = (uint32_t)(v * code->inverse >> 43);
+
+    bbans_store_le16(word - 2, old); /* kept if full */
+    *x = v + q * code->rest + code->start;
     return word - 2 * full;
 }
 
@@ -29,23 +50,38 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
                                      uint8_t *word, uint32_t *any)
 {
     const size_t row = 4 * lanes;
-    uint32_t seen = 0;
-    size_t i, k;
+    symbol_code code[256];
+    uint32_t flags = 0;
+    size_t i, j, k;
 
+    for (i = 0; i < 256; i++) {
+        const uint32_t freq = entry[i] & 0x1fff;
+
+        code[i].inverse = inverse[freq];
+        code[i].limit = freq << 19;
+        code[i].rest = (uint16_t)(4096 - freq);
+        code[i].start = (uint16_t)(entry[i] >> 16);
+        flags |= entry[i];
+    }
+    if (flags & BBANS_BYTES_FLAG)
+        for (flags = 0, i = 0; i < n; i++)
+            flags |= entry[bytes[i]];
+    if (flags & BBANS_BYTES_FLAG)
+        *any = UINT32_MAX;
     while (n > 0) {
         const size_t rest = (n - 1) % row + 1; /* of the last turns */
         const uint8_t *from = bytes + (n -= rest);
 
+        if (rest == row && lanes % 4 == 0)
+            for (k = 4; k-- > 0;)
+                for (i = lanes; i > 0; i -= 4)
+                    for (j = i; j-- > i - 4;)
+                        word = push_symbol(x + j, code + from[4 * j + k], word);
+        else
         for (k = 4; k-- > 0;)
-            for (i = (rest + 3 - k) / 4; i-- > 0;) {
-                const uint32_t e = entry[from[4 * i + k]];
-
-                seen |= e;
-                word = push_one(x + i, e, inverse, 12, word);
-            }
+            for (i = (rest + 3 - k) / 4; i-- > 0;)
+                word = push_symbol(x + i, code + from[4 * i + k], word);
     }
-    if (seen & BBANS_BYTES_FLAG)
-        *any = UINT32_MAX;
     return word;
 }
 
