@@ -202,7 +202,8 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
               w.len + 3 * p->n_patches;
 }
 
-/* More lanes hide latency; each costs about 5 bits more than what it codes. */
+/* More lanes hide latency; each costs about 5 bits more than what it codes, and
+ * in order 1 a byte that none precedes. */
 static unsigned log2_lanes_of(size_t n, uint64_t cost)
 {
     const uint64_t lanes = cost >> 10 < n >> 12 ? cost >> 10 : n >> 12;
@@ -729,7 +730,8 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
         const unsigned log2_lanes = log2_lanes_of(best->n, best->cost);
 
         if (order == 1) {
-            const unsigned log2_pairs = log2_lanes > 2 ? log2_lanes - 1 : 2;
+            const unsigned log2_pairs =
+                log2_lanes_of(best->n / 4, best->cost / 2);
             const size_t lanes = (size_t)1 << log2_pairs;
             int tail_fits;
             size_t tail =
