@@ -198,8 +198,9 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
     memset(&w, 0, sizeof w); /* no room: it counts */
     bbans_freq_of_counts(p->count, BYTE_VALUES, PREC, p->freq);
     write_table(&w, p);
-    p->cost = whole_bytes(bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC)) +
-              w.len + 3 * p->n_patches;
+    p->cost =
+        whole_bytes(bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC)) +
+        w.len + 3 * p->n_patches;
 }
 
 /* More lanes hide latency; each costs about 5 bits more than what it codes, and
@@ -352,8 +353,8 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     put_states(&w, &s, tail);
     if (w.len > w.cap)
         return NULL;
-    return put_bytes(out + w.len, s.word,
-                     (size_t)(words_end - SLACK - s.word), end);
+    return put_bytes(out + w.len, s.word, (size_t)(words_end - SLACK - s.word),
+                     end);
 }
 
 /* ---- Order 1 ------------------------------------------------------------- */
@@ -460,8 +461,8 @@ static unsigned best_bits(pairs_row *row, unsigned prec, pairs_cost *cost)
     return bits;
 }
 
-/* Less than the pairs cost, in bytes: their entropy, and of the table 2 bits for
- * each. */
+/* Less than the pairs cost, in bytes: their entropy, and of the table 2 bits
+ * for each. */
 static uint64_t least_cost(const encoder *enc, const pairs *all)
 {
     uint64_t cost = 0;
@@ -475,14 +476,15 @@ static uint64_t least_cost(const encoder *enc, const pairs *all)
             const uint32_t log2_sum = bbans_log2((uint32_t)row.sum);
 
             for (j = 0; j < row.n; j++)
-                cost += row.count[j] * (uint64_t)(log2_sum - bbans_log2(row.count[j]));
+                cost += row.count[j] *
+                        (uint64_t)(log2_sum - bbans_log2(row.count[j]));
         }
     }
     return whole_bytes(cost);
 }
 
-/* Choose the rows' sums, and prec; 0 if the pairs cost `limit` bytes, with 2 bits
- * more for each in the table, where it takes more. */
+/* Choose the rows' sums, and prec; 0 if the pairs cost `limit` bytes, with 2
+ * bits more for each in the table, where it takes more. */
 static int choose_rows(const encoder *enc, pairs *all, uint64_t limit)
 {
     uint64_t fine = 0, coarse = 0, coded = 0, coded_coarse = 0;
@@ -546,8 +548,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
     w.cap = sizeof enc->table;
     bbans_alphabet_write(&w, occurs);
     for (k = 0; k < all.n; k++) {
-        const unsigned bits =
-            all.bits[k] < all.prec ? all.bits[k] : all.prec;
+        const unsigned bits = all.bits[k] < all.prec ? all.bits[k] : all.prec;
         uint32_t start = 0;
 
         get_row(enc, &all, k, &row);
@@ -602,9 +603,9 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
             span[0] = i > 0 ? from[-1] : all.symbol[0];
             memcpy(span + 1, from, steps);
         }
-        s.word = bbans_kernel.bytes_push_pairs(s.x, lanes, enc->entry,
-                                               enc->inverse, all.prec, enc->spans,
-                                               STRIDE, steps, s.word);
+        s.word = bbans_kernel.bytes_push_pairs(
+            s.x, lanes, enc->entry, enc->inverse, all.prec, enc->spans, STRIDE,
+            steps, s.word);
     }
     put_states(&w, &s, tail);
     out = put_bytes(out, enc->table, w.len, end);

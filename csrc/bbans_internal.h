@@ -79,7 +79,7 @@ typedef struct {
      * [2^15, 2^31) and words of 16 bits, little-endian.  Entries to push are
      * freq | start << 16, with BBANS_BYTES_FLAG or not; slots to pop
      * freq << 20 | (slot - start) << 8 | symbol; of both tables, 3 elements
-     * before the first may be read. */
+     * before the first and 2 after the last may be read. */
 
     /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
      * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f

@@ -30,7 +30,8 @@ typedef struct {
     uint16_t start;
 } symbol_code;
 
-static inline uint8_t *push_symbol(uint32_t *restrict x, const symbol_code *code,
+static inline uint8_t *push_symbol(uint32_t *restrict x,
+                                   const symbol_code *code,
                                    uint8_t *restrict word)
 {
     const uint32_t old = *x, half = old >> 16;
@@ -78,9 +79,9 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
                     for (j = i; j-- > i - 4;)
                         word = push_symbol(x + j, code + from[4 * j + k], word);
         else
-        for (k = 4; k-- > 0;)
-            for (i = (rest + 3 - k) / 4; i-- > 0;)
-                word = push_symbol(x + i, code + from[4 * i + k], word);
+            for (k = 4; k-- > 0;)
+                for (i = (rest + 3 - k) / 4; i-- > 0;)
+                    word = push_symbol(x + i, code + from[4 * i + k], word);
     }
     return word;
 }
