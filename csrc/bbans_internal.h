@@ -81,7 +81,7 @@ typedef struct {
      * freq << 20 | (slot - start) << 8 | symbol; of both tables, 3 elements
      * before the first and 2 after the last may be read. */
 
-    /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
+    /* Push n <= 2^13 bytes, the lanes' in turns of 4, from the last to the first, by
      * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
      * that occurs.  Words go below `word`, where 32 bytes more may be written;
      * returns where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets

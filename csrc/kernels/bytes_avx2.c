@@ -113,13 +113,18 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
                                       uint8_t *word, uint32_t *any)
 {
     const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
-    __m256i seen = _mm256_setzero_si256();
+    const __m256i flag = _mm256_set1_epi32(BBANS_BYTES_FLAG);
+    uint32_t any_rest = 0;
     size_t i, k;
 
     n -= rest;
     word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
-                                       rest, word, any);
+                                       rest, word, &any_rest);
+    if (any_rest != 0)
+        *any |= UINT32_MAX << n / 256;
     while (n > 0) {
+        __m256i seen = _mm256_setzero_si256();
+
         n -= row;
         for (k = 4; k-- > 0;)
             for (i = lanes; i > 0;) {
@@ -129,9 +134,9 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
                 seen = _mm256_or_si256(seen, e);
                 word = push_8(x + i, e, 12, word);
             }
+        if (!_mm256_testz_si256(seen, flag))
+            *any |= (uint32_t)(row > 256 ? 3 : 1) << n / 256;
     }
-    if (!_mm256_testz_si256(seen, _mm256_set1_epi32(BBANS_BYTES_FLAG)))
-        *any = UINT32_MAX;
     return word;
 }
 

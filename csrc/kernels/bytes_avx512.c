@@ -190,9 +190,13 @@ AVX512 uint8_t *bbans_k_bytes_push_avx512(uint32_t *x, size_t lanes,
 {
     const size_t rest = lanes % 16 != 0 ? n : n % (4 * lanes);
 
+    uint32_t any_rest = 0;
+
     n -= rest;
     word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
-                                       rest, word, any);
+                                       rest, word, &any_rest);
+    if (any_rest != 0)
+        *any |= UINT32_MAX << n / 256;
     switch (lanes) {
     case 16: return push_rows(x, 1, entry, bytes, n, word, any);
     case 32: return push_rows(x, 2, entry, bytes, n, word, any);

@@ -64,11 +64,13 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
         code[i].start = (uint16_t)(entry[i] >> 16);
         flags |= entry[i];
     }
-    if (flags & BBANS_BYTES_FLAG)
-        for (flags = 0, i = 0; i < n; i++)
-            flags |= entry[bytes[i]];
-    if (flags & BBANS_BYTES_FLAG)
-        *any = UINT32_MAX;
+    for (i = 0; (flags & BBANS_BYTES_FLAG) && i < n; i += 256) {
+        uint32_t seen = 0;
+
+        for (j = i; j < n && j < i + 256; j++)
+            seen |= entry[bytes[j]];
+        *any |= (uint32_t)((seen & BBANS_BYTES_FLAG) != 0) << i / 256;
+    }
     while (n > 0) {
         const size_t rest = (n - 1) % row + 1; /* of the last turns */
         const uint8_t *from = bytes + (n -= rest);
