@@ -9,7 +9,7 @@
 #define AVX512                                                                 \
     BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl,"                         \
                  "avx512vbmi,avx512vbmi2,popcnt")
-#define AVX512_INLINE AVX512 static inline __attribute__((always_inline))
+#define AVX512_INLINE AVX512 __attribute__((always_inline))
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 #define LOAD_4(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
@@ -35,7 +35,7 @@
 
 /* ---- Push ---------------------------------------------------------------- */
 
-AVX512_INLINE __m512i reversed(__m512i v)
+AVX512_INLINE static inline __m512i reversed(__m512i v)
 {
     return _mm512_permutexvar_epi32(
         _mm512_set_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
@@ -49,9 +49,10 @@ AVX512_INLINE __m512i reversed(__m512i v)
  * and its floor is right or one too small. */
 #define DOWN (_MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
 
-AVX512_INLINE __m512i push_16(__m512i x, __m512i f, __m512i c, __m128i shift,
-                              __m512i slots, __m512i turned, __m128i prec,
-                              uint8_t **word)
+AVX512_INLINE static inline __m512i push_16(__m512i x, __m512i f, __m512i c,
+                                            __m128i shift, __m512i slots,
+                                            __m512i turned, __m128i prec,
+                                            uint8_t **word)
 {
     const __mmask16 full =
         _mm512_cmpge_epu32_mask(_mm512_srl_epi32(x, shift), f);
@@ -72,7 +73,7 @@ AVX512_INLINE __m512i push_16(__m512i x, __m512i f, __m512i c, __m128i shift,
 }
 
 /* Word 15 - i of the result is the lower half of element i. */
-AVX512_INLINE __m512i turned_words(void)
+AVX512_INLINE static inline __m512i turned_words(void)
 {
     return _mm512_set_epi64(0, 0, 0, 0, 0x0000000200040006, 0x0008000a000c000e,
                             0x0010001200140016, 0x0018001a001c001e);
@@ -83,7 +84,7 @@ typedef struct {
 } bytes_256;
 
 /* Byte `k` of each of 256 entries. */
-AVX512_INLINE bytes_256 plane_of(const __m512i *entry, int k)
+AVX512_INLINE static inline bytes_256 plane_of(const __m512i *entry, int k)
 {
     const __m128i shift = _mm_cvtsi32_si128(8 * k);
     bytes_256 p;
@@ -104,7 +105,7 @@ AVX512_INLINE bytes_256 plane_of(const __m512i *entry, int k)
     return p;
 }
 
-AVX512_INLINE __m512i look_up(bytes_256 p, __m512i at)
+AVX512_INLINE static inline __m512i look_up(bytes_256 p, __m512i at)
 {
     return _mm512_mask_blend_epi8(_mm512_movepi8_mask(at),
                                   _mm512_permutex2var_epi8(p.v[0], at, p.v[1]),
@@ -119,9 +120,10 @@ static const uint8_t by_step[64] = {
     28, 24, 20, 16, 29, 25, 21, 17, 30, 26, 22, 18, 31, 27, 23, 19,
     12, 8,  4,  0,  13, 9,  5,  1,  14, 10, 6,  2,  15, 11, 7,  3};
 
-AVX512_INLINE uint8_t *push_rows(uint32_t *x, size_t vectors,
-                                 const uint32_t *entry, const uint8_t *bytes,
-                                 size_t n, uint8_t *word, uint32_t *any)
+AVX512_INLINE static inline uint8_t *push_rows(uint32_t *x, size_t vectors,
+                                               const uint32_t *entry,
+                                               const uint8_t *bytes, size_t n,
+                                               uint8_t *word, uint32_t *any)
 {
     const __m512i zero = _mm512_setzero_si512(), order = LOAD(by_step);
     const __m512i slots = _mm512_set1_epi32(1 << 12);
@@ -189,7 +191,6 @@ AVX512 uint8_t *bbans_k_bytes_push_avx512(uint32_t *x, size_t lanes,
                                           uint8_t *word, uint32_t *any)
 {
     const size_t rest = lanes % 16 != 0 ? n : n % (4 * lanes);
-
     uint32_t any_rest = 0;
 
     n -= rest;
@@ -258,14 +259,16 @@ typedef union {
 #define SLOT_AT(k) (uint16_t)(i[(k) / 4] >> 16 * ((k) % 4))
 #define PAIR_SLOT_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
 
-AVX512_INLINE __m512i slots_get(const uint32_t *slot, const slots_16 *at)
+AVX512_INLINE static inline __m512i slots_get(const uint32_t *slot,
+                                              const slots_16 *at)
 {
     const uint64_t i[4] = {at->u64[0], at->u64[1], at->u64[2], at->u64[3]};
 
     return SIXTEEN(slot, SLOT_AT);
 }
 
-AVX512_INLINE __m512i pair_slots_get(const uint32_t *slot, const pairs_16 *at)
+AVX512_INLINE static inline __m512i pair_slots_get(const uint32_t *slot,
+                                                   const pairs_16 *at)
 {
     const uint64_t i[8] = {at->u64[0], at->u64[1], at->u64[2], at->u64[3],
                            at->u64[4], at->u64[5], at->u64[6], at->u64[7]};
@@ -274,8 +277,8 @@ AVX512_INLINE __m512i pair_slots_get(const uint32_t *slot, const pairs_16 *at)
 }
 
 /* D(x), and words for those below 2^15. */
-AVX512_INLINE __m512i pop_16(__m512i x, __m512i e, __m128i prec,
-                             const uint8_t **word)
+AVX512_INLINE static inline __m512i pop_16(__m512i x, __m512i e, __m128i prec,
+                                           const uint8_t **word)
 {
     const __m512i y = _mm512_add_epi32(
         _mm512_mullo_epi32(_mm512_srli_epi32(e, 20), _mm512_srl_epi32(x, prec)),
@@ -290,7 +293,7 @@ AVX512_INLINE __m512i pop_16(__m512i x, __m512i e, __m128i prec,
 }
 
 /* Four symbols of each lane, the oldest in its lowest byte. */
-AVX512_INLINE __m512i with_symbol(__m512i four, __m512i e)
+AVX512_INLINE static inline __m512i with_symbol(__m512i four, __m512i e)
 {
     return _mm512_shrdi_epi32(four, e, 8);
 }
@@ -303,9 +306,10 @@ AVX512_INLINE __m512i with_symbol(__m512i four, __m512i e)
         o_[v] = with_symbol(o_[v], e);                                         \
     }
 
-AVX512_INLINE const uint8_t *pop_rows(uint32_t *x, size_t vectors,
-                                      const uint32_t *slot, const uint8_t *word,
-                                      uint8_t *out, size_t rows)
+AVX512_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
+                                                    const uint32_t *slot,
+                                                    const uint8_t *word,
+                                                    uint8_t *out, size_t rows)
 {
     const __m512i slots = _mm512_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
@@ -348,7 +352,8 @@ AVX512 const uint8_t *bbans_k_bytes_pop_avx512(uint32_t *x, size_t lanes,
 }
 
 /* Four bytes of each of 16 lanes, to where each lane writes. */
-AVX512_INLINE void scatter(uint8_t *bytes, size_t stride, __m512i v)
+AVX512_INLINE static inline void scatter(uint8_t *bytes, size_t stride,
+                                         __m512i v)
 {
     uint32_t four[16];
     size_t i;
@@ -369,10 +374,9 @@ AVX512_INLINE void scatter(uint8_t *bytes, size_t stride, __m512i v)
     }
 
 /* As pop_rows, each slot in the row of the byte before. */
-AVX512_INLINE const uint8_t *pop_pairs(uint32_t *x, size_t vectors,
-                                       const uint32_t *slot, unsigned prec,
-                                       const uint8_t *word, uint8_t *bytes,
-                                       size_t stride, size_t fours)
+AVX512_INLINE static inline const uint8_t *
+pop_pairs(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
+          const uint8_t *word, uint8_t *bytes, size_t stride, size_t fours)
 {
     const __m512i slots = _mm512_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);

@@ -1,7 +1,7 @@
 /* rANS steps of the byte coder, portable; these define the result.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
+#include "../bbans_bytes_internal.h"
 
 /* C(x) = floor(x / f) 2^r + (x mod f) + c.  Before it x < f 2^(31 - r), so the
  * new x < 2^31.  The quotient is x m >> 43 with m = floor(2^43 / f) + 1: the
@@ -122,18 +122,72 @@ static inline uint8_t pop_one(uint32_t *restrict x, const uint32_t *slot,
     return (uint8_t)entry;
 }
 
+/* D(x) for many lanes, in turns of two loops: of words and tables, and of
+ * arithmetic, which compilers turn into vectors.  No branch here either. */
+static inline const uint8_t *pop_many(uint32_t *restrict x, size_t lanes,
+                                      const uint32_t *restrict slot,
+                                      unsigned prec, const uint8_t *word,
+                                      uint8_t *bytes, size_t stride,
+                                      size_t steps, int pairs)
+{
+    const uint32_t slots = ((uint32_t)1 << prec) - 1;
+    uint32_t entry[LANES_MAX], row[LANES_MAX], dry[LANES_MAX], taken = 0;
+    size_t i, j, k;
+
+    for (i = 0; i < lanes; i++) {
+        row[i] = pairs ? (uint32_t)bytes[i * stride] << prec : 0;
+        dry[i] = 0;
+    }
+    for (k = 0; k < steps; k++) {
+        uint8_t *to = bytes + (pairs ? k + 1 : k / 4 * stride * lanes + k % 4);
+
+        for (i = 0; i < lanes; i += 4)
+            for (j = i; j < i + 4; j++, to += stride) {
+                const uint32_t next = bbans_load_le16(word + 2 * (size_t)taken);
+                const uint32_t v = x[j] | (next & dry[j]);
+
+                taken -= dry[j];
+                x[j] = v;
+                entry[j] = slot[(pairs ? row[j] : 0) + (v & slots)];
+                *to = (uint8_t)entry[j];
+            }
+        for (i = 0; i < lanes; i++) {
+            const uint32_t e = entry[i];
+            const uint32_t y = (e >> 20) * (x[i] >> prec) + (e >> 8 & 0xfff);
+            const uint32_t mask = 0 - (uint32_t)(y < BBANS_BYTES_STATE_MIN);
+
+            dry[i] = mask; /* all bits, or none */
+            x[i] = (y << 16 & mask) | (y & ~mask);
+            if (pairs)
+                row[i] = (e & 0xff) << prec;
+        }
+    }
+    for (i = 0; i < lanes; i++) {
+        x[i] |= bbans_load_le16(word + 2 * (size_t)taken) & dry[i];
+        taken -= dry[i];
+    }
+    return word + 2 * (size_t)taken;
+}
+
+static inline int are_many(size_t lanes)
+{
+    return lanes >= 16 && lanes <= LANES_MAX && lanes % 4 == 0;
+}
+
 const uint8_t *bbans_k_bytes_pop_portable(uint32_t *x, size_t lanes,
                                           const uint32_t *slot,
                                           const uint8_t *word, uint8_t *bytes,
                                           size_t n)
 {
-    size_t i, j, k;
+    size_t i, k;
 
-    for (; lanes % 4 == 0 && n >= 4 * lanes; n -= 4 * lanes, bytes += 4 * lanes)
-        for (k = 0; k < 4; k++)
-            for (i = 0; i < lanes; i += 4)
-                for (j = i; j < i + 4; j++)
-                    bytes[4 * j + k] = pop_one(x + j, slot, 12, &word);
+    if (are_many(lanes)) {
+        const size_t rows = n / (4 * lanes);
+
+        word = pop_many(x, lanes, slot, 12, word, bytes, 4, 4 * rows, 0);
+        bytes += 4 * lanes * rows;
+        n -= 4 * lanes * rows;
+    }
     for (; n > 0; bytes += 4 * lanes) {
         const size_t row = n < 4 * lanes ? n : 4 * lanes;
 
@@ -151,6 +205,8 @@ const uint8_t *bbans_k_bytes_pop_pairs_portable(
 {
     size_t i, k;
 
+    if (are_many(lanes))
+        return pop_many(x, lanes, slot, prec, word, bytes, stride, steps, 1);
     for (k = 0; k < steps; k++)
         for (i = 0; i < lanes; i++) {
             uint8_t *at = bytes + i * stride + k;
