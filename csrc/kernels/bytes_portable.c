@@ -7,41 +7,74 @@
  * new x < 2^31.  The quotient is x m >> 43 with m = floor(2^43 / f) + 1: the
  * error of m is e / f with e <= f, and x e < f 2^(31 - r) f <= 2^43, so the sum
  * never reaches the next integer; x m < 2^(74 - r) <= 2^64 for r >= 10.  No
- * branch: words come as they like. */
-static inline uint8_t *push_one(uint32_t *restrict x, uint32_t entry,
-                                const uint64_t *inverse, unsigned prec,
-                                uint8_t *restrict word)
-{
-    const uint32_t old = *x, half = old >> 16, freq = entry & 0x1fff;
-    const int full = old >> (31 - prec) >= freq;
-    const uint32_t v = full ? half : old;
-    const uint32_t q = (uint32_t)(v * inverse[freq] >> 43);
-
-    bbans_store_le16(word - 2, old); /* kept if full */
-    *x = v + q * (((uint32_t)1 << prec) - freq) + (entry >> 16);
-    return word - 2 * full;
-}
-
-/* All that a step needs of its symbol, in one place. */
-typedef struct {
-    uint64_t inverse;
-    uint32_t limit; /* f 2^(31 - r) */
-    uint16_t rest;  /* 2^r - f */
-    uint16_t start;
-} symbol_code;
-
-static inline uint8_t *push_symbol(uint32_t *restrict x,
-                                   const symbol_code *code,
-                                   uint8_t *restrict word)
+ * branch: words come as they like, and `left` of 32 bits takes the comparison's
+ * carry. */
+static inline void push_one(uint32_t *restrict x, uint32_t most,
+                            uint64_t inverse, uint32_t rest, uint32_t start,
+                            uint8_t *restrict words, uint32_t *restrict left)
 {
     const uint32_t old = *x, half = old >> 16;
-    const int full = old >= code->limit;
+    const uint32_t full = most < old; /* most = f 2^(31 - r) - 1 */
     const uint32_t v = full ? half : old;
-    const uint32_t q = (uint32_t)(v * code->inverse >> 43);
+    const uint32_t q = (uint32_t)(v * inverse >> 43);
 
-    bbans_store_le16(word - 2, old); /* kept if full */
-    *x = v + q * code->rest + code->start;
-    return word - 2 * full;
+    bbans_store_le16(words + 2 * (size_t)*left - 2, old); /* kept if full */
+    *x = v + start + q * rest;                            /* rest = 2^r - f */
+    *left -= full;
+}
+
+/* All that a step needs of its byte. */
+typedef struct {
+    uint64_t inverse[256];
+    uint32_t most[256], rest[256], start[256];
+} byte_codes;
+
+static inline void push_byte(uint32_t *restrict x, const byte_codes *code,
+                             size_t byte, uint8_t *restrict words,
+                             uint32_t *restrict left)
+{
+    push_one(x, code->most[byte], code->inverse[byte], code->rest[byte],
+             code->start[byte], words, left);
+}
+
+static inline uint8_t *push_rows(uint32_t *restrict x, size_t lanes,
+                                 const byte_codes *code, const uint32_t *entry,
+                                 const uint8_t *bytes, size_t n, uint8_t *word,
+                                 uint32_t *any, int flags)
+{
+    const size_t row = 4 * lanes;
+    size_t i, j, k;
+
+    while (n > 0) {
+        const size_t rest = (n - 1) % row + 1; /* of the last turns */
+        uint32_t seen = 0, left = (uint32_t)rest;
+        const uint8_t *from = bytes + (n -= rest);
+        uint8_t *words = word - 2 * rest;
+
+        if (rest == row && lanes % 4 == 0)
+            for (k = 4; k-- > 0;)
+                for (i = lanes; i > 0;)
+                    for (i -= 4, j = 4; j-- > 0;) {
+                        const size_t byte = from[4 * (i + j) + k];
+
+                        push_byte(x + i + j, code, byte, words, &left);
+                        if (flags)
+                            seen |= entry[byte];
+                    }
+        else
+            for (k = 4; k-- > 0;)
+                for (i = (rest + 3 - k) / 4; i-- > 0;) {
+                    const size_t byte = from[4 * i + k];
+
+                    push_byte(x + i, code, byte, words, &left);
+                    seen |= entry[byte];
+                }
+        if (seen & BBANS_BYTES_FLAG)
+            for (i = n / 256; i <= (n + rest - 1) / 256; i++)
+                *any |= (uint32_t)1 << i;
+        word = words + 2 * (size_t)left;
+    }
+    return word;
 }
 
 uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
@@ -50,42 +83,22 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
                                      const uint8_t *bytes, size_t n,
                                      uint8_t *word, uint32_t *any)
 {
-    const size_t row = 4 * lanes;
-    symbol_code code[256];
+    byte_codes code;
     uint32_t flags = 0;
-    size_t i, j, k;
+    size_t i;
 
     for (i = 0; i < 256; i++) {
         const uint32_t freq = entry[i] & 0x1fff;
 
-        code[i].inverse = inverse[freq];
-        code[i].limit = freq << 19;
-        code[i].rest = (uint16_t)(4096 - freq);
-        code[i].start = (uint16_t)(entry[i] >> 16);
+        code.inverse[i] = inverse[freq];
+        code.most[i] = (freq << 19) - 1;
+        code.rest[i] = 4096 - freq;
+        code.start[i] = entry[i] >> 16;
         flags |= entry[i];
     }
-    for (i = 0; (flags & BBANS_BYTES_FLAG) && i < n; i += 256) {
-        uint32_t seen = 0;
-
-        for (j = i; j < n && j < i + 256; j++)
-            seen |= entry[bytes[j]];
-        *any |= (uint32_t)((seen & BBANS_BYTES_FLAG) != 0) << i / 256;
-    }
-    while (n > 0) {
-        const size_t rest = (n - 1) % row + 1; /* of the last turns */
-        const uint8_t *from = bytes + (n -= rest);
-
-        if (rest == row && lanes % 4 == 0)
-            for (k = 4; k-- > 0;)
-                for (i = lanes; i > 0; i -= 4)
-                    for (j = i; j-- > i - 4;)
-                        word = push_symbol(x + j, code + from[4 * j + k], word);
-        else
-            for (k = 4; k-- > 0;)
-                for (i = (rest + 3 - k) / 4; i-- > 0;)
-                    word = push_symbol(x + i, code + from[4 * i + k], word);
-    }
-    return word;
+    return flags & BBANS_BYTES_FLAG
+               ? push_rows(x, lanes, &code, entry, bytes, n, word, any, 1)
+               : push_rows(x, lanes, &code, entry, bytes, n, word, any, 0);
 }
 
 uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
@@ -95,13 +108,29 @@ uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
                                            size_t stride, size_t steps,
                                            uint8_t *word)
 {
-    size_t i;
+    const uint32_t slots = (uint32_t)1 << prec;
+    size_t i, j;
 
-    while (steps-- > 0)
-        for (i = lanes; i-- > 0;)
-            word = push_one(x + i,
-                            entry[bbans_load_le16(bytes + i * stride + steps)],
-                            inverse, prec, word);
+#define PUSH_PAIR(lane)                                                        \
+    do {                                                                       \
+        const uint8_t *at = bytes + (lane)*stride + steps;                     \
+        const uint32_t e = entry[bbans_load_le16(at)], freq = e & 0x1fff;      \
+        push_one(x + (lane), (freq << (31 - prec)) - 1, inverse[freq],         \
+                 slots - freq, e >> 16, words, &left);                         \
+    } while (0)
+    while (steps-- > 0) {
+        uint8_t *words = word - 2 * lanes;
+        uint32_t left = (uint32_t)lanes;
+
+        if (lanes % 4 == 0)
+            for (i = lanes; i > 0;)
+                for (i -= 4, j = 4; j-- > 0;)
+                    PUSH_PAIR(i + j);
+        else
+            for (i = lanes; i-- > 0;)
+                PUSH_PAIR(i);
+        word = words + 2 * (size_t)left;
+    }
     return word;
 }
 
