@@ -4,7 +4,8 @@
 #include "bbans_bytes_internal.h"
 
 #ifndef BBANS_DECODER_ONLY
-#define PART 256          /* bytes that have a bit of bytes_push's `any` */
+#define PART 256 /* bytes that have a bit of bytes_push's `any` */
+#define FEW 8
 #define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
 /* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
  * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
@@ -116,12 +117,48 @@ typedef struct {
     uint64_t cost; /* bytes, an estimate */
 } plan;
 
+/* Bytes of at most FEW values, by comparisons, of which compilers make vectors;
+ * 0 if there are more. */
+static int count_few(const uint8_t *data, size_t n, uint32_t *count)
+{
+    uint8_t symbol[FEW];
+    size_t n_symbols = 0, i, k, counted = 0;
+
+    for (i = 0; i < n && i < 1024; i++) {
+        for (k = 0; k < n_symbols && data[i] != symbol[k]; k++)
+            continue;
+        if (k == FEW)
+            return 0;
+        if (k == n_symbols)
+            symbol[n_symbols++] = data[i];
+    }
+    memset(count, 0, BYTE_VALUES * sizeof *count);
+    for (i = 0; i < n; i += 240) {
+        const size_t part = n - i < 240 ? n - i : 240;
+        size_t j;
+
+        for (k = 0; k < n_symbols; k++) {
+            uint8_t c = 0;
+
+            for (j = 0; j < part; j++)
+                c = (uint8_t)(c + (data[i + j] == symbol[k]));
+            count[symbol[k]] += c;
+            counted += c;
+        }
+        if (counted != i + part)
+            return 0;
+    }
+    return 1;
+}
+
 static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
 {
     /* Runs of one byte would wait for each other in one table. */
     uint32_t part[8][BYTE_VALUES];
     size_t i, k;
 
+    if (count_few(data, n, count))
+        return;
     memset(part, 0, sizeof part);
     for (i = 0; i + 8 <= n; i += 8)
         for (k = 0; k < 8; k++)
