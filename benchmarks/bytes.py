@@ -6,9 +6,9 @@ FOLDER holds htscodecs/q4, htscodecs/q40_dir and war_and_peace/*.txt; what is mi
 is left out. Needs htscodecs with its headers, which are built into a module in a
 temporary folder. Each input is repeated to 16 MiB and coded in blocks of 1 MiB, and its
 first block by itself, again and again. Times are process time, the least of several;
-one thread; all coders in turns in one process. htscodecs runs the kernels that it chooses,
-its AVX2 ones and its scalar ones: the fastest of the three counts, and against the portable
-kernels its scalar ones.
+one thread; all coders in turns in one process. htscodecs runs the kernels that it
+chooses, its AVX2 ones and its scalar ones: the fastest of the three counts, and against
+the portable kernels its scalar ones.
 """
 
 from __future__ import annotations
