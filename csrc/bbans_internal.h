@@ -83,8 +83,9 @@ typedef struct {
 
     /* Push n <= 2^13 bytes, the lanes' in turns of 4, from the last to the
      * first, by entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for
-     * each f that occurs.  Words go below `word`, where 32 bytes more may be written;
-     * returns where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
+     * each f that occurs.  Words go below `word`, where there are 2
+     * bytes for each of a row of 4 lanes, and 32 more may be written; returns
+     * where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
      * bit i for the bytes 256 i .. that it is of, or more bits. */
     uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
                            const uint64_t *inverse, const uint8_t *bytes,
