@@ -201,9 +201,9 @@ def _parser() -> argparse.ArgumentParser:
                 help="symbols per block, at most 2^20 (default: %(default)s)",
             )  # fmt: skip
             sub.add_argument(
-                "--type", choices=[str(dtype) for dtype in signals.CODES],
-                help="FILE is a signal: little-endian integers, under a model that is "
-                "fitted to them",
+                "--type", choices=["int", *(str(dtype) for dtype in signals.CODES)],
+                help="FILE is a signal: little-endian integers (int: int32), under a "
+                "model that is fitted to them",
             )  # fmt: skip
             sub.add_argument(
                 "--channels", metavar="N", type=int, default=1,
@@ -313,7 +313,8 @@ def _compress(options: argparse.Namespace) -> None:
 
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
-    dtype = np.dtype(options.type).newbyteorder("<")
+    name = "int32" if options.type == "int" else options.type
+    dtype = np.dtype(name).newbyteorder("<")
     if options.channels < 1:
         raise ModelError(f"there is no signal of {options.channels} channels")
     if len(data) % (dtype.itemsize * options.channels):
