@@ -784,6 +784,96 @@ def push_located(message, table, mus, scales, values):
             message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
 
 
+# Section 10: signals
+
+
+class Signal:
+    def __init__(self, table, channels, order, cross, scales, coefficients):
+        self.table, self.channels, self.scales = table, channels, scales
+        self.order, self.cross, self.coefficients = order, cross, coefficients
+        components = [(k, j) for k in range(scales) for j in range(2)]
+        self.u = [dict.fromkeys(components, 1) for _ in range(channels)]
+
+    def predict(self, past, now, i):
+        """In 2^-16; past: steps, the last first; now: this step's channels before i."""
+        a, total = iter(self.coefficients[i]), 0
+        for lag in range(self.order):
+            total += next(a) * (past[lag][i] if lag < len(past) else 0)
+        for other in range(self.channels):
+            if other != i:
+                total += next(a) * (now[other] if other < i else 0)
+                for lag in range(self.cross):
+                    total += next(a) * (past[lag][other] if lag < len(past) else 0)
+        most = (2**31 - 1) << 16
+        return max(-most, min(total + 256 * next(a), most))
+
+    def mixture(self, i, mu):
+        """Each component's weight, and the frame."""
+        u, rest, weights = self.u[i], 2**16, {}
+        inverse = 2**56 // sum(u.values())
+        for (k, j), value in u.items():
+            w = value * inverse >> 40
+            if w < 16:
+                w = max(w, 1) if j == 0 and k % 4 == 0 else 0
+            w = min(w, rest)
+            if w:
+                weights[k, j] = w
+                rest -= w
+        widest = max((k for (k, _), w in weights.items() if w >= 1024), default=0)
+        weights[max(weights, key=weights.get)] += rest
+        return weights, self.place(mu[0], widest)
+
+    def place(self, mu, k):
+        return Place(self.table, mu, -1024 + 192 * k)
+
+    def below(self, weights, frame, mu, q):
+        """Of each component G at edge q of the frame."""
+        if abs(q) == frame.half_bins:
+            return dict.fromkeys(weights, (q > 0) << 32)
+        u = min(frame.start(abs(q)), 2**40)
+        v = frame.origin + (u if q > 0 else -u)
+        return {(k, j): self.place(mu[j], k).below(v) for k, j in weights}
+
+    def update(self, i, weights, low, high):
+        seen = {c: w * (high[c] - low[c] + 1) for c, w in weights.items()}
+        shift = max(seen.values()).bit_length() - 24
+        a = {c: v >> shift if shift > 0 else v << -shift for c, v in seen.items()}
+        jump = sum(a.values()) * 66 // (2 * self.scales)
+        for k in range(self.scales):
+            w = [
+                63570 * a.get((k, j), 0)
+                + 950 * (a.get((k - 1, j), 0) + a.get((k + 1, j), 0))
+                + jump
+                >> 16
+                for j in range(2)
+            ]
+            for j in range(2):
+                self.u[i][k, j] = w[j] - w[j] // 64 + sum(w) // 2 // 64
+
+    def intervals(self, steps):
+        """Of each value, in order: bins of 2^28, and low bits in parts."""
+        out, past = [], []
+        for step in steps:
+            for i, x in enumerate(step):
+                mu = self.predict(past, step, i), (past[0][i] if past else 0) << 16
+                weights, frame = self.mixture(i, mu)
+                q, low_bits, low = frame.bin_of(x)
+                edges, G = [], []
+                for edge in (q, q + 1):
+                    G.append(self.below(weights, frame, mu, edge))
+                    g = sum(w * G[-1][c] for c, w in weights.items()) >> 16
+                    n = 2 * frame.half_bins
+                    edges.append(edge + n // 2 + ((2**28 - n) * g >> 32))
+                pair = [(edges[0], edges[1] - edges[0], 2**28)]
+                for k in reversed(range(-(-low_bits // 28))):
+                    bits = min(low_bits - 28 * k, 28)
+                    pair.append(((low >> 28 * k) % (1 << bits), 1, 1 << bits))
+                out.append(pair)
+                self.update(i, weights, *G)
+            past.insert(0, step)
+        return out
+
+
 # Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
 # freq, total), of which the last is pushed first.
 
