@@ -510,8 +510,6 @@ class ByteState:
     """A state of 31 bits over a sequence of words of 16 bits."""
 
     def __init__(self, x, words):
-        if not 2**15 <= x < 2**31:
-            raise Damage("no state")
         self.x, self.words = x, words
 
     def pop(self, table, r):
@@ -567,12 +565,20 @@ def decode_bytes_block(block):
     return bytes(alphabet[rank] for rank in ranks[:n])
 
 
-def states_of(data, lanes):
-    if len(data) < 4 + 4 * lanes or len(data) % 2:
-        raise Damage("no states")
-    heads = integers(data[: 4 + 4 * lanes], 4)
-    words = integers(data[4 + 4 * lanes :], 2)[::-1]
-    return heads[0], [ByteState(x, words) for x in heads[1:]]
+def take_state(take):
+    low = 15 + take(4)
+    return 2**low + take(low)
+
+
+def take_states(take, data, lanes):
+    """The length of the tail, its state, and the lanes with their words."""
+    t, head = gamma(take) - 1, take_state(take)
+    states = [take_state(take) for _ in range(lanes)]
+    data = data[take.bytes_read() :]
+    if len(data) % 2:
+        raise Damage("half a word")
+    words = integers(data, 2)[::-1]
+    return t, head, [ByteState(x, words) for x in states]
 
 
 def decode_tail(head, states, t, before, table_of, r):
@@ -595,10 +601,9 @@ def decode_order_0(data, m, lanes, option):
         raise Damage("one symbol is a run")
     table = symbols, edges_of(take_frequencies(take, len(symbols)))
     patches = take_patches(take, m) if option else {}
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t > m:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     out = [0] * (m - t)
     for start in range(0, m - t, 4 * lanes):
         for k in range(4):
@@ -648,10 +653,9 @@ def decode_order_1(data, m, lanes, option):
         tables[a] = used, edges
     if tokens:
         raise Damage("too many tokens")
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t >= m or (m - t) % lanes:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     q = (m - t) // lanes
     rows = [[symbols[0]] for _ in states]
     for _ in range(q):
