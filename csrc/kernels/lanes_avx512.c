@@ -446,6 +446,13 @@ AVX512 static inline __m512i weights_at(const void *weight, int type, size_t k,
     return _mm512_maskz_loadu_epi32(some, p + 4 * k);
 }
 
+/* Of neighbouring 32-bit elements. */
+AVX512 static inline __m512i pair_sums(__m512i v)
+{
+    return _mm512_add_epi64(_mm512_maskz_mov_epi32(0x5555, v),
+                            _mm512_srli_epi64(v, 32));
+}
+
 #define BLOCK 64
 
 /* Weighs n, to w unless that is NULL, and adds those before weight k to *start.
@@ -475,12 +482,10 @@ INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w,
                 before = _mm512_mask_add_epi32(before, (__mmask16)(below >> j),
                                                before, v1);
         }
-        total = _mm512_add_epi64(
-            total, _mm512_add_epi64(_mm512_maskz_mov_epi32(0x5555, sum),
-                                    _mm512_srli_epi64(sum, 32)));
+        total = _mm512_add_epi64(total, pair_sums(sum));
     }
     if (w == NULL)
-        *start = (uint32_t)_mm512_reduce_add_epi32(before);
+        *start = (uint32_t)_mm512_reduce_add_epi64(pair_sums(before));
     if (_mm512_test_epi32_mask(any, _mm512_set1_epi32((int)0xe0000000)) != 0)
         return UINT64_MAX;
     return (uint64_t)_mm512_reduce_add_epi64(total);
