@@ -157,7 +157,7 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
 
 /* Two phases for each chunk: look the intervals up, then let a kernel code
  * them, so that neither waits for the other. */
-#define CHUNK 256
+#define CHUNK 512
 
 /* What the symbols of a chunk are coded with, in a few words that loops keep in
  * registers. */
@@ -718,7 +718,7 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
 
 /* Weights that are in hand at once, of as many rows as that holds; a longer row
  * goes in parts. */
-#define WEIGHTS 4096
+#define WEIGHTS 2048
 #define ROWS 256
 
 typedef struct {

@@ -77,10 +77,11 @@ AVX512 static inline __m512i words_for(const uint32_t *top, __mmask8 to)
 /* Two neighbouring edges are one load. */
 INLINED __m128i span_pair(const uint32_t *edge, const uint32_t *symbol)
 {
-    const double *a = (const double *)(const void *)(edge + symbol[0]);
-    const double *b = (const double *)(const void *)(edge + symbol[1]);
+    const void *a = edge + symbol[0], *b = edge + symbol[1];
 
-    return _mm_castpd_si128(_mm_loadh_pd(_mm_load_sd(a), b));
+    return _mm_castpd_si128(
+        _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)a)),
+                     (const double *)b));
 }
 
 INLINED __m256i span_quad(const uint32_t *edge, const uint32_t *symbol)
