@@ -26,7 +26,7 @@
         unsigned_type most = 0;                                                \
         for (i = 0; i < n; i++)                                                \
             most = v[i] > most ? v[i] : most;                                  \
-        return n == 0 || most < limit;                                         \
+        return most < limit;                                                   \
     } while (0)
 
 int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
@@ -34,6 +34,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
 {
     size_t i;
 
+    if (n == 0) /* then there may be no array, nor a limit above 0 */
+        return 1;
     /* Values of a signed type, as unsigned, are negative from its top bit on.
      */
     if (type == BBANS_I8 && limit > 1u << 7)

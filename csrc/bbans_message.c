@@ -387,8 +387,7 @@ static void push_under(bbans_message *msg, size_t first, const uint32_t *edge,
         top = bbans_kernel.push_symbols(msg->head + above - run, edge,
                                         symbol + n - run, run, prec, top);
     }
-    if (top != NULL)
-        msg->tail_len = (size_t)(top - msg->tail);
+    msg->tail_len = (size_t)(top - msg->tail);
 }
 
 static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,

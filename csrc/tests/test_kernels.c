@@ -465,7 +465,8 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = BBANS_KERNELS(avx512, avx512, portable);
+    static const bbans_kernels avx512 =
+        BBANS_KERNELS(avx512, avx512, portable, portable);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)

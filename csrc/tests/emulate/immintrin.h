@@ -159,3 +159,46 @@ static inline simde__mmask8 _mm256_cmplt_epu32_mask(simde__m256i x,
         k |= (simde__mmask8)((a.u32[i] < b.u32[i]) << i);
     return k;
 }
+
+/* Values under a shape. */
+#define _mm512_cmplt_epi64_mask(v, w) simde_mm512_cmpgt_epi64_mask(w, v)
+static inline simde__m512i _mm512_cvtepi32_epi64(simde__m256i x)
+{
+    const simde__m256i_private a = simde__m256i_to_private(x);
+
+    EMULATED(m512i, i64, 8, a.i32[i]);
+}
+static inline simde__m512i _mm512_srai_epi64(simde__m512i x, unsigned n)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+
+    EMULATED(m512i, i64, 8, a.i64[i] >> n);
+}
+static inline simde__m512d _mm512_cvtps_pd(simde__m256 x)
+{
+    const simde__m256_private a = simde__m256_to_private(x);
+
+    EMULATED(m512d, f64, 8, a.f32[i]);
+}
+static inline simde__m512i _mm512_i64gather_epi64(simde__m512i at,
+                                                  const void *p, int scale)
+{
+    const simde__m512i_private a = simde__m512i_to_private(at);
+    simde__m512i_private out;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        memcpy(&out.u64[i], (const char *)p + a.i64[i] * scale, 8);
+    return simde__m512i_from_private(out);
+}
+static inline simde__m256i _mm512_i64gather_epi32(simde__m512i at,
+                                                  const void *p, int scale)
+{
+    const simde__m512i_private a = simde__m512i_to_private(at);
+    simde__m256i_private out;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        memcpy(&out.u32[i], (const char *)p + a.i64[i] * scale, 4);
+    return simde__m256i_from_private(out);
+}
