@@ -1,5 +1,5 @@
-/* Arrays of any integer type: checked, widened and narrowed in plain loops that
- * compilers vectorise.
+/* Arrays of any integer type: checked, widened and narrowed, in plain loops
+ * that compilers vectorise where there is no kernel.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
@@ -45,7 +45,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
     switch (type < 0 ? -type : type) {
     case 1: IS_BELOW_SHORT(uint8_t);
     case 2: IS_BELOW_SHORT(uint16_t);
-    case 4: IS_BELOW(uint32_t);
+    case 4:
+        return bbans_kernel.most((const uint32_t *)array + first, n) < limit;
     default: IS_BELOW(uint64_t);
     }
 }

@@ -66,6 +66,8 @@ typedef struct {
      * are at least n words below top. */
     const uint32_t *(*advance)(uint64_t *head, const bbans_span *span, size_t n,
                                unsigned prec, const uint32_t *top);
+    /* The largest of n, or 0. */
+    uint32_t (*most)(const uint32_t *v, size_t n);
     /* Push symbol[i] on head[i] likewise, under one row of edges. */
     uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
                               const uint32_t *symbol, size_t n, unsigned prec,
@@ -165,6 +167,7 @@ extern bbans_kernels bbans_kernel;
     const uint32_t *bbans_k_advance_##isa(uint64_t *head,                      \
                                           const bbans_span *span, size_t n,    \
                                           unsigned prec, const uint32_t *top); \
+    uint32_t bbans_k_most_##isa(const uint32_t *v, size_t n);                  \
     uint32_t *bbans_k_push_symbols_##isa(uint64_t *head, const uint32_t *edge, \
                                          const uint32_t *symbol, size_t n,     \
                                          unsigned prec, uint32_t *top);        \
@@ -181,10 +184,10 @@ extern bbans_kernels bbans_kernel;
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
             bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
-            bbans_k_push_symbols_##isa, bbans_k_push_values_##totals,          \
-            bbans_k_pop_values_##totals, bbans_k_push_shares_##totals,         \
-            bbans_k_divide_##totals, bbans_k_join_##totals,                    \
-            bbans_k_weigh_##isa, bbans_k_weigh_one_##isa, bbans_k_find_##isa,  \
+            bbans_k_most_##isa, bbans_k_push_symbols_##isa,                    \
+            bbans_k_push_values_##totals, bbans_k_pop_values_##totals,         \
+            bbans_k_push_shares_##totals, bbans_k_divide_##totals,             \
+            bbans_k_join_##totals, bbans_k_weigh_##isa, bbans_k_weigh_one_##isa, bbans_k_find_##isa,  \
             bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
             bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes, \
             bbans_k_locate_##located, bbans_k_find_located_##located,          \

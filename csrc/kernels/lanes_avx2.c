@@ -228,6 +228,20 @@ AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
 }
 
+AVX2 uint32_t bbans_k_most_avx2(const uint32_t *v, size_t n)
+{
+    __m256i most = _mm256_setzero_si256();
+    uint32_t some[8];
+    size_t i;
+
+    for (i = 0; i + 8 <= n; i += 8)
+        most = _mm256_max_epu32(most, LOAD(v + i));
+    STORE(some, most);
+    some[0] = bbans_k_most_portable(some, 8);
+    some[1] = bbans_k_most_portable(v + i, n - i);
+    return bbans_k_most_portable(some, 2);
+}
+
 /* Weights less `extra`: integers, or floor(p 2^27).  Truncation gives 2^31 for
  * what is no number below 16; -1 and less are above 2^28, as unsigned. */
 AVX2 static inline __m256i weights_at(const void *weight, int type, size_t k)

@@ -173,8 +173,9 @@ AVX512 uint32_t *bbans_k_push_symbols_avx512(uint64_t *head,
     const size_t odd = prec < BBANS_QUOTIENT_PREC_MIN ? n : n % 8;
 
     n -= odd;
-    top = bbans_k_push_symbols_portable(head + n, edge, symbol + n, odd, prec,
-                                        top);
+    if (odd > 0)
+        top = bbans_k_push_symbols_portable(head + n, edge, symbol + n, odd,
+                                            prec, top);
     return push_all(head, symbol, edge, n, prec, top);
 }
 
@@ -202,6 +203,18 @@ AVX512 const uint32_t *bbans_k_advance_avx512(uint64_t *head,
         top -= __builtin_popcount(refill);
     }
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+}
+
+AVX512 uint32_t bbans_k_most_avx512(const uint32_t *v, size_t n)
+{
+    __m512i most = _mm512_setzero_si512();
+    size_t i;
+
+    for (i = 0; i + 16 <= n; i += 16)
+        most = _mm512_max_epu32(most, LOAD(v + i));
+    most = _mm512_max_epu32(most, _mm512_maskz_loadu_epi32(
+                                      (__mmask16)((1u << (n - i)) - 1), v + i));
+    return _mm512_reduce_max_epu32(most);
 }
 
 /* Any totals: the words that move, as lanes_portable.c has it. */
@@ -454,50 +467,107 @@ AVX512 static inline __m512i pair_sums(__m512i v)
                             _mm512_srli_epi64(v, 32));
 }
 
+/* Whether a weight was, from all of them or'ed. */
+AVX512 static inline int is_too_large(__m512i any)
+{
+    return _mm512_test_epi32_mask(any, _mm512_set1_epi32((int)0xe0000000)) != 0;
+}
+
 #define BLOCK 64
 
-/* Weighs n, to w unless that is NULL, and adds those before weight k to *start.
- * Sums of four below 2^29 + 1 in each lane. */
-INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w,
-                            size_t k, uint32_t *start)
+/* Weights i .. i + 63, those in `here`, to w and *total: sums of four below
+ * 2^29 + 1 in each element. */
+INLINED void weigh_to(const void *weight, int type, size_t i, uint64_t here,
+                      uint32_t *w, __m512i *total, __m512i *any)
 {
     const __m512i extra = _mm512_set1_epi32(type != BBANS_U32);
-    __m512i total = _mm512_setzero_si512(), any = total, before = total;
-    size_t i, j;
+    __m512i sum = _mm512_setzero_si512();
+    size_t j;
 
-    for (i = 0; i < n; i += BLOCK) {
-        const uint64_t here = first_bits(n - i);
-        const uint64_t below = k > i ? first_bits(k - i) : 0;
-        __m512i sum = _mm512_setzero_si512();
+    for (j = 0; j < BLOCK; j += 16) {
+        const __mmask16 some = (__mmask16)(here >> j);
+        const __m512i v = weights_at(weight, type, i + j, some);
+        const __m512i v1 = _mm512_maskz_add_epi32(some, v, extra);
 
-        for (j = 0; j < BLOCK; j += 16) {
-            const __mmask16 some = (__mmask16)(here >> j);
-            const __m512i v = weights_at(weight, type, i + j, some);
-            const __m512i v1 = _mm512_maskz_add_epi32(some, v, extra);
-
-            any = _mm512_or_si512(any, v);
-            sum = _mm512_add_epi32(sum, v1);
-            if (w != NULL)
-                _mm512_mask_storeu_epi32(w + i + j, some, v1);
-            else
-                before = _mm512_mask_add_epi32(before, (__mmask16)(below >> j),
-                                               before, v1);
-        }
-        total = _mm512_add_epi64(total, pair_sums(sum));
+        *any = _mm512_or_si512(*any, v);
+        sum = _mm512_add_epi32(sum, v1);
+        if (here == UINT64_MAX)
+            STORE(w + i + j, v1);
+        else
+            _mm512_mask_storeu_epi32(w + i + j, some, v1);
     }
-    if (w == NULL)
-        *start = (uint32_t)_mm512_reduce_add_epi64(pair_sums(before));
-    if (_mm512_test_epi32_mask(any, _mm512_set1_epi32((int)0xe0000000)) != 0)
+    *total = _mm512_add_epi64(*total, pair_sums(sum));
+}
+
+INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w)
+{
+    __m512i total = _mm512_setzero_si512(), any = total;
+    size_t i;
+
+    for (i = 0; i + BLOCK <= n; i += BLOCK)
+        weigh_to(weight, type, i, UINT64_MAX, w, &total, &any);
+    if (i < n)
+        weigh_to(weight, type, i, first_bits(n - i), w, &total, &any);
+    if (is_too_large(any))
         return UINT64_MAX;
     return (uint64_t)_mm512_reduce_add_epi64(total);
+}
+
+/* Weights i .. i + 63, those in `here`, to *total, and those in `below` to
+ * *before; `extra` is up to the caller. */
+INLINED void weigh_block(const void *weight, int type, size_t i, uint64_t here,
+                         uint64_t below, __m512i *total, __m512i *before,
+                         __m512i *any)
+{
+    __m512i sum = _mm512_setzero_si512();
+    size_t j;
+
+    for (j = 0; j < BLOCK; j += 16) {
+        const __m512i v =
+            weights_at(weight, type, i + j, (__mmask16)(here >> j));
+
+        *any = _mm512_or_si512(*any, v);
+        sum = _mm512_add_epi32(sum, v);
+        *before =
+            _mm512_mask_add_epi32(*before, (__mmask16)(below >> j), *before, v);
+    }
+    *total = _mm512_add_epi64(*total, pair_sums(sum));
+}
+
+INLINED uint64_t weigh_one_type(const void *weight, int type, size_t n,
+                                size_t k, uint32_t *start)
+{
+    const uint64_t extra = type != BBANS_U32;
+    __m512i total = _mm512_setzero_si512(), any = total, before = total, both;
+    __m256i four;
+    __m128i two;
+    size_t i;
+
+    for (i = 0; i + BLOCK <= n; i += BLOCK)
+        weigh_block(weight, type, i, UINT64_MAX, k > i ? first_bits(k - i) : 0,
+                    &total, &before, &any);
+    if (i < n)
+        weigh_block(weight, type, i, first_bits(n - i),
+                    k > i ? first_bits(k - i) : 0, &total, &before, &any);
+    before = pair_sums(before);
+    both = _mm512_add_epi64(_mm512_unpacklo_epi64(total, before),
+                            _mm512_unpackhi_epi64(total, before));
+    four = _mm256_add_epi64(_mm512_castsi512_si256(both),
+                            _mm512_extracti64x4_epi64(both, 1));
+    two = _mm_add_epi64(_mm256_castsi256_si128(four),
+                        _mm256_extracti128_si256(four, 1));
+    *start = (uint32_t)((uint64_t)_mm_extract_epi64(two, 1) + k * extra);
+    if (is_too_large(any))
+        return UINT64_MAX;
+    return (uint64_t)_mm_cvtsi128_si64(two) + n * extra;
 }
 
 AVX512 uint64_t bbans_k_weigh_avx512(const void *weight, int type, size_t n,
                                      uint32_t *w)
 {
     if (type == BBANS_F32)
-        return weigh_type(weight, BBANS_F32, n, w, 0, NULL);
-    return weigh_type(weight, type, n, w, 0, NULL);
+        return weigh_type(weight, BBANS_F32, n, w);
+    return weigh_type(weight, type, n, w);
 }
 
 AVX512 uint64_t bbans_k_weigh_one_avx512(const void *weight, int type, size_t n,
@@ -509,8 +579,8 @@ AVX512 uint64_t bbans_k_weigh_one_avx512(const void *weight, int type, size_t n,
                     _mm512_castsi512_si128(weights_at(weight, type, k, 1))) +
                 (type != BBANS_U32);
     if (type == BBANS_F32)
-        return weigh_type(weight, BBANS_F32, n, NULL, k, start);
-    return weigh_type(weight, type, n, NULL, k, start);
+        return weigh_one_type(weight, BBANS_F32, n, k, start);
+    return weigh_one_type(weight, type, n, k, start);
 }
 
 size_t bbans_k_find_avx512(const uint32_t *w, size_t n, uint32_t slot,

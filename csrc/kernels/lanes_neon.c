@@ -144,6 +144,18 @@ uint64_t bbans_k_weigh_neon(const void *weight, int type, size_t n, uint32_t *w)
     return rest + vaddvq_u64(sum);
 }
 
+uint32_t bbans_k_most_neon(const uint32_t *v, size_t n)
+{
+    uint32x4_t most = vdupq_n_u32(0);
+    uint32_t rest;
+    size_t i;
+
+    for (i = 0; i + 4 <= n; i += 4)
+        most = vmaxq_u32(most, vld1q_u32(v + i));
+    rest = bbans_k_most_portable(v + i, n - i);
+    return vmaxvq_u32(most) > rest ? vmaxvq_u32(most) : rest;
+}
+
 #define BLOCK 64
 
 uint64_t bbans_k_weigh_one_neon(const void *weight, int type, size_t n,

@@ -27,6 +27,16 @@ uint32_t *bbans_k_push_portable(uint64_t *head, const bbans_span *span,
     return top;
 }
 
+uint32_t bbans_k_most_portable(const uint32_t *v, size_t n)
+{
+    uint32_t most = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        most = v[i] > most ? v[i] : most;
+    return most;
+}
+
 uint32_t *bbans_k_push_symbols_portable(uint64_t *head, const uint32_t *edge,
                                         const uint32_t *symbol, size_t n,
                                         unsigned prec, uint32_t *top)

@@ -200,6 +200,7 @@ static void compare_lanes(const bbans_kernels *portable,
         edge[2 * i + 1] = span[i].end;
         symbol[i] = (uint32_t)(2 * i);
     }
+    CHECK(kernels->most(edge, n) == portable->most(edge, n));
     CHECK(kernels->push_symbols(memcpy(head[1], start, sizeof start), edge,
                                 symbol, n, prec, words[1]) == up[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(up[0] - words[0])) == 0);

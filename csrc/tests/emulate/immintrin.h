@@ -147,6 +147,16 @@ static inline int64_t _mm512_reduce_add_epi64(simde__m512i x)
         sum += a.u64[i];
     return (int64_t)sum;
 }
+static inline uint32_t _mm512_reduce_max_epu32(simde__m512i x)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+    uint32_t most = 0;
+    int i;
+
+    for (i = 0; i < 16; i++)
+        most = a.u32[i] > most ? a.u32[i] : most;
+    return most;
+}
 static inline simde__mmask8 _mm256_cmplt_epu32_mask(simde__m256i x,
                                                     simde__m256i y)
 {
