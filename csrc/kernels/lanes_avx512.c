@@ -80,8 +80,7 @@ INLINED __m128i span_pair(const uint32_t *edge, const uint32_t *symbol)
     const void *a = edge + symbol[0], *b = edge + symbol[1];
 
     return _mm_castpd_si128(
-        _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)a)),
-                     (const double *)b));
+        _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)a)), b));
 }
 
 INLINED __m256i span_quad(const uint32_t *edge, const uint32_t *symbol)
