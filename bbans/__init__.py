@@ -38,20 +38,23 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import HMM, Statistics
+from bbans.models import ARHMM, HMM, Contexts, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.static import bytes_compress, bytes_decompress
-from bbans.tables import FrozenHMM, Table, quantise
+from bbans.tables import FrozenARHMM, FrozenHMM, Table, quantise
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ARHMM",
     "HMM",
     "Alphabet",
     "BbansError",
+    "Contexts",
     "CorruptError",
     "FormatError",
+    "FrozenARHMM",
     "FrozenHMM",
     "Message",
     "MessageError",

@@ -553,7 +553,7 @@ enum {
 };
 
 /* A frozen model and its alphabet.  Two steps make it, between which the caller
- * finds bbans_hmm_bytes(states, symbols) bytes of memory. */
+ * finds bbans_model_bytes(model) bytes of memory. */
 typedef struct {
     size_t states, symbols, tail_length;
     unsigned prec;
@@ -561,6 +561,9 @@ typedef struct {
     uint8_t fingerprint[8]; /* names the model in containers         */
     const uint8_t *values;  /* in the file: the alphabet             */
     const uint8_t *masses;  /* in the file                           */
+    const uint8_t *tree;    /* in the file: contexts, NULL for none  */
+    size_t tree_bytes;
+    size_t contexts, entries;
     bbans_hmm hmm;          /* of bbans_model_build; until then zero */
 } bbans_model;
 
@@ -570,11 +573,14 @@ typedef struct {
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);
 
+/* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_model_bytes(const bbans_model *model);
+
 /* Step 2: fill model->hmm.
- *   memory  bbans_hmm_bytes(model->states, model->symbols) bytes aligned to 8;
- *           must outlive *model.  No other memory is used for the masses.
+ *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
+ *           other memory is used for the masses.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions; then `memory` has been written to. */
+ * distributions or contexts that are no tree; then `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 

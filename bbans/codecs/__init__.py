@@ -4,10 +4,17 @@ from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
-from bbans.codecs.hmm import HMMStateSpace
-from bbans.codecs.iconoclasm import Iconoclasm, PredictiveModel, StateSpaceModel
+from bbans.codecs.hmm import ARHMMStateSpace, HMMStateSpace
+from bbans.codecs.iconoclasm import (
+    AutoregressiveModel,
+    Iconoclasm,
+    PredictiveModel,
+    StateSpaceModel,
+)
 
 __all__ = [
+    "ARHMMStateSpace",
+    "AutoregressiveModel",
     "BitsBack",
     "Categorical",
     "Codec",
