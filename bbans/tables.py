@@ -759,8 +759,13 @@ class FrozenARHMM(FrozenHMM):
 
 
 CONTEXT_ARRAYS = {
-    "children": 32, "first": 32, "label": 16, "back_off": 16, "symbol": 16, "weight": 16,
-}  # fmt: skip
+    "children": 32,
+    "first": 32,
+    "label": 16,
+    "back_off": 16,
+    "symbol": 16,
+    "weight": 16,
+}
 
 
 def _write_contexts(tree: Contexts) -> bytes:

@@ -178,7 +178,9 @@ def test_recursions_equal_the_reference(name):
                 theirs, their_filtered[t], z
             )
     for ours, p in ((None, theirs.initial), (middle, middle.tolist())):
-        assert model.predictive_cdf(ours).tolist() == ref.predictive_edges(theirs, p)
+        assert model.predictive_cdf(ours).tolist() == ref.predictive_edges(
+            theirs, p, []
+        )
 
 
 @pytest.mark.parametrize("name", ["17 states", "periodic", "one state"])

@@ -8,6 +8,7 @@ is one symbol shorter; the empty context leaves all to the state's emission
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -261,9 +262,8 @@ class Contexts:
         levels = [level.kept() for level in levels if level.keep.any()]
         if sum(level.parent.size for level in levels) >= _MAX_CONTEXTS:
             raise ModelError("there are too many contexts: limit max_bytes")
-        for level, below in zip(levels, [*levels[1:], None], strict=True):
-            if below is not None:  # numbers of parents that were kept
-                below.parent = level.renumbered[below.parent]
+        for level, below in itertools.pairwise(levels):
+            below.parent = level.renumbered[below.parent]
         _count(levels, data)
         n = data.x.size
         own, back_off = np.zeros(n), np.ones(n)
@@ -360,9 +360,8 @@ class _Level:
         own = np.maximum(self.count - self.discount, 0)
         sums = np.bincount(self.owner, own, n)
         room = _WEIGHT - b * (_WEIGHT // _BACK_OFF)
-        weight = np.floor(
-            own / np.where(sums > 0, sums, 1)[self.owner] * room[self.owner]
-        )
+        scale = room / np.where(sums > 0, sums, 1)
+        weight = np.floor(own * scale[self.owner])
         some = weight > 0
         owner, symbol, weight = self.owner[some], self.symbol[some], weight[some]
         rest = room - np.bincount(owner, weight, n)
