@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans.alphabet import Alphabet, Symbols
 from bbans.errors import ModelError
 from bbans.models import em
-from bbans.models.contexts import Contexts, Deleted
+from bbans.models.contexts import Contexts, Counts
 from bbans.models.em import Statistics
 from bbans.models.hmm import (
     _NO_DATA,
@@ -44,6 +44,10 @@ _Floats = NDArray[np.float64]
 
 # Symbols that are drawn to see how many bits one holds, and how these vary.
 _DRAWN = 4096
+
+# Gates: at first, and the pseudo-counts of an open and a closed one.
+_GATE = 0.1
+_GATE_COUNTS = np.array([0.05, 0.45])
 
 
 class ARHMM:
@@ -171,10 +175,17 @@ class ARHMM:
         -----
         EM sees each symbol with its own count taken out of the contexts. Otherwise
         these would explain all training data, and the states nothing. With that, a
-        symbol's likelihood under state k is ``own + back_off * emission[k, x]``, the
-        counts of the state are those of the second term, and each update lowers the
-        objective as for `HMM.fit`. Equal (x, own, back_off) count as one symbol of
-        the E step: memory is some 30 K bytes for each such triple.
+        symbol's likelihood under state k is ``own + back_off * emission[k, x]``, and
+        the state's counts are those of the second term. EM also trains a gate for
+        each context: the share that goes to its parent, and in the end to the state,
+        past the counts (deleted interpolation). Each update lowers the objective as
+        for `HMM.fit`. Equal terms count as one symbol of the E step: memory is some
+        30 K bytes for each.
+
+        References
+        ----------
+        Jelinek and Mercer, Interpolated estimation of Markov source parameters from
+        sparse data (1980).
         """
         _check_run(dtype, threads)
         pseudo_counts = _pseudo_counts(pseudo_count)
@@ -184,21 +195,26 @@ class ARHMM:
         else:
             symbols = init.alphabet if init is not None else _infer_alphabet(held)
         data = list(_encode(held, symbols))
-        contexts, deleted = Contexts.fit(data, symbols.size, order, max_bytes)
+        counts = Counts(data, symbols.size, order, max_bytes)
         states = HMM.fit(
             held, n_states, n_iter=n_iter if init is None else 0, tol=tol,
             pseudo_count=pseudo_count, alphabet=symbols, seed=seed, init=init,
             dtype=dtype, threads=threads, progress=progress,
         )  # fmt: skip
-        terms = _Terms(data, deleted)
+        terms = _Terms(data, counts.number, counts.own, counts.back_off)
+        gate = np.full(counts.n_contexts, _GATE)
         batches = list(em.batches(terms.sequences, terms.x.size))
         history: list[Iteration] = []
-        best = states
+        best = states, gate
         with _progress_bar(n_iter, progress) as bar:
             for n in range(n_iter + 1):
                 found = em.expect(
                     batches,
-                    (states.initial, states.transition, terms.likelihood(states)),
+                    (
+                        states.initial,
+                        states.transition,
+                        terms.likelihood(states, gate),
+                    ),
                     counting=n < n_iter,
                     dtype=dtype,
                     threads=threads,
@@ -212,21 +228,20 @@ class ARHMM:
                 if size == 0:
                     raise ModelError(_NO_DATA)
                 parameters = (states.initial, states.transition, states.emission)
-                penalty = _log2_prior(parameters, pseudo_counts)
+                penalty = _log2_prior(parameters, pseudo_counts) + _log2_gate(gate)
                 objective = (found.bits - penalty) / size
                 gain = history[-1].objective - objective if n else math.inf
                 if not gain >= 0:
                     break
                 history.append(Iteration(objective, found.bits / size))
-                best = states
+                best = states, gate
                 if gain < tol or found.counts is None:
                     break
-                states = states.maximise(
-                    terms.statistics(states, found), pseudo_count=pseudo_count
-                )
+                statistics, gate = terms.split(states, gate, found)
+                states = states.maximise(statistics, pseudo_count=pseudo_count)
                 bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
                 bar.update()
-        model = cls(best, contexts)
+        model = cls(best[0], counts.contexts(best[1]))
         model._history = tuple(history)
         return model
 
@@ -248,13 +263,13 @@ class ARHMM:
             return 0.0
         longest = self._contexts.find([indices], self.n_symbols)
         own, back_off = self._contexts.evaluate(longest, indices.astype(np.int64))
-        terms = _Terms([indices], Deleted(own, back_off))
+        terms = _Terms([indices], longest[None], own[None], back_off[None])
         return em.expect(
             em.batches(terms.sequences, terms.x.size),
             (
                 self._states.initial,
                 self._states.transition,
-                terms.likelihood(self._states),
+                terms.likelihood(self._states, np.zeros(self._contexts.n_contexts)),
             ),
             counting=False,
         ).bits
@@ -324,39 +339,86 @@ def _pick(chances: _Floats, u: float) -> int:
     return min(int(np.searchsorted(edges, u * edges[-1], "right")), chances.size - 1)
 
 
-class _Terms:
-    """The symbols of data with what contexts say of them: equal ones once."""
+def _log2_gate(gate: _Floats) -> float:
+    """The prior of gates."""
+    return float(_GATE_COUNTS @ [np.log2(gate).sum(), np.log2(1 - gate).sum()])
 
-    def __init__(self, data: list[NDArray[np.int32]], deleted: Deleted) -> None:
+
+class _Terms:
+    """The symbols of data with what contexts say of them: equal ones once.
+
+    Arrays have a row for each length of context, from the shortest.
+    """
+
+    def __init__(
+        self,
+        data: list[NDArray[np.int32]],
+        number: NDArray[np.int64],
+        own: _Floats,
+        back_off: _Floats,
+    ) -> None:
         x = np.concatenate([np.zeros(0, np.int32), *data])
-        order = np.lexsort((deleted.back_off, deleted.own, x))
-        new = np.ones(x.size, bool)
-        for values in (x, deleted.own, deleted.back_off):
-            new[1:] &= values[order[1:]] == values[order[:-1]]
-        new[1:] = ~new[1:]
+        keys = [*own, *back_off, *number, x]
+        order = np.lexsort(keys)
+        new = np.zeros(x.size, bool)
+        new[:1] = True
+        for values in keys:
+            new[1:] |= values[order[1:]] != values[order[:-1]]
         first = order[new]
-        self.x, self.own = x[first], deleted.own[first]
-        self.back_off = deleted.back_off[first]
-        number = np.empty(x.size, np.int32)
-        number[order] = np.cumsum(new) - 1
+        self.x, self.number = x[first], number[:, first]
+        self.own, self.back_off = own[:, first], back_off[:, first]
+        term = np.empty(x.size, np.int32)
+        term[order] = np.cumsum(new) - 1
         ends = np.cumsum([part.size for part in data])[:-1]
-        self.sequences = np.split(number, ends) if data else []
+        self.sequences = np.split(term, ends) if data else []
         self.symbols, self.starts = np.unique(self.x, return_index=True)
 
-    def likelihood(self, states: HMM) -> _Floats:
-        """Of each term under each state, shape (K, U)."""
-        return self.own + self.back_off * states.emission[:, self.x]
+    def mixed(self, gate: _Floats) -> tuple[_Floats, _Floats]:
+        """``P(x | z) = own + back_off * emission[z, x]`` of each term."""
+        own, back_off = np.zeros(self.x.size), np.ones(self.x.size)
+        for g, a, b in zip(gate[self.number], self.own, self.back_off, strict=True):
+            passed = 1 - (1 - g) * (1 - b)
+            own = (1 - g) * a + passed * own
+            back_off = passed * back_off
+        return own, back_off
 
-    def statistics(self, states: HMM, found: em.Expectation) -> Statistics:
-        """The counts of the states' own emissions."""
+    def likelihood(self, states: HMM, gate: _Floats) -> _Floats:
+        """Of each term under each state, shape (K, U)."""
+        own, back_off = self.mixed(gate)
+        return own + back_off * states.emission[:, self.x]
+
+    def split(
+        self, states: HMM, gate: _Floats, found: em.Expectation
+    ) -> tuple[Statistics, _Floats]:
+        """The counts of the states' own emissions, and the next gates."""
         assert found.counts is not None
         initial, transition, counts = found.counts
-        of_state = self.back_off * states.emission[:, self.x]
-        total = self.own + of_state
-        counts = counts * (of_state / np.where(total > 0, total, 1))
+        own, back_off = self.mixed(gate)
+        of_state = back_off * states.emission[:, self.x]
+        total = own + of_state
+        of_state = counts * (of_state / np.where(total > 0, total, 1))
         emission = np.zeros(states.emission.shape)
-        emission[:, self.symbols] = np.add.reduceat(counts, self.starts, axis=1)
-        return Statistics(
+        emission[:, self.symbols] = np.add.reduceat(of_state, self.starts, axis=1)
+        # Up to each context, and through its gate, expected counts; from the longest.
+        times = counts.sum(axis=0)
+        per_own = (times - of_state.sum(axis=0)) / np.where(own > 0, own, 1)
+        reaching, share = times, np.ones(self.x.size)
+        opened, passed_by = np.full(gate.size, 0.0), np.full(gate.size, 0.0)
+        for numbers, a, b in zip(
+            self.number[::-1], self.own[::-1], self.back_off[::-1], strict=True
+        ):
+            g = gate[numbers]
+            passed = 1 - (1 - g) * (1 - b)
+            further = reaching - per_own * share * (1 - g) * a
+            share = share * passed
+            through = np.where(numbers > 0, further * g / passed, 0)
+            opened += np.bincount(numbers, through, gate.size)
+            passed_by += np.bincount(numbers, reaching - through, gate.size)
+            reaching = further
+        opened += _GATE_COUNTS[0]
+        passed_by += _GATE_COUNTS[1]
+        statistics = Statistics(
             initial, transition, emission,
             found.bits, found.n_symbols, found.n_sequences,
         )  # fmt: skip
+        return statistics, opened / (opened + passed_by)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import ModelError
 
-__all__ = ["MAX_ORDER", "Contexts", "Deleted"]
+__all__ = ["MAX_ORDER", "Contexts", "Counts"]
 
 MAX_ORDER = 16
 _MAX_CONTEXTS = 1 << 24
@@ -27,16 +26,6 @@ _CONTEXT_BYTES, _ENTRY_BYTES = 2, 3
 
 _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
-
-
-class Deleted(NamedTuple):
-    """What the contexts of each symbol say about it when its own count is taken out.
-
-    ``P(x_t | z_t, context) = own + back_off * P(x_t | z_t)``.
-    """
-
-    own: _Floats
-    back_off: _Floats
 
 
 class Contexts:
@@ -209,47 +198,54 @@ class Contexts:
         own, left = self.evaluate(np.full(n_symbols, context), x)
         return own, float(left[0])
 
-    @classmethod
-    def fit(
-        cls,
+
+class Counts:
+    """Contexts of data, counted and smoothed.
+
+    Parameters
+    ----------
+    sequences : iterable of ndarray of int32
+        Symbol numbers.
+    n_symbols : int
+        M, at most 65535.
+    order : int
+        Symbols of the longest context, 0 to 16.
+    max_bytes : int, optional
+        About what the contexts may take in a model file. Those are left out that gain
+        least for a byte; in any case those that gain nothing.
+
+    Attributes
+    ----------
+    n_contexts : int
+        C, with the empty one.
+    number : ndarray of int64, shape (order, T)
+        For each symbol of the data, end to end, its contexts from the shortest; 0
+        where there is none.
+    own, back_off : ndarray of float64, shape (order, T)
+        What each context gives to the symbol, and to its parent's distribution, when
+        this one occurrence is not counted; 0 and 1 where there is none.
+
+    Notes
+    -----
+    Interpolated Kneser-Ney smoothing, one discount for each order. What a context
+    gains is measured with each symbol's own count taken out (leaving one out). A
+    context counts what its longer ones count once for each symbol, and all that they
+    do not count.
+
+    References
+    ----------
+    Kneser and Ney, Improved backing-off for m-gram language modeling (1995); Siivola,
+    Hirsimäki and Virpioja, On growing and pruning Kneser-Ney smoothed n-gram models
+    (2007).
+    """
+
+    def __init__(
+        self,
         sequences: Iterable[NDArray[np.int32]],
         n_symbols: int,
         order: int,
         max_bytes: int | None = None,
-    ) -> tuple[Contexts, Deleted]:
-        """Count contexts and smooth the counts.
-
-        Parameters
-        ----------
-        sequences : iterable of ndarray of int32
-            Symbol numbers.
-        n_symbols : int
-            M, at most 65535.
-        order : int
-            Symbols of the longest context, 0 to 16.
-        max_bytes : int, optional
-            About what the contexts may take in a model file. Those are left out that
-            gain least for a byte; in any case those that gain nothing.
-
-        Returns
-        -------
-        contexts : Contexts
-        deleted : Deleted
-            Of the sequences, end to end.
-
-        Notes
-        -----
-        Interpolated Kneser-Ney smoothing, one discount for each order. What a context
-        gains is measured with each symbol's own count taken out (leaving one out). A
-        context counts what its longer ones count once for each symbol, and all that
-        they do not count.
-
-        References
-        ----------
-        Kneser and Ney, Improved backing-off for m-gram language modeling (1995);
-        Siivola, Hirsimäki and Virpioja, On growing and pruning Kneser-Ney smoothed
-        n-gram models (2007).
-        """
+    ) -> None:
         if not 0 <= order <= MAX_ORDER:
             raise ModelError(f"order must be 0 to {MAX_ORDER}, not {order}")
         if not 1 <= n_symbols < _WEIGHT:
@@ -259,35 +255,49 @@ class Contexts:
         data = _Data(sequences, n_symbols)
         levels = _levels(data, order)
         _keep(levels, data, max_bytes)
-        levels = [level.kept() for level in levels if level.keep.any()]
-        if sum(level.parent.size for level in levels) >= _MAX_CONTEXTS:
-            raise ModelError("there are too many contexts: limit max_bytes")
-        for level, below in itertools.pairwise(levels):
+        self._levels = [level.kept() for level in levels if level.keep.any()]
+        for level, below in itertools.pairwise(self._levels):
             below.parent = level.renumbered[below.parent]
-        _count(levels, data)
-        n = data.x.size
-        own, back_off = np.zeros(n), np.ones(n)
-        for at, o, b in _deleted(levels):
-            own[at] = o + b * own[at]
-            back_off[at] *= b
-        return cls._of(levels), Deleted(own, back_off)
+        _count(self._levels, data)
+        shape = (len(self._levels), data.x.size)
+        self.number = np.zeros(shape, np.int64)
+        self.own, self.back_off = np.zeros(shape), np.ones(shape)
+        self.n_contexts = 1
+        for k, (level, (at, own, back_off)) in enumerate(
+            zip(self._levels, _deleted(self._levels), strict=True)
+        ):
+            self.number[k, at] = self.n_contexts + level.of
+            self.own[k, at], self.back_off[k, at] = own, back_off
+            self.n_contexts += level.parent.size
+        if self.n_contexts > _MAX_CONTEXTS:
+            raise ModelError("there are too many contexts: limit max_bytes")
 
-    @classmethod
-    def _of(cls, levels: list[_Level]) -> Contexts:
+    def contexts(self, gate: _Floats | None = None) -> Contexts:
+        """Round to a tree of contexts.
+
+        Parameters
+        ----------
+        gate : ndarray of float64, shape (C,), optional
+            From each context, the share that goes to its parent past the counts.
+        """
+        levels = self._levels
+        gate = np.zeros(self.n_contexts) if gate is None else gate
         label, back_off = [np.zeros(1)], [np.full(1, _BACK_OFF)]
         degree = [np.array([levels[0].parent.size if levels else 0])]
         entries, symbol, weight = [np.zeros(1)], [np.zeros(0)], [np.zeros(0)]
+        start = 1
         for depth, level in enumerate(levels):
             following = levels[depth + 1].parent if depth + 1 < len(levels) else []
             n = level.parent.size
             label.append(level.label)
             degree.append(np.bincount(following, minlength=n)[:n])
-            b, owner, symbols, weights = level.quantised()
+            b, owner, symbols, weights = level.quantised(gate[start : start + n])
+            start += n
             back_off.append(b)
             entries.append(np.bincount(owner, minlength=n))
             symbol.append(symbols)
             weight.append(weights)
-        return cls(
+        return Contexts(
             np.cumsum(np.concatenate([[1], *degree])),
             np.cumsum(np.concatenate([[0], *entries])).astype(np.int64),
             np.concatenate(label).astype(np.int64),
@@ -351,11 +361,12 @@ class _Level:
         ones, twos = (self.count == 1).sum(), (self.count == 2).sum()
         self.discount = min(max(ones / max(ones + 2 * twos, 1), 0.1), 0.95)
 
-    def quantised(self) -> tuple[_Floats, _Integers, _Integers, _Floats]:
+    def quantised(self, gate: _Floats) -> tuple[_Floats, _Integers, _Integers, _Floats]:
         """Back-offs, and the entries that have a weight: owner, symbol, weight."""
         n = self.parent.size
         total = np.where(self.total > 0, self.total, 1)
-        b = np.round(_BACK_OFF * self.discount * self.types / total)
+        back_off = 1 - (1 - gate) * (1 - self.discount * self.types / total)
+        b = np.round(_BACK_OFF * back_off)
         b = np.where(self.types > 0, np.clip(b, 1, _BACK_OFF - 1), _BACK_OFF)
         own = np.maximum(self.count - self.discount, 0)
         sums = np.bincount(self.owner, own, n)
