@@ -38,7 +38,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import ARHMM, HMM, Contexts, Statistics
+from bbans.models import ARHMM, HMM, Contexts, FactorialHMM, Statistics, Topology
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.static import bytes_compress, bytes_decompress
@@ -53,6 +53,7 @@ __all__ = [
     "BbansError",
     "Contexts",
     "CorruptError",
+    "FactorialHMM",
     "FormatError",
     "FrozenARHMM",
     "FrozenHMM",
@@ -65,6 +66,7 @@ __all__ = [
     "Statistics",
     "SymbolError",
     "Table",
+    "Topology",
     "TruncatedError",
     "VersionError",
     "WrongModelError",

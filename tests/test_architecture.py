@@ -27,12 +27,14 @@ ALLOWED = {
     "alphabet.py": "errors",
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
-    "models/__init__.py": "models.arhmm models.contexts models.em models.hmm",
+    "models/__init__.py": "models.arhmm models.contexts models.em models.hmm "
+    "models.structured",
+    "models/structured.py": "errors alphabet models.em models.hmm",
     "models/contexts.py": "errors",
     "models/arhmm.py": "errors alphabet models.contexts models.em models.hmm "
     "freeze():tables tables?",
     "models/em.py": "errors _forward",
-    "models/hmm.py": "errors alphabet _files _forward models.em "
+    "models/hmm.py": "errors alphabet _files _forward models.em models.structured? "
     "freeze():tables tables?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,

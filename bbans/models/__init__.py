@@ -4,5 +4,14 @@ from bbans.models.arhmm import ARHMM
 from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, Iteration
+from bbans.models.structured import FactorialHMM, Topology
 
-__all__ = ["ARHMM", "HMM", "Contexts", "Iteration", "Statistics"]
+__all__ = [
+    "ARHMM",
+    "HMM",
+    "Contexts",
+    "FactorialHMM",
+    "Iteration",
+    "Statistics",
+    "Topology",
+]

@@ -28,7 +28,6 @@ from bbans.models.hmm import (
     _generator,
     _impossible,
     _infer_alphabet,
-    _log2_prior,
     _passes,
     _progress_bar,
     _pseudo_counts,
@@ -227,8 +226,7 @@ class ARHMM:
                 size = found.n_symbols
                 if size == 0:
                     raise ModelError(_NO_DATA)
-                parameters = (states.initial, states.transition, states.emission)
-                penalty = _log2_prior(parameters, pseudo_counts) + _log2_gate(gate)
+                penalty = states._log2_prior(pseudo_counts) + _log2_gate(gate)
                 objective = (found.bits - penalty) / size
                 gain = history[-1].objective - objective if n else math.inf
                 if not gain >= 0:
