@@ -65,7 +65,9 @@ def test_coding_costs_what_the_tables_say(name):
     for y in (model.sample(20_000, seed=9)[0], model.sample(60, seed=8)[0], x):
         message = encode_sequence(frozen, y)
         content = frozen.information_content(y)
-        assert -15 <= 8 * len(message.to_bytes()) - content <= 10.1 + 1e-4 * len(y)
+        flag = 3.9 if message.peek(16)[0] == 15 else 0  # docs/maths.md, section 7
+        over = 8 * len(message.to_bytes()) - content
+        assert -15 <= over <= 10.1 + flag + 1e-4 * len(y)
         assert np.array_equal(decode_sequence(frozen, message, len(y)), y)
     y = model.sample(20_000, seed=9)[0]
     tables = frozen.information_content(y) - model.information_content(y)
