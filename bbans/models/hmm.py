@@ -369,11 +369,9 @@ class HMM:
         extra = _pseudo_counts(pseudo_count)
         initial, transition, emission = self._parameters
         return HMM(
-            _normalised(counts[0] + extra[0] * (self._initial > 0), self._initial),
-            _normalised(
-                counts[1] + extra[1] * (self._transition > 0), self._transition
-            ),
-            _normalised(counts[2] + extra[2], self._emission),
+            _normalised(counts[0] + extra[0] * (initial > 0), initial),
+            _normalised(counts[1] + extra[1] * (transition > 0), transition),
+            _normalised(counts[2] + extra[2], emission),
             alphabet=self._alphabet,
         )
 
