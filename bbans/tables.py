@@ -635,8 +635,11 @@ class FrozenARHMM(FrozenHMM):
             length.
         """
         costs = np.asarray(bits, np.float64)
+        start, steps, emissions = _quantised(initial, transition, emission, prec)
         return cls(
-            *_quantised(initial, transition, emission, prec),
+            start,
+            steps,
+            emissions,
             contexts,
             prec=prec,
             tail_length=_tail_length(float(costs.mean()), float(costs.var())),
@@ -684,7 +687,8 @@ class FrozenARHMM(FrozenHMM):
         row, beta = self.context_row(context)
         below = np.concatenate([[0], np.cumsum(row.astype(np.uint64) + np.uint64(1))])
         share = np.uint64(beta) * cdf.astype(np.uint64) >> np.uint64(self.prec)
-        return (below + share).astype(np.uint32)
+        edges: NDArray[np.uint32] = (below.astype(np.uint64) + share).astype(np.uint32)
+        return edges
 
     def step(
         self, context: int, symbol: int, predicted: NDArray[np.uint32] | None = None

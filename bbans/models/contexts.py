@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,13 +283,18 @@ class Counts:
         """
         levels = self._levels
         gate = np.zeros(self.n_contexts) if gate is None else gate
-        label, back_off = [np.zeros(1)], [np.full(1, _BACK_OFF)]
+        label: list[NDArray[Any]] = [np.zeros(1)]
+        back_off: list[NDArray[Any]] = [np.full(1, _BACK_OFF)]
         degree = [np.array([levels[0].parent.size if levels else 0])]
-        entries, symbol, weight = [np.zeros(1)], [np.zeros(0)], [np.zeros(0)]
+        entries: list[NDArray[Any]] = [np.zeros(1)]
+        symbol: list[NDArray[Any]] = [np.zeros(0)]
+        weight: list[NDArray[Any]] = [np.zeros(0)]
         start = 1
         for depth, level in enumerate(levels):
-            following = levels[depth + 1].parent if depth + 1 < len(levels) else []
             n = level.parent.size
+            following = np.zeros(0, np.int64)
+            if depth + 1 < len(levels):
+                following = levels[depth + 1].parent
             label.append(level.label)
             degree.append(np.bincount(following, minlength=n)[:n])
             b, owner, symbols, weights = level.quantised(gate[start : start + n])
