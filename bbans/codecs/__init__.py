@@ -11,6 +11,7 @@ from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
 )
+from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
 
 __all__ = [
     "ARHMMStateSpace",
@@ -18,12 +19,17 @@ __all__ = [
     "BitsBack",
     "Categorical",
     "Codec",
+    "Gaussian",
     "HMMStateSpace",
     "Iconoclasm",
+    "Laplace",
+    "Located",
+    "Logistic",
     "PredictiveModel",
     "Repeat",
     "Serial",
     "StateSpaceModel",
+    "StudentT",
     "Uniform",
     "Weighted",
 ]
