@@ -85,21 +85,22 @@ bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
     return BBANS_OK;
 }
 
-/* The place of a value among those at first .. end - 1, which rise; or end. */
+/* The place of a value among those at first .. end - 1, which rise; or end.
+ * Without branches that depend on values: those would be mispredicted. */
 static size_t place_of(const uint16_t *value, size_t first, size_t end,
                        size_t wanted)
 {
-    size_t lo = first, hi = end;
+    size_t lo = first, n = end - first;
 
-    while (lo < hi) {
-        const size_t mid = lo + (hi - lo) / 2;
+    if (n == 0)
+        return end;
+    while (n > 1) { /* if it is there, it is in [lo, lo + n) */
+        const size_t half = n / 2;
 
-        if (value[mid] < wanted)
-            lo = mid + 1;
-        else
-            hi = mid;
+        lo += value[lo + half] <= wanted ? half : 0;
+        n -= half;
     }
-    return lo < end && value[lo] == wanted ? lo : end;
+    return value[lo] == wanted ? lo : end;
 }
 
 /* The contexts of x[t], from the shortest to the longest, without context 0;
@@ -123,10 +124,10 @@ static size_t walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
     }
 }
 
-/* R and beta of the longest context.  sum R + beta <= 2^24 at each step: the
- * parent's, scaled, and weights, 2^8 units each, of sum 2^16 in all.  As R <
- * 2^24 unless the back-off is 256 of 256, where R < 2^24 too since beta > 0 or
- * some weight was cut, R times the back-off is below 2^32. */
+/* R and beta of the longest context.  Each R < 2^24: with the back-off b of a
+ * context its weights are at most 2^16 - 2^8 b, so R b / 2^8 + 2^8 weight is
+ * below 2^16 b + 2^24 - 2^16 b.  Hence R b is below 2^32, and likewise sum R +
+ * beta is at most 2^24. */
 uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
                            uint32_t *row)
 {
@@ -194,21 +195,6 @@ static uint32_t share(const bbans_hmm *hmm, uint32_t beta, uint32_t edge)
     return (uint32_t)((uint64_t)beta * edge >> hmm->prec);
 }
 
-/* Edges rise strictly, since each symbol adds 1; the last is at most
- * 2^24 + 2^16. */
-void bbans_context_edges(const bbans_hmm *hmm, const uint32_t *row,
-                         uint32_t beta, const uint32_t *edge, uint32_t *to)
-{
-    uint32_t below = 0;
-    size_t k;
-
-    for (k = 0; k < hmm->symbols; k++) {
-        to[k] = below + share(hmm, beta, edge[k]);
-        below += row[k] + 1;
-    }
-    to[k] = below + beta;
-}
-
 uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
                                 uint32_t beta, size_t x, uint32_t *start,
                                 uint32_t *end)
@@ -228,34 +214,41 @@ uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
 uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
                              uint32_t beta, uint32_t *below)
 {
+    uint32_t sum = 0;
     size_t k;
 
-    below[0] = 0;
-    for (k = 0; k < hmm->symbols; k++)
-        below[k + 1] = below[k] + row[k] + 1;
-    return below[k] + beta;
+    for (k = 0; k < hmm->symbols; k++) {
+        below[k] = sum;
+        sum += row[k] + 1;
+    }
+    below[k] = sum;
+    return sum + beta;
 }
 
-void bbans_context_find(const bbans_hmm *hmm, const uint32_t *predicted,
-                        const uint32_t *below, uint32_t beta, uint32_t slot,
-                        uint32_t *symbol, uint32_t *start, uint32_t *freq)
+/* Edges rise strictly, since each symbol adds 1; the last is at most
+ * 2^24 + 2^16. */
+void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
+                        const uint32_t *predicted, const uint32_t *below,
+                        uint32_t beta, uint32_t slot, uint32_t *symbol,
+                        uint32_t *start, uint32_t *freq)
 {
-    const uint64_t sum = bbans_predicted_sum(hmm, predicted);
+    const uint64_t sum = edge == NULL ? bbans_predicted_sum(hmm, predicted) : 0;
     size_t lo = 0, hi = hmm->symbols;
     uint32_t first = 0, end = below[hi] + beta;
 
     while (hi - lo > 1) { /* edge(lo) = first <= slot < end = edge(hi) */
         const size_t mid = lo + (hi - lo) / 2;
-        const uint32_t edge =
-            below[mid] +
-            share(hmm, beta, bbans_predictive_edge(hmm, predicted, sum, mid));
+        const uint32_t states =
+            edge == NULL ? bbans_predictive_edge(hmm, predicted, sum, mid)
+                         : edge[mid];
+        const uint32_t middle = below[mid] + share(hmm, beta, states);
 
-        if (edge <= slot) {
+        if (middle <= slot) {
             lo = mid;
-            first = edge;
+            first = middle;
         } else {
             hi = mid;
-            end = edge;
+            end = middle;
         }
     }
     *symbol = (uint32_t)lo;

@@ -372,23 +372,21 @@ uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
 void bbans_context_column(const bbans_hmm *hmm, const uint32_t *x, size_t t,
                           const uint32_t *row, uint32_t beta, uint32_t *column);
 
-/* Turn the edges [symbols + 1] of a row of total 2^prec into those given the
- * context; they may be `to`. */
-void bbans_context_edges(const bbans_hmm *hmm, const uint32_t *row,
-                         uint32_t beta, const uint32_t *edge, uint32_t *to);
-
-/* The same for the interval [*start, *end) of symbol x; returns the total. */
+/* Turn the interval [*start, *end) of symbol x in a row of total 2^prec into
+ * that given the context; returns the total. */
 uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
                                 uint32_t beta, size_t x, uint32_t *start,
                                 uint32_t *end);
 
 /* The total, and what the edges [symbols + 1] have without the states' part;
- * with it, the interval of a slot in the predictive distribution. */
+ * with it, the interval of a slot where the states' part has those edges, or
+ * is the predictive distribution (edge = NULL). */
 uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
                              uint32_t beta, uint32_t *below);
-void bbans_context_find(const bbans_hmm *hmm, const uint32_t *predicted,
-                        const uint32_t *below, uint32_t beta, uint32_t slot,
-                        uint32_t *symbol, uint32_t *start, uint32_t *freq);
+void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
+                        const uint32_t *predicted, const uint32_t *below,
+                        uint32_t beta, uint32_t slot, uint32_t *symbol,
+                        uint32_t *start, uint32_t *freq);
 
 /* The sum of predicted weights, and an edge of the predictive distribution of
  * the states alone. */

@@ -20,7 +20,7 @@ typedef struct {
     size_t block;          /* symbols per block                       */
     uint32_t *column;      /* of an autoregressive model: the masses  */
     uint32_t *row;         /* of a symbol; [symbols] R of its context */
-    uint32_t *edges;       /* [symbols + 1] edges in it               */
+    uint32_t *below;       /* [symbols + 1] its running sums          */
 } workspace;
 
 static size_t n_blocks(size_t n, size_t block)
@@ -35,7 +35,7 @@ size_t bbans_sequence_tail_words(size_t n)
 }
 #endif /* BBANS_DECODER_ONLY */
 
-/* For the column, the row and the edges of a context. */
+/* For the column, the row and the running sums of a context. */
 static size_t context_rows(const bbans_hmm *hmm)
 {
     return hmm->contexts == NULL
@@ -91,7 +91,7 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
     ws->edge = ws->predicted + hmm->stride + 15; /* edge + 1 is aligned */
     ws->column = ws->predicted + 3 * hmm->stride;
     ws->row = ws->column + hmm->stride;
-    ws->edges = ws->row + hmm->symbols;
+    ws->below = ws->row + hmm->symbols;
     ws->checkpoints = ws->column + context_rows(hmm) * hmm->stride;
     ws->filtered =
         ws->checkpoints + (block < n ? n_blocks(n, block) : 0) * hmm->stride;
@@ -111,14 +111,15 @@ static void start_filter(const bbans_hmm *hmm, workspace *ws)
 }
 
 /* One filter step, from ws->predicted: x[t] of a sequence x, which has been
- * checked. */
+ * checked; in the context of a row, or of one to be found (NULL). */
 static void filter(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                   size_t t, uint32_t *filtered)
+                   size_t t, const uint32_t *row, uint32_t beta,
+                   uint32_t *filtered)
 {
     const uint32_t *emitting = ws->column;
 
     if (hmm->contexts != NULL)
-        bbans_context_column(hmm, x, t, NULL, 0, ws->column);
+        bbans_context_column(hmm, x, t, row, beta, ws->column);
     else
         emitting = bbans_emitting(hmm, x[t]);
     bbans_kernel.filter(hmm, emitting, ws->predicted, filtered);
@@ -159,7 +160,8 @@ static void filter_step(const bbans_hmm *hmm, stream *s)
     if (s->t == s->first && ws->block < s->n)
         memcpy(ws->checkpoints + s->t / ws->block * stride, ws->predicted,
                stride * sizeof *ws->predicted);
-    filter(hmm, ws, s->x, s->t, ws->filtered + (s->t - s->first) * stride);
+    filter(hmm, ws, s->x, s->t, NULL, 0,
+           ws->filtered + (s->t - s->first) * stride);
     s->t++;
 }
 
@@ -232,27 +234,22 @@ static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
 static void pop_symbol(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
                        uint32_t *x, size_t t, size_t z)
 {
-    const size_t M = hmm->symbols;
-    const uint32_t *edge = hmm->emission_cdf + z * (M + 1);
-    const uint32_t *emitting = ws->column;
+    const uint32_t *edge = hmm->emission_cdf + z * (hmm->symbols + 1);
+    uint32_t beta = 0;
 
     if (hmm->contexts != NULL) {
-        const uint32_t beta = bbans_context_row(hmm, x, t, ws->row);
-        uint32_t slot;
-        size_t k;
+        uint32_t slot, start, freq;
 
-        bbans_context_edges(hmm, ws->row, beta, edge, ws->edges);
-        edge = ws->edges;
-        slot = bbans_lane_take_slot(lane, edge[M]);
-        k = bbans_kernel.rank(edge + 1, M, slot);
-        bbans_lane_put_rest(lane, slot, edge[k], edge[k + 1] - edge[k]);
-        x[t] = (uint32_t)k;
-        bbans_context_column(hmm, x, t, ws->row, beta, ws->column);
+        beta = bbans_context_row(hmm, x, t, ws->row);
+        slot = bbans_lane_take_slot(
+            lane, bbans_context_total(hmm, ws->row, beta, ws->below));
+        bbans_context_find(hmm, edge, NULL, ws->below, beta, slot, x + t,
+                           &start, &freq);
+        bbans_lane_put_rest(lane, slot, start, freq);
     } else {
-        x[t] = (uint32_t)pop_entry(lane, edge, M, hmm->prec);
-        emitting = bbans_emitting(hmm, x[t]);
+        x[t] = (uint32_t)pop_entry(lane, edge, hmm->symbols, hmm->prec);
     }
-    bbans_kernel.filter(hmm, emitting, ws->predicted, ws->filtered);
+    filter(hmm, ws, x, t, ws->row, beta, ws->filtered);
 }
 
 #ifndef BBANS_DECODER_ONLY
@@ -283,7 +280,8 @@ static void push_step(const bbans_hmm *hmm, stream *s)
         memcpy(ws->predicted, ws->checkpoints + s->first / ws->block * stride,
                stride * sizeof *ws->predicted);
         for (k = 0; k < ws->block; k++)
-            filter(hmm, ws, s->x, s->first + k, ws->filtered + k * stride);
+            filter(hmm, ws, s->x, s->first + k, NULL, 0,
+                   ws->filtered + k * stride);
     }
     s->z = pop_state(hmm, ws, &s->lane,
                      ws->filtered + (t - 1 - s->first) * stride, z_next);
@@ -372,20 +370,22 @@ static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
     return 1;
 }
 
-/* The interval of x[t] in the predictive distribution; returns its total. */
-static uint32_t predict(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                        size_t t, uint32_t *start, uint32_t *freq)
+/* x[t] to the range coder, and the step of the filter. */
+static void range_push(const bbans_hmm *hmm, workspace *ws,
+                       bbans_range_encoder *enc, const uint32_t *x, size_t t)
 {
-    uint32_t beta, end, total;
+    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, start, freq;
 
-    (void)bbans_hmm_predict(hmm, ws->predicted, x[t], start, freq);
-    if (hmm->contexts == NULL)
-        return (uint32_t)1 << hmm->prec;
-    beta = bbans_context_row(hmm, x, t, ws->row);
-    end = *start + *freq;
-    total = bbans_context_interval(hmm, ws->row, beta, x[t], start, &end);
-    *freq = end - *start;
-    return total;
+    (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
+    if (hmm->contexts != NULL) {
+        uint32_t end = start + freq;
+
+        beta = bbans_context_row(hmm, x, t, ws->row);
+        total = bbans_context_interval(hmm, ws->row, beta, x[t], &start, &end);
+        freq = end - start;
+    }
+    (void)bbans_range_encode(enc, start, freq, total);
+    filter(hmm, ws, x, t, ws->row, beta, ws->edge);
 }
 
 /* Range code `sequences` runs of symbols, x[offset[0]] .. x[offset[sequences] -
@@ -409,14 +409,8 @@ static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
             start_filter(hmm, ws);
             begin = (size_t)offset[k];
         }
-        for (t = (size_t)offset[k] - begin; t < offset[k + 1] - begin; t++) {
-            uint32_t start, freq;
-            const uint32_t total =
-                predict(hmm, ws, x + begin, t, &start, &freq);
-
-            (void)bbans_range_encode(&enc, start, freq, total);
-            filter(hmm, ws, x + begin, t, ws->edge);
-        }
+        for (t = (size_t)offset[k] - begin; t < offset[k + 1] - begin; t++)
+            range_push(hmm, ws, &enc, x + begin, t);
     }
     (void)bbans_range_finish(&enc, msg);
 }
@@ -431,7 +425,7 @@ static bbans_status range_pop(const bbans_hmm *hmm, workspace *ws,
 
     if (hmm->contexts != NULL) {
         beta = bbans_context_row(hmm, x, t, ws->row);
-        total = bbans_context_total(hmm, ws->row, beta, ws->edges);
+        total = bbans_context_total(hmm, ws->row, beta, ws->below);
     }
     status = bbans_range_slot(dec, total, &slot);
     if (status != BBANS_OK)
@@ -440,10 +434,10 @@ static bbans_status range_pop(const bbans_hmm *hmm, workspace *ws,
         (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t, &start,
                                      &freq);
     else
-        bbans_context_find(hmm, ws->predicted, ws->edges, beta, slot, x + t,
-                           &start, &freq);
+        bbans_context_find(hmm, NULL, ws->predicted, ws->below, beta, slot,
+                           x + t, &start, &freq);
     status = bbans_range_advance(dec, start, freq, total);
-    filter(hmm, ws, x, t, ws->edge);
+    filter(hmm, ws, x, t, ws->row, beta, ws->edge);
     return status;
 }
 
