@@ -610,7 +610,9 @@ class FrozenARHMM(FrozenHMM):
             setattr(self._tree, name, array)
         status = lib.bbans_hmm_set_contexts(self.c, self._tree)
         if status == lib.BBANS_ERR_TABLE:
-            raise ModelError("contexts are no tree of distributions", status)
+            raise ModelError(
+                f"contexts have symbols that are not below {self.n_symbols}", status
+            )
         check(status)
         self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
 

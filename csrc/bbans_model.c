@@ -137,9 +137,12 @@ static uint64_t contexts_bytes(const bbans_model *model)
                      4 * (uint64_t)(model->contexts + model->entries);
 }
 
-static size_t hmm_bytes(const bbans_model *model)
+/* The tables, and before contexts what aligns these. */
+static uint64_t hmm_bytes(const bbans_model *model)
 {
-    return (bbans_hmm_bytes(model->states, model->symbols) + 7) / 8 * 8;
+    const uint64_t bytes = bbans_hmm_bytes(model->states, model->symbols);
+
+    return model->tree == NULL ? bytes : (bytes + 7) / 8 * 8;
 }
 
 size_t bbans_model_bytes(const bbans_model *model)

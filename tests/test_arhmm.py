@@ -516,6 +516,19 @@ GOOD = {
 }
 
 
+def c_status(arrays):
+    """What the C library says of the arrays of contexts, by themselves."""
+    plain = FrozenHMM([16], [[16]], [[9, 7]], prec=4, tail_length=9)
+    tree = ffi.new("bbans_contexts *")
+    tree.contexts, tree.entries = len(arrays["label"]), len(arrays["symbol"])
+    keep = []
+    for name, values in arrays.items():
+        bits = 32 if name in ("children", "first") else 16
+        keep.append(ffi.new(f"uint{bits}_t[]", values))
+        setattr(tree, name, keep[-1])
+    return lib.bbans_hmm_set_contexts(plain.c, tree)
+
+
 def with_contexts(**change):
     return FrozenARHMM(
         [16], [[16]], [[9, 7]], Contexts(**{**GOOD, **change}), prec=4, tail_length=9
@@ -555,22 +568,38 @@ def with_contexts(**change):
 )
 def test_contexts_that_cannot_be(change):
     with_contexts()  # unchanged it can
+    assert c_status(GOOD) == 0
     with pytest.raises(ModelError):
         with_contexts(**change)
+    arrays = {**GOOD, **change}
+    try:
+        sizes = {name: len(np.array(a, np.uint16)) for name, a in arrays.items()}
+    except (OverflowError, TypeError):
+        return  # not in C
+    whole = all(sizes[name] == len(GOOD[name]) for name in GOOD)
+    if whole and np.ndim(arrays["back_off"]) == 1 and type(arrays["symbol"][0]) is int:
+        assert c_status(arrays) == lib.BBANS_ERR_TABLE
 
 
 def test_contexts_of_too_many_symbols_in_a_row():
     deep = 17
-    contexts = Contexts(
-        [*range(1, deep + 2), deep + 1],
-        [0] * (deep + 2),
-        [0] * (deep + 1),
-        [256] * (deep + 1),
-        [],
-        [],
-    )
-    with pytest.raises(ModelError, match="no tree"):
-        FrozenARHMM([16], [[16]], [[9, 7]], contexts, prec=4, tail_length=9)
+    arrays = {
+        "children": [*range(1, deep + 2), deep + 1],
+        "first": [0] * (deep + 2),
+        "label": [0] * (deep + 1),
+        "back_off": [256] * (deep + 1),
+        "symbol": [],
+        "weight": [],
+    }
+    with pytest.raises(ModelError, match="at most 16"):
+        Contexts(**arrays)
+    assert c_status(arrays) == lib.BBANS_ERR_TABLE
+    for name in ("children", "first"):
+        del arrays[name][-2]
+    arrays["children"][-1] = deep
+    del arrays["label"][-1], arrays["back_off"][-1]
+    assert Contexts(**arrays).order == 16
+    assert c_status(arrays) == 0
 
 
 def test_files_restore_the_model(model, tmp_path):

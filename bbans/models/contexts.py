@@ -48,10 +48,14 @@ class Contexts:
         Entries: symbols, rising in a context, and their weights, at least 1, in units
         of 2**-16; with the parent's weight they sum to 1.
 
+    Raises
+    ------
+    ModelError
+        If they are no such tree, or have more than 16 symbols.
+
     Notes
     -----
-    Immutable. What a frozen model refuses it refuses here too; see
-    `FrozenARHMM`.
+    Immutable.
     """
 
     __slots__ = ("back_off", "children", "first", "label", "symbol", "weight")
@@ -101,6 +105,45 @@ class Contexts:
             or self.weight.size != self.symbol.size
         ):
             raise ModelError("contexts: the arrays' lengths do not agree")
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse what is no tree of distributions."""
+        degree = np.diff(self.children.astype(np.int64))
+        entries = np.diff(self.first.astype(np.int64))
+        number = np.arange(self.n_contexts)
+        if (
+            int(self.children[0]) != 1
+            or int(self.children[-1]) != number.size
+            or (degree < 0).any()
+            or not (self.parent[1:] < number[1:]).all()
+        ):
+            raise ModelError("contexts: children do not make a tree, level by level")
+        if self.order > MAX_ORDER:
+            raise ModelError(f"contexts have at most {MAX_ORDER} symbols")
+        if (
+            int(self.first[0]) != 0
+            or int(self.first[-1]) != self.n_entries
+            or (entries < 0).any()
+            or entries[0] != 0
+        ):
+            raise ModelError("contexts: entries do not follow each other")
+        owner = np.repeat(number, entries)
+        for values, group, name in (
+            (self.label[1:], self.parent[1:], "labels"),
+            (self.symbol, owner, "symbols"),
+        ):
+            rises = np.diff(values.astype(np.int64)) > 0
+            if not (rises | (np.diff(group) > 0)).all():
+                raise ModelError(f"contexts: {name} of one context do not rise")
+        left = _WEIGHT - (_WEIGHT // _BACK_OFF) * self.back_off.astype(np.int64)
+        sums = np.bincount(owner, self.weight, number.size)
+        if (
+            (self.back_off == 0).any()
+            or (self.weight == 0).any()
+            or not np.array_equal(sums, left)
+        ):
+            raise ModelError("contexts: weights do not sum to 1")
 
     @classmethod
     def empty(cls) -> Contexts:
