@@ -8,13 +8,16 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bbans import __version__, api
+import numpy as np
+
+from bbans import __version__, api, signals
 from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
-from bbans.errors import BbansError, FormatError, ModelError
+from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
 from bbans.models import ARHMM, HMM
 from bbans.tables import MAGIC as MODEL_MAGIC
@@ -32,6 +35,7 @@ examples:
   bbans train book.txt -o book.bbm           a model of your own data
   bbans compress -m book.bbm book.txt        decompress needs the same model
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
+  bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
   bbans info book.txt.bbz
 
 exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage,
@@ -206,6 +210,15 @@ def _parser() -> argparse.ArgumentParser:
                 "--block-size", metavar="N", type=int, default=api.BLOCK_DEFAULT,
                 help="symbols per block, at most 2^20 (default: %(default)s)",
             )  # fmt: skip
+            sub.add_argument(
+                "--type", choices=["int", *(str(dtype) for dtype in signals.CODES)],
+                help="FILE is a signal: little-endian integers (int: int32), under a "
+                "model that is fitted to them",
+            )  # fmt: skip
+            sub.add_argument(
+                "--channels", metavar="N", type=int, default=1,
+                help="with --type: values that are sampled together (default: 1)",
+            )  # fmt: skip
         else:
             sub.add_argument(
                 "--salvage", action="store_true",
@@ -297,10 +310,16 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
 
 
 def _compress(options: argparse.Namespace) -> None:
-    model = _model(options.model)
     output = options.output
     if output is None:
         output = "-" if options.file == "-" else options.file + SUFFIX
+    if options.type is not None:
+        if options.model is not None:
+            raise ModelError("--type fits a model of its own: it goes without --model")
+        with _source(options.file) as source, _sink(output, options) as sink:
+            sink.write(_signal(source.read(), options))
+        return
+    model = _model(options.model)
     with (
         _source(options.file) as source,
         _progress(source, options.quiet) as progress,
@@ -309,6 +328,20 @@ def _compress(options: argparse.Namespace) -> None:
         api.compress_file(
             source, sink, model, block_size=options.block_size, progress=progress
         )
+
+
+def _signal(data: bytes, options: argparse.Namespace) -> bytes:
+    name = "int32" if options.type == "int" else options.type
+    dtype = np.dtype(name).newbyteorder("<")
+    if options.channels < 1:
+        raise ModelError(f"there is no signal of {options.channels} channels")
+    if len(data) % (dtype.itemsize * options.channels):
+        raise SymbolError(
+            f"{options.file}: {len(data)} bytes are no steps of {options.channels} "
+            f"{options.type}"
+        )
+    values = np.frombuffer(data, dtype).reshape(-1, options.channels)
+    return signals.signal_compress(values, block_size=options.block_size)
 
 
 def _decompress(options: argparse.Namespace) -> int:
@@ -332,6 +365,10 @@ def _decompress(options: argparse.Namespace) -> int:
         _progress(None, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
+        if _begins(source, signals.MAGIC):
+            values = signals.signal_decompress(source.read())
+            sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            return EXIT_OK
         api.decompress_file(
             source, sink, model,
             salvage=salvage if options.salvage else None, progress=progress,
@@ -360,6 +397,16 @@ def _info(options: argparse.Namespace) -> None:
             "precision": f"{model.prec} bits",
             "tail length": model.tail_length,
             "bytes": len(data),
+        }
+    elif data[: len(signals.MAGIC)] == signals.MAGIC:
+        values = signals.signal_decompress(data)
+        facts = {
+            "kind": f"bbans signal of {values.dtype}",
+            "shape": " x ".join(map(str, values.shape)) or "scalar",
+            "bytes": len(data),
+            "rate": f"{8 * len(data) / values.size:.4f} bits/value"
+            if values.size
+            else "-",
         }
     else:
         import io
@@ -415,6 +462,11 @@ def _source(name: str) -> Iterator[BinaryIO]:
     else:
         with open(name, "rb") as file:
             yield file
+
+
+def _begins(source: BinaryIO, magic: bytes) -> bool:
+    """Whether a file does so; nothing is read of it."""
+    return isinstance(source, BufferedReader) and source.peek().startswith(magic)
 
 
 @contextmanager
