@@ -356,7 +356,8 @@ BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
 /* Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
 
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0. */
+/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
+ * 0 if there are none. */
 BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
 
 /* Push and pop value [n][channels] of a message of one lane.

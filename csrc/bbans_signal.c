@@ -90,7 +90,8 @@ size_t bbans_signal_taps(const bbans_signal *model)
 size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n)
 {
     if (model == NULL || model->channels == 0 ||
-        n > SIZE_MAX / 64 / model->channels - 64)
+        model->channels > BBANS_SIGNAL_CHANNELS_MAX ||
+        n > SIZE_MAX / 64 / model->channels)
         return 0;
     return model->channels * (sizeof(filter) + n * sizeof(step));
 }
