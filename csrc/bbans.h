@@ -455,7 +455,7 @@ BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 /* ---- Frozen hidden Markov models ----------------------------------------- */
 
 /* The contexts of an autoregressive model, a tree of suffixes of what was
- * coded: docs/maths.md, section 10.  Context 0 is the empty one; others are
+ * coded: docs/maths.md, section 11.  Context 0 is the empty one; others are
  * their parent with one symbol more, further back.  They lie level by level,
  * children of one parent in a row, those of earlier parents first. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* Contexts of autoregressive models: docs/maths.md, section 10.
+/* Contexts of autoregressive models: docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"

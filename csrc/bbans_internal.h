@@ -363,7 +363,7 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
 }
 
 /* What the symbols before x[t] say about it: row [symbols], the masses R(x) of
- * docs/maths.md section 10.  Returns beta. */
+ * docs/maths.md section 11.  Returns beta. */
 uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
                            uint32_t *row);
 

@@ -251,7 +251,7 @@ class HMM:
 
 
 class ARHMM(HMM):
-    """Section 10: contexts is a dict from a suffix of the past, which starts with None
+    """Section 11: contexts is a dict from a suffix of the past, which starts with None
     if it reaches the beginning, to (back-off, {symbol: weight})."""
 
     def __init__(self, *tables, contexts):
