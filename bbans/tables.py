@@ -578,7 +578,7 @@ class FrozenARHMM(FrozenHMM):
     Notes
     -----
     It is coded wherever a `FrozenHMM` is. Most models come from ``ARHMM.freeze()``.
-    docs/maths.md, section 11.
+    docs/maths.md, section 12.
     """
 
     _type = ARHMM_TYPE
@@ -659,7 +659,7 @@ class FrozenARHMM(FrozenHMM):
             f"{self.n_symbols} symbols, {self.prec} bits, {self._contexts!r}>"
         )
 
-    # ---- the recursions, given a context: docs/maths.md, section 11
+    # ---- the recursions, given a context: docs/maths.md, section 12
 
     def longest_context(self, history: ArrayLike) -> int:
         """Number of the longest context of what follows x_1 .. x_t, which are at least

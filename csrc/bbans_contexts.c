@@ -1,4 +1,4 @@
-/* Contexts of autoregressive models: docs/maths.md, section 11.
+/* Contexts of autoregressive models: docs/maths.md, section 12.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"

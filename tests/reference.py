@@ -8,6 +8,8 @@ aim: integers are unbounded, and nothing depends on where a machine word ends.
 import zlib
 from bisect import bisect_right
 from itertools import accumulate
+from math import isqrt
+from operator import mul
 
 WORD = 2**32
 LOW, HIGH = 2**31, 2**63  # a full head lies in [LOW, HIGH)
@@ -251,7 +253,7 @@ class HMM:
 
 
 class ARHMM(HMM):
-    """Section 11: contexts is a dict from a suffix of the past, which starts with None
+    """Section 12: contexts is a dict from a suffix of the past, which starts with None
     if it reaches the beginning, to (back-off, {symbol: weight})."""
 
     def __init__(self, *tables, contexts):
@@ -558,8 +560,6 @@ class ByteState:
     """A state of 31 bits over a sequence of words of 16 bits."""
 
     def __init__(self, x, words):
-        if not 2**15 <= x < 2**31:
-            raise Damage("no state")
         self.x, self.words = x, words
 
     def pop(self, table, r):
@@ -615,12 +615,20 @@ def decode_bytes_block(block):
     return bytes(alphabet[rank] for rank in ranks[:n])
 
 
-def states_of(data, lanes):
-    if len(data) < 4 + 4 * lanes or len(data) % 2:
-        raise Damage("no states")
-    heads = integers(data[: 4 + 4 * lanes], 4)
-    words = integers(data[4 + 4 * lanes :], 2)[::-1]
-    return heads[0], [ByteState(x, words) for x in heads[1:]]
+def take_state(take):
+    low = 15 + take(4)
+    return 2**low + take(low)
+
+
+def take_states(take, data, lanes):
+    """The length of the tail, its state, and the lanes with their words."""
+    t, head = gamma(take) - 1, take_state(take)
+    states = [take_state(take) for _ in range(lanes)]
+    data = data[take.bytes_read() :]
+    if len(data) % 2:
+        raise Damage("half a word")
+    words = integers(data, 2)[::-1]
+    return t, head, [ByteState(x, words) for x in states]
 
 
 def decode_tail(head, states, t, before, table_of, r):
@@ -643,10 +651,9 @@ def decode_order_0(data, m, lanes, option):
         raise Damage("one symbol is a run")
     table = symbols, edges_of(take_frequencies(take, len(symbols)))
     patches = take_patches(take, m) if option else {}
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t > m:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     out = [0] * (m - t)
     for start in range(0, m - t, 4 * lanes):
         for k in range(4):
@@ -696,10 +703,9 @@ def decode_order_1(data, m, lanes, option):
         tables[a] = used, edges
     if tokens:
         raise Damage("too many tokens")
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t >= m or (m - t) % lanes:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     q = (m - t) // lanes
     rows = [[symbols[0]] for _ in states]
     for _ in range(q):
@@ -733,3 +739,359 @@ def decode_bytes(stream):
     if data or len(whole) != total:
         raise Damage("another length")
     return whole
+
+
+# Section 9: values under a shape, a location and a scale
+
+
+def root_256(n):
+    """floor(n^(1/256))."""
+    for _ in range(8):
+        n = isqrt(n)
+    return n
+
+
+def survival(table, t, point):
+    """S(t) in 2^-32, t in 2^-point."""
+    if t < 8 << point:
+        cell, shift = t >> (point - 8), point - 8
+    else:
+        octave = t.bit_length() - 4 - point
+        if octave >= (len(table) - 2050) // 256:
+            return 0
+        shift = point - 5 + octave
+        cell = 2048 + 256 * octave + (t >> shift) - 256
+    return table[cell] - ((table[cell] - table[cell + 1]) * (t % (1 << shift)) >> shift)
+
+
+class Place:
+    """A shape at location mu, in 2^-16, with the scale 2^(s / 256)."""
+
+    def __init__(self, table, mu, s):
+        self.table, self.mu = table, mu
+        self.origin = mu >> 16
+        self.e, f = s >> 8, s & 255
+        self.R = (root_256(2 ** (17 * 256 - f)) + 1) // 2
+        self.w = max(0, self.e - 9)
+        self.m = max(4, self.e + 3 - self.w)
+
+    def below(self, v, half=1 << 15, point=20):
+        """The mass below the value v, in 2^-32."""
+        D = ((v << 16) - half - self.mu) >> self.w
+        t = (abs(D) * self.R << (point - 20)) >> (12 + self.e - self.w)
+        S = survival(self.table, t, point)
+        return S if D < 0 else 2**32 - S
+
+    @property
+    def half_bins(self):
+        return 2**self.m + 16 * (64 - self.w - self.m)
+
+    def start(self, q):
+        """How far from the origin bin q >= 0 begins."""
+        beyond = q - 2**self.m
+        if beyond < 0:
+            return q << self.w
+        return (16 + beyond % 16) << (self.w + self.m - 4 + beyond // 16)
+
+    def edge(self, q):
+        n = 2 * self.half_bins
+        u = self.start(abs(q))
+        G = self.below(self.origin + (u if q >= 0 else -u))
+        return q + n // 2 + ((2**28 - n) * G >> 32)
+
+    def bin_of(self, v):
+        """Its number, and how many low bits of which value."""
+        u = v - self.origin if v >= self.origin else self.origin - 1 - v
+        q = bisect_right(range(self.half_bins), u, key=self.start) - 1
+        low_bits = (self.start(q + 1) - self.start(q)).bit_length() - 1
+        return (q if v >= self.origin else -1 - q), low_bits, u % (1 << low_bits)
+
+
+def runs(n, lanes):
+    """Values that share the order of their low bits."""
+    first = 0
+    while first < n:
+        end = min((first // 256 + 1) * 256, (first // lanes + 1) * lanes, n)
+        yield range(first, end)
+        first = end
+
+
+def push_located(message, table, mus, scales, values):
+    places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
+    bins = [place.bin_of(v) for place, v in zip(places, values, strict=True)]
+    lanes = len(message.heads)
+    for run in reversed([*runs(len(values), lanes)]):
+        parts = max(-(-bins[i][1] // 28) for i in run)
+        for k in range(parts):
+            for i in reversed(run):
+                _, low_bits, low = bins[i]
+                bits = min(max(low_bits - 28 * k, 0), 28)
+                part = (low >> (28 * k)) % (1 << bits)
+                message.push(part << (28 - bits), 1 << (28 - bits), 2**28, i % lanes)
+        for i in reversed(run):
+            q = bins[i][0]
+            start = places[i].edge(q)
+            message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
+
+
+# Section 10: signals
+
+
+class Signal:
+    def __init__(self, table, channels, order, cross, scales, coefficients):
+        self.table, self.channels, self.scales = table, channels, scales
+        self.order, self.cross, self.coefficients = order, cross, coefficients
+        components = [(k, j) for k in range(scales) for j in range(2)]
+        self.u = [dict.fromkeys(components, 1) for _ in range(channels)]
+
+    def predict(self, past, now, i):
+        """In 2^-16; past: steps, the last first; now: this step's channels before i."""
+        a, total = iter(self.coefficients[i]), 0
+        for lag in range(self.order):
+            total += next(a) * (past[lag][i] if lag < len(past) else 0)
+        for other in range(self.channels):
+            if other != i:
+                total += next(a) * (now[other] if other < i else 0)
+                for lag in range(self.cross):
+                    total += next(a) * (past[lag][other] if lag < len(past) else 0)
+        most = (2**31 - 1) << 16
+        return max(-most, min(total + 256 * next(a), most))
+
+    def mixture(self, i, mu):
+        """Each component's weight, and the frame."""
+        u, rest, weights = self.u[i], 2**16, {}
+        inverse = 2**56 // sum(u.values())
+        for (k, j), value in u.items():
+            w = value * inverse >> 40
+            if w < 16:
+                w = max(w, 1) if j == 0 and k % 4 == 0 else 0
+            w = min(w, rest)
+            if w:
+                weights[k, j] = w
+                rest -= w
+        widest = max((k for (k, _), w in weights.items() if w >= 1024), default=0)
+        weights[max(weights, key=weights.get)] += rest
+        return weights, self.place(mu[0], widest)
+
+    def place(self, mu, k):
+        return Place(self.table, mu, -1024 + 192 * k)
+
+    def below(self, weights, frame, mu, q):
+        """Of each component G at edge q of the frame."""
+        if abs(q) == frame.half_bins:
+            return dict.fromkeys(weights, (q > 0) << 32)
+        u = min(frame.start(abs(q)), 2**40)
+        v = frame.origin + (u if q > 0 else -u)
+        return {(k, j): self.place(mu[j], k).below(v) for k, j in weights}
+
+    def update(self, i, weights, low, high):
+        seen = {c: w * (high[c] - low[c] + 1) for c, w in weights.items()}
+        shift = max(seen.values()).bit_length() - 24
+        a = {c: v >> shift if shift > 0 else v << -shift for c, v in seen.items()}
+        jump = sum(a.values()) * 66 // (2 * self.scales)
+        for k in range(self.scales):
+            w = [
+                63570 * a.get((k, j), 0)
+                + 950 * (a.get((k - 1, j), 0) + a.get((k + 1, j), 0))
+                + jump
+                >> 16
+                for j in range(2)
+            ]
+            for j in range(2):
+                self.u[i][k, j] = w[j] - w[j] // 64 + sum(w) // 2 // 64
+
+    def intervals(self, steps):
+        """Of each value, in order: bins of 2^28, and low bits in parts."""
+        out, past = [], []
+        for step in steps:
+            for i, x in enumerate(step):
+                mu = self.predict(past, step, i), (past[0][i] if past else 0) << 16
+                weights, frame = self.mixture(i, mu)
+                q, low_bits, low = frame.bin_of(x)
+                edges, G = [], []
+                for edge in (q, q + 1):
+                    G.append(self.below(weights, frame, mu, edge))
+                    g = sum(w * G[-1][c] for c, w in weights.items()) >> 16
+                    n = 2 * frame.half_bins
+                    edges.append(edge + n // 2 + ((2**28 - n) * g >> 32))
+                pair = [(edges[0], edges[1] - edges[0], 2**28)]
+                for k in reversed(range(-(-low_bits // 28))):
+                    bits = min(low_bits - 28 * k, 28)
+                    pair.append(((low >> 28 * k) % (1 << bits), 1, 1 << bits))
+                out.append(pair)
+                self.update(i, weights, *G)
+            past.insert(0, step)
+        return out
+
+
+# Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
+# freq, total), of which the last is pushed first.
+
+ALL = (-(2**63), 2**63 - 1)
+
+
+def push_each(message, intervals):
+    """The values' intervals; value i goes to lane i mod lanes."""
+    for i in reversed(range(len(intervals))):
+        for start, freq, total in reversed(intervals[i]):
+            message.push(start, freq, total, i % len(message.heads))
+
+
+def uniform(u, last):
+    """u of 0 .. last."""
+    if last == 0:
+        return []
+    shift = max(0, last.bit_length() - 28)
+    part, most = u >> shift, last >> shift
+    rest = last % (1 << shift) if part == most else (1 << shift) - 1
+    return [(part, 1, most + 1), *uniform(u % (1 << shift), rest)]
+
+
+class Law:
+    """Values low .. high by their distribution function, in 2^-32."""
+
+    def __init__(self, below, low, high, origin):
+        self.F = lambda v: 0 if v == low else 2**32 if v == high + 1 else below(v)
+        self.low, self.high, self.origin = low, high, origin
+
+    def start(self, q):
+        """The first value of bin q."""
+        u = abs(q)
+        if u >= 2048:
+            u = (16 + u % 16) << (7 + (u - 2048) // 16)
+        return self.origin + (u if q >= 0 else -u)
+
+    def bin_of(self, v):
+        return bisect_right(range(-2896, 2896), v, key=self.start) - 1 - 2896
+
+    def edge(self, q):
+        first, last = self.bin_of(self.low), self.bin_of(self.high)
+        if q <= first or q > last:
+            return 0 if q <= first else 2**28
+        slots = 2**28 - (last - first + 1)
+        return q - first + (slots * self.F(self.start(q)) >> 32)
+
+    def intervals(self, v):
+        q = self.bin_of(v)
+        out = [(self.edge(q), self.edge(q + 1) - self.edge(q), 2**28)]
+        first = max(self.start(q), self.low)
+        last = min(self.start(q + 1) - 1, self.high)
+        for _ in range(5):
+            width = (last - first).bit_length()
+            D = self.F(last + 1) - self.F(first)
+            bits = min(width, 12, D.bit_length() - 15)
+            if bits <= 0:
+                break
+            shift = width - bits
+            parts = ((last - first) >> shift) + 1
+            starts = [first + (i << shift) for i in range(parts)] + [last + 1]
+
+            def edge(i, starts=starts, parts=parts, D=D):
+                if i in (0, parts):
+                    return 2**28 * (i > 0)
+                mass = self.F(starts[i]) - self.F(starts[0])
+                return i + (2**28 - parts) * mass // D
+
+            i = (v - first) >> shift
+            out.append((edge(i), edge(i + 1) - edge(i), 2**28))
+            first, last = starts[i], starts[i + 1] - 1
+        return out + uniform(v - first, last - first)
+
+
+def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
+    places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
+    origin = places[weights.index(max(weights))].origin
+    origin = min(max(origin, low), high)
+    if high - low < 4096:
+        origin = low + (high - low + 1) // 2
+
+    def below(v):
+        masses = [place.below(v, point=25) for place in places]
+        return sum(map(mul, weights, masses)) // sum(weights)
+
+    return Law(below, low, high, origin)
+
+
+def geometric(laplace, s):
+    place = Place(laplace, 0, s)
+    return Law(lambda v: 2 * place.below(v, half=0, point=25) - 2**32, 0, ALL[1], 0)
+
+
+def ratio(m, e, a, b):
+    """(m 2^e) a / b, each of 32 bits, from below."""
+
+    def cut(n):
+        s = n.bit_length() - 32
+        return (n >> s if s >= 0 else n << -s), s
+
+    (a, s), (b, t) = cut(a), cut(b)
+    m, u = cut(m * a // b)
+    return m, e + s - t + u
+
+
+class Counts:
+    """Values first .. last by weights, the others, of 0 .. most, far out."""
+
+    def __init__(self, first, last, most, ratios):
+        self.first, self.last, self.most = first, last, most
+        masses = [(2**31, 0)]
+        for k in range(first, last):
+            masses.append(ratio(*masses[-1], *ratios(k)))
+        top = max(e for _, e in masses)
+        masses = [m >> (top - e) if top - e < 32 else 0 for m, e in masses]
+        slots = 2**28 - 2 - len(masses)
+        self.weights = [
+            int(first > 0),
+            *(1 + slots * m // sum(masses) for m in masses),
+            int(last < most),
+        ]
+
+    def intervals(self, v):
+        k = min(max(v, self.first - 1), self.last + 1) - self.first + 1
+        out = [(sum(self.weights[:k]), self.weights[k], sum(self.weights))]
+        if v < self.first:
+            out += far(self.first - 1 - v, self.first - 1)
+        if v > self.last:
+            out += far(v - self.last - 1, self.most - self.last - 1)
+        return out
+
+
+def far(u, most):
+    """u of 0 .. most: its level, and where in the level."""
+    level = (u + 1).bit_length() - 1
+    return [
+        *uniform(level, (most + 1).bit_length() - 1),
+        *uniform(u + 1 - 2**level, min(2**level - 1, most + 1 - 2**level)),
+    ]
+
+
+def window(mean, variance, most):
+    half = 8 * 2 ** ((variance.bit_length() + 1) // 2) + 12
+    return max(0, mean - half), min(mean + half, most), most
+
+
+def binomial(n, p):
+    """p in 2^-32."""
+    variance = (n * p >> 24) * (2**32 - 1 - p) >> 40
+    return Counts(
+        *window(n * p >> 32, variance, n),
+        lambda k: ((n - k) * p, (k + 1) * (2**32 - p)),
+    )
+
+
+def beta_binomial(n, alpha, beta):
+    """alpha, beta in 2^-16."""
+    return Counts(
+        *(0, n, n),
+        lambda k: (
+            (n - k) * ((k << 16) + alpha),
+            (k + 1) * ((n - 1 - k << 16) + beta),
+        ),
+    )
+
+
+def poisson(mean):
+    """mean in 2^-16."""
+    return Counts(
+        *window(mean >> 16, mean >> 16, ALL[1]), lambda k: (mean, (k + 1) << 16)
+    )

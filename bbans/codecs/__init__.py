@@ -4,6 +4,15 @@ from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
+from bbans.codecs.discrete import (
+    Bernoulli,
+    BetaBinomial,
+    Binomial,
+    Geometric,
+    Mixture,
+    Poisson,
+    UniformRange,
+)
 from bbans.codecs.hmm import ARHMMStateSpace, HMMStateSpace
 from bbans.codecs.iconoclasm import (
     AutoregressiveModel,
@@ -16,20 +25,27 @@ from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
 __all__ = [
     "ARHMMStateSpace",
     "AutoregressiveModel",
+    "Bernoulli",
+    "BetaBinomial",
+    "Binomial",
     "BitsBack",
     "Categorical",
     "Codec",
     "Gaussian",
+    "Geometric",
     "HMMStateSpace",
     "Iconoclasm",
     "Laplace",
     "Located",
     "Logistic",
+    "Mixture",
+    "Poisson",
     "PredictiveModel",
     "Repeat",
     "Serial",
     "StateSpaceModel",
     "StudentT",
     "Uniform",
+    "UniformRange",
     "Weighted",
 ]

@@ -87,7 +87,7 @@ class ARHMMStateSpace:
 
     Notes
     -----
-    docs/maths.md, section 11. Implements `StateSpaceModel` and `AutoregressiveModel`.
+    docs/maths.md, section 12. Implements `StateSpaceModel` and `AutoregressiveModel`.
     """
 
     def __init__(self, frozen: FrozenARHMM) -> None:

@@ -3,7 +3,7 @@
 A context is what a sequence held last, up to some number of symbols.  It gives the
 symbols that followed it weights of their own, and leaves the rest to the context that
 is one symbol shorter; the empty context leaves all to the state's emission
-(docs/maths.md, section 11).  Weights are integers: nothing is left to quantise.
+(docs/maths.md, section 12).  Weights are integers: nothing is left to quantise.
 """
 
 from __future__ import annotations

@@ -268,8 +268,10 @@ static void test_damage(file f, size_t *refused, size_t *taken)
             below(4) ? f.tree + 12 + below((uint32_t)(end - f.tree - 12))
                      : f.tree + below((uint32_t)(end - f.tree));
 
-        g.bytes[at] = below(2) ? telling[below(sizeof telling)]
-                               : (uint8_t)(g.bytes[at] ^ 1u << below(8));
+        if (below(2))
+            g.bytes[at] = telling[below(sizeof telling)];
+        else
+            g.bytes[at] ^= (uint8_t)(1u << below(8));
     }
     fix_checksum(g);
     if (build(&model, g, &memory) == BBANS_OK) {
