@@ -38,7 +38,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import HMM, Statistics
+from bbans.models import ARHMM, HMM, Contexts, FactorialHMM, Statistics, Topology
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.shapes import (
@@ -50,16 +50,20 @@ from bbans.shapes import (
 )
 from bbans.signals import signal_compress, signal_decompress
 from bbans.static import bytes_compress, bytes_decompress
-from bbans.tables import FrozenHMM, Table, quantise
+from bbans.tables import FrozenARHMM, FrozenHMM, Table, quantise
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ARHMM",
     "HMM",
     "Alphabet",
     "BbansError",
+    "Contexts",
     "CorruptError",
+    "FactorialHMM",
     "FormatError",
+    "FrozenARHMM",
     "FrozenHMM",
     "Message",
     "MessageError",
@@ -71,6 +75,7 @@ __all__ = [
     "Statistics",
     "SymbolError",
     "Table",
+    "Topology",
     "TruncatedError",
     "VersionError",
     "WrongModelError",

@@ -19,9 +19,9 @@ from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
-from bbans.models import HMM
+from bbans.models import ARHMM, HMM
 from bbans.tables import MAGIC as MODEL_MAGIC
-from bbans.tables import FrozenHMM
+from bbans.tables import FrozenARHMM, FrozenHMM
 
 __all__ = ["main"]
 
@@ -154,6 +154,16 @@ def _parser() -> argparse.ArgumentParser:
         help="hidden states (default: %(default)s)",
     )
     train.add_argument(
+        "--order", metavar="N", type=int, default=0,
+        help="bytes before that emissions depend on too, at most 16: an autoregressive "
+        "model (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--context-bytes", metavar="N", type=int, default=200_000,
+        help="with --order: about what they may take in the model "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
         "--iterations", metavar="N", type=int, default=50,
         help="EM iterations at most (default: %(default)s)",
     )  # fmt: skip
@@ -260,6 +270,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.order and options.save_float is not None:
+        raise ModelError("--save-float is for models without --order")
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
     with _sink(options.output, options) as output:  # possible before training?
@@ -272,16 +284,22 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
         with _source(name) as file:
             content = file.read()
         data += content.splitlines(keepends=True) if options.lines else [content]
-    model = HMM.fit(
-        data,
-        options.states,
-        n_iter=options.iterations,
-        seed=options.seed,
-        progress=False if options.quiet else None,
-    )
+    how = {
+        "n_iter": options.iterations,
+        "seed": options.seed,
+        "progress": False if options.quiet else None,
+    }
+    model: HMM | ARHMM
+    if options.order:
+        model = ARHMM.fit(
+            data, options.states, order=options.order,
+            max_bytes=options.context_bytes, **how,
+        )  # fmt: skip
+    else:
+        model = HMM.fit(data, options.states, **how)
+        if options.save_float is not None:
+            model.save(options.save_float)
     frozen = model.freeze(options.prec)
-    if options.save_float is not None:
-        model.save(options.save_float)
     output.write(frozen.to_bytes())
     if not options.quiet:
         bits = model.history[-1].information_content
@@ -370,10 +388,12 @@ def _info(options: argparse.Namespace) -> None:
     if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
         model = FrozenHMM.from_bytes(data)
         facts = {
-            "kind": "frozen hidden Markov model",
+            "kind": "frozen hidden Markov model"
+            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
             "fingerprint": model.fingerprint.hex(),
             "states": model.n_states,
             "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
+            **_contexts(model),
             "precision": f"{model.prec} bits",
             "tail length": model.tail_length,
             "bytes": len(data),
@@ -409,6 +429,16 @@ def _info(options: argparse.Namespace) -> None:
         }
     for name, value in facts.items():
         print(f"{name + ':':13} {value}")
+
+
+def _contexts(model: FrozenHMM) -> dict[str, Any]:
+    if not isinstance(model, FrozenARHMM):
+        return {}
+    tree = model.contexts
+    return {
+        "contexts": f"{tree.n_contexts} of up to {tree.order} symbols, "
+        f"{tree.n_entries} entries"
+    }
 
 
 # ---- files

@@ -42,9 +42,11 @@ typedef struct {
  * multiple of 16; arrays need no alignment.  The portable ones define the
  * results: docs/maths.md, section 5. */
 typedef struct {
-    /* One filter step: predicted [stride] in and out, filtered [stride] out. */
-    void (*filter)(const bbans_hmm *hmm, size_t symbol, uint32_t *predicted,
-                   uint32_t *filtered);
+    /* One filter step: emitting [stride], the masses below 2^29 with which the
+     * states emit the symbol, 0 beyond them; predicted [stride] in and out,
+     * filtered [stride] out. */
+    void (*filter)(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered);
     /* edge[0 .. stride] = running sums of the posterior weights; into [stride]
      * is the column A_ij of the next state, or NULL.  Returns edge[stride] = N
      * < 2^26, early: the division by it need not wait for the sums. */
@@ -155,7 +157,7 @@ typedef struct {
 extern bbans_kernels bbans_kernel;
 
 #define BBANS_DECLARE_KERNELS(isa)                                             \
-    void bbans_k_filter_##isa(const bbans_hmm *hmm, size_t symbol,             \
+    void bbans_k_filter_##isa(const bbans_hmm *hmm, const uint32_t *emitting,  \
                               uint32_t *predicted, uint32_t *filtered);        \
     uint32_t bbans_k_posterior_##isa(const uint32_t *filtered,                 \
                                      const uint32_t *into, size_t stride,      \
@@ -433,6 +435,44 @@ void bbans_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32]);
 uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols);
 
 /* ---- Models -------------------------------------------------------------- */
+
+/* The masses B_ix with which the states emit a symbol. */
+static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
+{
+    return hmm->emitting + x * hmm->stride;
+}
+
+/* What the symbols before x[t] say about it: row [symbols], the masses R(x) of
+ * docs/maths.md section 12.  Returns beta. */
+uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                           uint32_t *row);
+
+/* The masses with which the states emit x[t] after that row, or after what is
+ * before x[t] (row = NULL): column [stride]. */
+void bbans_context_column(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                          const uint32_t *row, uint32_t beta, uint32_t *column);
+
+/* Turn the interval [*start, *end) of symbol x in a row of total 2^prec into
+ * that given the context; returns the total. */
+uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
+                                uint32_t beta, size_t x, uint32_t *start,
+                                uint32_t *end);
+
+/* The total, and what the edges [symbols + 1] have without the states' part;
+ * with it, the interval of a slot where the states' part has those edges, or
+ * is the predictive distribution (edge = NULL). */
+uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
+                             uint32_t beta, uint32_t *below);
+void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
+                        const uint32_t *predicted, const uint32_t *below,
+                        uint32_t beta, uint32_t slot, uint32_t *symbol,
+                        uint32_t *start, uint32_t *freq);
+
+/* The sum of predicted weights, and an edge of the predictive distribution of
+ * the states alone. */
+uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
+uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                               uint64_t sum, size_t x);
 
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)

@@ -1,6 +1,17 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
+from bbans.models.arhmm import ARHMM
+from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, Iteration
+from bbans.models.structured import FactorialHMM, Topology
 
-__all__ = ["HMM", "Iteration", "Statistics"]
+__all__ = [
+    "ARHMM",
+    "HMM",
+    "Contexts",
+    "FactorialHMM",
+    "Iteration",
+    "Statistics",
+    "Topology",
+]
