@@ -38,7 +38,15 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import ARHMM, HMM, Contexts, FactorialHMM, Statistics, Topology
+from bbans.models import (
+    ARHMM,
+    HMM,
+    Contexts,
+    FactorialHMM,
+    GaussianHMM,
+    Statistics,
+    Topology,
+)
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.shapes import (
@@ -65,6 +73,7 @@ __all__ = [
     "FormatError",
     "FrozenARHMM",
     "FrozenHMM",
+    "GaussianHMM",
     "Message",
     "MessageError",
     "ModelError",

@@ -28,8 +28,9 @@ ALLOWED = {
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.arhmm models.contexts models.em models.hmm "
-    "models.structured",
+    "models.structured models.gaussian",
     "models/structured.py": "errors alphabet models.em models.hmm",
+    "models/gaussian.py": "errors alphabet models.em models.hmm",
     "models/contexts.py": "errors",
     "models/arhmm.py": "errors alphabet models.contexts models.em models.hmm "
     "freeze():tables tables?",

@@ -3,6 +3,7 @@
 from bbans.models.arhmm import ARHMM
 from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
+from bbans.models.gaussian import GaussianHMM
 from bbans.models.hmm import HMM, Iteration
 from bbans.models.structured import FactorialHMM, Topology
 
@@ -11,6 +12,7 @@ __all__ = [
     "HMM",
     "Contexts",
     "FactorialHMM",
+    "GaussianHMM",
     "Iteration",
     "Statistics",
     "Topology",
