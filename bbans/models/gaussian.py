@@ -182,7 +182,7 @@ class GaussianHMM(HMM):
         apart = np.array([[part.mean(), part.std() + 0.5] for part in parts]).T
         middle = np.full(K, np.median(values))
         return [
-            cls(initial, transition, *apart, low=least, high=most),
+            cls(initial, transition, apart[0], apart[1], least, most),
             cls(
                 initial, transition, middle, wide * np.geomspace(1 / 8, 2, K),
                 least, most,
