@@ -38,7 +38,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import HMM, Statistics
+from bbans.models import HMM, LGSSM, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.static import bytes_compress, bytes_decompress
@@ -48,6 +48,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "HMM",
+    "LGSSM",
     "Alphabet",
     "BbansError",
     "CorruptError",

@@ -2,5 +2,6 @@
 
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, Iteration
+from bbans.models.lgssm import LGSSM
 
-__all__ = ["HMM", "Iteration", "Statistics"]
+__all__ = ["HMM", "LGSSM", "Iteration", "Statistics"]
