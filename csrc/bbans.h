@@ -253,6 +253,69 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
         const void *weight, int weight_type, size_t symbols,
         void *symbol, int symbol_type, size_t n);
 
+/* ---- Values under a shape, a location and a scale ------------------------ */
+
+/* A distribution of integers: value v has the mass that a continuous one,
+ * symmetric about its location mu and stretched by its scale sigma, has between
+ * v - 1/2 and v + 1/2.  Every int64_t can be coded, however far away.  The mass
+ * is exact in integers (docs/maths.md, section 11), at 28 bits. */
+
+/* A standardised distribution as a table of its survival function S(t) = P(T >
+ * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
+ * octave from there to 8 2^octaves, where it ends with 0, twice. */
+typedef struct {
+    const uint32_t *survival; /* [2050 + 256 octaves], from 2^31 to 0        */
+    const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
+                                 2^-16; for speed alone                      */
+    unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
+} bbans_shape;
+
+enum {
+    BBANS_OCTAVES_MAX = 13,
+    BBANS_QUANTILES = 1025,
+    BBANS_SCALE_MIN = -3072, /* sigma = 2^-12             */
+    BBANS_SCALE_MAX = 12031, /* sigma = just below 2^47   */
+    BBANS_LOCATED_GROUP = 256
+};
+
+typedef enum {
+    BBANS_GAUSSIAN = 0, /* sigma is the standard deviation             */
+    BBANS_LOGISTIC = 1, /* S(t) = 1 / (1 + e^t)                        */
+    BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
+} bbans_family;
+
+/* A shape of the library.  Returns ERR_{NULL,TABLE}; ERR_TABLE for no family. */
+BBANS_API bbans_status bbans_shape_init(bbans_shape *shape, int family);
+
+/* Check a shape of the caller's own once, before its use.
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_shape_check(const bbans_shape *shape);
+
+/* Make the quantiles [BBANS_QUANTILES] of a survival table, which sets
+ * shape->quantile.  Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_shape_quantiles(bbans_shape *shape,
+        uint32_t *quantile);
+
+/* Push and pop n values, each with a location and a scale of its own.
+ *   location  [n] of I64: in units of 2^-16; or F32, F64: rounded to those, halves
+ *             away from 0; |location| < 2^46
+ *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
+ *             F32, F64: sigma, rounded to those, exactly alike on every machine
+ *   value     [n] of any type but U64
+ * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
+ * far out, low bits of their own.  Needs room for 4 n words.
+ * ERR_SYMBOL: a location or scale is out of range; for pop also, of no valid
+ * message, a value that its type does not hold.
+ * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
+BBANS_API bbans_status bbans_message_push_located(bbans_message *msg,
+        const bbans_shape *shape, const void *location, int location_type,
+        const void *scale, int scale_type, const void *value, int value_type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_located(bbans_message *msg,
+        const bbans_shape *shape, const void *location, int location_type,
+        const void *scale, int scale_type, void *value, int value_type,
+        size_t n);
+
 /* ---- Wire format of a message ------------------------------------------- */
 
 /* One lane: the message as an integer, little-endian, in as few bytes as it

@@ -300,6 +300,13 @@ static inline int64_t bbans_signed(uint64_t bits)
     return bits >> 63 == 0 ? (int64_t)bits : -(int64_t)~bits - 1;
 }
 
+/* floor(v / 2^shift); C99 leaves v >> shift of negative ones to the compiler.
+ */
+static inline int64_t bbans_floor_shift(int64_t v, unsigned shift)
+{
+    return v < 0 ? -1 - ((-1 - v) >> shift) : v >> shift;
+}
+
 #define BBANS_CODE_POINT_MAX 0x10FFFF
 
 /* The CRC-32 of zlib; start with 0, and go on with the result. */

@@ -1,0 +1,538 @@
+/* Arrays of values under shapes, locations and scales: docs/maths.md,
+ * section 11.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_located.h"
+#include "bbans_shapes.h"
+
+/* ---- Shapes -------------------------------------------------------------- */
+
+bbans_status bbans_shape_init(bbans_shape *shape, int family)
+{
+    static const bbans_shape standard[] = {
+        {gaussian_survival, gaussian_quantile, 0},
+        {logistic_survival, logistic_quantile, 2},
+        {laplace_survival, laplace_quantile, 2},
+    };
+
+    if (shape == NULL)
+        return BBANS_ERR_NULL;
+    if (family < BBANS_GAUSSIAN || family > BBANS_LAPLACE)
+        return BBANS_ERR_TABLE;
+    *shape = standard[family];
+    return BBANS_OK;
+}
+
+static size_t cells(unsigned octaves)
+{
+    return 2048 + 256 * (size_t)octaves;
+}
+
+static bbans_status check_survival(const bbans_shape *shape)
+{
+    const uint32_t *s;
+    size_t i;
+
+    if (shape == NULL || shape->survival == NULL)
+        return BBANS_ERR_NULL;
+    if (shape->octaves > BBANS_OCTAVES_MAX)
+        return BBANS_ERR_SIZE;
+    s = shape->survival;
+    if (s[0] != (uint32_t)1 << 31 || s[cells(shape->octaves)] != 0 ||
+        s[cells(shape->octaves) + 1] != 0)
+        return BBANS_ERR_TABLE;
+    for (i = 0; i < cells(shape->octaves); i++)
+        if (s[i] < s[i + 1])
+            return BBANS_ERR_TABLE;
+    return BBANS_OK;
+}
+
+bbans_status bbans_shape_check(const bbans_shape *shape)
+{
+    const bbans_status status = check_survival(shape);
+    const uint32_t *t;
+    size_t i;
+
+    if (status != BBANS_OK)
+        return status;
+    t = shape->quantile;
+    if (t == NULL)
+        return BBANS_ERR_NULL;
+    if (t[0] > (uint32_t)1 << 31)
+        return BBANS_ERR_TABLE;
+    for (i = 0; i + 1 < BBANS_QUANTILES; i++)
+        if (t[i] < t[i + 1])
+            return BBANS_ERR_TABLE;
+    return BBANS_OK;
+}
+
+/* Where cell i of a survival table begins, in units of 2^-16. */
+static uint64_t cell_start(size_t i)
+{
+    const size_t octave = i < 2048 ? 0 : (i - 2048) / 256;
+
+    return i < 2048 ? (uint64_t)i << 8
+                    : (uint64_t)(i - 1792 - 256 * octave) << (11 + octave);
+}
+
+bbans_status bbans_shape_quantiles(bbans_shape *shape, uint32_t *quantile)
+{
+    const bbans_status status = check_survival(shape);
+    const uint32_t *s;
+    size_t i, cell = 0;
+
+    if (status != BBANS_OK)
+        return status;
+    if (quantile == NULL)
+        return BBANS_ERR_NULL;
+    s = shape->survival;
+    for (i = BBANS_QUANTILES; i-- > 0;) { /* as i falls, the quantile rises */
+        const uint32_t p = i > 0 ? (uint32_t)i << 21 : (uint32_t)1 << 19;
+
+        while (s[cell + 1] >= p) /* the last is 0 */
+            cell++;
+        quantile[i] = (uint32_t)(cell_start(cell) +
+                                 (cell_start(cell + 1) - cell_start(cell)) *
+                                     (s[cell] - p) / (s[cell] - s[cell + 1]));
+    }
+    shape->quantile = quantile;
+    return BBANS_OK;
+}
+
+/* The bracket [low, high) doubles away from the guess, then halves. */
+int32_t bbans_search_bin(const bbans_shape *shape, const bbans_place *place,
+                         uint32_t slot, int32_t guess, bbans_span *span)
+{
+    int32_t low = guess, high = guess, step = 1, middle;
+
+    /* F(-half) = 0 <= slot < 2^28 = F(half) */
+    while (low > -place->half && bbans_edge(shape, place, low) > slot) {
+        low = low - step > -place->half ? low - step : -place->half;
+        step *= 2;
+    }
+    while (high < place->half && bbans_edge(shape, place, high) <= slot) {
+        high = high + step < place->half ? high + step : place->half;
+        step *= 2;
+    }
+    while (high - low > 1) {
+        middle = low + (high - low) / 2;
+        if (bbans_edge(shape, place, middle) <= slot)
+            low = middle;
+        else
+            high = middle;
+    }
+    span->start = bbans_edge(shape, place, low);
+    span->end = bbans_edge(shape, place, low + 1);
+    return low;
+}
+
+/* ---- Parameters ---------------------------------------------------------- */
+
+#define GROUP BBANS_LOCATED_GROUP
+
+/* The bits of a double; those of a float are one exactly. */
+static uint64_t real_bits(const void *array, int type, size_t i)
+{
+    uint64_t bits;
+    double value;
+
+    if (type == BBANS_F32) {
+        float single;
+
+        memcpy(&single, (const uint8_t *)array + 4 * i, sizeof single);
+        value = (double)single;
+        memcpy(&bits, &value, sizeof bits);
+    } else {
+        memcpy(&bits, (const uint8_t *)array + 8 * i, sizeof bits);
+    }
+    return bits;
+}
+
+#define MANTISSA (((uint64_t)1 << 52) - 1)
+
+/* x 2^16, rounded, halves away from 0; INT64_MIN if it is too large. */
+static int64_t location_of(uint64_t bits)
+{
+    const unsigned exponent = (unsigned)(bits >> 52) & 0x7FF;
+    uint64_t m = (bits & MANTISSA) | (uint64_t)1 << 52;
+
+    if (exponent >= 1023 + 46)
+        return INT64_MIN;
+    if (exponent >= 1059) /* x 2^16 = m 2^(exponent - 1059) < 2^62 */
+        m <<= exponent - 1059;
+    else if (exponent >= 1059 - 54)
+        m = (m + ((uint64_t)1 << (1058 - exponent))) >> (1059 - exponent);
+    else
+        m = 0;
+    return bits >> 63 ? -(int64_t)m : (int64_t)m;
+}
+
+/* 256 log2(x), rounded; INT32_MIN unless x > 0 is finite. */
+static int32_t scale_of(uint64_t bits)
+{
+    const int exponent = (int)(bits >> 52); /* with the sign */
+    const uint32_t m = (uint32_t)((bits & MANTISSA) >> 21) | (uint32_t)1 << 31;
+    const uint32_t guess = scale_guess[(m >> 23) & 255];
+
+    if (exponent <= 0 || exponent >= 0x7FF)
+        return INT32_MIN;
+    return (exponent - 1023) * 256 +
+           (int32_t)(guess + (m > scale_above[guess]) +
+                     (m > scale_above[guess + 1]));
+}
+
+/* What the values of a group are coded with. */
+typedef struct {
+    bbans_shape shape;
+    const void *location, *scale;
+    int location_type, scale_type;
+    int64_t at[GROUP];
+    int32_t by[GROUP];
+} group;
+
+static int open_group(group *g, size_t first, size_t n)
+{
+    const int64_t limit = (int64_t)1 << 62;
+    int bad = 0;
+    size_t i;
+
+    if (g->location_type == BBANS_I64)
+        memcpy(g->at, (const int64_t *)g->location + first, n * sizeof *g->at);
+    else
+        for (i = 0; i < n; i++)
+            g->at[i] = location_of(
+                real_bits(g->location, g->location_type, first + i));
+    if (g->scale_type == BBANS_I32)
+        memcpy(g->by, (const int32_t *)g->scale + first, n * sizeof *g->by);
+    else
+        for (i = 0; i < n; i++)
+            g->by[i] = scale_of(real_bits(g->scale, g->scale_type, first + i));
+    for (i = 0; i < n; i++)
+        bad |= (g->at[i] <= -limit) | (g->at[i] >= limit) |
+               (g->by[i] < BBANS_SCALE_MIN) | (g->by[i] > BBANS_SCALE_MAX);
+    return !bad;
+}
+
+/* ---- Values -------------------------------------------------------------- */
+
+static void read_values(const void *array, int type, size_t first, size_t n,
+                        int64_t *value)
+{
+    size_t i;
+
+#define READ(c_type)                                                           \
+    do {                                                                       \
+        const c_type *v = (const c_type *)array + first;                       \
+        for (i = 0; i < n; i++)                                                \
+            value[i] = (int64_t)v[i];                                          \
+        return;                                                                \
+    } while (0)
+    switch (type) {
+    case BBANS_U8: READ(uint8_t);
+    case BBANS_U16: READ(uint16_t);
+    case BBANS_U32: READ(uint32_t);
+    case BBANS_I8: READ(int8_t);
+    case BBANS_I16: READ(int16_t);
+    case BBANS_I32: READ(int32_t);
+    default: READ(int64_t);
+    }
+#undef READ
+}
+
+/* How many of them the type holds, all n as a rule; those are written. */
+static size_t write_values(void *array, int type, size_t first, size_t n,
+                           const int64_t *value)
+{
+    size_t i;
+
+#define WRITE(c_type, low, high)                                               \
+    do {                                                                       \
+        c_type *v = (c_type *)array + first;                                   \
+        for (i = 0; i < n && value[i] >= (low) && value[i] <= (high); i++)     \
+            v[i] = (c_type)value[i];                                           \
+        return i;                                                              \
+    } while (0)
+    switch (type) {
+    case BBANS_U8: WRITE(uint8_t, 0, UINT8_MAX);
+    case BBANS_U16: WRITE(uint16_t, 0, UINT16_MAX);
+    case BBANS_U32: WRITE(uint32_t, 0, UINT32_MAX);
+    case BBANS_I8: WRITE(int8_t, INT8_MIN, INT8_MAX);
+    case BBANS_I16: WRITE(int16_t, INT16_MIN, INT16_MAX);
+    case BBANS_I32: WRITE(int32_t, INT32_MIN, INT32_MAX);
+    default: WRITE(int64_t, INT64_MIN, INT64_MAX);
+    }
+#undef WRITE
+}
+
+/* The bins of the group's first n values, as spans; whether none has low bits.
+ */
+static int find_spans(const group *g, size_t n, const int64_t *value,
+                      bbans_span *span, bbans_bin *bin)
+{
+    const bbans_shape shape = g->shape;
+    unsigned low_bits = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const bbans_place place = bbans_place_of(g->at[i], g->by[i], 1);
+
+        bin[i] = bbans_bin_of_value(&place, value[i]);
+        span[i].start = bbans_edge(&shape, &place, bin[i].q);
+        span[i].end = bbans_edge(&shape, &place, bin[i].q + 1);
+        low_bits |= bin[i].low_bits;
+    }
+    return low_bits == 0;
+}
+
+#define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
+
+/* The k-th part of the low bits of n values. */
+static void part_spans(const bbans_bin *bin, size_t n, unsigned k,
+                       bbans_span *span)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const unsigned bits = bbans_part_bits(bin[i].low_bits, k);
+        const uint32_t part =
+            bits == 0 ? 0
+                      : (uint32_t)(bin[i].low >> (k * BBANS_PART_BITS)) &
+                            (((uint32_t)1 << bits) - 1);
+
+        span[i].start = part << (BBANS_LOCATED_PREC - bits);
+        span[i].end = span[i].start + (FULL >> bits);
+    }
+}
+
+static unsigned n_parts(const bbans_bin *bin, size_t n)
+{
+    unsigned most = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        most = bin[i].low_bits > most ? bin[i].low_bits : most;
+    return (most + BBANS_PART_BITS - 1) / BBANS_PART_BITS;
+}
+
+/* Push the lowest n_low parts of a run's low bits. */
+static void push_parts(bbans_message *msg, size_t lane, const bbans_bin *bin,
+                       size_t n, unsigned n_low)
+{
+    bbans_span span[GROUP];
+    unsigned k;
+
+    for (k = 0; k < n_low; k++) {
+        part_spans(bin, n, k, span);
+        bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+    }
+}
+
+/* The run of values up to `end`, of one group and one turn of the lanes, which
+ * share the order of their low bits. */
+static size_t run_before(const bbans_message *msg, size_t end, size_t first)
+{
+    const size_t lanes = (end - 1) % msg->lanes + 1;
+
+    return lanes < end - first ? lanes : end - first;
+}
+
+/* Push values first .. first + n - 1, of the group that is open. */
+static void push_group(bbans_message *msg, const group *g, size_t first,
+                       size_t n, const int64_t *value)
+{
+    bbans_span span[GROUP];
+    bbans_bin bin[GROUP];
+    size_t run;
+
+    if (find_spans(g, n, value, span, bin)) {
+        bbans_push_spans(msg, first, span, n, BBANS_LOCATED_PREC);
+        return;
+    }
+    for (; n > 0; n -= run) {
+        run = run_before(msg, first + n, first);
+        push_parts(msg, (first + n - run) % msg->lanes, bin + n - run, run,
+                   n_parts(bin + n - run, run));
+        bbans_push_spans(msg, first + n - run, span + n - run, run,
+                         BBANS_LOCATED_PREC);
+    }
+}
+
+/* Pop a run of n >= 1 values on lanes from `lane` on, or nothing. */
+static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
+                            size_t lane, size_t n, int64_t *value)
+{
+    const bbans_shape shape = g->shape;
+    bbans_span span[GROUP], part[GROUP];
+    bbans_bin bin[GROUP];
+    unsigned low_bits = 0, k;
+    int bad = 0;
+    size_t i, done;
+
+    i = 0;
+    do {
+        const bbans_place place =
+            bbans_place_of(g->at[at + i], g->by[at + i], 1);
+        const uint32_t slot =
+            bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC);
+
+        bin[i].q = bbans_find_bin(&shape, &place, slot, span + i);
+        bin[i].low_bits = bbans_low_bits(&place, bin[i].q);
+        bin[i].low = 0;
+        low_bits |= bin[i].low_bits;
+    } while (++i < n);
+    done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
+    if (done < n) {
+        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
+        return BBANS_ERR_UNDERFLOW;
+    }
+    for (k = low_bits == 0 ? 0 : n_parts(bin, n); k-- > 0;) {
+        for (i = 0; i < n; i++) {
+            const unsigned bits = bbans_part_bits(bin[i].low_bits, k);
+            const uint64_t slot =
+                bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC) >>
+                (BBANS_LOCATED_PREC - bits);
+
+            bin[i].low |= slot << (k * BBANS_PART_BITS);
+        }
+        part_spans(bin, n, k, part);
+        done = bbans_advance_run(msg, lane, part, n, BBANS_LOCATED_PREC);
+        if (done < n) { /* undo this part for some, and those above */
+            bbans_push_spans(msg, lane, part, done, BBANS_LOCATED_PREC);
+            for (k++; k < n_parts(bin, n); k++) {
+                part_spans(bin, n, k, part);
+                bbans_push_spans(msg, lane, part, n, BBANS_LOCATED_PREC);
+            }
+            bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+            return BBANS_ERR_UNDERFLOW;
+        }
+    }
+    for (i = 0; i < n; i++) {
+        const bbans_place place =
+            bbans_place_of(g->at[at + i], g->by[at + i], 1);
+
+        bad |= !bbans_value_of_bin(&place, bin[i], value + i);
+    }
+    if (bad) {
+        push_parts(msg, lane, bin, n, n_parts(bin, n));
+        bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+        return BBANS_ERR_SYMBOL;
+    }
+    return BBANS_OK;
+}
+
+static bbans_status push_values(bbans_message *msg, group *g, const void *array,
+                                int type, size_t n);
+
+/* Values first .. n - 1, of groups from their start; nowhere if array is NULL.
+ */
+static bbans_status pop_values(bbans_message *msg, group *g, void *array,
+                               int type, size_t first, size_t n)
+{
+    int64_t value[GROUP];
+    size_t count, done, run;
+
+    for (; first < n; first += count) {
+        bbans_status status = BBANS_OK;
+
+        count = n - first < GROUP ? n - first : GROUP;
+        if (!open_group(g, first, count))
+            status = BBANS_ERR_SYMBOL;
+        for (done = 0; status == BBANS_OK && done < count; done += run) {
+            const size_t lane = (first + done) % msg->lanes;
+
+            run = msg->lanes - lane < count - done ? msg->lanes - lane
+                                                   : count - done;
+            status = pop_run(msg, g, done, lane, run, value + done);
+            if (status != BBANS_OK)
+                run = 0;
+        }
+        if (status == BBANS_OK && array != NULL &&
+            write_values(array, type, first, count, value) < count)
+            status = BBANS_ERR_SYMBOL;
+        if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
+            push_group(msg, g, first, done, value);
+            (void)push_values(msg, g, array, type, first);
+            return status;
+        }
+    }
+    return BBANS_OK;
+}
+
+static bbans_status push_values(bbans_message *msg, group *g, const void *array,
+                                int type, size_t n)
+{
+    int64_t value[GROUP];
+    size_t first, end;
+
+    for (end = n; end > 0; end = first) {
+        first = (end - 1) / GROUP * GROUP;
+        if (!open_group(g, first, end - first)) {
+            (void)pop_values(msg, g, NULL, 0, end, n);
+            return BBANS_ERR_SYMBOL;
+        }
+        read_values(array, type, first, end - first, value);
+        push_group(msg, g, first, end - first, value);
+    }
+    return BBANS_OK;
+}
+
+/* Check a call and fill *g. */
+static bbans_status open_call(group *g, const bbans_message *msg,
+                              const bbans_shape *shape, const void *location,
+                              int location_type, const void *scale,
+                              int scale_type, const void *value, int value_type,
+                              size_t n)
+{
+    const int real_location =
+        location_type == BBANS_F32 || location_type == BBANS_F64;
+    const int real_scale = scale_type == BBANS_F32 || scale_type == BBANS_F64;
+
+    if (msg == NULL || shape == NULL ||
+        (n > 0 && (location == NULL || scale == NULL || value == NULL)))
+        return BBANS_ERR_NULL;
+    if ((!real_location && location_type != BBANS_I64) ||
+        (!real_scale && scale_type != BBANS_I32) ||
+        !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
+        return BBANS_ERR_TYPE;
+    g->shape = *shape;
+    g->location = location;
+    g->location_type = location_type;
+    g->scale = scale;
+    g->scale_type = scale_type;
+    return BBANS_OK;
+}
+
+bbans_status bbans_message_push_located(bbans_message *msg,
+                                        const bbans_shape *shape,
+                                        const void *location, int location_type,
+                                        const void *scale, int scale_type,
+                                        const void *value, int value_type,
+                                        size_t n)
+{
+    group g;
+    const bbans_status status =
+        open_call(&g, msg, shape, location, location_type, scale, scale_type,
+                  value, value_type, n);
+
+    if (status != BBANS_OK)
+        return status;
+    if ((msg->tail_cap - msg->tail_len) / 4 < n)
+        return BBANS_ERR_CAPACITY;
+    return push_values(msg, &g, value, value_type, n);
+}
+
+bbans_status bbans_message_pop_located(bbans_message *msg,
+                                       const bbans_shape *shape,
+                                       const void *location, int location_type,
+                                       const void *scale, int scale_type,
+                                       void *value, int value_type, size_t n)
+{
+    group g;
+    const bbans_status status =
+        open_call(&g, msg, shape, location, location_type, scale, scale_type,
+                  value, value_type, n);
+
+    if (status != BBANS_OK)
+        return status;
+    return pop_values(msg, &g, value, value_type, 0, n);
+}
