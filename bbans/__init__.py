@@ -37,6 +37,7 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
+from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, LGSSM, Statistics
 from bbans.packets import decode_packet, encode_packets
@@ -54,6 +55,7 @@ __all__ = [
     "CorruptError",
     "FormatError",
     "FrozenHMM",
+    "FrozenLGSSM",
     "Message",
     "MessageError",
     "ModelError",

@@ -18,7 +18,7 @@ from bbans._files import replacing
 from bbans.errors import FormatError, ModelError, SymbolError
 
 if TYPE_CHECKING:
-    from bbans.gaussian import FrozenLGSSM
+    from bbans.lgssm import FrozenLGSSM
 
 __all__ = ["LGSSM", "ROUNDING", "Gains"]
 
@@ -586,7 +586,7 @@ class LGSSM:
 
     def freeze(self, **options: Any) -> FrozenLGSSM:
         """Return the model in integers; see `FrozenLGSSM.from_model`."""
-        from bbans.gaussian import FrozenLGSSM
+        from bbans.lgssm import FrozenLGSSM
 
         return FrozenLGSSM.from_model(self, **options)
 
