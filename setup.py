@@ -13,6 +13,7 @@ FORWARD_SOURCES = [
     "bbans/_forward.pyx",
     "csrc/bbans_hmm.c",
     "csrc/bbans_dispatch.c",
+    "csrc/bbans_shapes.c",
     *sorted(path.as_posix() for path in Path("csrc/kernels").glob("*.c")),
 ]
 

@@ -258,7 +258,7 @@ BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
  * v - 1/2 and v + 1/2.  Every int64_t can be coded, however far away.  The mass
- * is exact in integers (docs/maths.md, section 11), at 28 bits. */
+ * is exact in integers (docs/maths.md, section 9), at 28 bits. */
 
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
@@ -296,11 +296,19 @@ BBANS_API bbans_status bbans_shape_check(const bbans_shape *shape);
 BBANS_API bbans_status bbans_shape_quantiles(bbans_shape *shape,
         uint32_t *quantile);
 
+/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
+ * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
+ * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
+BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
+        size_t n, int64_t *location);
+BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+        int32_t *scale);
+
 /* Push and pop n values, each with a location and a scale of its own.
- *   location  [n] of I64: in units of 2^-16; or F32, F64: rounded to those, halves
- *             away from 0; |location| < 2^46
+ *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
+ *             F32, F64: rounded as by bbans_fix_locations
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: sigma, rounded to those, exactly alike on every machine
+ *             F32, F64: rounded as by bbans_fix_scales
  *   value     [n] of any type but U64
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
  * far out, low bits of their own.  Needs room for 4 n words.

@@ -1,18 +1,17 @@
 /* Arrays of values under shapes, locations and scales: docs/maths.md,
- * section 11.
+ * section 9.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"
-#include "bbans_shapes.h"
 
 /* ---- Shapes -------------------------------------------------------------- */
 
 bbans_status bbans_shape_init(bbans_shape *shape, int family)
 {
     static const bbans_shape standard[] = {
-        {gaussian_survival, gaussian_quantile, 0},
-        {logistic_survival, logistic_quantile, 2},
-        {laplace_survival, laplace_quantile, 2},
+        {bbans_gaussian_survival, bbans_gaussian_quantile, 0},
+        {bbans_logistic_survival, bbans_logistic_quantile, 2},
+        {bbans_laplace_survival, bbans_laplace_quantile, 2},
     };
 
     if (shape == NULL)
@@ -172,13 +171,86 @@ static int32_t scale_of(uint64_t bits)
 {
     const int exponent = (int)(bits >> 52); /* with the sign */
     const uint32_t m = (uint32_t)((bits & MANTISSA) >> 21) | (uint32_t)1 << 31;
-    const uint32_t guess = scale_guess[(m >> 23) & 255];
+    const uint32_t guess = bbans_scale_guess[(m >> 23) & 255];
 
     if (exponent <= 0 || exponent >= 0x7FF)
         return INT32_MIN;
     return (exponent - 1023) * 256 +
-           (int32_t)(guess + (m > scale_above[guess]) +
-                     (m > scale_above[guess + 1]));
+           (int32_t)(guess + (m > bbans_scale_above[guess]) +
+                     (m > bbans_scale_above[guess + 1]));
+}
+
+static void fix_locations(const void *real, int type, size_t n, int64_t *at)
+{
+    size_t i;
+
+    bbans_kernel.fix_locations(real, type, n, at);
+    for (i = 0; i < n; i++)
+        if (at[i] == INT64_MIN)
+            at[i] = location_of(real_bits(real, type, i));
+}
+
+static void fix_scales(const void *real, int type, size_t n, int32_t *by)
+{
+    size_t i;
+
+    bbans_kernel.fix_scales(real, type, n, by);
+    for (i = 0; i < n; i++)
+        if (by[i] == INT32_MIN)
+            by[i] = scale_of(real_bits(real, type, i));
+}
+
+static int is_real(int type)
+{
+    return type == BBANS_F32 || type == BBANS_F64;
+}
+
+static int location_is_valid(int64_t location)
+{
+    return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
+}
+
+static int scale_is_valid(int32_t scale)
+{
+    return scale >= BBANS_SCALE_MIN && scale <= BBANS_SCALE_MAX;
+}
+
+bbans_status bbans_fix_locations(const void *real, int type, size_t n,
+                                 int64_t *location)
+{
+    size_t i;
+
+    if (n > 0 && (real == NULL || location == NULL))
+        return BBANS_ERR_NULL;
+    if (!is_real(type))
+        return BBANS_ERR_TYPE;
+    fix_locations(real, type, n, location);
+    for (i = 0; i < n; i++)
+        if (!location_is_valid(location[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
+}
+
+bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+                              int32_t *scale)
+{
+    size_t i;
+
+    if (n > 0 && (real == NULL || scale == NULL))
+        return BBANS_ERR_NULL;
+    if (!is_real(type))
+        return BBANS_ERR_TYPE;
+    fix_scales(real, type, n, scale);
+    for (i = 0; i < n; i++)
+        if (!scale_is_valid(scale[i]))
+            return BBANS_ERR_SYMBOL;
+    return BBANS_OK;
+}
+
+/* Where element i of an array of F32 or F64 is. */
+static const void *element(const void *array, int type, size_t i)
+{
+    return (const uint8_t *)array + i * (type == BBANS_F32 ? 4 : 8);
 }
 
 /* What the values of a group are coded with. */
@@ -192,25 +264,22 @@ typedef struct {
 
 static int open_group(group *g, size_t first, size_t n)
 {
-    const int64_t limit = (int64_t)1 << 62;
-    int bad = 0;
+    int good = 1;
     size_t i;
 
     if (g->location_type == BBANS_I64)
         memcpy(g->at, (const int64_t *)g->location + first, n * sizeof *g->at);
     else
-        for (i = 0; i < n; i++)
-            g->at[i] = location_of(
-                real_bits(g->location, g->location_type, first + i));
+        fix_locations(element(g->location, g->location_type, first),
+                      g->location_type, n, g->at);
     if (g->scale_type == BBANS_I32)
         memcpy(g->by, (const int32_t *)g->scale + first, n * sizeof *g->by);
     else
-        for (i = 0; i < n; i++)
-            g->by[i] = scale_of(real_bits(g->scale, g->scale_type, first + i));
+        fix_scales(element(g->scale, g->scale_type, first), g->scale_type, n,
+                   g->by);
     for (i = 0; i < n; i++)
-        bad |= (g->at[i] <= -limit) | (g->at[i] >= limit) |
-               (g->by[i] < BBANS_SCALE_MIN) | (g->by[i] > BBANS_SCALE_MAX);
-    return !bad;
+        good &= location_is_valid(g->at[i]) & scale_is_valid(g->by[i]);
+    return good;
 }
 
 /* ---- Values -------------------------------------------------------------- */
@@ -264,24 +333,44 @@ static size_t write_values(void *array, int type, size_t first, size_t n,
 #undef WRITE
 }
 
-/* The bins of the group's first n values, as spans; whether none has low bits.
+/* What a kernel leaves of n values: the next from i on that is not easy. */
+static size_t next_hard(const uint8_t *easy, size_t i, size_t n)
+{
+    while (i < n / 8 * 8) {
+        if (i % 8 == 0 && easy[i / 8] == 0xFF)
+            i += 8;
+        else if ((easy[i / 8] >> (i % 8) & 1) != 0)
+            i++;
+        else
+            break;
+    }
+    return i;
+}
+
+/* The bins of the group's first n values, as spans; whether any has low bits.
  */
 static int find_spans(const group *g, size_t n, const int64_t *value,
                       bbans_span *span, bbans_bin *bin)
 {
-    const bbans_shape shape = g->shape;
-    unsigned low_bits = 0;
+    uint8_t easy[GROUP / 8];
+    int any = 0;
     size_t i;
 
-    for (i = 0; i < n; i++) {
+    bbans_kernel.locate(&g->shape, g->at, g->by, value, n / 8 * 8, span, easy);
+    for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         const bbans_place place = bbans_place_of(g->at[i], g->by[i], 1);
+        const bbans_bin b = bbans_bin_of_value(&place, value[i]);
 
-        bin[i] = bbans_bin_of_value(&place, value[i]);
-        span[i].start = bbans_edge(&shape, &place, bin[i].q);
-        span[i].end = bbans_edge(&shape, &place, bin[i].q + 1);
-        low_bits |= bin[i].low_bits;
+        span[i].start = bbans_edge(&g->shape, &place, b.q);
+        span[i].end = bbans_edge(&g->shape, &place, b.q + 1);
+        if (b.low_bits == 0)
+            continue;
+        if (!any)
+            memset(bin, 0, n * sizeof *bin);
+        any = 1;
+        bin[i] = b;
     }
-    return low_bits == 0;
+    return any;
 }
 
 #define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
@@ -344,7 +433,7 @@ static void push_group(bbans_message *msg, const group *g, size_t first,
     bbans_bin bin[GROUP];
     size_t run;
 
-    if (find_spans(g, n, value, span, bin)) {
+    if (!find_spans(g, n, value, span, bin)) {
         bbans_push_spans(msg, first, span, n, BBANS_LOCATED_PREC);
         return;
     }
@@ -357,35 +446,16 @@ static void push_group(bbans_message *msg, const group *g, size_t first,
     }
 }
 
-/* Pop a run of n >= 1 values on lanes from `lane` on, or nothing. */
-static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
-                            size_t lane, size_t n, int64_t *value)
+/* Pop the low bits of a run, or nothing. */
+static bbans_status pop_parts(bbans_message *msg, size_t lane, bbans_bin *bin,
+                              size_t n)
 {
-    const bbans_shape shape = g->shape;
-    bbans_span span[GROUP], part[GROUP];
-    bbans_bin bin[GROUP];
-    unsigned low_bits = 0, k;
-    int bad = 0;
+    const unsigned parts = n_parts(bin, n);
+    bbans_span span[GROUP];
+    unsigned k;
     size_t i, done;
 
-    i = 0;
-    do {
-        const bbans_place place =
-            bbans_place_of(g->at[at + i], g->by[at + i], 1);
-        const uint32_t slot =
-            bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC);
-
-        bin[i].q = bbans_find_bin(&shape, &place, slot, span + i);
-        bin[i].low_bits = bbans_low_bits(&place, bin[i].q);
-        bin[i].low = 0;
-        low_bits |= bin[i].low_bits;
-    } while (++i < n);
-    done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
-    if (done < n) {
-        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
-        return BBANS_ERR_UNDERFLOW;
-    }
-    for (k = low_bits == 0 ? 0 : n_parts(bin, n); k-- > 0;) {
+    for (k = parts; k-- > 0;) {
         for (i = 0; i < n; i++) {
             const unsigned bits = bbans_part_bits(bin[i].low_bits, k);
             const uint64_t slot =
@@ -394,30 +464,75 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
 
             bin[i].low |= slot << (k * BBANS_PART_BITS);
         }
-        part_spans(bin, n, k, part);
-        done = bbans_advance_run(msg, lane, part, n, BBANS_LOCATED_PREC);
-        if (done < n) { /* undo this part for some, and those above */
-            bbans_push_spans(msg, lane, part, done, BBANS_LOCATED_PREC);
-            for (k++; k < n_parts(bin, n); k++) {
-                part_spans(bin, n, k, part);
-                bbans_push_spans(msg, lane, part, n, BBANS_LOCATED_PREC);
-            }
+        part_spans(bin, n, k, span);
+        done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
+        if (done == n)
+            continue;
+        /* Undo this part of some, and the parts above it. */
+        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
+        while (++k < parts) {
+            part_spans(bin, n, k, span);
             bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
-            return BBANS_ERR_UNDERFLOW;
         }
+        return BBANS_ERR_UNDERFLOW;
     }
-    for (i = 0; i < n; i++) {
+    return BBANS_OK;
+}
+
+/* Pop a run of n values on lanes from `lane` on, or nothing. */
+static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
+                            size_t lane, size_t n, int64_t *value)
+{
+    uint8_t easy[GROUP / 8];
+    bbans_status status = BBANS_OK;
+    bbans_span span[GROUP];
+    bbans_bin bin[GROUP];
+    int any = 0, beyond = 0;
+    size_t i, done;
+
+    bbans_kernel.find_located(&g->shape, g->at + at, g->by + at,
+                              msg->head + lane, n / 8 * 8, span, value, easy);
+    for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
+        const bbans_place place =
+            bbans_place_of(g->at[at + i], g->by[at + i], 1);
+        bbans_bin b;
+
+        b.q = bbans_find_bin(
+            &g->shape, &place,
+            bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC), span + i);
+        b.low_bits = bbans_low_bits(&place, b.q);
+        b.low = 0;
+        if (b.low_bits == 0) {
+            beyond |= !bbans_value_of_bin(&place, b, value + i);
+            continue;
+        }
+        if (!any)
+            memset(bin, 0, n * sizeof *bin);
+        any = 1;
+        bin[i] = b;
+    }
+    done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
+    if (done < n) {
+        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
+        return BBANS_ERR_UNDERFLOW;
+    }
+    if (any)
+        status = pop_parts(msg, lane, bin, n);
+    for (i = 0; any && status == BBANS_OK && i < n; i++) {
         const bbans_place place =
             bbans_place_of(g->at[at + i], g->by[at + i], 1);
 
-        bad |= !bbans_value_of_bin(&place, bin[i], value + i);
+        if (bin[i].low_bits > 0)
+            beyond |= !bbans_value_of_bin(&place, bin[i], value + i);
     }
-    if (bad) {
-        push_parts(msg, lane, bin, n, n_parts(bin, n));
+    if (beyond && status == BBANS_OK) {
+        if (any)
+            push_parts(msg, lane, bin, n, n_parts(bin, n));
+        status = BBANS_ERR_SYMBOL;
+    }
+    if (status != BBANS_OK)
         bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
-        return BBANS_ERR_SYMBOL;
-    }
-    return BBANS_OK;
+    return status;
 }
 
 static bbans_status push_values(bbans_message *msg, group *g, const void *array,
@@ -466,6 +581,12 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
 
     for (end = n; end > 0; end = first) {
         first = (end - 1) / GROUP * GROUP;
+        if (first > 0) { /* groups go backwards, unlike what is guessed */
+            bbans_array_prefetch(array, type, first - GROUP, GROUP);
+            bbans_array_prefetch(g->location, g->location_type, first - GROUP,
+                                 GROUP);
+            bbans_array_prefetch(g->scale, g->scale_type, first - GROUP, GROUP);
+        }
         if (!open_group(g, first, end - first)) {
             (void)pop_values(msg, g, NULL, 0, end, n);
             return BBANS_ERR_SYMBOL;
@@ -483,15 +604,11 @@ static bbans_status open_call(group *g, const bbans_message *msg,
                               int scale_type, const void *value, int value_type,
                               size_t n)
 {
-    const int real_location =
-        location_type == BBANS_F32 || location_type == BBANS_F64;
-    const int real_scale = scale_type == BBANS_F32 || scale_type == BBANS_F64;
-
     if (msg == NULL || shape == NULL ||
         (n > 0 && (location == NULL || scale == NULL || value == NULL)))
         return BBANS_ERR_NULL;
-    if ((!real_location && location_type != BBANS_I64) ||
-        (!real_scale && scale_type != BBANS_I32) ||
+    if ((!is_real(location_type) && location_type != BBANS_I64) ||
+        (!is_real(scale_type) && scale_type != BBANS_I32) ||
         !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
         return BBANS_ERR_TYPE;
     g->shape = *shape;

@@ -104,6 +104,22 @@ typedef struct {
                                       const uint32_t *slot, unsigned prec,
                                       const uint8_t *word, uint8_t *bytes,
                                       size_t stride, size_t steps);
+
+    /* Spans of n values, a multiple of 8, under a shape, by bbans_located.h
+     * with leak 1, where bit i % 8 of easy[i / 8] is set; the others are up to
+     * the caller.  Locations and scales are valid. */
+    void (*locate)(const bbans_shape *shape, const int64_t *at,
+                   const int32_t *by, const int64_t *value, size_t n,
+                   bbans_span *span, uint8_t *easy);
+    /* The same for the values, in bins of one, of the slots of n heads. */
+    void (*find_located)(const bbans_shape *shape, const int64_t *at,
+                         const int32_t *by, const uint64_t *head, size_t n,
+                         bbans_span *span, int64_t *value, uint8_t *easy);
+    /* F32 or F64 as locations and scales, or INT64_MIN, INT32_MIN for those
+     * that are up to the caller. */
+    void (*fix_locations)(const void *real, int type, size_t n,
+                          int64_t *location);
+    void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
 } bbans_kernels;
 
 #define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
@@ -132,13 +148,15 @@ extern bbans_kernels bbans_kernel;
     size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
                               uint32_t *start);
 
-#define BBANS_KERNELS(isa, bytes)                                              \
+#define BBANS_KERNELS(isa, bytes, located)                                     \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
             bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
             bbans_k_weigh_##isa, bbans_k_sum_##isa, bbans_k_find_##isa,        \
             bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
-            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes  \
+            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes, \
+            bbans_k_locate_##located, bbans_k_find_located_##located,          \
+            bbans_k_fix_locations_##located, bbans_k_fix_scales_##located      \
     }
 
 #define BBANS_DECLARE_BYTES(isa)                                               \
@@ -157,12 +175,28 @@ extern bbans_kernels bbans_kernel;
         uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,        \
         const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps);
 
+#define BBANS_DECLARE_LOCATED(isa)                                             \
+    void bbans_k_locate_##isa(const bbans_shape *shape, const int64_t *at,     \
+                              const int32_t *by, const int64_t *value,         \
+                              size_t n, bbans_span *span, uint8_t *easy);      \
+    void bbans_k_find_located_##isa(                                           \
+        const bbans_shape *shape, const int64_t *at, const int32_t *by,        \
+        const uint64_t *head, size_t n, bbans_span *span, int64_t *value,      \
+        uint8_t *easy);                                                        \
+    void bbans_k_fix_locations_##isa(const void *real, int type, size_t n,     \
+                                     int64_t *location);                       \
+    void bbans_k_fix_scales_##isa(const void *real, int type, size_t n,        \
+                                  int32_t *scale);
+
 BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 BBANS_DECLARE_BYTES(portable)
 BBANS_DECLARE_BYTES(avx2)
+BBANS_DECLARE_LOCATED(portable)
+BBANS_DECLARE_LOCATED(avx2)
+BBANS_DECLARE_LOCATED(avx512)
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
@@ -339,12 +373,13 @@ const uint32_t *bbans_array_read(const void *array, int type, size_t first,
 void bbans_array_write(void *array, int type, size_t first, size_t n,
                        const uint32_t *value);
 
-/* Bring elements first .. first + n - 1 near, if the compiler can say so. */
+/* Bring elements first .. first + n - 1, of any bbans_type, near, if the
+ * compiler can say so. */
 static inline void bbans_array_prefetch(const void *array, int type,
                                         size_t first, size_t n)
 {
 #if defined(__GNUC__) || defined(__clang__)
-    const size_t size = (size_t)(type < 0 ? -type : type);
+    const size_t size = (size_t)((type < 0 ? -type : type) % 100);
     const uint8_t *p = (const uint8_t *)array + first * size;
     size_t i;
 

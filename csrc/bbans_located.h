@@ -1,5 +1,5 @@
 /* Private to csrc/: values under a shape, a location and a scale, one at a
- * time.  docs/maths.md, section 11, has the method and its bounds.
+ * time.  docs/maths.md, section 9, has the method and its bounds.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_LOCATED_H
@@ -20,6 +20,19 @@
 
 extern const uint32_t bbans_scale_down[256]; /* 2^(16 - f / 256) */
 extern const uint32_t bbans_scale_up[256];   /* 2^(15 + f / 256) */
+
+/* 2^31 2^((f + 1/2) / 256), where the scale goes from f to f + 1, padded; and
+ * how many of them are below each 256th of the way from 2^31 to 2^32. */
+extern const uint32_t bbans_scale_above[258];
+extern const uint32_t bbans_scale_guess[256];
+
+/* Shapes of the library: bbans_shapes.c. */
+extern const uint32_t bbans_gaussian_survival[2050];
+extern const uint32_t bbans_gaussian_quantile[BBANS_QUANTILES];
+extern const uint32_t bbans_logistic_survival[2562];
+extern const uint32_t bbans_logistic_quantile[BBANS_QUANTILES];
+extern const uint32_t bbans_laplace_survival[2562];
+extern const uint32_t bbans_laplace_quantile[BBANS_QUANTILES];
 
 /* The bins of a distribution.  On each side of the origin there are
  * 2^middle_bits bins of 2^width values, and then octaves of 16 bins.  Bin q >=

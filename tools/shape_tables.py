@@ -1,8 +1,8 @@
-"""Write csrc/bbans_shapes.h: the tables of the standard shapes, exactly rounded.
+"""Write csrc/bbans_shapes.c: the tables of the standard shapes, exactly rounded.
 
-    python tools/shape_tables.py > csrc/bbans_shapes.h      (needs mpmath)
+    python tools/shape_tables.py > csrc/bbans_shapes.c      (needs mpmath)
 
-docs/maths.md, section 11, says what they hold.
+docs/maths.md, section 9, says what they hold.
 """
 
 from collections.abc import Callable
@@ -37,8 +37,8 @@ def rows(values: list[int]) -> str:
     return "\n".join([*lines, line])
 
 
-def array(name: str, values: list[int], kind: str = "static const") -> None:
-    print(f"{kind} uint32_t {name}[{len(values)}] = {{\n{rows(values)}\n}};\n")
+def array(name: str, values: list[int]) -> None:
+    print(f"const uint32_t bbans_{name}[{len(values)}] = {{\n{rows(values)}\n}};\n")
 
 
 def shape(
@@ -60,26 +60,24 @@ def shape(
 
 def main() -> None:
     print(
-        "/* Made by tools/shape_tables.py: docs/maths.md, section 11.\n *\n"
-        " * SPDX-License-Identifier: MIT */\n/* clang-format off */\n"
+        "/* Made by tools/shape_tables.py: docs/maths.md, section 9.\n *\n"
+        " * SPDX-License-Identifier: MIT */\n"
+        '#include "bbans_located.h"\n\n/* clang-format off */\n'
     )
     fractions = [mp.mpf(f) / 256 for f in range(256)]
-    array("bbans_scale_down", [int(mp.nint(2 ** (16 - f))) for f in fractions], "const")
-    array("bbans_scale_up", [int(mp.nint(2 ** (15 + f))) for f in fractions], "const")
+    array("scale_down", [int(mp.nint(2 ** (16 - f))) for f in fractions])
+    array("scale_up", [int(mp.nint(2 ** (15 + f))) for f in fractions])
     half = mp.mpf(1) / 512
     above = [int(mp.floor(2 ** (31 + f + half))) for f in fractions]
     array("scale_above", [*above, 2**32 - 1, 2**32 - 1])
-    array(
-        "scale_guess",
-        [sum(a < (256 + i) << 23 for a in above) for i in range(256)],
-    )
+    guess = [sum(a < (256 + i) << 23 for a in above) for i in range(256)]
+    array("scale_guess", guess)
     root = mp.sqrt(2)
-    shape(
-        "gaussian",
-        0,
-        lambda t: mp.erfc(t / root) / 2,
-        lambda p: root * mp.erfinv(1 - 2 * p),
-    )
+
+    def normal(p: mp.mpf) -> mp.mpf:
+        return root * mp.erfinv(1 - 2 * p)
+
+    shape("gaussian", 0, lambda t: mp.erfc(t / root) / 2, normal)
     shape("logistic", 2, lambda t: 1 / (1 + mp.exp(t)), lambda p: mp.log(1 / p - 1))
     shape("laplace", 2, lambda t: mp.exp(-t) / 2, lambda p: -mp.log(2 * p))
     print("/* clang-format on */")

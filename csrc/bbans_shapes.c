@@ -1,6 +1,8 @@
-/* Made by tools/shape_tables.py: docs/maths.md, section 11.
+/* Made by tools/shape_tables.py: docs/maths.md, section 9.
  *
  * SPDX-License-Identifier: MIT */
+#include "bbans_located.h"
+
 /* clang-format off */
 
 const uint32_t bbans_scale_down[256] = {
@@ -67,7 +69,7 @@ const uint32_t bbans_scale_up[256] = {
     64830u, 65006u, 65182u, 65359u,
 };
 
-static const uint32_t scale_above[258] = {
+const uint32_t bbans_scale_above[258] = {
     2150392886u, 2156223193u, 2162069307u, 2167931272u, 2173809130u,
     2179702924u, 2185612698u, 2191538495u, 2197480359u, 2203438333u,
     2209412460u, 2215402785u, 2221409351u, 2227432203u, 2233471384u,
@@ -122,7 +124,7 @@ static const uint32_t scale_above[258] = {
     4289156690u, 4294967295u, 4294967295u,
 };
 
-static const uint32_t scale_guess[256] = {
+const uint32_t bbans_scale_guess[256] = {
     0u, 1u, 3u, 4u, 6u, 7u, 9u, 10u, 11u, 13u, 14u, 16u, 17u, 18u, 20u, 21u,
     22u, 24u, 25u, 26u, 28u, 29u, 30u, 32u, 33u, 34u, 36u, 37u, 38u, 40u, 41u,
     42u, 44u, 45u, 46u, 47u, 49u, 50u, 51u, 52u, 54u, 55u, 56u, 57u, 59u, 60u,
@@ -145,7 +147,7 @@ static const uint32_t scale_guess[256] = {
     248u, 249u, 249u, 250u, 251u, 252u, 252u, 253u, 254u, 255u, 255u,
 };
 
-static const uint32_t gaussian_survival[2050] = {
+const uint32_t bbans_gaussian_survival[2050] = {
     2147483648u, 2140790524u, 2134097503u, 2127404685u, 2120712174u,
     2114020072u, 2107328479u, 2100637500u, 2093947235u, 2087257787u,
     2080569258u, 2073881748u, 2067195362u, 2060510199u, 2053826363u,
@@ -383,7 +385,7 @@ static const uint32_t gaussian_survival[2050] = {
     0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
 };
 
-static const uint32_t gaussian_quantile[1025] = {
+const uint32_t bbans_gaussian_quantile[1025] = {
     240407u, 216084u, 202982u, 194970u, 189112u, 184461u, 180587u, 177257u,
     174330u, 171714u, 169346u, 167180u, 165183u, 163329u, 161596u, 159970u,
     158437u, 156985u, 155607u, 154295u, 153041u, 151842u, 150691u, 149584u,
@@ -499,7 +501,7 @@ static const uint32_t gaussian_quantile[1025] = {
     882u, 802u, 721u, 641u, 561u, 481u, 401u, 320u, 240u, 160u, 80u, 0u,
 };
 
-static const uint32_t logistic_survival[2562] = {
+const uint32_t bbans_logistic_survival[2562] = {
     2147483648u, 2143289349u, 2139095083u, 2134900880u, 2130706773u,
     2126512795u, 2122318976u, 2118125349u, 2113931946u, 2109738800u,
     2105545941u, 2101353401u, 2097161214u, 2092969410u, 2088778022u,
@@ -871,7 +873,7 @@ static const uint32_t logistic_survival[2562] = {
     0u,
 };
 
-static const uint32_t logistic_quantile[1025] = {
+const uint32_t bbans_logistic_quantile[1025] = {
     590531u, 499655u, 454196u, 427592u, 408706u, 394050u, 382069u, 371935u,
     363152u, 355401u, 348464u, 342185u, 336451u, 331173u, 326284u, 321730u,
     317468u, 313463u, 309685u, 306109u, 302715u, 299485u, 296404u, 293459u,
@@ -992,7 +994,7 @@ static const uint32_t logistic_quantile[1025] = {
     512u, 384u, 256u, 128u, 0u,
 };
 
-static const uint32_t laplace_survival[2562] = {
+const uint32_t bbans_laplace_survival[2562] = {
     2147483648u, 2139111403u, 2130771798u, 2122464706u, 2114190000u,
     2105947554u, 2097737243u, 2089558940u, 2081412522u, 2073297864u,
     2065214841u, 2057163332u, 2049143212u, 2041154360u, 2033196653u,
@@ -1353,7 +1355,7 @@ static const uint32_t laplace_survival[2562] = {
     0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u,
 };
 
-static const uint32_t laplace_quantile[1025] = {
+const uint32_t bbans_laplace_quantile[1025] = {
     545113u, 454260u, 408834u, 382262u, 363408u, 348784u, 336836u, 326733u,
     317982u, 310263u, 303358u, 297112u, 291410u, 286164u, 281307u, 276786u,
     272556u, 268583u, 264837u, 261294u, 257932u, 254735u, 251686u, 248773u,
