@@ -14,6 +14,13 @@
 /* A vector's elements are cut here for multiplication. */
 #define LOW_BITS 24
 
+/* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
+ * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
+ * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
+#define PREC 26
+#define CUT (BBANS_LOCATED_PREC - PREC)
+#define LEAK (1u << CUT)
+
 #define SHIFT_MIN (-40)
 #define SHIFT_MAX 60
 
@@ -268,7 +275,7 @@ typedef struct {
     const bbans_shape *shape;
     const int32_t *lower, *scale;
     size_t n;
-    uint32_t leak; /* 1: every value has a mass; 0: for Q, no value far out */
+    uint32_t leak; /* LEAK: every value has a mass; 0: for Q, none far out */
 } conditionals;
 
 static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
@@ -285,9 +292,9 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
 }
 
 static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
-                                const int32_t *scale)
+                                const int32_t *scale, uint32_t leak)
 {
-    conditionals c = of_state(model, lower, scale, 1);
+    conditionals c = of_state(model, lower, scale, leak);
 
     c.shape = &model->noise;
     c.n = model->observed;
@@ -329,6 +336,62 @@ static void move_all(const conditionals *c, const int64_t *value,
     }
 }
 
+static bbans_span cut_span(bbans_span span)
+{
+    span.start >>= CUT;
+    span.end >>= CUT;
+    return span;
+}
+
+static bbans_status push_value(bbans_lane *lane, const bbans_shape *shape,
+                               const bbans_place *place, int64_t value)
+{
+    const bbans_bin bin = bbans_bin_of_value(place, value);
+    bbans_span span;
+    unsigned k, bits;
+
+    span.start = bbans_edge(shape, place, bin.q);
+    span.end = bbans_edge(shape, place, bin.q + 1);
+    span = cut_span(span);
+    if (span.end == span.start) /* no sender can have popped it */
+        return BBANS_ERR_CORRUPT;
+    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
+        bbans_lane_push_bits(lane,
+                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
+                                 (((uint32_t)1 << bits) - 1),
+                             1, bits);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start, PREC);
+    return BBANS_OK;
+}
+
+/* The slot s of 26 bits is in the bin of the slot 4 s + 3 of 28: its edges e <=
+ * 4 s + 3 < e' have floor(e / 4) <= s < floor(e' / 4). */
+static bbans_status pop_value(bbans_lane *lane, const bbans_shape *shape,
+                              const bbans_place *place, int64_t *value)
+{
+    bbans_span span;
+    bbans_bin bin;
+    unsigned k;
+
+    bin.q = bbans_find_bin(shape, place,
+                           bbans_slot_bits(lane->x, PREC) << CUT | (LEAK - 1),
+                           &span);
+    bin.low_bits = bbans_low_bits(place, bin.q);
+    bin.low = 0;
+    span = cut_span(span);
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start, PREC);
+    for (k = 3; k-- > 0;) {
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+        const uint32_t part = bbans_slot_bits(lane->x, bits);
+
+        if (bits == 0)
+            continue;
+        bbans_lane_advance_bits(lane, part, 1, bits);
+        bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
+    }
+    return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
+}
+
 /* `location` holds what the elements have before they move each other. */
 static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
                                int64_t *location, int64_t *value)
@@ -342,9 +405,8 @@ static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        if (bbans_lane_pop_located(lane, c->shape, &place, value + i) !=
-            BBANS_OK)
-            status = BBANS_ERR_CORRUPT; /* beyond int64_t */
+        if (pop_value(lane, c->shape, &place, value + i) != BBANS_OK)
+            status = BBANS_ERR_CORRUPT;
         note(&moved, i, value[i], location);
     }
     return status;
@@ -360,9 +422,8 @@ static bbans_status push_values(bbans_lane *lane, const conditionals *c,
     for (i = c->n; i-- > 0;) {
         const bbans_place place = place_of(c, location, i);
 
-        if (bbans_lane_push_located(lane, c->shape, &place, value[i]) !=
-            BBANS_OK)
-            status = BBANS_ERR_CORRUPT; /* no sender can have popped it */
+        if (push_value(lane, c->shape, &place, value[i]) != BBANS_OK)
+            status = BBANS_ERR_CORRUPT;
     }
     return status;
 }
@@ -568,7 +629,7 @@ static void push_all(const bbans_lgssm *model, workspace *ws, bbans_lane *lane,
         /* x_t -> P(x_t | z_t) */
         put_points(&v, z, n);
         located_rows(s.emit_offset, s.emit, p, n, &v, location);
-        c = of_observed(model, s.emit_lower, s.emit_scale);
+        c = of_observed(model, s.emit_lower, s.emit_scale, LEAK);
         (void)push_values(lane, &c, location, x + t * p);
         memcpy(z_next, z, n * sizeof *z);
         if (t > 0) { /* z_t-1 <- Q(z_t-1 | x_1 .. x_t-1, z_t) */
@@ -593,7 +654,7 @@ static void push_all(const bbans_lgssm *model, workspace *ws, bbans_lane *lane,
         /* z_t -> P(z_t | z_t-1) */
         put_points(&v, z, n);
         located_rows(s.move_offset, s.move, n, n, &v, location);
-        c = of_state(model, NULL, s.move_scale, 1);
+        c = of_state(model, NULL, s.move_scale, LEAK);
         (void)push_values(lane, &c, location, z_next);
     }
 }
@@ -620,7 +681,7 @@ static bbans_status pop_all(const bbans_lgssm *model, workspace *ws,
         memcpy(z_last, z, n * sizeof *z);
         put_points(&v, z_last, n);
         located_rows(s.move_offset, s.move, n, n, &v, location);
-        c = of_state(model, NULL, s.move_scale, 1);
+        c = of_state(model, NULL, s.move_scale, LEAK);
         status = pop_values(lane, &c, location, z);
         predict(model, &s, ws->before, predicted);
         if (t > 0 && status == BBANS_OK) {
@@ -633,7 +694,7 @@ static bbans_status pop_all(const bbans_lgssm *model, workspace *ws,
             return status;
         put_points(&v, z, n);
         located_rows(s.emit_offset, s.emit, p, n, &v, location);
-        c = of_observed(model, s.emit_lower, s.emit_scale);
+        c = of_observed(model, s.emit_lower, s.emit_scale, LEAK);
         status = pop_values(lane, &c, location, x + t * p);
         predict_observed(model, &s, predicted, expected);
         correct(model, &s, predicted, expected, x + t * p, ws->before);
@@ -669,7 +730,7 @@ static void range_encode(const bbans_lgssm *model, workspace *ws,
     for (t = first; t < length; t++) {
         const step s = step_of(model, t);
         const conditionals c =
-            of_observed(model, s.predict_lower, s.predict_scale);
+            of_observed(model, s.predict_lower, s.predict_scale, 1);
 
         predict(model, &s, ws->before, predicted);
         predict_observed(model, &s, predicted, expected);
@@ -695,7 +756,7 @@ static bbans_status range_decode(const bbans_lgssm *model, workspace *ws,
     for (t = first; t < length && status == BBANS_OK; t++) {
         const step s = step_of(model, t);
         const conditionals c =
-            of_observed(model, s.predict_lower, s.predict_scale);
+            of_observed(model, s.predict_lower, s.predict_scale, 1);
 
         predict(model, &s, ws->before, predicted);
         predict_observed(model, &s, predicted, expected);
