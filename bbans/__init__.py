@@ -42,6 +42,7 @@ from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, LGSSM, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
+from bbans.shapes import Shape, fixed_locations, fixed_scales
 from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
 
@@ -62,6 +63,7 @@ __all__ = [
     "ModelReport",
     "RangeDecoder",
     "RangeEncoder",
+    "Shape",
     "Statistics",
     "SymbolError",
     "Table",
@@ -87,5 +89,7 @@ __all__ = [
     "encode_packed",
     "encode_packets",
     "encode_sequence",
+    "fixed_locations",
+    "fixed_scales",
     "quantise",
 ]

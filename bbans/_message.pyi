@@ -1,8 +1,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from bbans.shapes import Shape
 from bbans.tables import Table
 
 _Shape = int | tuple[int, ...] | None
@@ -39,4 +40,16 @@ class MessageArrays:
     ) -> None: ...
     def pop_probabilities(
         self, probabilities: ArrayLike, *, out: Any = None
+    ) -> Any: ...
+    def push_located(
+        self, shape: Shape, location: ArrayLike, scale: ArrayLike, values: ArrayLike
+    ) -> None: ...
+    def pop_located(
+        self,
+        shape: Shape,
+        location: ArrayLike,
+        scale: ArrayLike,
+        *,
+        dtype: DTypeLike = ...,
+        out: Any = None,
     ) -> Any: ...

@@ -8,7 +8,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release,
     PyObject_CheckBuffer, PyObject_GetBuffer,
 )
-from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
 
 from operator import index
 
@@ -25,10 +25,15 @@ cdef extern from "bbans.h":
         size_t lanes, tail_len, tail_cap
     ctypedef struct bbans_table:
         size_t rows, symbols
+    ctypedef struct bbans_shape:
+        unsigned octaves
     enum:
         BBANS_OK
         BBANS_U8
         BBANS_U32
+        BBANS_U64
+        BBANS_I32
+        BBANS_I64
         BBANS_F32
         BBANS_F64
         BBANS_ERR_SYMBOL
@@ -43,6 +48,9 @@ ctypedef int (*with_masses)(bbans_message *, unsigned, const uint32_t *, void *,
 ctypedef int (*with_weights)(bbans_message *, const void *, int, size_t, void *, int,
                              size_t) noexcept nogil
 
+ctypedef int (*with_shape)(bbans_message *, const bbans_shape *, const void *, int,
+                           const void *, int, void *, int, size_t) noexcept nogil
+
 
 cdef uintptr_t address(str name) except 0:
     return int(ffi.cast("uintptr_t", ffi.addressof(lib, "bbans_message_" + name)))
@@ -56,6 +64,8 @@ cdef with_masses c_push_bernoulli = <with_masses>address("push_bernoulli")
 cdef with_masses c_pop_bernoulli = <with_masses>address("pop_bernoulli")
 cdef with_weights c_push_weighted = <with_weights>address("push_weighted")
 cdef with_weights c_pop_weighted = <with_weights>address("pop_weighted")
+cdef with_shape c_push_located = <with_shape>address("push_located")
+cdef with_shape c_pop_located = <with_shape>address("pop_located")
 
 # Symbols from which on a call gives up the GIL; less would cost more than it frees.
 cdef size_t LONG_CALL = 1024
@@ -520,6 +530,123 @@ cdef class MessageArrays:
         self.busy = False
         check(status)
         return values.view.obj
+
+    # ---- a location and a scale for each value
+
+    def push_located(self, shape, location, scale, values):
+        """Push integers, each with a location and a scale of its own.
+
+        Parameters
+        ----------
+        shape : Shape
+        location : array_like
+            Of integers: in units of ``2**-16``. Of floats: rounded to those, as
+            `fixed_locations` does. Less than ``2**46`` either side of 0.
+        scale : array_like
+            Of integers: ``256 * log2(scale)``. Of floats: rounded to those, as
+            `fixed_scales` does. From ``2**-12`` to just below ``2**47``.
+        values : array_like of int
+            Of any type but uint64. Locations and scales are broadcast to it.
+
+        Raises
+        ------
+        SymbolError
+            If a location or scale is out of range; the message is unchanged.
+        """
+        cdef const bbans_shape *c_shape = <const bbans_shape *><uintptr_t>shape._address
+        cdef Array array = signed_integers(values), at, by
+        cdef tuple form = array.shape()
+        cdef int status
+        at = parameters(location, np.int64, form)
+        by = parameters(scale, np.int32, form)
+        self.reserve(4 * array.size)
+        self.take()
+        with nogil:
+            status = c_push_located(&self.c, c_shape, at.view.buf, at.type, by.view.buf,
+                                    by.type, array.view.buf, array.type, array.size)
+        self.busy = False
+        if status == BBANS_ERR_SYMBOL:
+            raise SymbolError(PARAMETERS, status)
+        check(status)
+
+    def pop_located(self, shape, location, scale, *, dtype=np.int64, out=None):
+        """Pop integers; inverse of `push_located`.
+
+        Parameters
+        ----------
+        dtype : data-type
+            Of the integers, unless `out` is given.
+
+        Raises
+        ------
+        SymbolError
+            If a location or scale is out of range, or the data type does not hold a
+            value: no such value was pushed.
+        MessageError
+            If the message holds too few bits. The message is unchanged.
+        """
+        cdef const bbans_shape *c_shape = <const bbans_shape *><uintptr_t>shape._address
+        cdef tuple form = np.broadcast_shapes(np.shape(location), np.shape(scale))
+        cdef Array at = parameters(location, np.int64, form)
+        cdef Array by = parameters(scale, np.int32, form)
+        cdef Array array = output(np.empty(form, dtype) if out is None else out, form)
+        cdef int status
+        apart(array, at, "locations")
+        apart(array, by, "scales")
+        self.take()
+        with nogil:
+            status = c_pop_located(&self.c, c_shape, at.view.buf, at.type, by.view.buf,
+                                   by.type, array.view.buf, array.type, array.size)
+        self.busy = False
+        if status == BBANS_ERR_SYMBOL:
+            raise SymbolError(PARAMETERS + ", or a value beyond the data type", status)
+        check(status)
+        return array.view.obj if form else int(array.view.obj)
+
+
+PARAMETERS = ("a location is not a number between -2**46 and 2**46, or a scale not one "
+              "from 2**-12 to 2**47")
+
+
+cdef Array signed_integers(object values):
+    """Integers of any type but uint64, which become int64."""
+    cdef Array array = opened(values, 0)
+    if array is not None and array.type < BBANS_F32 and array.type != BBANS_U64:
+        return array
+    given = np.asarray(values)
+    if given.size == 0:
+        return aligned(np.zeros(given.shape, np.int64))
+    if given.dtype.kind not in "iu":
+        raise SymbolError(f"values must be integers of 64 bits, not {given.dtype}")
+    if given.dtype == np.uint64 and int(given.max()) >> 63:
+        raise SymbolError("a value is not below 2**63")
+    return aligned(given.astype(np.int64))
+
+
+cdef Array parameters(object given, object fixed, tuple shape):
+    """Locations or scales: floats as they are, integers of the fixed-point type."""
+    cdef Array array = opened(given, 0)
+    cdef int wanted = BBANS_I64 if fixed is np.int64 else BBANS_I32
+    if array is None or (array.type < BBANS_F32 and array.type != wanted) or (
+            array.shape() != shape):
+        values = np.asarray(given)
+        if values.dtype.kind in "iu":
+            if values.size > 0 and (values.min() < np.iinfo(fixed).min
+                                    or values.max() > np.iinfo(fixed).max):
+                raise SymbolError(PARAMETERS)
+            values = values.astype(fixed)
+        elif values.dtype.kind == "f":
+            values = values.astype(np.float32 if values.dtype == np.float32
+                                   else np.float64)
+        else:
+            raise SymbolError(f"locations and scales are numbers, not {values.dtype}")
+        try:
+            values = np.broadcast_to(values, shape)
+        except ValueError:
+            raise SymbolError(f"parameters of shape {values.shape} do not fit values "
+                              f"of shape {shape}") from None
+        array = aligned(values)
+    return array
 
 
 cdef uint32_t total_of(object total) except? 0xFFFFFFFF:

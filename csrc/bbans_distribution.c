@@ -129,22 +129,25 @@ int32_t bbans_search_bin(const bbans_shape *shape, const bbans_place *place,
 
 #define GROUP BBANS_LOCATED_GROUP
 
-/* The bits of a double; those of a float are one exactly. */
+/* The bits of an F64, and of an F32 as one.  Of F32 those below 2^-126 become
+ * 0: no scale, and the same location. */
 static uint64_t real_bits(const void *array, int type, size_t i)
 {
+    uint32_t single;
     uint64_t bits;
-    double value;
 
-    if (type == BBANS_F32) {
-        float single;
-
-        memcpy(&single, (const uint8_t *)array + 4 * i, sizeof single);
-        value = (double)single;
-        memcpy(&bits, &value, sizeof bits);
-    } else {
+    if (type == BBANS_F64) {
         memcpy(&bits, (const uint8_t *)array + 8 * i, sizeof bits);
+        return bits;
     }
-    return bits;
+    memcpy(&single, (const uint8_t *)array + 4 * i, sizeof single);
+    bits = (uint64_t)(single >> 31) << 63;
+    if ((single >> 23 & 0xFF) == 0xFF)
+        return bits | (uint64_t)0x7FF << 52;
+    if ((single >> 23 & 0xFF) == 0)
+        return bits;
+    return bits | (((uint64_t)(single & 0x7FFFFFFF) << 29) +
+                   ((uint64_t)(1023 - 127) << 52));
 }
 
 #define MANTISSA (((uint64_t)1 << 52) - 1)

@@ -6,17 +6,23 @@ from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
 from bbans.codecs.hmm import HMMStateSpace
 from bbans.codecs.iconoclasm import Iconoclasm, PredictiveModel, StateSpaceModel
+from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
 
 __all__ = [
     "BitsBack",
     "Categorical",
     "Codec",
+    "Gaussian",
     "HMMStateSpace",
     "Iconoclasm",
+    "Laplace",
+    "Located",
+    "Logistic",
     "PredictiveModel",
     "Repeat",
     "Serial",
     "StateSpaceModel",
+    "StudentT",
     "Uniform",
     "Weighted",
 ]

@@ -14,8 +14,7 @@
 #define LOAD_INT(p)                                                            \
     _mm256_cvtepi32_epi64(_mm_loadu_si128((const __m128i *)(const void *)(p)))
 #define LOAD_REALS(p)                                                          \
-    _mm256_castpd_si256(                                                       \
-        _mm256_cvtps_pd(_mm_loadu_ps((const float *)(const void *)(p))))
+    _mm256_castpd_si256(_mm256_cvtps_pd(_mm_loadu_ps((const void *)(p))))
 #define STORE(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), (v))
 #define ADD _mm256_add_epi64
 #define SUB _mm256_sub_epi64
@@ -80,8 +79,8 @@ AVX2 void bbans_k_fix_locations_avx2(const void *real, int type, size_t n,
     size_t i;
 
     for (i = 0; i + 4 <= n; i += 4) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const float *)real + i)
-                                      : LOAD((const double *)real + i);
+        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
+                                      : LOAD((const uint64_t *)real + i);
 
         STORE(location + i, fixed_locations(v));
     }
@@ -95,8 +94,8 @@ AVX2 void bbans_k_fix_scales_avx2(const void *real, int type, size_t n,
     size_t i;
 
     for (i = 0; i + 4 <= n; i += 4) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const float *)real + i)
-                                      : LOAD((const double *)real + i);
+        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
+                                      : LOAD((const uint64_t *)real + i);
 
         _mm_storeu_si128(
             (__m128i *)(void *)(by + i),

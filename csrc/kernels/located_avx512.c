@@ -15,8 +15,7 @@
     _mm512_cvtepi32_epi64(                                                     \
         _mm256_loadu_si256((const __m256i *)(const void *)(p)))
 #define LOAD_REALS(p)                                                          \
-    _mm512_castpd_si512(                                                       \
-        _mm512_cvtps_pd(_mm256_loadu_ps((const float *)(const void *)(p))))
+    _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps((const void *)(p))))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 #define ADD _mm512_add_epi64
 #define SUB _mm512_sub_epi64
@@ -68,8 +67,8 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
     size_t i;
 
     for (i = 0; i + 8 <= n; i += 8) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const float *)real + i)
-                                      : LOAD((const double *)real + i);
+        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
+                                      : LOAD((const uint64_t *)real + i);
 
         STORE(location + i, fixed_locations(v));
     }
@@ -83,8 +82,8 @@ AVX512 void bbans_k_fix_scales_avx512(const void *real, int type, size_t n,
     size_t i;
 
     for (i = 0; i + 8 <= n; i += 8) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const float *)real + i)
-                                      : LOAD((const double *)real + i);
+        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
+                                      : LOAD((const uint64_t *)real + i);
 
         _mm256_storeu_si256((__m256i *)(void *)(by + i),
                             _mm512_cvtepi64_epi32(fixed_scales(v)));

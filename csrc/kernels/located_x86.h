@@ -116,7 +116,7 @@ LOCATED unsigned find(const bbans_shape *shape, const int64_t *at,
     return BITS(p.easy);
 }
 
-/* location_of and scale_of of bbans_located.h for doubles, given as bits. */
+/* location_of and scale_of of bbans_distribution.c for F64, given as bits. */
 LOCATED V fixed_locations(V bits)
 {
     const V mantissa = SET(((int64_t)1 << 52) - 1);

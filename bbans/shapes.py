@@ -1,0 +1,237 @@
+"""Shapes: standardised distributions as integer tables of their survival function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans.errors import ModelError, SymbolError
+
+__all__ = ["Shape", "fixed_locations", "fixed_scales"]
+
+_EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
+_REALS = {np.dtype(np.float32): 104, np.dtype(np.float64): 108}
+
+
+class Shape:
+    """A distribution symmetric about 0, to be moved and stretched.
+
+    Parameters
+    ----------
+    survival : array_like of int, shape (2050 + 256 n,), n <= 13
+        P(T > t) in units of ``2**-32`` at t = 0, 1/256, 2/256, ... up to 8, at 256
+        equal steps in each of n octaves from there to ``8 * 2**n``, and a 0; it falls
+        from ``2**31`` to 0. Between these points it is linear.
+
+    Raises
+    ------
+    ModelError
+        If this is no such table.
+
+    Notes
+    -----
+    docs/maths.md, section 9. Use `gaussian`, `logistic`, `laplace`, `student_t`, or
+    `from_survival`. The first three are tables of the C library, the same everywhere;
+    the others are computed here in floats, once, like every frozen model.
+    """
+
+    __slots__ = ("_c", "_quantile", "_survival")
+
+    def __init__(self, survival: ArrayLike) -> None:
+        table = np.array(as_uint32(survival, "survival value"))
+        if table.ndim != 1 or table.size < _EVEN + 2 or (table.size - 2) % _OCTAVE:
+            raise ModelError("a survival table has 2050 + 256 n entries")
+        table.flags.writeable = False
+        self._survival: NDArray[np.uint32] = table
+        self._quantile = np.empty(lib.BBANS_QUANTILES, np.uint32)
+        self._c = ffi.new("bbans_shape *")
+        self._c.survival = pointer(table)
+        self._c.octaves = (table.size - 2 - _EVEN) // _OCTAVE
+        try:
+            check(lib.bbans_shape_quantiles(self._c, pointer(self._quantile)))
+        except ModelError as error:
+            raise ModelError(
+                "a survival table falls from 2**31 to 0, over at most 13 octaves",
+                error.status,
+            ) from None
+
+    @classmethod
+    def _standard(cls, family: int) -> Shape:
+        shape = object.__new__(cls)
+        shape._c = ffi.new("bbans_shape *")
+        check(lib.bbans_shape_init(shape._c, family))
+        size = 4 * (_EVEN + 2 + _OCTAVE * shape._c.octaves)
+        memory = ffi.buffer(shape._c.survival, size)
+        shape._survival = np.frombuffer(memory, np.uint32)
+        shape._quantile = np.empty(0, np.uint32)
+        return shape
+
+    @classmethod
+    def gaussian(cls) -> Shape:
+        """Return the normal distribution; its scale is the standard deviation."""
+        return cls._standard(lib.BBANS_GAUSSIAN)
+
+    @classmethod
+    def logistic(cls) -> Shape:
+        """Return the logistic distribution, P(T > t) = 1 / (1 + exp(t))."""
+        return cls._standard(lib.BBANS_LOGISTIC)
+
+    @classmethod
+    def laplace(cls) -> Shape:
+        """Return the Laplace distribution, P(T > t) = exp(-t) / 2."""
+        return cls._standard(lib.BBANS_LAPLACE)
+
+    @classmethod
+    def student_t(cls, degrees: float) -> Shape:
+        """Return Student's t distribution.
+
+        Parameters
+        ----------
+        degrees : float
+            Degrees of freedom, 0.5 to 1000. Beyond 65536 scales the tail is flat.
+
+        Raises
+        ------
+        ModelError
+            If `degrees` is out of range.
+        """
+        if not 0.5 <= degrees <= 1000:
+            raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees}")
+        return cls.from_survival(lambda t: _student_t_survival(t, degrees))
+
+    @classmethod
+    def from_survival(
+        cls, survival: Callable[[NDArray[np.float64]], ArrayLike]
+    ) -> Shape:
+        """Tabulate a survival function.
+
+        Parameters
+        ----------
+        survival : callable
+            P(T > t) of an increasing array of t >= 0, float; 1/2 at 0.
+
+        Raises
+        ------
+        ModelError
+            If it is not 1/2 at 0, rises, or is not finite.
+        """
+        t = _points(_MOST_OCTAVES)
+        values = np.asarray(survival(t), np.float64)
+        if values.shape != t.shape or not np.isfinite(values).all():
+            raise ModelError("a survival function gives a finite number for each t")
+        if abs(values[0] - 0.5) > 1e-6 or (np.diff(values) > 1e-9).any():
+            raise ModelError("a survival function falls from 1/2 at t = 0")
+        table = np.rint(np.clip(values, 0, 0.5) * 2.0**32).astype(np.uint32)
+        table = np.minimum.accumulate(table)
+        ends = _EVEN + _OCTAVE * np.arange(_MOST_OCTAVES + 1)
+        octaves = min(int((table[ends] > 0).sum()), _MOST_OCTAVES)
+        table = table[: ends[octaves] + 1]
+        table[0], table[-1] = 1 << 31, 0
+        return cls(np.append(table, np.uint32(0)))
+
+    @property
+    def survival(self) -> NDArray[np.uint32]:
+        """The table, read-only."""
+        return self._survival
+
+    @property
+    def _address(self) -> int:
+        return int(ffi.cast("uintptr_t", self._c))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Shape):
+            return NotImplemented
+        return np.array_equal(self._survival, other._survival)
+
+    def __hash__(self) -> int:
+        return hash(self._survival.tobytes())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shape, (self._survival.copy(),)
+
+    def __repr__(self) -> str:
+        return f"<Shape to t = {8 << self._c.octaves}>"
+
+
+def _points(octaves: int) -> NDArray[np.float64]:
+    even = np.arange(_EVEN) / 256
+    beyond = [(256 + np.arange(_OCTAVE)) / 32 * 2**k for k in range(octaves)]
+    return np.concatenate([even, *beyond, [8.0 * 2**octaves]])
+
+
+def _student_t_survival(t: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    # With t = sqrt(nu) cot(s) the density is proportional to sin(s)^(nu - 1), s from
+    # 0 at infinity to pi / 2 at 0; beyond the last point it is s^(nu - 1).
+    s = np.arctan2(math.sqrt(degrees), t)[::-1]
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    width = np.diff(s)
+    inside = s[:-1, None] + width[:, None] * (nodes + 1) / 2
+    parts = (np.sin(inside) ** (degrees - 1) @ weights) * width / 2
+    total = np.concatenate([[s[0] ** degrees / degrees], parts]).cumsum()
+    return np.asarray(total[::-1] / (2 * total[-1]))
+
+
+def _reals(values: ArrayLike) -> NDArray[Any]:
+    array = np.ascontiguousarray(values)
+    if np.iscomplexobj(array):
+        raise SymbolError("locations and scales must be real")
+    return array if array.dtype in _REALS else array.astype(np.float64)
+
+
+def fixed_locations(values: ArrayLike) -> NDArray[np.int64]:
+    """Round locations to the fixed-point format.
+
+    Parameters
+    ----------
+    values : array_like of float
+        Each less than ``2**46`` either side of 0.
+
+    Returns
+    -------
+    locations : ndarray of int64, same shape
+        ``values * 2**16``, halves rounded away from 0: the same on every machine.
+
+    Raises
+    ------
+    SymbolError
+        If one is out of range or no number.
+    """
+    array = _reals(values)
+    out = np.empty(np.shape(values), np.int64)
+    if lib.bbans_fix_locations(
+        pointer(array), _REALS[array.dtype], array.size, pointer(out, "int64_t[]")
+    ):
+        raise SymbolError("a location is not a number between -2**46 and 2**46")
+    return out
+
+
+def fixed_scales(values: ArrayLike) -> NDArray[np.int32]:
+    """Round scales to the fixed-point format.
+
+    Parameters
+    ----------
+    values : array_like of float
+        From ``2**-12`` to just below ``2**47``.
+
+    Returns
+    -------
+    scales : ndarray of int32, same shape
+        ``256 * log2(values)``, rounded to the nearest: the same on every machine.
+
+    Raises
+    ------
+    SymbolError
+        If one is out of range or no number.
+    """
+    array = _reals(values)
+    out = np.empty(np.shape(values), np.int32)
+    if lib.bbans_fix_scales(
+        pointer(array), _REALS[array.dtype], array.size, pointer(out, "int32_t[]")
+    ):
+        raise SymbolError("a scale is not a number from 2**-12 to 2**47")
+    return out
