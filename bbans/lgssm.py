@@ -30,7 +30,7 @@ from bbans.errors import (
 )
 from bbans.models.lgssm import LGSSM, ROUNDING, ldl
 
-__all__ = ["FrozenLGSSM", "Step"]
+__all__ = ["FrozenLGSSM", "Step", "fixed_conditionals"]
 
 _Floats = NDArray[np.float64]
 
@@ -196,6 +196,11 @@ class FrozenLGSSM:
         return self._noise_name
 
     @property
+    def family(self) -> int:
+        """The same as a number: bbans_family of the C library."""
+        return self._noise.family
+
+    @property
     def tail_length(self) -> int:
         """Observations at the end of a sequence that start it."""
         return int(self.c.tail_length)
@@ -218,7 +223,7 @@ class FrozenLGSSM:
                 count = size[rows]
                 parts.append(row[at : at + count])
             at += count
-        return Step(*parts)  # type: ignore[arg-type]
+        return Step(*parts)
 
     @cached_property
     def fingerprint(self) -> bytes:
@@ -339,7 +344,9 @@ class FrozenLGSSM:
             )
         )
         offsets = [np.concatenate((r["move_offset"], r["emit_offset"])) for r in rows]
-        words = [np.concatenate([r[name].ravel() for name, *_ in _LAYOUT]) for r in rows]
+        words = [
+            np.concatenate([r[name].ravel() for name, *_ in _LAYOUT]) for r in rows
+        ]
         return cls(
             n,
             p,
@@ -475,14 +482,17 @@ def _offset(values: _Floats) -> NDArray[np.int64]:
     points = np.rint(values * 65536.0)
     if not (np.abs(points) < _TOO_MUCH).all():
         raise ModelError("an offset of the frozen model is 2^30 grid steps or more")
-    return points.astype(np.int64)
+    fixed: NDArray[np.int64] = points.astype(np.int64)
+    return fixed
 
 
 def _scales(variances: _Floats, noise: _Noise) -> NDArray[np.int32]:
     """Scales of values whose variances, rounding included, are these."""
     inner = np.maximum(variances - ROUNDING, 2.0**-12) / noise.deviation**2
     scales = np.rint(128.0 * np.log2(inner))
-    return np.clip(scales, lib.BBANS_SCALE_MIN, lib.BBANS_SCALE_MAX).astype(np.int32)
+    scales = np.clip(scales, lib.BBANS_SCALE_MIN, lib.BBANS_SCALE_MAX)
+    fixed: NDArray[np.int32] = scales.astype(np.int32)
+    return fixed
 
 
 def _deviation(scale: Any, noise: _Noise) -> float:
@@ -506,6 +516,24 @@ def _triangle(
     return fixed, scales, exact * _variances(scales, noise) @ exact.T
 
 
+def fixed_conditionals(
+    mean: ArrayLike, cov: ArrayLike
+) -> tuple[list[int], list[int], NDArray[np.int32]]:
+    """Locations, scales and lower rows of Gaussians rounded to integers."""
+    centre, spread = np.asarray(mean, np.float64), np.asarray(cov, np.float64)
+    n = centre.size
+    if centre.shape != (n,) or spread.shape != (n, n) or not n:
+        raise ModelError(
+            f"{centre.shape} and {spread.shape} are no mean and covariance"
+        )
+    if not (np.isfinite(centre).all() and np.isfinite(spread).all()):
+        raise ModelError("means and covariances must be finite")
+    if np.linalg.eigvalsh(spread)[0] <= 0:
+        raise ModelError("a covariance must be positive definite")
+    lower, scales, _ = _triangle(spread, _NOISES["gaussian"])
+    return _offset(centre).tolist(), scales.tolist(), lower
+
+
 def _basis(posterior: _Floats, noise: _Floats, grid: _Floats) -> _Floats:
     """The basis in which both covariances are diagonal and at least `grid`."""
     root = np.linalg.cholesky(posterior)
@@ -514,7 +542,8 @@ def _basis(posterior: _Floats, noise: _Floats, grid: _Floats) -> _Floats:
     sizes, turn = np.linalg.eigh((white + white.T) / 2)
     if sizes[0] < 1e-12 * max(1.0, sizes[-1]):
         raise ModelError("the transition noise is singular: give it some variance")
-    return root @ turn * np.sqrt(np.minimum(sizes, 1.0) / grid)
+    basis: _Floats = root @ turn * np.sqrt(np.minimum(sizes, 1.0) / grid)
+    return basis
 
 
 def _near(a: _Floats, b: _Floats) -> bool:
@@ -542,7 +571,9 @@ def _rows(
     bases = [
         _basis(
             V[min(t, len(V) - 1)],
-            model.at(t)["transition_cov"] if t > 0 else model.parameters()["initial_cov"],
+            model.at(t)["transition_cov"]
+            if t > 0
+            else model.parameters()["initial_cov"],
             grid,
         )
         for t in range(steady)
@@ -622,4 +653,4 @@ def _tail_length(scales: NDArray[np.int32], noise: _Noise, start: float) -> int:
     )
     spread = 3.0 * math.sqrt(len(scales) * noise.variance)
     root = (spread + math.sqrt(spread**2 + 4 * mean * start)) / (2 * mean)
-    return max(1, min(math.ceil(root**2), lib.BBANS_TAIL_MAX))
+    return max(1, min(math.ceil(root**2), int(lib.BBANS_TAIL_MAX)))

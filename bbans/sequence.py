@@ -206,8 +206,7 @@ def _decode_lgssm(
 
 
 def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
-    if seed is not None and (predictive or isinstance(model, FrozenHMM | FrozenLGSSM)
-    ):
+    if seed is not None and (predictive or isinstance(model, FrozenHMM | FrozenLGSSM)):
         raise ModelError("a seed is for models without a predictive distribution")
 
 
@@ -293,6 +292,9 @@ class _Intervals:
             start, end = table.cdf[row, symbol : symbol + 2].tolist()
             self.pushed.append((start, end - start, 1 << table.prec))
 
+    def push(self, start: int, freq: int, total: int) -> None:
+        self.pushed.append((start, freq, total))
+
     def push_uniform(self, total: int, values: Any) -> None:
         array = as_uint32(values, "value")
         self.pushed += [(int(value), 1, total) for value in array.flat[::-1]]
@@ -315,6 +317,12 @@ class _Source:
 
     def __init__(self, decoder: RangeDecoder) -> None:
         self._decoder = decoder
+
+    def peek(self, total: int) -> tuple[int]:
+        return (self._decoder.peek(total),)
+
+    def advance(self, start: int, freq: int, total: int) -> None:
+        self._decoder.advance(start, freq, total)
 
     def _pop(self, edges: NDArray[Any]) -> int:
         total = int(edges[-1])

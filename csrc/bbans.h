@@ -602,6 +602,22 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         size_t observed, size_t steps, int family, size_t tail_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
+/* One value under a location and a scale as LGSSMs code it, for coders of the
+ * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
+ * bits, *low, pushed before it, 28 at a time from the lowest on.
+ *   bounded  0: every value has a slot; else those far out have none, as Q needs
+ *            it (ERR_SYMBOL).  Q then never pops what costs much under P.
+ * Found from a slot, the value is *first + *step * low.
+ * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
+BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
+        int64_t location, int32_t scale, int bounded, unsigned prec,
+        int64_t value, uint32_t *start, uint32_t *freq, uint64_t *low,
+        unsigned *low_bits);
+BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
+        int64_t location, int32_t scale, int bounded, unsigned prec,
+        uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
+        int64_t *step, unsigned *low_bits);
+
 /* Words of tail for a sequence of `length` observations, 0 if too many: encode
  * needs as many in all, the other functions beside what the message holds. */
 BBANS_API size_t bbans_lgssm_tail_words(const bbans_lgssm *model,

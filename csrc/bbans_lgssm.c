@@ -17,9 +17,9 @@
 /* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
  * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
  * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
-#define PREC 26
-#define CUT (BBANS_LOCATED_PREC - PREC)
-#define LEAK (1u << CUT)
+#define SCHEDULE_PREC 26
+#define CUT_BITS (BBANS_LOCATED_PREC - SCHEDULE_PREC)
+#define LEAK (1u << CUT_BITS)
 
 #define SHIFT_MIN (-40)
 #define SHIFT_MAX 60
@@ -338,8 +338,8 @@ static void move_all(const conditionals *c, const int64_t *value,
 
 static bbans_span cut_span(bbans_span span)
 {
-    span.start >>= CUT;
-    span.end >>= CUT;
+    span.start >>= CUT_BITS;
+    span.end >>= CUT_BITS;
     return span;
 }
 
@@ -360,7 +360,8 @@ static bbans_status push_value(bbans_lane *lane, const bbans_shape *shape,
                              (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
                                  (((uint32_t)1 << bits) - 1),
                              1, bits);
-    bbans_lane_push_bits(lane, span.start, span.end - span.start, PREC);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                         SCHEDULE_PREC);
     return BBANS_OK;
 }
 
@@ -374,12 +375,14 @@ static bbans_status pop_value(bbans_lane *lane, const bbans_shape *shape,
     unsigned k;
 
     bin.q = bbans_find_bin(shape, place,
-                           bbans_slot_bits(lane->x, PREC) << CUT | (LEAK - 1),
+                           bbans_slot_bits(lane->x, SCHEDULE_PREC) << CUT_BITS |
+                               (LEAK - 1),
                            &span);
     bin.low_bits = bbans_low_bits(place, bin.q);
     bin.low = 0;
     span = cut_span(span);
-    bbans_lane_advance_bits(lane, span.start, span.end - span.start, PREC);
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
+                            SCHEDULE_PREC);
     for (k = 3; k-- > 0;) {
         const unsigned bits = bbans_part_bits(bin.low_bits, k);
         const uint32_t part = bbans_slot_bits(lane->x, bits);
@@ -502,6 +505,76 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
     return BBANS_OK;
 }
 
+/* ---- One value, for coders of the caller's own --------------------------- */
+
+static bbans_status check_value(const bbans_shape *shape, int64_t location,
+                                int32_t scale, unsigned prec)
+{
+    if (shape == NULL)
+        return BBANS_ERR_NULL;
+    if (prec < 24 || prec > BBANS_LOCATED_PREC)
+        return BBANS_ERR_PRECISION;
+    return location < -LOCATION_MAX || location > LOCATION_MAX ||
+                   scale < BBANS_SCALE_MIN || scale > BBANS_SCALE_MAX
+               ? BBANS_ERR_SYMBOL
+               : BBANS_OK;
+}
+
+bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
+                                int32_t scale, int bounded, unsigned prec,
+                                int64_t value, uint32_t *start, uint32_t *freq,
+                                uint64_t *low, unsigned *low_bits)
+{
+    const bbans_status status = check_value(shape, location, scale, prec);
+    unsigned cut;
+    bbans_place place;
+    bbans_bin bin;
+
+    if (start == NULL || freq == NULL || low == NULL || low_bits == NULL)
+        return BBANS_ERR_NULL;
+    if (status != BBANS_OK)
+        return status;
+    cut = BBANS_LOCATED_PREC - prec;
+    place = bbans_place_of(location, scale, bounded ? 0 : 1u << cut);
+    bin = bbans_bin_of_value(&place, value);
+    *start = bbans_edge(shape, &place, bin.q) >> cut;
+    *freq = (bbans_edge(shape, &place, bin.q + 1) >> cut) - *start;
+    *low = bin.low;
+    *low_bits = bin.low_bits;
+    return *freq > 0 ? BBANS_OK : BBANS_ERR_SYMBOL;
+}
+
+bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
+                                int32_t scale, int bounded, unsigned prec,
+                                uint32_t slot, uint32_t *start, uint32_t *freq,
+                                int64_t *first, int64_t *step,
+                                unsigned *low_bits)
+{
+    const bbans_status status = check_value(shape, location, scale, prec);
+    unsigned cut;
+    bbans_place place;
+    bbans_bin bin;
+    bbans_span span;
+
+    if (start == NULL || freq == NULL || first == NULL || step == NULL ||
+        low_bits == NULL)
+        return BBANS_ERR_NULL;
+    if (status != BBANS_OK)
+        return status;
+    if (slot >> prec != 0)
+        return BBANS_ERR_INTERVAL;
+    cut = BBANS_LOCATED_PREC - prec;
+    place = bbans_place_of(location, scale, bounded ? 0 : 1u << cut);
+    bin.q =
+        bbans_find_bin(shape, &place, slot << cut | ((1u << cut) - 1), &span);
+    *start = span.start >> cut;
+    *freq = (span.end >> cut) - *start;
+    *low_bits = bin.low_bits = bbans_low_bits(&place, bin.q);
+    *step = bin.q < 0 ? -1 : 1;
+    bin.low = 0;
+    return bbans_value_of_bin(&place, bin, first) ? BBANS_OK : BBANS_ERR_SYMBOL;
+}
+
 /* ---- The workspace ------------------------------------------------------- */
 
 /* Rows of n: the filtered means before each block of `block` steps, and the
@@ -565,6 +638,7 @@ static void start_filter(workspace *ws)
     memset(ws->before, 0, ws->n * sizeof *ws->before);
 }
 
+#ifndef BBANS_DECODER_ONLY
 /* Means of step t at means [2 n]; ws->before goes on. */
 static void filter(const bbans_lgssm *model, workspace *ws, size_t t,
                    const int64_t *x, int64_t *means)
@@ -577,6 +651,7 @@ static void filter(const bbans_lgssm *model, workspace *ws, size_t t,
     correct(model, &s, means, expected, x, means + ws->n);
     memcpy(ws->before, means + ws->n, ws->n * sizeof *ws->before);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* ---- The schedule -------------------------------------------------------- */
 

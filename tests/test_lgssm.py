@@ -1,5 +1,6 @@
 """Linear Gaussian models in floats, against dense Gaussians."""
 
+import itertools
 import math
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_em_never_lowers_the_likelihood(n, p):
     for _ in range(15):
         values.append(sum(map(model.log_likelihood, data)))
         model = LGSSM.fit(data, init=model, n_iter=1, tol=-np.inf)
-    assert all(b > a - 1e-7 * abs(a) for a, b in zip(values, values[1:], strict=False))
+    assert all(b > a - 1e-7 * abs(a) for a, b in itertools.pairwise(values))
     assert values[-1] > values[0] + 100
 
 
@@ -143,9 +144,7 @@ def test_fit_finds_the_rate_of_the_truth():
     truth = random_model(3, 2, seed=30)
     train, test = (truth.sample(20000, seed=seed)[0] for seed in (1, 2))
     model = LGSSM.fit(train, 3, n_iter=30)
-    assert all(
-        b <= a + 1e-9 for a, b in zip(model.history, model.history[1:], strict=False)
-    )
+    assert all(b <= a + 1e-9 for a, b in itertools.pairwise(model.history))
     ideal = truth.information_content(test) / test.size
     assert model.information_content(test) / test.size < ideal + 0.005
 

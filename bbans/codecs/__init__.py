@@ -4,6 +4,7 @@ from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
+from bbans.codecs.gaussian import LGSSMStateSpace, Multivariate
 from bbans.codecs.hmm import HMMStateSpace
 from bbans.codecs.iconoclasm import Iconoclasm, PredictiveModel, StateSpaceModel
 from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
@@ -15,9 +16,11 @@ __all__ = [
     "Gaussian",
     "HMMStateSpace",
     "Iconoclasm",
+    "LGSSMStateSpace",
     "Laplace",
     "Located",
     "Logistic",
+    "Multivariate",
     "PredictiveModel",
     "Repeat",
     "Serial",

@@ -283,13 +283,10 @@ class LGSSM:
         return means
 
     def _errors(self, values: _Floats, predicted: _Floats) -> _Floats:
-        return (
-            values
-            - self._by_step(self._all["observation"], predicted)
-            - self._all["observation_offset"][
-                np.minimum(np.arange(len(values)), self._steps - 1)
-            ]
-        )
+        errors = values - self._by_step(self._all["observation"], predicted)
+        steps = np.minimum(np.arange(len(values)), self._steps - 1)
+        errors -= self._all["observation_offset"][steps]
+        return errors
 
     @staticmethod
     def _by_step(matrices: _Floats, vectors: _Floats) -> _Floats:
@@ -427,7 +424,8 @@ class LGSSM:
         count = sum(x.size for x in data)
         if count == 0:
             raise ModelError("no data to train on: every sequence is empty")
-        model, history = init, []
+        model = previous = init
+        history: list[float] = []
         for _ in range(n_iter + 1):
             bits = -sum(map(model.log_likelihood, data)) / count / math.log(2)
             if history and history[-1] - bits < tol:
@@ -593,7 +591,7 @@ class LGSSM:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the float parameters, as .npz."""
         with replacing(path) as file:
-            np.savez(file, **self.parameters())  # type: ignore[arg-type]
+            np.savez(file, **self.parameters())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LGSSM:
@@ -620,8 +618,8 @@ class LGSSM:
 def ldl(cov: _Floats) -> tuple[_Floats, _Floats]:
     """cov = L diag(d) L', L unit lower triangular: (L, d)."""
     factor = np.linalg.cholesky(cov)
-    scale = np.diag(factor)
-    return factor / scale, scale**2
+    scale: _Floats = np.diag(factor)
+    return factor / scale, scale * scale
 
 
 def _symmetric(a: _Floats) -> _Floats:
