@@ -607,7 +607,7 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
  * bits, *low, pushed before it, 28 at a time from the lowest on.
  *   bounded  0: every value has a slot; else those far out have none, as Q needs
  *            it (ERR_SYMBOL).  Q then never pops what costs much under P.
- * Found from a slot, the value is *first + *step * low.
+ * Found from a slot, the value is *first + *sign * low.
  * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
 BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
         int64_t location, int32_t scale, int bounded, unsigned prec,
@@ -616,7 +616,7 @@ BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
 BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
         int64_t location, int32_t scale, int bounded, unsigned prec,
         uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
-        int64_t *step, unsigned *low_bits);
+        int64_t *sign, unsigned *low_bits);
 
 /* Words of tail for a sequence of `length` observations, 0 if too many: encode
  * needs as many in all, the other functions beside what the message holds. */

@@ -547,7 +547,7 @@ bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
 bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
                                 int32_t scale, int bounded, unsigned prec,
                                 uint32_t slot, uint32_t *start, uint32_t *freq,
-                                int64_t *first, int64_t *step,
+                                int64_t *first, int64_t *sign,
                                 unsigned *low_bits)
 {
     const bbans_status status = check_value(shape, location, scale, prec);
@@ -556,7 +556,7 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
     bbans_bin bin;
     bbans_span span;
 
-    if (start == NULL || freq == NULL || first == NULL || step == NULL ||
+    if (start == NULL || freq == NULL || first == NULL || sign == NULL ||
         low_bits == NULL)
         return BBANS_ERR_NULL;
     if (status != BBANS_OK)
@@ -570,7 +570,7 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
     *start = span.start >> cut;
     *freq = (span.end >> cut) - *start;
     *low_bits = bin.low_bits = bbans_low_bits(&place, bin.q);
-    *step = bin.q < 0 ? -1 : 1;
+    *sign = bin.q < 0 ? -1 : 1;
     bin.low = 0;
     return bbans_value_of_bin(&place, bin, first) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
