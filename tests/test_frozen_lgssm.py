@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import reference as ref
 from test_lgssm import random_model
 
 from bbans import (
@@ -56,6 +57,26 @@ def test_sequences_and_the_schedule_step_by_step(models, case, noise, predictive
         message = Message.from_bytes(data)
         slow = decode_sequence(plain, message, T, predictive=predictive)
         assert np.array_equal(np.array(slow).reshape(x.shape), x)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("noise", ["gaussian", "laplace"])
+def test_the_reference_gives_the_same_bytes(models, case, noise):
+    model = models[case]
+    frozen = model.freeze(noise=noise)
+    rows = [[*frozen.step(t)] for t in range(frozen.n_steps)]
+    plain = ref.LGSSM(
+        case[0], case[1], noise, frozen.tail_length, frozen.start_bits,
+        [np.concatenate(row[:2]).tolist() for row in rows],
+        [np.concatenate([part.ravel() for part in row[2:]]).tolist() for row in rows],
+    )  # fmt: skip
+    x, _ = model.sample(frozen.tail_length + 60, seed=9)
+    x[[3, 8]], x[-3] = x[[3, 8]] * 1000, -(2**63)
+    for predictive in (False, True):
+        data = encode_sequence(frozen, x, predictive=predictive).to_bytes()
+        xs = x.reshape(len(x), -1).tolist()
+        assert ref.lgssm_encode(plain, xs, predictive) == data
+        assert ref.lgssm_decode(plain, data, len(x), predictive) == xs
 
 
 EXTREMES = [0, -1, 2**63 - 1, -(2**63), 2**31, -(2**31), 2**46, -(2**46), 10**12, 7]
