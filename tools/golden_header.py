@@ -32,6 +32,10 @@ def array(ctype: str, name: str, values: list[int]) -> str:
     return f"static const {ctype} {name}[] = {{\n    {text}}};\n"
 
 
+def flat(rows: list[list[int]]) -> list[int]:
+    return [value for row in rows for value in row]
+
+
 def edges(rows: list[list[int]]) -> list[int]:
     return [edge for row in rows for edge in accumulate(row, initial=0)]
 
@@ -84,8 +88,8 @@ def lgssms() -> list[str]:
     parts, models, cases = [], [], []
     for i, model in enumerate(content["models"]):
         name = f"golden_lgssm_{i}"
-        parts.append(array("int64_t", name + "_offset", sum(model["offsets"], [])))
-        parts.append(array("int32_t", name + "_word", sum(model["words"], [])))
+        parts.append(array("int64_t", name + "_offset", flat(model["offsets"])))
+        parts.append(array("int32_t", name + "_word", flat(model["words"])))
         models.append(
             f"{{{name}_offset, {name}_word, {model['n']}, {model['p']}, "
             f"{len(model['words'])}, {model['tail_length']}, {model['start_bits']}, "
@@ -93,7 +97,7 @@ def lgssms() -> list[str]:
         )
     for i, case in enumerate(content["cases"]):
         name = f"golden_lgssm_case_{i}"
-        parts.append(array("int64_t", name + "_x", sum(case["xs"], [])))
+        parts.append(array("int64_t", name + "_x", flat(case["xs"])))
         parts += encoded(name, case)
         cases.append(entry(name, case, case["model"]))
     return [*parts, struct_array("lgssm", models), struct_array("lgssm_case", cases)]
