@@ -23,6 +23,7 @@ from bbans.api import (
     decompress_file,
     default_model,
     encode,
+    load_model,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
 from bbans.check import ModelReport, check_model
@@ -91,5 +92,6 @@ __all__ = [
     "encode_sequence",
     "fixed_locations",
     "fixed_scales",
+    "load_model",
     "quantise",
 ]

@@ -11,18 +11,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from bbans import __version__, api
 from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError
 from bbans.export import c_header
-from bbans.models import HMM
+from bbans.lgssm import NOISES, FrozenLGSSM
+from bbans.models import HMM, LGSSM
 from bbans.tables import MAGIC as MODEL_MAGIC
 from bbans.tables import FrozenHMM
 
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
+DTYPES = tuple(name for code, name in ELEMENTS.items() if code >= 16)
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
 EPILOG = """\
@@ -31,6 +35,8 @@ examples:
   bbans decompress book.txt.bbz -o copy.txt
   bbans train book.txt -o book.bbm           a model of your own data
   bbans compress -m book.bbm book.txt        decompress needs the same model
+  bbans train --latents 4 --dtype int16 signal.raw -o signal.bbm
+  bbans compress -m signal.bbm --dtype int16 signal.raw
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
   bbans info book.txt.bbz
 
@@ -78,7 +84,7 @@ def _one_line(error: BaseException) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bbans",
-        description="Lossless compression with hidden Markov models, by bits back "
+        description="Lossless compression with state space models, by bits back "
         "coding (IconoCLaSM).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -130,7 +136,8 @@ def _parser() -> argparse.ArgumentParser:
         _train,
         "train a model on files",
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
-        "file is one sequence, or with --lines each line.",
+        "file is one sequence, or with --lines each line. With --latents, train a "
+        "linear Gaussian model of integers instead.",
     )
     train.add_argument(
         "files", metavar="FILE", nargs="+", help="training data; - is stdin"
@@ -161,6 +168,22 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--lines", action="store_true", help="each line is a sequence of its own"
     )
+    train.add_argument(
+        "--latents", metavar="N", type=int,
+        help="train a linear Gaussian model of N latent dimensions",
+    )  # fmt: skip
+    train.add_argument(
+        "--dtype", choices=DTYPES, default="uint8",
+        help="with --latents: the little-endian elements (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--observed", metavar="P", type=int, default=1,
+        help="with --latents: elements of a time step (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--noise", choices=NOISES, default="gaussian",
+        help="with --latents: shape of the noise (default: %(default)s)",
+    )  # fmt: skip
     train.add_argument(
         "--save-float", metavar="NPZ", type=Path, help="also write the float model"
     )
@@ -195,6 +218,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "--block-size", metavar="N", type=int, default=api.BLOCK_DEFAULT,
                 help="symbols per block, at most 2^20 (default: %(default)s)",
+            )  # fmt: skip
+            sub.add_argument(
+                "--dtype", choices=DTYPES,
+                help="FILE holds little-endian integers (default: bytes)",
             )  # fmt: skip
         else:
             sub.add_argument(
@@ -259,23 +286,47 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
         with _source(name) as file:
             content = file.read()
         data += content.splitlines(keepends=True) if options.lines else [content]
-    model = HMM.fit(
+    model = (
+        _fit_hmm(data, options)
+        if options.latents is None
+        else _fit_lgssm(data, options)
+    )
+    if isinstance(model, HMM):
+        frozen: Any = model.freeze(options.prec)
+        rate = f"{model.history[-1].information_content:.3f} bits/byte"
+    else:
+        frozen = model.freeze(noise=options.noise)
+        rate = f"{model.history[-1]:.3f} bits/integer"
+    if options.save_float is not None:
+        model.save(options.save_float)
+    output.write(frozen.to_bytes())
+    if not options.quiet:
+        print(
+            f"{options.output}: {frozen!r}, {rate} on its training data",
+            file=sys.stderr if options.output == "-" else sys.stdout,
+        )
+
+
+def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM:
+    return HMM.fit(
         data,
         options.states,
         n_iter=options.iterations,
         seed=options.seed,
         progress=False if options.quiet else None,
     )
-    frozen = model.freeze(options.prec)
-    if options.save_float is not None:
-        model.save(options.save_float)
-    output.write(frozen.to_bytes())
-    if not options.quiet:
-        bits = model.history[-1].information_content
-        print(
-            f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data",
-            file=sys.stderr if options.output == "-" else sys.stdout,
-        )
+
+
+def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
+    dtype = np.dtype(options.dtype).newbyteorder("<")
+    row = dtype.itemsize * options.observed
+    if options.lines or row < 1:
+        raise ModelError("--latents takes whole files of --observed 1 or more elements")
+    for name, content in zip(options.files, data, strict=True):
+        if len(content) % row:
+            raise ModelError(f"{name} does not hold whole rows of {row} bytes")
+    rows = [np.frombuffer(part, dtype).reshape(-1, options.observed) for part in data]
+    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
 
 
 def _compress(options: argparse.Namespace) -> None:
@@ -289,8 +340,9 @@ def _compress(options: argparse.Namespace) -> None:
         _sink(output, options) as sink,
     ):
         api.compress_file(
-            source, sink, model, block_size=options.block_size, progress=progress
-        )
+            source, sink, model, block_size=options.block_size, dtype=options.dtype,
+            progress=progress,
+        )  # fmt: skip
 
 
 def _decompress(options: argparse.Namespace) -> int:
@@ -331,16 +383,7 @@ def _info(options: argparse.Namespace) -> None:
     with _source(options.file) as file:
         data = file.read()
     if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
-        model = FrozenHMM.from_bytes(data)
-        facts = {
-            "kind": "frozen hidden Markov model",
-            "fingerprint": model.fingerprint.hex(),
-            "states": model.n_states,
-            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
-            "precision": f"{model.prec} bits",
-            "tail length": model.tail_length,
-            "bytes": len(data),
-        }
+        facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
     else:
         import io
 
@@ -364,11 +407,34 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name + ':':13} {value}")
 
 
+def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, object]:
+    facts: dict[str, object]
+    if isinstance(model, FrozenLGSSM):
+        facts = {
+            "kind": "frozen linear Gaussian state space model",
+            "latents": model.n_states,
+            "observed": model.n_observed,
+            "noise": model.noise,
+            "steps": model.n_steps,
+        }
+    else:
+        facts = {
+            "kind": "frozen hidden Markov model",
+            "states": model.n_states,
+            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
+            "precision": f"{model.prec} bits",
+        }
+    return facts | {
+        "tail length": model.tail_length,
+        "fingerprint": model.fingerprint.hex(),
+    }
+
+
 # ---- files
 
 
-def _model(path: Path | None) -> FrozenHMM:
-    return api.default_model() if path is None else FrozenHMM.load(path)
+def _model(path: Path | None) -> FrozenHMM | FrozenLGSSM:
+    return api.default_model() if path is None else api.load_model(path)
 
 
 def _standard(stream: Any, name: str) -> BinaryIO:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._files import write_file
 from bbans._lib import check, ffi, lib, pointer
+from bbans.alphabet import AllIntegers, as_integers
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -30,7 +31,7 @@ from bbans.errors import (
 )
 from bbans.models.lgssm import LGSSM, ROUNDING, ldl
 
-__all__ = ["FrozenLGSSM", "Step", "fixed_conditionals"]
+__all__ = ["NOISES", "FrozenLGSSM", "Step", "fixed_conditionals"]
 
 _Floats = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class _Noise(NamedTuple):
 
 
 _LOG2E = math.log2(math.e)
-_NOISES = {
+_FAMILIES = {
     "gaussian": _Noise(
         lib.BBANS_GAUSSIAN,
         1.0,
@@ -69,6 +70,8 @@ _NOISES = {
         lib.BBANS_LAPLACE, math.sqrt(2.0), math.log2(2 * math.e), _LOG2E**2
     ),
 }
+
+NOISES = tuple(_FAMILIES)
 
 # The order of the words of a step: name, rows, columns (of matrices) or "".
 _LAYOUT = (
@@ -210,6 +213,11 @@ class FrozenLGSSM:
         """Bits that the schedule starts from."""
         return int(self.c.start_bits)
 
+    @property
+    def alphabet(self) -> AllIntegers:
+        """What it codes: all integers of 64 bits, in rows of p."""
+        return AllIntegers(self.n_observed)
+
     def step(self, t: int) -> Step:
         """Return the integers of step t, counted from 0."""
         i, n, p = min(t, self.n_steps - 1), self.n_states, self.n_observed
@@ -252,25 +260,14 @@ class FrozenLGSSM:
         SymbolError
             If the shape is another, or they are no integers of 64 bits.
         """
-        try:
-            array = np.asarray(x)
-        except (ValueError, OverflowError) as error:
-            raise SymbolError(f"observations must form an array: {error}") from None
-        if array.size == 0:
-            array = np.zeros((len(array), self.n_observed), np.int64)
-        if array.ndim == 1 and self.n_observed == 1:
-            array = array[:, None]
+        array = as_integers(x)
+        if array.ndim == 1 and (self.n_observed == 1 or array.size == 0):
+            array = array.reshape(-1, self.n_observed)
         if array.ndim != 2 or array.shape[1] != self.n_observed:
             raise SymbolError(
                 f"observations have shape {array.shape}, not (T, {self.n_observed})"
             )
-        if array.dtype.kind not in "iu" or (
-            array.dtype == np.uint64 and bool((array >> np.uint64(63)).any())
-        ):
-            raise SymbolError(
-                f"observations must be integers of 64 bits, not {array.dtype}"
-            )
-        return np.ascontiguousarray(array, np.int64)
+        return self.alphabet.encode(array).reshape(array.shape)
 
     def empty(self, length: int) -> NDArray[np.int64]:
         """An array to decode to; `length` may come from outside."""
@@ -336,7 +333,7 @@ class FrozenLGSSM:
             raise ModelError("bits must be 0 to 23")
         rows = _rows(model, shape, grid, max_steps)
         last = rows[-1]
-        gaussian = _NOISES["gaussian"]
+        gaussian = _FAMILIES["gaussian"]
         start = 40 + math.ceil(
             sum(
                 max(math.log2(_deviation(s, gaussian)) + gaussian.bits, 0.0)
@@ -399,7 +396,7 @@ class FrozenLGSSM:
         _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(
             data
         )
-        names = {noise.family: name for name, noise in _NOISES.items()}
+        names = {noise.family: name for name, noise in _FAMILIES.items()}
         if kind != LGSSM_TYPE:
             raise FormatError("model file is not that of a linear Gaussian model")
         if family not in names or reserved != 0:
@@ -445,9 +442,9 @@ class FrozenLGSSM:
 
 
 def _noise(name: str) -> _Noise:
-    if name not in _NOISES:
-        raise ModelError(f"noise must be one of {', '.join(_NOISES)}, not {name!r}")
-    return _NOISES[name]
+    if name not in _FAMILIES:
+        raise ModelError(f"noise must be one of {', '.join(_FAMILIES)}, not {name!r}")
+    return _FAMILIES[name]
 
 
 def _exact(values: ArrayLike, dtype: Any, tail: tuple[int], what: str) -> NDArray[Any]:
@@ -530,7 +527,7 @@ def fixed_conditionals(
         raise ModelError("means and covariances must be finite")
     if np.linalg.eigvalsh(spread)[0] <= 0:
         raise ModelError("a covariance must be positive definite")
-    lower, scales, _ = _triangle(spread, _NOISES["gaussian"])
+    lower, scales, _ = _triangle(spread, _FAMILIES["gaussian"])
     return _offset(centre).tolist(), scales.tolist(), lower
 
 
@@ -580,7 +577,7 @@ def _rows(
     ]
     final = _basis(V[-1], model.at(own)["transition_cov"], grid)
     bases += [final, final]
-    gaussian = _NOISES["gaussian"]
+    gaussian = _FAMILIES["gaussian"]
     rows: list[dict[str, NDArray[Any]]] = []
     exact = []
     for t, basis in enumerate(bases):
@@ -615,7 +612,7 @@ def _add_gains(
     noise: _Noise,
 ) -> None:
     """Run the covariances of the rounded model, the last step until it is steady."""
-    gaussian, last = _NOISES["gaussian"], len(rows) - 1
+    gaussian, last = _FAMILIES["gaussian"], len(rows) - 1
     eye = np.eye(len(exact[0][0]))
     P = exact[0][2]
     rows[0]["back"] = np.zeros_like(rows[0]["move"])

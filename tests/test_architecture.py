@@ -34,7 +34,7 @@ ALLOWED = {
     "models/lgssm.py": "errors _files freeze():lgssm lgssm?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,
-    "lgssm.py": "errors _files _lib models",
+    "lgssm.py": "errors alphabet _files _lib models",
     "codecs/__init__.py": "codecs",
     "codecs/base.py": "tables errors codecs",
     "codecs/categorical.py": "tables errors codecs",
@@ -54,9 +54,10 @@ ALLOWED = {
     "export.py": "tables errors",
     "container.py": "_files _records errors",
     "static.py": "_lib _records errors",
-    "api.py": "errors alphabet _files models tables codecs message sequence container",
+    "api.py": "errors alphabet _files models tables lgssm codecs message sequence "
+    "container",
     "demo.py": "api errors models tables",
-    "cli.py": "__init__ api container export models tables errors _files demo",
+    "cli.py": "__init__ api container export models tables lgssm errors _files demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
     "shapes packets check api static lgssm",
     "__main__.py": "cli",

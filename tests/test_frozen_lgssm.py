@@ -1,7 +1,9 @@
 """Frozen linear Gaussian models: exact coding, and its rate."""
 
+import io
 import math
 import pickle
+import zlib
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import reference as ref
 from test_lgssm import random_model
 
 from bbans import (
+    HMM,
     LGSSM,
     CorruptError,
     FormatError,
@@ -19,12 +22,22 @@ from bbans import (
     SymbolError,
     TruncatedError,
     VersionError,
+    WrongModelError,
     codecs,
+    compress,
+    compress_file,
+    decode,
     decode_sequence,
+    decompress,
+    decompress_file,
+    encode,
     encode_sequence,
+    load_model,
 )
 from bbans._lib import check, ffi, lib
 from bbans.codecs.gaussian import State
+from bbans.container import ContainerWriter, Header
+from bbans.errors import BbansError
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
 
@@ -297,6 +310,139 @@ def test_files(models, tmp_path):
         FrozenLGSSM.from_bytes(data + b"\0")
     with pytest.raises(VersionError):
         FrozenLGSSM.from_bytes(data[:4] + b"\2" + data[5:])
+
+
+def resealed(data):
+    return data[:-4] + zlib.crc32(data[:-4]).to_bytes(4, "little")
+
+
+def test_hostile_model_files(models):
+    """With a checksum that fits, whatever the numbers: refused, or it codes."""
+    model = models[2, 3, 9]
+    data = model.freeze().to_bytes()
+    x = np.array([[0, 5, -9], [2**63 - 1, -(2**63), 1], [3, 3, 3]] * 4)
+    rng = np.random.default_rng(10)
+    outcomes = [0, 0]
+    for i in range(600):
+        bad = bytearray(data)
+        # The header first, then any bytes; the counts that need memory stay.
+        at = i if i < 28 else rng.integers(28, len(data) - 4)
+        for k in range(1 if i < 28 else rng.integers(1, 9)):
+            bad[min(at + k, len(data) - 5)] = rng.integers(256)
+        try:
+            frozen = FrozenLGSSM.from_bytes(resealed(bytes(bad)))
+        except FormatError:
+            outcomes[0] += 1
+            continue
+        outcomes[1] += 1
+        message = encode_sequence(frozen, x)
+        assert (decode_sequence(frozen, message, len(x)) == x).all()
+    assert min(outcomes) > 20
+    for name, value in (("n", 0), ("n", 65), ("p", 0), ("p", 2**32 - 1), ("steps", 0),
+                        ("steps", 2**20 + 1), ("tail", 0), ("tail", 65536),
+                        ("start", 65536)):  # fmt: skip
+        bad = bytearray(data)
+        at = 8 + 4 * ["n", "p", "tail", "start", "steps"].index(name)
+        bad[at : at + 4] = value.to_bytes(4, "little")
+        with pytest.raises(FormatError):
+            FrozenLGSSM.from_bytes(resealed(bytes(bad)))
+
+
+def test_load_model_reads_every_type(models, tmp_path):
+    frozen, hmm = models[2, 1, None].freeze(), HMM.random(2, 3, seed=0).freeze()
+    for model in (frozen, hmm):
+        model.save(tmp_path / "m.bbm")
+        assert load_model(tmp_path / "m.bbm") == model
+    frozen.save(tmp_path / "m.bbm")
+    with pytest.raises(VersionError):
+        type(hmm).load(tmp_path / "m.bbm")
+    hmm.save(tmp_path / "m.bbm")
+    with pytest.raises(FormatError):
+        FrozenLGSSM.load(tmp_path / "m.bbm")
+
+
+# ---- bare bytes and containers
+
+DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("p", [1, 3])
+def test_containers_of_arrays(models, dtype, p):
+    frozen = models[(1, 1, None) if p == 1 else (2, 3, 9)].freeze()
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(11)
+    low, high = max(info.min, -60), min(info.max, 90)
+    x = rng.integers(low, high, (50, 4, p)).astype(dtype)
+    x[7, 2, 0], x[9, 1, -1] = info.min, min(info.max, 2**63 - 1)
+    shapes = [x, x.reshape(-1, p), x.ravel(), x[:1], x[:0]]
+    for array in shapes + ([x.reshape(25, 8), x[0, 0, 0]] if p == 1 else []):
+        for options in ({}, {"block_size": 7}, {"predictive": True}):
+            data = compress(array, frozen, **options)
+            again = decompress(data, frozen)
+            assert (again.dtype, again.shape) == (array.dtype, array.shape)
+            assert (again == array).all()
+            size = 26 + 9 * array.ndim + 12 * (array.size // 6 + 1) + array.nbytes
+            assert len(data) <= size
+    little = x.astype(x.dtype.newbyteorder("<"))
+    sink, out = io.BytesIO(), io.BytesIO()
+    compress_file(io.BytesIO(little.tobytes()), sink, frozen, dtype=dtype, block_size=9)
+    sink.seek(0)
+    decompress_file(sink, out, frozen)
+    assert out.getvalue() == little.tobytes()
+    if p == 1 and dtype == "u1":
+        assert decompress(compress(x.tobytes(), frozen), frozen) == x.tobytes()
+
+
+def test_bare_bytes(models):
+    for case, model in models.items():
+        frozen = model.freeze()
+        x, _ = model.sample(40, seed=2)
+        for predictive in (False, True):
+            data = encode(x, frozen, predictive=predictive)
+            again = decode(data, frozen, 40, predictive=predictive)
+            assert again.shape == x.shape, case
+            assert (again == x).all()
+
+
+def test_damaged_containers(models):
+    model = models[2, 3, 9]
+    frozen, other = model.freeze(), model.freeze(bits=3)
+    x, _ = model.sample(20, seed=3)
+    data = compress(x, frozen, block_size=30)
+    for i in range(8 * len(data)):
+        bad = bytearray(data)
+        bad[i // 8] ^= 1 << i % 8
+        with pytest.raises(FormatError):
+            decompress(bytes(bad), frozen)
+    for n in range(len(data)):
+        with pytest.raises(FormatError):
+            decompress(data[:n], frozen)
+    with pytest.raises(WrongModelError):
+        decompress(data, other)
+    file = io.BytesIO()
+    writer = ContainerWriter(file, Header(23, frozen.fingerprint))
+    writer.write(4, 0, b"\1\2\3")  # checksums fit: 4 integers in rows of 3
+    writer.finish((4,))
+    with pytest.raises(CorruptError, match="rows of 3"):
+        decompress(file.getvalue(), frozen)
+
+
+def test_what_containers_refuse(models):
+    one, three = models[2, 1, None].freeze(), models[2, 3, 9].freeze()
+    with pytest.raises(ModelError, match="freeze"):
+        compress([1, 2], models[2, 1, None])
+    with pytest.raises(SymbolError, match="str"):
+        compress("text", one)
+    with pytest.raises(SymbolError, match="position 1"):
+        compress(np.array([1, 2**63], np.uint64), one)
+    for array in (np.zeros((6, 2), int), np.zeros(4, int), np.zeros((3, 4), int)):
+        with pytest.raises(SymbolError, match="rows of 3"):
+            compress(array, three)
+    with pytest.raises(SymbolError, match="element"):
+        compress_file(io.BytesIO(b"123"), io.BytesIO(), one, dtype="int16")
+    with pytest.raises(BbansError):
+        compress_file(io.BytesIO(b"1234"), io.BytesIO(), one, dtype="float32")
 
 
 def test_refusals(models):
