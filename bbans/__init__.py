@@ -44,6 +44,7 @@ from bbans.models import HMM, LGSSM, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.shapes import Shape, fixed_locations, fixed_scales
+from bbans.signals import signal_compress, signal_decompress
 from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
 
@@ -94,4 +95,6 @@ __all__ = [
     "fixed_scales",
     "load_model",
     "quantise",
+    "signal_compress",
+    "signal_decompress",
 ]

@@ -8,15 +8,16 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from bbans import __version__, api
+from bbans import __version__, api, signals
 from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
-from bbans.errors import BbansError, FormatError, ModelError
+from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
 from bbans.lgssm import NOISES, FrozenLGSSM
 from bbans.models import HMM, LGSSM
@@ -26,7 +27,7 @@ from bbans.tables import FrozenHMM
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
-DTYPES = tuple(name for code, name in ELEMENTS.items() if code >= 16)
+TYPES = [str(dtype) for dtype in signals.CODES]
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
 EPILOG = """\
@@ -35,9 +36,10 @@ examples:
   bbans decompress book.txt.bbz -o copy.txt
   bbans train book.txt -o book.bbm           a model of your own data
   bbans compress -m book.bbm book.txt        decompress needs the same model
-  bbans train --latents 4 --dtype int16 signal.raw -o signal.bbm
-  bbans compress -m signal.bbm --dtype int16 signal.raw
+  bbans train --latents 4 --type int16 signal.raw -o signal.bbm
+  bbans compress -m signal.bbm --type int16 signal.raw
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
+  bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
   bbans info book.txt.bbz
 
 exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage,
@@ -173,12 +175,12 @@ def _parser() -> argparse.ArgumentParser:
         help="train a linear Gaussian model of N latent dimensions",
     )  # fmt: skip
     train.add_argument(
-        "--dtype", choices=DTYPES, default="uint8",
+        "--type", choices=TYPES, default="uint8",
         help="with --latents: the little-endian elements (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
-        "--observed", metavar="P", type=int, default=1,
-        help="with --latents: elements of a time step (default: %(default)s)",
+        "--channels", metavar="P", type=int, default=1,
+        help="with --latents: elements sampled together (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
         "--noise", choices=NOISES, default="gaussian",
@@ -220,8 +222,13 @@ def _parser() -> argparse.ArgumentParser:
                 help="symbols per block, at most 2^20 (default: %(default)s)",
             )  # fmt: skip
             sub.add_argument(
-                "--dtype", choices=DTYPES,
-                help="FILE holds little-endian integers (default: bytes)",
+                "--type", choices=TYPES,
+                help="FILE is a signal: little-endian integers, under a model that is "
+                "fitted to them, or under MODEL",
+            )  # fmt: skip
+            sub.add_argument(
+                "--channels", metavar="N", type=int, default=1,
+                help="with --type: values that are sampled together (default: 1)",
             )  # fmt: skip
         else:
             sub.add_argument(
@@ -318,31 +325,48 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM:
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
-    dtype = np.dtype(options.dtype).newbyteorder("<")
-    row = dtype.itemsize * options.observed
+    dtype = np.dtype(options.type).newbyteorder("<")
+    row = dtype.itemsize * options.channels
     if options.lines or row < 1:
-        raise ModelError("--latents takes whole files of --observed 1 or more elements")
+        raise ModelError("--latents takes whole files of 1 or more --channels")
     for name, content in zip(options.files, data, strict=True):
         if len(content) % row:
             raise ModelError(f"{name} does not hold whole rows of {row} bytes")
-    rows = [np.frombuffer(part, dtype).reshape(-1, options.observed) for part in data]
+    rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
     return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
 
 
 def _compress(options: argparse.Namespace) -> None:
-    model = _model(options.model)
     output = options.output
     if output is None:
         output = "-" if options.file == "-" else options.file + SUFFIX
+    if options.type is not None and options.model is None:
+        with _source(options.file) as source, _sink(output, options) as sink:
+            sink.write(_signal(source.read(), options))
+        return
+    model = _model(options.model)
     with (
         _source(options.file) as source,
         _progress(source, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
         api.compress_file(
-            source, sink, model, block_size=options.block_size, dtype=options.dtype,
+            source, sink, model, block_size=options.block_size, dtype=options.type,
             progress=progress,
         )  # fmt: skip
+
+
+def _signal(data: bytes, options: argparse.Namespace) -> bytes:
+    dtype = np.dtype(options.type).newbyteorder("<")
+    if options.channels < 1:
+        raise ModelError(f"there is no signal of {options.channels} channels")
+    if len(data) % (dtype.itemsize * options.channels):
+        raise SymbolError(
+            f"{options.file}: {len(data)} bytes are no steps of {options.channels} "
+            f"{options.type}"
+        )
+    values = np.frombuffer(data, dtype).reshape(-1, options.channels)
+    return signals.signal_compress(values, block_size=options.block_size)
 
 
 def _decompress(options: argparse.Namespace) -> int:
@@ -366,6 +390,10 @@ def _decompress(options: argparse.Namespace) -> int:
         _progress(None, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
+        if _begins(source, signals.MAGIC):
+            values = signals.signal_decompress(source.read())
+            sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            return EXIT_OK
         api.decompress_file(
             source, sink, model,
             salvage=salvage if options.salvage else None, progress=progress,
@@ -384,6 +412,16 @@ def _info(options: argparse.Namespace) -> None:
         data = file.read()
     if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
         facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
+    elif data[: len(signals.MAGIC)] == signals.MAGIC:
+        values = signals.signal_decompress(data)
+        facts = {
+            "kind": f"bbans signal of {values.dtype}",
+            "shape": " x ".join(map(str, values.shape)) or "scalar",
+            "bytes": len(data),
+            "rate": f"{8 * len(data) / values.size:.4f} bits/value"
+            if values.size
+            else "-",
+        }
     else:
         import io
 
@@ -451,6 +489,11 @@ def _source(name: str) -> Iterator[BinaryIO]:
     else:
         with open(name, "rb") as file:
             yield file
+
+
+def _begins(source: BinaryIO, magic: bytes) -> bool:
+    """Whether a file does so; nothing is read of it."""
+    return isinstance(source, BufferedReader) and source.peek().startswith(magic)
 
 
 @contextmanager

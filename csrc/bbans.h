@@ -324,6 +324,52 @@ BBANS_API bbans_status bbans_message_pop_located(bbans_message *msg,
         const void *scale, int scale_type, void *value, int value_type,
         size_t n);
 
+/* ---- Signals: switching autoregressive models --------------------------- */
+
+/* Series of integers in channels that are sampled together.  A value's mass is a
+ * mixture of Gaussians of every scale, around a linear prediction from the values
+ * before it, and around the last value; a hidden Markov model switches between
+ * these (docs/maths.md, section 10). */
+enum {
+    BBANS_SIGNAL_CHANNELS_MAX = 64,
+    BBANS_SIGNAL_ORDER_MAX = 64,
+    BBANS_SIGNAL_TAPS_MAX = 512,
+    BBANS_SIGNAL_SCALES_MAX = 48,
+    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
+    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
+};
+
+typedef struct {
+    size_t channels, order, cross; /* lags of the channel, and of each other  */
+    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
+    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
+                                      lags 1 .. order of the channel; of lags 0
+                                      .. cross of each other, lag 0 only if it
+                                      comes before; of the constant 256       */
+} bbans_signal;
+
+/* order + (channels - 1) (cross + 1) + 1. */
+BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
+
+/* Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
+
+/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0. */
+BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
+
+/* Push and pop value [n][channels] of a message of one lane.
+ * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
+ * Pop's message is spent if it fails.
+ * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
+        bbans_message *msg, const int64_t *value, size_t n, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
+        bbans_message *msg, int64_t *value, size_t n, void *work,
+        size_t work_bytes);
+
 /* ---- Wire format of a message ------------------------------------------- */
 
 /* One lane: the message as an integer, little-endian, in as few bytes as it
@@ -577,7 +623,7 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
 /* A frozen model of n latent and p observed dimensions: what one step needs is
  * a row of fixed-point matrices, `steps` of them, of which the last serves all
  * steps after it.  Covariances do not occur: gains do not depend on the data.
- * docs/maths.md, section 10. */
+ * docs/maths.md, section 11. */
 enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 
 typedef struct {

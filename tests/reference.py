@@ -516,7 +516,7 @@ class Located:
         return value
 
 
-# Section 10: linear Gaussian state space models
+# Section 11: linear Gaussian state space models
 
 
 def limit(v, most):

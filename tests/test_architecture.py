@@ -28,6 +28,7 @@ ALLOWED = {
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.em models.hmm models.lgssm",
+    "models/autoregressive.py": "",
     "models/em.py": "errors _forward",
     "models/hmm.py": "errors alphabet _files _forward models.em "
     "freeze():tables tables?",
@@ -53,13 +54,15 @@ ALLOWED = {
     "packets.py": "message sequence tables errors",
     "export.py": "tables errors",
     "container.py": "_files _records errors",
+    "signals.py": "_lib _records errors message models shapes static",
     "static.py": "_lib _records errors",
     "api.py": "errors alphabet _files models tables lgssm codecs message sequence "
     "container",
     "demo.py": "api errors models tables",
-    "cli.py": "__init__ api container export models tables lgssm errors _files demo",
+    "cli.py": "__init__ api signals container export models tables lgssm errors _files "
+    "demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
-    "shapes packets check api static lgssm",
+    "shapes signals packets check api static lgssm",
     "__main__.py": "cli",
     "_core_build.py": "",
 }

@@ -24,6 +24,7 @@ ENCODER = re.compile(
 GUARDS = re.compile(
     r"^#(ifndef BBANS_DECODER_ONLY|endif /\* BBANS_DECODER_ONLY \*/)\n", re.MULTILINE
 )
+GUARD = re.compile(r"^#ifndef \w+_H$", re.MULTILINE)
 LOCAL_INCLUDE = re.compile(r'^#include "(?:\.\./)?(\w+\.h)"\n', re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 # What is not inside of anything starts a line: static functions and arrays, and the
@@ -65,9 +66,24 @@ def amalgamate(decoder: bool) -> tuple[str, str]:
 
     sources = [*sorted(CSRC.glob("*.c")), *sorted(CSRC.glob("kernels/*.c"))]
     sources.remove(CSRC / "bbans_tiny.c")  # for devices, one file as it is
-    headers = {p.name: p for p in [*CSRC.glob("*.h"), *CSRC.glob("kernels/*.h")]}
-    texts = {path: read(path) for path in sources}
-    uses = Counter(name for text in texts.values() for name in names_of(text))
+    headers = {
+        path.name: read(path)
+        for path in [*CSRC.glob("*.h"), *CSRC.glob("kernels/*.h")]
+        if path.name != "bbans.h"
+    }
+    # A header without a guard is a template: each includer has its own copy.
+    templates = {name for name, text in headers.items() if not GUARD.search(text)}
+
+    def expanded(text: str) -> str:
+        return LOCAL_INCLUDE.sub(
+            lambda m: headers[m[1]] if m[1] in templates else m[0], text
+        )
+
+    texts = {path: expanded(read(path)) for path in sources}
+    shared = [text for name, text in headers.items() if name not in templates]
+    uses = Counter(
+        name for text in [*texts.values(), *shared] for name in names_of(text)
+    )
     clashes = {name for name, n in uses.items() if n > 1}
     lines = (ROOT / "LICENSE").read_text(encoding="ascii").splitlines()
     license_text = "".join(f" * {line}".rstrip() + "\n" for line in lines)
@@ -80,7 +96,7 @@ def amalgamate(decoder: bool) -> tuple[str, str]:
             if name in included:
                 return ""
             included.add(name)
-            return inline(read(headers[name]))
+            return inline(headers[name])
 
         return LOCAL_INCLUDE.sub(header, text)
 

@@ -7,7 +7,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX2 BBANS_TARGET("avx2")
-#define LOCATED AVX2 static inline
+#define LOCATED AVX2
 #define V __m256i
 #define SET(v) _mm256_set1_epi64x(v)
 #define LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))

@@ -7,7 +7,7 @@
 #ifdef BBANS_HAVE_X86
 
 #define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl")
-#define LOCATED AVX512 static inline
+#define LOCATED AVX512
 #define V __m512i
 #define SET(v) _mm512_set1_epi64(v)
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))

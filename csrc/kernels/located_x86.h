@@ -11,7 +11,7 @@ typedef struct {
     V easy;
 } places;
 
-LOCATED places places_of(const int64_t *at, const int32_t *by)
+LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
 {
     const V above = SUB(LOAD_INT(by), SET(BBANS_SCALE_MIN));
     const V f = AND(above, SET(255));
@@ -36,7 +36,8 @@ LOCATED places places_of(const int64_t *at, const int32_t *by)
 }
 
 /* bbans_edge at a distance, in 2^-16 values, and the bins below it. */
-LOCATED V edges(const bbans_shape *shape, places *p, V distance, V bins)
+LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
+                              V bins)
 {
     const V last = SET((int64_t)1 << 23);
     const V low = SET(0xFFFFFFFF);
@@ -60,7 +61,8 @@ LOCATED V edges(const bbans_shape *shape, places *p, V distance, V bins)
     return ADD(g, bins);
 }
 
-LOCATED V spans(const bbans_shape *shape, places *p, V u, V *start)
+LOCATED static inline V spans(const bbans_shape *shape, places *p, V u,
+                              V *start)
 {
     const V distance = SUB(SLL(u, 16), p->below);
     const V bins = ADD(u, p->half);
@@ -74,9 +76,9 @@ LOCATED V spans(const bbans_shape *shape, places *p, V u, V *start)
     return end;
 }
 
-LOCATED unsigned locate(const bbans_shape *shape, const int64_t *at,
-                        const int32_t *by, const int64_t *value,
-                        bbans_span *span)
+LOCATED static inline unsigned locate(const bbans_shape *shape,
+                                      const int64_t *at, const int32_t *by,
+                                      const int64_t *value, bbans_span *span)
 {
     places p = places_of(at, by);
     const V u = SUB(LOAD(value), p.origin);
@@ -87,9 +89,9 @@ LOCATED unsigned locate(const bbans_shape *shape, const int64_t *at,
     return BITS(p.easy);
 }
 
-LOCATED unsigned find(const bbans_shape *shape, const int64_t *at,
-                      const int32_t *by, const uint64_t *head, bbans_span *span,
-                      int64_t *value)
+LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
+                                    const int32_t *by, const uint64_t *head,
+                                    bbans_span *span, int64_t *value)
 {
     places p = places_of(at, by);
     const V slot = AND(LOAD(head), SET(((int64_t)1 << BBANS_LOCATED_PREC) - 1));
@@ -117,7 +119,7 @@ LOCATED unsigned find(const bbans_shape *shape, const int64_t *at,
 }
 
 /* location_of and scale_of of bbans_distribution.c for F64, given as bits. */
-LOCATED V fixed_locations(V bits)
+LOCATED static inline V fixed_locations(V bits)
 {
     const V mantissa = SET(((int64_t)1 << 52) - 1);
     const V m = OR(AND(bits, mantissa), SET((int64_t)1 << 52));
@@ -130,7 +132,7 @@ LOCATED V fixed_locations(V bits)
     return PICK(LESS(shift, SET(1)), SET(INT64_MIN), value);
 }
 
-LOCATED V fixed_scales(V bits)
+LOCATED static inline V fixed_scales(V bits)
 {
     const V exponent = SRL(bits, 52); /* with the sign */
     const V m = OR(AND(SRL(bits, 21), SET(0x7FFFFFFF)), SET((int64_t)1 << 31));

@@ -1,0 +1,225 @@
+"""Signals: every array comes back, at a better rate than without the model."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import bbans
+from bbans import signals
+from bbans._lib import lib
+
+DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
+
+
+def same(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and (a == b).all()
+
+
+def walk(n, channels=1, seed=0, dtype=np.int32):
+    """A resonant series whose noise changes its scale."""
+    rng = np.random.default_rng(seed)
+    x = np.zeros((n + 2, channels))
+    scale = np.exp(np.repeat(rng.normal(size=n // 50 + 1), 50)[:n])
+    noise = rng.normal(size=(n, channels)) * 5 * scale[:, None]
+    for t in range(n):
+        x[t + 2] = 1.6 * x[t + 1] - 0.8 * x[t] + noise[t]
+    x[:, 1:] += x[:, :1]
+    return np.rint(x[2:]).astype(dtype)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(DTYPES).flatmap(
+        lambda dtype: arrays.arrays(
+            dtype, arrays.array_shapes(max_dims=3, max_side=12, min_side=0)
+        )
+    ),
+    st.sampled_from([1, 3, 65536]),
+)
+def test_every_array_comes_back(array, block_size):
+    data = bbans.signal_compress(array, block_size=block_size)
+    assert same(bbans.signal_decompress(data), array)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ends_of_every_type(dtype):
+    info = np.iinfo(dtype)
+    for values in (
+        [info.min] * 9, [info.max] * 9, [info.min, info.max] * 5,
+        [info.max - 1, info.max] * 300, [info.min, info.min + 1] * 300,
+        np.tile([0, 0, 0, info.max // 2], 200),
+    ):  # fmt: skip
+        array = np.array(values, dtype)
+        assert same(bbans.signal_decompress(bbans.signal_compress(array)), array)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5, 16, 17])
+def test_channels(channels):
+    array = walk(3000, channels)
+    data = bbans.signal_compress(array, block_size=1000)
+    assert same(bbans.signal_decompress(data), array)
+
+
+def test_scalars_and_lists():
+    assert bbans.signal_decompress(bbans.signal_compress(7)) == 7
+    assert bbans.signal_decompress(bbans.signal_compress([1, 2])).tolist() == [1, 2]
+    big = walk(100).astype(">i4")
+    assert (bbans.signal_decompress(bbans.signal_compress(big)) == big).all()
+
+
+def test_rate_on_a_series_of_known_entropy():
+    """An AR(2) series of Gaussian noise: within 1 % and the model of its entropy."""
+    rng = np.random.default_rng(3)
+    n, sigma = 60_000, 20.0
+    x = np.zeros(n + 2)
+    for t in range(n):
+        x[t + 2] = 1.6 * x[t + 1] - 0.8 * x[t] + sigma * rng.normal()
+    array = np.rint(x[2:]).astype(np.int32)
+    entropy = 0.5 * np.log2(2 * np.pi * np.e * sigma**2)
+    bits = 8 * len(bbans.signal_compress(array)) / n
+    assert bits < 1.01 * entropy + 0.02
+
+
+def test_changing_scales_are_followed():
+    """Noise that switches between 1 and 64 costs about the mean of both entropies."""
+    rng = np.random.default_rng(4)
+    scale = np.repeat(rng.choice([1.0, 64.0], 300), 200)
+    array = np.rint(rng.normal(size=scale.size) * scale).astype(np.int16)
+    entropy = np.mean(0.5 * np.log2(2 * np.pi * np.e * (scale**2 + 1 / 12)))
+    bits = 8 * len(bbans.signal_compress(array)) / array.size
+    assert bits < entropy + 0.15
+
+
+def test_random_values_are_stored():
+    rng = np.random.default_rng(0)
+    array = rng.integers(-(2**63), 2**63, 1000, np.int64)
+    data = bbans.signal_compress(array)
+    assert len(data) < array.nbytes + 80
+    assert same(bbans.signal_decompress(data), array)
+
+
+def test_a_constant_costs_next_to_nothing():
+    assert len(bbans.signal_compress(np.full(60_000, 12345))) < 100
+
+
+def test_every_cut_and_every_flipped_bit_is_found():
+    data = bbans.signal_compress(walk(60, 2), block_size=40)
+    for cut in range(len(data)):
+        with pytest.raises(bbans.FormatError):
+            bbans.signal_decompress(data[:cut])
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(bbans.FormatError):
+            bbans.signal_decompress(damaged)
+    with pytest.raises(bbans.CorruptError, match="followed"):
+        bbans.signal_decompress(data + b"x")
+
+
+def test_damage_that_checksums_do_not_see():
+    """Blocks of anyone's making: an error or other values, never a crash."""
+    rng = np.random.default_rng(0)
+    block = signals._encode_block(walk(200, 2))
+    for _ in range(3000):
+        damaged = bytearray(block)
+        for _ in range(int(rng.integers(1, 4))):
+            damaged[int(rng.integers(0, 40))] = int(rng.integers(0, 256))
+        try:
+            out = signals._decode_block(bytes(damaged), 200, 2, np.dtype("i4"))
+        except bbans.BbansError:
+            continue
+        assert out.shape == (200, 2)
+
+
+def test_versions_and_other_files():
+    data = bytearray(bbans.signal_compress([1, 2, 3]))
+    data[4] = 9
+    with pytest.raises(bbans.VersionError):
+        bbans.signal_decompress(data)
+    with pytest.raises(bbans.FormatError, match="magic"):
+        bbans.signal_decompress(b"something else")
+
+
+@pytest.mark.parametrize("bad", [[0.5], "text", [None], [True]])
+def test_only_integers(bad):
+    with pytest.raises(bbans.SymbolError, match="integers"):
+        bbans.signal_compress(bad)
+    with pytest.raises(bbans.ModelError):
+        bbans.signal_compress([1], block_size=0)
+
+
+def model_of(coefficients, order, cross, scales=40):
+    model = bbans._lib.ffi.new("bbans_signal *")
+    model.channels, model.order, model.cross = len(coefficients), order, cross
+    model.scales = scales
+    array = np.ascontiguousarray(coefficients, np.int32)
+    model.coefficient = bbans._lib.pointer(array, "int32_t[]")
+    return model, array
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_model_codes_any_values(seed):
+    """Whatever the coefficients: pushed and popped on a message that holds more."""
+    rng = np.random.default_rng(seed)
+    channels, order, cross = (int(v) for v in rng.integers([1, 0, 0], [4, 9, 4]))
+    taps = order + (channels - 1) * (cross + 1) + 1
+    limit = lib.BBANS_SIGNAL_COEFFICIENT_MAX - 1
+    form = order, cross, int(rng.integers(1, 49))
+    fixed = rng.integers(-limit, limit + 1, (channels, taps)).astype(np.int32)
+    most = lib.BBANS_SIGNAL_VALUE_MAX
+    values = rng.integers(-most, most + 1, (50, channels))
+    values[25:] = rng.integers(-3, 4, (25, channels))
+    message = bbans.Message.from_state([1 << 40], [7] * 9)
+    before = message.state()
+    signals._call(message, "push", fixed, form, values)
+    popped = np.empty_like(values)
+    signals._call(message, "pop", fixed, form, popped)
+    assert (popped == values).all()
+    assert message.state() == before
+
+
+def test_refused_pushes_leave_the_message():
+    model, _ = model_of([[65536, 0]], 1, 0)
+    message = bbans.Message()
+    for values in ([[1 << 31]], [[-(1 << 40)]]):
+        with pytest.raises(bbans.SymbolError):
+            signals._call(
+                message, "push", np.zeros((1, 2), np.int32), (1, 0, 40),
+                np.array(values, np.int64),
+            )  # fmt: skip
+    assert message.is_empty
+    for change in ({"scales": 0}, {"scales": 49}, {"order": 65}, {"cross": 65},
+                   {"channels": 0}, {"channels": 65}):  # fmt: skip
+        model, _ = model_of([[65536, 0]], 1, 0)
+        for name, value in change.items():
+            setattr(model, name, value)
+        assert lib.bbans_signal_check(model) == lib.BBANS_ERR_SIZE
+    model, _ = model_of([[lib.BBANS_SIGNAL_COEFFICIENT_MAX, 0]], 1, 0)
+    assert lib.bbans_signal_check(model) == lib.BBANS_ERR_TABLE
+
+
+def test_command_line(tmp_path):
+    array = walk(5000, 2, dtype=np.int16)
+    (tmp_path / "ecg").write_bytes(array.astype("<i2").tobytes())
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "bbans", *arguments], cwd=tmp_path,
+            capture_output=True, check=False,
+        )  # fmt: skip
+
+    assert run("compress", "--type", "int16", "--channels", "2", "ecg").returncode == 0
+    assert (tmp_path / "ecg.bbz").stat().st_size < 0.7 * array.nbytes
+    assert b"signal of int16" in run("info", "ecg.bbz").stdout
+    assert run("decompress", "ecg.bbz", "-o", "copy").returncode == 0
+    assert (tmp_path / "copy").read_bytes() == (tmp_path / "ecg").read_bytes()
+    odd = run("compress", "--type", "int32", "--channels", "3", "ecg", "-o", "-")
+    assert odd.returncode == 1
+    assert b"20000 bytes are no steps of 3 int32" in odd.stderr
+    both = run("compress", "--type", "int32", "-m", "x.bbm", "ecg", "-o", "-")
+    assert b"x.bbm" in both.stderr
