@@ -338,7 +338,14 @@ static inline int64_t bbans_signed(uint64_t bits)
  */
 static inline int64_t bbans_floor_shift(int64_t v, unsigned shift)
 {
-    return v < 0 ? -1 - ((-1 - v) >> shift) : v >> shift;
+    return v < 0 ? ~(~v >> shift) : v >> shift;
+}
+
+/* -1 if v < 0, else 0.  With m one of these, v ^ m is v or -1 - v, and
+ * (v ^ m) - m is v or -v, without a branch that no processor can foretell. */
+static inline int64_t bbans_sign(int64_t v)
+{
+    return -(int64_t)(v < 0);
 }
 
 #define BBANS_CODE_POINT_MAX 0x10FFFF

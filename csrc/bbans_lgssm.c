@@ -11,8 +11,10 @@
 #define LOCATION_MAX (((int64_t)1 << 46) - 1)
 #define INTEGER_MAX ((int64_t)1 << 31)
 
-/* A vector's elements are cut here for multiplication. */
+/* Products are kept from here on; elements too large for one product are cut
+ * here into two. */
 #define LOW_BITS 24
+#define SMALL_BITS 25
 
 /* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
  * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
@@ -45,9 +47,10 @@ typedef struct {
     const int32_t *final_scale;                /* [n]                   */
 } step;
 
-/* A vector of n elements below 2^48 as high 2^24 + low. */
+/* A vector of elements below 2^48, and whether one has SMALL_BITS or more. */
 typedef struct {
-    int32_t high[BBANS_LATENTS_MAX], low[BBANS_LATENTS_MAX];
+    int64_t element[BBANS_LATENTS_MAX];
+    uint64_t large;
 } vector;
 
 size_t bbans_lgssm_step_words(size_t latents, size_t observed)
@@ -158,19 +161,11 @@ static int64_t limited(int64_t v, int64_t limit)
     return v < -limit ? -limit : v > limit ? limit : v;
 }
 
-/* floor(v / 2^shift); >> of a negative number is the compiler's choice. */
-static int64_t floored(int64_t v, unsigned shift)
-{
-    return v < 0 ? ~(~v >> shift) : v >> shift;
-}
-
-/* |v| < 2^48: high is in [-2^24, 2^24), low in [0, 2^24). */
 static void put_element(vector *out, size_t i, int64_t v)
 {
-    const int64_t high = floored(v, LOW_BITS);
-
-    out->high[i] = (int32_t)high;
-    out->low[i] = (int32_t)(v - high * ((int64_t)1 << LOW_BITS));
+    out->element[i] = v;
+    out->large =
+        (i > 0 ? out->large : 0) | (uint64_t)(v ^ bbans_sign(v)) >> SMALL_BITS;
 }
 
 static int64_t point_of(int64_t integer)
@@ -178,22 +173,36 @@ static int64_t point_of(int64_t integer)
     return limited(integer, INTEGER_MAX) * 65536;
 }
 
-/* base + sum_j row_j v_j 2^-(24 + shift), rounded, as a location.  64 products
- * of 31 by 24 bits: |high| and |low| stay below 2^61, and so does t. */
+/* sum_j row_j v_j 2^-24, rounded down.  64 products of 31 by 25 bits stay below
+ * 2^62; else v = high 2^24 + low, and both sums stay below 2^61. */
+static int64_t row_times(const int32_t *row, const vector *v, size_t n)
+{
+    int64_t sum = 0, low_sum = 0;
+    size_t j;
+
+    if (n == 0 || v->large == 0) {
+        for (j = 0; j < n; j++)
+            sum += row[j] * v->element[j];
+        return bbans_floor_shift(sum, LOW_BITS);
+    }
+    for (j = 0; j < n; j++) {
+        const int64_t high = bbans_floor_shift(v->element[j], LOW_BITS);
+
+        sum += row[j] * high;
+        low_sum += row[j] * (v->element[j] - high * ((int64_t)1 << LOW_BITS));
+    }
+    return sum + bbans_floor_shift(low_sum, LOW_BITS);
+}
+
+/* base + sum_j row_j v_j 2^-(24 + shift), rounded, as a location. */
 static int64_t located_row(int64_t base, const int32_t *row, const vector *v,
                            size_t n)
 {
-    const int32_t shift = *row++;
-    int64_t high = 0, low = 0, t;
-    size_t j;
+    const int32_t shift = row[0];
+    int64_t t = row_times(row + 1, v, n);
 
-    for (j = 0; j < n; j++) {
-        high += (int64_t)row[j] * v->high[j];
-        low += (int64_t)row[j] * v->low[j];
-    }
-    t = high + floored(low, LOW_BITS);
     if (shift > 0)
-        t = floored(t + ((int64_t)1 << (shift - 1)), (unsigned)shift);
+        t = bbans_floor_shift(t + ((int64_t)1 << (shift - 1)), (unsigned)shift);
     else if (shift < 0) /* 2^48 2^40 / 2^40 */
         t = limited(t, (int64_t)1 << (48 + shift)) * ((int64_t)1 << -shift);
     return limited(base + t, LOCATION_MAX);
