@@ -43,7 +43,13 @@ from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM, LGSSM, Statistics
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
-from bbans.shapes import Shape, fixed_locations, fixed_scales
+from bbans.shapes import (
+    Shape,
+    fixed_locations,
+    fixed_probabilities,
+    fixed_rates,
+    fixed_scales,
+)
 from bbans.signals import signal_compress, signal_decompress
 from bbans.static import bytes_compress, bytes_decompress
 from bbans.tables import FrozenHMM, Table, quantise
@@ -92,6 +98,8 @@ __all__ = [
     "encode_packets",
     "encode_sequence",
     "fixed_locations",
+    "fixed_probabilities",
+    "fixed_rates",
     "fixed_scales",
     "load_model",
     "quantise",

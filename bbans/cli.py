@@ -27,7 +27,7 @@ from bbans.tables import FrozenHMM
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
-TYPES = [str(dtype) for dtype in signals.CODES]
+TYPES = ["int", *(str(dtype) for dtype in signals.CODES)]
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
 EPILOG = """\
@@ -223,8 +223,8 @@ def _parser() -> argparse.ArgumentParser:
             )  # fmt: skip
             sub.add_argument(
                 "--type", choices=TYPES,
-                help="FILE is a signal: little-endian integers, under a model that is "
-                "fitted to them, or under MODEL",
+                help="FILE is a signal: little-endian integers (int: int32), under a "
+                "model that is fitted to them, or under MODEL",
             )  # fmt: skip
             sub.add_argument(
                 "--channels", metavar="N", type=int, default=1,
@@ -325,7 +325,7 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM:
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
-    dtype = np.dtype(options.type).newbyteorder("<")
+    dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
     if options.lines or row < 1:
         raise ModelError("--latents takes whole files of 1 or more --channels")
@@ -351,13 +351,18 @@ def _compress(options: argparse.Namespace) -> None:
         _sink(output, options) as sink,
     ):
         api.compress_file(
-            source, sink, model, block_size=options.block_size, dtype=options.type,
+            source, sink, model, block_size=options.block_size,
+            dtype=None if options.type is None else _dtype(options.type).name,
             progress=progress,
         )  # fmt: skip
 
 
+def _dtype(name: str) -> np.dtype[Any]:
+    return np.dtype("int32" if name == "int" else name).newbyteorder("<")
+
+
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
-    dtype = np.dtype(options.type).newbyteorder("<")
+    dtype = _dtype(options.type)
     if options.channels < 1:
         raise ModelError(f"there is no signal of {options.channels} channels")
     if len(data) % (dtype.itemsize * options.channels):

@@ -1,7 +1,7 @@
 """Frozen linear Gaussian state space models: integers only, ready to code.
 
 Floats come in through `FrozenLGSSM.from_model`, and go no further. docs/maths.md,
-section 11.
+section 12.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _LAYOUT = (
 
 
 class Step(NamedTuple):
-    """The integers of one step, docs/maths.md section 11. Of a matrix with rows of
+    """The integers of one step, docs/maths.md section 12. Of a matrix with rows of
     1 + columns, the first of a row is its shift."""
 
     move_offset: NDArray[np.int64]

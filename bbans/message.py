@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
-from bbans._message import MessageArrays
+from bbans._values import ValueArrays
 from bbans.errors import MessageError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Message", "RangeDecoder", "RangeEncoder"]
 
 
-class Message(MessageArrays):
+class Message(ValueArrays):
     """A stack of rANS words with one or more lanes.
 
     Popping inverts pushing exactly, in both orders: what a pop takes from any

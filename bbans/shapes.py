@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import ModelError, SymbolError
 
-__all__ = ["Shape", "fixed_locations", "fixed_scales"]
+__all__ = [
+    "Shape",
+    "fixed_locations",
+    "fixed_probabilities",
+    "fixed_rates",
+    "fixed_scales",
+]
 
 _EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
 _REALS = {np.dtype(np.float32): 104, np.dtype(np.float64): 108}
@@ -179,7 +185,7 @@ def _student_t_survival(t: NDArray[np.float64], degrees: float) -> NDArray[np.fl
 def _reals(values: ArrayLike) -> NDArray[Any]:
     array = np.ascontiguousarray(values)
     if np.iscomplexobj(array):
-        raise SymbolError("locations and scales must be real")
+        raise SymbolError("parameters must be real")
     return array if array.dtype in _REALS else array.astype(np.float64)
 
 
@@ -234,4 +240,60 @@ def fixed_scales(values: ArrayLike) -> NDArray[np.int32]:
         pointer(array), _REALS[array.dtype], array.size, pointer(out, "int32_t[]")
     ):
         raise SymbolError("a scale is not a number from 2**-12 to 2**47")
+    return out
+
+
+def fixed_rates(values: ArrayLike) -> NDArray[np.uint32]:
+    """Round means, and the parameters of a beta distribution, to fixed point.
+
+    Parameters
+    ----------
+    values : array_like of float
+        From 0 to 65536.
+
+    Returns
+    -------
+    rates : ndarray of uint32, same shape
+        ``values * 2**16``, halves rounded up, at least 1 and at most ``2**32 - 1``:
+        the same on every machine.
+
+    Raises
+    ------
+    SymbolError
+        If one is out of range or no number.
+    """
+    array = _reals(values)
+    out = np.empty(np.shape(values), np.uint32)
+    if lib.bbans_fix_rates(
+        pointer(array), _REALS[array.dtype], array.size, pointer(out)
+    ):
+        raise SymbolError("a rate is not a number from 0 to 65536")
+    return out
+
+
+def fixed_probabilities(values: ArrayLike) -> NDArray[np.uint32]:
+    """Round probabilities to fixed point.
+
+    Parameters
+    ----------
+    values : array_like of float
+        From 0 to 1.
+
+    Returns
+    -------
+    probabilities : ndarray of uint32, same shape
+        ``values * 2**32``, halves rounded up, at least 1 and at most ``2**32 - 1``:
+        the same on every machine.
+
+    Raises
+    ------
+    SymbolError
+        If one is out of range or no number.
+    """
+    array = _reals(values)
+    out = np.empty(np.shape(values), np.uint32)
+    if lib.bbans_fix_probabilities(
+        pointer(array), _REALS[array.dtype], array.size, pointer(out)
+    ):
+        raise SymbolError("a probability is not a number from 0 to 1")
     return out

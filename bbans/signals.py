@@ -109,7 +109,10 @@ def signal_decompress(data: bytes) -> NDArray[Any]:
             parts.append(_decode_block(block, steps, channels, dtype))
         except BbansError as error:
             raise CorruptError(f"block {index} is damaged: {error}") from error
-    return np.concatenate(parts).reshape(shape) if parts else np.empty(shape, dtype)
+    try:
+        return np.concatenate(parts).reshape(shape) if parts else np.empty(shape, dtype)
+    except ValueError as error:  # of no element, and yet too long
+        raise CorruptError(f"header is damaged: {error}") from error
 
 
 # ---- pieces

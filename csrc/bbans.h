@@ -354,7 +354,8 @@ BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
 /* Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
 
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0. */
+/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
+ * 0 if there are none. */
 BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
 
 /* Push and pop value [n][channels] of a message of one lane.
@@ -369,6 +370,106 @@ BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
 BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
         bbans_message *msg, int64_t *value, size_t n, void *work,
         size_t work_bytes);
+
+/* ---- Mixtures, counts and ranges ----------------------------------------- */
+
+/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
+ * value takes a few intervals, of up to 2^28 slots.  Pops need room for a word,
+ * and return ERR_UNDERFLOW too.
+ *
+ * Parameters are arrays, one for each value, of integers in the units stated, or
+ * of F32 or F64, which are rounded as by the bbans_fix function named.  ERR_SYMBOL:
+ * a parameter or a value is out of range; for pop also, of no valid message, a
+ * value that its type does not hold.  Values are of any type but U64. */
+
+/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
+ * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_fix_scales. */
+BBANS_API bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+        uint32_t *rate);
+BBANS_API bbans_status bbans_fix_probabilities(const void *real, int type,
+        size_t n, uint32_t *probability);
+
+enum {
+    BBANS_COMPONENTS_MAX = 64,
+    BBANS_TRIALS_MAX = 262143,    /* 2^18 - 1 */
+    BBANS_BETA_TRIALS_MAX = 4095
+};
+
+/* Values low .. high, all equally likely.  Room for a word a value for each 28
+ * bits of high - low.  Returns ERR_{NULL,TYPE,SIZE,SYMBOL,CAPACITY}; ERR_SIZE for
+ * low > high. */
+BBANS_API bbans_status bbans_message_push_range(bbans_message *msg,
+        int64_t low, int64_t high, const void *value, int value_type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_range(bbans_message *msg,
+        int64_t low, int64_t high, void *value, int value_type, size_t n);
+
+/* Mixtures of one shape, 1 to BBANS_COMPONENTS_MAX components a value.
+ *   weight           [n][components], as of bbans_message_push_weighted; or NULL:
+ *                    all alike
+ *   location, scale  [n][components], as of bbans_message_push_located
+ *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
+ *                    INT64_MAX: all
+ * Needs room for 8 n words; for n if high - low < 4096.
+ * Returns ERR_{NULL,TYPE,SIZE,TOTAL,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_push_mixture(bbans_message *msg,
+        const bbans_shape *shape, size_t components, const void *weight,
+        int weight_type, const void *location, int location_type,
+        const void *scale, int scale_type, int64_t low, int64_t high,
+        const void *value, int value_type, size_t n);
+BBANS_API bbans_status bbans_message_pop_mixture(bbans_message *msg,
+        const bbans_shape *shape, size_t components, const void *weight,
+        int weight_type, const void *location, int location_type,
+        const void *scale, int scale_type, int64_t low, int64_t high,
+        void *value, int value_type, size_t n);
+
+/* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
+ *   scale  [n] as of bbans_message_push_located
+ * Needs room for 8 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_push_geometric(bbans_message *msg,
+        const void *scale, int scale_type, const void *value, int value_type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_geometric(bbans_message *msg,
+        const void *scale, int scale_type, void *value, int value_type,
+        size_t n);
+
+/* Successes of so many trials.
+ *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
+ *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
+ *                bbans_fix_probabilities
+ * The weights are made for each value whose parameters differ from those of the
+ * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
+ * of stack, as those of the other counts.
+ * Needs room for 5 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_push_binomial(bbans_message *msg,
+        const uint32_t *trials, const void *probability, int probability_type,
+        const void *value, int value_type, size_t n);
+BBANS_API bbans_status bbans_message_pop_binomial(bbans_message *msg,
+        const uint32_t *trials, const void *probability, int probability_type,
+        void *value, int value_type, size_t n);
+
+/* The same of a probability that is Beta(alpha, beta).
+ *   trials       [n] up to BBANS_BETA_TRIALS_MAX
+ *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ * All trials + 1 weights are made.  Needs room for n words. */
+BBANS_API bbans_status bbans_message_push_beta_binomial(bbans_message *msg,
+        const uint32_t *trials, const void *alpha, int alpha_type,
+        const void *beta, int beta_type, const void *value, int value_type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_beta_binomial(bbans_message *msg,
+        const uint32_t *trials, const void *alpha, int alpha_type,
+        const void *beta, int beta_type, void *value, int value_type,
+        size_t n);
+
+/* Poisson values v >= 0.
+ *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ * Needs room for 5 n words. */
+BBANS_API bbans_status bbans_message_push_poisson(bbans_message *msg,
+        const void *mean, int mean_type, const void *value, int value_type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_poisson(bbans_message *msg,
+        const void *mean, int mean_type, void *value, int value_type,
+        size_t n);
 
 /* ---- Wire format of a message ------------------------------------------- */
 
@@ -623,7 +724,7 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
 /* A frozen model of n latent and p observed dimensions: what one step needs is
  * a row of fixed-point matrices, `steps` of them, of which the last serves all
  * steps after it.  Covariances do not occur: gains do not depend on the data.
- * docs/maths.md, section 11. */
+ * docs/maths.md, section 12. */
 enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 
 typedef struct {

@@ -89,3 +89,51 @@ void bbans_array_write(void *array, int type, size_t first, size_t n,
     default: WRITE(uint64_t);
     }
 }
+
+void bbans_array_read_values(const void *array, int type, size_t first,
+                             size_t n, int64_t *value)
+{
+    size_t i;
+
+#define READ_VALUES(c_type)                                                    \
+    do {                                                                       \
+        const c_type *v = (const c_type *)array + first;                       \
+        for (i = 0; i < n; i++)                                                \
+            value[i] = (int64_t)v[i];                                          \
+        return;                                                                \
+    } while (0)
+    switch (type) {
+    case BBANS_U8: READ_VALUES(uint8_t);
+    case BBANS_U16: READ_VALUES(uint16_t);
+    case BBANS_U32: READ_VALUES(uint32_t);
+    case BBANS_I8: READ_VALUES(int8_t);
+    case BBANS_I16: READ_VALUES(int16_t);
+    case BBANS_I32: READ_VALUES(int32_t);
+    default: READ_VALUES(int64_t);
+    }
+#undef READ_VALUES
+}
+
+size_t bbans_array_write_values(void *array, int type, size_t first, size_t n,
+                                const int64_t *value)
+{
+    size_t i;
+
+#define WRITE_VALUES(c_type, low, high)                                        \
+    do {                                                                       \
+        c_type *v = (c_type *)array + first;                                   \
+        for (i = 0; i < n && value[i] >= (low) && value[i] <= (high); i++)     \
+            v[i] = (c_type)value[i];                                           \
+        return i;                                                              \
+    } while (0)
+    switch (type) {
+    case BBANS_U8: WRITE_VALUES(uint8_t, 0, UINT8_MAX);
+    case BBANS_U16: WRITE_VALUES(uint16_t, 0, UINT16_MAX);
+    case BBANS_U32: WRITE_VALUES(uint32_t, 0, UINT32_MAX);
+    case BBANS_I8: WRITE_VALUES(int8_t, INT8_MIN, INT8_MAX);
+    case BBANS_I16: WRITE_VALUES(int16_t, INT16_MIN, INT16_MAX);
+    case BBANS_I32: WRITE_VALUES(int32_t, INT32_MIN, INT32_MAX);
+    default: WRITE_VALUES(int64_t, INT64_MIN, INT64_MAX);
+    }
+#undef WRITE_VALUES
+}

@@ -152,18 +152,19 @@ static uint64_t real_bits(const void *array, int type, size_t i)
 
 #define MANTISSA (((uint64_t)1 << 52) - 1)
 
-/* x 2^16, rounded, halves away from 0; INT64_MIN if it is too large. */
-static int64_t location_of(uint64_t bits)
+/* x 2^point, rounded, halves away from 0; INT64_MIN if that is 2^62 or more. */
+static int64_t fixed_of(uint64_t bits, unsigned point)
 {
     const unsigned exponent = (unsigned)(bits >> 52) & 0x7FF;
+    const unsigned unit = 1075 - point; /* x 2^point = m 2^(exponent - unit) */
     uint64_t m = (bits & MANTISSA) | (uint64_t)1 << 52;
 
-    if (exponent >= 1023 + 46)
+    if (exponent >= unit + 10)
         return INT64_MIN;
-    if (exponent >= 1059) /* x 2^16 = m 2^(exponent - 1059) < 2^62 */
-        m <<= exponent - 1059;
-    else if (exponent >= 1059 - 54)
-        m = (m + ((uint64_t)1 << (1058 - exponent))) >> (1059 - exponent);
+    if (exponent >= unit)
+        m <<= exponent - unit;
+    else if (exponent >= unit - 54)
+        m = (m + ((uint64_t)1 << (unit - 1 - exponent))) >> (unit - exponent);
     else
         m = 0;
     return bits >> 63 ? -(int64_t)m : (int64_t)m;
@@ -190,7 +191,7 @@ static void fix_locations(const void *real, int type, size_t n, int64_t *at)
     bbans_kernel.fix_locations(real, type, n, at);
     for (i = 0; i < n; i++)
         if (at[i] == INT64_MIN)
-            at[i] = location_of(real_bits(real, type, i));
+            at[i] = fixed_of(real_bits(real, type, i), 16);
 }
 
 static void fix_scales(const void *real, int type, size_t n, int32_t *by)
@@ -203,21 +204,6 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *by)
             by[i] = scale_of(real_bits(real, type, i));
 }
 
-static int is_real(int type)
-{
-    return type == BBANS_F32 || type == BBANS_F64;
-}
-
-static int location_is_valid(int64_t location)
-{
-    return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
-}
-
-static int scale_is_valid(int32_t scale)
-{
-    return scale >= BBANS_SCALE_MIN && scale <= BBANS_SCALE_MAX;
-}
-
 bbans_status bbans_fix_locations(const void *real, int type, size_t n,
                                  int64_t *location)
 {
@@ -225,11 +211,11 @@ bbans_status bbans_fix_locations(const void *real, int type, size_t n,
 
     if (n > 0 && (real == NULL || location == NULL))
         return BBANS_ERR_NULL;
-    if (!is_real(type))
+    if (!bbans_is_real(type))
         return BBANS_ERR_TYPE;
     fix_locations(real, type, n, location);
     for (i = 0; i < n; i++)
-        if (!location_is_valid(location[i]))
+        if (!bbans_location_is_valid(location[i]))
             return BBANS_ERR_SYMBOL;
     return BBANS_OK;
 }
@@ -241,19 +227,46 @@ bbans_status bbans_fix_scales(const void *real, int type, size_t n,
 
     if (n > 0 && (real == NULL || scale == NULL))
         return BBANS_ERR_NULL;
-    if (!is_real(type))
+    if (!bbans_is_real(type))
         return BBANS_ERR_TYPE;
     fix_scales(real, type, n, scale);
     for (i = 0; i < n; i++)
-        if (!scale_is_valid(scale[i]))
+        if (!bbans_scale_is_valid(scale[i]))
             return BBANS_ERR_SYMBOL;
     return BBANS_OK;
 }
 
-/* Where element i of an array of F32 or F64 is. */
-static const void *element(const void *array, int type, size_t i)
+/* x 2^point, rounded, of 0 .. 2^32; the ends become 1 and 2^32 - 1. */
+static bbans_status fix_unsigned(const void *real, int type, size_t n,
+                                 unsigned point, uint32_t *fixed)
 {
-    return (const uint8_t *)array + i * (type == BBANS_F32 ? 4 : 8);
+    const int64_t end = (int64_t)1 << 32;
+    size_t i;
+
+    if (n > 0 && (real == NULL || fixed == NULL))
+        return BBANS_ERR_NULL;
+    if (!bbans_is_real(type))
+        return BBANS_ERR_TYPE;
+    for (i = 0; i < n; i++) {
+        const int64_t x = fixed_of(real_bits(real, type, i), point);
+
+        if (x < 0 || x > end)
+            return BBANS_ERR_SYMBOL;
+        fixed[i] = (uint32_t)(x == 0 ? 1 : x == end ? end - 1 : x);
+    }
+    return BBANS_OK;
+}
+
+bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+                             uint32_t *rate)
+{
+    return fix_unsigned(real, type, n, 16, rate);
+}
+
+bbans_status bbans_fix_probabilities(const void *real, int type, size_t n,
+                                     uint32_t *probability)
+{
+    return fix_unsigned(real, type, n, 32, probability);
 }
 
 /* What the values of a group are coded with. */
@@ -273,68 +286,20 @@ static int open_group(group *g, size_t first, size_t n)
     if (g->location_type == BBANS_I64)
         memcpy(g->at, (const int64_t *)g->location + first, n * sizeof *g->at);
     else
-        fix_locations(element(g->location, g->location_type, first),
+        fix_locations(bbans_real_at(g->location, g->location_type, first),
                       g->location_type, n, g->at);
     if (g->scale_type == BBANS_I32)
         memcpy(g->by, (const int32_t *)g->scale + first, n * sizeof *g->by);
     else
-        fix_scales(element(g->scale, g->scale_type, first), g->scale_type, n,
-                   g->by);
+        fix_scales(bbans_real_at(g->scale, g->scale_type, first), g->scale_type,
+                   n, g->by);
     for (i = 0; i < n; i++)
-        good &= location_is_valid(g->at[i]) & scale_is_valid(g->by[i]);
+        good &=
+            bbans_location_is_valid(g->at[i]) & bbans_scale_is_valid(g->by[i]);
     return good;
 }
 
 /* ---- Values -------------------------------------------------------------- */
-
-static void read_values(const void *array, int type, size_t first, size_t n,
-                        int64_t *value)
-{
-    size_t i;
-
-#define READ(c_type)                                                           \
-    do {                                                                       \
-        const c_type *v = (const c_type *)array + first;                       \
-        for (i = 0; i < n; i++)                                                \
-            value[i] = (int64_t)v[i];                                          \
-        return;                                                                \
-    } while (0)
-    switch (type) {
-    case BBANS_U8: READ(uint8_t);
-    case BBANS_U16: READ(uint16_t);
-    case BBANS_U32: READ(uint32_t);
-    case BBANS_I8: READ(int8_t);
-    case BBANS_I16: READ(int16_t);
-    case BBANS_I32: READ(int32_t);
-    default: READ(int64_t);
-    }
-#undef READ
-}
-
-/* How many of them the type holds, all n as a rule; those are written. */
-static size_t write_values(void *array, int type, size_t first, size_t n,
-                           const int64_t *value)
-{
-    size_t i;
-
-#define WRITE(c_type, low, high)                                               \
-    do {                                                                       \
-        c_type *v = (c_type *)array + first;                                   \
-        for (i = 0; i < n && value[i] >= (low) && value[i] <= (high); i++)     \
-            v[i] = (c_type)value[i];                                           \
-        return i;                                                              \
-    } while (0)
-    switch (type) {
-    case BBANS_U8: WRITE(uint8_t, 0, UINT8_MAX);
-    case BBANS_U16: WRITE(uint16_t, 0, UINT16_MAX);
-    case BBANS_U32: WRITE(uint32_t, 0, UINT32_MAX);
-    case BBANS_I8: WRITE(int8_t, INT8_MIN, INT8_MAX);
-    case BBANS_I16: WRITE(int16_t, INT16_MIN, INT16_MAX);
-    case BBANS_I32: WRITE(int32_t, INT32_MIN, INT32_MAX);
-    default: WRITE(int64_t, INT64_MIN, INT64_MAX);
-    }
-#undef WRITE
-}
 
 /* What a kernel leaves of n values: the next from i on that is not easy. */
 static size_t next_hard(const uint8_t *easy, size_t i, size_t n)
@@ -565,7 +530,7 @@ static bbans_status pop_values(bbans_message *msg, group *g, void *array,
                 run = 0;
         }
         if (status == BBANS_OK && array != NULL &&
-            write_values(array, type, first, count, value) < count)
+            bbans_array_write_values(array, type, first, count, value) < count)
             status = BBANS_ERR_SYMBOL;
         if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
             push_group(msg, g, first, done, value);
@@ -594,7 +559,7 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
             (void)pop_values(msg, g, NULL, 0, end, n);
             return BBANS_ERR_SYMBOL;
         }
-        read_values(array, type, first, end - first, value);
+        bbans_array_read_values(array, type, first, end - first, value);
         push_group(msg, g, first, end - first, value);
     }
     return BBANS_OK;
@@ -610,8 +575,8 @@ static bbans_status open_call(group *g, const bbans_message *msg,
     if (msg == NULL || shape == NULL ||
         (n > 0 && (location == NULL || scale == NULL || value == NULL)))
         return BBANS_ERR_NULL;
-    if ((!is_real(location_type) && location_type != BBANS_I64) ||
-        (!is_real(scale_type) && scale_type != BBANS_I32) ||
+    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
+        (!bbans_is_real(scale_type) && scale_type != BBANS_I32) ||
         !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
         return BBANS_ERR_TYPE;
     g->shape = *shape;

@@ -380,6 +380,13 @@ const uint32_t *bbans_array_read(const void *array, int type, size_t first,
 void bbans_array_write(void *array, int type, size_t first, size_t n,
                        const uint32_t *value);
 
+/* Values of any type but U64.  Returns how many of them the type holds, all n as
+ * a rule; those are written. */
+void bbans_array_read_values(const void *array, int type, size_t first,
+                             size_t n, int64_t *value);
+size_t bbans_array_write_values(void *array, int type, size_t first, size_t n,
+                                const int64_t *value);
+
 /* Bring elements first .. first + n - 1, of any bbans_type, near, if the
  * compiler can say so. */
 static inline void bbans_array_prefetch(const void *array, int type,

@@ -34,6 +34,27 @@ extern const uint32_t bbans_logistic_quantile[BBANS_QUANTILES];
 extern const uint32_t bbans_laplace_survival[2562];
 extern const uint32_t bbans_laplace_quantile[BBANS_QUANTILES];
 
+static inline int bbans_is_real(int type)
+{
+    return type == BBANS_F32 || type == BBANS_F64;
+}
+
+/* Where element i of an array of F32 or F64 is. */
+static inline const void *bbans_real_at(const void *array, int type, size_t i)
+{
+    return (const uint8_t *)array + i * (type == BBANS_F32 ? 4 : 8);
+}
+
+static inline int bbans_location_is_valid(int64_t location)
+{
+    return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
+}
+
+static inline int bbans_scale_is_valid(int32_t scale)
+{
+    return scale >= BBANS_SCALE_MIN && scale <= BBANS_SCALE_MAX;
+}
+
 /* The bins of a distribution.  On each side of the origin there are
  * 2^middle_bits bins of 2^width values, and then octaves of 16 bins.  Bin q >=
  * 0 mirrors bin -1 - q; edge q is the lower edge of bin q. */
@@ -111,18 +132,21 @@ static inline uint32_t bbans_bin_start(const bbans_place *place, uint32_t q,
            (beyond & ((1u << BBANS_OCTAVE_BITS) - 1));
 }
 
-/* S(t), t in units of 2^-20, in units of 2^-32; it does not rise. */
-static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t)
+/* S(t), t in units of 2^-point, in units of 2^-32; it does not rise. */
+static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t,
+                                      unsigned point)
 {
-    const uint32_t *s = shape->survival + (t >> 12);
-    unsigned shift = 12;
+    unsigned shift = point - 8;
+    const uint32_t *s;
 
-    if (t >> 23 != 0) { /* octave k >= 0 is [8 2^k, 16 2^k) */
-        const unsigned k = (unsigned)bbans_bit_length(t) - 24;
+    if (t >> (point + 3) == 0) {
+        s = shape->survival + (t >> shift);
+    } else { /* octave k >= 0 is [8 2^k, 16 2^k) */
+        const unsigned k = (unsigned)bbans_bit_length(t) - 4 - point;
 
         if (k >= shape->octaves)
             return 0;
-        shift = 15 + k;
+        shift = point - 5 + k;
         s = shape->survival + 2048 + 256 * k + ((t >> shift) - 256);
     }
     return s[0] - (uint32_t)(((uint64_t)(s[0] - s[1]) *
@@ -137,7 +161,8 @@ static inline uint64_t bbans_below(const bbans_shape *shape,
 {
     const int64_t minus = bbans_sign(distance);
     const uint64_t a = (uint64_t)((distance ^ minus) - minus);
-    const int64_t s = bbans_survival(shape, (a * place->down) >> place->shift);
+    const int64_t s =
+        bbans_survival(shape, (a * place->down) >> place->shift, 20);
 
     return (uint64_t)(((minus + 1) * ((int64_t)1 << 32)) +
                       ((s ^ ~minus) - ~minus));
@@ -206,9 +231,10 @@ static inline int bbans_value_of_bin(const bbans_place *place, bbans_bin bin,
     return (*value < place->origin) == (bin.q < 0);
 }
 
-/* About where the slot lies: the bin of its quantile. */
-static inline int32_t bbans_guess_bin(const bbans_shape *shape,
-                                      const bbans_place *place, uint32_t slot)
+/* About where the slot lies: its quantile, in middle bins from the origin. */
+static inline int64_t bbans_guess_distance(const bbans_shape *shape,
+                                           const bbans_place *place,
+                                           uint32_t slot)
 {
     const int64_t lower = (int64_t)(slot >> (BBANS_LOCATED_PREC - 1)) - 1;
     const uint32_t p =
@@ -217,7 +243,14 @@ static inline int32_t bbans_guess_bin(const bbans_shape *shape,
     const uint64_t at =
         t[0] - (((uint64_t)(t[0] - t[1]) * (p & 0x1FFFF)) >> 17);
     const int64_t a = (int64_t)((at * place->up) >> (27 - place->shift));
-    const int64_t u = bbans_floor_shift((a ^ lower) - lower + place->below, 16);
+
+    return bbans_floor_shift((a ^ lower) - lower + place->below, 16);
+}
+
+static inline int32_t bbans_guess_bin(const bbans_shape *shape,
+                                      const bbans_place *place, uint32_t slot)
+{
+    const int64_t u = bbans_guess_distance(shape, place, slot);
     const int64_t minus = bbans_sign(u);
     unsigned low_bits;
     const int32_t q =

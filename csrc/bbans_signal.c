@@ -90,7 +90,8 @@ size_t bbans_signal_taps(const bbans_signal *model)
 size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n)
 {
     if (model == NULL || model->channels == 0 ||
-        n > SIZE_MAX / 64 / model->channels - 64)
+        model->channels > BBANS_SIGNAL_CHANNELS_MAX ||
+        n > SIZE_MAX / 64 / model->channels)
         return 0;
     return model->channels * (sizeof(filter) + n * sizeof(step));
 }
@@ -215,7 +216,7 @@ static uint64_t component(const coder *c, const mixture *m, size_t i, int64_t v)
     const int64_t scaled = bbans_floor_shift(d, s->width);
     const int64_t at = scaled > far ? far : scaled < -far ? -far : scaled;
     const uint64_t a = (uint64_t)(at < 0 ? -at : at);
-    const uint32_t g = bbans_survival(&gaussian, (a * s->down) >> s->shift);
+    const uint32_t g = bbans_survival(&gaussian, (a * s->down) >> s->shift, 20);
 
     return at < 0 ? g : ((uint64_t)1 << 32) - g;
 }

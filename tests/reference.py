@@ -9,6 +9,8 @@ import math
 import zlib
 from bisect import bisect_right
 from itertools import accumulate
+from math import isqrt
+from operator import mul
 
 WORD = 2**32
 LOW, HIGH = 2**31, 2**63  # a full head lies in [LOW, HIGH)
@@ -427,328 +429,6 @@ def encode_packed(hmm, sequences):
     return message.to_bytes()
 
 
-# Section 9: values under a shape, a location and a scale
-
-
-def survival_table(survival, octaves):
-    """S at 256 points a unit up to 8, then in each octave, in 2^-32; 0 at the end."""
-    t = [i / 256 for i in range(2048)]
-    t += [2 ** (3 + k) * (1 + i / 256) for k in range(octaves) for i in range(256)]
-    return [*(round(survival(u) * 2**32) for u in t), 0]
-
-
-SHAPES = {
-    "gaussian": survival_table(lambda t: math.erfc(t / math.sqrt(2)) / 2, 0),
-    "logistic": survival_table(lambda t: 1 / (1 + math.exp(t)), 2),
-    "laplace": survival_table(lambda t: math.exp(-t) / 2, 2),
-}
-
-
-def tail_mass(table, t):
-    """S(t), t >= 0 in 2^-20, linear between the points; in 2^-32."""
-    octave = max(t.bit_length() - 24, -1)
-    cell = 12 if octave < 0 else 15 + octave
-    i = t >> cell if octave < 0 else 2048 + 256 * octave + (t >> cell) - 256
-    if i >= len(table) - 1:
-        return 0
-    return table[i] - ((table[i] - table[i + 1]) * (t % 2**cell) >> cell)
-
-
-class Located:
-    """Bins of a value, coded at `prec` bits: leak 2^(28-prec) for P and 0 for Q."""
-
-    def __init__(self, shape, location, scale, leak, prec):
-        self.table, self.prec, self.leak = SHAPES[shape], prec, leak * 2 ** (28 - prec)
-        self.e, fraction = divmod(scale, 256)
-        self.R = round(2 ** (16 - fraction / 256))
-        self.w = max(0, self.e - 9)
-        self.m = max(4, self.e + 3 - self.w)
-        self.origin = location >> 16
-        self.below = -(-(location % 2**16 + 2**15) // 2**self.w)
-        self.half = 2**self.m + 16 * (64 - self.w - self.m)
-
-    def first(self, q):
-        """The first distance of bin q >= 0, in middle bins, and log2 of its width."""
-        if q < 2**self.m:
-            return q, 0
-        octave, i = divmod(q - 2**self.m, 16)
-        shift = self.m - 4 + octave
-        return (16 + i) * 2**shift, shift
-
-    def edge(self, q):
-        D = (-1 if q < 0 else 1) * self.first(abs(q))[0] * 2**16 - self.below
-        s = tail_mass(self.table, abs(D) * self.R >> (12 + self.e - self.w))
-        G = s if D < 0 else 2**32 - s
-        slots = 2**28 - 2 * self.half * self.leak
-        return (self.leak * (q + self.half) + (slots * G >> 32)) >> (28 - self.prec)
-
-    def parts(self, bits):
-        """Where the parts of so many low bits begin, the highest first."""
-        return [(k, min(28, bits - k)) for k in reversed(range(0, bits, 28))]
-
-    def intervals(self, value):
-        """In the order of popping."""
-        u = value - self.origin if value >= self.origin else self.origin - value - 1
-        q = bisect_right(range(self.half), u >> self.w, key=lambda q: self.first(q)[0])
-        start, shift = self.first(q - 1)
-        low, q = u - (start << self.w), q - 1 if value >= self.origin else -q
-        start = self.edge(q)
-        yield start, self.edge(q + 1) - start, 2**self.prec
-        for k, bits in self.parts(self.w + shift):
-            yield low >> k & (2**bits - 1), 1, 2**bits
-
-    def decode(self, take):
-        """take(total, find) is a pop."""
-
-        def find(slot):
-            q = bisect_right(range(-self.half, self.half), slot, key=self.edge)
-            q -= self.half + 1
-            return q, self.edge(q), self.edge(q + 1) - self.edge(q)
-
-        q = take(2**self.prec, find)
-        start, shift = self.first(q if q >= 0 else -1 - q)
-        u = start << self.w
-        for k, bits in self.parts(self.w + shift):
-            u += take(2**bits, lambda slot: (slot, slot, 1)) << k
-        value = self.origin + u if q >= 0 else self.origin - 1 - u
-        if not -(2**63) <= value < 2**63:
-            raise Damage("a value has more than 64 bits")
-        return value
-
-
-# Section 11: linear Gaussian state space models
-
-
-def limit(v, most):
-    return max(-most, min(most, v))
-
-
-def point(value):
-    """An integer as a location."""
-    return limit(value, 2**31) * 2**16
-
-
-def row_times(base, row, v):
-    """base + row v, where a row is its shift and then its coefficients."""
-    shift, t = row[0], sum(a * b for a, b in zip(row[1:], v, strict=False)) >> 24
-    if shift > 0:
-        t = (t + 2 ** (shift - 1)) >> shift
-    elif shift < 0:
-        t = limit(t, 2 ** (48 + shift)) << -shift
-    return limit(base + t, 2**46 - 1)
-
-
-def times(base, rows, v):
-    return [row_times(b, row, v) for b, row in zip(base, rows, strict=True)]
-
-
-def differences(values, locations):
-    return [point(v) - at for v, at in zip(values, locations, strict=True)]
-
-
-LAYOUT = [
-    ("move", "nn"), ("back", "nn"), ("emit", "pn"), ("gain", "np"),
-    ("emit_lower", "pp"), ("predict_lower", "pp"), ("final_lower", "nn"),
-    ("move_scale", "n"), ("back_scale", "n"), ("emit_scale", "p"),
-    ("predict_scale", "p"), ("final_scale", "n"),
-]  # fmt: skip
-
-
-def lgssm_step(n, p, offset, words):
-    """The integers of a step by their names."""
-    step, at, size = {"move_offset": offset[:n], "emit_offset": offset[n:]}, 0, locals()
-    for name, (rows, *columns) in LAYOUT:
-        if columns:
-            width = 1 + size[columns[0]]
-            ends = range(at, at + size[rows] * width, width)
-            step[name] = [words[i : i + width] for i in ends]
-            at += size[rows] * width
-        else:
-            step[name] = words[at : at + size[rows]]
-            at += size[rows]
-    assert at == len(words)
-    return step
-
-
-class LGSSM:
-    """A frozen model; step(t) has the numbers of step t, counted from 0."""
-
-    def __init__(self, n, p, noise, tail_length, start_bits, offsets, words):
-        self.n, self.noise = n, noise
-        self.tail_length, self.start = tail_length, 2**start_bits
-        self.steps = [
-            lgssm_step(n, p, *row) for row in zip(offsets, words, strict=True)
-        ]
-
-    def step(self, t):
-        return self.steps[min(t, len(self.steps) - 1)]
-
-
-class Vector:
-    """Integers, each given those before it by a row of `lower`."""
-
-    def __init__(self, shape, location, scale, lower=None, leak=1, prec=26):
-        self.shape, self.location, self.scale = shape, location, scale
-        self.lower, self.leak, self.prec = lower, leak, prec
-
-    def _codecs(self, known):
-        """A codec for each element; `known` has those before it by then."""
-        moved = []
-        for i, at in enumerate(self.location):
-            if self.lower is not None:
-                at = row_times(at, self.lower[i][: 1 + i], moved)
-            yield Located(self.shape, at, self.scale[i], self.leak, self.prec)
-            moved.append(point(known[i]) - at)
-
-    def intervals(self, values):
-        codecs = zip(self._codecs(values), values, strict=True)
-        return [part for codec, value in codecs for part in codec.intervals(value)]
-
-    def decode(self, take):
-        values = []
-        for codec in self._codecs(values):
-            values.append(codec.decode(take))
-        return values
-
-    def push(self, message, values):
-        for start, freq, total in reversed(self.intervals(values)):
-            if freq == 0:
-                raise Damage("the sender cannot have popped this state")
-            message.push(start, freq, total)
-
-    def pop(self, message):
-        return self.decode(message.pop)
-
-
-def lgssm_prior(model, t, z):
-    s = model.step(t)
-    mean = times(s["move_offset"], s["move"], [point(v) for v in z])
-    return Vector("gaussian", mean, s["move_scale"])
-
-
-def lgssm_likelihood(model, t, z):
-    s = model.step(t)
-    mean = times(s["emit_offset"], s["emit"], [point(v) for v in z])
-    return Vector(model.noise, mean, s["emit_scale"], s["emit_lower"])
-
-
-def lgssm_predict(model, t, filtered):
-    """Means of z_t and x_t, given x_1 .. x_t-1."""
-    s = model.step(t)
-    mean = times(s["move_offset"], s["move"], filtered)
-    return mean, times(s["emit_offset"], s["emit"], mean)
-
-
-def lgssm_filter(model, t, filtered, x):
-    """The mean of z_t given x_1 .. x_t."""
-    mean, expected = lgssm_predict(model, t, filtered)
-    return times(mean, model.step(t)["gain"], differences(x, expected))
-
-
-def lgssm_final(model, t, filtered):
-    """Q(z_T | x_1 .. x_T)."""
-    s = model.step(t)
-    return Vector("gaussian", filtered, s["final_scale"], s["final_lower"], leak=0)
-
-
-def lgssm_back(model, t, filtered, z):
-    """Q(z_t-1 | x_1 .. x_t-1, z_t)."""
-    s = model.step(t)
-    predicted, _ = lgssm_predict(model, t, filtered)
-    mean = times(filtered, s["back"], differences(z, predicted))
-    return Vector("gaussian", mean, s["back_scale"], leak=0)
-
-
-def lgssm_predictive(model, t, filtered):
-    s = model.step(t)
-    _, mean = lgssm_predict(model, t, filtered)
-    return Vector(model.noise, mean, s["predict_scale"], s["predict_lower"], prec=28)
-
-
-def lgssm_push(model, message, xs):
-    """The sender of IconoCLaSM, for at least one observation."""
-    filtered = [[0] * model.n]
-    for t, x in enumerate(xs):
-        filtered.append(lgssm_filter(model, t, filtered[-1], x))
-    last = len(xs) - 1
-    z = lgssm_final(model, last, filtered[-1]).pop(message)
-    for t in reversed(range(len(xs))):
-        lgssm_likelihood(model, t, z).push(message, xs[t])
-        before = [0] * model.n
-        if t > 0:
-            before = lgssm_back(model, t, filtered[t], z).pop(message)
-        lgssm_prior(model, t, before).push(message, z)
-        z = before
-
-
-def lgssm_pop(model, message, n):
-    """n >= 1 observations, and the last filtered mean."""
-    filtered, z, xs = [0] * model.n, [0] * model.n, []
-    for t in range(n):
-        before, z = z, lgssm_prior(model, t, z).pop(message)
-        if t > 0:
-            lgssm_back(model, t, filtered, z).push(message, before)
-        xs.append(lgssm_likelihood(model, t, z).pop(message))
-        filtered = lgssm_filter(model, t, filtered, xs[-1])
-    lgssm_final(model, n - 1, filtered).push(message, z)
-    return xs, filtered
-
-
-def lgssm_range_encode(model, filtered, xs, first):
-    """Observations from step `first` on."""
-    encoder = RangeEncoder()
-    for t, x in enumerate(xs, first):
-        for part in lgssm_predictive(model, t, filtered).intervals(x):
-            encoder.encode(*part)
-        filtered = lgssm_filter(model, t, filtered, x)
-    return encoder.finish()
-
-
-def lgssm_range_decode(model, filtered, integer, first, end):
-    decoder, xs = RangeDecoder(integer), []
-
-    def take(total, find):
-        symbol, start, freq = find(decoder.slot(total))
-        decoder.advance(start, freq, total)
-        return symbol
-
-    for t in range(first, end):
-        xs.append(lgssm_predictive(model, t, filtered).decode(take))
-        filtered = lgssm_filter(model, t, filtered, xs[-1])
-    decoder.check()
-    return xs
-
-
-def lgssm_encode(model, xs, predictive=False):
-    """xs: rows of p integers."""
-    n, zeros = len(xs) - model.tail_length, [0] * model.n
-    if predictive or n <= 0:
-        return Message.from_int(lgssm_range_encode(model, zeros, xs, 0)).to_bytes()
-    filtered = zeros
-    for t, x in enumerate(xs[:n]):
-        filtered = lgssm_filter(model, t, filtered, x)
-    first_bits = lgssm_range_encode(model, filtered, xs[n:], n)
-    flag = int(first_bits < model.start)
-    if flag:
-        first_bits = lgssm_range_encode(model, zeros, xs, 0)
-    message = Message.from_int(first_bits)
-    if not flag:
-        lgssm_push(model, message, xs[:n])
-    message.push(*interval(FLAG, flag), 16)
-    return message.to_bytes()
-
-
-def lgssm_decode(model, data, T, predictive=False):
-    n, zeros, message = T - model.tail_length, [0] * model.n, Message.from_bytes(data)
-    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
-        return lgssm_range_decode(model, zeros, message.to_int(), 0, T)
-    xs, filtered = lgssm_pop(model, message, n)
-    first_bits = message.to_int()
-    if first_bits < model.start:
-        raise Damage("the schedule did not start from this integer")
-    return xs + lgssm_range_decode(model, filtered, first_bits, n, T)
-
-
 # Format, section 4: bytes
 
 
@@ -1006,3 +686,556 @@ def decode_bytes(stream):
     if data or len(whole) != total:
         raise Damage("another length")
     return whole
+
+
+# Section 9: values under a shape, a location and a scale
+
+
+def root_256(n):
+    """floor(n^(1/256))."""
+    for _ in range(8):
+        n = isqrt(n)
+    return n
+
+
+def survival(table, t, point):
+    """S(t) in 2^-32, t in 2^-point."""
+    if t < 8 << point:
+        cell, shift = t >> (point - 8), point - 8
+    else:
+        octave = t.bit_length() - 4 - point
+        if octave >= (len(table) - 2050) // 256:
+            return 0
+        shift = point - 5 + octave
+        cell = 2048 + 256 * octave + (t >> shift) - 256
+    return table[cell] - ((table[cell] - table[cell + 1]) * (t % (1 << shift)) >> shift)
+
+
+class Place:
+    """A shape at location mu, in 2^-16, with the scale 2^(s / 256)."""
+
+    def __init__(self, table, mu, s):
+        self.table, self.mu = table, mu
+        self.origin = mu >> 16
+        self.e, f = s >> 8, s & 255
+        self.R = (root_256(2 ** (17 * 256 - f)) + 1) // 2
+        self.w = max(0, self.e - 9)
+        self.m = max(4, self.e + 3 - self.w)
+
+    def below(self, v, half=1 << 15, point=20):
+        """The mass below the value v, in 2^-32."""
+        D = ((v << 16) - half - self.mu) >> self.w
+        t = (abs(D) * self.R << (point - 20)) >> (12 + self.e - self.w)
+        S = survival(self.table, t, point)
+        return S if D < 0 else 2**32 - S
+
+    @property
+    def half_bins(self):
+        return 2**self.m + 16 * (64 - self.w - self.m)
+
+    def start(self, q):
+        """How far from the origin bin q >= 0 begins."""
+        beyond = q - 2**self.m
+        if beyond < 0:
+            return q << self.w
+        return (16 + beyond % 16) << (self.w + self.m - 4 + beyond // 16)
+
+    def edge(self, q):
+        n = 2 * self.half_bins
+        u = self.start(abs(q))
+        G = self.below(self.origin + (u if q >= 0 else -u))
+        return q + n // 2 + ((2**28 - n) * G >> 32)
+
+    def bin_of(self, v):
+        """Its number, and how many low bits of which value."""
+        u = v - self.origin if v >= self.origin else self.origin - 1 - v
+        q = bisect_right(range(self.half_bins), u, key=self.start) - 1
+        low_bits = (self.start(q + 1) - self.start(q)).bit_length() - 1
+        return (q if v >= self.origin else -1 - q), low_bits, u % (1 << low_bits)
+
+
+def runs(n, lanes):
+    """Values that share the order of their low bits."""
+    first = 0
+    while first < n:
+        end = min((first // 256 + 1) * 256, (first // lanes + 1) * lanes, n)
+        yield range(first, end)
+        first = end
+
+
+def push_located(message, table, mus, scales, values):
+    places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
+    bins = [place.bin_of(v) for place, v in zip(places, values, strict=True)]
+    lanes = len(message.heads)
+    for run in reversed([*runs(len(values), lanes)]):
+        parts = max(-(-bins[i][1] // 28) for i in run)
+        for k in range(parts):
+            for i in reversed(run):
+                _, low_bits, low = bins[i]
+                bits = min(max(low_bits - 28 * k, 0), 28)
+                part = (low >> (28 * k)) % (1 << bits)
+                message.push(part << (28 - bits), 1 << (28 - bits), 2**28, i % lanes)
+        for i in reversed(run):
+            q = bins[i][0]
+            start = places[i].edge(q)
+            message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
+
+
+# Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
+# freq, total), of which the last is pushed first.
+
+ALL = (-(2**63), 2**63 - 1)
+
+
+def push_each(message, intervals):
+    """The values' intervals; value i goes to lane i mod lanes."""
+    for i in reversed(range(len(intervals))):
+        for start, freq, total in reversed(intervals[i]):
+            message.push(start, freq, total, i % len(message.heads))
+
+
+def uniform(u, last):
+    """u of 0 .. last."""
+    if last == 0:
+        return []
+    shift = max(0, last.bit_length() - 28)
+    part, most = u >> shift, last >> shift
+    rest = last % (1 << shift) if part == most else (1 << shift) - 1
+    return [(part, 1, most + 1), *uniform(u % (1 << shift), rest)]
+
+
+class Law:
+    """Values low .. high by their distribution function, in 2^-32."""
+
+    def __init__(self, below, low, high, origin):
+        self.F = lambda v: 0 if v == low else 2**32 if v == high + 1 else below(v)
+        self.low, self.high, self.origin = low, high, origin
+
+    def start(self, q):
+        """The first value of bin q."""
+        u = abs(q)
+        if u >= 2048:
+            u = (16 + u % 16) << (7 + (u - 2048) // 16)
+        return self.origin + (u if q >= 0 else -u)
+
+    def bin_of(self, v):
+        return bisect_right(range(-2896, 2896), v, key=self.start) - 1 - 2896
+
+    def edge(self, q):
+        first, last = self.bin_of(self.low), self.bin_of(self.high)
+        if q <= first or q > last:
+            return 0 if q <= first else 2**28
+        slots = 2**28 - (last - first + 1)
+        return q - first + (slots * self.F(self.start(q)) >> 32)
+
+    def intervals(self, v):
+        q = self.bin_of(v)
+        out = [(self.edge(q), self.edge(q + 1) - self.edge(q), 2**28)]
+        first = max(self.start(q), self.low)
+        last = min(self.start(q + 1) - 1, self.high)
+        for _ in range(5):
+            width = (last - first).bit_length()
+            D = self.F(last + 1) - self.F(first)
+            bits = min(width, 12, D.bit_length() - 15)
+            if bits <= 0:
+                break
+            shift = width - bits
+            parts = ((last - first) >> shift) + 1
+            starts = [first + (i << shift) for i in range(parts)] + [last + 1]
+
+            def edge(i, starts=starts, parts=parts, D=D):
+                if i in (0, parts):
+                    return 2**28 * (i > 0)
+                mass = self.F(starts[i]) - self.F(starts[0])
+                return i + (2**28 - parts) * mass // D
+
+            i = (v - first) >> shift
+            out.append((edge(i), edge(i + 1) - edge(i), 2**28))
+            first, last = starts[i], starts[i + 1] - 1
+        return out + uniform(v - first, last - first)
+
+
+def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
+    places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
+    origin = places[weights.index(max(weights))].origin
+    origin = min(max(origin, low), high)
+    if high - low < 4096:
+        origin = low + (high - low + 1) // 2
+
+    def below(v):
+        masses = [place.below(v, point=25) for place in places]
+        return sum(map(mul, weights, masses)) // sum(weights)
+
+    return Law(below, low, high, origin)
+
+
+def geometric(laplace, s):
+    place = Place(laplace, 0, s)
+    return Law(lambda v: 2 * place.below(v, half=0, point=25) - 2**32, 0, ALL[1], 0)
+
+
+def ratio(m, e, a, b):
+    """(m 2^e) a / b, each of 32 bits, from below."""
+
+    def cut(n):
+        s = n.bit_length() - 32
+        return (n >> s if s >= 0 else n << -s), s
+
+    (a, s), (b, t) = cut(a), cut(b)
+    m, u = cut(m * a // b)
+    return m, e + s - t + u
+
+
+class Counts:
+    """Values first .. last by weights, the others, of 0 .. most, far out."""
+
+    def __init__(self, first, last, most, ratios):
+        self.first, self.last, self.most = first, last, most
+        masses = [(2**31, 0)]
+        for k in range(first, last):
+            masses.append(ratio(*masses[-1], *ratios(k)))
+        top = max(e for _, e in masses)
+        masses = [m >> (top - e) if top - e < 32 else 0 for m, e in masses]
+        slots = 2**28 - 2 - len(masses)
+        self.weights = [
+            int(first > 0),
+            *(1 + slots * m // sum(masses) for m in masses),
+            int(last < most),
+        ]
+
+    def intervals(self, v):
+        k = min(max(v, self.first - 1), self.last + 1) - self.first + 1
+        out = [(sum(self.weights[:k]), self.weights[k], sum(self.weights))]
+        if v < self.first:
+            out += far(self.first - 1 - v, self.first - 1)
+        if v > self.last:
+            out += far(v - self.last - 1, self.most - self.last - 1)
+        return out
+
+
+def far(u, most):
+    """u of 0 .. most: its level, and where in the level."""
+    level = (u + 1).bit_length() - 1
+    return [
+        *uniform(level, (most + 1).bit_length() - 1),
+        *uniform(u + 1 - 2**level, min(2**level - 1, most + 1 - 2**level)),
+    ]
+
+
+def window(mean, variance, most):
+    half = 8 * 2 ** ((variance.bit_length() + 1) // 2) + 12
+    return max(0, mean - half), min(mean + half, most), most
+
+
+def binomial(n, p):
+    """p in 2^-32."""
+    variance = (n * p >> 24) * (2**32 - 1 - p) >> 40
+    return Counts(
+        *window(n * p >> 32, variance, n),
+        lambda k: ((n - k) * p, (k + 1) * (2**32 - p)),
+    )
+
+
+def beta_binomial(n, alpha, beta):
+    """alpha, beta in 2^-16."""
+    return Counts(
+        *(0, n, n),
+        lambda k: (
+            (n - k) * ((k << 16) + alpha),
+            (k + 1) * ((n - 1 - k << 16) + beta),
+        ),
+    )
+
+
+def poisson(mean):
+    """mean in 2^-16."""
+    return Counts(
+        *window(mean >> 16, mean >> 16, ALL[1]), lambda k: (mean, (k + 1) << 16)
+    )
+
+
+# Section 12: linear Gaussian state space models
+
+
+def survival_table(law, octaves):
+    """S at 256 points a unit up to 8, then in each octave, in 2^-32; 0 at the end."""
+    t = [i / 256 for i in range(2048)]
+    t += [2 ** (3 + k) * (1 + i / 256) for k in range(octaves) for i in range(256)]
+    return [*(round(law(u) * 2**32) for u in t), 0, 0]
+
+
+SHAPES = {
+    "gaussian": survival_table(lambda t: math.erfc(t / math.sqrt(2)) / 2, 0),
+    "logistic": survival_table(lambda t: 1 / (1 + math.exp(t)), 2),
+    "laplace": survival_table(lambda t: math.exp(-t) / 2, 2),
+}
+
+
+class Located(Place):
+    """Coded at `prec` bits: with a slot for every bin (leak 1), or as Q is (0)."""
+
+    def __init__(self, shape, mu, s, leak, prec):
+        super().__init__(SHAPES[shape], mu, s)
+        self.leak, self.cut = leak << (28 - prec), 28 - prec
+
+    def edge(self, q):
+        n, u = 2 * self.half_bins, self.start(abs(q))
+        G = self.below(self.origin + (u if q >= 0 else -u))
+        slots = (2**28 - self.leak * n) * G >> 32
+        return (self.leak * (q + n // 2) + slots) >> self.cut
+
+    def intervals(self, value):
+        """In the order of popping."""
+        q, low_bits, low = self.bin_of(value)
+        yield self.edge(q), self.edge(q + 1) - self.edge(q), 2 ** (28 - self.cut)
+        for k in reversed(range(0, low_bits, 28)):
+            total = 2 ** min(28, low_bits - k)
+            yield (low >> k) % total, 1, total
+
+    def decode(self, take):
+        """take(total, find) is a pop."""
+        half = self.half_bins
+
+        def find(slot):
+            q = bisect_right(range(-half, half), slot, key=self.edge) - half - 1
+            return q, self.edge(q), self.edge(q + 1) - self.edge(q)
+
+        q = take(2 ** (28 - self.cut), find)
+        u = self.start(q if q >= 0 else -1 - q)
+        low_bits = self.bin_of(self.origin + u)[1]
+        for k in reversed(range(0, low_bits, 28)):
+            u += take(2 ** min(28, low_bits - k), lambda slot: (slot, slot, 1)) << k
+        value = self.origin + u if q >= 0 else self.origin - 1 - u
+        if not -(2**63) <= value < 2**63:
+            raise Damage("a value has more than 64 bits")
+        return value
+
+
+def limit(v, most):
+    return max(-most, min(most, v))
+
+
+def point(value):
+    """An integer as a location."""
+    return limit(value, 2**31) * 2**16
+
+
+def row_times(base, row, v):
+    """base + row v, where a row is its shift and then its coefficients."""
+    shift, t = row[0], sum(a * b for a, b in zip(row[1:], v, strict=False)) >> 24
+    if shift > 0:
+        t = (t + 2 ** (shift - 1)) >> shift
+    elif shift < 0:
+        t = limit(t, 2 ** (48 + shift)) << -shift
+    return limit(base + t, 2**46 - 1)
+
+
+def times(base, rows, v):
+    return [row_times(b, row, v) for b, row in zip(base, rows, strict=True)]
+
+
+def differences(values, locations):
+    return [point(v) - at for v, at in zip(values, locations, strict=True)]
+
+
+LAYOUT = [
+    ("move", "nn"), ("back", "nn"), ("emit", "pn"), ("gain", "np"),
+    ("emit_lower", "pp"), ("predict_lower", "pp"), ("final_lower", "nn"),
+    ("move_scale", "n"), ("back_scale", "n"), ("emit_scale", "p"),
+    ("predict_scale", "p"), ("final_scale", "n"),
+]  # fmt: skip
+
+
+def lgssm_step(n, p, offset, words):
+    """The integers of a step by their names."""
+    step, at, size = {"move_offset": offset[:n], "emit_offset": offset[n:]}, 0, locals()
+    for name, (rows, *columns) in LAYOUT:
+        if columns:
+            width = 1 + size[columns[0]]
+            ends = range(at, at + size[rows] * width, width)
+            step[name] = [words[i : i + width] for i in ends]
+            at += size[rows] * width
+        else:
+            step[name] = words[at : at + size[rows]]
+            at += size[rows]
+    assert at == len(words)
+    return step
+
+
+class LGSSM:
+    """A frozen model; step(t) has the numbers of step t, counted from 0."""
+
+    def __init__(self, n, p, noise, tail_length, start_bits, offsets, words):
+        self.n, self.noise = n, noise
+        self.tail_length, self.start = tail_length, 2**start_bits
+        self.steps = [
+            lgssm_step(n, p, *row) for row in zip(offsets, words, strict=True)
+        ]
+
+    def step(self, t):
+        return self.steps[min(t, len(self.steps) - 1)]
+
+
+class Vector:
+    """Integers, each given those before it by a row of `lower`."""
+
+    def __init__(self, shape, location, scale, lower=None, leak=1, prec=26):
+        self.shape, self.location, self.scale = shape, location, scale
+        self.lower, self.leak, self.prec = lower, leak, prec
+
+    def _codecs(self, known):
+        """A codec for each element; `known` has those before it by then."""
+        moved = []
+        for i, at in enumerate(self.location):
+            if self.lower is not None:
+                at = row_times(at, self.lower[i][: 1 + i], moved)
+            yield Located(self.shape, at, self.scale[i], self.leak, self.prec)
+            moved.append(point(known[i]) - at)
+
+    def intervals(self, values):
+        codecs = zip(self._codecs(values), values, strict=True)
+        return [part for codec, value in codecs for part in codec.intervals(value)]
+
+    def decode(self, take):
+        values = []
+        for codec in self._codecs(values):
+            values.append(codec.decode(take))
+        return values
+
+    def push(self, message, values):
+        for start, freq, total in reversed(self.intervals(values)):
+            if freq == 0:
+                raise Damage("the sender cannot have popped this state")
+            message.push(start, freq, total)
+
+    def pop(self, message):
+        return self.decode(message.pop)
+
+
+def lgssm_prior(model, t, z):
+    s = model.step(t)
+    mean = times(s["move_offset"], s["move"], [point(v) for v in z])
+    return Vector("gaussian", mean, s["move_scale"])
+
+
+def lgssm_likelihood(model, t, z):
+    s = model.step(t)
+    mean = times(s["emit_offset"], s["emit"], [point(v) for v in z])
+    return Vector(model.noise, mean, s["emit_scale"], s["emit_lower"])
+
+
+def lgssm_predict(model, t, filtered):
+    """Means of z_t and x_t, given x_1 .. x_t-1."""
+    s = model.step(t)
+    mean = times(s["move_offset"], s["move"], filtered)
+    return mean, times(s["emit_offset"], s["emit"], mean)
+
+
+def lgssm_filter(model, t, filtered, x):
+    """The mean of z_t given x_1 .. x_t."""
+    mean, expected = lgssm_predict(model, t, filtered)
+    return times(mean, model.step(t)["gain"], differences(x, expected))
+
+
+def lgssm_final(model, t, filtered):
+    """Q(z_T | x_1 .. x_T)."""
+    s = model.step(t)
+    return Vector("gaussian", filtered, s["final_scale"], s["final_lower"], leak=0)
+
+
+def lgssm_back(model, t, filtered, z):
+    """Q(z_t-1 | x_1 .. x_t-1, z_t)."""
+    s = model.step(t)
+    predicted, _ = lgssm_predict(model, t, filtered)
+    mean = times(filtered, s["back"], differences(z, predicted))
+    return Vector("gaussian", mean, s["back_scale"], leak=0)
+
+
+def lgssm_predictive(model, t, filtered):
+    s = model.step(t)
+    _, mean = lgssm_predict(model, t, filtered)
+    return Vector(model.noise, mean, s["predict_scale"], s["predict_lower"], prec=28)
+
+
+def lgssm_push(model, message, xs):
+    """The sender of IconoCLaSM, for at least one observation."""
+    filtered = [[0] * model.n]
+    for t, x in enumerate(xs):
+        filtered.append(lgssm_filter(model, t, filtered[-1], x))
+    last = len(xs) - 1
+    z = lgssm_final(model, last, filtered[-1]).pop(message)
+    for t in reversed(range(len(xs))):
+        lgssm_likelihood(model, t, z).push(message, xs[t])
+        before = [0] * model.n
+        if t > 0:
+            before = lgssm_back(model, t, filtered[t], z).pop(message)
+        lgssm_prior(model, t, before).push(message, z)
+        z = before
+
+
+def lgssm_pop(model, message, n):
+    """n >= 1 observations, and the last filtered mean."""
+    filtered, z, xs = [0] * model.n, [0] * model.n, []
+    for t in range(n):
+        before, z = z, lgssm_prior(model, t, z).pop(message)
+        if t > 0:
+            lgssm_back(model, t, filtered, z).push(message, before)
+        xs.append(lgssm_likelihood(model, t, z).pop(message))
+        filtered = lgssm_filter(model, t, filtered, xs[-1])
+    lgssm_final(model, n - 1, filtered).push(message, z)
+    return xs, filtered
+
+
+def lgssm_range_encode(model, filtered, xs, first):
+    """Observations from step `first` on."""
+    encoder = RangeEncoder()
+    for t, x in enumerate(xs, first):
+        for part in lgssm_predictive(model, t, filtered).intervals(x):
+            encoder.encode(*part)
+        filtered = lgssm_filter(model, t, filtered, x)
+    return encoder.finish()
+
+
+def lgssm_range_decode(model, filtered, integer, first, end):
+    decoder, xs = RangeDecoder(integer), []
+
+    def take(total, find):
+        symbol, start, freq = find(decoder.slot(total))
+        decoder.advance(start, freq, total)
+        return symbol
+
+    for t in range(first, end):
+        xs.append(lgssm_predictive(model, t, filtered).decode(take))
+        filtered = lgssm_filter(model, t, filtered, xs[-1])
+    decoder.check()
+    return xs
+
+
+def lgssm_encode(model, xs, predictive=False):
+    """xs: rows of p integers."""
+    n, zeros = len(xs) - model.tail_length, [0] * model.n
+    if predictive or n <= 0:
+        return Message.from_int(lgssm_range_encode(model, zeros, xs, 0)).to_bytes()
+    filtered = zeros
+    for t, x in enumerate(xs[:n]):
+        filtered = lgssm_filter(model, t, filtered, x)
+    first_bits = lgssm_range_encode(model, filtered, xs[n:], n)
+    flag = int(first_bits < model.start)
+    if flag:
+        first_bits = lgssm_range_encode(model, zeros, xs, 0)
+    message = Message.from_int(first_bits)
+    if not flag:
+        lgssm_push(model, message, xs[:n])
+    message.push(*interval(FLAG, flag), 16)
+    return message.to_bytes()
+
+
+def lgssm_decode(model, data, T, predictive=False):
+    n, zeros, message = T - model.tail_length, [0] * model.n, Message.from_bytes(data)
+    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
+        return lgssm_range_decode(model, zeros, message.to_int(), 0, T)
+    xs, filtered = lgssm_pop(model, message, n)
+    first_bits = message.to_int()
+    if first_bits < model.start:
+        raise Damage("the schedule did not start from this integer")
+    return xs + lgssm_range_decode(model, filtered, first_bits, n, T)

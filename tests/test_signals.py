@@ -218,8 +218,8 @@ def test_command_line(tmp_path):
     assert b"signal of int16" in run("info", "ecg.bbz").stdout
     assert run("decompress", "ecg.bbz", "-o", "copy").returncode == 0
     assert (tmp_path / "copy").read_bytes() == (tmp_path / "ecg").read_bytes()
-    odd = run("compress", "--type", "int32", "--channels", "3", "ecg", "-o", "-")
+    odd = run("compress", "--type", "int", "--channels", "3", "ecg", "-o", "-")
     assert odd.returncode == 1
-    assert b"20000 bytes are no steps of 3 int32" in odd.stderr
+    assert b"20000 bytes are no steps of 3 int" in odd.stderr
     both = run("compress", "--type", "int32", "-m", "x.bbm", "ecg", "-o", "-")
     assert b"x.bbm" in both.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +9,24 @@ from numpy.typing import NDArray
 
 __all__ = ["Prediction", "fit_prediction"]
 
-# Orders to choose from: lags of the channel itself, and of each other one.
+# Orders to choose from: lags of the channel itself, and of each other one. Each has
+# the taps of those before it, and fits what BBANS_SIGNAL_TAPS_MAX allows.
 CANDIDATES = ((1, 0), (2, 0), (4, 2), (8, 2), (16, 4), (32, 4))
-_ITERATIONS = 3
-_SMOOTHING = np.exp(-np.abs(np.arange(-40, 41)) / 8)
-_SMOOTHING /= _SMOOTHING.sum()
-_BITS_A_COEFFICIENT = 14.0
+_ROUNDS = 8  # of least squares on a part of a long series, then two on all of it
+_PART, _SEGMENTS = 16384, 8  # that part's steps, in so many pieces
 _CONSTANT = 256.0
+_BITS_A_COEFFICIENT = 14.0
+
+_Floats = NDArray[np.float64]
+
+
+def _kernel(weights: _Floats) -> _Floats:
+    normed: _Floats = weights / weights.sum()
+    return normed
+
+
+_AROUND = _kernel(np.exp(-np.abs(np.arange(-15, 16)) / 3))
+_BEFORE = _kernel(np.concatenate([np.zeros(65), np.exp(-np.arange(64) / 16)]))
 
 
 class Prediction(NamedTuple):
@@ -26,6 +36,17 @@ class Prediction(NamedTuple):
     cross: int
     coefficients: NDArray[np.float64]
     """Shape (channels, taps), in the order of ``bbans_signal``."""
+
+    def predict(self, values: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Predict each step of a series, shape (T, channels), from those before."""
+        x = values.astype(np.float64)
+        means = np.empty_like(x)
+        for i, coefficients in enumerate(self.coefficients):
+            taps = _taps(x.shape[1], i, self.order, self.cross)
+            used = [_is_known(tap, i) for tap in taps]
+            known = [tap for tap in taps if _is_known(tap, i)]
+            means[:, i] = coefficients[used] @ _design(x, i, known)
+        return means
 
 
 def fit_prediction(values: NDArray[np.int64]) -> Prediction:
@@ -43,64 +64,118 @@ def fit_prediction(values: NDArray[np.int64]) -> Prediction:
     Notes
     -----
     Least squares in which a step counts by the inverse of the residual's variance
-    around it, three times over: the maximisation step of a model whose noise has a
-    scale that varies. The code length is taken as ``log2`` of that deviation, summed,
-    and 14 bits a coefficient.
+    around it, again and again: the maximisation steps of a model whose noise has a
+    scale that varies. The code length is estimated with the residuals' scale before
+    each step, and 14 bits a coefficient.
     """
     x = values.astype(np.float64)
     steps, channels = x.shape
-    best, least = None, math.inf
+    candidates: list[tuple[int, int]] = []
     for order, cross in CANDIDATES:
-        cross = cross if channels > 1 else 0
-        taps = order + (channels - 1) * (cross + 1) + 1
-        if taps > 500 or (best is not None and 4 * taps > steps):
-            break
-        fits = [_fit_channel(x, i, order, cross) for i in range(channels)]
-        bits = sum(cost for _, cost in fits) + _BITS_A_COEFFICIENT * taps * channels
-        if bits < least:
-            least = bits
-            best = Prediction(order, cross, np.stack([a for a, _ in fits]))
-    assert best is not None
-    return best
+        taps = len(_taps(channels, 0, order, cross))
+        if taps <= 500 and (4 * taps <= steps or not candidates):
+            candidates.append((order, cross if channels > 1 else 0))
+    fits = [_fit_channel(x, i, candidates) for i in range(channels)]
+    bits = np.zeros(len(candidates))
+    for fit in fits:
+        bits += [b + _BITS_A_COEFFICIENT * a.size for a, b in fit]
+    best = int(bits.argmin())
+    return Prediction(*candidates[best], np.stack([fit[best][0] for fit in fits]))
+
+
+def _taps(channels: int, channel: int, order: int, cross: int) -> list[tuple[int, int]]:
+    """What predicts a channel, in the order of its coefficients: a channel and a lag;
+    its own lag 0 stands for the constant."""
+    taps = [(channel, lag) for lag in range(1, order + 1)]
+    for other in range(channels):
+        if other != channel:
+            taps += [(other, lag) for lag in range(cross + 1)]
+    return [*taps, (channel, 0)]
+
+
+def _is_known(tap: tuple[int, int], channel: int) -> bool:
+    """Not so: a later channel's value of the same step."""
+    other, lag = tap
+    return lag > 0 or other <= channel
+
+
+def _design(x: _Floats, channel: int, taps: list[tuple[int, int]]) -> _Floats:
+    """What each tap saw at each step, shape (taps, T)."""
+    rows = np.full((len(taps), len(x)), _CONSTANT)
+    for row, (other, lag) in zip(rows, taps, strict=True):
+        if (other, lag) != (channel, 0):
+            row[:lag] = 0.0
+            row[lag:] = x[: len(x) - lag, other]
+    return rows
 
 
 def _fit_channel(
-    x: NDArray[np.float64], channel: int, order: int, cross: int
-) -> tuple[NDArray[np.float64], float]:
-    """The coefficients, and the code length in bits but for a constant."""
-    columns = _columns(x, channel, order, cross)
-    target = x[:, channel]
-    used = np.array([column is not None for column in columns])
-    design = np.stack([column for column in columns if column is not None])
-    weight = np.ones(target.size)
-    for _ in range(_ITERATIONS):
-        weighted = design * weight
-        normal = weighted @ design.T
-        diagonal = np.einsum("ii->i", normal)
-        diagonal *= 1 + 1e-7  # series may be constant, or channels alike
-        diagonal += 1e-6
-        solution = np.linalg.solve(normal, weighted @ target)
-        residual = target - solution @ design
-        variance = np.convolve(residual**2, _SMOOTHING, "same")[: target.size]
-        variance += 0.1 + 1e-6 * variance.mean()
-        weight = 1 / variance
-    coefficients = np.zeros(used.size)
-    coefficients[used] = solution
-    return coefficients, 0.5 * float(np.log2(variance).sum())
+    x: _Floats, channel: int, candidates: list[tuple[int, int]]
+) -> list[tuple[_Floats, float]]:
+    """Of each candidate the coefficients, and the code length in bits but for a
+    constant. The weights are those of the last, the largest."""
+    channels, target = x.shape[1], x[:, channel]
+    largest = _taps(channels, channel, *candidates[-1])
+    known = [tap for tap in largest if _is_known(tap, channel)]
+    design = _design(x, channel, known)
+    normal, moment = _weighted(design, target)
+    out = []
+    for candidate in candidates:
+        taps = _taps(channels, channel, *candidate)
+        rows = [known.index(tap) for tap in taps if tap in known]
+        solution = np.linalg.solve(normal[np.ix_(rows, rows)], moment[rows])
+        residual = target - solution @ design[rows]
+        # A Cauchy distribution's, whose scale is the geometric mean before.
+        squares = residual**2 + 0.1
+        before = _smoothed(np.log2(squares), _BEFORE)
+        bits = (0.5 * before + np.log2(1 + squares * np.exp2(-before))).sum()
+        coefficients = np.zeros(len(taps))
+        coefficients[[tap in known for tap in taps]] = solution
+        out.append((coefficients, float(bits)))
+    return out
 
 
-def _columns(
-    x: NDArray[np.float64], channel: int, order: int, cross: int
-) -> list[NDArray[np.float64] | None]:
-    """What predicts a channel, in the order of its coefficients; None: nothing."""
+def _weighted(design: _Floats, target: _Floats) -> tuple[_Floats, _Floats]:
+    """The normal equations, weighted by the inverse variance of their solution's
+    residuals."""
+    steps = target.size
+    part = np.arange(steps)
+    if steps > 2 * _PART:
+        length = _PART // _SEGMENTS
+        first = np.linspace(0, steps - length, _SEGMENTS).astype(int)
+        part = (first[:, None] + np.arange(length)).ravel()
+    some, aim = np.ascontiguousarray(design[:, part]), target[part]
+    weight = np.ones(part.size)
+    for _ in range(_ROUNDS):
+        solution = np.linalg.solve(*_normal(some, aim, weight))
+        weight = 1 / _variance(aim - solution @ some)
+    for _ in range(2):
+        weight = 1 / _variance(target - solution @ design)
+        normal, moment = _normal(design, target, weight)
+        solution = np.linalg.solve(normal, moment)
+    return normal, moment
 
-    def lagged(other: int, lag: int) -> NDArray[np.float64]:
-        return np.concatenate([np.zeros(min(lag, len(x))), x[: len(x) - lag, other]])
 
-    out: list[NDArray[np.float64] | None] = []
-    out += [lagged(channel, lag) for lag in range(1, order + 1)]
-    for other in range(x.shape[1]):
-        if other != channel:
-            out.append(lagged(other, 0) if other < channel else None)
-            out += [lagged(other, lag) for lag in range(1, cross + 1)]
-    return [*out, np.full(len(x), _CONSTANT)]
+def _normal(
+    design: _Floats, target: _Floats, weight: _Floats
+) -> tuple[_Floats, _Floats]:
+    weighted = design * weight
+    normal = weighted @ design.T
+    diagonal = np.einsum("ii->i", normal)
+    diagonal *= 1 + 1e-7  # series may be constant, or channels alike
+    diagonal += 1e-6
+    return normal, weighted @ target
+
+
+def _variance(residual: _Floats) -> _Floats:
+    """Of a rounded value at least 1/12, and of none too far below the others."""
+    squares = residual**2
+    return _smoothed(squares, _AROUND) + (0.1 + 1e-6 * squares.mean())
+
+
+def _smoothed(series: _Floats, kernel: _Floats) -> _Floats:
+    """The kernel's middle weighs the value itself."""
+    middle = kernel.size // 2
+    whole: _Floats = np.convolve(series, kernel)
+    part: _Floats = whole[middle : middle + series.size]
+    return part

@@ -1,0 +1,456 @@
+"""Mixtures, counts and ranges to and from a message, as arrays of integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from bbans._lib import check, ffi, lib, pointer
+from bbans._message import MessageArrays
+from bbans.errors import SymbolError
+
+__all__ = ["ValueArrays"]
+
+Shape = int | tuple[int, ...]
+_TYPES = {
+    np.dtype(kind + str(size)): code
+    for kind, sign in (("u", 1), ("i", -1))
+    for size, code in ((1, sign), (2, 2 * sign), (4, 4 * sign), (8, 8 * sign))
+} | {np.dtype("f4"): 104, np.dtype("f8"): 108}
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+LOCATION = "a location is not between -2**46 and 2**46"
+SCALE = "a scale is not from 2**-12 to 2**47"
+RATE = "is not from 0 to 65536"
+
+
+def _integers(values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.size == 0:
+        return np.zeros(array.shape, np.int64)
+    if array.dtype.kind not in "iu":
+        raise SymbolError(f"values must be integers of 64 bits, not {array.dtype}")
+    if array.dtype == np.uint64:
+        if int(array.max()) > _MOST:
+            raise SymbolError("a value is not below 2**63")
+        array = array.astype(np.int64)
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
+
+
+def _numbers(given: ArrayLike, fixed: DTypeLike, what: str) -> NDArray[Any]:
+    """Parameters: floats as they are, integers of the fixed-point type."""
+    array = np.asarray(given)
+    if array.dtype.kind == "f":
+        single = array.dtype == np.float32
+        return array.astype(np.float32 if single else np.float64, copy=False)
+    if array.dtype.kind not in "iu":
+        raise SymbolError(f"{what}s must be numbers, not {array.dtype}")
+    limits = np.iinfo(fixed)
+    if array.size > 0 and (array.min() < limits.min or array.max() > limits.max):
+        raise SymbolError(f"a {what} is out of range")
+    return array.astype(fixed, copy=False)
+
+
+def _spread(array: NDArray[Any], form: tuple[int, ...], what: str) -> NDArray[Any]:
+    try:
+        spread = np.broadcast_to(array, form)
+    except ValueError:
+        raise SymbolError(f"{what}s of shape {array.shape} do not fit {form}") from None
+    return np.require(spread, requirements=["C", "A"])
+
+
+def _arguments(*arrays: NDArray[Any]) -> list[Any]:
+    """Pointers and types for C; the pointers keep the arrays."""
+    return [
+        part
+        for array in arrays
+        for part in (pointer(array, "char[]"), _TYPES[array.dtype])
+    ]
+
+
+class ValueArrays(MessageArrays):
+    """What pushes and pops integers under the distributions of section 11.
+
+    Parameters are broadcast to the shape of the values. Integer parameters are in
+    the units stated; floats are rounded to these, exactly alike on every machine.
+    """
+
+    __slots__ = ()
+    _c: Any
+
+    def _push_values(
+        self,
+        name: str,
+        given: list[Any],
+        values: NDArray[Any],
+        words: int,
+        cause: str,
+    ) -> None:
+        call = getattr(lib, "bbans_message_push_" + name)
+        to = _arguments(values)
+        self._begin(words * values.size)
+        try:
+            status = call(self._c, *given, *to, values.size)
+        finally:
+            self._end()
+        if status == lib.BBANS_ERR_SYMBOL:
+            raise SymbolError(cause, status)
+        check(status)
+
+    def _pop_values(
+        self,
+        name: str,
+        given: list[Any],
+        form: tuple[int, ...],
+        dtype: DTypeLike,
+        out: Any,
+        apart: tuple[NDArray[Any], ...],
+        cause: str,
+    ) -> Any:
+        array: NDArray[Any] = np.empty(form, dtype)
+        if out is not None:
+            try:
+                array = np.asarray(memoryview(out))
+            except (TypeError, ValueError):
+                raise SymbolError("out must be an array of integers") from None
+        if (
+            array.dtype.kind not in "iu"
+            or not array.dtype.isnative
+            or array.dtype == np.uint64
+            or not (array.flags.c_contiguous and array.flags.writeable)
+        ):
+            raise SymbolError(
+                "out must be a writable, contiguous array of integers, not of uint64"
+            )
+        if array.shape != form:
+            raise SymbolError(f"out has shape {array.shape}, not {form}")
+        if any(np.may_share_memory(array, other) for other in apart):
+            raise SymbolError("out overlaps the parameters")
+        call = getattr(lib, "bbans_message_pop_" + name)
+        to = _arguments(array)
+        self._begin(1)
+        try:
+            status = call(self._c, *given, *to, array.size)
+        finally:
+            self._end()
+        if status == lib.BBANS_ERR_SYMBOL:
+            raise SymbolError(cause + ", or the data type does not hold it", status)
+        check(status)
+        return out if out is not None else array if form else int(array[()])
+
+    # ---- a range
+
+    def push_range(self, low: int, high: int, values: ArrayLike) -> None:
+        """Push integers `low` .. `high`, all equally likely.
+
+        Parameters
+        ----------
+        low, high : int
+            Of 64 bits with sign, ``low <= high``.
+        values : array_like of int
+
+        Raises
+        ------
+        SymbolError
+            If a value is outside; the message is unchanged.
+        """
+        low, high = _ends(low, high)
+        array = _integers(values)
+        words = -(-(high - low).bit_length() // 28)
+        cause = f"a value is outside {low} .. {high}"
+        self._push_values("range", [low, high], array, words, cause)
+
+    def pop_range(
+        self,
+        low: int,
+        high: int,
+        shape: Shape = (),
+        *,
+        dtype: DTypeLike = np.int64,
+        out: Any = None,
+    ) -> Any:
+        """Pop an array of integers; inverse of `push_range`."""
+        low, high = _ends(low, high)
+        form = np.shape(out) if out is not None else np.empty(shape, np.bool_).shape
+        cause = f"a value is one of {low} .. {high}"
+        return self._pop_values("range", [low, high], form, dtype, out, (), cause)
+
+    # ---- mixtures
+
+    def push_mixture(
+        self,
+        shape: Any,
+        weights: ArrayLike | None,
+        location: ArrayLike,
+        scale: ArrayLike,
+        values: ArrayLike,
+        *,
+        low: int | None = None,
+        high: int | None = None,
+    ) -> None:
+        """Push integers under mixtures of K components of one shape.
+
+        Parameters
+        ----------
+        shape : Shape
+        weights : array_like, shape (..., K), or None
+            Of integers, which sum to 1 .. 2**28 over the components; or of floats
+            that sum to about 1, as in `push_probabilities`. None: all alike.
+        location, scale : array_like, shape (..., K)
+            As in `push_located`. K is 1 to 64.
+        values : array_like of int, shape (...)
+        low, high : int, optional
+            The support; its ends take the mass of what lies beyond. Without them
+            every integer of 64 bits can be coded.
+
+        Raises
+        ------
+        ModelError
+            If weights are no such integers or probabilities.
+        SymbolError
+            If another parameter or a value is out of range; the message is
+            unchanged.
+        """
+        low, high = _ends(low, high)
+        array = _integers(values)
+        _, _, given = _mixture(shape, weights, location, scale, array.shape)
+        words = 1 if high - low < 4096 else 8
+        cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
+        self._push_values("mixture", [*given, low, high], array, words, cause)
+
+    def pop_mixture(
+        self,
+        shape: Any,
+        weights: ArrayLike | None,
+        location: ArrayLike,
+        scale: ArrayLike,
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        dtype: DTypeLike = np.int64,
+        out: Any = None,
+    ) -> Any:
+        """Pop integers; inverse of `push_mixture`."""
+        low, high = _ends(low, high)
+        parts, form, given = _mixture(shape, weights, location, scale)
+        cause = f"{LOCATION}, {SCALE}, or a value is popped"
+        return self._pop_values(
+            "mixture", [*given, low, high], form, dtype, out, parts, cause
+        )
+
+    # ---- counts
+
+    def push_geometric(self, scale: ArrayLike, values: ArrayLike) -> None:
+        """Push integers v >= 0 with P(V >= v) = exp(-v / scale).
+
+        Parameters
+        ----------
+        scale : array_like
+            As in `push_located`.
+        values : array_like of int
+
+        Raises
+        ------
+        SymbolError
+            If a scale or a value is out of range; the message is unchanged.
+        """
+        self._push_counts("geometric", (("scale", scale, np.int32),), values)
+
+    def pop_geometric(
+        self, scale: ArrayLike, *, dtype: DTypeLike = np.int64, out: Any = None
+    ) -> Any:
+        """Pop integers; inverse of `push_geometric`."""
+        return self._pop_counts("geometric", (("scale", scale, np.int32),), dtype, out)
+
+    def push_binomial(
+        self, trials: ArrayLike, probability: ArrayLike, values: ArrayLike
+    ) -> None:
+        """Push numbers of successes.
+
+        Parameters
+        ----------
+        trials : array_like of int
+            Up to ``2**18 - 1``; values are 0 .. trials.
+        probability : array_like
+            Of success. Of integers: in units of ``2**-32``, not 0. Of floats: as
+            `fixed_probabilities` rounds them.
+        values : array_like of int
+
+        Raises
+        ------
+        SymbolError
+            If a parameter or a value is out of range; the message is unchanged.
+        """
+        given = (("trial", trials, None), ("probability", probability, np.uint32))
+        self._push_counts("binomial", given, values)
+
+    def pop_binomial(
+        self,
+        trials: ArrayLike,
+        probability: ArrayLike,
+        *,
+        dtype: DTypeLike = np.int64,
+        out: Any = None,
+    ) -> Any:
+        """Pop numbers of successes; inverse of `push_binomial`."""
+        given = (("trial", trials, None), ("probability", probability, np.uint32))
+        return self._pop_counts("binomial", given, dtype, out)
+
+    def push_beta_binomial(
+        self,
+        trials: ArrayLike,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        values: ArrayLike,
+    ) -> None:
+        """Push numbers of successes, whose probability is Beta(alpha, beta).
+
+        Parameters
+        ----------
+        trials : array_like of int
+            Up to 4095; values are 0 .. trials.
+        alpha, beta : array_like
+            Of integers: in units of ``2**-16``, not 0. Of floats: as `fixed_rates`
+            rounds them.
+        values : array_like of int
+
+        Raises
+        ------
+        SymbolError
+            If a parameter or a value is out of range; the message is unchanged.
+        """
+        given = _beta_binomial(trials, alpha, beta)
+        self._push_counts("beta_binomial", given, values)
+
+    def pop_beta_binomial(
+        self,
+        trials: ArrayLike,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        *,
+        dtype: DTypeLike = np.int64,
+        out: Any = None,
+    ) -> Any:
+        """Pop numbers of successes; inverse of `push_beta_binomial`."""
+        given = _beta_binomial(trials, alpha, beta)
+        return self._pop_counts("beta_binomial", given, dtype, out)
+
+    def push_poisson(self, mean: ArrayLike, values: ArrayLike) -> None:
+        """Push Poisson values.
+
+        Parameters
+        ----------
+        mean : array_like
+            Of integers: in units of ``2**-16``, not 0. Of floats: as `fixed_rates`
+            rounds them.
+        values : array_like of int
+            0 or more.
+
+        Raises
+        ------
+        SymbolError
+            If a mean or a value is out of range; the message is unchanged.
+        """
+        self._push_counts("poisson", (("mean", mean, np.uint32),), values)
+
+    def pop_poisson(
+        self, mean: ArrayLike, *, dtype: DTypeLike = np.int64, out: Any = None
+    ) -> Any:
+        """Pop integers; inverse of `push_poisson`."""
+        return self._pop_counts("poisson", (("mean", mean, np.uint32),), dtype, out)
+
+    def _push_counts(self, name: str, given: Any, values: ArrayLike) -> None:
+        array = _integers(values)
+        _, _, arguments, cause = _counts(given, array.shape)
+        words = {"beta_binomial": 1, "geometric": 8}.get(name, 5)
+        self._push_values(name, arguments, array, words, cause)
+
+    def _pop_counts(self, name: str, given: Any, dtype: DTypeLike, out: Any) -> Any:
+        parts, form, arguments, cause = _counts(given)
+        return self._pop_values(name, arguments, form, dtype, out, parts, cause)
+
+
+def _ends(low: int | None, high: int | None) -> tuple[int, int]:
+    low, high = _LEAST if low is None else low, _MOST if high is None else high
+    if not _LEAST <= low <= high <= _MOST:
+        raise SymbolError(f"there are no integers of 64 bits from {low} to {high}")
+    return int(low), int(high)
+
+
+def _form(*arrays: NDArray[Any]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise SymbolError(f"parameters of shapes {shapes} do not fit") from None
+
+
+def _mixture(
+    shape: Any,
+    weights: ArrayLike | None,
+    location: ArrayLike,
+    scale: ArrayLike,
+    form: tuple[int, ...] | None = None,
+) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any]]:
+    parts = [
+        _numbers(location, np.int64, "location"),
+        _numbers(scale, np.int32, "scale"),
+    ]
+    if weights is not None:
+        parts.insert(0, _numbers(weights, np.uint32, "weight"))
+    whole = _form(*parts)
+    if not whole:
+        raise SymbolError("mixtures need an axis of components")
+    if form is not None:
+        whole = (*form, whole[-1])
+    names = ("weight", "location", "scale")[3 - len(parts) :]
+    spread = tuple(
+        _spread(part, whole, name) for part, name in zip(parts, names, strict=True)
+    )
+    given = _arguments(*spread)
+    if weights is None:
+        given = [ffi.NULL, 0, *given]
+    c_shape = ffi.cast("bbans_shape *", shape._address)
+    return spread, whole[:-1], [c_shape, whole[-1], *given]
+
+
+def _beta_binomial(trials: ArrayLike, alpha: ArrayLike, beta: ArrayLike) -> Any:
+    rates = (("alpha", alpha, np.uint32), ("beta", beta, np.uint32))
+    return (("trial", trials, None), *rates)
+
+
+_CAUSES = {
+    "scale": SCALE,
+    "trial": "there are too many trials",
+    "probability": "a probability is not from 0 to 1",
+    "alpha": "alpha " + RATE,
+    "beta": "beta " + RATE,
+    "mean": "a mean " + RATE,
+}
+
+
+def _counts(
+    given: Any, form: tuple[int, ...] | None = None
+) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any], str]:
+    parts = [
+        _numbers(values, fixed or np.uint32, what) for what, values, fixed in given
+    ]
+    whole = _form(*parts) if form is None else form
+    spread, arguments = [], []
+    for part, (what, _, fixed) in zip(parts, given, strict=True):
+        spread.append(_spread(part, whole, what))
+        if fixed is None:  # C takes these as uint32 alone
+            if part.dtype != np.uint32:
+                raise SymbolError("trials must be integers")
+            arguments.append(pointer(spread[-1]))
+        else:
+            arguments += _arguments(spread[-1])
+    causes = [_CAUSES[what] for what, _, _ in given]
+    return (
+        tuple(spread),
+        whole,
+        arguments,
+        ", ".join([*causes, "or a value is outside"]),
+    )

@@ -1,0 +1,291 @@
+"""Codecs of integers: mixtures, counts, bits and ranges, with arrays of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from bbans.codecs.base import MessageLike
+from bbans.errors import SymbolError
+from bbans.shapes import (
+    Shape,
+    fixed_locations,
+    fixed_probabilities,
+    fixed_rates,
+    fixed_scales,
+)
+
+__all__ = [
+    "Bernoulli",
+    "BetaBinomial",
+    "Binomial",
+    "Geometric",
+    "Mixture",
+    "Poisson",
+    "UniformRange",
+]
+
+
+def _fixed(values: ArrayLike, fix: Any) -> NDArray[Any]:
+    """Floats to fixed point, once, exactly alike on every machine."""
+    array = np.asarray(values)
+    return array if array.dtype.kind in "iu" else np.asarray(fix(array))
+
+
+def _expect(form: tuple[int, ...], value: ArrayLike) -> ArrayLike:
+    if np.shape(value) != form:
+        raise SymbolError(f"expected values of shape {form}, not {np.shape(value)}")
+    return value
+
+
+class UniformRange:
+    """Integers `low` .. `high`, all equally likely.
+
+    Parameters
+    ----------
+    low, high : int
+        Of 64 bits with sign, ``low <= high``.
+    shape : int or tuple of int, optional
+        Shape of the value; by default one int.
+    dtype : data-type
+        Of popped integers.
+    """
+
+    def __init__(
+        self,
+        low: int,
+        high: int,
+        shape: int | tuple[int, ...] = (),
+        dtype: DTypeLike = np.int64,
+    ) -> None:
+        self._low, self._high, self._dtype = low, high, dtype
+        self._form = np.empty(shape, np.bool_).shape
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_range(self._low, self._high, _expect(self._form, value))
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_range(self._low, self._high, self._form, dtype=self._dtype)
+
+
+class Mixture:
+    """Integers under mixtures of K components of one shape.
+
+    Parameters
+    ----------
+    shape : Shape
+        Of each component, standardised.
+    weights : array_like, shape (..., K), or None
+        Of integers, which sum to 1 .. 2**28 over the components; or of floats that
+        sum to about 1. None: all alike.
+    location, scale : array_like, shape (..., K)
+        Of floats, or of integers in the fixed-point formats that `fixed_locations`
+        and `fixed_scales` give. K is 1 to 64.
+    low, high : int, optional
+        The support; its ends take the mass of what lies beyond, as in discretised
+        logistic mixtures. Without them every integer of 64 bits can be coded.
+    dtype : data-type
+        Of popped integers.
+
+    Notes
+    -----
+    docs/maths.md, section 11. The three arrays are broadcast; the shape of the value
+    is that of the leading axes. With K = 1 this is `Located` on a bounded support.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        weights: ArrayLike | None,
+        location: ArrayLike,
+        scale: ArrayLike,
+        low: int | None = None,
+        high: int | None = None,
+        dtype: DTypeLike = np.int64,
+    ) -> None:
+        self._shape, self._low, self._high, self._dtype = shape, low, high, dtype
+        self._weights = None if weights is None else np.asarray(weights)
+        self._location = _fixed(location, fixed_locations)
+        self._scale = _fixed(scale, fixed_scales)
+        parts = [self._location, self._scale]
+        if self._weights is not None:
+            parts.append(self._weights)
+        self._form = np.broadcast_shapes(*(part.shape for part in parts))[:-1]
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_mixture(
+            self._shape,
+            self._weights,
+            self._location,
+            self._scale,
+            _expect(self._form, value),
+            low=self._low,
+            high=self._high,
+        )
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_mixture(
+            self._shape,
+            self._weights,
+            self._location,
+            self._scale,
+            low=self._low,
+            high=self._high,
+            dtype=self._dtype,
+        )
+
+
+class Geometric:
+    """Integers v >= 0 with P(V >= v) = exp(-v / scale).
+
+    Parameters
+    ----------
+    scale : array_like
+        Of floats, ``-1 / log(1 - p)`` for a probability p of stopping; or of integers
+        that `fixed_scales` gives. Its shape is that of the value.
+    dtype : data-type
+        Of popped integers.
+    """
+
+    def __init__(self, scale: ArrayLike, dtype: DTypeLike = np.int64) -> None:
+        self._scale, self._dtype = _fixed(scale, fixed_scales), dtype
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_geometric(self._scale, _expect(self._scale.shape, value))
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_geometric(self._scale, dtype=self._dtype)
+
+
+class Bernoulli:
+    """Bits, each with a probability of its own.
+
+    Parameters
+    ----------
+    one : array_like
+        Of floats: the probability of 1. Of integers: in units of ``2**-28``, 1 to
+        ``2**28 - 1``; floats become these, by `fixed_probabilities`, of which the
+        last 4 bits are dropped.
+    """
+
+    def __init__(self, one: ArrayLike) -> None:
+        array = np.asarray(one)
+        if array.dtype.kind not in "iu":
+            array = np.asarray(np.maximum(fixed_probabilities(array) >> 4, 1))
+        self._ones = array
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push bits; a refused push changes nothing."""
+        message.push_bernoulli(self._ones, 28, _expect(self._ones.shape, value))
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or a uint32 array."""
+        bits = message.pop_bernoulli(self._ones, 28)
+        return bits if self._ones.shape else int(bits)
+
+
+class Binomial:
+    """Numbers of successes in so many trials.
+
+    Parameters
+    ----------
+    trials : array_like of int
+        Up to ``2**18 - 1``.
+    probability : array_like
+        Of success: floats, or integers that `fixed_probabilities` gives. Broadcast,
+        the shape of both is that of the value.
+    dtype : data-type
+        Of popped integers.
+    """
+
+    def __init__(
+        self,
+        trials: ArrayLike,
+        probability: ArrayLike,
+        dtype: DTypeLike = np.int64,
+    ) -> None:
+        self._trials, self._dtype = np.asarray(trials), dtype
+        self._probability = _fixed(probability, fixed_probabilities)
+        self._form = np.broadcast_shapes(self._trials.shape, self._probability.shape)
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_binomial(
+            self._trials, self._probability, _expect(self._form, value)
+        )
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_binomial(self._trials, self._probability, dtype=self._dtype)
+
+
+class BetaBinomial:
+    """Numbers of successes whose probability is Beta(alpha, beta).
+
+    Parameters
+    ----------
+    trials : array_like of int
+        Up to 4095.
+    alpha, beta : array_like
+        Floats up to 65536, or integers that `fixed_rates` gives. Broadcast, the shape
+        of all three is that of the value.
+    dtype : data-type
+        Of popped integers.
+    """
+
+    def __init__(
+        self,
+        trials: ArrayLike,
+        alpha: ArrayLike,
+        beta: ArrayLike,
+        dtype: DTypeLike = np.int64,
+    ) -> None:
+        self._trials, self._dtype = np.asarray(trials), dtype
+        self._alpha, self._beta = _fixed(alpha, fixed_rates), _fixed(beta, fixed_rates)
+        self._form = np.broadcast_shapes(
+            self._trials.shape, self._alpha.shape, self._beta.shape
+        )
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_beta_binomial(
+            self._trials, self._alpha, self._beta, _expect(self._form, value)
+        )
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_beta_binomial(
+            self._trials, self._alpha, self._beta, dtype=self._dtype
+        )
+
+
+class Poisson:
+    """Poisson values.
+
+    Parameters
+    ----------
+    mean : array_like
+        Floats up to 65536, or integers that `fixed_rates` gives. Its shape is that of
+        the value.
+    dtype : data-type
+        Of popped integers.
+    """
+
+    def __init__(self, mean: ArrayLike, dtype: DTypeLike = np.int64) -> None:
+        self._mean, self._dtype = _fixed(mean, fixed_rates), dtype
+
+    def push(self, message: MessageLike, value: ArrayLike) -> None:
+        """Push integers; a refused push changes nothing."""
+        message.push_poisson(self._mean, _expect(self._mean.shape, value))
+
+    def pop(self, message: MessageLike) -> Any:
+        """Pop an int, or an array of `dtype`."""
+        return message.pop_poisson(self._mean, dtype=self._dtype)

@@ -1,0 +1,390 @@
+/* Values under mixtures of shapes, and geometric ones: docs/maths.md, section
+ * 11.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_located.h"
+#include "bbans_values.h"
+
+/* ---- One component ------------------------------------------------------- */
+
+typedef struct {
+    bbans_place place;
+    uint32_t half_way; /* from the origin to the location, and 1/2, in 2^-16 */
+    uint32_t weight;
+} component;
+
+/* Distances that saturate every shape, in middle bins: t >= 2^16 = 8 2^13. */
+#define FAR ((uint64_t)1 << 26)
+
+/* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
+#define POINT 25
+
+/* The component's mass below a value, in 2^-32: that of section 9, but for t.
+ */
+static uint64_t component_below(const bbans_shape *shape, const component *c,
+                                int64_t value)
+{
+    const bbans_place *place = &c->place;
+    const int negative = value < place->origin;
+    const uint64_t from = (uint64_t)place->origin;
+    const uint64_t u = (uint64_t)value - from; /* of either sign */
+    const uint64_t low = u & (((uint64_t)1 << place->width) - 1);
+    const uint64_t bin =
+        (negative ? from - 1 - (uint64_t)value : u) >> place->width;
+    const int64_t q = (int64_t)(bin < FAR ? bin : FAR);
+    /* floor((u 2^16 - half_way) / 2^width), and low < 2^37 */
+    const int64_t at =
+        (negative ? -1 - q : q) * 65536 +
+        bbans_floor_shift((int64_t)(low << 16) - (int64_t)c->half_way,
+                          place->width);
+    /* Up to 2^42 2^16; t up to 2^63. */
+    const uint64_t product = (uint64_t)(at < 0 ? -at : at) * place->down;
+    const uint64_t t = place->shift >= POINT - 20
+                           ? product >> (place->shift - (POINT - 20))
+                           : product << (POINT - 20 - place->shift);
+    const uint32_t s = bbans_survival(shape, t, POINT);
+
+    return at < 0 ? s : ((uint64_t)1 << 32) - s;
+}
+
+/* About where it has the mass slot / 2^28 below. */
+static int64_t component_guess(const bbans_shape *shape, const component *c,
+                               uint32_t slot)
+{
+    const int64_t most = (int64_t)1 << 25; /* 2^25 2^37 2 < 2^63 */
+    int64_t u = bbans_guess_distance(shape, &c->place, slot);
+
+    u = u < -most ? -most : u > most ? most : u;
+    return c->place.origin + u * ((int64_t)1 << c->place.width);
+}
+
+/* ---- Mixtures ------------------------------------------------------------ */
+
+typedef struct {
+    bbans_shape shape;
+    size_t components;
+    const void *weight, *location, *scale;
+    int weight_type, location_type, scale_type;
+    int64_t low, high;
+    component part[BBANS_COMPONENTS_MAX]; /* of one value */
+    uint64_t total;
+} mixture;
+
+static uint64_t mixture_below(const void *model, int64_t value)
+{
+    const mixture *m = (const mixture *)model;
+    uint64_t sum = 0; /* up to 2^28 2^32 */
+    size_t k;
+
+    for (k = 0; k < m->components; k++)
+        sum +=
+            m->part[k].weight * component_below(&m->shape, &m->part[k], value);
+    return sum / m->total;
+}
+
+/* A quantile of a mixture is none beyond those of all its components. */
+static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
+                          int64_t *to)
+{
+    const mixture *m = (const mixture *)model;
+    size_t k;
+
+    *from = INT64_MAX;
+    *to = INT64_MIN;
+    for (k = 0; k < m->components; k++) {
+        const int64_t guess = component_guess(&m->shape, &m->part[k], slot);
+
+        if (m->part[k].weight == 0)
+            continue;
+        *from = guess < *from ? guess : *from;
+        *to = guess > *to ? guess : *to;
+    }
+}
+
+static bbans_status read_weights(mixture *m, size_t first, uint32_t *weight)
+{
+    const size_t size = m->weight_type == BBANS_F64 ? 8 : 4;
+    const uint64_t least = m->weight_type == BBANS_U32
+                               ? 1
+                               : (uint64_t)1 << (BBANS_WEIGHT_BITS - 1);
+    size_t k;
+
+    if (m->weight == NULL) {
+        for (k = 0; k < m->components; k++)
+            weight[k] = 1;
+        m->total = m->components;
+        return BBANS_OK;
+    }
+    m->total = bbans_kernel.weigh((const uint8_t *)m->weight + first * size,
+                                  m->weight_type, m->components, weight);
+    return m->total >= least && m->total <= BBANS_TOTAL_MAX ? BBANS_OK
+                                                            : BBANS_ERR_TOTAL;
+}
+
+/* The components of value i, and its law. */
+static bbans_status open_value(mixture *m, size_t i, bbans_law *law)
+{
+    const size_t n = m->components, first = i * n;
+    uint32_t weight[BBANS_COMPONENTS_MAX];
+    int64_t at[BBANS_COMPONENTS_MAX];
+    int32_t by[BBANS_COMPONENTS_MAX];
+    bbans_status status = read_weights(m, first, weight);
+    size_t k, heaviest = 0;
+
+    if (status != BBANS_OK)
+        return status;
+    if (m->location_type != BBANS_I64)
+        status = bbans_fix_locations(
+            bbans_real_at(m->location, m->location_type, first),
+            m->location_type, n, at);
+    else
+        memcpy(at, (const int64_t *)m->location + first, n * sizeof *at);
+    if (status != BBANS_OK)
+        return status;
+    if (m->scale_type != BBANS_I32)
+        status = bbans_fix_scales(bbans_real_at(m->scale, m->scale_type, first),
+                                  m->scale_type, n, by);
+    else
+        memcpy(by, (const int32_t *)m->scale + first, n * sizeof *by);
+    if (status != BBANS_OK)
+        return status;
+    for (k = 0; k < n; k++) {
+        component *c = &m->part[k];
+
+        if (!bbans_location_is_valid(at[k]) || !bbans_scale_is_valid(by[k]))
+            return BBANS_ERR_SYMBOL;
+        c->place = bbans_place_of(at[k], by[k], 0);
+        c->half_way = (uint32_t)((uint64_t)at[k] & 0xFFFF) + 0x8000;
+        c->weight = weight[k];
+        if (weight[k] > weight[heaviest])
+            heaviest = k;
+    }
+    law->below = mixture_below;
+    law->guess = mixture_guess;
+    law->model = m;
+    law->low = m->low;
+    law->high = m->high;
+    law->origin = m->part[heaviest].place.origin;
+    if (bbans_law_is_narrow(m->low, m->high)) /* then all bins are of one */
+        law->origin = bbans_signed(
+            (uint64_t)m->low + ((uint64_t)m->high - (uint64_t)m->low + 1) / 2);
+    else if (law->origin < m->low)
+        law->origin = m->low;
+    else if (law->origin > m->high)
+        law->origin = m->high;
+    return BBANS_OK;
+}
+
+static bbans_status mixture_push(void *model, size_t i, bbans_lane *lane,
+                                 int64_t value)
+{
+    mixture *m = (mixture *)model;
+    bbans_law law;
+    const bbans_status status = open_value(m, i, &law);
+
+    if (status != BBANS_OK)
+        return status;
+    if (value < m->low || value > m->high)
+        return BBANS_ERR_SYMBOL;
+    bbans_lane_push_law(lane, &law, value);
+    return BBANS_OK;
+}
+
+static bbans_status mixture_pop(void *model, size_t i, bbans_lane *lane,
+                                int64_t *value)
+{
+    bbans_law law;
+    const bbans_status status = open_value((mixture *)model, i, &law);
+
+    if (status == BBANS_OK)
+        *value = bbans_lane_pop_law(lane, &law);
+    return status;
+}
+
+/* All but the message and the values. */
+static bbans_status open_mixture(mixture *m, bbans_each *each,
+                                 const bbans_shape *shape, size_t components,
+                                 const void *weight, int weight_type,
+                                 const void *location, int location_type,
+                                 const void *scale, int scale_type, int64_t low,
+                                 int64_t high, size_t n)
+{
+    if (shape == NULL || (n > 0 && (location == NULL || scale == NULL)))
+        return BBANS_ERR_NULL;
+    if ((weight != NULL && !bbans_is_real(weight_type) &&
+         weight_type != BBANS_U32) ||
+        (!bbans_is_real(location_type) && location_type != BBANS_I64) ||
+        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+        return BBANS_ERR_TYPE;
+    if (components < 1 || components > BBANS_COMPONENTS_MAX || low > high)
+        return BBANS_ERR_SIZE;
+    m->shape = *shape;
+    m->components = components;
+    m->weight = weight;
+    m->weight_type = weight_type;
+    m->location = location;
+    m->location_type = location_type;
+    m->scale = scale;
+    m->scale_type = scale_type;
+    m->low = low;
+    m->high = high;
+    each->push = mixture_push;
+    each->pop = mixture_pop;
+    each->model = m;
+    each->words = bbans_law_is_narrow(low, high) ? 1 : BBANS_LAW_WORDS;
+    return BBANS_OK;
+}
+
+bbans_status bbans_message_push_mixture(
+    bbans_message *msg, const bbans_shape *shape, size_t components,
+    const void *weight, int weight_type, const void *location,
+    int location_type, const void *scale, int scale_type, int64_t low,
+    int64_t high, const void *value, int value_type, size_t n)
+{
+    mixture m;
+    bbans_each each;
+    const bbans_status status =
+        open_mixture(&m, &each, shape, components, weight, weight_type,
+                     location, location_type, scale, scale_type, low, high, n);
+
+    return status != BBANS_OK
+               ? status
+               : bbans_push_each(msg, &each, value, value_type, n);
+}
+
+bbans_status bbans_message_pop_mixture(
+    bbans_message *msg, const bbans_shape *shape, size_t components,
+    const void *weight, int weight_type, const void *location,
+    int location_type, const void *scale, int scale_type, int64_t low,
+    int64_t high, void *value, int value_type, size_t n)
+{
+    mixture m;
+    bbans_each each;
+    const bbans_status status =
+        open_mixture(&m, &each, shape, components, weight, weight_type,
+                     location, location_type, scale, scale_type, low, high, n);
+
+    return status != BBANS_OK
+               ? status
+               : bbans_pop_each(msg, &each, value, value_type, n);
+}
+
+/* ---- Geometric ----------------------------------------------------------- */
+
+/* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace shape. */
+typedef struct {
+    bbans_shape laplace;
+    const void *scale;
+    int scale_type;
+    component part; /* at 0, without the half */
+} geometric;
+
+static uint64_t geometric_below(const void *model, int64_t value)
+{
+    const geometric *g = (const geometric *)model;
+
+    /* What is below v on the one side, less all of the other, twice. */
+    return 2 * component_below(&g->laplace, &g->part, value) -
+           ((uint64_t)1 << 32);
+}
+
+static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
+                            int64_t *to)
+{
+    const geometric *g = (const geometric *)model;
+    const uint32_t half = (uint32_t)1 << (BBANS_LOCATED_PREC - 1);
+
+    *from = *to = component_guess(&g->laplace, &g->part, half + slot / 2);
+}
+
+static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
+{
+    bbans_status status = BBANS_OK;
+    int32_t by;
+
+    if (g->scale_type == BBANS_I32)
+        by = ((const int32_t *)g->scale)[i];
+    else
+        status = bbans_fix_scales(bbans_real_at(g->scale, g->scale_type, i),
+                                  g->scale_type, 1, &by);
+    if (status != BBANS_OK)
+        return status;
+    if (!bbans_scale_is_valid(by))
+        return BBANS_ERR_SYMBOL;
+    g->part.place = bbans_place_of(0, by, 0);
+    g->part.place.below = 0;
+    law->below = geometric_below;
+    law->guess = geometric_guess;
+    law->model = g;
+    law->low = law->origin = 0;
+    law->high = INT64_MAX;
+    return BBANS_OK;
+}
+
+static bbans_status geometric_push(void *model, size_t i, bbans_lane *lane,
+                                   int64_t value)
+{
+    bbans_law law;
+    const bbans_status status = open_rate((geometric *)model, i, &law);
+
+    if (status != BBANS_OK)
+        return status;
+    if (value < 0)
+        return BBANS_ERR_SYMBOL;
+    bbans_lane_push_law(lane, &law, value);
+    return BBANS_OK;
+}
+
+static bbans_status geometric_pop(void *model, size_t i, bbans_lane *lane,
+                                  int64_t *value)
+{
+    bbans_law law;
+    const bbans_status status = open_rate((geometric *)model, i, &law);
+
+    if (status == BBANS_OK)
+        *value = bbans_lane_pop_law(lane, &law);
+    return status;
+}
+
+static bbans_status open_geometric(geometric *g, bbans_each *each,
+                                   const void *scale, int scale_type, size_t n)
+{
+    if (n > 0 && scale == NULL)
+        return BBANS_ERR_NULL;
+    if (!bbans_is_real(scale_type) && scale_type != BBANS_I32)
+        return BBANS_ERR_TYPE;
+    memset(g, 0, sizeof *g);
+    g->scale = scale;
+    g->scale_type = scale_type;
+    each->push = geometric_push;
+    each->pop = geometric_pop;
+    each->model = g;
+    each->words = BBANS_LAW_WORDS;
+    return bbans_shape_init(&g->laplace, BBANS_LAPLACE);
+}
+
+bbans_status bbans_message_push_geometric(bbans_message *msg, const void *scale,
+                                          int scale_type, const void *value,
+                                          int value_type, size_t n)
+{
+    geometric g;
+    bbans_each each;
+    const bbans_status status = open_geometric(&g, &each, scale, scale_type, n);
+
+    return status != BBANS_OK
+               ? status
+               : bbans_push_each(msg, &each, value, value_type, n);
+}
+
+bbans_status bbans_message_pop_geometric(bbans_message *msg, const void *scale,
+                                         int scale_type, void *value,
+                                         int value_type, size_t n)
+{
+    geometric g;
+    bbans_each each;
+    const bbans_status status = open_geometric(&g, &each, scale, scale_type, n);
+
+    return status != BBANS_OK
+               ? status
+               : bbans_pop_each(msg, &each, value, value_type, n);
+}

@@ -1,0 +1,385 @@
+/* Mixtures, counts and ranges: exact inverses in both orders on any message,
+ * under ordinary and extreme parameters, and refusals that change nothing.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans.h"
+#include "check.h"
+
+#include <string.h>
+
+#define LANES 5
+#define N 12
+#define K 3
+#define CAP (64 + 10 * N)
+
+typedef struct {
+    bbans_message msg;
+    uint64_t head[LANES];
+    uint32_t tail[CAP];
+} owned;
+
+static void random_message(owned *m, size_t lanes, size_t words)
+{
+    size_t i;
+
+    CHECK(bbans_message_init(&m->msg, m->head, lanes, m->tail, CAP) ==
+          BBANS_OK);
+    m->msg.tail_len = words;
+    for (i = 0; i < words; i++)
+        m->tail[i] = (uint32_t)random_bits();
+    for (i = 0; i < lanes; i++) {
+        const unsigned top = 31 + below(32);
+
+        m->head[i] =
+            ((uint64_t)1 << top) | (random_bits() & (((uint64_t)1 << top) - 1));
+        if (below(8) == 0)
+            m->head[i] = below(2) ? ((uint64_t)1 << 63) - 1 : (uint64_t)1 << 31;
+    }
+    CHECK(bbans_message_check(&m->msg) == BBANS_OK);
+}
+
+static int same(const owned *a, const owned *b)
+{
+    return a->msg.tail_len == b->msg.tail_len &&
+           memcmp(a->head, b->head, a->msg.lanes * sizeof *a->head) == 0 &&
+           memcmp(a->tail, b->tail, a->msg.tail_len * sizeof *a->tail) == 0;
+}
+
+static void copy(owned *to, const owned *from)
+{
+    *to = *from;
+    to->msg.head = to->head;
+    to->msg.tail = to->tail;
+}
+
+/* ---- Laws with random parameters ----------------------------------------- */
+
+typedef enum {
+    RANGE,
+    MIXTURE,
+    GEOMETRIC,
+    BINOMIAL,
+    BETA_BINOMIAL,
+    POISSON,
+    LAWS
+} law_kind;
+
+typedef struct {
+    law_kind kind;
+    bbans_shape shape;
+    size_t components;
+    int weight_type;
+    uint32_t weight[N * K], a[N], b[N], trials[N];
+    double share[N * K], real_at[N * K];
+    int64_t at[N * K], low, high;
+    int32_t by[N * K];
+    int real;
+} law;
+
+static int64_t random_i64(void)
+{
+    const int64_t v = (int64_t)(random_bits() >> 1) >> below(63);
+
+    return below(2) ? v : -1 - v;
+}
+
+static uint32_t random_rate(void)
+{
+    const uint32_t v = (uint32_t)(random_bits() >> 32) >> below(32);
+
+    return v == 0 ? 1 : v;
+}
+
+static law random_law(void)
+{
+    static const int64_t ends[] = {INT64_MIN, INT64_MIN + 1, -1,       0,
+                                   1,         INT64_MAX - 1, INT64_MAX};
+    law l;
+    size_t i;
+
+    memset(&l, 0, sizeof l);
+    l.kind = (law_kind)below(LAWS);
+    CHECK(bbans_shape_init(&l.shape, (int)below(3)) == BBANS_OK);
+    l.components = 1 + below(K);
+    l.real = (int)below(2);
+    l.weight_type = below(2) ? BBANS_U32 : BBANS_F64;
+    switch (below(4)) {
+    case 0: l.low = INT64_MIN, l.high = INT64_MAX; break;
+    case 1: l.low = ends[below(7)], l.high = ends[below(7)]; break;
+    case 2: l.low = random_i64(), l.high = random_i64(); break;
+    default:
+        l.low = random_i64() / 2;
+        l.high = l.low + (int64_t)below(below(2) ? 300 : 20000);
+    }
+    if (l.low > l.high) {
+        const int64_t low = l.low;
+
+        l.low = l.high;
+        l.high = low;
+    }
+    for (i = 0; i < N * K; i++) {
+        l.weight[i] = below(3) == 0 ? 0 : 1 + below(1u << below(26));
+        if (i % l.components == 0 && l.weight[i] == 0)
+            l.weight[i] = 1;
+        l.share[i] = 1.0 / (double)l.components;
+        l.at[i] = below(4) == 0 ? random_i64() / 2 : random_i64() / (1 << 30);
+        l.real_at[i] = (double)(l.at[i] / 65536);
+        if (below(4) == 0) /* on the support, of which it may be far */
+            l.at[i] = l.low > -((int64_t)1 << 45) && l.low < (int64_t)1 << 45
+                          ? l.low * 65536
+                          : 0;
+        l.by[i] = below(3) == 0
+                      ? BBANS_SCALE_MIN + (int32_t)below(BBANS_SCALE_MAX -
+                                                         BBANS_SCALE_MIN + 1)
+                      : (int32_t)below(2560) - 256;
+    }
+    for (i = 0; i < N; i++) {
+        l.a[i] = random_rate();
+        l.b[i] = random_rate();
+        l.trials[i] = l.kind == BETA_BINOMIAL
+                          ? below(BBANS_BETA_TRIALS_MAX + 1) >> below(13)
+                          : below(BBANS_TRIALS_MAX + 1) >> below(19);
+        if (i > 0 && below(2) == 0) { /* like the one before */
+            l.a[i] = l.a[i - 1];
+            l.b[i] = l.b[i - 1];
+            l.trials[i] = l.trials[i - 1];
+        }
+    }
+    return l;
+}
+
+static bbans_status push(const law *l, bbans_message *msg, const void *value,
+                         int type, size_t n)
+{
+    const int exact = l->weight_type == BBANS_U32;
+
+    switch (l->kind) {
+    case RANGE:
+        return bbans_message_push_range(msg, l->low, l->high, value, type, n);
+    case MIXTURE:
+        return bbans_message_push_mixture(
+            msg, &l->shape, l->components,
+            exact ? (const void *)l->weight : (const void *)l->share,
+            l->weight_type,
+            l->real ? (const void *)l->real_at : (const void *)l->at,
+            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high,
+            value, type, n);
+    case GEOMETRIC:
+        return bbans_message_push_geometric(msg, l->by, BBANS_I32, value, type,
+                                            n);
+    case BINOMIAL:
+        return bbans_message_push_binomial(msg, l->trials, l->a, BBANS_U32,
+                                           value, type, n);
+    case BETA_BINOMIAL:
+        return bbans_message_push_beta_binomial(
+            msg, l->trials, l->a, BBANS_U32, l->b, BBANS_U32, value, type, n);
+    default:
+        return bbans_message_push_poisson(msg, l->a, BBANS_U32, value, type, n);
+    }
+}
+
+static bbans_status pop(const law *l, bbans_message *msg, void *value, int type,
+                        size_t n)
+{
+    const int exact = l->weight_type == BBANS_U32;
+
+    switch (l->kind) {
+    case RANGE:
+        return bbans_message_pop_range(msg, l->low, l->high, value, type, n);
+    case MIXTURE:
+        return bbans_message_pop_mixture(
+            msg, &l->shape, l->components,
+            exact ? (const void *)l->weight : (const void *)l->share,
+            l->weight_type,
+            l->real ? (const void *)l->real_at : (const void *)l->at,
+            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high,
+            value, type, n);
+    case GEOMETRIC:
+        return bbans_message_pop_geometric(msg, l->by, BBANS_I32, value, type,
+                                           n);
+    case BINOMIAL:
+        return bbans_message_pop_binomial(msg, l->trials, l->a, BBANS_U32,
+                                          value, type, n);
+    case BETA_BINOMIAL:
+        return bbans_message_pop_beta_binomial(msg, l->trials, l->a, BBANS_U32,
+                                               l->b, BBANS_U32, value, type, n);
+    default:
+        return bbans_message_pop_poisson(msg, l->a, BBANS_U32, value, type, n);
+    }
+}
+
+/* Any value that the law has. */
+static int64_t value_of(const law *l, size_t i)
+{
+    int64_t low = 0, high = INT64_MAX, v;
+
+    if (l->kind == RANGE || l->kind == MIXTURE) {
+        low = l->low;
+        high = l->high;
+    } else if (l->kind == BINOMIAL || l->kind == BETA_BINOMIAL) {
+        high = l->trials[i];
+    }
+    if (below(4) == 0)
+        return below(2) ? low : high;
+    v = random_i64();
+    if (below(2) && l->kind == MIXTURE && !l->real)
+        v = l->at[i * l->components] / 65536 + (int64_t)below(64) - 32;
+    if (v < low || v > high) {
+        const uint64_t most = (uint64_t)high - (uint64_t)low;
+        uint64_t u = random_bits() >> below(64);
+
+        u = most == UINT64_MAX ? u : u % (most + 1);
+        v = (int64_t)((uint64_t)low + u);
+    }
+    return v;
+}
+
+static void check_inverses(void)
+{
+    owned m, before;
+    int64_t value[N], found[N];
+    size_t i;
+    unsigned round;
+
+    for (round = 0; round < 20000; round++) {
+        const law l = random_law();
+        const size_t lanes = below(2) ? 1 : LANES, n = below(N + 1);
+
+        random_message(&m, lanes, below(64));
+        copy(&before, &m);
+        for (i = 0; i < N; i++)
+            value[i] = value_of(&l, i);
+        CHECK(push(&l, &m.msg, value, BBANS_I64, n) == BBANS_OK);
+        CHECK(bbans_message_check(&m.msg) == BBANS_OK);
+        CHECK(pop(&l, &m.msg, found, BBANS_I64, n) == BBANS_OK);
+        CHECK(memcmp(found, value, n * sizeof *value) == 0);
+        CHECK(same(&m, &before));
+        {
+            const bbans_status status = pop(&l, &m.msg, found, BBANS_I64, n);
+
+            if (status == BBANS_OK)
+                CHECK(push(&l, &m.msg, found, BBANS_I64, n) == BBANS_OK);
+            else
+                CHECK(status == BBANS_ERR_UNDERFLOW && lanes > 1);
+        }
+        CHECK(same(&m, &before));
+    }
+}
+
+/* Values that a type does not hold, or the support not; parameters that are
+ * none. */
+static void check_refusals(void)
+{
+    static const int types[] = {BBANS_U8, BBANS_U16, BBANS_U32,
+                                BBANS_I8, BBANS_I16, BBANS_I32};
+    owned m, before;
+    int64_t value[N];
+    unsigned round;
+    size_t i;
+
+    for (round = 0; round < 5000; round++) {
+        law l = random_law();
+        const size_t lanes = below(2) ? 1 : LANES, bad = below(N);
+        bbans_status status;
+
+        random_message(&m, lanes, 60);
+        copy(&before, &m);
+        status = pop(&l, &m.msg, value, types[below(6)], N);
+        if (status != BBANS_OK)
+            CHECK(same(&m, &before));
+        copy(&m, &before);
+        for (i = 0; i < N; i++)
+            value[i] = value_of(&l, i);
+        if (l.kind == RANGE || l.kind == MIXTURE) {
+            if (l.low == INT64_MIN)
+                continue;
+            value[bad] = l.low - 1;
+        } else {
+            value[bad] = -1;
+        }
+        CHECK(push(&l, &m.msg, value, BBANS_I64, N) == BBANS_ERR_SYMBOL);
+        CHECK(same(&m, &before));
+        value[bad] = value_of(&l, bad);
+        CHECK(push(&l, &m.msg, value, BBANS_U64, N) == BBANS_ERR_TYPE);
+        CHECK(push(&l, &m.msg, NULL, BBANS_I64, N) == BBANS_ERR_NULL);
+        CHECK(push(&l, NULL, value, BBANS_I64, N) == BBANS_ERR_NULL);
+        l.by[bad * l.components] = BBANS_SCALE_MAX + 1;
+        l.by[bad] = BBANS_SCALE_MIN - 1;
+        l.a[bad] = 0;
+        if (l.kind == RANGE) {
+            l.low = 1;
+            l.high = 0;
+            CHECK(push(&l, &m.msg, value, BBANS_I64, N) == BBANS_ERR_SIZE);
+            CHECK(pop(&l, &m.msg, value, BBANS_I64, N) == BBANS_ERR_SIZE);
+        } else {
+            CHECK(push(&l, &m.msg, value, BBANS_I64, N) == BBANS_ERR_SYMBOL);
+            CHECK(same(&m, &before));
+            status = pop(&l, &m.msg, value, BBANS_I64, N);
+            CHECK(status == BBANS_ERR_SYMBOL ||
+                  (status == BBANS_ERR_UNDERFLOW && lanes > 1));
+        }
+        CHECK(same(&m, &before));
+    }
+}
+
+static void check_weights(void)
+{
+    static const double nan_ish[] = {-1.0, 2.5, 1e300};
+    owned m, before;
+    law l;
+    int64_t value[N] = {0};
+    size_t i;
+
+    do
+        l = random_law();
+    while (l.kind != MIXTURE || l.low > 0 || l.high < 0);
+    random_message(&m, 1, 30);
+    copy(&before, &m);
+    l.weight_type = BBANS_U32;
+    memset(l.weight, 0, sizeof l.weight);
+    CHECK(push(&l, &m.msg, value, BBANS_I64, N) == BBANS_ERR_TOTAL);
+    l.weight[0] = BBANS_TOTAL_MAX;
+    CHECK(push(&l, &m.msg, value, BBANS_I64, 1) == BBANS_OK);
+    copy(&m, &before);
+    l.weight[0]++;
+    CHECK(push(&l, &m.msg, value, BBANS_I64, 1) == BBANS_ERR_TOTAL);
+    CHECK(pop(&l, &m.msg, value, BBANS_I64, 1) == BBANS_ERR_TOTAL);
+    l.weight_type = BBANS_F64;
+    for (i = 0; i < 3; i++) {
+        l.share[0] = nan_ish[i];
+        CHECK(push(&l, &m.msg, value, BBANS_I64, 1) == BBANS_ERR_TOTAL);
+    }
+    CHECK(same(&m, &before));
+    l.components = BBANS_COMPONENTS_MAX + 1;
+    CHECK(push(&l, &m.msg, value, BBANS_I64, 1) == BBANS_ERR_SIZE);
+    l.components = 0;
+    CHECK(push(&l, &m.msg, value, BBANS_I64, 1) == BBANS_ERR_SIZE);
+}
+
+static void check_rounding(void)
+{
+    const double x[] = {0.0, 1.0, 0.5, 1e-30, 65536.0, 65535.99999, 0.75};
+    const double bad[] = {-1.0, 65537.0, 1e300};
+    uint32_t u[7];
+    size_t i;
+
+    CHECK(bbans_fix_rates(x, BBANS_F64, 7, u) == BBANS_OK);
+    CHECK(u[0] == 1 && u[1] == 65536 && u[2] == 32768 && u[3] == 1);
+    CHECK(u[4] == UINT32_MAX && u[5] == UINT32_MAX && u[6] == 49152);
+    CHECK(bbans_fix_probabilities(x, BBANS_F64, 4, u) == BBANS_OK);
+    CHECK(u[0] == 1 && u[1] == UINT32_MAX && u[2] == 1u << 31 && u[3] == 1);
+    CHECK(bbans_fix_probabilities(x, BBANS_F64, 5, u) == BBANS_ERR_SYMBOL);
+    for (i = 0; i < 3; i++)
+        CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+}
+
+int main(void)
+{
+    check_inverses();
+    check_refusals();
+    check_weights();
+    check_rounding();
+    puts("test_values: ok");
+    return 0;
+}

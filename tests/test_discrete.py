@@ -1,0 +1,624 @@
+"""Mixtures, counts and ranges: the definition in plain integers gives the same words,
+the true distribution nearly the same masses, and every value comes back."""
+
+import itertools
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import reference as ref
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bbans
+from bbans import codecs
+
+SHAPES = {
+    "gaussian": bbans.Shape.gaussian(),
+    "logistic": bbans.Shape.logistic(),
+    "laplace": bbans.Shape.laplace(),
+    "cauchy": bbans.Shape.student_t(1),
+}
+TABLES = {name: shape.survival.tolist() for name, shape in SHAPES.items()}
+LEAST, MOST = ref.ALL
+
+
+def random_message(lanes, seed, words=1000):
+    rng = np.random.default_rng(seed)
+    heads = rng.integers(1 << 31, 1 << 63, lanes, np.uint64)
+    return bbans.Message.from_state(heads, rng.integers(0, 1 << 32, words, np.uint64))
+
+
+def twin(message):
+    """The same message as the reference has it."""
+    copy = ref.Message(message.lanes)
+    copy.heads, copy.tail = message.state()
+    return copy
+
+
+def cost(intervals):
+    """Bits."""
+    return sum(math.log2(total / freq) for _, freq, total in intervals)
+
+
+def mass(intervals):
+    return math.prod(mpmath.mpf(freq) / total for _, freq, total in intervals)
+
+
+# ---- one call of the library, and the same by the reference
+
+
+def spread(rng, n, bits):
+    """Integers of all sizes, of either sign."""
+    size = rng.integers(0, bits + 1, n)
+    wide = [int(b) for b in rng.integers(0, 1 << 63, n, np.uint64)]
+    return [
+        (w >> (63 - int(s))) * int(sign)
+        for w, s, sign in zip(wide, size, rng.choice([-1, 1], n), strict=True)
+    ]
+
+
+def range_case(rng, n):
+    low, high = sorted(spread(rng, 2, 63))
+    if rng.random() < 0.3:
+        low, high = LEAST, MOST
+    values = [low + abs(u) % (high - low + 1) for u in spread(rng, n, 63)]
+    values[:2] = [low, high][:n]
+    laws = [ref.uniform(v - low, high - low) for v in values]
+    return values, laws, "range", (low, high), {}
+
+
+def mixture_case(rng, n):
+    name = rng.choice(list(SHAPES))
+    K = int(rng.integers(1, 6))
+    weights = rng.integers(0, 1 << int(rng.integers(1, 26)), (n, K))
+    weights[:, 0] += 1
+    at = np.array(spread(rng, n * K, 61)).reshape(n, K)
+    by = rng.integers(-3072, 12032, (n, K))
+    if rng.random() < 0.7:  # of one size
+        at = at % (1 << 27)
+        by = by % 2560 - 512
+    low, high = LEAST, MOST
+    ends = rng.random()
+    if ends < 0.3:
+        low, high = 0, 255
+    elif ends < 0.6:
+        low, high = sorted(spread(rng, 2, 63))
+    near = [int(rng.choice(row)) >> 16 for row in at]
+    values = [
+        near[i] + v % 100 - 50 if i % 2 else v for i, v in enumerate(spread(rng, n, 63))
+    ]
+    values = [min(max(v, low), high) for v in values]
+    laws = [
+        ref.mixture(TABLES[name], *rows, low, high).intervals(v)
+        for *rows, v in zip(
+            weights.tolist(), at.tolist(), by.tolist(), values, strict=True
+        )
+    ]
+    given = (SHAPES[name], weights, at, by.astype(np.int32))
+    return values, laws, "mixture", given, {"low": low, "high": high}
+
+
+def geometric_case(rng, n):
+    by = rng.integers(-3072, 12032, n)
+    values = [abs(v) for v in spread(rng, n, 63)]
+    laws = [
+        ref.geometric(TABLES["laplace"], s).intervals(v)
+        for s, v in zip(by.tolist(), values, strict=True)
+    ]
+    return values, laws, "geometric", (by.astype(np.int32),), {}
+
+
+def rates(rng, n):
+    return [1 + abs(v) % (2**32 - 1) for v in spread(rng, n, 32)]
+
+
+def binomial_case(rng, n):
+    trials = [abs(v) for v in spread(rng, n, 18)]
+    trials = [min(t, 2**18 - 1) for t in trials]
+    p = rates(rng, n)
+    values = [abs(v) % (t + 1) for v, t in zip(spread(rng, n, 30), trials, strict=True)]
+    laws = [
+        ref.binomial(*row).intervals(v)
+        for *row, v in zip(trials, p, values, strict=True)
+    ]
+    return values, laws, "binomial", (trials, p), {}
+
+
+def beta_binomial_case(rng, n):
+    trials = [min(abs(t), 4095) for t in spread(rng, n, 10)]
+    alpha, beta = rates(rng, n), rates(rng, n)
+    values = [abs(v) % (t + 1) for v, t in zip(spread(rng, n, 30), trials, strict=True)]
+    laws = [
+        ref.beta_binomial(*row).intervals(v)
+        for *row, v in zip(trials, alpha, beta, values, strict=True)
+    ]
+    return values, laws, "beta_binomial", (trials, alpha, beta), {}
+
+
+def poisson_case(rng, n):
+    means = rates(rng, n)
+    near = [m >> 16 for m in means]
+    values = [
+        near[i] + v % 9 if i % 2 else abs(v) for i, v in enumerate(spread(rng, n, 63))
+    ]
+    laws = [ref.poisson(m).intervals(v) for m, v in zip(means, values, strict=True)]
+    return values, laws, "poisson", (means,), {}
+
+
+CASES = {
+    "range": range_case,
+    "mixture": mixture_case,
+    "geometric": geometric_case,
+    "binomial": binomial_case,
+    "beta_binomial": beta_binomial_case,
+    "poisson": poisson_case,
+}
+
+
+def pop(message, name, given, ends, n, **keywords):
+    if name == "range":
+        keywords["shape"] = (n,)
+    return getattr(message, f"pop_{name}")(*given, **ends, **keywords)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_the_reference_gives_the_same_words(name, lanes):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 9))
+        values, laws, method, given, ends = CASES[name](rng, n)
+        message = random_message(lanes, seed)
+        before, copy = message.state(), twin(message)
+        ref.push_each(copy, laws)
+        getattr(message, f"push_{method}")(*given, values, **ends)
+        assert message.state() == (copy.heads, copy.tail)
+        assert pop(message, method, given, ends, n).tolist() == values
+        assert message.state() == before
+
+
+def corners():
+    """(method, parameters, support, value, intervals): all at their ends."""
+    ends = [1, 65536, 2**31, 2**32 - 1]
+    for n, p in itertools.product([0, 1, 2**18 - 1], ends):
+        law = ref.binomial(n, p)
+        for v in {0, n // 3, n}:
+            yield "binomial", (n, p), {}, v, law.intervals(v)
+    for n, a, b in itertools.product([0, 1, 4095], ends, ends):
+        law = ref.beta_binomial(n, a, b)
+        for v in {0, n // 3, n}:
+            yield "beta_binomial", (n, a, b), {}, v, law.intervals(v)
+    for mean in ends:
+        law = ref.poisson(mean)
+        for v in (0, mean >> 16, 10**6, MOST):
+            yield "poisson", (mean,), {}, v, law.intervals(v)
+    for s in (-3072, 0, 12031):
+        law = ref.geometric(TABLES["laplace"], s)
+        for v in (0, 1, 2**40, MOST):
+            yield "geometric", (s,), {}, v, law.intervals(v)
+    supports = [(LEAST, MOST), (LEAST, LEAST), (MOST, MOST), (0, 1), (LEAST, 0),
+                (MOST - 4095, MOST), (MOST - 4096, MOST)]  # fmt: skip
+    for low, high in supports:
+        for v in {low, high, low + (high - low) // 3}:
+            yield "range", (low, high), {}, v, ref.uniform(v - low, high - low)
+    far = 2**62 - 1
+    components = [
+        ([1], [far], [-3072]),
+        ([2**28], [-far], [12031]),
+        ([0, 1], [far, 0], [12031, -3072]),
+        ([1, 2**28 - 1], [-far, far], [-3072, 12031]),
+        ([2**22] * 64, list(range(-far, far, 2 * far // 63))[:64], [0] * 64),
+    ]
+    shapes = [("gaussian", 0), ("cauchy", 2), ("laplace", 3)]
+    for (name, k), parts, (low, high) in itertools.product(
+        shapes, components, supports
+    ):
+        law = ref.mixture(TABLES[name], *parts, low, high)
+        near = parts[1][k % len(parts[1])] >> 16
+        for v in {low, high, min(max(near, low), high)}:
+            support = {"low": low, "high": high}
+            yield "mixture", (SHAPES[name], *parts), support, v, law.intervals(v)
+
+
+def test_parameters_at_their_ends():
+    """The words of the reference, and the value and the message back."""
+    for method, fixed, support, value, intervals in corners():
+        message = random_message(2, 7, 40)
+        before, copy = message.state(), twin(message)
+        ref.push_each(copy, [intervals])
+        getattr(message, f"push_{method}")(*fixed, value, **support)
+        assert message.state() == (copy.heads, copy.tail), (method, fixed, value)
+        assert getattr(message, f"pop_{method}")(*fixed, **support) == value
+        assert message.state() == before
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("lanes", [1, 5, 64])
+def test_the_reference_gives_the_same_words_of_located_values(name, lanes):
+    """Section 9: the kernels and C against plain integers."""
+    rng = np.random.default_rng(lanes)
+    n = 600
+    at, by = spread(rng, n, 61), rng.integers(-3072, 12032, n)
+    at[: n // 2] = [v % (1 << 26) for v in at[: n // 2]]
+    by[: n // 2] = by[: n // 2] % 2600 - 512
+    values = spread(rng, n, 63)
+    for i in range(0, n, 3):
+        values[i] = (at[i] >> 16) + values[i] % 50 - 25
+    message = random_message(lanes, lanes)
+    before, copy = message.state(), twin(message)
+    ref.push_located(copy, TABLES[name], at, by.tolist(), values)
+    fixed = np.array(at), by.astype(np.int32)
+    message.push_located(SHAPES[name], *fixed, values)
+    assert message.state() == (copy.heads, copy.tail)
+    assert message.pop_located(SHAPES[name], *fixed).tolist() == values
+    assert message.state() == before
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(sorted(CASES)), st.integers(0, 10**6),
+       st.sampled_from([1, 2, 7]))  # fmt: skip
+def test_pop_then_push_restores_any_message(name, seed, lanes):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    _, _, method, given, ends = CASES[name](rng, n)
+    message = random_message(lanes, seed)
+    before = message.state()
+    drawn = pop(message, method, given, ends, n)
+    getattr(message, f"push_{method}")(*given, drawn, **ends)
+    assert message.state() == before
+
+
+# ---- monotone
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_intervals_tile_whatever_the_parameters(name):
+    """Neighbouring values have neighbouring intervals, from 0 to the total."""
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        K = int(rng.integers(1, 4))
+        weights = (1 + rng.integers(0, 1 << 20, K)).tolist()
+        at = [v % (1 << 26) for v in spread(rng, K, 61)]
+        by = rng.integers(-3072, 12032, K).tolist()
+        law = ref.mixture(TABLES[name], weights, at, by, 0, 300)
+        ends = [law.intervals(v)[0] for v in range(301)]
+        assert [start for start, _, _ in ends] == [
+            0, *itertools.accumulate(freq for _, freq, _ in ends[:-1])
+        ]  # fmt: skip
+        assert min(freq for _, freq, _ in ends) >= 1
+        assert ends[-1][0] + ends[-1][1] == 2**28
+        wide = ref.mixture(TABLES[name], weights, at, by)
+        first, last = wide.bin_of(LEAST), wide.bin_of(MOST)
+        edges = [wide.edge(q) for q in range(first, last + 2)]
+        assert edges[0] == 0
+        assert edges[-1] == 2**28
+        assert min(b - a for a, b in itertools.pairwise(edges)) >= 1
+
+
+# ---- accuracy
+
+
+SURVIVAL = {
+    "gaussian": lambda t: mpmath.erfc(t / mpmath.sqrt(2)) / 2,
+    "logistic": lambda t: 1 / (1 + mpmath.exp(t)),
+    "laplace": lambda t: mpmath.exp(-t) / 2 if t > 0 else 1 - mpmath.exp(t) / 2,
+}
+
+
+def excess(pairs):
+    """sum p log2(p / q), and the largest |p - q| - 4e-5 p, of (p, intervals)."""
+    total, worst, below = mpmath.mpf(0), 0, mpmath.mpf(0)
+    for p, intervals in pairs:
+        q = mass(intervals)
+        worst = max(worst, abs(p - q) - 4e-5 * p)
+        below += p
+        if p > 0:
+            total += p * mpmath.log(p / q, 2)
+    assert below > 1 - 1e-9
+    return float(total), float(worst)
+
+
+MIXTURES = [
+    # weights, means, scales, low, high
+    ([1], [0.3], [1.0], None, None),
+    ([1], [100.2], [0.3], 0, 255),
+    ([3, 5, 8], [20.5, 100.0, 180.7], [4.0, 9.0, 1.5], 0, 255),
+    ([1, 2], [-3.0, 260.0], [30.0, 10.0], 0, 255),
+    ([5, 2, 1], [0.0, 900.0, -2000.0], [30.0, 3.0, 1.0], None, None),
+    ([1, 1], [-30000.0, 30000.0], [2.0, 5.0], None, None),
+    ([5000, 1], [0.0, 40000.0], [2.0, 1.5], None, None),
+    ([1, 1], [0.0, 50.0], [100.0, 3.0], None, None),
+    ([1, 3], [90.0, 20000.0], [70.0, 30.0], 0, 65535),
+]
+
+
+def law_and_truth(name, weights, means, scales, low, high):
+    """A mixture, and the true mass of a value."""
+    at = bbans.fixed_locations(means).tolist()
+    by = bbans.fixed_scales(scales).tolist()
+    exact = [mpmath.mpf(2) ** (mpmath.mpf(s) / 256) for s in by]
+
+    def true(v):
+        out = mpmath.mpf(0)
+        for w, m, s in zip(weights, at, exact, strict=True):
+            a = (v - 0.5 - mpmath.mpf(m) / 65536) / s
+            b = a + 1 / s
+            if a < 0 and v != high:
+                a, b = -b, -a
+                lower, upper = v == high, v == low
+            else:
+                lower, upper = v == low, v == high
+            S = SURVIVAL[name]
+            out += w * ((1 if lower else S(a)) - (0 if upper else S(b)))
+        return out / sum(weights)
+
+    return ref.mixture(TABLES[name], weights, at, by, low, high), true
+
+
+@pytest.mark.parametrize("name", SURVIVAL)
+@pytest.mark.parametrize("case", range(len(MIXTURES)))
+def test_mixtures_cost_what_they_should(name, case):
+    """Within 1e-4 bits of the true mixture, each mass p within 2e-6 + 4e-5 p."""
+    weights, means, scales, low, high = MIXTURES[case]
+    ends = (LEAST if low is None else low, MOST if high is None else high)
+    law, true = law_and_truth(name, weights, means, scales, *ends)
+    values = set()
+    reach = 21 if name == "gaussian" else 46
+    for m, s in zip(means, scales, strict=True):
+        half = int(reach / 2 * s) + 3
+        values.update(range(int(m) - half, int(m) + half + 1))
+    values = sorted(v for v in values if ends[0] <= v <= ends[1])
+    bits, worst = excess((true(v), law.intervals(v)) for v in values)
+    assert 0 <= bits + 1e-9 < 1e-4
+    assert worst < 2e-6
+
+
+@pytest.mark.parametrize("name", ["gaussian", "laplace"])
+@pytest.mark.parametrize(
+    ("means", "scales"),
+    [
+        ([0.0, 0.0], [2000.0, 2000.0]),
+        ([0.0, 3e4], [1e4, 30.0]),
+        ([1e5, -1e6], [1e5, 1e6]),
+        ([0.0, 0.0], [1e9, 1e10]),
+        ([3e12, 0.0], [1e12, 5.0]),
+    ],
+)
+def test_wide_mixtures_cost_what_they_should(name, means, scales):
+    """The same where values lie in wide bins, over samples.
+
+    As sum q = 1, the mean of log(p / q) is that of log(p / q) + q / p - 1, which is
+    never negative and of the second order, as is its deviation.
+    """
+    law, true = law_and_truth(name, [1, 1], means, scales, LEAST, MOST)
+    rng = np.random.default_rng(0)
+    n = 400
+    draw = rng.normal if name == "gaussian" else rng.laplace
+    pick = rng.integers(0, 2, n)
+    values = np.rint(np.take(means, pick) + draw(size=n) * np.take(scales, pick))
+    nats = []
+    for v in values.astype(np.int64).tolist():
+        ratio = mass(law.intervals(v)) / true(v)
+        nats.append(float(ratio - 1 - mpmath.log(ratio)))
+    bits, error = np.mean(nats) / math.log(2), np.std(nats) / math.sqrt(n)
+    assert bits + 3 * error < 3e-5
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.5, 3.0, 40.0, 100.0])
+def test_geometric_costs_what_it_should(scale):
+    s = int(bbans.fixed_scales(scale))
+    exact = mpmath.mpf(2) ** (mpmath.mpf(s) / 256)
+    law = ref.geometric(TABLES["laplace"], s)
+
+    def true(v):
+        return mpmath.exp(-v / exact) - mpmath.exp(-(v + 1) / exact)
+
+    n = int(25 * scale) + 3
+    bits, worst = excess((true(v), law.intervals(v)) for v in range(n))
+    assert 0 <= bits + 1e-9 < 1e-4
+    assert worst < 4e-6
+
+
+def test_counts_cost_what_they_should():
+    """Within 3e-5 bits, each mass within 2**-27 and a part of 4096 / 2**28."""
+    cases = []
+    for n, p in [(1, 0.3), (10, 0.5), (255, 0.01), (255, 0.9), (3000, 0.2)]:
+        fixed = int(bbans.fixed_probabilities(p))
+        true = mpmath.mpf(fixed) / 2**32
+        cases.append((ref.binomial(n, fixed), [
+            mpmath.binomial(n, k) * true**k * (1 - true) ** (n - k)
+            for k in range(n + 1)
+        ]))  # fmt: skip
+    for n, a, b in [(1, 0.5, 0.5), (255, 0.3, 0.2), (255, 8, 3), (255, 900, 40)]:
+        A, B = (int(x) for x in bbans.fixed_rates([a, b]))
+        a, b = mpmath.mpf(A) / 65536, mpmath.mpf(B) / 65536
+        cases.append((ref.beta_binomial(n, A, B), [
+            mpmath.binomial(n, k) * mpmath.beta(k + a, n - k + b) / mpmath.beta(a, b)
+            for k in range(n + 1)
+        ]))  # fmt: skip
+    for mean in [0.001, 0.7, 5, 80, 1500]:
+        fixed = int(bbans.fixed_rates(mean))
+        m = mpmath.mpf(fixed) / 65536
+        top = int(mean + 9 * mean**0.5 + 12)
+        cases.append((ref.poisson(fixed), [
+            mpmath.exp(-m + k * mpmath.log(m) - mpmath.loggamma(k + 1))
+            for k in range(top)
+        ]))  # fmt: skip
+    for law, masses in cases:
+        bits, worst = excess((p, law.intervals(v)) for v, p in enumerate(masses))
+        assert 0 <= bits + 1e-9 < 3e-5
+        assert worst < 2**-27 + 2**-16 * float(max(masses))
+
+
+def test_ranges_cost_what_they_should():
+    """Less than 2**-26 bits over the logarithm, and nothing for powers of two."""
+    for n in [1, 2, 3, 255, 2**28 - 1, 2**28 + 1, 2**33 + 12345, 10**18, 2**64 - 1]:
+        for u in (0, n // 3, n - 1):
+            assert cost(ref.uniform(u, n - 1)) <= math.log2(n) + 2**-26
+    for b in range(65):
+        assert cost(ref.uniform(2**b // 3, 2**b - 1)) == b
+
+
+# ---- types, refusals, codecs
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i1", "i2", "i4", "i8"])
+def test_every_type_of_integer(dtype):
+    values = np.arange(100).astype(dtype)
+    for shape in ((100,), (4, 25)):
+        v = values.reshape(shape)
+        at = v[..., None] + np.array([0.5, 3.0])
+        for lanes in (1, 8):
+            message = bbans.Message(lanes)
+            message.push_range(0, 99, v)
+            message.push_mixture(SHAPES["logistic"], [1, 2], at, 5.0, v)
+            message.push_geometric(9.0, v)
+            message.push_poisson(50.0, v)
+            message.push_binomial(120, 0.4, v)
+            message.push_beta_binomial(120, 2.0, 3.0, v)
+            full = np.full(shape, 1.0)
+            popped = [
+                message.pop_beta_binomial(120, 2.0, 3 * full, dtype=dtype),
+                message.pop_binomial(120, 0.4 * full, dtype=dtype),
+                message.pop_poisson(50 * full, dtype=dtype),
+                message.pop_geometric(9 * full, dtype=dtype),
+                message.pop_mixture(SHAPES["logistic"], [1, 2], at, 5.0, dtype=dtype),
+                message.pop_range(0, 99, shape, dtype=dtype),
+            ]
+            assert message.is_empty
+            for got in popped:
+                assert got.dtype == dtype
+                assert (got == v).all()
+
+
+BAD = [
+    ("range", (0, 9), 10), ("range", (0, 9), -1), ("range", (5, 4), 5),
+    ("range", (0, 1 << 63), 5), ("range", (0, 9), 0.5), ("range", (0, 9), "a"),
+    ("mixture", (SHAPES["gaussian"], None, [math.nan], [1.0]), 0),
+    ("mixture", (SHAPES["gaussian"], None, [math.inf], [1.0]), 0),
+    ("mixture", (SHAPES["gaussian"], None, [0.0], [0.0]), 0),
+    ("mixture", (SHAPES["gaussian"], None, [0.0], [math.nan]), 0),
+    ("mixture", (SHAPES["gaussian"], None, 0.0, 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], None, [[0.0], [1.0]], [1.0, 2.0]), [0, 1, 2]),
+    ("mixture", (SHAPES["gaussian"], None, [0.0] * 65, 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], None, [0.0] * 0, 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], [0, 0], [0.0, 1.0], 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], [-1, 2], [0.0, 1.0], 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], [1 << 28, 1], [0.0, 1.0], 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], [math.nan, 1.0], [0.0, 1.0], 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], [0.1, 0.2], [0.0, 1.0], 1.0), 0),
+    ("mixture", (SHAPES["gaussian"], ["a"], [0.0], 1.0), 0),
+    ("geometric", (1.0,), -1), ("geometric", (-1.0,), 1), ("geometric", (1j,), 1),
+    ("geometric", (math.nan,), 1), ("geometric", (12032,), 1),
+    ("binomial", (9, 0.5), 10), ("binomial", (9, 0.5), -1), ("binomial", (9, 1.1), 1),
+    ("binomial", (9, math.nan), 1), ("binomial", (9, 0), 1), ("binomial", (-1, 0.5), 0),
+    ("binomial", (1 << 18, 0.5), 0), ("binomial", (9.5, 0.5), 0),
+    ("beta_binomial", (9, 1.0, 1.0), 10), ("beta_binomial", (4096, 1.0, 1.0), 1),
+    ("beta_binomial", (9, -1.0, 1.0), 1), ("beta_binomial", (9, 1.0, math.inf), 1),
+    ("beta_binomial", (9, 0, 1.0), 1), ("beta_binomial", (9, 1.0, 1 << 32), 1),
+    ("poisson", (1.0,), -1), ("poisson", (65537.0,), 1), ("poisson", (0,), 1),
+    ("poisson", (math.nan,), 1), ("poisson", (1.0,), 2.5),
+    ("poisson", (1.0,), np.uint64(1 << 63)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given", "value"), BAD)
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_refused_pushes_change_nothing(name, given, value, lanes):
+    message = random_message(lanes, 1)
+    before = message.state()
+    with pytest.raises((bbans.SymbolError, bbans.ModelError)):
+        getattr(message, f"push_{name}")(*given, value)
+    assert message.state() == before
+
+
+def test_a_bad_value_in_the_middle_changes_nothing():
+    for lanes in (1, 4):
+        message = random_message(lanes, 2)
+        before = message.state()
+        values = np.arange(500)
+        values[7] = -1
+        for name, args in [
+            ("range", (0, 10**12)), ("geometric", (1e7,)), ("poisson", (250.0,)),
+            ("binomial", (900, 0.3)), ("beta_binomial", (900, 1.0, 1.0)),
+        ]:  # fmt: skip
+            with pytest.raises(bbans.SymbolError):
+                getattr(message, f"push_{name}")(*args, values)
+            assert message.state() == before
+        scale = np.full(500, 1e6)
+        scale[300] = math.nan
+        with pytest.raises(bbans.SymbolError, match="scale"):
+            message.pop_geometric(scale)
+        with pytest.raises(bbans.SymbolError, match="data type"):
+            message.pop_poisson(np.full(500, 300.0), dtype=np.uint8)
+        assert message.state() == before
+
+
+def test_a_message_that_runs_dry_is_unchanged():
+    for words in range(0, 60, 7):
+        for name, args in [
+            ("geometric", (np.full(900, 1e12),)), ("poisson", (np.full(900, 1e4),)),
+            ("range", (LEAST, MOST, 900)), ("binomial", (np.full(900, 999), 0.5)),
+            ("mixture", (SHAPES["cauchy"], None, np.zeros((900, 2)), 1e9)),
+        ]:  # fmt: skip
+            message = random_message(3, words, words)
+            before = message.state()
+            with pytest.raises(bbans.MessageError):
+                getattr(message, f"pop_{name}")(*args)
+            assert message.state() == before
+
+
+def test_out_is_written_in_place_and_may_not_overlap():
+    message = random_message(2, 0)
+    means = bbans.fixed_rates(np.full(50, 9.0))
+    out = np.zeros(50, np.int16)
+    assert message.pop_poisson(means, out=out) is out
+    assert out.any()
+    for bad in (means.view(np.int32), np.zeros(49, np.int64), np.zeros(50), [0] * 50,
+                np.zeros(50, np.uint64), np.zeros(100, np.int64)[::2]):  # fmt: skip
+        with pytest.raises(bbans.SymbolError, match="out"):
+            message.pop_poisson(means, out=bad)
+
+
+def test_rounding():
+    x = [0.0, 2.0**-18, 2.0**-17, 1.0, 1 / 3, 65535.99999, 65536.0]
+    rates = [1, 1, 1, 65536, 21845, 2**32 - 1, 2**32 - 1]
+    assert bbans.fixed_rates(x).tolist() == rates
+    x = [0.0, 2.0**-33, 0.25, 1 / 3, 1 - 2.0**-33, 1.0]
+    p = [1, 1, 2**30, 1431655765, 2**32 - 1, 2**32 - 1]
+    assert bbans.fixed_probabilities(x).tolist() == p
+    half = np.float32(0.1)
+    assert bbans.fixed_probabilities(half) == round(float(half) * 2**32)
+    for fix, bad in itertools.product(
+        (bbans.fixed_rates, bbans.fixed_probabilities),
+        (-1.0, math.nan, math.inf, 65537.0),
+    ):
+        with pytest.raises(bbans.SymbolError):
+            fix([0.5, bad])
+
+
+@pytest.mark.parametrize("codec", [
+    codecs.UniformRange(-5, 10**15, (2, 3)),
+    codecs.UniformRange(LEAST, MOST),
+    codecs.Mixture(SHAPES["logistic"], [[0.2, 0.8], [0.5, 0.5]], [10.0, 99.5], 3.0,
+                   0, 255, np.uint8),
+    codecs.Mixture(SHAPES["gaussian"], None, [7.5], [1e6]),
+    codecs.Geometric([0.5, 100.0, 1e9]),
+    codecs.Bernoulli([[0.0, 0.5], [1.0, 1e-3]]),
+    codecs.Bernoulli(0.3),
+    codecs.Binomial([1, 20, 5000], 0.3, np.int32),
+    codecs.BetaBinomial(255, [[1.0], [0.5]], [2.0, 1e-3]),
+    codecs.Poisson([0.01, 3.0, 65000.0]),
+    codecs.Poisson(4),
+])  # fmt: skip
+def test_codecs_pop_what_they_push(codec):
+    message = random_message(1, 3)
+    before = message.state()
+    value = codec.pop(message)
+    codec.push(message, value)
+    assert message.state() == before
+    with pytest.raises(bbans.SymbolError, match="shape"):
+        codec.push(message, np.zeros((9, 9), np.int64))
+    assert message.state() == before
