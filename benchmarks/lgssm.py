@@ -1,10 +1,11 @@
 """Linear Gaussian models: bits over the information content, and samples a second.
 
-    python benchmarks/lgssm.py [--quick]
+    python benchmarks/lgssm.py [--quick] [--noise]
 
 Models are drawn at random, and data from them. `model` is the information content under
 the float model, `frozen` that under the integers, summed over the latent grid, which
-only one latent dimension allows. Process time, best of the repeats; pin it to a core
+only one latent dimension allows. --noise prints what the noise's shape does on data
+with outliers. Process time, best of the repeats; pin it to a core
 (taskset -c 0) on a shared machine.
 """
 
@@ -22,6 +23,7 @@ from clock import machine
 
 import bbans
 from bbans._lib import ffi, lib, pointer
+from bbans.lgssm import NOISES
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from test_frozen_lgssm import exact_bits
@@ -99,10 +101,32 @@ def excess(frozen: bbans.FrozenLGSSM, x: np.ndarray, ideal: float) -> list[float
     ]
 
 
+def noises() -> None:
+    """Bits a step by the shape of the noise, without and with outliers."""
+    rng = np.random.default_rng(0)
+    print("| latent | noise | as drawn | with outliers |\n|---:|---|---:|---:|")
+    for n in (1, 4):
+        model = random_model(n, 1, seed=50 + n)
+        x, _ = model.sample(10_000, seed=6)
+        hit = rng.random(len(x)) < 0.01
+        far = np.where(hit, x + rng.integers(-300, 301, len(x)), x)
+        for noise in NOISES:
+            frozen = model.freeze(noise=noise)
+            cells = [
+                " / ".join(f"{bits / len(x):.3f}" for bits in excess(frozen, y, 0.0))
+                for y in (x, far)
+            ]
+            print(f"| {n} | {noise} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="shorter sequences")
+    parser.add_argument("--noise", action="store_true", help="the noise's shape")
     options = parser.parse_args()
+    if options.noise:
+        noises()
+        return
     T = 2000 if options.quick else 10_000
     print(machine())
     print("\nBits over the information content:\n")
