@@ -88,47 +88,44 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
 /* 0 if a packed byte holds what the alphabet has no symbol for. */
 static int unpack(const bytes_header *h, const uint8_t *packed, uint8_t *data)
 {
-    const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
-    const size_t whole = h->n >> h->log2_per;
-    uint8_t of_byte[BYTE_VALUES][8], bad[BYTE_VALUES], any = 0;
+    const size_t per = (size_t)1 << h->log2_per, whole = h->n >> h->log2_per;
+    const unsigned bits = 8u >> h->log2_per, ranks = (1u << bits) - 1;
+    uint8_t symbol[PACKED_SYMBOLS], of_byte[BYTE_VALUES][8];
     size_t i, k;
 
-    memset(bad, 0, sizeof bad);
-    memset(of_byte, 0, sizeof of_byte);
-    for (i = 0; i < BYTE_VALUES; i++)
-        for (k = 0; k < per; k++) {
-            const size_t rank = i >> k * bits & ((1u << bits) - 1);
+    for (k = 0; k < per && h->n_symbols <= ranks; k++) {
+        const unsigned shift = (unsigned)k * bits;
+        const uint8_t mask = (uint8_t)(ranks << shift);
+        uint8_t most = 0;
 
-            if (rank < h->n_symbols)
-                of_byte[i][k] = h->symbol[rank];
-            else
-                bad[i] = 1;
+        for (i = 0; i < h->n_packed; i++) {
+            const uint8_t rank = packed[i] & mask;
+
+            most = rank > most ? rank : most;
         }
-#define UNPACK(n_bytes)                                                        \
-    for (i = 0; i < whole; i++) {                                              \
-        memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);               \
-        any |= bad[packed[i]];                                                 \
+        if ((unsigned)most >> shift >= h->n_symbols)
+            return 0;
     }
+    memset(symbol, 0, sizeof symbol);
+    memcpy(symbol, h->symbol, h->n_symbols);
+    for (i = 0; i < BYTE_VALUES; i++)
+        for (k = 0; k < 8; k++)
+            of_byte[i][k] = symbol[i >> k % per * bits & ranks];
+#define UNPACK(n_bytes)                                                        \
+    for (i = 0; i < whole; i++)                                                \
+        memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);
     if (per == 2)
         UNPACK(2)
     else if (per == 4)
         UNPACK(4)
     else
         UNPACK(8)
-    if (i < h->n_packed) {
+    if (i < h->n_packed)
         memcpy(data + per * i, of_byte[packed[i]], h->n - per * i);
-        any |= bad[packed[i]];
-    }
-    return !any;
+    return 1;
 }
 
 /* ---- Decoding ------------------------------------------------------------ */
-
-static uint32_t get_le32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-           (uint32_t)p[3] << 24;
-}
 
 /* Words, of which kernels may read more than there are: near the end they move
  * to where zeros follow them. */
@@ -156,21 +153,31 @@ static size_t can_pop(word_source *w, size_t row, size_t n)
     return safe < n ? safe : n;
 }
 
-/* The states of a block; 0 if they are none, or too few bytes. */
-static int get_states(bytes_states *s, const uint8_t *p, const uint8_t *end)
+/* A state in [2^15, 2^31): its bit length less 16, then its lower bits. */
+static uint32_t get_state(bit_reader *r)
 {
-    uint32_t outside;
+    const unsigned low = 15 + bbans_bits_get(r, 4);
+
+    return ((uint32_t)1 << low) + bbans_bits_get(r, low);
+}
+
+/* The length of the tail, the states, and where words follow; 0 if there are
+ * too few bits. */
+static int get_states(bit_reader *r, unsigned log2_lanes, size_t *tail,
+                      bytes_states *s, word_source *w, uint8_t *pad)
+{
     size_t i;
 
-    if ((size_t)(end - p) < 4 + 4 * s->lanes)
-        return 0;
-    s->last = get_le32(p);
-    outside = s->last | (s->last - BBANS_BYTES_STATE_MIN);
-    for (i = 0; i < s->lanes; i++) {
-        s->x[i] = get_le32(p + 4 + 4 * i);
-        outside |= s->x[i] | (s->x[i] - BBANS_BYTES_STATE_MIN);
-    }
-    return outside >> 31 == 0; /* all in [2^15, 2^31) */
+    *tail = bbans_gamma_get(r) - 1;
+    s->last = get_state(r);
+    s->lanes = (size_t)1 << log2_lanes;
+    for (i = 0; i < s->lanes; i++)
+        s->x[i] = get_state(r);
+    w->word = r->bytes + r->at;
+    w->end = r->bytes + r->len;
+    w->pad = pad;
+    w->moved = 0;
+    return r->at <= r->len;
 }
 
 /* The lanes end in 2^16 and a word of the tail's each. */
@@ -221,24 +228,16 @@ static int get_order_0(decoder *dec, const bytes_header *h, const uint8_t *p,
     if (n_symbols < 2 || !bbans_freq_read(&r, freq, n_symbols, PREC))
         return 0;
     patches = r;
-    if ((h->option && !bbans_patches_read(&r, NULL, h->n_packed)) ||
-        r.at > r.len)
+    if (h->option && !bbans_patches_read(&r, NULL, h->n_packed))
         return 0;
     for (k = 0; k < n_symbols; k++) {
         bbans_slots_fill(dec->slot + start, freq[k], symbol[k]);
         start += freq[k];
     }
-    p = get_uvarint(p + r.at, end, &tail);
-    if (p == NULL || tail > h->n_packed)
+    if (!get_states(&r, h->log2_lanes, &tail, &s, &w, dec->words) ||
+        tail > h->n_packed)
         return 0;
     body = h->n_packed - tail;
-    s.lanes = lanes;
-    if (!get_states(&s, p, end))
-        return 0;
-    w.word = p + 4 + 4 * lanes;
-    w.end = end;
-    w.pad = dec->words;
-    w.moved = 0;
     for (i = 0; i < body;) {
         const size_t n = can_pop(&w, row, body - i);
 
@@ -270,13 +269,11 @@ static bbans_status decompress(decoder *dec, const uint8_t *block,
                                size_t block_size, uint8_t *out, size_t n,
                                uint8_t *packed, int nested);
 
-static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
-                           const uint8_t *end, uint32_t *first)
+static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t *p,
+                           const uint8_t *end, bit_reader *r, uint32_t *first)
 {
     uint8_t symbol[BYTE_VALUES];
-    const uint8_t *p = *at;
     size_t size, n_tokens, n, k, j, t = 0;
-    bit_reader r;
 
     p = get_uvarint(p, end, &size);
     if (p == NULL || size > (size_t)(end - p) ||
@@ -286,10 +283,10 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
                    1) != BBANS_OK)
         return 0;
     p += size;
-    memset(&r, 0, sizeof r);
-    r.bytes = p;
-    r.len = (size_t)(end - p);
-    n = bbans_alphabet_read(&r, symbol);
+    memset(r, 0, sizeof *r);
+    r->bytes = p;
+    r->len = (size_t)(end - p);
+    n = bbans_alphabet_read(r, symbol);
     if (n < 1)
         return 0;
     *first = symbol[0];
@@ -320,7 +317,7 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
             digit = 0;
             if (j >= n || token > bits + 1)
                 return 0;
-            f = ((uint32_t)1 << (token - 1)) + bbans_bits_get(&r, token - 1);
+            f = ((uint32_t)1 << (token - 1)) + bbans_bits_get(r, token - 1);
             if (f > left)
                 return 0;
             left -= f;
@@ -330,8 +327,7 @@ static int get_pairs_table(decoder *dec, unsigned prec, const uint8_t **at,
             start += f;
         }
     }
-    *at = p + r.at;
-    return t == n_tokens && r.at <= r.len;
+    return t == n_tokens;
 }
 
 static int get_order_1(decoder *dec, const bytes_header *h, const uint8_t *p,
@@ -342,22 +338,15 @@ static int get_order_1(decoder *dec, const bytes_header *h, const uint8_t *p,
     uint32_t first;
     const uint8_t *word;
     size_t i, k, length, tail;
+    bit_reader r;
     word_source w;
     bytes_states s;
 
-    if (!get_pairs_table(dec, prec, &p, end, &first))
-        return 0;
-    p = get_uvarint(p, end, &tail);
-    if (p == NULL || tail >= h->n_packed || (h->n_packed - tail) % lanes != 0)
+    if (!get_pairs_table(dec, prec, p, end, &r, &first) ||
+        !get_states(&r, h->log2_lanes, &tail, &s, &w, dec->words) ||
+        tail >= h->n_packed || (h->n_packed - tail) % lanes != 0)
         return 0;
     length = (h->n_packed - tail) / lanes;
-    s.lanes = lanes;
-    if (!get_states(&s, p, end))
-        return 0;
-    w.word = p + 4 + 4 * lanes;
-    w.end = end;
-    w.pad = dec->words;
-    w.moved = 0;
     for (k = 0; k < lanes; k++)
         dec->spans[k * STRIDE] = (uint8_t)first;
     for (i = 0; i < length;) {

@@ -4,8 +4,12 @@
 #include "bbans_bytes_internal.h"
 
 #ifndef BBANS_DECODER_ONLY
-#define CHUNK 512 /* bytes pushed at once; 4 LANES_MAX divides it */
-#define TABLE_MAX (2 * TOKENS_MAX)
+#define PART 256 /* bytes that have a bit of bytes_push's `any` */
+#define FEW 8
+#define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
+/* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
+ * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
+#define TABLE_MAX ((BYTE_VALUES * BYTE_VALUES + (LANES_MAX + 1) * 9) / 2 + 512)
 
 /* ---- Workspace ----------------------------------------------------------- */
 
@@ -14,7 +18,7 @@ typedef struct {
     uint32_t entry[BYTE_VALUES * BYTE_VALUES];
     uint64_t inverse[((size_t)1 << PREC) + 1];
     uint8_t spans[LANES_MAX * STRIDE];
-    uint8_t tokens[TOKENS_MAX];
+    uint8_t tokens[TOKENS_MAX], token_block[TOKENS_MAX + 5];
     uint8_t table[TABLE_MAX];
 } encoder;
 
@@ -113,12 +117,48 @@ typedef struct {
     uint64_t cost; /* bytes, an estimate */
 } plan;
 
+/* Bytes of at most FEW values, by comparisons, of which compilers make vectors;
+ * 0 if there are more. */
+static int count_few(const uint8_t *data, size_t n, uint32_t *count)
+{
+    uint8_t symbol[FEW];
+    size_t n_symbols = 0, i, k, counted = 0;
+
+    for (i = 0; i < n && i < 1024; i++) {
+        for (k = 0; k < n_symbols && data[i] != symbol[k]; k++)
+            continue;
+        if (k == FEW)
+            return 0;
+        if (k == n_symbols)
+            symbol[n_symbols++] = data[i];
+    }
+    memset(count, 0, BYTE_VALUES * sizeof *count);
+    for (i = 0; i < n; i += 240) {
+        const size_t part = n - i < 240 ? n - i : 240;
+        size_t j;
+
+        for (k = 0; k < n_symbols; k++) {
+            uint8_t c = 0;
+
+            for (j = 0; j < part; j++)
+                c = (uint8_t)(c + (data[i + j] == symbol[k]));
+            count[symbol[k]] += c;
+            counted += c;
+        }
+        if (counted != i + part)
+            return 0;
+    }
+    return 1;
+}
+
 static void count_bytes(const uint8_t *data, size_t n, uint32_t *count)
 {
     /* Runs of one byte would wait for each other in one table. */
     uint32_t part[8][BYTE_VALUES];
     size_t i, k;
 
+    if (count_few(data, n, count))
+        return;
     memset(part, 0, sizeof part);
     for (i = 0; i + 8 <= n; i += 8)
         for (k = 0; k < 8; k++)
@@ -173,6 +213,12 @@ static void choose_patches(plan *p)
         }
 }
 
+/* Bytes for a cost in units of 2^-16 bits. */
+static uint64_t whole_bytes(uint64_t cost)
+{
+    return (cost >> 19) + 1;
+}
+
 static void make_plan(plan *p, const uint8_t *bytes, size_t n)
 {
     bit_writer w;
@@ -189,29 +235,23 @@ static void make_plan(plan *p, const uint8_t *bytes, size_t n)
     memset(&w, 0, sizeof w); /* no room: it counts */
     bbans_freq_of_counts(p->count, BYTE_VALUES, PREC, p->freq);
     write_table(&w, p);
-    p->cost = bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC) + w.len +
-              3 * p->n_patches;
+    p->cost =
+        whole_bytes(bbans_freq_cost(p->count, p->freq, BYTE_VALUES, PREC)) +
+        w.len + 3 * p->n_patches;
 }
 
-/* Each lane costs about 10 bits more than what it codes; more lanes hide
- * latency. */
-static unsigned log2_lanes_of(uint64_t cost)
+/* More lanes hide latency; each costs about 5 bits more than what it codes, and
+ * in order 1 a byte that none precedes. */
+static unsigned log2_lanes_of(size_t n, uint64_t cost)
 {
-    return cost < 1 << 13   ? 2
-           : cost < 1 << 14 ? 3
-           : cost < 1 << 16 ? 4
-           : cost < 1 << 18 ? 5
-           : cost < 1 << 22 ? 6
-                            : 7;
+    const uint64_t lanes = cost >> 10 < n >> 12 ? cost >> 10 : n >> 12;
+
+    return lanes < 8     ? 2
+           : lanes < 128 ? (unsigned)bbans_bit_length(lanes) - 1
+                         : 7;
 }
 
 /* ---- Encoding ------------------------------------------------------------ */
-
-static void put_le32(uint8_t *p, uint32_t v)
-{
-    bbans_store_le16(p, v);
-    bbans_store_le16(p + 2, v >> 16);
-}
 
 static void start_states(bytes_states *s, size_t lanes, unsigned prec,
                          uint8_t *word)
@@ -255,21 +295,34 @@ static void finish_tail(bytes_states *s)
     }
 }
 
-/* The states, then the words; NULL if there is no room. */
-static uint8_t *put_states(uint8_t *out, const bytes_states *s,
-                           const uint8_t *words_end, const uint8_t *end)
+static void put_state(bit_writer *w, uint32_t x)
 {
-    const size_t n_bytes = (size_t)(words_end - s->word);
+    const unsigned low = (unsigned)bbans_bit_length(x) - 1;
+
+    bbans_bits_put(w, low - 15, 4);
+    bbans_bits_put(w, x - ((uint32_t)1 << low), low);
+}
+
+/* The length of the tail, and the states. */
+static void put_states(bit_writer *w, const bytes_states *s, size_t tail)
+{
     size_t i;
 
-    if (n_bytes + 4 + 4 * s->lanes > (size_t)(end - out))
-        return NULL;
-    put_le32(out, s->last);
+    bbans_gamma_put(w, (uint32_t)tail + 1);
+    put_state(w, s->last);
     for (i = 0; i < s->lanes; i++)
-        put_le32(out + 4 + 4 * i, s->x[i]);
-    out += 4 + 4 * s->lanes;
-    memcpy(out, s->word, n_bytes);
-    return out + n_bytes;
+        put_state(w, s->x[i]);
+    bbans_bits_flush(w);
+}
+
+/* `n` bytes, if they fit; NULL if not. */
+static uint8_t *put_bytes(uint8_t *out, const uint8_t *bytes, size_t n,
+                          const uint8_t *end)
+{
+    if (n > (size_t)(end - out))
+        return NULL;
+    memcpy(out, bytes, n);
+    return out + n;
 }
 
 /* floor(2^43 / f) + 1: see the portable kernel. */
@@ -289,6 +342,7 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     bytes_states s;
     bit_writer w;
 
+    memset(enc->entry, 0, BYTE_VALUES * sizeof *enc->entry);
     for (k = 0; k < BYTE_VALUES; k++)
         if (p->count[k] > 0) {
             enc->entry[k] = p->freq[k] | start << 16;
@@ -321,10 +375,11 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
         i -= n;
         s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
                                          p->bytes + i, n, s.word, &any);
-        if (any & BBANS_BYTES_FLAG)
-            for (k = n; k-- > 0;)
-                if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
-                    *patch++ = (uint32_t)(i + k);
+        for (k = any == 0 ? 0 : n; k-- > 0;)
+            if ((any >> k / PART & 1) == 0)
+                k -= k % PART;
+            else if (enc->entry[p->bytes[i + k]] & BBANS_BYTES_FLAG)
+                *patch++ = (uint32_t)(i + k);
     }
     memset(&w, 0, sizeof w);
     w.bytes = out;
@@ -332,18 +387,24 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
     write_table(&w, p);
     if (p->n_patches > 0)
         bbans_patches_write(&w, first, (size_t)(patch - first), p->bytes, p->n);
-    bbans_bits_flush(&w);
-    if (w.len + 4 > w.cap)
+    put_states(&w, &s, tail);
+    if (w.len > w.cap)
         return NULL;
-    return put_states(put_uvarint(out + w.len, tail), &s, words_end - SLACK,
-                      end);
+    return put_bytes(out + w.len, s.word, (size_t)(words_end - SLACK - s.word),
+                     end);
 }
 
 /* ---- Order 1 ------------------------------------------------------------- */
 
-/* Which byte follows which.  Each lane starts under the alphabet's first. */
-static void count_pairs(const plan *p, size_t lanes, size_t length,
-                        unsigned first, uint32_t *count)
+typedef struct {
+    size_t n; /* symbols of the alphabet */
+    uint8_t symbol[BYTE_VALUES], bits[BYTE_VALUES];
+    unsigned prec;
+    uint64_t cost; /* of the coded pairs, in bytes */
+} pairs;
+
+/* Which byte follows which. */
+static void count_pairs(const plan *p, uint32_t *count)
 {
     const size_t quarter = (p->n - 1) / 4;
     const uint8_t *a = p->bytes, *b = a + quarter, *c = b + quarter,
@@ -359,54 +420,134 @@ static void count_pairs(const plan *p, size_t lanes, size_t length,
     }
     for (i = 4 * quarter; i + 1 < p->n; i++)
         count[bbans_load_le16(a + i)]++;
-    for (i = 0; i < lanes; i++)
-        count[(unsigned)p->bytes[i * length] << 8 | first]++;
 }
 
-/* The counts of what follows symbol k; returns their sum. */
-static uint64_t row_counts(const encoder *enc, const uint8_t *symbol, size_t n,
-                           size_t k, uint32_t *count)
+/* Of one symbol: what follows it, and how often. */
+typedef struct {
+    size_t n;
+    uint64_t sum;
+    uint32_t count[BYTE_VALUES];
+    uint16_t freq[BYTE_VALUES];
+    uint8_t rank[BYTE_VALUES]; /* in the alphabet */
+} pairs_row;
+
+static void get_row(const encoder *enc, const pairs *all, size_t k,
+                    pairs_row *row)
 {
-    uint64_t sum = 0;
     size_t j;
 
-    for (j = 0; j < n; j++) {
-        count[j] = enc->entry[(size_t)symbol[j] << 8 | symbol[k]];
-        sum += count[j];
+    row->n = 0;
+    row->sum = 0;
+    for (j = 0; j < all->n; j++) {
+        const uint32_t count =
+            enc->entry[(size_t)all->symbol[j] << 8 | all->symbol[k]];
+
+        row->rank[row->n] = (uint8_t)j;
+        row->count[row->n] = count;
+        row->n += count > 0;
+        row->sum += count;
     }
-    return sum;
 }
 
-/* No more bits than the counts have: 2^bits >= sum >= symbols that occur. */
-static unsigned row_bits(uint64_t sum, unsigned prec)
-{
-    const unsigned bits = sum == 0 ? 0 : (unsigned)bbans_bit_length(sum - 1);
+/* The row's cost at sum 2^bits: coded, and the part of its table that depends
+ * on that, about the bit lengths of the frequencies. */
+typedef struct {
+    uint64_t coded, whole;
+} pairs_cost;
 
-    return bits < prec ? bits : prec;
+static pairs_cost row_cost(pairs_row *row, unsigned bits)
+{
+    pairs_cost cost;
+    size_t j;
+
+    bbans_freq_of_counts(row->count, row->n, bits, row->freq);
+    cost.coded = cost.whole =
+        bbans_freq_cost(row->count, row->freq, row->n, bits);
+    for (j = 0; j < row->n; j++)
+        cost.whole += (uint64_t)bbans_bit_length(row->freq[j]) << 16;
+    return cost;
 }
 
-/* What the pairs cost, in bytes, with 4 bits for each in the table, where it
- * takes more; if it reaches `limit`, not all of it. */
-static uint64_t pairs_cost(const encoder *enc, const uint8_t *symbol, size_t n,
-                           unsigned prec, uint64_t limit)
+/* The sum that costs least, but no more than the counts' own; the cost rises to
+ * both sides of it.  A bit more takes a bit a frequency, and saves about n^2
+ * sum 2^(-2 bits) / 6 bits: that the search starts near where these are even is
+ * for speed alone. */
+static unsigned best_bits(pairs_row *row, unsigned prec, pairs_cost *cost)
 {
-    uint64_t cost = 0, used = 0;
+    const unsigned least = (unsigned)bbans_bit_length(row->n - 1);
+    const unsigned own = (unsigned)bbans_bit_length(row->sum - 1);
+    const unsigned most = own < prec ? own : prec;
+    unsigned bits = (own + least) / 2, tried;
+    pairs_cost other;
+
+    if (bits > most)
+        bits = most;
+    *cost = row_cost(row, bits);
+    for (tried = bits; tried < most; *cost = other, bits = tried) {
+        other = row_cost(row, ++tried);
+        if (other.whole >= cost->whole)
+            break;
+    }
+    if (tried > bits + 1)
+        return bits;
+    for (tried = bits; tried > least; *cost = other, bits = tried) {
+        other = row_cost(row, --tried);
+        if (other.whole >= cost->whole)
+            break;
+    }
+    return bits;
+}
+
+/* Less than the pairs cost, in bytes: their entropy, and of the table 2 bits
+ * for each. */
+static uint64_t least_cost(const encoder *enc, const pairs *all)
+{
+    uint64_t cost = 0;
+    pairs_row row;
     size_t k, j;
 
-    for (k = 0; k < n && cost + used / 2 < limit; k++) {
-        uint32_t count[BYTE_VALUES];
-        uint16_t freq[BYTE_VALUES];
-        const uint64_t sum = row_counts(enc, symbol, n, k, count);
-        const unsigned bits = row_bits(sum, prec);
+    for (k = 0; k < all->n; k++) {
+        get_row(enc, all, k, &row);
+        cost += (uint64_t)row.n << 17;
+        if (row.n > 1) {
+            const uint32_t log2_sum = bbans_log2((uint32_t)row.sum);
 
-        if (sum == 0)
-            continue;
-        bbans_freq_of_counts(count, n, bits, freq);
-        cost += bbans_freq_cost(count, freq, n, bits);
-        for (j = 0; j < n; j++)
-            used += count[j] > 0;
+            for (j = 0; j < row.n; j++)
+                cost += row.count[j] *
+                        (uint64_t)(log2_sum - bbans_log2(row.count[j]));
+        }
     }
-    return cost + used / 2;
+    return whole_bytes(cost);
+}
+
+/* Choose the rows' sums, and prec; 0 if the pairs cost `limit` bytes, with 2
+ * bits more for each in the table, where it takes more. */
+static int choose_rows(const encoder *enc, pairs *all, uint64_t limit)
+{
+    uint64_t fine = 0, coarse = 0, coded = 0, coded_coarse = 0;
+    pairs_row row;
+    size_t k;
+
+    for (k = 0; k < all->n; k++) {
+        pairs_cost cost;
+
+        get_row(enc, all, k, &row);
+        if (row.n == 0)
+            continue;
+        all->bits[k] = (uint8_t)best_bits(&row, PREC, &cost);
+        fine += cost.whole + ((uint64_t)row.n << 16);
+        coded += cost.coded;
+        if (whole_bytes(fine) >= limit)
+            return 0;
+        if (all->bits[k] > PREC_PAIRS)
+            cost = row_cost(&row, PREC_PAIRS);
+        coarse += cost.whole + ((uint64_t)row.n << 16);
+        coded_coarse += cost.coded;
+    }
+    /* 12 bits if they save one byte in 256: their slots fill the caches. */
+    all->prec = coarse > fine + fine / 256 ? PREC : PREC_PAIRS;
+    all->cost = whole_bytes(all->prec == PREC ? coded : coded_coarse);
+    return whole_bytes(all->prec == PREC ? fine : coarse) < limit;
 }
 
 static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
@@ -417,98 +558,77 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
 {
     uint8_t *const words_end = words + words_cap;
     const size_t length = (p->n - tail) / lanes;
-    uint8_t symbol[BYTE_VALUES];
     uint32_t occurs[BYTE_VALUES];
-    size_t i, k, j, n = 0, n_tokens = 0, size;
-    uint64_t cost, cost_fine;
-    unsigned prec;
+    size_t i, k, j, n_tokens = 0, size;
     bit_writer w;
     bytes_states s;
+    pairs_row row;
+    pairs all;
 
+    all.n = 0;
     for (k = 0; k < BYTE_VALUES; k++) { /* none is patched */
         occurs[k] = p->count[k] > 0 || p->patched[k];
         if (occurs[k])
-            symbol[n++] = (uint8_t)k;
+            all.symbol[all.n++] = (uint8_t)k;
     }
-    count_pairs(p, lanes, length, symbol[0], enc->entry);
+    count_pairs(p, enc->entry);
+    if (least_cost(enc, &all) >= limit)
+        return NULL;
+    for (k = 0; k < lanes; k++) /* each starts after the first symbol */
+        enc->entry[(size_t)p->bytes[k * length] << 8 | all.symbol[0]]++;
+    if (!choose_rows(enc, &all, limit))
+        return NULL;
+    h->option = all.prec == PREC;
+    out = put_header(out, h);
     memset(&w, 0, sizeof w);
     w.bytes = enc->table;
     w.cap = sizeof enc->table;
     bbans_alphabet_write(&w, occurs);
-    /* 12 bits if they save one byte in 256: their slots fill the caches. */
-    cost_fine = pairs_cost(enc, symbol, n, PREC, limit);
-    if (cost_fine >= limit)
-        return NULL;
-    cost = pairs_cost(enc, symbol, n, PREC_PAIRS, UINT64_MAX);
-    h->option = cost > cost_fine + cost_fine / 256;
-    prec = h->option ? PREC : PREC_PAIRS;
-    if (h->option)
-        cost = cost_fine;
-    if (cost >= limit)
-        return NULL;
-    out = put_header(out, h);
-    for (k = 0; k < n; k++) {
-        uint32_t *row = enc->entry + symbol[k];
-        uint32_t count[BYTE_VALUES], start = 0, run = 0;
-        uint16_t freq[BYTE_VALUES];
-        const uint64_t sum = row_counts(enc, symbol, n, k, count);
-        const unsigned bits = row_bits(sum, prec);
+    for (k = 0; k < all.n; k++) {
+        const unsigned bits = all.bits[k] < all.prec ? all.bits[k] : all.prec;
+        uint32_t start = 0;
 
-        if (sum == 0) {
+        get_row(enc, &all, k, &row);
+        if (row.n == 0) {
             enc->tokens[n_tokens++] = 0;
             continue;
         }
-        bbans_freq_of_counts(count, n, bits, freq);
+        bbans_freq_of_counts(row.count, row.n, bits, row.freq);
         enc->tokens[n_tokens++] = (uint8_t)(bits + 1);
-        for (j = 0; start < (uint32_t)1 << bits; j++) {
-            const unsigned low = (unsigned)bbans_bit_length(freq[j]) - 1;
-            uint32_t f = (uint32_t)freq[j] << (prec - bits);
+        for (i = j = 0; j < row.n; i = row.rank[j++] + 1u) {
+            const unsigned low = (unsigned)bbans_bit_length(row.freq[j]) - 1;
+            uint32_t f = (uint32_t)row.freq[j] << (all.prec - bits);
+            size_t run = row.rank[j] - i;
 
-            if (freq[j] == 0) {
-                run++;
-                continue;
-            }
             for (; run > 0; run = (run - 1) / 2)
                 enc->tokens[n_tokens++] = run % 2 != 0 ? RUN_1 : RUN_2;
             enc->tokens[n_tokens++] = (uint8_t)(low + 1);
-            bbans_bits_put(&w, freq[j] - ((uint32_t)1 << low), low);
+            bbans_bits_put(&w, row.freq[j] - ((uint32_t)1 << low), low);
             if (f > FREQ_MAX)
                 f = FREQ_MAX;
-            row[(size_t)symbol[j] << 8] = f | start << (prec - bits) << 16;
-            start += freq[j];
+            enc->entry[(size_t)all.symbol[row.rank[j]] << 8 | all.symbol[k]] =
+                f | start << (all.prec - bits) << 16;
+            start += row.freq[j];
             set_inverse(enc, f);
         }
     }
-    bbans_bits_flush(&w);
-    if (cost + w.len >= limit)
+    if (all.cost + w.len >= limit ||
+        bbans_bytes_compress(enc->tokens, n_tokens, 0, enc->token_block,
+                             sizeof enc->token_block, &size, work,
+                             work_bytes) != BBANS_OK ||
+        all.cost + w.len + size >= limit || (size_t)(end - out) < 4)
         return NULL;
-    /* The tokens as a block, then the lower bits. */
-    if ((size_t)(end - out) < w.len + 4 + bbans_bytes_bound(n_tokens))
-        return NULL;
-    {
-        uint8_t *const at = enc->table + w.len;
-
-        if (bbans_bytes_compress(enc->tokens, n_tokens, 0, at,
-                                 sizeof enc->table - w.len, &size, work,
-                                 work_bytes) != BBANS_OK)
-            return NULL;
-        out = put_uvarint(out, size);
-        memcpy(out, at, size);
-        out += size;
-        memcpy(out, enc->table, w.len);
-        out += w.len;
-    }
-    if (cost + w.len + size >= limit || (size_t)(end - out) < 4)
+    out = put_bytes(put_uvarint(out, size), enc->token_block, size, end);
+    if (out == NULL)
         return NULL;
 
-    start_states(&s, lanes, prec, words_end - SLACK);
+    start_states(&s, lanes, all.prec, words_end - SLACK);
     for (i = p->n; i > p->n - tail; i--)
         if (!push_tail(&s, enc->entry[bbans_load_le16(p->bytes + i - 2)])) {
             *tail_fits = 0;
             return NULL;
         }
     finish_tail(&s);
-    out = put_uvarint(out, tail);
     for (i = length; i > 0;) {
         const size_t steps = (i - 1) % SPAN + 1;
 
@@ -517,14 +637,18 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
             uint8_t *span = enc->spans + k * STRIDE;
             const uint8_t *from = p->bytes + k * length + i;
 
-            span[0] = i > 0 ? from[-1] : symbol[0];
+            span[0] = i > 0 ? from[-1] : all.symbol[0];
             memcpy(span + 1, from, steps);
         }
-        s.word = bbans_kernel.bytes_push_pairs(s.x, lanes, enc->entry,
-                                               enc->inverse, prec, enc->spans,
-                                               STRIDE, steps, s.word);
+        s.word = bbans_kernel.bytes_push_pairs(
+            s.x, lanes, enc->entry, enc->inverse, all.prec, enc->spans, STRIDE,
+            steps, s.word);
     }
-    return put_states(out, &s, words_end - SLACK, end);
+    put_states(&w, &s, tail);
+    out = put_bytes(out, enc->table, w.len, end);
+    if (out == NULL)
+        return NULL;
+    return put_bytes(out, s.word, (size_t)(words_end - SLACK - s.word), end);
 }
 
 /* ---- Compress ------------------------------------------------------------ */
@@ -539,6 +663,34 @@ static void choose_packing(bytes_header *h, const uint32_t *count,
     for (k = 0; k < BYTE_VALUES; k++)
         if (count[k] > 0)
             h->symbol[h->n_symbols++] = (uint8_t)k;
+}
+
+/* What n bytes cost under their own frequencies, in units of 2^-16 bits. */
+static uint64_t cost_alone(const uint8_t *bytes, size_t n)
+{
+    uint32_t count[BYTE_VALUES];
+    uint16_t freq[BYTE_VALUES];
+
+    count_bytes(bytes, n, count);
+    bbans_freq_of_counts(count, BYTE_VALUES, PREC, freq);
+    return bbans_freq_cost(count, freq, BYTE_VALUES, PREC);
+}
+
+/* Whether packing could pay: of a large block with nothing to gain by storing
+ * it packed, a sixteenth tells. */
+static int may_pack(const bytes_header *h, const uint8_t *data,
+                    uint64_t plain_cost, uint8_t *packed)
+{
+    bytes_header part = *h;
+    uint64_t plain;
+
+    if (h->log2_per > 1 || h->n < (1 << 17) || h->n_packed < plain_cost)
+        return 1;
+    part.n = h->n / 32 * 2;
+    part.n_packed = part.n / 2;
+    pack(&part, data, packed);
+    plain = cost_alone(data, part.n);
+    return cost_alone(packed, part.n_packed) < plain - plain / 512;
 }
 
 bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
@@ -579,14 +731,16 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
 
         choose_packing(&try, plain.count, n_symbols);
         make_plan(&plain, data, n);
-        pack(&try, data, packed);
-        count_bytes(packed, try.n_packed, dense.count);
-        make_plan(&dense, packed, try.n_packed);
-        dense.cost += 1 + n_symbols;
-        if (dense.cost <= plain.cost ||
-            (dense.n < plain.cost && dense.n < dense.cost)) {
-            h = try;
-            best = &dense;
+        if (may_pack(&try, data, plain.cost, packed)) {
+            pack(&try, data, packed);
+            count_bytes(packed, try.n_packed, dense.count);
+            make_plan(&dense, packed, try.n_packed);
+            dense.cost += 1 + n_symbols;
+            if (dense.cost <= plain.cost ||
+                (dense.n < plain.cost && dense.n < dense.cost)) {
+                h = try;
+                best = &dense;
+            }
         }
     } else {
         make_plan(&plain, data, n);
@@ -611,10 +765,11 @@ bbans_status bbans_bytes_compress(const uint8_t *data, size_t n, int order,
             *at++ = best->bytes[0];
         }
     } else {
-        const unsigned log2_lanes = log2_lanes_of(best->cost);
+        const unsigned log2_lanes = log2_lanes_of(best->n, best->cost);
 
         if (order == 1) {
-            const unsigned log2_pairs = log2_lanes < 5 ? log2_lanes : 5;
+            const unsigned log2_pairs =
+                log2_lanes_of(best->n / 4, best->cost / 2);
             const size_t lanes = (size_t)1 << log2_pairs;
             int tail_fits;
             size_t tail =

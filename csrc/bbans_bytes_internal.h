@@ -24,9 +24,13 @@ typedef struct {
     unsigned n_bits;
 } bit_reader;
 
-void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 24 */
+void bbans_bits_put(bit_writer *w, uint32_t value, unsigned n); /* n <= 31 */
 void bbans_bits_flush(bit_writer *w);
 uint32_t bbans_bits_get(bit_reader *r, unsigned n);
+
+/* Elias gamma: v >= 1; UINT32_MAX if it is no number of up to 25 bits. */
+void bbans_gamma_put(bit_writer *w, uint32_t v);
+uint32_t bbans_gamma_get(bit_reader *r);
 
 /* ---- Frequency tables ---------------------------------------------------- */
 
@@ -39,7 +43,7 @@ uint32_t bbans_log2(uint32_t v);
 void bbans_freq_of_counts(const uint32_t *count, size_t n, unsigned prec,
                           uint16_t *freq);
 
-/* The cost above, in bytes, rounded up. */
+/* The cost above, in units of 2^-16 bits. */
 uint64_t bbans_freq_cost(const uint32_t *count, const uint16_t *freq, size_t n,
                          unsigned prec);
 
@@ -75,7 +79,7 @@ enum { RUN_1 = 0, RUN_2 = 14 };         /* tokens: digits of runs of zeros */
 #define SPAN 256           /* bytes of each lane of order 1 at once */
 #define STRIDE (SPAN + 16) /* no power of 2: lanes share no cache set */
 #define TOKENS_MAX (BYTE_VALUES + BYTE_VALUES * BYTE_VALUES)
-#define SLACK 16 /* bytes of words that kernels may touch and not use */
+#define SLACK 32 /* bytes of words that kernels may touch and not use */
 
 typedef struct {
     unsigned method, log2_per, log2_lanes, option;

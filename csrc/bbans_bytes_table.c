@@ -53,7 +53,7 @@ static int get_unary(bit_reader *r, unsigned most, unsigned *n)
 }
 
 /* Elias gamma: v >= 1 as its bit length in unary, then its lower bits. */
-static void put_gamma(bit_writer *w, uint32_t v)
+void bbans_gamma_put(bit_writer *w, uint32_t v)
 {
     const unsigned low = (unsigned)bbans_bit_length(v) - 1;
 
@@ -61,7 +61,7 @@ static void put_gamma(bit_writer *w, uint32_t v)
     bbans_bits_put(w, v - ((uint32_t)1 << low), low);
 }
 
-static uint32_t get_gamma(bit_reader *r)
+uint32_t bbans_gamma_get(bit_reader *r)
 {
     unsigned low;
 
@@ -81,13 +81,13 @@ void bbans_alphabet_write(bit_writer *w, const uint32_t *count)
 
     for (k = 0; k < BYTE_VALUES; k++) {
         if ((count[k] > 0) != occurs) {
-            put_gamma(w, run);
+            bbans_gamma_put(w, run);
             run = 0;
             occurs = !occurs;
         }
         run++;
     }
-    put_gamma(w, run);
+    bbans_gamma_put(w, run);
 }
 
 size_t bbans_alphabet_read(bit_reader *r, uint8_t *symbol)
@@ -96,7 +96,7 @@ size_t bbans_alphabet_read(bit_reader *r, uint8_t *symbol)
     int occurs;
 
     for (occurs = 0; k < BYTE_VALUES; occurs = !occurs) {
-        uint32_t run = get_gamma(r);
+        uint32_t run = bbans_gamma_get(r);
 
         if (k == 0 && !occurs)
             run--;
@@ -184,14 +184,14 @@ void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
     memset(count, 0, sizeof count);
     for (i = 0; i < n_at; i++)
         kinds += count[bytes[at[i]]]++ == 0;
-    put_gamma(w, kinds);
+    bbans_gamma_put(w, kinds);
     for (k = 0; k < BYTE_VALUES; k++) {
         uint32_t before = 0;
 
         if (count[k] == 0)
             continue;
         bbans_bits_put(w, (uint32_t)k, 8);
-        put_gamma(w, count[k]);
+        bbans_gamma_put(w, count[k]);
         for (i = n_at; i-- > 0;)
             if (bytes[at[i]] == k) {
                 const unsigned low = rice_bits(n, count[k]);
@@ -206,14 +206,14 @@ void bbans_patches_write(bit_writer *w, const uint32_t *at, size_t n_at,
 
 int bbans_patches_read(bit_reader *r, uint8_t *bytes, size_t n)
 {
-    uint32_t kinds = get_gamma(r), count;
+    uint32_t kinds = bbans_gamma_get(r), count;
 
     for (; kinds > 0; kinds--) {
         const uint8_t symbol = (uint8_t)bbans_bits_get(r, 8);
         size_t at = 0;
         unsigned low, high;
 
-        count = get_gamma(r);
+        count = bbans_gamma_get(r);
         if (count > n)
             return 0;
         low = rice_bits(n, count);
@@ -252,25 +252,35 @@ uint32_t bbans_log2(uint32_t v)
 }
 
 /* Webster's apportionment, at least one seat each (docs/maths.md, section 2):
- * the seats that are over go, or come, where count / (freq +- 1/2) says that it
- * costs least, or helps most. */
+ * what gets one by that leaves the others the rest to share; the seats that are
+ * then over go, or come, where count / (freq +- 1/2) says that it costs least,
+ * or helps most. */
 void bbans_freq_of_counts(const uint32_t *count, size_t n, unsigned prec,
                           uint16_t *freq)
 {
     const uint32_t total = (uint32_t)1 << prec;
-    uint64_t sum = 0, seats = 0;
+    uint64_t sum = 0, rest, per_count;
+    uint32_t share = total, seats = 0;
     size_t k;
 
     for (k = 0; k < n; k++)
         sum += count[k];
+    rest = sum;
+    for (k = 0; k < n; k++)
+        if (2 * (uint64_t)count[k] * total < sum) {
+            share -= count[k] > 0; /* not all: the mean is sum / total */
+            rest -= count[k];
+        }
+    /* count <= rest < 2^24, so the product is at most share 2^28 <= 2^40, and
+     * less than 1/16 below what it stands for. */
+    per_count = ((uint64_t)share << 28) / rest;
     for (k = 0; k < n; k++) {
-        /* count <= sum < 2^32, so f <= 2^prec */
-        uint64_t f = (2 * (uint64_t)count[k] * total + sum) / (2 * sum);
+        uint64_t f = (count[k] * per_count + ((uint32_t)1 << 27)) >> 28;
 
-        if (count[k] > 0 && f == 0)
+        if (count[k] > 0 && (f == 0 || 2 * (uint64_t)count[k] * total < sum))
             f = 1;
         freq[k] = (uint16_t)f;
-        seats += f;
+        seats += freq[k];
     }
     while (seats > total) { /* some freq > 1, as at most 2^prec are not 0 */
         size_t best = n;
@@ -305,7 +315,7 @@ uint64_t bbans_freq_cost(const uint32_t *count, const uint16_t *freq, size_t n,
         if (count[k] > 0)
             cost += (uint64_t)count[k] *
                     (((uint32_t)prec << 16) - bbans_log2(freq[k]));
-    return (cost >> 19) + 1;
+    return cost;
 }
 
 void bbans_slots_fill(uint32_t *slot, uint32_t freq, uint32_t symbol)

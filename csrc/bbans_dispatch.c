@@ -16,6 +16,7 @@ bbans_kernels bbans_kernel = BBANS_KERNELS(portable, portable, portable);
 #ifdef BBANS_HAVE_X86
 static const bbans_kernels avx2 = BBANS_KERNELS(avx2, avx2, avx2);
 static const bbans_kernels avx512 = BBANS_KERNELS(avx512, avx2, avx512);
+static const bbans_kernels avx512_vbmi = BBANS_KERNELS(avx512, avx512, avx512);
 #endif
 #ifdef BBANS_HAVE_NEON
 static const bbans_kernels neon = BBANS_KERNELS(neon, portable, portable);
@@ -33,13 +34,16 @@ static const bbans_kernels *kernels_of(int isa)
         return __builtin_cpu_supports("avx2") ? &avx2 : NULL;
     case BBANS_ISA_AVX512:
         __builtin_cpu_init();
-        return __builtin_cpu_supports("avx512f") &&
-                       __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512dq") &&
-                       __builtin_cpu_supports("avx512vl") &&
-                       __builtin_cpu_supports("avx512vnni")
-                   ? &avx512
-                   : NULL;
+        if (!__builtin_cpu_supports("avx512f") ||
+            !__builtin_cpu_supports("avx512bw") ||
+            !__builtin_cpu_supports("avx512dq") ||
+            !__builtin_cpu_supports("avx512vl") ||
+            !__builtin_cpu_supports("avx512vnni"))
+            return NULL;
+        return __builtin_cpu_supports("avx512vbmi") &&
+                       __builtin_cpu_supports("avx512vbmi2")
+                   ? &avx512_vbmi
+                   : &avx512;
 #endif
 #ifdef BBANS_HAVE_NEON
     case BBANS_ISA_NEON: /* part of every AArch64 */ return &neon;

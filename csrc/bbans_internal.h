@@ -79,16 +79,18 @@ typedef struct {
      * [2^15, 2^31) and words of 16 bits, little-endian.  Entries to push are
      * freq | start << 16, with BBANS_BYTES_FLAG or not; slots to pop
      * freq << 20 | (slot - start) << 8 | symbol; of both tables, 3 elements
-     * before the first may be read. */
+     * before the first and 2 after the last may be read. */
 
-    /* Push n bytes, the lanes' in turns of 4, from the last to the first, by
-     * entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for each f
-     * that occurs.  Words go below `word`, where 16 bytes more may be written;
-     * returns where they begin.  *any is or'ed with the entries. */
+    /* Push n <= 2^13 bytes, the lanes' in turns of 4, from the last to the
+     * first, by entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for
+     * each f that occurs.  Words go below `word`, where there are 2
+     * bytes for each of a row of 4 lanes, and 32 more may be written; returns
+     * where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
+     * bit i for the bytes 256 i .. that it is of, or more bits. */
     uint8_t *(*bytes_push)(uint32_t *x, size_t lanes, const uint32_t *entry,
                            const uint64_t *inverse, const uint8_t *bytes,
                            size_t n, uint8_t *word, uint32_t *any);
-    /* Pop them, by slot [2^12].  Reads up to 2 n + 16 bytes of words; returns
+    /* Pop them, by slot [2^12].  Reads up to 2 n + 32 bytes of words; returns
      * where those that it took end. */
     const uint8_t *(*bytes_pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
                                 const uint8_t *word, uint8_t *bytes, size_t n);
@@ -194,6 +196,7 @@ BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
 BBANS_DECLARE_BYTES(portable)
 BBANS_DECLARE_BYTES(avx2)
+BBANS_DECLARE_BYTES(avx512)
 BBANS_DECLARE_LOCATED(portable)
 BBANS_DECLARE_LOCATED(avx2)
 BBANS_DECLARE_LOCATED(avx512)

@@ -511,8 +511,6 @@ class ByteState:
     """A state of 31 bits over a sequence of words of 16 bits."""
 
     def __init__(self, x, words):
-        if not 2**15 <= x < 2**31:
-            raise Damage("no state")
         self.x, self.words = x, words
 
     def pop(self, table, r):
@@ -568,12 +566,20 @@ def decode_bytes_block(block):
     return bytes(alphabet[rank] for rank in ranks[:n])
 
 
-def states_of(data, lanes):
-    if len(data) < 4 + 4 * lanes or len(data) % 2:
-        raise Damage("no states")
-    heads = integers(data[: 4 + 4 * lanes], 4)
-    words = integers(data[4 + 4 * lanes :], 2)[::-1]
-    return heads[0], [ByteState(x, words) for x in heads[1:]]
+def take_state(take):
+    low = 15 + take(4)
+    return 2**low + take(low)
+
+
+def take_states(take, data, lanes):
+    """The length of the tail, its state, and the lanes with their words."""
+    t, head = gamma(take) - 1, take_state(take)
+    states = [take_state(take) for _ in range(lanes)]
+    data = data[take.bytes_read() :]
+    if len(data) % 2:
+        raise Damage("half a word")
+    words = integers(data, 2)[::-1]
+    return t, head, [ByteState(x, words) for x in states]
 
 
 def decode_tail(head, states, t, before, table_of, r):
@@ -596,10 +602,9 @@ def decode_order_0(data, m, lanes, option):
         raise Damage("one symbol is a run")
     table = symbols, edges_of(take_frequencies(take, len(symbols)))
     patches = take_patches(take, m) if option else {}
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t > m:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     out = [0] * (m - t)
     for start in range(0, m - t, 4 * lanes):
         for k in range(4):
@@ -649,10 +654,9 @@ def decode_order_1(data, m, lanes, option):
         tables[a] = used, edges
     if tokens:
         raise Damage("too many tokens")
-    t, data = uvarint_of(data[take.bytes_read() :])
+    t, head, states = take_states(take, data, lanes)
     if t >= m or (m - t) % lanes:
         raise Damage("no tail")
-    head, states = states_of(data, lanes)
     q = (m - t) // lanes
     rows = [[symbols[0]] for _ in states]
     for _ in range(q):
@@ -779,6 +783,96 @@ def push_located(message, table, mus, scales, values):
             q = bins[i][0]
             start = places[i].edge(q)
             message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
+
+
+# Section 10: signals
+
+
+class Signal:
+    def __init__(self, table, channels, order, cross, scales, coefficients):
+        self.table, self.channels, self.scales = table, channels, scales
+        self.order, self.cross, self.coefficients = order, cross, coefficients
+        components = [(k, j) for k in range(scales) for j in range(2)]
+        self.u = [dict.fromkeys(components, 1) for _ in range(channels)]
+
+    def predict(self, past, now, i):
+        """In 2^-16; past: steps, the last first; now: this step's channels before i."""
+        a, total = iter(self.coefficients[i]), 0
+        for lag in range(self.order):
+            total += next(a) * (past[lag][i] if lag < len(past) else 0)
+        for other in range(self.channels):
+            if other != i:
+                total += next(a) * (now[other] if other < i else 0)
+                for lag in range(self.cross):
+                    total += next(a) * (past[lag][other] if lag < len(past) else 0)
+        most = (2**31 - 1) << 16
+        return max(-most, min(total + 256 * next(a), most))
+
+    def mixture(self, i, mu):
+        """Each component's weight, and the frame."""
+        u, rest, weights = self.u[i], 2**16, {}
+        inverse = 2**56 // sum(u.values())
+        for (k, j), value in u.items():
+            w = value * inverse >> 40
+            if w < 16:
+                w = max(w, 1) if j == 0 and k % 4 == 0 else 0
+            w = min(w, rest)
+            if w:
+                weights[k, j] = w
+                rest -= w
+        widest = max((k for (k, _), w in weights.items() if w >= 1024), default=0)
+        weights[max(weights, key=weights.get)] += rest
+        return weights, self.place(mu[0], widest)
+
+    def place(self, mu, k):
+        return Place(self.table, mu, -1024 + 192 * k)
+
+    def below(self, weights, frame, mu, q):
+        """Of each component G at edge q of the frame."""
+        if abs(q) == frame.half_bins:
+            return dict.fromkeys(weights, (q > 0) << 32)
+        u = min(frame.start(abs(q)), 2**40)
+        v = frame.origin + (u if q > 0 else -u)
+        return {(k, j): self.place(mu[j], k).below(v) for k, j in weights}
+
+    def update(self, i, weights, low, high):
+        seen = {c: w * (high[c] - low[c] + 1) for c, w in weights.items()}
+        shift = max(seen.values()).bit_length() - 24
+        a = {c: v >> shift if shift > 0 else v << -shift for c, v in seen.items()}
+        jump = sum(a.values()) * 66 // (2 * self.scales)
+        for k in range(self.scales):
+            w = [
+                63570 * a.get((k, j), 0)
+                + 950 * (a.get((k - 1, j), 0) + a.get((k + 1, j), 0))
+                + jump
+                >> 16
+                for j in range(2)
+            ]
+            for j in range(2):
+                self.u[i][k, j] = w[j] - w[j] // 64 + sum(w) // 2 // 64
+
+    def intervals(self, steps):
+        """Of each value, in order: bins of 2^28, and low bits in parts."""
+        out, past = [], []
+        for step in steps:
+            for i, x in enumerate(step):
+                mu = self.predict(past, step, i), (past[0][i] if past else 0) << 16
+                weights, frame = self.mixture(i, mu)
+                q, low_bits, low = frame.bin_of(x)
+                edges, G = [], []
+                for edge in (q, q + 1):
+                    G.append(self.below(weights, frame, mu, edge))
+                    g = sum(w * G[-1][c] for c, w in weights.items()) >> 16
+                    n = 2 * frame.half_bins
+                    edges.append(edge + n // 2 + ((2**28 - n) * g >> 32))
+                pair = [(edges[0], edges[1] - edges[0], 2**28)]
+                for k in reversed(range(-(-low_bits // 28))):
+                    bits = min(low_bits - 28 * k, 28)
+                    pair.append(((low >> 28 * k) % (1 << bits), 1, 1 << bits))
+                out.append(pair)
+                self.update(i, weights, *G)
+            past.insert(0, step)
+        return out
 
 
 # Section 11: mixtures, counts and ranges. A value is a list of intervals (start,

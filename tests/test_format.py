@@ -26,7 +26,7 @@ from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
-MESSAGE, MODEL, CONTAINER, STATIC, PACKET = SECTIONS
+MESSAGE, MODEL, CONTAINER, STATIC, PACKET, *_ = SECTIONS
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, tail_length=4)
 SMALL = {

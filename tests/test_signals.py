@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -181,6 +182,26 @@ def test_any_model_codes_any_values(seed):
     signals._call(message, "pop", fixed, form, popped)
     assert (popped == values).all()
     assert message.state() == before
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bytes_of_the_reference(seed):
+    rng = np.random.default_rng(seed)
+    channels, order, cross = (int(v) for v in rng.integers([1, 0, 0], [4, 6, 4]))
+    taps = order + (channels - 1) * (cross + 1) + 1
+    limit = (1 << 14, lib.BBANS_SIGNAL_COEFFICIENT_MAX - 1)[seed % 2]
+    form = order, cross, int(rng.integers(1, 49))
+    fixed = rng.integers(-limit, limit + 1, (channels, taps)).astype(np.int32)
+    most = (50, lib.BBANS_SIGNAL_VALUE_MAX)[seed % 3 == 0]
+    values = rng.integers(-most, most + 1, (30, channels))
+    values[15:] = rng.integers(-3, 4, (15, channels))
+    message = bbans.Message()
+    signals._call(message, "push", fixed, form, values)
+    table = [int(s) for s in bbans.Shape.gaussian().survival]
+    signal = reference.Signal(table, channels, *form, fixed.tolist())
+    ours = reference.Message()
+    reference.push_each(ours, signal.intervals(values.tolist()))
+    assert message.to_bytes() == ours.to_bytes()
 
 
 def test_refused_pushes_leave_the_message():

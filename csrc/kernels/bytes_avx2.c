@@ -113,14 +113,18 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
                                       uint8_t *word, uint32_t *any)
 {
     const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
-    __m256i seen = _mm256_setzero_si256();
-    uint32_t seen_8[8];
+    const __m256i flag = _mm256_set1_epi32(BBANS_BYTES_FLAG);
+    uint32_t any_rest = 0;
     size_t i, k;
 
     n -= rest;
     word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
-                                       rest, word, any);
+                                       rest, word, &any_rest);
+    if (any_rest != 0)
+        *any |= UINT32_MAX << n / 256;
     while (n > 0) {
+        __m256i seen = _mm256_setzero_si256();
+
         n -= row;
         for (k = 4; k-- > 0;)
             for (i = lanes; i > 0;) {
@@ -130,10 +134,9 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
                 seen = _mm256_or_si256(seen, e);
                 word = push_8(x + i, e, 12, word);
             }
+        if (!_mm256_testz_si256(seen, flag))
+            *any |= (uint32_t)(row > 256 ? 3 : 1) << n / 256;
     }
-    STORE(seen_8, seen);
-    for (i = 0; i < 8; i++)
-        *any |= seen_8[i];
     return word;
 }
 
@@ -162,13 +165,22 @@ AVX2 uint8_t *bbans_k_bytes_push_pairs_avx2(uint32_t *x, size_t lanes,
 
 /* ---- Pop ----------------------------------------------------------------- */
 
-/* Aligned, as a union with a vector is: no store to it crosses a cache line. */
+/* Indices go through memory, and from there to registers in twos: single loads
+ * of them would keep the load units longer.  Aligned, as a union with a vector
+ * is: no store to it crosses a cache line. */
 typedef union {
     __m256i v;
-    uint32_t u32[8];
-} eight;
+    uint64_t u64[4];
+} slots_8;
 
-#define INDEX_AT(k) index[v].u32[k]
+#define SLOT_AT(k) (uint32_t)(i[(k) / 2] >> 32 * ((k) % 2))
+
+AVX2 static inline __m256i slots_get(const uint32_t *slot, const slots_8 *at)
+{
+    const uint64_t i[4] = {at->u64[0], at->u64[1], at->u64[2], at->u64[3]};
+
+    return EIGHT(slot, SLOT_AT);
+}
 
 /* D(x), and words for those below 2^15. */
 AVX2 static inline __m256i pop_8(__m256i x, __m256i e, __m128i prec,
@@ -212,7 +224,7 @@ AVX2 static inline __m256i with_symbol(__m256i four, __m256i e, size_t k)
 
 #define POP_STEP(n, k)                                                         \
     for (v = 0; v < (n); v++) {                                                \
-        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        const __m256i e = slots_get(slot, &index[v]);                          \
         x_[v] = pop_8(x_[v], e, prec, &word);                                  \
         index[v].v = _mm256_and_si256(x_[v], slots);                           \
         o_[v] = with_symbol(o_[v], e, k);                                      \
@@ -246,7 +258,7 @@ AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
 {
     const __m256i slots = _mm256_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
-    eight index[VECTORS_MAX];
+    slots_8 index[VECTORS_MAX];
     size_t rows = n / (4 * lanes), v;
 
     n -= 4 * lanes * rows;
@@ -274,7 +286,7 @@ AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
 
 #define POP_PAIRS_STEP(n, k)                                                   \
     for (v = 0; v < (n); v++) {                                                \
-        const __m256i e = EIGHT(slot, INDEX_AT);                               \
+        const __m256i e = slots_get(slot, &index[v]);                          \
         const __m256i symbol = _mm256_and_si256(e, _mm256_set1_epi32(0xff));   \
         x_[v] = pop_8(x_[v], e, shift, &word);                                 \
         index[v].v = _mm256_or_si256(_mm256_sll_epi32(symbol, shift),          \
@@ -289,10 +301,10 @@ AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
         for (v = 0; v < (n); v++) {                                            \
             x_[v] = LOAD(x + 8 * v);                                           \
             o_[v] = _mm256_setzero_si256();                                    \
-            index[v].v = _mm256_and_si256(x_[v], slots);                       \
             for (k = 0; k < 8; k++)                                            \
-                index[v].u32[k] |= (uint32_t)bytes[(8 * v + k) * stride]       \
-                                   << prec;                                    \
+                row[k] = (uint32_t)bytes[(8 * v + k) * stride] << prec;        \
+            index[v].v =                                                       \
+                _mm256_or_si256(LOAD(row), _mm256_and_si256(x_[v], slots));    \
         }                                                                      \
         for (; steps >= 4; steps -= 4, bytes += 4) {                           \
             POP_PAIRS_STEP(n, 0);                                              \
@@ -313,7 +325,8 @@ bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
 {
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
-    eight index[VECTORS_MAX];
+    slots_8 index[VECTORS_MAX];
+    uint32_t row[8];
     size_t k, v;
 
     if (lanes == 64)

@@ -277,6 +277,167 @@ static void compare_weights(const bbans_kernels *portable,
     CHECK(before == sum);
 }
 
+/* ---- Bytes -----------------------------------------------------------------
+ */
+
+enum { BYTES = 8192, STRIDE = 272, WORDS = 2 * BYTES + 64, SLACK = 32 };
+
+/* A table of n symbols at a precision: entries to push, every `step`-th, slots
+ * to pop, and inverses. */
+static void bytes_table(const uint8_t *symbol, size_t n, unsigned prec,
+                        uint32_t *entry, size_t step, uint32_t *slot,
+                        uint64_t *inverse)
+{
+    uint32_t freq[256], start = 0, k;
+    size_t i;
+
+    random_row(freq, n, prec);
+    for (i = 0; i < n; start += freq[i++]) {
+        const uint32_t f = freq[i] < 4096 ? freq[i] : 4095;
+
+        entry[symbol[i] * step] = f | start << 16;
+        inverse[f] = ((uint64_t)1 << 43) / f + 1;
+        for (k = 0; k < freq[i]; k++)
+            slot[start + k] = f << 20 | k << 8 | symbol[i];
+    }
+}
+
+static size_t random_alphabet(uint8_t *symbol, size_t most)
+{
+    const size_t n = 2 + below((uint32_t)most - 1);
+    const uint32_t first = below(256), step = 2 * below(128) + 1;
+    size_t k;
+
+    for (k = 0; k < n; k++)
+        symbol[k] = (uint8_t)(first + k * step);
+    return n;
+}
+
+static size_t random_states(uint32_t x[2][128])
+{
+    const size_t lanes = (size_t)4 << below(6);
+    size_t i;
+
+    for (i = 0; i < lanes; i++) {
+        const unsigned low = 15 + below(16); /* any in [2^15, 2^31) */
+
+        x[0][i] = 1u << low | ((uint32_t)random_bits() & ((1u << low) - 1));
+        if (below(20) == 0)
+            x[0][i] = below(2) ? 1u << 15 : (1u << 31) - 1;
+    }
+    memcpy(x[1], x[0], sizeof x[0]);
+    return lanes;
+}
+
+static void compare_bytes(const bbans_kernels *portable,
+                          const bbans_kernels *kernels)
+{
+    static uint32_t tables[2][3 + 4096 + 2];
+    static uint64_t inverse[4097];
+    static uint8_t bytes[BYTES], back[2][BYTES], words[2][WORDS];
+    uint32_t *const entry = tables[0] + 3, *const slot = tables[1] + 3;
+    uint32_t x[2][128], old[128], any[2] = {0, 0}, flagged = 0, noise;
+    uint8_t symbol[256], *top[2];
+    const uint8_t *end[2];
+    const size_t n_symbols = random_alphabet(symbol, 256);
+    const size_t n = below(below(2) ? BYTES + 1 : 1500);
+    const uint32_t flags = below(3) == 0 ? 1 + below(300) : 0;
+    const size_t lanes = random_states(x);
+    size_t i;
+
+    memset(entry, 0, 256 * sizeof *entry);
+    bytes_table(symbol, n_symbols, 12, entry, 1, slot, inverse);
+    for (i = 0; i < n_symbols; i++)
+        if (flags > 0 && below(flags) == 0)
+            entry[symbol[i]] |= BBANS_BYTES_FLAG;
+    for (i = 0; i < n; i++) {
+        bytes[i] = (uint8_t)slot[below(4096)];
+        if (below(10) == 0)
+            bytes[i] = symbol[below((uint32_t)n_symbols)];
+        if (entry[bytes[i]] & BBANS_BYTES_FLAG)
+            flagged |= (uint32_t)1 << i / 256;
+    }
+    memcpy(old, x[0], sizeof old);
+    top[0] = portable->bytes_push(x[0], lanes, entry, inverse, bytes, n,
+                                  words[0] + WORDS - SLACK, &any[0]);
+    top[1] = kernels->bytes_push(x[1], lanes, entry, inverse, bytes, n,
+                                 words[1] + WORDS - SLACK, &any[1]);
+    CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
+    CHECK(top[0] - words[0] == top[1] - words[1]);
+    CHECK(memcmp(top[0], top[1], (size_t)(words[0] + WORDS - SLACK - top[0])) ==
+          0);
+    for (i = 0; i < 2; i++)
+        CHECK((flagged & ~any[i]) == 0 && (any[i] == 0) == (flagged == 0));
+    noise = below(2);
+    if (noise) { /* what no push wrote */
+        for (i = 0; i < WORDS; i++)
+            words[0][i] = (uint8_t)random_bits();
+        top[0] = words[0];
+    }
+    end[0] = portable->bytes_pop(x[0], lanes, slot, top[0], back[0], n);
+    end[1] = kernels->bytes_pop(x[1], lanes, slot, top[0], back[1], n);
+    CHECK(end[0] == end[1] && memcmp(back[0], back[1], n) == 0);
+    CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
+    if (!noise) {
+        CHECK(end[0] == words[0] + WORDS - SLACK);
+        CHECK(memcmp(back[0], bytes, n) == 0);
+        CHECK(memcmp(x[0], old, 4 * lanes) == 0);
+    }
+}
+
+static void compare_pairs(const bbans_kernels *portable,
+                          const bbans_kernels *kernels)
+{
+    static uint32_t entries[3 + 65536 + 2], slots[3 + (256 << 12) + 2];
+    static uint64_t inverse[4097];
+    static uint8_t spans[2][128 * STRIDE];
+    static uint8_t words[2][2 * 128 * 256 + 2 * SLACK];
+    uint32_t *const entry = entries + 3, *const slot = slots + 3;
+    const unsigned prec = below(2) ? 10 : 12;
+    const size_t steps = below(257);
+    uint32_t x[2][128], old[128];
+    uint8_t symbol[256],
+        *top[2], *const bottom = words[0] + sizeof words[0] - SLACK;
+    const uint8_t *end[2];
+    const size_t n = random_alphabet(symbol, 20), lanes = random_states(x);
+    size_t i, k;
+
+    for (k = 0; k < n; k++) /* after the k-th, one or all of them */
+        bytes_table(symbol, below(4) == 0 ? 1 : n, prec, entry + symbol[k], 256,
+                    slot + ((size_t)symbol[k] << prec), inverse);
+    for (i = 0; i < lanes; i++) {
+        uint8_t *span = spans[0] + i * STRIDE;
+
+        span[0] = symbol[below((uint32_t)n)];
+        for (k = 0; k < steps; k++)
+            span[k + 1] = (uint8_t)
+                slot[((size_t)span[k] << prec) + below((uint32_t)1 << prec)];
+    }
+    memcpy(spans[1], spans[0], sizeof spans[0]);
+    memcpy(old, x[0], sizeof old);
+    for (k = 0; k < 2; k++)
+        top[k] = (k == 0 ? portable : kernels)
+                     ->bytes_push_pairs(x[k], lanes, entry, inverse, prec,
+                                        spans[0], STRIDE, steps,
+                                        words[k] + sizeof words[k] - SLACK);
+    CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
+    CHECK(top[0] - words[0] == top[1] - words[1]);
+    CHECK(memcmp(top[0], top[1], (size_t)(bottom - top[0])) == 0);
+    for (k = 0; k < 2; k++) {
+        uint8_t *span = spans[k];
+
+        for (i = 0; i < lanes; i++)
+            memset(span + i * STRIDE + 1, 0, steps);
+        end[k] = (k == 0 ? portable : kernels)
+                     ->bytes_pop_pairs(x[k], lanes, slot, prec, top[0], span,
+                                       STRIDE, steps);
+    }
+    CHECK(end[0] == bottom && end[1] == bottom);
+    CHECK(memcmp(spans[0], spans[1], sizeof spans[0]) == 0);
+    CHECK(memcmp(x[0], old, 4 * lanes) == 0);
+    CHECK(memcmp(x[1], old, 4 * lanes) == 0);
+}
+
 static void compare_messages(const bbans_kernels *portable,
                              const bbans_kernels *kernels)
 {
@@ -288,6 +449,10 @@ static void compare_messages(const bbans_kernels *portable,
             compare_lanes(portable, kernels, prec);
     for (trial = 0; trial < 10 * TRIALS; trial++)
         compare_weights(portable, kernels);
+    for (trial = 0; trial < TRIALS; trial++)
+        compare_bytes(portable, kernels);
+    for (trial = 0; trial < TRIALS / 10; trial++)
+        compare_pairs(portable, kernels);
 }
 
 int main(void)
@@ -297,7 +462,7 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = BBANS_KERNELS(avx512, portable);
+    static const bbans_kernels avx512 = BBANS_KERNELS(avx512, avx512);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
