@@ -1,7 +1,7 @@
 """Frozen linear Gaussian state space models: integers only, ready to code.
 
 Floats come in through `FrozenLGSSM.from_model`, and go no further. docs/maths.md,
-section 12.
+section 13.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _Floats = NDArray[np.float64]
 
 MAGIC = b"\x89bbm"
 VERSION = 1
-LGSSM_TYPE = 2
+LGSSM_TYPE = 3
 HEADER = struct.Struct("<4sBBBBIIIII")
 _TOO_MUCH = 1 << 46  # of a location, in 2^-16
 
@@ -91,7 +91,7 @@ _LAYOUT = (
 
 
 class Step(NamedTuple):
-    """The integers of one step, docs/maths.md section 12. Of a matrix with rows of
+    """The integers of one step, docs/maths.md section 13. Of a matrix with rows of
     1 + columns, the first of a row is its shift."""
 
     move_offset: NDArray[np.int64]

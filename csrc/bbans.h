@@ -724,7 +724,7 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
 /* A frozen model of n latent and p observed dimensions: what one step needs is
  * a row of fixed-point matrices, `steps` of them, of which the last serves all
  * steps after it.  Covariances do not occur: gains do not depend on the data.
- * docs/maths.md, section 12. */
+ * docs/maths.md, section 13. */
 enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 
 typedef struct {

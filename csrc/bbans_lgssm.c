@@ -1,5 +1,5 @@
 /* IconoCLaSM for a frozen linear Gaussian state space model: docs/maths.md,
- * section 12.
+ * section 13.
  *
  * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
  * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay

@@ -1048,7 +1048,7 @@ def poisson(mean):
     )
 
 
-# Section 12: linear Gaussian state space models
+# Section 13: linear Gaussian state space models
 
 
 def survival_table(law, octaves):

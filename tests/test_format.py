@@ -174,7 +174,7 @@ def test_model_files_of_linear_gaussian_models():
         "steps": model.n_steps,
     }
     data = model.to_bytes()
-    assert data[:6] == b"\x89bbm" + bytes([1, 2])
+    assert data[:6] == b"\x89bbm" + bytes([1, 3])
     at = 6
     for (offset, size, text), (name, value) in zip(rows, fields.items(), strict=False):
         assert int(offset) == at

@@ -73,7 +73,7 @@ class Multivariate:
 
     Notes
     -----
-    The value is a tuple of ints. For messages of one lane. docs/maths.md, section 12.
+    The value is a tuple of ints. For messages of one lane. docs/maths.md, section 13.
     """
 
     def __init__(
@@ -234,7 +234,7 @@ class LGSSMStateSpace:
 
     Notes
     -----
-    docs/maths.md, section 12. Observations are ints, or tuples of p of them.
+    docs/maths.md, section 13. Observations are ints, or tuples of p of them.
     """
 
     def __init__(self, frozen: FrozenLGSSM) -> None:
