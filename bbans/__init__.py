@@ -40,7 +40,15 @@ from bbans.errors import (
 )
 from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import HMM, LGSSM, Statistics
+from bbans.models import (
+    ARHMM,
+    HMM,
+    LGSSM,
+    Contexts,
+    FactorialHMM,
+    Statistics,
+    Topology,
+)
 from bbans.packets import decode_packet, encode_packets
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.shapes import (
@@ -52,17 +60,21 @@ from bbans.shapes import (
 )
 from bbans.signals import signal_compress, signal_decompress
 from bbans.static import bytes_compress, bytes_decompress
-from bbans.tables import FrozenHMM, Table, quantise
+from bbans.tables import FrozenARHMM, FrozenHMM, Table, quantise
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ARHMM",
     "HMM",
     "LGSSM",
     "Alphabet",
     "BbansError",
+    "Contexts",
     "CorruptError",
+    "FactorialHMM",
     "FormatError",
+    "FrozenARHMM",
     "FrozenHMM",
     "FrozenLGSSM",
     "Message",
@@ -75,6 +87,7 @@ __all__ = [
     "Statistics",
     "SymbolError",
     "Table",
+    "Topology",
     "TruncatedError",
     "VersionError",
     "WrongModelError",

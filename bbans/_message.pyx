@@ -229,8 +229,12 @@ cdef class MessageArrays:
         cdef size_t used = self.c.tail_len
         self.refuse_if_busy()
         if self.c.tail_cap - used < n_words:
-            tail = np.empty(max(used + n_words, 2 * self.c.tail_cap), np.uint32)
-            tail[:used] = self._tail[:used]
+            self.busy = True    # numpy gives up the GIL for long copies
+            try:
+                tail = np.empty(max(used + n_words, 2 * self.c.tail_cap), np.uint32)
+                tail[:used] = self._tail[:used]
+            finally:
+                self.busy = False
             self._own(self._head, tail)
         return 0
 

@@ -37,7 +37,7 @@ from bbans.errors import (
 from bbans.lgssm import LGSSM_TYPE, FrozenLGSSM
 from bbans.message import Message
 from bbans.models import LGSSM
-from bbans.sequence import decode_sequence, encode_sequence
+from bbans.sequence import decode_sequence, decode_until, encode_sequence
 from bbans.tables import MAGIC, FrozenHMM, as_frozen
 
 __all__ = [
@@ -118,9 +118,28 @@ def encode(data: Any, model: FrozenModel, *, predictive: bool = False) -> bytes:
 
 
 def decode(
-    data: bytes, model: FrozenModel, length: int, *, predictive: bool = False
+    data: bytes,
+    model: FrozenModel,
+    length: int | None = None,
+    *,
+    predictive: bool = False,
+    until: Any = None,
 ) -> NDArray[Any]:
-    """Decode a bare message of `length` symbols, or rows of p > 1 integers.
+    """Decode a bare message of `length` symbols or rows, or up to a symbol.
+
+    Parameters
+    ----------
+    data : bytes
+    model : FrozenHMM or FrozenLGSSM
+    length : int
+        Number of symbols, or of rows of p > 1 integers; with `until` the most that
+        there may be, by default 2**20.
+    predictive : bool
+        As it was encoded.
+    until : a symbol of the alphabet, optional
+        An integer, a character or a byte. The message is predictive, and of a
+        sequence that has this symbol at its end and nowhere else: nobody needs to
+        know how long it is.
 
     Returns
     -------
@@ -134,7 +153,18 @@ def decode(
         message has no checksum: others may decode, to other data.
     """
     model, message = _as_model(model), Message.from_bytes(data)
-    x = decode_sequence(model, message, length, predictive=predictive)
+    if until is not None:
+        model = as_frozen(model)
+        single = until if isinstance(until, str | bytes) else [until]
+        last = model.alphabet.encode(single)
+        if last.size != 1:
+            raise SymbolError(f"`until` is one symbol, not {until!r}")
+        limit = BLOCK_MAX if length is None else length
+        x: Any = decode_until(model, message, int(last[0]), limit)
+    elif length is None:
+        raise ModelError("decoding needs the number of symbols, or the last of them")
+    else:
+        x = decode_sequence(model, message, length, predictive=predictive)
     return model.alphabet.decode(x)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbans.codecs.base import Codec
-from bbans.codecs.iconoclasm import PredictiveModel, StateSpaceModel
+from bbans.codecs.iconoclasm import PredictiveModel, StateSpaceModel, likelihood
 from bbans.errors import BbansError, ModelError
 from bbans.message import Message
 from bbans.sequence import decode_sequence, encode_sequence
@@ -129,7 +129,8 @@ def _walk(
             where = f"prior of z[{t + 1}]"
             push(partial(model.prior, z), message, after, where)
         where = f"likelihood of x[{t}]"
-        push(partial(model.likelihood, z), message, x[t], where)
+        before = beliefs[t - 1] if t > 0 else None
+        push(partial(likelihood, model, z, before), message, x[t], where)
         z_next = z
     push(partial(model.prior, None), message, z_next, "prior of z[0]")
     return message.bits - start

@@ -20,9 +20,9 @@ from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
 from bbans.lgssm import NOISES, FrozenLGSSM
-from bbans.models import HMM, LGSSM
+from bbans.models import ARHMM, HMM, LGSSM
 from bbans.tables import MAGIC as MODEL_MAGIC
-from bbans.tables import FrozenHMM
+from bbans.tables import FrozenARHMM, FrozenHMM
 
 __all__ = ["main"]
 
@@ -159,6 +159,16 @@ def _parser() -> argparse.ArgumentParser:
         help="hidden states (default: %(default)s)",
     )
     train.add_argument(
+        "--order", metavar="N", type=int, default=0,
+        help="bytes before that emissions depend on too, at most 16: an autoregressive "
+        "model (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--context-bytes", metavar="N", type=int, default=200_000,
+        help="with --order: about what they may take in the model "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
         "--iterations", metavar="N", type=int, default=50,
         help="EM iterations at most (default: %(default)s)",
     )  # fmt: skip
@@ -281,6 +291,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.order and options.save_float is not None:
+        raise ModelError("--save-float is for models without --order")
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
     with _sink(options.output, options) as output:  # possible before training?
@@ -293,19 +305,16 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
         with _source(name) as file:
             content = file.read()
         data += content.splitlines(keepends=True) if options.lines else [content]
-    model = (
-        _fit_hmm(data, options)
-        if options.latents is None
-        else _fit_lgssm(data, options)
-    )
-    if isinstance(model, HMM):
-        frozen: Any = model.freeze(options.prec)
-        rate = f"{model.history[-1].information_content:.3f} bits/byte"
+    if options.latents is not None:
+        linear = _fit_lgssm(data, options)
+        if options.save_float is not None:
+            linear.save(options.save_float)
+        frozen: Any = linear.freeze(noise=options.noise)
+        rate = f"{linear.history[-1]:.3f} bits/integer"
     else:
-        frozen = model.freeze(noise=options.noise)
-        rate = f"{model.history[-1]:.3f} bits/integer"
-    if options.save_float is not None:
-        model.save(options.save_float)
+        model = _fit_hmm(data, options)
+        frozen = model.freeze(options.prec)
+        rate = f"{model.history[-1].information_content:.3f} bits/byte"
     output.write(frozen.to_bytes())
     if not options.quiet:
         print(
@@ -314,14 +323,21 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
         )
 
 
-def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM:
-    return HMM.fit(
-        data,
-        options.states,
-        n_iter=options.iterations,
-        seed=options.seed,
-        progress=False if options.quiet else None,
-    )
+def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM | ARHMM:
+    how = {
+        "n_iter": options.iterations,
+        "seed": options.seed,
+        "progress": False if options.quiet else None,
+    }
+    if options.order:
+        return ARHMM.fit(
+            data, options.states, order=options.order,
+            max_bytes=options.context_bytes, **how,
+        )  # fmt: skip
+    model = HMM.fit(data, options.states, **how)
+    if options.save_float is not None:
+        model.save(options.save_float)
+    return model
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
@@ -450,8 +466,8 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name + ':':13} {value}")
 
 
-def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, object]:
-    facts: dict[str, object]
+def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, Any]:
+    facts: dict[str, Any]
     if isinstance(model, FrozenLGSSM):
         facts = {
             "kind": "frozen linear Gaussian state space model",
@@ -462,14 +478,26 @@ def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, object]:
         }
     else:
         facts = {
-            "kind": "frozen hidden Markov model",
+            "kind": "frozen hidden Markov model"
+            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
             "states": model.n_states,
             "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
+            **_contexts(model),
             "precision": f"{model.prec} bits",
         }
     return facts | {
         "tail length": model.tail_length,
         "fingerprint": model.fingerprint.hex(),
+    }
+
+
+def _contexts(model: FrozenHMM) -> dict[str, Any]:
+    if not isinstance(model, FrozenARHMM):
+        return {}
+    tree = model.contexts
+    return {
+        "contexts": f"{tree.n_contexts} of up to {tree.order} symbols, "
+        f"{tree.n_entries} entries"
     }
 
 

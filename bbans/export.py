@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bbans.errors import ModelError
-from bbans.tables import FrozenHMM, as_frozen
+from bbans.tables import FrozenARHMM, FrozenHMM, as_frozen
 
 __all__ = ["c_header"]
 
@@ -47,6 +47,8 @@ def c_header(model: FrozenHMM, name: str = "model") -> str:
     as_frozen(model)
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
         raise ModelError(f"{name!r} is no C name that is free")
+    if isinstance(model, FrozenARHMM):
+        raise ModelError("devices code no autoregressive models")
     if model.prec > PREC_MAX:
         raise ModelError(
             f"tables for devices have at most {PREC_MAX} bits, this model has "

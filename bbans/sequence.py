@@ -9,24 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, empty_symbols, lib, pointer
+from bbans._lib import as_uint32, empty_symbols, ffi, lib, pointer
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
     pop_schedule,
     push_schedule,
 )
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.tables import FrozenHMM, Table
 
-__all__ = ["decode_sequence", "encode_sequence"]
+__all__ = ["decode_sequence", "decode_until", "encode_sequence"]
 
 START_MIN_BITS = 40
 FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
+# Symbols that a message of unknown length is given room for at first.
+FIRST_SIZE = 1 << 12
 
 
 def encode_sequence(
@@ -150,6 +152,51 @@ def _decode_any(
     if not message.is_at_least(_start_bits(model)):
         raise CorruptError("message ends early: damaged")
     return x + _range_decode(model, belief, message, model.tail_length)
+
+
+def decode_until(
+    model: FrozenHMM, message: Message, last: int, limit: int
+) -> NDArray[np.uint32]:
+    """Decode a predictive message up to and with the first symbol `last`.
+
+    Parameters
+    ----------
+    model : FrozenHMM
+    message : Message
+        What ``encode_sequence(model, x, predictive=True)`` returned, for x that has
+        `last` at its end and nowhere else.
+    last : int
+        A symbol number.
+    limit : int
+        The most symbols that there may be.
+
+    Raises
+    ------
+    CorruptError
+        If there is no such sequence of at most `limit` symbols.
+    """
+    model.check_symbols(np.array([last]))
+    if limit < 1:
+        raise ModelError(f"limit {limit} is below 1")
+    work, n = model.workspace(1), ffi.new("size_t *")
+    size = min(limit, FIRST_SIZE)
+    while True:
+        symbols = empty_symbols(size)
+        try:
+            message.call(
+                "sequence_decode_until", model.c, ..., pointer(symbols), size, last, n,
+                pointer(work, "uint64_t[]"), work.nbytes, words=0,
+            )  # fmt: skip
+        except MessageError as error:
+            if error.status != lib.BBANS_ERR_CAPACITY:
+                raise
+            if size == limit:
+                raise CorruptError(
+                    f"no symbol {last} among the first {limit}: damaged"
+                ) from None
+            size = min(limit, 8 * size)  # the message is as it was
+        else:
+            return symbols[: n[0]]
 
 
 # ---- frozen models: one C call

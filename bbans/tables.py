@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans import _cdf, _forward
 from bbans._files import write_file
 from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._records import uvarint
 from bbans.alphabet import Alphabet
 from bbans.errors import (
     CorruptError,
@@ -29,9 +30,9 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.models import HMM
+from bbans.models import ARHMM, HMM, Contexts, em
 
-__all__ = ["FrozenHMM", "Table", "as_frozen", "quantise"]
+__all__ = ["FrozenARHMM", "FrozenHMM", "Table", "as_frozen", "quantise"]
 
 PREC_DEFAULT = 24
 
@@ -141,7 +142,7 @@ class Table:
 
 MAGIC = b"\x89bbm"
 VERSION = 1
-HMM_TYPE = 1
+HMM_TYPE, ARHMM_TYPE = 1, 2
 HEADER = struct.Struct("<4sBBBBIII")
 ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
 ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
@@ -149,8 +150,9 @@ ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
 
 def as_frozen(model: Any) -> FrozenHMM:
     """Return a frozen model as it is; say of anything else what it is instead."""
-    if isinstance(model, HMM):
-        raise ModelError("this HMM is in floating point: code with model.freeze()")
+    if isinstance(model, HMM | ARHMM):
+        kind = type(model).__name__
+        raise ModelError(f"this {kind} is in floating point: code with model.freeze()")
     if not isinstance(model, FrozenHMM):
         raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
     return model
@@ -181,6 +183,8 @@ class FrozenHMM:
     Immutable; may be shared between threads. Most models come from
     ``HMM.freeze()``. docs/maths.md, section 5.
     """
+
+    _type = HMM_TYPE
 
     def __init__(
         self,
@@ -241,19 +245,12 @@ class FrozenHMM:
         alphabet: Alphabet | None = None,
     ) -> FrozenHMM:
         """Freeze float parameters; each row is quantised by `quantise`."""
-        masses = [quantise(rows, prec) for rows in (initial, transition, emission)]
+        masses = _quantised(initial, transition, emission, prec)
         start, steps, emissions = (mass / 2.0**prec for mass in masses)
-        if start.ndim != 1 or emissions.ndim != 2 or steps.shape != 2 * start.shape:
-            raise ModelError(
-                "shapes must be (K,), (K, K) and (K, M), not "
-                f"{start.shape}, {steps.shape} and {emissions.shape}"
-            )
-        if emissions.shape[0] != start.size:
-            raise ModelError(f"emission must have {start.size} rows")
         return cls(
             *masses,
             prec=prec,
-            tail_length=_tail_length(start, steps, emissions),
+            tail_length=_tail_length(*_entropy(start, steps, emissions)),
             alphabet=alphabet,
         )
 
@@ -461,7 +458,7 @@ class FrozenHMM:
         if self.alphabet.values is not None:
             values = self.alphabet.values.astype(ALPHABET_DTYPES[kind]).tobytes()
         header = HEADER.pack(
-            MAGIC, VERSION, HMM_TYPE, self.prec, kind,
+            MAGIC, VERSION, self._type, self.prec, kind,
             self.n_states, self.n_symbols, self.tail_length,
         )  # fmt: skip
         tables = (self._initial, self._transition, self._emission)
@@ -472,9 +469,14 @@ class FrozenHMM:
         payload = self._payload()
         return payload + struct.pack("<I", zlib.crc32(payload))
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> FrozenHMM:
+    @staticmethod
+    def from_bytes(data: bytes) -> FrozenHMM:
         """Read a model file's bytes, and check them.
+
+        Returns
+        -------
+        FrozenHMM
+            A `FrozenARHMM` if the file holds one.
 
         Raises
         ------
@@ -497,18 +499,26 @@ class FrozenHMM:
         _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
             data
         )
-        if model_type != HMM_TYPE or kind not in ALPHABETS.values():
+        if model_type not in (HMM_TYPE, ARHMM_TYPE) or kind not in ALPHABETS.values():
             raise VersionError("model file has codes that this release does not know")
         dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
         offset = HEADER.size + (n_symbols * dtype.itemsize if dtype else 0)
-        size = offset + 4 * n_states * (1 + n_states + n_symbols)
+        masses_end = size = offset + 4 * n_states * (1 + n_states + n_symbols)
+        n_contexts = n_entries = 0
+        if model_type == ARHMM_TYPE:
+            size += COUNTS.size
+            if len(data) >= size:
+                n_contexts, n_entries, n_bytes = COUNTS.unpack_from(data, masses_end)
+                size += n_bytes
         if len(data) < size + 4:
             raise TruncatedError(f"model file has {len(data)} bytes of {size + 4}")
         if len(data) > size + 4:
             raise CorruptError(f"model file has {len(data) - size - 4} bytes too many")
         if zlib.crc32(data[:size]) != struct.unpack_from("<I", data, size)[0]:
             raise CorruptError("model file is damaged: its checksum does not match")
-        words = np.frombuffer(data, "<u4", offset=offset, count=(size - offset) // 4)
+        words = np.frombuffer(
+            data, "<u4", offset=offset, count=(masses_end - offset) // 4
+        )
         split = [n_states, n_states + n_states * n_states]
         initial, transition, emission = np.split(words.astype(np.uint32), split)
         try:
@@ -516,13 +526,20 @@ class FrozenHMM:
             if dtype is not None:
                 values = np.frombuffer(data, dtype, offset=HEADER.size, count=n_symbols)
                 alphabet = Alphabet(_alphabet_of(kind, values))
-            return cls(
+            tables = (
                 initial,
                 transition.reshape(n_states, n_states),
                 emission.reshape(n_states, n_symbols),
-                prec=prec,
-                tail_length=tail,
-                alphabet=alphabet,
+            )
+            if model_type == HMM_TYPE:
+                return FrozenHMM(
+                    *tables, prec=prec, tail_length=tail, alphabet=alphabet
+                )
+            contexts = _read_contexts(
+                data[masses_end + COUNTS.size : size], n_contexts, n_entries
+            )
+            return FrozenARHMM(
+                *tables, contexts, prec=prec, tail_length=tail, alphabet=alphabet
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
@@ -538,6 +555,298 @@ class FrozenHMM:
     def load(cls, path: str | os.PathLike[str]) -> FrozenHMM:
         """Read a model file; see `from_bytes`."""
         return cls.from_bytes(Path(path).read_bytes())
+
+
+COUNTS = struct.Struct("<III")
+UNIT = 1 << 24  # of masses in a context
+
+
+class FrozenARHMM(FrozenHMM):
+    """An autoregressive hidden Markov model in integers, ready to code.
+
+    Parameters
+    ----------
+    initial, transition, emission, prec, tail_length, alphabet
+        As for `FrozenHMM`; M is at most 65535.
+    contexts : Contexts
+
+    Raises
+    ------
+    ModelError
+        If the tables break a condition of `FrozenHMM` or of `Contexts`.
+
+    Notes
+    -----
+    It is coded wherever a `FrozenHMM` is. Most models come from ``ARHMM.freeze()``.
+    docs/maths.md, section 12.
+    """
+
+    _type = ARHMM_TYPE
+
+    def __init__(
+        self,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        contexts: Contexts,
+        *,
+        prec: int,
+        tail_length: int,
+        alphabet: Alphabet | None = None,
+    ) -> None:
+        super().__init__(
+            initial, transition, emission,
+            prec=prec, tail_length=tail_length, alphabet=alphabet,
+        )  # fmt: skip
+        self._contexts = contexts
+        self._tree = ffi.new("bbans_contexts *")
+        self._tree.contexts = contexts.n_contexts
+        self._tree.entries = contexts.n_entries
+        self._keep = [
+            pointer(getattr(contexts, name), f"uint{bits}_t[]")
+            for name, bits in CONTEXT_ARRAYS.items()
+        ]
+        for name, array in zip(CONTEXT_ARRAYS, self._keep, strict=True):
+            setattr(self._tree, name, array)
+        status = lib.bbans_hmm_set_contexts(self.c, self._tree)
+        if status == lib.BBANS_ERR_TABLE:
+            raise ModelError(
+                f"contexts have symbols that are not below {self.n_symbols}", status
+            )
+        check(status)
+        self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
+
+    @classmethod
+    def from_probabilities(  # type: ignore[override]
+        cls,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        contexts: Contexts,
+        *,
+        bits: ArrayLike,
+        prec: int = PREC_DEFAULT,
+        alphabet: Alphabet | None = None,
+    ) -> FrozenARHMM:
+        """Freeze float parameters; each row is quantised by `quantise`.
+
+        Parameters
+        ----------
+        bits : array_like of float
+            ``-log2 P(x_t | x_1 .. x_t-1)`` of symbols of the model: they tell the tail
+            length.
+        """
+        costs = np.asarray(bits, np.float64)
+        start, steps, emissions = _quantised(initial, transition, emission, prec)
+        return cls(
+            start,
+            steps,
+            emissions,
+            contexts,
+            prec=prec,
+            tail_length=_tail_length(float(costs.mean()), float(costs.var())),
+            alphabet=alphabet,
+        )
+
+    @property
+    def contexts(self) -> Contexts:
+        """What the symbols before say."""
+        return self._contexts
+
+    def __repr__(self) -> str:
+        return (
+            f"<FrozenARHMM {self.fingerprint.hex()}: {self.n_states} states, "
+            f"{self.n_symbols} symbols, {self.prec} bits, {self._contexts!r}>"
+        )
+
+    # ---- the recursions, given a context: docs/maths.md, section 12
+
+    def longest_context(self, history: ArrayLike) -> int:
+        """Number of the longest context of what follows x_1 .. x_t, which are at least
+        the last `Contexts.order` symbols, or all."""
+        x = np.append(as_uint32(history, "symbol").ravel(), 0).astype(np.int32)
+        return int(self._contexts.find([x], self.n_symbols)[-1])
+
+    def context_row(self, context: int) -> tuple[NDArray[np.uint32], int]:
+        """Masses R, shape (M,), in a context, and beta, what it leaves to the state."""
+        if context == 0:
+            return np.zeros(self.n_symbols, np.uint32), UNIT
+        if context not in self._rows:
+            tree = self._contexts
+            row, beta = self.context_row(int(self._parents[context]))
+            back_off = int(tree.back_off[context])
+            row = (row.astype(np.uint64) * np.uint64(back_off) >> np.uint64(8)).astype(
+                np.uint32
+            )
+            entries = slice(int(tree.first[context]), int(tree.first[context + 1]))
+            row[tree.symbol[entries]] += tree.weight[entries].astype(np.uint32) << 8
+            row.flags.writeable = False
+            self._rows[context] = row, beta * back_off >> 8
+        return self._rows[context]
+
+    def edges(self, context: int, cdf: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Turn edges without a context, shape (M + 1,), into those in it."""
+        row, beta = self.context_row(context)
+        below = np.concatenate([[0], np.cumsum(row.astype(np.uint64) + np.uint64(1))])
+        share = np.uint64(beta) * cdf.astype(np.uint64) >> np.uint64(self.prec)
+        edges: NDArray[np.uint32] = (below.astype(np.uint64) + share).astype(np.uint32)
+        return edges
+
+    def step(
+        self, context: int, symbol: int, predicted: NDArray[np.uint32] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """One filter step: filtered and predicted weights, shape (K,) each."""
+        self.check_symbols(np.array([symbol]))
+        row, beta = self.context_row(context)
+        stride, K = self.c.stride, self.n_states
+        column, filtered = np.zeros(stride, np.uint32), np.empty(stride, np.uint32)
+        state = np.zeros(stride, np.uint32)
+        state[:K] = self._weights(predicted)
+        share = np.uint64(beta) * self._emission[:, symbol].astype(np.uint64)
+        column[:K] = (share >> np.uint64(self.prec)) + np.uint64(int(row[symbol]) + 1)
+        check(
+            lib.bbans_hmm_filter_by(
+                self.c, pointer(column), pointer(state), pointer(filtered)
+            )
+        )
+        return filtered[:K], state[:K]
+
+    def information_content(self, x: Any) -> float:
+        """-log2 P(x) in bits under these tables, in floating point.
+
+        Parameters
+        ----------
+        x : str, bytes or array_like of int
+            What `compress` takes.
+        """
+        indices = self.alphabet.encode(x)
+        if indices.size == 0:
+            return 0.0
+        longest = self._contexts.find([indices], self.n_symbols)
+        terms, number = np.unique(
+            longest * self.n_symbols + indices, return_inverse=True
+        )
+        likelihood = np.empty((self.n_states, terms.size))
+        cdf = self.emission_cdf.astype(np.uint64)
+        for at, (context, symbol) in enumerate(
+            zip(terms // self.n_symbols, terms % self.n_symbols, strict=True)
+        ):
+            row, beta = self.context_row(int(context))
+            low, high = (
+                np.uint64(beta) * cdf[:, symbol : symbol + 2] >> np.uint64(self.prec)
+            ).T
+            total = int(row.sum(dtype=np.uint64)) + row.size + beta
+            likelihood[:, at] = (int(row[symbol]) + 1 + (high - low)) / total
+        states = super().to_hmm()
+        return em.expect(
+            em.batches([number.astype(np.int32)], terms.size),
+            (states.initial, states.transition, likelihood),
+            counting=False,
+        ).bits
+
+    def to_hmm(self) -> HMM:
+        """An autoregressive model is no HMM: raises `ModelError`."""
+        raise ModelError("an autoregressive model is no HMM: see to_arhmm")
+
+    def to_arhmm(self) -> ARHMM:
+        """Return the float model with these probabilities, but for the rounding of
+        masses in contexts."""
+        return ARHMM(super().to_hmm(), self._contexts)
+
+    @cached_property
+    def _parents(self) -> NDArray[np.int64]:
+        return self._contexts.parent
+
+    def _payload(self) -> bytes:
+        tree = self._contexts
+        data = _write_contexts(tree)
+        counts = COUNTS.pack(tree.n_contexts, tree.n_entries, len(data))
+        return super()._payload() + counts + data
+
+
+CONTEXT_ARRAYS = {
+    "children": 32,
+    "first": 32,
+    "label": 16,
+    "back_off": 16,
+    "symbol": 16,
+    "weight": 16,
+}
+
+
+def _write_contexts(tree: Contexts) -> bytes:
+    """docs/format.md, section 2."""
+    out = bytearray()
+    children, first = tree.children.tolist(), tree.first.tolist()
+    label, symbol = tree.label.tolist(), tree.symbol.tolist()
+    back_off, weight = tree.back_off.tolist(), tree.weight.tolist()
+    for k in range(tree.n_contexts):
+        if k > 0:
+            out.append(back_off[k] - 1)
+            out += uvarint(first[k + 1] - first[k])
+            above = -1
+            for e in range(first[k], first[k + 1]):
+                out += uvarint(symbol[e] - above - 1)
+                if e < first[k + 1] - 1:  # the last has the rest
+                    out += weight[e].to_bytes(2, "little")
+                above = symbol[e]
+        out += uvarint(children[k + 1] - children[k])
+        above = -1
+        for child in range(children[k], children[k + 1]):
+            out += uvarint(label[child] - above - 1)
+            above = label[child]
+    return bytes(out)
+
+
+def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
+    """Read what `_write_contexts` wrote; all else is refused."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                if byte == 0 and shift > 7:
+                    raise ModelError("a number is not in its shortest form")
+                return value
+            if shift == 21:
+                raise ModelError("a number of contexts is too long")
+
+    if not 1 <= n_contexts <= len(data) or n_entries > len(data):
+        raise ModelError("there are too few bytes of contexts")
+    children, first, back_off = [1], [0], [256]
+    label, symbol, weight = [0], [], []
+    try:
+        for k in range(n_contexts):
+            if k > 0:
+                back_off.append(data[at] + 1)
+                at += 1
+                left, above, n = (256 - back_off[k]) << 8, -1, number()
+                for e in range(n):
+                    above += number() + 1
+                    symbol.append(above)
+                    if e < n - 1:
+                        weight.append(data[at] | data[at + 1] << 8)
+                        at += 2
+                        left -= weight[-1]
+                    else:
+                        weight.append(left)
+            first.append(len(symbol))
+            above, n = -1, number()
+            for _ in range(n):
+                above += number() + 1
+                label.append(above)
+            children.append(children[-1] + n)
+    except IndexError:
+        raise ModelError("contexts end early") from None
+    if at != len(data) or len(symbol) != n_entries or len(label) != n_contexts:
+        raise ModelError("contexts are not as many as there should be")
+    return Contexts(children, first, label, back_off, symbol, weight)
 
 
 def _alphabet_of(kind: int, values: NDArray[Any]) -> Any:
@@ -566,11 +875,28 @@ DEVIATIONS = 3.0
 OCCUPANCY_STEPS = 256
 
 
-def _tail_length(
+def _quantised(
+    initial: ArrayLike, transition: ArrayLike, emission: ArrayLike, prec: int
+) -> list[NDArray[np.uint32]]:
+    start, steps, emissions = masses = [
+        quantise(rows, prec) for rows in (initial, transition, emission)
+    ]
+    if start.ndim != 1 or emissions.ndim != 2 or steps.shape != 2 * start.shape:
+        raise ModelError(
+            "shapes must be (K,), (K, K) and (K, M), not "
+            f"{start.shape}, {steps.shape} and {emissions.shape}"
+        )
+    if emissions.shape[0] != start.size:
+        raise ModelError(f"emission must have {start.size} rows")
+    return masses
+
+
+def _entropy(
     initial: NDArray[np.float64],
     transition: NDArray[np.float64],
     emission: NDArray[np.float64],
-) -> int:
+) -> tuple[float, float]:
+    """Mean and variance of -log2 P(x_t | z_t-1)."""
     state, occupancy = initial, np.zeros_like(initial)
     for _ in range(OCCUPANCY_STEPS):
         occupancy += state / OCCUPANCY_STEPS
@@ -578,7 +904,10 @@ def _tail_length(
     step = transition @ emission  # P(x_t | z_t-1)
     bits = -np.log2(step)
     mean = float(occupancy @ (step * bits).sum(axis=1))
-    variance = float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
+    return mean, float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
+
+
+def _tail_length(mean: float, variance: float) -> int:
     if mean <= 0.0:  # a single symbol
         return 1
     spread = DEVIATIONS * max(variance, 0.0) ** 0.5

@@ -90,6 +90,8 @@ enum {
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
     BBANS_TAIL_MAX = 65535,
+    BBANS_ORDER_MAX = 16,        /* symbols of a context        */
+    BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
     BBANS_BLOCK_MAX = 1048576, /* symbols in a block of a container */
     BBANS_BLOCK_DEFAULT = 65536,
     BBANS_AXES_MAX = 32,
@@ -552,6 +554,24 @@ BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
 /* ---- Frozen hidden Markov models ----------------------------------------- */
 
+/* The contexts of an autoregressive model, a tree of suffixes of what was
+ * coded: docs/maths.md, section 12.  Context 0 is the empty one; others are
+ * their parent with one symbol more, further back.  They lie level by level,
+ * children of one parent in a row, those of earlier parents first. */
+typedef struct {
+    size_t contexts, entries;
+    const uint32_t *children; /* [contexts + 1] first child of each            */
+    const uint32_t *first;    /* [contexts + 1] first entry of each            */
+    const uint16_t *label;    /* [contexts] the symbol further back, rising in
+                                 a row; the number of symbols: the beginning.
+                                 Of context 0 unused                           */
+    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
+                                 units of 2^-8; 256 for context 0              */
+    const uint16_t *symbol;   /* [entries] rising in a context                 */
+    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
+                                 the parent's weight their sum is 1            */
+} bbans_contexts;
+
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
  * model's own those from `states` on are 0. */
 typedef struct {
@@ -568,6 +588,7 @@ typedef struct {
                                        columns j: [tile][stride / 2][j][2],
                                        i in pairs                       */
     const int16_t *short_columns;   /* [stride j][stride i] the same    */
+    const bbans_contexts *contexts; /* NULL but for autoregressive ones */
 } bbans_hmm;
 
 /* Bytes of memory that a model needs, 0 if a count is outside the limits. */
@@ -585,6 +606,19 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
         size_t symbols, unsigned prec, size_t tail_length,
         const uint32_t *initial, const uint32_t *transition,
         const uint32_t *emission, void *memory, size_t memory_bytes);
+
+/* Make a model autoregressive: emissions depend on the symbols before.  What
+ * codes sequences then does so; the four functions after the next know no
+ * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
+        const bbans_contexts *contexts);
+
+/* One filter step by the masses [stride] with which the states emit the symbol,
+ * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
+ * bbans_hmm_filter.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm,
+        const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
 
 /* The next four functions trust weights, which come from each other: their sum
  * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
@@ -652,6 +686,14 @@ BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
 BBANS_API bbans_status bbans_sequence_decode(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, size_t n, int predictive,
         void *work, size_t work_bytes);
+
+/* Decode a message of the range coder alone up to and with the symbol `last`,
+ * at most `cap` symbols: what ends with a symbol that does not occur before
+ * needs no length.  *n is how many; after ERR_CAPACITY, there was no `last`.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode_until(const bbans_hmm *hmm,
+        bbans_message *msg, uint32_t *symbol, size_t cap, uint32_t last,
+        size_t *n, void *work, size_t work_bytes);
 
 /* The bare schedule of docs/maths.md section 1 over what the message of one
  * lane already holds, for those who compose codecs.  Push needs room for
@@ -805,7 +847,7 @@ enum {
 };
 
 /* A frozen model and its alphabet.  Two steps make it, between which the caller
- * finds bbans_hmm_bytes(states, symbols) bytes of memory. */
+ * finds bbans_model_bytes(model) bytes of memory. */
 typedef struct {
     size_t states, symbols, tail_length;
     unsigned prec;
@@ -813,6 +855,9 @@ typedef struct {
     uint8_t fingerprint[8]; /* names the model in containers         */
     const uint8_t *values;  /* in the file: the alphabet             */
     const uint8_t *masses;  /* in the file                           */
+    const uint8_t *tree;    /* in the file: contexts, NULL for none  */
+    size_t tree_bytes;
+    size_t contexts, entries;
     bbans_hmm hmm;          /* of bbans_model_build; until then zero */
 } bbans_model;
 
@@ -822,11 +867,14 @@ typedef struct {
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);
 
+/* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_model_bytes(const bbans_model *model);
+
 /* Step 2: fill model->hmm.
- *   memory  bbans_hmm_bytes(model->states, model->symbols) bytes aligned to 8;
- *           must outlive *model.  No other memory is used for the masses.
+ *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
+ *           other memory is used for the masses.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions; then `memory` has been written to. */
+ * distributions or contexts that are no tree; then `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 

@@ -1,5 +1,5 @@
-/* Arrays of any integer type: checked, widened and narrowed in plain loops that
- * compilers vectorise.
+/* Arrays of any integer type: checked, widened and narrowed, in plain loops
+ * that compilers vectorise where there is no kernel.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
@@ -26,7 +26,7 @@
         unsigned_type most = 0;                                                \
         for (i = 0; i < n; i++)                                                \
             most = v[i] > most ? v[i] : most;                                  \
-        return n == 0 || most < limit;                                         \
+        return most < limit;                                                   \
     } while (0)
 
 int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
@@ -34,6 +34,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
 {
     size_t i;
 
+    if (n == 0) /* then there may be no array, nor a limit above 0 */
+        return 1;
     /* Values of a signed type, as unsigned, are negative from its top bit on.
      */
     if (type == BBANS_I8 && limit > 1u << 7)
@@ -43,7 +45,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
     switch (type < 0 ? -type : type) {
     case 1: IS_BELOW_SHORT(uint8_t);
     case 2: IS_BELOW_SHORT(uint16_t);
-    case 4: IS_BELOW(uint32_t);
+    case 4:
+        return bbans_kernel.most((const uint32_t *)array + first, n) < limit;
     default: IS_BELOW(uint64_t);
     }
 }

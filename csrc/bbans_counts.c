@@ -213,6 +213,7 @@ static bbans_status counts_push(void *model, size_t i, bbans_lane *lane,
 {
     counts *c = (counts *)model;
     const bbans_status status = open_row(c, i);
+    uint32_t start, freq;
     size_t k;
 
     if (status != BBANS_OK)
@@ -230,8 +231,9 @@ static bbans_status counts_push(void *model, size_t i, bbans_lane *lane,
     } else {
         k = (size_t)(value - c->first) + 1;
     }
-    bbans_lane_push(lane, bbans_kernel.sum(c->weight, k), c->weight[k],
-                    c->total);
+    (void)bbans_kernel.weigh_one(c->weight, BBANS_U32, c->n + 2, k, &start,
+                                 &freq);
+    bbans_lane_push(lane, start, freq, c->total);
     return BBANS_OK;
 }
 

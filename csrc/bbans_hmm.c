@@ -130,6 +130,7 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
         !rows_are_complete(emission, states, symbols, prec))
         return BBANS_ERR_TABLE;
 
+    hmm->contexts = NULL;
     hmm->states = states;
     hmm->symbols = symbols;
     hmm->stride = stride;
@@ -174,8 +175,18 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
     for (t = 0; t < n; t++)
-        bbans_kernel.filter(hmm, symbol[t], predicted,
+        bbans_kernel.filter(hmm, bbans_emitting(hmm, symbol[t]), predicted,
                             filtered + t * hmm->stride);
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm, const uint32_t *emitting,
+                                 uint32_t *predicted, uint32_t *filtered)
+{
+    if (hmm == NULL || emitting == NULL || predicted == NULL ||
+        filtered == NULL)
+        return BBANS_ERR_NULL;
+    bbans_kernel.filter(hmm, emitting, predicted, filtered);
     return BBANS_OK;
 }
 
@@ -191,7 +202,7 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
     return BBANS_OK;
 }
 
-static uint64_t predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
+uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
 {
     uint64_t sum = 0;
     size_t i;
@@ -202,8 +213,8 @@ static uint64_t predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
 }
 
 /* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
-static uint32_t predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
-                                uint64_t sum, size_t x)
+uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                               uint64_t sum, size_t x)
 {
     const uint32_t *edge = hmm->emission_cdf + x;
     uint64_t below = 0;
@@ -223,11 +234,11 @@ bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
         return BBANS_ERR_NULL;
     if (symbol >= hmm->symbols)
         return BBANS_ERR_SYMBOL;
-    sum = predicted_sum(hmm, predicted);
+    sum = bbans_predicted_sum(hmm, predicted);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    *start = predictive_edge(hmm, predicted, sum, symbol);
-    *freq = predictive_edge(hmm, predicted, sum, symbol + 1) - *start;
+    *start = bbans_predictive_edge(hmm, predicted, sum, symbol);
+    *freq = bbans_predictive_edge(hmm, predicted, sum, symbol + 1) - *start;
     return BBANS_OK;
 }
 
@@ -244,13 +255,13 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
-    sum = predicted_sum(hmm, predicted);
+    sum = bbans_predicted_sum(hmm, predicted);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
     for (hi = hmm->symbols; hi - lo > 1;) { /* edge(lo) <= slot < edge(hi) */
         const size_t mid = lo + (hi - lo) / 2;
 
-        if (predictive_edge(hmm, predicted, sum, mid) <= slot)
+        if (bbans_predictive_edge(hmm, predicted, sum, mid) <= slot)
             lo = mid;
         else
             hi = mid;

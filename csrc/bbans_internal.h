@@ -42,9 +42,11 @@ typedef struct {
  * multiple of 16; arrays need no alignment.  The portable ones define the
  * results: docs/maths.md, section 5. */
 typedef struct {
-    /* One filter step: predicted [stride] in and out, filtered [stride] out. */
-    void (*filter)(const bbans_hmm *hmm, size_t symbol, uint32_t *predicted,
-                   uint32_t *filtered);
+    /* One filter step: emitting [stride], the masses below 2^29 with which the
+     * states emit the symbol, 0 beyond them; predicted [stride] in and out,
+     * filtered [stride] out. */
+    void (*filter)(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered);
     /* edge[0 .. stride] = running sums of the posterior weights; into [stride]
      * is the column A_ij of the next state, or NULL.  Returns edge[stride] = N
      * < 2^26, early: the division by it need not wait for the sums. */
@@ -66,11 +68,36 @@ typedef struct {
      * are at least n words below top. */
     const uint32_t *(*advance)(uint64_t *head, const bbans_span *span, size_t n,
                                unsigned prec, const uint32_t *top);
+    /* The largest of n, or 0. */
+    uint32_t (*most)(const uint32_t *v, size_t n);
+    /* Push symbol[i] on head[i] likewise, under one row of edges. */
+    uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
+                              const uint32_t *symbol, size_t n, unsigned prec,
+                              uint32_t *top);
+    /* Push value[i], uniform below any total, likewise; and pop it. */
+    uint32_t *(*push_values)(uint64_t *head, const uint32_t *value, size_t n,
+                             uint32_t total, uint32_t *top);
+    const uint32_t *(*pop_values)(uint64_t *head, uint32_t *value, size_t n,
+                                  uint32_t total, const uint32_t *top);
+    /* Push slots start[i] .. start[i] + freq[i] - 1 of total[i], likewise. */
+    uint32_t *(*push_shares)(uint64_t *head, const uint32_t *start,
+                             const uint32_t *freq, const uint32_t *total,
+                             size_t n, uint32_t *top);
+    /* Pop them in two halves: quotient and slot of head[i] in its total, which
+     * leave the head as it is; then the new heads, for rest = slot - start. */
+    void (*divide)(const uint64_t *head, const uint32_t *total, size_t n,
+                   uint64_t *quotient, uint32_t *slot);
+    const uint32_t *(*join)(uint64_t *head, const uint64_t *quotient,
+                            const uint32_t *rest, const uint32_t *freq,
+                            const uint32_t *total, size_t n,
+                            const uint32_t *top);
     /* A row of n weights of type U32, F32 or F64 as integers w[0 .. n - 1].
      * Returns their sum, or UINT64_MAX if one is 2^29 or more, or is none. */
     uint64_t (*weigh)(const void *weight, int type, size_t n, uint32_t *w);
-    /* The sum of w[0 .. n - 1], which is at most 2^28. */
-    uint32_t (*sum)(const uint32_t *w, size_t n);
+    /* The same sum; and of the weights of this type, modulo 2^32, that of the
+     * first k, and weight k < n. */
+    uint64_t (*weigh_one)(const void *weight, int type, size_t n, size_t k,
+                          uint32_t *start, uint32_t *freq);
     /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
      * of all n is at most 2^28 and above the slot. */
     size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
@@ -130,7 +157,7 @@ typedef struct {
 extern bbans_kernels bbans_kernel;
 
 #define BBANS_DECLARE_KERNELS(isa)                                             \
-    void bbans_k_filter_##isa(const bbans_hmm *hmm, size_t symbol,             \
+    void bbans_k_filter_##isa(const bbans_hmm *hmm, const uint32_t *emitting,  \
                               uint32_t *predicted, uint32_t *filtered);        \
     uint32_t bbans_k_posterior_##isa(const uint32_t *filtered,                 \
                                      const uint32_t *into, size_t stride,      \
@@ -144,22 +171,50 @@ extern bbans_kernels bbans_kernel;
     const uint32_t *bbans_k_advance_##isa(uint64_t *head,                      \
                                           const bbans_span *span, size_t n,    \
                                           unsigned prec, const uint32_t *top); \
+    uint32_t bbans_k_most_##isa(const uint32_t *v, size_t n);                  \
+    uint32_t *bbans_k_push_symbols_##isa(uint64_t *head, const uint32_t *edge, \
+                                         const uint32_t *symbol, size_t n,     \
+                                         unsigned prec, uint32_t *top);        \
     uint64_t bbans_k_weigh_##isa(const void *weight, int type, size_t n,       \
                                  uint32_t *w);                                 \
-    uint32_t bbans_k_sum_##isa(const uint32_t *w, size_t n);                   \
+    uint64_t bbans_k_weigh_one_##isa(const void *weight, int type, size_t n,   \
+                                     size_t k, uint32_t *start,                \
+                                     uint32_t *freq);                          \
     size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
                               uint32_t *start);
 
-#define BBANS_KERNELS(isa, bytes, located)                                     \
+/* Any totals, the byte coder, and located values, of these instruction sets. */
+#define BBANS_KERNELS(isa, totals, bytes, located)                             \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
             bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
-            bbans_k_weigh_##isa, bbans_k_sum_##isa, bbans_k_find_##isa,        \
+            bbans_k_most_##isa, bbans_k_push_symbols_##isa,                    \
+            bbans_k_push_values_##totals, bbans_k_pop_values_##totals,         \
+            bbans_k_push_shares_##totals, bbans_k_divide_##totals,             \
+            bbans_k_join_##totals, bbans_k_weigh_##isa,                        \
+            bbans_k_weigh_one_##isa, bbans_k_find_##isa,                       \
             bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
             bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes, \
             bbans_k_locate_##located, bbans_k_find_located_##located,          \
             bbans_k_fix_locations_##located, bbans_k_fix_scales_##located      \
     }
+
+#define BBANS_DECLARE_TOTALS(isa)                                              \
+    uint32_t *bbans_k_push_values_##isa(uint64_t *head, const uint32_t *value, \
+                                        size_t n, uint32_t total,              \
+                                        uint32_t *top);                        \
+    const uint32_t *bbans_k_pop_values_##isa(uint64_t *head, uint32_t *value,  \
+                                             size_t n, uint32_t total,         \
+                                             const uint32_t *top);             \
+    uint32_t *bbans_k_push_shares_##isa(                                       \
+        uint64_t *head, const uint32_t *start, const uint32_t *freq,           \
+        const uint32_t *total, size_t n, uint32_t *top);                       \
+    void bbans_k_divide_##isa(const uint64_t *head, const uint32_t *total,     \
+                              size_t n, uint64_t *quotient, uint32_t *slot);   \
+    const uint32_t *bbans_k_join_##isa(                                        \
+        uint64_t *head, const uint64_t *quotient, const uint32_t *rest,        \
+        const uint32_t *freq, const uint32_t *total, size_t n,                 \
+        const uint32_t *top);
 
 #define BBANS_DECLARE_BYTES(isa)                                               \
     uint8_t *bbans_k_bytes_push_##isa(                                         \
@@ -194,12 +249,36 @@ BBANS_DECLARE_KERNELS(portable)
 BBANS_DECLARE_KERNELS(avx2)
 BBANS_DECLARE_KERNELS(avx512)
 BBANS_DECLARE_KERNELS(neon)
+BBANS_DECLARE_TOTALS(portable)
+BBANS_DECLARE_TOTALS(avx512)
 BBANS_DECLARE_BYTES(portable)
 BBANS_DECLARE_BYTES(avx2)
 BBANS_DECLARE_BYTES(avx512)
 BBANS_DECLARE_LOCATED(portable)
 BBANS_DECLARE_LOCATED(avx2)
 BBANS_DECLARE_LOCATED(avx512)
+
+/* The kernel push_symbols by a kernel push: spans go through a buffer. */
+static inline uint32_t *
+bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
+                                      size_t n, unsigned prec, uint32_t *top),
+                    uint64_t *head, const uint32_t *edge,
+                    const uint32_t *symbol, size_t n, unsigned prec,
+                    uint32_t *top)
+{
+    bbans_span span[64];
+    size_t i;
+
+    while (n > 0) {
+        const size_t part = (n - 1) % 64 + 1;
+
+        n -= part;
+        for (i = 0; i < part; i++) /* two neighbouring edges at once */
+            memcpy(span + i, edge + symbol[n + i], sizeof *span);
+        top = push(head + n, span, part, prec, top);
+    }
+    return top;
+}
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
@@ -364,6 +443,44 @@ uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols);
 
 /* ---- Models -------------------------------------------------------------- */
 
+/* The masses B_ix with which the states emit a symbol. */
+static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
+{
+    return hmm->emitting + x * hmm->stride;
+}
+
+/* What the symbols before x[t] say about it: row [symbols], the masses R(x) of
+ * docs/maths.md section 12.  Returns beta. */
+uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                           uint32_t *row);
+
+/* The masses with which the states emit x[t] after that row, or after what is
+ * before x[t] (row = NULL): column [stride]. */
+void bbans_context_column(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                          const uint32_t *row, uint32_t beta, uint32_t *column);
+
+/* Turn the interval [*start, *end) of symbol x in a row of total 2^prec into
+ * that given the context; returns the total. */
+uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
+                                uint32_t beta, size_t x, uint32_t *start,
+                                uint32_t *end);
+
+/* The total, and what the edges [symbols + 1] have without the states' part;
+ * with it, the interval of a slot where the states' part has those edges, or
+ * is the predictive distribution (edge = NULL). */
+uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
+                             uint32_t beta, uint32_t *below);
+void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
+                        const uint32_t *predicted, const uint32_t *below,
+                        uint32_t beta, uint32_t slot, uint32_t *symbol,
+                        uint32_t *start, uint32_t *freq);
+
+/* The sum of predicted weights, and an edge of the predictive distribution of
+ * the states alone. */
+uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
+uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                               uint64_t sum, size_t x);
+
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)
 {
@@ -383,8 +500,8 @@ const uint32_t *bbans_array_read(const void *array, int type, size_t first,
 void bbans_array_write(void *array, int type, size_t first, size_t n,
                        const uint32_t *value);
 
-/* Values of any type but U64.  Returns how many of them the type holds, all n as
- * a rule; those are written. */
+/* Values of any type but U64.  Returns how many of them the type holds, all n
+ * as a rule; those are written. */
 void bbans_array_read_values(const void *array, int type, size_t first,
                              size_t n, int64_t *value);
 size_t bbans_array_write_values(void *array, int type, size_t first, size_t n,

@@ -153,22 +153,11 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
     return BBANS_OK;
 }
 
-/* The lanes of the next symbol and of the one before: no division. */
-static size_t lane_after(const bbans_message *msg, size_t lane)
-{
-    return lane + 1 < msg->lanes ? lane + 1 : 0;
-}
-
-static size_t lane_before(const bbans_message *msg, size_t lane)
-{
-    return (lane > 0 ? lane : msg->lanes) - 1;
-}
-
 /* ---- Arrays under totals of 2^prec --------------------------------------- */
 
 /* Two phases for each chunk: look the intervals up, then let a kernel code
  * them, so that neither waits for the other. */
-#define CHUNK 256
+#define CHUNK 512
 
 /* What the symbols of a chunk are coded with, in a few words that loops keep in
  * registers. */
@@ -345,9 +334,17 @@ static int open_chunk(coder *c, size_t first, size_t n)
     return most < total - 1;
 }
 
+/* Lanes of the last symbol of an array, and of those before it. */
+static size_t lane_above(const bbans_message *msg, size_t first, size_t n)
+{
+    return n > 0 ? (first + n - 1) % msg->lanes + 1 : 0;
+}
+
 void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
                       size_t n, unsigned prec)
 {
+    size_t above = lane_above(msg, first, n);
+
     if (msg->lanes == 1) {
         bbans_lane lane = bbans_lane_of(msg, 0);
 
@@ -358,21 +355,39 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
         return;
     }
     while (n > 0) {
-        const size_t above = (first + n - 1) % msg->lanes + 1;
         const size_t run = above < n ? above : n;
         const uint32_t *top;
 
         if (room(msg) < run) { /* undoing pops from a full tail */
             n--;
-            push_one(msg, above - 1, span[n].start, span[n].end - span[n].start,
+            above--;
+            push_one(msg, above, span[n].start, span[n].end - span[n].start,
                      (uint32_t)1 << prec);
-            continue;
+        } else {
+            n -= run;
+            above -= run;
+            top = bbans_kernel.push(msg->head + above, span + n, run, prec,
+                                    msg->tail + msg->tail_len);
+            msg->tail_len = (size_t)(top - msg->tail);
         }
-        n -= run;
-        top = bbans_kernel.push(msg->head + above - run, span + n, run, prec,
-                                msg->tail + msg->tail_len);
-        msg->tail_len = (size_t)(top - msg->tail);
+        if (above == 0)
+            above = msg->lanes;
     }
+}
+
+/* The same by the edges of one row; there is room for n words. */
+static void push_under(bbans_message *msg, size_t first, const uint32_t *edge,
+                       const uint32_t *symbol, size_t n, unsigned prec)
+{
+    uint32_t *top = msg->tail + msg->tail_len;
+    size_t run, above = lane_above(msg, first, n);
+
+    for (; n > 0; n -= run, above = msg->lanes) {
+        run = above < n ? above : n;
+        top = bbans_kernel.push_symbols(msg->head + above - run, edge,
+                                        symbol + n - run, run, prec, top);
+    }
+    msg->tail_len = (size_t)(top - msg->tail);
 }
 
 static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
@@ -388,6 +403,8 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
     size_t first, count, end;
 
     for (end = n; end > 0; end = first) {
+        const uint32_t *value;
+
         first = (end - 1) / CHUNK * CHUNK;
         count = end - first;
         if (first > 0) { /* chunks go backwards, unlike what is guessed */
@@ -400,9 +417,13 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
             (void)pop_array(msg, c, NULL, 0, end, n);
             return BBANS_ERR_SYMBOL;
         }
-        c->loops->spans(&c->model,
-                        bbans_array_read(symbol, type, first, count, scratch),
-                        count, span);
+        value = bbans_array_read(symbol, type, first, count, scratch);
+        if (c->loops == &fixed_loops && msg->lanes > 1 && room(msg) >= count) {
+            push_under(msg, first, c->model.table.cdf, value, count,
+                       c->model.prec);
+            continue;
+        }
+        c->loops->spans(&c->model, value, count, span);
         bbans_push_spans(msg, first, span, count, c->model.prec);
     }
     return BBANS_OK;
@@ -603,14 +624,8 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
                                  const void *value, int type, size_t n)
 {
     uint32_t scratch[CHUNK];
-    size_t first, i, end, lane = n % msg->lanes;
+    size_t first, count, run, end, above = lane_above(msg, 0, n);
 
-    if (is_power_of_two(total)) {
-        coder c;
-
-        uniform_coder(&c, total);
-        return push_array(msg, &c, value, type, n);
-    }
     if (!bbans_array_is_below(value, type, 0, n, total))
         return BBANS_ERR_SYMBOL;
     for (end = n; end > 0; end = first) {
@@ -618,9 +633,22 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
 
         first = (end - 1) / CHUNK * CHUNK;
         v = bbans_array_read(value, type, first, end - first, scratch);
-        for (i = end - first; i-- > 0;) {
-            lane = lane_before(msg, lane);
-            push_one(msg, lane, v[i], 1, total);
+        for (count = end - first; count > 0; count -= run) {
+            run = above < count ? above : count;
+            above -= run;
+            if (msg->lanes > 1 && room(msg) >= run) {
+                const uint32_t *top = bbans_kernel.push_values(
+                    msg->head + above, v + count - run, run, total,
+                    msg->tail + msg->tail_len);
+
+                msg->tail_len = (size_t)(top - msg->tail);
+            } else { /* one lane, or undoing pops from a full tail */
+                above += run - 1;
+                run = 1;
+                push_one(msg, above, v[count - 1], 1, total);
+            }
+            if (above == 0)
+                above = msg->lanes;
         }
     }
     return BBANS_OK;
@@ -643,7 +671,8 @@ bbans_status bbans_message_push_uniform(bbans_message *msg, uint32_t total,
 bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
                                        void *value, int type, size_t n)
 {
-    size_t i, lane = 0;
+    uint32_t slot[CHUNK];
+    size_t i, run, lane = 0;
 
     if (msg == NULL || (value == NULL && n > 0))
         return BBANS_ERR_NULL;
@@ -659,15 +688,27 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
         uniform_coder(&c, total);
         return pop_array(msg, &c, value, type, 0, n);
     }
-    for (i = 0; i < n; i++, lane = lane_after(msg, lane)) {
-        const uint32_t slot = bbans_slot(msg->head[lane], total);
-        const bbans_status status = advance_one(msg, lane, slot, 1, total);
+    for (i = 0; i < n; i += run) {
+        run = n - i < CHUNK ? n - i : CHUNK;
+        run = msg->lanes - lane < run ? msg->lanes - lane : run;
+        if (msg->lanes > 1 && msg->tail_len >= run) {
+            const uint32_t *top = bbans_kernel.pop_values(
+                msg->head + lane, slot, run, total, msg->tail + msg->tail_len);
 
-        if (status != BBANS_OK) {
-            (void)push_uniform(msg, total, value, type, i);
-            return status;
+            msg->tail_len = (size_t)(top - msg->tail);
+        } else {
+            bbans_status status;
+
+            run = 1;
+            *slot = bbans_slot(msg->head[lane], total);
+            status = advance_one(msg, lane, *slot, 1, total);
+            if (status != BBANS_OK) {
+                (void)push_uniform(msg, total, value, type, i);
+                return status;
+            }
         }
-        bbans_array_write(value, type, i, 1, &slot);
+        bbans_array_write(value, type, i, run, slot);
+        lane = lane + run < msg->lanes ? lane + run : 0;
     }
     return BBANS_OK;
 }
@@ -676,7 +717,7 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
 
 /* Weights that are in hand at once, of as many rows as that holds; a longer row
  * goes in parts. */
-#define WEIGHTS 4096
+#define WEIGHTS 2048
 #define ROWS 256
 
 typedef struct {
@@ -711,24 +752,10 @@ static uint32_t valid_total(const weights *w, uint64_t sum)
 static uint32_t interval_in_row(const weights *w, size_t row, uint32_t symbol,
                                 uint32_t *start, uint32_t *freq)
 {
-    uint32_t part[WEIGHTS];
-    uint64_t sum = 0;
-    size_t k, n;
-
     *start = *freq = 0;
-    for (k = 0; k < w->symbols; k += n) {
-        const uint64_t before = sum;
-
-        n = part_of(w, k);
-        sum += weigh(w, row, k, n, part);
-        if (sum - before > BBANS_TOTAL_MAX || sum > BBANS_TOTAL_MAX)
-            return 0;
-        if (symbol - k < n) {
-            *start = (uint32_t)before + bbans_kernel.sum(part, symbol - k);
-            *freq = part[symbol - k];
-        }
-    }
-    return valid_total(w, sum);
+    return valid_total(
+        w, bbans_kernel.weigh_one(w->weight + row * w->symbols * w->size,
+                                  w->type, w->symbols, symbol, start, freq));
 }
 
 /* The same of a row that goes in parts, for the symbol of a slot. */
@@ -757,13 +784,57 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first,
                                  size_t n);
 
+/* Rows are brought near this many bytes before they are weighed: the guesses of
+ * the machine end with a page of memory. */
+#define AHEAD 4096
+
+static size_t rows_ahead(const weights *w)
+{
+    return AHEAD / (w->symbols * w->size + 1) + 1;
+}
+
+static void prefetch_row(const weights *w, size_t row, size_t end)
+{
+    const size_t bytes = w->symbols * w->size;
+
+    if (row < end && bytes <= AHEAD)
+        bbans_array_prefetch(w->weight, BBANS_U8, row * bytes, bytes);
+}
+
+static void push_shares(bbans_message *msg, size_t first, const uint32_t *start,
+                        const uint32_t *freq, const uint32_t *total, size_t n)
+{
+    size_t run, above = lane_above(msg, first, n);
+
+    while (n > 0) {
+        run = above < n ? above : n;
+        if (msg->lanes > 1 && room(msg) >= run) {
+            const uint32_t *top;
+
+            above -= run;
+            n -= run;
+            top = bbans_kernel.push_shares(msg->head + above, start + n,
+                                           freq + n, total + n, run,
+                                           msg->tail + msg->tail_len);
+            msg->tail_len = (size_t)(top - msg->tail);
+        } else { /* one lane, or undoing pops from a full tail */
+            above--;
+            n--;
+            push_one(msg, above, start[n], freq[n], total[n]);
+        }
+        if (above == 0)
+            above = msg->lanes;
+    }
+}
+
 /* Rows are read in the order of memory, which it is good at, and pushed
  * backwards. A push that is refused on its way is undone by pops. */
 static bbans_status push_weighted(bbans_message *msg, const weights *w,
                                   const void *symbol, int type, size_t n)
 {
     uint32_t start[ROWS], freq[ROWS], total[ROWS], scratch[ROWS];
-    size_t first, i, end, lane = n % msg->lanes;
+    const size_t ahead = rows_ahead(w);
+    size_t first, i, end;
 
     for (end = n; end > 0; end = first) {
         const uint32_t *k;
@@ -771,18 +842,72 @@ static bbans_status push_weighted(bbans_message *msg, const weights *w,
         first = (end - 1) / ROWS * ROWS;
         k = bbans_array_read(symbol, type, first, end - first, scratch);
         for (i = 0; i < end - first; i++) {
+            prefetch_row(w, first + i + ahead, end);
             total[i] = interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
             if (total[i] == 0 || freq[i] == 0) {
                 (void)pop_weighted(msg, w, NULL, 0, end, n);
                 return total[i] == 0 ? BBANS_ERR_TOTAL : BBANS_ERR_INTERVAL;
             }
         }
-        while (i-- > 0) {
-            lane = lane_before(msg, lane);
-            push_one(msg, lane, start[i], freq[i], total[i]);
-        }
+        push_shares(msg, first, start, freq, total, end - first);
     }
     return BBANS_OK;
+}
+
+/* Rows of which the weights are in hand, as `part` if they are whole. */
+typedef struct {
+    const weights *w;
+    const uint32_t *part, *total;
+    size_t first; /* row */
+} rows;
+
+/* The symbol of a slot, and its interval. */
+static uint32_t symbol_in_row(const rows *r, size_t j, uint32_t slot,
+                              uint32_t *start, uint32_t *freq)
+{
+    const size_t symbols = r->w->symbols;
+    size_t k;
+
+    if (symbols > WEIGHTS)
+        return find_in_row(r->w, r->first + j, slot, start, freq);
+    k = bbans_kernel.find(r->part + j * symbols, symbols, slot, start);
+    *freq = r->part[j * symbols + k];
+    return (uint32_t)k;
+}
+
+/* Pop symbols at .. at + n - 1 of these rows from as many lanes from `lane` on;
+ * returns how many could, fewer than n where the tail ran dry. */
+static size_t pop_run(bbans_message *msg, size_t lane, const rows *r, size_t at,
+                      size_t n, uint32_t *k)
+{
+    uint64_t quotient[ROWS];
+    uint32_t slot[ROWS], freq[ROWS], start;
+    size_t i;
+
+    if (msg->lanes > 1 && msg->tail_len >= n) {
+        const uint32_t *top = msg->tail + msg->tail_len;
+
+        bbans_kernel.divide(msg->head + lane, r->total + at, n, quotient, slot);
+        for (i = 0; i < n; i++) {
+            k[i] = symbol_in_row(r, at + i, slot[i], &start, &freq[i]);
+            slot[i] -= start;
+        }
+        top = bbans_kernel.join(msg->head + lane, quotient, slot, freq,
+                                r->total + at, n, top);
+        msg->tail_len = (size_t)(top - msg->tail);
+        return n;
+    }
+    for (i = 0; i < n; i++) {
+        bbans_lane l = bbans_lane_of(msg, lane + i);
+
+        slot[0] = bbans_lane_take_slot(&l, r->total[at + i]);
+        k[i] = symbol_in_row(r, at + i, slot[0], &start, freq);
+        bbans_lane_put_rest(&l, slot[0], start, freq[0]);
+        if (bbans_lane_is_dry(&l, msg->lanes))
+            break;
+        bbans_put_lane(msg, lane + i, &l);
+    }
+    return i;
 }
 
 /* Rows first .. n - 1.  Several are weighed before the heads need them: heads
@@ -791,47 +916,47 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first, size_t n)
 {
     const int whole = w->symbols <= WEIGHTS;
+    const size_t ahead = rows_ahead(w);
     const size_t fit = whole && w->symbols > 0 ? WEIGHTS / w->symbols : 1;
-    uint32_t part[WEIGHTS], total[ROWS];
+    uint32_t part[WEIGHTS], total[ROWS], k[ROWS];
     bbans_status status = BBANS_OK;
-    size_t i, j, count, at = first % msg->lanes;
+    size_t i, j, count, run, lane = first % msg->lanes;
+    rows r;
 
+    r.w = w;
+    r.part = part;
+    r.total = total;
     for (i = first; i < n && status == BBANS_OK; i += j) {
         count = fit < ROWS ? fit : ROWS;
         count = n - i < count ? n - i : count;
         for (j = 0; j < count; j++) {
             uint32_t start, freq;
 
+            prefetch_row(w, i + j + ahead, n);
             total[j] = whole ? valid_total(w, weigh(w, i + j, 0, w->symbols,
                                                     part + j * w->symbols))
                              : interval_in_row(w, i + j, 0, &start, &freq);
-        }
-        for (j = 0; j < count; j++) {
-            const uint32_t *row = part + j * w->symbols;
-            bbans_lane lane = bbans_lane_of(msg, at);
-            uint32_t slot, start, freq, k;
-
             if (total[j] == 0) {
                 status = BBANS_ERR_TOTAL;
-                break;
+                count = j;
             }
-            slot = bbans_lane_take_slot(&lane, total[j]);
-            if (whole) {
-                k = (uint32_t)bbans_kernel.find(row, w->symbols, slot, &start);
-                freq = row[k];
-            } else {
-                k = find_in_row(w, i + j, slot, &start, &freq);
-            }
-            bbans_lane_put_rest(&lane, slot, start, freq);
-            if (bbans_lane_is_dry(&lane, msg->lanes)) {
-                status = BBANS_ERR_UNDERFLOW;
-                break;
-            }
-            bbans_put_lane(msg, at, &lane);
-            at = lane_after(msg, at);
-            if (symbol != NULL)
-                bbans_array_write(symbol, type, i + j, 1, &k);
         }
+        r.first = i;
+        for (j = 0; j < count; j += run) {
+            const size_t most = msg->lanes > 1 ? msg->lanes - lane : 1;
+            size_t done;
+
+            run = most < count - j ? most : count - j;
+            done = pop_run(msg, lane, &r, j, run, k + j);
+            if (done < run) {
+                status = BBANS_ERR_UNDERFLOW;
+                count = j + done;
+            }
+            lane = lane + run < msg->lanes ? lane + run : 0;
+        }
+        j = count;
+        if (symbol != NULL)
+            bbans_array_write(symbol, type, i, count, k);
     }
     if (status != BBANS_OK && symbol != NULL)
         (void)push_weighted(msg, w, symbol, type, i);

@@ -18,6 +18,9 @@ typedef struct {
     uint32_t *checkpoints; /* [blocks] predicted weights, block starts */
     uint32_t *filtered;    /* [block] filtered weights                */
     size_t block;          /* symbols per block                       */
+    uint32_t *column;      /* of an autoregressive model: the masses  */
+    uint32_t *row;         /* of a symbol; [symbols] R of its context */
+    uint32_t *below;       /* [symbols + 1] its running sums          */
 } workspace;
 
 static size_t n_blocks(size_t n, size_t block)
@@ -32,13 +35,23 @@ size_t bbans_sequence_tail_words(size_t n)
 }
 #endif /* BBANS_DECODER_ONLY */
 
+/* For the column, the row and the running sums of a context. */
+static size_t context_rows(const bbans_hmm *hmm)
+{
+    return hmm->contexts == NULL
+               ? 0
+               : 1 + (2 * hmm->symbols + hmm->stride) / hmm->stride;
+}
+
 /* Rows of `stride` words; SIZE_MAX if they cannot be counted. */
-static size_t work_rows(size_t n, size_t block)
+static size_t work_rows(const bbans_hmm *hmm, size_t n, size_t block)
 {
     const size_t blocks = block < n ? n_blocks(n, block) : 0;
     const size_t kept = block < n ? block : n;
 
-    return n > SIZE_MAX / 4 ? SIZE_MAX : 3 + blocks + (kept > 0 ? kept : 1);
+    return n > SIZE_MAX / 4
+               ? SIZE_MAX
+               : 3 + context_rows(hmm) + blocks + (kept > 0 ? kept : 1);
 }
 
 size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
@@ -47,13 +60,14 @@ size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n, size_t block)
 
     if (hmm == NULL)
         return 0;
-    rows = work_rows(n, block > 0 ? block : 1);
+    rows = work_rows(hmm, n, block > 0 ? block : 1);
     return rows > (SIZE_MAX - BBANS_ALIGNMENT) / 4 / hmm->stride
                ? 0
                : 4 * hmm->stride * rows + (BBANS_ALIGNMENT - 1);
 }
 
-/* Use the largest block that fits: rows >= 3 + block + ceil(n / block). */
+/* Use the largest block that fits: rows >= 3 + block + ceil(n / block), and a
+ * context's. */
 static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
                                   size_t work_bytes, workspace *ws)
 {
@@ -63,9 +77,10 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
             : (work_bytes - (BBANS_ALIGNMENT - 1)) / (4 * hmm->stride);
     size_t block = rows;
 
-    while (block > 0 && work_rows(n, block) > rows) {
+    while (block > 0 && work_rows(hmm, n, block) > rows) {
         /* A block too large by its checkpoints shrinks by as much. */
-        const size_t others = 3 + (block < n ? n_blocks(n, block) : 0);
+        const size_t others =
+            3 + context_rows(hmm) + (block < n ? n_blocks(n, block) : 0);
 
         block = others < rows ? rows - others : 0;
     }
@@ -74,7 +89,10 @@ static bbans_status cut_workspace(const bbans_hmm *hmm, size_t n, void *work,
     ws->block = block;
     ws->predicted = (uint32_t *)bbans_align(work);
     ws->edge = ws->predicted + hmm->stride + 15; /* edge + 1 is aligned */
-    ws->checkpoints = ws->predicted + 3 * hmm->stride;
+    ws->column = ws->predicted + 3 * hmm->stride;
+    ws->row = ws->column + hmm->stride;
+    ws->below = ws->row + hmm->symbols;
+    ws->checkpoints = ws->column + context_rows(hmm) * hmm->stride;
     ws->filtered =
         ws->checkpoints + (block < n ? n_blocks(n, block) : 0) * hmm->stride;
     return BBANS_OK;
@@ -92,11 +110,19 @@ static void start_filter(const bbans_hmm *hmm, workspace *ws)
     memcpy(ws->predicted, hmm->initial, hmm->stride * sizeof *hmm->initial);
 }
 
-/* n steps from ws->predicted on; the symbols have been checked. */
+/* One filter step, from ws->predicted: x[t] of a sequence x, which has been
+ * checked; in the context of a row, or of one to be found (NULL). */
 static void filter(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                   size_t n, uint32_t *filtered)
+                   size_t t, const uint32_t *row, uint32_t beta,
+                   uint32_t *filtered)
 {
-    (void)bbans_hmm_filter(hmm, ws->predicted, x, n, filtered);
+    const uint32_t *emitting = ws->column;
+
+    if (hmm->contexts != NULL)
+        bbans_context_column(hmm, x, t, row, beta, ws->column);
+    else
+        emitting = bbans_emitting(hmm, x[t]);
+    bbans_kernel.filter(hmm, emitting, ws->predicted, filtered);
 }
 
 /* One sequence on its way through the schedule, a step at a time: the steps of
@@ -134,8 +160,8 @@ static void filter_step(const bbans_hmm *hmm, stream *s)
     if (s->t == s->first && ws->block < s->n)
         memcpy(ws->checkpoints + s->t / ws->block * stride, ws->predicted,
                stride * sizeof *ws->predicted);
-    bbans_kernel.filter(hmm, s->x[s->t], ws->predicted,
-                        ws->filtered + (s->t - s->first) * stride);
+    filter(hmm, ws, s->x, s->t, NULL, 0,
+           ws->filtered + (s->t - s->first) * stride);
     s->t++;
 }
 
@@ -174,6 +200,24 @@ static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
 {
     bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
 }
+
+/* x[t] -> P(x[t] | z, x[0] .. x[t - 1]) */
+static void push_symbol(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
+                        const uint32_t *x, size_t t, size_t z)
+{
+    const uint32_t *edge = hmm->emission_cdf + z * (hmm->symbols + 1);
+
+    if (hmm->contexts != NULL) {
+        uint32_t start = edge[x[t]], end = edge[x[t] + 1];
+        const uint32_t beta = bbans_context_row(hmm, x, t, ws->row);
+        const uint32_t total =
+            bbans_context_interval(hmm, ws->row, beta, x[t], &start, &end);
+
+        bbans_lane_push(lane, start, end - start, total);
+        return;
+    }
+    push_entry(lane, edge, x[t], hmm->prec);
+}
 #endif /* BBANS_DECODER_ONLY */
 
 static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
@@ -184,6 +228,28 @@ static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
 
     bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
     return k;
+}
+
+/* x[t] <- P(x[t] | z, x[0] .. x[t - 1]), and the step of the filter. */
+static void pop_symbol(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
+                       uint32_t *x, size_t t, size_t z)
+{
+    const uint32_t *edge = hmm->emission_cdf + z * (hmm->symbols + 1);
+    uint32_t beta = 0;
+
+    if (hmm->contexts != NULL) {
+        uint32_t slot, start, freq;
+
+        beta = bbans_context_row(hmm, x, t, ws->row);
+        slot = bbans_lane_take_slot(
+            lane, bbans_context_total(hmm, ws->row, beta, ws->below));
+        bbans_context_find(hmm, edge, NULL, ws->below, beta, slot, x + t,
+                           &start, &freq);
+        bbans_lane_put_rest(lane, slot, start, freq);
+    } else {
+        x[t] = (uint32_t)pop_entry(lane, edge, hmm->symbols, hmm->prec);
+    }
+    filter(hmm, ws, x, t, ws->row, beta, ws->filtered);
 }
 
 #ifndef BBANS_DECODER_ONLY
@@ -198,21 +264,24 @@ static void start_pushing(const bbans_hmm *hmm, stream *s)
 
 static void push_step(const bbans_hmm *hmm, stream *s)
 {
-    const size_t K = hmm->states, M = hmm->symbols, stride = hmm->stride;
+    const size_t K = hmm->states, stride = hmm->stride;
     const size_t t = --s->t, z_next = s->z; /* x[t] is x_t+1 of the paper */
     workspace *ws = &s->ws;
 
-    push_entry(&s->lane, hmm->emission_cdf + z_next * (M + 1), s->x[t],
-               hmm->prec);
+    push_symbol(hmm, ws, &s->lane, s->x, t, z_next);
     if (t == 0) {
         push_entry(&s->lane, hmm->initial_cdf, z_next, hmm->prec);
         return;
     }
     if (t == s->first) { /* filtered messages of the block before */
+        size_t k;
+
         s->first -= ws->block;
         memcpy(ws->predicted, ws->checkpoints + s->first / ws->block * stride,
                stride * sizeof *ws->predicted);
-        filter(hmm, ws, s->x + s->first, ws->block, ws->filtered);
+        for (k = 0; k < ws->block; k++)
+            filter(hmm, ws, s->x, s->first + k, NULL, 0,
+                   ws->filtered + k * stride);
     }
     s->z = pop_state(hmm, ws, &s->lane,
                      ws->filtered + (t - 1 - s->first) * stride, z_next);
@@ -235,12 +304,9 @@ static void start_popping(const bbans_hmm *hmm, stream *s, uint32_t *x,
 
 static bbans_status pop_step(const bbans_hmm *hmm, stream *s)
 {
-    const size_t K = hmm->states, M = hmm->symbols, z = s->z;
-    uint32_t *x = s->decoded + s->t++;
+    const size_t K = hmm->states, z = s->z;
 
-    *x = (uint32_t)pop_entry(&s->lane, hmm->emission_cdf + z * (M + 1), M,
-                             hmm->prec);
-    bbans_kernel.filter(hmm, *x, s->ws.predicted, s->ws.filtered);
+    pop_symbol(hmm, &s->ws, &s->lane, s->decoded, s->t++, z);
     s->z = s->t < s->n ? pop_entry(&s->lane, hmm->transition_cdf + z * (K + 1),
                                    K, hmm->prec)
                        : K;
@@ -304,13 +370,31 @@ static int symbols_are_valid(const bbans_hmm *hmm, const uint32_t *symbol,
     return 1;
 }
 
+/* x[t] to the range coder, and the step of the filter. */
+static void range_push(const bbans_hmm *hmm, workspace *ws,
+                       bbans_range_encoder *enc, const uint32_t *x, size_t t)
+{
+    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, start, freq;
+
+    (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
+    if (hmm->contexts != NULL) {
+        uint32_t end = start + freq;
+
+        beta = bbans_context_row(hmm, x, t, ws->row);
+        total = bbans_context_interval(hmm, ws->row, beta, x[t], &start, &end);
+        freq = end - start;
+    }
+    (void)bbans_range_encode(enc, start, freq, total);
+    filter(hmm, ws, x, t, ws->row, beta, ws->edge);
+}
+
 /* Range code `sequences` runs of symbols, x[offset[0]] .. x[offset[sequences] -
  * 1], into *msg.  The first goes on from the predicted weights in the
- * workspace, the others start anew.  The upper half of the tail is the scratch,
- * at least 4 bytes a symbol, the lower half takes the result, which is no
- * longer. */
+ * workspace, in the sequence that begins at x[begin]; the others start anew.
+ * The upper half of the tail is the scratch, at least 4 bytes a symbol, the
+ * lower half takes the result, which is no longer. */
 static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
-                         const uint64_t *offset, size_t sequences,
+                         size_t begin, const uint64_t *offset, size_t sequences,
                          bbans_message *msg)
 {
     const size_t n = (size_t)(offset[sequences] - offset[0]);
@@ -321,44 +405,61 @@ static void range_encode(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
     (void)bbans_range_encoder_init(&enc, (uint8_t *)(msg->tail + half),
                                    4 * half);
     for (k = 0; k < sequences; k++) {
-        if (k > 0)
+        if (k > 0) {
             start_filter(hmm, ws);
-        for (t = (size_t)offset[k]; t < offset[k + 1]; t++) {
-            uint32_t start, freq;
-
-            (void)bbans_hmm_predict(hmm, ws->predicted, x[t], &start, &freq);
-            (void)bbans_range_encode(&enc, start, freq,
-                                     (uint32_t)1 << hmm->prec);
-            filter(hmm, ws, x + t, 1, ws->edge);
+            begin = (size_t)offset[k];
         }
+        for (t = (size_t)offset[k] - begin; t < offset[k + 1] - begin; t++)
+            range_push(hmm, ws, &enc, x + begin, t);
     }
     (void)bbans_range_finish(&enc, msg);
 }
 #endif /* BBANS_DECODER_ONLY */
 
+/* x[t] from the range coder, and the step of the filter. */
+static bbans_status range_pop(const bbans_hmm *hmm, workspace *ws,
+                              bbans_range_decoder *dec, uint32_t *x, size_t t)
+{
+    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, slot, start, freq;
+    bbans_status status;
+
+    if (hmm->contexts != NULL) {
+        beta = bbans_context_row(hmm, x, t, ws->row);
+        total = bbans_context_total(hmm, ws->row, beta, ws->below);
+    }
+    status = bbans_range_slot(dec, total, &slot);
+    if (status != BBANS_OK)
+        return status;
+    if (hmm->contexts == NULL)
+        (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t, &start,
+                                     &freq);
+    else
+        bbans_context_find(hmm, NULL, ws->predicted, ws->below, beta, slot,
+                           x + t, &start, &freq);
+    status = bbans_range_advance(dec, start, freq, total);
+    filter(hmm, ws, x, t, ws->row, beta, ws->edge);
+    return status;
+}
+
 static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
                                  const bbans_message *msg, uint32_t *x,
-                                 const uint64_t *offset, size_t sequences)
+                                 size_t begin, const uint64_t *offset,
+                                 size_t sequences)
 {
-    const uint32_t total = (uint32_t)1 << hmm->prec;
     bbans_range_decoder dec;
     bbans_status status = bbans_range_decoder_init(&dec, msg);
     size_t k, t;
 
     for (k = 0; k < sequences; k++) {
-        if (k > 0)
+        if (k > 0) {
             start_filter(hmm, ws);
-        for (t = (size_t)offset[k]; t < offset[k + 1]; t++) {
-            uint32_t slot, start, freq;
-
+            begin = (size_t)offset[k];
+        }
+        for (t = (size_t)offset[k] - begin; t < offset[k + 1] - begin; t++) {
             if (status == BBANS_OK)
-                status = bbans_range_slot(&dec, total, &slot);
+                status = range_pop(hmm, ws, &dec, x + begin, t);
             if (status != BBANS_OK)
                 return status;
-            (void)bbans_hmm_predict_find(hmm, ws->predicted, slot, x + t,
-                                         &start, &freq);
-            status = bbans_range_advance(&dec, start, freq, total);
-            filter(hmm, ws, x + t, 1, ws->edge);
         }
     }
     return status == BBANS_OK ? bbans_range_check(&dec) : status;
@@ -483,7 +584,7 @@ static void encode_tail(const bbans_hmm *hmm, job *j)
     const uint64_t tail[] = {j->body, j->n}, all[] = {0, j->n};
     stream *s = &j->s;
 
-    range_encode(hmm, &s->ws, j->x, tail, 1, j->msg);
+    range_encode(hmm, &s->ws, j->x, 0, tail, 1, j->msg);
     s->lane = bbans_lane_of(j->msg, 0);
     if (j->body == 0)
         return;
@@ -492,7 +593,7 @@ static void encode_tail(const bbans_hmm *hmm, job *j)
         return;
     }
     start_filter(hmm, &s->ws);
-    range_encode(hmm, &s->ws, j->x, all, 1, j->msg);
+    range_encode(hmm, &s->ws, j->x, 0, all, 1, j->msg);
     s->lane = bbans_lane_of(j->msg, 0);
     push_flag(&s->lane, 0);
     s->t = j->body = 0;
@@ -537,7 +638,7 @@ static bbans_status finish_decoding(const bbans_hmm *hmm, job *j)
     bbans_put_lane(j->msg, 0, &j->s.lane);
     if (j->body > 0 && !can_start(&j->s.lane))
         return BBANS_ERR_CORRUPT;
-    return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, tail, 1);
+    return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, 0, tail, 1);
 }
 
 #ifndef BBANS_DECODER_ONLY
@@ -560,6 +661,36 @@ bbans_status bbans_sequence_encode(const bbans_hmm *hmm, const uint32_t *symbol,
     return BBANS_OK;
 }
 #endif /* BBANS_DECODER_ONLY */
+
+bbans_status bbans_sequence_decode_until(const bbans_hmm *hmm,
+                                         bbans_message *msg, uint32_t *symbol,
+                                         size_t cap, uint32_t last, size_t *n,
+                                         void *work, size_t work_bytes)
+{
+    bbans_status status = check_call(hmm, msg, symbol, cap, work);
+    bbans_range_decoder dec;
+    workspace ws;
+    size_t t = 0;
+
+    if (n == NULL)
+        return BBANS_ERR_NULL;
+    if (status == BBANS_OK)
+        status = cut_small_workspace(hmm, work, work_bytes, &ws);
+    if (status == BBANS_OK)
+        status = bbans_range_decoder_init(&dec, msg);
+    if (status != BBANS_OK)
+        return status;
+    start_filter(hmm, &ws);
+    do {
+        if (t == cap)
+            return BBANS_ERR_CAPACITY;
+        status = range_pop(hmm, &ws, &dec, symbol, t);
+        if (status != BBANS_OK)
+            return status;
+    } while (symbol[t++] != last);
+    *n = t;
+    return bbans_range_check(&dec);
+}
 
 bbans_status bbans_sequence_decode(const bbans_hmm *hmm, bbans_message *msg,
                                    uint32_t *symbol, size_t n, int predictive,
@@ -801,7 +932,8 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
         return BBANS_ERR_CAPACITY;
     first = first_of_tail(hmm, offset, n);
     start_filter(hmm, &s.ws);
-    range_encode(hmm, &s.ws, symbol, offset + first, n - first, msg);
+    range_encode(hmm, &s.ws, symbol, (size_t)offset[first], offset + first,
+                 n - first, msg);
     if (first == 0)
         return BBANS_OK;
     s.lane = bbans_lane_of(msg, 0);
@@ -814,7 +946,7 @@ bbans_status bbans_packed_encode(const bbans_hmm *hmm, const uint32_t *symbol,
         push_flag(&s.lane, 1);
     } else {
         start_filter(hmm, &s.ws);
-        range_encode(hmm, &s.ws, symbol, offset, n, msg);
+        range_encode(hmm, &s.ws, symbol, 0, offset, n, msg);
         s.lane = bbans_lane_of(msg, 0);
         push_flag(&s.lane, 0);
     }
@@ -857,5 +989,6 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
             return status;
     }
     start_filter(hmm, &s.ws);
-    return range_decode(hmm, &s.ws, msg, symbol, offset + first, n - first);
+    return range_decode(hmm, &s.ws, msg, symbol, (size_t)offset[first],
+                        offset + first, n - first);
 }

@@ -244,6 +244,44 @@ class HMM:
         self.emission_edges = [edges_of(row) for row in emission]
         self.filter_transition = [to_15_bits(row, prec) for row in transition]
 
+    def column(self, x, past):
+        """The masses with which the states emit x, for the filter."""
+        return [row[x] for row in self.emission]
+
+    def given(self, edges, past):
+        """The edges of a state's emission row, or of a mean of such, given the past."""
+        return edges
+
+
+class ARHMM(HMM):
+    """Section 12: contexts is a dict from a suffix of the past, which starts with None
+    if it reaches the beginning, to (back-off, {symbol: weight})."""
+
+    def __init__(self, *tables, contexts):
+        super().__init__(*tables)
+        self.contexts = contexts
+
+    def row(self, past):
+        """R and beta of the longest context."""
+        past = (None, *past)
+        R, beta = [0] * len(self.emission[0]), 2**24
+        for n in range(1, len(past) + 1):
+            if past[-n:] not in self.contexts:
+                break
+            b, weights = self.contexts[past[-n:]]
+            R = [(a * b >> 8) + (weights.get(x, 0) << 8) for x, a in enumerate(R)]
+            beta = beta * b >> 8
+        return R, beta
+
+    def column(self, x, past):
+        R, beta = self.row(past)
+        return [R[x] + 1 + (beta * row[x] >> self.prec) for row in self.emission]
+
+    def given(self, edges, past):
+        R, beta = self.row(past)
+        below = edges_of([a + 1 for a in R])
+        return [B + (beta * C >> self.prec) for B, C in zip(below, edges, strict=True)]
+
 
 def to_15_bits(row, prec):
     """Ah: a row of A, rounded for the filter."""
@@ -262,9 +300,9 @@ def products(u, v):
     return [a * b for a, b in zip(u, v, strict=True)]
 
 
-def filter_step(hmm, p, x):
+def filter_step(hmm, p, x, past):
     """From the predicted weights of t: the filtered ones, and the predicted of t+1."""
-    W = fit(products(p, [row[x] for row in hmm.emission]), 32)
+    W = fit(products(p, hmm.column(x, past)), 32)
     m = [min(32767, (W_i + 2**16) >> 17) for W_i in W]
     columns = zip(*hmm.filter_transition, strict=True)
     floor = 2 ** min(12, 18 - (len(p) - 1).bit_length())
@@ -281,8 +319,8 @@ def posterior(hmm, W, z_next=None):
 def forward(hmm, xs):
     """The filtered weights of every step, and the predicted ones of the step after."""
     filtered, p = [], hmm.initial
-    for x in xs:
-        W, p = filter_step(hmm, p, x)
+    for t, x in enumerate(xs):
+        W, p = filter_step(hmm, p, x, xs[:t])
         filtered.append(W)
     return filtered, p
 
@@ -296,17 +334,21 @@ def schedule_push(hmm, message, xs):
     def pop_state(weights):
         return message.pop(sum(weights), finder(edges_of(weights)))
 
+    def push_symbol(t, z):
+        edges = hmm.given(hmm.emission_edges[z], xs[:t])
+        message.push(*interval(edges, xs[t]), edges[-1])
+
     if not xs:
         return
     total = 2**hmm.prec
     filtered, _ = forward(hmm, xs)
     z = pop_state(posterior(hmm, filtered[-1]))
     for t in reversed(range(1, len(xs))):
-        message.push(*interval(hmm.emission_edges[z], xs[t]), total)
+        push_symbol(t, z)
         z_before = pop_state(posterior(hmm, filtered[t - 1], z))
         message.push(*interval(hmm.transition_edges[z_before], z), total)
         z = z_before
-    message.push(*interval(hmm.emission_edges[z], xs[0]), total)
+    push_symbol(0, z)
     message.push(*interval(hmm.initial_edges, z), total)
 
 
@@ -318,17 +360,22 @@ def schedule_pop(hmm, message, n):
             raise Damage("the sender cannot have popped this state")
         message.push(*interval(edges_of(weights), z), sum(weights))
 
+    def pop_symbol(z):
+        edges = hmm.given(hmm.emission_edges[z], xs)
+        return message.pop(edges[-1], finder(edges))
+
     if n == 0:
         return []
     total = 2**hmm.prec
+    xs = []
     z = message.pop(total, finder(hmm.initial_edges))
-    xs = [message.pop(total, finder(hmm.emission_edges[z]))]
-    W, p = filter_step(hmm, hmm.initial, xs[0])
+    xs.append(pop_symbol(z))
+    W, p = filter_step(hmm, hmm.initial, xs[0], [])
     for _ in range(1, n):
         z_before, z = z, message.pop(total, finder(hmm.transition_edges[z]))
         push_state(posterior(hmm, W, z), z_before)
-        xs.append(message.pop(total, finder(hmm.emission_edges[z])))
-        W, p = filter_step(hmm, p, xs[-1])
+        xs.append(pop_symbol(z))
+        W, p = filter_step(hmm, p, xs[-1], xs[:-1])
     push_state(posterior(hmm, W), z)
     return xs
 
@@ -336,33 +383,35 @@ def schedule_pop(hmm, message, n):
 # Section 6: the predictive distribution
 
 
-def predictive_edges(hmm, p):
+def predictive_edges(hmm, p, past):
     """The edges of P(x_t | x_1..t-1), from the predicted weights of t."""
     columns = zip(*hmm.emission_edges, strict=True)
-    return [sum(products(p, column)) // sum(p) for column in columns]
+    return hmm.given([sum(products(p, column)) // sum(p) for column in columns], past)
 
 
 def range_encode(hmm, *runs):
-    """The range code of runs (p, xs), whose first symbols have predicted weights p."""
+    """The range code of runs (p, past, xs): predicted weights p before the first."""
     encoder = RangeEncoder()
-    for p, xs in runs:
-        for x in xs:
-            encoder.encode(*interval(predictive_edges(hmm, p), x), 2**hmm.prec)
-            _, p = filter_step(hmm, p, x)
+    for p, past, xs in runs:
+        for t, x in enumerate(xs):
+            edges = predictive_edges(hmm, p, past + xs[:t])
+            encoder.encode(*interval(edges, x), edges[-1])
+            _, p = filter_step(hmm, p, x, past + xs[:t])
     return encoder.finish()
 
 
-def range_decode(hmm, p, integer, n):
+def range_decode(hmm, p, integer, n, past):
+    """The n symbols that follow the past."""
     decoder = RangeDecoder(integer)
-    xs = []
+    xs = list(past)
     for _ in range(n):
-        slot = decoder.slot(2**hmm.prec)
-        x, start, freq = finder(predictive_edges(hmm, p))(slot)
-        decoder.advance(start, freq, 2**hmm.prec)
-        _, p = filter_step(hmm, p, x)
+        edges = predictive_edges(hmm, p, xs)
+        x, start, freq = finder(edges)(decoder.slot(edges[-1]))
+        decoder.advance(start, freq, edges[-1])
+        _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
     decoder.check()
-    return xs
+    return xs[len(past) :]
 
 
 # Section 7: a sequence as one message
@@ -373,13 +422,13 @@ def encode(hmm, xs):
     if n <= 0:
         return encode_predictive(hmm, xs)
     _, p = forward(hmm, xs[:n])
-    first_bits = range_encode(hmm, (p, xs[n:]))
+    first_bits = range_encode(hmm, (p, xs[:n], xs[n:]))
     if first_bits >= START:
         message = Message.from_int(first_bits)
         schedule_push(hmm, message, xs[:n])
         message.push(*interval(FLAG, 0), 16)
     else:
-        message = Message.from_int(range_encode(hmm, (hmm.initial, xs)))
+        message = Message.from_int(range_encode(hmm, (hmm.initial, [], xs)))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
 
@@ -390,21 +439,22 @@ def decode(hmm, data, T):
         return decode_predictive(hmm, data, T)
     message = Message.from_bytes(data)
     if message.pop(16, finder(FLAG)) == 1:
-        return range_decode(hmm, hmm.initial, message.to_int(), T)
+        return range_decode(hmm, hmm.initial, message.to_int(), T, [])
     xs = schedule_pop(hmm, message, n)
     first_bits = message.to_int()
     if first_bits < START:
         raise Damage("the schedule did not start from this integer")
     _, p = forward(hmm, xs)
-    return xs + range_decode(hmm, p, first_bits, hmm.tail_length)
+    return xs + range_decode(hmm, p, first_bits, hmm.tail_length, xs)
 
 
 def encode_predictive(hmm, xs):
-    return Message.from_int(range_encode(hmm, (hmm.initial, xs))).to_bytes()
+    return Message.from_int(range_encode(hmm, (hmm.initial, [], xs))).to_bytes()
 
 
 def decode_predictive(hmm, data, T):
-    return range_decode(hmm, hmm.initial, Message.from_bytes(data).to_int(), T)
+    integer = Message.from_bytes(data).to_int()
+    return range_decode(hmm, hmm.initial, integer, T, [])
 
 
 # Section 8: many sequences as one message
@@ -414,7 +464,7 @@ def encode_packed(hmm, sequences):
     first = len(sequences)
     while first > 0 and sum(map(len, sequences[first:])) < hmm.tail_length:
         first -= 1
-    runs = [(hmm.initial, xs) for xs in sequences]
+    runs = [(hmm.initial, [], xs) for xs in sequences]
     first_bits = range_encode(hmm, *runs[first:])
     if first == 0:
         return Message.from_int(first_bits).to_bytes()

@@ -325,7 +325,7 @@ class Model:
         self.bytes = ffi.from_buffer("uint8_t[]", data)
         self.c = ffi.new("bbans_model *")
         assert lib.bbans_model_parse(self.c, self.bytes, len(data)) == 0
-        size = lib.bbans_hmm_bytes(self.c.states, self.c.symbols)
+        size = lib.bbans_model_bytes(self.c)
         self.memory = ffi.new("uint64_t[]", size // 8 + 1)
         assert lib.bbans_model_build(self.c, self.memory, size) == 0
 

@@ -14,6 +14,8 @@ import pytest
 from bbans import (
     LGSSM,
     Alphabet,
+    Contexts,
+    FrozenARHMM,
     FrozenHMM,
     Message,
     bytes_compress,
@@ -122,6 +124,21 @@ def test_several_lanes():
 
 
 # ---- 2. model file
+
+
+def test_contexts_in_a_model_file():
+    """Worked example: the empty context, after a 0, at the beginning."""
+    contexts = Contexts(
+        [1, 3, 3, 3], [0, 0, 2, 3], [0, 0, 2], [256, 128, 64],
+        [0, 1, 1], [16384, 16384, 49152],
+    )  # fmt: skip
+    tables = [4], [[4]], [[3, 1]]
+    model = FrozenARHMM(*tables, contexts, prec=2, tail_length=4)
+    (example,) = re.findall(r"`((?:[0-9a-f]{2} ){12,}[0-9a-f]{2})`", MODEL)
+    plain = FrozenHMM(*tables, prec=2, tail_length=4).to_bytes()[:-4]
+    other_type = int(re.search(r"; (\d) autoregressive", MODEL)[1])
+    data = plain[:5] + bytes([other_type]) + plain[6:] + bytes.fromhex(example)
+    assert model.to_bytes() == data + struct.pack("<I", crc32(data))
 
 
 def test_offsets_of_the_model_file():

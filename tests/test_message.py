@@ -1,8 +1,10 @@
 """The message: exact inverses, the reference's numbers, the wire, refusals."""
 
+import contextlib
 import copy
 import pickle
 import random
+import sys
 import threading
 import time
 from fractions import Fraction
@@ -807,6 +809,37 @@ def test_a_second_thread_is_refused_while_c_codes():
     assert "in use by another thread" in refused[0]
     message.push_symbols(table, [1, 2, 3])
     assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
+
+
+def test_a_message_that_grows_keeps_other_threads_out():
+    """numpy gives up the GIL while it copies the words to a longer array."""
+    table = Table.from_masses(np.ones(256))
+    symbols = np.zeros(3_000_000, np.uint8)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(4):
+            message, pushed, done = Message(lanes=8), [0], threading.Event()
+
+            def push_few(message=message, pushed=pushed, done=done):
+                while not done.is_set():
+                    with contextlib.suppress(MessageError):
+                        message.push_symbols(table, symbols[:2000])
+                        pushed[0] += 2000
+
+            other = threading.Thread(target=push_few)
+            other.start()
+            many = 0
+            for _ in range(10):
+                with contextlib.suppress(MessageError):
+                    message.push_symbols(table, symbols)
+                    many += symbols.size
+            done.set()
+            other.join()
+            assert not message.pop_symbols(table, many + pushed[0]).any()
+            assert message.state() == Message(lanes=8).state()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.uint16])

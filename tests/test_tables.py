@@ -536,7 +536,7 @@ def test_a_right_checksum_over_wrong_tables(data):
         FrozenHMM.from_bytes(data)
 
 
-@pytest.mark.parametrize("code", [{"kind": 0}, {"kind": 2}, {"alphabet": 3}])
+@pytest.mark.parametrize("code", [{"kind": 0}, {"kind": 3}, {"alphabet": 3}])
 def test_codes_that_this_release_does_not_know(code):
     with pytest.raises(VersionError):
         FrozenHMM.from_bytes(file_of(MASS_LIST, **code))

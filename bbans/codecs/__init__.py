@@ -14,11 +14,18 @@ from bbans.codecs.discrete import (
     UniformRange,
 )
 from bbans.codecs.gaussian import LGSSMStateSpace, Multivariate
-from bbans.codecs.hmm import HMMStateSpace
-from bbans.codecs.iconoclasm import Iconoclasm, PredictiveModel, StateSpaceModel
+from bbans.codecs.hmm import ARHMMStateSpace, HMMStateSpace
+from bbans.codecs.iconoclasm import (
+    AutoregressiveModel,
+    Iconoclasm,
+    PredictiveModel,
+    StateSpaceModel,
+)
 from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
 
 __all__ = [
+    "ARHMMStateSpace",
+    "AutoregressiveModel",
     "Bernoulli",
     "BetaBinomial",
     "Binomial",

@@ -11,9 +11,11 @@ from bbans.lgssm import FrozenLGSSM
 from bbans.tables import FrozenHMM
 
 __all__ = [
+    "AutoregressiveModel",
     "Iconoclasm",
     "PredictiveModel",
     "StateSpaceModel",
+    "likelihood",
     "pop_schedule",
     "push_schedule",
 ]
@@ -44,6 +46,15 @@ class StateSpaceModel(Protocol):
 
 
 @runtime_checkable
+class AutoregressiveModel(Protocol):
+    """What a state space model has besides if observations depend on earlier ones."""
+
+    def likelihood_given(self, z: Any, belief: Any | None) -> Codec:
+        """Codec of P(x_t | z_t, x_1 .. x_t-1), from the belief after x_t-1 (None
+        before x_1). It takes the place of `likelihood`."""
+
+
+@runtime_checkable
 class PredictiveModel(StateSpaceModel, Protocol):
     """A state space model that can start a message by itself: `encode_sequence`."""
 
@@ -57,16 +68,24 @@ class PredictiveModel(StateSpaceModel, Protocol):
         x_1)."""
 
 
+def likelihood(model: Any, z: Any, belief: Any | None) -> Codec:
+    """Codec of x_t, from the belief after x_t-1."""
+    if isinstance(model, AutoregressiveModel):
+        return model.likelihood_given(z, belief)
+    codec: Codec = model.likelihood(z)
+    return codec
+
+
 def push_schedule(
     model: StateSpaceModel, message: Any, x: Sequence[Any], beliefs: Sequence[Any]
 ) -> None:
     """Push x_1 .. x_T, given the beliefs after each of them."""
     z = model.posterior(beliefs[-1], None).pop(message)
     for t in range(len(x) - 1, 0, -1):
-        model.likelihood(z).push(message, x[t])
+        likelihood(model, z, beliefs[t - 1]).push(message, x[t])
         z_next, z = z, model.posterior(beliefs[t - 1], z).pop(message)
         model.prior(z).push(message, z_next)
-    model.likelihood(z).push(message, x[0])
+    likelihood(model, z, None).push(message, x[0])
     model.prior(None).push(message, z)
 
 
@@ -75,12 +94,12 @@ def pop_schedule(
 ) -> tuple[list[Any], Any]:
     """Pop x_1 .. x_T; return them and the belief after the last."""
     z = model.prior(None).pop(message)
-    x = [model.likelihood(z).pop(message)]
+    x = [likelihood(model, z, None).pop(message)]
     belief = model.update(None, x[0])
     for _ in range(length - 1):
         z_last, z = z, model.prior(z).pop(message)
         model.posterior(belief, z).push(message, z_last)
-        x.append(model.likelihood(z).pop(message))
+        x.append(likelihood(model, z, belief).pop(message))
         belief = model.update(belief, x[-1])
     model.posterior(belief, None).push(message, z)
     return x, belief
@@ -93,8 +112,8 @@ class Iconoclasm:
     ----------
     model : FrozenHMM, FrozenLGSSM or StateSpaceModel
         Frozen models are coded in one C call, to the same bytes as by
-        ``HMMStateSpace(frozen)`` and ``LGSSMStateSpace(frozen)``, the same models
-        step by step.
+        ``HMMStateSpace(frozen)``, ``ARHMMStateSpace(frozen)`` and
+        ``LGSSMStateSpace(frozen)``, the same models step by step.
     length : int
         Number of observations T >= 0. The message does not hold it.
 

@@ -1,7 +1,19 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
+from bbans.models.arhmm import ARHMM
+from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.hmm import HMM, Iteration
 from bbans.models.lgssm import LGSSM
+from bbans.models.structured import FactorialHMM, Topology
 
-__all__ = ["HMM", "LGSSM", "Iteration", "Statistics"]
+__all__ = [
+    "ARHMM",
+    "HMM",
+    "LGSSM",
+    "Contexts",
+    "FactorialHMM",
+    "Iteration",
+    "Statistics",
+    "Topology",
+]

@@ -31,6 +31,7 @@ from bbans.models import em
 from bbans.models.em import Statistics
 
 if TYPE_CHECKING:
+    from bbans.models.structured import Topology
     from bbans.tables import FrozenHMM
 
 __all__ = ["HMM", "MAX_STATES", "Iteration"]
@@ -342,13 +343,14 @@ class HMM:
         statistics : Statistics
             Of any data, usually counted by this model.
         pseudo_count : float or tuple of 3 floats
-            Added to the counts, as for `fit`.
+            Added to the counts, as for `fit`; not to those of initial states and
+            transitions of probability 0.
 
         Returns
         -------
         model : HMM
             Of this model's alphabet. A row whose counts are all zero is that of
-            this model.
+            this model, and initial states and transitions of probability 0 stay so.
 
         Raises
         ------
@@ -364,18 +366,22 @@ class HMM:
         for count in counts:
             if not (np.isfinite(count).all() and (count >= 0).all()):
                 raise ModelError("counts must be finite and >= 0")
+        extra = _pseudo_counts(pseudo_count)
+        initial, transition, emission = self._parameters
         return HMM(
-            *(
-                _normalised(count + extra, old)
-                for count, extra, old in zip(
-                    counts,
-                    _pseudo_counts(pseudo_count),
-                    self._parameters,
-                    strict=True,
-                )
-            ),
+            _normalised(counts[0] + extra[0] * (initial > 0), initial),
+            _normalised(counts[1] + extra[1] * (transition > 0), transition),
+            _normalised(counts[2] + extra[2], emission),
             alphabet=self._alphabet,
         )
+
+    def _copy(self) -> HMM:
+        """Return the same model without a history."""
+        return HMM(*self._parameters, alphabet=self._alphabet)
+
+    def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
+        """Sum of ``pseudo_count * log2(parameter)``."""
+        return _log2_prior(self._parameters, pseudo_counts)
 
     @classmethod
     def fit(
@@ -389,6 +395,7 @@ class HMM:
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
+        topology: Topology | None = None,
         dtype: DTypeLike = np.float64,
         threads: int = 1,
         callback: Callable[[HMM], object] | None = None,
@@ -422,7 +429,11 @@ class HMM:
             For the random start; unused with `init`.
         init : HMM, optional
             Where to start, with K states and the same alphabet. Training that stops
-            and goes on from its model is, bit for bit, training without a stop.
+            and goes on from its model is, bit for bit, training without a stop. A
+            `FactorialHMM` stays one.
+        topology : Topology, optional
+            The initial states and transitions that the random start has; all others
+            have probability 0, and keep it. With `init`, its zeros are the topology.
         dtype : {float64, float32}
             Of the messages. float32 takes half the time, and gives the information
             content to about 6 digits.
@@ -476,7 +487,7 @@ class HMM:
             symbols = _alphabet(alphabet)
         else:
             symbols = init.alphabet if init is not None else _infer_alphabet(passes())
-        model = _start(init, n_states, symbols, seed, passes)
+        model = _start(init, n_states, symbols, seed, passes, topology)
 
         def batches() -> Iterator[em.Batch]:
             return em.batches(_encode(passes(), symbols), symbols.size)
@@ -504,7 +515,7 @@ class HMM:
                     raise ModelError(
                         f"data have {found.n_symbols} symbols, and had {size} before"
                     )
-                penalty = _log2_prior(model._parameters, pseudo_counts)
+                penalty = model._log2_prior(pseudo_counts)
                 objective = (found.bits - penalty) / size
                 gain = history[-1].objective - objective if n else math.inf
                 if not gain >= 0:
@@ -736,6 +747,7 @@ def _start(
     symbols: Alphabet,
     seed: int | np.random.Generator,
     passes: Callable[[], Iterable[Symbols]],
+    topology: Topology | None = None,
 ) -> HMM:
     """Check the model that training starts from, or draw it.
 
@@ -745,7 +757,9 @@ def _start(
     if init is not None:
         if init.n_states != K or init.alphabet != symbols:
             raise ModelError(f"init is another kind of model: {init!r}")
-        return HMM(*init._parameters, alphabet=symbols)
+        if topology is not None:
+            raise ModelError("with init its zeros are the topology: give no other")
+        return init._copy()
     M = symbols.size
     frequencies = np.zeros(M)
     for x in _encode(passes(), symbols):
@@ -755,10 +769,25 @@ def _start(
     rng = _generator(seed)
     initial = rng.dirichlet(np.full(K, 10.0))
     transition = rng.dirichlet(np.full(K, 10.0), K)
+    if topology is not None:
+        initial = _masked(initial[None], topology.initial, "initial")[0]
+        transition = _masked(transition, topology.transition, "transition")
     noise = rng.standard_exponential((K, M))
     emission = noise * (frequencies + 1.0)
     emission /= emission.sum(axis=1, keepdims=True)
     return HMM(initial, transition, emission, alphabet=symbols)
+
+
+def _masked(p: _Floats, mask: ArrayLike, name: str) -> _Floats:
+    allowed = np.atleast_2d(np.asarray(mask, dtype=bool))
+    if allowed.shape != p.shape:
+        raise ModelError(f"topology: {name} has shape {np.shape(mask)}")
+    bare = np.flatnonzero(~allowed.any(axis=1))
+    if bare.size:
+        raise ModelError(f"topology: {name} row {bare[0]} allows no state")
+    kept = np.where(allowed, p, 0.0)
+    rows: _Floats = kept / kept.sum(axis=1, keepdims=True)
+    return rows
 
 
 def _normalised(counts: _Floats, previous: _Floats) -> _Floats:
@@ -789,10 +818,13 @@ def _check_run(dtype: DTypeLike, threads: int) -> None:
 
 
 def _log2_prior(parameters: _Parameters, pseudo_counts: tuple[float, ...]) -> float:
+    """Of initial states and transitions, those alone that the model has."""
+    initial, transition, emission = parameters
+    kept = (initial[initial > 0], transition[transition > 0], emission)
     with np.errstate(divide="ignore"):
         return sum(
             c * float(np.log2(p).sum())
-            for p, c in zip(parameters, pseudo_counts, strict=True)
+            for p, c in zip(kept, pseudo_counts, strict=True)
             if c > 0
         )
 

@@ -78,7 +78,7 @@ static void load_model(bbans_model *model, const char *name)
     size_t n;
 
     check(bbans_model_parse(model, file.bytes, file.n), name);
-    n = bbans_hmm_bytes(model->states, model->symbols);
+    n = bbans_model_bytes(model);
     check(bbans_model_build(model, allocate(n), n), name);
 }
 

@@ -148,11 +148,10 @@ AVX2 static inline size_t weigh(const uint32_t *predicted,
     return idle;
 }
 
-AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, size_t symbol,
+AVX2 void bbans_k_filter_avx2(const bbans_hmm *hmm, const uint32_t *emitting,
                               uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
-    const uint32_t *emitting = hmm->emitting + symbol * stride;
     const __m256i least = _mm256_set1_epi32((int)hmm->floor);
     const size_t pairs = stride / 2;
     uint32_t weights[STATE_PAIRS + 4], list[STATE_PAIRS + 4];

@@ -137,11 +137,11 @@ AVX512 static size_t keep_active(uint32_t *weights, uint32_t *list,
         k += 16 * (n_vectors);                                                 \
     } while (0)
 
-AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm, size_t symbol,
-                                  uint32_t *predicted, uint32_t *filtered)
+AVX512 void bbans_k_filter_avx512(const bbans_hmm *hmm,
+                                  const uint32_t *emitting, uint32_t *predicted,
+                                  uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
-    const uint32_t *emitting = hmm->emitting + symbol * stride;
     const __m512i least = _mm512_set1_epi32((int)hmm->floor);
     const size_t pairs = stride / 2;
     uint32_t weights[STATE_PAIRS + 8], list[STATE_PAIRS + 8];

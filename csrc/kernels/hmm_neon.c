@@ -32,11 +32,10 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
     return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
 }
 
-void bbans_k_filter_neon(const bbans_hmm *hmm, size_t symbol,
+void bbans_k_filter_neon(const bbans_hmm *hmm, const uint32_t *emitting,
                          uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
-    const uint32_t *emitting = hmm->emitting + symbol * stride;
     const uint32x4_t least = vdupq_n_u32(hmm->floor);
     const int64x2_t left =
         vdupq_n_s64(BBANS_FILTER_BITS -

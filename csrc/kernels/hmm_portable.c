@@ -32,11 +32,10 @@ static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
     }
 }
 
-void bbans_k_filter_portable(const bbans_hmm *hmm, size_t symbol,
+void bbans_k_filter_portable(const bbans_hmm *hmm, const uint32_t *emitting,
                              uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
-    const uint32_t *emitting = hmm->emitting + symbol * stride;
     uint64_t sum = 0;
     int shift;
     size_t i;

@@ -186,6 +186,14 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
     return top;
 }
 
+uint32_t *bbans_k_push_symbols_avx2(uint64_t *head, const uint32_t *edge,
+                                    const uint32_t *symbol, size_t n,
+                                    unsigned prec, uint32_t *top)
+{
+    return bbans_push_in_parts(bbans_k_push_avx2, head, edge, symbol, n, prec,
+                               top);
+}
+
 AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
                                           const bbans_span *span, size_t n,
                                           unsigned prec, const uint32_t *top)
@@ -218,6 +226,20 @@ AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
                             _mm256_or_si256(_mm256_slli_epi64(y, 32), words)));
     }
     return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+}
+
+AVX2 uint32_t bbans_k_most_avx2(const uint32_t *v, size_t n)
+{
+    __m256i most = _mm256_setzero_si256();
+    uint32_t some[8];
+    size_t i;
+
+    for (i = 0; i + 8 <= n; i += 8)
+        most = _mm256_max_epu32(most, LOAD(v + i));
+    STORE(some, most);
+    some[0] = bbans_k_most_portable(some, 8);
+    some[1] = bbans_k_most_portable(v + i, n - i);
+    return bbans_k_most_portable(some, 2);
 }
 
 /* Weights less `extra`: integers, or floor(p 2^27).  Truncation gives 2^31 for
@@ -293,23 +315,54 @@ AVX2 static inline uint32_t sum_of_8(__m256i v)
         _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
 }
 
-AVX2 uint32_t bbans_k_sum_avx2(const uint32_t *w, size_t n)
+AVX2 uint64_t bbans_k_weigh_one_avx2(const void *weight, int type, size_t n,
+                                     size_t k, uint32_t *start, uint32_t *freq)
 {
+    const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
+    const __m256i high = _mm256_set1_epi32((int)0xe0000000);
     const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    __m256i sum = _mm256_setzero_si256();
-    size_t k;
+    const size_t size = type == BBANS_F64 ? 8 : 4;
+    __m256i total = _mm256_setzero_si256(), any = total, before = total;
+    __m128i two;
+    uint64_t rest = 0;
+    uint32_t from = 0;
+    size_t i = 0;
 
-    for (k = 0; k + 8 <= n; k += 8)
-        sum = _mm256_add_epi32(sum, LOAD(w + k));
-    if (k < n) { /* the rest, without a branch for each */
-        const __m256i mask =
-            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n - k)), place);
+    while (i + 8 <= n) {
+        const size_t end = n - i < BLOCK ? n & ~(size_t)7 : i + BLOCK;
+        const size_t left = k < i ? 0 : k < end ? k - i : BLOCK;
+        __m256i sum = _mm256_setzero_si256();
+        __m256i ahead = _mm256_sub_epi32(_mm256_set1_epi32((int)left), place);
 
-        sum = _mm256_add_epi32(
-            sum,
-            _mm256_maskload_epi32((const int *)(const void *)(w + k), mask));
+        for (; i < end; i += 8) { /* those still ahead of weight k */
+            const __m256i v = weights_at(weight, type, i);
+            const __m256i v1 = _mm256_add_epi32(v, extra);
+
+            any = _mm256_or_si256(any, v);
+            sum = _mm256_add_epi32(sum, v1);
+            before = _mm256_add_epi32(
+                before,
+                _mm256_and_si256(
+                    v1, _mm256_cmpgt_epi32(ahead, _mm256_setzero_si256())));
+            ahead = _mm256_sub_epi32(ahead, _mm256_set1_epi32(8));
+        }
+        total = _mm256_add_epi64(
+            total, _mm256_add_epi64(LOW(sum), _mm256_srli_epi64(sum, 32)));
     }
-    return sum_of_8(sum);
+    two = _mm_add_epi64(_mm256_castsi256_si128(total),
+                        _mm256_extracti128_si256(total, 1));
+    if (i < n)
+        rest = bbans_k_weigh_one_portable((const uint8_t *)weight + i * size,
+                                          type, n - i, k - i, &from, freq);
+    if (k < i)
+        (void)bbans_k_weigh_one_portable((const uint8_t *)weight + k * size,
+                                         type, 1, 0, &from, freq);
+    if (k < n)
+        *start = sum_of_8(before) + from;
+    if (!_mm256_testz_si256(any, high) || rest == UINT64_MAX)
+        return UINT64_MAX;
+    return rest + (uint64_t)_mm_cvtsi128_si64(two) +
+           (uint64_t)_mm_extract_epi64(two, 1);
 }
 
 /* How many of eight sums, in order, are <= slot. */

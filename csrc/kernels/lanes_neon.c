@@ -72,6 +72,14 @@ uint32_t *bbans_k_push_neon(uint64_t *head, const bbans_span *span, size_t n,
     return top;
 }
 
+uint32_t *bbans_k_push_symbols_neon(uint64_t *head, const uint32_t *edge,
+                                    const uint32_t *symbol, size_t n,
+                                    unsigned prec, uint32_t *top)
+{
+    return bbans_push_in_parts(bbans_k_push_neon, head, edge, symbol, n, prec,
+                               top);
+}
+
 const uint32_t *bbans_k_advance_neon(uint64_t *head, const bbans_span *span,
                                      size_t n, unsigned prec,
                                      const uint32_t *top)
@@ -136,9 +144,44 @@ uint64_t bbans_k_weigh_neon(const void *weight, int type, size_t n, uint32_t *w)
     return rest + vaddvq_u64(sum);
 }
 
-uint32_t bbans_k_sum_neon(const uint32_t *w, size_t n)
+uint32_t bbans_k_most_neon(const uint32_t *v, size_t n)
 {
-    return bbans_k_sum_portable(w, n); /* compilers vectorise it */
+    uint32x4_t most = vdupq_n_u32(0);
+    uint32_t rest;
+    size_t i;
+
+    for (i = 0; i + 4 <= n; i += 4)
+        most = vmaxq_u32(most, vld1q_u32(v + i));
+    rest = bbans_k_most_portable(v + i, n - i);
+    return vmaxvq_u32(most) > rest ? vmaxvq_u32(most) : rest;
+}
+
+#define BLOCK 64
+
+uint64_t bbans_k_weigh_one_neon(const void *weight, int type, size_t n,
+                                size_t k, uint32_t *start, uint32_t *freq)
+{
+    const size_t size = type == BBANS_F64 ? 8 : 4;
+    uint64_t sum = 0;
+    uint32_t w[BLOCK];
+    size_t i, j;
+    int bad = 0;
+
+    for (i = 0; i < n; i += BLOCK) {
+        const uint64_t part =
+            bbans_k_weigh_neon((const uint8_t *)weight + i * size, type,
+                               n - i < BLOCK ? n - i : BLOCK, w);
+
+        if (k - i < BLOCK && k < n) {
+            *start = (uint32_t)sum;
+            for (j = 0; j < k - i; j++) /* compilers vectorise it */
+                *start += w[j];
+            *freq = w[k - i];
+        }
+        bad |= part == UINT64_MAX;
+        sum += part;
+    }
+    return bad ? UINT64_MAX : sum;
 }
 
 /* Four at a time until the slot is among them. */

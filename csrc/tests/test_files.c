@@ -166,7 +166,7 @@ static void *build(bbans_model *model, file f)
     void *memory;
 
     CHECK(bbans_model_parse(model, f.bytes, f.n) == BBANS_OK);
-    n = bbans_hmm_bytes(model->states, model->symbols);
+    n = bbans_model_bytes(model);
     memory = allocate(n);
     CHECK(bbans_model_build(model, memory, n - 1) == BBANS_ERR_CAPACITY);
     CHECK(bbans_writer_work_bytes(model, 1, 1) == 0);
@@ -240,7 +240,7 @@ static void test_model_damage(file f)
         g.bytes[at] ^= (uint8_t)(1u << below(8));
         fix_checksum(g);
         if (bbans_model_parse(&model, g.bytes, g.n) == BBANS_OK) {
-            const size_t size = bbans_hmm_bytes(model.states, model.symbols);
+            const size_t size = bbans_model_bytes(&model);
             void *memory = allocate(size);
             const bbans_status status = bbans_model_build(&model, memory, size);
             const size_t first = (size_t)(model.masses - g.bytes);

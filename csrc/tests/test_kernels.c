@@ -99,8 +99,8 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
             memcpy(p[0], start, 4 * stride);
             memcpy(p[1], start, 4 * stride);
         }
-        portable->filter(hmm, x, p[0], w[0]);
-        kernels->filter(hmm, x, p[1], w[1]);
+        portable->filter(hmm, bbans_emitting(hmm, x), p[0], w[0]);
+        kernels->filter(hmm, bbans_emitting(hmm, x), p[1], w[1]);
         CHECK(memcmp(p[0], p[1], 4 * stride) == 0);
         CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
         if (step % 4 == 1)
@@ -174,6 +174,7 @@ static void compare_lanes(const bbans_kernels *portable,
     const size_t n = below(LANES_MAX + 1);
     uint64_t start[LANES_MAX], head[2][LANES_MAX];
     uint32_t words[2][2 * LANES_MAX] = {{0}};
+    uint32_t edge[2 * LANES_MAX], symbol[LANES_MAX];
     bbans_span span[LANES_MAX];
     const uint32_t *down[2];
     uint32_t *up[2];
@@ -192,6 +193,18 @@ static void compare_lanes(const bbans_kernels *portable,
     CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
     for (i = 0; i < n; i++)
         CHECK(head[0][i] >= BBANS_HEAD_MIN && head[0][i] <= BBANS_HEAD_MAX);
+
+    /* The same as symbols 0, 2, .. of a row, as far as a kernel can see it. */
+    for (i = 0; i < n; i++) {
+        edge[2 * i] = span[i].start;
+        edge[2 * i + 1] = span[i].end;
+        symbol[i] = (uint32_t)(2 * i);
+    }
+    CHECK(kernels->most(edge, n) == portable->most(edge, n));
+    CHECK(kernels->push_symbols(memcpy(head[1], start, sizeof start), edge,
+                                symbol, n, prec, words[1]) == up[1]);
+    CHECK(memcmp(words[0], words[1], 4 * (size_t)(up[0] - words[0])) == 0);
+    CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
 
     /* Pops: those that undo the pushes, then any. */
     memmove(words[1] + n, words[1], 4 * (size_t)(up[1] - words[1]));
@@ -213,6 +226,157 @@ static void compare_lanes(const bbans_kernels *portable,
     down[1] = kernels->advance(head[1], span, n, prec, words[1] + n);
     CHECK(down[0] - words[0] == down[1] - words[1]);
     CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
+}
+
+/* A width of at least 1 in a total. */
+static uint32_t random_width(uint32_t total)
+{
+    const uint32_t widths[] = {1, total, total - 1, 1 + below(total),
+                               1 + (below(total) >> below(28))};
+    const uint32_t width = widths[below(5)];
+
+    return width == 0 ? 1 : width;
+}
+
+/* A head at which a push of width f of any total is at its limits, or a pop of
+ * f = N. */
+static uint64_t random_any_head(uint32_t freq, uint32_t total)
+{
+    const uint64_t q = BBANS_HEAD_MIN / total;
+    const uint64_t limit = freq * q << 32; /* 2^63 at most */
+    const uint64_t word = random_bits() & 0xffffffff;
+    uint64_t x = random_bits() >> (1 + below(32));
+
+    switch (below(7)) {
+    case 0: x = limit - 1 - below(3); break;
+    case 1: x = limit + below(3); break;
+    case 2: x = x / freq * freq - below(2); break;
+    case 3: x = BBANS_HEAD_MIN + below(3); break;
+    case 4: x = BBANS_HEAD_MAX - below(3); break;
+    case 5: /* the same, where the words that move are the lanes' own */
+        x = (total * q + below(total + 1)) << 32 | word;
+        break;
+    default: break;
+    }
+    x &= BBANS_HEAD_MAX;
+    return x < BBANS_HEAD_MIN ? x | BBANS_HEAD_MIN : x;
+}
+
+/* Any totals, against one lane's steps as well: those have their words on a
+ * stack, one by one. */
+static void compare_totals(const bbans_kernels *portable,
+                           const bbans_kernels *kernels)
+{
+    const size_t n = 1 + below(LANES_MAX);
+    const uint32_t one = 1 + (below(BBANS_TOTAL_MAX) >> below(28));
+    const int same = below(2) == 0, few = below(4) == 0;
+    uint64_t from[LANES_MAX], head[3][LANES_MAX], quotient[2][LANES_MAX];
+    uint32_t words[3][3 * LANES_MAX], slot[2][LANES_MAX], rest[LANES_MAX];
+    uint32_t start[LANES_MAX], freq[LANES_MAX], total[LANES_MAX];
+    const uint32_t *down[2];
+    uint32_t *up[2];
+    bbans_lane lane;
+    size_t i;
+
+    for (i = 0; i < 3 * LANES_MAX; i++)
+        words[0][i] = words[1][i] = words[2][i] = (uint32_t)random_bits();
+    for (i = 0; i < n; i++) {
+        total[i] = same ? one : 1 + below(BBANS_TOTAL_MAX);
+        if (!same && few && below(16) == 0)
+            total[i] >>= below(28);
+        total[i] += total[i] == 0;
+        freq[i] = random_width(total[i]);
+        start[i] = below(total[i] - freq[i] + 1);
+        from[i] = random_any_head(freq[i], total[i]);
+        head[0][i] = head[1][i] = from[i];
+    }
+    up[0] = portable->push_shares(head[0], start, freq, total, n, words[0] + n);
+    up[1] = kernels->push_shares(head[1], start, freq, total, n, words[1] + n);
+    lane.tail = words[2];
+    lane.tail_len = n;
+    for (i = n; i-- > 0; head[2][i] = lane.x) {
+        lane.x = from[i];
+        bbans_lane_push(&lane, start[i], freq[i], total[i]);
+    }
+    CHECK(up[0] == words[0] + lane.tail_len);
+    CHECK(up[1] == words[1] + lane.tail_len);
+    CHECK(memcmp(words[0], words[2], 4 * lane.tail_len) == 0);
+    CHECK(memcmp(words[1], words[2], 4 * lane.tail_len) == 0);
+    CHECK(memcmp(head[0], head[2], 8 * n) == 0);
+    CHECK(memcmp(head[1], head[2], 8 * n) == 0);
+
+    /* Pops: those that undo the pushes, then any. */
+    for (i = 0; i < 2; i++) {
+        const int undo = i == 0;
+        size_t j;
+
+        for (j = 0; j < n && !undo; j++)
+            head[0][j] = head[1][j] = from[j];
+        portable->divide(head[0], total, n, quotient[0], slot[0]);
+        kernels->divide(head[1], total, n, quotient[1], slot[1]);
+        CHECK(memcmp(quotient[0], quotient[1], 8 * n) == 0);
+        CHECK(memcmp(slot[0], slot[1], 4 * n) == 0);
+        down[0] = words[0] + (undo ? up[0] - words[0] : 2 * (long)n);
+        down[1] = words[1] + (down[0] - words[0]);
+        memcpy(words[1], words[0], sizeof words[0]);
+        memcpy(words[2], words[0], sizeof words[0]);
+        lane.tail_len = (size_t)(down[0] - words[0]);
+        for (j = 0; j < n; j++) {
+            lane.x = head[0][j];
+            CHECK(bbans_slot(lane.x, total[j]) == slot[0][j]);
+            if (!undo) {
+                freq[j] = random_width(total[j]);
+                start[j] =
+                    slot[0][j] -
+                    below(freq[j] < slot[0][j] + 1 ? freq[j] : slot[0][j] + 1);
+                if (start[j] > total[j] - freq[j])
+                    freq[j] = total[j] - start[j];
+            }
+            rest[j] = slot[0][j] - start[j];
+            CHECK(rest[j] < freq[j]);
+            bbans_lane_advance(&lane, start[j], freq[j], total[j]);
+            head[2][j] = lane.x;
+        }
+        down[0] =
+            portable->join(head[0], quotient[0], rest, freq, total, n, down[0]);
+        down[1] =
+            kernels->join(head[1], quotient[1], rest, freq, total, n, down[1]);
+        CHECK(down[0] == words[0] + lane.tail_len);
+        CHECK(down[1] == words[1] + lane.tail_len);
+        CHECK(memcmp(head[0], head[2], 8 * n) == 0);
+        CHECK(memcmp(head[1], head[2], 8 * n) == 0);
+        CHECK(!undo || memcmp(head[0], from, 8 * n) == 0);
+    }
+
+    /* Values below one total: intervals of one slot. */
+    for (i = 0; i < n; i++) {
+        start[i] = below(one);
+        head[0][i] = head[1][i] = from[i] = random_any_head(1, one);
+    }
+    up[0] = portable->push_values(head[0], start, n, one, words[0] + n);
+    up[1] = kernels->push_values(head[1], start, n, one, words[1] + n);
+    lane.tail_len = n;
+    for (i = n; i-- > 0; head[2][i] = lane.x) {
+        lane.x = from[i];
+        bbans_lane_push(&lane, start[i], 1, one);
+    }
+    CHECK(up[0] == words[0] + lane.tail_len);
+    CHECK(up[1] == words[1] + lane.tail_len);
+    CHECK(memcmp(words[0], words[2], 4 * lane.tail_len) == 0);
+    CHECK(memcmp(words[1], words[2], 4 * lane.tail_len) == 0);
+    CHECK(memcmp(head[0], head[2], 8 * n) == 0);
+    CHECK(memcmp(head[1], head[2], 8 * n) == 0);
+    CHECK(kernels->pop_values(head[1], slot[1], n, one, up[1]) == words[1] + n);
+    CHECK(memcmp(slot[1], start, 4 * n) == 0);
+    CHECK(memcmp(head[1], from, 8 * n) == 0);
+    for (i = 0; i < n; i++)
+        head[0][i] = head[1][i] = from[i] = random_any_head(one, one);
+    memcpy(words[1], words[0], sizeof words[0]);
+    down[0] = portable->pop_values(head[0], slot[0], n, one, words[0] + 2 * n);
+    down[1] = kernels->pop_values(head[1], slot[1], n, one, words[1] + 2 * n);
+    CHECK(down[0] - words[0] == down[1] - words[1]);
+    CHECK(memcmp(slot[0], slot[1], 4 * n) == 0);
+    CHECK(memcmp(head[0], head[1], 8 * n) == 0);
 }
 
 /* Bits of a number in or near what a probability may be. */
@@ -238,7 +402,7 @@ static void compare_weights(const bbans_kernels *portable,
     const int type = types[below(3)];
     const size_t n = below(WEIGHTS_MAX + 1);
     const unsigned scale = below(32);
-    uint32_t u[WEIGHTS_MAX], w[2][WEIGHTS_MAX], start[2], before = 0;
+    uint32_t u[WEIGHTS_MAX], w[2][WEIGHTS_MAX], start[2], freq, before = 0;
     uint64_t v[WEIGHTS_MAX], sum;
     const void *weight = type == BBANS_F64 ? (const void *)v : u;
     const uint32_t hostile = below(4) == 0 ? 8 : 1000;
@@ -258,11 +422,14 @@ static void compare_weights(const bbans_kernels *portable,
     }
     sum = portable->weigh(weight, type, n, w[0]);
     CHECK(kernels->weigh(weight, type, n, w[1]) == sum);
+    CHECK(kernels->weigh_one(weight, type, n, below(WEIGHTS_MAX), &start[0],
+                             &freq) == sum);
     if (sum == UINT64_MAX || sum > BBANS_TOTAL_MAX || sum == 0)
         return;
     CHECK(memcmp(w[0], w[1], 4 * n) == 0);
     for (i = 0; i < n; i++) {
-        CHECK(kernels->sum(w[0], i) == before);
+        CHECK(kernels->weigh_one(weight, type, n, i, &start[0], &freq) == sum);
+        CHECK(start[0] == before && freq == w[0][i]);
         if (w[0][i] > 0 && below(8) == 0) {
             const uint32_t slot =
                 before + (below(2) ? below(w[0][i]) : w[0][i] - 1);
@@ -447,8 +614,10 @@ static void compare_messages(const bbans_kernels *portable,
     for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
         for (trial = 0; trial < TRIALS; trial++)
             compare_lanes(portable, kernels, prec);
-    for (trial = 0; trial < 10 * TRIALS; trial++)
+    for (trial = 0; trial < 10 * TRIALS; trial++) {
+        compare_totals(portable, kernels);
         compare_weights(portable, kernels);
+    }
     for (trial = 0; trial < TRIALS; trial++)
         compare_bytes(portable, kernels);
     for (trial = 0; trial < TRIALS / 10; trial++)
@@ -462,7 +631,8 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 = BBANS_KERNELS(avx512, avx512);
+    static const bbans_kernels avx512 =
+        BBANS_KERNELS(avx512, avx512, avx512, avx512);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
@@ -473,6 +643,7 @@ int main(void)
 #endif
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
+    compare_messages(&portable, &portable);
     for (isa = BBANS_ISA_AVX2; isa <= BBANS_ISA_NEON; isa++) {
         if (bbans_isa_use(isa) != isa) {
             printf("test_kernels: %s is not here\n", names[isa]);

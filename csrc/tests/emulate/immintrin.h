@@ -27,9 +27,193 @@ static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
         simde_mm512_castsi256_si512(                                           \
             simde_mm256_cvtepu32_epi64(simde_mm256_castsi256_si128(v))),       \
         simde_mm256_cvtepu32_epi64(simde_mm256_extracti128_si256(v, 1)), 1)
-#ifndef _MM_FROUND_NO_EXC
-#define _MM_FROUND_NO_EXC 8
-#endif
+
+/* An element of the result for each i. */
+#define EMULATED(type, to, n, value)                                           \
+    do {                                                                       \
+        simde__##type##_private out_;                                          \
+        int i;                                                                 \
+        for (i = 0; i < (n); i++)                                              \
+            out_.to[i] = (value);                                              \
+        return simde__##type##_from_private(out_);                             \
+    } while (0)
+
+/* Rounding toward zero, for x >= 0 and y > 0. */
+#include <math.h>
+#define _MM_FROUND_TO_ZERO 0
+#define _MM_FROUND_NO_EXC 0
+static inline double toward_zero(double nearest, int is_above)
+{
+    return is_above ? nextafter(nearest, 0) : nearest;
+}
+static inline double integer_rz(uint64_t x)
+{
+    int shift = 0;
+
+    for (; x >> shift >> 53 != 0; shift++)
+        ;
+    return ldexp((double)(x >> shift), shift);
+}
+static inline double quotient_rz(double x, double y)
+{
+    return toward_zero(x / y, fma(x / y, y, -x) > 0);
+}
+static inline double product_rz(double x, double y)
+{
+    return toward_zero(x * y, fma(x, y, -(x * y)) < 0);
+}
+static inline simde__m512d _mm512_cvt_roundepu64_pd(simde__m512i x, int mode)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+
+    EMULATED(m512d, f64, 8, integer_rz(a.u64[i]));
+}
+static inline simde__m512d _mm512_cvtepu64_pd(simde__m512i x)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+
+    EMULATED(m512d, f64, 8, (double)a.u64[i]);
+}
+static inline simde__m512i _mm512_cvttpd_epu64(simde__m512d x)
+{
+    const simde__m512d_private a = simde__m512d_to_private(x);
+
+    EMULATED(m512i, u64, 8, (uint64_t)a.f64[i]);
+}
+static inline simde__m512d _mm512_div_round_pd(simde__m512d x, simde__m512d y,
+                                               int mode)
+{
+    const simde__m512d_private a = simde__m512d_to_private(x);
+    const simde__m512d_private b = simde__m512d_to_private(y);
+
+    EMULATED(m512d, f64, 8, quotient_rz(a.f64[i], b.f64[i]));
+}
+static inline simde__m512d _mm512_mul_round_pd(simde__m512d x, simde__m512d y,
+                                               int mode)
+{
+    const simde__m512d_private a = simde__m512d_to_private(x);
+    const simde__m512d_private b = simde__m512d_to_private(y);
+
+    EMULATED(m512d, f64, 8, product_rz(a.f64[i], b.f64[i]));
+}
+
+/* Weights: what is no number below 2^31 becomes -2^31. */
+static inline int32_t truncated(double x)
+{
+    return fabs(x) < 2147483648.0 ? (int32_t)x : INT32_MIN;
+}
+static inline simde__m512i _mm512_cvttps_epi32(simde__m512 x)
+{
+    const simde__m512_private a = simde__m512_to_private(x);
+
+    EMULATED(m512i, i32, 16, truncated(a.f32[i]));
+}
+static inline simde__m256i _mm512_cvttpd_epi32(simde__m512d x)
+{
+    const simde__m512d_private a = simde__m512d_to_private(x);
+
+    EMULATED(m256i, i32, 8, truncated(a.f64[i]));
+}
+static inline simde__m512 _mm512_maskz_loadu_ps(simde__mmask16 k, const void *p)
+{
+    EMULATED(m512, f32, 16, k >> i & 1 ? ((const float *)p)[i] : 0);
+}
+static inline simde__m512d _mm512_maskz_loadu_pd(simde__mmask8 k, const void *p)
+{
+    EMULATED(m512d, f64, 8, k >> i & 1 ? ((const double *)p)[i] : 0);
+}
+static inline simde__m512i _mm512_maskz_loadu_epi32(simde__mmask16 k,
+                                                    const void *p)
+{
+    EMULATED(m512i, u32, 16, k >> i & 1 ? ((const uint32_t *)p)[i] : 0);
+}
+static inline void _mm512_mask_storeu_epi32(void *p, simde__mmask16 k,
+                                            simde__m512i x)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+    int i;
+
+    for (i = 0; i < 16; i++)
+        if (k >> i & 1)
+            ((uint32_t *)p)[i] = a.u32[i];
+}
+static inline int64_t _mm512_reduce_add_epi64(simde__m512i x)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+    uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        sum += a.u64[i];
+    return (int64_t)sum;
+}
+static inline uint32_t _mm512_reduce_max_epu32(simde__m512i x)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+    uint32_t most = 0;
+    int i;
+
+    for (i = 0; i < 16; i++)
+        most = a.u32[i] > most ? a.u32[i] : most;
+    return most;
+}
+static inline simde__mmask8 _mm256_cmplt_epu32_mask(simde__m256i x,
+                                                    simde__m256i y)
+{
+    const simde__m256i_private a = simde__m256i_to_private(x);
+    const simde__m256i_private b = simde__m256i_to_private(y);
+    simde__mmask8 k = 0;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        k |= (simde__mmask8)((a.u32[i] < b.u32[i]) << i);
+    return k;
+}
+
+/* Values under a shape. */
+#define _mm512_cmplt_epi64_mask(v, w) simde_mm512_cmpgt_epi64_mask(w, v)
+static inline simde__m512i _mm512_cvtepi32_epi64(simde__m256i x)
+{
+    const simde__m256i_private a = simde__m256i_to_private(x);
+
+    EMULATED(m512i, i64, 8, a.i32[i]);
+}
+static inline simde__m512i _mm512_srai_epi64(simde__m512i x, unsigned n)
+{
+    const simde__m512i_private a = simde__m512i_to_private(x);
+
+    EMULATED(m512i, i64, 8, a.i64[i] >> n);
+}
+static inline simde__m512d _mm512_cvtps_pd(simde__m256 x)
+{
+    const simde__m256_private a = simde__m256_to_private(x);
+
+    EMULATED(m512d, f64, 8, a.f32[i]);
+}
+static inline simde__m512i _mm512_i64gather_epi64(simde__m512i at,
+                                                  const void *p, int scale)
+{
+    const simde__m512i_private a = simde__m512i_to_private(at);
+    simde__m512i_private out;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        memcpy(&out.u64[i], (const char *)p + a.i64[i] * scale, 8);
+    return simde__m512i_from_private(out);
+}
+static inline simde__m256i _mm512_i64gather_epi32(simde__m512i at,
+                                                  const void *p, int scale)
+{
+    const simde__m512i_private a = simde__m512i_to_private(at);
+    simde__m256i_private out;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        memcpy(&out.u32[i], (const char *)p + a.i64[i] * scale, 4);
+    return simde__m256i_from_private(out);
+}
+
+/* Bytes. */
 #define _mm512_mask_srli_epi32(v, mask, w, n)                                  \
     simde_mm512_mask_mov_epi32(v, mask, simde_mm512_srli_epi32(w, n))
 #define _mm512_mask_slli_epi32(v, mask, w, n)                                  \
@@ -109,14 +293,3 @@ static inline simde__m512 _mm512_div_round_ps(simde__m512 a, simde__m512 b,
 }
 #define _mm512_cvtepi32_ps(a)                                                  \
     _mm512_cvt_roundepi32_ps(a, 0) /* exact, as used */
-
-static inline simde__m512i _mm512_cvttps_epi32(simde__m512 a)
-{
-    const simde__m512_private from = simde__m512_to_private(a);
-    simde__m512i_private to;
-    int i;
-
-    for (i = 0; i < 16; i++)
-        to.i32[i] = (int32_t)from.f32[i];
-    return simde__m512i_from_private(to);
-}

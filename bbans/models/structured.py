@@ -1,0 +1,180 @@
+"""Hidden Markov models whose transitions have a structure that training keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans.alphabet import Alphabet
+from bbans.errors import ModelError
+from bbans.models.em import Statistics
+from bbans.models.hmm import (
+    _PSEUDO_COUNTS,
+    HMM,
+    _check_size,
+    _log2_prior,
+    _normalised,
+    _pseudo_counts,
+    _PseudoCounts,
+)
+
+__all__ = ["FactorialHMM", "Topology"]
+
+_Chain = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class Topology(NamedTuple):
+    """Which first states and which transitions there are, for `HMM.fit`.
+
+    Attributes
+    ----------
+    initial : ndarray of bool, shape (K,)
+    transition : ndarray of bool, shape (K, K)
+        From the row's state to the column's. Any mask with a True in each row.
+
+    Examples
+    --------
+    >>> Topology.left_to_right(3, jump=1).transition.astype(int)
+    array([[1, 1, 0],
+           [0, 1, 1],
+           [0, 0, 1]])
+    >>> Topology.banded(4, 1, cyclic=True).transition.astype(int)
+    array([[1, 1, 0, 1],
+           [1, 1, 1, 0],
+           [0, 1, 1, 1],
+           [1, 0, 1, 1]])
+    """
+
+    initial: NDArray[np.bool_]
+    transition: NDArray[np.bool_]
+
+    @classmethod
+    def left_to_right(cls, n_states: int, jump: int | None = None) -> Topology:
+        """From state 0 to higher states, by at most `jump` at a step (Bakis model)."""
+        step = _steps(n_states)
+        most = n_states if jump is None else jump
+        return cls(np.arange(n_states) == 0, (step >= 0) & (step <= most))
+
+    @classmethod
+    def banded(cls, n_states: int, width: int, *, cyclic: bool = False) -> Topology:
+        """From anywhere to states at most `width` away; `cyclic`: the last is next to
+        the first."""
+        step = np.abs(_steps(n_states))
+        if cyclic:
+            step = np.minimum(step, n_states - step)
+        return cls(np.ones(n_states, bool), step <= width)
+
+
+def _steps(n_states: int) -> NDArray[np.int64]:
+    if n_states < 1:
+        raise ModelError(f"n_states must be at least 1, not {n_states}")
+    state = np.arange(n_states)
+    return state - state[:, None]
+
+
+class FactorialHMM(HMM):
+    """Several Markov chains side by side, which emit each symbol together.
+
+    It is an HMM of their joint states, the last chain's running fastest, and codes as
+    one; training with it as `init` keeps the chains independent.
+
+    Parameters
+    ----------
+    chains : sequence of (initial, transition)
+        P(z_1) of shape (K_i,) and P(z_t+1 | z_t) of shape (K_i, K_i). The product K of
+        all K_i is at most 4096.
+    emission : array_like of float, shape (K_1, .., K_n, M) or (K, M)
+        P(x_t | all chains' states).
+    alphabet : optional
+        As for `HMM`.
+
+    Raises
+    ------
+    ModelError
+        As for `HMM`.
+
+    References
+    ----------
+    Ghahramani and Jordan, Factorial hidden Markov models (1997).
+
+    Examples
+    --------
+    >>> slow, fast = ([1, 0], [[0.99, 0.01], [0.01, 0.99]]), ([1, 0], [[0, 1], [1, 0]])
+    >>> model = FactorialHMM([slow, fast], np.full((2, 2, 3), 1 / 3))
+    >>> model.n_states, model.transition[0].tolist()
+    (4, [0.0, 0.99, 0.0, 0.01])
+    """
+
+    __slots__ = ("_chains",)
+
+    def __init__(
+        self,
+        chains: Sequence[tuple[ArrayLike, ArrayLike]],
+        emission: ArrayLike,
+        *,
+        alphabet: Alphabet | str | ArrayLike | None = None,
+    ) -> None:
+        if not chains:
+            raise ModelError("a factorial HMM has at least one chain")
+        # Each chain is checked as an HMM of one symbol.
+        checked = [HMM(a, A, np.ones((np.size(a), 1))) for a, A in chains]
+        self._chains: list[_Chain] = [(c.initial, c.transition) for c in checked]
+        sizes = [chain.n_states for chain in checked]
+        table = np.asarray(emission, dtype=np.float64)
+        if table.ndim > 2 and table.shape[:-1] == tuple(sizes):
+            table = table.reshape(math.prod(sizes), -1)
+        if table.ndim != 2 or table.shape[0] != math.prod(sizes):
+            raise ModelError(
+                f"emission must have shape {(*sizes, 'M')}, not {np.shape(emission)}"
+            )
+        _check_size(*table.shape)
+        super().__init__(
+            reduce(np.kron, (initial for initial, _ in self._chains)),
+            reduce(np.kron, (transition for _, transition in self._chains)),
+            table,
+            alphabet=alphabet,
+        )
+
+    @property
+    def chains(self) -> list[_Chain]:
+        """P(z_1) and P(z_t+1 | z_t) of each chain."""
+        return list(self._chains)
+
+    def maximise(
+        self,
+        statistics: Statistics,
+        *,
+        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+    ) -> FactorialHMM:
+        """As `HMM.maximise`, but of each chain by itself."""
+        joint = super().maximise(statistics, pseudo_count=pseudo_count)
+        first, step, _ = _pseudo_counts(pseudo_count)
+        sizes = [initial.size for initial, _ in self._chains]
+        n, chains = len(sizes), []
+        for k, (initial, transition) in enumerate(self._chains):
+            others = tuple(i for i in range(n) if i != k)
+            both = (*others, *(n + i for i in others))
+            starts = statistics.initial.reshape(sizes).sum(axis=others)
+            moves = statistics.transition.reshape(sizes * 2).sum(axis=both)
+            chains.append(
+                (
+                    _normalised(starts + first * (initial > 0), initial),
+                    _normalised(moves + step * (transition > 0), transition),
+                )
+            )
+        return FactorialHMM(chains, joint.emission, alphabet=self.alphabet)
+
+    def _copy(self) -> FactorialHMM:
+        return FactorialHMM(self._chains, self.emission, alphabet=self.alphabet)
+
+    def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
+        first, step, _ = pseudo_counts
+        nothing = np.ones(1)
+        return _log2_prior((nothing, nothing, self.emission), pseudo_counts) + sum(
+            _log2_prior((*chain, nothing), (first, step, 0.0)) for chain in self._chains
+        )

@@ -1,0 +1,341 @@
+/* Autoregressive models: their files, damage to them that the checksum does not
+ * show, and what they code.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_internal.h"
+#include "check.h"
+
+#include <string.h>
+
+#define HEADER 20
+#define N 200 /* symbols of a sequence */
+
+static void *allocate(size_t n)
+{
+    void *memory = malloc(n > 0 ? n : 1);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+/* ---- Files --------------------------------------------------------------- */
+
+typedef struct {
+    uint8_t *bytes;
+    size_t n, tree; /* where the counts of the tree begin */
+} file;
+
+static void put(file *f, uint64_t value, size_t width)
+{
+    bbans_store(f->bytes + f->n, value, width);
+    f->n += width;
+}
+
+static void put_number(file *f, uint32_t value)
+{
+    for (; value > 0x7f; value >>= 7)
+        put(f, (value & 0x7f) | 0x80, 1);
+    put(f, value, 1);
+}
+
+static void put_row(file *f, size_t n, unsigned prec)
+{
+    uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
+    size_t k;
+
+    for (k = 0; k < n; k++) {
+        const uint32_t more = k + 1 < n ? below(spare / 4 + 1) : spare;
+
+        put(f, 1 + more, 4);
+        spare -= more;
+    }
+}
+
+/* A rising choice of at most `most` of `from` numbers: the gaps between. */
+static uint32_t choose(uint32_t most, uint32_t from, uint32_t *gap)
+{
+    uint32_t n = 0, k, skipped = 0;
+
+    for (k = 0; k < from && n < most; k++) {
+        if (below(3) > 0) {
+            skipped++;
+        } else {
+            gap[n++] = skipped;
+            skipped = 0;
+        }
+    }
+    return n;
+}
+
+static void fix_checksum(file f)
+{
+    bbans_store(f.bytes + f.n - 4, bbans_crc32(0, f.bytes, f.n - 4), 4);
+}
+
+/* Levels of contexts, each context with a few children and entries. */
+static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
+                       unsigned order)
+{
+    uint32_t contexts = 1, entries = 0, level = 1, gap[8], i, k, n;
+    unsigned depth;
+    file f;
+
+    f.bytes = allocate(1 << 20);
+    memcpy(f.bytes,
+           "\x89"
+           "bbm\1\2",
+           6);
+    f.bytes[6] = (uint8_t)prec;
+    f.bytes[7] = BBANS_ALPHABET_INDEX;
+    f.n = 8;
+    put(&f, states, 4);
+    put(&f, symbols, 4);
+    put(&f, 1 + below(12), 4);
+    put_row(&f, states, prec);
+    for (i = 0; i < states; i++)
+        put_row(&f, states, prec);
+    for (i = 0; i < states; i++)
+        put_row(&f, symbols, prec);
+    f.tree = f.n;
+    f.n += 12;
+    for (depth = 0; depth <= order; depth++) {
+        uint32_t below_it = 0;
+
+        for (k = 0; k < level; k++) {
+            if (depth > 0) {
+                const uint32_t back_off = 1 + below(255);
+                uint32_t left = (256 - back_off) << 8;
+
+                n = choose(8, symbols, gap);
+                put(&f, n > 0 ? back_off - 1 : 255, 1);
+                put_number(&f, n);
+                for (i = 0; i < n; i++) {
+                    put_number(&f, gap[i]);
+                    if (i + 1 < n) {
+                        const uint32_t weight =
+                            1 + below((left - (n - i - 1)) / 2);
+
+                        put(&f, weight, 2);
+                        left -= weight;
+                    }
+                }
+                entries += n;
+            }
+            n = depth < order && level < 200 ? choose(3, symbols + 1, gap) : 0;
+            put_number(&f, n);
+            for (i = 0; i < n; i++)
+                put_number(&f, gap[i]);
+            below_it += n;
+        }
+        contexts += level = below_it;
+    }
+    bbans_store(f.bytes + f.tree, contexts, 4);
+    bbans_store(f.bytes + f.tree + 4, entries, 4);
+    bbans_store(f.bytes + f.tree + 8, f.n - f.tree - 12, 4);
+    f.n += 4;
+    fix_checksum(f);
+    return f;
+}
+
+/* A copy of exactly its size, so that a sanitizer sees what reads past it. */
+static file copy_of(file f, size_t n)
+{
+    file g = f;
+
+    g.n = n;
+    g.bytes = allocate(n);
+    if (n > 0)
+        memcpy(g.bytes, f.bytes, n);
+    return g;
+}
+
+static bbans_status build(bbans_model *model, file f, void **memory)
+{
+    bbans_status status = bbans_model_parse(model, f.bytes, f.n);
+
+    *memory = NULL;
+    if (status == BBANS_OK) {
+        const size_t n = bbans_model_bytes(model);
+
+        *memory = allocate(n);
+        CHECK(bbans_model_build(model, *memory, n - 1) == BBANS_ERR_CAPACITY);
+        status = bbans_model_build(model, *memory, n);
+    }
+    return status;
+}
+
+/* ---- Coding -------------------------------------------------------------- */
+
+/* Returns a hash of the messages, the same on every machine. */
+static uint32_t test_messages(const bbans_hmm *hmm)
+{
+    const size_t cap = bbans_sequence_tail_words(N);
+    const size_t full = bbans_sequence_work_bytes(hmm, N, N);
+    const size_t blocks = bbans_sequence_work_bytes(hmm, N, 15);
+    const size_t small = bbans_sequence_work_bytes(hmm, 1, 1);
+    uint32_t *x = allocate(4 * N), *y = allocate(4 * N);
+    uint32_t *tail = allocate(4 * cap);
+    void *work = allocate(full), *narrow = allocate(small);
+    void *some = allocate(blocks);
+    uint8_t *bytes = allocate(4 * cap);
+    size_t i, n, length;
+    uint64_t head;
+    uint32_t hash = 0;
+    bbans_message msg;
+    int predictive;
+
+    for (i = 0; i < N; i++)
+        x[i] = below(3) ? below((uint32_t)hmm->symbols) : 0;
+    CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+    for (predictive = 0; predictive <= 1; predictive++) {
+        CHECK(bbans_sequence_encode(hmm, x, N, predictive, work, full, &msg) ==
+              BBANS_OK);
+        CHECK(bbans_wire_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
+        for (i = 0; i < length; i++)
+            hash = hash * 16777619 ^ bytes[i];
+        CHECK(bbans_sequence_decode(hmm, &msg, y, N, predictive, narrow,
+                                    small) == BBANS_OK);
+        CHECK(memcmp(x, y, 4 * N) == 0);
+        /* in blocks, the same */
+        CHECK(bbans_sequence_encode(hmm, x, N, predictive, some, blocks,
+                                    &msg) == BBANS_OK);
+        CHECK(bbans_wire_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
+        CHECK(n == length && memcmp(bytes, y, n) == 0);
+        for (i = 0; i < 20; i++) { /* damage: an answer or a status */
+            bytes[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
+            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
+                (void)bbans_sequence_decode(hmm, &msg, y, N, predictive, narrow,
+                                            small);
+            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
+                (void)bbans_sequence_decode_until(hmm, &msg, y, N, 0, &n,
+                                                  narrow, small);
+        }
+    }
+    { /* to the last symbol, which occurs nowhere before it */
+        const uint32_t last = (uint32_t)hmm->symbols - 1;
+
+        for (n = 0; n + 1 < N && x[n] != last;)
+            n++;
+        x[n++] = last;
+        CHECK(bbans_sequence_encode(hmm, x, n, 1, work, full, &msg) ==
+              BBANS_OK);
+        CHECK(bbans_sequence_decode_until(hmm, &msg, y, n - 1, last, &i, narrow,
+                                          small) == BBANS_ERR_CAPACITY);
+        CHECK(bbans_sequence_encode(hmm, x, n, 1, work, full, &msg) ==
+              BBANS_OK);
+        CHECK(bbans_sequence_decode_until(hmm, &msg, y, n, last, &i, narrow,
+                                          small) == BBANS_OK);
+        CHECK(i == n && memcmp(x, y, 4 * n) == 0);
+    }
+    free(x);
+    free(y);
+    free(tail);
+    free(work);
+    free(narrow);
+    free(some);
+    free(bytes);
+    return hash;
+}
+
+/* ---- Damage -------------------------------------------------------------- */
+
+static void test_cuts(file f)
+{
+    bbans_model model;
+    size_t n;
+
+    for (n = 0; n < f.n; n++) {
+        file cut = copy_of(f, n);
+
+        CHECK(bbans_model_parse(&model, cut.bytes, n) == BBANS_ERR_TRUNCATED);
+        free(cut.bytes);
+    }
+}
+
+/* Under a right checksum: refused, or a model that codes.  Whatever the tree
+ * says, nothing outside of it is read: the sanitizers look. */
+static void test_damage(file f, size_t *refused, size_t *taken)
+{
+    static const uint8_t telling[] = {0, 1, 2, 0x7f, 0x80, 0xff};
+    const size_t end = f.n - 4;
+    file g = copy_of(f, f.n);
+    bbans_model model;
+    void *memory;
+    int change;
+
+    for (change = 1 + (int)below(3); change > 0; change--) {
+        const size_t at =
+            below(4) ? f.tree + 12 + below((uint32_t)(end - f.tree - 12))
+                     : f.tree + below((uint32_t)(end - f.tree));
+
+        if (below(2))
+            g.bytes[at] = telling[below(sizeof telling)];
+        else
+            g.bytes[at] ^= (uint8_t)(1u << below(8));
+    }
+    fix_checksum(g);
+    if (build(&model, g, &memory) == BBANS_OK) {
+        ++*taken;
+        (void)test_messages(&model.hmm);
+    } else {
+        ++*refused;
+        CHECK(memory == NULL || model.hmm.states == 0);
+    }
+    free(memory);
+    free(g.bytes);
+}
+
+/* Counts beyond the bytes that are there, and beyond all limits. */
+static void test_counts(file f)
+{
+    static const uint32_t counts[] = {0, 1, 1u << 24, (1u << 24) + 1,
+                                      UINT32_MAX};
+    bbans_model model;
+    void *memory;
+    size_t i, k;
+
+    for (k = 0; k < 3; k++)
+        for (i = 0; i < sizeof counts / sizeof *counts; i++) {
+            file g = copy_of(f, f.n);
+
+            memory = NULL;
+            bbans_store(g.bytes + f.tree + 4 * k, counts[i], 4);
+            fix_checksum(g);
+            CHECK(memcmp(g.bytes, f.bytes, f.n) == 0 ||
+                  build(&model, g, &memory) < 0);
+            free(memory);
+            free(g.bytes);
+        }
+}
+
+int main(void)
+{
+    size_t refused = 0, taken = 0;
+    uint32_t trial, hash = 0;
+    int i;
+
+    for (trial = 0; trial < 60; trial++) {
+        const uint32_t states = 1 + below(20);
+        const uint32_t symbols = 1 + below(trial < 50 ? 12 : 300);
+        const unsigned prec = 9 + below(20);
+        const unsigned order = trial % 10 == 0 ? 16 : below(5);
+        const file f = make_model(states, symbols, prec, order);
+        bbans_model model;
+        void *memory;
+
+        CHECK(build(&model, f, &memory) == BBANS_OK);
+        hash = hash * 16777619 ^ test_messages(&model.hmm);
+        free(memory);
+        if (trial < 10)
+            test_cuts(f);
+        test_counts(f);
+        for (i = 0; i < 60; i++)
+            test_damage(f, &refused, &taken);
+        free(f.bytes);
+    }
+    CHECK(refused > 1000 && taken > 500);
+    CHECK(hash == 0xbdcedd26);
+    printf("test_contexts: ok, %u files refused, %u taken\n", (unsigned)refused,
+           (unsigned)taken);
+    return 0;
+}

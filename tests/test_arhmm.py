@@ -1,0 +1,732 @@
+"""Autoregressive HMMs: training against plain counting and the joint model, the C
+engine against the generic schedule and the reference, files in Python and in C."""
+
+import itertools
+import pickle
+import random
+import struct
+import zlib
+from collections import Counter, defaultdict
+from pydoc_data.topics import topics
+
+import numpy as np
+import pytest
+import reference as ref
+
+import bbans
+from bbans import (
+    ARHMM,
+    HMM,
+    Contexts,
+    CorruptError,
+    FrozenARHMM,
+    FrozenHMM,
+    Message,
+    ModelError,
+    SymbolError,
+    TruncatedError,
+    decode_sequence,
+    encode_sequence,
+    quantise,
+)
+from bbans._lib import ffi, lib
+from bbans.codecs import ARHMMStateSpace, HMMStateSpace
+from bbans.export import c_header
+from bbans.models.contexts import Counts
+
+TEXT = "".join(topics.values())
+
+
+def tree(rng, M, order, sparse):
+    """Contexts drawn at random: labels, entries, weights, some with no entries."""
+    children, first, label, back_off, symbol, weight = [1], [0], [0], [256], [], []
+    level = range(1)
+    for depth in range(order + 1):
+        begin = len(label)
+        for k in level:
+            if k > 0:
+                n = rng.randint(0, min(M, 4 if sparse else M))
+                b = rng.choice([1, 2, 40, 128, 254, 255]) if n else 256
+                left = (256 - b) << 8
+                n = min(n, left)
+                back_off.append(b)
+                symbol += sorted(rng.sample(range(M), n))
+                cuts = sorted(rng.sample(range(1, left), n - 1)) if n else []
+                weight += np.diff([0, *cuts, left]).tolist() if n else []
+            first.append(len(symbol))
+            n = 0 if depth == order else rng.randint(1, min(M + 1, 3))
+            label += sorted(rng.sample(range(M + 1), n))
+            children.append(children[-1] + n)
+        level = range(begin, len(label))
+    return Contexts(children, first, label, back_off, symbol, weight)
+
+
+def model_of(K, M, order, prec=16, c=12, seed=0, concentration=0.5, sparse=True):
+    rng = np.random.default_rng(seed)
+    floor = 1e-300  # hostile rows: all but one mass are slots of 1
+    rows = [
+        rng.dirichlet(np.full(n, concentration), k) + floor
+        for k, n in ((1, K), (K, K), (K, M))
+    ]
+    initial, transition, emission = (quantise(row, prec) for row in rows)
+    contexts = tree(random.Random(seed), M, order, sparse)
+    return FrozenARHMM(
+        initial[0], transition, emission, contexts, prec=prec, tail_length=c
+    )
+
+
+def reference_of(model):
+    contexts = model.contexts
+    suffix, found = [()] * contexts.n_contexts, {}
+    for k in range(contexts.n_contexts):
+        for child in range(contexts.children[k], contexts.children[k + 1]):
+            label = int(contexts.label[child])
+            # Beyond the beginning there is nothing, so such contexts never occur.
+            further = None if label == model.n_symbols else label
+            suffix[child] = (further, *suffix[k])
+        entries = slice(contexts.first[k], contexts.first[k + 1])
+        weights = contexts.weight[entries].tolist()
+        found[suffix[k]] = (
+            int(contexts.back_off[k]),
+            dict(zip(contexts.symbol[entries].tolist(), weights, strict=True)),
+        )
+    tables = (model.initial, model.transition, model.emission)
+    return ref.ARHMM(
+        *(t.tolist() for t in tables), model.prec, model.tail_length, contexts=found
+    )
+
+
+MODELS = {
+    "order 0": model_of(3, 4, 0),
+    "order 1": model_of(4, 5, 1, sparse=False),
+    "order 3": model_of(5, 6, 3),
+    "order 7, two symbols": model_of(2, 2, 7, c=40),
+    "one state": model_of(1, 7, 2),
+    "one symbol": model_of(3, 1, 2),
+    "17 states": model_of(17, 9, 2, prec=24),
+    "1 bit": model_of(2, 2, 2, prec=1),
+    "28 bits": model_of(5, 6, 2, prec=28),
+    "hostile rows": model_of(6, 8, 3, concentration=0.001),
+}
+
+
+@pytest.fixture(params=MODELS, name="model")
+def fixture_model(request):
+    return MODELS[request.param]
+
+
+def draw(model, T, seed=0):
+    """Half from anywhere, half by the model, so that contexts are found."""
+    rng = random.Random(seed)
+    x = []
+    for _ in range(T):
+        row, _ = model.context_row(model.longest_context(x))
+        likely = np.flatnonzero(row)
+        if likely.size and rng.random() < 0.7:
+            x.append(int(rng.choice(likely.tolist())))
+        else:
+            x.append(rng.randrange(model.n_symbols))
+    return x
+
+
+# ---- coding
+
+
+@pytest.mark.parametrize("T", [0, 1, 2, 11, 12, 13, 60, 200])
+def test_c_engine_generic_schedule_and_reference_give_the_same_bytes(model, T):
+    xs = draw(model, T, T)
+    theirs, generic = reference_of(model), ARHMMStateSpace(model)
+    data = encode_sequence(model, xs).to_bytes()
+    assert data == encode_sequence(generic, xs).to_bytes() == ref.encode(theirs, xs)
+    assert decode_sequence(model, Message.from_bytes(data), T).tolist() == xs
+    assert decode_sequence(generic, Message.from_bytes(data), T) == xs
+    assert ref.decode(theirs, data, T) == xs
+    data = encode_sequence(model, xs, predictive=True).to_bytes()
+    assert data == encode_sequence(generic, xs, predictive=True).to_bytes()
+    assert data == ref.encode_predictive(theirs, xs)
+    message = Message.from_bytes(data)
+    assert decode_sequence(model, message, T, predictive=True).tolist() == xs
+
+
+def test_contexts_are_those_of_the_reference(model):
+    theirs, xs = reference_of(model), draw(model, 300)
+    longest = model.contexts.find([np.array(xs, np.int32)], model.n_symbols)
+    for t in range(300):
+        row, beta = model.context_row(int(longest[t]))
+        assert (row.tolist(), beta) == theirs.row(xs[:t])
+        assert model.longest_context(xs[:t]) == longest[t]
+
+
+def test_batches_and_packs_are_single_messages_and_the_reference(model):
+    sequences = [draw(model, T, T) for T in (5, 0, 30, 61, 2, 100)]
+    lengths = [len(x) for x in sequences]
+    data, offsets = bbans.encode_batch(sequences, model)
+    for k, x in enumerate(sequences):
+        assert data[offsets[k] : offsets[k + 1]] == bbans.encode(x, model)
+    found = bbans.decode_batch(data, offsets, lengths, model)
+    assert [x.tolist() for x in found] == sequences
+    packed = bbans.encode_packed(sequences, model)
+    assert packed == ref.encode_packed(reference_of(model), sequences)
+    found = bbans.decode_packed(packed, lengths, model)
+    assert [x.tolist() for x in found] == sequences
+
+
+def test_a_small_workspace_changes_nothing(monkeypatch):
+    model, workspace = MODELS["17 states"], FrozenHMM.workspace
+    x = draw(model, 700)
+    expected = encode_sequence(model, x).to_bytes()
+    monkeypatch.setattr(
+        FrozenHMM,
+        "workspace",
+        lambda self, length, copies=1: workspace(self, length, copies, 1),
+    )
+    assert encode_sequence(model, x).to_bytes() == expected
+
+
+@pytest.mark.parametrize("isa", ["PORTABLE", "AVX2", "AVX512", "NEON"])
+def test_every_isa_gives_the_same_bytes(isa):
+    model = MODELS["17 states"]
+    x = draw(model, 500)
+    expected = encode_sequence(model, x).to_bytes()
+    code = getattr(lib, f"BBANS_ISA_{isa}")
+    try:
+        if lib.bbans_isa_use(code) != code:
+            pytest.skip("not on this machine")
+        assert encode_sequence(model, x).to_bytes() == expected
+        message = Message.from_bytes(expected)
+        assert decode_sequence(model, message, 500).tolist() == x
+    finally:
+        lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+
+
+def test_over_a_message_and_in_a_container(model):
+    x = draw(model, 100)
+    message = Message.from_bytes(b"something that is there\1")
+    before = message.copy()
+    message.push_sequence(model, x)
+    assert message.pop_sequence(model, 100).tolist() == x
+    assert message == before
+    array = np.array(x, np.uint8)
+    blob = bbans.compress(array, model, block_size=30)
+    assert np.array_equal(bbans.decompress(blob, model), array)
+    report = bbans.check_model(ARHMMStateSpace(model), x[:20])
+    content = model.information_content(x[:20])
+    assert report.elbo == pytest.approx(content, abs=0.1)
+
+
+def test_damaged_messages_are_refused_or_decode_to_something(model):
+    rng, x = random.Random(0), draw(model, 60)
+    data = encode_sequence(model, x).to_bytes()
+    for _ in range(200):
+        broken = bytearray(data)
+        broken[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        try:
+            y = bbans.decode(bytes(broken), model, 60)
+        except CorruptError:
+            continue
+        assert y.size == 60
+        assert not np.array_equal(y, x)
+
+
+def test_messages_end_with_a_symbol():
+    model = ARHMM.fit(["a line\n", "and a line\n"] * 9, 2, order=2, n_iter=5).freeze()
+    for line in ("a line\n", " \n", "and and and a line\n"):
+        data = bbans.encode(line, model, predictive=True)
+        x = bbans.decode(data, model, until="\n")
+        assert "".join(map(chr, x)) == line
+        with pytest.raises(CorruptError, match="among the first"):
+            bbans.decode(data, model, len(line) - 1, until="\n")
+        refused = 0
+        for bit in range(8 * len(data)):
+            broken = bytearray(data)
+            broken[bit >> 3] ^= 1 << (bit & 7)
+            try:
+                x = bbans.decode(bytes(broken), model, until="\n")
+                assert "".join(map(chr, x)) != line
+            except CorruptError:
+                refused += 1
+        assert refused > 0
+    with pytest.raises(ModelError, match="number of symbols"):
+        bbans.decode(data, model)
+    with pytest.raises(SymbolError, match="one symbol"):
+        bbans.decode(data, model, until="an")
+    hmm = HMM([1], [[1]], [[0.5, 0.5]]).freeze()
+    long = [0] * 10_000 + [1]
+    data = bbans.encode(long, hmm, predictive=True)
+    assert bbans.decode(data, hmm, until=1).tolist() == long
+
+
+# ---- rate
+
+
+def test_the_rate_is_that_of_the_frozen_model():
+    """docs/maths.md, sections 7 and 12: 10 bits once, and 1e-4 a symbol."""
+    fitted = ARHMM.fit([TEXT[:60_000]], 8, order=3, n_iter=10, alphabet=alphabet())
+    frozen = fitted.freeze()
+    x = TEXT[60_000:90_000]
+    bits = 8 * len(bbans.encode(x, frozen))
+    content = frozen.information_content(x)
+    assert -15 <= bits - content <= 10 + 1e-4 * len(x)
+    assert abs(content - fitted.information_content(x)) < 1e-3 * len(x)
+    x, _ = fitted.sample(20_000, seed=1)
+    x = "".join(map(chr, x))
+    bits = 8 * len(bbans.encode(x, frozen))
+    assert -15 <= bits - frozen.information_content(x) <= 10 + 1e-4 * len(x)
+
+
+def test_information_content_is_the_sum_over_all_states():
+    model = MODELS["order 3"]
+    x = draw(model, 6)
+    theirs, total = reference_of(model), 0.0
+    for z in itertools.product(range(5), repeat=6):
+        p = theirs.initial[z[0]] / 2**16
+        for t in range(6):
+            edges = theirs.given(theirs.emission_edges[z[t]], x[:t])
+            p *= (edges[x[t] + 1] - edges[x[t]]) / edges[-1]
+            if t:
+                p *= theirs.transition[z[t - 1]][z[t]] / 2**16
+        total += p
+    assert model.information_content(x) == pytest.approx(-np.log2(total), abs=1e-9)
+    floats = model.to_arhmm()
+    assert floats.information_content(x) == pytest.approx(-np.log2(total), abs=1e-3)
+
+
+# ---- training
+
+
+def alphabet():
+    return "".join(sorted(set(TEXT)))
+
+
+def counts_of(sequences, order, M):
+    """Kneser-Ney counts of all contexts that occur twice, one symbol at a time."""
+    often = Counter()
+    for x in sequences:
+        past = (M, *x)
+        for t in range(len(x)):
+            for n in range(1, min(order, t + 1) + 1):
+                often[past[t + 1 - n : t + 1]] += 1
+    kept = {c for c, n in often.items() if n > 1}
+    counts = defaultdict(Counter)
+    for x in sequences:
+        past = (M, *x)
+        for t, symbol in enumerate(x):
+            for n in range(order, 0, -1):
+                context = past[max(t + 1 - n, 0) : t + 1]
+                if len(context) == n and context in kept:
+                    counts[context][symbol] += 1
+                    if counts[context][symbol] > 1:
+                        break  # shorter ones count it once
+    return counts
+
+
+def suffixes_of(contexts):
+    suffix = [()] * contexts.n_contexts
+    for k in range(contexts.n_contexts):
+        for child in range(contexts.children[k], contexts.children[k + 1]):
+            suffix[child] = (int(contexts.label[child]), *suffix[k])
+    return suffix
+
+
+def test_contexts_count_as_kneser_and_ney_do():
+    rng = np.random.default_rng(0)
+    sequences = [rng.choice(4, 60, p=[0.6, 0.2, 0.1, 0.1]) for _ in range(20)]
+    contexts = Counts([x.astype(np.int32) for x in sequences], 4, 2).contexts()
+    counts = counts_of([x.tolist() for x in sequences], 2, 4)
+    suffix = suffixes_of(contexts)
+    assert contexts.n_contexts > 10
+    for k in range(1, contexts.n_contexts):
+        entries = slice(contexts.first[k], contexts.first[k + 1])
+        seen = counts[suffix[k]]
+        if not seen:
+            continue
+        # Weights are (count - D) / total, so they differ as counts do.
+        total = sum(seen.values())
+        weight = contexts.weight[entries] / 65536
+        symbol = contexts.symbol[entries].tolist()
+        assert set(symbol) <= set(seen)
+        if (
+            len(set(suffix) & {(s, *suffix[k]) for s in range(5)}) == 5
+            or len(suffix[k]) == 2
+        ):  # no longer context of it was left out
+            expected = np.array([seen[s] for s in symbol]) / total
+            spread = weight - expected
+            assert np.ptp(spread) < 0.02
+
+
+def test_deleted_counts_are_those_of_the_other_symbols():
+    """Training without one symbol gives it the weight that deletion does."""
+    rng = np.random.default_rng(1)
+    x = np.cumsum(rng.choice(3, 400, p=[0.7, 0.2, 0.1])).astype(np.int32) % 3
+    counts = Counts([x], 3, 1)
+    assert counts.n_contexts == 4  # not the beginning, which occurs once
+    pairs = Counter(zip(x[:-1].tolist(), x[1:].tolist(), strict=True))
+    firsts = Counter(x[:-1].tolist())
+    n1 = sum(n == 1 for n in pairs.values())
+    n2 = sum(n == 2 for n in pairs.values())
+    D = min(max(n1 / max(n1 + 2 * n2, 1), 0.1), 0.95)
+    for t in range(2, 400):
+        a, b = int(x[t - 1]), int(x[t])
+        total, own = firsts[a] - 1, pairs[a, b] - 1
+        types = sum(pairs[a, s] - (s == b) > 0 for s in range(3))
+        assert counts.own[0, t] == pytest.approx(max(own - D, 0) / total)
+        assert counts.back_off[0, t] == pytest.approx(D * types / total)
+
+
+def test_em_never_raises_the_objective_and_states_help():
+    """A coin that is now and then exchanged: the last toss tells less than all."""
+    rng = np.random.default_rng(0)
+    coin, x = 0, []
+    for _ in range(12_000):
+        coin ^= rng.random() < 0.02
+        x.append(int(rng.random() < (0.9 if coin else 0.1)))
+    train, test = x[:8000], x[8000:]
+    model = ARHMM.fit([train], 2, order=1, n_iter=60, alphabet=2)
+    objective = [h.objective for h in model.history]
+    assert len(objective) > 3
+    assert all(a >= b - 1e-12 for a, b in itertools.pairwise(objective))
+    alone = ARHMM.fit([train], 1, order=1, n_iter=60, alphabet=2)
+    states = HMM.fit([train], 2, n_iter=60, alphabet=2)
+    assert model.information_content(test) < 0.85 * alone.information_content(test)
+    assert model.information_content(test) < 1.02 * states.information_content(test)
+
+
+def test_the_first_update_is_expectation_maximisation():
+    """Against the posterior of states and sources, by enumeration."""
+    x = np.array([0, 1, 0, 0, 1, 1, 0, 0], np.int32)
+    init = HMM([0.6, 0.4], [[0.7, 0.3], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+    counts = Counts([x], 2, 2)
+    gates = np.full(counts.n_contexts, 0.1)
+    emission = np.full((2, 2), 0.01)
+    opened, closed = np.full_like(gates, 0.05), np.full_like(gates, 0.45)
+    total = sum(p for p, _, _ in joint(x, init, counts, gates))
+    for p, z, sources in joint(x, init, counts, gates):
+        for t, source in enumerate(sources):
+            for context, event in source:
+                if context == 0:
+                    emission[z[t], x[t]] += p / total
+                elif event == "gate":
+                    opened[context] += p / total
+                else:
+                    closed[context] += p / total
+    model = ARHMM.fit([x], 2, order=2, n_iter=1, tol=0, init=init)
+    assert model.history[0].information_content == pytest.approx(-np.log2(total) / 8)
+    assert len(model.history) == 2
+    assert model.states.emission == pytest.approx(
+        emission / emission.sum(axis=1, keepdims=True)
+    )
+    assert counts.n_contexts > 2
+    assert model.contexts == counts.contexts(opened / (opened + closed))
+
+
+def joint(x, states, counts, gates):
+    """Yield P(x, z, sources), z and sources; a source is how a symbol came about:
+    from the longest context on, its own count, the count's back-off or the gate."""
+
+    def ways(t):
+        numbers = [int(n) for n in counts.number[:, t]]
+
+        def further(k):  # contexts 0 .. k - 1 are left
+            if k == 0:
+                yield 1.0, ((0, "state"),)
+                return
+            n, a, b = numbers[k - 1], counts.own[k - 1, t], counts.back_off[k - 1, t]
+            if n == 0:
+                yield from further(k - 1)
+                return
+            yield (1 - gates[n]) * a, ((n, "own"),)
+            for p, rest in further(k - 1):
+                yield (1 - gates[n]) * b * p, ((n, "back-off"), *rest)
+                yield gates[n] * p, ((n, "gate"), *rest)
+
+        return [(p, way) for p, way in further(len(numbers)) if p > 0]
+
+    options = [
+        [(p * (states.emission[z, x[t]] if way[-1][0] == 0 else 1), way, z)
+         for p, way in ways(t) for z in range(2)]
+        for t in range(len(x))
+    ]  # fmt: skip
+
+    def extend(t, p, z, sources):
+        if t == len(x):
+            yield p, z, sources
+            return
+        for q, way, state in options[t]:
+            step = states.transition[z[-1], state] if t else states.initial[state]
+            yield from extend(t + 1, p * q * step, (*z, state), (*sources, way))
+
+    yield from extend(0, 1.0, (), ())
+
+
+def test_order_0_is_a_plain_hmm():
+    plain = HMM.fit([TEXT[:5000]], 3, n_iter=5, tol=0)
+    model = ARHMM.fit([TEXT[:5000]], 3, order=0, n_iter=5, init=plain)
+    assert model.contexts == Contexts.empty()
+    assert model.information_content(TEXT[:999]) <= 1.01 * plain.information_content(
+        TEXT[:999]
+    )
+    assert model.history[0].information_content == pytest.approx(
+        plain.history[-1].information_content
+    )
+
+
+def test_longer_contexts_and_more_bytes_are_better():
+    train, test, symbols = TEXT[:100_000], TEXT[100_000:120_000], alphabet()
+
+    def content(order, max_bytes=None):
+        model = ARHMM.fit(
+            [train], 1, order=order, max_bytes=max_bytes, n_iter=2, alphabet=symbols
+        )
+        size = len(model.freeze(16).to_bytes())
+        if max_bytes is not None:
+            assert size < max_bytes + 2000
+        return model.information_content(test)
+
+    first, second, third = content(1), content(2), content(3)
+    assert third < 0.9 * second < 0.81 * first
+    small = content(3, 20_000)
+    assert third < small < first
+
+
+def test_training_is_reproducible_and_takes_what_hmm_takes():
+    lines = [b"one line\n", b"another line\n", b""]
+    a = ARHMM.fit(lines, 2, order=2, n_iter=3)
+    b = ARHMM.fit(lines, 2, order=2, n_iter=3, threads=2)
+    assert a.freeze() == b.freeze()
+    assert a.n_symbols == 256
+    assert a.information_content(b"") == 0
+    with pytest.raises(ModelError, match="order"):
+        ARHMM.fit(lines, 2, order=17)
+    with pytest.raises(ModelError, match="no data"):
+        ARHMM.fit([b""], 2)
+    with pytest.raises(ModelError, match="not below 2"):
+        ARHMM(HMM([1], [[1]], [[0.5, 0.5]]), a.contexts)
+
+
+# ---- frozen models that cannot be, and files
+
+
+GOOD = {
+    "children": [1, 3, 3, 3],
+    "first": [0, 0, 1, 3],
+    "label": [0, 0, 2],
+    "back_off": [256, 128, 100],
+    "symbol": [1, 0, 1],
+    "weight": [32768, 39935, 1],
+}
+
+
+def c_status(arrays):
+    """What the C library says of the arrays of contexts, by themselves."""
+    plain = FrozenHMM([16], [[16]], [[9, 7]], prec=4, tail_length=9)
+    tree = ffi.new("bbans_contexts *")
+    tree.contexts, tree.entries = len(arrays["label"]), len(arrays["symbol"])
+    keep = []
+    for name, values in arrays.items():
+        bits = 32 if name in ("children", "first") else 16
+        keep.append(ffi.new(f"uint{bits}_t[]", values))
+        setattr(tree, name, keep[-1])
+    return lib.bbans_hmm_set_contexts(plain.c, tree)
+
+
+def with_contexts(**change):
+    return FrozenARHMM(
+        [16], [[16]], [[9, 7]], Contexts(**{**GOOD, **change}), prec=4, tail_length=9
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"children": [0, 3, 3, 3]},
+        {"children": [1, 3, 2, 3]},
+        {"children": [1, 1, 3, 3]},  # context 1 its own parent
+        {"children": [1, 2, 2, 2]},
+        {"children": [1, 4, 3, 3]},
+        {"first": [0, 1, 1, 3]},  # entries of the empty context
+        {"first": [0, 0, 2, 2]},
+        {"first": [0, 0, 4, 3]},
+        {"first": [1, 0, 1, 3]},
+        {"label": [0, 2, 0]},
+        {"label": [0, 1, 1]},
+        {"label": [0, 0, 3]},
+        {"back_off": [255, 128, 100]},
+        {"back_off": [256, 0, 100]},
+        {"back_off": [256, 257, 100]},
+        {"symbol": [1, 1, 0]},
+        {"symbol": [1, 1, 1]},
+        {"symbol": [2, 0, 1]},
+        {"weight": [32768, 39936, 0]},
+        {"weight": [32769, 39935, 1]},
+        {"weight": [65536, 39935, 1]},
+        {"label": [0, 0]},
+        {"weight": [32768, 39936]},
+        {"back_off": [[256, 128, 100]]},
+        {"symbol": [1, 0, -1]},
+        {"symbol": [1.0, 0.0, 1.0]},
+    ],
+)
+def test_contexts_that_cannot_be(change):
+    with_contexts()  # unchanged it can
+    assert c_status(GOOD) == 0
+    with pytest.raises(ModelError):
+        with_contexts(**change)
+    arrays = {**GOOD, **change}
+    try:
+        sizes = {name: len(np.array(a, np.uint16)) for name, a in arrays.items()}
+    except (OverflowError, TypeError):
+        return  # not in C
+    whole = all(sizes[name] == len(GOOD[name]) for name in GOOD)
+    if whole and np.ndim(arrays["back_off"]) == 1 and type(arrays["symbol"][0]) is int:
+        assert c_status(arrays) == lib.BBANS_ERR_TABLE
+
+
+def test_contexts_of_too_many_symbols_in_a_row():
+    deep = 17
+    arrays = {
+        "children": [*range(1, deep + 2), deep + 1],
+        "first": [0] * (deep + 2),
+        "label": [0] * (deep + 1),
+        "back_off": [256] * (deep + 1),
+        "symbol": [],
+        "weight": [],
+    }
+    with pytest.raises(ModelError, match="at most 16"):
+        Contexts(**arrays)
+    assert c_status(arrays) == lib.BBANS_ERR_TABLE
+    for name in ("children", "first"):
+        del arrays[name][-2]
+    arrays["children"][-1] = deep
+    del arrays["label"][-1], arrays["back_off"][-1]
+    assert Contexts(**arrays).order == 16
+    assert c_status(arrays) == 0
+
+
+def test_files_restore_the_model(model, tmp_path):
+    model.save(tmp_path / "m.bbm")
+    again = FrozenHMM.load(tmp_path / "m.bbm")
+    assert isinstance(again, FrozenARHMM)
+    assert again == model
+    assert again.fingerprint == model.fingerprint
+    assert again.contexts == model.contexts
+    assert pickle.loads(pickle.dumps(model)) == model
+    assert encode_sequence(again, [0] * 50) == encode_sequence(model, [0] * 50)
+
+
+def test_the_fingerprint_sees_the_contexts():
+    plain = with_contexts()
+    for change in ({"back_off": [256, 127, 100], "weight": [33024, 39935, 1]},
+                   {"label": [0, 1, 2]}, {"symbol": [0, 0, 1]},
+                   {"weight": [32768, 39934, 2]}):  # fmt: skip
+        assert with_contexts(**change).fingerprint != plain.fingerprint
+
+
+class InC:
+    """A model in C, from the bytes of its file: the status, and the engine's model."""
+
+    def __init__(self, data):
+        self.bytes = ffi.from_buffer("uint8_t[]", data)
+        self.c = ffi.new("bbans_model *")
+        self.status = lib.bbans_model_parse(self.c, self.bytes, len(data))
+        if self.status == 0:
+            size = lib.bbans_model_bytes(self.c)
+            self.memory = ffi.new("uint64_t[]", size // 8 + 1)
+            assert (
+                lib.bbans_model_build(self.c, self.memory, size - 1)
+                == lib.BBANS_ERR_CAPACITY
+            )
+            self.status = lib.bbans_model_build(self.c, self.memory, size)
+            assert (self.c.hmm.states > 0) == (self.status == 0)
+
+
+def test_c_reads_the_same_model(model):
+    x = draw(model, 80)
+    in_c = InC(model.to_bytes())
+    assert in_c.status == 0
+    assert bytes(in_c.c.fingerprint) == model.fingerprint
+    hmm = ffi.addressof(in_c.c.hmm)
+    size = lib.bbans_sequence_work_bytes(hmm, 80, 80)
+    work, message = np.empty(size // 8 + 1, np.uint64), Message()
+    symbols = ffi.new("uint32_t[]", x)
+    message.call(
+        "sequence_encode", hmm, symbols, 80, 0, ffi.from_buffer("uint64_t[]", work),
+        size, ..., words=lib.bbans_sequence_tail_words(80),
+    )  # fmt: skip
+    assert message.to_bytes() == bbans.encode(x, model)
+
+
+def agree(data):
+    """Python's outcome, which C shares: None, or the model."""
+    try:
+        model = FrozenHMM.from_bytes(data)
+    except bbans.FormatError:
+        assert InC(data).status < 0
+        return None
+    in_c = InC(data)
+    assert in_c.status == 0
+    assert bytes(in_c.c.fingerprint) == model.fingerprint
+    return model
+
+
+def test_every_cut_and_flip_of_a_file():
+    data = with_contexts().to_bytes()
+    assert agree(data) == with_contexts()
+    for length in range(len(data)):
+        with pytest.raises(TruncatedError):
+            FrozenHMM.from_bytes(data[:length])
+        assert InC(data[:length]).status == lib.BBANS_ERR_TRUNCATED
+    for bit in range(8 * len(data)):
+        broken = bytearray(data)
+        broken[bit >> 3] ^= 1 << (bit & 7)
+        assert agree(bytes(broken)) is None
+
+
+def test_hostile_files_with_right_checksums():
+    """Python and C refuse the same ones, and read the others alike."""
+    rng, good = random.Random(8), 0
+    source = MODELS["order 3"].to_bytes()[:-4]
+    tables = 20 + 4 * 5 * (1 + 5 + 6)
+    for _ in range(4000):
+        data = bytearray(source)
+        for _ in range(rng.randrange(1, 3)):
+            data[rng.randrange(tables, len(data))] = rng.choice(
+                [0, 1, 2, 127, 128, 255]
+            )
+        data += struct.pack("<I", zlib.crc32(data))
+        good += agree(bytes(data)) is not None
+    assert 0 < good < 4000
+
+
+def test_numbers_are_in_their_shortest_form():
+    data = with_contexts().to_bytes()
+    at = 20 + 4 * 4 + 12  # the number of children of the empty context
+    assert data[at] == 2
+    longer = bytearray(data[:at] + b"\x82\0" + data[at + 1 : -4])
+    struct.pack_into("<I", longer, at - 4, len(longer) - at)
+    longer += struct.pack("<I", zlib.crc32(longer))
+    assert agree(bytes(longer)) is None
+
+
+# ---- what it is not
+
+
+def test_what_is_for_plain_hmms():
+    model = MODELS["order 1"]
+    with pytest.raises(ModelError, match="no HMM"):
+        model.to_hmm()
+    with pytest.raises(ModelError, match="ARHMMStateSpace"):
+        HMMStateSpace(model)
+    with pytest.raises(ModelError, match="autoregressive"):
+        c_header(model)
+    fitted = ARHMM.fit(["abab"], 1, n_iter=1)
+    with pytest.raises(ModelError, match="ARHMM is in floating point"):
+        bbans.encode("ab", fitted)
+
+
+def test_filtering_by_the_states_alone_knows_no_contexts():
+    model = MODELS["order 1"]
+    plain = FrozenHMM(
+        model.initial, model.transition, model.emission, prec=16, tail_length=12
+    )
+    x = draw(model, 20)
+    assert np.array_equal(model.filter(x)[0], plain.filter(x)[0])
