@@ -16,6 +16,8 @@ import numpy as np
 
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
+from bbans.shapes import (as_array, as_shape, fixed_locations, fixed_scales, joint_shape,
+                          parameters, spread)
 
 
 cdef extern from "bbans.h":
@@ -544,25 +546,24 @@ cdef class MessageArrays:
         ----------
         shape : Shape
         location : array_like
-            Of integers: in units of ``2**-16``. Of floats: rounded to those, as
-            `fixed_locations` does. Less than ``2**46`` either side of 0.
+            Less than ``2**46`` either side of 0, or what `fixed_locations` returns.
         scale : array_like
-            Of integers: ``256 * log2(scale)``. Of floats: rounded to those, as
-            `fixed_scales` does. From ``2**-12`` to just below ``2**47``.
+            From ``2**-12`` to just below ``2**47``, or what `fixed_scales` returns.
         values : array_like of int
             Of any type but uint64. Locations and scales are broadcast to it.
 
         Raises
         ------
         SymbolError
-            If a location or scale is out of range; the message is unchanged.
+            If a location or scale is out of range, or of integers that are not fixed
+            point; the message is unchanged.
         """
-        cdef const bbans_shape *c_shape = <const bbans_shape *><uintptr_t>shape._address
+        cdef const bbans_shape *c_shape = shape_of(shape)
         cdef Array array = signed_integers(values), at, by
         cdef tuple form = array.shape()
         cdef int status
-        at = parameters(location, np.int64, form)
-        by = parameters(scale, np.int32, form)
+        at = numbers(location, fixed_locations, BBANS_I64, form)
+        by = numbers(scale, fixed_scales, BBANS_I32, form)
         self.reserve(4 * array.size)
         self.take()
         with nogil:
@@ -589,10 +590,10 @@ cdef class MessageArrays:
         MessageError
             If the message holds too few bits. The message is unchanged.
         """
-        cdef const bbans_shape *c_shape = <const bbans_shape *><uintptr_t>shape._address
-        cdef tuple form = np.broadcast_shapes(np.shape(location), np.shape(scale))
-        cdef Array at = parameters(location, np.int64, form)
-        cdef Array by = parameters(scale, np.int32, form)
+        cdef const bbans_shape *c_shape = shape_of(shape)
+        cdef tuple form = joint_shape(as_array(location), as_array(scale))
+        cdef Array at = numbers(location, fixed_locations, BBANS_I64, form)
+        cdef Array by = numbers(scale, fixed_scales, BBANS_I32, form)
         cdef Array array = output(np.empty(form, dtype) if out is None else out, form)
         cdef int status
         apart(array, at, "locations")
@@ -627,29 +628,18 @@ cdef Array signed_integers(object values):
     return aligned(given.astype(np.int64))
 
 
-cdef Array parameters(object given, object fixed, tuple shape):
-    """Locations or scales: floats as they are, integers of the fixed-point type."""
-    cdef Array array = opened(given, 0)
-    cdef int wanted = BBANS_I64 if fixed is np.int64 else BBANS_I32
-    if array is None or (array.type < BBANS_F32 and array.type != wanted) or (
-            array.shape() != shape):
-        values = np.asarray(given)
-        if values.dtype.kind in "iu":
-            if values.size > 0 and (values.min() < np.iinfo(fixed).min
-                                    or values.max() > np.iinfo(fixed).max):
-                raise SymbolError(PARAMETERS)
-            values = values.astype(fixed)
-        elif values.dtype.kind == "f":
-            values = values.astype(np.float32 if values.dtype == np.float32
-                                   else np.float64)
-        else:
-            raise SymbolError(f"locations and scales are numbers, not {values.dtype}")
-        try:
-            values = np.broadcast_to(values, shape)
-        except ValueError:
-            raise SymbolError(f"parameters of shape {values.shape} do not fit values "
-                              f"of shape {shape}") from None
-        array = aligned(values)
+cdef const bbans_shape *shape_of(object shape) except NULL:
+    return <const bbans_shape *><uintptr_t>as_shape(shape)._address
+
+
+cdef Array numbers(object given, object fix, int fixed, tuple shape):
+    """Locations or scales: floats, or fixed point of that type."""
+    cdef Array array = None
+    if isinstance(given, np.ndarray):    # as it is, if C can read it
+        array = opened(given, 0)
+    if array is None or array.shape() != shape or (
+            array.type < BBANS_F32 and array.type != fixed):
+        array = aligned(spread(parameters(given, fix), shape))
     return array
 
 

@@ -7,9 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._lib import check, ffi, lib, pointer
+from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._message import MessageArrays
 from bbans.errors import SymbolError
+from bbans.shapes import (
+    as_array,
+    as_shape,
+    as_trials,
+    component_shape,
+    fixed_locations,
+    fixed_probabilities,
+    fixed_rates,
+    fixed_scales,
+    joint_shape,
+    parameters,
+    spread,
+    to_real,
+)
 
 __all__ = ["ValueArrays"]
 
@@ -39,28 +53,6 @@ def _integers(values: ArrayLike) -> NDArray[Any]:
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
-def _numbers(given: ArrayLike, fixed: DTypeLike, what: str) -> NDArray[Any]:
-    """Parameters: floats as they are, integers of the fixed-point type."""
-    array = np.asarray(given)
-    if array.dtype.kind == "f":
-        single = array.dtype == np.float32
-        return array.astype(np.float32 if single else np.float64, copy=False)
-    if array.dtype.kind not in "iu":
-        raise SymbolError(f"{what}s must be numbers, not {array.dtype}")
-    limits = np.iinfo(fixed)
-    if array.size > 0 and (array.min() < limits.min or array.max() > limits.max):
-        raise SymbolError(f"a {what} is out of range")
-    return array.astype(fixed, copy=False)
-
-
-def _spread(array: NDArray[Any], form: tuple[int, ...], what: str) -> NDArray[Any]:
-    try:
-        spread = np.broadcast_to(array, form)
-    except ValueError:
-        raise SymbolError(f"{what}s of shape {array.shape} do not fit {form}") from None
-    return np.require(spread, requirements=["C", "A"])
-
-
 def _arguments(*arrays: NDArray[Any]) -> list[Any]:
     """Pointers and types for C; the pointers keep the arrays."""
     return [
@@ -73,8 +65,10 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
 class ValueArrays(MessageArrays):
     """What pushes and pops integers under the distributions of section 11.
 
-    Parameters are broadcast to the shape of the values. Integer parameters are in
-    the units stated; floats are rounded to these, exactly alike on every machine.
+    Parameters are broadcast to the shape of the values. Python numbers, lists and
+    float arrays are plain numbers, rounded to fixed point exactly alike on every
+    machine; numpy arrays of the type that the `fixed_*` function returns are fixed
+    point already, and those of other integers are refused.
     """
 
     __slots__ = ()
@@ -256,13 +250,15 @@ class ValueArrays(MessageArrays):
         SymbolError
             If a scale or a value is out of range; the message is unchanged.
         """
-        self._push_counts("geometric", (("scale", scale, np.int32),), values)
+        self._push_counts("geometric", (("scale", scale, fixed_scales),), values)
 
     def pop_geometric(
         self, scale: ArrayLike, *, dtype: DTypeLike = np.int64, out: Any = None
     ) -> Any:
         """Pop integers; inverse of `push_geometric`."""
-        return self._pop_counts("geometric", (("scale", scale, np.int32),), dtype, out)
+        return self._pop_counts(
+            "geometric", (("scale", scale, fixed_scales),), dtype, out
+        )
 
     def push_binomial(
         self, trials: ArrayLike, probability: ArrayLike, values: ArrayLike
@@ -274,8 +270,7 @@ class ValueArrays(MessageArrays):
         trials : array_like of int
             Up to ``2**18 - 1``; values are 0 .. trials.
         probability : array_like
-            Of success. Of integers: in units of ``2**-32``, not 0. Of floats: as
-            `fixed_probabilities` rounds them.
+            Of success, or what `fixed_probabilities` returns.
         values : array_like of int
 
         Raises
@@ -283,7 +278,7 @@ class ValueArrays(MessageArrays):
         SymbolError
             If a parameter or a value is out of range; the message is unchanged.
         """
-        given = (("trial", trials, None), ("probability", probability, np.uint32))
+        given = _binomial(trials, probability)
         self._push_counts("binomial", given, values)
 
     def pop_binomial(
@@ -295,7 +290,7 @@ class ValueArrays(MessageArrays):
         out: Any = None,
     ) -> Any:
         """Pop numbers of successes; inverse of `push_binomial`."""
-        given = (("trial", trials, None), ("probability", probability, np.uint32))
+        given = _binomial(trials, probability)
         return self._pop_counts("binomial", given, dtype, out)
 
     def push_beta_binomial(
@@ -312,8 +307,7 @@ class ValueArrays(MessageArrays):
         trials : array_like of int
             Up to 4095; values are 0 .. trials.
         alpha, beta : array_like
-            Of integers: in units of ``2**-16``, not 0. Of floats: as `fixed_rates`
-            rounds them.
+            From 0 to 65536, or what `fixed_rates` returns.
         values : array_like of int
 
         Raises
@@ -343,8 +337,7 @@ class ValueArrays(MessageArrays):
         Parameters
         ----------
         mean : array_like
-            Of integers: in units of ``2**-16``, not 0. Of floats: as `fixed_rates`
-            rounds them.
+            From 0 to 65536, or what `fixed_rates` returns.
         values : array_like of int
             0 or more.
 
@@ -353,13 +346,13 @@ class ValueArrays(MessageArrays):
         SymbolError
             If a mean or a value is out of range; the message is unchanged.
         """
-        self._push_counts("poisson", (("mean", mean, np.uint32),), values)
+        self._push_counts("poisson", (("mean", mean, fixed_rates),), values)
 
     def pop_poisson(
         self, mean: ArrayLike, *, dtype: DTypeLike = np.int64, out: Any = None
     ) -> Any:
         """Pop integers; inverse of `push_poisson`."""
-        return self._pop_counts("poisson", (("mean", mean, np.uint32),), dtype, out)
+        return self._pop_counts("poisson", (("mean", mean, fixed_rates),), dtype, out)
 
     def _push_counts(self, name: str, given: Any, values: ArrayLike) -> None:
         array = _integers(values)
@@ -379,12 +372,12 @@ def _ends(low: int | None, high: int | None) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _form(*arrays: NDArray[Any]) -> tuple[int, ...]:
-    try:
-        return np.broadcast_shapes(*(array.shape for array in arrays))
-    except ValueError:
-        shapes = ", ".join(str(array.shape) for array in arrays)
-        raise SymbolError(f"parameters of shapes {shapes} do not fit") from None
+def _weights(weights: ArrayLike) -> NDArray[Any]:
+    """Integer weights, or probabilities."""
+    array = as_array(weights)
+    if array.dtype.kind in "iu":
+        return as_uint32(array, "weight")
+    return to_real(array)
 
 
 def _mixture(
@@ -394,36 +387,32 @@ def _mixture(
     scale: ArrayLike,
     form: tuple[int, ...] | None = None,
 ) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any]]:
-    parts = [
-        _numbers(location, np.int64, "location"),
-        _numbers(scale, np.int32, "scale"),
-    ]
+    parts = [parameters(location, fixed_locations), parameters(scale, fixed_scales)]
     if weights is not None:
-        parts.insert(0, _numbers(weights, np.uint32, "weight"))
-    whole = _form(*parts)
-    if not whole:
-        raise SymbolError("mixtures need an axis of components")
+        parts.insert(0, _weights(weights))
+    whole = component_shape(*parts)
     if form is not None:
         whole = (*form, whole[-1])
-    names = ("weight", "location", "scale")[3 - len(parts) :]
-    spread = tuple(
-        _spread(part, whole, name) for part, name in zip(parts, names, strict=True)
-    )
-    given = _arguments(*spread)
+    whole_parts = tuple(spread(part, whole) for part in parts)
+    given = _arguments(*whole_parts)
     if weights is None:
         given = [ffi.NULL, 0, *given]
-    c_shape = ffi.cast("bbans_shape *", shape._address)
-    return spread, whole[:-1], [c_shape, whole[-1], *given]
+    c_shape = ffi.cast("bbans_shape *", as_shape(shape)._address)
+    return whole_parts, whole[:-1], [c_shape, whole[-1], *given]
+
+
+def _binomial(trials: ArrayLike, probability: ArrayLike) -> Any:
+    return ("trials", trials, None), ("probability", probability, fixed_probabilities)
 
 
 def _beta_binomial(trials: ArrayLike, alpha: ArrayLike, beta: ArrayLike) -> Any:
-    rates = (("alpha", alpha, np.uint32), ("beta", beta, np.uint32))
-    return (("trial", trials, None), *rates)
+    rates = (("alpha", alpha, fixed_rates), ("beta", beta, fixed_rates))
+    return (("trials", trials, None), *rates)
 
 
 _CAUSES = {
     "scale": SCALE,
-    "trial": "there are too many trials",
+    "trials": "there are too many trials",
     "probability": "a probability is not from 0 to 1",
     "alpha": "alpha " + RATE,
     "beta": "beta " + RATE,
@@ -435,22 +424,15 @@ def _counts(
     given: Any, form: tuple[int, ...] | None = None
 ) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any], str]:
     parts = [
-        _numbers(values, fixed or np.uint32, what) for what, values, fixed in given
+        as_trials(values) if fix is None else parameters(values, fix)
+        for _, values, fix in given
     ]
-    whole = _form(*parts) if form is None else form
-    spread, arguments = [], []
-    for part, (what, _, fixed) in zip(parts, given, strict=True):
-        spread.append(_spread(part, whole, what))
-        if fixed is None:  # C takes these as uint32 alone
-            if part.dtype != np.uint32:
-                raise SymbolError("trials must be integers")
-            arguments.append(pointer(spread[-1]))
-        else:
-            arguments += _arguments(spread[-1])
+    whole = joint_shape(*parts) if form is None else form
+    whole_parts = tuple(spread(part, whole) for part in parts)
+    arguments: list[Any] = []
+    for part, (_, _, fix) in zip(whole_parts, given, strict=True):
+        # C takes trials as uint32 alone.
+        arguments += [pointer(part)] if fix is None else _arguments(part)
     causes = [_CAUSES[what] for what, _, _ in given]
-    return (
-        tuple(spread),
-        whole,
-        arguments,
-        ", ".join([*causes, "or a value is outside"]),
-    )
+    cause = ", ".join([*causes, "or a value is outside"])
+    return whole_parts, whole, arguments, cause

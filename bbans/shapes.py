@@ -14,10 +14,19 @@ from bbans.errors import ModelError, SymbolError
 
 __all__ = [
     "Shape",
+    "as_array",
+    "as_shape",
+    "as_trials",
+    "component_shape",
     "fixed_locations",
     "fixed_probabilities",
     "fixed_rates",
     "fixed_scales",
+    "joint_shape",
+    "parameters",
+    "spread",
+    "to_fixed",
+    "to_real",
 ]
 
 _EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
@@ -182,11 +191,119 @@ def _student_t_survival(t: NDArray[np.float64], degrees: float) -> NDArray[np.fl
     return np.asarray(total[::-1] / (2 * total[-1]))
 
 
-def _reals(values: ArrayLike) -> NDArray[Any]:
-    array = np.ascontiguousarray(values)
-    if np.iscomplexobj(array):
-        raise SymbolError("parameters must be real")
+# ---- parameters: plain numbers, or what the functions below give
+
+
+def as_array(values: ArrayLike) -> NDArray[Any]:
+    """Any numbers as an array.
+
+    Raises
+    ------
+    SymbolError
+        If a list is ragged.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise SymbolError(f"parameters must form an array: {error}") from None
+
+
+def to_real(values: ArrayLike) -> NDArray[Any]:
+    """Plain numbers as floats: of 32 bits if they are, else of 64.
+
+    Raises
+    ------
+    SymbolError
+        If they are no real numbers.
+    """
+    array = as_array(values)
+    if array.dtype.kind not in "iuf":
+        raise SymbolError(f"parameters must be real numbers, not {array.dtype}")
     return array if array.dtype in _REALS else array.astype(np.float64)
+
+
+def parameters(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+    """Parameters as floats, or as they are if they are what `fix` returns.
+
+    Raises
+    ------
+    SymbolError
+        If they are no real numbers, or a numpy array of other integers, which could
+        be meant as either.
+    """
+    if isinstance(values, np.ndarray | np.generic) and values.dtype.kind in "iu":
+        if values.dtype == _FIXED[fix]:
+            return np.asarray(values)
+        raise SymbolError(
+            f"parameters of {values.dtype} are neither floats nor fixed point: pass "
+            f"them .astype(float), or through {fix.__name__}(...)"
+        )
+    return to_real(values)
+
+
+def to_fixed(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
+    """Parameters in fixed point."""
+    array = parameters(values, fix)
+    return array if array.dtype.kind in "iu" else fix(array)
+
+
+def as_trials(values: ArrayLike) -> NDArray[np.uint32]:
+    """Numbers of trials, which are integers of any type."""
+    array = as_array(values)
+    if array.dtype.kind not in "iu":
+        raise SymbolError(f"trials must be integers, not {array.dtype}")
+    return as_uint32(array, "number of trials")
+
+
+def as_shape(shape: Any) -> Shape:
+    """The shape that was given, if it is one."""
+    if not isinstance(shape, Shape):
+        raise ModelError(f"a shape is one like Shape.gaussian(), not {shape!r}")
+    return shape
+
+
+def joint_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:
+    """The shape to which parameters are broadcast.
+
+    Raises
+    ------
+    SymbolError
+        If there is none.
+    """
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise SymbolError(f"parameters of shapes {shapes} do not fit") from None
+
+
+def component_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:
+    """`joint_shape` of the parameters of a mixture, components last."""
+    whole = joint_shape(*arrays)
+    if not whole:
+        raise SymbolError("mixtures need an axis of components")
+    if not 1 <= whole[-1] <= lib.BBANS_COMPONENTS_MAX:
+        raise SymbolError(
+            f"a mixture has 1 to {lib.BBANS_COMPONENTS_MAX} components, not {whole[-1]}"
+        )
+    return whole
+
+
+def spread(array: NDArray[Any], shape: int | tuple[int, ...]) -> NDArray[Any]:
+    """A parameter broadcast to a shape, as C reads it.
+
+    Raises
+    ------
+    SymbolError
+        If it does not fit.
+    """
+    try:
+        whole = np.broadcast_to(array, shape)
+    except ValueError:
+        raise SymbolError(
+            f"a parameter of shape {array.shape} does not fit {shape}"
+        ) from None
+    return np.require(whole, requirements=["C", "A"])
 
 
 def fixed_locations(values: ArrayLike) -> NDArray[np.int64]:
@@ -207,8 +324,8 @@ def fixed_locations(values: ArrayLike) -> NDArray[np.int64]:
     SymbolError
         If one is out of range or no number.
     """
-    array = _reals(values)
-    out = np.empty(np.shape(values), np.int64)
+    array = np.require(to_real(values), requirements="C")
+    out = np.empty(array.shape, np.int64)
     if lib.bbans_fix_locations(
         pointer(array), _REALS[array.dtype], array.size, pointer(out, "int64_t[]")
     ):
@@ -234,8 +351,8 @@ def fixed_scales(values: ArrayLike) -> NDArray[np.int32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = _reals(values)
-    out = np.empty(np.shape(values), np.int32)
+    array = np.require(to_real(values), requirements="C")
+    out = np.empty(array.shape, np.int32)
     if lib.bbans_fix_scales(
         pointer(array), _REALS[array.dtype], array.size, pointer(out, "int32_t[]")
     ):
@@ -262,8 +379,8 @@ def fixed_rates(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = _reals(values)
-    out = np.empty(np.shape(values), np.uint32)
+    array = np.require(to_real(values), requirements="C")
+    out = np.empty(array.shape, np.uint32)
     if lib.bbans_fix_rates(
         pointer(array), _REALS[array.dtype], array.size, pointer(out)
     ):
@@ -290,10 +407,18 @@ def fixed_probabilities(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = _reals(values)
-    out = np.empty(np.shape(values), np.uint32)
+    array = np.require(to_real(values), requirements="C")
+    out = np.empty(array.shape, np.uint32)
     if lib.bbans_fix_probabilities(
         pointer(array), _REALS[array.dtype], array.size, pointer(out)
     ):
         raise SymbolError("a probability is not a number from 0 to 1")
     return out
+
+
+_FIXED: dict[Any, Any] = {
+    fixed_locations: np.int64,
+    fixed_scales: np.int32,
+    fixed_rates: np.uint32,
+    fixed_probabilities: np.uint32,
+}

@@ -251,7 +251,8 @@ def test_values_must_be_integers_of_64_bits(values):
 def test_parameters_must_be_numbers_that_fit():
     message = bbans.Message()
     for location, scale in [("x", 1.0), (0.0, 1j), ([1.0, 2.0], 1.0), (1 << 63, 1.0),
-                            (0.0, 1 << 40), (True, 1.0)]:  # fmt: skip
+                            (0.0, 1 << 47), (0.0, np.int32(12032)), (True, 1.0),
+                            ([[1.0], [1.0, 2.0]], 1.0)]:  # fmt: skip
         with pytest.raises(bbans.SymbolError):
             message.push_located(SHAPES["gaussian"], location, scale, [1, 2, 3])
     assert message.is_empty
@@ -321,3 +322,62 @@ def test_a_scalar_value_is_an_int():
     codec.push(message, 12)
     assert codec.pop(message) == 12
     assert message.is_empty
+
+
+@pytest.mark.parametrize("make", [
+    lambda: codecs.Gaussian(np.zeros(3), np.ones(2)),
+    lambda: codecs.Gaussian("a", 1.0),
+    lambda: codecs.Gaussian([[1.0], [1.0, 2.0]], 1.0),
+    lambda: codecs.Gaussian(1j, 1.0),
+    lambda: codecs.Gaussian(math.nan, 1.0),
+    lambda: codecs.Laplace(0.0, -1.0),
+    lambda: codecs.Located(bbans.Shape.gaussian(), np.zeros(3), np.ones(2)),
+    lambda: bbans.Message().pop_located(bbans.Shape.gaussian(), [0.0] * 3, [1.0] * 2),
+])  # fmt: skip
+def test_codecs_refuse_parameters_that_do_not_fit(make):
+    with pytest.raises(bbans.SymbolError):
+        make()
+
+
+def test_codecs_refuse_what_is_no_shape():
+    with pytest.raises(bbans.ModelError, match=r"Shape\.gaussian"):
+        codecs.Located("gaussian", 0.0, 1.0)
+    with pytest.raises(bbans.ModelError, match=r"Shape\.gaussian"):
+        bbans.Message().push_located("gaussian", 0.0, 1.0, 0)
+
+
+def test_integers_are_plain_numbers_unless_numpy_of_the_fixed_point_type():
+    """The README's rule, by the words that come of it."""
+    shape, values = SHAPES["logistic"], [95, 102, 111]
+
+    def words(location, scale):
+        direct, coded = bbans.Message(3), bbans.Message(3)
+        direct.push_located(shape, location, scale, values)
+        codecs.Located(shape, location, scale).push(coded, values)
+        assert direct.state() == coded.state()
+        copy = direct.copy()
+        assert direct.pop_located(shape, location, scale).tolist() == values
+        return copy.state()
+
+    plain = words([100.0, 100.0, 100.0], 5.0)
+    assert words([100, 100, 100], 5) == plain
+    assert words(100, (5, 5, 5)) == plain
+    assert words(np.full(3, 100.0), np.float32(5)) == plain
+    fixed = bbans.fixed_locations(100), bbans.fixed_scales([5, 5, 5])
+    assert fixed[0].dtype == np.int64
+    assert fixed[1].dtype == np.int32
+    assert words(*fixed) == plain
+    assert words(np.int64(100), [5, 5, 5]) != plain
+    assert words(100, np.full(3, 5, np.int32)) != plain
+    for location, scale, name in [
+        (np.int32(100), 5.0, "locations"), (np.zeros(3, np.uint8), 5.0, "locations"),
+        (np.zeros(3, ">i8"), 5.0, "locations"), (100.0, np.int64(5), "scales"),
+        (100.0, np.full(3, 5), "scales"),
+    ]:  # fmt: skip
+        both = rf"\.astype\(float\), or through fixed_{name}"
+        with pytest.raises(bbans.SymbolError, match=both):
+            codecs.Located(shape, location, scale)
+        with pytest.raises(bbans.SymbolError, match=both):
+            bbans.Message().push_located(shape, location, scale, values)
+        with pytest.raises(bbans.SymbolError, match=both):
+            bbans.Message().pop_located(shape, location, scale)

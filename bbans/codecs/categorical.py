@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans.codecs.base import MessageLike
 from bbans.errors import SymbolError
+from bbans.shapes import as_array, spread
 from bbans.tables import Table
 
 __all__ = ["Categorical", "Uniform", "Weighted"]
@@ -50,11 +51,9 @@ class Categorical:
         self._rows: Any = rows  # an int stays one: such calls are quick
         self._shape: tuple[int, ...] | None = None
         if shape is not None or type(rows) is not int:
-            array = np.asarray(rows)
-            if shape is not None:
-                array = np.broadcast_to(array, shape)
-            self._rows = np.ascontiguousarray(array).reshape(array.shape)
-            self._shape = array.shape
+            array = as_array(rows)
+            self._rows = spread(array, array.shape if shape is None else shape)
+            self._shape = self._rows.shape
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push symbols, shape as constructed; a refused push changes nothing."""
@@ -104,7 +103,7 @@ class Weighted:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        self._weights = np.asarray(weights)
+        self._weights = as_array(weights)
         if self._weights.dtype.kind in "iu" and self._weights.size > 0:
             low, high = self._weights.min(), self._weights.max()
             if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from bbans.codecs.base import MessageLike
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
+    as_array,
+    as_shape,
+    as_trials,
+    component_shape,
     fixed_locations,
     fixed_probabilities,
     fixed_rates,
     fixed_scales,
+    joint_shape,
+    to_fixed,
 )
 
 __all__ = [
@@ -26,12 +32,6 @@ __all__ = [
     "Poisson",
     "UniformRange",
 ]
-
-
-def _fixed(values: ArrayLike, fix: Any) -> NDArray[Any]:
-    """Floats to fixed point, once, exactly alike on every machine."""
-    array = np.asarray(values)
-    return array if array.dtype.kind in "iu" else np.asarray(fix(array))
 
 
 def _expect(form: tuple[int, ...], value: ArrayLike) -> ArrayLike:
@@ -82,9 +82,8 @@ class Mixture:
     weights : array_like, shape (..., K), or None
         Of integers, which sum to 1 .. 2**28 over the components; or of floats that
         sum to about 1. None: all alike.
-    location, scale : array_like, shape (..., K)
-        Of floats, or of integers in the fixed-point formats that `fixed_locations`
-        and `fixed_scales` give. K is 1 to 64.
+    location, scale : array_like of float, shape (..., K)
+        As in `Located`. K is 1 to 64.
     low, high : int, optional
         The support; its ends take the mass of what lies beyond, as in discretised
         logistic mixtures. Without them every integer of 64 bits can be coded.
@@ -107,14 +106,15 @@ class Mixture:
         high: int | None = None,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._shape, self._low, self._high, self._dtype = shape, low, high, dtype
-        self._weights = None if weights is None else np.asarray(weights)
-        self._location = _fixed(location, fixed_locations)
-        self._scale = _fixed(scale, fixed_scales)
+        self._shape, self._dtype = as_shape(shape), dtype
+        self._low, self._high = low, high
+        self._weights = None if weights is None else as_array(weights)
+        self._location = to_fixed(location, fixed_locations)
+        self._scale = to_fixed(scale, fixed_scales)
         parts = [self._location, self._scale]
         if self._weights is not None:
             parts.append(self._weights)
-        self._form = np.broadcast_shapes(*(part.shape for part in parts))[:-1]
+        self._form = component_shape(*parts)[:-1]
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -146,15 +146,15 @@ class Geometric:
 
     Parameters
     ----------
-    scale : array_like
-        Of floats, ``-1 / log(1 - p)`` for a probability p of stopping; or of integers
-        that `fixed_scales` gives. Its shape is that of the value.
+    scale : array_like of float
+        ``-1 / log(1 - p)`` for a probability p of stopping; or the int32 array that
+        `fixed_scales` returns. Its shape is that of the value.
     dtype : data-type
         Of popped integers.
     """
 
     def __init__(self, scale: ArrayLike, dtype: DTypeLike = np.int64) -> None:
-        self._scale, self._dtype = _fixed(scale, fixed_scales), dtype
+        self._scale, self._dtype = to_fixed(scale, fixed_scales), dtype
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -170,17 +170,13 @@ class Bernoulli:
 
     Parameters
     ----------
-    one : array_like
-        Of floats: the probability of 1. Of integers: in units of ``2**-28``, 1 to
-        ``2**28 - 1``; floats become these, by `fixed_probabilities`, of which the
-        last 4 bits are dropped.
+    one : array_like of float
+        Probability of 1, or the uint32 array that `fixed_probabilities` returns; the
+        last 4 bits of that are dropped. Its shape is that of the value.
     """
 
     def __init__(self, one: ArrayLike) -> None:
-        array = np.asarray(one)
-        if array.dtype.kind not in "iu":
-            array = np.asarray(np.maximum(fixed_probabilities(array) >> 4, 1))
-        self._ones = array
+        self._ones = np.asarray(np.maximum(to_fixed(one, fixed_probabilities) >> 4, 1))
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push bits; a refused push changes nothing."""
@@ -199,8 +195,8 @@ class Binomial:
     ----------
     trials : array_like of int
         Up to ``2**18 - 1``.
-    probability : array_like
-        Of success: floats, or integers that `fixed_probabilities` gives. Broadcast,
+    probability : array_like of float
+        Of success; or the uint32 array that `fixed_probabilities` returns. Broadcast,
         the shape of both is that of the value.
     dtype : data-type
         Of popped integers.
@@ -212,9 +208,9 @@ class Binomial:
         probability: ArrayLike,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._trials, self._dtype = np.asarray(trials), dtype
-        self._probability = _fixed(probability, fixed_probabilities)
-        self._form = np.broadcast_shapes(self._trials.shape, self._probability.shape)
+        self._trials, self._dtype = as_trials(trials), dtype
+        self._probability = to_fixed(probability, fixed_probabilities)
+        self._form = joint_shape(self._trials, self._probability)
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -234,9 +230,9 @@ class BetaBinomial:
     ----------
     trials : array_like of int
         Up to 4095.
-    alpha, beta : array_like
-        Floats up to 65536, or integers that `fixed_rates` gives. Broadcast, the shape
-        of all three is that of the value.
+    alpha, beta : array_like of float
+        Up to 65536; or the uint32 array that `fixed_rates` returns. Broadcast, the
+        shape of all three is that of the value.
     dtype : data-type
         Of popped integers.
     """
@@ -248,11 +244,10 @@ class BetaBinomial:
         beta: ArrayLike,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._trials, self._dtype = np.asarray(trials), dtype
-        self._alpha, self._beta = _fixed(alpha, fixed_rates), _fixed(beta, fixed_rates)
-        self._form = np.broadcast_shapes(
-            self._trials.shape, self._alpha.shape, self._beta.shape
-        )
+        self._trials, self._dtype = as_trials(trials), dtype
+        self._alpha = to_fixed(alpha, fixed_rates)
+        self._beta = to_fixed(beta, fixed_rates)
+        self._form = joint_shape(self._trials, self._alpha, self._beta)
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -272,15 +267,15 @@ class Poisson:
 
     Parameters
     ----------
-    mean : array_like
-        Floats up to 65536, or integers that `fixed_rates` gives. Its shape is that of
-        the value.
+    mean : array_like of float
+        Up to 65536; or the uint32 array that `fixed_rates` returns. Its shape is that
+        of the value.
     dtype : data-type
         Of popped integers.
     """
 
     def __init__(self, mean: ArrayLike, dtype: DTypeLike = np.int64) -> None:
-        self._mean, self._dtype = _fixed(mean, fixed_rates), dtype
+        self._mean, self._dtype = to_fixed(mean, fixed_rates), dtype
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""

@@ -9,7 +9,15 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from bbans.codecs.base import MessageLike
 from bbans.errors import SymbolError
-from bbans.shapes import Shape, fixed_locations, fixed_scales
+from bbans.shapes import (
+    Shape,
+    as_shape,
+    fixed_locations,
+    fixed_scales,
+    joint_shape,
+    to_fixed,
+    to_real,
+)
 
 __all__ = ["Gaussian", "Laplace", "Located", "Logistic", "StudentT"]
 
@@ -21,9 +29,9 @@ class Located:
     ----------
     shape : Shape
         The standardised distribution.
-    location, scale : array_like
-        Of floats, or of integers in the fixed-point formats that `fixed_locations`
-        and `fixed_scales` give. Broadcast, their shape is that of the value.
+    location, scale : array_like of float
+        Or the int64 array that `fixed_locations` returns, the int32 array that
+        `fixed_scales` returns. Broadcast, their shape is that of the value.
     dtype : data-type
         Of popped integers.
 
@@ -42,11 +50,10 @@ class Located:
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        at, by = np.asarray(location), np.asarray(scale)
-        self._location = at if at.dtype.kind in "iu" else fixed_locations(at)
-        self._scale = by if by.dtype.kind in "iu" else fixed_scales(by)
-        self._form = np.broadcast_shapes(at.shape, by.shape)
-        self._shape, self._dtype = shape, dtype
+        self._location = to_fixed(location, fixed_locations)
+        self._scale = to_fixed(scale, fixed_scales)
+        self._form = joint_shape(self._location, self._scale)
+        self._shape, self._dtype = as_shape(shape), dtype
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -63,10 +70,6 @@ class Located:
         )
 
 
-def _real(values: ArrayLike) -> Any:
-    return np.asarray(values, np.float64)
-
-
 class Gaussian(Located):
     """Integers under a discretised normal distribution.
 
@@ -81,7 +84,7 @@ class Gaussian(Located):
     def __init__(
         self, mean: ArrayLike, deviation: ArrayLike, dtype: DTypeLike = np.int64
     ) -> None:
-        super().__init__(Shape.gaussian(), _real(mean), _real(deviation), dtype)
+        super().__init__(Shape.gaussian(), to_real(mean), to_real(deviation), dtype)
 
 
 class Logistic(Located):
@@ -90,7 +93,7 @@ class Logistic(Located):
     def __init__(
         self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
     ) -> None:
-        super().__init__(Shape.logistic(), _real(location), _real(scale), dtype)
+        super().__init__(Shape.logistic(), to_real(location), to_real(scale), dtype)
 
 
 class Laplace(Located):
@@ -99,7 +102,7 @@ class Laplace(Located):
     def __init__(
         self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
     ) -> None:
-        super().__init__(Shape.laplace(), _real(location), _real(scale), dtype)
+        super().__init__(Shape.laplace(), to_real(location), to_real(scale), dtype)
 
 
 class StudentT(Located):
@@ -113,4 +116,4 @@ class StudentT(Located):
         dtype: DTypeLike = np.int64,
     ) -> None:
         shape = Shape.student_t(degrees)
-        super().__init__(shape, _real(location), _real(scale), dtype)
+        super().__init__(shape, to_real(location), to_real(scale), dtype)
