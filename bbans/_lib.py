@@ -59,7 +59,7 @@ def empty_symbols(length: int) -> NDArray[np.uint32]:
     """An array to decode to; `length` may come from outside."""
     try:
         return np.empty(length, np.uint32)
-    except (ValueError, OverflowError):  # negative, or more than can be
+    except (ValueError, OverflowError, MemoryError, TypeError):
         raise ModelError(f"there is no sequence of length {length}") from None
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._files import read_full, write_full
+from bbans._records import as_block_size
 from bbans.alphabet import as_integers
 from bbans.container import (
     AXES_MAX,
@@ -133,7 +134,8 @@ def decode(
     model : FrozenHMM or FrozenLGSSM
     length : int
         Number of symbols, or of rows of p > 1 integers; with `until` the most that
-        there may be, by default 2**20.
+        there may be, by default 2**20. Memory and time grow with it, whatever `data`
+        is: bound a length that comes from outside.
     predictive : bool
         As it was encoded.
     until : a symbol of the alphabet, optional
@@ -151,6 +153,8 @@ def decode(
     CorruptError
         If these bytes cannot be a message of this length under this model. A bare
         message has no checksum: others may decode, to other data.
+    ModelError
+        If there is no sequence of this length, or no memory for one.
     """
     model, message = _as_model(model), Message.from_bytes(data)
     if until is not None:
@@ -204,6 +208,8 @@ def compress(
     ------
     SymbolError
         If a symbol is not in the model's alphabet; the text says where.
+    ModelError
+        If `block_size` is out of range.
 
     Examples
     --------
@@ -390,9 +396,7 @@ def _width(model: FrozenModel) -> int:
 
 def _block_size(block_size: int, model: FrozenModel) -> int:
     """In whole steps."""
-    if not 1 <= block_size <= BLOCK_MAX:
-        raise ModelError(f"block size {block_size} is outside 1 to {BLOCK_MAX}")
-    width = _width(model)
+    block_size, width = as_block_size(block_size, BLOCK_MAX), _width(model)
     return max(block_size // width, 1) * width
 
 

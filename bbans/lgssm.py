@@ -274,7 +274,7 @@ class FrozenLGSSM:
         shape = (length,) if self.n_observed == 1 else (length, self.n_observed)
         try:
             return np.empty(shape, np.int64)
-        except (ValueError, OverflowError, MemoryError):
+        except (ValueError, OverflowError, MemoryError, TypeError):
             raise ModelError(f"there is no sequence of length {length}") from None
 
     def tail_words(self, length: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, checked, uvarint
+from bbans._records import CRC, INDEX, as_block_size, checked, uvarint
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -69,10 +69,7 @@ def bytes_compress(
     """
     if order not in (0, 1):
         raise ModelError(f"order must be 0 or 1, not {order}")
-    if not 1 <= block_size <= lib.BBANS_BYTES_MAX:
-        raise ModelError(
-            f"block size {block_size} is outside 1 to {lib.BBANS_BYTES_MAX}"
-        )
+    block_size = as_block_size(block_size, lib.BBANS_BYTES_MAX)
     source = _octets(data)
     workspace = _workspaces(min(block_size, source.size))
 

@@ -200,6 +200,13 @@ def test_the_default_block_size():
     assert sizes == [65536, 70000 - 65536]
 
 
+@pytest.mark.parametrize("block_size", [2.5, "a", None])
+def test_block_sizes_are_integers(block_size):
+    with pytest.raises(bbans.ModelError, match=f"{block_size!r} is no integer"):
+        bbans.compress(b"data", BYTES, block_size=block_size)
+    assert bbans.compress(b"data", BYTES, block_size=np.int64(3))
+
+
 @pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
 @pytest.mark.parametrize("data", [b"", b"data"])
 def test_block_sizes_out_of_range(block_size, data):
@@ -336,6 +343,14 @@ def test_a_bare_message_is_near_the_information_content():
 
 def test_nothing_is_one_byte():
     assert bbans.encode(b"", BYTES) == b"\1"
+
+
+@pytest.mark.parametrize("length", [2**50, 2**62, 2**70, 2.5])
+def test_decode_takes_no_length_beyond_memory(length):
+    linear = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).freeze()
+    for model in (BYTES, linear):
+        with pytest.raises(bbans.ModelError, match=f"no sequence of length {length}"):
+            bbans.decode(b"\1", model, length)
 
 
 def test_decode_takes_no_negative_length():

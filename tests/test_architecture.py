@@ -23,7 +23,7 @@ TABLES = "errors alphabet _files _records _lib _cdf _forward models"
 ALLOWED = {
     "errors.py": "",
     "_files.py": "errors",
-    "_records.py": "",
+    "_records.py": "errors",
     "alphabet.py": "errors",
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
@@ -64,8 +64,8 @@ ALLOWED = {
     "container.py": "_files _records errors",
     "signals.py": "_lib _records errors message models shapes static",
     "static.py": "_lib _records errors",
-    "api.py": "errors alphabet _files models tables lgssm codecs message sequence "
-    "container",
+    "api.py": "errors alphabet _files _records models tables lgssm codecs message "
+    "sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api signals container export models tables lgssm errors _files "
     "demo",

@@ -210,6 +210,8 @@ def test_out():
         {"order": -1},
         {"block_size": 0},
         {"block_size": 2**24 + 1},
+        {"block_size": 2.5},
+        {"block_size": "a"},
         {"threads": 0},
     ],
 )
