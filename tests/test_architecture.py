@@ -38,7 +38,7 @@ ALLOWED = {
     "models/em.py": "errors _forward",
     "models/hmm.py": "errors alphabet _files _forward models.em models.structured? "
     "freeze():tables tables?",
-    "models/lgssm.py": "errors _files freeze():lgssm lgssm?",
+    "models/lgssm.py": "errors alphabet _files freeze():lgssm lgssm?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,
     "lgssm.py": "errors alphabet _files _lib models",

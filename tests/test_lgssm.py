@@ -212,3 +212,33 @@ def test_refused_data():
             model.information_content(x)
     with pytest.raises(ModelError):
         LGSSM.fit(np.arange(5), 2)
+
+
+def test_a_list_of_integers_is_one_sequence():
+    x, _ = random_model(1, 1, seed=1).sample(300, seed=2)
+    for fit in (lambda data: LGSSM.fit(data, 1, n_iter=2),
+                lambda data: LGSSM.spectral(data, 1)):  # fmt: skip
+        expected = fit(x).parameters()
+        for data in (x.tolist(), tuple(x), iter(x.tolist()), [x], [x.tolist()],
+                     x[:, None], [x[:, None].astype(np.int32)]):  # fmt: skip
+            for name, values in fit(data).parameters().items():
+                assert (values == expected[name]).all(), name
+
+
+@pytest.mark.parametrize("data", [
+    [0.5, 1.5], np.zeros(50), [np.zeros((50, 2))], "text", [[1, 2], [3, [4]]],
+    np.zeros((2, 50, 1), int), [np.zeros((2, 50, 1), int)], np.zeros((50, 0), int),
+    [None], [True, False], np.array(5),
+])  # fmt: skip
+def test_fit_says_what_observations_are(data):
+    text = r"observations must be integers of shape \(T,\) or \(T, p\)"
+    with pytest.raises(SymbolError, match=text):
+        LGSSM.fit(data, 1)
+    with pytest.raises(SymbolError, match=text):
+        LGSSM.spectral(data, 1)
+
+
+@pytest.mark.parametrize("data", [None, 5, 0.5, object()])
+def test_fit_takes_sequences(data):
+    with pytest.raises(ModelError, match=f"not {type(data).__name__}"):
+        LGSSM.fit(data, 2)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._files import replacing
+from bbans.alphabet import as_integers
 from bbans.errors import FormatError, ModelError, SymbolError
 
 if TYPE_CHECKING:
@@ -378,7 +379,8 @@ class LGSSM:
 
         Parameters
         ----------
-        sequences : array_like of int, shape (T, p) or (T,), or a list of these
+        sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
+            A list of integers is one sequence, a list of rows a list of sequences.
         n_states : int
             Latent dimensions n, unless `init` has them.
         n_iter : int
@@ -402,6 +404,8 @@ class LGSSM:
 
         Raises
         ------
+        SymbolError
+            If a sequence is not of integers, or of another shape.
         ModelError
             If there is too little data, or an argument is out of range.
 
@@ -409,18 +413,18 @@ class LGSSM:
         ----------
         Shumway and Stoffer, J. Time Series Analysis 3 (1982).
         """
-        data = _sequences(sequences)
+        found = _sequences(sequences)
         if init is None:
             if n_states is None or n_states < 1:
                 raise ModelError("fit needs the number of latent dimensions, or init")
-            init = cls.spectral(data, n_states, min_noise=min_noise)
+            init = cls.spectral(found, n_states, min_noise=min_noise)
         keep, plain = set(fixed), set(diagonal)
         unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
         if unknown:
             raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
-        data = [_integers(x, init.n_observed) for x in data if len(x) > 0]
+        data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
         count = sum(x.size for x in data)
         if count == 0:
             raise ModelError("no data to train on: every sequence is empty")
@@ -525,11 +529,19 @@ class LGSSM:
 
         Parameters
         ----------
+        sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
+            As for `fit`.
+        n_states : int
+            Latent dimensions n.
         lags : int, optional
             Observations of the past and of the future that are correlated.
+        min_noise : float
+            As for `fit`.
 
         Raises
         ------
+        SymbolError
+            If a sequence is not of integers, or of another shape.
         ModelError
             If there are too few observations.
 
@@ -537,7 +549,7 @@ class LGSSM:
         ----------
         Katayama, Subspace Methods for System Identification (2005), chapter 8.
         """
-        data = _sequences(sequences)
+        data = [x.astype(np.float64) for x in _sequences(sequences)]
         p = data[0].shape[1]
         n = n_states
         lags = lags or max(2 + 2 * n // p, min(8, 2 * n))
@@ -745,11 +757,12 @@ def _covariances(name: str, values: ArrayLike) -> _Floats:
     return np.ascontiguousarray((array + np.swapaxes(array, -1, -2)) / 2)
 
 
-def _integers(x: ArrayLike, p: int | None) -> _Floats:
+def _integers(x: ArrayLike, p: int) -> _Floats:
+    """Observations, which may be floats without a fraction, as shape (T, p)."""
     array = np.asarray(x)
     if array.ndim == 1:
         array = array[:, None]
-    if array.ndim != 2 or (p is not None and array.shape[1] != p):
+    if array.ndim != 2 or array.shape[1] != p:
         raise SymbolError(f"observations of shape {np.shape(x)} are not (T, {p})")
     if array.dtype.kind not in "iu" and not (
         array.dtype.kind == "f" and bool((array == np.floor(array)).all())
@@ -758,10 +771,34 @@ def _integers(x: ArrayLike, p: int | None) -> _Floats:
     return array.astype(np.float64)
 
 
-def _sequences(sequences: Any) -> list[_Floats]:
-    if isinstance(sequences, np.ndarray):
-        sequences = [sequences]
-    found = [_integers(x, None) for x in sequences]
+def _sequences(sequences: Any) -> list[NDArray[Any]]:
+    """Training data as arrays of integers, shape (T, p) each."""
+    if isinstance(sequences, str | bytes | bytearray | memoryview | np.ndarray):
+        items: list[Any] = [sequences]
+    else:
+        try:
+            items = list(sequences)
+        except TypeError:
+            raise ModelError(
+                "sequences must be integers or a list of arrays of them, not "
+                f"{type(sequences).__name__}"
+            ) from None
+        if items and np.isscalar(items[0]):
+            items = [items]  # a list of numbers is one sequence
+    found = [_observed(x) for x in items]
     if not found or any(x.shape[1] != found[0].shape[1] for x in found):
         raise ModelError("sequences must be a list of arrays of one width")
     return found
+
+
+def _observed(x: Any) -> NDArray[Any]:
+    wanted = "observations must be integers of shape (T,) or (T, p)"
+    try:
+        array = as_integers(x)
+    except SymbolError as error:
+        raise SymbolError(f"{wanted}: {error}") from None
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise SymbolError(f"{wanted}, not {array.shape}")
+    return array
