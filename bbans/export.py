@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bbans.errors import ModelError
+from bbans.lgssm import FrozenLGSSM
 from bbans.tables import FrozenARHMM, FrozenHMM, as_frozen
 
 __all__ = ["c_header"]
@@ -24,7 +25,7 @@ int64_t uint8_t uint16_t uint32_t uint64_t bbans_tiny_hmm
 """
 
 
-def c_header(model: FrozenHMM, name: str = "model") -> str:
+def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
     """Return a C header that holds a model as constant tables for flash.
 
     Parameters
@@ -44,6 +45,8 @@ def c_header(model: FrozenHMM, name: str = "model") -> str:
     -----
     Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
     """
+    if isinstance(model, FrozenLGSSM):
+        raise ModelError("devices code hidden Markov models only")
     as_frozen(model)
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
         raise ModelError(f"{name!r} is no C name that is free")

@@ -142,7 +142,7 @@ class Table:
 
 MAGIC = b"\x89bbm"
 VERSION = 1
-HMM_TYPE, ARHMM_TYPE = 1, 2
+HMM_TYPE, ARHMM_TYPE, LINEAR_TYPE = 1, 2, 3
 HEADER = struct.Struct("<4sBBBBIII")
 ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
 ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
@@ -499,6 +499,8 @@ class FrozenHMM:
         _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
             data
         )
+        if model_type == LINEAR_TYPE:
+            raise FormatError("a linear Gaussian model; load it with load_model")
         if model_type not in (HMM_TYPE, ARHMM_TYPE) or kind not in ALPHABETS.values():
             raise VersionError("model file has codes that this release does not know")
         dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None

@@ -60,7 +60,7 @@ ALLOWED = {
     "batch.py": "_lib message tables errors",
     "check.py": "codecs message sequence errors",
     "packets.py": "message sequence tables errors",
-    "export.py": "tables errors",
+    "export.py": "tables lgssm errors",
     "container.py": "_files _records errors",
     "signals.py": "_lib _records errors message models shapes static",
     "static.py": "_lib _records errors",

@@ -104,6 +104,9 @@ def test_what_a_device_cannot_read():
         c_header(HMM.random(2, 3, seed=0).freeze())
     with pytest.raises(bbans.ModelError, match="up to 256 symbols"):
         c_header(HMM.random(2, 257, seed=0).freeze(15))
+    linear = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).freeze()
+    with pytest.raises(bbans.ModelError, match="hidden Markov models only"):
+        c_header(linear)
     for name in ("", "1a", "a-b", "a;", "é", "int", "NULL", "uint16_t"):
         with pytest.raises(bbans.ModelError, match="no C name"):
             c_header(HMM.random(2, 3, seed=0).freeze(15), name)
