@@ -27,6 +27,16 @@ from bbans.tables import FrozenARHMM, FrozenHMM
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
+# What `train` takes for HMMs alone, and with --latents alone, by default.
+HMM_OPTIONS = {
+    "states": 64,
+    "order": 0,
+    "context_bytes": 200_000,
+    "prec": 24,
+    "seed": 0,
+    "lines": False,
+}
+LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
 TYPES = ["int", *(str(dtype) for dtype in signals.CODES)]
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
@@ -96,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Any, help: str, description: str) -> Any:
         sub = commands.add_parser(name, help=help, description=description)
-        sub.set_defaults(run=run, binary=name in ("compress", "train"))
+        sub.set_defaults(
+            run=run, binary=name in ("compress", "train"), wrong_usage=sub.error
+        )
         if name not in ("export", "info"):
             sub.add_argument(
                 "-q", "--quiet", action="store_true", help="no progress on stderr"
@@ -155,46 +167,49 @@ def _parser() -> argparse.ArgumentParser:
         "--states",
         metavar="K",
         type=int,
-        default=64,
-        help="hidden states (default: %(default)s)",
+        help=f"hidden states (default: {HMM_OPTIONS['states']})",
     )
     train.add_argument(
-        "--order", metavar="N", type=int, default=0,
+        "--order", metavar="N", type=int,
         help="bytes before that emissions depend on too, at most 16: an autoregressive "
-        "model (default: %(default)s)",
+        f"model (default: {HMM_OPTIONS['order']})",
     )  # fmt: skip
     train.add_argument(
-        "--context-bytes", metavar="N", type=int, default=200_000,
+        "--context-bytes", metavar="N", type=int,
         help="with --order: about what they may take in the model "
-        "(default: %(default)s)",
+        f"(default: {HMM_OPTIONS['context_bytes']})",
     )  # fmt: skip
     train.add_argument(
         "--iterations", metavar="N", type=int, default=50,
         help="EM iterations at most (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
-        "--prec", metavar="BITS", type=int, default=24,
-        help="precision of the tables, 1 to 28 (default: %(default)s)",
+        "--prec", metavar="BITS", type=int,
+        help=f"precision of the tables, 1 to 28 (default: {HMM_OPTIONS['prec']})",
     )  # fmt: skip
-    train.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    train.add_argument("--seed", type=int, help=f"default: {HMM_OPTIONS['seed']}")
     train.add_argument(
-        "--lines", action="store_true", help="each line is a sequence of its own"
-    )
+        "--lines", action="store_const", const=True,
+        help="each line is a sequence of its own",
+    )  # fmt: skip
     train.add_argument(
         "--latents", metavar="N", type=int,
         help="train a linear Gaussian model of N latent dimensions",
     )  # fmt: skip
     train.add_argument(
-        "--type", choices=TYPES, default="uint8",
-        help="with --latents: the little-endian elements (default: %(default)s)",
+        "--type", choices=TYPES,
+        help="with --latents: the little-endian elements "
+        f"(default: {LATENT_OPTIONS['type']})",
     )  # fmt: skip
     train.add_argument(
-        "--channels", metavar="P", type=int, default=1,
-        help="with --latents: elements sampled together (default: %(default)s)",
+        "--channels", metavar="P", type=int,
+        help="with --latents: elements sampled together "
+        f"(default: {LATENT_OPTIONS['channels']})",
     )  # fmt: skip
     train.add_argument(
-        "--noise", choices=NOISES, default="gaussian",
-        help="with --latents: shape of the noise (default: %(default)s)",
+        "--noise", choices=NOISES,
+        help="with --latents: shape of the noise "
+        f"(default: {LATENT_OPTIONS['noise']})",
     )  # fmt: skip
     train.add_argument(
         "--save-float", metavar="NPZ", type=Path, help="also write the float model"
@@ -211,8 +226,9 @@ def _parser() -> argparse.ArgumentParser:
             f"{verb.capitalize()} FILE. An output file appears only when it is whole.",
         )
         sub.add_argument(
-            "file", metavar="FILE", nargs="?", default="-", help="- is stdin"
-        )
+            "file", metavar="FILE", nargs="?", default="-",
+            help="default -, stdin",
+        )  # fmt: skip
         sub.add_argument(
             "-o", "--output", metavar="FILE",
             help="- is stdout; by default FILE with "
@@ -237,8 +253,9 @@ def _parser() -> argparse.ArgumentParser:
                 "model that is fitted to them, or under MODEL",
             )  # fmt: skip
             sub.add_argument(
-                "--channels", metavar="N", type=int, default=1,
-                help="with --type: values that are sampled together (default: 1)",
+                "--channels", metavar="N", type=int,
+                help="with --type: values that are sampled together (default: 1, or as "
+                "MODEL has)",
             )  # fmt: skip
         else:
             sub.add_argument(
@@ -291,12 +308,31 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    _check_train(options)
     if options.order and options.save_float is not None:
         raise ModelError("--save-float is for models without --order")
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
     with _sink(options.output, options) as output:  # possible before training?
         _train_to(output, options)
+
+
+def _check_train(options: argparse.Namespace) -> None:
+    """Refuse options that would do nothing; fill in the defaults of the others."""
+    linear = options.latents is not None
+    for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
+        if getattr(options, name) is not None:
+            option = "--" + name.replace("_", "-")
+            options.wrong_usage(
+                f"{option} does not go with --latents"
+                if linear
+                else f"{option} needs --latents"
+            )
+    if options.context_bytes is not None and not options.order:
+        options.wrong_usage("--context-bytes needs --order")
+    for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
 
 
 def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
@@ -343,8 +379,8 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM | ARHMM:
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
     dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
-    if options.lines or row < 1:
-        raise ModelError("--latents takes whole files of 1 or more --channels")
+    if row < 1:
+        raise ModelError("--latents takes 1 or more --channels")
     for name, content in zip(options.files, data, strict=True):
         if len(content) % row:
             raise ModelError(f"{name} does not hold whole rows of {row} bytes")
@@ -356,11 +392,19 @@ def _compress(options: argparse.Namespace) -> None:
     output = options.output
     if output is None:
         output = "-" if options.file == "-" else options.file + SUFFIX
+    if options.type is None and options.channels is not None:
+        options.wrong_usage("--channels needs --type")
     if options.type is not None and options.model is None:
         with _source(options.file) as source, _sink(output, options) as sink:
             sink.write(_signal(source.read(), options))
         return
     model = _model(options.model)
+    width = model.n_observed if isinstance(model, FrozenLGSSM) else 1
+    if options.channels not in (None, width):
+        options.wrong_usage(
+            f"--channels {options.channels} conflicts with -m {options.model}: the "
+            f"model has {width} observed dimension{'s' * (width > 1)}"
+        )
     with (
         _source(options.file) as source,
         _progress(source, options.quiet) as progress,
@@ -379,14 +423,15 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
     dtype = _dtype(options.type)
-    if options.channels < 1:
-        raise ModelError(f"there is no signal of {options.channels} channels")
-    if len(data) % (dtype.itemsize * options.channels):
+    channels = 1 if options.channels is None else options.channels
+    if channels < 1:
+        raise ModelError(f"there is no signal of {channels} channels")
+    if len(data) % (dtype.itemsize * channels):
         raise SymbolError(
-            f"{options.file}: {len(data)} bytes are no steps of {options.channels} "
+            f"{options.file}: {len(data)} bytes are no steps of {channels} "
             f"{options.type}"
         )
-    values = np.frombuffer(data, dtype).reshape(-1, options.channels)
+    values = np.frombuffer(data, dtype).reshape(-1, channels)
     return signals.signal_compress(values, block_size=options.block_size)
 
 
@@ -423,7 +468,7 @@ def _decompress(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> None:
-    text = c_header(FrozenHMM.load(options.model), options.name)
+    text = c_header(api.load_model(options.model), options.name)
     with _sink(options.c_header, options) as sink:
         sink.write(text.encode("ascii"))
 

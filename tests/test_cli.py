@@ -576,7 +576,51 @@ def test_linear_gaussian_models(directory):
         "t.bbm", "odd",
     )  # fmt: skip
     fails("train", "--latents", "0", "-o", "t.bbm", "signal.raw")
-    fails("train", "--latents", "1", "--lines", "-o", "t.bbm", "signal.raw")
     fails("compress", "-m", "s.bbm", "--type", "int16", "odd")
     assert "rows of 2" in fails("compress", "-m", "s.bbm", "odd")
-    fails("export", "s.bbm")
+    assert "hidden Markov models only" in fails("export", "s.bbm")
+    assert "model has 2 observed dimensions" in fails(
+        "compress", "-m", "s.bbm", "--type", "int16", "--channels", "3", "signal.raw",
+        code=2,
+    )  # fmt: skip
+    passes("compress", "-f", "-m", "s.bbm", "--type", "int16", "--channels", "2",
+           "signal.raw")  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "text"), [
+    (["--type", "int16"], "--type needs --latents"),
+    (["--channels", "1"], "--channels needs --latents"),
+    (["--noise", "laplace"], "--noise needs --latents"),
+    (["--context-bytes", "200000"], "--context-bytes needs --order"),
+    (["--context-bytes", "9", "--order", "0"], "--context-bytes needs --order"),
+    (["--latents", "1", "--order", "0"], "--order does not go with --latents"),
+    (["--latents", "1", "--states", "64"], "--states does not go with --latents"),
+    (["--latents", "1", "--prec", "24"], "--prec does not go with --latents"),
+    (["--latents", "1", "--seed", "0"], "--seed does not go with --latents"),
+    (["--latents", "1", "--context-bytes", "9"], "--context-bytes does not go with"),
+    (["--latents", "1", "--lines"], "--lines does not go with --latents"),
+])  # fmt: skip
+def test_train_refuses_options_that_would_do_nothing(options, text):
+    write("data")
+    message = fails("train", "data", "-o", "m.bbm", *options, code=2)
+    assert text in message
+    assert "usage: bbans train" in message
+
+
+def test_compress_refuses_channels_that_would_do_nothing(other_model):
+    write("data")
+    message = fails("compress", "--channels", "1", "data", code=2)
+    assert "--channels needs --type" in message
+    assert "usage: bbans compress" in message
+    message = fails(
+        "compress", "-m", other_model, "--type", "uint8", "--channels", "2", "data",
+        code=2,
+    )  # fmt: skip
+    assert "--channels 2 conflicts with -m" in message
+    assert "has 1 observed dimension\n" in message
+    passes("compress", "-m", other_model, "--type", "uint8", "--channels", "1", "data")
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_the_file_is_stdin_by_default(command):
+    assert "default -, stdin" in " ".join(passes(command, "--help").decode().split())
