@@ -99,6 +99,11 @@ def decode_batch(
         ``offsets[a : b + 1]`` and ``lengths[a:b]``.
     lengths : sequence of int, length N
         Symbols in each sequence.
+    model : FrozenHMM
+    predictive : bool
+        As they were encoded.
+    threads : int
+        The result does not depend on it.
 
     Returns
     -------
@@ -182,6 +187,18 @@ def decode_packed(
     data: bytes, lengths: Sequence[int] | NDArray[Any], model: FrozenHMM
 ) -> list[NDArray[Any]]:
     """Decode what `encode_packed` returned, given the sequences' lengths.
+
+    Parameters
+    ----------
+    data : bytes
+    lengths : sequence of int, length N
+        Symbols in each sequence.
+    model : FrozenHMM
+
+    Returns
+    -------
+    list of ndarray
+        As `decode` returns them.
 
     Raises
     ------

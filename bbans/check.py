@@ -21,20 +21,29 @@ SPARE_BYTES = 4096  # of random bits before each symbol's pops
 
 
 class ModelReport(NamedTuple):
-    """What `check_model` found. All rates are in bits for the whole sequence."""
+    """What `check_model` found. All rates are in bits for the whole sequence.
+
+    Attributes
+    ----------
+    length : int
+        Observations T.
+    elbo : float
+        Mean of -log2 P(x, z) / Q(z | x) over samples of z: what bits back pays net.
+        The negative evidence lower bound.
+    elbo_error : float
+        Standard error of `elbo`; 0 for an exact posterior but for rounding.
+    information_content : float or None
+        -log2 P(x), if the model has a predictive distribution.
+    message : int
+        Bits of one message, whole bytes counted: with start-up if the model can
+        start by itself, else net of the bits that were lent.
+    """
 
     length: int
-    """Observations T."""
     elbo: float
-    """Mean of -log2 P(x, z) / Q(z | x) over samples of z: what bits back pays net. The
-    negative evidence lower bound."""
     elbo_error: float
-    """Standard error of `elbo`; 0 for an exact posterior but for rounding."""
     information_content: float | None
-    """-log2 P(x), if the model has a predictive distribution."""
     message: int
-    """Bits of one message, whole bytes counted: with start-up if the model can
-    start by itself, else net of the bits that were lent."""
 
     def __str__(self) -> str:
         content = self.information_content

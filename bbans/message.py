@@ -184,6 +184,13 @@ class Message(ValueArrays):
     def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
         """Pop the intervals that hold the slots of `peek`.
 
+        Parameters
+        ----------
+        start, freq : array_like of int, shape (lanes,)
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``.
+        total : int
+            Slots in all, as given to `peek`.
+
         Raises
         ------
         ModelError

@@ -109,6 +109,18 @@ def decode_sequence(
 ) -> Any:
     """Decode `length` observations; the message is spent.
 
+    Parameters
+    ----------
+    model : FrozenHMM, FrozenLGSSM, PredictiveModel or StateSpaceModel
+    message : Message
+        Of one lane.
+    length : int
+        Observations T. Memory and time grow with it, whatever the message is.
+    predictive : bool
+        As it was encoded.
+    seed : bytes, optional
+        As it was encoded.
+
     Returns
     -------
     ndarray or list
@@ -120,6 +132,9 @@ def decode_sequence(
     CorruptError
         If no encoder of this model wrote the message: it does not end in the
         state that encoders start from.
+    ModelError
+        If there is no sequence of this length, or no memory for one; if a seed is
+        wanted or not taken.
     """
     if length < 0:
         raise ModelError(f"length {length} is negative")

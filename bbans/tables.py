@@ -697,7 +697,27 @@ class FrozenARHMM(FrozenHMM):
     def step(
         self, context: int, symbol: int, predicted: NDArray[np.uint32] | None = None
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """One filter step: filtered and predicted weights, shape (K,) each."""
+        """Filter one symbol.
+
+        Parameters
+        ----------
+        context : int
+            Number of its context: `longest_context` of the symbols before.
+        symbol : int
+            0 .. M-1.
+        predicted : ndarray of uint32, shape (K,), optional
+            As the step before returned; for the first symbol None.
+
+        Returns
+        -------
+        filtered, predicted : ndarray of uint32, shape (K,)
+            Weights of the states at this symbol, and at the next.
+
+        Raises
+        ------
+        SymbolError
+            If there is no such symbol.
+        """
         self.check_symbols(np.array([symbol]))
         row, beta = self.context_row(context)
         stride, K = self.c.stride, self.n_states

@@ -39,6 +39,21 @@ class Categorical:
         number, the default 0, codes one symbol.
     shape : int or tuple of int, optional
         Shape of the value when all its symbols share the single row `rows`.
+
+    Raises
+    ------
+    SymbolError
+        If `rows` does not fit `shape`; from `push` and `pop`, if there is no such row;
+        from `push`, if a symbol is not in the table or the shape is another.
+
+    Examples
+    --------
+    >>> from bbans import Message, Table
+    >>> table = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
+    >>> message, codec = Message(), Categorical(table, [0, 1])
+    >>> codec.push(message, [2, 0])
+    >>> codec.pop(message)
+    array([2, 0], dtype=uint32)
     """
 
     def __init__(
@@ -75,6 +90,21 @@ class Uniform:
         1 to 2**28; ``2**b`` codes b raw bits.
     shape : int or tuple of int, optional
         Shape of the value; by default one int.
+
+    Raises
+    ------
+    ModelError
+        From `push` and `pop`, if `total` is out of range.
+    SymbolError
+        From `push`, if a value is not below `total` or the shape is another.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Uniform(6)
+    >>> codec.push(message, 4)
+    >>> codec.pop(message)
+    4
     """
 
     def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
@@ -100,6 +130,23 @@ class Weighted:
     weights : array_like of int, shape (..., K)
         Each row sums to 1 .. 2**28. A symbol of weight 0 is never popped and
         cannot be pushed. The shape of the value is that of the leading axes.
+
+    Raises
+    ------
+    SymbolError
+        If the weights form no array; from `push` and `pop`, if they are no integers
+        from 0 on; from `push`, if a symbol is K or more or the shape is another.
+    ModelError
+        From `push` and `pop`, if a sum is out of range; from `push`, if the symbol's
+        weight is 0.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Weighted([[1, 2, 0], [7, 0, 9]])
+    >>> codec.push(message, [1, 2])
+    >>> codec.pop(message)
+    array([1, 2], dtype=uint32)
     """
 
     def __init__(self, weights: ArrayLike) -> None:

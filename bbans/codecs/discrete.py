@@ -51,6 +51,20 @@ class UniformRange:
         Shape of the value; by default one int.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        From `push` and `pop`, if there is no such range; from `push`, if a value is
+        outside; from `pop`, if `dtype` does not hold one.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), UniformRange(-9, 9, 2)
+    >>> codec.push(message, [-5, 7])
+    >>> codec.pop(message)
+    array([-5,  7])
     """
 
     def __init__(
@@ -90,10 +104,28 @@ class Mixture:
     dtype : data-type
         Of popped integers.
 
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        outside the support.
+    ModelError
+        If `shape` is none; from `push` and `pop`, if weights are no such numbers.
+
     Notes
     -----
     docs/maths.md, section 11. The three arrays are broadcast; the shape of the value
     is that of the leading axes. With K = 1 this is `Located` on a bounded support.
+
+    Examples
+    --------
+    >>> from bbans import Message, Shape
+    >>> codec = Mixture(Shape.logistic(), [0.7, 0.3], [20.5, 90.0], 8.0, 0, 255)
+    >>> message = Message()
+    >>> codec.push(message, 21)
+    >>> codec.pop(message)
+    21
     """
 
     def __init__(
@@ -151,6 +183,21 @@ class Geometric:
         `fixed_scales` returns. Its shape is that of the value.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        no integer from 0 on.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Geometric([3.0, 80.0])
+    >>> codec.push(message, [1, 96])
+    >>> codec.pop(message)
+    array([ 1, 96])
     """
 
     def __init__(self, scale: ArrayLike, dtype: DTypeLike = np.int64) -> None:
@@ -173,6 +220,21 @@ class Bernoulli:
     one : array_like of float
         Probability of 1, or the uint32 array that `fixed_probabilities` returns; the
         last 4 bits of that are dropped. Its shape is that of the value.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        not 0 or 1.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Bernoulli([0.1, 0.9])
+    >>> codec.push(message, [0, 1])
+    >>> codec.pop(message)
+    array([0, 1], dtype=uint32)
     """
 
     def __init__(self, one: ArrayLike) -> None:
@@ -200,6 +262,21 @@ class Binomial:
         the shape of both is that of the value.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        not 0 .. trials.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Binomial([20, 500], 0.3)
+    >>> codec.push(message, [4, 160])
+    >>> codec.pop(message)
+    array([  4, 160])
     """
 
     def __init__(
@@ -235,6 +312,21 @@ class BetaBinomial:
         shape of all three is that of the value.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        not 0 .. trials.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), BetaBinomial(255, [0.5, 2.0], 2.0)
+    >>> codec.push(message, [0, 131])
+    >>> codec.pop(message)
+    array([  0, 131])
     """
 
     def __init__(
@@ -272,6 +364,21 @@ class Poisson:
         of the value.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        no integer from 0 on.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Poisson([0.5, 20])
+    >>> codec.push(message, [0, 23])
+    >>> codec.pop(message)
+    array([ 0, 23])
     """
 
     def __init__(self, mean: ArrayLike, dtype: DTypeLike = np.int64) -> None:

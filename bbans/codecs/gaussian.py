@@ -71,9 +71,23 @@ class Multivariate:
         Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
         3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
 
+    Raises
+    ------
+    ModelError
+        If there are not as many scales and rows as locations, or no such family.
+
     Notes
     -----
     The value is a tuple of ints. For messages of one lane. docs/maths.md, section 13.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> codec = Multivariate.from_covariance([0.5, 10.0], [[9.0, 8.0], [8.0, 9.0]])
+    >>> message = Message()
+    >>> codec.push(message, (3, 12))
+    >>> codec.pop(message)
+    (3, 12)
     """
 
     def __init__(

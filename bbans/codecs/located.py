@@ -35,12 +35,29 @@ class Located:
     dtype : data-type
         Of popped integers.
 
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or of integers that are not
+        fixed point, or if shapes do not fit; from `push`, if a value is
+        no integer of 64 bits.
+    ModelError
+        If `shape` is none.
+
     Notes
     -----
     Value v has the mass between ``(v - 1/2 - location) / scale`` and
     ``(v + 1/2 - location) / scale``, plus at least one slot of ``2**-28`` for its
     bin, so that every integer of 64 bits can be coded: docs/maths.md, section 9.
     Floats are rounded once, here, exactly alike on every machine.
+
+    Examples
+    --------
+    >>> from bbans import Message, Shape
+    >>> message, codec = Message(), Located(Shape.student_t(3), 2.5, [1.0, 9.0])
+    >>> codec.push(message, [3, 40])
+    >>> codec.pop(message)
+    array([ 3, 40])
     """
 
     def __init__(
@@ -76,9 +93,23 @@ class Gaussian(Located):
     Parameters
     ----------
     mean, deviation : array_like of float
-        Broadcast, their shape is that of the value.
+        Broadcast, their shape is that of the value. Plain numbers of any type.
     dtype : data-type
         Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range or no real number, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, codec = Message(), Gaussian([2.5, -40.0], 3.0)
+    >>> codec.push(message, [3, -38])
+    >>> codec.pop(message)
+    array([  3, -38])
     """
 
     def __init__(
@@ -88,7 +119,22 @@ class Gaussian(Located):
 
 
 class Logistic(Located):
-    """Integers under a discretised logistic distribution; see `Gaussian`."""
+    """Integers under a discretised logistic distribution.
+
+    Parameters
+    ----------
+    location, scale : array_like of float
+        The deviation is ``pi / sqrt(3)`` times the scale. Broadcast, their shape is
+        that of the value. Plain numbers of any type.
+    dtype : data-type
+        Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range or no real number, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits.
+    """
 
     def __init__(
         self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
@@ -97,7 +143,22 @@ class Logistic(Located):
 
 
 class Laplace(Located):
-    """Integers under a discretised Laplace distribution; see `Gaussian`."""
+    """Integers under a discretised Laplace distribution.
+
+    Parameters
+    ----------
+    location, scale : array_like of float
+        The deviation is ``sqrt(2)`` times the scale. Broadcast, their shape is that of
+        the value. Plain numbers of any type.
+    dtype : data-type
+        Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range or no real number, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits.
+    """
 
     def __init__(
         self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
@@ -106,7 +167,25 @@ class Laplace(Located):
 
 
 class StudentT(Located):
-    """Integers under a discretised Student's t distribution; see `Gaussian`."""
+    """Integers under a discretised Student's t distribution.
+
+    Parameters
+    ----------
+    degrees : float
+        Degrees of freedom, 0.5 to 1000.
+    location, scale : array_like of float
+        Broadcast, their shape is that of the value. Plain numbers of any type.
+    dtype : data-type
+        Of popped integers.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range or no real number, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits.
+    ModelError
+        If `degrees` is out of range.
+    """
 
     def __init__(
         self,

@@ -62,8 +62,22 @@ class Topology(NamedTuple):
 
     @classmethod
     def banded(cls, n_states: int, width: int, *, cyclic: bool = False) -> Topology:
-        """From anywhere to states at most `width` away; `cyclic`: the last is next to
-        the first."""
+        """From anywhere to states nearby.
+
+        Parameters
+        ----------
+        n_states : int
+            States K.
+        width : int
+            The most that a transition moves.
+        cyclic : bool
+            The last state is next to the first.
+
+        Raises
+        ------
+        ModelError
+            If there are no states.
+        """
         step = np.abs(_steps(n_states))
         if cyclic:
             step = np.minimum(step, n_states - step)
