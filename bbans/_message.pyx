@@ -590,7 +590,7 @@ cdef class MessageArrays:
             If the message holds too few bits. The message is unchanged.
         """
         cdef const bbans_shape *c_shape = <const bbans_shape *><uintptr_t>shape._address
-        cdef tuple form = np.broadcast_shapes(np.shape(location), np.shape(scale))
+        cdef tuple form = broadcast_form(location, scale)
         cdef Array at = parameters(location, np.int64, form)
         cdef Array by = parameters(scale, np.int32, form)
         cdef Array array = output(np.empty(form, dtype) if out is None else out, form)
@@ -625,6 +625,13 @@ cdef Array signed_integers(object values):
     if given.dtype == np.uint64 and int(given.max()) >> 63:
         raise SymbolError("a value is not below 2**63")
     return aligned(given.astype(np.int64))
+
+
+cdef tuple broadcast_form(object location, object scale):
+    try:
+        return np.broadcast_shapes(np.shape(location), np.shape(scale))
+    except ValueError as error:
+        raise SymbolError(f"locations and scales do not fit: {error}") from None
 
 
 cdef Array parameters(object given, object fixed, tuple shape):

@@ -189,8 +189,8 @@ def _decode_block(
     if not block or block[0] not in (MODELLED, STORED):
         raise CorruptError("it has no known method")
     if block[0] == STORED:
-        raw = bytes_decompress(block[1:])
-        if len(raw) != steps * channels * dtype.itemsize:
+        raw = bytearray(steps * channels * dtype.itemsize)
+        if len(bytes_decompress(block[1:], out=raw)) != len(raw):
             raise CorruptError("it holds another number of values")
         return (
             np.frombuffer(raw, dtype.newbyteorder("<"))
@@ -214,10 +214,11 @@ def _decode_block(
     _call(message, "pop", fixed, (order, cross, scales), values)
     if not message.is_empty:
         raise CorruptError("its message does not end where it should")
-    restored = (values + middle.astype(np.int64)).astype(dtype)
-    if (restored.astype(np.int64) - middle.astype(np.int64) != values).any():
+    limits = np.iinfo(dtype)
+    ends = zip(middle.tolist(), values.min(axis=0), values.max(axis=0), strict=True)
+    if any(m + int(a) < limits.min or m + int(b) > limits.max for m, a, b in ends):
         raise CorruptError("a value is beyond its type")
-    return restored
+    return (values + middle.astype(np.int64)).astype(dtype)
 
 
 def _call(

@@ -622,3 +622,14 @@ def test_codecs_pop_what_they_push(codec):
     with pytest.raises(bbans.SymbolError, match="shape"):
         codec.push(message, np.zeros((9, 9), np.int64))
     assert message.state() == before
+
+
+def test_arrays_that_are_not_aligned():
+    values = np.frombuffer(bytearray(41), np.int64, 5, offset=1)
+    message = bbans.Message()
+    message.push_range(0, 9, values)
+    assert message.pop_range(0, 9, 5).tolist() == [0] * 5
+    with pytest.raises(bbans.SymbolError, match="aligned"):
+        message.pop_range(0, 9, out=values)
+    with pytest.raises(bbans.SymbolError, match="ends are integers"):
+        message.push_range(1.9, 9.9, [1])

@@ -123,6 +123,33 @@ def test_every_cut_and_every_flipped_bit_is_found():
         bbans.signal_decompress(data + b"x")
 
 
+def test_a_stored_block_of_more_than_its_share():
+    """Refused before it takes memory that the header does not speak of."""
+    bomb = bytes([signals.STORED]) + bbans.bytes_compress(bytes(2**20))
+    with pytest.raises(bbans.BbansError):
+        signals._decode_block(bomb, 10, 1, np.dtype("u1"))
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8", "u8"])
+def test_values_beyond_their_type(dtype):
+    block = bytearray(signals._encode_block(walk(300).astype(dtype)))
+    assert block[0] == signals.MODELLED
+    top = np.array([np.iinfo(dtype).max], dtype).astype(f"<{dtype}").tobytes()
+    block[6 : 6 + len(top)] = top
+    with pytest.raises(bbans.CorruptError, match="beyond its type"):
+        signals._decode_block(bytes(block), 300, 1, np.dtype(dtype))
+
+
+def test_a_slow_pipe(tmp_path):
+    (tmp_path / "s").write_bytes(bbans.signal_compress(np.arange(50, dtype=np.int16)))
+    done = subprocess.run(
+        f"(head -c 3 s; sleep 0.5; tail -c +4 s) | {sys.executable} -m bbans "
+        "decompress -",
+        cwd=tmp_path, shell=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == np.arange(50, dtype="<i2").tobytes()
+
+
 def test_salvage_leaves_damaged_blocks_out():
     array = walk(500)
     data = bytearray(bbans.signal_compress(array, block_size=100))
