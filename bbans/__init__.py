@@ -23,6 +23,7 @@ from bbans.api import (
     decompress_file,
     default_model,
     encode,
+    load_model,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
 from bbans.check import ModelReport, check_model
@@ -37,10 +38,12 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
+from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import (
     ARHMM,
     HMM,
+    LGSSM,
     Contexts,
     FactorialHMM,
     GaussianHMM,
@@ -65,6 +68,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ARHMM",
     "HMM",
+    "LGSSM",
     "Alphabet",
     "BbansError",
     "Contexts",
@@ -73,6 +77,7 @@ __all__ = [
     "FormatError",
     "FrozenARHMM",
     "FrozenHMM",
+    "FrozenLGSSM",
     "GaussianHMM",
     "Message",
     "MessageError",
@@ -111,6 +116,7 @@ __all__ = [
     "fixed_probabilities",
     "fixed_rates",
     "fixed_scales",
+    "load_model",
     "quantise",
     "signal_compress",
     "signal_decompress",

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans.errors import ModelError, SymbolError
 
-__all__ = ["MAX_SYMBOLS", "Alphabet", "Symbols", "as_integers"]
+__all__ = ["MAX_SYMBOLS", "AllIntegers", "Alphabet", "Symbols", "as_integers"]
 
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
@@ -212,6 +212,51 @@ class Alphabet:
             f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
             f"model's alphabet of {self.size} {noun}"
         )
+
+
+class AllIntegers:
+    """What models of numbers code: every integer of 64 bits with sign, in rows.
+
+    Parameters
+    ----------
+    width : int
+        Integers of a row, the last axis of arrays.
+    """
+
+    kind: Literal["all integers"] = "all integers"
+
+    __slots__ = ("width",)
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def encode(self, data: Symbols) -> NDArray[np.int64]:
+        """Turn integers of any type into int64, on one axis.
+
+        Raises
+        ------
+        SymbolError
+            If one has more than 64 bits with its sign, or there are no whole rows.
+        """
+        if isinstance(data, str):
+            raise SymbolError("a str needs a model of characters, or of bytes")
+        array = as_integers(data)
+        last = array.shape[-1] if array.ndim > 1 and array.size else self.width
+        if self.width > 1 and (last != self.width or array.size % self.width):
+            raise SymbolError(
+                f"an array of shape {array.shape} has no rows of {self.width}"
+            )
+        values = array.ravel()
+        if values.dtype.kind == "u" and values.dtype.itemsize == 8:
+            beyond = np.flatnonzero(values > np.uint64(_INT64_MAX))
+            if beyond.size:
+                t = int(beyond[0])
+                raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
+        return np.ascontiguousarray(values, np.int64)
+
+    def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the values: nothing stands for them."""
+        return values
 
 
 def as_integers(data: Symbols) -> NDArray[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +34,11 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
+from bbans.lgssm import LGSSM_TYPE, FrozenLGSSM
 from bbans.message import Message
+from bbans.models import LGSSM
 from bbans.sequence import decode_sequence, decode_until, encode_sequence
-from bbans.tables import FrozenHMM, as_frozen
+from bbans.tables import MAGIC, FrozenHMM, as_frozen
 
 __all__ = [
     "compress",
@@ -44,6 +48,8 @@ __all__ = [
     "decompress_file",
     "default_model",
     "encode",
+    "load_model",
+    "read_model",
 ]
 
 BLOCK_DEFAULT = 1 << 16
@@ -51,6 +57,7 @@ BYTES, UTF8, CHARACTERS = 0, 1, 2
 INTEGERS = {np.dtype(name): code for code, name in ELEMENTS.items() if code >= 16}
 
 Progress = Callable[[int], object]
+FrozenModel: TypeAlias = FrozenHMM | FrozenLGSSM
 
 
 @lru_cache(maxsize=1)
@@ -64,17 +71,35 @@ def default_model() -> FrozenHMM:
     )
 
 
+def load_model(path: str | os.PathLike[str]) -> FrozenModel:
+    """Read a model file of any type.
+
+    Raises
+    ------
+    TruncatedError, CorruptError, VersionError, FormatError
+        If it is not a model file, or damaged.
+    """
+    return read_model(Path(path).read_bytes())
+
+
+def read_model(data: bytes) -> FrozenModel:
+    """Read a model file's bytes; see `load_model`."""
+    if data.startswith(MAGIC) and data[5:6] == bytes([LGSSM_TYPE]):
+        return FrozenLGSSM.from_bytes(data)
+    return FrozenHMM.from_bytes(data)
+
+
 # ---- bare messages
 
 
-def encode(data: Any, model: FrozenHMM, *, predictive: bool = False) -> bytes:
+def encode(data: Any, model: FrozenModel, *, predictive: bool = False) -> bytes:
     """Code one sequence as a bare message: no header, no length, no checksum.
 
     Parameters
     ----------
     data : str, bytes or array_like of int
         What the model's alphabet holds; arrays are taken in C order.
-    model : FrozenHMM
+    model : FrozenHMM or FrozenLGSSM
     predictive : bool
         Use the range coder alone, without bits back.
 
@@ -88,26 +113,27 @@ def encode(data: Any, model: FrozenHMM, *, predictive: bool = False) -> bytes:
     SymbolError
         If a symbol is not in the alphabet; the text names it and its position.
     """
-    x = as_frozen(model).alphabet.encode(data)
-    return encode_sequence(model, x, predictive=predictive).to_bytes()
+    model = _as_model(model)
+    return _encode(model, model.alphabet.encode(data), predictive)
 
 
 def decode(
     data: bytes,
-    model: FrozenHMM,
+    model: FrozenModel,
     length: int | None = None,
     *,
     predictive: bool = False,
     until: Any = None,
 ) -> NDArray[Any]:
-    """Decode a bare message of `length` symbols, or up to a symbol.
+    """Decode a bare message of `length` symbols or rows, or up to a symbol.
 
     Parameters
     ----------
     data : bytes
-    model : FrozenHMM
+    model : FrozenHMM or FrozenLGSSM
     length : int
-        Number of symbols; with `until` the most that there may be, by default 2**20.
+        Number of symbols, or of rows of p > 1 integers; with `until` the most that
+        there may be, by default 2**20.
     predictive : bool
         As it was encoded.
     until : a symbol of the alphabet, optional
@@ -117,7 +143,7 @@ def decode(
 
     Returns
     -------
-    ndarray, shape (length,)
+    ndarray, shape (length,) or (length, p)
         int64 symbols, or uint32 code points for a model of characters.
 
     Raises
@@ -126,15 +152,15 @@ def decode(
         If these bytes cannot be a message of this length under this model. A bare
         message has no checksum: others may decode, to other data.
     """
-    message = Message.from_bytes(data)
-    as_frozen(model)
+    model, message = _as_model(model), Message.from_bytes(data)
     if until is not None:
+        model = as_frozen(model)
         single = until if isinstance(until, str | bytes) else [until]
         last = model.alphabet.encode(single)
         if last.size != 1:
             raise SymbolError(f"`until` is one symbol, not {until!r}")
         limit = BLOCK_MAX if length is None else length
-        x = decode_until(model, message, int(last[0]), limit)
+        x: Any = decode_until(model, message, int(last[0]), limit)
     elif length is None:
         raise ModelError("decoding needs the number of symbols, or the last of them")
     else:
@@ -147,7 +173,7 @@ def decode(
 
 def compress(
     data: Any,
-    model: FrozenHMM | None = None,
+    model: FrozenModel | None = None,
     *,
     block_size: int = BLOCK_DEFAULT,
     predictive: bool = False,
@@ -158,10 +184,11 @@ def compress(
     ----------
     data : str, bytes-like or array_like of int
         Text under a model of bytes is compressed as UTF-8.
-    model : FrozenHMM, optional
+    model : FrozenHMM or FrozenLGSSM, optional
         `default_model()` if left out. The reader needs the same.
     block_size : int
-        Symbols in a block, 1 to 2**20. Blocks are coded and checked on their own.
+        Symbols in a block, 1 to 2**20, or as many whole rows as fit. Blocks are
+        coded and checked on their own.
     predictive : bool
         Code without bits back; for comparison.
 
@@ -183,8 +210,8 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    model = default_model() if model is None else as_frozen(model)
-    _check_block_size(block_size)
+    model = default_model() if model is None else _as_model(model)
+    block_size = _block_size(block_size, model)
     element, shape = _describe(data, model)
     x = model.alphabet.encode(data)
     out = io.BytesIO()
@@ -195,13 +222,13 @@ def compress(
     return out.getvalue()
 
 
-def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
+def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
     """Restore what `compress` was given.
 
     Parameters
     ----------
     data : bytes-like
-    model : FrozenHMM, optional
+    model : FrozenHMM or FrozenLGSSM, optional
         `default_model()` if left out.
 
     Returns
@@ -214,7 +241,7 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
     WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
         If it cannot be restored whole; the text says why and where.
     """
-    model = default_model() if model is None else as_frozen(model)
+    model = default_model() if model is None else _as_model(model)
     reader = ContainerReader(io.BytesIO(memoryview(data)))
     _check_model(reader, model)
     whole = b"".join(
@@ -239,10 +266,11 @@ def decompress(data: bytes, model: FrozenHMM | None = None) -> Any:
 def compress_file(
     source: BinaryIO,
     sink: BinaryIO,
-    model: FrozenHMM | None = None,
+    model: FrozenModel | None = None,
     *,
     block_size: int = BLOCK_DEFAULT,
     predictive: bool = False,
+    dtype: str | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Compress a binary file to another, block by block.
@@ -252,35 +280,38 @@ def compress_file(
     source, sink : binary files
         Pipes will do. Under a model of characters the source must be UTF-8, and
         is read whole.
+    dtype : str, optional
+        The file holds little-endian integers of this type, as "int16".
     progress : callable, optional
         Called with the number of bytes (characters) done, after each block.
 
     Other parameters and errors are those of `compress`.
     """
-    model = default_model() if model is None else as_frozen(model)
-    _check_block_size(block_size)
-    if model.alphabet.kind == "characters":
+    model = default_model() if model is None else _as_model(model)
+    block_size = _block_size(block_size, model)
+    if model.alphabet.kind == "characters" and dtype is None:
         try:
             text = source.read().decode("utf-8")
         except UnicodeDecodeError as error:
             raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
         element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)
     else:
-        element, blocks = BYTES, _read_blocks(source, model, block_size)
+        element = BYTES if dtype is None else _element(np.dtype(dtype))
+        blocks = _read_blocks(source, model, block_size, _dtype(element))
     writer = ContainerWriter(sink, Header(element, model.fingerprint))
-    total = 0
+    total, size = 0, 1 if element == CHARACTERS else _dtype(element).itemsize
     for block in blocks:
         _write_block(writer, model, element, block, predictive)
         total += block.size
         if progress is not None:
-            progress(block.size)
+            progress(block.size * size)
     writer.finish((total,))
 
 
 def decompress_file(
     source: BinaryIO,
     sink: BinaryIO,
-    model: FrozenHMM | None = None,
+    model: FrozenModel | None = None,
     *,
     salvage: Callable[[FormatError], object] | None = None,
     progress: Progress | None = None,
@@ -299,7 +330,7 @@ def decompress_file(
 
     Errors are those of `decompress`. Blocks before a fault have been written.
     """
-    model = default_model() if model is None else as_frozen(model)
+    model = default_model() if model is None else _as_model(model)
     reader = ContainerReader(source)
 
     _check_model(reader, model)
@@ -324,7 +355,7 @@ def decompress_file(
 # ---- pieces
 
 
-def _describe(data: Any, model: FrozenHMM) -> tuple[int, tuple[int, ...] | None]:
+def _describe(data: Any, model: FrozenModel) -> tuple[int, tuple[int, ...] | None]:
     """Element code, and the shape of an array."""
     if isinstance(data, str):
         return (CHARACTERS if model.alphabet.kind == "characters" else UTF8), None
@@ -333,33 +364,58 @@ def _describe(data: Any, model: FrozenHMM) -> tuple[int, tuple[int, ...] | None]
     ):
         return BYTES, None
     array = as_integers(data)
-    native = array.dtype.newbyteorder("=")
-    if native not in INTEGERS:
-        raise SymbolError(
-            f"can compress str, bytes and integer arrays, not dtype {array.dtype}"
-        )
+    element = _element(array.dtype)
     if array.ndim > AXES_MAX:
         raise SymbolError(f"an array may have {AXES_MAX} axes, not {array.ndim}")
-    return INTEGERS[native], array.shape
+    return element, array.shape
 
 
-def _check_block_size(block_size: int) -> None:
+def _element(dtype: np.dtype[Any]) -> int:
+    native = dtype.newbyteorder("=")
+    if native not in INTEGERS:
+        raise SymbolError(f"can compress str, bytes and integer arrays, not {dtype}")
+    return INTEGERS[native]
+
+
+def _as_model(model: Any) -> FrozenModel:
+    if isinstance(model, LGSSM):
+        raise ModelError("this LGSSM is in floating point: code with model.freeze()")
+    return model if isinstance(model, FrozenLGSSM) else as_frozen(model)
+
+
+def _width(model: FrozenModel) -> int:
+    """Integers of a step."""
+    return model.n_observed if isinstance(model, FrozenLGSSM) else 1
+
+
+def _block_size(block_size: int, model: FrozenModel) -> int:
+    """In whole steps."""
     if not 1 <= block_size <= BLOCK_MAX:
         raise ModelError(f"block size {block_size} is outside 1 to {BLOCK_MAX}")
+    width = _width(model)
+    return max(block_size // width, 1) * width
 
 
-def _split(x: NDArray[np.int32], block_size: int) -> Iterator[NDArray[np.int32]]:
+def _encode(model: FrozenModel, x: NDArray[Any], predictive: bool) -> bytes:
+    if _width(model) > 1:
+        x = x.reshape(-1, _width(model))
+    return encode_sequence(model, x, predictive=predictive).to_bytes()
+
+
+def _split(x: NDArray[Any], block_size: int) -> Iterator[NDArray[Any]]:
     for start in range(0, x.size, block_size):
         yield x[start : start + block_size]
 
 
 def _read_blocks(
-    source: BinaryIO, model: FrozenHMM, block_size: int
-) -> Iterator[NDArray[np.int32]]:
+    source: BinaryIO, model: FrozenModel, block_size: int, dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
     start = 0
-    while data := read_full(source, block_size):
+    while data := read_full(source, block_size * dtype.itemsize):
         try:
-            yield model.alphabet.encode(data)
+            if len(data) % dtype.itemsize:
+                raise SymbolError(f"the file ends within an element of {dtype}")
+            yield model.alphabet.encode(np.frombuffer(data, dtype))
         except SymbolError as error:
             raise SymbolError(f"in the block at byte {start}: {error}") from None
         start += len(data)
@@ -375,13 +431,13 @@ def _dtype(element: int) -> np.dtype[Any]:
 
 def _write_block(
     writer: ContainerWriter,
-    model: FrozenHMM,
+    model: FrozenModel,
     element: int,
-    x: NDArray[np.int32],
+    x: NDArray[Any],
     predictive: bool,
 ) -> None:
     """Write a message, or the elements themselves where those are shorter."""
-    data = encode_sequence(model, x, predictive=predictive).to_bytes()
+    data = _encode(model, x, predictive)
     method = PREDICTIVE if predictive else ICONOCLASM
     dtype = _dtype(element)
     if len(data) > x.size * dtype.itemsize:
@@ -389,7 +445,7 @@ def _write_block(
     writer.write(x.size, method, data)
 
 
-def _check_model(reader: ContainerReader, model: FrozenHMM) -> None:
+def _check_model(reader: ContainerReader, model: FrozenModel) -> None:
     if reader.header.fingerprint != model.fingerprint:
         raise WrongModelError(
             f"data was compressed with model {reader.header.fingerprint.hex()}, "
@@ -397,7 +453,7 @@ def _check_model(reader: ContainerReader, model: FrozenHMM) -> None:
         )
 
 
-def _decode_block(header: Header, model: FrozenHMM, block: Block) -> bytes:
+def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
     """The elements of a block: little-endian, characters as UTF-8."""
     if block.error is not None:
         raise block.error
@@ -408,10 +464,13 @@ def _decode_block(header: Header, model: FrozenHMM, block: Block) -> bytes:
         elements = block.data
     else:
         try:
-            message = Message.from_bytes(block.data)
+            message, width = Message.from_bytes(block.data), _width(model)
+            if block.n_symbols % width:
+                raise CorruptError(f"it has no rows of {width}")
             x = decode_sequence(
-                model, message, block.n_symbols, predictive=block.method == PREDICTIVE
-            )
+                model, message, block.n_symbols // width,
+                predictive=block.method == PREDICTIVE,
+            ).ravel()  # fmt: skip
         except CorruptError as error:
             raise CorruptError(f"{name} is damaged: {error}") from error
         values = model.alphabet.decode(x)

@@ -19,13 +19,15 @@ from bbans._files import replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
-from bbans.models import ARHMM, HMM
+from bbans.lgssm import NOISES, FrozenLGSSM
+from bbans.models import ARHMM, HMM, LGSSM
 from bbans.tables import MAGIC as MODEL_MAGIC
 from bbans.tables import FrozenARHMM, FrozenHMM
 
 __all__ = ["main"]
 
 SUFFIX = ".bbz"
+TYPES = ["int", *(str(dtype) for dtype in signals.CODES)]
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
 
 EPILOG = """\
@@ -34,6 +36,8 @@ examples:
   bbans decompress book.txt.bbz -o copy.txt
   bbans train book.txt -o book.bbm           a model of your own data
   bbans compress -m book.bbm book.txt        decompress needs the same model
+  bbans train --latents 4 --type int16 signal.raw -o signal.bbm
+  bbans compress -m signal.bbm --type int16 signal.raw
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
   bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
   bbans info book.txt.bbz
@@ -82,7 +86,7 @@ def _one_line(error: BaseException) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bbans",
-        description="Lossless compression with hidden Markov models, by bits back "
+        description="Lossless compression with state space models, by bits back "
         "coding (IconoCLaSM).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -134,7 +138,8 @@ def _parser() -> argparse.ArgumentParser:
         _train,
         "train a model on files",
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
-        "file is one sequence, or with --lines each line.",
+        "file is one sequence, or with --lines each line. With --latents, train a "
+        "linear Gaussian model of integers instead.",
     )
     train.add_argument(
         "files", metavar="FILE", nargs="+", help="training data; - is stdin"
@@ -176,6 +181,22 @@ def _parser() -> argparse.ArgumentParser:
         "--lines", action="store_true", help="each line is a sequence of its own"
     )
     train.add_argument(
+        "--latents", metavar="N", type=int,
+        help="train a linear Gaussian model of N latent dimensions",
+    )  # fmt: skip
+    train.add_argument(
+        "--type", choices=TYPES, default="uint8",
+        help="with --latents: the little-endian elements (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--channels", metavar="P", type=int, default=1,
+        help="with --latents: elements sampled together (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--noise", choices=NOISES, default="gaussian",
+        help="with --latents: shape of the noise (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
         "--save-float", metavar="NPZ", type=Path, help="also write the float model"
     )
 
@@ -211,9 +232,9 @@ def _parser() -> argparse.ArgumentParser:
                 help="symbols per block, at most 2^20 (default: %(default)s)",
             )  # fmt: skip
             sub.add_argument(
-                "--type", choices=["int", *(str(dtype) for dtype in signals.CODES)],
+                "--type", choices=TYPES,
                 help="FILE is a signal: little-endian integers (int: int32), under a "
-                "model that is fitted to them",
+                "model that is fitted to them, or under MODEL",
             )  # fmt: skip
             sub.add_argument(
                 "--channels", metavar="N", type=int, default=1,
@@ -284,38 +305,58 @@ def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
         with _source(name) as file:
             content = file.read()
         data += content.splitlines(keepends=True) if options.lines else [content]
+    if options.latents is not None:
+        linear = _fit_lgssm(data, options)
+        if options.save_float is not None:
+            linear.save(options.save_float)
+        frozen: Any = linear.freeze(noise=options.noise)
+        rate = f"{linear.history[-1]:.3f} bits/integer"
+    else:
+        model = _fit_hmm(data, options)
+        frozen = model.freeze(options.prec)
+        rate = f"{model.history[-1].information_content:.3f} bits/byte"
+    output.write(frozen.to_bytes())
+    if not options.quiet:
+        print(
+            f"{options.output}: {frozen!r}, {rate} on its training data",
+            file=sys.stderr if options.output == "-" else sys.stdout,
+        )
+
+
+def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM | ARHMM:
     how = {
         "n_iter": options.iterations,
         "seed": options.seed,
         "progress": False if options.quiet else None,
     }
-    model: HMM | ARHMM
     if options.order:
-        model = ARHMM.fit(
+        return ARHMM.fit(
             data, options.states, order=options.order,
             max_bytes=options.context_bytes, **how,
         )  # fmt: skip
-    else:
-        model = HMM.fit(data, options.states, **how)
-        if options.save_float is not None:
-            model.save(options.save_float)
-    frozen = model.freeze(options.prec)
-    output.write(frozen.to_bytes())
-    if not options.quiet:
-        bits = model.history[-1].information_content
-        print(
-            f"{options.output}: {frozen!r}, {bits:.3f} bits/byte on its training data",
-            file=sys.stderr if options.output == "-" else sys.stdout,
-        )
+    model = HMM.fit(data, options.states, **how)
+    if options.save_float is not None:
+        model.save(options.save_float)
+    return model
+
+
+def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
+    dtype = _dtype(options.type)
+    row = dtype.itemsize * options.channels
+    if options.lines or row < 1:
+        raise ModelError("--latents takes whole files of 1 or more --channels")
+    for name, content in zip(options.files, data, strict=True):
+        if len(content) % row:
+            raise ModelError(f"{name} does not hold whole rows of {row} bytes")
+    rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
+    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
 
 
 def _compress(options: argparse.Namespace) -> None:
     output = options.output
     if output is None:
         output = "-" if options.file == "-" else options.file + SUFFIX
-    if options.type is not None:
-        if options.model is not None:
-            raise ModelError("--type fits a model of its own: it goes without --model")
+    if options.type is not None and options.model is None:
         with _source(options.file) as source, _sink(output, options) as sink:
             sink.write(_signal(source.read(), options))
         return
@@ -326,13 +367,18 @@ def _compress(options: argparse.Namespace) -> None:
         _sink(output, options) as sink,
     ):
         api.compress_file(
-            source, sink, model, block_size=options.block_size, progress=progress
-        )
+            source, sink, model, block_size=options.block_size,
+            dtype=None if options.type is None else _dtype(options.type).name,
+            progress=progress,
+        )  # fmt: skip
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
-    name = "int32" if options.type == "int" else options.type
-    dtype = np.dtype(name).newbyteorder("<")
+    dtype = _dtype(options.type)
     if options.channels < 1:
         raise ModelError(f"there is no signal of {options.channels} channels")
     if len(data) % (dtype.itemsize * options.channels):
@@ -386,18 +432,7 @@ def _info(options: argparse.Namespace) -> None:
     with _source(options.file) as file:
         data = file.read()
     if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
-        model = FrozenHMM.from_bytes(data)
-        facts = {
-            "kind": "frozen hidden Markov model"
-            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
-            "fingerprint": model.fingerprint.hex(),
-            "states": model.n_states,
-            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
-            **_contexts(model),
-            "precision": f"{model.prec} bits",
-            "tail length": model.tail_length,
-            "bytes": len(data),
-        }
+        facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
     elif data[: len(signals.MAGIC)] == signals.MAGIC:
         values = signals.signal_decompress(data)
         facts = {
@@ -431,6 +466,31 @@ def _info(options: argparse.Namespace) -> None:
         print(f"{name + ':':13} {value}")
 
 
+def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, Any]:
+    facts: dict[str, Any]
+    if isinstance(model, FrozenLGSSM):
+        facts = {
+            "kind": "frozen linear Gaussian state space model",
+            "latents": model.n_states,
+            "observed": model.n_observed,
+            "noise": model.noise,
+            "steps": model.n_steps,
+        }
+    else:
+        facts = {
+            "kind": "frozen hidden Markov model"
+            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
+            "states": model.n_states,
+            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
+            **_contexts(model),
+            "precision": f"{model.prec} bits",
+        }
+    return facts | {
+        "tail length": model.tail_length,
+        "fingerprint": model.fingerprint.hex(),
+    }
+
+
 def _contexts(model: FrozenHMM) -> dict[str, Any]:
     if not isinstance(model, FrozenARHMM):
         return {}
@@ -444,8 +504,8 @@ def _contexts(model: FrozenHMM) -> dict[str, Any]:
 # ---- files
 
 
-def _model(path: Path | None) -> FrozenHMM:
-    return api.default_model() if path is None else FrozenHMM.load(path)
+def _model(path: Path | None) -> FrozenHMM | FrozenLGSSM:
+    return api.default_model() if path is None else api.load_model(path)
 
 
 def _standard(stream: Any, name: str) -> BinaryIO:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._values import ValueArrays
 from bbans.errors import MessageError, ModelError, SymbolError
+from bbans.lgssm import FrozenLGSSM
 
 if TYPE_CHECKING:
     from bbans.tables import FrozenHMM
@@ -113,8 +114,8 @@ class Message(ValueArrays):
         return float(heads) + 32.0 * int(self._c.tail_len)
 
     def is_at_least(self, bits: int) -> bool:
-        """Whether a message of one lane is an integer of 2**bits or more, bits < 63."""
-        return self._c.tail_len > 0 or int(self._head[0]) >= 1 << bits
+        """Whether a message of one lane is an integer of 2**bits or more."""
+        return 32 * int(self._c.tail_len) + int(self._head[0]).bit_length() > bits
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
@@ -198,44 +199,63 @@ class Message(ValueArrays):
 
     # ---- whole sequences in one C call
 
-    def push_sequence(self, model: FrozenHMM, symbols: ArrayLike) -> None:
-        """Push a sequence under a frozen HMM by IconoCLaSM, over what is there.
+    def push_sequence(self, model: FrozenHMM | FrozenLGSSM, x: ArrayLike) -> None:
+        """Push a sequence under a frozen model by IconoCLaSM, over what is there.
 
         Parameters
         ----------
-        model : FrozenHMM
-        symbols : array_like of int, shape (T,)
-            Symbol numbers 0 .. M-1.
+        model : FrozenHMM or FrozenLGSSM
+        x : array_like of int
+            Of an HMM symbol numbers 0 .. M-1, shape (T,); of an LGSSM integers,
+            shape (T, p), or (T,) for p = 1.
 
         Raises
         ------
         SymbolError
-            If a symbol is outside the alphabet; the message is unchanged.
+            If the model cannot code a symbol; the message is unchanged.
         MessageError
             If the message has more than one lane.
         """
-        x = as_uint32(symbols, "symbol").ravel()
-        model.check_symbols(x)
-        work = model.workspace(x.size)
+        if isinstance(model, FrozenLGSSM):
+            values = model.observations(x)
+            work = model.workspace(len(values))
+            self.call(
+                "lgssm_push", model.c, ..., pointer(values, "int64_t[]"), len(values),
+                pointer(work, "uint64_t[]"), work.nbytes,
+                words=model.tail_words(len(values)),
+            )  # fmt: skip
+            return
+        symbols = as_uint32(x, "symbol").ravel()
+        model.check_symbols(symbols)
+        work = model.workspace(symbols.size)
         self.call(
-            "sequence_push", model.c, ..., pointer(x), x.size,
-            pointer(work, "uint64_t[]"), work.nbytes, words=2 * x.size + 2,
+            "sequence_push", model.c, ..., pointer(symbols), symbols.size,
+            pointer(work, "uint64_t[]"), work.nbytes, words=2 * symbols.size + 2,
         )  # fmt: skip
 
-    def pop_sequence(self, model: FrozenHMM, length: int) -> NDArray[np.uint32]:
-        """Pop `length` symbols; inverse of `push_sequence`.
+    def pop_sequence(self, model: FrozenHMM | FrozenLGSSM, length: int) -> NDArray[Any]:
+        """Pop `length` observations; inverse of `push_sequence`.
 
         Raises
         ------
         CorruptError
             If no encoder can have pushed them; the message is spent.
         """
-        x, work = empty_symbols(length), model.workspace(1)
+        work = model.workspace(1)
+        if isinstance(model, FrozenLGSSM):
+            values = model.empty(length)
+            self.call(
+                "lgssm_pop", model.c, ..., pointer(values, "int64_t[]"), length,
+                pointer(work, "uint64_t[]"), work.nbytes,
+                words=model.tail_words(length),
+            )  # fmt: skip
+            return values
+        symbols = empty_symbols(length)
         self.call(
-            "sequence_pop", model.c, ..., pointer(x), length,
+            "sequence_pop", model.c, ..., pointer(symbols), length,
             pointer(work, "uint64_t[]"), work.nbytes, words=length,
         )  # fmt: skip
-        return x
+        return symbols
 
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in

@@ -17,6 +17,7 @@ from bbans.codecs.iconoclasm import (
     push_schedule,
 )
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
+from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.tables import FrozenHMM, Table
 
@@ -31,7 +32,7 @@ FIRST_SIZE = 1 << 12
 
 
 def encode_sequence(
-    model: FrozenHMM | StateSpaceModel | PredictiveModel,
+    model: FrozenHMM | FrozenLGSSM | StateSpaceModel | PredictiveModel,
     x: Sequence[Any] | NDArray[Any],
     *,
     predictive: bool = False,
@@ -41,11 +42,12 @@ def encode_sequence(
 
     Parameters
     ----------
-    model : FrozenHMM, PredictiveModel or StateSpaceModel
-        A frozen HMM is coded in one C call. A model that is no `PredictiveModel`
+    model : FrozenHMM, FrozenLGSSM, PredictiveModel or StateSpaceModel
+        Frozen models are coded in one C call. A model that is no `PredictiveModel`
         needs `seed`.
     x : sequence
-        T >= 0 observations; for an HMM symbol numbers 0 .. M-1, shape (T,).
+        T >= 0 observations; for an HMM symbol numbers 0 .. M-1, shape (T,), for an
+        LGSSM integers of 64 bits, shape (T, p), or (T,) for p = 1.
     predictive : bool
         Code by the predictive distribution alone, without bits back.
     seed : bytes, optional
@@ -74,6 +76,8 @@ def encode_sequence(
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _encode_hmm(model, x, predictive)
+    if isinstance(model, FrozenLGSSM):
+        return _encode_lgssm(model, x, predictive)
     values = list(x)
     if seed is not None:
         message = _seeded(seed)
@@ -86,7 +90,7 @@ def encode_sequence(
     body = len(values) - model.tail_length
     beliefs = _beliefs(model, values[:body])
     message = _range_encode(model, beliefs[-1], values[body:], body)
-    if message.is_at_least(START_MIN_BITS):
+    if message.is_at_least(_start_bits(model)):
         push_schedule(model, message, values[:body], beliefs)
         message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
     else:
@@ -96,7 +100,7 @@ def encode_sequence(
 
 
 def decode_sequence(
-    model: FrozenHMM | StateSpaceModel | PredictiveModel,
+    model: FrozenHMM | FrozenLGSSM | StateSpaceModel | PredictiveModel,
     message: Message,
     length: int,
     *,
@@ -107,8 +111,9 @@ def decode_sequence(
 
     Returns
     -------
-    ndarray of uint32, shape (length,), or list
-        An array for a frozen HMM, a list for other models.
+    ndarray or list
+        Of a frozen HMM uint32, shape (length,); of a frozen LGSSM int64, shape
+        (length, p), or (length,) for p = 1; a list for other models.
 
     Raises
     ------
@@ -121,6 +126,8 @@ def decode_sequence(
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _decode_hmm(model, message, length, predictive)
+    if isinstance(model, FrozenLGSSM):
+        return _decode_lgssm(model, message, length, predictive)
     if seed is None:
         model = _predictive(model)
     with _damage():
@@ -142,7 +149,7 @@ def _decode_any(
     if flagged:
         return _range_decode(model, None, message, length)
     x, belief = pop_schedule(model, message, length - model.tail_length)
-    if not message.is_at_least(START_MIN_BITS):
+    if not message.is_at_least(_start_bits(model)):
         raise CorruptError("message ends early: damaged")
     return x + _range_decode(model, belief, message, model.tail_length)
 
@@ -192,7 +199,7 @@ def decode_until(
             return symbols[: n[0]]
 
 
-# ---- frozen HMMs: one C call
+# ---- frozen models: one C call
 
 
 def _encode_hmm(model: FrozenHMM, x: ArrayLike, predictive: bool) -> Message:
@@ -220,11 +227,33 @@ def _decode_hmm(
     return symbols
 
 
+def _encode_lgssm(model: FrozenLGSSM, x: Any, predictive: bool) -> Message:
+    values = model.observations(x)
+    work, message = model.workspace(len(values)), Message()
+    message.call(
+        "lgssm_encode", model.c, pointer(values, "int64_t[]"), len(values), predictive,
+        pointer(work, "uint64_t[]"), work.nbytes, ...,
+        words=model.tail_words(len(values)),
+    )  # fmt: skip
+    return message
+
+
+def _decode_lgssm(
+    model: FrozenLGSSM, message: Message, length: int, predictive: bool
+) -> NDArray[np.int64]:
+    x, work = model.empty(length), model.workspace(1)
+    message.call(
+        "lgssm_decode", model.c, ..., pointer(x, "int64_t[]"), length, predictive,
+        pointer(work, "uint64_t[]"), work.nbytes, words=model.tail_words(length),
+    )  # fmt: skip
+    return x
+
+
 # ---- any other model
 
 
 def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
-    if seed is not None and (predictive or isinstance(model, FrozenHMM)):
+    if seed is not None and (predictive or isinstance(model, FrozenHMM | FrozenLGSSM)):
         raise ModelError("a seed is for models without a predictive distribution")
 
 
@@ -238,6 +267,10 @@ def _predictive(model: Any) -> PredictiveModel:
             "the model offers no predictive distribution to start from: give a seed"
         )
     return model
+
+
+def _start_bits(model: PredictiveModel) -> int:
+    return getattr(model, "start_bits", START_MIN_BITS)
 
 
 def _beliefs(model: StateSpaceModel, x: list[Any]) -> list[Any]:
@@ -306,6 +339,9 @@ class _Intervals:
             start, end = table.cdf[row, symbol : symbol + 2].tolist()
             self.pushed.append((start, end - start, 1 << table.prec))
 
+    def push(self, start: int, freq: int, total: int) -> None:
+        self.pushed.append((start, freq, total))
+
     def push_uniform(self, total: int, values: Any) -> None:
         array = as_uint32(values, "value")
         self.pushed += [(int(value), 1, total) for value in array.flat[::-1]]
@@ -328,6 +364,12 @@ class _Source:
 
     def __init__(self, decoder: RangeDecoder) -> None:
         self._decoder = decoder
+
+    def peek(self, total: int) -> tuple[int]:
+        return (self._decoder.peek(total),)
+
+    def advance(self, start: int, freq: int, total: int) -> None:
+        self._decoder.advance(start, freq, total)
 
     def _pop(self, edges: NDArray[Any]) -> int:
         total = int(edges[-1])

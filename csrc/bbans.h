@@ -761,6 +761,82 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
         bbans_message *msg, uint32_t *symbol, const uint64_t *offset, size_t n,
         void *work, size_t work_bytes);
 
+/* ---- Linear Gaussian state space models ---------------------------------- */
+
+/* A frozen model of n latent and p observed dimensions: what one step needs is
+ * a row of fixed-point matrices, `steps` of them, of which the last serves all
+ * steps after it.  Covariances do not occur: gains do not depend on the data.
+ * docs/maths.md, section 13. */
+enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
+
+typedef struct {
+    size_t latents, observed, steps, step_words, tail_length, start_bits;
+    bbans_shape gaussian, noise;
+    const int64_t *offset;
+    const int32_t *word;
+} bbans_lgssm;
+
+/* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
+BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
+
+/* Fill *model, which refers to the arrays.
+ *   family       of the observation noise: bbans_family
+ *   tail_length  c of docs/maths.md section 7, in observations
+ *   start_bits   the schedule starts from at least 2^start_bits
+ *   offset       [steps][n + p] of latents and observations, in 2^-16
+ *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
+ *                docs/format.md, section 2
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
+        size_t observed, size_t steps, int family, size_t tail_length,
+        unsigned start_bits, const int64_t *offset, const int32_t *word);
+
+/* One value under a location and a scale as LGSSMs code it, for coders of the
+ * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
+ * bits, *low, pushed before it, 28 at a time from the lowest on.
+ *   bounded  0: every value has a slot; else those far out have none, as Q needs
+ *            it (ERR_SYMBOL).  Q then never pops what costs much under P.
+ * Found from a slot, the value is *first + *sign * low.
+ * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
+BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
+        int64_t location, int32_t scale, int bounded, unsigned prec,
+        int64_t value, uint32_t *start, uint32_t *freq, uint64_t *low,
+        unsigned *low_bits);
+BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
+        int64_t location, int32_t scale, int bounded, unsigned prec,
+        uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
+        int64_t *sign, unsigned *low_bits);
+
+/* Words of tail for a sequence of `length` observations, 0 if too many: encode
+ * needs as many in all, the other functions beside what the message holds. */
+BBANS_API size_t bbans_lgssm_tail_words(const bbans_lgssm *model,
+        size_t length);
+
+/* Bytes of workspace (aligned to 8), as bbans_sequence_work_bytes. */
+BBANS_API size_t bbans_lgssm_work_bytes(const bbans_lgssm *model,
+        size_t length, size_t block);
+
+/* As bbans_sequence_encode, decode, push and pop, for observations
+ * x [length][p]; every int64_t can be coded.  Encode and push return
+ * ERR_{NULL,STATE,CAPACITY}, decode and pop ERR_{NULL,STATE,CAPACITY,CORRUPT}.
+ * Decode and pop need a workspace for length 1. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_lgssm_encode(const bbans_lgssm *model,
+        const int64_t *x, size_t length, int predictive, void *work,
+        size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_lgssm_decode(const bbans_lgssm *model,
+        bbans_message *msg, int64_t *x, size_t length, int predictive,
+        void *work, size_t work_bytes);
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_lgssm_push(const bbans_lgssm *model,
+        bbans_message *msg, const int64_t *x, size_t length, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_lgssm_pop(const bbans_lgssm *model,
+        bbans_message *msg, int64_t *x, size_t length, void *work,
+        size_t work_bytes);
+
 /* ---- Model files --------------------------------------------------------- */
 
 /* What a model's symbols 0 .. symbols - 1 stand for. */

@@ -259,6 +259,7 @@ BBANS_DECLARE_LOCATED(portable)
 BBANS_DECLARE_LOCATED(avx2)
 BBANS_DECLARE_LOCATED(avx512)
 
+#if defined(BBANS_HAVE_X86) || defined(BBANS_HAVE_NEON)
 /* The kernel push_symbols by a kernel push: spans go through a buffer. */
 static inline uint32_t *
 bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
@@ -280,6 +281,7 @@ bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
     }
     return top;
 }
+#endif
 
 /* A tile of short_pairs: from column j on, the width of its rows, and where the
  * pair of states 2 a and 2 a + 1 lies in it. */
@@ -421,7 +423,14 @@ static inline int64_t bbans_signed(uint64_t bits)
  */
 static inline int64_t bbans_floor_shift(int64_t v, unsigned shift)
 {
-    return v < 0 ? -1 - ((-1 - v) >> shift) : v >> shift;
+    return v < 0 ? ~(~v >> shift) : v >> shift;
+}
+
+/* -1 if v < 0, else 0.  With m one of these, v ^ m is v or -1 - v, and
+ * (v ^ m) - m is v or -v, without a branch that no processor can foretell. */
+static inline int64_t bbans_sign(int64_t v)
+{
+    return -(int64_t)(v < 0);
 }
 
 #define BBANS_CODE_POINT_MAX 0x10FFFF

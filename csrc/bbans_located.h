@@ -102,7 +102,8 @@ static inline int32_t bbans_bin_of(const bbans_place *place, uint64_t u,
                                    unsigned *low_bits)
 {
     const uint64_t v = u >> place->width;
-    const int octave = bbans_bit_length(v) - 1 - (int)place->middle_bits;
+    /* 0 and 1 are in the middle alike. */
+    const int octave = bbans_bit_length(v | 1) - 1 - (int)place->middle_bits;
     unsigned shift;
 
     if (octave < 0) {
@@ -159,11 +160,13 @@ static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t,
 static inline uint64_t bbans_below(const bbans_shape *shape,
                                    const bbans_place *place, int64_t distance)
 {
-    const uint64_t a = (uint64_t)(distance < 0 ? -distance : distance);
-    const uint32_t s =
+    const int64_t minus = bbans_sign(distance);
+    const uint64_t a = (uint64_t)((distance ^ minus) - minus);
+    const int64_t s =
         bbans_survival(shape, (a * place->down) >> place->shift, 20);
 
-    return distance < 0 ? s : ((uint64_t)1 << 32) - s;
+    return (uint64_t)(((minus + 1) * ((int64_t)1 << 32)) +
+                      ((s ^ ~minus) - ~minus));
 }
 
 /* Edge q, -half to half, in slots: 0 at the first, 2^28 at the last, and leak
@@ -171,15 +174,16 @@ static inline uint64_t bbans_below(const bbans_shape *shape,
 static inline uint32_t bbans_edge(const bbans_shape *shape,
                                   const bbans_place *place, int32_t q)
 {
+    const int64_t minus = bbans_sign(q);
     unsigned shift;
     const uint32_t start =
-        bbans_bin_start(place, (uint32_t)(q < 0 ? -q : q), &shift);
+        bbans_bin_start(place, (uint32_t)((q ^ minus) - minus), &shift);
     const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
     const int64_t u = shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS
                           ? far
                           : (int64_t)start << shift;
     const uint64_t g =
-        bbans_below(shape, place, (q < 0 ? -u : u) * 65536 - place->below);
+        bbans_below(shape, place, ((u ^ minus) - minus) * 65536 - place->below);
 
     return place->leak * (uint32_t)(q + place->half) +
            (uint32_t)((place->slots * g) >> 32);
@@ -195,16 +199,14 @@ typedef struct {
 static inline bbans_bin bbans_bin_of_value(const bbans_place *place,
                                            int64_t value)
 {
-    const int negative = value < place->origin;
-    const uint64_t from = (uint64_t)place->origin;
+    const int64_t minus = -(int64_t)(value < place->origin);
     const uint64_t u =
-        negative ? from - (uint64_t)value - 1 : (uint64_t)value - from;
+        ((uint64_t)value - (uint64_t)place->origin) ^ (uint64_t)minus;
     bbans_bin bin;
 
     bin.q = bbans_bin_of(place, u, &bin.low_bits);
     bin.low = u & (((uint64_t)1 << bin.low_bits) - 1);
-    if (negative)
-        bin.q = -1 - bin.q;
+    bin.q = (int32_t)(bin.q ^ minus);
     return bin;
 }
 
@@ -212,7 +214,7 @@ static inline unsigned bbans_low_bits(const bbans_place *place, int32_t q)
 {
     unsigned shift;
 
-    (void)bbans_bin_start(place, (uint32_t)(q < 0 ? -1 - q : q), &shift);
+    (void)bbans_bin_start(place, (uint32_t)(q ^ bbans_sign(q)), &shift);
     return place->width + shift;
 }
 
@@ -220,16 +222,14 @@ static inline unsigned bbans_low_bits(const bbans_place *place, int32_t q)
 static inline int bbans_value_of_bin(const bbans_place *place, bbans_bin bin,
                                      int64_t *value)
 {
-    const int negative = bin.q < 0;
+    const int64_t minus = bbans_sign(bin.q);
     unsigned shift;
-    const uint64_t start = bbans_bin_start(
-        place, (uint32_t)(negative ? -1 - bin.q : bin.q), &shift);
+    const uint64_t start =
+        bbans_bin_start(place, (uint32_t)(bin.q ^ minus), &shift);
     const uint64_t u = (start << (place->width + shift)) | bin.low;
-    const uint64_t from = (uint64_t)place->origin;
-    const uint64_t bits = negative ? from - 1 - u : from + u;
 
-    *value = bbans_signed(bits);
-    return negative ? *value < place->origin : *value >= place->origin;
+    *value = bbans_signed((uint64_t)place->origin + (u ^ (uint64_t)minus));
+    return (*value < place->origin) == (bin.q < 0);
 }
 
 /* About where the slot lies: its quantile, in middle bins from the origin. */
@@ -237,26 +237,27 @@ static inline int64_t bbans_guess_distance(const bbans_shape *shape,
                                            const bbans_place *place,
                                            uint32_t slot)
 {
-    const int upper = slot >> (BBANS_LOCATED_PREC - 1) != 0;
+    const int64_t lower = (int64_t)(slot >> (BBANS_LOCATED_PREC - 1)) - 1;
     const uint32_t p =
-        upper ? ((uint32_t)1 << BBANS_LOCATED_PREC) - 1 - slot : slot;
+        (slot ^ ~(uint32_t)lower) & (((uint32_t)1 << BBANS_LOCATED_PREC) - 1);
     const uint32_t *t = shape->quantile + (p >> 17);
     const uint64_t at =
         t[0] - (((uint64_t)(t[0] - t[1]) * (p & 0x1FFFF)) >> 17);
     const int64_t a = (int64_t)((at * place->up) >> (27 - place->shift));
 
-    return bbans_floor_shift((upper ? a : -a) + place->below, 16);
+    return bbans_floor_shift((a ^ lower) - lower + place->below, 16);
 }
 
 static inline int32_t bbans_guess_bin(const bbans_shape *shape,
                                       const bbans_place *place, uint32_t slot)
 {
     const int64_t u = bbans_guess_distance(shape, place, slot);
+    const int64_t minus = bbans_sign(u);
     unsigned low_bits;
-    const int32_t q = bbans_bin_of(
-        place, (uint64_t)(u < 0 ? -1 - u : u) << place->width, &low_bits);
+    const int32_t q =
+        bbans_bin_of(place, (uint64_t)(u ^ minus) << place->width, &low_bits);
 
-    return u < 0 ? -1 - q : q;
+    return (int32_t)(q ^ minus);
 }
 
 /* The bin of a slot below 2^28 and its interval. */

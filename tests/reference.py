@@ -5,6 +5,7 @@ imports nothing of bbans, so that the library and it can disagree.  Being fast i
 aim: integers are unbounded, and nothing depends on where a machine word ends.
 """
 
+import math
 import zlib
 from bisect import bisect_right
 from itertools import accumulate
@@ -1095,3 +1096,290 @@ def poisson(mean):
     return Counts(
         *window(mean >> 16, mean >> 16, ALL[1]), lambda k: (mean, (k + 1) << 16)
     )
+
+
+# Section 13: linear Gaussian state space models
+
+
+def survival_table(law, octaves):
+    """S at 256 points a unit up to 8, then in each octave, in 2^-32; 0 at the end."""
+    t = [i / 256 for i in range(2048)]
+    t += [2 ** (3 + k) * (1 + i / 256) for k in range(octaves) for i in range(256)]
+    return [*(round(law(u) * 2**32) for u in t), 0, 0]
+
+
+SHAPES = {
+    "gaussian": survival_table(lambda t: math.erfc(t / math.sqrt(2)) / 2, 0),
+    "logistic": survival_table(lambda t: 1 / (1 + math.exp(t)), 2),
+    "laplace": survival_table(lambda t: math.exp(-t) / 2, 2),
+}
+
+
+class Located(Place):
+    """Coded at `prec` bits: with a slot for every bin (leak 1), or as Q is (0)."""
+
+    def __init__(self, shape, mu, s, leak, prec):
+        super().__init__(SHAPES[shape], mu, s)
+        self.leak, self.cut = leak << (28 - prec), 28 - prec
+
+    def edge(self, q):
+        n, u = 2 * self.half_bins, self.start(abs(q))
+        G = self.below(self.origin + (u if q >= 0 else -u))
+        slots = (2**28 - self.leak * n) * G >> 32
+        return (self.leak * (q + n // 2) + slots) >> self.cut
+
+    def intervals(self, value):
+        """In the order of popping."""
+        q, low_bits, low = self.bin_of(value)
+        yield self.edge(q), self.edge(q + 1) - self.edge(q), 2 ** (28 - self.cut)
+        for k in reversed(range(0, low_bits, 28)):
+            total = 2 ** min(28, low_bits - k)
+            yield (low >> k) % total, 1, total
+
+    def decode(self, take):
+        """take(total, find) is a pop."""
+        half = self.half_bins
+
+        def find(slot):
+            q = bisect_right(range(-half, half), slot, key=self.edge) - half - 1
+            return q, self.edge(q), self.edge(q + 1) - self.edge(q)
+
+        q = take(2 ** (28 - self.cut), find)
+        u = self.start(q if q >= 0 else -1 - q)
+        low_bits = self.bin_of(self.origin + u)[1]
+        for k in reversed(range(0, low_bits, 28)):
+            u += take(2 ** min(28, low_bits - k), lambda slot: (slot, slot, 1)) << k
+        value = self.origin + u if q >= 0 else self.origin - 1 - u
+        if not -(2**63) <= value < 2**63:
+            raise Damage("a value has more than 64 bits")
+        return value
+
+
+def limit(v, most):
+    return max(-most, min(most, v))
+
+
+def point(value):
+    """An integer as a location."""
+    return limit(value, 2**31) * 2**16
+
+
+def row_times(base, row, v):
+    """base + row v, where a row is its shift and then its coefficients."""
+    shift, t = row[0], sum(a * b for a, b in zip(row[1:], v, strict=False)) >> 24
+    if shift > 0:
+        t = (t + 2 ** (shift - 1)) >> shift
+    elif shift < 0:
+        t = limit(t, 2 ** (48 + shift)) << -shift
+    return limit(base + t, 2**46 - 1)
+
+
+def times(base, rows, v):
+    return [row_times(b, row, v) for b, row in zip(base, rows, strict=True)]
+
+
+def differences(values, locations):
+    return [point(v) - at for v, at in zip(values, locations, strict=True)]
+
+
+LAYOUT = [
+    ("move", "nn"), ("back", "nn"), ("emit", "pn"), ("gain", "np"),
+    ("emit_lower", "pp"), ("predict_lower", "pp"), ("final_lower", "nn"),
+    ("move_scale", "n"), ("back_scale", "n"), ("emit_scale", "p"),
+    ("predict_scale", "p"), ("final_scale", "n"),
+]  # fmt: skip
+
+
+def lgssm_step(n, p, offset, words):
+    """The integers of a step by their names."""
+    step, at, size = {"move_offset": offset[:n], "emit_offset": offset[n:]}, 0, locals()
+    for name, (rows, *columns) in LAYOUT:
+        if columns:
+            width = 1 + size[columns[0]]
+            ends = range(at, at + size[rows] * width, width)
+            step[name] = [words[i : i + width] for i in ends]
+            at += size[rows] * width
+        else:
+            step[name] = words[at : at + size[rows]]
+            at += size[rows]
+    assert at == len(words)
+    return step
+
+
+class LGSSM:
+    """A frozen model; step(t) has the numbers of step t, counted from 0."""
+
+    def __init__(self, n, p, noise, tail_length, start_bits, offsets, words):
+        self.n, self.noise = n, noise
+        self.tail_length, self.start = tail_length, 2**start_bits
+        self.steps = [
+            lgssm_step(n, p, *row) for row in zip(offsets, words, strict=True)
+        ]
+
+    def step(self, t):
+        return self.steps[min(t, len(self.steps) - 1)]
+
+
+class Vector:
+    """Integers, each given those before it by a row of `lower`."""
+
+    def __init__(self, shape, location, scale, lower=None, leak=1, prec=26):
+        self.shape, self.location, self.scale = shape, location, scale
+        self.lower, self.leak, self.prec = lower, leak, prec
+
+    def _codecs(self, known):
+        """A codec for each element; `known` has those before it by then."""
+        moved = []
+        for i, at in enumerate(self.location):
+            if self.lower is not None:
+                at = row_times(at, self.lower[i][: 1 + i], moved)
+            yield Located(self.shape, at, self.scale[i], self.leak, self.prec)
+            moved.append(point(known[i]) - at)
+
+    def intervals(self, values):
+        codecs = zip(self._codecs(values), values, strict=True)
+        return [part for codec, value in codecs for part in codec.intervals(value)]
+
+    def decode(self, take):
+        values = []
+        for codec in self._codecs(values):
+            values.append(codec.decode(take))
+        return values
+
+    def push(self, message, values):
+        for start, freq, total in reversed(self.intervals(values)):
+            if freq == 0:
+                raise Damage("the sender cannot have popped this state")
+            message.push(start, freq, total)
+
+    def pop(self, message):
+        return self.decode(message.pop)
+
+
+def lgssm_prior(model, t, z):
+    s = model.step(t)
+    mean = times(s["move_offset"], s["move"], [point(v) for v in z])
+    return Vector("gaussian", mean, s["move_scale"])
+
+
+def lgssm_likelihood(model, t, z):
+    s = model.step(t)
+    mean = times(s["emit_offset"], s["emit"], [point(v) for v in z])
+    return Vector(model.noise, mean, s["emit_scale"], s["emit_lower"])
+
+
+def lgssm_predict(model, t, filtered):
+    """Means of z_t and x_t, given x_1 .. x_t-1."""
+    s = model.step(t)
+    mean = times(s["move_offset"], s["move"], filtered)
+    return mean, times(s["emit_offset"], s["emit"], mean)
+
+
+def lgssm_filter(model, t, filtered, x):
+    """The mean of z_t given x_1 .. x_t."""
+    mean, expected = lgssm_predict(model, t, filtered)
+    return times(mean, model.step(t)["gain"], differences(x, expected))
+
+
+def lgssm_final(model, t, filtered):
+    """Q(z_T | x_1 .. x_T)."""
+    s = model.step(t)
+    return Vector("gaussian", filtered, s["final_scale"], s["final_lower"], leak=0)
+
+
+def lgssm_back(model, t, filtered, z):
+    """Q(z_t-1 | x_1 .. x_t-1, z_t)."""
+    s = model.step(t)
+    predicted, _ = lgssm_predict(model, t, filtered)
+    mean = times(filtered, s["back"], differences(z, predicted))
+    return Vector("gaussian", mean, s["back_scale"], leak=0)
+
+
+def lgssm_predictive(model, t, filtered):
+    s = model.step(t)
+    _, mean = lgssm_predict(model, t, filtered)
+    return Vector(model.noise, mean, s["predict_scale"], s["predict_lower"], prec=28)
+
+
+def lgssm_push(model, message, xs):
+    """The sender of IconoCLaSM, for at least one observation."""
+    filtered = [[0] * model.n]
+    for t, x in enumerate(xs):
+        filtered.append(lgssm_filter(model, t, filtered[-1], x))
+    last = len(xs) - 1
+    z = lgssm_final(model, last, filtered[-1]).pop(message)
+    for t in reversed(range(len(xs))):
+        lgssm_likelihood(model, t, z).push(message, xs[t])
+        before = [0] * model.n
+        if t > 0:
+            before = lgssm_back(model, t, filtered[t], z).pop(message)
+        lgssm_prior(model, t, before).push(message, z)
+        z = before
+
+
+def lgssm_pop(model, message, n):
+    """n >= 1 observations, and the last filtered mean."""
+    filtered, z, xs = [0] * model.n, [0] * model.n, []
+    for t in range(n):
+        before, z = z, lgssm_prior(model, t, z).pop(message)
+        if t > 0:
+            lgssm_back(model, t, filtered, z).push(message, before)
+        xs.append(lgssm_likelihood(model, t, z).pop(message))
+        filtered = lgssm_filter(model, t, filtered, xs[-1])
+    lgssm_final(model, n - 1, filtered).push(message, z)
+    return xs, filtered
+
+
+def lgssm_range_encode(model, filtered, xs, first):
+    """Observations from step `first` on."""
+    encoder = RangeEncoder()
+    for t, x in enumerate(xs, first):
+        for part in lgssm_predictive(model, t, filtered).intervals(x):
+            encoder.encode(*part)
+        filtered = lgssm_filter(model, t, filtered, x)
+    return encoder.finish()
+
+
+def lgssm_range_decode(model, filtered, integer, first, end):
+    decoder, xs = RangeDecoder(integer), []
+
+    def take(total, find):
+        symbol, start, freq = find(decoder.slot(total))
+        decoder.advance(start, freq, total)
+        return symbol
+
+    for t in range(first, end):
+        xs.append(lgssm_predictive(model, t, filtered).decode(take))
+        filtered = lgssm_filter(model, t, filtered, xs[-1])
+    decoder.check()
+    return xs
+
+
+def lgssm_encode(model, xs, predictive=False):
+    """xs: rows of p integers."""
+    n, zeros = len(xs) - model.tail_length, [0] * model.n
+    if predictive or n <= 0:
+        return Message.from_int(lgssm_range_encode(model, zeros, xs, 0)).to_bytes()
+    filtered = zeros
+    for t, x in enumerate(xs[:n]):
+        filtered = lgssm_filter(model, t, filtered, x)
+    first_bits = lgssm_range_encode(model, filtered, xs[n:], n)
+    flag = int(first_bits < model.start)
+    if flag:
+        first_bits = lgssm_range_encode(model, zeros, xs, 0)
+    message = Message.from_int(first_bits)
+    if not flag:
+        lgssm_push(model, message, xs[:n])
+    message.push(*interval(FLAG, flag), 16)
+    return message.to_bytes()
+
+
+def lgssm_decode(model, data, T, predictive=False):
+    n, zeros, message = T - model.tail_length, [0] * model.n, Message.from_bytes(data)
+    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
+        return lgssm_range_decode(model, zeros, message.to_int(), 0, T)
+    xs, filtered = lgssm_pop(model, message, n)
+    first_bits = message.to_int()
+    if first_bits < model.start:
+        raise Damage("the schedule did not start from this integer")
+    return xs + lgssm_range_decode(model, filtered, first_bits, n, T)

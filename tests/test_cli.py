@@ -8,6 +8,7 @@ import sysconfig
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bbans
@@ -550,3 +551,32 @@ def test_demo_on_a_text_of_one_character():
     write("text", b"a" * 7000)
     done = run("demo", "--iterations", "1", "--text", "text", "-o", "figure.png")
     assert b"Traceback" not in done.stderr
+
+
+def test_linear_gaussian_models(directory):
+    """Training, compressing and restoring files of integers."""
+    x = (np.sin(np.arange(3000) * 0.1)[:, None] * [900, 400]).astype("<i2")
+    write("signal.raw", x.tobytes())
+    shown = passes(
+        "train", "--latents", "2", "--channels", "2", "--type", "int16", "-o",
+        "s.bbm", "--iterations", "3", "--noise", "laplace", "signal.raw",
+    )  # fmt: skip
+    assert b"2 latent, 2 observed" in shown
+    passes("compress", "-m", "s.bbm", "--type", "int16", "signal.raw")
+    passes("decompress", "-m", "s.bbm", "signal.raw.bbz", "-o", "again.raw")
+    assert Path("again.raw").read_bytes() == x.tobytes()
+    assert len(Path("signal.raw.bbz").read_bytes()) < x.nbytes / 2
+    info = passes("info", "s.bbm").decode()
+    for line in ("frozen linear Gaussian", "laplace", "latents:"):
+        assert line in info
+    assert "int16" in passes("info", "signal.raw.bbz").decode()
+    write("odd", b"12345")
+    assert "rows of 4 bytes" in fails(
+        "train", "--latents", "1", "--channels", "2", "--type", "int16", "-o",
+        "t.bbm", "odd",
+    )  # fmt: skip
+    fails("train", "--latents", "0", "-o", "t.bbm", "signal.raw")
+    fails("train", "--latents", "1", "--lines", "-o", "t.bbm", "signal.raw")
+    fails("compress", "-m", "s.bbm", "--type", "int16", "odd")
+    assert "rows of 2" in fails("compress", "-m", "s.bbm", "odd")
+    fails("export", "s.bbm")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bbans import (
+    LGSSM,
     Alphabet,
     Contexts,
     FrozenARHMM,
@@ -24,6 +25,7 @@ from bbans import (
     encode,
     encode_packets,
 )
+from bbans._lib import lib
 from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
@@ -140,7 +142,7 @@ def test_contexts_in_a_model_file():
 
 
 def test_offsets_of_the_model_file():
-    (rows,) = tables(MODEL)
+    rows, _ = tables(MODEL)
     fixed = rows[:8]
     at = 0
     for offset, size, _ in fixed:
@@ -173,6 +175,38 @@ def test_the_rest_of_the_model_file(alphabet, code, values):
     assert model.to_bytes() == payload + struct.pack("<I", crc32(payload))
     assert "first 8 bytes of the SHA-256" in MODEL
     assert model.fingerprint == hashlib.sha256(payload).digest()[:8]
+
+
+def test_model_files_of_linear_gaussian_models():
+    """The header's fields are where the document has them."""
+    _, rows = tables(MODEL)
+    model = LGSSM([[0.5]], [[1.0]], [[4.0]], [[4.0]]).freeze(noise="laplace")
+    fields = {
+        "family of the observation noise": model.family,
+        "reserved": 0,
+        "latent dimensions": 1,
+        "observed dimensions": 1,
+        "tail length": model.tail_length,
+        "start bits": model.start_bits,
+        "steps": model.n_steps,
+    }
+    data = model.to_bytes()
+    assert data[:6] == b"\x89bbm" + bytes([1, 3])
+    at = 6
+    for (offset, size, text), (name, value) in zip(rows, fields.items(), strict=False):
+        assert int(offset) == at
+        assert text.startswith(name)
+        assert int.from_bytes(data[at : at + int(size)], "little") == value
+        at += int(size)
+    assert int(rows[7][0]) == at
+    words = lib.bbans_lgssm_step_words(1, 1)
+    assert len(data) == at + model.n_steps * (8 * 2 + 4 * words) + 4
+    limits = [numbers(text, r"(-\d+)\s+to (\d+)") for text in MODEL.split("shift,")[1:]]
+    assert limits == [[-40, 60]]
+    assert numbers(MODEL, r"final \(n\), (-\d+) to (\d+)") == [
+        lib.BBANS_SCALE_MIN,
+        lib.BBANS_SCALE_MAX,
+    ]
 
 
 def test_limits_of_the_model_file():

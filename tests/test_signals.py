@@ -243,4 +243,4 @@ def test_command_line(tmp_path):
     assert odd.returncode == 1
     assert b"20000 bytes are no steps of 3 int" in odd.stderr
     both = run("compress", "--type", "int32", "-m", "x.bbm", "ecg", "-o", "-")
-    assert b"without --model" in both.stderr
+    assert b"x.bbm" in both.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from bbans import (
     FrozenHMM,
+    FrozenLGSSM,
     Message,
     MessageError,
     RangeDecoder,
@@ -21,12 +22,15 @@ VECTORS = Path(__file__).parent / "vectors"
 MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())
 HMM = json.loads((VECTORS / "hmm_v1.json").read_text())
 STREAM = json.loads((VECTORS / "stream_v1.json").read_text())
+LGSSM = json.loads((VECTORS / "lgssm_v1.json").read_text())
 
 
 def test_the_vectors_are_whole():
     assert MESSAGE["format"] == HMM["format"] == STREAM["format"] == 1
     assert [len(MESSAGE[key]) for key in ("scalar", "array", "range")] == [40, 60, 30]
     assert [len(HMM[key]) for key in ("models", "cases")] == [55, 790]
+    assert LGSSM["format"] == 1
+    assert [len(LGSSM[key]) for key in ("models", "cases")] == [9, 89]
 
 
 def interval(edges, symbol):
@@ -116,3 +120,28 @@ def test_sequences(vectors, predictive):
         message = Message.from_bytes(data)
         decoded = decode_sequence(model, message, len(xs), predictive=predictive)
         assert decoded.tolist() == xs, number
+
+
+@pytest.mark.parametrize("predictive", [False, True])
+def test_sequences_of_linear_gaussian_models(predictive):
+    models = [
+        FrozenLGSSM(
+            model["n"],
+            model["p"],
+            model["offsets"],
+            model["words"],
+            noise=model["noise"],
+            tail_length=model["tail_length"],
+            start_bits=model["start_bits"],
+        )
+        for model in LGSSM["models"]
+    ]
+    for number, case in enumerate(LGSSM["cases"]):
+        model = models[case["model"]]
+        xs = np.array(case["xs"], np.int64).reshape(-1, model.n_observed)
+        data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
+        encoded = encode_sequence(model, xs, predictive=predictive).to_bytes()
+        assert encoded == data, number
+        message = Message.from_bytes(data)
+        decoded = decode_sequence(model, message, len(xs), predictive=predictive)
+        assert (decoded.reshape(xs.shape) == xs).all(), number

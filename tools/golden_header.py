@@ -14,13 +14,26 @@ from pathlib import Path
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 FILES = ["hmm_v1.json", "stream_v1.json"]
+NOISES = ["gaussian", "logistic", "laplace"]  # bbans_family
+KEYS = ["encode", "encode_predictive"]
 TINY = {"prec": 15, "states": 16, "symbols": 256}
+
+
+def literal(value: int) -> str:
+    """The least number of its type has no literal of its own."""
+    if value == -(2**63):
+        return "-9223372036854775807 - 1"
+    return "-2147483647 - 1" if value == -(2**31) else str(value)
 
 
 def array(ctype: str, name: str, values: list[int]) -> str:
     rows = [values[i : i + 16] for i in range(0, len(values), 16)] or [[0]]
-    text = ",\n    ".join(", ".join(map(str, row)) for row in rows)
+    text = ",\n    ".join(", ".join(map(literal, row)) for row in rows)
     return f"static const {ctype} {name}[] = {{\n    {text}}};\n"
+
+
+def flat(rows: list[list[int]]) -> list[int]:
+    return [value for row in rows for value in row]
 
 
 def edges(rows: list[list[int]]) -> list[int]:
@@ -61,25 +74,53 @@ def header(tiny: bool) -> str:
         for case in content["cases"]:
             if case["model"] not in numbers:
                 continue
-            n = len(cases)
-            encoded = [bytes.fromhex(case[k]) for k in ("encode", "encode_predictive")]
-            parts.append(array("uint8_t", f"golden_x_{n}", case["xs"]))
-            for kind, data in enumerate(encoded):
-                parts.append(array("uint8_t", f"golden_{kind}_{n}", list(data)))
-            cases.append(
-                f"{{{numbers[case['model']]}, golden_x_{n}, {len(case['xs'])}, "
-                f"{{golden_0_{n}, golden_1_{n}}}, "
-                f"{{{len(encoded[0])}, {len(encoded[1])}}}}}"
-            )
-    parts += [
-        "static const golden_model golden_models[] = {\n    "
-        + ",\n    ".join(models)
-        + "};\n",
-        "static const golden_case golden_cases[] = {\n    "
-        + ",\n    ".join(cases)
-        + "};\n",
+            name = f"golden_{len(cases)}"
+            parts.append(array("uint8_t", name + "_x", case["xs"]))
+            parts += encoded(name, case)
+            cases.append(entry(name, case, numbers[case["model"]]))
+    parts += [struct_array("model", models), struct_array("case", cases)]
+    return "\n".join(parts if tiny else [*parts, *lgssms()])
+
+
+def lgssms() -> list[str]:
+    """Those of linear Gaussian models."""
+    content = json.loads((VECTORS / "lgssm_v1.json").read_text())
+    parts, models, cases = [], [], []
+    for i, model in enumerate(content["models"]):
+        name = f"golden_lgssm_{i}"
+        parts.append(array("int64_t", name + "_offset", flat(model["offsets"])))
+        parts.append(array("int32_t", name + "_word", flat(model["words"])))
+        models.append(
+            f"{{{name}_offset, {name}_word, {model['n']}, {model['p']}, "
+            f"{len(model['words'])}, {model['tail_length']}, {model['start_bits']}, "
+            f"{NOISES.index(model['noise'])}}}"
+        )
+    for i, case in enumerate(content["cases"]):
+        name = f"golden_lgssm_case_{i}"
+        parts.append(array("int64_t", name + "_x", flat(case["xs"])))
+        parts += encoded(name, case)
+        cases.append(entry(name, case, case["model"]))
+    return [*parts, struct_array("lgssm", models), struct_array("lgssm_case", cases)]
+
+
+def encoded(name: str, case: dict) -> list[str]:
+    return [
+        array("uint8_t", f"{name}_{kind}", list(bytes.fromhex(case[key])))
+        for kind, key in enumerate(KEYS)
     ]
-    return "\n".join(parts)
+
+
+def entry(name: str, case: dict, model: int) -> str:
+    sizes = [len(case[key]) // 2 for key in KEYS]
+    return (
+        f"{{{model}, {name}_x, {len(case['xs'])}, {{{name}_0, {name}_1}}, "
+        f"{{{sizes[0]}, {sizes[1]}}}}}"
+    )
+
+
+def struct_array(kind: str, entries: list[str]) -> str:
+    text = ",\n    ".join(entries)
+    return f"static const golden_{kind} golden_{kind}s[] = {{\n    {text}}};\n"
 
 
 def main() -> None:

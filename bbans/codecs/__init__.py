@@ -13,6 +13,7 @@ from bbans.codecs.discrete import (
     Poisson,
     UniformRange,
 )
+from bbans.codecs.gaussian import LGSSMStateSpace, Multivariate
 from bbans.codecs.hmm import ARHMMStateSpace, HMMStateSpace
 from bbans.codecs.iconoclasm import (
     AutoregressiveModel,
@@ -35,10 +36,12 @@ __all__ = [
     "Geometric",
     "HMMStateSpace",
     "Iconoclasm",
+    "LGSSMStateSpace",
     "Laplace",
     "Located",
     "Logistic",
     "Mixture",
+    "Multivariate",
     "Poisson",
     "PredictiveModel",
     "Repeat",

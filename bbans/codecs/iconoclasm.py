@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bbans.codecs.base import Codec
 from bbans.errors import SymbolError
+from bbans.lgssm import FrozenLGSSM
 from bbans.tables import FrozenHMM
 
 __all__ = [
@@ -59,7 +60,8 @@ class PredictiveModel(StateSpaceModel, Protocol):
 
     tail_length: int
     """Observations at the end of a sequence that are coded by `predictive`; they
-    should hold some 46 bits."""
+    should hold some 46 bits, or 6 more than the attribute `start_bits`, if there is
+    one: the bits that the schedule starts from, by default 40."""
 
     def predictive(self, belief: Any | None) -> Codec:
         """Codec of P(x_t+1 | x_1 .. x_t), from the belief after x_t (None: of
@@ -108,10 +110,10 @@ class Iconoclasm:
 
     Parameters
     ----------
-    model : FrozenHMM or StateSpaceModel
-        A frozen HMM is coded in one C call, to the same bytes as
-        ``HMMStateSpace(frozen)``, the same model step by step (a `FrozenARHMM` as
-        ``ARHMMStateSpace(frozen)``).
+    model : FrozenHMM, FrozenLGSSM or StateSpaceModel
+        Frozen models are coded in one C call, to the same bytes as by
+        ``HMMStateSpace(frozen)``, ``ARHMMStateSpace(frozen)`` and
+        ``LGSSMStateSpace(frozen)``, the same models step by step.
     length : int
         Number of observations T >= 0. The message does not hold it.
 
@@ -127,7 +129,9 @@ class Iconoclasm:
     Townsend and Murray, arXiv 2103.10150, section 3.
     """
 
-    def __init__(self, model: FrozenHMM | StateSpaceModel, length: int) -> None:
+    def __init__(
+        self, model: FrozenHMM | FrozenLGSSM | StateSpaceModel, length: int
+    ) -> None:
         if length < 0:
             raise SymbolError(f"length {length} is negative")
         self._model = model
@@ -137,7 +141,7 @@ class Iconoclasm:
         """Push observations. If this raises, the message is spent."""
         if len(value) != self._length:
             raise SymbolError(f"expected {self._length} symbols, not {len(value)}")
-        if isinstance(self._model, FrozenHMM):
+        if isinstance(self._model, FrozenHMM | FrozenLGSSM):
             message.push_sequence(self._model, value)
             return
         if self._length == 0:
@@ -149,8 +153,8 @@ class Iconoclasm:
         push_schedule(self._model, message, value, beliefs)
 
     def pop(self, message: Any) -> Any:
-        """Pop the observations: a uint32 array for a frozen HMM, else a list."""
-        if isinstance(self._model, FrozenHMM):
+        """Pop the observations: an array for a frozen model, else a list."""
+        if isinstance(self._model, FrozenHMM | FrozenLGSSM):
             return message.pop_sequence(self._model, self._length)
         if self._length == 0:
             return []

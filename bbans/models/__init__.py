@@ -5,11 +5,13 @@ from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.gaussian import GaussianHMM
 from bbans.models.hmm import HMM, Iteration
+from bbans.models.lgssm import LGSSM
 from bbans.models.structured import FactorialHMM, Topology
 
 __all__ = [
     "ARHMM",
     "HMM",
+    "LGSSM",
     "Contexts",
     "FactorialHMM",
     "GaussianHMM",

@@ -29,6 +29,24 @@ typedef struct {
     size_t n_bytes[2];
 } golden_case;
 
+#ifndef GOLDEN_TINY
+typedef struct {
+    const int64_t *offset;
+    const int32_t *word;
+    size_t latents, observed, steps, tail_length;
+    unsigned start_bits;
+    int family;
+} golden_lgssm;
+
+typedef struct {
+    size_t model;
+    const int64_t *x;
+    size_t n;
+    const uint8_t *bytes[2];
+    size_t n_bytes[2];
+} golden_lgssm_case;
+#endif
+
 #include "golden_vectors.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -166,8 +184,44 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
     tiny.prec = m->prec;
     return tiny_case(&tiny, c);
 }
+
+static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
+{
+    static uint64_t work[1000];
+    static uint32_t tail[8000];
+    static int64_t x[400];
+    const size_t count = c->n * m->observed;
+    bbans_lgssm model;
+    bbans_message msg;
+    uint64_t head;
+    size_t i, used;
+    int predictive;
+
+    EXPECT(count <= COUNT(x));
+    EXPECT(bbans_lgssm_init(&model, m->latents, m->observed, m->steps,
+                            m->family, m->tail_length, m->start_bits, m->offset,
+                            m->word) == BBANS_OK);
+    for (predictive = 0; predictive < 2; predictive++) {
+        const size_t n_bytes = c->n_bytes[predictive];
+
+        EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
+               BBANS_OK);
+        EXPECT(bbans_lgssm_encode(&model, c->x, c->n, predictive, work,
+                                  sizeof work, &msg) == BBANS_OK);
+        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
+        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+               BBANS_OK);
+        EXPECT(bbans_lgssm_decode(&model, &msg, x, c->n, predictive, work,
+                                  sizeof work) == BBANS_OK);
+        for (i = 0; i < count; i++)
+            EXPECT(x[i] == c->x[i]);
+    }
+    return 0;
+}
 #endif
 
+#ifdef GOLDEN_TINY
 size_t golden_count(void)
 {
     return COUNT(golden_cases);
@@ -178,3 +232,20 @@ int golden_run(size_t i)
     return golden_case_run(&golden_models[golden_cases[i].model],
                            &golden_cases[i]);
 }
+#else
+size_t golden_count(void)
+{
+    return COUNT(golden_cases) + COUNT(golden_lgssm_cases);
+}
+
+int golden_run(size_t i)
+{
+    const golden_lgssm_case *c;
+
+    if (i < COUNT(golden_cases))
+        return golden_case_run(&golden_models[golden_cases[i].model],
+                               &golden_cases[i]);
+    c = &golden_lgssm_cases[i - COUNT(golden_cases)];
+    return lgssm_case_run(&golden_lgssms[c->model], c);
+}
+#endif

@@ -19,6 +19,10 @@ stream_v1.json
 hmm_v1.json
     models: name, prec, tail_length and the masses.
     cases: model (an index), what, xs, and the hex of encode and encode_predictive.
+lgssm_v1.json
+    models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
+        section 2. They are no float model's, so Q is far from the posterior.
+    cases: as in hmm_v1.json; xs has a row of p integers for each step.
 """
 
 import json
@@ -265,6 +269,120 @@ def stream(draw):
     return [model], [hmm_case(0, hmm, "likely", likely(draw, hmm, 10_000))]
 
 
+# lgssm_v1.json
+
+
+def matrix_of(draw, rows, columns, size, shift):
+    """Near `size` on the diagonal, and an eighth of it beside."""
+    return [
+        number
+        for i in range(rows)
+        for number in [
+            shift,
+            *(
+                size // (1 if i == j else 8) - draw.below(1 + abs(size) // 16)
+                for j in range(columns)
+            ),
+        ]
+    ]
+
+
+def lgssm_step_of(draw, n, p, kind):
+    """Shift 6 makes a coefficient of 2^30 one."""
+    sizes = {"move": 9, "back": 3, "emit": 8, "gain": 4}
+    scales = {"move": 700, "back": 600, "emit": 500, "predict": 900, "final": 650}
+    count, words = {"n": n, "p": p}, []
+    for name, (rows, *columns) in ref.LAYOUT:
+        if columns:
+            size, shift = sizes.get(name, 2) * 10**8, 6
+            if kind == "extreme":
+                size, shift = (
+                    draw.pick([2**31 - 1, -(2**31) + 2**27]),
+                    draw.pick([-40, -3, 0, 6, 31, 60]),
+                )
+            words += matrix_of(draw, count[rows], count[columns[0]], size, shift)
+        else:
+            scale = scales[name.removesuffix("_scale")]
+            if kind == "extreme":
+                scale = draw.pick([-3072, -500, 300, 2700, 5000, 12031])
+            elif kind == "narrow":
+                scale //= 8
+            words += [
+                scale - draw.below(64 if scale > -3000 else 1)
+                for _ in range(count[rows])
+            ]
+    return words
+
+
+def lgssm_of(draw, n, p, noise, steps, kind, tail_length, start_bits):
+    most = 2**46 - 1 if kind == "extreme" else 2**20
+    return {
+        "name": f"{n} latent, {p} observed, {noise}, {steps} steps, {kind}",
+        "n": n,
+        "p": p,
+        "noise": noise,
+        "tail_length": tail_length,
+        "start_bits": start_bits,
+        "offsets": [
+            [most - draw.below(2 * most + 1) for _ in range(n + p)]
+            for _ in range(steps)
+        ],
+        "words": [lgssm_step_of(draw, n, p, kind) for _ in range(steps)],
+    }
+
+
+def lgssms_of(draw):
+    yield lgssm_of(draw, 1, 1, "gaussian", 1, "plain", 12, 64)
+    yield lgssm_of(draw, 1, 1, "laplace", 2, "narrow", 20, 50)
+    yield lgssm_of(draw, 2, 1, "logistic", 3, "plain", 10, 70)
+    yield lgssm_of(draw, 4, 1, "gaussian", 2, "plain", 12, 90)
+    yield lgssm_of(draw, 2, 3, "laplace", 3, "plain", 5, 64)
+    yield lgssm_of(draw, 1, 5, "gaussian", 1, "narrow", 4, 64)
+    yield lgssm_of(draw, 3, 2, "gaussian", 2, "plain", 2, 1000)  # never starts
+    yield lgssm_of(draw, 3, 2, "logistic", 4, "extreme", 6, 300)
+    yield lgssm_of(draw, 2, 2, "gaussian", 4, "extreme", 6, 300)
+
+
+def walk(draw, p, T, outliers):
+    """With `outliers` of a hundred anywhere in 64 bits."""
+    level, xs = 0, []
+    for _ in range(T):
+        row = []
+        for _ in range(p):
+            level += draw.below(21) - 10
+            far = draw.bits(64) - 2**63 >> draw.below(64)
+            row.append(far if draw.below(100) < outliers else level)
+        xs.append(row)
+    return xs
+
+
+def lgssm_sequences(draw, p, c):
+    for T in sorted({0, 1, 2, c, c + 1, 60}):
+        yield "walk", walk(draw, p, T, 0)
+    yield "outliers", walk(draw, p, 60, 10)
+    yield "far", walk(draw, p, 20, 100)
+    yield (
+        "ends",
+        [[draw.pick([-(2**63), 2**63 - 1]) for _ in range(p)] for _ in range(9)],
+    )
+    yield "constant", [[0] * p] * 60
+
+
+def lgssm_content():
+    draw = Generator(4)
+    models, cases = list(lgssms_of(draw)), []
+    for index, model in enumerate(models):
+        lgssm = ref.LGSSM(**{key: model[key] for key in model if key != "name"})
+        for what, xs in lgssm_sequences(draw, model["p"], model["tail_length"]):
+            codes = {}
+            for name, predictive in [("encode", False), ("encode_predictive", True)]:
+                data = ref.lgssm_encode(lgssm, xs, predictive)
+                assert ref.lgssm_decode(lgssm, data, len(xs), predictive) == xs
+                codes[name] = data.hex()
+            cases.append({"model": index, "what": what, "xs": xs} | codes)
+    return {"models": models, "cases": cases}
+
+
 def write(path, content):
     """Compact JSON with one case a line, so that a diff can be read."""
     head = [f'"format":{json.dumps(content.pop("format"))}']
@@ -303,6 +421,7 @@ def main():
         "message_v1.json": message_content,
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
+        "lgssm_v1.json": lgssm_content,
     }
     for name, content in contents.items():
         path = HERE / name

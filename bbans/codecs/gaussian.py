@@ -1,0 +1,300 @@
+"""Integers with full covariance, and a frozen LGSSM step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._lib import check, ffi, lib
+from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.lgssm import FrozenLGSSM, fixed_conditionals
+
+__all__ = ["LGSSMStateSpace", "Multivariate"]
+
+PART_BITS = 28
+LOCATION_MAX = (1 << 46) - 1
+INTEGER_MAX = 1 << 31
+LOW_BITS = 24
+SCHEDULE_PREC, RANGE_PREC = 26, 28
+
+Values = tuple[int, ...]
+
+
+def _limited(value: int, limit: int) -> int:
+    return max(-limit, min(limit, value))
+
+
+def _point(value: int) -> int:
+    """An integer as a location; cut, so that products fit 64 bits in C."""
+    return _limited(value, INTEGER_MAX) << 16
+
+
+def _row(base: int, row: Sequence[int], vector: Sequence[int]) -> int:
+    """base + sum_j row_j vector_j 2^-(24 + shift), where row begins with the shift."""
+    shift = row[0]
+    # C computes floor(sum / 2^24) from two halves that fit 64 bits.
+    total = sum(a * v for a, v in zip(row[1:], vector, strict=False)) >> LOW_BITS
+    if shift > 0:
+        total = (total + (1 << (shift - 1))) >> shift
+    elif shift < 0:
+        total = _limited(total, 1 << (48 + shift)) << -shift
+    return _limited(base + total, LOCATION_MAX)
+
+
+def _rows(base: Any, matrix: NDArray[np.int32], vector: Sequence[int]) -> list[int]:
+    return [
+        _row(int(b), row, vector) for b, row in zip(base, matrix.tolist(), strict=True)
+    ]
+
+
+class Multivariate:
+    """n integers with full covariance, by the conditionals of each given those before.
+
+    Parameters
+    ----------
+    location : sequence of int, length n
+        Means, in units of 2^-16, below 2^46 either side of 0.
+    scale : sequence of int, length n
+        256 log2 of the standard deviation of each given those before it.
+    lower : ndarray of int32, shape (n, 1 + n), optional
+        How each depends on those before it: by how much the mean of i moves
+        when j < i differs by 1 from its own is ``lower[i, 1 + j] * 2**-(24 +
+        lower[i, 0])``. By default they are independent.
+    family : int
+        The shape of all: 0 Gaussian, 1 logistic, 2 Laplace.
+    bounded : bool
+        Values far out have no mass. For a Q, which should never pop them.
+    prec : int
+        Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
+        3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
+
+    Notes
+    -----
+    The value is a tuple of ints. For messages of one lane. docs/maths.md, section 13.
+    """
+
+    def __init__(
+        self,
+        location: Sequence[int],
+        scale: Sequence[int],
+        lower: NDArray[np.int32] | None = None,
+        *,
+        family: int = 0,
+        bounded: bool = False,
+        prec: int = SCHEDULE_PREC,
+    ) -> None:
+        self._location = [int(a) for a in location]
+        self._scale = [int(a) for a in scale]
+        n = len(self._location)
+        if len(self._scale) != n or (lower is not None and lower.shape != (n, n + 1)):
+            raise ModelError(f"{n} locations need {n} scales and as many rows")
+        self._lower = None if lower is None else lower.tolist()
+        self._shape = ffi.new("bbans_shape *")
+        check(lib.bbans_shape_init(self._shape, family))
+        self._bounded, self._prec = int(bounded), prec
+        self._out = ffi.new("uint32_t[2]")
+        self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
+        self._value = ffi.new("int64_t[2]")
+
+    @classmethod
+    def from_covariance(
+        cls, mean: ArrayLike, cov: ArrayLike, *, bounded: bool = False
+    ) -> Multivariate:
+        """A Gaussian rounded to integers, of this mean and covariance, rounding
+        included; shapes (n,), (n, n). As portable as these floats are."""
+        return cls(*fixed_conditionals(mean, cov), bounded=bounded)
+
+    def _located(self, i: int, moved: Sequence[int]) -> int:
+        if self._lower is None:
+            return self._location[i]
+        return _row(self._location[i], self._lower[i], moved)
+
+    def push(self, message: Any, value: Sequence[int]) -> None:
+        """Push n integers of 64 bits. If this raises, the message is spent.
+
+        Raises
+        ------
+        SymbolError
+            If one has no mass, or is no such integer.
+        """
+        if len(value) != len(self._location):
+            raise SymbolError(
+                f"expected {len(self._location)} values, not {len(value)}"
+            )
+        spans: list[tuple[int, int, int]] = []
+        moved: list[int] = []
+        for i, v in enumerate(map(int, value)):
+            if not -(1 << 63) <= v < 1 << 63:
+                raise SymbolError(f"value {v} has more than 64 bits")
+            at = self._located(i, moved)
+            moved.append(_point(v) - at)
+            check(
+                lib.bbans_located_span(
+                    self._shape, at, self._scale[i], self._bounded, self._prec, v,
+                    self._out, self._out + 1, self._low, self._bits,
+                )
+            )  # fmt: skip
+            spans.append((self._out[0], self._out[1], 1 << self._prec))
+            low, bits = int(self._low[0]), int(self._bits[0])
+            for k in reversed(range(0, bits, PART_BITS)):
+                total = 1 << min(bits - k, PART_BITS)
+                spans.append((low >> k & (total - 1), 1, total))
+        for span in reversed(spans):
+            message.push(*span)
+
+    def pop(self, message: Any) -> Values:
+        """Pop n integers.
+
+        Raises
+        ------
+        CorruptError
+            If one would have more than 64 bits: no such value was pushed.
+        """
+        total = 1 << self._prec
+        values: list[int] = []
+        moved: list[int] = []
+        for i in range(len(self._location)):
+            at = self._located(i, moved)
+            status = lib.bbans_located_find(
+                self._shape, at, self._scale[i], self._bounded, self._prec,
+                int(message.peek(total)[0]), self._out, self._out + 1,
+                self._value, self._value + 1, self._bits,
+            )  # fmt: skip
+            if status == lib.BBANS_ERR_SYMBOL:
+                raise CorruptError("a value has more than 64 bits")
+            check(status)
+            message.advance(self._out[0], self._out[1], total)
+            low, bits = 0, int(self._bits[0])
+            for k in reversed(range(0, bits, PART_BITS)):
+                part = 1 << min(bits - k, PART_BITS)
+                slot = int(message.peek(part)[0])
+                message.advance(slot, 1, part)
+                low |= slot << k
+            value = int(self._value[0]) + int(self._value[1]) * low
+            if not -(1 << 63) <= value < 1 << 63:
+                raise CorruptError("a value has more than 64 bits")
+            values.append(value)
+            moved.append(_point(value) - at)
+        return tuple(values)
+
+
+class State(NamedTuple):
+    """A latent state on the grid of its step, counted from 0."""
+
+    step: int
+    grid: Values
+
+
+class Belief(NamedTuple):
+    """The mean of z_t after x_t, in 2^-16 of the grid of step t."""
+
+    step: int
+    filtered: list[int]
+
+
+class _States(NamedTuple):
+    """A codec of states of one step."""
+
+    step: int
+    codec: Multivariate
+
+    def push(self, message: Any, value: State) -> None:
+        try:
+            self.codec.push(message, value.grid)
+        except SymbolError as error:
+            raise CorruptError("no sender can have popped this state") from error
+
+    def pop(self, message: Any) -> State:
+        return State(self.step, self.codec.pop(message))
+
+
+class _Observed(NamedTuple):
+    """A codec of observations: an int if there is one, else a tuple."""
+
+    codec: Multivariate
+    single: bool
+
+    def push(self, message: Any, value: Any) -> None:
+        self.codec.push(message, np.atleast_1d(value).tolist())
+
+    def pop(self, message: Any) -> int | Values:
+        values = self.codec.pop(message)
+        return values[0] if self.single else values
+
+
+class LGSSMStateSpace:
+    """The conditionals of a frozen LGSSM; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenLGSSM
+
+    Notes
+    -----
+    docs/maths.md, section 13. Observations are ints, or tuples of p of them.
+    """
+
+    def __init__(self, frozen: FrozenLGSSM) -> None:
+        self._frozen = frozen
+        self.tail_length = frozen.tail_length
+        self.start_bits = frozen.start_bits
+
+    def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
+        codec = Multivariate(*arguments, family=self._frozen.family, prec=prec)
+        return _Observed(codec, self._frozen.n_observed == 1)
+
+    def _predicted(self, belief: Belief | None) -> tuple[int, list[int]]:
+        if belief is None:
+            return 0, self._frozen.step(0).move_offset.tolist()
+        step = self._frozen.step(belief.step + 1)
+        mean = _rows(step.move_offset, step.move, belief.filtered)
+        return belief.step + 1, mean
+
+    def prior(self, z: State | None) -> _States:
+        """P(z_t | z_t-1), or P(z_1)."""
+        t = 0 if z is None else z.step + 1
+        step = self._frozen.step(t)
+        grid = (0,) * self._frozen.n_states if z is None else z.grid
+        mean = _rows(step.move_offset, step.move, [_point(v) for v in grid])
+        return _States(t, Multivariate(mean, step.move_scale.tolist()))
+
+    def likelihood(self, z: State) -> _Observed:
+        """P(x_t | z_t)."""
+        step = self._frozen.step(z.step)
+        mean = _rows(step.emit_offset, step.emit, [_point(v) for v in z.grid])
+        return self._observed(mean, step.emit_scale.tolist(), step.emit_lower)
+
+    def update(self, belief: Belief | None, x: Any) -> Belief:
+        """One step of the filter."""
+        t, mean = self._predicted(belief)
+        step = self._frozen.step(t)
+        expected = _rows(step.emit_offset, step.emit, mean)
+        values = self._frozen.observations(np.reshape(x, (1, -1)))[0].tolist()
+        error = [_point(v) - e for v, e in zip(values, expected, strict=True)]
+        return Belief(t, _rows(mean, step.gain, error))
+
+    def posterior(self, belief: Belief, z_next: State | None) -> _States:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        mean: Any = belief.filtered
+        if z_next is None:
+            step = self._frozen.step(belief.step)
+            scale, lower = step.final_scale, step.final_lower
+            codec = Multivariate(mean, scale.tolist(), lower, bounded=True)
+            return _States(belief.step, codec)
+        t, predicted = self._predicted(belief)
+        step = self._frozen.step(t)
+        error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
+        mean = _rows(mean, step.back, error)
+        scales = step.back_scale.tolist()
+        return _States(belief.step, Multivariate(mean, scales, bounded=True))
+
+    def predictive(self, belief: Belief | None) -> _Observed:
+        """P(x_t+1 | x_1 .. x_t)."""
+        t, mean = self._predicted(belief)
+        step = self._frozen.step(t)
+        expected = _rows(step.emit_offset, step.emit, mean)
+        scale, lower = step.predict_scale.tolist(), step.predict_lower
+        return self._observed(expected, scale, lower, prec=RANGE_PREC)

@@ -1,0 +1,767 @@
+"""Linear Gaussian state space models of integers, in floating point.
+
+This is where models are trained and analysed. Nothing here decides a coded bit.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._files import replacing
+from bbans.errors import FormatError, ModelError, SymbolError
+
+if TYPE_CHECKING:
+    from bbans.lgssm import FrozenLGSSM
+
+__all__ = ["LGSSM", "ROUNDING", "Gains"]
+
+_Floats = NDArray[np.float64]
+
+ROUNDING = 1.0 / 12.0
+"""Variance of what rounding to integers takes away (Sheppard)."""
+
+_CONVERGED = 1e-13
+_NAMES = (
+    "transition",
+    "observation",
+    "transition_cov",
+    "observation_cov",
+    "initial_mean",
+    "initial_cov",
+    "transition_offset",
+    "observation_offset",
+)
+
+
+class Gains(NamedTuple):
+    """What the filter and the smoother need besides the data, for S steps.
+
+    Those of a time-invariant model converge, and the last serve all steps after.
+    """
+
+    predicted: _Floats  # (S, n, n) covariance of z_t given x_1 .. x_t-1
+    innovation: _Floats  # (S, p, p) of x_t given x_1 .. x_t-1
+    gain: _Floats  # (S, n, p) K_t
+    filtered: _Floats  # (S, n, n) of z_t given x_1 .. x_t
+    back: _Floats  # (S, n, n) J_t, from z_t+1 to z_t
+    posterior: _Floats  # (S, n, n) of z_t given x_1 .. x_t and z_t+1
+
+
+class LGSSM:
+    """A linear Gaussian state space model, rounded to integers.
+
+    Parameters
+    ----------
+    transition : array_like of float, shape (n, n) or (S, n, n)
+        A: z_t = A z_t-1 + b + N(0, Q).
+    observation : array_like of float, shape (p, n) or (S, p, n)
+        C: x_t = round(C z_t + d + N(0, R)).
+    transition_cov, observation_cov : array_like of float, shape (n, n), (p, p)
+        Q and R, positive definite; or with a leading axis S.
+    initial_mean, initial_cov : array_like of float, shape (n,), (n, n)
+        Of z_1; by default 0 and the stationary covariance, or the identity if there
+        is none.
+    transition_offset, observation_offset : array_like of float, shape (n,), (p,)
+        b and d, by default 0; or with a leading axis S.
+
+    Raises
+    ------
+    ModelError
+        If shapes do not agree, a number is not finite, or a covariance is not
+        symmetric and positive definite.
+
+    Notes
+    -----
+    With a leading axis S the model varies in time: entry t serves step t (entry 0 of
+    A, b and Q no step at all), the last one all steps after it too.
+    """
+
+    def __init__(
+        self,
+        transition: ArrayLike,
+        observation: ArrayLike,
+        transition_cov: ArrayLike,
+        observation_cov: ArrayLike,
+        initial_mean: ArrayLike | None = None,
+        initial_cov: ArrayLike | None = None,
+        transition_offset: ArrayLike | None = None,
+        observation_offset: ArrayLike | None = None,
+    ) -> None:
+        C = _array("observation", observation, 2)
+        p, n = C.shape[-2:]
+        self._shape = n, p
+        zero_z, zero_x = np.zeros(n), np.zeros(p)
+        b = zero_z if transition_offset is None else transition_offset
+        d = zero_x if observation_offset is None else observation_offset
+        varying = {
+            "transition": (_array("transition", transition, 2), (n, n)),
+            "observation": (C, (p, n)),
+            "transition_cov": (_covariances("transition_cov", transition_cov), (n, n)),
+            "observation_cov": (
+                _covariances("observation_cov", observation_cov),
+                (p, p),
+            ),
+            "transition_offset": (_array("transition_offset", b, 1), (n,)),
+            "observation_offset": (_array("observation_offset", d, 1), (p,)),
+        }
+        self._steps = max(
+            (len(a) for a, shape in varying.values() if a.ndim > len(shape)), default=1
+        )
+        self._all: dict[str, _Floats] = {}
+        for name, (array, shape) in varying.items():
+            steps = array if array.ndim > len(shape) else array[None]
+            if steps.shape[1:] != shape or len(steps) not in (1, self._steps):
+                raise ModelError(f"{name} of shape {array.shape} does not fit {(n, p)}")
+            array.flags.writeable = False
+            self._all[name] = np.broadcast_to(steps, (self._steps, *shape))
+            setattr(self, "_" + name, array)
+        self._initial_mean = _array(
+            "initial_mean", zero_z if initial_mean is None else initial_mean, 1
+        )
+        if initial_cov is None:
+            initial_cov = _stationary(
+                self._all["transition"][0], self._all["transition_cov"][0]
+            )
+        self._initial_cov = _covariances("initial_cov", initial_cov)
+        if self._initial_mean.shape != (n,) or self._initial_cov.shape != (n, n):
+            raise ModelError(
+                f"the initial mean and covariance must have {n} dimensions"
+            )
+        self._history: tuple[float, ...] = ()
+        self._gains: Gains | None = None
+        self._reach: float = 0  # steps that these gains serve
+
+    # ---- what it is
+
+    @property
+    def n_states(self) -> int:
+        """Latent dimensions n."""
+        return self._shape[0]
+
+    @property
+    def n_observed(self) -> int:
+        """Observed dimensions p."""
+        return self._shape[1]
+
+    @property
+    def n_steps(self) -> int:
+        """Steps S that have parameters of their own; 1 if time-invariant."""
+        return self._steps
+
+    @property
+    def history(self) -> tuple[float, ...]:
+        """Of `fit`: bits an integer before each update, by the density of the
+        innovations."""
+        return self._history
+
+    def parameters(self) -> dict[str, _Floats]:
+        """Return the parameters by the names of the constructor's arguments."""
+        return {name: getattr(self, "_" + name) for name in _NAMES}
+
+    def at(self, t: int) -> dict[str, _Floats]:
+        """Return the parameters of step t, counted from 0, without those of z_1."""
+        return {name: all_[min(t, self._steps - 1)] for name, all_ in self._all.items()}
+
+    def __repr__(self) -> str:
+        varying = "" if self._steps == 1 else f", {self._steps} steps"
+        return f"<LGSSM: {self.n_states} latent, {self.n_observed} observed{varying}>"
+
+    # ---- inference
+
+    def gains(self, length: int) -> Gains:
+        """Compute covariances and gains of up to `length` steps.
+
+        Notes
+        -----
+        Kalman filter and Rauch-Tung-Striebel smoother in Joseph's form: every
+        covariance is a sum of products X Y X' with Y positive definite.
+        """
+        if self._gains is None or self._reach < length:
+            self._gains = self._recurse(length)
+        return Gains(*(array[:length] for array in self._gains))
+
+    def _recurse(self, length: int) -> Gains:
+        n, p = self._shape
+        eye, rounding = np.eye(n), np.eye(p) * ROUNDING
+        rows: list[tuple[_Floats, ...]] = []
+        predicted = self._initial_cov
+        for t in range(length):
+            now, then = self.at(t), self.at(t + 1)
+            C, R = now["observation"], now["observation_cov"] + rounding
+            A, Q = then["transition"], then["transition_cov"]
+            innovation = _symmetric(C @ predicted @ C.T + R)
+            gain = np.linalg.solve(innovation, C @ predicted).T
+            rest = eye - gain @ C
+            filtered = _symmetric(rest @ predicted @ rest.T + gain @ R @ gain.T)
+            ahead = _symmetric(A @ filtered @ A.T + Q)
+            back = np.linalg.solve(ahead, A @ filtered).T
+            rest = eye - back @ A
+            posterior = _symmetric(rest @ filtered @ rest.T + back @ Q @ back.T)
+            rows.append((predicted, innovation, gain, filtered, back, posterior))
+            steady = t >= self._steps and _distance(ahead, predicted) <= _CONVERGED
+            predicted = ahead
+            if steady:
+                break
+        self._reach = math.inf if steady else length
+        columns = zip(*rows, strict=True)
+        return Gains(*(np.array(column) for column in columns))
+
+    def filter(self, x: ArrayLike) -> tuple[_Floats, _Floats, Gains]:
+        """Run the Kalman filter.
+
+        Parameters
+        ----------
+        x : array_like of int, shape (T, p), or (T,) for p = 1
+
+        Returns
+        -------
+        predicted : ndarray of float, shape (T + 1, n)
+            Means of z_t given x_1 .. x_t-1, up to t = T + 1.
+        filtered : ndarray of float, shape (T, n)
+            Means of z_t given x_1 .. x_t.
+        gains : Gains
+            With their covariances.
+        """
+        values = self._observations(x)
+        T = len(values)
+        gains = self.gains(max(T, 1))
+        S = len(gains.gain) if self._steps == 1 else T
+        predicted = np.empty((T + 1, self.n_states))
+        predicted[0] = self._initial_mean
+        for t in range(min(S, T)):
+            now, then = self.at(t), self.at(t + 1)
+            K, mean = gains.gain[min(t, len(gains.gain) - 1)], predicted[t]
+            error = values[t] - now["observation"] @ mean - now["observation_offset"]
+            mean = mean + K @ error
+            predicted[t + 1] = then["transition"] @ mean + then["transition_offset"]
+        if T > S:  # constant gains: one linear recursion
+            now, K = self.at(0), gains.gain[-1]
+            A, C = now["transition"], now["observation"]
+            drive = (values[S:] - now["observation_offset"]) @ (A @ K).T
+            drive += now["transition_offset"]
+            predicted[S + 1 :] = _scan(A - A @ K @ C, drive, predicted[S])
+        filtered = predicted[:T] + self._by_step(
+            gains.gain, self._errors(values, predicted[:T])
+        )
+        return predicted, filtered, gains
+
+    def smooth(self, x: ArrayLike) -> tuple[_Floats, _Floats]:
+        """Means and covariances of z_t given all of x: shapes (T, n), (T, n, n)."""
+        predicted, filtered, gains = self.filter(x)
+        means = self._smoothed_means(predicted, filtered, gains)
+        covs = np.empty((len(means), self.n_states, self.n_states))
+        last = len(gains.gain) - 1
+        for t in range(len(means) - 1, -1, -1):
+            i = min(t, last)
+            covs[t] = gains.filtered[i]
+            if t < len(means) - 1:
+                J = gains.back[i]
+                covs[t] = gains.posterior[i] + J @ covs[t + 1] @ J.T
+        return means, covs
+
+    def _smoothed_means(
+        self, predicted: _Floats, filtered: _Floats, gains: Gains
+    ) -> _Floats:
+        T, S = len(filtered), len(gains.gain)
+        means = filtered.copy()
+        if T == 0:
+            return means
+        split = T - 1
+        if T > S:  # steps S - 1 .. T - 2 share their gain
+            J, split = gains.back[-1], S - 1
+            drive = filtered[split:-1] - predicted[split + 1 : T] @ J.T
+            means[split:-1] = _scan(J, drive[::-1], means[-1])[::-1]
+        for t in range(split - 1, -1, -1):
+            means[t] += gains.back[t] @ (means[t + 1] - predicted[t + 1])
+        return means
+
+    def _errors(self, values: _Floats, predicted: _Floats) -> _Floats:
+        errors = values - self._by_step(self._all["observation"], predicted)
+        steps = np.minimum(np.arange(len(values)), self._steps - 1)
+        errors -= self._all["observation_offset"][steps]
+        return errors
+
+    @staticmethod
+    def _by_step(matrices: _Floats, vectors: _Floats) -> _Floats:
+        """matrices[t] @ vectors[t], the last matrix for all steps after it."""
+        out = np.empty((len(vectors), matrices.shape[1]))
+        S = min(len(matrices), len(vectors))
+        out[:S] = np.einsum("tij,tj->ti", matrices[:S], vectors[:S])
+        out[S:] = vectors[S:] @ matrices[-1].T
+        return out
+
+    def log_likelihood(self, x: ArrayLike) -> float:
+        """Log of the density of x, in nats, as if it were not rounded; R has 1/12
+        more, the variance of rounding."""
+        values = self._observations(x)
+        predicted, _, gains = self.filter(values)
+        errors = self._errors(values, predicted[:-1])
+        total = -0.5 * errors.size * math.log(2 * math.pi)
+        S = min(len(gains.gain), len(errors))
+        for t in range(S):
+            rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
+            factor = np.linalg.cholesky(gains.innovation[t])
+            white = np.linalg.solve(factor, rows.T)
+            total -= 0.5 * float((white**2).sum())
+            total -= len(rows) * float(np.log(np.diag(factor)).sum())
+        return total
+
+    def information_content(self, x: ArrayLike) -> float:
+        """-log2 P(x) in bits, of the integers under their predictive distributions:
+        Gaussians whose mass in (x - 1/2, x + 1/2) is that of x."""
+        values = self._observations(x)
+        predicted, _, gains = self.filter(values)
+        errors = self._errors(values, predicted[:-1])
+        bits = 0.0
+        for t in range(min(len(gains.gain), len(errors))):
+            rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
+            lower, var = ldl(gains.innovation[t])
+            white = np.linalg.solve(lower, rows.T)  # x_i given those before it
+            for u, v in zip(white, var, strict=True):
+                bits += _rounded_bits(u, math.sqrt(max(v - ROUNDING, 1e-6)))
+        return bits
+
+    def sample(
+        self, length: int, *, seed: int | np.random.Generator
+    ) -> tuple[NDArray[np.int64], _Floats]:
+        """Draw integers, shape (T, p), or (T,) for p = 1, and states, (T, n)."""
+        rng = np.random.default_rng(seed)
+        n, p = self._shape
+        z = np.empty((length, n))
+        x = np.empty((length, p))
+        noise_z, noise_x = (
+            rng.standard_normal((length, n)),
+            rng.standard_normal(x.shape),
+        )
+        for t in range(length):
+            now = self.at(t)
+            if t == 0:
+                mean, cov = self._initial_mean, self._initial_cov
+            else:
+                mean = now["transition"] @ z[t - 1] + now["transition_offset"]
+                cov = now["transition_cov"]
+            z[t] = mean + np.linalg.cholesky(cov) @ noise_z[t]
+            x[t] = (
+                now["observation"] @ z[t]
+                + now["observation_offset"]
+                + np.linalg.cholesky(now["observation_cov"]) @ noise_x[t]
+            )
+        rounded = np.floor(x + 0.5).astype(np.int64)
+        return (rounded[:, 0] if p == 1 else rounded), z
+
+    def _observations(self, x: ArrayLike) -> _Floats:
+        return _integers(x, self.n_observed)
+
+    # ---- training
+
+    @classmethod
+    def fit(
+        cls,
+        sequences: ArrayLike | Sequence[ArrayLike],
+        n_states: int | None = None,
+        *,
+        n_iter: int = 50,
+        tol: float = 1e-5,
+        init: LGSSM | None = None,
+        fixed: Iterable[str] = (),
+        diagonal: Iterable[str] = (),
+        min_noise: float = 0.25,
+    ) -> LGSSM:
+        """Train a time-invariant model by expectation maximisation.
+
+        Parameters
+        ----------
+        sequences : array_like of int, shape (T, p) or (T,), or a list of these
+        n_states : int
+            Latent dimensions n, unless `init` has them.
+        n_iter : int
+            At most so many updates.
+        tol : float
+            Stop when an update gains less than this, in bits an integer.
+        init : LGSSM, optional
+            Where to start; by default what `spectral` finds.
+        fixed : iterable of str
+            Parameters that stay as they are, by the constructor's names.
+        diagonal : iterable of str
+            Covariances that are diagonal: "transition_cov", "observation_cov".
+        min_noise : float
+            Least standard deviation of the observation noise besides rounding. With
+            much less, rounding is all the noise, which Gaussians describe badly.
+
+        Returns
+        -------
+        LGSSM
+            Its `history` does not rise, but for where `min_noise` binds.
+
+        Raises
+        ------
+        ModelError
+            If there is too little data, or an argument is out of range.
+
+        References
+        ----------
+        Shumway and Stoffer, J. Time Series Analysis 3 (1982).
+        """
+        data = _sequences(sequences)
+        if init is None:
+            if n_states is None or n_states < 1:
+                raise ModelError("fit needs the number of latent dimensions, or init")
+            init = cls.spectral(data, n_states, min_noise=min_noise)
+        keep, plain = set(fixed), set(diagonal)
+        unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
+        if unknown:
+            raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
+        if init.n_steps > 1:
+            raise ModelError("EM trains time-invariant models only")
+        data = [_integers(x, init.n_observed) for x in data if len(x) > 0]
+        count = sum(x.size for x in data)
+        if count == 0:
+            raise ModelError("no data to train on: every sequence is empty")
+        model = previous = init
+        history: list[float] = []
+        for _ in range(n_iter + 1):
+            bits = -sum(map(model.log_likelihood, data)) / count / math.log(2)
+            if history and history[-1] - bits < tol:
+                if bits > history[-1]:  # rounding errors, or min_noise: not better
+                    model = previous
+                break
+            history.append(bits)
+            if len(history) > n_iter:
+                break
+            previous, model = model, model._update(data, keep, plain, min_noise)
+        model._history = tuple(history)
+        return model
+
+    def _update(
+        self, data: list[_Floats], keep: set[str], plain: set[str], min_noise: float
+    ) -> LGSSM:
+        """One step of EM: moments under the smoothed states, then regressions."""
+        n, p = self._shape
+        # Moments of (z_t-1, 1, z_t), and of (z_t, 1, x_t), summed over t.
+        move, emit = np.zeros((2 * n + 1,) * 2), np.zeros((n + 1 + p,) * 2)
+        moves = emits = 0
+        first_means, first_cov = [], np.zeros((n, n))
+        for x in data:
+            predicted, filtered, gains = self.filter(x)
+            means = self._smoothed_means(predicted, filtered, gains)
+            all_, first, last, lag = _smoothed_sums(gains, len(x))
+            ones = np.ones((len(x), 1))
+            row = np.hstack((means[:-1], ones[1:], means[1:]))
+            move += row.T @ row
+            move[:n, :n] += all_ - last
+            move[n + 1 :, n + 1 :] += all_ - first
+            move[n + 1 :, :n] += lag
+            move[:n, n + 1 :] += lag.T
+            row = np.hstack((means, ones, x))
+            emit += row.T @ row
+            emit[:n, :n] += all_
+            moves, emits = moves + len(x) - 1, emits + len(x)
+            first_means.append(means[0])
+            first_cov += first
+        new = self.parameters()
+        if moves > 0:
+            self._regress(new, move, moves, keep, plain, "transition", 0.0)
+        self._regress(new, emit, emits, keep, plain, "observation", min_noise)
+        centre = np.mean(first_means, axis=0)
+        if "initial_mean" not in keep:
+            new["initial_mean"] = centre
+        if "initial_cov" not in keep and len(data) > n:
+            spread = np.array(first_means) - new["initial_mean"]
+            new["initial_cov"] = _floored(
+                (first_cov + spread.T @ spread) / len(data), 0.0
+            )
+        return LGSSM(**new)
+
+    def _regress(
+        self,
+        new: dict[str, _Floats],
+        moments: _Floats,
+        count: int,
+        keep: set[str],
+        plain: set[str],
+        name: str,
+        least: float,
+    ) -> None:
+        """Of the moments of (z, 1, y): y = matrix z + offset + N(0, cov)."""
+        n = self.n_states
+        offset, cov = f"{name}_offset", f"{name}_cov"
+        zz, zy = moments[: n + 1, : n + 1], moments[: n + 1, n + 1 :]
+        size = zy.shape[1]
+        both = np.column_stack((new[name], new[offset]))  # rows: one output each
+        free = np.array([name not in keep] * n + [offset not in keep])
+        if free.any():
+            target = zy - zz[:, ~free] @ both[:, ~free].T
+            inside = zz[np.ix_(free, free)]
+            inside = inside + np.eye(len(inside)) * 1e-12 * np.trace(inside)
+            both[:, free] = np.linalg.solve(inside, target[free]).T
+        new[name], new[offset] = both[:, :n].copy(), both[:, n].copy()
+        if cov in keep:
+            return
+        residual = np.hstack((-both, np.eye(size)))
+        found = _symmetric(residual @ moments @ residual.T) / count
+        if name == "observation":
+            found -= np.eye(size) * ROUNDING
+        if cov in plain:
+            found = np.diag(np.diag(found))
+        new[cov] = _floored(found, least)
+
+    @classmethod
+    def spectral(
+        cls,
+        sequences: ArrayLike | Sequence[ArrayLike],
+        n_states: int,
+        *,
+        lags: int | None = None,
+        min_noise: float = 0.25,
+    ) -> LGSSM:
+        """Find a first model by canonical correlations of past and future.
+
+        Parameters
+        ----------
+        lags : int, optional
+            Observations of the past and of the future that are correlated.
+
+        Raises
+        ------
+        ModelError
+            If there are too few observations.
+
+        References
+        ----------
+        Katayama, Subspace Methods for System Identification (2005), chapter 8.
+        """
+        data = _sequences(sequences)
+        p = data[0].shape[1]
+        n = n_states
+        lags = lags or max(2 + 2 * n // p, min(8, 2 * n))
+        windows = [
+            np.lib.stride_tricks.sliding_window_view(x, 2 * lags, axis=0)
+            for x in data
+            if len(x) >= 2 * lags
+        ]
+        stride = max(1, sum(map(len, windows)) // 100_000)
+        rows = np.vstack(
+            [w[::stride].transpose(0, 2, 1) for w in windows]
+            or [np.empty((0, 2 * lags, p))]
+        )
+        if n > lags * p or len(rows) < 4 * lags * p:
+            count = sum(map(len, data))
+            raise ModelError(f"{count} observations are too few for {n} dimensions")
+        centre = np.vstack(data).mean(axis=0)
+        rows = rows - centre
+        flat = rows.reshape(len(rows), -1)
+        width = lags * p
+        past, future = flat[:, :width], flat[:, width:]
+        next_past = flat[:, p : width + p]
+        whiten_p, whiten_f = _whitening(past), _whitening(future)
+        cross = whiten_f @ (future.T @ past / len(rows)) @ whiten_p.T
+        _, sizes, right = np.linalg.svd(cross)
+        project = np.sqrt(sizes[:n, None]) * right[:n] @ whiten_p
+        z, z_next, y = past @ project.T, next_past @ project.T, rows[:, lags]
+        A = np.linalg.lstsq(z, z_next, rcond=1e-10)[0].T
+        C = np.linalg.lstsq(z, y, rcond=1e-10)[0].T
+        radius = float(np.abs(np.linalg.eigvals(A)).max())
+        A *= min(1.0, 0.999 / max(radius, 1e-9))
+        spread = z.T @ z / len(rows)
+        move = z_next - z @ A.T
+        noise = y - z @ C.T
+        Q = (
+            move.T @ move / len(rows)
+            + 0.02 * np.diag(np.diag(spread))
+            + 1e-9 * np.eye(n)
+        )
+        R = 0.5 * noise.T @ noise / len(rows)
+        return cls(A, C, Q, _floored(R, min_noise), observation_offset=centre)
+
+    # ---- to integers, and files
+
+    def freeze(self, **options: Any) -> FrozenLGSSM:
+        """Return the model in integers; see `FrozenLGSSM.from_model`."""
+        from bbans.lgssm import FrozenLGSSM
+
+        return FrozenLGSSM.from_model(self, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the float parameters, as .npz."""
+        with replacing(path) as file:
+            np.savez(file, **self.parameters())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LGSSM:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If it is no such file.
+        """
+        try:
+            with np.load(Path(path), allow_pickle=False) as file:
+                found = {name: file[name] for name in _NAMES}
+        except (ValueError, KeyError, EOFError, OSError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            raise FormatError(f"not a float model: {error}") from error
+        return cls(**found)
+
+
+# ---- linear algebra
+
+
+def ldl(cov: _Floats) -> tuple[_Floats, _Floats]:
+    """cov = L diag(d) L', L unit lower triangular: (L, d)."""
+    factor = np.linalg.cholesky(cov)
+    scale: _Floats = np.diag(factor)
+    return factor / scale, scale * scale
+
+
+def _symmetric(a: _Floats) -> _Floats:
+    return 0.5 * (a + a.T)
+
+
+def _distance(a: _Floats, b: _Floats) -> float:
+    """Relative to the variances."""
+    scale = np.sqrt(np.diag(b))
+    return float(np.abs((a - b) / scale / scale[:, None]).max())
+
+
+def _floored(cov: _Floats, least: float) -> _Floats:
+    """The covariance with its eigenvalues at or above least^2, and positive."""
+    values, vectors = np.linalg.eigh(_symmetric(cov))
+    floor = max(least**2, 1e-12 * float(values[-1]), 1e-30)
+    if values[0] >= floor:
+        return _symmetric(cov)
+    return _symmetric(vectors * np.maximum(values, floor) @ vectors.T)
+
+
+def _whitening(rows: _Floats) -> _Floats:
+    cov = rows.T @ rows / len(rows)
+    cov += np.eye(len(cov)) * (1e-6 * np.trace(cov) / len(cov) + 1e-12)
+    return np.linalg.inv(np.linalg.cholesky(cov))
+
+
+def _stationary(A: _Floats, Q: _Floats) -> _Floats:
+    """The covariance P = A P A' + Q, by doubling; the identity if there is none."""
+    if np.abs(np.linalg.eigvals(A)).max() > 1 - 1e-9:
+        return np.eye(len(A))
+    P, power = Q, A
+    for _ in range(64):
+        more = power @ P @ power.T
+        P, power = _symmetric(P + more), power @ power
+        if np.abs(more).max() <= 1e-17 * np.abs(P).max():
+            break
+    return P
+
+
+def _scan(G: _Floats, drive: _Floats, start: _Floats) -> _Floats:
+    """y_t = G y_t-1 + drive_t from y_-1 = start, in blocks at the same time."""
+    T, n = drive.shape
+    size = math.isqrt(T) + 1
+    blocks = -(-T // size)
+    y = np.zeros((blocks * size, n))
+    y[:T] = drive
+    y = y.reshape(blocks, size, n)
+    for i in range(1, size):
+        y[:, i] += y[:, i - 1] @ G.T
+    carry, whole = np.empty((blocks, n)), np.linalg.matrix_power(G, size)
+    carry[0] = start
+    for k in range(1, blocks):
+        carry[k] = y[k - 1, -1] + whole @ carry[k - 1]
+    for i in range(size):
+        carry = carry @ G.T
+        y[:, i] += carry
+    return y.reshape(-1, n)[:T]
+
+
+def _smoothed_sums(
+    gains: Gains, length: int
+) -> tuple[_Floats, _Floats, _Floats, _Floats]:
+    """Sums over t of the smoothed covariances of z_t; that of z_1, of z_T; the sum of
+    Cov(z_t+1, z_t)."""
+    last_step = len(gains.gain) - 1
+    cov = last = gains.filtered[min(length - 1, last_step)]
+    total, lag = cov.copy(), np.zeros_like(cov)
+    t = length - 2
+    while t >= 0:
+        i = min(t, last_step)
+        J = gains.back[i]
+        before = _symmetric(gains.posterior[i] + J @ cov @ J.T)
+        # Constant gains and a covariance that stays: all steps down to i are alike.
+        steps = 1
+        if i == last_step and _distance(before, cov) <= _CONVERGED:
+            steps = t - last_step + 1
+        lag += steps * cov @ J.T
+        total += steps * before
+        cov = before
+        t -= steps
+    return total, cov, last, lag
+
+
+def _rounded_bits(u: _Floats, sigma: float) -> float:
+    """Sum of -log2 of the Gaussian masses of (u - 1/2, u + 1/2)."""
+    unit = 1.0 / (sigma * math.sqrt(2.0))
+    bits = 0.0
+    for a in np.abs(u).tolist():
+        mass = 0.5 * (math.erfc((a - 0.5) * unit) - math.erfc((a + 0.5) * unit))
+        if mass > 0.0:
+            bits -= math.log2(mass)
+        else:  # beyond 38 deviations: the density's logarithm, of the near edge
+            bits += (((a - 0.5) * unit) ** 2 + math.log(a / sigma)) / math.log(2.0)
+    return bits
+
+
+# ---- arguments
+
+
+def _array(name: str, values: ArrayLike, ndim: int) -> _Floats:
+    try:
+        array = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        raise ModelError(f"{name} must be numbers") from None
+    if array.ndim not in (ndim, ndim + 1) or array.size == 0:
+        raise ModelError(f"{name} of shape {array.shape} has not {ndim} axes")
+    if not np.isfinite(array).all():
+        raise ModelError(f"{name} has a number that is not finite")
+    return array
+
+
+def _covariances(name: str, values: ArrayLike) -> _Floats:
+    array = _array(name, values, 2)
+    if array.shape[-1] != array.shape[-2]:
+        raise ModelError(f"{name} of shape {array.shape} is not square")
+    for cov in array.reshape(-1, *array.shape[-2:]):
+        size = np.abs(cov).max()
+        if np.abs(cov - cov.T).max() > 1e-9 * size:
+            raise ModelError(f"{name} is not symmetric")
+        if np.linalg.eigvalsh(cov)[0] <= 1e-15 * size:
+            raise ModelError(f"{name} is not positive definite")
+    return np.ascontiguousarray((array + np.swapaxes(array, -1, -2)) / 2)
+
+
+def _integers(x: ArrayLike, p: int | None) -> _Floats:
+    array = np.asarray(x)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or (p is not None and array.shape[1] != p):
+        raise SymbolError(f"observations of shape {np.shape(x)} are not (T, {p})")
+    if array.dtype.kind not in "iu" and not (
+        array.dtype.kind == "f" and bool((array == np.floor(array)).all())
+    ):
+        raise SymbolError(f"observations must be integers, not {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _sequences(sequences: Any) -> list[_Floats]:
+    if isinstance(sequences, np.ndarray):
+        sequences = [sequences]
+    found = [_integers(x, None) for x in sequences]
+    if not found or any(x.shape[1] != found[0].shape[1] for x in found):
+        raise ModelError("sequences must be a list of arrays of one width")
+    return found

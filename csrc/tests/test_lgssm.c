@@ -1,0 +1,233 @@
+/* Linear Gaussian models: round trips, damage, and what is refused.  The stored
+ * vectors are in test_golden.c.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans.h"
+#include "check.h"
+
+#include <string.h>
+
+#define LENGTH 300
+#define STEPS 3
+
+typedef struct {
+    bbans_lgssm model;
+    int64_t *offset;
+    int32_t *word;
+} fixture;
+
+/* Rows of coefficients around `size` in units of 2^-30. */
+static int32_t *put_matrix(int32_t *word, size_t rows, size_t columns,
+                           int32_t size)
+{
+    size_t i, j;
+
+    for (i = 0; i < rows; i++) {
+        *word++ = 6;
+        for (j = 0; j < columns; j++)
+            *word++ = (i == j ? size : size / 8) - (int32_t)below(1 << 20);
+    }
+    return word;
+}
+
+static int32_t *put_scales(int32_t *word, size_t n, int32_t scale)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        *word++ = scale + (int32_t)below(64);
+    return word;
+}
+
+/* The numbers are those of no float model: any Q decodes. */
+static fixture make(size_t n, size_t p, int family)
+{
+    const size_t words = bbans_lgssm_step_words(n, p);
+    fixture f;
+    int32_t *word;
+    size_t i;
+
+    f.offset = (int64_t *)malloc(STEPS * (n + p) * sizeof *f.offset);
+    f.word = word = (int32_t *)malloc(STEPS * words * sizeof *f.word);
+    CHECK(words > 0 && f.offset != NULL && f.word != NULL);
+    for (i = 0; i < STEPS * (n + p); i++)
+        f.offset[i] = (int64_t)below(1 << 22) - (1 << 21);
+    for (i = 0; i < STEPS; i++) {
+        word = put_matrix(word, n, n, 900000000); /* A */
+        word = put_matrix(word, n, n, 300000000); /* J */
+        word = put_matrix(word, p, n, 800000000); /* C */
+        word = put_matrix(word, n, p, 400000000); /* K */
+        word = put_matrix(word, 2 * p, p, 200000000);
+        word = put_matrix(word, n, n, 200000000);
+        word = put_scales(word, n, 700);
+        word = put_scales(word, n, 600);
+        word = put_scales(word, p, 500);
+        word = put_scales(word, p, 900);
+        word = put_scales(word, n, 650);
+    }
+    CHECK(word == f.word + STEPS * words);
+    CHECK(bbans_lgssm_init(&f.model, n, p, STEPS, family, 12, 64, f.offset,
+                           f.word) == BBANS_OK);
+    return f;
+}
+
+/* A walk with outliers, some of them as far as can be. */
+static void draw(int64_t *x, size_t count)
+{
+    int64_t level = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        level += (int64_t)below(21) - 10;
+        x[i] = level;
+        if (below(60) == 0)
+            x[i] = (int64_t)(random_bits() >> (1 + below(62)));
+        if (below(200) == 0)
+            x[i] = INT64_MIN + (int64_t)below(2);
+    }
+}
+
+static void test_model(size_t n, size_t p, int family)
+{
+    fixture f = make(n, p, family);
+    const bbans_lgssm *m = &f.model;
+    const size_t cap = 3 * bbans_lgssm_tail_words(m, LENGTH);
+    const size_t most = bbans_lgssm_work_bytes(m, LENGTH, LENGTH);
+    int64_t *x = (int64_t *)malloc(LENGTH * p * sizeof *x);
+    int64_t *y = (int64_t *)malloc(LENGTH * p * sizeof *y);
+    uint32_t *tail = (uint32_t *)malloc(cap * sizeof *tail);
+    uint8_t *bytes = (uint8_t *)malloc(4 * cap + 8);
+    uint8_t *again = (uint8_t *)malloc(4 * cap + 8);
+    void *work = malloc(most);
+    size_t lengths[] = {0, 1, 12, 13, 40, LENGTH}, k, n_bytes, n_again;
+    uint64_t head, start;
+    bbans_message msg;
+    int predictive;
+
+    CHECK(x != NULL && y != NULL && tail != NULL && bytes != NULL &&
+          again != NULL && work != NULL);
+    draw(x, LENGTH * p);
+    for (k = 0; k < sizeof lengths / sizeof *lengths; k++)
+        for (predictive = 0; predictive < 2; predictive++) {
+            const size_t length = lengths[k];
+            const size_t block = 1 + below(30);
+
+            CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+            CHECK(bbans_lgssm_encode(m, x, length, predictive, work, most,
+                                     &msg) == BBANS_OK);
+            CHECK(bbans_wire_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
+                  BBANS_OK);
+            /* Fewer means kept, the same bytes. */
+            CHECK(bbans_lgssm_encode(m, x, length, predictive, work,
+                                     bbans_lgssm_work_bytes(m, length, block),
+                                     &msg) == BBANS_OK);
+            CHECK(bbans_wire_write(&msg, again, 4 * cap + 8, &n_again) ==
+                  BBANS_OK);
+            CHECK(n_again == n_bytes && memcmp(bytes, again, n_bytes) == 0);
+            memset(y, 1, LENGTH * p * sizeof *y);
+            CHECK(bbans_lgssm_decode(m, &msg, y, length, predictive, work,
+                                     bbans_lgssm_work_bytes(m, 1, 1)) ==
+                  BBANS_OK);
+            CHECK(memcmp(x, y, length * p * sizeof *x) == 0);
+        }
+    /* The bare schedule restores what was there. */
+    CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+    head = start = random_bits() >> 2 | (uint64_t)1 << 60;
+    CHECK(bbans_lgssm_push(m, &msg, x, LENGTH, work, most) == BBANS_OK);
+    CHECK(bbans_lgssm_pop(m, &msg, y, LENGTH, work, most) == BBANS_OK);
+    CHECK(memcmp(x, y, LENGTH * p * sizeof *x) == 0);
+    CHECK(head == start && msg.tail_len == 0);
+    /* What no encoder wrote decodes to something or is refused. */
+    for (k = 0; k < 300; k++) {
+        n_bytes = below(400);
+        for (n_again = 0; n_again < n_bytes; n_again++)
+            bytes[n_again] = (uint8_t)(1 + below(255));
+        CHECK(bbans_wire_read(&msg, bytes, n_bytes) == BBANS_OK);
+        (void)bbans_lgssm_decode(m, &msg, y, 1 + k, (int)(k % 2), work, most);
+    }
+    /* Too little room, and lanes. */
+    CHECK(bbans_message_init(&msg, &head, 1, tail,
+                             bbans_lgssm_tail_words(m, 40) - 1) == BBANS_OK);
+    CHECK(bbans_lgssm_encode(m, x, 40, 0, work, most, &msg) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_lgssm_decode(m, &msg, y, 40, 0, work, most) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_lgssm_push(m, &msg, x, 40, work, 0) == BBANS_ERR_CAPACITY);
+    msg.lanes = 2;
+    CHECK(bbans_lgssm_encode(m, x, 40, 0, work, most, &msg) == BBANS_ERR_STATE);
+    /* What is refused of a model. */
+    f.word[0] = 61; /* a shift */
+    CHECK(bbans_lgssm_init(&f.model, n, p, STEPS, family, 12, 64, f.offset,
+                           f.word) == BBANS_ERR_TABLE);
+    f.word[0] = -40;
+    CHECK(bbans_lgssm_init(&f.model, n, p, STEPS, family, 12, 64, f.offset,
+                           f.word) == BBANS_OK);
+    f.offset[0] = (int64_t)1 << 46;
+    CHECK(bbans_lgssm_init(&f.model, n, p, STEPS, family, 12, 64, f.offset,
+                           f.word) == BBANS_ERR_TABLE);
+    CHECK(bbans_lgssm_init(&f.model, n, 65, STEPS, family, 12, 64, f.offset,
+                           f.word) == BBANS_ERR_SIZE);
+    free(f.offset);
+    free(f.word);
+    free(x);
+    free(y);
+    free(tail);
+    free(bytes);
+    free(again);
+    free(work);
+}
+
+/* The largest numbers of every kind: sanitizers see what overflows. */
+static void test_limits(void)
+{
+    fixture f = make(64, 64, BBANS_LAPLACE);
+    const bbans_lgssm *m = &f.model;
+    const size_t words = STEPS * m->step_words;
+    const size_t cap = 2 * bbans_lgssm_tail_words(m, 4);
+    const size_t work_bytes = bbans_lgssm_work_bytes(m, 4, 4);
+    uint32_t *tail = (uint32_t *)malloc(cap * sizeof *tail);
+    void *work = malloc(work_bytes);
+    static int64_t x[4 * 64], y[4 * 64];
+    uint64_t head;
+    bbans_message msg;
+    size_t i;
+    int sign, shift;
+
+    CHECK(tail != NULL && work != NULL);
+    for (i = 0; i < 4 * 64; i++)
+        x[i] = i % 2 == 0 ? INT64_MAX : INT64_MIN;
+    for (i = 0; i < STEPS * 128; i++)
+        f.offset[i] = (((int64_t)1 << 46) - 1) * (i % 3 == 0 ? 1 : -1);
+    for (sign = 0; sign < 2; sign++)
+        for (shift = -40; shift <= 60; shift += 20) {
+            for (i = 0; i < words; i++)
+                if (f.word[i] > 1000000 || f.word[i] == INT32_MIN)
+                    f.word[i] = sign ? INT32_MIN : INT32_MAX;
+                else if (f.word[i] < 100)
+                    f.word[i] = shift;
+            CHECK(bbans_lgssm_init(&f.model, 64, 64, STEPS, BBANS_LAPLACE, 1,
+                                   64, f.offset, f.word) == BBANS_OK);
+            CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+            CHECK(bbans_lgssm_encode(m, x, 4, 0, work, work_bytes, &msg) ==
+                  BBANS_OK);
+            CHECK(bbans_lgssm_decode(m, &msg, y, 4, 0, work, work_bytes) ==
+                  BBANS_OK);
+            CHECK(memcmp(x, y, sizeof x) == 0);
+        }
+    free(f.offset);
+    free(f.word);
+    free(tail);
+    free(work);
+}
+
+int main(void)
+{
+    (void)bbans_isa_use(BBANS_ISA_BEST);
+    test_model(1, 1, BBANS_GAUSSIAN);
+    test_model(4, 1, BBANS_GAUSSIAN);
+    test_model(2, 3, BBANS_LOGISTIC);
+    test_model(5, 2, BBANS_LAPLACE);
+    test_limits();
+    printf("test_lgssm: ok\n");
+    return 0;
+}
