@@ -158,7 +158,7 @@ LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
     return bits_of(p.easy);
 }
 
-/* Any n: the last vector is filled up. */
+/* Any n: what is left for the last vector is copied, and 0 follows it. */
 LOCATED static inline void locate_all(const bbans_shape *shape,
                                       const int64_t *at, const int32_t *by,
                                       const int64_t *value, size_t n,
@@ -167,19 +167,21 @@ LOCATED static inline void locate_all(const bbans_shape *shape,
     int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF] = {0};
     int32_t last_by[2 * HALF] = {0};
     bbans_span last_span[2 * HALF];
+    const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
     size_t i;
 
-    for (i = 0; i + 2 * HALF <= n; i += 2 * HALF)
-        PUT_BITS(easy + i / 8,
-                 locate(shape, at + i, by + i, value + i, span + i));
-    if (i == n)
-        return;
-    memcpy(last_at, at + i, (n - i) * sizeof *at);
-    memcpy(last_by, by + i, (n - i) * sizeof *by);
-    memcpy(last_value, value + i, (n - i) * sizeof *value);
-    PUT_BITS(easy + i / 8,
-             locate(shape, last_at, last_by, last_value, last_span));
-    memcpy(span + i, last_span, (n - i) * sizeof *span);
+    memcpy(last_at, at + whole, rest * sizeof *at);
+    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_value, value + whole, rest * sizeof *value);
+    for (i = 0; i < n; i += 2 * HALF) {
+        const int is_last = i == whole;
+        const unsigned bits = locate(
+            shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
+            is_last ? last_value : value + i, is_last ? last_span : span + i);
+
+        PUT_BITS(easy + i / 8, bits);
+    }
+    memcpy(span + whole, last_span, rest * sizeof *span);
 }
 
 LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
@@ -191,20 +193,23 @@ LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
     int32_t last_by[2 * HALF] = {0};
     uint64_t last_head[2 * HALF] = {0};
     bbans_span last_span[2 * HALF];
+    const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
     size_t i;
 
-    for (i = 0; i + 2 * HALF <= n; i += 2 * HALF)
-        PUT_BITS(easy + i / 8,
-                 find(shape, at + i, by + i, head + i, span + i, value + i));
-    if (i == n)
-        return;
-    memcpy(last_at, at + i, (n - i) * sizeof *at);
-    memcpy(last_by, by + i, (n - i) * sizeof *by);
-    memcpy(last_head, head + i, (n - i) * sizeof *head);
-    PUT_BITS(easy + i / 8,
-             find(shape, last_at, last_by, last_head, last_span, last_value));
-    memcpy(span + i, last_span, (n - i) * sizeof *span);
-    memcpy(value + i, last_value, (n - i) * sizeof *value);
+    memcpy(last_at, at + whole, rest * sizeof *at);
+    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_head, head + whole, rest * sizeof *head);
+    for (i = 0; i < n; i += 2 * HALF) {
+        const int is_last = i == whole;
+        const unsigned bits =
+            find(shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
+                 is_last ? last_head : head + i, is_last ? last_span : span + i,
+                 is_last ? last_value : value + i);
+
+        PUT_BITS(easy + i / 8, bits);
+    }
+    memcpy(span + whole, last_span, rest * sizeof *span);
+    memcpy(value + whole, last_value, rest * sizeof *value);
 }
 
 /* fixed_of of bbans_distribution.c for F64, given as bits. */
