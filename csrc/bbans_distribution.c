@@ -561,18 +561,19 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
                                 int type, size_t n)
 {
     int64_t value[GROUP];
-    size_t first, end;
+    size_t first, end, ahead;
 
     for (end = n; end > 0; end = first) {
         first = (end - 1) / GROUP * GROUP;
-        if (first > 0) { /* groups go backwards, unlike what is guessed */
-            bbans_array_prefetch(array, type, first - GROUP, GROUP);
-            bbans_array_prefetch(g->location, g->location_type, first - GROUP,
-                                 GROUP);
-            bbans_array_prefetch(g->scale, g->scale_type, first - GROUP, GROUP);
-        }
+        /* Groups go backwards, unlike what is guessed.  What is loaded ahead is
+         * spread over the work, which would wait for all of it at once. */
+        ahead = first > 0 ? GROUP : 0;
+        bbans_array_prefetch(g->location, g->location_type, first - ahead,
+                             ahead);
         open_group(g, first, end - first);
+        bbans_array_prefetch(array, type, first - ahead, ahead);
         bbans_array_read_values(array, type, first, end - first, value);
+        bbans_array_prefetch(g->scale, g->scale_type, first - ahead, ahead);
         if (push_group(msg, g, end - first, value) != BBANS_OK) {
             (void)pop_values(msg, g, NULL, 0, end, n);
             return BBANS_ERR_SYMBOL;
