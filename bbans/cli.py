@@ -412,9 +412,11 @@ def _decompress(options: argparse.Namespace) -> int:
         _sink(output, options) as sink,
     ):
         if _begins(source, signals.MAGIC):
-            values = signals.signal_decompress(source.read())
-            sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
-            return EXIT_OK
+            for values in signals.signal_blocks(
+                source.read(), salvage if options.salvage else None
+            ):
+                sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            return EXIT_ERROR if damaged else EXIT_OK
         api.decompress_file(
             source, sink, model,
             salvage=salvage if options.salvage else None, progress=progress,

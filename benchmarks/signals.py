@@ -3,8 +3,8 @@
     python benchmarks/signals.py [FOLDER]
 
 FOLDER holds integer series (*.npy, steps x channels). Bits per value, everything
-counted, but for the two models of one part each: of those the messages alone. Every
-peer gets one channel after the other where that is smaller. Needs pcodec from PyPI
+counted, but of the first three columns, which are of messages alone. Every peer gets
+one channel after the other where that is smaller. Needs pcodec from PyPI
 and the program flac. Times are the least of three, one thread.
 """
 
@@ -24,6 +24,7 @@ from bbans import Message, Shape, signals
 from bbans.shapes import fixed_locations, fixed_scales
 
 BLOCK = signals.BLOCK_DEFAULT
+LATENTS, TRAINING = 8, 20_000
 
 
 def columns(series: np.ndarray) -> list[np.ndarray]:
@@ -81,6 +82,13 @@ def autoregressive(series: np.ndarray) -> int:
     return total
 
 
+def linear_gaussian(series: np.ndarray) -> int:
+    """A linear Gaussian state space model of the whole series, trained on its start."""
+    x = series.astype(np.int64)
+    model = bbans.LGSSM.fit(x[:TRAINING], LATENTS, n_iter=10)
+    return len(bbans.encode(x, model.freeze()))
+
+
 def switching(series: np.ndarray) -> int:
     """A hidden scale around the value before, and no other prediction."""
     total = 0
@@ -109,9 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    print("| series | AR | switching scale | both: bbans | pcodec | FLAC | xz "
+    print("| series | LGSSM | AR | switching scale | both: bbans | pcodec | FLAC | xz "
           "| encode, decode, values/s |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for path in sorted(folder.glob("*.npy")):
         series = np.load(path)
         series = np.ascontiguousarray(series.reshape(len(series), -1))
@@ -119,7 +127,8 @@ def main() -> None:
         back, decode = timed(bbans.signal_decompress, data)
         assert (back == series).all()
         sizes = (
-            autoregressive(series), switching(series), len(data),
+            linear_gaussian(series), autoregressive(series), switching(series),
+            len(data),
             pcodec(series), flac(series), xz(series),
         )  # fmt: skip
         bits = [f"{8 * n / series.size:.3f}" if n else "-" for n in sizes]

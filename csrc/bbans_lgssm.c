@@ -219,6 +219,15 @@ static void located_rows(const int64_t *base, const int32_t *matrix,
             located_row(base[i], matrix + i * (1 + columns), v, columns);
 }
 
+static void put_elements(vector *out, const int64_t *value, size_t n)
+{
+    size_t i;
+
+    out->large = 0; /* for compilers: n > 0 */
+    for (i = 0; i < n; i++)
+        put_element(out, i, value[i]);
+}
+
 static void put_points(vector *out, const int64_t *integer, size_t n)
 {
     size_t i;
@@ -246,10 +255,8 @@ static void predict(const bbans_lgssm *model, const step *s,
 {
     const size_t n = model->latents;
     vector v;
-    size_t i;
 
-    for (i = 0; i < n; i++)
-        put_element(&v, i, filtered[i]);
+    put_elements(&v, filtered, n);
     located_rows(s->move_offset, s->move, n, n, &v, predicted);
 }
 
@@ -258,10 +265,8 @@ static void predict_observed(const bbans_lgssm *model, const step *s,
 {
     const size_t n = model->latents;
     vector v;
-    size_t i;
 
-    for (i = 0; i < n; i++)
-        put_element(&v, i, predicted[i]);
+    put_elements(&v, predicted, n);
     located_rows(s->emit_offset, s->emit, model->observed, n, &v, location);
 }
 
