@@ -93,8 +93,8 @@ AVX2 void bbans_k_fix_locations_avx2(const void *real, int type, size_t n,
 
     for (i = 0; i + 4 <= n; i += 4) {
         const V v = type == BBANS_F32
-                        ? _mm256_castpd_si256(_mm256_cvtps_pd(
-                              _mm_loadu_ps((const float *)real + i)))
+                        ? _mm256_castpd_si256(_mm256_cvtps_pd(_mm_loadu_ps(
+                              (const void *)((const uint32_t *)real + i))))
                         : LOAD((const uint64_t *)real + i);
 
         STORE(location + i, fixed_locations(v));
@@ -106,15 +106,17 @@ AVX2 void bbans_k_fix_locations_avx2(const void *real, int type, size_t n,
 AVX2 void bbans_k_fix_scales_avx2(const void *real, int type, size_t n,
                                   int32_t *by)
 {
-    const double *wide = (const double *)real;
+    const uint64_t *wide = (const uint64_t *)real;
     size_t i;
 
     for (i = 0; i + 8 <= n; i += 8) {
-        const F v = type == BBANS_F32
-                        ? _mm256_loadu_ps((const float *)real + i)
-                        : _mm256_set_m128(
-                              _mm256_cvtpd_ps(_mm256_loadu_pd(wide + i + 4)),
-                              _mm256_cvtpd_ps(_mm256_loadu_pd(wide + i)));
+        const F v =
+            type == BBANS_F32
+                ? _mm256_loadu_ps((const void *)((const uint32_t *)real + i))
+                : _mm256_set_m128(_mm256_cvtpd_ps(_mm256_loadu_pd(
+                                      (const void *)(wide + i + 4))),
+                                  _mm256_cvtpd_ps(_mm256_loadu_pd(
+                                      (const void *)(wide + i))));
 
         STORE(by + i, fixed_scales(AS_V(v)));
     }

@@ -111,8 +111,8 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
 
     for (i = 0; i + 8 <= n; i += 8) {
         const V v = type == BBANS_F32
-                        ? _mm512_castpd_si512(_mm512_cvtps_pd(
-                              _mm256_loadu_ps((const float *)real + i)))
+                        ? _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps(
+                              (const void *)((const uint32_t *)real + i))))
                         : LOAD((const uint64_t *)real + i);
 
         STORE(location + i, fixed_locations(v));
@@ -124,17 +124,19 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
 AVX512 void bbans_k_fix_scales_avx512(const void *real, int type, size_t n,
                                       int32_t *by)
 {
-    const double *wide = (const double *)real;
+    const uint64_t *wide = (const uint64_t *)real;
     size_t i;
 
     for (i = 0; i + 16 <= n; i += 16) {
         const F v =
             type == BBANS_F32
-                ? _mm512_loadu_ps((const float *)real + i)
+                ? _mm512_loadu_ps((const void *)((const uint32_t *)real + i))
                 : _mm512_insertf32x8(
-                      _mm512_castps256_ps512(
-                          _mm512_cvtpd_ps(_mm512_loadu_pd(wide + i))),
-                      _mm512_cvtpd_ps(_mm512_loadu_pd(wide + i + 8)), 1);
+                      _mm512_castps256_ps512(_mm512_cvtpd_ps(
+                          _mm512_loadu_pd((const void *)(wide + i)))),
+                      _mm512_cvtpd_ps(
+                          _mm512_loadu_pd((const void *)(wide + i + 8))),
+                      1);
 
         STORE(by + i, fixed_scales(AS_V(v)));
     }
