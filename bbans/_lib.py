@@ -76,7 +76,7 @@ def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
     except ValueError as error:  # a ragged list
         raise SymbolError(f"{what}s must form an array: {error}") from None
     if array.dtype == np.uint32:
-        return np.ascontiguousarray(array).reshape(array.shape)
+        return np.require(array, requirements=["C", "A"])
     if array.size == 0:
         return np.zeros(array.shape, np.uint32)
     if array.dtype.kind not in "iu":

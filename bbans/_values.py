@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def _integers(values: ArrayLike) -> NDArray[Any]:
         if int(array.max()) > _MOST:
             raise SymbolError("a value is not below 2**63")
         array = array.astype(np.int64)
-    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
 
 
 def _arguments(*arrays: NDArray[Any]) -> list[Any]:
@@ -113,10 +114,11 @@ class ValueArrays(MessageArrays):
             array.dtype.kind not in "iu"
             or not array.dtype.isnative
             or array.dtype == np.uint64
-            or not (array.flags.c_contiguous and array.flags.writeable)
+            or not array.flags.carray
         ):
             raise SymbolError(
-                "out must be a writable, contiguous array of integers, not of uint64"
+                "out must be a writable, contiguous, aligned array of integers, not of "
+                "uint64"
             )
         if array.shape != form:
             raise SymbolError(f"out has shape {array.shape}, not {form}")
@@ -367,9 +369,13 @@ class ValueArrays(MessageArrays):
 
 def _ends(low: int | None, high: int | None) -> tuple[int, int]:
     low, high = _LEAST if low is None else low, _MOST if high is None else high
-    if not _LEAST <= low <= high <= _MOST:
+    try:
+        ends = operator.index(low), operator.index(high)
+    except TypeError:
+        raise SymbolError(f"ends are integers, not {low} and {high}") from None
+    if not _LEAST <= ends[0] <= ends[1] <= _MOST:
         raise SymbolError(f"there are no integers of 64 bits from {low} to {high}")
-    return int(low), int(high)
+    return ends
 
 
 def _weights(weights: ArrayLike) -> NDArray[Any]:

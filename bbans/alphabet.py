@@ -133,7 +133,7 @@ class Alphabet:
         if self.values is None:
             if not _below(values, self.size):
                 self._refuse(values, (values < 0) | (values > self.size - 1))
-            return np.ascontiguousarray(values, dtype=np.int32)
+            return np.require(values, np.int32, ["C", "A"])
         if values.dtype.kind == "u" and values.dtype.itemsize == 8:
             # Compared with int64 these would become floats, and hit wrongly.
             outside = values > np.uint64(_INT64_MAX)
@@ -252,7 +252,7 @@ class AllIntegers:
             if beyond.size:
                 t = int(beyond[0])
                 raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
-        return np.ascontiguousarray(values, np.int64)
+        return np.require(values, np.int64, ["C", "A"])
 
     def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the values: nothing stands for them."""

@@ -246,7 +246,7 @@ def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
         return np.zeros(0, np.uint64)
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
         raise ModelError(f"{what} must be a row of integers, none negative")
-    return np.ascontiguousarray(array, np.uint64)
+    return np.require(array, np.uint64, ["C", "A"])
 
 
 def _parts(starts: Offsets) -> list[slice]:

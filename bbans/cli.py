@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from bbans import __version__, api, signals
-from bbans._files import replacing
+from bbans._files import read_full, replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
@@ -313,6 +313,9 @@ def _train(options: argparse.Namespace) -> None:
         raise ModelError("--save-float is for models without --order")
     if not 1 <= options.prec <= 28:
         raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
+    floats = options.save_float
+    if floats is not None and os.path.isfile(floats) and not options.force:
+        raise ModelError(f"{floats} exists: say --force to replace it")
     with _sink(options.output, options) as output:  # possible before training?
         _train_to(output, options)
 
@@ -456,12 +459,15 @@ def _decompress(options: argparse.Namespace) -> int:
         _progress(None, options.quiet) as progress,
         _sink(output, options) as sink,
     ):
-        if _begins(source, signals.MAGIC):
-            values = signals.signal_decompress(source.read())
-            sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
-            return EXIT_OK
+        start = read_full(source, len(signals.MAGIC))
+        if start == signals.MAGIC:
+            for values in signals.signal_blocks(
+                start + source.read(), salvage if options.salvage else None
+            ):
+                sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
+            return EXIT_ERROR if damaged else EXIT_OK
         api.decompress_file(
-            source, sink, model,
+            _Resumed(start, source), sink, model,
             salvage=salvage if options.salvage else None, progress=progress,
         )  # fmt: skip
     return EXIT_ERROR if damaged else EXIT_OK
@@ -569,9 +575,18 @@ def _source(name: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def _begins(source: BinaryIO, magic: bytes) -> bool:
-    """Whether a file does so; nothing is read of it."""
-    return isinstance(source, BufferedReader) and source.peek().startswith(magic)
+class _Resumed(io.RawIOBase):
+    """A file whose start has been read."""
+
+    def __init__(self, start: bytes, file: BinaryIO) -> None:
+        self._start, self._file = start, file
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._start:
+            return self._file.read(size)
+        end = len(self._start) if size < 0 else size
+        part, self._start = self._start[:end], self._start[end:]
+        return part
 
 
 @contextmanager

@@ -487,7 +487,9 @@ def _scales(variances: _Floats, noise: _Noise) -> NDArray[np.int32]:
     """Scales of values whose variances, rounding included, are these."""
     inner = np.maximum(variances - ROUNDING, 2.0**-12) / noise.deviation**2
     scales = np.rint(128.0 * np.log2(inner))
-    scales = np.clip(scales, lib.BBANS_SCALE_MIN, lib.BBANS_SCALE_MAX)
+    if not (scales <= lib.BBANS_SCALE_MAX).all():
+        raise ModelError("a scale of the frozen model is 2^47 or more")
+    scales = np.maximum(scales, lib.BBANS_SCALE_MIN)
     fixed: NDArray[np.int32] = scales.astype(np.int32)
     return fixed
 

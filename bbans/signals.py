@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     Raises
     ------
     SymbolError
-        If these are no integers.
+        If these are no integers, or have more than 32 axes.
     ModelError
         If `block_size` is out of range.
 
@@ -76,6 +76,8 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
         raise SymbolError(f"a signal consists of integers, not {array.dtype}")
+    if array.ndim > 32:
+        raise SymbolError(f"a signal has at most 32 axes, not {array.ndim}")
     if not 1 <= block_size <= 1 << 20:
         raise ModelError(f"block size {block_size} is outside 1 to 2**20")
     series = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
@@ -99,20 +101,51 @@ def signal_decompress(data: bytes) -> NDArray[Any]:
         If it cannot be restored whole; the text says why and where.
     """
     data = bytes(data)
-    dtype, shape, block_size, at = _read_head(data)
-    channels = _channels(shape)
-    total = int(np.prod(shape, dtype=object))
-    parts = []
-    for index, block in _blocks(data, at, -(-(total // channels) // block_size)):
-        steps = min(block_size, total // channels - index * block_size)
-        try:
-            parts.append(_decode_block(block, steps, channels, dtype))
-        except BbansError as error:
-            raise CorruptError(f"block {index} is damaged: {error}") from error
+    dtype, shape, *_ = _read_head(data)
+    parts = [*signal_blocks(data)]
     try:
         return np.concatenate(parts).reshape(shape) if parts else np.empty(shape, dtype)
     except ValueError as error:  # of no element, and yet too long
         raise CorruptError(f"header is damaged: {error}") from error
+
+
+def signal_blocks(
+    data: bytes, salvage: Callable[[FormatError], object] | None = None
+) -> Iterator[NDArray[Any]]:
+    """Restore a signal block by block, shape (steps, channels).
+
+    Parameters
+    ----------
+    data : bytes
+    salvage : callable, optional
+        Is given the error of each damaged block, which is left out.
+    """
+    dtype, shape, block_size, at = _read_head(data)
+    channels = _channels(shape)
+    steps = int(np.prod(shape, dtype=object)) // channels
+    for index in range(-(-steps // block_size)):
+        try:
+            at, block = _read_block(data, at, index)
+        except FormatError as error:
+            if salvage is None:
+                raise
+            salvage(error)
+            return  # where the next begins is not known
+        try:
+            count = min(block_size, steps - index * block_size)
+            if block is None:
+                raise CorruptError("its checksum does not match")
+            yield _decode_block(block, count, channels, dtype)
+        except BbansError as error:
+            damage = CorruptError(f"block {index} is damaged: {error}")
+            if salvage is None:
+                raise damage from error
+            salvage(damage)
+    if at != len(data):
+        excess = CorruptError("signal is followed by other data")
+        if salvage is None:
+            raise excess
+        salvage(excess)
 
 
 # ---- pieces
@@ -156,8 +189,8 @@ def _decode_block(
     if not block or block[0] not in (MODELLED, STORED):
         raise CorruptError("it has no known method")
     if block[0] == STORED:
-        raw = bytes_decompress(block[1:])
-        if len(raw) != steps * channels * dtype.itemsize:
+        raw = bytearray(steps * channels * dtype.itemsize)
+        if len(bytes_decompress(block[1:], out=raw)) != len(raw):
             raise CorruptError("it holds another number of values")
         return (
             np.frombuffer(raw, dtype.newbyteorder("<"))
@@ -181,10 +214,11 @@ def _decode_block(
     _call(message, "pop", fixed, (order, cross, scales), values)
     if not message.is_empty:
         raise CorruptError("its message does not end where it should")
-    restored = (values + middle.astype(np.int64)).astype(dtype)
-    if (restored.astype(np.int64) - middle.astype(np.int64) != values).any():
+    limits = np.iinfo(dtype)
+    ends = zip(middle.tolist(), values.min(axis=0), values.max(axis=0), strict=True)
+    if any(m + int(a) < limits.min or m + int(b) > limits.max for m, a, b in ends):
         raise CorruptError("a value is beyond its type")
-    return restored
+    return (values + middle.astype(np.int64)).astype(dtype)
 
 
 def _call(
@@ -238,20 +272,16 @@ def _read_head(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
     return np.dtype(DTYPES[code]), tuple(numbers[:-1]), numbers[-1], at + CRC.size
 
 
-def _blocks(data: bytes, at: int, count: int) -> Iterator[tuple[int, bytes]]:
-    for index in range(count):
-        where = f"block {index}"
-        start, size = _uvarint(data, at, where)
-        stop = start + size
-        if stop + CRC.size > len(data):
-            raise TruncatedError(f"signal ends early, in {where}")
-        record = zlib.crc32(data[at:stop], zlib.crc32(INDEX.pack(index)))
-        if CRC.unpack_from(data, stop)[0] != record:
-            raise CorruptError(f"{where} is damaged: its checksum does not match")
-        yield index, data[start:stop]
-        at = stop + CRC.size
-    if at != len(data):
-        raise CorruptError("signal is followed by other data")
+def _read_block(data: bytes, at: int, index: int) -> tuple[int, bytes | None]:
+    """Where the next begins, and the block: None if it is damaged."""
+    where = f"block {index}"
+    start, size = _uvarint(data, at, where)
+    stop = start + size
+    if stop + CRC.size > len(data):
+        raise TruncatedError(f"signal ends early, in {where}")
+    good = zlib.crc32(data[at:stop], zlib.crc32(INDEX.pack(index)))
+    (found,) = CRC.unpack_from(data, stop)
+    return stop + CRC.size, data[start:stop] if found == good else None
 
 
 def _uvarint(data: bytes, at: int, where: str) -> tuple[int, int]:
@@ -259,8 +289,11 @@ def _uvarint(data: bytes, at: int, where: str) -> tuple[int, int]:
     for shift in range(0, 63, 7):
         if at == len(data):
             raise TruncatedError(f"signal ends early, in {where}")
-        value |= (data[at] & 0x7F) << shift
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
         at += 1
-        if data[at - 1] < 0x80:
+        if byte < 0x80 and (byte > 0 or shift == 0):
             return at, value
+        if byte == 0:
+            break
     raise CorruptError(f"{where} is damaged: a number is malformed")

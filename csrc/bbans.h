@@ -862,7 +862,9 @@ typedef struct {
 } bbans_model;
 
 /* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
- * outlive *model, and fill all of *model but `hmm`.
+ * outlive *model, and fill all of *model but `hmm`.  Hidden Markov models and
+ * autoregressive ones; ERR_VERSION for linear Gaussian ones, whose files, and
+ * files of signals, only Python reads.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);

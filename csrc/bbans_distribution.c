@@ -274,29 +274,46 @@ typedef struct {
     bbans_shape shape;
     const void *location, *scale;
     int location_type, scale_type;
-    int64_t at[GROUP];
-    int32_t by[GROUP];
+    size_t first;
+    const int64_t *at; /* INT64_MIN and INT32_MIN: what kernels did not fix */
+    const int32_t *by;
+    int64_t fixed_at[GROUP];
+    int32_t fixed_by[GROUP];
 } group;
 
-static int open_group(group *g, size_t first, size_t n)
+static void open_group(group *g, size_t first, size_t n)
 {
-    int good = 1;
-    size_t i;
-
+    g->first = first;
+    g->at = g->fixed_at;
+    g->by = g->fixed_by;
     if (g->location_type == BBANS_I64)
-        memcpy(g->at, (const int64_t *)g->location + first, n * sizeof *g->at);
+        g->at = (const int64_t *)g->location + first;
     else
-        fix_locations(bbans_real_at(g->location, g->location_type, first),
-                      g->location_type, n, g->at);
+        bbans_kernel.fix_locations(
+            bbans_real_at(g->location, g->location_type, first),
+            g->location_type, n, g->fixed_at);
     if (g->scale_type == BBANS_I32)
-        memcpy(g->by, (const int32_t *)g->scale + first, n * sizeof *g->by);
+        g->by = (const int32_t *)g->scale + first;
     else
-        fix_scales(bbans_real_at(g->scale, g->scale_type, first), g->scale_type,
-                   n, g->by);
-    for (i = 0; i < n; i++)
-        good &=
-            bbans_location_is_valid(g->at[i]) & bbans_scale_is_valid(g->by[i]);
-    return good;
+        bbans_kernel.fix_scales(bbans_real_at(g->scale, g->scale_type, first),
+                                g->scale_type, n, g->fixed_by);
+}
+
+/* The bins of the group's i-th value; whether its parameters are valid. */
+static int find_place(const group *g, size_t i, bbans_place *place)
+{
+    int64_t at = g->at[i];
+    int32_t by = g->by[i];
+
+    if (at == INT64_MIN && g->location_type != BBANS_I64)
+        at = fixed_of(real_bits(g->location, g->location_type, g->first + i),
+                      16);
+    if (by == INT32_MIN && g->scale_type != BBANS_I32)
+        by = scale_of(real_bits(g->scale, g->scale_type, g->first + i));
+    if (!bbans_location_is_valid(at) || !bbans_scale_is_valid(by))
+        return 0;
+    *place = bbans_place_of(at, by, 1);
+    return 1;
 }
 
 /* ---- Values -------------------------------------------------------------- */
@@ -304,7 +321,7 @@ static int open_group(group *g, size_t first, size_t n)
 /* What a kernel leaves of n values: the next from i on that is not easy. */
 static size_t next_hard(const uint8_t *easy, size_t i, size_t n)
 {
-    while (i < n / 8 * 8) {
+    while (i < n) {
         if (i % 8 == 0 && easy[i / 8] == 0xFF)
             i += 8;
         else if ((easy[i / 8] >> (i % 8) & 1) != 0)
@@ -317,28 +334,30 @@ static size_t next_hard(const uint8_t *easy, size_t i, size_t n)
 
 /* The bins of the group's first n values, as spans; whether any has low bits.
  */
-static int find_spans(const group *g, size_t n, const int64_t *value,
-                      bbans_span *span, bbans_bin *bin)
+static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
+                               bbans_span *span, bbans_bin *bin, int *any)
 {
     uint8_t easy[GROUP / 8];
-    int any = 0;
+    bbans_place place;
+    bbans_bin b;
     size_t i;
 
-    bbans_kernel.locate(&g->shape, g->at, g->by, value, n / 8 * 8, span, easy);
+    *any = 0;
+    bbans_kernel.locate(&g->shape, g->at, g->by, value, n, span, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
-        const bbans_place place = bbans_place_of(g->at[i], g->by[i], 1);
-        const bbans_bin b = bbans_bin_of_value(&place, value[i]);
-
+        if (!find_place(g, i, &place))
+            return BBANS_ERR_SYMBOL;
+        b = bbans_bin_of_value(&place, value[i]);
         span[i].start = bbans_edge(&g->shape, &place, b.q);
         span[i].end = bbans_edge(&g->shape, &place, b.q + 1);
         if (b.low_bits == 0)
             continue;
-        if (!any)
+        if (!*any)
             memset(bin, 0, n * sizeof *bin);
-        any = 1;
+        *any = 1;
         bin[i] = b;
     }
-    return any;
+    return BBANS_OK;
 }
 
 #define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
@@ -393,25 +412,28 @@ static size_t run_before(const bbans_message *msg, size_t end, size_t first)
     return lanes < end - first ? lanes : end - first;
 }
 
-/* Push values first .. first + n - 1, of the group that is open. */
-static void push_group(bbans_message *msg, const group *g, size_t first,
-                       size_t n, const int64_t *value)
+/* Push the first n values of the group that is open, or nothing. */
+static bbans_status push_group(bbans_message *msg, const group *g, size_t n,
+                               const int64_t *value)
 {
+    const size_t first = g->first;
     bbans_span span[GROUP];
     bbans_bin bin[GROUP];
     size_t run;
+    int any;
 
-    if (!find_spans(g, n, value, span, bin)) {
+    if (find_spans(g, n, value, span, bin, &any) != BBANS_OK)
+        return BBANS_ERR_SYMBOL;
+    if (!any)
         bbans_push_spans(msg, first, span, n, BBANS_LOCATED_PREC);
-        return;
-    }
-    for (; n > 0; n -= run) {
+    for (; any && n > 0; n -= run) {
         run = run_before(msg, first + n, first);
         push_parts(msg, (first + n - run) % msg->lanes, bin + n - run, run,
                    n_parts(bin + n - run, run));
         bbans_push_spans(msg, first + n - run, span + n - run, run,
                          BBANS_LOCATED_PREC);
     }
+    return BBANS_OK;
 }
 
 /* Pop the low bits of a run, or nothing. */
@@ -454,17 +476,16 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
     uint8_t easy[GROUP / 8];
     bbans_status status = BBANS_OK;
     bbans_span span[GROUP];
-    bbans_bin bin[GROUP];
+    bbans_bin bin[GROUP], b;
+    bbans_place place;
     int any = 0, beyond = 0;
     size_t i, done;
 
     bbans_kernel.find_located(&g->shape, g->at + at, g->by + at,
-                              msg->head + lane, n / 8 * 8, span, value, easy);
+                              msg->head + lane, n, span, value, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
-        const bbans_place place =
-            bbans_place_of(g->at[at + i], g->by[at + i], 1);
-        bbans_bin b;
-
+        if (!find_place(g, at + i, &place))
+            return BBANS_ERR_SYMBOL;
         b.q = bbans_find_bin(
             &g->shape, &place,
             bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC), span + i);
@@ -486,13 +507,9 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
     }
     if (any)
         status = pop_parts(msg, lane, bin, n);
-    for (i = 0; any && status == BBANS_OK && i < n; i++) {
-        const bbans_place place =
-            bbans_place_of(g->at[at + i], g->by[at + i], 1);
-
-        if (bin[i].low_bits > 0)
+    for (i = 0; any && status == BBANS_OK && i < n; i++)
+        if (bin[i].low_bits > 0 && find_place(g, at + i, &place))
             beyond |= !bbans_value_of_bin(&place, bin[i], value + i);
-    }
     if (beyond && status == BBANS_OK) {
         if (any)
             push_parts(msg, lane, bin, n, n_parts(bin, n));
@@ -518,8 +535,7 @@ static bbans_status pop_values(bbans_message *msg, group *g, void *array,
         bbans_status status = BBANS_OK;
 
         count = n - first < GROUP ? n - first : GROUP;
-        if (!open_group(g, first, count))
-            status = BBANS_ERR_SYMBOL;
+        open_group(g, first, count);
         for (done = 0; status == BBANS_OK && done < count; done += run) {
             const size_t lane = (first + done) % msg->lanes;
 
@@ -533,7 +549,7 @@ static bbans_status pop_values(bbans_message *msg, group *g, void *array,
             bbans_array_write_values(array, type, first, count, value) < count)
             status = BBANS_ERR_SYMBOL;
         if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
-            push_group(msg, g, first, done, value);
+            (void)push_group(msg, g, done, value);
             (void)push_values(msg, g, array, type, first);
             return status;
         }
@@ -545,22 +561,23 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
                                 int type, size_t n)
 {
     int64_t value[GROUP];
-    size_t first, end;
+    size_t first, end, ahead;
 
     for (end = n; end > 0; end = first) {
         first = (end - 1) / GROUP * GROUP;
-        if (first > 0) { /* groups go backwards, unlike what is guessed */
-            bbans_array_prefetch(array, type, first - GROUP, GROUP);
-            bbans_array_prefetch(g->location, g->location_type, first - GROUP,
-                                 GROUP);
-            bbans_array_prefetch(g->scale, g->scale_type, first - GROUP, GROUP);
-        }
-        if (!open_group(g, first, end - first)) {
+        /* Groups go backwards, unlike what is guessed.  What is loaded ahead is
+         * spread over the work, which would wait for all of it at once. */
+        ahead = first > 0 ? GROUP : 0;
+        bbans_array_prefetch(g->location, g->location_type, first - ahead,
+                             ahead);
+        open_group(g, first, end - first);
+        bbans_array_prefetch(array, type, first - ahead, ahead);
+        bbans_array_read_values(array, type, first, end - first, value);
+        bbans_array_prefetch(g->scale, g->scale_type, first - ahead, ahead);
+        if (push_group(msg, g, end - first, value) != BBANS_OK) {
             (void)pop_values(msg, g, NULL, 0, end, n);
             return BBANS_ERR_SYMBOL;
         }
-        bbans_array_read_values(array, type, first, end - first, value);
-        push_group(msg, g, first, end - first, value);
     }
     return BBANS_OK;
 }

@@ -134,9 +134,10 @@ typedef struct {
                                       const uint8_t *word, uint8_t *bytes,
                                       size_t stride, size_t steps);
 
-    /* Spans of n values, a multiple of 8, under a shape, by bbans_located.h
-     * with leak 1, where bit i % 8 of easy[i / 8] is set; the others are up to
-     * the caller.  Locations and scales are valid. */
+    /* Spans of n values under a shape, by bbans_located.h with leak 1, where
+     * bit i % 8 of easy[i / 8] is set; the others, and all whose location or
+     * scale is not valid, are up to the caller.  There is room for a
+     * multiple of 16 bits. */
     void (*locate)(const bbans_shape *shape, const int64_t *at,
                    const int32_t *by, const int64_t *value, size_t n,
                    bbans_span *span, uint8_t *easy);

@@ -18,8 +18,9 @@
 /* Distances that saturate every shape: t >= 2^20 > 8 2^13. */
 #define BBANS_FAR_BITS 30
 
-extern const uint32_t bbans_scale_down[256]; /* 2^(16 - f / 256) */
-extern const uint32_t bbans_scale_up[256];   /* 2^(15 + f / 256) */
+/* Padded, for loads of 32 bits. */
+extern const uint16_t bbans_scale_down[257]; /* 2^(16 - f / 256) - 1 */
+extern const uint16_t bbans_scale_up[257];   /* 2^(15 + f / 256)     */
 
 /* 2^31 2^((f + 1/2) / 256), where the scale goes from f to f + 1, padded; and
  * how many of them are below each 256th of the way from 2^31 to 2^32. */
@@ -83,7 +84,7 @@ static inline bbans_place bbans_place_of(int64_t location, int32_t scale,
     place.width = e12 > 21 ? e12 - 21 : 0;
     place.shift = e12 - place.width;
     place.middle_bits = (place.shift < 13 ? 13 : place.shift) - 9;
-    place.down = bbans_scale_down[above & 255];
+    place.down = (uint32_t)bbans_scale_down[above & 255] + 1;
     place.up = bbans_scale_up[above & 255];
     place.below =
         (int64_t)((half_way + ((uint64_t)1 << place.width) - 1) >> place.width);

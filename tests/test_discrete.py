@@ -704,3 +704,14 @@ def test_codecs_refuse_other_arrays_of_integers(make):
     for dtype in (np.uint8, np.int16, ">i4", np.uint64):
         with pytest.raises(bbans.SymbolError, match=r"astype\(float\), or .*fixed_"):
             make(np.ones(2, dtype))
+
+
+def test_arrays_that_are_not_aligned():
+    values = np.frombuffer(bytearray(41), np.int64, 5, offset=1)
+    message = bbans.Message()
+    message.push_range(0, 9, values)
+    assert message.pop_range(0, 9, 5).tolist() == [0] * 5
+    with pytest.raises(bbans.SymbolError, match="aligned"):
+        message.pop_range(0, 9, out=values)
+    with pytest.raises(bbans.SymbolError, match="ends are integers"):
+        message.push_range(1.9, 9.9, [1])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -122,6 +123,57 @@ def test_every_cut_and_every_flipped_bit_is_found():
         bbans.signal_decompress(data + b"x")
 
 
+def test_a_stored_block_of_more_than_its_share():
+    """Refused before it takes memory that the header does not speak of."""
+    bomb = bytes([signals.STORED]) + bbans.bytes_compress(bytes(2**20))
+    with pytest.raises(bbans.BbansError):
+        signals._decode_block(bomb, 10, 1, np.dtype("u1"))
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8", "u8"])
+def test_values_beyond_their_type(dtype):
+    block = bytearray(signals._encode_block(walk(300).astype(dtype)))
+    assert block[0] == signals.MODELLED
+    top = np.array([np.iinfo(dtype).max], dtype).astype(f"<{dtype}").tobytes()
+    block[6 : 6 + len(top)] = top
+    with pytest.raises(bbans.CorruptError, match="beyond its type"):
+        signals._decode_block(bytes(block), 300, 1, np.dtype(dtype))
+
+
+def test_a_slow_pipe(tmp_path):
+    (tmp_path / "s").write_bytes(bbans.signal_compress(np.arange(50, dtype=np.int16)))
+    done = subprocess.run(
+        f"(head -c 3 s; sleep 0.5; tail -c +4 s) | {sys.executable} -m bbans "
+        "decompress -",
+        cwd=tmp_path, shell=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == np.arange(50, dtype="<i2").tobytes()
+
+
+def test_salvage_leaves_damaged_blocks_out():
+    array = walk(500)
+    data = bytearray(bbans.signal_compress(array, block_size=100))
+    data[len(data) // 2] ^= 4
+    found = []
+    parts = np.concatenate([*signals.signal_blocks(bytes(data), found.append)])
+    assert [str(error) for error in found] == [
+        "block 2 is damaged: its checksum does not match"
+    ]
+    assert (parts == np.delete(array, slice(200, 300), axis=0)).all()
+    found.clear()
+    parts = [*signals.signal_blocks(bytes(data[:-30]), found.append)]
+    assert len(parts) == 3
+    assert "ends early, in block 4" in str(found[-1])
+
+
+def test_numbers_in_their_shortest_form():
+    data = bbans.signal_compress([5])
+    head = data[:7] + b"\x81\x00" + data[8:11]  # its length, 1
+    head += zlib.crc32(head).to_bytes(4, "little")
+    with pytest.raises(bbans.CorruptError, match="malformed"):
+        bbans.signal_decompress(head)
+
+
 def test_damage_that_checksums_do_not_see():
     """Blocks of anyone's making: an error or other values, never a crash."""
     rng = np.random.default_rng(0)
@@ -152,6 +204,12 @@ def test_only_integers(bad):
         bbans.signal_compress(bad)
     with pytest.raises(bbans.ModelError):
         bbans.signal_compress([1], block_size=0)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="has 32")
+def test_at_most_32_axes():
+    with pytest.raises(bbans.SymbolError, match="32 axes"):
+        bbans.signal_compress(np.zeros((1,) * 33, int))
 
 
 def model_of(coefficients, order, cross, scales=40):

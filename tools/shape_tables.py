@@ -37,8 +37,9 @@ def rows(values: list[int]) -> str:
     return "\n".join([*lines, line])
 
 
-def array(name: str, values: list[int]) -> None:
-    print(f"const uint32_t bbans_{name}[{len(values)}] = {{\n{rows(values)}\n}};\n")
+def array(name: str, values: list[int], bits: int = 32) -> None:
+    head = f"const uint{bits}_t bbans_{name}[{len(values)}]"
+    print(f"{head} = {{\n{rows(values)}\n}};\n")
 
 
 def shape(
@@ -65,8 +66,9 @@ def main() -> None:
         '#include "bbans_located.h"\n\n/* clang-format off */\n'
     )
     fractions = [mp.mpf(f) / 256 for f in range(256)]
-    array("scale_down", [int(mp.nint(2 ** (16 - f))) for f in fractions])
-    array("scale_up", [int(mp.nint(2 ** (15 + f))) for f in fractions])
+    down = [int(mp.nint(2 ** (16 - f))) - 1 for f in fractions]
+    array("scale_down", [*down, 0], 16)
+    array("scale_up", [*(int(mp.nint(2 ** (15 + f))) for f in fractions), 0], 16)
     half = mp.mpf(1) / 512
     above = [int(mp.floor(2 ** (31 + f + half))) for f in fractions]
     array("scale_above", [*above, 2**32 - 1, 2**32 - 1])

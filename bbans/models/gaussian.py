@@ -61,7 +61,7 @@ class GaussianHMM(HMM):
     ...     [0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [0, 0], [1, 20], -100, 100
     ... )
     >>> round(noise.information_content([0, 1, -1, 30, -25]), 1)
-    21.1
+    24.2
     """
 
     __slots__ = ("_deviations", "_means")

@@ -198,11 +198,11 @@ class LGSSM:
             C, R = now["observation"], now["observation_cov"] + rounding
             A, Q = then["transition"], then["transition_cov"]
             innovation = _symmetric(C @ predicted @ C.T + R)
-            gain = np.linalg.solve(innovation, C @ predicted).T
+            gain = _solve(innovation, C @ predicted).T
             rest = eye - gain @ C
             filtered = _symmetric(rest @ predicted @ rest.T + gain @ R @ gain.T)
             ahead = _symmetric(A @ filtered @ A.T + Q)
-            back = np.linalg.solve(ahead, A @ filtered).T
+            back = _solve(ahead, A @ filtered).T
             rest = eye - back @ A
             posterior = _symmetric(rest @ filtered @ rest.T + back @ Q @ back.T)
             rows.append((predicted, innovation, gain, filtered, back, posterior))
@@ -308,8 +308,8 @@ class LGSSM:
         S = min(len(gains.gain), len(errors))
         for t in range(S):
             rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
-            factor = np.linalg.cholesky(gains.innovation[t])
-            white = np.linalg.solve(factor, rows.T)
+            factor = _cholesky(gains.innovation[t])
+            white = _solve(factor, rows.T)
             total -= 0.5 * float((white**2).sum())
             total -= len(rows) * float(np.log(np.diag(factor)).sum())
         return total
@@ -324,7 +324,7 @@ class LGSSM:
         for t in range(min(len(gains.gain), len(errors))):
             rows = errors[t:] if t == len(gains.gain) - 1 else errors[t : t + 1]
             lower, var = ldl(gains.innovation[t])
-            white = np.linalg.solve(lower, rows.T)  # x_i given those before it
+            white = _solve(lower, rows.T)  # x_i given those before it
             for u, v in zip(white, var, strict=True):
                 bits += _rounded_bits(u, math.sqrt(max(v - ROUNDING, 1e-6)))
         return bits
@@ -348,11 +348,11 @@ class LGSSM:
             else:
                 mean = now["transition"] @ z[t - 1] + now["transition_offset"]
                 cov = now["transition_cov"]
-            z[t] = mean + np.linalg.cholesky(cov) @ noise_z[t]
+            z[t] = mean + _cholesky(cov) @ noise_z[t]
             x[t] = (
                 now["observation"] @ z[t]
                 + now["observation_offset"]
-                + np.linalg.cholesky(now["observation_cov"]) @ noise_x[t]
+                + _cholesky(now["observation_cov"]) @ noise_x[t]
             )
         rounded = np.floor(x + 0.5).astype(np.int64)
         return (rounded[:, 0] if p == 1 else rounded), z
@@ -424,6 +424,8 @@ class LGSSM:
             raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
+        if not (n_iter >= 0 and tol >= 0 and min_noise >= 0):
+            raise ModelError("n_iter, tol and min_noise must be at least 0")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
         count = sum(x.size for x in data)
         if count == 0:
@@ -504,7 +506,7 @@ class LGSSM:
             target = zy - zz[:, ~free] @ both[:, ~free].T
             inside = zz[np.ix_(free, free)]
             inside = inside + np.eye(len(inside)) * 1e-12 * np.trace(inside)
-            both[:, free] = np.linalg.solve(inside, target[free]).T
+            both[:, free] = _solve(inside, target[free]).T
         new[name], new[offset] = both[:, :n].copy(), both[:, n].copy()
         if cov in keep:
             return
@@ -627,9 +629,29 @@ class LGSSM:
 # ---- linear algebra
 
 
+_SINGULAR = (
+    "a covariance is singular to the precision of floats: fewer channels or latent "
+    "dimensions, smaller numbers, or more noise"
+)
+
+
+def _solve(a: _Floats, b: _Floats) -> _Floats:
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        raise ModelError(_SINGULAR) from None
+
+
+def _cholesky(cov: _Floats) -> _Floats:
+    try:
+        return np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:
+        raise ModelError(_SINGULAR) from None
+
+
 def ldl(cov: _Floats) -> tuple[_Floats, _Floats]:
     """cov = L diag(d) L', L unit lower triangular: (L, d)."""
-    factor = np.linalg.cholesky(cov)
+    factor = _cholesky(cov)
     scale: _Floats = np.diag(factor)
     return factor / scale, scale * scale
 
@@ -656,7 +678,7 @@ def _floored(cov: _Floats, least: float) -> _Floats:
 def _whitening(rows: _Floats) -> _Floats:
     cov = rows.T @ rows / len(rows)
     cov += np.eye(len(cov)) * (1e-6 * np.trace(cov) / len(cov) + 1e-12)
-    return np.linalg.inv(np.linalg.cholesky(cov))
+    return np.linalg.inv(_cholesky(cov))
 
 
 def _stationary(A: _Floats, Q: _Floats) -> _Floats:

@@ -8,14 +8,15 @@
 
 #define AVX512 BBANS_TARGET("avx512f,avx512bw,avx512dq,avx512vl")
 #define LOCATED AVX512
+#define HALF 8
 #define V __m512i
+#define M __mmask16
+#define F __m512
 #define SET(v) _mm512_set1_epi64(v)
 #define LOAD(p) _mm512_loadu_si512((const void *)(p))
 #define LOAD_INT(p)                                                            \
     _mm512_cvtepi32_epi64(                                                     \
         _mm256_loadu_si256((const __m256i *)(const void *)(p)))
-#define LOAD_REALS(p)                                                          \
-    _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps((const void *)(p))))
 #define STORE(p, v) _mm512_storeu_si512((void *)(p), (v))
 #define ADD _mm512_add_epi64
 #define SUB _mm512_sub_epi64
@@ -30,10 +31,60 @@
 #define SRA16(v) _mm512_srai_epi64((v), 16)
 #define LESS(a, b) _mm512_movm_epi64(_mm512_cmplt_epi64_mask((a), (b)))
 #define PICK(mask, a, b) _mm512_ternarylogic_epi64((mask), (a), (b), 0xCA)
-#define BITS(mask) ((unsigned)_mm512_movepi64_mask(mask))
-#define GATHER_PAIRS(p, i) _mm512_i64gather_epi64((i), (const void *)(p), 4)
-#define GATHER_WORDS(p, i)                                                     \
-    _mm512_cvtepu32_epi64(_mm512_i64gather_epi32((i), (const void *)(p), 4))
+#define BITS(v) ((unsigned)_mm512_movepi64_mask(v))
+#define PUT_BITS(p, bits)                                                      \
+    do {                                                                       \
+        const uint16_t two = (uint16_t)(bits);                                 \
+        memcpy((p), &two, sizeof two);                                         \
+    } while (0)
+
+#define LOWS(a, b) _mm512_mask_shuffle_epi32((a), 0xAAAA, (b), 0xA0)
+#define HIGHS(a, b) _mm512_mask_shuffle_epi32((b), 0x5555, (a), 0xF5)
+#define SET32(v) _mm512_set1_epi32(v)
+#define ADD32 _mm512_add_epi32
+#define SUB32 _mm512_sub_epi32
+#define ABS32 _mm512_abs_epi32
+#define MIN32 _mm512_min_epu32
+#define MAX32 _mm512_max_epu32
+#define SRL32(v, n) _mm512_srli_epi32((v), (n))
+#define SLL32(v, n) _mm512_slli_epi32((v), (n))
+#define SRA32(v, n) _mm512_srai_epi32((v), (n))
+#define SLLV32 _mm512_sllv_epi32
+#define BOTH(a, b) ((__mmask16)((a) & (b)))
+#define LESS32 _mm512_cmplt_epi32_mask
+#define EQUAL32 _mm512_cmpeq_epi32_mask
+#define PICK32(mask, a, b) _mm512_mask_mov_epi32((b), (mask), (a))
+#define IF_NEGATIVE(v, a, b) PICK32(_mm512_movepi32_mask(v), (a), (b))
+#define AS_VECTOR(mask) _mm512_movm_epi32(mask)
+#define GATHER(p, i)                                                           \
+    _mm512_i64gather_epi64(AND((i), SET(0xFFFFFFFF)), (const void *)(p), 4)
+#define LOOK_UP look_up
+
+#define SET_F(v) _mm512_set1_ps(v)
+#define SUB_F _mm512_sub_ps
+#define MUL_F _mm512_mul_ps
+#define MUL_ADD_F _mm512_fmadd_ps
+#define ROUNDED _mm512_cvtps_epi32
+#define FLOATS _mm512_cvtepi32_ps
+#define AS_F _mm512_castsi512_ps
+#define AS_V _mm512_castps_si512
+
+/* Entries of a table of 256 that is in eight registers. */
+AVX512 static inline V look_up(const uint16_t *table, V i)
+{
+    const V a = _mm512_permutex2var_epi16(LOAD(table), i, LOAD(table + 32));
+    const V b =
+        _mm512_permutex2var_epi16(LOAD(table + 64), i, LOAD(table + 96));
+    const V c =
+        _mm512_permutex2var_epi16(LOAD(table + 128), i, LOAD(table + 160));
+    const V d =
+        _mm512_permutex2var_epi16(LOAD(table + 192), i, LOAD(table + 224));
+    const M odd = _mm512_test_epi32_mask(i, SET32(64));
+    const M upper = _mm512_test_epi32_mask(i, SET32(128));
+
+    return AND(PICK32(upper, PICK32(odd, d, c), PICK32(odd, b, a)),
+               SET32(0xFFFF));
+}
 
 #include "located_x86.h"
 
@@ -41,11 +92,7 @@ AVX512 void bbans_k_locate_avx512(const bbans_shape *shape, const int64_t *at,
                                   const int32_t *by, const int64_t *value,
                                   size_t n, bbans_span *span, uint8_t *easy)
 {
-    size_t i;
-
-    for (i = 0; i < n; i += 8)
-        easy[i / 8] =
-            (uint8_t)locate(shape, at + i, by + i, value + i, span + i);
+    locate_all(shape, at, by, value, n, span, easy);
 }
 
 AVX512 void bbans_k_find_located_avx512(const bbans_shape *shape,
@@ -54,11 +101,7 @@ AVX512 void bbans_k_find_located_avx512(const bbans_shape *shape,
                                         bbans_span *span, int64_t *value,
                                         uint8_t *easy)
 {
-    size_t i;
-
-    for (i = 0; i < n; i += 8)
-        easy[i / 8] =
-            (uint8_t)find(shape, at + i, by + i, head + i, span + i, value + i);
+    find_all(shape, at, by, head, n, span, value, easy);
 }
 
 AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
@@ -67,8 +110,10 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
     size_t i;
 
     for (i = 0; i + 8 <= n; i += 8) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
-                                      : LOAD((const uint64_t *)real + i);
+        const V v = type == BBANS_F32
+                        ? _mm512_castpd_si512(_mm512_cvtps_pd(_mm256_loadu_ps(
+                              (const void *)((const uint32_t *)real + i))))
+                        : LOAD((const uint64_t *)real + i);
 
         STORE(location + i, fixed_locations(v));
     }
@@ -79,14 +124,21 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
 AVX512 void bbans_k_fix_scales_avx512(const void *real, int type, size_t n,
                                       int32_t *by)
 {
+    const uint64_t *wide = (const uint64_t *)real;
     size_t i;
 
-    for (i = 0; i + 8 <= n; i += 8) {
-        const V v = type == BBANS_F32 ? LOAD_REALS((const uint32_t *)real + i)
-                                      : LOAD((const uint64_t *)real + i);
+    for (i = 0; i + 16 <= n; i += 16) {
+        const F v =
+            type == BBANS_F32
+                ? _mm512_loadu_ps((const void *)((const uint32_t *)real + i))
+                : _mm512_insertf32x8(
+                      _mm512_castps256_ps512(_mm512_cvtpd_ps(
+                          _mm512_loadu_pd((const void *)(wide + i)))),
+                      _mm512_cvtpd_ps(
+                          _mm512_loadu_pd((const void *)(wide + i + 8))),
+                      1);
 
-        _mm256_storeu_si256((__m256i *)(void *)(by + i),
-                            _mm512_cvtepi64_epi32(fixed_scales(v)));
+        STORE(by + i, fixed_scales(AS_V(v)));
     }
     for (; i < n; i++)
         by[i] = INT32_MIN;

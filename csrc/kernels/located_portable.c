@@ -9,7 +9,7 @@ void bbans_k_locate_portable(const bbans_shape *shape, const int64_t *at,
                              bbans_span *span, uint8_t *easy)
 {
     (void)shape, (void)at, (void)by, (void)value, (void)span;
-    memset(easy, 0, n / 8);
+    memset(easy, 0, (n + 7) / 8);
 }
 
 void bbans_k_find_located_portable(const bbans_shape *shape, const int64_t *at,
@@ -18,7 +18,7 @@ void bbans_k_find_located_portable(const bbans_shape *shape, const int64_t *at,
                                    uint8_t *easy)
 {
     (void)shape, (void)at, (void)by, (void)head, (void)span, (void)value;
-    memset(easy, 0, n / 8);
+    memset(easy, 0, (n + 7) / 8);
 }
 
 void bbans_k_fix_locations_portable(const void *real, int type, size_t n,

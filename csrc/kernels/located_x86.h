@@ -1,79 +1,116 @@
 /* What located_avx2.c and located_avx512.c share: the steps of bbans_located.h
- * on vectors of 64-bit integers, LANES to a vector V, for the easy values,
- * which are as a rule all: sigma < 2^10, the bin is in the middle and, unless S
- * ends there, t < 8 at both edges.  The including file defines the operations,
- * with comparisons that give masks of whole elements.
+ * for the easy values, which are as a rule all: sigma < 2^10, the bin is in
+ * the middle and, unless S ends there, t < 8 at both edges.
+ *
+ * A vector V has 2 HALF integers of 32 bits, of which all that an easy value
+ * needs takes one, but products: value i < HALF is in the lower half of the
+ * 64-bit element i, value HALF + i in the upper half, and LOWS(a, b) and
+ * HIGHS(a, b) have the lower or upper halves of a and b in this order.  MUL
+ * takes lower halves, GATHER them as indices.  The including file defines the
+ * operations; comparisons, of signed integers, give masks M.
  *
  * SPDX-License-Identifier: MIT */
 
+#define UPPER(v) SRL((v), 32)
+#define SIGN(v) SRA32((v), 31)
+/* v, and -1 - v for the negative ones */
+#define FOLDED(v) XOR((v), SIGN(v))
+
 typedef struct {
-    V origin, below, e12, half, slots, down, up, middle;
-    V easy;
+    V origin[2]; /* of 64 bits */
+    V half_way, fraction, e12, half, slots, down, middle, a_max;
+    M easy;
 } places;
 
 LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
 {
-    const V above = SUB(LOAD_INT(by), SET(BBANS_SCALE_MIN));
-    const V f = AND(above, SET(255));
-    const V location = LOAD(at);
-    const V half_way = ADD(AND(location, SET(0xFFFF)), SET(0x8000));
-    V middle_bits, octaves;
+    const V at_low = LOAD(at), at_high = LOAD(at + HALF);
+    const V location = LOWS(at_low, at_high);
+    const V above =
+        SUB32(LOWS(LOAD_INT(by), LOAD_INT(by + HALF)), SET32(BBANS_SCALE_MIN));
+    V middle_bits;
     places p;
 
-    p.e12 = SRL(above, 8);
-    p.easy = LESS(p.e12, SET(22));
-    p.e12 = PICK(p.easy, p.e12, SET(21));
-    middle_bits = SUB(PICK(LESS(p.e12, SET(13)), SET(13), p.e12), SET(9));
-    p.middle = SLLV(SET(1), middle_bits);
-    octaves = SUB(SET(64), middle_bits);
-    p.half = ADD(p.middle, SLL(octaves, BBANS_OCTAVE_BITS));
-    p.slots = SUB(SET((int64_t)1 << BBANS_LOCATED_PREC), SLL(p.half, 1));
-    p.origin = SRA16(location);
-    p.below = half_way;
-    p.down = GATHER_WORDS(bbans_scale_down, f);
-    p.up = f;
+    p.origin[0] = SRA16(at_low);
+    p.origin[1] = SRA16(at_high);
+    p.half_way = ADD32(AND(location, SET32(0xFFFF)), SET32(0x8000));
+    p.fraction = AND(above, SET32(255));
+    p.e12 = SRL32(above, 8);
+    /* Scales are valid; locations too, below 2^62 - 2^32 in size. */
+    p.easy = BOTH(LESS32(p.e12, SET32(22)),
+                  LESS32(FOLDED(HIGHS(at_low, at_high)), SET32(0x3FFFFFFF)));
+    middle_bits = SUB32(MAX32(p.e12, SET32(13)), SET32(9));
+    p.middle = SLLV32(SET32(1), middle_bits);
+    p.half = ADD32(SUB32(p.middle, SLL32(middle_bits, BBANS_OCTAVE_BITS)),
+                   SET32(64 << BBANS_OCTAVE_BITS));
+    p.slots = SUB32(SET32(1 << BBANS_LOCATED_PREC), SLL32(p.half, 1));
+    p.down = ADD32(LOOK_UP(bbans_scale_down, p.fraction), SET32(1));
+    p.a_max = SLLV32(SET32(1 << 9), p.e12);
     return p;
+}
+
+/* S slots in units of 2^-32, by two entries of the table and the rest of t. */
+LOCATED static inline V mass_of(V pair, V rest, V slots)
+{
+    const V fall = MUL(SUB(pair, UPPER(pair)), rest);
+
+    return MUL(SUB(pair, SRL(fall, 12)), slots);
 }
 
 /* bbans_edge at a distance, in 2^-16 values, and the bins below it. */
 LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
                               V bins)
 {
-    const V last = SET((int64_t)1 << 23);
-    const V low = SET(0xFFFFFFFF);
-    const V is_below = LESS(distance, SET(0));
-    const V is_above = XOR(is_below, SET(-1));
-    const V a = SUB(XOR(distance, is_below), is_below);
-    const V t = SRLV(MUL(a, p->down), p->e12);
-    const V near = LESS(t, last);
-    const V clamped = PICK(near, t, last);
-    const V pair = GATHER_PAIRS(shape->survival, SRL(clamped, 12));
-    const V s0 = AND(pair, low);
-    const V fall = MUL(SUB(s0, SRL(pair, 32)), AND(clamped, SET(4095)));
-    const V mass = MUL(SUB(s0, SRL(fall, 12)), p->slots);
+    const V last = SET32(1 << 23);
+    /* a_max has t >= 2^24, and t <= 2^25 fits. */
+    const V a = MIN32(ABS32(distance), p->a_max);
+    const V t = LOWS(SRLV(MUL(a, p->down), AND(p->e12, SET(0xFFFFFFFF))),
+                     SRLV(MUL(UPPER(a), UPPER(p->down)), UPPER(p->e12)));
+    const V clamped = MIN32(t, last);
+    const V cell = SRL32(clamped, 12);
+    const V rest = AND(clamped, SET32(4095));
+    const V m0 = mass_of(GATHER(shape->survival, cell), rest, p->slots);
+    const V m1 = mass_of(GATHER(shape->survival, UPPER(cell)), UPPER(rest),
+                         UPPER(p->slots));
+    const V g = HIGHS(m0, m1);
     /* Above: slots (2^32 - s) >> 32 is slots less the quotient rounded up. */
-    const V part = SRL(ADD(mass, AND(is_above, low)), 32);
-    const V g =
-        ADD(SUB(XOR(part, is_above), is_above), AND(is_above, p->slots));
+    const V above = SUB32(SUB32(p->slots, g), MIN32(LOWS(m0, m1), SET32(1)));
 
     if (shape->octaves > 0)
-        p->easy = AND(p->easy, near);
-    return ADD(g, bins);
+        p->easy = BOTH(p->easy, LESS32(clamped, last));
+    return ADD32(IF_NEGATIVE(distance, g, above), bins);
 }
 
-LOCATED static inline V spans(const bbans_shape *shape, places *p, V u,
-                              V *start)
+/* The quantile of a slot of the tail, in its cell. */
+LOCATED static inline V quantile_of(const bbans_shape *shape, V cell, V tail)
 {
-    const V distance = SUB(SLL(u, 16), p->below);
-    const V bins = ADD(u, p->half);
-    V end;
+    const V pair = GATHER(shape->quantile, cell);
+    const V fall = MUL(SUB(pair, UPPER(pair)), AND(tail, SET(0x1FFFF)));
 
-    /* -middle <= u < middle */
-    p->easy = AND(p->easy, LESS(u, p->middle));
-    p->easy = AND(p->easy, LESS(SUB(SET(-1), p->middle), u));
+    return SUB(pair, SRL(fall, 17));
+}
+
+/* The spans of bins -middle <= u < middle, stored. */
+LOCATED static inline void put_spans(const bbans_shape *shape, places *p, V u,
+                                     V *start, V *end, bbans_span *span)
+{
+    const V distance = SUB32(SLL32(u, 16), p->half_way);
+    const V bins = ADD32(u, p->half);
+
+    p->easy = BOTH(p->easy, LESS32(FOLDED(u), p->middle));
     *start = edges(shape, p, distance, bins);
-    end = edges(shape, p, ADD(distance, SET(65536)), ADD(bins, SET(1)));
-    return end;
+    *end =
+        edges(shape, p, ADD32(distance, SET32(1 << 16)), ADD32(bins, SET32(1)));
+    STORE(span, LOWS(*start, *end));
+    STORE(span + HALF, HIGHS(*start, *end));
+}
+
+/* Bits in the order of values. */
+LOCATED static inline unsigned bits_of(M mask)
+{
+    const V v = AS_VECTOR(mask);
+
+    return BITS(SLL(v, 32)) | BITS(v) << HALF;
 }
 
 LOCATED static inline unsigned locate(const bbans_shape *shape,
@@ -81,44 +118,101 @@ LOCATED static inline unsigned locate(const bbans_shape *shape,
                                       const int64_t *value, bbans_span *span)
 {
     places p = places_of(at, by);
-    const V u = SUB(LOAD(value), p.origin);
-    V start;
-    const V end = spans(shape, &p, u, &start);
+    const V low = SUB(LOAD(value), p.origin[0]);
+    const V high = SUB(LOAD(value + HALF), p.origin[1]);
+    const V u = LOWS(low, high);
+    V start, end;
 
-    STORE(span, OR(AND(start, SET(0xFFFFFFFF)), SLL(end, 32)));
-    return BITS(p.easy);
+    p.easy = BOTH(p.easy, EQUAL32(HIGHS(low, high), SIGN(u)));
+    put_spans(shape, &p, u, &start, &end, span);
+    return bits_of(p.easy);
 }
 
 LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
                                     const int32_t *by, const uint64_t *head,
                                     bbans_span *span, int64_t *value)
 {
+    const V mask = SET32((1 << BBANS_LOCATED_PREC) - 1);
     places p = places_of(at, by);
-    const V slot = AND(LOAD(head), SET(((int64_t)1 << BBANS_LOCATED_PREC) - 1));
-    const V lower = LESS(slot, SET((int64_t)1 << (BBANS_LOCATED_PREC - 1)));
-    const V upper = XOR(lower, SET(-1));
-    const V p_slot =
-        XOR(slot, AND(upper, SET(((int64_t)1 << BBANS_LOCATED_PREC) - 1)));
-    const V pair = GATHER_PAIRS(shape->quantile, SRL(p_slot, 17));
-    const V t0 = AND(pair, SET(0xFFFFFFFF));
-    const V fall = MUL(SUB(t0, SRL(pair, 32)), AND(p_slot, SET(0x1FFFF)));
-    const V t = SUB(t0, SRL(fall, 17));
-    const V up = GATHER_WORDS(bbans_scale_up, p.up);
-    const V a = SRLV(MUL(t, up), SUB(SET(27), p.e12));
-    const V signed_a = SUB(XOR(a, lower), lower);
-    /* Shifted as unsigned, so that it is a floor: |a| < 2^47. */
-    const V u = SUB(SRL(ADD(ADD(signed_a, p.below), SET((int64_t)1 << 62)), 16),
-                    SET((int64_t)1 << 46));
-    V start;
-    const V end = spans(shape, &p, u, &start);
+    const V x = LOWS(LOAD(head), LOAD(head + HALF));
+    const V slot = AND(x, mask);
+    const V upper = SIGN(SLL32(x, 32 - BBANS_LOCATED_PREC));
+    const V tail = AND(XOR(x, upper), mask);
+    const V up = LOOK_UP(bbans_scale_up, p.fraction);
+    const V shift = SUB32(SET32(27), p.e12);
+    const V t0 = quantile_of(shape, SRL32(tail, 17), tail);
+    const V t1 = quantile_of(shape, UPPER(SRL32(tail, 17)), UPPER(tail));
+    /* Whatever is lost of a larger product: the edges tell. */
+    const V a = LOWS(SRLV(MUL(t0, up), AND(shift, SET(0xFFFFFFFF))),
+                     SRLV(MUL(t1, UPPER(up)), UPPER(shift)));
+    const V distance =
+        ADD32(IF_NEGATIVE(upper, a, SUB32(SET32(0), a)), p.half_way);
+    const V u = SRA32(distance, 16);
+    V start, end;
 
-    p.easy = AND(p.easy, AND(LESS(SUB(start, SET(1)), slot), LESS(slot, end)));
-    STORE(span, OR(AND(start, SET(0xFFFFFFFF)), SLL(end, 32)));
-    STORE(value, ADD(p.origin, u));
-    return BITS(p.easy);
+    put_spans(shape, &p, u, &start, &end, span);
+    p.easy = BOTH(
+        p.easy, BOTH(LESS32(SUB32(start, SET32(1)), slot), LESS32(slot, end)));
+    STORE(value, ADD(p.origin[0], LOWS(u, SIGN(u))));
+    STORE(value + HALF, ADD(p.origin[1], HIGHS(u, SIGN(u))));
+    return bits_of(p.easy);
 }
 
-/* location_of and scale_of of bbans_distribution.c for F64, given as bits. */
+/* Any n: what is left for the last vector is copied, and 0 follows it. */
+LOCATED static inline void locate_all(const bbans_shape *shape,
+                                      const int64_t *at, const int32_t *by,
+                                      const int64_t *value, size_t n,
+                                      bbans_span *span, uint8_t *easy)
+{
+    int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF] = {0};
+    int32_t last_by[2 * HALF] = {0};
+    bbans_span last_span[2 * HALF];
+    const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
+    size_t i;
+
+    memcpy(last_at, at + whole, rest * sizeof *at);
+    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_value, value + whole, rest * sizeof *value);
+    for (i = 0; i < n; i += 2 * HALF) {
+        const int is_last = i == whole;
+        const unsigned bits = locate(
+            shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
+            is_last ? last_value : value + i, is_last ? last_span : span + i);
+
+        PUT_BITS(easy + i / 8, bits);
+    }
+    memcpy(span + whole, last_span, rest * sizeof *span);
+}
+
+LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
+                                    const int32_t *by, const uint64_t *head,
+                                    size_t n, bbans_span *span, int64_t *value,
+                                    uint8_t *easy)
+{
+    int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF];
+    int32_t last_by[2 * HALF] = {0};
+    uint64_t last_head[2 * HALF] = {0};
+    bbans_span last_span[2 * HALF];
+    const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
+    size_t i;
+
+    memcpy(last_at, at + whole, rest * sizeof *at);
+    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_head, head + whole, rest * sizeof *head);
+    for (i = 0; i < n; i += 2 * HALF) {
+        const int is_last = i == whole;
+        const unsigned bits =
+            find(shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
+                 is_last ? last_head : head + i, is_last ? last_span : span + i,
+                 is_last ? last_value : value + i);
+
+        PUT_BITS(easy + i / 8, bits);
+    }
+    memcpy(span + whole, last_span, rest * sizeof *span);
+    memcpy(value + whole, last_value, rest * sizeof *value);
+}
+
+/* fixed_of of bbans_distribution.c for F64, given as bits. */
 LOCATED static inline V fixed_locations(V bits)
 {
     const V mantissa = SET(((int64_t)1 << 52) - 1);
@@ -132,16 +226,31 @@ LOCATED static inline V fixed_locations(V bits)
     return PICK(LESS(shift, SET(1)), SET(INT64_MIN), value);
 }
 
+/* scale_of of bbans_distribution.c for F32 or for F64 rounded to it, given as
+ * bits: 256 e + 256 log2(1 + x) with sqrt(1/2) <= 1 + x < sqrt(2).  The
+ * polynomial is off by 2.2e-4, its arithmetic and the rounding of x and of the
+ * portable code's thresholds by less than 2e-4 more, so what is further than
+ * 2^-10 from a half is known. */
 LOCATED static inline V fixed_scales(V bits)
 {
-    const V exponent = SRL(bits, 52); /* with the sign */
-    const V m = OR(AND(SRL(bits, 21), SET(0x7FFFFFFF)), SET((int64_t)1 << 31));
-    const V guess = GATHER_WORDS(bbans_scale_guess, AND(SRL(m, 23), SET(255)));
-    const V pair = GATHER_PAIRS(bbans_scale_above, guess);
-    const V f = SUB(SUB(guess, LESS(AND(pair, SET(0xFFFFFFFF)), m)),
-                    LESS(SRL(pair, 32), m));
-    const V value = ADD(SLL(SUB(exponent, SET(1023)), 8), f);
-    const V valid = AND(LESS(SET(0), exponent), LESS(exponent, SET(0x7FF)));
+    const V e = SRA32(SUB32(bits, SET32(0x3F3504F3)), 23);
+    const F x = SUB_F(AS_F(SUB32(bits, SLL32(e, 23))), SET_F(1.0f));
+    F y = SET_F(43.055767f);
+    V nearest, rest;
+    M sure;
 
-    return PICK(valid, value, SET(INT32_MIN));
+    y = MUL_ADD_F(y, x, SET_F(-68.598747f));
+    y = MUL_ADD_F(y, x, SET_F(75.806610f));
+    y = MUL_ADD_F(y, x, SET_F(-92.038261f));
+    y = MUL_ADD_F(y, x, SET_F(123.036957f));
+    y = MUL_ADD_F(y, x, SET_F(-184.668213f));
+    y = MUL_ADD_F(y, x, SET_F(369.330322f));
+    y = MUL_F(y, x);
+    nearest = ROUNDED(y);
+    rest = AS_V(SUB_F(y, FLOATS(nearest)));
+    /* 0x3EFF8000 is 0.5 - 2^-10; the others are positive, normal and finite. */
+    sure = BOTH(
+        LESS32(AND(rest, SET32(0x7FFFFFFF)), SET32(0x3EFF8000)),
+        BOTH(LESS32(SET32(0x7FFFFF), bits), LESS32(bits, SET32(0x7F800000))));
+    return PICK32(sure, ADD32(SLL32(e, 8), nearest), SET32(INT32_MIN));
 }

@@ -2,7 +2,7 @@
  * bit, on random and hostile models and weights.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
+#include "../bbans_located.h"
 #include "check.h"
 
 #include <string.h>
@@ -624,6 +624,120 @@ static void compare_messages(const bbans_kernels *portable,
         compare_pairs(portable, kernels);
 }
 
+/* What a kernel calls easy is what bbans_located.h has; ordinary values are. */
+static void compare_spans(const bbans_kernels *kernels, int ordinary)
+{
+    int64_t at[64], value[64], found[64];
+    int32_t by[64];
+    uint64_t head[64];
+    bbans_span span[64], span_found[64], want;
+    uint8_t easy[8], easy_found[8];
+    const size_t n = 1 + below(64);
+    bbans_shape shape;
+    size_t i;
+
+    CHECK(bbans_shape_init(&shape, (int)below(3)) == BBANS_OK);
+    for (i = 0; i < n; i++) {
+        const unsigned odd = ordinary ? 0 : below(4);
+
+        by[i] = odd & 1 ? (int32_t)(random_bits() >> 32) >> below(32)
+                        : (int32_t)below(2550);
+        at[i] = bbans_signed(random_bits()) >> (odd & 2 ? below(64) : 24);
+        value[i] = (at[i] >> 16) + (int64_t)below(5) - 2;
+        if (odd == 3)
+            value[i] += bbans_signed(random_bits()) >> below(63);
+        head[i] = random_bits() >> 1;
+    }
+    kernels->locate(&shape, at, by, value, n, span, easy);
+    kernels->find_located(&shape, at, by, head, n, span_found, found,
+                          easy_found);
+    for (i = 0; i < n; i++) {
+        const int is_easy = easy[i / 8] >> i % 8 & 1;
+        const int is_found = easy_found[i / 8] >> i % 8 & 1;
+        const int valid =
+            bbans_location_is_valid(at[i]) && bbans_scale_is_valid(by[i]);
+        bbans_place place;
+        bbans_bin bin = {0, 0, 0};
+        int64_t v;
+
+        CHECK(is_easy || !ordinary);
+        CHECK(valid || (!is_easy && !is_found));
+        if (!valid)
+            continue;
+        place = bbans_place_of(at[i], by[i], 1);
+        if (is_easy) {
+            bin = bbans_bin_of_value(&place, value[i]);
+            CHECK(bin.low_bits == 0);
+            CHECK(span[i].start == bbans_edge(&shape, &place, bin.q));
+            CHECK(span[i].end == bbans_edge(&shape, &place, bin.q + 1));
+        }
+        if (is_found) {
+            bin.q = bbans_find_bin(&shape, &place,
+                                   bbans_slot_bits(head[i], BBANS_LOCATED_PREC),
+                                   &want);
+            CHECK(bbans_low_bits(&place, bin.q) == 0);
+            CHECK(bbans_value_of_bin(&place, bin, &v) && v == found[i]);
+            CHECK(want.start == span_found[i].start &&
+                  want.end == span_found[i].end);
+        }
+    }
+}
+
+/* Scales about where they round to another, and any; what a kernel gives is
+ * what the portable code does, and it gives most. */
+static void compare_scales(const bbans_kernels *portable,
+                           const bbans_kernels *kernels)
+{
+    uint64_t bits[64];
+    float single[64];
+    int32_t scale[2][64];
+    unsigned given = 0;
+    size_t i;
+
+    for (i = 0; i < 64; i++) {
+        bits[i] = (uint64_t)(1011 + below(59)) << 52 | random_bits() >> 12;
+        if (i % 2 == 0) {
+            bits[i] = bits[i] >> 52 << 52 |
+                      (bbans_scale_above[below(256)] & 0x7FFFFFFFu) << 21;
+            bits[i] += (random_bits() >> (12 + below(52))) - (1u << 20);
+        }
+        if (i % 16 == 15)
+            bits[i] = random_bits();
+    }
+    for (i = 0; i < 64; i++) {
+        double v;
+
+        memcpy(&v, bits + i, sizeof v);
+        single[i] = v > 1e-37 && v < 1e37 ? (float)v : 0.0f;
+    }
+    bbans_kernel = *portable;
+    kernels->fix_scales(bits, BBANS_F64, 64, scale[0]);
+    kernels->fix_scales(single, BBANS_F32, 64, scale[1]);
+    for (i = 0; i < 64; i++) {
+        int32_t want[2];
+
+        (void)bbans_fix_scales(bits + i, BBANS_F64, 1, want);
+        (void)bbans_fix_scales(single + i, BBANS_F32, 1, want + 1);
+        CHECK(scale[0][i] == INT32_MIN || scale[0][i] == want[0]);
+        CHECK(scale[1][i] == INT32_MIN || scale[1][i] == want[1]);
+        given += scale[0][i] != INT32_MIN && i % 2 == 1;
+    }
+    CHECK(given > 20);
+}
+
+static void compare_located(const bbans_kernels *portable,
+                            const bbans_kernels *kernels)
+{
+    const bbans_kernels in_use = bbans_kernel, tried = *kernels;
+    int trial;
+
+    for (trial = 0; trial < 2000; trial++)
+        compare_spans(&tried, trial % 2);
+    for (trial = 0; trial < 2000; trial++)
+        compare_scales(portable, &tried);
+    bbans_kernel = in_use;
+}
+
 int main(void)
 {
     static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
@@ -638,6 +752,7 @@ int main(void)
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
     compare_messages(&portable, &avx512);
+    compare_located(&portable, &avx512);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -653,6 +768,8 @@ int main(void)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
         compare_messages(&portable, &bbans_kernel);
+        if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
+            compare_located(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", names[isa]);
         tested++;
     }

@@ -201,16 +201,29 @@ static inline simde__m512i _mm512_i64gather_epi64(simde__m512i at,
         memcpy(&out.u64[i], (const char *)p + a.i64[i] * scale, 8);
     return simde__m512i_from_private(out);
 }
-static inline simde__m256i _mm512_i64gather_epi32(simde__m512i at,
-                                                  const void *p, int scale)
+#define _mm512_cmplt_epi32_mask(v, w) simde_mm512_cmpgt_epi32_mask(w, v)
+#define _mm512_mask_shuffle_epi32(v, mask, w, order)                           \
+    simde_mm512_mask_mov_epi32(                                                \
+        v, mask,                                                               \
+        simde_mm512_castps_si512(simde_mm512_shuffle_ps(                       \
+            simde_mm512_castsi512_ps(w), simde_mm512_castsi512_ps(w), order)))
+static inline simde__m512i _mm512_srai_epi32(simde__m512i x, unsigned n)
 {
-    const simde__m512i_private a = simde__m512i_to_private(at);
-    simde__m256i_private out;
-    int i;
+    const simde__m512i_private a = simde__m512i_to_private(x);
 
-    for (i = 0; i < 8; i++)
-        memcpy(&out.u32[i], (const char *)p + a.i64[i] * scale, 4);
-    return simde__m256i_from_private(out);
+    EMULATED(m512i, i32, 16, a.i32[i] >> n);
+}
+static inline simde__m512i _mm512_cvtps_epi32(simde__m512 x)
+{
+    const simde__m512_private a = simde__m512_to_private(x);
+
+    EMULATED(m512i, i32, 16, (int32_t)simde_math_nearbyintf(a.f32[i]));
+}
+static inline simde__m256 _mm512_cvtpd_ps(simde__m512d x)
+{
+    const simde__m512d_private a = simde__m512d_to_private(x);
+
+    EMULATED(m256, f32, 8, (float)a.f64[i]);
 }
 
 /* Bytes. */
