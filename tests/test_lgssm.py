@@ -246,10 +246,10 @@ def test_fit_takes_sequences(data):
 
 def test_singular_data_and_bad_options():
     ramp = np.arange(300)[:, None] * np.ones((1, 3), int) * 10**6
-    with pytest.raises(bbans.ModelError, match="singular"):
+    with pytest.raises(ModelError, match="singular"):
         LGSSM.fit(ramp, 2)
     for bad in ({"n_iter": -1}, {"tol": math.nan}, {"min_noise": -1.0}):
-        with pytest.raises(bbans.ModelError, match="at least 0"):
+        with pytest.raises(ModelError, match="at least 0"):
             LGSSM.fit(ramp[:, :1], 1, **bad)
-    with pytest.raises(bbans.ModelError, match="2\\^47"):
+    with pytest.raises(ModelError, match=r"2\^47"):
         LGSSM([[1.0]], [[1.0]], [[1e300]], [[1.0]]).freeze()

@@ -132,7 +132,7 @@ def test_a_stored_block_of_more_than_its_share():
 
 @pytest.mark.parametrize("dtype", ["i4", "i8", "u8"])
 def test_values_beyond_their_type(dtype):
-    block = bytearray(signals._encode_block(walk(300).astype(dtype)))
+    block = bytearray(signals._encode_block((walk(300) + 10**6).astype(dtype)))
     assert block[0] == signals.MODELLED
     top = np.array([np.iinfo(dtype).max], dtype).astype(f"<{dtype}").tobytes()
     block[6 : 6 + len(top)] = top

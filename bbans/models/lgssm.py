@@ -424,8 +424,8 @@ class LGSSM:
             raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
-        if not (n_iter >= 0 and tol >= 0 and min_noise >= 0):
-            raise ModelError("n_iter, tol and min_noise must be at least 0")
+        if not (n_iter >= 0 and min_noise >= 0) or math.isnan(tol):
+            raise ModelError("n_iter and min_noise must be at least 0, tol a number")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
         count = sum(x.size for x in data)
         if count == 0:
