@@ -324,7 +324,7 @@ def fixed_locations(values: ArrayLike) -> NDArray[np.int64]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements="CA")
+    array = np.require(to_real(values), requirements=["C", "A"])
     out = np.empty(array.shape, np.int64)
     if lib.bbans_fix_locations(
         pointer(array), _REALS[array.dtype], array.size, pointer(out, "int64_t[]")
@@ -351,7 +351,7 @@ def fixed_scales(values: ArrayLike) -> NDArray[np.int32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements="CA")
+    array = np.require(to_real(values), requirements=["C", "A"])
     out = np.empty(array.shape, np.int32)
     if lib.bbans_fix_scales(
         pointer(array), _REALS[array.dtype], array.size, pointer(out, "int32_t[]")
@@ -379,7 +379,7 @@ def fixed_rates(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements="CA")
+    array = np.require(to_real(values), requirements=["C", "A"])
     out = np.empty(array.shape, np.uint32)
     if lib.bbans_fix_rates(
         pointer(array), _REALS[array.dtype], array.size, pointer(out)
@@ -407,7 +407,7 @@ def fixed_probabilities(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements="CA")
+    array = np.require(to_real(values), requirements=["C", "A"])
     out = np.empty(array.shape, np.uint32)
     if lib.bbans_fix_probabilities(
         pointer(array), _REALS[array.dtype], array.size, pointer(out)

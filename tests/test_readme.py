@@ -8,7 +8,9 @@ namespace for each document. Examples in docstrings are checked too.
 import contextlib
 import doctest
 import importlib
+import inspect
 import io
+import operator
 import os
 import pkgutil
 import re
@@ -21,6 +23,7 @@ from pathlib import Path
 import pytest
 
 import bbans
+from bbans.check import ModelReport
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -165,6 +168,36 @@ def test_docstrings(name):
     with contextlib.redirect_stdout(report):
         failed, _ = doctest.testmod(importlib.import_module(name))
     assert failed == 0, report.getvalue()
+
+
+@pytest.mark.parametrize("name", [
+    "BetaBinomial", "Bernoulli", "Binomial", "Categorical", "Gaussian", "Geometric",
+    "Laplace", "Located", "Logistic", "Mixture", "Multivariate", "Poisson", "StudentT",
+    "Uniform", "UniformRange", "Weighted",
+])  # fmt: skip
+def test_codecs_say_what_they_take_and_raise(name):
+    codec = getattr(bbans.codecs, name)
+    for section in ("Parameters\n    ---", "Raises\n    ---"):
+        assert section in codec.__doc__
+    for parameter in inspect.signature(codec).parameters:
+        assert re.search(rf"^    ([\w, ]+, )?{parameter}(,| :)", codec.__doc__, re.M)
+
+
+@pytest.mark.parametrize("name", [
+    "LGSSM.fit", "LGSSM.spectral", "decode_packed", "decode_batch", "decode_sequence",
+    "Message.advance", "Topology.banded", "FrozenARHMM.step",
+])  # fmt: skip
+def test_parameters_are_described(name):
+    function = operator.attrgetter(name)(bbans)
+    for parameter in inspect.signature(function).parameters:
+        if parameter != "self":
+            pattern = rf"^ +([\w, ]+, )?{parameter}(,| :|$)"
+            assert re.search(pattern, function.__doc__, re.M), parameter
+
+
+def test_fields_of_reports_are_described():
+    for field in ModelReport._fields:
+        assert f"\n    {field} : " in ModelReport.__doc__
 
 
 def test_there_are_examples_in_docstrings():

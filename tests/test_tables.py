@@ -13,7 +13,6 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bbans import (
-    LGSSM,
     Alphabet,
     CorruptError,
     FormatError,
@@ -23,7 +22,6 @@ from bbans import (
     Table,
     TruncatedError,
     VersionError,
-    load_model,
     quantise,
 )
 from bbans.models import HMM
@@ -557,11 +555,3 @@ def test_a_hostile_header_allocates_nothing(K, M, alphabet):
         assert tracemalloc.get_traced_memory()[1] < 10**5
     finally:
         tracemalloc.stop()
-
-
-def test_files_of_linear_gaussian_models_are_named(tmp_path):
-    linear = LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).freeze()
-    linear.save(tmp_path / "m.bbm")
-    with pytest.raises(FormatError, match="load it with load_model"):
-        FrozenHMM.load(tmp_path / "m.bbm")
-    assert load_model(tmp_path / "m.bbm") == linear
