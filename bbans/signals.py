@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, checked, uvarint
+from bbans._records import CRC, INDEX, as_block_size, checked, uvarint
 from bbans.errors import (
     BbansError,
     CorruptError,
     FormatError,
-    ModelError,
     SymbolError,
     TruncatedError,
     VersionError,
@@ -78,8 +77,7 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
         raise SymbolError(f"a signal consists of integers, not {array.dtype}")
     if array.ndim > 32:
         raise SymbolError(f"a signal has at most 32 axes, not {array.ndim}")
-    if not 1 <= block_size <= 1 << 20:
-        raise ModelError(f"block size {block_size} is outside 1 to 2**20")
+    block_size = as_block_size(block_size, 1 << 20)
     series = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     series = series.reshape(-1, _channels(array.shape))
     out = [MAGIC, bytes([VERSION, code, array.ndim])]

@@ -204,6 +204,8 @@ def test_only_integers(bad):
         bbans.signal_compress(bad)
     with pytest.raises(bbans.ModelError):
         bbans.signal_compress([1], block_size=0)
+    with pytest.raises(bbans.ModelError):
+        bbans.signal_compress([1], block_size=2.5)
 
 
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="has 32")
