@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -467,7 +467,7 @@ def _decompress(options: argparse.Namespace) -> int:
                 sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
             return EXIT_ERROR if damaged else EXIT_OK
         api.decompress_file(
-            _Resumed(start, source), sink, model,
+            cast(BinaryIO, _Resumed(start, source)), sink, model,
             salvage=salvage if options.salvage else None, progress=progress,
         )  # fmt: skip
     return EXIT_ERROR if damaged else EXIT_OK
