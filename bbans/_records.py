@@ -8,9 +8,12 @@ import struct
 import zlib
 from typing import Any
 
-from bbans.errors import ModelError
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["CRC", "INDEX", "as_block_size", "checked", "uvarint"]
+from bbans.errors import CorruptError, ModelError, TruncatedError
+
+__all__ = ["CRC", "INDEX", "as_block_size", "checked", "take_uvarint", "uvarint"]
 
 CRC = struct.Struct("<I")
 INDEX = struct.Struct("<Q")
@@ -24,6 +27,24 @@ def uvarint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def take_uvarint(
+    data: bytes | NDArray[np.uint8], at: int, kind: str, where: str
+) -> tuple[int, int]:
+    """Where the number at `at` ends, and its value; errors name the kind of data."""
+    value = 0
+    for shift in range(0, 63, 7):
+        if at == len(data):
+            raise TruncatedError(f"{kind} ends early, in {where}")
+        byte = int(data[at])
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if byte == 0 and shift > 0:
+                break  # a shorter form exists: no writer made this
+            return at, value
+    raise CorruptError(f"{where} is damaged: a length is malformed")
 
 
 def checked(index: int, record: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import ModelError, SymbolError
@@ -324,12 +324,12 @@ def fixed_locations(values: ArrayLike) -> NDArray[np.int64]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements=["C", "A"])
-    out = np.empty(array.shape, np.int64)
-    if lib.bbans_fix_locations(
-        pointer(array), _REALS[array.dtype], array.size, pointer(out, "int64_t[]")
-    ):
-        raise SymbolError("a location is not a number between -2**46 and 2**46")
+    out: NDArray[np.int64] = _rounded(
+        lib.bbans_fix_locations,
+        values,
+        np.int64,
+        "a location is not a number between -2**46 and 2**46",
+    )
     return out
 
 
@@ -351,12 +351,12 @@ def fixed_scales(values: ArrayLike) -> NDArray[np.int32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements=["C", "A"])
-    out = np.empty(array.shape, np.int32)
-    if lib.bbans_fix_scales(
-        pointer(array), _REALS[array.dtype], array.size, pointer(out, "int32_t[]")
-    ):
-        raise SymbolError("a scale is not a number from 2**-12 to 2**47")
+    out: NDArray[np.int32] = _rounded(
+        lib.bbans_fix_scales,
+        values,
+        np.int32,
+        "a scale is not a number from 2**-12 to 2**47",
+    )
     return out
 
 
@@ -379,12 +379,9 @@ def fixed_rates(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
-    array = np.require(to_real(values), requirements=["C", "A"])
-    out = np.empty(array.shape, np.uint32)
-    if lib.bbans_fix_rates(
-        pointer(array), _REALS[array.dtype], array.size, pointer(out)
-    ):
-        raise SymbolError("a rate is not a number from 0 to 65536")
+    out: NDArray[np.uint32] = _rounded(
+        lib.bbans_fix_rates, values, np.uint32, "a rate is not a number from 0 to 65536"
+    )
     return out
 
 
@@ -407,12 +404,26 @@ def fixed_probabilities(values: ArrayLike) -> NDArray[np.uint32]:
     SymbolError
         If one is out of range or no number.
     """
+    out: NDArray[np.uint32] = _rounded(
+        lib.bbans_fix_probabilities,
+        values,
+        np.uint32,
+        "a probability is not a number from 0 to 1",
+    )
+    return out
+
+
+def _rounded(
+    function: Any, values: ArrayLike, dtype: DTypeLike, cause: str
+) -> NDArray[Any]:
+    """What a function of C that fixes points makes of real numbers."""
     array = np.require(to_real(values), requirements=["C", "A"])
-    out = np.empty(array.shape, np.uint32)
-    if lib.bbans_fix_probabilities(
-        pointer(array), _REALS[array.dtype], array.size, pointer(out)
-    ):
-        raise SymbolError("a probability is not a number from 0 to 1")
+    out = np.empty(array.shape, dtype)
+    if function(
+        pointer(array), _REALS[array.dtype], array.size,
+        pointer(out, f"{out.dtype}_t[]"),
+    ):  # fmt: skip
+        raise SymbolError(cause)
     return out
 
 

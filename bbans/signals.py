@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, uvarint
+from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -259,7 +259,7 @@ def _read_head(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
         )
     numbers = []
     for _ in range(axes + 1):
-        at, number = _uvarint(data, at, "its header")
+        at, number = take_uvarint(data, at, "signal", "its header")
         numbers.append(number)
     if len(data) < at + CRC.size:
         raise TruncatedError("signal ends early, in its header")
@@ -273,25 +273,10 @@ def _read_head(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
 def _read_block(data: bytes, at: int, index: int) -> tuple[int, bytes | None]:
     """Where the next begins, and the block: None if it is damaged."""
     where = f"block {index}"
-    start, size = _uvarint(data, at, where)
+    start, size = take_uvarint(data, at, "signal", where)
     stop = start + size
     if stop + CRC.size > len(data):
         raise TruncatedError(f"signal ends early, in {where}")
     good = zlib.crc32(data[at:stop], zlib.crc32(INDEX.pack(index)))
     (found,) = CRC.unpack_from(data, stop)
     return stop + CRC.size, data[start:stop] if found == good else None
-
-
-def _uvarint(data: bytes, at: int, where: str) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 63, 7):
-        if at == len(data):
-            raise TruncatedError(f"signal ends early, in {where}")
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80 and (byte > 0 or shift == 0):
-            return at, value
-        if byte == 0:
-            break
-    raise CorruptError(f"{where} is damaged: a number is malformed")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, uvarint
+from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -220,7 +220,7 @@ def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
         )
     at, total, index, size = len(MAGIC) + 1, 0, 0, ffi.new("size_t *")
     while True:
-        start, n_bytes = _get_uvarint(source, at, f"block {index}")
+        start, n_bytes = take_uvarint(source, at, "byte stream", f"block {index}")
         if n_bytes == 0:
             break
         stop = start + n_bytes
@@ -232,7 +232,7 @@ def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
             raise CorruptError(f"block {index} is damaged: its header is malformed")
         yield start, stop, int(size[0])
         at, total, index = stop + CRC.size, total + int(size[0]), index + 1
-    stop, claimed = _get_uvarint(source, start, "its end record")
+    stop, claimed = take_uvarint(source, start, "byte stream", "its end record")
     if stop + CRC.size > source.size:
         raise TruncatedError("byte stream ends early, in its end record")
     crc = zlib.crc32(source[at:stop].data, zlib.crc32(INDEX.pack(index)))
@@ -242,19 +242,3 @@ def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
         raise CorruptError(f"byte stream of {claimed} bytes has blocks of {total}")
     if stop + CRC.size != source.size:
         raise CorruptError("byte stream is followed by other data")
-
-
-def _get_uvarint(source: NDArray[np.uint8], at: int, where: str) -> tuple[int, int]:
-    """Where the number ends, and its value."""
-    value = 0
-    for shift in range(0, 63, 7):
-        if at == source.size:
-            raise TruncatedError(f"byte stream ends early, in {where}")
-        byte = int(source[at])
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            if byte == 0 and shift > 0:
-                break  # a shorter form exists: no writer made this
-            return at, value
-    raise CorruptError(f"{where} is damaged: a length is malformed")
