@@ -8,21 +8,23 @@
 #endif
 
 static const bbans_kernels portable =
-    BBANS_KERNELS(portable, portable, portable, portable);
+    BBANS_KERNELS(portable, BBANS_NO_ROUNDS, portable, portable, portable);
 
 /* The library's one mutable global. */
 bbans_kernels bbans_kernel =
-    BBANS_KERNELS(portable, portable, portable, portable);
+    BBANS_KERNELS(portable, BBANS_NO_ROUNDS, portable, portable, portable);
 
 #ifdef BBANS_HAVE_X86
-static const bbans_kernels avx2 = BBANS_KERNELS(avx2, portable, avx2, avx2);
-static const bbans_kernels avx512 = BBANS_KERNELS(avx512, avx512, avx2, avx512);
+static const bbans_kernels avx2 =
+    BBANS_KERNELS(avx2, BBANS_NO_ROUNDS, portable, avx2, avx2);
+static const bbans_kernels avx512 =
+    BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx2, avx512);
 static const bbans_kernels avx512_vbmi =
-    BBANS_KERNELS(avx512, avx512, avx512, avx512);
+    BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx512, avx512);
 #endif
 #ifdef BBANS_HAVE_NEON
 static const bbans_kernels neon =
-    BBANS_KERNELS(neon, portable, portable, portable);
+    BBANS_KERNELS(neon, BBANS_NO_ROUNDS, portable, portable, portable);
 #endif
 
 /* NULL where the build or the machine lacks it.  The compilers' builtins ask

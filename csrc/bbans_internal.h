@@ -35,6 +35,20 @@ typedef struct {
     uint32_t start, end;
 } bbans_span;
 
+/* A symbol's interval, and what its kernel divides by freq with. */
+typedef struct {
+    uint32_t freq, start;
+    uint64_t inverse;
+} bbans_share;
+
+#ifdef BBANS_HAVE_X86
+#define BBANS_SHARES_MAX 256
+#else
+#define BBANS_SHARES_MAX 1 /* no kernel has them */
+#endif
+#define BBANS_ROUND_LANES 16
+#define BBANS_ROUND_PREC_MIN 13
+
 /* Probabilities count in units of 2^-27. */
 #define BBANS_WEIGHT_BITS 27
 
@@ -74,6 +88,15 @@ typedef struct {
     uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
                               const uint32_t *symbol, size_t n, unsigned prec,
                               uint32_t *top);
+    /* The same for n symbols, whole rounds over all the lanes, a multiple of
+     * BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN on;
+     * `shares` prepares BBANS_SHARES_MAX or fewer symbols.  NULL where this is
+     * no faster. */
+    void (*shares)(const uint32_t *edge, size_t symbols, bbans_share *share);
+    uint32_t *(*push_rounds)(uint64_t *head, size_t lanes,
+                             const bbans_share *share, size_t symbols,
+                             const uint32_t *symbol, size_t n, unsigned prec,
+                             uint32_t *top);
     /* Push value[i], uniform below any total, likewise; and pop it. */
     uint32_t *(*push_values)(uint64_t *head, const uint32_t *value, size_t n,
                              uint32_t total, uint32_t *top);
@@ -185,11 +208,11 @@ extern bbans_kernels bbans_kernel;
                               uint32_t *start);
 
 /* Any totals, the byte coder, and located values, of these instruction sets. */
-#define BBANS_KERNELS(isa, totals, bytes, located)                             \
+#define BBANS_KERNELS(isa, rounds, totals, bytes, located)                     \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
             bbans_k_rank_##isa, bbans_k_push_##isa, bbans_k_advance_##isa,     \
-            bbans_k_most_##isa, bbans_k_push_symbols_##isa,                    \
+            bbans_k_most_##isa, bbans_k_push_symbols_##isa, rounds,            \
             bbans_k_push_values_##totals, bbans_k_pop_values_##totals,         \
             bbans_k_push_shares_##totals, bbans_k_divide_##totals,             \
             bbans_k_join_##totals, bbans_k_weigh_##isa,                        \
@@ -216,6 +239,17 @@ extern bbans_kernels bbans_kernel;
         uint64_t *head, const uint64_t *quotient, const uint32_t *rest,        \
         const uint32_t *freq, const uint32_t *total, size_t n,                 \
         const uint32_t *top);
+
+/* Kernels `shares` and `push_rounds`. */
+#define BBANS_ROUNDS(isa) bbans_k_shares_##isa, bbans_k_push_rounds_##isa
+#define BBANS_NO_ROUNDS NULL, NULL
+
+void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
+                           bbans_share *share);
+uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
+                                     const bbans_share *share, size_t symbols,
+                                     const uint32_t *symbol, size_t n,
+                                     unsigned prec, uint32_t *top);
 
 #define BBANS_DECLARE_BYTES(isa)                                               \
     uint8_t *bbans_k_bytes_push_##isa(                                         \

@@ -305,7 +305,8 @@ typedef struct {
     const void *row;     /* rows of the table, or NULL */
     const uint32_t *one; /* masses of bit 1, or NULL   */
     int row_type;
-    uint32_t limit; /* of the symbols */
+    const bbans_share *share; /* of the symbols of one row, or NULL */
+    uint32_t limit;           /* of the symbols */
     uint32_t scratch[CHUNK];
 } coder;
 
@@ -375,17 +376,26 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
     }
 }
 
-/* The same by the edges of one row; there is room for n words. */
-static void push_under(bbans_message *msg, size_t first, const uint32_t *edge,
-                       const uint32_t *symbol, size_t n, unsigned prec)
+/* The same for symbols under one row; there is room for n words. */
+static void push_under(bbans_message *msg, size_t first, const coder *c,
+                       const uint32_t *symbol, size_t n)
 {
+    const unsigned prec = c->model.prec;
     uint32_t *top = msg->tail + msg->tail_len;
     size_t run, above = lane_above(msg, first, n);
 
     for (; n > 0; n -= run, above = msg->lanes) {
         run = above < n ? above : n;
-        top = bbans_kernel.push_symbols(msg->head + above - run, edge,
-                                        symbol + n - run, run, prec, top);
+        if (c->share != NULL && run == msg->lanes) {
+            run = n - n % run;
+            top = bbans_kernel.push_rounds(msg->head, msg->lanes, c->share,
+                                           c->limit, symbol + n - run, run,
+                                           prec, top);
+        } else {
+            top = bbans_kernel.push_symbols(msg->head + above - run,
+                                            c->model.table.cdf,
+                                            symbol + n - run, run, prec, top);
+        }
     }
     msg->tail_len = (size_t)(top - msg->tail);
 }
@@ -419,8 +429,7 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
         }
         value = bbans_array_read(symbol, type, first, count, scratch);
         if (c->loops == &fixed_loops && msg->lanes > 1 && room(msg) >= count) {
-            push_under(msg, first, c->model.table.cdf, value, count,
-                       c->model.prec);
+            push_under(msg, first, c, value, count);
             continue;
         }
         c->loops->spans(&c->model, value, count, span);
@@ -523,8 +532,19 @@ static bbans_status symbols_coder(coder *c, const bbans_message *msg,
     c->row = row;
     c->row_type = row_type;
     c->one = NULL;
+    c->share = NULL;
     c->limit = (uint32_t)table->symbols;
     return BBANS_OK;
+}
+
+/* Whether that is worth the shares of the symbols. */
+static int goes_in_rounds(const bbans_message *msg, const bbans_table *table,
+                          size_t n)
+{
+    return bbans_kernel.push_rounds != NULL &&
+           msg->lanes % BBANS_ROUND_LANES == 0 && n >= 4 * table->symbols &&
+           n >= 2 * msg->lanes && table->symbols <= BBANS_SHARES_MAX &&
+           table->prec >= BBANS_ROUND_PREC_MIN;
 }
 
 bbans_status bbans_message_push_symbols(bbans_message *msg,
@@ -534,6 +554,7 @@ bbans_status bbans_message_push_symbols(bbans_message *msg,
                                         size_t n)
 {
     coder c;
+    bbans_share share[BBANS_SHARES_MAX];
     const bbans_status status =
         symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
 
@@ -541,6 +562,10 @@ bbans_status bbans_message_push_symbols(bbans_message *msg,
         return status;
     if (room(msg) < n)
         return BBANS_ERR_CAPACITY;
+    if (row == NULL && goes_in_rounds(msg, table, n)) {
+        bbans_kernel.shares(table->cdf, table->symbols, share);
+        c.share = share;
+    }
     return push_array(msg, &c, symbol, symbol_type, n);
 }
 

@@ -326,6 +326,271 @@ AVX512 const uint32_t *bbans_k_pop_values_avx512(uint64_t *head,
     return bbans_k_pop_values_portable(head + i, value + i, n - i, total, top);
 }
 
+/* Bits 0 .. n - 1. */
+static inline uint64_t first_bits(size_t n)
+{
+    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+}
+
+/* ---- Rounds of symbols under one row of edges ----
+ *
+ * A quotient comes from the inverse of f, which is too small by less than 2^-52
+ * of it; the head as a double and the product lose less than 2^-52 each, all
+ * together 3 2^-52 of y: less than 1 for y < 2^50, which holds for precisions
+ * from 13 on.  So as above it is floor(y) - 1 or floor(y).
+ *
+ * Lanes go in groups of sixteen, the last first, as their words go to the tail:
+ * element i of a vector of 32 bits is lane 15 - i.  In 64 bits those are two
+ * vectors: a has elements 0, 1, 4, 5, 8, 9, 12 and 13, which unpacklo makes of
+ * low and high words, b the others. */
+#define GROUP BBANS_ROUND_LANES
+#define GROUPS 2 /* in step, as STEPS */
+
+/* Symbols are read backwards, unlike what is guessed: they are asked for so many
+ * bytes before. */
+#define AHEAD 4096
+
+/* Shares of a group's symbols. */
+typedef struct {
+    __m512i freq, start, inverse_a, inverse_b;
+} group;
+
+/* Those of the first 16 symbols of all. */
+typedef struct {
+    __m512i freq, start, inverse[2];
+} few_shares;
+
+AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
+                                  bbans_share *share)
+{
+    const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const __m512i last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    size_t i;
+
+    for (i = 0; i < symbols || i < GROUP; i += 8) {
+        const __mmask8 here =
+            (__mmask8)first_bits(symbols > i ? symbols - i : 0);
+        const __m256i start = _mm256_maskz_loadu_epi32(here, edge + i);
+        const __m256i freq = _mm256_sub_epi32(
+            _mm256_maskz_loadu_epi32(here, edge + i + 1), start);
+        const __m512i both = _mm512_or_si512(
+            _mm512_cvtepu32_epi64(freq),
+            _mm512_slli_epi64(_mm512_cvtepu32_epi64(start), 32));
+        const __m512i inverse = _mm512_castpd_si512(_mm512_maskz_div_round_pd(
+            here, _mm512_set1_pd(1), _mm512_cvtepu32_pd(freq), RZ));
+
+        STORE(share + i, _mm512_permutex2var_epi64(both, first, inverse));
+        STORE(share + i + 4, _mm512_permutex2var_epi64(both, last, inverse));
+    }
+}
+
+AVX512 static inline few_shares few_of(const bbans_share *share)
+{
+    const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
+    const __m512i even_32 = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18,
+                                              20, 22, 24, 26, 28, 30);
+    const __m512i s0 = LOAD(share), s1 = LOAD(share + 4);
+    const __m512i s2 = LOAD(share + 8), s3 = LOAD(share + 12);
+    const __m512i first = _mm512_permutex2var_epi64(s0, even, s1);
+    const __m512i last = _mm512_permutex2var_epi64(s2, even, s3);
+    few_shares few;
+
+    few.freq = _mm512_permutex2var_epi32(first, even_32, last);
+    few.start = _mm512_permutex2var_epi32(
+        first, _mm512_add_epi32(even_32, _mm512_set1_epi32(1)), last);
+    few.inverse[0] = _mm512_permutex2var_epi64(s0, odd, s1);
+    few.inverse[1] = _mm512_permutex2var_epi64(s2, odd, s3);
+    return few;
+}
+
+INLINED group group_of_few(const few_shares *few, const uint32_t *symbol)
+{
+    const __m512i backwards =
+        _mm512_setr_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i k = _mm512_permutexvar_epi32(backwards, LOAD(symbol));
+    group g;
+
+    g.freq = _mm512_permutexvar_epi32(k, few->freq);
+    g.start = _mm512_permutexvar_epi32(k, few->start);
+    g.inverse_a = _mm512_permutex2var_epi64(
+        few->inverse[0], _mm512_unpacklo_epi32(k, k), few->inverse[1]);
+    g.inverse_b = _mm512_permutex2var_epi64(
+        few->inverse[0], _mm512_unpackhi_epi32(k, k), few->inverse[1]);
+    return g;
+}
+
+INLINED __m512i low_words(__m512i a, __m512i b)
+{
+    return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a),
+                                                 _mm512_castsi512_ps(b), 0x88));
+}
+
+INLINED __m512i high_words(__m512i a, __m512i b)
+{
+    return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a),
+                                                 _mm512_castsi512_ps(b), 0xdd));
+}
+
+INLINED __m256i share_pair(const bbans_share *share, uint32_t k0, uint32_t k1)
+{
+    const void *s0 = share + k0, *s1 = share + k1;
+
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)s0)),
+        _mm_loadu_si128((const __m128i *)s1), 1);
+}
+
+/* Those of every fourth symbol, down from the last. */
+INLINED __m512i share_quad(const bbans_share *share, const uint32_t *last)
+{
+    return _mm512_inserti64x4(
+        _mm512_castsi256_si512(share_pair(share, last[0], last[-4])),
+        share_pair(share, last[-8], last[-12]), 1);
+}
+
+INLINED group group_of(const bbans_share *share, const uint32_t *symbol)
+{
+    const uint32_t *last = symbol + GROUP - 1;
+    const __m512i s0 = share_quad(share, last);
+    const __m512i s1 = share_quad(share, last - 1);
+    const __m512i s2 = share_quad(share, last - 2);
+    const __m512i s3 = share_quad(share, last - 3);
+    const __m512i a = _mm512_unpacklo_epi64(s0, s1);
+    const __m512i b = _mm512_unpacklo_epi64(s2, s3);
+    group g;
+
+    g.freq = low_words(a, b);
+    g.start = high_words(a, b);
+    g.inverse_a = _mm512_unpackhi_epi64(s0, s1);
+    g.inverse_b = _mm512_unpackhi_epi64(s2, s3);
+    return g;
+}
+
+/* Push m <= GROUPS groups, whose heads are a and b each. */
+INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
+                              const bbans_share *share, const uint32_t *symbol,
+                              size_t m, unsigned prec, uint32_t *top)
+{
+    const __m512i total = _mm512_set1_epi32(1 << prec);
+    const __m512i zero = _mm512_setzero_si512();
+    const __m128i to_limit = _mm_cvtsi32_si128(31 - (int)prec);
+    const __m128i r = _mm_cvtsi32_si128((int)prec);
+    __m512i a[GROUPS], b[GROUPS], low[GROUPS], high[GROUPS];
+    __mmask16 spill[GROUPS];
+    group g[GROUPS];
+    size_t v;
+
+    EACH_OF(m)
+    {
+        const uint32_t *k = symbol + GROUP * v;
+
+        _mm_prefetch((const char *)k - AHEAD, _MM_HINT_T0);
+        g[v] = few != NULL ? group_of_few(few, k) : group_of(share, k);
+    }
+    EACH_OF(m)
+    {
+        const uint64_t *x = head + GROUP * v;
+
+        low[v] = low_words(LOAD(x), LOAD(x + 8));
+        high[v] = high_words(LOAD(x), LOAD(x + 8));
+        spill[v] = _mm512_cmpge_epu32_mask(
+            high[v], _mm512_sll_epi32(g[v].freq, to_limit));
+    }
+    for (v = m; v-- > 0;) {
+        STORE(top, _mm512_maskz_compress_epi32(spill[v], low[v]));
+        top += __builtin_popcount(spill[v]);
+    }
+    EACH_OF(m)
+    {
+        low[v] = _mm512_mask_mov_epi32(low[v], spill[v], high[v]);
+        high[v] = _mm512_mask_mov_epi32(high[v], spill[v], zero);
+        a[v] = _mm512_unpacklo_epi32(low[v], high[v]);
+        b[v] = _mm512_unpackhi_epi32(low[v], high[v]);
+    }
+    EACH_OF(m)
+    {
+        a[v] = by_inverse(a[v], _mm512_castsi512_pd(g[v].inverse_a));
+        b[v] = by_inverse(b[v], _mm512_castsi512_pd(g[v].inverse_b));
+    }
+    EACH_OF(m)
+    low[v] = _mm512_sub_epi32(
+        low[v], _mm512_mullo_epi32(low_words(a[v], b[v]), g[v].freq));
+    EACH_OF(m)
+    {
+        const __mmask16 one_less = _mm512_cmpge_epu32_mask(low[v], g[v].freq);
+
+        low[v] = _mm512_add_epi32(low[v], g[v].start);
+        low[v] = _mm512_mask_add_epi32(low[v], one_less, low[v],
+                                       _mm512_sub_epi32(total, g[v].freq));
+    }
+    EACH_OF(m)
+    {
+        uint64_t *x = head + GROUP * v;
+
+        STORE(x, _mm512_add_epi64(_mm512_sll_epi64(a[v], r),
+                                  _mm512_unpacklo_epi32(low[v], zero)));
+        STORE(x + 8, _mm512_add_epi64(_mm512_sll_epi64(b[v], r),
+                                      _mm512_unpackhi_epi32(low[v], zero)));
+    }
+    return top;
+}
+
+/* One round. */
+INLINED uint32_t *push_round(uint64_t *head, size_t lanes,
+                             const few_shares *few, const bbans_share *share,
+                             const uint32_t *symbol, unsigned prec,
+                             uint32_t *top)
+{
+    while (lanes % (GROUP * GROUPS) != 0) {
+        lanes -= GROUP;
+        top =
+            push_groups(head + lanes, few, share, symbol + lanes, 1, prec, top);
+    }
+    while (lanes > 0) {
+        lanes -= GROUP * GROUPS;
+        top = push_groups(head + lanes, few, share, symbol + lanes, GROUPS,
+                          prec, top);
+    }
+    return top;
+}
+
+/* Lanes as a and b, or back. */
+INLINED void reorder(uint64_t *head, size_t lanes, __m512i a, __m512i b)
+{
+    size_t i;
+
+    for (i = 0; i < lanes; i += GROUP) {
+        const __m512i x = LOAD(head + i), y = LOAD(head + i + 8);
+
+        STORE(head + i, _mm512_permutex2var_epi64(x, a, y));
+        STORE(head + i + 8, _mm512_permutex2var_epi64(x, b, y));
+    }
+}
+
+AVX512 uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
+                                            const bbans_share *share,
+                                            size_t symbols,
+                                            const uint32_t *symbol, size_t n,
+                                            unsigned prec, uint32_t *top)
+{
+    const few_shares few = few_of(share);
+
+    reorder(head, lanes, _mm512_setr_epi64(15, 14, 11, 10, 7, 6, 3, 2),
+            _mm512_setr_epi64(13, 12, 9, 8, 5, 4, 1, 0));
+    if (symbols <= GROUP)
+        for (; n > 0; n -= lanes)
+            top = push_round(head, lanes, &few, NULL, symbol + n - lanes, prec,
+                             top);
+    else
+        for (; n > 0; n -= lanes)
+            top = push_round(head, lanes, NULL, share, symbol + n - lanes, prec,
+                             top);
+    reorder(head, lanes, _mm512_setr_epi64(15, 14, 7, 6, 13, 12, 5, 4),
+            _mm512_setr_epi64(11, 10, 3, 2, 9, 8, 1, 0));
+    return top;
+}
+
 /* Floor(2^31 / N), which no rounding toward zero can miss. */
 AVX512 static inline __m512i multiples(__m512i total)
 {
@@ -429,12 +694,6 @@ AVX512 const uint32_t *bbans_k_join_avx512(uint64_t *head, const uint64_t *quot,
     }
     return bbans_k_join_portable(head + i, quot + i, rest + i, freq + i,
                                  total + i, n - i, top);
-}
-
-/* Bits 0 .. n - 1. */
-static inline uint64_t first_bits(size_t n)
-{
-    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
 }
 
 /* As in lanes_avx2.c, sixteen at a time; where the mask is 0, 0. */

@@ -262,6 +262,47 @@ static uint64_t random_any_head(uint32_t freq, uint32_t total)
     return x < BBANS_HEAD_MIN ? x | BBANS_HEAD_MIN : x;
 }
 
+/* Rounds over several lanes under one row against symbols pushed round by
+ * round, from heads at their limits for the first of them. */
+#define ROUND_LANES_MAX (5 * BBANS_ROUND_LANES)
+#define ROUNDS_MAX 4
+
+static void compare_rounds(const bbans_kernels *portable,
+                           const bbans_kernels *kernels, unsigned prec)
+{
+    const size_t lanes = BBANS_ROUND_LANES * (1 + below(5));
+    const size_t n = lanes * below(ROUNDS_MAX + 1);
+    const size_t symbols = 1 + below(below(2) ? 20 : BBANS_SHARES_MAX);
+    bbans_share share[BBANS_SHARES_MAX];
+    uint64_t head[2][ROUND_LANES_MAX];
+    uint32_t words[2][ROUNDS_MAX * ROUND_LANES_MAX];
+    uint32_t edge[BBANS_SHARES_MAX + 1], symbol[ROUNDS_MAX * ROUND_LANES_MAX];
+    uint32_t *top[2] = {words[0], words[1]};
+    size_t i;
+
+    edge[0] = 0;
+    random_row(edge + 1, symbols, prec);
+    for (i = 0; i < symbols; i++)
+        edge[i + 1] += edge[i];
+    for (i = 0; i < n; i++)
+        symbol[i] = below((uint32_t)symbols);
+    for (i = 0; i < lanes; i++) {
+        const uint32_t k = n > 0 ? symbol[n - lanes + i] : 0;
+
+        head[0][i] = random_head(edge[k + 1] - edge[k], prec);
+        head[1][i] = head[0][i];
+    }
+    for (i = n; i > 0; i -= lanes)
+        top[0] = portable->push_symbols(head[0], edge, symbol + i - lanes,
+                                        lanes, prec, top[0]);
+    kernels->shares(edge, symbols, share);
+    top[1] = kernels->push_rounds(head[1], lanes, share, symbols, symbol, n,
+                                  prec, top[1]);
+    CHECK(top[0] - words[0] == top[1] - words[1]);
+    CHECK(memcmp(words[0], words[1], 4 * (size_t)(top[0] - words[0])) == 0);
+    CHECK(memcmp(head[0], head[1], 8 * lanes) == 0);
+}
+
 /* Any totals, against one lane's steps as well: those have their words on a
  * stack, one by one. */
 static void compare_totals(const bbans_kernels *portable,
@@ -614,6 +655,10 @@ static void compare_messages(const bbans_kernels *portable,
     for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
         for (trial = 0; trial < TRIALS; trial++)
             compare_lanes(portable, kernels, prec);
+    if (kernels->push_rounds != NULL)
+        for (prec = BBANS_ROUND_PREC_MIN; prec <= BBANS_PREC_MAX; prec++)
+            for (trial = 0; trial < TRIALS; trial++)
+                compare_rounds(portable, kernels, prec);
     for (trial = 0; trial < 10 * TRIALS; trial++) {
         compare_totals(portable, kernels);
         compare_weights(portable, kernels);
@@ -746,7 +791,7 @@ int main(void)
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
     static const bbans_kernels avx512 =
-        BBANS_KERNELS(avx512, avx512, avx512, avx512);
+        BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx512, avx512);
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
