@@ -348,7 +348,7 @@ static inline uint64_t first_bits(size_t n)
 
 /* Symbols are read backwards, unlike what is guessed: they are asked for so many
  * bytes before. */
-#define AHEAD 4096
+#define SYMBOLS_AHEAD 4096
 
 /* Shares of a group's symbols. */
 typedef struct {
@@ -485,7 +485,7 @@ INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
     {
         const uint32_t *k = symbol + GROUP * v;
 
-        _mm_prefetch((const char *)k - AHEAD, _MM_HINT_T0);
+        _mm_prefetch((const char *)k - SYMBOLS_AHEAD, _MM_HINT_T0);
         g[v] = few != NULL ? group_of_few(few, k) : group_of(share, k);
     }
     EACH_OF(m)
