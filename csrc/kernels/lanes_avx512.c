@@ -346,8 +346,8 @@ static inline uint64_t first_bits(size_t n)
 #define GROUP BBANS_ROUND_LANES
 #define GROUPS 2 /* in step, as STEPS */
 
-/* Symbols are read backwards, unlike what is guessed: they are asked for so many
- * bytes before. */
+/* Symbols are read backwards, unlike what is guessed: they are asked for so
+ * many bytes before. */
 #define SYMBOLS_AHEAD 4096
 
 /* Shares of a group's symbols. */
@@ -360,6 +360,11 @@ typedef struct {
     __m512i freq, start, inverse[2];
 } few_shares;
 
+AVX512 static inline __m256i up_to_8(const uint32_t *p, __mmask8 here)
+{
+    return _mm512_castsi512_si256(_mm512_maskz_loadu_epi32(here, p));
+}
+
 AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
                                   bbans_share *share)
 {
@@ -370,14 +375,13 @@ AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
     for (i = 0; i < symbols || i < GROUP; i += 8) {
         const __mmask8 here =
             (__mmask8)first_bits(symbols > i ? symbols - i : 0);
-        const __m256i start = _mm256_maskz_loadu_epi32(here, edge + i);
-        const __m256i freq = _mm256_sub_epi32(
-            _mm256_maskz_loadu_epi32(here, edge + i + 1), start);
+        const __m256i start = up_to_8(edge + i, here);
+        const __m512i freq = _mm512_cvtepu32_epi64(
+            _mm256_sub_epi32(up_to_8(edge + i + 1, here), start));
         const __m512i both = _mm512_or_si512(
-            _mm512_cvtepu32_epi64(freq),
-            _mm512_slli_epi64(_mm512_cvtepu32_epi64(start), 32));
-        const __m512i inverse = _mm512_castpd_si512(_mm512_maskz_div_round_pd(
-            here, _mm512_set1_pd(1), _mm512_cvtepu32_pd(freq), RZ));
+            freq, _mm512_slli_epi64(_mm512_cvtepu32_epi64(start), 32));
+        const __m512i inverse = _mm512_castpd_si512(_mm512_div_round_pd(
+            _mm512_set1_pd(1), _mm512_cvtepu64_pd(freq), RZ));
 
         STORE(share + i, _mm512_permutex2var_epi64(both, first, inverse));
         STORE(share + i + 4, _mm512_permutex2var_epi64(both, last, inverse));
