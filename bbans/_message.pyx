@@ -41,6 +41,8 @@ cdef extern from "bbans.h":
         BBANS_ERR_SYMBOL
         BBANS_ERR_TOTAL
 
+ctypedef int (*init_message)(bbans_message *, uint64_t *, size_t, uint32_t *,
+                             size_t) noexcept nogil
 ctypedef int (*with_table)(bbans_message *, const bbans_table *, const void *, int,
                            void *, int, size_t) noexcept nogil
 ctypedef int (*with_total)(bbans_message *, uint32_t, void *, int,
@@ -58,6 +60,7 @@ cdef uintptr_t address(str name) except 0:
     return int(ffi.cast("uintptr_t", ffi.addressof(lib, "bbans_message_" + name)))
 
 
+cdef init_message c_init = <init_message>address("init")
 cdef with_table c_push_symbols = <with_table>address("push_symbols")
 cdef with_table c_pop_symbols = <with_table>address("pop_symbols")
 cdef with_total c_push_uniform = <with_total>address("push_uniform")
@@ -183,6 +186,7 @@ cdef class MessageArrays:
     """The state of a message, and what pushes and pops symbols."""
 
     cdef bbans_message c
+    cdef object cdata
     cdef readonly object _head, _tail
     cdef bint busy
     cdef uint64_t head
@@ -192,8 +196,18 @@ cdef class MessageArrays:
         self.head = 1
         self.c.head, self.c.lanes = &self.head, 1
 
-    def _address(self):
-        return <uintptr_t>&self.c
+    @property
+    def _c(self):
+        """The C struct for cffi; cast when asked for, as a cast takes as long as all else
+        that makes a message."""
+        if self.cdata is None:
+            self.cdata = ffi.cast("bbans_message *", <uintptr_t>&self.c)
+        return self.cdata
+
+    def _init(self, lanes):
+        """Make this the empty message."""
+        self._own(np.empty(lanes, np.uint64), np.empty(16, np.uint32))
+        check(c_init(&self.c, self.c.head, self.c.lanes, self.c.tail, self.c.tail_cap))
 
     def _own(self, head, tail):
         """Take over the arrays that the C struct is to point to."""

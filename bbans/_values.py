@@ -73,7 +73,6 @@ class ValueArrays(MessageArrays):
     """
 
     __slots__ = ()
-    _c: Any
 
     def _push_values(
         self,

@@ -42,15 +42,12 @@ class Message(ValueArrays):
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
     """
 
-    __slots__ = ("_c",)
+    __slots__ = ()
 
     def __init__(self, lanes: int = 1) -> None:
         if not 1 <= lanes <= 1 << 24:
             raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
-        self._own(np.empty(lanes, np.uint64), np.empty(16, np.uint32))
-        self._c = ffi.cast("bbans_message *", self._address())
-        c = self._c
-        check(lib.bbans_message_init(c, c.head, lanes, c.tail, c.tail_cap))
+        self._init(lanes)
 
     # ---- state
 
