@@ -35,11 +35,12 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
-from bbans.lgssm import LGSSM_TYPE, FrozenLGSSM
+from bbans.frozen import LGSSM_TYPE, MAGIC
+from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message
 from bbans.models import LGSSM
 from bbans.sequence import decode_sequence, decode_until, encode_sequence
-from bbans.tables import MAGIC, FrozenHMM, as_frozen
+from bbans.tables import FrozenHMM, as_frozen
 
 __all__ = [
     "compress",

@@ -19,9 +19,9 @@ from bbans._files import read_full, replacing
 from bbans.container import ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
+from bbans.frozen import MAGIC as MODEL_MAGIC
 from bbans.lgssm import NOISES, FrozenLGSSM
 from bbans.models import ARHMM, HMM, LGSSM
-from bbans.tables import MAGIC as MODEL_MAGIC
 from bbans.tables import FrozenARHMM, FrozenHMM
 
 __all__ = ["main"]

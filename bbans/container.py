@@ -15,6 +15,7 @@ from typing import BinaryIO
 from bbans._files import read_full, write_full
 from bbans._records import CRC, INDEX, checked, uvarint
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
+from bbans.frozen import MAGIC as MODEL_MAGIC
 
 __all__ = [
     "BLOCK_MAX",
@@ -27,7 +28,6 @@ __all__ = [
 ]
 
 MAGIC = b"\x89bbz"
-MODEL_MAGIC = b"\x89bbm"
 VERSION = 1
 HEADER = struct.Struct("<4sBBH8s")
 

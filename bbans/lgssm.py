@@ -6,19 +6,15 @@ section 13.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import struct
-import zlib
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._files import write_file
 from bbans._lib import check, ffi, lib, pointer
 from bbans.alphabet import AllIntegers, as_integers
 from bbans.errors import (
@@ -26,8 +22,15 @@ from bbans.errors import (
     FormatError,
     ModelError,
     SymbolError,
-    TruncatedError,
     VersionError,
+)
+from bbans.frozen import (
+    LGSSM_TYPE,
+    MAGIC,
+    VERSION,
+    FrozenModel,
+    check_end,
+    check_start,
 )
 from bbans.models.lgssm import LGSSM, ROUNDING, ldl
 
@@ -35,9 +38,6 @@ __all__ = ["NOISES", "FrozenLGSSM", "Step", "fixed_conditionals"]
 
 _Floats = NDArray[np.float64]
 
-MAGIC = b"\x89bbm"
-VERSION = 1
-LGSSM_TYPE = 3
 HEADER = struct.Struct("<4sBBBBIIIII")
 _TOO_MUCH = 1 << 46  # of a location, in 2^-16
 
@@ -110,7 +110,7 @@ class Step(NamedTuple):
     final_scale: NDArray[np.int32]
 
 
-class FrozenLGSSM:
+class FrozenLGSSM(FrozenModel):
     """A linear Gaussian state space model in integers, ready to code.
 
     Parameters
@@ -233,24 +233,11 @@ class FrozenLGSSM:
             at += count
         return Step(*parts)
 
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Eight bytes that name the model: the start of the SHA-256 of its file."""
-        return hashlib.sha256(self._payload()).digest()[:8]
-
     def __repr__(self) -> str:
         return (
             f"<FrozenLGSSM {self.fingerprint.hex()}: {self.n_states} latent, "
             f"{self.n_observed} observed, {self.n_steps} steps>"
         )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FrozenLGSSM):
-            return NotImplemented
-        return self._payload() == other._payload()
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
 
     def observations(self, x: Any) -> NDArray[np.int64]:
         """Observations as an int64 array of shape (T, p).
@@ -368,11 +355,6 @@ class FrozenLGSSM:
             + self._words.astype("<i4").tobytes()
         )
 
-    def to_bytes(self) -> bytes:
-        """Return the model file's bytes."""
-        payload = self._payload()
-        return payload + struct.pack("<I", zlib.crc32(payload))
-
     @classmethod
     def from_bytes(cls, data: bytes) -> FrozenLGSSM:
         """Read a model file's bytes, and check them.
@@ -383,16 +365,7 @@ class FrozenLGSSM:
             If these are not the bytes of a model file of this type.
         """
         data = bytes(data)
-        if data.startswith(b"PK"):
-            raise FormatError("this is a float model (.npz): freeze it, save that")
-        if not data.startswith(MAGIC) and not MAGIC.startswith(data[:4]):
-            raise FormatError("not a model file: it does not start with its magic")
-        if len(data) > 4 and data[4] != VERSION:
-            raise VersionError(
-                f"model file has version {data[4]}, this reads {VERSION}"
-            )
-        if len(data) < HEADER.size:
-            raise TruncatedError("model file ends in its header")
+        check_start(data, HEADER.size)
         _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(
             data
         )
@@ -406,12 +379,7 @@ class FrozenLGSSM:
             raise CorruptError("model file is inconsistent: no dimensions or no steps")
         split = HEADER.size + 8 * steps * (n + p)
         size = split + 4 * steps * width
-        if len(data) < size + 4:
-            raise TruncatedError(f"model file has {len(data)} bytes of {size + 4}")
-        if len(data) > size + 4:
-            raise CorruptError(f"model file has {len(data) - size - 4} bytes too many")
-        if zlib.crc32(data[:size]) != struct.unpack_from("<I", data, size)[0]:
-            raise CorruptError("model file is damaged: its checksum does not match")
+        check_end(data, size)
         try:
             return cls(
                 n,
@@ -424,13 +392,6 @@ class FrozenLGSSM:
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenLGSSM.from_bytes, (self.to_bytes(),)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file; an old one is replaced only when the new is whole."""
-        write_file(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FrozenLGSSM:

@@ -6,10 +6,8 @@ go no further. docs/maths.md, sections 2, 5 and 6.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
-import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans import _cdf, _forward
-from bbans._files import write_file
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._records import uvarint
 from bbans.alphabet import Alphabet
@@ -27,8 +24,17 @@ from bbans.errors import (
     FormatError,
     ModelError,
     SymbolError,
-    TruncatedError,
     VersionError,
+)
+from bbans.frozen import (
+    ARHMM_TYPE,
+    HMM_TYPE,
+    LGSSM_TYPE,
+    MAGIC,
+    VERSION,
+    FrozenModel,
+    check_end,
+    check_start,
 )
 from bbans.models import ARHMM, HMM, Contexts, em
 
@@ -140,9 +146,6 @@ class Table:
         return f"<Table of {self.n_rows} x {self.n_symbols}, {self.prec} bits>"
 
 
-MAGIC = b"\x89bbm"
-VERSION = 1
-HMM_TYPE, ARHMM_TYPE, LINEAR_TYPE = 1, 2, 3
 HEADER = struct.Struct("<4sBBBBIII")
 ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
 ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
@@ -158,7 +161,7 @@ def as_frozen(model: Any) -> FrozenHMM:
     return model
 
 
-class FrozenHMM:
+class FrozenHMM(FrozenModel):
     """A hidden Markov model in integers, ready to code.
 
     Parameters
@@ -296,24 +299,11 @@ class FrozenHMM:
         """Integer masses of x_t given z_t (row), shape (K, M)."""
         return self._emission
 
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Eight bytes that name the model: the start of the SHA-256 of its tables."""
-        return hashlib.sha256(self._payload()).digest()[:8]
-
     def __repr__(self) -> str:
         return (
             f"<FrozenHMM {self.fingerprint.hex()}: {self.n_states} states, "
             f"{self.n_symbols} symbols, {self.prec} bits>"
         )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FrozenHMM):
-            return NotImplemented
-        return self._payload() == other._payload()
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
 
     # ---- the recursions
 
@@ -464,13 +454,8 @@ class FrozenHMM:
         tables = (self._initial, self._transition, self._emission)
         return header + values + b"".join(t.astype("<u4").tobytes() for t in tables)
 
-    def to_bytes(self) -> bytes:
-        """Return the model file's bytes."""
-        payload = self._payload()
-        return payload + struct.pack("<I", zlib.crc32(payload))
-
-    @staticmethod
-    def from_bytes(data: bytes) -> FrozenHMM:
+    @classmethod
+    def from_bytes(cls, data: bytes) -> FrozenHMM:
         """Read a model file's bytes, and check them.
 
         Returns
@@ -484,22 +469,11 @@ class FrozenHMM:
             If these are not the bytes of a model file.
         """
         data = bytes(data)
-        if data.startswith(b"PK"):
-            raise FormatError("this is a float model (.npz): freeze it, save that")
-        if not data.startswith(MAGIC):
-            if MAGIC.startswith(data[:4]):
-                raise TruncatedError("model file ends in its header")
-            raise FormatError("not a model file: it does not start with its magic")
-        if len(data) > 4 and data[4] != VERSION:
-            raise VersionError(
-                f"model file has version {data[4]}, this reads {VERSION}"
-            )
-        if len(data) < HEADER.size:
-            raise TruncatedError("model file ends in its header")
+        check_start(data, HEADER.size)
         _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
             data
         )
-        if model_type == LINEAR_TYPE:
+        if model_type == LGSSM_TYPE:
             raise FormatError("a linear Gaussian model; load it with load_model")
         if model_type not in (HMM_TYPE, ARHMM_TYPE) or kind not in ALPHABETS.values():
             raise VersionError("model file has codes that this release does not know")
@@ -512,12 +486,7 @@ class FrozenHMM:
             if len(data) >= size:
                 n_contexts, n_entries, n_bytes = COUNTS.unpack_from(data, masses_end)
                 size += n_bytes
-        if len(data) < size + 4:
-            raise TruncatedError(f"model file has {len(data)} bytes of {size + 4}")
-        if len(data) > size + 4:
-            raise CorruptError(f"model file has {len(data) - size - 4} bytes too many")
-        if zlib.crc32(data[:size]) != struct.unpack_from("<I", data, size)[0]:
-            raise CorruptError("model file is damaged: its checksum does not match")
+        check_end(data, size)
         words = np.frombuffer(
             data, "<u4", offset=offset, count=(masses_end - offset) // 4
         )
@@ -545,13 +514,6 @@ class FrozenHMM:
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenHMM.from_bytes, (self.to_bytes(),)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file; an old one is replaced only when the new is whole."""
-        write_file(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FrozenHMM:

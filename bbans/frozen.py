@@ -1,0 +1,82 @@
+"""What the models in integers share: a file, and the name that they have by it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any
+
+from bbans._files import write_file
+from bbans._records import CRC
+from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
+
+__all__ = ["FrozenModel"]
+
+# docs/format.md, section 2.
+MAGIC = b"\x89bbm"
+VERSION = 1
+HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
+
+
+def check_start(data: bytes, header_size: int) -> None:
+    """That these bytes have the header of a model file."""
+    if data.startswith(b"PK"):
+        raise FormatError("this is a float model (.npz): freeze it, save that")
+    if not data.startswith(MAGIC) and not MAGIC.startswith(data[:4]):
+        raise FormatError("not a model file: it does not start with its magic")
+    if len(data) > 4 and data[4] != VERSION:
+        raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
+    if len(data) < header_size:
+        raise TruncatedError("model file ends in its header")
+
+
+def check_end(data: bytes, size: int) -> None:
+    """That `size` bytes and their checksum are all."""
+    whole = size + CRC.size
+    if len(data) < whole:
+        raise TruncatedError(f"model file has {len(data)} bytes of {whole}")
+    if len(data) > whole:
+        raise CorruptError(f"model file has {len(data) - whole} bytes too many")
+    if zlib.crc32(data[:size]) != CRC.unpack_from(data, size)[0]:
+        raise CorruptError("model file is damaged: its checksum does not match")
+
+
+class FrozenModel(ABC):
+    """A model in integers. Models with the same file are equal."""
+
+    @abstractmethod
+    def _payload(self) -> bytes:
+        """The model file but for its checksum."""
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Eight bytes that name the model: the start of the SHA-256 of its file."""
+        return hashlib.sha256(self._payload()).digest()[:8]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrozenModel):
+            return NotImplemented
+        return self._payload() == other._payload()
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @classmethod
+    @abstractmethod
+    def from_bytes(cls, data: bytes) -> Any:
+        """Read a model file's bytes, and check them."""
+
+    def to_bytes(self) -> bytes:
+        """Return the model file's bytes."""
+        payload = self._payload()
+        return payload + CRC.pack(zlib.crc32(payload))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file; an old one is replaced only when the new is whole."""
+        write_file(path, self.to_bytes())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_bytes, (self.to_bytes(),)
