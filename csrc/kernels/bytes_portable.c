@@ -274,3 +274,48 @@ const uint8_t *bbans_k_bytes_pop_pairs_portable(
         }
     return word;
 }
+
+/* ---- Unpack -------------------------------------------------------------- */
+
+/* A function of its own: so compilers make few wide stores of it. */
+static inline void unpack_by(size_t per, uint8_t of_byte[256][8],
+                             const uint8_t *packed, size_t n, uint8_t *bytes)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        memcpy(bytes + per * i, of_byte[packed[i]], per);
+}
+
+unsigned bbans_k_bytes_unpack_portable(const uint8_t *packed, size_t n,
+                                       unsigned log2_per, const uint8_t *symbol,
+                                       uint8_t *bytes)
+{
+    const unsigned per = 1u << log2_per, bits = 8 / per;
+    const unsigned ranks = (1u << bits) - 1;
+    uint8_t of_byte[256][8];
+    unsigned most = 0, shift, k;
+    size_t i;
+
+    for (shift = 0; shift < 8; shift += bits) {
+        const uint8_t mask = (uint8_t)(ranks << shift);
+        uint8_t highest = 0;
+
+        for (i = 0; i < n; i++) {
+            const uint8_t rank = packed[i] & mask;
+
+            highest = rank > highest ? rank : highest;
+        }
+        if ((unsigned)highest >> shift > most)
+            most = (unsigned)highest >> shift;
+    }
+    for (i = 0; i < 256; i++)
+        for (k = 0; k < per; k++)
+            of_byte[i][k] = symbol[i >> k * bits & ranks];
+    switch (per) {
+    case 2: unpack_by(2, of_byte, packed, n, bytes); break;
+    case 4: unpack_by(4, of_byte, packed, n, bytes); break;
+    default: unpack_by(8, of_byte, packed, n, bytes);
+    }
+    return most;
+}
