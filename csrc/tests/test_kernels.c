@@ -673,7 +673,8 @@ static void compare_unpacked(const bbans_kernels *portable,
     CHECK(kernels->bytes_unpack(packed, n, log2_per, symbol, bytes[1]) == most);
     for (i = 0; i < size; i++)
         CHECK(bytes[0][i] ==
-              symbol[packed[i / per] >> i % per * bits & ((1u << bits) - 1)]);
+              symbol[(unsigned)packed[i / per] >> i % per * bits &
+                     ((1u << bits) - 1)]);
     CHECK(memcmp(bytes[0], bytes[1], size) == 0);
     CHECK(bytes[0][size] == 77 && bytes[1][size] == 77);
 }
