@@ -49,6 +49,17 @@ typedef struct {
 #define BBANS_ROUND_LANES 16
 #define BBANS_ROUND_PREC_MIN 13
 
+/* From one row of weights to the next: room for sums of the quads of each 64.
+ */
+static inline size_t bbans_row_stride(size_t symbols)
+{
+    return symbols + (symbols + 63) / 64 * 16;
+}
+
+/* Rows of up to so many bytes are brought near as many before they are weighed:
+ * the guesses of the machine end with a page of memory. */
+#define BBANS_ROWS_AHEAD 4096
+
 /* Probabilities count in units of 2^-27. */
 #define BBANS_WEIGHT_BITS 27
 
@@ -121,9 +132,22 @@ typedef struct {
      * first k, and weight k < n. */
     uint64_t (*weigh_one)(const void *weight, int type, size_t n, size_t k,
                           uint32_t *start, uint32_t *freq);
+    /* Intervals of symbols k[i] < symbols in n rows, and the sums of the rows;
+     * those of 2^29 or more, and of rows with a weight that is none, are so
+     * too. */
+    void (*intervals)(const void *weight, int type, size_t symbols, size_t n,
+                      const uint32_t *k, uint32_t *start, uint32_t *freq,
+                      uint32_t *total);
+    /* n rows as integers, bbans_row_stride(symbols) elements apart, with what
+     * the kernel has to add behind each, and the same sums. */
+    void (*weigh_rows)(const void *weight, int type, size_t symbols, size_t n,
+                       uint32_t *w, uint32_t *total);
     /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
      * of all n is at most 2^28 and above the slot. */
     size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
+    /* The same in a row of weigh_rows. */
+    size_t (*find_in_row)(const uint32_t *w, size_t symbols, uint32_t slot,
+                          uint32_t *start);
 
     /* The byte coder (docs/format.md, section 4): states x [lanes] in
      * [2^15, 2^31) and words of 16 bits, little-endian.  Entries to push are
@@ -212,7 +236,8 @@ extern bbans_kernels bbans_kernel;
     size_t bbans_k_find_##isa(const uint32_t *w, size_t n, uint32_t slot,      \
                               uint32_t *start);
 
-/* Any totals, the byte coder, and located values, of these instruction sets. */
+/* Any totals and rows of weights, the byte coder, and located values, of these
+ * instruction sets. */
 #define BBANS_KERNELS(isa, rounds, totals, bytes, located)                     \
     {                                                                          \
         bbans_k_filter_##isa, bbans_k_posterior_##isa, bbans_k_interval_##isa, \
@@ -221,12 +246,13 @@ extern bbans_kernels bbans_kernel;
             bbans_k_push_values_##totals, bbans_k_pop_values_##totals,         \
             bbans_k_push_shares_##totals, bbans_k_divide_##totals,             \
             bbans_k_join_##totals, bbans_k_weigh_##isa,                        \
-            bbans_k_weigh_one_##isa, bbans_k_find_##isa,                       \
-            bbans_k_bytes_push_##bytes, bbans_k_bytes_pop_##bytes,             \
-            bbans_k_bytes_push_pairs_##bytes, bbans_k_bytes_pop_pairs_##bytes, \
-            bbans_k_bytes_unpack_##bytes, bbans_k_locate_##located,            \
-            bbans_k_find_located_##located, bbans_k_fix_locations_##located,   \
-            bbans_k_fix_scales_##located                                       \
+            bbans_k_weigh_one_##isa, bbans_k_intervals_##totals,               \
+            bbans_k_weigh_rows_##totals, bbans_k_find_##isa,                   \
+            bbans_k_find_in_row_##totals, bbans_k_bytes_push_##bytes,          \
+            bbans_k_bytes_pop_##bytes, bbans_k_bytes_push_pairs_##bytes,       \
+            bbans_k_bytes_pop_pairs_##bytes, bbans_k_bytes_unpack_##bytes,     \
+            bbans_k_locate_##located, bbans_k_find_located_##located,          \
+            bbans_k_fix_locations_##located, bbans_k_fix_scales_##located      \
     }
 
 #define BBANS_DECLARE_TOTALS(isa)                                              \
@@ -244,7 +270,15 @@ extern bbans_kernels bbans_kernel;
     const uint32_t *bbans_k_join_##isa(                                        \
         uint64_t *head, const uint64_t *quotient, const uint32_t *rest,        \
         const uint32_t *freq, const uint32_t *total, size_t n,                 \
-        const uint32_t *top);
+        const uint32_t *top);                                                  \
+    void bbans_k_intervals_##isa(const void *weight, int type, size_t symbols, \
+                                 size_t n, const uint32_t *k, uint32_t *start, \
+                                 uint32_t *freq, uint32_t *total);             \
+    void bbans_k_weigh_rows_##isa(const void *weight, int type,                \
+                                  size_t symbols, size_t n, uint32_t *w,       \
+                                  uint32_t *total);                            \
+    size_t bbans_k_find_in_row_##isa(const uint32_t *w, size_t symbols,        \
+                                     uint32_t slot, uint32_t *start);
 
 /* Kernels `shares` and `push_rounds`. */
 #define BBANS_ROUNDS(isa) bbans_k_shares_##isa, bbans_k_push_rounds_##isa
@@ -553,21 +587,28 @@ void bbans_array_read_values(const void *array, int type, size_t first,
 size_t bbans_array_write_values(void *array, int type, size_t first, size_t n,
                                 const int64_t *value);
 
-/* Bring elements first .. first + n - 1, of any bbans_type, near, if the
- * compiler can say so. */
+/* Bring n bytes from p + offset on near, if the compiler can say so; they need
+ * not be there. */
+static inline void bbans_prefetch(const void *p, size_t offset, size_t n)
+{
+#if defined(__GNUC__) || defined(__clang__)
+    const uintptr_t at = (uintptr_t)p + offset;
+    size_t i;
+
+    for (i = 0; i < n; i += 64)
+        __builtin_prefetch((const void *)(at + i));
+#else
+    (void)p, (void)offset, (void)n;
+#endif
+}
+
+/* Elements first .. first + n - 1 of any bbans_type. */
 static inline void bbans_array_prefetch(const void *array, int type,
                                         size_t first, size_t n)
 {
-#if defined(__GNUC__) || defined(__clang__)
     const size_t size = (size_t)((type < 0 ? -type : type) % 100);
-    const uint8_t *p = (const uint8_t *)array + first * size;
-    size_t i;
 
-    for (i = 0; i < n * size; i += 64)
-        __builtin_prefetch(p + i);
-#else
-    (void)array, (void)type, (void)first, (void)n;
-#endif
+    bbans_prefetch(array, first * size, n * size);
 }
 
 static inline int bbans_type_is_valid(int type)

@@ -744,6 +744,10 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
  * goes in parts. */
 #define WEIGHTS 2048
 #define ROWS 256
+#define PUSHED 1024 /* rows; of these intervals alone are in hand */
+
+/* As many weights with what bbans_row_stride adds. */
+#define PART (WEIGHTS + WEIGHTS / 64 * 16)
 
 typedef struct {
     const uint8_t *weight;
@@ -773,19 +777,9 @@ static uint32_t valid_total(const weights *w, uint64_t sum)
     return sum >= least && sum <= BBANS_TOTAL_MAX ? (uint32_t)sum : 0;
 }
 
-/* The total of a row, 0 if it is none, and the interval of a symbol. */
-static uint32_t interval_in_row(const weights *w, size_t row, uint32_t symbol,
-                                uint32_t *start, uint32_t *freq)
-{
-    *start = *freq = 0;
-    return valid_total(
-        w, bbans_kernel.weigh_one(w->weight + row * w->symbols * w->size,
-                                  w->type, w->symbols, symbol, start, freq));
-}
-
-/* The same of a row that goes in parts, for the symbol of a slot. */
-static uint32_t find_in_row(const weights *w, size_t row, uint32_t slot,
-                            uint32_t *start, uint32_t *freq)
+/* The symbol of a slot in a row that goes in parts, and its interval. */
+static uint32_t find_in_parts(const weights *w, size_t row, uint32_t slot,
+                              uint32_t *start, uint32_t *freq)
 {
     uint32_t part[WEIGHTS], before = 0;
     size_t k, n, found;
@@ -808,23 +802,6 @@ static uint32_t find_in_row(const weights *w, size_t row, uint32_t slot,
 static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first,
                                  size_t n);
-
-/* Rows are brought near this many bytes before they are weighed: the guesses of
- * the machine end with a page of memory. */
-#define AHEAD 4096
-
-static size_t rows_ahead(const weights *w)
-{
-    return AHEAD / (w->symbols * w->size + 1) + 1;
-}
-
-static void prefetch_row(const weights *w, size_t row, size_t end)
-{
-    const size_t bytes = w->symbols * w->size;
-
-    if (row < end && bytes <= AHEAD)
-        bbans_array_prefetch(w->weight, BBANS_U8, row * bytes, bytes);
-}
 
 static void push_shares(bbans_message *msg, size_t first, const uint32_t *start,
                         const uint32_t *freq, const uint32_t *total, size_t n)
@@ -852,28 +829,28 @@ static void push_shares(bbans_message *msg, size_t first, const uint32_t *start,
     }
 }
 
-/* Rows are read in the order of memory, which it is good at, and pushed
+/* Many rows are read in the order of memory, which it is good at, then pushed
  * backwards. A push that is refused on its way is undone by pops. */
 static bbans_status push_weighted(bbans_message *msg, const weights *w,
                                   const void *symbol, int type, size_t n)
 {
-    uint32_t start[ROWS], freq[ROWS], total[ROWS], scratch[ROWS];
-    const size_t ahead = rows_ahead(w);
+    uint32_t start[PUSHED], freq[PUSHED], total[PUSHED], scratch[PUSHED];
     size_t first, i, end;
 
     for (end = n; end > 0; end = first) {
         const uint32_t *k;
 
-        first = (end - 1) / ROWS * ROWS;
+        first = (end - 1) / PUSHED * PUSHED;
         k = bbans_array_read(symbol, type, first, end - first, scratch);
-        for (i = 0; i < end - first; i++) {
-            prefetch_row(w, first + i + ahead, end);
-            total[i] = interval_in_row(w, first + i, k[i], &start[i], &freq[i]);
-            if (total[i] == 0 || freq[i] == 0) {
+        bbans_kernel.intervals(w->weight + first * w->symbols * w->size,
+                               w->type, w->symbols, end - first, k, start, freq,
+                               total);
+        for (i = 0; i < end - first; i++)
+            if (valid_total(w, total[i]) == 0 || freq[i] == 0) {
                 (void)pop_weighted(msg, w, NULL, 0, end, n);
-                return total[i] == 0 ? BBANS_ERR_TOTAL : BBANS_ERR_INTERVAL;
+                return valid_total(w, total[i]) == 0 ? BBANS_ERR_TOTAL
+                                                     : BBANS_ERR_INTERVAL;
             }
-        }
         push_shares(msg, first, start, freq, total, end - first);
     }
     return BBANS_OK;
@@ -891,12 +868,13 @@ static uint32_t symbol_in_row(const rows *r, size_t j, uint32_t slot,
                               uint32_t *start, uint32_t *freq)
 {
     const size_t symbols = r->w->symbols;
+    const uint32_t *row = r->part + j * bbans_row_stride(symbols);
     size_t k;
 
     if (symbols > WEIGHTS)
-        return find_in_row(r->w, r->first + j, slot, start, freq);
-    k = bbans_kernel.find(r->part + j * symbols, symbols, slot, start);
-    *freq = r->part[j * symbols + k];
+        return find_in_parts(r->w, r->first + j, slot, start, freq);
+    k = bbans_kernel.find_in_row(row, symbols, slot, start);
+    *freq = row[k];
     return (uint32_t)k;
 }
 
@@ -935,15 +913,38 @@ static size_t pop_run(bbans_message *msg, size_t lane, const rows *r, size_t at,
     return i;
 }
 
+/* Rows that are in hand at once, whole vectors of heads if many fit. */
+static size_t rows_at_once(const weights *w)
+{
+    const size_t stride = bbans_row_stride(w->symbols);
+    const size_t fit = w->symbols > WEIGHTS || stride == 0 ? 1 : PART / stride;
+
+    return fit < 16 ? fit : fit < ROWS ? fit - fit % 16 : ROWS;
+}
+
+/* Sums of rows first .. first + n - 1, which are weighed but for one that goes
+ * in parts. */
+static void weigh_rows(const weights *w, size_t first, size_t n, uint32_t *part,
+                       uint32_t *total)
+{
+    const uint8_t *weight = w->weight + first * w->symbols * w->size;
+    const uint32_t k = 0;
+    uint32_t start, freq;
+
+    if (w->symbols <= WEIGHTS)
+        bbans_kernel.weigh_rows(weight, w->type, w->symbols, n, part, total);
+    else
+        bbans_kernel.intervals(weight, w->type, w->symbols, 1, &k, &start,
+                               &freq, total);
+}
+
 /* Rows first .. n - 1.  Several are weighed before the heads need them: heads
  * wait for divisions, weights for memory. */
 static bbans_status pop_weighted(bbans_message *msg, const weights *w,
                                  void *symbol, int type, size_t first, size_t n)
 {
-    const int whole = w->symbols <= WEIGHTS;
-    const size_t ahead = rows_ahead(w);
-    const size_t fit = whole && w->symbols > 0 ? WEIGHTS / w->symbols : 1;
-    uint32_t part[WEIGHTS], total[ROWS], k[ROWS];
+    const size_t at_once = rows_at_once(w);
+    uint32_t part[PART], total[ROWS], k[ROWS];
     bbans_status status = BBANS_OK;
     size_t i, j, count, run, lane = first % msg->lanes;
     rows r;
@@ -952,20 +953,13 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
     r.part = part;
     r.total = total;
     for (i = first; i < n && status == BBANS_OK; i += j) {
-        count = fit < ROWS ? fit : ROWS;
-        count = n - i < count ? n - i : count;
-        for (j = 0; j < count; j++) {
-            uint32_t start, freq;
-
-            prefetch_row(w, i + j + ahead, n);
-            total[j] = whole ? valid_total(w, weigh(w, i + j, 0, w->symbols,
-                                                    part + j * w->symbols))
-                             : interval_in_row(w, i + j, 0, &start, &freq);
-            if (total[j] == 0) {
+        count = n - i < at_once ? n - i : at_once;
+        weigh_rows(w, i, count, part, total);
+        for (j = 0; j < count; j++)
+            if (valid_total(w, total[j]) == 0) {
                 status = BBANS_ERR_TOTAL;
                 count = j;
             }
-        }
         r.first = i;
         for (j = 0; j < count; j += run) {
             const size_t most = msg->lanes > 1 ? msg->lanes - lane : 1;

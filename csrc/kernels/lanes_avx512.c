@@ -346,9 +346,9 @@ static inline uint64_t first_bits(size_t n)
 #define GROUP BBANS_ROUND_LANES
 #define GROUPS 2 /* in step, as STEPS */
 
-/* Symbols are read backwards, unlike what is guessed: they are asked for so many
- * bytes before. */
-#define AHEAD 4096
+/* Symbols are read backwards, unlike what is guessed: they are asked for so
+ * many bytes before. */
+#define SYMBOLS_AHEAD 4096
 
 /* Shares of a group's symbols. */
 typedef struct {
@@ -360,6 +360,11 @@ typedef struct {
     __m512i freq, start, inverse[2];
 } few_shares;
 
+AVX512 static inline __m256i up_to_8(const uint32_t *p, __mmask8 here)
+{
+    return _mm512_castsi512_si256(_mm512_maskz_loadu_epi32(here, p));
+}
+
 AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
                                   bbans_share *share)
 {
@@ -370,14 +375,13 @@ AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
     for (i = 0; i < symbols || i < GROUP; i += 8) {
         const __mmask8 here =
             (__mmask8)first_bits(symbols > i ? symbols - i : 0);
-        const __m256i start = _mm256_maskz_loadu_epi32(here, edge + i);
-        const __m256i freq = _mm256_sub_epi32(
-            _mm256_maskz_loadu_epi32(here, edge + i + 1), start);
+        const __m256i start = up_to_8(edge + i, here);
+        const __m512i freq = _mm512_cvtepu32_epi64(
+            _mm256_sub_epi32(up_to_8(edge + i + 1, here), start));
         const __m512i both = _mm512_or_si512(
-            _mm512_cvtepu32_epi64(freq),
-            _mm512_slli_epi64(_mm512_cvtepu32_epi64(start), 32));
-        const __m512i inverse = _mm512_castpd_si512(_mm512_maskz_div_round_pd(
-            here, _mm512_set1_pd(1), _mm512_cvtepu32_pd(freq), RZ));
+            freq, _mm512_slli_epi64(_mm512_cvtepu32_epi64(start), 32));
+        const __m512i inverse = _mm512_castpd_si512(_mm512_div_round_pd(
+            _mm512_set1_pd(1), _mm512_cvtepu64_pd(freq), RZ));
 
         STORE(share + i, _mm512_permutex2var_epi64(both, first, inverse));
         STORE(share + i + 4, _mm512_permutex2var_epi64(both, last, inverse));
@@ -485,7 +489,7 @@ INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
     {
         const uint32_t *k = symbol + GROUP * v;
 
-        _mm_prefetch((const char *)k - AHEAD, _MM_HINT_T0);
+        _mm_prefetch((const char *)k - SYMBOLS_AHEAD, _MM_HINT_T0);
         g[v] = few != NULL ? group_of_few(few, k) : group_of(share, k);
     }
     EACH_OF(m)
@@ -839,6 +843,230 @@ AVX512 uint64_t bbans_k_weigh_one_avx512(const void *weight, int type, size_t n,
     if (type == BBANS_F32)
         return weigh_one_type(weight, BBANS_F32, n, k, start);
     return weigh_one_type(weight, type, n, k, start);
+}
+
+/* ---- Several rows of weights ----
+ *
+ * Sums are of 32 bits here, and each is in `any` before two of them could wrap:
+ * if one is 2^29 or more, or a weight is none, that is known of all the rows,
+ * and weighing them one by one tells of which. */
+static inline size_t row_bytes(int type, size_t symbols)
+{
+    return symbols * (type == BBANS_F64 ? 8 : 4);
+}
+
+/* Weights i .. i + 63, those in `here`, to *all, and those in `below` to
+ * *before, without the extra 1. */
+INLINED void add_block(const uint8_t *row, int type, size_t i, uint64_t here,
+                       uint64_t below, __m512i *all, __m512i *before,
+                       __m512i *any)
+{
+    __m512i w[4];
+    size_t v;
+
+    for (v = 0; v < 4; v++)
+        w[v] = weights_at(row, type, i + 16 * v, (__mmask16)(here >> 16 * v));
+    *all =
+        _mm512_add_epi32(*all, _mm512_add_epi32(_mm512_add_epi32(w[0], w[1]),
+                                                _mm512_add_epi32(w[2], w[3])));
+    *any = _mm512_or_si512(_mm512_or_si512(*any, *all),
+                           _mm512_or_si512(_mm512_or_si512(w[0], w[1]),
+                                           _mm512_or_si512(w[2], w[3])));
+    for (v = 0; v < 4; v++)
+        *before = _mm512_mask_add_epi32(*before, (__mmask16)(below >> 16 * v),
+                                        *before, w[v]);
+}
+
+/* Four rows share the sums across.  Nothing is asked for ahead: rows come in
+ * the order of memory, faster than by requests of one core. */
+INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
+                            const uint32_t *k, uint32_t *start, uint32_t *freq,
+                            uint32_t *total, __m512i *any)
+{
+    const __m512i in_order =
+        _mm512_setr_epi32(0, 2, 8, 10, 1, 3, 9, 11, 0, 0, 0, 0, 0, 0, 0, 0);
+    const size_t bytes = row_bytes(type, symbols);
+    __m512i sums[4], pairs[2], s;
+    __m128i counts, befores;
+    size_t j, i;
+
+    for (j = 0; j < 4; j++, row += bytes) {
+        __m512i all = _mm512_setzero_si512(), before = all;
+
+        for (i = 0; i + BLOCK <= symbols; i += BLOCK)
+            add_block(row, type, i, UINT64_MAX,
+                      first_bits(k[j] > i ? k[j] - i : 0), &all, &before, any);
+        if (i < symbols)
+            add_block(row, type, i, first_bits(symbols - i),
+                      first_bits(k[j] > i ? k[j] - i : 0), &all, &before, any);
+        sums[j] = _mm512_add_epi32(_mm512_unpacklo_epi32(all, before),
+                                   _mm512_unpackhi_epi32(all, before));
+        *any = _mm512_or_si512(*any, sums[j]);
+        freq[j] = (uint32_t)_mm_cvtsi128_si32(
+                      _mm512_castsi512_si128(weights_at(row, type, k[j], 1))) +
+                  (type != BBANS_U32);
+    }
+    for (j = 0; j < 2; j++) {
+        pairs[j] = _mm512_add_epi32(
+            _mm512_unpacklo_epi64(sums[2 * j], sums[2 * j + 1]),
+            _mm512_unpackhi_epi64(sums[2 * j], sums[2 * j + 1]));
+        *any = _mm512_or_si512(*any, pairs[j]);
+    }
+    s = _mm512_add_epi32(_mm512_shuffle_i32x4(pairs[0], pairs[1], 0x88),
+                         _mm512_shuffle_i32x4(pairs[0], pairs[1], 0xdd));
+    *any = _mm512_or_si512(*any, s);
+    s = _mm512_add_epi32(s, _mm512_shuffle_i32x4(s, s, 0xb1));
+    *any = _mm512_or_si512(*any, s);
+    s = _mm512_permutexvar_epi32(in_order, s);
+    counts = _mm512_castsi512_si128(s);
+    befores = _mm512_extracti32x4_epi32(s, 1);
+    if (type != BBANS_U32) {
+        const void *each = k;
+
+        counts = _mm_add_epi32(counts, _mm_set1_epi32((int)symbols));
+        befores =
+            _mm_add_epi32(befores, _mm_loadu_si128((const __m128i *)each));
+    }
+    _mm_storeu_si128((__m128i *)(void *)total, counts);
+    _mm_storeu_si128((__m128i *)(void *)start, befores);
+}
+
+INLINED void intervals_type(const uint8_t *weight, int type, size_t symbols,
+                            size_t n, const uint32_t *k, uint32_t *start,
+                            uint32_t *freq, uint32_t *total)
+{
+    __m512i any = _mm512_setzero_si512();
+    size_t first;
+
+    for (first = 0; first < n; first += 4) {
+        /* The last four, some of them again. */
+        const size_t at = n - first < 4 ? n - 4 : first;
+
+        four_intervals(weight + at * row_bytes(type, symbols), type, symbols,
+                       k + at, start + at, freq + at, total + at, &any);
+    }
+    if (is_too_large(any))
+        bbans_k_intervals_portable(weight, type, symbols, n, k, start, freq,
+                                   total);
+}
+
+AVX512 void bbans_k_intervals_avx512(const void *weight, int type,
+                                     size_t symbols, size_t n,
+                                     const uint32_t *k, uint32_t *start,
+                                     uint32_t *freq, uint32_t *total)
+{
+    if (n < 4 || symbols > BBANS_TOTAL_MAX)
+        bbans_k_intervals_portable(weight, type, symbols, n, k, start, freq,
+                                   total);
+    else if (type == BBANS_F32)
+        intervals_type(weight, BBANS_F32, symbols, n, k, start, freq, total);
+    else
+        intervals_type(weight, type, symbols, n, k, start, freq, total);
+}
+
+/* Weights i .. i + 63, those in `here`, to w, and the running sums of their 16
+ * quads, four weights each, to sums; returns the last. */
+INLINED uint32_t weigh_quads(const uint8_t *row, int type, size_t i,
+                             uint64_t here, uint32_t *w, uint32_t *sums,
+                             __m512i *any)
+{
+    /* Quad j of vector v, 4 j + v where the sums across are, is quad 4 v + j.
+     */
+    const __m512i in_order =
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i extra = _mm512_set1_epi32(type != BBANS_U32);
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i a[4], b, c, s1, s2, s4, s8, s16;
+    size_t v;
+
+    for (v = 0; v < 4; v++) {
+        const __mmask16 some = (__mmask16)(here >> 16 * v);
+
+        a[v] = weights_at(row, type, i + 16 * v, some);
+        *any = _mm512_or_si512(*any, a[v]);
+        a[v] = _mm512_maskz_add_epi32(some, a[v], extra);
+        if (here == UINT64_MAX)
+            STORE(w + i + 16 * v, a[v]);
+        else
+            _mm512_mask_storeu_epi32(w + i + 16 * v, some, a[v]);
+    }
+    b = _mm512_add_epi32(_mm512_unpacklo_epi32(a[0], a[1]),
+                         _mm512_unpackhi_epi32(a[0], a[1]));
+    c = _mm512_add_epi32(_mm512_unpacklo_epi32(a[2], a[3]),
+                         _mm512_unpackhi_epi32(a[2], a[3]));
+    s1 = _mm512_permutexvar_epi32(
+        in_order, _mm512_add_epi32(_mm512_unpacklo_epi64(b, c),
+                                   _mm512_unpackhi_epi64(b, c)));
+    s2 = _mm512_add_epi32(s1, _mm512_alignr_epi32(s1, zero, 15));
+    s4 = _mm512_add_epi32(s2, _mm512_alignr_epi32(s2, zero, 14));
+    s8 = _mm512_add_epi32(s4, _mm512_alignr_epi32(s4, zero, 12));
+    s16 = _mm512_add_epi32(s8, _mm512_alignr_epi32(s8, zero, 8));
+    *any = _mm512_or_si512(_mm512_or_si512(*any, _mm512_or_si512(s1, s2)),
+                           _mm512_or_si512(_mm512_or_si512(s4, s8), s16));
+    STORE(sums, s16);
+    return (uint32_t)_mm_extract_epi32(_mm512_extracti32x4_epi32(s16, 3), 3);
+}
+
+INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
+                             size_t n, uint32_t *w, uint32_t *total)
+{
+    const size_t bytes = row_bytes(type, symbols);
+    const size_t stride = bbans_row_stride(symbols);
+    __m512i any = _mm512_setzero_si512();
+    size_t i, j;
+
+    for (j = 0; j < n; j++) {
+        const uint8_t *row = weight + j * bytes;
+        uint32_t *to = w + j * stride;
+        uint64_t sum = 0;
+
+        for (i = 0; i + BLOCK <= symbols; i += BLOCK)
+            sum += weigh_quads(row, type, i, UINT64_MAX, to,
+                               to + symbols + i / 4, &any);
+        if (i < symbols)
+            sum += weigh_quads(row, type, i, first_bits(symbols - i), to,
+                               to + symbols + i / 4, &any);
+        total[j] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    }
+    if (is_too_large(any))
+        bbans_k_weigh_rows_portable(weight, type, symbols, n, w, total);
+}
+
+AVX512 void bbans_k_weigh_rows_avx512(const void *weight, int type,
+                                      size_t symbols, size_t n, uint32_t *w,
+                                      uint32_t *total)
+{
+    if (type == BBANS_F32)
+        weigh_rows_type(weight, BBANS_F32, symbols, n, w, total);
+    else
+        weigh_rows_type(weight, type, symbols, n, w, total);
+}
+
+/* The quad by the running sums, and the weight by those within it.  What is
+ * beyond the row only adds to sums that are above the slot. */
+AVX512 size_t bbans_k_find_in_row_avx512(const uint32_t *w, size_t symbols,
+                                         uint32_t slot, uint32_t *start)
+{
+    const uint32_t *sums = w + symbols;
+    uint32_t left = slot;
+    size_t first = 0, quad, k;
+    __m128i v, within;
+
+    for (; left >= sums[15]; sums += 16, first += BLOCK)
+        left -= sums[15];
+    quad = (size_t)__builtin_popcount(
+        _mm512_cmple_epu32_mask(LOAD(sums), _mm512_set1_epi32((int)left)));
+    left -= quad > 0 ? sums[quad - 1] : 0;
+    v = _mm_loadu_si128((const __m128i *)(const void *)(w + first + 4 * quad));
+    within = _mm_add_epi32(v, _mm_slli_si128(v, 4));
+    within = _mm_add_epi32(within, _mm_slli_si128(within, 8));
+    k = (size_t)__builtin_popcount(
+        7 & _mm_cmple_epu32_mask(within, _mm_set1_epi32((int)left)));
+    *start = slot - left +
+             (uint32_t)_mm_cvtsi128_si32(_mm_castps_si128(
+                 _mm_permutevar_ps(_mm_castsi128_ps(_mm_sub_epi32(within, v)),
+                                   _mm_cvtsi32_si128((int)k))));
+    return first + 4 * quad + k;
 }
 
 size_t bbans_k_find_avx512(const uint32_t *w, size_t n, uint32_t slot,

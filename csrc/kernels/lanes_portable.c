@@ -254,3 +254,46 @@ size_t bbans_k_find_portable(const uint32_t *w, size_t n, uint32_t slot,
         *start += w[k++];
     return k;
 }
+
+/* Rows one by one, by the kernel in use. */
+void bbans_k_intervals_portable(const void *weight, int type, size_t symbols,
+                                size_t n, const uint32_t *k, uint32_t *start,
+                                uint32_t *freq, uint32_t *total)
+{
+    const size_t bytes = symbols * (type == BBANS_F64 ? 8 : 4);
+    const uint8_t *row = weight;
+    size_t i;
+
+    for (i = 0; i < n; i++, row += bytes) {
+        uint64_t sum;
+
+        if (bytes <= BBANS_ROWS_AHEAD)
+            bbans_prefetch(row, BBANS_ROWS_AHEAD, bytes);
+        sum = bbans_kernel.weigh_one(row, type, symbols, k[i], &start[i],
+                                     &freq[i]);
+        total[i] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    }
+}
+
+void bbans_k_weigh_rows_portable(const void *weight, int type, size_t symbols,
+                                 size_t n, uint32_t *w, uint32_t *total)
+{
+    const size_t bytes = symbols * (type == BBANS_F64 ? 8 : 4);
+    const uint8_t *row = weight;
+    size_t i;
+
+    for (i = 0; i < n; i++, row += bytes, w += bbans_row_stride(symbols)) {
+        uint64_t sum;
+
+        if (bytes <= BBANS_ROWS_AHEAD)
+            bbans_prefetch(row, BBANS_ROWS_AHEAD, bytes);
+        sum = bbans_kernel.weigh(row, type, symbols, w);
+        total[i] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    }
+}
+
+size_t bbans_k_find_in_row_portable(const uint32_t *w, size_t symbols,
+                                    uint32_t slot, uint32_t *start)
+{
+    return bbans_kernel.find(w, symbols, slot, start);
+}

@@ -436,31 +436,89 @@ static uint64_t random_number(unsigned width, unsigned bias)
     }
 }
 
+/* Weights of a type, mostly such that rows have a total. */
+static void random_elements(int type, void *to, size_t n)
+{
+    const unsigned scale = below(32);
+    const uint32_t hostile = below(4) == 0 ? 8 : 1000;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        uint32_t u = (uint32_t)random_bits() >> scale;
+        uint64_t v = random_number(52, 1023);
+
+        if (type == BBANS_U32 && below(3) == 0)
+            u = 0;
+        if (type == BBANS_F32)
+            u = (uint32_t)random_number(23, 127);
+        if (type != BBANS_U32 && below(hostile) != 0) {
+            u = u % (1u << 23) | (119 - below(20)) << 23;
+            v = v % ((uint64_t)1 << 52) | (uint64_t)(1015 - below(20)) << 52;
+        }
+        if (type == BBANS_F64)
+            memcpy((uint8_t *)to + 8 * i, &v, 8);
+        else
+            memcpy((uint8_t *)to + 4 * i, &u, 4);
+    }
+}
+
+/* Several rows in a call against one by one. */
+#define ROWS_MAX 11
+
+static void compare_rows(const bbans_kernels *portable,
+                         const bbans_kernels *kernels)
+{
+    static const int types[] = {BBANS_U32, BBANS_F32, BBANS_F64};
+    const int type = types[below(3)];
+    const size_t n = below(ROWS_MAX + 1), symbols = 1 + below(WEIGHTS_MAX);
+    const size_t stride = bbans_row_stride(symbols);
+    uint64_t weight[ROWS_MAX * WEIGHTS_MAX];
+    uint32_t w[2 * ROWS_MAX * WEIGHTS_MAX], one[WEIGHTS_MAX], k[ROWS_MAX];
+    uint32_t start[ROWS_MAX], freq[ROWS_MAX], total[2][ROWS_MAX];
+    size_t i;
+
+    random_elements(type, weight, n * symbols);
+    for (i = 0; i < n; i++)
+        k[i] = below((uint32_t)symbols);
+    kernels->intervals(weight, type, symbols, n, k, start, freq, total[0]);
+    kernels->weigh_rows(weight, type, symbols, n, w, total[1]);
+    for (i = 0; i < n; i++) {
+        const uint8_t *row =
+            (const uint8_t *)weight + i * symbols * (type == BBANS_F64 ? 8 : 4);
+        const uint64_t sum = portable->weigh(row, type, symbols, one);
+        uint32_t from, width, slot, found;
+
+        if (sum > BBANS_TOTAL_MAX) {
+            CHECK(total[0][i] > BBANS_TOTAL_MAX);
+            CHECK(total[1][i] > BBANS_TOTAL_MAX);
+            continue;
+        }
+        CHECK(total[0][i] == sum && total[1][i] == sum);
+        CHECK(memcmp(w + i * stride, one, 4 * symbols) == 0);
+        CHECK(portable->weigh_one(row, type, symbols, k[i], &from, &width) ==
+              sum);
+        CHECK(start[i] == from && freq[i] == width);
+        if (sum == 0)
+            continue;
+        slot = below((uint32_t)sum);
+        found = (uint32_t)portable->find(one, symbols, slot, &from);
+        CHECK(kernels->find_in_row(w + i * stride, symbols, slot, &width) ==
+              found);
+        CHECK(width == from);
+    }
+}
+
 static void compare_weights(const bbans_kernels *portable,
                             const bbans_kernels *kernels)
 {
     static const int types[] = {BBANS_U32, BBANS_F32, BBANS_F64};
     const int type = types[below(3)];
     const size_t n = below(WEIGHTS_MAX + 1);
-    const unsigned scale = below(32);
-    uint32_t u[WEIGHTS_MAX], w[2][WEIGHTS_MAX], start[2], freq, before = 0;
-    uint64_t v[WEIGHTS_MAX], sum;
-    const void *weight = type == BBANS_F64 ? (const void *)v : u;
-    const uint32_t hostile = below(4) == 0 ? 8 : 1000;
+    uint32_t w[2][WEIGHTS_MAX], start[2], freq, before = 0;
+    uint64_t weight[WEIGHTS_MAX], sum;
     size_t i, k;
 
-    for (i = 0; i < n; i++) {
-        u[i] = type == BBANS_F32 ? (uint32_t)random_number(23, 127)
-                                 : (uint32_t)random_bits() >> scale;
-        v[i] = random_number(52, 1023);
-        if (type != BBANS_U32 && below(hostile) != 0) {
-            u[i] = u[i] % (1u << 23) | (119 - below(20)) << 23;
-            v[i] = v[i] % ((uint64_t)1 << 52) | (uint64_t)(1015 - below(20))
-                                                    << 52;
-        } else if (type == BBANS_U32 && below(3) == 0) {
-            u[i] = 0;
-        }
-    }
+    random_elements(type, weight, n);
     sum = portable->weigh(weight, type, n, w[0]);
     CHECK(kernels->weigh(weight, type, n, w[1]) == sum);
     CHECK(kernels->weigh_one(weight, type, n, below(WEIGHTS_MAX), &start[0],
@@ -695,6 +753,7 @@ static void compare_messages(const bbans_kernels *portable,
     for (trial = 0; trial < 10 * TRIALS; trial++) {
         compare_totals(portable, kernels);
         compare_weights(portable, kernels);
+        compare_rows(portable, kernels);
     }
     for (trial = 0; trial < TRIALS; trial++) {
         compare_bytes(portable, kernels);

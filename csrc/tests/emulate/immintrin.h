@@ -137,6 +137,14 @@ static inline void _mm512_mask_storeu_epi32(void *p, simde__mmask16 k,
         if (k >> i & 1)
             ((uint32_t *)p)[i] = a.u32[i];
 }
+static inline simde__m512i _mm512_alignr_epi32(simde__m512i high,
+                                               simde__m512i low, int n)
+{
+    const simde__m512i_private a = simde__m512i_to_private(high);
+    const simde__m512i_private b = simde__m512i_to_private(low);
+
+    EMULATED(m512i, u32, 16, i + n < 16 ? b.u32[i + n] : a.u32[i + n - 16]);
+}
 static inline int64_t _mm512_reduce_add_epi64(simde__m512i x)
 {
     const simde__m512i_private a = simde__m512i_to_private(x);
@@ -167,6 +175,17 @@ static inline simde__mmask8 _mm256_cmplt_epu32_mask(simde__m256i x,
 
     for (i = 0; i < 8; i++)
         k |= (simde__mmask8)((a.u32[i] < b.u32[i]) << i);
+    return k;
+}
+static inline simde__mmask8 _mm_cmple_epu32_mask(simde__m128i x, simde__m128i y)
+{
+    const simde__m128i_private a = simde__m128i_to_private(x);
+    const simde__m128i_private b = simde__m128i_to_private(y);
+    simde__mmask8 k = 0;
+    int i;
+
+    for (i = 0; i < 4; i++)
+        k |= (simde__mmask8)((a.u32[i] <= b.u32[i]) << i);
     return k;
 }
 
