@@ -88,41 +88,19 @@ static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,
 /* 0 if a packed byte holds what the alphabet has no symbol for. */
 static int unpack(const bytes_header *h, const uint8_t *packed, uint8_t *data)
 {
-    const size_t per = (size_t)1 << h->log2_per, whole = h->n >> h->log2_per;
-    const unsigned bits = 8u >> h->log2_per, ranks = (1u << bits) - 1;
-    uint8_t symbol[PACKED_SYMBOLS], of_byte[BYTE_VALUES][8];
-    size_t i, k;
+    const size_t whole = h->n >> h->log2_per, at = whole << h->log2_per;
+    uint8_t symbol[PACKED_SYMBOLS], last[8];
+    unsigned most, rank = 0;
 
-    for (k = 0; k < per && h->n_symbols <= ranks; k++) {
-        const unsigned shift = (unsigned)k * bits;
-        const uint8_t mask = (uint8_t)(ranks << shift);
-        uint8_t most = 0;
-
-        for (i = 0; i < h->n_packed; i++) {
-            const uint8_t rank = packed[i] & mask;
-
-            most = rank > most ? rank : most;
-        }
-        if ((unsigned)most >> shift >= h->n_symbols)
-            return 0;
-    }
     memset(symbol, 0, sizeof symbol);
     memcpy(symbol, h->symbol, h->n_symbols);
-    for (i = 0; i < BYTE_VALUES; i++)
-        for (k = 0; k < 8; k++)
-            of_byte[i][k] = symbol[i >> k % per * bits & ranks];
-#define UNPACK(n_bytes)                                                        \
-    for (i = 0; i < whole; i++)                                                \
-        memcpy(data + (n_bytes)*i, of_byte[packed[i]], n_bytes);
-    if (per == 2)
-        UNPACK(2)
-    else if (per == 4)
-        UNPACK(4)
-    else
-        UNPACK(8)
-    if (i < h->n_packed)
-        memcpy(data + per * i, of_byte[packed[i]], h->n - per * i);
-    return 1;
+    most = bbans_kernel.bytes_unpack(packed, whole, h->log2_per, symbol, data);
+    if (whole < h->n_packed) {
+        rank = bbans_kernel.bytes_unpack(packed + whole, 1, h->log2_per, symbol,
+                                         last);
+        memcpy(data + at, last, h->n - at);
+    }
+    return most < h->n_symbols && rank < h->n_symbols;
 }
 
 /* ---- Decoding ------------------------------------------------------------ */

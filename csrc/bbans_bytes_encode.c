@@ -6,6 +6,7 @@
 #ifndef BBANS_DECODER_ONLY
 #define PART 256 /* bytes that have a bit of bytes_push's `any` */
 #define FEW 8
+#define AT_ONCE 2048      /* bytes packed, a multiple of 8 */
 #define CHUNK (32 * PART) /* bytes pushed at once; 4 LANES_MAX divides it */
 /* Of order 1, in bits: 129 states of up to 34, and for each pair the lower bits
  * of its frequency, at most 4 on average, as 256 of them sum to 2^12. */
@@ -74,34 +75,56 @@ static uint8_t *put_header(uint8_t *p, const bytes_header *h)
     return p;
 }
 
+/* How many symbols but the first are not above a byte.  By comparisons, of
+ * which compilers make vectors, as of join_pairs. */
+static void rank_bytes(const bytes_header *h, const uint8_t *restrict data,
+                       size_t n, uint8_t *restrict rank)
+{
+    size_t i, k;
+
+    memset(rank, 0, n);
+    for (k = 1; k < h->n_symbols; k++) {
+        const uint8_t symbol = h->symbol[k];
+
+        for (i = 0; i < n; i++)
+            rank[i] = (uint8_t)(rank[i] + (data[i] >= symbol));
+    }
+}
+
+static inline void join_pairs(const uint8_t *restrict from, size_t n,
+                              unsigned bits, uint8_t *restrict to)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        to[i] = (uint8_t)(from[2 * i] | (uint8_t)(from[2 * i + 1] << bits));
+}
+
 /* Byte i of the packed ones holds symbols i per .. i per + per - 1, the first
  * in its lowest bits; what is past the end is symbol 0. */
 static void pack(const bytes_header *h, const uint8_t *data, uint8_t *packed)
 {
-    const size_t per = (size_t)1 << h->log2_per, bits = 8 >> h->log2_per;
-    const size_t whole = h->n >> h->log2_per;
-    uint8_t rank[BYTE_VALUES];
-    size_t i, k;
+    uint8_t a[AT_ONCE + 8], b[AT_ONCE / 2 + 8];
+    size_t i;
 
-    memset(rank, 0, sizeof rank);
-    for (k = 0; k < h->n_symbols; k++)
-        rank[h->symbol[k]] = (uint8_t)k;
-    if (per == 2)
-        for (i = 0; i < whole; i++)
-            packed[i] =
-                (uint8_t)(rank[data[2 * i]] | rank[data[2 * i + 1]] << 4);
-    else
-        for (i = 0; i < whole; i++) {
-            uint32_t v = 0;
+    for (i = 0; i < h->n; i += AT_ONCE) {
+        const size_t part = h->n - i < AT_ONCE ? h->n - i : AT_ONCE;
+        const size_t n = bbans_packed_size(part, h->log2_per);
+        uint8_t *const to = packed + (i >> h->log2_per);
 
-            for (k = per; k-- > 0;)
-                v = v << bits | rank[data[per * i + k]];
-            packed[i] = (uint8_t)v;
+        rank_bytes(h, data + i, part, a);
+        memset(a + part, 0, 8);
+        switch (h->log2_per) {
+        case 1: join_pairs(a, n, 4, to); break;
+        case 2:
+            join_pairs(a, 2 * n, 2, b);
+            join_pairs(b, n, 4, to);
+            break;
+        default:
+            join_pairs(a, 4 * n, 1, b);
+            join_pairs(b, 2 * n, 2, a);
+            join_pairs(a, n, 4, to);
         }
-    if (i < h->n_packed) {
-        packed[i] = 0;
-        for (k = 0; per * i + k < h->n; k++)
-            packed[i] |= (uint8_t)(rank[data[per * i + k]] << k * bits);
     }
 }
 

@@ -180,6 +180,11 @@ typedef struct {
                                       const uint32_t *slot, unsigned prec,
                                       const uint8_t *word, uint8_t *bytes,
                                       size_t stride, size_t steps);
+    /* The symbols [16] of the ranks in n packed bytes, 2^log2_per in each, the
+     * first in the lowest bits, 1 <= log2_per <= 3.  Returns the highest
+     * rank. */
+    unsigned (*bytes_unpack)(const uint8_t *packed, size_t n, unsigned log2_per,
+                             const uint8_t *symbol, uint8_t *bytes);
 
     /* Spans of n values under a shape, by bbans_located.h with leak 1, where
      * bit i % 8 of easy[i / 8] is set; the others, and all whose location or
@@ -245,9 +250,9 @@ extern bbans_kernels bbans_kernel;
             bbans_k_weigh_rows_##totals, bbans_k_find_##isa,                   \
             bbans_k_find_in_row_##totals, bbans_k_bytes_push_##bytes,          \
             bbans_k_bytes_pop_##bytes, bbans_k_bytes_push_pairs_##bytes,       \
-            bbans_k_bytes_pop_pairs_##bytes, bbans_k_locate_##located,         \
-            bbans_k_find_located_##located, bbans_k_fix_locations_##located,   \
-            bbans_k_fix_scales_##located                                       \
+            bbans_k_bytes_pop_pairs_##bytes, bbans_k_bytes_unpack_##bytes,     \
+            bbans_k_locate_##located, bbans_k_find_located_##located,          \
+            bbans_k_fix_locations_##located, bbans_k_fix_scales_##located      \
     }
 
 #define BBANS_DECLARE_TOTALS(isa)                                              \
@@ -300,7 +305,10 @@ uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
         size_t stride, size_t steps, uint8_t *word);                           \
     const uint8_t *bbans_k_bytes_pop_pairs_##isa(                              \
         uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,        \
-        const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps);
+        const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps);     \
+    unsigned bbans_k_bytes_unpack_##isa(                                       \
+        const uint8_t *packed, size_t n, unsigned log2_per,                    \
+        const uint8_t *symbol, uint8_t *bytes);
 
 #define BBANS_DECLARE_LOCATED(isa)                                             \
     void bbans_k_locate_##isa(const bbans_shape *shape, const int64_t *at,     \

@@ -338,4 +338,65 @@ bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
     return bbans_k_bytes_pop_pairs_portable(x, lanes, slot, prec, word, bytes,
                                             stride, steps);
 }
+
+/* ---- Unpack -------------------------------------------------------------- */
+
+/* The upper half of each field of v to a field of its own. */
+#define SPLIT(v, shift, mask)                                                  \
+    _mm256_and_si256(_mm256_or_si256(v, _mm256_slli_epi64(v, shift)),          \
+                     _mm256_set1_epi64x(mask))
+
+/* 32 ranks, in bytes of their own. */
+AVX2 static inline __m256i ranks_of(const uint8_t *packed, unsigned log2_per)
+{
+    __m256i v;
+    int four;
+
+    switch (log2_per) {
+    case 1:
+        v = _mm256_cvtepu8_epi16(LOAD_HALF(packed));
+        return SPLIT(v, 4, 0x0f0f0f0f0f0f0f0f);
+    case 2:
+        v = _mm256_cvtepu8_epi32(
+            _mm_loadl_epi64((const __m128i *)(const void *)packed));
+        v = SPLIT(v, 12, 0x000f000f000f000f);
+        return SPLIT(v, 6, 0x0303030303030303);
+    default:
+        memcpy(&four, packed, 4);
+        v = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+        v = SPLIT(v, 28, 0x0000000f0000000f);
+        v = SPLIT(v, 14, 0x0003000300030003);
+        return SPLIT(v, 7, 0x0101010101010101);
+    }
+}
+
+AVX2 unsigned bbans_k_bytes_unpack_avx2(const uint8_t *packed, size_t n,
+                                        unsigned log2_per,
+                                        const uint8_t *symbol, uint8_t *bytes)
+{
+    const __m256i symbols = _mm256_broadcastsi128_si256(LOAD_HALF(symbol));
+    const size_t at_once = (size_t)32 >> log2_per;
+    __m256i most = _mm256_setzero_si256();
+    uint8_t highest[32];
+    unsigned all;
+    size_t i, k;
+
+#define UNPACK(per)                                                            \
+    for (i = 0; i + at_once <= n; i += at_once) {                              \
+        const __m256i ranks = ranks_of(packed + i, per);                       \
+        most = _mm256_max_epu8(most, ranks);                                   \
+        STORE(bytes + (i << (per)), _mm256_shuffle_epi8(symbols, ranks));      \
+    }
+    switch (log2_per) {
+    case 1: UNPACK(1) break;
+    case 2: UNPACK(2) break;
+    default: UNPACK(3)
+    }
+    all = bbans_k_bytes_unpack_portable(packed + i, n - i, log2_per, symbol,
+                                        bytes + (i << log2_per));
+    STORE(highest, most);
+    for (k = 0; k < 32; k++)
+        all = highest[k] > all ? highest[k] : all;
+    return all;
+}
 #endif

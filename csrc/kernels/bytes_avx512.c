@@ -424,4 +424,11 @@ bbans_k_bytes_pop_pairs_avx512(uint32_t *x, size_t lanes, const uint32_t *slot,
                                             bytes + 4 * fours, stride,
                                             steps - 4 * fours);
 }
+
+unsigned bbans_k_bytes_unpack_avx512(const uint8_t *packed, size_t n,
+                                     unsigned log2_per, const uint8_t *symbol,
+                                     uint8_t *bytes)
+{
+    return bbans_k_bytes_unpack_avx2(packed, n, log2_per, symbol, bytes);
+}
 #endif

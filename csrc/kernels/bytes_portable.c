@@ -7,74 +7,55 @@
  * new x < 2^31.  The quotient is x m >> 43 with m = floor(2^43 / f) + 1: the
  * error of m is e / f with e <= f, and x e < f 2^(31 - r) f <= 2^43, so the sum
  * never reaches the next integer; x m < 2^(74 - r) <= 2^64 for r >= 10.  No
- * branch: words come as they like, and `left` of 32 bits takes the comparison's
- * carry. */
-static inline void push_one(uint32_t *restrict x, uint32_t most,
-                            uint64_t inverse, uint32_t rest, uint32_t start,
-                            uint8_t *restrict words, uint32_t *restrict left)
+ * branch: words come as they like, and both comparisons are one to compilers,
+ * `left` taking its carry.  Returns the new x, and bits above 32 of `start`. */
+static inline uint64_t push_one(uint32_t *restrict x, uint32_t most,
+                                uint64_t inverse, uint32_t rest, uint64_t start,
+                                uint8_t *restrict words, size_t *restrict left)
 {
     const uint32_t old = *x, half = old >> 16;
-    const uint32_t full = most < old; /* most = f 2^(31 - r) - 1 */
-    const uint32_t v = full ? half : old;
-    const uint32_t q = (uint32_t)(v * inverse >> 43);
+    uint32_t v = old, q;
+    uint64_t y;
 
-    bbans_store_le16(words + 2 * (size_t)*left - 2, old); /* kept if full */
-    *x = v + start + q * rest;                            /* rest = 2^r - f */
-    *left -= full;
+    bbans_store_le16(words + 2 * *left - 2, old); /* kept if full */
+    if (most < old)                               /* most = f 2^(31 - r) - 1 */
+        v = half;
+    *left -= most < old;
+    q = (uint32_t)(v * inverse >> 43);
+    y = v + start + q * rest; /* rest = 2^r - f */
+    *x = (uint32_t)y;
+    return y;
 }
 
-/* All that a step needs of its byte. */
+/* All that a step needs of its byte; a flag above bit 32 of its start. */
 typedef struct {
-    uint64_t inverse[256];
-    uint32_t most[256], rest[256], start[256];
+    uint64_t inverse[256], start[256];
+    uint32_t most[256], rest[256];
 } byte_codes;
 
-static inline void push_byte(uint32_t *restrict x, const byte_codes *code,
-                             size_t byte, uint8_t *restrict words,
-                             uint32_t *restrict left)
+static inline uint64_t push_byte(uint32_t *restrict x, const byte_codes *code,
+                                 size_t byte, uint8_t *restrict words,
+                                 size_t *restrict left)
 {
-    push_one(x, code->most[byte], code->inverse[byte], code->rest[byte],
-             code->start[byte], words, left);
+    return push_one(x, code->most[byte], code->inverse[byte], code->rest[byte],
+                    code->start[byte], words, left);
 }
 
-static inline uint8_t *push_rows(uint32_t *restrict x, size_t lanes,
-                                 const byte_codes *code, const uint32_t *entry,
-                                 const uint8_t *bytes, size_t n, uint8_t *word,
-                                 uint32_t *any, int flags)
+/* Four lanes, whose bytes are there; then those of the next four are loaded:
+ * long before they are needed, as all else of a step waits for its byte. */
+static inline uint64_t push_bytes(uint32_t *restrict x, const byte_codes *code,
+                                  size_t *byte, const uint8_t *next,
+                                  uint8_t *restrict words,
+                                  size_t *restrict left)
 {
-    const size_t row = 4 * lanes;
-    size_t i, j, k;
+    uint64_t seen = 0;
+    size_t j;
 
-    while (n > 0) {
-        const size_t rest = (n - 1) % row + 1; /* of the last turns */
-        uint32_t seen = 0, left = (uint32_t)rest;
-        const uint8_t *from = bytes + (n -= rest);
-        uint8_t *words = word - 2 * rest;
-
-        if (rest == row && lanes % 4 == 0)
-            for (k = 4; k-- > 0;)
-                for (i = lanes; i > 0;)
-                    for (i -= 4, j = 4; j-- > 0;) {
-                        const size_t byte = from[4 * (i + j) + k];
-
-                        push_byte(x + i + j, code, byte, words, &left);
-                        if (flags)
-                            seen |= entry[byte];
-                    }
-        else
-            for (k = 4; k-- > 0;)
-                for (i = (rest + 3 - k) / 4; i-- > 0;) {
-                    const size_t byte = from[4 * i + k];
-
-                    push_byte(x + i, code, byte, words, &left);
-                    seen |= entry[byte];
-                }
-        if (seen & BBANS_BYTES_FLAG)
-            for (i = n / 256; i <= (n + rest - 1) / 256; i++)
-                *any |= (uint32_t)1 << i;
-        word = words + 2 * (size_t)left;
+    for (j = 4; j-- > 0;) {
+        seen |= push_byte(x + j, code, byte[j], words, left);
+        byte[j] = next[4 * j];
     }
-    return word;
+    return seen;
 }
 
 uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
@@ -83,22 +64,70 @@ uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
                                      const uint8_t *bytes, size_t n,
                                      uint8_t *word, uint32_t *any)
 {
+    const size_t row = 4 * lanes;
     byte_codes code;
-    uint32_t flags = 0;
-    size_t i;
+    size_t i, k;
 
     for (i = 0; i < 256; i++) {
         const uint32_t freq = entry[i] & 0x1fff;
 
         code.inverse[i] = inverse[freq];
+        code.start[i] = entry[i] >> 16 | (uint64_t)(entry[i] & BBANS_BYTES_FLAG)
+                                             << 32;
         code.most[i] = (freq << 19) - 1;
         code.rest[i] = 4096 - freq;
-        code.start[i] = entry[i] >> 16;
-        flags |= entry[i];
     }
-    return flags & BBANS_BYTES_FLAG
-               ? push_rows(x, lanes, &code, entry, bytes, n, word, any, 1)
-               : push_rows(x, lanes, &code, entry, bytes, n, word, any, 0);
+    while (n > 0) {
+        const size_t rest = (n - 1) % row + 1; /* of the last turns */
+        const uint8_t *from = bytes + (n -= rest);
+        uint8_t *words = word - 2 * rest;
+        size_t left = rest;
+        uint64_t seen = 0;
+
+        for (k = 4; k-- > 0;)
+            if (rest == row && lanes % 4 == 0) {
+                const uint8_t *at = from + row - 16 + k;
+                size_t byte[4] = {at[0], at[4], at[8], at[12]};
+
+                for (i = lanes - 4; i > 0; i -= 4)
+                    seen |=
+                        push_bytes(x + i, &code, byte, at -= 16, words, &left);
+                seen |= push_bytes(x, &code, byte, at, words, &left);
+            } else {
+                for (i = (rest + 3 - k) / 4; i-- > 0;)
+                    seen |=
+                        push_byte(x + i, &code, from[4 * i + k], words, &left);
+            }
+        if (seen >> 32 != 0)
+            for (i = n / 256; i <= (n + rest - 1) / 256; i++)
+                *any |= (uint32_t)1 << i;
+        word = words + 2 * left;
+    }
+    return word;
+}
+
+static inline void push_pair(uint32_t *restrict x, uint32_t entry,
+                             const uint64_t *inverse, unsigned prec,
+                             uint8_t *restrict words, size_t *restrict left)
+{
+    const uint32_t freq = entry & 0x1fff;
+
+    push_one(x, (freq << (31 - prec)) - 1, inverse[freq],
+             ((uint32_t)1 << prec) - freq, entry >> 16, words, left);
+}
+
+/* As push_bytes. */
+static inline void push_pairs(uint32_t *restrict x, const uint32_t *entry,
+                              const uint64_t *inverse, unsigned prec,
+                              uint32_t *e, const uint8_t *next, size_t stride,
+                              uint8_t *restrict words, size_t *restrict left)
+{
+    size_t j;
+
+    for (j = 4; j-- > 0;) {
+        push_pair(x + j, e[j], inverse, prec, words, left);
+        e[j] = entry[bbans_load_le16(next + j * stride)];
+    }
 }
 
 uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
@@ -108,28 +137,29 @@ uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
                                            size_t stride, size_t steps,
                                            uint8_t *word)
 {
-    const uint32_t slots = (uint32_t)1 << prec;
     size_t i, j;
 
-#define PUSH_PAIR(lane)                                                        \
-    do {                                                                       \
-        const uint8_t *at = bytes + (lane)*stride + steps;                     \
-        const uint32_t e = entry[bbans_load_le16(at)], freq = e & 0x1fff;      \
-        push_one(x + (lane), (freq << (31 - prec)) - 1, inverse[freq],         \
-                 slots - freq, e >> 16, words, &left);                         \
-    } while (0)
     while (steps-- > 0) {
         uint8_t *words = word - 2 * lanes;
-        uint32_t left = (uint32_t)lanes;
+        size_t left = lanes;
 
-        if (lanes % 4 == 0)
-            for (i = lanes; i > 0;)
-                for (i -= 4, j = 4; j-- > 0;)
-                    PUSH_PAIR(i + j);
-        else
+        if (lanes % 4 == 0) {
+            const uint8_t *at = bytes + (lanes - 4) * stride + steps;
+            uint32_t e[4];
+
+            for (j = 0; j < 4; j++)
+                e[j] = entry[bbans_load_le16(at + j * stride)];
+            for (i = lanes - 4; i > 0; i -= 4)
+                push_pairs(x + i, entry, inverse, prec, e, at -= 4 * stride,
+                           stride, words, &left);
+            push_pairs(x, entry, inverse, prec, e, at, stride, words, &left);
+        } else {
             for (i = lanes; i-- > 0;)
-                PUSH_PAIR(i);
-        word = words + 2 * (size_t)left;
+                push_pair(x + i,
+                          entry[bbans_load_le16(bytes + i * stride + steps)],
+                          inverse, prec, words, &left);
+        }
+        word = words + 2 * left;
     }
     return word;
 }
@@ -243,4 +273,49 @@ const uint8_t *bbans_k_bytes_pop_pairs_portable(
             at[1] = pop_one(x + i, slot + ((size_t)*at << prec), prec, &word);
         }
     return word;
+}
+
+/* ---- Unpack -------------------------------------------------------------- */
+
+/* A function of its own: so compilers make few wide stores of it. */
+static inline void unpack_by(size_t per, uint8_t of_byte[256][8],
+                             const uint8_t *packed, size_t n, uint8_t *bytes)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        memcpy(bytes + per * i, of_byte[packed[i]], per);
+}
+
+unsigned bbans_k_bytes_unpack_portable(const uint8_t *packed, size_t n,
+                                       unsigned log2_per, const uint8_t *symbol,
+                                       uint8_t *bytes)
+{
+    const unsigned per = 1u << log2_per, bits = 8 / per;
+    const unsigned ranks = (1u << bits) - 1;
+    uint8_t of_byte[256][8];
+    unsigned most = 0, shift, k;
+    size_t i;
+
+    for (shift = 0; shift < 8; shift += bits) {
+        const uint8_t mask = (uint8_t)(ranks << shift);
+        uint8_t highest = 0;
+
+        for (i = 0; i < n; i++) {
+            const uint8_t rank = packed[i] & mask;
+
+            highest = rank > highest ? rank : highest;
+        }
+        if ((unsigned)highest >> shift > most)
+            most = (unsigned)highest >> shift;
+    }
+    for (i = 0; i < 256; i++)
+        for (k = 0; k < per; k++)
+            of_byte[i][k] = symbol[i >> k * bits & ranks];
+    switch (per) {
+    case 2: unpack_by(2, of_byte, packed, n, bytes); break;
+    case 4: unpack_by(4, of_byte, packed, n, bytes); break;
+    default: unpack_by(8, of_byte, packed, n, bytes);
+    }
+    return most;
 }

@@ -704,6 +704,39 @@ static void compare_pairs(const bbans_kernels *portable,
     CHECK(memcmp(x[1], old, 4 * lanes) == 0);
 }
 
+static void compare_unpacked(const bbans_kernels *portable,
+                             const bbans_kernels *kernels)
+{
+    const unsigned log2_per = 1 + below(3), per = 1u << log2_per;
+    const unsigned bits = 8 / per, n_ranks = 1 + below(1u << bits);
+    const size_t n = below(200), size = n << log2_per;
+    uint8_t room[200], symbol[16], bytes[2][8 * 200 + 1];
+    uint8_t *const packed = room + sizeof room - n; /* nothing follows */
+    unsigned most = 0;
+    size_t i, k;
+
+    for (i = 0; i < 16; i++)
+        symbol[i] = (uint8_t)below(256);
+    memset(room, 0, sizeof room);
+    for (i = 0; i < n; i++)
+        for (k = 0; k < per; k++) { /* the highest ranks are rare */
+            const unsigned rank = below(below(n_ranks) + 1);
+
+            packed[i] |= (uint8_t)(rank << k * bits);
+            most = rank > most ? rank : most;
+        }
+    bytes[0][size] = bytes[1][size] = 77;
+    CHECK(portable->bytes_unpack(packed, n, log2_per, symbol, bytes[0]) ==
+          most);
+    CHECK(kernels->bytes_unpack(packed, n, log2_per, symbol, bytes[1]) == most);
+    for (i = 0; i < size; i++)
+        CHECK(bytes[0][i] ==
+              symbol[(unsigned)packed[i / per] >> i % per * bits &
+                     ((1u << bits) - 1)]);
+    CHECK(memcmp(bytes[0], bytes[1], size) == 0);
+    CHECK(bytes[0][size] == 77 && bytes[1][size] == 77);
+}
+
 static void compare_messages(const bbans_kernels *portable,
                              const bbans_kernels *kernels)
 {
@@ -722,8 +755,10 @@ static void compare_messages(const bbans_kernels *portable,
         compare_weights(portable, kernels);
         compare_rows(portable, kernels);
     }
-    for (trial = 0; trial < TRIALS; trial++)
+    for (trial = 0; trial < TRIALS; trial++) {
         compare_bytes(portable, kernels);
+        compare_unpacked(portable, kernels);
+    }
     for (trial = 0; trial < TRIALS / 10; trial++)
         compare_pairs(portable, kernels);
 }
