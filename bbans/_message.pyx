@@ -72,6 +72,9 @@ cdef with_weights c_pop_weighted = <with_weights>address("pop_weighted")
 cdef with_shape c_push_located = <with_shape>address("push_located")
 cdef with_shape c_pop_located = <with_shape>address("pop_located")
 
+# Where every message starts: there is no room, so nothing is written.
+NO_WORDS = np.empty(0, np.uint32)
+
 # Symbols from which on a call gives up the GIL; less would cost more than it frees.
 cdef size_t LONG_CALL = 1024
 
@@ -206,16 +209,19 @@ cdef class MessageArrays:
 
     def _init(self, lanes):
         """Make this the empty message."""
-        self._own(np.empty(lanes, np.uint64), np.empty(16, np.uint32))
+        self._own(np.empty(lanes, np.uint64), NO_WORDS)
         check(c_init(&self.c, self.c.head, self.c.lanes, self.c.tail, self.c.tail_cap))
 
     def _own(self, head, tail):
-        """Take over the arrays that the C struct is to point to."""
-        cdef uint64_t[::1] heads = head
-        cdef uint32_t[::1] words = tail
+        """Take over the arrays that the C struct is to point to: uint64, uint32."""
+        cdef Py_buffer view
         self._head, self._tail = head, tail
-        self.c.head, self.c.lanes = &heads[0], heads.shape[0]
-        self.c.tail, self.c.tail_cap = &words[0], words.shape[0]
+        PyObject_GetBuffer(head, &view, PyBUF_WRITABLE)
+        self.c.head, self.c.lanes = <uint64_t *>view.buf, view.len // sizeof(uint64_t)
+        PyBuffer_Release(&view)
+        PyObject_GetBuffer(tail, &view, PyBUF_WRITABLE)
+        self.c.tail, self.c.tail_cap = <uint32_t *>view.buf, view.len // sizeof(uint32_t)
+        PyBuffer_Release(&view)
 
     def _reserve(self, n_words):
         self.reserve(n_words)
@@ -247,7 +253,7 @@ cdef class MessageArrays:
         if self.c.tail_cap - used < n_words:
             self.busy = True    # numpy gives up the GIL for long copies
             try:
-                tail = np.empty(max(used + n_words, 2 * self.c.tail_cap), np.uint32)
+                tail = np.empty(max(used + n_words, 2 * self.c.tail_cap, 16), np.uint32)
                 tail[:used] = self._tail[:used]
             finally:
                 self.busy = False
