@@ -99,13 +99,14 @@ typedef struct {
     uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
                               const uint32_t *symbol, size_t n, unsigned prec,
                               uint32_t *top);
-    /* The same for n symbols, whole rounds over all the lanes, a multiple of
-     * BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN on;
-     * `shares` prepares BBANS_SHARES_MAX or fewer symbols.  NULL where this is
-     * no faster. */
+    /* The same for n > 0 symbols, whole rounds over all the lanes, a multiple
+     * of BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN
+     * on; does nothing and returns NULL if one of them is not below `symbols`.
+     * `shares` prepares BBANS_SHARES_MAX or fewer.  NULL where this is no
+     * faster. */
     void (*shares)(const uint32_t *edge, size_t symbols, bbans_share *share);
     uint32_t *(*push_rounds)(uint64_t *head, size_t lanes,
-                             const bbans_share *share, size_t symbols,
+                             const bbans_share *share, uint32_t symbols,
                              const uint32_t *symbol, size_t n, unsigned prec,
                              uint32_t *top);
     /* Push value[i], uniform below any total, likewise; and pop it. */
@@ -287,7 +288,7 @@ extern bbans_kernels bbans_kernel;
 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
                            bbans_share *share);
 uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
-                                     const bbans_share *share, size_t symbols,
+                                     const bbans_share *share, uint32_t symbols,
                                      const uint32_t *symbol, size_t n,
                                      unsigned prec, uint32_t *top);
 

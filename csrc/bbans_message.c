@@ -376,9 +376,11 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
     }
 }
 
-/* The same for symbols under one row; there is room for n words. */
-static void push_under(bbans_message *msg, size_t first, const coder *c,
-                       const uint32_t *symbol, size_t n)
+/* The same for symbols under one row, which are checked on the way; there is
+ * room for n words.  Returns how many are left, the last of them in a run with
+ * one that is no symbol. */
+static size_t push_under(bbans_message *msg, size_t first, const coder *c,
+                         const uint32_t *symbol, size_t n)
 {
     const unsigned prec = c->model.prec;
     uint32_t *top = msg->tail + msg->tail_len;
@@ -391,17 +393,29 @@ static void push_under(bbans_message *msg, size_t first, const coder *c,
             top = bbans_kernel.push_rounds(msg->head, msg->lanes, c->share,
                                            c->limit, symbol + n - run, run,
                                            prec, top);
-        } else {
+        } else if (bbans_kernel.most(symbol + n - run, run) < c->limit) {
             top = bbans_kernel.push_symbols(msg->head + above - run,
                                             c->model.table.cdf,
                                             symbol + n - run, run, prec, top);
+        } else {
+            top = NULL;
         }
+        if (top == NULL)
+            break;
+        msg->tail_len = (size_t)(top - msg->tail);
     }
-    msg->tail_len = (size_t)(top - msg->tail);
+    return n;
 }
 
 static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
                               int type, size_t first, size_t n);
+
+/* Whether what is no symbol is none as 32 bits either. */
+static int check_may_wait(int type)
+{
+    return type == BBANS_U8 || type == BBANS_U16 || type == BBANS_U32 ||
+           type == BBANS_I32;
+}
 
 /* Every array is read once: a push that is refused on its way is undone by the
  * pops that invert it. */
@@ -410,30 +424,36 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
 {
     bbans_span span[CHUNK];
     uint32_t scratch[CHUNK];
-    size_t first, count, end;
+    size_t first, count, left, end;
 
     for (end = n; end > 0; end = first) {
-        const uint32_t *value;
-
         first = (end - 1) / CHUNK * CHUNK;
-        count = end - first;
+        left = count = end - first;
         if (first > 0) { /* chunks go backwards, unlike what is guessed */
             bbans_array_prefetch(symbol, type, first - CHUNK, CHUNK);
             if (c->row != NULL)
                 bbans_array_prefetch(c->row, c->row_type, first - CHUNK, CHUNK);
         }
-        if (!open_chunk(c, first, count) ||
-            !bbans_array_is_below(symbol, type, first, count, c->limit)) {
-            (void)pop_array(msg, c, NULL, 0, end, n);
+        if (c->loops == &fixed_loops && msg->lanes > 1 && room(msg) >= count) {
+            if (check_may_wait(type) ||
+                bbans_array_is_below(symbol, type, first, count, c->limit))
+                left = push_under(
+                    msg, first, c,
+                    bbans_array_read(symbol, type, first, count, scratch),
+                    count);
+        } else if (open_chunk(c, first, count) &&
+                   bbans_array_is_below(symbol, type, first, count, c->limit)) {
+            c->loops->spans(
+                &c->model,
+                bbans_array_read(symbol, type, first, count, scratch), count,
+                span);
+            bbans_push_spans(msg, first, span, count, c->model.prec);
+            left = 0;
+        }
+        if (left > 0) {
+            (void)pop_array(msg, c, NULL, 0, first + left, n);
             return BBANS_ERR_SYMBOL;
         }
-        value = bbans_array_read(symbol, type, first, count, scratch);
-        if (c->loops == &fixed_loops && msg->lanes > 1 && room(msg) >= count) {
-            push_under(msg, first, c, value, count);
-            continue;
-        }
-        c->loops->spans(&c->model, value, count, span);
-        bbans_push_spans(msg, first, span, count, c->model.prec);
     }
     return BBANS_OK;
 }

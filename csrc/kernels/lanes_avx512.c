@@ -572,14 +572,27 @@ INLINED void reorder(uint64_t *head, size_t lanes, __m512i a, __m512i b)
     }
 }
 
+AVX512 static inline int are_below(const uint32_t *symbol, size_t n,
+                                   uint32_t limit)
+{
+    __m512i most = LOAD(symbol);
+    size_t i;
+
+    for (i = GROUP; i < n; i += GROUP)
+        most = _mm512_max_epu32(most, LOAD(symbol + i));
+    return _mm512_cmpge_epu32_mask(most, _mm512_set1_epi32((int)limit)) == 0;
+}
+
 AVX512 uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
                                             const bbans_share *share,
-                                            size_t symbols,
+                                            uint32_t symbols,
                                             const uint32_t *symbol, size_t n,
                                             unsigned prec, uint32_t *top)
 {
     const few_shares few = few_of(share);
 
+    if (!are_below(symbol, n, symbols))
+        return NULL;
     reorder(head, lanes, _mm512_setr_epi64(15, 14, 11, 10, 7, 6, 3, 2),
             _mm512_setr_epi64(13, 12, 9, 8, 5, 4, 1, 0));
     if (symbols <= GROUP)

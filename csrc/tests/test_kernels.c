@@ -271,13 +271,14 @@ static void compare_rounds(const bbans_kernels *portable,
                            const bbans_kernels *kernels, unsigned prec)
 {
     const size_t lanes = BBANS_ROUND_LANES * (1 + below(5));
-    const size_t n = lanes * below(ROUNDS_MAX + 1);
+    const size_t n = lanes * (1 + below(ROUNDS_MAX));
     const size_t symbols = 1 + below(below(2) ? 20 : BBANS_SHARES_MAX);
     bbans_share share[BBANS_SHARES_MAX];
     uint64_t head[2][ROUND_LANES_MAX];
     uint32_t words[2][ROUNDS_MAX * ROUND_LANES_MAX];
     uint32_t edge[BBANS_SHARES_MAX + 1], symbol[ROUNDS_MAX * ROUND_LANES_MAX];
     uint32_t *top[2] = {words[0], words[1]};
+    uint32_t k;
     size_t i;
 
     edge[0] = 0;
@@ -287,8 +288,7 @@ static void compare_rounds(const bbans_kernels *portable,
     for (i = 0; i < n; i++)
         symbol[i] = below((uint32_t)symbols);
     for (i = 0; i < lanes; i++) {
-        const uint32_t k = n > 0 ? symbol[n - lanes + i] : 0;
-
+        k = symbol[n - lanes + i];
         head[0][i] = random_head(edge[k + 1] - edge[k], prec);
         head[1][i] = head[0][i];
     }
@@ -296,8 +296,14 @@ static void compare_rounds(const bbans_kernels *portable,
         top[0] = portable->push_symbols(head[0], edge, symbol + i - lanes,
                                         lanes, prec, top[0]);
     kernels->shares(edge, symbols, share);
-    top[1] = kernels->push_rounds(head[1], lanes, share, symbols, symbol, n,
-                                  prec, top[1]);
+    i = below((uint32_t)n);
+    k = symbol[i];
+    symbol[i] = (uint32_t)symbols + below(1000);
+    CHECK(kernels->push_rounds(head[1], lanes, share, (uint32_t)symbols, symbol,
+                               n, prec, top[1]) == NULL);
+    symbol[i] = k;
+    top[1] = kernels->push_rounds(head[1], lanes, share, (uint32_t)symbols,
+                                  symbol, n, prec, top[1]);
     CHECK(top[0] - words[0] == top[1] - words[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(top[0] - words[0])) == 0);
     CHECK(memcmp(head[0], head[1], 8 * lanes) == 0);
