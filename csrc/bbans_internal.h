@@ -99,16 +99,16 @@ typedef struct {
     uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
                               const uint32_t *symbol, size_t n, unsigned prec,
                               uint32_t *top);
-    /* The same for n > 0 symbols, whole rounds over all the lanes, a multiple
+    /* The same for *left symbols, whole rounds over all the lanes, a multiple
      * of BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN
-     * on; does nothing and returns NULL if one of them is not below `symbols`.
-     * `shares` prepares BBANS_SHARES_MAX or fewer.  NULL where this is no
-     * faster. */
+     * on; ends before a round in which one is not below `symbols`, and says in
+     * *left how many are left.  `shares` prepares BBANS_SHARES_MAX or fewer.
+     * NULL where this is no faster. */
     void (*shares)(const uint32_t *edge, size_t symbols, bbans_share *share);
     uint32_t *(*push_rounds)(uint64_t *head, size_t lanes,
                              const bbans_share *share, uint32_t symbols,
-                             const uint32_t *symbol, size_t n, unsigned prec,
-                             uint32_t *top);
+                             const uint32_t *symbol, size_t *left,
+                             unsigned prec, uint32_t *top);
     /* Push value[i], uniform below any total, likewise; and pop it. */
     uint32_t *(*push_values)(uint64_t *head, const uint32_t *value, size_t n,
                              uint32_t total, uint32_t *top);
@@ -289,7 +289,7 @@ void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
                            bbans_share *share);
 uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
                                      const bbans_share *share, uint32_t symbols,
-                                     const uint32_t *symbol, size_t n,
+                                     const uint32_t *symbol, size_t *left,
                                      unsigned prec, uint32_t *top);
 
 #define BBANS_DECLARE_BYTES(isa)                                               \

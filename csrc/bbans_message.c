@@ -159,6 +159,9 @@ bbans_status bbans_message_advance(bbans_message *msg, const uint32_t *start,
  * them, so that neither waits for the other. */
 #define CHUNK 512
 
+/* That of symbols which a kernel looks up and brings near where they are. */
+#define IN_PLACE 4096
+
 /* What the symbols of a chunk are coded with, in a few words that loops keep in
  * registers. */
 typedef struct {
@@ -377,33 +380,32 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
 }
 
 /* The same for symbols under one row, which are checked on the way; there is
- * room for n words.  Returns how many are left, the last of them in a run with
- * one that is no symbol. */
+ * room for n words.  Returns how many are left, the last of them in a round
+ * with one that is no symbol. */
 static size_t push_under(bbans_message *msg, size_t first, const coder *c,
                          const uint32_t *symbol, size_t n)
 {
     const unsigned prec = c->model.prec;
     uint32_t *top = msg->tail + msg->tail_len;
-    size_t run, above = lane_above(msg, first, n);
+    size_t run, left = 0, above = lane_above(msg, first, n);
 
-    for (; n > 0; n -= run, above = msg->lanes) {
+    for (; n > 0 && left == 0; n -= run, above = msg->lanes) {
         run = above < n ? above : n;
         if (c->share != NULL && run == msg->lanes) {
-            run = n - n % run;
+            run = left = n - n % run;
             top = bbans_kernel.push_rounds(msg->head, msg->lanes, c->share,
-                                           c->limit, symbol + n - run, run,
+                                           c->limit, symbol + n - run, &left,
                                            prec, top);
+            run -= left;
         } else if (bbans_kernel.most(symbol + n - run, run) < c->limit) {
             top = bbans_kernel.push_symbols(msg->head + above - run,
                                             c->model.table.cdf,
                                             symbol + n - run, run, prec, top);
         } else {
-            top = NULL;
-        }
-        if (top == NULL)
             break;
-        msg->tail_len = (size_t)(top - msg->tail);
+        }
     }
+    msg->tail_len = (size_t)(top - msg->tail);
     return n;
 }
 
@@ -424,12 +426,15 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
 {
     bbans_span span[CHUNK];
     uint32_t scratch[CHUNK];
+    const int in_place = c->share != NULL && room(msg) >= n &&
+                         (type == BBANS_U32 || type == BBANS_I32);
+    const size_t chunk = in_place ? IN_PLACE : CHUNK;
     size_t first, count, left, end;
 
     for (end = n; end > 0; end = first) {
-        first = (end - 1) / CHUNK * CHUNK;
+        first = (end - 1) / chunk * chunk;
         left = count = end - first;
-        if (first > 0) { /* chunks go backwards, unlike what is guessed */
+        if (first > 0 && !in_place) { /* backwards, unlike what is guessed */
             bbans_array_prefetch(symbol, type, first - CHUNK, CHUNK);
             if (c->row != NULL)
                 bbans_array_prefetch(c->row, c->row_type, first - CHUNK, CHUNK);
@@ -620,6 +625,7 @@ static bbans_status bits_coder(coder *c, const bbans_message *msg,
     c->model.prec = prec;
     c->row = NULL;
     c->one = one;
+    c->share = NULL;
     c->limit = 2;
     return BBANS_OK;
 }
@@ -657,6 +663,7 @@ static void uniform_coder(coder *c, uint32_t total)
     c->model.prec = (unsigned)bbans_bit_length(total) - 1;
     c->row = NULL;
     c->one = NULL;
+    c->share = NULL;
     c->limit = total;
 }
 

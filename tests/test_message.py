@@ -919,3 +919,28 @@ def test_totals_and_precisions_are_integers():
             use()
     with pytest.raises(SymbolError, match="real"):
         message.push_probabilities(np.array([0.5, 0.5j]), 0)
+
+
+@pytest.mark.parametrize("lanes", [16, 48, 64, 256])
+@pytest.mark.parametrize("n_symbols", [5, 16, 17, 250])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint32, np.int64])
+def test_long_arrays_under_one_row_are_refused_whole(lanes, n_symbols, dtype, kernels):
+    rng = np.random.default_rng(lanes + n_symbols)
+    table = Table.from_masses(rng.dirichlet(np.ones(n_symbols)), 24)
+    x = rng.integers(0, n_symbols, 9_001).astype(dtype)
+    heads = rng.integers(2**31, 2**63, lanes, dtype=np.uint64)
+    for at in (0, 40, 4095, 4096, 5000, 8999, 9000):
+        message = Message.from_state(heads, [1, 2, 3])
+        before = message.state()
+        bad = x.copy()
+        bad[at] = n_symbols
+        with pytest.raises(SymbolError, match=f"{n_symbols} at position {at}"):
+            message.push_symbols(table, bad)
+        assert message.state() == before
+    expected = Message.from_state(heads, [1, 2, 3])
+    for first in reversed(range(0, x.size, lanes)):  # short calls, other loops
+        expected.push_symbols(table, x[first : first + lanes])
+    message.push_symbols(table, x)
+    assert message == expected
+    assert (message.pop_symbols(table, x.size) == x).all()
+    assert message.state() == before

@@ -583,26 +583,24 @@ AVX512 static inline int are_below(const uint32_t *symbol, size_t n,
     return _mm512_cmpge_epu32_mask(most, _mm512_set1_epi32((int)limit)) == 0;
 }
 
-AVX512 uint32_t *bbans_k_push_rounds_avx512(uint64_t *head, size_t lanes,
-                                            const bbans_share *share,
-                                            uint32_t symbols,
-                                            const uint32_t *symbol, size_t n,
-                                            unsigned prec, uint32_t *top)
+AVX512 uint32_t *bbans_k_push_rounds_avx512(
+    uint64_t *head, size_t lanes, const bbans_share *share, uint32_t symbols,
+    const uint32_t *symbol, size_t *left, unsigned prec, uint32_t *top)
 {
     const few_shares few = few_of(share);
+    const uint32_t *last = symbol + *left;
 
-    if (!are_below(symbol, n, symbols))
-        return NULL;
     reorder(head, lanes, _mm512_setr_epi64(15, 14, 11, 10, 7, 6, 3, 2),
             _mm512_setr_epi64(13, 12, 9, 8, 5, 4, 1, 0));
     if (symbols <= GROUP)
-        for (; n > 0; n -= lanes)
-            top = push_round(head, lanes, &few, NULL, symbol + n - lanes, prec,
-                             top);
+        for (; last > symbol && are_below(last - lanes, lanes, symbols);
+             last -= lanes)
+            top = push_round(head, lanes, &few, NULL, last - lanes, prec, top);
     else
-        for (; n > 0; n -= lanes)
-            top = push_round(head, lanes, NULL, share, symbol + n - lanes, prec,
-                             top);
+        for (; last > symbol && are_below(last - lanes, lanes, symbols);
+             last -= lanes)
+            top = push_round(head, lanes, NULL, share, last - lanes, prec, top);
+    *left = (size_t)(last - symbol);
     reorder(head, lanes, _mm512_setr_epi64(15, 14, 7, 6, 13, 12, 5, 4),
             _mm512_setr_epi64(11, 10, 3, 2, 9, 8, 1, 0));
     return top;
