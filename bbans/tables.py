@@ -461,7 +461,7 @@ class FrozenHMM(FrozenModel):
         Returns
         -------
         FrozenHMM
-            A `FrozenARHMM` if the file holds one.
+            A `FrozenARHMM` if the file holds one, whichever class is asked.
 
         Raises
         ------

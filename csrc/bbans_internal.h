@@ -133,9 +133,9 @@ typedef struct {
      * first k, and weight k < n. */
     uint64_t (*weigh_one)(const void *weight, int type, size_t n, size_t k,
                           uint32_t *start, uint32_t *freq);
-    /* Intervals of symbols k[i] < symbols in n rows, and the sums of the rows;
-     * those of 2^29 or more, and of rows with a weight that is none, are so
-     * too. */
+    /* Intervals of symbols k[i] < symbols in n rows, and the sums of the rows.
+     * One above BBANS_TOTAL_MAX says that the row has no total; then its
+     * interval means nothing. */
     void (*intervals)(const void *weight, int type, size_t symbols, size_t n,
                       const uint32_t *k, uint32_t *start, uint32_t *freq,
                       uint32_t *total);

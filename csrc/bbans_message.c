@@ -397,7 +397,8 @@ static size_t push_under(bbans_message *msg, size_t first, const coder *c,
                                            c->limit, symbol + n - run, &left,
                                            prec, top);
             run -= left;
-        } else if (bbans_kernel.most(symbol + n - run, run) < c->limit) {
+        } else if (c->share == NULL ||
+                   bbans_kernel.most(symbol + n - run, run) < c->limit) {
             top = bbans_kernel.push_symbols(msg->head + above - run,
                                             c->model.table.cdf,
                                             symbol + n - run, run, prec, top);
@@ -440,7 +441,7 @@ static bbans_status push_array(bbans_message *msg, coder *c, const void *symbol,
                 bbans_array_prefetch(c->row, c->row_type, first - CHUNK, CHUNK);
         }
         if (c->loops == &fixed_loops && msg->lanes > 1 && room(msg) >= count) {
-            if (check_may_wait(type) ||
+            if ((c->share != NULL && check_may_wait(type)) ||
                 bbans_array_is_below(symbol, type, first, count, c->limit))
                 left = push_under(
                     msg, first, c,
@@ -567,8 +568,9 @@ static int goes_in_rounds(const bbans_message *msg, const bbans_table *table,
                           size_t n)
 {
     return bbans_kernel.push_rounds != NULL &&
-           msg->lanes % BBANS_ROUND_LANES == 0 && n >= 4 * table->symbols &&
-           n >= 2 * msg->lanes && table->symbols <= BBANS_SHARES_MAX &&
+           msg->lanes % BBANS_ROUND_LANES == 0 && msg->lanes <= CHUNK &&
+           n >= 4 * table->symbols && n >= 2 * msg->lanes &&
+           table->symbols <= BBANS_SHARES_MAX &&
            table->prec >= BBANS_ROUND_PREC_MIN;
 }
 

@@ -489,7 +489,7 @@ INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
     {
         const uint32_t *k = symbol + GROUP * v;
 
-        _mm_prefetch((const char *)k - SYMBOLS_AHEAD, _MM_HINT_T0);
+        _mm_prefetch((const char *)((uintptr_t)k - SYMBOLS_AHEAD), _MM_HINT_T0);
         g[v] = few != NULL ? group_of_few(few, k) : group_of(share, k);
     }
     EACH_OF(m)
@@ -1039,6 +1039,7 @@ INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
                                to + symbols + i / 4, &any);
         total[j] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
     }
+    /* The running sums of rows that have a total are right, and stay. */
     if (is_too_large(any))
         bbans_k_weigh_rows_portable(weight, type, symbols, n, w, total);
 }
