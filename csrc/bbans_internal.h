@@ -49,7 +49,13 @@ typedef struct {
 #define BBANS_ROUND_LANES 16
 #define BBANS_ROUND_PREC_MIN 13
 
-/* From one row of weights to the next: room for sums of the quads of each 64.
+static inline size_t bbans_row_bytes(int type, size_t symbols)
+{
+    return symbols * (type == BBANS_F64 ? 8 : 4);
+}
+
+/* From one row of weights as integers to the next: room for sums of the quads
+ * of each 64.
  */
 static inline size_t bbans_row_stride(size_t symbols)
 {

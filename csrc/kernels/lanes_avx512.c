@@ -861,10 +861,6 @@ AVX512 uint64_t bbans_k_weigh_one_avx512(const void *weight, int type, size_t n,
  * Sums are of 32 bits here, and each is in `any` before two of them could wrap:
  * if one is 2^29 or more, or a weight is none, that is known of all the rows,
  * and weighing them one by one tells of which. */
-static inline size_t row_bytes(int type, size_t symbols)
-{
-    return symbols * (type == BBANS_F64 ? 8 : 4);
-}
 
 /* Weights i .. i + 63, those in `here`, to *all, and those in `below` to
  * *before, without the extra 1. */
@@ -896,7 +892,7 @@ INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
 {
     const __m512i in_order =
         _mm512_setr_epi32(0, 2, 8, 10, 1, 3, 9, 11, 0, 0, 0, 0, 0, 0, 0, 0);
-    const size_t bytes = row_bytes(type, symbols);
+    const size_t bytes = bbans_row_bytes(type, symbols);
     __m512i sums[4], pairs[2], s;
     __m128i counts, befores;
     size_t j, i;
@@ -953,8 +949,9 @@ INLINED void intervals_type(const uint8_t *weight, int type, size_t symbols,
         /* The last four, some of them again. */
         const size_t at = n - first < 4 ? n - 4 : first;
 
-        four_intervals(weight + at * row_bytes(type, symbols), type, symbols,
-                       k + at, start + at, freq + at, total + at, &any);
+        four_intervals(weight + at * bbans_row_bytes(type, symbols), type,
+                       symbols, k + at, start + at, freq + at, total + at,
+                       &any);
     }
     if (is_too_large(any))
         bbans_k_intervals_portable(weight, type, symbols, n, k, start, freq,
@@ -1021,7 +1018,7 @@ INLINED uint32_t weigh_quads(const uint8_t *row, int type, size_t i,
 INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
                              size_t n, uint32_t *w, uint32_t *total)
 {
-    const size_t bytes = row_bytes(type, symbols);
+    const size_t bytes = bbans_row_bytes(type, symbols);
     const size_t stride = bbans_row_stride(symbols);
     __m512i any = _mm512_setzero_si512();
     size_t i, j;

@@ -260,7 +260,7 @@ void bbans_k_intervals_portable(const void *weight, int type, size_t symbols,
                                 size_t n, const uint32_t *k, uint32_t *start,
                                 uint32_t *freq, uint32_t *total)
 {
-    const size_t bytes = symbols * (type == BBANS_F64 ? 8 : 4);
+    const size_t bytes = bbans_row_bytes(type, symbols);
     const uint8_t *row = weight;
     size_t i;
 
@@ -278,7 +278,7 @@ void bbans_k_intervals_portable(const void *weight, int type, size_t symbols,
 void bbans_k_weigh_rows_portable(const void *weight, int type, size_t symbols,
                                  size_t n, uint32_t *w, uint32_t *total)
 {
-    const size_t bytes = symbols * (type == BBANS_F64 ? 8 : 4);
+    const size_t bytes = bbans_row_bytes(type, symbols);
     const uint8_t *row = weight;
     size_t i;
 

@@ -491,7 +491,7 @@ static void compare_rows(const bbans_kernels *portable,
     kernels->weigh_rows(weight, type, symbols, n, w, total[1]);
     for (i = 0; i < n; i++) {
         const uint8_t *row =
-            (const uint8_t *)weight + i * symbols * (type == BBANS_F64 ? 8 : 4);
+            (const uint8_t *)weight + i * bbans_row_bytes(type, symbols);
         const uint64_t sum = portable->weigh(row, type, symbols, one);
         uint32_t from, width, slot, found;
 
