@@ -552,6 +552,25 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
+/* ---- Frozen state space models ------------------------------------------- */
+
+/* What every frozen state space model begins with: how wide its states z, its
+ * observations x and what is known of them are, and what codes them.  Filled by
+ * the model's own init function, and read by bbans_sequence_encode and all that
+ * codes sequences. */
+typedef struct {
+    const struct bbans_engine *engine; /* the library's own                   */
+    size_t observation_bytes; /* of x_t: sequences are arrays of these        */
+    size_t state_bytes;       /* of z_t                                       */
+    size_t belief_bytes;      /* what is known after x_1 .. x_t               */
+    size_t record_bytes;      /* what is kept of a step for bits back         */
+    size_t scratch_bytes;
+    size_t tail_length;       /* c of docs/maths.md section 7                 */
+    size_t start_bits;        /* bits back starts from 2^start_bits or more   */
+    size_t push_words;        /* of tail that an observation may take         */
+    size_t pop_words;         /* that popping one from damaged data may take  */
+} bbans_state_space;
+
 /* ---- Frozen hidden Markov models ----------------------------------------- */
 
 /* The contexts of an autoregressive model, a tree of suffixes of what was
@@ -575,7 +594,8 @@ typedef struct {
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
  * model's own those from `states` on are 0. */
 typedef struct {
-    size_t states, symbols, stride, tail_length;
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t states, symbols, stride;
     unsigned prec;
     uint32_t floor;                 /* least predicted weight           */
     const uint32_t *initial_cdf;    /* [states + 1]                     */
@@ -654,113 +674,6 @@ BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
         uint32_t *start, uint32_t *freq);
 
-/* ---- Sequences under a frozen HMM: IconoCLaSM ---------------------------- */
-
-#ifndef BBANS_DECODER_ONLY
-/* Words of tail that hold any sequence of n symbols, and serve as scratch. */
-BBANS_API size_t bbans_sequence_tail_words(size_t n);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Bytes of workspace (aligned to 8) for n symbols when the forward messages of
- * `block` symbols at a time are kept: block = n is fastest, block near sqrt(n)
- * smallest (each message is then computed twice).  0 if it exceeds SIZE_MAX. */
-BBANS_API size_t bbans_sequence_work_bytes(const bbans_hmm *hmm, size_t n,
-        size_t block);
-
-#ifndef BBANS_DECODER_ONLY
-/* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
- *   msg         of one lane; its former content is lost.  Its tail needs
- *               bbans_sequence_tail_words(n) words.
- *   predictive  0: IconoCLaSM; else the range coder alone
- *   work        at least bbans_sequence_work_bytes(hmm, n, some block); more is
- *               used for larger blocks, and the result is the same
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_sequence_encode(const bbans_hmm *hmm,
-        const uint32_t *symbol, size_t n, int predictive, void *work,
-        size_t work_bytes, bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n symbols.  The message is spent, whatever the outcome.  Workspace as
- * for one symbol; the tail needs room for n more words.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode(const bbans_hmm *hmm,
-        bbans_message *msg, uint32_t *symbol, size_t n, int predictive,
-        void *work, size_t work_bytes);
-
-/* Decode a message of the range coder alone up to and with the symbol `last`,
- * at most `cap` symbols: what ends with a symbol that does not occur before
- * needs no length.  *n is how many; after ERR_CAPACITY, there was no `last`.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode_until(const bbans_hmm *hmm,
-        bbans_message *msg, uint32_t *symbol, size_t cap, uint32_t last,
-        size_t *n, void *work, size_t work_bytes);
-
-/* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs.  Push needs room for
- * 2 n + 2 words and a workspace as for encode; pop one as for decode.  Pop's
- * message is spent if it fails.
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_sequence_push(const bbans_hmm *hmm,
-        bbans_message *msg, const uint32_t *symbol, size_t n, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_sequence_pop(const bbans_hmm *hmm,
-        bbans_message *msg, uint32_t *symbol, size_t n, void *work,
-        size_t work_bytes);
-
-/* ---- Many sequences ------------------------------------------------------ */
-
-/* Sequence k of a batch is symbol[offset[k] .. offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
- * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
- * Split a batch to use threads: no message depends on another.  With
- * BBANS_BATCH times the workspace and the tail that one sequence needs, so many
- * are coded in turns, which is faster; the result is the same.  After an error
- * *failed is the sequence, 0 before the first. */
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode;
- *                sequences take turns if it has room for all forward messages
- *                of each
- *   msg          of one lane: scratch, with the tail of the longest sequence
- *   bytes        [cap] out; 8 * offset[n] + 40 * n bytes always suffice
- *   byte_offset  [n + 1] out
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_batch_encode(const bbans_hmm *hmm,
-        const uint32_t *symbol, const uint64_t *offset, size_t n,
-        int predictive, void *work, size_t work_bytes, bbans_message *msg,
-        uint8_t *bytes, size_t cap, uint64_t *byte_offset, size_t *failed);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n sequences, whose offsets the caller knows.
- *   work  as for one symbol
- *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, one for every symbol of the longest sequence, and
- *         one
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_batch_decode(const bbans_hmm *hmm,
-        const uint8_t *bytes, const uint64_t *byte_offset, uint32_t *symbol,
-        const uint64_t *offset, size_t n, int predictive, void *work,
-        size_t work_bytes, bbans_message *msg, size_t *failed);
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences as one message: less than a bit for each after the first
- * few, but none decodes alone.  docs/maths.md, section 8.
- *   msg  of one lane; its tail needs bbans_sequence_tail_words(offset[n]) words
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_packed_encode(const bbans_hmm *hmm,
-        const uint32_t *symbol, const uint64_t *offset, size_t n, void *work,
-        size_t work_bytes, bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* The message is spent; its tail needs room for offset[n] more words.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
-        bbans_message *msg, uint32_t *symbol, const uint64_t *offset, size_t n,
-        void *work, size_t work_bytes);
-
 /* ---- Linear Gaussian state space models ---------------------------------- */
 
 /* A frozen model of n latent and p observed dimensions: what one step needs is
@@ -770,7 +683,8 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_hmm *hmm,
 enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 
 typedef struct {
-    size_t latents, observed, steps, step_words, tail_length, start_bits;
+    bbans_state_space space; /* observations: int64_t [observed] */
+    size_t latents, observed, steps, step_words;
     bbans_shape gaussian, noise;
     const int64_t *offset;
     const int32_t *word;
@@ -786,7 +700,7 @@ BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
  *   offset       [steps][n + p] of latents and observations, in 2^-16
  *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
  *                docs/format.md, section 2
- * Returns ERR_{NULL,SIZE,TABLE}. */
+ * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         size_t observed, size_t steps, int family, size_t tail_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
@@ -807,35 +721,115 @@ BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
         uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
         int64_t *sign, unsigned *low_bits);
 
-/* Words of tail for a sequence of `length` observations, 0 if too many: encode
- * needs as many in all, the other functions beside what the message holds. */
-BBANS_API size_t bbans_lgssm_tail_words(const bbans_lgssm *model,
-        size_t length);
+/* ---- Sequences under a state space model: IconoCLaSM ---------------------- */
 
-/* Bytes of workspace (aligned to 8), as bbans_sequence_work_bytes. */
-BBANS_API size_t bbans_lgssm_work_bytes(const bbans_lgssm *model,
-        size_t length, size_t block);
+/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is the
+ * first member of a bbans_hmm or a bbans_lgssm. */
 
-/* As bbans_sequence_encode, decode, push and pop, for observations
- * x [length][p]; every int64_t can be coded.  Encode and push return
- * ERR_{NULL,STATE,CAPACITY}, decode and pop ERR_{NULL,STATE,CAPACITY,CORRUPT}.
- * Decode and pop need a workspace for length 1. */
+/* Words of tail that hold any sequence of n observations, and serve as scratch;
+ * 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_sequence_tail_words(const bbans_state_space *model,
+        size_t n);
+
+/* Bytes of workspace (aligned to 8) for n observations when the records of
+ * `block` steps at a time are kept: block = n is fastest, block near sqrt(n)
+ * smallest (each record is then computed twice).  0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
+        size_t n, size_t block);
+
 #ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_lgssm_encode(const bbans_lgssm *model,
-        const int64_t *x, size_t length, int predictive, void *work,
+/* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
+ *   msg         of one lane; its former content is lost.  Its tail needs
+ *               bbans_sequence_tail_words(model, n) words.
+ *   predictive  0: IconoCLaSM; else the range coder alone
+ *   work        at least bbans_sequence_work_bytes(model, n, some block); more
+ *               is used for larger blocks, and the result is the same
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
+        const void *x, size_t n, int predictive, void *work, size_t work_bytes,
+        bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n observations.  The message is spent, whatever the outcome.  Workspace
+ * as for one observation; the tail needs room for n model->pop_words more words.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, int predictive, void *work,
+        size_t work_bytes);
+
+/* Decode a message of the range coder alone up to and with the observation
+ * *last, at most `cap`: what ends with an observation that does not occur before
+ * needs no length.  *n is how many; after ERR_CAPACITY, there was no *last.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode_until(
+        const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
+        const void *last, size_t *n, void *work, size_t work_bytes);
+
+/* The bare schedule of docs/maths.md section 1 over what the message of one
+ * lane already holds, for those who compose codecs.  Push needs room for
+ * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
+ * pop both as for decode.  Pop's message is spent if it fails.
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
+        bbans_message *msg, const void *x, size_t n, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
+
+/* ---- Many sequences ------------------------------------------------------ */
+
+/* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
+ * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
+ * Split a batch to use threads: no message depends on another.  With
+ * BBANS_BATCH times the workspace and the tail that one sequence needs, that
+ * many are coded in turns, which is faster; the result is the same.  After an
+ * error *failed is the sequence, 0 before the first. */
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences, each as bbans_sequence_encode does.
+ *   work         for the longest sequence, as for bbans_sequence_encode;
+ *                sequences take turns if it has room for all records of each
+ *   msg          of one lane: scratch, with the tail of the longest sequence
+ *   bytes        [cap] out; 4 bytes for each of the words of tail that each
+ *                sequence needs always suffice
+ *   byte_offset  [n + 1] out
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, int predictive,
+        void *work, size_t work_bytes, bbans_message *msg, uint8_t *bytes,
+        size_t cap, uint64_t *byte_offset, size_t *failed);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n sequences, whose offsets the caller knows.
+ *   work  as for one observation
+ *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
+ *         longest message, model->pop_words for every observation of the longest
+ *         sequence, and one
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
+        const uint8_t *bytes, const uint64_t *byte_offset, void *x,
+        const uint64_t *offset, size_t n, int predictive, void *work,
+        size_t work_bytes, bbans_message *msg, size_t *failed);
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences as one message: less than a bit for each after the first
+ * few, but none decodes alone.  docs/maths.md, section 8.
+ *   msg  of one lane; its tail needs bbans_sequence_tail_words(model, offset[n])
+ *        words
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, void *work,
         size_t work_bytes, bbans_message *msg);
 #endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_lgssm_decode(const bbans_lgssm *model,
-        bbans_message *msg, int64_t *x, size_t length, int predictive,
+
+/* The message is spent; its tail needs room for offset[n] model->pop_words more
+ * words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, const uint64_t *offset, size_t n,
         void *work, size_t work_bytes);
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_lgssm_push(const bbans_lgssm *model,
-        bbans_message *msg, const int64_t *x, size_t length, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_lgssm_pop(const bbans_lgssm *model,
-        bbans_message *msg, int64_t *x, size_t length, void *work,
-        size_t work_bytes);
 
 /* ---- Model files --------------------------------------------------------- */
 

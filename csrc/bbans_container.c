@@ -205,8 +205,9 @@ size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
 {
     if (model == NULL || !is_built(model) || block > BBANS_BLOCK_MAX)
         return 0;
-    return total_bytes(block, bbans_sequence_tail_words(block),
-                       bbans_sequence_work_bytes(&model->hmm, block, kept));
+    return total_bytes(
+        block, bbans_sequence_tail_words(&model->hmm.space, block),
+        bbans_sequence_work_bytes(&model->hmm.space, block, kept));
 }
 
 /* Can this model code such elements at all? */
@@ -289,11 +290,13 @@ bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
     if (n < 1 || n > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(writer->element);
-    status = cut_work(work, work_bytes, n, bbans_sequence_tail_words(n), &w);
+    status =
+        cut_work(work, work_bytes, n,
+                 bbans_sequence_tail_words(&writer->model->hmm.space, n), &w);
     if (status == BBANS_OK)
         status = to_symbols(writer->model, writer->element, from, n, w.symbol);
     if (status == BBANS_OK)
-        status = bbans_sequence_encode(&writer->model->hmm, w.symbol, n,
+        status = bbans_sequence_encode(&writer->model->hmm.space, w.symbol, n,
                                        writer->predictive, w.rest, w.rest_bytes,
                                        &w.msg);
     if (status != BBANS_OK)
@@ -533,7 +536,7 @@ size_t bbans_reader_work_bytes(const bbans_model *model, size_t block)
     if (model == NULL || !is_built(model) || block > BBANS_BLOCK_MAX)
         return 0;
     return total_bytes(block, decoder_tail_words(block),
-                       bbans_sequence_work_bytes(&model->hmm, 1, 1));
+                       bbans_sequence_work_bytes(&model->hmm.space, 1, 1));
 }
 
 static bbans_status copy_stored(int element, const bbans_block *block,
@@ -581,7 +584,7 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
     if (status == BBANS_OK)
         status = bbans_wire_read(&w.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)
-        status = bbans_sequence_decode(&model->hmm, &w.msg, w.symbol, n,
+        status = bbans_sequence_decode(&model->hmm.space, &w.msg, w.symbol, n,
                                        block->method == BBANS_METHOD_PREDICTIVE,
                                        w.rest, w.rest_bytes);
     if (status != BBANS_OK)

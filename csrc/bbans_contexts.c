@@ -82,6 +82,7 @@ bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
         if (!context_is_valid(c, k, hmm->symbols))
             return BBANS_ERR_TABLE;
     hmm->contexts = c;
+    bbans_hmm_set_engine(hmm); /* its scratch grows */
     return BBANS_OK;
 }
 

@@ -134,7 +134,6 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->states = states;
     hmm->symbols = symbols;
     hmm->stride = stride;
-    hmm->tail_length = tail_length;
     hmm->prec = prec;
     hmm->floor = (uint32_t)1
                  << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
@@ -159,6 +158,8 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = put_cdf(word, transition, states, states);
     (void)put_cdf(word, emission, states, symbols);
+    hmm->space.tail_length = tail_length;
+    bbans_hmm_set_engine(hmm);
     return BBANS_OK;
 }
 

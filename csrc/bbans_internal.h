@@ -568,6 +568,9 @@ uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
 uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
                                uint64_t sum, size_t x);
 
+/* Fill hmm->space, but for its tail length. */
+void bbans_hmm_set_engine(bbans_hmm *hmm);
+
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)
 {

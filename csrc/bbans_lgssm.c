@@ -1,4 +1,4 @@
-/* IconoCLaSM for a frozen linear Gaussian state space model: docs/maths.md,
+/* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
  * section 13.
  *
  * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"
+#include "bbans_state_space.h"
 
 #define LOCATION_MAX (((int64_t)1 << 46) - 1)
 #define INTEGER_MAX ((int64_t)1 << 31)
@@ -25,10 +26,6 @@
 
 #define SHIFT_MIN (-40)
 #define SHIFT_MAX 60
-
-/* Whether the sequence is coded by the schedule or by the range coder alone. */
-#define FLAG_TOTAL 16
-#define FLAG_SCHEDULE 15
 
 /* The words of a step, in this order: matrices, each row led by its shift, then
  * scales. */
@@ -113,45 +110,6 @@ static int step_is_valid(const step *s, size_t n, size_t p)
            shifts_are_valid(s->gain, n, p) &&
            shifts_are_valid(s->emit_lower, 2 * p, p) &&
            shifts_are_valid(s->final_lower, n, n);
-}
-
-bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-                              size_t observed, size_t steps, int family,
-                              size_t tail_length, unsigned start_bits,
-                              const int64_t *offset, const int32_t *word)
-{
-    const size_t step_words = bbans_lgssm_step_words(latents, observed);
-    bbans_lgssm m;
-    bbans_status status;
-    size_t t;
-
-    if (model == NULL || offset == NULL || word == NULL)
-        return BBANS_ERR_NULL;
-    if (step_words == 0 || steps < 1 || steps > BBANS_STEPS_MAX ||
-        tail_length < 1 || tail_length > BBANS_TAIL_MAX ||
-        start_bits > BBANS_TAIL_MAX)
-        return BBANS_ERR_SIZE;
-    status = bbans_shape_init(&m.noise, family);
-    if (status == BBANS_OK)
-        status = bbans_shape_init(&m.gaussian, BBANS_GAUSSIAN);
-    if (status != BBANS_OK)
-        return status;
-    m.latents = latents;
-    m.observed = observed;
-    m.steps = steps;
-    m.step_words = step_words;
-    m.tail_length = tail_length;
-    m.start_bits = start_bits;
-    m.offset = offset;
-    m.word = word;
-    for (t = 0; t < steps; t++) {
-        const step s = step_of(&m, t);
-
-        if (!step_is_valid(&s, latents, observed))
-            return BBANS_ERR_TABLE;
-    }
-    *model = m;
-    return BBANS_OK;
 }
 
 /* ---- Fixed-point arithmetic ---------------------------------------------- */
@@ -589,435 +547,316 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
     return bbans_value_of_bin(&place, bin, first) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
-/* ---- The workspace ------------------------------------------------------- */
+/* ---- The engine ---------------------------------------------------------- */
 
-/* Rows of n: the filtered means before each block of `block` steps, and the
- * predicted and filtered means of the steps of one block. */
-typedef struct {
-    int64_t *before; /* [n] filtered mean of the step before */
-    int64_t *checkpoints, *means;
-    size_t block, n;
-} workspace;
+/* States are n integers of 64 bits.  The belief is the mean of z_t given x_1 ..
+ * x_t-1; the record that of z_t given x_1 .. x_t, and of z_t+1. */
 
-static size_t n_blocks(size_t length, size_t block)
+static const bbans_lgssm *lgssm_of(const bbans_state_space *model)
 {
-    return length / block + (length % block != 0);
+    return (const bbans_lgssm *)(const void *)model;
 }
 
-static size_t work_rows(size_t length, size_t block)
+static const int64_t *observed_at(const bbans_lgssm *model,
+                                  const bbans_stream *s)
 {
-    const size_t kept = block < length ? block : length;
-
-    return length > SIZE_MAX / 4
-               ? SIZE_MAX
-               : 1 + n_blocks(length, block) + 2 * (kept > 0 ? kept : 1);
+    return (const int64_t *)s->x + s->t * model->observed;
 }
 
-size_t bbans_lgssm_work_bytes(const bbans_lgssm *model, size_t length,
-                              size_t block)
+static void start(const bbans_state_space *model, void *belief)
 {
-    size_t rows;
+    const bbans_lgssm *m = lgssm_of(model);
 
-    if (model == NULL)
-        return 0;
-    rows = work_rows(length, block > 0 ? block : 1);
-    return rows > SIZE_MAX / 8 / model->latents ? 0 : 8 * model->latents * rows;
+    memcpy(belief, step_of(m, 0).move_offset, m->latents * sizeof(int64_t));
 }
 
-/* The largest block that fits. */
-static bbans_status cut_workspace(const bbans_lgssm *model, size_t length,
-                                  void *work, size_t work_bytes, workspace *ws)
+/* The means after x[t], whose mean was `expected`. */
+static void filter_observed(const bbans_lgssm *model, bbans_stream *s,
+                            const int64_t *expected)
 {
-    const size_t rows = work_bytes / 8 / model->latents;
-    size_t block = length > 0 ? length : 1;
+    const step now = step_of(model, s->t), next = step_of(model, s->t + 1);
+    int64_t *belief = (int64_t *)s->belief, *filtered = (int64_t *)s->record;
+    int64_t *predicted = filtered + model->latents;
 
-    while (block > 0 && work_rows(length, block) > rows) {
-        const size_t others = 1 + n_blocks(length, block);
-        const size_t fits = others < rows ? (rows - others) / 2 : 0;
-
-        block = fits < block ? fits : block - 1;
-    }
-    if (block == 0)
-        return BBANS_ERR_CAPACITY;
-    ws->n = model->latents;
-    ws->block = block;
-    ws->before = (int64_t *)work;
-    ws->checkpoints = ws->before + ws->n;
-    ws->means = ws->checkpoints + n_blocks(length, block) * ws->n;
-    return BBANS_OK;
+    correct(model, &now, belief, expected, observed_at(model, s), filtered);
+    predict(model, &next, filtered, predicted);
+    memcpy(belief, predicted, model->latents * sizeof *belief);
 }
 
-static void start_filter(workspace *ws)
+static void expect(const bbans_lgssm *model, const bbans_stream *s,
+                   int64_t *expected)
 {
-    memset(ws->before, 0, ws->n * sizeof *ws->before);
+    const step now = step_of(model, s->t);
+
+    predict_observed(model, &now, (const int64_t *)s->belief, expected);
 }
 
-#ifndef BBANS_DECODER_ONLY
-/* Means of step t at means [2 n]; ws->before goes on. */
-static void filter(const bbans_lgssm *model, workspace *ws, size_t t,
-                   const int64_t *x, int64_t *means)
+/* P(z_t | z_t-1), or P(z_1). */
+static conditionals prior(const bbans_lgssm *model, const bbans_stream *s,
+                          int64_t *location)
 {
-    const step s = step_of(model, t);
-    int64_t expected[BBANS_LATENTS_MAX];
-
-    predict(model, &s, ws->before, means);
-    predict_observed(model, &s, means, expected);
-    correct(model, &s, means, expected, x, means + ws->n);
-    memcpy(ws->before, means + ws->n, ws->n * sizeof *ws->before);
-}
-#endif /* BBANS_DECODER_ONLY */
-
-/* ---- The schedule -------------------------------------------------------- */
-
-#ifndef BBANS_DECODER_ONLY
-/* Filter x_1 .. x_length; the means of the last block remain, from the step
- * that is returned on. */
-static size_t filter_all(const bbans_lgssm *model, workspace *ws,
-                         const int64_t *x, size_t length)
-{
-    size_t t, first = 0;
-
-    start_filter(ws);
-    for (t = 0; t < length; t++) {
-        if (t % ws->block == 0) {
-            first = t;
-            memcpy(ws->checkpoints + t / ws->block * ws->n, ws->before,
-                   ws->n * sizeof *ws->before);
-        }
-        filter(model, ws, t, x + t * model->observed,
-               ws->means + (t - first) * 2 * ws->n);
-    }
-    return first;
-}
-
-/* The sender's way, after filter_all.  Nothing fails: without a leak, Q has no
- * values beyond 8 2^47 from a location, and with it P has them all. */
-static void push_all(const bbans_lgssm *model, workspace *ws, bbans_lane *lane,
-                     const int64_t *x, size_t length, size_t first)
-{
-    const size_t n = model->latents, p = model->observed;
-    int64_t location[BBANS_LATENTS_MAX], z[BBANS_LATENTS_MAX],
-        z_next[BBANS_LATENTS_MAX], predicted[BBANS_LATENTS_MAX];
-    size_t t = length, i;
-    conditionals c;
+    static const int64_t none[BBANS_LATENTS_MAX];
+    const step now = step_of(model, s->t);
+    const size_t n = model->latents;
     vector v;
 
-    if (length == 0)
-        return;
-    { /* z_T <- Q(z_T | x_1 .. x_T) */
-        const step s = step_of(model, t - 1);
+    put_points(&v, s->z_before == NULL ? none : (const int64_t *)s->z_before,
+               n);
+    located_rows(now.move_offset, now.move, n, n, &v, location);
+    return of_state(model, NULL, now.move_scale, LEAK);
+}
 
-        memcpy(location, ws->means + (2 * (t - 1 - first) + 1) * n,
-               n * sizeof *location);
-        c = of_state(model, s.final_lower, s.final_scale, 0);
-        (void)pop_values(lane, &c, location, z);
+/* Q(z_t-1 | x_1 .. x_t-1, z_t), or without z_t. */
+static conditionals posterior(const bbans_lgssm *model, const bbans_stream *s,
+                              int64_t *location)
+{
+    const size_t n = model->latents;
+    const int64_t *filtered = (const int64_t *)s->record_before;
+    vector v;
+    step near;
+
+    if (s->z == NULL) {
+        near = step_of(model, s->t - 1);
+        memcpy(location, filtered, n * sizeof *location);
+        return of_state(model, near.final_lower, near.final_scale, 0);
     }
-    while (t-- > 0) {
-        const step s = step_of(model, t);
+    near = step_of(model, s->t);
+    put_differences(&v, (const int64_t *)s->z, filtered + n, n);
+    located_rows(filtered, near.back, n, n, &v, location);
+    return of_state(model, NULL, near.back_scale, 0);
+}
 
-        /* x_t -> P(x_t | z_t) */
-        put_points(&v, z, n);
-        located_rows(s.emit_offset, s.emit, p, n, &v, location);
-        c = of_observed(model, s.emit_lower, s.emit_scale, LEAK);
-        (void)push_values(lane, &c, location, x + t * p);
-        memcpy(z_next, z, n * sizeof *z);
-        if (t > 0) { /* z_t-1 <- Q(z_t-1 | x_1 .. x_t-1, z_t) */
-            memcpy(predicted, ws->means + 2 * (t - first) * n,
-                   n * sizeof *predicted);
-            if (t == first) { /* means of the block before */
-                first -= ws->block;
-                memcpy(ws->before, ws->checkpoints + first / ws->block * n,
-                       n * sizeof *ws->before);
-                for (i = first; i < t; i++)
-                    filter(model, ws, i, x + i * p,
-                           ws->means + 2 * (i - first) * n);
-            }
-            put_differences(&v, z_next, predicted, n);
-            located_rows(ws->means + (2 * (t - 1 - first) + 1) * n, s.back, n,
-                         n, &v, location);
-            c = of_state(model, NULL, s.back_scale, 0);
-            (void)pop_values(lane, &c, location, z);
-        } else {
-            memset(z, 0, n * sizeof *z);
-        }
-        /* z_t -> P(z_t | z_t-1) */
-        put_points(&v, z, n);
-        located_rows(s.move_offset, s.move, n, n, &v, location);
-        c = of_state(model, NULL, s.move_scale, LEAK);
-        (void)push_values(lane, &c, location, z_next);
+/* P(x_t | z_t). */
+static conditionals likelihood(const bbans_lgssm *model, const bbans_stream *s,
+                               int64_t *location)
+{
+    const step now = step_of(model, s->t);
+    vector v;
+
+    put_points(&v, (const int64_t *)s->z, model->latents);
+    located_rows(now.emit_offset, now.emit, model->observed, model->latents, &v,
+                 location);
+    return of_observed(model, now.emit_lower, now.emit_scale, LEAK);
+}
+
+/* P(x_t | x_1 .. x_t-1). */
+static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s,
+                               const int64_t *expected, int64_t *location)
+{
+    const step now = step_of(model, s->t);
+
+    memcpy(location, expected, model->observed * sizeof *location);
+    return of_observed(model, now.predict_lower, now.predict_scale, 1);
+}
+
+static void pop_prior(const bbans_state_space *model, bbans_stream *const *s,
+                      size_t n)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = prior(lgssm_of(model), s[i], location);
+
+        if (pop_values(&s[i]->lane, &c, location, (int64_t *)s[i]->z) !=
+            BBANS_OK)
+            s[i]->status = BBANS_ERR_CORRUPT;
     }
 }
-#endif /* BBANS_DECODER_ONLY */
 
-/* The receiver's way; ws->before is left filtered by all of x. */
-static bbans_status pop_all(const bbans_lgssm *model, workspace *ws,
-                            bbans_lane *lane, int64_t *x, size_t length)
+static void push_posterior(const bbans_state_space *model,
+                           bbans_stream *const *s, size_t n)
 {
-    const size_t n = model->latents, p = model->observed;
-    int64_t location[BBANS_LATENTS_MAX], z[BBANS_LATENTS_MAX],
-        z_last[BBANS_LATENTS_MAX], predicted[BBANS_LATENTS_MAX],
-        expected[BBANS_LATENTS_MAX];
-    bbans_status status = BBANS_OK;
+    int64_t location[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = posterior(lgssm_of(model), s[i], location);
+
+        if (push_values(&s[i]->lane, &c, location,
+                        (const int64_t *)s[i]->z_before) != BBANS_OK)
+            s[i]->status = BBANS_ERR_CORRUPT;
+    }
+}
+
+static void pop_likelihood(const bbans_state_space *model,
+                           bbans_stream *const *s, size_t n)
+{
+    const bbans_lgssm *m = lgssm_of(model);
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = likelihood(m, s[i], location);
+        int64_t *x = (int64_t *)s[i]->out + s[i]->t * m->observed;
+
+        if (pop_values(&s[i]->lane, &c, location, x) != BBANS_OK)
+            s[i]->status = BBANS_ERR_CORRUPT;
+        expect(m, s[i], expected);
+        filter_observed(m, s[i], expected);
+    }
+}
+
+static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
+                           bbans_range_decoder *dec)
+{
+    const bbans_lgssm *m = lgssm_of(model);
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    bbans_status status;
     conditionals c;
-    vector v;
-    size_t t;
 
-    start_filter(ws);
-    memset(z, 0, sizeof z);
-    for (t = 0; t < length && status == BBANS_OK; t++) {
-        const step s = step_of(model, t);
-
-        memcpy(z_last, z, n * sizeof *z);
-        put_points(&v, z_last, n);
-        located_rows(s.move_offset, s.move, n, n, &v, location);
-        c = of_state(model, NULL, s.move_scale, LEAK);
-        status = pop_values(lane, &c, location, z);
-        predict(model, &s, ws->before, predicted);
-        if (t > 0 && status == BBANS_OK) {
-            put_differences(&v, z, predicted, n);
-            located_rows(ws->before, s.back, n, n, &v, location);
-            c = of_state(model, NULL, s.back_scale, 0);
-            status = push_values(lane, &c, location, z_last);
-        }
-        if (status != BBANS_OK)
-            return status;
-        put_points(&v, z, n);
-        located_rows(s.emit_offset, s.emit, p, n, &v, location);
-        c = of_observed(model, s.emit_lower, s.emit_scale, LEAK);
-        status = pop_values(lane, &c, location, x + t * p);
-        predict_observed(model, &s, predicted, expected);
-        correct(model, &s, predicted, expected, x + t * p, ws->before);
-    }
-    if (length > 0 && status == BBANS_OK) {
-        const step s = step_of(model, length - 1);
-
-        memcpy(location, ws->before, n * sizeof *location);
-        c = of_state(model, s.final_lower, s.final_scale, 0);
-        status = push_values(lane, &c, location, z);
-    }
+    expect(m, s, expected);
+    c = predictive(m, s, expected, location);
+    status = range_decode_values(dec, &c, location,
+                                 (int64_t *)s->out + s->t * m->observed);
+    if (status == BBANS_OK)
+        filter_observed(m, s, expected);
     return status;
 }
 
-/* ---- The range coder ----------------------------------------------------- */
-
 #ifndef BBANS_DECODER_ONLY
-/* Observations first .. length - 1, from ws->before on.  The upper half of the
- * tail is scratch, 16 bytes a value; the lower takes the result. */
-static void range_encode(const bbans_lgssm *model, workspace *ws,
-                         const int64_t *x, size_t first, size_t length,
-                         bbans_message *msg)
+static void filter(const bbans_state_space *model, bbans_stream *const *s,
+                   size_t n)
 {
-    const size_t p = model->observed;
-    const size_t half = msg->tail_cap / 2;
-    int64_t predicted[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX],
-        location[BBANS_LATENTS_MAX];
-    bbans_range_encoder enc;
-    size_t t;
+    int64_t expected[BBANS_LATENTS_MAX];
+    size_t i;
 
-    (void)bbans_range_encoder_init(&enc, (uint8_t *)(msg->tail + half),
-                                   4 * (msg->tail_cap - half));
-    for (t = first; t < length; t++) {
-        const step s = step_of(model, t);
-        const conditionals c =
-            of_observed(model, s.predict_lower, s.predict_scale, 1);
-
-        predict(model, &s, ws->before, predicted);
-        predict_observed(model, &s, predicted, expected);
-        memcpy(location, expected, p * sizeof *location);
-        range_encode_values(&enc, &c, location, x + t * p);
-        correct(model, &s, predicted, expected, x + t * p, ws->before);
+    for (i = 0; i < n; i++) {
+        expect(lgssm_of(model), s[i], expected);
+        filter_observed(lgssm_of(model), s[i], expected);
     }
-    (void)bbans_range_finish(&enc, msg);
+}
+
+/* Nothing here fails: without a leak, Q has no values beyond 8 2^47 from a
+ * location, and with it P has them all. */
+static void push_prior(const bbans_state_space *model, bbans_stream *const *s,
+                       size_t n)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = prior(lgssm_of(model), s[i], location);
+
+        (void)push_values(&s[i]->lane, &c, location, (const int64_t *)s[i]->z);
+    }
+}
+
+static void pop_posterior(const bbans_state_space *model,
+                          bbans_stream *const *s, size_t n)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = posterior(lgssm_of(model), s[i], location);
+
+        (void)pop_values(&s[i]->lane, &c, location, (int64_t *)s[i]->z_before);
+    }
+}
+
+static void push_likelihood(const bbans_state_space *model,
+                            bbans_stream *const *s, size_t n)
+{
+    const bbans_lgssm *m = lgssm_of(model);
+    int64_t location[BBANS_LATENTS_MAX];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const conditionals c = likelihood(m, s[i], location);
+
+        (void)push_values(&s[i]->lane, &c, location, observed_at(m, s[i]));
+    }
+}
+
+static void encode(const bbans_state_space *model, bbans_stream *s,
+                   bbans_range_encoder *enc)
+{
+    const bbans_lgssm *m = lgssm_of(model);
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    conditionals c;
+
+    expect(m, s, expected);
+    c = predictive(m, s, expected, location);
+    range_encode_values(enc, &c, location, observed_at(m, s));
+    filter_observed(m, s, expected);
 }
 #endif /* BBANS_DECODER_ONLY */
 
-static bbans_status range_decode(const bbans_lgssm *model, workspace *ws,
-                                 const bbans_message *msg, int64_t *x,
-                                 size_t first, size_t length)
-{
-    const size_t p = model->observed;
-    int64_t predicted[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX],
-        location[BBANS_LATENTS_MAX];
-    bbans_range_decoder dec;
-    bbans_status status = bbans_range_decoder_init(&dec, msg);
-    size_t t;
-
-    for (t = first; t < length && status == BBANS_OK; t++) {
-        const step s = step_of(model, t);
-        const conditionals c =
-            of_observed(model, s.predict_lower, s.predict_scale, 1);
-
-        predict(model, &s, ws->before, predicted);
-        predict_observed(model, &s, predicted, expected);
-        memcpy(location, expected, p * sizeof *location);
-        status = range_decode_values(&dec, &c, location, x + t * p);
-        if (status != BBANS_OK)
-            return status;
-        correct(model, &s, predicted, expected, x + t * p, ws->before);
-    }
-    return status == BBANS_OK ? bbans_range_check(&dec) : status;
-}
-
-/* ---- A sequence as a message of its own: docs/maths.md, section 7 -------- */
-
-static size_t body_of(const bbans_lgssm *model, size_t length, int predictive)
-{
-    return !predictive && length > model->tail_length
-               ? length - model->tail_length
-               : 0;
-}
-
-/* I >= 2^start_bits: enough for bits back to start from. */
-static int can_start(const bbans_lgssm *model, const bbans_lane *lane)
-{
-    const size_t need = model->start_bits;
-    const size_t have = (size_t)bbans_bit_length(lane->x);
-
-    return lane->tail_len > need / 32 || 32 * lane->tail_len + have > need;
-}
-
-static bbans_status check_call(const bbans_lgssm *model,
-                               const bbans_message *msg, const int64_t *x,
-                               size_t length, const void *work)
-{
-    if (model == NULL || msg == NULL || (x == NULL && length > 0) ||
-        work == NULL)
-        return BBANS_ERR_NULL;
-    return msg->lanes == 1 ? BBANS_OK : BBANS_ERR_STATE;
-}
+static const bbans_engine engine = {
+    .start = start,
+#ifndef BBANS_DECODER_ONLY
+    .filter = filter,
+    .push_prior = push_prior,
+    .pop_posterior = pop_posterior,
+    .push_likelihood = push_likelihood,
+    .encode = encode,
+#endif
+    .pop_prior = pop_prior,
+    .push_posterior = push_posterior,
+    .pop_likelihood = pop_likelihood,
+    .decode = decode,
+};
 
 /* A value takes at most 28 + 64 bits, in up to four pushes: 4 words, also of
  * scratch. */
-size_t bbans_lgssm_tail_words(const bbans_lgssm *model, size_t length)
+static size_t words_of(const bbans_lgssm *model)
 {
-    size_t words;
-
-    if (model == NULL)
-        return 0;
-    words = model->latents > model->observed
-                ? 4 * (model->latents + model->observed)
-                : 8 * model->observed;
-    return length > (SIZE_MAX / 4 - 16) / words ? 0 : words * length + 16;
+    return model->latents > model->observed
+               ? 4 * (model->latents + model->observed)
+               : 8 * model->observed;
 }
 
-#ifndef BBANS_DECODER_ONLY
-bbans_status bbans_lgssm_encode(const bbans_lgssm *model, const int64_t *x,
-                                size_t length, int predictive, void *work,
-                                size_t work_bytes, bbans_message *msg)
+static void set_engine(bbans_lgssm *model)
 {
-    bbans_status status = check_call(model, msg, x, length, work);
-    size_t body, words, first;
-    workspace ws;
-    bbans_lane lane;
+    bbans_state_space *space = &model->space;
 
+    space->engine = &engine;
+    space->observation_bytes = sizeof(int64_t) * model->observed;
+    space->state_bytes = sizeof(int64_t) * model->latents;
+    space->belief_bytes = sizeof(int64_t) * model->latents;
+    space->record_bytes = 2 * sizeof(int64_t) * model->latents;
+    space->scratch_bytes = 0;
+    space->push_words = words_of(model);
+    space->pop_words = words_of(model);
+}
+
+bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
+                              size_t observed, size_t steps, int family,
+                              size_t tail_length, unsigned start_bits,
+                              const int64_t *offset, const int32_t *word)
+{
+    const size_t step_words = bbans_lgssm_step_words(latents, observed);
+    bbans_lgssm m;
+    bbans_status status;
+    size_t t;
+
+    if (model == NULL || offset == NULL || word == NULL)
+        return BBANS_ERR_NULL;
+    if (step_words == 0 || steps < 1 || steps > BBANS_STEPS_MAX ||
+        tail_length < 1 || tail_length > BBANS_TAIL_MAX ||
+        start_bits > BBANS_TAIL_MAX)
+        return BBANS_ERR_SIZE;
+    status = bbans_shape_init(&m.noise, family);
+    if (status == BBANS_OK)
+        status = bbans_shape_init(&m.gaussian, BBANS_GAUSSIAN);
     if (status != BBANS_OK)
         return status;
-    body = body_of(model, length, predictive);
-    status = cut_workspace(model, body, work, work_bytes, &ws);
-    if (status != BBANS_OK)
-        return status;
-    words = bbans_lgssm_tail_words(model, length);
-    if (words == 0 || msg->tail_cap < words)
-        return BBANS_ERR_CAPACITY;
-    first = filter_all(model, &ws, x, body);
-    range_encode(model, &ws, x, body, length, msg);
-    if (body == 0)
-        return BBANS_OK;
-    lane = bbans_lane_of(msg, 0);
-    if (can_start(model, &lane)) {
-        push_all(model, &ws, &lane, x, body, first);
-        bbans_lane_push(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
-    } else {
-        start_filter(&ws);
-        range_encode(model, &ws, x, 0, length, msg);
-        lane = bbans_lane_of(msg, 0);
-        bbans_lane_push(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
-                        FLAG_TOTAL);
+    m.latents = latents;
+    m.observed = observed;
+    m.steps = steps;
+    m.step_words = step_words;
+    m.space.tail_length = tail_length;
+    m.space.start_bits = start_bits;
+    set_engine(&m);
+    m.offset = offset;
+    m.word = word;
+    for (t = 0; t < steps; t++) {
+        const step s = step_of(&m, t);
+
+        if (!step_is_valid(&s, latents, observed))
+            return BBANS_ERR_TABLE;
     }
-    bbans_put_lane(msg, 0, &lane);
-    return status;
-}
-#endif /* BBANS_DECODER_ONLY */
-
-bbans_status bbans_lgssm_decode(const bbans_lgssm *model, bbans_message *msg,
-                                int64_t *x, size_t length, int predictive,
-                                void *work, size_t work_bytes)
-{
-    bbans_status status = check_call(model, msg, x, length, work);
-    size_t body, words;
-    workspace ws;
-    bbans_lane lane;
-
-    if (status == BBANS_OK)
-        status = cut_workspace(model, 1, work, work_bytes, &ws);
-    if (status != BBANS_OK)
-        return status;
-    words = bbans_lgssm_tail_words(model, length);
-    if (words == 0 || msg->tail_cap - msg->tail_len < words)
-        return BBANS_ERR_CAPACITY;
-    body = body_of(model, length, predictive);
-    lane = bbans_lane_of(msg, 0);
-    if (body > 0) {
-        if (bbans_slot(lane.x, FLAG_TOTAL) < FLAG_SCHEDULE) {
-            bbans_lane_advance(&lane, 0, FLAG_SCHEDULE, FLAG_TOTAL);
-        } else {
-            bbans_lane_advance(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
-                               FLAG_TOTAL);
-            body = 0;
-        }
-    }
-    status = pop_all(model, &ws, &lane, x, body);
-    bbans_put_lane(msg, 0, &lane);
-    if (status == BBANS_OK && body > 0 && !can_start(model, &lane))
-        status = BBANS_ERR_CORRUPT;
-    if (status != BBANS_OK)
-        return status;
-    return range_decode(model, &ws, msg, x, body, length);
-}
-
-#ifndef BBANS_DECODER_ONLY
-bbans_status bbans_lgssm_push(const bbans_lgssm *model, bbans_message *msg,
-                              const int64_t *x, size_t length, void *work,
-                              size_t work_bytes)
-{
-    bbans_status status = check_call(model, msg, x, length, work);
-    size_t words, first;
-    workspace ws;
-    bbans_lane lane;
-
-    if (status == BBANS_OK)
-        status = cut_workspace(model, length, work, work_bytes, &ws);
-    if (status != BBANS_OK)
-        return status;
-    words = bbans_lgssm_tail_words(model, length);
-    if (words == 0 || msg->tail_cap - msg->tail_len < words)
-        return BBANS_ERR_CAPACITY;
-    first = filter_all(model, &ws, x, length);
-    lane = bbans_lane_of(msg, 0);
-    push_all(model, &ws, &lane, x, length, first);
-    bbans_put_lane(msg, 0, &lane);
-    return status;
-}
-#endif /* BBANS_DECODER_ONLY */
-
-bbans_status bbans_lgssm_pop(const bbans_lgssm *model, bbans_message *msg,
-                             int64_t *x, size_t length, void *work,
-                             size_t work_bytes)
-{
-    bbans_status status = check_call(model, msg, x, length, work);
-    size_t words;
-    workspace ws;
-    bbans_lane lane;
-
-    if (status == BBANS_OK)
-        status = cut_workspace(model, 1, work, work_bytes, &ws);
-    if (status != BBANS_OK)
-        return status;
-    words = bbans_lgssm_tail_words(model, length);
-    if (words == 0 || msg->tail_cap - msg->tail_len < words)
-        return BBANS_ERR_CAPACITY;
-    lane = bbans_lane_of(msg, 0);
-    status = pop_all(model, &ws, &lane, x, length);
-    bbans_put_lane(msg, 0, &lane);
-    return status;
+    *model = m;
+    return BBANS_OK;
 }

@@ -162,14 +162,14 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
             x[t] = c->x[t];
         EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_encode(&hmm, x, c->n, predictive, work,
+        EXPECT(bbans_sequence_encode(&hmm.space, x, c->n, predictive, work,
                                      sizeof work, &msg) == BBANS_OK);
         EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
         EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_decode(&hmm, &msg, x, c->n, predictive, work,
-                                     sizeof work) == BBANS_OK);
+        EXPECT(bbans_sequence_decode(&hmm.space, &msg, x, c->n, predictive,
+                                     work, sizeof work) == BBANS_OK);
         for (t = 0; t < c->n; t++)
             EXPECT(x[t] == c->x[t]);
     }
@@ -206,14 +206,14 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 
         EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
                BBANS_OK);
-        EXPECT(bbans_lgssm_encode(&model, c->x, c->n, predictive, work,
-                                  sizeof work, &msg) == BBANS_OK);
+        EXPECT(bbans_sequence_encode(&model.space, c->x, c->n, predictive, work,
+                                     sizeof work, &msg) == BBANS_OK);
         EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
         EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
-        EXPECT(bbans_lgssm_decode(&model, &msg, x, c->n, predictive, work,
-                                  sizeof work) == BBANS_OK);
+        EXPECT(bbans_sequence_decode(&model.space, &msg, x, c->n, predictive,
+                                     work, sizeof work) == BBANS_OK);
         for (i = 0; i < count; i++)
             EXPECT(x[i] == c->x[i]);
     }

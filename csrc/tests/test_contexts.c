@@ -169,10 +169,10 @@ static bbans_status build(bbans_model *model, file f, void **memory)
 /* Returns a hash of the messages, the same on every machine. */
 static uint32_t test_messages(const bbans_hmm *hmm)
 {
-    const size_t cap = bbans_sequence_tail_words(N);
-    const size_t full = bbans_sequence_work_bytes(hmm, N, N);
-    const size_t blocks = bbans_sequence_work_bytes(hmm, N, 15);
-    const size_t small = bbans_sequence_work_bytes(hmm, 1, 1);
+    const size_t cap = bbans_sequence_tail_words(&hmm->space, N);
+    const size_t full = bbans_sequence_work_bytes(&hmm->space, N, N);
+    const size_t blocks = bbans_sequence_work_bytes(&hmm->space, N, 15);
+    const size_t small = bbans_sequence_work_bytes(&hmm->space, 1, 1);
     uint32_t *x = allocate(4 * N), *y = allocate(4 * N);
     uint32_t *tail = allocate(4 * cap);
     void *work = allocate(full), *narrow = allocate(small);
@@ -180,6 +180,7 @@ static uint32_t test_messages(const bbans_hmm *hmm)
     uint8_t *bytes = allocate(4 * cap);
     size_t i, n, length;
     uint64_t head;
+    const uint32_t zero = 0;
     uint32_t hash = 0;
     bbans_message msg;
     int predictive;
@@ -188,27 +189,27 @@ static uint32_t test_messages(const bbans_hmm *hmm)
         x[i] = below(3) ? below((uint32_t)hmm->symbols) : 0;
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     for (predictive = 0; predictive <= 1; predictive++) {
-        CHECK(bbans_sequence_encode(hmm, x, N, predictive, work, full, &msg) ==
-              BBANS_OK);
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, work, full,
+                                    &msg) == BBANS_OK);
         CHECK(bbans_wire_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
         for (i = 0; i < length; i++)
             hash = hash * 16777619 ^ bytes[i];
-        CHECK(bbans_sequence_decode(hmm, &msg, y, N, predictive, narrow,
+        CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, predictive, narrow,
                                     small) == BBANS_OK);
         CHECK(memcmp(x, y, 4 * N) == 0);
         /* in blocks, the same */
-        CHECK(bbans_sequence_encode(hmm, x, N, predictive, some, blocks,
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, some, blocks,
                                     &msg) == BBANS_OK);
         CHECK(bbans_wire_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
         CHECK(n == length && memcmp(bytes, y, n) == 0);
         for (i = 0; i < 20; i++) { /* damage: an answer or a status */
             bytes[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
             if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode(hmm, &msg, y, N, predictive, narrow,
-                                            small);
+                (void)bbans_sequence_decode(&hmm->space, &msg, y, N, predictive,
+                                            narrow, small);
             if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode_until(hmm, &msg, y, N, 0, &n,
-                                                  narrow, small);
+                (void)bbans_sequence_decode_until(&hmm->space, &msg, y, N,
+                                                  &zero, &n, narrow, small);
         }
     }
     { /* to the last symbol, which occurs nowhere before it */
@@ -217,14 +218,15 @@ static uint32_t test_messages(const bbans_hmm *hmm)
         for (n = 0; n + 1 < N && x[n] != last;)
             n++;
         x[n++] = last;
-        CHECK(bbans_sequence_encode(hmm, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
               BBANS_OK);
-        CHECK(bbans_sequence_decode_until(hmm, &msg, y, n - 1, last, &i, narrow,
+        CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n - 1, &last,
+                                          &i, narrow,
                                           small) == BBANS_ERR_CAPACITY);
-        CHECK(bbans_sequence_encode(hmm, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
               BBANS_OK);
-        CHECK(bbans_sequence_decode_until(hmm, &msg, y, n, last, &i, narrow,
-                                          small) == BBANS_OK);
+        CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n, &last, &i,
+                                          narrow, small) == BBANS_OK);
         CHECK(i == n && memcmp(x, y, 4 * n) == 0);
     }
     free(x);

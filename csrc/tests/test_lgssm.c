@@ -91,8 +91,8 @@ static void test_model(size_t n, size_t p, int family)
 {
     fixture f = make(n, p, family);
     const bbans_lgssm *m = &f.model;
-    const size_t cap = 3 * bbans_lgssm_tail_words(m, LENGTH);
-    const size_t most = bbans_lgssm_work_bytes(m, LENGTH, LENGTH);
+    const size_t cap = 3 * bbans_sequence_tail_words(&m->space, LENGTH);
+    const size_t most = bbans_sequence_work_bytes(&m->space, LENGTH, LENGTH);
     int64_t *x = (int64_t *)malloc(LENGTH * p * sizeof *x);
     int64_t *y = (int64_t *)malloc(LENGTH * p * sizeof *y);
     uint32_t *tail = (uint32_t *)malloc(cap * sizeof *tail);
@@ -113,28 +113,31 @@ static void test_model(size_t n, size_t p, int family)
             const size_t block = 1 + below(30);
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_lgssm_encode(m, x, length, predictive, work, most,
-                                     &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&m->space, x, length, predictive, work,
+                                        most, &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
                   BBANS_OK);
             /* Fewer means kept, the same bytes. */
-            CHECK(bbans_lgssm_encode(m, x, length, predictive, work,
-                                     bbans_lgssm_work_bytes(m, length, block),
-                                     &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(
+                      &m->space, x, length, predictive, work,
+                      bbans_sequence_work_bytes(&m->space, length, block),
+                      &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap + 8, &n_again) ==
                   BBANS_OK);
             CHECK(n_again == n_bytes && memcmp(bytes, again, n_bytes) == 0);
             memset(y, 1, LENGTH * p * sizeof *y);
-            CHECK(bbans_lgssm_decode(m, &msg, y, length, predictive, work,
-                                     bbans_lgssm_work_bytes(m, 1, 1)) ==
-                  BBANS_OK);
+            CHECK(bbans_sequence_decode(
+                      &m->space, &msg, y, length, predictive, work,
+                      bbans_sequence_work_bytes(&m->space, 1, 1)) == BBANS_OK);
             CHECK(memcmp(x, y, length * p * sizeof *x) == 0);
         }
     /* The bare schedule restores what was there. */
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     head = start = random_bits() >> 2 | (uint64_t)1 << 60;
-    CHECK(bbans_lgssm_push(m, &msg, x, LENGTH, work, most) == BBANS_OK);
-    CHECK(bbans_lgssm_pop(m, &msg, y, LENGTH, work, most) == BBANS_OK);
+    CHECK(bbans_sequence_push(&m->space, &msg, x, LENGTH, work, most) ==
+          BBANS_OK);
+    CHECK(bbans_sequence_pop(&m->space, &msg, y, LENGTH, work, most) ==
+          BBANS_OK);
     CHECK(memcmp(x, y, LENGTH * p * sizeof *x) == 0);
     CHECK(head == start && msg.tail_len == 0);
     /* What no encoder wrote decodes to something or is refused. */
@@ -143,18 +146,25 @@ static void test_model(size_t n, size_t p, int family)
         for (n_again = 0; n_again < n_bytes; n_again++)
             bytes[n_again] = (uint8_t)(1 + below(255));
         CHECK(bbans_wire_read(&msg, bytes, n_bytes) == BBANS_OK);
-        (void)bbans_lgssm_decode(m, &msg, y, 1 + k, (int)(k % 2), work, most);
+        (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, (int)(k % 2),
+                                    work, most);
     }
     /* Too little room, and lanes. */
     CHECK(bbans_message_init(&msg, &head, 1, tail,
-                             bbans_lgssm_tail_words(m, 40) - 1) == BBANS_OK);
-    CHECK(bbans_lgssm_encode(m, x, 40, 0, work, most, &msg) ==
+                             bbans_sequence_tail_words(&m->space, 40) - 1) ==
+          BBANS_OK);
+    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
           BBANS_ERR_CAPACITY);
-    CHECK(bbans_lgssm_decode(m, &msg, y, 40, 0, work, most) ==
+    msg.tail_cap = 40 * m->space.pop_words - 1;
+    CHECK(bbans_sequence_decode(&m->space, &msg, y, 40, 0, work, most) ==
           BBANS_ERR_CAPACITY);
-    CHECK(bbans_lgssm_push(m, &msg, x, 40, work, 0) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_sequence_pop(&m->space, &msg, y, 40, work, most) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_sequence_push(&m->space, &msg, x, 40, work, 0) ==
+          BBANS_ERR_CAPACITY);
     msg.lanes = 2;
-    CHECK(bbans_lgssm_encode(m, x, 40, 0, work, most, &msg) == BBANS_ERR_STATE);
+    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
+          BBANS_ERR_STATE);
     /* What is refused of a model. */
     f.word[0] = 61; /* a shift */
     CHECK(bbans_lgssm_init(&f.model, n, p, STEPS, family, 12, 64, f.offset,
@@ -183,8 +193,8 @@ static void test_limits(void)
     fixture f = make(64, 64, BBANS_LAPLACE);
     const bbans_lgssm *m = &f.model;
     const size_t words = STEPS * m->step_words;
-    const size_t cap = 2 * bbans_lgssm_tail_words(m, 4);
-    const size_t work_bytes = bbans_lgssm_work_bytes(m, 4, 4);
+    const size_t cap = 2 * bbans_sequence_tail_words(&m->space, 4);
+    const size_t work_bytes = bbans_sequence_work_bytes(&m->space, 4, 4);
     uint32_t *tail = (uint32_t *)malloc(cap * sizeof *tail);
     void *work = malloc(work_bytes);
     static int64_t x[4 * 64], y[4 * 64];
@@ -208,10 +218,10 @@ static void test_limits(void)
             CHECK(bbans_lgssm_init(&f.model, 64, 64, STEPS, BBANS_LAPLACE, 1,
                                    64, f.offset, f.word) == BBANS_OK);
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_lgssm_encode(m, x, 4, 0, work, work_bytes, &msg) ==
-                  BBANS_OK);
-            CHECK(bbans_lgssm_decode(m, &msg, y, 4, 0, work, work_bytes) ==
-                  BBANS_OK);
+            CHECK(bbans_sequence_encode(&m->space, x, 4, 0, work, work_bytes,
+                                        &msg) == BBANS_OK);
+            CHECK(bbans_sequence_decode(&m->space, &msg, y, 4, 0, work,
+                                        work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, sizeof x) == 0);
         }
     free(f.offset);

@@ -77,7 +77,7 @@ static void random_row(uint32_t *mass, size_t n, unsigned prec)
 static void test_sequences(size_t states, size_t symbols, unsigned prec,
                            size_t tail_length)
 {
-    const size_t n_max = 300, cap = bbans_sequence_tail_words(n_max) + n_max;
+    const size_t n_max = 300, cap = 3 * n_max + 16; /* words */
     uint32_t *initial = allocate(4 * states);
     uint32_t *transition = allocate(4 * states * states);
     uint32_t *emission = allocate(4 * states * symbols);
@@ -102,19 +102,21 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
     CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
                          transition, emission, memory,
                          memory_bytes) == BBANS_OK);
+    CHECK(bbans_sequence_tail_words(&hmm.space, n_max) + n_max == cap);
     for (n = 0; n <= n_max; n = n * 3 / 2 + 1) {
         const int predictive = below(3) == 0;
-        const size_t full = bbans_sequence_work_bytes(&hmm, n, n);
+        const size_t full = bbans_sequence_work_bytes(&hmm.space, n, n);
         size_t block, length = 0, size;
 
         for (i = 0; i < n; i++)
             x[i] = below(4) ? below((uint32_t)symbols) : 0;
         for (block = n > 0 ? n : 1; block > 0; block /= 3) {
-            const size_t work_bytes = bbans_sequence_work_bytes(&hmm, n, block);
+            const size_t work_bytes =
+                bbans_sequence_work_bytes(&hmm.space, n, block);
             void *work = allocate(work_bytes);
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&hmm, x, n, predictive, work,
+            CHECK(bbans_sequence_encode(&hmm.space, x, n, predictive, work,
                                         work_bytes, &msg) == BBANS_OK);
             CHECK(bbans_message_check(&msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
@@ -125,12 +127,13 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             free(work);
         }
         {
-            const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+            const size_t work_bytes =
+                bbans_sequence_work_bytes(&hmm.space, 1, 1);
             void *work = allocate(work_bytes > full ? work_bytes : full);
             int damage;
 
-            CHECK(bbans_sequence_decode(&hmm, &msg, y, n, predictive, work,
-                                        work_bytes) == BBANS_OK);
+            CHECK(bbans_sequence_decode(&hmm.space, &msg, y, n, predictive,
+                                        work, work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, 4 * n) == 0);
 
             /* Whatever the bytes are: an answer or a status, inside bounds. */
@@ -140,8 +143,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
                 CHECK(bbans_message_init(&msg, &head, 1, tail, cap) ==
                       BBANS_OK);
                 if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
-                    (void)bbans_sequence_decode(&hmm, &msg, y, n, predictive,
-                                                work, work_bytes);
+                    (void)bbans_sequence_decode(&hmm.space, &msg, y, n,
+                                                predictive, work, work_bytes);
             }
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
@@ -149,10 +152,10 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             {
                 const uint64_t before = head;
 
-                CHECK(bbans_sequence_push(&hmm, &msg, x, n, work, full) ==
+                CHECK(bbans_sequence_push(&hmm.space, &msg, x, n, work, full) ==
                       BBANS_OK);
-                CHECK(bbans_sequence_pop(&hmm, &msg, y, n, work, work_bytes) ==
-                      BBANS_OK);
+                CHECK(bbans_sequence_pop(&hmm.space, &msg, y, n, work,
+                                         work_bytes) == BBANS_OK);
                 CHECK(memcmp(x, y, 4 * n) == 0);
                 CHECK(head == before && msg.tail_len == 0);
             }
@@ -161,33 +164,34 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
     }
     { /* empty sequences, and arrays that may be NULL */
         static const uint64_t offset[] = {0, 0, 0};
-        const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+        const size_t work_bytes = bbans_sequence_work_bytes(&hmm.space, 1, 1);
         void *work = allocate(work_bytes);
         uint64_t ends[3];
         size_t failed;
 
-        CHECK(bbans_batch_encode(&hmm, NULL, offset, 2, 0, work, work_bytes,
-                                 &msg, bytes, 80, ends, &failed) == BBANS_OK);
+        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, 0, work,
+                                 work_bytes, &msg, bytes, 80, ends,
+                                 &failed) == BBANS_OK);
         CHECK(ends[2] == 2);
-        CHECK(bbans_batch_decode(&hmm, bytes, ends, NULL, offset, 2, 0, work,
-                                 work_bytes, &msg, &failed) == BBANS_OK);
-        CHECK(bbans_batch_encode(&hmm, NULL, offset, 2, 0, work, work_bytes,
-                                 &msg, NULL, 0, ends,
+        CHECK(bbans_batch_decode(&hmm.space, bytes, ends, NULL, offset, 2, 0,
+                                 work, work_bytes, &msg, &failed) == BBANS_OK);
+        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, 0, work,
+                                 work_bytes, &msg, NULL, 0, ends,
                                  &failed) == BBANS_ERR_CAPACITY);
         free(work);
     }
     if (symbols < 10) { /* a refusal names itself and changes nothing */
-        const size_t work_bytes = bbans_sequence_work_bytes(&hmm, 1, 1);
+        const size_t work_bytes = bbans_sequence_work_bytes(&hmm.space, 1, 1);
         void *work = allocate(work_bytes);
 
         x[0] = (uint32_t)symbols;
         head = 77;
         msg.tail_len = 0;
-        CHECK(bbans_sequence_encode(&hmm, x, 1, 0, work, work_bytes, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm.space, x, 1, 0, work, work_bytes,
+                                    &msg) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_sequence_push(&hmm.space, &msg, x, 1, work, work_bytes) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_sequence_push(&hmm, &msg, x, 1, work, work_bytes) ==
-              BBANS_ERR_SYMBOL);
-        CHECK(bbans_sequence_encode(&hmm, y, 1, 0, work, work_bytes - 1,
+        CHECK(bbans_sequence_encode(&hmm.space, y, 1, 0, work, work_bytes - 1,
                                     &msg) == BBANS_ERR_CAPACITY);
         CHECK(head == 77 && msg.tail_len == 0);
         free(work);

@@ -72,7 +72,7 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                          memory_bytes) == BBANS_OK);
     for (n = 0; n <= N_MAX; n = n * 3 / 2 + 1) {
         const int predictive = below(3) == 0;
-        const size_t work_bytes = bbans_sequence_work_bytes(&hmm, n, n);
+        const size_t work_bytes = bbans_sequence_work_bytes(&hmm.space, n, n);
         size_t size, used, cap, least = 1, at, rows;
         bbans_message msg;
         uint64_t head;
@@ -84,7 +84,7 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
         CHECK(big_work != NULL);
         CHECK(bbans_message_init(&msg, &head, 1, tail,
                                  sizeof tail / sizeof *tail) == BBANS_OK);
-        CHECK(bbans_sequence_encode(&hmm, x32, n, predictive, big_work,
+        CHECK(bbans_sequence_encode(&hmm.space, x32, n, predictive, big_work,
                                     work_bytes, &msg) == BBANS_OK);
         CHECK(bbans_wire_write(&msg, bytes, sizeof bytes, &size) == BBANS_OK);
         free(big_work);

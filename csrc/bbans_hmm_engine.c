@@ -1,0 +1,332 @@
+/* A frozen hidden Markov model in the schedule, autoregressive or not:
+ * docs/maths.md, sections 5, 6 and 12.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_state_space.h"
+
+/* States are uint32_t, observations symbol numbers.  The belief is the weights
+ * predicted [stride], the record the weights filtered [stride]. */
+
+static const bbans_hmm *hmm_of(const bbans_state_space *model)
+{
+    return (const bbans_hmm *)(const void *)model;
+}
+
+static const uint32_t *symbols_of(const bbans_stream *s)
+{
+    return (const uint32_t *)s->x;
+}
+
+static size_t state_of(const void *z)
+{
+    return *(const uint32_t *)z;
+}
+
+/* The scratch: running sums [2 rows] of posterior weights, of which the second
+ * is aligned; with contexts also the masses [stride] with which states emit a
+ * symbol, and of its context the row [symbols] and running sums [symbols + 1].
+ */
+static uint32_t *edge_in(const bbans_stream *s)
+{
+    return (uint32_t *)s->scratch + 15;
+}
+
+static uint32_t *column_in(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return (uint32_t *)s->scratch + 2 * hmm->stride;
+}
+
+static uint32_t *row_in(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return column_in(hmm, s) + hmm->stride;
+}
+
+static uint32_t *below_in(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return row_in(hmm, s) + hmm->symbols;
+}
+
+static size_t scratch_bytes(const bbans_hmm *hmm)
+{
+    const size_t words =
+        hmm->contexts == NULL ? 0 : hmm->stride + 2 * hmm->symbols + 1;
+
+    return 4 * (2 * hmm->stride + (words + 15) / 16 * 16);
+}
+
+static void start(const bbans_state_space *model, void *belief)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+
+    memcpy(belief, hmm->initial, hmm->stride * sizeof *hmm->initial);
+}
+
+/* In the context of a row, or of one to be found (NULL). */
+static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
+                          const uint32_t *row, uint32_t beta)
+{
+    const uint32_t *x = symbols_of(s);
+    const uint32_t *emitting = column_in(hmm, s);
+
+    if (hmm->contexts != NULL)
+        bbans_context_column(hmm, x, s->t, row, beta, column_in(hmm, s));
+    else
+        emitting = bbans_emitting(hmm, x[s->t]);
+    bbans_kernel.filter(hmm, emitting, (uint32_t *)s->belief,
+                        (uint32_t *)s->record);
+}
+
+static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
+                        unsigned prec)
+{
+    const size_t k =
+        bbans_kernel.rank(row + 1, symbols, bbans_slot_bits(lane->x, prec));
+
+    bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
+    return k;
+}
+
+/* The running sums of P(z_t | z_t-1), or of P(z_1). */
+static const uint32_t *prior_row(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return s->z_before == NULL ? hmm->initial_cdf
+                               : hmm->transition_cdf +
+                                     state_of(s->z_before) * (hmm->states + 1);
+}
+
+static const uint32_t *emission_row(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return hmm->emission_cdf + state_of(s->z) * (hmm->symbols + 1);
+}
+
+/* The masses A_ij of z_t, NULL without one. */
+static const uint32_t *into_state(const bbans_hmm *hmm, const bbans_stream *s)
+{
+    return s->z == NULL ? NULL : bbans_into(hmm, state_of(s->z));
+}
+
+static void pop_prior(const bbans_state_space *model, bbans_stream *const *s,
+                      size_t n)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        *(uint32_t *)s[i]->z = (uint32_t)pop_entry(
+            &s[i]->lane, prior_row(hmm, s[i]), hmm->states, hmm->prec);
+}
+
+static void push_posterior(const bbans_state_space *model,
+                           bbans_stream *const *s, size_t n)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        uint32_t first, freq;
+        const uint32_t total = bbans_kernel.interval(
+            (const uint32_t *)s[i]->record_before, into_state(hmm, s[i]),
+            hmm->stride, state_of(s[i]->z_before), &first, &freq);
+
+        if (freq == 0) /* no sender can have popped it */
+            s[i]->status = BBANS_ERR_CORRUPT;
+        else
+            bbans_lane_push(&s[i]->lane, first, freq, total);
+    }
+}
+
+static void pop_symbol(const bbans_hmm *hmm, bbans_stream *s)
+{
+    const uint32_t *edge = emission_row(hmm, s);
+    uint32_t *x = (uint32_t *)s->out;
+    uint32_t beta, slot, first, freq;
+
+    if (hmm->contexts == NULL) {
+        x[s->t] = (uint32_t)pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
+        filter_symbol(hmm, s, NULL, 0);
+        return;
+    }
+    beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
+    slot = bbans_lane_take_slot(
+        &s->lane,
+        bbans_context_total(hmm, row_in(hmm, s), beta, below_in(hmm, s)));
+    bbans_context_find(hmm, edge, NULL, below_in(hmm, s), beta, slot, x + s->t,
+                       &first, &freq);
+    bbans_lane_put_rest(&s->lane, slot, first, freq);
+    filter_symbol(hmm, s, row_in(hmm, s), beta);
+}
+
+static void pop_likelihood(const bbans_state_space *model,
+                           bbans_stream *const *s, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        pop_symbol(hmm_of(model), s[i]);
+}
+
+static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
+                           bbans_range_decoder *dec)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    const uint32_t *predicted = (const uint32_t *)s->belief;
+    uint32_t *x = (uint32_t *)s->out + s->t;
+    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, slot, first, freq;
+    bbans_status status;
+
+    if (hmm->contexts != NULL) {
+        beta = bbans_context_row(hmm, symbols_of(s), s->t, row_in(hmm, s));
+        total =
+            bbans_context_total(hmm, row_in(hmm, s), beta, below_in(hmm, s));
+    }
+    status = bbans_range_slot(dec, total, &slot);
+    if (status != BBANS_OK)
+        return status;
+    if (hmm->contexts == NULL)
+        (void)bbans_hmm_predict_find(hmm, predicted, slot, x, &first, &freq);
+    else
+        bbans_context_find(hmm, NULL, predicted, below_in(hmm, s), beta, slot,
+                           x, &first, &freq);
+    status = bbans_range_advance(dec, first, freq, total);
+    filter_symbol(hmm, s, row_in(hmm, s), beta);
+    return status;
+}
+
+#ifndef BBANS_DECODER_ONLY
+static int accepts(const bbans_state_space *model, const void *x, size_t n)
+{
+    const uint32_t *symbol = (const uint32_t *)x;
+    size_t t;
+
+    for (t = 0; t < n; t++)
+        if (symbol[t] >= hmm_of(model)->symbols)
+            return 0;
+    return 1;
+}
+
+static void filter(const bbans_state_space *model, bbans_stream *const *s,
+                   size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        filter_symbol(hmm_of(model), s[i], NULL, 0);
+}
+
+static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
+                       unsigned prec)
+{
+    bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
+}
+
+static void push_prior(const bbans_state_space *model, bbans_stream *const *s,
+                       size_t n)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        push_entry(&s[i]->lane, prior_row(hmm, s[i]), state_of(s[i]->z),
+                   hmm->prec);
+}
+
+static void pop_posterior(const bbans_state_space *model,
+                          bbans_stream *const *s, size_t n)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        uint32_t *edge = edge_in(s[i]);
+        const uint32_t total =
+            bbans_kernel.posterior((const uint32_t *)s[i]->record_before,
+                                   into_state(hmm, s[i]), hmm->stride, edge);
+        const uint32_t slot = bbans_lane_take_slot(&s[i]->lane, total);
+        const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
+
+        bbans_lane_put_rest(&s[i]->lane, slot, edge[z], edge[z + 1] - edge[z]);
+        *(uint32_t *)s[i]->z_before = (uint32_t)z;
+    }
+}
+
+static void push_symbol(const bbans_hmm *hmm, bbans_stream *s)
+{
+    const uint32_t *edge = emission_row(hmm, s), *x = symbols_of(s);
+    uint32_t beta, total, first, end;
+
+    if (hmm->contexts == NULL) {
+        push_entry(&s->lane, edge, x[s->t], hmm->prec);
+        return;
+    }
+    first = edge[x[s->t]];
+    end = edge[x[s->t] + 1];
+    beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
+    total = bbans_context_interval(hmm, row_in(hmm, s), beta, x[s->t], &first,
+                                   &end);
+    bbans_lane_push(&s->lane, first, end - first, total);
+}
+
+static void push_likelihood(const bbans_state_space *model,
+                            bbans_stream *const *s, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        push_symbol(hmm_of(model), s[i]);
+}
+
+static void encode(const bbans_state_space *model, bbans_stream *s,
+                   bbans_range_encoder *enc)
+{
+    const bbans_hmm *hmm = hmm_of(model);
+    const uint32_t *x = symbols_of(s);
+    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, first, freq;
+
+    (void)bbans_hmm_predict(hmm, (const uint32_t *)s->belief, x[s->t], &first,
+                            &freq);
+    if (hmm->contexts != NULL) {
+        uint32_t end = first + freq;
+
+        beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
+        total = bbans_context_interval(hmm, row_in(hmm, s), beta, x[s->t],
+                                       &first, &end);
+        freq = end - first;
+    }
+    (void)bbans_range_encode(enc, first, freq, total);
+    filter_symbol(hmm, s, row_in(hmm, s), beta);
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static const bbans_engine engine = {
+    .start = start,
+#ifndef BBANS_DECODER_ONLY
+    .accepts = accepts,
+    .filter = filter,
+    .push_prior = push_prior,
+    .pop_posterior = pop_posterior,
+    .push_likelihood = push_likelihood,
+    .encode = encode,
+#endif
+    .pop_prior = pop_prior,
+    .push_posterior = push_posterior,
+    .pop_likelihood = pop_likelihood,
+    .decode = decode,
+};
+
+/* The schedule starts from 40 bits: docs/maths.md, section 7. */
+#define START_BITS 40
+
+void bbans_hmm_set_engine(bbans_hmm *hmm)
+{
+    bbans_state_space *space = &hmm->space;
+
+    space->engine = &engine;
+    space->observation_bytes = sizeof(uint32_t);
+    space->state_bytes = sizeof(uint64_t); /* aligned to 8 */
+    space->belief_bytes = 4 * hmm->stride;
+    space->record_bytes = 4 * hmm->stride;
+    space->scratch_bytes = scratch_bytes(hmm);
+    space->start_bits = START_BITS;
+    space->push_words = 2; /* x and z; popped, what a push of z may move */
+    space->pop_words = 1;
+}
