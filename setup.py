@@ -11,9 +11,7 @@ DEBUG = os.environ.get("BBANS_DEBUG") == "1"
 CFLAGS = [] if sys.platform == "win32" else ["-O3"]
 FORWARD_SOURCES = [
     "bbans/_forward.pyx",
-    "csrc/bbans_hmm.c",
-    "csrc/bbans_dispatch.c",
-    "csrc/bbans_shapes.c",
+    *sorted(path.as_posix() for path in Path("csrc").glob("*.c")),
     *sorted(path.as_posix() for path in Path("csrc/kernels").glob("*.c")),
 ]
 

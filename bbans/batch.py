@@ -67,10 +67,10 @@ def encode_batch(
         out = np.empty(8 * symbols.size + 40 * n, np.uint8)
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
         message.call(
-            "batch_encode", model.c, pointer(symbols), pointer(local, "uint64_t[]"), n,
+            "batch_encode", model.space, pointer(symbols, "char[]"), pointer(local, "uint64_t[]"), n,
             predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
-            words=turns * lib.bbans_sequence_tail_words(longest),
+            words=turns * model.push_words(longest),
         )  # fmt: skip
         return out[: int(ends[-1])].tobytes(), ends
 
@@ -139,8 +139,8 @@ def decode_batch(
         failed = ffi.new("size_t *")
         try:
             message.call(
-                "batch_decode", model.c, pointer(source[int(first) :], "uint8_t[]"),
-                pointer(byte_offsets, "uint64_t[]"), pointer(symbols),
+                "batch_decode", model.space, pointer(source[int(first) :], "uint8_t[]"),
+                pointer(byte_offsets, "uint64_t[]"), pointer(symbols, "char[]"),
                 pointer(local, "uint64_t[]"), local.size - 1, predictive,
                 pointer(work, "uint64_t[]"), work.nbytes, ..., failed,
                 words=turns * int(words),
@@ -176,9 +176,9 @@ def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
     work = model.workspace(int(np.diff(starts).max(initial=0)))
     message = Message()
     message.call(
-        "packed_encode", model.c, pointer(x), pointer(starts, "uint64_t[]"),
+        "packed_encode", model.space, pointer(x, "char[]"), pointer(starts, "uint64_t[]"),
         starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, ...,
-        words=lib.bbans_sequence_tail_words(x.size),
+        words=model.push_words(x.size),
     )  # fmt: skip
     return message.to_bytes()
 
@@ -209,7 +209,7 @@ def decode_packed(
     x, work = empty_symbols(int(starts[-1])), as_frozen(model).workspace(1)
     message = Message.from_bytes(data)
     message.call(
-        "packed_decode", model.c, ..., pointer(x), pointer(starts, "uint64_t[]"),
+        "packed_decode", model.space, ..., pointer(x, "char[]"), pointer(starts, "uint64_t[]"),
         starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, words=x.size,
     )  # fmt: skip
     values = model.alphabet.decode(x)

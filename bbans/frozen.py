@@ -9,7 +9,11 @@ from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bbans._files import write_file
+from bbans._lib import ffi, lib
 from bbans._records import CRC
 from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
@@ -46,6 +50,77 @@ def check_end(data: bytes, size: int) -> None:
 
 class FrozenModel(ABC):
     """A model in integers. Models with the same file are equal."""
+
+    c: Any
+    """The C library's struct, which begins with a ``bbans_state_space``."""
+
+    # ---- what codes sequences
+
+    @property
+    def space(self) -> Any:
+        """The model as the C functions of sequences take it."""
+        return ffi.addressof(self.c, "space")
+
+    @property
+    def tail_length(self) -> int:
+        """Observations at the end of a sequence that start it."""
+        return int(self.space.tail_length)
+
+    @property
+    def start_bits(self) -> int:
+        """Bits that the schedule starts from."""
+        return int(self.space.start_bits)
+
+    @abstractmethod
+    def observations(self, x: Any) -> NDArray[Any]:
+        """A sequence as the array that C reads: observations of the model's kind.
+
+        Raises
+        ------
+        SymbolError
+            If one cannot be coded.
+        """
+
+    @abstractmethod
+    def empty(self, length: int) -> NDArray[Any]:
+        """An array of `length` observations to decode to.
+
+        Raises
+        ------
+        ModelError
+            If there is none: `length` may come from outside.
+        """
+
+    def push_words(self, length: int) -> int:
+        """Words of a message's tail that pushing `length` observations needs."""
+        return int(lib.bbans_sequence_tail_words(self.space, length))
+
+    def pop_words(self, length: int) -> int:
+        """Words of tail that popping them from damaged data may take."""
+        return int(self.space.pop_words) * length
+
+    def workspace(
+        self, length: int, copies: int = 1, limit: int = 1 << 26
+    ) -> NDArray[np.uint64]:
+        """Return memory for the C functions that code sequences.
+
+        Parameters
+        ----------
+        length : int
+            Observations of the longest sequence.
+        copies : int
+            Sequences that are coded at the same time.
+        limit : int
+            Bytes, beyond which the filter's records are not all kept: checkpoints
+            are, and each record is computed twice.
+        """
+        block = int(length**0.5) + 1
+        least = lib.bbans_sequence_work_bytes(self.space, length, block)
+        most = lib.bbans_sequence_work_bytes(self.space, length, length)
+        size = max(least, min(copies * (most + 64), limit))
+        return np.empty(size // 8 + 1, np.uint64)
+
+    # ---- its file
 
     @abstractmethod
     def _payload(self) -> bytes:

@@ -204,16 +204,6 @@ class FrozenLGSSM(FrozenModel):
         return self._noise.family
 
     @property
-    def tail_length(self) -> int:
-        """Observations at the end of a sequence that start it."""
-        return int(self.c.tail_length)
-
-    @property
-    def start_bits(self) -> int:
-        """Bits that the schedule starts from."""
-        return int(self.c.start_bits)
-
-    @property
     def alphabet(self) -> AllIntegers:
         """What it codes: all integers of 64 bits, in rows of p."""
         return AllIntegers(self.n_observed)
@@ -263,17 +253,6 @@ class FrozenLGSSM(FrozenModel):
             return np.empty(shape, np.int64)
         except (ValueError, OverflowError, MemoryError, TypeError):
             raise ModelError(f"there is no sequence of length {length}") from None
-
-    def tail_words(self, length: int) -> int:
-        """Words of a message's tail that coding `length` observations needs."""
-        return int(lib.bbans_lgssm_tail_words(self.c, length))
-
-    def workspace(self, length: int, limit: int = 1 << 26) -> NDArray[np.uint64]:
-        """Return memory for the C functions that code sequences; with more than
-        `limit` bytes of means, only some are kept, and each is computed twice."""
-        least = lib.bbans_lgssm_work_bytes(self.c, length, int(length**0.5) + 1)
-        most = lib.bbans_lgssm_work_bytes(self.c, length, length)
-        return np.empty(max(least, min(most, limit)) // 8 + 1, np.uint64)
 
     # ---- from floats
 

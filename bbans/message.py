@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
+from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._values import ValueArrays
 from bbans.errors import MessageError, ModelError, SymbolError
-from bbans.lgssm import FrozenLGSSM
 
 if TYPE_CHECKING:
-    from bbans.tables import FrozenHMM
+    from bbans.frozen import FrozenModel
 
 __all__ = ["Message", "RangeDecoder", "RangeEncoder"]
 
@@ -203,7 +202,7 @@ class Message(ValueArrays):
 
     # ---- whole sequences in one C call
 
-    def push_sequence(self, model: FrozenHMM | FrozenLGSSM, x: ArrayLike) -> None:
+    def push_sequence(self, model: FrozenModel, x: ArrayLike) -> None:
         """Push a sequence under a frozen model by IconoCLaSM, over what is there.
 
         Parameters
@@ -220,24 +219,15 @@ class Message(ValueArrays):
         MessageError
             If the message has more than one lane.
         """
-        if isinstance(model, FrozenLGSSM):
-            values = model.observations(x)
-            work = model.workspace(len(values))
-            self.call(
-                "lgssm_push", model.c, ..., pointer(values, "int64_t[]"), len(values),
-                pointer(work, "uint64_t[]"), work.nbytes,
-                words=model.tail_words(len(values)),
-            )  # fmt: skip
-            return
-        symbols = as_uint32(x, "symbol").ravel()
-        model.check_symbols(symbols)
-        work = model.workspace(symbols.size)
+        values = model.observations(x)
+        work = model.workspace(len(values))
         self.call(
-            "sequence_push", model.c, ..., pointer(symbols), symbols.size,
-            pointer(work, "uint64_t[]"), work.nbytes, words=2 * symbols.size + 2,
+            "sequence_push", model.space, ..., pointer(values, "char[]"), len(values),
+            pointer(work, "uint64_t[]"), work.nbytes,
+            words=model.push_words(len(values)),
         )  # fmt: skip
 
-    def pop_sequence(self, model: FrozenHMM | FrozenLGSSM, length: int) -> NDArray[Any]:
+    def pop_sequence(self, model: FrozenModel, length: int) -> NDArray[Any]:
         """Pop `length` observations; inverse of `push_sequence`.
 
         Raises
@@ -245,21 +235,12 @@ class Message(ValueArrays):
         CorruptError
             If no encoder can have pushed them; the message is spent.
         """
-        work = model.workspace(1)
-        if isinstance(model, FrozenLGSSM):
-            values = model.empty(length)
-            self.call(
-                "lgssm_pop", model.c, ..., pointer(values, "int64_t[]"), length,
-                pointer(work, "uint64_t[]"), work.nbytes,
-                words=model.tail_words(length),
-            )  # fmt: skip
-            return values
-        symbols = empty_symbols(length)
+        values, work = model.empty(length), model.workspace(1)
         self.call(
-            "sequence_pop", model.c, ..., pointer(symbols), length,
-            pointer(work, "uint64_t[]"), work.nbytes, words=length,
+            "sequence_pop", model.space, ..., pointer(values, "char[]"), length,
+            pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(length),
         )  # fmt: skip
-        return symbols
+        return values
 
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._lib import as_uint32, empty_symbols, ffi, lib, pointer
+from bbans._lib import as_uint32, ffi, lib, pointer
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
@@ -17,7 +17,7 @@ from bbans.codecs.iconoclasm import (
     push_schedule,
 )
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
-from bbans.lgssm import FrozenLGSSM
+from bbans.frozen import FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.tables import FrozenHMM, Table
 
@@ -32,7 +32,7 @@ FIRST_SIZE = 1 << 12
 
 
 def encode_sequence(
-    model: FrozenHMM | FrozenLGSSM | StateSpaceModel | PredictiveModel,
+    model: FrozenModel | StateSpaceModel | PredictiveModel,
     x: Sequence[Any] | NDArray[Any],
     *,
     predictive: bool = False,
@@ -74,10 +74,8 @@ def encode_sequence(
     frozen model, whole bytes counted.
     """
     _check_seed(model, predictive, seed)
-    if isinstance(model, FrozenHMM):
-        return _encode_hmm(model, x, predictive)
-    if isinstance(model, FrozenLGSSM):
-        return _encode_lgssm(model, x, predictive)
+    if isinstance(model, FrozenModel):
+        return _encode_frozen(model, x, predictive)
     values = list(x)
     if seed is not None:
         message = _seeded(seed)
@@ -100,7 +98,7 @@ def encode_sequence(
 
 
 def decode_sequence(
-    model: FrozenHMM | FrozenLGSSM | StateSpaceModel | PredictiveModel,
+    model: FrozenModel | StateSpaceModel | PredictiveModel,
     message: Message,
     length: int,
     *,
@@ -139,10 +137,8 @@ def decode_sequence(
     if length < 0:
         raise ModelError(f"length {length} is negative")
     _check_seed(model, predictive, seed)
-    if isinstance(model, FrozenHMM):
-        return _decode_hmm(model, message, length, predictive)
-    if isinstance(model, FrozenLGSSM):
-        return _decode_lgssm(model, message, length, predictive)
+    if isinstance(model, FrozenModel):
+        return _decode_frozen(model, message, length, predictive)
     if seed is None:
         model = _predictive(model)
     with _damage():
@@ -196,10 +192,11 @@ def decode_until(
     work, n = model.workspace(1), ffi.new("size_t *")
     size = min(limit, FIRST_SIZE)
     while True:
-        symbols = empty_symbols(size)
+        symbols = model.empty(size)
         try:
             message.call(
-                "sequence_decode_until", model.c, ..., pointer(symbols), size, last, n,
+                "sequence_decode_until", model.space, ..., pointer(symbols, "char[]"), size,
+                ffi.new("uint32_t *", last), n,
                 pointer(work, "uint64_t[]"), work.nbytes, words=0,
             )  # fmt: skip
         except MessageError as error:
@@ -217,58 +214,34 @@ def decode_until(
 # ---- frozen models: one C call
 
 
-def _encode_hmm(model: FrozenHMM, x: ArrayLike, predictive: bool) -> Message:
-    symbols = as_uint32(x, "symbol").ravel()
-    model.check_symbols(symbols)
-    work = model.workspace(symbols.size)
-    message = Message()
+def _encode_frozen(model: FrozenModel, x: Any, predictive: bool) -> Message:
+    values, message = model.observations(x), Message()
+    work = model.workspace(len(values))
     message.call(
-        "sequence_encode", model.c, pointer(symbols), symbols.size, predictive,
-        pointer(work, "uint64_t[]"), work.nbytes, ...,
-        words=lib.bbans_sequence_tail_words(symbols.size),
+        "sequence_encode", model.space, pointer(values, "char[]"), len(values),
+        predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
+        words=model.push_words(len(values)),
     )  # fmt: skip
     return message
 
 
-def _decode_hmm(
-    model: FrozenHMM, message: Message, length: int, predictive: bool
-) -> NDArray[np.uint32]:
-    symbols = empty_symbols(length)
-    work = model.workspace(1)
+def _decode_frozen(
+    model: FrozenModel, message: Message, length: int, predictive: bool
+) -> NDArray[Any]:
+    values, work = model.empty(length), model.workspace(1)
     message.call(
-        "sequence_decode", model.c, ..., pointer(symbols), length, predictive,
-        pointer(work, "uint64_t[]"), work.nbytes, words=length,
+        "sequence_decode", model.space, ..., pointer(values, "char[]"), length,
+        predictive, pointer(work, "uint64_t[]"), work.nbytes,
+        words=model.pop_words(length),
     )  # fmt: skip
-    return symbols
-
-
-def _encode_lgssm(model: FrozenLGSSM, x: Any, predictive: bool) -> Message:
-    values = model.observations(x)
-    work, message = model.workspace(len(values)), Message()
-    message.call(
-        "lgssm_encode", model.c, pointer(values, "int64_t[]"), len(values), predictive,
-        pointer(work, "uint64_t[]"), work.nbytes, ...,
-        words=model.tail_words(len(values)),
-    )  # fmt: skip
-    return message
-
-
-def _decode_lgssm(
-    model: FrozenLGSSM, message: Message, length: int, predictive: bool
-) -> NDArray[np.int64]:
-    x, work = model.empty(length), model.workspace(1)
-    message.call(
-        "lgssm_decode", model.c, ..., pointer(x, "int64_t[]"), length, predictive,
-        pointer(work, "uint64_t[]"), work.nbytes, words=model.tail_words(length),
-    )  # fmt: skip
-    return x
+    return values
 
 
 # ---- any other model
 
 
 def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
-    if seed is not None and (predictive or isinstance(model, FrozenHMM | FrozenLGSSM)):
+    if seed is not None and (predictive or isinstance(model, FrozenModel)):
         raise ModelError("a seed is for models without a predictive distribution")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans import _cdf, _forward
-from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._records import uvarint
 from bbans.alphabet import Alphabet
 from bbans.errors import (
@@ -275,11 +275,6 @@ class FrozenHMM(FrozenModel):
         return int(self.c.prec)
 
     @property
-    def tail_length(self) -> int:
-        """Observations at the end of a sequence that start it."""
-        return int(self.c.tail_length)
-
-    @property
     def alphabet(self) -> Alphabet:
         """What the symbols 0 .. M-1 stand for."""
         return self._alphabet
@@ -341,8 +336,7 @@ class FrozenHMM(FrozenModel):
         predicted : ndarray of uint32, shape (K,)
             Weights of z_T+1 given x_1 .. x_T.
         """
-        values = as_uint32(symbols, "symbol").ravel()
-        self.check_symbols(values)
+        values = self.observations(symbols)
         stride = self.c.stride
         state = np.zeros(stride, np.uint32)
         state[: self.n_states] = self._weights(predicted)
@@ -388,6 +382,16 @@ class FrozenHMM(FrozenModel):
             raise ModelError("weights must have a sum from 1 to 2**32 - 1")
         return weights
 
+    def observations(self, x: ArrayLike) -> NDArray[np.uint32]:
+        """Symbol numbers as a uint32 array, each below M."""
+        symbols = as_uint32(x, "symbol").ravel()
+        self.check_symbols(symbols)
+        return symbols
+
+    def empty(self, length: int) -> NDArray[np.uint32]:
+        """An array of symbol numbers to decode to."""
+        return empty_symbols(length)
+
     def check_symbols(self, symbols: NDArray[np.uint32]) -> None:
         """Raise `SymbolError` for the first symbol number that is not below M."""
         outside = np.flatnonzero(symbols >= self.n_symbols)
@@ -416,25 +420,6 @@ class FrozenHMM(FrozenModel):
             self._emission * unit,
             alphabet=self.alphabet,
         )
-
-    def workspace(
-        self, length: int, copies: int = 1, limit: int = 1 << 26
-    ) -> NDArray[np.uint64]:
-        """Return memory for the C functions that code sequences.
-
-        Parameters
-        ----------
-        length : int
-            Symbols of the longest sequence.
-        copies : int
-            Sequences that are coded at the same time.
-        limit : int
-            Bytes, beyond which forward messages are not all kept: checkpoints are,
-            and each message is computed twice.
-        """
-        least = lib.bbans_sequence_work_bytes(self.c, length, int(length**0.5) + 1)
-        most = copies * (lib.bbans_sequence_work_bytes(self.c, length, length) + 64)
-        return np.empty(max(least, min(most, limit)) // 8 + 1, np.uint64)
 
     @property
     def _address(self) -> int:

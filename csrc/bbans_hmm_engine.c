@@ -7,11 +7,6 @@
 /* States are uint32_t, observations symbol numbers.  The belief is the weights
  * predicted [stride], the record the weights filtered [stride]. */
 
-static const bbans_hmm *hmm_of(const bbans_state_space *model)
-{
-    return (const bbans_hmm *)(const void *)model;
-}
-
 static const uint32_t *symbols_of(const bbans_stream *s)
 {
     return (const uint32_t *)s->x;
@@ -56,7 +51,7 @@ static size_t scratch_bytes(const bbans_hmm *hmm)
 
 static void start(const bbans_state_space *model, void *belief)
 {
-    const bbans_hmm *hmm = hmm_of(model);
+    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
 
     memcpy(belief, hmm->initial, hmm->stride * sizeof *hmm->initial);
 }
@@ -105,37 +100,26 @@ static const uint32_t *into_state(const bbans_hmm *hmm, const bbans_stream *s)
     return s->z == NULL ? NULL : bbans_into(hmm, state_of(s->z));
 }
 
-static void pop_prior(const bbans_state_space *model, bbans_stream *const *s,
-                      size_t n)
+static void pop_prior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    const bbans_hmm *hmm = hmm_of(model);
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        *(uint32_t *)s[i]->z = (uint32_t)pop_entry(
-            &s[i]->lane, prior_row(hmm, s[i]), hmm->states, hmm->prec);
+    *(uint32_t *)s->z = (uint32_t)pop_entry(&s->lane, prior_row(hmm, s),
+                                            hmm->states, hmm->prec);
 }
 
-static void push_posterior(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
+static void push_posterior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    const bbans_hmm *hmm = hmm_of(model);
-    size_t i;
+    uint32_t first, freq;
+    const uint32_t total = bbans_kernel.interval(
+        (const uint32_t *)s->record_before, into_state(hmm, s), hmm->stride,
+        state_of(s->z_before), &first, &freq);
 
-    for (i = 0; i < n; i++) {
-        uint32_t first, freq;
-        const uint32_t total = bbans_kernel.interval(
-            (const uint32_t *)s[i]->record_before, into_state(hmm, s[i]),
-            hmm->stride, state_of(s[i]->z_before), &first, &freq);
-
-        if (freq == 0) /* no sender can have popped it */
-            s[i]->status = BBANS_ERR_CORRUPT;
-        else
-            bbans_lane_push(&s[i]->lane, first, freq, total);
-    }
+    if (freq == 0) /* no sender can have popped it */
+        s->status = BBANS_ERR_CORRUPT;
+    else
+        bbans_lane_push(&s->lane, first, freq, total);
 }
 
-static void pop_symbol(const bbans_hmm *hmm, bbans_stream *s)
+static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
 {
     const uint32_t *edge = emission_row(hmm, s);
     uint32_t *x = (uint32_t *)s->out;
@@ -156,19 +140,10 @@ static void pop_symbol(const bbans_hmm *hmm, bbans_stream *s)
     filter_symbol(hmm, s, row_in(hmm, s), beta);
 }
 
-static void pop_likelihood(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        pop_symbol(hmm_of(model), s[i]);
-}
-
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
-    const bbans_hmm *hmm = hmm_of(model);
+    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
     const uint32_t *predicted = (const uint32_t *)s->belief;
     uint32_t *x = (uint32_t *)s->out + s->t;
     uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, slot, first, freq;
@@ -195,22 +170,19 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 #ifndef BBANS_DECODER_ONLY
 static int accepts(const bbans_state_space *model, const void *x, size_t n)
 {
+    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
     const uint32_t *symbol = (const uint32_t *)x;
     size_t t;
 
     for (t = 0; t < n; t++)
-        if (symbol[t] >= hmm_of(model)->symbols)
+        if (symbol[t] >= hmm->symbols)
             return 0;
     return 1;
 }
 
-static void filter(const bbans_state_space *model, bbans_stream *const *s,
-                   size_t n)
+static void filter_one(const bbans_hmm *hmm, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        filter_symbol(hmm_of(model), s[i], NULL, 0);
+    filter_symbol(hmm, s, NULL, 0);
 }
 
 static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
@@ -219,37 +191,25 @@ static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
     bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
 }
 
-static void push_prior(const bbans_state_space *model, bbans_stream *const *s,
-                       size_t n)
+static void push_prior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    const bbans_hmm *hmm = hmm_of(model);
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        push_entry(&s[i]->lane, prior_row(hmm, s[i]), state_of(s[i]->z),
-                   hmm->prec);
+    push_entry(&s->lane, prior_row(hmm, s), state_of(s->z), hmm->prec);
 }
 
-static void pop_posterior(const bbans_state_space *model,
-                          bbans_stream *const *s, size_t n)
+static void pop_posterior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    const bbans_hmm *hmm = hmm_of(model);
-    size_t i;
+    uint32_t *edge = edge_in(s);
+    const uint32_t total =
+        bbans_kernel.posterior((const uint32_t *)s->record_before,
+                               into_state(hmm, s), hmm->stride, edge);
+    const uint32_t slot = bbans_lane_take_slot(&s->lane, total);
+    const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
 
-    for (i = 0; i < n; i++) {
-        uint32_t *edge = edge_in(s[i]);
-        const uint32_t total =
-            bbans_kernel.posterior((const uint32_t *)s[i]->record_before,
-                                   into_state(hmm, s[i]), hmm->stride, edge);
-        const uint32_t slot = bbans_lane_take_slot(&s[i]->lane, total);
-        const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
-
-        bbans_lane_put_rest(&s[i]->lane, slot, edge[z], edge[z + 1] - edge[z]);
-        *(uint32_t *)s[i]->z_before = (uint32_t)z;
-    }
+    bbans_lane_put_rest(&s->lane, slot, edge[z], edge[z + 1] - edge[z]);
+    *(uint32_t *)s->z_before = (uint32_t)z;
 }
 
-static void push_symbol(const bbans_hmm *hmm, bbans_stream *s)
+static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
 {
     const uint32_t *edge = emission_row(hmm, s), *x = symbols_of(s);
     uint32_t beta, total, first, end;
@@ -266,19 +226,10 @@ static void push_symbol(const bbans_hmm *hmm, bbans_stream *s)
     bbans_lane_push(&s->lane, first, end - first, total);
 }
 
-static void push_likelihood(const bbans_state_space *model,
-                            bbans_stream *const *s, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        push_symbol(hmm_of(model), s[i]);
-}
-
 static void encode(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc)
 {
-    const bbans_hmm *hmm = hmm_of(model);
+    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
     const uint32_t *x = symbols_of(s);
     uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, first, freq;
 
@@ -297,19 +248,19 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 }
 #endif /* BBANS_DECODER_ONLY */
 
+#define MODEL bbans_hmm
+#include "bbans_steps.h"
+#undef MODEL
+
 static const bbans_engine engine = {
     .start = start,
 #ifndef BBANS_DECODER_ONLY
     .accepts = accepts,
     .filter = filter,
-    .push_prior = push_prior,
-    .pop_posterior = pop_posterior,
-    .push_likelihood = push_likelihood,
+    .push = push_step,
     .encode = encode,
 #endif
-    .pop_prior = pop_prior,
-    .push_posterior = push_posterior,
-    .pop_likelihood = pop_likelihood,
+    .pop = pop_step,
     .decode = decode,
 };
 

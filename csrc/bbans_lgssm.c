@@ -552,11 +552,6 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
 /* States are n integers of 64 bits.  The belief is the mean of z_t given x_1 ..
  * x_t-1; the record that of z_t given x_1 .. x_t, and of z_t+1. */
 
-static const bbans_lgssm *lgssm_of(const bbans_state_space *model)
-{
-    return (const bbans_lgssm *)(const void *)model;
-}
-
 static const int64_t *observed_at(const bbans_lgssm *model,
                                   const bbans_stream *s)
 {
@@ -565,7 +560,7 @@ static const int64_t *observed_at(const bbans_lgssm *model,
 
 static void start(const bbans_state_space *model, void *belief)
 {
-    const bbans_lgssm *m = lgssm_of(model);
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
 
     memcpy(belief, step_of(m, 0).move_offset, m->latents * sizeof(int64_t));
 }
@@ -649,58 +644,41 @@ static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s,
     return of_observed(model, now.predict_lower, now.predict_scale, 1);
 }
 
-static void pop_prior(const bbans_state_space *model, bbans_stream *const *s,
-                      size_t n)
+static void pop_prior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = prior(model, s, location);
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = prior(lgssm_of(model), s[i], location);
-
-        if (pop_values(&s[i]->lane, &c, location, (int64_t *)s[i]->z) !=
-            BBANS_OK)
-            s[i]->status = BBANS_ERR_CORRUPT;
-    }
+    if (pop_values(&s->lane, &c, location, (int64_t *)s->z) != BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
 }
 
-static void push_posterior(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
+static void push_posterior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = posterior(model, s, location);
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = posterior(lgssm_of(model), s[i], location);
-
-        if (push_values(&s[i]->lane, &c, location,
-                        (const int64_t *)s[i]->z_before) != BBANS_OK)
-            s[i]->status = BBANS_ERR_CORRUPT;
-    }
+    if (push_values(&s->lane, &c, location, (const int64_t *)s->z_before) !=
+        BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
 }
 
-static void pop_likelihood(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
+static void pop_likelihood(const bbans_lgssm *model, bbans_stream *s)
 {
-    const bbans_lgssm *m = lgssm_of(model);
     int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = likelihood(model, s, location);
+    int64_t *x = (int64_t *)s->out + s->t * model->observed;
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = likelihood(m, s[i], location);
-        int64_t *x = (int64_t *)s[i]->out + s[i]->t * m->observed;
-
-        if (pop_values(&s[i]->lane, &c, location, x) != BBANS_OK)
-            s[i]->status = BBANS_ERR_CORRUPT;
-        expect(m, s[i], expected);
-        filter_observed(m, s[i], expected);
-    }
+    if (pop_values(&s->lane, &c, location, x) != BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
+    expect(model, s, expected);
+    filter_observed(model, s, expected);
 }
 
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
-    const bbans_lgssm *m = lgssm_of(model);
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
     int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
     bbans_status status;
     conditionals c;
@@ -715,64 +693,44 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #ifndef BBANS_DECODER_ONLY
-static void filter(const bbans_state_space *model, bbans_stream *const *s,
-                   size_t n)
+static void filter_one(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t expected[BBANS_LATENTS_MAX];
-    size_t i;
 
-    for (i = 0; i < n; i++) {
-        expect(lgssm_of(model), s[i], expected);
-        filter_observed(lgssm_of(model), s[i], expected);
-    }
+    expect(model, s, expected);
+    filter_observed(model, s, expected);
 }
 
 /* Nothing here fails: without a leak, Q has no values beyond 8 2^47 from a
  * location, and with it P has them all. */
-static void push_prior(const bbans_state_space *model, bbans_stream *const *s,
-                       size_t n)
+static void push_prior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = prior(model, s, location);
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = prior(lgssm_of(model), s[i], location);
-
-        (void)push_values(&s[i]->lane, &c, location, (const int64_t *)s[i]->z);
-    }
+    (void)push_values(&s->lane, &c, location, (const int64_t *)s->z);
 }
 
-static void pop_posterior(const bbans_state_space *model,
-                          bbans_stream *const *s, size_t n)
+static void pop_posterior(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t location[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = posterior(model, s, location);
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = posterior(lgssm_of(model), s[i], location);
-
-        (void)pop_values(&s[i]->lane, &c, location, (int64_t *)s[i]->z_before);
-    }
+    (void)pop_values(&s->lane, &c, location, (int64_t *)s->z_before);
 }
 
-static void push_likelihood(const bbans_state_space *model,
-                            bbans_stream *const *s, size_t n)
+static void push_likelihood(const bbans_lgssm *model, bbans_stream *s)
 {
-    const bbans_lgssm *m = lgssm_of(model);
     int64_t location[BBANS_LATENTS_MAX];
-    size_t i;
+    const conditionals c = likelihood(model, s, location);
 
-    for (i = 0; i < n; i++) {
-        const conditionals c = likelihood(m, s[i], location);
-
-        (void)push_values(&s[i]->lane, &c, location, observed_at(m, s[i]));
-    }
+    (void)push_values(&s->lane, &c, location, observed_at(model, s));
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc)
 {
-    const bbans_lgssm *m = lgssm_of(model);
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
     int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
     conditionals c;
 
@@ -783,18 +741,18 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 }
 #endif /* BBANS_DECODER_ONLY */
 
+#define MODEL bbans_lgssm
+#include "bbans_steps.h"
+#undef MODEL
+
 static const bbans_engine engine = {
     .start = start,
 #ifndef BBANS_DECODER_ONLY
     .filter = filter,
-    .push_prior = push_prior,
-    .pop_posterior = pop_posterior,
-    .push_likelihood = push_likelihood,
+    .push = push_step,
     .encode = encode,
 #endif
-    .pop_prior = pop_prior,
-    .push_posterior = push_posterior,
-    .pop_likelihood = pop_likelihood,
+    .pop = pop_step,
     .decode = decode,
 };
 

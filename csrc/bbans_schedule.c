@@ -237,7 +237,6 @@ static void filter_block_before(const bbans_state_space *model, bbans_stream *s)
 /* The sender's way, part 2: the schedule from the last symbol to the first. */
 static void push_all(const bbans_state_space *model, group *g)
 {
-    const bbans_engine *engine = model->engine;
     size_t t = longest_body(g), i;
 
     while (t-- > 0) {
@@ -245,25 +244,20 @@ static void push_all(const bbans_state_space *model, group *g)
         for (i = 0; i < g->n_active; i++) {
             bbans_stream *s = g->active[i];
 
-            if (t + 1 == s->body) { /* z_T <- Q(z_T | x_1 .. x_T) */
+            if (t + 1 == s->body) {
                 go_to(model, s, t + 1);
                 s->record_before = record_of(model, s, t);
-                engine->pop_posterior(model, &s, 1);
+                model->engine->push(model, &s, 1);
             }
             go_to(model, s, t);
             s->record = record_of(model, s, t);
-        }
-        engine->push_likelihood(model, g->active, g->n_active);
-        for (i = 0; t > 0 && i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
-
+            if (t == 0)
+                continue;
             if (t == s->first)
                 filter_block_before(model, s);
             s->record_before = record_of(model, s, t - 1);
         }
-        if (t > 0)
-            engine->pop_posterior(model, g->active, g->n_active);
-        engine->push_prior(model, g->active, g->n_active);
+        model->engine->push(model, g->active, g->n_active);
     }
 }
 #endif /* BBANS_DECODER_ONLY */
@@ -271,7 +265,6 @@ static void push_all(const bbans_state_space *model, group *g)
 /* The receiver's way; the belief after x_body remains. */
 static void pop_all(const bbans_state_space *model, group *g)
 {
-    const bbans_engine *engine = model->engine;
     const size_t most = longest_body(g);
     size_t t, i;
 
@@ -286,10 +279,7 @@ static void pop_all(const bbans_state_space *model, group *g)
             s->record_before = record_at(model, s, 1 - t % 2);
         }
         predict(model, g->active, g->n_active);
-        engine->pop_prior(model, g->active, g->n_active);
-        if (t > 0)
-            engine->push_posterior(model, g->active, g->n_active);
-        engine->pop_likelihood(model, g->active, g->n_active);
+        model->engine->pop(model, g->active, g->n_active);
         for (i = 0; i < g->n_active; i++) {
             bbans_stream *s = g->active[i];
 
@@ -297,7 +287,7 @@ static void pop_all(const bbans_state_space *model, group *g)
                 continue;
             go_to(model, s, t + 1);
             s->record_before = s->record;
-            engine->push_posterior(model, &s, 1);
+            model->engine->pop(model, &s, 1);
         }
     }
 }

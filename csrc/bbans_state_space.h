@@ -41,7 +41,8 @@ typedef struct {
 } bbans_stream;
 
 /* Each function takes n sequences that are at the same step t, and codes for
- * all of them.  Pops invert pushes exactly, in either order. */
+ * all of them.  bbans_steps.h makes most of them from a model's conditionals.
+ */
 typedef void bbans_engine_step(const bbans_state_space *model,
                                bbans_stream *const *s, size_t n);
 
@@ -55,13 +56,11 @@ typedef struct bbans_engine {
     bbans_engine_step *predict;
     /* Belief and record after x[t]. */
     bbans_engine_step *filter;
-    /* z_t under P(z_t | z_t-1), or P(z_1) for z_before = NULL. */
-    bbans_engine_step *push_prior, *pop_prior;
-    /* z_t-1 under Q(z_t-1 | x_1 .. x_t-1, z_t), from the record before; without
-     * z_t for z = NULL. */
-    bbans_engine_step *push_posterior, *pop_posterior;
-    /* x[t] under P(x_t | z_t, x_1 .. x_t-1).  The pop filters as well. */
-    bbans_engine_step *push_likelihood, *pop_likelihood;
+    /* The sender's step: x[t] -> P(x_t | z_t), z_t-1 <- Q(z_t-1 | .., z_t), z_t
+     * -> P(z_t | z_t-1).  Behind the last step, z_T-1 <- Q alone. */
+    bbans_engine_step *push;
+    /* The receiver's, which undoes it and filters. */
+    bbans_engine_step *pop;
     /* x[t] under P(x_t | x_1 .. x_t-1), first in first out, of one sequence.
      * Both filter as well. */
     void (*encode)(const bbans_state_space *model, bbans_stream *s,

@@ -641,13 +641,13 @@ def test_c_reads_the_same_model(model):
     in_c = InC(model.to_bytes())
     assert in_c.status == 0
     assert bytes(in_c.c.fingerprint) == model.fingerprint
-    hmm = ffi.addressof(in_c.c.hmm)
-    size = lib.bbans_sequence_work_bytes(hmm, 80, 80)
+    space = ffi.addressof(in_c.c.hmm, "space")
+    size = lib.bbans_sequence_work_bytes(space, 80, 80)
     work, message = np.empty(size // 8 + 1, np.uint64), Message()
     symbols = ffi.new("uint32_t[]", x)
     message.call(
-        "sequence_encode", hmm, symbols, 80, 0, ffi.from_buffer("uint64_t[]", work),
-        size, ..., words=lib.bbans_sequence_tail_words(80),
+        "sequence_encode", space, symbols, 80, 0, ffi.from_buffer("uint64_t[]", work),
+        size, ..., words=lib.bbans_sequence_tail_words(space, 80),
     )  # fmt: skip
     assert message.to_bytes() == bbans.encode(x, model)
 

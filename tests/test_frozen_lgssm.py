@@ -134,7 +134,7 @@ def test_checkpoints_give_the_same_bytes(models):
     for block in (1, 7, 22, 499, 500):
 
         def workspace(self, length, limit=0, block=block):
-            size = lib.bbans_lgssm_work_bytes(self.c, length, block)
+            size = lib.bbans_sequence_work_bytes(self.space, length, block)
             return np.empty(size // 8, np.uint64)
 
         try:

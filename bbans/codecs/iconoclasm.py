@@ -7,8 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bbans.codecs.base import Codec
 from bbans.errors import SymbolError
-from bbans.lgssm import FrozenLGSSM
-from bbans.tables import FrozenHMM
+from bbans.frozen import FrozenModel
 
 __all__ = [
     "AutoregressiveModel",
@@ -129,9 +128,7 @@ class Iconoclasm:
     Townsend and Murray, arXiv 2103.10150, section 3.
     """
 
-    def __init__(
-        self, model: FrozenHMM | FrozenLGSSM | StateSpaceModel, length: int
-    ) -> None:
+    def __init__(self, model: FrozenModel | StateSpaceModel, length: int) -> None:
         if length < 0:
             raise SymbolError(f"length {length} is negative")
         self._model = model
@@ -141,7 +138,7 @@ class Iconoclasm:
         """Push observations. If this raises, the message is spent."""
         if len(value) != self._length:
             raise SymbolError(f"expected {self._length} symbols, not {len(value)}")
-        if isinstance(self._model, FrozenHMM | FrozenLGSSM):
+        if isinstance(self._model, FrozenModel):
             message.push_sequence(self._model, value)
             return
         if self._length == 0:
@@ -154,7 +151,7 @@ class Iconoclasm:
 
     def pop(self, message: Any) -> Any:
         """Pop the observations: an array for a frozen model, else a list."""
-        if isinstance(self._model, FrozenHMM | FrozenLGSSM):
+        if isinstance(self._model, FrozenModel):
             return message.pop_sequence(self._model, self._length)
         if self._length == 0:
             return []

@@ -91,11 +91,6 @@ static void pop_latents(bbans_lane *lane, uint64_t seed, latents *z)
     z->b = pop(lane, mix(seed, z->a), LATENT);
 }
 
-static uint64_t salt_of(const bbans_state_space *model)
-{
-    return ((const toy *)(const void *)model)->salt;
-}
-
 static uint64_t code_of(const void *z)
 {
     const latents *pair = (const latents *)z;
@@ -103,37 +98,39 @@ static uint64_t code_of(const void *z)
     return z == NULL ? 99 : pair->a * LATENT + pair->b;
 }
 
-static uint64_t prior(const bbans_state_space *model, const bbans_stream *s)
+static uint64_t prior(const toy *model, const bbans_stream *s)
 {
-    return mix(mix(salt_of(model) + s->t, ((const record *)s->record)->before),
+    return mix(mix(model->salt + s->t, ((const record *)s->record)->before),
                code_of(s->z_before));
 }
 
-static uint64_t posterior(const bbans_state_space *model, const bbans_stream *s)
+static uint64_t posterior(const toy *model, const bbans_stream *s)
 {
     const record *r = (const record *)s->record_before;
 
-    return mix(mix(salt_of(model) + 2 * s->t, r->before ^ r->after),
+    return mix(mix(model->salt + 2 * s->t, r->before ^ r->after),
                code_of(s->z));
 }
 
-static uint64_t likelihood(const bbans_state_space *model,
-                           const bbans_stream *s)
+static uint64_t likelihood(const toy *model, const bbans_stream *s)
 {
-    return mix(
-        mix(salt_of(model) + 3 * s->t, ((const record *)s->record)->before),
-        code_of(s->z));
+    return mix(mix(model->salt + 3 * s->t, ((const record *)s->record)->before),
+               code_of(s->z));
 }
 
-static uint64_t predictive(const bbans_state_space *model,
-                           const bbans_stream *s)
+static uint64_t predictive(const toy *model, const bbans_stream *s)
 {
-    return mix(salt_of(model) + 4 * s->t, ((const record *)s->record)->before);
+    return mix(model->salt + 4 * s->t, ((const record *)s->record)->before);
+}
+
+static const toy *toy_of(const bbans_state_space *model)
+{
+    return (const toy *)(const void *)model;
 }
 
 static void start(const bbans_state_space *model, void *belief)
 {
-    *(uint64_t *)belief = salt_of(model);
+    *(uint64_t *)belief = toy_of(model)->salt;
 }
 
 static int accepts(const bbans_state_space *model, const void *x, size_t n)
@@ -146,7 +143,7 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
     return n == 0;
 }
 
-static void filter_one(bbans_stream *s)
+static void update(bbans_stream *s)
 {
     uint64_t *h = (uint64_t *)s->belief;
 
@@ -164,74 +161,43 @@ static void predict(const bbans_state_space *model, bbans_stream *const *s,
         ((record *)s[i]->record)->before = *(const uint64_t *)s[i]->belief;
 }
 
-static void filter(const bbans_state_space *model, bbans_stream *const *s,
-                   size_t n)
+static void filter_one(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
     (void)model;
-    for (i = 0; i < n; i++)
-        filter_one(s[i]);
+    update(s);
 }
 
-static void push_prior(const bbans_state_space *model, bbans_stream *const *s,
-                       size_t n)
+static void push_prior(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        push_latents(&s[i]->lane, prior(model, s[i]), (const latents *)s[i]->z);
+    push_latents(&s->lane, prior(model, s), (const latents *)s->z);
 }
 
-static void pop_prior(const bbans_state_space *model, bbans_stream *const *s,
-                      size_t n)
+static void pop_prior(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        pop_latents(&s[i]->lane, prior(model, s[i]), (latents *)s[i]->z);
+    pop_latents(&s->lane, prior(model, s), (latents *)s->z);
 }
 
-static void push_posterior(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
+static void push_posterior(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        push_latents(&s[i]->lane, posterior(model, s[i]),
-                     (const latents *)s[i]->z_before);
+    push_latents(&s->lane, posterior(model, s), (const latents *)s->z_before);
 }
 
-static void pop_posterior(const bbans_state_space *model,
-                          bbans_stream *const *s, size_t n)
+static void pop_posterior(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        pop_latents(&s[i]->lane, posterior(model, s[i]),
-                    (latents *)s[i]->z_before);
+    pop_latents(&s->lane, posterior(model, s), (latents *)s->z_before);
 }
 
-static void push_likelihood(const bbans_state_space *model,
-                            bbans_stream *const *s, size_t n)
+static void push_likelihood(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        push(&s[i]->lane, likelihood(model, s[i]), SYMBOLS,
-             ((const uint16_t *)s[i]->x)[s[i]->t]);
+    push(&s->lane, likelihood(model, s), SYMBOLS,
+         ((const uint16_t *)s->x)[s->t]);
 }
 
-static void pop_likelihood(const bbans_state_space *model,
-                           bbans_stream *const *s, size_t n)
+static void pop_likelihood(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        ((uint16_t *)s[i]->out)[s[i]->t] =
-            (uint16_t)pop(&s[i]->lane, likelihood(model, s[i]), SYMBOLS);
-        filter_one(s[i]);
-    }
+    ((uint16_t *)s->out)[s->t] =
+        (uint16_t)pop(&s->lane, likelihood(model, s), SYMBOLS);
+    update(s);
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
@@ -239,17 +205,17 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 {
     uint32_t freq, total;
     const uint32_t first =
-        interval(predictive(model, s), SYMBOLS, ((const uint16_t *)s->x)[s->t],
-                 &freq, &total);
+        interval(predictive(toy_of(model), s), SYMBOLS,
+                 ((const uint16_t *)s->x)[s->t], &freq, &total);
 
     CHECK(bbans_range_encode(enc, first, freq, total) == BBANS_OK);
-    filter_one(s);
+    update(s);
 }
 
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
-    const uint64_t seed = predictive(model, s);
+    const uint64_t seed = predictive(toy_of(model), s);
     uint32_t freq, total, slot, first;
     bbans_status status;
 
@@ -261,21 +227,20 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
     first =
         interval(seed, SYMBOLS, ((const uint16_t *)s->x)[s->t], &freq, &total);
     status = bbans_range_advance(dec, first, freq, total);
-    filter_one(s);
+    update(s);
     return status;
 }
+
+#define MODEL toy
+#include "bbans_steps.h"
 
 static const bbans_engine engine = {
     .start = start,
     .accepts = accepts,
     .predict = predict,
     .filter = filter,
-    .push_prior = push_prior,
-    .pop_prior = pop_prior,
-    .push_posterior = push_posterior,
-    .pop_posterior = pop_posterior,
-    .push_likelihood = push_likelihood,
-    .pop_likelihood = pop_likelihood,
+    .push = push_step,
+    .pop = pop_step,
     .encode = encode,
     .decode = decode,
 };
