@@ -180,7 +180,7 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
     return 1;
 }
 
-static void filter_one(const bbans_hmm *hmm, bbans_stream *s)
+static void filter(const bbans_hmm *hmm, bbans_stream *s)
 {
     filter_symbol(hmm, s, NULL, 0);
 }
@@ -256,11 +256,11 @@ static const bbans_engine engine = {
     .start = start,
 #ifndef BBANS_DECODER_ONLY
     .accepts = accepts,
-    .filter = filter,
-    .push = push_step,
+    .filter_all = filter_all,
+    .push_all = push_all,
     .encode = encode,
 #endif
-    .pop = pop_step,
+    .pop_all = pop_all,
     .decode = decode,
 };
 

@@ -693,7 +693,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #ifndef BBANS_DECODER_ONLY
-static void filter_one(const bbans_lgssm *model, bbans_stream *s)
+static void filter(const bbans_lgssm *model, bbans_stream *s)
 {
     int64_t expected[BBANS_LATENTS_MAX];
 
@@ -748,11 +748,11 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 static const bbans_engine engine = {
     .start = start,
 #ifndef BBANS_DECODER_ONLY
-    .filter = filter,
-    .push = push_step,
+    .filter_all = filter_all,
+    .push_all = push_all,
     .encode = encode,
 #endif
-    .pop = pop_step,
+    .pop_all = pop_all,
     .decode = decode,
 };
 

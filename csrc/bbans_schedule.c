@@ -111,185 +111,16 @@ static bbans_status cut_small_workspace(const bbans_state_space *model,
     return cut_workspace(model, 1, work, work_bytes, s);
 }
 
-/* Record i of those kept; the first is to spare. */
-static uint8_t *record_at(const bbans_state_space *model, const bbans_stream *s,
-                          size_t i)
-{
-    return s->records + i * model->record_bytes;
-}
-
-static uint8_t *record_of(const bbans_state_space *model, const bbans_stream *s,
-                          size_t t)
-{
-    return record_at(model, s, 1 + t - s->first);
-}
-
-static uint8_t *checkpoint_of(const bbans_state_space *model,
-                              const bbans_stream *s)
-{
-    return s->checkpoints + s->first / s->block * model->belief_bytes;
-}
-
-/* States take turns in two places. */
-static void go_to(const bbans_state_space *model, bbans_stream *s, size_t t)
-{
-    uint8_t *even = s->states, *odd = s->states + model->state_bytes;
-
-    s->t = t;
-    s->z = t == s->body ? NULL : t % 2 == 0 ? even : odd;
-    s->z_before = t == 0 ? NULL : t % 2 == 0 ? odd : even;
-}
-
-/* ---- One step of a group of sequences ------------------------------------ */
-
-/* Sequences that take turns, step by step: while one waits for a result, the
- * processor works for the others. */
-typedef struct {
-    bbans_stream stream[BBANS_BATCH];
-    size_t n;
-    bbans_stream *active[BBANS_BATCH]; /* those that take a step */
-    size_t n_active;
-} group;
-
-/* Those that have a step t. */
-static size_t activate(group *g, size_t t)
-{
-    size_t i;
-
-    g->n_active = 0;
-    for (i = 0; i < g->n; i++)
-        if (t < g->stream[i].body && g->stream[i].status == BBANS_OK)
-            g->active[g->n_active++] = &g->stream[i];
-    return g->n_active;
-}
-
-static size_t longest_body(const group *g)
-{
-    size_t i, most = 0;
-
-    for (i = 0; i < g->n; i++)
-        if (g->stream[i].body > most)
-            most = g->stream[i].body;
-    return most;
-}
-
 static void start_filter(const bbans_state_space *model, bbans_stream *s)
 {
     model->engine->start(model, s->belief);
-    s->t = s->first = 0;
+    s->t = 0;
 }
 
-static void predict(const bbans_state_space *model, bbans_stream *const *s,
-                    size_t n)
+static void predict(const bbans_state_space *model, bbans_stream *s)
 {
     if (model->engine->predict != NULL)
-        model->engine->predict(model, s, n);
-}
-
-#ifndef BBANS_DECODER_ONLY
-static void filter(const bbans_state_space *model, bbans_stream *const *s,
-                   size_t n)
-{
-    predict(model, s, n);
-    model->engine->filter(model, s, n);
-}
-
-/* The sender's way, part 1: filter x_1 .. x_body.  The last block's records and
- * the checkpoints remain. */
-static void filter_all(const bbans_state_space *model, group *g)
-{
-    const size_t most = longest_body(g);
-    size_t t, i;
-
-    for (i = 0; i < g->n; i++)
-        start_filter(model, &g->stream[i]);
-    for (t = 0; t < most && activate(g, t) > 0; t++) {
-        for (i = 0; i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
-
-            s->t = t;
-            if (t - s->first == s->block)
-                s->first = t;
-            if (t == s->first && s->block < s->body)
-                memcpy(checkpoint_of(model, s), s->belief, model->belief_bytes);
-            s->record = record_of(model, s, t);
-        }
-        filter(model, g->active, g->n_active);
-    }
-}
-
-/* Back to the block of records before step t; that of step t itself is spared.
- */
-static void filter_block_before(const bbans_state_space *model, bbans_stream *s)
-{
-    const size_t t = s->t;
-
-    memcpy(record_at(model, s, 0), s->record, model->record_bytes);
-    s->first -= s->block;
-    memcpy(s->belief, checkpoint_of(model, s), model->belief_bytes);
-    for (s->t = s->first; s->t < t; s->t++) {
-        s->record = record_of(model, s, s->t);
-        filter(model, &s, 1);
-    }
-    s->record = record_at(model, s, 0);
-}
-
-/* The sender's way, part 2: the schedule from the last symbol to the first. */
-static void push_all(const bbans_state_space *model, group *g)
-{
-    size_t t = longest_body(g), i;
-
-    while (t-- > 0) {
-        activate(g, t);
-        for (i = 0; i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
-
-            if (t + 1 == s->body) {
-                go_to(model, s, t + 1);
-                s->record_before = record_of(model, s, t);
-                model->engine->push(model, &s, 1);
-            }
-            go_to(model, s, t);
-            s->record = record_of(model, s, t);
-            if (t == 0)
-                continue;
-            if (t == s->first)
-                filter_block_before(model, s);
-            s->record_before = record_of(model, s, t - 1);
-        }
-        model->engine->push(model, g->active, g->n_active);
-    }
-}
-#endif /* BBANS_DECODER_ONLY */
-
-/* The receiver's way; the belief after x_body remains. */
-static void pop_all(const bbans_state_space *model, group *g)
-{
-    const size_t most = longest_body(g);
-    size_t t, i;
-
-    for (i = 0; i < g->n; i++)
-        start_filter(model, &g->stream[i]);
-    for (t = 0; t < most && activate(g, t) > 0; t++) {
-        for (i = 0; i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
-
-            go_to(model, s, t);
-            s->record = record_at(model, s, t % 2);
-            s->record_before = record_at(model, s, 1 - t % 2);
-        }
-        predict(model, g->active, g->n_active);
-        model->engine->pop(model, g->active, g->n_active);
-        for (i = 0; i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
-
-            if (t + 1 < s->body || s->status != BBANS_OK)
-                continue;
-            go_to(model, s, t + 1);
-            s->record_before = s->record;
-            model->engine->pop(model, &s, 1);
-        }
-    }
+        model->engine->predict(model, s);
 }
 
 /* ---- The range coder ----------------------------------------------------- */
@@ -309,9 +140,9 @@ static void start_range_encoder(bbans_message *msg, bbans_range_encoder *enc)
 static void range_encode(const bbans_state_space *model, bbans_stream *s,
                          size_t t, size_t end, bbans_range_encoder *enc)
 {
-    s->record = record_at(model, s, 0);
+    s->record = bbans_record_at(model, s, 0);
     for (s->t = t; s->t < end; s->t++) {
-        predict(model, &s, 1);
+        predict(model, s);
         model->engine->encode(model, s, enc);
     }
 }
@@ -323,9 +154,9 @@ static bbans_status range_decode(const bbans_state_space *model,
 {
     bbans_status status = BBANS_OK;
 
-    s->record = record_at(model, s, 0);
+    s->record = bbans_record_at(model, s, 0);
     for (s->t = t; s->t < end && status == BBANS_OK; s->t++) {
-        predict(model, &s, 1);
+        predict(model, s);
         status = model->engine->decode(model, s, dec);
     }
     return status;
@@ -442,14 +273,14 @@ static void encode_tail(const bbans_state_space *model, bbans_stream *s)
 }
 
 /* All of the group, which have been started. */
-static void encode_all(const bbans_state_space *model, group *g)
+static void encode_all(const bbans_state_space *model, bbans_group *g)
 {
     size_t i;
 
-    filter_all(model, g);
+    model->engine->filter_all(model, g);
     for (i = 0; i < g->n; i++)
         encode_tail(model, &g->stream[i]);
-    push_all(model, g);
+    model->engine->push_all(model, g);
     for (i = 0; i < g->n; i++) {
         bbans_stream *s = &g->stream[i];
 
@@ -509,7 +340,7 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
     bbans_status status = check_call(model, msg, x, n, work);
     bbans_stream *s;
     size_t words;
-    group g;
+    bbans_group g;
 
     s = &g.stream[0];
     g.n = 1;
@@ -525,9 +356,9 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
     s->x = x;
     s->body = n;
     s->status = BBANS_OK;
-    filter_all(model, &g);
+    model->engine->filter_all(model, &g);
     s->lane = bbans_lane_of(msg, 0);
-    push_all(model, &g);
+    model->engine->push_all(model, &g);
     bbans_put_lane(msg, 0, &s->lane);
     return BBANS_OK;
 }
@@ -539,7 +370,7 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
 {
     bbans_status status = check_call(model, msg, x, n, work);
     bbans_stream *s;
-    group g;
+    bbans_group g;
 
     s = &g.stream[0];
     g.n = 1;
@@ -553,7 +384,7 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
     s->body = n;
     s->status = BBANS_OK;
     s->lane = bbans_lane_of(msg, 0);
-    pop_all(model, &g);
+    model->engine->pop_all(model, &g);
     bbans_put_lane(msg, 0, &s->lane);
     return s->status;
 }
@@ -565,7 +396,7 @@ bbans_status bbans_sequence_encode(const bbans_state_space *model,
                                    bbans_message *msg)
 {
     bbans_status status;
-    group g;
+    bbans_group g;
 
     g.n = 1;
     status = start_encoding(model, &g.stream[0], x, n, predictive, work,
@@ -582,14 +413,14 @@ bbans_status bbans_sequence_decode(const bbans_state_space *model,
                                    size_t work_bytes)
 {
     bbans_status status;
-    group g;
+    bbans_group g;
 
     g.n = 1;
     status = start_decoding(model, &g.stream[0], msg, x, n, predictive, work,
                             work_bytes);
     if (status != BBANS_OK)
         return status;
-    pop_all(model, &g);
+    model->engine->pop_all(model, &g);
     return finish_decoding(model, &g.stream[0]);
 }
 
@@ -658,7 +489,7 @@ static size_t longest_of(const uint64_t *offset, size_t n)
 /* A group, each of which has a part of the workspace and of the scratch
  * message's tail. */
 typedef struct {
-    group g;
+    bbans_group g;
     bbans_message msg[BBANS_BATCH];
     uint64_t head[BBANS_BATCH];
     size_t n, work_bytes;
@@ -790,7 +621,7 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
                 break;
             }
         }
-        pop_all(model, &all.g);
+        model->engine->pop_all(model, &all.g);
         for (i = 0; i < all.g.n; i++) {
             const bbans_status outcome =
                 finish_decoding(model, &all.g.stream[i]);
@@ -843,7 +674,7 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
     bbans_status status = check_offsets(offset, n);
     size_t k, first, words;
     bbans_stream *s;
-    group g;
+    bbans_group g;
 
     s = &g.stream[0];
     g.n = 1;
@@ -869,8 +700,8 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
         for (k = first; k-- > 0;) {
             s->x = element(model, x, (size_t)offset[k]);
             s->body = length_of(offset, k);
-            filter_all(model, &g);
-            push_all(model, &g);
+            model->engine->filter_all(model, &g);
+            model->engine->push_all(model, &g);
         }
         push_flag(&s->lane, 1);
     } else {
@@ -891,7 +722,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
     bbans_range_decoder dec;
     size_t k, first;
     bbans_stream *s;
-    group g;
+    bbans_group g;
 
     s = &g.stream[0];
     g.n = 1;
@@ -912,7 +743,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
             for (k = 0; k < first && s->status == BBANS_OK; k++) {
                 s->x = s->out = place(model, x, (size_t)offset[k]);
                 s->body = length_of(offset, k);
-                pop_all(model, &g);
+                model->engine->pop_all(model, &g);
             }
             if (s->status == BBANS_OK && !can_start(model, &s->lane))
                 s->status = BBANS_ERR_CORRUPT;

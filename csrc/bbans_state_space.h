@@ -34,34 +34,45 @@ typedef struct {
 
     /* The schedule's own. */
     bbans_message *msg;
-    size_t length,
-        body; /* observations; those before `body` are in bits back */
+    size_t length, body; /* observations; `body` of them are in bits back     */
     size_t block, first; /* records kept at a time, and the first of them     */
     uint8_t *states, *records, *checkpoints;
 } bbans_stream;
 
-/* Each function takes n sequences that are at the same step t, and codes for
- * all of them.  bbans_steps.h makes most of them from a model's conditionals.
- */
-typedef void bbans_engine_step(const bbans_state_space *model,
-                               bbans_stream *const *s, size_t n);
+/* Record i of those kept; the first is to spare. */
+static inline uint8_t *bbans_record_at(const bbans_state_space *model,
+                                       const bbans_stream *s, size_t i)
+{
+    return s->records + i * model->record_bytes;
+}
 
+/* Sequences that take turns, step by step: while one waits for a result, the
+ * processor works for the others. */
+typedef struct {
+    bbans_stream stream[BBANS_BATCH];
+    size_t n;
+    bbans_stream *active[BBANS_BATCH]; /* those that take a step */
+    size_t n_active;
+} bbans_group;
+
+/* The first three are made by bbans_steps.h. */
 typedef struct bbans_engine {
+    /* Filter x_1 .. x_body of each.  The last block's records and the
+     * checkpoints remain. */
+    void (*filter_all)(const bbans_state_space *model, bbans_group *g);
+    /* After it, the schedule from the last symbol to the first. */
+    void (*push_all)(const bbans_state_space *model, bbans_group *g);
+    /* Its inverse; the belief after x_body remains. */
+    void (*pop_all)(const bbans_state_space *model, bbans_group *g);
+
     /* The belief before x[0]. */
     void (*start)(const bbans_state_space *model, void *belief);
     /* Whether all n observations can be coded; NULL: all can. */
     int (*accepts)(const bbans_state_space *model, const void *x, size_t n);
     /* Put into the record what the conditionals of step t need of the belief;
-     * NULL: nothing.  It comes before all others of a step. */
-    bbans_engine_step *predict;
-    /* Belief and record after x[t]. */
-    bbans_engine_step *filter;
-    /* The sender's step: x[t] -> P(x_t | z_t), z_t-1 <- Q(z_t-1 | .., z_t), z_t
-     * -> P(z_t | z_t-1).  Behind the last step, z_T-1 <- Q alone. */
-    bbans_engine_step *push;
-    /* The receiver's, which undoes it and filters. */
-    bbans_engine_step *pop;
-    /* x[t] under P(x_t | x_1 .. x_t-1), first in first out, of one sequence.
+     * NULL: nothing. */
+    void (*predict)(const bbans_state_space *model, bbans_stream *s);
+    /* x[t] under P(x_t | x_1 .. x_t-1), first in first out, after `predict`.
      * Both filter as well. */
     void (*encode)(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc);

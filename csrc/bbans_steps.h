@@ -1,61 +1,181 @@
-/* Private to csrc/: the steps of IconoCLaSM, docs/maths.md, section 1.  A
- * template: whatever includes it has before it, for its own MODEL and one
- * sequence, the static functions
+/* Private to csrc/: IconoCLaSM, docs/maths.md, section 1.  A template: compiled
+ * with a model's own functions, so that a lane stays in registers over a step.
+ * What includes it defines before it, for its own MODEL and one sequence,
  *
- *   push_prior, pop_prior            z_t under P(z_t | z_t-1), or P(z_1) for
- *                                    z_before = NULL
- *   push_posterior, pop_posterior    z_t-1 under Q(z_t-1 | x_1 .. x_t-1, z_t),
- *                                    from the record before; without z_t for
- *                                    z = NULL
- *   push_likelihood, pop_likelihood  x[t] under P(x_t | z_t, x_1 .. x_t-1); the
- *                                    pop filters as well
- *   filter_one                       belief and record after x[t]
+ *   start            the belief before x[0], as in bbans_engine
+ *   PREDICT          optional: what puts into the record of step t what its
+ *                    conditionals need of the belief
+ *   filter           belief and record after x[t]
+ *   push_prior, pop_prior
+ *                    z_t under P(z_t | z_t-1), or P(z_1) for z_before = NULL
+ *   push_posterior, pop_posterior
+ *                    z_t-1 under Q(z_t-1 | x_1 .. x_t-1, z_t), from the record
+ *                    before; without z_t for z = NULL
+ *   push_likelihood, pop_likelihood
+ *                    x[t] under P(x_t | z_t, x_1 .. x_t-1); the pop filters too
  *
- * of a const MODEL * and a bbans_stream *, and gets the functions that an
- * engine has for several.  All in one place, a lane stays in registers.
+ * all of them static, and all but `start` of a const MODEL * and a bbans_stream
+ * *.  It gets filter_all, push_all and pop_all for its bbans_engine.
  *
  * SPDX-License-Identifier: MIT */
 
-#ifndef BBANS_DECODER_ONLY
-static void filter(const bbans_state_space *model, bbans_stream *const *s,
-                   size_t n)
+static const MODEL *model_of(const bbans_state_space *space)
 {
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        filter_one((const MODEL *)(const void *)model, s[i]);
+    return (const MODEL *)(const void *)space;
 }
 
-static void push_step(const bbans_state_space *model, bbans_stream *const *s,
-                      size_t n)
+/* States take turns in two places. */
+static void go_to(const bbans_state_space *model, bbans_stream *s, size_t t)
 {
-    const MODEL *m = (const MODEL *)(const void *)model;
+    uint8_t *even = s->states, *odd = s->states + model->state_bytes;
+
+    s->t = t;
+    s->z = t == s->body ? NULL : t % 2 == 0 ? even : odd;
+    s->z_before = t == 0 ? NULL : t % 2 == 0 ? odd : even;
+}
+
+/* Those that have a step t. */
+static size_t activate(bbans_group *g, size_t t)
+{
     size_t i;
 
-    for (i = 0; i < n; i++) {
-        if (s[i]->z != NULL)
-            push_likelihood(m, s[i]);
-        if (s[i]->z_before != NULL)
-            pop_posterior(m, s[i]);
-        if (s[i]->z != NULL)
-            push_prior(m, s[i]);
+    g->n_active = 0;
+    for (i = 0; i < g->n; i++)
+        if (t < g->stream[i].body && g->stream[i].status == BBANS_OK)
+            g->active[g->n_active++] = &g->stream[i];
+    return g->n_active;
+}
+
+static size_t longest_body(const bbans_group *g)
+{
+    size_t i, most = 0;
+
+    for (i = 0; i < g->n; i++)
+        if (g->stream[i].body > most)
+            most = g->stream[i].body;
+    return most;
+}
+
+#ifndef BBANS_DECODER_ONLY
+static uint8_t *record_of(const bbans_state_space *model, const bbans_stream *s,
+                          size_t t)
+{
+    return bbans_record_at(model, s, 1 + t - s->first);
+}
+
+static uint8_t *checkpoint_of(const bbans_state_space *model,
+                              const bbans_stream *s)
+{
+    return s->checkpoints + s->first / s->block * model->belief_bytes;
+}
+
+static void filter_step(const bbans_state_space *model, bbans_stream *s)
+{
+    s->record = record_of(model, s, s->t);
+#ifdef PREDICT
+    PREDICT(model_of(model), s);
+#endif
+    filter(model_of(model), s);
+}
+
+static void filter_all(const bbans_state_space *model, bbans_group *g)
+{
+    const size_t most = longest_body(g);
+    size_t t, i;
+
+    for (i = 0; i < g->n; i++) {
+        start(model, g->stream[i].belief);
+        g->stream[i].first = 0;
+    }
+    for (t = 0; t < most && activate(g, t) > 0; t++)
+        for (i = 0; i < g->n_active; i++) {
+            bbans_stream *s = g->active[i];
+
+            s->t = t;
+            if (t - s->first == s->block)
+                s->first = t;
+            if (t == s->first && s->block < s->body)
+                memcpy(checkpoint_of(model, s), s->belief, model->belief_bytes);
+            filter_step(model, s);
+        }
+}
+
+/* Back to the block of records before step t; that of step t itself is spared.
+ */
+static void filter_block_before(const bbans_state_space *model, bbans_stream *s)
+{
+    const size_t t = s->t;
+
+    memcpy(bbans_record_at(model, s, 0), s->record, model->record_bytes);
+    s->first -= s->block;
+    memcpy(s->belief, checkpoint_of(model, s), model->belief_bytes);
+    for (s->t = s->first; s->t < t; s->t++)
+        filter_step(model, s);
+    s->record = bbans_record_at(model, s, 0);
+}
+
+static void push_step(const bbans_state_space *model, bbans_stream *s, size_t t)
+{
+    go_to(model, s, t);
+    s->record = record_of(model, s, t);
+    push_likelihood(model_of(model), s);
+    if (t > 0) {
+        if (t == s->first)
+            filter_block_before(model, s);
+        s->record_before = record_of(model, s, t - 1);
+        pop_posterior(model_of(model), s);
+    }
+    push_prior(model_of(model), s);
+}
+
+static void push_all(const bbans_state_space *model, bbans_group *g)
+{
+    size_t t = longest_body(g), i;
+
+    for (i = 0; i < g->n; i++) {
+        bbans_stream *s = &g->stream[i];
+
+        if (s->body == 0)
+            continue;
+        go_to(model, s, s->body); /* z_T <- Q(z_T | x_1 .. x_T) */
+        s->record_before = record_of(model, s, s->body - 1);
+        pop_posterior(model_of(model), s);
+    }
+    while (t-- > 0) {
+        activate(g, t);
+        for (i = 0; i < g->n_active; i++)
+            push_step(model, g->active[i], t);
     }
 }
 #endif /* BBANS_DECODER_ONLY */
 
-/* The inverse, and on to the filter. */
-static void pop_step(const bbans_state_space *model, bbans_stream *const *s,
-                     size_t n)
+/* z_t, whose records take turns. */
+static void pop_state(const bbans_state_space *model, bbans_stream *s, size_t t)
 {
-    const MODEL *m = (const MODEL *)(const void *)model;
-    size_t i;
+    go_to(model, s, t);
+    s->record = bbans_record_at(model, s, t % 2);
+    s->record_before = bbans_record_at(model, s, 1 - t % 2);
+    if (t == s->body)
+        return;
+#ifdef PREDICT
+    PREDICT(model_of(model), s);
+#endif
+    pop_prior(model_of(model), s);
+}
 
-    for (i = 0; i < n; i++) {
-        if (s[i]->z != NULL)
-            pop_prior(m, s[i]);
-        if (s[i]->z_before != NULL)
-            push_posterior(m, s[i]);
-        if (s[i]->z != NULL)
-            pop_likelihood(m, s[i]);
+static void pop_all(const bbans_state_space *model, bbans_group *g)
+{
+    const size_t most = longest_body(g);
+    size_t t, i;
+
+    for (i = 0; i < g->n; i++) {
+        start(model, g->stream[i].belief);
+        pop_state(model, &g->stream[i], 0);
     }
+    for (t = 0; t < most && activate(g, t) > 0; t++)
+        for (i = 0; i < g->n_active; i++) {
+            pop_likelihood(model_of(model), g->active[i]);
+            pop_state(model, g->active[i], t + 1);
+            push_posterior(model_of(model), g->active[i]);
+        }
 }

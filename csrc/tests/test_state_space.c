@@ -151,17 +151,18 @@ static void update(bbans_stream *s)
     ((record *)s->record)->after = *h;
 }
 
-static void predict(const bbans_state_space *model, bbans_stream *const *s,
-                    size_t n)
+static void record_belief(const toy *model, bbans_stream *s)
 {
-    size_t i;
-
     (void)model;
-    for (i = 0; i < n; i++)
-        ((record *)s[i]->record)->before = *(const uint64_t *)s[i]->belief;
+    ((record *)s->record)->before = *(const uint64_t *)s->belief;
 }
 
-static void filter_one(const toy *model, bbans_stream *s)
+static void predict(const bbans_state_space *model, bbans_stream *s)
+{
+    record_belief(toy_of(model), s);
+}
+
+static void filter(const toy *model, bbans_stream *s)
 {
     (void)model;
     update(s);
@@ -232,15 +233,16 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #define MODEL toy
+#define PREDICT record_belief
 #include "bbans_steps.h"
 
 static const bbans_engine engine = {
     .start = start,
     .accepts = accepts,
     .predict = predict,
-    .filter = filter,
-    .push = push_step,
-    .pop = pop_step,
+    .filter_all = filter_all,
+    .push_all = push_all,
+    .pop_all = pop_all,
     .encode = encode,
     .decode = decode,
 };
