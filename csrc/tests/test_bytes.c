@@ -118,20 +118,17 @@ static bbans_status decompressed(const uint8_t *block, size_t size,
 /* Compressed by all, decompressed by all, between guard pages on both sides. */
 static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
 {
-    static const int isas[] = {BBANS_ISA_PORTABLE, BBANS_ISA_AVX2,
-                               BBANS_ISA_AVX512, BBANS_ISA_NEON};
     const size_t bound = bbans_bytes_bound(n);
     uint8_t *in = guarded(n, at_end), *first = guarded(bound, at_end), *block;
-    size_t size = 0, k;
+    size_t size = 0;
+    int isa;
 
     memcpy(in, data, n);
-    for (k = 0; k < 4; k++) {
+    FOR_EACH_ISA (isa) {
         uint8_t *out;
         size_t length = n + 1;
 
-        if (bbans_isa_use(isas[k]) != isas[k])
-            continue;
-        if (k == 0) {
+        if (isa == BBANS_ISA_PORTABLE) {
             size = compressed(in, n, order, first);
         } else {
             uint8_t *other = guarded(bound, at_end);

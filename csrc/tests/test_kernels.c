@@ -886,7 +886,6 @@ static void compare_located(const bbans_kernels *portable,
 
 int main(void)
 {
-    static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
     bbans_kernels portable;
     int isa, trial, tested = 0;
 
@@ -905,18 +904,16 @@ int main(void)
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
     compare_messages(&portable, &portable);
-    for (isa = BBANS_ISA_AVX2; isa <= BBANS_ISA_NEON; isa++) {
-        if (bbans_isa_use(isa) != isa) {
-            printf("test_kernels: %s is not here\n", names[isa]);
+    FOR_EACH_ISA (isa) {
+        if (isa == BBANS_ISA_PORTABLE)
             continue;
-        }
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
         compare_messages(&portable, &bbans_kernel);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_located(&portable, &bbans_kernel);
-        printf("test_kernels: %s equals portable\n", names[isa]);
+        printf("test_kernels: %s equals portable\n", isa_name(isa));
         tested++;
     }
     printf("test_kernels: ok, %d compared\n", tested);

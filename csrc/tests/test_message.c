@@ -622,9 +622,7 @@ int main(void)
 {
     int isa, tested = 0;
 
-    for (isa = BBANS_ISA_PORTABLE; isa <= BBANS_ISA_NEON; isa++) {
-        if (bbans_isa_use(isa) != isa)
-            continue; /* not here */
+    FOR_EACH_ISA (isa) {
         test_nothing();
         test_inverses();
         test_arrays();
