@@ -312,6 +312,13 @@ class FrozenLGSSM(FrozenModel):
         The latents get a basis in which both the noise of the transition and the
         posterior given the next state are uncorrelated. Every matrix is rounded
         first, and the covariances are those of the rounded model on its grid.
+
+        With little observation noise beside rounding, P(x | z) is nearly a box, and
+        the Gaussian Q would cost up to 20 bits a step. So P has an observation noise
+        of variance ``min(0.07 * cbrt(s), 0.25)`` at least, where s is the variance of
+        an observation that neither the past nor the other dimensions explain, noise
+        aside. Data with less noise cost up to 0.05 bits an integer for that,
+        and up to 0.02 with ``predictive=True``.
         """
         shape = _noise(noise)
         n, p = model.n_states, model.n_observed
@@ -560,29 +567,54 @@ def _rows(
         row["emit"], C = _fixed(at["observation"] @ basis)
         row["move_scale"] = _scales(np.diag(inverse @ cov @ inverse.T), gaussian)
         Q = np.diag(_variances(row["move_scale"], gaussian))
-        row["emit_lower"], row["emit_scale"], R = _triangle(
-            at["observation_cov"] + np.eye(p) * ROUNDING, noise
-        )
+        i = min(t, len(P) - 1)
+        own_noise = at["observation_cov"] + np.eye(p) * ROUNDING
+        extra = _extra_noise(own_noise, gains.innovation[i])
+        row["emit_lower"], row["emit_scale"], R = _triangle(own_noise + extra, noise)
         rows.append(row)
-        exact.append((A, C, Q, R))
+        exact.append(_Exact(A, C, Q, R, extra))
     _add_gains(rows, exact, noise)
     return rows
 
 
+class _Exact(NamedTuple):
+    """A step's model as its integers have it, and the noise that it has beyond the
+    float model's."""
+
+    transition: _Floats
+    observation: _Floats
+    transition_cov: _Floats
+    observation_cov: _Floats
+    extra: _Floats
+
+
+def _extra_noise(noise: _Floats, innovation: _Floats) -> _Floats:
+    """What P(x | z) needs besides its noise, rounding included, for a Gaussian Q to
+    come near its posterior: docs/maths.md, section 13."""
+    # Variance that the past and the other dimensions leave to C z.
+    left = 1.0 / np.diag(np.linalg.inv(innovation))
+    left -= 1.0 / np.diag(np.linalg.inv(noise))
+    least = np.minimum(0.07 * np.cbrt(np.maximum(left, 0.0)), 0.25) + ROUNDING
+    units = np.sqrt(np.outer(least, least))
+    sizes, axes = np.linalg.eigh(noise / units)
+    extra: _Floats = axes * np.maximum(1.0 - sizes, 0.0) @ axes.T * units
+    return extra
+
+
 def _add_gains(
     rows: list[dict[str, NDArray[Any]]],
-    exact: list[tuple[_Floats, _Floats, _Floats, _Floats]],
+    exact: list[_Exact],
     noise: _Noise,
 ) -> None:
     """Run the covariances of the rounded model, the last step until it is steady."""
     gaussian, last = _FAMILIES["gaussian"], len(rows) - 1
-    eye = np.eye(len(exact[0][0]))
-    P = exact[0][2]
+    eye = np.eye(len(exact[0].transition))
+    P = exact[0].transition_cov
     rows[0]["back"] = np.zeros_like(rows[0]["move"])
     rows[0]["back_scale"] = np.zeros_like(rows[0]["move_scale"])
     for t in range(last + 20_000):
-        row, (_, C, _, R) = rows[min(t, last)], exact[min(t, last)]
-        after, (A, _, Q, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
+        row, (_, C, _, R, extra) = rows[min(t, last)], exact[min(t, last)]
+        after, (A, _, Q, _, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
         innovation = C @ P @ C.T + R
         K = np.linalg.solve(innovation, C @ P).T
         rest = eye - K @ C
@@ -595,7 +627,9 @@ def _add_gains(
             rest = eye - J @ A
             V = rest @ filtered @ rest.T + J @ Q @ J.T
             row["gain"] = _fixed(K)[0]
-            row["predict_lower"], row["predict_scale"], _ = _triangle(innovation, noise)
+            row["predict_lower"], row["predict_scale"], _ = _triangle(
+                innovation - extra, noise
+            )
             row["final_lower"], row["final_scale"], _ = _triangle(filtered, gaussian)
             after["back"] = _fixed(J)[0]
             after["back_scale"] = _scales(np.diag(V), gaussian)
