@@ -210,10 +210,10 @@ def test_block_sizes_are_integers(block_size):
 @pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
 @pytest.mark.parametrize("data", [b"", b"data"])
 def test_block_sizes_out_of_range(block_size, data):
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(bbans.ModelError, match=f"block_size must be .*not {block_size}"):
         bbans.compress(data, BYTES, block_size=block_size)
     sink = io.BytesIO()
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(bbans.ModelError, match=f"block_size must be .*not {block_size}"):
         bbans.compress_file(io.BytesIO(data), sink, BYTES, block_size=block_size)
     assert sink.getvalue() == b""
 
