@@ -62,7 +62,9 @@ def empty_symbols(length: int) -> NDArray[np.uint32]:
     try:
         return np.empty(length, np.uint32)
     except (ValueError, OverflowError, MemoryError):
-        raise ModelError(f"there is no memory for a sequence of {length}") from None
+        raise ModelError(
+            f"there is no memory for a sequence of length {length}"
+        ) from None
 
 
 def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:

@@ -94,7 +94,7 @@ def check_model(
     as_state_space(model)
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
-        raise ModelError(f"x must be a sequence of observations, not {x!r}")
+        raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
     if isinstance(model, FrozenModel):
         raise ModelError(
             "a frozen model is checked step by step: pass HMMStateSpace(model), "

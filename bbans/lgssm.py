@@ -261,7 +261,9 @@ class FrozenLGSSM(FrozenModel):
         try:
             return np.empty(shape, np.int64)
         except (ValueError, OverflowError, MemoryError):
-            raise ModelError(f"there is no memory for a sequence of {length}") from None
+            raise ModelError(
+                f"there is no memory for a sequence of length {length}"
+            ) from None
 
     def tail_words(self, length: int) -> int:
         """Words of a message's tail that coding `length` observations needs."""

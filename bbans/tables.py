@@ -154,15 +154,15 @@ ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
 
 def as_frozen(model: Any) -> FrozenHMM:
     """Return a frozen model as it is; say of anything else what it is instead."""
-    if isinstance(model, str | os.PathLike):
-        raise ModelError(
-            f"model is a path, {str(model)!r}: pass what load_model(path) returns"
-        )
     if isinstance(model, HMM | ARHMM | LGSSM):
         kind = type(model).__name__
         raise ModelError(f"this {kind} is in floating point: code with model.freeze()")
     if not isinstance(model, FrozenHMM):
-        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+        path = isinstance(model, str | os.PathLike)
+        raise ModelError(
+            f"expected a FrozenHMM, not {type(model).__name__}"
+            + f": load_model({str(model)!r}) reads one" * path
+        )
     return model
 
 

@@ -235,7 +235,7 @@ def test_lengths_of_sequences():
     for value in ([], [1, 2], [1, 2, 0, 1]):
         with pytest.raises(SymbolError, match="expected 3"):
             Iconoclasm(model, 3).push(Message(), value)
-    with pytest.raises(ModelError, match="length must be .* at least 0"):
+    with pytest.raises(ModelError, match=r"length must be .* at least 0"):
         Iconoclasm(model, -1)
     with pytest.raises(SymbolError, match="7"):
         Iconoclasm(model, 1).push(Message(), [7])

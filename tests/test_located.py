@@ -251,7 +251,8 @@ def test_values_must_be_integers_of_64_bits(values):
 def test_parameters_must_be_numbers_that_fit():
     message = bbans.Message()
     for location, scale in [("x", 1.0), (0.0, 1j), ([1.0, 2.0], 1.0), (1 << 63, 1.0),
-                            (0.0, 1 << 47), (bbans.fixed_locations(0), np.array(12032, np.int32)), (True, 1.0),
+                            (0.0, 1 << 47), (True, 1.0),
+                            (np.array(0), np.array(12032, np.int32)),
                             ([[1.0], [1.0, 2.0]], 1.0)]:  # fmt: skip
         with pytest.raises(bbans.SymbolError):
             message.push_located(SHAPES["gaussian"], location, scale, [1, 2, 3])
@@ -304,7 +305,9 @@ def test_student_t_table(degrees):
     codecs.Logistic(np.zeros((2, 2)), 3),
     codecs.Laplace(5, [[1.0], [2.0]], dtype=np.int32),
     codecs.StudentT(4, 0.25, 9),
-    codecs.Located(bbans.Shape.laplace(), bbans.fixed_locations([3.0]), bbans.fixed_scales(4)),
+    codecs.Located(
+        bbans.Shape.laplace(), bbans.fixed_locations([3.0]), bbans.fixed_scales(4)
+    ),
 ])  # fmt: skip
 def test_codecs_pop_what_they_push(codec):
     message = random_message(1, 3)
@@ -372,7 +375,8 @@ def test_integers_are_plain_numbers_unless_numpy_of_the_fixed_point_type():
     for location, scale, name in [
         (np.zeros(3, np.uint8), 5.0, "locations"), (100.0, np.full(3, 5), "scales"),
         (np.zeros(3, ">i8"), 5.0, "locations"),
-        (np.full(3, 100), 5.0, "locations"), (100, np.full(3, 5, np.int32), "locations"),
+        (np.full(3, 100), 5.0, "locations"),
+        (100, np.full(3, 5, np.int32), "locations"),
     ]:  # fmt: skip
         both = rf"\.astype\(float\), or (both )?through fixed_{name}"
         with pytest.raises(bbans.SymbolError, match=both):

@@ -897,7 +897,7 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
     mixed = "sequences must be all text, all bytes or all integers"
     characters: set[str] = set()
     M, kinds = 1, set()
-    for item in items:
+    for n, item in enumerate(items):
         if isinstance(item, str):
             kinds.add("text")
             characters.update(item)
@@ -911,9 +911,10 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
         if array.size:
             M = max(M, int(array.max()) + 1)
             if int(array.min()) < 0:
+                at = int((array < 0).argmax())
                 raise SymbolError(
-                    f"symbol {array.min()} is negative: give the values that occur as "
-                    "`alphabet`"
+                    f"sequence {n}: symbol {array[at]} at position {at} is negative: "
+                    "give the values that occur as `alphabet`"
                 )
         if len(kinds) > 1:
             break
