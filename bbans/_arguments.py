@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans.errors import BbansError, ModelError, SymbolError
+from bbans.errors import BbansError, MessageError, ModelError, SymbolError
 
 __all__ = [
     "as_array",
@@ -22,6 +22,7 @@ __all__ = [
     "as_real",
     "as_reals",
     "check_file",
+    "empty_message",
     "not_integers",
 ]
 
@@ -186,6 +187,14 @@ def as_reals(
     if array.size and array.dtype.kind not in "iuf":
         raise error(f"{what} must be real numbers, not {array.dtype}")
     return np.asarray(array, np.float64, order="C")
+
+
+def empty_message() -> MessageError:
+    """The error for a pop that finds nothing: how to start a message."""
+    return MessageError(
+        "the message is empty: push first, or start it with bits of your own, as "
+        "Message.from_bytes(data)"
+    )
 
 
 def not_integers(what: str, array: NDArray[Any]) -> SymbolError:

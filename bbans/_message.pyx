@@ -14,7 +14,7 @@ from operator import index
 
 import numpy as np
 
-from bbans._arguments import as_array, not_integers
+from bbans._arguments import as_array, empty_message, not_integers
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
 from bbans.shapes import (as_shape, blame_weights, joint_shape, located_parameters,
@@ -75,9 +75,6 @@ cdef with_shape c_pop_located = <with_shape>address("pop_located")
 
 # Where every message starts: there is no room, so nothing is written.
 NO_WORDS = np.empty(0, np.uint32)
-
-EMPTY = ("the message is empty: push first, or start it with bits of your own, as "
-         "Message.from_bytes(data)")
 
 # Symbols from which on a call gives up the GIL; less would cost more than it frees.
 cdef size_t LONG_CALL = 1024
@@ -232,7 +229,7 @@ cdef class MessageArrays:
     def _refuse_empty(self):
         """Say of a pop that failed that there was nothing to pop."""
         if self.is_empty:
-            raise MessageError(EMPTY)
+            raise empty_message()
 
     def _begin(self, n_words):
         """Reserve, and keep other threads out until `_end`."""

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_instance, as_integer, not_integers
+from bbans._arguments import (
+    as_array,
+    as_instance,
+    as_integer,
+    empty_message,
+    not_integers,
+)
 from bbans._lib import check, ffi, lib
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
@@ -191,8 +197,13 @@ class Multivariate:
         ------
         CorruptError
             If one would have more than 64 bits: no such value was pushed.
+        MessageError
+            If so because the message is empty.
         """
         total = 1 << self._prec
+        beyond: BbansError = CorruptError("a value has more than 64 bits")
+        if getattr(message, "is_empty", False):
+            beyond = empty_message()
         values: list[int] = []
         moved: list[int] = []
         for i in range(len(self._location)):
@@ -203,7 +214,7 @@ class Multivariate:
                 self._value, self._value + 1, self._bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             check(status)
             message.advance(self._out[0], self._out[1], total)
             low, bits = 0, int(self._bits[0])
@@ -214,7 +225,7 @@ class Multivariate:
                 low |= slot << k
             value = int(self._value[0]) + int(self._value[1]) * low
             if not -(1 << 63) <= value < 1 << 63:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             values.append(value)
             moved.append(_point(value) - at)
         return tuple(values)

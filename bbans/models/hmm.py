@@ -496,6 +496,8 @@ class HMM:
         if not 0 <= as_real(tol, "tol") < math.inf:
             raise ModelError(f"tol must be at least 0 and finite, not {tol}")
         _check_run(dtype, threads)
+        if init is not None:
+            as_instance(init, HMM, "init", "an HMM")
         pseudo_counts = _pseudo_counts(pseudo_count)
         passes = _passes(sequences)
         if alphabet is not None:
@@ -622,6 +624,8 @@ class HMM:
         updates = as_integer(updates, "updates", 0)
         _pseudo_counts(pseudo_count)
         _check_run(dtype, threads)
+        if init is not None:
+            as_instance(init, HMM, "init", "an HMM")
         model = None
         if alphabet is None and init is not None:
             alphabet = init.alphabet
@@ -768,7 +772,6 @@ def _start(
     exponential variate. Transitions start near uniform.
     """
     if init is not None:
-        as_instance(init, HMM, "init", "an HMM")
         if init.n_states != K or init.alphabet != symbols:
             raise ModelError(f"init is another kind of model: {init!r}")
         if topology is not None:

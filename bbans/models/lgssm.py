@@ -445,6 +445,12 @@ class LGSSM:
             raise ModelError(
                 f"min_noise must be at least 0, not {min_noise}, and tol a number"
             )
+        if isinstance(fixed, str) or isinstance(diagonal, str):
+            raise ModelError("fixed and diagonal are lists of names")
+        keep, plain = set(fixed), set(diagonal)
+        unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
+        if unknown:
+            raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         _check_range(found)
         if init is not None:
             as_instance(init, LGSSM, "init", "an LGSSM")
@@ -452,12 +458,6 @@ class LGSSM:
             if n_states is None:
                 raise ModelError("fit needs the number of latent dimensions, or init")
             init = cls.spectral(found, n_states, min_noise=min_noise)
-        if isinstance(fixed, str) or isinstance(diagonal, str):
-            raise ModelError("fixed and diagonal are lists of names")
-        keep, plain = set(fixed), set(diagonal)
-        unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
-        if unknown:
-            raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
