@@ -30,8 +30,9 @@ class Message(ValueArrays):
     ----------
     lanes : int
         Number of rANS states over the one stack of words. A message of one lane
-        is an integer and starts as 1; it never runs dry (a pop from little gives
-        symbols that are not random). More lanes start with 31 bits each and
+        is an integer and starts as 1; it never runs dry (a pop from little, as from
+        the empty message, gives the lowest symbols, which are not random, or a
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each and
         raise `MessageError` when they run dry.
 
     Notes

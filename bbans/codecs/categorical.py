@@ -51,7 +51,8 @@ class Categorical:
 
     Notes
     -----
-    From an empty message of one lane a pop gives symbol 0.
+    From an empty message of one lane a pop gives the symbol of slot 1, which is mostly
+    symbol 0.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,7 +179,7 @@ def _normal(rows: _Floats, weight: _Floats) -> tuple[_Floats, _Floats]:
     return normal, moment
 
 
-def _residual(rows: _Floats, solution: _Floats) -> _Floats:
+def _residual(rows: _Floats, solution: NDArray[Any]) -> _Floats:
     """The last row but for what the others say of it; by einsum, which starts no
     threads."""
     residual: _Floats = np.einsum("i,ij->j", np.append(-solution, 1.0), rows)
