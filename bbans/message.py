@@ -32,8 +32,8 @@ class Message(ValueArrays):
         Number of rANS states over the one stack of words. A message of one lane
         is an integer and starts as 1; it never runs dry (a pop from little, as from
         the empty message, gives the lowest symbols, which are not random, or a
-        `MessageError` if there is no lowest value). More lanes start with 31 bits each and
-        raise `MessageError` when they run dry.
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each
+        and raise `MessageError` when they run dry.
 
     Notes
     -----
