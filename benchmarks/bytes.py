@@ -25,8 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import clock
 import numpy as np
+import report
 from cffi import FFI
 
 from bbans._lib import ffi, lib
@@ -274,7 +274,7 @@ def main() -> None:
         version = subprocess.run(
             ["pkg-config", "--modversion", "htscodecs"], capture_output=True, text=True
         ).stdout.strip()
-        result = {**clock.machine(), "isa": isa, "htscodecs": version or "unknown"}
+        result = {**report.machine(), "isa": isa, "htscodecs": version or "unknown"}
         options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
 
 

@@ -1,17 +1,14 @@
-"""Cycles of the core that this process runs on, by a chain of dependent multiplies."""
+"""Times: medians of runs that take turns, and cycles of the core that ran them."""
 
 from __future__ import annotations
 
-import importlib.util
-import platform
-import subprocess
-import sys
-import tempfile
+import functools
+import statistics
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from cffi import FFI
+from report import compiled
 
 # A 64-bit multiply takes 3 cycles on every x86-64 core since 2008 and on current
 # Arm cores; the or, which depends on it, takes 1.
@@ -29,50 +26,42 @@ uint64_t chain(uint64_t x, uint64_t n)
     return x;
 }
 """
+REPEATS = 9
 
 
-def _build() -> Any:
-    ffi = FFI()
-    ffi.cdef("uint64_t chain(uint64_t x, uint64_t n);")
-    ffi.set_source("_bench_chain", SOURCE, extra_compile_args=["-O2"])
-    folder = tempfile.mkdtemp()
-    path = ffi.compile(tmpdir=folder)
-    spec = importlib.util.spec_from_file_location("_bench_chain", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.lib
-
-
-_lib = _build()
+@functools.cache
+def _lib() -> Any:
+    return compiled(
+        "_bench_chain", "uint64_t chain(uint64_t x, uint64_t n);", SOURCE
+    ).lib
 
 
 def hertz() -> float:
     """Cycles per second of process time, now."""
+    chain = _lib().chain
     start = time.process_time()
-    _lib.chain(3, STEPS)
+    chain(3, STEPS)
     return CYCLES * STEPS / (time.process_time() - start)
 
 
-def machine() -> dict[str, str]:
-    """What ran: processor, compiler, commit."""
-    model = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [s for s in cpuinfo.read_text().splitlines() if "model name" in s]
-        model = names[0].split(":", 1)[1].strip() if names else model
+def seconds(*runs: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Median process time of each run; the runs take turns."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for mine, run in zip(times, runs, strict=True):
+            start = time.process_time()
+            run()
+            mine.append(time.process_time() - start)
+    return [statistics.median(mine) for mine in times]
 
-    def first_line(*command: str) -> str:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return "unknown"
-        return done.stdout.splitlines()[0]
 
-    return {
-        "cpu": model,
-        "compiler": first_line("cc", "--version"),
-        "python": sys.version.split()[0],
-        "commit": first_line("git", "rev-parse", "HEAD"),
-    }
+def cycles(*runs: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Median cycles of each run, by a clock calibrated beside it."""
+    counts: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for mine, run in zip(counts, runs, strict=True):
+            rate = hertz()
+            start = time.process_time()
+            run()
+            mine.append((time.process_time() - start) * rate)
+    return [statistics.median(mine) for mine in counts]

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from clock import hertz, machine
+from clock import hertz
+from report import machine
 
 import bbans
 from bbans import HMM, Message

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clock import machine
+from report import machine
 
 import bbans
 from bbans._lib import ffi, lib, pointer

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import clock
 import constriction
 import numpy as np
+import report
 
 from bbans import Message, Table
 from bbans.codecs import BitsBack, Categorical
@@ -269,7 +269,7 @@ def main() -> None:
         bernoulli(n, rng),
     ]
     one_call = calls()
-    about = clock.machine() | {
+    about = report.machine() | {
         "constriction": importlib.metadata.version("constriction"),
         "lanes": LANES,
     }
