@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +29,8 @@ uint64_t chain(uint64_t x, uint64_t n)
 }
 """
 REPEATS = 9
+Run = Callable[[], object]
+Timer = Callable[[], float]
 
 
 @functools.cache
@@ -44,24 +48,41 @@ def hertz() -> float:
     return CYCLES * STEPS / (time.process_time() - start)
 
 
-def seconds(*runs: Callable[[], object], repeats: int = REPEATS) -> list[float]:
-    """Median process time of each run; the runs take turns."""
+def _medians(
+    runs: tuple[Run, ...], repeats: int, timer: Timer, rate: Timer
+) -> list[float]:
     times: list[list[float]] = [[] for _ in runs]
     for _ in range(repeats):
         for mine, run in zip(times, runs, strict=True):
-            start = time.process_time()
+            per_second = rate()
+            start = timer()
             run()
-            mine.append(time.process_time() - start)
+            mine.append((timer() - start) * per_second)
     return [statistics.median(mine) for mine in times]
 
 
-def cycles(*runs: Callable[[], object], repeats: int = REPEATS) -> list[float]:
-    """Median cycles of each run, by a clock calibrated beside it."""
-    counts: list[list[float]] = [[] for _ in runs]
-    for _ in range(repeats):
-        for mine, run in zip(counts, runs, strict=True):
-            rate = hertz()
-            start = time.process_time()
-            run()
-            mine.append((time.process_time() - start) * rate)
-    return [statistics.median(mine) for mine in counts]
+def seconds(
+    *runs: Run, repeats: int = REPEATS, timer: Timer = time.process_time
+) -> list[float]:
+    """Median time of each run, by default of the process; the runs take turns."""
+    return _medians(runs, repeats, timer, lambda: 1.0)
+
+
+def cycles(*runs: Run, repeats: int = REPEATS) -> list[float]:
+    """Median cycles of each run, by a clock calibrated before it, each time."""
+    return _medians(runs, repeats, time.process_time, hertz)
+
+
+def peak_bytes(code: str, *arguments: str) -> tuple[int, list[str]]:
+    """Run Python code in a process of its own: its peak memory, and what it printed.
+
+    The kernel's figure for the program alone: ru_maxrss of a child may be that of its
+    parent, from before it became this program.
+    """
+    last = (
+        "\nprint('\\n', open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )
+    command = [sys.executable, "-I", "-c", code + last, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    *lines, peak = done.stdout.split("\n")[:-1]
+    return 1024 * int(peak), lines

@@ -63,9 +63,7 @@ def parser(doc: str) -> argparse.ArgumentParser:
     made.add_argument(
         "--quick", action="store_true", help="less data, under a minute on two cores"
     )
-    made.add_argument(
-        "--data", metavar="DIR", type=folder, help="folder of real data (docs/results)"
-    )
+    made.add_argument("--data", metavar="DIR", type=folder, help="folder of real data")
     made.add_argument(
         "--json", metavar="FILE", type=new_file, help="write the rows to FILE too"
     )
@@ -129,15 +127,21 @@ class Report:
             self.skip(what, f"no {pattern} in {self._data}")
         return found
 
-    def peer(self, module: str, install: str, what: str) -> Any:
+    def peer(self, module: str, what: str) -> Any:
         """An optional package, imported, or None; if absent, says what it skips."""
+        package = module.split(".")[0]
         try:
             found = importlib.import_module(module)
         except ImportError:
-            self.skip(what, f"{module} is not installed ({install})")
+            self.skip(what, f"{package} is not installed (pip install {package})")
             return None
-        self._peers.append(_version(install.split()[-1]))
+        self.used(_version(package))
         return found
+
+    def used(self, peer: str) -> None:
+        """Name a peer and its version at the end."""
+        if peer not in self._peers:
+            self._peers.append(peer)
 
     def program(self, name: str, what: str) -> str | None:
         """The path of an optional program, or None; if absent, says what it skips."""
@@ -170,7 +174,7 @@ class Report:
 
 def _print_row(what: str, value: str, unit: str, target: str, holds: str) -> None:
     print(
-        f"| {what:<64} | {value:>11} | {unit:<17} | {target:>9} | {holds:<5} |",
+        f"| {what:<68} | {value:>11} | {unit:<17} | {target:>9} | {holds:<5} |",
         flush=True,
     )
 
