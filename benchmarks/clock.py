@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
 
-from report import compiled
+from cffi import FFI
 
 # A 64-bit multiply takes 3 cycles on every x86-64 core since 2008 and on current
 # Arm cores; the or, which depends on it, takes 1.
@@ -35,9 +37,17 @@ Timer = Callable[[], float]
 
 @functools.cache
 def _lib() -> Any:
-    return compiled(
-        "_bench_chain", "uint64_t chain(uint64_t x, uint64_t n);", SOURCE
-    ).lib
+    build = FFI()
+    build.cdef("uint64_t chain(uint64_t x, uint64_t n);")
+    build.set_source("_bench_chain", SOURCE, extra_compile_args=["-O2"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = build.compile(tmpdir=folder)
+        spec = importlib.util.spec_from_file_location("_bench_chain", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module.lib
 
 
 def hertz() -> float:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import math
 import os
@@ -24,12 +23,9 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from cffi import FFI
 
 import bbans
 from bbans._lib import lib
@@ -45,8 +41,17 @@ def use_isa(name: str | None = None) -> str | None:
     return ISAS[found] if name is None or found == wanted else None
 
 
+def _hold_blas() -> None:
+    """Start this process again, with BLAS held to one thread from its start: threads of
+    BLAS that wait for each other spin, and process time counts that."""
+    held = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
+    if not held.keys() <= os.environ.keys():
+        os.execve(sys.executable, sys.orig_argv, {**held, **os.environ})
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """Options that every benchmark has; `doc` is the module's docstring."""
+    _hold_blas()
 
     def folder(text: str) -> Path:
         if not Path(text).is_dir():
@@ -186,6 +191,18 @@ def _version(package: str) -> str:
         return package
 
 
+def first_line(*command: str) -> str:
+    """What a program prints first, or "unknown"."""
+    try:
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.splitlines()[0]
+
+
 def machine() -> dict[str, str]:
     """What ran: processor, kernels, compiler, versions, commit."""
     cpu = platform.processor() or platform.machine()
@@ -193,17 +210,6 @@ def machine() -> dict[str, str]:
     if info.exists():
         names = [s for s in info.read_text().splitlines() if "model name" in s]
         cpu = names[0].split(":", 1)[1].strip() if names else cpu
-
-    def first_line(*command: str) -> str:
-        try:
-            done = subprocess.run(
-                command, cwd=Path(__file__).parent, capture_output=True, text=True,
-                check=True,
-            )  # fmt: skip
-        except (OSError, subprocess.CalledProcessError):
-            return "unknown"
-        return done.stdout.splitlines()[0]
-
     return {
         "cpu": f"{cpu}, {os.cpu_count()} threads",
         "best kernels": str(use_isa()),
@@ -212,19 +218,3 @@ def machine() -> dict[str, str]:
         "bbans": bbans.__version__,
         "commit": first_line("git", "rev-parse", "HEAD"),
     }
-
-
-def compiled(name: str, declarations: str, source: str, **arguments: Any) -> Any:
-    """Build C in a temporary folder; the module with its `ffi` and `lib`."""
-    build = FFI()
-    build.cdef(declarations)
-    build.set_source(name, source, extra_compile_args=["-O2"], **arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        spec = importlib.util.spec_from_file_location(
-            name, build.compile(tmpdir=folder)
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module

@@ -18,7 +18,7 @@ from typing import Any
 import made
 import numpy as np
 from clock import cycles
-from report import Report, parser, use_isa
+from report import Report, first_line, parser, use_isa
 
 import bbans
 from bbans import Message, Shape, signals
@@ -118,6 +118,7 @@ def main() -> None:
         if package := rows.peer("pcodec", "pcodec"):
             coders["pcodec"] = partial(pcodec, package)
         if program := rows.program("flac", "FLAC"):
+            rows.used(first_line(program, "--version"))
             coders["FLAC"] = partial(flac, program)
         known = {p.stem: np.load(p) for p in rows.files("sensors/*.npy", "sensors")}
         for name, array in (known or {"made": made.series(50_000, 2)}).items():
