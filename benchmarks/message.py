@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from clock import seconds
-from report import Report, parser, use_isa
+from report import Report, parser, use_isa, version
 
 from bbans import Message, Table
 from bbans.codecs import BitsBack, Categorical
@@ -209,7 +209,7 @@ def compressai_peer(rows: Report, p: Any, x: Any, index: Any) -> Peer:
         why = "compressai is not installed (pip install --no-deps compressai)"
         rows.skip("compressai's rows", why)
         return None
-    rows.used("compressai")
+    rows.used(version("compressai"))
     escape = np.concatenate([p, np.full((len(p), 1), 1e-9)], axis=1)
     tables = Table.from_masses(escape, 16).cdf.tolist()
     model = tables, [p.shape[1] + 2] * len(p), [0] * len(p)

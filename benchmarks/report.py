@@ -51,7 +51,6 @@ def _hold_blas() -> None:
 
 def parser(doc: str) -> argparse.ArgumentParser:
     """Options that every benchmark has; `doc` is the module's docstring."""
-    _hold_blas()
 
     def folder(text: str) -> Path:
         if not Path(text).is_dir():
@@ -79,6 +78,7 @@ class Report:
     """The rows of one run, between `with` and its end."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        _hold_blas()
         self.quick: bool = options.quick
         self._data: Path | None = options.data
         self._json: Path | None = options.json
@@ -140,7 +140,7 @@ class Report:
         except ImportError:
             self.skip(what, f"{package} is not installed (pip install {package})")
             return None
-        self.used(_version(package))
+        self.used(version(package))
         return found
 
     def used(self, peer: str) -> None:
@@ -184,7 +184,8 @@ def _print_row(what: str, value: str, unit: str, target: str, holds: str) -> Non
     )
 
 
-def _version(package: str) -> str:
+def version(package: str) -> str:
+    """The package's name and, if known, its version."""
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -214,7 +215,7 @@ def machine() -> dict[str, str]:
         "cpu": f"{cpu}, {os.cpu_count()} threads",
         "best kernels": str(use_isa()),
         "compiler": first_line("cc", "--version"),
-        "python": f"{sys.version.split()[0]}, {_version('numpy')}",
+        "python": f"{sys.version.split()[0]}, {version('numpy')}",
         "bbans": bbans.__version__,
         "commit": first_line("git", "rev-parse", "HEAD"),
     }
