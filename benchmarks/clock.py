@@ -83,16 +83,24 @@ def cycles(*runs: Run, repeats: int = REPEATS) -> list[float]:
     return _medians(runs, repeats, time.process_time, hertz)
 
 
+PEAK = """
+import resource, sys
+try:
+    with open("/proc/self/status") as file:
+        print(1024 * int(file.read().split("VmHWM:")[1].split()[0]))
+except FileNotFoundError:  # then ru_maxrss, which counts KiB but on macOS
+    unit = 1 if sys.platform == "darwin" else 1024
+    print(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 def peak_bytes(code: str, *arguments: str) -> tuple[int, list[str]]:
     """Run Python code in a process of its own: its peak memory, and what it printed.
 
-    The kernel's figure for the program alone: ru_maxrss of a child may be that of its
-    parent, from before it became this program.
+    On Linux ru_maxrss would not do: it may be that of the parent, from before the
+    child became this program.
     """
-    last = (
-        "\nprint('\\n', open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
-    )
-    command = [sys.executable, "-I", "-c", code + last, *arguments]
+    command = [sys.executable, "-I", "-c", f"{code}\n{PEAK}", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    *lines, peak = done.stdout.split("\n")[:-1]
-    return 1024 * int(peak), lines
+    *lines, peak = done.stdout.splitlines()
+    return int(peak), lines
