@@ -18,7 +18,6 @@ from report import ISAS, Report, parser, use_isa
 import bbans
 from bbans import HMM, FrozenHMM, Message
 
-LEAST = 100_000  # symbols in a measurement
 ENCODE = """
 import sys, numpy as np, bbans
 m = bbans.HMM.random(64, 64, seed=1).freeze()
@@ -29,7 +28,7 @@ bbans.encode_sequence(m, x[: int(sys.argv[2])])
 
 def add(rows: Report, what: str, total: int, repeats: int, **runs: Callable) -> None:
     """Rows of cycles per symbol: each run takes `total` symbols."""
-    calls = -(-LEAST // total)
+    calls = -(-(20_000 if rows.quick else 100_000) // total)
 
     def often(run: Callable) -> None:
         for _ in range(calls):

@@ -124,7 +124,7 @@ def main() -> None:
         isa, rng = use_isa(), np.random.default_rng(0)
         samples, repeats = (4, 3) if rows.quick else (24, 9)
         sizes = [(1, 1), (2, 1), (4, 1), (8, 1), (2, 2), (4, 3)]
-        lengths = (2000,) if rows.quick else (10_000, 100_000)
+        lengths = (1000,) if rows.quick else (10_000, 100_000)
         for n, p in sizes[::3] if rows.quick else sizes:
             model = random_model(n, p, seed=50 + n)
             frozen = model.freeze()

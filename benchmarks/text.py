@@ -53,7 +53,7 @@ def main() -> None:
         folder = Path(f)
         text, training = texts(rows, folder)
         model = str(folder / "model.bbm")
-        bbans = [sys.executable, "-m", "bbans"]
+        bbans = [sys.executable, "-I", "-m", "bbans"]  # -I: the installed one
         train = [*bbans, "train", "-q", str(training), "-o", model]
         (time,) = seconds(partial(subprocess.run, train, check=True), repeats=1,
                           timer=children)  # fmt: skip
