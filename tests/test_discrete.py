@@ -10,6 +10,7 @@ import pytest
 import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import random_message
 
 import bbans
 from bbans import codecs
@@ -22,12 +23,6 @@ SHAPES = {
 }
 TABLES = {name: shape.survival.tolist() for name, shape in SHAPES.items()}
 LEAST, MOST = ref.ALL
-
-
-def random_message(lanes, seed, words=1000):
-    rng = np.random.default_rng(seed)
-    heads = rng.integers(1 << 31, 1 << 63, lanes, np.uint64)
-    return bbans.Message.from_state(heads, rng.integers(0, 1 << 32, words, np.uint64))
 
 
 def twin(message):
