@@ -191,7 +191,7 @@ def test_the_default_block_size():
 
 @pytest.mark.parametrize("block_size", [2.5, "a", None])
 def test_block_sizes_are_integers(block_size):
-    with pytest.raises(bbans.ModelError, match=f"{block_size!r} is no integer"):
+    with pytest.raises(bbans.ModelError, match=f"block_size must be .*{block_size!r}"):
         bbans.compress(b"data", BYTES, block_size=block_size)
     assert bbans.compress(b"data", BYTES, block_size=np.int64(3))
 
@@ -199,10 +199,14 @@ def test_block_sizes_are_integers(block_size):
 @pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
 @pytest.mark.parametrize("data", [b"", b"data"])
 def test_block_sizes_out_of_range(block_size, data):
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(
+        bbans.ModelError, match=f"block_size must be .*not {block_size}"
+    ):
         bbans.compress(data, BYTES, block_size=block_size)
     sink = io.BytesIO()
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(
+        bbans.ModelError, match=f"block_size must be .*not {block_size}"
+    ):
         bbans.compress_file(io.BytesIO(data), sink, BYTES, block_size=block_size)
     assert sink.getvalue() == b""
 
@@ -340,12 +344,12 @@ def test_nothing_is_one_byte():
 def test_decode_takes_no_length_beyond_memory(length):
     linear = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).freeze()
     for model in (BYTES, linear):
-        with pytest.raises(bbans.ModelError, match=f"no sequence of length {length}"):
+        with pytest.raises(bbans.ModelError, match=f"length.* {length}"):
             bbans.decode(b"\1", model, length)
 
 
 def test_decode_takes_no_negative_length():
-    with pytest.raises(bbans.ModelError, match="length -1"):
+    with pytest.raises(bbans.ModelError, match=r"length must be .* -1"):
         bbans.decode(b"\1", BYTES, -1)
 
 

@@ -113,8 +113,6 @@ def test_the_first_value_is_popped_first():
         (Uniform(10), -1),
         (Uniform(10, 2), [1, 2, 3]),
         (Uniform(10, (2, 2)), [1, 2, 3, 4]),
-        (Uniform(0), 0),
-        (Uniform(2**28 + 1), 0),
         (Categorical(TABLE), [1]),
         (Categorical(TABLE), 3),
         (Categorical(TABLE), 1.0),
@@ -132,7 +130,7 @@ def test_the_first_value_is_popped_first():
         (Serial([Uniform(3)]), ()),
         (Serial([Uniform(3)]), (1, 2)),
         (Repeat(Uniform(3), 2), [1]),
-        (Iconoclasm(HMMStateSpace, 2), [1]),
+        (Iconoclasm(HMM.random(2, 3, seed=0).freeze(), 2), [1]),
     ],
 )
 def test_values_that_cannot_be_pushed(codec, value):
@@ -215,7 +213,7 @@ def test_lengths_of_sequences():
     for value in ([], [1, 2], [1, 2, 0, 1]):
         with pytest.raises(SymbolError, match="expected 3"):
             Iconoclasm(model, 3).push(Message(), value)
-    with pytest.raises(SymbolError, match="negative"):
+    with pytest.raises(ModelError, match=r"length must be .* at least 0"):
         Iconoclasm(model, -1)
     with pytest.raises(SymbolError, match="7"):
         Iconoclasm(model, 1).push(Message(), [7])

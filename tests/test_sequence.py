@@ -335,7 +335,7 @@ def test_data_of_other_types(xs):
 def test_lengths_and_lanes_that_cannot_be():
     model = frozen("17 states")
     for space in (model, HMMStateSpace(model)):
-        with pytest.raises(ModelError, match="negative"):
+        with pytest.raises(ModelError, match="at least 0"):
             decode_sequence(space, Message(), -1)
     with pytest.raises(MessageError):
         decode_sequence(model, Message(2), 1)

@@ -112,6 +112,39 @@ static void test_ends_of_the_range(void)
     CHECK(bbans_range_check(&dec) == BBANS_OK);
 }
 
+static void test_range_refusals(void)
+{
+    uint8_t scratch[8];
+    uint32_t tail[4];
+    uint64_t head;
+    bbans_range_encoder enc, before;
+    bbans_message msg;
+    int i;
+
+    CHECK(bbans_message_init(&msg, &head, 1, tail, 4) == BBANS_OK);
+    CHECK(bbans_range_encoder_init(NULL, scratch, 8) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encoder_init(&enc, NULL, 8) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encoder_init(&enc, scratch, 8) == BBANS_OK);
+    before = enc;
+    CHECK(bbans_range_encode(NULL, 0, 1, 2) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encode(&enc, 0, 1, 0) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_encode(&enc, 0, 1, BBANS_TOTAL_MAX + 1) ==
+          BBANS_ERR_TOTAL);
+    CHECK(bbans_range_encode(&enc, 0, 0, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, 1, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, 2, 1, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, UINT32_MAX, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(memcmp(&enc, &before, sizeof enc) == 0);
+    /* Of 28 bits each; 4 bytes may be written as long as they have room. */
+    for (i = 0; enc.cap - enc.len >= 4; i++)
+        CHECK(bbans_range_encode(&enc, 5, 1, BBANS_TOTAL_MAX) == BBANS_OK);
+    CHECK(i == 2);
+    before = enc;
+    CHECK(bbans_range_encode(&enc, 5, 1, BBANS_TOTAL_MAX) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(memcmp(&enc, &before, sizeof enc) == 0);
+}
+
 static void random_row(uint32_t *mass, size_t n, unsigned prec)
 {
     uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
@@ -265,6 +298,7 @@ int main(void)
 
     test_range_coder();
     test_ends_of_the_range();
+    test_range_refusals();
     for (trial = 0; trial < 60; trial++) {
         test_sequences(1 + below(40), 1 + below(40), 6 + below(23),
                        1 + below(30));
