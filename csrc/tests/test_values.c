@@ -372,6 +372,9 @@ static void check_rounding(void)
     for (i = 0; i < 3; i++)
         CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
     CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
 }
 
 /* The counts of a beta-binomial with alpha = beta = 1 are equally likely, and
