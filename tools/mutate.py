@@ -176,7 +176,9 @@ def run(command: list[str | Path], limit: int = 900, **options: Any) -> tuple[st
 
 
 class Copy:
-    """A folder in which files are changed and tests run."""
+    """A folder in which files are changed and tests run.  Its kinds write(path, text),
+    build(path): "built", "invalid", or "same" if what comes out is as before; name the
+    tests(path), and run a test(name)."""
 
     limit: int  # CPU seconds of a test; none takes a third of it
     trusted: ClassVar[set[str]] = set()  # tests that were seen to pass
@@ -215,19 +217,6 @@ class Copy:
         if outcome != "passed":
             sys.exit(f"without any fault, {test}: {outcome}\n{output}")
         self.trusted.add(test)
-
-    def write(self, path: str, text: str) -> None:
-        raise NotImplementedError
-
-    def build(self, path: str) -> str:
-        """ "built", "invalid", or "same": what the compiler makes is as before."""
-        raise NotImplementedError
-
-    def tests(self, path: str) -> list[str]:
-        raise NotImplementedError
-
-    def test(self, name: str) -> tuple[str, str]:
-        raise NotImplementedError
 
 
 class CCopy(Copy):
