@@ -6,6 +6,7 @@ __all__ = [
     "BbansError",
     "CorruptError",
     "FormatError",
+    "LimitError",
     "MessageError",
     "ModelError",
     "SymbolError",
@@ -39,6 +40,10 @@ class SymbolError(ModelError):
 
 class MessageError(BbansError):
     """Too few bits in the message for a pop, or no room for a push."""
+
+
+class LimitError(BbansError):
+    """Data that would decode to more bytes than the caller allows (`max_bytes`)."""
 
 
 class FormatError(BbansError, ValueError):

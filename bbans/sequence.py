@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, empty_symbols, ffi, lib, pointer
+from bbans._records import check_limit
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
@@ -170,7 +171,11 @@ def _decode_any(
 
 
 def decode_until(
-    model: FrozenHMM, message: Message, last: int, limit: int
+    model: FrozenHMM,
+    message: Message,
+    last: int,
+    limit: int,
+    max_bytes: int | None = None,
 ) -> NDArray[np.uint32]:
     """Decode a predictive message up to and with the first symbol `last`.
 
@@ -184,17 +189,24 @@ def decode_until(
         A symbol number.
     limit : int
         The most symbols that there may be.
+    max_bytes : int, optional
+        The most bytes that what they stand for may take.
 
     Raises
     ------
     CorruptError
         If there is no such sequence of at most `limit` symbols.
+    LimitError
+        If it would take more than `max_bytes`.
     """
     model.check_symbols(np.array([last]))
     if limit < 1:
         raise ModelError(f"limit {limit} is below 1")
+    itemsize = model.alphabet.itemsize
+    check_limit(0, itemsize, max_bytes, "the message")
+    room = limit if max_bytes is None else min(limit, max_bytes // itemsize)
     work, n = model.workspace(1), ffi.new("size_t *")
-    size = min(limit, FIRST_SIZE)
+    size = min(room, FIRST_SIZE)
     while True:
         symbols = empty_symbols(size)
         try:
@@ -209,7 +221,9 @@ def decode_until(
                 raise CorruptError(
                     f"no symbol {last} among the first {limit}: damaged"
                 ) from None
-            size = min(limit, 8 * size)  # the message is as it was
+            if size == room:
+                check_limit(size + 1, itemsize, max_bytes, "the message")
+            size = min(room, 8 * size)  # the message is as it was
         else:
             return symbols[: n[0]]
 

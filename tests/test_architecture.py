@@ -19,13 +19,14 @@ CSRC = ROOT / "csrc"
 
 # What each file may import of bbans. An entry that ends in "?" is for type
 # checkers only; "name()" is for the inside of that function. New files need a line.
-TABLES = "errors alphabet _records _lib _cdf _forward frozen models"
+TABLES = "errors alphabet _kinds _records _lib _cdf _forward frozen models"
 ALLOWED = {
     "errors.py": "",
     "_files.py": "errors",
-    "_records.py": "errors",
+    "_kinds.py": "errors",
+    "_records.py": "errors _files _kinds",
     "alphabet.py": "errors",
-    "frozen.py": "errors _files _records",
+    "frozen.py": "errors _files _kinds _records",
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.arhmm models.contexts models.em models.hmm "
@@ -37,12 +38,12 @@ ALLOWED = {
     "freeze():tables tables?",
     "models/autoregressive.py": "",
     "models/em.py": "errors _forward",
-    "models/hmm.py": "errors alphabet _files _forward models.em models.structured? "
+    "models/hmm.py": "errors alphabet _files _kinds _forward models.em models.structured? "
     "freeze():tables tables?",
-    "models/lgssm.py": "errors alphabet _files freeze():lgssm lgssm?",
+    "models/lgssm.py": "errors alphabet _files _kinds freeze():lgssm lgssm?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,
-    "lgssm.py": "errors alphabet _lib frozen models",
+    "lgssm.py": "errors alphabet _kinds _lib frozen models",
     "codecs/__init__.py": "codecs",
     "codecs/base.py": "tables errors codecs",
     "codecs/categorical.py": "tables shapes errors codecs",
@@ -57,19 +58,21 @@ ALLOWED = {
     "_message.pyx": "_lib errors shapes",
     "_values.py": "_lib _message errors shapes",
     "message.py": "_lib _values errors lgssm tables?",
-    "sequence.py": "_lib codecs message tables lgssm errors",
-    "batch.py": "_lib message tables errors",
+    "sequence.py": "_lib _records codecs message tables lgssm errors",
+    "batch.py": "_lib _records message tables errors",
     "check.py": "codecs message sequence errors",
-    "packets.py": "message sequence tables errors",
+    "packets.py": "_records message sequence tables errors",
     "export.py": "tables lgssm errors",
-    "container.py": "_files _records errors frozen",
-    "signals.py": "_lib _records errors message models shapes static",
-    "static.py": "_lib _records errors",
-    "api.py": "errors alphabet _files _records frozen models tables lgssm codecs "
+    "container.py": "_files _kinds _records errors",
+    "signals.py": "_kinds _lib _records errors message models shapes static",
+    "static.py": "_kinds _lib _records errors",
+    "info.py": "errors _files _kinds _records frozen tables lgssm container signals "
+    "static",
+    "api.py": "errors alphabet _files _kinds _records frozen models tables lgssm codecs "
     "message sequence container",
     "demo.py": "api errors models tables",
-    "cli.py": "__init__ api signals container export frozen models tables lgssm errors "
-    "_files demo",
+    "cli.py": "__init__ api signals info export models tables lgssm errors _files "
+    "_kinds demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
     "shapes signals packets check api static lgssm",
     "__main__.py": "cli",
