@@ -497,12 +497,12 @@ def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
             raise CorruptError(f"{name} is damaged: its length does not fit")
         elements = block.data
     else:
+        width = _width(model)
+        if block.n_symbols % width:
+            raise CorruptError(f"{name} is damaged: it has no rows of {width}")
         try:
-            message, width = Message.from_bytes(block.data), _width(model)
-            if block.n_symbols % width:
-                raise CorruptError(f"it has no rows of {width}")
             x = decode_sequence(
-                model, message, block.n_symbols // width,
+                model, Message.from_bytes(block.data), block.n_symbols // width,
                 predictive=block.method == PREDICTIVE,
             ).ravel()  # fmt: skip
         except CorruptError as error:

@@ -38,8 +38,8 @@ ALLOWED = {
     "freeze():tables tables?",
     "models/autoregressive.py": "",
     "models/em.py": "errors _forward",
-    "models/hmm.py": "errors alphabet _files _kinds _forward models.em models.structured? "
-    "freeze():tables tables?",
+    "models/hmm.py": "errors alphabet _files _kinds _forward models.em "
+    "models.structured? freeze():tables tables?",
     "models/lgssm.py": "errors alphabet _files _kinds freeze():lgssm lgssm?",
     "_lib.py": "_core errors",
     "tables.py": TABLES,
@@ -68,8 +68,8 @@ ALLOWED = {
     "static.py": "_kinds _lib _records errors",
     "info.py": "errors _files _kinds _records frozen tables lgssm container signals "
     "static",
-    "api.py": "errors alphabet _files _kinds _records frozen models tables lgssm codecs "
-    "message sequence container",
+    "api.py": "errors alphabet _files _kinds _records frozen models tables lgssm "
+    "codecs message sequence container",
     "demo.py": "api errors models tables",
     "cli.py": "__init__ api signals info export models tables lgssm errors _files "
     "_kinds demo",
