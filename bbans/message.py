@@ -348,6 +348,20 @@ class RangeDecoder:
             raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
         check(lib.bbans_range_advance(self._c, start, freq, total))
 
+    def mark(self, bits: int) -> None:
+        """Before an interval: an encoder would have started bits back from here, if
+        the code of what follows alone were an integer of ``2**bits`` or more. Then
+        `check` refuses it.
+
+        Raises
+        ------
+        ModelError
+            If `bits` is not 0 to 65535.
+        """
+        if not 0 <= bits <= lib.BBANS_TAIL_MAX:
+            raise ModelError(f"bits {bits} are outside 0 to {lib.BBANS_TAIL_MAX}")
+        check(lib.bbans_range_mark(self._c, bits))
+
     def check(self) -> None:
         """After the last symbol: was exactly this encoded?"""
         check(lib.bbans_range_check(self._c))

@@ -28,6 +28,7 @@ START_MIN_BITS = 40
 FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
+_DIFFER = "data is damaged, or length, mode or model differ"
 # Symbols that a message of unknown length is given room for at first.
 FIRST_SIZE = 1 << 12
 
@@ -156,17 +157,20 @@ def _decode_any(
     if seed is not None:
         x = pop_schedule(model, message, length)[0] if length else []
         if message != _seeded(seed):
-            raise CorruptError("message does not end in its seed: damaged")
+            raise CorruptError(
+                f"message does not end in its seed: another seed, or {_DIFFER}"
+            )
         return x
     if predictive or length <= model.tail_length:
         return _range_decode(model, None, message, length)
     flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
     message.advance(*(FLAG_PREDICTIVE if flagged else FLAG_SCHEDULE), FLAG_TOTAL)
+    body = length - model.tail_length
     if flagged:
-        return _range_decode(model, None, message, length)
-    x, belief = pop_schedule(model, message, length - model.tail_length)
+        return _range_decode(model, None, message, length, body)
+    x, belief = pop_schedule(model, message, body)
     if not message.is_at_least(_start_bits(model)):
-        raise CorruptError("message ends early: damaged")
+        raise CorruptError(f"message ends early: {_DIFFER}")
     return x + _range_decode(model, belief, message, model.tail_length)
 
 
@@ -219,7 +223,7 @@ def decode_until(
                 raise
             if size == limit:
                 raise CorruptError(
-                    f"no symbol {last} among the first {limit}: damaged"
+                    f"no symbol {last} among the first {limit}: {_DIFFER}"
                 ) from None
             if size == room:
                 check_limit(size + 1, itemsize, max_bytes, "the message")
@@ -328,7 +332,7 @@ def _damage() -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise CorruptError(f"message is damaged: {error}") from error
+        raise CorruptError(f"{_DIFFER}: {error}") from error
 
 
 def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
@@ -343,10 +347,15 @@ def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
     return encoder.finish()
 
 
-def _range_decode(model: Any, belief: Any, message: Message, length: int) -> list[Any]:
+def _range_decode(
+    model: Any, belief: Any, message: Message, length: int, mark: int | None = None
+) -> list[Any]:
+    """From observation `mark` on there must be too little to start bits back from."""
     decoder = RangeDecoder(message)
     source, x = _Source(decoder), []
-    for _ in range(length):
+    for t in range(length):
+        if t == mark:
+            decoder.mark(_start_bits(model))
         x.append(model.predictive(belief).pop(source))
         belief = model.update(belief, x[-1])
     decoder.check()
