@@ -166,7 +166,7 @@ def _model(file: BinaryIO) -> dict[str, Any]:
             size += tables.COUNTS.size + n_bytes
             rest = chain.from_iterable(upto(size))
             try:
-                order = _order(tables.walk_contexts(rest, n_contexts))
+                order = _order(tables.walk_contexts(rest, n_contexts, n_entries))
                 facts["contexts"] = (
                     f"{n_contexts} of up to {order} symbols, {n_entries} entries"
                 )

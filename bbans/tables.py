@@ -823,7 +823,7 @@ def _write_contexts(tree: Contexts) -> bytes:
 
 
 def walk_contexts(
-    data: Iterator[int], n_contexts: int
+    data: Iterator[int], n_contexts: int, n_entries: int
 ) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
     """Read what `_write_contexts` wrote, and yield of each context its back-off, its
     symbols, their weights, and the labels of its children.
@@ -831,7 +831,8 @@ def walk_contexts(
     Raises
     ------
     ModelError
-        If the bytes end early, or a number has another form.
+        If the bytes end early or late, a number has another form, or there are not as
+        many contexts and entries.
     """
 
     def number() -> int:
@@ -847,6 +848,7 @@ def walk_contexts(
             if shift == 21:
                 raise ModelError("a number of contexts is too long")
 
+    n_labels = 1
     try:
         for k in range(n_contexts):
             back_off, symbols, weights = 256, [], []
@@ -864,9 +866,15 @@ def walk_contexts(
             for _ in range(number()):
                 above += number() + 1
                 labels.append(above)
+            n_entries -= len(symbols)
+            n_labels += len(labels)
             yield back_off, symbols, weights, labels
     except StopIteration:
         raise ModelError("contexts end early") from None
+    if next(data, None) is not None:
+        raise ModelError("contexts are followed by other bytes")
+    if n_entries != 0 or n_labels != n_contexts:
+        raise ModelError("contexts are not as many as there should be")
 
 
 def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
@@ -875,18 +883,14 @@ def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
         raise ModelError("there are too few bytes of contexts")
     children, first, back_off = [1], [0], []
     label, symbol, weight = [0], [], []
-    rest = iter(data)
-    for share, symbols, weights, labels in walk_contexts(rest, n_contexts):
+    found = walk_contexts(iter(data), n_contexts, n_entries)
+    for share, symbols, weights, labels in found:
         back_off.append(share)
         symbol += symbols
         weight += weights
         label += labels
         first.append(len(symbol))
         children.append(len(label))
-    if next(rest, None) is not None:
-        raise ModelError("contexts are followed by other bytes")
-    if len(symbol) != n_entries or len(label) != n_contexts:
-        raise ModelError("contexts are not as many as there should be")
     return Contexts(children, first, label, back_off, symbol, weight)
 
 

@@ -4,6 +4,7 @@ that C and Python write the same files and read each other's."""
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
