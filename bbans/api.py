@@ -156,8 +156,12 @@ def decode(
     Raises
     ------
     CorruptError
-        If these bytes cannot be a message of this length under this model. A bare
-        message has no checksum: others may decode, to other data.
+        If `encode` writes these bytes for no sequence of this length, under this model
+        and in this mode. A bare message has no checksum: if it is damaged, or any of
+        these is wrong, an eighth to two thirds decode all the same, to other data
+        (docs/maths.md, section 7).
+    LimitError
+        If the result would take more than `max_bytes`.
     ModelError
         If there is no sequence of this length, or no memory for one.
     """

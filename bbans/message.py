@@ -141,7 +141,8 @@ class Message(ValueArrays):
         Raises
         ------
         CorruptError
-            If these bytes are not a message of so many lanes.
+            If these bytes are not a message of so many lanes. As one lane nearly all
+            bytes are a message, those of one of several lanes too.
         """
         data = bytes(data)
         message = cls(lanes)

@@ -59,8 +59,8 @@ def encode_packets(
     sequence. Leave the checksum out where packets travel in frames that have one (as
     those of CAN, LoRaWAN and Bluetooth do). One byte misses a random packet with
     probability 1/256, two with 1/65536. Of flipped bits, both find every odd
-    number. One byte finds every two that are not 127, 254 or 381 places apart, and
-    every burst of up to 8; two bytes find every two, and every burst of up to 16.
+    number. One byte finds every two that are not 127, 254, 381 or 508 places apart,
+    and every burst of up to 8; two bytes find every two, and every burst of up to 16.
     """
     _check_size(size, checksum)
     as_frozen(model)

@@ -132,8 +132,9 @@ def decode_sequence(
     Raises
     ------
     CorruptError
-        If no encoder of this model wrote the message: it does not end in the
-        state that encoders start from.
+        If `encode_sequence` writes this message for no sequence of this length, under
+        this model and in this mode. Others may decode, to other data, if the message
+        was damaged.
     ModelError
         If there is no sequence of this length, or no memory for one; if a seed is
         wanted or not taken.
