@@ -196,8 +196,7 @@ static void follow(bbans_range_decoder *dec, uint32_t start, uint32_t freq,
     while (dec->own_state != TOO_LONG && dec->own_range < RANGE_MIN) {
         if (dec->own_state == AT_L && dec->own_bits > WINDOW_BITS - 8) {
             dec->own = own_distance(dec);
-            dec->own_state =
-                dec->own < dec->own_range ? AT_DISTANCE : TOO_LONG;
+            dec->own_state = dec->own < dec->own_range ? AT_DISTANCE : TOO_LONG;
         }
         dec->own = dec->own << 8 & (WINDOW - 1);
         dec->own_range <<= 8;

@@ -684,8 +684,8 @@ typedef struct {
     size_t block;
 } rows;
 
-/* The largest block for which 2 + block + ceil(n / block) rows fit, or 2 + n for
- * a block of all; 0: none. */
+/* The largest block for which 2 + block + ceil(n / block) rows fit, or 2 + n
+ * for a block of all; 0: none. */
 static rows cut_rows(const bbans_tiny_hmm *hmm, size_t n, uint32_t *work,
                      size_t n_work)
 {

@@ -1,5 +1,6 @@
-/* What no encoder writes: a mark that refuses what could have started bits back,
- * contexts that are not in their one form; and the least room for nothing.
+/* What no encoder writes: a mark that refuses what could have started bits
+ * back, contexts that are not in their one form; and the least room for
+ * nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_internal.h"
@@ -82,9 +83,9 @@ static void test_marks(void)
 static bbans_status build(const uint8_t *tree, size_t n)
 {
     static const uint8_t head[48] = {
-        0x89, 'b', 'b', 'm', 1, 2, 4, 0, 1,  0, 0, 0, 2,  0, 0, 0,
+        0x89, 'b', 'b', 'm', 1,  2, 4, 0, 1,  0, 0, 0, 2,  0, 0, 0,
         7,    0,   0,   0,   16, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0,
-        4,    0,   0,   0,   3, 0, 0, 0, 3,  0, 0, 0, 0,  0, 0, 0};
+        4,    0,   0,   0,   3,  0, 0, 0, 3,  0, 0, 0, 0,  0, 0, 0};
     uint8_t file[sizeof head + 32];
     uint64_t memory[512];
     bbans_model model;
@@ -103,7 +104,7 @@ static bbans_status build(const uint8_t *tree, size_t n)
 
 static void test_contexts(void)
 {
-    static const uint8_t example[14] = {2, 0,    1, 0x7f, 2, 0, 0,
+    static const uint8_t example[14] = {2,    0, 1, 0x7f, 2, 0, 0,
                                         0x40, 0, 0, 0x3f, 1, 1, 0};
     static const uint8_t number[] = {0, 1, 2, 4, 5, 8, 9, 11, 12, 13};
     uint8_t other[sizeof example + 2];
