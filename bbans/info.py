@@ -172,7 +172,6 @@ def _model(file: BinaryIO) -> dict[str, Any]:
                 )
             except ModelError as error:
                 fault = error
-            deque(rest, 0)
         facts["precision"] = f"{hidden.prec} bits"
     deque(upto(size), 0)
     facts |= {"tail length": tail_length, "fingerprint": digest.hexdigest()[:16]}
