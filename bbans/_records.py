@@ -11,15 +11,15 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from bbans._arguments import as_integer
 from bbans._files import read_full
 from bbans._kinds import START_BYTES, wrong_kind
-from bbans.errors import CorruptError, LimitError, ModelError, TruncatedError
+from bbans.errors import CorruptError, LimitError, TruncatedError
 
 __all__ = [
     "CRC",
     "INDEX",
     "RecordReader",
-    "as_block_size",
     "check_limit",
     "check_shape",
     "checked",
@@ -48,23 +48,6 @@ def checked(index: int, record: bytes) -> bytes:
     return record + CRC.pack(zlib.crc32(record, zlib.crc32(INDEX.pack(index))))
 
 
-def as_block_size(value: Any, most: int) -> int:
-    """The size of blocks that was given, if it is one.
-
-    Raises
-    ------
-    ModelError
-        If it is no integer from 1 to `most`.
-    """
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise ModelError(f"block size {value!r} is no integer") from None
-    if not 1 <= size <= most:
-        raise ModelError(f"block size {size} is outside 1 to {most}")
-    return size
-
-
 def check_limit(count: int, itemsize: int, max_bytes: Any, what: str) -> None:
     """That what is to be decoded does not take more bytes than the caller allows.
 
@@ -86,12 +69,7 @@ def check_limit(count: int, itemsize: int, max_bytes: Any, what: str) -> None:
     """
     if max_bytes is None:
         return
-    try:
-        limit = operator.index(max_bytes)
-    except TypeError:
-        raise ModelError(f"max_bytes {max_bytes!r} is no integer") from None
-    if limit < 0:
-        raise ModelError(f"max_bytes {limit} is negative")
+    limit = as_integer(max_bytes, "max_bytes", 0)
     claim = operator.index(count) * itemsize  # exact: numpy's integers would wrap
     if claim > limit:
         raise LimitError(

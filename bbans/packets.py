@@ -7,8 +7,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_bytes, as_integer
 from bbans._records import check_limit
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.errors import CorruptError, SymbolError
 from bbans.message import Message
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.tables import FrozenHMM, as_frozen
@@ -17,7 +18,6 @@ __all__ = ["decode_packet", "encode_packets"]
 
 MOST_SYMBOLS = 255
 MOST_BYTES = 64
-CHECKSUMS = (0, 1, 2)
 
 
 def encode_packets(
@@ -115,7 +115,7 @@ def decode_packet(
     ModelError
         If there is no packet of this size, or no such checksum.
     """
-    whole = bytes(packet)
+    whole = as_bytes(packet, "packet")
     _check_size(len(whole), checksum)
     packet = whole[: len(whole) - checksum]
     as_frozen(model)
@@ -133,11 +133,8 @@ def decode_packet(
 
 
 def _check_size(size: int, checksum: int) -> None:
-    if checksum not in CHECKSUMS:
-        raise ModelError(f"checksum must be 0, 1 or 2 bytes, not {checksum!r}")
-    sizes = range(2 + checksum, MOST_BYTES + 1)
-    if size not in sizes:
-        raise ModelError(f"a packet has {sizes[0]} to {sizes[-1]} bytes, not {size}")
+    least = 2 + as_integer(checksum, "bytes of a checksum", 0, 2)
+    as_integer(size, "bytes of a packet", least, MOST_BYTES)
 
 
 def _crc(packet: bytes, size: int) -> bytes:

@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_integer
 from bbans._kinds import STREAM
 from bbans._lib import check, ffi, lib, pointer
 from bbans._records import (
     CRC,
     INDEX,
     RecordReader,
-    as_block_size,
     check_limit,
     checked,
     uvarint,
 )
-from bbans.errors import CorruptError, MessageError, ModelError, VersionError
+from bbans.errors import CorruptError, MessageError, VersionError
 
 __all__ = ["bytes_compress", "bytes_decompress"]
 
@@ -71,9 +71,8 @@ def bytes_compress(
     >>> bytes_decompress(bytes_compress(b"tick tock " * 100))[:9]
     b'tick tock'
     """
-    if order not in (0, 1):
-        raise ModelError(f"order must be 0 or 1, not {order}")
-    block_size = as_block_size(block_size, lib.BBANS_BYTES_MAX)
+    order = as_integer(order, "order", 0, 1)
+    block_size = as_integer(block_size, "block_size", 1, lib.BBANS_BYTES_MAX)
     source = _octets(data)
     workspace = _workspaces(min(block_size, source.size))
 
@@ -202,8 +201,7 @@ def _workspaces(n: int) -> Callable[[], NDArray[np.uint8]]:
 
 
 def _run(function: Callable[[int], Any], items: Iterable[int], threads: int) -> Any:
-    if threads < 1:
-        raise ModelError(f"threads must be at least 1, not {threads}")
+    threads = as_integer(threads, "threads", 1)
     if threads == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:

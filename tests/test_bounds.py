@@ -129,11 +129,9 @@ def test_the_error_names_the_limit_and_the_claim(case):
         restore(size - 1)
 
 
-@pytest.mark.parametrize(
-    ("limit", "text"), [(-1, "-1 is negative"), (2.5, "2.5 is no integer")]
-)
+@pytest.mark.parametrize(("limit", "text"), [(-1, "-1"), (2.5, "2.5")])
 def test_what_is_no_limit(case, limit, text):
-    with pytest.raises(bbans.ModelError, match=f"max_bytes {text}"):
+    with pytest.raises(bbans.ModelError, match=f"max_bytes must be .* not {text}"):
         case[0](limit)
 
 

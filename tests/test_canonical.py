@@ -197,7 +197,7 @@ def test_a_mark_refuses_what_could_have_started_bits_back(seed, before, after):
 
 @pytest.mark.parametrize("bits", [-1, 65536])
 def test_marks_that_cannot_be(bits):
-    with pytest.raises(bbans.ModelError, match=f"bits {bits}"):
+    with pytest.raises(bbans.ModelError, match=f"bits must be .* not {bits}"):
         RangeDecoder(Message()).mark(bits)
 
 

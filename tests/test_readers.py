@@ -21,7 +21,7 @@ from bbans._records import checked, uvarint
 from bbans.cli import main
 from bbans.info import describe
 from bbans.message import Message
-from bbans.shapes import Shape
+from bbans.shapes import Shape, fixed_locations, fixed_scales
 
 EXACT = settings(derandomize=True, deadline=None)
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
@@ -154,7 +154,7 @@ def modelled(values, below=False, order=1, cross=0, scales=8):
         message.push(1, 1, 4)
     with contextlib.suppress(bbans.ModelError):
         signals._call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), np.int64(0), np.int32(0), fixed)
+    message.push_located(Shape.laplace(), fixed_locations(0), fixed_scales(1), fixed)
     head = struct.pack("<BBBBh", 0, order, cross, scales, 0)
     return head + bytes(8 * channels) + message.to_bytes()
 
