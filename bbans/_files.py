@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["read_full", "replacing", "write_file", "write_full"]
+__all__ = ["Resumed", "read_full", "replacing", "write_file", "write_full"]
 
 
 def read_full(file: BinaryIO, n: int) -> bytes:
@@ -66,3 +67,17 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a whole file, or leave `path` as it was."""
     with replacing(path) as file:
         file.write(data)
+
+
+class Resumed(io.RawIOBase):
+    """A file whose start has been read, to be read from there."""
+
+    def __init__(self, start: bytes, file: BinaryIO) -> None:
+        self._start, self._file = start, file
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._start:
+            return self._file.read(size)
+        end = len(self._start) if size < 0 else size
+        part, self._start = self._start[:end], self._start[end:]
+        return part
