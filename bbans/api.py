@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._files import read_full, write_full
+from bbans._files import read_all, read_full, write_full
 from bbans._records import as_block_size
 from bbans.alphabet import as_integers
 from bbans.container import (
@@ -298,7 +298,7 @@ def compress_file(
     block_size = _block_size(block_size, model)
     if model.alphabet.kind == "characters" and dtype is None:
         try:
-            text = source.read().decode("utf-8")
+            text = read_all(source).decode("utf-8")
         except UnicodeDecodeError as error:
             raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
         element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)

@@ -174,7 +174,7 @@ class ContainerReader:
             raise CorruptError(f"shape {shape} does not hold {total} symbols")
         if self.header.element < 16 and n_axes != 1:
             raise CorruptError(f"text and bytes have one axis, not {n_axes}")
-        if self._file.read(1):
+        if read_full(self._file, 1):
             raise CorruptError("container is followed by other data")
         self.shape = shape
 
