@@ -142,9 +142,8 @@ def _text(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        )
+        name = "" if error.filename is None else f"{error.filename or repr('')}: "
+        return name + error.strerror
     return str(error)
 
 
