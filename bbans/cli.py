@@ -610,7 +610,12 @@ def _export(options: argparse.Namespace) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     with _source(options.file) as file:
-        data = file.read()
+        facts = _describe(read_all(file))
+    for name, value in facts.items():
+        print(f"{name + ':':13} {value}")
+
+
+def _describe(data: bytes) -> dict[str, Any]:
     if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
         facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
     elif data[: len(signals.MAGIC)] == signals.MAGIC:
@@ -624,8 +629,6 @@ def _info(options: argparse.Namespace) -> None:
             else "-",
         }
     else:
-        import io
-
         reader = ContainerReader(io.BytesIO(data))
         blocks = list(reader.blocks())
         n_symbols = sum(block.n_symbols for block in blocks)
@@ -642,8 +645,7 @@ def _info(options: argparse.Namespace) -> None:
             if n_symbols
             else "-",
         }
-    for name, value in facts.items():
-        print(f"{name + ':':13} {value}")
+    return facts
 
 
 def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, Any]:
