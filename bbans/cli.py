@@ -26,7 +26,7 @@ from bbans._files import (
     read_full,
     replacing,
 )
-from bbans.container import ELEMENTS, METHODS, ContainerReader
+from bbans.container import BLOCK_MAX, ELEMENTS, METHODS, ContainerReader
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
 from bbans.frozen import MAGIC as MODEL_MAGIC
@@ -58,6 +58,7 @@ RANGES = {
     "seed": ("seed", 0, None),
     "latents": ("n_states", 1, 64),
     "channels": ("n_observed", 1, 64),
+    "block_size": ("block_size", 1, BLOCK_MAX),
 }
 TYPES = ["int", *(str(dtype) for dtype in signals.CODES)]
 EXIT_OK, EXIT_ERROR = 0, 1  # argparse exits with 2
@@ -453,7 +454,7 @@ def _check_train(options: argparse.Namespace) -> None:
     for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    _check_ranges(options, *RANGES)
+    _check_ranges(options, *HMM_OPTIONS, *LATENT_OPTIONS, "iterations", "latents")
     if options.states > 1 << options.prec:
         raise ModelError(
             f"--prec {options.prec}: {options.states} states need "
@@ -464,7 +465,7 @@ def _check_train(options: argparse.Namespace) -> None:
 
 
 def _check_ranges(options: argparse.Namespace, *names: str) -> None:
-    for name in names:
+    for name in RANGES.keys() & names:
         argument, least, most = RANGES[name]
         value = getattr(options, name)
         if value is None or (least <= value and (most is None or value <= most)):
@@ -525,6 +526,7 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
 
 
 def _compress(options: argparse.Namespace) -> None:
+    _check_ranges(options, "block_size")
     output = options.output
     if output is None:
         output = _beside(options.file, options.file + SUFFIX)
