@@ -1,7 +1,8 @@
 """Where the program `bbans` starts: the package takes a while to import, and an
 interrupt in that time should end the program without a traceback."""
 
-import _signal as signal  # built in: `signal` itself takes a while too
+# Built in: `signal` itself takes a while too.
+import _signal as signal  # type: ignore[import-not-found]
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -63,7 +63,8 @@ def write_full(file: BinaryIO, data: bytes) -> None:
     """Write all of it: pipes and raw files take what they can.
 
     Non-blocking ones return None for nothing, or raise an error that says how much
-    was taken: they are waited for.
+    was taken: they are waited for. From an object that is no file, but has a `write`,
+    None means that it does not count, and took all.
 
     Raises
     ------
@@ -79,18 +80,23 @@ def write_full(file: BinaryIO, data: bytes) -> None:
             written = getattr(error, "characters_written", 0)
         if written:
             view = view[written:]
-        else:
+        elif isinstance(file, io.IOBase) or written == 0 or _is_non_blocking(file):
             _wait(file, "write")
+        else:
+            return
+
+
+def _is_non_blocking(file: BinaryIO | io.RawIOBase) -> bool:
+    """Has it a non-blocking descriptor?"""
+    try:
+        return not os.get_blocking(file.fileno())
+    except (AttributeError, OSError):
+        return False
 
 
 def _wait(file: BinaryIO | io.RawIOBase, what: str) -> None:
     """Wait until a non-blocking file can be read or written."""
-    try:
-        number = file.fileno()
-        waits = hasattr(select, "poll") and not os.get_blocking(number)
-    except (AttributeError, OSError):
-        waits = False
-    if not waits:  # to ask again would be to guess
+    if not (_is_non_blocking(file) and hasattr(select, "poll")):
         raise BlockingIOError(
             errno.EAGAIN,
             f"{what}() of {type(file).__name__} has no result, and there is no "
@@ -98,7 +104,7 @@ def _wait(file: BinaryIO | io.RawIOBase, what: str) -> None:
             "write() returns how many bytes it took",
         )
     poll = select.poll()
-    poll.register(number, select.POLLIN if what == "read" else select.POLLOUT)
+    poll.register(file.fileno(), select.POLLIN if what == "read" else select.POLLOUT)
     poll.poll()
 
 

@@ -284,8 +284,8 @@ def compress_file(
     Parameters
     ----------
     source, sink : binary files
-        Pipes will do. Under a model of characters the source must be UTF-8, and
-        is read whole.
+        Pipes will do, also non-blocking ones: they are waited for. Under a model of
+        characters the source must be UTF-8, and is read whole.
     dtype : str, optional
         The file holds little-endian integers of this type, as "int16".
     progress : callable, optional

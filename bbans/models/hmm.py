@@ -685,6 +685,8 @@ class HMM:
     def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Write the parameters to a .npz file; an existing file is replaced at once.
 
+        An open binary file will do too.
+
         Notes
         -----
         The arrays are ``format_version``, ``initial``, ``transition``, ``emission``

@@ -643,7 +643,7 @@ class LGSSM:
         return FrozenLGSSM.from_model(self, **options)
 
     def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
-        """Write the float parameters, as .npz."""
+        """Write the float parameters, as .npz, also to an open binary file."""
         with replacing(path) as file:
             np.savez(file, **self.parameters())
 
