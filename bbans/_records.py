@@ -188,5 +188,5 @@ class RecordReader:
         CorruptError
             If something does.
         """
-        if self._file.read(1):
+        if read_full(self._file, 1):
             raise CorruptError(f"{self._kind} is followed by other data")

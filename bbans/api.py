@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes, as_integer, check_file
-from bbans._files import read_full, write_full
+from bbans._files import read_all, read_full, write_full
 from bbans._kinds import MODEL, START_BYTES, check_raw
 from bbans._records import check_limit
 from bbans.alphabet import as_integers
@@ -301,8 +301,8 @@ def compress_file(
     Parameters
     ----------
     source, sink : binary files
-        Pipes will do. Under a model of characters the source must be UTF-8, and
-        is read whole.
+        Pipes will do, also non-blocking ones: they are waited for. Under a model of
+        characters the source must be UTF-8, and is read whole.
     dtype : str, optional
         The file holds little-endian integers of this type, as "int16", and no
         header: one that is known is refused.
@@ -317,7 +317,7 @@ def compress_file(
     block_size = _block_size(block_size, model)
     if model.alphabet.kind == "characters" and dtype is None:
         try:
-            text = source.read().decode("utf-8")
+            text = read_all(source).decode("utf-8")
         except UnicodeDecodeError as error:
             raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
         element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)

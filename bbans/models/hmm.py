@@ -11,7 +11,7 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -683,8 +683,10 @@ class HMM:
             alphabet=self.alphabet,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Write the parameters to a .npz file; an existing file is replaced at once.
+
+        An open binary file will do too.
 
         Notes
         -----

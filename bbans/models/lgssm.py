@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -643,8 +643,8 @@ class LGSSM:
 
         return FrozenLGSSM.from_model(self, **options)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the float parameters, as .npz."""
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write the float parameters, as .npz, also to an open binary file."""
         with replacing(path) as file:
             np.savez(file, **self.parameters())
 
