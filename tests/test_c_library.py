@@ -4,6 +4,7 @@ that C and Python write the same files and read each other's."""
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -55,28 +56,28 @@ PORTABLE = "-O0 -DBBANS_PORTABLE"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """What `make install` makes, moved to another place."""
+    """What `make install` makes in a folder with a space, moved to another."""
     folder = tmp_path_factory.mktemp("make")
-    prefix = folder / "old"
+    prefix = folder / "old place"
     run(
         "make", "-C", CSRC, "-j4", f"BUILD={folder / 'build'}", "CFLAGS=-O0",
         f"PREFIX={prefix}", f"LIBDIR={prefix}/lib/deep", "install",
     )  # fmt: skip
-    return prefix.rename(folder / "moved")
+    return prefix.rename(folder / "new place")
 
 
 @pytest.fixture(scope="module")
 def cmade(tmp_path_factory):
-    """What CMake installs, moved to another place."""
+    """What CMake installs in a folder with a space, moved to another."""
     folder = tmp_path_factory.mktemp("cmake")
-    build, prefix = folder / "build", folder / "old"
+    build, prefix = folder / "build", folder / "old place"
     run(
         "cmake", "-S", CSRC, "-B", build, f"-DCMAKE_C_FLAGS_RELEASE={PORTABLE}",
         "-DCMAKE_INSTALL_LIBDIR=lib",
     )  # fmt: skip
     run("cmake", "--build", build, "-j4")
     run("cmake", "--install", build, "--prefix", prefix)
-    return prefix.rename(folder / "moved")
+    return prefix.rename(folder / "new place")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def example(made):
 
 def link_example(libdir, program):
     path = {"PKG_CONFIG_PATH": libdir / "pkgconfig"}
-    flags = run("pkg-config", "--cflags", "--libs", "bbans", **path).split()
+    flags = shlex.split(run("pkg-config", "--cflags", "--libs", "bbans", **path))
     assert (
         run("pkg-config", "--modversion", "bbans", **path) == bbans.__version__ + "\n"
     )
