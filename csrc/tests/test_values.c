@@ -475,6 +475,32 @@ static void check_quantiles(void)
     }
 }
 
+/* Of S(t) = 2^31 / (1 + t), of which each octave of cells beyond t = 8 is used. */
+static void check_far_quantiles(void)
+{
+    enum { OCTAVES = 7, CELLS = 2050 + 256 * OCTAVES };
+    static uint32_t survival[CELLS], quantile[BBANS_QUANTILES];
+    bbans_shape shape = {survival, NULL, OCTAVES};
+    size_t i;
+
+    for (i = 0; i + 2 < CELLS; i++) {
+        const size_t octave = i < 2048 ? 0 : (i - 2048) / 256;
+        const double t =
+            i < 2048 ? (double)i / 256
+                     : (double)(8u << octave) *
+                           (1 + (double)(i - 2048 - 256 * octave) / 256);
+
+        survival[i] = (uint32_t)(2147483648.0 / (1 + t));
+    }
+    CHECK(bbans_shape_quantiles(&shape, quantile) == BBANS_OK);
+    for (i = 1; i < BBANS_QUANTILES; i++) {
+        const double t = 1024.0 / (double)i - 1;
+        const double found = (double)quantile[i] / 65536;
+
+        CHECK(found - t < (1 + t) / 1024 && t - found < (1 + t) / 1024);
+    }
+}
+
 /* A pop of located values for which the message holds too little leaves it as it
  * was. */
 static void check_located_underflow(void)
@@ -508,6 +534,7 @@ int main(void)
     check_counts();
     check_locations();
     check_quantiles();
+    check_far_quantiles();
     check_located_underflow();
     check_inverses();
     check_refusals();
