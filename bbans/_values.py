@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans._message import MessageArrays
+from bbans._message import ArrayCoder
 from bbans.errors import SymbolError
 from bbans.shapes import (
     as_array,
@@ -63,7 +63,14 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
     ]
 
 
-class ValueArrays(MessageArrays):
+def _law(name: str, *given: Any) -> Any:
+    """A distribution of C; it points to the arrays whose pointers are given."""
+    law = ffi.new("bbans_distribution *")
+    check(getattr(lib, "bbans_distribution_init_" + name)(law, *given))
+    return law
+
+
+class ValueArrays(ArrayCoder):
     """What pushes and pops integers under the distributions of section 11.
 
     Parameters are broadcast to the shape of the values. Python numbers, lists and
@@ -75,23 +82,9 @@ class ValueArrays(MessageArrays):
     __slots__ = ()
 
     def _push_values(
-        self,
-        name: str,
-        given: list[Any],
-        values: NDArray[Any],
-        words: int,
-        cause: str,
+        self, name: str, given: list[Any], values: NDArray[Any], cause: str
     ) -> None:
-        call = getattr(lib, "bbans_message_push_" + name)
-        to = _arguments(values)
-        self._begin(words * values.size)
-        try:
-            status = call(self._c, *given, *to, values.size)
-        finally:
-            self._end()
-        if status == lib.BBANS_ERR_SYMBOL:
-            raise SymbolError(cause, status)
-        check(status)
+        self._push(_law(name, *given), values, cause)
 
     def _pop_values(
         self,
@@ -123,13 +116,7 @@ class ValueArrays(MessageArrays):
             raise SymbolError(f"out has shape {array.shape}, not {form}")
         if any(np.may_share_memory(array, other) for other in apart):
             raise SymbolError("out overlaps the parameters")
-        call = getattr(lib, "bbans_message_pop_" + name)
-        to = _arguments(array)
-        self._begin(1)
-        try:
-            status = call(self._c, *given, *to, array.size)
-        finally:
-            self._end()
+        status = self._pop(_law(name, *given), array)
         if status == lib.BBANS_ERR_SYMBOL:
             raise SymbolError(cause + ", or the data type does not hold it", status)
         check(status)
@@ -153,9 +140,8 @@ class ValueArrays(MessageArrays):
         """
         low, high = _ends(low, high)
         array = _integers(values)
-        words = -(-(high - low).bit_length() // 28)
         cause = f"a value is outside {low} .. {high}"
-        self._push_values("range", [low, high], array, words, cause)
+        self._push_values("range", [low, high], array, cause)
 
     def pop_range(
         self,
@@ -211,9 +197,8 @@ class ValueArrays(MessageArrays):
         low, high = _ends(low, high)
         array = _integers(values)
         _, _, given = _mixture(shape, weights, location, scale, array.shape)
-        words = 1 if high - low < 4096 else 8
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
-        self._push_values("mixture", [*given, low, high], array, words, cause)
+        self._push_values("mixture", [*given, low, high], array, cause)
 
     def pop_mixture(
         self,
@@ -358,8 +343,7 @@ class ValueArrays(MessageArrays):
     def _push_counts(self, name: str, given: Any, values: ArrayLike) -> None:
         array = _integers(values)
         _, _, arguments, cause = _counts(given, array.shape)
-        words = {"beta_binomial": 1, "geometric": 8}.get(name, 5)
-        self._push_values(name, arguments, array, words, cause)
+        self._push_values(name, arguments, array, cause)
 
     def _pop_counts(self, name: str, given: Any, dtype: DTypeLike, out: Any) -> Any:
         parts, form, arguments, cause = _counts(given)
