@@ -26,7 +26,7 @@ from bbans.api import (
     load_model,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.check import ModelReport, check_model
+from bbans.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -67,6 +67,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ARHMM",
+    "CodecReport",
     "HMM",
     "LGSSM",
     "Alphabet",
@@ -95,6 +96,7 @@ __all__ = [
     "WrongModelError",
     "bytes_compress",
     "bytes_decompress",
+    "check_codec",
     "check_model",
     "codecs",
     "compress",

@@ -48,8 +48,8 @@ cdef extern from "bbans.h":
         BBANS_I64
         BBANS_F32
         BBANS_F64
+        BBANS_ERR_INTERVAL
         BBANS_ERR_SYMBOL
-        BBANS_ERR_TOTAL
 
 ctypedef int (*init_message)(bbans_message *, uint64_t *, size_t, uint32_t *,
                              size_t) noexcept nogil
@@ -205,6 +205,15 @@ cdef bint as_word(object value, uint32_t *word) except -1:
     return True
 
 
+cdef int raise_refused(const bbans_distribution *d, Array values, str cause,
+                       int status) except -1:
+    """Raise what a push was refused for; name the first value at fault."""
+    cdef size_t n, at = 0
+    c_list(d, values.view.buf, values.type, values.size, NULL, 0, &n, &at)
+    value = np.asarray(values.view.obj).flat[at]
+    raise SymbolError(f"value {value} at position {at} cannot be coded: {cause}", status)
+
+
 cdef class ArrayCoder:
     """What pushes and pops arrays under distributions, to and from any coder.
 
@@ -224,12 +233,8 @@ cdef class ArrayCoder:
                       str cause) except -1:
         """Push an array, or say what was refused, and where."""
         cdef int status = self.push(d, values.view.buf, values.type, values.size)
-        cdef size_t n, at = 0
         if status == BBANS_ERR_SYMBOL:
-            c_list(d, values.view.buf, values.type, values.size, NULL, 0, &n, &at)
-            value = np.asarray(values.view.obj).flat[at]
-            raise SymbolError(
-                f"value {value} at position {at} cannot be coded: {cause}", status)
+            raise_refused(d, values, cause, status)
         check(status)
         return 0
 
@@ -415,9 +420,9 @@ cdef class ArrayCoder:
         Raises
         ------
         ModelError
-            If a row's sum is out of range, or the symbol's weight is 0.
+            If a row's sum is out of range.
         SymbolError
-            If a symbol is K or more. The message is unchanged.
+            If a symbol is K or more, or its weight is 0. The message is unchanged.
         """
         self._push_rows(weights_of(weights, False), symbols)
 
@@ -472,6 +477,8 @@ cdef class ArrayCoder:
         status = self.push(&d, values.view.buf, values.type, values.size)
         if status == BBANS_ERR_SYMBOL:
             blame(symbols, "symbol", K)
+        if status == BBANS_ERR_INTERVAL:
+            raise_refused(&d, values, "its weight is 0", status)
         check(status)
 
     cdef _pop_rows(self, Array rows, object out):

@@ -307,18 +307,18 @@ class Message(ValueArrays, MessageArrays):
         return starts, freqs, slots
 
 
+def _refuse(self: Any, *given: Any) -> Any:
+    """Raise: this end of the range coder does not do that."""
+    raise MessageError(FIRST_IN_FIRST_OUT)
+
+
 class _RangeCoder(ValueArrays):
-    """What either end of the range coder refuses."""
+    """What a message has, and what either end of the range coder refuses of it."""
 
     __slots__ = ()
 
-    def push_sequence(self, model: Any, x: ArrayLike) -> None:
-        """Raise: bits back needs a `Message`."""
-        raise MessageError(FIRST_IN_FIRST_OUT)
-
-    def pop_sequence(self, model: Any, length: int) -> NDArray[Any]:
-        """Raise: bits back needs a `Message`."""
-        raise MessageError(FIRST_IN_FIRST_OUT)
+    lanes = 1
+    push = peek = advance = push_sequence = pop_sequence = _refuse
 
 
 class RangeEncoder(_RangeCoder, EncoderArrays):
