@@ -67,11 +67,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ARHMM",
-    "CodecReport",
     "HMM",
     "LGSSM",
     "Alphabet",
     "BbansError",
+    "CodecReport",
     "Contexts",
     "CorruptError",
     "FactorialHMM",

@@ -18,7 +18,7 @@ from bbans.sequence import decode_sequence, encode_sequence
 __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
 
 SPARE_BYTES = 4096  # of random bits before each symbol's pops
-LANES = (1, 64)
+LANES = 64
 
 
 class ModelReport(NamedTuple):
@@ -68,7 +68,7 @@ class CodecReport(NamedTuple):
 
     Attributes
     ----------
-    count : int
+    n_values : int
         Values that were coded.
     bits : float
         Mean of the bits that pushing a value adds to a message of one lane.
@@ -81,7 +81,7 @@ class CodecReport(NamedTuple):
         Whether the range coder can be used; not by a codec that pops while it pushes.
     """
 
-    count: int
+    n_values: int
     bits: float
     startup: float
     several_lanes: bool
@@ -89,7 +89,7 @@ class CodecReport(NamedTuple):
 
     def __str__(self) -> str:
         lines = [
-            f"values               {self.count}",
+            f"values               {self.n_values}",
             f"rate                 {self.bits:.3f} bits per value",
             f"start-up             {self.startup:.1f} bits",
             f"several lanes        {'yes' if self.several_lanes else 'refused'}",
@@ -155,7 +155,7 @@ def check_codec(
     >>> from bbans.codecs import Poisson
     >>> print(check_codec(Poisson(4.0), [0, 3, 4, 5, 30]))
     values               5
-    rate                 10.094 bits per value
+    rate                 8.232 bits per value
     start-up             0.0 bits
     several lanes        yes
     range coder          yes
@@ -164,20 +164,16 @@ def check_codec(
         raise ModelError("a check needs a value, and no negative number of samples")
     rng = np.random.default_rng(seed)
     bits, startup = _walk_values(codec, values, _metered(rng, len(values)))
-    refused = {}
-    for lanes in LANES:
-        try:
-            _check_lanes(codec, values, samples, rng, lanes)
-        except _Refused:
-            if lanes == 1:
-                raise
-            refused[lanes] = True
+    _check_lanes(codec, values, samples, rng, 1)
+    try:
+        _check_lanes(codec, values, samples, rng, LANES)
+    except _RefusedError:
+        several_lanes = False
+    else:
+        several_lanes = True
+    range_coder = _check_range(codec, values)
     return CodecReport(
-        len(values),
-        bits / len(values),
-        startup,
-        not refused,
-        _check_range(codec, values),
+        len(values), bits / len(values), startup, several_lanes, range_coder
     )
 
 
@@ -243,7 +239,7 @@ def _metered(rng: np.random.Generator, length: int, lanes: int = 1) -> _Metered:
 # ---- codecs
 
 
-class _Refused(ModelError):
+class _RefusedError(ModelError):
     """A codec does not take messages of this kind, and says so."""
 
 
@@ -307,7 +303,7 @@ def _check_range(codec: Codec, values: Sequence[Any]) -> bool:
         try:
             with _naming(f"value {value!r} at position {i}, to the range coder"):
                 encoder.encode(codec, value)
-        except _Refused:
+        except _RefusedError:
             return False
     decoder = RangeDecoder(encoder.finish())
     for i, value in enumerate(values):
@@ -331,7 +327,7 @@ def _naming(where: str) -> Iterator[None]:
     except BbansError as error:
         # Without a code of the C library it was refused, not found to be too short.
         refused = isinstance(error, MessageError) and error.status is None
-        raise (_Refused if refused else ModelError)(f"{where}: {error}") from error
+        raise (_RefusedError if refused else ModelError)(f"{where}: {error}") from error
     except Exception as error:  # of the user's code
         raise ModelError(f"{where}: {type(error).__name__}: {error}") from error
 

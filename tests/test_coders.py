@@ -273,9 +273,13 @@ def test_as_the_predictive_distribution(case, predictive):
 def test_what_is_refused_changes_nothing(case, lanes):
     if lanes > 1 and not case.lanes:
         message = Message(lanes)
-        with pytest.raises(MessageError, match="needs a message of one lane, not of 64"):
+        with pytest.raises(
+            MessageError, match="needs a message of one lane, not of 64"
+        ):
             case.codec.push(message, case.values[0])
-        with pytest.raises(MessageError, match="needs a message of one lane, not of 64"):
+        with pytest.raises(
+            MessageError, match="needs a message of one lane, not of 64"
+        ):
             case.codec.pop(message)
         assert message.is_empty
     for value in case.refused:
@@ -295,7 +299,9 @@ def test_what_is_refused_leaves_the_range_encoder_as_it_was(case):
             with pytest.raises(SymbolError):
                 encoder.encode(case.codec, bad)
             with pytest.raises(SymbolError):  # part of it can be encoded
-                encoder.encode(Serial([Uniform(3), case.codec, Uniform(3)]), (0, bad, 1))
+                encoder.encode(
+                    Serial([Uniform(3), case.codec, Uniform(3)]), (0, bad, 1)
+                )
         encoder.encode(case.codec, value)
         plain.encode(case.codec, value)
     if not case.range_coder:
@@ -408,13 +414,11 @@ def test_one_interval_goes_on_the_first_lane():
         (Categorical(TABLE, 0, 3), [0, 1, 7], "symbol 7 at position 2"),
     ],
 )
-@pytest.mark.parametrize("coder", ["message", "range"])
-def test_a_value_that_is_refused_is_named(codec, value, text, coder):
+def test_a_value_that_is_refused_is_named(codec, value, text):
     with pytest.raises(SymbolError, match=text):
-        if coder == "message":
-            codec.push(Message(), value)
-        else:
-            RangeEncoder().encode(codec, value)
+        codec.push(Message(), value)
+    with pytest.raises(SymbolError, match=text):
+        RangeEncoder().encode(codec, value)
 
 
 # ---- stored vectors
@@ -471,7 +475,7 @@ def test_the_vectors_are_whole():
 
 def test_it_measures_rate_and_start_up():
     report = check_codec(Uniform(2**20), [1, 2, 3])
-    assert report.count == 3
+    assert report.n_values == 3
     assert report.bits == pytest.approx(20, abs=1e-6)
     assert report.startup == 0
     report = check_codec(BACK, [0, 2])
