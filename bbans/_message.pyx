@@ -205,6 +205,13 @@ cdef bint as_word(object value, uint32_t *word) except -1:
     return True
 
 
+cdef int ok(int status) except -1:
+    """`check`, without a call of Python where all is well."""
+    if status != BBANS_OK:
+        check(status)
+    return 0
+
+
 cdef int raise_refused(const bbans_distribution *d, Array values, str cause,
                        int status) except -1:
     """Raise what a push was refused for; name the first value at fault."""
@@ -235,7 +242,7 @@ cdef class ArrayCoder:
         cdef int status = self.push(d, values.view.buf, values.type, values.size)
         if status == BBANS_ERR_SYMBOL:
             raise_refused(d, values, cause, status)
-        check(status)
+        ok(status)
         return 0
 
     def _push(self, distribution, values, cause):
@@ -277,12 +284,12 @@ cdef class ArrayCoder:
                 return
         values = integers(symbols, "symbol")
         lines = rows_of(rows, values)
-        check(under_table(&d, table, lines))
+        ok(under_table(&d, table, lines))
         status = self.push(&d, values.view.buf, values.type, values.size)
         if status == BBANS_ERR_SYMBOL:
             blame(rows, "row", table.n_rows)
             blame(symbols, "symbol", table.n_symbols)
-        check(status)
+        ok(status)
 
     def pop_symbols(self, table, shape=None, rows=None, *, out=None):
         """Pop an array of symbols; inverse of `push_symbols`.
@@ -319,11 +326,11 @@ cdef class ArrayCoder:
         lines = rows_of(rows, values)
         if lines is not None:
             apart(values, lines, "rows")
-        check(under_table(&d, table, lines))
+        ok(under_table(&d, table, lines))
         status = self.pop(&d, values.view.buf, values.type, values.size)
         if status == BBANS_ERR_SYMBOL:
             blame(rows, "row", table.n_rows)
-        check(status)
+        ok(status)
         return values.view.obj
 
     # ---- uniform
@@ -340,26 +347,26 @@ cdef class ArrayCoder:
         cdef bbans_distribution d
         cdef Array array
         cdef int status
-        check(c_uniform(&d, total_of(total)))
+        ok(c_uniform(&d, total_of(total)))
         if as_word(values, &word) and self.push(&d, &word, BBANS_U32, 1) == BBANS_OK:
             return
         array = integers(values, "value")
         status = self.push(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
             blame(values, "symbol", total)
-        check(status)
+        ok(status)
 
     def pop_uniform(self, total, shape=None, *, out=None):
         """Pop an array of values; inverse of `push_uniform`. See `pop_symbols`."""
         cdef uint32_t word
         cdef bbans_distribution d
         cdef Array array
-        check(c_uniform(&d, total_of(total)))
+        ok(c_uniform(&d, total_of(total)))
         if shape is None and out is None:
-            check(self.pop(&d, &word, BBANS_U32, 1))
+            ok(self.pop(&d, &word, BBANS_U32, 1))
             return word
         array = output(out, shape)
-        check(self.pop(&d, array.view.buf, array.type, array.size))
+        ok(self.pop(&d, array.view.buf, array.type, array.size))
         return array.view.obj
 
     # ---- bits
@@ -385,12 +392,12 @@ cdef class ArrayCoder:
         cdef bbans_distribution d
         cdef int status
         masses = masses_of(ones, array)
-        check(c_bernoulli(&d, prec_of(prec), <const uint32_t *>masses.view.buf))
+        ok(c_bernoulli(&d, prec_of(prec), <const uint32_t *>masses.view.buf))
         status = self.push(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
             blame(bits, "bit", 2)
             raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
-        check(status)
+        ok(status)
 
     def pop_bernoulli(self, ones, prec, *, out=None):
         """Pop one bit for each mass; inverse of `push_bernoulli`."""
@@ -399,11 +406,11 @@ cdef class ArrayCoder:
         cdef bbans_distribution d
         cdef int status
         apart(array, masses, "masses")
-        check(c_bernoulli(&d, prec_of(prec), <const uint32_t *>masses.view.buf))
+        ok(c_bernoulli(&d, prec_of(prec), <const uint32_t *>masses.view.buf))
         status = self.pop(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
             raise SymbolError(f"a mass of bit 1 is outside 1 to 2**{prec} - 1", status)
-        check(status)
+        ok(status)
         return array.view.obj
 
     # ---- a row for each symbol
@@ -467,7 +474,7 @@ cdef class ArrayCoder:
         cdef Array values
         cdef uint32_t word
         cdef int status
-        check(c_weighted(&d, rows.view.buf, rows.type, K))
+        ok(c_weighted(&d, rows.view.buf, rows.type, K))
         if rows.view.ndim == 1 and as_word(symbols, &word):
             if self.push(&d, &word, BBANS_U32, 1) == BBANS_OK:
                 return
@@ -479,20 +486,20 @@ cdef class ArrayCoder:
             blame(symbols, "symbol", K)
         if status == BBANS_ERR_INTERVAL:
             raise_refused(&d, values, "its weight is 0", status)
-        check(status)
+        ok(status)
 
     cdef _pop_rows(self, Array rows, object out):
         cdef size_t K = rows.view.shape[rows.view.ndim - 1]
         cdef bbans_distribution d
         cdef Array values
         cdef uint32_t word
-        check(c_weighted(&d, rows.view.buf, rows.type, K))
+        ok(c_weighted(&d, rows.view.buf, rows.type, K))
         if rows.view.ndim == 1 and out is None:
-            check(self.pop(&d, &word, BBANS_U32, 1))
+            ok(self.pop(&d, &word, BBANS_U32, 1))
             return word
         values = output(out, rows.shape()[:-1])
         apart(values, rows, "weights")
-        check(self.pop(&d, values.view.buf, values.type, values.size))
+        ok(self.pop(&d, values.view.buf, values.type, values.size))
         return values.view.obj
 
     # ---- a location and a scale for each value
@@ -522,7 +529,7 @@ cdef class ArrayCoder:
         cdef bbans_distribution d
         at = numbers(location, fixed_locations, BBANS_I64, form)
         by = numbers(scale, fixed_scales, BBANS_I32, form)
-        check(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
+        ok(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
         self.push_all(&d, array, PARAMETERS)
 
     def pop_located(self, shape, location, scale, *, dtype=np.int64, out=None):
@@ -550,11 +557,11 @@ cdef class ArrayCoder:
         cdef int status
         apart(array, at, "locations")
         apart(array, by, "scales")
-        check(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
+        ok(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
         status = self.pop(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
             raise SymbolError(PARAMETERS + ", or a value beyond the data type", status)
-        check(status)
+        ok(status)
         return array.view.obj if form else int(array.view.obj)
 
 
@@ -709,7 +716,7 @@ cdef class EncoderArrays(ArrayCoder):
             self.n_waiting -= 1
             interval = self.waiting + self.n_waiting
             status = c_encode(&self.c, interval.start, interval.freq, interval.total)
-        check(status)    # cannot fail: the intervals are valid, and there is room
+        ok(status)    # cannot fail: the intervals are valid, and there is room
 
     cdef int reserve(self, size_t n) except -1:
         cdef size_t used = self.n_waiting

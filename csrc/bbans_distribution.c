@@ -586,7 +586,7 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
 /* ---- One by one ---------------------------------------------------------- */
 
 /* The arrays of parameters. */
-enum { LOCATION, SCALE };
+enum { AT, BY };
 
 /* The intervals of the low bits, from the highest part on. */
 static void list_parts(bbans_intervals *to, bbans_bin bin)
@@ -661,10 +661,10 @@ static bbans_status located_code(const bbans_distribution *d,
     if (!bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
     g.shape = *(const bbans_shape *)d->form;
-    g.location = d->array[LOCATION];
-    g.location_type = d->type[LOCATION];
-    g.scale = d->array[SCALE];
-    g.scale_type = d->type[SCALE];
+    g.location = d->array[AT];
+    g.location_type = d->type[AT];
+    g.scale = d->array[BY];
+    g.scale_type = d->type[BY];
     if (msg == NULL)
         return bbans_code_each(d, call, &each, &g);
     if (call->pops)
@@ -688,10 +688,10 @@ bbans_status bbans_distribution_init_located(bbans_distribution *distribution,
     memset(distribution, 0, sizeof *distribution);
     distribution->code = located_code;
     distribution->form = shape;
-    distribution->array[LOCATION] = location;
-    distribution->type[LOCATION] = location_type;
-    distribution->array[SCALE] = scale;
-    distribution->type[SCALE] = scale_type;
+    distribution->array[AT] = location;
+    distribution->type[AT] = location_type;
+    distribution->array[BY] = scale;
+    distribution->type[BY] = scale_type;
     distribution->words = 4;
     return BBANS_OK;
 }

@@ -142,7 +142,7 @@ static bbans_status encode_each(const bbans_distribution *d,
         bbans_range_rewind(enc, &before, last);
     return status;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 static bbans_status decode_each(const bbans_distribution *d,
                                 const struct bbans_call *call,
@@ -213,7 +213,7 @@ bbans_status bbans_code_each(const bbans_distribution *d,
 #ifndef BBANS_DECODER_ONLY
     if (call->enc != NULL)
         return encode_each(d, call, each, scratch);
-#endif
+#endif /* BBANS_DECODER_ONLY */
     if (call->dec != NULL)
         return decode_each(d, call, each, scratch);
     return list_each(d, call, each, scratch);

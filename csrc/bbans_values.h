@@ -106,7 +106,7 @@ struct bbans_call {
     bbans_message *msg;
 #ifndef BBANS_DECODER_ONLY
     bbans_range_encoder *enc;
-#endif
+#endif /* BBANS_DECODER_ONLY */
     bbans_range_decoder *dec;
     int pops;
     const void *from; /* the values that are pushed */
@@ -153,6 +153,6 @@ bbans_status bbans_code_each(const bbans_distribution *d,
 /* Undo what was encoded since `before`, when its last byte was `last`. */
 void bbans_range_rewind(bbans_range_encoder *enc,
                         const bbans_range_encoder *before, uint8_t last);
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 #endif
