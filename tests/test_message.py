@@ -575,7 +575,11 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.push_weighted([[1, 2]] * 2, [0, 2]), SymbolError, "2 at .* 1"),
         (lambda m: m.push_weighted([[1, 2]], [-2]), SymbolError, "-2 at position 0"),
         (lambda m: m.push_weighted([1, -2], 0), SymbolError, "-2 at position 1"),
-        (lambda m: m.push_weighted([1, 0], 1), SymbolError, "at position 0 cannot be coded: its weight is 0"),
+        (
+            lambda m: m.push_weighted([1, 0], 1),
+            SymbolError,
+            "at position 0 cannot be coded: its weight is 0",
+        ),
         (lambda m: m.push_weighted([0, 0], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**28, 1], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),  # wraps
