@@ -14,10 +14,11 @@ from operator import index
 
 import numpy as np
 
+from bbans._arguments import as_array, empty_message, not_integers
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
-from bbans.shapes import (as_array, as_shape, fixed_locations, fixed_scales, joint_shape,
-                          parameters, spread)
+from bbans.shapes import (as_shape, blame_weights, joint_shape, located_parameters,
+                          spread, to_real)
 
 
 cdef extern from "bbans.h":
@@ -50,6 +51,7 @@ cdef extern from "bbans.h":
         BBANS_F64
         BBANS_ERR_INTERVAL
         BBANS_ERR_SYMBOL
+        BBANS_ERR_TOTAL
 
 ctypedef int (*init_message)(bbans_message *, uint64_t *, size_t, uint32_t *,
                              size_t) noexcept nogil
@@ -134,7 +136,8 @@ cdef class Array:
 cdef Array opened(object values, int flags):
     """The array of a buffer of numbers, None of anything else."""
     cdef Array array = Array.__new__(Array)
-    if not PyObject_CheckBuffer(values):
+    if not PyObject_CheckBuffer(values) or (
+            type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray)):
         return None
     try:
         PyObject_GetBuffer(values, &array.view,
@@ -166,9 +169,7 @@ cdef Array weights_of(object values, bint probabilities):
     cdef Array array = opened(values, 0)
     if probabilities:
         if array is None or array.type < BBANS_F32:
-            if np.iscomplexobj(values):
-                raise SymbolError("probabilities must be real")
-            array = aligned(np.asarray(values, np.float64))
+            array = aligned(to_real(values))
     elif array is None or array.type != BBANS_U32:
         array = aligned(as_uint32(values, "weight"))
     if array.view.ndim < 1:
@@ -254,6 +255,9 @@ cdef class ArrayCoder:
         cdef Array array = opened(values, PyBUF_WRITABLE)
         return self.pop(distribution_of(distribution), array.view.buf, array.type,
                         array.size)
+
+    def _refuse_empty(self):
+        """Say of a pop that failed that there was nothing to pop."""
 
     # ---- under a table
 
@@ -486,7 +490,12 @@ cdef class ArrayCoder:
             blame(symbols, "symbol", K)
         if status == BBANS_ERR_INTERVAL:
             raise_refused(&d, values, "its weight is 0", status)
-        ok(status)
+        self.check_rows(status, rows)
+
+    cdef int check_rows(self, int status, Array rows) except -1:
+        if status == BBANS_ERR_TOTAL:
+            blame_weights(np.asarray(rows.view.obj))
+        return ok(status)
 
     cdef _pop_rows(self, Array rows, object out):
         cdef size_t K = rows.view.shape[rows.view.ndim - 1]
@@ -495,11 +504,11 @@ cdef class ArrayCoder:
         cdef uint32_t word
         ok(c_weighted(&d, rows.view.buf, rows.type, K))
         if rows.view.ndim == 1 and out is None:
-            ok(self.pop(&d, &word, BBANS_U32, 1))
+            self.check_rows(self.pop(&d, &word, BBANS_U32, 1), rows)
             return word
         values = output(out, rows.shape()[:-1])
         apart(values, rows, "weights")
-        ok(self.pop(&d, values.view.buf, values.type, values.size))
+        self.check_rows(self.pop(&d, values.view.buf, values.type, values.size), rows)
         return values.view.obj
 
     # ---- a location and a scale for each value
@@ -527,8 +536,7 @@ cdef class ArrayCoder:
         cdef Array array = signed_integers(values), at, by
         cdef tuple form = array.shape()
         cdef bbans_distribution d
-        at = numbers(location, fixed_locations, BBANS_I64, form)
-        by = numbers(scale, fixed_scales, BBANS_I32, form)
+        at, by = locations_and_scales(location, scale, form)
         ok(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
         self.push_all(&d, array, PARAMETERS)
 
@@ -549,17 +557,19 @@ cdef class ArrayCoder:
             If the message holds too few bits. The message is unchanged.
         """
         cdef const bbans_shape *c_shape = shape_of(shape)
-        cdef tuple form = joint_shape(as_array(location), as_array(scale))
-        cdef Array at = numbers(location, fixed_locations, BBANS_I64, form)
-        cdef Array by = numbers(scale, fixed_scales, BBANS_I32, form)
+        cdef tuple form = joint_shape(as_array(location, "parameters"),
+                                      as_array(scale, "parameters"))
         cdef Array array = output(np.empty(form, dtype) if out is None else out, form)
+        cdef Array at, by
         cdef bbans_distribution d
         cdef int status
+        at, by = locations_and_scales(location, scale, form)
         apart(array, at, "locations")
         apart(array, by, "scales")
         ok(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
         status = self.pop(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
+            self._refuse_empty()
             raise SymbolError(PARAMETERS + ", or a value beyond the data type", status)
         ok(status)
         return array.view.obj if form else int(array.view.obj)
@@ -605,6 +615,10 @@ cdef class MessageArrays(ArrayCoder):
 
     def _reserve(self, n_words):
         self.reserve(n_words)
+
+    def _refuse_empty(self):
+        if self.is_empty:
+            raise empty_message()
 
     def _begin(self, n_words):
         """Reserve, and keep other threads out until `_end`."""
@@ -791,11 +805,11 @@ cdef Array signed_integers(object values):
     cdef Array array = opened(values, 0)
     if array is not None and array.type < BBANS_F32 and array.type != BBANS_U64:
         return array
-    given = np.asarray(values)
+    given = as_array(values, "values")
     if given.size == 0:
         return aligned(np.zeros(given.shape, np.int64))
     if given.dtype.kind not in "iu":
-        raise SymbolError(f"values must be integers of 64 bits, not {given.dtype}")
+        raise not_integers("values", given)
     if given.dtype == np.uint64 and int(given.max()) >> 63:
         raise SymbolError("a value is not below 2**63")
     return aligned(given.astype(np.int64))
@@ -820,15 +834,21 @@ cdef const bbans_shape *shape_of(object shape) except NULL:
     return <const bbans_shape *><uintptr_t>as_shape(shape)._address
 
 
-cdef Array numbers(object given, object fix, int fixed, tuple shape):
-    """Locations or scales: floats, or fixed point of that type."""
-    cdef Array array = None
-    if isinstance(given, np.ndarray):    # as it is, if C can read it
-        array = opened(given, 0)
-    if array is None or array.shape() != shape or (
-            array.type < BBANS_F32 and array.type != fixed):
-        array = aligned(spread(parameters(given, fix), shape))
-    return array
+cdef Array readable(object given, tuple shape):
+    """An array of parameters as it is, if C can read it."""
+    cdef Array array = opened(given, 0) if isinstance(given, np.ndarray) else None
+    return array if array is not None and array.shape() == shape else None
+
+
+cdef tuple locations_and_scales(object location, object scale, tuple shape):
+    """Both of floats, or both in fixed point."""
+    cdef Array at = readable(location, shape), by = readable(scale, shape)
+    if at is not None and by is not None and (
+            (at.type >= BBANS_F32 and by.type >= BBANS_F32)
+            or (at.type == BBANS_I64 and by.type == BBANS_I32)):
+        return at, by
+    locations, scales = located_parameters(location, scale)
+    return aligned(spread(locations, shape)), aligned(spread(scales, shape))
 
 
 cdef uint32_t total_of(object total) except? 0xFFFFFFFF:

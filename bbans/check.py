@@ -9,9 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbans.codecs.base import Codec
-from bbans.codecs.iconoclasm import PredictiveModel, StateSpaceModel, likelihood
+from bbans._arguments import as_integer
+from bbans.codecs.base import Codec, as_codec
+from bbans.codecs.iconoclasm import (
+    PredictiveModel,
+    StateSpaceModel,
+    as_state_space,
+    likelihood,
+)
 from bbans.errors import BbansError, MessageError, ModelError
+from bbans.frozen import FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.sequence import decode_sequence, encode_sequence
 
@@ -160,8 +167,10 @@ def check_codec(
     several lanes        yes
     range coder          yes
     """
-    if len(values) == 0 or samples < 0:
-        raise ModelError("a check needs a value, and no negative number of samples")
+    as_codec(codec, "codec")
+    samples = as_integer(samples, "samples", 0)
+    if not hasattr(values, "__len__") or len(values) == 0:
+        raise ModelError(f"a check needs a value: values is a sequence, not {values!r}")
     rng = np.random.default_rng(seed)
     bits, startup = _walk_values(codec, values, _metered(rng, len(values)))
     _check_lanes(codec, values, samples, rng, 1)
@@ -204,8 +213,15 @@ def check_model(
         prior or the observation none under its likelihood, or if the sequence does
         not come back. The text names the conditional and the step.
     """
-    if len(x) == 0 or samples < 1:
-        raise ModelError("a check needs an observation and a sample")
+    as_state_space(model)
+    samples = as_integer(samples, "samples", 1)
+    if not hasattr(x, "__len__") or len(x) == 0:
+        raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    if isinstance(model, FrozenModel):
+        raise ModelError(
+            "a frozen model is checked step by step: pass HMMStateSpace(model), "
+            "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
+        )
     rng = np.random.default_rng(seed)
     walks = [
         _walk(model, x, _metered(rng, len(x)), checked=k == 0) for k in range(samples)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._message import (
     FIRST_IN_FIRST_OUT,
@@ -16,7 +16,8 @@ from bbans._message import (
     MessageArrays,
 )
 from bbans._values import ValueArrays
-from bbans.errors import MessageError, ModelError, SymbolError
+from bbans.errors import MessageError, SymbolError
+from bbans.frozen import FrozenModel
 from bbans.lgssm import FrozenLGSSM
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ class Message(ValueArrays, MessageArrays):
     ----------
     lanes : int
         Number of rANS states over the one stack of words. A message of one lane
-        is an integer and starts as 1; it never runs dry (a pop from little gives
-        symbols that are not random). More lanes start with 31 bits each and
-        raise `MessageError` when they run dry.
+        is an integer and starts as 1; it never runs dry (a pop from little, as from
+        the empty message, gives the lowest symbols, which are not random, or a
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each
+        and raise `MessageError` when they run dry.
 
     Notes
     -----
@@ -51,9 +53,8 @@ class Message(ValueArrays, MessageArrays):
     __slots__ = ()
 
     def __init__(self, lanes: int = 1) -> None:
-        if not 1 <= lanes <= 1 << 24:
-            raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
-        self._init(lanes)
+        # Bytes are read by `from_bytes`.
+        self._init(as_integer(lanes, "lanes of a message", 1, 1 << 24, MessageError))
 
     # ---- state
 
@@ -73,7 +74,7 @@ class Message(ValueArrays, MessageArrays):
         MessageError
             If this is not a valid state.
         """
-        head_array = np.asarray(heads)
+        head_array = as_array(heads, "heads", MessageError)
         if head_array.ndim != 1 or head_array.dtype.kind not in "iu":
             raise MessageError("heads must be a row of integers")
         if (head_array < 0).any():
@@ -149,7 +150,7 @@ class Message(ValueArrays, MessageArrays):
         CorruptError
             If these bytes are not a message of so many lanes.
         """
-        data = bytes(data)
+        data = as_bytes(data, "data")
         message = cls(lanes)
         message._reserve(len(data) // 4 + 1)
         check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
@@ -238,6 +239,7 @@ class Message(ValueArrays, MessageArrays):
                 words=model.tail_words(len(values)),
             )  # fmt: skip
             return
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         symbols = as_uint32(x, "symbol").ravel()
         model.check_symbols(symbols)
         work = model.workspace(symbols.size)
@@ -257,6 +259,7 @@ class Message(ValueArrays, MessageArrays):
             If the message has more than one lane.
         """
         self._refuse_lanes()
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         work = model.workspace(1)
         if isinstance(model, FrozenLGSSM):
             values = model.empty(length)
@@ -417,6 +420,7 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
     __slots__ = ()
 
     def __init__(self, message: Message) -> None:
+        as_instance(message, Message, "message", "a Message")
         self._init(message.copy())  # the decoder reads its arrays
 
     def decode(self, codec: Any) -> Any:
@@ -438,14 +442,17 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
         check(lib.bbans_range_check(self._c))
 
 
-def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:
-    """One interval, from numbers or from arrays of one, if it is one."""
-    a, f = (int(as_uint32(part, "slot").reshape(())) for part in (start, freq))
-    if not 0 < f <= f + a <= total <= lib.BBANS_TOTAL_MAX:
-        raise ModelError(f"[{a}, {a + f}) is no interval of {total}")
-    return a, f, index(total)
-
-
 def _total(total: int) -> int:
-    # cffi would raise OverflowError; 0 makes the C library name the cause.
-    return index(total) if 0 <= total <= 0xFFFFFFFF else 0
+    return as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
+
+
+def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:
+    """One interval, from numbers or from arrays of one."""
+    total = _total(total)
+    start, freq = (
+        part.item() if isinstance(part, np.ndarray) and part.size == 1 else part
+        for part in (start, freq)
+    )
+    start = as_integer(start, "start of an interval", 0, total - 1)
+    freq = as_integer(freq, "freq of an interval", 1, total - start)
+    return start, freq, total

@@ -562,7 +562,7 @@ class Reversed(Faulty):
         (SingleLane(), "64 lane"),
         (Reversed(), "from the range coder: "),
         (Uniform(3), "value 4 at position 1, on 1 lane"),
-        (object(), "has no attribute"),
+        (object(), "codec must be a codec"),
     ],
 )
 def test_a_fault_of_a_codec_is_named(codec, text):
