@@ -17,7 +17,7 @@ import numpy as np
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
 from bbans.shapes import (as_array, as_shape, fixed_locations, fixed_scales, joint_shape,
-                          parameters, spread)
+                          parameters, spread, without_mass)
 
 
 cdef extern from "bbans.h":
@@ -576,7 +576,8 @@ cdef class MessageArrays:
         ------
         SymbolError
             If a location or scale is out of range, or of integers that are not fixed
-            point; the message is unchanged.
+            point, or if a value has no mass, for want of a leak; the message is
+            unchanged.
         """
         cdef const bbans_shape *c_shape = shape_of(shape)
         cdef Array array = signed_integers(values), at, by
@@ -591,7 +592,7 @@ cdef class MessageArrays:
                                     by.type, array.view.buf, array.type, array.size)
         self.busy = False
         if status == BBANS_ERR_SYMBOL:
-            raise SymbolError(PARAMETERS, status)
+            raise SymbolError(refusal(c_shape, at, by, array), status)
         check(status)
 
     def pop_located(self, shape, location, scale, *, dtype=np.int64, out=None):
@@ -631,6 +632,30 @@ cdef class MessageArrays:
 
 PARAMETERS = ("a location is not a number between -2**46 and 2**46, or a scale not one "
               "from 2**-12 to 2**47")
+
+
+cdef void *element(Array array, size_t i) noexcept:
+    return <char *>array.view.buf + i * array.view.itemsize
+
+
+cdef str refusal(const bbans_shape *shape, Array at, Array by, Array array):
+    """Why not all of the values can be pushed: the first that cannot is tried alone."""
+    cdef bbans_message one
+    cdef uint64_t head
+    cdef uint32_t tail[4]
+    cdef int64_t value
+    cdef size_t i
+    for i in range(array.size):
+        c_init(&one, &head, 1, tail, 4)
+        if c_push_located(&one, shape, element(at, i), at.type, element(by, i), by.type,
+                          element(array, i), array.type, 1) == BBANS_OK:
+            continue
+        # Without a leak a pop of one lane gives a value, whatever the message.
+        if c_pop_located(&one, shape, element(at, i), at.type, element(by, i), by.type,
+                         &value, BBANS_I64, 1) == BBANS_OK:
+            return without_mass(np.asarray(array.view.obj).flat[i], i)
+        break
+    return PARAMETERS
 
 
 cdef Array signed_integers(object values):

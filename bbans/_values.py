@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from bbans.shapes import (
     parameters,
     spread,
     to_real,
+    without_mass,
 )
 
 __all__ = ["ValueArrays"]
@@ -205,15 +207,22 @@ class ValueArrays(MessageArrays):
         ModelError
             If weights are no such integers or probabilities.
         SymbolError
-            If another parameter or a value is out of range; the message is
-            unchanged.
+            If another parameter or a value is out of range, or if a value has no mass,
+            for want of a leak; the message is unchanged.
         """
         low, high = _ends(low, high)
         array = _integers(values)
-        _, _, given = _mixture(shape, weights, location, scale, array.shape)
+        parts, _, given = _mixture(shape, weights, location, scale, array.shape)
         words = 1 if high - low < 4096 else 8
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
-        self._push_values("mixture", [*given, low, high], array, words, cause)
+        try:
+            self._push_values("mixture", [*given, low, high], array, words, cause)
+        except SymbolError as error:
+            if shape.leak:
+                raise
+            scratch = type(self)()
+            text = _massless(scratch, shape, parts, array, low, high)
+            raise SymbolError(text or cause, error.status) from None
 
     def pop_mixture(
         self,
@@ -399,11 +408,45 @@ def _mixture(
     if form is not None:
         whole = (*form, whole[-1])
     whole_parts = tuple(spread(part, whole) for part in parts)
-    given = _arguments(*whole_parts)
-    if weights is None:
+    return whole_parts, whole[:-1], _mixture_arguments(shape, whole_parts)
+
+
+def _mixture_arguments(shape: Any, parts: Sequence[NDArray[Any]]) -> list[Any]:
+    """What C takes: locations and scales, after weights if there are three."""
+    given = _arguments(*parts)
+    if len(parts) == 2:
         given = [ffi.NULL, 0, *given]
     c_shape = ffi.cast("bbans_shape *", as_shape(shape)._address)
-    return whole_parts, whole[:-1], [c_shape, whole[-1], *given]
+    return [c_shape, parts[-1].shape[-1], *given]
+
+
+def _massless(
+    message: ValueArrays,
+    shape: Any,
+    parts: Sequence[NDArray[Any]],
+    values: NDArray[Any],
+    low: int,
+    high: int,
+) -> str | None:
+    """Name the first value without a mass, if that is why a push was refused."""
+    rows = [part.reshape(-1, part.shape[-1]) for part in parts]
+    flat, first, end = values.ravel(), 0, values.size
+
+    def law(some: slice) -> list[Any]:
+        return [*_mixture_arguments(shape, [row[some] for row in rows]), low, high]
+
+    while end - first > 1:  # the first that is refused is one of first .. end - 1
+        some = slice(first, (first + end) // 2)
+        try:
+            message._push_values("mixture", law(some), flat[some], 8, "")
+            first = some.stop
+        except SymbolError:
+            end = some.stop
+    try:
+        message._pop_values("mixture", law(slice(first, end)), (1,), "i8", None, (), "")
+    except SymbolError:  # a parameter is out of range
+        return None
+    return without_mass(flat[first], first) if low <= flat[first] <= high else None
 
 
 def _binomial(trials: ArrayLike, probability: ArrayLike) -> Any:

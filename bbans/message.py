@@ -33,6 +33,10 @@ class Message(ValueArrays):
         symbols that are not random). More lanes start with 31 bits each and
         raise `MessageError` when they run dry.
 
+    See Also
+    --------
+    Message.seeded : Start from other data, for bits back, which pops first.
+
     Notes
     -----
     docs/maths.md, section 3. A message belongs to one thread at a time: another
@@ -40,6 +44,11 @@ class Message(ValueArrays):
 
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
+
+    A new message has no random bits to give: the first pop of each lane gives the
+    symbol of slot 0, the lowest, and so it is after a multiple of 32 bits was pushed to
+    each lane with equal masses. Bits back loses up to 31 bits a lane by it, once.
+    `seeded` starts from other data instead, and loses 2 bits a lane.
     """
 
     __slots__ = ()
@@ -48,6 +57,78 @@ class Message(ValueArrays):
         if not 1 <= lanes <= 1 << 24:
             raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
         self._init(lanes)
+
+    # ---- data to start from
+
+    @classmethod
+    def seeded(cls, data: bytes, lanes: int = 64) -> Message:
+        """Make a message of other data, which later pops take as random bits.
+
+        Parameters
+        ----------
+        data : bytes
+            What looks random: bytes that are compressed or encrypted, and to be sent
+            too, best of all. 31 bytes or more for each 4 lanes; as many as pops may
+            take before pushes give back more.
+        lanes : int
+            As of `Message`.
+
+        Returns
+        -------
+        Message
+            62 bits of `data` in each head, the rest in the tail. When all that is
+            pushed is popped again this message is back, and `unseed` gives `data`.
+
+        Raises
+        ------
+        MessageError
+            If `data` are no bytes, or too few.
+
+        Notes
+        -----
+        docs/format.md, section 1. `to_bytes` of this message has 16 bytes more than
+        `data` for 64 lanes, and up to 4 for whole words.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> message = Message.seeded(bytes(range(100)), lanes=4)
+        >>> message.unseed() == bytes(range(100))
+        True
+        """
+        message = cls(lanes)
+        least = -(-31 * lanes // 4)
+        try:
+            seed = memoryview(data).tobytes()
+        except TypeError:
+            raise MessageError(
+                f"data to start from are bytes, not {type(data).__name__}"
+            ) from None
+        if len(seed) < least:
+            raise MessageError(
+                f"a message of {lanes} lanes starts from {least} bytes of data or more, "
+                f"not {len(seed)}"
+            )
+        message._reserve(len(seed) // 4 + 1)
+        check(lib.bbans_message_seed(message._c, ffi.from_buffer(seed), len(seed)))
+        return message
+
+    def unseed(self) -> bytes:
+        """Return the data that this message was `seeded` with, once all that was pushed
+        is popped; the message is unchanged.
+
+        Raises
+        ------
+        CorruptError
+            If `seeded` gives this message for no data: other values were pushed than
+            popped, or under other codecs.
+        """
+        size = ffi.new("size_t *")
+        out = bytearray(8 * self.lanes + 4 * int(self._c.tail_len))
+        self.call(
+            "message_unseed", ..., ffi.from_buffer(out), len(out), size, words=0
+        )  # fmt: skip
+        return bytes(out[: size[0]])
 
     # ---- state
 

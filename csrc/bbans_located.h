@@ -46,6 +46,12 @@ static inline const void *bbans_real_at(const void *array, int type, size_t i)
     return (const uint8_t *)array + i * (type == BBANS_F32 ? 4 : 8);
 }
 
+/* The slots that every bin has of its own, of 2^28. */
+static inline uint32_t bbans_leak(const bbans_shape *shape)
+{
+    return shape->leakless ? 0 : 1;
+}
+
 static inline int bbans_location_is_valid(int64_t location)
 {
     return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
@@ -63,11 +69,13 @@ typedef struct {
     int64_t origin;       /* floor(mu)                                    */
     int64_t below;        /* edges lie this far below their distance from
                              the origin, in 2^-16 of a middle bin         */
-    uint32_t leak, slots; /* F_q = leak (q + half) + slots G              */
+    uint32_t leak, slots; /* F_q = leak (q + half) + slots G; leak 0: for
+                             posteriors, no mass far out                  */
     int32_t half;         /* bins on each side                            */
     uint32_t down, up;    /* sigma in middle bins is 2^(shift - 12) times
                              up / 2^15, or 2^16 / down                    */
     unsigned shift, width, middle_bits;
+    unsigned far_shift; /* bins with a greater shift begin where G ends   */
 } bbans_place;
 
 /* The scale is valid: e = floor(log2(sigma)) is -12 to 46, so width <= 37,
@@ -91,6 +99,11 @@ static inline bbans_place bbans_place_of(int64_t location, int32_t scale,
     place.half = (int32_t)(((uint32_t)1 << place.middle_bits) +
                            ((64 - place.width - place.middle_bits)
                             << BBANS_OCTAVE_BITS));
+    /* Every table ends before 2^30 middle bins.  Without a leak F also ends
+     * before 2^62 values, so that no bin with a mass is beyond int64_t. */
+    place.far_shift = BBANS_FAR_BITS - BBANS_OCTAVE_BITS;
+    if (leak == 0 && place.far_shift > 61 - BBANS_OCTAVE_BITS - place.width)
+        place.far_shift = 61 - BBANS_OCTAVE_BITS - place.width;
     place.leak = leak;
     place.slots =
         ((uint32_t)1 << BBANS_LOCATED_PREC) - leak * 2 * (uint32_t)place.half;
@@ -179,9 +192,7 @@ static inline uint32_t bbans_edge(const bbans_shape *shape,
     const uint32_t start =
         bbans_bin_start(place, (uint32_t)((q ^ minus) - minus), &shift);
     const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
-    const int64_t u = shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS
-                          ? far
-                          : (int64_t)start << shift;
+    const int64_t u = shift > place->far_shift ? far : (int64_t)start << shift;
     const uint64_t g =
         bbans_below(shape, place, ((u ^ minus) - minus) * 65536 - place->below);
 

@@ -164,6 +164,7 @@ static bbans_status open_value(mixture *m, size_t i, bbans_law *law)
     law->model = m;
     law->low = m->low;
     law->high = m->high;
+    law->leak = bbans_leak(&m->shape);
     law->origin = m->part[heaviest].place.origin;
     if (bbans_law_is_narrow(m->low, m->high)) /* then all bins are of one */
         law->origin = bbans_signed(
@@ -186,8 +187,7 @@ static bbans_status mixture_push(void *model, size_t i, bbans_lane *lane,
         return status;
     if (value < m->low || value > m->high)
         return BBANS_ERR_SYMBOL;
-    bbans_lane_push_law(lane, &law, value);
-    return BBANS_OK;
+    return bbans_lane_push_law(lane, &law, value);
 }
 
 static bbans_status mixture_pop(void *model, size_t i, bbans_lane *lane,
@@ -316,6 +316,7 @@ static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
     law->below = geometric_below;
     law->guess = geometric_guess;
     law->model = g;
+    law->leak = 1;
     law->low = law->origin = 0;
     law->high = INT64_MAX;
     return BBANS_OK;
@@ -331,8 +332,7 @@ static bbans_status geometric_push(void *model, size_t i, bbans_lane *lane,
         return status;
     if (value < 0)
         return BBANS_ERR_SYMBOL;
-    bbans_lane_push_law(lane, &law, value);
-    return BBANS_OK;
+    return bbans_lane_push_law(lane, &law, value);
 }
 
 static bbans_status geometric_pop(void *model, size_t i, bbans_lane *lane,

@@ -264,14 +264,14 @@ static int64_t bin_start(const bins *b, int32_t q)
 
 static uint32_t bin_edge(const bins *b, int32_t q)
 {
-    const uint32_t before = (uint32_t)(q - b->first);
-    const uint64_t slots = FULL - (uint32_t)(b->last - b->first + 1);
+    const uint32_t leak = b->law->leak;
+    const uint64_t slots = FULL - leak * (uint32_t)(b->last - b->first + 1);
 
     if (q <= b->first)
         return 0;
     if (q > b->last)
         return FULL;
-    return before +
+    return leak * (uint32_t)(q - b->first) +
            (uint32_t)((slots * b->law->below(b->law->model, bin_start(b, q))) >>
                       32);
 }
@@ -386,7 +386,8 @@ static uint32_t part_edge(const stretch *s, uint32_t i)
         return FULL;
     /* Up to 2^32, so its product with slots is below 2^60. */
     mass = s->law->below(s->law->model, part_start(s, i)) - s->before;
-    return i + (uint32_t)((FULL - s->parts) * mass / (s->behind - s->before));
+    return s->law->leak * i + (uint32_t)((FULL - s->law->leak * s->parts) *
+                                         mass / (s->behind - s->before));
 }
 
 /* Go on with part i alone. */
@@ -403,7 +404,44 @@ static void enter_part(stretch *s, uint32_t i)
         s->before = mass_below(s->law, first);
 }
 
-void bbans_lane_push_law(bbans_lane *lane, const bbans_law *law, int64_t value)
+/* A value between two, nearer the last if there are two. */
+static int64_t middle_of(int64_t first, int64_t last)
+{
+    const uint64_t most = (uint64_t)last - (uint64_t)first;
+
+    return bbans_signed((uint64_t)last - most / 2);
+}
+
+/* What is left is uniform; without a leak it begins and ends where F rises. */
+static void trim(stretch *s)
+{
+    int64_t first = s->first, last = s->last;
+
+    if (s->law->leak > 0 || first == last)
+        return;
+    while (first < last) { /* the last value that all the mass is from */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->before)
+            first = v;
+        else
+            last = v - 1;
+    }
+    s->first = first;
+    last = s->last;
+    while (first < last) { /* the first one that all the mass is up to */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->behind)
+            last = v - 1;
+        else
+            first = v;
+    }
+    s->last = last;
+}
+
+bbans_status bbans_lane_push_law(bbans_lane *lane, const bbans_law *law,
+                                 int64_t value)
 {
     const bins b = bins_of(law);
     const int32_t q = bin_of(&b, value);
@@ -413,7 +451,7 @@ void bbans_lane_push_law(bbans_lane *lane, const bbans_law *law, int64_t value)
 
     span[0].start = bin_edge(&b, q);
     span[0].end = bin_edge(&b, q + 1);
-    while (is_to_split(&s, n - 1)) {
+    while (span[n - 1].start < span[n - 1].end && is_to_split(&s, n - 1)) {
         const uint32_t i =
             (uint32_t)(((uint64_t)value - (uint64_t)s.first) >> s.shift);
 
@@ -421,11 +459,17 @@ void bbans_lane_push_law(bbans_lane *lane, const bbans_law *law, int64_t value)
         span[n++].end = part_edge(&s, i + 1);
         enter_part(&s, i);
     }
+    if (span[n - 1].start == span[n - 1].end)
+        return BBANS_ERR_SYMBOL;
+    trim(&s);
+    if (value < s.first || value > s.last)
+        return BBANS_ERR_SYMBOL;
     bbans_lane_push_below(lane, (uint64_t)value - (uint64_t)s.first,
                           (uint64_t)s.last - (uint64_t)s.first);
     while (n-- > 0)
         bbans_lane_push_bits(lane, span[n].start, span[n].end - span[n].start,
                              BBANS_LOCATED_PREC);
+    return BBANS_OK;
 }
 
 static uint32_t find_part(const stretch *s, uint32_t slot, bbans_span *span)
@@ -470,6 +514,7 @@ int64_t bbans_lane_pop_law(bbans_lane *lane, const bbans_law *law)
             find_part(&s, bbans_slot_bits(lane->x, BBANS_LOCATED_PREC), &span));
         advance(lane, span);
     }
+    trim(&s);
     return bbans_signed(
         (uint64_t)s.first +
         bbans_lane_pop_below(lane, (uint64_t)s.last - (uint64_t)s.first));

@@ -30,6 +30,7 @@ typedef struct {
     void (*guess)(const void *model, uint32_t slot, int64_t *from, int64_t *to);
     const void *model;
     int64_t low, high, origin; /* low <= origin <= high */
+    uint32_t leak; /* 1: each value has a mass; 0: only where F rises */
 } bbans_law;
 
 #define BBANS_LAW_WORDS 8
@@ -42,8 +43,10 @@ static inline int bbans_law_is_narrow(int64_t low, int64_t high)
     return (uint64_t)high - (uint64_t)low < 2u << BBANS_LAW_MIDDLE_BITS;
 }
 
-/* The value is in low .. high; room for BBANS_LAW_WORDS, 1 if narrow. */
-void bbans_lane_push_law(bbans_lane *lane, const bbans_law *law, int64_t value);
+/* The value is in low .. high; room for BBANS_LAW_WORDS, 1 if narrow.
+ * Returns ERR_SYMBOL if it has no mass; the lane is unchanged. */
+bbans_status bbans_lane_push_law(bbans_lane *lane, const bbans_law *law,
+                                 int64_t value);
 int64_t bbans_lane_pop_law(bbans_lane *lane, const bbans_law *law);
 
 /* ---- Arrays of values ---------------------------------------------------- */

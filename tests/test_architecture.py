@@ -49,7 +49,7 @@ ALLOWED = {
     "codecs/compose.py": "tables errors codecs",
     "codecs/bits_back.py": "tables errors codecs",
     "codecs/iconoclasm.py": "tables lgssm errors codecs",
-    "codecs/gaussian.py": "_lib lgssm errors",
+    "codecs/gaussian.py": "_lib lgssm errors shapes",
     "codecs/located.py": "shapes errors codecs",
     "codecs/discrete.py": "shapes errors codecs",
     "codecs/hmm.py": "tables errors codecs",

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._lib import check, ffi, lib
 from bbans.errors import CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
+from bbans.shapes import without_mass
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
 
@@ -65,8 +66,8 @@ class Multivariate:
         lower[i, 0])``. By default they are independent.
     family : int
         The shape of all: 0 Gaussian, 1 logistic, 2 Laplace.
-    bounded : bool
-        Values far out have no mass. For a Q, which should never pop them.
+    leak : bool
+        False for a posterior: values far out then have no mass, and are never popped.
     prec : int
         Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
         3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
@@ -74,7 +75,8 @@ class Multivariate:
     Raises
     ------
     ModelError
-        If there are not as many scales and rows as locations, or no such family.
+        If there are not as many scales and rows as locations, if one is out of range,
+        or if there is no such family.
 
     Notes
     -----
@@ -97,7 +99,7 @@ class Multivariate:
         lower: NDArray[np.int32] | None = None,
         *,
         family: int = 0,
-        bounded: bool = False,
+        leak: bool = True,
         prec: int = SCHEDULE_PREC,
     ) -> None:
         self._location = [int(a) for a in location]
@@ -105,21 +107,27 @@ class Multivariate:
         n = len(self._location)
         if len(self._scale) != n or (lower is not None and lower.shape != (n, n + 1)):
             raise ModelError(f"{n} locations need {n} scales and as many rows")
+        for i, (at, by) in enumerate(zip(self._location, self._scale, strict=True)):
+            if not -LOCATION_MAX <= at <= LOCATION_MAX:
+                raise ModelError(f"location {at} at position {i} is not below 2**46")
+            if not lib.BBANS_SCALE_MIN <= by <= lib.BBANS_SCALE_MAX:
+                raise ModelError(f"scale {by} at position {i} is not -3072 to 12031")
         self._lower = None if lower is None else lower.tolist()
         self._shape = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(self._shape, family))
-        self._bounded, self._prec = int(bounded), prec
+        self._shape.leakless = not leak
+        self._prec = prec
         self._out = ffi.new("uint32_t[2]")
         self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
         self._value = ffi.new("int64_t[2]")
 
     @classmethod
     def from_covariance(
-        cls, mean: ArrayLike, cov: ArrayLike, *, bounded: bool = False
+        cls, mean: ArrayLike, cov: ArrayLike, *, leak: bool = True
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        return cls(*fixed_conditionals(mean, cov), bounded=bounded)
+        return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
@@ -127,7 +135,7 @@ class Multivariate:
         return _row(self._location[i], self._lower[i], moved)
 
     def push(self, message: Any, value: Sequence[int]) -> None:
-        """Push n integers of 64 bits. If this raises, the message is spent.
+        """Push n integers of 64 bits; a refused push changes nothing.
 
         Raises
         ------
@@ -145,12 +153,13 @@ class Multivariate:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
             moved.append(_point(v) - at)
-            check(
-                lib.bbans_located_span(
-                    self._shape, at, self._scale[i], self._bounded, self._prec, v,
-                    self._out, self._out + 1, self._low, self._bits,
-                )
+            status = lib.bbans_located_span(
+                self._shape, at, self._scale[i], self._prec, v,
+                self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
+            if status == lib.BBANS_ERR_SYMBOL:
+                raise SymbolError(without_mass(v, i), status)
+            check(status)
             spans.append((self._out[0], self._out[1], 1 << self._prec))
             low, bits = int(self._low[0]), int(self._bits[0])
             for k in reversed(range(0, bits, PART_BITS)):
@@ -173,7 +182,7 @@ class Multivariate:
         for i in range(len(self._location)):
             at = self._located(i, moved)
             status = lib.bbans_located_find(
-                self._shape, at, self._scale[i], self._bounded, self._prec,
+                self._shape, at, self._scale[i], self._prec,
                 int(message.peek(total)[0]), self._out, self._out + 1,
                 self._value, self._value + 1, self._bits,
             )  # fmt: skip
@@ -296,14 +305,14 @@ class LGSSMStateSpace:
         if z_next is None:
             step = self._frozen.step(belief.step)
             scale, lower = step.final_scale, step.final_lower
-            codec = Multivariate(mean, scale.tolist(), lower, bounded=True)
+            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
         error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
         mean = _rows(mean, step.back, error)
         scales = step.back_scale.tolist()
-        return _States(belief.step, Multivariate(mean, scales, bounded=True))
+        return _States(belief.step, Multivariate(mean, scales, leak=False))
 
     def predictive(self, belief: Belief | None) -> _Observed:
         """P(x_t+1 | x_1 .. x_t)."""

@@ -28,7 +28,7 @@ class Located:
     Parameters
     ----------
     shape : Shape
-        The standardised distribution.
+        The standardised distribution; of a posterior one with ``leak=False``.
     location, scale : array_like of float
         Or the int64 array that `fixed_locations` returns, the int32 array that
         `fixed_scales` returns. Broadcast, their shape is that of the value.
@@ -40,7 +40,7 @@ class Located:
     SymbolError
         If a parameter is out of range, is no number, or of integers that are not
         fixed point, or if shapes do not fit; from `push`, if a value is
-        no integer of 64 bits.
+        no integer of 64 bits, or has no mass.
     ModelError
         If `shape` is none.
 
@@ -49,6 +49,8 @@ class Located:
     Value v has the mass between ``(v - 1/2 - location) / scale`` and
     ``(v + 1/2 - location) / scale``, plus at least one slot of ``2**-28`` for its
     bin, so that every integer of 64 bits can be coded: docs/maths.md, section 9.
+    Without that leak, what has less than a slot has none: from any message a pop then
+    draws a value of the distribution's bulk, for a Gaussian within 7 deviations.
     Floats are rounded once, here, exactly alike on every machine.
 
     Examples
@@ -96,12 +98,14 @@ class Gaussian(Located):
         Broadcast, their shape is that of the value. Plain numbers of any type.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
         If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        `push`, if a value is no integer of 64 bits, or has no mass.
 
     Examples
     --------
@@ -113,9 +117,15 @@ class Gaussian(Located):
     """
 
     def __init__(
-        self, mean: ArrayLike, deviation: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        mean: ArrayLike,
+        deviation: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.gaussian(), to_real(mean), to_real(deviation), dtype)
+        shape = Shape.gaussian(leak=leak)
+        super().__init__(shape, to_real(mean), to_real(deviation), dtype)
 
 
 class Logistic(Located):
@@ -128,18 +138,26 @@ class Logistic(Located):
         that of the value. Plain numbers of any type.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
         If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        `push`, if a value is no integer of 64 bits, or has no mass.
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.logistic(), to_real(location), to_real(scale), dtype)
+        shape = Shape.logistic(leak=leak)
+        super().__init__(shape, to_real(location), to_real(scale), dtype)
 
 
 class Laplace(Located):
@@ -152,18 +170,26 @@ class Laplace(Located):
         the value. Plain numbers of any type.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
         If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        `push`, if a value is no integer of 64 bits, or has no mass.
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.laplace(), to_real(location), to_real(scale), dtype)
+        shape = Shape.laplace(leak=leak)
+        super().__init__(shape, to_real(location), to_real(scale), dtype)
 
 
 class StudentT(Located):
@@ -177,12 +203,14 @@ class StudentT(Located):
         Broadcast, their shape is that of the value. Plain numbers of any type.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
         If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        `push`, if a value is no integer of 64 bits, or has no mass.
     ModelError
         If `degrees` is out of range.
     """
@@ -193,6 +221,8 @@ class StudentT(Located):
         location: ArrayLike,
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        shape = Shape.student_t(degrees)
+        shape = Shape.student_t(degrees, leak=leak)
         super().__init__(shape, to_real(location), to_real(scale), dtype)

@@ -18,11 +18,12 @@
 
 typedef struct {
     V origin[2]; /* of 64 bits */
-    V half_way, fraction, e12, half, slots, down, middle, a_max;
+    V half_way, fraction, e12, half, leak, slots, down, middle, a_max;
     M easy;
 } places;
 
-LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
+LOCATED static inline places places_of(const bbans_shape *shape,
+                                       const int64_t *at, const int32_t *by)
 {
     const V at_low = LOAD(at), at_high = LOAD(at + HALF);
     const V location = LOWS(at_low, at_high);
@@ -43,7 +44,9 @@ LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
     p.middle = SLLV32(SET32(1), middle_bits);
     p.half = ADD32(SUB32(p.middle, SLL32(middle_bits, BBANS_OCTAVE_BITS)),
                    SET32(64 << BBANS_OCTAVE_BITS));
-    p.slots = SUB32(SET32(1 << BBANS_LOCATED_PREC), SLL32(p.half, 1));
+    p.leak = SET32(shape->leakless ? 0 : -1);
+    p.slots =
+        SUB32(SET32(1 << BBANS_LOCATED_PREC), AND(SLL32(p.half, 1), p.leak));
     p.down = ADD32(LOOK_UP(bbans_scale_down, p.fraction), SET32(1));
     p.a_max = SLLV32(SET32(1 << 9), p.e12);
     return p;
@@ -57,7 +60,8 @@ LOCATED static inline V mass_of(V pair, V rest, V slots)
     return MUL(SUB(pair, SRL(fall, 12)), slots);
 }
 
-/* bbans_edge at a distance, in 2^-16 values, and the bins below it. */
+/* bbans_edge at a distance, in 2^-16 values, and what leaks to the bins below
+ * it. */
 LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
                               V bins)
 {
@@ -96,11 +100,11 @@ LOCATED static inline void put_spans(const bbans_shape *shape, places *p, V u,
 {
     const V distance = SUB32(SLL32(u, 16), p->half_way);
     const V bins = ADD32(u, p->half);
+    const V next = ADD32(bins, SET32(1));
 
     p->easy = BOTH(p->easy, LESS32(FOLDED(u), p->middle));
-    *start = edges(shape, p, distance, bins);
-    *end =
-        edges(shape, p, ADD32(distance, SET32(1 << 16)), ADD32(bins, SET32(1)));
+    *start = edges(shape, p, distance, AND(bins, p->leak));
+    *end = edges(shape, p, ADD32(distance, SET32(1 << 16)), AND(next, p->leak));
     STORE(span, LOWS(*start, *end));
     STORE(span + HALF, HIGHS(*start, *end));
 }
@@ -117,7 +121,7 @@ LOCATED static inline unsigned locate(const bbans_shape *shape,
                                       const int64_t *at, const int32_t *by,
                                       const int64_t *value, bbans_span *span)
 {
-    places p = places_of(at, by);
+    places p = places_of(shape, at, by);
     const V low = SUB(LOAD(value), p.origin[0]);
     const V high = SUB(LOAD(value + HALF), p.origin[1]);
     const V u = LOWS(low, high);
@@ -125,6 +129,7 @@ LOCATED static inline unsigned locate(const bbans_shape *shape,
 
     p.easy = BOTH(p.easy, EQUAL32(HIGHS(low, high), SIGN(u)));
     put_spans(shape, &p, u, &start, &end, span);
+    p.easy = BOTH(p.easy, LESS32(start, end)); /* else without mass */
     return bits_of(p.easy);
 }
 
@@ -133,7 +138,7 @@ LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
                                     bbans_span *span, int64_t *value)
 {
     const V mask = SET32((1 << BBANS_LOCATED_PREC) - 1);
-    places p = places_of(at, by);
+    places p = places_of(shape, at, by);
     const V x = LOWS(LOAD(head), LOAD(head + HALF));
     const V slot = AND(x, mask);
     const V upper = SIGN(SLL32(x, 32 - BBANS_LOCATED_PREC));
