@@ -75,7 +75,6 @@ typedef struct {
     uint32_t down, up;    /* sigma in middle bins is 2^(shift - 12) times
                              up / 2^15, or 2^16 / down                    */
     unsigned shift, width, middle_bits;
-    unsigned far_shift; /* bins with a greater shift begin where G ends   */
 } bbans_place;
 
 /* The scale is valid: e = floor(log2(sigma)) is -12 to 46, so width <= 37,
@@ -99,11 +98,6 @@ static inline bbans_place bbans_place_of(int64_t location, int32_t scale,
     place.half = (int32_t)(((uint32_t)1 << place.middle_bits) +
                            ((64 - place.width - place.middle_bits)
                             << BBANS_OCTAVE_BITS));
-    /* Every table ends before 2^30 middle bins.  Without a leak F also ends
-     * before 2^62 values, so that no bin with a mass is beyond int64_t. */
-    place.far_shift = BBANS_FAR_BITS - BBANS_OCTAVE_BITS;
-    if (leak == 0 && place.far_shift > 61 - BBANS_OCTAVE_BITS - place.width)
-        place.far_shift = 61 - BBANS_OCTAVE_BITS - place.width;
     place.leak = leak;
     place.slots =
         ((uint32_t)1 << BBANS_LOCATED_PREC) - leak * 2 * (uint32_t)place.half;
@@ -182,6 +176,12 @@ static inline uint64_t bbans_below(const bbans_shape *shape,
                       ((s ^ ~minus) - ~minus));
 }
 
+/* Whether the bin of this shift begins 2^62 values or more from the origin. */
+static inline int bbans_is_remote(const bbans_place *place, unsigned shift)
+{
+    return place->width + shift > 61 - BBANS_OCTAVE_BITS;
+}
+
 /* Edge q, -half to half, in slots: 0 at the first, 2^28 at the last, and leak
  * or more apart. */
 static inline uint32_t bbans_edge(const bbans_shape *shape,
@@ -192,7 +192,11 @@ static inline uint32_t bbans_edge(const bbans_shape *shape,
     const uint32_t start =
         bbans_bin_start(place, (uint32_t)((q ^ minus) - minus), &shift);
     const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
-    const int64_t u = shift > place->far_shift ? far : (int64_t)start << shift;
+    const int64_t u =
+        shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS ||
+                (place->leak == 0 && bbans_is_remote(place, shift))
+            ? far
+            : (int64_t)start << shift;
     const uint64_t g =
         bbans_below(shape, place, ((u ^ minus) - minus) * 65536 - place->below);
 

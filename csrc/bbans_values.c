@@ -248,6 +248,8 @@ static bins bins_of(const bbans_law *law)
     b.place.middle_bits = BBANS_LAW_MIDDLE_BITS;
     b.first = bin_of(&b, law->low);
     b.last = bin_of(&b, law->high);
+    b.place.leak = law->leak;
+    b.place.slots = FULL - law->leak * (uint32_t)(b.last - b.first + 1);
     return b;
 }
 
@@ -264,15 +266,13 @@ static int64_t bin_start(const bins *b, int32_t q)
 
 static uint32_t bin_edge(const bins *b, int32_t q)
 {
-    const uint32_t leak = b->law->leak;
-    const uint64_t slots = FULL - leak * (uint32_t)(b->last - b->first + 1);
-
     if (q <= b->first)
         return 0;
     if (q > b->last)
         return FULL;
-    return leak * (uint32_t)(q - b->first) +
-           (uint32_t)((slots * b->law->below(b->law->model, bin_start(b, q))) >>
+    return b->place.leak * (uint32_t)(q - b->first) +
+           (uint32_t)((b->place.slots *
+                       b->law->below(b->law->model, bin_start(b, q))) >>
                       32);
 }
 
