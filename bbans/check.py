@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans.codecs.base import Codec
 from bbans.codecs.iconoclasm import PredictiveModel, StateSpaceModel, likelihood
@@ -18,6 +20,11 @@ from bbans.sequence import decode_sequence, encode_sequence
 __all__ = ["ModelReport", "check_model"]
 
 SPARE_BYTES = 4096  # of random bits before each symbol's pops
+
+# A draw is far out if it is this many times further from the usual ones than these
+# are from each other. A leak reaches to 2**63; what tables hold is below 2**16.
+FAR_OUT = 2**20
+USUAL_DRAWS = 8
 
 
 class ModelReport(NamedTuple):
@@ -37,6 +44,9 @@ class ModelReport(NamedTuple):
     message : int
         Bits of one message, whole bytes counted: with start-up if the model can
         start by itself, else net of the bits that were lent.
+    far_out : tuple of int
+        Steps t whose posterior can draw a z_t far out, or fail: its first or its last
+        slot does. Shapes with a leak are like that; then bits are lost now and then.
     """
 
     length: int
@@ -44,6 +54,7 @@ class ModelReport(NamedTuple):
     elbo_error: float
     information_content: float | None
     message: int
+    far_out: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         content = self.information_content
@@ -54,6 +65,8 @@ class ModelReport(NamedTuple):
             + ("not tractable" if content is None else f"{content:.3f} bits"),
             f"message              {self.message} bits",
         ]
+        if self.far_out:
+            lines.append(f"draws far out        {len(self.far_out)} posteriors")
         return "\n".join(lines)
 
 
@@ -83,21 +96,39 @@ def check_model(
         is asked for twice, if a state that the posterior draws has no mass under the
         prior or the observation none under its likelihood, or if the sequence does
         not come back. The text names the conditional and the step.
+
+    Warns
+    -----
+    UserWarning
+        If a posterior can draw states far out: `ModelReport.far_out`.
     """
     if len(x) == 0 or samples < 1:
         raise ModelError("a check needs an observation and a sample")
     rng = np.random.default_rng(seed)
+    far_out: list[int] = []
+
+    def look(t: int, posterior: Callable[[], Codec]) -> None:
+        if _draws_far_out(posterior, rng):
+            far_out.insert(0, t)
+
     nets = [
-        _walk(model, x, _random_message(rng, len(x)), checked=k == 0)
+        _walk(model, x, _random_message(rng, len(x)), look if k == 0 else None)
         for k in range(samples)
     ]
+    if far_out:
+        warnings.warn(
+            f"the posterior of z[{far_out[0]}] can draw states far out, as do "
+            f"{len(far_out)} of {len(x)}: each such draw costs many bits; give its "
+            "distribution leak=False",
+            stacklevel=2,
+        )
     content = None
     if isinstance(model, PredictiveModel):
         content = _information_content(model, x, _random_message(rng, len(x)))
     error = float(np.std(nets)) / max(1, samples - 1) ** 0.5
-    return ModelReport(
-        len(x), float(np.mean(nets)), error, content, _whole(model, x, rng)
-    )
+    bits = _whole(model, x, rng)
+    elbo = float(np.mean(nets))
+    return ModelReport(len(x), elbo, error, content, bits, tuple(far_out))
 
 
 def _random_message(rng: np.random.Generator, length: int) -> Message:
@@ -118,12 +149,43 @@ def _same(a: Any, b: Any) -> bool:
     return np.array_equal(a, b) if np.ndim(a) or np.ndim(b) else bool(a == b)
 
 
+def _numbers(z: Any) -> NDArray[np.float64]:
+    """The numbers of a state, if it consists of such, in one row."""
+    if isinstance(z, tuple | list):
+        return np.concatenate([np.empty(0), *map(_numbers, z)])
+    array = np.asarray(z)
+    return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
+
+
+def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
+    usual = [
+        _numbers(posterior().pop(_random_message(rng, 0))) for _ in range(USUAL_DRAWS)
+    ]
+    if len({row.size for row in usual}) > 1:  # states of no fixed form
+        return False
+    low, high = np.min(usual, axis=0), np.max(usual, axis=0)
+    reach = FAR_OUT * (1 + high - low)
+    for slots in (b"\0", b"\xff"):  # the first of every pop, or the last
+        try:
+            drawn = posterior().pop(Message.from_bytes(slots * SPARE_BYTES + b"\1"))
+        except Exception:  # of the codec, or of the user's code by what it was given
+            return True
+        row = _numbers(drawn)
+        if row.size == low.size and ((row < low - reach) | (row > high + reach)).any():
+            return True
+    return False
+
+
 def _walk(
-    model: StateSpaceModel, x: Sequence[Any], message: Message, checked: bool
+    model: StateSpaceModel,
+    x: Sequence[Any],
+    message: Message,
+    look: Callable[[int, Callable[[], Codec]], None] | None,
 ) -> float:
-    """The sender's schedule; returns the net bits that it adds."""
+    """The sender's schedule; returns the net bits that it adds. With a `look` at each
+    posterior all steps are checked too."""
     start = message.bits
-    push, pop = (_checked_push, _checked_pop) if checked else (_push, _pop)
+    push, pop = (_push, _pop) if look is None else (_checked_push, _checked_pop)
     beliefs: list[Any] = []
     for t, value in enumerate(x):
         with _naming(f"update with x[{t}]"):
@@ -133,7 +195,10 @@ def _walk(
     for t in range(last, -1, -1):
         belief, after = beliefs[t], z_next
         where = f"posterior of z[{t}]"
-        z = pop(partial(model.posterior, belief, after), message, where)
+        posterior = partial(model.posterior, belief, after)
+        z = pop(posterior, message, where)
+        if look is not None:
+            look(t, posterior)
         if t < last:
             where = f"prior of z[{t + 1}]"
             push(partial(model.prior, z), message, after, where)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._values import ValueArrays
-from bbans.errors import MessageError, ModelError, SymbolError
+from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM
 
 if TYPE_CHECKING:
@@ -120,15 +120,21 @@ class Message(ValueArrays):
         Raises
         ------
         CorruptError
-            If `seeded` gives this message for no data: other values were pushed than
-            popped, or under other codecs.
+            If `seeded` gives this message for no data: something is left to pop, or
+            what was popped was pushed under other codecs.
         """
         size = ffi.new("size_t *")
         out = bytearray(8 * self.lanes + 4 * int(self._c.tail_len))
-        self.call(
-            "message_unseed", ..., ffi.from_buffer(out), len(out), size, words=0
-        )  # fmt: skip
-        return bytes(out[: size[0]])
+        memory = ffi.from_buffer(out)
+        try:
+            self.call("message_unseed", ..., memory, len(out), size, words=0)
+        except CorruptError as error:
+            raise CorruptError(
+                "this is no message as Message.seeded makes them: pop all that was "
+                "pushed, in the reverse order and under the same codecs",
+                error.status,
+            ) from None
+        return bytes(out)[: size[0]]
 
     # ---- state
 

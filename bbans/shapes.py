@@ -129,9 +129,7 @@ class Shape:
         """
         if not 0.5 <= degrees <= 1000:
             raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees}")
-        return cls.from_survival(
-            lambda t: _student_t_survival(t, degrees), leak=leak
-        )
+        return cls.from_survival(lambda t: _student_t_survival(t, degrees), leak=leak)
 
     @classmethod
     def from_survival(
