@@ -45,10 +45,12 @@ class Message(ValueArrays):
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
 
-    A new message has no random bits to give: the first pop of each lane gives the
-    symbol of slot 0, the lowest, and so it is after a multiple of 32 bits was pushed to
-    each lane with equal masses. Bits back loses up to 31 bits a lane by it, once.
-    `seeded` starts from other data instead, and loses 2 bits a lane.
+    A new message has no random bits to give, as bits back needs them, which pops first.
+    One lane gives symbols of the lowest slots, more lanes are dry. Nor do pushes fill
+    them well: the heads start from 2**31, and after a multiple of 32 bits was pushed to
+    each lane with equal masses they are 2**31 again, so that the first pop of each gives
+    the lowest slot. Up to 31 bits a lane are lost by it, once. `seeded` fills all heads
+    with other data, and costs 2 bits a lane.
     """
 
     __slots__ = ()
@@ -106,8 +108,8 @@ class Message(ValueArrays):
             ) from None
         if len(seed) < least:
             raise MessageError(
-                f"a message of {lanes} lanes starts from {least} bytes of data or more, "
-                f"not {len(seed)}"
+                f"a message of {lanes} lanes starts from {least} bytes of data or "
+                f"more, not {len(seed)}"
             )
         message._reserve(len(seed) // 4 + 1)
         check(lib.bbans_message_seed(message._c, ffi.from_buffer(seed), len(seed)))

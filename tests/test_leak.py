@@ -21,9 +21,9 @@ SHAPES = {
     "laplace": Shape.laplace(leak=False),
     "slow": SLOW,
 }
-# Scales to where S(t) is less than 2^-32, and a bin of a 16th of that; with the slow
-# shape the table ends there.
-REACH = {"gaussian": 7, "logistic": 24, "laplace": 24, "slow": 65536}
+# Scales to where S(t) is less than 2^-32, or the table of the slow shape ends, and a
+# bin of a 16th of that.
+REACH = {"gaussian": 7, "logistic": 24, "laplace": 24, "slow": 70_000}
 DEVIATIONS = [0.1, 2.0, 16.0, 256.0, 1e6, 2.0**45]
 ISAS = [isa for isa in range(4) if lib.bbans_isa_use(isa) == isa]
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)
@@ -47,7 +47,7 @@ def one_slot(lanes, byte, n_bytes=4000):
 
 def test_the_vectors_are_whole():
     assert CASES["format"] == 1
-    assert [len(CASES[key]) for key in ("seed", "located", "mixture")] == [30, 32, 32]
+    assert [len(CASES[key]) for key in ("seed", "located", "mixture")] == [30, 32, 31]
 
 
 def check_vector(case, codec):
@@ -114,7 +114,7 @@ def test_pops_stay_where_the_mass_is(isa, name, make):
 def test_the_first_and_the_last_slot_too(isa, name, make, byte):
     """At the edges of locations, scales and 64 bits."""
     edge = 2.0**46 - 2.0**-6
-    for deviation in [2.0**-12, *DEVIATIONS, 2.0**47 * (1 - 2.0**-10)]:
+    for deviation in [2.0**-12, *DEVIATIONS, 2.0**46.99]:
         for lanes in (1, 40):
             message = one_slot(lanes, byte)
             start = message.copy()
@@ -161,7 +161,7 @@ def test_a_light_component_far_out_is_kept_together():
     masses = [law.intervals(v) for v in range(10**6 - 40, 10**6 + 41)]
     inside = [v - 40 for v, parts in enumerate(masses) if all(f for _, f, _ in parts)]
     assert 8 <= len(inside) <= 20
-    assert max(map(abs, inside)) <= 10
+    assert max(map(abs, inside)) <= 14  # 7 deviations
     at, by = np.array([[0.0, 1e6]]), np.array([[2.0, 2.0]])
     codec = codecs.Mixture(SHAPES["gaussian"], [2**27, 8], at, by)
     codec.push(Message(), [10**6 + inside[0]])
@@ -199,7 +199,7 @@ def test_other_refusals_keep_their_cause():
     wide = np.array([12032], np.int32)
     for push in (
         lambda: message.push_located(shape, [0.0], wide, [0]),
-        lambda: message.push_mixture(shape, None, [[0.0]], [wide], [0]),
+        lambda: message.push_mixture(shape, None, [[0.0]], wide[:, None], [0]),
         lambda: message.push_mixture(shape, None, [[0.0]], 1.0, [9], low=0, high=5),
     ):
         with pytest.raises(SymbolError, match="scale") as refused:

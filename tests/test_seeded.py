@@ -49,13 +49,15 @@ def test_every_head_is_filled():
 
 
 def test_first_pops_are_random():
-    """A new message gives the first symbol in each lane, and so does one to which
-    whole words were pushed with equal masses; a message of data gives the data."""
+    """A new message has none to give, and one to which whole words were pushed with
+    equal masses gives the first symbol of each lane; a message of data gives the data."""
     data = np.random.default_rng(2).bytes(4096)
     filled = Message(64)
     filled.push_uniform(256, np.frombuffer(data, np.uint8))
-    for poor in (Message(64), filled):
-        assert (poor.pop_uniform(256, 64) == 0).all()
+    assert (filled.pop_uniform(256, 64) == 0).all()
+    assert Message().pop_uniform(256) == 1
+    with pytest.raises(MessageError):
+        Message(64).pop_uniform(256, 64)
     seeded = Message.seeded(data)
     assert np.unique(seeded.pop_uniform(256, 64)).size > 45
 
