@@ -45,12 +45,12 @@ class Message(ValueArrays):
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
 
-    A new message has no random bits to give, as bits back needs them, which pops first.
-    One lane gives symbols of the lowest slots, more lanes are dry. Nor do pushes fill
-    them well: the heads start from 2**31, and after a multiple of 32 bits was pushed to
-    each lane with equal masses they are 2**31 again, so that the first pop of each gives
-    the lowest slot. Up to 31 bits a lane are lost by it, once. `seeded` fills all heads
-    with other data, and costs 2 bits a lane.
+    Bits back pops first, and a new message has no random bits to give: one lane gives
+    symbols of the lowest slots, more lanes are dry. Pushes may not help: heads start
+    from 2**31, and are near 2**31 again when each lane was pushed a multiple of 32 bits
+    with equal masses; then the first pop of each lane gives one of the lowest slots.
+    That loses up to 31 bits a lane, once. `seeded` fills all heads with other data, and
+    costs 2 bits a lane.
     """
 
     __slots__ = ()
