@@ -20,13 +20,16 @@ class BitsBack:
     likelihood : callable
         ``likelihood(z)`` is the codec of x.
     posterior : callable
-        ``posterior(x)`` is the codec of z, exact or approximate.
+        ``posterior(x)`` is the codec of z, exact or approximate. Distributions that can
+        code every integer take ``leak=False`` here, or now and then a z is drawn far
+        out, and costs what it costs under the prior.
 
     Notes
     -----
     A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
     ELBO. It pops first: a short message of several lanes may hold too little and
-    raise `MessageError`. Push something else first, or seed bits of your own.
+    raise `MessageError`, and a new one of one lane gives no random bits. Start from
+    `Message.seeded`.
     """
 
     def __init__(
