@@ -12,7 +12,7 @@
  * SPDX-License-Identifier: MIT */
 
 /* What exists with and without a leak, so that neither asks at each value. */
-#define INLINED LOCATED __attribute__((always_inline)) static inline
+#define ALWAYS inline __attribute__((always_inline))
 
 #define UPPER(v) SRL((v), 32)
 #define SIGN(v) SRA32((v), 31)
@@ -122,9 +122,9 @@ LOCATED static inline unsigned bits_of(M mask)
     return BITS(SLL(v, 32)) | BITS(v) << HALF;
 }
 
-INLINED unsigned locate(const bbans_shape *shape, int leak, const int64_t *at,
-                        const int32_t *by, const int64_t *value,
-                        bbans_span *span)
+LOCATED static ALWAYS unsigned locate(const bbans_shape *shape, int leak,
+                                      const int64_t *at, const int32_t *by,
+                                      const int64_t *value, bbans_span *span)
 {
     places p = places_of(leak, at, by);
     const V low = SUB(LOAD(value), p.origin[0]);
@@ -139,9 +139,10 @@ INLINED unsigned locate(const bbans_shape *shape, int leak, const int64_t *at,
     return bits_of(p.easy);
 }
 
-INLINED unsigned find(const bbans_shape *shape, int leak, const int64_t *at,
-                      const int32_t *by, const uint64_t *head, bbans_span *span,
-                      int64_t *value)
+LOCATED static ALWAYS unsigned find(const bbans_shape *shape, int leak,
+                                    const int64_t *at, const int32_t *by,
+                                    const uint64_t *head, bbans_span *span,
+                                    int64_t *value)
 {
     const V mask = SET32((1 << BBANS_LOCATED_PREC) - 1);
     places p = places_of(leak, at, by);
@@ -170,9 +171,10 @@ INLINED unsigned find(const bbans_shape *shape, int leak, const int64_t *at,
 }
 
 /* Any n: what is left for the last vector is copied, and 0 follows it. */
-INLINED void locate_with(const bbans_shape *shape, int leak, const int64_t *at,
-                         const int32_t *by, const int64_t *value, size_t n,
-                         bbans_span *span, uint8_t *easy)
+LOCATED static ALWAYS void locate_with(const bbans_shape *shape, int leak,
+                                       const int64_t *at, const int32_t *by,
+                                       const int64_t *value, size_t n,
+                                       bbans_span *span, uint8_t *easy)
 {
     int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF] = {0};
     int32_t last_by[2 * HALF] = {0};
@@ -194,9 +196,11 @@ INLINED void locate_with(const bbans_shape *shape, int leak, const int64_t *at,
     memcpy(span + whole, last_span, rest * sizeof *span);
 }
 
-INLINED void find_with(const bbans_shape *shape, int leak, const int64_t *at,
-                       const int32_t *by, const uint64_t *head, size_t n,
-                       bbans_span *span, int64_t *value, uint8_t *easy)
+LOCATED static ALWAYS void find_with(const bbans_shape *shape, int leak,
+                                     const int64_t *at, const int32_t *by,
+                                     const uint64_t *head, size_t n,
+                                     bbans_span *span, int64_t *value,
+                                     uint8_t *easy)
 {
     int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF];
     int32_t last_by[2 * HALF] = {0};
