@@ -7,11 +7,15 @@ b'The same input gives the same bytes.'
 
 try:
     from bbans import _lib as _lib
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "bbans._core":  # of another package, which it names
+        raise
     raise ImportError(
         f"bbans is not built here ({__path__[0]}): install it with pip, and run "
         "Python from another folder than that of the sources"
     ) from error
+except ImportError as error:  # as in a subinterpreter, which cffi does not support
+    raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
 from bbans import codecs
 from bbans.alphabet import Alphabet

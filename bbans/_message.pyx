@@ -14,10 +14,11 @@ from operator import index
 
 import numpy as np
 
+from bbans._arguments import as_array, empty_message, not_integers
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
-from bbans.shapes import (as_array, as_shape, fixed_locations, fixed_scales, joint_shape,
-                          parameters, spread, without_mass)
+from bbans.shapes import (as_shape, blame_weights, joint_shape, located_parameters,
+                          spread, to_real, without_mass)
 
 
 cdef extern from "bbans.h":
@@ -114,7 +115,8 @@ cdef class Array:
 cdef Array opened(object values, int flags):
     """The array of a buffer of numbers, None of anything else."""
     cdef Array array = Array.__new__(Array)
-    if not PyObject_CheckBuffer(values):
+    if not PyObject_CheckBuffer(values) or (
+            type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray)):
         return None
     try:
         PyObject_GetBuffer(values, &array.view,
@@ -146,9 +148,7 @@ cdef Array weights_of(object values, bint probabilities):
     cdef Array array = opened(values, 0)
     if probabilities:
         if array is None or array.type < BBANS_F32:
-            if np.iscomplexobj(values):
-                raise SymbolError("probabilities must be real")
-            array = aligned(np.asarray(values, np.float64))
+            array = aligned(to_real(values))
     elif array is None or array.type != BBANS_U32:
         array = aligned(as_uint32(values, "weight"))
     if array.view.ndim < 1:
@@ -225,6 +225,11 @@ cdef class MessageArrays:
 
     def _reserve(self, n_words):
         self.reserve(n_words)
+
+    def _refuse_empty(self):
+        """Say of a pop that failed that there was nothing to pop."""
+        if self.is_empty:
+            raise empty_message()
 
     def _begin(self, n_words):
         """Reserve, and keep other threads out until `_end`."""
@@ -535,7 +540,13 @@ cdef class MessageArrays:
         self.busy = False
         if status == BBANS_ERR_SYMBOL:
             blame(symbols, "symbol", K)
+        self.check_rows(status, rows)
+
+    cdef int check_rows(self, int status, Array rows) except -1:
+        if status == BBANS_ERR_TOTAL:
+            blame_weights(np.asarray(rows.view.obj))
         check(status)
+        return 0
 
     cdef _pop_rows(self, Array rows, object out):
         cdef size_t K = rows.view.shape[rows.view.ndim - 1]
@@ -544,8 +555,8 @@ cdef class MessageArrays:
         cdef int status
         self.reserve(1)
         if rows.view.ndim == 1 and out is None:
-            check(c_pop_weighted(&self.c, rows.view.buf, rows.type, K, &word, BBANS_U32,
-                                 1))
+            self.check_rows(c_pop_weighted(&self.c, rows.view.buf, rows.type, K, &word,
+                                           BBANS_U32, 1), rows)
             return word
         values = output(out, rows.shape()[:-1])
         apart(values, rows, "weights")
@@ -554,7 +565,7 @@ cdef class MessageArrays:
             status = c_pop_weighted(&self.c, rows.view.buf, rows.type, K,
                                     values.view.buf, values.type, values.size)
         self.busy = False
-        check(status)
+        self.check_rows(status, rows)
         return values.view.obj
 
     # ---- a location and a scale for each value
@@ -583,8 +594,7 @@ cdef class MessageArrays:
         cdef Array array = signed_integers(values), at, by
         cdef tuple form = array.shape()
         cdef int status
-        at = numbers(location, fixed_locations, BBANS_I64, form)
-        by = numbers(scale, fixed_scales, BBANS_I32, form)
+        at, by = locations_and_scales(location, scale, form)
         self.reserve(4 * array.size)
         self.take()
         with nogil:
@@ -612,11 +622,12 @@ cdef class MessageArrays:
             If the message holds too few bits. The message is unchanged.
         """
         cdef const bbans_shape *c_shape = shape_of(shape)
-        cdef tuple form = joint_shape(as_array(location), as_array(scale))
-        cdef Array at = numbers(location, fixed_locations, BBANS_I64, form)
-        cdef Array by = numbers(scale, fixed_scales, BBANS_I32, form)
+        cdef tuple form = joint_shape(as_array(location, "parameters"),
+                                      as_array(scale, "parameters"))
         cdef Array array = output(np.empty(form, dtype) if out is None else out, form)
+        cdef Array at, by
         cdef int status
+        at, by = locations_and_scales(location, scale, form)
         apart(array, at, "locations")
         apart(array, by, "scales")
         self.take()
@@ -625,6 +636,7 @@ cdef class MessageArrays:
                                    by.type, array.view.buf, array.type, array.size)
         self.busy = False
         if status == BBANS_ERR_SYMBOL:
+            self._refuse_empty()
             raise SymbolError(PARAMETERS + ", or a value beyond the data type", status)
         check(status)
         return array.view.obj if form else int(array.view.obj)
@@ -663,11 +675,11 @@ cdef Array signed_integers(object values):
     cdef Array array = opened(values, 0)
     if array is not None and array.type < BBANS_F32 and array.type != BBANS_U64:
         return array
-    given = np.asarray(values)
+    given = as_array(values, "values")
     if given.size == 0:
         return aligned(np.zeros(given.shape, np.int64))
     if given.dtype.kind not in "iu":
-        raise SymbolError(f"values must be integers of 64 bits, not {given.dtype}")
+        raise not_integers("values", given)
     if given.dtype == np.uint64 and int(given.max()) >> 63:
         raise SymbolError("a value is not below 2**63")
     return aligned(given.astype(np.int64))
@@ -677,15 +689,21 @@ cdef const bbans_shape *shape_of(object shape) except NULL:
     return <const bbans_shape *><uintptr_t>as_shape(shape)._address
 
 
-cdef Array numbers(object given, object fix, int fixed, tuple shape):
-    """Locations or scales: floats, or fixed point of that type."""
-    cdef Array array = None
-    if isinstance(given, np.ndarray):    # as it is, if C can read it
-        array = opened(given, 0)
-    if array is None or array.shape() != shape or (
-            array.type < BBANS_F32 and array.type != fixed):
-        array = aligned(spread(parameters(given, fix), shape))
-    return array
+cdef Array readable(object given, tuple shape):
+    """An array of parameters as it is, if C can read it."""
+    cdef Array array = opened(given, 0) if isinstance(given, np.ndarray) else None
+    return array if array is not None and array.shape() == shape else None
+
+
+cdef tuple locations_and_scales(object location, object scale, tuple shape):
+    """Both of floats, or both in fixed point."""
+    cdef Array at = readable(location, shape), by = readable(scale, shape)
+    if at is not None and by is not None and (
+            (at.type >= BBANS_F32 and by.type >= BBANS_F32)
+            or (at.type == BBANS_I64 and by.type == BBANS_I32)):
+        return at, by
+    locations, scales = located_parameters(location, scale)
+    return aligned(spread(locations, shape)), aligned(spread(scales, shape))
 
 
 cdef uint32_t total_of(object total) except? 0xFFFFFFFF:

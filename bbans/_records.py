@@ -3,17 +3,15 @@ place."""
 
 from __future__ import annotations
 
-import operator
 import struct
 import zlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans.errors import CorruptError, ModelError, TruncatedError
+from bbans.errors import CorruptError, TruncatedError
 
-__all__ = ["CRC", "INDEX", "as_block_size", "checked", "take_uvarint", "uvarint"]
+__all__ = ["CRC", "INDEX", "checked", "take_uvarint", "uvarint"]
 
 CRC = struct.Struct("<I")
 INDEX = struct.Struct("<Q")
@@ -51,20 +49,3 @@ def checked(index: int, record: bytes) -> bytes:
     """A record and its checksum, of which the place is part: blocks cannot change
     places."""
     return record + CRC.pack(zlib.crc32(record, zlib.crc32(INDEX.pack(index))))
-
-
-def as_block_size(value: Any, most: int) -> int:
-    """The size of blocks that was given, if it is one.
-
-    Raises
-    ------
-    ModelError
-        If it is no integer from 1 to `most`.
-    """
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise ModelError(f"block size {value!r} is no integer") from None
-    if not 1 <= size <= most:
-        raise ModelError(f"block size {size} is outside 1 to {most}")
-    return size

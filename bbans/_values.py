@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._arguments import as_array, not_integers
+from bbans._lib import check, ffi, lib, pointer
 from bbans._message import MessageArrays
-from bbans.errors import SymbolError
+from bbans.errors import BbansError, SymbolError
 from bbans.shapes import (
-    as_array,
+    as_ends,
     as_shape,
     as_trials,
+    as_weights,
+    blame_weights,
     component_shape,
-    fixed_locations,
     fixed_probabilities,
     fixed_rates,
     fixed_scales,
     joint_shape,
+    located_parameters,
     parameters,
     spread,
-    to_real,
     without_mass,
 )
 
@@ -36,7 +37,6 @@ _TYPES = {
     for kind, sign in (("u", 1), ("i", -1))
     for size, code in ((1, sign), (2, 2 * sign), (4, 4 * sign), (8, 8 * sign))
 } | {np.dtype("f4"): 104, np.dtype("f8"): 108}
-_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 LOCATION = "a location is not between -2**46 and 2**46"
 SCALE = "a scale is not from 2**-12 to 2**47"
@@ -44,13 +44,13 @@ RATE = "is not from 0 to 65536"
 
 
 def _integers(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = as_array(values, "values")
     if array.size == 0:
         return np.zeros(array.shape, np.int64)
     if array.dtype.kind not in "iu":
-        raise SymbolError(f"values must be integers of 64 bits, not {array.dtype}")
+        raise not_integers("values", array)
     if array.dtype == np.uint64:
-        if int(array.max()) > _MOST:
+        if int(array.max()) >> 63:
             raise SymbolError("a value is not below 2**63")
         array = array.astype(np.int64)
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
@@ -68,10 +68,11 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
 class ValueArrays(MessageArrays):
     """What pushes and pops integers under the distributions of section 11.
 
-    Parameters are broadcast to the shape of the values. Python numbers, lists and
-    float arrays are plain numbers, rounded to fixed point exactly alike on every
-    machine; numpy arrays of the type that the `fixed_*` function returns are fixed
-    point already, and those of other integers are refused.
+    Parameters are broadcast to the shape of the values. Numbers, Python's and numpy's,
+    lists and float arrays are plain numbers, rounded to fixed point exactly alike on
+    every machine. Integer arrays of the type that the `fixed_*` function returns are
+    fixed point already, and others are refused; locations and scales are both the one
+    or both the other.
     """
 
     __slots__ = ()
@@ -83,6 +84,7 @@ class ValueArrays(MessageArrays):
         values: NDArray[Any],
         words: int,
         cause: str,
+        weights: NDArray[Any] | None = None,
     ) -> None:
         call = getattr(lib, "bbans_message_push_" + name)
         to = _arguments(values)
@@ -93,6 +95,8 @@ class ValueArrays(MessageArrays):
             self._end()
         if status == lib.BBANS_ERR_SYMBOL:
             raise SymbolError(cause, status)
+        if status == lib.BBANS_ERR_TOTAL and weights is not None:
+            blame_weights(weights)
         check(status)
 
     def _pop_values(
@@ -104,6 +108,7 @@ class ValueArrays(MessageArrays):
         out: Any,
         apart: tuple[NDArray[Any], ...],
         cause: str,
+        weights: NDArray[Any] | None = None,
     ) -> Any:
         array: NDArray[Any] = np.empty(form, dtype)
         if out is not None:
@@ -133,7 +138,10 @@ class ValueArrays(MessageArrays):
         finally:
             self._end()
         if status == lib.BBANS_ERR_SYMBOL:
+            self._refuse_empty()
             raise SymbolError(cause + ", or the data type does not hold it", status)
+        if status == lib.BBANS_ERR_TOTAL and weights is not None:
+            blame_weights(weights)
         check(status)
         return out if out is not None else array if form else int(array[()])
 
@@ -153,7 +161,7 @@ class ValueArrays(MessageArrays):
         SymbolError
             If a value is outside; the message is unchanged.
         """
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         array = _integers(values)
         words = -(-(high - low).bit_length() // 28)
         cause = f"a value is outside {low} .. {high}"
@@ -169,7 +177,7 @@ class ValueArrays(MessageArrays):
         out: Any = None,
     ) -> Any:
         """Pop an array of integers; inverse of `push_range`."""
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         form = np.shape(out) if out is not None else np.empty(shape, np.bool_).shape
         cause = f"a value is one of {low} .. {high}"
         return self._pop_values("range", [low, high], form, dtype, out, (), cause)
@@ -210,13 +218,16 @@ class ValueArrays(MessageArrays):
             If another parameter or a value is out of range, or if a value has no mass,
             for want of a leak; the message is unchanged.
         """
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         array = _integers(values)
         parts, _, given = _mixture(shape, weights, location, scale, array.shape)
         words = 1 if high - low < 4096 else 8
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
+        heavy = None if weights is None else parts[0]
         try:
-            self._push_values("mixture", [*given, low, high], array, words, cause)
+            self._push_values(
+                "mixture", [*given, low, high], array, words, cause, heavy
+            )
         except SymbolError as error:
             if shape.leak:
                 raise
@@ -237,12 +248,13 @@ class ValueArrays(MessageArrays):
         out: Any = None,
     ) -> Any:
         """Pop integers; inverse of `push_mixture`."""
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         parts, form, given = _mixture(shape, weights, location, scale)
         cause = f"{LOCATION}, {SCALE}, or a value is popped"
         return self._pop_values(
-            "mixture", [*given, low, high], form, dtype, out, parts, cause
-        )
+            "mixture", [*given, low, high], form, dtype, out, parts, cause,
+            None if weights is None else parts[0],
+        )  # fmt: skip
 
     # ---- counts
 
@@ -375,25 +387,6 @@ class ValueArrays(MessageArrays):
         return self._pop_values(name, arguments, form, dtype, out, parts, cause)
 
 
-def _ends(low: int | None, high: int | None) -> tuple[int, int]:
-    low, high = _LEAST if low is None else low, _MOST if high is None else high
-    try:
-        ends = operator.index(low), operator.index(high)
-    except TypeError:
-        raise SymbolError(f"ends are integers, not {low} and {high}") from None
-    if not _LEAST <= ends[0] <= ends[1] <= _MOST:
-        raise SymbolError(f"there are no integers of 64 bits from {low} to {high}")
-    return ends
-
-
-def _weights(weights: ArrayLike) -> NDArray[Any]:
-    """Integer weights, or probabilities."""
-    array = as_array(weights)
-    if array.dtype.kind in "iu":
-        return as_uint32(array, "weight")
-    return to_real(array)
-
-
 def _mixture(
     shape: Any,
     weights: ArrayLike | None,
@@ -401,9 +394,9 @@ def _mixture(
     scale: ArrayLike,
     form: tuple[int, ...] | None = None,
 ) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any]]:
-    parts = [parameters(location, fixed_locations), parameters(scale, fixed_scales)]
+    parts = [*located_parameters(location, scale)]
     if weights is not None:
-        parts.insert(0, _weights(weights))
+        parts.insert(0, as_weights(weights))
     whole = component_shape(*parts)
     if form is not None:
         whole = (*form, whole[-1])
@@ -444,7 +437,7 @@ def _massless(
             end = some.stop
     try:
         message._pop_values("mixture", law(slice(first, end)), (1,), "i8", None, (), "")
-    except SymbolError:  # a parameter is out of range
+    except BbansError:  # a parameter is out of range
         return None
     return without_mass(flat[first], first) if low <= flat[first] <= high else None
 

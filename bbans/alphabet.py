@@ -7,9 +7,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, not_integers
 from bbans.errors import ModelError, SymbolError
 
-__all__ = ["MAX_SYMBOLS", "AllIntegers", "Alphabet", "Symbols", "as_integers"]
+__all__ = [
+    "MAX_SYMBOLS",
+    "AllIntegers",
+    "Alphabet",
+    "Symbols",
+    "as_alphabet",
+    "as_integers",
+]
 
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
@@ -214,6 +222,11 @@ class Alphabet:
         )
 
 
+def as_alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
+    """An alphabet as it is, or the one that these symbols make."""
+    return symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
+
+
 class AllIntegers:
     """What models of numbers code: every integer of 64 bits with sign, in rows.
 
@@ -274,16 +287,11 @@ def as_integers(data: Symbols) -> NDArray[Any]:
     """
     if isinstance(data, (bytes, bytearray)):
         return np.frombuffer(data, dtype=np.uint8)
-    try:
-        array = np.asarray(data)
-    except ValueError as error:  # a ragged list
-        raise SymbolError(f"symbols must form an array: {error}") from None
+    array = as_array(data, "symbols")
     if array.size == 0 and not isinstance(data, np.ndarray):
         return np.zeros(array.shape, dtype=np.int64)  # [] would be of floats
     if array.dtype.kind not in "iu":
-        raise SymbolError(
-            f"symbols must be integers of at most 64 bits, not of dtype {array.dtype}"
-        )
+        raise not_integers("symbols", array)
     return array
 
 

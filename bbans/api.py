@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import read_full, write_full
-from bbans._records import as_block_size
 from bbans.alphabet import as_integers
 from bbans.container import (
     AXES_MAX,
@@ -38,7 +38,6 @@ from bbans.errors import (
 from bbans.frozen import LGSSM_TYPE, MAGIC
 from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message
-from bbans.models import LGSSM
 from bbans.sequence import decode_sequence, decode_until, encode_sequence
 from bbans.tables import FrozenHMM, as_frozen
 
@@ -249,7 +248,7 @@ def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
         If it cannot be restored whole; the text says why and where.
     """
     model = default_model() if model is None else _as_model(model)
-    reader = ContainerReader(io.BytesIO(memoryview(data)))
+    reader = ContainerReader(io.BytesIO(as_bytes(data, "data")))
     _check_model(reader, model)
     whole = b"".join(
         _decode_block(reader.header, model, block) for block in reader.blocks()
@@ -295,6 +294,8 @@ def compress_file(
     Other parameters and errors are those of `compress`.
     """
     model = default_model() if model is None else _as_model(model)
+    check_file(source, "source", "read")
+    check_file(sink, "sink", "write")
     block_size = _block_size(block_size, model)
     if model.alphabet.kind == "characters" and dtype is None:
         try:
@@ -338,8 +339,9 @@ def decompress_file(
     Errors are those of `decompress`. Blocks before a fault have been written.
     """
     model = default_model() if model is None else _as_model(model)
+    check_file(source, "source", "read")
+    check_file(sink, "sink", "write")
     reader = ContainerReader(source)
-
     _check_model(reader, model)
     try:
         for block in reader.blocks(salvage=salvage is not None):
@@ -385,8 +387,6 @@ def _element(dtype: np.dtype[Any]) -> int:
 
 
 def _as_model(model: Any) -> FrozenModel:
-    if isinstance(model, LGSSM):
-        raise ModelError("this LGSSM is in floating point: code with model.freeze()")
     return model if isinstance(model, FrozenLGSSM) else as_frozen(model)
 
 
@@ -397,7 +397,10 @@ def _width(model: FrozenModel) -> int:
 
 def _block_size(block_size: int, model: FrozenModel) -> int:
     """In whole steps."""
-    block_size, width = as_block_size(block_size, BLOCK_MAX), _width(model)
+    block_size, width = (
+        as_integer(block_size, "block_size", 1, BLOCK_MAX),
+        _width(model),
+    )
     return max(block_size // width, 1) * width
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_array, as_bytes, as_integer
 from bbans._lib import empty_symbols, ffi, lib, pointer
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.message import Message
@@ -116,6 +118,7 @@ def decode_batch(
         If a message is damaged; the text names its sequence.
     """
     as_frozen(model)
+    data = as_bytes(data, "data")
     starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
         ends.shape != starts.shape
@@ -222,7 +225,7 @@ def _joined(
     """All symbols end to end, and where each sequence starts."""
     as_frozen(model)
     encoded = []
-    for k, sequence in enumerate(sequences):
+    for k, sequence in enumerate(_each(sequences)):
         try:
             encoded.append(model.alphabet.encode(sequence))
         except SymbolError as error:
@@ -230,6 +233,34 @@ def _joined(
     starts = _starts([part.size for part in encoded])
     x = np.concatenate(encoded) if encoded else np.zeros(0)
     return x.astype(np.uint32), starts
+
+
+def _each(sequences: Any) -> Iterable[Any]:
+    """The sequences, if they are not one alone.
+
+    Raises
+    ------
+    SymbolError
+        If they are one, or none.
+    """
+    if hasattr(sequences, "__array__"):  # of a table, its rows
+        sequences = as_array(sequences, "sequences")
+    one = isinstance(sequences, str | bytes | bytearray | memoryview) or (
+        isinstance(sequences, np.ndarray)
+        and (sequences.ndim < 2 and sequences.dtype != object)
+    )
+    if not one:
+        try:
+            items = list(sequences)
+        except TypeError:
+            raise SymbolError(
+                f"sequences must be a list of sequences, not {reprlib.repr(sequences)}"
+            ) from None
+        if not (items and isinstance(items[0], int | np.integer)):
+            return items
+    raise SymbolError(
+        "sequences are one sequence: pass a list of them, [x], or encode(x)"
+    )
 
 
 def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
@@ -241,7 +272,7 @@ def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
 
 
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
-    array = np.asarray(values)
+    array = as_array(values, what, ModelError)
     if array.size == 0:
         return np.zeros(0, np.uint64)
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
@@ -268,8 +299,7 @@ def _part(
 
 
 def _run(work: Callable[[slice], Any], parts: list[slice], threads: int) -> list[Any]:
-    if threads < 1:
-        raise ModelError(f"threads must be at least 1, not {threads}")
+    threads = as_integer(threads, "threads", 1)
     if threads == 1 or len(parts) < 2:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:  # C calls release the GIL

@@ -11,9 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_integer
 from bbans.codecs.base import Codec
-from bbans.codecs.iconoclasm import PredictiveModel, StateSpaceModel, likelihood
+from bbans.codecs.iconoclasm import (
+    PredictiveModel,
+    StateSpaceModel,
+    as_state_space,
+    likelihood,
+)
 from bbans.errors import BbansError, ModelError
+from bbans.frozen import FrozenModel
 from bbans.message import Message
 from bbans.sequence import decode_sequence, encode_sequence
 
@@ -102,8 +109,15 @@ def check_model(
     UserWarning
         If a posterior can draw states far out: `ModelReport.far_out`.
     """
-    if len(x) == 0 or samples < 1:
-        raise ModelError("a check needs an observation and a sample")
+    as_state_space(model)
+    samples = as_integer(samples, "samples", 1)
+    if not hasattr(x, "__len__") or len(x) == 0:
+        raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    if isinstance(model, FrozenModel):
+        raise ModelError(
+            "a frozen model is checked step by step: pass HMMStateSpace(model), "
+            "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
+        )
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 

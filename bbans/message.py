@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._values import ValueArrays
-from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
+from bbans.errors import CorruptError, MessageError, SymbolError
+from bbans.frozen import FrozenModel
 from bbans.lgssm import FrozenLGSSM
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ class Message(ValueArrays):
     ----------
     lanes : int
         Number of rANS states over the one stack of words. A message of one lane
-        is an integer and starts as 1; it never runs dry (a pop from little gives
-        symbols that are not random). More lanes start with 31 bits each and
-        raise `MessageError` when they run dry.
+        is an integer and starts as 1; it never runs dry (a pop from little, as from
+        the empty message, gives the lowest symbols, which are not random, or a
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each
+        and raise `MessageError` when they run dry.
 
     See Also
     --------
@@ -56,9 +58,8 @@ class Message(ValueArrays):
     __slots__ = ()
 
     def __init__(self, lanes: int = 1) -> None:
-        if not 1 <= lanes <= 1 << 24:
-            raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
-        self._init(lanes)
+        # Bytes are read by `from_bytes`.
+        self._init(as_integer(lanes, "lanes of a message", 1, 1 << 24, MessageError))
 
     # ---- data to start from
 
@@ -84,7 +85,9 @@ class Message(ValueArrays):
         Raises
         ------
         MessageError
-            If `data` are no bytes, or too few.
+            If `data` are too few, or `lanes` no number of lanes.
+        TypeError
+            If `data` are no bytes.
 
         Notes
         -----
@@ -98,14 +101,8 @@ class Message(ValueArrays):
         >>> message.unseed() == bytes(range(100))
         True
         """
-        message = cls(lanes)
-        least = -(-31 * lanes // 4)
-        try:
-            seed = memoryview(data).tobytes()
-        except TypeError:
-            raise MessageError(
-                f"data to start from are bytes, not {type(data).__name__}"
-            ) from None
+        message, seed = cls(lanes), as_bytes(data, "data")
+        least = -(-31 * message.lanes // 4)
         if len(seed) < least:
             raise MessageError(
                 f"a message of {lanes} lanes starts from {least} bytes of data or "
@@ -156,7 +153,7 @@ class Message(ValueArrays):
         MessageError
             If this is not a valid state.
         """
-        head_array = np.asarray(heads)
+        head_array = as_array(heads, "heads", MessageError)
         if head_array.ndim != 1 or head_array.dtype.kind not in "iu":
             raise MessageError("heads must be a row of integers")
         if (head_array < 0).any():
@@ -232,7 +229,7 @@ class Message(ValueArrays):
         CorruptError
             If these bytes are not a message of so many lanes.
         """
-        data = bytes(data)
+        data = as_bytes(data, "data")
         message = cls(lanes)
         message._reserve(len(data) // 4 + 1)
         check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
@@ -318,6 +315,7 @@ class Message(ValueArrays):
                 words=model.tail_words(len(values)),
             )  # fmt: skip
             return
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         symbols = as_uint32(x, "symbol").ravel()
         model.check_symbols(symbols)
         work = model.workspace(symbols.size)
@@ -334,6 +332,7 @@ class Message(ValueArrays):
         CorruptError
             If no encoder can have pushed them; the message is spent.
         """
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         work = model.workspace(1)
         if isinstance(model, FrozenLGSSM):
             values = model.empty(length)
@@ -392,15 +391,14 @@ class RangeEncoder:
         ModelError
             If that is no interval.
         """
-        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
-            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
+        start, freq, total = _interval(start, freq, total)
         if self._bytes.size - self._c.len < 4:
             grown = np.empty(2 * self._bytes.size, np.uint8)
             grown[: self._c.len] = self._bytes[: self._c.len]
             self._bytes = grown
             self._c.bytes = pointer(grown, "uint8_t[]")
             self._c.cap = grown.size
-        check(lib.bbans_range_encode(self._c, start, freq, _total(total)))
+        check(lib.bbans_range_encode(self._c, start, freq, total))
 
     def finish(self) -> Message:
         """Return the message; the encoder is spent."""
@@ -421,6 +419,7 @@ class RangeDecoder:
     """
 
     def __init__(self, message: Message) -> None:
+        as_instance(message, Message, "message", "a Message")
         self._message = message.copy()  # the decoder reads its arrays
         self._c = ffi.new("bbans_range_decoder *")
         check(lib.bbans_range_decoder_init(self._c, self._message._c))
@@ -433,8 +432,7 @@ class RangeDecoder:
 
     def advance(self, start: int, freq: int, total: int) -> None:
         """Remove the interval that holds the slot."""
-        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
-            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
+        start, freq, total = _interval(start, freq, total)
         check(lib.bbans_range_advance(self._c, start, freq, total))
 
     def check(self) -> None:
@@ -443,5 +441,11 @@ class RangeDecoder:
 
 
 def _total(total: int) -> int:
-    # cffi would raise OverflowError; 0 makes the C library name the cause.
-    return index(total) if 0 <= total <= 0xFFFFFFFF else 0
+    return as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
+
+
+def _interval(start: int, freq: int, total: int) -> tuple[int, int, int]:
+    total = _total(total)
+    start = as_integer(start, "start of an interval", 0, total - 1)
+    freq = as_integer(freq, "freq of an interval", 1, total - start)
+    return start, freq, total

@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans._arguments import as_bytes, as_integer
+from bbans.errors import CorruptError, SymbolError
 from bbans.message import Message
 from bbans.sequence import decode_sequence, encode_sequence
 from bbans.tables import FrozenHMM, as_frozen
@@ -76,7 +77,7 @@ def decode_packet(packet: bytes, model: FrozenHMM) -> NDArray[Any]:
     CorruptError
         If no encoder of this model wrote the packet.
     """
-    packet = bytes(packet)
+    packet = as_bytes(packet, "packet")
     _check_size(len(packet))
     as_frozen(model)
     message = Message.from_bytes(packet[1:].rstrip(b"\0"))
@@ -88,8 +89,7 @@ def decode_packet(packet: bytes, model: FrozenHMM) -> NDArray[Any]:
 
 
 def _check_size(size: int) -> None:
-    if size not in SIZES:
-        raise ModelError(f"a packet has {SIZES[0]} to {SIZES[-1]} bytes, not {size}")
+    as_integer(size, "bytes of a packet", SIZES[0], SIZES[-1])
 
 
 def _message(symbols: NDArray[Any], model: FrozenHMM) -> bytes:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, empty_symbols, ffi, lib, pointer
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
+    as_state_space,
     pop_schedule,
     push_schedule,
 )
@@ -73,12 +75,13 @@ def encode_sequence(
     message is at most about 10 bits longer than the information content of the
     frozen model, whole bytes counted.
     """
+    as_state_space(model)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _encode_hmm(model, x, predictive)
     if isinstance(model, FrozenLGSSM):
         return _encode_lgssm(model, x, predictive)
-    values = list(x)
+    values = _observations(x)
     if seed is not None:
         message = _seeded(seed)
         if values:
@@ -136,8 +139,9 @@ def decode_sequence(
         If there is no sequence of this length, or no memory for one; if a seed is
         wanted or not taken.
     """
-    if length < 0:
-        raise ModelError(f"length {length} is negative")
+    as_state_space(model)
+    as_instance(message, Message, "message", "a Message, as of Message.from_bytes")
+    length = as_integer(length, "length", 0)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenHMM):
         return _decode_hmm(model, message, length, predictive)
@@ -267,13 +271,22 @@ def _decode_lgssm(
 # ---- any other model
 
 
+def _observations(x: Any) -> list[Any]:
+    try:
+        return list(x)
+    except TypeError:
+        raise SymbolError(f"x must be a sequence of observations, not {x!r}") from None
+
+
 def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
     if seed is not None and (predictive or isinstance(model, FrozenHMM | FrozenLGSSM)):
         raise ModelError("a seed is for models without a predictive distribution")
 
 
 def _seeded(seed: bytes) -> Message:
-    return Message.from_bytes(seed + b"\1")  # the last byte may not be 0
+    return Message.from_bytes(
+        as_bytes(seed, "seed") + b"\1"
+    )  # the last byte may not be 0
 
 
 def _predictive(model: Any) -> PredictiveModel:
@@ -313,7 +326,7 @@ def _damage() -> Iterator[None]:
     """What a model refuses while decoding, no encoder wrote."""
     try:
         yield
-    except ModelError as error:
+    except (ModelError, MessageError) as error:
         raise CorruptError(f"message is damaged: {error}") from error
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_integer, not_integers
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
+from bbans._records import CRC, INDEX, checked, take_uvarint, uvarint
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -25,7 +26,7 @@ from bbans.errors import (
 )
 from bbans.message import Message
 from bbans.models.autoregressive import fit_prediction
-from bbans.shapes import Shape, fixed_scales
+from bbans.shapes import Shape, fixed_locations, fixed_scales
 from bbans.static import bytes_compress, bytes_decompress
 
 __all__ = ["signal_compress", "signal_decompress"]
@@ -48,8 +49,8 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     Parameters
     ----------
     values : array_like of int
-        Any shape and integer type. Of an array with two axes, up to 16 columns are
-        channels that are sampled together; all else is one series, in C order.
+        Any integer type. The columns of an array with two axes, up to 16, are channels
+        that are sampled together; any other number of axes is one series, in C order.
     block_size : int
         Steps in a block, 1 to 2**20; each has a model of its own.
 
@@ -62,7 +63,7 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     Raises
     ------
     SymbolError
-        If these are no integers, or have more than 32 axes.
+        If these are no integers, or have more than 16 columns or 32 axes.
     ModelError
         If `block_size` is out of range.
 
@@ -71,13 +72,19 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     >>> signal_decompress(signal_compress(np.arange(5) ** 2))
     array([ 0,  1,  4,  9, 16])
     """
-    array = np.asarray(values)
+    array = as_array(values, "values")
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
-        raise SymbolError(f"a signal consists of integers, not {array.dtype}")
+        raise not_integers("values", array)
     if array.ndim > 32:
         raise SymbolError(f"a signal has at most 32 axes, not {array.ndim}")
-    block_size = as_block_size(block_size, 1 << 20)
+    if array.ndim == 2 and array.size and array.shape[1] > CHANNELS_MAX:
+        raise SymbolError(
+            f"a signal has at most {CHANNELS_MAX} channels, its columns, and an array "
+            f"of shape {array.shape} has {array.shape[1]}: pass .T if its rows are "
+            "the channels, groups of columns, or .ravel() as one series"
+        )
+    block_size = as_integer(block_size, "block_size", 1, 1 << 20)
     series = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     series = series.reshape(-1, _channels(array.shape))
     out = [MAGIC, bytes([VERSION, code, array.ndim])]
@@ -98,7 +105,7 @@ def signal_decompress(data: bytes) -> NDArray[Any]:
     FormatError, VersionError, TruncatedError, CorruptError
         If it cannot be restored whole; the text says why and where.
     """
-    data = bytes(data)
+    data = as_bytes(data, "data")
     dtype, shape, *_ = _read_head(data)
     parts = [*signal_blocks(data)]
     try:
@@ -171,7 +178,7 @@ def _encode_block(block: NDArray[Any]) -> bytes:
     scale = fixed_scales(1 + np.abs(fixed).mean())
     message = Message()
     _call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), np.int64(0), scale, fixed)
+    message.push_located(Shape.laplace(), fixed_locations(0), scale, fixed)
     coded = (
         bytes([MODELLED])
         + _HEAD.pack(order, cross, scales, int(scale))
@@ -205,8 +212,8 @@ def _decode_block(
     if taps > lib.BBANS_SIGNAL_TAPS_MAX:
         raise CorruptError("its model is too large")
     fixed = message.pop_located(
-        Shape.laplace(), np.zeros((channels, taps), np.int64), np.int32(scale),
-        dtype=np.int32,
+        Shape.laplace(), np.zeros((channels, taps), np.int64),
+        np.array(scale, np.int32), dtype=np.int32,
     )  # fmt: skip
     values = np.empty((steps, channels), np.int64)
     _call(message, "pop", fixed, (order, cross, scales), values)

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_integer
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
+from bbans._records import CRC, INDEX, checked, take_uvarint, uvarint
 from bbans.errors import (
     CorruptError,
     FormatError,
     MessageError,
-    ModelError,
     TruncatedError,
     VersionError,
 )
@@ -67,9 +67,8 @@ def bytes_compress(
     >>> bytes_decompress(bytes_compress(b"tick tock " * 100))[:9]
     b'tick tock'
     """
-    if order not in (0, 1):
-        raise ModelError(f"order must be 0 or 1, not {order}")
-    block_size = as_block_size(block_size, lib.BBANS_BYTES_MAX)
+    order = as_integer(order, "order", 0, 1)
+    block_size = as_integer(block_size, "block_size", 1, lib.BBANS_BYTES_MAX)
     source = _octets(data)
     workspace = _workspaces(min(block_size, source.size))
 
@@ -188,8 +187,7 @@ def _workspaces(n: int) -> Callable[[], NDArray[np.uint8]]:
 
 
 def _run(function: Callable[[int], Any], items: Iterable[int], threads: int) -> Any:
-    if threads < 1:
-        raise ModelError(f"threads must be at least 1, not {threads}")
+    threads = as_integer(threads, "threads", 1)
     if threads == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans import _cdf, _forward
+from bbans._arguments import as_bytes, as_instance, as_integer, as_reals
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans._records import uvarint
-from bbans.alphabet import Alphabet
+from bbans.alphabet import Alphabet, as_alphabet
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -36,7 +37,7 @@ from bbans.frozen import (
     check_end,
     check_start,
 )
-from bbans.models import ARHMM, HMM, Contexts, em
+from bbans.models import ARHMM, HMM, LGSSM, Contexts, em
 
 __all__ = ["FrozenARHMM", "FrozenHMM", "Table", "as_frozen", "quantise"]
 
@@ -74,7 +75,8 @@ def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
     >>> quantise([1.0, 0.0, 3.0], prec=4)
     array([ 4,  1, 11], dtype=uint32)
     """
-    mass = np.ascontiguousarray(masses, np.float64)
+    prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+    mass = as_reals(masses, "masses")
     if mass.ndim < 1 or mass.size == 0:
         raise ModelError(f"masses of shape {mass.shape} are no distributions")
     rows = mass.reshape(-1, mass.shape[-1])
@@ -109,8 +111,7 @@ class Table:
         edges = np.atleast_2d(as_uint32(cdf, "edge")).copy()
         if edges.ndim != 2 or edges.shape[1] < 2:
             raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
-        if not 1 <= prec <= lib.BBANS_PREC_MAX:
-            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
+        prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
         edges.flags.writeable = False  # it is checked once
         self.cdf = edges
         self.prec = prec
@@ -153,11 +154,15 @@ ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
 
 def as_frozen(model: Any) -> FrozenHMM:
     """Return a frozen model as it is; say of anything else what it is instead."""
-    if isinstance(model, HMM | ARHMM):
+    if isinstance(model, HMM | ARHMM | LGSSM):
         kind = type(model).__name__
         raise ModelError(f"this {kind} is in floating point: code with model.freeze()")
     if not isinstance(model, FrozenHMM):
-        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+        path = isinstance(model, str | os.PathLike)
+        raise ModelError(
+            f"expected a FrozenHMM, not {type(model).__name__}"
+            + f": load_model({str(model)!r}) reads one" * path
+        )
     return model
 
 
@@ -210,15 +215,13 @@ class FrozenHMM(FrozenModel):
             raise ModelError(f"initial must have shape ({n_states},)")
         if self._transition.shape != (n_states, n_states):
             raise ModelError(f"transition must have shape ({n_states}, {n_states})")
-        self._alphabet = Alphabet(n_symbols) if alphabet is None else alphabet
+        self._alphabet = as_alphabet(n_symbols if alphabet is None else alphabet)
         if self.alphabet.size != n_symbols:
             raise ModelError(
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
             )
-        if not 1 <= prec <= lib.BBANS_PREC_MAX:
-            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
-        if not 1 <= tail_length <= lib.BBANS_TAIL_MAX:
-            raise ModelError(f"tail length {tail_length} is outside 1 to 65535")
+        prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
         if size == 0:
             raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")
@@ -354,8 +357,10 @@ class FrozenHMM(FrozenModel):
         self, filtered: NDArray[np.uint32], next_state: int | None = None
     ) -> NDArray[np.uint32]:
         """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
-        if next_state is not None and not 0 <= next_state < self.n_states:
-            raise SymbolError(f"state {next_state} is not below {self.n_states}")
+        if next_state is not None:
+            next_state = as_integer(
+                next_state, "next_state", 0, self.n_states - 1, SymbolError
+            )
         stride = self.c.stride
         weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
         weights[: self.n_states] = self._weights(filtered)
@@ -468,7 +473,7 @@ class FrozenHMM(FrozenModel):
         TruncatedError, CorruptError, VersionError, FormatError
             If these are not the bytes of a model file.
         """
-        data = bytes(data)
+        data = as_bytes(data, "data")
         check_start(data, HEADER.size)
         _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
             data
@@ -562,6 +567,7 @@ class FrozenARHMM(FrozenHMM):
             initial, transition, emission,
             prec=prec, tail_length=tail_length, alphabet=alphabet,
         )  # fmt: skip
+        as_instance(contexts, Contexts, "contexts", "Contexts")
         self._contexts = contexts
         self._tree = ffi.new("bbans_contexts *")
         self._tree.contexts = contexts.n_contexts
@@ -600,7 +606,7 @@ class FrozenARHMM(FrozenHMM):
             ``-log2 P(x_t | x_1 .. x_t-1)`` of symbols of the model: they tell the tail
             length.
         """
-        costs = np.asarray(bits, np.float64)
+        costs = as_reals(bits, "bits")
         start, steps, emissions = _quantised(initial, transition, emission, prec)
         return cls(
             start,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import random_hmm
 
 import bbans
-from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress, quantise
+from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,13 +45,6 @@ def run(*command, cwd=None, **environment):
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
-
-
-def random_model(symbols, alphabet=None, seed=1, n_states=5):
-    draw = np.random.default_rng(seed)
-    shapes = [(n_states,), (n_states, n_states), (n_states, symbols)]
-    masses = [quantise(draw.gamma(0.3, size=shape), 20) for shape in shapes]
-    return FrozenHMM(*masses, prec=20, tail_length=9, alphabet=alphabet)
 
 
 # ---- building
@@ -238,7 +232,7 @@ int main(void)
 @needs_unix
 @needs("cc", "nm")
 def test_the_decoder_decodes_and_cannot_encode(amalgamated, tmp_path):
-    model = random_model(256)
+    model = random_hmm(5, 256)
     text = b"01234567" * 125
     files = [",".join(map(str, d)) for d in (model.to_bytes(), compress(text, model))]
     (tmp_path / "main.c").write_text(DECODE % (*files, "01234567"))
@@ -278,7 +272,7 @@ def test_example_and_command_write_the_same(example, name, kind, tmp_path):
         model = bbans.default_model()
     else:
         alphabet = Alphabet("".join(sorted(set("".join(TEXTS.values())))))
-        model = random_model(alphabet.size, alphabet)
+        model = random_hmm(5, alphabet)
     model.save(tmp_path / "m.bbm")
     (tmp_path / "text").write_bytes(text.encode())
     sink = io.BytesIO()
@@ -296,7 +290,7 @@ def test_example_and_command_write_the_same(example, name, kind, tmp_path):
 @needs_unix
 @needs("cc", "make", "pkg-config")
 def test_example_says_what_is_wrong(example, tmp_path):
-    random_model(256).save(tmp_path / "other.bbm")
+    random_hmm(5, 256).save(tmp_path / "other.bbm")
     data = compress("text")
     for name, content, model, message in [
         ("a", data, tmp_path / "other.bbm", "another model"),
@@ -360,7 +354,7 @@ class Model:
 
 ALPHABETS = [None, Alphabet([-128, -3, 0, 1, 2, 90, 127]), Alphabet("\1\2\3AZ")]
 DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
-MODELS = [random_model(7 if a is None else a.size, a) for a in ALPHABETS]
+MODELS = [random_hmm(5, a or 7) for a in ALPHABETS]
 
 
 def values_of(alphabet, dtype, n=300):

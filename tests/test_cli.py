@@ -234,7 +234,7 @@ def test_a_long_file_name():
         (["compress", "a", "-m", "."], "Is a directory"),
         (["compress", "a", "-m", "a"], "not a model file"),
         (["compress", "a", "-m", "a.bbz", "-o", "x"], "not a model file"),
-        (["compress", "a", "--block-size", "0", "-o", "x"], "block size 0"),
+        (["compress", "a", "--block-size", "0", "-o", "x"], "block_size must"),
         (["decompress", "missing.bbz"], "missing.bbz: No such file"),
         (["decompress", "a", "-o", "x"], "not a bbans container"),
         (["decompress", "a"], ".bbz"),

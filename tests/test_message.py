@@ -14,6 +14,7 @@ import pytest
 import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import ISAS
 
 from bbans import (
     BbansError,
@@ -30,20 +31,11 @@ from bbans._lib import lib
 
 EXACT = settings(derandomize=True, deadline=None)
 
-KERNELS = {
-    "portable": lib.BBANS_ISA_PORTABLE,
-    "avx2": lib.BBANS_ISA_AVX2,
-    "avx512": lib.BBANS_ISA_AVX512,
-    "neon": lib.BBANS_ISA_NEON,
-}
-HERE = [name for name, isa in KERNELS.items() if lib.bbans_isa_use(isa) == isa]
-lib.bbans_isa_use(lib.BBANS_ISA_BEST)
 
-
-@pytest.fixture(params=HERE, autouse=True, scope="module")
+@pytest.fixture(params=ISAS, autouse=True, scope="module")
 def kernels(request):
     """All tests here run once with each kind of kernels that this machine has."""
-    lib.bbans_isa_use(KERNELS[request.param])
+    lib.bbans_isa_use(ISAS[request.param])
     yield request.param
     lib.bbans_isa_use(lib.BBANS_ISA_BEST)
 
@@ -270,19 +262,19 @@ def test_what_one_kernel_encodes_each_other_decodes(lanes, kernels):
     for n in (1, 9, 70, 1500):
         state = state_of(rng, lanes, 1000)
         for push, pop, x in jobs(rng, n):
-            lib.bbans_isa_use(KERNELS[kernels])
+            lib.bbans_isa_use(ISAS[kernels])
             message = Message.from_state(*state)
             push(message)
             data = message.to_bytes()
-            for other in HERE:
-                lib.bbans_isa_use(KERNELS[other])
+            for other in ISAS:
+                lib.bbans_isa_use(ISAS[other])
                 message = Message.from_state(*state)
                 push(message)
                 assert message.to_bytes() == data
                 message = Message.from_bytes(data, lanes)
                 assert pop(message).tolist() == x.tolist()
                 assert message.state() == state
-    lib.bbans_isa_use(KERNELS[kernels])
+    lib.bbans_isa_use(ISAS[kernels])
 
 
 @pytest.mark.parametrize("lanes", [1, 8, 64])

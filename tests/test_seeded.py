@@ -90,11 +90,11 @@ def test_refusals(lanes):
     with pytest.raises(MessageError, match=f"{lanes} lanes starts from {least} bytes"):
         Message.seeded(bytes(least - 1), lanes)
     for data in ("text" * 500, 500, None):
-        with pytest.raises(MessageError, match="are bytes"):
+        with pytest.raises(TypeError, match="data must be bytes"):
             Message.seeded(data, lanes)
     for view in (bytearray(least), memoryview(bytes(least)), np.zeros(least, "u1")):
         assert Message.seeded(view, lanes) == Message.seeded(bytes(least), lanes)
-    with pytest.raises(MessageError, match="1 to 2"):
+    with pytest.raises(MessageError, match="lanes"):
         Message.seeded(bytes(100), 0)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["Codec", "MessageLike"]
+from bbans.errors import ModelError
+
+__all__ = ["Codec", "MessageLike", "as_codec", "as_function"]
 
 
 class MessageLike(Protocol):
@@ -82,3 +84,34 @@ class Codec(Protocol):
     def pop(self, message: Any) -> Any:
         """Take a value from the message: the inverse of `push`. From a message
         of random bits this draws a sample."""
+
+
+def as_codec(codec: Any, name: str) -> Codec:
+    """The codec that was given, if it can push and pop.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    if isinstance(codec, type) or not (
+        hasattr(codec, "push") and hasattr(codec, "pop")
+    ):
+        raise ModelError(f"{name} must be a codec, with push and pop, not {codec!r}")
+    made: Codec = codec
+    return made
+
+
+def as_function(function: Any, name: str) -> Any:
+    """The function that was given, if it can be called.
+
+    Raises
+    ------
+    ModelError
+        If it cannot.
+    """
+    if not callable(function):
+        raise ModelError(
+            f"{name} must be a function that makes a codec, not {function!r}"
+        )
+    return function

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_instance, as_integer
 from bbans.codecs.base import MessageLike
 from bbans.errors import SymbolError
-from bbans.shapes import as_array, spread
+from bbans.shapes import spread
 from bbans.tables import Table
 
 __all__ = ["Categorical", "Uniform", "Weighted"]
@@ -45,6 +46,13 @@ class Categorical:
     SymbolError
         If `rows` does not fit `shape`; from `push` and `pop`, if there is no such row;
         from `push`, if a symbol is not in the table or the shape is another.
+    ModelError
+        If `table` is none.
+
+    Notes
+    -----
+    From an empty message of one lane a pop gives the symbol of slot 1, which is mostly
+    symbol 0.
 
     Examples
     --------
@@ -62,11 +70,13 @@ class Categorical:
         rows: ArrayLike = 0,
         shape: int | tuple[int, ...] | None = None,
     ) -> None:
-        self._table = table
+        self._table = as_instance(
+            table, Table, "table", "a Table, as from Table.from_masses(probabilities)"
+        )
         self._rows: Any = rows  # an int stays one: such calls are quick
         self._shape: tuple[int, ...] | None = None
         if shape is not None or type(rows) is not int:
-            array = as_array(rows)
+            array = as_array(rows, "rows")
             self._rows = spread(array, array.shape if shape is None else shape)
             self._shape = self._rows.shape
 
@@ -94,7 +104,7 @@ class Uniform:
     Raises
     ------
     ModelError
-        From `push` and `pop`, if `total` is out of range.
+        If `total` is out of range.
     SymbolError
         From `push`, if a value is not below `total` or the shape is another.
 
@@ -108,7 +118,7 @@ class Uniform:
     """
 
     def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
-        self._total = total
+        self._total = as_integer(total, "total", 1, 1 << 28)
         self._shape = np.empty(shape, np.bool_).shape or None
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
@@ -150,7 +160,9 @@ class Weighted:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        self._weights = as_array(weights)
+        self._weights = as_array(weights, "weights")
+        if self._weights.ndim < 1:
+            raise SymbolError("weights must have an axis of symbols")
         if self._weights.dtype.kind in "iu" and self._weights.size > 0:
             low, high = self._weights.min(), self._weights.max()
             if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong

@@ -11,11 +11,13 @@ from bbans.codecs.base import MessageLike
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
-    as_array,
+    as_ends,
     as_shape,
     as_trials,
+    as_weights,
+    blame_weights,
     component_shape,
-    fixed_locations,
+    fixed_located,
     fixed_probabilities,
     fixed_rates,
     fixed_scales,
@@ -55,8 +57,8 @@ class UniformRange:
     Raises
     ------
     SymbolError
-        From `push` and `pop`, if there is no such range; from `push`, if a value is
-        outside; from `pop`, if `dtype` does not hold one.
+        If there is no such range; from `push`, if a value is outside; from `pop`, if
+        `dtype` does not hold one.
 
     Examples
     --------
@@ -74,7 +76,7 @@ class UniformRange:
         shape: int | tuple[int, ...] = (),
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._low, self._high, self._dtype = low, high, dtype
+        (self._low, self._high), self._dtype = as_ends(low, high), dtype
         self._form = np.empty(shape, np.bool_).shape
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
@@ -107,11 +109,11 @@ class Mixture:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         outside the support, or has no mass.
     ModelError
-        If `shape` is none; from `push` and `pop`, if weights are no such numbers.
+        If `shape` is none, or if weights do not sum to that.
 
     Notes
     -----
@@ -139,14 +141,15 @@ class Mixture:
         dtype: DTypeLike = np.int64,
     ) -> None:
         self._shape, self._dtype = as_shape(shape), dtype
-        self._low, self._high = low, high
-        self._weights = None if weights is None else as_array(weights)
-        self._location = to_fixed(location, fixed_locations)
-        self._scale = to_fixed(scale, fixed_scales)
+        self._low, self._high = as_ends(low, high)
+        self._weights = None if weights is None else as_weights(weights)
+        self._location, self._scale = fixed_located(location, scale)
         parts = [self._location, self._scale]
         if self._weights is not None:
             parts.append(self._weights)
         self._form = component_shape(*parts)[:-1]
+        if self._weights is not None and self._weights.ndim:
+            blame_weights(self._weights)
 
     def push(self, message: MessageLike, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
@@ -187,8 +190,8 @@ class Geometric:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         no integer from 0 on.
 
     Examples
@@ -224,8 +227,8 @@ class Bernoulli:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 or 1.
 
     Examples
@@ -266,8 +269,8 @@ class Binomial:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 .. trials.
 
     Examples
@@ -316,8 +319,8 @@ class BetaBinomial:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 .. trials.
 
     Examples
@@ -368,8 +371,8 @@ class Poisson:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         no integer from 0 on.
 
     Examples

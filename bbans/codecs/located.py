@@ -12,11 +12,8 @@ from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
     as_shape,
-    fixed_locations,
-    fixed_scales,
+    fixed_located,
     joint_shape,
-    to_fixed,
-    to_real,
 )
 
 __all__ = ["Gaussian", "Laplace", "Located", "Logistic", "StudentT"]
@@ -30,17 +27,17 @@ class Located:
     shape : Shape
         The standardised distribution; of a posterior one with ``leak=False``.
     location, scale : array_like of float
-        Or the int64 array that `fixed_locations` returns, the int32 array that
-        `fixed_scales` returns. Broadcast, their shape is that of the value.
+        Or, both, the int64 array that `fixed_locations` returns and the int32 array
+        that `fixed_scales` returns. Broadcast, their shape is that of the value.
     dtype : data-type
         Of popped integers.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
-        no integer of 64 bits, or has no mass.
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, if one alone is fixed point, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits, or has no mass.
     ModelError
         If `shape` is none.
 
@@ -69,8 +66,7 @@ class Located:
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._location = to_fixed(location, fixed_locations)
-        self._scale = to_fixed(scale, fixed_scales)
+        self._location, self._scale = fixed_located(location, scale)
         self._form = joint_shape(self._location, self._scale)
         self._shape, self._dtype = as_shape(shape), dtype
 
@@ -95,7 +91,7 @@ class Gaussian(Located):
     Parameters
     ----------
     mean, deviation : array_like of float
-        Broadcast, their shape is that of the value. Plain numbers of any type.
+        As in `Located`.
     dtype : data-type
         Of popped integers.
     leak : bool
@@ -104,8 +100,7 @@ class Gaussian(Located):
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits, or has no mass.
+        As for `Located`.
 
     Examples
     --------
@@ -124,8 +119,7 @@ class Gaussian(Located):
         *,
         leak: bool = True,
     ) -> None:
-        shape = Shape.gaussian(leak=leak)
-        super().__init__(shape, to_real(mean), to_real(deviation), dtype)
+        super().__init__(Shape.gaussian(leak=leak), mean, deviation, dtype)
 
 
 class Logistic(Located):
@@ -134,8 +128,7 @@ class Logistic(Located):
     Parameters
     ----------
     location, scale : array_like of float
-        The deviation is ``pi / sqrt(3)`` times the scale. Broadcast, their shape is
-        that of the value. Plain numbers of any type.
+        As in `Located`. The deviation is ``pi / sqrt(3)`` times the scale.
     dtype : data-type
         Of popped integers.
     leak : bool
@@ -144,8 +137,7 @@ class Logistic(Located):
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits, or has no mass.
+        As for `Located`.
     """
 
     def __init__(
@@ -156,8 +148,7 @@ class Logistic(Located):
         *,
         leak: bool = True,
     ) -> None:
-        shape = Shape.logistic(leak=leak)
-        super().__init__(shape, to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.logistic(leak=leak), location, scale, dtype)
 
 
 class Laplace(Located):
@@ -166,8 +157,7 @@ class Laplace(Located):
     Parameters
     ----------
     location, scale : array_like of float
-        The deviation is ``sqrt(2)`` times the scale. Broadcast, their shape is that of
-        the value. Plain numbers of any type.
+        As in `Located`. The deviation is ``sqrt(2)`` times the scale.
     dtype : data-type
         Of popped integers.
     leak : bool
@@ -176,8 +166,7 @@ class Laplace(Located):
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits, or has no mass.
+        As for `Located`.
     """
 
     def __init__(
@@ -188,8 +177,7 @@ class Laplace(Located):
         *,
         leak: bool = True,
     ) -> None:
-        shape = Shape.laplace(leak=leak)
-        super().__init__(shape, to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.laplace(leak=leak), location, scale, dtype)
 
 
 class StudentT(Located):
@@ -200,7 +188,7 @@ class StudentT(Located):
     degrees : float
         Degrees of freedom, 0.5 to 1000.
     location, scale : array_like of float
-        Broadcast, their shape is that of the value. Plain numbers of any type.
+        As in `Located`.
     dtype : data-type
         Of popped integers.
     leak : bool
@@ -209,8 +197,7 @@ class StudentT(Located):
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits, or has no mass.
+        As for `Located`.
     ModelError
         If `degrees` is out of range.
     """
@@ -224,5 +211,4 @@ class StudentT(Located):
         *,
         leak: bool = True,
     ) -> None:
-        shape = Shape.student_t(degrees, leak=leak)
-        super().__init__(shape, to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.student_t(degrees, leak=leak), location, scale, dtype)

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define HEAD_MIN ((uint64_t)1 << 31)
+#define HEAD_MAX (((uint64_t)1 << 63) - 1)
+
 #define LANES 5
 #define CAP 64
 
@@ -604,6 +607,55 @@ static void test_wire(void)
     }
 }
 
+/* Several lanes: 8 bytes each, in [2^31, 2^63), above whole words. */
+static void test_wire_of_lanes(void)
+{
+    static const uint64_t good[] = {HEAD_MIN, HEAD_MAX};
+    static const uint64_t bad[] = {0, HEAD_MIN - 1, HEAD_MAX + 1,
+                                   UINT64_MAX};
+    uint8_t bytes[8 * LANES + 8];
+    owned m;
+    size_t i, k, n;
+
+    CHECK(bbans_message_init(&m.msg, m.head, LANES, m.tail, 1) == BBANS_OK);
+    for (i = 0; i < LANES; i++)
+        for (k = 0; k < 6; k++) {
+            const uint64_t head = k < 2 ? good[k] : bad[k - 2];
+            size_t lane;
+
+            for (lane = 0; lane < LANES; lane++)
+                m.head[lane] = lane == i ? head : HEAD_MIN + lane;
+            CHECK(bbans_wire_write(&m.msg, bytes, sizeof bytes, &n) ==
+                      BBANS_OK &&
+                  n == 8 * LANES);
+            m.head[i] = 1;
+            CHECK(bbans_wire_read(&m.msg, bytes, n) ==
+                  (k < 2 ? BBANS_OK : BBANS_ERR_CORRUPT));
+            CHECK(m.head[i] == (k < 2 ? head : 1));
+        }
+    memset(bytes, 0x40, sizeof bytes);
+    for (n = 0; n <= sizeof bytes; n++) {
+        const bbans_status status = bbans_wire_read(&m.msg, bytes, n);
+
+        if (n < 8 * LANES || n % 4 != 0)
+            CHECK(status == BBANS_ERR_CORRUPT);
+        else if (n == 8 * LANES + 8)
+            CHECK(status == BBANS_ERR_CAPACITY);
+        else
+            CHECK(status == BBANS_OK && m.msg.tail_len == (n - 8 * LANES) / 4);
+    }
+    m.msg.tail_len = 0;
+    CHECK(bbans_wire_write(&m.msg, bytes, 8 * LANES - 1, &n) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_wire_write(&m.msg, NULL, 8 * LANES, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_write(NULL, bytes, sizeof bytes, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_size(&m.msg, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_read(NULL, bytes, 8 * LANES) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_read(&m.msg, NULL, 8 * LANES) == BBANS_ERR_NULL);
+    m.msg.lanes = 0;
+    CHECK(bbans_wire_read(&m.msg, bytes, 0) == BBANS_ERR_CORRUPT);
+}
+
 /* An empty array may be NULL. */
 static void test_nothing(void)
 {
@@ -622,9 +674,7 @@ int main(void)
 {
     int isa, tested = 0;
 
-    for (isa = BBANS_ISA_PORTABLE; isa <= BBANS_ISA_NEON; isa++) {
-        if (bbans_isa_use(isa) != isa)
-            continue; /* not here */
+    FOR_EACH_ISA (isa) {
         test_nothing();
         test_inverses();
         test_arrays();
@@ -633,6 +683,7 @@ int main(void)
         test_long_rows();
         test_refusals();
         test_wire();
+        test_wire_of_lanes();
         tested++;
     }
     printf("test_message: ok, with %d kinds of kernels\n", tested);

@@ -56,6 +56,62 @@ static void test_range_coder(void)
     }
 }
 
+/* The largest fraction is in what the division of the range by N leaves over,
+ * unless N is a power of two; the smallest is in the first slot. */
+static void test_ends_of_the_range(void)
+{
+    static const uint32_t totals[] = {1, 2, 3, 5, 7, 640, 65535, 1u << 28,
+                                      (1u << 28) - 1};
+    uint32_t tail[2] = {UINT32_MAX, UINT32_MAX}, slot = 99;
+    uint64_t head = ((uint64_t)1 << 63) - 1;
+    bbans_range_decoder dec, before;
+    bbans_message msg;
+    size_t i;
+
+    CHECK(bbans_message_init(&msg, &head, 1, tail, 2) == BBANS_OK);
+    msg.tail_len = 2;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_OK);
+    before = dec;
+    for (i = 0; i < sizeof totals / sizeof *totals; i++) {
+        const uint32_t total = totals[i];
+        const int coded = (total & (total - 1)) == 0;
+
+        CHECK(bbans_range_slot(&dec, total, &slot) ==
+              (coded ? BBANS_OK : BBANS_ERR_CORRUPT));
+        CHECK(!coded || slot == total - 1);
+        if (!coded)
+            CHECK(bbans_range_advance(&dec, total - 1, 1, total) ==
+                  BBANS_ERR_INTERVAL);
+        if (total > 1)
+            CHECK(bbans_range_advance(&dec, 0, total - 1, total) ==
+                  BBANS_ERR_INTERVAL);
+        CHECK(memcmp(&dec, &before, sizeof dec) == 0);
+    }
+    CHECK(bbans_range_slot(&dec, 0, &slot) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_slot(&dec, (1u << 28) + 1, &slot) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_advance(&dec, 0, 1, 0) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_advance(&dec, 0, 0, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_advance(&dec, 1, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_slot(NULL, 2, &slot) == BBANS_ERR_NULL);
+    CHECK(bbans_range_slot(&dec, 2, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_range_advance(NULL, 0, 1, 2) == BBANS_ERR_NULL);
+    CHECK(bbans_range_check(NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_range_decoder_init(NULL, &msg) == BBANS_ERR_NULL);
+    CHECK(bbans_range_decoder_init(&dec, NULL) == BBANS_ERR_NULL);
+    msg.lanes = 2;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_ERR_STATE);
+    msg.lanes = 1;
+    head = 0;
+    msg.tail_len = 0;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_ERR_CORRUPT);
+    head = 1; /* the empty fraction */
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_OK);
+    for (i = 0; i < sizeof totals / sizeof *totals; i++)
+        CHECK(bbans_range_slot(&dec, totals[i], &slot) == BBANS_OK &&
+              slot == 0);
+    CHECK(bbans_range_check(&dec) == BBANS_OK);
+}
+
 static void random_row(uint32_t *mass, size_t n, unsigned prec)
 {
     uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
@@ -208,6 +264,7 @@ int main(void)
     int trial;
 
     test_range_coder();
+    test_ends_of_the_range();
     for (trial = 0; trial < 60; trial++) {
         test_sequences(1 + below(40), 1 + below(40), 6 + below(23),
                        1 + below(30));
