@@ -5,6 +5,11 @@
 b'The same input gives the same bytes.'
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] in ("bbans", "-mbbans"):
+    import _bbans_start as _bbans_start  # as the program: before what takes a while
+
 try:
     from bbans import _lib as _lib
 except ModuleNotFoundError as error:
@@ -35,6 +40,7 @@ from bbans.errors import (
     BbansError,
     CorruptError,
     FormatError,
+    LimitError,
     MessageError,
     ModelError,
     SymbolError,
@@ -83,6 +89,7 @@ __all__ = [
     "FrozenHMM",
     "FrozenLGSSM",
     "GaussianHMM",
+    "LimitError",
     "Message",
     "MessageError",
     "ModelError",

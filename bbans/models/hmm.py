@@ -11,7 +11,7 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -26,6 +26,7 @@ from bbans._arguments import (
     as_reals,
 )
 from bbans._files import replacing
+from bbans._kinds import START_BYTES, wrong_kind
 from bbans.alphabet import (
     MAX_SYMBOLS,
     Alphabet,
@@ -682,8 +683,10 @@ class HMM:
             alphabet=self.alphabet,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Write the parameters to a .npz file; an existing file is replaced at once.
+
+        An open binary file will do too.
 
         Notes
         -----
@@ -714,14 +717,17 @@ class HMM:
         VersionError
             If a later release wrote it.
         CorruptError
-            If it was damaged, or is something else.
+            If it was damaged.
+        FormatError
+            If it is something else; the text says what.
         OSError
             If it cannot be read.
         """
         with open(path, "rb") as file:
             content = file.read(4)
             if content != b"PK\3\4"[: len(content)]:
-                raise CorruptError(f"not a saved HMM: {path}")
+                content += file.read(START_BYTES - len(content))
+                raise wrong_kind(content, f"a saved {cls.__name__}")
             if os.fstat(file.fileno()).st_size > _MAX_FILE_BYTES:
                 raise CorruptError(f"too large for a saved HMM: {path}")
             content += file.read()
