@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 __all__ = [
     "Patient",
+    "Resumed",
     "discard_unfinished",
     "is_plain",
     "permissions",
@@ -117,6 +118,23 @@ def _naming(name: str, also: str | None = None) -> Iterator[None]:
         if error.filename in (None, also):
             error.filename, error.filename2 = name, None
         raise
+
+
+class Resumed(io.RawIOBase):
+    """A file whose start has been read, to be read from there."""
+
+    def __init__(self, start: bytes, file: BinaryIO) -> None:
+        self._start, self._file = start, file
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._start:
+            return self._file.read(size)
+        end = len(self._start) if size < 0 else size
+        part, self._start = self._start[:end], self._start[end:]
+        return part
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
 
 class Patient(io.RawIOBase):

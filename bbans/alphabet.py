@@ -192,6 +192,11 @@ class Alphabet:
         symbols = self.values[array.astype(np.intp)]
         return symbols
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of each symbol that `decode` returns."""
+        return 4 if self.kind == "characters" else 8
+
     def name(self, index: int) -> str:
         """Describe the symbol of an index, as error messages do."""
         return _name(index if self.values is None else self.values[index], self.kind)
@@ -266,6 +271,11 @@ class AllIntegers:
                 t = int(beyond[0])
                 raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
         return np.require(values, np.int64, ["C", "A"])
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a row."""
+        return 8 * self.width
 
     def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the values: nothing stands for them."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_array, as_bytes, as_integer
 from bbans._lib import empty_symbols, ffi, lib, pointer
+from bbans._records import check_limit
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.message import Message
 from bbans.tables import FrozenHMM, as_frozen
@@ -91,6 +92,7 @@ def decode_batch(
     *,
     predictive: bool = False,
     threads: int = 1,
+    max_bytes: int | None = None,
 ) -> list[NDArray[Any]]:
     """Decode what `encode_batch` returned.
 
@@ -106,6 +108,9 @@ def decode_batch(
         As they were encoded.
     threads : int
         The result does not depend on it.
+    max_bytes : int, optional
+        The most bytes that all sequences together may take; by default there is no
+        limit. Memory and time grow with `lengths`, whatever `data` is.
 
     Returns
     -------
@@ -114,8 +119,10 @@ def decode_batch(
 
     Raises
     ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
-        If a message is damaged; the text names its sequence.
+        As `decode` raises it; the text names the sequence.
     """
     as_frozen(model)
     data = as_bytes(data, "data")
@@ -129,6 +136,7 @@ def decode_batch(
             f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
             f"within {len(data)} bytes"
         )
+    _check_limit(starts, model, max_bytes)
     x = empty_symbols(int(starts[-1]))
     source = np.frombuffer(data, np.uint8)
 
@@ -187,7 +195,11 @@ def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
 
 
 def decode_packed(
-    data: bytes, lengths: Sequence[int] | NDArray[Any], model: FrozenHMM
+    data: bytes,
+    lengths: Sequence[int] | NDArray[Any],
+    model: FrozenHMM,
+    *,
+    max_bytes: int | None = None,
 ) -> list[NDArray[Any]]:
     """Decode what `encode_packed` returned, given the sequences' lengths.
 
@@ -197,6 +209,8 @@ def decode_packed(
     lengths : sequence of int, length N
         Symbols in each sequence.
     model : FrozenHMM
+    max_bytes : int, optional
+        As for `decode_batch`.
 
     Returns
     -------
@@ -205,11 +219,15 @@ def decode_packed(
 
     Raises
     ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
         If no encoder wrote these bytes for this model and these lengths.
     """
     starts = _starts(lengths)
-    x, work = empty_symbols(int(starts[-1])), as_frozen(model).workspace(1)
+    work = as_frozen(model).workspace(1)
+    _check_limit(starts, model, max_bytes)
+    x = empty_symbols(int(starts[-1]))
     message = Message.from_bytes(data)
     message.call(
         "packed_decode", model.c, ..., pointer(x), pointer(starts, "uint64_t[]"),
@@ -269,6 +287,11 @@ def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
     if starts[-1] >= 1 << 60:
         raise ModelError(f"there are no sequences of {starts[-1]} symbols")
     return np.array(starts, np.uint64)
+
+
+def _check_limit(starts: Offsets, model: FrozenHMM, max_bytes: int | None) -> None:
+    what = f"{starts.size - 1} sequences"
+    check_limit(int(starts[-1]), model.alphabet.itemsize, max_bytes, what)
 
 
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:

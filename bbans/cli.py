@@ -6,6 +6,7 @@ import argparse
 import errno
 import io
 import os
+import re
 import signal
 import stat
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 from bbans import __version__, api, signals
 from bbans._files import (
     Patient,
+    Resumed,
     discard_unfinished,
     is_plain,
     permissions,
@@ -26,14 +28,15 @@ from bbans._files import (
     read_full,
     replacing,
 )
-from bbans.container import BLOCK_MAX, ELEMENTS, METHODS, ContainerReader
+from bbans._kinds import SIGNAL, START_BYTES, check_raw
+from bbans.container import BLOCK_MAX
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
-from bbans.frozen import MAGIC as MODEL_MAGIC
+from bbans.info import describe
 from bbans.lgssm import NOISES, FrozenLGSSM
 from bbans.models import ARHMM, HMM, LGSSM
 from bbans.models.hmm import MAX_STATES
-from bbans.tables import FrozenARHMM, FrozenHMM
+from bbans.tables import FrozenHMM
 
 __all__ = ["main"]
 
@@ -364,6 +367,12 @@ def _parser() -> argparse.ArgumentParser:
                 "--salvage", action="store_true",
                 help="leave damaged blocks out, name them, and exit with 1",
             )  # fmt: skip
+            sub.add_argument(
+                "--max-size", metavar="SIZE", type=_size,
+                help="refuse to write more bytes: a number, or one with K, M, G or T "
+                "(powers of 1024, as are KiB ..; KB .. are powers of 1000); default: "
+                "no limit",
+            )  # fmt: skip
 
     export = command(
         "export",
@@ -388,7 +397,8 @@ def _parser() -> argparse.ArgumentParser:
         "info",
         _info,
         "describe a compressed file or a model",
-        "Say what a container or a model file holds, and check every checksum.",
+        "Say what a compressed file or a model file holds, and check every checksum, "
+        "in little memory.",
     )
     info.add_argument("file", metavar="FILE", help="- is stdin")
     return parser
@@ -519,6 +529,7 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
     dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
     for name, content in zip(options.files, data, strict=True):
+        check_raw(content[:START_BYTES], options.type, name)
         if len(content) % row:
             raise ModelError(f"{name} does not hold whole rows of {row} bytes")
     rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
@@ -555,12 +566,26 @@ def _compress(options: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
+def _size(text: str) -> int:
+    """A number of bytes with or without a unit, as other tools of the shell take it."""
+    match = re.fullmatch(r"(\d+)(?:([KMGT])(i?B)?|B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: say a number, or one such as 10M, 1GiB or 5GB"
+        )
+    number, prefix, unit = match.groups("")
+    base = 1000 if unit.upper() == "B" else 1024
+    power: int = base ** (" KMGT".index(prefix.upper() or " "))
+    return int(number) * power
+
+
 def _dtype(name: str) -> np.dtype[Any]:
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
     dtype = _dtype(options.type)
+    check_raw(data[:START_BYTES], options.type, options.file)
     channels = 1 if options.channels is None else options.channels
     if channels < 1:
         raise ModelError(f"there is no signal of {channels} channels")
@@ -590,16 +615,16 @@ def _decompress(options: argparse.Namespace) -> int:
         _progress(None, options.quiet) as progress,
         _sink(output, options, source) as sink,
     ):
-        start = read_full(source, len(signals.MAGIC))
-        if start == signals.MAGIC:
-            for values in signals.signal_blocks(
-                start + read_all(source), salvage if options.salvage else None
-            ):
+        start = read_full(source, len(SIGNAL))
+        whole = cast(BinaryIO, Resumed(start, source))
+        if start == SIGNAL:
+            reader = signals.SignalReader(whole, max_bytes=options.max_size)
+            for values in reader.blocks(salvage if options.salvage else None):
                 sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
             return EXIT_ERROR if damaged else EXIT_OK
         api.decompress_file(
-            cast(BinaryIO, _Resumed(start, source)), sink, model,
-            salvage=salvage if options.salvage else None, progress=progress,
+            whole, sink, model, salvage=salvage if options.salvage else None,
+            progress=progress, max_bytes=options.max_size,
         )  # fmt: skip
     return EXIT_ERROR if damaged else EXIT_OK
 
@@ -612,77 +637,9 @@ def _export(options: argparse.Namespace) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     with _source(options.file) as file:
-        facts = _describe(read_all(file))
+        facts = describe(file)
     for name, value in facts.items():
         print(f"{name + ':':13} {value}")
-
-
-def _describe(data: bytes) -> dict[str, Any]:
-    if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
-        facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
-    elif data[: len(signals.MAGIC)] == signals.MAGIC:
-        values = signals.signal_decompress(data)
-        facts = {
-            "kind": f"bbans signal of {values.dtype}",
-            "shape": " x ".join(map(str, values.shape)) or "scalar",
-            "bytes": len(data),
-            "rate": f"{8 * len(data) / values.size:.4f} bits/value"
-            if values.size
-            else "-",
-        }
-    else:
-        reader = ContainerReader(io.BytesIO(data))
-        blocks = list(reader.blocks())
-        n_symbols = sum(block.n_symbols for block in blocks)
-        methods = {METHODS[block.method] for block in blocks}
-        facts = {
-            "kind": f"bbans container of {ELEMENTS[reader.header.element]}",
-            "method": ", ".join(sorted(methods)) or "-",
-            "model": reader.header.fingerprint.hex(),
-            "shape": " x ".join(map(str, reader.shape or ())) or "scalar",
-            "blocks": len(blocks),
-            "bytes": len(data),
-            "overhead": f"{len(data) - sum(len(block.data) for block in blocks)} bytes",
-            "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol"
-            if n_symbols
-            else "-",
-        }
-    return facts
-
-
-def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, Any]:
-    facts: dict[str, Any]
-    if isinstance(model, FrozenLGSSM):
-        facts = {
-            "kind": "frozen linear Gaussian state space model",
-            "latents": model.n_states,
-            "observed": model.n_observed,
-            "noise": model.noise,
-            "steps": model.n_steps,
-        }
-    else:
-        facts = {
-            "kind": "frozen hidden Markov model"
-            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
-            "states": model.n_states,
-            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
-            **_contexts(model),
-            "precision": f"{model.prec} bits",
-        }
-    return facts | {
-        "tail length": model.tail_length,
-        "fingerprint": model.fingerprint.hex(),
-    }
-
-
-def _contexts(model: FrozenHMM) -> dict[str, Any]:
-    if not isinstance(model, FrozenARHMM):
-        return {}
-    tree = model.contexts
-    return {
-        "contexts": f"{tree.n_contexts} of up to {tree.order} symbols, "
-        f"{tree.n_entries} entries"
-    }
 
 
 # ---- files
@@ -775,20 +732,6 @@ def _source(name: str) -> Iterator[BinaryIO]:
     except (FormatError, SymbolError) as error:
         error.args = (f"{_called(name)}: {error}", *error.args[1:])
         raise
-
-
-class _Resumed(io.RawIOBase):
-    """A file whose start has been read."""
-
-    def __init__(self, start: bytes, file: BinaryIO) -> None:
-        self._start, self._file = start, file
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._start:
-            return self._file.read(size)
-        end = len(self._start) if size < 0 else size
-        part, self._start = self._start[:end], self._start[end:]
-        return part
 
 
 @contextmanager

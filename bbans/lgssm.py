@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_bytes, as_instance, as_integer, as_reals
+from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
 from bbans.alphabet import AllIntegers, as_integers
 from bbans.errors import (
@@ -27,7 +28,6 @@ from bbans.errors import (
 )
 from bbans.frozen import (
     LGSSM_TYPE,
-    MAGIC,
     VERSION,
     FrozenModel,
     check_end,
@@ -41,6 +41,45 @@ _Floats = NDArray[np.float64]
 
 HEADER = struct.Struct("<4sBBBBIIIII")
 DIMENSIONS_MAX = 64
+
+
+class Head(NamedTuple):
+    """The header of a model file, after magic, version and type."""
+
+    noise: str
+    n_states: int
+    n_observed: int
+    tail_length: int
+    start_bits: int
+    n_steps: int
+
+    def offsets(self) -> tuple[int, int]:
+        """Where the offsets end, which begin after the header, and the words."""
+        width = int(lib.bbans_lgssm_step_words(self.n_states, self.n_observed))
+        end = HEADER.size + 8 * self.n_steps * (self.n_states + self.n_observed)
+        return end, end + 4 * self.n_steps * width
+
+
+def read_head(data: bytes) -> Head:
+    """Read the header of the model file that these bytes begin.
+
+    Raises
+    ------
+    TruncatedError, CorruptError, VersionError, FormatError
+        If they begin none of a linear Gaussian model.
+    """
+    check_start(data, HEADER.size)
+    _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(data)
+    names = {noise.family: name for name, noise in _FAMILIES.items()}
+    if kind != LGSSM_TYPE:
+        raise FormatError("model file is not that of a linear Gaussian model")
+    if family not in names or reserved != 0:
+        raise VersionError("model file has codes that this release does not know")
+    if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
+        raise CorruptError("model file is inconsistent: no dimensions or no steps")
+    return Head(names[family], n, p, tail, start, steps)
+
+
 _TOO_MUCH = 1 << 46  # of a location, in 2^-16
 
 
@@ -360,7 +399,7 @@ class FrozenLGSSM(FrozenModel):
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MAGIC, VERSION, LGSSM_TYPE, self._noise.family, 0,
+            MODEL, VERSION, LGSSM_TYPE, self._noise.family, 0,
             self.n_states, self.n_observed, self.tail_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
@@ -380,20 +419,9 @@ class FrozenLGSSM(FrozenModel):
             If these are not the bytes of a model file of this type.
         """
         data = as_bytes(data, "data")
-        check_start(data, HEADER.size)
-        _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(
-            data
-        )
-        names = {noise.family: name for name, noise in _FAMILIES.items()}
-        if kind != LGSSM_TYPE:
-            raise FormatError("model file is not that of a linear Gaussian model")
-        if family not in names or reserved != 0:
-            raise VersionError("model file has codes that this release does not know")
-        width = int(lib.bbans_lgssm_step_words(n, p))
-        if width == 0 or steps == 0:
-            raise CorruptError("model file is inconsistent: no dimensions or no steps")
-        split = HEADER.size + 8 * steps * (n + p)
-        size = split + 4 * steps * width
+        head = read_head(data)
+        n, p, steps = head.n_states, head.n_observed, head.n_steps
+        split, size = head.offsets()
         check_end(data, size)
         try:
             return cls(
@@ -401,9 +429,9 @@ class FrozenLGSSM(FrozenModel):
                 p,
                 np.frombuffer(data[HEADER.size : split], "<i8").reshape(steps, -1),
                 np.frombuffer(data[split:size], "<i4").reshape(steps, -1),
-                noise=names[family],
-                tail_length=tail,
-                start_bits=start,
+                noise=head.noise,
+                tail_length=head.tail_length,
+                start_bits=head.start_bits,
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error

@@ -142,7 +142,8 @@ class Message(ValueArrays):
         Raises
         ------
         CorruptError
-            If these bytes are not a message of so many lanes.
+            If these bytes are not a message of so many lanes. As one lane nearly all
+            bytes are a message, those of one of several lanes too.
         """
         data = as_bytes(data, "data")
         message = cls(lanes)
@@ -349,6 +350,19 @@ class RangeDecoder:
         """Remove the interval that holds the slot."""
         start, freq, total = _interval(start, freq, total)
         check(lib.bbans_range_advance(self._c, start, freq, total))
+
+    def mark(self, bits: int) -> None:
+        """Before an interval: an encoder would have started bits back from here, if
+        the code of what follows alone were an integer of ``2**bits`` or more. Then
+        `check` refuses it.
+
+        Raises
+        ------
+        ModelError
+            If `bits` is not 0 to 65535.
+        """
+        most = lib.BBANS_TAIL_MAX
+        check(lib.bbans_range_mark(self._c, as_integer(bits, "bits", 0, most)))
 
     def check(self) -> None:
         """After the last symbol: was exactly this encoded?"""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, empty_symbols, ffi, lib, pointer
+from bbans._records import check_limit
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
@@ -29,6 +30,7 @@ START_MIN_BITS = 40
 FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
+_DIFFER = "data is damaged, or length, mode or model differ"
 # Symbols that a message of unknown length is given room for at first.
 FIRST_SIZE = 1 << 12
 
@@ -133,8 +135,9 @@ def decode_sequence(
     Raises
     ------
     CorruptError
-        If no encoder of this model wrote the message: it does not end in the
-        state that encoders start from.
+        If `encode_sequence` writes this message for no sequence of this length, under
+        this model and in this mode. Others may decode, to other data, if the message
+        was damaged.
     ModelError
         If there is no sequence of this length, or no memory for one; if a seed is
         wanted or not taken.
@@ -159,22 +162,29 @@ def _decode_any(
     if seed is not None:
         x = pop_schedule(model, message, length)[0] if length else []
         if message != _seeded(seed):
-            raise CorruptError("message does not end in its seed: damaged")
+            raise CorruptError(
+                f"message does not end in its seed: another seed, or {_DIFFER}"
+            )
         return x
     if predictive or length <= model.tail_length:
         return _range_decode(model, None, message, length)
     flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
     message.advance(*(FLAG_PREDICTIVE if flagged else FLAG_SCHEDULE), FLAG_TOTAL)
+    body = length - model.tail_length
     if flagged:
-        return _range_decode(model, None, message, length)
-    x, belief = pop_schedule(model, message, length - model.tail_length)
+        return _range_decode(model, None, message, length, body)
+    x, belief = pop_schedule(model, message, body)
     if not message.is_at_least(_start_bits(model)):
-        raise CorruptError("message ends early: damaged")
+        raise CorruptError(f"message ends early: {_DIFFER}")
     return x + _range_decode(model, belief, message, model.tail_length)
 
 
 def decode_until(
-    model: FrozenHMM, message: Message, last: int, limit: int
+    model: FrozenHMM,
+    message: Message,
+    last: int,
+    limit: int,
+    max_bytes: int | None = None,
 ) -> NDArray[np.uint32]:
     """Decode a predictive message up to and with the first symbol `last`.
 
@@ -188,17 +198,24 @@ def decode_until(
         A symbol number.
     limit : int
         The most symbols that there may be.
+    max_bytes : int, optional
+        The most bytes that what they stand for may take.
 
     Raises
     ------
     CorruptError
         If there is no such sequence of at most `limit` symbols.
+    LimitError
+        If it would take more than `max_bytes`.
     """
     model.check_symbols(np.array([last]))
     if limit < 1:
         raise ModelError(f"limit {limit} is below 1")
+    itemsize = model.alphabet.itemsize
+    check_limit(0, itemsize, max_bytes, "the message")
+    room = limit if max_bytes is None else min(limit, max_bytes // itemsize)
     work, n = model.workspace(1), ffi.new("size_t *")
-    size = min(limit, FIRST_SIZE)
+    size = min(room, FIRST_SIZE)
     while True:
         symbols = empty_symbols(size)
         try:
@@ -211,9 +228,11 @@ def decode_until(
                 raise
             if size == limit:
                 raise CorruptError(
-                    f"no symbol {last} among the first {limit}: damaged"
+                    f"no symbol {last} among the first {limit}: {_DIFFER}"
                 ) from None
-            size = min(limit, 8 * size)  # the message is as it was
+            if size == room:
+                check_limit(size + 1, itemsize, max_bytes, "the message")
+            size = min(room, 8 * size)  # the message is as it was
         else:
             return symbols[: n[0]]
 
@@ -327,7 +346,7 @@ def _damage() -> Iterator[None]:
     try:
         yield
     except (ModelError, MessageError) as error:
-        raise CorruptError(f"message is damaged: {error}") from error
+        raise CorruptError(f"{_DIFFER}: {error}") from error
 
 
 def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
@@ -342,10 +361,15 @@ def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
     return encoder.finish()
 
 
-def _range_decode(model: Any, belief: Any, message: Message, length: int) -> list[Any]:
+def _range_decode(
+    model: Any, belief: Any, message: Message, length: int, mark: int | None = None
+) -> list[Any]:
+    """From observation `mark` on there must be too little to start bits back from."""
     decoder = RangeDecoder(message)
     source, x = _Source(decoder), []
-    for _ in range(length):
+    for t in range(length):
+        if t == mark:
+            decoder.mark(_start_bits(model))
         x.append(model.predictive(belief).pop(source))
         belief = model.update(belief, x[-1])
     decoder.check()

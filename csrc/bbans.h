@@ -531,6 +531,8 @@ typedef struct {
     uint64_t head, code, range;
     size_t n_bits; /* bits of the fraction                      */
     size_t n_read; /* bits taken so far, zeros past the end too */
+    uint64_t own, own_range; /* of what came since a mark, by itself */
+    int own_bits, own_state;
 } bbans_range_decoder;
 
 /* Read the integer in *msg, of one lane, which must outlive the decoder.
@@ -547,6 +549,12 @@ BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
  * Returns ERR_{NULL,TOTAL,INTERVAL}. */
 BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
         uint32_t start, uint32_t freq, uint32_t total);
+
+/* Before an interval: from here on an encoder would have started bits back, if
+ * the range code of these intervals alone were an integer of 2^bits or more.
+ * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
+ * than BBANS_TAIL_MAX bits. */
+BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */

@@ -16,7 +16,8 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_STATE: return "heads, lanes or lengths are not a message";
     case BBANS_ERR_TABLE: return "table does not rise strictly from 0 to 2^r";
     case BBANS_ERR_SYMBOL: return "symbol or row is outside the table";
-    case BBANS_ERR_CORRUPT: return "data is damaged";
+    case BBANS_ERR_CORRUPT:
+        return "data is damaged, or length, mode, model or lanes differ";
     case BBANS_ERR_SIZE: return "a count is outside its limits";
     case BBANS_ERR_TRUNCATED: return "data ends early";
     case BBANS_ERR_FORMAT: return "not a file of this format";

@@ -19,14 +19,15 @@ CSRC = ROOT / "csrc"
 
 # What each file may import of bbans. An entry that ends in "?" is for type
 # checkers only; "name()" is for the inside of that function. New files need a line.
-TABLES = "errors _arguments alphabet _records _lib _cdf _forward frozen models"
+TABLES = "errors _arguments alphabet _kinds _records _lib _cdf _forward frozen models"
 ALLOWED = {
     "errors.py": "",
     "_arguments.py": "errors",
     "_files.py": "errors",
-    "_records.py": "errors",
+    "_kinds.py": "errors",
+    "_records.py": "_arguments errors _files _kinds",
     "alphabet.py": "_arguments errors",
-    "frozen.py": "errors _files _records",
+    "frozen.py": "errors _files _kinds _records",
     "_forward.pyx": "errors",
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.arhmm models.contexts models.em models.hmm "
@@ -38,12 +39,12 @@ ALLOWED = {
     "models.hmm freeze():tables tables?",
     "models/autoregressive.py": "",
     "models/em.py": "_arguments errors _forward",
-    "models/hmm.py": "_arguments errors alphabet _files _forward models.em "
+    "models/hmm.py": "_arguments errors alphabet _files _kinds _forward models.em "
     "models.structured? freeze():tables tables?",
-    "models/lgssm.py": "_arguments errors alphabet _files freeze():lgssm lgssm?",
+    "models/lgssm.py": "_arguments errors alphabet _files _kinds freeze():lgssm lgssm?",
     "_lib.py": "_arguments _core errors",
     "tables.py": TABLES,
-    "lgssm.py": "_arguments errors alphabet _lib frozen models",
+    "lgssm.py": "_arguments errors alphabet _kinds _lib frozen models",
     "codecs/__init__.py": "codecs",
     "codecs/base.py": "tables errors codecs",
     "codecs/categorical.py": "_arguments tables shapes errors codecs",
@@ -58,19 +59,22 @@ ALLOWED = {
     "_message.pyx": "_arguments _lib errors shapes",
     "_values.py": "_arguments _lib _message errors shapes",
     "message.py": "_arguments _lib _values errors frozen lgssm tables?",
-    "sequence.py": "_arguments _lib codecs message tables lgssm errors",
-    "batch.py": "_arguments _lib message tables errors",
+    "sequence.py": "_arguments _lib _records codecs message tables lgssm errors",
+    "batch.py": "_arguments _lib _records message tables errors",
     "check.py": "_arguments codecs frozen message sequence errors",
-    "packets.py": "_arguments message sequence tables errors",
+    "packets.py": "_arguments _records message sequence tables errors",
     "export.py": "tables lgssm errors",
-    "container.py": "_files _records errors frozen",
-    "signals.py": "_arguments _lib _records errors message models shapes static",
-    "static.py": "_arguments _lib _records errors",
-    "api.py": "_arguments errors alphabet _files _records frozen models tables lgssm "
+    "container.py": "_files _kinds _records errors",
+    "signals.py": "_arguments _kinds _lib _records errors message models shapes static",
+    "static.py": "_arguments _kinds _lib _records errors",
+    "info.py": "errors _files _kinds _records frozen tables lgssm container signals "
+    "static",
+    "api.py": "_arguments errors alphabet _files _kinds _records frozen models tables "
+    "lgssm "
     "codecs message sequence container",
     "demo.py": "api errors models tables",
-    "cli.py": "__init__ api signals container export frozen models tables lgssm errors "
-    "_files demo",
+    "cli.py": "__init__ api signals info export models tables lgssm errors _files "
+    "_kinds demo",
     "__init__.py": "_lib errors alphabet models tables codecs message sequence batch "
     "shapes signals packets check api static lgssm",
     "__main__.py": "cli",

@@ -264,8 +264,7 @@ def test_empty_arrays_with_huge_axes(axes):
 
 
 def test_any_bytes_as_a_message():
-    """Refused, or the code of what they decode to: no two messages decode alike,
-    but for those whose flag another encoder could have chosen."""
+    """Refused, or the code of what they decode to: no two messages decode alike."""
     rng = random.Random(5)
     for n in range(1000):
         message, length = rng.randbytes(rng.randrange(30)), n % 40
@@ -274,10 +273,7 @@ def test_any_bytes_as_a_message():
             x = bbans.decode(message, MODEL, length, predictive=predictive)
         except bbans.CorruptError:
             continue
-        again = bbans.encode(x, MODEL, predictive=predictive)
-        assert not predictive or again == message
-        back = bbans.decode(again, MODEL, length, predictive=predictive)
-        assert back.tolist() == x.tolist()
+        assert bbans.encode(x, MODEL, predictive=predictive) == message
 
 
 def test_mutations_with_repaired_checksums():

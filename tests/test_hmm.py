@@ -610,7 +610,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)}
     )
     path.write_bytes(file.getvalue())
-    with pytest.raises(CorruptError, match="not a saved HMM"):
+    with pytest.raises(FormatError, match="not a saved HMM: this is a numpy array"):
         HMM.load(path)
     with pytest.raises(FileNotFoundError):
         HMM.load(tmp_path / "missing.npz")

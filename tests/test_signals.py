@@ -1,5 +1,6 @@
 """Signals: every array comes back, at a better rate than without the model."""
 
+import io
 import subprocess
 import sys
 import time
@@ -157,13 +158,15 @@ def test_salvage_leaves_damaged_blocks_out():
     data = bytearray(bbans.signal_compress(array, block_size=100))
     data[len(data) // 2] ^= 4
     found = []
-    parts = np.concatenate([*signals.signal_blocks(bytes(data), found.append)])
+    parts = np.concatenate(
+        [*signals.SignalReader(io.BytesIO(data)).blocks(found.append)]
+    )
     assert [str(error) for error in found] == [
         "block 2 is damaged: its checksum does not match"
     ]
     assert (parts == np.delete(array, slice(200, 300), axis=0)).all()
     found.clear()
-    parts = [*signals.signal_blocks(bytes(data[:-30]), found.append)]
+    parts = [*signals.SignalReader(io.BytesIO(data[:-30])).blocks(found.append)]
     assert len(parts) == 3
     assert "ends early, in block 4" in str(found[-1])
 

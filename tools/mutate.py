@@ -10,6 +10,7 @@ most."""
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -37,7 +38,8 @@ LEFT_OUT = {"csrc/bbans_shapes.c", "csrc/bbans_tiny.h", "bbans/_core_build.py"}
 if platform.machine() != "aarch64":
     LEFT_OUT |= {f"csrc/kernels/{name}_neon.c" for name in ("hmm", "lanes")}
 TEST_FILES = 5  # for a fault in Python
-PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+PYTEST = ["-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
+PYTEST += ["--hypothesis-seed=0"]
 
 C_BLANK = (
     r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])+'"
@@ -67,6 +69,11 @@ PYTHON_STATEMENT = (
 )
 
 
+@functools.cache  # a run keeps to the text that it began with
+def text_of(path: str) -> str:
+    return (ROOT / path).read_text("utf-8")
+
+
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """One replacement in one file."""
@@ -85,7 +92,7 @@ class Fault:
 
 def faults(path: str) -> list[Fault]:
     """All that this program can do to a file."""
-    text = (ROOT / path).read_text("utf-8")
+    text = text_of(path)
     in_c = path.endswith((".c", ".h"))
     blank = re.sub(
         C_BLANK if in_c else PYTHON_BLANK,
@@ -173,12 +180,12 @@ class Copy:
     def attempt(self, fault: Fault) -> tuple[str, str]:
         """An outcome, and by which test."""
         if self.changed not in ("", fault.path):  # faults of a file follow each other
-            self.write(self.changed, (ROOT / self.changed).read_text("utf-8"))
+            self.write(self.changed, text_of(self.changed))
         if self.changed != fault.path:
             self.build(fault.path)
             self.measure(fault.path)
         self.changed = fault.path
-        self.write(fault.path, fault.apply((ROOT / fault.path).read_text("utf-8")))
+        self.write(fault.path, fault.apply(text_of(fault.path)))
         outcome = self.build(fault.path)
         if outcome != "built":
             return outcome, ""

@@ -26,6 +26,7 @@ from bbans._arguments import (
     as_reals,
 )
 from bbans._files import replacing
+from bbans._kinds import START_BYTES, wrong_kind
 from bbans.alphabet import (
     MAX_SYMBOLS,
     Alphabet,
@@ -716,14 +717,17 @@ class HMM:
         VersionError
             If a later release wrote it.
         CorruptError
-            If it was damaged, or is something else.
+            If it was damaged.
+        FormatError
+            If it is something else; the text says what.
         OSError
             If it cannot be read.
         """
         with open(path, "rb") as file:
             content = file.read(4)
             if content != b"PK\3\4"[: len(content)]:
-                raise CorruptError(f"not a saved HMM: {path}")
+                content += file.read(START_BYTES - len(content))
+                raise wrong_kind(content, f"a saved {cls.__name__}")
             if os.fstat(file.fileno()).st_size > _MAX_FILE_BYTES:
                 raise CorruptError(f"too large for a saved HMM: {path}")
             content += file.read()

@@ -24,6 +24,7 @@ from bbans._arguments import (
     not_integers,
 )
 from bbans._files import replacing
+from bbans._kinds import START_BYTES, wrong_kind
 from bbans.alphabet import as_integers
 from bbans.errors import FormatError, ModelError, SymbolError
 
@@ -654,8 +655,12 @@ class LGSSM:
         Raises
         ------
         FormatError
-            If it is no such file.
+            If it is no such file; the text says what it is.
         """
+        with open(path, "rb") as start:
+            first = start.read(START_BYTES)
+        if not first.startswith(b"PK\3\4"):
+            raise wrong_kind(first, "a saved LGSSM")
         try:
             with np.load(Path(path), allow_pickle=False) as file:
                 found = {name: file[name] for name in _NAMES}
