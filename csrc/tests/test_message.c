@@ -668,6 +668,9 @@ static void test_refusals(void)
     table.prec = 29;
     CHECK(bbans_table_check(&table) == BBANS_ERR_PRECISION);
     CHECK(bbans_message_init(&m.msg, &head, 0, &word, 1) == BBANS_ERR_STATE);
+    CHECK(bbans_message_init(NULL, &head, 1, &word, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_message_init(&m.msg, NULL, 1, &word, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_message_init(&m.msg, &head, 1, NULL, 1) == BBANS_ERR_NULL);
 }
 
 static void test_wire(void)
@@ -759,6 +762,94 @@ static void test_wire_of_lanes(void)
     CHECK(bbans_wire_read(&m.msg, bytes, 0) == BBANS_ERR_CORRUPT);
 }
 
+/* An index changes the time that pops take, and nothing else. */
+static void test_index(void)
+{
+    enum { ROWS = 3, M = 300 };
+    uint32_t cdf[ROWS * (M + 1)], symbol[CAP], again[CAP];
+    uint8_t row[CAP];
+    uint16_t index[ROWS << 12];
+    bbans_table table = {cdf, ROWS, M, 16, 0, NULL}, indexed;
+    owned m, other;
+    unsigned bits;
+    size_t i, k;
+
+    for (i = 0; i < ROWS; i++) {
+        uint32_t *edge = cdf + i * (M + 1);
+
+        edge[0] = 0;
+        for (k = 1; k < M; k++)
+            edge[k] = edge[k - 1] + 1 + (below(40) == 0 ? below(2000) : 0);
+        CHECK(edge[M - 1] < 1u << 16);
+        edge[M] = 1u << 16;
+    }
+    CHECK(bbans_table_check(&table) == BBANS_OK);
+    for (bits = 1; bits <= 12; bits++) {
+        const size_t words = bbans_table_index_words(&table, bits);
+
+        CHECK(words == (size_t)ROWS << bits);
+        indexed = table;
+        memset(index, 0xff, sizeof index);
+        CHECK(bbans_table_index(&indexed, bits, index, words - 1) ==
+              BBANS_ERR_CAPACITY);
+        CHECK(indexed.index == NULL);
+        CHECK(bbans_table_index(&indexed, bits, index, words) == BBANS_OK);
+        CHECK(indexed.index == index && indexed.index_bits == bits);
+        for (i = 0; i < words; i++) {
+            const uint32_t *edge = cdf + (i >> bits) * (M + 1);
+            const uint32_t slot =
+                (uint32_t)(i & (((size_t)1 << bits) - 1)) << (16 - bits);
+
+            CHECK(edge[index[i]] <= slot && slot < edge[index[i] + 1]);
+        }
+        random_message(&m, LANES);
+        copy(&other, &m);
+        for (i = 0; i < CAP; i++)
+            row[i] = (uint8_t)below(ROWS);
+        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U8, symbol,
+                                        BBANS_U32, 9) ==
+              bbans_message_pop_symbols(&other.msg, &indexed, row, BBANS_U8,
+                                        again, BBANS_U32, 9));
+        CHECK(same(&m, &other));
+    }
+    CHECK(bbans_table_index_words(NULL, 4) == 0);
+    CHECK(bbans_table_index(NULL, 4, index, 100) == BBANS_ERR_NULL);
+    CHECK(bbans_table_index(&table, 4, NULL, 100) == BBANS_ERR_NULL);
+    table.symbols = ((size_t)1 << 16) + 1;
+    CHECK(bbans_table_index_words(&table, 4) == 0);
+    CHECK(bbans_table_index(&table, 4, index, 100) == BBANS_ERR_SIZE);
+}
+
+/* A negative number is no symbol, however many symbols there are. */
+static void test_signed_symbols(void)
+{
+    static const int16_t negative16 = -1;
+    static const int32_t negative32 = -1;
+    static const int64_t negative64 = -1;
+    static const int8_t negative8 = -1;
+    static const uint32_t totals[] = {2,      127,    128,        129,
+                                      255,    256,    32767,      32768,
+                                      32769,  65535,  65536,      65537,
+                                      100000, 1 << 27, BBANS_TOTAL_MAX};
+    owned m, before;
+    size_t i;
+
+    random_message(&m, 1);
+    m.msg.tail_len = 0;
+    copy(&before, &m);
+    for (i = 0; i < sizeof totals / sizeof *totals; i++) {
+        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative8,
+                                         BBANS_I8, 1) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative16,
+                                         BBANS_I16, 1) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative32,
+                                         BBANS_I32, 1) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative64,
+                                         BBANS_I64, 1) == BBANS_ERR_SYMBOL);
+    }
+    CHECK(same(&m, &before));
+}
+
 /* An empty array may be NULL. */
 static void test_nothing(void)
 {
@@ -787,6 +878,8 @@ int main(void)
         test_refusals();
         test_wire();
         test_wire_of_lanes();
+        test_index();
+        test_signed_symbols();
         tested++;
     }
     printf("test_message: ok, with %d kinds of kernels\n", tested);

@@ -545,10 +545,170 @@ static void check_rounding(void)
     for (i = 0; i < 3; i++)
         CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
     CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
+}
+
+/* The counts of a beta-binomial with alpha = beta = 1 are equally likely, and
+ * those of a binomial with p = 1/2 and two trials as 1 : 2 : 1, to 2^-12 of a
+ * symbol: weights are whole numbers. */
+static void check_counts(void)
+{
+    const uint32_t two = 2, half = 1u << 31;
+    const uint32_t one = 1u << 16;
+    uint32_t trials, k;
+    owned m;
+
+    for (trials = 1; trials < 40; trials++)
+        for (k = 0; k <= trials; k++) {
+            random_message(&m, 1, 0);
+            m.head[0] = (uint64_t)1 << 40;
+            CHECK(bbans_message_push_beta_binomial(
+                      &m.msg, &trials, &one, BBANS_U32, &one, BBANS_U32, &k,
+                      BBANS_U32, 1) == BBANS_OK);
+            CHECK(m.msg.tail_len == 0);
+            CHECK(m.head[0] >> 20 >= (((uint64_t)trials + 1) << 20) - 256);
+            CHECK(m.head[0] >> 20 <= (((uint64_t)trials + 1) << 20) + 256);
+        }
+    for (k = 0; k <= 2; k++) {
+        random_message(&m, 1, 0);
+        m.head[0] = (uint64_t)1 << 40;
+        CHECK(bbans_message_push_binomial(&m.msg, &two, &half, BBANS_U32, &k,
+                                          BBANS_U32, 1) == BBANS_OK);
+        CHECK(m.head[0] >> 20 >= ((uint64_t)(k == 1 ? 2 : 4) << 20) - 256);
+        CHECK(m.head[0] >> 20 <= ((uint64_t)(k == 1 ? 2 : 4) << 20) + 256);
+    }
+}
+
+/* x 2^16, halves away from 0, below 2^46; what is larger, or no number, is
+ * refused. */
+static void check_locations(void)
+{
+    static const struct {
+        double x;
+        int64_t fixed;
+    } good[] = {{0.0, 0},
+                {1.0, 65536},
+                {-1.5, -98304},
+                {0.5 / 65536, 1},
+                {-0.5 / 65536, -1},
+                {0.4999999 / 65536, 0},
+                {2.5 / 65536, 3},
+                {1e-300, 0},
+                {70368744177663.0, ((int64_t)1 << 62) - 65536},
+                {-70368744177663.0, 65536 - ((int64_t)1 << 62)}};
+    static const double bad[] = {70368744177664.0, -70368744177664.0, 1e15,
+                                 1e16,             1e17,              1e18,
+                                 1e20,             1e300};
+    int64_t fixed;
+    uint64_t bits;
+    size_t i;
+
+    for (i = 0; i < sizeof good / sizeof *good; i++) {
+        CHECK(bbans_fix_locations(&good[i].x, BBANS_F64, 1, &fixed) ==
+              BBANS_OK);
+        CHECK(fixed == good[i].fixed);
+    }
+    for (i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(bbans_fix_locations(bad + i, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+    for (bits = 0x7ff; bits <= 0xfff; bits += 0x800) {
+        const uint64_t infinite = bits << 52, nan = infinite | 1;
+
+        CHECK(bbans_fix_locations(&infinite, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_fix_locations(&nan, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+    }
+    CHECK(bbans_fix_locations(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_locations(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_locations(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
+}
+
+/* Made from its table, the quantiles of the library's own shapes come out, but
+ * for the interpolation within a cell. */
+static void check_quantiles(void)
+{
+    static uint32_t quantile[BBANS_QUANTILES];
+    int family;
+    size_t i;
+
+    for (family = 0; family < 3; family++) {
+        bbans_shape shape, own;
+
+        CHECK(bbans_shape_init(&shape, family) == BBANS_OK);
+        own = shape;
+        own.quantile = NULL;
+        CHECK(bbans_shape_quantiles(&own, quantile) == BBANS_OK);
+        for (i = 0; i < BBANS_QUANTILES; i++)
+            CHECK(quantile[i] + 8 - shape.quantile[i] <= 16);
+        CHECK(bbans_shape_check(&own) == BBANS_OK);
+        CHECK(bbans_shape_quantiles(&own, NULL) == BBANS_ERR_NULL);
+    }
+}
+
+/* Of S(t) = 2^31 / (1 + t), of which each octave of cells beyond t = 8 is used. */
+static void check_far_quantiles(void)
+{
+    enum { OCTAVES = 7, CELLS = 2050 + 256 * OCTAVES };
+    static uint32_t survival[CELLS], quantile[BBANS_QUANTILES];
+    bbans_shape shape = {survival, NULL, OCTAVES};
+    size_t i;
+
+    for (i = 0; i + 2 < CELLS; i++) {
+        const size_t octave = i < 2048 ? 0 : (i - 2048) / 256;
+        const double t =
+            i < 2048 ? (double)i / 256
+                     : (double)(8u << octave) *
+                           (1 + (double)(i - 2048 - 256 * octave) / 256);
+
+        survival[i] = (uint32_t)(2147483648.0 / (1 + t));
+    }
+    CHECK(bbans_shape_quantiles(&shape, quantile) == BBANS_OK);
+    for (i = 1; i < BBANS_QUANTILES; i++) {
+        const double t = 1024.0 / (double)i - 1;
+        const double found = (double)quantile[i] / 65536;
+
+        CHECK(found - t < (1 + t) / 1024 && t - found < (1 + t) / 1024);
+    }
+}
+
+/* A pop of located values for which the message holds too little leaves it as it
+ * was. */
+static void check_located_underflow(void)
+{
+    enum { LONG = 600 };
+    static int64_t at[LONG], value[LONG];
+    static int32_t by[LONG];
+    size_t i, lanes, words;
+    bbans_shape shape;
+
+    CHECK(bbans_shape_init(&shape, BBANS_GAUSSIAN) == BBANS_OK);
+    for (i = 0; i < LONG; i++) {
+        at[i] = (int64_t)below(1u << 24);
+        by[i] = (int32_t)below(3000);
+    }
+    for (lanes = 1; lanes <= LANES; lanes += LANES - 1)
+        for (words = 0; words <= 60; words += 1 + below(9)) {
+            owned m, before;
+
+            random_message(&m, lanes, words);
+            copy(&before, &m);
+            CHECK(bbans_message_pop_located(&m.msg, &shape, at, BBANS_I64, by,
+                                            BBANS_I32, value, BBANS_I64,
+                                            LONG) != BBANS_OK);
+            CHECK(same(&m, &before));
+        }
 }
 
 int main(void)
 {
+    check_counts();
+    check_locations();
+    check_quantiles();
+    check_far_quantiles();
+    check_located_underflow();
     check_inverses();
     check_refusals();
     check_range_codes();
