@@ -35,7 +35,7 @@ from bbans.api import (
     load_model,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.check import ModelReport, check_model
+from bbans.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -81,6 +81,7 @@ __all__ = [
     "LGSSM",
     "Alphabet",
     "BbansError",
+    "CodecReport",
     "Contexts",
     "CorruptError",
     "FactorialHMM",
@@ -106,6 +107,7 @@ __all__ = [
     "WrongModelError",
     "bytes_compress",
     "bytes_decompress",
+    "check_codec",
     "check_model",
     "codecs",
     "compress",

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_array, not_integers
 from bbans._lib import check, ffi, lib, pointer
-from bbans._message import MessageArrays
-from bbans.errors import BbansError, SymbolError
+from bbans._message import ArrayCoder
+from bbans.errors import ModelError, SymbolError
 from bbans.shapes import (
     as_ends,
     as_shape,
@@ -25,8 +25,8 @@ from bbans.shapes import (
     joint_shape,
     located_parameters,
     parameters,
+    refusal,
     spread,
-    without_mass,
 )
 
 __all__ = ["ValueArrays"]
@@ -65,7 +65,14 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
     ]
 
 
-class ValueArrays(MessageArrays):
+def _law(name: str, *given: Any) -> Any:
+    """A distribution of C; it points to the arrays whose pointers are given."""
+    law = ffi.new("bbans_distribution *")
+    check(getattr(lib, "bbans_distribution_init_" + name)(law, *given))
+    return law
+
+
+class ValueArrays(ArrayCoder):
     """What pushes and pops integers under the distributions of section 11.
 
     Parameters are broadcast to the shape of the values. Numbers, Python's and numpy's,
@@ -82,22 +89,15 @@ class ValueArrays(MessageArrays):
         name: str,
         given: list[Any],
         values: NDArray[Any],
-        words: int,
         cause: str,
         weights: NDArray[Any] | None = None,
     ) -> None:
-        call = getattr(lib, "bbans_message_push_" + name)
-        to = _arguments(values)
-        self._begin(words * values.size)
         try:
-            status = call(self._c, *given, *to, values.size)
-        finally:
-            self._end()
-        if status == lib.BBANS_ERR_SYMBOL:
-            raise SymbolError(cause, status)
-        if status == lib.BBANS_ERR_TOTAL and weights is not None:
-            blame_weights(weights)
-        check(status)
+            self._push(_law(name, *given), values, cause)
+        except ModelError as error:
+            if error.status == lib.BBANS_ERR_TOTAL and weights is not None:
+                blame_weights(weights)
+            raise
 
     def _pop_values(
         self,
@@ -130,13 +130,7 @@ class ValueArrays(MessageArrays):
             raise SymbolError(f"out has shape {array.shape}, not {form}")
         if any(np.may_share_memory(array, other) for other in apart):
             raise SymbolError("out overlaps the parameters")
-        call = getattr(lib, "bbans_message_pop_" + name)
-        to = _arguments(array)
-        self._begin(1)
-        try:
-            status = call(self._c, *given, *to, array.size)
-        finally:
-            self._end()
+        status = self._pop(_law(name, *given), array)
         if status == lib.BBANS_ERR_SYMBOL:
             self._refuse_empty()
             raise SymbolError(cause + ", or the data type does not hold it", status)
@@ -163,9 +157,8 @@ class ValueArrays(MessageArrays):
         """
         low, high = as_ends(low, high)
         array = _integers(values)
-        words = -(-(high - low).bit_length() // 28)
         cause = f"a value is outside {low} .. {high}"
-        self._push_values("range", [low, high], array, words, cause)
+        self._push_values("range", [low, high], array, cause)
 
     def pop_range(
         self,
@@ -221,19 +214,11 @@ class ValueArrays(MessageArrays):
         low, high = as_ends(low, high)
         array = _integers(values)
         parts, _, given = _mixture(shape, weights, location, scale, array.shape)
-        words = 1 if high - low < 4096 else 8
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
-        heavy = None if weights is None else parts[0]
-        try:
-            self._push_values(
-                "mixture", [*given, low, high], array, words, cause, heavy
-            )
-        except SymbolError as error:
-            if shape.leak:
-                raise
-            scratch = type(self)()
-            text = _massless(scratch, shape, parts, array, low, high)
-            raise SymbolError(text or cause, error.status) from None
+        self._push_values(
+            "mixture", [*given, low, high], array, refusal(cause, shape),
+            None if weights is None else parts[0],
+        )  # fmt: skip
 
     def pop_mixture(
         self,
@@ -379,8 +364,7 @@ class ValueArrays(MessageArrays):
     def _push_counts(self, name: str, given: Any, values: ArrayLike) -> None:
         array = _integers(values)
         _, _, arguments, cause = _counts(given, array.shape)
-        words = {"beta_binomial": 1, "geometric": 8}.get(name, 5)
-        self._push_values(name, arguments, array, words, cause)
+        self._push_values(name, arguments, array, cause)
 
     def _pop_counts(self, name: str, given: Any, dtype: DTypeLike, out: Any) -> Any:
         parts, form, arguments, cause = _counts(given)
@@ -411,35 +395,6 @@ def _mixture_arguments(shape: Any, parts: Sequence[NDArray[Any]]) -> list[Any]:
         given = [ffi.NULL, 0, *given]
     c_shape = ffi.cast("bbans_shape *", as_shape(shape)._address)
     return [c_shape, parts[-1].shape[-1], *given]
-
-
-def _massless(
-    message: ValueArrays,
-    shape: Any,
-    parts: Sequence[NDArray[Any]],
-    values: NDArray[Any],
-    low: int,
-    high: int,
-) -> str | None:
-    """Name the first value without a mass, if that is why a push was refused."""
-    rows = [part.reshape(-1, part.shape[-1]) for part in parts]
-    flat, first, end = values.ravel(), 0, values.size
-
-    def law(some: slice) -> list[Any]:
-        return [*_mixture_arguments(shape, [row[some] for row in rows]), low, high]
-
-    while end - first > 1:  # the first that is refused is one of first .. end - 1
-        some = slice(first, (first + end) // 2)
-        try:
-            message._push_values("mixture", law(some), flat[some], 8, "")
-            first = some.stop
-        except SymbolError:
-            end = some.stop
-    try:
-        message._pop_values("mixture", law(slice(first, end)), (1,), "i8", None, (), "")
-    except BbansError:  # a parameter is out of range
-        return None
-    return without_mass(flat[first], first) if low <= flat[first] <= high else None
 
 
 def _binomial(trials: ArrayLike, probability: ArrayLike) -> Any:

@@ -22,7 +22,7 @@ from bbans.codecs.iconoclasm import (
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.tables import FrozenHMM, Table
+from bbans.tables import FrozenHMM
 
 __all__ = ["decode_sequence", "decode_until", "encode_sequence"]
 
@@ -353,10 +353,7 @@ def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
     encoder = RangeEncoder()
     for t, value in enumerate(x, first):
         with _position(t, value):
-            intervals = _Intervals()
-            model.predictive(belief).push(intervals, value)
-            for interval in reversed(intervals.pushed):  # in the order of popping
-                encoder.encode(*interval)
+            encoder.encode(model.predictive(belief), value)
             belief = model.update(belief, value)
     return encoder.finish()
 
@@ -365,90 +362,11 @@ def _range_decode(
     model: Any, belief: Any, message: Message, length: int, mark: int | None = None
 ) -> list[Any]:
     """From observation `mark` on there must be too little to start bits back from."""
-    decoder = RangeDecoder(message)
-    source, x = _Source(decoder), []
+    decoder, x = RangeDecoder(message), []
     for t in range(length):
         if t == mark:
             decoder.mark(_start_bits(model))
-        x.append(model.predictive(belief).pop(source))
+        x.append(decoder.decode(model.predictive(belief)))
         belief = model.update(belief, x[-1])
     decoder.check()
     return x
-
-
-class _Intervals:
-    """A message that only lists what is pushed, for the range coder."""
-
-    def __init__(self) -> None:
-        self.pushed: list[tuple[int, int, int]] = []
-
-    def push_symbols(self, table: Table, symbols: Any, rows: Any = None) -> None:
-        values = as_uint32(symbols, "symbol")
-        lines = np.broadcast_to(0 if rows is None else rows, values.shape)
-        for symbol, row in zip(values.flat[::-1], lines.flat[::-1], strict=True):
-            if symbol >= table.n_symbols:
-                raise SymbolError(f"symbol {symbol} is not below {table.n_symbols}")
-            start, end = table.cdf[row, symbol : symbol + 2].tolist()
-            self.pushed.append((start, end - start, 1 << table.prec))
-
-    def push(self, start: int, freq: int, total: int) -> None:
-        self.pushed.append((start, freq, total))
-
-    def push_uniform(self, total: int, values: Any) -> None:
-        array = as_uint32(values, "value")
-        self.pushed += [(int(value), 1, total) for value in array.flat[::-1]]
-
-    def push_weighted(self, weights: Any, symbols: Any) -> None:
-        values = as_uint32(symbols, "symbol")
-        rows = as_uint32(weights, "weight")
-        if rows.ndim < 1 or rows.shape[:-1] != values.shape:
-            raise SymbolError(f"{values.shape} symbols need weights of as many rows")
-        rows = rows.reshape(values.size, rows.shape[-1])
-        for row, symbol in zip(rows[::-1], values.flat[::-1], strict=True):
-            if symbol >= row.size:
-                raise SymbolError(f"symbol {symbol} is not below {row.size}")
-            start, total = int(row[:symbol].sum()), int(row.sum())
-            self.pushed.append((start, int(row[symbol]), total))
-
-
-class _Source:
-    """A message that can only be popped, from a range decoder."""
-
-    def __init__(self, decoder: RangeDecoder) -> None:
-        self._decoder = decoder
-
-    def peek(self, total: int) -> tuple[int]:
-        return (self._decoder.peek(total),)
-
-    def advance(self, start: int, freq: int, total: int) -> None:
-        self._decoder.advance(start, freq, total)
-
-    def _pop(self, edges: NDArray[Any]) -> int:
-        total = int(edges[-1])
-        slot = self._decoder.peek(total)
-        symbol = int(np.searchsorted(edges, slot, side="right")) - 1
-        start, end = int(edges[symbol]), int(edges[symbol + 1])
-        self._decoder.advance(start, end - start, total)
-        return symbol
-
-    def pop_symbols(self, table: Table, shape: Any = None, rows: Any = None) -> Any:
-        shape = () if shape is None else shape
-        lines = np.broadcast_to(0 if rows is None else rows, shape)
-        values = np.empty(shape, np.uint32)
-        for i, row in enumerate(lines.flat):
-            values.flat[i] = self._pop(table.cdf[row])
-        return values
-
-    def pop_uniform(self, total: int, shape: Any = None) -> Any:
-        values = np.empty(() if shape is None else shape, np.uint32)
-        for i in range(values.size):
-            values.flat[i] = slot = self._decoder.peek(total)
-            self._decoder.advance(slot, 1, total)
-        return values
-
-    def pop_weighted(self, weights: Any) -> Any:
-        rows = as_uint32(weights, "weight")
-        values = np.empty(rows.shape[:-1], np.uint32)
-        for i, row in enumerate(rows.reshape(values.size, -1)):
-            values.flat[i] = self._pop(np.concatenate(([0], np.cumsum(row))))
-        return values

@@ -15,6 +15,7 @@ from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import ModelError, SymbolError
 
 __all__ = [
+    "NO_MASS",
     "Shape",
     "as_ends",
     "as_shape",
@@ -30,12 +31,13 @@ __all__ = [
     "joint_shape",
     "located_parameters",
     "parameters",
+    "refusal",
     "spread",
     "to_fixed",
     "to_real",
-    "without_mass",
 ]
 
+NO_MASS = "has no mass, so far out, without a leak (leak=False is for posteriors)"
 _EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
 _REALS = {np.dtype(np.float32): 104, np.dtype(np.float64): 108}
 
@@ -373,12 +375,10 @@ def as_shape(shape: Any) -> Shape:
     return shape
 
 
-def without_mass(value: int, position: int) -> str:
-    """What to say of a value that a shape without a leak cannot code."""
-    return (
-        f"value {value} at position {position} has no mass: it is too far out for a "
-        "shape with leak=False, which is for posteriors"
-    )
+def refusal(cause: str, shape: Shape) -> str:
+    """What to say of a value that is refused, with what else a shape may be the cause
+    of."""
+    return cause if shape.leak else f"{cause}, or it {NO_MASS}"
 
 
 def joint_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:

@@ -369,7 +369,7 @@ CALLS = [bbans.compress, bbans.encode]
     "data",
     [
         1.5, [1.0, 2.0], np.zeros(2), np.array([], dtype=float), 1j, np.float32(1),
-        True, [True, False], np.zeros(2, dtype=bool), None, [None], object(), {1: 2},
+        True, [True, False], np.zeros(2, dtype=bool), None, [None], ..., {1: 2},
         {3}, ["a", "b"], [b"a"], [2**64], np.zeros(2, "M8[s]"), np.zeros(2, "i4,i4"),
     ],
     ids=repr,

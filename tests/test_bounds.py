@@ -364,8 +364,8 @@ def test_info_of_a_great_file_takes_little_memory(kind, tmp_path):
         "print(open('/proc/self/status').read()); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "info", tmp_path / "great"],
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-c", script, "info", "great"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert kind in done.stdout

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import random_hmm, reference_of
 
-from bbans import Message, MessageError, ModelError, SymbolError, Table
+from bbans import HMM, Message, MessageError, ModelError, SymbolError, Table
 from bbans.codecs import (
     BitsBack,
     Categorical,

@@ -186,7 +186,9 @@ def test_a_light_component_far_out_is_kept_together():
 def test_a_value_without_mass_is_named(isa, codec):
     message = random_message(1, 1000)
     before = message.copy()
-    with pytest.raises(SymbolError, match=r"value 1000000 at position 1 has no mass"):
+    with pytest.raises(
+        SymbolError, match=r"value 1000000 at position 1 cannot be coded.*no mass"
+    ):
         codec.push(message, [1, 10**6, 3])
     assert message == before
     codec.push(message, [1, 2, 3])
@@ -194,7 +196,7 @@ def test_a_value_without_mass_is_named(isa, codec):
     assert message == before
 
 
-def test_other_refusals_keep_their_cause():
+def test_other_causes_are_named_too():
     message, shape = Message(), SHAPES["gaussian"]
     wide = np.array([12032], np.int32)
     for push in (
@@ -204,9 +206,8 @@ def test_other_refusals_keep_their_cause():
         ),
         lambda: message.push_mixture(shape, None, [[0.0]], 1.0, [9], low=0, high=5),
     ):
-        with pytest.raises(SymbolError, match="scale") as refused:
+        with pytest.raises(SymbolError, match="at position 0.* a scale "):
             push()
-        assert "no mass" not in str(refused.value)
     for given in (([1 << 46], [0]), ([0], [12032])):
         with pytest.raises(bbans.ModelError, match=r"\[0\] is"):
             codecs.Multivariate(*given, leak=False)

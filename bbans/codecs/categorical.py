@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer
-from bbans.codecs.base import MessageLike
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
 from bbans.shapes import spread
 from bbans.tables import Table
@@ -80,13 +80,13 @@ class Categorical:
             self._rows = spread(array, array.shape if shape is None else shape)
             self._shape = self._rows.shape
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push symbols, shape as constructed; a refused push changes nothing."""
         if type(value) is not int or self._shape is not None:
             _expect(self._shape or (), value)
         message.push_symbols(self._table, value, self._rows)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_symbols(self._table, self._shape, self._rows))
 
@@ -121,13 +121,13 @@ class Uniform:
         self._total = as_integer(total, "total", 1, 1 << 28)
         self._shape = np.empty(shape, np.bool_).shape or None
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push values; a refused push changes nothing."""
         if type(value) is not int or self._shape is not None:
             _expect(self._shape or (), value)
         message.push_uniform(self._total, value)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_uniform(self._total, self._shape))
 
@@ -145,10 +145,10 @@ class Weighted:
     ------
     SymbolError
         If the weights form no array; from `push` and `pop`, if they are no integers
-        from 0 on; from `push`, if a symbol is K or more or the shape is another.
+        from 0 on; from `push`, if a symbol is K or more, its weight is 0, or the shape
+        is another.
     ModelError
-        From `push` and `pop`, if a sum is out of range; from `push`, if the symbol's
-        weight is 0.
+        From `push` and `pop`, if a sum is out of range.
 
     Examples
     --------
@@ -168,12 +168,12 @@ class Weighted:
             if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong
                 self._weights = self._weights.astype(np.uint32)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push symbols; a refused push changes nothing."""
         if type(value) is not int or self._weights.ndim != 1:
             _expect(self._weights.shape[:-1], value)
         message.push_weighted(self._weights, value)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_weighted(self._weights))

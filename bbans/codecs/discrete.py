@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bbans.codecs.base import MessageLike
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
@@ -79,11 +79,11 @@ class UniformRange:
         (self._low, self._high), self._dtype = as_ends(low, high), dtype
         self._form = np.empty(shape, np.bool_).shape
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_range(self._low, self._high, _expect(self._form, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_range(self._low, self._high, self._form, dtype=self._dtype)
 
@@ -151,7 +151,7 @@ class Mixture:
         if self._weights is not None and self._weights.ndim:
             blame_weights(self._weights)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_mixture(
             self._shape,
@@ -163,7 +163,7 @@ class Mixture:
             high=self._high,
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_mixture(
             self._shape,
@@ -206,11 +206,11 @@ class Geometric:
     def __init__(self, scale: ArrayLike, dtype: DTypeLike = np.int64) -> None:
         self._scale, self._dtype = to_fixed(scale, fixed_scales), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_geometric(self._scale, _expect(self._scale.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_geometric(self._scale, dtype=self._dtype)
 
@@ -243,11 +243,11 @@ class Bernoulli:
     def __init__(self, one: ArrayLike) -> None:
         self._ones = np.asarray(np.maximum(to_fixed(one, fixed_probabilities) >> 4, 1))
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push bits; a refused push changes nothing."""
         message.push_bernoulli(self._ones, 28, _expect(self._ones.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or a uint32 array."""
         bits = message.pop_bernoulli(self._ones, 28)
         return bits if self._ones.shape else int(bits)
@@ -292,13 +292,13 @@ class Binomial:
         self._probability = to_fixed(probability, fixed_probabilities)
         self._form = joint_shape(self._trials, self._probability)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_binomial(
             self._trials, self._probability, _expect(self._form, value)
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_binomial(self._trials, self._probability, dtype=self._dtype)
 
@@ -344,13 +344,13 @@ class BetaBinomial:
         self._beta = to_fixed(beta, fixed_rates)
         self._form = joint_shape(self._trials, self._alpha, self._beta)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_beta_binomial(
             self._trials, self._alpha, self._beta, _expect(self._form, value)
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_beta_binomial(
             self._trials, self._alpha, self._beta, dtype=self._dtype
@@ -387,10 +387,10 @@ class Poisson:
     def __init__(self, mean: ArrayLike, dtype: DTypeLike = np.int64) -> None:
         self._mean, self._dtype = to_fixed(mean, fixed_rates), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_poisson(self._mean, _expect(self._mean.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_poisson(self._mean, dtype=self._dtype)

@@ -18,7 +18,7 @@ from bbans._arguments import (
 from bbans._lib import check, ffi, lib
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
-from bbans.shapes import without_mass
+from bbans.shapes import NO_MASS
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
 
@@ -185,7 +185,9 @@ class Multivariate:
                 self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
-                raise SymbolError(without_mass(v, i), status)
+                raise SymbolError(
+                    f"value {v} at position {i} cannot be coded: it {NO_MASS}", status
+                )
             check(status)
             spans.append((self._out[0], self._out[1], 1 << self._prec))
             low, bits = int(self._low[0]), int(self._bits[0])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bbans.codecs.base import MessageLike
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
@@ -70,7 +70,7 @@ class Located:
         self._form = joint_shape(self._location, self._scale)
         self._shape, self._dtype = as_shape(shape), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         if np.shape(value) != self._form:
             raise SymbolError(
@@ -78,7 +78,7 @@ class Located:
             )
         message.push_located(self._shape, self._location, self._scale, value)
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_located(
             self._shape, self._location, self._scale, dtype=self._dtype

@@ -939,6 +939,24 @@ static void compare_located(const bbans_kernels *portable,
     bbans_kernel = in_use;
 }
 
+/* docs/maths.md, section 5: 2^min(12, 18 - bl(K - 1)). */
+static void test_floor(void)
+{
+    static const struct {
+        size_t states;
+        uint32_t floor;
+    } cases[] = {{1, 4096},   {63, 4096},  {64, 4096},  {65, 2048},
+                 {128, 2048}, {129, 1024}, {256, 1024}, {300, 512}};
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        model m = random_model(cases[i].states, 2, 12);
+
+        CHECK(m.hmm.floor == cases[i].floor);
+        free(m.memory);
+    }
+}
+
 /* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
 static void set_rounding(unsigned mode)
 {
@@ -973,6 +991,7 @@ int main(void)
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
+    test_floor();
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);

@@ -116,30 +116,34 @@ static law random_law(void)
     return l;
 }
 
+static bbans_distribution distribution_of(const law *l)
+{
+    bbans_distribution d;
+
+    CHECK((l->components == 0
+               ? bbans_distribution_init_located(&d, &l->shape, l->at,
+                                                 BBANS_I64, l->by, BBANS_I32)
+               : bbans_distribution_init_mixture(&d, &l->shape, l->components,
+                                                 l->weight, BBANS_U32, l->at,
+                                                 BBANS_I64, l->by, BBANS_I32,
+                                                 l->low, l->high)) == BBANS_OK);
+    return d;
+}
+
 static bbans_status push(const law *l, bbans_message *msg, const int64_t *value,
                          size_t n)
 {
-    return l->components == 0
-               ? bbans_message_push_located(msg, &l->shape, l->at, BBANS_I64,
-                                            l->by, BBANS_I32, value, BBANS_I64,
-                                            n)
-               : bbans_message_push_mixture(msg, &l->shape, l->components,
-                                            l->weight, BBANS_U32, l->at,
-                                            BBANS_I64, l->by, BBANS_I32, l->low,
-                                            l->high, value, BBANS_I64, n);
+    const bbans_distribution d = distribution_of(l);
+
+    return bbans_message_push_array(msg, &d, value, BBANS_I64, n);
 }
 
 static bbans_status pop(const law *l, bbans_message *msg, int64_t *value,
                         size_t n)
 {
-    return l->components == 0
-               ? bbans_message_pop_located(msg, &l->shape, l->at, BBANS_I64,
-                                           l->by, BBANS_I32, value, BBANS_I64,
-                                           n)
-               : bbans_message_pop_mixture(msg, &l->shape, l->components,
-                                           l->weight, BBANS_U32, l->at,
-                                           BBANS_I64, l->by, BBANS_I32, l->low,
-                                           l->high, value, BBANS_I64, n);
+    const bbans_distribution d = distribution_of(l);
+
+    return bbans_message_pop_array(msg, &d, value, BBANS_I64, n);
 }
 
 static double scale_of(int32_t by)
