@@ -206,7 +206,7 @@ def test_other_causes_are_named_too():
         ),
         lambda: message.push_mixture(shape, None, [[0.0]], 1.0, [9], low=0, high=5),
     ):
-        with pytest.raises(SymbolError, match="at position 0.* a scale "):
+        with pytest.raises(SymbolError, match=r"at position 0.* a scale "):
             push()
     for given in (([1 << 46], [0]), ([0], [12032])):
         with pytest.raises(bbans.ModelError, match=r"\[0\] is"):
