@@ -2,20 +2,12 @@
 
 import os
 import sys
-from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 DEBUG = os.environ.get("BBANS_DEBUG") == "1"
 CFLAGS = [] if sys.platform == "win32" else ["-O3"]
-FORWARD_SOURCES = [
-    "bbans/_forward.pyx",
-    "csrc/bbans_hmm.c",
-    "csrc/bbans_dispatch.c",
-    "csrc/bbans_shapes.c",
-    *sorted(path.as_posix() for path in Path("csrc/kernels").glob("*.c")),
-]
 
 setup(
     cffi_modules=["bbans/_core_build.py:ffibuilder"],
@@ -30,8 +22,9 @@ setup(
             ),
             Extension(
                 "bbans._forward",
-                FORWARD_SOURCES,
+                ["bbans/_forward.pyx"],
                 include_dirs=["csrc"],
+                depends=["bbans/_forward_kernels.h", "bbans/_forward_recursion.h"],
                 extra_compile_args=CFLAGS,
             ),
         ],

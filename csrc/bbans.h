@@ -106,7 +106,7 @@ BBANS_API const char *bbans_status_text(int status);
 /* Every kernel gives the same bytes; they differ in speed alone. */
 typedef enum {
     BBANS_ISA_PORTABLE = 0,
-    BBANS_ISA_AVX2 = 1,
+    BBANS_ISA_AVX2 = 1,   /* with FMA */
     BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
     BBANS_ISA_NEON = 3,
     BBANS_ISA_BEST = 100  /* what this machine has, unless the environment
@@ -118,6 +118,9 @@ typedef enum {
  * machine or build lacks the one asked for.  Without this call those are in
  * use.  Call it before threads start: it writes the library's one global. */
 BBANS_API int bbans_isa_use(int isa);
+
+/* The instruction set in use. */
+BBANS_API int bbans_isa_in_use(void);
 
 /* ---- The message: a stack of rANS words --------------------------------- */
 

@@ -36,7 +36,9 @@ static const bbans_kernels *kernels_of(int isa)
 #ifdef BBANS_HAVE_X86
     case BBANS_ISA_AVX2:
         __builtin_cpu_init();
-        return __builtin_cpu_supports("avx2") ? &avx2 : NULL;
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+                   ? &avx2
+                   : NULL;
     case BBANS_ISA_AVX512:
         __builtin_cpu_init();
         if (!__builtin_cpu_supports("avx512f") ||
@@ -91,9 +93,15 @@ int bbans_isa_use(int isa)
         if ((isa == BBANS_ISA_BEST || isa == best_first[i]) &&
             kernels != NULL) {
             bbans_kernel = *kernels;
+            bbans_kernel.isa = best_first[i];
             return best_first[i];
         }
     }
     bbans_kernel = portable;
     return BBANS_ISA_PORTABLE;
+}
+
+int bbans_isa_in_use(void)
+{
+    return bbans_kernel.isa;
 }

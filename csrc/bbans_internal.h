@@ -209,6 +209,8 @@ typedef struct {
     void (*fix_locations)(const void *real, int type, size_t n,
                           int64_t *location);
     void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
+
+    int isa; /* of which they are; 0, portable, in tables that do not say */
 } bbans_kernels;
 
 #define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
