@@ -231,8 +231,8 @@ static bbans_status counts_push(void *model, size_t i, bbans_lane *lane,
     } else {
         k = (size_t)(value - c->first) + 1;
     }
-    (void)bbans_kernel.weigh_one(c->weight, BBANS_U32, c->n + 2, k, &start,
-                                 &freq);
+    (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
+                                          &start, &freq);
     bbans_lane_push(lane, start, freq, c->total);
     return BBANS_OK;
 }
@@ -248,7 +248,7 @@ static bbans_status counts_pop(void *model, size_t i, bbans_lane *lane,
     if (status != BBANS_OK)
         return status;
     slot = bbans_lane_take_slot(lane, c->total);
-    k = bbans_kernel.find(c->weight, c->n + 2, slot, &start);
+    k = bbans_kernel.rows->find(c->weight, c->n + 2, slot, &start);
     bbans_lane_put_rest(lane, slot, start, c->weight[k]);
     if (k == 0)
         *value =

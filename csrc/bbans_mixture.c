@@ -115,8 +115,9 @@ static bbans_status read_weights(mixture *m, size_t first, uint32_t *weight)
         m->total = m->components;
         return BBANS_OK;
     }
-    m->total = bbans_kernel.weigh((const uint8_t *)m->weight + first * size,
-                                  m->weight_type, m->components, weight);
+    m->total =
+        bbans_kernel.rows->row_sum((const uint8_t *)m->weight + first * size,
+                                   m->weight_type, m->components, weight);
     return m->total >= least && m->total <= BBANS_TOTAL_MAX ? BBANS_OK
                                                             : BBANS_ERR_TOTAL;
 }
