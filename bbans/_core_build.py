@@ -22,5 +22,8 @@ ffibuilder.set_source(
         for path in folder.glob("*.c")
     ),
     include_dirs=[CSRC.as_posix()],
-    extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else ["-O3", "-g0", "-fvisibility=hidden"],
+    extra_link_args=["-Wl,-s"] if sys.platform.startswith("linux") else [],
 )

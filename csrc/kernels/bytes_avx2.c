@@ -18,7 +18,7 @@
     (((k) > 0 ? BIT(m, 0) : 0) + ((k) > 1 ? BIT(m, 1) : 0) +                   \
      ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
      ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
-     ((k) > 6 ? BIT(m, 6) : 0) + ((k) > 7 ? BIT(m, 7) : 0))
+     ((k) > 6 ? BIT(m, 6) : 0))
 #define T(m, k) 2 * BELOW(m, k), 2 * BELOW(m, k) + 1
 #define TAKE(m)                                                                \
     {                                                                          \
@@ -34,19 +34,28 @@
 /* Which of the next words goes to each lane. */
 static const uint8_t take[256][16] = {ALL_256(TAKE)};
 
-/* The k-th lane of the mask's highest ones, from the back: lane of word k of 8,
- * where words that are not there are anything. */
-#define NTH_1(m, n, k) (BIT(m, k) && BELOW(m, 8) - BELOW(m, k) == 8 - (n))
-#define NTH(m, n)                                                              \
-    (NTH_1(m, n, 0) * 0 + NTH_1(m, n, 1) * 1 + NTH_1(m, n, 2) * 2 +            \
-     NTH_1(m, n, 3) * 3 + NTH_1(m, n, 4) * 4 + NTH_1(m, n, 5) * 5 +            \
-     NTH_1(m, n, 6) * 6 + NTH_1(m, n, 7) * 7)
-#define W(m, n) 2 * NTH(m, n), 2 * NTH(m, n) + 1
-#define GIVE(m)                                                                \
-    {                                                                          \
-        W(m, 0), W(m, 1), W(m, 2), W(m, 3), W(m, 4), W(m, 5), W(m, 6), W(m, 7) \
-    }
-static const uint8_t give[256][16] = {ALL_256(GIVE)};
+/* Whether each lane in turn is in the mask m: those that are shift the others
+ * forward. */
+#define GIVE_8(m, a, b, c, d, e, f, g, h)                                      \
+    [m] = {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1,               \
+           2 * d, 2 * d + 1, 2 * e, 2 * e + 1, 2 * f, 2 * f + 1,               \
+           2 * g, 2 * g + 1, 2 * h, 2 * h + 1},
+#define GIVE_7(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_8(m, a, b, c, d, e, f, g, h) GIVE_8(m + 128, b, c, d, e, f, g, h, 7)
+#define GIVE_6(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_7(m, a, b, c, d, e, f, g, h) GIVE_7(m + 64, b, c, d, e, f, g, h, 6)
+#define GIVE_5(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_6(m, a, b, c, d, e, f, g, h) GIVE_6(m + 32, b, c, d, e, f, g, h, 5)
+#define GIVE_4(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_5(m, a, b, c, d, e, f, g, h) GIVE_5(m + 16, b, c, d, e, f, g, h, 4)
+#define GIVE_3(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_4(m, a, b, c, d, e, f, g, h) GIVE_4(m + 8, b, c, d, e, f, g, h, 3)
+#define GIVE_2(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_3(m, a, b, c, d, e, f, g, h) GIVE_3(m + 4, b, c, d, e, f, g, h, 2)
+#define GIVE_1(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_2(m, a, b, c, d, e, f, g, h) GIVE_2(m + 2, b, c, d, e, f, g, h, 1)
+static const uint8_t give[256][16] = {GIVE_1(0, 0, 0, 0, 0, 0, 0, 0, 0)
+                                          GIVE_1(1, 0, 0, 0, 0, 0, 0, 0, 0)};
 
 /* Eight entries of a table.  A load that puts its entry where the result wants
  * it needs no shuffle, only a blend; gathers are slower on the cores measured.
