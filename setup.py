@@ -10,12 +10,14 @@ DEBUG = os.environ.get("BBANS_DEBUG") == "1"
 LINUX = sys.platform.startswith("linux")
 
 
-def extension(name: str, level: str, **options: object) -> Extension:
+def extension(
+    name: str, level: str, suffix: str = "pyx", **options: object
+) -> Extension:
     """A Cython module, without debug information: that is most of its size, and a
     quarter of the time to build it."""
     return Extension(
         f"bbans.{name}",
-        [f"bbans/{name}.pyx"],
+        [f"bbans/{name}.{suffix}"],
         extra_compile_args=[] if sys.platform == "win32" else [level, "-g0"],
         extra_link_args=["-Wl,-s"] if LINUX else [],
         **options,
@@ -26,6 +28,7 @@ setup(
     cffi_modules=["bbans/_core_build.py:ffibuilder"],
     ext_modules=cythonize(
         [
+            extension("_cyutility", "-O2", suffix="c"),
             extension("_cdf", "-O2"),
             extension("_message", "-O2", include_dirs=["csrc"]),
             extension(
@@ -35,6 +38,8 @@ setup(
                 depends=["bbans/_forward_kernels.h", "bbans/_forward_recursion.h"],
             ),
         ],
+        # What Cython adds for memory views, once; it writes _cyutility.c.
+        shared_utility_qualified_name="bbans._cyutility",
         compiler_directives={
             "language_level": 3,
             "boundscheck": DEBUG,
