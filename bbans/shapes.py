@@ -9,20 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from bbans._arguments import as_array, as_integer, as_reals, not_integers
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import ModelError, SymbolError
 
 __all__ = [
     "Shape",
-    "as_array",
+    "as_ends",
     "as_shape",
     "as_trials",
+    "as_weights",
+    "blame_weights",
     "component_shape",
+    "fixed_located",
     "fixed_locations",
     "fixed_probabilities",
     "fixed_rates",
     "fixed_scales",
     "joint_shape",
+    "located_parameters",
     "parameters",
     "spread",
     "to_fixed",
@@ -115,9 +120,10 @@ class Shape:
         ModelError
             If `degrees` is out of range.
         """
-        if not 0.5 <= degrees <= 1000:
-            raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees}")
-        return cls.from_survival(lambda t: _student_t_survival(t, degrees))
+        number = to_real(degrees)
+        if number.ndim or not 0.5 <= number <= 1000:
+            raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees!r}")
+        return cls.from_survival(lambda t: _student_t_survival(t, float(number)))
 
     @classmethod
     def from_survival(
@@ -136,7 +142,7 @@ class Shape:
             If it is not 1/2 at 0, rises, or is not finite.
         """
         t = _points(_MOST_OCTAVES)
-        values = np.asarray(survival(t), np.float64)
+        values = as_reals(survival(t), "values of a survival function")
         if values.shape != t.shape or not np.isfinite(values).all():
             raise ModelError("a survival function gives a finite number for each t")
         if abs(values[0] - 0.5) > 1e-6 or (np.diff(values) > 1e-9).any():
@@ -192,20 +198,12 @@ def _student_t_survival(t: NDArray[np.float64], degrees: float) -> NDArray[np.fl
 
 
 # ---- parameters: plain numbers, or what the functions below give
-
-
-def as_array(values: ArrayLike) -> NDArray[Any]:
-    """Any numbers as an array.
-
-    Raises
-    ------
-    SymbolError
-        If a list is ragged.
-    """
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise SymbolError(f"parameters must form an array: {error}") from None
+#
+# The rule, everywhere: a numpy array of the integer type that its `fixed_*` function
+# returns is fixed point, and an array of any other integers is refused, as it could
+# be meant as either. All else are plain numbers: Python's and numpy's scalars, lists,
+# arrays of floats. Locations and scales come both in fixed point or both not, as an
+# array of int64 is more often one of plain numbers that nobody converted.
 
 
 def to_real(values: ArrayLike) -> NDArray[Any]:
@@ -216,7 +214,7 @@ def to_real(values: ArrayLike) -> NDArray[Any]:
     SymbolError
         If they are no real numbers.
     """
-    array = as_array(values)
+    array = as_array(values, "parameters")
     if array.dtype.kind not in "iuf":
         raise SymbolError(f"parameters must be real numbers, not {array.dtype}")
     return array if array.dtype in _REALS else array.astype(np.float64)
@@ -231,9 +229,9 @@ def parameters(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray
         If they are no real numbers, or a numpy array of other integers, which could
         be meant as either.
     """
-    if isinstance(values, np.ndarray | np.generic) and values.dtype.kind in "iu":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
         if values.dtype == _FIXED[fix]:
-            return np.asarray(values)
+            return as_array(values, "parameters")
         raise SymbolError(
             f"parameters of {values.dtype} are neither floats nor fixed point: pass "
             f"them .astype(float), or through {fix.__name__}(...)"
@@ -241,18 +239,104 @@ def parameters(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray
     return to_real(values)
 
 
+def located_parameters(
+    location: ArrayLike, scale: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`parameters` of locations and scales, both in the same form.
+
+    Raises
+    ------
+    SymbolError
+        If they are no such numbers, or one alone is fixed point.
+    """
+    at, by = parameters(location, fixed_locations), parameters(scale, fixed_scales)
+    if (at.dtype.kind == "i") != (by.dtype.kind == "i"):
+        fixed = ("locations", "scales")[by.dtype.kind == "i"]
+        raise SymbolError(
+            f"{fixed} of integers are fixed point, and the others are plain numbers: "
+            "pass them .astype(float), or both through fixed_locations(...) and "
+            "fixed_scales(...)"
+        )
+    return at, by
+
+
+def fixed_located(
+    location: ArrayLike, scale: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`located_parameters` in fixed point."""
+    at, by = located_parameters(location, scale)
+    return to_fixed(at, fixed_locations), to_fixed(by, fixed_scales)
+
+
 def to_fixed(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
-    """Parameters in fixed point."""
+    """`parameters` in fixed point."""
     array = parameters(values, fix)
     return array if array.dtype.kind in "iu" else fix(array)
 
 
+def as_weights(weights: ArrayLike) -> NDArray[Any]:
+    """Integer weights, or probabilities.
+
+    Raises
+    ------
+    SymbolError
+        If they are neither.
+    """
+    array = as_array(weights, "weights")
+    if array.dtype.kind in "iu":
+        return as_uint32(array, "weight")
+    return to_real(array)
+
+
+def blame_weights(weights: NDArray[Any]) -> None:
+    """Name the first row whose sum no code has, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If there is.
+    """
+    rows = weights.reshape(-1, weights.shape[-1])
+    if weights.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = rows.sum(axis=1, dtype=np.float64)
+        good = (rows >= 0).all(axis=1) & (sums >= 0.5)
+        good &= sums < 2 - rows.shape[1] * 2.0**-27
+        wanted = "probabilities >= 0 that sum to 1; divide by the sum"
+    else:
+        sums = rows.sum(axis=1, dtype=np.uint64)
+        good = (sums >= 1) & (sums <= lib.BBANS_TOTAL_MAX)
+        wanted = "integer weights that sum to 1 .. 2**28"
+    if not good.all():
+        at = int(np.flatnonzero(~good)[0])
+        where = f"row {at} of the weights" if len(rows) > 1 else "the weights"
+        raise ModelError(
+            f"{where} must be {wanted}: the least is {rows[at].min()}, the total "
+            f"{sums[at]}",
+            lib.BBANS_ERR_TOTAL,
+        )
+
+
 def as_trials(values: ArrayLike) -> NDArray[np.uint32]:
     """Numbers of trials, which are integers of any type."""
-    array = as_array(values)
+    array = as_array(values, "trials")
     if array.dtype.kind not in "iu":
-        raise SymbolError(f"trials must be integers, not {array.dtype}")
+        raise not_integers("trials", array)
     return as_uint32(array, "number of trials")
+
+
+def as_ends(low: int | None, high: int | None) -> tuple[int, int]:
+    """The ends of a range of integers of 64 bits, by default of all.
+
+    Raises
+    ------
+    SymbolError
+        If there is no such range.
+    """
+    least, most = -(1 << 63), (1 << 63) - 1
+    low = as_integer(least if low is None else low, "low", least, most, SymbolError)
+    high = as_integer(most if high is None else high, "high", low, most, SymbolError)
+    return low, high
 
 
 def as_shape(shape: Any) -> Shape:

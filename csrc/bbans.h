@@ -10,7 +10,8 @@
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
  *            without length or checksum, for those who frame them themselves.
- * Codecs     bbans_message_push and what follows it: make your own.
+ * Codecs     A bbans_distribution, bbans_message_push_array and its inverse:
+ *            make your own.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -170,18 +171,62 @@ BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
 typedef enum {
     BBANS_U8 = 1, BBANS_U16 = 2, BBANS_U32 = 4, BBANS_U64 = 8,
     BBANS_I8 = -1, BBANS_I16 = -2, BBANS_I32 = -4, BBANS_I64 = -8,
-    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; probabilities alone */
+    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
 } bbans_type;
 
-/* The functions on arrays below push and pop n symbols, symbol i on lane
- * i mod lanes.  An array is a pointer and the bbans_type of its elements
- * (ERR_TYPE for another).  Several lanes are fast: 64 are a good number.
+/* A distribution of integers, one for each value of an array: made by a function
+ * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
+ * parameters, element i of which (or row i) is that of value i, and to its table
+ * or shape. */
+struct bbans_call;
+typedef struct bbans_distribution {
+    bbans_status (*code)(const struct bbans_distribution *distribution,
+                         const struct bbans_call *call);
+    const void *form;     /* a bbans_table or a bbans_shape                  */
+    const void *array[3];
+    int type[3];          /* a bbans_type; 0 without an array                */
+    size_t width;         /* elements of a row                               */
+    size_t words;         /* that a value may need room for                  */
+    int64_t low, high;
+    uint32_t total, limit; /* symbols are below the limit; 0 for other values */
+} bbans_distribution;
+
+/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
+ * lanes are fast: 64 are a good number.
  *
- * Push goes from last to first, and needs room for n words (else ERR_CAPACITY).
- * ERR_SYMBOL: a symbol is outside its alphabet, or a row or a mass out of range.
+ * Push goes from last to first, and needs room for n distribution->words words.
+ * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
  *
- * Pop goes from first to last.  ERR_TYPE: the type does not hold all symbols.
- * After an error the contents of symbol[] are undefined. */
+ * Pop goes from first to last, and needs room for a word.  After an error the
+ * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
+ * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
+ * type does not hold a value.
+ *
+ * Types are those of integers, but U64 for symbols below a limit alone.  Returns
+ * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
+ */
+BBANS_API bbans_status bbans_message_push_array(bbans_message *msg,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_array(bbans_message *msg,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
+
+/* [start, start + freq) of `total` slots. */
+typedef struct {
+    uint32_t start, freq, total;
+} bbans_interval;
+
+/* List the intervals of n values, those of the first first, as they would be
+ * popped: for coders of the caller's own, and to find a value at fault.
+ *   interval     [cap], room for n distribution->words; or NULL: only count
+ *   n_intervals  how many there are
+ *   at           after an error, the first value that has none
+ * Returns as bbans_message_push_array. */
+BBANS_API bbans_status bbans_distribution_list(
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
+        size_t *at);
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -216,51 +261,37 @@ BBANS_API size_t bbans_table_index_words(const bbans_table *table,
 BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         uint16_t *index, size_t words);
 
-/* Push and pop symbols of a table.
+/* Symbols of a table.
  *   row  [n] the row for each symbol, or NULL: row 0 for all
- * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, ERR_{NULL,TYPE,SYMBOL,UNDERFLOW}. */
-BBANS_API bbans_status bbans_message_push_symbols(bbans_message *msg,
-        const bbans_table *table, const void *row, int row_type,
-        const void *symbol, int symbol_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_symbols(bbans_message *msg,
-        const bbans_table *table, const void *row, int row_type,
-        void *symbol, int symbol_type, size_t n);
+ * Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_symbols(
+        bbans_distribution *distribution, const bbans_table *table,
+        const void *row, int row_type);
 
-/* Push and pop values below total, all equally likely: log2(total) bits each.
- * Fast for powers of two.  Pop needs room for a word.
- * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_uniform(bbans_message *msg,
-        uint32_t total, const void *value, int type, size_t n);
-BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
-        uint32_t total, void *value, int type, size_t n);
+/* Values below total, all equally likely: log2(total) bits each.  Fast for
+ * powers of two.  Returns ERR_{NULL,TOTAL}. */
+BBANS_API bbans_status bbans_distribution_init_uniform(
+        bbans_distribution *distribution, uint32_t total);
 
-/* Push and pop bits, each with a probability of its own.
+/* Bits, each with a probability of its own.
  *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
  *        the slots below
- * Returns ERR_{NULL,TYPE,PRECISION,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_bernoulli(bbans_message *msg,
-        unsigned prec, const uint32_t *one, const void *bit, int type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_bernoulli(bbans_message *msg,
-        unsigned prec, const uint32_t *one, void *bit, int type, size_t n);
+ * Returns ERR_{NULL,PRECISION}. */
+BBANS_API bbans_status bbans_distribution_init_bernoulli(
+        bbans_distribution *distribution, unsigned prec, const uint32_t *one);
 
-/* Push and pop symbols, each under a row of weights of its own, which need no
- * normalisation.
+/* Symbols, each under a row of weights of its own, which need no normalisation.
  *   weight  [n][symbols], aligned to its type, of weight_type
  *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
  *           may be 0: such a symbol is never popped, and cannot be pushed
  *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
  *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
  *           the p to about 1.  Only as portable as the numbers are
- * Pop needs room for a word.
- * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,INTERVAL,CAPACITY}, pop ERR_UNDERFLOW too.
- */
-BBANS_API bbans_status bbans_message_push_weighted(bbans_message *msg,
-        const void *weight, int weight_type, size_t symbols,
-        const void *symbol, int symbol_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
-        const void *weight, int weight_type, size_t symbols,
-        void *symbol, int symbol_type, size_t n);
+ * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
+ * a weight of 0. */
+BBANS_API bbans_status bbans_distribution_init_weighted(
+        bbans_distribution *distribution, const void *weight, int weight_type,
+        size_t symbols);
 
 /* ---- Values under a shape, a location and a scale ------------------------ */
 
@@ -313,25 +344,17 @@ BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
 BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
         int32_t *scale);
 
-/* Push and pop n values, each with a location and a scale of its own.
+/* Values, each with a location and a scale of its own.
  *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
  *             F32, F64: rounded as by bbans_fix_locations
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
  *             F32, F64: rounded as by bbans_fix_scales
- *   value     [n] of any type but U64
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own.  Needs room for 4 n words.
- * ERR_SYMBOL: a location or scale is out of range; for pop also, of no valid
- * message, a value that its type does not hold.
- * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_located(bbans_message *msg,
-        const bbans_shape *shape, const void *location, int location_type,
-        const void *scale, int scale_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_located(bbans_message *msg,
-        const bbans_shape *shape, const void *location, int location_type,
-        const void *scale, int scale_type, void *value, int value_type,
-        size_t n);
+ * far out, low bits of their own: 4 words.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_located(
+        bbans_distribution *distribution, const bbans_shape *shape,
+        const void *location, int location_type, const void *scale,
+        int scale_type);
 
 /* ---- Signals: switching autoregressive models --------------------------- */
 
@@ -383,13 +406,10 @@ BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
 /* ---- Mixtures, counts and ranges ----------------------------------------- */
 
 /* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
- * value takes a few intervals, of up to 2^28 slots.  Pops need room for a word,
- * and return ERR_UNDERFLOW too.
+ * value takes a few intervals, of up to 2^28 slots.
  *
  * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the bbans_fix function named.  ERR_SYMBOL:
- * a parameter or a value is out of range; for pop also, of no valid message, a
- * value that its type does not hold.  Values are of any type but U64. */
+ * of F32 or F64, which are rounded as by the bbans_fix function named. */
 
 /* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
  * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_fix_scales. */
@@ -404,81 +424,56 @@ enum {
     BBANS_BETA_TRIALS_MAX = 4095
 };
 
-/* Values low .. high, all equally likely.  Room for a word a value for each 28
- * bits of high - low.  Returns ERR_{NULL,TYPE,SIZE,SYMBOL,CAPACITY}; ERR_SIZE for
- * low > high. */
-BBANS_API bbans_status bbans_message_push_range(bbans_message *msg,
-        int64_t low, int64_t high, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_range(bbans_message *msg,
-        int64_t low, int64_t high, void *value, int value_type, size_t n);
+/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
+ * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
+BBANS_API bbans_status bbans_distribution_init_range(
+        bbans_distribution *distribution, int64_t low, int64_t high);
 
 /* Mixtures of one shape, 1 to BBANS_COMPONENTS_MAX components a value.
- *   weight           [n][components], as of bbans_message_push_weighted; or NULL:
- *                    all alike
- *   location, scale  [n][components], as of bbans_message_push_located
+ *   weight           [n][components], as of bbans_distribution_init_weighted; or
+ *                    NULL: all alike
+ *   location, scale  [n][components], as of bbans_distribution_init_located
  *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
  *                    INT64_MAX: all
- * Needs room for 8 n words; for n if high - low < 4096.
- * Returns ERR_{NULL,TYPE,SIZE,TOTAL,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_mixture(bbans_message *msg,
-        const bbans_shape *shape, size_t components, const void *weight,
-        int weight_type, const void *location, int location_type,
-        const void *scale, int scale_type, int64_t low, int64_t high,
-        const void *value, int value_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_mixture(bbans_message *msg,
-        const bbans_shape *shape, size_t components, const void *weight,
-        int weight_type, const void *location, int location_type,
-        const void *scale, int scale_type, int64_t low, int64_t high,
-        void *value, int value_type, size_t n);
+ * 8 words a value; 1 if high - low < 4096.
+ * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
+BBANS_API bbans_status bbans_distribution_init_mixture(
+        bbans_distribution *distribution, const bbans_shape *shape,
+        size_t components, const void *weight, int weight_type,
+        const void *location, int location_type, const void *scale,
+        int scale_type, int64_t low, int64_t high);
 
 /* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
- *   scale  [n] as of bbans_message_push_located
- * Needs room for 8 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_geometric(bbans_message *msg,
-        const void *scale, int scale_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_geometric(bbans_message *msg,
-        const void *scale, int scale_type, void *value, int value_type,
-        size_t n);
+ *   scale  [n] as of bbans_distribution_init_located
+ * 8 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_geometric(
+        bbans_distribution *distribution, const void *scale, int scale_type);
 
-/* Successes of so many trials.
+/* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_fix_probabilities
  * The weights are made for each value whose parameters differ from those of the
  * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
  * of stack, as those of the other counts.
- * Needs room for 5 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *probability, int probability_type,
-        const void *value, int value_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *probability, int probability_type,
-        void *value, int value_type, size_t n);
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        const void *probability, int probability_type);
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
  *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
- * All trials + 1 weights are made.  Needs room for n words. */
-BBANS_API bbans_status bbans_message_push_beta_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *alpha, int alpha_type,
-        const void *beta, int beta_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_beta_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *alpha, int alpha_type,
-        const void *beta, int beta_type, void *value, int value_type,
-        size_t n);
+ * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_beta_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        const void *alpha, int alpha_type, const void *beta, int beta_type);
 
 /* Poisson values v >= 0.
  *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
- * Needs room for 5 n words. */
-BBANS_API bbans_status bbans_message_push_poisson(bbans_message *msg,
-        const void *mean, int mean_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_poisson(bbans_message *msg,
-        const void *mean, int mean_type, void *value, int value_type,
-        size_t n);
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_poisson(
+        bbans_distribution *distribution, const void *mean, int mean_type);
 
 /* ---- Wire format of a message ------------------------------------------- */
 
@@ -526,6 +521,14 @@ BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
+/* Code n values, the first first, each as the intervals that a message of one lane
+ * would pop.  Writes up to 4 bytes for each word that bbans_message_push_array
+ * needs, and needs room for these.  After an error *enc is as it was before.
+ * Returns as that function, and ERR_STATE after bbans_range_finish. */
+BBANS_API bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+
 /* Make *msg, of one lane, the integer of what was encoded.  Its former content
  * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
  * Returns ERR_{NULL,STATE,CAPACITY}. */
@@ -538,6 +541,8 @@ typedef struct {
     uint64_t head, code, range;
     size_t n_bits; /* bits of the fraction                      */
     size_t n_read; /* bits taken so far, zeros past the end too */
+    uint64_t own, own_range; /* of what came since a mark, by itself */
+    int own_bits, own_state;
 } bbans_range_decoder;
 
 /* Read the integer in *msg, of one lane, which must outlive the decoder.
@@ -554,6 +559,19 @@ BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
  * Returns ERR_{NULL,TOTAL,INTERVAL}. */
 BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
         uint32_t start, uint32_t freq, uint32_t total);
+
+/* Before an interval: from here on an encoder would have started bits back, if
+ * the range code of these intervals alone were an integer of 2^bits or more.
+ * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
+ * than BBANS_TAIL_MAX bits. */
+BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
+
+/* Decode n values.  After an error *dec is as it was before, and the contents of
+ * value[] undefined.  Returns as bbans_message_pop_array, and ERR_CORRUPT where no
+ * encoder of such values wrote this. */
+BBANS_API bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
 
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"
+#include "bbans_values.h"
 
 /* ---- Shapes -------------------------------------------------------------- */
 
@@ -584,59 +585,115 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
     return BBANS_OK;
 }
 
-/* Check a call and fill *g. */
-static bbans_status open_call(group *g, const bbans_message *msg,
-                              const bbans_shape *shape, const void *location,
-                              int location_type, const void *scale,
-                              int scale_type, const void *value, int value_type,
-                              size_t n)
+/* ---- One by one ---------------------------------------------------------- */
+
+/* The arrays of parameters. */
+enum { AT, BY };
+
+/* The intervals of the low bits, from the highest part on. */
+static void list_parts(bbans_intervals *to, bbans_bin bin)
 {
-    if (msg == NULL || shape == NULL ||
-        (n > 0 && (location == NULL || scale == NULL || value == NULL)))
-        return BBANS_ERR_NULL;
-    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
-        (!bbans_is_real(scale_type) && scale_type != BBANS_I32) ||
-        !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
-        return BBANS_ERR_TYPE;
-    g->shape = *shape;
-    g->location = location;
-    g->location_type = location_type;
-    g->scale = scale;
-    g->scale_type = scale_type;
+    unsigned k = n_parts(&bin, 1);
+    bbans_span span;
+
+    while (k-- > 0) {
+        part_spans(&bin, 1, k, &span);
+        bbans_list(to, span.start, span.end - span.start, FULL);
+    }
+}
+
+static bbans_status located_list(const bbans_distribution *d, void *scratch,
+                                 size_t i, int64_t value, bbans_intervals *to)
+{
+    group *g = (group *)scratch;
+    bbans_place place;
+    bbans_bin bin;
+    uint32_t start;
+
+    (void)d;
+    open_group(g, i, 1);
+    if (!find_place(g, 0, &place))
+        return BBANS_ERR_SYMBOL;
+    bin = bbans_bin_of_value(&place, value);
+    start = bbans_edge(&g->shape, &place, bin.q);
+    bbans_list(to, start, bbans_edge(&g->shape, &place, bin.q + 1) - start,
+               FULL);
+    list_parts(to, bin);
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push_located(bbans_message *msg,
-                                        const bbans_shape *shape,
-                                        const void *location, int location_type,
-                                        const void *scale, int scale_type,
-                                        const void *value, int value_type,
-                                        size_t n)
+static bbans_status located_find(const bbans_distribution *d, void *scratch,
+                                 size_t i, bbans_source *from, int64_t *value)
 {
-    group g;
-    const bbans_status status =
-        open_call(&g, msg, shape, location, location_type, scale, scale_type,
-                  value, value_type, n);
+    group *g = (group *)scratch;
+    bbans_place place;
+    bbans_bin bin;
+    bbans_span span;
+    uint32_t slot;
+    unsigned k;
 
-    if (status != BBANS_OK)
-        return status;
-    if ((msg->tail_cap - msg->tail_len) / 4 < n)
-        return BBANS_ERR_CAPACITY;
-    return push_values(msg, &g, value, value_type, n);
+    (void)d;
+    open_group(g, i, 1);
+    if (!find_place(g, 0, &place))
+        return BBANS_ERR_SYMBOL;
+    slot = bbans_source_take(from, FULL);
+    bin.q = bbans_find_bin(&g->shape, &place, slot, &span);
+    bin.low_bits = bbans_low_bits(&place, bin.q);
+    bin.low = 0;
+    bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
+    for (k = n_parts(&bin, 1); k-- > 0;) {
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+
+        slot = bbans_source_take(from, FULL);
+        bin.low |= (uint64_t)(slot >> (BBANS_LOCATED_PREC - bits))
+                   << (k * BBANS_PART_BITS);
+        part_spans(&bin, 1, k, &span);
+        bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
+    }
+    return bbans_value_of_bin(&place, bin, value) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
-bbans_status bbans_message_pop_located(bbans_message *msg,
-                                       const bbans_shape *shape,
-                                       const void *location, int location_type,
-                                       const void *scale, int scale_type,
-                                       void *value, int value_type, size_t n)
+static bbans_status located_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
 {
+    static const bbans_each each = {located_list, located_find};
+    bbans_message *msg = call->msg;
     group g;
-    const bbans_status status =
-        open_call(&g, msg, shape, location, location_type, scale, scale_type,
-                  value, value_type, n);
 
-    if (status != BBANS_OK)
-        return status;
-    return pop_values(msg, &g, value, value_type, 0, n);
+    if (!bbans_value_type_is_valid(call->type))
+        return BBANS_ERR_TYPE;
+    g.shape = *(const bbans_shape *)d->form;
+    g.location = d->array[AT];
+    g.location_type = d->type[AT];
+    g.scale = d->array[BY];
+    g.scale_type = d->type[BY];
+    if (msg == NULL)
+        return bbans_code_each(d, call, &each, &g);
+    if (call->pops)
+        return pop_values(msg, &g, call->to, call->type, 0, call->n);
+    if ((msg->tail_cap - msg->tail_len) / d->words < call->n)
+        return BBANS_ERR_CAPACITY;
+    return push_values(msg, &g, call->from, call->type, call->n);
+}
+
+bbans_status bbans_distribution_init_located(bbans_distribution *distribution,
+                                             const bbans_shape *shape,
+                                             const void *location,
+                                             int location_type,
+                                             const void *scale, int scale_type)
+{
+    if (distribution == NULL || shape == NULL)
+        return BBANS_ERR_NULL;
+    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
+        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = located_code;
+    distribution->form = shape;
+    distribution->array[AT] = location;
+    distribution->type[AT] = location_type;
+    distribution->array[BY] = scale;
+    distribution->type[BY] = scale_type;
+    distribution->words = 4;
+    return BBANS_OK;
 }

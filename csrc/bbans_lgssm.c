@@ -29,6 +29,7 @@
 /* Whether the sequence is coded by the schedule or by the range coder alone. */
 #define FLAG_TOTAL 16
 #define FLAG_SCHEDULE 15
+#define NO_MARK SIZE_MAX
 
 /* The words of a step, in this order: matrices, each row led by its shift, then
  * scales. */
@@ -831,9 +832,10 @@ static void range_encode(const bbans_lgssm *model, workspace *ws,
 }
 #endif /* BBANS_DECODER_ONLY */
 
+/* Those from step `mark` on must hold too little to start bits back from. */
 static bbans_status range_decode(const bbans_lgssm *model, workspace *ws,
                                  const bbans_message *msg, int64_t *x,
-                                 size_t first, size_t length)
+                                 size_t first, size_t length, size_t mark)
 {
     const size_t p = model->observed;
     int64_t predicted[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX],
@@ -847,6 +849,8 @@ static bbans_status range_decode(const bbans_lgssm *model, workspace *ws,
         const conditionals c =
             of_observed(model, s.predict_lower, s.predict_scale, 1);
 
+        if (t == mark)
+            (void)bbans_range_mark(&dec, model->start_bits);
         predict(model, &s, ws->before, predicted);
         predict_observed(model, &s, predicted, expected);
         memcpy(location, expected, p * sizeof *location);
@@ -944,7 +948,7 @@ bbans_status bbans_lgssm_decode(const bbans_lgssm *model, bbans_message *msg,
                                 void *work, size_t work_bytes)
 {
     bbans_status status = check_call(model, msg, x, length, work);
-    size_t body, words;
+    size_t body, words, mark = NO_MARK;
     workspace ws;
     bbans_lane lane;
 
@@ -963,6 +967,7 @@ bbans_status bbans_lgssm_decode(const bbans_lgssm *model, bbans_message *msg,
         } else {
             bbans_lane_advance(&lane, FLAG_SCHEDULE, FLAG_TOTAL - FLAG_SCHEDULE,
                                FLAG_TOTAL);
+            mark = body;
             body = 0;
         }
     }
@@ -972,7 +977,7 @@ bbans_status bbans_lgssm_decode(const bbans_lgssm *model, bbans_message *msg,
         status = BBANS_ERR_CORRUPT;
     if (status != BBANS_OK)
         return status;
-    return range_decode(model, &ws, msg, x, body, length);
+    return range_decode(model, &ws, msg, x, body, length, mark);
 }
 
 #ifndef BBANS_DECODER_ONLY

@@ -5,7 +5,9 @@
 #include "bbans_internal.h"
 
 /* The tail must hold this much before bits back may start from it. */
-#define START_MIN ((uint64_t)1 << 40)
+#define START_BITS 40
+#define START_MIN ((uint64_t)1 << START_BITS)
+#define NO_MARK SIZE_MAX
 
 /* Whether the sequence is coded by the schedule or by the range coder alone. */
 #define FLAG_TOTAL 16
@@ -441,10 +443,11 @@ static bbans_status range_pop(const bbans_hmm *hmm, workspace *ws,
     return status;
 }
 
+/* Those from symbol `mark` on must hold too little to start bits back from. */
 static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
                                  const bbans_message *msg, uint32_t *x,
                                  size_t begin, const uint64_t *offset,
-                                 size_t sequences)
+                                 size_t sequences, size_t mark)
 {
     bbans_range_decoder dec;
     bbans_status status = bbans_range_decoder_init(&dec, msg);
@@ -456,6 +459,8 @@ static bbans_status range_decode(const bbans_hmm *hmm, workspace *ws,
             begin = (size_t)offset[k];
         }
         for (t = (size_t)offset[k] - begin; t < offset[k + 1] - begin; t++) {
+            if (begin + t == mark)
+                (void)bbans_range_mark(&dec, START_BITS);
             if (status == BBANS_OK)
                 status = range_pop(hmm, ws, &dec, x + begin, t);
             if (status != BBANS_OK)
@@ -542,7 +547,7 @@ bbans_status bbans_sequence_pop(const bbans_hmm *hmm, bbans_message *msg,
 typedef struct {
     stream s;
     const uint32_t *x;
-    size_t n, body;
+    size_t n, body, mark;
     bbans_message *msg;
     bbans_status status;
 } job;
@@ -623,9 +628,12 @@ static bbans_status start_decoding(const bbans_hmm *hmm, job *j,
     j->n = n;
     j->body = body_of(hmm, n, predictive);
     j->msg = msg;
+    j->mark = NO_MARK;
     j->s.lane = bbans_lane_of(msg, 0);
-    if (j->body > 0 && !pop_flag(&j->s.lane))
+    if (j->body > 0 && !pop_flag(&j->s.lane)) {
+        j->mark = j->body;
         j->body = 0;
+    }
     start_popping(hmm, &j->s, x, j->body);
     return BBANS_OK;
 }
@@ -638,7 +646,8 @@ static bbans_status finish_decoding(const bbans_hmm *hmm, job *j)
     bbans_put_lane(j->msg, 0, &j->s.lane);
     if (j->body > 0 && !can_start(&j->s.lane))
         return BBANS_ERR_CORRUPT;
-    return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, 0, tail, 1);
+    return range_decode(hmm, &j->s.ws, j->msg, j->s.decoded, 0, tail, 1,
+                        j->mark);
 }
 
 #ifndef BBANS_DECODER_ONLY
@@ -960,7 +969,7 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
                                  size_t n, void *work, size_t work_bytes)
 {
     bbans_status status = check_offsets(offset, n);
-    size_t k, first;
+    size_t k, first, mark = NO_MARK;
     stream s;
 
     if (status != BBANS_OK)
@@ -982,6 +991,7 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
             if (status == BBANS_OK && !can_start(&s.lane))
                 status = BBANS_ERR_CORRUPT;
         } else {
+            mark = (size_t)offset[first];
             first = 0;
         }
         bbans_put_lane(msg, 0, &s.lane);
@@ -990,5 +1000,5 @@ bbans_status bbans_packed_decode(const bbans_hmm *hmm, bbans_message *msg,
     }
     start_filter(hmm, &s.ws);
     return range_decode(hmm, &s.ws, msg, symbol, (size_t)offset[first],
-                        offset + first, n - first);
+                        offset + first, n - first, mark);
 }

@@ -835,6 +835,18 @@ def push_located(message, table, mus, scales, values):
             message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
 
 
+def located_intervals(table, mu, s, v):
+    """The intervals of one value, in the order of popping."""
+    place = Place(table, mu, s)
+    q, low_bits, low = place.bin_of(v)
+    out = [(place.edge(q), place.edge(q + 1) - place.edge(q), 2**28)]
+    for k in reversed(range(-(-low_bits // 28))):
+        bits = min(low_bits - 28 * k, 28)
+        part = (low >> (28 * k)) % (1 << bits)
+        out.append((part << (28 - bits), 1 << (28 - bits), 2**28))
+    return out
+
+
 # Section 10: signals
 
 
@@ -936,6 +948,15 @@ def push_each(message, intervals):
     for i in reversed(range(len(intervals))):
         for start, freq, total in reversed(intervals[i]):
             message.push(start, freq, total, i % len(message.heads))
+
+
+def range_encode_each(intervals):
+    """Values by the range coder: their intervals, first in first out."""
+    encoder = RangeEncoder()
+    for each in intervals:
+        for interval_of_value in each:
+            encoder.encode(*interval_of_value)
+    return encoder.finish()
 
 
 def uniform(u, last):

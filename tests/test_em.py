@@ -9,7 +9,6 @@ import pytest
 from test_hmm import TEXT, encoded, exact_bits, exact_counts, parameters
 
 from bbans import _forward
-from bbans._lib import lib
 from bbans.errors import ModelError, SymbolError
 from bbans.models import HMM, Statistics, em
 
@@ -17,23 +16,10 @@ LENGTHS = (130, 1, 63, 1, 17, 300, 4, 0, 63, 64, 65, 2, 1, 99, 5, 0, 7, 8)
 DTYPES = [(np.float64, 1e-11), (np.float32, 2e-4)]
 
 
-# The bytes of a vector with each kind of kernels.
-VECTORS = {
-    lib.BBANS_ISA_PORTABLE: 16,
-    lib.BBANS_ISA_NEON: 16,
-    lib.BBANS_ISA_AVX2: 32,
-    lib.BBANS_ISA_AVX512: 64,
-}
-
-
-@pytest.fixture(params=VECTORS)
-def vectors(request):
-    """Run a test with the kernels of every instruction set that the machine has."""
-    if lib.bbans_isa_use(request.param) != request.param:
-        lib.bbans_isa_use(lib.BBANS_ISA_BEST)
-        pytest.skip("not on this machine")
-    yield VECTORS[request.param]
-    lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+@pytest.fixture
+def vectors(isa):
+    """Run a test with each kind of kernels; the bytes of their vectors."""
+    return {"avx2": 32, "avx512": 64}.get(isa, 16)
 
 
 def arrays(statistics):

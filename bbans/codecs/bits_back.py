@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bbans.codecs.base import Codec
+from bbans.codecs.base import Codec, as_codec, as_function
 
 __all__ = ["BitsBack"]
 
@@ -22,11 +22,18 @@ class BitsBack:
     posterior : callable
         ``posterior(x)`` is the codec of z, exact or approximate.
 
+    Raises
+    ------
+    ModelError
+        If an argument is none of these.
+
     Notes
     -----
     A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
-    ELBO. It pops first: a short message of several lanes may hold too little and
-    raise `MessageError`. Push something else first, or seed bits of your own.
+    ELBO. It pops first, so the message must not be empty: that raises `MessageError`
+    in several lanes, and in one lane gives the lowest z, or an error if z has no
+    lowest. Push something else first, or start from ``Message.from_bytes(data)``, bits
+    of your own.
     """
 
     def __init__(
@@ -35,9 +42,9 @@ class BitsBack:
         likelihood: Callable[[Any], Codec],
         posterior: Callable[[Any], Codec],
     ) -> None:
-        self._prior = prior
-        self._likelihood = likelihood
-        self._posterior = posterior
+        self._prior = as_codec(prior, "prior")
+        self._likelihood = as_function(likelihood, "likelihood")
+        self._posterior = as_function(posterior, "posterior")
 
     def push(self, message: Any, value: Any) -> None:
         """Push x. If this raises, the message is spent."""

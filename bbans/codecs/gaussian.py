@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import (
+    as_array,
+    as_instance,
+    as_integer,
+    empty_message,
+    not_integers,
+)
 from bbans._lib import check, ffi, lib
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
@@ -50,6 +57,20 @@ def _rows(base: Any, matrix: NDArray[np.int32], vector: Sequence[int]) -> list[i
     ]
 
 
+def _fixed_row(values: Any, name: str, limit: int) -> list[int]:
+    array = as_array(values, name, ModelError)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ModelError(
+            f"{name} must be a row of integers in fixed point, not of {array.dtype}: "
+            "for floats there is Multivariate.from_covariance"
+        )
+    row: list[int] = array.tolist()
+    for i, number in enumerate(row):
+        if abs(number) > limit:
+            raise ModelError(f"{name}[{i}] is {number}, beyond {limit}")
+    return row
+
+
 class Multivariate:
     """n integers with full covariance, by the conditionals of each given those before.
 
@@ -74,7 +95,9 @@ class Multivariate:
     Raises
     ------
     ModelError
-        If there are not as many scales and rows as locations, or no such family.
+        If there are not as many scales and rows as locations, no such family or
+        precision, or if the numbers are no integers within their range: for means and
+        deviations as floats there is `from_covariance`.
 
     Notes
     -----
@@ -100,12 +123,17 @@ class Multivariate:
         bounded: bool = False,
         prec: int = SCHEDULE_PREC,
     ) -> None:
-        self._location = [int(a) for a in location]
-        self._scale = [int(a) for a in scale]
+        self._location = _fixed_row(location, "location", LOCATION_MAX)
+        self._scale = _fixed_row(scale, "scale", lib.BBANS_SCALE_MAX)
         n = len(self._location)
-        if len(self._scale) != n or (lower is not None and lower.shape != (n, n + 1)):
+        rows = None if lower is None else as_array(lower, "lower", ModelError)
+        if len(self._scale) != n or (rows is not None and rows.shape != (n, n + 1)):
             raise ModelError(f"{n} locations need {n} scales and as many rows")
-        self._lower = None if lower is None else lower.tolist()
+        if rows is not None and rows.dtype.kind not in "iu":
+            raise ModelError(f"lower must be integers, not {rows.dtype}")
+        self._lower = None if rows is None else rows.tolist()
+        family = as_integer(family, "family", 0, lib.BBANS_LAPLACE)
+        prec = as_integer(prec, "precision", 24, RANGE_PREC)
         self._shape = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(self._shape, family))
         self._bounded, self._prec = int(bounded), prec
@@ -134,13 +162,16 @@ class Multivariate:
         SymbolError
             If one has no mass, or is no such integer.
         """
-        if len(value) != len(self._location):
+        values = as_array(value, "values")
+        if values.shape != (len(self._location),):
             raise SymbolError(
-                f"expected {len(self._location)} values, not {len(value)}"
+                f"expected {len(self._location)} values, not shape {values.shape}"
             )
+        if values.size and values.dtype.kind not in "iu":
+            raise not_integers("values", values)
         spans: list[tuple[int, int, int]] = []
         moved: list[int] = []
-        for i, v in enumerate(map(int, value)):
+        for i, v in enumerate(values.tolist()):
             if not -(1 << 63) <= v < 1 << 63:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
@@ -166,8 +197,13 @@ class Multivariate:
         ------
         CorruptError
             If one would have more than 64 bits: no such value was pushed.
+        MessageError
+            If so because the message is empty.
         """
         total = 1 << self._prec
+        beyond: BbansError = CorruptError("a value has more than 64 bits")
+        if getattr(message, "is_empty", False):
+            beyond = empty_message()
         values: list[int] = []
         moved: list[int] = []
         for i in range(len(self._location)):
@@ -178,7 +214,7 @@ class Multivariate:
                 self._value, self._value + 1, self._bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             check(status)
             message.advance(self._out[0], self._out[1], total)
             low, bits = 0, int(self._bits[0])
@@ -189,7 +225,7 @@ class Multivariate:
                 low |= slot << k
             value = int(self._value[0]) + int(self._value[1]) * low
             if not -(1 << 63) <= value < 1 << 63:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             values.append(value)
             moved.append(_point(value) - at)
         return tuple(values)
@@ -252,6 +288,7 @@ class LGSSMStateSpace:
     """
 
     def __init__(self, frozen: FrozenLGSSM) -> None:
+        as_instance(frozen, FrozenLGSSM, "frozen", "a FrozenLGSSM, as from freeze()")
         self._frozen = frozen
         self.tail_length = frozen.tail_length
         self.start_bits = frozen.start_bits

@@ -6,6 +6,9 @@
 #include "check.h"
 
 #include <string.h>
+#if defined(BBANS_HAVE_X86) && !defined(BBANS_EMULATE)
+#include <immintrin.h>
+#endif
 
 #define STATES_MAX 300
 #define TRIALS 3000 /* of messages, for each precision */
@@ -757,28 +760,28 @@ static void compare_unpacked(const bbans_kernels *portable,
 }
 
 static void compare_messages(const bbans_kernels *portable,
-                             const bbans_kernels *kernels)
+                             const bbans_kernels *kernels, int trials)
 {
     unsigned prec;
     int trial;
 
     for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
-        for (trial = 0; trial < TRIALS; trial++)
+        for (trial = 0; trial < trials; trial++)
             compare_lanes(portable, kernels, prec);
     if (kernels->lanes->push_rounds != NULL)
         for (prec = BBANS_ROUND_PREC_MIN; prec <= BBANS_PREC_MAX; prec++)
-            for (trial = 0; trial < TRIALS; trial++)
+            for (trial = 0; trial < trials; trial++)
                 compare_rounds(portable, kernels, prec);
-    for (trial = 0; trial < 10 * TRIALS; trial++) {
+    for (trial = 0; trial < 10 * trials; trial++) {
         compare_totals(portable, kernels);
         compare_weights(portable, kernels);
         compare_rows(portable, kernels);
     }
-    for (trial = 0; trial < TRIALS; trial++) {
+    for (trial = 0; trial < trials; trial++) {
         compare_bytes(portable, kernels);
         compare_unpacked(portable, kernels);
     }
-    for (trial = 0; trial < TRIALS / 10; trial++)
+    for (trial = 0; trial < trials / 10; trial++)
         compare_pairs(portable, kernels);
 }
 
@@ -846,13 +849,15 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
 static void compare_scales(const bbans_kernels *portable,
                            const bbans_kernels *kernels)
 {
-    uint64_t bits[64];
+    const size_t n = below(4) == 0 ? 64 : below(65);
+    uint64_t bits[64] = {0};
     float single[64];
     int32_t scale[2][64];
     unsigned given = 0;
     size_t i;
 
-    for (i = 0; i < 64; i++) {
+    memset(scale, 0x77, sizeof scale); /* each is to be written */
+    for (i = 0; i < n; i++) {
         bits[i] = (uint64_t)(1011 + below(59)) << 52 | random_bits() >> 12;
         if (i % 2 == 0) {
             bits[i] = bits[i] >> 52 << 52 |
@@ -862,16 +867,16 @@ static void compare_scales(const bbans_kernels *portable,
         if (i % 16 == 15)
             bits[i] = random_bits();
     }
-    for (i = 0; i < 64; i++) {
+    for (i = 0; i < n; i++) {
         double v;
 
         memcpy(&v, bits + i, sizeof v);
         single[i] = v > 1e-37 && v < 1e37 ? (float)v : 0.0f;
     }
     bbans_kernel = *portable;
-    kernels->located->fix_scales(bits, BBANS_F64, 64, scale[0]);
-    kernels->located->fix_scales(single, BBANS_F32, 64, scale[1]);
-    for (i = 0; i < 64; i++) {
+    kernels->located->fix_scales(bits, BBANS_F64, n, scale[0]);
+    kernels->located->fix_scales(single, BBANS_F32, n, scale[1]);
+    for (i = 0; i < n; i++) {
         int32_t want[2];
 
         (void)bbans_fix_scales(bits + i, BBANS_F64, 1, want);
@@ -880,7 +885,52 @@ static void compare_scales(const bbans_kernels *portable,
         CHECK(scale[1][i] == INT32_MIN || scale[1][i] == want[1]);
         given += scale[0][i] != INT32_MIN && i % 2 == 1;
     }
-    CHECK(given > 20);
+    CHECK(n < 64 || given > 20);
+    for (; i < 64; i++)
+        CHECK(scale[0][i] == 0x77777777 && scale[1][i] == 0x77777777);
+}
+
+/* What a kernel gives is what the portable code does; and it gives ordinary
+ * locations. */
+static void compare_locations(const bbans_kernels *portable,
+                              const bbans_kernels *kernels)
+{
+    const size_t n = below(4) == 0 ? 64 : below(65);
+    double real[64] = {0};
+    float single[64];
+    int64_t location[2][64];
+    unsigned given = 0;
+    size_t i;
+
+    memset(location, 0x77, sizeof location); /* each is to be written */
+    for (i = 0; i < n; i++) {
+        const int exponent = (int)below(80) - 30;
+        uint64_t bits = (uint64_t)(1023 + exponent) << 52 |
+                        random_bits() >> 12 | random_bits() >> 63 << 63;
+
+        if (i % 4 == 0) /* halves of a step: they round to even */
+            bits = bits >> 30 << 30;
+        if (i % 16 == 15)
+            bits = random_bits();
+        memcpy(real + i, &bits, sizeof bits);
+        single[i] = real[i] > -1e37 && real[i] < 1e37 ? (float)real[i] : 0.0f;
+    }
+    bbans_kernel = *portable;
+    kernels->located->fix_locations(real, BBANS_F64, n, location[0]);
+    kernels->located->fix_locations(single, BBANS_F32, n, location[1]);
+    for (i = 0; i < n; i++) {
+        int64_t want[2];
+
+        (void)bbans_fix_locations(real + i, BBANS_F64, 1, want);
+        (void)bbans_fix_locations(single + i, BBANS_F32, 1, want + 1);
+        CHECK(location[0][i] == INT64_MIN || location[0][i] == want[0]);
+        CHECK(location[1][i] == INT64_MIN || location[1][i] == want[1]);
+        given += location[0][i] != INT64_MIN;
+    }
+    CHECK(n < 64 || given > 20);
+    for (; i < 64; i++)
+        CHECK(location[0][i] == 0x7777777777777777 &&
+              location[1][i] == 0x7777777777777777);
 }
 
 static void compare_located(const bbans_kernels *portable,
@@ -891,15 +941,51 @@ static void compare_located(const bbans_kernels *portable,
 
     for (trial = 0; trial < 2000; trial++)
         compare_spans(&tried, trial % 2);
-    for (trial = 0; trial < 2000; trial++)
+    for (trial = 0; trial < 2000; trial++) {
         compare_scales(portable, &tried);
+        compare_locations(portable, &tried);
+    }
     bbans_kernel = in_use;
+}
+
+/* docs/maths.md, section 5: 2^min(12, 18 - bl(K - 1)). */
+static void test_floor(void)
+{
+    static const struct {
+        size_t states;
+        uint32_t floor;
+    } cases[] = {{1, 4096},   {63, 4096},  {64, 4096},  {65, 2048},
+                 {128, 2048}, {129, 1024}, {256, 1024}, {300, 512}};
+    size_t i;
+
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        model m = random_model(cases[i].states, 2, 12);
+
+        CHECK(m.hmm.floor == cases[i].floor);
+        free(m.memory);
+    }
+}
+
+/* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
+static void set_rounding(unsigned mode)
+{
+#if defined(BBANS_HAVE_X86)
+    _mm_setcsr((_mm_getcsr() & ~0x6000u) | mode << 13);
+#elif defined(BBANS_HAVE_NEON)
+    uint64_t fpcr;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    fpcr = (fpcr & ~(uint64_t)0xc00000) | (uint64_t)mode << 22;
+    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr));
+#else
+    (void)mode;
+#endif
 }
 
 int main(void)
 {
-    static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
     bbans_kernels portable;
+    unsigned mode;
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
@@ -914,26 +1000,31 @@ int main(void)
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
-    compare_messages(&portable, &avx512);
+    compare_messages(&portable, &avx512, TRIALS);
     compare_located(&portable, &avx512);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
+    test_floor();
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
-    compare_messages(&portable, &portable);
-    for (isa = BBANS_ISA_AVX2; isa <= BBANS_ISA_NEON; isa++) {
-        if (bbans_isa_use(isa) != isa) {
-            printf("test_kernels: %s is not here\n", names[isa]);
+    compare_messages(&portable, &portable, TRIALS);
+    FOR_EACH_ISA(isa)
+    {
+        if (isa == BBANS_ISA_PORTABLE)
             continue;
-        }
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
-        compare_messages(&portable, &bbans_kernel);
+        for (mode = 0; mode < 4; mode++) {
+            set_rounding(mode);
+            compare_messages(&portable, &bbans_kernel,
+                             mode == 0 ? TRIALS : TRIALS / 10);
+        }
+        set_rounding(0);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_located(&portable, &bbans_kernel);
-        printf("test_kernels: %s equals portable\n", names[isa]);
+        printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));
         tested++;
     }
     printf("test_kernels: ok, %d compared\n", tested);

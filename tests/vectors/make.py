@@ -23,6 +23,9 @@ lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
         section 2. They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
+values_v1.json
+    cases: law, given (what all values share), rows (the parameters of each value, in
+        fixed point), values, and the hex of the integer that the range coder gives.
 """
 
 import json
@@ -416,12 +419,79 @@ def stream_content():
     return {"models": models, "cases": cases}
 
 
+# values_v1.json
+
+INTERVALS = {
+    "located": lambda row, v, shape: ref.located_intervals(ref.SHAPES[shape], *row, v),
+    "mixture": lambda row, v, shape, low, high: ref.mixture(
+        ref.SHAPES[shape], *row, low, high
+    ).intervals(v),
+    "geometric": lambda row, v: ref.geometric(ref.SHAPES["laplace"], *row).intervals(v),
+    "poisson": lambda row, v: ref.poisson(*row).intervals(v),
+    "binomial": lambda row, v: ref.binomial(*row).intervals(v),
+    "beta_binomial": lambda row, v: ref.beta_binomial(*row).intervals(v),
+    "range": lambda row, v, low, high: ref.uniform(v - low, high - low),
+}
+
+
+def value_rows(draw, law, n):
+    """What n values share, the parameters of each, and the values."""
+    far = [-(2**63), 2**63 - 1]
+    given = {"shape": draw.pick([*ref.SHAPES])}
+    scales = [draw.pick([-3072, 0, 700, 2700, 12031]) for _ in range(n)]
+    mus = [draw.below(2**32) - 2**31 + draw.pick([0, 2**60]) for _ in range(n)]
+    near = [(mu >> 16) + draw.below(200) - 100 for mu in mus]
+    some = [v if draw.below(4) else draw.pick(far) for v in near]
+    counts = [draw.pick([0, 1, draw.below(40), draw.below(2**31)]) for _ in range(n)]
+    trials = [draw.pick([0, 9, 255, 2000, 2**18 - 1]) for _ in range(n)]
+    rates = [[1 + draw.below(2**20)] for _ in range(n)]
+    if law == "located":
+        return given, [[mu, s] for mu, s in zip(mus, scales, strict=True)], some
+    if law == "mixture":
+        low, high = draw.pick([far, [0, 255], [-(2**40), 2**40]])
+        rows = [
+            [[1 + draw.below(9), 1 + draw.below(99)], [mu, 3 << 16], [s, 900]]
+            for mu, s in zip(mus, scales, strict=True)
+        ]
+        values = [min(max(v, low), high) for v in some]
+        return given | {"low": low, "high": high}, rows, values
+    if law == "geometric":
+        return {}, [[s] for s in scales], counts
+    if law == "poisson":
+        return {}, rates, counts
+    if law == "binomial":
+        rows = [[t, 1 + draw.below(2**32 - 1)] for t in trials]
+        return {}, rows, [draw.below(t + 1) for t in trials]
+    if law == "beta_binomial":
+        trials = [t % 4096 for t in trials]
+        others = [1 + draw.below(2**18) for _ in range(n)]
+        rows = [[t, *r, b] for t, r, b in zip(trials, rates, others, strict=True)]
+        return {}, rows, [draw.below(t + 1) for t in trials]
+    low, high = draw.pick([far, [-5, 5], [0, 2**40]])
+    values = [low + draw.bits(64) % (high - low + 1) for _ in range(n)]
+    return {"low": low, "high": high}, [[]] * n, values
+
+
+def values_content():
+    draw, cases = Generator(5), []
+    for law, intervals in INTERVALS.items():
+        for n in [0, 1, 1, 3, 8, 15]:
+            given, rows, values = value_rows(draw, law, n)
+            pairs = zip(rows, values, strict=True)
+            listed = [intervals(row, v, **given) for row, v in pairs]
+            integer = f"{ref.range_encode_each(listed):x}"
+            case = {"law": law, "given": given, "rows": rows, "values": values}
+            cases.append(case | {"integer": integer})
+    return {"cases": cases}
+
+
 def main():
     contents = {
         "message_v1.json": message_content,
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
         "lgssm_v1.json": lgssm_content,
+        "values_v1.json": values_content,
     }
     for name, content in contents.items():
         path = HERE / name
