@@ -427,9 +427,10 @@ class FrozenHMM(FrozenModel):
         docs/maths.md, section 6."""
         # Sums of weights are below 2**32 and edges at most 2**28: nothing overflows.
         weights = self._weights(predicted).astype(np.uint64)
-        edges = np.zeros(self.n_symbols + 1, np.uint64)
-        np.cumsum(weights @ self._emission, out=edges[1:])
-        return (edges // weights.sum()).astype(np.uint32)
+        below = np.zeros(self.n_symbols + 1, np.uint64)
+        np.cumsum(weights @ self._emission, out=below[1:])
+        edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
+        return edges
 
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that
