@@ -300,6 +300,7 @@ def test_posteriors_with_a_leak_are_named(posterior):
     assert report.far_out == (0, 2, 3)
     assert "3 posteriors" in str(report)
 
+
 # ---- the range coder
 
 
