@@ -114,15 +114,16 @@ static int named_isa(void)
 
 int bbans_isa_use(int isa)
 {
-    size_t i = 0;
+    const bbans_kernels *chosen = &sets[SETS - 1].kernels;
+    size_t i;
 
     if (isa == BBANS_ISA_BEST)
         isa = named_isa();
-    while (i < SETS - 1 &&
-           ((isa != BBANS_ISA_BEST && isa != sets[i].kernels.isa) ||
-            !sets[i].is_here()))
-        i++;
-    bbans_kernel = sets[i].kernels;
+    for (i = SETS; i-- > 0;) /* the best comes last */
+        if ((isa == BBANS_ISA_BEST || isa == sets[i].kernels.isa) &&
+            sets[i].is_here())
+            chosen = &sets[i].kernels;
+    bbans_kernel = *chosen;
     return bbans_kernel.isa;
 }
 
