@@ -192,8 +192,8 @@ def as_reals(
 def empty_message() -> MessageError:
     """The error for a pop that finds nothing: how to start a message."""
     return MessageError(
-        "the message is empty: push first, or start it with bits of your own, as "
-        "Message.from_bytes(data)"
+        "the message is empty: push first, or start it from other data, as "
+        "Message.seeded(data, lanes)"
     )
 
 

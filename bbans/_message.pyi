@@ -11,7 +11,13 @@ _Shape = int | tuple[int, ...] | None
 FIRST_IN_FIRST_OUT: str
 
 class ArrayCoder:
-    def _push(self, distribution: Any, values: NDArray[Any], cause: str) -> None: ...
+    def _push(
+        self,
+        distribution: Any,
+        values: NDArray[Any],
+        cause: str,
+        leakless: bool = ...,
+    ) -> None: ...
     def _pop(self, distribution: Any, values: NDArray[Any]) -> int: ...
     def _refuse_empty(self) -> None: ...
     def push_symbols(

@@ -18,7 +18,7 @@ from bbans._arguments import as_array, empty_message, not_integers
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
 from bbans.shapes import (as_shape, blame_weights, joint_shape, located_parameters,
-                          spread, to_real)
+                          spread, to_real, without_mass)
 
 
 cdef extern from "bbans.h":
@@ -213,12 +213,25 @@ cdef int ok(int status) except -1:
     return 0
 
 
-cdef int raise_refused(const bbans_distribution *d, Array values, str cause,
-                       int status) except -1:
+cdef bint pops(const bbans_distribution *d, size_t n) except -1:
+    """Whether n values can be popped, from a message of one lane that has nothing:
+    without a leak they can, if their parameters are valid."""
+    cdef bbans_message one
+    cdef uint64_t head
+    cdef uint32_t tail[1]
+    cdef Array values = opened(np.empty(n, np.int64), PyBUF_WRITABLE)
+    c_init(&one, &head, 1, tail, 1)
+    return c_pop(&one, d, values.view.buf, BBANS_I64, n) == BBANS_OK
+
+
+cdef int raise_refused(const bbans_distribution *d, Array values, str cause, int status,
+                       bint leakless=False) except -1:
     """Raise what a push was refused for; name the first value at fault."""
     cdef size_t n, at = 0
     c_list(d, values.view.buf, values.type, values.size, NULL, 0, &n, &at)
     value = np.asarray(values.view.obj).flat[at]
+    if leakless and pops(d, at + 1):
+        raise SymbolError(without_mass(value, at), status)
     raise SymbolError(f"value {value} at position {at} cannot be coded: {cause}", status)
 
 
@@ -237,18 +250,18 @@ cdef class ArrayCoder:
                  size_t n) except? 1:
         raise MessageError(FIRST_IN_FIRST_OUT)
 
-    cdef int push_all(self, const bbans_distribution *d, Array values,
-                      str cause) except -1:
+    cdef int push_all(self, const bbans_distribution *d, Array values, str cause,
+                      bint leakless=False) except -1:
         """Push an array, or say what was refused, and where."""
         cdef int status = self.push(d, values.view.buf, values.type, values.size)
         if status == BBANS_ERR_SYMBOL:
-            raise_refused(d, values, cause, status)
+            raise_refused(d, values, cause, status, leakless)
         ok(status)
         return 0
 
-    def _push(self, distribution, values, cause):
+    def _push(self, distribution, values, cause, leakless=False):
         """Push a numpy array under a distribution of cffi."""
-        self.push_all(distribution_of(distribution), opened(values, 0), cause)
+        self.push_all(distribution_of(distribution), opened(values, 0), cause, leakless)
 
     def _pop(self, distribution, values):
         """Pop to a numpy array; the status of the C library."""
@@ -530,7 +543,8 @@ cdef class ArrayCoder:
         ------
         SymbolError
             If a location or scale is out of range, or of integers that are not fixed
-            point; the message is unchanged.
+            point, or if a value has no mass, for want of a leak; the message is
+            unchanged.
         """
         cdef const bbans_shape *c_shape = shape_of(shape)
         cdef Array array = signed_integers(values), at, by
@@ -538,7 +552,7 @@ cdef class ArrayCoder:
         cdef bbans_distribution d
         at, by = locations_and_scales(location, scale, form)
         ok(c_located(&d, c_shape, at.view.buf, at.type, by.view.buf, by.type))
-        self.push_all(&d, array, PARAMETERS)
+        self.push_all(&d, array, PARAMETERS, not shape.leak)
 
     def pop_located(self, shape, location, scale, *, dtype=np.int64, out=None):
         """Pop integers; inverse of `push_located`.
@@ -798,6 +812,10 @@ FIRST_IN_FIRST_OUT = (
 
 PARAMETERS = ("a location is not a number between -2**46 and 2**46, or a scale not one "
               "from 2**-12 to 2**47")
+
+
+cdef void *element(Array array, size_t i) noexcept:
+    return <char *>array.view.buf + i * array.view.itemsize
 
 
 cdef Array signed_integers(object values):

@@ -89,9 +89,10 @@ class ValueArrays(ArrayCoder):
         values: NDArray[Any],
         cause: str,
         weights: NDArray[Any] | None = None,
+        leakless: bool = False,
     ) -> None:
         try:
-            self._push(_law(name, *given), values, cause)
+            self._push(_law(name, *given), values, cause, leakless)
         except ModelError as error:
             if error.status == lib.BBANS_ERR_TOTAL and weights is not None:
                 blame_weights(weights)
@@ -206,16 +207,17 @@ class ValueArrays(ArrayCoder):
         ModelError
             If weights are no such integers or probabilities.
         SymbolError
-            If another parameter or a value is out of range; the message is
-            unchanged.
+            If another parameter or a value is out of range, or if a value has no mass,
+            for want of a leak; the message is unchanged.
         """
         low, high = as_ends(low, high)
         array = _integers(values)
         parts, _, given = _mixture(shape, weights, location, scale, array.shape)
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
+        inside = bool(((low <= array) & (array <= high)).all())
         self._push_values(
             "mixture", [*given, low, high], array, cause,
-            None if weights is None else parts[0],
+            None if weights is None else parts[0], inside and not shape.leak,
         )  # fmt: skip
 
     def pop_mixture(

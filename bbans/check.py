@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.codecs.base import Codec, as_codec
@@ -26,6 +28,11 @@ __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
 
 SPARE_BYTES = 4096  # of random bits before each symbol's pops
 LANES = 64
+
+# A draw is far out if it is this many times further from the usual ones than these
+# are from each other. A leak reaches to 2**63; what tables hold is below 2**16.
+FAR_OUT = 2**20
+USUAL_DRAWS = 8
 
 
 class ModelReport(NamedTuple):
@@ -48,6 +55,9 @@ class ModelReport(NamedTuple):
     startup : float
         Bits that must be on a message before IconoCLaSM pushes the sequence: the most
         that its pops had taken, over the samples, when its pushes had given less.
+    far_out : tuple of int
+        Steps t whose posterior can draw a z_t far out, or fail: its first or its last
+        slot does. Shapes with a leak are like that; then bits are lost now and then.
     """
 
     length: int
@@ -56,6 +66,7 @@ class ModelReport(NamedTuple):
     information_content: float | None
     message: int
     startup: float
+    far_out: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         content = self.information_content
@@ -67,6 +78,8 @@ class ModelReport(NamedTuple):
             f"message              {self.message} bits",
             f"start-up             {self.startup:.1f} bits",
         ]
+        if self.far_out:
+            lines.append(f"draws far out        {len(self.far_out)} posteriors")
         return "\n".join(lines)
 
 
@@ -212,6 +225,11 @@ def check_model(
         is asked for twice, if a state that the posterior draws has no mass under the
         prior or the observation none under its likelihood, or if the sequence does
         not come back. The text names the conditional and the step.
+
+    Warns
+    -----
+    UserWarning
+        If a posterior can draw states far out: `ModelReport.far_out`.
     """
     as_state_space(model)
     samples = as_integer(samples, "samples", 1)
@@ -223,10 +241,24 @@ def check_model(
             "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
         )
     rng = np.random.default_rng(seed)
+    far_out: list[int] = []
+
+    def look(t: int, posterior: Callable[[], Codec]) -> None:
+        if _draws_far_out(posterior, rng):
+            far_out.insert(0, t)
+
     walks = [
-        _walk(model, x, _metered(rng, len(x)), checked=k == 0) for k in range(samples)
+        _walk(model, x, _metered(rng, len(x)), look if k == 0 else None)
+        for k in range(samples)
     ]
     nets = [net for net, _ in walks]
+    if far_out:
+        warnings.warn(
+            f"the posterior of z[{far_out[0]}] can draw states far out, as do "
+            f"{len(far_out)} of {len(x)}: each such draw costs many bits; give its "
+            "distribution leak=False",
+            stacklevel=2,
+        )
     content = None
     if isinstance(model, PredictiveModel):
         content = _information_content(model, x, _metered(rng, len(x)))
@@ -238,6 +270,7 @@ def check_model(
         content,
         _whole(model, x, rng),
         max(startup for _, startup in walks),
+        tuple(far_out),
     )
 
 
@@ -354,12 +387,43 @@ def _same(a: Any, b: Any) -> bool:
     return np.array_equal(a, b) if np.ndim(a) or np.ndim(b) else bool(a == b)
 
 
+def _numbers(z: Any) -> NDArray[np.float64]:
+    """The numbers of a state, if it consists of such, in one row."""
+    if isinstance(z, tuple | list):
+        return np.concatenate([np.empty(0), *map(_numbers, z)])
+    array = np.asarray(z)
+    return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
+
+
+def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
+    usual = [
+        _numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)
+    ]
+    if len({row.size for row in usual}) > 1:  # states of no fixed form
+        return False
+    low, high = np.min(usual, axis=0), np.max(usual, axis=0)
+    reach = FAR_OUT * (1 + high - low)
+    for slots in (b"\0", b"\xff"):  # the first of every pop, or the last
+        try:
+            drawn = posterior().pop(Message.from_bytes(slots * SPARE_BYTES + b"\1"))
+        except Exception:  # of the codec, or of the user's code by what it was given
+            return True
+        row = _numbers(drawn)
+        if row.size == low.size and ((row < low - reach) | (row > high + reach)).any():
+            return True
+    return False
+
+
 def _walk(
-    model: StateSpaceModel, x: Sequence[Any], message: _Metered, checked: bool
+    model: StateSpaceModel,
+    x: Sequence[Any],
+    message: _Metered,
+    look: Callable[[int, Callable[[], Codec]], None] | None,
 ) -> tuple[float, float]:
-    """The sender's schedule; returns the net bits that it adds, and those borrowed."""
+    """The sender's schedule; returns the net bits that it adds, and those borrowed.
+    With a `look` at each posterior all steps are checked too."""
     start = message.bits
-    push, pop = (_checked_push, _checked_pop) if checked else (_push, _pop)
+    push, pop = (_push, _pop) if look is None else (_checked_push, _checked_pop)
     beliefs: list[Any] = []
     for t, value in enumerate(x):
         with _naming(f"update with x[{t}]"):
@@ -369,7 +433,10 @@ def _walk(
     for t in range(last, -1, -1):
         belief, after = beliefs[t], z_next
         where = f"posterior of z[{t}]"
-        z = pop(partial(model.posterior, belief, after), message, where)
+        posterior = partial(model.posterior, belief, after)
+        z = pop(posterior, message, where)
+        if look is not None:
+            look(t, posterior)
         if t < last:
             where = f"prior of z[{t + 1}]"
             push(partial(model.prior, z), message, after, where)

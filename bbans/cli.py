@@ -786,7 +786,7 @@ def _inputs(options: argparse.Namespace) -> list[os.stat_result]:
     names = [given.get(name) for name in ("file", "model", "text")]
     found = []
     for name in filter(None, [*names, *given.get("files", ())]):
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # missing, or captured
             found.append(os.stat(sys.stdin.fileno() if _is_stdin(name) else name))
     return found
 

@@ -16,7 +16,7 @@ from bbans._message import (
     MessageArrays,
 )
 from bbans._values import ValueArrays
-from bbans.errors import MessageError, SymbolError
+from bbans.errors import CorruptError, MessageError, SymbolError
 from bbans.frozen import FrozenModel
 from bbans.lgssm import FrozenLGSSM
 
@@ -41,6 +41,10 @@ class Message(ValueArrays, MessageArrays):
         `MessageError` if there is no lowest value). More lanes start with 31 bits each
         and raise `MessageError` when they run dry.
 
+    See Also
+    --------
+    Message.seeded : Start from other data, for bits back, which pops first.
+
     Notes
     -----
     docs/maths.md, section 3. A message belongs to one thread at a time: another
@@ -48,6 +52,13 @@ class Message(ValueArrays, MessageArrays):
 
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
+
+    Bits back pops first, and a new message has no random bits to give: one lane gives
+    symbols of the lowest slots, more lanes are dry. Pushes may not help: heads start
+    from 2**31, and are near 2**31 again when each lane was pushed a multiple of 32 bits
+    with equal masses; then the first pop of each lane gives one of the lowest slots.
+    That loses up to 31 bits a lane, once. `seeded` fills all heads with other data, and
+    costs 2 bits a lane.
     """
 
     __slots__ = ()
@@ -55,6 +66,80 @@ class Message(ValueArrays, MessageArrays):
     def __init__(self, lanes: int = 1) -> None:
         # Bytes are read by `from_bytes`.
         self._init(as_integer(lanes, "lanes of a message", 1, 1 << 24, MessageError))
+
+    # ---- data to start from
+
+    @classmethod
+    def seeded(cls, data: bytes, lanes: int = 64) -> Message:
+        """Make a message of other data, which later pops take as random bits.
+
+        Parameters
+        ----------
+        data : bytes
+            What looks random: bytes that are compressed or encrypted, and to be sent
+            too, best of all. 31 bytes or more for each 4 lanes; as many as pops may
+            take before pushes give back more.
+        lanes : int
+            As of `Message`.
+
+        Returns
+        -------
+        Message
+            62 bits of `data` in each head, the rest in the tail. When all that is
+            pushed is popped again this message is back, and `unseed` gives `data`.
+
+        Raises
+        ------
+        MessageError
+            If `data` are too few, or `lanes` no number of lanes.
+        TypeError
+            If `data` are no bytes.
+
+        Notes
+        -----
+        docs/format.md, section 1. `to_bytes` of this message has 16 bytes more than
+        `data` for 64 lanes, and up to 4 for whole words.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> message = Message.seeded(bytes(range(100)), lanes=4)
+        >>> message.unseed() == bytes(range(100))
+        True
+        """
+        message, seed = cls(lanes), as_bytes(data, "data")
+        least = -(-31 * message.lanes // 4)
+        if len(seed) < least:
+            raise MessageError(
+                f"a message of {lanes} lanes starts from {least} bytes of data or "
+                f"more, not {len(seed)}"
+            )
+        message._reserve(len(seed) // 4 + 1)
+        check(lib.bbans_message_seed(message._c, ffi.from_buffer(seed), len(seed)))
+        return message
+
+    def unseed(self) -> bytes:
+        """Return the data that this message was `seeded` with, once all that was pushed
+        is popped; the message is unchanged.
+
+        Raises
+        ------
+        CorruptError
+            If `seeded` gives this message for no data: something is left to pop, or
+            what was popped was pushed under other codecs.
+        """
+        size = ffi.new("size_t *")
+        out = bytearray(8 * self.lanes + 4 * int(self._c.tail_len))
+        memory = ffi.from_buffer(out)
+        try:
+            self.call("message_unseed", ..., memory, len(out), size, words=0)
+        except CorruptError as error:
+            raise CorruptError(
+                "this is no message as Message.seeded makes them: pop all that was "
+                "pushed, in the reverse order and under the same codecs",
+                error.status,
+            ) from None
+        return bytes(out)[: size[0]]
 
     # ---- state
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "spread",
     "to_fixed",
     "to_real",
+    "without_mass",
 ]
 
 _EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
@@ -47,6 +49,11 @@ class Shape:
         P(T > t) in units of ``2**-32`` at t = 0, 1/256, 2/256, ... up to 8, at 256
         equal steps in each of n octaves from there to ``8 * 2**n``, and a 0; it falls
         from ``2**31`` to 0. Between these points it is linear.
+    leak : bool
+        Whether every integer of 64 bits can be coded, however far out, as a prior and
+        a likelihood need it: some 1e-5 of the mass leaks there. A posterior needs
+        ``leak=False``: popping from it draws, and a draw from there would cost much
+        under the prior. Values whose mass rounds to 0 can then not be pushed.
 
     Raises
     ------
@@ -56,13 +63,14 @@ class Shape:
     Notes
     -----
     docs/maths.md, section 9. Use `gaussian`, `logistic`, `laplace`, `student_t`, or
-    `from_survival`. The first three are tables of the C library, the same everywhere;
-    the others are computed here in floats, once, like every frozen model.
+    `from_survival`, which take `leak` too. The first three are tables of the C library,
+    the same everywhere; the others are computed here in floats, once, like every frozen
+    model.
     """
 
     __slots__ = ("_c", "_quantile", "_survival")
 
-    def __init__(self, survival: ArrayLike) -> None:
+    def __init__(self, survival: ArrayLike, *, leak: bool = True) -> None:
         table = np.array(as_uint32(survival, "survival value"))
         if table.ndim != 1 or table.size < _EVEN + 2 or (table.size - 2) % _OCTAVE:
             raise ModelError("a survival table has 2050 + 256 n entries")
@@ -72,6 +80,7 @@ class Shape:
         self._c = ffi.new("bbans_shape *")
         self._c.survival = pointer(table)
         self._c.octaves = (table.size - 2 - _EVEN) // _OCTAVE
+        self._c.leakless = not leak
         try:
             check(lib.bbans_shape_quantiles(self._c, pointer(self._quantile)))
         except ModelError as error:
@@ -81,10 +90,11 @@ class Shape:
             ) from None
 
     @classmethod
-    def _standard(cls, family: int) -> Shape:
+    def _standard(cls, family: int, leak: bool) -> Shape:
         shape = object.__new__(cls)
         shape._c = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(shape._c, family))
+        shape._c.leakless = not leak
         size = 4 * (_EVEN + 2 + _OCTAVE * shape._c.octaves)
         memory = ffi.buffer(shape._c.survival, size)
         shape._survival = np.frombuffer(memory, np.uint32)
@@ -92,28 +102,30 @@ class Shape:
         return shape
 
     @classmethod
-    def gaussian(cls) -> Shape:
+    def gaussian(cls, *, leak: bool = True) -> Shape:
         """Return the normal distribution; its scale is the standard deviation."""
-        return cls._standard(lib.BBANS_GAUSSIAN)
+        return cls._standard(lib.BBANS_GAUSSIAN, leak)
 
     @classmethod
-    def logistic(cls) -> Shape:
+    def logistic(cls, *, leak: bool = True) -> Shape:
         """Return the logistic distribution, P(T > t) = 1 / (1 + exp(t))."""
-        return cls._standard(lib.BBANS_LOGISTIC)
+        return cls._standard(lib.BBANS_LOGISTIC, leak)
 
     @classmethod
-    def laplace(cls) -> Shape:
+    def laplace(cls, *, leak: bool = True) -> Shape:
         """Return the Laplace distribution, P(T > t) = exp(-t) / 2."""
-        return cls._standard(lib.BBANS_LAPLACE)
+        return cls._standard(lib.BBANS_LAPLACE, leak)
 
     @classmethod
-    def student_t(cls, degrees: float) -> Shape:
+    def student_t(cls, degrees: float, *, leak: bool = True) -> Shape:
         """Return Student's t distribution.
 
         Parameters
         ----------
         degrees : float
             Degrees of freedom, 0.5 to 1000. Beyond 65536 scales the tail is flat.
+        leak : bool
+            As for every shape.
 
         Raises
         ------
@@ -123,11 +135,16 @@ class Shape:
         number = to_real(degrees)
         if number.ndim or not 0.5 <= number <= 1000:
             raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees!r}")
-        return cls.from_survival(lambda t: _student_t_survival(t, float(number)))
+        return cls.from_survival(
+            lambda t: _student_t_survival(t, float(number)), leak=leak
+        )
 
     @classmethod
     def from_survival(
-        cls, survival: Callable[[NDArray[np.float64]], ArrayLike]
+        cls,
+        survival: Callable[[NDArray[np.float64]], ArrayLike],
+        *,
+        leak: bool = True,
     ) -> Shape:
         """Tabulate a survival function.
 
@@ -135,6 +152,8 @@ class Shape:
         ----------
         survival : callable
             P(T > t) of an increasing array of t >= 0, float; 1/2 at 0.
+        leak : bool
+            As for every shape.
 
         Raises
         ------
@@ -153,12 +172,17 @@ class Shape:
         octaves = min(int((table[ends] > 0).sum()), _MOST_OCTAVES)
         table = table[: ends[octaves] + 1]
         table[0], table[-1] = 1 << 31, 0
-        return cls(np.append(table, np.uint32(0)))
+        return cls(np.append(table, np.uint32(0)), leak=leak)
 
     @property
     def survival(self) -> NDArray[np.uint32]:
         """The table, read-only."""
         return self._survival
+
+    @property
+    def leak(self) -> bool:
+        """Whether every integer of 64 bits can be coded; False for posteriors."""
+        return not self._c.leakless
 
     @property
     def _address(self) -> int:
@@ -167,16 +191,19 @@ class Shape:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Shape):
             return NotImplemented
-        return np.array_equal(self._survival, other._survival)
+        return self.leak == other.leak and np.array_equal(
+            self._survival, other._survival
+        )
 
     def __hash__(self) -> int:
-        return hash(self._survival.tobytes())
+        return hash((self.leak, self._survival.tobytes()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shape, (self._survival.copy(),)
+        return partial(Shape, leak=self.leak), (self._survival.copy(),)
 
     def __repr__(self) -> str:
-        return f"<Shape to t = {8 << self._c.octaves}>"
+        leak = "" if self.leak else ", no leak"
+        return f"<Shape to t = {8 << self._c.octaves}{leak}>"
 
 
 def _points(octaves: int) -> NDArray[np.float64]:
@@ -344,6 +371,14 @@ def as_shape(shape: Any) -> Shape:
     if not isinstance(shape, Shape):
         raise ModelError(f"a shape is one like Shape.gaussian(), not {shape!r}")
     return shape
+
+
+def without_mass(value: int, position: int) -> str:
+    """What to say of a value that a shape without a leak cannot code."""
+    return (
+        f"value {value} at position {position} has no mass: it is too far out for a "
+        "shape with leak=False, which is for posteriors"
+    )
 
 
 def joint_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:

@@ -290,8 +290,13 @@ BBANS_API bbans_status bbans_distribution_init_weighted(
 
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
- * v - 1/2 and v + 1/2.  Every int64_t can be coded, however far away.  The mass
- * is exact in integers (docs/maths.md, section 9), at 28 bits. */
+ * v - 1/2 and v + 1/2.  The mass is exact in integers (docs/maths.md, section
+ * 9), at 28 bits.
+ *
+ * Every int64_t can be coded, however far away: some 1e-5 of the mass leaks to
+ * values far out.  That is right for priors and likelihoods.  A posterior, from
+ * which bits back pops, would now and then draw such a value, which costs
+ * much under any prior: set `leakless` in its shape. */
 
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
@@ -301,6 +306,8 @@ typedef struct {
     const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
                                  2^-16; for speed alone                      */
     unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
+    unsigned leakless;        /* 0: every int64_t can be coded; else a value
+                                 whose mass rounds to 0 cannot              */
 } bbans_shape;
 
 enum {
@@ -317,7 +324,8 @@ typedef enum {
     BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
 } bbans_family;
 
-/* A shape of the library.  Returns ERR_{NULL,TABLE}; ERR_TABLE for no family. */
+/* A shape of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
+ * no family. */
 BBANS_API bbans_status bbans_shape_init(bbans_shape *shape, int family);
 
 /* Check a shape of the caller's own once, before its use.
@@ -343,7 +351,8 @@ BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
  *             F32, F64: rounded as by bbans_fix_scales
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own: 4 words.  Returns ERR_{NULL,TYPE}. */
+ * far out, low bits of their own: 4 words.  Under a leakless shape values far out
+ * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_located(
         bbans_distribution *distribution, const bbans_shape *shape,
         const void *location, int location_type, const void *scale,
@@ -425,7 +434,8 @@ BBANS_API bbans_status bbans_distribution_init_range(
 /* Mixtures of one shape, 1 to BBANS_COMPONENTS_MAX components a value.
  *   weight           [n][components], as of bbans_distribution_init_weighted; or
  *                    NULL: all alike
- *   location, scale  [n][components], as of bbans_distribution_init_located
+ *   location, scale  [n][components], as of bbans_distribution_init_located; a
+ *                    leakless shape leaves values without mass here too
  *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
  *                    INT64_MAX: all
  * 8 words a value; 1 if high - low < 4096.
@@ -489,6 +499,30 @@ BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
         const uint8_t *bytes, size_t n_bytes);
+
+/* ---- Messages that start from data --------------------------------------- */
+
+/* Bits back pops first, and a new message has no random bits to pop: each lane
+ * would give the symbol of slot 0.  So it starts from other data, which should
+ * look random (compressed, or encrypted): they fill 62 bits of each head, first
+ * lane first, and then words from the top of the stack down, so that they are
+ * popped about in their order.  Below them a bit 1 tells where they end.  What
+ * was pushed is popped again, and then the data come back: 2 bits a lane and up to
+ * 4 bytes are all that this costs (docs/format.md, section 1). */
+
+#ifndef BBANS_DECODER_ONLY
+/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
+ * words of tail always suffice.  ERR_UNDERFLOW: fewer than 31 bytes for each 4
+ * lanes.  Returns ERR_{NULL,STATE,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_message_seed(bbans_message *msg,
+        const uint8_t *bytes, size_t n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes from which bbans_message_seed makes this message, which is not
+ * changed.  *n_bytes is their number, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}; ERR_CORRUPT if no bytes give this message. */
+BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* ---- Range coder: first in, first out, into a message of one lane ------- */
 
@@ -812,18 +846,16 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 /* One value under a location and a scale as LGSSMs code it, for coders of the
  * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
  * bits, *low, pushed before it, 28 at a time from the lowest on.
- *   bounded  0: every value has a slot; else those far out have none, as Q needs
- *            it (ERR_SYMBOL).  Q then never pops what costs much under P.
- * Found from a slot, the value is *first + *sign * low.
+ * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
+ * slot, the value is *first + *sign * low.
  * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
 BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
-        int64_t location, int32_t scale, int bounded, unsigned prec,
-        int64_t value, uint32_t *start, uint32_t *freq, uint64_t *low,
-        unsigned *low_bits);
+        int64_t location, int32_t scale, unsigned prec, int64_t value,
+        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
 BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
-        int64_t location, int32_t scale, int bounded, unsigned prec,
-        uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
-        int64_t *sign, unsigned *low_bits);
+        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
+        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
+        unsigned *low_bits);
 
 /* Words of tail for a sequence of `length` observations, 0 if too many: encode
  * needs as many in all, the other functions beside what the message holds. */

@@ -10,9 +10,9 @@
 bbans_status bbans_shape_init(bbans_shape *shape, int family)
 {
     static const bbans_shape standard[] = {
-        {bbans_gaussian_survival, bbans_gaussian_quantile, 0},
-        {bbans_logistic_survival, bbans_logistic_quantile, 2},
-        {bbans_laplace_survival, bbans_laplace_quantile, 2},
+        {bbans_gaussian_survival, bbans_gaussian_quantile, 0, 0},
+        {bbans_logistic_survival, bbans_logistic_quantile, 2, 0},
+        {bbans_laplace_survival, bbans_laplace_quantile, 2, 0},
     };
 
     if (shape == NULL)
@@ -313,7 +313,7 @@ static int find_place(const group *g, size_t i, bbans_place *place)
         by = scale_of(real_bits(g->scale, g->scale_type, g->first + i));
     if (!bbans_location_is_valid(at) || !bbans_scale_is_valid(by))
         return 0;
-    *place = bbans_place_of(at, by, 1);
+    *place = bbans_place_of(at, by, bbans_leak(&g->shape));
     return 1;
 }
 
@@ -351,6 +351,8 @@ static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
         b = bbans_bin_of_value(&place, value[i]);
         span[i].start = bbans_edge(&g->shape, &place, b.q);
         span[i].end = bbans_edge(&g->shape, &place, b.q + 1);
+        if (span[i].start == span[i].end) /* no mass */
+            return BBANS_ERR_SYMBOL;
         if (b.low_bits == 0)
             continue;
         if (!*any)
@@ -606,7 +608,7 @@ static bbans_status located_list(const bbans_distribution *d, void *scratch,
     group *g = (group *)scratch;
     bbans_place place;
     bbans_bin bin;
-    uint32_t start;
+    uint32_t start, end;
 
     (void)d;
     open_group(g, i, 1);
@@ -614,8 +616,10 @@ static bbans_status located_list(const bbans_distribution *d, void *scratch,
         return BBANS_ERR_SYMBOL;
     bin = bbans_bin_of_value(&place, value);
     start = bbans_edge(&g->shape, &place, bin.q);
-    bbans_list(to, start, bbans_edge(&g->shape, &place, bin.q + 1) - start,
-               FULL);
+    end = bbans_edge(&g->shape, &place, bin.q + 1);
+    if (start == end) /* no mass */
+        return BBANS_ERR_SYMBOL;
+    bbans_list(to, start, end - start, FULL);
     list_parts(to, bin);
     return BBANS_OK;
 }

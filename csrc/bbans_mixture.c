@@ -169,6 +169,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     law->model = m;
     law->low = d->low;
     law->high = d->high;
+    law->leak = bbans_leak(&m->shape);
     law->origin = m->part[heaviest].place.origin;
     if (bbans_law_is_narrow(d->low, d->high)) /* then all bins are of one */
         law->origin = bbans_signed(
@@ -190,8 +191,7 @@ static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
         return status;
     if (value < d->low || value > d->high)
         return BBANS_ERR_SYMBOL;
-    bbans_list_law(to, &law, value);
-    return BBANS_OK;
+    return bbans_list_law(to, &law, value);
 }
 
 static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
@@ -294,6 +294,7 @@ static bbans_status open_rate(geometric *g, const bbans_distribution *d,
     law->below = geometric_below;
     law->guess = geometric_guess;
     law->model = g;
+    law->leak = 1;
     law->low = law->origin = 0;
     law->high = INT64_MAX;
     return BBANS_OK;
@@ -309,8 +310,7 @@ static bbans_status geometric_list(const bbans_distribution *d, void *scratch,
         return status;
     if (value < 0)
         return BBANS_ERR_SYMBOL;
-    bbans_list_law(to, &law, value);
-    return BBANS_OK;
+    return bbans_list_law(to, &law, value);
 }
 
 static bbans_status geometric_find(const bbans_distribution *d, void *scratch,

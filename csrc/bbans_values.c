@@ -405,6 +405,8 @@ static bins bins_of(const bbans_law *law)
     b.place.middle_bits = BBANS_LAW_MIDDLE_BITS;
     b.first = bin_of(&b, law->low);
     b.last = bin_of(&b, law->high);
+    b.place.leak = law->leak;
+    b.place.slots = FULL - law->leak * (uint32_t)(b.last - b.first + 1);
     return b;
 }
 
@@ -421,15 +423,13 @@ static int64_t bin_start(const bins *b, int32_t q)
 
 static uint32_t bin_edge(const bins *b, int32_t q)
 {
-    const uint32_t before = (uint32_t)(q - b->first);
-    const uint64_t slots = FULL - (uint32_t)(b->last - b->first + 1);
-
     if (q <= b->first)
         return 0;
     if (q > b->last)
         return FULL;
-    return before +
-           (uint32_t)((slots * b->law->below(b->law->model, bin_start(b, q))) >>
+    return b->place.leak * (uint32_t)(q - b->first) +
+           (uint32_t)((b->place.slots *
+                       b->law->below(b->law->model, bin_start(b, q))) >>
                       32);
 }
 
@@ -543,7 +543,8 @@ static uint32_t part_edge(const stretch *s, uint32_t i)
         return FULL;
     /* Up to 2^32, so its product with slots is below 2^60. */
     mass = s->law->below(s->law->model, part_start(s, i)) - s->before;
-    return i + (uint32_t)((FULL - s->parts) * mass / (s->behind - s->before));
+    return s->law->leak * i + (uint32_t)((FULL - s->law->leak * s->parts) *
+                                         mass / (s->behind - s->before));
 }
 
 /* Go on with part i alone. */
@@ -560,25 +561,69 @@ static void enter_part(stretch *s, uint32_t i)
         s->before = mass_below(s->law, first);
 }
 
-void bbans_list_law(bbans_intervals *to, const bbans_law *law, int64_t value)
+/* A value between two, nearer the last if there are two. */
+static int64_t middle_of(int64_t first, int64_t last)
+{
+    const uint64_t most = (uint64_t)last - (uint64_t)first;
+
+    return bbans_signed((uint64_t)last - most / 2);
+}
+
+/* What is left is uniform; without a leak it begins and ends where F rises. */
+static void trim(stretch *s)
+{
+    int64_t first = s->first, last = s->last;
+
+    if (s->law->leak > 0 || first == last)
+        return;
+    while (first < last) { /* the last value that all the mass is from */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->before)
+            first = v;
+        else
+            last = v - 1;
+    }
+    s->first = first;
+    last = s->last;
+    while (first < last) { /* the first one that all the mass is up to */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->behind)
+            last = v - 1;
+        else
+            first = v;
+    }
+    s->last = last;
+}
+
+bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
+                            int64_t value)
 {
     const bins b = bins_of(law);
     const int32_t q = bin_of(&b, value);
     stretch s = stretch_of(&b, q);
-    const uint32_t start = bin_edge(&b, q);
+    uint32_t start = bin_edge(&b, q), end = bin_edge(&b, q + 1);
     int n = 0;
 
-    bbans_list(to, start, bin_edge(&b, q + 1) - start, FULL);
-    while (is_to_split(&s, n++)) {
+    bbans_list(to, start, end - start, FULL);
+    while (start < end && is_to_split(&s, n++)) {
         const uint32_t i =
             (uint32_t)(((uint64_t)value - (uint64_t)s.first) >> s.shift);
-        const uint32_t edge = part_edge(&s, i);
 
-        bbans_list(to, edge, part_edge(&s, i + 1) - edge, FULL);
+        start = part_edge(&s, i);
+        end = part_edge(&s, i + 1);
+        bbans_list(to, start, end - start, FULL);
         enter_part(&s, i);
     }
+    if (start == end)
+        return BBANS_ERR_SYMBOL;
+    trim(&s);
+    if (value < s.first || value > s.last)
+        return BBANS_ERR_SYMBOL;
     bbans_list_below(to, (uint64_t)value - (uint64_t)s.first,
                      (uint64_t)s.last - (uint64_t)s.first);
+    return BBANS_OK;
 }
 
 static uint32_t find_part(const stretch *s, uint32_t slot, bbans_span *span)
@@ -616,6 +661,7 @@ int64_t bbans_find_law(bbans_source *from, const bbans_law *law)
         enter_part(&s, find_part(&s, slot, &span));
         bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
     }
+    trim(&s);
     return bbans_signed(
         (uint64_t)s.first +
         bbans_find_below(from, (uint64_t)s.last - (uint64_t)s.first));

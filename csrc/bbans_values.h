@@ -82,6 +82,7 @@ typedef struct {
     void (*guess)(const void *model, uint32_t slot, int64_t *from, int64_t *to);
     const void *model;
     int64_t low, high, origin; /* low <= origin <= high */
+    uint32_t leak; /* 1: each value has a mass; 0: only where F rises */
 } bbans_law;
 
 #define BBANS_LAW_WORDS 8
@@ -94,8 +95,10 @@ static inline int bbans_law_is_narrow(int64_t low, int64_t high)
     return (uint64_t)high - (uint64_t)low < 2u << BBANS_LAW_MIDDLE_BITS;
 }
 
-/* The value is in low .. high; BBANS_LAW_WORDS intervals, 1 if narrow. */
-void bbans_list_law(bbans_intervals *to, const bbans_law *law, int64_t value);
+/* The value is in low .. high; BBANS_LAW_WORDS intervals, 1 if narrow.  ERR_SYMBOL
+ * if it has no mass. */
+bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
+                            int64_t value);
 int64_t bbans_find_law(bbans_source *from, const bbans_law *law);
 
 /* ---- Arrays of values ---------------------------------------------------- */

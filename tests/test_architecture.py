@@ -51,7 +51,7 @@ ALLOWED = {
     "codecs/compose.py": "_arguments tables errors codecs",
     "codecs/bits_back.py": "tables errors codecs",
     "codecs/iconoclasm.py": "_arguments tables lgssm errors codecs",
-    "codecs/gaussian.py": "_arguments _lib lgssm errors",
+    "codecs/gaussian.py": "_arguments _lib lgssm errors shapes",
     "codecs/located.py": "_values shapes errors",
     "codecs/discrete.py": "_values shapes errors",
     "codecs/hmm.py": "tables errors codecs",

@@ -165,7 +165,7 @@ def intervals(seed, n):
 def code_of(parts):
     encoder = RangeEncoder()
     for part in parts:
-        encoder.encode(*part)
+        encoder.encode_interval(*part)
     return encoder.finish()
 
 

@@ -162,9 +162,7 @@ def exact_bits(frozen, x):
 
     def mass(shape, at, scale, value):
         check(
-            lib.bbans_located_span(
-                shape, at, scale, 0, 26, value, out, out + 1, low, bits
-            )
+            lib.bbans_located_span(shape, at, scale, 26, value, out, out + 1, low, bits)
         )
         return out[1] * 2.0 ** -(26 + bits[0])
 
@@ -470,7 +468,7 @@ def test_multivariate_codec():
     rng = np.random.default_rng(1)
     root = rng.normal(size=(4, 4)) * 30
     cov, mean = root @ root.T + 1, rng.normal(size=4) * 100
-    codec = codecs.Multivariate.from_covariance(mean, cov, bounded=True)
+    codec = codecs.Multivariate.from_covariance(mean, cov, leak=False)
     message = Message.from_bytes(rng.bytes(200_000) + b"\1")
     start = message.copy()
     drawn = [codec.pop(message) for _ in range(4000)]

@@ -121,9 +121,9 @@ MISTAKES = [
     (lambda: Message().push_binomial(2.5, 0.5, 1), SymbolError, "trials"),
     (lambda: Message().push_mixture(GAUSSIAN, [7.0, 3.0], [0.0, 1.0], 1.0, 0),
      ModelError, "sum to 1; .*total 10.0"),
-    (lambda: RangeEncoder().encode("a", 1, 2), ModelError, "start of an interval"),
-    (lambda: RangeEncoder().encode(0, 3, 2), ModelError, "freq of an interval"),
-    (lambda: RangeEncoder().encode(0, 1, 1 << 29), ModelError, "total"),
+    (lambda: RangeEncoder().encode_interval("a", 1, 2), ModelError, "start of an interval"),
+    (lambda: RangeEncoder().encode_interval(0, 3, 2), ModelError, "freq of an interval"),
+    (lambda: RangeEncoder().encode_interval(0, 1, 1 << 29), ModelError, "total"),
     (lambda: RangeDecoder(b"abc"), ModelError, "must be a Message"),
     (lambda: RangeDecoder(Message()).peek("a"), ModelError, "total"),
     # ---- the message is empty

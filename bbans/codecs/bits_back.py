@@ -20,7 +20,9 @@ class BitsBack:
     likelihood : callable
         ``likelihood(z)`` is the codec of x.
     posterior : callable
-        ``posterior(x)`` is the codec of z, exact or approximate.
+        ``posterior(x)`` is the codec of z, exact or approximate. Distributions that can
+        code every integer take ``leak=False`` here, or now and then a z is drawn far
+        out, and costs what it costs under the prior.
 
     Raises
     ------
@@ -32,8 +34,7 @@ class BitsBack:
     A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
     ELBO. It pops first, so the message must not be empty: that raises `MessageError`
     in several lanes, and in one lane gives the lowest z, or an error if z has no
-    lowest. Push something else first, or start from ``Message.from_bytes(data)``, bits
-    of your own.
+    lowest. Start from data, with `Message.seeded`.
     """
 
     def __init__(

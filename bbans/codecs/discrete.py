@@ -94,7 +94,7 @@ class Mixture:
     Parameters
     ----------
     shape : Shape
-        Of each component, standardised.
+        Of each component, standardised; of a posterior one with ``leak=False``.
     weights : array_like, shape (..., K), or None
         Of integers, which sum to 1 .. 2**28 over the components; or of floats that
         sum to about 1. None: all alike.
@@ -111,7 +111,7 @@ class Mixture:
     SymbolError
         If a parameter is out of range, is no number, or an array of integers that is
         not fixed point, or if shapes do not fit; from `push`, if a value is
-        outside the support.
+        outside the support, or has no mass.
     ModelError
         If `shape` is none, or if weights do not sum to that.
 

@@ -18,6 +18,7 @@ from bbans._arguments import (
 from bbans._lib import check, ffi, lib
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
+from bbans.shapes import without_mass
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
 
@@ -57,7 +58,7 @@ def _rows(base: Any, matrix: NDArray[np.int32], vector: Sequence[int]) -> list[i
     ]
 
 
-def _fixed_row(values: Any, name: str, limit: int) -> list[int]:
+def _fixed_row(values: Any, name: str, low: int, high: int) -> list[int]:
     array = as_array(values, name, ModelError)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ModelError(
@@ -66,8 +67,8 @@ def _fixed_row(values: Any, name: str, limit: int) -> list[int]:
         )
     row: list[int] = array.tolist()
     for i, number in enumerate(row):
-        if abs(number) > limit:
-            raise ModelError(f"{name}[{i}] is {number}, beyond {limit}")
+        if not low <= number <= high:
+            raise ModelError(f"{name}[{i}] is {number}, not {low} to {high}")
     return row
 
 
@@ -86,8 +87,8 @@ class Multivariate:
         lower[i, 0])``. By default they are independent.
     family : int
         The shape of all: 0 Gaussian, 1 logistic, 2 Laplace.
-    bounded : bool
-        Values far out have no mass. For a Q, which should never pop them.
+    leak : bool
+        False for a posterior: values far out then have no mass, and are never popped.
     prec : int
         Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
         3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
@@ -120,11 +121,13 @@ class Multivariate:
         lower: NDArray[np.int32] | None = None,
         *,
         family: int = 0,
-        bounded: bool = False,
+        leak: bool = True,
         prec: int = SCHEDULE_PREC,
     ) -> None:
-        self._location = _fixed_row(location, "location", LOCATION_MAX)
-        self._scale = _fixed_row(scale, "scale", lib.BBANS_SCALE_MAX)
+        self._location = _fixed_row(location, "location", -LOCATION_MAX, LOCATION_MAX)
+        self._scale = _fixed_row(
+            scale, "scale", lib.BBANS_SCALE_MIN, lib.BBANS_SCALE_MAX
+        )
         n = len(self._location)
         rows = None if lower is None else as_array(lower, "lower", ModelError)
         if len(self._scale) != n or (rows is not None and rows.shape != (n, n + 1)):
@@ -136,18 +139,19 @@ class Multivariate:
         prec = as_integer(prec, "precision", 24, RANGE_PREC)
         self._shape = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(self._shape, family))
-        self._bounded, self._prec = int(bounded), prec
+        self._shape.leakless = not leak
+        self._prec = prec
         self._out = ffi.new("uint32_t[2]")
         self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
         self._value = ffi.new("int64_t[2]")
 
     @classmethod
     def from_covariance(
-        cls, mean: ArrayLike, cov: ArrayLike, *, bounded: bool = False
+        cls, mean: ArrayLike, cov: ArrayLike, *, leak: bool = True
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        return cls(*fixed_conditionals(mean, cov), bounded=bounded)
+        return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
@@ -155,7 +159,7 @@ class Multivariate:
         return _row(self._location[i], self._lower[i], moved)
 
     def push(self, message: Any, value: Sequence[int]) -> None:
-        """Push n integers of 64 bits. If this raises, the message is spent.
+        """Push n integers of 64 bits; a refused push changes nothing.
 
         Raises
         ------
@@ -176,12 +180,13 @@ class Multivariate:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
             moved.append(_point(v) - at)
-            check(
-                lib.bbans_located_span(
-                    self._shape, at, self._scale[i], self._bounded, self._prec, v,
-                    self._out, self._out + 1, self._low, self._bits,
-                )
+            status = lib.bbans_located_span(
+                self._shape, at, self._scale[i], self._prec, v,
+                self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
+            if status == lib.BBANS_ERR_SYMBOL:
+                raise SymbolError(without_mass(v, i), status)
+            check(status)
             spans.append((self._out[0], self._out[1], 1 << self._prec))
             low, bits = int(self._low[0]), int(self._bits[0])
             for k in reversed(range(0, bits, PART_BITS)):
@@ -209,7 +214,7 @@ class Multivariate:
         for i in range(len(self._location)):
             at = self._located(i, moved)
             status = lib.bbans_located_find(
-                self._shape, at, self._scale[i], self._bounded, self._prec,
+                self._shape, at, self._scale[i], self._prec,
                 int(message.peek(total)[0]), self._out, self._out + 1,
                 self._value, self._value + 1, self._bits,
             )  # fmt: skip
@@ -333,14 +338,14 @@ class LGSSMStateSpace:
         if z_next is None:
             step = self._frozen.step(belief.step)
             scale, lower = step.final_scale, step.final_lower
-            codec = Multivariate(mean, scale.tolist(), lower, bounded=True)
+            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
         error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
         mean = _rows(mean, step.back, error)
         scales = step.back_scale.tolist()
-        return _States(belief.step, Multivariate(mean, scales, bounded=True))
+        return _States(belief.step, Multivariate(mean, scales, leak=False))
 
     def predictive(self, belief: Belief | None) -> _Observed:
         """P(x_t+1 | x_1 .. x_t)."""

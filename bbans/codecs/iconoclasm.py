@@ -46,7 +46,7 @@ class StateSpaceModel(Protocol):
 
     def posterior(self, belief: Any, z_next: Any | None) -> Codec:
         """Codec of z_t, Q(z_t | x_1 .. x_t, z_t+1); Q(z_T | x_1 .. x_T) for
-        None."""
+        None. It draws z_t: distributions that take `leak` need ``leak=False``."""
 
 
 @runtime_checkable

@@ -25,7 +25,7 @@ class Located:
     Parameters
     ----------
     shape : Shape
-        The standardised distribution.
+        The standardised distribution; of a posterior one with ``leak=False``.
     location, scale : array_like of float
         Or, both, the int64 array that `fixed_locations` returns and the int32 array
         that `fixed_scales` returns. Broadcast, their shape is that of the value.
@@ -37,7 +37,7 @@ class Located:
     SymbolError
         If a parameter is out of range, is no number, or an array of integers that is
         not fixed point, if one alone is fixed point, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        `push`, if a value is no integer of 64 bits, or has no mass.
     ModelError
         If `shape` is none.
 
@@ -46,6 +46,8 @@ class Located:
     Value v has the mass between ``(v - 1/2 - location) / scale`` and
     ``(v + 1/2 - location) / scale``, plus at least one slot of ``2**-28`` for its
     bin, so that every integer of 64 bits can be coded: docs/maths.md, section 9.
+    Without that leak, what has less than a slot has none: from any message a pop then
+    draws a value of the distribution's bulk, for a Gaussian within 7 deviations.
     Floats are rounded once, here, exactly alike on every machine.
 
     Examples
@@ -92,6 +94,8 @@ class Gaussian(Located):
         As in `Located`.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
@@ -108,9 +112,14 @@ class Gaussian(Located):
     """
 
     def __init__(
-        self, mean: ArrayLike, deviation: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        mean: ArrayLike,
+        deviation: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.gaussian(), mean, deviation, dtype)
+        super().__init__(Shape.gaussian(leak=leak), mean, deviation, dtype)
 
 
 class Logistic(Located):
@@ -122,6 +131,8 @@ class Logistic(Located):
         As in `Located`. The deviation is ``pi / sqrt(3)`` times the scale.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
@@ -130,9 +141,14 @@ class Logistic(Located):
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.logistic(), location, scale, dtype)
+        super().__init__(Shape.logistic(leak=leak), location, scale, dtype)
 
 
 class Laplace(Located):
@@ -144,6 +160,8 @@ class Laplace(Located):
         As in `Located`. The deviation is ``sqrt(2)`` times the scale.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
@@ -152,9 +170,14 @@ class Laplace(Located):
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.laplace(), location, scale, dtype)
+        super().__init__(Shape.laplace(leak=leak), location, scale, dtype)
 
 
 class StudentT(Located):
@@ -168,6 +191,8 @@ class StudentT(Located):
         As in `Located`.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
@@ -183,5 +208,7 @@ class StudentT(Located):
         location: ArrayLike,
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.student_t(degrees), location, scale, dtype)
+        super().__init__(Shape.student_t(degrees, leak=leak), location, scale, dtype)

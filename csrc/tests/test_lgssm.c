@@ -230,7 +230,7 @@ static void test_spans(void)
 
     for (trial = 0; trial < 20000; trial++) {
         const unsigned prec = 24 + below(5);
-        const int bounded = (int)below(2);
+        const unsigned leakless = below(2);
         const int64_t far = (int64_t)(random_bits() >> (3 + below(50)));
         const int64_t location = below(2) ? far : -far;
         const int32_t scale = (int32_t)below(12000) - 3000;
@@ -242,17 +242,17 @@ static void test_spans(void)
         bbans_shape shape;
 
         CHECK(bbans_shape_init(&shape, (int)below(3)) == BBANS_OK);
-        if (bbans_located_find(&shape, location, scale, bounded, prec, slot,
-                               &start, &freq, &first, &sign,
-                               &low_bits) != BBANS_OK)
+        shape.leakless = leakless;
+        if (bbans_located_find(&shape, location, scale, prec, slot, &start,
+                               &freq, &first, &sign, &low_bits) != BBANS_OK)
             continue;
         CHECK(slot - start < freq);
         low = low_bits > 0 ? random_bits() >> (64 - low_bits) : 0;
         value = (int64_t)((uint64_t)first + (uint64_t)sign * low);
         if (sign > 0 ? value < first : value > first)
             continue;
-        CHECK(bbans_located_span(&shape, location, scale, bounded, prec, value,
-                                 &found, &width, &back, &bits) == BBANS_OK);
+        CHECK(bbans_located_span(&shape, location, scale, prec, value, &found,
+                                 &width, &back, &bits) == BBANS_OK);
         CHECK(found == start && width == freq);
         CHECK(back == low && bits == low_bits);
         tested++;

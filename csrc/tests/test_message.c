@@ -717,8 +717,7 @@ static void test_wire(void)
 static void test_wire_of_lanes(void)
 {
     static const uint64_t good[] = {HEAD_MIN, HEAD_MAX};
-    static const uint64_t bad[] = {0, HEAD_MIN - 1, HEAD_MAX + 1,
-                                   UINT64_MAX};
+    static const uint64_t bad[] = {0, HEAD_MIN - 1, HEAD_MAX + 1, UINT64_MAX};
     uint8_t bytes[8 * LANES + 8];
     owned m;
     size_t i, k, n;
@@ -771,6 +770,7 @@ static void test_index(void)
     uint16_t index[ROWS << 12];
     bbans_table table = {cdf, ROWS, M, 16, 0, NULL}, indexed;
     owned m, other;
+    bbans_distribution plain, quick;
     unsigned bits;
     size_t i, k;
 
@@ -797,8 +797,8 @@ static void test_index(void)
         CHECK(indexed.index == index && indexed.index_bits == bits);
         for (i = 0; i < words; i++) {
             const uint32_t *edge = cdf + (i >> bits) * (M + 1);
-            const uint32_t slot =
-                (uint32_t)(i & (((size_t)1 << bits) - 1)) << (16 - bits);
+            const uint32_t slot = (uint32_t)(i & (((size_t)1 << bits) - 1))
+                                  << (16 - bits);
 
             CHECK(edge[index[i]] <= slot && slot < edge[index[i] + 1]);
         }
@@ -806,10 +806,12 @@ static void test_index(void)
         copy(&other, &m);
         for (i = 0; i < CAP; i++)
             row[i] = (uint8_t)below(ROWS);
-        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U8, symbol,
-                                        BBANS_U32, 9) ==
-              bbans_message_pop_symbols(&other.msg, &indexed, row, BBANS_U8,
-                                        again, BBANS_U32, 9));
+        CHECK(bbans_distribution_init_symbols(&plain, &table, row, BBANS_U8) ==
+              BBANS_OK);
+        CHECK(bbans_distribution_init_symbols(&quick, &indexed, row,
+                                              BBANS_U8) == BBANS_OK);
+        CHECK(bbans_message_pop_array(&m.msg, &plain, symbol, BBANS_U32, 9) ==
+              bbans_message_pop_array(&other.msg, &quick, again, BBANS_U32, 9));
         CHECK(same(&m, &other));
     }
     CHECK(bbans_table_index_words(NULL, 4) == 0);
@@ -827,10 +829,10 @@ static void test_signed_symbols(void)
     static const int32_t negative32 = -1;
     static const int64_t negative64 = -1;
     static const int8_t negative8 = -1;
-    static const uint32_t totals[] = {2,      127,    128,        129,
-                                      255,    256,    32767,      32768,
-                                      32769,  65535,  65536,      65537,
-                                      100000, 1 << 27, BBANS_TOTAL_MAX};
+    static const uint32_t totals[] = {
+        2,     127,   128,   129,   255,    256,     32767,          32768,
+        32769, 65535, 65536, 65537, 100000, 1 << 27, BBANS_TOTAL_MAX};
+    bbans_distribution d;
     owned m, before;
     size_t i;
 
@@ -838,14 +840,15 @@ static void test_signed_symbols(void)
     m.msg.tail_len = 0;
     copy(&before, &m);
     for (i = 0; i < sizeof totals / sizeof *totals; i++) {
-        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative8,
-                                         BBANS_I8, 1) == BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative16,
-                                         BBANS_I16, 1) == BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative32,
-                                         BBANS_I32, 1) == BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_uniform(&m.msg, totals[i], &negative64,
-                                         BBANS_I64, 1) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_distribution_init_uniform(&d, totals[i]) == BBANS_OK);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative8, BBANS_I8, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative16, BBANS_I16, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative32, BBANS_I32, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative64, BBANS_I64, 1) ==
+              BBANS_ERR_SYMBOL);
     }
     CHECK(same(&m, &before));
 }
@@ -868,7 +871,8 @@ int main(void)
 {
     int isa, tested = 0;
 
-    FOR_EACH_ISA (isa) {
+    FOR_EACH_ISA(isa)
+    {
         test_nothing();
         test_inverses();
         test_arrays();

@@ -557,6 +557,7 @@ static void check_counts(void)
 {
     const uint32_t two = 2, half = 1u << 31;
     const uint32_t one = 1u << 16;
+    bbans_distribution d;
     uint32_t trials, k;
     owned m;
 
@@ -564,9 +565,11 @@ static void check_counts(void)
         for (k = 0; k <= trials; k++) {
             random_message(&m, 1, 0);
             m.head[0] = (uint64_t)1 << 40;
-            CHECK(bbans_message_push_beta_binomial(
-                      &m.msg, &trials, &one, BBANS_U32, &one, BBANS_U32, &k,
-                      BBANS_U32, 1) == BBANS_OK);
+            CHECK(bbans_distribution_init_beta_binomial(&d, &trials, &one,
+                                                        BBANS_U32, &one,
+                                                        BBANS_U32) == BBANS_OK);
+            CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
+                  BBANS_OK);
             CHECK(m.msg.tail_len == 0);
             CHECK(m.head[0] >> 20 >= (((uint64_t)trials + 1) << 20) - 256);
             CHECK(m.head[0] >> 20 <= (((uint64_t)trials + 1) << 20) + 256);
@@ -574,8 +577,10 @@ static void check_counts(void)
     for (k = 0; k <= 2; k++) {
         random_message(&m, 1, 0);
         m.head[0] = (uint64_t)1 << 40;
-        CHECK(bbans_message_push_binomial(&m.msg, &two, &half, BBANS_U32, &k,
-                                          BBANS_U32, 1) == BBANS_OK);
+        CHECK(bbans_distribution_init_binomial(&d, &two, &half, BBANS_U32) ==
+              BBANS_OK);
+        CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
+              BBANS_OK);
         CHECK(m.head[0] >> 20 >= ((uint64_t)(k == 1 ? 2 : 4) << 20) - 256);
         CHECK(m.head[0] >> 20 <= ((uint64_t)(k == 1 ? 2 : 4) << 20) + 256);
     }
@@ -598,9 +603,14 @@ static void check_locations(void)
                 {1e-300, 0},
                 {70368744177663.0, ((int64_t)1 << 62) - 65536},
                 {-70368744177663.0, 65536 - ((int64_t)1 << 62)}};
-    static const double bad[] = {70368744177664.0, -70368744177664.0, 1e15,
-                                 1e16,             1e17,              1e18,
-                                 1e20,             1e300};
+    static const double bad[] = {70368744177664.0,
+                                 -70368744177664.0,
+                                 1e15,
+                                 1e16,
+                                 1e17,
+                                 1e18,
+                                 1e20,
+                                 1e300};
     int64_t fixed;
     uint64_t bits;
     size_t i;
@@ -648,12 +658,13 @@ static void check_quantiles(void)
     }
 }
 
-/* Of S(t) = 2^31 / (1 + t), of which each octave of cells beyond t = 8 is used. */
+/* Of S(t) = 2^31 / (1 + t), of which each octave of cells beyond t = 8 is used.
+ */
 static void check_far_quantiles(void)
 {
     enum { OCTAVES = 7, CELLS = 2050 + 256 * OCTAVES };
     static uint32_t survival[CELLS], quantile[BBANS_QUANTILES];
-    bbans_shape shape = {survival, NULL, OCTAVES};
+    bbans_shape shape = {survival, NULL, OCTAVES, 0};
     size_t i;
 
     for (i = 0; i + 2 < CELLS; i++) {
@@ -674,17 +685,20 @@ static void check_far_quantiles(void)
     }
 }
 
-/* A pop of located values for which the message holds too little leaves it as it
- * was. */
+/* A pop of located values for which the message holds too little leaves it as
+ * it was. */
 static void check_located_underflow(void)
 {
     enum { LONG = 600 };
     static int64_t at[LONG], value[LONG];
     static int32_t by[LONG];
     size_t i, lanes, words;
+    bbans_distribution d;
     bbans_shape shape;
 
     CHECK(bbans_shape_init(&shape, BBANS_GAUSSIAN) == BBANS_OK);
+    CHECK(bbans_distribution_init_located(&d, &shape, at, BBANS_I64, by,
+                                          BBANS_I32) == BBANS_OK);
     for (i = 0; i < LONG; i++) {
         at[i] = (int64_t)below(1u << 24);
         by[i] = (int32_t)below(3000);
@@ -695,9 +709,8 @@ static void check_located_underflow(void)
 
             random_message(&m, lanes, words);
             copy(&before, &m);
-            CHECK(bbans_message_pop_located(&m.msg, &shape, at, BBANS_I64, by,
-                                            BBANS_I32, value, BBANS_I64,
-                                            LONG) != BBANS_OK);
+            CHECK(bbans_message_pop_array(&m.msg, &d, value, BBANS_I64, LONG) !=
+                  BBANS_OK);
             CHECK(same(&m, &before));
         }
 }

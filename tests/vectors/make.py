@@ -26,9 +26,16 @@ lgssm_v1.json
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
+leak_v1.json
+    seed: lanes, and the hex of data and of the message that starts from them.
+    located: data and lanes as above, shape ("slow" or one of reference.SHAPES),
+        locations, scales and values without a leak, and the hex of the message after
+        they are pushed.
+    mixture: the same with weights, low and high; parameters have a row for each value.
 """
 
 import json
+from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 
@@ -386,6 +393,122 @@ def lgssm_content():
     return {"models": models, "cases": cases}
 
 
+def outermost(has_mass, origin):
+    """The first and the last value that has a mass; those between have one too."""
+    ends = []
+    for sign in (-1, 1):
+        far = bisect_left(
+            range(2**62), True, key=lambda u: not has_mass(origin + sign * u)
+        )
+        ends.append(origin + sign * (far - 1))
+    return ends
+
+
+def leak_value(draw, has_mass, origin, reach):
+    """Any about the origin, or one of the outermost; None if the origin has no mass."""
+    if not has_mass(origin):
+        return None
+    if draw.below(2):
+        return draw.pick(outermost(has_mass, origin))
+    value = origin + draw.below(2 * reach + 1) - reach
+    return value if has_mass(value) else origin
+
+
+def leak_message(draw):
+    lanes = draw.pick([1, 2, 5, 64])
+    data = bytes(draw.below(256) for _ in range(-(-31 * lanes // 4) + draw.below(40)))
+    return {"lanes": lanes, "data": data.hex()}, ref.seeded(data, lanes)
+
+
+def hex_of(message):
+    """The wire format: docs/format.md, section 1."""
+    if len(message.heads) == 1:
+        value = message.to_int()
+        return value.to_bytes(-(-value.bit_length() // 8), "little").hex()
+    words = [word.to_bytes(4, "little") for word in message.tail]
+    return b"".join(words + [x.to_bytes(8, "little") for x in message.heads]).hex()
+
+
+def leak_seeds(draw):
+    for _ in range(30):
+        case, message = leak_message(draw)
+        yield case | {"message": hex_of(message)}
+
+
+def leak_parameters(draw, name):
+    """Ordinary ones, and those at the edges of their ranges."""
+    if draw.below(3) == 0:
+        edge = 2**62 - 1
+        return draw.pick([-edge, edge, 0]), draw.pick([-3072, 12031, 11776, 11775])
+    return (draw.bits(48) >> draw.below(48)) - 2**30, draw.below(2900) - 300
+
+
+def leak_located(draw):
+    for name in [*ref.SHAPES, "slow"] * 8:
+        case, message = leak_message(draw)
+        table = ref.SHAPES.get(name, ref.SLOW)
+        mus, scales, values = [], [], []
+        for _ in range(1 + draw.below(2 * case["lanes"])):
+            mu, s = leak_parameters(draw, name)
+            place = ref.Place(table, mu, s, leak=0)
+
+            def has_mass(v, place=place):
+                q = place.bin_of(v)[0]
+                return place.edge(q) < place.edge(q + 1)
+
+            reach = 1 + 2 ** max(0, s // 256)
+            mus.append(mu)
+            scales.append(s)
+            values.append(leak_value(draw, has_mass, (mu + 2**15) >> 16, reach))
+        ref.push_located(message, table, mus, scales, values, leak=0)
+        yield case | {
+            "shape": name, "locations": mus, "scales": scales, "values": values,
+            "message": hex_of(message),
+        }  # fmt: skip
+
+
+def leak_mixture(draw):
+    for name in [*ref.SHAPES, "slow"] * 8:
+        case, message = leak_message(draw)
+        table, K = ref.SHAPES.get(name, ref.SLOW), 1 + draw.below(4)
+        low, high = draw.pick([ref.ALL, ref.ALL, (0, 255), (-(2**40), 2**50)])
+        rows, values, laws = {"weights": [], "locations": [], "scales": []}, [], []
+        for _ in range(1 + draw.below(8)):
+            weights = [1 + (draw.below(2**24) >> draw.below(24)) for _ in range(K)]
+            pairs = [leak_parameters(draw, name) for _ in range(K)]
+            mus, scales = [mu for mu, _ in pairs], [s for _, s in pairs]
+            law = ref.mixture(table, weights, mus, scales, low, high, leak=0)
+
+            def has_mass(v, law=law, low=low, high=high):
+                return low <= v <= high and all(f for _, f, _ in law.intervals(v))
+
+            k = draw.below(K)
+            origin = min(max((mus[k] + 2**15) >> 16, low), high)
+            value = leak_value(
+                draw, has_mass, origin, 1 + 2 ** max(0, scales[k] // 256)
+            )
+            if value is None:  # of a component that is too light
+                continue
+            for key, row in zip(rows, (weights, mus, scales), strict=True):
+                rows[key].append(row)
+            values.append(value)
+            laws.append(law.intervals(value))
+        if values:
+            ref.push_each(message, laws)
+            yield case | {"shape": name, "low": low, "high": high} | rows | {
+                "values": values, "message": hex_of(message),
+            }  # fmt: skip
+
+
+def leak_content():
+    draw = Generator(5)
+    return {
+        "seed": list(leak_seeds(draw)),
+        "located": list(leak_located(draw)),
+        "mixture": list(leak_mixture(draw)),
+    }
+
+
 def write(path, content):
     """Compact JSON with one case a line, so that a diff can be read."""
     head = [f'"format":{json.dumps(content.pop("format"))}']
@@ -492,6 +615,7 @@ def main():
         "stream_v1.json": stream_content,
         "lgssm_v1.json": lgssm_content,
         "values_v1.json": values_content,
+        "leak_v1.json": leak_content,
     }
     for name, content in contents.items():
         path = HERE / name
