@@ -814,10 +814,6 @@ PARAMETERS = ("a location is not a number between -2**46 and 2**46, or a scale n
               "from 2**-12 to 2**47")
 
 
-cdef void *element(Array array, size_t i) noexcept:
-    return <char *>array.view.buf + i * array.view.itemsize
-
-
 cdef Array signed_integers(object values):
     """Integers of any type but uint64, which become int64."""
     cdef Array array = opened(values, 0)

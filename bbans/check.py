@@ -396,9 +396,7 @@ def _numbers(z: Any) -> NDArray[np.float64]:
 
 
 def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
-    usual = [
-        _numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)
-    ]
+    usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
     if len({row.size for row in usual}) > 1:  # states of no fixed form
         return False
     low, high = np.min(usual, axis=0), np.max(usual, axis=0)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans import _cdf, _forward
+from bbans import _cdf
 from bbans._arguments import as_bytes, as_instance, as_integer, as_reals
 from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, ffi, lib, pointer
@@ -396,7 +396,11 @@ class FrozenHMM(FrozenModel):
         state = np.zeros(stride, np.uint32)
         state[: self.n_states] = self._weights(predicted)
         filtered = np.empty((values.size, stride), np.uint32)
-        _forward.filter_exact(self._address, state, values, filtered)
+        check(
+            lib.bbans_hmm_filter(
+                self.c, pointer(state), pointer(values), values.size, pointer(filtered)
+            )
+        )
         return filtered[:, : self.n_states], state[: self.n_states]
 
     def posterior(
@@ -410,11 +414,9 @@ class FrozenHMM(FrozenModel):
         stride = self.c.stride
         weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
         weights[: self.n_states] = self._weights(filtered)
-        _forward.posterior_exact(
-            self._address,
-            weights,
-            self.n_states if next_state is None else next_state,
-            edge,
+        following = self.n_states if next_state is None else next_state
+        check(
+            lib.bbans_hmm_posterior(self.c, pointer(weights), following, pointer(edge))
         )
         return np.diff(edge[: self.n_states + 1])
 
@@ -423,9 +425,12 @@ class FrozenHMM(FrozenModel):
     ) -> NDArray[np.uint32]:
         """Edges of P(x_t+1 | x_1 .. x_t), shape (M + 1,), from the weights of z_t+1;
         docs/maths.md, section 6."""
-        cdf = np.empty(self.n_symbols + 1, np.uint32)
-        _forward.predictive_exact(self._address, self._weights(predicted), cdf)
-        return cdf
+        # Sums of weights are below 2**32 and edges at most 2**28: nothing overflows.
+        weights = self._weights(predicted).astype(np.uint64)
+        below = np.zeros(self.n_symbols + 1, np.uint64)
+        np.cumsum(weights @ self._emission, out=below[1:])
+        edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
+        return edges
 
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that
@@ -486,10 +491,6 @@ class FrozenHMM(FrozenModel):
         least = lib.bbans_sequence_work_bytes(self.c, length, int(length**0.5) + 1)
         most = copies * (lib.bbans_sequence_work_bytes(self.c, length, length) + 64)
         return np.empty(max(least, min(most, limit)) // 8 + 1, np.uint64)
-
-    @property
-    def _address(self) -> int:
-        return int(ffi.cast("uintptr_t", self.c))
 
     # ---- bytes and files: docs/format.md, section 2
 

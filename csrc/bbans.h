@@ -107,18 +107,25 @@ BBANS_API const char *bbans_status_text(int status);
 /* Every kernel gives the same bytes; they differ in speed alone. */
 typedef enum {
     BBANS_ISA_PORTABLE = 0,
-    BBANS_ISA_AVX2 = 1,
+    BBANS_ISA_AVX2 = 1,   /* with FMA */
     BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
     BBANS_ISA_NEON = 3,
     BBANS_ISA_BEST = 100  /* what this machine has, unless the environment
-                             variable BBANS_CPU names another by its suffix
-                             here in lower case                           */
+                             variable BBANS_CPU names another             */
 } bbans_isa;
 
 /* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
  * machine or build lacks the one asked for.  Without this call those are in
  * use.  Call it before threads start: it writes the library's one global. */
 BBANS_API int bbans_isa_use(int isa);
+
+/* The instruction set in use. */
+BBANS_API int bbans_isa_in_use(void);
+
+/* The name of an instruction set, as BBANS_CPU has it: its suffix above in lower
+ * case.  NULL if this machine or build lacks it, so that those below
+ * BBANS_ISA_BEST with a name are all that there are. */
+BBANS_API const char *bbans_isa_name(int isa);
 
 /* ---- The message: a stack of rANS words --------------------------------- */
 

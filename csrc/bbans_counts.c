@@ -214,8 +214,8 @@ static void list_weighted(bbans_intervals *to, const counts *c, size_t k)
 {
     uint32_t start, freq;
 
-    (void)bbans_kernel.weigh_one(c->weight, BBANS_U32, c->n + 2, k, &start,
-                                 &freq);
+    (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
+                                          &start, &freq);
     bbans_list(to, start, freq, c->total);
 }
 
@@ -254,7 +254,7 @@ static bbans_status counts_find(const bbans_distribution *d, void *scratch,
     if (status != BBANS_OK)
         return status;
     slot = bbans_source_take(from, c->total);
-    k = bbans_kernel.find(c->weight, c->n + 2, slot, &start);
+    k = bbans_kernel.rows->find(c->weight, c->n + 2, slot, &start);
     bbans_source_put(from, slot, start, c->weight[k], c->total);
     if (k == 0)
         *value =

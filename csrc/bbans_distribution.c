@@ -189,7 +189,7 @@ static void fix_locations(const void *real, int type, size_t n, int64_t *at)
 {
     size_t i;
 
-    bbans_kernel.fix_locations(real, type, n, at);
+    bbans_kernel.located->fix_locations(real, type, n, at);
     for (i = 0; i < n; i++)
         if (at[i] == INT64_MIN)
             at[i] = fixed_of(real_bits(real, type, i), 16);
@@ -199,7 +199,7 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *by)
 {
     size_t i;
 
-    bbans_kernel.fix_scales(real, type, n, by);
+    bbans_kernel.located->fix_scales(real, type, n, by);
     for (i = 0; i < n; i++)
         if (by[i] == INT32_MIN)
             by[i] = scale_of(real_bits(real, type, i));
@@ -290,14 +290,15 @@ static void open_group(group *g, size_t first, size_t n)
     if (g->location_type == BBANS_I64)
         g->at = (const int64_t *)g->location + first;
     else
-        bbans_kernel.fix_locations(
+        bbans_kernel.located->fix_locations(
             bbans_real_at(g->location, g->location_type, first),
             g->location_type, n, g->fixed_at);
     if (g->scale_type == BBANS_I32)
         g->by = (const int32_t *)g->scale + first;
     else
-        bbans_kernel.fix_scales(bbans_real_at(g->scale, g->scale_type, first),
-                                g->scale_type, n, g->fixed_by);
+        bbans_kernel.located->fix_scales(
+            bbans_real_at(g->scale, g->scale_type, first), g->scale_type, n,
+            g->fixed_by);
 }
 
 /* The bins of the group's i-th value; whether its parameters are valid. */
@@ -344,7 +345,8 @@ static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
     size_t i;
 
     *any = 0;
-    bbans_kernel.locate(&g->shape, g->at, g->by, value, n, span, easy);
+    bbans_kernel.located->locate_spans(&g->shape, g->at, g->by, value, n, span,
+                                       easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, i, &place))
             return BBANS_ERR_SYMBOL;
@@ -484,8 +486,8 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
     int any = 0, beyond = 0;
     size_t i, done;
 
-    bbans_kernel.find_located(&g->shape, g->at + at, g->by + at,
-                              msg->head + lane, n, span, value, easy);
+    bbans_kernel.located->find_located(&g->shape, g->at + at, g->by + at,
+                                       msg->head + lane, n, span, value, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, at + i, &place))
             return BBANS_ERR_SYMBOL;

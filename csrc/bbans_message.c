@@ -309,8 +309,8 @@ typedef struct {
     const void *row;     /* rows of the table, or NULL */
     const uint32_t *one; /* masses of bit 1, or NULL   */
     int row_type;
-    const bbans_share *share; /* of the symbols of one row, or NULL */
-    uint32_t limit;           /* of the symbols */
+    const bbans_coded_symbol *share; /* of the symbols of one row, or NULL */
+    uint32_t limit;                  /* of the symbols */
     uint32_t scratch[CHUNK];
 } coder;
 
@@ -371,8 +371,8 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
         } else {
             n -= run;
             above -= run;
-            top = bbans_kernel.push(msg->head + above, span + n, run, prec,
-                                    msg->tail + msg->tail_len);
+            top = bbans_kernel.lanes->push(msg->head + above, span + n, run,
+                                           prec, msg->tail + msg->tail_len);
             msg->tail_len = (size_t)(top - msg->tail);
         }
         if (above == 0)
@@ -394,15 +394,15 @@ static size_t push_under(bbans_message *msg, size_t first, const coder *c,
         run = above < n ? above : n;
         if (c->share != NULL && run == msg->lanes) {
             run = left = n - n % run;
-            top = bbans_kernel.push_rounds(msg->head, msg->lanes, c->share,
-                                           c->limit, symbol + n - run, &left,
-                                           prec, top);
+            top = bbans_kernel.lanes->push_rounds(
+                msg->head, msg->lanes, c->share, c->limit, symbol + n - run,
+                &left, prec, top);
             run -= left;
-        } else if (c->share == NULL ||
-                   bbans_kernel.most(symbol + n - run, run) < c->limit) {
-            top = bbans_kernel.push_symbols(msg->head + above - run,
-                                            c->model.table.cdf,
-                                            symbol + n - run, run, prec, top);
+        } else if (c->share == NULL || bbans_kernel.lanes->max_u32(
+                                           symbol + n - run, run) < c->limit) {
+            top = bbans_kernel.lanes->push_symbols(
+                msg->head + above - run, c->model.table.cdf, symbol + n - run,
+                run, prec, top);
         } else {
             break;
         }
@@ -472,7 +472,7 @@ size_t bbans_advance_run(bbans_message *msg, size_t lane,
     size_t i;
 
     if (msg->tail_len >= n) {
-        top = bbans_kernel.advance(msg->head + lane, span, n, prec, top);
+        top = bbans_kernel.lanes->advance(msg->head + lane, span, n, prec, top);
         msg->tail_len = (size_t)(top - msg->tail);
         return n;
     }
@@ -539,10 +539,10 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
 static int goes_in_rounds(const bbans_message *msg, const bbans_table *table,
                           size_t n)
 {
-    return bbans_kernel.push_rounds != NULL &&
+    return bbans_kernel.lanes->push_rounds != NULL &&
            msg->lanes % BBANS_ROUND_LANES == 0 && msg->lanes <= CHUNK &&
            n >= 4 * table->symbols && n >= 2 * msg->lanes &&
-           table->symbols <= BBANS_SHARES_MAX &&
+           table->symbols <= BBANS_CODED_SYMBOLS_MAX &&
            table->prec >= BBANS_ROUND_PREC_MIN;
 }
 
@@ -618,7 +618,7 @@ static bbans_status symbols_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
     static const bbans_each each = {symbols_list, symbols_find};
-    bbans_share share[BBANS_SHARES_MAX];
+    bbans_coded_symbol share[BBANS_CODED_SYMBOLS_MAX];
     coder c;
 
     if (call->msg == NULL)
@@ -635,7 +635,8 @@ static bbans_status symbols_code(const bbans_distribution *d,
     c.limit = d->limit;
     if (!call->pops && c.row == NULL && room(call->msg) >= call->n &&
         goes_in_rounds(call->msg, &c.model.table, call->n)) {
-        bbans_kernel.shares(c.model.table.cdf, c.model.table.symbols, share);
+        bbans_kernel.lanes->prepare_row(c.model.table.cdf,
+                                        c.model.table.symbols, share);
         c.share = share;
     }
     return code_array(&c, call);
@@ -772,7 +773,7 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
             run = above < count ? above : count;
             above -= run;
             if (msg->lanes > 1 && room(msg) >= run) {
-                const uint32_t *top = bbans_kernel.push_values(
+                const uint32_t *top = bbans_kernel.totals->push_values(
                     msg->head + above, v + count - run, run, total,
                     msg->tail + msg->tail_len);
 
@@ -807,7 +808,7 @@ static bbans_status pop_uniform(bbans_message *msg, uint32_t total, void *value,
         run = n - i < CHUNK ? n - i : CHUNK;
         run = msg->lanes - lane < run ? msg->lanes - lane : run;
         if (msg->lanes > 1 && msg->tail_len >= run) {
-            const uint32_t *top = bbans_kernel.pop_values(
+            const uint32_t *top = bbans_kernel.totals->pop_values(
                 msg->head + lane, slot, run, total, msg->tail + msg->tail_len);
 
             msg->tail_len = (size_t)(top - msg->tail);
@@ -901,8 +902,8 @@ typedef struct {
 static uint64_t weigh(const weights *w, size_t row, size_t k, size_t n,
                       uint32_t *out)
 {
-    return bbans_kernel.weigh(w->weight + (row * w->symbols + k) * w->size,
-                              w->type, n, out);
+    return bbans_kernel.rows->row_sum(
+        w->weight + (row * w->symbols + k) * w->size, w->type, n, out);
 }
 
 static size_t part_of(const weights *w, size_t k)
@@ -935,7 +936,7 @@ static uint32_t find_in_parts(const weights *w, size_t row, uint32_t slot,
             break;
         before += sum;
     }
-    found = bbans_kernel.find(part, n, slot - before, start);
+    found = bbans_kernel.rows->find(part, n, slot - before, start);
     *start += before;
     *freq = part[found];
     return (uint32_t)(k + found);
@@ -957,9 +958,9 @@ static void push_shares(bbans_message *msg, size_t first, const uint32_t *start,
 
             above -= run;
             n -= run;
-            top = bbans_kernel.push_shares(msg->head + above, start + n,
-                                           freq + n, total + n, run,
-                                           msg->tail + msg->tail_len);
+            top = bbans_kernel.totals->push_shares(msg->head + above, start + n,
+                                                   freq + n, total + n, run,
+                                                   msg->tail + msg->tail_len);
             msg->tail_len = (size_t)(top - msg->tail);
         } else { /* one lane, or undoing pops from a full tail */
             above--;
@@ -984,9 +985,9 @@ static bbans_status push_weighted(bbans_message *msg, const weights *w,
 
         first = (end - 1) / PUSHED * PUSHED;
         k = bbans_array_read(symbol, type, first, end - first, scratch);
-        bbans_kernel.intervals(w->weight + first * w->symbols * w->size,
-                               w->type, w->symbols, end - first, k, start, freq,
-                               total);
+        bbans_kernel.rows->row_intervals(
+            w->weight + first * w->symbols * w->size, w->type, w->symbols,
+            end - first, k, start, freq, total);
         for (i = 0; i < end - first; i++)
             if (valid_total(w, total[i]) == 0 || freq[i] == 0) {
                 (void)pop_weighted(msg, w, NULL, 0, end, n);
@@ -1015,7 +1016,7 @@ static uint32_t symbol_in_row(const rows *r, size_t j, uint32_t slot,
 
     if (symbols > WEIGHTS)
         return find_in_parts(r->w, r->first + j, slot, start, freq);
-    k = bbans_kernel.find_in_row(row, symbols, slot, start);
+    k = bbans_kernel.rows->find_in_row(row, symbols, slot, start);
     *freq = row[k];
     return (uint32_t)k;
 }
@@ -1032,13 +1033,14 @@ static size_t pop_run(bbans_message *msg, size_t lane, const rows *r, size_t at,
     if (msg->lanes > 1 && msg->tail_len >= n) {
         const uint32_t *top = msg->tail + msg->tail_len;
 
-        bbans_kernel.divide(msg->head + lane, r->total + at, n, quotient, slot);
+        bbans_kernel.totals->pop_start(msg->head + lane, r->total + at, n,
+                                       quotient, slot);
         for (i = 0; i < n; i++) {
             k[i] = symbol_in_row(r, at + i, slot[i], &start, &freq[i]);
             slot[i] -= start;
         }
-        top = bbans_kernel.join(msg->head + lane, quotient, slot, freq,
-                                r->total + at, n, top);
+        top = bbans_kernel.totals->pop_finish(msg->head + lane, quotient, slot,
+                                              freq, r->total + at, n, top);
         msg->tail_len = (size_t)(top - msg->tail);
         return n;
     }
@@ -1074,10 +1076,11 @@ static void weigh_rows(const weights *w, size_t first, size_t n, uint32_t *part,
     uint32_t start, freq;
 
     if (w->symbols <= WEIGHTS)
-        bbans_kernel.weigh_rows(weight, w->type, w->symbols, n, part, total);
+        bbans_kernel.rows->weigh_rows(weight, w->type, w->symbols, n, part,
+                                      total);
     else
-        bbans_kernel.intervals(weight, w->type, w->symbols, 1, &k, &start,
-                               &freq, total);
+        bbans_kernel.rows->row_intervals(weight, w->type, w->symbols, 1, &k,
+                                         &start, &freq, total);
 }
 
 /* Rows first .. n - 1.  Several are weighed before the heads need them: heads
@@ -1145,8 +1148,8 @@ static bbans_status weighted_list(const bbans_distribution *d, void *scratch,
     if (value < 0 || value >= d->limit)
         return BBANS_ERR_SYMBOL;
     k = (uint32_t)value;
-    bbans_kernel.intervals(w.weight + i * w.symbols * w.size, w.type, w.symbols,
-                           1, &k, &start, &freq, &total);
+    bbans_kernel.rows->row_intervals(w.weight + i * w.symbols * w.size, w.type,
+                                     w.symbols, 1, &k, &start, &freq, &total);
     if (valid_total(&w, total) == 0)
         return BBANS_ERR_TOTAL;
     if (freq == 0)

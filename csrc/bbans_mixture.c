@@ -117,9 +117,9 @@ static bbans_status read_weights(mixture *m, const bbans_distribution *d,
         m->total = m->components;
         return BBANS_OK;
     }
-    m->total =
-        bbans_kernel.weigh((const uint8_t *)d->array[WEIGHT] + first * size,
-                           d->type[WEIGHT], m->components, weight);
+    m->total = bbans_kernel.rows->row_sum(
+        (const uint8_t *)d->array[WEIGHT] + first * size, d->type[WEIGHT],
+        m->components, weight);
     return m->total >= least && m->total <= BBANS_TOTAL_MAX ? BBANS_OK
                                                             : BBANS_ERR_TOTAL;
 }

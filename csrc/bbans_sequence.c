@@ -124,7 +124,7 @@ static void filter(const bbans_hmm *hmm, workspace *ws, const uint32_t *x,
         bbans_context_column(hmm, x, t, row, beta, ws->column);
     else
         emitting = bbans_emitting(hmm, x[t]);
-    bbans_kernel.filter(hmm, emitting, ws->predicted, filtered);
+    bbans_kernel.hmm->filter(hmm, emitting, ws->predicted, filtered);
 }
 
 /* One sequence on its way through the schedule, a step at a time: the steps of
@@ -172,10 +172,10 @@ static size_t pop_state(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
                         const uint32_t *filtered, size_t next)
 {
     uint32_t *edge = ws->edge;
-    const uint32_t total = bbans_kernel.posterior(
+    const uint32_t total = bbans_kernel.hmm->posterior(
         filtered, bbans_into(hmm, next), hmm->stride, edge);
     const uint32_t slot = bbans_lane_take_slot(lane, total);
-    const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
+    const size_t z = bbans_kernel.hmm->rank(edge + 1, hmm->states, slot);
 
     bbans_lane_put_rest(lane, slot, edge[z], edge[z + 1] - edge[z]);
     return z;
@@ -187,7 +187,7 @@ static bbans_status push_state(const bbans_hmm *hmm, workspace *ws,
                                bbans_lane *lane, size_t z, size_t next)
 {
     uint32_t start, freq;
-    const uint32_t total = bbans_kernel.interval(
+    const uint32_t total = bbans_kernel.hmm->interval(
         ws->filtered, bbans_into(hmm, next), hmm->stride, z, &start, &freq);
 
     if (freq == 0) /* no sender can have popped it */
@@ -225,8 +225,8 @@ static void push_symbol(const bbans_hmm *hmm, workspace *ws, bbans_lane *lane,
 static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
                         unsigned prec)
 {
-    const size_t k =
-        bbans_kernel.rank(row + 1, symbols, bbans_slot_bits(lane->x, prec));
+    const size_t k = bbans_kernel.hmm->rank(row + 1, symbols,
+                                            bbans_slot_bits(lane->x, prec));
 
     bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
     return k;

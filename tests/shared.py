@@ -5,18 +5,15 @@ import numpy as np
 import reference as ref
 
 from bbans import LGSSM, Alphabet, FrozenHMM, Message
-from bbans._lib import lib
+from bbans._lib import ffi, lib
 from bbans.models import HMM
 
-# The header lists the instruction sets; of these, what this machine and build have.
+# The instruction sets that this machine and build have.
 ISAS = {
-    name.removeprefix("BBANS_ISA_").lower(): getattr(lib, name)
-    for name in dir(lib)
-    if name.startswith("BBANS_ISA_")
-    and name != "BBANS_ISA_BEST"
-    and lib.bbans_isa_use(getattr(lib, name)) == getattr(lib, name)
+    ffi.string(name).decode(): isa
+    for isa in range(lib.BBANS_ISA_BEST)
+    if (name := lib.bbans_isa_name(isa))
 }
-lib.bbans_isa_use(lib.BBANS_ISA_BEST)
 
 
 def random_parameters(K, M, concentration=1.0, seed=0):

@@ -19,7 +19,7 @@ CSRC = ROOT / "csrc"
 
 # What each file may import of bbans. An entry that ends in "?" is for type
 # checkers only; "name()" is for the inside of that function. New files need a line.
-TABLES = "errors _arguments alphabet _kinds _records _lib _cdf _forward frozen models"
+TABLES = "errors _arguments alphabet _kinds _records _lib _cdf frozen models"
 ALLOWED = {
     "errors.py": "",
     "_arguments.py": "errors",
@@ -28,7 +28,7 @@ ALLOWED = {
     "_records.py": "_arguments errors _files _kinds",
     "alphabet.py": "_arguments errors",
     "frozen.py": "errors _files _kinds _records",
-    "_forward.pyx": "errors",
+    "_forward.pyx": "_lib",
     "_cdf.pyx": "errors",
     "models/__init__.py": "models.arhmm models.contexts models.em models.hmm "
     "models.lgssm models.structured models.gaussian",
@@ -220,7 +220,7 @@ def test_c_includes(path):
     allowed = r'"bbans\w*\.h"|<(stddef|stdint|string)\.h>'
     # Kernels are for one instruction set each, and include its intrinsics.
     if "kernels" in path.parts:
-        allowed += r'|"\.\./bbans\w*\.h"|"(located_)?x86\.h"|<(immintrin|arm_neon)\.h>'
+        allowed += r'|"\.\./bbans\w*\.h"|"(\w+_)?x86\.h"|<(immintrin|arm_neon)\.h>'
     if path.name == "bbans_dispatch.c":  # getenv, in hosted builds
         allowed += r"|<stdlib\.h>"
     assert [name for name in included if not re.fullmatch(allowed, name)] == []

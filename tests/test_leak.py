@@ -299,3 +299,23 @@ def test_posteriors_with_a_leak_are_named(posterior):
         report = bbans.check_model(model, [3, -8, 20, 41], samples=2)
     assert report.far_out == (0, 2, 3)
     assert "3 posteriors" in str(report)
+
+
+# ---- the range coder
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        codecs.Gaussian([1.0, 2.0], 2e3, leak=False),
+        codecs.Mixture(SHAPES["laplace"], [1, 2], np.ones((2, 2)), 2.0),
+    ],
+)
+def test_the_range_coder_has_the_same_laws(codec):
+    encoder = bbans.RangeEncoder()
+    with pytest.raises(SymbolError, match="value 1000000 at position 1"):
+        encoder.encode(codec, [1, 10**6])
+    encoder.encode(codec, [-3, 4])
+    decoder = bbans.RangeDecoder(encoder.finish())
+    assert decoder.decode(codec).tolist() == [-3, 4]
+    decoder.check()

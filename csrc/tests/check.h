@@ -41,18 +41,13 @@ static inline int next_isa(int isa)
 {
     do
         isa++;
-    while (isa < BBANS_ISA_BEST && bbans_isa_use(isa) != isa);
+    while (isa < BBANS_ISA_BEST && bbans_isa_name(isa) == NULL);
+    if (isa < BBANS_ISA_BEST)
+        bbans_isa_use(isa);
     return isa;
 }
 
 #define FOR_EACH_ISA(isa)                                                      \
     for ((isa) = next_isa(-1); (isa) < BBANS_ISA_BEST; (isa) = next_isa(isa))
-
-static inline const char *isa_name(int isa)
-{
-    static const char *const names[] = {"portable", "avx2", "avx512", "neon"};
-
-    return (size_t)isa < sizeof names / sizeof *names ? names[isa] : "unnamed";
-}
 
 #endif

@@ -102,31 +102,31 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
             memcpy(p[0], start, 4 * stride);
             memcpy(p[1], start, 4 * stride);
         }
-        portable->filter(hmm, bbans_emitting(hmm, x), p[0], w[0]);
-        kernels->filter(hmm, bbans_emitting(hmm, x), p[1], w[1]);
+        portable->hmm->filter(hmm, bbans_emitting(hmm, x), p[0], w[0]);
+        kernels->hmm->filter(hmm, bbans_emitting(hmm, x), p[1], w[1]);
         CHECK(memcmp(p[0], p[1], 4 * stride) == 0);
         CHECK(memcmp(w[0], w[1], 4 * stride) == 0);
         if (step % 4 == 1)
             random_weights(w[0], states, stride, (uint64_t)1 << 32);
-        CHECK(portable->posterior(w[0], into, stride, edge[0]) ==
-              kernels->posterior(w[0], into, stride, edge[1]));
+        CHECK(portable->hmm->posterior(w[0], into, stride, edge[0]) ==
+              kernels->hmm->posterior(w[0], into, stride, edge[1]));
         CHECK(memcmp(edge[0], edge[1], 4 * (stride + 1)) == 0);
         CHECK(edge[0][stride] > 0 && edge[0][stride] < 1u << 26);
         for (n = 0; n < stride; n += 1 + below(5)) {
             uint32_t from[2], width[2];
 
-            CHECK(portable->interval(w[0], into, stride, n, from, width) ==
+            CHECK(portable->hmm->interval(w[0], into, stride, n, from, width) ==
                   edge[0][stride]);
             CHECK(from[0] == edge[0][n]);
             CHECK(width[0] == edge[0][n + 1] - edge[0][n]);
-            CHECK(kernels->interval(w[0], into, stride, n, from + 1,
-                                    width + 1) == edge[0][stride]);
+            CHECK(kernels->hmm->interval(w[0], into, stride, n, from + 1,
+                                         width + 1) == edge[0][stride]);
             CHECK(from[0] == from[1] && width[0] == width[1]);
         }
         slot = below(edge[0][stride] + 2);
         for (n = 0; n <= states; n += 1 + below(7))
-            CHECK(portable->rank(edge[0] + 1, n, slot) ==
-                  kernels->rank(edge[0] + 1, n, slot));
+            CHECK(portable->hmm->rank(edge[0] + 1, n, slot) ==
+                  kernels->hmm->rank(edge[0] + 1, n, slot));
     }
     free(m.memory);
 }
@@ -189,8 +189,8 @@ static void compare_lanes(const bbans_kernels *portable,
     }
     memcpy(head[0], start, sizeof start);
     memcpy(head[1], start, sizeof start);
-    up[0] = portable->push(head[0], span, n, prec, words[0]);
-    up[1] = kernels->push(head[1], span, n, prec, words[1]);
+    up[0] = portable->lanes->push(head[0], span, n, prec, words[0]);
+    up[1] = kernels->lanes->push(head[1], span, n, prec, words[1]);
     CHECK(up[0] - words[0] == up[1] - words[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(up[0] - words[0])) == 0);
     CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
@@ -203,16 +203,19 @@ static void compare_lanes(const bbans_kernels *portable,
         edge[2 * i + 1] = span[i].end;
         symbol[i] = (uint32_t)(2 * i);
     }
-    CHECK(kernels->most(edge, n) == portable->most(edge, n));
-    CHECK(kernels->push_symbols(memcpy(head[1], start, sizeof start), edge,
-                                symbol, n, prec, words[1]) == up[1]);
+    CHECK(kernels->lanes->max_u32(edge, n) ==
+          portable->lanes->max_u32(edge, n));
+    CHECK(kernels->lanes->push_symbols(memcpy(head[1], start, sizeof start),
+                                       edge, symbol, n, prec,
+                                       words[1]) == up[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(up[0] - words[0])) == 0);
     CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
 
     /* Pops: those that undo the pushes, then any. */
     memmove(words[1] + n, words[1], 4 * (size_t)(up[1] - words[1]));
-    CHECK(kernels->advance(head[1], span, n, prec,
-                           words[1] + n + (up[1] - words[1])) == words[1] + n);
+    CHECK(kernels->lanes->advance(head[1], span, n, prec,
+                                  words[1] + n + (up[1] - words[1])) ==
+          words[1] + n);
     CHECK(n == 0 || memcmp(head[1], start, 8 * n) == 0);
     for (i = 0; i < 2 * LANES_MAX; i++)
         words[0][i] = words[1][i] = (uint32_t)random_bits();
@@ -225,8 +228,8 @@ static void compare_lanes(const bbans_kernels *portable,
         head[0][i] |= BBANS_HEAD_MIN;
         head[1][i] = head[0][i];
     }
-    down[0] = portable->advance(head[0], span, n, prec, words[0] + n);
-    down[1] = kernels->advance(head[1], span, n, prec, words[1] + n);
+    down[0] = portable->lanes->advance(head[0], span, n, prec, words[0] + n);
+    down[1] = kernels->lanes->advance(head[1], span, n, prec, words[1] + n);
     CHECK(down[0] - words[0] == down[1] - words[1]);
     CHECK(n == 0 || memcmp(head[0], head[1], 8 * n) == 0);
 }
@@ -275,11 +278,12 @@ static void compare_rounds(const bbans_kernels *portable,
 {
     const size_t lanes = BBANS_ROUND_LANES * (1 + below(5));
     const size_t n = lanes * (1 + below(ROUNDS_MAX));
-    const size_t symbols = 1 + below(below(2) ? 20 : BBANS_SHARES_MAX);
-    bbans_share share[BBANS_SHARES_MAX];
+    const size_t symbols = 1 + below(below(2) ? 20 : BBANS_CODED_SYMBOLS_MAX);
+    bbans_coded_symbol share[BBANS_CODED_SYMBOLS_MAX];
     uint64_t head[2][ROUND_LANES_MAX];
     uint32_t words[2][ROUNDS_MAX * ROUND_LANES_MAX];
-    uint32_t edge[BBANS_SHARES_MAX + 1], symbol[ROUNDS_MAX * ROUND_LANES_MAX];
+    uint32_t edge[BBANS_CODED_SYMBOLS_MAX + 1],
+        symbol[ROUNDS_MAX * ROUND_LANES_MAX];
     uint32_t *top[2] = {words[0], words[1]};
     size_t i, first = 0, left = n;
 
@@ -302,11 +306,11 @@ static void compare_rounds(const bbans_kernels *portable,
         first = none - none % lanes + lanes;
     }
     for (i = n; i > first; i -= lanes)
-        top[0] = portable->push_symbols(head[0], edge, symbol + i - lanes,
-                                        lanes, prec, top[0]);
-    kernels->shares(edge, symbols, share);
-    top[1] = kernels->push_rounds(head[1], lanes, share, (uint32_t)symbols,
-                                  symbol, &left, prec, top[1]);
+        top[0] = portable->lanes->push_symbols(
+            head[0], edge, symbol + i - lanes, lanes, prec, top[0]);
+    kernels->lanes->prepare_row(edge, symbols, share);
+    top[1] = kernels->lanes->push_rounds(
+        head[1], lanes, share, (uint32_t)symbols, symbol, &left, prec, top[1]);
     CHECK(left == first);
     CHECK(top[0] - words[0] == top[1] - words[1]);
     CHECK(memcmp(words[0], words[1], 4 * (size_t)(top[0] - words[0])) == 0);
@@ -341,8 +345,10 @@ static void compare_totals(const bbans_kernels *portable,
         from[i] = random_any_head(freq[i], total[i]);
         head[0][i] = head[1][i] = from[i];
     }
-    up[0] = portable->push_shares(head[0], start, freq, total, n, words[0] + n);
-    up[1] = kernels->push_shares(head[1], start, freq, total, n, words[1] + n);
+    up[0] = portable->totals->push_shares(head[0], start, freq, total, n,
+                                          words[0] + n);
+    up[1] = kernels->totals->push_shares(head[1], start, freq, total, n,
+                                         words[1] + n);
     lane.tail = words[2];
     lane.tail_len = n;
     for (i = n; i-- > 0; head[2][i] = lane.x) {
@@ -363,8 +369,8 @@ static void compare_totals(const bbans_kernels *portable,
 
         for (j = 0; j < n && !undo; j++)
             head[0][j] = head[1][j] = from[j];
-        portable->divide(head[0], total, n, quotient[0], slot[0]);
-        kernels->divide(head[1], total, n, quotient[1], slot[1]);
+        portable->totals->pop_start(head[0], total, n, quotient[0], slot[0]);
+        kernels->totals->pop_start(head[1], total, n, quotient[1], slot[1]);
         CHECK(memcmp(quotient[0], quotient[1], 8 * n) == 0);
         CHECK(memcmp(slot[0], slot[1], 4 * n) == 0);
         down[0] = words[0] + (undo ? up[0] - words[0] : 2 * (long)n);
@@ -388,10 +394,10 @@ static void compare_totals(const bbans_kernels *portable,
             bbans_lane_advance(&lane, start[j], freq[j], total[j]);
             head[2][j] = lane.x;
         }
-        down[0] =
-            portable->join(head[0], quotient[0], rest, freq, total, n, down[0]);
-        down[1] =
-            kernels->join(head[1], quotient[1], rest, freq, total, n, down[1]);
+        down[0] = portable->totals->pop_finish(head[0], quotient[0], rest, freq,
+                                               total, n, down[0]);
+        down[1] = kernels->totals->pop_finish(head[1], quotient[1], rest, freq,
+                                              total, n, down[1]);
         CHECK(down[0] == words[0] + lane.tail_len);
         CHECK(down[1] == words[1] + lane.tail_len);
         CHECK(memcmp(head[0], head[2], 8 * n) == 0);
@@ -404,8 +410,8 @@ static void compare_totals(const bbans_kernels *portable,
         start[i] = below(one);
         head[0][i] = head[1][i] = from[i] = random_any_head(1, one);
     }
-    up[0] = portable->push_values(head[0], start, n, one, words[0] + n);
-    up[1] = kernels->push_values(head[1], start, n, one, words[1] + n);
+    up[0] = portable->totals->push_values(head[0], start, n, one, words[0] + n);
+    up[1] = kernels->totals->push_values(head[1], start, n, one, words[1] + n);
     lane.tail_len = n;
     for (i = n; i-- > 0; head[2][i] = lane.x) {
         lane.x = from[i];
@@ -417,14 +423,17 @@ static void compare_totals(const bbans_kernels *portable,
     CHECK(memcmp(words[1], words[2], 4 * lane.tail_len) == 0);
     CHECK(memcmp(head[0], head[2], 8 * n) == 0);
     CHECK(memcmp(head[1], head[2], 8 * n) == 0);
-    CHECK(kernels->pop_values(head[1], slot[1], n, one, up[1]) == words[1] + n);
+    CHECK(kernels->totals->pop_values(head[1], slot[1], n, one, up[1]) ==
+          words[1] + n);
     CHECK(memcmp(slot[1], start, 4 * n) == 0);
     CHECK(memcmp(head[1], from, 8 * n) == 0);
     for (i = 0; i < n; i++)
         head[0][i] = head[1][i] = from[i] = random_any_head(one, one);
     memcpy(words[1], words[0], sizeof words[0]);
-    down[0] = portable->pop_values(head[0], slot[0], n, one, words[0] + 2 * n);
-    down[1] = kernels->pop_values(head[1], slot[1], n, one, words[1] + 2 * n);
+    down[0] = portable->totals->pop_values(head[0], slot[0], n, one,
+                                           words[0] + 2 * n);
+    down[1] =
+        kernels->totals->pop_values(head[1], slot[1], n, one, words[1] + 2 * n);
     CHECK(down[0] - words[0] == down[1] - words[1]);
     CHECK(memcmp(slot[0], slot[1], 4 * n) == 0);
     CHECK(memcmp(head[0], head[1], 8 * n) == 0);
@@ -490,12 +499,13 @@ static void compare_rows(const bbans_kernels *portable,
     random_elements(type, weight, n * symbols);
     for (i = 0; i < n; i++)
         k[i] = below((uint32_t)symbols);
-    kernels->intervals(weight, type, symbols, n, k, start, freq, total[0]);
-    kernels->weigh_rows(weight, type, symbols, n, w, total[1]);
+    kernels->rows->row_intervals(weight, type, symbols, n, k, start, freq,
+                                 total[0]);
+    kernels->rows->weigh_rows(weight, type, symbols, n, w, total[1]);
     for (i = 0; i < n; i++) {
         const uint8_t *row =
             (const uint8_t *)weight + i * bbans_row_bytes(type, symbols);
-        const uint64_t sum = portable->weigh(row, type, symbols, one);
+        const uint64_t sum = portable->rows->row_sum(row, type, symbols, one);
         uint32_t from, width, slot, found;
 
         if (sum > BBANS_TOTAL_MAX) {
@@ -505,15 +515,15 @@ static void compare_rows(const bbans_kernels *portable,
         }
         CHECK(total[0][i] == sum && total[1][i] == sum);
         CHECK(memcmp(w + i * stride, one, 4 * symbols) == 0);
-        CHECK(portable->weigh_one(row, type, symbols, k[i], &from, &width) ==
-              sum);
+        CHECK(portable->rows->row_interval(row, type, symbols, k[i], &from,
+                                           &width) == sum);
         CHECK(start[i] == from && freq[i] == width);
         if (sum == 0)
             continue;
         slot = below((uint32_t)sum);
-        found = (uint32_t)portable->find(one, symbols, slot, &from);
-        CHECK(kernels->find_in_row(w + i * stride, symbols, slot, &width) ==
-              found);
+        found = (uint32_t)portable->rows->find(one, symbols, slot, &from);
+        CHECK(kernels->rows->find_in_row(w + i * stride, symbols, slot,
+                                         &width) == found);
         CHECK(width == from);
     }
 }
@@ -529,23 +539,24 @@ static void compare_weights(const bbans_kernels *portable,
     size_t i, k;
 
     random_elements(type, weight, n);
-    sum = portable->weigh(weight, type, n, w[0]);
-    CHECK(kernels->weigh(weight, type, n, w[1]) == sum);
-    CHECK(kernels->weigh_one(weight, type, n, below(WEIGHTS_MAX), &start[0],
-                             &freq) == sum);
+    sum = portable->rows->row_sum(weight, type, n, w[0]);
+    CHECK(kernels->rows->row_sum(weight, type, n, w[1]) == sum);
+    CHECK(kernels->rows->row_interval(weight, type, n, below(WEIGHTS_MAX),
+                                      &start[0], &freq) == sum);
     if (sum == UINT64_MAX || sum > BBANS_TOTAL_MAX || sum == 0)
         return;
     CHECK(memcmp(w[0], w[1], 4 * n) == 0);
     for (i = 0; i < n; i++) {
-        CHECK(kernels->weigh_one(weight, type, n, i, &start[0], &freq) == sum);
+        CHECK(kernels->rows->row_interval(weight, type, n, i, &start[0],
+                                          &freq) == sum);
         CHECK(start[0] == before && freq == w[0][i]);
         if (w[0][i] > 0 && below(8) == 0) {
             const uint32_t slot =
                 before + (below(2) ? below(w[0][i]) : w[0][i] - 1);
 
-            k = kernels->find(w[0], n, slot, &start[0]);
+            k = kernels->rows->find(w[0], n, slot, &start[0]);
             CHECK(k == i && start[0] == before);
-            k = portable->find(w[0], n, slot, &start[1]);
+            k = portable->rows->find(w[0], n, slot, &start[1]);
             CHECK(k == i && start[1] == before);
         }
         before += w[0][i];
@@ -634,10 +645,10 @@ static void compare_bytes(const bbans_kernels *portable,
             flagged |= (uint32_t)1 << i / 256;
     }
     memcpy(old, x[0], sizeof old);
-    top[0] = portable->bytes_push(x[0], lanes, entry, inverse, bytes, n,
-                                  words[0] + WORDS - SLACK, &any[0]);
-    top[1] = kernels->bytes_push(x[1], lanes, entry, inverse, bytes, n,
-                                 words[1] + WORDS - SLACK, &any[1]);
+    top[0] = portable->bytes->push(x[0], lanes, entry, inverse, bytes, n,
+                                   words[0] + WORDS - SLACK, &any[0]);
+    top[1] = kernels->bytes->push(x[1], lanes, entry, inverse, bytes, n,
+                                  words[1] + WORDS - SLACK, &any[1]);
     CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
     CHECK(top[0] - words[0] == top[1] - words[1]);
     CHECK(memcmp(top[0], top[1], (size_t)(words[0] + WORDS - SLACK - top[0])) ==
@@ -650,8 +661,8 @@ static void compare_bytes(const bbans_kernels *portable,
             words[0][i] = (uint8_t)random_bits();
         top[0] = words[0];
     }
-    end[0] = portable->bytes_pop(x[0], lanes, slot, top[0], back[0], n);
-    end[1] = kernels->bytes_pop(x[1], lanes, slot, top[0], back[1], n);
+    end[0] = portable->bytes->pop(x[0], lanes, slot, top[0], back[0], n);
+    end[1] = kernels->bytes->pop(x[1], lanes, slot, top[0], back[1], n);
     CHECK(end[0] == end[1] && memcmp(back[0], back[1], n) == 0);
     CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
     if (!noise) {
@@ -693,9 +704,9 @@ static void compare_pairs(const bbans_kernels *portable,
     memcpy(old, x[0], sizeof old);
     for (k = 0; k < 2; k++)
         top[k] = (k == 0 ? portable : kernels)
-                     ->bytes_push_pairs(x[k], lanes, entry, inverse, prec,
-                                        spans[0], STRIDE, steps,
-                                        words[k] + sizeof words[k] - SLACK);
+                     ->bytes->push_pairs(x[k], lanes, entry, inverse, prec,
+                                         spans[0], STRIDE, steps,
+                                         words[k] + sizeof words[k] - SLACK);
     CHECK(memcmp(x[0], x[1], 4 * lanes) == 0);
     CHECK(top[0] - words[0] == top[1] - words[1]);
     CHECK(memcmp(top[0], top[1], (size_t)(bottom - top[0])) == 0);
@@ -705,8 +716,8 @@ static void compare_pairs(const bbans_kernels *portable,
         for (i = 0; i < lanes; i++)
             memset(span + i * STRIDE + 1, 0, steps);
         end[k] = (k == 0 ? portable : kernels)
-                     ->bytes_pop_pairs(x[k], lanes, slot, prec, top[0], span,
-                                       STRIDE, steps);
+                     ->bytes->pop_pairs(x[k], lanes, slot, prec, top[0], span,
+                                        STRIDE, steps);
     }
     CHECK(end[0] == bottom && end[1] == bottom);
     CHECK(memcmp(spans[0], spans[1], sizeof spans[0]) == 0);
@@ -736,9 +747,10 @@ static void compare_unpacked(const bbans_kernels *portable,
             most = rank > most ? rank : most;
         }
     bytes[0][size] = bytes[1][size] = 77;
-    CHECK(portable->bytes_unpack(packed, n, log2_per, symbol, bytes[0]) ==
+    CHECK(portable->bytes->unpack(packed, n, log2_per, symbol, bytes[0]) ==
           most);
-    CHECK(kernels->bytes_unpack(packed, n, log2_per, symbol, bytes[1]) == most);
+    CHECK(kernels->bytes->unpack(packed, n, log2_per, symbol, bytes[1]) ==
+          most);
     for (i = 0; i < size; i++)
         CHECK(bytes[0][i] ==
               symbol[(unsigned)packed[i / per] >> i % per * bits &
@@ -756,7 +768,7 @@ static void compare_messages(const bbans_kernels *portable,
     for (prec = 0; prec <= BBANS_PREC_MAX; prec++)
         for (trial = 0; trial < trials; trial++)
             compare_lanes(portable, kernels, prec);
-    if (kernels->push_rounds != NULL)
+    if (kernels->lanes->push_rounds != NULL)
         for (prec = BBANS_ROUND_PREC_MIN; prec <= BBANS_PREC_MAX; prec++)
             for (trial = 0; trial < trials; trial++)
                 compare_rounds(portable, kernels, prec);
@@ -798,9 +810,9 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
             value[i] += bbans_signed(random_bits()) >> below(63);
         head[i] = random_bits() >> 1;
     }
-    kernels->locate(&shape, at, by, value, n, span, easy);
-    kernels->find_located(&shape, at, by, head, n, span_found, found,
-                          easy_found);
+    kernels->located->locate_spans(&shape, at, by, value, n, span, easy);
+    kernels->located->find_located(&shape, at, by, head, n, span_found, found,
+                                   easy_found);
     for (i = 0; i < n; i++) {
         const int is_easy = easy[i / 8] >> i % 8 & 1;
         const int is_found = easy_found[i / 8] >> i % 8 & 1;
@@ -841,7 +853,7 @@ static void compare_scales(const bbans_kernels *portable,
                            const bbans_kernels *kernels)
 {
     const size_t n = below(4) == 0 ? 64 : below(65);
-    uint64_t bits[64];
+    uint64_t bits[64] = {0};
     float single[64];
     int32_t scale[2][64];
     unsigned given = 0;
@@ -865,8 +877,8 @@ static void compare_scales(const bbans_kernels *portable,
         single[i] = v > 1e-37 && v < 1e37 ? (float)v : 0.0f;
     }
     bbans_kernel = *portable;
-    kernels->fix_scales(bits, BBANS_F64, n, scale[0]);
-    kernels->fix_scales(single, BBANS_F32, n, scale[1]);
+    kernels->located->fix_scales(bits, BBANS_F64, n, scale[0]);
+    kernels->located->fix_scales(single, BBANS_F32, n, scale[1]);
     for (i = 0; i < n; i++) {
         int32_t want[2];
 
@@ -887,7 +899,7 @@ static void compare_locations(const bbans_kernels *portable,
                               const bbans_kernels *kernels)
 {
     const size_t n = below(4) == 0 ? 64 : below(65);
-    double real[64];
+    double real[64] = {0};
     float single[64];
     int64_t location[2][64];
     unsigned given = 0;
@@ -907,8 +919,8 @@ static void compare_locations(const bbans_kernels *portable,
         single[i] = real[i] > -1e37 && real[i] < 1e37 ? (float)real[i] : 0.0f;
     }
     bbans_kernel = *portable;
-    kernels->fix_locations(real, BBANS_F64, n, location[0]);
-    kernels->fix_locations(single, BBANS_F32, n, location[1]);
+    kernels->located->fix_locations(real, BBANS_F64, n, location[0]);
+    kernels->located->fix_locations(single, BBANS_F32, n, location[1]);
     for (i = 0; i < n; i++) {
         int64_t want[2];
 
@@ -982,8 +994,13 @@ int main(void)
     int isa, trial, tested = 0;
 
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
-    static const bbans_kernels avx512 =
-        BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx512, avx512);
+    static const bbans_kernels avx512 = {.isa = BBANS_ISA_AVX512,
+                                         .hmm = &bbans_hmm_avx512,
+                                         .lanes = &bbans_lanes_avx512,
+                                         .totals = &bbans_totals_avx512,
+                                         .rows = &bbans_rows_avx512,
+                                         .bytes = &bbans_bytes_avx512,
+                                         .located = &bbans_located_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
@@ -997,7 +1014,8 @@ int main(void)
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);
-    FOR_EACH_ISA (isa) {
+    FOR_EACH_ISA(isa)
+    {
         if (isa == BBANS_ISA_PORTABLE)
             continue;
         for (trial = 0; trial < 300; trial++)
@@ -1011,7 +1029,7 @@ int main(void)
         set_rounding(0);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_located(&portable, &bbans_kernel);
-        printf("test_kernels: %s equals portable\n", isa_name(isa));
+        printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));
         tested++;
     }
     printf("test_kernels: ok, %d compared\n", tested);
