@@ -972,7 +972,9 @@ static void test_floor(void)
 /* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
 static void set_rounding(unsigned mode)
 {
-#if defined(BBANS_HAVE_X86)
+#if defined(BBANS_EMULATE)
+    (void)mode;
+#elif defined(BBANS_HAVE_X86)
     _mm_setcsr((_mm_getcsr() & ~0x6000u) | mode << 13);
 #elif defined(BBANS_HAVE_NEON)
     uint64_t fpcr;
