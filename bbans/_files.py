@@ -115,7 +115,7 @@ def _naming(name: str, also: str | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename in (None, also):
+        if error.errno is not None and error.filename in (None, also):
             error.filename, error.filename2 = name, None
         raise
 

@@ -24,8 +24,8 @@ from bbans._lib import ffi, lib, pointer
 from bbans.lgssm import NOISES
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from shared import random_lgssm
 from test_frozen_lgssm import exact_bits
-from test_lgssm import random_model
 
 CODINGS = {"IconoCLaSM": False, "predictive": True}
 
@@ -106,7 +106,7 @@ def add_excess(
 
 def add_noises(rows: Report, n: int, length: int, rng: np.random.Generator) -> None:
     """Bits per step by the shape of the noise, without and with outliers."""
-    model = random_model(n, 1, seed=50 + n)
+    model = random_lgssm(n, 1, seed=50 + n)
     x, _ = model.sample(length, seed=6)
     hit = rng.random(len(x)) < 0.01
     far = np.where(hit, x + rng.integers(-300, 301, len(x)), x)
@@ -126,7 +126,7 @@ def main() -> None:
         sizes = [(1, 1), (2, 1), (4, 1), (8, 1), (2, 2), (4, 3)]
         lengths = (1000,) if rows.quick else (10_000, 100_000)
         for n, p in sizes[::3] if rows.quick else sizes:
-            model = random_model(n, p, seed=50 + n)
+            model = random_lgssm(n, p, seed=50 + n)
             frozen = model.freeze()
             shape = f"{n} latent, {p} observed"
             for length in lengths:

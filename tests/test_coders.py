@@ -127,8 +127,8 @@ CASES = {
         [(3, 12), (LEAST, MOST)],
         [(1,), (1, 2**63)],
     ),
-    "Multivariate, bounded": Case(
-        Multivariate.from_covariance([0.5], [[9.0]], bounded=True), [(3,)], [(10**9,)]
+    "Multivariate, leakless": Case(
+        Multivariate.from_covariance([0.5], [[9.0]], leak=False), [(3,)], [(10**9,)]
     ),
     "Serial": Case(
         Serial([Uniform(5), Poisson([3.0, 9.0]), Serial([Gaussian(0.0, 1.0)])]),
