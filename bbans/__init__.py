@@ -5,13 +5,22 @@
 b'The same input gives the same bytes.'
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] in ("bbans", "-mbbans"):
+    import _bbans_start as _bbans_start  # as the program: before what takes a while
+
 try:
     from bbans import _lib as _lib
-except ImportError as error:
+except ModuleNotFoundError as error:
+    if error.name != "bbans._core":  # of another package, which it names
+        raise
     raise ImportError(
         f"bbans is not built here ({__path__[0]}): install it with pip, and run "
         "Python from another folder than that of the sources"
     ) from error
+except ImportError as error:  # as in a subinterpreter, which cffi does not support
+    raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
 from bbans import codecs
 from bbans.alphabet import Alphabet
@@ -26,11 +35,12 @@ from bbans.api import (
     load_model,
 )
 from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.check import ModelReport, check_model
+from bbans.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.errors import (
     BbansError,
     CorruptError,
     FormatError,
+    LimitError,
     MessageError,
     ModelError,
     SymbolError,
@@ -71,6 +81,7 @@ __all__ = [
     "LGSSM",
     "Alphabet",
     "BbansError",
+    "CodecReport",
     "Contexts",
     "CorruptError",
     "FactorialHMM",
@@ -79,6 +90,7 @@ __all__ = [
     "FrozenHMM",
     "FrozenLGSSM",
     "GaussianHMM",
+    "LimitError",
     "Message",
     "MessageError",
     "ModelError",
@@ -95,6 +107,7 @@ __all__ = [
     "WrongModelError",
     "bytes_compress",
     "bytes_decompress",
+    "check_codec",
     "check_model",
     "codecs",
     "compress",

@@ -3,6 +3,8 @@
 from libc.math cimport floor
 from libc.stdint cimport uint32_t, uint64_t
 
+import numpy as np
+
 from bbans.errors import ModelError
 
 # Webster's apportionment of 2^r slots with one slot guaranteed:
@@ -79,4 +81,6 @@ def fill(const double[:, ::1] mass not None, int prec, uint32_t[:, ::1] freq not
         while n < N and fill_row(&mass[n, 0], K, prec, &freq[n, 0], &share[0]) == 0:
             n += 1
     if n < N:
-        raise ModelError(f"row {n}: masses must be >= 0, their sum in (1e-290, 1e300)")
+        row = np.asarray(mass[n])
+        raise ModelError(f"row {n}: masses must be finite and >= 0, their sum in (1e-290, "
+                         f"1e300): the least is {row.min()}, the sum {row.sum()}")

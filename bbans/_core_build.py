@@ -20,7 +20,12 @@ ffibuilder.set_source(
         path.as_posix()
         for folder in (CSRC, CSRC / "kernels")
         for path in folder.glob("*.c")
+        if path.name != "bbans_tiny.c"  # for devices, by itself
     ),
+    define_macros=[("BBANS_API", "")],  # the module alone is visible
     include_dirs=[CSRC.as_posix()],
-    extra_compile_args=[] if sys.platform == "win32" else ["-O3"],
+    extra_compile_args=[]
+    if sys.platform == "win32"
+    else ["-O3", "-g0", "-fvisibility=hidden"],
+    extra_link_args=["-Wl,-s"] if sys.platform.startswith("linux") else [],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_array, as_integer, not_integers
 from bbans._core import ffi, lib
 from bbans.errors import (
     BbansError,
@@ -57,10 +58,13 @@ def pointer(array: NDArray[Any], ctype: str = "uint32_t[]") -> Any:
 
 def empty_symbols(length: int) -> NDArray[np.uint32]:
     """An array to decode to; `length` may come from outside."""
+    length = as_integer(length, "length", 0)
     try:
         return np.empty(length, np.uint32)
-    except (ValueError, OverflowError, MemoryError, TypeError):
-        raise ModelError(f"there is no sequence of length {length}") from None
+    except (ValueError, OverflowError, MemoryError):
+        raise ModelError(
+            f"there is no memory for a sequence of length {length}"
+        ) from None
 
 
 def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
@@ -71,16 +75,13 @@ def as_uint32(values: Any, what: str) -> NDArray[np.uint32]:
     SymbolError
         If `values` are no integers, or one is negative or 2**32 or more.
     """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # a ragged list
-        raise SymbolError(f"{what}s must form an array: {error}") from None
+    array = as_array(values, f"{what}s")
     if array.dtype == np.uint32:
         return np.require(array, requirements=["C", "A"])
     if array.size == 0:
         return np.zeros(array.shape, np.uint32)
     if array.dtype.kind not in "iu":
-        raise SymbolError(f"{what} must be integers, not {array.dtype}")
+        raise not_integers(f"{what}s", array)
     outside = (array < 0) | (array > 0xFFFFFFFF)
     if outside.any():
         at = int(np.flatnonzero(outside)[0])

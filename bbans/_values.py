@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans._message import MessageArrays
-from bbans.errors import SymbolError
+from bbans._arguments import as_array, not_integers
+from bbans._lib import check, ffi, lib, pointer
+from bbans._message import ArrayCoder
+from bbans.errors import ModelError, SymbolError
 from bbans.shapes import (
-    as_array,
+    as_ends,
     as_shape,
     as_trials,
+    as_weights,
+    blame_weights,
     component_shape,
-    fixed_locations,
     fixed_probabilities,
     fixed_rates,
     fixed_scales,
     joint_shape,
+    located_parameters,
     parameters,
     spread,
-    to_real,
 )
 
 __all__ = ["ValueArrays"]
@@ -34,7 +35,6 @@ _TYPES = {
     for kind, sign in (("u", 1), ("i", -1))
     for size, code in ((1, sign), (2, 2 * sign), (4, 4 * sign), (8, 8 * sign))
 } | {np.dtype("f4"): 104, np.dtype("f8"): 108}
-_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 LOCATION = "a location is not between -2**46 and 2**46"
 SCALE = "a scale is not from 2**-12 to 2**47"
@@ -42,13 +42,13 @@ RATE = "is not from 0 to 65536"
 
 
 def _integers(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = as_array(values, "values")
     if array.size == 0:
         return np.zeros(array.shape, np.int64)
     if array.dtype.kind not in "iu":
-        raise SymbolError(f"values must be integers of 64 bits, not {array.dtype}")
+        raise not_integers("values", array)
     if array.dtype == np.uint64:
-        if int(array.max()) > _MOST:
+        if int(array.max()) >> 63:
             raise SymbolError("a value is not below 2**63")
         array = array.astype(np.int64)
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
@@ -63,13 +63,21 @@ def _arguments(*arrays: NDArray[Any]) -> list[Any]:
     ]
 
 
-class ValueArrays(MessageArrays):
+def _law(name: str, *given: Any) -> Any:
+    """A distribution of C; it points to the arrays whose pointers are given."""
+    law = ffi.new("bbans_distribution *")
+    check(getattr(lib, "bbans_distribution_init_" + name)(law, *given))
+    return law
+
+
+class ValueArrays(ArrayCoder):
     """What pushes and pops integers under the distributions of section 11.
 
-    Parameters are broadcast to the shape of the values. Python numbers, lists and
-    float arrays are plain numbers, rounded to fixed point exactly alike on every
-    machine; numpy arrays of the type that the `fixed_*` function returns are fixed
-    point already, and those of other integers are refused.
+    Parameters are broadcast to the shape of the values. Numbers, Python's and numpy's,
+    lists and float arrays are plain numbers, rounded to fixed point exactly alike on
+    every machine. Integer arrays of the type that the `fixed_*` function returns are
+    fixed point already, and others are refused; locations and scales are both the one
+    or both the other.
     """
 
     __slots__ = ()
@@ -79,19 +87,16 @@ class ValueArrays(MessageArrays):
         name: str,
         given: list[Any],
         values: NDArray[Any],
-        words: int,
         cause: str,
+        weights: NDArray[Any] | None = None,
+        leakless: bool = False,
     ) -> None:
-        call = getattr(lib, "bbans_message_push_" + name)
-        to = _arguments(values)
-        self._begin(words * values.size)
         try:
-            status = call(self._c, *given, *to, values.size)
-        finally:
-            self._end()
-        if status == lib.BBANS_ERR_SYMBOL:
-            raise SymbolError(cause, status)
-        check(status)
+            self._push(_law(name, *given), values, cause, leakless)
+        except ModelError as error:
+            if error.status == lib.BBANS_ERR_TOTAL and weights is not None:
+                blame_weights(weights)
+            raise
 
     def _pop_values(
         self,
@@ -102,6 +107,7 @@ class ValueArrays(MessageArrays):
         out: Any,
         apart: tuple[NDArray[Any], ...],
         cause: str,
+        weights: NDArray[Any] | None = None,
     ) -> Any:
         array: NDArray[Any] = np.empty(form, dtype)
         if out is not None:
@@ -123,15 +129,12 @@ class ValueArrays(MessageArrays):
             raise SymbolError(f"out has shape {array.shape}, not {form}")
         if any(np.may_share_memory(array, other) for other in apart):
             raise SymbolError("out overlaps the parameters")
-        call = getattr(lib, "bbans_message_pop_" + name)
-        to = _arguments(array)
-        self._begin(1)
-        try:
-            status = call(self._c, *given, *to, array.size)
-        finally:
-            self._end()
+        status = self._pop(_law(name, *given), array)
         if status == lib.BBANS_ERR_SYMBOL:
+            self._refuse_empty()
             raise SymbolError(cause + ", or the data type does not hold it", status)
+        if status == lib.BBANS_ERR_TOTAL and weights is not None:
+            blame_weights(weights)
         check(status)
         return out if out is not None else array if form else int(array[()])
 
@@ -151,11 +154,10 @@ class ValueArrays(MessageArrays):
         SymbolError
             If a value is outside; the message is unchanged.
         """
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         array = _integers(values)
-        words = -(-(high - low).bit_length() // 28)
         cause = f"a value is outside {low} .. {high}"
-        self._push_values("range", [low, high], array, words, cause)
+        self._push_values("range", [low, high], array, cause)
 
     def pop_range(
         self,
@@ -167,7 +169,7 @@ class ValueArrays(MessageArrays):
         out: Any = None,
     ) -> Any:
         """Pop an array of integers; inverse of `push_range`."""
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         form = np.shape(out) if out is not None else np.empty(shape, np.bool_).shape
         cause = f"a value is one of {low} .. {high}"
         return self._pop_values("range", [low, high], form, dtype, out, (), cause)
@@ -205,15 +207,18 @@ class ValueArrays(MessageArrays):
         ModelError
             If weights are no such integers or probabilities.
         SymbolError
-            If another parameter or a value is out of range; the message is
-            unchanged.
+            If another parameter or a value is out of range, or if a value has no mass,
+            for want of a leak; the message is unchanged.
         """
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         array = _integers(values)
-        _, _, given = _mixture(shape, weights, location, scale, array.shape)
-        words = 1 if high - low < 4096 else 8
+        parts, _, given = _mixture(shape, weights, location, scale, array.shape)
         cause = f"{LOCATION}, {SCALE}, or a value is outside {low} .. {high}"
-        self._push_values("mixture", [*given, low, high], array, words, cause)
+        inside = bool(((low <= array) & (array <= high)).all())
+        self._push_values(
+            "mixture", [*given, low, high], array, cause,
+            None if weights is None else parts[0], inside and not shape.leak,
+        )  # fmt: skip
 
     def pop_mixture(
         self,
@@ -228,12 +233,13 @@ class ValueArrays(MessageArrays):
         out: Any = None,
     ) -> Any:
         """Pop integers; inverse of `push_mixture`."""
-        low, high = _ends(low, high)
+        low, high = as_ends(low, high)
         parts, form, given = _mixture(shape, weights, location, scale)
         cause = f"{LOCATION}, {SCALE}, or a value is popped"
         return self._pop_values(
-            "mixture", [*given, low, high], form, dtype, out, parts, cause
-        )
+            "mixture", [*given, low, high], form, dtype, out, parts, cause,
+            None if weights is None else parts[0],
+        )  # fmt: skip
 
     # ---- counts
 
@@ -358,31 +364,11 @@ class ValueArrays(MessageArrays):
     def _push_counts(self, name: str, given: Any, values: ArrayLike) -> None:
         array = _integers(values)
         _, _, arguments, cause = _counts(given, array.shape)
-        words = {"beta_binomial": 1, "geometric": 8}.get(name, 5)
-        self._push_values(name, arguments, array, words, cause)
+        self._push_values(name, arguments, array, cause)
 
     def _pop_counts(self, name: str, given: Any, dtype: DTypeLike, out: Any) -> Any:
         parts, form, arguments, cause = _counts(given)
         return self._pop_values(name, arguments, form, dtype, out, parts, cause)
-
-
-def _ends(low: int | None, high: int | None) -> tuple[int, int]:
-    low, high = _LEAST if low is None else low, _MOST if high is None else high
-    try:
-        ends = operator.index(low), operator.index(high)
-    except TypeError:
-        raise SymbolError(f"ends are integers, not {low} and {high}") from None
-    if not _LEAST <= ends[0] <= ends[1] <= _MOST:
-        raise SymbolError(f"there are no integers of 64 bits from {low} to {high}")
-    return ends
-
-
-def _weights(weights: ArrayLike) -> NDArray[Any]:
-    """Integer weights, or probabilities."""
-    array = as_array(weights)
-    if array.dtype.kind in "iu":
-        return as_uint32(array, "weight")
-    return to_real(array)
 
 
 def _mixture(
@@ -392,9 +378,9 @@ def _mixture(
     scale: ArrayLike,
     form: tuple[int, ...] | None = None,
 ) -> tuple[tuple[NDArray[Any], ...], tuple[int, ...], list[Any]]:
-    parts = [parameters(location, fixed_locations), parameters(scale, fixed_scales)]
+    parts = [*located_parameters(location, scale)]
     if weights is not None:
-        parts.insert(0, _weights(weights))
+        parts.insert(0, as_weights(weights))
     whole = component_shape(*parts)
     if form is not None:
         whole = (*form, whole[-1])

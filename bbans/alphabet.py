@@ -7,9 +7,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, not_integers
 from bbans.errors import ModelError, SymbolError
 
-__all__ = ["MAX_SYMBOLS", "AllIntegers", "Alphabet", "Symbols", "as_integers"]
+__all__ = [
+    "MAX_SYMBOLS",
+    "AllIntegers",
+    "Alphabet",
+    "Symbols",
+    "as_alphabet",
+    "as_integers",
+]
 
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
@@ -184,6 +192,11 @@ class Alphabet:
         symbols = self.values[array.astype(np.intp)]
         return symbols
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of each symbol that `decode` returns."""
+        return 4 if self.kind == "characters" else 8
+
     def name(self, index: int) -> str:
         """Describe the symbol of an index, as error messages do."""
         return _name(index if self.values is None else self.values[index], self.kind)
@@ -212,6 +225,11 @@ class Alphabet:
             f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
             f"model's alphabet of {self.size} {noun}"
         )
+
+
+def as_alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
+    """An alphabet as it is, or the one that these symbols make."""
+    return symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
 
 
 class AllIntegers:
@@ -254,6 +272,11 @@ class AllIntegers:
                 raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
         return np.require(values, np.int64, ["C", "A"])
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a row."""
+        return 8 * self.width
+
     def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the values: nothing stands for them."""
         return values
@@ -274,16 +297,11 @@ def as_integers(data: Symbols) -> NDArray[Any]:
     """
     if isinstance(data, (bytes, bytearray)):
         return np.frombuffer(data, dtype=np.uint8)
-    try:
-        array = np.asarray(data)
-    except ValueError as error:  # a ragged list
-        raise SymbolError(f"symbols must form an array: {error}") from None
+    array = as_array(data, "symbols")
     if array.size == 0 and not isinstance(data, np.ndarray):
         return np.zeros(array.shape, dtype=np.int64)  # [] would be of floats
     if array.dtype.kind not in "iu":
-        raise SymbolError(
-            f"symbols must be integers of at most 64 bits, not of dtype {array.dtype}"
-        )
+        raise not_integers("symbols", array)
     return array
 
 

@@ -13,8 +13,10 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._files import read_full, write_full
-from bbans._records import as_block_size
+from bbans._arguments import as_bytes, as_integer, check_file
+from bbans._files import read_all, read_full, write_full
+from bbans._kinds import MODEL, START_BYTES, check_raw
+from bbans._records import check_limit
 from bbans.alphabet import as_integers
 from bbans.container import (
     AXES_MAX,
@@ -35,10 +37,9 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
-from bbans.frozen import LGSSM_TYPE, MAGIC
+from bbans.frozen import LGSSM_TYPE
 from bbans.lgssm import FrozenLGSSM
 from bbans.message import Message
-from bbans.models import LGSSM
 from bbans.sequence import decode_sequence, decode_until, encode_sequence
 from bbans.tables import FrozenHMM, as_frozen
 
@@ -86,7 +87,7 @@ def load_model(path: str | os.PathLike[str]) -> FrozenModel:
 
 def read_model(data: bytes) -> FrozenModel:
     """Read a model file's bytes; see `load_model`."""
-    if data.startswith(MAGIC) and data[5:6] == bytes([LGSSM_TYPE]):
+    if data.startswith(MODEL) and data[5:6] == bytes([LGSSM_TYPE]):
         return FrozenLGSSM.from_bytes(data)
     return FrozenHMM.from_bytes(data)
 
@@ -126,6 +127,7 @@ def decode(
     *,
     predictive: bool = False,
     until: Any = None,
+    max_bytes: int | None = None,
 ) -> NDArray[Any]:
     """Decode a bare message of `length` symbols or rows, or up to a symbol.
 
@@ -136,13 +138,15 @@ def decode(
     length : int
         Number of symbols, or of rows of p > 1 integers; with `until` the most that
         there may be, by default 2**20. Memory and time grow with it, whatever `data`
-        is: bound a length that comes from outside.
+        is: bound a length that comes from outside, by `max_bytes` or otherwise.
     predictive : bool
         As it was encoded.
     until : a symbol of the alphabet, optional
         An integer, a character or a byte. The message is predictive, and of a
         sequence that has this symbol at its end and nowhere else: nobody needs to
         know how long it is.
+    max_bytes : int, optional
+        The most bytes that the result may take; by default there is no limit.
 
     Returns
     -------
@@ -152,8 +156,12 @@ def decode(
     Raises
     ------
     CorruptError
-        If these bytes cannot be a message of this length under this model. A bare
-        message has no checksum: others may decode, to other data.
+        If `encode` writes these bytes for no sequence of this length, under this model
+        and in this mode. A bare message has no checksum: if it is damaged, or any of
+        these is wrong, an eighth to two thirds decode all the same, to other data
+        (docs/maths.md, section 7).
+    LimitError
+        If the result would take more than `max_bytes`.
     ModelError
         If there is no sequence of this length, or no memory for one.
     """
@@ -164,11 +172,13 @@ def decode(
         last = model.alphabet.encode(single)
         if last.size != 1:
             raise SymbolError(f"`until` is one symbol, not {until!r}")
-        limit = BLOCK_MAX if length is None else length
-        x: Any = decode_until(model, message, int(last[0]), limit)
+        most = BLOCK_MAX if length is None else length
+        x: Any = decode_until(model, message, int(last[0]), most, max_bytes)
     elif length is None:
         raise ModelError("decoding needs the number of symbols, or the last of them")
     else:
+        what = f"a message of length {length}"
+        check_limit(length, model.alphabet.itemsize, max_bytes, what)
         x = decode_sequence(model, message, length, predictive=predictive)
     return model.alphabet.decode(x)
 
@@ -229,7 +239,9 @@ def compress(
     return out.getvalue()
 
 
-def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
+def decompress(
+    data: bytes, model: FrozenModel | None = None, *, max_bytes: int | None = None
+) -> Any:
     """Restore what `compress` was given.
 
     Parameters
@@ -237,6 +249,10 @@ def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
     data : bytes-like
     model : FrozenHMM or FrozenLGSSM, optional
         `default_model()` if left out.
+    max_bytes : int, optional
+        The most bytes that all elements may take, 4 for each character of text under
+        a model of characters; by default there is no limit. A few bytes may
+        decompress to many: give it to data from strangers.
 
     Returns
     -------
@@ -245,17 +261,20 @@ def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
 
     Raises
     ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
     WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
         If it cannot be restored whole; the text says why and where.
     """
     model = default_model() if model is None else _as_model(model)
-    reader = ContainerReader(io.BytesIO(memoryview(data)))
+    reader = ContainerReader(io.BytesIO(as_bytes(data, "data")))
     _check_model(reader, model)
-    whole = b"".join(
-        _decode_block(reader.header, model, block) for block in reader.blocks()
-    )
-    assert reader.shape is not None  # blocks() has run to its end
+    blocks = list(reader.blocks())
     element = reader.header.element
+    total = sum(block.n_symbols for block in blocks)
+    check_limit(total, _dtype(element).itemsize, max_bytes, "the container")
+    whole = b"".join(_decode_block(reader.header, model, block) for block in blocks)
+    assert reader.shape is not None  # blocks() has run to its end
     if element == BYTES:
         return whole
     if element == UTF8:
@@ -264,10 +283,7 @@ def decompress(data: bytes, model: FrozenModel | None = None) -> Any:
         return whole.decode("utf-8", "surrogatepass")
     dtype = np.dtype(ELEMENTS[element])
     array = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)
-    try:
-        return array.reshape(reader.shape)
-    except ValueError:  # an empty array with axes that numpy cannot count
-        raise CorruptError(f"shape {reader.shape} is beyond any array") from None
+    return array.reshape(reader.shape)
 
 
 def compress_file(
@@ -285,26 +301,29 @@ def compress_file(
     Parameters
     ----------
     source, sink : binary files
-        Pipes will do. Under a model of characters the source must be UTF-8, and
-        is read whole.
+        Pipes will do, also non-blocking ones: they are waited for. Under a model of
+        characters the source must be UTF-8, and is read whole.
     dtype : str, optional
-        The file holds little-endian integers of this type, as "int16".
+        The file holds little-endian integers of this type, as "int16", and no
+        header: one that is known is refused.
     progress : callable, optional
         Called with the number of bytes (characters) done, after each block.
 
     Other parameters and errors are those of `compress`.
     """
     model = default_model() if model is None else _as_model(model)
+    check_file(source, "source", "read")
+    check_file(sink, "sink", "write")
     block_size = _block_size(block_size, model)
     if model.alphabet.kind == "characters" and dtype is None:
         try:
-            text = source.read().decode("utf-8")
+            text = read_all(source).decode("utf-8")
         except UnicodeDecodeError as error:
             raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
         element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)
     else:
         element = BYTES if dtype is None else _element(np.dtype(dtype))
-        blocks = _read_blocks(source, model, block_size, _dtype(element))
+        blocks = _read_blocks(source, model, block_size, _dtype(element), dtype)
     writer = ContainerWriter(sink, Header(element, model.fingerprint))
     total, size = 0, 1 if element == CHARACTERS else _dtype(element).itemsize
     for block in blocks:
@@ -322,6 +341,7 @@ def decompress_file(
     *,
     salvage: Callable[[FormatError], object] | None = None,
     progress: Progress | None = None,
+    max_bytes: int | None = None,
 ) -> None:
     """Decompress a container to a binary file, block by block.
 
@@ -334,15 +354,23 @@ def decompress_file(
         that ends early ends there. By default the first error is raised.
     progress : callable, optional
         Called with the number of symbols done, after each block.
+    max_bytes : int, optional
+        As for `decompress`.
 
-    Errors are those of `decompress`. Blocks before a fault have been written.
+    Errors are those of `decompress`. Blocks before a fault, or before the first that
+    goes beyond `max_bytes`, have been written.
     """
     model = default_model() if model is None else _as_model(model)
+    check_file(source, "source", "read")
+    check_file(sink, "sink", "write")
     reader = ContainerReader(source)
-
     _check_model(reader, model)
+    total, size = 0, _dtype(reader.header.element).itemsize
     try:
         for block in reader.blocks(salvage=salvage is not None):
+            total += block.n_symbols
+            what = f"the container up to block {block.index}"
+            check_limit(total, size, max_bytes, what)
             try:
                 part = _decode_block(reader.header, model, block)
             except CorruptError as error:
@@ -385,8 +413,6 @@ def _element(dtype: np.dtype[Any]) -> int:
 
 
 def _as_model(model: Any) -> FrozenModel:
-    if isinstance(model, LGSSM):
-        raise ModelError("this LGSSM is in floating point: code with model.freeze()")
     return model if isinstance(model, FrozenLGSSM) else as_frozen(model)
 
 
@@ -397,7 +423,10 @@ def _width(model: FrozenModel) -> int:
 
 def _block_size(block_size: int, model: FrozenModel) -> int:
     """In whole steps."""
-    block_size, width = as_block_size(block_size, BLOCK_MAX), _width(model)
+    block_size, width = (
+        as_integer(block_size, "block_size", 1, BLOCK_MAX),
+        _width(model),
+    )
     return max(block_size // width, 1) * width
 
 
@@ -413,10 +442,19 @@ def _split(x: NDArray[Any], block_size: int) -> Iterator[NDArray[Any]]:
 
 
 def _read_blocks(
-    source: BinaryIO, model: FrozenModel, block_size: int, dtype: np.dtype[Any]
+    source: BinaryIO,
+    model: FrozenModel,
+    block_size: int,
+    dtype: np.dtype[Any],
+    bare: str | None,
 ) -> Iterator[NDArray[Any]]:
-    start = 0
-    while data := read_full(source, block_size * dtype.itemsize):
+    """`bare`: what the integers are called in a file that must hold nothing else."""
+    start, size, ahead = 0, block_size * dtype.itemsize, b""
+    if bare is not None:
+        ahead = read_full(source, START_BYTES)
+        check_raw(ahead, bare)
+    while data := ahead[:size] + read_full(source, max(size - len(ahead), 0)):
+        ahead = ahead[size:]
         try:
             if len(data) % dtype.itemsize:
                 raise SymbolError(f"the file ends within an element of {dtype}")
@@ -468,16 +506,16 @@ def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
             raise CorruptError(f"{name} is damaged: its length does not fit")
         elements = block.data
     else:
+        width = _width(model)
+        if block.n_symbols % width:
+            raise CorruptError(f"{name} is damaged: it has no rows of {width}")
         try:
-            message, width = Message.from_bytes(block.data), _width(model)
-            if block.n_symbols % width:
-                raise CorruptError(f"it has no rows of {width}")
             x = decode_sequence(
-                model, message, block.n_symbols // width,
+                model, Message.from_bytes(block.data), block.n_symbols // width,
                 predictive=block.method == PREDICTIVE,
             ).ravel()  # fmt: skip
         except CorruptError as error:
-            raise CorruptError(f"{name} is damaged: {error}") from error
+            raise CorruptError(f"{name} is damaged: it does not decode") from error
         values = model.alphabet.decode(x)
         array = values.astype(dtype)
         if not np.array_equal(array, values):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_array, as_bytes, as_integer
 from bbans._lib import empty_symbols, ffi, lib, pointer
+from bbans._records import check_limit
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.message import Message
 from bbans.tables import FrozenHMM, as_frozen
@@ -67,8 +70,9 @@ def encode_batch(
         out = np.empty(8 * symbols.size + 40 * n, np.uint8)
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
         message.call(
-            "batch_encode", model.space, pointer(symbols, "char[]"), pointer(local, "uint64_t[]"), n,
-            predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
+            "batch_encode", model.space, pointer(symbols, "char[]"),
+            pointer(local, "uint64_t[]"), n, predictive,
+            pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
             words=turns * model.push_words(longest),
         )  # fmt: skip
@@ -89,6 +93,7 @@ def decode_batch(
     *,
     predictive: bool = False,
     threads: int = 1,
+    max_bytes: int | None = None,
 ) -> list[NDArray[Any]]:
     """Decode what `encode_batch` returned.
 
@@ -104,6 +109,9 @@ def decode_batch(
         As they were encoded.
     threads : int
         The result does not depend on it.
+    max_bytes : int, optional
+        The most bytes that all sequences together may take; by default there is no
+        limit. Memory and time grow with `lengths`, whatever `data` is.
 
     Returns
     -------
@@ -112,10 +120,13 @@ def decode_batch(
 
     Raises
     ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
-        If a message is damaged; the text names its sequence.
+        As `decode` raises it; the text names the sequence.
     """
     as_frozen(model)
+    data = as_bytes(data, "data")
     starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
         ends.shape != starts.shape
@@ -126,6 +137,7 @@ def decode_batch(
             f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
             f"within {len(data)} bytes"
         )
+    _check_limit(starts, model, max_bytes)
     x = empty_symbols(int(starts[-1]))
     source = np.frombuffer(data, np.uint8)
 
@@ -176,15 +188,20 @@ def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
     work = model.workspace(int(np.diff(starts).max(initial=0)))
     message = Message()
     message.call(
-        "packed_encode", model.space, pointer(x, "char[]"), pointer(starts, "uint64_t[]"),
-        starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, ...,
+        "packed_encode", model.space, pointer(x, "char[]"),
+        pointer(starts, "uint64_t[]"), starts.size - 1,
+        pointer(work, "uint64_t[]"), work.nbytes, ...,
         words=model.push_words(x.size),
     )  # fmt: skip
     return message.to_bytes()
 
 
 def decode_packed(
-    data: bytes, lengths: Sequence[int] | NDArray[Any], model: FrozenHMM
+    data: bytes,
+    lengths: Sequence[int] | NDArray[Any],
+    model: FrozenHMM,
+    *,
+    max_bytes: int | None = None,
 ) -> list[NDArray[Any]]:
     """Decode what `encode_packed` returned, given the sequences' lengths.
 
@@ -194,6 +211,8 @@ def decode_packed(
     lengths : sequence of int, length N
         Symbols in each sequence.
     model : FrozenHMM
+    max_bytes : int, optional
+        As for `decode_batch`.
 
     Returns
     -------
@@ -202,15 +221,20 @@ def decode_packed(
 
     Raises
     ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
         If no encoder wrote these bytes for this model and these lengths.
     """
     starts = _starts(lengths)
-    x, work = empty_symbols(int(starts[-1])), as_frozen(model).workspace(1)
+    work = as_frozen(model).workspace(1)
+    _check_limit(starts, model, max_bytes)
+    x = empty_symbols(int(starts[-1]))
     message = Message.from_bytes(data)
     message.call(
-        "packed_decode", model.space, ..., pointer(x, "char[]"), pointer(starts, "uint64_t[]"),
-        starts.size - 1, pointer(work, "uint64_t[]"), work.nbytes, words=x.size,
+        "packed_decode", model.space, ..., pointer(x, "char[]"),
+        pointer(starts, "uint64_t[]"), starts.size - 1,
+        pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(x.size),
     )  # fmt: skip
     values = model.alphabet.decode(x)
     return np.split(values, starts[1:-1].astype(np.intp)) if starts.size > 1 else []
@@ -222,7 +246,7 @@ def _joined(
     """All symbols end to end, and where each sequence starts."""
     as_frozen(model)
     encoded = []
-    for k, sequence in enumerate(sequences):
+    for k, sequence in enumerate(_each(sequences)):
         try:
             encoded.append(model.alphabet.encode(sequence))
         except SymbolError as error:
@@ -230,6 +254,34 @@ def _joined(
     starts = _starts([part.size for part in encoded])
     x = np.concatenate(encoded) if encoded else np.zeros(0)
     return x.astype(np.uint32), starts
+
+
+def _each(sequences: Any) -> Iterable[Any]:
+    """The sequences, if they are not one alone.
+
+    Raises
+    ------
+    SymbolError
+        If they are one, or none.
+    """
+    if hasattr(sequences, "__array__"):  # of a table, its rows
+        sequences = as_array(sequences, "sequences")
+    one = isinstance(sequences, str | bytes | bytearray | memoryview) or (
+        isinstance(sequences, np.ndarray)
+        and (sequences.ndim < 2 and sequences.dtype != object)
+    )
+    if not one:
+        try:
+            items = list(sequences)
+        except TypeError:
+            raise SymbolError(
+                f"sequences must be a list of sequences, not {reprlib.repr(sequences)}"
+            ) from None
+        if not (items and isinstance(items[0], int | np.integer)):
+            return items
+    raise SymbolError(
+        "sequences are one sequence: pass a list of them, [x], or encode(x)"
+    )
 
 
 def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
@@ -240,8 +292,13 @@ def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
     return np.array(starts, np.uint64)
 
 
+def _check_limit(starts: Offsets, model: FrozenHMM, max_bytes: int | None) -> None:
+    what = f"{starts.size - 1} sequences"
+    check_limit(int(starts[-1]), model.alphabet.itemsize, max_bytes, what)
+
+
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
-    array = np.asarray(values)
+    array = as_array(values, what, ModelError)
     if array.size == 0:
         return np.zeros(0, np.uint64)
     if array.ndim != 1 or array.dtype.kind not in "iu" or (array < 0).any():
@@ -268,8 +325,7 @@ def _part(
 
 
 def _run(work: Callable[[slice], Any], parts: list[slice], threads: int) -> list[Any]:
-    if threads < 1:
-        raise ModelError(f"threads must be at least 1, not {threads}")
+    threads = as_integer(threads, "threads", 1)
     if threads == 1 or len(parts) < 2:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:  # C calls release the GIL

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
+import re
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
 from bbans import __version__, api, signals
-from bbans._files import read_full, replacing
-from bbans.container import ELEMENTS, METHODS, ContainerReader
+from bbans._files import (
+    Patient,
+    Resumed,
+    discard_unfinished,
+    is_plain,
+    permissions,
+    read_all,
+    read_full,
+    replacing,
+)
+from bbans._kinds import SIGNAL, START_BYTES, check_raw
+from bbans.container import BLOCK_MAX
 from bbans.errors import BbansError, FormatError, ModelError, SymbolError
 from bbans.export import c_header
-from bbans.frozen import MAGIC as MODEL_MAGIC
+from bbans.info import describe
 from bbans.lgssm import NOISES, FrozenLGSSM
 from bbans.models import ARHMM, HMM, LGSSM
-from bbans.tables import FrozenARHMM, FrozenHMM
+from bbans.models.hmm import MAX_STATES
+from bbans.tables import FrozenHMM
 
 __all__ = ["main"]
 
@@ -37,8 +51,29 @@ HMM_OPTIONS = {
     "lines": False,
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
+# Options that are numbers: what they are called in Python, the least and the most.
+RANGES = {
+    "states": ("n_states", 1, MAX_STATES),
+    "order": ("order", 0, 16),
+    "context_bytes": ("max_bytes", 0, None),
+    "iterations": ("n_iter", 0, None),
+    "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
+    "seed": ("seed", 0, None),
+    "latents": ("n_states", 1, 64),
+    "channels": ("n_observed", 1, 64),
+    "block_size": ("block_size", 1, BLOCK_MAX),
+}
 TYPES = ["int", *(str(dtype) for dtype in signals.CODES)]
-EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # argparse exits with 2
+EXIT_OK, EXIT_ERROR = 0, 1  # argparse exits with 2
+# What ends a program that does not know it: where the platform has the signal.
+FATAL = [
+    getattr(signal, name)
+    for name in (
+        "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGALRM", "SIGVTALRM", "SIGPROF",
+        "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGBREAK",
+    )
+    if hasattr(signal, name)
+]  # fmt: skip
 
 EPILOG = """\
 examples:
@@ -52,49 +87,119 @@ examples:
   bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
   bbans info book.txt.bbz
 
-exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage,
-130 interrupted
+exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage. A signal
+ends bbans as it ends other programs, so that a shell shows 128 and its number, and
+leaves no unfinished file.
+
+Outputs keep the permissions and the time of FILE; a model is as private as the most
+private file that it is trained on. Without --force an output that exists stays.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    options = _parser().parse_args(arguments)
-    with suppress(ValueError):  # not the main thread: no signals here
-        signal.signal(signal.SIGTERM, _interrupt)  # so that temporary files go
-    try:
-        code = options.run(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our pipe went away; keep the interpreter from saying so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        print("bbans: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except (BbansError, OSError, MemoryError, UnicodeError) as error:
-        print(f"bbans: {_one_line(error)}", file=sys.stderr)
-        return EXIT_ERROR
+    with _streams(), _signals():
+        try:
+            options = _parser().parse_args(arguments)
+            code = options.run(options)
+        except BrokenPipeError as error:
+            if error.filename != STDOUT:
+                _say(_text(error))
+            return EXIT_ERROR  # the reader of our pipe went away, and knows
+        except (BbansError, OSError, MemoryError, UnicodeError) as error:
+            _say(_text(error))
+            return EXIT_ERROR
     return EXIT_OK if code is None else code
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Remove unfinished files before a signal ends the program.
+
+    It then ends as it would have without this. What was ignored stays so (nohup), and
+    so does a handler of who calls us.
+    """
+    before: dict[int, Any] = {}
+
+    def end(number: int, frame: object) -> None:
+        discard_unfinished()
+        restore()
+        signal.raise_signal(number)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    with suppress(ValueError):  # not the main thread: no signals here
+        for number in FATAL:
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = handler
+                signal.signal(number, end)
+    try:
+        yield
+    finally:
+        restore()
 
 
-def _one_line(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        )
-    return " ".join(str(error).split())
+        name = "" if error.filename is None else f"{error.filename or repr('')}: "
+        return name + error.strerror
+    return str(error)
+
+
+def _shown(text: str) -> str:
+    """On one line, and without what a terminal would obey: names may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody is left to be told
+        print(f"bbans: {_shown(text)}", file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says itself what it does not know, and does not hide that nobody reads it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._names: list[str] = []
+
+    def add_argument(self, *flags: Any, **options: Any) -> argparse.Action:
+        action = super().add_argument(*flags, **options)
+        if not action.option_strings:
+            self._names.append(action.dest)
+        return action
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        args = sys.argv[1:] if args is None else list(args)
+        found, unknown = super().parse_known_args(args, namespace)
+        if "--" not in args:  # -9 is an option, though argparse takes it for a name
+            for dest in self._names:
+                value = getattr(found, dest)
+                names = map(str, value if isinstance(value, list) else [value])
+                unknown += [name for name in names if name[:1] == "-" < name]
+        if unknown:
+            wrong = [name for name in unknown if name.startswith("-")] or unknown
+            self.error(f"unrecognized arguments: {' '.join(wrong)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_shown(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        try:
+            (file or sys.stderr).write(message)
+        except OSError:  # argparse would ignore a full disk
+            if file is sys.stdout:
+                raise
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="bbans",
         description="Lossless compression with state space models, by bits back "
         "coding (IconoCLaSM).",
@@ -262,6 +367,12 @@ def _parser() -> argparse.ArgumentParser:
                 "--salvage", action="store_true",
                 help="leave damaged blocks out, name them, and exit with 1",
             )  # fmt: skip
+            sub.add_argument(
+                "--max-size", metavar="SIZE", type=_size,
+                help="refuse to write more bytes: a number, or one with K, M, G or T "
+                "(powers of 1024, as are KiB ..; KB .. are powers of 1000); default: "
+                "no limit",
+            )  # fmt: skip
 
     export = command(
         "export",
@@ -286,7 +397,8 @@ def _parser() -> argparse.ArgumentParser:
         "info",
         _info,
         "describe a compressed file or a model",
-        "Say what a container or a model file holds, and check every checksum.",
+        "Say what a compressed file or a model file holds, and check every checksum, "
+        "in little memory.",
     )
     info.add_argument("file", metavar="FILE", help="- is stdin")
     return parser
@@ -298,8 +410,15 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(options: argparse.Namespace) -> None:
     from bbans import demo  # matplotlib is wanted only here
 
+    _check_ranges(options, "iterations", "seed")
+    text = None
+    if options.text is not None:
+        with _source(str(options.text)) as file:
+            text = read_all(file).decode("utf-8")
+        if options.output.exists():
+            _check_not_read(options.output.stat(), str(options.output), options)
     demo.run(
-        text=None if options.text is None else options.text.read_text(encoding="utf-8"),
+        text=text,
         figure=options.output,
         n_iter=options.iterations,
         seed=options.seed,
@@ -309,19 +428,24 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     _check_train(options)
-    if options.order and options.save_float is not None:
-        raise ModelError("--save-float is for models without --order")
-    if not 1 <= options.prec <= 28:
-        raise ModelError(f"precision {options.prec} is outside 1 to 28 bits")
-    floats = options.save_float
-    if floats is not None and os.path.isfile(floats) and not options.force:
-        raise ModelError(f"{floats} exists: say --force to replace it")
-    with _sink(options.output, options) as output:  # possible before training?
-        _train_to(output, options)
+    with (  # possible before training?
+        _sink(options.output, options) as output,
+        (
+            nullcontext()
+            if options.save_float is None
+            else _replacing(options.save_float, options)
+        ) as floats,
+    ):
+        frozen, rate = _train_to(output, floats, options)
+    if not options.quiet and sys.__stdout__ is not None:  # or who would read it
+        print(
+            f"{_shown(options.output)}: {frozen!r}, {rate} on its training data",
+            file=sys.stderr if _is_stdout(options.output) else sys.stdout,
+        )
 
 
 def _check_train(options: argparse.Namespace) -> None:
-    """Refuse options that would do nothing; fill in the defaults of the others."""
+    """Refuse options that would do nothing, or fail; fill in the others' defaults."""
     linear = options.latents is not None
     for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
         if getattr(options, name) is not None:
@@ -333,33 +457,58 @@ def _check_train(options: argparse.Namespace) -> None:
             )
     if options.context_bytes is not None and not options.order:
         options.wrong_usage("--context-bytes needs --order")
+    if options.save_float is not None and (
+        os.path.realpath(options.save_float) == os.path.realpath(options.output)
+    ):
+        options.wrong_usage("--save-float and --output are the same file")
     for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
         if getattr(options, name) is None:
             setattr(options, name, default)
+    _check_ranges(options, *HMM_OPTIONS, *LATENT_OPTIONS, "iterations", "latents")
+    if options.states > 1 << options.prec:
+        raise ModelError(
+            f"--prec {options.prec}: {options.states} states need "
+            f"{(options.states - 1).bit_length()} bits"
+        )
+    if options.order and options.save_float is not None:
+        raise ModelError("--save-float is for models without --order")
 
 
-def _train_to(output: BinaryIO, options: argparse.Namespace) -> None:
+def _check_ranges(options: argparse.Namespace, *names: str) -> None:
+    for name in RANGES.keys() & names:
+        argument, least, most = RANGES[name]
+        value = getattr(options, name)
+        if value is None or (least <= value and (most is None or value <= most)):
+            continue
+        bounds = f"{least} to {most}" if most is not None else f"at least {least}"
+        option = "--" + name.replace("_", "-")
+        raise ModelError(f"{option} {value}: {argument} must be {bounds}")
+
+
+def _train_to(
+    output: BinaryIO, floats: BinaryIO | None, options: argparse.Namespace
+) -> tuple[Any, str]:
+    """Write the model; return it and its rate."""
     data: list[bytes] = []
     for name in options.files:
         with _source(name) as file:
-            content = file.read()
+            content = read_all(file)
         data += content.splitlines(keepends=True) if options.lines else [content]
+    if not any(data):
+        raise ModelError(f"{', '.join(options.files)}: no data to train on")
     if options.latents is not None:
         linear = _fit_lgssm(data, options)
-        if options.save_float is not None:
-            linear.save(options.save_float)
         frozen: Any = linear.freeze(noise=options.noise)
         rate = f"{linear.history[-1]:.3f} bits/integer"
+        model: Any = linear
     else:
         model = _fit_hmm(data, options)
         frozen = model.freeze(options.prec)
         rate = f"{model.history[-1].information_content:.3f} bits/byte"
+    if floats is not None:
+        model.save(floats)
     output.write(frozen.to_bytes())
-    if not options.quiet:
-        print(
-            f"{options.output}: {frozen!r}, {rate} on its training data",
-            file=sys.stderr if options.output == "-" else sys.stdout,
-        )
+    return frozen, rate
 
 
 def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM | ARHMM:
@@ -373,18 +522,14 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> HMM | ARHMM:
             data, options.states, order=options.order,
             max_bytes=options.context_bytes, **how,
         )  # fmt: skip
-    model = HMM.fit(data, options.states, **how)
-    if options.save_float is not None:
-        model.save(options.save_float)
-    return model
+    return HMM.fit(data, options.states, **how)
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
     dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
-    if row < 1:
-        raise ModelError("--latents takes 1 or more --channels")
     for name, content in zip(options.files, data, strict=True):
+        check_raw(content[:START_BYTES], options.type, name)
         if len(content) % row:
             raise ModelError(f"{name} does not hold whole rows of {row} bytes")
     rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
@@ -392,14 +537,15 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
 
 
 def _compress(options: argparse.Namespace) -> None:
+    _check_ranges(options, "block_size")
     output = options.output
     if output is None:
-        output = "-" if options.file == "-" else options.file + SUFFIX
+        output = _beside(options.file, options.file + SUFFIX)
     if options.type is None and options.channels is not None:
         options.wrong_usage("--channels needs --type")
     if options.type is not None and options.model is None:
-        with _source(options.file) as source, _sink(output, options) as sink:
-            sink.write(_signal(source.read(), options))
+        with _source(options.file) as source, _sink(output, options, source) as sink:
+            sink.write(_signal(read_all(source), options))
         return
     model = _model(options.model)
     width = model.n_observed if isinstance(model, FrozenLGSSM) else 1
@@ -411,7 +557,7 @@ def _compress(options: argparse.Namespace) -> None:
     with (
         _source(options.file) as source,
         _progress(source, options.quiet) as progress,
-        _sink(output, options) as sink,
+        _sink(output, options, source) as sink,
     ):
         api.compress_file(
             source, sink, model, block_size=options.block_size,
@@ -420,19 +566,32 @@ def _compress(options: argparse.Namespace) -> None:
         )  # fmt: skip
 
 
+def _size(text: str) -> int:
+    """A number of bytes with or without a unit, as other tools of the shell take it."""
+    match = re.fullmatch(r"(\d+)(?:([KMGT])(i?B)?|B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: say a number, or one such as 10M, 1GiB or 5GB"
+        )
+    number, prefix, unit = match.groups("")
+    base = 1000 if unit.upper() == "B" else 1024
+    power: int = base ** (" KMGT".index(prefix.upper() or " "))
+    return int(number) * power
+
+
 def _dtype(name: str) -> np.dtype[Any]:
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
     dtype = _dtype(options.type)
+    check_raw(data[:START_BYTES], options.type, options.file)
     channels = 1 if options.channels is None else options.channels
     if channels < 1:
         raise ModelError(f"there is no signal of {channels} channels")
     if len(data) % (dtype.itemsize * channels):
         raise SymbolError(
-            f"{options.file}: {len(data)} bytes are no steps of {channels} "
-            f"{options.type}"
+            f"{len(data)} bytes are no steps of {channels} {options.type}"
         )
     values = np.frombuffer(data, dtype).reshape(-1, channels)
     return signals.signal_compress(values, block_size=options.block_size)
@@ -442,164 +601,214 @@ def _decompress(options: argparse.Namespace) -> int:
     model = _model(options.model)
     output = options.output
     if output is None:
-        if options.file == "-":
-            output = "-"
-        elif options.file.endswith(SUFFIX) and options.file != SUFFIX:
-            output = options.file.removesuffix(SUFFIX)
-        else:
+        output = _beside(options.file, options.file.removesuffix(SUFFIX))
+        if output in (options.file, "") and not _is_stdin(options.file):
             raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
     damaged: list[FormatError] = []
 
     def salvage(error: FormatError) -> None:
         damaged.append(error)
-        print(f"bbans: {_one_line(error)}", file=sys.stderr)
+        _say(f"{_called(options.file)}: {_text(error)}")
 
     with (
         _source(options.file) as source,
         _progress(None, options.quiet) as progress,
-        _sink(output, options) as sink,
+        _sink(output, options, source) as sink,
     ):
-        start = read_full(source, len(signals.MAGIC))
-        if start == signals.MAGIC:
-            for values in signals.signal_blocks(
-                start + source.read(), salvage if options.salvage else None
-            ):
+        start = read_full(source, len(SIGNAL))
+        whole = cast(BinaryIO, Resumed(start, source))
+        if start == SIGNAL:
+            reader = signals.SignalReader(whole, max_bytes=options.max_size)
+            for values in reader.blocks(salvage if options.salvage else None):
                 sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
             return EXIT_ERROR if damaged else EXIT_OK
         api.decompress_file(
-            cast(BinaryIO, _Resumed(start, source)), sink, model,
-            salvage=salvage if options.salvage else None, progress=progress,
+            whole, sink, model, salvage=salvage if options.salvage else None,
+            progress=progress, max_bytes=options.max_size,
         )  # fmt: skip
     return EXIT_ERROR if damaged else EXIT_OK
 
 
 def _export(options: argparse.Namespace) -> None:
-    text = c_header(api.load_model(options.model), options.name)
+    text = c_header(_model(options.model), options.name)
     with _sink(options.c_header, options) as sink:
         sink.write(text.encode("ascii"))
 
 
 def _info(options: argparse.Namespace) -> None:
     with _source(options.file) as file:
-        data = file.read()
-    if data[: len(MODEL_MAGIC)] == MODEL_MAGIC:
-        facts = _model_facts(api.read_model(data)) | {"bytes": len(data)}
-    elif data[: len(signals.MAGIC)] == signals.MAGIC:
-        values = signals.signal_decompress(data)
-        facts = {
-            "kind": f"bbans signal of {values.dtype}",
-            "shape": " x ".join(map(str, values.shape)) or "scalar",
-            "bytes": len(data),
-            "rate": f"{8 * len(data) / values.size:.4f} bits/value"
-            if values.size
-            else "-",
-        }
-    else:
-        import io
-
-        reader = ContainerReader(io.BytesIO(data))
-        blocks = list(reader.blocks())
-        n_symbols = sum(block.n_symbols for block in blocks)
-        methods = {METHODS[block.method] for block in blocks}
-        facts = {
-            "kind": f"bbans container of {ELEMENTS[reader.header.element]}",
-            "method": ", ".join(sorted(methods)) or "-",
-            "model": reader.header.fingerprint.hex(),
-            "shape": " x ".join(map(str, reader.shape or ())) or "scalar",
-            "blocks": len(blocks),
-            "bytes": len(data),
-            "overhead": f"{len(data) - sum(len(block.data) for block in blocks)} bytes",
-            "rate": f"{8 * len(data) / n_symbols:.4f} bits/symbol"
-            if n_symbols
-            else "-",
-        }
+        facts = describe(file)
     for name, value in facts.items():
         print(f"{name + ':':13} {value}")
-
-
-def _model_facts(model: FrozenHMM | FrozenLGSSM) -> dict[str, Any]:
-    facts: dict[str, Any]
-    if isinstance(model, FrozenLGSSM):
-        facts = {
-            "kind": "frozen linear Gaussian state space model",
-            "latents": model.n_states,
-            "observed": model.n_observed,
-            "noise": model.noise,
-            "steps": model.n_steps,
-        }
-    else:
-        facts = {
-            "kind": "frozen hidden Markov model"
-            + (", autoregressive" if isinstance(model, FrozenARHMM) else ""),
-            "states": model.n_states,
-            "symbols": f"{model.n_symbols} ({model.alphabet.kind})",
-            **_contexts(model),
-            "precision": f"{model.prec} bits",
-        }
-    return facts | {
-        "tail length": model.tail_length,
-        "fingerprint": model.fingerprint.hex(),
-    }
-
-
-def _contexts(model: FrozenHMM) -> dict[str, Any]:
-    if not isinstance(model, FrozenARHMM):
-        return {}
-    tree = model.contexts
-    return {
-        "contexts": f"{tree.n_contexts} of up to {tree.order} symbols, "
-        f"{tree.n_entries} entries"
-    }
 
 
 # ---- files
 
 
+STDIN, STDOUT = "standard input", "standard output"
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Let the standard streams be files like others, that wait where they would block.
+
+    One that is closed is open on the null device meanwhile: no file gets its number,
+    and nobody's output. Its direction is the wrong one, so that use is an error; but
+    what goes to standard error goes nowhere.
+    """
+    kept = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin = _stream(sys.stdin, STDIN, "rb", os.O_WRONLY)
+    sys.stdout = _stream(sys.stdout, STDOUT, "wb", os.O_RDONLY)
+    sys.stderr = _stream(sys.stderr, "standard error", "wb", os.O_WRONLY)
+    try:
+        yield
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = kept
+
+
+def _stream(stream: Any, name: str, mode: str, closed: int) -> Any:
+    if stream is None:
+        # Stays open: the lowest number that is free is that of the stream.
+        raw: Any = io.FileIO(os.open(os.devnull, closed), mode, closefd=False)
+    else:
+        buffer = getattr(stream, "buffer", None)
+        raw = getattr(buffer, "raw", buffer)
+        if not isinstance(raw, io.RawIOBase):
+            return stream  # somebody captures it
+        if mode == "wb":
+            stream.flush()
+    file: Any = Patient(raw, name)
+    return io.TextIOWrapper(
+        io.BufferedReader(file) if mode == "rb" else file,
+        encoding=getattr(stream, "encoding", None),
+        errors="backslashreplace",
+        write_through=True,
+    )
+
+
+def _is_stdin(name: str | Path) -> bool:
+    return str(name) in ("-", "/dev/stdin")
+
+
+def _is_stdout(name: str | Path) -> bool:
+    return str(name) in ("-", "/dev/stdout")
+
+
+def _called(name: str) -> str:
+    return STDIN if _is_stdin(name) else name
+
+
+def _beside(name: str, output: str) -> str:
+    """Where the output for a file of this name goes by itself."""
+    if _is_stdin(name):
+        return "-"
+    os.stat(name)  # is there one?
+    if os.path.isdir(name):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    if not is_plain(name):
+        raise ModelError(f"{name} is no regular file to put another beside: say -o")
+    return output
+
+
 def _model(path: Path | None) -> FrozenHMM | FrozenLGSSM:
-    return api.default_model() if path is None else api.load_model(path)
-
-
-def _standard(stream: Any, name: str) -> BinaryIO:
-    if stream is None:  # closed by the shell
-        raise ModelError(f"standard {name} is closed")
-    buffer: BinaryIO = stream.buffer
-    return buffer
+    if path is None:
+        return api.default_model()
+    with _source(str(path)) as file:
+        return api.read_model(read_all(file))
 
 
 @contextmanager
 def _source(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield _standard(sys.stdin, "input")
-    else:
-        with open(name, "rb") as file:
-            yield file
-
-
-class _Resumed(io.RawIOBase):
-    """A file whose start has been read."""
-
-    def __init__(self, start: bytes, file: BinaryIO) -> None:
-        self._start, self._file = start, file
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._start:
-            return self._file.read(size)
-        end = len(self._start) if size < 0 else size
-        part, self._start = self._start[:end], self._start[end:]
-        return part
+    """A file to read; errors about what is in it name it."""
+    try:
+        if _is_stdin(name):
+            if sys.stdin.closed:
+                raise ModelError(f"{STDIN} can be read once: it is given twice")
+            with sys.stdin:
+                yield sys.stdin.buffer
+        else:
+            with open(name, "rb", buffering=0) as raw:
+                yield cast(BinaryIO, io.BufferedReader(Patient(raw, name)))
+    except (FormatError, SymbolError) as error:
+        error.args = (f"{_called(name)}: {error}", *error.args[1:])
+        raise
 
 
 @contextmanager
-def _sink(name: str, options: argparse.Namespace) -> Iterator[BinaryIO]:
-    if name == "-":
-        if sys.stdout is not None and sys.stdout.isatty() and options.binary:
-            raise ModelError("this is no text for a terminal: say -o FILE")
-        yield _standard(sys.stdout, "output")
+def _sink(
+    name: str, options: argparse.Namespace, source: BinaryIO | None = None
+) -> Iterator[BinaryIO]:
+    """A file to write, or standard output.
+
+    It is like `source` in permissions and times, or else as private as the most
+    private of all that is read.
+    """
+    if not _is_stdout(name):
+        with _replacing(name, options, source) as file:
+            yield file
         return
-    if os.path.isfile(name) and not options.force:
-        raise ModelError(f"{name} exists: say --force to replace it")
-    with replacing(name) as file:
-        yield file
+    if sys.stdout.isatty() and options.binary:
+        raise ModelError("this is no text for a terminal: say -o FILE")
+    with suppress(io.UnsupportedOperation):  # captured, and no file
+        _check_not_read(os.fstat(sys.stdout.fileno()), STDOUT, options)
+    yield sys.stdout.buffer
+
+
+@contextmanager
+def _replacing(
+    name: str | Path, options: argparse.Namespace, source: BinaryIO | None = None
+) -> Iterator[BinaryIO]:
+    try:
+        found = os.stat(name)
+    except FileNotFoundError:
+        found = None
+    like = None
+    if source is None:
+        mode = _privacy(options)
+    else:
+        mode = 0o777
+        with suppress(OSError):  # no file at all
+            status = os.fstat(source.fileno())
+            like = status if stat.S_ISREG(status.st_mode) else None
+    in_place = found and like and is_plain(name) and os.path.samestat(found, like)
+    if found is not None and not in_place:
+        _check_not_read(found, str(name), options)
+    try:
+        with replacing(name, force=options.force, source=like, mode=mode) as file:
+            yield file
+    except FileExistsError:
+        raise ModelError(f"{name} exists: say --force to replace it") from None
+
+
+def _inputs(options: argparse.Namespace) -> list[os.stat_result]:
+    """What the command reads, as far as it is there."""
+    given = vars(options)
+    names = [given.get(name) for name in ("file", "model", "text")]
+    found = []
+    for name in filter(None, [*names, *given.get("files", ())]):
+        with suppress(OSError, ValueError):  # missing, or captured
+            found.append(os.stat(sys.stdin.fileno() if _is_stdin(name) else name))
+    return found
+
+
+def _check_not_read(
+    output: os.stat_result, name: str, options: argparse.Namespace
+) -> None:
+    """Refuse to write to what is read; a terminal, or the null device, may be both."""
+    if stat.S_ISCHR(output.st_mode) or stat.S_ISSOCK(output.st_mode):
+        return
+    if any(os.path.samestat(output, status) for status in _inputs(options)):
+        raise ModelError(f"{name} is a file that is read: say another output")
+
+
+def _privacy(options: argparse.Namespace) -> int:
+    """The permissions that all files agree on that are read."""
+    group = os.getegid() if hasattr(os, "getegid") else 0
+    mode = 0o777
+    for status in _inputs(options):
+        if stat.S_ISREG(status.st_mode):
+            mode &= permissions(status, group) | 0o700
+    return mode
 
 
 @contextmanager

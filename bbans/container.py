@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bbans._files import read_full, write_full
-from bbans._records import CRC, INDEX, checked, uvarint
-from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
-from bbans.frozen import MAGIC as MODEL_MAGIC
+from bbans._files import write_full
+from bbans._kinds import CONTAINER
+from bbans._records import CRC, RecordReader, check_shape, checked, uvarint
+from bbans.errors import CorruptError, VersionError
 
 __all__ = [
     "BLOCK_MAX",
@@ -27,7 +27,6 @@ __all__ = [
     "Header",
 ]
 
-MAGIC = b"\x89bbz"
 VERSION = 1
 HEADER = struct.Struct("<4sBBH8s")
 
@@ -45,6 +44,8 @@ ELEMENTS = {
     22: "uint64",
     23: "int64",
 }
+#: Bytes of an array's elements, by the same code.
+ITEM_BYTES = {code: 1 << (code - 16) // 2 for code in ELEMENTS if code >= 16}
 #: How a block was coded, by the code before its data.
 METHODS = {0: "IconoCLaSM", 1: "predictive", 2: "stored"}
 ICONOCLASM, PREDICTIVE, STORED = METHODS
@@ -79,7 +80,7 @@ class ContainerWriter:
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._file = file
         self._index = 0
-        record = HEADER.pack(MAGIC, VERSION, header.element, 0, header.fingerprint)
+        record = HEADER.pack(CONTAINER, VERSION, header.element, 0, header.fingerprint)
         write_full(file, record + CRC.pack(zlib.crc32(record)))
 
     def write(self, n_symbols: int, method: int, data: bytes) -> None:
@@ -106,26 +107,31 @@ class ContainerReader:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        record = self._read(HEADER.size, "its header", magic=True)
-        magic, version, element, reserved, fingerprint = HEADER.unpack(record)
-        if magic == MODEL_MAGIC:
-            raise FormatError("not a bbans container: this is a model file")
-        if magic != MAGIC:
-            raise FormatError("not a bbans container: it does not start with its magic")
+        self._reader = reader = RecordReader(file, "container")
+        where = "its header"
+        reader.magic(CONTAINER)
+        record = CONTAINER + reader.read(HEADER.size - len(CONTAINER), where)
+        _, version, element, reserved, fingerprint = HEADER.unpack(record)
         if version != VERSION:
             raise VersionError(
                 f"container has format version {version}, this release reads {VERSION}"
             )
-        if self._read_crc("its header") != zlib.crc32(record):
+        if not reader.matches(where):
             raise CorruptError("header is damaged: its checksum does not match")
         if element not in ELEMENTS or reserved != 0:
             raise VersionError("header has codes that this release does not know")
         self.header = Header(element, fingerprint)
         self.shape: tuple[int, ...] | None = None
         """Shape of the whole; known after the last block."""
+        self.n_data = 0
+        """Bytes of the blocks' data so far."""
 
-    def blocks(self, salvage: bool = False) -> Iterator[Block]:
+    @property
+    def n_read(self) -> int:
+        """Bytes that have been read."""
+        return self._reader.at
+
+    def blocks(self, salvage: bool = False, data: bool = True) -> Iterator[Block]:
         """Yield the blocks, each checked; then set `shape`.
 
         Parameters
@@ -133,24 +139,28 @@ class ContainerReader:
         salvage : bool
             Yield damaged blocks too, with their error, as long as their lengths
             lead to the next block.
+        data : bool
+            Otherwise only check the blocks' data, and yield blocks without them.
         """
-        index, total = 0, 0
+        reader, index, total = self._reader, 0, 0
         while True:
             name = f"block {index}"
-            record = bytearray()
-            n_symbols = self._read_uvarint(record, name)
+            reader.begin(index)
+            n_symbols = reader.uvarint(name)
             if n_symbols == 0:
                 break
-            record += self._read(1, name)
-            method = record[-1]
-            n_bytes = self._read_uvarint(record, name)
+            method = reader.read(1, name)[0]
+            n_bytes = reader.uvarint(name)
             # A symbol takes at most two words, and a message eight more.
             if n_symbols > BLOCK_MAX or n_bytes > 8 * n_symbols + 32:
                 raise CorruptError(f"{name} is damaged: its lengths are impossible")
-            data = self._read(n_bytes, name)
-            record += data
+            content = b""
+            if data:
+                content = reader.read(n_bytes, name)
+            else:
+                reader.skip(n_bytes, name)
             error = None
-            if self._read_crc(name) != zlib.crc32(INDEX.pack(index) + record):
+            if not reader.matches(name):
                 error = CorruptError(
                     f"{name} is damaged: its checksum does not match "
                     f"(symbols {total} to {total + n_symbols - 1})"
@@ -159,44 +169,23 @@ class ContainerReader:
                     raise error
             elif method not in METHODS:
                 raise VersionError(f"{name} has a method that this release lacks")
-            yield Block(index, n_symbols, method, data, error)
+            yield Block(index, n_symbols, method, content, error)
             index += 1
             total += n_symbols
-        n_axes = self._read_uvarint(record, "its end record")
+            self.n_data += n_bytes
+        where = "its end record"
+        n_axes = reader.uvarint(where)
         if n_axes > AXES_MAX:
             raise CorruptError("end record is damaged: it has too many axes")
-        shape = tuple(
-            self._read_uvarint(record, "its end record") for _ in range(n_axes)
-        )
-        if self._read_crc("its end record") != zlib.crc32(INDEX.pack(index) + record):
+        shape = tuple(reader.uvarint(where) for _ in range(n_axes))
+        if not reader.matches(where):
             raise CorruptError("end record is damaged: its checksum does not match")
         if math.prod(shape) != total:
             raise CorruptError(f"shape {shape} does not hold {total} symbols")
-        if self.header.element < 16 and n_axes != 1:
+        element = self.header.element
+        if element in ITEM_BYTES:
+            check_shape(shape, ITEM_BYTES[element])
+        elif n_axes != 1:
             raise CorruptError(f"text and bytes have one axis, not {n_axes}")
-        if self._file.read(1):
-            raise CorruptError("container is followed by other data")
+        reader.end()
         self.shape = shape
-
-    def _read(self, n: int, where: str, magic: bool = False) -> bytes:
-        data = read_full(self._file, n)
-        if len(data) < n:
-            if magic and data[: len(MAGIC)] != MAGIC[: len(data)]:
-                raise FormatError("not a bbans container: too short, and no magic")
-            raise TruncatedError(f"container ends early, in {where}")
-        return data
-
-    def _read_crc(self, where: str) -> int:
-        return int(CRC.unpack(self._read(CRC.size, where))[0])
-
-    def _read_uvarint(self, record: bytearray, where: str) -> int:
-        value = 0
-        for shift in range(0, 63, 7):
-            byte = self._read(1, where)[0]
-            record.append(byte)
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0 and shift > 0:
-                    break  # a shorter form exists: no writer made this
-                return value
-        raise CorruptError(f"{where} is damaged: a length is malformed")

@@ -6,6 +6,7 @@ __all__ = [
     "BbansError",
     "CorruptError",
     "FormatError",
+    "LimitError",
     "MessageError",
     "ModelError",
     "SymbolError",
@@ -41,6 +42,10 @@ class MessageError(BbansError):
     """Too few bits in the message for a pop, or no room for a push."""
 
 
+class LimitError(BbansError):
+    """Data that would decode to more bytes than the caller allows (`max_bytes`)."""
+
+
 class FormatError(BbansError, ValueError):
     """Bytes that are not what they should be; the subclasses say how."""
 
@@ -58,4 +63,9 @@ class TruncatedError(FormatError):
 
 
 class CorruptError(FormatError):
-    """Data that was changed since it was written."""
+    """Data that no encoder wrote: damaged, or decoded with another length, mode, model
+    or number of lanes than it was encoded with.
+
+    Containers, signals, byte streams and model files have checksums, which find
+    damage. Bare messages and packets have none: most that are damaged decode, to
+    other symbols (docs/maths.md, section 7)."""

@@ -13,24 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._files import write_file
+from bbans._kinds import MODEL, START_BYTES, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import CRC
-from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
+from bbans.errors import CorruptError, TruncatedError, VersionError
 
 __all__ = ["FrozenModel"]
 
 # docs/format.md, section 2.
-MAGIC = b"\x89bbm"
 VERSION = 1
 HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
+DAMAGED = "model file is damaged: its checksum does not match"
 
 
 def check_start(data: bytes, header_size: int) -> None:
     """That these bytes have the header of a model file."""
-    if data.startswith(b"PK"):
-        raise FormatError("this is a float model (.npz): freeze it, save that")
-    if not data.startswith(MAGIC) and not MAGIC.startswith(data[:4]):
-        raise FormatError("not a model file: it does not start with its magic")
+    if not data.startswith(MODEL) and not MODEL.startswith(data[:4]):
+        raise wrong_kind(data[:START_BYTES], "a model file")
     if len(data) > 4 and data[4] != VERSION:
         raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
     if len(data) < header_size:
@@ -39,13 +38,18 @@ def check_start(data: bytes, header_size: int) -> None:
 
 def check_end(data: bytes, size: int) -> None:
     """That `size` bytes and their checksum are all."""
-    whole = size + CRC.size
-    if len(data) < whole:
-        raise TruncatedError(f"model file has {len(data)} bytes of {whole}")
-    if len(data) > whole:
-        raise CorruptError(f"model file has {len(data) - whole} bytes too many")
+    check_length(len(data), size)
     if zlib.crc32(data[:size]) != CRC.unpack_from(data, size)[0]:
-        raise CorruptError("model file is damaged: its checksum does not match")
+        raise CorruptError(DAMAGED)
+
+
+def check_length(n: int, size: int) -> None:
+    """That a file of n bytes holds `size` bytes and their checksum, and no more."""
+    whole = size + CRC.size
+    if n < whole:
+        raise TruncatedError(f"model file has {n} bytes of {whole}")
+    if n > whole:
+        raise CorruptError(f"model file has {n - whole} bytes too many")
 
 
 class FrozenModel(ABC):

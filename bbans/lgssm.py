@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_instance, as_integer, as_reals
+from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
 from bbans.alphabet import AllIntegers, as_integers
 from bbans.errors import (
@@ -26,19 +28,58 @@ from bbans.errors import (
 )
 from bbans.frozen import (
     LGSSM_TYPE,
-    MAGIC,
     VERSION,
     FrozenModel,
     check_end,
     check_start,
 )
-from bbans.models.lgssm import LGSSM, ROUNDING, ldl
+from bbans.models.lgssm import LGSSM, ROUNDING, check_detectable, ldl
 
 __all__ = ["NOISES", "FrozenLGSSM", "Step", "fixed_conditionals"]
 
 _Floats = NDArray[np.float64]
 
 HEADER = struct.Struct("<4sBBBBIIIII")
+DIMENSIONS_MAX = 64
+
+
+class Head(NamedTuple):
+    """The header of a model file, after magic, version and type."""
+
+    noise: str
+    n_states: int
+    n_observed: int
+    tail_length: int
+    start_bits: int
+    n_steps: int
+
+    def offsets(self) -> tuple[int, int]:
+        """Where the offsets end, which begin after the header, and the words."""
+        width = int(lib.bbans_lgssm_step_words(self.n_states, self.n_observed))
+        end = HEADER.size + 8 * self.n_steps * (self.n_states + self.n_observed)
+        return end, end + 4 * self.n_steps * width
+
+
+def read_head(data: bytes) -> Head:
+    """Read the header of the model file that these bytes begin.
+
+    Raises
+    ------
+    TruncatedError, CorruptError, VersionError, FormatError
+        If they begin none of a linear Gaussian model.
+    """
+    check_start(data, HEADER.size)
+    _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(data)
+    names = {noise.family: name for name, noise in _FAMILIES.items()}
+    if kind != LGSSM_TYPE:
+        raise FormatError("model file is not that of a linear Gaussian model")
+    if family not in names or reserved != 0:
+        raise VersionError("model file has codes that this release does not know")
+    if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
+        raise CorruptError("model file is inconsistent: no dimensions or no steps")
+    return Head(names[family], n, p, tail, start, steps)
+
+
 _TOO_MUCH = 1 << 46  # of a location, in 2^-16
 
 
@@ -149,19 +190,15 @@ class FrozenLGSSM(FrozenModel):
         tail_length: int,
         start_bits: int,
     ) -> None:
-        width = 0
-        if min(n_states, n_observed) >= 1:
-            width = int(lib.bbans_lgssm_step_words(n_states, n_observed))
-        if width == 0:
-            raise ModelError("dimensions must be 1 to 64")
+        n_states = as_integer(n_states, "n_states", 1, DIMENSIONS_MAX)
+        n_observed = as_integer(n_observed, "n_observed", 1, DIMENSIONS_MAX)
+        width = int(lib.bbans_lgssm_step_words(n_states, n_observed))
         self._offsets = _exact(offsets, np.int64, (n_states + n_observed,), "offset")
         self._words = _exact(words, np.int32, (width,), "word")
         if len(self._offsets) != len(self._words) or len(self._words) == 0:
             raise ModelError("there must be as many rows of offsets as of words")
-        if not 1 <= tail_length <= lib.BBANS_TAIL_MAX:
-            raise ModelError(f"tail length {tail_length} is outside 1 to 65535")
-        if not 0 <= start_bits <= lib.BBANS_TAIL_MAX:
-            raise ModelError(f"start bits {start_bits} are outside 0 to 65535")
+        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
+        start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_TAIL_MAX)
         self._noise = _noise(noise)
         self._noise_name = noise
         self.c = ffi.new("bbans_lgssm *")
@@ -248,11 +285,14 @@ class FrozenLGSSM(FrozenModel):
 
     def empty(self, length: int) -> NDArray[np.int64]:
         """An array to decode to; `length` may come from outside."""
+        length = as_integer(length, "length", 0)
         shape = (length,) if self.n_observed == 1 else (length, self.n_observed)
         try:
             return np.empty(shape, np.int64)
-        except (ValueError, OverflowError, MemoryError, TypeError):
-            raise ModelError(f"there is no sequence of length {length}") from None
+        except (ValueError, OverflowError, MemoryError):
+            raise ModelError(
+                f"there is no memory for a sequence of length {length}"
+            ) from None
 
     # ---- from floats
 
@@ -291,12 +331,26 @@ class FrozenLGSSM(FrozenModel):
         The latents get a basis in which both the noise of the transition and the
         posterior given the next state are uncorrelated. Every matrix is rounded
         first, and the covariances are those of the rounded model on its grid.
+
+        With little observation noise beside rounding, P(x | z) is nearly a box, and
+        the Gaussian Q would cost up to 20 bits a step. So P has an observation noise
+        of variance ``min(0.07 * cbrt(s), 0.25)`` at least, where s is the variance of
+        an observation that neither the past nor the other dimensions explain, noise
+        aside. Data with less noise cost up to 0.05 bits an integer for that,
+        and up to 0.02 with ``predictive=True``.
         """
+        as_instance(model, LGSSM, "model", "an LGSSM")
         shape = _noise(noise)
         n, p = model.n_states, model.n_observed
-        grid = 4.0 ** np.broadcast_to(np.asarray(bits, np.float64), (n,)) + ROUNDING
-        if not ((grid > 1.0) & (grid < 4.0**24)).all():
-            raise ModelError("bits must be 0 to 23")
+        steps = as_array(bits, "bits", ModelError)
+        if steps.dtype.kind not in "iu" or steps.shape not in ((), (n,)):
+            raise ModelError(f"bits must be an integer, or {n} of them, not {bits!r}")
+        if not ((steps >= 0) & (steps <= 23)).all():
+            raise ModelError(f"bits must be 0 to 23, not {bits!r}")
+        max_steps = as_integer(max_steps, "max_steps", 1)
+        grid = 4.0 ** np.broadcast_to(steps, (n,)) + ROUNDING
+        last_step = model.at(model.n_steps)
+        check_detectable(last_step["transition"], last_step["observation"])
         rows = _rows(model, shape, grid, max_steps)
         last = rows[-1]
         gaussian = _FAMILIES["gaussian"]
@@ -324,7 +378,7 @@ class FrozenLGSSM(FrozenModel):
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MAGIC, VERSION, LGSSM_TYPE, self._noise.family, 0,
+            MODEL, VERSION, LGSSM_TYPE, self._noise.family, 0,
             self.n_states, self.n_observed, self.tail_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
@@ -343,21 +397,10 @@ class FrozenLGSSM(FrozenModel):
         TruncatedError, CorruptError, VersionError, FormatError
             If these are not the bytes of a model file of this type.
         """
-        data = bytes(data)
-        check_start(data, HEADER.size)
-        _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(
-            data
-        )
-        names = {noise.family: name for name, noise in _FAMILIES.items()}
-        if kind != LGSSM_TYPE:
-            raise FormatError("model file is not that of a linear Gaussian model")
-        if family not in names or reserved != 0:
-            raise VersionError("model file has codes that this release does not know")
-        width = int(lib.bbans_lgssm_step_words(n, p))
-        if width == 0 or steps == 0:
-            raise CorruptError("model file is inconsistent: no dimensions or no steps")
-        split = HEADER.size + 8 * steps * (n + p)
-        size = split + 4 * steps * width
+        data = as_bytes(data, "data")
+        head = read_head(data)
+        n, p, steps = head.n_states, head.n_observed, head.n_steps
+        split, size = head.offsets()
         check_end(data, size)
         try:
             return cls(
@@ -365,9 +408,9 @@ class FrozenLGSSM(FrozenModel):
                 p,
                 np.frombuffer(data[HEADER.size : split], "<i8").reshape(steps, -1),
                 np.frombuffer(data[split:size], "<i4").reshape(steps, -1),
-                noise=names[family],
-                tail_length=tail,
-                start_bits=start,
+                noise=head.noise,
+                tail_length=head.tail_length,
+                start_bits=head.start_bits,
             )
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
@@ -382,13 +425,13 @@ class FrozenLGSSM(FrozenModel):
 
 
 def _noise(name: str) -> _Noise:
-    if name not in _FAMILIES:
+    if not isinstance(name, str) or name not in _FAMILIES:
         raise ModelError(f"noise must be one of {', '.join(_FAMILIES)}, not {name!r}")
     return _FAMILIES[name]
 
 
 def _exact(values: ArrayLike, dtype: Any, tail: tuple[int], what: str) -> NDArray[Any]:
-    array = np.asarray(values)
+    array = as_array(values, f"{what}s", ModelError)
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[1:] != tail:
         raise ModelError(f"{what}s must be integers of shape (S, {tail[0]})")
     limits = np.iinfo(dtype)
@@ -459,7 +502,7 @@ def fixed_conditionals(
     mean: ArrayLike, cov: ArrayLike
 ) -> tuple[list[int], list[int], NDArray[np.int32]]:
     """Locations, scales and lower rows of Gaussians rounded to integers."""
-    centre, spread = np.asarray(mean, np.float64), np.asarray(cov, np.float64)
+    centre, spread = as_reals(mean, "mean"), as_reals(cov, "cov")
     n = centre.size
     if centre.shape != (n,) or spread.shape != (n, n) or not n:
         raise ModelError(
@@ -539,29 +582,54 @@ def _rows(
         row["emit"], C = _fixed(at["observation"] @ basis)
         row["move_scale"] = _scales(np.diag(inverse @ cov @ inverse.T), gaussian)
         Q = np.diag(_variances(row["move_scale"], gaussian))
-        row["emit_lower"], row["emit_scale"], R = _triangle(
-            at["observation_cov"] + np.eye(p) * ROUNDING, noise
-        )
+        i = min(t, len(P) - 1)
+        own_noise = at["observation_cov"] + np.eye(p) * ROUNDING
+        extra = _extra_noise(own_noise, gains.innovation[i])
+        row["emit_lower"], row["emit_scale"], R = _triangle(own_noise + extra, noise)
         rows.append(row)
-        exact.append((A, C, Q, R))
+        exact.append(_Exact(A, C, Q, R, extra))
     _add_gains(rows, exact, noise)
     return rows
 
 
+class _Exact(NamedTuple):
+    """A step's model as its integers have it, and the noise that it has beyond the
+    float model's."""
+
+    transition: _Floats
+    observation: _Floats
+    transition_cov: _Floats
+    observation_cov: _Floats
+    extra: _Floats
+
+
+def _extra_noise(noise: _Floats, innovation: _Floats) -> _Floats:
+    """What P(x | z) needs besides its noise, rounding included, for a Gaussian Q to
+    come near its posterior: docs/maths.md, section 13."""
+    # Variance that the past and the other dimensions leave to C z.
+    left = 1.0 / np.diag(np.linalg.inv(innovation))
+    left -= 1.0 / np.diag(np.linalg.inv(noise))
+    least = np.minimum(0.07 * np.cbrt(np.maximum(left, 0.0)), 0.25) + ROUNDING
+    units = np.sqrt(np.outer(least, least))
+    sizes, axes = np.linalg.eigh(noise / units)
+    extra: _Floats = axes * np.maximum(1.0 - sizes, 0.0) @ axes.T * units
+    return extra
+
+
 def _add_gains(
     rows: list[dict[str, NDArray[Any]]],
-    exact: list[tuple[_Floats, _Floats, _Floats, _Floats]],
+    exact: list[_Exact],
     noise: _Noise,
 ) -> None:
     """Run the covariances of the rounded model, the last step until it is steady."""
     gaussian, last = _FAMILIES["gaussian"], len(rows) - 1
-    eye = np.eye(len(exact[0][0]))
-    P = exact[0][2]
+    eye = np.eye(len(exact[0].transition))
+    P = exact[0].transition_cov
     rows[0]["back"] = np.zeros_like(rows[0]["move"])
     rows[0]["back_scale"] = np.zeros_like(rows[0]["move_scale"])
     for t in range(last + 20_000):
-        row, (_, C, _, R) = rows[min(t, last)], exact[min(t, last)]
-        after, (A, _, Q, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
+        row, (_, C, _, R, extra) = rows[min(t, last)], exact[min(t, last)]
+        after, (A, _, Q, _, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
         innovation = C @ P @ C.T + R
         K = np.linalg.solve(innovation, C @ P).T
         rest = eye - K @ C
@@ -574,7 +642,9 @@ def _add_gains(
             rest = eye - J @ A
             V = rest @ filtered @ rest.T + J @ Q @ J.T
             row["gain"] = _fixed(K)[0]
-            row["predict_lower"], row["predict_scale"], _ = _triangle(innovation, noise)
+            row["predict_lower"], row["predict_scale"], _ = _triangle(
+                innovation - extra, noise
+            )
             row["final_lower"], row["final_scale"], _ = _triangle(filtered, gaussian)
             after["back"] = _fixed(J)[0]
             after["back_scale"] = _scales(np.diag(V), gaussian)

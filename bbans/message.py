@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._message import (
+    FIRST_IN_FIRST_OUT,
+    DecoderArrays,
+    EncoderArrays,
+    MessageArrays,
+)
 from bbans._values import ValueArrays
-from bbans.errors import MessageError, ModelError, SymbolError
-
-if TYPE_CHECKING:
-    from bbans.frozen import FrozenModel
+from bbans.errors import CorruptError, MessageError, SymbolError
+from bbans.frozen import FrozenModel
 
 __all__ = ["Message", "RangeDecoder", "RangeEncoder"]
 
 
-class Message(ValueArrays):
+class Message(ValueArrays, MessageArrays):
     """A stack of rANS words with one or more lanes.
 
     Popping inverts pushing exactly, in both orders: what a pop takes from any
@@ -28,9 +32,14 @@ class Message(ValueArrays):
     ----------
     lanes : int
         Number of rANS states over the one stack of words. A message of one lane
-        is an integer and starts as 1; it never runs dry (a pop from little gives
-        symbols that are not random). More lanes start with 31 bits each and
-        raise `MessageError` when they run dry.
+        is an integer and starts as 1; it never runs dry (a pop from little, as from
+        the empty message, gives the lowest symbols, which are not random, or a
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each
+        and raise `MessageError` when they run dry.
+
+    See Also
+    --------
+    Message.seeded : Start from other data, for bits back, which pops first.
 
     Notes
     -----
@@ -39,14 +48,94 @@ class Message(ValueArrays):
 
     Array methods put symbol i on lane i mod lanes; the first is popped first. Many
     symbols at a time are coded fastest over 64 lanes, by vector instructions.
+
+    Bits back pops first, and a new message has no random bits to give: one lane gives
+    symbols of the lowest slots, more lanes are dry. Pushes may not help: heads start
+    from 2**31, and are near 2**31 again when each lane was pushed a multiple of 32 bits
+    with equal masses; then the first pop of each lane gives one of the lowest slots.
+    That loses up to 31 bits a lane, once. `seeded` fills all heads with other data, and
+    costs 2 bits a lane.
     """
 
     __slots__ = ()
 
     def __init__(self, lanes: int = 1) -> None:
-        if not 1 <= lanes <= 1 << 24:
-            raise MessageError(f"a message has 1 to 2**24 lanes, not {lanes}")
-        self._init(lanes)
+        # Bytes are read by `from_bytes`.
+        self._init(as_integer(lanes, "lanes of a message", 1, 1 << 24, MessageError))
+
+    # ---- data to start from
+
+    @classmethod
+    def seeded(cls, data: bytes, lanes: int = 64) -> Message:
+        """Make a message of other data, which later pops take as random bits.
+
+        Parameters
+        ----------
+        data : bytes
+            What looks random: bytes that are compressed or encrypted, and to be sent
+            too, best of all. 31 bytes or more for each 4 lanes; as many as pops may
+            take before pushes give back more.
+        lanes : int
+            As of `Message`.
+
+        Returns
+        -------
+        Message
+            62 bits of `data` in each head, the rest in the tail. When all that is
+            pushed is popped again this message is back, and `unseed` gives `data`.
+
+        Raises
+        ------
+        MessageError
+            If `data` are too few, or `lanes` no number of lanes.
+        TypeError
+            If `data` are no bytes.
+
+        Notes
+        -----
+        docs/format.md, section 1. `to_bytes` of this message has 16 bytes more than
+        `data` for 64 lanes, and up to 4 for whole words.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> message = Message.seeded(bytes(range(100)), lanes=4)
+        >>> message.unseed() == bytes(range(100))
+        True
+        """
+        message, seed = cls(lanes), as_bytes(data, "data")
+        least = -(-31 * message.lanes // 4)
+        if len(seed) < least:
+            raise MessageError(
+                f"a message of {lanes} lanes starts from {least} bytes of data or "
+                f"more, not {len(seed)}"
+            )
+        message._reserve(len(seed) // 4 + 1)
+        check(lib.bbans_message_seed(message._c, ffi.from_buffer(seed), len(seed)))
+        return message
+
+    def unseed(self) -> bytes:
+        """Return the data that this message was `seeded` with, once all that was pushed
+        is popped; the message is unchanged.
+
+        Raises
+        ------
+        CorruptError
+            If `seeded` gives this message for no data: something is left to pop, or
+            what was popped was pushed under other codecs.
+        """
+        size = ffi.new("size_t *")
+        out = bytearray(8 * self.lanes + 4 * int(self._c.tail_len))
+        memory = ffi.from_buffer(out)
+        try:
+            self.call("message_unseed", ..., memory, len(out), size, words=0)
+        except CorruptError as error:
+            raise CorruptError(
+                "this is no message as Message.seeded makes them: pop all that was "
+                "pushed, in the reverse order and under the same codecs",
+                error.status,
+            ) from None
+        return bytes(out)[: size[0]]
 
     # ---- state
 
@@ -66,7 +155,7 @@ class Message(ValueArrays):
         MessageError
             If this is not a valid state.
         """
-        head_array = np.asarray(heads)
+        head_array = as_array(heads, "heads", MessageError)
         if head_array.ndim != 1 or head_array.dtype.kind not in "iu":
             raise MessageError("heads must be a row of integers")
         if (head_array < 0).any():
@@ -140,9 +229,10 @@ class Message(ValueArrays):
         Raises
         ------
         CorruptError
-            If these bytes are not a message of so many lanes.
+            If these bytes are not a message of so many lanes. As one lane nearly all
+            bytes are a message, those of one of several lanes too.
         """
-        data = bytes(data)
+        data = as_bytes(data, "data")
         message = cls(lanes)
         message._reserve(len(data) // 4 + 1)
         check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
@@ -156,7 +246,8 @@ class Message(ValueArrays):
         Parameters
         ----------
         start, freq : array_like of int, shape (lanes,)
-            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``.
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``. A
+            single one is for the first lane.
         total : int
             Slots in all, 1 to 2**28; ``2**r`` for a table of precision r.
 
@@ -165,9 +256,9 @@ class Message(ValueArrays):
         ModelError
             If an interval or `total` is not valid; the message is unchanged.
         """
-        starts, freqs = self._per_lane(start), self._per_lane(freq)
+        starts, freqs, slots = self._per_lane(start, freq, total)
         self.call(
-            "message_push", ..., pointer(starts), pointer(freqs), _total(total),
+            "message_push", ..., pointer(starts), pointer(freqs), slots,
             words=self.lanes,
         )  # fmt: skip
 
@@ -183,7 +274,8 @@ class Message(ValueArrays):
         Parameters
         ----------
         start, freq : array_like of int, shape (lanes,)
-            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``.
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``. A
+            single one is for the first lane.
         total : int
             Slots in all, as given to `peek`.
 
@@ -194,9 +286,9 @@ class Message(ValueArrays):
         MessageError
             If the message holds too few bits. The message is unchanged.
         """
-        starts, freqs = self._per_lane(start), self._per_lane(freq)
+        starts, freqs, slots = self._per_lane(start, freq, total)
         self.call(
-            "message_advance", ..., pointer(starts), pointer(freqs), _total(total),
+            "message_advance", ..., pointer(starts), pointer(freqs), slots,
             words=self.lanes,
         )  # fmt: skip
 
@@ -219,6 +311,8 @@ class Message(ValueArrays):
         MessageError
             If the message has more than one lane.
         """
+        self._refuse_lanes()
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         values = model.observations(x)
         work = model.workspace(len(values))
         self.call(
@@ -234,13 +328,24 @@ class Message(ValueArrays):
         ------
         CorruptError
             If no encoder can have pushed them; the message is spent.
+        MessageError
+            If the message has more than one lane.
         """
+        self._refuse_lanes()
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
         values, work = model.empty(length), model.workspace(1)
         self.call(
             "sequence_pop", model.space, ..., pointer(values, "char[]"), length,
             pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(length),
         )  # fmt: skip
         return values
+
+    def _refuse_lanes(self) -> None:
+        if self.lanes > 1:
+            raise MessageError(
+                "IconoCLaSM of a frozen model needs a message of one lane, not of "
+                f"{self.lanes}: push over a Message(), or the model step by step"
+            )
 
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in
@@ -252,31 +357,93 @@ class Message(ValueArrays):
         finally:
             self._end()
 
-    def _per_lane(self, values: ArrayLike) -> NDArray[np.uint32]:
-        array = np.atleast_1d(as_uint32(values, "slot"))
-        if array.shape != self._head.shape:
-            raise SymbolError(f"{self.lanes} lanes need {self.lanes} intervals")
-        return array
+    def _per_lane(
+        self, start: ArrayLike, freq: ArrayLike, total: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], int]:
+        """Intervals of all lanes: a single one is the first's, others are whole."""
+        starts, freqs = as_uint32(start, "slot"), as_uint32(freq, "slot")
+        slots = _total(total)
+        if starts.size == freqs.size == 1 < self.lanes:
+            one = starts, freqs
+            starts, freqs = np.zeros((2, self.lanes), np.uint32)
+            freqs[1:] = slots
+            starts[:1], freqs[:1] = one
+        starts, freqs = np.atleast_1d(starts), np.atleast_1d(freqs)
+        if not starts.shape == freqs.shape == self._head.shape:
+            raise SymbolError(f"{self.lanes} lanes need {self.lanes} intervals, or one")
+        return starts, freqs, slots
 
 
-class RangeEncoder:
-    """Codes intervals first in, first out, into the shortest message.
+def _refuse(self: Any, *given: Any) -> Any:
+    """Raise: this end of the range coder does not do that."""
+    raise MessageError(FIRST_IN_FIRST_OUT)
+
+
+class _RangeCoder(ValueArrays):
+    """What a message has, and what either end of the range coder refuses of it."""
+
+    __slots__ = ()
+
+    lanes = 1
+    push = peek = advance = push_sequence = pop_sequence = _refuse
+
+
+class RangeEncoder(_RangeCoder, EncoderArrays):
+    """Codes values first in, first out, into the shortest message.
 
     Notes
     -----
-    docs/maths.md, section 4.
+    docs/maths.md, section 4. Any codec goes, but for those that pop while they push,
+    as bits back does: to `encode`, which hands itself to the codec as the message.
+
+    Examples
+    --------
+    >>> from bbans import RangeDecoder, RangeEncoder
+    >>> from bbans.codecs import Gaussian, Poisson
+    >>> encoder = RangeEncoder()
+    >>> encoder.encode(Gaussian([2.5, -40.0], 3.0), [3, -38])
+    >>> encoder.encode(Poisson(7.0), 5)
+    >>> decoder = RangeDecoder(encoder.finish())
+    >>> decoder.decode(Gaussian([2.5, -40.0], 3.0)), decoder.decode(Poisson(7.0))
+    (array([  3, -38]), 5)
     """
 
-    def __init__(self) -> None:
-        self._c = ffi.new("bbans_range_encoder *")
-        self._bytes = np.empty(256, np.uint8)
-        check(
-            lib.bbans_range_encoder_init(
-                self._c, pointer(self._bytes, "uint8_t[]"), self._bytes.size
-            )
-        )
+    __slots__ = ()
 
-    def encode(self, start: int, freq: int, total: int) -> None:
+    def encode(self, codec: Any, value: Any) -> None:
+        """Append a value; of several intervals the one that is popped first goes first.
+
+        Parameters
+        ----------
+        codec : Codec
+        value : object
+
+        Raises
+        ------
+        ModelError
+            As the codec's `push`, for a value that it cannot code.
+        MessageError
+            If the codec pops too, or the encoder is spent. After any error the encoder
+            is as it was before.
+        """
+        self._open()
+        try:
+            codec.push(self, value)
+            self._encode()
+        finally:
+            self._drop()
+
+    def push(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Push an interval, as to a message of one lane; for codecs, in `encode`.
+
+        Raises
+        ------
+        ModelError
+            If that is no interval.
+        """
+        self._push_interval(*_interval(start, freq, total))
+
+    def encode_interval(self, start: int, freq: int, total: int) -> None:
         """Append ``[start, start + freq)`` of `total` slots.
 
         Raises
@@ -284,18 +451,17 @@ class RangeEncoder:
         ModelError
             If that is no interval.
         """
-        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
-            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
-        if self._bytes.size - self._c.len < 4:
-            grown = np.empty(2 * self._bytes.size, np.uint8)
-            grown[: self._c.len] = self._bytes[: self._c.len]
-            self._bytes = grown
-            self._c.bytes = pointer(grown, "uint8_t[]")
-            self._c.cap = grown.size
-        check(lib.bbans_range_encode(self._c, start, freq, _total(total)))
+        self._open()
+        try:
+            self.push(start, freq, total)
+            self._encode()
+        finally:
+            self._drop()
 
     def finish(self) -> Message:
         """Return the message; the encoder is spent."""
+        self._open()
+        self._drop()
         message = Message()
         message.call(
             "range_finish", self._c, ..., words=(self._c.len + 11) // 4
@@ -303,37 +469,67 @@ class RangeEncoder:
         return message
 
 
-class RangeDecoder:
-    """Reads what `RangeEncoder` wrote, first symbol first.
+class RangeDecoder(_RangeCoder, DecoderArrays):
+    """Reads what `RangeEncoder` wrote, first value first.
+
+    Codecs take it for a message of one lane, from which they pop.
 
     Raises
     ------
     CorruptError
-        From each method: if no encoder wrote this message.
+        From each method: if no encoder wrote this message. The decoder is as it was
+        before, but where a codec had popped a part of its value.
     """
 
+    __slots__ = ()
+
     def __init__(self, message: Message) -> None:
-        self._message = message.copy()  # the decoder reads its arrays
-        self._c = ffi.new("bbans_range_decoder *")
-        check(lib.bbans_range_decoder_init(self._c, self._message._c))
-        self._slot = ffi.new("uint32_t *")
+        as_instance(message, Message, "message", "a Message")
+        self._init(message.copy())  # the decoder reads its arrays
 
-    def peek(self, total: int) -> int:
-        """Return the next symbol's slot."""
-        check(lib.bbans_range_slot(self._c, _total(total), self._slot))
-        return int(self._slot[0])
+    def decode(self, codec: Any) -> Any:
+        """Return the next value; inverse of `RangeEncoder.encode`."""
+        return codec.pop(self)
 
-    def advance(self, start: int, freq: int, total: int) -> None:
+    def peek(self, total: int) -> NDArray[np.uint32]:
+        """Return the next slot, shape (1,), as from a message of one lane."""
+        slot = np.empty(1, np.uint32)
+        check(lib.bbans_range_slot(self._c, _total(total), pointer(slot)))
+        return slot
+
+    def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
         """Remove the interval that holds the slot."""
-        if not 0 <= start < start + freq <= total <= lib.BBANS_TOTAL_MAX:
-            raise ModelError(f"[{start}, {start + freq}) is no interval of {total}")
-        check(lib.bbans_range_advance(self._c, start, freq, total))
+        check(lib.bbans_range_advance(self._c, *_interval(start, freq, total)))
+
+    def mark(self, bits: int) -> None:
+        """Before an interval: an encoder would have started bits back from here, if
+        the code of what follows alone were an integer of ``2**bits`` or more. Then
+        `check` refuses it.
+
+        Raises
+        ------
+        ModelError
+            If `bits` is not 0 to 65535.
+        """
+        most = lib.BBANS_TAIL_MAX
+        check(lib.bbans_range_mark(self._c, as_integer(bits, "bits", 0, most)))
 
     def check(self) -> None:
-        """After the last symbol: was exactly this encoded?"""
+        """After the last value: was exactly this encoded?"""
         check(lib.bbans_range_check(self._c))
 
 
 def _total(total: int) -> int:
-    # cffi would raise OverflowError; 0 makes the C library name the cause.
-    return index(total) if 0 <= total <= 0xFFFFFFFF else 0
+    return as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
+
+
+def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:
+    """One interval, from numbers or from arrays of one."""
+    total = _total(total)
+    start, freq = (
+        part.item() if isinstance(part, np.ndarray) and part.size == 1 else part
+        for part in (start, freq)
+    )
+    start = as_integer(start, "start of an interval", 0, total - 1)
+    freq = as_integer(freq, "freq of an interval", 1, total - start)
+    return start, freq, total

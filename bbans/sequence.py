@@ -7,19 +7,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bbans._lib import as_uint32, ffi, lib, pointer
+from bbans._arguments import as_bytes, as_instance, as_integer
+from bbans._lib import ffi, lib, pointer
+from bbans._records import check_limit
 from bbans.codecs.iconoclasm import (
     PredictiveModel,
     StateSpaceModel,
+    as_state_space,
     pop_schedule,
     push_schedule,
 )
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
 from bbans.frozen import FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
-from bbans.tables import FrozenHMM, Table
+from bbans.tables import FrozenHMM
 
 __all__ = ["decode_sequence", "decode_until", "encode_sequence"]
 
@@ -27,6 +30,7 @@ START_MIN_BITS = 40
 FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
+_DIFFER = "data is damaged, or length, mode or model differ"
 # Symbols that a message of unknown length is given room for at first.
 FIRST_SIZE = 1 << 12
 
@@ -73,10 +77,11 @@ def encode_sequence(
     message is at most about 10 bits longer than the information content of the
     frozen model, whole bytes counted.
     """
+    as_state_space(model)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenModel):
         return _encode_frozen(model, x, predictive)
-    values = list(x)
+    values = _observations(x)
     if seed is not None:
         message = _seeded(seed)
         if values:
@@ -128,14 +133,16 @@ def decode_sequence(
     Raises
     ------
     CorruptError
-        If no encoder of this model wrote the message: it does not end in the
-        state that encoders start from.
+        If `encode_sequence` writes this message for no sequence of this length, under
+        this model and in this mode. Others may decode, to other data, if the message
+        was damaged.
     ModelError
         If there is no sequence of this length, or no memory for one; if a seed is
         wanted or not taken.
     """
-    if length < 0:
-        raise ModelError(f"length {length} is negative")
+    as_state_space(model)
+    as_instance(message, Message, "message", "a Message, as of Message.from_bytes")
+    length = as_integer(length, "length", 0)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenModel):
         return _decode_frozen(model, message, length, predictive)
@@ -151,22 +158,29 @@ def _decode_any(
     if seed is not None:
         x = pop_schedule(model, message, length)[0] if length else []
         if message != _seeded(seed):
-            raise CorruptError("message does not end in its seed: damaged")
+            raise CorruptError(
+                f"message does not end in its seed: another seed, or {_DIFFER}"
+            )
         return x
     if predictive or length <= model.tail_length:
         return _range_decode(model, None, message, length)
     flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
     message.advance(*(FLAG_PREDICTIVE if flagged else FLAG_SCHEDULE), FLAG_TOTAL)
+    body = length - model.tail_length
     if flagged:
-        return _range_decode(model, None, message, length)
-    x, belief = pop_schedule(model, message, length - model.tail_length)
+        return _range_decode(model, None, message, length, body)
+    x, belief = pop_schedule(model, message, body)
     if not message.is_at_least(_start_bits(model)):
-        raise CorruptError("message ends early: damaged")
+        raise CorruptError(f"message ends early: {_DIFFER}")
     return x + _range_decode(model, belief, message, model.tail_length)
 
 
 def decode_until(
-    model: FrozenHMM, message: Message, last: int, limit: int
+    model: FrozenHMM,
+    message: Message,
+    last: int,
+    limit: int,
+    max_bytes: int | None = None,
 ) -> NDArray[np.uint32]:
     """Decode a predictive message up to and with the first symbol `last`.
 
@@ -180,33 +194,42 @@ def decode_until(
         A symbol number.
     limit : int
         The most symbols that there may be.
+    max_bytes : int, optional
+        The most bytes that what they stand for may take.
 
     Raises
     ------
     CorruptError
         If there is no such sequence of at most `limit` symbols.
+    LimitError
+        If it would take more than `max_bytes`.
     """
     model.check_symbols(np.array([last]))
     if limit < 1:
         raise ModelError(f"limit {limit} is below 1")
+    itemsize = model.alphabet.itemsize
+    check_limit(0, itemsize, max_bytes, "the message")
+    room = limit if max_bytes is None else min(limit, max_bytes // itemsize)
     work, n = model.workspace(1), ffi.new("size_t *")
-    size = min(limit, FIRST_SIZE)
+    size = min(room, FIRST_SIZE)
     while True:
         symbols = model.empty(size)
         try:
             message.call(
-                "sequence_decode_until", model.space, ..., pointer(symbols, "char[]"), size,
-                ffi.new("uint32_t *", last), n,
-                pointer(work, "uint64_t[]"), work.nbytes, words=0,
+                "sequence_decode_until", model.space, ..., pointer(symbols, "char[]"),
+                size, ffi.new("uint32_t *", last), n, pointer(work, "uint64_t[]"),
+                work.nbytes, words=0,
             )  # fmt: skip
         except MessageError as error:
             if error.status != lib.BBANS_ERR_CAPACITY:
                 raise
             if size == limit:
                 raise CorruptError(
-                    f"no symbol {last} among the first {limit}: damaged"
+                    f"no symbol {last} among the first {limit}: {_DIFFER}"
                 ) from None
-            size = min(limit, 8 * size)  # the message is as it was
+            if size == room:
+                check_limit(size + 1, itemsize, max_bytes, "the message")
+            size = min(room, 8 * size)  # the message is as it was
         else:
             return symbols[: n[0]]
 
@@ -240,13 +263,22 @@ def _decode_frozen(
 # ---- any other model
 
 
+def _observations(x: Any) -> list[Any]:
+    try:
+        return list(x)
+    except TypeError:
+        raise SymbolError(f"x must be a sequence of observations, not {x!r}") from None
+
+
 def _check_seed(model: Any, predictive: bool, seed: bytes | None) -> None:
     if seed is not None and (predictive or isinstance(model, FrozenModel)):
         raise ModelError("a seed is for models without a predictive distribution")
 
 
 def _seeded(seed: bytes) -> Message:
-    return Message.from_bytes(seed + b"\1")  # the last byte may not be 0
+    return Message.from_bytes(
+        as_bytes(seed, "seed") + b"\1"
+    )  # the last byte may not be 0
 
 
 def _predictive(model: Any) -> PredictiveModel:
@@ -286,105 +318,28 @@ def _damage() -> Iterator[None]:
     """What a model refuses while decoding, no encoder wrote."""
     try:
         yield
-    except ModelError as error:
-        raise CorruptError(f"message is damaged: {error}") from error
+    except (ModelError, MessageError) as error:
+        raise CorruptError(f"{_DIFFER}: {error}") from error
 
 
 def _range_encode(model: Any, belief: Any, x: list[Any], first: int) -> Message:
     encoder = RangeEncoder()
     for t, value in enumerate(x, first):
         with _position(t, value):
-            intervals = _Intervals()
-            model.predictive(belief).push(intervals, value)
-            for interval in reversed(intervals.pushed):  # in the order of popping
-                encoder.encode(*interval)
+            encoder.encode(model.predictive(belief), value)
             belief = model.update(belief, value)
     return encoder.finish()
 
 
-def _range_decode(model: Any, belief: Any, message: Message, length: int) -> list[Any]:
-    decoder = RangeDecoder(message)
-    source, x = _Source(decoder), []
-    for _ in range(length):
-        x.append(model.predictive(belief).pop(source))
+def _range_decode(
+    model: Any, belief: Any, message: Message, length: int, mark: int | None = None
+) -> list[Any]:
+    """From observation `mark` on there must be too little to start bits back from."""
+    decoder, x = RangeDecoder(message), []
+    for t in range(length):
+        if t == mark:
+            decoder.mark(_start_bits(model))
+        x.append(decoder.decode(model.predictive(belief)))
         belief = model.update(belief, x[-1])
     decoder.check()
     return x
-
-
-class _Intervals:
-    """A message that only lists what is pushed, for the range coder."""
-
-    def __init__(self) -> None:
-        self.pushed: list[tuple[int, int, int]] = []
-
-    def push_symbols(self, table: Table, symbols: Any, rows: Any = None) -> None:
-        values = as_uint32(symbols, "symbol")
-        lines = np.broadcast_to(0 if rows is None else rows, values.shape)
-        for symbol, row in zip(values.flat[::-1], lines.flat[::-1], strict=True):
-            if symbol >= table.n_symbols:
-                raise SymbolError(f"symbol {symbol} is not below {table.n_symbols}")
-            start, end = table.cdf[row, symbol : symbol + 2].tolist()
-            self.pushed.append((start, end - start, 1 << table.prec))
-
-    def push(self, start: int, freq: int, total: int) -> None:
-        self.pushed.append((start, freq, total))
-
-    def push_uniform(self, total: int, values: Any) -> None:
-        array = as_uint32(values, "value")
-        self.pushed += [(int(value), 1, total) for value in array.flat[::-1]]
-
-    def push_weighted(self, weights: Any, symbols: Any) -> None:
-        values = as_uint32(symbols, "symbol")
-        rows = as_uint32(weights, "weight")
-        if rows.ndim < 1 or rows.shape[:-1] != values.shape:
-            raise SymbolError(f"{values.shape} symbols need weights of as many rows")
-        rows = rows.reshape(values.size, rows.shape[-1])
-        for row, symbol in zip(rows[::-1], values.flat[::-1], strict=True):
-            if symbol >= row.size:
-                raise SymbolError(f"symbol {symbol} is not below {row.size}")
-            start, total = int(row[:symbol].sum()), int(row.sum())
-            self.pushed.append((start, int(row[symbol]), total))
-
-
-class _Source:
-    """A message that can only be popped, from a range decoder."""
-
-    def __init__(self, decoder: RangeDecoder) -> None:
-        self._decoder = decoder
-
-    def peek(self, total: int) -> tuple[int]:
-        return (self._decoder.peek(total),)
-
-    def advance(self, start: int, freq: int, total: int) -> None:
-        self._decoder.advance(start, freq, total)
-
-    def _pop(self, edges: NDArray[Any]) -> int:
-        total = int(edges[-1])
-        slot = self._decoder.peek(total)
-        symbol = int(np.searchsorted(edges, slot, side="right")) - 1
-        start, end = int(edges[symbol]), int(edges[symbol + 1])
-        self._decoder.advance(start, end - start, total)
-        return symbol
-
-    def pop_symbols(self, table: Table, shape: Any = None, rows: Any = None) -> Any:
-        shape = () if shape is None else shape
-        lines = np.broadcast_to(0 if rows is None else rows, shape)
-        values = np.empty(shape, np.uint32)
-        for i, row in enumerate(lines.flat):
-            values.flat[i] = self._pop(table.cdf[row])
-        return values
-
-    def pop_uniform(self, total: int, shape: Any = None) -> Any:
-        values = np.empty(() if shape is None else shape, np.uint32)
-        for i in range(values.size):
-            values.flat[i] = slot = self._decoder.peek(total)
-            self._decoder.advance(slot, 1, total)
-        return values
-
-    def pop_weighted(self, weights: Any) -> Any:
-        rows = as_uint32(weights, "weight")
-        values = np.empty(rows.shape[:-1], np.uint32)
-        for i, row in enumerate(rows.reshape(values.size, -1)):
-            values.flat[i] = self._pop(np.concatenate(([0], np.cumsum(row))))
-        return values

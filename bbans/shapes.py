@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from bbans._arguments import as_array, as_integer, as_reals, not_integers
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import ModelError, SymbolError
 
 __all__ = [
     "Shape",
-    "as_array",
+    "as_ends",
     "as_shape",
     "as_trials",
+    "as_weights",
+    "blame_weights",
     "component_shape",
+    "fixed_located",
     "fixed_locations",
     "fixed_probabilities",
     "fixed_rates",
     "fixed_scales",
     "joint_shape",
+    "located_parameters",
     "parameters",
     "spread",
     "to_fixed",
     "to_real",
+    "without_mass",
 ]
 
 _EVEN, _OCTAVE, _MOST_OCTAVES = 2048, 256, 13
@@ -42,6 +49,11 @@ class Shape:
         P(T > t) in units of ``2**-32`` at t = 0, 1/256, 2/256, ... up to 8, at 256
         equal steps in each of n octaves from there to ``8 * 2**n``, and a 0; it falls
         from ``2**31`` to 0. Between these points it is linear.
+    leak : bool
+        Whether every integer of 64 bits can be coded, however far out, as a prior and
+        a likelihood need it: some 1e-5 of the mass leaks there. A posterior needs
+        ``leak=False``: popping from it draws, and a draw from there would cost much
+        under the prior. Values whose mass rounds to 0 can then not be pushed.
 
     Raises
     ------
@@ -51,13 +63,14 @@ class Shape:
     Notes
     -----
     docs/maths.md, section 9. Use `gaussian`, `logistic`, `laplace`, `student_t`, or
-    `from_survival`. The first three are tables of the C library, the same everywhere;
-    the others are computed here in floats, once, like every frozen model.
+    `from_survival`, which take `leak` too. The first three are tables of the C library,
+    the same everywhere; the others are computed here in floats, once, like every frozen
+    model.
     """
 
     __slots__ = ("_c", "_quantile", "_survival")
 
-    def __init__(self, survival: ArrayLike) -> None:
+    def __init__(self, survival: ArrayLike, *, leak: bool = True) -> None:
         table = np.array(as_uint32(survival, "survival value"))
         if table.ndim != 1 or table.size < _EVEN + 2 or (table.size - 2) % _OCTAVE:
             raise ModelError("a survival table has 2050 + 256 n entries")
@@ -67,6 +80,7 @@ class Shape:
         self._c = ffi.new("bbans_shape *")
         self._c.survival = pointer(table)
         self._c.octaves = (table.size - 2 - _EVEN) // _OCTAVE
+        self._c.leakless = not leak
         try:
             check(lib.bbans_shape_quantiles(self._c, pointer(self._quantile)))
         except ModelError as error:
@@ -76,10 +90,11 @@ class Shape:
             ) from None
 
     @classmethod
-    def _standard(cls, family: int) -> Shape:
+    def _standard(cls, family: int, leak: bool) -> Shape:
         shape = object.__new__(cls)
         shape._c = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(shape._c, family))
+        shape._c.leakless = not leak
         size = 4 * (_EVEN + 2 + _OCTAVE * shape._c.octaves)
         memory = ffi.buffer(shape._c.survival, size)
         shape._survival = np.frombuffer(memory, np.uint32)
@@ -87,41 +102,49 @@ class Shape:
         return shape
 
     @classmethod
-    def gaussian(cls) -> Shape:
+    def gaussian(cls, *, leak: bool = True) -> Shape:
         """Return the normal distribution; its scale is the standard deviation."""
-        return cls._standard(lib.BBANS_GAUSSIAN)
+        return cls._standard(lib.BBANS_GAUSSIAN, leak)
 
     @classmethod
-    def logistic(cls) -> Shape:
+    def logistic(cls, *, leak: bool = True) -> Shape:
         """Return the logistic distribution, P(T > t) = 1 / (1 + exp(t))."""
-        return cls._standard(lib.BBANS_LOGISTIC)
+        return cls._standard(lib.BBANS_LOGISTIC, leak)
 
     @classmethod
-    def laplace(cls) -> Shape:
+    def laplace(cls, *, leak: bool = True) -> Shape:
         """Return the Laplace distribution, P(T > t) = exp(-t) / 2."""
-        return cls._standard(lib.BBANS_LAPLACE)
+        return cls._standard(lib.BBANS_LAPLACE, leak)
 
     @classmethod
-    def student_t(cls, degrees: float) -> Shape:
+    def student_t(cls, degrees: float, *, leak: bool = True) -> Shape:
         """Return Student's t distribution.
 
         Parameters
         ----------
         degrees : float
             Degrees of freedom, 0.5 to 1000. Beyond 65536 scales the tail is flat.
+        leak : bool
+            As for every shape.
 
         Raises
         ------
         ModelError
             If `degrees` is out of range.
         """
-        if not 0.5 <= degrees <= 1000:
-            raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees}")
-        return cls.from_survival(lambda t: _student_t_survival(t, degrees))
+        number = to_real(degrees)
+        if number.ndim or not 0.5 <= number <= 1000:
+            raise ModelError(f"degrees of freedom are 0.5 to 1000, not {degrees!r}")
+        return cls.from_survival(
+            lambda t: _student_t_survival(t, float(number)), leak=leak
+        )
 
     @classmethod
     def from_survival(
-        cls, survival: Callable[[NDArray[np.float64]], ArrayLike]
+        cls,
+        survival: Callable[[NDArray[np.float64]], ArrayLike],
+        *,
+        leak: bool = True,
     ) -> Shape:
         """Tabulate a survival function.
 
@@ -129,6 +152,8 @@ class Shape:
         ----------
         survival : callable
             P(T > t) of an increasing array of t >= 0, float; 1/2 at 0.
+        leak : bool
+            As for every shape.
 
         Raises
         ------
@@ -136,7 +161,7 @@ class Shape:
             If it is not 1/2 at 0, rises, or is not finite.
         """
         t = _points(_MOST_OCTAVES)
-        values = np.asarray(survival(t), np.float64)
+        values = as_reals(survival(t), "values of a survival function")
         if values.shape != t.shape or not np.isfinite(values).all():
             raise ModelError("a survival function gives a finite number for each t")
         if abs(values[0] - 0.5) > 1e-6 or (np.diff(values) > 1e-9).any():
@@ -147,12 +172,17 @@ class Shape:
         octaves = min(int((table[ends] > 0).sum()), _MOST_OCTAVES)
         table = table[: ends[octaves] + 1]
         table[0], table[-1] = 1 << 31, 0
-        return cls(np.append(table, np.uint32(0)))
+        return cls(np.append(table, np.uint32(0)), leak=leak)
 
     @property
     def survival(self) -> NDArray[np.uint32]:
         """The table, read-only."""
         return self._survival
+
+    @property
+    def leak(self) -> bool:
+        """Whether every integer of 64 bits can be coded; False for posteriors."""
+        return not self._c.leakless
 
     @property
     def _address(self) -> int:
@@ -161,16 +191,19 @@ class Shape:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Shape):
             return NotImplemented
-        return np.array_equal(self._survival, other._survival)
+        return self.leak == other.leak and np.array_equal(
+            self._survival, other._survival
+        )
 
     def __hash__(self) -> int:
-        return hash(self._survival.tobytes())
+        return hash((self.leak, self._survival.tobytes()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shape, (self._survival.copy(),)
+        return partial(Shape, leak=self.leak), (self._survival.copy(),)
 
     def __repr__(self) -> str:
-        return f"<Shape to t = {8 << self._c.octaves}>"
+        leak = "" if self.leak else ", no leak"
+        return f"<Shape to t = {8 << self._c.octaves}{leak}>"
 
 
 def _points(octaves: int) -> NDArray[np.float64]:
@@ -192,20 +225,12 @@ def _student_t_survival(t: NDArray[np.float64], degrees: float) -> NDArray[np.fl
 
 
 # ---- parameters: plain numbers, or what the functions below give
-
-
-def as_array(values: ArrayLike) -> NDArray[Any]:
-    """Any numbers as an array.
-
-    Raises
-    ------
-    SymbolError
-        If a list is ragged.
-    """
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise SymbolError(f"parameters must form an array: {error}") from None
+#
+# The rule, everywhere: a numpy array of the integer type that its `fixed_*` function
+# returns is fixed point, and an array of any other integers is refused, as it could
+# be meant as either. All else are plain numbers: Python's and numpy's scalars, lists,
+# arrays of floats. Locations and scales come both in fixed point or both not, as an
+# array of int64 is more often one of plain numbers that nobody converted.
 
 
 def to_real(values: ArrayLike) -> NDArray[Any]:
@@ -216,7 +241,7 @@ def to_real(values: ArrayLike) -> NDArray[Any]:
     SymbolError
         If they are no real numbers.
     """
-    array = as_array(values)
+    array = as_array(values, "parameters")
     if array.dtype.kind not in "iuf":
         raise SymbolError(f"parameters must be real numbers, not {array.dtype}")
     return array if array.dtype in _REALS else array.astype(np.float64)
@@ -231,9 +256,9 @@ def parameters(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray
         If they are no real numbers, or a numpy array of other integers, which could
         be meant as either.
     """
-    if isinstance(values, np.ndarray | np.generic) and values.dtype.kind in "iu":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
         if values.dtype == _FIXED[fix]:
-            return np.asarray(values)
+            return as_array(values, "parameters")
         raise SymbolError(
             f"parameters of {values.dtype} are neither floats nor fixed point: pass "
             f"them .astype(float), or through {fix.__name__}(...)"
@@ -241,18 +266,104 @@ def parameters(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray
     return to_real(values)
 
 
+def located_parameters(
+    location: ArrayLike, scale: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`parameters` of locations and scales, both in the same form.
+
+    Raises
+    ------
+    SymbolError
+        If they are no such numbers, or one alone is fixed point.
+    """
+    at, by = parameters(location, fixed_locations), parameters(scale, fixed_scales)
+    if (at.dtype.kind == "i") != (by.dtype.kind == "i"):
+        fixed = ("locations", "scales")[by.dtype.kind == "i"]
+        raise SymbolError(
+            f"{fixed} of integers are fixed point, and the others are plain numbers: "
+            "pass them .astype(float), or both through fixed_locations(...) and "
+            "fixed_scales(...)"
+        )
+    return at, by
+
+
+def fixed_located(
+    location: ArrayLike, scale: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`located_parameters` in fixed point."""
+    at, by = located_parameters(location, scale)
+    return to_fixed(at, fixed_locations), to_fixed(by, fixed_scales)
+
+
 def to_fixed(values: ArrayLike, fix: Callable[[Any], NDArray[Any]]) -> NDArray[Any]:
-    """Parameters in fixed point."""
+    """`parameters` in fixed point."""
     array = parameters(values, fix)
     return array if array.dtype.kind in "iu" else fix(array)
 
 
+def as_weights(weights: ArrayLike) -> NDArray[Any]:
+    """Integer weights, or probabilities.
+
+    Raises
+    ------
+    SymbolError
+        If they are neither.
+    """
+    array = as_array(weights, "weights")
+    if array.dtype.kind in "iu":
+        return as_uint32(array, "weight")
+    return to_real(array)
+
+
+def blame_weights(weights: NDArray[Any]) -> None:
+    """Name the first row whose sum no code has, if there is one.
+
+    Raises
+    ------
+    ModelError
+        If there is.
+    """
+    rows = weights.reshape(-1, weights.shape[-1])
+    if weights.dtype.kind == "f":
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = rows.sum(axis=1, dtype=np.float64)
+        good = (rows >= 0).all(axis=1) & (sums >= 0.5)
+        good &= sums < 2 - rows.shape[1] * 2.0**-27
+        wanted = "probabilities >= 0 that sum to 1; divide by the sum"
+    else:
+        sums = rows.sum(axis=1, dtype=np.uint64)
+        good = (sums >= 1) & (sums <= lib.BBANS_TOTAL_MAX)
+        wanted = "integer weights that sum to 1 .. 2**28"
+    if not good.all():
+        at = int(np.flatnonzero(~good)[0])
+        where = f"row {at} of the weights" if len(rows) > 1 else "the weights"
+        raise ModelError(
+            f"{where} must be {wanted}: the least is {rows[at].min()}, the total "
+            f"{sums[at]}",
+            lib.BBANS_ERR_TOTAL,
+        )
+
+
 def as_trials(values: ArrayLike) -> NDArray[np.uint32]:
     """Numbers of trials, which are integers of any type."""
-    array = as_array(values)
+    array = as_array(values, "trials")
     if array.dtype.kind not in "iu":
-        raise SymbolError(f"trials must be integers, not {array.dtype}")
+        raise not_integers("trials", array)
     return as_uint32(array, "number of trials")
+
+
+def as_ends(low: int | None, high: int | None) -> tuple[int, int]:
+    """The ends of a range of integers of 64 bits, by default of all.
+
+    Raises
+    ------
+    SymbolError
+        If there is no such range.
+    """
+    least, most = -(1 << 63), (1 << 63) - 1
+    low = as_integer(least if low is None else low, "low", least, most, SymbolError)
+    high = as_integer(most if high is None else high, "high", low, most, SymbolError)
+    return low, high
 
 
 def as_shape(shape: Any) -> Shape:
@@ -260,6 +371,14 @@ def as_shape(shape: Any) -> Shape:
     if not isinstance(shape, Shape):
         raise ModelError(f"a shape is one like Shape.gaussian(), not {shape!r}")
     return shape
+
+
+def without_mass(value: int, position: int) -> str:
+    """What to say of a value that a shape without a leak cannot code."""
+    return (
+        f"value {value} at position {position} has no mass: it is too far out for a "
+        "shape with leak=False, which is for posteriors"
+    )
 
 
 def joint_shape(*arrays: NDArray[Any]) -> tuple[int, ...]:

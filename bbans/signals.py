@@ -5,41 +5,52 @@ docs/format.md, section 6, byte by byte.
 
 from __future__ import annotations
 
+import io
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_bytes, as_integer, not_integers
+from bbans._kinds import SIGNAL
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
+from bbans._records import (
+    CRC,
+    RecordReader,
+    check_limit,
+    check_shape,
+    checked,
+    uvarint,
+)
 from bbans.errors import (
     BbansError,
     CorruptError,
     FormatError,
     SymbolError,
-    TruncatedError,
     VersionError,
 )
 from bbans.message import Message
 from bbans.models.autoregressive import fit_prediction
-from bbans.shapes import Shape, fixed_scales
+from bbans.shapes import Shape, fixed_locations, fixed_scales
 from bbans.static import bytes_compress, bytes_decompress
 
 __all__ = ["signal_compress", "signal_decompress"]
 
-MAGIC = b"\x89bbs"
 VERSION = 1
-BLOCK_DEFAULT = 65536
-MODELLED, STORED = 0, 1
+BLOCK_DEFAULT, BLOCK_MAX = 65536, 1 << 20
+METHODS = {0: "modelled", 1: "stored"}
+MODELLED, STORED = METHODS
 # Codes as in containers.
 DTYPES = dict(enumerate(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"], start=16))
 CODES = {np.dtype(name): code for code, name in DTYPES.items()}
-CHANNELS_MAX = 16
+AXES_MAX, CHANNELS_MAX = 32, 16
 _HEAD = struct.Struct("<BBBh")  # order, cross, scales, scale of the coefficients
 _COEFFICIENT = 1 << 16
+_NO_METHOD = "it has no known method"
 
 
 def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> bytes:
@@ -48,8 +59,8 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     Parameters
     ----------
     values : array_like of int
-        Any shape and integer type. Of an array with two axes, up to 16 columns are
-        channels that are sampled together; all else is one series, in C order.
+        Any integer type. The columns of an array with two axes, up to 16, are channels
+        that are sampled together; any other number of axes is one series, in C order.
     block_size : int
         Steps in a block, 1 to 2**20; each has a model of its own.
 
@@ -62,7 +73,7 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     Raises
     ------
     SymbolError
-        If these are no integers, or have more than 32 axes.
+        If these are no integers, or have more than 16 columns or 32 axes.
     ModelError
         If `block_size` is out of range.
 
@@ -71,16 +82,22 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     >>> signal_decompress(signal_compress(np.arange(5) ** 2))
     array([ 0,  1,  4,  9, 16])
     """
-    array = np.asarray(values)
+    array = as_array(values, "values")
     code = CODES.get(array.dtype.newbyteorder("="))
     if code is None:
-        raise SymbolError(f"a signal consists of integers, not {array.dtype}")
-    if array.ndim > 32:
-        raise SymbolError(f"a signal has at most 32 axes, not {array.ndim}")
-    block_size = as_block_size(block_size, 1 << 20)
+        raise not_integers("values", array)
+    if array.ndim > AXES_MAX:
+        raise SymbolError(f"a signal has at most {AXES_MAX} axes, not {array.ndim}")
+    if array.ndim == 2 and array.size and array.shape[1] > CHANNELS_MAX:
+        raise SymbolError(
+            f"a signal has at most {CHANNELS_MAX} channels, its columns, and an array "
+            f"of shape {array.shape} has {array.shape[1]}: pass .T if its rows are "
+            "the channels, groups of columns, or .ravel() as one series"
+        )
+    block_size = as_integer(block_size, "block_size", 1, BLOCK_MAX)
     series = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     series = series.reshape(-1, _channels(array.shape))
-    out = [MAGIC, bytes([VERSION, code, array.ndim])]
+    out = [SIGNAL, bytes([VERSION, code, array.ndim])]
     out += [uvarint(length) for length in array.shape]
     head = b"".join([*out, uvarint(block_size)])
     records = [head + CRC.pack(zlib.crc32(head))]
@@ -90,60 +107,139 @@ def signal_compress(values: ArrayLike, *, block_size: int = BLOCK_DEFAULT) -> by
     return b"".join(records)
 
 
-def signal_decompress(data: bytes) -> NDArray[Any]:
+def signal_decompress(data: bytes, *, max_bytes: int | None = None) -> NDArray[Any]:
     """Restore the array that `signal_compress` was given.
-
-    Raises
-    ------
-    FormatError, VersionError, TruncatedError, CorruptError
-        If it cannot be restored whole; the text says why and where.
-    """
-    data = bytes(data)
-    dtype, shape, *_ = _read_head(data)
-    parts = [*signal_blocks(data)]
-    try:
-        return np.concatenate(parts).reshape(shape) if parts else np.empty(shape, dtype)
-    except ValueError as error:  # of no element, and yet too long
-        raise CorruptError(f"header is damaged: {error}") from error
-
-
-def signal_blocks(
-    data: bytes, salvage: Callable[[FormatError], object] | None = None
-) -> Iterator[NDArray[Any]]:
-    """Restore a signal block by block, shape (steps, channels).
 
     Parameters
     ----------
-    data : bytes
-    salvage : callable, optional
-        Is given the error of each damaged block, which is left out.
+    data : bytes-like
+    max_bytes : int, optional
+        The most bytes that the array may take; by default there is no limit. A few
+        bytes may decompress to many: give it to data from strangers.
+
+    Raises
+    ------
+    LimitError
+        If the array would be larger. Nothing was decoded.
+    FormatError, VersionError, TruncatedError, CorruptError
+        If it cannot be restored whole; the text says why and where.
     """
-    dtype, shape, block_size, at = _read_head(data)
-    channels = _channels(shape)
-    steps = int(np.prod(shape, dtype=object)) // channels
-    for index in range(-(-steps // block_size)):
+    reader = SignalReader(io.BytesIO(as_bytes(data, "data")), max_bytes=max_bytes)
+    parts = [*reader.blocks()]
+    whole = np.concatenate(parts) if parts else np.empty(0, reader.dtype)
+    return whole.reshape(reader.shape)
+
+
+class SignalReader:
+    """Reads a signal, front to back, from a binary file.
+
+    Parameters
+    ----------
+    file : binary file
+    max_bytes : int, optional
+        The most bytes that the values may take.
+
+    Attributes
+    ----------
+    dtype : dtype
+    shape : tuple of int
+        Of the whole.
+
+    Raises
+    ------
+    FormatError
+        If the file is no signal.
+    LimitError
+        If its values would take more than `max_bytes`.
+    VersionError, TruncatedError, CorruptError
+        If it cannot be read whole; the text names the part.
+    """
+
+    def __init__(self, file: BinaryIO, *, max_bytes: int | None = None) -> None:
+        self._reader = reader = RecordReader(file, "signal")
+        where = "its header"
+        reader.magic(SIGNAL)
+        version, code, axes = reader.read(3, where)
+        if version != VERSION:
+            raise VersionError(
+                f"signal has format version {version}, this release reads {VERSION}"
+            )
+        self.shape = tuple(reader.uvarint(where) for _ in range(axes))
+        self._block_size = reader.uvarint(where)
+        if not reader.matches(where):
+            raise CorruptError("header is damaged: its checksum does not match")
+        if code not in DTYPES or axes > AXES_MAX:
+            raise CorruptError("header is damaged: no such type or shape")
+        if not 1 <= self._block_size <= BLOCK_MAX:
+            raise CorruptError("header is damaged: no such block size")
+        self.dtype = np.dtype(DTYPES[code])
+        check_shape(self.shape, self.dtype.itemsize)
+        self._channels = _channels(self.shape)
+        size = math.prod(self.shape)
+        self._steps = size // self._channels
+        check_limit(size, self.dtype.itemsize, max_bytes, "the signal")
+
+    @property
+    def n_read(self) -> int:
+        """Bytes that have been read."""
+        return self._reader.at
+
+    def methods(self) -> Iterator[int]:
+        """Check the blocks without decoding them; yield how each was coded."""
+        for index in range(self._n_blocks):
+            where = f"block {index}"
+            self._reader.begin(index)
+            n_bytes = self._reader.uvarint(where)
+            start = self._reader.read(min(n_bytes, 1), where)
+            self._reader.skip(n_bytes - len(start), where)
+            if not self._reader.matches(where):
+                raise CorruptError(f"{where} is damaged: its checksum does not match")
+            if not start or start[0] not in METHODS:
+                raise CorruptError(f"{where} is damaged: {_NO_METHOD}")
+            yield start[0]
+        self._reader.end()
+
+    def blocks(
+        self, salvage: Callable[[FormatError], object] | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Restore the signal block by block, shape (steps, channels).
+
+        Parameters
+        ----------
+        salvage : callable, optional
+            Is given the error of each damaged block, which is left out.
+        """
+        for index in range(self._n_blocks):
+            where = f"block {index}"
+            try:
+                self._reader.begin(index)
+                block = self._reader.read(self._reader.uvarint(where), where)
+                good = self._reader.matches(where)
+            except FormatError as error:
+                if salvage is None:
+                    raise
+                salvage(error)
+                return  # where the next begins is not known
+            steps = min(self._block_size, self._steps - index * self._block_size)
+            try:
+                if not good:
+                    raise CorruptError("its checksum does not match")
+                yield _decode_block(block, steps, self._channels, self.dtype)
+            except BbansError as error:
+                damage = CorruptError(f"{where} is damaged: {error}")
+                if salvage is None:
+                    raise damage from error
+                salvage(damage)
         try:
-            at, block = _read_block(data, at, index)
-        except FormatError as error:
+            self._reader.end()
+        except CorruptError as excess:
             if salvage is None:
                 raise
-            salvage(error)
-            return  # where the next begins is not known
-        try:
-            count = min(block_size, steps - index * block_size)
-            if block is None:
-                raise CorruptError("its checksum does not match")
-            yield _decode_block(block, count, channels, dtype)
-        except BbansError as error:
-            damage = CorruptError(f"block {index} is damaged: {error}")
-            if salvage is None:
-                raise damage from error
-            salvage(damage)
-    if at != len(data):
-        excess = CorruptError("signal is followed by other data")
-        if salvage is None:
-            raise excess
-        salvage(excess)
+            salvage(excess)
+
+    @property
+    def _n_blocks(self) -> int:
+        return -(-self._steps // self._block_size)
 
 
 # ---- pieces
@@ -171,7 +267,7 @@ def _encode_block(block: NDArray[Any]) -> bytes:
     scale = fixed_scales(1 + np.abs(fixed).mean())
     message = Message()
     _call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), np.int64(0), scale, fixed)
+    message.push_located(Shape.laplace(), fixed_locations(0), scale, fixed)
     coded = (
         bytes([MODELLED])
         + _HEAD.pack(order, cross, scales, int(scale))
@@ -184,11 +280,12 @@ def _encode_block(block: NDArray[Any]) -> bytes:
 def _decode_block(
     block: bytes, steps: int, channels: int, dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    if not block or block[0] not in (MODELLED, STORED):
-        raise CorruptError("it has no known method")
+    if not block or block[0] not in METHODS:
+        raise CorruptError(_NO_METHOD)
     if block[0] == STORED:
-        raw = bytearray(steps * channels * dtype.itemsize)
-        if len(bytes_decompress(block[1:], out=raw)) != len(raw):
+        size = steps * channels * dtype.itemsize
+        raw = bytes_decompress(block[1:], max_bytes=size)
+        if len(raw) != size:
             raise CorruptError("it holds another number of values")
         return (
             np.frombuffer(raw, dtype.newbyteorder("<"))
@@ -205,8 +302,8 @@ def _decode_block(
     if taps > lib.BBANS_SIGNAL_TAPS_MAX:
         raise CorruptError("its model is too large")
     fixed = message.pop_located(
-        Shape.laplace(), np.zeros((channels, taps), np.int64), np.int32(scale),
-        dtype=np.int32,
+        Shape.laplace(), np.zeros((channels, taps), np.int64),
+        np.array(scale, np.int32), dtype=np.int32,
     )  # fmt: skip
     values = np.empty((steps, channels), np.int64)
     _call(message, "pop", fixed, (order, cross, scales), values)
@@ -243,40 +340,3 @@ def _call(
 
 def _little(array: NDArray[Any]) -> bytes:
     return array.astype(array.dtype.newbyteorder("<")).tobytes()
-
-
-def _read_head(data: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int, int]:
-    """The type, the shape, the block size, and where blocks begin."""
-    if data[: len(MAGIC)] != MAGIC:
-        raise FormatError("not a bbans signal: it does not start with its magic")
-    at = len(MAGIC) + 3
-    if len(data) < at:
-        raise TruncatedError("signal ends early, in its header")
-    version, code, axes = data[len(MAGIC) : at]
-    if version != VERSION:
-        raise VersionError(
-            f"signal has format version {version}, this release reads {VERSION}"
-        )
-    numbers = []
-    for _ in range(axes + 1):
-        at, number = take_uvarint(data, at, "signal", "its header")
-        numbers.append(number)
-    if len(data) < at + CRC.size:
-        raise TruncatedError("signal ends early, in its header")
-    if CRC.unpack_from(data, at)[0] != zlib.crc32(data[:at]):
-        raise CorruptError("header is damaged: its checksum does not match")
-    if code not in DTYPES or axes > 32 or not 1 <= numbers[-1] <= 1 << 20:
-        raise CorruptError("header is damaged: no such type, shape or block size")
-    return np.dtype(DTYPES[code]), tuple(numbers[:-1]), numbers[-1], at + CRC.size
-
-
-def _read_block(data: bytes, at: int, index: int) -> tuple[int, bytes | None]:
-    """Where the next begins, and the block: None if it is damaged."""
-    where = f"block {index}"
-    start, size = take_uvarint(data, at, "signal", where)
-    stop = start + size
-    if stop + CRC.size > len(data):
-        raise TruncatedError(f"signal ends early, in {where}")
-    good = zlib.crc32(data[at:stop], zlib.crc32(INDEX.pack(index)))
-    (found,) = CRC.unpack_from(data, stop)
-    return stop + CRC.size, data[start:stop] if found == good else None

@@ -5,6 +5,7 @@ docs/format.md, section 4, byte by byte.
 
 from __future__ import annotations
 
+import io
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,22 +15,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_integer
+from bbans._kinds import STREAM
 from bbans._lib import check, ffi, lib, pointer
-from bbans._records import CRC, INDEX, as_block_size, checked, take_uvarint, uvarint
-from bbans.errors import (
-    CorruptError,
-    FormatError,
-    MessageError,
-    ModelError,
-    TruncatedError,
-    VersionError,
+from bbans._records import (
+    CRC,
+    INDEX,
+    RecordReader,
+    check_limit,
+    checked,
+    uvarint,
 )
+from bbans.errors import CorruptError, MessageError, VersionError
 
 __all__ = ["bytes_compress", "bytes_decompress"]
 
-MAGIC = b"\x89bby"
 VERSION = 1
 BLOCK_DEFAULT = 1 << 20
+# Of a block, at the most: method, number of bytes, number of symbols, symbols.
+_HEADER_BYTES = 1 + 4 + 1 + 16
 
 
 def bytes_compress(
@@ -67,9 +71,8 @@ def bytes_compress(
     >>> bytes_decompress(bytes_compress(b"tick tock " * 100))[:9]
     b'tick tock'
     """
-    if order not in (0, 1):
-        raise ModelError(f"order must be 0 or 1, not {order}")
-    block_size = as_block_size(block_size, lib.BBANS_BYTES_MAX)
+    order = as_integer(order, "order", 0, 1)
+    block_size = as_integer(block_size, "block_size", 1, lib.BBANS_BYTES_MAX)
     source = _octets(data)
     workspace = _workspaces(min(block_size, source.size))
 
@@ -93,10 +96,12 @@ def bytes_compress(
     n_blocks = -(-source.size // block_size)
     blocks = _run(compress, range(n_blocks), threads)
     end = checked(n_blocks, b"\0" + uvarint(source.size))
-    return b"".join([MAGIC + bytes([VERSION]), *blocks, end])
+    return b"".join([STREAM + bytes([VERSION]), *blocks, end])
 
 
-def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
+def bytes_decompress(
+    data: Any, *, out: Any = None, max_bytes: int | None = None, threads: int = 1
+) -> Any:
     """Restore what `bytes_compress` was given.
 
     Parameters
@@ -104,8 +109,11 @@ def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
     data : buffer
         What `bytes_compress` returned.
     out : writable buffer, optional
-        Where the bytes go; it may be larger. By default they are returned. A few
-        bytes may decompress to many: give `out` to data from strangers.
+        Where the bytes go; it may be larger. By default they are returned.
+    max_bytes : int, optional
+        The most bytes that there may be; by default there is no limit. A few bytes
+        may decompress to many, up to 16 MiB for each 11: give it, or `out`, to data
+        from strangers.
     threads : int
 
     Returns
@@ -115,6 +123,8 @@ def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
 
     Raises
     ------
+    LimitError
+        If there are more than `max_bytes`. Nothing was decoded.
     VersionError, TruncatedError, CorruptError, FormatError
         If it cannot be restored whole; the text says why and where. `out` then
         holds some blocks.
@@ -124,9 +134,10 @@ def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
         If `threads` is below 1.
     """
     source = _octets(data)
-    blocks = list(_blocks(source))
+    blocks = list(stream_blocks(RecordReader(io.BytesIO(data), "byte stream")))
     ends = np.cumsum([0] + [n for _, _, n in blocks])
     total = int(ends[-1])
+    check_limit(total, 1, max_bytes, "the byte stream")
     if out is None:
         target = np.empty(total, np.uint8)
     else:
@@ -155,7 +166,9 @@ def bytes_decompress(data: Any, *, out: Any = None, threads: int = 1) -> Any:
                 )
             )  # fmt: skip
         except CorruptError as error:
-            raise CorruptError(f"block {index} is damaged: {error}") from error
+            raise CorruptError(
+                f"block {index} is damaged: it does not decode"
+            ) from error
 
     _run(decompress, range(len(blocks)), threads)
     return target.tobytes() if out is None else memoryview(out).cast("B")[:total]
@@ -188,8 +201,7 @@ def _workspaces(n: int) -> Callable[[], NDArray[np.uint8]]:
 
 
 def _run(function: Callable[[int], Any], items: Iterable[int], threads: int) -> Any:
-    if threads < 1:
-        raise ModelError(f"threads must be at least 1, not {threads}")
+    threads = as_integer(threads, "threads", 1)
     if threads == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
@@ -203,42 +215,43 @@ def _crc(index: int, source: NDArray[np.uint8], start: int, stop: int) -> int:
     return zlib.crc32(source[start:stop].data, crc)
 
 
-def _blocks(source: NDArray[np.uint8]) -> Iterator[tuple[int, int, int]]:
+def stream_blocks(
+    reader: RecordReader, check: bool = False
+) -> Iterator[tuple[int, int, int]]:
     """Yield where each block starts and stops, and its decompressed bytes.
 
-    Checks all but the blocks themselves.
+    Checks all but the blocks themselves; with `check` their checksums too.
     """
-    head = source[: len(MAGIC)].tobytes()
-    if head != MAGIC:
-        raise FormatError("not a bbans byte stream: it does not start with its magic")
-    if source.size == len(MAGIC):
-        raise TruncatedError("byte stream ends early, in its header")
-    if source[len(MAGIC)] != VERSION:
+    reader.magic(STREAM)
+    version = reader.read(1, "its header")[0]
+    if version != VERSION:
         raise VersionError(
-            f"byte stream has format version {source[len(MAGIC)]}, this release "
-            f"reads {VERSION}"
+            f"byte stream has format version {version}, this release reads {VERSION}"
         )
-    at, total, index, size = len(MAGIC) + 1, 0, 0, ffi.new("size_t *")
+    total, index, size = 0, 0, ffi.new("size_t *")
     while True:
-        start, n_bytes = take_uvarint(source, at, "byte stream", f"block {index}")
+        where = f"block {index}"
+        reader.begin(index)
+        n_bytes = reader.uvarint(where)
         if n_bytes == 0:
             break
-        stop = start + n_bytes
-        if stop + CRC.size > source.size:
-            raise TruncatedError(f"byte stream ends early, in block {index}")
-        block = source[start:stop]
-        status = lib.bbans_bytes_size(pointer(block, "uint8_t[]"), n_bytes, size)
-        if status != lib.BBANS_OK:
-            raise CorruptError(f"block {index} is damaged: its header is malformed")
-        yield start, stop, int(size[0])
-        at, total, index = stop + CRC.size, total + int(size[0]), index + 1
-    stop, claimed = take_uvarint(source, start, "byte stream", "its end record")
-    if stop + CRC.size > source.size:
-        raise TruncatedError("byte stream ends early, in its end record")
-    crc = zlib.crc32(source[at:stop].data, zlib.crc32(INDEX.pack(index)))
-    if CRC.unpack_from(source.data, stop)[0] != crc:
+        start = reader.at
+        header = reader.read(min(n_bytes, _HEADER_BYTES), where)
+        if check:
+            reader.skip(n_bytes - len(header), where)
+        else:
+            reader.leap(n_bytes - len(header))
+        good = reader.matches(where)
+        if check and not good:
+            raise CorruptError(f"{where} is damaged: its checksum does not match")
+        if lib.bbans_bytes_size(header, len(header), size) != lib.BBANS_OK:
+            raise CorruptError(f"{where} is damaged: its header is malformed")
+        yield start, start + n_bytes, int(size[0])
+        total, index = total + int(size[0]), index + 1
+    where = "its end record"
+    claimed = reader.uvarint(where)
+    if not reader.matches(where):
         raise CorruptError("end record is damaged: its checksum does not match")
     if claimed != total:
         raise CorruptError(f"byte stream of {claimed} bytes has blocks of {total}")
-    if stop + CRC.size != source.size:
-        raise CorruptError("byte stream is followed by other data")
+    reader.end()

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans import _cdf, _forward
+from bbans import _cdf
+from bbans._arguments import as_bytes, as_instance, as_integer, as_reals
+from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._records import uvarint
-from bbans.alphabet import Alphabet
+from bbans.alphabet import Alphabet, as_alphabet
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -30,13 +33,12 @@ from bbans.frozen import (
     ARHMM_TYPE,
     HMM_TYPE,
     LGSSM_TYPE,
-    MAGIC,
     VERSION,
     FrozenModel,
     check_end,
     check_start,
 )
-from bbans.models import ARHMM, HMM, Contexts, em
+from bbans.models import ARHMM, HMM, LGSSM, Contexts, em
 
 __all__ = ["FrozenARHMM", "FrozenHMM", "Table", "as_frozen", "quantise"]
 
@@ -74,7 +76,8 @@ def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
     >>> quantise([1.0, 0.0, 3.0], prec=4)
     array([ 4,  1, 11], dtype=uint32)
     """
-    mass = np.ascontiguousarray(masses, np.float64)
+    prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+    mass = as_reals(masses, "masses")
     if mass.ndim < 1 or mass.size == 0:
         raise ModelError(f"masses of shape {mass.shape} are no distributions")
     rows = mass.reshape(-1, mass.shape[-1])
@@ -109,8 +112,7 @@ class Table:
         edges = np.atleast_2d(as_uint32(cdf, "edge")).copy()
         if edges.ndim != 2 or edges.shape[1] < 2:
             raise ModelError(f"a cdf has shape (N, M + 1), not {edges.shape}")
-        if not 1 <= prec <= lib.BBANS_PREC_MAX:
-            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
+        prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
         edges.flags.writeable = False  # it is checked once
         self.cdf = edges
         self.prec = prec
@@ -147,17 +149,66 @@ class Table:
 
 
 HEADER = struct.Struct("<4sBBBBIII")
+
+
+class Head(NamedTuple):
+    """The header of a model file, after magic and version."""
+
+    model_type: int
+    prec: int
+    kind: int
+    n_states: int
+    n_symbols: int
+    tail_length: int
+
+    @property
+    def alphabet(self) -> str:
+        """The kind of the alphabet."""
+        return next(name for name, kind in ALPHABETS.items() if kind == self.kind)
+
+    def offsets(self) -> tuple[int, int]:
+        """Where the masses begin and end."""
+        width = np.dtype(ALPHABET_DTYPES[self.kind]).itemsize if self.kind else 0
+        begin = HEADER.size + self.n_symbols * width
+        rows = self.n_states * (1 + self.n_states + self.n_symbols)
+        return begin, begin + 4 * rows
+
+
+def read_head(data: bytes) -> Head:
+    """Read the header of the model file that these bytes begin.
+
+    Raises
+    ------
+    TruncatedError, VersionError, FormatError
+        If they begin none of a hidden Markov model.
+    """
+    check_start(data, HEADER.size)
+    head = Head(*HEADER.unpack_from(data)[2:])
+    if head.model_type == LGSSM_TYPE:
+        raise FormatError("a linear Gaussian model; load it with load_model")
+    if (
+        head.model_type not in (HMM_TYPE, ARHMM_TYPE)
+        or head.kind not in ALPHABETS.values()
+    ):
+        raise VersionError("model file has codes that this release does not know")
+    return head
+
+
 ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
 ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
 
 
 def as_frozen(model: Any) -> FrozenHMM:
     """Return a frozen model as it is; say of anything else what it is instead."""
-    if isinstance(model, HMM | ARHMM):
+    if isinstance(model, HMM | ARHMM | LGSSM):
         kind = type(model).__name__
         raise ModelError(f"this {kind} is in floating point: code with model.freeze()")
     if not isinstance(model, FrozenHMM):
-        raise ModelError(f"expected a FrozenHMM, not {type(model).__name__}")
+        path = isinstance(model, str | os.PathLike)
+        raise ModelError(
+            f"expected a FrozenHMM, not {type(model).__name__}"
+            + f": load_model({str(model)!r}) reads one" * path
+        )
     return model
 
 
@@ -210,15 +261,13 @@ class FrozenHMM(FrozenModel):
             raise ModelError(f"initial must have shape ({n_states},)")
         if self._transition.shape != (n_states, n_states):
             raise ModelError(f"transition must have shape ({n_states}, {n_states})")
-        self._alphabet = Alphabet(n_symbols) if alphabet is None else alphabet
+        self._alphabet = as_alphabet(n_symbols if alphabet is None else alphabet)
         if self.alphabet.size != n_symbols:
             raise ModelError(
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
             )
-        if not 1 <= prec <= lib.BBANS_PREC_MAX:
-            raise ModelError(f"precision {prec} is outside 1 to 28 bits")
-        if not 1 <= tail_length <= lib.BBANS_TAIL_MAX:
-            raise ModelError(f"tail length {tail_length} is outside 1 to 65535")
+        prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
+        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
         if size == 0:
             raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")
@@ -341,23 +390,27 @@ class FrozenHMM(FrozenModel):
         state = np.zeros(stride, np.uint32)
         state[: self.n_states] = self._weights(predicted)
         filtered = np.empty((values.size, stride), np.uint32)
-        _forward.filter_exact(self._address, state, values, filtered)
+        check(
+            lib.bbans_hmm_filter(
+                self.c, pointer(state), pointer(values), values.size, pointer(filtered)
+            )
+        )
         return filtered[:, : self.n_states], state[: self.n_states]
 
     def posterior(
         self, filtered: NDArray[np.uint32], next_state: int | None = None
     ) -> NDArray[np.uint32]:
         """Weights of z_t given x_1 .. x_t, and z_t+1 unless it is None; shape (K,)."""
-        if next_state is not None and not 0 <= next_state < self.n_states:
-            raise SymbolError(f"state {next_state} is not below {self.n_states}")
+        if next_state is not None:
+            next_state = as_integer(
+                next_state, "next_state", 0, self.n_states - 1, SymbolError
+            )
         stride = self.c.stride
         weights, edge = np.zeros(stride, np.uint32), np.empty(stride + 1, np.uint32)
         weights[: self.n_states] = self._weights(filtered)
-        _forward.posterior_exact(
-            self._address,
-            weights,
-            self.n_states if next_state is None else next_state,
-            edge,
+        following = self.n_states if next_state is None else next_state
+        check(
+            lib.bbans_hmm_posterior(self.c, pointer(weights), following, pointer(edge))
         )
         return np.diff(edge[: self.n_states + 1])
 
@@ -366,9 +419,12 @@ class FrozenHMM(FrozenModel):
     ) -> NDArray[np.uint32]:
         """Edges of P(x_t+1 | x_1 .. x_t), shape (M + 1,), from the weights of z_t+1;
         docs/maths.md, section 6."""
-        cdf = np.empty(self.n_symbols + 1, np.uint32)
-        _forward.predictive_exact(self._address, self._weights(predicted), cdf)
-        return cdf
+        # Sums of weights are below 2**32 and edges at most 2**28: nothing overflows.
+        weights = self._weights(predicted).astype(np.uint64)
+        below = np.zeros(self.n_symbols + 1, np.uint64)
+        np.cumsum(weights @ self._emission, out=below[1:])
+        edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
+        return edges
 
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that
@@ -421,10 +477,6 @@ class FrozenHMM(FrozenModel):
             alphabet=self.alphabet,
         )
 
-    @property
-    def _address(self) -> int:
-        return int(ffi.cast("uintptr_t", self.c))
-
     # ---- bytes and files: docs/format.md, section 2
 
     def _payload(self) -> bytes:
@@ -433,7 +485,7 @@ class FrozenHMM(FrozenModel):
         if self.alphabet.values is not None:
             values = self.alphabet.values.astype(ALPHABET_DTYPES[kind]).tobytes()
         header = HEADER.pack(
-            MAGIC, VERSION, self._type, self.prec, kind,
+            MODEL, VERSION, self._type, self.prec, kind,
             self.n_states, self.n_symbols, self.tail_length,
         )  # fmt: skip
         tables = (self._initial, self._transition, self._emission)
@@ -453,18 +505,12 @@ class FrozenHMM(FrozenModel):
         TruncatedError, CorruptError, VersionError, FormatError
             If these are not the bytes of a model file.
         """
-        data = bytes(data)
-        check_start(data, HEADER.size)
-        _, _, model_type, prec, kind, n_states, n_symbols, tail = HEADER.unpack_from(
-            data
-        )
-        if model_type == LGSSM_TYPE:
-            raise FormatError("a linear Gaussian model; load it with load_model")
-        if model_type not in (HMM_TYPE, ARHMM_TYPE) or kind not in ALPHABETS.values():
-            raise VersionError("model file has codes that this release does not know")
+        data = as_bytes(data, "data")
+        head = read_head(data)
+        model_type, prec, kind, n_states, n_symbols, tail = head
         dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
-        offset = HEADER.size + (n_symbols * dtype.itemsize if dtype else 0)
-        masses_end = size = offset + 4 * n_states * (1 + n_states + n_symbols)
+        offset, masses_end = head.offsets()
+        size = masses_end
         n_contexts = n_entries = 0
         if model_type == ARHMM_TYPE:
             size += COUNTS.size
@@ -547,6 +593,7 @@ class FrozenARHMM(FrozenHMM):
             initial, transition, emission,
             prec=prec, tail_length=tail_length, alphabet=alphabet,
         )  # fmt: skip
+        as_instance(contexts, Contexts, "contexts", "Contexts")
         self._contexts = contexts
         self._tree = ffi.new("bbans_contexts *")
         self._tree.contexts = contexts.n_contexts
@@ -585,7 +632,7 @@ class FrozenARHMM(FrozenHMM):
             ``-log2 P(x_t | x_1 .. x_t-1)`` of symbols of the model: they tell the tail
             length.
         """
-        costs = np.asarray(bits, np.float64)
+        costs = as_reals(bits, "bits")
         start, steps, emissions = _quantised(initial, transition, emission, prec)
         return cls(
             start,
@@ -767,16 +814,23 @@ def _write_contexts(tree: Contexts) -> bytes:
     return bytes(out)
 
 
-def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
-    """Read what `_write_contexts` wrote; all else is refused."""
-    at = 0
+def walk_contexts(
+    data: Iterator[int], n_contexts: int, n_entries: int
+) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
+    """Read what `_write_contexts` wrote, and yield of each context its back-off, its
+    symbols, their weights, and the labels of its children.
+
+    Raises
+    ------
+    ModelError
+        If the bytes end early or late, a number has another form, or there are not as
+        many contexts and entries.
+    """
 
     def number() -> int:
-        nonlocal at
         value = shift = 0
         while True:
-            byte = data[at]
-            at += 1
+            byte = next(data)
             value |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
@@ -786,35 +840,49 @@ def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
             if shift == 21:
                 raise ModelError("a number of contexts is too long")
 
-    if not 1 <= n_contexts <= len(data) or n_entries > len(data):
-        raise ModelError("there are too few bytes of contexts")
-    children, first, back_off = [1], [0], [256]
-    label, symbol, weight = [0], [], []
+    n_labels = 1
     try:
         for k in range(n_contexts):
+            back_off, symbols, weights = 256, [], []
             if k > 0:
-                back_off.append(data[at] + 1)
-                at += 1
-                left, above, n = (256 - back_off[k]) << 8, -1, number()
+                back_off = next(data) + 1
+                left, above, n = (256 - back_off) << 8, -1, number()
                 for e in range(n):
                     above += number() + 1
-                    symbol.append(above)
-                    if e < n - 1:
-                        weight.append(data[at] | data[at + 1] << 8)
-                        at += 2
-                        left -= weight[-1]
-                    else:
-                        weight.append(left)
-            first.append(len(symbol))
-            above, n = -1, number()
-            for _ in range(n):
+                    symbols.append(above)
+                    weights.append(left)
+                    if e < n - 1:  # the last has what is left
+                        weights[e] = next(data) | next(data) << 8
+                        left -= weights[e]
+            labels, above = [], -1
+            for _ in range(number()):
                 above += number() + 1
-                label.append(above)
-            children.append(children[-1] + n)
-    except IndexError:
+                labels.append(above)
+            n_entries -= len(symbols)
+            n_labels += len(labels)
+            yield back_off, symbols, weights, labels
+    except StopIteration:
         raise ModelError("contexts end early") from None
-    if at != len(data) or len(symbol) != n_entries or len(label) != n_contexts:
+    if next(data, None) is not None:
+        raise ModelError("contexts are followed by other bytes")
+    if n_entries != 0 or n_labels != n_contexts:
         raise ModelError("contexts are not as many as there should be")
+
+
+def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
+    """Read what `_write_contexts` wrote; all else is refused."""
+    if not 1 <= n_contexts <= len(data) or n_entries > len(data):
+        raise ModelError("there are too few bytes of contexts")
+    children, first, back_off = [1], [0], []
+    label, symbol, weight = [0], [], []
+    found = walk_contexts(iter(data), n_contexts, n_entries)
+    for share, symbols, weights, labels in found:
+        back_off.append(share)
+        symbol += symbols
+        weight += weights
+        label += labels
+        first.append(len(symbol))
+        children.append(len(label))
     return Contexts(children, first, label, back_off, symbol, weight)
 
 

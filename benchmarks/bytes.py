@@ -1,69 +1,53 @@
 """The static coder of bytes against htscodecs: speed of both, and sizes.
 
-    python benchmarks/bytes.py --data FOLDER [--json FILE]
-
-FOLDER holds htscodecs/q4, htscodecs/q40_dir and war_and_peace/*.txt; what is missing
-is left out. Needs htscodecs with its headers, which are built into a module in a
-temporary folder. Each input is repeated to 16 MiB and coded in blocks of 1 MiB, and its
-first block by itself, again and again. Times are process time, the least of several;
-one thread; all coders in turns in one process. htscodecs runs the kernels that it
-chooses, its AVX2 ones and its scalar ones: the fastest of the three counts, and against
-the portable kernels its scalar ones. Then the sizes of all files below FOLDER, in
-blocks of 1 MiB, against htscodecs with 4 lanes.
+Inputs are htscodecs/q4, htscodecs/q40_dir and war_and_peace/*.txt of --data, and made
+bytes of 1, 4 and 7 bits. htscodecs is the C library (libhtscodecs2). Each input is
+repeated to 16 MiB (2 MiB with --quick) and coded in blocks of 1 MiB, and its first
+block by itself, again and again. Process time in one thread, medians, all coders in
+turns in one process. htscodecs runs the kernels that it chooses, its AVX2 ones and its
+scalar ones: the fastest of the three counts, and against the portable kernels its
+scalar ones. Then the sizes of all files of --data, in blocks of 1 MiB, against
+htscodecs with 4 lanes.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
-import json
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
-import clock
 import numpy as np
 from cffi import FFI
+from clock import seconds
+from report import Report, parser, use_isa
 
 from bbans._lib import ffi, lib
 
 MIB = 1 << 20
-TOTAL = 16 * MIB
 X_32 = 4  # htscodecs' flag for 32 lanes
 BEST, AVX2, SCALAR = -1, 0x202, 0  # its kernels, RANS_CPU_...
-ROUNDS = 7
+HTSCODECS = """
+const char *htscodecs_version(void);
+void rans_set_cpu(int opts);
+unsigned int rans_compress_bound_4x16(unsigned int size, int order);
+unsigned char *rans_compress_to_4x16(unsigned char *in, unsigned int in_size,
+    unsigned char *out, unsigned int *out_size, int order);
+unsigned char *rans_uncompress_to_4x16(unsigned char *in, unsigned int in_size,
+    unsigned char *out, unsigned int *out_size);
+"""
 
 
-def build_htscodecs() -> Any:
+def htscodecs(rows: Report) -> tuple[FFI, Any] | None:
+    """The library, or None; if absent, says what it skips."""
+    name = find_library("htscodecs")
+    if name is None:
+        rows.skip("htscodecs' rows", "no C library htscodecs (libhtscodecs2)")
+        return None
     peer = FFI()
-    peer.cdef("""
-        void rans_set_cpu(int opts);
-        unsigned int rans_compress_bound_4x16(unsigned int size, int order);
-        unsigned char *rans_compress_to_4x16(unsigned char *in, unsigned int in_size,
-            unsigned char *out, unsigned int *out_size, int order);
-        unsigned char *rans_uncompress_to_4x16(unsigned char *in, unsigned int in_size,
-            unsigned char *out, unsigned int *out_size);
-    """)
-    peer.set_source(
-        "_bench_htscodecs",
-        "#include <htscodecs/rANS_static4x16.h>",
-        libraries=["htscodecs"],
-        extra_compile_args=["-O2"],
-    )
-    path = peer.compile(tmpdir=tempfile.mkdtemp())
-    spec = importlib.util.spec_from_file_location("_bench_htscodecs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-HTS = build_htscodecs()
+    peer.cdef(HTSCODECS)
+    library = peer.dlopen(name)
+    rows.used(f"htscodecs {peer.string(library.htscodecs_version()).decode()}")
+    return peer, library
 
 
 def geometric(bits: float) -> np.ndarray:
@@ -78,19 +62,19 @@ def geometric(bits: float) -> np.ndarray:
     return p
 
 
-def inputs(folder: Path) -> dict[str, bytes]:
+def inputs(rows: Report, total: int) -> dict[str, bytes]:
     out = {}
-    for name, file in [
+    for name, pattern in [
         ("q4", "htscodecs/q4"),
         ("q40", "htscodecs/q40_dir"),
-        ("text", "war_and_peace/war_and_peace_books1-8.txt"),
+        ("text", "war_and_peace/war_and_peace_books*.txt"),
     ]:
-        if (folder / file).exists():
-            data = (folder / file).read_bytes()
-            out[name] = (data * (TOTAL // len(data) + 1))[:TOTAL]
+        for path in rows.files(pattern, name):
+            data = path.read_bytes()
+            out[name] = (data * (total // len(data) + 1))[:total]
     rng = np.random.default_rng(1)
     for bits in (1, 4, 7):
-        x = rng.choice(256, TOTAL, p=geometric(bits)).astype(np.uint8)
+        x = rng.choice(256, total, p=geometric(bits)).astype(np.uint8)
         out[f"iid {bits} b"] = x.tobytes()
     return out
 
@@ -98,7 +82,9 @@ def inputs(folder: Path) -> dict[str, bytes]:
 class Ours:
     """bbans_bytes_*; `order` is 0 or 1."""
 
-    def __init__(self, order: int, isa: int) -> None:
+    ffi, kind = ffi, "uint8_t[]"
+
+    def __init__(self, order: int, isa: str | None) -> None:
         self.order, self.isa = order, isa
         self.bound = lib.bbans_bytes_bound(MIB)
         self.work = np.empty(lib.bbans_bytes_work_bytes(MIB), np.uint8)
@@ -106,7 +92,7 @@ class Ours:
         self.size = ffi.new("size_t *")
 
     def prepare(self) -> None:
-        lib.bbans_isa_use(self.isa)
+        use_isa(self.isa)
 
     def encode(self, source: Any, target: Any, n: int = MIB) -> int:
         status = lib.bbans_bytes_compress(
@@ -126,157 +112,141 @@ class Ours:
 class Peer:
     """htscodecs' rANS 4x16, or 32x16, by some of its kernels."""
 
-    def __init__(self, order: int, cpu: int) -> None:
+    kind = "unsigned char[]"
+
+    def __init__(self, library: tuple[FFI, Any], order: int, cpu: int) -> None:
+        self.ffi, self.lib = library
         self.order, self.cpu = order, cpu
-        self.bound = HTS.lib.rans_compress_bound_4x16(MIB, order)
-        self.size = HTS.ffi.new("unsigned int *")
+        self.bound = self.lib.rans_compress_bound_4x16(MIB, order)
+        self.size = self.ffi.new("unsigned int *")
 
     def prepare(self) -> None:
-        HTS.lib.rans_set_cpu(self.cpu)
+        self.lib.rans_set_cpu(self.cpu)
 
     def encode(self, source: Any, target: Any, n: int = MIB) -> int:
         self.size[0] = self.bound
-        HTS.lib.rans_compress_to_4x16(source, n, target, self.size, self.order)
+        self.lib.rans_compress_to_4x16(source, n, target, self.size, self.order)
         return int(self.size[0])
 
     def decode(self, source: Any, size: int, target: Any) -> None:
         self.size[0] = MIB
-        HTS.lib.rans_uncompress_to_4x16(source, size, target, self.size)
+        self.lib.rans_uncompress_to_4x16(source, size, target, self.size)
 
 
-def timed(function: Callable[[], Any]) -> float:
-    start = time.process_time()
-    function()
-    return time.process_time() - start
+class Job:
+    """One coder and the blocks of `data`, `repeats` times over."""
+
+    def __init__(self, coder: Any, data: bytes, repeats: int) -> None:
+        self.coder, self.data, self.repeats = coder, data, repeats
+        blocks = len(data) // MIB
+        self.back = np.zeros(len(data), np.uint8)
+        packed = np.zeros(blocks * coder.bound, np.uint8)
+
+        def pointers(array: np.ndarray, step: int) -> list[Any]:
+            return [coder.ffi.from_buffer(coder.kind, array[k * step :])
+                    for k in range(blocks)]  # fmt: skip
+
+        self.source = pointers(np.frombuffer(data, np.uint8), MIB)
+        self.target = pointers(self.back, MIB)
+        self.packed = pointers(packed, coder.bound)
+        self.sizes: list[int] = []
+
+    def encode(self) -> None:
+        self.coder.prepare()
+        for _ in range(self.repeats):
+            pairs = zip(self.source, self.packed, strict=True)
+            self.sizes = [self.coder.encode(*pair) for pair in pairs]
+
+    def decode(self) -> None:
+        self.coder.prepare()
+        for _ in range(self.repeats):
+            for block in zip(self.packed, self.sizes, self.target, strict=True):
+                self.coder.decode(*block)
 
 
-def measure(data: bytes, coders: list[Any], repeats: int) -> list[dict[str, float]]:
-    """MB/s and bytes of each coder over the blocks of `data`, in turns."""
-    blocks = len(data) // MIB
-    best = [{"encode": 1e9, "decode": 1e9} for _ in coders]
-    source = np.frombuffer(data, np.uint8)
-    cap = max(coder.bound for coder in coders)
-    packed = [np.zeros(blocks * cap, np.uint8) for _ in coders]
-    back = np.zeros(len(data), np.uint8)
-
-    def pointers(coder: Any, array: Any, step: int) -> list[Any]:
-        f, kind = (
-            (ffi, "uint8_t[]")
-            if isinstance(coder, Ours)
-            else (HTS.ffi, "unsigned char[]")
-        )
-        return [f.from_buffer(kind, array[k * step :]) for k in range(blocks)]
-
-    sizes: list[list[int]] = [[] for _ in coders]
-    for _ in range(ROUNDS):
-        for index, coder in enumerate(coders):
-            coder.prepare()
-            ins = pointers(coder, source, MIB)
-            outs = pointers(coder, packed[index], cap)
-            backs = pointers(coder, back, MIB)
-
-            def encode(coder=coder, ins=ins, outs=outs, index=index) -> None:  # type: ignore[no-untyped-def]
-                for _ in range(repeats):
-                    sizes[index] = [
-                        coder.encode(i, o) for i, o in zip(ins, outs, strict=True)
-                    ]
-
-            def decode(coder=coder, outs=outs, backs=backs, index=index) -> None:  # type: ignore[no-untyped-def]
-                for _ in range(repeats):
-                    for o, size, b in zip(outs, sizes[index], backs, strict=True):
-                        coder.decode(o, size, b)
-
-            best[index]["encode"] = min(best[index]["encode"], timed(encode))
-            back[:] = 0
-            best[index]["decode"] = min(best[index]["decode"], timed(decode))
-            assert back.tobytes() == data
-    speed = len(data) * repeats / 1e6
-    return [
-        {"encode": speed / b["encode"], "decode": speed / b["decode"], "size": sum(s)}
-        for b, s in zip(best, sizes, strict=True)
-    ]
+def measure(
+    coders: dict[str, Any], data: bytes, repeats: int, rounds: int
+) -> dict[str, tuple[float, float, int]]:
+    """MB/s to encode and to decode, and the bytes of all blocks, in turns."""
+    jobs = [Job(coder, data, repeats) for coder in coders.values()]
+    for job in jobs:
+        job.encode()
+        job.decode()
+        assert job.back.tobytes() == data
+    times = seconds(
+        *(job.encode for job in jobs), *(job.decode for job in jobs), repeats=rounds
+    )
+    there, back = (
+        [len(data) * repeats / 1e6 / taken for taken in part]
+        for part in (times[: len(jobs)], times[len(jobs) :])
+    )
+    sizes = [sum(job.sizes) for job in jobs]
+    return dict(zip(coders, zip(there, back, sizes, strict=True), strict=True))
 
 
-def sizes_of_files(folder: Path, isa: int) -> None:
+def add_speeds(
+    rows: Report, name: str, order: int, data: bytes, repeats: int, peer: Any
+) -> None:
+    isa = use_isa()
+    coders: dict[str, Any] = {f"bbans {isa}": Ours(order, None)}
+    coders["bbans portable"] = Ours(order, "portable")
+    if peer:
+        coders["htscodecs scalar"] = Peer(peer, order, SCALAR)
+        # What it chooses is not always its fastest.
+        coders["32 lanes, its choice"] = Peer(peer, order | X_32, BEST)
+        coders["32 lanes, AVX2"] = Peer(peer, order | X_32, AVX2)
+    found = measure(coders, data, repeats, 3 if rows.quick else 9)
+    ours, portable, *peers = found.values()
+    for k, verb in enumerate(("encode", "decode")):
+        rows.add(f"{name}: {verb}, {isa}", ours[k], "MB/s")
+        rows.add(f"{name}: {verb}, portable", portable[k], "MB/s")
+        if peers:
+            fastest, scalar = max(peer[k] for peer in peers), peers[0][k]
+            rows.add(f"{name}: {verb}, htscodecs' fastest", fastest, "MB/s")
+            rows.add(f"{name}: {verb}, htscodecs' scalar", scalar, "MB/s")
+            rows.add(f"{name}: {verb}, {isa} to its fastest", ours[k] / fastest,
+                     "times as fast")  # fmt: skip
+            rows.add(f"{name}: {verb}, portable to its scalar", portable[k] / scalar,
+                     "times as fast", at_least=1)  # fmt: skip
+    rows.add(f"{name}: size", ours[2], "bytes")
+    if peers:
+        rows.add(f"{name}: size to 4x16", ours[2] / peers[0][2], "times", at_most=1)
+
+
+def add_sizes(rows: Report, files: list[Path], peer: Any) -> None:
     """How many files are larger than with 4x16, and the worst of them."""
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     for order in (0, 1):
-        ours, peer = Ours(order, isa), Peer(order, SCALAR)
-        target, other = bytearray(ours.bound), bytearray(peer.bound)
-        to = ffi.from_buffer("uint8_t[]", target)
-        to_other = HTS.ffi.from_buffer("unsigned char[]", other)
+        coders = [Ours(order, None), Peer(peer, order, SCALAR)]
+        targets = [c.ffi.from_buffer(c.kind, bytearray(c.bound)) for c in coders]
         ratios = []
         for path in files:
-            data, size, other_size = path.read_bytes(), 0, 0
+            data, sizes = path.read_bytes(), [0, 0]
             for start in range(0, len(data), MIB):
                 block = data[start : start + MIB]
-                source = ffi.from_buffer("uint8_t[]", block)
-                size += ours.encode(source, to, len(block))
-                source = HTS.ffi.from_buffer("unsigned char[]", block)
-                other_size += peer.encode(source, to_other, len(block))
+                for k, (coder, target) in enumerate(zip(coders, targets, strict=True)):
+                    source = coder.ffi.from_buffer(coder.kind, block)
+                    sizes[k] += coder.encode(source, target, len(block))
             if data:
-                ratios.append((size / other_size, path.name))
-        larger = sum(ratio > 1 for ratio, _ in ratios)
-        print(f"order {order}: {larger} of {len(ratios)} files larger than with 4x16; "
-              f"largest ratio {max(ratios)[0]:.5f}, {max(ratios)[1]}")  # fmt: skip
+                ratios.append(sizes[0] / sizes[1])
+        name = f"order {order}, {len(ratios)} files"
+        larger = sum(ratio > 1 for ratio in ratios)
+        rows.add(f"{name}, larger than with 4x16", larger, "files", at_most=0)
+        rows.add(f"{name}, largest size to 4x16", max(ratios), "times", at_most=1)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    isa = lib.bbans_isa_use(lib.BBANS_ISA_BEST)
-    rows = []
-    print(
-        "MB/s, encode / decode; bytes of all blocks; 4x16 is htscodecs with 4 lanes\n"
-    )
-    print("| input | order | run | bbans | htscodecs best | ratio | bbans portable "
-          "| htscodecs scalar | ratio | size | 4x16 size |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for name, data in inputs(options.data).items():
-        for order in (0, 1):
-            # What it chooses is not always its fastest.
-            coders = [
-                Ours(order, isa),
-                Ours(order, lib.BBANS_ISA_PORTABLE),
-                Peer(order, SCALAR),
-                Peer(order | X_32, BEST),
-                Peer(order | X_32, AVX2),
-            ]
-            for run, part, repeats in [
-                ("16 MiB", data, 1),
-                ("1 MiB, hot", data[:MIB], 8),
-            ]:
-                ours, portable, scalar, *peers = measure(part, coders, repeats)
-                fastest = {
-                    k: max(peer[k] for peer in [scalar, *peers])
-                    for k in ("encode", "decode")
-                }
-                cells = [name, str(order), run]
-                for a, b in [(ours, fastest), (portable, scalar)]:
-                    cells += [
-                        f"{a['encode']:.0f} / {a['decode']:.0f}",
-                        f"{b['encode']:.0f} / {b['decode']:.0f}",
-                        f"{a['encode'] / b['encode']:.2f} / "
-                        f"{a['decode'] / b['decode']:.2f}",
-                    ]
-                cells += [f"{ours['size']}", f"{scalar['size']}"]
-                print("| " + " | ".join(cells) + " |", flush=True)
-                rows.append(
-                    {"input": name, "order": order, "run": run, "bbans": ours,
-                     "htscodecs": fastest, "bbans portable": portable,
-                     "htscodecs scalar": scalar}
-                )  # fmt: skip
-    print()
-    sizes_of_files(options.data, isa)
-    if options.json:
-        version = subprocess.run(
-            ["pkg-config", "--modversion", "htscodecs"], capture_output=True, text=True
-        ).stdout.strip()
-        result = {**clock.machine(), "isa": isa, "htscodecs": version or "unknown"}
-        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+    with Report(parser(__doc__).parse_args()) as rows:
+        peer = htscodecs(rows)
+        total = (2 if rows.quick else 16) * MIB
+        for name, data in inputs(rows, total).items():
+            for order in (0, 1):
+                run = f"{name}, order {order}"
+                add_speeds(rows, run, order, data, 1, peer)
+                add_speeds(rows, f"{run}, 1 MiB, hot", order, data[:MIB], 8, peer)
+        files = rows.files("**/*", "sizes of files")
+        if peer and files:
+            add_sizes(rows, files, peer)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

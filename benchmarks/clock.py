@@ -1,14 +1,15 @@
-"""Cycles of the core that this process runs on, by a chain of dependent multiplies."""
+"""Times: medians of runs that take turns, and cycles of the core that ran them."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from cffi import FFI
@@ -29,50 +30,77 @@ uint64_t chain(uint64_t x, uint64_t n)
     return x;
 }
 """
+REPEATS = 9
+Run = Callable[[], object]
+Timer = Callable[[], float]
 
 
-def _build() -> Any:
-    ffi = FFI()
-    ffi.cdef("uint64_t chain(uint64_t x, uint64_t n);")
-    ffi.set_source("_bench_chain", SOURCE, extra_compile_args=["-O2"])
-    folder = tempfile.mkdtemp()
-    path = ffi.compile(tmpdir=folder)
-    spec = importlib.util.spec_from_file_location("_bench_chain", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+@functools.cache
+def _lib() -> Any:
+    build = FFI()
+    build.cdef("uint64_t chain(uint64_t x, uint64_t n);")
+    build.set_source("_bench_chain", SOURCE, extra_compile_args=["-O2"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = build.compile(tmpdir=folder)
+        spec = importlib.util.spec_from_file_location("_bench_chain", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     return module.lib
-
-
-_lib = _build()
 
 
 def hertz() -> float:
     """Cycles per second of process time, now."""
+    chain = _lib().chain
     start = time.process_time()
-    _lib.chain(3, STEPS)
+    chain(3, STEPS)
     return CYCLES * STEPS / (time.process_time() - start)
 
 
-def machine() -> dict[str, str]:
-    """What ran: processor, compiler, commit."""
-    model = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [s for s in cpuinfo.read_text().splitlines() if "model name" in s]
-        model = names[0].split(":", 1)[1].strip() if names else model
+def _medians(
+    runs: tuple[Run, ...], repeats: int, timer: Timer, rate: Timer
+) -> list[float]:
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(repeats):
+        for mine, run in zip(times, runs, strict=True):
+            per_second = rate()
+            start = timer()
+            run()
+            mine.append((timer() - start) * per_second)
+    return [statistics.median(mine) for mine in times]
 
-    def first_line(*command: str) -> str:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return "unknown"
-        return done.stdout.splitlines()[0]
 
-    return {
-        "cpu": model,
-        "compiler": first_line("cc", "--version"),
-        "python": sys.version.split()[0],
-        "commit": first_line("git", "rev-parse", "HEAD"),
-    }
+def seconds(
+    *runs: Run, repeats: int = REPEATS, timer: Timer = time.process_time
+) -> list[float]:
+    """Median time of each run, by default of the process; the runs take turns."""
+    return _medians(runs, repeats, timer, lambda: 1.0)
+
+
+def cycles(*runs: Run, repeats: int = REPEATS) -> list[float]:
+    """Median cycles of each run, by a clock calibrated before it, each time."""
+    return _medians(runs, repeats, time.process_time, hertz)
+
+
+PEAK = """
+import resource, sys
+try:
+    with open("/proc/self/status") as file:
+        print(1024 * int(file.read().split("VmHWM:")[1].split()[0]))
+except FileNotFoundError:  # then ru_maxrss, which counts KiB but on macOS
+    unit = 1 if sys.platform == "darwin" else 1024
+    print(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_bytes(code: str, *arguments: str) -> tuple[int, list[str]]:
+    """Run Python code in a process of its own: its peak memory, and what it printed.
+
+    On Linux ru_maxrss would not do: it may be that of the parent, from before the
+    child became this program.
+    """
+    command = [sys.executable, "-I", "-c", f"{code}\n{PEAK}", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    *lines, peak = done.stdout.splitlines()
+    return int(peak), lines

@@ -1,33 +1,27 @@
-"""Seconds for one EM iteration, and hmmlearn's in the same run.
+"""Milliseconds for one EM iteration, and hmmlearn's in the same run.
 
-    python benchmarks/em.py RESULT.json [--repeats 9] [--states 64 256]
-
-47 sequences of 1000 characters, 101 symbols. Each case is a process of its own,
-pinned to as many CPUs as it has threads, with BLAS held to one thread. Times are
-medians: for bbans of the intervals between callbacks of `HMM.fit`, which are an E and
-an M step each; for hmmlearn of `fit` with one iteration. Peak memory is ru_maxrss of
-the process, interpreter and libraries included.
+47 made sequences of 1000 characters, 101 symbols (--data has no effect). Each case is
+a process of its own, pinned to as many CPUs as it has threads, with BLAS held to one
+thread. Wall times, medians: for bbans of the intervals between callbacks of `HMM.fit`,
+which are an E and an M step each; for hmmlearn of `fit` with one iteration. Peak memory
+is that of the whole process, interpreter and libraries included.
 """
 
-import argparse
-import importlib.metadata
-import importlib.util
+from __future__ import annotations
+
 import json
 import os
-import platform
-import resource
 import statistics
-import subprocess
-import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clock import peak_bytes
+from report import Report, parser
 
 SEQUENCES, LENGTH, SYMBOLS = 47, 1000, 101
-PEER = "hmmlearn scaling"
 
 
 def data(K: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -82,103 +76,50 @@ def time_hmmlearn(K: int, repeats: int) -> list[float]:
 
 
 def run_case(case: dict[str, Any]) -> None:
-    """Inside the process of one case: time it and print the result."""
+    """Inside the process of one case: time it and print the seconds."""
+    threads = case.pop("threads")
     if hasattr(os, "sched_setaffinity"):
-        cpus = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cpus[-case["threads"] :])
-    if case["library"] == "bbans":
-        seconds = time_bbans(
-            case["states"], case["dtype"], case["threads"], case["repeats"]
-        )
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+    dtype = case.pop("dtype")
+    if dtype is None:
+        print(json.dumps(time_hmmlearn(**case)))
     else:
-        seconds = time_hmmlearn(case["states"], case["repeats"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak *= 1 if sys.platform == "darwin" else 1024
-    print(json.dumps({**case, "seconds": seconds, "peak_bytes": peak}))
+        print(json.dumps(time_bbans(dtype=dtype, threads=threads, **case)))
 
 
-def start_case(**case: Any) -> dict[str, Any]:
-    """Run a case in a process of its own."""
-    one = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
-    output = subprocess.run(
-        [sys.executable, __file__, "--case", json.dumps(case)],
-        env={**os.environ, **one},
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
-    result = json.loads(output)
-    result["median"] = statistics.median(result["seconds"])
-    return result
-
-
-def cpu() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        for line in path.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def start_case(**case: Any) -> tuple[float, int]:
+    """Run a case in a process of its own: median milliseconds, and bytes."""
+    code = (
+        "import json, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import em\n"
+        "em.run_case(json.loads(sys.argv[2]))"
+    )
+    peak, lines = peak_bytes(code, str(Path(__file__).parent), json.dumps(case))
+    return 1e3 * statistics.median(json.loads(lines[0])), peak
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("result", nargs="?", type=Path)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--states", type=int, nargs="+", default=[64, 256])
-    parser.add_argument("--case", type=json.loads, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        run_case(options.case)
-        return
-    if options.result is None or options.repeats < 3:
-        parser.error("RESULT.json, and at least 3 repeats, are needed")
-    peer = importlib.util.find_spec("hmmlearn") is not None
-    machine = {
-        "cpu": cpu(),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("bbans", "numpy", "hmmlearn")},
-    }
-    print("| states | | threads | ms | times hmmlearn | peak MB |")
-    print("|---:|---|---:|---:|---:|---:|")
-    results = []
-    for K in options.states:
-        cases = [("bbans", d, n) for d in ("float64", "float32") for n in (1, 2)]
-        if peer:
-            cases.insert(0, (PEER, "float64", 1))
-        slow = 3 if K > 64 else options.repeats
-        base = None
-        for library, dtype, threads in cases:
-            result = start_case(
-                library=library,
-                states=K,
-                dtype=dtype,
-                threads=threads,
-                repeats=slow if library == PEER else options.repeats,
-            )
-            base = result["median"] if library == PEER else base
-            ratio = None if base is None else base / result["median"]
-            results.append({**result, "ratio": ratio})
-            print(
-                f"| {K} | {library} {dtype} | {threads} | {result['median'] * 1e3:.1f} "
-                f"| {'' if ratio is None else f'{ratio:.1f}'} "
-                f"| {result['peak_bytes'] / 1e6:.0f} |",
-                flush=True,
-            )
-    print()
-    print(", ".join(f"{name}: {value}" for name, value in machine.items()))
-    if not peer:
-        print("hmmlearn is not installed: nothing to compare with")
-    shape = {"sequences": SEQUENCES, "length": LENGTH, "symbols": SYMBOLS}
-    text = json.dumps({"machine": machine, "data": shape, "results": results}, indent=1)
-    options.result.write_text(text + "\n")
+    with Report(parser(__doc__).parse_args()) as rows:
+        peer = rows.peer("hmmlearn", "hmmlearn's rows")
+        for K in (64,) if rows.quick else (64, 256):
+            repeats = 3 if rows.quick else 9
+            base = None
+            if peer:
+                few = 3 if K > 64 else repeats
+                base, peak = start_case(K=K, dtype=None, threads=1, repeats=few)
+                rows.add(f"{K} states, hmmlearn scaling", base, "ms/iteration")
+                rows.add(f"{K} states, hmmlearn scaling, peak", peak / 1e6, "MB")
+            for dtype in ("float64", "float32"):
+                for threads in (1, 2):
+                    name = f"{K} states, {dtype}, {threads} threads"
+                    took, peak = start_case(
+                        K=K, dtype=dtype, threads=threads, repeats=repeats
+                    )
+                    rows.add(name, took, "ms/iteration")
+                    if base is not None:
+                        rows.add(f"{name}, to hmmlearn", base / took, "times as fast")
+                    rows.add(f"{name}, peak", peak / 1e6, "MB")
 
 
 if __name__ == "__main__":

@@ -1,165 +1,107 @@
 """The HMM engine: cycles per symbol by instruction set, states, length and threads.
 
-    python benchmarks/hmm.py [--json FILE] [--quick]
-
-Process time against a clock calibrated beside each measurement; the median of
-repeats. Pin it to a core (taskset -c 0) on a shared machine, except for threads.
+Process time against a clock calibrated beside each measurement; medians. Models and
+data are made (--data has no effect). Pin it to a core (taskset -c 0) on a shared
+machine, except for the rows of threads, which are of wall time.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import numpy as np
-from clock import hertz, machine
+from clock import cycles, peak_bytes, seconds
+from report import ISAS, Report, parser, use_isa
 
 import bbans
-from bbans import HMM, Message
-from bbans._lib import lib
+from bbans import HMM, FrozenHMM, Message
 
-ISAS = {"portable": 0, "avx2": 1, "avx512": 2, "neon": 3}
-REPEATS = 7
-LEAST = 100_000  # symbols a measurement
+ENCODE = """
+import sys, numpy as np, bbans
+m = bbans.HMM.random(64, 64, seed=1).freeze()
+x = np.random.default_rng(0).integers(0, 64, int(sys.argv[1]), np.uint32)
+bbans.encode_sequence(m, x[: int(sys.argv[2])])
+"""
 
 
-def cycles(run: Callable[[], object], n_symbols: int) -> float:
-    """Median cycles per symbol."""
-    results = []
-    calls = -(-LEAST // n_symbols)
-    for _ in range(REPEATS):
-        rate = hertz()
-        start = time.process_time()
+def add(rows: Report, what: str, total: int, repeats: int, **runs: Callable) -> None:
+    """Rows of cycles per symbol: each run takes `total` symbols."""
+    calls = -(-(20_000 if rows.quick else 100_000) // total)
+
+    def often(run: Callable) -> None:
         for _ in range(calls):
             run()
-        results.append((time.process_time() - start) * rate / n_symbols / calls)
-    return statistics.median(results)
+
+    counts = cycles(*(partial(often, run) for run in runs.values()), repeats=repeats)
+    for verb, count in zip(runs, counts, strict=True):
+        rows.add(f"{what}: {verb}", count / calls / total, "cycles/symbol")
 
 
-def both_ways(model: bbans.FrozenHMM, x: np.ndarray) -> tuple[float, float]:
-    """Cycles per symbol to encode and to decode one stream."""
+def add_sequence(
+    rows: Report, what: str, model: FrozenHMM, x: np.ndarray, repeats: int
+) -> None:
     data = bbans.encode_sequence(model, x).to_bytes()
 
     def decode() -> np.ndarray:
         return bbans.decode_sequence(model, Message.from_bytes(data), x.size)
 
     assert np.array_equal(decode(), x)
-    return (
-        cycles(lambda: bbans.encode_sequence(model, x), x.size),
-        cycles(decode, x.size),
-    )
+    encode = partial(bbans.encode_sequence, model, x)
+    add(rows, what, x.size, repeats, encode=encode, decode=decode)
 
 
-def batch_both_ways(
-    model: bbans.FrozenHMM, sequences: list[np.ndarray]
-) -> tuple[float, float]:
-    lengths = [x.size for x in sequences]
+def batch(
+    model: FrozenHMM, sequences: list[np.ndarray], threads: int = 1
+) -> tuple[Callable, Callable]:
+    """Calls that encode and decode the sequences."""
     data, offsets = bbans.encode_batch(sequences, model)
-    total = sum(lengths)
+    lengths = [x.size for x in sequences]
     return (
-        cycles(lambda: bbans.encode_batch(sequences, model), total),
-        cycles(lambda: bbans.decode_batch(data, offsets, lengths, model), total),
+        partial(bbans.encode_batch, sequences, model, threads=threads),
+        partial(bbans.decode_batch, data, offsets, lengths, model, threads=threads),
     )
 
 
-def wall(run: Callable[[], object], n_symbols: int) -> float:
-    """Median million symbols per second of wall time."""
-    results = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        run()
-        results.append(n_symbols / (time.perf_counter() - start) / 1e6)
-    return statistics.median(results)
-
-
-def sample(n_states: int, n_symbols: int, length: int) -> tuple[bbans.FrozenHMM, ...]:
-    hmm = HMM.random(n_states, n_symbols, seed=1)
+def sample(n_states: int, length: int) -> tuple[FrozenHMM, np.ndarray]:
+    hmm = HMM.random(n_states, 64, seed=1)
     return hmm.freeze(), hmm.sample(length, seed=2)[0]
 
 
-def encoder_memory(length: int) -> float:
-    """Bytes per symbol that encoding adds to the peak of a fresh process."""
-    code = (
-        "import sys, numpy as np, bbans\n"
-        "m = bbans.HMM.random(64, 64, seed=1).freeze()\n"
-        "n = int(sys.argv[1])\n"
-        "x = np.random.default_rng(0).integers(0, 64, n, np.uint32)\n"
-        "bbans.encode_sequence(m, x[:1000])\n"
-        "def peak():\n"
-        "    with open('/proc/self/status') as f:\n"
-        "        return 1024 * int(f.read().split('VmHWM:')[1].split()[0])\n"
-        "before = peak(); bbans.encode_sequence(m, x); print((peak() - before) / n)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(length)], capture_output=True, check=True
-    )
-    return float(done.stdout)
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="shorter sequences")
-    options = parser.parse_args()
-    length = 20_000 if options.quick else 100_000
-    rows: list[dict[str, object]] = []
-
-    def report(what: str, unit: str, *values: float) -> None:
-        rows.append({"what": what, "unit": unit, "values": values})
-        print(f"| {what} | {' | '.join(f'{v:.4g}' for v in values)} | {unit} |")
-
-    print("| what | encode | decode | unit |\n|---|---:|---:|---|")
-    model, x = sample(64, 64, length)
-    for name, isa in ISAS.items():
-        if lib.bbans_isa_use(isa) != isa:
-            print(f"| {name} is not on this machine | | | |")
-            continue
-        report(f"K=M=64, one stream, {name}", "cycles/symbol", *both_ways(model, x))
-        parts = np.array_split(x, 16)
-        report(f"K=M=64, batch of 16, {name}", "cycles/symbol",
-               *batch_both_ways(model, parts))  # fmt: skip
-    best = lib.bbans_isa_use(lib.BBANS_ISA_BEST)
-    print(f"| below: {list(ISAS)[best]} | | | |")
-    for n_states in (16, 64, 256, 1024):
-        T = max(length * 64 // n_states // 4, 200)
-        report(f"K={n_states}, M=64, T={T}", "cycles/symbol",
-               *both_ways(*sample(n_states, 64, T)))  # fmt: skip
-    for T in (10**3, 10**4, 10**5, 10**6, 10**7):
-        if length * (10 if options.quick else 100) < T:
-            break
-        report(f"K=M=64, T={T}", "cycles/symbol", *both_ways(model, np.resize(x, T)))
-    sequences = [np.resize(x, 2000)] * (length // 500)
-    total = sum(map(len, sequences))
-    data, offsets = bbans.encode_batch(sequences, model)
-    lengths = [len(s) for s in sequences]
-    for threads in (1, 2):
-        report(
-            f"batch of {len(sequences)} x 2000, {threads} thread(s)",
-            "M symbols/s, wall",
-            wall(
-                lambda t=threads: bbans.encode_batch(sequences, model, threads=t), total
-            ),
-            wall(
-                lambda t=threads: bbans.decode_batch(
-                    data, offsets, lengths, model, threads=t
-                ),
-                total,
-            ),
-        )
-    for T in (10**5, 10**6, 10**7):
-        report(f"encoder memory, K=M=64, T={T}", "bytes/symbol", encoder_memory(T))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = {"machine": machine(), "rows": rows, "peak_kib": peak}
-    print("\n" + ", ".join(f"{k} {v}" for k, v in machine().items()))
-    if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    with Report(parser(__doc__).parse_args()) as rows:
+        length, repeats = (20_000, 3) if rows.quick else (100_000, 9)
+        model, x = sample(64, length)
+        for isa in ISAS.values():
+            if use_isa(isa) is None:
+                rows.skip(isa, "not on this machine")
+                continue
+            add_sequence(rows, f"K=M=64, one stream, {isa}", model, x, repeats)
+            encode, decode = batch(model, np.array_split(x, 16))
+            add(rows, f"K=M=64, batch of 16, {isa}", x.size, repeats, encode=encode,
+                decode=decode)  # fmt: skip
+        isa = use_isa()
+        for n_states in (16, 64, 256, 1024):
+            T = max(length * 64 // n_states // 4, 200)
+            name = f"K={n_states}, M=64, T={T}, {isa}"
+            add_sequence(rows, name, *sample(n_states, T), repeats)
+        lengths = [1000, 10**5] if rows.quick else [1000, 10**4, 10**5, 10**6, 10**7]
+        for T in lengths:
+            name = f"K=M=64, T={T}, {isa}"
+            add_sequence(rows, name, model, np.resize(x, T), repeats)
+        sequences = [np.resize(x, 2000)] * (length // 500)
+        for threads in (1, 2):
+            name = f"batch of {len(sequences)} x 2000, {threads} threads, {isa}"
+            runs = batch(model, sequences, threads)
+            times = seconds(*runs, repeats=repeats, timer=time.perf_counter)
+            for verb, taken in zip(("encode", "decode"), times, strict=True):
+                rate = 2000 * len(sequences) / taken / 1e6
+                rows.add(f"{name}: {verb}", rate, "M symbols/s")
+        for T in lengths[-1:] if rows.quick else lengths[2:]:
+            whole, start = (peak_bytes(ENCODE, str(T), str(n))[0] for n in (T, 1000))
+            rows.add(f"encoder memory, K=M=64, T={T}", (whole - start) / T,
+                     "bytes/symbol")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,122 +1,190 @@
 """Message arrays against the ANS coders of peers, and the cost of one call.
 
     pip install constriction; pip install --no-deps compressai
-    taskset -c 0 python benchmarks/message.py [--symbols N] [--json FILE]
 
-Prints a Markdown table: process time in ns a symbol, medians of interleaved runs
-in one thread, and the size over the information content at 24 bits.
+Process time in ns per symbol, medians of interleaved runs in one thread, the peer's
+time over ours, and the size over the information content at 24 bits. All data are made
+(--data has no effect). Pin it to a core (taskset -c 0) on a shared machine.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.metadata
 import importlib.util
-import json
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import clock
-import constriction
 import numpy as np
+from clock import seconds
+from report import Report, parser, use_isa, version
 
 from bbans import Message, Table
 from bbans.codecs import BitsBack, Categorical
 
-peer_model, AnsCoder = constriction.stream.model, constriction.stream.stack.AnsCoder
-
 LANES = 64
 PREC = 24
-REPEATS = 9
 
-Run = Callable[[], Any]
-
-
-def seconds(*runs: Run) -> list[float]:
-    """Median process time of each run; the runs take turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for _ in range(REPEATS):
-        for mine, run in zip(times, runs, strict=True):
-            start = time.process_time()
-            run()
-            mine.append(time.process_time() - start)
-    return [statistics.median(mine) for mine in times]
+Encode, Decode = Callable[[], Any], Callable[[Any], Any]
+Peer = tuple[str, Encode, Decode] | None
 
 
-def pair(name: str, x: Any, push: Any, pop: Any, peer: Any, entropy: float) -> dict:
-    """Measure `push` and `pop` of a message, and a peer's encode and decode."""
+def add_speeds(
+    rows: Report,
+    name: str,
+    unit: str,
+    x: np.ndarray,
+    push: Callable[[Message], Any],
+    pop: Callable[[Message], Any],
+    peer: Peer,
+) -> None:
+    """Measure `push` and `pop` of a message, and a peer's encode and decode of x."""
     message = Message(LANES)
     push(message)
-    packed = message.to_bytes()
-    assert (pop(Message.from_bytes(packed, LANES)) == x).all()
-    encode, decode = peer
-    code = encode()
-    assert (decode(code) == x).all()
-
-    state = {"m": message}
+    assert (pop(message) == x).all()
+    state = [message]
 
     def ours_push() -> None:
-        state["m"] = Message(LANES)
-        push(state["m"])
+        state[0] = Message(LANES)
+        push(state[0])
 
-    def ours_pop() -> None:
-        pop(state["m"])
-
-    ours, theirs, back, peer_back = seconds(
-        ours_push, encode, ours_pop, lambda: decode(code)
-    )
-    scale = 1e9 / x.size
-    grown = Message.from_bytes(packed, LANES).bits - Message(LANES).bits
-    row = {
-        "name": name,
-        "encode_ns": ours * scale,
-        "peer_encode_ns": theirs * scale,
-        "decode_ns": back * scale,
-        "peer_decode_ns": peer_back * scale,
-        "over_percent": 100 * (grown / entropy - 1),
-    }
-    return row
+    runs: list[Callable[[], Any]] = [ours_push, lambda: pop(state[0])]
+    if peer:
+        _, encode, decode = peer
+        code = encode()
+        assert (decode(code) == x).all()
+        runs += [encode, partial(decode, code)]
+    times = [1e9 / x.size * s for s in seconds(*runs)]
+    for k, verb in enumerate(("encode", "decode")):
+        rows.add(f"{name}: {verb}, {use_isa()}", times[k], f"ns/{unit}")
+        if peer:
+            rows.add(f"{name}: {verb}, {peer[0]}", times[k + 2], f"ns/{unit}")
+            rows.add(f"{name}: {verb}, to {peer[0]}", times[k + 2] / times[k],
+                     "times as fast")  # fmt: skip
 
 
-def stack(model: Any, *parameters: Any) -> Callable[[Any], tuple[Run, Any]]:
-    """The peer's encode and decode of an array."""
+def constriction_stack(
+    constriction: Any, model: Any, x: np.ndarray, *parameters: Any
+) -> tuple[Encode, Decode]:
+    """constriction's encode and decode of an array."""
+    coder_of, symbols = constriction.stream.stack.AnsCoder, x.astype(np.int32)
 
-    def of(x: Any) -> tuple[Run, Any]:
-        symbols = x.astype(np.int32)
+    def encode() -> Any:
+        coder = coder_of()
+        coder.encode_reverse(symbols, model, *parameters)
+        return coder.get_compressed()
 
-        def encode() -> Any:
-            coder = AnsCoder()
-            coder.encode_reverse(symbols, model, *parameters)
-            return coder.get_compressed()
+    def decode(code: Any) -> Any:
+        coder = coder_of(code)
+        if parameters:
+            return coder.decode(model, *parameters)
+        return coder.decode(model, symbols.size)
 
-        def decode(code: Any) -> Any:
-            coder = AnsCoder(code)
-            if parameters:
-                return coder.decode(model, *parameters)
-            return coder.decode(model, symbols.size)
-
-        return encode, decode
-
-    return of
+    return encode, decode
 
 
-def fixed(n: int, K: int, rng: Any, dtype: Any = np.uint32) -> dict:
-    p = rng.dirichlet(np.ones(K))
-    x = rng.choice(K, n, p=p).astype(dtype)
-    table = Table.from_masses(p, PREC)
-    q = np.diff(table.cdf[0]) / 2.0**PREC
-    out = np.empty(n, dtype)
-    return pair(
-        f"fixed table, {K} symbols, {np.dtype(dtype).name}",
-        x,
-        lambda m: m.push_symbols(table, x),
-        lambda m: m.pop_symbols(table, out=out),
-        stack(peer_model.Categorical(p.astype(np.float32), perfect=False))(x),
-        -np.log2(q)[x].sum(),
-    )
+class Arrays:
+    """The rows of arrays; `constriction` is the package or None."""
+
+    def __init__(self, rows: Report, constriction: Any) -> None:
+        self.rows, self.constriction = rows, constriction
+        self.rng = np.random.default_rng(1)
+
+    def _peer(self, law: str, x: Any, *given: Any, **options: Any) -> Peer:
+        if self.constriction is None:
+            return None
+        model = getattr(self.constriction.stream.model, law)
+        at_once, each = ((), given) if options.pop("each", False) else (given, ())
+        stack = constriction_stack(
+            self.constriction, model(*at_once, **options), x, *each
+        )
+        return "constriction", *stack
+
+    def _add(
+        self, name: str, x: Any, push: Any, pop: Any, peer: Peer, information: float
+    ) -> None:
+        add_speeds(self.rows, name, "symbol", x, push, pop, peer)
+        message = Message(LANES)
+        push(message)
+        grown = Message.from_bytes(message.to_bytes(), LANES).bits - Message(LANES).bits
+        self.rows.add(f"{name}: over", 100 * (grown / information - 1), "%",
+                      at_most=2e-4)  # fmt: skip
+
+    def fixed(self, n: int, K: int, dtype: Any = np.uint32) -> None:
+        p = self.rng.dirichlet(np.ones(K))
+        x = self.rng.choice(K, n, p=p).astype(dtype)
+        table = Table.from_masses(p, PREC)
+        q = np.diff(table.cdf[0]) / 2.0**PREC
+        out = np.empty(n, dtype)
+        self._add(
+            f"fixed table, {K} symbols, {np.dtype(dtype).name}",
+            x,
+            lambda m: m.push_symbols(table, x),
+            lambda m: m.pop_symbols(table, out=out),
+            self._peer("Categorical", x, p.astype(np.float32), perfect=False),
+            -np.log2(q)[x].sum(),
+        )
+
+    def indexed(self, n: int) -> None:
+        count, K = 64, 256
+        p = np.stack([np.exp(-0.5 * ((np.arange(K) - 128) / s) ** 2) + 1e-9
+                      for s in np.geomspace(0.3, 60, count)])  # fmt: skip
+        table = Table.from_masses(p, PREC)
+        q = np.diff(table.cdf) / 2.0**PREC
+        index = self.rng.integers(0, count, n).astype(np.int32)
+        u = self.rng.integers(0, 2**PREC, n)
+        x = np.empty(n, np.int32)
+        for i in range(count):
+            x[index == i] = np.searchsorted(table.cdf[i], u[index == i], "right") - 1
+        out = np.empty(n, np.int32)
+        self._add(
+            f"{count} tables of {K}, one index a symbol",
+            x,
+            lambda m: m.push_symbols(table, x, index),
+            lambda m: m.pop_symbols(table, rows=index, out=out),
+            compressai_peer(self.rows, p, x, index),
+            -np.log2(q)[index, x].sum(),
+        )
+
+    def rows_of_floats(self, n: int, K: int) -> None:
+        p = self.rng.dirichlet(np.ones(K), n).astype(np.float32)
+        edges = np.cumsum(p, axis=1)
+        x = (edges < self.rng.random((n, 1)) * edges[:, -1:]).sum(1).clip(0, K - 1)
+        x = x.astype(np.uint32)
+        total = p.sum(1, dtype=np.float64)
+        self._add(
+            f"a row of {K} float32 probabilities a symbol",
+            x,
+            lambda m: m.push_probabilities(p, x),
+            lambda m: m.pop_probabilities(p),
+            self._peer("Categorical", x, p, perfect=False, each=True),
+            -np.log2(p[np.arange(n), x] / total).sum(),
+        )
+
+    def uniform(self, n: int, total: int) -> None:
+        x = self.rng.integers(0, total, n).astype(np.uint32)
+        self._add(
+            f"uniform below {total}",
+            x,
+            lambda m: m.push_uniform(total, x),
+            lambda m: m.pop_uniform(total, n),
+            self._peer("Uniform", x, total),
+            n * np.log2(total),
+        )
+
+    def bernoulli(self, n: int) -> None:
+        p = self.rng.random(n) * 0.98 + 0.01
+        ones = np.round(p * 2**PREC).astype(np.uint32)
+        x = (self.rng.random(n) < p).astype(np.uint32)
+        q = ones / 2.0**PREC
+        self._add(
+            "Bernoulli, a probability a bit",
+            x,
+            lambda m: m.push_bernoulli(ones, PREC, x),
+            lambda m: m.pop_bernoulli(ones, PREC),
+            self._peer("Bernoulli", x, p, perfect=False, each=True),
+            -np.log2(np.where(x, q, 1 - q)).sum(),
+        )
 
 
 def compressai_ans() -> Any:
@@ -134,163 +202,76 @@ def compressai_ans() -> Any:
     return module
 
 
-def indexed(n: int, rng: Any) -> dict:
-    rows, K = 64, 256
-    p = np.stack([np.exp(-0.5 * ((np.arange(K) - 128) / s) ** 2) + 1e-9
-                  for s in np.geomspace(0.3, 60, rows)])  # fmt: skip
-    table = Table.from_masses(p, PREC)
-    q = np.diff(table.cdf) / 2.0**PREC
-    index = rng.integers(0, rows, n).astype(np.int32)
-    u = rng.integers(0, 2**PREC, n)
-    x = np.empty(n, np.int32)
-    for i in range(rows):
-        x[index == i] = np.searchsorted(table.cdf[i], u[index == i], "right") - 1
-    out = np.empty(n, np.int32)
+def compressai_peer(rows: Report, p: Any, x: Any, index: Any) -> Peer:
+    """16 bits, a last symbol for escapes, and Python lists."""
     ans = compressai_ans()
     if ans is None:
-        name, one = "constriction, one fixed table", p[30].astype(np.float32)
-        peer = stack(peer_model.Categorical(one, perfect=False))(x)
-    else:  # 16 bits, a last symbol for escapes, and Python lists
-        name = "compressai"
-        escape = np.concatenate([p, np.full((rows, 1), 1e-9)], axis=1)
-        model = (
-            Table.from_masses(escape, 16).cdf.tolist(),
-            [K + 2] * rows,
-            [0] * rows,
-        )
-        lists = x.tolist(), index.tolist()
-        peer = (
-            lambda: ans.RansEncoder().encode_with_indexes(*lists, *model),
-            lambda code: np.array(
-                ans.RansDecoder().decode_with_indexes(code, lists[1], *model)
-            ),
-        )
-    return pair(
-        f"{rows} tables of {K}, one index a symbol (peer: {name})",
-        x,
-        lambda m: m.push_symbols(table, x, index),
-        lambda m: m.pop_symbols(table, rows=index, out=out),
-        peer,
-        -np.log2(q)[index, x].sum(),
+        why = "compressai is not installed (pip install --no-deps compressai)"
+        rows.skip("compressai's rows", why)
+        return None
+    rows.used(version("compressai"))
+    escape = np.concatenate([p, np.full((len(p), 1), 1e-9)], axis=1)
+    tables = Table.from_masses(escape, 16).cdf.tolist()
+    model = tables, [p.shape[1] + 2] * len(p), [0] * len(p)
+    lists = x.tolist(), index.tolist()
+    return (
+        "compressai",
+        lambda: ans.RansEncoder().encode_with_indexes(*lists, *model),
+        lambda code: np.array(
+            ans.RansDecoder().decode_with_indexes(code, lists[1], *model)
+        ),
     )
 
 
-def rows(n: int, K: int, rng: Any) -> dict:
-    p = rng.dirichlet(np.ones(K), n).astype(np.float32)
-    edges = np.cumsum(p, axis=1)
-    x = (edges < rng.random((n, 1)) * edges[:, -1:]).sum(1).clip(0, K - 1)
-    x = x.astype(np.uint32)
-    total = p.sum(1, dtype=np.float64)
-    return pair(
-        f"a row of {K} float32 probabilities a symbol",
-        x,
-        lambda m: m.push_probabilities(p, x),
-        lambda m: m.pop_probabilities(p),
-        stack(peer_model.Categorical(perfect=False), p)(x),
-        -np.log2(p[np.arange(n), x] / total).sum(),
-    )
-
-
-def uniform(n: int, total: int, rng: Any) -> dict:
-    x = rng.integers(0, total, n).astype(np.uint32)
-    return pair(
-        f"uniform below {total}",
-        x,
-        lambda m: m.push_uniform(total, x),
-        lambda m: m.pop_uniform(total, n),
-        stack(peer_model.Uniform(total))(x),
-        n * np.log2(total),
-    )
-
-
-def bernoulli(n: int, rng: Any) -> dict:
-    p = rng.random(n) * 0.98 + 0.01
-    ones = np.round(p * 2**PREC).astype(np.uint32)
-    x = (rng.random(n) < p).astype(np.uint32)
-    q = ones / 2.0**PREC
-    return pair(
-        "Bernoulli, a probability a bit",
-        x,
-        lambda m: m.push_bernoulli(ones, PREC, x),
-        lambda m: m.pop_bernoulli(ones, PREC),
-        stack(peer_model.Bernoulli(perfect=False), p)(x),
-        -np.log2(np.where(x, q, 1 - q)).sum(),
-    )
-
-
-def calls() -> list[dict]:
+def calls(rows: Report, constriction: Any, n: int) -> None:
     """Microseconds of one call with one symbol, less an empty loop."""
     table = Table.from_masses(np.ones((2, 16)), PREC)
     codec, message = Categorical(table), Message.from_state([2**62], [7] * 10)
     bits_back = BitsBack(Categorical(table), lambda z: codec, lambda x: codec)
-    peer = AnsCoder(np.arange(1, 50, dtype=np.uint32))
-    model = peer_model.Categorical(np.full(16, 1 / 16, np.float32), perfect=False)
-    n = 20000
 
-    def loop(function: Run) -> Run:
-        def run() -> None:
-            for _ in range(n):
-                function()
+    def loop(function: Callable[[], Any]) -> None:
+        for _ in range(n):
+            function()
 
-        return run
-
-    pairs: list[tuple[str, Run, Run]] = [
+    pairs: list[tuple[str, Callable[[], Any], Callable[[], Any]]] = [
         ("Categorical", lambda: codec.push(message, 3), lambda: codec.pop(message)),
         ("Message.push_symbols",
          lambda: message.push_symbols(table, 3), lambda: message.pop_symbols(table)),
         ("BitsBack of three Categoricals",
          lambda: bits_back.push(message, 3), lambda: bits_back.pop(message)),
-        ("constriction AnsCoder",
-         lambda: peer.encode_reverse(3, model), lambda: peer.decode(model)),
     ]  # fmt: skip
-    out = []
+    if constriction:
+        peer = constriction.stream.stack.AnsCoder(np.arange(1, 50, dtype=np.uint32))
+        model = constriction.stream.model.Categorical(
+            np.full(16, 1 / 16, np.float32), perfect=False
+        )
+        pairs.append(
+            ("constriction's AnsCoder",
+             lambda: peer.encode_reverse(3, model), lambda: peer.decode(model))
+        )  # fmt: skip
     for name, push, pop in pairs:
-        push_s, pop_s, empty = seconds(loop(push), loop(pop), loop(lambda: None))
-        out.append({"name": name, "push_us": (push_s - empty) / n * 1e6,
-                    "pop_us": (pop_s - empty) / n * 1e6})  # fmt: skip
-    return out
+        push_s, pop_s, empty = seconds(
+            *(partial(loop, run) for run in (push, pop, lambda: None))
+        )
+        rows.add(f"one symbol, {name}: push", (push_s - empty) / n * 1e6, "us/call")
+        rows.add(f"one symbol, {name}: pop", (pop_s - empty) / n * 1e6, "us/call")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--symbols", type=int, default=10**6)
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    n, rng = options.symbols, np.random.default_rng(1)
-    results = [
-        fixed(n, 6, rng),
-        fixed(n, 64, rng),
-        fixed(n, 256, rng),
-        fixed(n, 256, rng, np.uint8),
-        indexed(n, rng),
-        rows(n // 10, 64, rng),
-        uniform(n, 256, rng),
-        uniform(n, 1000, rng),
-        bernoulli(n, rng),
-    ]
-    one_call = calls()
-    about = clock.machine() | {
-        "constriction": importlib.metadata.version("constriction"),
-        "lanes": LANES,
-    }
-    print("| ns a symbol | encode | peer | ratio | decode | peer | ratio | size |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for r in results:
-        print(
-            f"| {r['name']} | {r['encode_ns']:.2f} | {r['peer_encode_ns']:.2f} "
-            f"| {r['peer_encode_ns'] / r['encode_ns']:.1f} | {r['decode_ns']:.2f} "
-            f"| {r['peer_decode_ns']:.2f} | {r['peer_decode_ns'] / r['decode_ns']:.1f} "
-            f"| {r['over_percent']:+.5f} % |"
-        )
-    print("\n| one symbol, us a call | push | pop |\n|---|---:|---:|")
-    for r in one_call:
-        print(f"| {r['name']} | {r['push_us']:.3f} | {r['pop_us']:.3f} |")
-    print("\n" + ", ".join(f"{key} {value}" for key, value in about.items()))
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(
-                {"about": about, "arrays": results, "calls": one_call}, file, indent=1
-            )
+    with Report(parser(__doc__).parse_args()) as rows:
+        constriction = rows.peer("constriction", "constriction's rows")
+        n = 200_000 if rows.quick else 1_000_000
+        arrays = Arrays(rows, constriction)
+        arrays.fixed(n, 6)
+        arrays.fixed(n, 64)
+        arrays.fixed(n, 256)
+        arrays.fixed(n, 256, np.uint8)
+        arrays.indexed(n)
+        arrays.rows_of_floats(n // 10, 64)
+        arrays.uniform(n, 256)
+        arrays.uniform(n, 1000)
+        arrays.bernoulli(n)
+        calls(rows, constriction, 2000 if rows.quick else 20_000)
 
 
 if __name__ == "__main__":

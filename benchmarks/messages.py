@@ -1,23 +1,22 @@
-"""Bytes a message: models against zstd with a trained dictionary.
+"""Bytes per message: models against zstd with a trained dictionary.
 
-    pip install zstandard
-    python benchmarks/messages.py FILE ...
-
-Each line of a file is a message.  Models and dictionaries are trained on the first
-80 % of the lines; each of the others becomes a message that decodes by itself, and is
-decoded.  All its bytes count: for the models the line ends with a line feed, which is
-coded, so that nobody needs to know how long it is; zstd's frames have no magic, no
-checksum, no dictionary number and no size, and no separate length either.  The last
-column is for these lines as one sequence: bits over the information content of the
-frozen model.
+Each line of sms_spam*.tsv and urls*.txt in messages of --data, or of a made log, is a
+message. Models and dictionaries are trained on the first 80 % of the lines; each of the
+others becomes a message that decodes by itself, and is decoded. All its bytes count:
+for the models the line ends with a line feed, which is coded, so that nobody needs to
+know how long it is; zstd's frames have no magic, no checksum, no dictionary number and
+no size, and no separate length either. `bits over` is for these lines as one sequence:
+over the information content of the frozen model.
 """
 
-import argparse
-import time
-from pathlib import Path
+from __future__ import annotations
 
+import time
+from typing import Any
+
+import made
 import numpy as np
-import zstandard
+from report import Report, parser
 
 import bbans
 
@@ -27,50 +26,58 @@ CONTEXT_BYTES, STATES, ORDER = 232_000, 16, 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
-    parser.add_argument("--states", type=int, default=256, help="of the plain HMM")
-    parser.add_argument("--iterations", type=int, default=70, help="of its training")
-    options = parser.parse_args()
-    print("| | bytes a message | to zstd | model, bytes | training, s | bits over |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for path in options.files:
-        measure(path, options.states, options.iterations)
+    with Report(parser(__doc__).parse_args()) as rows:
+        zstandard = rows.peer("zstandard", "zstd's rows")
+        known = {
+            path.stem: path.read_bytes().splitlines(keepends=True)
+            for pattern in ("messages/sms_spam*.tsv", "messages/urls*.txt")
+            for path in rows.files(pattern, pattern)
+        } or {"made log": made.lines(2000)}
+        for name, lines in known.items():
+            measure(rows, zstandard, name, lines[:1000] if rows.quick else lines)
 
 
-def measure(path: Path, states: int, iterations: int) -> None:
-    lines = path.read_bytes().splitlines(keepends=True)
+def measure(rows: Report, zstandard: Any, name: str, lines: list[bytes]) -> None:
     cut = len(lines) * 4 // 5
     train, test = lines[:cut], lines[cut:]
-    zstd, size = best_zstd(
-        [line.rstrip(b"\n") for line in train], [line.rstrip(b"\n") for line in test]
-    )
+    rows.add(f"{name}, measured", len(test), "messages")
+    zstd = None
+    if zstandard:
+        zstd, size = best_zstd(
+            zstandard,
+            *([line.rstrip(b"\n") for line in part] for part in (train, test)),
+        )
+        rows.add(f"{name}, zstd -19, dictionary", zstd, "bytes/message")
+        rows.add(f"{name}, zstd's dictionary", size, "bytes")
 
-    def row(what: str, model: bbans.FrozenHMM, seconds: float) -> None:
+    def add(model: bbans.FrozenHMM, kind: str, seconds: float) -> None:
         mean, x = per_message(test, model), b"".join(test)
         over = 8 * len(bbans.encode(x, model)) - model.information_content(x)
-        print(
-            f"| {what} | {mean:.2f} | {100 * mean / zstd - 100:+.1f} % "
-            f"| {len(model.to_bytes())} | {seconds:.0f} | {over:.1f} |",
-            flush=True,
-        )
+        rows.add(f"{name}, {kind}", mean, "bytes/message")
+        if zstd is not None:
+            rows.add(f"{name}, {kind}, to zstd", 100 * mean / zstd - 100, "%")
+        rows.add(f"{name}, {kind}, model", len(model.to_bytes()), "bytes")
+        rows.add(f"{name}, {kind}, training", seconds, "s")
+        rows.add(f"{name}, {kind}, over", over, "bits")
 
-    print(f"| **{path.name}**, {len(test)} of {len(lines)} lines | | | | | |")
-    print(f"| zstd -19, dictionary | {zstd:.2f} | | {size} | | |", flush=True)
-    start = time.perf_counter()
+    rounds = {"n_iter": 5} if rows.quick else {}
+    start = time.process_time()
     autoregressive = bbans.ARHMM.fit(
-        train, STATES, order=ORDER, max_bytes=CONTEXT_BYTES, progress=False
+        train, STATES, order=ORDER, max_bytes=CONTEXT_BYTES, progress=False, **rounds
     ).freeze(16)
-    row(f"AR-HMM, {STATES} states", autoregressive, time.perf_counter() - start)
-    start = time.perf_counter()
+    add(autoregressive, f"AR-HMM, {STATES} states", time.process_time() - start)
+    states, iterations = (32, 10) if rows.quick else (256, 70)
+    start = time.process_time()
     plain = bbans.HMM.fit(
         train, states, n_iter=iterations, dtype=np.float32, progress=False
     ).freeze()
-    row(f"HMM, {states} states", plain, time.perf_counter() - start)
+    add(plain, f"HMM, {states} states", time.process_time() - start)
 
 
-def best_zstd(train: list[bytes], test: list[bytes]) -> tuple[float, int]:
-    """Mean bytes a message, and the dictionary's size: the best of some ways."""
+def best_zstd(
+    zstandard: Any, train: list[bytes], test: list[bytes]
+) -> tuple[float, int]:
+    """Mean bytes per message, and the dictionary's size: the best of some ways."""
     found = []
     bare = zstandard.ZstdCompressionParameters.from_level(
         19,

@@ -1,24 +1,23 @@
 """Samples in packets of 32 bytes: HMMs of 8, 16 and 32 states against Huffman's code.
 
-    python benchmarks/packets.py [DATA]
-
-DATA is a folder of integer series (*.npy, one channel a column). Each channel is
-quantised, its differences are the symbols; both codes are trained on the first half of
-the series and fill packets with the second. A packet begins with a byte that counts.
+Of each series in sensors/*.npy of --data, or a made one, the first channel. It is
+quantised, its differences are the symbols; both codes are trained on the first four
+fifths, and fill packets with the last. A packet begins with a byte that counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import heapq
-from pathlib import Path
 
+import made
 import numpy as np
+from report import Report, parser
 
 import bbans
 from bbans import HMM
 
-SIZE, SYMBOLS, TRAIN, TEST = 32, 64, 40_000, 10_000
+SIZE, SYMBOLS = 32, 64
+TRAIN, TEST = 40_000, 10_000
 
 
 def differences(series: np.ndarray) -> np.ndarray:
@@ -55,25 +54,25 @@ def huffman_packets(x: np.ndarray, lengths: np.ndarray) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, nargs="?", default="../shared/data/sensors")
-    folder = parser.parse_args().data
-    print("Samples in a packet of 32 bytes")
-    print("| series | Huffman | 8 states | 16 states | 32 states |")
-    print("|---|---:|---:|---:|---:|")
-    for path in sorted(folder.glob("*.npy")):
-        series = np.load(path).reshape(len(np.load(path)), -1)[:, 0].astype(np.int64)
-        x = differences(series[: TRAIN + TEST])
-        train, test = np.split(x, [x.size * TRAIN // (TRAIN + TEST)])
-        counts = 1 + np.bincount(train, minlength=SYMBOLS)
-        results = [test.size / huffman_packets(test, huffman_lengths(counts))]
-        for n_states in (8, 16, 32):
-            hmm = HMM.fit(
-                train, n_states, alphabet=SYMBOLS, n_iter=60, progress=False
-            )  # fmt: skip
-            packets = bbans.encode_packets(test, hmm.freeze(15), SIZE)
-            results.append(test.size / len(packets))
-        print(f"| {path.stem} | {' | '.join(f'{r:.1f}' for r in results)} |")
+    with Report(parser(__doc__).parse_args()) as rows:
+        known = {p.stem: np.load(p) for p in rows.files("sensors/*.npy", "sensors")}
+        if not known:
+            known["made"] = made.series(TRAIN + TEST, 1)
+        part, states, rounds = (5, (8,), 10) if rows.quick else (1, (8, 16, 32), 60)
+        for name, array in known.items():
+            series = array.reshape(len(array), -1)[: (TRAIN + TEST) // part, 0]
+            x = differences(series.astype(np.int64))
+            train, test = np.split(x, [x.size * TRAIN // (TRAIN + TEST)])
+            counts = 1 + np.bincount(train, minlength=SYMBOLS)
+            huffman = test.size / huffman_packets(test, huffman_lengths(counts))
+            rows.add(f"{name}, Huffman", huffman, "samples/packet")
+            for n_states in states:
+                model = HMM.fit(
+                    train, n_states, alphabet=SYMBOLS, n_iter=rounds, progress=False
+                ).freeze(15)
+                packets = len(bbans.encode_packets(test, model, SIZE))
+                rows.add(f"{name}, {n_states} states", test.size / packets,
+                         "samples/packet")  # fmt: skip
 
 
 if __name__ == "__main__":

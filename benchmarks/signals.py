@@ -1,23 +1,24 @@
 """Series of sensors: what each model gains, against pcodec, FLAC and xz.
 
-    python benchmarks/signals.py [FOLDER]
-
-FOLDER holds integer series (*.npy, steps x channels). Bits per value, everything
-counted, but of the first three columns, which are of messages alone. Every peer gets
-one channel after the other where that is smaller. Needs pcodec from PyPI
-and the program flac. Times are the least of three, one thread.
+The integer series sensors/*.npy of --data (steps x channels), or a made one. Bits per
+value, everything counted, but of LGSSM, AR and switching scale, which are of messages
+alone. Every peer gets one channel after the other where that is smaller. Needs pcodec
+from PyPI and the program flac. --quick takes the start of each series. Cycles are
+medians, one thread.
 """
 
 from __future__ import annotations
 
-import argparse
 import lzma
 import subprocess
-import time
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import made
 import numpy as np
-from pcodec import ChunkConfig, standalone
+from clock import cycles
+from report import Report, first_line, parser, use_isa
 
 import bbans
 from bbans import Message, Shape, signals
@@ -31,9 +32,10 @@ def columns(series: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(column) for column in series.T]
 
 
-def pcodec(series: np.ndarray) -> int:
-    config = ChunkConfig(compression_level=12)
-    return sum(len(standalone.simple_compress(c, config)) for c in columns(series))
+def pcodec(package: Any, series: np.ndarray) -> int:
+    config = package.ChunkConfig(compression_level=12)
+    compress = package.standalone.simple_compress
+    return sum(len(compress(column, config)) for column in columns(series))
 
 
 def xz(series: np.ndarray) -> int:
@@ -43,13 +45,13 @@ def xz(series: np.ndarray) -> int:
     return min(size(series.tobytes()), size(series.T.tobytes()))
 
 
-def flac(series: np.ndarray) -> int:
+def flac(program: str, series: np.ndarray) -> int:
     """With all channels together, each as it is; 0 if it does not fit its types."""
 
     def size(data: np.ndarray) -> int:
         bits = 8 * data.dtype.itemsize
         done = subprocess.run(
-            ["flac", "-s", "-8", "-e", "-p", "--lax", "--no-padding", "--no-seektable",
+            [program, "-s", "-8", "-e", "-p", "--lax", "--no-padding", "--no-seektable",
              "--force-raw-format", "--endian=little", "--sign=signed",
              f"--channels={data.shape[1]}", f"--bps={bits}", "--sample-rate=8000",
              "-c", "-"],
@@ -104,36 +106,42 @@ def switching(series: np.ndarray) -> int:
     return total
 
 
-def timed(call, *arguments):
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        result = call(*arguments)
-        best = min(best, time.process_time() - start)
-    return result, best
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    print("| series | LGSSM | AR | switching scale | both: bbans | pcodec | FLAC | xz "
-          "| encode, decode, values/s |")  # fmt: skip
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for path in sorted(folder.glob("*.npy")):
-        series = np.load(path)
-        series = np.ascontiguousarray(series.reshape(len(series), -1))
-        data, encode = timed(bbans.signal_compress, series)
-        back, decode = timed(bbans.signal_decompress, data)
-        assert (back == series).all()
-        sizes = (
-            linear_gaussian(series), autoregressive(series), switching(series),
-            len(data),
-            pcodec(series), flac(series), xz(series),
-        )  # fmt: skip
-        bits = [f"{8 * n / series.size:.3f}" if n else "-" for n in sizes]
-        speed = f"{series.size / encode:,.0f}, {series.size / decode:,.0f}"
-        print(f"| {path.stem} | {' | '.join(bits)} | {speed} |", flush=True)
+    with Report(parser(__doc__).parse_args()) as rows:
+        isa = use_isa()
+        coders: dict[str, Callable[[np.ndarray], int]] = {
+            "LGSSM": linear_gaussian,
+            "AR": autoregressive,
+            "switching scale": switching,
+            "xz": xz,
+        }
+        if package := rows.peer("pcodec", "pcodec"):
+            coders["pcodec"] = partial(pcodec, package)
+        if program := rows.program("flac", "FLAC"):
+            rows.used(first_line(program, "--version"))
+            coders["FLAC"] = partial(flac, program)
+        known = {p.stem: np.load(p) for p in rows.files("sensors/*.npy", "sensors")}
+        for name, array in (known or {"made": made.series(50_000, 2)}).items():
+            series = np.ascontiguousarray(array.reshape(len(array), -1))
+            if rows.quick:
+                series = series[:5000]
+            data = bbans.signal_compress(series)
+            assert (bbans.signal_decompress(data) == series).all()
+            rows.add(f"{name}, bbans", 8 * len(data) / series.size, "bits/value")
+            for coder, size in coders.items():
+                if taken := size(series):
+                    rows.add(f"{name}, {coder}", 8 * taken / series.size, "bits/value")
+                else:
+                    rows.skip(f"{name}, {coder}", "its types are too small")
+            encode, decode = cycles(
+                partial(bbans.signal_compress, series),
+                partial(bbans.signal_decompress, data),
+                repeats=3,
+            )
+            rows.add(f"{name}, bbans encode, {isa}", encode / series.size,
+                     "cycles/value")  # fmt: skip
+            rows.add(f"{name}, bbans decode, {isa}", decode / series.size,
+                     "cycles/value")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,67 +1,93 @@
 """A text from the command line: bbans with two models, gzip and bzip2, in one run.
 
-    python benchmarks/text.py TEXT TRAINING_TEXT
-
-Prints a Markdown table of sizes and wall times, whole processes counted. Every
+War and Peace, trained on its first 48 kB, from war_and_peace of --data; without, the
+help of pydoc, which differs between versions of Python, trained on its first 48 kB.
+Times are the processor seconds of whole processes, medians of runs in turns. Every
 result is decompressed and compared.
 """
 
-import shutil
+from __future__ import annotations
+
+import pydoc_data.topics
+import resource
 import subprocess
 import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
+from clock import seconds
+from report import Report, parser
 
-def timed(*command: str) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True)
-    return time.perf_counter() - start
+TRAINING_BYTES = 48_000
+
+
+def texts(rows: Report, folder: Path) -> tuple[Path, Path]:
+    """The text, and the one to train on."""
+    text = rows.files("war_and_peace/war_and_peace_books*.txt", "War and Peace")
+    training = rows.files("war_and_peace/war_and_peace_48k*.txt", "its first 48 kB")
+    if text and training:
+        return text[0], training[0]
+    data = "\n".join(pydoc_data.topics.topics.values()).encode()
+    (folder / "pydoc").write_bytes(data)
+    (folder / "pydoc_48k").write_bytes(data[:TRAINING_BYTES])
+    return folder / "pydoc", folder / "pydoc_48k"
+
+
+def run(command: list[str], source: Path, target: Path) -> None:
+    with source.open("rb") as stdin, target.open("wb") as stdout:
+        subprocess.run(command, stdin=stdin, stdout=stdout, check=True)
+
+
+def children() -> float:
+    """Processor seconds of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    text, training = (Path(name).resolve() for name in sys.argv[1:3])
-    bbans = shutil.which("bbans", path=str(Path(sys.executable).parent))
-    assert bbans is not None, "install bbans first"
-    with tempfile.TemporaryDirectory() as folder:
-        data, packed = Path(folder, "text"), Path(folder, "packed")
-        model, back = str(Path(folder, "model.bbm")), str(Path(folder, "back"))
-        shutil.copyfile(text, data)
-        seconds = timed(bbans, "train", "-q", str(training), "-o", model)
-        rows = {
-            "bbans, default model": ([bbans, "compress", "-q"], ["decompress", "-q"]),
+    with (
+        Report(parser(__doc__).parse_args()) as rows,
+        tempfile.TemporaryDirectory() as f,
+    ):
+        folder = Path(f)
+        text, training = texts(rows, folder)
+        model = str(folder / "model.bbm")
+        bbans = [sys.executable, "-I", "-m", "bbans"]  # -I: the installed one
+        train = [*bbans, "train", "-q", str(training), "-o", model]
+        (time,) = seconds(partial(subprocess.run, train, check=True), repeats=1,
+                          timer=children)  # fmt: skip
+        rows.add(f"training on {training.name}", time, "s")
+        coders = {
+            "bbans, default model": (
+                [*bbans, "compress", "-q"],
+                [*bbans, "decompress", "-q"],
+            ),
             f"bbans, trained on {training.name}": (
-                [bbans, "compress", "-q", "-m", model],
-                ["decompress", "-q", "-m", model],
+                [*bbans, "compress", "-q", "-m", model],
+                [*bbans, "decompress", "-q", "-m", model],
             ),
         }
-        print("| | bytes | bits/byte | compress, s | decompress, s |")
-        print("|---|---:|---:|---:|---:|")
-        for name, (pack, unpack) in rows.items():
-            there = timed(*pack, str(data), "-o", str(packed), "-f")
-            again = timed(bbans, *unpack, str(packed), "-o", back, "-f")
-            assert Path(back).read_bytes() == data.read_bytes()
-            report(name, data, packed, there, again)
         for tool in ("gzip", "bzip2"):
-            with packed.open("wb") as out:
-                start = time.perf_counter()
-                subprocess.run([tool, "-9", "-c", str(data)], stdout=out, check=True)
-                there = time.perf_counter() - start
-            start = time.perf_counter()
-            restored = subprocess.run(
-                [tool, "-dc", str(packed)], stdout=subprocess.PIPE, check=True
-            ).stdout
-            again = time.perf_counter() - start
-            assert restored == data.read_bytes()
-            report(f"{tool} -9", data, packed, there, again)
-        print(f"\n{text.name}, {data.stat().st_size} bytes; training {seconds:.1f} s")
-
-
-def report(name: str, data: Path, packed: Path, there: float, again: float) -> None:
-    size = packed.stat().st_size
-    rate = 8 * size / data.stat().st_size
-    print(f"| {name} | {size} | {rate:.3f} | {there:.2f} | {again:.2f} |")
+            if found := rows.program(tool, tool):
+                coders[f"{tool} -9"] = [found, "-9", "-c"], [found, "-dc"]
+        files = {name: (folder / f"{i}.packed", folder / f"{i}.back")
+                 for i, name in enumerate(coders)}  # fmt: skip
+        times = seconds(
+            *(partial(run, coders[n][0], text, files[n][0]) for n in coders),
+            *(partial(run, coders[n][1], *files[n]) for n in coders),
+            repeats=3 if rows.quick else 9,
+            timer=children,
+        )
+        length = text.stat().st_size
+        rows.add(f"{text.name}, plain", length, "bytes")
+        for i, (name, (packed, back)) in enumerate(files.items()):
+            assert back.read_bytes() == text.read_bytes()
+            size = packed.stat().st_size
+            rows.add(f"{name}, size", size, "bytes")
+            rows.add(f"{name}, rate", 8 * size / length, "bits/byte")
+            rows.add(f"{name}, compress", times[i], "s")
+            rows.add(f"{name}, decompress", times[i + len(coders)], "s")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,38 @@
 """Integers under mixtures, counts and ranges: time, and bits over the true law.
 
-    pip install scipy
-    taskset -c 0 python benchmarks/values.py [--values N]
-
-Prints a Markdown table: process time in ns a value, medians of interleaved runs in one
-thread, parameters as float64 arrays, values as int32; and how many bits a value takes
-over -log2 of its true probability, for values drawn from the law.
+Cycles per value, parameters as float64 arrays, values as int32, one thread; and how
+many bits a value takes over -log2 of its true probability. The values are drawn from
+the law (--data has no effect). Pin it to a core (taskset -c 0) on a shared machine.
 """
 
 from __future__ import annotations
 
-import argparse
+import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-from message import LANES, seconds
+from clock import cycles
 from numpy.typing import NDArray
-from scipy import stats
+from report import Report, parser, use_isa
 
 import bbans
 from bbans import Message
 
 Floats = NDArray[np.float64]
 Row = tuple[str, str, tuple[Any, ...], dict[str, int], NDArray[np.int64], Floats]
+LANES = 64
+
+_lgamma = np.vectorize(math.lgamma, otypes=[float])
+
+
+def log_choose(n: Any, k: Any) -> Floats:
+    return _lgamma(n + 1.0) - _lgamma(k + 1.0) - _lgamma(n - k + 1.0)
+
+
+def log_beta(a: Any, b: Any) -> Floats:
+    return _lgamma(a) + _lgamma(b) - _lgamma(a + b)
 
 
 def mixture(n: int, K: int, width: float, low: int, high: int, rng: Any) -> Row:
@@ -34,11 +43,15 @@ def mixture(n: int, K: int, width: float, low: int, high: int, rng: Any) -> Row:
     pick = (weights.cumsum(1) < rng.random((n, 1))).sum(1)
     each = np.arange(n)
     x = np.rint(rng.logistic(at[each, pick], by[each, pick])).clip(low, high)
-    below = stats.logistic.cdf((x[:, None] - 0.5 - at) / by) * (x > low)[:, None]
-    above = stats.logistic.sf((x[:, None] + 0.5 - at) / by) * (x < high)[:, None]
+
+    def logistic(z: Floats) -> Floats:
+        return np.exp(-np.logaddexp(0, -z))
+
+    below = logistic((x[:, None] - 0.5 - at) / by) * (x > low)[:, None]
+    above = logistic((at - x[:, None] - 0.5) / by) * (x < high)[:, None]
     bits = -np.log2((weights * (1 - below - above)).sum(1))
     given = bbans.Shape.logistic(), weights, at, by
-    name = f"mixture of {K} logistics on {low} .. {high}, scales to {width:g}"
+    name = f"mixture of {K} logistics, {low} .. {high}, scales to {width:g}"
     return name, "mixture", given, {"low": low, "high": high}, x, bits
 
 
@@ -50,35 +63,34 @@ def geometric(n: int, mean: float, rng: Any) -> Row:
     return f"geometric, mean {mean:g}", "geometric", (scale,), {}, x, bits
 
 
-def counts(n: int, name: str, given: tuple[Any, ...], law: Any, rng: Any) -> Row:
-    x = law.rvs(size=n, random_state=rng)
-    method = name.split(",")[0].replace("-", "_").lower()
-    bits = -law.logpmf(x) / np.log(2)
-    return name, method, given, {}, x, bits
+def poisson(name: str, means: Floats, rng: Any) -> Row:
+    x = rng.poisson(means)
+    bits = (means - x * np.log(means) + _lgamma(x + 1.0)) / np.log(2)
+    return f"Poisson, mean {name}", "poisson", (means,), {}, x, bits
 
 
-def rows(n: int, rng: Any) -> Iterator[Row]:
+def rows_of(n: int, rng: Any) -> Iterator[Row]:
     yield mixture(n, 1, 10, 0, 255, rng)
     yield mixture(n, 10, 10, 0, 255, rng)
     yield mixture(n, 10, 400, -(1 << 15), (1 << 15) - 1, rng)
     yield geometric(n, 3, rng)
     yield geometric(n, 1e4, rng)
-    m, full = n // 10, np.ones(n // 10)
+    m = n // 10
     for mean in (0.5, 20.0, 1000.0):
-        means = mean * rng.uniform(0.5, 1.5, m)
-        yield counts(m, f"Poisson, mean {mean:g}", (means,), stats.poisson(means), rng)
-    yield counts(
-        n, "Poisson, mean 20 for all", (np.full(n, 20.0),), stats.poisson(20), rng
-    )
+        yield poisson(f"{mean:g}", mean * rng.uniform(0.5, 1.5, m), rng)
+    yield poisson("20 for all", np.full(n, 20.0), rng)
     for trials in (10, 255, 10**5):
         p = rng.uniform(0.01, 0.99, m)
+        x = rng.binomial(trials, p)
+        log_mass = log_choose(trials, x) + x * np.log(p) + (trials - x) * np.log1p(-p)
         given = np.full(m, trials), p
-        name = f"binomial, {trials} trials"
-        yield counts(m, name, given, stats.binom(trials, p), rng)
+        bits = -log_mass / np.log(2)
+        yield f"binomial, {trials} trials", "binomial", given, {}, x, bits
     a, b = rng.uniform(0.5, 20, (2, m))
-    given = (255 * full).astype(int), a, b
-    law = stats.betabinom(255, a, b)
-    yield counts(m, "beta-binomial, 255 trials", given, law, rng)
+    x = rng.binomial(255, rng.beta(a, b))
+    log_mass = log_choose(255, x) + log_beta(x + a, 255 - x + b) - log_beta(a, b)
+    given, bits = (np.full(m, 255), a, b), -log_mass / np.log(2)
+    yield "beta-binomial, 255 trials", "beta_binomial", given, {}, x, bits
     for high in (999, 10**12):
         x = rng.integers(0, high + 1, n)
         name = f"uniform on 0 .. {high}"
@@ -86,35 +98,25 @@ def rows(n: int, rng: Any) -> Iterator[Row]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--values", type=int, default=200_000)
-    n = parser.parse_args().values
-    print("| | push | pop | bits | over |")
-    print("|---|---:|---:|---:|---:|")
-    for name, method, given, ends, x, bits in rows(n, np.random.default_rng(0)):
-        values = x.astype(np.int64 if x.max() >= 1 << 31 else np.int32)
-        message = Message(LANES)
-        empty = message.bits
-        push = getattr(message, f"push_{method}")
-        pop = getattr(message, f"pop_{method}")
-        back = np.empty_like(values)
-
-        def run_push(
-            push: Any = push, given: Any = given, v: Any = values, ends: Any = ends
-        ) -> None:
-            push(*given, v, **ends)
-
-        def run_pop(
-            pop: Any = pop, given: Any = given, back: Any = back, ends: Any = ends
-        ) -> None:
-            pop(*given, out=back, **ends)
-
-        run_push()
-        over = (message.bits - empty - bits.sum()) / x.size
-        run_pop()
-        assert (back == values).all()
-        there, here = (t * 1e9 / x.size for t in seconds(run_push, run_pop))
-        print(f"| {name} | {there:.1f} | {here:.1f} | {bits.mean():.3f} | {over:.1e} |")
+    with Report(parser(__doc__).parse_args()) as rows:
+        isa = use_isa()
+        n, repeats = 200_000, 3 if rows.quick else 9
+        for name, method, given, ends, x, bits in rows_of(n, np.random.default_rng(0)):
+            values = x.astype(np.int64 if x.max() >= 1 << 31 else np.int32)
+            message = Message(LANES)
+            empty = message.bits
+            back = np.empty_like(values)
+            push = partial(getattr(message, f"push_{method}"), *given, values, **ends)
+            pop = partial(getattr(message, f"pop_{method}"), *given, out=back, **ends)
+            push()
+            over = (message.bits - empty - bits.sum()) / x.size
+            pop()
+            assert (back == values).all()
+            there, here = (c / x.size for c in cycles(push, pop, repeats=repeats))
+            rows.add(f"{name}: push, {isa}", there, "cycles/value")
+            rows.add(f"{name}: pop, {isa}", here, "cycles/value")
+            rows.add(f"{name}: information", bits.mean(), "bits/value")
+            rows.add(f"{name}: over", over, "bits/value", at_most=1e-4)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
  *            without length or checksum, for those who frame them themselves.
- * Codecs     bbans_message_push and what follows it: make your own.
+ * Codecs     A bbans_distribution, bbans_message_push_array and its inverse:
+ *            make your own.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -106,18 +107,25 @@ BBANS_API const char *bbans_status_text(int status);
 /* Every kernel gives the same bytes; they differ in speed alone. */
 typedef enum {
     BBANS_ISA_PORTABLE = 0,
-    BBANS_ISA_AVX2 = 1,
+    BBANS_ISA_AVX2 = 1,   /* with FMA */
     BBANS_ISA_AVX512 = 2, /* F, BW, DQ, VL, VNNI */
     BBANS_ISA_NEON = 3,
     BBANS_ISA_BEST = 100  /* what this machine has, unless the environment
-                             variable BBANS_CPU names another by its suffix
-                             here in lower case                           */
+                             variable BBANS_CPU names another             */
 } bbans_isa;
 
 /* Choose the kernels.  Returns what is now in use: BBANS_ISA_PORTABLE if this
  * machine or build lacks the one asked for.  Without this call those are in
  * use.  Call it before threads start: it writes the library's one global. */
 BBANS_API int bbans_isa_use(int isa);
+
+/* The instruction set in use. */
+BBANS_API int bbans_isa_in_use(void);
+
+/* The name of an instruction set, as BBANS_CPU has it: its suffix above in lower
+ * case.  NULL if this machine or build lacks it, so that those below
+ * BBANS_ISA_BEST with a name are all that there are. */
+BBANS_API const char *bbans_isa_name(int isa);
 
 /* ---- The message: a stack of rANS words --------------------------------- */
 
@@ -163,18 +171,62 @@ BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
 typedef enum {
     BBANS_U8 = 1, BBANS_U16 = 2, BBANS_U32 = 4, BBANS_U64 = 8,
     BBANS_I8 = -1, BBANS_I16 = -2, BBANS_I32 = -4, BBANS_I64 = -8,
-    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; probabilities alone */
+    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
 } bbans_type;
 
-/* The functions on arrays below push and pop n symbols, symbol i on lane
- * i mod lanes.  An array is a pointer and the bbans_type of its elements
- * (ERR_TYPE for another).  Several lanes are fast: 64 are a good number.
+/* A distribution of integers, one for each value of an array: made by a function
+ * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
+ * parameters, element i of which (or row i) is that of value i, and to its table
+ * or shape. */
+struct bbans_call;
+typedef struct bbans_distribution {
+    bbans_status (*code)(const struct bbans_distribution *distribution,
+                         const struct bbans_call *call);
+    const void *form;     /* a bbans_table or a bbans_shape                  */
+    const void *array[3];
+    int type[3];          /* a bbans_type; 0 without an array                */
+    size_t width;         /* elements of a row                               */
+    size_t words;         /* that a value may need room for                  */
+    int64_t low, high;
+    uint32_t total, limit; /* symbols are below the limit; 0 for other values */
+} bbans_distribution;
+
+/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
+ * lanes are fast: 64 are a good number.
  *
- * Push goes from last to first, and needs room for n words (else ERR_CAPACITY).
- * ERR_SYMBOL: a symbol is outside its alphabet, or a row or a mass out of range.
+ * Push goes from last to first, and needs room for n distribution->words words.
+ * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
  *
- * Pop goes from first to last.  ERR_TYPE: the type does not hold all symbols.
- * After an error the contents of symbol[] are undefined. */
+ * Pop goes from first to last, and needs room for a word.  After an error the
+ * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
+ * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
+ * type does not hold a value.
+ *
+ * Types are those of integers, but U64 for symbols below a limit alone.  Returns
+ * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
+ */
+BBANS_API bbans_status bbans_message_push_array(bbans_message *msg,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop_array(bbans_message *msg,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
+
+/* [start, start + freq) of `total` slots. */
+typedef struct {
+    uint32_t start, freq, total;
+} bbans_interval;
+
+/* List the intervals of n values, those of the first first, as they would be
+ * popped: for coders of the caller's own, and to find a value at fault.
+ *   interval     [cap], room for n distribution->words; or NULL: only count
+ *   n_intervals  how many there are
+ *   at           after an error, the first value that has none
+ * Returns as bbans_message_push_array. */
+BBANS_API bbans_status bbans_distribution_list(
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
+        size_t *at);
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -209,58 +261,49 @@ BBANS_API size_t bbans_table_index_words(const bbans_table *table,
 BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         uint16_t *index, size_t words);
 
-/* Push and pop symbols of a table.
+/* Symbols of a table.
  *   row  [n] the row for each symbol, or NULL: row 0 for all
- * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, ERR_{NULL,TYPE,SYMBOL,UNDERFLOW}. */
-BBANS_API bbans_status bbans_message_push_symbols(bbans_message *msg,
-        const bbans_table *table, const void *row, int row_type,
-        const void *symbol, int symbol_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_symbols(bbans_message *msg,
-        const bbans_table *table, const void *row, int row_type,
-        void *symbol, int symbol_type, size_t n);
+ * Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_symbols(
+        bbans_distribution *distribution, const bbans_table *table,
+        const void *row, int row_type);
 
-/* Push and pop values below total, all equally likely: log2(total) bits each.
- * Fast for powers of two.  Pop needs room for a word.
- * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_uniform(bbans_message *msg,
-        uint32_t total, const void *value, int type, size_t n);
-BBANS_API bbans_status bbans_message_pop_uniform(bbans_message *msg,
-        uint32_t total, void *value, int type, size_t n);
+/* Values below total, all equally likely: log2(total) bits each.  Fast for
+ * powers of two.  Returns ERR_{NULL,TOTAL}. */
+BBANS_API bbans_status bbans_distribution_init_uniform(
+        bbans_distribution *distribution, uint32_t total);
 
-/* Push and pop bits, each with a probability of its own.
+/* Bits, each with a probability of its own.
  *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
  *        the slots below
- * Returns ERR_{NULL,TYPE,PRECISION,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_bernoulli(bbans_message *msg,
-        unsigned prec, const uint32_t *one, const void *bit, int type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_bernoulli(bbans_message *msg,
-        unsigned prec, const uint32_t *one, void *bit, int type, size_t n);
+ * Returns ERR_{NULL,PRECISION}. */
+BBANS_API bbans_status bbans_distribution_init_bernoulli(
+        bbans_distribution *distribution, unsigned prec, const uint32_t *one);
 
-/* Push and pop symbols, each under a row of weights of its own, which need no
- * normalisation.
+/* Symbols, each under a row of weights of its own, which need no normalisation.
  *   weight  [n][symbols], aligned to its type, of weight_type
  *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
  *           may be 0: such a symbol is never popped, and cannot be pushed
  *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
  *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
  *           the p to about 1.  Only as portable as the numbers are
- * Pop needs room for a word.
- * Returns ERR_{NULL,TYPE,TOTAL,SYMBOL,INTERVAL,CAPACITY}, pop ERR_UNDERFLOW too.
- */
-BBANS_API bbans_status bbans_message_push_weighted(bbans_message *msg,
-        const void *weight, int weight_type, size_t symbols,
-        const void *symbol, int symbol_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_weighted(bbans_message *msg,
-        const void *weight, int weight_type, size_t symbols,
-        void *symbol, int symbol_type, size_t n);
+ * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
+ * a weight of 0. */
+BBANS_API bbans_status bbans_distribution_init_weighted(
+        bbans_distribution *distribution, const void *weight, int weight_type,
+        size_t symbols);
 
 /* ---- Values under a shape, a location and a scale ------------------------ */
 
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
- * v - 1/2 and v + 1/2.  Every int64_t can be coded, however far away.  The mass
- * is exact in integers (docs/maths.md, section 9), at 28 bits. */
+ * v - 1/2 and v + 1/2.  The mass is exact in integers (docs/maths.md, section
+ * 9), at 28 bits.
+ *
+ * Every int64_t can be coded, however far away: some 1e-5 of the mass leaks to
+ * values far out.  That is right for priors and likelihoods.  A posterior, from
+ * which bits back pops, would now and then draw such a value, which costs
+ * much under any prior: set `leakless` in its shape. */
 
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
@@ -270,6 +313,8 @@ typedef struct {
     const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
                                  2^-16; for speed alone                      */
     unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
+    unsigned leakless;        /* 0: every int64_t can be coded; else a value
+                                 whose mass rounds to 0 cannot              */
 } bbans_shape;
 
 enum {
@@ -286,7 +331,8 @@ typedef enum {
     BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
 } bbans_family;
 
-/* A shape of the library.  Returns ERR_{NULL,TABLE}; ERR_TABLE for no family. */
+/* A shape of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
+ * no family. */
 BBANS_API bbans_status bbans_shape_init(bbans_shape *shape, int family);
 
 /* Check a shape of the caller's own once, before its use.
@@ -306,25 +352,18 @@ BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
 BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
         int32_t *scale);
 
-/* Push and pop n values, each with a location and a scale of its own.
+/* Values, each with a location and a scale of its own.
  *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
  *             F32, F64: rounded as by bbans_fix_locations
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
  *             F32, F64: rounded as by bbans_fix_scales
- *   value     [n] of any type but U64
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own.  Needs room for 4 n words.
- * ERR_SYMBOL: a location or scale is out of range; for pop also, of no valid
- * message, a value that its type does not hold.
- * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too. */
-BBANS_API bbans_status bbans_message_push_located(bbans_message *msg,
-        const bbans_shape *shape, const void *location, int location_type,
-        const void *scale, int scale_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_located(bbans_message *msg,
-        const bbans_shape *shape, const void *location, int location_type,
-        const void *scale, int scale_type, void *value, int value_type,
-        size_t n);
+ * far out, low bits of their own: 4 words.  Under a leakless shape values far out
+ * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_located(
+        bbans_distribution *distribution, const bbans_shape *shape,
+        const void *location, int location_type, const void *scale,
+        int scale_type);
 
 /* ---- Signals: switching autoregressive models --------------------------- */
 
@@ -376,13 +415,10 @@ BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
 /* ---- Mixtures, counts and ranges ----------------------------------------- */
 
 /* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
- * value takes a few intervals, of up to 2^28 slots.  Pops need room for a word,
- * and return ERR_UNDERFLOW too.
+ * value takes a few intervals, of up to 2^28 slots.
  *
  * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the bbans_fix function named.  ERR_SYMBOL:
- * a parameter or a value is out of range; for pop also, of no valid message, a
- * value that its type does not hold.  Values are of any type but U64. */
+ * of F32 or F64, which are rounded as by the bbans_fix function named. */
 
 /* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
  * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_fix_scales. */
@@ -397,81 +433,57 @@ enum {
     BBANS_BETA_TRIALS_MAX = 4095
 };
 
-/* Values low .. high, all equally likely.  Room for a word a value for each 28
- * bits of high - low.  Returns ERR_{NULL,TYPE,SIZE,SYMBOL,CAPACITY}; ERR_SIZE for
- * low > high. */
-BBANS_API bbans_status bbans_message_push_range(bbans_message *msg,
-        int64_t low, int64_t high, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_range(bbans_message *msg,
-        int64_t low, int64_t high, void *value, int value_type, size_t n);
+/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
+ * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
+BBANS_API bbans_status bbans_distribution_init_range(
+        bbans_distribution *distribution, int64_t low, int64_t high);
 
 /* Mixtures of one shape, 1 to BBANS_COMPONENTS_MAX components a value.
- *   weight           [n][components], as of bbans_message_push_weighted; or NULL:
- *                    all alike
- *   location, scale  [n][components], as of bbans_message_push_located
+ *   weight           [n][components], as of bbans_distribution_init_weighted; or
+ *                    NULL: all alike
+ *   location, scale  [n][components], as of bbans_distribution_init_located; a
+ *                    leakless shape leaves values without mass here too
  *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
  *                    INT64_MAX: all
- * Needs room for 8 n words; for n if high - low < 4096.
- * Returns ERR_{NULL,TYPE,SIZE,TOTAL,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_mixture(bbans_message *msg,
-        const bbans_shape *shape, size_t components, const void *weight,
-        int weight_type, const void *location, int location_type,
-        const void *scale, int scale_type, int64_t low, int64_t high,
-        const void *value, int value_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_mixture(bbans_message *msg,
-        const bbans_shape *shape, size_t components, const void *weight,
-        int weight_type, const void *location, int location_type,
-        const void *scale, int scale_type, int64_t low, int64_t high,
-        void *value, int value_type, size_t n);
+ * 8 words a value; 1 if high - low < 4096.
+ * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
+BBANS_API bbans_status bbans_distribution_init_mixture(
+        bbans_distribution *distribution, const bbans_shape *shape,
+        size_t components, const void *weight, int weight_type,
+        const void *location, int location_type, const void *scale,
+        int scale_type, int64_t low, int64_t high);
 
 /* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
- *   scale  [n] as of bbans_message_push_located
- * Needs room for 8 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_geometric(bbans_message *msg,
-        const void *scale, int scale_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_geometric(bbans_message *msg,
-        const void *scale, int scale_type, void *value, int value_type,
-        size_t n);
+ *   scale  [n] as of bbans_distribution_init_located
+ * 8 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_geometric(
+        bbans_distribution *distribution, const void *scale, int scale_type);
 
-/* Successes of so many trials.
+/* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_fix_probabilities
  * The weights are made for each value whose parameters differ from those of the
  * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
  * of stack, as those of the other counts.
- * Needs room for 5 n words.  Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *probability, int probability_type,
-        const void *value, int value_type, size_t n);
-BBANS_API bbans_status bbans_message_pop_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *probability, int probability_type,
-        void *value, int value_type, size_t n);
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        const void *probability, int probability_type);
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
  *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
- * All trials + 1 weights are made.  Needs room for n words. */
-BBANS_API bbans_status bbans_message_push_beta_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *alpha, int alpha_type,
-        const void *beta, int beta_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_beta_binomial(bbans_message *msg,
-        const uint32_t *trials, const void *alpha, int alpha_type,
-        const void *beta, int beta_type, void *value, int value_type,
-        size_t n);
+ * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_beta_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        const void *alpha, int alpha_type, const void *beta, int beta_type);
 
 /* Poisson values v >= 0.
  *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
- * Needs room for 5 n words. */
-BBANS_API bbans_status bbans_message_push_poisson(bbans_message *msg,
-        const void *mean, int mean_type, const void *value, int value_type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop_poisson(bbans_message *msg,
-        const void *mean, int mean_type, void *value, int value_type,
-        size_t n);
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_poisson(
+        bbans_distribution *distribution, const void *mean, int mean_type);
 
 /* ---- Wire format of a message ------------------------------------------- */
 
@@ -494,6 +506,30 @@ BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
         const uint8_t *bytes, size_t n_bytes);
+
+/* ---- Messages that start from data --------------------------------------- */
+
+/* Bits back pops first, and a new message has no random bits to pop: each lane
+ * would give the symbol of slot 0.  So it starts from other data, which should
+ * look random (compressed, or encrypted): they fill 62 bits of each head, first
+ * lane first, and then words from the top of the stack down, so that they are
+ * popped about in their order.  Below them a bit 1 tells where they end.  What
+ * was pushed is popped again, and then the data come back: 2 bits a lane and up to
+ * 4 bytes are all that this costs (docs/format.md, section 1). */
+
+#ifndef BBANS_DECODER_ONLY
+/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
+ * words of tail always suffice.  ERR_UNDERFLOW: fewer than 31 bytes for each 4
+ * lanes.  Returns ERR_{NULL,STATE,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_message_seed(bbans_message *msg,
+        const uint8_t *bytes, size_t n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes from which bbans_message_seed makes this message, which is not
+ * changed.  *n_bytes is their number, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}; ERR_CORRUPT if no bytes give this message. */
+BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* ---- Range coder: first in, first out, into a message of one lane ------- */
 
@@ -519,6 +555,14 @@ BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
+/* Code n values, the first first, each as the intervals that a message of one lane
+ * would pop.  Writes up to 4 bytes for each word that bbans_message_push_array
+ * needs, and needs room for these.  After an error *enc is as it was before.
+ * Returns as that function, and ERR_STATE after bbans_range_finish. */
+BBANS_API bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+
 /* Make *msg, of one lane, the integer of what was encoded.  Its former content
  * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
  * Returns ERR_{NULL,STATE,CAPACITY}. */
@@ -531,6 +575,8 @@ typedef struct {
     uint64_t head, code, range;
     size_t n_bits; /* bits of the fraction                      */
     size_t n_read; /* bits taken so far, zeros past the end too */
+    uint64_t own, own_range; /* of what came since a mark, by itself */
+    int own_bits, own_state;
 } bbans_range_decoder;
 
 /* Read the integer in *msg, of one lane, which must outlive the decoder.
@@ -547,6 +593,19 @@ BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
  * Returns ERR_{NULL,TOTAL,INTERVAL}. */
 BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
         uint32_t start, uint32_t freq, uint32_t total);
+
+/* Before an interval: from here on an encoder would have started bits back, if
+ * the range code of these intervals alone were an integer of 2^bits or more.
+ * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
+ * than BBANS_TAIL_MAX bits. */
+BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
+
+/* Decode n values.  After an error *dec is as it was before, and the contents of
+ * value[] undefined.  Returns as bbans_message_pop_array, and ERR_CORRUPT where no
+ * encoder of such values wrote this. */
+BBANS_API bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
 
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */
@@ -708,18 +767,16 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 /* One value under a location and a scale as LGSSMs code it, for coders of the
  * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
  * bits, *low, pushed before it, 28 at a time from the lowest on.
- *   bounded  0: every value has a slot; else those far out have none, as Q needs
- *            it (ERR_SYMBOL).  Q then never pops what costs much under P.
- * Found from a slot, the value is *first + *sign * low.
+ * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
+ * slot, the value is *first + *sign * low.
  * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
 BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
-        int64_t location, int32_t scale, int bounded, unsigned prec,
-        int64_t value, uint32_t *start, uint32_t *freq, uint64_t *low,
-        unsigned *low_bits);
+        int64_t location, int32_t scale, unsigned prec, int64_t value,
+        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
 BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
-        int64_t location, int32_t scale, int bounded, unsigned prec,
-        uint32_t slot, uint32_t *start, uint32_t *freq, int64_t *first,
-        int64_t *sign, unsigned *low_bits);
+        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
+        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
+        unsigned *low_bits);
 
 /* ---- Sequences under a state space model: IconoCLaSM ---------------------- */
 

@@ -46,7 +46,8 @@ int bbans_array_is_below(const void *array, int type, size_t first, size_t n,
     case 1: IS_BELOW_SHORT(uint8_t);
     case 2: IS_BELOW_SHORT(uint16_t);
     case 4:
-        return bbans_kernel.most((const uint32_t *)array + first, n) < limit;
+        return bbans_kernel.lanes->max_u32((const uint32_t *)array + first, n) <
+               limit;
     default: IS_BELOW(uint64_t);
     }
 }

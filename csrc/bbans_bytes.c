@@ -94,10 +94,10 @@ static int unpack(const bytes_header *h, const uint8_t *packed, uint8_t *data)
 
     memset(symbol, 0, sizeof symbol);
     memcpy(symbol, h->symbol, h->n_symbols);
-    most = bbans_kernel.bytes_unpack(packed, whole, h->log2_per, symbol, data);
+    most = bbans_kernel.bytes->unpack(packed, whole, h->log2_per, symbol, data);
     if (whole < h->n_packed) {
-        rank = bbans_kernel.bytes_unpack(packed + whole, 1, h->log2_per, symbol,
-                                         last);
+        rank = bbans_kernel.bytes->unpack(packed + whole, 1, h->log2_per,
+                                          symbol, last);
         memcpy(data + at, last, h->n - at);
     }
     return most < h->n_symbols && rank < h->n_symbols;
@@ -220,7 +220,7 @@ static int get_order_0(decoder *dec, const bytes_header *h, const uint8_t *p,
         const size_t n = can_pop(&w, row, body - i);
 
         w.word =
-            bbans_kernel.bytes_pop(s.x, lanes, dec->slot, w.word, out + i, n);
+            bbans_kernel.bytes->pop(s.x, lanes, dec->slot, w.word, out + i, n);
         if (w.word > w.end)
             return 0;
         i += n;
@@ -231,7 +231,7 @@ static int get_order_0(decoder *dec, const bytes_header *h, const uint8_t *p,
     while (i < h->n_packed) {
         const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
 
-        word = bbans_kernel.bytes_pop(&s.last, 1, dec->slot, word, out + i, n);
+        word = bbans_kernel.bytes->pop(&s.last, 1, dec->slot, word, out + i, n);
         if (word > dec->words + 2 * lanes)
             return 0;
         i += n;
@@ -331,7 +331,7 @@ static int get_order_1(decoder *dec, const bytes_header *h, const uint8_t *p,
         const size_t left = length - i < SPAN ? length - i : SPAN;
         const size_t steps = can_pop(&w, 4 * lanes, left * lanes) / lanes;
 
-        w.word = bbans_kernel.bytes_pop_pairs(
+        w.word = bbans_kernel.bytes->pop_pairs(
             s.x, lanes, dec->slot, prec, w.word, dec->spans, STRIDE, steps);
         if (w.word > w.end)
             return 0;
@@ -349,8 +349,8 @@ static int get_order_1(decoder *dec, const bytes_header *h, const uint8_t *p,
     for (i = length * lanes; i < h->n_packed;) {
         const size_t left = h->n_packed - i, n = left < 512 ? left : 512;
 
-        word = bbans_kernel.bytes_pop_pairs(&s.last, 1, dec->slot, prec, word,
-                                            out + i - 1, 0, n);
+        word = bbans_kernel.bytes->pop_pairs(&s.last, 1, dec->slot, prec, word,
+                                             out + i - 1, 0, n);
         if (word > dec->words + 2 * lanes)
             return 0;
         i += n;

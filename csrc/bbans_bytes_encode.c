@@ -396,8 +396,9 @@ static uint8_t *put_order_0(encoder *enc, const plan *p, unsigned log2_lanes,
         uint32_t any = 0;
 
         i -= n;
-        s.word = bbans_kernel.bytes_push(s.x, s.lanes, enc->entry, enc->inverse,
-                                         p->bytes + i, n, s.word, &any);
+        s.word =
+            bbans_kernel.bytes->push(s.x, s.lanes, enc->entry, enc->inverse,
+                                     p->bytes + i, n, s.word, &any);
         for (k = any == 0 ? 0 : n; k-- > 0;)
             if ((any >> k / PART & 1) == 0)
                 k -= k % PART;
@@ -663,7 +664,7 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
             span[0] = i > 0 ? from[-1] : all.symbol[0];
             memcpy(span + 1, from, steps);
         }
-        s.word = bbans_kernel.bytes_push_pairs(
+        s.word = bbans_kernel.bytes->push_pairs(
             s.x, lanes, enc->entry, enc->inverse, all.prec, enc->spans, STRIDE,
             steps, s.word);
     }

@@ -17,13 +17,9 @@ typedef struct {
     uint32_t trials, a, b;
 } rates;
 
-/* Rows of parameters, and the row of weights of one value. */
+/* The row of weights of one value. */
 typedef struct {
     law_kind kind;
-    const uint32_t *trials;
-    const void *a, *b;
-    int a_type, b_type;
-
     int is_open;
     rates rates;
     int64_t first, last, most; /* the window; the support is 0 .. most */
@@ -139,12 +135,18 @@ static void weigh_window(counts *c)
 
 /* ---- Parameters ---------------------------------------------------------- */
 
-static bbans_status read_rate(const counts *c, const void *array, int type,
-                              size_t i, uint32_t *rate)
+/* The arrays of parameters: trials, and the two rates. */
+enum { TRIALS, A, B };
+
+static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
+                              int which, size_t i, uint32_t *rate)
 {
+    const void *array = d->array[which];
+    const int type = d->type[which];
+
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
-    else if (c->kind == BINOMIAL)
+    else if (kind == BINOMIAL)
         return bbans_fix_probabilities(bbans_real_at(array, type, i), type, 1,
                                        rate);
     else
@@ -154,19 +156,19 @@ static bbans_status read_rate(const counts *c, const void *array, int type,
 
 /* The weights of value i, those of the value before if it has the same
  * parameters. */
-static bbans_status open_row(counts *c, size_t i)
+static bbans_status open_row(counts *c, const bbans_distribution *d, size_t i)
 {
     const uint32_t most =
         c->kind == BINOMIAL ? BBANS_TRIALS_MAX : BBANS_BETA_TRIALS_MAX;
     rates r = {0, 0, 1};
-    bbans_status status = read_rate(c, c->a, c->a_type, i, &r.a);
+    bbans_status status = read_rate(d, c->kind, A, i, &r.a);
 
     if (status == BBANS_OK && c->kind == BETA_BINOMIAL)
-        status = read_rate(c, c->b, c->b_type, i, &r.b);
+        status = read_rate(d, c->kind, B, i, &r.b);
     if (status != BBANS_OK)
         return status;
     if (c->kind != POISSON)
-        r.trials = c->trials[i];
+        r.trials = ((const uint32_t *)d->array[TRIALS])[i];
     if (r.trials > most)
         return BBANS_ERR_SYMBOL;
     if (c->is_open && memcmp(&r, &c->rates, sizeof r) == 0)
@@ -189,76 +191,116 @@ static uint64_t last_of_level(uint64_t most, int level)
     return most - all < all ? most - all : all;
 }
 
-static void push_far(bbans_lane *lane, uint64_t far, uint64_t most)
+static void list_far(bbans_intervals *to, uint64_t far, uint64_t most)
 {
     const int level = bbans_bit_length(far + 1) - 1;
 
-    bbans_lane_push_below(lane, far + 1 - ((uint64_t)1 << level),
-                          last_of_level(most, level));
-    bbans_lane_push_below(lane, (uint64_t)level,
-                          (uint64_t)bbans_bit_length(most + 1) - 1);
+    bbans_list_below(to, (uint64_t)level,
+                     (uint64_t)bbans_bit_length(most + 1) - 1);
+    bbans_list_below(to, far + 1 - ((uint64_t)1 << level),
+                     last_of_level(most, level));
 }
 
-static uint64_t pop_far(bbans_lane *lane, uint64_t most)
+static uint64_t find_far(bbans_source *from, uint64_t most)
 {
-    const int level = (int)bbans_lane_pop_below(
-        lane, (uint64_t)bbans_bit_length(most + 1) - 1);
+    const int level =
+        (int)bbans_find_below(from, (uint64_t)bbans_bit_length(most + 1) - 1);
 
     return ((uint64_t)1 << level) - 1 +
-           bbans_lane_pop_below(lane, last_of_level(most, level));
+           bbans_find_below(from, last_of_level(most, level));
 }
 
-static bbans_status counts_push(void *model, size_t i, bbans_lane *lane,
-                                int64_t value)
+static void list_weighted(bbans_intervals *to, const counts *c, size_t k)
 {
-    counts *c = (counts *)model;
-    const bbans_status status = open_row(c, i);
     uint32_t start, freq;
-    size_t k;
+
+    (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
+                                          &start, &freq);
+    bbans_list(to, start, freq, c->total);
+}
+
+static bbans_status counts_list(const bbans_distribution *d, void *scratch,
+                                size_t i, int64_t value, bbans_intervals *to)
+{
+    counts *c = (counts *)scratch;
+    const bbans_status status = open_row(c, d, i);
 
     if (status != BBANS_OK)
         return status;
     if (value < 0 || value > c->most)
         return BBANS_ERR_SYMBOL;
     if (value < c->first) {
-        k = 0;
-        push_far(lane, (uint64_t)(c->first - 1 - value),
+        list_weighted(to, c, 0);
+        list_far(to, (uint64_t)(c->first - 1 - value),
                  (uint64_t)(c->first - 1));
     } else if (value > c->last) {
-        k = c->n + 1;
-        push_far(lane, (uint64_t)(value - c->last - 1),
+        list_weighted(to, c, c->n + 1);
+        list_far(to, (uint64_t)(value - c->last - 1),
                  (uint64_t)(c->most - c->last - 1));
     } else {
-        k = (size_t)(value - c->first) + 1;
+        list_weighted(to, c, (size_t)(value - c->first) + 1);
     }
-    (void)bbans_kernel.weigh_one(c->weight, BBANS_U32, c->n + 2, k, &start,
-                                 &freq);
-    bbans_lane_push(lane, start, freq, c->total);
     return BBANS_OK;
 }
 
-static bbans_status counts_pop(void *model, size_t i, bbans_lane *lane,
-                               int64_t *value)
+static bbans_status counts_find(const bbans_distribution *d, void *scratch,
+                                size_t i, bbans_source *from, int64_t *value)
 {
-    counts *c = (counts *)model;
-    const bbans_status status = open_row(c, i);
+    counts *c = (counts *)scratch;
+    const bbans_status status = open_row(c, d, i);
     uint32_t slot, start;
     size_t k;
 
     if (status != BBANS_OK)
         return status;
-    slot = bbans_lane_take_slot(lane, c->total);
-    k = bbans_kernel.find(c->weight, c->n + 2, slot, &start);
-    bbans_lane_put_rest(lane, slot, start, c->weight[k]);
+    slot = bbans_source_take(from, c->total);
+    k = bbans_kernel.rows->find(c->weight, c->n + 2, slot, &start);
+    bbans_source_put(from, slot, start, c->weight[k], c->total);
     if (k == 0)
         *value =
-            c->first - 1 - (int64_t)pop_far(lane, (uint64_t)(c->first - 1));
+            c->first - 1 - (int64_t)find_far(from, (uint64_t)(c->first - 1));
     else if (k == c->n + 1)
         *value = c->last + 1 +
-                 (int64_t)pop_far(lane, (uint64_t)(c->most - c->last - 1));
+                 (int64_t)find_far(from, (uint64_t)(c->most - c->last - 1));
     else
         *value = c->first + (int64_t)k - 1;
     return BBANS_OK;
+}
+
+static bbans_status counts_code(const bbans_distribution *d,
+                                const struct bbans_call *call, law_kind kind)
+{
+    static const bbans_each each = {counts_list, counts_find};
+    counts c;
+
+    c.kind = kind;
+    c.is_open = 0;
+    return bbans_code_each(d, call, &each, &c);
+}
+
+static bbans_status binomial_code(const bbans_distribution *d,
+                                  const struct bbans_call *call)
+{
+    return counts_code(d, call, BINOMIAL);
+}
+
+static bbans_status beta_binomial_code(const bbans_distribution *d,
+                                       const struct bbans_call *call)
+{
+    return counts_code(d, call, BETA_BINOMIAL);
+}
+
+static bbans_status poisson_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
+{
+    return counts_code(d, call, POISSON);
+}
+
+static void init_rate(bbans_distribution *d, int which, const void *array,
+                      int type)
+{
+    d->array[which] = array;
+    d->type[which] = type;
 }
 
 static int rate_type_is_valid(int type)
@@ -266,112 +308,50 @@ static int rate_type_is_valid(int type)
     return bbans_is_real(type) || type == BBANS_U32;
 }
 
-static bbans_status open_counts(counts *c, bbans_each *each, law_kind kind,
-                                const uint32_t *trials, const void *a,
-                                int a_type, const void *b, int b_type, size_t n)
+bbans_status bbans_distribution_init_binomial(bbans_distribution *distribution,
+                                              const uint32_t *trials,
+                                              const void *probability,
+                                              int probability_type)
 {
-    if (n > 0 && (a == NULL || (kind == BETA_BINOMIAL && b == NULL) ||
-                  (kind != POISSON && trials == NULL)))
+    if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(a_type) || !rate_type_is_valid(b_type))
+    if (!rate_type_is_valid(probability_type))
         return BBANS_ERR_TYPE;
-    c->kind = kind;
-    c->trials = trials;
-    c->a = a;
-    c->a_type = a_type;
-    c->b = b;
-    c->b_type = b_type;
-    c->is_open = 0;
-    each->push = counts_push;
-    each->pop = counts_pop;
-    each->model = c;
-    each->words = kind == BETA_BINOMIAL ? 1 : COUNT_WORDS;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = binomial_code;
+    init_rate(distribution, TRIALS, trials, BBANS_U32);
+    init_rate(distribution, A, probability, probability_type);
+    distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }
 
-static bbans_status push_counts(bbans_message *msg, law_kind kind,
-                                const uint32_t *trials, const void *a,
-                                int a_type, const void *b, int b_type,
-                                const void *value, int value_type, size_t n)
+bbans_status bbans_distribution_init_beta_binomial(
+    bbans_distribution *distribution, const uint32_t *trials, const void *alpha,
+    int alpha_type, const void *beta, int beta_type)
 {
-    counts c;
-    bbans_each each;
-    const bbans_status status =
-        open_counts(&c, &each, kind, trials, a, a_type, b, b_type, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_push_each(msg, &each, value, value_type, n);
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (!rate_type_is_valid(alpha_type) || !rate_type_is_valid(beta_type))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = beta_binomial_code;
+    init_rate(distribution, TRIALS, trials, BBANS_U32);
+    init_rate(distribution, A, alpha, alpha_type);
+    init_rate(distribution, B, beta, beta_type);
+    distribution->words = 1;
+    return BBANS_OK;
 }
 
-static bbans_status pop_counts(bbans_message *msg, law_kind kind,
-                               const uint32_t *trials, const void *a,
-                               int a_type, const void *b, int b_type,
-                               void *value, int value_type, size_t n)
+bbans_status bbans_distribution_init_poisson(bbans_distribution *distribution,
+                                             const void *mean, int mean_type)
 {
-    counts c;
-    bbans_each each;
-    const bbans_status status =
-        open_counts(&c, &each, kind, trials, a, a_type, b, b_type, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_pop_each(msg, &each, value, value_type, n);
-}
-
-bbans_status
-bbans_message_push_binomial(bbans_message *msg, const uint32_t *trials,
-                            const void *probability, int probability_type,
-                            const void *value, int value_type, size_t n)
-{
-    return push_counts(msg, BINOMIAL, trials, probability, probability_type,
-                       NULL, BBANS_U32, value, value_type, n);
-}
-
-bbans_status bbans_message_pop_binomial(bbans_message *msg,
-                                        const uint32_t *trials,
-                                        const void *probability,
-                                        int probability_type, void *value,
-                                        int value_type, size_t n)
-{
-    return pop_counts(msg, BINOMIAL, trials, probability, probability_type,
-                      NULL, BBANS_U32, value, value_type, n);
-}
-
-bbans_status bbans_message_push_beta_binomial(bbans_message *msg,
-                                              const uint32_t *trials,
-                                              const void *alpha, int alpha_type,
-                                              const void *beta, int beta_type,
-                                              const void *value, int value_type,
-                                              size_t n)
-{
-    return push_counts(msg, BETA_BINOMIAL, trials, alpha, alpha_type, beta,
-                       beta_type, value, value_type, n);
-}
-
-bbans_status bbans_message_pop_beta_binomial(bbans_message *msg,
-                                             const uint32_t *trials,
-                                             const void *alpha, int alpha_type,
-                                             const void *beta, int beta_type,
-                                             void *value, int value_type,
-                                             size_t n)
-{
-    return pop_counts(msg, BETA_BINOMIAL, trials, alpha, alpha_type, beta,
-                      beta_type, value, value_type, n);
-}
-
-bbans_status bbans_message_push_poisson(bbans_message *msg, const void *mean,
-                                        int mean_type, const void *value,
-                                        int value_type, size_t n)
-{
-    return push_counts(msg, POISSON, NULL, mean, mean_type, NULL, BBANS_U32,
-                       value, value_type, n);
-}
-
-bbans_status bbans_message_pop_poisson(bbans_message *msg, const void *mean,
-                                       int mean_type, void *value,
-                                       int value_type, size_t n)
-{
-    return pop_counts(msg, POISSON, NULL, mean, mean_type, NULL, BBANS_U32,
-                      value, value_type, n);
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (!rate_type_is_valid(mean_type))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = poisson_code;
+    init_rate(distribution, A, mean, mean_type);
+    distribution->words = COUNT_WORDS;
+    return BBANS_OK;
 }

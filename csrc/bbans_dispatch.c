@@ -1,99 +1,143 @@
-/* The kernel table, and the one place that asks the CPU.
+/* The instruction sets and their kernels, and the one place that asks the CPU.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_internal.h"
+#include "bbans_kernels.h"
 
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
 #endif
 
-static const bbans_kernels portable =
-    BBANS_KERNELS(portable, BBANS_NO_ROUNDS, portable, portable, portable);
-
-/* The library's one mutable global. */
-bbans_kernels bbans_kernel =
-    BBANS_KERNELS(portable, BBANS_NO_ROUNDS, portable, portable, portable);
-
-#ifdef BBANS_HAVE_X86
-static const bbans_kernels avx2 =
-    BBANS_KERNELS(avx2, BBANS_NO_ROUNDS, portable, avx2, avx2);
-static const bbans_kernels avx512 =
-    BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx2, avx512);
-static const bbans_kernels avx512_vbmi =
-    BBANS_KERNELS(avx512, BBANS_ROUNDS(avx512), avx512, avx512, avx512);
-#endif
-#ifdef BBANS_HAVE_NEON
-static const bbans_kernels neon =
-    BBANS_KERNELS(neon, BBANS_NO_ROUNDS, portable, portable, portable);
-#endif
-
-/* NULL where the build or the machine lacks it.  The compilers' builtins ask
- * cpuid, and xgetbv whether the operating system saves the registers. */
-static const bbans_kernels *kernels_of(int isa)
-{
-    switch (isa) {
-    case BBANS_ISA_PORTABLE: return &portable;
-#ifdef BBANS_HAVE_X86
-    case BBANS_ISA_AVX2:
-        __builtin_cpu_init();
-        return __builtin_cpu_supports("avx2") ? &avx2 : NULL;
-    case BBANS_ISA_AVX512:
-        __builtin_cpu_init();
-        if (!__builtin_cpu_supports("avx512f") ||
-            !__builtin_cpu_supports("avx512bw") ||
-            !__builtin_cpu_supports("avx512dq") ||
-            !__builtin_cpu_supports("avx512vl") ||
-            !__builtin_cpu_supports("avx512vnni"))
-            return NULL;
-        return __builtin_cpu_supports("avx512vbmi") &&
-                       __builtin_cpu_supports("avx512vbmi2")
-                   ? &avx512_vbmi
-                   : &avx512;
-#endif
-#ifdef BBANS_HAVE_NEON
-    case BBANS_ISA_NEON: /* part of every AArch64 */ return &neon;
-#endif
-    default: return NULL;
+#define PORTABLE                                                               \
+    {                                                                          \
+        .isa = BBANS_ISA_PORTABLE, .hmm = &bbans_hmm_portable,                 \
+        .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
+        .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
+        .located = &bbans_located_portable                                     \
     }
+
+bbans_kernels bbans_kernel = PORTABLE;
+
+static int is_always_here(void)
+{
+    return 1;
 }
+
+/* The compilers' builtins ask cpuid, and xgetbv whether the operating system
+ * saves the registers. */
+#ifdef BBANS_HAVE_X86
+static int has_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static int has_avx512(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+}
+
+static int has_avx512_vbmi(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("avx512vbmi2");
+}
+#endif
+
+/* The best first; a later row of the same set is for machines with less of
+ * it. */
+static const struct {
+    const char *name;
+    int (*is_here)(void);
+    bbans_kernels kernels;
+} sets[] = {
+#ifdef BBANS_HAVE_X86
+    {"avx512",
+     has_avx512_vbmi,
+     {.isa = BBANS_ISA_AVX512,
+      .hmm = &bbans_hmm_avx512,
+      .lanes = &bbans_lanes_avx512,
+      .totals = &bbans_totals_avx512,
+      .rows = &bbans_rows_avx512,
+      .bytes = &bbans_bytes_avx512,
+      .located = &bbans_located_avx512}},
+    {"avx512",
+     has_avx512,
+     {.isa = BBANS_ISA_AVX512,
+      .hmm = &bbans_hmm_avx512,
+      .lanes = &bbans_lanes_avx512,
+      .totals = &bbans_totals_avx512,
+      .rows = &bbans_rows_avx512,
+      .bytes = &bbans_bytes_avx2,
+      .located = &bbans_located_avx512}},
+    {"avx2",
+     has_avx2,
+     {.isa = BBANS_ISA_AVX2,
+      .hmm = &bbans_hmm_avx2,
+      .lanes = &bbans_lanes_avx2,
+      .totals = &bbans_totals_portable,
+      .rows = &bbans_rows_avx2,
+      .bytes = &bbans_bytes_avx2,
+      .located = &bbans_located_avx2}},
+#endif
+#ifdef BBANS_HAVE_NEON /* part of every AArch64 */
+    {"neon",
+     is_always_here,
+     {.isa = BBANS_ISA_NEON,
+      .hmm = &bbans_hmm_neon,
+      .lanes = &bbans_lanes_neon,
+      .totals = &bbans_totals_portable,
+      .rows = &bbans_rows_neon,
+      .bytes = &bbans_bytes_portable,
+      .located = &bbans_located_portable}},
+#endif
+    {"portable", is_always_here, PORTABLE}};
+
+#define SETS (sizeof sets / sizeof *sets)
 
 static int named_isa(void)
 {
 #ifndef BBANS_PORTABLE
-    static const struct {
-        const char *name;
-        int isa;
-    } names[] = {{"portable", BBANS_ISA_PORTABLE},
-                 {"avx2", BBANS_ISA_AVX2},
-                 {"avx512", BBANS_ISA_AVX512},
-                 {"neon", BBANS_ISA_NEON}};
     const char *name = getenv("BBANS_CPU");
     size_t i;
 
-    for (i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i].name) == 0)
-            return names[i].isa;
+    for (i = 0; name != NULL && i < SETS; i++)
+        if (strcmp(name, sets[i].name) == 0)
+            return sets[i].kernels.isa;
 #endif
     return BBANS_ISA_BEST;
 }
 
 int bbans_isa_use(int isa)
 {
-    static const int best_first[] = {BBANS_ISA_AVX512, BBANS_ISA_AVX2,
-                                     BBANS_ISA_NEON, BBANS_ISA_PORTABLE};
+    const bbans_kernels *chosen = &sets[SETS - 1].kernels;
     size_t i;
 
     if (isa == BBANS_ISA_BEST)
         isa = named_isa();
-    for (i = 0; i < sizeof best_first / sizeof *best_first; i++) {
-        const bbans_kernels *kernels = kernels_of(best_first[i]);
+    for (i = SETS; i-- > 0;) /* the best comes last */
+        if ((isa == BBANS_ISA_BEST || isa == sets[i].kernels.isa) &&
+            sets[i].is_here())
+            chosen = &sets[i].kernels;
+    bbans_kernel = *chosen;
+    return bbans_kernel.isa;
+}
 
-        if ((isa == BBANS_ISA_BEST || isa == best_first[i]) &&
-            kernels != NULL) {
-            bbans_kernel = *kernels;
-            return best_first[i];
-        }
-    }
-    bbans_kernel = portable;
-    return BBANS_ISA_PORTABLE;
+int bbans_isa_in_use(void)
+{
+    return bbans_kernel.isa;
+}
+
+const char *bbans_isa_name(int isa)
+{
+    size_t i;
+
+    for (i = 0; i < SETS; i++)
+        if (isa == sets[i].kernels.isa && sets[i].is_here())
+            return sets[i].name;
+    return NULL;
 }

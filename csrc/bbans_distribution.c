@@ -3,15 +3,16 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_located.h"
+#include "bbans_values.h"
 
 /* ---- Shapes -------------------------------------------------------------- */
 
 bbans_status bbans_shape_init(bbans_shape *shape, int family)
 {
     static const bbans_shape standard[] = {
-        {bbans_gaussian_survival, bbans_gaussian_quantile, 0},
-        {bbans_logistic_survival, bbans_logistic_quantile, 2},
-        {bbans_laplace_survival, bbans_laplace_quantile, 2},
+        {bbans_gaussian_survival, bbans_gaussian_quantile, 0, 0},
+        {bbans_logistic_survival, bbans_logistic_quantile, 2, 0},
+        {bbans_laplace_survival, bbans_laplace_quantile, 2, 0},
     };
 
     if (shape == NULL)
@@ -188,7 +189,7 @@ static void fix_locations(const void *real, int type, size_t n, int64_t *at)
 {
     size_t i;
 
-    bbans_kernel.fix_locations(real, type, n, at);
+    bbans_kernel.located->fix_locations(real, type, n, at);
     for (i = 0; i < n; i++)
         if (at[i] == INT64_MIN)
             at[i] = fixed_of(real_bits(real, type, i), 16);
@@ -198,7 +199,7 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *by)
 {
     size_t i;
 
-    bbans_kernel.fix_scales(real, type, n, by);
+    bbans_kernel.located->fix_scales(real, type, n, by);
     for (i = 0; i < n; i++)
         if (by[i] == INT32_MIN)
             by[i] = scale_of(real_bits(real, type, i));
@@ -289,14 +290,15 @@ static void open_group(group *g, size_t first, size_t n)
     if (g->location_type == BBANS_I64)
         g->at = (const int64_t *)g->location + first;
     else
-        bbans_kernel.fix_locations(
+        bbans_kernel.located->fix_locations(
             bbans_real_at(g->location, g->location_type, first),
             g->location_type, n, g->fixed_at);
     if (g->scale_type == BBANS_I32)
         g->by = (const int32_t *)g->scale + first;
     else
-        bbans_kernel.fix_scales(bbans_real_at(g->scale, g->scale_type, first),
-                                g->scale_type, n, g->fixed_by);
+        bbans_kernel.located->fix_scales(
+            bbans_real_at(g->scale, g->scale_type, first), g->scale_type, n,
+            g->fixed_by);
 }
 
 /* The bins of the group's i-th value; whether its parameters are valid. */
@@ -312,7 +314,7 @@ static int find_place(const group *g, size_t i, bbans_place *place)
         by = scale_of(real_bits(g->scale, g->scale_type, g->first + i));
     if (!bbans_location_is_valid(at) || !bbans_scale_is_valid(by))
         return 0;
-    *place = bbans_place_of(at, by, 1);
+    *place = bbans_place_of(at, by, bbans_leak(&g->shape));
     return 1;
 }
 
@@ -343,13 +345,16 @@ static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
     size_t i;
 
     *any = 0;
-    bbans_kernel.locate(&g->shape, g->at, g->by, value, n, span, easy);
+    bbans_kernel.located->locate_spans(&g->shape, g->at, g->by, value, n, span,
+                                       easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, i, &place))
             return BBANS_ERR_SYMBOL;
         b = bbans_bin_of_value(&place, value[i]);
         span[i].start = bbans_edge(&g->shape, &place, b.q);
         span[i].end = bbans_edge(&g->shape, &place, b.q + 1);
+        if (span[i].start == span[i].end) /* no mass */
+            return BBANS_ERR_SYMBOL;
         if (b.low_bits == 0)
             continue;
         if (!*any)
@@ -481,8 +486,8 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
     int any = 0, beyond = 0;
     size_t i, done;
 
-    bbans_kernel.find_located(&g->shape, g->at + at, g->by + at,
-                              msg->head + lane, n, span, value, easy);
+    bbans_kernel.located->find_located(&g->shape, g->at + at, g->by + at,
+                                       msg->head + lane, n, span, value, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, at + i, &place))
             return BBANS_ERR_SYMBOL;
@@ -582,59 +587,117 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
     return BBANS_OK;
 }
 
-/* Check a call and fill *g. */
-static bbans_status open_call(group *g, const bbans_message *msg,
-                              const bbans_shape *shape, const void *location,
-                              int location_type, const void *scale,
-                              int scale_type, const void *value, int value_type,
-                              size_t n)
+/* ---- One by one ---------------------------------------------------------- */
+
+/* The arrays of parameters. */
+enum { AT, BY };
+
+/* The intervals of the low bits, from the highest part on. */
+static void list_parts(bbans_intervals *to, bbans_bin bin)
 {
-    if (msg == NULL || shape == NULL ||
-        (n > 0 && (location == NULL || scale == NULL || value == NULL)))
-        return BBANS_ERR_NULL;
-    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
-        (!bbans_is_real(scale_type) && scale_type != BBANS_I32) ||
-        !bbans_type_is_valid(value_type) || value_type == BBANS_U64)
-        return BBANS_ERR_TYPE;
-    g->shape = *shape;
-    g->location = location;
-    g->location_type = location_type;
-    g->scale = scale;
-    g->scale_type = scale_type;
+    unsigned k = n_parts(&bin, 1);
+    bbans_span span;
+
+    while (k-- > 0) {
+        part_spans(&bin, 1, k, &span);
+        bbans_list(to, span.start, span.end - span.start, FULL);
+    }
+}
+
+static bbans_status located_list(const bbans_distribution *d, void *scratch,
+                                 size_t i, int64_t value, bbans_intervals *to)
+{
+    group *g = (group *)scratch;
+    bbans_place place;
+    bbans_bin bin;
+    uint32_t start, end;
+
+    (void)d;
+    open_group(g, i, 1);
+    if (!find_place(g, 0, &place))
+        return BBANS_ERR_SYMBOL;
+    bin = bbans_bin_of_value(&place, value);
+    start = bbans_edge(&g->shape, &place, bin.q);
+    end = bbans_edge(&g->shape, &place, bin.q + 1);
+    if (start == end) /* no mass */
+        return BBANS_ERR_SYMBOL;
+    bbans_list(to, start, end - start, FULL);
+    list_parts(to, bin);
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push_located(bbans_message *msg,
-                                        const bbans_shape *shape,
-                                        const void *location, int location_type,
-                                        const void *scale, int scale_type,
-                                        const void *value, int value_type,
-                                        size_t n)
+static bbans_status located_find(const bbans_distribution *d, void *scratch,
+                                 size_t i, bbans_source *from, int64_t *value)
 {
-    group g;
-    const bbans_status status =
-        open_call(&g, msg, shape, location, location_type, scale, scale_type,
-                  value, value_type, n);
+    group *g = (group *)scratch;
+    bbans_place place;
+    bbans_bin bin;
+    bbans_span span;
+    uint32_t slot;
+    unsigned k;
 
-    if (status != BBANS_OK)
-        return status;
-    if ((msg->tail_cap - msg->tail_len) / 4 < n)
-        return BBANS_ERR_CAPACITY;
-    return push_values(msg, &g, value, value_type, n);
+    (void)d;
+    open_group(g, i, 1);
+    if (!find_place(g, 0, &place))
+        return BBANS_ERR_SYMBOL;
+    slot = bbans_source_take(from, FULL);
+    bin.q = bbans_find_bin(&g->shape, &place, slot, &span);
+    bin.low_bits = bbans_low_bits(&place, bin.q);
+    bin.low = 0;
+    bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
+    for (k = n_parts(&bin, 1); k-- > 0;) {
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+
+        slot = bbans_source_take(from, FULL);
+        bin.low |= (uint64_t)(slot >> (BBANS_LOCATED_PREC - bits))
+                   << (k * BBANS_PART_BITS);
+        part_spans(&bin, 1, k, &span);
+        bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
+    }
+    return bbans_value_of_bin(&place, bin, value) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
-bbans_status bbans_message_pop_located(bbans_message *msg,
-                                       const bbans_shape *shape,
-                                       const void *location, int location_type,
-                                       const void *scale, int scale_type,
-                                       void *value, int value_type, size_t n)
+static bbans_status located_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
 {
+    static const bbans_each each = {located_list, located_find};
+    bbans_message *msg = call->msg;
     group g;
-    const bbans_status status =
-        open_call(&g, msg, shape, location, location_type, scale, scale_type,
-                  value, value_type, n);
 
-    if (status != BBANS_OK)
-        return status;
-    return pop_values(msg, &g, value, value_type, 0, n);
+    if (!bbans_value_type_is_valid(call->type))
+        return BBANS_ERR_TYPE;
+    g.shape = *(const bbans_shape *)d->form;
+    g.location = d->array[AT];
+    g.location_type = d->type[AT];
+    g.scale = d->array[BY];
+    g.scale_type = d->type[BY];
+    if (msg == NULL)
+        return bbans_code_each(d, call, &each, &g);
+    if (call->pops)
+        return pop_values(msg, &g, call->to, call->type, 0, call->n);
+    if ((msg->tail_cap - msg->tail_len) / d->words < call->n)
+        return BBANS_ERR_CAPACITY;
+    return push_values(msg, &g, call->from, call->type, call->n);
+}
+
+bbans_status bbans_distribution_init_located(bbans_distribution *distribution,
+                                             const bbans_shape *shape,
+                                             const void *location,
+                                             int location_type,
+                                             const void *scale, int scale_type)
+{
+    if (distribution == NULL || shape == NULL)
+        return BBANS_ERR_NULL;
+    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
+        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = located_code;
+    distribution->form = shape;
+    distribution->array[AT] = location;
+    distribution->type[AT] = location_type;
+    distribution->array[BY] = scale;
+    distribution->type[BY] = scale_type;
+    distribution->words = 4;
+    return BBANS_OK;
 }

@@ -176,8 +176,8 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
     for (t = 0; t < n; t++)
-        bbans_kernel.filter(hmm, bbans_emitting(hmm, symbol[t]), predicted,
-                            filtered + t * hmm->stride);
+        bbans_kernel.hmm->filter(hmm, bbans_emitting(hmm, symbol[t]), predicted,
+                                 filtered + t * hmm->stride);
     return BBANS_OK;
 }
 
@@ -187,7 +187,7 @@ bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm, const uint32_t *emitting,
     if (hmm == NULL || emitting == NULL || predicted == NULL ||
         filtered == NULL)
         return BBANS_ERR_NULL;
-    bbans_kernel.filter(hmm, emitting, predicted, filtered);
+    bbans_kernel.hmm->filter(hmm, emitting, predicted, filtered);
     return BBANS_OK;
 }
 
@@ -198,8 +198,8 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
         return BBANS_ERR_NULL;
     if (next > hmm->states)
         return BBANS_ERR_SYMBOL;
-    (void)bbans_kernel.posterior(filtered, bbans_into(hmm, next), hmm->stride,
-                                 edge);
+    (void)bbans_kernel.hmm->posterior(filtered, bbans_into(hmm, next),
+                                      hmm->stride, edge);
     return BBANS_OK;
 }
 

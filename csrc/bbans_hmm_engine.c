@@ -67,15 +67,15 @@ static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
         bbans_context_column(hmm, x, s->t, row, beta, column_in(hmm, s));
     else
         emitting = bbans_emitting(hmm, x[s->t]);
-    bbans_kernel.filter(hmm, emitting, (uint32_t *)s->belief,
-                        (uint32_t *)s->record);
+    bbans_kernel.hmm->filter(hmm, emitting, (uint32_t *)s->belief,
+                             (uint32_t *)s->record);
 }
 
 static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
                         unsigned prec)
 {
-    const size_t k =
-        bbans_kernel.rank(row + 1, symbols, bbans_slot_bits(lane->x, prec));
+    const size_t k = bbans_kernel.hmm->rank(row + 1, symbols,
+                                            bbans_slot_bits(lane->x, prec));
 
     bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
     return k;
@@ -109,7 +109,7 @@ static void pop_prior(const bbans_hmm *hmm, bbans_stream *s)
 static void push_posterior(const bbans_hmm *hmm, bbans_stream *s)
 {
     uint32_t first, freq;
-    const uint32_t total = bbans_kernel.interval(
+    const uint32_t total = bbans_kernel.hmm->interval(
         (const uint32_t *)s->record_before, into_state(hmm, s), hmm->stride,
         state_of(s->z_before), &first, &freq);
 
@@ -200,10 +200,10 @@ static void pop_posterior(const bbans_hmm *hmm, bbans_stream *s)
 {
     uint32_t *edge = edge_in(s);
     const uint32_t total =
-        bbans_kernel.posterior((const uint32_t *)s->record_before,
-                               into_state(hmm, s), hmm->stride, edge);
+        bbans_kernel.hmm->posterior((const uint32_t *)s->record_before,
+                                    into_state(hmm, s), hmm->stride, edge);
     const uint32_t slot = bbans_lane_take_slot(&s->lane, total);
-    const size_t z = bbans_kernel.rank(edge + 1, hmm->states, slot);
+    const size_t z = bbans_kernel.hmm->rank(edge + 1, hmm->states, slot);
 
     bbans_lane_put_rest(&s->lane, slot, edge[z], edge[z + 1] - edge[z]);
     *(uint32_t *)s->z_before = (uint32_t)z;

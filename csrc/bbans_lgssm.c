@@ -493,9 +493,9 @@ static bbans_status check_value(const bbans_shape *shape, int64_t location,
 }
 
 bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
-                                int32_t scale, int bounded, unsigned prec,
-                                int64_t value, uint32_t *start, uint32_t *freq,
-                                uint64_t *low, unsigned *low_bits)
+                                int32_t scale, unsigned prec, int64_t value,
+                                uint32_t *start, uint32_t *freq, uint64_t *low,
+                                unsigned *low_bits)
 {
     const bbans_status status = check_value(shape, location, scale, prec);
     unsigned cut;
@@ -507,7 +507,7 @@ bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
     if (status != BBANS_OK)
         return status;
     cut = BBANS_LOCATED_PREC - prec;
-    place = bbans_place_of(location, scale, bounded ? 0 : 1u << cut);
+    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
     bin = bbans_bin_of_value(&place, value);
     *start = bbans_edge(shape, &place, bin.q) >> cut;
     *freq = (bbans_edge(shape, &place, bin.q + 1) >> cut) - *start;
@@ -517,10 +517,9 @@ bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
 }
 
 bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
-                                int32_t scale, int bounded, unsigned prec,
-                                uint32_t slot, uint32_t *start, uint32_t *freq,
-                                int64_t *first, int64_t *sign,
-                                unsigned *low_bits)
+                                int32_t scale, unsigned prec, uint32_t slot,
+                                uint32_t *start, uint32_t *freq, int64_t *first,
+                                int64_t *sign, unsigned *low_bits)
 {
     const bbans_status status = check_value(shape, location, scale, prec);
     unsigned cut;
@@ -536,7 +535,7 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
     if (slot >> prec != 0)
         return BBANS_ERR_INTERVAL;
     cut = BBANS_LOCATED_PREC - prec;
-    place = bbans_place_of(location, scale, bounded ? 0 : 1u << cut);
+    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
     bin.q =
         bbans_find_bin(shape, &place, slot << cut | ((1u << cut) - 1), &span);
     *start = span.start >> cut;

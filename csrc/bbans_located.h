@@ -46,6 +46,12 @@ static inline const void *bbans_real_at(const void *array, int type, size_t i)
     return (const uint8_t *)array + i * (type == BBANS_F32 ? 4 : 8);
 }
 
+/* The slots that every bin has of its own, of 2^28. */
+static inline uint32_t bbans_leak(const bbans_shape *shape)
+{
+    return shape->leakless ? 0 : 1;
+}
+
 static inline int bbans_location_is_valid(int64_t location)
 {
     return location > -((int64_t)1 << 62) && location < (int64_t)1 << 62;
@@ -63,7 +69,8 @@ typedef struct {
     int64_t origin;       /* floor(mu)                                    */
     int64_t below;        /* edges lie this far below their distance from
                              the origin, in 2^-16 of a middle bin         */
-    uint32_t leak, slots; /* F_q = leak (q + half) + slots G              */
+    uint32_t leak, slots; /* F_q = leak (q + half) + slots G; leak 0: for
+                             posteriors, no mass far out                  */
     int32_t half;         /* bins on each side                            */
     uint32_t down, up;    /* sigma in middle bins is 2^(shift - 12) times
                              up / 2^15, or 2^16 / down                    */
@@ -169,6 +176,12 @@ static inline uint64_t bbans_below(const bbans_shape *shape,
                       ((s ^ ~minus) - ~minus));
 }
 
+/* Whether the bin of this shift begins 2^62 values or more from the origin. */
+static inline int bbans_is_remote(const bbans_place *place, unsigned shift)
+{
+    return place->width + shift > 61 - BBANS_OCTAVE_BITS;
+}
+
 /* Edge q, -half to half, in slots: 0 at the first, 2^28 at the last, and leak
  * or more apart. */
 static inline uint32_t bbans_edge(const bbans_shape *shape,
@@ -179,9 +192,11 @@ static inline uint32_t bbans_edge(const bbans_shape *shape,
     const uint32_t start =
         bbans_bin_start(place, (uint32_t)((q ^ minus) - minus), &shift);
     const int64_t far = (int64_t)1 << BBANS_FAR_BITS;
-    const int64_t u = shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS
-                          ? far
-                          : (int64_t)start << shift;
+    const int64_t u =
+        shift > BBANS_FAR_BITS - BBANS_OCTAVE_BITS ||
+                (place->leak == 0 && bbans_is_remote(place, shift))
+            ? far
+            : (int64_t)start << shift;
     const uint64_t g =
         bbans_below(shape, place, ((u ^ minus) - minus) * 65536 - place->below);
 

@@ -1,7 +1,7 @@
 /* The rANS stack: docs/maths.md, section 3.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_internal.h"
+#include "bbans_values.h"
 
 const char *bbans_status_text(int status)
 {
@@ -16,7 +16,8 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_STATE: return "heads, lanes or lengths are not a message";
     case BBANS_ERR_TABLE: return "table does not rise strictly from 0 to 2^r";
     case BBANS_ERR_SYMBOL: return "symbol or row is outside the table";
-    case BBANS_ERR_CORRUPT: return "data is damaged";
+    case BBANS_ERR_CORRUPT:
+        return "data is damaged, or length, mode, model or lanes differ";
     case BBANS_ERR_SIZE: return "a count is outside its limits";
     case BBANS_ERR_TRUNCATED: return "data ends early";
     case BBANS_ERR_FORMAT: return "not a file of this format";
@@ -308,8 +309,8 @@ typedef struct {
     const void *row;     /* rows of the table, or NULL */
     const uint32_t *one; /* masses of bit 1, or NULL   */
     int row_type;
-    const bbans_share *share; /* of the symbols of one row, or NULL */
-    uint32_t limit;           /* of the symbols */
+    const bbans_coded_symbol *share; /* of the symbols of one row, or NULL */
+    uint32_t limit;                  /* of the symbols */
     uint32_t scratch[CHUNK];
 } coder;
 
@@ -370,8 +371,8 @@ void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
         } else {
             n -= run;
             above -= run;
-            top = bbans_kernel.push(msg->head + above, span + n, run, prec,
-                                    msg->tail + msg->tail_len);
+            top = bbans_kernel.lanes->push(msg->head + above, span + n, run,
+                                           prec, msg->tail + msg->tail_len);
             msg->tail_len = (size_t)(top - msg->tail);
         }
         if (above == 0)
@@ -393,15 +394,15 @@ static size_t push_under(bbans_message *msg, size_t first, const coder *c,
         run = above < n ? above : n;
         if (c->share != NULL && run == msg->lanes) {
             run = left = n - n % run;
-            top = bbans_kernel.push_rounds(msg->head, msg->lanes, c->share,
-                                           c->limit, symbol + n - run, &left,
-                                           prec, top);
+            top = bbans_kernel.lanes->push_rounds(
+                msg->head, msg->lanes, c->share, c->limit, symbol + n - run,
+                &left, prec, top);
             run -= left;
-        } else if (c->share == NULL ||
-                   bbans_kernel.most(symbol + n - run, run) < c->limit) {
-            top = bbans_kernel.push_symbols(msg->head + above - run,
-                                            c->model.table.cdf,
-                                            symbol + n - run, run, prec, top);
+        } else if (c->share == NULL || bbans_kernel.lanes->max_u32(
+                                           symbol + n - run, run) < c->limit) {
+            top = bbans_kernel.lanes->push_symbols(
+                msg->head + above - run, c->model.table.cdf, symbol + n - run,
+                run, prec, top);
         } else {
             break;
         }
@@ -471,7 +472,7 @@ size_t bbans_advance_run(bbans_message *msg, size_t lane,
     size_t i;
 
     if (msg->tail_len >= n) {
-        top = bbans_kernel.advance(msg->head + lane, span, n, prec, top);
+        top = bbans_kernel.lanes->advance(msg->head + lane, span, n, prec, top);
         msg->tail_len = (size_t)(top - msg->tail);
         return n;
     }
@@ -534,126 +535,207 @@ static bbans_status pop_array(bbans_message *msg, coder *c, void *symbol,
     return BBANS_OK;
 }
 
-/* Symbols 0 .. limit - 1 to be popped must fit the type. */
-static int type_holds(int type, uint32_t limit)
-{
-    const int bits = 8 * (type < 0 ? -type : type) - (type < 0);
-
-    return bits >= 32 || limit <= (uint32_t)1 << bits;
-}
-
-static bbans_status symbols_coder(coder *c, const bbans_message *msg,
-                                  const bbans_table *table, const void *row,
-                                  int row_type, const void *symbol,
-                                  int symbol_type, size_t n)
-{
-    if (msg == NULL || table == NULL || (symbol == NULL && n > 0))
-        return BBANS_ERR_NULL;
-    if (!bbans_type_is_valid(symbol_type) ||
-        (row != NULL && !bbans_type_is_valid(row_type)))
-        return BBANS_ERR_TYPE;
-    c->loops = row == NULL ? &fixed_loops : &indexed_loops;
-    c->model.table = *table;
-    c->model.prec = table->prec;
-    c->row = row;
-    c->row_type = row_type;
-    c->one = NULL;
-    c->share = NULL;
-    c->limit = (uint32_t)table->symbols;
-    return BBANS_OK;
-}
-
 /* Whether that is worth the shares of the symbols. */
 static int goes_in_rounds(const bbans_message *msg, const bbans_table *table,
                           size_t n)
 {
-    return bbans_kernel.push_rounds != NULL &&
+    return bbans_kernel.lanes->push_rounds != NULL &&
            msg->lanes % BBANS_ROUND_LANES == 0 && msg->lanes <= CHUNK &&
            n >= 4 * table->symbols && n >= 2 * msg->lanes &&
-           table->symbols <= BBANS_SHARES_MAX &&
+           table->symbols <= BBANS_CODED_SYMBOLS_MAX &&
            table->prec >= BBANS_ROUND_PREC_MIN;
 }
 
-bbans_status bbans_message_push_symbols(bbans_message *msg,
-                                        const bbans_table *table,
-                                        const void *row, int row_type,
-                                        const void *symbol, int symbol_type,
-                                        size_t n)
+/* Symbols and rows of any type, one of the call's checks. */
+static bbans_status check_type(const struct bbans_call *call, uint32_t limit)
 {
-    coder c;
-    bbans_share share[BBANS_SHARES_MAX];
-    const bbans_status status =
-        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
+    return bbans_type_is_valid(call->type) &&
+                   (!call->pops || bbans_type_holds(call->type, limit))
+               ? BBANS_OK
+               : BBANS_ERR_TYPE;
+}
 
-    if (status != BBANS_OK)
-        return status;
-    if (room(msg) < n)
+/* Code the array by these loops, on a message. */
+static bbans_status code_array(coder *c, const struct bbans_call *call)
+{
+    if (call->pops)
+        return pop_array(call->msg, c, call->to, call->type, 0, call->n);
+    if (room(call->msg) < call->n)
         return BBANS_ERR_CAPACITY;
-    if (row == NULL && goes_in_rounds(msg, table, n)) {
-        bbans_kernel.shares(table->cdf, table->symbols, share);
-        c.share = share;
-    }
-    return push_array(msg, &c, symbol, symbol_type, n);
+    return push_array(call->msg, c, call->from, call->type, call->n);
 }
 
-bbans_status bbans_message_pop_symbols(bbans_message *msg,
-                                       const bbans_table *table,
-                                       const void *row, int row_type,
-                                       void *symbol, int symbol_type, size_t n)
+static bbans_status symbols_row(const bbans_distribution *d, size_t i,
+                                uint32_t *row)
 {
-    coder c;
-    const bbans_status status =
-        symbols_coder(&c, msg, table, row, row_type, symbol, symbol_type, n);
+    const bbans_table *table = (const bbans_table *)d->form;
 
-    if (status != BBANS_OK)
-        return status;
-    if (!type_holds(symbol_type, (uint32_t)table->symbols))
-        return BBANS_ERR_TYPE;
-    return pop_array(msg, &c, symbol, symbol_type, 0, n);
-}
-
-static bbans_status bits_coder(coder *c, const bbans_message *msg,
-                               unsigned prec, const uint32_t *one,
-                               const void *bit, int type, size_t n)
-{
-    if (msg == NULL || ((one == NULL || bit == NULL) && n > 0))
-        return BBANS_ERR_NULL;
-    if (!bbans_type_is_valid(type))
-        return BBANS_ERR_TYPE;
-    if (prec < 1 || prec > BBANS_PREC_MAX)
-        return BBANS_ERR_PRECISION;
-    memset(&c->model, 0, sizeof c->model);
-    c->loops = &bernoulli_loops;
-    c->model.prec = prec;
-    c->row = NULL;
-    c->one = one;
-    c->share = NULL;
-    c->limit = 2;
+    *row = 0;
+    if (d->array[0] == NULL)
+        return BBANS_OK;
+    if (!bbans_array_is_below(d->array[0], d->type[0], i, 1,
+                              limit_of(table->rows)))
+        return BBANS_ERR_SYMBOL;
+    *row = *bbans_array_read(d->array[0], d->type[0], i, 1, row);
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push_bernoulli(bbans_message *msg, unsigned prec,
-                                          const uint32_t *one, const void *bit,
-                                          int type, size_t n)
+static bbans_status symbols_list(const bbans_distribution *d, void *scratch,
+                                 size_t i, int64_t value, bbans_intervals *to)
 {
-    coder c;
-    const bbans_status status = bits_coder(&c, msg, prec, one, bit, type, n);
+    const bbans_table *table = (const bbans_table *)d->form;
+    uint32_t row;
+    bbans_span span;
 
-    if (status != BBANS_OK)
-        return status;
-    if (room(msg) < n)
-        return BBANS_ERR_CAPACITY;
-    return push_array(msg, &c, bit, type, n);
+    (void)scratch;
+    if (symbols_row(d, i, &row) != BBANS_OK || value < 0 || value >= d->limit)
+        return BBANS_ERR_SYMBOL;
+    span = row_span(table, row, (uint32_t)value);
+    bbans_list(to, span.start, span.end - span.start,
+               (uint32_t)1 << table->prec);
+    return BBANS_OK;
 }
 
-bbans_status bbans_message_pop_bernoulli(bbans_message *msg, unsigned prec,
-                                         const uint32_t *one, void *bit,
-                                         int type, size_t n)
+static bbans_status symbols_find(const bbans_distribution *d, void *scratch,
+                                 size_t i, bbans_source *from, int64_t *value)
 {
-    coder c;
-    const bbans_status status = bits_coder(&c, msg, prec, one, bit, type, n);
+    const bbans_table *table = (const bbans_table *)d->form;
+    const uint32_t total = (uint32_t)1 << table->prec;
+    uint32_t row, slot;
+    bbans_span span;
 
-    return status != BBANS_OK ? status : pop_array(msg, &c, bit, type, 0, n);
+    (void)scratch;
+    if (symbols_row(d, i, &row) != BBANS_OK)
+        return BBANS_ERR_SYMBOL;
+    slot = bbans_source_take(from, total);
+    *value = (int64_t)bbans_find(table, row, slot);
+    span = row_span(table, row, (uint32_t)*value);
+    bbans_source_put(from, slot, span.start, span.end - span.start, total);
+    return BBANS_OK;
+}
+
+static bbans_status symbols_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
+{
+    static const bbans_each each = {symbols_list, symbols_find};
+    bbans_coded_symbol share[BBANS_CODED_SYMBOLS_MAX];
+    coder c;
+
+    if (call->msg == NULL)
+        return bbans_code_each(d, call, &each, NULL);
+    if (check_type(call, d->limit) != BBANS_OK)
+        return BBANS_ERR_TYPE;
+    c.loops = d->array[0] == NULL ? &fixed_loops : &indexed_loops;
+    c.model.table = *(const bbans_table *)d->form;
+    c.model.prec = c.model.table.prec;
+    c.row = d->array[0];
+    c.row_type = d->type[0];
+    c.one = NULL;
+    c.share = NULL;
+    c.limit = d->limit;
+    if (!call->pops && c.row == NULL && room(call->msg) >= call->n &&
+        goes_in_rounds(call->msg, &c.model.table, call->n)) {
+        bbans_kernel.lanes->prepare_row(c.model.table.cdf,
+                                        c.model.table.symbols, share);
+        c.share = share;
+    }
+    return code_array(&c, call);
+}
+
+bbans_status bbans_distribution_init_symbols(bbans_distribution *distribution,
+                                             const bbans_table *table,
+                                             const void *row, int row_type)
+{
+    if (distribution == NULL || table == NULL)
+        return BBANS_ERR_NULL;
+    if (row != NULL && !bbans_type_is_valid(row_type))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = symbols_code;
+    distribution->form = table;
+    distribution->array[0] = row;
+    distribution->type[0] = row == NULL ? 0 : row_type;
+    distribution->limit = (uint32_t)table->symbols;
+    distribution->words = 1;
+    return BBANS_OK;
+}
+
+/* ---- Bits ---------------------------------------------------------------- */
+
+static bbans_status bit_mass(const bbans_distribution *d, size_t i,
+                             uint32_t *one)
+{
+    *one = ((const uint32_t *)d->array[0])[i];
+    return *one >= 1 && *one < d->total ? BBANS_OK : BBANS_ERR_SYMBOL;
+}
+
+static bbans_status bernoulli_list(const bbans_distribution *d, void *scratch,
+                                   size_t i, int64_t value, bbans_intervals *to)
+{
+    uint32_t one;
+
+    (void)scratch;
+    if (bit_mass(d, i, &one) != BBANS_OK || value < 0 || value > 1)
+        return BBANS_ERR_SYMBOL;
+    if (value)
+        bbans_list(to, d->total - one, one, d->total);
+    else
+        bbans_list(to, 0, d->total - one, d->total);
+    return BBANS_OK;
+}
+
+static bbans_status bernoulli_find_bit(const bbans_distribution *d,
+                                       void *scratch, size_t i,
+                                       bbans_source *from, int64_t *value)
+{
+    uint32_t one, slot;
+
+    (void)scratch;
+    if (bit_mass(d, i, &one) != BBANS_OK)
+        return BBANS_ERR_SYMBOL;
+    slot = bbans_source_take(from, d->total);
+    *value = slot >= d->total - one;
+    bbans_source_put(from, slot, *value ? d->total - one : 0,
+                     *value ? one : d->total - one, d->total);
+    return BBANS_OK;
+}
+
+static bbans_status bernoulli_code(const bbans_distribution *d,
+                                   const struct bbans_call *call)
+{
+    static const bbans_each each = {bernoulli_list, bernoulli_find_bit};
+    coder c;
+
+    if (call->msg == NULL)
+        return bbans_code_each(d, call, &each, NULL);
+    if (check_type(call, d->limit) != BBANS_OK)
+        return BBANS_ERR_TYPE;
+    memset(&c.model, 0, sizeof c.model);
+    c.loops = &bernoulli_loops;
+    c.model.prec = (unsigned)bbans_bit_length(d->total) - 1;
+    c.row = NULL;
+    c.one = (const uint32_t *)d->array[0];
+    c.share = NULL;
+    c.limit = d->limit;
+    return code_array(&c, call);
+}
+
+bbans_status bbans_distribution_init_bernoulli(bbans_distribution *distribution,
+                                               unsigned prec,
+                                               const uint32_t *one)
+{
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (prec < 1 || prec > BBANS_PREC_MAX)
+        return BBANS_ERR_PRECISION;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = bernoulli_code;
+    distribution->array[0] = one;
+    distribution->type[0] = BBANS_U32;
+    distribution->total = (uint32_t)1 << prec;
+    distribution->limit = 2;
+    distribution->words = 1;
+    return BBANS_OK;
 }
 
 /* ---- Uniform values ------------------------------------------------------ */
@@ -691,7 +773,7 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
             run = above < count ? above : count;
             above -= run;
             if (msg->lanes > 1 && room(msg) >= run) {
-                const uint32_t *top = bbans_kernel.push_values(
+                const uint32_t *top = bbans_kernel.totals->push_values(
                     msg->head + above, v + count - run, run, total,
                     msg->tail + msg->tail_len);
 
@@ -708,32 +790,12 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push_uniform(bbans_message *msg, uint32_t total,
-                                        const void *value, int type, size_t n)
-{
-    if (msg == NULL || (value == NULL && n > 0))
-        return BBANS_ERR_NULL;
-    if (!bbans_type_is_valid(type))
-        return BBANS_ERR_TYPE;
-    if (!bbans_total_is_valid(total))
-        return BBANS_ERR_TOTAL;
-    if (room(msg) < n)
-        return BBANS_ERR_CAPACITY;
-    return push_uniform(msg, total, value, type, n);
-}
-
-bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
-                                       void *value, int type, size_t n)
+static bbans_status pop_uniform(bbans_message *msg, uint32_t total, void *value,
+                                int type, size_t n)
 {
     uint32_t slot[CHUNK];
     size_t i, run, lane = 0;
 
-    if (msg == NULL || (value == NULL && n > 0))
-        return BBANS_ERR_NULL;
-    if (!bbans_total_is_valid(total))
-        return BBANS_ERR_TOTAL;
-    if (!bbans_type_is_valid(type) || !type_holds(type, total))
-        return BBANS_ERR_TYPE;
     if (n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;
     if (is_power_of_two(total)) {
@@ -746,7 +808,7 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
         run = n - i < CHUNK ? n - i : CHUNK;
         run = msg->lanes - lane < run ? msg->lanes - lane : run;
         if (msg->lanes > 1 && msg->tail_len >= run) {
-            const uint32_t *top = bbans_kernel.pop_values(
+            const uint32_t *top = bbans_kernel.totals->pop_values(
                 msg->head + lane, slot, run, total, msg->tail + msg->tail_len);
 
             msg->tail_len = (size_t)(top - msg->tail);
@@ -764,6 +826,58 @@ bbans_status bbans_message_pop_uniform(bbans_message *msg, uint32_t total,
         bbans_array_write(value, type, i, run, slot);
         lane = lane + run < msg->lanes ? lane + run : 0;
     }
+    return BBANS_OK;
+}
+
+static bbans_status uniform_list(const bbans_distribution *d, void *scratch,
+                                 size_t i, int64_t value, bbans_intervals *to)
+{
+    (void)scratch, (void)i;
+    if (value < 0 || value >= d->total)
+        return BBANS_ERR_SYMBOL;
+    bbans_list(to, (uint32_t)value, 1, d->total);
+    return BBANS_OK;
+}
+
+static bbans_status uniform_find_value(const bbans_distribution *d,
+                                       void *scratch, size_t i,
+                                       bbans_source *from, int64_t *value)
+{
+    const uint32_t slot = bbans_source_take(from, d->total);
+
+    (void)scratch, (void)i;
+    bbans_source_put(from, slot, slot, 1, d->total);
+    *value = slot;
+    return BBANS_OK;
+}
+
+static bbans_status uniform_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
+{
+    static const bbans_each each = {uniform_list, uniform_find_value};
+
+    if (call->msg == NULL)
+        return bbans_code_each(d, call, &each, NULL);
+    if (check_type(call, d->limit) != BBANS_OK)
+        return BBANS_ERR_TYPE;
+    if (call->pops)
+        return pop_uniform(call->msg, d->total, call->to, call->type, call->n);
+    if (room(call->msg) < call->n)
+        return BBANS_ERR_CAPACITY;
+    return push_uniform(call->msg, d->total, call->from, call->type, call->n);
+}
+
+bbans_status bbans_distribution_init_uniform(bbans_distribution *distribution,
+                                             uint32_t total)
+{
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (!bbans_total_is_valid(total))
+        return BBANS_ERR_TOTAL;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = uniform_code;
+    distribution->total = distribution->limit = total;
+    distribution->words = 1;
     return BBANS_OK;
 }
 
@@ -788,8 +902,8 @@ typedef struct {
 static uint64_t weigh(const weights *w, size_t row, size_t k, size_t n,
                       uint32_t *out)
 {
-    return bbans_kernel.weigh(w->weight + (row * w->symbols + k) * w->size,
-                              w->type, n, out);
+    return bbans_kernel.rows->row_sum(
+        w->weight + (row * w->symbols + k) * w->size, w->type, n, out);
 }
 
 static size_t part_of(const weights *w, size_t k)
@@ -822,7 +936,7 @@ static uint32_t find_in_parts(const weights *w, size_t row, uint32_t slot,
             break;
         before += sum;
     }
-    found = bbans_kernel.find(part, n, slot - before, start);
+    found = bbans_kernel.rows->find(part, n, slot - before, start);
     *start += before;
     *freq = part[found];
     return (uint32_t)(k + found);
@@ -844,9 +958,9 @@ static void push_shares(bbans_message *msg, size_t first, const uint32_t *start,
 
             above -= run;
             n -= run;
-            top = bbans_kernel.push_shares(msg->head + above, start + n,
-                                           freq + n, total + n, run,
-                                           msg->tail + msg->tail_len);
+            top = bbans_kernel.totals->push_shares(msg->head + above, start + n,
+                                                   freq + n, total + n, run,
+                                                   msg->tail + msg->tail_len);
             msg->tail_len = (size_t)(top - msg->tail);
         } else { /* one lane, or undoing pops from a full tail */
             above--;
@@ -871,9 +985,9 @@ static bbans_status push_weighted(bbans_message *msg, const weights *w,
 
         first = (end - 1) / PUSHED * PUSHED;
         k = bbans_array_read(symbol, type, first, end - first, scratch);
-        bbans_kernel.intervals(w->weight + first * w->symbols * w->size,
-                               w->type, w->symbols, end - first, k, start, freq,
-                               total);
+        bbans_kernel.rows->row_intervals(
+            w->weight + first * w->symbols * w->size, w->type, w->symbols,
+            end - first, k, start, freq, total);
         for (i = 0; i < end - first; i++)
             if (valid_total(w, total[i]) == 0 || freq[i] == 0) {
                 (void)pop_weighted(msg, w, NULL, 0, end, n);
@@ -902,7 +1016,7 @@ static uint32_t symbol_in_row(const rows *r, size_t j, uint32_t slot,
 
     if (symbols > WEIGHTS)
         return find_in_parts(r->w, r->first + j, slot, start, freq);
-    k = bbans_kernel.find_in_row(row, symbols, slot, start);
+    k = bbans_kernel.rows->find_in_row(row, symbols, slot, start);
     *freq = row[k];
     return (uint32_t)k;
 }
@@ -919,13 +1033,14 @@ static size_t pop_run(bbans_message *msg, size_t lane, const rows *r, size_t at,
     if (msg->lanes > 1 && msg->tail_len >= n) {
         const uint32_t *top = msg->tail + msg->tail_len;
 
-        bbans_kernel.divide(msg->head + lane, r->total + at, n, quotient, slot);
+        bbans_kernel.totals->pop_start(msg->head + lane, r->total + at, n,
+                                       quotient, slot);
         for (i = 0; i < n; i++) {
             k[i] = symbol_in_row(r, at + i, slot[i], &start, &freq[i]);
             slot[i] -= start;
         }
-        top = bbans_kernel.join(msg->head + lane, quotient, slot, freq,
-                                r->total + at, n, top);
+        top = bbans_kernel.totals->pop_finish(msg->head + lane, quotient, slot,
+                                              freq, r->total + at, n, top);
         msg->tail_len = (size_t)(top - msg->tail);
         return n;
     }
@@ -961,10 +1076,11 @@ static void weigh_rows(const weights *w, size_t first, size_t n, uint32_t *part,
     uint32_t start, freq;
 
     if (w->symbols <= WEIGHTS)
-        bbans_kernel.weigh_rows(weight, w->type, w->symbols, n, part, total);
+        bbans_kernel.rows->weigh_rows(weight, w->type, w->symbols, n, part,
+                                      total);
     else
-        bbans_kernel.intervals(weight, w->type, w->symbols, 1, &k, &start,
-                               &freq, total);
+        bbans_kernel.rows->row_intervals(weight, w->type, w->symbols, 1, &k,
+                                         &start, &freq, total);
 }
 
 /* Rows first .. n - 1.  Several are weighed before the heads need them: heads
@@ -1011,55 +1127,102 @@ static bbans_status pop_weighted(bbans_message *msg, const weights *w,
     return status;
 }
 
-static bbans_status weights_of(weights *w, const bbans_message *msg,
-                               const void *weight, int weight_type,
-                               size_t symbols, const void *symbol, int type,
-                               size_t n)
+static weights weights_of(const bbans_distribution *d)
 {
-    if (msg == NULL || ((weight == NULL || symbol == NULL) && n > 0))
-        return BBANS_ERR_NULL;
-    if ((weight_type != BBANS_U32 && weight_type != BBANS_F32 &&
-         weight_type != BBANS_F64) ||
-        !bbans_type_is_valid(type))
-        return BBANS_ERR_TYPE;
-    w->weight = weight;
-    w->type = weight_type;
-    w->symbols = symbols;
-    w->size = weight_type == BBANS_F64 ? 8 : 4;
+    weights w;
+
+    w.weight = (const uint8_t *)d->array[0];
+    w.type = d->type[0];
+    w.symbols = d->width;
+    w.size = w.type == BBANS_F64 ? 8 : 4;
+    return w;
+}
+
+static bbans_status weighted_list(const bbans_distribution *d, void *scratch,
+                                  size_t i, int64_t value, bbans_intervals *to)
+{
+    const weights w = weights_of(d);
+    uint32_t k, start, freq, total;
+
+    (void)scratch;
+    if (value < 0 || value >= d->limit)
+        return BBANS_ERR_SYMBOL;
+    k = (uint32_t)value;
+    bbans_kernel.rows->row_intervals(w.weight + i * w.symbols * w.size, w.type,
+                                     w.symbols, 1, &k, &start, &freq, &total);
+    if (valid_total(&w, total) == 0)
+        return BBANS_ERR_TOTAL;
+    if (freq == 0)
+        return BBANS_ERR_INTERVAL;
+    bbans_list(to, start, freq, total);
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push_weighted(bbans_message *msg, const void *weight,
-                                         int weight_type, size_t symbols,
-                                         const void *symbol, int symbol_type,
-                                         size_t n)
+static bbans_status weighted_find(const bbans_distribution *d, void *scratch,
+                                  size_t i, bbans_source *from, int64_t *value)
 {
-    weights w;
-    const bbans_status status = weights_of(&w, msg, weight, weight_type,
-                                           symbols, symbol, symbol_type, n);
+    const weights w = weights_of(d);
+    uint32_t *part = (uint32_t *)scratch, start, freq, total, slot;
+    rows r;
 
-    if (status != BBANS_OK)
-        return status;
-    if (!bbans_array_is_below(symbol, symbol_type, 0, n, limit_of(symbols)))
-        return BBANS_ERR_SYMBOL;
-    if (room(msg) < n)
-        return BBANS_ERR_CAPACITY;
-    return push_weighted(msg, &w, symbol, symbol_type, n);
+    weigh_rows(&w, i, 1, part, &total);
+    if (valid_total(&w, total) == 0)
+        return BBANS_ERR_TOTAL;
+    r.w = &w;
+    r.part = part;
+    r.total = &total;
+    r.first = i;
+    slot = bbans_source_take(from, total);
+    *value = symbol_in_row(&r, 0, slot, &start, &freq);
+    bbans_source_put(from, slot, start, freq, total);
+    return BBANS_OK;
 }
 
-bbans_status bbans_message_pop_weighted(bbans_message *msg, const void *weight,
-                                        int weight_type, size_t symbols,
-                                        void *symbol, int symbol_type, size_t n)
+static bbans_status weighted_code_each(const bbans_distribution *d,
+                                       const struct bbans_call *call)
 {
-    weights w;
-    const bbans_status status = weights_of(&w, msg, weight, weight_type,
-                                           symbols, symbol, symbol_type, n);
+    static const bbans_each each = {weighted_list, weighted_find};
+    uint32_t part[PART];
 
-    if (status != BBANS_OK)
-        return status;
-    if (!type_holds(symbol_type, limit_of(symbols)))
+    return bbans_code_each(d, call, &each, part);
+}
+
+static bbans_status weighted_code(const bbans_distribution *d,
+                                  const struct bbans_call *call)
+{
+    const weights w = weights_of(d);
+    bbans_message *msg = call->msg;
+
+    if (check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
-    if (n > 0 && room(msg) < 1)
+    if (msg == NULL)
+        return weighted_code_each(d, call);
+    if (call->pops && call->n > 0 && room(msg) < 1)
         return BBANS_ERR_CAPACITY;
-    return pop_weighted(msg, &w, symbol, symbol_type, 0, n);
+    if (call->pops)
+        return pop_weighted(msg, &w, call->to, call->type, 0, call->n);
+    if (!bbans_array_is_below(call->from, call->type, 0, call->n, d->limit))
+        return BBANS_ERR_SYMBOL;
+    if (room(msg) < call->n)
+        return BBANS_ERR_CAPACITY;
+    return push_weighted(msg, &w, call->from, call->type, call->n);
+}
+
+bbans_status bbans_distribution_init_weighted(bbans_distribution *distribution,
+                                              const void *weight,
+                                              int weight_type, size_t symbols)
+{
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (weight_type != BBANS_U32 && weight_type != BBANS_F32 &&
+        weight_type != BBANS_F64)
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = weighted_code;
+    distribution->array[0] = weight;
+    distribution->type[0] = weight_type;
+    distribution->width = symbols;
+    distribution->limit = limit_of(symbols);
+    distribution->words = 1;
+    return BBANS_OK;
 }

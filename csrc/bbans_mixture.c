@@ -60,13 +60,14 @@ static int64_t component_guess(const bbans_shape *shape, const component *c,
 
 /* ---- Mixtures ------------------------------------------------------------ */
 
+/* The arrays of parameters. */
+enum { WEIGHT, LOCATION, SCALE };
+
+/* The components of one value. */
 typedef struct {
     bbans_shape shape;
     size_t components;
-    const void *weight, *location, *scale;
-    int weight_type, location_type, scale_type;
-    int64_t low, high;
-    component part[BBANS_COMPONENTS_MAX]; /* of one value */
+    component part[BBANS_COMPONENTS_MAX];
     uint64_t total;
 } mixture;
 
@@ -101,51 +102,55 @@ static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
     }
 }
 
-static bbans_status read_weights(mixture *m, size_t first, uint32_t *weight)
+static bbans_status read_weights(mixture *m, const bbans_distribution *d,
+                                 size_t first, uint32_t *weight)
 {
-    const size_t size = m->weight_type == BBANS_F64 ? 8 : 4;
-    const uint64_t least = m->weight_type == BBANS_U32
+    const size_t size = d->type[WEIGHT] == BBANS_F64 ? 8 : 4;
+    const uint64_t least = d->type[WEIGHT] == BBANS_U32
                                ? 1
                                : (uint64_t)1 << (BBANS_WEIGHT_BITS - 1);
     size_t k;
 
-    if (m->weight == NULL) {
+    if (d->array[WEIGHT] == NULL) {
         for (k = 0; k < m->components; k++)
             weight[k] = 1;
         m->total = m->components;
         return BBANS_OK;
     }
-    m->total = bbans_kernel.weigh((const uint8_t *)m->weight + first * size,
-                                  m->weight_type, m->components, weight);
+    m->total = bbans_kernel.rows->row_sum(
+        (const uint8_t *)d->array[WEIGHT] + first * size, d->type[WEIGHT],
+        m->components, weight);
     return m->total >= least && m->total <= BBANS_TOTAL_MAX ? BBANS_OK
                                                             : BBANS_ERR_TOTAL;
 }
 
 /* The components of value i, and its law. */
-static bbans_status open_value(mixture *m, size_t i, bbans_law *law)
+static bbans_status open_value(mixture *m, const bbans_distribution *d,
+                               size_t i, bbans_law *law)
 {
+    const void *location = d->array[LOCATION], *scale = d->array[SCALE];
     const size_t n = m->components, first = i * n;
     uint32_t weight[BBANS_COMPONENTS_MAX];
     int64_t at[BBANS_COMPONENTS_MAX];
     int32_t by[BBANS_COMPONENTS_MAX];
-    bbans_status status = read_weights(m, first, weight);
+    bbans_status status = read_weights(m, d, first, weight);
     size_t k, heaviest = 0;
 
     if (status != BBANS_OK)
         return status;
-    if (m->location_type != BBANS_I64)
+    if (d->type[LOCATION] != BBANS_I64)
         status = bbans_fix_locations(
-            bbans_real_at(m->location, m->location_type, first),
-            m->location_type, n, at);
+            bbans_real_at(location, d->type[LOCATION], first),
+            d->type[LOCATION], n, at);
     else
-        memcpy(at, (const int64_t *)m->location + first, n * sizeof *at);
+        memcpy(at, (const int64_t *)location + first, n * sizeof *at);
     if (status != BBANS_OK)
         return status;
-    if (m->scale_type != BBANS_I32)
-        status = bbans_fix_scales(bbans_real_at(m->scale, m->scale_type, first),
-                                  m->scale_type, n, by);
+    if (d->type[SCALE] != BBANS_I32)
+        status = bbans_fix_scales(bbans_real_at(scale, d->type[SCALE], first),
+                                  d->type[SCALE], n, by);
     else
-        memcpy(by, (const int32_t *)m->scale + first, n * sizeof *by);
+        memcpy(by, (const int32_t *)scale + first, n * sizeof *by);
     if (status != BBANS_OK)
         return status;
     for (k = 0; k < n; k++) {
@@ -162,54 +167,62 @@ static bbans_status open_value(mixture *m, size_t i, bbans_law *law)
     law->below = mixture_below;
     law->guess = mixture_guess;
     law->model = m;
-    law->low = m->low;
-    law->high = m->high;
+    law->low = d->low;
+    law->high = d->high;
+    law->leak = bbans_leak(&m->shape);
     law->origin = m->part[heaviest].place.origin;
-    if (bbans_law_is_narrow(m->low, m->high)) /* then all bins are of one */
+    if (bbans_law_is_narrow(d->low, d->high)) /* then all bins are of one */
         law->origin = bbans_signed(
-            (uint64_t)m->low + ((uint64_t)m->high - (uint64_t)m->low + 1) / 2);
-    else if (law->origin < m->low)
-        law->origin = m->low;
-    else if (law->origin > m->high)
-        law->origin = m->high;
+            (uint64_t)d->low + ((uint64_t)d->high - (uint64_t)d->low + 1) / 2);
+    else if (law->origin < d->low)
+        law->origin = d->low;
+    else if (law->origin > d->high)
+        law->origin = d->high;
     return BBANS_OK;
 }
 
-static bbans_status mixture_push(void *model, size_t i, bbans_lane *lane,
-                                 int64_t value)
+static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
+                                 size_t i, int64_t value, bbans_intervals *to)
 {
-    mixture *m = (mixture *)model;
     bbans_law law;
-    const bbans_status status = open_value(m, i, &law);
+    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
 
     if (status != BBANS_OK)
         return status;
-    if (value < m->low || value > m->high)
+    if (value < d->low || value > d->high)
         return BBANS_ERR_SYMBOL;
-    bbans_lane_push_law(lane, &law, value);
-    return BBANS_OK;
+    return bbans_list_law(to, &law, value);
 }
 
-static bbans_status mixture_pop(void *model, size_t i, bbans_lane *lane,
-                                int64_t *value)
+static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
+                                 size_t i, bbans_source *from, int64_t *value)
 {
     bbans_law law;
-    const bbans_status status = open_value((mixture *)model, i, &law);
+    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
 
     if (status == BBANS_OK)
-        *value = bbans_lane_pop_law(lane, &law);
+        *value = bbans_find_law(from, &law);
     return status;
 }
 
-/* All but the message and the values. */
-static bbans_status open_mixture(mixture *m, bbans_each *each,
-                                 const bbans_shape *shape, size_t components,
-                                 const void *weight, int weight_type,
-                                 const void *location, int location_type,
-                                 const void *scale, int scale_type, int64_t low,
-                                 int64_t high, size_t n)
+static bbans_status mixture_code(const bbans_distribution *d,
+                                 const struct bbans_call *call)
 {
-    if (shape == NULL || (n > 0 && (location == NULL || scale == NULL)))
+    static const bbans_each each = {mixture_list, mixture_find};
+    mixture m;
+
+    m.shape = *(const bbans_shape *)d->form;
+    m.components = d->width;
+    return bbans_code_each(d, call, &each, &m);
+}
+
+bbans_status bbans_distribution_init_mixture(
+    bbans_distribution *distribution, const bbans_shape *shape,
+    size_t components, const void *weight, int weight_type,
+    const void *location, int location_type, const void *scale, int scale_type,
+    int64_t low, int64_t high)
+{
+    if (distribution == NULL || shape == NULL)
         return BBANS_ERR_NULL;
     if ((weight != NULL && !bbans_is_real(weight_type) &&
          weight_type != BBANS_U32) ||
@@ -218,55 +231,20 @@ static bbans_status open_mixture(mixture *m, bbans_each *each,
         return BBANS_ERR_TYPE;
     if (components < 1 || components > BBANS_COMPONENTS_MAX || low > high)
         return BBANS_ERR_SIZE;
-    m->shape = *shape;
-    m->components = components;
-    m->weight = weight;
-    m->weight_type = weight_type;
-    m->location = location;
-    m->location_type = location_type;
-    m->scale = scale;
-    m->scale_type = scale_type;
-    m->low = low;
-    m->high = high;
-    each->push = mixture_push;
-    each->pop = mixture_pop;
-    each->model = m;
-    each->words = bbans_law_is_narrow(low, high) ? 1 : BBANS_LAW_WORDS;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = mixture_code;
+    distribution->form = shape;
+    distribution->array[WEIGHT] = weight;
+    distribution->type[WEIGHT] = weight == NULL ? 0 : weight_type;
+    distribution->array[LOCATION] = location;
+    distribution->type[LOCATION] = location_type;
+    distribution->array[SCALE] = scale;
+    distribution->type[SCALE] = scale_type;
+    distribution->width = components;
+    distribution->low = low;
+    distribution->high = high;
+    distribution->words = bbans_law_is_narrow(low, high) ? 1 : BBANS_LAW_WORDS;
     return BBANS_OK;
-}
-
-bbans_status bbans_message_push_mixture(
-    bbans_message *msg, const bbans_shape *shape, size_t components,
-    const void *weight, int weight_type, const void *location,
-    int location_type, const void *scale, int scale_type, int64_t low,
-    int64_t high, const void *value, int value_type, size_t n)
-{
-    mixture m;
-    bbans_each each;
-    const bbans_status status =
-        open_mixture(&m, &each, shape, components, weight, weight_type,
-                     location, location_type, scale, scale_type, low, high, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_push_each(msg, &each, value, value_type, n);
-}
-
-bbans_status bbans_message_pop_mixture(
-    bbans_message *msg, const bbans_shape *shape, size_t components,
-    const void *weight, int weight_type, const void *location,
-    int location_type, const void *scale, int scale_type, int64_t low,
-    int64_t high, void *value, int value_type, size_t n)
-{
-    mixture m;
-    bbans_each each;
-    const bbans_status status =
-        open_mixture(&m, &each, shape, components, weight, weight_type,
-                     location, location_type, scale, scale_type, low, high, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_pop_each(msg, &each, value, value_type, n);
 }
 
 /* ---- Geometric ----------------------------------------------------------- */
@@ -274,8 +252,6 @@ bbans_status bbans_message_pop_mixture(
 /* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace shape. */
 typedef struct {
     bbans_shape laplace;
-    const void *scale;
-    int scale_type;
     component part; /* at 0, without the half */
 } geometric;
 
@@ -297,16 +273,18 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
     *from = *to = component_guess(&g->laplace, &g->part, half + slot / 2);
 }
 
-static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
+static bbans_status open_rate(geometric *g, const bbans_distribution *d,
+                              size_t i, bbans_law *law)
 {
+    const void *scale = d->array[SCALE];
+    const int type = d->type[SCALE];
     bbans_status status = BBANS_OK;
     int32_t by;
 
-    if (g->scale_type == BBANS_I32)
-        by = ((const int32_t *)g->scale)[i];
+    if (type == BBANS_I32)
+        by = ((const int32_t *)scale)[i];
     else
-        status = bbans_fix_scales(bbans_real_at(g->scale, g->scale_type, i),
-                                  g->scale_type, 1, &by);
+        status = bbans_fix_scales(bbans_real_at(scale, type, i), type, 1, &by);
     if (status != BBANS_OK)
         return status;
     if (!bbans_scale_is_valid(by))
@@ -316,75 +294,59 @@ static bbans_status open_rate(geometric *g, size_t i, bbans_law *law)
     law->below = geometric_below;
     law->guess = geometric_guess;
     law->model = g;
+    law->leak = 1;
     law->low = law->origin = 0;
     law->high = INT64_MAX;
     return BBANS_OK;
 }
 
-static bbans_status geometric_push(void *model, size_t i, bbans_lane *lane,
-                                   int64_t value)
+static bbans_status geometric_list(const bbans_distribution *d, void *scratch,
+                                   size_t i, int64_t value, bbans_intervals *to)
 {
     bbans_law law;
-    const bbans_status status = open_rate((geometric *)model, i, &law);
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
 
     if (status != BBANS_OK)
         return status;
     if (value < 0)
         return BBANS_ERR_SYMBOL;
-    bbans_lane_push_law(lane, &law, value);
-    return BBANS_OK;
+    return bbans_list_law(to, &law, value);
 }
 
-static bbans_status geometric_pop(void *model, size_t i, bbans_lane *lane,
-                                  int64_t *value)
+static bbans_status geometric_find(const bbans_distribution *d, void *scratch,
+                                   size_t i, bbans_source *from, int64_t *value)
 {
     bbans_law law;
-    const bbans_status status = open_rate((geometric *)model, i, &law);
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
 
     if (status == BBANS_OK)
-        *value = bbans_lane_pop_law(lane, &law);
+        *value = bbans_find_law(from, &law);
     return status;
 }
 
-static bbans_status open_geometric(geometric *g, bbans_each *each,
-                                   const void *scale, int scale_type, size_t n)
+static bbans_status geometric_code(const bbans_distribution *d,
+                                   const struct bbans_call *call)
 {
-    if (n > 0 && scale == NULL)
+    static const bbans_each each = {geometric_list, geometric_find};
+    geometric g;
+
+    memset(&g, 0, sizeof g);
+    (void)bbans_shape_init(&g.laplace, BBANS_LAPLACE);
+    return bbans_code_each(d, call, &each, &g);
+}
+
+bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
+                                               const void *scale,
+                                               int scale_type)
+{
+    if (distribution == NULL)
         return BBANS_ERR_NULL;
     if (!bbans_is_real(scale_type) && scale_type != BBANS_I32)
         return BBANS_ERR_TYPE;
-    memset(g, 0, sizeof *g);
-    g->scale = scale;
-    g->scale_type = scale_type;
-    each->push = geometric_push;
-    each->pop = geometric_pop;
-    each->model = g;
-    each->words = BBANS_LAW_WORDS;
-    return bbans_shape_init(&g->laplace, BBANS_LAPLACE);
-}
-
-bbans_status bbans_message_push_geometric(bbans_message *msg, const void *scale,
-                                          int scale_type, const void *value,
-                                          int value_type, size_t n)
-{
-    geometric g;
-    bbans_each each;
-    const bbans_status status = open_geometric(&g, &each, scale, scale_type, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_push_each(msg, &each, value, value_type, n);
-}
-
-bbans_status bbans_message_pop_geometric(bbans_message *msg, const void *scale,
-                                         int scale_type, void *value,
-                                         int value_type, size_t n)
-{
-    geometric g;
-    bbans_each each;
-    const bbans_status status = open_geometric(&g, &each, scale, scale_type, n);
-
-    return status != BBANS_OK
-               ? status
-               : bbans_pop_each(msg, &each, value, value_type, n);
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = geometric_code;
+    distribution->array[SCALE] = scale;
+    distribution->type[SCALE] = scale_type;
+    distribution->words = BBANS_LAW_WORDS;
+    return BBANS_OK;
 }

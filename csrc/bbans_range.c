@@ -4,7 +4,7 @@
  * written so far hold the leading 8 len bits of L, `low` its last 63.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_internal.h"
+#include "bbans_values.h"
 
 #define WINDOW_BITS 63
 #define WINDOW ((uint64_t)1 << WINDOW_BITS)
@@ -63,6 +63,33 @@ bbans_status bbans_range_encode(bbans_range_encoder *enc, uint32_t start,
         enc->range <<= 8;
     }
     return BBANS_OK;
+}
+
+/* L stays in [L, L + R) of before, R <= 2^63: all that was carried into the
+ * bytes of before is 1, if their last one has changed. */
+void bbans_range_rewind(bbans_range_encoder *enc,
+                        const bbans_range_encoder *before, uint8_t last)
+{
+    size_t i = before->len;
+
+    if (i > 0 && enc->bytes[i - 1] != last)
+        while (enc->bytes[--i]-- == 0)
+            ;
+    *enc = *before;
+}
+
+bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
+                                      const bbans_distribution *distribution,
+                                      const void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.enc = enc;
+    call.from = value;
+    call.type = type;
+    call.n = n;
+    return enc == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
 }
 
 /* The bits of the integer 2^j + v as one string of bytes, most significant
@@ -152,6 +179,65 @@ bbans_status bbans_range_finish(bbans_range_encoder *enc, bbans_message *msg)
 }
 #endif /* BBANS_DECODER_ONLY */
 
+/* ---- Decoding ------------------------------------------------------------ */
+
+/* What came since the mark has an interval [L, L + R) 2^-k of its own. The
+ * integer of its code is below 2^b if the shortest fraction has fewer than b
+ * bits: if a multiple of 2^(1-b) lies in the interval, in units of 2^-k one of
+ * 2^u with u = k - b + 1.  L modulo 2^63 tells while u <= 63; before u grows
+ * beyond, R < 2^55 < 2^u leaves at most one multiple, and the distance to it
+ * from L is followed in place of L, until the interval ends below it. */
+enum { UNMARKED, AT_L, AT_DISTANCE, TOO_LONG };
+
+static uint64_t own_distance(const bbans_range_decoder *dec)
+{
+    return (0 - dec->own) & (((uint64_t)1 << dec->own_bits) - 1);
+}
+
+bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits)
+{
+    if (dec == NULL)
+        return BBANS_ERR_NULL;
+    if (bits > BBANS_TAIL_MAX)
+        return BBANS_ERR_SIZE;
+    dec->own = 0;
+    dec->own_range = WINDOW;
+    dec->own_bits = WINDOW_BITS + 1 - (int)bits;
+    dec->own_state = bits > 0 ? AT_L : TOO_LONG;
+    return BBANS_OK;
+}
+
+static void follow(bbans_range_decoder *dec, uint32_t start, uint32_t freq,
+                   uint32_t total)
+{
+    const uint64_t unit = dec->own_range / total;
+
+    dec->own_range = unit * freq;
+    if (dec->own_state == AT_L)
+        dec->own = (dec->own + unit * start) & (WINDOW - 1);
+    else if (dec->own >= unit * start &&
+             dec->own - unit * start < dec->own_range)
+        dec->own -= unit * start;
+    else
+        dec->own_state = TOO_LONG;
+    while (dec->own_state != TOO_LONG && dec->own_range < RANGE_MIN) {
+        if (dec->own_state == AT_L && dec->own_bits > WINDOW_BITS - 8) {
+            dec->own = own_distance(dec);
+            dec->own_state = dec->own < dec->own_range ? AT_DISTANCE : TOO_LONG;
+        }
+        dec->own = dec->own << 8 & (WINDOW - 1);
+        dec->own_range <<= 8;
+        dec->own_bits += 8;
+    }
+}
+
+static int own_is_short(const bbans_range_decoder *dec)
+{
+    if (dec->own_state == AT_L)
+        return dec->own_bits <= 0 || own_distance(dec) < dec->own_range;
+    return dec->own_state != TOO_LONG;
+}
+
 static uint32_t decoder_word(const bbans_range_decoder *dec, size_t i)
 {
     /* n_bits / 32 + 1 words: the tail, then one or two of the head. */
@@ -197,6 +283,7 @@ bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
     for (head = msg->head[0] >> 1; head != 0; head >>= 1)
         dec->n_bits++;
     dec->n_read = 0;
+    dec->own_state = UNMARKED;
     dec->code = 0;
     dec->range = WINDOW;
     for (i = 0; i < 7; i++)
@@ -236,6 +323,8 @@ bbans_status bbans_range_advance(bbans_range_decoder *dec, uint32_t start,
         return BBANS_ERR_INTERVAL;
     dec->code -= unit * start; /* code < range stays true */
     dec->range = unit * freq;
+    if (dec->own_state == AT_L || dec->own_state == AT_DISTANCE)
+        follow(dec, start, freq, total);
     while (dec->range < RANGE_MIN) {
         dec->code = dec->code << 8 | take_bits(dec, 8);
         dec->range <<= 8;
@@ -250,7 +339,8 @@ bbans_status bbans_range_check(const bbans_range_decoder *dec)
     if (dec == NULL)
         return BBANS_ERR_NULL;
     /* The shortest fraction ends with a 1; the integer 1 is the empty one. */
-    if ((decoder_word(dec, 0) & 1) == 0 || dec->n_bits > dec->n_read)
+    if ((decoder_word(dec, 0) & 1) == 0 || dec->n_bits > dec->n_read ||
+        !own_is_short(dec))
         return BBANS_ERR_CORRUPT;
     if (dec->n_read - dec->n_bits >= WINDOW_BITS)
         return BBANS_OK;
@@ -260,4 +350,19 @@ bbans_status bbans_range_check(const bbans_range_decoder *dec)
     return dec->code < step && step >= dec->range - dec->code
                ? BBANS_OK
                : BBANS_ERR_CORRUPT;
+}
+
+bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
+                                      const bbans_distribution *distribution,
+                                      void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.dec = dec;
+    call.pops = 1;
+    call.to = value;
+    call.type = type;
+    call.n = n;
+    return dec == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
 }

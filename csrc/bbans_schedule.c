@@ -11,6 +11,8 @@
 /* Words of tail beside those of the observations: heads and ends. */
 #define SPARE_WORDS 16
 
+#define NO_MARK SIZE_MAX
+
 /* p + i elements, where p may be NULL if nothing is read there. */
 static const void *element(const bbans_state_space *model, const void *x,
                            size_t i)
@@ -148,6 +150,7 @@ static void range_encode(const bbans_state_space *model, bbans_stream *s,
 }
 #endif /* BBANS_DECODER_ONLY */
 
+/* Those from s->mark on must hold too little to start bits back from. */
 static bbans_status range_decode(const bbans_state_space *model,
                                  bbans_stream *s, size_t t, size_t end,
                                  bbans_range_decoder *dec)
@@ -156,6 +159,8 @@ static bbans_status range_decode(const bbans_state_space *model,
 
     s->record = bbans_record_at(model, s, 0);
     for (s->t = t; s->t < end && status == BBANS_OK; s->t++) {
+        if (s->t == s->mark)
+            (void)bbans_range_mark(dec, model->start_bits);
         predict(model, s);
         status = model->engine->decode(model, s, dec);
     }
@@ -308,10 +313,13 @@ static bbans_status start_decoding(const bbans_state_space *model,
     s->length = n;
     s->body = body_of(model, n, predictive);
     s->msg = msg;
+    s->mark = NO_MARK;
     s->status = BBANS_OK;
     s->lane = bbans_lane_of(msg, 0);
-    if (s->body > 0 && !pop_flag(&s->lane))
+    if (s->body > 0 && !pop_flag(&s->lane)) {
+        s->mark = s->body;
         s->body = 0;
+    }
     return BBANS_OK;
 }
 
@@ -444,6 +452,7 @@ bbans_status bbans_sequence_decode_until(const bbans_state_space *model,
     if (status != BBANS_OK)
         return status;
     s.x = s.out = x;
+    s.mark = NO_MARK;
     start_filter(model, &s);
     do {
         if (t == cap)
@@ -720,7 +729,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
 {
     bbans_status status = check_offsets(offset, n);
     bbans_range_decoder dec;
-    size_t k, first;
+    size_t k, first, marked = NO_MARK;
     bbans_stream *s;
     bbans_group g;
 
@@ -748,6 +757,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
             if (s->status == BBANS_OK && !can_start(model, &s->lane))
                 s->status = BBANS_ERR_CORRUPT;
         } else {
+            marked = first;
             first = 0;
         }
         bbans_put_lane(msg, 0, &s->lane);
@@ -757,6 +767,9 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
     status = bbans_range_decoder_init(&dec, msg);
     for (k = first; k < n && status == BBANS_OK; k++) {
         s->x = s->out = place(model, x, (size_t)offset[k]);
+        s->mark = NO_MARK;
+        if (k == marked)
+            (void)bbans_range_mark(&dec, model->start_bits);
         start_filter(model, s);
         status = range_decode(model, s, 0, length_of(offset, k), &dec);
     }

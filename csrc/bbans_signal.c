@@ -207,7 +207,7 @@ static int64_t edge_value(const bbans_place *frame, int32_t q)
 static uint64_t component(const coder *c, const mixture *m, size_t i, int64_t v)
 {
     static const bbans_shape gaussian = {bbans_gaussian_survival,
-                                         bbans_gaussian_quantile, 0};
+                                         bbans_gaussian_quantile, 0, 0};
     const int64_t far = ((int64_t)1 << 47) - 1;
     const scale *s = c->scales + m->of[i] / PREDICTORS;
     const int64_t location = m->location[m->of[i] % PREDICTORS];
@@ -364,7 +364,7 @@ static int32_t search(const coder *c, const mixture *m, uint32_t slot,
                       bbans_span *span, uint64_t *below, uint64_t *above)
 {
     static const bbans_shape gaussian = {bbans_gaussian_survival,
-                                         bbans_gaussian_quantile, 0};
+                                         bbans_gaussian_quantile, 0, 0};
     const int32_t half = m->frame.half;
     int32_t low = bbans_guess_bin(&gaussian, &m->frame, slot);
     int32_t high, reach = 1;

@@ -35,6 +35,7 @@ typedef struct {
     /* The schedule's own. */
     bbans_message *msg;
     size_t length, body; /* observations; `body` of them are in bits back     */
+    size_t mark; /* see range_decode                                    */
     size_t block, first; /* records kept at a time, and the first of them     */
     uint8_t *states, *records, *checkpoints;
 } bbans_stream;

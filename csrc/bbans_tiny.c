@@ -684,7 +684,8 @@ typedef struct {
     size_t block;
 } rows;
 
-/* The largest block for which 2 + block + ceil(n / block) rows fit, 0: none. */
+/* The largest block for which 2 + block + ceil(n / block) rows fit, or 2 + n
+ * for a block of all; 0: none. */
 static rows cut_rows(const bbans_tiny_hmm *hmm, size_t n, uint32_t *work,
                      size_t n_work)
 {
@@ -692,7 +693,7 @@ static rows cut_rows(const bbans_tiny_hmm *hmm, size_t n, uint32_t *work,
     rows r;
 
     for (r.block = n > 0 ? n : 1; r.block > 0; r.block--)
-        if (2 + r.block + (r.block < n ? (n - 1) / r.block + 1 : 0) <= all)
+        if (2 + (r.block < n ? r.block + (n - 1) / r.block + 1 : n) <= all)
             break;
     r.predicted = work;
     r.spare = work + K;

@@ -85,8 +85,8 @@ BBANS_API bbans_status bbans_tiny_decode(bbans_tiny_decoder *dec,
 #ifndef BBANS_DECODER_ONLY
 /* Encode n symbols as bbans_sequence_encode does.
  *   work     [n_work] scratch, in rows of `states` words: with n + 2 rows each
- *            forward message is computed once; 2 sqrt(n) + 2 suffice for any n,
- *            and then each is computed twice
+ *            forward message is computed once; 2 sqrt(n) + 2, rounded up,
+ *            suffice for any n, and then each is computed twice
  *   bytes    [cap] out; also the stack on the way, which may be 16 bytes longer
  *            than the result.  After an error its content is undefined.
  *   n_bytes  out

@@ -8,105 +8,281 @@
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
-/* A push that is refused on its way is undone by the pops that invert it. */
-static void pop_back(bbans_message *msg, const bbans_each *each, size_t first,
-                     size_t n)
+static void push_listed(bbans_lane *lane, const bbans_intervals *list)
 {
-    int64_t value;
-    size_t i;
+    size_t k = list->n;
 
-    for (i = first; i < n; i++) {
-        bbans_lane lane = bbans_lane_of(msg, i % msg->lanes);
-
-        (void)each->pop(each->model, i, &lane, &value);
-        bbans_put_lane(msg, i % msg->lanes, &lane);
-    }
+    while (k-- > 0)
+        bbans_lane_push(lane, list->at[k].start, list->at[k].freq,
+                        list->at[k].total);
 }
 
-static bbans_status push_values(bbans_message *msg, const bbans_each *each,
-                                const void *array, int type, size_t n)
+/* Push values i - 1 .. 0, or as many of these as can be; *i are left. */
+static bbans_status push_values(const bbans_distribution *d,
+                                const struct bbans_call *call,
+                                const bbans_each *each, void *scratch,
+                                size_t *i)
 {
-    size_t i;
+    bbans_message *msg = call->msg;
 
-    for (i = n; i-- > 0;) {
-        bbans_lane lane = bbans_lane_of(msg, i % msg->lanes);
+    for (; *i > 0; --*i) {
+        const size_t lane_of = (*i - 1) % msg->lanes;
+        bbans_lane lane = bbans_lane_of(msg, lane_of);
+        bbans_intervals list;
         bbans_status status;
         int64_t value;
 
-        bbans_array_read_values(array, type, i, 1, &value);
-        status = each->push(each->model, i, &lane, value);
-        if (status != BBANS_OK) {
-            pop_back(msg, each, i + 1, n);
+        list.n = 0;
+        bbans_array_read_values(call->pops ? call->to : call->from, call->type,
+                                *i - 1, 1, &value);
+        status = each->list(d, scratch, *i - 1, value, &list);
+        if (status != BBANS_OK)
             return status;
-        }
-        bbans_put_lane(msg, i % msg->lanes, &lane);
+        push_listed(&lane, &list);
+        bbans_put_lane(msg, lane_of, &lane);
     }
     return BBANS_OK;
 }
 
-static bbans_status check_values(const bbans_message *msg, const void *array,
-                                 int type, size_t n)
+static bbans_source lane_source(const bbans_message *msg, size_t i)
 {
-    if (msg == NULL || (array == NULL && n > 0))
-        return BBANS_ERR_NULL;
-    return bbans_value_type_is_valid(type) ? BBANS_OK : BBANS_ERR_TYPE;
+    bbans_source from;
+
+    from.lane = bbans_lane_of(msg, i % msg->lanes);
+    from.dec = NULL;
+    from.status = BBANS_OK;
+    return from;
 }
 
-bbans_status bbans_push_each(bbans_message *msg, const bbans_each *each,
-                             const void *array, int type, size_t n)
+static bbans_status push_each(const bbans_distribution *d,
+                              const struct bbans_call *call,
+                              const bbans_each *each, void *scratch)
 {
-    const bbans_status status = check_values(msg, array, type, n);
+    bbans_message *msg = call->msg;
+    size_t i = call->n;
+    bbans_status status;
 
-    if (status != BBANS_OK)
-        return status;
-    if (n > 0 && (msg->tail_cap - msg->tail_len) / n < each->words)
+    if (i > 0 && (msg->tail_cap - msg->tail_len) / i < d->words)
         return BBANS_ERR_CAPACITY;
-    return push_values(msg, each, array, type, n);
-}
-
-bbans_status bbans_pop_each(bbans_message *msg, const bbans_each *each,
-                            void *array, int type, size_t n)
-{
-    bbans_status status = check_values(msg, array, type, n);
-    size_t i;
-
-    if (status != BBANS_OK)
-        return status;
-    if (n > 0 && msg->tail_cap - msg->tail_len < 1)
-        return BBANS_ERR_CAPACITY;
-    for (i = 0; i < n; i++) {
-        bbans_lane lane = bbans_lane_of(msg, i % msg->lanes);
+    status = push_values(d, call, each, scratch, &i);
+    for (; status != BBANS_OK && i < call->n; i++) { /* undo by the inverse */
+        bbans_source from = lane_source(msg, i);
         int64_t value;
 
-        status = each->pop(each->model, i, &lane, &value);
-        if (status == BBANS_OK) {
-            if (bbans_lane_is_dry(&lane, msg->lanes))
-                status = BBANS_ERR_UNDERFLOW;
-            else if (bbans_array_write_values(array, type, i, 1, &value) < 1)
-                status = BBANS_ERR_SYMBOL;
-            if (status != BBANS_OK) /* a dry lane is an integer: section 3 */
-                (void)each->push(each->model, i, &lane, value);
-            bbans_put_lane(msg, i % msg->lanes, &lane);
+        (void)each->find(d, scratch, i, &from, &value);
+        bbans_put_lane(msg, i % msg->lanes, &from.lane);
+    }
+    return status;
+}
+
+static bbans_status pop_each(const bbans_distribution *d,
+                             const struct bbans_call *call,
+                             const bbans_each *each, void *scratch)
+{
+    bbans_message *msg = call->msg;
+    bbans_status status = BBANS_OK;
+    size_t i;
+
+    if (call->n > 0 && msg->tail_cap - msg->tail_len < 1)
+        return BBANS_ERR_CAPACITY;
+    for (i = 0; i < call->n; i++) {
+        bbans_source from = lane_source(msg, i);
+        bbans_intervals list;
+        int64_t value;
+
+        status = each->find(d, scratch, i, &from, &value);
+        if (status != BBANS_OK)
+            break;
+        if (bbans_lane_is_dry(&from.lane, msg->lanes))
+            status = BBANS_ERR_UNDERFLOW;
+        else if (bbans_array_write_values(call->to, call->type, i, 1, &value) <
+                 1)
+            status = BBANS_ERR_SYMBOL;
+        if (status != BBANS_OK) { /* a dry lane is an integer: section 3 */
+            list.n = 0;
+            (void)each->list(d, scratch, i, value, &list);
+            push_listed(&from.lane, &list);
         }
-        if (status != BBANS_OK) { /* undo by the pushes that invert the pops */
-            (void)push_values(msg, each, array, type, i);
+        bbans_put_lane(msg, i % msg->lanes, &from.lane);
+        if (status != BBANS_OK)
+            break;
+    }
+    if (status != BBANS_OK) /* undo by the pushes that invert the pops */
+        (void)push_values(d, call, each, scratch, &i);
+    return status;
+}
+
+#ifndef BBANS_DECODER_ONLY
+static bbans_status encode_each(const bbans_distribution *d,
+                                const struct bbans_call *call,
+                                const bbans_each *each, void *scratch)
+{
+    bbans_range_encoder *enc = call->enc;
+    const bbans_range_encoder before = *enc;
+    const uint8_t last = enc->len > 0 ? enc->bytes[enc->len - 1] : 0;
+    bbans_status status = BBANS_OK;
+    size_t i, k;
+
+    if (enc->range == 0)
+        return BBANS_ERR_STATE;
+    if (call->n > 0 && (enc->cap - enc->len) / 4 / call->n < d->words)
+        return BBANS_ERR_CAPACITY;
+    for (i = 0; status == BBANS_OK && i < call->n; i++) {
+        bbans_intervals list;
+        int64_t value;
+
+        list.n = 0;
+        bbans_array_read_values(call->from, call->type, i, 1, &value);
+        status = each->list(d, scratch, i, value, &list);
+        for (k = 0; status == BBANS_OK && k < list.n; k++)
+            status = bbans_range_encode(enc, list.at[k].start, list.at[k].freq,
+                                        list.at[k].total);
+    }
+    if (status != BBANS_OK)
+        bbans_range_rewind(enc, &before, last);
+    return status;
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static bbans_status decode_each(const bbans_distribution *d,
+                                const struct bbans_call *call,
+                                const bbans_each *each, void *scratch)
+{
+    const bbans_range_decoder before = *call->dec;
+    bbans_status status = BBANS_OK;
+    bbans_source from;
+    int64_t value;
+    size_t i;
+
+    memset(&from, 0, sizeof from);
+    from.dec = call->dec;
+    from.status = BBANS_OK;
+    for (i = 0; status == BBANS_OK && i < call->n; i++) {
+        status = each->find(d, scratch, i, &from, &value);
+        if (status == BBANS_OK)
+            status = from.status;
+        if (status == BBANS_OK &&
+            bbans_array_write_values(call->to, call->type, i, 1, &value) < 1)
+            status = BBANS_ERR_SYMBOL;
+    }
+    if (status != BBANS_OK)
+        *call->dec = before;
+    return status;
+}
+
+static bbans_status list_each(const bbans_distribution *d,
+                              const struct bbans_call *call,
+                              const bbans_each *each, void *scratch)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < call->n; i++) {
+        bbans_intervals list;
+        bbans_status status;
+        int64_t value;
+
+        list.n = 0;
+        bbans_array_read_values(call->from, call->type, i, 1, &value);
+        status = each->list(d, scratch, i, value, &list);
+        if (status == BBANS_OK && call->list != NULL && call->cap - n < list.n)
+            status = BBANS_ERR_CAPACITY;
+        if (status != BBANS_OK) {
+            *call->at = i;
             return status;
         }
+        if (call->list != NULL)
+            memcpy(call->list + n, list.at, list.n * sizeof *list.at);
+        n += list.n;
     }
+    *call->listed = n;
     return BBANS_OK;
+}
+
+bbans_status bbans_code_each(const bbans_distribution *d,
+                             const struct bbans_call *call,
+                             const bbans_each *each, void *scratch)
+{
+    if (d->limit > 0
+            ? !bbans_type_is_valid(call->type) ||
+                  (call->pops && !bbans_type_holds(call->type, d->limit))
+            : !bbans_value_type_is_valid(call->type))
+        return BBANS_ERR_TYPE;
+    if (call->msg != NULL)
+        return call->pops ? pop_each(d, call, each, scratch)
+                          : push_each(d, call, each, scratch);
+#ifndef BBANS_DECODER_ONLY
+    if (call->enc != NULL)
+        return encode_each(d, call, each, scratch);
+#endif /* BBANS_DECODER_ONLY */
+    if (call->dec != NULL)
+        return decode_each(d, call, each, scratch);
+    return list_each(d, call, each, scratch);
+}
+
+bbans_status bbans_distribution_code(const bbans_distribution *d,
+                                     const struct bbans_call *call)
+{
+    size_t k;
+
+    if (d == NULL || (call->n > 0 && call->from == NULL && call->to == NULL))
+        return BBANS_ERR_NULL;
+    for (k = 0; k < 3; k++)
+        if (call->n > 0 && d->type[k] != 0 && d->array[k] == NULL)
+            return BBANS_ERR_NULL;
+    return d->code(d, call);
+}
+
+bbans_status bbans_message_push_array(bbans_message *msg,
+                                      const bbans_distribution *distribution,
+                                      const void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.msg = msg;
+    call.from = value;
+    call.type = type;
+    call.n = n;
+    return msg == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
+}
+
+bbans_status bbans_message_pop_array(bbans_message *msg,
+                                     const bbans_distribution *distribution,
+                                     void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.msg = msg;
+    call.pops = 1;
+    call.to = value;
+    call.type = type;
+    call.n = n;
+    return msg == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
+}
+
+bbans_status bbans_distribution_list(const bbans_distribution *distribution,
+                                     const void *value, int type, size_t n,
+                                     bbans_interval *interval, size_t cap,
+                                     size_t *n_intervals, size_t *at)
+{
+    struct bbans_call call = {0};
+
+    call.from = value;
+    call.type = type;
+    call.n = n;
+    call.list = interval;
+    call.cap = cap;
+    call.listed = n_intervals;
+    call.at = at;
+    return n_intervals == NULL || at == NULL
+               ? BBANS_ERR_NULL
+               : bbans_distribution_code(distribution, &call);
 }
 
 /* ---- Uniform ------------------------------------------------------------- */
 
 #define PART_BITS 28
-
-static uint32_t pop_slot(bbans_lane *lane, uint32_t total)
-{
-    const uint32_t slot = bbans_lane_take_slot(lane, total);
-
-    bbans_lane_put_rest(lane, slot, slot, 1);
-    return slot;
-}
 
 /* The next part of u in 0 .. last, its 28 highest bits: where they are those of
  * `last`, so is what may follow. */
@@ -124,95 +300,76 @@ static uint64_t last_of_rest(uint64_t last, unsigned shift, uint64_t part)
     return part == last >> shift ? last & mask : mask;
 }
 
-void bbans_lane_push_below(bbans_lane *lane, uint64_t u, uint64_t last)
+void bbans_list_below(bbans_intervals *to, uint64_t u, uint64_t last)
 {
-    uint32_t part[3], total[3];
-    size_t n = 0;
-
     while (last > 0) { /* bits go 64, 36, 8, 0 */
         const unsigned shift = part_shift(last);
+        const uint64_t part = u >> shift;
 
-        part[n] = (uint32_t)(u >> shift);
-        total[n++] = (uint32_t)(last >> shift) + 1;
-        last = last_of_rest(last, shift, u >> shift);
+        bbans_list(to, (uint32_t)part, 1, (uint32_t)(last >> shift) + 1);
+        last = last_of_rest(last, shift, part);
         u &= ((uint64_t)1 << shift) - 1;
     }
-    while (n-- > 0)
-        bbans_lane_push(lane, part[n], 1, total[n]);
 }
 
-uint64_t bbans_lane_pop_below(bbans_lane *lane, uint64_t last)
+uint64_t bbans_find_below(bbans_source *from, uint64_t last)
 {
     uint64_t u = 0;
 
     while (last > 0) {
         const unsigned shift = part_shift(last);
-        const uint64_t part = pop_slot(lane, (uint32_t)(last >> shift) + 1);
+        const uint32_t total = (uint32_t)(last >> shift) + 1;
+        const uint32_t part = bbans_source_take(from, total);
 
-        u |= part << shift;
+        bbans_source_put(from, part, part, 1, total);
+        u |= (uint64_t)part << shift;
         last = last_of_rest(last, shift, part);
     }
     return u;
 }
 
-typedef struct {
-    int64_t low, high;
-} range;
-
-static bbans_status range_push(void *model, size_t i, bbans_lane *lane,
-                               int64_t value)
+static bbans_status range_list(const bbans_distribution *d, void *scratch,
+                               size_t i, int64_t value, bbans_intervals *to)
 {
-    const range *r = (const range *)model;
-
-    (void)i;
-    if (value < r->low || value > r->high)
+    (void)scratch, (void)i;
+    if (value < d->low || value > d->high)
         return BBANS_ERR_SYMBOL;
-    bbans_lane_push_below(lane, (uint64_t)value - (uint64_t)r->low,
-                          (uint64_t)r->high - (uint64_t)r->low);
+    bbans_list_below(to, (uint64_t)value - (uint64_t)d->low,
+                     (uint64_t)d->high - (uint64_t)d->low);
     return BBANS_OK;
 }
 
-static bbans_status range_pop(void *model, size_t i, bbans_lane *lane,
-                              int64_t *value)
+static bbans_status range_find(const bbans_distribution *d, void *scratch,
+                               size_t i, bbans_source *from, int64_t *value)
 {
-    const range *r = (const range *)model;
-
-    (void)i;
+    (void)scratch, (void)i;
     *value = bbans_signed(
-        (uint64_t)r->low +
-        bbans_lane_pop_below(lane, (uint64_t)r->high - (uint64_t)r->low));
+        (uint64_t)d->low +
+        bbans_find_below(from, (uint64_t)d->high - (uint64_t)d->low));
     return BBANS_OK;
 }
 
-static bbans_each range_each(range *r)
+static bbans_status range_code(const bbans_distribution *d,
+                               const struct bbans_call *call)
 {
-    const bbans_each each = {
-        range_push, range_pop, r,
-        bbans_below_words((uint64_t)r->high - (uint64_t)r->low)};
+    static const bbans_each each = {range_list, range_find};
 
-    return each;
+    return bbans_code_each(d, call, &each, NULL);
 }
 
-bbans_status bbans_message_push_range(bbans_message *msg, int64_t low,
-                                      int64_t high, const void *value, int type,
-                                      size_t n)
+bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
+                                           int64_t low, int64_t high)
 {
-    range r = {low, high};
-    const bbans_each each = range_each(&r);
-
-    return low > high ? BBANS_ERR_SIZE
-                      : bbans_push_each(msg, &each, value, type, n);
-}
-
-bbans_status bbans_message_pop_range(bbans_message *msg, int64_t low,
-                                     int64_t high, void *value, int type,
-                                     size_t n)
-{
-    range r = {low, high};
-    const bbans_each each = range_each(&r);
-
-    return low > high ? BBANS_ERR_SIZE
-                      : bbans_pop_each(msg, &each, value, type, n);
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (low > high)
+        return BBANS_ERR_SIZE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = range_code;
+    distribution->low = low;
+    distribution->high = high;
+    distribution->words = bbans_below_words((uint64_t)high - (uint64_t)low);
+    return BBANS_OK;
 }
 
 /* ---- Laws ---------------------------------------------------------------- */
@@ -248,6 +405,8 @@ static bins bins_of(const bbans_law *law)
     b.place.middle_bits = BBANS_LAW_MIDDLE_BITS;
     b.first = bin_of(&b, law->low);
     b.last = bin_of(&b, law->high);
+    b.place.leak = law->leak;
+    b.place.slots = FULL - law->leak * (uint32_t)(b.last - b.first + 1);
     return b;
 }
 
@@ -264,15 +423,13 @@ static int64_t bin_start(const bins *b, int32_t q)
 
 static uint32_t bin_edge(const bins *b, int32_t q)
 {
-    const uint32_t before = (uint32_t)(q - b->first);
-    const uint64_t slots = FULL - (uint32_t)(b->last - b->first + 1);
-
     if (q <= b->first)
         return 0;
     if (q > b->last)
         return FULL;
-    return before +
-           (uint32_t)((slots * b->law->below(b->law->model, bin_start(b, q))) >>
+    return b->place.leak * (uint32_t)(q - b->first) +
+           (uint32_t)((b->place.slots *
+                       b->law->below(b->law->model, bin_start(b, q))) >>
                       32);
 }
 
@@ -386,7 +543,8 @@ static uint32_t part_edge(const stretch *s, uint32_t i)
         return FULL;
     /* Up to 2^32, so its product with slots is below 2^60. */
     mass = s->law->below(s->law->model, part_start(s, i)) - s->before;
-    return i + (uint32_t)((FULL - s->parts) * mass / (s->behind - s->before));
+    return s->law->leak * i + (uint32_t)((FULL - s->law->leak * s->parts) *
+                                         mass / (s->behind - s->before));
 }
 
 /* Go on with part i alone. */
@@ -403,29 +561,69 @@ static void enter_part(stretch *s, uint32_t i)
         s->before = mass_below(s->law, first);
 }
 
-void bbans_lane_push_law(bbans_lane *lane, const bbans_law *law, int64_t value)
+/* A value between two, nearer the last if there are two. */
+static int64_t middle_of(int64_t first, int64_t last)
+{
+    const uint64_t most = (uint64_t)last - (uint64_t)first;
+
+    return bbans_signed((uint64_t)last - most / 2);
+}
+
+/* What is left is uniform; without a leak it begins and ends where F rises. */
+static void trim(stretch *s)
+{
+    int64_t first = s->first, last = s->last;
+
+    if (s->law->leak > 0 || first == last)
+        return;
+    while (first < last) { /* the last value that all the mass is from */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->before)
+            first = v;
+        else
+            last = v - 1;
+    }
+    s->first = first;
+    last = s->last;
+    while (first < last) { /* the first one that all the mass is up to */
+        const int64_t v = middle_of(first, last);
+
+        if (s->law->below(s->law->model, v) == s->behind)
+            last = v - 1;
+        else
+            first = v;
+    }
+    s->last = last;
+}
+
+bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
+                            int64_t value)
 {
     const bins b = bins_of(law);
     const int32_t q = bin_of(&b, value);
     stretch s = stretch_of(&b, q);
-    bbans_span span[1 + SPLITS];
-    int n = 1;
+    uint32_t start = bin_edge(&b, q), end = bin_edge(&b, q + 1);
+    int n = 0;
 
-    span[0].start = bin_edge(&b, q);
-    span[0].end = bin_edge(&b, q + 1);
-    while (is_to_split(&s, n - 1)) {
+    bbans_list(to, start, end - start, FULL);
+    while (start < end && is_to_split(&s, n++)) {
         const uint32_t i =
             (uint32_t)(((uint64_t)value - (uint64_t)s.first) >> s.shift);
 
-        span[n].start = part_edge(&s, i);
-        span[n++].end = part_edge(&s, i + 1);
+        start = part_edge(&s, i);
+        end = part_edge(&s, i + 1);
+        bbans_list(to, start, end - start, FULL);
         enter_part(&s, i);
     }
-    bbans_lane_push_below(lane, (uint64_t)value - (uint64_t)s.first,
-                          (uint64_t)s.last - (uint64_t)s.first);
-    while (n-- > 0)
-        bbans_lane_push_bits(lane, span[n].start, span[n].end - span[n].start,
-                             BBANS_LOCATED_PREC);
+    if (start == end)
+        return BBANS_ERR_SYMBOL;
+    trim(&s);
+    if (value < s.first || value > s.last)
+        return BBANS_ERR_SYMBOL;
+    bbans_list_below(to, (uint64_t)value - (uint64_t)s.first,
+                     (uint64_t)s.last - (uint64_t)s.first);
+    return BBANS_OK;
 }
 
 static uint32_t find_part(const stretch *s, uint32_t slot, bbans_span *span)
@@ -449,28 +647,22 @@ static uint32_t find_part(const stretch *s, uint32_t slot, bbans_span *span)
     return low;
 }
 
-static void advance(bbans_lane *lane, bbans_span span)
-{
-    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
-                            BBANS_LOCATED_PREC);
-}
-
-int64_t bbans_lane_pop_law(bbans_lane *lane, const bbans_law *law)
+int64_t bbans_find_law(bbans_source *from, const bbans_law *law)
 {
     const bins b = bins_of(law);
+    uint32_t slot = bbans_source_take(from, FULL);
     bbans_span span;
-    stretch s = stretch_of(
-        &b, find_bin(&b, bbans_slot_bits(lane->x, BBANS_LOCATED_PREC), &span));
+    stretch s = stretch_of(&b, find_bin(&b, slot, &span));
     int n = 0;
 
-    advance(lane, span);
+    bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
     while (is_to_split(&s, n++)) {
-        enter_part(
-            &s,
-            find_part(&s, bbans_slot_bits(lane->x, BBANS_LOCATED_PREC), &span));
-        advance(lane, span);
+        slot = bbans_source_take(from, FULL);
+        enter_part(&s, find_part(&s, slot, &span));
+        bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
     }
+    trim(&s);
     return bbans_signed(
         (uint64_t)s.first +
-        bbans_lane_pop_below(lane, (uint64_t)s.last - (uint64_t)s.first));
+        bbans_find_below(from, (uint64_t)s.last - (uint64_t)s.first));
 }

@@ -101,3 +101,121 @@ bbans_status bbans_wire_read(bbans_message *msg, const uint8_t *bytes,
             msg->head[i] = bbans_load(bytes + 8 * i, 8);
     return BBANS_OK;
 }
+
+/* ---- Messages that start from data --------------------------------------- */
+
+/* A head is 2^62 and 62 bits of the data. */
+#define SEED_HEAD ((uint64_t)1 << 62)
+#define HALF_BITS 31
+
+#ifndef BBANS_DECODER_ONLY
+typedef struct {
+    const uint8_t *bytes;
+    size_t n, i;
+    uint64_t bits;
+    unsigned n_bits;
+} bit_reader;
+
+/* Up to 32 bits; a one follows the data, and zeros. */
+static uint32_t take_bits(bit_reader *in, unsigned width)
+{
+    const uint64_t mask = ((uint64_t)1 << width) - 1;
+    uint32_t taken;
+
+    for (; in->n_bits < width; in->n_bits += 8, in->i++)
+        in->bits |=
+            (uint64_t)(in->i < in->n ? in->bytes[in->i] : in->i == in->n)
+            << in->n_bits;
+    taken = (uint32_t)(in->bits & mask);
+    in->bits >>= width;
+    in->n_bits -= width;
+    return taken;
+}
+
+bbans_status bbans_message_seed(bbans_message *msg, const uint8_t *bytes,
+                                size_t n_bytes)
+{
+    bit_reader in = {0};
+    uint64_t left;
+    size_t i;
+
+    if (msg == NULL || msg->head == NULL || (bytes == NULL && n_bytes > 0) ||
+        (msg->tail == NULL && msg->tail_cap > 0))
+        return BBANS_ERR_NULL;
+    if (msg->lanes == 0)
+        return BBANS_ERR_STATE;
+    /* 8 n_bytes >= 62 lanes, and neither overflows */
+    if (n_bytes / 31 < msg->lanes / 4 ||
+        (n_bytes / 31 == msg->lanes / 4 &&
+         4 * (n_bytes % 31) < 31 * (msg->lanes % 4)))
+        return BBANS_ERR_UNDERFLOW;
+    left = 8 * (uint64_t)n_bytes - 2 * HALF_BITS * (uint64_t)msg->lanes;
+    if (left / 32 + 1 > msg->tail_cap)
+        return BBANS_ERR_CAPACITY;
+    in.bytes = bytes;
+    in.n = n_bytes;
+    for (i = 0; i < msg->lanes; i++) {
+        msg->head[i] = SEED_HEAD | take_bits(&in, HALF_BITS);
+        msg->head[i] |= (uint64_t)take_bits(&in, HALF_BITS) << HALF_BITS;
+    }
+    msg->tail_len = (size_t)(left / 32 + 1);
+    for (i = msg->tail_len; i-- > 0;)
+        msg->tail[i] = take_bits(&in, 32);
+    return BBANS_OK;
+}
+#endif /* BBANS_DECODER_ONLY */
+
+typedef struct {
+    uint8_t *bytes;
+    size_t n, i;
+    uint64_t bits;
+    unsigned n_bits;
+} bit_writer;
+
+/* Up to 32 bits; what is beyond the n bytes is dropped. */
+static void put_bits(bit_writer *out, uint32_t bits, unsigned width)
+{
+    out->bits |= (uint64_t)bits << out->n_bits;
+    for (out->n_bits += width; out->n_bits >= 8; out->n_bits -= 8) {
+        if (out->i < out->n)
+            out->bytes[out->i++] = (uint8_t)out->bits;
+        out->bits >>= 8;
+    }
+}
+
+bbans_status bbans_message_unseed(const bbans_message *msg, uint8_t *bytes,
+                                  size_t cap, size_t *n_bytes)
+{
+    const uint64_t half = ((uint64_t)1 << HALF_BITS) - 1;
+    bit_writer out = {0};
+    uint64_t n_bits;
+    size_t i;
+
+    if (msg == NULL || n_bytes == NULL)
+        return BBANS_ERR_NULL;
+    for (i = 0; i < msg->lanes; i++)
+        if (msg->head[i] < SEED_HEAD || msg->head[i] > BBANS_HEAD_MAX)
+            return BBANS_ERR_CORRUPT;
+    if (msg->tail_len == 0 || msg->tail[0] == 0)
+        return BBANS_ERR_CORRUPT;
+    /* All bits below the last one */
+    n_bits = 2 * HALF_BITS * (uint64_t)msg->lanes +
+             32 * ((uint64_t)msg->tail_len - 1) +
+             ((unsigned)bbans_bit_length(msg->tail[0]) - 1);
+    if (n_bits % 8 != 0)
+        return BBANS_ERR_CORRUPT;
+    *n_bytes = (size_t)(n_bits / 8);
+    if (*n_bytes > cap)
+        return BBANS_ERR_CAPACITY;
+    if (bytes == NULL)
+        return BBANS_ERR_NULL;
+    out.bytes = bytes;
+    out.n = *n_bytes;
+    for (i = 0; i < msg->lanes; i++) {
+        put_bits(&out, (uint32_t)(msg->head[i] & half), HALF_BITS);
+        put_bits(&out, (uint32_t)(msg->head[i] >> HALF_BITS & half), HALF_BITS);
+    }
+    for (i = msg->tail_len; i-- > 0;)
+        put_bits(&out, msg->tail[i], 32);
+    return BBANS_OK;
+}

@@ -7,7 +7,7 @@ aim: integers are unbounded, and nothing depends on where a machine word ends.
 
 import math
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from math import isqrt
 from operator import mul
@@ -742,6 +742,22 @@ def decode_bytes(stream):
     return whole
 
 
+# Messages that start from data: docs/format.md, section 1
+
+
+def seeded(data, lanes):
+    """A message whose heads and tail are filled by the data."""
+    assert 8 * len(data) >= 62 * lanes
+    bits = int.from_bytes(data + b"\1", "little")
+    message = Message(lanes)
+    message.heads = [2**62 + (bits >> 62 * i) % 2**62 for i in range(lanes)]
+    bits >>= 62 * lanes
+    while bits:
+        message.tail.insert(0, bits % WORD)
+        bits //= WORD
+    return message
+
+
 # Section 9: values under a shape, a location and a scale
 
 
@@ -766,10 +782,11 @@ def survival(table, t, point):
 
 
 class Place:
-    """A shape at location mu, in 2^-16, with the scale 2^(s / 256)."""
+    """A shape at location mu, in 2^-16, with the scale 2^(s / 256); of a posterior with
+    leak 0."""
 
-    def __init__(self, table, mu, s):
-        self.table, self.mu = table, mu
+    def __init__(self, table, mu, s, leak=1):
+        self.table, self.mu, self.leak = table, mu, leak
         self.origin = mu >> 16
         self.e, f = s >> 8, s & 255
         self.R = (root_256(2 ** (17 * 256 - f)) + 1) // 2
@@ -798,7 +815,9 @@ class Place:
         n = 2 * self.half_bins
         u = self.start(abs(q))
         G = self.below(self.origin + (u if q >= 0 else -u))
-        return q + n // 2 + ((2**28 - n) * G >> 32)
+        if self.leak == 0 and u >= 2**62:
+            G = 2**32 if q > 0 else 0
+        return self.leak * (q + n // 2) + ((2**28 - self.leak * n) * G >> 32)
 
     def bin_of(self, v):
         """Its number, and how many low bits of which value."""
@@ -817,8 +836,8 @@ def runs(n, lanes):
         first = end
 
 
-def push_located(message, table, mus, scales, values):
-    places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
+def push_located(message, table, mus, scales, values, leak=1):
+    places = [Place(table, mu, s, leak) for mu, s in zip(mus, scales, strict=True)]
     bins = [place.bin_of(v) for place, v in zip(places, values, strict=True)]
     lanes = len(message.heads)
     for run in reversed([*runs(len(values), lanes)]):
@@ -833,6 +852,18 @@ def push_located(message, table, mus, scales, values):
             q = bins[i][0]
             start = places[i].edge(q)
             message.push(start, places[i].edge(q + 1) - start, 2**28, i % lanes)
+
+
+def located_intervals(table, mu, s, v):
+    """The intervals of one value, in the order of popping."""
+    place = Place(table, mu, s)
+    q, low_bits, low = place.bin_of(v)
+    out = [(place.edge(q), place.edge(q + 1) - place.edge(q), 2**28)]
+    for k in reversed(range(-(-low_bits // 28))):
+        bits = min(low_bits - 28 * k, 28)
+        part = (low >> (28 * k)) % (1 << bits)
+        out.append((part << (28 - bits), 1 << (28 - bits), 2**28))
+    return out
 
 
 # Section 10: signals
@@ -938,6 +969,15 @@ def push_each(message, intervals):
             message.push(start, freq, total, i % len(message.heads))
 
 
+def range_encode_each(intervals):
+    """Values by the range coder: their intervals, first in first out."""
+    encoder = RangeEncoder()
+    for each in intervals:
+        for interval_of_value in each:
+            encoder.encode(*interval_of_value)
+    return encoder.finish()
+
+
 def uniform(u, last):
     """u of 0 .. last."""
     if last == 0:
@@ -951,7 +991,8 @@ def uniform(u, last):
 class Law:
     """Values low .. high by their distribution function, in 2^-32."""
 
-    def __init__(self, below, low, high, origin):
+    def __init__(self, below, low, high, origin, leak=1):
+        self.leak = leak
         self.F = lambda v: 0 if v == low else 2**32 if v == high + 1 else below(v)
         self.low, self.high, self.origin = low, high, origin
 
@@ -969,8 +1010,8 @@ class Law:
         first, last = self.bin_of(self.low), self.bin_of(self.high)
         if q <= first or q > last:
             return 0 if q <= first else 2**28
-        slots = 2**28 - (last - first + 1)
-        return q - first + (slots * self.F(self.start(q)) >> 32)
+        slots = 2**28 - self.leak * (last - first + 1)
+        return self.leak * (q - first) + (slots * self.F(self.start(q)) >> 32)
 
     def intervals(self, v):
         q = self.bin_of(v)
@@ -991,15 +1032,22 @@ class Law:
                 if i in (0, parts):
                     return 2**28 * (i > 0)
                 mass = self.F(starts[i]) - self.F(starts[0])
-                return i + (2**28 - parts) * mass // D
+                return self.leak * i + (2**28 - self.leak * parts) * mass // D
 
             i = (v - first) >> shift
             out.append((edge(i), edge(i + 1) - edge(i), 2**28))
             first, last = starts[i], starts[i + 1] - 1
+        if self.leak == 0:
+            before, behind = self.F(first), self.F(last + 1)
+            first += bisect_right(range(first, last + 1), before, key=self.F) - 1
+            ends = range(first + 1, last + 2)
+            last = first + bisect_left(ends, behind, key=self.F)
+            if not first <= v <= last:
+                return [(0, 0, 2**28)]
         return out + uniform(v - first, last - first)
 
 
-def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
+def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1], leak=1):
     places = [Place(table, mu, s) for mu, s in zip(mus, scales, strict=True)]
     origin = places[weights.index(max(weights))].origin
     origin = min(max(origin, low), high)
@@ -1010,7 +1058,7 @@ def mixture(table, weights, mus, scales, low=ALL[0], high=ALL[1]):
         masses = [place.below(v, point=25) for place in places]
         return sum(map(mul, weights, masses)) // sum(weights)
 
-    return Law(below, low, high, origin)
+    return Law(below, low, high, origin, leak)
 
 
 def geometric(laplace, s):
@@ -1119,14 +1167,11 @@ class Located(Place):
     """Coded at `prec` bits: with a slot for every bin (leak 1), or as Q is (0)."""
 
     def __init__(self, shape, mu, s, leak, prec):
-        super().__init__(SHAPES[shape], mu, s)
-        self.leak, self.cut = leak << (28 - prec), 28 - prec
+        self.cut = 28 - prec
+        super().__init__(SHAPES[shape], mu, s, leak << self.cut)
 
     def edge(self, q):
-        n, u = 2 * self.half_bins, self.start(abs(q))
-        G = self.below(self.origin + (u if q >= 0 else -u))
-        slots = (2**28 - self.leak * n) * G >> 32
-        return (self.leak * (q + n // 2) + slots) >> self.cut
+        return super().edge(q) >> self.cut
 
     def intervals(self, value):
         """In the order of popping."""
@@ -1153,6 +1198,15 @@ class Located(Place):
         if not -(2**63) <= value < 2**63:
             raise Damage("a value has more than 64 bits")
         return value
+
+
+# S(t) = 1 / (2 + 2 t) in 2^-32, to the last octave that a shape may have.
+SLOW = [2**31]
+SLOW += [2**47 // (2**16 + 256 * i) for i in range(1, 2048)]
+SLOW += [
+    2**47 // (2**16 + ((256 + i) << (11 + k))) for k in range(13) for i in range(256)
+]
+SLOW += [0, 0]
 
 
 def limit(v, most):

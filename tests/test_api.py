@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import random_hmm
 
 import bbans
 from bbans.container import ContainerReader, ContainerWriter, Header
@@ -17,28 +18,16 @@ DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
 TEXT = "caf\u00e9 \u20ac \U0001f600 na\u00efve "  # 2, 3 and 4 bytes in UTF-8
 
 
-def make_model(alphabet=256, seed=0, n_states=3):
-    rng = np.random.default_rng(seed)
-    symbols = bbans.Alphabet(alphabet)
-    return bbans.FrozenHMM.from_probabilities(
-        rng.dirichlet(np.ones(n_states)),
-        rng.dirichlet(np.ones(n_states), n_states),
-        rng.dirichlet(np.ones(symbols.size), n_states),
-        prec=16,
-        alphabet=symbols,
-    )
-
-
 ALPHABET = "".join(sorted({*TEXT, "\0", chr(0xD800), chr(0xDFFF)}))
 
 # Of these bytes it makes less, and of others more, so those are stored.
 LIKELY = sorted({*range(16), *range(0, 121, 5), *TEXT.encode()})
-FLAT = make_model().to_hmm()
+FLAT = random_hmm(3, 256).to_hmm()
 EMISSION = FLAT.emission * np.where(np.isin(np.arange(256), LIKELY), 1.0, 1e-3)
 BYTES = bbans.FrozenHMM.from_probabilities(FLAT.initial, FLAT.transition, EMISSION)
-CHARACTERS = make_model(ALPHABET)
-INTEGERS = make_model([-(2**63), -300, -1, 0, 1, 7, 200, 70000, 2**40, 2**63 - 1])
-INDICES = make_model(5)
+CHARACTERS = random_hmm(3, ALPHABET)
+INTEGERS = random_hmm(3, [-(2**63), -300, -1, 0, 1, 7, 200, 70000, 2**40, 2**63 - 1])
+INDICES = random_hmm(3, 5)
 UNLIKELY = sorted(set(range(256)) - set(LIKELY))[:20]
 # One symbol takes nearly all: the others are better stored than coded.
 RARE = bbans.FrozenHMM.from_probabilities(
@@ -202,7 +191,7 @@ def test_the_default_block_size():
 
 @pytest.mark.parametrize("block_size", [2.5, "a", None])
 def test_block_sizes_are_integers(block_size):
-    with pytest.raises(bbans.ModelError, match=f"{block_size!r} is no integer"):
+    with pytest.raises(bbans.ModelError, match=f"block_size must be .*{block_size!r}"):
         bbans.compress(b"data", BYTES, block_size=block_size)
     assert bbans.compress(b"data", BYTES, block_size=np.int64(3))
 
@@ -210,10 +199,14 @@ def test_block_sizes_are_integers(block_size):
 @pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
 @pytest.mark.parametrize("data", [b"", b"data"])
 def test_block_sizes_out_of_range(block_size, data):
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(
+        bbans.ModelError, match=f"block_size must be .*not {block_size}"
+    ):
         bbans.compress(data, BYTES, block_size=block_size)
     sink = io.BytesIO()
-    with pytest.raises(bbans.ModelError, match=f"block size {block_size} is outside"):
+    with pytest.raises(
+        bbans.ModelError, match=f"block_size must be .*not {block_size}"
+    ):
         bbans.compress_file(io.BytesIO(data), sink, BYTES, block_size=block_size)
     assert sink.getvalue() == b""
 
@@ -295,7 +288,9 @@ def test_a_big_text():
 
 
 def test_same_input_same_bytes():
-    packed = {bbans.compress(TEXT * 50, make_model(), block_size=99) for _ in range(3)}
+    packed = {
+        bbans.compress(TEXT * 50, random_hmm(3, 256), block_size=99) for _ in range(3)
+    }
     assert len(packed) == 1
 
 
@@ -334,7 +329,7 @@ def test_encode_and_decode(model, length, predictive):
 
 
 def test_a_bare_message_is_near_the_information_content():
-    model = make_model(64, n_states=8)
+    model = random_hmm(8, 64)
     x, _ = model.to_hmm().sample(4000, seed=1)
     for predictive in (False, True):
         bits = 8 * len(bbans.encode(x, model, predictive=predictive))
@@ -349,12 +344,12 @@ def test_nothing_is_one_byte():
 def test_decode_takes_no_length_beyond_memory(length):
     linear = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).freeze()
     for model in (BYTES, linear):
-        with pytest.raises(bbans.ModelError, match=f"no sequence of length {length}"):
+        with pytest.raises(bbans.ModelError, match=f"length.* {length}"):
             bbans.decode(b"\1", model, length)
 
 
 def test_decode_takes_no_negative_length():
-    with pytest.raises(bbans.ModelError, match="length -1"):
+    with pytest.raises(bbans.ModelError, match=r"length must be .* -1"):
         bbans.decode(b"\1", BYTES, -1)
 
 
@@ -374,7 +369,7 @@ CALLS = [bbans.compress, bbans.encode]
     "data",
     [
         1.5, [1.0, 2.0], np.zeros(2), np.array([], dtype=float), 1j, np.float32(1),
-        True, [True, False], np.zeros(2, dtype=bool), None, [None], object(), {1: 2},
+        True, [True, False], np.zeros(2, dtype=bool), None, [None], ..., {1: 2},
         {3}, ["a", "b"], [b"a"], [2**64], np.zeros(2, "M8[s]"), np.zeros(2, "i4,i4"),
     ],
     ids=repr,
@@ -452,7 +447,7 @@ def test_models_that_are_not_frozen(model, text):
 
 def test_another_model():
     with pytest.raises(bbans.WrongModelError, match=BYTES.fingerprint.hex()):
-        bbans.decompress(bbans.compress(b"a", BYTES), make_model(seed=1))
+        bbans.decompress(bbans.compress(b"a", BYTES), random_hmm(3, 256, seed=1))
     with pytest.raises(bbans.WrongModelError):
         bbans.decompress(bbans.compress(b"a", BYTES))
 
@@ -643,5 +638,5 @@ def test_another_model_writes_nothing():
     sink = io.BytesIO()
     packed = bbans.compress(b"data", BYTES)
     with pytest.raises(bbans.WrongModelError):
-        bbans.decompress_file(io.BytesIO(packed), sink, make_model(seed=1))
+        bbans.decompress_file(io.BytesIO(packed), sink, random_hmm(3, 256, seed=1))
     assert sink.getvalue() == b""

@@ -44,6 +44,13 @@ def test_a_batch_is_its_messages_end_to_end(model, lengths, predictive):
     assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
 
 
+def test_rows_of_a_table_are_sequences(model):
+    table = np.random.default_rng(1).integers(0, 7, (4, 30))
+    assert (
+        bbans.encode_batch(table, model)[0] == bbans.encode_batch(list(table), model)[0]
+    )
+
+
 def test_any_run_of_messages_decodes_by_itself(model):
     lengths = [10, 0, 300, 4, 77]
     sequences = draw(np.random.default_rng(0), lengths)

@@ -8,10 +8,10 @@ import time
 import tracemalloc
 import zlib
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import random_hmm
 
 import bbans
 from bbans.container import ContainerReader, ContainerWriter, Header
@@ -19,21 +19,9 @@ from bbans.container import ContainerReader, ContainerWriter, Header
 EXACT = settings(derandomize=True, deadline=None)
 
 
-def make_model(seed, alphabet=256, n_states=3):
-    rng = np.random.default_rng(seed)
-    symbols = bbans.Alphabet(alphabet)
-    return bbans.FrozenHMM.from_probabilities(
-        rng.dirichlet(np.ones(n_states)),
-        rng.dirichlet(np.ones(n_states), n_states),
-        rng.dirichlet(np.ones(symbols.size), n_states),
-        prec=16,
-        alphabet=symbols,
-    )
-
-
 TEXT = b"Every cut and every flipped bit is noticed, and named."
 MODEL = bbans.HMM.fit(TEXT, 3, n_iter=3).freeze(16)
-OTHER = make_model(1)
+OTHER = random_hmm(3, 256, seed=1)
 SIZE = 12
 DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]  # block 3: no text
 PARTS = [DATA[i : i + SIZE] for i in range(0, len(DATA), SIZE)]
@@ -220,9 +208,9 @@ def test_garbage(data):
 
 MODELS = [
     MODEL,
-    make_model(2, 5),
-    make_model(3, "a\u00e9\ud800\U0001f600"),
-    make_model(4, [-(2**63), -1, 200, 0x110000, 2**63 - 1]),
+    random_hmm(3, 5, seed=2),
+    random_hmm(3, "a\u00e9\ud800\U0001f600", seed=3),
+    random_hmm(3, [-(2**63), -1, 200, 0x110000, 2**63 - 1], seed=4),
 ]
 
 
@@ -276,8 +264,7 @@ def test_empty_arrays_with_huge_axes(axes):
 
 
 def test_any_bytes_as_a_message():
-    """Refused, or the code of what they decode to: no two messages decode alike,
-    but for those whose flag another encoder could have chosen."""
+    """Refused, or the code of what they decode to: no two messages decode alike."""
     rng = random.Random(5)
     for n in range(1000):
         message, length = rng.randbytes(rng.randrange(30)), n % 40
@@ -286,10 +273,7 @@ def test_any_bytes_as_a_message():
             x = bbans.decode(message, MODEL, length, predictive=predictive)
         except bbans.CorruptError:
             continue
-        again = bbans.encode(x, MODEL, predictive=predictive)
-        assert not predictive or again == message
-        back = bbans.decode(again, MODEL, length, predictive=predictive)
-        assert back.tolist() == x.tolist()
+        assert bbans.encode(x, MODEL, predictive=predictive) == message
 
 
 def test_mutations_with_repaired_checksums():
@@ -331,7 +315,7 @@ def test_great_claims_over_nothing():
 # ---- model files
 
 
-MODEL_FILE = make_model(7, "abc", 2).to_bytes()
+MODEL_FILE = random_hmm(2, "abc", seed=7).to_bytes()
 
 
 def test_every_cut_and_flip_of_a_model_file():

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import reference as ref
-from test_lgssm import random_model
+from shared import random_lgssm
 
 from bbans import (
     HMM,
@@ -45,7 +45,7 @@ CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
 @pytest.fixture(scope="module")
 def models():
     return {
-        case: random_model(*case[:2], seed=sum(case[:2]), steps=case[2])
+        case: random_lgssm(*case[:2], seed=sum(case[:2]), steps=case[2])
         for case in CASES
     }
 
@@ -162,9 +162,7 @@ def exact_bits(frozen, x):
 
     def mass(shape, at, scale, value):
         check(
-            lib.bbans_located_span(
-                shape, at, scale, 0, 26, value, out, out + 1, low, bits
-            )
+            lib.bbans_located_span(shape, at, scale, 26, value, out, out + 1, low, bits)
         )
         return out[1] * 2.0 ** -(26 + bits[0])
 
@@ -217,7 +215,7 @@ def test_bits_used_are_the_information_content_of_the_frozen_model(bits):
 
 @pytest.mark.parametrize(("n", "p"), [(1, 1), (2, 1), (4, 1), (2, 2)])
 def test_rate_on_long_sequences(n, p):
-    model = random_model(n, p, seed=50 + n)
+    model = random_lgssm(n, p, seed=50 + n)
     frozen = model.freeze()
     T = 100_000
     x, _ = model.sample(T, seed=6)
@@ -259,7 +257,7 @@ def test_nearly_singular_noise_gets_a_grid_of_its_own():
 
 
 def test_gains_converge_to_one_row():
-    model = random_model(3, 1, seed=11)
+    model = random_lgssm(3, 1, seed=11)
     frozen = model.freeze()
     assert frozen.n_steps < 200
     a, b = frozen.step(frozen.n_steps - 1), frozen.step(10**9)
@@ -470,7 +468,7 @@ def test_multivariate_codec():
     rng = np.random.default_rng(1)
     root = rng.normal(size=(4, 4)) * 30
     cov, mean = root @ root.T + 1, rng.normal(size=4) * 100
-    codec = codecs.Multivariate.from_covariance(mean, cov, bounded=True)
+    codec = codecs.Multivariate.from_covariance(mean, cov, leak=False)
     message = Message.from_bytes(rng.bytes(200_000) + b"\1")
     start = message.copy()
     drawn = [codec.pop(message) for _ in range(4000)]

@@ -77,7 +77,8 @@ def test_every_value_of_the_range_can_be_coded():
         ({"means": [np.nan, 0]}, "means must be finite"),
         ({"deviations": [1, np.inf]}, "deviations must be finite"),
         ({"low": 0, "high": 70_000}, "symbols"),
-        ({"low": 5, "high": 4}, "symbols"),
+        ({"low": 5, "high": 4}, "high must be .*not 4"),
+        ({"deviations": [-2, 0]}, "deviations must be at least 0, not -2"),
     ],
 )
 def test_refusals(change, text):

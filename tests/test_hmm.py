@@ -348,7 +348,7 @@ def test_kinds_of_data():
     assert HMM.fit(["ab", "", "cb"], **fit).alphabet == Alphabet("abc")
     assert HMM.fit(b"ab", **fit).alphabet == Alphabet(256)
     assert HMM.fit([b"ab", bytearray(b"c"), memoryview(b"d")], **fit).n_symbols == 256
-    assert HMM.fit(np.array([[0, 1], [4, 0]]), **fit).alphabet == Alphabet(5)
+    assert HMM.fit(list(np.array([[0, 1], [4, 0]])), **fit).alphabet == Alphabet(5)
     assert HMM.fit([0, 1, 2], **fit).alphabet == Alphabet(3)
     assert HMM.fit([[0], np.array([7], dtype=np.uint8)], **fit).alphabet == Alphabet(8)
     assert HMM.fit((x for x in ("ab", "c")), **fit).n_symbols == 3
@@ -358,7 +358,9 @@ def test_kinds_of_data():
     unseen = HMM.fit("ab", alphabet="abc", **fit)
     assert math.isfinite(unseen.information_content("ccc"))
     array = np.array([[0, 1], [2, 0]])
-    alike = [HMM.fit(data, **fit) for data in (array, array.ravel(), [0, 1, 2, 0])]
+    with pytest.raises(SymbolError, match=r"one axis, not shape \(2, 2\).*ravel"):
+        HMM.fit(array, **fit)
+    alike = [HMM.fit(data, **fit) for data in (array.ravel(), [0, 1, 2, 0])]
     assert len({model.history for model in alike}) == 1
 
 
@@ -465,8 +467,8 @@ def test_a_state_of_probability_zero_is_never_drawn():
         ({"transition": [[math.inf, 0], [0, 1]]}, "transition row 0"),
         ({"transition": [[1, 0]]}, "shapes"),
         ({"emission": [[0, 1, 0], [1e308, 1e308, 1e308]]}, "emission row 1"),
-        ({"emission": [[1, 0], [1]]}, "emission must be an array"),
-        ({"emission": "ab"}, "emission must be an array"),
+        ({"emission": [[1, 0], [1]]}, "emission must"),
+        ({"emission": "ab"}, "emission must"),
         ({"emission": np.zeros((2, 0))}, "emission must have"),
         ({"alphabet": "ab"}, "alphabet has 2 symbols"),
         ({"alphabet": "cba"}, "increasing"),
@@ -608,7 +610,7 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         file, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)}
     )
     path.write_bytes(file.getvalue())
-    with pytest.raises(CorruptError, match="not a saved HMM"):
+    with pytest.raises(FormatError, match="not a saved HMM: this is a numpy array"):
         HMM.load(path)
     with pytest.raises(FileNotFoundError):
         HMM.load(tmp_path / "missing.npz")

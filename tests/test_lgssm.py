@@ -5,35 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from shared import random_lgssm
 
 from bbans import LGSSM, ModelError, SymbolError
 from bbans.errors import FormatError
-
-
-def random_model(n, p, seed, steps=None, scale=3.0):
-    rng = np.random.default_rng(seed)
-
-    def each(make):
-        return make() if steps is None else np.array([make() for _ in range(steps)])
-
-    def covariance(size):
-        root = rng.normal(size=(size, size))
-        return root @ root.T + 0.1 * np.eye(size)
-
-    def transition():
-        A = rng.normal(size=(n, n))
-        return A * (0.95 / np.abs(np.linalg.eigvals(A)).max())
-
-    return LGSSM(
-        each(transition),
-        each(lambda: rng.normal(size=(p, n)) * scale),
-        each(lambda: covariance(n)),
-        each(lambda: covariance(p) * scale**2),
-        rng.normal(size=n),
-        covariance(n),
-        each(lambda: rng.normal(size=n)),
-        each(lambda: rng.normal(size=p) * 10),
-    )
 
 
 def dense(model, T):
@@ -64,7 +39,7 @@ CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, None), (2, 2, 7), (3, 
 @pytest.mark.parametrize(("n", "p", "steps"), CASES)
 @pytest.mark.parametrize("T", [1, 2, 30])
 def test_inference_equals_dense_gaussians(n, p, steps, T):
-    model = random_model(n, p, seed=n + 10 * p, steps=steps)
+    model = random_lgssm(n, p, seed=n + 10 * p, steps=steps)
     x, _ = model.sample(T, seed=1)
     mean, cov, C, x_mean, x_cov = dense(model, T)
     error = x.ravel() - x_mean
@@ -81,7 +56,7 @@ def test_inference_equals_dense_gaussians(n, p, steps, T):
 
 
 def test_constant_gains_serve_long_sequences():
-    model = random_model(3, 2, seed=5)
+    model = random_lgssm(3, 2, seed=5)
     x, _ = model.sample(3000, seed=2)
     predicted, filtered, gains = model.filter(x)
     assert len(gains.gain) < 1000
@@ -97,12 +72,12 @@ def test_constant_gains_serve_long_sequences():
 
 def test_information_content_is_that_of_the_rounded_masses():
     # Wide noise: the mass of an integer is its density.
-    model = random_model(2, 2, seed=6, scale=200.0)
+    model = random_lgssm(2, 2, seed=6, scale=200.0)
     x, _ = model.sample(500, seed=3)
     bits = -model.log_likelihood(x) / math.log(2)
     assert model.information_content(x) == pytest.approx(bits, rel=1e-5)
     # All masses of one observation sum to 1.
-    model = random_model(1, 1, seed=7, scale=0.3)
+    model = random_lgssm(1, 1, seed=7, scale=0.3)
     centre = round(float(model.at(0)["observation_offset"][0]))
     total = sum(
         2.0 ** -model.information_content([x]) for x in range(centre - 30, centre + 31)
@@ -129,9 +104,9 @@ def test_never_loses_positive_definiteness():
 
 @pytest.mark.parametrize(("n", "p"), [(1, 1), (2, 1), (3, 2)])
 def test_em_never_lowers_the_likelihood(n, p):
-    truth = random_model(n, p, seed=20 + n)
+    truth = random_lgssm(n, p, seed=20 + n)
     data = [truth.sample(T, seed=T)[0] for T in (1, 2, 200, 300, 1500)]
-    start = random_model(n, p, seed=40 + n)
+    start = random_lgssm(n, p, seed=40 + n)
     model, values = start, []
     for _ in range(15):
         values.append(sum(map(model.log_likelihood, data)))
@@ -141,7 +116,7 @@ def test_em_never_lowers_the_likelihood(n, p):
 
 
 def test_fit_finds_the_rate_of_the_truth():
-    truth = random_model(3, 2, seed=30)
+    truth = random_lgssm(3, 2, seed=30)
     train, test = (truth.sample(20000, seed=seed)[0] for seed in (1, 2))
     model = LGSSM.fit(train, 3, n_iter=30)
     assert all(b <= a + 1e-9 for a, b in itertools.pairwise(model.history))
@@ -150,7 +125,7 @@ def test_fit_finds_the_rate_of_the_truth():
 
 
 def test_constraints_of_fit():
-    truth = random_model(2, 2, seed=31)
+    truth = random_lgssm(2, 2, seed=31)
     x = truth.sample(2000, seed=1)[0]
     kept = ("transition", "observation_offset", "initial_mean")
     model = LGSSM.fit(
@@ -170,7 +145,7 @@ def test_constant_data_trains():
 
 
 def test_files(tmp_path):
-    model = random_model(2, 3, seed=8, steps=4)
+    model = random_lgssm(2, 3, seed=8, steps=4)
     model.save(tmp_path / "m.npz")
     again = LGSSM.load(tmp_path / "m.npz")
     for name, value in model.parameters().items():
@@ -206,7 +181,7 @@ def test_refused_models(change):
 
 
 def test_refused_data():
-    model = random_model(2, 2, seed=9)
+    model = random_lgssm(2, 2, seed=9)
     for x in ([1, 2, 3], np.ones((3, 3), int), np.full((4, 2), 0.5), [["a", "b"]]):
         with pytest.raises(SymbolError):
             model.information_content(x)
@@ -215,7 +190,7 @@ def test_refused_data():
 
 
 def test_a_list_of_integers_is_one_sequence():
-    x, _ = random_model(1, 1, seed=1).sample(300, seed=2)
+    x, _ = random_lgssm(1, 1, seed=1).sample(300, seed=2)
     for fit in (lambda data: LGSSM.fit(data, 1, n_iter=2),
                 lambda data: LGSSM.spectral(data, 1)):  # fmt: skip
         expected = fit(x).parameters()

@@ -14,6 +14,7 @@ import pytest
 import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import ISAS
 
 from bbans import (
     BbansError,
@@ -30,20 +31,11 @@ from bbans._lib import lib
 
 EXACT = settings(derandomize=True, deadline=None)
 
-KERNELS = {
-    "portable": lib.BBANS_ISA_PORTABLE,
-    "avx2": lib.BBANS_ISA_AVX2,
-    "avx512": lib.BBANS_ISA_AVX512,
-    "neon": lib.BBANS_ISA_NEON,
-}
-HERE = [name for name, isa in KERNELS.items() if lib.bbans_isa_use(isa) == isa]
-lib.bbans_isa_use(lib.BBANS_ISA_BEST)
 
-
-@pytest.fixture(params=HERE, autouse=True, scope="module")
+@pytest.fixture(params=ISAS, autouse=True, scope="module")
 def kernels(request):
     """All tests here run once with each kind of kernels that this machine has."""
-    lib.bbans_isa_use(KERNELS[request.param])
+    lib.bbans_isa_use(ISAS[request.param])
     yield request.param
     lib.bbans_isa_use(lib.BBANS_ISA_BEST)
 
@@ -270,19 +262,19 @@ def test_what_one_kernel_encodes_each_other_decodes(lanes, kernels):
     for n in (1, 9, 70, 1500):
         state = state_of(rng, lanes, 1000)
         for push, pop, x in jobs(rng, n):
-            lib.bbans_isa_use(KERNELS[kernels])
+            lib.bbans_isa_use(ISAS[kernels])
             message = Message.from_state(*state)
             push(message)
             data = message.to_bytes()
-            for other in HERE:
-                lib.bbans_isa_use(KERNELS[other])
+            for other in ISAS:
+                lib.bbans_isa_use(ISAS[other])
                 message = Message.from_state(*state)
                 push(message)
                 assert message.to_bytes() == data
                 message = Message.from_bytes(data, lanes)
                 assert pop(message).tolist() == x.tolist()
                 assert message.state() == state
-    lib.bbans_isa_use(KERNELS[kernels])
+    lib.bbans_isa_use(ISAS[kernels])
 
 
 @pytest.mark.parametrize("lanes", [1, 8, 64])
@@ -575,7 +567,11 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
         (lambda m: m.push_weighted([[1, 2]] * 2, [0, 2]), SymbolError, "2 at .* 1"),
         (lambda m: m.push_weighted([[1, 2]], [-2]), SymbolError, "-2 at position 0"),
         (lambda m: m.push_weighted([1, -2], 0), SymbolError, "-2 at position 1"),
-        (lambda m: m.push_weighted([1, 0], 1), ModelError, "empty"),
+        (
+            lambda m: m.push_weighted([1, 0], 1),
+            SymbolError,
+            "at position 0 cannot be coded: its weight is 0",
+        ),
         (lambda m: m.push_weighted([0, 0], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**28, 1], 0), ModelError, "total"),
         (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),  # wraps
@@ -653,7 +649,7 @@ def range_code(symbols, tables):
     """Code symbols, each under the edges at its place, with both coders."""
     ours, theirs = RangeEncoder(), ref.RangeEncoder()
     for symbol, edges in zip(symbols, tables, strict=True):
-        ours.encode(*ref.interval(edges, symbol), edges[-1])
+        ours.encode_interval(*ref.interval(edges, symbol), edges[-1])
         theirs.encode(*ref.interval(edges, symbol), edges[-1])
     message, integer = ours.finish(), theirs.finish()
     assert message.to_bytes() == ref.Message.from_int(integer).to_bytes()
@@ -676,7 +672,7 @@ def range_decode(integer, tables):
     try:
         ours = RangeDecoder(message)
         for symbol, edges in zip(symbols, tables, strict=False):
-            found, start, freq = ref.finder(edges)(ours.peek(edges[-1]))
+            found, start, freq = ref.finder(edges)(int(ours.peek(edges[-1])[0]))
             assert found == symbol
             ours.advance(start, freq, edges[-1])
         if len(symbols) < len(tables):
@@ -737,9 +733,9 @@ def test_a_range_code_is_shorter_than_its_information_content_plus_2():
 )
 def test_the_range_coder_refuses_intervals_and_stays_as_it_was(start, freq, total):
     encoder = RangeEncoder()
-    encoder.encode(3, 1, 4)
+    encoder.encode_interval(3, 1, 4)
     with pytest.raises(ModelError):
-        encoder.encode(start, freq, total)
+        encoder.encode_interval(start, freq, total)
     message = encoder.finish()
     assert message.to_bytes() == b"\7"
     decoder = RangeDecoder(message)
@@ -758,14 +754,14 @@ def test_a_spent_encoder_refuses():
     with pytest.raises(BbansError):
         encoder.finish()
     with pytest.raises(BbansError):
-        encoder.encode(0, 1, 2)
+        encoder.encode_interval(0, 1, 2)
 
 
 def test_a_decoder_reads_the_message_as_it_was():
     """What is pushed to the message later moves its words to another array."""
     encoder = RangeEncoder()
     for i in range(3000):
-        encoder.encode(i % 7, 1, 7)
+        encoder.encode_interval(i % 7, 1, 7)
     message = encoder.finish()
     decoder = RangeDecoder(message)
     message.push_uniform(2**28, np.zeros(10**5, np.uint32))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
+from bbans import packets
 from bbans.models import HMM
 
 
@@ -68,12 +69,109 @@ def test_damage_is_an_error_or_other_symbols_but_never_more(model):
 
 def test_what_cannot_be_a_packet(model):
     for size in (0, 1, 65):
-        with pytest.raises(bbans.ModelError, match="2 to 64 bytes"):
+        with pytest.raises(bbans.ModelError, match="2 to 64"):
             bbans.encode_packets([1], model, size)
-        with pytest.raises(bbans.ModelError, match="2 to 64 bytes"):
+        with pytest.raises(bbans.ModelError, match="2 to 64"):
             bbans.decode_packet(bytes(size), model)
     with pytest.raises(bbans.SymbolError, match="position 1"):
         bbans.encode_packets([1, 9], model)
     rare = bbans.FrozenHMM.from_probabilities([1], [[1]], [[1 - 1e-6, 1e-6]], prec=24)
     with pytest.raises(bbans.SymbolError, match="symbol 1 at position 255 does"):
         bbans.encode_packets([0] * 255 + [1], rare, 2)
+
+
+# ---- checksums
+
+
+@pytest.mark.parametrize("checksum", [1, 2])
+@pytest.mark.parametrize("size", [5, 32, 64])
+def test_a_checksum_is_behind_a_packet_as_it_was(model, checksum, size):
+    x = model.to_hmm().sample(300, seed=5)[0]
+    sealed = bbans.encode_packets(x, model, size, checksum=checksum)
+    plain = bbans.encode_packets(x, model, size - checksum)
+    assert {len(packet) for packet in sealed} == {size}
+    assert [packet[:-checksum] for packet in sealed] == plain
+    parts = [bbans.decode_packet(packet, model, checksum=checksum) for packet in sealed]
+    assert np.concatenate(parts).tolist() == x.tolist()
+
+
+def test_checksums_in_numbers():
+    """CRC-16 as in the catalogues (IBM-3740), and CRC-8 of the same kind."""
+    assert packets._crc(b"123456789", 2).hex() == "29b1"
+    assert packets._crc(b"123456789", 1).hex() == "fb"
+    assert packets._crc(b"123456789", 0) == b""
+    for size in (1, 2):  # the CRC of a packet with its own is 0
+        whole = b"any packet" + packets._crc(b"any packet", size)
+        assert packets._crc(whole, size) == bytes(size)
+
+
+def flipped(packet, *bits):
+    out = bytearray(packet)
+    for bit in bits:
+        out[bit >> 3] ^= 0x80 >> (bit & 7)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("checksum", [1, 2])
+def test_what_checksums_find(model, checksum):
+    """As encode_packets says: bursts, odd numbers of bits, and most pairs."""
+    x = model.to_hmm().sample(200, seed=6)[0]
+    packet = bbans.encode_packets(x, model, 64, checksum=checksum)[0]
+    assert bbans.decode_packet(packet, model, checksum=checksum).size == packet[0]
+    draw, n = np.random.default_rng(7), 8 * len(packet)
+
+    def found(*bits):
+        bad = flipped(packet, *bits)
+        return packets._crc(bad[:-checksum], checksum) != bad[-checksum:]
+
+    assert all(found(bit) for bit in range(n))
+    for _ in range(200):
+        assert found(*draw.choice(n, 2 * draw.integers(1, 20) + 1, replace=False))
+        first = draw.integers(n - 8 * checksum)
+        within = draw.choice(8 * checksum, draw.integers(1, 8), replace=False)
+        assert found(*(first + within))
+    missed = {distance for distance in range(1, n) if not found(0, distance)}
+    assert missed == ({127, 254, 381, 508} if checksum == 1 else set())
+    bad = flipped(packet, 70)
+    with pytest.raises(bbans.CorruptError, match="checksum does not match"):
+        bbans.decode_packet(bad, model, checksum=checksum)
+
+
+def test_most_damaged_packets_pass_without_a_checksum(model):
+    """The numbers that the docs give."""
+    x = model.to_hmm().sample(2000, seed=8)[0]
+    draw, passed, tried = np.random.default_rng(9), [0, 0, 0], 0
+    for plain in bbans.encode_packets(x, model, 16)[:-1]:
+        for bit in draw.integers(0, 128, 40):
+            tried += 1
+            for checksum in (0, 1, 2):
+                whole = plain + packets._crc(plain, checksum)
+                try:
+                    bbans.decode_packet(flipped(whole, bit), model, checksum=checksum)
+                except bbans.CorruptError:
+                    continue
+                passed[checksum] += 1
+    assert 0.5 < passed[0] / tried < 0.9
+    assert passed[1:] == [0, 0]
+
+
+@pytest.mark.parametrize(("checksum", "least"), [(0, 2), (1, 3), (2, 4)])
+def test_sizes_with_a_checksum(model, checksum, least):
+    for size in (least - 1, 65):
+        text = f"bytes of a packet must be an integer, {least} to 64, not {size}"
+        with pytest.raises(bbans.ModelError, match=text):
+            bbans.encode_packets([1], model, size, checksum=checksum)
+        with pytest.raises(bbans.ModelError, match=text):
+            bbans.decode_packet(bytes(size), model, checksum=checksum)
+
+
+@pytest.mark.parametrize("checksum", [-1, 3, "2", None])
+def test_checksums_that_there_are_not(model, checksum):
+    with pytest.raises(
+        bbans.ModelError, match="bytes of a checksum must be an integer, 0 to 2"
+    ):
+        bbans.encode_packets([1], model, checksum=checksum)
+    with pytest.raises(
+        bbans.ModelError, match="bytes of a checksum must be an integer, 0 to 2"
+    ):
+        bbans.decode_packet(bytes(9), model, checksum=checksum)

@@ -19,13 +19,9 @@ def paper(concentration=1.0):
     return HMM.random(64, 64, concentration=concentration, seed=0)
 
 
-def frozen(hmm):
-    return FrozenHMM.from_probabilities(hmm.initial, hmm.transition, hmm.emission)
-
-
 @pytest.fixture(scope="module")
 def model():
-    return frozen(paper())
+    return paper().freeze()
 
 
 def samples(model, lengths):
@@ -66,7 +62,7 @@ def test_short_messages_are_5_bits_over_in_the_mean(model):
 @pytest.mark.parametrize(("concentration", "rate"), [(1.0, 1e-5), (0.1, 1e-4)])
 def test_the_net_rate_is_that_of_the_model(concentration, rate):
     """The tables are exact here; what is left is the 15-bit filter of Q."""
-    T, model = 10**5, frozen(paper(concentration))
+    T, model = 10**5, paper(concentration).freeze()
     (x,) = samples(model, [T])
     message = encode_sequence(model, x)
     over = message.bits - model.information_content(x)
@@ -94,7 +90,7 @@ def test_freezing_costs_less_than_its_bound(concentration):
     """docs/maths.md, section 2: what the rounded tables cost, in the mean."""
     T, hmm = 2 * 10**4, paper(concentration)
     x, _ = hmm.sample(T, seed=3)
-    over = frozen(hmm).information_content(x) - hmm.information_content(x)
+    over = hmm.freeze().information_content(x) - hmm.information_content(x)
     bound = -np.log2(1 - 64 * 2.0**-24) + 1.09 * 64 / (2**24 - 64)
     assert over / T <= 2 * bound  # a transition and an emission each step
 

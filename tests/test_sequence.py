@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import reference as ref
+from shared import ISAS, random_parameters, reference_of
 
 from bbans import (
     CorruptError,
@@ -26,18 +27,9 @@ from bbans.codecs import Categorical, HMMStateSpace, Serial, Uniform, Weighted
 # ---- models: small, of odd sizes, and hostile
 
 
-def dirichlet(K, M, concentration, seed=0):
-    rng = np.random.default_rng(seed)
-    return [
-        rng.dirichlet(np.full(K, concentration)),
-        rng.dirichlet(np.full(K, concentration), K),
-        rng.dirichlet(np.full(M, concentration), K),
-    ]
-
-
 def left_to_right(K, M):
     transition = np.triu(np.ones((K, K))) + 1e-300
-    return np.eye(K)[0] + 1e-300, transition, dirichlet(K, M, 0.3)[2] + 1e-300
+    return np.eye(K)[0] + 1e-300, transition, random_parameters(K, M, 0.3)[2] + 1e-300
 
 
 def periodic(K, M):
@@ -53,16 +45,16 @@ def tiny(K, M):
 
 
 MODELS = {
-    "one state": (dirichlet(1, 5, 1.0), 24, 9),
-    "one symbol": (dirichlet(3, 1, 1.0), 24, 9),
+    "one state": (random_parameters(1, 5, 1.0), 24, 9),
+    "one symbol": (random_parameters(3, 1, 1.0), 24, 9),
     "one of each": ([[1.0], [[1.0]], [[1.0]]], 1, 4),
-    "least precision": (dirichlet(2, 2, 1.0), 1, 45),
-    "3 bits": (dirichlet(7, 8, 1.0), 3, 20),
-    "15 bits": (dirichlet(5, 3, 1.0), 15, 30),
-    "16 bits": (dirichlet(5, 3, 1.0), 16, 30),
-    "17 states": (dirichlet(17, 33, 1.0), 24, 12),
-    "16 states": (dirichlet(16, 16, 0.1), 28, 30),
-    "peaked": (dirichlet(15, 10, 0.02), 28, 30),
+    "least precision": (random_parameters(2, 2, 1.0), 1, 45),
+    "3 bits": (random_parameters(7, 8, 1.0), 3, 20),
+    "15 bits": (random_parameters(5, 3, 1.0), 15, 30),
+    "16 bits": (random_parameters(5, 3, 1.0), 16, 30),
+    "17 states": (random_parameters(17, 33, 1.0), 24, 12),
+    "16 states": (random_parameters(16, 16, 0.1), 28, 30),
+    "peaked": (random_parameters(15, 10, 0.02), 28, 30),
     "left to right": (left_to_right(9, 5), 24, 20),
     "periodic": (periodic(6, 4), 24, 60),
     "periodic, 28 bits": (periodic(19, 3), 28, 3),
@@ -75,11 +67,6 @@ def frozen(name):
     model = FrozenHMM.from_probabilities(*parameters, prec=prec)
     tables = (model.initial, model.transition, model.emission)
     return FrozenHMM(*tables, prec=prec, tail_length=tail_length)
-
-
-def reference_of(model):
-    tables = (model.initial, model.transition, model.emission)
-    return ref.HMM(*(t.tolist() for t in tables), model.prec, model.tail_length)
 
 
 def draw(model, T, seed):
@@ -118,26 +105,12 @@ def test_three_implementations_give_the_same_bytes(name):
         assert decoded.tolist() == xs
 
 
-@pytest.fixture
-def instruction_sets():
-    """The sets that this machine has; afterwards the best is in use again."""
-    wanted = (
-        lib.BBANS_ISA_PORTABLE,
-        lib.BBANS_ISA_AVX2,
-        lib.BBANS_ISA_AVX512,
-        lib.BBANS_ISA_NEON,
-    )
-    yield [isa for isa in wanted if lib.bbans_isa_use(isa) == isa]
-    lib.bbans_isa_use(lib.BBANS_ISA_BEST)
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_every_instruction_set_gives_the_same_bytes(name, instruction_sets):
+def test_every_isa_gives_the_same_bytes(name, best_isa_afterwards):
     model = frozen(name)
     xs = draw(model, 300, seed=7)
     data = ref.encode(reference_of(model), xs)
-    assert lib.BBANS_ISA_PORTABLE in instruction_sets
-    for isa in instruction_sets:
+    for isa in ISAS.values():
         lib.bbans_isa_use(isa)
         again = frozen(name)  # its tables may be laid out for the set
         assert encode_sequence(again, xs).to_bytes() == data
@@ -362,7 +335,7 @@ def test_data_of_other_types(xs):
 def test_lengths_and_lanes_that_cannot_be():
     model = frozen("17 states")
     for space in (model, HMMStateSpace(model)):
-        with pytest.raises(ModelError, match="negative"):
+        with pytest.raises(ModelError, match="at least 0"):
             decode_sequence(space, Message(), -1)
     with pytest.raises(MessageError):
         decode_sequence(model, Message(2), 1)

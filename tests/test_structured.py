@@ -82,7 +82,7 @@ def test_topologies():
     assert Topology.left_to_right(1).initial.tolist() == [True]
     assert Topology.banded(4, 0).transition.sum() == 4
     assert Topology.banded(5, 2, cyclic=True).transition.all()
-    with pytest.raises(ModelError, match="at least 1"):
+    with pytest.raises(ModelError, match="1 to 4096"):
         Topology.banded(0, 1)
 
 

@@ -93,7 +93,7 @@ def test_arrays(case):
 def test_range_codes(case):
     encoder = RangeEncoder()
     for table, symbol in case["symbols"]:
-        encoder.encode(*interval(case["tables"][table], symbol))
+        encoder.encode_interval(*interval(case["tables"][table], symbol))
     message, integer = encoder.finish(), int(case["integer"], 16)
     data = integer.to_bytes((integer.bit_length() + 7) // 8, "little")
     assert message.to_bytes() == data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bbans.codecs.base import Codec
+from bbans.codecs.base import Codec, as_codec, as_function
 
 __all__ = ["BitsBack"]
 
@@ -20,13 +20,21 @@ class BitsBack:
     likelihood : callable
         ``likelihood(z)`` is the codec of x.
     posterior : callable
-        ``posterior(x)`` is the codec of z, exact or approximate.
+        ``posterior(x)`` is the codec of z, exact or approximate. Distributions that can
+        code every integer take ``leak=False`` here, or now and then a z is drawn far
+        out, and costs what it costs under the prior.
+
+    Raises
+    ------
+    ModelError
+        If an argument is none of these.
 
     Notes
     -----
     A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
-    ELBO. It pops first: a short message of several lanes may hold too little and
-    raise `MessageError`. Push something else first, or seed bits of your own.
+    ELBO. It pops first, so the message must not be empty: that raises `MessageError`
+    in several lanes, and in one lane gives the lowest z, or an error if z has no
+    lowest. Start from data, with `Message.seeded`.
     """
 
     def __init__(
@@ -35,9 +43,9 @@ class BitsBack:
         likelihood: Callable[[Any], Codec],
         posterior: Callable[[Any], Codec],
     ) -> None:
-        self._prior = prior
-        self._likelihood = likelihood
-        self._posterior = posterior
+        self._prior = as_codec(prior, "prior")
+        self._likelihood = as_function(likelihood, "likelihood")
+        self._posterior = as_function(posterior, "posterior")
 
     def push(self, message: Any, value: Any) -> None:
         """Push x. If this raises, the message is spent."""

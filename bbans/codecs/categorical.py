@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans.codecs.base import MessageLike
+from bbans._arguments import as_array, as_instance, as_integer
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
-from bbans.shapes import as_array, spread
+from bbans.shapes import spread
 from bbans.tables import Table
 
 __all__ = ["Categorical", "Uniform", "Weighted"]
@@ -45,6 +46,13 @@ class Categorical:
     SymbolError
         If `rows` does not fit `shape`; from `push` and `pop`, if there is no such row;
         from `push`, if a symbol is not in the table or the shape is another.
+    ModelError
+        If `table` is none.
+
+    Notes
+    -----
+    From an empty message of one lane a pop gives the symbol of slot 1, which is mostly
+    symbol 0.
 
     Examples
     --------
@@ -62,21 +70,23 @@ class Categorical:
         rows: ArrayLike = 0,
         shape: int | tuple[int, ...] | None = None,
     ) -> None:
-        self._table = table
+        self._table = as_instance(
+            table, Table, "table", "a Table, as from Table.from_masses(probabilities)"
+        )
         self._rows: Any = rows  # an int stays one: such calls are quick
         self._shape: tuple[int, ...] | None = None
         if shape is not None or type(rows) is not int:
-            array = as_array(rows)
+            array = as_array(rows, "rows")
             self._rows = spread(array, array.shape if shape is None else shape)
             self._shape = self._rows.shape
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push symbols, shape as constructed; a refused push changes nothing."""
         if type(value) is not int or self._shape is not None:
             _expect(self._shape or (), value)
         message.push_symbols(self._table, value, self._rows)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_symbols(self._table, self._shape, self._rows))
 
@@ -94,7 +104,7 @@ class Uniform:
     Raises
     ------
     ModelError
-        From `push` and `pop`, if `total` is out of range.
+        If `total` is out of range.
     SymbolError
         From `push`, if a value is not below `total` or the shape is another.
 
@@ -108,16 +118,16 @@ class Uniform:
     """
 
     def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
-        self._total = total
+        self._total = as_integer(total, "total", 1, 1 << 28)
         self._shape = np.empty(shape, np.bool_).shape or None
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push values; a refused push changes nothing."""
         if type(value) is not int or self._shape is not None:
             _expect(self._shape or (), value)
         message.push_uniform(self._total, value)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_uniform(self._total, self._shape))
 
@@ -135,10 +145,10 @@ class Weighted:
     ------
     SymbolError
         If the weights form no array; from `push` and `pop`, if they are no integers
-        from 0 on; from `push`, if a symbol is K or more or the shape is another.
+        from 0 on; from `push`, if a symbol is K or more, its weight is 0, or the shape
+        is another.
     ModelError
-        From `push` and `pop`, if a sum is out of range; from `push`, if the symbol's
-        weight is 0.
+        From `push` and `pop`, if a sum is out of range.
 
     Examples
     --------
@@ -150,18 +160,20 @@ class Weighted:
     """
 
     def __init__(self, weights: ArrayLike) -> None:
-        self._weights = as_array(weights)
+        self._weights = as_array(weights, "weights")
+        if self._weights.ndim < 1:
+            raise SymbolError("weights must have an axis of symbols")
         if self._weights.dtype.kind in "iu" and self._weights.size > 0:
             low, high = self._weights.min(), self._weights.max()
             if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong
                 self._weights = self._weights.astype(np.uint32)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push symbols; a refused push changes nothing."""
         if type(value) is not int or self._weights.ndim != 1:
             _expect(self._weights.shape[:-1], value)
         message.push_weighted(self._weights, value)
 
-    def pop(self, message: MessageLike) -> Symbols:
+    def pop(self, message: ValueArrays) -> Symbols:
         """Pop an int, or a uint32 array."""
         return _result(message.pop_weighted(self._weights))

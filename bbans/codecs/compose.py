@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bbans.codecs.base import Codec
-from bbans.errors import SymbolError
+import numpy as np
+
+from bbans._arguments import as_integer
+from bbans.codecs.base import Codec, as_codec
+from bbans.errors import ModelError, SymbolError
 
 __all__ = ["Repeat", "Serial"]
 
@@ -15,13 +18,32 @@ class Serial:
     """A tuple of values, each under a codec of its own.
 
     The first value is popped first; so they are pushed last to first.
+
+    Parameters
+    ----------
+    codecs : iterable of Codec
+
+    Raises
+    ------
+    ModelError
+        If one is no codec.
     """
 
     def __init__(self, codecs: Iterable[Codec]) -> None:
-        self._codecs = tuple(codecs)
+        try:
+            parts = tuple(codecs)
+        except TypeError:
+            raise ModelError(
+                f"codecs must be a list of codecs, not {codecs!r}"
+            ) from None
+        self._codecs = tuple(as_codec(c, f"codecs[{i}]") for i, c in enumerate(parts))
 
     def push(self, message: Any, value: Sequence[Any]) -> None:
         """Push one value per codec."""
+        if not isinstance(value, Sequence | np.ndarray):
+            raise SymbolError(
+                f"expected a tuple of {len(self._codecs)} values, not {value!r}"
+            )
         if len(value) != len(self._codecs):
             raise SymbolError(f"expected {len(self._codecs)} values, not {len(value)}")
         for codec, part in zip(reversed(self._codecs), reversed(value), strict=True):
@@ -34,7 +56,19 @@ class Serial:
 
 class Repeat(Serial):
     """`count` values under one codec. Arrays of symbols need no Repeat: give
-    their codec a shape, which codes them in one call."""
+    their codec a shape, which codes them in one call.
+
+    Parameters
+    ----------
+    codec : Codec
+    count : int
+        0 or more.
+
+    Raises
+    ------
+    ModelError
+        If they are not.
+    """
 
     def __init__(self, codec: Codec, count: int) -> None:
-        super().__init__((codec,) * count)
+        super().__init__((as_codec(codec, "codec"),) * as_integer(count, "count", 0))

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bbans.codecs.base import MessageLike
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
-    as_array,
+    as_ends,
     as_shape,
     as_trials,
+    as_weights,
+    blame_weights,
     component_shape,
-    fixed_locations,
+    fixed_located,
     fixed_probabilities,
     fixed_rates,
     fixed_scales,
@@ -55,8 +57,8 @@ class UniformRange:
     Raises
     ------
     SymbolError
-        From `push` and `pop`, if there is no such range; from `push`, if a value is
-        outside; from `pop`, if `dtype` does not hold one.
+        If there is no such range; from `push`, if a value is outside; from `pop`, if
+        `dtype` does not hold one.
 
     Examples
     --------
@@ -74,14 +76,14 @@ class UniformRange:
         shape: int | tuple[int, ...] = (),
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._low, self._high, self._dtype = low, high, dtype
+        (self._low, self._high), self._dtype = as_ends(low, high), dtype
         self._form = np.empty(shape, np.bool_).shape
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_range(self._low, self._high, _expect(self._form, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_range(self._low, self._high, self._form, dtype=self._dtype)
 
@@ -92,7 +94,7 @@ class Mixture:
     Parameters
     ----------
     shape : Shape
-        Of each component, standardised.
+        Of each component, standardised; of a posterior one with ``leak=False``.
     weights : array_like, shape (..., K), or None
         Of integers, which sum to 1 .. 2**28 over the components; or of floats that
         sum to about 1. None: all alike.
@@ -107,11 +109,11 @@ class Mixture:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
-        outside the support.
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
+        outside the support, or has no mass.
     ModelError
-        If `shape` is none; from `push` and `pop`, if weights are no such numbers.
+        If `shape` is none, or if weights do not sum to that.
 
     Notes
     -----
@@ -139,16 +141,17 @@ class Mixture:
         dtype: DTypeLike = np.int64,
     ) -> None:
         self._shape, self._dtype = as_shape(shape), dtype
-        self._low, self._high = low, high
-        self._weights = None if weights is None else as_array(weights)
-        self._location = to_fixed(location, fixed_locations)
-        self._scale = to_fixed(scale, fixed_scales)
+        self._low, self._high = as_ends(low, high)
+        self._weights = None if weights is None else as_weights(weights)
+        self._location, self._scale = fixed_located(location, scale)
         parts = [self._location, self._scale]
         if self._weights is not None:
             parts.append(self._weights)
         self._form = component_shape(*parts)[:-1]
+        if self._weights is not None and self._weights.ndim:
+            blame_weights(self._weights)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_mixture(
             self._shape,
@@ -160,7 +163,7 @@ class Mixture:
             high=self._high,
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_mixture(
             self._shape,
@@ -187,8 +190,8 @@ class Geometric:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         no integer from 0 on.
 
     Examples
@@ -203,11 +206,11 @@ class Geometric:
     def __init__(self, scale: ArrayLike, dtype: DTypeLike = np.int64) -> None:
         self._scale, self._dtype = to_fixed(scale, fixed_scales), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_geometric(self._scale, _expect(self._scale.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_geometric(self._scale, dtype=self._dtype)
 
@@ -224,8 +227,8 @@ class Bernoulli:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 or 1.
 
     Examples
@@ -240,11 +243,11 @@ class Bernoulli:
     def __init__(self, one: ArrayLike) -> None:
         self._ones = np.asarray(np.maximum(to_fixed(one, fixed_probabilities) >> 4, 1))
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push bits; a refused push changes nothing."""
         message.push_bernoulli(self._ones, 28, _expect(self._ones.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or a uint32 array."""
         bits = message.pop_bernoulli(self._ones, 28)
         return bits if self._ones.shape else int(bits)
@@ -266,8 +269,8 @@ class Binomial:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 .. trials.
 
     Examples
@@ -289,13 +292,13 @@ class Binomial:
         self._probability = to_fixed(probability, fixed_probabilities)
         self._form = joint_shape(self._trials, self._probability)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_binomial(
             self._trials, self._probability, _expect(self._form, value)
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_binomial(self._trials, self._probability, dtype=self._dtype)
 
@@ -316,8 +319,8 @@ class BetaBinomial:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         not 0 .. trials.
 
     Examples
@@ -341,13 +344,13 @@ class BetaBinomial:
         self._beta = to_fixed(beta, fixed_rates)
         self._form = joint_shape(self._trials, self._alpha, self._beta)
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_beta_binomial(
             self._trials, self._alpha, self._beta, _expect(self._form, value)
         )
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_beta_binomial(
             self._trials, self._alpha, self._beta, dtype=self._dtype
@@ -368,8 +371,8 @@ class Poisson:
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, or if shapes do not fit; from `push`, if a value is
         no integer from 0 on.
 
     Examples
@@ -384,10 +387,10 @@ class Poisson:
     def __init__(self, mean: ArrayLike, dtype: DTypeLike = np.int64) -> None:
         self._mean, self._dtype = to_fixed(mean, fixed_rates), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         message.push_poisson(self._mean, _expect(self._mean.shape, value))
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_poisson(self._mean, dtype=self._dtype)

@@ -8,9 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import (
+    as_array,
+    as_instance,
+    as_integer,
+    empty_message,
+    not_integers,
+)
 from bbans._lib import check, ffi, lib
-from bbans.errors import CorruptError, ModelError, SymbolError
+from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.lgssm import FrozenLGSSM, fixed_conditionals
+from bbans.shapes import without_mass
 
 __all__ = ["LGSSMStateSpace", "Multivariate"]
 
@@ -50,6 +58,20 @@ def _rows(base: Any, matrix: NDArray[np.int32], vector: Sequence[int]) -> list[i
     ]
 
 
+def _fixed_row(values: Any, name: str, low: int, high: int) -> list[int]:
+    array = as_array(values, name, ModelError)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ModelError(
+            f"{name} must be a row of integers in fixed point, not of {array.dtype}: "
+            "for floats there is Multivariate.from_covariance"
+        )
+    row: list[int] = array.tolist()
+    for i, number in enumerate(row):
+        if not low <= number <= high:
+            raise ModelError(f"{name}[{i}] is {number}, not {low} to {high}")
+    return row
+
+
 class Multivariate:
     """n integers with full covariance, by the conditionals of each given those before.
 
@@ -65,8 +87,8 @@ class Multivariate:
         lower[i, 0])``. By default they are independent.
     family : int
         The shape of all: 0 Gaussian, 1 logistic, 2 Laplace.
-    bounded : bool
-        Values far out have no mass. For a Q, which should never pop them.
+    leak : bool
+        False for a posterior: values far out then have no mass, and are never popped.
     prec : int
         Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
         3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
@@ -74,7 +96,9 @@ class Multivariate:
     Raises
     ------
     ModelError
-        If there are not as many scales and rows as locations, or no such family.
+        If there are not as many scales and rows as locations, no such family or
+        precision, or if the numbers are no integers within their range: for means and
+        deviations as floats there is `from_covariance`.
 
     Notes
     -----
@@ -97,29 +121,37 @@ class Multivariate:
         lower: NDArray[np.int32] | None = None,
         *,
         family: int = 0,
-        bounded: bool = False,
+        leak: bool = True,
         prec: int = SCHEDULE_PREC,
     ) -> None:
-        self._location = [int(a) for a in location]
-        self._scale = [int(a) for a in scale]
+        self._location = _fixed_row(location, "location", -LOCATION_MAX, LOCATION_MAX)
+        self._scale = _fixed_row(
+            scale, "scale", lib.BBANS_SCALE_MIN, lib.BBANS_SCALE_MAX
+        )
         n = len(self._location)
-        if len(self._scale) != n or (lower is not None and lower.shape != (n, n + 1)):
+        rows = None if lower is None else as_array(lower, "lower", ModelError)
+        if len(self._scale) != n or (rows is not None and rows.shape != (n, n + 1)):
             raise ModelError(f"{n} locations need {n} scales and as many rows")
-        self._lower = None if lower is None else lower.tolist()
+        if rows is not None and rows.dtype.kind not in "iu":
+            raise ModelError(f"lower must be integers, not {rows.dtype}")
+        self._lower = None if rows is None else rows.tolist()
+        family = as_integer(family, "family", 0, lib.BBANS_LAPLACE)
+        prec = as_integer(prec, "precision", 24, RANGE_PREC)
         self._shape = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(self._shape, family))
-        self._bounded, self._prec = int(bounded), prec
+        self._shape.leakless = not leak
+        self._prec = prec
         self._out = ffi.new("uint32_t[2]")
         self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
         self._value = ffi.new("int64_t[2]")
 
     @classmethod
     def from_covariance(
-        cls, mean: ArrayLike, cov: ArrayLike, *, bounded: bool = False
+        cls, mean: ArrayLike, cov: ArrayLike, *, leak: bool = True
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        return cls(*fixed_conditionals(mean, cov), bounded=bounded)
+        return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
@@ -127,30 +159,34 @@ class Multivariate:
         return _row(self._location[i], self._lower[i], moved)
 
     def push(self, message: Any, value: Sequence[int]) -> None:
-        """Push n integers of 64 bits. If this raises, the message is spent.
+        """Push n integers of 64 bits; a refused push changes nothing.
 
         Raises
         ------
         SymbolError
             If one has no mass, or is no such integer.
         """
-        if len(value) != len(self._location):
+        values = as_array(value, "values")
+        if values.shape != (len(self._location),):
             raise SymbolError(
-                f"expected {len(self._location)} values, not {len(value)}"
+                f"expected {len(self._location)} values, not shape {values.shape}"
             )
+        if values.size and values.dtype.kind not in "iu":
+            raise not_integers("values", values)
         spans: list[tuple[int, int, int]] = []
         moved: list[int] = []
-        for i, v in enumerate(map(int, value)):
+        for i, v in enumerate(values.tolist()):
             if not -(1 << 63) <= v < 1 << 63:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
             moved.append(_point(v) - at)
-            check(
-                lib.bbans_located_span(
-                    self._shape, at, self._scale[i], self._bounded, self._prec, v,
-                    self._out, self._out + 1, self._low, self._bits,
-                )
+            status = lib.bbans_located_span(
+                self._shape, at, self._scale[i], self._prec, v,
+                self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
+            if status == lib.BBANS_ERR_SYMBOL:
+                raise SymbolError(without_mass(v, i), status)
+            check(status)
             spans.append((self._out[0], self._out[1], 1 << self._prec))
             low, bits = int(self._low[0]), int(self._bits[0])
             for k in reversed(range(0, bits, PART_BITS)):
@@ -166,19 +202,24 @@ class Multivariate:
         ------
         CorruptError
             If one would have more than 64 bits: no such value was pushed.
+        MessageError
+            If so because the message is empty.
         """
         total = 1 << self._prec
+        beyond: BbansError = CorruptError("a value has more than 64 bits")
+        if getattr(message, "is_empty", False):
+            beyond = empty_message()
         values: list[int] = []
         moved: list[int] = []
         for i in range(len(self._location)):
             at = self._located(i, moved)
             status = lib.bbans_located_find(
-                self._shape, at, self._scale[i], self._bounded, self._prec,
+                self._shape, at, self._scale[i], self._prec,
                 int(message.peek(total)[0]), self._out, self._out + 1,
                 self._value, self._value + 1, self._bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             check(status)
             message.advance(self._out[0], self._out[1], total)
             low, bits = 0, int(self._bits[0])
@@ -189,7 +230,7 @@ class Multivariate:
                 low |= slot << k
             value = int(self._value[0]) + int(self._value[1]) * low
             if not -(1 << 63) <= value < 1 << 63:
-                raise CorruptError("a value has more than 64 bits")
+                raise beyond
             values.append(value)
             moved.append(_point(value) - at)
         return tuple(values)
@@ -252,6 +293,7 @@ class LGSSMStateSpace:
     """
 
     def __init__(self, frozen: FrozenLGSSM) -> None:
+        as_instance(frozen, FrozenLGSSM, "frozen", "a FrozenLGSSM, as from freeze()")
         self._frozen = frozen
         self.tail_length = frozen.tail_length
         self.start_bits = frozen.start_bits
@@ -296,14 +338,14 @@ class LGSSMStateSpace:
         if z_next is None:
             step = self._frozen.step(belief.step)
             scale, lower = step.final_scale, step.final_lower
-            codec = Multivariate(mean, scale.tolist(), lower, bounded=True)
+            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
         error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
         mean = _rows(mean, step.back, error)
         scales = step.back_scale.tolist()
-        return _States(belief.step, Multivariate(mean, scales, bounded=True))
+        return _States(belief.step, Multivariate(mean, scales, leak=False))
 
     def predictive(self, belief: Belief | None) -> _Observed:
         """P(x_t+1 | x_1 .. x_t)."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bbans.codecs.categorical import Categorical, Weighted
 from bbans.errors import ModelError
-from bbans.tables import FrozenARHMM, FrozenHMM, Table
+from bbans.tables import FrozenARHMM, FrozenHMM, Table, as_frozen
 
 __all__ = ["ARHMMStateSpace", "HMMStateSpace"]
 
@@ -34,6 +34,7 @@ class HMMStateSpace:
     """
 
     def __init__(self, frozen: FrozenHMM) -> None:
+        as_frozen(frozen)
         if isinstance(frozen, FrozenARHMM):
             raise ModelError("an autoregressive model is an ARHMMStateSpace")
         self._frozen = frozen
@@ -91,6 +92,8 @@ class ARHMMStateSpace:
     """
 
     def __init__(self, frozen: FrozenARHMM) -> None:
+        if not isinstance(as_frozen(frozen), FrozenARHMM):
+            raise ModelError("a model without contexts is an HMMStateSpace")
         self._frozen = frozen
         self._initial = Table(frozen.initial_cdf, frozen.prec)
         self._transition = Table(frozen.transition_cdf, frozen.prec)

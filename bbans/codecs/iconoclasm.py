@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import reprlib
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from bbans._arguments import as_integer
 from bbans.codecs.base import Codec
-from bbans.errors import SymbolError
+from bbans.errors import ModelError, SymbolError
 from bbans.frozen import FrozenModel
+from bbans.tables import as_frozen
 
 __all__ = [
     "AutoregressiveModel",
     "Iconoclasm",
     "PredictiveModel",
     "StateSpaceModel",
+    "as_state_space",
     "likelihood",
     "pop_schedule",
     "push_schedule",
@@ -41,7 +46,7 @@ class StateSpaceModel(Protocol):
 
     def posterior(self, belief: Any, z_next: Any | None) -> Codec:
         """Codec of z_t, Q(z_t | x_1 .. x_t, z_t+1); Q(z_T | x_1 .. x_T) for
-        None."""
+        None. It draws z_t: distributions that take `leak` need ``leak=False``."""
 
 
 @runtime_checkable
@@ -65,6 +70,33 @@ class PredictiveModel(StateSpaceModel, Protocol):
     def predictive(self, belief: Any | None) -> Codec:
         """Codec of P(x_t+1 | x_1 .. x_t), from the belief after x_t (None: of
         x_1)."""
+
+
+def as_state_space(model: Any) -> Any:
+    """The model that was given, if it is one that sequences are coded under.
+
+    Raises
+    ------
+    ModelError
+        If it is none; the text says what it is instead, or lacks.
+    """
+    if isinstance(model, FrozenModel):
+        return model
+    lacking = [
+        name
+        for name in ("prior", "update", "posterior")
+        if not callable(getattr(model, name, None))
+    ]
+    if lacking and (hasattr(model, "freeze") or isinstance(model, str | os.PathLike)):
+        return as_frozen(model)  # says what it is
+    if not any(hasattr(model, name) for name in ("likelihood", "likelihood_given")):
+        lacking.append("likelihood")
+    if lacking or isinstance(model, type):
+        raise ModelError(
+            f"model must be frozen or a StateSpaceModel, not {reprlib.repr(model)}: it "
+            f"lacks {', '.join(lacking) or 'an instance'}"
+        )
+    return model
 
 
 def likelihood(model: Any, z: Any, belief: Any | None) -> Codec:
@@ -116,6 +148,11 @@ class Iconoclasm:
     length : int
         Number of observations T >= 0. The message does not hold it.
 
+    Raises
+    ------
+    ModelError
+        If `model` or `length` is none of these.
+
     Notes
     -----
     The schedule pops before it pushes, so it needs bits on the message to start
@@ -129,10 +166,8 @@ class Iconoclasm:
     """
 
     def __init__(self, model: FrozenModel | StateSpaceModel, length: int) -> None:
-        if length < 0:
-            raise SymbolError(f"length {length} is negative")
-        self._model = model
-        self._length = length
+        self._model = as_state_space(model)
+        self._length = as_integer(length, "length", 0)
 
     def push(self, message: Any, value: Sequence[Any]) -> None:
         """Push observations. If this raises, the message is spent."""

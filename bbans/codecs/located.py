@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bbans.codecs.base import MessageLike
+from bbans._values import ValueArrays
 from bbans.errors import SymbolError
 from bbans.shapes import (
     Shape,
     as_shape,
-    fixed_locations,
-    fixed_scales,
+    fixed_located,
     joint_shape,
-    to_fixed,
-    to_real,
 )
 
 __all__ = ["Gaussian", "Laplace", "Located", "Logistic", "StudentT"]
@@ -28,19 +25,19 @@ class Located:
     Parameters
     ----------
     shape : Shape
-        The standardised distribution.
+        The standardised distribution; of a posterior one with ``leak=False``.
     location, scale : array_like of float
-        Or the int64 array that `fixed_locations` returns, the int32 array that
-        `fixed_scales` returns. Broadcast, their shape is that of the value.
+        Or, both, the int64 array that `fixed_locations` returns and the int32 array
+        that `fixed_scales` returns. Broadcast, their shape is that of the value.
     dtype : data-type
         Of popped integers.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range, is no number, or of integers that are not
-        fixed point, or if shapes do not fit; from `push`, if a value is
-        no integer of 64 bits.
+        If a parameter is out of range, is no number, or an array of integers that is
+        not fixed point, if one alone is fixed point, or if shapes do not fit; from
+        `push`, if a value is no integer of 64 bits, or has no mass.
     ModelError
         If `shape` is none.
 
@@ -49,6 +46,8 @@ class Located:
     Value v has the mass between ``(v - 1/2 - location) / scale`` and
     ``(v + 1/2 - location) / scale``, plus at least one slot of ``2**-28`` for its
     bin, so that every integer of 64 bits can be coded: docs/maths.md, section 9.
+    Without that leak, what has less than a slot has none: from any message a pop then
+    draws a value of the distribution's bulk, for a Gaussian within 7 deviations.
     Floats are rounded once, here, exactly alike on every machine.
 
     Examples
@@ -67,12 +66,11 @@ class Located:
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
     ) -> None:
-        self._location = to_fixed(location, fixed_locations)
-        self._scale = to_fixed(scale, fixed_scales)
+        self._location, self._scale = fixed_located(location, scale)
         self._form = joint_shape(self._location, self._scale)
         self._shape, self._dtype = as_shape(shape), dtype
 
-    def push(self, message: MessageLike, value: ArrayLike) -> None:
+    def push(self, message: ValueArrays, value: ArrayLike) -> None:
         """Push integers; a refused push changes nothing."""
         if np.shape(value) != self._form:
             raise SymbolError(
@@ -80,7 +78,7 @@ class Located:
             )
         message.push_located(self._shape, self._location, self._scale, value)
 
-    def pop(self, message: MessageLike) -> Any:
+    def pop(self, message: ValueArrays) -> Any:
         """Pop an int, or an array of `dtype`."""
         return message.pop_located(
             self._shape, self._location, self._scale, dtype=self._dtype
@@ -93,15 +91,16 @@ class Gaussian(Located):
     Parameters
     ----------
     mean, deviation : array_like of float
-        Broadcast, their shape is that of the value. Plain numbers of any type.
+        As in `Located`.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        As for `Located`.
 
     Examples
     --------
@@ -113,9 +112,14 @@ class Gaussian(Located):
     """
 
     def __init__(
-        self, mean: ArrayLike, deviation: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        mean: ArrayLike,
+        deviation: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.gaussian(), to_real(mean), to_real(deviation), dtype)
+        super().__init__(Shape.gaussian(leak=leak), mean, deviation, dtype)
 
 
 class Logistic(Located):
@@ -124,22 +128,27 @@ class Logistic(Located):
     Parameters
     ----------
     location, scale : array_like of float
-        The deviation is ``pi / sqrt(3)`` times the scale. Broadcast, their shape is
-        that of the value. Plain numbers of any type.
+        As in `Located`. The deviation is ``pi / sqrt(3)`` times the scale.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        As for `Located`.
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.logistic(), to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.logistic(leak=leak), location, scale, dtype)
 
 
 class Laplace(Located):
@@ -148,22 +157,27 @@ class Laplace(Located):
     Parameters
     ----------
     location, scale : array_like of float
-        The deviation is ``sqrt(2)`` times the scale. Broadcast, their shape is that of
-        the value. Plain numbers of any type.
+        As in `Located`. The deviation is ``sqrt(2)`` times the scale.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        As for `Located`.
     """
 
     def __init__(
-        self, location: ArrayLike, scale: ArrayLike, dtype: DTypeLike = np.int64
+        self,
+        location: ArrayLike,
+        scale: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        super().__init__(Shape.laplace(), to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.laplace(leak=leak), location, scale, dtype)
 
 
 class StudentT(Located):
@@ -174,15 +188,16 @@ class StudentT(Located):
     degrees : float
         Degrees of freedom, 0.5 to 1000.
     location, scale : array_like of float
-        Broadcast, their shape is that of the value. Plain numbers of any type.
+        As in `Located`.
     dtype : data-type
         Of popped integers.
+    leak : bool
+        False for a posterior: values far out then have no mass.
 
     Raises
     ------
     SymbolError
-        If a parameter is out of range or no real number, or if shapes do not fit; from
-        `push`, if a value is no integer of 64 bits.
+        As for `Located`.
     ModelError
         If `degrees` is out of range.
     """
@@ -193,6 +208,7 @@ class StudentT(Located):
         location: ArrayLike,
         scale: ArrayLike,
         dtype: DTypeLike = np.int64,
+        *,
+        leak: bool = True,
     ) -> None:
-        shape = Shape.student_t(degrees)
-        super().__init__(shape, to_real(location), to_real(scale), dtype)
+        super().__init__(Shape.student_t(degrees, leak=leak), location, scale, dtype)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans.alphabet import Alphabet, Symbols
+from bbans._arguments import as_generator, as_instance, as_integer
+from bbans.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.errors import ModelError
 from bbans.models import em
 from bbans.models.contexts import Contexts, Counts
@@ -22,10 +23,8 @@ from bbans.models.hmm import (
     _PSEUDO_COUNTS,
     HMM,
     Iteration,
-    _alphabet,
     _check_run,
     _encode,
-    _generator,
     _impossible,
     _infer_alphabet,
     _passes,
@@ -74,6 +73,8 @@ class ARHMM:
     __slots__ = ("_contexts", "_history", "_states")
 
     def __init__(self, states: HMM, contexts: Contexts) -> None:
+        as_instance(states, HMM, "states", "an HMM")
+        as_instance(contexts, Contexts, "contexts", "Contexts")
         if max(
             int(contexts.symbol.max(initial=0)), int(contexts.label.max()) - 1
         ) >= max(states.n_symbols, 1):
@@ -187,10 +188,13 @@ class ARHMM:
         sparse data (1980).
         """
         _check_run(dtype, threads)
+        n_iter = as_integer(n_iter, "n_iter", 0)
+        if init is not None:
+            as_instance(init, HMM, "init", "an HMM")
         pseudo_counts = _pseudo_counts(pseudo_count)
         held = list(_passes(sequences)())
         if alphabet is not None:
-            symbols = _alphabet(alphabet)
+            symbols = as_alphabet(alphabet)
         else:
             symbols = init.alphabet if init is not None else _infer_alphabet(held)
         data = list(_encode(held, symbols))
@@ -276,7 +280,7 @@ class ARHMM:
         self, length: int, *, seed: int | np.random.Generator
     ) -> tuple[NDArray[np.int64] | NDArray[np.uint32], NDArray[np.int64]]:
         """Draw a sequence and its states from the model; see `HMM.sample`."""
-        x, z, _ = self._draw(length, _generator(seed), measure=False)
+        x, z, _ = self._draw(length, as_generator(seed), measure=False)
         return self.alphabet.decode(x), z
 
     def freeze(self, prec: int = 24) -> FrozenARHMM:
@@ -304,8 +308,7 @@ class ARHMM:
         self, length: int, rng: np.random.Generator, measure: bool
     ) -> tuple[NDArray[np.int32], NDArray[np.int64], _Floats]:
         """Symbols, states and, if wanted, -log2 P(x_t | x_1 .. x_t-1)."""
-        if length < 0:
-            raise ModelError(f"length must be at least 0, not {length}")
+        length = as_integer(length, "length", 0)
         M, order = self.n_symbols, self._contexts.order
         E, A = self._states.emission, self._states.transition
         rows: dict[tuple[int, ...], tuple[_Floats, float]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,12 @@ _ROUNDS = 8  # of least squares on a part of a long series, then two on all of i
 _PART, _SEGMENTS = 16384, 8  # that part's steps, in so many pieces
 _CONSTANT = 256.0
 _BITS_A_COEFFICIENT = 14.0
+
+# OpenBLAS starts threads for products of more multiplications than this. For ours,
+# many and small, these mostly wait: on busy cores they take 7 to 25 times as long. So
+# sums go in parts, of which only the upper triangle's tiles are computed.
+_UNTHREADED = 1 << 18
+_TILE = 32
 
 _Floats = NDArray[np.float64]
 
@@ -114,57 +120,70 @@ def _fit_channel(
 ) -> list[tuple[_Floats, float]]:
     """Of each candidate the coefficients, and the code length in bits but for a
     constant. The weights are those of the last, the largest."""
-    channels, target = x.shape[1], x[:, channel]
+    channels = x.shape[1]
     largest = _taps(channels, channel, *candidates[-1])
     known = [tap for tap in largest if _is_known(tap, channel)]
-    design = _design(x, channel, known)
-    normal, moment = _weighted(design, target)
+    rows = np.vstack((_design(x, channel, known), x[:, channel]))
+    normal, moment = _weighted(rows)
     out = []
     for candidate in candidates:
         taps = _taps(channels, channel, *candidate)
-        rows = [known.index(tap) for tap in taps if tap in known]
-        solution = np.linalg.solve(normal[np.ix_(rows, rows)], moment[rows])
-        residual = target - solution @ design[rows]
+        used = [known.index(tap) for tap in taps if tap in known]
+        solution = np.zeros(len(known))
+        solution[used] = np.linalg.solve(normal[np.ix_(used, used)], moment[used])
         # A Cauchy distribution's, whose scale is the geometric mean before.
-        squares = residual**2 + 0.1
+        squares = _residual(rows, solution) ** 2 + 0.1
         before = _smoothed(np.log2(squares), _BEFORE)
         bits = (0.5 * before + np.log2(1 + squares * np.exp2(-before))).sum()
         coefficients = np.zeros(len(taps))
-        coefficients[[tap in known for tap in taps]] = solution
+        coefficients[[tap in known for tap in taps]] = solution[used]
         out.append((coefficients, float(bits)))
     return out
 
 
-def _weighted(design: _Floats, target: _Floats) -> tuple[_Floats, _Floats]:
+def _weighted(rows: _Floats) -> tuple[_Floats, _Floats]:
     """The normal equations, weighted by the inverse variance of their solution's
-    residuals."""
-    steps = target.size
+    residuals; the last row is what the others predict."""
+    steps = rows.shape[1]
     part = np.arange(steps)
     if steps > 2 * _PART:
         length = _PART // _SEGMENTS
         first = np.linspace(0, steps - length, _SEGMENTS).astype(int)
         part = (first[:, None] + np.arange(length)).ravel()
-    some, aim = np.ascontiguousarray(design[:, part]), target[part]
+    some = np.ascontiguousarray(rows[:, part])
     weight = np.ones(part.size)
     for _ in range(_ROUNDS):
-        solution = np.linalg.solve(*_normal(some, aim, weight))
-        weight = 1 / _variance(aim - solution @ some)
+        solution = np.linalg.solve(*_normal(some, weight))
+        weight = 1 / _variance(_residual(some, solution))
     for _ in range(2):
-        weight = 1 / _variance(target - solution @ design)
-        normal, moment = _normal(design, target, weight)
+        weight = 1 / _variance(_residual(rows, solution))
+        normal, moment = _normal(rows, weight)
         solution = np.linalg.solve(normal, moment)
     return normal, moment
 
 
-def _normal(
-    design: _Floats, target: _Floats, weight: _Floats
-) -> tuple[_Floats, _Floats]:
-    weighted = design * weight
-    normal = weighted @ design.T
+def _normal(rows: _Floats, weight: _Floats) -> tuple[_Floats, _Floats]:
+    weighted = rows * weight
+    both = np.zeros((len(rows), len(rows)))
+    for first in range(0, len(rows), _TILE):
+        left, right = weighted[first : first + _TILE], rows[first:]
+        part = both[first : first + _TILE, first:]
+        size = _UNTHREADED // (len(left) * len(right))
+        for start in range(0, weight.size, size):
+            part += left[:, start : start + size] @ right[:, start : start + size].T
+    both = np.triu(both) + np.triu(both, 1).T
+    normal, moment = both[:-1, :-1], both[-1, :-1]
     diagonal = np.einsum("ii->i", normal)
     diagonal *= 1 + 1e-7  # series may be constant, or channels alike
     diagonal += 1e-6
-    return normal, weighted @ target
+    return normal, moment
+
+
+def _residual(rows: _Floats, solution: NDArray[Any]) -> _Floats:
+    """The last row but for what the others say of it; by einsum, which starts no
+    threads."""
+    residual: _Floats = np.einsum("i,ij->j", np.append(-solution, 1.0), rows)
+    return residual
 
 
 def _variance(residual: _Floats) -> _Floats:

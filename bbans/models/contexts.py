@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_array, as_integer
 from bbans.errors import ModelError
 
 __all__ = ["MAX_ORDER", "Contexts", "Counts"]
@@ -69,12 +70,12 @@ class Contexts:
 
     def __init__(
         self,
-        children: object,
-        first: object,
-        label: object,
-        back_off: object,
-        symbol: object,
-        weight: object,
+        children: ArrayLike,
+        first: ArrayLike,
+        label: ArrayLike,
+        back_off: ArrayLike,
+        symbol: ArrayLike,
+        weight: ArrayLike,
     ) -> None:
         for name, values, dtype in (
             ("children", children, np.uint32),
@@ -84,7 +85,7 @@ class Contexts:
             ("symbol", symbol, np.uint16),
             ("weight", weight, np.uint16),
         ):
-            array = np.asarray(values)
+            array = as_array(values, name, ModelError)
             if array.size == 0:
                 array = array.astype(dtype)
             if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -290,12 +291,11 @@ class Counts:
         order: int,
         max_bytes: int | None = None,
     ) -> None:
-        if not 0 <= order <= MAX_ORDER:
-            raise ModelError(f"order must be 0 to {MAX_ORDER}, not {order}")
+        order = as_integer(order, "order", 0, MAX_ORDER)
         if not 1 <= n_symbols < _WEIGHT:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
-        if max_bytes is not None and max_bytes < 0:
-            raise ModelError(f"max_bytes must be at least 0, not {max_bytes}")
+        if max_bytes is not None:
+            max_bytes = as_integer(max_bytes, "max_bytes", 0)
         data = _Data(sequences, n_symbols)
         levels = _levels(data, order)
         _keep(levels, data, max_bytes)

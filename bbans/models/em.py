@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bbans import _forward
+from bbans._arguments import as_real, as_reals
 from bbans.errors import ModelError
 
 __all__ = ["Statistics"]
@@ -76,6 +77,8 @@ class Statistics:
     n_sequences: int
 
     def __post_init__(self) -> None:
+        for name in ("initial", "transition", "emission"):
+            object.__setattr__(self, name, as_reals(getattr(self, name), name))
         K = self.initial.size
         if (
             self.initial.shape != (K,)
@@ -135,7 +138,9 @@ class Statistics:
             For all symbols of both: the expected counts per symbol are averaged,
             and multiplied by the sum of `n_symbols`.
         """
-        if not 0 < step <= 1:
+        if not isinstance(other, Statistics):
+            raise ModelError(f"other must be Statistics, not {other!r}")
+        if not 0 < as_real(step, "step") <= 1:
             raise ModelError(f"step must be above 0 and at most 1, not {step}")
         if other.n_symbols == 0:
             return self

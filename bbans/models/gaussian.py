@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.alphabet import MAX_SYMBOLS, Symbols, as_integers
 from bbans.errors import ModelError
 from bbans.models.em import Statistics
 from bbans.models.hmm import (
     _PSEUDO_COUNTS,
     HMM,
+    MAX_STATES,
+    _check_axes,
     _check_size,
-    _generator,
     _log2_prior,
     _passes,
     _PseudoCounts,
@@ -27,6 +29,7 @@ __all__ = ["GaussianHMM"]
 
 _Floats = NDArray[np.float64]
 
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _LEAST_DEVIATION = 0.25  # below, a state emits one integer
 _FLOOR = 1e-9  # of a state's mass that is spread evenly: nothing is impossible
 _erfc = np.frompyfunc(math.erfc, 1, 1)
@@ -46,7 +49,7 @@ class GaussianHMM(HMM):
         As for `HMM`.
     means : array_like of float, shape (K,)
     deviations : array_like of float, shape (K,)
-        In the integers' unit; what is less than 1/4 counts as 1/4.
+        In the integers' unit, at least 0; what is less than 1/4 counts as 1/4.
     low, high : int
         The integers that there are, both included, at most 65536.
 
@@ -75,14 +78,22 @@ class GaussianHMM(HMM):
         low: int,
         high: int,
     ) -> None:
-        self._means = np.array(means, dtype=np.float64)
-        self._deviations = np.array(deviations, dtype=np.float64)
+        self._means = as_reals(means, "means").copy()
+        self._deviations = as_reals(deviations, "deviations")
         for name, array in (("means", self._means), ("deviations", self._deviations)):
             if array.ndim != 1 or not np.isfinite(array).all():
                 raise ModelError(f"{name} must be finite, one a state")
         if self._means.shape != self._deviations.shape or self._means.size == 0:
             raise ModelError("means and deviations must be of the same shape (K,)")
+        if (self._deviations < 0).any():
+            state = int(np.flatnonzero(self._deviations < 0)[0])
+            raise ModelError(
+                f"deviations must be at least 0, not {self._deviations[state]} for "
+                f"state {state}"
+            )
         self._deviations = np.maximum(self._deviations, _LEAST_DEVIATION)
+        low = as_integer(low, "low", _LEAST, _MOST)
+        high = as_integer(high, "high", low, _MOST)
         _check_size(self._means.size, high - low + 1)
         values = np.arange(low, high + 1)
         super().__init__(
@@ -131,6 +142,7 @@ class GaussianHMM(HMM):
             As for `HMM.fit`.
         """
         passes = _passes(sequences)
+        n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         if init is None:
             short = options | {"n_iter": 5, "progress": False, "callback": None}
             init = min(
@@ -157,18 +169,22 @@ class GaussianHMM(HMM):
     ) -> list[GaussianHMM]:
         """One with a state for each K-th of the sorted data, and one with all means in
         the middle and deviations from narrow to wide."""
-        values = np.concatenate(
-            [np.zeros(0, np.int64), *(as_integers(x).reshape(-1) for x in passes())]
-        )
+        parts = [np.zeros(0, np.int64)]
+        for x in passes():
+            _check_axes(x)
+            parts.append(as_integers(x).reshape(-1))
+        values = np.concatenate(parts)
         if values.size == 0:
             raise ModelError("no data to train on: every sequence is empty")
         least = int(values.min()) if low is None else low
         most = int(values.max()) if high is None else high
+        least = as_integer(least, "low", _LEAST, _MOST)
+        most = as_integer(most, "high", least, _MOST)
         if most - least >= MAX_SYMBOLS:
             raise ModelError(
                 f"integers from {least} to {most}: a model has at most {MAX_SYMBOLS}"
             )
-        rng = _generator(seed)
+        rng = as_generator(seed)
         initial = rng.dirichlet(np.full(K, 10.0))
         transition = rng.dirichlet(np.full(K, 10.0), K) + 4 * np.eye(K)
         transition /= transition.sum(axis=1, keepdims=True)

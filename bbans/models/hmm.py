@@ -11,14 +11,29 @@ import math
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans import _forward
+from bbans._arguments import (
+    as_array,
+    as_generator,
+    as_instance,
+    as_integer,
+    as_real,
+    as_reals,
+)
 from bbans._files import replacing
-from bbans.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+from bbans._kinds import START_BYTES, wrong_kind
+from bbans.alphabet import (
+    MAX_SYMBOLS,
+    Alphabet,
+    Symbols,
+    as_alphabet,
+    as_integers,
+)
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -115,7 +130,7 @@ class HMM:
                 f"{self._initial.shape}, {self._transition.shape} and {(K, M)}"
             )
         _check_size(K, M)
-        self._alphabet = _alphabet(M if alphabet is None else alphabet)
+        self._alphabet = as_alphabet(M if alphabet is None else alphabet)
         if self._alphabet.size != M:
             raise ModelError(
                 f"alphabet has {self._alphabet.size} symbols, emission {M} columns"
@@ -194,10 +209,11 @@ class HMM:
         ModelError
             If an argument is out of range.
         """
-        _check_size(n_states, n_symbols)
-        if not 0 < concentration < math.inf:
+        n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
+        n_symbols = as_integer(n_symbols, "n_symbols", 1, MAX_SYMBOLS)
+        if not 0 < as_real(concentration, "concentration") < math.inf:
             raise ModelError(f"concentration must be above 0, not {concentration}")
-        rng = _generator(seed)
+        rng = as_generator(seed)
         return cls(
             rng.dirichlet(np.full(n_states, concentration)),
             rng.dirichlet(np.full(n_states, concentration), n_states),
@@ -222,9 +238,8 @@ class HMM:
         z : ndarray of int64, shape (T,)
             States.
         """
-        if length < 0:
-            raise ModelError(f"length must be at least 0, not {length}")
-        u = _generator(seed).random((length, 2))
+        length = as_integer(length, "length", 0)
+        u = as_generator(seed).random((length, 2))
         x = np.empty(length, dtype=np.int32)
         z = np.empty(length, dtype=np.int64)
         _forward.sample(
@@ -357,6 +372,7 @@ class HMM:
         ModelError
             If the shapes do not agree, or counts are not finite or below 0.
         """
+        as_instance(statistics, Statistics, "statistics", "Statistics")
         if statistics.emission.shape != self._emission.shape:
             raise ModelError(
                 f"statistics of shape {statistics.emission.shape} are not of a model "
@@ -407,10 +423,10 @@ class HMM:
         ----------
         sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
             One sequence or several of any lengths; empty ones count for nothing.
-            An array of any shape is one sequence, in C order. For data larger than
-            memory, a function without arguments that returns an iterator of the
-            same sequences at each call: one call for each update and one more, and
-            one for what `alphabet` or `init` does not tell.
+            An array has one axis, and is one sequence. For data larger than memory,
+            a function without arguments that returns an iterator of the same sequences
+            at each call: one call for each update and one more, and one for what
+            `alphabet` or `init` does not tell.
         n_states : int
             K.
         n_iter : int
@@ -476,15 +492,17 @@ class HMM:
         With 64 states, the default pseudo-counts gave the least information
         content of held-out English among those tried.
         """
-        if not 1 <= n_states <= MAX_STATES:
-            raise ModelError(f"n_states must be 1 to {MAX_STATES}, not {n_states}")
-        if n_iter < 0 or not 0 <= tol < math.inf:
-            raise ModelError("n_iter and tol must be at least 0")
+        n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
+        n_iter = as_integer(n_iter, "n_iter", 0)
+        if not 0 <= as_real(tol, "tol") < math.inf:
+            raise ModelError(f"tol must be at least 0 and finite, not {tol}")
         _check_run(dtype, threads)
+        if init is not None:
+            as_instance(init, HMM, "init", "an HMM")
         pseudo_counts = _pseudo_counts(pseudo_count)
         passes = _passes(sequences)
         if alphabet is not None:
-            symbols = _alphabet(alphabet)
+            symbols = as_alphabet(alphabet)
         else:
             symbols = init.alphabet if init is not None else _infer_alphabet(passes())
         model = _start(init, n_states, symbols, seed, passes, topology)
@@ -601,14 +619,14 @@ class HMM:
         Cappé and Moulines, On-line expectation-maximization algorithm for latent data
         models (2009); Liang and Klein, Online EM for unsupervised models (2009).
         """
-        if not 1 <= n_states <= MAX_STATES:
-            raise ModelError(f"n_states must be 1 to {MAX_STATES}, not {n_states}")
-        if not 0.5 < exponent <= 1:
+        n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
+        if not 0.5 < as_real(exponent, "exponent") <= 1:
             raise ModelError(f"exponent must be in (0.5, 1], not {exponent}")
-        if updates < 0:
-            raise ModelError(f"updates must be at least 0, not {updates}")
+        updates = as_integer(updates, "updates", 0)
         _pseudo_counts(pseudo_count)
         _check_run(dtype, threads)
+        if init is not None:
+            as_instance(init, HMM, "init", "an HMM")
         model = None
         if alphabet is None and init is not None:
             alphabet = init.alphabet
@@ -616,7 +634,7 @@ class HMM:
             items = _passes(batch)
             if model is None:
                 try:
-                    symbols = _alphabet(
+                    symbols = as_alphabet(
                         _infer_alphabet(items()) if alphabet is None else alphabet
                     )
                     model = _start(init, n_states, symbols, seed, items)
@@ -665,8 +683,10 @@ class HMM:
             alphabet=self.alphabet,
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Write the parameters to a .npz file; an existing file is replaced at once.
+
+        An open binary file will do too.
 
         Notes
         -----
@@ -697,14 +717,17 @@ class HMM:
         VersionError
             If a later release wrote it.
         CorruptError
-            If it was damaged, or is something else.
+            If it was damaged.
+        FormatError
+            If it is something else; the text says what.
         OSError
             If it cannot be read.
         """
         with open(path, "rb") as file:
             content = file.read(4)
             if content != b"PK\3\4"[: len(content)]:
-                raise CorruptError(f"not a saved HMM: {path}")
+                content += file.read(START_BYTES - len(content))
+                raise wrong_kind(content, f"a saved {cls.__name__}")
             if os.fstat(file.fileno()).st_size > _MAX_FILE_BYTES:
                 raise CorruptError(f"too large for a saved HMM: {path}")
             content += file.read()
@@ -766,10 +789,12 @@ def _start(
         frequencies += np.bincount(x, minlength=M)
     if not frequencies.any():
         raise _NoDataError(_NO_DATA)
-    rng = _generator(seed)
+    rng = as_generator(seed)
     initial = rng.dirichlet(np.full(K, 10.0))
     transition = rng.dirichlet(np.full(K, 10.0), K)
     if topology is not None:
+        if not hasattr(topology, "transition"):
+            raise ModelError(f"topology must be a Topology, not {topology!r}")
         initial = _masked(initial[None], topology.initial, "initial")[0]
         transition = _masked(transition, topology.transition, "transition")
     noise = rng.standard_exponential((K, M))
@@ -779,7 +804,10 @@ def _start(
 
 
 def _masked(p: _Floats, mask: ArrayLike, name: str) -> _Floats:
-    allowed = np.atleast_2d(np.asarray(mask, dtype=bool))
+    array = as_array(mask, f"topology: {name}", ModelError)
+    if not np.isin(array, (0, 1)).all():
+        raise ModelError(f"topology: {name} must be True or False for each state")
+    allowed = np.atleast_2d(array.astype(bool))
     if allowed.shape != p.shape:
         raise ModelError(f"topology: {name} has shape {np.shape(mask)}")
     bare = np.flatnonzero(~allowed.any(axis=1))
@@ -811,10 +839,13 @@ def _impossible(fault: em.Fault, alphabet: Alphabet, model: str) -> SymbolError:
 
 
 def _check_run(dtype: DTypeLike, threads: int) -> None:
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ModelError(f"dtype must be float32 or float64, not {dtype}")
-    if not isinstance(threads, (int, np.integer)) or threads < 1:
-        raise ModelError(f"threads must be an integer of 1 or more, not {threads!r}")
+    try:
+        known = np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        known = False
+    if not known:
+        raise ModelError(f"dtype must be float32 or float64, not {dtype!r}")
+    as_integer(threads, "threads", 1)
 
 
 def _log2_prior(parameters: _Parameters, pseudo_counts: tuple[float, ...]) -> float:
@@ -830,10 +861,10 @@ def _log2_prior(parameters: _Parameters, pseudo_counts: tuple[float, ...]) -> fl
 
 
 def _pseudo_counts(value: float | tuple[float, float, float]) -> tuple[float, ...]:
-    try:
-        counts = np.broadcast_to(np.asarray(value, dtype=np.float64), 3)
-    except (TypeError, ValueError):
-        raise ModelError("pseudo_count must be one number or three") from None
+    counts = as_reals(value, "pseudo_count")
+    if counts.shape not in ((), (3,)):
+        raise ModelError(f"pseudo_count must be one number or three, not {value}")
+    counts = np.broadcast_to(counts, 3)
     if not (np.isfinite(counts).all() and (counts >= 0).all()):
         raise ModelError(f"pseudo_count must be finite and >= 0, not {value}")
     return tuple(counts.tolist())
@@ -841,6 +872,7 @@ def _pseudo_counts(value: float | tuple[float, float, float]) -> tuple[float, ..
 
 def _sequences(sequences: Any) -> Iterable[Symbols]:
     """Return an iterable of sequences, which may have been given as one alone."""
+    _check_axes(sequences)
     if isinstance(sequences, (str, *_BYTES, np.ndarray)):
         return [sequences]
     if isinstance(sequences, (list, tuple)):
@@ -874,11 +906,12 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
     mixed = "sequences must be all text, all bytes or all integers"
     characters: set[str] = set()
     M, kinds = 1, set()
-    for item in items:
+    for n, item in enumerate(items):
         if isinstance(item, str):
             kinds.add("text")
             characters.update(item)
             continue
+        _check_axes(item)
         array = as_integers(item)
         if isinstance(item, _BYTES):
             kinds.add("bytes")
@@ -886,6 +919,12 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
             kinds.add("integers")
         if array.size:
             M = max(M, int(array.max()) + 1)
+            if int(array.min()) < 0:
+                at = int((array < 0).argmax())
+                raise SymbolError(
+                    f"sequence {n}: symbol {array[at]} at position {at} is negative: "
+                    "give the values that occur as `alphabet`"
+                )
         if len(kinds) > 1:
             break
     if len(kinds) > 1:
@@ -901,7 +940,16 @@ def _infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
             f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "
             "as `alphabet`"
         )
-    return Alphabet(M)  # a negative symbol is refused with its position
+    return Alphabet(M)
+
+
+def _check_axes(item: Any) -> None:
+    """Refuse an array that could be several sequences as well as one."""
+    if getattr(item, "ndim", 1) > 1:
+        raise SymbolError(
+            f"a sequence has one axis, not shape {item.shape}: pass list(x) if each "
+            "row is a sequence, x.ravel() if all are one; LGSSM codes rows of channels"
+        )
 
 
 def _encode(
@@ -909,15 +957,12 @@ def _encode(
 ) -> Iterator[NDArray[np.int32]]:
     for n, item in enumerate(items):
         try:
+            _check_axes(item)
             yield alphabet.encode(item)
         except SymbolError as error:
             if isinstance(items, (list, tuple)) and len(items) == 1:
                 raise
             raise SymbolError(f"sequence {n}: {error}") from None
-
-
-def _alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
-    return symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
 
 
 def _check_size(K: int, M: int) -> None:
@@ -928,20 +973,9 @@ def _check_size(K: int, M: int) -> None:
         )
 
 
-def _generator(seed: int | np.random.Generator) -> np.random.Generator:
-    if isinstance(seed, np.random.Generator):
-        return seed
-    if isinstance(seed, (int, np.integer)) and seed >= 0:
-        return np.random.default_rng(int(seed))
-    raise ModelError(f"seed must be an integer >= 0 or a Generator, not {seed!r}")
-
-
 def _distributions(values: ArrayLike, name: str, ndim: int) -> _Floats:
     """Return a read-only copy with rows that sum to 1, or say which does not."""
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{name} must be an array of numbers: {error}") from None
+    array = as_reals(values, name).copy()
     if array.ndim != ndim or array.size == 0:
         raise ModelError(f"{name} must have {ndim} axes, not shape {array.shape}")
     rows = array.reshape(-1, array.shape[-1])

@@ -9,12 +9,22 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import (
+    as_array,
+    as_generator,
+    as_instance,
+    as_integer,
+    as_real,
+    as_reals,
+    not_integers,
+)
 from bbans._files import replacing
+from bbans._kinds import START_BYTES, wrong_kind
 from bbans.alphabet import as_integers
 from bbans.errors import FormatError, ModelError, SymbolError
 
@@ -29,6 +39,7 @@ ROUNDING = 1.0 / 12.0
 """Variance of what rounding to integers takes away (Sheppard)."""
 
 _CONVERGED = 1e-13
+_OFFSET_MAX = 1 << 30  # of an observation, in a frozen model
 _NAMES = (
     "transition",
     "observation",
@@ -332,8 +343,16 @@ class LGSSM:
     def sample(
         self, length: int, *, seed: int | np.random.Generator
     ) -> tuple[NDArray[np.int64], _Floats]:
-        """Draw integers, shape (T, p), or (T,) for p = 1, and states, (T, n)."""
-        rng = np.random.default_rng(seed)
+        """Draw integers, shape (T, p), or (T,) for p = 1, and states, (T, n).
+
+        Raises
+        ------
+        ModelError
+            If an observation has more than 64 bits, as those of unstable models have
+            after a while, or an argument is out of range.
+        """
+        length = as_integer(length, "length", 0)
+        rng = as_generator(seed)
         n, p = self._shape
         z = np.empty((length, n))
         x = np.empty((length, p))
@@ -341,20 +360,28 @@ class LGSSM:
             rng.standard_normal((length, n)),
             rng.standard_normal(x.shape),
         )
-        for t in range(length):
-            now = self.at(t)
-            if t == 0:
-                mean, cov = self._initial_mean, self._initial_cov
-            else:
-                mean = now["transition"] @ z[t - 1] + now["transition_offset"]
-                cov = now["transition_cov"]
-            z[t] = mean + _cholesky(cov) @ noise_z[t]
-            x[t] = (
-                now["observation"] @ z[t]
-                + now["observation_offset"]
-                + _cholesky(now["observation_cov"]) @ noise_x[t]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t in range(length):
+                now = self.at(t)
+                if t == 0:
+                    mean, cov = self._initial_mean, self._initial_cov
+                else:
+                    mean = now["transition"] @ z[t - 1] + now["transition_offset"]
+                    cov = now["transition_cov"]
+                z[t] = mean + _cholesky(cov) @ noise_z[t]
+                x[t] = (
+                    now["observation"] @ z[t]
+                    + now["observation_offset"]
+                    + _cholesky(now["observation_cov"]) @ noise_x[t]
+                )
+        rounded = np.floor(x + 0.5)
+        inside = (np.abs(rounded) < 2.0**63).all(axis=1)
+        if not inside.all():
+            raise ModelError(
+                f"observation {int(np.flatnonzero(~inside)[0])} has more than 64 bits: "
+                "the model is unstable; draw fewer"
             )
-        rounded = np.floor(x + 0.5).astype(np.int64)
+        rounded = rounded.astype(np.int64)
         return (rounded[:, 0] if p == 1 else rounded), z
 
     def _observations(self, x: ArrayLike) -> _Floats:
@@ -414,18 +441,26 @@ class LGSSM:
         Shumway and Stoffer, J. Time Series Analysis 3 (1982).
         """
         found = _sequences(sequences)
-        if init is None:
-            if n_states is None or n_states < 1:
-                raise ModelError("fit needs the number of latent dimensions, or init")
-            init = cls.spectral(found, n_states, min_noise=min_noise)
+        n_iter = as_integer(n_iter, "n_iter", 0)
+        if not as_real(min_noise, "min_noise") >= 0 or math.isnan(as_real(tol, "tol")):
+            raise ModelError(
+                f"min_noise must be at least 0, not {min_noise}, and tol a number"
+            )
+        if isinstance(fixed, str) or isinstance(diagonal, str):
+            raise ModelError("fixed and diagonal are lists of names")
         keep, plain = set(fixed), set(diagonal)
         unknown = (keep - set(_NAMES)) | (plain - {"transition_cov", "observation_cov"})
         if unknown:
             raise ModelError(f"there is no parameter {sorted(unknown)[0]}")
+        _check_range(found)
+        if init is not None:
+            as_instance(init, LGSSM, "init", "an LGSSM")
+        else:
+            if n_states is None:
+                raise ModelError("fit needs the number of latent dimensions, or init")
+            init = cls.spectral(found, n_states, min_noise=min_noise)
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
-        if not (n_iter >= 0 and min_noise >= 0) or math.isnan(tol):
-            raise ModelError("n_iter and min_noise must be at least 0, tol a number")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
         count = sum(x.size for x in data)
         if count == 0:
@@ -553,8 +588,10 @@ class LGSSM:
         """
         data = [x.astype(np.float64) for x in _sequences(sequences)]
         p = data[0].shape[1]
-        n = n_states
-        lags = lags or max(2 + 2 * n // p, min(8, 2 * n))
+        n = as_integer(n_states, "n_states", 1)
+        if lags is None:
+            lags = max(2 + 2 * n // p, min(8, 2 * n))
+        lags = as_integer(lags, "lags", -(-n // p))
         windows = [
             np.lib.stride_tricks.sliding_window_view(x, 2 * lags, axis=0)
             for x in data
@@ -565,9 +602,13 @@ class LGSSM:
             [w[::stride].transpose(0, 2, 1) for w in windows]
             or [np.empty((0, 2 * lags, p))]
         )
-        if n > lags * p or len(rows) < 4 * lags * p:
-            count = sum(map(len, data))
-            raise ModelError(f"{count} observations are too few for {n} dimensions")
+        if len(rows) < 4 * lags * p:
+            raise ModelError(
+                f"{sum(map(len, data))} observations are too few for a spectral start "
+                f"with {lags} lags of {p} channels: pass at least "
+                f"{4 * lags * p + 2 * lags - 1} in one sequence, fewer lags to "
+                "LGSSM.spectral, or a model to start from as init="
+            )
         centre = np.vstack(data).mean(axis=0)
         rows = rows - centre
         flat = rows.reshape(len(rows), -1)
@@ -602,8 +643,8 @@ class LGSSM:
 
         return FrozenLGSSM.from_model(self, **options)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the float parameters, as .npz."""
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write the float parameters, as .npz, also to an open binary file."""
         with replacing(path) as file:
             np.savez(file, **self.parameters())
 
@@ -614,8 +655,12 @@ class LGSSM:
         Raises
         ------
         FormatError
-            If it is no such file.
+            If it is no such file; the text says what it is.
         """
+        with open(path, "rb") as start:
+            first = start.read(START_BYTES)
+        if not first.startswith(b"PK\3\4"):
+            raise wrong_kind(first, "a saved LGSSM")
         try:
             with np.load(Path(path), allow_pickle=False) as file:
                 found = {name: file[name] for name in _NAMES}
@@ -627,6 +672,26 @@ class LGSSM:
 
 
 # ---- linear algebra
+
+
+def check_detectable(A: _Floats, C: _Floats) -> None:
+    """Refuse a state that grows and that no observation ever sees (Hautus' test).
+
+    Raises
+    ------
+    ModelError
+        If there is one: its variance has no bound.
+    """
+    for growth in np.linalg.eigvals(A):
+        if abs(growth) > 1 + 1e-9:
+            both = np.vstack((A - growth * np.eye(len(A)), C))
+            sizes = np.linalg.svd(both, compute_uv=False)
+            if sizes[-1] <= 1e-12 * sizes[0]:
+                raise ModelError(
+                    f"a state that grows by {abs(growth):.4g} at each step is not "
+                    "observed: its variance has no bound; observe it, or make "
+                    "transition stable"
+                )
 
 
 _SINGULAR = (
@@ -755,10 +820,7 @@ def _rounded_bits(u: _Floats, sigma: float) -> float:
 
 
 def _array(name: str, values: ArrayLike, ndim: int) -> _Floats:
-    try:
-        array = np.array(values, np.float64)
-    except (TypeError, ValueError):
-        raise ModelError(f"{name} must be numbers") from None
+    array = as_reals(values, name).copy()
     if array.ndim not in (ndim, ndim + 1) or array.size == 0:
         raise ModelError(f"{name} of shape {array.shape} has not {ndim} axes")
     if not np.isfinite(array).all():
@@ -779,23 +841,40 @@ def _covariances(name: str, values: ArrayLike) -> _Floats:
     return np.ascontiguousarray((array + np.swapaxes(array, -1, -2)) / 2)
 
 
+def _check_range(sequences: list[NDArray[Any]]) -> None:
+    """That a frozen model can hold the level of each dimension."""
+    data = [x for x in sequences if x.size]
+    for i in range(data[0].shape[1] if data else 0):
+        least = min(int(x[:, i].min()) for x in data)
+        most = max(int(x[:, i].max()) for x in data)
+        middle = sum(float(x[:, i].mean()) for x in data) / len(data)
+        if abs(middle) >= _OFFSET_MAX or max(-least, most) >= 1 << 53:
+            raise ModelError(
+                f"observations of dimension {i} are {least} to {most}, about "
+                f"{middle:.6g}: models hold a mean below 2**30 and values below 2**53; "
+                "subtract a constant first, or take differences"
+            )
+
+
 def _integers(x: ArrayLike, p: int) -> _Floats:
     """Observations, which may be floats without a fraction, as shape (T, p)."""
-    array = np.asarray(x)
+    array = as_array(x, "observations")
+    shape = array.shape
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] != p:
-        raise SymbolError(f"observations of shape {np.shape(x)} are not (T, {p})")
-    if array.dtype.kind not in "iu" and not (
-        array.dtype.kind == "f" and bool((array == np.floor(array)).all())
+        raise SymbolError(f"observations of shape {shape} are not (T, {p})")
+    whole = array.dtype.kind == "f" and np.isfinite(array).all()
+    if array.size and not (
+        array.dtype.kind in "iu" or (whole and (array == np.floor(array)).all())
     ):
-        raise SymbolError(f"observations must be integers, not {array.dtype}")
+        raise not_integers("observations", array)
     return array.astype(np.float64)
 
 
 def _sequences(sequences: Any) -> list[NDArray[Any]]:
     """Training data as arrays of integers, shape (T, p) each."""
-    if isinstance(sequences, str | bytes | bytearray | memoryview | np.ndarray):
+    if hasattr(sequences, "ndim") or isinstance(sequences, str | bytes | bytearray):
         items: list[Any] = [sequences]
     else:
         try:

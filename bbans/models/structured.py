@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bbans._arguments import as_integer, as_reals
 from bbans.alphabet import Alphabet
 from bbans.errors import ModelError
 from bbans.models.em import Statistics
 from bbans.models.hmm import (
     _PSEUDO_COUNTS,
     HMM,
+    MAX_STATES,
     _check_size,
     _log2_prior,
     _normalised,
@@ -55,9 +57,15 @@ class Topology(NamedTuple):
 
     @classmethod
     def left_to_right(cls, n_states: int, jump: int | None = None) -> Topology:
-        """From state 0 to higher states, by at most `jump` at a step (Bakis model)."""
+        """From state 0 to higher states, by at most `jump` at a step (Bakis model).
+
+        Raises
+        ------
+        ModelError
+            If an argument is out of range.
+        """
         step = _steps(n_states)
-        most = n_states if jump is None else jump
+        most = n_states if jump is None else as_integer(jump, "jump", 0)
         return cls(np.arange(n_states) == 0, (step >= 0) & (step <= most))
 
     @classmethod
@@ -76,18 +84,16 @@ class Topology(NamedTuple):
         Raises
         ------
         ModelError
-            If there are no states.
+            If an argument is out of range.
         """
-        step = np.abs(_steps(n_states))
+        step, width = np.abs(_steps(n_states)), as_integer(width, "width", 0)
         if cyclic:
             step = np.minimum(step, n_states - step)
         return cls(np.ones(n_states, bool), step <= width)
 
 
 def _steps(n_states: int) -> NDArray[np.int64]:
-    if n_states < 1:
-        raise ModelError(f"n_states must be at least 1, not {n_states}")
-    state = np.arange(n_states)
+    state = np.arange(as_integer(n_states, "n_states", 1, MAX_STATES))
     return state - state[:, None]
 
 
@@ -133,18 +139,24 @@ class FactorialHMM(HMM):
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
     ) -> None:
-        if not chains:
+        try:
+            pairs = [(a, A) for a, A in chains]
+        except (TypeError, ValueError):
+            raise ModelError(
+                "chains must be pairs of an initial and a transition distribution"
+            ) from None
+        if not pairs:
             raise ModelError("a factorial HMM has at least one chain")
         # Each chain is checked as an HMM of one symbol.
-        checked = [HMM(a, A, np.ones((np.size(a), 1))) for a, A in chains]
+        checked = [HMM(a, A, np.ones((np.size(a), 1))) for a, A in pairs]
         self._chains: list[_Chain] = [(c.initial, c.transition) for c in checked]
         sizes = [chain.n_states for chain in checked]
-        table = np.asarray(emission, dtype=np.float64)
+        table = as_reals(emission, "emission")
         if table.ndim > 2 and table.shape[:-1] == tuple(sizes):
             table = table.reshape(math.prod(sizes), -1)
         if table.ndim != 2 or table.shape[0] != math.prod(sizes):
             raise ModelError(
-                f"emission must have shape {(*sizes, 'M')}, not {np.shape(emission)}"
+                f"emission must have shape {(*sizes, 'M')}, not {table.shape}"
             )
         _check_size(*table.shape)
         super().__init__(

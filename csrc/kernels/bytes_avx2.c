@@ -18,7 +18,7 @@
     (((k) > 0 ? BIT(m, 0) : 0) + ((k) > 1 ? BIT(m, 1) : 0) +                   \
      ((k) > 2 ? BIT(m, 2) : 0) + ((k) > 3 ? BIT(m, 3) : 0) +                   \
      ((k) > 4 ? BIT(m, 4) : 0) + ((k) > 5 ? BIT(m, 5) : 0) +                   \
-     ((k) > 6 ? BIT(m, 6) : 0) + ((k) > 7 ? BIT(m, 7) : 0))
+     ((k) > 6 ? BIT(m, 6) : 0))
 #define T(m, k) 2 * BELOW(m, k), 2 * BELOW(m, k) + 1
 #define TAKE(m)                                                                \
     {                                                                          \
@@ -34,19 +34,28 @@
 /* Which of the next words goes to each lane. */
 static const uint8_t take[256][16] = {ALL_256(TAKE)};
 
-/* The k-th lane of the mask's highest ones, from the back: lane of word k of 8,
- * where words that are not there are anything. */
-#define NTH_1(m, n, k) (BIT(m, k) && BELOW(m, 8) - BELOW(m, k) == 8 - (n))
-#define NTH(m, n)                                                              \
-    (NTH_1(m, n, 0) * 0 + NTH_1(m, n, 1) * 1 + NTH_1(m, n, 2) * 2 +            \
-     NTH_1(m, n, 3) * 3 + NTH_1(m, n, 4) * 4 + NTH_1(m, n, 5) * 5 +            \
-     NTH_1(m, n, 6) * 6 + NTH_1(m, n, 7) * 7)
-#define W(m, n) 2 * NTH(m, n), 2 * NTH(m, n) + 1
-#define GIVE(m)                                                                \
-    {                                                                          \
-        W(m, 0), W(m, 1), W(m, 2), W(m, 3), W(m, 4), W(m, 5), W(m, 6), W(m, 7) \
-    }
-static const uint8_t give[256][16] = {ALL_256(GIVE)};
+/* Whether each lane in turn is in the mask m: those that are shift the others
+ * forward. */
+#define GIVE_8(m, a, b, c, d, e, f, g, h)                                      \
+    [m] = {2 * a, 2 * a + 1, 2 * b, 2 * b + 1, 2 * c, 2 * c + 1,               \
+           2 * d, 2 * d + 1, 2 * e, 2 * e + 1, 2 * f, 2 * f + 1,               \
+           2 * g, 2 * g + 1, 2 * h, 2 * h + 1},
+#define GIVE_7(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_8(m, a, b, c, d, e, f, g, h) GIVE_8(m + 128, b, c, d, e, f, g, h, 7)
+#define GIVE_6(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_7(m, a, b, c, d, e, f, g, h) GIVE_7(m + 64, b, c, d, e, f, g, h, 6)
+#define GIVE_5(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_6(m, a, b, c, d, e, f, g, h) GIVE_6(m + 32, b, c, d, e, f, g, h, 5)
+#define GIVE_4(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_5(m, a, b, c, d, e, f, g, h) GIVE_5(m + 16, b, c, d, e, f, g, h, 4)
+#define GIVE_3(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_4(m, a, b, c, d, e, f, g, h) GIVE_4(m + 8, b, c, d, e, f, g, h, 3)
+#define GIVE_2(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_3(m, a, b, c, d, e, f, g, h) GIVE_3(m + 4, b, c, d, e, f, g, h, 2)
+#define GIVE_1(m, a, b, c, d, e, f, g, h)                                      \
+    GIVE_2(m, a, b, c, d, e, f, g, h) GIVE_2(m + 2, b, c, d, e, f, g, h, 1)
+static const uint8_t give[256][16] = {GIVE_1(0, 0, 0, 0, 0, 0, 0, 0, 0)
+                                          GIVE_1(1, 0, 0, 0, 0, 0, 0, 0, 0)};
 
 /* Eight entries of a table.  A load that puts its entry where the result wants
  * it needs no shuffle, only a blend; gathers are slower on the cores measured.
@@ -106,11 +115,9 @@ AVX2 static inline uint8_t *push_8(uint32_t *x, __m256i e, unsigned prec,
 
 #define BYTE_AT(k) at[4 * (k)]
 
-AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
-                                      const uint32_t *entry,
-                                      const uint64_t *inverse,
-                                      const uint8_t *bytes, size_t n,
-                                      uint8_t *word, uint32_t *any)
+AVX2 static uint8_t *push(uint32_t *x, size_t lanes, const uint32_t *entry,
+                          const uint64_t *inverse, const uint8_t *bytes,
+                          size_t n, uint8_t *word, uint32_t *any)
 {
     const size_t row = 4 * lanes, rest = lanes % 8 != 0 ? n : n % row;
     const __m256i flag = _mm256_set1_epi32(BBANS_BYTES_FLAG);
@@ -118,8 +125,8 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
     size_t i, k;
 
     n -= rest;
-    word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
-                                       rest, word, &any_rest);
+    word = bbans_bytes_portable.push(x, lanes, entry, inverse, bytes + n, rest,
+                                     word, &any_rest);
     if (any_rest != 0)
         *any |= UINT32_MAX << n / 256;
     while (n > 0) {
@@ -142,18 +149,16 @@ AVX2 uint8_t *bbans_k_bytes_push_avx2(uint32_t *x, size_t lanes,
 
 #define PAIR_AT(k) bbans_load_le16(at + (k)*stride)
 
-AVX2 uint8_t *bbans_k_bytes_push_pairs_avx2(uint32_t *x, size_t lanes,
-                                            const uint32_t *entry,
-                                            const uint64_t *inverse,
-                                            unsigned prec, const uint8_t *bytes,
-                                            size_t stride, size_t steps,
-                                            uint8_t *word)
+AVX2 static uint8_t *push_pairs(uint32_t *x, size_t lanes,
+                                const uint32_t *entry, const uint64_t *inverse,
+                                unsigned prec, const uint8_t *bytes,
+                                size_t stride, size_t steps, uint8_t *word)
 {
     size_t i;
 
     if (lanes % 8 != 0)
-        return bbans_k_bytes_push_pairs_portable(x, lanes, entry, inverse, prec,
-                                                 bytes, stride, steps, word);
+        return bbans_bytes_portable.push_pairs(x, lanes, entry, inverse, prec,
+                                               bytes, stride, steps, word);
     while (steps-- > 0)
         for (i = lanes; i > 0;) {
             const uint8_t *at = bytes + (i -= 8) * stride + steps;
@@ -251,10 +256,8 @@ AVX2 static inline __m256i with_symbol(__m256i four, __m256i e, size_t k)
             STORE(x + 8 * v, x_[v]);                                           \
     } while (0)
 
-AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
-                                           const uint32_t *slot,
-                                           const uint8_t *word, uint8_t *out,
-                                           size_t n)
+AVX2 static const uint8_t *pop(uint32_t *x, size_t lanes, const uint32_t *slot,
+                               const uint8_t *word, uint8_t *out, size_t n)
 {
     const __m256i slots = _mm256_set1_epi32(0xfff);
     const __m128i prec = _mm_cvtsi32_si128(12);
@@ -270,7 +273,7 @@ AVX2 const uint8_t *bbans_k_bytes_pop_avx2(uint32_t *x, size_t lanes,
         POP_ROWS(16);
     else
         n += 4 * lanes * rows;
-    return bbans_k_bytes_pop_portable(x, lanes, slot, word, out, n);
+    return bbans_bytes_portable.pop(x, lanes, slot, word, out, n);
 }
 
 /* Four bytes of each of eight lanes, to where each lane writes. */
@@ -318,10 +321,10 @@ AVX2 static inline void scatter(uint8_t *bytes, size_t stride, __m256i v)
             STORE(x + 8 * v, x_[v]);                                           \
     } while (0)
 
-AVX2 const uint8_t *
-bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
-                             unsigned prec, const uint8_t *word, uint8_t *bytes,
-                             size_t stride, size_t steps)
+AVX2 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
+                                     const uint32_t *slot, unsigned prec,
+                                     const uint8_t *word, uint8_t *bytes,
+                                     size_t stride, size_t steps)
 {
     const __m256i slots = _mm256_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
@@ -335,8 +338,8 @@ bbans_k_bytes_pop_pairs_avx2(uint32_t *x, size_t lanes, const uint32_t *slot,
         POP_PAIRS(4);
     else if (lanes == 128)
         POP_PAIRS(16);
-    return bbans_k_bytes_pop_pairs_portable(x, lanes, slot, prec, word, bytes,
-                                            stride, steps);
+    return bbans_bytes_portable.pop_pairs(x, lanes, slot, prec, word, bytes,
+                                          stride, steps);
 }
 
 /* ---- Unpack -------------------------------------------------------------- */
@@ -370,9 +373,8 @@ AVX2 static inline __m256i ranks_of(const uint8_t *packed, unsigned log2_per)
     }
 }
 
-AVX2 unsigned bbans_k_bytes_unpack_avx2(const uint8_t *packed, size_t n,
-                                        unsigned log2_per,
-                                        const uint8_t *symbol, uint8_t *bytes)
+AVX2 static unsigned unpack(const uint8_t *packed, size_t n, unsigned log2_per,
+                            const uint8_t *symbol, uint8_t *bytes)
 {
     const __m256i symbols = _mm256_broadcastsi128_si256(LOAD_HALF(symbol));
     const size_t at_once = (size_t)32 >> log2_per;
@@ -392,11 +394,17 @@ AVX2 unsigned bbans_k_bytes_unpack_avx2(const uint8_t *packed, size_t n,
     case 2: UNPACK(2) break;
     default: UNPACK(3)
     }
-    all = bbans_k_bytes_unpack_portable(packed + i, n - i, log2_per, symbol,
-                                        bytes + (i << log2_per));
+    all = bbans_bytes_portable.unpack(packed + i, n - i, log2_per, symbol,
+                                      bytes + (i << log2_per));
     STORE(highest, most);
     for (k = 0; k < 32; k++)
         all = highest[k] > all ? highest[k] : all;
     return all;
 }
+
+const bbans_bytes_kernels bbans_bytes_avx2 = {.push = push,
+                                              .pop = pop,
+                                              .push_pairs = push_pairs,
+                                              .pop_pairs = pop_pairs,
+                                              .unpack = unpack};
 #endif

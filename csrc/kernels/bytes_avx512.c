@@ -184,18 +184,16 @@ AVX512_INLINE static inline uint8_t *push_rows(uint32_t *x, size_t vectors,
     return word;
 }
 
-AVX512 uint8_t *bbans_k_bytes_push_avx512(uint32_t *x, size_t lanes,
-                                          const uint32_t *entry,
-                                          const uint64_t *inverse,
-                                          const uint8_t *bytes, size_t n,
-                                          uint8_t *word, uint32_t *any)
+AVX512 static uint8_t *push(uint32_t *x, size_t lanes, const uint32_t *entry,
+                            const uint64_t *inverse, const uint8_t *bytes,
+                            size_t n, uint8_t *word, uint32_t *any)
 {
     const size_t rest = lanes % 16 != 0 ? n : n % (4 * lanes);
     uint32_t any_rest = 0;
 
     n -= rest;
-    word = bbans_k_bytes_push_portable(x, lanes, entry, inverse, bytes + n,
-                                       rest, word, &any_rest);
+    word = bbans_bytes_portable.push(x, lanes, entry, inverse, bytes + n, rest,
+                                     word, &any_rest);
     if (any_rest != 0)
         *any |= UINT32_MAX << n / 256;
     switch (lanes) {
@@ -209,11 +207,11 @@ AVX512 uint8_t *bbans_k_bytes_push_avx512(uint32_t *x, size_t lanes,
 
 #define PAIR_AT(k) bbans_load_le16(at - (k)*stride)
 
-AVX512 uint8_t *
-bbans_k_bytes_push_pairs_avx512(uint32_t *x, size_t lanes,
-                                const uint32_t *entry, const uint64_t *inverse,
-                                unsigned prec, const uint8_t *bytes,
-                                size_t stride, size_t steps, uint8_t *word)
+AVX512 static uint8_t *push_pairs(uint32_t *x, size_t lanes,
+                                  const uint32_t *entry,
+                                  const uint64_t *inverse, unsigned prec,
+                                  const uint8_t *bytes, size_t stride,
+                                  size_t steps, uint8_t *word)
 {
     const __m512i slots = _mm512_set1_epi32(1 << prec);
     const __m512i freq = _mm512_set1_epi32(0x1fff), turned = turned_words();
@@ -224,8 +222,8 @@ bbans_k_bytes_push_pairs_avx512(uint32_t *x, size_t lanes,
     size_t v;
 
     if (lanes % 16 != 0)
-        return bbans_k_bytes_push_pairs_portable(x, lanes, entry, inverse, prec,
-                                                 bytes, stride, steps, word);
+        return bbans_bytes_portable.push_pairs(x, lanes, entry, inverse, prec,
+                                               bytes, stride, steps, word);
     for (v = 0; v < vectors; v++)
         x_[v] = reversed(LOAD(x + 16 * v));
     while (steps-- > 0)
@@ -334,10 +332,9 @@ AVX512_INLINE static inline const uint8_t *pop_rows(uint32_t *x, size_t vectors,
     return word;
 }
 
-AVX512 const uint8_t *bbans_k_bytes_pop_avx512(uint32_t *x, size_t lanes,
-                                               const uint32_t *slot,
-                                               const uint8_t *word,
-                                               uint8_t *out, size_t n)
+AVX512 static const uint8_t *pop(uint32_t *x, size_t lanes,
+                                 const uint32_t *slot, const uint8_t *word,
+                                 uint8_t *out, size_t n)
 {
     const size_t rows = n / (4 * lanes);
 
@@ -345,9 +342,9 @@ AVX512 const uint8_t *bbans_k_bytes_pop_avx512(uint32_t *x, size_t lanes,
     case 32: word = pop_rows(x, 2, slot, word, out, rows); break;
     case 64: word = pop_rows(x, 4, slot, word, out, rows); break;
     case 128: word = pop_rows(x, 8, slot, word, out, rows); break;
-    default: return bbans_k_bytes_pop_avx2(x, lanes, slot, word, out, n);
+    default: return bbans_bytes_avx2.pop(x, lanes, slot, word, out, n);
     }
-    return bbans_k_bytes_pop_portable(
+    return bbans_bytes_portable.pop(
         x, lanes, slot, word, out + 4 * lanes * rows, n - 4 * lanes * rows);
 }
 
@@ -375,8 +372,8 @@ AVX512_INLINE static inline void scatter(uint8_t *bytes, size_t stride,
 
 /* As pop_rows, each slot in the row of the byte before. */
 AVX512_INLINE static inline const uint8_t *
-pop_pairs(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
-          const uint8_t *word, uint8_t *bytes, size_t stride, size_t fours)
+pop_pair_rows(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
+              const uint8_t *word, uint8_t *bytes, size_t stride, size_t fours)
 {
     const __m512i slots = _mm512_set1_epi32((1 << prec) - 1);
     const __m128i shift = _mm_cvtsi32_si128((int)prec);
@@ -404,31 +401,36 @@ pop_pairs(uint32_t *x, size_t vectors, const uint32_t *slot, unsigned prec,
     return word;
 }
 
-AVX512 const uint8_t *
-bbans_k_bytes_pop_pairs_avx512(uint32_t *x, size_t lanes, const uint32_t *slot,
-                               unsigned prec, const uint8_t *word,
-                               uint8_t *bytes, size_t stride, size_t steps)
+AVX512 static const uint8_t *pop_pairs(uint32_t *x, size_t lanes,
+                                       const uint32_t *slot, unsigned prec,
+                                       const uint8_t *word, uint8_t *bytes,
+                                       size_t stride, size_t steps)
 {
     const size_t fours = steps / 4;
 
-#define POP_PAIRS(n) pop_pairs(x, n, slot, prec, word, bytes, stride, fours)
+#define POP_PAIRS(n) pop_pair_rows(x, n, slot, prec, word, bytes, stride, fours)
     switch (lanes) {
     case 32: word = POP_PAIRS(2); break;
     case 64: word = POP_PAIRS(4); break;
     case 128: word = POP_PAIRS(8); break;
     default:
-        return bbans_k_bytes_pop_pairs_avx2(x, lanes, slot, prec, word, bytes,
-                                            stride, steps);
+        return bbans_bytes_avx2.pop_pairs(x, lanes, slot, prec, word, bytes,
+                                          stride, steps);
     }
-    return bbans_k_bytes_pop_pairs_portable(x, lanes, slot, prec, word,
-                                            bytes + 4 * fours, stride,
-                                            steps - 4 * fours);
+    return bbans_bytes_portable.pop_pairs(x, lanes, slot, prec, word,
+                                          bytes + 4 * fours, stride,
+                                          steps - 4 * fours);
 }
 
-unsigned bbans_k_bytes_unpack_avx512(const uint8_t *packed, size_t n,
-                                     unsigned log2_per, const uint8_t *symbol,
-                                     uint8_t *bytes)
+static unsigned unpack(const uint8_t *packed, size_t n, unsigned log2_per,
+                       const uint8_t *symbol, uint8_t *bytes)
 {
-    return bbans_k_bytes_unpack_avx2(packed, n, log2_per, symbol, bytes);
+    return bbans_bytes_avx2.unpack(packed, n, log2_per, symbol, bytes);
 }
+
+const bbans_bytes_kernels bbans_bytes_avx512 = {.push = push,
+                                                .pop = pop,
+                                                .push_pairs = push_pairs,
+                                                .pop_pairs = pop_pairs,
+                                                .unpack = unpack};
 #endif

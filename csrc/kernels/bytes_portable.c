@@ -58,11 +58,9 @@ static inline uint64_t push_bytes(uint32_t *restrict x, const byte_codes *code,
     return seen;
 }
 
-uint8_t *bbans_k_bytes_push_portable(uint32_t *x, size_t lanes,
-                                     const uint32_t *entry,
-                                     const uint64_t *inverse,
-                                     const uint8_t *bytes, size_t n,
-                                     uint8_t *word, uint32_t *any)
+static uint8_t *push(uint32_t *x, size_t lanes, const uint32_t *entry,
+                     const uint64_t *inverse, const uint8_t *bytes, size_t n,
+                     uint8_t *word, uint32_t *any)
 {
     const size_t row = 4 * lanes;
     byte_codes code;
@@ -117,10 +115,11 @@ static inline void push_pair(uint32_t *restrict x, uint32_t entry,
 }
 
 /* As push_bytes. */
-static inline void push_pairs(uint32_t *restrict x, const uint32_t *entry,
-                              const uint64_t *inverse, unsigned prec,
-                              uint32_t *e, const uint8_t *next, size_t stride,
-                              uint8_t *restrict words, size_t *restrict left)
+static inline void push_four_pairs(uint32_t *restrict x, const uint32_t *entry,
+                                   const uint64_t *inverse, unsigned prec,
+                                   uint32_t *e, const uint8_t *next,
+                                   size_t stride, uint8_t *restrict words,
+                                   size_t *restrict left)
 {
     size_t j;
 
@@ -130,12 +129,10 @@ static inline void push_pairs(uint32_t *restrict x, const uint32_t *entry,
     }
 }
 
-uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
-                                           const uint32_t *entry,
-                                           const uint64_t *inverse,
-                                           unsigned prec, const uint8_t *bytes,
-                                           size_t stride, size_t steps,
-                                           uint8_t *word)
+static uint8_t *push_pairs(uint32_t *x, size_t lanes, const uint32_t *entry,
+                           const uint64_t *inverse, unsigned prec,
+                           const uint8_t *bytes, size_t stride, size_t steps,
+                           uint8_t *word)
 {
     size_t i, j;
 
@@ -150,9 +147,10 @@ uint8_t *bbans_k_bytes_push_pairs_portable(uint32_t *x, size_t lanes,
             for (j = 0; j < 4; j++)
                 e[j] = entry[bbans_load_le16(at + j * stride)];
             for (i = lanes - 4; i > 0; i -= 4)
-                push_pairs(x + i, entry, inverse, prec, e, at -= 4 * stride,
-                           stride, words, &left);
-            push_pairs(x, entry, inverse, prec, e, at, stride, words, &left);
+                push_four_pairs(x + i, entry, inverse, prec, e,
+                                at -= 4 * stride, stride, words, &left);
+            push_four_pairs(x, entry, inverse, prec, e, at, stride, words,
+                            &left);
         } else {
             for (i = lanes; i-- > 0;)
                 push_pair(x + i,
@@ -233,10 +231,8 @@ static inline int are_many(size_t lanes)
     return lanes >= 16 && lanes <= LANES_MAX && lanes % 4 == 0;
 }
 
-const uint8_t *bbans_k_bytes_pop_portable(uint32_t *x, size_t lanes,
-                                          const uint32_t *slot,
-                                          const uint8_t *word, uint8_t *bytes,
-                                          size_t n)
+static const uint8_t *pop(uint32_t *x, size_t lanes, const uint32_t *slot,
+                          const uint8_t *word, uint8_t *bytes, size_t n)
 {
     size_t i, k;
 
@@ -258,9 +254,9 @@ const uint8_t *bbans_k_bytes_pop_portable(uint32_t *x, size_t lanes,
     return word;
 }
 
-const uint8_t *bbans_k_bytes_pop_pairs_portable(
-    uint32_t *x, size_t lanes, const uint32_t *slot, unsigned prec,
-    const uint8_t *word, uint8_t *bytes, size_t stride, size_t steps)
+static const uint8_t *pop_pairs(uint32_t *x, size_t lanes, const uint32_t *slot,
+                                unsigned prec, const uint8_t *word,
+                                uint8_t *bytes, size_t stride, size_t steps)
 {
     size_t i, k;
 
@@ -287,9 +283,8 @@ static inline void unpack_by(size_t per, uint8_t of_byte[256][8],
         memcpy(bytes + per * i, of_byte[packed[i]], per);
 }
 
-unsigned bbans_k_bytes_unpack_portable(const uint8_t *packed, size_t n,
-                                       unsigned log2_per, const uint8_t *symbol,
-                                       uint8_t *bytes)
+static unsigned unpack(const uint8_t *packed, size_t n, unsigned log2_per,
+                       const uint8_t *symbol, uint8_t *bytes)
 {
     const unsigned per = 1u << log2_per, bits = 8 / per;
     const unsigned ranks = (1u << bits) - 1;
@@ -319,3 +314,9 @@ unsigned bbans_k_bytes_unpack_portable(const uint8_t *packed, size_t n,
     }
     return most;
 }
+
+const bbans_bytes_kernels bbans_bytes_portable = {.push = push,
+                                                  .pop = pop,
+                                                  .push_pairs = push_pairs,
+                                                  .pop_pairs = pop_pairs,
+                                                  .unpack = unpack};

@@ -32,8 +32,8 @@ static inline uint32x4_t scaled(uint32x4_t a, uint32x4_t b, int64x2_t left)
     return vcombine_u32(vmovn_u64(low), vmovn_u64(high));
 }
 
-void bbans_k_filter_neon(const bbans_hmm *hmm, const uint32_t *emitting,
-                         uint32_t *predicted, uint32_t *filtered)
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
     const uint32x4_t least = vdupq_n_u32(hmm->floor);
@@ -83,8 +83,8 @@ void bbans_k_filter_neon(const bbans_hmm *hmm, const uint32_t *emitting,
     }
 }
 
-uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
-                                size_t stride, uint32_t *edge)
+static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
+                          size_t stride, uint32_t *edge)
 {
     const uint32x4_t zero = vdupq_n_u32(0);
     const int64x2_t left =
@@ -108,9 +108,9 @@ uint32_t bbans_k_posterior_neon(const uint32_t *filtered, const uint32_t *into,
     return edge[stride];
 }
 
-uint32_t bbans_k_interval_neon(const uint32_t *filtered, const uint32_t *into,
-                               size_t stride, size_t i, uint32_t *start,
-                               uint32_t *freq)
+static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
+                         size_t stride, size_t i, uint32_t *start,
+                         uint32_t *freq)
 {
     static const uint32_t first_four[4] = {0, 1, 2, 3};
     const int right = bbans_bit_length(product_sum(filtered, into, stride)) -
@@ -138,7 +138,7 @@ uint32_t bbans_k_interval_neon(const uint32_t *filtered, const uint32_t *into,
 
 #define LINEAR 64
 
-size_t bbans_k_rank_neon(const uint32_t *edge, size_t n, uint32_t slot)
+static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 {
     uint32x4_t count = vdupq_n_u32(0);
     size_t lo, i;
@@ -153,4 +153,9 @@ size_t bbans_k_rank_neon(const uint32_t *edge, size_t n, uint32_t slot)
         lo += edge[i] <= slot;
     return lo;
 }
+
+const bbans_hmm_kernels bbans_hmm_neon = {.filter = filter,
+                                          .posterior = posterior,
+                                          .interval = interval,
+                                          .rank = rank};
 #endif

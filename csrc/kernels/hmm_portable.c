@@ -32,8 +32,8 @@ static void predict(const bbans_hmm *hmm, const uint32_t *filtered,
     }
 }
 
-void bbans_k_filter_portable(const bbans_hmm *hmm, const uint32_t *emitting,
-                             uint32_t *predicted, uint32_t *filtered)
+static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered)
 {
     const size_t stride = hmm->stride;
     uint64_t sum = 0;
@@ -68,9 +68,8 @@ static int posterior_shift(const uint32_t *filtered, const uint32_t *into,
     return bbans_bit_length(sum) - BBANS_POSTERIOR_BITS;
 }
 
-uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
-                                    const uint32_t *into, size_t stride,
-                                    uint32_t *edge)
+static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
+                          size_t stride, uint32_t *edge)
 {
     const int shift = posterior_shift(filtered, into, stride);
     size_t i;
@@ -81,9 +80,9 @@ uint32_t bbans_k_posterior_portable(const uint32_t *filtered,
     return edge[stride];
 }
 
-uint32_t bbans_k_interval_portable(const uint32_t *filtered,
-                                   const uint32_t *into, size_t stride,
-                                   size_t i, uint32_t *start, uint32_t *freq)
+static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
+                         size_t stride, size_t i, uint32_t *start,
+                         uint32_t *freq)
 {
     const int shift = posterior_shift(filtered, into, stride);
     uint32_t below = 0, rest = 0;
@@ -98,7 +97,12 @@ uint32_t bbans_k_interval_portable(const uint32_t *filtered,
     return below + rest;
 }
 
-size_t bbans_k_rank_portable(const uint32_t *edge, size_t n, uint32_t slot)
+static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 {
     return bbans_bisect(edge, &n, slot, 0);
 }
+
+const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
+                                              .posterior = posterior,
+                                              .interval = interval,
+                                              .rank = rank};

@@ -1,5 +1,5 @@
-/* AVX2 kernels of messages with several lanes, and of rows of weights; equal to
- * lanes_portable.c bit for bit.
+/* AVX2 kernels of messages with several lanes; equal to lanes_portable.c
+ * bit for bit.
  *
  * SPDX-License-Identifier: MIT */
 #include "x86.h"
@@ -121,8 +121,8 @@ AVX2 static inline __m256i quotients(__m256i high, __m256i low, __m256i f)
 
 /* Eight lanes at a time as vectors of 32-bit halves, in the order 0 1 4 5 2 3 6
  * 7 in which they come out of two vectors of four, and go back. */
-AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
-                                 size_t n, unsigned prec, uint32_t *top)
+AVX2 static uint32_t *push(uint64_t *head, const bbans_span *span, size_t n,
+                           unsigned prec, uint32_t *top)
 {
     const __m256i exponent52 = _mm256_set1_epi32(0x43300000);
     const __m256i exponent84 = _mm256_set1_epi32(0x45300000);
@@ -133,10 +133,10 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
     const size_t odd = n % 8;
 
     if (prec < BBANS_QUOTIENT_PREC_MIN || !bbans_rounds_to_nearest())
-        return bbans_k_push_portable(head, span, n, prec, top);
+        return bbans_lanes_portable.push(head, span, n, prec, top);
     n -= odd;
     if (odd > 0)
-        top = bbans_k_push_portable(head + n, span + n, odd, prec, top);
+        top = bbans_lanes_portable.push(head + n, span + n, odd, prec, top);
     while (n > 0) {
         __m256i s0, s1, x0, x1, start, f, low, high, d, q0, q1, rest;
         unsigned keep;
@@ -186,17 +186,16 @@ AVX2 uint32_t *bbans_k_push_avx2(uint64_t *head, const bbans_span *span,
     return top;
 }
 
-uint32_t *bbans_k_push_symbols_avx2(uint64_t *head, const uint32_t *edge,
-                                    const uint32_t *symbol, size_t n,
-                                    unsigned prec, uint32_t *top)
+static uint32_t *push_symbols(uint64_t *head, const uint32_t *edge,
+                              const uint32_t *symbol, size_t n, unsigned prec,
+                              uint32_t *top)
 {
-    return bbans_push_in_parts(bbans_k_push_avx2, head, edge, symbol, n, prec,
-                               top);
+    return bbans_push_in_parts(push, head, edge, symbol, n, prec, top);
 }
 
-AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
-                                          const bbans_span *span, size_t n,
-                                          unsigned prec, const uint32_t *top)
+AVX2 static const uint32_t *advance(uint64_t *head, const bbans_span *span,
+                                    size_t n, unsigned prec,
+                                    const uint32_t *top)
 {
     const __m256i mask = _mm256_set1_epi64x((1LL << prec) - 1);
     const __m256i least = _mm256_set1_epi64x(1LL << 31);
@@ -225,10 +224,10 @@ AVX2 const uint32_t *bbans_k_advance_avx2(uint64_t *head,
               by_sign_of_64(d, y,
                             _mm256_or_si256(_mm256_slli_epi64(y, 32), words)));
     }
-    return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+    return bbans_lanes_portable.advance(head + i, span + i, n - i, prec, top);
 }
 
-AVX2 uint32_t bbans_k_most_avx2(const uint32_t *v, size_t n)
+AVX2 static uint32_t max_u32(const uint32_t *v, size_t n)
 {
     __m256i most = _mm256_setzero_si256();
     uint32_t some[8];
@@ -237,189 +236,13 @@ AVX2 uint32_t bbans_k_most_avx2(const uint32_t *v, size_t n)
     for (i = 0; i + 8 <= n; i += 8)
         most = _mm256_max_epu32(most, LOAD(v + i));
     STORE(some, most);
-    some[0] = bbans_k_most_portable(some, 8);
-    some[1] = bbans_k_most_portable(v + i, n - i);
-    return bbans_k_most_portable(some, 2);
+    some[0] = bbans_lanes_portable.max_u32(some, 8);
+    some[1] = bbans_lanes_portable.max_u32(v + i, n - i);
+    return bbans_lanes_portable.max_u32(some, 2);
 }
 
-/* Weights less `extra`: integers, or floor(p 2^27).  Truncation gives 2^31 for
- * what is no number below 16; -1 and less are above 2^28, as unsigned. */
-AVX2 static inline __m256i weights_at(const void *weight, int type, size_t k)
-{
-    const uint8_t *p = (const uint8_t *)weight;
-
-    if (type == BBANS_F32)
-        return _mm256_cvttps_epi32(_mm256_mul_ps(
-            _mm256_castsi256_ps(LOAD(p + 4 * k)), _mm256_set1_ps(0x1p27f)));
-    if (type == BBANS_F64) {
-        const __m256d unit = _mm256_set1_pd(0x1p27);
-        const __m128i low = _mm256_cvttpd_epi32(
-            _mm256_mul_pd(_mm256_castsi256_pd(LOAD(p + 8 * k)), unit));
-        const __m128i high = _mm256_cvttpd_epi32(
-            _mm256_mul_pd(_mm256_castsi256_pd(LOAD(p + 8 * k + 32)), unit));
-
-        return _mm256_set_m128i(high, low);
-    }
-    return LOAD(p + 4 * k);
-}
-
-#define BLOCK 64
-
-/* Sums of 64 weights below 2^29 + 1 in eight lanes: below 2^32 each, 2^35 all.
- */
-AVX2 uint64_t bbans_k_weigh_avx2(const void *weight, int type, size_t n,
-                                 uint32_t *w)
-{
-    const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
-    const __m256i high = _mm256_set1_epi32((int)0xe0000000);
-    const size_t size = type == BBANS_F64 ? 8 : 4;
-    __m256i total = _mm256_setzero_si256(), any = total;
-    __m128i two;
-    uint64_t rest = 0;
-    size_t k = 0;
-
-    while (k + 8 <= n) {
-        const size_t end = n - k < BLOCK ? n & ~(size_t)7 : k + BLOCK;
-        __m256i sum = _mm256_setzero_si256();
-
-        for (; k < end; k += 8) {
-            const __m256i v = weights_at(weight, type, k);
-            const __m256i v1 = _mm256_add_epi32(v, extra);
-
-            any = _mm256_or_si256(any, v);
-            sum = _mm256_add_epi32(sum, v1);
-            STORE(w + k, v1);
-        }
-        total = _mm256_add_epi64(
-            total, _mm256_add_epi64(LOW(sum), _mm256_srli_epi64(sum, 32)));
-    }
-    two = _mm_add_epi64(_mm256_castsi256_si128(total),
-                        _mm256_extracti128_si256(total, 1));
-    if (k < n)
-        rest = bbans_k_weigh_portable((const uint8_t *)weight + k * size, type,
-                                      n - k, w + k);
-    if (!_mm256_testz_si256(any, high) || rest == UINT64_MAX)
-        return UINT64_MAX;
-    return rest + (uint64_t)_mm_cvtsi128_si64(two) +
-           (uint64_t)_mm_extract_epi64(two, 1);
-}
-
-/* The sum of eight; none wraps. */
-AVX2 static inline uint32_t sum_of_8(__m256i v)
-{
-    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v),
-                                 _mm256_extracti128_si256(v, 1));
-
-    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
-    return (uint32_t)_mm_cvtsi128_si32(
-        _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
-}
-
-AVX2 uint64_t bbans_k_weigh_one_avx2(const void *weight, int type, size_t n,
-                                     size_t k, uint32_t *start, uint32_t *freq)
-{
-    const __m256i extra = _mm256_set1_epi32(type != BBANS_U32);
-    const __m256i high = _mm256_set1_epi32((int)0xe0000000);
-    const __m256i place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const size_t size = type == BBANS_F64 ? 8 : 4;
-    __m256i total = _mm256_setzero_si256(), any = total, before = total;
-    __m128i two;
-    uint64_t rest = 0;
-    uint32_t from = 0;
-    size_t i = 0;
-
-    while (i + 8 <= n) {
-        const size_t end = n - i < BLOCK ? n & ~(size_t)7 : i + BLOCK;
-        const size_t left = k < i ? 0 : k < end ? k - i : BLOCK;
-        __m256i sum = _mm256_setzero_si256();
-        __m256i ahead = _mm256_sub_epi32(_mm256_set1_epi32((int)left), place);
-
-        for (; i < end; i += 8) { /* those still ahead of weight k */
-            const __m256i v = weights_at(weight, type, i);
-            const __m256i v1 = _mm256_add_epi32(v, extra);
-
-            any = _mm256_or_si256(any, v);
-            sum = _mm256_add_epi32(sum, v1);
-            before = _mm256_add_epi32(
-                before,
-                _mm256_and_si256(
-                    v1, _mm256_cmpgt_epi32(ahead, _mm256_setzero_si256())));
-            ahead = _mm256_sub_epi32(ahead, _mm256_set1_epi32(8));
-        }
-        total = _mm256_add_epi64(
-            total, _mm256_add_epi64(LOW(sum), _mm256_srli_epi64(sum, 32)));
-    }
-    two = _mm_add_epi64(_mm256_castsi256_si128(total),
-                        _mm256_extracti128_si256(total, 1));
-    if (i < n)
-        rest = bbans_k_weigh_one_portable((const uint8_t *)weight + i * size,
-                                          type, n - i, k - i, &from, freq);
-    if (k < i)
-        (void)bbans_k_weigh_one_portable((const uint8_t *)weight + k * size,
-                                         type, 1, 0, &from, freq);
-    if (k < n)
-        *start = sum_of_8(before) + from;
-    if (!_mm256_testz_si256(any, high) || rest == UINT64_MAX)
-        return UINT64_MAX;
-    return rest + (uint64_t)_mm_cvtsi128_si64(two) +
-           (uint64_t)_mm_extract_epi64(two, 1);
-}
-
-/* How many of eight sums, in order, are <= slot. */
-AVX2 static inline unsigned rank_of_8(__m256i sums, uint32_t slot)
-{
-    return (unsigned)__builtin_popcount(
-        (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(
-            _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(slot + 1)), sums))));
-}
-
-/* Blocks of 64 weights as eight rows of eight: sums of rows down the columns,
- * then across; the row by its last sum, and the weight by the sums within its
- * row. */
-AVX2 size_t bbans_k_find_avx2(const uint32_t *w, size_t n, uint32_t slot,
-                              uint32_t *start)
-{
-    uint32_t sums[9];
-    size_t k, row;
-
-    sums[0] = 0;
-    for (k = 0; k + BLOCK <= n; k += BLOCK) {
-        __m256i a[8], v, low, high;
-        size_t j;
-
-        a[0] = LOAD(w + k);
-        for (j = 1; j < 8; j++)
-            a[j] = _mm256_add_epi32(a[j - 1], LOAD(w + k + 8 * j));
-        low = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
-                                _mm256_hadd_epi32(a[2], a[3]));
-        high = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]),
-                                 _mm256_hadd_epi32(a[6], a[7]));
-        v = _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20),
-                             _mm256_permute2x128_si256(low, high, 0x31));
-        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
-        STORE(sums + 1, v);
-        row = rank_of_8(v, slot);
-        if (row == 8) {
-            sums[0] = sums[8];
-            continue;
-        }
-        k += 8 * row;
-        v = LOAD(w + k);
-        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
-        v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
-        /* The sum of the low half to each of the high half. */
-        v = _mm256_add_epi32(
-            v,
-            _mm256_shuffle_epi32(_mm256_permute2x128_si256(v, v, 0x08), 255));
-        sums[0] = sums[row];
-        v = _mm256_add_epi32(v, _mm256_set1_epi32((int)sums[0]));
-        STORE(sums + 1, v);
-        row = rank_of_8(v, slot);
-        *start = sums[row];
-        return k + row;
-    }
-    k += bbans_k_find_portable(w + k, n - k, slot - sums[0], start);
-    *start += sums[0];
-    return k;
-}
+const bbans_lanes_kernels bbans_lanes_avx2 = {.push = push,
+                                              .advance = advance,
+                                              .max_u32 = max_u32,
+                                              .push_symbols = push_symbols};
 #endif

@@ -1,5 +1,5 @@
-/* AVX-512 kernels of messages with several lanes, and of rows of weights; equal
- * to lanes_portable.c bit for bit.
+/* AVX-512 kernels of messages with several lanes; equal to lanes_portable.c
+ * bit for bit.
  *
  * SPDX-License-Identifier: MIT */
 #include "x86.h"
@@ -154,34 +154,32 @@ INLINED uint32_t *push_all(uint64_t *head, const void *from,
     return top;
 }
 
-AVX512 uint32_t *bbans_k_push_avx512(uint64_t *head, const bbans_span *span,
-                                     size_t n, unsigned prec, uint32_t *top)
+AVX512 static uint32_t *push(uint64_t *head, const bbans_span *span, size_t n,
+                             unsigned prec, uint32_t *top)
 {
     const size_t odd = prec < BBANS_QUOTIENT_PREC_MIN ? n : n % 8;
 
     n -= odd;
-    top = bbans_k_push_portable(head + n, span + n, odd, prec, top);
+    top = bbans_lanes_portable.push(head + n, span + n, odd, prec, top);
     return push_all(head, span, NULL, n, prec, top);
 }
 
-AVX512 uint32_t *bbans_k_push_symbols_avx512(uint64_t *head,
-                                             const uint32_t *edge,
-                                             const uint32_t *symbol, size_t n,
-                                             unsigned prec, uint32_t *top)
+AVX512 static uint32_t *push_symbols(uint64_t *head, const uint32_t *edge,
+                                     const uint32_t *symbol, size_t n,
+                                     unsigned prec, uint32_t *top)
 {
     const size_t odd = prec < BBANS_QUOTIENT_PREC_MIN ? n : n % 8;
 
     n -= odd;
     if (odd > 0)
-        top = bbans_k_push_symbols_portable(head + n, edge, symbol + n, odd,
-                                            prec, top);
+        top = bbans_lanes_portable.push_symbols(head + n, edge, symbol + n, odd,
+                                                prec, top);
     return push_all(head, symbol, edge, n, prec, top);
 }
 
-AVX512 const uint32_t *bbans_k_advance_avx512(uint64_t *head,
-                                              const bbans_span *span, size_t n,
-                                              unsigned prec,
-                                              const uint32_t *top)
+AVX512 static const uint32_t *advance(uint64_t *head, const bbans_span *span,
+                                      size_t n, unsigned prec,
+                                      const uint32_t *top)
 {
     const __m512i mask = _mm512_set1_epi64((1LL << prec) - 1);
     const __m512i least = _mm512_set1_epi64(1LL << 31);
@@ -201,10 +199,10 @@ AVX512 const uint32_t *bbans_k_advance_avx512(uint64_t *head,
                                    words_for(top, refill)));
         top -= __builtin_popcount(refill);
     }
-    return bbans_k_advance_portable(head + i, span + i, n - i, prec, top);
+    return bbans_lanes_portable.advance(head + i, span + i, n - i, prec, top);
 }
 
-AVX512 uint32_t bbans_k_most_avx512(const uint32_t *v, size_t n)
+AVX512 static uint32_t max_u32(const uint32_t *v, size_t n)
 {
     __m512i most = _mm512_setzero_si512();
     size_t i;
@@ -248,9 +246,8 @@ AVX512 static inline const uint32_t *take_heads(uint64_t *head, __m512i x,
     return top - __builtin_popcount(take);
 }
 
-AVX512 uint32_t *bbans_k_push_values_avx512(uint64_t *head,
-                                            const uint32_t *value, size_t n,
-                                            uint32_t total, uint32_t *top)
+AVX512 static uint32_t *push_values(uint64_t *head, const uint32_t *value,
+                                    size_t n, uint32_t total, uint32_t *top)
 {
     const uint64_t q = BBANS_HEAD_MIN / total;
     const __m512i limit = _mm512_set1_epi64((long long)(q << 32));
@@ -258,7 +255,8 @@ AVX512 uint32_t *bbans_k_push_values_avx512(uint64_t *head,
     const size_t odd = n % 8;
 
     n -= odd;
-    top = bbans_k_push_values_portable(head + n, value + n, odd, total, top);
+    top =
+        bbans_totals_portable.push_values(head + n, value + n, odd, total, top);
     while (n > 0) {
         __m512i x, y;
         __mmask8 spill;
@@ -287,10 +285,9 @@ AVX512 static inline __m512i by_inverse(__m512i x, __m512d inverse)
         _mm512_mul_round_pd(_mm512_cvt_roundepu64_pd(x, RZ), inverse, RZ));
 }
 
-AVX512 const uint32_t *bbans_k_pop_values_avx512(uint64_t *head,
-                                                 uint32_t *value, size_t n,
-                                                 uint32_t total,
-                                                 const uint32_t *top)
+AVX512 static const uint32_t *pop_values(uint64_t *head, uint32_t *value,
+                                         size_t n, uint32_t total,
+                                         const uint32_t *top)
 {
     const uint64_t q = BBANS_HEAD_MIN / total;
     const __m512i limit = _mm512_set1_epi64((long long)(total * q << 32));
@@ -323,13 +320,8 @@ AVX512 const uint32_t *bbans_k_pop_values_avx512(uint64_t *head,
                             _mm512_cvtepi64_epi32(rest));
         top = take_heads(head + i, head_x, y, spill, top);
     }
-    return bbans_k_pop_values_portable(head + i, value + i, n - i, total, top);
-}
-
-/* Bits 0 .. n - 1. */
-static inline uint64_t first_bits(size_t n)
-{
-    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+    return bbans_totals_portable.pop_values(head + i, value + i, n - i, total,
+                                            top);
 }
 
 /* ---- Rounds of symbols under one row of edges ----
@@ -365,8 +357,8 @@ AVX512 static inline __m256i up_to_8(const uint32_t *p, __mmask8 here)
     return _mm512_castsi512_si256(_mm512_maskz_loadu_epi32(here, p));
 }
 
-AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
-                                  bbans_share *share)
+AVX512 static void prepare_row(const uint32_t *edge, size_t symbols,
+                               bbans_coded_symbol *share)
 {
     const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
     const __m512i last = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
@@ -374,7 +366,7 @@ AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
 
     for (i = 0; i < symbols || i < GROUP; i += 8) {
         const __mmask8 here =
-            (__mmask8)first_bits(symbols > i ? symbols - i : 0);
+            (__mmask8)bbans_first_bits(symbols > i ? symbols - i : 0);
         const __m256i start = up_to_8(edge + i, here);
         const __m512i freq = _mm512_cvtepu32_epi64(
             _mm256_sub_epi32(up_to_8(edge + i + 1, here), start));
@@ -388,7 +380,7 @@ AVX512 void bbans_k_shares_avx512(const uint32_t *edge, size_t symbols,
     }
 }
 
-AVX512 static inline few_shares few_of(const bbans_share *share)
+AVX512 static inline few_shares few_of(const bbans_coded_symbol *share)
 {
     const __m512i even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
     const __m512i odd = _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15);
@@ -436,7 +428,8 @@ INLINED __m512i high_words(__m512i a, __m512i b)
                                                  _mm512_castsi512_ps(b), 0xdd));
 }
 
-INLINED __m256i share_pair(const bbans_share *share, uint32_t k0, uint32_t k1)
+INLINED __m256i share_pair(const bbans_coded_symbol *share, uint32_t k0,
+                           uint32_t k1)
 {
     const void *s0 = share + k0, *s1 = share + k1;
 
@@ -446,14 +439,15 @@ INLINED __m256i share_pair(const bbans_share *share, uint32_t k0, uint32_t k1)
 }
 
 /* Those of every fourth symbol, down from the last. */
-INLINED __m512i share_quad(const bbans_share *share, const uint32_t *last)
+INLINED __m512i share_quad(const bbans_coded_symbol *share,
+                           const uint32_t *last)
 {
     return _mm512_inserti64x4(
         _mm512_castsi256_si512(share_pair(share, last[0], last[-4])),
         share_pair(share, last[-8], last[-12]), 1);
 }
 
-INLINED group group_of(const bbans_share *share, const uint32_t *symbol)
+INLINED group group_of(const bbans_coded_symbol *share, const uint32_t *symbol)
 {
     const uint32_t *last = symbol + GROUP - 1;
     const __m512i s0 = share_quad(share, last);
@@ -473,8 +467,9 @@ INLINED group group_of(const bbans_share *share, const uint32_t *symbol)
 
 /* Push m <= GROUPS groups, whose heads are a and b each. */
 INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
-                              const bbans_share *share, const uint32_t *symbol,
-                              size_t m, unsigned prec, uint32_t *top)
+                              const bbans_coded_symbol *share,
+                              const uint32_t *symbol, size_t m, unsigned prec,
+                              uint32_t *top)
 {
     const __m512i total = _mm512_set1_epi32(1 << prec);
     const __m512i zero = _mm512_setzero_si512();
@@ -542,7 +537,8 @@ INLINED uint32_t *push_groups(uint64_t *head, const few_shares *few,
 
 /* One round. */
 INLINED uint32_t *push_round(uint64_t *head, size_t lanes,
-                             const few_shares *few, const bbans_share *share,
+                             const few_shares *few,
+                             const bbans_coded_symbol *share,
                              const uint32_t *symbol, unsigned prec,
                              uint32_t *top)
 {
@@ -583,9 +579,10 @@ AVX512 static inline int are_below(const uint32_t *symbol, size_t n,
     return _mm512_cmpge_epu32_mask(most, _mm512_set1_epi32((int)limit)) == 0;
 }
 
-AVX512 uint32_t *bbans_k_push_rounds_avx512(
-    uint64_t *head, size_t lanes, const bbans_share *share, uint32_t symbols,
-    const uint32_t *symbol, size_t *left, unsigned prec, uint32_t *top)
+AVX512 static uint32_t *push_rounds(uint64_t *head, size_t lanes,
+                                    const bbans_coded_symbol *share,
+                                    uint32_t symbols, const uint32_t *symbol,
+                                    size_t *left, unsigned prec, uint32_t *top)
 {
     const few_shares few = few_of(share);
     const uint32_t *last = symbol + *left;
@@ -619,25 +616,23 @@ AVX512 static inline int totals_are_small(const uint32_t *total)
                                    _mm256_set1_epi32(1 << 12)) != 0;
 }
 
-AVX512 uint32_t *bbans_k_push_shares_avx512(uint64_t *head,
-                                            const uint32_t *start,
-                                            const uint32_t *freq,
-                                            const uint32_t *total, size_t n,
-                                            uint32_t *top)
+AVX512 static uint32_t *push_shares(uint64_t *head, const uint32_t *start,
+                                    const uint32_t *freq, const uint32_t *total,
+                                    size_t n, uint32_t *top)
 {
     const size_t odd = n % 8;
 
     n -= odd;
-    top = bbans_k_push_shares_portable(head + n, start + n, freq + n, total + n,
-                                       odd, top);
+    top = bbans_totals_portable.push_shares(head + n, start + n, freq + n,
+                                            total + n, odd, top);
     while (n > 0) {
         __m512i x, f, all, old, q, rest;
         __mmask8 spill, one_less;
 
         n -= 8;
         if (totals_are_small(total + n)) {
-            top = bbans_k_push_shares_portable(head + n, start + n, freq + n,
-                                               total + n, 8, top);
+            top = bbans_totals_portable.push_shares(
+                head + n, start + n, freq + n, total + n, 8, top);
             continue;
         }
         old = LOAD(head + n);
@@ -658,8 +653,8 @@ AVX512 uint32_t *bbans_k_push_shares_avx512(uint64_t *head,
     return top;
 }
 
-AVX512 void bbans_k_divide_avx512(const uint64_t *head, const uint32_t *total,
-                                  size_t n, uint64_t *quot, uint32_t *slot)
+AVX512 static void pop_start(const uint64_t *head, const uint32_t *total,
+                             size_t n, uint64_t *quot, uint32_t *slot)
 {
     size_t i;
 
@@ -669,7 +664,8 @@ AVX512 void bbans_k_divide_avx512(const uint64_t *head, const uint32_t *total,
         __mmask8 one_less;
 
         if (totals_are_small(total + i)) {
-            bbans_k_divide_portable(head + i, total + i, 8, quot + i, slot + i);
+            bbans_totals_portable.pop_start(head + i, total + i, 8, quot + i,
+                                            slot + i);
             continue;
         }
         x = _mm512_mask_srli_epi64(
@@ -687,14 +683,15 @@ AVX512 void bbans_k_divide_avx512(const uint64_t *head, const uint32_t *total,
                             _mm512_cvtepi64_epi32(_mm512_mask_sub_epi64(
                                 rest, one_less, rest, all)));
     }
-    bbans_k_divide_portable(head + i, total + i, n - i, quot + i, slot + i);
+    bbans_totals_portable.pop_start(head + i, total + i, n - i, quot + i,
+                                    slot + i);
 }
 
-AVX512 const uint32_t *bbans_k_join_avx512(uint64_t *head, const uint64_t *quot,
-                                           const uint32_t *rest,
-                                           const uint32_t *freq,
-                                           const uint32_t *total, size_t n,
-                                           const uint32_t *top)
+AVX512 static const uint32_t *pop_finish(uint64_t *head, const uint64_t *quot,
+                                         const uint32_t *rest,
+                                         const uint32_t *freq,
+                                         const uint32_t *total, size_t n,
+                                         const uint32_t *top)
 {
     size_t i;
 
@@ -707,380 +704,20 @@ AVX512 const uint32_t *bbans_k_join_avx512(uint64_t *head, const uint64_t *quot,
 
         top = take_heads(head + i, x, y, spill, top);
     }
-    return bbans_k_join_portable(head + i, quot + i, rest + i, freq + i,
-                                 total + i, n - i, top);
+    return bbans_totals_portable.pop_finish(head + i, quot + i, rest + i,
+                                            freq + i, total + i, n - i, top);
 }
 
-/* As in lanes_avx2.c, sixteen at a time; where the mask is 0, 0. */
-AVX512 static inline __m512i weights_at(const void *weight, int type, size_t k,
-                                        __mmask16 some)
-{
-    const uint8_t *p = (const uint8_t *)weight;
+const bbans_lanes_kernels bbans_lanes_avx512 = {.push = push,
+                                                .advance = advance,
+                                                .max_u32 = max_u32,
+                                                .push_symbols = push_symbols,
+                                                .prepare_row = prepare_row,
+                                                .push_rounds = push_rounds};
 
-    if (type == BBANS_F32)
-        return _mm512_cvttps_epi32(_mm512_mul_ps(
-            _mm512_maskz_loadu_ps(some, p + 4 * k), _mm512_set1_ps(0x1p27f)));
-    if (type == BBANS_F64) {
-        const __m512d unit = _mm512_set1_pd(0x1p27);
-        const __m256i low = _mm512_cvttpd_epi32(_mm512_mul_pd(
-            _mm512_maskz_loadu_pd((__mmask8)some, p + 8 * k), unit));
-        const __m256i high = _mm512_cvttpd_epi32(_mm512_mul_pd(
-            _mm512_maskz_loadu_pd((__mmask8)(some >> 8), p + 8 * k + 64),
-            unit));
-
-        return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-    }
-    return _mm512_maskz_loadu_epi32(some, p + 4 * k);
-}
-
-/* Of neighbouring 32-bit elements. */
-AVX512 static inline __m512i pair_sums(__m512i v)
-{
-    return _mm512_add_epi64(_mm512_maskz_mov_epi32(0x5555, v),
-                            _mm512_srli_epi64(v, 32));
-}
-
-/* Whether a weight was, from all of them or'ed. */
-AVX512 static inline int is_too_large(__m512i any)
-{
-    return _mm512_test_epi32_mask(any, _mm512_set1_epi32((int)0xe0000000)) != 0;
-}
-
-#define BLOCK 64
-
-/* Weights i .. i + 63, those in `here`, to w and *total: sums of four below
- * 2^29 + 1 in each element. */
-INLINED void weigh_to(const void *weight, int type, size_t i, uint64_t here,
-                      uint32_t *w, __m512i *total, __m512i *any)
-{
-    const __m512i extra = _mm512_set1_epi32(type != BBANS_U32);
-    __m512i sum = _mm512_setzero_si512();
-    size_t j;
-
-    for (j = 0; j < BLOCK; j += 16) {
-        const __mmask16 some = (__mmask16)(here >> j);
-        const __m512i v = weights_at(weight, type, i + j, some);
-        const __m512i v1 = _mm512_maskz_add_epi32(some, v, extra);
-
-        *any = _mm512_or_si512(*any, v);
-        sum = _mm512_add_epi32(sum, v1);
-        if (here == UINT64_MAX)
-            STORE(w + i + j, v1);
-        else
-            _mm512_mask_storeu_epi32(w + i + j, some, v1);
-    }
-    *total = _mm512_add_epi64(*total, pair_sums(sum));
-}
-
-INLINED uint64_t weigh_type(const void *weight, int type, size_t n, uint32_t *w)
-{
-    __m512i total = _mm512_setzero_si512(), any = total;
-    size_t i;
-
-    for (i = 0; i + BLOCK <= n; i += BLOCK)
-        weigh_to(weight, type, i, UINT64_MAX, w, &total, &any);
-    if (i < n)
-        weigh_to(weight, type, i, first_bits(n - i), w, &total, &any);
-    if (is_too_large(any))
-        return UINT64_MAX;
-    return (uint64_t)_mm512_reduce_add_epi64(total);
-}
-
-/* Weights i .. i + 63, those in `here`, to *total, and those in `below` to
- * *before; `extra` is up to the caller. */
-INLINED void weigh_block(const void *weight, int type, size_t i, uint64_t here,
-                         uint64_t below, __m512i *total, __m512i *before,
-                         __m512i *any)
-{
-    __m512i sum = _mm512_setzero_si512();
-    size_t j;
-
-    for (j = 0; j < BLOCK; j += 16) {
-        const __m512i v =
-            weights_at(weight, type, i + j, (__mmask16)(here >> j));
-
-        *any = _mm512_or_si512(*any, v);
-        sum = _mm512_add_epi32(sum, v);
-        *before =
-            _mm512_mask_add_epi32(*before, (__mmask16)(below >> j), *before, v);
-    }
-    *total = _mm512_add_epi64(*total, pair_sums(sum));
-}
-
-INLINED uint64_t weigh_one_type(const void *weight, int type, size_t n,
-                                size_t k, uint32_t *start)
-{
-    const uint64_t extra = type != BBANS_U32;
-    __m512i total = _mm512_setzero_si512(), any = total, before = total, both;
-    __m256i four;
-    __m128i two;
-    size_t i;
-
-    for (i = 0; i + BLOCK <= n; i += BLOCK)
-        weigh_block(weight, type, i, UINT64_MAX, k > i ? first_bits(k - i) : 0,
-                    &total, &before, &any);
-    if (i < n)
-        weigh_block(weight, type, i, first_bits(n - i),
-                    k > i ? first_bits(k - i) : 0, &total, &before, &any);
-    before = pair_sums(before);
-    both = _mm512_add_epi64(_mm512_unpacklo_epi64(total, before),
-                            _mm512_unpackhi_epi64(total, before));
-    four = _mm256_add_epi64(_mm512_castsi512_si256(both),
-                            _mm512_extracti64x4_epi64(both, 1));
-    two = _mm_add_epi64(_mm256_castsi256_si128(four),
-                        _mm256_extracti128_si256(four, 1));
-    *start = (uint32_t)((uint64_t)_mm_extract_epi64(two, 1) + k * extra);
-    if (is_too_large(any))
-        return UINT64_MAX;
-    return (uint64_t)_mm_cvtsi128_si64(two) + n * extra;
-}
-
-AVX512 uint64_t bbans_k_weigh_avx512(const void *weight, int type, size_t n,
-                                     uint32_t *w)
-{
-    if (type == BBANS_F32)
-        return weigh_type(weight, BBANS_F32, n, w);
-    return weigh_type(weight, type, n, w);
-}
-
-AVX512 uint64_t bbans_k_weigh_one_avx512(const void *weight, int type, size_t n,
-                                         size_t k, uint32_t *start,
-                                         uint32_t *freq)
-{
-    if (k < n)
-        *freq = (uint32_t)_mm_cvtsi128_si32(
-                    _mm512_castsi512_si128(weights_at(weight, type, k, 1))) +
-                (type != BBANS_U32);
-    if (type == BBANS_F32)
-        return weigh_one_type(weight, BBANS_F32, n, k, start);
-    return weigh_one_type(weight, type, n, k, start);
-}
-
-/* ---- Several rows of weights ----
- *
- * Sums are of 32 bits here, and each is in `any` before two of them could wrap:
- * if one is 2^29 or more, or a weight is none, that is known of all the rows,
- * and weighing them one by one tells of which. */
-
-/* Weights i .. i + 63, those in `here`, to *all, and those in `below` to
- * *before, without the extra 1. */
-INLINED void add_block(const uint8_t *row, int type, size_t i, uint64_t here,
-                       uint64_t below, __m512i *all, __m512i *before,
-                       __m512i *any)
-{
-    __m512i w[4];
-    size_t v;
-
-    for (v = 0; v < 4; v++)
-        w[v] = weights_at(row, type, i + 16 * v, (__mmask16)(here >> 16 * v));
-    *all =
-        _mm512_add_epi32(*all, _mm512_add_epi32(_mm512_add_epi32(w[0], w[1]),
-                                                _mm512_add_epi32(w[2], w[3])));
-    *any = _mm512_or_si512(_mm512_or_si512(*any, *all),
-                           _mm512_or_si512(_mm512_or_si512(w[0], w[1]),
-                                           _mm512_or_si512(w[2], w[3])));
-    for (v = 0; v < 4; v++)
-        *before = _mm512_mask_add_epi32(*before, (__mmask16)(below >> 16 * v),
-                                        *before, w[v]);
-}
-
-/* Four rows share the sums across.  Nothing is asked for ahead: rows come in
- * the order of memory, faster than by requests of one core. */
-INLINED void four_intervals(const uint8_t *row, int type, size_t symbols,
-                            const uint32_t *k, uint32_t *start, uint32_t *freq,
-                            uint32_t *total, __m512i *any)
-{
-    const __m512i in_order =
-        _mm512_setr_epi32(0, 2, 8, 10, 1, 3, 9, 11, 0, 0, 0, 0, 0, 0, 0, 0);
-    const size_t bytes = bbans_row_bytes(type, symbols);
-    __m512i sums[4], pairs[2], s;
-    __m128i counts, befores;
-    size_t j, i;
-
-    for (j = 0; j < 4; j++, row += bytes) {
-        __m512i all = _mm512_setzero_si512(), before = all;
-
-        for (i = 0; i + BLOCK <= symbols; i += BLOCK)
-            add_block(row, type, i, UINT64_MAX,
-                      first_bits(k[j] > i ? k[j] - i : 0), &all, &before, any);
-        if (i < symbols)
-            add_block(row, type, i, first_bits(symbols - i),
-                      first_bits(k[j] > i ? k[j] - i : 0), &all, &before, any);
-        sums[j] = _mm512_add_epi32(_mm512_unpacklo_epi32(all, before),
-                                   _mm512_unpackhi_epi32(all, before));
-        *any = _mm512_or_si512(*any, sums[j]);
-        freq[j] = (uint32_t)_mm_cvtsi128_si32(
-                      _mm512_castsi512_si128(weights_at(row, type, k[j], 1))) +
-                  (type != BBANS_U32);
-    }
-    for (j = 0; j < 2; j++) {
-        pairs[j] = _mm512_add_epi32(
-            _mm512_unpacklo_epi64(sums[2 * j], sums[2 * j + 1]),
-            _mm512_unpackhi_epi64(sums[2 * j], sums[2 * j + 1]));
-        *any = _mm512_or_si512(*any, pairs[j]);
-    }
-    s = _mm512_add_epi32(_mm512_shuffle_i32x4(pairs[0], pairs[1], 0x88),
-                         _mm512_shuffle_i32x4(pairs[0], pairs[1], 0xdd));
-    *any = _mm512_or_si512(*any, s);
-    s = _mm512_add_epi32(s, _mm512_shuffle_i32x4(s, s, 0xb1));
-    *any = _mm512_or_si512(*any, s);
-    s = _mm512_permutexvar_epi32(in_order, s);
-    counts = _mm512_castsi512_si128(s);
-    befores = _mm512_extracti32x4_epi32(s, 1);
-    if (type != BBANS_U32) {
-        const void *each = k;
-
-        counts = _mm_add_epi32(counts, _mm_set1_epi32((int)symbols));
-        befores =
-            _mm_add_epi32(befores, _mm_loadu_si128((const __m128i *)each));
-    }
-    _mm_storeu_si128((__m128i *)(void *)total, counts);
-    _mm_storeu_si128((__m128i *)(void *)start, befores);
-}
-
-INLINED void intervals_type(const uint8_t *weight, int type, size_t symbols,
-                            size_t n, const uint32_t *k, uint32_t *start,
-                            uint32_t *freq, uint32_t *total)
-{
-    __m512i any = _mm512_setzero_si512();
-    size_t first;
-
-    for (first = 0; first < n; first += 4) {
-        /* The last four, some of them again. */
-        const size_t at = n - first < 4 ? n - 4 : first;
-
-        four_intervals(weight + at * bbans_row_bytes(type, symbols), type,
-                       symbols, k + at, start + at, freq + at, total + at,
-                       &any);
-    }
-    if (is_too_large(any))
-        bbans_k_intervals_portable(weight, type, symbols, n, k, start, freq,
-                                   total);
-}
-
-AVX512 void bbans_k_intervals_avx512(const void *weight, int type,
-                                     size_t symbols, size_t n,
-                                     const uint32_t *k, uint32_t *start,
-                                     uint32_t *freq, uint32_t *total)
-{
-    if (n < 4 || symbols > BBANS_TOTAL_MAX)
-        bbans_k_intervals_portable(weight, type, symbols, n, k, start, freq,
-                                   total);
-    else if (type == BBANS_F32)
-        intervals_type(weight, BBANS_F32, symbols, n, k, start, freq, total);
-    else
-        intervals_type(weight, type, symbols, n, k, start, freq, total);
-}
-
-/* Weights i .. i + 63, those in `here`, to w, and the running sums of their 16
- * quads, four weights each, to sums; returns the last. */
-INLINED uint32_t weigh_quads(const uint8_t *row, int type, size_t i,
-                             uint64_t here, uint32_t *w, uint32_t *sums,
-                             __m512i *any)
-{
-    /* Quad j of vector v, 4 j + v where the sums across are, is quad 4 v + j.
-     */
-    const __m512i in_order =
-        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i extra = _mm512_set1_epi32(type != BBANS_U32);
-    const __m512i zero = _mm512_setzero_si512();
-    __m512i a[4], b, c, s1, s2, s4, s8, s16;
-    size_t v;
-
-    for (v = 0; v < 4; v++) {
-        const __mmask16 some = (__mmask16)(here >> 16 * v);
-
-        a[v] = weights_at(row, type, i + 16 * v, some);
-        *any = _mm512_or_si512(*any, a[v]);
-        a[v] = _mm512_maskz_add_epi32(some, a[v], extra);
-        if (here == UINT64_MAX)
-            STORE(w + i + 16 * v, a[v]);
-        else
-            _mm512_mask_storeu_epi32(w + i + 16 * v, some, a[v]);
-    }
-    b = _mm512_add_epi32(_mm512_unpacklo_epi32(a[0], a[1]),
-                         _mm512_unpackhi_epi32(a[0], a[1]));
-    c = _mm512_add_epi32(_mm512_unpacklo_epi32(a[2], a[3]),
-                         _mm512_unpackhi_epi32(a[2], a[3]));
-    s1 = _mm512_permutexvar_epi32(
-        in_order, _mm512_add_epi32(_mm512_unpacklo_epi64(b, c),
-                                   _mm512_unpackhi_epi64(b, c)));
-    s2 = _mm512_add_epi32(s1, _mm512_alignr_epi32(s1, zero, 15));
-    s4 = _mm512_add_epi32(s2, _mm512_alignr_epi32(s2, zero, 14));
-    s8 = _mm512_add_epi32(s4, _mm512_alignr_epi32(s4, zero, 12));
-    s16 = _mm512_add_epi32(s8, _mm512_alignr_epi32(s8, zero, 8));
-    *any = _mm512_or_si512(_mm512_or_si512(*any, _mm512_or_si512(s1, s2)),
-                           _mm512_or_si512(_mm512_or_si512(s4, s8), s16));
-    STORE(sums, s16);
-    return (uint32_t)_mm_extract_epi32(_mm512_extracti32x4_epi32(s16, 3), 3);
-}
-
-INLINED void weigh_rows_type(const uint8_t *weight, int type, size_t symbols,
-                             size_t n, uint32_t *w, uint32_t *total)
-{
-    const size_t bytes = bbans_row_bytes(type, symbols);
-    const size_t stride = bbans_row_stride(symbols);
-    __m512i any = _mm512_setzero_si512();
-    size_t i, j;
-
-    for (j = 0; j < n; j++) {
-        const uint8_t *row = weight + j * bytes;
-        uint32_t *to = w + j * stride;
-        uint64_t sum = 0;
-
-        for (i = 0; i + BLOCK <= symbols; i += BLOCK)
-            sum += weigh_quads(row, type, i, UINT64_MAX, to,
-                               to + symbols + i / 4, &any);
-        if (i < symbols)
-            sum += weigh_quads(row, type, i, first_bits(symbols - i), to,
-                               to + symbols + i / 4, &any);
-        total[j] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
-    }
-    /* The running sums of rows that have a total are right, and stay. */
-    if (is_too_large(any))
-        bbans_k_weigh_rows_portable(weight, type, symbols, n, w, total);
-}
-
-AVX512 void bbans_k_weigh_rows_avx512(const void *weight, int type,
-                                      size_t symbols, size_t n, uint32_t *w,
-                                      uint32_t *total)
-{
-    if (type == BBANS_F32)
-        weigh_rows_type(weight, BBANS_F32, symbols, n, w, total);
-    else
-        weigh_rows_type(weight, type, symbols, n, w, total);
-}
-
-/* The quad by the running sums, and the weight by those within it.  What is
- * beyond the row only adds to sums that are above the slot. */
-AVX512 size_t bbans_k_find_in_row_avx512(const uint32_t *w, size_t symbols,
-                                         uint32_t slot, uint32_t *start)
-{
-    const uint32_t *sums = w + symbols;
-    uint32_t left = slot;
-    size_t first = 0, quad, k;
-    __m128i v, within;
-
-    for (; left >= sums[15]; sums += 16, first += BLOCK)
-        left -= sums[15];
-    quad = (size_t)__builtin_popcount(
-        _mm512_cmple_epu32_mask(LOAD(sums), _mm512_set1_epi32((int)left)));
-    left -= quad > 0 ? sums[quad - 1] : 0;
-    v = _mm_loadu_si128((const __m128i *)(const void *)(w + first + 4 * quad));
-    within = _mm_add_epi32(v, _mm_slli_si128(v, 4));
-    within = _mm_add_epi32(within, _mm_slli_si128(within, 8));
-    k = (size_t)__builtin_popcount(
-        7 & _mm_cmple_epu32_mask(within, _mm_set1_epi32((int)left)));
-    *start = slot - left +
-             (uint32_t)_mm_cvtsi128_si32(_mm_castps_si128(
-                 _mm_permutevar_ps(_mm_castsi128_ps(_mm_sub_epi32(within, v)),
-                                   _mm_cvtsi32_si128((int)k))));
-    return first + 4 * quad + k;
-}
-
-size_t bbans_k_find_avx512(const uint32_t *w, size_t n, uint32_t slot,
-                           uint32_t *start)
-{
-    return bbans_k_find_avx2(w, n, slot, start);
-}
+const bbans_totals_kernels bbans_totals_avx512 = {.push_values = push_values,
+                                                  .pop_values = pop_values,
+                                                  .push_shares = push_shares,
+                                                  .pop_start = pop_start,
+                                                  .pop_finish = pop_finish};
 #endif

@@ -71,23 +71,22 @@
 
 #include "located_x86.h"
 
-AVX2 void bbans_k_locate_avx2(const bbans_shape *shape, const int64_t *at,
+AVX2 static void locate_spans(const bbans_shape *shape, const int64_t *at,
                               const int32_t *by, const int64_t *value, size_t n,
                               bbans_span *span, uint8_t *easy)
 {
     locate_all(shape, at, by, value, n, span, easy);
 }
 
-AVX2 void bbans_k_find_located_avx2(const bbans_shape *shape, const int64_t *at,
-                                    const int32_t *by, const uint64_t *head,
-                                    size_t n, bbans_span *span, int64_t *value,
-                                    uint8_t *easy)
+AVX2 static void find_located(const bbans_shape *shape, const int64_t *at,
+                              const int32_t *by, const uint64_t *head, size_t n,
+                              bbans_span *span, int64_t *value, uint8_t *easy)
 {
     find_all(shape, at, by, head, n, span, value, easy);
 }
 
-AVX2 void bbans_k_fix_locations_avx2(const void *real, int type, size_t n,
-                                     int64_t *location)
+AVX2 static void fix_locations(const void *real, int type, size_t n,
+                               int64_t *location)
 {
     size_t i;
 
@@ -103,8 +102,7 @@ AVX2 void bbans_k_fix_locations_avx2(const void *real, int type, size_t n,
         location[i] = INT64_MIN;
 }
 
-AVX2 void bbans_k_fix_scales_avx2(const void *real, int type, size_t n,
-                                  int32_t *by)
+AVX2 static void fix_scales(const void *real, int type, size_t n, int32_t *by)
 {
     const uint64_t *wide = (const uint64_t *)real;
     size_t i;
@@ -123,4 +121,10 @@ AVX2 void bbans_k_fix_scales_avx2(const void *real, int type, size_t n,
     for (; i < n; i++)
         by[i] = INT32_MIN;
 }
+
+const bbans_located_kernels bbans_located_avx2 = {.locate_spans = locate_spans,
+                                                  .find_located = find_located,
+                                                  .fix_locations =
+                                                      fix_locations,
+                                                  .fix_scales = fix_scales};
 #endif

@@ -88,24 +88,23 @@ AVX512 static inline V look_up(const uint16_t *table, V i)
 
 #include "located_x86.h"
 
-AVX512 void bbans_k_locate_avx512(const bbans_shape *shape, const int64_t *at,
-                                  const int32_t *by, const int64_t *value,
-                                  size_t n, bbans_span *span, uint8_t *easy)
+AVX512 static void locate_spans(const bbans_shape *shape, const int64_t *at,
+                                const int32_t *by, const int64_t *value,
+                                size_t n, bbans_span *span, uint8_t *easy)
 {
     locate_all(shape, at, by, value, n, span, easy);
 }
 
-AVX512 void bbans_k_find_located_avx512(const bbans_shape *shape,
-                                        const int64_t *at, const int32_t *by,
-                                        const uint64_t *head, size_t n,
-                                        bbans_span *span, int64_t *value,
-                                        uint8_t *easy)
+AVX512 static void find_located(const bbans_shape *shape, const int64_t *at,
+                                const int32_t *by, const uint64_t *head,
+                                size_t n, bbans_span *span, int64_t *value,
+                                uint8_t *easy)
 {
     find_all(shape, at, by, head, n, span, value, easy);
 }
 
-AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
-                                         int64_t *location)
+AVX512 static void fix_locations(const void *real, int type, size_t n,
+                                 int64_t *location)
 {
     size_t i;
 
@@ -121,8 +120,7 @@ AVX512 void bbans_k_fix_locations_avx512(const void *real, int type, size_t n,
         location[i] = INT64_MIN;
 }
 
-AVX512 void bbans_k_fix_scales_avx512(const void *real, int type, size_t n,
-                                      int32_t *by)
+AVX512 static void fix_scales(const void *real, int type, size_t n, int32_t *by)
 {
     const uint64_t *wide = (const uint64_t *)real;
     size_t i;
@@ -143,4 +141,10 @@ AVX512 void bbans_k_fix_scales_avx512(const void *real, int type, size_t n,
     for (; i < n; i++)
         by[i] = INT32_MIN;
 }
+
+const bbans_located_kernels bbans_located_avx512 = {
+    .locate_spans = locate_spans,
+    .find_located = find_located,
+    .fix_locations = fix_locations,
+    .fix_scales = fix_scales};
 #endif

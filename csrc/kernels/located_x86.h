@@ -11,6 +11,9 @@
  *
  * SPDX-License-Identifier: MIT */
 
+/* What exists with and without a leak, so that neither asks at each value. */
+#define ALWAYS inline __attribute__((always_inline))
+
 #define UPPER(v) SRL((v), 32)
 #define SIGN(v) SRA32((v), 31)
 /* v, and -1 - v for the negative ones */
@@ -20,9 +23,11 @@ typedef struct {
     V origin[2]; /* of 64 bits */
     V half_way, fraction, e12, half, slots, down, middle, a_max;
     M easy;
+    int leak; /* a constant, wherever it is inlined */
 } places;
 
-LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
+LOCATED static inline places places_of(int leak, const int64_t *at,
+                                       const int32_t *by)
 {
     const V at_low = LOAD(at), at_high = LOAD(at + HALF);
     const V location = LOWS(at_low, at_high);
@@ -43,7 +48,10 @@ LOCATED static inline places places_of(const int64_t *at, const int32_t *by)
     p.middle = SLLV32(SET32(1), middle_bits);
     p.half = ADD32(SUB32(p.middle, SLL32(middle_bits, BBANS_OCTAVE_BITS)),
                    SET32(64 << BBANS_OCTAVE_BITS));
-    p.slots = SUB32(SET32(1 << BBANS_LOCATED_PREC), SLL32(p.half, 1));
+    p.leak = leak;
+    p.slots = SET32(1 << BBANS_LOCATED_PREC);
+    if (leak)
+        p.slots = SUB32(p.slots, SLL32(p.half, 1));
     p.down = ADD32(LOOK_UP(bbans_scale_down, p.fraction), SET32(1));
     p.a_max = SLLV32(SET32(1 << 9), p.e12);
     return p;
@@ -78,7 +86,8 @@ LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
 
     if (shape->octaves > 0)
         p->easy = BOTH(p->easy, LESS32(clamped, last));
-    return ADD32(IF_NEGATIVE(distance, g, above), bins);
+    return p->leak ? ADD32(IF_NEGATIVE(distance, g, above), bins)
+                   : IF_NEGATIVE(distance, g, above);
 }
 
 /* The quantile of a slot of the tail, in its cell. */
@@ -113,11 +122,11 @@ LOCATED static inline unsigned bits_of(M mask)
     return BITS(SLL(v, 32)) | BITS(v) << HALF;
 }
 
-LOCATED static inline unsigned locate(const bbans_shape *shape,
+LOCATED static ALWAYS unsigned locate(const bbans_shape *shape, int leak,
                                       const int64_t *at, const int32_t *by,
                                       const int64_t *value, bbans_span *span)
 {
-    places p = places_of(at, by);
+    places p = places_of(leak, at, by);
     const V low = SUB(LOAD(value), p.origin[0]);
     const V high = SUB(LOAD(value + HALF), p.origin[1]);
     const V u = LOWS(low, high);
@@ -125,15 +134,18 @@ LOCATED static inline unsigned locate(const bbans_shape *shape,
 
     p.easy = BOTH(p.easy, EQUAL32(HIGHS(low, high), SIGN(u)));
     put_spans(shape, &p, u, &start, &end, span);
+    if (!leak)
+        p.easy = BOTH(p.easy, LESS32(start, end));
     return bits_of(p.easy);
 }
 
-LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
-                                    const int32_t *by, const uint64_t *head,
-                                    bbans_span *span, int64_t *value)
+LOCATED static ALWAYS unsigned find(const bbans_shape *shape, int leak,
+                                    const int64_t *at, const int32_t *by,
+                                    const uint64_t *head, bbans_span *span,
+                                    int64_t *value)
 {
     const V mask = SET32((1 << BBANS_LOCATED_PREC) - 1);
-    places p = places_of(at, by);
+    places p = places_of(leak, at, by);
     const V x = LOWS(LOAD(head), LOAD(head + HALF));
     const V slot = AND(x, mask);
     const V upper = SIGN(SLL32(x, 32 - BBANS_LOCATED_PREC));
@@ -159,10 +171,10 @@ LOCATED static inline unsigned find(const bbans_shape *shape, const int64_t *at,
 }
 
 /* Any n: what is left for the last vector is copied, and 0 follows it. */
-LOCATED static inline void locate_all(const bbans_shape *shape,
-                                      const int64_t *at, const int32_t *by,
-                                      const int64_t *value, size_t n,
-                                      bbans_span *span, uint8_t *easy)
+LOCATED static ALWAYS void locate_with(const bbans_shape *shape, int leak,
+                                       const int64_t *at, const int32_t *by,
+                                       const int64_t *value, size_t n,
+                                       bbans_span *span, uint8_t *easy)
 {
     int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF] = {0};
     int32_t last_by[2 * HALF] = {0};
@@ -176,7 +188,7 @@ LOCATED static inline void locate_all(const bbans_shape *shape,
     for (i = 0; i < n; i += 2 * HALF) {
         const int is_last = i == whole;
         const unsigned bits = locate(
-            shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
+            shape, leak, is_last ? last_at : at + i, is_last ? last_by : by + i,
             is_last ? last_value : value + i, is_last ? last_span : span + i);
 
         PUT_BITS(easy + i / 8, bits);
@@ -184,10 +196,11 @@ LOCATED static inline void locate_all(const bbans_shape *shape,
     memcpy(span + whole, last_span, rest * sizeof *span);
 }
 
-LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
-                                    const int32_t *by, const uint64_t *head,
-                                    size_t n, bbans_span *span, int64_t *value,
-                                    uint8_t *easy)
+LOCATED static ALWAYS void find_with(const bbans_shape *shape, int leak,
+                                     const int64_t *at, const int32_t *by,
+                                     const uint64_t *head, size_t n,
+                                     bbans_span *span, int64_t *value,
+                                     uint8_t *easy)
 {
     int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF];
     int32_t last_by[2 * HALF] = {0};
@@ -201,15 +214,37 @@ LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
     memcpy(last_head, head + whole, rest * sizeof *head);
     for (i = 0; i < n; i += 2 * HALF) {
         const int is_last = i == whole;
-        const unsigned bits =
-            find(shape, is_last ? last_at : at + i, is_last ? last_by : by + i,
-                 is_last ? last_head : head + i, is_last ? last_span : span + i,
-                 is_last ? last_value : value + i);
+        const unsigned bits = find(
+            shape, leak, is_last ? last_at : at + i, is_last ? last_by : by + i,
+            is_last ? last_head : head + i, is_last ? last_span : span + i,
+            is_last ? last_value : value + i);
 
         PUT_BITS(easy + i / 8, bits);
     }
     memcpy(span + whole, last_span, rest * sizeof *span);
     memcpy(value + whole, last_value, rest * sizeof *value);
+}
+
+LOCATED static inline void locate_all(const bbans_shape *shape,
+                                      const int64_t *at, const int32_t *by,
+                                      const int64_t *value, size_t n,
+                                      bbans_span *span, uint8_t *easy)
+{
+    if (shape->leakless)
+        locate_with(shape, 0, at, by, value, n, span, easy);
+    else
+        locate_with(shape, 1, at, by, value, n, span, easy);
+}
+
+LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
+                                    const int32_t *by, const uint64_t *head,
+                                    size_t n, bbans_span *span, int64_t *value,
+                                    uint8_t *easy)
+{
+    if (shape->leakless)
+        find_with(shape, 0, at, by, head, n, span, value, easy);
+    else
+        find_with(shape, 1, at, by, head, n, span, value, easy);
 }
 
 /* fixed_of of bbans_distribution.c for F64, given as bits. */

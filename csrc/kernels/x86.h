@@ -50,5 +50,44 @@ static inline int bbans_rounds_to_nearest(void)
 #endif
 
 #define STATE_PAIRS (BBANS_STATES_MAX / 2)
+
+/* Bits 0 .. n - 1. */
+static inline uint64_t bbans_first_bits(size_t n)
+{
+    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+}
+
+/* The sum of four numbers of 64 bits, or of eight of 32. */
+BBANS_TARGET("avx2") static inline uint64_t bbans_sum_of_4(__m256i v)
+{
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v),
+                                      _mm256_extracti128_si256(v, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
+}
+
+BBANS_TARGET("avx2") static inline uint32_t bbans_sum_of_8(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v),
+                                 _mm256_extracti128_si256(v, 1));
+
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+    return (uint32_t)_mm_cvtsi128_si32(
+        _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
+/* Byte shuffles that move the 32-bit elements of a mask's bits to the front. */
+#define W(k) 4 * (k), 4 * (k) + 1, 4 * (k) + 2, 4 * (k) + 3
+static const uint8_t bbans_compressed[16][16] = {
+    {W(0), W(0), W(0), W(0)}, {W(0), W(0), W(0), W(0)},
+    {W(1), W(0), W(0), W(0)}, {W(0), W(1), W(0), W(0)},
+    {W(2), W(0), W(0), W(0)}, {W(0), W(2), W(0), W(0)},
+    {W(1), W(2), W(0), W(0)}, {W(0), W(1), W(2), W(0)},
+    {W(3), W(0), W(0), W(0)}, {W(0), W(3), W(0), W(0)},
+    {W(1), W(3), W(0), W(0)}, {W(0), W(1), W(3), W(0)},
+    {W(2), W(3), W(0), W(0)}, {W(0), W(2), W(3), W(0)},
+    {W(1), W(2), W(3), W(0)}, {W(0), W(1), W(2), W(3)}};
+#undef W
 #endif
 #endif

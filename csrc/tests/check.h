@@ -1,8 +1,11 @@
-/* A check that names the line, and a generator for test inputs.
+/* A check that names the line, a generator for test inputs, and the kernels of
+ * this machine one after the other.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_TESTS_CHECK_H
 #define BBANS_TESTS_CHECK_H
+
+#include "bbans.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +22,7 @@
 static uint64_t check_state = 1;
 
 /* xorshift64*: Vigna, ACM TOMS 42(4), 2016. */
-static uint64_t random_bits(void)
+static inline uint64_t random_bits(void)
 {
     check_state ^= check_state >> 12;
     check_state ^= check_state << 25;
@@ -27,9 +30,24 @@ static uint64_t random_bits(void)
     return check_state * UINT64_C(2685821657736338717);
 }
 
-static uint32_t below(uint32_t n)
+static inline uint32_t below(uint32_t n)
 {
     return (uint32_t)((random_bits() >> 32) * n >> 32);
 }
+
+/* Puts into use the next instruction set after `isa` that this machine and
+ * build have; BBANS_ISA_BEST if there is none. */
+static inline int next_isa(int isa)
+{
+    do
+        isa++;
+    while (isa < BBANS_ISA_BEST && bbans_isa_name(isa) == NULL);
+    if (isa < BBANS_ISA_BEST)
+        bbans_isa_use(isa);
+    return isa;
+}
+
+#define FOR_EACH_ISA(isa)                                                      \
+    for ((isa) = next_isa(-1); (isa) < BBANS_ISA_BEST; (isa) = next_isa(isa))
 
 #endif

@@ -16,38 +16,55 @@
 
 #define N_MAX ((size_t)1 << 18)
 
-/* A buffer whose end, or start, touches a page that may not be touched. */
+/* A buffer whose end, or start, touches a page that may not be touched.  The
+ * mappings are used again and again: making them would take most of the time. */
+#ifdef HAVE_GUARDS
+static struct {
+    uint8_t *first, *given; /* NULL: not yet mapped, not in use */
+} areas[8];                 /* no test has more at once */
+
 static uint8_t *guarded(size_t n, int at_end)
 {
-#ifdef HAVE_GUARDS
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t whole = (n + page - 1) / page * page;
-    uint8_t *p = mmap(NULL, whole + 2 * page, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t most = bbans_bytes_work_bytes(N_MAX);
+    const size_t whole = (most + page - 1) / page * page;
+    size_t i = 0;
 
-    CHECK(p != MAP_FAILED);
-    if (whole > 0)
+    while (areas[i].given != NULL)
+        CHECK(++i < sizeof areas / sizeof *areas);
+    CHECK(n <= whole);
+    if (areas[i].first == NULL) {
+        uint8_t *p = mmap(NULL, whole + 2 * page, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        CHECK(p != MAP_FAILED);
         CHECK(mprotect(p + page, whole, PROT_READ | PROT_WRITE) == 0);
-    return at_end ? p + page + whole - n : p + page;
+        areas[i].first = p + page;
+    }
+    areas[i].given = areas[i].first + (at_end ? whole - n : 0);
+    return areas[i].given;
+}
+
+static void release(const uint8_t *p)
+{
+    size_t i = 0;
+
+    while (areas[i].given != p)
+        i++;
+    areas[i].given = NULL;
+}
 #else
+static uint8_t *guarded(size_t n, int at_end)
+{
     (void)at_end;
     return malloc(n + 1);
-#endif
 }
 
-static void release(uint8_t *p, size_t n, int at_end)
+static void release(uint8_t *p)
 {
-#ifdef HAVE_GUARDS
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t whole = (n + page - 1) / page * page;
-
-    munmap(at_end ? p + n - whole - page : p - page, whole + 2 * page);
-#else
-    (void)n;
-    (void)at_end;
     free(p);
-#endif
 }
+#endif
 
 /* Bytes of a hostile or a plain kind. */
 static void fill(uint8_t *data, size_t n, uint32_t kind)
@@ -98,7 +115,7 @@ static size_t compressed(const uint8_t *data, size_t n, int order, uint8_t *out)
     CHECK(bbans_bytes_compress(data, n, order, out, bbans_bytes_bound(n), &size,
                                work, work_bytes) == BBANS_OK);
     CHECK(size > 0 && size <= bbans_bytes_bound(n));
-    release(work, work_bytes, 1);
+    release(work);
     return size;
 }
 
@@ -111,34 +128,31 @@ static bbans_status decompressed(const uint8_t *block, size_t size,
 
     memset(work, (int)below(256), work_bytes);
     status = bbans_bytes_decompress(block, size, out, cap, n, work, work_bytes);
-    release(work, work_bytes, 1);
+    release(work);
     return status;
 }
 
 /* Compressed by all, decompressed by all, between guard pages on both sides. */
 static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
 {
-    static const int isas[] = {BBANS_ISA_PORTABLE, BBANS_ISA_AVX2,
-                               BBANS_ISA_AVX512, BBANS_ISA_NEON};
     const size_t bound = bbans_bytes_bound(n);
     uint8_t *in = guarded(n, at_end), *first = guarded(bound, at_end), *block;
-    size_t size = 0, k;
+    size_t size = 0;
+    int isa;
 
     memcpy(in, data, n);
-    for (k = 0; k < 4; k++) {
+    FOR_EACH_ISA (isa) {
         uint8_t *out;
         size_t length = n + 1;
 
-        if (bbans_isa_use(isas[k]) != isas[k])
-            continue;
-        if (k == 0) {
+        if (isa == BBANS_ISA_PORTABLE) {
             size = compressed(in, n, order, first);
         } else {
             uint8_t *other = guarded(bound, at_end);
 
             CHECK(compressed(in, n, order, other) == size);
             CHECK(memcmp(first, other, size) == 0);
-            release(other, bound, at_end);
+            release(other);
         }
         block = guarded(size, at_end);
         out = guarded(n, at_end);
@@ -147,11 +161,11 @@ static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
         CHECK(length == n);
         CHECK(decompressed(block, size, out, n, &length) == BBANS_OK);
         CHECK(length == n && memcmp(out, in, n) == 0);
-        release(block, size, at_end);
-        release(out, n, at_end);
+        release(block);
+        release(out);
     }
-    release(in, n, at_end);
-    release(first, bound, at_end);
+    release(in);
+    release(first);
 }
 
 /* Cut and flipped blocks: an error, or other bytes; never beyond the buffers,
@@ -190,9 +204,9 @@ static void damage(const uint8_t *data, size_t n, int order, int trials)
             CHECK(cut == size || length[0] != n ||
                   memcmp(out[0], data, n) == 0);
         }
-        release(out[0], n, 1);
-        release(out[1], n, 1);
-        release(bad, cut, 1);
+        release(out[0]);
+        release(out[1]);
+        release(bad);
     }
     free(block);
 }
@@ -218,10 +232,10 @@ static void noise(int trials)
         }
         (void)bbans_bytes_decompress(block, n, out, N_MAX, &length, work,
                                      work_bytes);
-        release(block, n, 1);
+        release(block);
     }
-    release(work, work_bytes, 1);
-    release(out, N_MAX, 1);
+    release(work);
+    release(out);
 }
 
 static void refusals(void)

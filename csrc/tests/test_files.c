@@ -729,6 +729,21 @@ static void test_text(const bbans_model *bytes256)
     free(work);
 }
 
+/* 0 where the bound exceeds SIZE_MAX, and not one symbol before. */
+static void test_bounds(void)
+{
+    const size_t ends = 20 + 6 + 9, most = (SIZE_MAX - ends) / (1 + 12);
+
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 0, 1) == ends);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT16, 10, 4) ==
+          ends + 20 + 3 * 12);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, most, 1) ==
+          ends + 13 * most);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, most + 1, 1) == 0);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 5, 0) == 0);
+    CHECK(bbans_compress_bound(99, 5, 1) == 0);
+}
+
 int main(void)
 {
     static const int arrays[] = {BBANS_ELEMENT_UINT8,  BBANS_ELEMENT_INT8,
@@ -742,6 +757,7 @@ int main(void)
 
     test_checksums();
     test_utf8();
+    test_bounds();
     for (k = 0; k < 3; k++) {
         size_t trial;
 

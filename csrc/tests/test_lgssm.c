@@ -162,6 +162,8 @@ static void test_model(size_t n, size_t p, int family)
           BBANS_ERR_CAPACITY);
     CHECK(bbans_sequence_push(&m->space, &msg, x, 40, work, 0) ==
           BBANS_ERR_CAPACITY);
+    CHECK(bbans_sequence_push(&m->space, &msg, x, 40, work, most) ==
+          BBANS_ERR_CAPACITY);
     msg.lanes = 2;
     CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
           BBANS_ERR_STATE);
@@ -230,6 +232,44 @@ static void test_limits(void)
     free(work);
 }
 
+/* The value in a slot has the interval that it was found in, at any precision;
+ * some far out are none, beyond 64 bits. */
+static void test_spans(void)
+{
+    int trial, tested = 0;
+
+    for (trial = 0; trial < 20000; trial++) {
+        const unsigned prec = 24 + below(5);
+        const unsigned leakless = below(2);
+        const int64_t far = (int64_t)(random_bits() >> (3 + below(50)));
+        const int64_t location = below(2) ? far : -far;
+        const int32_t scale = (int32_t)below(12000) - 3000;
+        const uint32_t slot = (uint32_t)(random_bits() >> (64 - prec));
+        uint32_t start, freq, found, width;
+        int64_t first, sign, value;
+        uint64_t low, back;
+        unsigned low_bits, bits;
+        bbans_shape shape;
+
+        CHECK(bbans_shape_init(&shape, (int)below(3)) == BBANS_OK);
+        shape.leakless = leakless;
+        if (bbans_located_find(&shape, location, scale, prec, slot, &start,
+                               &freq, &first, &sign, &low_bits) != BBANS_OK)
+            continue;
+        CHECK(slot - start < freq);
+        low = low_bits > 0 ? random_bits() >> (64 - low_bits) : 0;
+        value = (int64_t)((uint64_t)first + (uint64_t)sign * low);
+        if (sign > 0 ? value < first : value > first)
+            continue;
+        CHECK(bbans_located_span(&shape, location, scale, prec, value, &found,
+                                 &width, &back, &bits) == BBANS_OK);
+        CHECK(found == start && width == freq);
+        CHECK(back == low && bits == low_bits);
+        tested++;
+    }
+    CHECK(tested > 10000);
+}
+
 int main(void)
 {
     (void)bbans_isa_use(BBANS_ISA_BEST);
@@ -238,6 +278,7 @@ int main(void)
     test_model(2, 3, BBANS_LOGISTIC);
     test_model(5, 2, BBANS_LAPLACE);
     test_limits();
+    test_spans();
     printf("test_lgssm: ok\n");
     return 0;
 }

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define HEAD_MIN ((uint64_t)1 << 31)
+#define HEAD_MAX (((uint64_t)1 << 63) - 1)
+
 #define LANES 5
 #define CAP 64
 
@@ -101,6 +104,65 @@ static void test_inverses(void)
     }
 }
 
+/* Arrays of uint32_t under one of these laws. */
+static bbans_status push_symbols(bbans_message *msg, const bbans_table *table,
+                                 const uint32_t *row, const uint32_t *symbol,
+                                 size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
+    return bbans_message_push_array(msg, &d, symbol, BBANS_U32, n);
+}
+
+static bbans_status pop_symbols(bbans_message *msg, const bbans_table *table,
+                                const uint32_t *row, uint32_t *symbol, size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
+    return bbans_message_pop_array(msg, &d, symbol, BBANS_U32, n);
+}
+
+static bbans_status push_uniform(bbans_message *msg, uint32_t total,
+                                 const uint32_t *value, size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_uniform(&d, total) == BBANS_OK);
+    return bbans_message_push_array(msg, &d, value, BBANS_U32, n);
+}
+
+static bbans_status pop_uniform(bbans_message *msg, uint32_t total,
+                                uint32_t *value, size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_uniform(&d, total) == BBANS_OK);
+    return bbans_message_pop_array(msg, &d, value, BBANS_U32, n);
+}
+
+static bbans_status push_weighted(bbans_message *msg, const uint32_t *weight,
+                                  size_t symbols, const uint32_t *symbol,
+                                  size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
+          BBANS_OK);
+    return bbans_message_push_array(msg, &d, symbol, BBANS_U32, n);
+}
+
+static bbans_status pop_weighted(bbans_message *msg, const uint32_t *weight,
+                                 size_t symbols, uint32_t *symbol, size_t n)
+{
+    bbans_distribution d;
+
+    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
+          BBANS_OK);
+    return bbans_message_pop_array(msg, &d, symbol, BBANS_U32, n);
+}
+
 static void test_arrays(void)
 {
     static const uint32_t cdf[2][5] = {{0, 1, 2, 200, 256},
@@ -129,21 +191,17 @@ static void test_arrays(void)
             weight[i][1] = 1 + below(1u << 27);
             weight[i][2] = below(3);
         }
-        CHECK(bbans_message_push_symbols(&m.msg, &table, row, BBANS_U32, symbol,
-                                         BBANS_U32, n) == 0);
-        CHECK(bbans_message_pop_symbols(&m.msg, &table, row, BBANS_U32, again,
-                                        BBANS_U32, n) == 0);
+        CHECK(push_symbols(&m.msg, &table, row, symbol, n) == 0);
+        CHECK(pop_symbols(&m.msg, &table, row, again, n) == 0);
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
-        CHECK(bbans_message_push_uniform(&m.msg, 4, symbol, BBANS_U32, n) == 0);
-        CHECK(bbans_message_pop_uniform(&m.msg, 4, again, BBANS_U32, n) == 0);
+        CHECK(push_uniform(&m.msg, 4, symbol, n) == 0);
+        CHECK(pop_uniform(&m.msg, 4, again, n) == 0);
         CHECK(same(&m, &before) && memcmp(symbol, again, 4 * n) == 0);
 
         /* A pop that runs dry leaves the message as it was. */
-        if (bbans_message_pop_weighted(&m.msg, weight[0], BBANS_U32, 3, symbol,
-                                       BBANS_U32, n) == 0)
-            CHECK(bbans_message_push_weighted(&m.msg, weight[0], BBANS_U32, 3,
-                                              symbol, BBANS_U32, n) == 0);
+        if (pop_weighted(&m.msg, weight[0], 3, symbol, n) == 0)
+            CHECK(push_weighted(&m.msg, weight[0], 3, symbol, n) == 0);
         CHECK(same(&m, &before));
     }
 }
@@ -162,11 +220,10 @@ static void test_underflow_is_undone(void)
     CHECK(bbans_message_init(&m.msg, m.head, 3, m.tail, CAP) == BBANS_OK);
     m.head[1] = UINT64_C(0x123456789abcdef);
     copy(&before, &m);
-    CHECK(bbans_message_pop_uniform(&m.msg, 256, symbol, BBANS_U32, 200) ==
-          BBANS_ERR_UNDERFLOW);
+    CHECK(pop_uniform(&m.msg, 256, symbol, 200) == BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
-    CHECK(bbans_message_pop_symbols(&m.msg, &table, NULL, 0, symbol, BBANS_U32,
-                                    200) == BBANS_ERR_UNDERFLOW);
+    CHECK(pop_symbols(&m.msg, &table, NULL, symbol, 200) ==
+          BBANS_ERR_UNDERFLOW);
     CHECK(same(&m, &before));
 }
 
@@ -267,45 +324,42 @@ typedef struct {
     size_t n;
 } job;
 
-static int push_job(many *m, const job *j, const void *symbol, size_t n)
+static bbans_distribution distribution_of(const job *j)
 {
+    bbans_distribution d;
+    bbans_status status;
+
     switch (j->kind) {
     case TABLE:
-        return bbans_message_push_symbols(&m->msg, &j->table, NULL, 0, symbol,
-                                          j->type, n);
+        status = bbans_distribution_init_symbols(&d, &j->table, NULL, 0);
+        break;
     case INDEXED:
-        return bbans_message_push_symbols(&m->msg, &j->table, j->row,
-                                          j->row_type, symbol, j->type, n);
-    case UNIFORM:
-        return bbans_message_push_uniform(&m->msg, j->total, symbol, j->type,
-                                          n);
+        status =
+            bbans_distribution_init_symbols(&d, &j->table, j->row, j->row_type);
+        break;
+    case UNIFORM: status = bbans_distribution_init_uniform(&d, j->total); break;
     case BERNOULLI:
-        return bbans_message_push_bernoulli(&m->msg, j->table.prec, j->one,
-                                            symbol, j->type, n);
+        status = bbans_distribution_init_bernoulli(&d, j->table.prec, j->one);
+        break;
     default:
-        return bbans_message_push_weighted(&m->msg, j->weight, BBANS_U32, 3,
-                                           symbol, j->type, n);
+        status = bbans_distribution_init_weighted(&d, j->weight, BBANS_U32, 3);
     }
+    CHECK(status == BBANS_OK);
+    return d;
+}
+
+static int push_job(many *m, const job *j, const void *symbol, size_t n)
+{
+    const bbans_distribution d = distribution_of(j);
+
+    return bbans_message_push_array(&m->msg, &d, symbol, j->type, n);
 }
 
 static int pop_job(many *m, const job *j, void *symbol, size_t n)
 {
-    switch (j->kind) {
-    case TABLE:
-        return bbans_message_pop_symbols(&m->msg, &j->table, NULL, 0, symbol,
-                                         j->type, n);
-    case INDEXED:
-        return bbans_message_pop_symbols(&m->msg, &j->table, j->row,
-                                         j->row_type, symbol, j->type, n);
-    case UNIFORM:
-        return bbans_message_pop_uniform(&m->msg, j->total, symbol, j->type, n);
-    case BERNOULLI:
-        return bbans_message_pop_bernoulli(&m->msg, j->table.prec, j->one,
-                                           symbol, j->type, n);
-    default:
-        return bbans_message_pop_weighted(&m->msg, j->weight, BBANS_U32, 3,
-                                          symbol, j->type, n);
-    }
+    const bbans_distribution d = distribution_of(j);
+
+    return bbans_message_pop_array(&m->msg, &d, symbol, j->type, n);
 }
 
 /* How many symbols are valid at i, and the interval of one. */
@@ -397,6 +451,51 @@ static void random_job(job *j)
     }
 }
 
+/* The first symbol that cannot be coded. */
+static size_t fault_of(const job *j, const void *symbol)
+{
+    const bbans_distribution d = distribution_of(j);
+    size_t at, listed;
+
+    CHECK(bbans_distribution_list(&d, symbol, j->type, j->n, NULL, 0, &listed,
+                                  &at) == BBANS_ERR_SYMBOL);
+    return at;
+}
+
+/* The range coder takes the same array, as its intervals from the first on. */
+static void check_range_code(const job *j, const void *symbol)
+{
+    static uint8_t bytes[4 * N_MAX], expected[4 * N_MAX];
+    static uint64_t again[N_MAX];
+    const bbans_distribution d = distribution_of(j);
+    uint32_t start, freq, total;
+    bbans_range_encoder enc, one_by_one;
+    bbans_range_decoder dec;
+    static many m;
+    size_t i;
+
+    CHECK(bbans_range_encoder_init(&enc, bytes, sizeof bytes) == BBANS_OK);
+    CHECK(bbans_range_encoder_init(&one_by_one, expected, sizeof expected) ==
+          BBANS_OK);
+    CHECK(bbans_range_encode_array(&enc, &d, symbol, j->type, j->n) ==
+          BBANS_OK);
+    for (i = 0; i < j->n; i++) {
+        interval(j, i, (uint32_t)get(symbol, j->type, i), &start, &freq,
+                 &total);
+        CHECK(bbans_range_encode(&one_by_one, start, freq, total) == BBANS_OK);
+    }
+    CHECK(enc.len == one_by_one.len && enc.low == one_by_one.low &&
+          enc.range == one_by_one.range);
+    CHECK(memcmp(bytes, expected, enc.len) == 0);
+    many_init(&m, 1);
+    CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
+    CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
+    CHECK(bbans_range_decode_array(&dec, &d, again, j->type, j->n) == BBANS_OK);
+    CHECK(bbans_range_check(&dec) == BBANS_OK);
+    for (i = 0; i < j->n; i++)
+        CHECK(get(symbol, j->type, i) == get(again, j->type, i));
+}
+
 static void test_many_lanes(void)
 {
     static const size_t lane_counts[] = {1, 2, 3, 7, 8, 64, 200, MANY};
@@ -434,6 +533,7 @@ static void test_many_lanes(void)
         CHECK(many_same(&m, &before));
         for (i = 0; i < j.n; i++)
             CHECK(get(symbol, j.type, i) == get(again, j.type, i));
+        check_range_code(&j, symbol);
 
         /* Bits back: a pop first.  One that runs dry changes nothing, and
          * writes nothing past a tail that has no more room than the pop needs.
@@ -468,6 +568,7 @@ static void test_many_lanes(void)
             put(symbol, j.type, at, bad);
             CHECK(push_job(&m, &j, symbol, j.n) == BBANS_ERR_SYMBOL);
             CHECK(many_same(&m, &before));
+            CHECK(fault_of(&j, symbol) == at);
         }
         put(symbol, j.type, at, j.type < 0 ? UINT64_MAX - below(3) : 0);
         if (j.type < 0)
@@ -498,29 +599,37 @@ static void test_long_rows(void)
     static many m, before;
     const uint32_t symbol[3] = {K - 1, 0, 4096};
     uint32_t again[3];
+    uint8_t bytes[12];
+    bbans_distribution d;
+    bbans_range_encoder enc;
+    bbans_range_decoder dec;
+    static many one;
     size_t i, k;
 
     for (i = 0; i < 3; i++)
         for (k = 0; k < K; k++)
             weight[i][k] = 1 + below(20000);
+    many_init(&one, 1);
     many_init(&m, 2);
     m.msg.tail_len = 10;
     many_copy(&before, &m);
-    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, symbol,
-                                      BBANS_U32, 3) == BBANS_OK);
-    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
-                                     BBANS_U32, 3) == BBANS_OK);
+    CHECK(push_weighted(&m.msg, weight[0], K, symbol, 3) == BBANS_OK);
+    CHECK(pop_weighted(&m.msg, weight[0], K, again, 3) == BBANS_OK);
     CHECK(many_same(&m, &before) && memcmp(symbol, again, 12) == 0);
-    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
-                                     BBANS_U32, 3) == BBANS_OK);
-    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, again,
-                                      BBANS_U32, 3) == BBANS_OK);
+    CHECK(pop_weighted(&m.msg, weight[0], K, again, 3) == BBANS_OK);
+    CHECK(push_weighted(&m.msg, weight[0], K, again, 3) == BBANS_OK);
     CHECK(many_same(&m, &before));
+    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, K) ==
+          BBANS_OK);
+    CHECK(bbans_range_encoder_init(&enc, bytes, sizeof bytes) == BBANS_OK);
+    CHECK(bbans_range_encode_array(&enc, &d, symbol, BBANS_U32, 3) == BBANS_OK);
+    CHECK(bbans_range_finish(&enc, &one.msg) == BBANS_OK);
+    CHECK(bbans_range_decoder_init(&dec, &one.msg) == BBANS_OK);
+    CHECK(bbans_range_decode_array(&dec, &d, again, BBANS_U32, 3) == BBANS_OK);
+    CHECK(memcmp(symbol, again, 12) == 0);
     weight[1][9999] = BBANS_TOTAL_MAX;
-    CHECK(bbans_message_push_weighted(&m.msg, weight, BBANS_U32, K, symbol,
-                                      BBANS_U32, 3) == BBANS_ERR_TOTAL);
-    CHECK(bbans_message_pop_weighted(&m.msg, weight, BBANS_U32, K, again,
-                                     BBANS_U32, 3) == BBANS_ERR_TOTAL);
+    CHECK(push_weighted(&m.msg, weight[0], K, symbol, 3) == BBANS_ERR_TOTAL);
+    CHECK(pop_weighted(&m.msg, weight[0], K, again, 3) == BBANS_ERR_TOTAL);
     CHECK(many_same(&m, &before));
 }
 
@@ -546,13 +655,10 @@ static void test_refusals(void)
     CHECK(bbans_message_push(&m.msg, &zero, &one, 0) == BBANS_ERR_TOTAL);
     CHECK(bbans_message_push(&m.msg, &zero, &one, BBANS_TOTAL_MAX + 1) ==
           BBANS_ERR_TOTAL);
-    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, CAP + 1) ==
-          BBANS_ERR_CAPACITY);
+    CHECK(push_uniform(&m.msg, 2, symbol, CAP + 1) == BBANS_ERR_CAPACITY);
     symbol[0] = 2;
-    CHECK(bbans_message_push_uniform(&m.msg, 2, symbol, BBANS_U32, 1) ==
-          BBANS_ERR_SYMBOL);
-    CHECK(bbans_message_push_weighted(&m.msg, &zero, BBANS_U32, 1, &zero,
-                                      BBANS_U32, 1) == BBANS_ERR_TOTAL);
+    CHECK(push_uniform(&m.msg, 2, symbol, 1) == BBANS_ERR_SYMBOL);
+    CHECK(push_weighted(&m.msg, &zero, 1, &zero, 1) == BBANS_ERR_TOTAL);
     CHECK(same(&m, &before));
     table.cdf = bad_cdf;
     table.rows = 1;
@@ -562,6 +668,9 @@ static void test_refusals(void)
     table.prec = 29;
     CHECK(bbans_table_check(&table) == BBANS_ERR_PRECISION);
     CHECK(bbans_message_init(&m.msg, &head, 0, &word, 1) == BBANS_ERR_STATE);
+    CHECK(bbans_message_init(NULL, &head, 1, &word, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_message_init(&m.msg, NULL, 1, &word, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_message_init(&m.msg, &head, 1, NULL, 1) == BBANS_ERR_NULL);
 }
 
 static void test_wire(void)
@@ -604,6 +713,146 @@ static void test_wire(void)
     }
 }
 
+/* Several lanes: 8 bytes each, in [2^31, 2^63), above whole words. */
+static void test_wire_of_lanes(void)
+{
+    static const uint64_t good[] = {HEAD_MIN, HEAD_MAX};
+    static const uint64_t bad[] = {0, HEAD_MIN - 1, HEAD_MAX + 1, UINT64_MAX};
+    uint8_t bytes[8 * LANES + 8];
+    owned m;
+    size_t i, k, n;
+
+    CHECK(bbans_message_init(&m.msg, m.head, LANES, m.tail, 1) == BBANS_OK);
+    for (i = 0; i < LANES; i++)
+        for (k = 0; k < 6; k++) {
+            const uint64_t head = k < 2 ? good[k] : bad[k - 2];
+            size_t lane;
+
+            for (lane = 0; lane < LANES; lane++)
+                m.head[lane] = lane == i ? head : HEAD_MIN + lane;
+            CHECK(bbans_wire_write(&m.msg, bytes, sizeof bytes, &n) ==
+                      BBANS_OK &&
+                  n == 8 * LANES);
+            m.head[i] = 1;
+            CHECK(bbans_wire_read(&m.msg, bytes, n) ==
+                  (k < 2 ? BBANS_OK : BBANS_ERR_CORRUPT));
+            CHECK(m.head[i] == (k < 2 ? head : 1));
+        }
+    memset(bytes, 0x40, sizeof bytes);
+    for (n = 0; n <= sizeof bytes; n++) {
+        const bbans_status status = bbans_wire_read(&m.msg, bytes, n);
+
+        if (n < 8 * LANES || n % 4 != 0)
+            CHECK(status == BBANS_ERR_CORRUPT);
+        else if (n == 8 * LANES + 8)
+            CHECK(status == BBANS_ERR_CAPACITY);
+        else
+            CHECK(status == BBANS_OK && m.msg.tail_len == (n - 8 * LANES) / 4);
+    }
+    m.msg.tail_len = 0;
+    CHECK(bbans_wire_write(&m.msg, bytes, 8 * LANES - 1, &n) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_wire_write(&m.msg, NULL, 8 * LANES, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_write(NULL, bytes, sizeof bytes, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_size(&m.msg, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_read(NULL, bytes, 8 * LANES) == BBANS_ERR_NULL);
+    CHECK(bbans_wire_read(&m.msg, NULL, 8 * LANES) == BBANS_ERR_NULL);
+    m.msg.lanes = 0;
+    CHECK(bbans_wire_read(&m.msg, bytes, 0) == BBANS_ERR_CORRUPT);
+}
+
+/* An index changes the time that pops take, and nothing else. */
+static void test_index(void)
+{
+    enum { ROWS = 3, M = 300 };
+    uint32_t cdf[ROWS * (M + 1)], symbol[CAP], again[CAP];
+    uint8_t row[CAP];
+    uint16_t index[ROWS << 12];
+    bbans_table table = {cdf, ROWS, M, 16, 0, NULL}, indexed;
+    owned m, other;
+    bbans_distribution plain, quick;
+    unsigned bits;
+    size_t i, k;
+
+    for (i = 0; i < ROWS; i++) {
+        uint32_t *edge = cdf + i * (M + 1);
+
+        edge[0] = 0;
+        for (k = 1; k < M; k++)
+            edge[k] = edge[k - 1] + 1 + (below(40) == 0 ? below(2000) : 0);
+        CHECK(edge[M - 1] < 1u << 16);
+        edge[M] = 1u << 16;
+    }
+    CHECK(bbans_table_check(&table) == BBANS_OK);
+    for (bits = 1; bits <= 12; bits++) {
+        const size_t words = bbans_table_index_words(&table, bits);
+
+        CHECK(words == (size_t)ROWS << bits);
+        indexed = table;
+        memset(index, 0xff, sizeof index);
+        CHECK(bbans_table_index(&indexed, bits, index, words - 1) ==
+              BBANS_ERR_CAPACITY);
+        CHECK(indexed.index == NULL);
+        CHECK(bbans_table_index(&indexed, bits, index, words) == BBANS_OK);
+        CHECK(indexed.index == index && indexed.index_bits == bits);
+        for (i = 0; i < words; i++) {
+            const uint32_t *edge = cdf + (i >> bits) * (M + 1);
+            const uint32_t slot = (uint32_t)(i & (((size_t)1 << bits) - 1))
+                                  << (16 - bits);
+
+            CHECK(edge[index[i]] <= slot && slot < edge[index[i] + 1]);
+        }
+        random_message(&m, LANES);
+        copy(&other, &m);
+        for (i = 0; i < CAP; i++)
+            row[i] = (uint8_t)below(ROWS);
+        CHECK(bbans_distribution_init_symbols(&plain, &table, row, BBANS_U8) ==
+              BBANS_OK);
+        CHECK(bbans_distribution_init_symbols(&quick, &indexed, row,
+                                              BBANS_U8) == BBANS_OK);
+        CHECK(bbans_message_pop_array(&m.msg, &plain, symbol, BBANS_U32, 9) ==
+              bbans_message_pop_array(&other.msg, &quick, again, BBANS_U32, 9));
+        CHECK(same(&m, &other));
+    }
+    CHECK(bbans_table_index_words(NULL, 4) == 0);
+    CHECK(bbans_table_index(NULL, 4, index, 100) == BBANS_ERR_NULL);
+    CHECK(bbans_table_index(&table, 4, NULL, 100) == BBANS_ERR_NULL);
+    table.symbols = ((size_t)1 << 16) + 1;
+    CHECK(bbans_table_index_words(&table, 4) == 0);
+    CHECK(bbans_table_index(&table, 4, index, 100) == BBANS_ERR_SIZE);
+}
+
+/* A negative number is no symbol, however many symbols there are. */
+static void test_signed_symbols(void)
+{
+    static const int16_t negative16 = -1;
+    static const int32_t negative32 = -1;
+    static const int64_t negative64 = -1;
+    static const int8_t negative8 = -1;
+    static const uint32_t totals[] = {
+        2,     127,   128,   129,   255,    256,     32767,          32768,
+        32769, 65535, 65536, 65537, 100000, 1 << 27, BBANS_TOTAL_MAX};
+    bbans_distribution d;
+    owned m, before;
+    size_t i;
+
+    random_message(&m, 1);
+    m.msg.tail_len = 0;
+    copy(&before, &m);
+    for (i = 0; i < sizeof totals / sizeof *totals; i++) {
+        CHECK(bbans_distribution_init_uniform(&d, totals[i]) == BBANS_OK);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative8, BBANS_I8, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative16, BBANS_I16, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative32, BBANS_I32, 1) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_message_push_array(&m.msg, &d, &negative64, BBANS_I64, 1) ==
+              BBANS_ERR_SYMBOL);
+    }
+    CHECK(same(&m, &before));
+}
+
 /* An empty array may be NULL. */
 static void test_nothing(void)
 {
@@ -614,17 +863,16 @@ static void test_nothing(void)
     CHECK(bbans_message_init(&msg, &head, 1, NULL, 0) == BBANS_OK);
     CHECK(bbans_wire_read(&msg, NULL, 0) == BBANS_OK && head == 0);
     CHECK(bbans_wire_write(&msg, NULL, 0, &n) == BBANS_OK && n == 0);
-    CHECK(bbans_message_push_uniform(&msg, 2, NULL, BBANS_U32, 0) == BBANS_OK);
-    CHECK(bbans_message_pop_uniform(&msg, 2, NULL, BBANS_U32, 0) == BBANS_OK);
+    CHECK(push_uniform(&msg, 2, NULL, 0) == BBANS_OK);
+    CHECK(pop_uniform(&msg, 2, NULL, 0) == BBANS_OK);
 }
 
 int main(void)
 {
     int isa, tested = 0;
 
-    for (isa = BBANS_ISA_PORTABLE; isa <= BBANS_ISA_NEON; isa++) {
-        if (bbans_isa_use(isa) != isa)
-            continue; /* not here */
+    FOR_EACH_ISA(isa)
+    {
         test_nothing();
         test_inverses();
         test_arrays();
@@ -633,6 +881,9 @@ int main(void)
         test_long_rows();
         test_refusals();
         test_wire();
+        test_wire_of_lanes();
+        test_index();
+        test_signed_symbols();
         tested++;
     }
     printf("test_message: ok, with %d kinds of kernels\n", tested);

@@ -56,6 +56,95 @@ static void test_range_coder(void)
     }
 }
 
+/* The largest fraction is in what the division of the range by N leaves over,
+ * unless N is a power of two; the smallest is in the first slot. */
+static void test_ends_of_the_range(void)
+{
+    static const uint32_t totals[] = {
+        1, 2, 3, 5, 7, 640, 65535, 1u << 28, (1u << 28) - 1};
+    uint32_t tail[2] = {UINT32_MAX, UINT32_MAX}, slot = 99;
+    uint64_t head = ((uint64_t)1 << 63) - 1;
+    bbans_range_decoder dec, before;
+    bbans_message msg;
+    size_t i;
+
+    CHECK(bbans_message_init(&msg, &head, 1, tail, 2) == BBANS_OK);
+    msg.tail_len = 2;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_OK);
+    before = dec;
+    for (i = 0; i < sizeof totals / sizeof *totals; i++) {
+        const uint32_t total = totals[i];
+        const int coded = (total & (total - 1)) == 0;
+
+        CHECK(bbans_range_slot(&dec, total, &slot) ==
+              (coded ? BBANS_OK : BBANS_ERR_CORRUPT));
+        CHECK(!coded || slot == total - 1);
+        if (!coded)
+            CHECK(bbans_range_advance(&dec, total - 1, 1, total) ==
+                  BBANS_ERR_INTERVAL);
+        if (total > 1)
+            CHECK(bbans_range_advance(&dec, 0, total - 1, total) ==
+                  BBANS_ERR_INTERVAL);
+        CHECK(memcmp(&dec, &before, sizeof dec) == 0);
+    }
+    CHECK(bbans_range_slot(&dec, 0, &slot) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_slot(&dec, (1u << 28) + 1, &slot) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_advance(&dec, 0, 1, 0) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_advance(&dec, 0, 0, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_advance(&dec, 1, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_slot(NULL, 2, &slot) == BBANS_ERR_NULL);
+    CHECK(bbans_range_slot(&dec, 2, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_range_advance(NULL, 0, 1, 2) == BBANS_ERR_NULL);
+    CHECK(bbans_range_check(NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_range_decoder_init(NULL, &msg) == BBANS_ERR_NULL);
+    CHECK(bbans_range_decoder_init(&dec, NULL) == BBANS_ERR_NULL);
+    msg.lanes = 2;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_ERR_STATE);
+    msg.lanes = 1;
+    head = 0;
+    msg.tail_len = 0;
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_ERR_CORRUPT);
+    head = 1; /* the empty fraction */
+    CHECK(bbans_range_decoder_init(&dec, &msg) == BBANS_OK);
+    for (i = 0; i < sizeof totals / sizeof *totals; i++)
+        CHECK(bbans_range_slot(&dec, totals[i], &slot) == BBANS_OK &&
+              slot == 0);
+    CHECK(bbans_range_check(&dec) == BBANS_OK);
+}
+
+static void test_range_refusals(void)
+{
+    uint8_t scratch[8];
+    uint32_t tail[4];
+    uint64_t head;
+    bbans_range_encoder enc, before;
+    bbans_message msg;
+    int i;
+
+    CHECK(bbans_message_init(&msg, &head, 1, tail, 4) == BBANS_OK);
+    CHECK(bbans_range_encoder_init(NULL, scratch, 8) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encoder_init(&enc, NULL, 8) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encoder_init(&enc, scratch, 8) == BBANS_OK);
+    before = enc;
+    CHECK(bbans_range_encode(NULL, 0, 1, 2) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encode(&enc, 0, 1, 0) == BBANS_ERR_TOTAL);
+    CHECK(bbans_range_encode(&enc, 0, 1, BBANS_TOTAL_MAX + 1) ==
+          BBANS_ERR_TOTAL);
+    CHECK(bbans_range_encode(&enc, 0, 0, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, 1, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, 2, 1, 2) == BBANS_ERR_INTERVAL);
+    CHECK(bbans_range_encode(&enc, UINT32_MAX, 2, 2) == BBANS_ERR_INTERVAL);
+    CHECK(memcmp(&enc, &before, sizeof enc) == 0);
+    /* Of 28 bits each; 4 bytes may be written as long as they have room. */
+    for (i = 0; enc.cap - enc.len >= 4; i++)
+        CHECK(bbans_range_encode(&enc, 5, 1, BBANS_TOTAL_MAX) == BBANS_OK);
+    CHECK(i == 2);
+    before = enc;
+    CHECK(bbans_range_encode(&enc, 5, 1, BBANS_TOTAL_MAX) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(memcmp(&enc, &before, sizeof enc) == 0);
+}
+
 static void random_row(uint32_t *mass, size_t n, unsigned prec)
 {
     uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
@@ -207,17 +296,136 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
     free(again);
 }
 
+/* A batch is its sequences one by one, however many take turns; packed, they
+ * come back too; and what is wrong with one names it. */
+static void test_batches(size_t states, size_t symbols, size_t tail_length)
+{
+    enum { N = 11, LONGEST = 150, ALL = N * LONGEST };
+    const size_t cap = 4 * ALL + 16; /* words */
+    const size_t memory_bytes = bbans_hmm_bytes(states, symbols);
+    uint32_t *initial = allocate(4 * states);
+    uint32_t *transition = allocate(4 * states * states);
+    uint32_t *emission = allocate(4 * states * symbols);
+    uint32_t *tail = allocate(4 * cap), *x = allocate(4 * ALL);
+    uint32_t *y = allocate(4 * ALL);
+    uint8_t *bytes = allocate(8 * ALL + 40 * N), *one = allocate(4 * cap);
+    void *memory = allocate(memory_bytes), *work;
+    uint64_t offset[N + 1] = {0}, ends[N + 1], head;
+    size_t i, k, size, failed, turns, work_bytes, full;
+    bbans_message msg;
+    bbans_hmm hmm;
+
+    random_row(initial, states, 16);
+    for (i = 0; i < states; i++) {
+        random_row(transition + i * states, states, 16);
+        random_row(emission + i * symbols, symbols, 16);
+    }
+    CHECK(bbans_hmm_init(&hmm, states, symbols, 16, tail_length, initial,
+                         transition, emission, memory,
+                         memory_bytes) == BBANS_OK);
+    for (k = 0; k < N; k++) /* the first is the longest, or empty */
+        offset[k + 1] = offset[k] + (k == 0          ? below(2) * LONGEST
+                                     : below(4) == 0 ? below(4)
+                                                     : below(LONGEST));
+    for (i = 0; i < offset[N]; i++)
+        x[i] = below((uint32_t)symbols);
+    full = bbans_sequence_work_bytes(&hmm.space, LONGEST, LONGEST);
+    work_bytes = full * BBANS_BATCH;
+    work = allocate(work_bytes);
+    CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
+    for (turns = 0; turns < 3; turns++) {
+        const int predictive = (int)below(2);
+        const size_t given =
+            turns == 0   ? bbans_sequence_work_bytes(&hmm.space, LONGEST, 13)
+            : turns == 1 ? full
+                         : work_bytes;
+
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, predictive, work,
+                                 given, &msg, bytes, 8 * ALL + 40 * N, ends,
+                                 &failed) == BBANS_OK);
+        CHECK(ends[0] == 0);
+        for (k = 0; k < N; k++) {
+            CHECK(bbans_sequence_encode(&hmm.space, x + offset[k],
+                                        (size_t)(offset[k + 1] - offset[k]),
+                                        predictive, work, full,
+                                        &msg) == BBANS_OK);
+            CHECK(bbans_wire_write(&msg, one, 4 * cap, &size) == BBANS_OK);
+            CHECK(ends[k + 1] - ends[k] == size);
+            CHECK(memcmp(bytes + ends[k], one, size) == 0);
+        }
+        memset(y, 0xff, 4 * ALL);
+        CHECK(bbans_batch_decode(
+                  &hmm.space, bytes, ends, y, offset, N, predictive, work,
+                  turns < 2 ? bbans_sequence_work_bytes(&hmm.space, 1, 1)
+                            : work_bytes,
+                  &msg, &failed) == BBANS_OK);
+        CHECK(memcmp(x, y, 4 * (size_t)offset[N]) == 0);
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, predictive, work,
+                                 given, &msg, bytes, (size_t)ends[N] - 1, ends,
+                                 &failed) == BBANS_ERR_CAPACITY);
+    }
+    for (k = 1; k <= N; k++) { /* from one sequence on, of any length */
+        memset(y, 0xff, 4 * ALL);
+        CHECK(bbans_packed_encode(&hmm.space, x, offset, k, work, work_bytes,
+                                  &msg) == BBANS_OK);
+        CHECK(bbans_message_check(&msg) == BBANS_OK);
+        CHECK(bbans_packed_decode(&hmm.space, &msg, y, offset, k, work,
+                                  work_bytes) == BBANS_OK);
+        CHECK(memcmp(x, y, 4 * (size_t)offset[k]) == 0);
+    }
+    for (k = 0; k < N; k++) {
+        const size_t at = (size_t)offset[k];
+        uint32_t kept;
+
+        if (offset[k + 1] == offset[k])
+            continue;
+        kept = x[at];
+        x[at] = (uint32_t)symbols;
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, 0, work, work_bytes,
+                                 &msg, bytes, 8 * ALL + 40 * N, ends,
+                                 &failed) == BBANS_ERR_SYMBOL);
+        CHECK(failed == k);
+        CHECK(bbans_packed_encode(&hmm.space, x, offset, N, work, work_bytes,
+                                  &msg) == BBANS_ERR_SYMBOL);
+        x[at] = kept;
+    }
+    offset[0] = 1;
+    CHECK(bbans_batch_encode(&hmm.space, x, offset, N, 0, work, work_bytes,
+                             &msg, bytes, 8 * ALL + 40 * N, ends,
+                             &failed) == BBANS_ERR_SIZE);
+    CHECK(failed == 0);
+    offset[0] = 0;
+    offset[3] = offset[2] - 1;
+    if (offset[2] > 0)
+        CHECK(bbans_packed_encode(&hmm.space, x, offset, N, work, work_bytes,
+                                  &msg) == BBANS_ERR_SIZE);
+    free(initial);
+    free(transition);
+    free(emission);
+    free(tail);
+    free(x);
+    free(y);
+    free(bytes);
+    free(one);
+    free(memory);
+    free(work);
+}
+
 int main(void)
 {
     int trial;
 
     test_range_coder();
+    test_ends_of_the_range();
+    test_range_refusals();
     for (trial = 0; trial < 60; trial++) {
         test_sequences(1 + below(40), 1 + below(40), 6 + below(23),
                        1 + below(30));
         test_sequences(1 + below(3), 1 + below(3), 2 + below(27),
                        1 + below(30));
     }
+    for (trial = 0; trial < 12; trial++)
+        test_batches(1 + below(20), 1 + below(20), 1 + below(40));
     test_sequences(1, 1, 1, 1);
     test_sequences(64, 64, 24, 9);
     test_sequences(130, 300, 16, 9);

@@ -101,7 +101,7 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                 break;
         }
         /* Too little room is a status, and nothing is written beyond it. */
-        for (cap = 0; n < 50 && cap < size + 24; cap += 1 + below(9)) {
+        for (cap = 0; n < 50 && cap < size + 24; cap++) {
             memset(message, 0xa5, sizeof message);
             if (bbans_tiny_encode(&tiny, x, n, predictive, work,
                                   (n + 2) * states, message, cap,
@@ -183,9 +183,34 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
     free(memory);
 }
 
+/* Once there was no room for a word, the rest may fit again: here what is popped
+ * next is now and then a state that is rare, but likely to start with. */
+static void test_no_room(void)
+{
+    static const uint16_t start[] = {0, 64, 1 << 15};
+    static const uint16_t steps[] = {0, (1 << 15) - 64, 1 << 15,
+                                     0, (1 << 15) - 64, 1 << 15};
+    static const uint16_t coins[] = {0, 1 << 14, 1 << 15, 0, 1 << 14, 1 << 15};
+    static const bbans_tiny_hmm hmm = {start, steps, coins, 2, 2, 50, 15};
+    uint8_t x[250], bytes[28]; /* 30 bytes or more are needed */
+    uint32_t work[2 * 252];
+    size_t used, i;
+    int trial;
+
+    for (trial = 0; trial < 8000; trial++) {
+        for (i = 0; i < sizeof x; i++)
+            x[i] = (uint8_t)below(2);
+        CHECK(bbans_tiny_encode(&hmm, x, sizeof x, 0, work, 2 * 252, bytes,
+                                15 + 4 * below(4),
+                                &used) == BBANS_ERR_CAPACITY);
+    }
+}
+
 int main(void)
 {
     int trial;
+
+    test_no_room();
 
     for (trial = 0; trial < 20; trial++) {
         const unsigned prec = 6 + below(10);

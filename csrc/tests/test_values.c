@@ -1,5 +1,6 @@
-/* Mixtures, counts and ranges: exact inverses in both orders on any message,
- * under ordinary and extreme parameters, and refusals that change nothing.
+/* Mixtures, counts, ranges and located values: exact inverses in both orders on
+ * any message, and under the range coder, of ordinary and extreme parameters;
+ * refusals that change nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans.h"
@@ -61,6 +62,7 @@ typedef enum {
     BINOMIAL,
     BETA_BINOMIAL,
     POISSON,
+    LOCATED,
     LAWS
 } law_kind;
 
@@ -148,64 +150,55 @@ static law random_law(void)
     return l;
 }
 
-static bbans_status push(const law *l, bbans_message *msg, const void *value,
-                         int type, size_t n)
+static bbans_status init(const law *l, bbans_distribution *d)
 {
     const int exact = l->weight_type == BBANS_U32;
 
     switch (l->kind) {
-    case RANGE:
-        return bbans_message_push_range(msg, l->low, l->high, value, type, n);
+    case RANGE: return bbans_distribution_init_range(d, l->low, l->high);
     case MIXTURE:
-        return bbans_message_push_mixture(
-            msg, &l->shape, l->components,
+        return bbans_distribution_init_mixture(
+            d, &l->shape, l->components,
             exact ? (const void *)l->weight : (const void *)l->share,
             l->weight_type,
             l->real ? (const void *)l->real_at : (const void *)l->at,
-            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high,
-            value, type, n);
+            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high);
     case GEOMETRIC:
-        return bbans_message_push_geometric(msg, l->by, BBANS_I32, value, type,
-                                            n);
+        return bbans_distribution_init_geometric(d, l->by, BBANS_I32);
     case BINOMIAL:
-        return bbans_message_push_binomial(msg, l->trials, l->a, BBANS_U32,
-                                           value, type, n);
+        return bbans_distribution_init_binomial(d, l->trials, l->a, BBANS_U32);
     case BETA_BINOMIAL:
-        return bbans_message_push_beta_binomial(
-            msg, l->trials, l->a, BBANS_U32, l->b, BBANS_U32, value, type, n);
-    default:
-        return bbans_message_push_poisson(msg, l->a, BBANS_U32, value, type, n);
+        return bbans_distribution_init_beta_binomial(
+            d, l->trials, l->a, BBANS_U32, l->b, BBANS_U32);
+    case LOCATED:
+        return bbans_distribution_init_located(
+            d, &l->shape,
+            l->real ? (const void *)l->real_at : (const void *)l->at,
+            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32);
+    default: return bbans_distribution_init_poisson(d, l->a, BBANS_U32);
     }
+}
+
+static bbans_status push(const law *l, bbans_message *msg, const void *value,
+                         int type, size_t n)
+{
+    bbans_distribution d;
+    const bbans_status status = init(l, &d);
+
+    return status != BBANS_OK
+               ? status
+               : bbans_message_push_array(msg, &d, value, type, n);
 }
 
 static bbans_status pop(const law *l, bbans_message *msg, void *value, int type,
                         size_t n)
 {
-    const int exact = l->weight_type == BBANS_U32;
+    bbans_distribution d;
+    const bbans_status status = init(l, &d);
 
-    switch (l->kind) {
-    case RANGE:
-        return bbans_message_pop_range(msg, l->low, l->high, value, type, n);
-    case MIXTURE:
-        return bbans_message_pop_mixture(
-            msg, &l->shape, l->components,
-            exact ? (const void *)l->weight : (const void *)l->share,
-            l->weight_type,
-            l->real ? (const void *)l->real_at : (const void *)l->at,
-            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high,
-            value, type, n);
-    case GEOMETRIC:
-        return bbans_message_pop_geometric(msg, l->by, BBANS_I32, value, type,
-                                           n);
-    case BINOMIAL:
-        return bbans_message_pop_binomial(msg, l->trials, l->a, BBANS_U32,
-                                          value, type, n);
-    case BETA_BINOMIAL:
-        return bbans_message_pop_beta_binomial(msg, l->trials, l->a, BBANS_U32,
-                                               l->b, BBANS_U32, value, type, n);
-    default:
-        return bbans_message_pop_poisson(msg, l->a, BBANS_U32, value, type, n);
-    }
+    return status != BBANS_OK
+               ? status
+               : bbans_message_pop_array(msg, &d, value, type, n);
 }
 
 /* Any value that the law has. */
@@ -259,8 +252,9 @@ static void check_inverses(void)
 
             if (status == BBANS_OK)
                 CHECK(push(&l, &m.msg, found, BBANS_I64, n) == BBANS_OK);
-            else
-                CHECK(status == BBANS_ERR_UNDERFLOW && lanes > 1);
+            else /* dry; or the slots of a bin beyond int64_t */
+                CHECK((status == BBANS_ERR_UNDERFLOW && lanes > 1) ||
+                      (status == BBANS_ERR_SYMBOL && l.kind == LOCATED));
         }
         CHECK(same(&m, &before));
     }
@@ -294,6 +288,8 @@ static void check_refusals(void)
             if (l.low == INT64_MIN)
                 continue;
             value[bad] = l.low - 1;
+        } else if (l.kind == LOCATED) {
+            continue; /* it has every value */
         } else {
             value[bad] = -1;
         }
@@ -320,6 +316,183 @@ static void check_refusals(void)
         }
         CHECK(same(&m, &before));
     }
+}
+
+/* ---- The range coder ----------------------------------------------------- */
+
+#define BYTES (8 + 3 * N * 32)
+
+static bbans_range_encoder encoder_of(uint8_t *bytes)
+{
+    bbans_range_encoder enc;
+
+    CHECK(bbans_range_encoder_init(&enc, bytes, BYTES) == BBANS_OK);
+    return enc;
+}
+
+/* Arrays of two laws, and between them one with a value at fault, which leaves
+ * the encoder as it was. */
+static void check_range_codes(void)
+{
+    uint8_t bytes[BYTES], other[BYTES];
+    int64_t value[2][N], found[N], refused[N];
+    bbans_range_encoder enc, without;
+    bbans_interval list[8 * N];
+    bbans_range_decoder dec, before;
+    bbans_distribution d[2];
+    owned m, again;
+    unsigned round;
+    size_t i, k, at, listed;
+
+    for (round = 0; round < 20000; round++) {
+        const law l[2] = {random_law(), random_law()};
+        const size_t n = 1 + below(N), bad = below((uint32_t)n);
+
+        enc = encoder_of(bytes);
+        without = encoder_of(other);
+        for (k = 0; k < 2; k++) {
+            CHECK(init(&l[k], &d[k]) == BBANS_OK);
+            for (i = 0; i < N; i++)
+                value[k][i] = value_of(&l[k], i);
+            memcpy(refused, value[k], sizeof refused);
+            refused[bad] = l[k].kind == RANGE || l[k].kind == MIXTURE
+                               ? l[k].low - (l[k].low > INT64_MIN)
+                               : -1;
+            if (l[k].kind != LOCATED && refused[bad] != INT64_MIN) {
+                CHECK(bbans_range_encode_array(&enc, &d[k], refused, BBANS_I64,
+                                               n) == BBANS_ERR_SYMBOL);
+                CHECK(enc.len == without.len && enc.low == without.low &&
+                      enc.range == without.range);
+                CHECK(memcmp(bytes, other, enc.len) == 0);
+                CHECK(bbans_distribution_list(&d[k], refused, BBANS_I64, n,
+                                              NULL, 0, &listed,
+                                              &at) == BBANS_ERR_SYMBOL);
+                CHECK(at == bad);
+            }
+            CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n, NULL,
+                                          0, &listed, &at) == BBANS_OK);
+            CHECK(bbans_range_encode_array(&enc, &d[k], value[k], BBANS_I64,
+                                           n) == BBANS_OK);
+            CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n, list,
+                                          n * d[k].words, &listed,
+                                          &at) == BBANS_OK);
+            for (i = 0; i < listed; i++)
+                CHECK(bbans_range_encode(&without, list[i].start, list[i].freq,
+                                         list[i].total) == BBANS_OK);
+            if (listed > 0)
+                CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n,
+                                              list, listed - 1, &listed,
+                                              &at) == BBANS_ERR_CAPACITY);
+        }
+        random_message(&m, 1, 0);
+        random_message(&again, 1, 0);
+        CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
+        CHECK(bbans_range_finish(&without, &again.msg) == BBANS_OK);
+        CHECK(same(&m, &again));
+        CHECK(bbans_range_encode_array(&enc, &d[0], value[0], BBANS_I64, n) ==
+              BBANS_ERR_STATE);
+        CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
+        for (k = 0; k < 2; k++) {
+            CHECK(bbans_range_decode_array(&dec, &d[k], found, BBANS_I64, n) ==
+                  BBANS_OK);
+            CHECK(memcmp(found, value[k], n * sizeof *found) == 0);
+        }
+        CHECK(bbans_range_check(&dec) == BBANS_OK);
+
+        /* Anything else is decoded to something, or refused. */
+        random_message(&m, 1, below(12));
+        CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
+        before = dec;
+        if (bbans_range_decode_array(&dec, &d[0], found, BBANS_I64, n) !=
+            BBANS_OK)
+            CHECK(memcmp(&dec, &before, sizeof dec) == 0);
+    }
+}
+
+/* Whatever is carried into the bytes before the array is taken back. */
+static void check_carries(void)
+{
+    static const int64_t carrying[2] = {((int64_t)1 << 28) - 1, -1};
+    uint8_t bytes[BYTES], before[BYTES];
+    bbans_distribution d;
+    int64_t value;
+    unsigned round, i, carried = 0;
+
+    CHECK(bbans_distribution_init_uniform(&d, BBANS_TOTAL_MAX) == BBANS_OK);
+    for (round = 0; round < 20; round++) {
+        bbans_range_encoder enc = encoder_of(bytes), same_enc;
+
+        CHECK(bbans_range_encode(&enc, 1, 1, 3) == BBANS_OK);
+        for (i = 0; i < 12 + round; i++) /* 1/3 + 1/9 + .. comes near 1/2 */
+            CHECK(bbans_range_encode(&enc, 1, 1, 3) == BBANS_OK);
+        for (value = 0; value < 3; value++) {
+            int64_t pair[2] = {0, -1};
+
+            pair[0] = value * (carrying[0] / 2);
+            memcpy(before, bytes, sizeof before);
+            same_enc = enc;
+            CHECK(bbans_range_encode_array(&enc, &d, pair, BBANS_I64, 1) ==
+                  BBANS_OK);
+            carried += memcmp(bytes, before, same_enc.len) != 0;
+            memcpy(bytes, before, sizeof before);
+            enc = same_enc;
+            CHECK(bbans_range_encode_array(&enc, &d, pair, BBANS_I64, 2) ==
+                  BBANS_ERR_SYMBOL);
+            CHECK(memcmp(bytes, before, enc.len) == 0);
+            CHECK(enc.len == same_enc.len && enc.low == same_enc.low &&
+                  enc.range == same_enc.range);
+        }
+    }
+    CHECK(carried > 0);
+}
+
+static void check_range_refusals(void)
+{
+    const int64_t value[2] = {0, 0};
+    uint8_t bytes[BYTES];
+    uint32_t word;
+    bbans_range_encoder enc = encoder_of(bytes);
+    bbans_range_decoder dec;
+    bbans_distribution d;
+    size_t at, listed;
+    owned m;
+
+    CHECK(bbans_distribution_init_range(&d, INT64_MIN, INT64_MAX) == BBANS_OK);
+    CHECK(bbans_range_encode_array(NULL, &d, value, BBANS_I64, 1) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_range_encode_array(&enc, NULL, value, BBANS_I64, 1) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_range_encode_array(&enc, &d, NULL, BBANS_I64, 1) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_range_encode_array(&enc, &d, NULL, BBANS_I64, 0) == BBANS_OK);
+    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_U64, 1) ==
+          BBANS_ERR_TYPE);
+    CHECK(bbans_distribution_list(&d, value, BBANS_I64, 1, NULL, 0, NULL,
+                                  &at) == BBANS_ERR_NULL);
+    enc.cap = 23; /* of 24 bytes */
+    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_I64, 2) ==
+          BBANS_ERR_CAPACITY);
+    enc.cap = 24;
+    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_I64, 2) == BBANS_OK);
+    random_message(&m, 1, 0);
+    CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
+    CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
+    CHECK(bbans_range_decode_array(NULL, &d, &word, BBANS_U32, 1) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_range_decode_array(&dec, &d, &word, BBANS_F32, 1) ==
+          BBANS_ERR_TYPE);
+    CHECK(bbans_distribution_init_uniform(&d, 257) == BBANS_OK);
+    CHECK(bbans_range_decode_array(&dec, &d, &word, BBANS_U8, 1) ==
+          BBANS_ERR_TYPE);
+    CHECK(bbans_distribution_init_uniform(NULL, 2) == BBANS_ERR_NULL);
+    CHECK(bbans_distribution_init_uniform(&d, 0) == BBANS_ERR_TOTAL);
+    CHECK(bbans_distribution_init_bernoulli(&d, 29, &word) ==
+          BBANS_ERR_PRECISION);
+    CHECK(bbans_distribution_init_weighted(&d, &word, BBANS_I32, 1) ==
+          BBANS_ERR_TYPE);
+    CHECK(bbans_distribution_init_bernoulli(&d, 8, NULL) == BBANS_OK);
+    CHECK(bbans_distribution_list(&d, value, BBANS_I64, 1, NULL, 0, &listed,
+                                  &at) == BBANS_ERR_NULL);
 }
 
 static void check_weights(void)
@@ -372,12 +545,188 @@ static void check_rounding(void)
     for (i = 0; i < 3; i++)
         CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
     CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_rates(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
+}
+
+/* The counts of a beta-binomial with alpha = beta = 1 are equally likely, and
+ * those of a binomial with p = 1/2 and two trials as 1 : 2 : 1, to 2^-12 of a
+ * symbol: weights are whole numbers. */
+static void check_counts(void)
+{
+    const uint32_t two = 2, half = 1u << 31;
+    const uint32_t one = 1u << 16;
+    bbans_distribution d;
+    uint32_t trials, k;
+    owned m;
+
+    for (trials = 1; trials < 40; trials++)
+        for (k = 0; k <= trials; k++) {
+            random_message(&m, 1, 0);
+            m.head[0] = (uint64_t)1 << 40;
+            CHECK(bbans_distribution_init_beta_binomial(&d, &trials, &one,
+                                                        BBANS_U32, &one,
+                                                        BBANS_U32) == BBANS_OK);
+            CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
+                  BBANS_OK);
+            CHECK(m.msg.tail_len == 0);
+            CHECK(m.head[0] >> 20 >= (((uint64_t)trials + 1) << 20) - 256);
+            CHECK(m.head[0] >> 20 <= (((uint64_t)trials + 1) << 20) + 256);
+        }
+    for (k = 0; k <= 2; k++) {
+        random_message(&m, 1, 0);
+        m.head[0] = (uint64_t)1 << 40;
+        CHECK(bbans_distribution_init_binomial(&d, &two, &half, BBANS_U32) ==
+              BBANS_OK);
+        CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
+              BBANS_OK);
+        CHECK(m.head[0] >> 20 >= ((uint64_t)(k == 1 ? 2 : 4) << 20) - 256);
+        CHECK(m.head[0] >> 20 <= ((uint64_t)(k == 1 ? 2 : 4) << 20) + 256);
+    }
+}
+
+/* x 2^16, halves away from 0, below 2^46; what is larger, or no number, is
+ * refused. */
+static void check_locations(void)
+{
+    static const struct {
+        double x;
+        int64_t fixed;
+    } good[] = {{0.0, 0},
+                {1.0, 65536},
+                {-1.5, -98304},
+                {0.5 / 65536, 1},
+                {-0.5 / 65536, -1},
+                {0.4999999 / 65536, 0},
+                {2.5 / 65536, 3},
+                {1e-300, 0},
+                {70368744177663.0, ((int64_t)1 << 62) - 65536},
+                {-70368744177663.0, 65536 - ((int64_t)1 << 62)}};
+    static const double bad[] = {70368744177664.0,
+                                 -70368744177664.0,
+                                 1e15,
+                                 1e16,
+                                 1e17,
+                                 1e18,
+                                 1e20,
+                                 1e300};
+    int64_t fixed;
+    uint64_t bits;
+    size_t i;
+
+    for (i = 0; i < sizeof good / sizeof *good; i++) {
+        CHECK(bbans_fix_locations(&good[i].x, BBANS_F64, 1, &fixed) ==
+              BBANS_OK);
+        CHECK(fixed == good[i].fixed);
+    }
+    for (i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(bbans_fix_locations(bad + i, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+    for (bits = 0x7ff; bits <= 0xfff; bits += 0x800) {
+        const uint64_t infinite = bits << 52, nan = infinite | 1;
+
+        CHECK(bbans_fix_locations(&infinite, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+        CHECK(bbans_fix_locations(&nan, BBANS_F64, 1, &fixed) ==
+              BBANS_ERR_SYMBOL);
+    }
+    CHECK(bbans_fix_locations(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_locations(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_fix_locations(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
+}
+
+/* Made from its table, the quantiles of the library's own shapes come out, but
+ * for the interpolation within a cell. */
+static void check_quantiles(void)
+{
+    static uint32_t quantile[BBANS_QUANTILES];
+    int family;
+    size_t i;
+
+    for (family = 0; family < 3; family++) {
+        bbans_shape shape, own;
+
+        CHECK(bbans_shape_init(&shape, family) == BBANS_OK);
+        own = shape;
+        own.quantile = NULL;
+        CHECK(bbans_shape_quantiles(&own, quantile) == BBANS_OK);
+        for (i = 0; i < BBANS_QUANTILES; i++)
+            CHECK(quantile[i] + 8 - shape.quantile[i] <= 16);
+        CHECK(bbans_shape_check(&own) == BBANS_OK);
+        CHECK(bbans_shape_quantiles(&own, NULL) == BBANS_ERR_NULL);
+    }
+}
+
+/* Of S(t) = 2^31 / (1 + t), of which each octave of cells beyond t = 8 is used.
+ */
+static void check_far_quantiles(void)
+{
+    enum { OCTAVES = 7, CELLS = 2050 + 256 * OCTAVES };
+    static uint32_t survival[CELLS], quantile[BBANS_QUANTILES];
+    bbans_shape shape = {survival, NULL, OCTAVES, 0};
+    size_t i;
+
+    for (i = 0; i + 2 < CELLS; i++) {
+        const size_t octave = i < 2048 ? 0 : (i - 2048) / 256;
+        const double t =
+            i < 2048 ? (double)i / 256
+                     : (double)(8u << octave) *
+                           (1 + (double)(i - 2048 - 256 * octave) / 256);
+
+        survival[i] = (uint32_t)(2147483648.0 / (1 + t));
+    }
+    CHECK(bbans_shape_quantiles(&shape, quantile) == BBANS_OK);
+    for (i = 1; i < BBANS_QUANTILES; i++) {
+        const double t = 1024.0 / (double)i - 1;
+        const double found = (double)quantile[i] / 65536;
+
+        CHECK(found - t < (1 + t) / 1024 && t - found < (1 + t) / 1024);
+    }
+}
+
+/* A pop of located values for which the message holds too little leaves it as
+ * it was. */
+static void check_located_underflow(void)
+{
+    enum { LONG = 600 };
+    static int64_t at[LONG], value[LONG];
+    static int32_t by[LONG];
+    size_t i, lanes, words;
+    bbans_distribution d;
+    bbans_shape shape;
+
+    CHECK(bbans_shape_init(&shape, BBANS_GAUSSIAN) == BBANS_OK);
+    CHECK(bbans_distribution_init_located(&d, &shape, at, BBANS_I64, by,
+                                          BBANS_I32) == BBANS_OK);
+    for (i = 0; i < LONG; i++) {
+        at[i] = (int64_t)below(1u << 24);
+        by[i] = (int32_t)below(3000);
+    }
+    for (lanes = 1; lanes <= LANES; lanes += LANES - 1)
+        for (words = 0; words <= 60; words += 1 + below(9)) {
+            owned m, before;
+
+            random_message(&m, lanes, words);
+            copy(&before, &m);
+            CHECK(bbans_message_pop_array(&m.msg, &d, value, BBANS_I64, LONG) !=
+                  BBANS_OK);
+            CHECK(same(&m, &before));
+        }
 }
 
 int main(void)
 {
+    check_counts();
+    check_locations();
+    check_quantiles();
+    check_far_quantiles();
+    check_located_underflow();
     check_inverses();
     check_refusals();
+    check_range_codes();
+    check_carries();
+    check_range_refusals();
     check_weights();
     check_rounding();
     puts("test_values: ok");

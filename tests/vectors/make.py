@@ -23,9 +23,19 @@ lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
         section 2. They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
+values_v1.json
+    cases: law, given (what all values share), rows (the parameters of each value, in
+        fixed point), values, and the hex of the integer that the range coder gives.
+leak_v1.json
+    seed: lanes, and the hex of data and of the message that starts from them.
+    located: data and lanes as above, shape ("slow" or one of reference.SHAPES),
+        locations, scales and values without a leak, and the hex of the message after
+        they are pushed.
+    mixture: the same with weights, low and high; parameters have a row for each value.
 """
 
 import json
+from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 
@@ -383,6 +393,122 @@ def lgssm_content():
     return {"models": models, "cases": cases}
 
 
+def outermost(has_mass, origin):
+    """The first and the last value that has a mass; those between have one too."""
+    ends = []
+    for sign in (-1, 1):
+        far = bisect_left(
+            range(2**62), True, key=lambda u: not has_mass(origin + sign * u)
+        )
+        ends.append(origin + sign * (far - 1))
+    return ends
+
+
+def leak_value(draw, has_mass, origin, reach):
+    """Any about the origin, or one of the outermost; None if the origin has no mass."""
+    if not has_mass(origin):
+        return None
+    if draw.below(2):
+        return draw.pick(outermost(has_mass, origin))
+    value = origin + draw.below(2 * reach + 1) - reach
+    return value if has_mass(value) else origin
+
+
+def leak_message(draw):
+    lanes = draw.pick([1, 2, 5, 64])
+    data = bytes(draw.below(256) for _ in range(-(-31 * lanes // 4) + draw.below(40)))
+    return {"lanes": lanes, "data": data.hex()}, ref.seeded(data, lanes)
+
+
+def hex_of(message):
+    """The wire format: docs/format.md, section 1."""
+    if len(message.heads) == 1:
+        value = message.to_int()
+        return value.to_bytes(-(-value.bit_length() // 8), "little").hex()
+    words = [word.to_bytes(4, "little") for word in message.tail]
+    return b"".join(words + [x.to_bytes(8, "little") for x in message.heads]).hex()
+
+
+def leak_seeds(draw):
+    for _ in range(30):
+        case, message = leak_message(draw)
+        yield case | {"message": hex_of(message)}
+
+
+def leak_parameters(draw, name):
+    """Ordinary ones, and those at the edges of their ranges."""
+    if draw.below(3) == 0:
+        edge = 2**62 - 1
+        return draw.pick([-edge, edge, 0]), draw.pick([-3072, 12031, 11776, 11775])
+    return (draw.bits(48) >> draw.below(48)) - 2**30, draw.below(2900) - 300
+
+
+def leak_located(draw):
+    for name in [*ref.SHAPES, "slow"] * 8:
+        case, message = leak_message(draw)
+        table = ref.SHAPES.get(name, ref.SLOW)
+        mus, scales, values = [], [], []
+        for _ in range(1 + draw.below(2 * case["lanes"])):
+            mu, s = leak_parameters(draw, name)
+            place = ref.Place(table, mu, s, leak=0)
+
+            def has_mass(v, place=place):
+                q = place.bin_of(v)[0]
+                return place.edge(q) < place.edge(q + 1)
+
+            reach = 1 + 2 ** max(0, s // 256)
+            mus.append(mu)
+            scales.append(s)
+            values.append(leak_value(draw, has_mass, (mu + 2**15) >> 16, reach))
+        ref.push_located(message, table, mus, scales, values, leak=0)
+        yield case | {
+            "shape": name, "locations": mus, "scales": scales, "values": values,
+            "message": hex_of(message),
+        }  # fmt: skip
+
+
+def leak_mixture(draw):
+    for name in [*ref.SHAPES, "slow"] * 8:
+        case, message = leak_message(draw)
+        table, K = ref.SHAPES.get(name, ref.SLOW), 1 + draw.below(4)
+        low, high = draw.pick([ref.ALL, ref.ALL, (0, 255), (-(2**40), 2**50)])
+        rows, values, laws = {"weights": [], "locations": [], "scales": []}, [], []
+        for _ in range(1 + draw.below(8)):
+            weights = [1 + (draw.below(2**24) >> draw.below(24)) for _ in range(K)]
+            pairs = [leak_parameters(draw, name) for _ in range(K)]
+            mus, scales = [mu for mu, _ in pairs], [s for _, s in pairs]
+            law = ref.mixture(table, weights, mus, scales, low, high, leak=0)
+
+            def has_mass(v, law=law, low=low, high=high):
+                return low <= v <= high and all(f for _, f, _ in law.intervals(v))
+
+            k = draw.below(K)
+            origin = min(max((mus[k] + 2**15) >> 16, low), high)
+            value = leak_value(
+                draw, has_mass, origin, 1 + 2 ** max(0, scales[k] // 256)
+            )
+            if value is None:  # of a component that is too light
+                continue
+            for key, row in zip(rows, (weights, mus, scales), strict=True):
+                rows[key].append(row)
+            values.append(value)
+            laws.append(law.intervals(value))
+        if values:
+            ref.push_each(message, laws)
+            yield case | {"shape": name, "low": low, "high": high} | rows | {
+                "values": values, "message": hex_of(message),
+            }  # fmt: skip
+
+
+def leak_content():
+    draw = Generator(5)
+    return {
+        "seed": list(leak_seeds(draw)),
+        "located": list(leak_located(draw)),
+        "mixture": list(leak_mixture(draw)),
+    }
+
+
 def write(path, content):
     """Compact JSON with one case a line, so that a diff can be read."""
     head = [f'"format":{json.dumps(content.pop("format"))}']
@@ -416,12 +542,80 @@ def stream_content():
     return {"models": models, "cases": cases}
 
 
+# values_v1.json
+
+INTERVALS = {
+    "located": lambda row, v, shape: ref.located_intervals(ref.SHAPES[shape], *row, v),
+    "mixture": lambda row, v, shape, low, high: ref.mixture(
+        ref.SHAPES[shape], *row, low, high
+    ).intervals(v),
+    "geometric": lambda row, v: ref.geometric(ref.SHAPES["laplace"], *row).intervals(v),
+    "poisson": lambda row, v: ref.poisson(*row).intervals(v),
+    "binomial": lambda row, v: ref.binomial(*row).intervals(v),
+    "beta_binomial": lambda row, v: ref.beta_binomial(*row).intervals(v),
+    "range": lambda row, v, low, high: ref.uniform(v - low, high - low),
+}
+
+
+def value_rows(draw, law, n):
+    """What n values share, the parameters of each, and the values."""
+    far = [-(2**63), 2**63 - 1]
+    given = {"shape": draw.pick([*ref.SHAPES])}
+    scales = [draw.pick([-3072, 0, 700, 2700, 12031]) for _ in range(n)]
+    mus = [draw.below(2**32) - 2**31 + draw.pick([0, 2**60]) for _ in range(n)]
+    near = [(mu >> 16) + draw.below(200) - 100 for mu in mus]
+    some = [v if draw.below(4) else draw.pick(far) for v in near]
+    counts = [draw.pick([0, 1, draw.below(40), draw.below(2**31)]) for _ in range(n)]
+    trials = [draw.pick([0, 9, 255, 2000, 2**18 - 1]) for _ in range(n)]
+    rates = [[1 + draw.below(2**20)] for _ in range(n)]
+    if law == "located":
+        return given, [[mu, s] for mu, s in zip(mus, scales, strict=True)], some
+    if law == "mixture":
+        low, high = draw.pick([far, [0, 255], [-(2**40), 2**40]])
+        rows = [
+            [[1 + draw.below(9), 1 + draw.below(99)], [mu, 3 << 16], [s, 900]]
+            for mu, s in zip(mus, scales, strict=True)
+        ]
+        values = [min(max(v, low), high) for v in some]
+        return given | {"low": low, "high": high}, rows, values
+    if law == "geometric":
+        return {}, [[s] for s in scales], counts
+    if law == "poisson":
+        return {}, rates, counts
+    if law == "binomial":
+        rows = [[t, 1 + draw.below(2**32 - 1)] for t in trials]
+        return {}, rows, [draw.below(t + 1) for t in trials]
+    if law == "beta_binomial":
+        trials = [t % 4096 for t in trials]
+        others = [1 + draw.below(2**18) for _ in range(n)]
+        rows = [[t, *r, b] for t, r, b in zip(trials, rates, others, strict=True)]
+        return {}, rows, [draw.below(t + 1) for t in trials]
+    low, high = draw.pick([far, [-5, 5], [0, 2**40]])
+    values = [low + draw.bits(64) % (high - low + 1) for _ in range(n)]
+    return {"low": low, "high": high}, [[]] * n, values
+
+
+def values_content():
+    draw, cases = Generator(5), []
+    for law, intervals in INTERVALS.items():
+        for n in [0, 1, 1, 3, 8, 15]:
+            given, rows, values = value_rows(draw, law, n)
+            pairs = zip(rows, values, strict=True)
+            listed = [intervals(row, v, **given) for row, v in pairs]
+            integer = f"{ref.range_encode_each(listed):x}"
+            case = {"law": law, "given": given, "rows": rows, "values": values}
+            cases.append(case | {"integer": integer})
+    return {"cases": cases}
+
+
 def main():
     contents = {
         "message_v1.json": message_content,
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
         "lgssm_v1.json": lgssm_content,
+        "values_v1.json": values_content,
+        "leak_v1.json": leak_content,
     }
     for name, content in contents.items():
         path = HERE / name

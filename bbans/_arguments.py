@@ -1,0 +1,206 @@
+"""What callers pass, checked in one way: an error names the argument, its value, and
+what to pass instead."""
+
+from __future__ import annotations
+
+import operator
+import os
+import reprlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans.errors import BbansError, MessageError, ModelError, SymbolError
+
+__all__ = [
+    "as_array",
+    "as_bytes",
+    "as_generator",
+    "as_instance",
+    "as_integer",
+    "as_real",
+    "as_reals",
+    "check_file",
+    "empty_message",
+    "not_integers",
+]
+
+_BYTES = (bytes, bytearray, memoryview)
+# By the kind of an array that is no integers.
+_INSTEAD = {
+    "b": "convert them with .astype(np.uint8)",
+    "f": "round them, with np.rint(x).astype(np.int64)",
+    "c": "code real and imaginary parts as integers",
+    "O": "convert them to one type of integers, as with .astype(np.int64)",
+    "U": "join text to one str, or code many with encode_batch",
+    "S": "join bytes to one bytes object, or code many with encode_batch",
+    "M": "view them as integers, with .view(np.int64)",
+    "m": "view them as integers, with .view(np.int64)",
+}
+
+
+def as_integer(
+    value: Any,
+    name: str,
+    low: int,
+    high: int | None = None,
+    error: type[BbansError] = ModelError,
+) -> int:
+    """The integer that was given, if it is one from `low` to `high`.
+
+    Raises
+    ------
+    error
+        If it is none; the text names the argument.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < low or (high is not None and number > high):
+        wanted = f"{low} to {high}" if high is not None else f"at least {low}"
+        raise error(
+            f"{name} must be an integer, {wanted}, not {reprlib.repr(value)}"
+        ) from None
+    return number
+
+
+def as_real(value: Any, name: str) -> float:
+    """The real number that was given.
+
+    Raises
+    ------
+    ModelError
+        If it is none; the text names the argument.
+    """
+    if isinstance(value, (str, bytes)):
+        value = None  # float() would parse it
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ModelError(
+            f"{name} must be a real number, not {reprlib.repr(value)}"
+        ) from None
+
+
+def as_generator(seed: int | np.random.Generator) -> np.random.Generator:
+    """The generator that was given, or the one of a seed.
+
+    Raises
+    ------
+    ModelError
+        If it is neither: no generator is hidden anywhere.
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if isinstance(seed, (int, np.integer)) and seed >= 0:
+        return np.random.default_rng(int(seed))
+    raise ModelError(f"seed must be an integer >= 0 or a Generator, not {seed!r}")
+
+
+def as_instance(value: Any, kinds: Any, name: str, wanted: str) -> Any:
+    """What was given, if it is of one of these types.
+
+    Raises
+    ------
+    ModelError
+        If it is not; the text says what is wanted.
+    """
+    if not isinstance(value, kinds):
+        raise ModelError(f"{name} must be {wanted}, not {reprlib.repr(value)}")
+    return value
+
+
+def as_bytes(data: Any, name: str) -> bytes:
+    """A copy of a buffer of bytes.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        raise TypeError(f"{name} must be bytes, not {reprlib.repr(data)}: of a file, "
+                        "pass what it holds")  # fmt: skip
+    if not isinstance(data, _BYTES):
+        try:
+            data = memoryview(data)
+        except TypeError:
+            raise TypeError(
+                f"{name} must be bytes, not {type(data).__name__}"
+            ) from None
+    if isinstance(data, memoryview) and data.itemsize != 1:
+        raise TypeError(f"{name} must be bytes, not items of {data.itemsize} bytes")
+    return bytes(data)
+
+
+def check_file(file: Any, name: str, method: str) -> None:
+    """Refuse what is no binary file, with a read or write `method`.
+
+    Raises
+    ------
+    TypeError
+        If it is a path, a text file or no file.
+    """
+    if not hasattr(file, method):
+        raise TypeError(
+            f"{name} must be a binary file with {method}(), not {reprlib.repr(file)}: "
+            "open paths first"
+        )
+    if hasattr(file, "encoding"):
+        raise TypeError(f"{name} is a text file: open it in binary mode, 'rb' or 'wb'")
+
+
+def as_array(
+    values: ArrayLike, what: str, error: type[BbansError] = SymbolError
+) -> NDArray[Any]:
+    """Values as an array, no mask lost.
+
+    Raises
+    ------
+    error
+        If a list is ragged, or an array masked.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise error(
+            f"{what} are a masked array: pass .compressed() or .filled(value), and the "
+            "mask apart"
+        )
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as cause:
+        raise error(f"{what} must form an array: {cause}") from None
+
+
+def as_reals(
+    values: ArrayLike, what: str, error: type[BbansError] = ModelError
+) -> NDArray[np.float64]:
+    """Real numbers as a contiguous float64 array.
+
+    Raises
+    ------
+    error
+        If they are booleans, complex, objects, text, or form no array.
+    """
+    array = as_array(values, what, error)
+    if array.size and array.dtype.kind not in "iuf":
+        raise error(f"{what} must be real numbers, not {array.dtype}")
+    return np.asarray(array, np.float64, order="C")
+
+
+def empty_message() -> MessageError:
+    """The error for a pop that finds nothing: how to start a message."""
+    return MessageError(
+        "the message is empty: push first, or start it from other data, as "
+        "Message.seeded(data, lanes)"
+    )
+
+
+def not_integers(what: str, array: NDArray[Any]) -> SymbolError:
+    """The error for an array of anything but integers: what to pass instead."""
+    instead = _INSTEAD.get(array.dtype.kind)
+    return SymbolError(
+        f"{what} must be integers of at most 64 bits, not of dtype {array.dtype}"
+        + (f": {instead}" if instead else "")
+    )

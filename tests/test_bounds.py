@@ -1,0 +1,433 @@
+"""Limits: what decoding may produce, what a header may claim, what info may take."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+
+import bbans
+from bbans import signals
+from bbans._records import checked, uvarint
+from bbans.cli import main
+from bbans.container import ContainerWriter, Header
+from bbans.info import describe
+
+MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
+LETTERS = bbans.HMM.fit("abcab", 1, n_iter=1, alphabet="abc").freeze(12)
+LINEAR = bbans.LGSSM([[0.9]], [[1.0], [0.5]], [[4.0]], np.eye(2)).freeze()
+X = [4, 0, 1, 1, 2, 3, 0, 4, 4, 1] * 3
+ROWS = np.arange(40).reshape(20, 2)
+
+# Each decodes to so many bytes.
+CASES = {
+    "decompress": (
+        lambda limit: bbans.decompress(
+            bbans.compress(np.array(X, np.int16), MODEL, block_size=7),
+            MODEL, max_bytes=limit,
+        ),
+        60,
+    ),
+    "decompress characters": (
+        lambda limit: bbans.decompress(
+            bbans.compress("abcabc", LETTERS), LETTERS, max_bytes=limit
+        ),
+        24,
+    ),
+    "decompress_file": (
+        lambda limit: bbans.decompress_file(
+            io.BytesIO(bbans.compress(X, MODEL, block_size=7)),
+            io.BytesIO(), MODEL, max_bytes=limit,
+        ),
+        240,
+    ),
+    "decode": (
+        lambda limit: bbans.decode(
+            bbans.encode(X, MODEL), MODEL, np.int8(30), max_bytes=limit
+        ),
+        240,
+    ),
+    "decode characters": (
+        lambda limit: bbans.decode(
+            bbans.encode("abcabc", LETTERS), LETTERS, 6, max_bytes=limit
+        ),
+        24,
+    ),
+    "decode rows": (
+        lambda limit: bbans.decode(
+            bbans.encode(ROWS, LINEAR), LINEAR, 20, max_bytes=limit
+        ),
+        320,
+    ),
+    "decode until": (
+        lambda limit: bbans.decode(
+            bbans.encode([0, 1, 2, 4], MODEL, predictive=True),
+            MODEL, until=4, max_bytes=limit,
+        ),
+        32,
+    ),
+    "decode_batch": (
+        lambda limit: bbans.decode_batch(
+            *bbans.encode_batch([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
+        ),
+        480,
+    ),
+    "decode_packed": (
+        lambda limit: bbans.decode_packed(
+            bbans.encode_packed([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
+        ),
+        480,
+    ),
+    "decode_packet": (
+        lambda limit: bbans.decode_packet(
+            bbans.encode_packets(X, MODEL, 64)[0], MODEL, max_bytes=limit
+        ),
+        240,
+    ),
+    "signal_decompress": (
+        lambda limit: bbans.signal_decompress(
+            bbans.signal_compress(ROWS, block_size=7), max_bytes=limit
+        ),
+        320,
+    ),
+    "bytes_decompress": (
+        lambda limit: bbans.bytes_decompress(
+            bbans.bytes_compress(bytes(500), block_size=99), max_bytes=limit
+        ),
+        500,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request):
+    return request.param
+
+
+def test_a_limit_lets_pass_what_it_allows(case):
+    restore, size = case
+    whole = restore(None)
+    for limit in (size, np.int64(size), 10**30):
+        again = restore(limit)
+        if isinstance(whole, list):
+            assert all(map(np.array_equal, again, whole))
+        else:
+            assert np.array_equal(again, whole)
+
+
+def test_the_error_names_the_limit_and_the_claim(case):
+    restore, size = case
+    for limit in (size - 1, 0):
+        with pytest.raises(bbans.LimitError, match=rf"\d bytes.*max_bytes.* {limit}$"):
+            restore(limit)
+    with pytest.raises(bbans.LimitError, match=rf"to {size} bytes"):
+        restore(size - 1)
+
+
+@pytest.mark.parametrize(("limit", "text"), [(-1, "-1"), (2.5, "2.5")])
+def test_what_is_no_limit(case, limit, text):
+    with pytest.raises(bbans.ModelError, match=f"max_bytes must be .* not {text}"):
+        case[0](limit)
+
+
+@pytest.mark.parametrize("length", [np.int64(2**60), 2**61, np.uint64(2**61)])
+def test_lengths_that_would_wrap(length):
+    with pytest.raises(bbans.LimitError, match=str(int(length) * 8)):
+        bbans.decode(b"\1", MODEL, length, max_bytes=10**6)
+
+
+def test_a_file_is_written_as_far_as_the_limit_goes():
+    sink = io.BytesIO()
+    packed = bbans.compress(bytes([0, 1, 2, 3, 4]) * 4, MODEL, block_size=6)
+    with pytest.raises(bbans.LimitError, match=r"up to block 2 .* 18 bytes"):
+        bbans.decompress_file(
+            io.BytesIO(packed), sink, MODEL, max_bytes=13, salvage=print
+        )
+    assert sink.getvalue() == (bytes([0, 1, 2, 3, 4]) * 4)[:12]
+
+
+# ---- claims
+
+
+def head_of_signal(*shape, code=23, block_size=1 << 20):
+    record = b"\x89bbs\x01" + bytes([code, len(shape)])
+    record += b"".join(map(uvarint, (*shape, block_size)))
+    return record + zlib.crc32(record).to_bytes(4, "little")
+
+
+def peak_of(function):
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+LONG = uvarint(2**62)
+CLAIMS = {
+    "signal": head_of_signal(2**59),
+    "signal, a block": head_of_signal(100) + LONG,
+    "byte stream": b"\x89bby\x01" + LONG,
+    "byte stream, beyond": b"\x89bby\x01" + uvarint(2**63 - 1),
+    "container": bbans.compress(b"", MODEL)[:20] + uvarint(1 << 20) + b"\2"
+    + uvarint(8 << 20),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_takes_no_memory(data):
+    """Nor does info believe it."""
+
+    def attempt():
+        for restore in (
+            bbans.signal_decompress,
+            bbans.bytes_decompress,
+            lambda data: bbans.decompress(data, MODEL),
+            lambda data: describe(io.BytesIO(data)),
+        ):
+            with pytest.raises(bbans.FormatError):
+                restore(data)
+
+    assert peak_of(attempt) < 1 << 20
+
+
+def test_a_signal_is_limited_before_it_is_decoded():
+    """A block of few bytes that is long."""
+    body = bytes([signals.STORED]) + bbans.bytes_compress(bytes(8 << 20))
+    data = head_of_signal(1 << 20) + checked(0, uvarint(len(body)) + body)
+    assert len(data) < 200
+    assert not bbans.signal_decompress(data).any()
+
+    def attempt():
+        with pytest.raises(bbans.LimitError, match=f"{8 << 20} bytes"):
+            bbans.signal_decompress(data, max_bytes=(8 << 20) - 1)
+
+    assert peak_of(attempt) < 1 << 20
+
+
+def test_a_stored_block_is_limited_by_its_share():
+    bomb = bytes([signals.STORED]) + bbans.bytes_compress(bytes(1 << 22))
+
+    def attempt():
+        with pytest.raises(bbans.LimitError):
+            signals._decode_block(bomb, 10, 1, np.dtype("u1"))
+
+    assert peak_of(attempt) < 1 << 20
+
+
+EMPTY = [(0, 2**62), (2**62, 0, 2), (0, 2**31, 2**31), (0,), (0, 7), (2**60, 0)]
+
+
+def container_of(shape, element):
+    file = io.BytesIO()
+    ContainerWriter(file, Header(element, MODEL.fingerprint)).finish(shape)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("shape", EMPTY)
+@pytest.mark.parametrize("code", [16, 23])
+def test_info_and_decompression_agree_about_empty_shapes(shape, code, tmp_path):
+    dtype = np.dtype(signals.DTYPES[code])
+    size = np.prod([n for n in shape if n], dtype=object) * dtype.itemsize
+    model = tmp_path / "m.bbm"
+    MODEL.save(model)
+    for data in (head_of_signal(*shape, code=code), container_of(shape, code)):
+        (tmp_path / "a.bbz").write_bytes(data)
+        outcomes = []
+        for action in (
+            lambda data=data: describe(io.BytesIO(data)),
+            lambda data=data: (
+                bbans.signal_decompress(data)
+                if data[:4] == b"\x89bbs"
+                else bbans.decompress(data, MODEL)
+            ),
+        ):
+            try:
+                outcomes.append(action() is not None)
+            except bbans.CorruptError as error:
+                outcomes.append("beyond any array" not in str(error))
+        command = ["decompress", "-q", "-f", "-m", str(model), str(tmp_path / "a.bbz")]
+        outcomes.append(main(command) == 0)
+        assert outcomes == [size <= sys.maxsize] * 3
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i8"])
+@pytest.mark.parametrize("shape", [(0, 7), (0, 2**59), (2**40, 0)])
+def test_empty_arrays_come_back(shape, dtype):
+    array = np.empty(shape, dtype)
+    assert bbans.signal_decompress(bbans.signal_compress(array)).shape == shape
+    assert bbans.decompress(bbans.compress(array, MODEL), MODEL).shape == shape
+
+
+# ---- the command line
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("500", 500), ("1K", 1024), ("2k", 2048), ("1KiB", 1024), ("1kB", 1000),
+        ("3MiB", 3 << 20), ("10M", 10 << 20), ("1GB", 10**9), ("2T", 2 << 40),
+        ("7B", 7),
+    ],
+)  # fmt: skip
+def test_sizes(text, least):
+    from bbans.cli import _parser
+
+    options = _parser().parse_args(["decompress", "--max-size", text, "x"])
+    assert options.max_size == least
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5M", "1Q", "K", "1 2", "1KiX"])
+def test_what_is_no_size(text, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["decompress", f"--max-size={text}", "x"])
+    assert caught.value.code == 2
+    assert "is no size" in capsys.readouterr().err
+
+
+def test_max_size(tmp_path, capsys):
+    signal = bbans.signal_compress(np.arange(600, dtype=np.int16))
+    for name, data in (("text", bbans.compress(bytes(1200))), ("signal", signal)):
+        file = tmp_path / f"{name}.bbz"
+        file.write_bytes(data)
+        assert main(["decompress", "-q", "--max-size", "1K", str(file)]) == 1
+        error = capsys.readouterr().err
+        assert "1200 bytes" in error
+        assert "1024" in error
+        assert sorted(os.listdir(tmp_path)) == [file.name]
+        assert main(["decompress", "-q", "--max-size", "1200", str(file)]) == 0
+        (tmp_path / name).unlink()
+        file.unlink()
+
+
+# ---- info
+
+
+def great_container(file):
+    writer = ContainerWriter(file, Header(23, bytes(8)))
+    for _ in range(5):
+        writer.write(1 << 20, 2, bytes(8 << 20))
+    writer.finish((5 << 20,))
+
+
+def great_signal(file):
+    file.write(head_of_signal(1 << 20, 16))
+    file.write(checked(0, uvarint(40 << 20) + b"\1" + bytes((40 << 20) - 1)))
+
+
+def great_stream(file):
+    block = b"\0" + uvarint(1 << 24) + bytes(40 << 20)
+    file.write(b"\x89bby\x01" + checked(0, uvarint(len(block)) + block))
+    file.write(checked(1, b"\0" + uvarint(1 << 24)))
+
+
+def great_model(file):
+    states, symbols = 160, 65535
+    data = b"\x89bbm\x01\x02\x18\0" + np.array([states, symbols, 9], "<u4").tobytes()
+    data += bytes(4 * states * (1 + states + symbols))
+    data += np.array([1, 0, 1], "<u4").tobytes() + b"\0"
+    file.write(data + zlib.crc32(data).to_bytes(4, "little"))
+
+
+def great_linear_model(file):
+    n, p, steps = 64, 64, 1000
+    word = bbans._lib.lib.bbans_lgssm_step_words(n, p)
+    data = b"\x89bbm\x01\x03\0\0" + np.array([n, p, 9, 9, steps], "<u4").tobytes()
+    data += bytes(8 * steps * (n + p) + 4 * steps * word)
+    file.write(data + zlib.crc32(data).to_bytes(4, "little"))
+
+
+GREAT = {
+    "container of int64": great_container,
+    "signal of int64": great_signal,
+    "byte stream": great_stream,
+    "autoregressive": great_model,
+    "linear Gaussian": great_linear_model,
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("kind", GREAT)
+def test_info_of_a_great_file_takes_little_memory(kind, tmp_path):
+    """Import of the package and of numpy included."""
+    with open(tmp_path / "great", "wb") as file:
+        GREAT[kind](file)
+    assert (tmp_path / "great").stat().st_size > 38 << 20
+    script = (
+        "import sys; from bbans.cli import main; code = main(sys.argv[1:]); "
+        "print(open('/proc/self/status').read()); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "info", "great"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert kind in done.stdout
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)
+    assert int(peak) < 60 << 10
+
+
+def facts_of(data):
+    return describe(io.BytesIO(data))
+
+
+def test_info_on_signals():
+    array = np.arange(600).reshape(-1, 2)
+    array[:7, 0] = np.random.default_rng(0).integers(-(2**62), 2**62, 7)
+    facts = facts_of(bbans.signal_compress(array, block_size=7))
+    assert facts["shape"] == "300 x 2"
+    assert facts["blocks"] == 43
+    assert facts["method"] == "modelled, stored"
+    assert facts["kind"].endswith("signal of int64")
+
+
+def test_info_on_byte_streams():
+    packed = bbans.bytes_compress(b"abc" * 400, block_size=500)
+    facts = facts_of(packed)
+    assert facts["holds"] == "1200 bytes"
+    assert (facts["blocks"], facts["bytes"]) == (3, len(packed))
+    assert facts_of(bbans.bytes_compress(b""))["rate"] == "-"
+
+
+def test_info_reads_models_without_building_them():
+    contexts = bbans.ARHMM.fit(b"abracadabra" * 30, 2, order=3, n_iter=1).freeze()
+    for model in (MODEL, LETTERS, LINEAR, contexts):
+        facts = facts_of(model.to_bytes())
+        assert facts["fingerprint"] == model.fingerprint.hex()
+        assert facts["tail length"] == model.tail_length
+        assert facts["bytes"] == len(model.to_bytes())
+    tree = contexts.contexts
+    assert facts["contexts"] == (
+        f"{tree.n_contexts} of up to {tree.order} symbols, {tree.n_entries} entries"
+    )
+    assert facts_of(LETTERS.to_bytes())["symbols"] == "3 (characters)"
+
+
+def files():
+    """One of each kind, short."""
+    yield bbans.compress(b"\0\1\2" * 5, MODEL, block_size=4)
+    yield bbans.signal_compress([1, 2, 3, 5], block_size=3)
+    yield bbans.bytes_compress(b"some bytes", block_size=4)
+    yield LINEAR.to_bytes()
+    yield bbans.ARHMM.fit([0, 1, 1] * 9, 1, order=1, n_iter=1).freeze(9).to_bytes()
+
+
+@pytest.mark.parametrize("data", [*files()], ids=range(5))
+def test_info_finds_every_cut_and_every_flip(data):
+    describe(io.BytesIO(data))
+    for length in range(len(data)):
+        with pytest.raises(bbans.TruncatedError):
+            facts_of(data[:length])
+    with pytest.raises(bbans.CorruptError, match="followed by other data"):
+        facts_of(data + b"\0")
+    for bit in range(8 * len(data)):
+        bad = bytearray(data)
+        bad[bit >> 3] ^= 1 << (bit & 7)
+        with pytest.raises(bbans.FormatError):
+            facts_of(bytes(bad))

@@ -1,0 +1,486 @@
+"""Mistakes that callers make: each is refused at once, in words that help."""
+
+import io
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bbans
+from bbans import (
+    ARHMM,
+    HMM,
+    LGSSM,
+    Alphabet,
+    Contexts,
+    FactorialHMM,
+    GaussianHMM,
+    Message,
+    RangeDecoder,
+    RangeEncoder,
+    Shape,
+    Statistics,
+    Table,
+    Topology,
+    codecs,
+)
+from bbans.errors import (
+    BbansError,
+    FormatError,
+    MessageError,
+    ModelError,
+    SymbolError,
+)
+
+RNG = np.random.default_rng(0)
+TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
+COINS = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[1, 0], [0.5, 0.5]])
+FROZEN = COINS.freeze()
+BYTES = HMM.random(2, 256, seed=0).freeze(16)
+LINEAR = LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+FROZEN_LINEAR = LINEAR.freeze()
+CONTEXTS = Contexts.empty()
+GAUSSIAN = Shape.gaussian()
+STEPS = codecs.HMMStateSpace(FROZEN)
+MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
+STATISTICS = COINS.expect([[0, 1]])
+
+
+class Frame:
+    """A table as of pandas: two axes, an array on request, names when iterated."""
+
+    ndim, shape = 2, (3, 2)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.zeros((3, 2), dtype)
+
+    def __iter__(self):
+        return iter(["a", "b"])
+
+
+def gaussian_hmm(means=(0, 0), deviations=(1, 2), low=-5, high=5):
+    return GaussianHMM([0.5, 0.5], np.full((2, 2), 0.5), means, deviations, low, high)
+
+
+def bits_back():
+    return codecs.BitsBack(
+        codecs.Gaussian(0.0, 4.0),
+        lambda z: codecs.Gaussian(z, 1.0),
+        lambda x: codecs.Gaussian(x / 2, 1.0),
+    )
+
+
+# A call, the error, and words of its text.
+MISTAKES = [
+    # ---- the message
+    (lambda: Message("abc"), MessageError,
+     "lanes .* integer, 1 to 16777216, not 'abc'"),
+    (lambda: Message(b"abc"), MessageError, "lanes"),
+    (lambda: Message(1.5), MessageError, "lanes .* not 1.5"),
+    (lambda: Message(0), MessageError, "lanes"),
+    (lambda: Message.from_bytes("abc"), TypeError, "bytes, not 'abc'"),
+    (lambda: Message.from_bytes(5), TypeError, "bytes, not int"),
+    (lambda: Message.from_bytes(Path("x")), TypeError, "of a file, pass what it holds"),
+    (lambda: Message.from_bytes(np.arange(3)), TypeError, "items of 8 bytes"),
+    (lambda: Message.from_bytes(b"\1", "2"), MessageError, "lanes"),
+    (lambda: Message.from_state("x"), MessageError, "row of integers"),
+    (lambda: Message.from_state([[1], [1, 2]]), MessageError, "must form an array"),
+    (lambda: Message().push("a", 1, 2), SymbolError, "slots must be integers"),
+    (lambda: Message().push(0, 1, "a"), ModelError, "total must be an integer"),
+    (lambda: Message().push(0, 1, 2.0), ModelError, "total must be an integer"),
+    (lambda: Message().peek(None), ModelError, "total must be an integer"),
+    (lambda: Message().push_sequence("m.bbm", [0]), ModelError, "FrozenHMM"),
+    (lambda: Message().push_sequence(COINS, [0]), ModelError, "FrozenHMM"),
+    (lambda: Message().pop_sequence(COINS, 1), ModelError, "FrozenHMM"),
+    (lambda: Message().pop_sequence(FROZEN, 1.5), ModelError, "length .* not 1.5"),
+    (lambda: Message().pop_sequence(FROZEN_LINEAR, "2"), ModelError, "length"),
+    (lambda: Message().push_symbols(TABLE, MASKED), SymbolError, "masked"),
+    (lambda: Message().push_symbols(TABLE, [0.0, 1.0]), SymbolError, "rint"),
+    (lambda: Message().push_symbols(TABLE, [True]), SymbolError, "uint8"),
+    (lambda: Message().push_symbols(TABLE, np.array([0], object)), SymbolError,
+     "astype"),
+    (lambda: Message().push_weighted([[7, np.nan]], [0]), SymbolError, "integers"),
+    (lambda: Message().push_probabilities([[0.5, 0.5], [0.5, np.nan]], [0, 0]),
+     ModelError, "row 1 .*total nan"),
+    (lambda: Message().push_probabilities([7.0, 3.0], 0), ModelError, "total 10.0"),
+    (lambda: Message.from_bytes(bytes(range(1, 99))).pop_probabilities(
+        [[0.5, 0.5], [3, 4]]), ModelError, "row 1 .*total 7"),
+    (lambda: Message().push_probabilities([1j, 0], 0), SymbolError, "real"),
+    (lambda: Message().push_located("x", 0.0, 1.0, 0), ModelError, "Shape.gaussian"),
+    (lambda: Message().push_located(GAUSSIAN, MASKED, 1.0, [0, 1, 1]), SymbolError,
+     "masked"),
+    (lambda: Message().push_located(GAUSSIAN, 0.0, 1.0, MASKED), SymbolError, "masked"),
+    (lambda: Message().push_range("a", 9, 1), SymbolError, "low must be an integer"),
+    (lambda: Message().push_range(9, 1, 1), SymbolError, "high .* at least|9 to"),
+    (lambda: Message().push_poisson(1.0, [1.5]), SymbolError,
+     "values must be integers"),
+    (lambda: Message().push_poisson(1.0, MASKED), SymbolError, "masked"),
+    (lambda: Message().push_binomial(2.5, 0.5, 1), SymbolError, "trials"),
+    (lambda: Message().push_mixture(GAUSSIAN, [7.0, 3.0], [0.0, 1.0], 1.0, 0),
+     ModelError, "sum to 1; .*total 10.0"),
+    (lambda: RangeEncoder().encode_interval("a", 1, 2), ModelError,
+     "start of an interval"),
+    (lambda: RangeEncoder().encode_interval(0, 3, 2), ModelError,
+     "freq of an interval"),
+    (lambda: RangeEncoder().encode_interval(0, 1, 1 << 29), ModelError, "total"),
+    (lambda: RangeDecoder(b"abc"), ModelError, "must be a Message"),
+    (lambda: RangeDecoder(Message()).peek("a"), ModelError, "total"),
+    # ---- the message is empty
+    (lambda: codecs.Gaussian(0.0, 1.0).pop(Message()), MessageError,
+     "empty: push first, or start it"),
+    (lambda: bits_back().push(Message(), 3), MessageError, "empty: push first"),
+    (lambda: codecs.StudentT(3, 0.0, 1.0).pop(Message()), MessageError, "empty"),
+    (lambda: Message().pop_located(GAUSSIAN, 0.0, 1.0), MessageError, "empty"),
+    (lambda: codecs.Multivariate([0], [0]).pop(Message()), MessageError, "empty"),
+    # ---- numbers and fixed point
+    (lambda: codecs.Gaussian(np.array([100, 200]), 3.0), SymbolError,
+     r"locations .* fixed point.*astype\(float\)"),
+    (lambda: codecs.Gaussian(np.array([1, 2]), np.array([3, 4])), SymbolError,
+     "fixed_scales"),
+    (lambda: codecs.Laplace(0.0, np.array([3], np.int32)), SymbolError,
+     "scales .* fixed"),
+    (lambda: codecs.Logistic(np.array([3], np.int16), 1.0), SymbolError, "fixed_loc"),
+    (lambda: codecs.Mixture(GAUSSIAN, None, np.array([20, 90]), 8.0), SymbolError,
+     "fixed point"),
+    (lambda: Message().push_located(GAUSSIAN, np.array([20]), 8.0, [20]), SymbolError,
+     "fixed point"),
+    (lambda: Message().push_mixture(GAUSSIAN, None, np.array([20]), 8.0, 20),
+     SymbolError, "fixed point"),
+    (lambda: codecs.Poisson(np.array([4])), SymbolError, "fixed_rates"),
+    (lambda: codecs.Geometric(np.array([4])), SymbolError, "fixed_scales"),
+    (lambda: codecs.Bernoulli(np.array([1])), SymbolError, "fixed_probabilities"),
+    (lambda: codecs.Binomial(3, np.array([1])), SymbolError, "fixed_probabilities"),
+    (lambda: codecs.BetaBinomial(3, np.array([1]), 1.0), SymbolError, "fixed_rates"),
+    (lambda: codecs.Gaussian(None, 1.0), SymbolError, "real numbers"),
+    (lambda: codecs.Gaussian(True, 1.0), SymbolError, "real numbers"),
+    (lambda: codecs.Gaussian(MASKED, 1.0), SymbolError, "masked"),
+    (lambda: codecs.StudentT("3", 0.0, 1.0), SymbolError, "real numbers"),
+    (lambda: codecs.StudentT(0.1, 0.0, 1.0), ModelError, "0.5 to 1000"),
+    (lambda: codecs.Located(0.0, 1.0, GAUSSIAN), SymbolError, "real numbers"),
+    (lambda: codecs.Gaussian(0.0, 1.0).push(Message(), 1.5), SymbolError, "integers"),
+    (lambda: codecs.Gaussian(0.0, 1.0).push(Message(), "1"), SymbolError, "integers"),
+    (lambda: bbans.fixed_locations("a"), SymbolError, "real numbers"),
+    (lambda: bbans.fixed_scales(-1.0), SymbolError, "scale"),
+    (lambda: bbans.fixed_rates(MASKED), SymbolError, "masked"),
+    (lambda: bbans.fixed_probabilities([0.5, 2]), SymbolError, "0 to 1"),
+    (lambda: Shape([1, 2]), ModelError, "2050"),
+    (lambda: Shape.from_survival(lambda t: "a"), ModelError, "real numbers"),
+    (lambda: Shape.from_survival(lambda t: t), ModelError, "falls"),
+    # ---- codecs
+    (lambda: codecs.Categorical([0.5, 0.5]), ModelError, "Table.from_masses"),
+    (lambda: codecs.Categorical(TABLE, [[0], [0, 1]]), SymbolError, "array"),
+    (lambda: codecs.Uniform("6"), ModelError, "total"),
+    (lambda: codecs.Uniform(0), ModelError, "total"),
+    (lambda: codecs.Uniform(6.0), ModelError, "total"),
+    (lambda: codecs.Weighted(3), SymbolError, "axis of symbols"),
+    (lambda: codecs.Weighted([0.5, 0.5]).push(Message(), 0), SymbolError, "integers"),
+    (lambda: codecs.Weighted(MASKED), SymbolError, "masked"),
+    (lambda: codecs.BitsBack(1, 2, 3), ModelError, "prior must be a codec"),
+    (lambda: codecs.BitsBack(codecs.Uniform(2), codecs.Uniform(2), len), ModelError,
+     "likelihood must be a function"),
+    (lambda: codecs.BitsBack(codecs.Uniform, len, len), ModelError, "prior"),
+    (lambda: codecs.Serial(3), ModelError, "list of codecs"),
+    (lambda: codecs.Serial([codecs.Uniform(2), 3]), ModelError, r"codecs\[1\]"),
+    (lambda: codecs.Serial([codecs.Uniform(2)]).push(Message(), 1), SymbolError,
+     "tuple"),
+    (lambda: codecs.Repeat(3, codecs.Uniform(2)), ModelError, "codec must be a codec"),
+    (lambda: codecs.Repeat(codecs.Uniform(2), -1), ModelError, "count"),
+    (lambda: codecs.Repeat(codecs.Uniform(2), 1.5), ModelError, "count"),
+    (lambda: codecs.Iconoclasm(COINS, 3), ModelError, "freeze"),
+    (lambda: codecs.Iconoclasm("m.bbm", 3), ModelError, "load_model"),
+    (lambda: codecs.Iconoclasm(3, FROZEN), ModelError, "StateSpaceModel"),
+    (lambda: codecs.Iconoclasm(FROZEN, -1), ModelError, "length"),
+    (lambda: codecs.Iconoclasm(FROZEN, 1.5), ModelError, "length"),
+    (lambda: codecs.HMMStateSpace(COINS), ModelError, "freeze"),
+    (lambda: codecs.ARHMMStateSpace(FROZEN), ModelError, "HMMStateSpace"),
+    (lambda: codecs.LGSSMStateSpace(LINEAR), ModelError, "freeze"),
+    (lambda: codecs.Multivariate([0.5], [1.0]), ModelError, "from_covariance"),
+    (lambda: codecs.Multivariate(0, 1), ModelError, "row"),
+    (lambda: codecs.Multivariate([0], [0], family=7), ModelError, "family"),
+    (lambda: codecs.Multivariate([0], [0], prec=30), ModelError, "precision"),
+    (lambda: codecs.Multivariate([0], [0]).push(Message(), (1.5,)), SymbolError,
+     "integers"),
+    (lambda: codecs.Multivariate.from_covariance("a", [[1]]), ModelError, "mean"),
+    (lambda: codecs.Multivariate.from_covariance([0.0], [[-1.0]]), ModelError,
+     "positive"),
+    (lambda: codecs.UniformRange(9, 1), SymbolError, "high"),
+    (lambda: codecs.UniformRange("a", 1), SymbolError, "low"),
+    (lambda: codecs.Mixture(GAUSSIAN, [7.0, 3.0], [0.0, 1.0], 1.0), ModelError,
+     "total 10.0"),
+    (lambda: codecs.Mixture(GAUSSIAN, [np.nan, 1.0], [0.0, 1.0], 1.0), ModelError,
+     "total nan"),
+    (lambda: codecs.Mixture(GAUSSIAN, [[0.5, 0.5], [0.1, 0.1]], [0.0, 1.0], 1.0),
+     ModelError, "row 1 of the weights"),
+    (lambda: codecs.Mixture([0.5, 0.5], GAUSSIAN, [0.0, 1.0], 1.0), ModelError,
+     "Shape.gaussian"),
+    (lambda: codecs.Mixture(GAUSSIAN, "ab", [0.0, 1.0], 1.0), SymbolError, "real"),
+    # ---- tables and frozen models
+    (lambda: Table("abc", 8), SymbolError, "edges must be integers"),
+    (lambda: Table([0, 4], "2"), ModelError, "precision"),
+    (lambda: Table(MASKED, 1), SymbolError, "masked"),
+    (lambda: Table.from_masses([1.0, 2.0], 1.5), ModelError, "1 to 28, not 1.5"),
+    (lambda: Table.from_masses([1.0, 2.0], 29), ModelError, "1 to 28, not 29"),
+    (lambda: Table.from_masses([[1.0, 2.0], [1.0, np.nan]]), ModelError,
+     "row 1: .*sum nan"),
+    (lambda: Table.from_masses([1.0, 1j]), ModelError, "real numbers"),
+    (lambda: Table.from_masses("ab"), ModelError, "real numbers"),
+    (lambda: Table.from_masses(MASKED), ModelError, "masked"),
+    (lambda: bbans.quantise([True, False], 4), ModelError, "real numbers"),
+    (lambda: bbans.FrozenHMM([16], [[16]], [[16]], prec="4", tail_length=1),
+     ModelError, "precision"),
+    (lambda: bbans.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
+    (lambda: bbans.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
+    (lambda: bbans.FrozenLGSSM("1", 1, [[0, 0]], [[0]], tail_length=1, start_bits=1),
+     ModelError, "n_states"),
+    (lambda: bbans.FrozenLGSSM.from_model(COINS), ModelError, "LGSSM"),
+    (lambda: bbans.FrozenARHMM([16], [[16]], [[16]], None, prec=4, tail_length=1),
+     ModelError, "contexts"),
+    (lambda: COINS.freeze(29), ModelError, "integer, 1 to 28, not 29"),
+    (lambda: COINS.freeze(1.5), ModelError, "integer, 1 to 28, not 1.5"),
+    (lambda: COINS.freeze("8"), ModelError, "integer, 1 to 28"),
+    (lambda: ARHMM(COINS, CONTEXTS).freeze(1.5), ModelError, "1 to 28, not 1.5"),
+    (lambda: gaussian_hmm().freeze(0), ModelError, "1 to 28, not 0"),
+    (lambda: LINEAR.freeze(bits=1.5), ModelError, "bits must be an integer"),
+    (lambda: LINEAR.freeze(bits=24), ModelError, "0 to 23"),
+    (lambda: LINEAR.freeze(noise=3), ModelError, "noise must be one of"),
+    (lambda: LINEAR.freeze(max_steps="a"), ModelError, "max_steps"),
+    # ---- models
+    (lambda: HMM.random("3", 2, seed=0), ModelError, "n_states"),
+    (lambda: HMM.random(3, 2.5, seed=0), ModelError, "n_symbols"),
+    (lambda: HMM.random(3, 2, seed=None), ModelError, "seed"),
+    (lambda: HMM.random(3, 2, concentration="a", seed=0), ModelError, "concentration"),
+    (lambda: HMM("a", "b", "c"), ModelError, "initial must be real"),
+    (lambda: HMM([1.0], [[1.0]], [[0.5, 1j]]), ModelError, "emission must be real"),
+    (lambda: HMM([True], [[1.0]], [[1.0]]), ModelError, "initial must be real"),
+    (lambda: HMM([1.0], [[1.0]], [[0.5, np.nan]]), ModelError, "emission row 0"),
+    (lambda: COINS.sample(-1, seed=0), ModelError, "length"),
+    (lambda: COINS.sample(1.5, seed=0), ModelError, "length"),
+    (lambda: COINS.information_content("ab"), SymbolError, "model of characters"),
+    (lambda: COINS.maximise(3), ModelError, "Statistics"),
+    (lambda: COINS.expect([[0]], threads="2"), ModelError, "threads"),
+    (lambda: COINS.expect([[0]], dtype="x"), ModelError, "float32"),
+    (lambda: HMM.fit([-1, 0, 1], 2), SymbolError, "symbol -1 .* negative: .*alphabet"),
+    (lambda: HMM.fit("abc", "8"), ModelError, "n_states must be an integer"),
+    (lambda: HMM.fit(2, "abc"), ModelError, "sequences|n_states"),
+    (lambda: HMM.fit(np.zeros((5, 2), int), 2), SymbolError,
+     r"one axis.*\(5, 2\).*ravel"),
+    (lambda: HMM.fit([np.zeros((5, 2), int)], 2), SymbolError, "one axis"),
+    (lambda: HMM.fit(Frame(), 2), SymbolError, "one axis"),
+    (lambda: HMM.fit(MASKED, 2), SymbolError, "masked"),
+    (lambda: HMM.fit([0.5, 1.5], 2), SymbolError, "rint"),
+    (lambda: HMM.fit(np.array([True, False]), 2), SymbolError, "uint8"),
+    (lambda: HMM.fit(np.array([0, 1j]), 2), SymbolError, "integers"),
+    (lambda: HMM.fit(np.array([0, 1], object), 2), SymbolError, "astype"),
+    (lambda: HMM.fit([0, 1], 2, n_iter=1.5), ModelError, "n_iter"),
+    (lambda: HMM.fit([0, 1], 2, tol="a"), ModelError, "tol"),
+    (lambda: HMM.fit([0, 1], 2, init="m.npz"), ModelError, "init must be an HMM"),
+    (lambda: HMM.fit([0, 1], 2, topology="left"), ModelError, "Topology"),
+    (lambda: HMM.fit([0, 1], 2, topology=Topology("a", "b")), ModelError, "topology"),
+    (lambda: HMM.fit([0, 1], 1, topology=Topology([0.5], [[0.5]])), ModelError,
+     "True or False"),
+    (lambda: HMM.fit([0, 1], 2, pseudo_count="a"), ModelError, "pseudo_count"),
+    (lambda: HMM.fit_online([[[0, 1]]], "2"), ModelError, "n_states"),
+    (lambda: HMM.fit_online([[[0, 1]]], 2, exponent="a"), ModelError, "exponent"),
+    (lambda: ARHMM.fit(["ab"], 2, order="3"), ModelError, "order"),
+    (lambda: ARHMM.fit(["ab"], 2, max_bytes=-1), ModelError, "max_bytes"),
+    (lambda: ARHMM.fit(np.zeros((5, 2), int), 2), SymbolError, "one axis"),
+    (lambda: ARHMM(CONTEXTS, COINS), ModelError, "states must be an HMM"),
+    (lambda: ARHMM(COINS, CONTEXTS).sample(1.5, seed=0), ModelError, "length"),
+    (lambda: gaussian_hmm(deviations=[-2, 0]), ModelError, "at least 0, not -2.0 for"),
+    (lambda: gaussian_hmm(means="ab"), ModelError, "means must be real"),
+    (lambda: gaussian_hmm(low="a"), ModelError, "low must be an integer"),
+    (lambda: gaussian_hmm(low=-0.5), ModelError, "low must be an integer"),
+    (lambda: gaussian_hmm(high=-6), ModelError, "high must be an integer"),
+    (lambda: GaussianHMM.fit(np.zeros((5, 2), int), 2), SymbolError, "one axis"),
+    (lambda: GaussianHMM.fit([1, 2, 3], "2"), ModelError, "n_states"),
+    (lambda: GaussianHMM.fit([1, 2, 3], 2, low=1.5), ModelError, "low"),
+    (lambda: FactorialHMM(3, [[1.0]]), ModelError, "pairs"),
+    (lambda: FactorialHMM([], [[1.0]]), ModelError, "at least one chain"),
+    (lambda: FactorialHMM([([1.0], [[1.0]])], "ab"), ModelError, "emission"),
+    (lambda: Topology.left_to_right("a"), ModelError, "n_states"),
+    (lambda: Topology.left_to_right(3, -1), ModelError, "jump"),
+    (lambda: Topology.banded(3, -1), ModelError, "width"),
+    (lambda: Topology.banded(3, 0.5), ModelError, "width"),
+    (lambda: Contexts("a", [0], [0], [256], [], []), ModelError, "children"),
+    (lambda: Statistics("a", "b", "c", 0.0, 0, 0), ModelError, "initial"),
+    (lambda: STATISTICS.blend(3, 0.5), ModelError, "Statistics"),
+    (lambda: STATISTICS.blend(STATISTICS, "a"), ModelError, "step"),
+    (lambda: Alphabet(0), ModelError, "1 to 65536"),
+    (lambda: Alphabet([0.5, 1.5]), SymbolError, "integers"),
+    (lambda: Alphabet("ab").encode(b"ab"), SymbolError, "decode them to str"),
+    # ---- linear Gaussian models
+    (lambda: LGSSM("a", [[1.0]], [[1.0]], [[1.0]]), ModelError,
+     "transition must be real"),
+    (lambda: LGSSM([[1j]], [[1.0]], [[1.0]], [[1.0]]), ModelError, "real numbers"),
+    (lambda: LGSSM([[0.5]], [[1.0]], [[-1.0]], [[1.0]]), ModelError,
+     "positive definite"),
+    (lambda: LGSSM([[1.5]], [[1.0]], [[1.0]], [[1.0]]).sample(200, seed=0), ModelError,
+     "more than 64 bits: the model is unstable"),
+    (lambda: LGSSM([[3.0]], [[0.0]], [[1.0]], [[1.0]]).sample(2000, seed=0), ModelError,
+     "more than 64 bits"),
+    (lambda: LINEAR.sample(1.5, seed=0), ModelError, "length"),
+    (lambda: LINEAR.sample(5, seed="a"), ModelError, "seed"),
+    (lambda: LGSSM(np.diag([0.9, 1.2]), [[10.0, 0]], np.eye(2), [[1.0]]).freeze(),
+     ModelError, "grows by 1.2 at each step is not observed"),
+    (lambda: LGSSM.fit(RNG.integers(0, 9, (1000, 40)), 5), ModelError,
+     "8 lags of 40 channels: pass at least 1295 .*init="),
+    (lambda: LGSSM.fit(RNG.integers(0, 9, 500) + (1 << 40), 1), ModelError,
+     r"mean below 2\*\*30.*subtract"),
+    (lambda: LGSSM.fit(RNG.integers(-9, 9, 500) << 59, 1), ModelError,
+     r"below 2\*\*53"),
+    (lambda: LGSSM.fit([1, 2, 3], "2"), ModelError, "n_states"),
+    (lambda: LGSSM.fit([1, 2, 3]), ModelError, "latent dimensions, or init"),
+    (lambda: LGSSM.fit([0.5, 1.5], 1), SymbolError, "integers"),
+    (lambda: LGSSM.fit(MASKED, 1), SymbolError, "masked"),
+    (lambda: LGSSM.fit([1, 2, 3], 1, init=COINS), ModelError, "init must be an LGSSM"),
+    (lambda: LGSSM.fit([1, 2, 3], 1, n_iter="a"), ModelError, "n_iter"),
+    (lambda: LGSSM.fit([1, 2, 3], 1, min_noise=-1), ModelError, "min_noise"),
+    (lambda: LGSSM.fit([1, 2, 3], 1, fixed="transition"), ModelError, "lists of names"),
+    (lambda: LGSSM.spectral(np.arange(99), 1, lags=0), ModelError, "lags"),
+    (lambda: LINEAR.filter([np.inf]), SymbolError, "integers"),
+    (lambda: LINEAR.smooth([np.nan]), SymbolError, "integers"),
+    (lambda: LINEAR.information_content([[1, 2]]), SymbolError, r"\(T, 1\)"),
+    # ---- data and files
+    (lambda: bbans.compress(["a", "b"]), SymbolError, "join text to one str"),
+    (lambda: bbans.compress([b"a", b"b"]), SymbolError, "join bytes"),
+    (lambda: bbans.compress("x", "m.bbm"), ModelError, r"load_model\('m.bbm'\)"),
+    (lambda: bbans.compress("x", Path("m.bbm")), ModelError, r"load_model\('m.bbm'\)"),
+    (lambda: bbans.compress("x", COINS), ModelError, "freeze"),
+    (lambda: bbans.compress("x", LINEAR), ModelError, "freeze"),
+    (lambda: bbans.compress(FROZEN, "x"), ModelError, "FrozenHMM, not str"),
+    (lambda: bbans.compress(MASKED, FROZEN), SymbolError, "masked"),
+    (lambda: bbans.compress(None), SymbolError, "integers"),
+    (lambda: bbans.compress(Path("x")), SymbolError, "integers"),
+    (lambda: bbans.compress("x", block_size="a"), ModelError, "block_size"),
+    (lambda: bbans.decompress("x"), TypeError, "bytes"),
+    (lambda: bbans.decompress(b"x"), FormatError, "container"),
+    (lambda: bbans.decompress(Path("x.bbz")), TypeError, "of a file"),
+    (lambda: bbans.compress_file(io.StringIO("x"), io.BytesIO()), TypeError,
+     "source is a text file: open it in binary mode"),
+    (lambda: bbans.compress_file(io.BytesIO(b"x"), io.StringIO()), TypeError, "sink"),
+    (lambda: bbans.compress_file("x", "x.bbz"), TypeError, "open paths first"),
+    (lambda: bbans.decompress_file(Path("x"), io.BytesIO()), TypeError, "open paths"),
+    (lambda: bbans.decompress_file(io.BytesIO(), io.StringIO()), TypeError, "binary"),
+    (lambda: bbans.encode([0.5], FROZEN), SymbolError, "rint"),
+    (lambda: bbans.encode(FROZEN, [0]), ModelError, "FrozenHMM, not list"),
+    (lambda: bbans.decode("x", FROZEN, 1), TypeError, "bytes"),
+    (lambda: bbans.decode(b"\1", FROZEN, "1"), ModelError, "length"),
+    (lambda: bbans.decode(b"\1", FROZEN), ModelError, "number of symbols"),
+    (lambda: bbans.load_model(5), TypeError, "PathLike"),
+    (lambda: bbans.encode_batch("hello", BYTES), SymbolError, "one sequence"),
+    (lambda: bbans.encode_batch(b"hello", BYTES), SymbolError, "one sequence"),
+    (lambda: bbans.encode_batch([1, 2, 3], BYTES), SymbolError, "one sequence"),
+    (lambda: bbans.encode_batch(np.arange(5), BYTES), SymbolError, "one sequence"),
+    (lambda: bbans.encode_batch(5, BYTES), SymbolError, "list of sequences"),
+    (lambda: bbans.encode_batch([MASKED], BYTES), SymbolError, "masked"),
+    (lambda: bbans.encode_batch(["a"], "m.bbm"), ModelError, "load_model"),
+    (lambda: bbans.encode_batch(["a"], FROZEN_LINEAR), ModelError, "FrozenLGSSM"),
+    (lambda: bbans.encode_batch(["a"], BYTES, threads=0), ModelError, "threads"),
+    (lambda: bbans.encode_packed("hello", BYTES), SymbolError, "one sequence"),
+    (lambda: bbans.decode_batch("x", [0, 1], [1], BYTES), TypeError, "bytes"),
+    (lambda: bbans.decode_batch(b"x", "ab", [1], BYTES), ModelError, "offsets"),
+    (lambda: bbans.decode_batch(b"x", [0, 1], [1.5], BYTES), ModelError, "lengths"),
+    (lambda: bbans.decode_packed("x", [1], BYTES), TypeError, "bytes"),
+    (lambda: bbans.decode_packed(b"x", [-1], BYTES), ModelError, "lengths"),
+    (lambda: bbans.encode_packets("x", BYTES, "32"), ModelError, "2 to 64"),
+    (lambda: bbans.decode_packet("xx", BYTES), TypeError, "bytes"),
+    (lambda: bbans.encode_sequence(COINS, [0]), ModelError, "freeze"),
+    (lambda: bbans.encode_sequence(STEPS, 5), SymbolError, "sequence of observations"),
+    (lambda: bbans.encode_sequence("m.bbm", [0]), ModelError, "load_model"),
+    (lambda: bbans.decode_sequence(FROZEN, b"\1", 1), ModelError, "from_bytes"),
+    (lambda: bbans.decode_sequence(FROZEN, Message(), None), ModelError, "length"),
+    (lambda: bbans.check_model(FROZEN, [0]), ModelError, "HMMStateSpace"),
+    (lambda: bbans.check_model(5, [0]), ModelError, "StateSpaceModel"),
+    (lambda: bbans.check_model(STEPS, 5), ModelError, "needs an observation"),
+    (lambda: bbans.check_model(STEPS, [0], samples="a"), ModelError, "samples"),
+    (lambda: bbans.bytes_compress("x"), TypeError, "bytes-like"),
+    (lambda: bbans.bytes_compress(b"x", order="1"), ModelError, "order"),
+    (lambda: bbans.bytes_compress(b"x", threads="2"), ModelError, "threads"),
+    (lambda: bbans.bytes_compress(b"x", block_size=0), ModelError, "block_size"),
+    (lambda: bbans.bytes_decompress("x"), TypeError, "bytes-like"),
+    (lambda: bbans.signal_compress(np.zeros((9, 17), int)), SymbolError, "16 channels"),
+    (lambda: bbans.signal_compress([0.5]), SymbolError, "rint"),
+    (lambda: bbans.signal_compress(MASKED), SymbolError, "masked"),
+    (lambda: bbans.signal_compress("abc"), SymbolError, "integers"),
+    (lambda: bbans.signal_compress([True]), SymbolError, "uint8"),
+    (lambda: bbans.signal_compress([1], block_size=1.5), ModelError, "block_size"),
+    (lambda: bbans.signal_decompress("x"), TypeError, "bytes"),
+    (lambda: bbans.signal_decompress(5), TypeError, "bytes"),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("call", "error", "words"), MISTAKES, ids=[str(i) for i in range(len(MISTAKES))]
+)
+def test_mistakes_are_named(call, error, words):
+    with pytest.raises(error, match=words) as caught:
+        call()
+    assert isinstance(caught.value, BbansError | TypeError)
+
+
+# ---- one rule for plain numbers and fixed point
+
+
+def bits(codec, values):
+    message = Message.from_bytes(bytes(range(1, 200)))
+    before = message.bits
+    codec.push(message, values)
+    return message.bits - before
+
+
+@pytest.mark.parametrize("make", [
+    codecs.Gaussian, codecs.Laplace, codecs.Logistic,
+    lambda at, by: codecs.StudentT(3, at, by),
+    lambda at, by: codecs.Located(GAUSSIAN, at, by),
+    lambda at, by: codecs.Mixture(GAUSSIAN, None, at[:, None], by[:, None]),
+])  # fmt: skip
+def test_fixed_point_means_the_same_everywhere(make):
+    at, by = np.array([100.25, -7.0, 3e6]), np.array([2.0, 0.5, 1e4])
+    fixed = bbans.fixed_locations(at), bbans.fixed_scales(by)
+    values = [101, -7, 3_000_123]
+    assert bits(make(*fixed), values) == bits(make(at, by), values)
+
+
+@pytest.mark.parametrize(("make", "number", "value"), [
+    (codecs.Poisson, 4, 4), (codecs.Geometric, 4, 3), (codecs.Bernoulli, 1, 1),
+    (lambda p: codecs.Binomial(9, p), 1, 9),
+    (lambda a: codecs.BetaBinomial(9, a, a), 3, 4),
+    (lambda m: codecs.Gaussian(m, m), 4, 5), (lambda m: codecs.Laplace(m, m), 4, 5),
+])  # fmt: skip
+def test_scalars_of_numpy_are_plain_numbers(make, number, value):
+    plain = bits(make(number), value)
+    for kind in (np.uint8, np.int32, np.uint32, np.int64, np.uint64, np.float32):
+        assert bits(make(kind(number)), value) == plain
+        assert bits(make([kind(number)]), [value]) == plain
+
+
+# ---- importing where it cannot be
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    ('ImportError("no subinterpreters")', "cannot be loaded here: no subinterpreters"),
+    ('ModuleNotFoundError("x", name="bbans._core")', "not built here"),
+    ('ModuleNotFoundError("No module named \'numpy\'", name="numpy")', "named 'numpy'"),
+])  # fmt: skip
+def test_an_import_that_fails_says_why(error, words):
+    code = f"""
+        import sys
+
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "bbans._core":
+                    raise {error}
+
+        sys.meta_path.insert(0, Finder())
+        import bbans
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert words in done.stderr.splitlines()[-1]
