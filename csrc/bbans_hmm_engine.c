@@ -21,11 +21,6 @@ static size_t state_of(const void *z)
  * is aligned; with contexts also the masses [stride] with which states emit a
  * symbol, and of its context the row [symbols] and running sums [symbols + 1].
  */
-static uint32_t *edge_in(const bbans_stream *s)
-{
-    return (uint32_t *)s->scratch + 15;
-}
-
 static uint32_t *column_in(const bbans_hmm *hmm, const bbans_stream *s)
 {
     return (uint32_t *)s->scratch + 2 * hmm->stride;
@@ -168,6 +163,11 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 }
 
 #ifndef BBANS_DECODER_ONLY
+static uint32_t *edge_in(const bbans_stream *s)
+{
+    return (uint32_t *)s->scratch + 15;
+}
+
 static int accepts(const bbans_state_space *model, const void *x, size_t n)
 {
     const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
@@ -259,7 +259,7 @@ static const bbans_engine engine = {
     .filter_all = filter_all,
     .push_all = push_all,
     .encode = encode,
-#endif
+#endif /* BBANS_DECODER_ONLY */
     .pop_all = pop_all,
     .decode = decode,
 };

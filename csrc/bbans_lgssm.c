@@ -750,7 +750,7 @@ static const bbans_engine engine = {
     .filter_all = filter_all,
     .push_all = push_all,
     .encode = encode,
-#endif
+#endif /* BBANS_DECODER_ONLY */
     .pop_all = pop_all,
     .decode = decode,
 };

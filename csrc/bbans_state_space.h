@@ -56,27 +56,29 @@ typedef struct {
     size_t n_active;
 } bbans_group;
 
-/* The first three are made by bbans_steps.h. */
 typedef struct bbans_engine {
-    /* Filter x_1 .. x_body of each.  The last block's records and the
-     * checkpoints remain. */
-    void (*filter_all)(const bbans_state_space *model, bbans_group *g);
-    /* After it, the schedule from the last symbol to the first. */
-    void (*push_all)(const bbans_state_space *model, bbans_group *g);
-    /* Its inverse; the belief after x_body remains. */
-    void (*pop_all)(const bbans_state_space *model, bbans_group *g);
-
     /* The belief before x[0]. */
     void (*start)(const bbans_state_space *model, void *belief);
-    /* Whether all n observations can be coded; NULL: all can. */
-    int (*accepts)(const bbans_state_space *model, const void *x, size_t n);
     /* Put into the record what the conditionals of step t need of the belief;
      * NULL: nothing. */
     void (*predict)(const bbans_state_space *model, bbans_stream *s);
-    /* x[t] under P(x_t | x_1 .. x_t-1), first in first out, after `predict`.
-     * Both filter as well. */
+#ifndef BBANS_DECODER_ONLY
+    /* Whether all n observations can be coded; NULL: all can. */
+    int (*accepts)(const bbans_state_space *model, const void *x, size_t n);
+    /* Of bbans_steps.h.  Filter x_1 .. x_body of each; the last block's records
+     * and the checkpoints remain. */
+    void (*filter_all)(const bbans_state_space *model, bbans_group *g);
+    /* After it, the schedule from the last symbol to the first. */
+    void (*push_all)(const bbans_state_space *model, bbans_group *g);
+    /* x[t] under P(x_t | x_1 .. x_t-1), first in first out, after `predict`;
+     * and the step of the filter. */
     void (*encode)(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc);
+#endif /* BBANS_DECODER_ONLY */
+    /* Of bbans_steps.h.  The inverse of push_all; the belief after x_body
+     * remains. */
+    void (*pop_all)(const bbans_state_space *model, bbans_group *g);
+    /* The inverse of encode. */
     bbans_status (*decode)(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec);
 } bbans_engine;
