@@ -808,7 +808,9 @@ bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm, const uint8_t *symbol,
         filter_block(hmm, &r, symbol + t,
                      body - t < r.block ? body - t : r.block);
     }
-    used = encode_range(hmm, symbol + body, n - body, &r, bytes, cap);
+    /* NULL + 0 is undefined. */
+    used = encode_range(hmm, body > 0 ? symbol + body : symbol, n - body, &r,
+                        bytes, cap);
     if (used > 0 && flagged) {
         read_stack(&stack, bytes, used);
         if (!can_start(&stack)) {
