@@ -23,6 +23,7 @@ __all__ = [
     "as_reals",
     "check_file",
     "empty_message",
+    "no_value",
     "not_integers",
 ]
 
@@ -194,6 +195,16 @@ def empty_message() -> MessageError:
     return MessageError(
         "the message is empty: push first, or start it from other data, as "
         "Message.seeded(data, lanes)"
+    )
+
+
+def no_value(cause: str, status: int) -> SymbolError:
+    """The error for a pop of no value: by its parameters, or by what it popped from."""
+    return SymbolError(
+        f"{cause}, or the data type does not hold what was popped: it is too narrow, "
+        "or the message is damaged, or ran out of bits (start it from more data, as "
+        "Message.seeded(data, lanes))",
+        status,
     )
 
 

@@ -14,7 +14,7 @@ from operator import index
 
 import numpy as np
 
-from bbans._arguments import as_array, empty_message, not_integers
+from bbans._arguments import as_array, empty_message, no_value, not_integers
 from bbans._lib import as_uint32, blame, check, ffi, lib
 from bbans.errors import MessageError, SymbolError
 from bbans.shapes import (as_shape, blame_weights, joint_shape, located_parameters,
@@ -584,7 +584,7 @@ cdef class ArrayCoder:
         status = self.pop(&d, array.view.buf, array.type, array.size)
         if status == BBANS_ERR_SYMBOL:
             self._refuse_empty()
-            raise SymbolError(PARAMETERS + ", or a value beyond the data type", status)
+            raise no_value(PARAMETERS, status)
         ok(status)
         return array.view.obj if form else int(array.view.obj)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._arguments import as_array, not_integers
+from bbans._arguments import as_array, no_value, not_integers
 from bbans._lib import check, ffi, lib, pointer
 from bbans._message import ArrayCoder
 from bbans.errors import ModelError, SymbolError
@@ -132,7 +132,7 @@ class ValueArrays(ArrayCoder):
         status = self._pop(_law(name, *given), array)
         if status == lib.BBANS_ERR_SYMBOL:
             self._refuse_empty()
-            raise SymbolError(cause + ", or the data type does not hold it", status)
+            raise no_value(cause, status)
         if status == lib.BBANS_ERR_TOTAL and weights is not None:
             blame_weights(weights)
         check(status)
@@ -235,7 +235,7 @@ class ValueArrays(ArrayCoder):
         """Pop integers; inverse of `push_mixture`."""
         low, high = as_ends(low, high)
         parts, form, given = _mixture(shape, weights, location, scale)
-        cause = f"{LOCATION}, {SCALE}, or a value is popped"
+        cause = f"{LOCATION}, {SCALE}"
         return self._pop_values(
             "mixture", [*given, low, high], form, dtype, out, parts, cause,
             None if weights is None else parts[0],

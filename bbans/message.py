@@ -479,6 +479,9 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
     CorruptError
         From each method: if no encoder wrote this message. The decoder is as it was
         before, but where a codec had popped a part of its value.
+    SymbolError
+        From `decode`: if the codec's data type does not hold a value, as when the
+        message is damaged.
     """
 
     __slots__ = ()

@@ -135,6 +135,15 @@ MISTAKES = [
     (lambda: codecs.StudentT(3, 0.0, 1.0).pop(Message()), MessageError, "empty"),
     (lambda: Message().pop_located(GAUSSIAN, 0.0, 1.0), MessageError, "empty"),
     (lambda: codecs.Multivariate([0], [0]).pop(Message()), MessageError, "empty"),
+    # ---- the message runs out: its lowest slots are far out under a leak
+    (lambda: codecs.Gaussian(np.zeros(99), 1.0).pop(Message.from_bytes(b"abcde")),
+     SymbolError, r"ran out of bits .*Message\.seeded"),
+    (lambda: RangeDecoder(Message()).decode(codecs.Gaussian(0.0, 1.0)), SymbolError,
+     "message is damaged"),
+    (lambda: codecs.UniformRange(999, 999, dtype=np.int8).pop(Message()),
+     MessageError, "empty"),
+    (lambda: codecs.UniformRange(999, 999, dtype=np.int8).pop(Message.from_bytes(b"a")),
+     SymbolError, "type does not hold what was popped: it is too narrow"),
     # ---- numbers and fixed point
     (lambda: codecs.Gaussian(np.array([100, 200]), 3.0), SymbolError,
      r"locations .* fixed point.*astype\(float\)"),
