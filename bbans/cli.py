@@ -30,7 +30,7 @@ from bbans._files import (
 )
 from bbans._kinds import SIGNAL, START_BYTES, check_raw
 from bbans.container import BLOCK_MAX
-from bbans.errors import BbansError, FormatError, ModelError, SymbolError
+from bbans.errors import BbansError, FormatError, LimitError, ModelError, SymbolError
 from bbans.export import c_header
 from bbans.info import describe
 from bbans.lgssm import NOISES, FrozenLGSSM
@@ -729,8 +729,9 @@ def _source(name: str) -> Iterator[BinaryIO]:
         else:
             with open(name, "rb", buffering=0) as raw:
                 yield cast(BinaryIO, io.BufferedReader(Patient(raw, name)))
-    except (FormatError, SymbolError) as error:
-        error.args = (f"{_called(name)}: {error}", *error.args[1:])
+    except (FormatError, LimitError, SymbolError) as error:
+        text = str(error).replace("max_bytes", "--max-size")  # its name in Python
+        error.args = (f"{_called(name)}: {text}", *error.args[1:])
         raise
 
 
