@@ -523,7 +523,11 @@ def _basis(posterior: _Floats, noise: _Floats, grid: _Floats) -> _Floats:
     white = np.linalg.solve(root, half.T)
     sizes, turn = np.linalg.eigh((white + white.T) / 2)
     if sizes[0] < 1e-12 * max(1.0, sizes[-1]):
-        raise ModelError("the transition noise is singular: give it some variance")
+        raise ModelError(
+            "next to what is known of the states, the transition noise is 10^12 times "
+            "smaller in one direction than in another: give transition_cov more "
+            "variance there, or observation_cov more"
+        )
     basis: _Floats = root @ turn * np.sqrt(np.minimum(sizes, 1.0) / grid)
     return basis
 
