@@ -30,12 +30,18 @@ setup(
         [
             extension("_cyutility", "-O2", suffix="c"),
             extension("_cdf", "-O2"),
-            extension("_message", "-O2", include_dirs=["csrc"]),
+            extension(
+                "_message", "-O2", include_dirs=["csrc"], depends=["csrc/bbans.h"]
+            ),
             extension(
                 "_forward",
                 "-O3",  # its kernels have loops for the compiler to vectorise
                 include_dirs=["csrc"],
-                depends=["bbans/_forward_kernels.h", "bbans/_forward_recursion.h"],
+                depends=[
+                    "bbans/_forward_kernels.h",
+                    "bbans/_forward_recursion.h",
+                    "csrc/bbans.h",
+                ],
             ),
         ],
         # What Cython adds for memory views, once; it writes _cyutility.c.

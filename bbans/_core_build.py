@@ -24,6 +24,7 @@ ffibuilder.set_source(
     ),
     define_macros=[("BBANS_API", "")],  # the module alone is visible
     include_dirs=[CSRC.as_posix()],
+    depends=sorted(path.as_posix() for path in CSRC.glob("**/*.h")),
     extra_compile_args=[]
     if sys.platform == "win32"
     else ["-O3", "-g0", "-fvisibility=hidden"],

@@ -260,9 +260,17 @@ static void test_model_fields(file integers, file characters)
     static const struct {
         size_t at, n;
         uint64_t value;
-    } wrong[] = {{6, 1, 0},    {6, 1, 29},     {8, 4, 0},  {8, 4, 4097},
-                 {12, 4, 0},   {12, 4, 65537}, {16, 4, 0}, {16, 4, 65536},
-                 {20, 8, 1000}}; /* the first value, above the second */
+    } wrong[] = {{6, 1, 0},
+                 {6, 1, 29},
+                 {8, 4, 0},
+                 {8, 4, 4097},
+                 {12, 4, 0},
+                 {12, 4, 65537},
+                 {16, 4, 0},
+                 {16, 4, 65536},
+                 /* the first value, above the second, and the same */
+                 {20, 8, 1000},
+                 {20, 8, (uint64_t)0 - 30}};
     bbans_model model;
     size_t i;
 
