@@ -80,7 +80,7 @@ class Shape:
         self._c = ffi.new("bbans_shape *")
         self._c.survival = pointer(table)
         self._c.octaves = (table.size - 2 - _EVEN) // _OCTAVE
-        self._c.leakless = not leak
+        self._c.leakless = not as_integer(leak, "leak", 0, 1)
         try:
             check(lib.bbans_shape_quantiles(self._c, pointer(self._quantile)))
         except ModelError as error:
@@ -94,7 +94,7 @@ class Shape:
         shape = object.__new__(cls)
         shape._c = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(shape._c, family))
-        shape._c.leakless = not leak
+        shape._c.leakless = not as_integer(leak, "leak", 0, 1)
         size = 4 * (_EVEN + 2 + _OCTAVE * shape._c.octaves)
         memory = ffi.buffer(shape._c.survival, size)
         shape._survival = np.frombuffer(memory, np.uint32)

@@ -129,6 +129,9 @@ MISTAKES = [
     (lambda: RangeDecoder(b"abc"), ModelError, "must be a Message"),
     (lambda: RangeDecoder(Message()).peek("a"), ModelError, "total"),
     # ---- the message is empty
+    (lambda: codecs.Gaussian(0.0, 1.0, leak="no"), ModelError, "leak must be"),
+    (lambda: codecs.Multivariate([0], [0], leak=[True, False]), ModelError,
+     "leak must be"),
     (lambda: codecs.Gaussian(0.0, 1.0).pop(Message()), MessageError,
      "empty: push first, or start it"),
     (lambda: bits_back().push(Message(), 3), MessageError, "empty: push first"),

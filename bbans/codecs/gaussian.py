@@ -139,7 +139,7 @@ class Multivariate:
         prec = as_integer(prec, "precision", 24, RANGE_PREC)
         self._shape = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(self._shape, family))
-        self._shape.leakless = not leak
+        self._shape.leakless = not as_integer(leak, "leak", 0, 1)
         self._prec = prec
         self._out = ffi.new("uint32_t[2]")
         self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
