@@ -30,7 +30,13 @@ from bbans._files import (
 )
 from bbans._kinds import SIGNAL, START_BYTES, check_raw
 from bbans.container import BLOCK_MAX
-from bbans.errors import BbansError, FormatError, ModelError, SymbolError
+from bbans.errors import (
+    BbansError,
+    FormatError,
+    LimitError,
+    ModelError,
+    SymbolError,
+)
 from bbans.export import c_header
 from bbans.info import describe
 from bbans.lgssm import NOISES, FrozenLGSSM
@@ -529,7 +535,7 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
     dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
     for name, content in zip(options.files, data, strict=True):
-        check_raw(content[:START_BYTES], options.type, name)
+        check_raw(content[:START_BYTES], options.type, _called(name))
         if len(content) % row:
             raise ModelError(f"{name} does not hold whole rows of {row} bytes")
     rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
@@ -585,10 +591,12 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
     dtype = _dtype(options.type)
-    check_raw(data[:START_BYTES], options.type, options.file)
+    check_raw(data[:START_BYTES], options.type)
     channels = 1 if options.channels is None else options.channels
-    if channels < 1:
-        raise ModelError(f"there is no signal of {channels} channels")
+    if not 1 <= channels <= signals.CHANNELS_MAX:
+        raise ModelError(
+            f"--channels {channels}: a signal has 1 to {signals.CHANNELS_MAX}"
+        )
     if len(data) % (dtype.itemsize * channels):
         raise SymbolError(
             f"{len(data)} bytes are no steps of {channels} {options.type}"
@@ -729,7 +737,7 @@ def _source(name: str) -> Iterator[BinaryIO]:
         else:
             with open(name, "rb", buffering=0) as raw:
                 yield cast(BinaryIO, io.BufferedReader(Patient(raw, name)))
-    except (FormatError, SymbolError) as error:
+    except (FormatError, LimitError, SymbolError) as error:
         error.args = (f"{_called(name)}: {error}", *error.args[1:])
         raise
 
