@@ -529,9 +529,12 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> LGSSM:
     dtype = _dtype(options.type)
     row = dtype.itemsize * options.channels
     for name, content in zip(options.files, data, strict=True):
-        check_raw(content[:START_BYTES], options.type, name)
+        check_raw(content[:START_BYTES], options.type, _called(name))
         if len(content) % row:
-            raise ModelError(f"{name} does not hold whole rows of {row} bytes")
+            raise ModelError(
+                f"{_called(name)} does not hold whole rows of {row} bytes: see --type "
+                "and --channels"
+            )
     rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
     return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
 
@@ -568,7 +571,7 @@ def _compress(options: argparse.Namespace) -> None:
 
 def _size(text: str) -> int:
     """A number of bytes with or without a unit, as other tools of the shell take it."""
-    match = re.fullmatch(r"(\d+)(?:([KMGT])(i?B)?|B)?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{1,30})(?:([KMGT])(i?B)?|B)?", text.strip(), re.IGNORECASE)
     if match is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no size: say a number, or one such as 10M, 1GiB or 5GB"
@@ -585,10 +588,12 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 def _signal(data: bytes, options: argparse.Namespace) -> bytes:
     dtype = _dtype(options.type)
-    check_raw(data[:START_BYTES], options.type, options.file)
+    check_raw(data[:START_BYTES], options.type)
     channels = 1 if options.channels is None else options.channels
-    if channels < 1:
-        raise ModelError(f"there is no signal of {channels} channels")
+    if not 1 <= channels <= signals.CHANNELS_MAX:
+        raise ModelError(
+            f"--channels {channels}: a signal has 1 to {signals.CHANNELS_MAX}"
+        )
     if len(data) % (dtype.itemsize * channels):
         raise SymbolError(
             f"{len(data)} bytes are no steps of {channels} {options.type}"

@@ -307,6 +307,14 @@ def test_max_size(tmp_path, capsys):
         file.unlink()
 
 
+@pytest.mark.parametrize("channels", ["0", "17", "9" * 20])
+def test_channels_of_a_signal(tmp_path, capsys, channels):
+    file = tmp_path / "x"
+    file.write_bytes(b"")
+    assert main(["compress", "--type", "int8", "--channels", channels, str(file)]) == 1
+    assert f"--channels {channels}: a signal has 1 to 16" in capsys.readouterr().err
+
+
 # ---- info
 
 
