@@ -571,7 +571,8 @@ def _compress(options: argparse.Namespace) -> None:
 
 def _size(text: str) -> int:
     """A number of bytes with or without a unit, as other tools of the shell take it."""
-    match = re.fullmatch(r"([0-9]{1,30})(?:([KMGT])(i?B)?|B)?", text.strip(), re.IGNORECASE)
+    form = r"([0-9]{1,30})(?:([KMGT])(i?B)?|B)?"
+    match = re.fullmatch(form, text.strip(), re.IGNORECASE)
     if match is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no size: say a number, or one such as 10M, 1GiB or 5GB"
