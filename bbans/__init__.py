@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
 except ImportError as error:  # as in a subinterpreter, which cffi does not support
     raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
-from bbans import codecs
+from bbans import codecs, distributions
 from bbans.api import (
     compress,
     compress_file,
@@ -35,14 +35,6 @@ from bbans.api import (
 )
 from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.sequence import decode_sequence, encode_sequence
-from bbans.distributions.family import (
-    Shape,
-    fixed_locations,
-    fixed_probabilities,
-    fixed_rates,
-    fixed_scales,
-)
-from bbans.distributions.table import Table, quantise
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -60,7 +52,8 @@ from bbans.formats.signals import signal_compress, signal_decompress
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 from bbans.models import (
     ARHMM,
     HMM,
@@ -98,10 +91,8 @@ __all__ = [
     "ModelReport",
     "RangeDecoder",
     "RangeEncoder",
-    "Shape",
     "Statistics",
     "SymbolError",
-    "Table",
     "Topology",
     "TruncatedError",
     "VersionError",
@@ -121,17 +112,13 @@ __all__ = [
     "decompress",
     "decompress_file",
     "default_model",
+    "distributions",
     "encode",
     "encode_batch",
     "encode_packed",
     "encode_packets",
     "encode_sequence",
-    "fixed_locations",
-    "fixed_probabilities",
-    "fixed_rates",
-    "fixed_scales",
     "load_model",
-    "quantise",
     "signal_compress",
     "signal_decompress",
 ]

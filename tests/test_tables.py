@@ -20,11 +20,10 @@ from bbans import (
     FrozenHMM,
     ModelError,
     SymbolError,
-    Table,
     TruncatedError,
     VersionError,
-    quantise,
 )
+from bbans.distributions import Table, quantise
 from bbans.models import HMM
 
 EXACT = settings(derandomize=True, deadline=None)
