@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
+import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -327,20 +328,39 @@ def test_every_error_is_exported():
         assert issubclass(getattr(bbans, name), bbans.BbansError)
 
 
-def test_all_is_sorted_and_complete():
-    # As ruff sorts: constants and then classes before functions.
-    key = [(not name.isupper(), not name[0].isupper(), name) for name in bbans.__all__]
-    assert key == sorted(key)
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    imported = {
-        alias.asname or alias.name
-        for node in tree.body
+def test_type_checkers_see_the_public_names():
+    """__init__.pyi imports what __init__.py loads on use, each from the same file."""
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in stub.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert {name for name in imported if name[0] != "_"} == set(bbans.__all__)
-    for name in bbans.__all__:
-        assert hasattr(bbans, name)
+    homes = {name: f"bbans.{name}" for name in bbans._ROOMS}
+    homes |= {name: f"{home}.{name}" for name, home in bbans._HOME.items()}
+    assert seen == homes
+    assert sorted(seen) == bbans.__all__
+
+
+def test_public_names_are_loaded_when_used():
+    names = {}
+    exec("from bbans import *", names)
+    assert {*bbans.__all__} <= {*names}
+    assert {*bbans.__all__} <= {*dir(bbans)}
+    with pytest.raises(AttributeError, match="'bbans' has no attribute 'nonesuch'"):
+        bbans.nonesuch  # noqa: B018
+
+
+def loaded(code):
+    """The modules of bbans that running this loads."""
+    code += "; import sys; print(*(n for n in sys.modules if n.split('.')[0]=='bbans'))"
+    out = subprocess.check_output([sys.executable, "-c", code], text=True, cwd="/")
+    return out.split()
+
+
+def test_the_package_itself_loads_nothing():
+    assert loaded("import bbans") == ["bbans"]
 
 
 def test_every_public_name_has_a_docstring():
@@ -359,7 +379,7 @@ def test_all_of_each_module_exists():
             if isinstance(node, ast.Assign) and ast.unparse(node).startswith("__all__"):
                 name = module_of(path).removesuffix("__init__")
                 module = importlib.import_module(f"bbans.{name}".rstrip("."))
-                for public in ast.literal_eval(node.value):
+                for public in module.__all__:
                     assert hasattr(module, public), f"{name}: {public}"
 
 
