@@ -15,7 +15,7 @@ import numpy as np
 from bbans.api import decode, encode
 from bbans.errors import BbansError, ModelError
 from bbans.frozen.hmm import FrozenHMM
-from bbans.models import HMM
+from bbans.models import HMM, information_content
 
 __all__ = ["Point", "measure", "run"]
 
@@ -60,7 +60,7 @@ def measure(
             model.alphabet.encode(decode(message, model, length)), symbols
         ):
             raise BbansError(f"round trip failed at T = {length}")
-        content = model.information_content(part)
+        content = information_content(part, model)
         points.append(Point(length, content, 8 * len(message)))
     return points
 
