@@ -20,6 +20,7 @@ from bbans.distributions.fixed_gaussian import (
     fixed_matrix,
     fixed_offset,
     fixed_scales,
+    solve,
     variances_of,
 )
 from bbans.errors import ModelError
@@ -232,14 +233,14 @@ def _add_gains(
         row, (_, C, _, R, extra) = rows[min(t, last)], exact[min(t, last)]
         after, (A, _, Q, _, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
         innovation = C @ P @ C.T + R
-        K = np.linalg.solve(innovation, C @ P).T
+        K = solve(innovation, C @ P).T
         rest = eye - K @ C
         filtered = rest @ P @ rest.T + K @ R @ K.T
         ahead = A @ filtered @ A.T + Q
         ahead = (ahead + ahead.T) / 2
         done = t > last and bool(np.abs(ahead - P).max() <= 1e-12 * np.abs(P).max())
         if t <= last or done or t == last + 19_999:
-            J = np.linalg.solve(ahead, A @ filtered).T
+            J = solve(ahead, A @ filtered).T
             rest = eye - J @ A
             V = rest @ filtered @ rest.T + J @ Q @ J.T
             row["gain"] = fixed_matrix(K)[0]
