@@ -6,7 +6,8 @@ docs/maths.md, "Linear Gaussian state space models".
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,12 +28,23 @@ from bbans.errors import ModelError
 from bbans.frozen.lgssm import LAYOUT, FrozenLGSSM, noise_family
 from bbans.models._start_length import start_length
 
-if TYPE_CHECKING:
-    from bbans.models.lgssm import LGSSM
-
 __all__ = ["frozen_lgssm"]
 
 _Floats = NDArray[np.float64]
+
+
+class _Model(Protocol):
+    """What is frozen: an `LGSSM`, which see."""
+
+    @property
+    def n_states(self) -> int: ...
+    @property
+    def n_observed(self) -> int: ...
+    @property
+    def n_steps(self) -> int: ...
+    def parameters(self) -> Mapping[str, _Floats]: ...
+    def at(self, t: int) -> Mapping[str, _Floats]: ...
+    def gains(self, length: int) -> Any: ...
 
 
 class _Noise(NamedTuple):
@@ -55,7 +67,11 @@ _NOISES = {
 
 
 def frozen_lgssm(
-    model: LGSSM, *, noise: str = "gaussian", bits: ArrayLike = 1, max_steps: int = 4096
+    model: _Model,
+    *,
+    noise: str = "gaussian",
+    bits: ArrayLike = 1,
+    max_steps: int = 4096,
 ) -> FrozenLGSSM:
     """Freeze a float model; see `LGSSM.freeze`."""
     noise_family(noise)  # refuses other names
@@ -135,7 +151,7 @@ def _near(a: _Floats, b: _Floats) -> bool:
 
 
 def _rows(
-    model: LGSSM, deviation: float, grid: _Floats, max_steps: int
+    model: _Model, deviation: float, grid: _Floats, max_steps: int
 ) -> list[dict[str, NDArray[Any]]]:
     """The integers of every step.
 
