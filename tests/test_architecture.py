@@ -30,7 +30,7 @@ FLOORS = [
     ("codecs", "base compose bits_back state_space iconoclasm sequence check"),
     ("frozen", "alphabet contexts base hmm arhmm lgssm hmm_steps lgssm_steps"),
     ("frozen", "model_file c_header"),
-    ("models", "_float_file _parameters _data _forward em _training base topology"),
+    ("models", "_parameters _data _float_file base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
     ("formats", "container byte_stream signals coders info"),

@@ -6,6 +6,7 @@ docs/maths.md, "Linear Gaussian state space models".
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,8 +33,8 @@ __all__ = ["frozen_lgssm"]
 _Floats = NDArray[np.float64]
 
 
-class _Linear(Protocol):
-    """What freezing asks of an `LGSSM`."""
+class _Model(Protocol):
+    """What is frozen: an `LGSSM`, which see."""
 
     @property
     def n_states(self) -> int: ...
@@ -41,8 +42,8 @@ class _Linear(Protocol):
     def n_observed(self) -> int: ...
     @property
     def n_steps(self) -> int: ...
-    def parameters(self) -> dict[str, _Floats]: ...
-    def at(self, t: int) -> dict[str, _Floats]: ...
+    def parameters(self) -> Mapping[str, _Floats]: ...
+    def at(self, t: int) -> Mapping[str, _Floats]: ...
     def gains(self, length: int) -> Any: ...
 
 
@@ -66,7 +67,7 @@ _NOISES = {
 
 
 def frozen_lgssm(
-    model: _Linear,
+    model: _Model,
     *,
     noise: str = "gaussian",
     bits: ArrayLike = 1,
@@ -150,7 +151,7 @@ def _near(a: _Floats, b: _Floats) -> bool:
 
 
 def _rows(
-    model: _Linear, deviation: float, grid: _Floats, max_steps: int
+    model: _Model, deviation: float, grid: _Floats, max_steps: int
 ) -> list[dict[str, NDArray[Any]]]:
     """The integers of every step.
 
