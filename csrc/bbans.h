@@ -628,6 +628,9 @@ typedef struct {
     size_t start_bits;        /* bits back starts from 2^start_bits or more   */
     size_t push_words;        /* of tail that an observation may take         */
     size_t pop_words;         /* that popping one from damaged data may take  */
+    int predictive;           /* the mode of messages of their own, the caller's
+                                 to change: 0, as init functions leave it,
+                                 IconoCLaSM; else the range coder alone       */
 } bbans_state_space;
 
 /* ---- Frozen hidden Markov models ----------------------------------------- */
@@ -744,6 +747,7 @@ enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 typedef struct {
     bbans_state_space space; /* observations: int64_t [observed] */
     size_t latents, observed, steps, step_words;
+    int family;              /* of the observation noise */
     bbans_shape gaussian, noise;
     const int64_t *offset;
     const int32_t *word;
@@ -796,14 +800,13 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
 
 #ifndef BBANS_DECODER_ONLY
 /* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
- *   msg         of one lane; its former content is lost.  Its tail needs
- *               bbans_sequence_tail_words(model, n) words.
- *   predictive  0: IconoCLaSM; else the range coder alone
- *   work        at least bbans_sequence_work_bytes(model, n, some block); more
- *               is used for larger blocks, and the result is the same
+ *   msg   of one lane; its former content is lost.  Its tail needs
+ *         bbans_sequence_tail_words(model, n) words.
+ *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
+ *         for larger blocks, and the result is the same
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
-        const void *x, size_t n, int predictive, void *work, size_t work_bytes,
+        const void *x, size_t n, void *work, size_t work_bytes,
         bbans_message *msg);
 #endif /* BBANS_DECODER_ONLY */
 
@@ -811,19 +814,19 @@ BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
  * as for one observation; the tail needs room for n model->pop_words more words.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, int predictive, void *work,
-        size_t work_bytes);
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
 
-/* Decode a message of the range coder alone up to and with the observation
- * *last, at most `cap`: what ends with an observation that does not occur before
- * needs no length.  *n is how many; after ERR_CAPACITY, there was no *last.
+/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
+ * the observation *last, at most `cap`: what ends with an observation that does
+ * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
+ * was no *last.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode_until(
         const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
         const void *last, size_t *n, void *work, size_t work_bytes);
 
 /* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs.  Push needs room for
+ * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
  * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
  * pop both as for decode.  Pop's message is spent if it fails.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
@@ -855,9 +858,9 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
  *   byte_offset  [n + 1] out
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
 BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, int predictive,
-        void *work, size_t work_bytes, bbans_message *msg, uint8_t *bytes,
-        size_t cap, uint64_t *byte_offset, size_t *failed);
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
+        uint64_t *byte_offset, size_t *failed);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Decode n sequences, whose offsets the caller knows.
@@ -868,8 +871,8 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
         const uint8_t *bytes, const uint64_t *byte_offset, void *x,
-        const uint64_t *offset, size_t n, int predictive, void *work,
-        size_t work_bytes, bbans_message *msg, size_t *failed);
+        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg, size_t *failed);
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode n sequences as one message: less than a bit for each after the first
@@ -890,32 +893,43 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
 
 /* ---- Model files --------------------------------------------------------- */
 
-/* What a model's symbols 0 .. symbols - 1 stand for. */
-enum {
-    BBANS_ALPHABET_INDEX = 0,     /* themselves, as a rule bytes */
-    BBANS_ALPHABET_INTEGERS = 1,  /* 64-bit integers with sign   */
-    BBANS_ALPHABET_CHARACTERS = 2 /* code points                 */
-};
+typedef enum {
+    BBANS_MODEL_HMM = 1,
+    BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
+    BBANS_MODEL_LGSSM = 3
+} bbans_model_type;
 
-/* A frozen model and its alphabet.  Two steps make it, between which the caller
- * finds bbans_model_bytes(model) bytes of memory. */
+/* What a model codes. */
+typedef enum {
+    BBANS_KIND_INTEGERS = 0, /* of 64 bits, with sign */
+    BBANS_KIND_BYTES = 1,
+    BBANS_KIND_TEXT = 2      /* code points           */
+} bbans_kind;
+
+/* Any frozen model. */
+typedef union {
+    bbans_state_space space;
+    bbans_hmm hmm;
+    bbans_lgssm lgssm;
+} bbans_frozen;
+
+/* A model file.  Two steps load it, between which the caller finds
+ * bbans_model_bytes(model) bytes of memory. */
 typedef struct {
-    size_t states, symbols, tail_length;
-    unsigned prec;
-    int alphabet;           /* BBANS_ALPHABET_...                    */
-    uint8_t fingerprint[8]; /* names the model in containers         */
-    const uint8_t *values;  /* in the file: the alphabet             */
-    const uint8_t *masses;  /* in the file                           */
-    const uint8_t *tree;    /* in the file: contexts, NULL for none  */
-    size_t tree_bytes;
-    size_t contexts, entries;
-    bbans_hmm hmm;          /* of bbans_model_build; until then zero */
+    int type, kind;         /* bbans_model_type, bbans_kind                */
+    int predictive;         /* its mode: see bbans_state_space             */
+    uint8_t fingerprint[8]; /* names the model in containers               */
+    size_t width;           /* integers of an observation: 1, or p         */
+    size_t symbols;         /* 0 for linear Gaussian ones: all integers    */
+    const uint8_t *values;  /* in the file: what the symbols stand for;
+                               NULL: 0 .. symbols - 1                      */
+    const uint8_t *bytes;   /* [n_bytes] the file                          */
+    size_t n_bytes;
+    bbans_frozen frozen;    /* of bbans_model_build; until then zero       */
 } bbans_model;
 
 /* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
- * outlive *model, and fill all of *model but `hmm`.  Hidden Markov models and
- * autoregressive ones; ERR_VERSION for linear Gaussian ones, whose files, and
- * files of signals, only Python reads.
+ * outlive *model, and fill all of *model but `frozen`.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);
@@ -923,18 +937,36 @@ BBANS_API bbans_status bbans_model_parse(bbans_model *model,
 /* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
 BBANS_API size_t bbans_model_bytes(const bbans_model *model);
 
-/* Step 2: fill model->hmm.
+/* Step 2: fill model->frozen, whose member `space` bbans_sequence_encode and all
+ * that codes sequences take.
  *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
- *           other memory is used for the masses.
+ *           other memory is used for the tables.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions or contexts that are no tree; then `memory` has been written to. */
+ * distributions, contexts that are no tree, or steps that are out of range; then
+ * `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 
 /* The number of a value in the alphabet, or model->symbols if it is not there;
- * the value of a number below model->symbols.  They trust their arguments. */
+ * the value of a number below model->symbols.  They trust their arguments; not
+ * for linear Gaussian models, whose observations are the values. */
 BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
 BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
+
+#ifndef BBANS_DECODER_ONLY
+/* Write the file of a model, with its mode.
+ *   model    first member of a bbans_hmm or a bbans_lgssm
+ *   kind     bbans_kind; of linear Gaussian models integers
+ *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols - 1.
+ *            Text lists its characters, bytes are 0 to 255
+ *   bytes    [cap] out
+ *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
+ * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
+ * values. */
+BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
+        int kind, const int64_t *value, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* ---- Containers ---------------------------------------------------------- */
 
@@ -981,7 +1013,6 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
 /* Compress an array of n elements to a container with one axis.
  *   block       symbols in a block, 1 to BBANS_BLOCK_MAX; as a rule
  *               BBANS_BLOCK_DEFAULT
- *   predictive  0: IconoCLaSM; else the range coder alone
  *   work        at least bbans_writer_work_bytes(model, min(n, block), kept)
  *               for some kept; more is used to keep more, and the result is the
  *               same
@@ -991,8 +1022,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
  * not in the model's alphabet, or a type that it cannot hold: bytes and
  * characters do not mix, and UTF-8 is for 256 symbols and must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, int predictive, void *work,
-        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
+        const void *data, size_t n, size_t block, void *work, size_t work_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* The same in parts, for streams and for arrays of several axes: begin, block
  * by block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
@@ -1000,15 +1031,15 @@ BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
  * too small.  After an error *writer is as it was before the call. */
 typedef struct {
     const bbans_model *model;
-    int element, predictive;
+    int element;
     uint64_t blocks, symbols; /* written so far */
 } bbans_writer;
 
 /* Writes 20 bytes.  The model must outlive *writer.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
-        const bbans_model *model, int element, int predictive, uint8_t *bytes,
-        size_t cap, size_t *n_bytes);
+        const bbans_model *model, int element, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
 
 /* A block of n elements, 1 to BBANS_BLOCK_MAX: at most 12 bytes more than they
  * are.  That text is UTF-8 is for the caller to see to.

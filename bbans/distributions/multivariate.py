@@ -15,6 +15,7 @@ from bbans._arguments import (
     not_integers,
 )
 from bbans._lib import check, ffi, lib
+from bbans.distributions.fixed_gaussian import fixed_conditionals
 from bbans.distributions.location_scale import NO_MASS
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 
@@ -149,8 +150,6 @@ class Multivariate:
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        from bbans.frozen.lgssm import fixed_conditionals
-
         return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import struct
 import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +18,19 @@ from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import CRC
-from bbans.errors import CorruptError, TruncatedError, VersionError
+from bbans.errors import CorruptError, ModelError, TruncatedError, VersionError
 
 __all__ = ["FrozenModel"]
 
-# docs/format.md, section 2.
-VERSION = 1
+# docs/format.md, "Model file".
+VERSION = 2
+START = struct.Struct("<4s8B")
 HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
+Mode: TypeAlias = Literal["iconoclasm", "predictive"]
+MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
+KINDS = ("integers", "bytes", "text")
+_Model = TypeVar("_Model", bound="FrozenModel")
+
 DAMAGED = "model file is damaged: its checksum does not match"
 
 
@@ -52,6 +60,40 @@ def check_length(n: int, size: int) -> None:
         raise CorruptError(f"model file has {n - whole} bytes too many")
 
 
+class Start(NamedTuple):
+    """The codes that all headers have, after magic and version."""
+
+    model_type: int
+    mode: int
+    kind: int
+    detail: int
+    listed: int
+    structure: int
+    reserved: int
+
+
+def read_start(data: bytes, header_size: int) -> Start:
+    """Read what all headers begin with.
+
+    Raises
+    ------
+    TruncatedError, VersionError, FormatError
+        If these bytes begin no model file.
+    """
+    check_start(data, header_size)
+    start = Start(*START.unpack_from(data)[2:])
+    if (
+        not HMM_TYPE <= start.model_type <= LGSSM_TYPE
+        or start.mode >= len(MODES)
+        or start.kind >= len(KINDS)
+        or start.listed > 1
+        or start.structure != 0
+        or start.reserved != 0
+    ):
+        raise VersionError("model file has codes that this release does not know")
+    return start
+
+
 class FrozenModel(ABC):
     """A model in integers. Models with the same file are equal."""
 
@@ -74,6 +116,31 @@ class FrozenModel(ABC):
     def start_bits(self) -> int:
         """Bits that the schedule starts from."""
         return int(self.space.start_bits)
+
+    @property
+    def mode(self) -> Mode:
+        """How a sequence becomes a message of its own: by IconoCLaSM, or by its
+        predictive distribution alone, without bits back."""
+        return "predictive" if self.space.predictive else "iconoclasm"
+
+    def with_mode(self: _Model, mode: Mode) -> _Model:
+        """Return this model in the given mode, sharing its tables.
+
+        Raises
+        ------
+        ModelError
+            If there is no such mode.
+        """
+        if mode not in MODES:
+            raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+        if mode == self.mode:
+            return self
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other.c.space.predictive = mode == "predictive"
+        other.__dict__.pop("fingerprint", None)
+        return other
 
     @abstractmethod
     def observations(self, x: Any) -> NDArray[Any]:
@@ -118,7 +185,7 @@ class FrozenModel(ABC):
             Bytes, beyond which the filter's records are not all kept: checkpoints
             are, and each record is computed twice.
         """
-        block = int(length**0.5) + 1
+        block = math.isqrt(length) + 1
         least = lib.bbans_sequence_work_bytes(self.space, length, block)
         most = lib.bbans_sequence_work_bytes(self.space, length, length)
         size = max(least, min(copies * (most + 64), limit))

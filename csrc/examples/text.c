@@ -91,7 +91,7 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     size_t n = text.n, work_bytes, cap, n_bytes;
     uint8_t *bytes;
 
-    if (model->alphabet == BBANS_ALPHABET_CHARACTERS) {
+    if (model->kind == BBANS_KIND_TEXT) {
         uint32_t *point = allocate(text.n * sizeof *point);
 
         check(bbans_utf8_decode(text.bytes, text.n, point, text.n, &n), from);
@@ -103,7 +103,7 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     work = allocate(work_bytes);
     cap = bbans_compress_bound(element, n, block);
     bytes = allocate(cap);
-    check(bbans_compress(model, element, data, n, block, 0, work, work_bytes,
+    check(bbans_compress(model, element, data, n, block, work, work_bytes,
                          bytes, cap, &n_bytes),
           from);
     write_file(to, bytes, n_bytes);

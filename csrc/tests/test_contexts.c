@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define HEADER 20
 #define N 200 /* symbols of a sequence */
 
 static void *allocate(size_t n)
@@ -83,11 +82,10 @@ static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
     f.bytes = allocate(1 << 20);
     memcpy(f.bytes,
            "\x89"
-           "bbm\1\2",
-           6);
-    f.bytes[6] = (uint8_t)prec;
-    f.bytes[7] = BBANS_ALPHABET_INDEX;
+           "bbm\2\2\0\0",
+           8);
     f.n = 8;
+    put(&f, prec, 4); /* the alphabet is 0 .. symbols - 1 */
     put(&f, states, 4);
     put(&f, symbols, 4);
     put(&f, 1 + below(12), 4);
@@ -164,10 +162,22 @@ static bbans_status build(bbans_model *model, file f, void **memory)
     return status;
 }
 
+/* What was read is written again. */
+static void test_write(const bbans_model *model, file f)
+{
+    uint8_t *bytes = allocate(f.n);
+    size_t n;
+
+    CHECK(bbans_model_write(&model->frozen.space, model->kind, NULL, bytes, f.n,
+                            &n) == BBANS_OK);
+    CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
+    free(bytes);
+}
+
 /* ---- Coding -------------------------------------------------------------- */
 
 /* Returns a hash of the messages, the same on every machine. */
-static uint32_t test_messages(const bbans_hmm *hmm)
+static uint32_t test_messages(bbans_hmm *hmm)
 {
     const size_t cap = bbans_sequence_tail_words(&hmm->space, N);
     const size_t full = bbans_sequence_work_bytes(&hmm->space, N, N);
@@ -189,41 +199,46 @@ static uint32_t test_messages(const bbans_hmm *hmm)
         x[i] = below(3) ? below((uint32_t)hmm->symbols) : 0;
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     for (predictive = 0; predictive <= 1; predictive++) {
-        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, work, full,
-                                    &msg) == BBANS_OK);
+        hmm->space.predictive = predictive;
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, work, full, &msg) ==
+              BBANS_OK);
         CHECK(bbans_wire_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
         for (i = 0; i < length; i++)
             hash = hash * 16777619 ^ bytes[i];
-        CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, predictive, narrow,
-                                    small) == BBANS_OK);
+        CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, narrow, small) ==
+              BBANS_OK);
         CHECK(memcmp(x, y, 4 * N) == 0);
         /* in blocks, the same */
-        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, some, blocks,
-                                    &msg) == BBANS_OK);
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, some, blocks, &msg) ==
+              BBANS_OK);
         CHECK(bbans_wire_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
         CHECK(n == length && memcmp(bytes, y, n) == 0);
         for (i = 0; i < 20; i++) { /* damage: an answer or a status */
             bytes[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
             if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode(&hmm->space, &msg, y, N, predictive,
-                                            narrow, small);
-            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode_until(&hmm->space, &msg, y, N,
-                                                  &zero, &n, narrow, small);
+                (void)bbans_sequence_decode(&hmm->space, &msg, y, N, narrow,
+                                            small);
+            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK) {
+                const bbans_status status = bbans_sequence_decode_until(
+                    &hmm->space, &msg, y, N, &zero, &n, narrow, small);
+
+                CHECK((status == BBANS_ERR_STATE) == !predictive);
+            }
         }
     }
+    CHECK(hmm->space.predictive);
     { /* to the last symbol, which occurs nowhere before it */
         const uint32_t last = (uint32_t)hmm->symbols - 1;
 
         for (n = 0; n + 1 < N && x[n] != last;)
             n++;
         x[n++] = last;
-        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, work, full, &msg) ==
               BBANS_OK);
         CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n - 1, &last,
                                           &i, narrow,
                                           small) == BBANS_ERR_CAPACITY);
-        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, work, full, &msg) ==
               BBANS_OK);
         CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n, &last, &i,
                                           narrow, small) == BBANS_OK);
@@ -278,10 +293,11 @@ static void test_damage(file f, size_t *refused, size_t *taken)
     fix_checksum(g);
     if (build(&model, g, &memory) == BBANS_OK) {
         ++*taken;
-        (void)test_messages(&model.hmm);
+        test_write(&model, g);
+        (void)test_messages(&model.frozen.hmm);
     } else {
         ++*refused;
-        CHECK(memory == NULL || model.hmm.states == 0);
+        CHECK(memory == NULL || model.frozen.space.engine == NULL);
     }
     free(memory);
     free(g.bytes);
@@ -326,7 +342,8 @@ int main(void)
         void *memory;
 
         CHECK(build(&model, f, &memory) == BBANS_OK);
-        hash = hash * 16777619 ^ test_messages(&model.hmm);
+        test_write(&model, f);
+        hash = hash * 16777619 ^ test_messages(&model.frozen.hmm);
         free(memory);
         if (trial < 10)
             test_cuts(f);

@@ -2,7 +2,7 @@
  * vectors are in test_golden.c.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans.h"
+#include "bbans_internal.h"
 #include "check.h"
 
 #include <string.h>
@@ -112,14 +112,15 @@ static void test_model(size_t n, size_t p, int family)
             const size_t length = lengths[k];
             const size_t block = 1 + below(30);
 
+            f.model.space.predictive = predictive;
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&m->space, x, length, predictive, work,
-                                        most, &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&m->space, x, length, work, most,
+                                        &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
                   BBANS_OK);
             /* Fewer means kept, the same bytes. */
             CHECK(bbans_sequence_encode(
-                      &m->space, x, length, predictive, work,
+                      &m->space, x, length, work,
                       bbans_sequence_work_bytes(&m->space, length, block),
                       &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap + 8, &n_again) ==
@@ -127,7 +128,7 @@ static void test_model(size_t n, size_t p, int family)
             CHECK(n_again == n_bytes && memcmp(bytes, again, n_bytes) == 0);
             memset(y, 1, LENGTH * p * sizeof *y);
             CHECK(bbans_sequence_decode(
-                      &m->space, &msg, y, length, predictive, work,
+                      &m->space, &msg, y, length, work,
                       bbans_sequence_work_bytes(&m->space, 1, 1)) == BBANS_OK);
             CHECK(memcmp(x, y, length * p * sizeof *x) == 0);
         }
@@ -142,21 +143,22 @@ static void test_model(size_t n, size_t p, int family)
     CHECK(head == start && msg.tail_len == 0);
     /* What no encoder wrote decodes to something or is refused. */
     for (k = 0; k < 300; k++) {
+        f.model.space.predictive = (int)(k % 2);
         n_bytes = below(400);
         for (n_again = 0; n_again < n_bytes; n_again++)
             bytes[n_again] = (uint8_t)(1 + below(255));
         CHECK(bbans_wire_read(&msg, bytes, n_bytes) == BBANS_OK);
-        (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, (int)(k % 2),
-                                    work, most);
+        (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, work, most);
     }
     /* Too little room, and lanes. */
+    f.model.space.predictive = 0;
     CHECK(bbans_message_init(&msg, &head, 1, tail,
                              bbans_sequence_tail_words(&m->space, 40) - 1) ==
           BBANS_OK);
-    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
+    CHECK(bbans_sequence_encode(&m->space, x, 40, work, most, &msg) ==
           BBANS_ERR_CAPACITY);
     msg.tail_cap = 40 * m->space.pop_words - 1;
-    CHECK(bbans_sequence_decode(&m->space, &msg, y, 40, 0, work, most) ==
+    CHECK(bbans_sequence_decode(&m->space, &msg, y, 40, work, most) ==
           BBANS_ERR_CAPACITY);
     CHECK(bbans_sequence_pop(&m->space, &msg, y, 40, work, most) ==
           BBANS_ERR_CAPACITY);
@@ -165,7 +167,7 @@ static void test_model(size_t n, size_t p, int family)
     CHECK(bbans_sequence_push(&m->space, &msg, x, 40, work, most) ==
           BBANS_ERR_CAPACITY);
     msg.lanes = 2;
-    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
+    CHECK(bbans_sequence_encode(&m->space, x, 40, work, most, &msg) ==
           BBANS_ERR_STATE);
     /* What is refused of a model. */
     f.word[0] = 61; /* a shift */
@@ -187,6 +189,100 @@ static void test_model(size_t n, size_t p, int family)
     free(bytes);
     free(again);
     free(work);
+}
+
+/* Parse and build a file; the memory, or NULL for what is refused. */
+static void *build(bbans_model *model, const uint8_t *bytes, size_t n_bytes)
+{
+    size_t n;
+    void *memory;
+
+    if (bbans_model_parse(model, bytes, n_bytes) != BBANS_OK)
+        return NULL;
+    n = bbans_model_bytes(model);
+    memory = malloc(n);
+    CHECK(memory != NULL);
+    CHECK(bbans_model_build(model, memory, n - 1) == BBANS_ERR_CAPACITY);
+    if (bbans_model_build(model, memory, n) == BBANS_OK)
+        return memory;
+    CHECK(model->frozen.space.engine == NULL);
+    free(memory);
+    return NULL;
+}
+
+/* Files: what is written is read again; every cut and flipped bit is refused,
+ * and with the checksum made right is refused, or a model to its letter. */
+static void test_file(size_t n, size_t p, int family)
+{
+    fixture f = make(n, p, family);
+    const bbans_lgssm *built;
+    const size_t size =
+        32 + STEPS * (8 * (n + p) + 4 * bbans_lgssm_step_words(n, p)) + 4;
+    uint8_t *bytes = (uint8_t *)malloc(size + 1);
+    uint8_t *again = (uint8_t *)malloc(size);
+    size_t i, n_bytes, taken = 0;
+    const int64_t values[1] = {0};
+    bbans_model model;
+    void *memory;
+
+    CHECK(bytes != NULL && again != NULL);
+    f.model.space.predictive = 1;
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+                            size - 1, &n_bytes) == BBANS_ERR_CAPACITY);
+    CHECK(n_bytes == size);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+                            size, &n_bytes) == BBANS_OK);
+    CHECK(n_bytes == size);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, NULL, again, size,
+                            &n_bytes) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, values, again,
+                            size, &n_bytes) == BBANS_ERR_SYMBOL);
+    memory = build(&model, bytes, size);
+    built = &model.frozen.lgssm;
+    CHECK(memory != NULL && model.type == BBANS_MODEL_LGSSM);
+    CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
+    CHECK(built->latents == n && built->observed == p);
+    CHECK(built->steps == STEPS && built->family == family);
+    CHECK(built->space.tail_length == 12 && built->space.start_bits == 64);
+    CHECK(built->space.predictive == 1);
+    CHECK(memcmp(built->offset, f.offset, STEPS * (n + p) * 8) == 0);
+    CHECK(memcmp(built->word, f.word, STEPS * built->step_words * 4) == 0);
+    free(memory);
+    for (i = 0; i < size; i++) {
+        uint8_t *cut = (uint8_t *)malloc(i + 1);
+
+        CHECK(cut != NULL);
+        memcpy(cut, bytes, i);
+        CHECK(bbans_model_parse(&model, cut, i) == BBANS_ERR_TRUNCATED);
+        free(cut);
+    }
+    bytes[size] = 0;
+    CHECK(bbans_model_parse(&model, bytes, size + 1) == BBANS_ERR_CORRUPT);
+    for (i = 0; i < 8 * size; i++) {
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+        CHECK(bbans_model_parse(&model, bytes, size) != BBANS_OK);
+        if (i / 8 + 4 < size) {
+            const uint32_t crc = bbans_crc32(0, bytes, size - 4);
+            const uint64_t kept = bbans_load(bytes + size - 4, 4);
+
+            bbans_store(bytes + size - 4, crc, 4);
+            memory = build(&model, bytes, size);
+            if (memory != NULL) {
+                CHECK(bbans_model_write(&model.frozen.space, model.kind, NULL,
+                                        again, size, &n_bytes) == BBANS_OK);
+                CHECK(memcmp(again, bytes, size) == 0);
+                taken++;
+            }
+            free(memory);
+            bbans_store(bytes + size - 4, kept, 4);
+        }
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    CHECK(taken > size / 2);
+    free(f.offset);
+    free(f.word);
+    free(bytes);
+    free(again);
 }
 
 /* The largest numbers of every kind: sanitizers see what overflows. */
@@ -220,9 +316,9 @@ static void test_limits(void)
             CHECK(bbans_lgssm_init(&f.model, 64, 64, STEPS, BBANS_LAPLACE, 1,
                                    64, f.offset, f.word) == BBANS_OK);
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&m->space, x, 4, 0, work, work_bytes,
+            CHECK(bbans_sequence_encode(&m->space, x, 4, work, work_bytes,
                                         &msg) == BBANS_OK);
-            CHECK(bbans_sequence_decode(&m->space, &msg, y, 4, 0, work,
+            CHECK(bbans_sequence_decode(&m->space, &msg, y, 4, work,
                                         work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, sizeof x) == 0);
         }
@@ -277,6 +373,7 @@ int main(void)
     test_model(4, 1, BBANS_GAUSSIAN);
     test_model(2, 3, BBANS_LOGISTIC);
     test_model(5, 2, BBANS_LAPLACE);
+    test_file(2, 3, BBANS_LOGISTIC);
     test_limits();
     test_spans();
     printf("test_lgssm: ok\n");
