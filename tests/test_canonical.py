@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bbans
 from bbans import codecs, encode_sequence
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 
