@@ -453,6 +453,8 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     ModelError
         If it is none.
     """
+    if type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
+        return shape  # as of an array: quick
     try:
         return np.broadcast_shapes(shape)
     except (TypeError, ValueError):
