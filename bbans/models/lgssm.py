@@ -24,6 +24,7 @@ from bbans._arguments import (
 from bbans.distributions.fixed_gaussian import ROUNDING, cholesky, ldl, solve
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
+from bbans.frozen.base import MODES
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.models._float_file import Arrays
 from bbans.models.base import FloatModel
@@ -632,6 +633,7 @@ class LGSSM(FloatModel):
         noise: str = "gaussian",
         bits: ArrayLike = 1,
         max_steps: int = 4096,
+        predictive: bool = False,
     ) -> FrozenLGSSM:
         """Turn the model into integers, with which sequences are coded.
 
@@ -647,6 +649,8 @@ class LGSSM(FloatModel):
         max_steps : int
             At most so many steps, beside those of a time-varying model, have gains
             of their own while these converge.
+        predictive : bool
+            The mode, as for `HMM.freeze`.
 
         Raises
         ------
@@ -664,9 +668,11 @@ class LGSSM(FloatModel):
         of variance ``min(0.07 * cbrt(s), 0.25)`` at least, where s is the variance of
         an observation that neither the past nor the other dimensions explain, noise
         aside. Data with less noise cost up to 0.05 bits an integer for that,
-        and up to 0.02 with ``predictive=True``.
+        and up to 0.02 in mode "predictive".
         """
-        return frozen_lgssm(self, noise=noise, bits=bits, max_steps=max_steps)
+        return frozen_lgssm(
+            self, noise=noise, bits=bits, max_steps=max_steps
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         return self.parameters()
