@@ -22,16 +22,14 @@ except ModuleNotFoundError as error:
 except ImportError as error:  # as in a subinterpreter, which cffi does not support
     raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
-from bbans import codecs
+from bbans import codecs, records
 from bbans.api import (
     compress,
     compress_file,
     decode,
     decompress,
     decompress_file,
-    default_model,
     encode,
-    load_model,
 )
 from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.sequence import decode_sequence, encode_sequence
@@ -58,8 +56,10 @@ from bbans.errors import (
 from bbans.formats.byte_stream import bytes_compress, bytes_decompress
 from bbans.formats.signals import signal_compress, signal_decompress
 from bbans.frozen.alphabet import Alphabet
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.frozen.model_file import default_model, load_model
 from bbans.message.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import (
     ARHMM,
@@ -71,8 +71,6 @@ from bbans.models import (
     Statistics,
     Topology,
 )
-from bbans.records.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.records.packets import decode_packet, encode_packets
 
 __version__ = "0.1.0"
 
@@ -114,17 +112,11 @@ __all__ = [
     "compress",
     "compress_file",
     "decode",
-    "decode_batch",
-    "decode_packed",
-    "decode_packet",
     "decode_sequence",
     "decompress",
     "decompress_file",
     "default_model",
     "encode",
-    "encode_batch",
-    "encode_packed",
-    "encode_packets",
     "encode_sequence",
     "fixed_locations",
     "fixed_probabilities",
@@ -132,6 +124,7 @@ __all__ = [
     "fixed_scales",
     "load_model",
     "quantise",
+    "records",
     "signal_compress",
     "signal_decompress",
 ]

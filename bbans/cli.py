@@ -33,9 +33,10 @@ from bbans.errors import BbansError, FormatError, LimitError, ModelError, Symbol
 from bbans.formats import signals
 from bbans.formats.container import BLOCK_MAX
 from bbans.formats.info import describe
+from bbans.frozen.base import FrozenModel
 from bbans.frozen.c_header import c_header
-from bbans.frozen.hmm import FrozenHMM
-from bbans.frozen.lgssm import NOISES, FrozenLGSSM
+from bbans.frozen.lgssm import NOISES
+from bbans.frozen.model_file import default_model
 from bbans.models import ARHMM, HMM, LGSSM
 from bbans.models.hmm import MAX_STATES
 
@@ -552,11 +553,10 @@ def _compress(options: argparse.Namespace) -> None:
             sink.write(_signal(read_all(source), options))
         return
     model = _model(options.model)
-    width = model.n_observed if isinstance(model, FrozenLGSSM) else 1
-    if options.channels not in (None, width):
+    if options.channels not in (None, model.width):
         options.wrong_usage(
             f"--channels {options.channels} conflicts with -m {options.model}: the "
-            f"model has {width} observed dimension{'s' * (width > 1)}"
+            f"model has {model.width} observed dimension{'s' * (model.width > 1)}"
         )
     with (
         _source(options.file) as source,
@@ -717,11 +717,11 @@ def _beside(name: str, output: str) -> str:
     return output
 
 
-def _model(path: Path | None) -> FrozenHMM | FrozenLGSSM:
+def _model(path: Path | None) -> FrozenModel:
     if path is None:
-        return api.default_model()
+        return default_model()
     with _source(str(path)) as file:
-        return api.read_model(read_all(file))
+        return FrozenModel.from_bytes(read_all(file))
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def frozen_bits(frozen: bbans.FrozenLGSSM, x: np.ndarray, samples: int) -> float
         other = rng.bytes(1000 + 8 * len(x) * frozen.n_states)
         message = bbans.Message.from_bytes(other + b"\1")
         start = message.bits
-        message.push_sequence(frozen, x)
+        frozen.push(message, x)
         costs.append(message.bits - start)
     return float(np.mean(costs) - np.var(costs, ddof=1) * np.log(2) / 2)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import random_hmm
+from shared import in_mode, random_hmm
 
 import bbans
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
@@ -322,8 +322,8 @@ def test_encode_and_decode(model, length, predictive):
     rng = np.random.default_rng(length)
     x = model.alphabet.decode(rng.integers(0, model.n_symbols, length))
     data = "".join(map(chr, x)) if model is CHARACTERS else x
-    message = bbans.encode(data, model, predictive=predictive)
-    got = bbans.decode(message, model, length, predictive=predictive)
+    message = bbans.encode(data, in_mode(model, predictive))
+    got = bbans.decode(message, in_mode(model, predictive), length)
     assert got.dtype == (np.uint32 if model is CHARACTERS else np.int64)
     assert got.tolist() == x.tolist()
 
@@ -332,7 +332,7 @@ def test_a_bare_message_is_near_the_information_content():
     model = random_hmm(8, 64)
     x, _ = model.to_hmm().sample(4000, seed=1)
     for predictive in (False, True):
-        bits = 8 * len(bbans.encode(x, model, predictive=predictive))
+        bits = 8 * len(bbans.encode(x, in_mode(model, predictive)))
         assert 0 <= bits - model.information_content(x) < 20
 
 

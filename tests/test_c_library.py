@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import random_hmm
+from shared import in_mode, random_hmm
 
 import bbans
 from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress
@@ -377,7 +377,7 @@ def test_arrays(model, code):
     c = Model(model.to_bytes())
     assert bytes(c.c.fingerprint) == model.fingerprint
     for block, predictive in ((2**16, False), (77, False), (100, True), (1, False)):
-        blob = compress(x, model, block_size=block, predictive=predictive)
+        blob = compress(x, in_mode(model, predictive), block_size=block)
         assert c.compress(16 + code, x, x.size, block, predictive) == (0, blob)
         status, reader, data = c.decompress(blob)
         assert (status, data) == (0, x.tobytes())

@@ -24,7 +24,7 @@ def x(frozen):
 
 
 def test_an_exact_posterior_pays_the_information_content(frozen, x):
-    report = bbans.check_model(HMMStateSpace(frozen), x)
+    report = bbans.check_model(frozen.state_space(), frozen.state_space())
     content = frozen.information_content(x)
     assert report.length == 200
     assert report.elbo == pytest.approx(content, abs=1e-2)
@@ -39,11 +39,11 @@ def test_an_approximate_posterior_pays_the_elbo(frozen, x):
         def posterior(self, belief, z_next):
             return super().posterior(belief, None)  # as if z_t+1 were not known
 
-    report = bbans.check_model(Forgetful(frozen), x, samples=40)
+    report = bbans.check_model(x, Forgetful(frozen), samples=40)
     content = frozen.information_content(x)
     assert report.elbo > content + 20
     assert 0 < report.elbo_error < 5
-    lent = bbans.check_model(Forgetful(frozen), x, samples=40, seed=1)
+    lent = bbans.check_model(x, Forgetful(frozen), samples=40, seed=1)
     assert abs(lent.elbo - report.elbo) < 5 * (lent.elbo_error + report.elbo_error)
 
 
@@ -113,17 +113,17 @@ class PushesTooMuch(Broken):
 )
 def test_what_is_wrong_is_named(frozen, x, model, text):
     with pytest.raises(bbans.ModelError, match=text):
-        bbans.check_model(model(frozen), x)
+        bbans.check_model(x, model(frozen))
 
 
 def test_the_tractable_part_is_optional(frozen, x):
     class Plain:
         def __init__(self):
-            inner = HMMStateSpace(frozen)
+            inner = frozen.state_space()
             self.prior, self.likelihood = inner.prior, inner.likelihood
             self.update, self.posterior = inner.update, inner.posterior
 
-    report = bbans.check_model(Plain(), x)
+    report = bbans.check_model(x, Plain())
     content = frozen.information_content(x)
     assert report.information_content is None
     assert report.elbo == pytest.approx(content, abs=1e-2)
@@ -135,7 +135,7 @@ def test_nothing_to_check(frozen):
         with pytest.raises(
             bbans.ModelError, match=r"needs an observation|samples must"
         ):
-            bbans.check_model(HMMStateSpace(frozen), **options)
+            bbans.check_model(frozen.state_space(), **options)
 
 
 def test_the_example(capsys):

@@ -11,7 +11,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import random_hmm
+from shared import in_mode, random_hmm
 
 import bbans
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
@@ -68,7 +68,7 @@ def test_there_are_messages_and_a_stored_block():
 
 @pytest.mark.parametrize("predictive", [False, True])
 def test_every_cut_is_a_truncation(predictive):
-    whole = bbans.compress(DATA, MODEL, block_size=SIZE, predictive=predictive)
+    whole = bbans.compress(DATA, in_mode(MODEL, predictive), block_size=SIZE)
     assert bbans.decompress(whole, MODEL) == DATA
     for length in range(len(whole)):
         with pytest.raises(bbans.TruncatedError):
@@ -84,7 +84,7 @@ def test_a_cut_names_its_block():
 
 @pytest.mark.parametrize("predictive", [False, True])
 def test_every_flipped_bit_is_noticed(predictive):
-    whole = bbans.compress(DATA, MODEL, block_size=SIZE, predictive=predictive)
+    whole = bbans.compress(DATA, in_mode(MODEL, predictive), block_size=SIZE)
     for bit in range(8 * len(whole)):
         with pytest.raises(bbans.FormatError):
             bbans.decompress(flipped(whole, bit), MODEL)
@@ -268,12 +268,12 @@ def test_any_bytes_as_a_message():
     rng = random.Random(5)
     for n in range(1000):
         message, length = rng.randbytes(rng.randrange(30)), n % 40
-        predictive = length <= MODEL.tail_length or n % 80 < 40
+        predictive = length <= MODEL.start_length or n % 80 < 40
         try:
-            x = bbans.decode(message, MODEL, length, predictive=predictive)
+            x = bbans.decode(message, in_mode(MODEL, predictive), length)
         except bbans.CorruptError:
             continue
-        assert bbans.encode(x, MODEL, predictive=predictive) == message
+        assert bbans.encode(x, in_mode(MODEL, predictive)) == message
 
 
 def test_mutations_with_repaired_checksums():

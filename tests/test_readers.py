@@ -288,7 +288,7 @@ def test_filters_and_posteriors_of_any_weights(data, K, seed, prec):
     model = floats.freeze(prec)
     plain = reference.HMM(
         *(t.tolist() for t in (model.initial, model.transition, model.emission)),
-        prec, model.tail_length,
+        prec, model.start_length,
     )  # fmt: skip
     predicted = data.draw(weights(K, 2**31 - 1))
     filtered = data.draw(weights(K, 2**32 - 1))

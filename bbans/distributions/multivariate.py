@@ -17,7 +17,6 @@ from bbans._arguments import (
 from bbans._lib import check, ffi, lib
 from bbans.distributions.family import without_mass
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
-from bbans.frozen.lgssm import fixed_conditionals
 
 __all__ = ["Multivariate"]
 
@@ -150,6 +149,8 @@ class Multivariate:
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
+        from bbans.frozen.lgssm import fixed_conditionals
+
         return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:

@@ -1,18 +1,20 @@
-"""A frozen HMM as a state space model, step by step or in one C call."""
+"""Frozen hidden Markov models step by step, as state space models."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans.distributions.categorical import Categorical, Weighted
-from bbans.distributions.table import Table
-from bbans.errors import ModelError
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM, as_frozen
+from bbans.distributions.table import Table, edges_of
 
-__all__ = ["ARHMMStateSpace", "HMMStateSpace"]
+if TYPE_CHECKING:
+    from bbans.frozen.arhmm import FrozenARHMM
+    from bbans.frozen.hmm import FrozenHMM
+
+__all__ = ["ARHMMSteps", "HMMSteps"]
 
 
 class Belief(NamedTuple):
@@ -22,8 +24,8 @@ class Belief(NamedTuple):
     predicted: NDArray[np.uint32]
 
 
-class HMMStateSpace:
-    """The conditionals of a frozen HMM; implements `StateSpaceModel`.
+class HMMSteps:
+    """The conditionals of a frozen HMM; implements `PredictiveModel`.
 
     Parameters
     ----------
@@ -31,18 +33,22 @@ class HMMStateSpace:
 
     Notes
     -----
-    docs/maths.md, sections 5 and 6. Observations are symbol numbers 0 .. M-1.
+    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
+    symbol numbers 0 .. M-1.
     """
 
     def __init__(self, frozen: FrozenHMM) -> None:
-        as_frozen(frozen)
-        if isinstance(frozen, FrozenARHMM):
-            raise ModelError("an autoregressive model is an ARHMMStateSpace")
         self._frozen = frozen
-        self._initial = Table(frozen.initial_cdf, frozen.prec)
-        self._transition = Table(frozen.transition_cdf, frozen.prec)
-        self._emission = Table(frozen.emission_cdf, frozen.prec)
-        self.tail_length = frozen.tail_length
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        self._emission = Table(edges_of(frozen.emission), frozen.prec)
+        self.start_length = frozen.start_length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
 
     def prior(self, z: int | None) -> Categorical:
         """P(z_t | z_t-1), or P(z_1)."""
@@ -80,8 +86,8 @@ class ARBelief(NamedTuple):
     history: tuple[int, ...]
 
 
-class ARHMMStateSpace:
-    """The conditionals of a frozen autoregressive HMM, as `HMMStateSpace`.
+class ARHMMSteps:
+    """The conditionals of a frozen autoregressive HMM, as `HMMSteps`.
 
     Parameters
     ----------
@@ -89,20 +95,24 @@ class ARHMMStateSpace:
 
     Notes
     -----
-    docs/maths.md, section 12. Implements `StateSpaceModel` and `AutoregressiveModel`.
+    docs/maths.md, "Emissions that depend on earlier symbols".
     """
 
     def __init__(self, frozen: FrozenARHMM) -> None:
-        if not isinstance(as_frozen(frozen), FrozenARHMM):
-            raise ModelError("a model without contexts is an HMMStateSpace")
         self._frozen = frozen
-        self._initial = Table(frozen.initial_cdf, frozen.prec)
-        self._transition = Table(frozen.transition_cdf, frozen.prec)
-        self._emission = frozen.emission_cdf
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        self._emission = edges_of(frozen.emission)
         # One more than contexts reach, so that a full one does not end in the
         # beginning of the sequence.
         self._reach = frozen.contexts.order + 1
-        self.tail_length = frozen.tail_length
+        self.start_length = frozen.start_length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
 
     def prior(self, z: int | None) -> Categorical:
         """P(z_t | z_t-1), or P(z_1)."""

@@ -7,15 +7,13 @@ section 13.
 from __future__ import annotations
 
 import math
-import os
 import struct
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_bytes, as_instance, as_integer, as_reals
+from bbans._arguments import as_array, as_instance, as_integer, as_reals
 from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
 from bbans.errors import (
@@ -26,13 +24,8 @@ from bbans.errors import (
     VersionError,
 )
 from bbans.frozen.alphabet import AllIntegers, as_integers
-from bbans.frozen.base import (
-    LGSSM_TYPE,
-    VERSION,
-    FrozenModel,
-    check_end,
-    check_start,
-)
+from bbans.frozen.base import VERSION, FrozenModel, Mode, check_end, check_start
+from bbans.frozen.lgssm_steps import LGSSMSteps
 from bbans.models.lgssm import LGSSM, ROUNDING, check_detectable, ldl
 
 __all__ = ["NOISES", "FrozenLGSSM", "Step", "fixed_conditionals"]
@@ -49,7 +42,7 @@ class Head(NamedTuple):
     noise: str
     n_states: int
     n_observed: int
-    tail_length: int
+    start_length: int
     start_bits: int
     n_steps: int
 
@@ -71,7 +64,7 @@ def read_head(data: bytes) -> Head:
     check_start(data, HEADER.size)
     _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(data)
     names = {noise.family: name for name, noise in _FAMILIES.items()}
-    if kind != LGSSM_TYPE:
+    if kind != FrozenLGSSM.TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
     if family not in names or reserved != 0:
         raise VersionError("model file has codes that this release does not know")
@@ -164,10 +157,12 @@ class FrozenLGSSM(FrozenModel):
         Matrices and scales of each step, in the order of docs/format.md, section 2.
     noise : {"gaussian", "logistic", "laplace"}
         The shape of the observation noise.
-    tail_length : int
+    start_length : int
         Observations at the end of a sequence that start it, 1 to 65535.
     start_bits : int
         The schedule starts from 2^start_bits or more.
+    mode : {"iconoclasm", "predictive"}
+        See `FrozenModel.mode`.
 
     Raises
     ------
@@ -179,6 +174,11 @@ class FrozenLGSSM(FrozenModel):
     Immutable; may be shared between threads. Most come from ``LGSSM.freeze()``.
     """
 
+    TYPE = 3
+    NAME = "a linear Gaussian state space model"
+
+    _DTYPE = np.int64
+
     def __init__(
         self,
         n_states: int,
@@ -187,8 +187,9 @@ class FrozenLGSSM(FrozenModel):
         words: ArrayLike,
         *,
         noise: str = "gaussian",
-        tail_length: int,
+        start_length: int,
         start_bits: int,
+        mode: Mode = "iconoclasm",
     ) -> None:
         n_states = as_integer(n_states, "n_states", 1, DIMENSIONS_MAX)
         n_observed = as_integer(n_observed, "n_observed", 1, DIMENSIONS_MAX)
@@ -197,21 +198,22 @@ class FrozenLGSSM(FrozenModel):
         self._words = _exact(words, np.int32, (width,), "word")
         if len(self._offsets) != len(self._words) or len(self._words) == 0:
             raise ModelError("there must be as many rows of offsets as of words")
-        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
+        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_TAIL_MAX)
         start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_TAIL_MAX)
         self._noise = _noise(noise)
         self._noise_name = noise
-        self.c = ffi.new("bbans_lgssm *")
+        c = ffi.new("bbans_lgssm *")
         self._keep = (
             pointer(self._offsets, "int64_t[]"),
             pointer(self._words, "int32_t[]"),
         )
         check(
             lib.bbans_lgssm_init(
-                self.c, n_states, n_observed, len(self._words), self._noise.family,
-                tail_length, start_bits, *self._keep,
+                c, n_states, n_observed, len(self._words), self._noise.family,
+                start_length, start_bits, *self._keep,
             )
         )  # fmt: skip
+        super().__init__(c, "integers", mode)
 
     # ---- what it is
 
@@ -245,6 +247,15 @@ class FrozenLGSSM(FrozenModel):
         """What it codes: all integers of 64 bits, in rows of p."""
         return AllIntegers(self.n_observed)
 
+    @property
+    def width(self) -> int:
+        """Integers of an observation: p."""
+        return self.n_observed
+
+    def state_space(self) -> LGSSMSteps:
+        """Return the model step by step; observations are ints, or tuples of p."""
+        return LGSSMSteps(self)
+
     def step(self, t: int) -> Step:
         """Return the integers of step t, counted from 0."""
         i, n, p = min(t, self.n_steps - 1), self.n_states, self.n_observed
@@ -266,14 +277,7 @@ class FrozenLGSSM(FrozenModel):
             f"{self.n_observed} observed, {self.n_steps} steps>"
         )
 
-    def observations(self, x: Any) -> NDArray[np.int64]:
-        """Observations as an int64 array of shape (T, p).
-
-        Raises
-        ------
-        SymbolError
-            If the shape is another, or they are no integers of 64 bits.
-        """
+    def _observations(self, x: Any) -> NDArray[np.int64]:
         array = as_integers(x)
         if array.ndim == 1 and (self.n_observed == 1 or array.size == 0):
             array = array.reshape(-1, self.n_observed)
@@ -281,18 +285,7 @@ class FrozenLGSSM(FrozenModel):
             raise SymbolError(
                 f"observations have shape {array.shape}, not (T, {self.n_observed})"
             )
-        return self.alphabet.encode(array).reshape(array.shape)
-
-    def empty(self, length: int) -> NDArray[np.int64]:
-        """An array to decode to; `length` may come from outside."""
-        length = as_integer(length, "length", 0)
-        shape = (length,) if self.n_observed == 1 else (length, self.n_observed)
-        try:
-            return np.empty(shape, np.int64)
-        except (ValueError, OverflowError, MemoryError):
-            raise ModelError(
-                f"there is no memory for a sequence of length {length}"
-            ) from None
+        return self._shaped(self.alphabet.encode(array))
 
     # ---- from floats
 
@@ -371,15 +364,15 @@ class FrozenLGSSM(FrozenModel):
             np.array(words),
             noise=noise,
             start_bits=min(start, lib.BBANS_TAIL_MAX),
-            tail_length=_tail_length(last["predict_scale"], shape, start + 6.0),
+            start_length=_tail_length(last["predict_scale"], shape, start + 6.0),
         )
 
     # ---- bytes and files: docs/format.md, section 2
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MODEL, VERSION, LGSSM_TYPE, self._noise.family, 0,
-            self.n_states, self.n_observed, self.tail_length, self.start_bits,
+            MODEL, VERSION, self.TYPE, self._noise.family, 0,
+            self.n_states, self.n_observed, self.start_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
         return (
@@ -389,36 +382,19 @@ class FrozenLGSSM(FrozenModel):
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> FrozenLGSSM:
-        """Read a model file's bytes, and check them.
-
-        Raises
-        ------
-        TruncatedError, CorruptError, VersionError, FormatError
-            If these are not the bytes of a model file of this type.
-        """
-        data = as_bytes(data, "data")
+    def _read(cls, data: bytes) -> FrozenLGSSM:
         head = read_head(data)
-        n, p, steps = head.n_states, head.n_observed, head.n_steps
         split, size = head.offsets()
         check_end(data, size)
-        try:
-            return cls(
-                n,
-                p,
-                np.frombuffer(data[HEADER.size : split], "<i8").reshape(steps, -1),
-                np.frombuffer(data[split:size], "<i4").reshape(steps, -1),
-                noise=head.noise,
-                tail_length=head.tail_length,
-                start_bits=head.start_bits,
-            )
-        except ModelError as error:
-            raise CorruptError(f"model file is inconsistent: {error}") from error
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FrozenLGSSM:
-        """Read a model file; see `from_bytes`."""
-        return cls.from_bytes(Path(path).read_bytes())
+        return cls(
+            head.n_states,
+            head.n_observed,
+            np.frombuffer(data[HEADER.size : split], "<i8").reshape(head.n_steps, -1),
+            np.frombuffer(data[split:size], "<i4").reshape(head.n_steps, -1),
+            noise=head.noise,
+            start_length=head.start_length,
+            start_bits=head.start_bits,
+        )
 
 
 # ---- freezing

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bbans._arguments import (
-    as_instance,
-)
 from bbans.distributions.multivariate import (
     RANGE_PREC,
     SCHEDULE_PREC,
@@ -18,9 +15,11 @@ from bbans.distributions.multivariate import (
     _rows,
 )
 from bbans.errors import CorruptError, SymbolError
-from bbans.frozen.lgssm import FrozenLGSSM
 
-__all__ = ["LGSSMStateSpace"]
+if TYPE_CHECKING:
+    from bbans.frozen.lgssm import FrozenLGSSM
+
+__all__ = ["LGSSMSteps"]
 
 
 class State(NamedTuple):
@@ -67,7 +66,7 @@ class _Observed(NamedTuple):
         return values[0] if self.single else values
 
 
-class LGSSMStateSpace:
+class LGSSMSteps:
     """The conditionals of a frozen LGSSM; implements `PredictiveModel`.
 
     Parameters
@@ -76,14 +75,20 @@ class LGSSMStateSpace:
 
     Notes
     -----
-    docs/maths.md, section 13. Observations are ints, or tuples of p of them.
+    docs/maths.md, "Linear Gaussian state space models". Observations are ints, or
+    tuples of p of them.
     """
 
     def __init__(self, frozen: FrozenLGSSM) -> None:
-        as_instance(frozen, FrozenLGSSM, "frozen", "a FrozenLGSSM, as from freeze()")
         self._frozen = frozen
-        self.tail_length = frozen.tail_length
+        self.start_length = frozen.start_length
         self.start_bits = frozen.start_bits
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
 
     def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
         codec = Multivariate(*arguments, family=self._frozen.family, prec=prec)
@@ -115,7 +120,7 @@ class LGSSMStateSpace:
         t, mean = self._predicted(belief)
         step = self._frozen.step(t)
         expected = _rows(step.emit_offset, step.emit, mean)
-        values = self._frozen.observations(np.reshape(x, (1, -1)))[0].tolist()
+        values = self._frozen._observations([x]).ravel().tolist()
         error = [_point(v) - e for v, e in zip(values, expected, strict=True)]
         return Belief(t, _rows(mean, step.gain, error))
 

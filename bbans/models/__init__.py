@@ -1,7 +1,7 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
+from bbans.frozen.contexts import Contexts
 from bbans.models.arhmm import ARHMM
-from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.gaussian import GaussianHMM
 from bbans.models.hmm import HMM, Iteration

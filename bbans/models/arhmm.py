@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.contexts import Contexts
 from bbans.models import em
-from bbans.models.contexts import Contexts, Counts
+from bbans.models.contexts import Counts, evaluate, row
 from bbans.models.em import Statistics
 from bbans.models.hmm import (
     _NO_DATA,
@@ -34,7 +35,7 @@ from bbans.models.hmm import (
 )
 
 if TYPE_CHECKING:
-    from bbans.frozen.hmm import FrozenARHMM
+    from bbans.frozen.arhmm import FrozenARHMM
 
 __all__ = ["ARHMM"]
 
@@ -264,7 +265,7 @@ class ARHMM:
         if indices.size == 0:
             return 0.0
         longest = self._contexts.find([indices], self.n_symbols)
-        own, back_off = self._contexts.evaluate(longest, indices.astype(np.int64))
+        own, back_off = evaluate(self._contexts, longest, indices.astype(np.int64))
         terms = _Terms([indices], longest[None], own[None], back_off[None])
         return em.expect(
             em.batches(terms.sequences, terms.x.size),
@@ -291,7 +292,7 @@ class ARHMM:
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
         """
-        from bbans.frozen.hmm import FrozenARHMM  # the one step to the right
+        from bbans.frozen.arhmm import FrozenARHMM  # the one step to the right
 
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
         return FrozenARHMM.from_probabilities(
@@ -323,7 +324,7 @@ class ARHMM:
                 known = x[max(t - order - 1, 0) : t + 1].copy()
                 known[-1] = 0
                 at = self._contexts.find([known], M)[-1]
-                rows[key] = self._contexts.row(int(at), M)
+                rows[key] = row(self._contexts, int(at), M)
             own, left = rows[key]
             z[t] = _pick(chances, u[t, 0])
             x[t] = _pick(own + left * E[z[t]], u[t, 1])
