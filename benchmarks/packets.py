@@ -71,7 +71,7 @@ def main() -> None:
                     train, n_states, alphabet=SYMBOLS, n_iter=rounds, progress=False
                 ).freeze(15)
                 count = len(packets.encode(test, model, SIZE))
-                rows.add(f"{name}, {n_states} states", test.size / packets,
+                rows.add(f"{name}, {n_states} states", test.size / count,
                          "samples/packet")  # fmt: skip
 
 

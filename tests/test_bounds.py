@@ -15,7 +15,7 @@ from shared import in_mode
 import bbans
 from bbans import records
 from bbans._records import checked, uvarint
-from bbans.cli import main
+from bbans.cli.main import main
 from bbans.formats import signals
 from bbans.formats.container import ContainerWriter, Header
 from bbans.formats.info import describe
@@ -70,7 +70,7 @@ CASES = {
     "decode until": (
         lambda limit: bbans.decode(
             bbans.encode([0, 1, 2, 4], in_mode(MODEL, True)),
-            MODEL, until=4, max_bytes=limit,
+            in_mode(MODEL, True), until=4, max_bytes=limit,
         ),
         32,
     ),
@@ -280,9 +280,9 @@ def test_empty_arrays_come_back(shape, dtype):
     ],
 )  # fmt: skip
 def test_sizes(text, least):
-    from bbans.cli import _parser
+    from bbans.cli.main import parser
 
-    options = _parser().parse_args(["decompress", "--max-size", text, "x"])
+    options = parser().parse_args(["decompress", "--max-size", text, "x"])
     assert options.max_size == least
 
 
@@ -372,7 +372,7 @@ def test_info_of_a_great_file_takes_little_memory(kind, tmp_path):
         GREAT[kind](file)
     assert (tmp_path / "great").stat().st_size > 38 << 20
     script = (
-        "import sys; from bbans.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from bbans.cli.main import main; code = main(sys.argv[1:]); "
         "print(open('/proc/self/status').read()); sys.exit(code)"
     )
     done = subprocess.run(
@@ -412,7 +412,7 @@ def test_info_reads_models_without_building_them():
     for model in (MODEL, LETTERS, LINEAR, contexts):
         facts = facts_of(model.to_bytes())
         assert facts["fingerprint"] == model.fingerprint.hex()
-        assert facts["tail length"] == model.start_length
+        assert facts["start length"] == model.start_length
         assert facts["bytes"] == len(model.to_bytes())
     tree = contexts.contexts
     assert facts["contexts"] == (

@@ -15,8 +15,9 @@ import pytest
 from shared import in_mode, random_hmm
 
 import bbans
-from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress
+from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
+from bbans.frozen import FrozenModel
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
@@ -445,7 +446,7 @@ def test_both_readers_refuse_a_model_for_the_same_reason():
         assert status != 0
         if data[:8] == blob[:8] and data[8:20] != blob[8:20]:
             continue  # counts: both refuse, but may notice different faults first
-        assert RAISES.get(status) == error_of(FrozenHMM.from_bytes, data)
+        assert RAISES.get(status) == error_of(FrozenModel.from_bytes, data)
 
 
 def test_status_codes_have_texts_and_exceptions():

@@ -15,6 +15,7 @@ from bbans import (
     Message,
     MessageError,
     ModelError,
+    RangeDecoder,
     RangeEncoder,
     SymbolError,
     check_model,
@@ -146,7 +147,9 @@ def test_push_and_pop_restore_any_message(case):
     assert message == before
 
 
-@pytest.mark.parametrize("message", [Message(2), RangeEncoder(), [], None])
+@pytest.mark.parametrize(
+    "message", [Message(2), RangeEncoder(), RangeDecoder(Message()), None]
+)
 def test_what_is_no_message_of_one_lane(case, message):
     model, x = case
     with pytest.raises(MessageError, match=r"one lane|needs a Message"):

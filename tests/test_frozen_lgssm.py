@@ -37,7 +37,7 @@ from bbans import (
 from bbans._lib import check, ffi, lib
 from bbans.errors import BbansError
 from bbans.formats.container import ContainerWriter, Header
-from bbans.frozen.lgssm_steps import State
+from bbans.frozen.lgssm import State
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
 
@@ -130,18 +130,18 @@ def test_checkpoints_give_the_same_bytes(models):
     frozen = model.freeze()
     x, _ = model.sample(500, seed=4)
     whole = encode_sequence(x, frozen)
-    full = FrozenLGSSM.workspace
+    full = FrozenLGSSM._workspace
     for block in (1, 7, 22, 499, 500):
 
         def workspace(self, length, limit=0, block=block):
-            size = lib.bbans_sequence_work_bytes(self.space, length, block)
+            size = lib.bbans_sequence_work_bytes(self._space, length, block)
             return np.empty(size // 8, np.uint64)
 
         try:
-            FrozenLGSSM.workspace = workspace
+            FrozenLGSSM._workspace = workspace
             assert encode_sequence(x, frozen) == whole
         finally:
-            FrozenLGSSM.workspace = full
+            FrozenLGSSM._workspace = full
 
 
 # ---- the rate
@@ -352,7 +352,7 @@ def test_load_model_reads_every_type(models, tmp_path):
         model.save(tmp_path / "m.bbm")
         assert load_model(tmp_path / "m.bbm") == model
     frozen.save(tmp_path / "m.bbm")
-    with pytest.raises(FormatError, match="load it with load_model"):
+    with pytest.raises(FormatError, match="load_model reads it"):
         type(hmm).load(tmp_path / "m.bbm")
     hmm.save(tmp_path / "m.bbm")
     with pytest.raises(FormatError):
@@ -375,8 +375,8 @@ def test_containers_of_arrays(models, dtype, p):
     x[7, 2, 0], x[9, 1, -1] = info.min, min(info.max, 2**63 - 1)
     shapes = [x, x.reshape(-1, p), x.ravel(), x[:1], x[:0]]
     for array in shapes + ([x.reshape(25, 8), x[0, 0, 0]] if p == 1 else []):
-        for options in ({}, {"block_size": 7}, {"predictive": True}):
-            data = compress(array, frozen, **options)
+        for block_size, predictive in ((65536, False), (7, False), (65536, True)):
+            data = compress(array, in_mode(frozen, predictive), block_size=block_size)
             again = decompress(data, frozen)
             assert (again.dtype, again.shape) == (array.dtype, array.shape)
             assert (again == array).all()

@@ -8,6 +8,7 @@ from shared import in_mode
 
 import bbans
 from bbans.models import HMM
+from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
 
 
@@ -26,7 +27,7 @@ def test_packets_hold_the_sequence(model, x, size):
 
 
 def test_packets_are_as_full_as_they_can_be(model):
-    x = model.to_hmm().sample(2000, seed=4)[0]
+    x = HMM.from_frozen(model).sample(2000, seed=4)[0]
     first = 0
     for packet in packets.encode(x, model, 32)[:-1]:
         n = packet[0]
@@ -36,7 +37,7 @@ def test_packets_are_as_full_as_they_can_be(model):
 
 
 def test_symbols_of_no_information_stop_at_255():
-    sure = bbans.FrozenHMM.from_probabilities([1], [[1]], [[1]])
+    sure = frozen_hmm([1], [[1]], [[1]])
     made = packets.encode(np.zeros(600, int), sure, 2)
     assert [packet[0] for packet in made] == [255, 255, 90]
     assert sum(packets.decode(packet, sure).size for packet in made) == 600
@@ -54,7 +55,7 @@ def test_any_alphabet():
 
 
 def test_damage_is_an_error_or_other_symbols_but_never_more(model):
-    packet = packets.encode(model.to_hmm().sample(60, seed=1)[0], model, 16)[0]
+    packet = packets.encode(HMM.from_frozen(model).sample(60, seed=1)[0], model, 16)[0]
     refused = 0
     for bit in range(8 * len(packet)):
         damaged = bytearray(packet)
@@ -76,7 +77,7 @@ def test_what_cannot_be_a_packet(model):
             packets.decode(bytes(size), model)
     with pytest.raises(bbans.SymbolError, match="position 1"):
         packets.encode([1, 9], model)
-    rare = bbans.FrozenHMM.from_probabilities([1], [[1]], [[1 - 1e-6, 1e-6]], prec=24)
+    rare = frozen_hmm([1], [[1]], [[1 - 1e-6, 1e-6]], prec=24)
     with pytest.raises(bbans.SymbolError, match="symbol 1 at position 255 does"):
         packets.encode([0] * 255 + [1], rare, 2)
 
@@ -87,7 +88,7 @@ def test_what_cannot_be_a_packet(model):
 @pytest.mark.parametrize("checksum", [1, 2])
 @pytest.mark.parametrize("size", [5, 32, 64])
 def test_a_checksum_is_behind_a_packet_as_it_was(model, checksum, size):
-    x = model.to_hmm().sample(300, seed=5)[0]
+    x = HMM.from_frozen(model).sample(300, seed=5)[0]
     sealed = packets.encode(x, model, size, checksum=checksum)
     plain = packets.encode(x, model, size - checksum)
     assert {len(packet) for packet in sealed} == {size}
@@ -116,7 +117,7 @@ def flipped(packet, *bits):
 @pytest.mark.parametrize("checksum", [1, 2])
 def test_what_checksums_find(model, checksum):
     """As packets.encode says: bursts, odd numbers of bits, and most pairs."""
-    x = model.to_hmm().sample(200, seed=6)[0]
+    x = HMM.from_frozen(model).sample(200, seed=6)[0]
     packet = packets.encode(x, model, 64, checksum=checksum)[0]
     assert packets.decode(packet, model, checksum=checksum).size == packet[0]
     draw, n = np.random.default_rng(7), 8 * len(packet)
@@ -140,7 +141,7 @@ def test_what_checksums_find(model, checksum):
 
 def test_most_damaged_packets_pass_without_a_checksum(model):
     """The numbers that the docs give."""
-    x = model.to_hmm().sample(2000, seed=8)[0]
+    x = HMM.from_frozen(model).sample(2000, seed=8)[0]
     draw, passed, tried = np.random.default_rng(9), [0, 0, 0], 0
     for plain in packets.encode(x, model, 16)[:-1]:
         for bit in draw.integers(0, 128, 40):

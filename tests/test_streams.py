@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans import cli
+from bbans import api
+from bbans.cli import main as program
+from bbans.frozen import FrozenModel
 
 fcntl = pytest.importorskip("fcntl", reason="needs POSIX")
 termios = pytest.importorskip("termios", reason="needs POSIX")
@@ -50,7 +52,7 @@ def mode_of(name):
 def main(*arguments):
     """The command line in this process: the exit code."""
     try:
-        return cli.main([str(argument) for argument in arguments])
+        return program.main([str(argument) for argument in arguments])
     except SystemExit as end:
         return end.code
 
@@ -121,7 +123,7 @@ def test_train_on_non_blocking_pipes():
     model, error, code = slowly(["train", "-", "-o", "-", "-q", *LITTLE], NOISE)
     assert (error, code) == (b"", 0)
     expected = bbans.HMM.fit([NOISE], 1, n_iter=1).freeze()
-    assert bbans.FrozenHMM.from_bytes(model) == expected
+    assert FrozenModel.from_bytes(model) == expected
 
 
 def test_a_model_from_a_non_blocking_pipe():
@@ -141,7 +143,8 @@ CLOSED = ["0", "1", "2", "01", "02", "12", "012"]
 # error, as C code may, must hit no other file.
 DRIVER = """
 import os, sys
-from bbans import api, cli
+from bbans import api
+from bbans.cli.main import main
 compress_file = api.compress_file
 def noisy(*arguments, **options):
     try:
@@ -153,7 +156,7 @@ api.compress_file = noisy
 codes = []
 for line in sys.argv[1:]:
     try:
-        codes.append(cli.main(line.split()))
+        codes.append(main(line.split()))
     except SystemExit as end:
         codes.append(end.code)
 with open("codes", "w") as file:
@@ -223,7 +226,7 @@ def test_training_outlives_its_report(monkeypatch):
     write("a")
     with open("/dev/full", "w") as full, contextlib.redirect_stdout(full):
         assert main("train", "a", "-o", "m.bbm", *LITTLE) == 1
-    bbans.FrozenHMM.load("m.bbm")
+    bbans.load_model("m.bbm")
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "__stdout__", None)
     assert main("train", "a", "-f", "-o", "m.bbm", *LITTLE) == 0
@@ -249,7 +252,7 @@ def test_an_output_that_becomes_too_large(capsys):
 
 
 def default_signals():
-    for number in cli.FATAL:
+    for number in program.FATAL:
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -300,7 +303,7 @@ def test_an_interrupt_of_the_imports_has_no_traceback(program, tmp_path):
 
 def test_the_package_itself_leaves_interrupts_alone():
     code = (
-        "import signal, bbans, bbans.cli; bbans.cli.main(['info', 'x']); "
+        "import signal; from bbans.cli.main import main; main(['info', 'x']); "
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler; "
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"
     )
@@ -319,7 +322,7 @@ def test_an_interrupt_of_a_caller_is_the_callers(monkeypatch):
     def interrupt(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli.api, "compress_file", interrupt)
+    monkeypatch.setattr(api, "compress_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         main("compress", "a")
     assert os.listdir() == ["a"]
@@ -559,7 +562,7 @@ def test_mistakes(line, code, words, capsys, monkeypatch):
     write("cut.bbm", model.to_bytes()[:-3])
     for name in ("HMM", "ARHMM", "LGSSM"):  # nothing is trained
         if "twice" not in words:
-            monkeypatch.setattr(getattr(cli, name), "fit", lambda *_, **__: 1 / 0)
+            monkeypatch.setattr(getattr(bbans, name), "fit", lambda *_, **__: 1 / 0)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(DATA)))
     before = sorted(os.listdir())
     assert main(*(line.split(" ") if line else [])) == code

@@ -110,7 +110,13 @@ def test_range_codes(case):
 @pytest.mark.parametrize("predictive", [False, True])
 def test_sequences(vectors, predictive):
     models = [
-        FrozenHMM(**{key: value for key, value in model.items() if key != "name"})
+        FrozenHMM(
+            model["initial"],
+            model["transition"],
+            model["emission"],
+            prec=model["prec"],
+            start_length=model["tail_length"],
+        )
         for model in vectors["models"]
     ]
     for number, case in enumerate(vectors["cases"]):

@@ -125,7 +125,7 @@ class _Metered(Message):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("pop_", "advance")):
+        if not name.startswith(("pop_", "advance", "call")):
             return found
 
         def metered(*given: Any, **named: Any) -> Any:

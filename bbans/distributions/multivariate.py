@@ -16,6 +16,7 @@ from bbans._arguments import (
 )
 from bbans._lib import check, ffi, lib
 from bbans.distributions.family import without_mass
+from bbans.distributions.fixed_gaussian import fixed_conditionals
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 
 __all__ = ["Multivariate"]
@@ -149,8 +150,6 @@ class Multivariate:
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        from bbans.frozen.lgssm import fixed_conditionals
-
         return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:

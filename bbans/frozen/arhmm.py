@@ -5,28 +5,26 @@ from __future__ import annotations
 
 import struct
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_instance, as_reals
+from bbans._arguments import as_instance
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans.distributions.table import PREC_DEFAULT, edges_of
+from bbans.distributions.categorical import Categorical, Weighted
+from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Kind, Mode, check_end
 from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
 from bbans.frozen.hmm import (
     HiddenMarkov,
-    _quantised,
-    _tail_length,
     read_head,
     read_tables,
 )
-from bbans.frozen.hmm_steps import ARHMMSteps
 
-__all__ = ["FrozenARHMM"]
+__all__ = ["ARHMMSteps", "FrozenARHMM"]
 
 COUNTS = struct.Struct("<III")
 UNIT = 1 << 24  # of masses in a context
@@ -89,38 +87,6 @@ class FrozenARHMM(HiddenMarkov):
             )
         check(status)
         self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
-
-    @classmethod
-    def from_probabilities(
-        cls,
-        initial: ArrayLike,
-        transition: ArrayLike,
-        emission: ArrayLike,
-        contexts: Contexts,
-        *,
-        bits: ArrayLike,
-        prec: int = PREC_DEFAULT,
-        alphabet: Alphabet | None = None,
-    ) -> FrozenARHMM:
-        """Freeze float parameters; each row is quantised by `quantise`.
-
-        Parameters
-        ----------
-        bits : array_like of float
-            ``-log2 P(x_t | x_1 .. x_t-1)`` of symbols of the model: they tell the
-            start length.
-        """
-        costs = as_reals(bits, "bits")
-        start, steps, emissions = _quantised(initial, transition, emission, prec)
-        return cls(
-            start,
-            steps,
-            emissions,
-            contexts,
-            prec=prec,
-            start_length=_tail_length(float(costs.mean()), float(costs.var())),
-            alphabet=alphabet,
-        )
 
     def state_space(self) -> ARHMMSteps:
         """Return the model step by step; observations are symbol numbers 0 .. M-1."""
@@ -210,51 +176,6 @@ class FrozenARHMM(HiddenMarkov):
         )
         return filtered[:K], state[:K]
 
-    def information_content(self, x: Any) -> float:
-        """-log2 P(x) in bits under these tables, in floating point.
-
-        Parameters
-        ----------
-        x : str, bytes or array_like of int
-            What `compress` takes.
-        """
-        from bbans.models import em
-
-        indices = self.alphabet.encode(x)
-        if indices.size == 0:
-            return 0.0
-        longest = self._contexts.find([indices], self.n_symbols)
-        terms, number = np.unique(
-            longest * self.n_symbols + indices, return_inverse=True
-        )
-        likelihood = np.empty((self.n_states, terms.size))
-        cdf = edges_of(self._emission).astype(np.uint64)
-        for at, (context, symbol) in enumerate(
-            zip(terms // self.n_symbols, terms % self.n_symbols, strict=True)
-        ):
-            row, beta = self.context_row(int(context))
-            low, high = (
-                np.uint64(beta) * cdf[:, symbol : symbol + 2] >> np.uint64(self.prec)
-            ).T
-            total = int(row.sum(dtype=np.uint64)) + row.size + beta
-            likelihood[:, at] = (int(row[symbol]) + 1 + (high - low)) / total
-        unit = 2.0**-self.prec
-        return em.expect(
-            em.batches([number.astype(np.int32)], terms.size),
-            (self._initial * unit, self._transition * unit, likelihood),
-            counting=False,
-        ).bits
-
-    def to_arhmm(self) -> Any:
-        """Return the float model with these probabilities, but for the rounding of
-        masses in contexts."""
-        from bbans.models import ARHMM, HMM
-
-        unit = 2.0**-self.prec
-        tables = (self._initial, self._transition, self._emission)
-        states = HMM(*(table * unit for table in tables), alphabet=self.alphabet)
-        return ARHMM(states, self._contexts)
-
     @cached_property
     def _parents(self) -> NDArray[np.int64]:
         return self._contexts.parent
@@ -279,3 +200,81 @@ class FrozenARHMM(HiddenMarkov):
             data[begin + COUNTS.size : size], n_contexts, n_entries
         )
         return cls(**read_tables(data, head), contexts=contexts)
+
+
+# ---- step by step
+
+
+class ARBelief(NamedTuple):
+    """Weights after x_t, as in `Belief`, and the symbols that contexts look at."""
+
+    filtered: NDArray[np.uint32]
+    predicted: NDArray[np.uint32]
+    history: tuple[int, ...]
+
+
+class ARHMMSteps:
+    """The conditionals of a frozen autoregressive HMM, as `HMMSteps`.
+
+    Parameters
+    ----------
+    frozen : FrozenARHMM
+
+    Notes
+    -----
+    docs/maths.md, "Emissions that depend on earlier symbols".
+    """
+
+    def __init__(self, frozen: FrozenARHMM) -> None:
+        self._frozen = frozen
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        self._emission = edges_of(frozen.emission)
+        # One more than contexts reach, so that a full one does not end in the
+        # beginning of the sequence.
+        self._reach = frozen.contexts.order + 1
+        self.start_length = frozen.start_length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
+
+    def prior(self, z: int | None) -> Categorical:
+        """P(z_t | z_t-1), or P(z_1)."""
+        if z is None:
+            return Categorical(self._initial)
+        return Categorical(self._transition, z)
+
+    def likelihood(self, z: int) -> Weighted:
+        """P(x_1 | z_1)."""
+        return self.likelihood_given(z, None)
+
+    def likelihood_given(self, z: int, belief: ARBelief | None) -> Weighted:
+        """P(x_t | z_t, x_1 .. x_t-1)."""
+        return Weighted(
+            np.diff(self._frozen.edges(self._context(belief), self._emission[z]))
+        )
+
+    def update(self, belief: ARBelief | None, x: Any) -> ARBelief:
+        """One step of the exact integer filter."""
+        predicted = None if belief is None else belief.predicted
+        history = () if belief is None else belief.history
+        filtered, predicted = self._frozen.step(
+            self._context(belief), int(x), predicted
+        )
+        return ARBelief(filtered, predicted, (*history, int(x))[-self._reach :])
+
+    def posterior(self, belief: ARBelief, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+    def predictive(self, belief: ARBelief | None) -> Weighted:
+        """P(x_t+1 | x_1 .. x_t)."""
+        predicted = None if belief is None else belief.predicted
+        cdf = self._frozen.predictive_cdf(predicted)
+        return Weighted(np.diff(self._frozen.edges(self._context(belief), cdf)))
+
+    def _context(self, belief: ARBelief | None) -> int:
+        return self._frozen.longest_context(() if belief is None else belief.history)

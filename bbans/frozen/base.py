@@ -6,6 +6,7 @@ Everything to the right of a frozen model is exact: it holds integers only.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import zlib
 from abc import abstractmethod
@@ -442,7 +443,7 @@ class FrozenModel(SequenceModel):
             Bytes, beyond which the filter's records are not all kept: checkpoints
             are, and each record is computed twice.
         """
-        block = int(length**0.5) + 1
+        block = math.isqrt(length) + 1
         least = lib.bbans_sequence_work_bytes(self._space, length, block)
         most = lib.bbans_sequence_work_bytes(self._space, length, length)
         size = max(least, min(copies * (most + 64), limit))

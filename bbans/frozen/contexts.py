@@ -198,7 +198,7 @@ class Contexts:
 
     def find(self, sequences: Iterable[NDArray[np.int32]], n_symbols: int) -> _Integers:
         """Return the number of the longest context of each symbol, end to end."""
-        data = Data(sequences, n_symbols)
+        data = Joined(sequences, n_symbols)
         keys = self.parent[1:] * (n_symbols + 1) + self.label[1:]  # rising
         longest = np.zeros(data.x.size, np.int64)
         at = np.arange(data.x.size)
@@ -214,7 +214,7 @@ class Contexts:
         return longest
 
 
-class Data:
+class Joined:
     """Sequences end to end."""
 
     def __init__(self, sequences: Iterable[NDArray[np.int32]], M: int) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_integer
 from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, ffi, lib, pointer
-from bbans.distributions.table import PREC_DEFAULT, quantise
+from bbans.distributions.categorical import Categorical, Weighted
+from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError, SymbolError, VersionError
 from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
@@ -22,9 +23,8 @@ from bbans.frozen.base import (
     check_end,
     check_start,
 )
-from bbans.frozen.hmm_steps import HMMSteps
 
-__all__ = ["FrozenHMM", "HiddenMarkov"]
+__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
 HEADER = struct.Struct("<4sBBBBIII")
 
@@ -294,26 +294,6 @@ class FrozenHMM(HiddenMarkov):
     TYPE = 1
     NAME = "a hidden Markov model"
 
-    @classmethod
-    def from_probabilities(
-        cls,
-        initial: ArrayLike,
-        transition: ArrayLike,
-        emission: ArrayLike,
-        *,
-        prec: int = PREC_DEFAULT,
-        alphabet: Alphabet | None = None,
-    ) -> FrozenHMM:
-        """Freeze float parameters; each row is quantised by `quantise`."""
-        masses = _quantised(initial, transition, emission, prec)
-        start, steps, emissions = (mass / 2.0**prec for mass in masses)
-        return cls(
-            *masses,
-            prec=prec,
-            start_length=_tail_length(*_entropy(start, steps, emissions)),
-            alphabet=alphabet,
-        )
-
     def state_space(self) -> HMMSteps:
         """Return the model step by step; observations are symbol numbers 0 .. M-1."""
         return HMMSteps(self)
@@ -355,33 +335,78 @@ class FrozenHMM(HiddenMarkov):
         )
         return filtered[:, : self.n_states], state[: self.n_states]
 
-    def information_content(self, x: Any) -> float:
-        """-log2 P(x) in bits under these tables, in floating point.
-
-        Parameters
-        ----------
-        x : str, bytes or array_like of int
-            What `compress` takes.
-        """
-        return self.to_hmm().information_content(x)
-
-    def to_hmm(self) -> Any:
-        """Return the float model with exactly these probabilities."""
-        from bbans.models.hmm import HMM
-
-        unit = 2.0**-self.prec
-        return HMM(
-            self._initial * unit,
-            self._transition * unit,
-            self._emission * unit,
-            alphabet=self.alphabet,
-        )
-
     @classmethod
     def _read(cls, data: bytes) -> FrozenHMM:
         head = read_head(data)
         check_end(data, head.offsets()[1])
         return cls(**read_tables(data, head))
+
+
+# ---- step by step
+
+
+class Belief(NamedTuple):
+    """Weights after x_t: of z_t (filtered) and of z_t+1 (predicted)."""
+
+    filtered: NDArray[np.uint32]
+    predicted: NDArray[np.uint32]
+
+
+class HMMSteps:
+    """The conditionals of a frozen HMM; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenHMM
+
+    Notes
+    -----
+    docs/maths.md, "The frozen HMM" and "The predictive distribution". Observations are
+    symbol numbers 0 .. M-1.
+    """
+
+    def __init__(self, frozen: FrozenHMM) -> None:
+        self._frozen = frozen
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        self._emission = Table(edges_of(frozen.emission), frozen.prec)
+        self.start_length = frozen.start_length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
+
+    def prior(self, z: int | None) -> Categorical:
+        """P(z_t | z_t-1), or P(z_1)."""
+        if z is None:
+            return Categorical(self._initial)
+        return Categorical(self._transition, z)
+
+    def likelihood(self, z: int) -> Categorical:
+        """P(x_t | z_t)."""
+        return Categorical(self._emission, z)
+
+    def update(self, belief: Belief | None, x: Any) -> Belief:
+        """One step of the exact integer filter."""
+        predicted = None if belief is None else belief.predicted
+        filtered, predicted = self._frozen.filter([x], predicted)
+        return Belief(filtered[0], predicted)
+
+    def posterior(self, belief: Belief, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+    def predictive(self, belief: Belief | None) -> Categorical:
+        """P(x_t+1 | x_1 .. x_t)."""
+        predicted = None if belief is None else belief.predicted
+        return Categorical(
+            Table(self._frozen.predictive_cdf(predicted), self._frozen.prec)
+        )
+
+
+# ---- its file
 
 
 def read_tables(data: bytes, head: Head) -> dict[str, Any]:
@@ -441,56 +466,3 @@ def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
     ):
         if row.any():
             raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
-
-
-# A tail of c observations should give the 40 bits that the schedule starts from, three
-# standard deviations below the mean c H, and with 6 bits to spare for shortest
-# fractions that happen to be short: c H - 3 sqrt(c V) >= 46 (docs/maths.md, section 7).
-START_BITS = 46.0
-DEVIATIONS = 3.0
-OCCUPANCY_STEPS = 256
-
-
-def _quantised(
-    initial: ArrayLike, transition: ArrayLike, emission: ArrayLike, prec: int
-) -> list[NDArray[np.uint32]]:
-    start, steps, emissions = masses = [
-        quantise(rows, prec) for rows in (initial, transition, emission)
-    ]
-    if start.ndim != 1 or emissions.ndim != 2 or steps.shape != 2 * start.shape:
-        raise ModelError(
-            "shapes must be (K,), (K, K) and (K, M), not "
-            f"{start.shape}, {steps.shape} and {emissions.shape}"
-        )
-    if emissions.shape[0] != start.size:
-        raise ModelError(f"emission must have {start.size} rows")
-    return masses
-
-
-def _entropy(
-    initial: NDArray[np.float64],
-    transition: NDArray[np.float64],
-    emission: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Mean and variance of -log2 P(x_t | z_t-1)."""
-    state, occupancy = initial, np.zeros_like(initial)
-    for _ in range(OCCUPANCY_STEPS):
-        occupancy += state / OCCUPANCY_STEPS
-        state = state @ transition
-    step = transition @ emission  # P(x_t | z_t-1)
-    bits = -np.log2(step)
-    mean = float(occupancy @ (step * bits).sum(axis=1))
-    return mean, float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
-
-
-def _tail_length(mean: float, variance: float) -> int:
-    if mean <= 0.0:  # a single symbol
-        return 1
-    spread = DEVIATIONS * max(variance, 0.0) ** 0.5
-    root = (spread + (spread**2 + 4 * mean * START_BITS) ** 0.5) / (2 * mean)
-    if root**2 >= lib.BBANS_TAIL_MAX:
-        return int(lib.BBANS_TAIL_MAX)
-    c = max(int(root**2) - 1, 1)  # the root, less its rounding
-    while c * mean - spread * c**0.5 < START_BITS:
-        c += 1
-    return c

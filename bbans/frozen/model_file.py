@@ -6,10 +6,6 @@ import os
 from functools import lru_cache
 from importlib.resources import files
 
-# The classes of models, each of which tells FrozenModel the type of its files.
-from bbans.frozen import arhmm as arhmm
-from bbans.frozen import hmm as hmm
-from bbans.frozen import lgssm as lgssm
 from bbans.frozen.base import FrozenModel
 
 __all__ = ["default_model", "load_model"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,10 +14,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
 from bbans.models.contexts import Counts, evaluate, row
 from bbans.models.em import Statistics
+from bbans.models.freeze_hmm import frozen_arhmm
 from bbans.models.hmm import (
     _NO_DATA,
     _PSEUDO_COUNTS,
@@ -32,10 +33,8 @@ from bbans.models.hmm import (
     _progress_bar,
     _pseudo_counts,
     _PseudoCounts,
+    states_of,
 )
-
-if TYPE_CHECKING:
-    from bbans.frozen.arhmm import FrozenARHMM
 
 __all__ = ["ARHMM"]
 
@@ -85,6 +84,19 @@ class ARHMM:
         self._states = states
         self._contexts = contexts
         self._history: tuple[Iteration, ...] = ()
+
+    @classmethod
+    def from_frozen(cls, frozen: FrozenARHMM) -> ARHMM:
+        """Return the float model with a frozen model's probabilities, but for the
+        rounding of masses in contexts.
+
+        Raises
+        ------
+        ModelError
+            If it is another kind of model.
+        """
+        as_instance(frozen, FrozenARHMM, "frozen", "a FrozenARHMM")
+        return cls(states_of(frozen), frozen.contexts)
 
     @property
     def states(self) -> HMM:
@@ -292,10 +304,8 @@ class ARHMM:
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
         """
-        from bbans.frozen.arhmm import FrozenARHMM  # the one step to the right
-
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
-        return FrozenARHMM.from_probabilities(
+        return frozen_arhmm(
             self._states.initial,
             self._states.transition,
             self._states.emission,

@@ -1,7 +1,7 @@
-"""Contexts of autoregressive models: counted, smoothed, pruned to a size.
+"""Contexts of autoregressive models in floating point: counted, smoothed, evaluated.
 
-The result are weights in integers, the `Contexts` of frozen models: nothing is left to
-quantise.
+What comes out is a tree of integers, `bbans.frozen.contexts.Contexts`: nothing is left
+to quantise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.errors import ModelError
-from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Data
+from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
 
 __all__ = ["Counts", "evaluate", "row"]
 
@@ -118,7 +118,7 @@ class Counts:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
-        data = Data(sequences, n_symbols)
+        data = Joined(sequences, n_symbols)
         levels = _levels(data, order)
         _keep(levels, data, max_bytes)
         self._levels = [level.kept() for level in levels if level.keep.any()]
@@ -236,7 +236,7 @@ class _Level:
         return np.where(bare, BACK_OFF, b), owner, symbol, weight
 
 
-def _levels(data: Data, order: int) -> list[_Level]:
+def _levels(data: Joined, order: int) -> list[_Level]:
     levels: list[_Level] = []
     at, of = np.arange(data.x.size), np.zeros(data.x.size, np.int64)
     for depth in range(1, order + 1):
@@ -260,7 +260,7 @@ def _levels(data: Data, order: int) -> list[_Level]:
     return levels
 
 
-def _count(levels: list[_Level], data: Data) -> None:
+def _count(levels: list[_Level], data: Joined) -> None:
     """Counts, from the longest contexts to the shortest."""
     below: _Level | None = None
     for level in reversed(levels):
@@ -291,7 +291,7 @@ def _deleted(levels: list[_Level]) -> Iterable[tuple[_Integers, _Floats, _Floats
     return reversed(found)
 
 
-def _keep(levels: list[_Level], data: Data, max_bytes: int | None) -> None:
+def _keep(levels: list[_Level], data: Joined, max_bytes: int | None) -> None:
     """Choose contexts by what they gain for a byte, the parents of each too."""
     _count(levels, data)
     # The place of the state's emission is taken by the symbols' frequencies.
