@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import struct
 import zlib
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,8 @@ KINDS: tuple[Kind, ...] = ("integers", "bytes", "text")
 MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
 
 # docs/format.md, "Model file".
-VERSION = 1
-TYPE_AT = 5
+VERSION = 2
+START = struct.Struct("<4s8B")
 DAMAGED = "model file is damaged: its checksum does not match"
 
 # Observations that a message of unknown length is given room for at first, and the
@@ -85,7 +86,7 @@ class FrozenModel(SequenceModel):
     NAME: ClassVar[str]
     """What files of this type hold, with its article."""
 
-    _DTYPE: ClassVar[type[np.generic]]
+    _DTYPE: ClassVar[Any]
     """Of an observation's integers in C."""
 
     _types: ClassVar[dict[int, type[FrozenModel]]] = {}
@@ -495,12 +496,7 @@ class FrozenModel(SequenceModel):
             `FrozenModel` itself.
         """
         data = as_bytes(data, "data")
-        check_start(data, TYPE_AT + 1)
-        made = FrozenModel._types.get(data[TYPE_AT])
-        if made is None:
-            raise VersionError(
-                f"model file has type {data[TYPE_AT]}, which this release does not know"
-            )
+        made = FrozenModel._types[read_start(data, START.size).model_type]
         if not issubclass(made, cls):
             raise FormatError(f"model file holds {made.NAME}: load_model reads it")
         try:
@@ -556,6 +552,40 @@ def check_start(data: bytes, header_size: int) -> None:
         raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
     if len(data) < header_size:
         raise TruncatedError("model file ends in its header")
+
+
+class Start(NamedTuple):
+    """The codes that all headers have, after magic and version."""
+
+    model_type: int
+    mode: int
+    kind: int
+    detail: int
+    listed: int
+    structure: int
+    reserved: int
+
+
+def read_start(data: bytes, header_size: int) -> Start:
+    """Read what all headers begin with.
+
+    Raises
+    ------
+    TruncatedError, VersionError, FormatError
+        If these bytes begin no model file.
+    """
+    check_start(data, header_size)
+    start = Start(*START.unpack_from(data)[2:])
+    if (
+        start.model_type not in FrozenModel._types
+        or start.mode >= len(MODES)
+        or start.kind >= len(KINDS)
+        or start.listed > 1
+        or start.structure != 0
+        or start.reserved != 0
+    ):
+        raise VersionError("model file has codes that this release does not know")
+    return start
 
 
 def check_end(data: bytes, size: int) -> None:

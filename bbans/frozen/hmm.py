@@ -13,40 +13,48 @@ from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
-from bbans.errors import ModelError, SymbolError, VersionError
+from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
+    KINDS,
+    MODES,
     VERSION,
     FrozenModel,
     Kind,
     Mode,
+    Start,
     check_end,
-    check_start,
+    read_start,
 )
 
 __all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
-HEADER = struct.Struct("<4sBBBBIII")
+HEADER = struct.Struct("<4s8BIII")
+ALPHABET_DTYPES = {"integers": np.dtype("<i8"), "characters": np.dtype("<u4")}
 
 
 class Head(NamedTuple):
     """The header of a model file, after magic and version."""
 
-    model_type: int
-    prec: int
-    kind: int
+    start: Start
     n_states: int
     n_symbols: int
     start_length: int
 
     @property
+    def kind(self) -> Kind:
+        """The kind of the model."""
+        return KINDS[self.start.kind]
+
+    @property
     def alphabet(self) -> str:
         """The kind of the alphabet."""
-        return next(name for name, kind in ALPHABETS.items() if kind == self.kind)
+        listed = "characters" if self.kind == "text" else "integers"
+        return listed if self.start.listed else "index"
 
     def offsets(self) -> tuple[int, int]:
         """Where the masses begin and end."""
-        width = np.dtype(ALPHABET_DTYPES[self.kind]).itemsize if self.kind else 0
+        width = ALPHABET_DTYPES[self.alphabet].itemsize if self.start.listed else 0
         begin = HEADER.size + self.n_symbols * width
         rows = self.n_states * (1 + self.n_states + self.n_symbols)
         return begin, begin + 4 * rows
@@ -60,15 +68,8 @@ def read_head(data: bytes) -> Head:
     TruncatedError, VersionError, FormatError
         If they begin none of a hidden Markov model.
     """
-    check_start(data, HEADER.size)
-    head = Head(*HEADER.unpack_from(data)[2:])
-    if head.kind not in ALPHABETS.values():
-        raise VersionError("model file has codes that this release does not know")
-    return head
-
-
-ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
-ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
+    start = read_start(data, HEADER.size)
+    return Head(start, *HEADER.unpack_from(data)[-3:])
 
 
 class HiddenMarkov(FrozenModel):
@@ -245,15 +246,15 @@ class HiddenMarkov(FrozenModel):
                 f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
             )
 
-    # ---- its file
+    # ---- its file: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        kind = ALPHABETS[self.alphabet.kind]
-        values = b""
-        if self.alphabet.values is not None:
-            values = self.alphabet.values.astype(ALPHABET_DTYPES[kind]).tobytes()
+        alphabet, values = self.alphabet, b""
+        if alphabet.values is not None:
+            values = alphabet.values.astype(ALPHABET_DTYPES[alphabet.kind]).tobytes()
         header = HEADER.pack(
-            MODEL, VERSION, self.TYPE, self.prec, kind,
+            MODEL, VERSION, self.TYPE, MODES.index(self.mode), KINDS.index(self.kind),
+            self.prec, alphabet.values is not None, 0, 0,
             self.n_states, self.n_symbols, self.start_length,
         )  # fmt: skip
         tables = (self._initial, self._transition, self._emission)
@@ -422,17 +423,19 @@ def read_tables(data: bytes, head: Head) -> dict[str, Any]:
     words = np.frombuffer(data[begin:end], "<u4").astype(np.uint32)
     initial, transition, emission = np.split(words, [K, K + K * K])
     alphabet = Alphabet(M)
-    if head.kind:
-        dtype = ALPHABET_DTYPES[head.kind]
+    if head.start.listed:
+        dtype = ALPHABET_DTYPES[head.alphabet]
         values = np.frombuffer(data, dtype, offset=HEADER.size, count=M)
         alphabet = Alphabet(_alphabet_of(head.kind, values))
     return {
         "initial": initial,
         "transition": transition.reshape(K, K),
         "emission": emission.reshape(K, M),
-        "prec": head.prec,
+        "prec": head.start.detail,
         "start_length": head.start_length,
         "alphabet": alphabet,
+        "kind": head.kind,
+        "mode": MODES[head.start.mode],
     }
 
 
@@ -450,8 +453,8 @@ def _kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
     return kind
 
 
-def _alphabet_of(kind: int, values: NDArray[Any]) -> Any:
-    if kind == ALPHABETS["integers"]:
+def _alphabet_of(kind: Kind, values: NDArray[Any]) -> Any:
+    if kind != "text":
         return values.astype(np.int64)
     try:
         return "".join(map(chr, values.tolist()))
