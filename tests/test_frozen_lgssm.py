@@ -376,8 +376,9 @@ def test_containers_of_arrays(models, dtype, p):
     shapes = [x, x.reshape(-1, p), x.ravel(), x[:1], x[:0]]
     for array in shapes + ([x.reshape(25, 8), x[0, 0, 0]] if p == 1 else []):
         for block_size, predictive in ((65536, False), (7, False), (65536, True)):
-            data = compress(array, in_mode(frozen, predictive), block_size=block_size)
-            again = decompress(data, frozen)
+            model = in_mode(frozen, predictive)
+            data = compress(array, model, block_size=block_size)
+            again = decompress(data, model)
             assert (again.dtype, again.shape) == (array.dtype, array.shape)
             assert (again == array).all()
             size = 26 + 9 * array.ndim + 12 * (array.size // 6 + 1) + array.nbytes
