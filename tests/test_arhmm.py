@@ -28,10 +28,10 @@ from bbans import (
     TruncatedError,
     decode_sequence,
     encode_sequence,
-    quantise,
     records,
 )
 from bbans._lib import ffi, lib
+from bbans.distributions import quantise
 from bbans.frozen import FrozenModel
 from bbans.frozen.c_header import c_header
 from bbans.models import information_content
