@@ -5,7 +5,6 @@ from shared import random_lgssm
 
 import bbans
 from bbans import HMM, LGSSM, ModelError, SymbolError
-from bbans.codecs import LGSSMStateSpace
 from bbans.models import information_content
 
 NOISES = ["gaussian", "logistic", "laplace"]
@@ -13,7 +12,7 @@ NOISES = ["gaussian", "logistic", "laplace"]
 
 def predictive_bits(frozen, x):
     """The sum over the steps' own codecs, in integers."""
-    steps = LGSSMStateSpace(frozen)
+    steps = frozen.state_space()
     bits, belief = 0.0, None
     for value in x.tolist():
         message = bbans.Message.from_state([1 << 47], [])

@@ -27,7 +27,7 @@ class _RangeCoder:
     __slots__ = ()
 
     lanes = 1
-    push_interval = peek = advance = push_sequence = pop_sequence = _refuse
+    push_interval = peek = advance = _refuse
 
 
 class RangeEncoder(_RangeCoder, EncoderArrays):

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from bbans.distributions.fixed_gaussian import matrix_of
 from bbans.distributions.location_scale import Gaussian, Laplace, Logistic
+from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
+from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import FrozenModel
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.message.message import Message
 from bbans.models import em
@@ -61,7 +63,7 @@ def _of_arhmm(x: Any, frozen: FrozenARHMM) -> float:
     longest = frozen.contexts.find([indices], M)
     terms, number = np.unique(longest * M + indices, return_inverse=True)
     likelihood = np.empty((frozen.n_states, terms.size))
-    cdf = frozen.emission_cdf.astype(np.uint64)
+    cdf = edges_of(frozen.emission).astype(np.uint64)
     for at, (context, symbol) in enumerate(zip(terms // M, terms % M, strict=True)):
         row, beta = frozen.context_row(int(context))
         low, high = (
@@ -88,13 +90,13 @@ def _of_lgssm(x: Any, frozen: FrozenLGSSM) -> float:
     The filter runs in floats here: its means are those in integers, but for their
     rounding to 2^-16.
     """
-    exact = frozen.observations(x)
+    exact = frozen._observations(x).reshape(-1, frozen.n_observed)
     values = np.clip(exact.astype(np.float64), -_VALUE_MAX, _VALUE_MAX)
     used = np.minimum(np.arange(len(values)), frozen.n_steps - 1)
     lower = np.zeros((frozen.n_steps, *2 * values.shape[1:]))
     scale = np.ones((frozen.n_steps, values.shape[1]))
     expected = np.empty(values.shape)
-    filtered = np.zeros(frozen.n_states)
+    filtered = np.zeros(frozen.n_latents)
     for t, row in enumerate(used.tolist()):
         if t == row:
             step = frozen.step(t)

@@ -149,7 +149,7 @@ class LGSSM(FloatModel):
     # ---- what it is
 
     @property
-    def n_states(self) -> int:
+    def n_latents(self) -> int:
         """Latent dimensions n."""
         return self._shape[0]
 
@@ -173,7 +173,7 @@ class LGSSM(FloatModel):
 
     def __repr__(self) -> str:
         varying = "" if self._steps == 1 else f", {self._steps} steps"
-        return f"<LGSSM: {self.n_states} latent, {self.n_observed} observed{varying}>"
+        return f"<LGSSM: {self.n_latents} latent, {self.n_observed} observed{varying}>"
 
     # ---- inference
 
@@ -235,7 +235,7 @@ class LGSSM(FloatModel):
         T = len(values)
         gains = self.gains(max(T, 1))
         S = len(gains.gain) if self._steps == 1 else T
-        predicted = np.empty((T + 1, self.n_states))
+        predicted = np.empty((T + 1, self.n_latents))
         predicted[0] = self._initial_mean
         for t in range(min(S, T)):
             now, then = self.at(t), self.at(t + 1)
@@ -258,7 +258,7 @@ class LGSSM(FloatModel):
         """Means and covariances of z_t given all of x: shapes (T, n), (T, n, n)."""
         predicted, filtered, gains = self.filter(x)
         means = self._smoothed_means(predicted, filtered, gains)
-        covs = np.empty((len(means), self.n_states, self.n_states))
+        covs = np.empty((len(means), self.n_latents, self.n_latents))
         last = len(gains.gain) - 1
         for t in range(len(means) - 1, -1, -1):
             i = min(t, last)
@@ -383,7 +383,7 @@ class LGSSM(FloatModel):
     def fit(
         cls,
         sequences: ArrayLike | Sequence[ArrayLike],
-        n_states: int | None = None,
+        n_latents: int | None = None,
         *,
         n_iter: int = 50,
         tol: float = 1e-5,
@@ -398,7 +398,7 @@ class LGSSM(FloatModel):
         ----------
         sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
             A list of integers is one sequence, a list of rows a list of sequences.
-        n_states : int
+        n_latents : int
             Latent dimensions n, unless `init` has them.
         n_iter : int
             At most so many updates.
@@ -446,9 +446,9 @@ class LGSSM(FloatModel):
         if init is not None:
             as_instance(init, LGSSM, "init", "an LGSSM")
         else:
-            if n_states is None:
+            if n_latents is None:
                 raise ModelError("fit needs the number of latent dimensions, or init")
-            init = cls.spectral(found, n_states, min_noise=min_noise)
+            init = cls.spectral(found, n_latents, min_noise=min_noise)
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
@@ -521,7 +521,7 @@ class LGSSM(FloatModel):
         least: float,
     ) -> None:
         """Of the moments of (z, 1, y): y = matrix z + offset + N(0, cov)."""
-        n = self.n_states
+        n = self.n_latents
         offset, cov = f"{name}_offset", f"{name}_cov"
         zz, zy = moments[: n + 1, : n + 1], moments[: n + 1, n + 1 :]
         size = zy.shape[1]
@@ -547,7 +547,7 @@ class LGSSM(FloatModel):
     def spectral(
         cls,
         sequences: ArrayLike | Sequence[ArrayLike],
-        n_states: int,
+        n_latents: int,
         *,
         lags: int | None = None,
         min_noise: float = 0.25,
@@ -558,7 +558,7 @@ class LGSSM(FloatModel):
         ----------
         sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
             As for `fit`.
-        n_states : int
+        n_latents : int
             Latent dimensions n.
         lags : int, optional
             Observations of the past and of the future that are correlated.
@@ -578,7 +578,7 @@ class LGSSM(FloatModel):
         """
         data = [x.astype(np.float64) for x in _sequences(sequences)]
         p = data[0].shape[1]
-        n = as_integer(n_states, "n_states", 1)
+        n = as_integer(n_latents, "n_latents", 1)
         if lags is None:
             lags = max(2 + 2 * n // p, min(8, 2 * n))
         lags = as_integer(lags, "lags", -(-n // p))
