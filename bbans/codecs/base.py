@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from bbans.errors import ModelError
 
 __all__ = ["Codec", "as_codec", "as_function"]
 
+V = TypeVar("V")
+F = TypeVar("F", bound=Callable[..., Any])
 
-class Codec(Protocol):
-    """A distribution that can be coded.
+
+class Codec(Protocol[V]):
+    """A distribution that can be coded: a ``Codec[V]`` codes values of type V.
 
     `push` and `pop` invert each other exactly, in both orders, and change
     nothing but the message. If one raises, the caller drops the message unless
@@ -20,15 +24,15 @@ class Codec(Protocol):
     the range coder. A codec of several values pushes first what is popped last.
     """
 
-    def push(self, message: Any, value: Any) -> None:
+    def push(self, message: Any, value: V) -> None:
         """Put `value` on the message; adds its information content."""
 
-    def pop(self, message: Any) -> Any:
+    def pop(self, message: Any) -> V:
         """Take a value from the message: the inverse of `push`. From a message
         of random bits this draws a sample."""
 
 
-def as_codec(codec: Any, name: str) -> Codec:
+def as_codec(codec: Codec[V], name: str) -> Codec[V]:
     """The codec that was given, if it can push and pop.
 
     Raises
@@ -40,11 +44,10 @@ def as_codec(codec: Any, name: str) -> Codec:
         hasattr(codec, "push") and hasattr(codec, "pop")
     ):
         raise ModelError(f"{name} must be a codec, with push and pop, not {codec!r}")
-    made: Codec = codec
-    return made
+    return codec
 
 
-def as_function(function: Any, name: str) -> Any:
+def as_function(function: F, name: str) -> F:
     """The function that was given, if it can be called.
 
     Raises

@@ -29,7 +29,7 @@ class Serial:
         If one is no codec.
     """
 
-    def __init__(self, codecs: Iterable[Codec]) -> None:
+    def __init__(self, codecs: Iterable[Codec[Any]]) -> None:
         try:
             parts = tuple(codecs)
         except TypeError:
@@ -53,6 +53,9 @@ class Serial:
         """Pop one value per codec."""
         return tuple(codec.pop(message) for codec in self._codecs)
 
+    def __repr__(self) -> str:
+        return f"Serial([{', '.join(map(repr, self._codecs))}])"
+
 
 class Repeat(Serial):
     """`count` values under one codec. Arrays of symbols need no Repeat: give
@@ -70,5 +73,9 @@ class Repeat(Serial):
         If they are not.
     """
 
-    def __init__(self, codec: Codec, count: int) -> None:
+    def __init__(self, codec: Codec[Any], count: int) -> None:
         super().__init__((as_codec(codec, "codec"),) * as_integer(count, "count", 0))
+
+    def __repr__(self) -> str:
+        codec = repr(self._codecs[0]) if self._codecs else "..."
+        return f"Repeat({codec}, {len(self._codecs)})"

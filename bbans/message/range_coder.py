@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,13 @@ class _RangeCoder:
     __slots__ = ()
 
     lanes = 1
+    _instead: ClassVar[str]
     push_interval = peek = advance = push_sequence = pop_sequence = _refuse
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} is not copied or pickled: {self._instead}"
+        )
 
 
 class RangeEncoder(_RangeCoder, EncoderArrays):
@@ -50,6 +56,8 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
     """
 
     __slots__ = ()
+
+    _instead = "finish it, and copy the message"
 
     def encode(self, codec: Any, value: Any) -> None:
         """Append a value; of several intervals the one that is popped first goes first.
@@ -110,6 +118,9 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
         )  # fmt: skip
         return message
 
+    def __repr__(self) -> str:
+        return f"<RangeEncoder: {self._c.len} bytes so far>"
+
 
 class RangeDecoder(_RangeCoder, DecoderArrays):
     """Reads what `RangeEncoder` wrote, first value first.
@@ -127,6 +138,8 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
     """
 
     __slots__ = ()
+
+    _instead = "copy the message, and decode it from its start"
 
     def __init__(self, message: Message) -> None:
         as_instance(message, Message, "message", "a Message")
@@ -162,6 +175,9 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
     def check(self) -> None:
         """After the last value: was exactly this encoded?"""
         check(lib.bbans_range_check(self._c))
+
+    def __repr__(self) -> str:
+        return f"<RangeDecoder of {self._c.n_bits} bits>"
 
 
 def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:
