@@ -26,7 +26,7 @@ FLOORS = [
     ("", "errors _arguments _kinds _files _core _lib _records"),
     ("distributions", "fixed_gaussian fixed_point family _cdf table base categorical"),
     ("distributions", "location_scale counts multivariate"),
-    ("message", "_message message range_coder"),
+    ("message", "codec _message message range_coder"),
     ("codecs", "base compose bits_back state_space iconoclasm sequence check"),
     ("frozen", "alphabet contexts base hmm arhmm lgssm hmm_steps lgssm_steps"),
     ("frozen", "model_file c_header"),

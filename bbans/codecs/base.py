@@ -1,35 +1,17 @@
-"""What a codec is."""
+"""Codecs and functions that make them, as arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from bbans.errors import ModelError
+from bbans.message.codec import Codec
 
-__all__ = ["Codec", "as_codec", "as_function"]
+__all__ = ["as_codec", "as_function"]
 
 V = TypeVar("V")
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Codec(Protocol[V]):
-    """A distribution that can be coded: a ``Codec[V]`` codes values of type V.
-
-    `push` and `pop` invert each other exactly, in both orders, and change
-    nothing but the message. If one raises, the caller drops the message unless
-    the codec says that it is unchanged. `check_codec` tests all that.
-
-    The message is a `Message`, or for codecs that do not pop while they push an end of
-    the range coder. A codec of several values pushes first what is popped last.
-    """
-
-    def push(self, message: Any, value: V) -> None:
-        """Put `value` on the message; adds its information content."""
-
-    def pop(self, message: Any) -> V:
-        """Take a value from the message: the inverse of `push`. From a message
-        of random bits this draws a sample."""
 
 
 def as_codec(codec: Codec[V], name: str) -> Codec[V]:

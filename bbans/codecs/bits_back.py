@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from bbans.codecs.base import Codec, as_codec, as_function
+from bbans.codecs.base import as_codec, as_function
+from bbans.message.codec import Codec
 
 __all__ = ["BitsBack"]
 

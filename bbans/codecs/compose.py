@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import Codec, as_codec
+from bbans.codecs.base import as_codec
 from bbans.errors import ModelError, SymbolError
+from bbans.message.codec import Codec
 
 __all__ = ["Repeat", "Serial"]
 

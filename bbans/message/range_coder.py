@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +11,12 @@ from bbans._arguments import as_instance, as_integer
 from bbans._lib import check, lib, pointer
 from bbans.errors import MessageError
 from bbans.message._message import FIRST_IN_FIRST_OUT, DecoderArrays, EncoderArrays
+from bbans.message.codec import Codec
 from bbans.message.message import Message, as_total
 
 __all__ = ["RangeDecoder", "RangeEncoder"]
+
+V = TypeVar("V")
 
 
 def _refuse(self: Any, *given: Any) -> Any:
@@ -59,7 +62,7 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
 
     _instead = "finish it, and copy the message"
 
-    def encode(self, codec: Any, value: Any) -> None:
+    def encode(self, codec: Codec[V], value: V) -> None:
         """Append a value; of several intervals the one that is popped first goes first.
 
         Parameters
@@ -145,7 +148,7 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
         as_instance(message, Message, "message", "a Message")
         self._init(message.copy())  # the decoder reads its arrays
 
-    def decode(self, codec: Any) -> Any:
+    def decode(self, codec: Codec[V]) -> V:
         """Return the next value; inverse of `RangeEncoder.encode`."""
         return codec.pop(self)
 
