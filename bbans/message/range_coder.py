@@ -31,7 +31,7 @@ class _RangeCoder:
 
     lanes = 1
     _instead: ClassVar[str]
-    push_interval = peek = advance = push_sequence = pop_sequence = _refuse
+    push_interval = peek = advance = _refuse
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

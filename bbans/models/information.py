@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import em
 from bbans.models.hmm import HMM, states_of
 
 __all__ = ["information_content"]
 
 
-def information_content(x: Any, frozen: FrozenHMM) -> float:
+def information_content(x: Any, frozen: HiddenMarkov) -> float:
     """Compute -log2 P(x) in bits under a frozen model's integers.
 
     Parameters
@@ -48,7 +50,7 @@ def _of_arhmm(x: Any, frozen: FrozenARHMM) -> float:
     longest = frozen.contexts.find([indices], M)
     terms, number = np.unique(longest * M + indices, return_inverse=True)
     likelihood = np.empty((frozen.n_states, terms.size))
-    cdf = frozen.emission_cdf.astype(np.uint64)
+    cdf = edges_of(frozen.emission).astype(np.uint64)
     for at, (context, symbol) in enumerate(zip(terms // M, terms % M, strict=True)):
         row, beta = frozen.context_row(int(context))
         low, high = (
