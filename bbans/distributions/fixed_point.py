@@ -103,7 +103,8 @@ class Parameter(NamedTuple):
 
     def real(self) -> NDArray[Any]:
         """What its numbers stand for."""
-        return self.format.real(self.array)
+        is_real = self.array.dtype.kind == "f"  # weights, or not copied
+        return self.array if is_real else self.format.real(self.array)
 
 
 def _where(name: str, array: NDArray[Any], i: int) -> str:
