@@ -27,7 +27,7 @@ from bbans.frozen.base import (
     read_start,
 )
 
-__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
+__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov", "as_kind"]
 
 HEADER = struct.Struct("<4s8BIII")
 ALPHABET_DTYPES = {"integers": np.dtype("<i8"), "characters": np.dtype("<u4")}
@@ -148,7 +148,7 @@ class HiddenMarkov(FrozenModel):
                 pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
             )
         )  # fmt: skip
-        super().__init__(c, _kind(kind, self._alphabet), mode)
+        super().__init__(c, as_kind(kind, self._alphabet), mode)
 
     # ---- what it is
 
@@ -439,8 +439,14 @@ def read_tables(data: bytes, head: Head) -> dict[str, Any]:
     }
 
 
-def _kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
-    """The kind that was given, if it is one of this alphabet's."""
+def as_kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
+    """The kind that was given, if it is one of this alphabet's, or its default.
+
+    Raises
+    ------
+    ModelError
+        If the alphabet has no such kind.
+    """
     text = alphabet.kind == "characters"
     if kind is None:
         if text:
