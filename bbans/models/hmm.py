@@ -183,8 +183,8 @@ class HMM(FloatModel):
 
     def __repr__(self) -> str:
         return (
-            f"<HMM: {self.n_states} states, {self.n_symbols} symbols, "
-            f"{self._alphabet!r}>"
+            f"<{type(self).__name__}: {self.n_states} states, {self.n_symbols} "
+            f"symbols, {self._alphabet!r}>"
         )
 
     @classmethod
