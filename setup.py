@@ -17,7 +17,7 @@ def extension(
     quarter of the time to build it."""
     return Extension(
         f"bbans.{name}",
-        [f"bbans/{name}.{suffix}"],
+        [f"bbans/{name.replace('.', '/')}.{suffix}"],
         extra_compile_args=[] if sys.platform == "win32" else [level, "-g0"],
         extra_link_args=["-Wl,-s"] if LINUX else [],
         **options,
@@ -29,17 +29,20 @@ setup(
     ext_modules=cythonize(
         [
             extension("_cyutility", "-O2", suffix="c"),
-            extension("_cdf", "-O2"),
+            extension("distributions._cdf", "-O2"),
             extension(
-                "_message", "-O2", include_dirs=["csrc"], depends=["csrc/bbans.h"]
+                "message._message",
+                "-O2",
+                include_dirs=["csrc"],
+                depends=["csrc/bbans.h"],
             ),
             extension(
-                "_forward",
+                "models._forward",
                 "-O3",  # its kernels have loops for the compiler to vectorise
                 include_dirs=["csrc"],
                 depends=[
-                    "bbans/_forward_kernels.h",
-                    "bbans/_forward_recursion.h",
+                    "bbans/models/_forward_kernels.h",
+                    "bbans/models/_forward_recursion.h",
                     "csrc/bbans.h",
                 ],
             ),

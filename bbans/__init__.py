@@ -23,7 +23,6 @@ except ImportError as error:  # as in a subinterpreter, which cffi does not supp
     raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
 from bbans import codecs
-from bbans.alphabet import Alphabet
 from bbans.api import (
     compress,
     compress_file,
@@ -34,8 +33,16 @@ from bbans.api import (
     encode,
     load_model,
 )
-from bbans.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.check import CodecReport, ModelReport, check_codec, check_model
+from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
+from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans.distributions.family import (
+    Shape,
+    fixed_locations,
+    fixed_probabilities,
+    fixed_rates,
+    fixed_scales,
+)
+from bbans.distributions.table import Table, quantise
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -48,8 +55,12 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
-from bbans.lgssm import FrozenLGSSM
-from bbans.message import Message, RangeDecoder, RangeEncoder
+from bbans.formats.byte_stream import bytes_compress, bytes_decompress
+from bbans.formats.signals import signal_compress, signal_decompress
+from bbans.frozen.alphabet import Alphabet
+from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.message.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import (
     ARHMM,
     HMM,
@@ -60,18 +71,8 @@ from bbans.models import (
     Statistics,
     Topology,
 )
-from bbans.packets import decode_packet, encode_packets
-from bbans.sequence import decode_sequence, encode_sequence
-from bbans.shapes import (
-    Shape,
-    fixed_locations,
-    fixed_probabilities,
-    fixed_rates,
-    fixed_scales,
-)
-from bbans.signals import signal_compress, signal_decompress
-from bbans.static import bytes_compress, bytes_decompress
-from bbans.tables import FrozenARHMM, FrozenHMM, Table, quantise
+from bbans.records.batch import decode_batch, decode_packed, encode_batch, encode_packed
+from bbans.records.packets import decode_packet, encode_packets
 
 __version__ = "0.1.0"
 

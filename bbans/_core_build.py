@@ -7,6 +7,8 @@ from pathlib import Path
 from cffi import FFI
 
 CSRC = Path("csrc")  # builds start at the repository root
+# All but device/, which devices compile by itself.
+FOLDERS = ("message", "distributions", "models", "bytes", "files", "kernels")
 header = (CSRC / "bbans.h").read_text(encoding="ascii")
 header = header[header.index("/* cffi:begin") : header.index("/* cffi:end")]
 header = re.sub(r"^#.*\n", "", header, flags=re.MULTILINE)  # nothing is left out
@@ -17,10 +19,7 @@ ffibuilder.set_source(
     "bbans._core",
     '#include "bbans.h"',  # so the compiler checks the text above
     sources=sorted(
-        path.as_posix()
-        for folder in (CSRC, CSRC / "kernels")
-        for path in folder.glob("*.c")
-        if path.name != "bbans_tiny.c"  # for devices, by itself
+        path.as_posix() for folder in FOLDERS for path in (CSRC / folder).glob("*.c")
     ),
     define_macros=[("BBANS_API", "")],  # the module alone is visible
     include_dirs=[CSRC.as_posix()],

@@ -17,8 +17,15 @@ from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import read_all, read_full, write_full
 from bbans._kinds import MODEL, START_BYTES, check_raw
 from bbans._records import check_limit
-from bbans.alphabet import as_integers
-from bbans.container import (
+from bbans.codecs.sequence import decode_sequence, decode_until, encode_sequence
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    ModelError,
+    SymbolError,
+    WrongModelError,
+)
+from bbans.formats.container import (
     AXES_MAX,
     BLOCK_MAX,
     ELEMENTS,
@@ -30,18 +37,11 @@ from bbans.container import (
     ContainerWriter,
     Header,
 )
-from bbans.errors import (
-    CorruptError,
-    FormatError,
-    ModelError,
-    SymbolError,
-    WrongModelError,
-)
-from bbans.frozen import LGSSM_TYPE
-from bbans.lgssm import FrozenLGSSM
-from bbans.message import Message
-from bbans.sequence import decode_sequence, decode_until, encode_sequence
-from bbans.tables import FrozenHMM, as_frozen
+from bbans.frozen.alphabet import as_integers
+from bbans.frozen.base import LGSSM_TYPE
+from bbans.frozen.hmm import FrozenHMM, as_frozen
+from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.message.message import Message
 
 __all__ = [
     "compress",

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
-from bbans import __version__, api, signals
+from bbans import __version__, api
 from bbans._files import (
     Patient,
     Resumed,
@@ -29,14 +29,15 @@ from bbans._files import (
     replacing,
 )
 from bbans._kinds import SIGNAL, START_BYTES, check_raw
-from bbans.container import BLOCK_MAX
 from bbans.errors import BbansError, FormatError, LimitError, ModelError, SymbolError
-from bbans.export import c_header
-from bbans.info import describe
-from bbans.lgssm import NOISES, FrozenLGSSM
+from bbans.formats import signals
+from bbans.formats.container import BLOCK_MAX
+from bbans.formats.info import describe
+from bbans.frozen.c_header import c_header
+from bbans.frozen.hmm import FrozenHMM
+from bbans.frozen.lgssm import NOISES, FrozenLGSSM
 from bbans.models import ARHMM, HMM, LGSSM
 from bbans.models.hmm import MAX_STATES
-from bbans.tables import FrozenHMM
 
 __all__ = ["main"]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from bbans.api import decode, encode
 from bbans.errors import BbansError, ModelError
+from bbans.frozen.hmm import FrozenHMM
 from bbans.models import HMM
-from bbans.tables import FrozenHMM
 
 __all__ = ["Point", "measure", "run"]
 

@@ -19,7 +19,7 @@ from report import Report, parser
 
 import bbans
 from bbans._records import CRC, checked, uvarint
-from bbans.container import ContainerWriter, Header
+from bbans.formats.container import ContainerWriter, Header
 
 INFO = """
 import sys

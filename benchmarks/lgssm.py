@@ -21,7 +21,7 @@ from report import Report, parser, use_isa
 
 import bbans
 from bbans._lib import ffi, lib, pointer
-from bbans.lgssm import NOISES
+from bbans.frozen.lgssm import NOISES
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from shared import random_lgssm

@@ -21,8 +21,9 @@ from clock import cycles
 from report import Report, first_line, parser, use_isa
 
 import bbans
-from bbans import Message, Shape, signals
-from bbans.shapes import fixed_locations, fixed_scales
+from bbans import Message, Shape
+from bbans.distributions.family import fixed_locations, fixed_scales
+from bbans.formats import signals
 
 BLOCK = signals.BLOCK_DEFAULT
 LATENTS, TRAINING = 8, 20_000

@@ -4,7 +4,7 @@
 #ifndef BBANS_INTERNAL_H
 #define BBANS_INTERNAL_H
 
-#include "bbans_kernels.h"
+#include "kernels/bbans_kernels.h"
 
 #define BBANS_HEAD_MAX (((uint64_t)1 << 63) - 1)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbans.alphabet import MAX_SYMBOLS, Alphabet
 from bbans.errors import ModelError, SymbolError
+from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet
 
 INTEGER_TYPES = ["i1", "u1", ">i2", "<u2", "i4", "u4", ">i8", "u8"]
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared import random_hmm
 
 import bbans
-from bbans.container import ContainerReader, ContainerWriter, Header
+from bbans.formats.container import ContainerReader, ContainerWriter, Header
 
 EXACT = settings(derandomize=True, deadline=None)
 DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]

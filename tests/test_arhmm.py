@@ -32,7 +32,7 @@ from bbans import (
 )
 from bbans._lib import ffi, lib
 from bbans.codecs import ARHMMStateSpace, HMMStateSpace
-from bbans.export import c_header
+from bbans.frozen.c_header import c_header
 from bbans.models.contexts import Counts
 
 TEXT = "".join(topics.values())

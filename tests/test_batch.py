@@ -6,7 +6,7 @@ import pytest
 import reference as ref
 
 import bbans
-import bbans.batch
+import bbans.records.batch
 from bbans import HMM, CorruptError, FrozenHMM, ModelError, SymbolError
 
 
@@ -60,7 +60,7 @@ def test_any_run_of_messages_decodes_by_itself(model):
 
 
 def test_threads_change_nothing(model, monkeypatch):
-    monkeypatch.setattr(bbans.batch, "PART", 500)
+    monkeypatch.setattr(bbans.records.batch, "PART", 500)
     rng = np.random.default_rng(3)
     lengths = rng.integers(0, 200, 60).tolist()
     sequences = draw(rng, lengths)

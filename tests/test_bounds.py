@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import signals
 from bbans._records import checked, uvarint
 from bbans.cli import main
-from bbans.container import ContainerWriter, Header
-from bbans.info import describe
+from bbans.formats import signals
+from bbans.formats.container import ContainerWriter, Header
+from bbans.formats.info import describe
 
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
 LETTERS = bbans.HMM.fit("abcab", 1, n_iter=1, alphabet="abc").freeze(12)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import bbans
 from bbans import codecs, encode_sequence
-from bbans.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message, RangeDecoder, RangeEncoder
 
 EXACT = settings(derandomize=True, deadline=None)
 RNG = np.random.default_rng(3)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbans.container import (
+from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
+from bbans.formats.container import (
     BLOCK_MAX,
     ELEMENTS,
     METHODS,
@@ -18,7 +19,6 @@ from bbans.container import (
     ContainerWriter,
     Header,
 )
-from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
 
 HEADER = Header(element=17, fingerprint=b"\0\1\2\3\xfc\xfd\xfe\xff")
 BLOCKS = [(3, 0, b"three"), (300, 1, b"m" * 200), (1, 2, b"")]  # n, method, data

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared import random_hmm
 
 import bbans
-from bbans.container import ContainerReader, ContainerWriter, Header
+from bbans.formats.container import ContainerReader, ContainerWriter, Header
 
 EXACT = settings(derandomize=True, deadline=None)
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from test_hmm import TEXT, encoded, exact_bits, exact_counts, parameters
 
-from bbans import _forward
 from bbans.errors import ModelError, SymbolError
-from bbans.models import HMM, Statistics, em
+from bbans.models import HMM, Statistics, _forward, em
 
 LENGTHS = (130, 1, 63, 1, 17, 300, 4, 0, 63, 64, 65, 2, 1, 99, 5, 0, 7, 8)
 DTYPES = [(np.float64, 1e-11), (np.float32, 2e-4)]

@@ -9,7 +9,7 @@ import pytest
 
 import bbans
 from bbans.cli import main
-from bbans.export import c_header
+from bbans.frozen.c_header import c_header
 from bbans.models import HMM
 
 CSRC = Path(__file__).parent.parent / "csrc"
@@ -60,7 +60,7 @@ def test_a_c_program_codes_the_same_bytes(tmp_path, n_states, n_symbols):
     program = tmp_path / "main"
     subprocess.run(
         [CC, "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}", "-Os",
-         tmp_path / "main.c", CSRC / "bbans_tiny.c", "-o", program],
+         tmp_path / "main.c", CSRC / "device/bbans_tiny.c", "-o", program],
         check=True,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from bbans import (
     encode_packets,
 )
 from bbans._lib import lib
-from bbans.container import BLOCK_MAX, ELEMENTS, METHODS
+from bbans.formats.container import BLOCK_MAX, ELEMENTS, METHODS
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]

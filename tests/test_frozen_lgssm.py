@@ -35,9 +35,9 @@ from bbans import (
     load_model,
 )
 from bbans._lib import check, ffi, lib
-from bbans.codecs.gaussian import State
-from bbans.container import ContainerWriter, Header
 from bbans.errors import BbansError
+from bbans.formats.container import ContainerWriter, Header
+from bbans.frozen.lgssm_steps import State
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
 

@@ -8,8 +8,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from bbans import _forward
-from bbans.alphabet import Alphabet
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -18,7 +16,8 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.models import HMM, em
+from bbans.frozen.alphabet import Alphabet
+from bbans.models import HMM, _forward, em
 from bbans.models.em import expect
 
 TEXT = (

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
-from bbans import packets
 from bbans.models import HMM
+from bbans.records import packets
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bbans
-from bbans import signals
 from bbans._kinds import check_raw, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import checked, uvarint
 from bbans.cli import main
-from bbans.info import describe
-from bbans.message import Message
-from bbans.shapes import Shape, fixed_locations, fixed_scales
+from bbans.distributions.family import Shape, fixed_locations, fixed_scales
+from bbans.formats import signals
+from bbans.formats.info import describe
+from bbans.message.message import Message
 
 EXACT = settings(derandomize=True, deadline=None)
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)

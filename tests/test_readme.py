@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans.check import ModelReport
+from bbans.codecs.check import ModelReport
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -202,6 +202,11 @@ def test_fields_of_reports_are_described():
 
 def test_there_are_examples_in_docstrings():
     finder = doctest.DocTestFinder()
-    for name in ("bbans", "bbans.alphabet", "bbans.api", "bbans.tables"):
+    for name in (
+        "bbans",
+        "bbans.frozen.alphabet",
+        "bbans.api",
+        "bbans.distributions.table",
+    ):
         tests = finder.find(importlib.import_module(name))
         assert any(test.examples for test in tests), name

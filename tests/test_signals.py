@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import bbans
-from bbans import signals
 from bbans._lib import lib
-from bbans.models import autoregressive
+from bbans.formats import signals
+from bbans.models import linear_prediction
 
 DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 
@@ -325,7 +325,7 @@ def test_the_fit_is_the_work_of_one_thread():
 def test_normal_equations_in_parts(taps):
     rng = np.random.default_rng(taps)
     rows, weight = rng.normal(size=(taps + 1, 1777)), rng.random(1777)
-    normal, moment = autoregressive._normal(rows, weight)
+    normal, moment = linear_prediction._normal(rows, weight)
     whole = (rows * weight) @ rows.T
     np.testing.assert_allclose(normal, whole[:-1, :-1], rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(moment, whole[-1, :-1], rtol=1e-9, atol=1e-9)

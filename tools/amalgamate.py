@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
+# All but device/: that is one file as it is.
+FOLDERS = ("message", "distributions", "models", "bytes", "files", "kernels")
 NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"
 ENCODER = re.compile(
     r"^#ifndef BBANS_DECODER_ONLY\n.*?^#endif /\* BBANS_DECODER_ONLY \*/\n\n?",
@@ -25,7 +27,7 @@ GUARDS = re.compile(
     r"^#(ifndef BBANS_DECODER_ONLY|endif /\* BBANS_DECODER_ONLY \*/)\n", re.MULTILINE
 )
 GUARD = re.compile(r"^#ifndef \w+_H$", re.MULTILINE)
-LOCAL_INCLUDE = re.compile(r'^#include "(?:\.\./)?(\w+\.h)"\n', re.MULTILINE)
+LOCAL_INCLUDE = re.compile(r'^#include "(?:[\w.]+/)*(\w+\.h)"\n', re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 # What is not inside of anything starts a line: static functions and arrays, and the
 # names of types.
@@ -64,11 +66,13 @@ def amalgamate(decoder: bool) -> tuple[str, str]:
         text = path.read_text(encoding="ascii")
         return (ENCODER if decoder else GUARDS).sub("", text)
 
-    sources = [*sorted(CSRC.glob("*.c")), *sorted(CSRC.glob("kernels/*.c"))]
-    sources.remove(CSRC / "bbans_tiny.c")  # for devices, one file as it is
+    sources = [
+        path for folder in FOLDERS for path in sorted((CSRC / folder).glob("*.c"))
+    ]
     headers = {
         path.name: read(path)
-        for path in [*CSRC.glob("*.h"), *CSRC.glob("kernels/*.h")]
+        for folder in (".", *FOLDERS)
+        for path in (CSRC / folder).glob("*.h")
         if path.name != "bbans.h"
     }
     # A header without a guard is a template: each includer has its own copy.

@@ -101,7 +101,7 @@ def measure(part: Part, device: str, folder: Path) -> tuple[int, int, int]:
         return program
 
     objects, frames = [], {}
-    for source in [*CSRC.glob("*.c"), *CSRC.glob("kernels/*.c")]:
+    for source in [*CSRC.glob("*/bbans_*.c"), *CSRC.glob("kernels/*.c")]:
         out = folder / f"{source.stem}.o"
         run(*compiler, "-fstack-usage", "-c", source, "-o", out)
         objects.append(out)
@@ -123,7 +123,7 @@ def check_tiny(device: str, folder: Path) -> None:
     """The device's coder asks for nothing but copying."""
     prefix, machine = DEVICES[device]
     out = folder / "bbans_tiny.o"
-    run(f"{prefix}gcc", *machine, *FLAGS, "-c", CSRC / "bbans_tiny.c", "-o", out)
+    run(f"{prefix}gcc", *machine, *FLAGS, "-c", CSRC / "device/bbans_tiny.c", "-o", out)
     allowed = TINY_RUNTIME.get(device, COPYING)
     for name in re.findall(r"U (\w+)", run(f"{prefix}nm", out)):
         if not re.fullmatch(allowed, name):

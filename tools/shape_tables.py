@@ -1,6 +1,6 @@
-"""Write csrc/bbans_shapes.c: the tables of the standard shapes, exactly rounded.
+"""Write bbans_shapes.c of csrc/distributions: standard shapes, exactly rounded.
 
-    python tools/shape_tables.py > csrc/bbans_shapes.c      (needs mpmath)
+    python tools/shape_tables.py > csrc/distributions/bbans_shapes.c      (needs mpmath)
 
 docs/maths.md, section 9, says what they hold.
 """

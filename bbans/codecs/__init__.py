@@ -2,9 +2,15 @@
 
 from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
-from bbans.codecs.categorical import Categorical, Uniform, Weighted
 from bbans.codecs.compose import Repeat, Serial
-from bbans.codecs.discrete import (
+from bbans.codecs.iconoclasm import (
+    AutoregressiveModel,
+    Iconoclasm,
+    PredictiveModel,
+    StateSpaceModel,
+)
+from bbans.distributions.categorical import Categorical, Uniform, Weighted
+from bbans.distributions.counts import (
     Bernoulli,
     BetaBinomial,
     Binomial,
@@ -13,15 +19,16 @@ from bbans.codecs.discrete import (
     Poisson,
     UniformRange,
 )
-from bbans.codecs.gaussian import LGSSMStateSpace, Multivariate
-from bbans.codecs.hmm import ARHMMStateSpace, HMMStateSpace
-from bbans.codecs.iconoclasm import (
-    AutoregressiveModel,
-    Iconoclasm,
-    PredictiveModel,
-    StateSpaceModel,
+from bbans.distributions.location_scale import (
+    Gaussian,
+    Laplace,
+    Located,
+    Logistic,
+    StudentT,
 )
-from bbans.codecs.located import Gaussian, Laplace, Located, Logistic, StudentT
+from bbans.distributions.multivariate import Multivariate
+from bbans.frozen.hmm_steps import ARHMMStateSpace, HMMStateSpace
+from bbans.frozen.lgssm_steps import LGSSMStateSpace
 
 __all__ = [
     "ARHMMStateSpace",

@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 from bbans._arguments import as_integer
 from bbans.codecs.base import Codec
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen import FrozenModel
-from bbans.tables import as_frozen
+from bbans.frozen.base import FrozenModel
+from bbans.frozen.hmm import as_frozen
 
 __all__ = [
     "AutoregressiveModel",

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_generator, as_instance, as_integer
-from bbans.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.errors import ModelError
+from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.models import em
 from bbans.models.contexts import Contexts, Counts
 from bbans.models.em import Statistics
@@ -34,7 +34,7 @@ from bbans.models.hmm import (
 )
 
 if TYPE_CHECKING:
-    from bbans.tables import FrozenARHMM
+    from bbans.frozen.hmm import FrozenARHMM
 
 __all__ = ["ARHMM"]
 
@@ -291,7 +291,7 @@ class ARHMM:
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
         """
-        from bbans.tables import FrozenARHMM  # the one step to the right
+        from bbans.frozen.hmm import FrozenARHMM  # the one step to the right
 
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
         return FrozenARHMM.from_probabilities(

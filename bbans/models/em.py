@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bbans import _forward
 from bbans._arguments import as_real, as_reals
 from bbans.errors import ModelError
+from bbans.models import _forward
 
 __all__ = ["Statistics"]
 

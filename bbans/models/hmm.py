@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans import _forward
 from bbans._arguments import (
     as_array,
     as_generator,
@@ -27,13 +26,6 @@ from bbans._arguments import (
 )
 from bbans._files import replacing
 from bbans._kinds import START_BYTES, wrong_kind
-from bbans.alphabet import (
-    MAX_SYMBOLS,
-    Alphabet,
-    Symbols,
-    as_alphabet,
-    as_integers,
-)
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -42,12 +34,19 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.models import em
+from bbans.frozen.alphabet import (
+    MAX_SYMBOLS,
+    Alphabet,
+    Symbols,
+    as_alphabet,
+    as_integers,
+)
+from bbans.models import _forward, em
 from bbans.models.em import Statistics
 
 if TYPE_CHECKING:
+    from bbans.frozen.hmm import FrozenHMM
     from bbans.models.structured import Topology
-    from bbans.tables import FrozenHMM
 
 __all__ = ["HMM", "MAX_STATES", "Iteration"]
 
@@ -673,7 +672,7 @@ class HMM:
         docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
         symbol if most parameters are near 0, and less otherwise.
         """
-        from bbans.tables import FrozenHMM  # the one step to the right
+        from bbans.frozen.hmm import FrozenHMM  # the one step to the right
 
         return FrozenHMM.from_probabilities(
             self.initial,

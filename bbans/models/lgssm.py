@@ -25,11 +25,11 @@ from bbans._arguments import (
 )
 from bbans._files import replacing
 from bbans._kinds import START_BYTES, wrong_kind
-from bbans.alphabet import as_integers
 from bbans.errors import FormatError, ModelError, SymbolError
+from bbans.frozen.alphabet import as_integers
 
 if TYPE_CHECKING:
-    from bbans.lgssm import FrozenLGSSM
+    from bbans.frozen.lgssm import FrozenLGSSM
 
 __all__ = ["LGSSM", "ROUNDING", "Gains"]
 
@@ -639,7 +639,7 @@ class LGSSM:
 
     def freeze(self, **options: Any) -> FrozenLGSSM:
         """Return the model in integers; see `FrozenLGSSM.from_model`."""
-        from bbans.lgssm import FrozenLGSSM
+        from bbans.frozen.lgssm import FrozenLGSSM
 
         return FrozenLGSSM.from_model(self, **options)
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer, as_reals
-from bbans.alphabet import Alphabet
 from bbans.errors import ModelError
+from bbans.frozen.alphabet import Alphabet
 from bbans.models.em import Statistics
 from bbans.models.hmm import (
     _PSEUDO_COUNTS,

@@ -1,7 +1,7 @@
 /* rANS steps of the byte coder, portable; these define the result.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_bytes_internal.h"
+#include "../bytes/bbans_bytes_internal.h"
 
 /* C(x) = floor(x / f) 2^r + (x mod f) + c.  Before it x < f 2^(31 - r), so the
  * new x < 2^31.  The quotient is x m >> 43 with m = floor(2^43 / f) + 1: the

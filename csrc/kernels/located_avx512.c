@@ -1,7 +1,7 @@
 /* AVX-512 kernels of values under a shape: located_x86.h.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_located.h"
+#include "../distributions/bbans_located.h"
 #include "x86.h"
 
 #ifdef BBANS_HAVE_X86

@@ -9,7 +9,7 @@
 #define HAVE_GUARDS
 #endif
 
-#include "../bbans_internal.h"
+#include "bbans_internal.h"
 #include "check.h"
 
 #include <string.h>

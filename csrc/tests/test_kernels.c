@@ -2,7 +2,7 @@
  * bit, on random and hostile models and weights.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_located.h"
+#include "distributions/bbans_located.h"
 #include "check.h"
 
 #include <string.h>

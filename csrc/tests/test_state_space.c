@@ -3,7 +3,7 @@
  * conditionals that change with time.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_state_space.h"
+#include "models/bbans_state_space.h"
 #include "check.h"
 
 #define LATENT 7
@@ -234,7 +234,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 
 #define MODEL toy
 #define PREDICT record_belief
-#include "bbans_steps.h"
+#include "models/bbans_steps.h"
 
 static const bbans_engine engine = {
     .start = start,

@@ -1,0 +1,507 @@
+"""Test a codec or a state space model for what coding needs; measure its rate."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._arguments import as_integer
+from bbans.codecs.base import Codec, as_codec
+from bbans.codecs.iconoclasm import (
+    PredictiveModel,
+    StateSpaceModel,
+    as_state_space,
+    likelihood,
+)
+from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans.errors import BbansError, MessageError, ModelError
+from bbans.frozen.base import FrozenModel
+from bbans.message.message import Message, RangeDecoder, RangeEncoder
+
+__all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
+
+SPARE_BYTES = 4096  # of random bits before each symbol's pops
+LANES = 64
+
+# A draw is far out if it is this many times further from the usual ones than these
+# are from each other. A leak reaches to 2**63; what tables hold is below 2**16.
+FAR_OUT = 2**20
+USUAL_DRAWS = 8
+
+
+class ModelReport(NamedTuple):
+    """What `check_model` found. All rates are in bits for the whole sequence.
+
+    Attributes
+    ----------
+    length : int
+        Observations T.
+    elbo : float
+        Mean of -log2 P(x, z) / Q(z | x) over samples of z: what bits back pays net.
+        The negative evidence lower bound.
+    elbo_error : float
+        Standard error of `elbo`; 0 for an exact posterior but for rounding.
+    information_content : float or None
+        -log2 P(x), if the model has a predictive distribution.
+    message : int
+        Bits of one message, whole bytes counted: with start-up if the model can
+        start by itself, else net of the bits that were lent.
+    startup : float
+        Bits that must be on a message before IconoCLaSM pushes the sequence: the most
+        that its pops had taken, over the samples, when its pushes had given less.
+    far_out : tuple of int
+        Steps t whose posterior can draw a z_t far out, or fail: its first or its last
+        slot does. Shapes with a leak are like that; then bits are lost now and then.
+    """
+
+    length: int
+    elbo: float
+    elbo_error: float
+    information_content: float | None
+    message: int
+    startup: float
+    far_out: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        content = self.information_content
+        lines = [
+            f"observations         {self.length}",
+            f"ELBO                 {self.elbo:.3f} +- {self.elbo_error:.3f} bits",
+            "information content  "
+            + ("not tractable" if content is None else f"{content:.3f} bits"),
+            f"message              {self.message} bits",
+            f"start-up             {self.startup:.1f} bits",
+        ]
+        if self.far_out:
+            lines.append(f"draws far out        {len(self.far_out)} posteriors")
+        return "\n".join(lines)
+
+
+class CodecReport(NamedTuple):
+    """What `check_codec` found.
+
+    Attributes
+    ----------
+    n_values : int
+        Values that were coded.
+    bits : float
+        Mean of the bits that pushing a value adds to a message of one lane.
+    startup : float
+        Bits that must be on the message before a value is pushed: the most that the
+        codec's pops had taken when its pushes had given less. 0 but for bits back.
+    several_lanes : bool
+        Whether messages of several lanes can be used, or are refused.
+    range_coder : bool
+        Whether the range coder can be used; not by a codec that pops while it pushes.
+    """
+
+    n_values: int
+    bits: float
+    startup: float
+    several_lanes: bool
+    range_coder: bool
+
+    def __str__(self) -> str:
+        lines = [
+            f"values               {self.n_values}",
+            f"rate                 {self.bits:.3f} bits per value",
+            f"start-up             {self.startup:.1f} bits",
+            f"several lanes        {'yes' if self.several_lanes else 'refused'}",
+            f"range coder          {'yes' if self.range_coder else 'refused'}",
+        ]
+        return "\n".join(lines)
+
+
+class _Metered(Message):
+    """A message that remembers how little was on it after a pop."""
+
+    least: float
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if not name.startswith(("pop_", "advance")):
+            return found
+
+        def metered(*given: Any, **named: Any) -> Any:
+            popped = found(*given, **named)
+            self.least = min(self.least, self.bits)
+            return popped
+
+        return metered
+
+
+def check_codec(
+    codec: Codec, values: Sequence[Any], *, samples: int = 8, seed: int = 0
+) -> CodecReport:
+    """Test whether a codec is what coding needs, and measure its rate.
+
+    Parameters
+    ----------
+    codec : Codec
+    values : sequence
+        One or more values that the codec should code, rare ones among them.
+    samples : int
+        Values that are popped from random bits besides.
+    seed : int
+        Of the random bits.
+
+    Returns
+    -------
+    CodecReport
+
+    Raises
+    ------
+    ModelError
+        If a value does not pop again as it was pushed, or a pop after a push or a push
+        after a pop does not restore the message; if a push gives another message the
+        second time, or depends on words deep below; if a value popped from random bits
+        cannot be pushed; if the range coder does not give the values back. The text
+        names the value, its position and the number of lanes.
+
+    Notes
+    -----
+    A codec that cannot use several lanes, or the range coder, should refuse by a
+    `MessageError`: that is no fault.
+
+    Examples
+    --------
+    >>> from bbans import check_codec
+    >>> from bbans.codecs import Poisson
+    >>> print(check_codec(Poisson(4.0), [0, 3, 4, 5, 30]))
+    values               5
+    rate                 8.232 bits per value
+    start-up             0.0 bits
+    several lanes        yes
+    range coder          yes
+    """
+    as_codec(codec, "codec")
+    samples = as_integer(samples, "samples", 0)
+    if not hasattr(values, "__len__") or len(values) == 0:
+        raise ModelError(f"a check needs a value: values is a sequence, not {values!r}")
+    rng = np.random.default_rng(seed)
+    bits, startup = _walk_values(codec, values, _metered(rng, len(values)))
+    _check_lanes(codec, values, samples, rng, 1)
+    try:
+        _check_lanes(codec, values, samples, rng, LANES)
+    except _RefusedError:
+        several_lanes = False
+    else:
+        several_lanes = True
+    range_coder = _check_range(codec, values)
+    return CodecReport(
+        len(values), bits / len(values), startup, several_lanes, range_coder
+    )
+
+
+def check_model(
+    model: StateSpaceModel, x: Sequence[Any], *, samples: int = 8, seed: int = 0
+) -> ModelReport:
+    """Test a model on a sequence, step by step, and measure what it costs.
+
+    Parameters
+    ----------
+    model : StateSpaceModel or PredictiveModel
+    x : sequence
+        One or more observations that the model should code well.
+    samples : int
+        Draws of the latent states, for the ELBO.
+    seed : int
+        Of the random bits that the states are drawn with.
+
+    Returns
+    -------
+    ModelReport
+
+    Raises
+    ------
+    ModelError
+        If a codec is not the exact inverse of itself, if it is not the same when it
+        is asked for twice, if a state that the posterior draws has no mass under the
+        prior or the observation none under its likelihood, or if the sequence does
+        not come back. The text names the conditional and the step.
+
+    Warns
+    -----
+    UserWarning
+        If a posterior can draw states far out: `ModelReport.far_out`.
+    """
+    as_state_space(model)
+    samples = as_integer(samples, "samples", 1)
+    if not hasattr(x, "__len__") or len(x) == 0:
+        raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    if isinstance(model, FrozenModel):
+        raise ModelError(
+            "a frozen model is checked step by step: pass HMMStateSpace(model), "
+            "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
+        )
+    rng = np.random.default_rng(seed)
+    far_out: list[int] = []
+
+    def look(t: int, posterior: Callable[[], Codec]) -> None:
+        if _draws_far_out(posterior, rng):
+            far_out.insert(0, t)
+
+    walks = [
+        _walk(model, x, _metered(rng, len(x)), look if k == 0 else None)
+        for k in range(samples)
+    ]
+    nets = [net for net, _ in walks]
+    if far_out:
+        warnings.warn(
+            f"the posterior of z[{far_out[0]}] can draw states far out, as do "
+            f"{len(far_out)} of {len(x)}: each such draw costs many bits; give its "
+            "distribution leak=False",
+            stacklevel=2,
+        )
+    content = None
+    if isinstance(model, PredictiveModel):
+        content = _information_content(model, x, _metered(rng, len(x)))
+    error = float(np.std(nets)) / max(1, samples - 1) ** 0.5
+    return ModelReport(
+        len(x),
+        float(np.mean(nets)),
+        error,
+        content,
+        _whole(model, x, rng),
+        max(startup for _, startup in walks),
+        tuple(far_out),
+    )
+
+
+def _metered(rng: np.random.Generator, length: int, lanes: int = 1) -> _Metered:
+    """A message of random bits."""
+    heads = rng.integers(1 << 31, (1 << 63) - 1, lanes)
+    message = _Metered.from_state(
+        heads, rng.integers(0, 1 << 32, SPARE_BYTES // 4 + 4 * length + 64 * lanes)
+    )
+    assert isinstance(message, _Metered)
+    message.least = message.bits
+    return message
+
+
+# ---- codecs
+
+
+class _RefusedError(ModelError):
+    """A codec does not take messages of this kind, and says so."""
+
+
+def _walk_values(
+    codec: Codec, values: Sequence[Any], message: _Metered
+) -> tuple[float, float]:
+    """Push all; return the bits that this adds, and the most that one borrowed."""
+    start, startup = message.bits, 0.0
+    for i, value in enumerate(values):
+        before = message.least = message.bits
+        with _naming(f"value {value!r} at position {i}, on 1 lane"):
+            codec.push(message, value)
+        startup = max(startup, before - message.least)
+    return message.bits - start, startup
+
+
+def _check_lanes(
+    codec: Codec,
+    values: Sequence[Any],
+    samples: int,
+    rng: np.random.Generator,
+    lanes: int,
+) -> None:
+    def make() -> Codec:
+        return codec
+
+    for i, value in enumerate(values):
+        where = f"value {value!r} at position {i}, on {lanes} lane(s)"
+        message = _metered(rng, 1, lanes)
+        twin = _other_below(message, rng)
+        start = message.copy()
+        _checked_push(make, message, value, where)
+        again = start.copy()
+        _push(make, again, value, where)
+        if again != message:
+            raise ModelError(f"{where}: pushed again, it gives another message")
+        _push(make, twin, value, where)
+        heads, tail = message.state()
+        half = len(start.state()[1]) // 2
+        if (heads, tail[half:]) != (twin.state()[0], twin.state()[1][half:]):
+            raise ModelError(f"{where}: the push depends on what is deep below")
+    for k in range(samples):
+        where = f"sample {k} popped from random bits, on {lanes} lane(s)"
+        _checked_pop(make, _metered(rng, 1, lanes), where)
+
+
+def _other_below(message: Message, rng: np.random.Generator) -> Message:
+    """The same message with other words in the lower half of its stack."""
+    heads, tail = message.state()
+    half = len(tail) // 2
+    return Message.from_state(
+        np.array(heads, np.uint64),
+        [*rng.integers(0, 1 << 32, half).tolist(), *tail[half:]],
+    )
+
+
+def _check_range(codec: Codec, values: Sequence[Any]) -> bool:
+    """Whether the range coder is taken; then it must give the values back."""
+    encoder = RangeEncoder()
+    for i, value in enumerate(values):
+        try:
+            with _naming(f"value {value!r} at position {i}, to the range coder"):
+                encoder.encode(codec, value)
+        except _RefusedError:
+            return False
+    decoder = RangeDecoder(encoder.finish())
+    for i, value in enumerate(values):
+        where = f"value {value!r} at position {i}, from the range coder"
+        with _naming(where):
+            again = decoder.decode(codec)
+        if not _same(again, value):
+            raise ModelError(f"{where}: {again!r} was decoded")
+    with _naming("after the last value from the range coder"):
+        decoder.check()
+    return True
+
+
+# ---- models
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    try:
+        yield
+    except BbansError as error:
+        # Without a code of the C library it was refused, not found to be too short.
+        refused = isinstance(error, MessageError) and error.status is None
+        raise (_RefusedError if refused else ModelError)(f"{where}: {error}") from error
+    except Exception as error:  # of the user's code
+        raise ModelError(f"{where}: {type(error).__name__}: {error}") from error
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return np.array_equal(a, b) if np.ndim(a) or np.ndim(b) else bool(a == b)
+
+
+def _numbers(z: Any) -> NDArray[np.float64]:
+    """The numbers of a state, if it consists of such, in one row."""
+    if isinstance(z, tuple | list):
+        return np.concatenate([np.empty(0), *map(_numbers, z)])
+    array = np.asarray(z)
+    return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
+
+
+def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
+    usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
+    if len({row.size for row in usual}) > 1:  # states of no fixed form
+        return False
+    low, high = np.min(usual, axis=0), np.max(usual, axis=0)
+    reach = FAR_OUT * (1 + high - low)
+    for slots in (b"\0", b"\xff"):  # the first of every pop, or the last
+        try:
+            drawn = posterior().pop(Message.from_bytes(slots * SPARE_BYTES + b"\1"))
+        except Exception:  # of the codec, or of the user's code by what it was given
+            return True
+        row = _numbers(drawn)
+        if row.size == low.size and ((row < low - reach) | (row > high + reach)).any():
+            return True
+    return False
+
+
+def _walk(
+    model: StateSpaceModel,
+    x: Sequence[Any],
+    message: _Metered,
+    look: Callable[[int, Callable[[], Codec]], None] | None,
+) -> tuple[float, float]:
+    """The sender's schedule; returns the net bits that it adds, and those borrowed.
+    With a `look` at each posterior all steps are checked too."""
+    start = message.bits
+    push, pop = (_push, _pop) if look is None else (_checked_push, _checked_pop)
+    beliefs: list[Any] = []
+    for t, value in enumerate(x):
+        with _naming(f"update with x[{t}]"):
+            beliefs.append(model.update(beliefs[-1] if beliefs else None, value))
+    last = len(x) - 1
+    z_next = None
+    for t in range(last, -1, -1):
+        belief, after = beliefs[t], z_next
+        where = f"posterior of z[{t}]"
+        posterior = partial(model.posterior, belief, after)
+        z = pop(posterior, message, where)
+        if look is not None:
+            look(t, posterior)
+        if t < last:
+            where = f"prior of z[{t + 1}]"
+            push(partial(model.prior, z), message, after, where)
+        where = f"likelihood of x[{t}]"
+        before = beliefs[t - 1] if t > 0 else None
+        push(partial(likelihood, model, z, before), message, x[t], where)
+        z_next = z
+    push(partial(model.prior, None), message, z_next, "prior of z[0]")
+    return message.bits - start, start - message.least
+
+
+def _push(make: Callable[[], Codec], message: Message, value: Any, where: str) -> None:
+    with _naming(where):
+        make().push(message, value)
+
+
+def _pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+    with _naming(where):
+        return make().pop(message)
+
+
+def _checked_push(
+    make: Callable[[], Codec], message: Message, value: Any, where: str
+) -> None:
+    before = message.copy()
+    _push(make, message, value, where)
+    copy = message.copy()
+    if not _same(_pop(make, copy, where), value):
+        raise ModelError(f"{where}: what was pushed, {value}, does not pop again")
+    if copy != before:
+        raise ModelError(f"{where}: pop after push does not restore the message")
+
+
+def _checked_pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+    before = message.copy()
+    value = _pop(make, message, where)
+    copy = message.copy()
+    _push(make, copy, value, where)
+    if copy != before:
+        raise ModelError(f"{where}: push after pop does not restore the message")
+    return value
+
+
+def _information_content(
+    model: PredictiveModel, x: Sequence[Any], message: Message
+) -> float:
+    bits, belief = 0.0, None
+    for t, value in enumerate(x):
+        before = message.bits
+        where = f"predictive of x[{t}]"
+        _checked_push(partial(model.predictive, belief), message, value, where)
+        bits += message.bits - before
+        with _naming(f"update with x[{t}]"):
+            belief = model.update(belief, value)
+    return bits
+
+
+def _whole(model: Any, x: Sequence[Any], rng: np.random.Generator) -> int:
+    """Encode and decode a message, twice; return its bits."""
+    lent = None if isinstance(model, PredictiveModel) else rng.bytes(64 + 16 * len(x))
+    with _naming("encoding"):
+        data = encode_sequence(model, x, seed=lent).to_bytes()
+        if encode_sequence(model, x, seed=lent).to_bytes() != data:
+            raise ModelError("the same sequence gives other bytes the second time")
+    with _naming("decoding"):
+        decoded = decode_sequence(model, Message.from_bytes(data), len(x), seed=lent)
+    for t, (value, again) in enumerate(zip(x, decoded, strict=True)):
+        if not _same(value, again):
+            raise ModelError(f"x[{t}] = {value} decodes to {again}")
+    return 8 * (len(data) - (0 if lent is None else len(lent) + 1))

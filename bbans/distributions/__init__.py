@@ -1,0 +1,1 @@
+"""Laws of integers: objects that messages and range coders code by."""

@@ -1,0 +1,1 @@
+"""Files: the container and what its blocks are coded by."""

@@ -1,0 +1,1 @@
+"""Models in integers, ready to code."""

@@ -1,0 +1,100 @@
+"""Frozen models as C tables for devices: what csrc/bbans_tiny.h reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bbans.errors import ModelError
+from bbans.frozen.hmm import FrozenARHMM, FrozenHMM, as_frozen
+from bbans.frozen.lgssm import FrozenLGSSM
+
+__all__ = ["c_header"]
+
+PREC_MAX = 15
+SYMBOLS_MAX = 256
+COLUMNS = 80
+# C99, what C++ adds, and the types in the header.
+RESERVED = """
+auto break case char const continue default do double else enum extern float for goto
+if inline int long register restrict return short signed sizeof static struct switch
+typedef union unsigned void volatile while class new delete this template NULL size_t
+int64_t uint8_t uint16_t uint32_t uint64_t bbans_tiny_hmm
+"""
+
+
+def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
+    """Return a C header that holds a model as constant tables for flash.
+
+    Parameters
+    ----------
+    model : FrozenHMM
+        Of at most 15 bits and 256 symbols.
+    name : str
+        A C identifier: the header defines ``const bbans_tiny_hmm NAME`` and, unless
+        the symbols are 0 .. M-1, their values ``NAME_alphabet``.
+
+    Raises
+    ------
+    ModelError
+        If the model is too large or too fine for devices, or `name` is no C name.
+
+    Notes
+    -----
+    Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
+    """
+    if isinstance(model, FrozenLGSSM):
+        raise ModelError("devices code hidden Markov models only")
+    as_frozen(model)
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
+        raise ModelError(f"{name!r} is no C name that is free")
+    if isinstance(model, FrozenARHMM):
+        raise ModelError("devices code no autoregressive models")
+    if model.prec > PREC_MAX:
+        raise ModelError(
+            f"tables for devices have at most {PREC_MAX} bits, this model has "
+            f"{model.prec}: freeze it, or train it, with that precision"
+        )
+    if model.n_symbols > SYMBOLS_MAX:
+        raise ModelError(
+            f"devices code up to {SYMBOLS_MAX} symbols, this model has "
+            f"{model.n_symbols}"
+        )
+    guard = f"BBANS_MODEL_{name.upper()}_H"
+    parts = [
+        f"/* Frozen model {model.fingerprint.hex()}, written by bbans export:\n"
+        f" * {model.n_states} states, {model.n_symbols} symbols, {model.prec} bits. */",
+        f"#ifndef {guard}\n#define {guard}\n",
+        '#include "bbans_tiny.h"\n',
+        f"#if BBANS_TINY_STATES < {model.n_states}",
+        f'#error "define BBANS_TINY_STATES as {model.n_states} or more"\n#endif\n',
+        _array(f"uint16_t {name}_initial", model.initial_cdf),
+        _array(f"uint16_t {name}_transition", model.transition_cdf),
+        _array(f"uint16_t {name}_emission", model.emission_cdf),
+    ]
+    if model.alphabet.values is not None:
+        ctype = "uint32_t" if model.alphabet.kind == "characters" else "int64_t"
+        parts.append(_array(f"{ctype} {name}_alphabet", model.alphabet.values))
+    parts += [
+        f"static const bbans_tiny_hmm {name} = {{",
+        f"    {name}_initial, {name}_transition, {name}_emission,",
+        f"    {model.n_states}, {model.n_symbols},",
+        f"    {model.tail_length}, {model.prec}}};",
+        "\n#endif\n",
+    ]
+    return "\n".join(parts)
+
+
+def _array(declaration: str, values: NDArray[Any]) -> str:
+    lines, line = [], "   "
+    for value in values.ravel().tolist():
+        # C has no literal for the least 64-bit integer.
+        item = f" {value}," if value > -(1 << 63) else f" {value + 1} - 1,"
+        if len(line) + len(item) > COLUMNS:
+            lines.append(line)
+            line = "   "
+        line += item
+    lines.append(line.rstrip(","))
+    return f"static const {declaration}[] = {{\n" + "\n".join(lines) + "};\n"

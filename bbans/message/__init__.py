@@ -1,0 +1,1 @@
+"""The message, a stack of bits, and the range coder, a queue."""

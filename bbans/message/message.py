@@ -1,0 +1,538 @@
+"""The message: a stack of bits that codecs push to and pop from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._arguments import as_array, as_bytes, as_instance, as_integer
+from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans.errors import CorruptError, MessageError, SymbolError
+from bbans.frozen.base import FrozenModel
+from bbans.message._message import (
+    FIRST_IN_FIRST_OUT,
+    DecoderArrays,
+    EncoderArrays,
+    MessageArrays,
+)
+from bbans.message._values import ValueArrays
+
+__all__ = ["Message", "RangeDecoder", "RangeEncoder"]
+
+
+class Message(ValueArrays, MessageArrays):
+    """A stack of rANS words with one or more lanes.
+
+    Popping inverts pushing exactly, in both orders: what a pop takes from any
+    message, the push of the same symbol under the same table restores.
+
+    Parameters
+    ----------
+    lanes : int
+        Number of rANS states over the one stack of words. A message of one lane
+        is an integer and starts as 1; it never runs dry (a pop from little, as from
+        the empty message, gives the lowest symbols, which are not random, or a
+        `MessageError` if there is no lowest value). More lanes start with 31 bits each
+        and raise `MessageError` when they run dry.
+
+    See Also
+    --------
+    Message.seeded : Start from other data, for bits back, which pops first.
+
+    Notes
+    -----
+    docs/maths.md, section 3. A message belongs to one thread at a time: another
+    that uses it while C code runs without the GIL gets a `MessageError`.
+
+    Array methods put symbol i on lane i mod lanes; the first is popped first. Many
+    symbols at a time are coded fastest over 64 lanes, by vector instructions.
+
+    Bits back pops first, and a new message has no random bits to give: one lane gives
+    symbols of the lowest slots, more lanes are dry. Pushes may not help: heads start
+    from 2**31, and are near 2**31 again when each lane was pushed a multiple of 32 bits
+    with equal masses; then the first pop of each lane gives one of the lowest slots.
+    That loses up to 31 bits a lane, once. `seeded` fills all heads with other data, and
+    costs 2 bits a lane.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, lanes: int = 1) -> None:
+        # Bytes are read by `from_bytes`.
+        self._init(as_integer(lanes, "lanes of a message", 1, 1 << 24, MessageError))
+
+    # ---- data to start from
+
+    @classmethod
+    def seeded(cls, data: bytes, lanes: int = 64) -> Message:
+        """Make a message of other data, which later pops take as random bits.
+
+        Parameters
+        ----------
+        data : bytes
+            What looks random: bytes that are compressed or encrypted, and to be sent
+            too, best of all. 31 bytes or more for each 4 lanes; as many as pops may
+            take before pushes give back more.
+        lanes : int
+            As of `Message`.
+
+        Returns
+        -------
+        Message
+            62 bits of `data` in each head, the rest in the tail. When all that is
+            pushed is popped again this message is back, and `unseed` gives `data`.
+
+        Raises
+        ------
+        MessageError
+            If `data` are too few, or `lanes` no number of lanes.
+        TypeError
+            If `data` are no bytes.
+
+        Notes
+        -----
+        docs/format.md, section 1. `to_bytes` of this message has 16 bytes more than
+        `data` for 64 lanes, and up to 4 for whole words.
+
+        Examples
+        --------
+        >>> from bbans import Message
+        >>> message = Message.seeded(bytes(range(100)), lanes=4)
+        >>> message.unseed() == bytes(range(100))
+        True
+        """
+        message, seed = cls(lanes), as_bytes(data, "data")
+        least = -(-31 * message.lanes // 4)
+        if len(seed) < least:
+            raise MessageError(
+                f"a message of {lanes} lanes starts from {least} bytes of data or "
+                f"more, not {len(seed)}"
+            )
+        message._reserve(len(seed) // 4 + 1)
+        check(lib.bbans_message_seed(message._c, ffi.from_buffer(seed), len(seed)))
+        return message
+
+    def unseed(self) -> bytes:
+        """Return the data that this message was `seeded` with, once all that was pushed
+        is popped; the message is unchanged.
+
+        Raises
+        ------
+        CorruptError
+            If `seeded` gives this message for no data: something is left to pop, or
+            what was popped was pushed under other codecs.
+        """
+        size = ffi.new("size_t *")
+        out = bytearray(8 * self.lanes + 4 * int(self._c.tail_len))
+        memory = ffi.from_buffer(out)
+        try:
+            self.call("message_unseed", ..., memory, len(out), size, words=0)
+        except CorruptError as error:
+            raise CorruptError(
+                "this is no message as Message.seeded makes them: pop all that was "
+                "pushed, in the reverse order and under the same codecs",
+                error.status,
+            ) from None
+        return bytes(out)[: size[0]]
+
+    # ---- state
+
+    @classmethod
+    def from_state(cls, heads: ArrayLike, tail: ArrayLike = ()) -> Message:
+        """Make a message from its heads and its words.
+
+        Parameters
+        ----------
+        heads : array_like of int, shape (lanes,)
+            Each in [2**31, 2**63); a single one may be smaller if `tail` is empty.
+        tail : array_like of int, shape (n,)
+            32-bit words, top of the stack last.
+
+        Raises
+        ------
+        MessageError
+            If this is not a valid state.
+        """
+        head_array = as_array(heads, "heads", MessageError)
+        if head_array.ndim != 1 or head_array.dtype.kind not in "iu":
+            raise MessageError("heads must be a row of integers")
+        if (head_array < 0).any():
+            raise MessageError("a head is negative")
+        words = as_uint32(tail, "word")
+        message = cls(lanes=head_array.size)
+        message._reserve(words.size)
+        message._head[:] = head_array
+        message._tail[: words.size] = words
+        message._c.tail_len = words.size
+        check(lib.bbans_message_check(message._c))
+        return message
+
+    def state(self) -> tuple[list[int], list[int]]:
+        """Return the heads and the words, top of the stack last."""
+        return self._head.tolist(), self._tail[: self._c.tail_len].tolist()
+
+    def copy(self) -> Message:
+        """Return an independent copy."""
+        return Message.from_state(self._head, self._tail[: self._c.tail_len])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_state, self.state()
+
+    @property
+    def lanes(self) -> int:
+        """Number of lanes."""
+        return int(self._head.size)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether this is the message that `Message(lanes)` makes."""
+        start = 1 if self.lanes == 1 else 1 << 31
+        return self._c.tail_len == 0 and bool((self._head == start).all())
+
+    @property
+    def bits(self) -> float:
+        """Length in bits: log2 of the integer for one lane, the sum over heads
+        and words for more."""
+        heads = np.log2(np.maximum(self._head.astype(np.float64), 1)).sum()
+        return float(heads) + 32.0 * int(self._c.tail_len)
+
+    def is_at_least(self, bits: int) -> bool:
+        """Whether a message of one lane is an integer of 2**bits or more."""
+        return 32 * int(self._c.tail_len) + int(self._head[0]).bit_length() > bits
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Message):
+            return NotImplemented
+        return self.state() == other.state()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Message of {self.lanes} lane(s), {self.bits:.1f} bits>"
+
+    # ---- bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the wire format: docs/format.md, section 1."""
+        size = ffi.new("size_t *")
+        self.call("wire_size", ..., size, words=0)
+        out = bytearray(size[0])
+        self.call("wire_write", ..., ffi.from_buffer(out), size[0], size, words=0)
+        return bytes(out)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, lanes: int = 1) -> Message:
+        """Read the wire format.
+
+        Raises
+        ------
+        CorruptError
+            If these bytes are not a message of so many lanes. As one lane nearly all
+            bytes are a message, those of one of several lanes too.
+        """
+        data = as_bytes(data, "data")
+        message = cls(lanes)
+        message._reserve(len(data) // 4 + 1)
+        check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
+        return message
+
+    # ---- one interval per lane
+
+    def push(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Push one interval per lane.
+
+        Parameters
+        ----------
+        start, freq : array_like of int, shape (lanes,)
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``. A
+            single one is for the first lane.
+        total : int
+            Slots in all, 1 to 2**28; ``2**r`` for a table of precision r.
+
+        Raises
+        ------
+        ModelError
+            If an interval or `total` is not valid; the message is unchanged.
+        """
+        starts, freqs, slots = self._per_lane(start, freq, total)
+        self.call(
+            "message_push", ..., pointer(starts), pointer(freqs), slots,
+            words=self.lanes,
+        )  # fmt: skip
+
+    def peek(self, total: int) -> NDArray[np.uint32]:
+        """Return the slot that each lane would pop, shape (lanes,)."""
+        slots = np.empty(self.lanes, np.uint32)
+        self.call("message_peek", ..., pointer(slots), _total(total), words=0)
+        return slots
+
+    def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Pop the intervals that hold the slots of `peek`.
+
+        Parameters
+        ----------
+        start, freq : array_like of int, shape (lanes,)
+            Intervals ``[start, start + freq)`` in slots, inside ``[0, total)``. A
+            single one is for the first lane.
+        total : int
+            Slots in all, as given to `peek`.
+
+        Raises
+        ------
+        ModelError
+            If an interval does not hold its lane's slot.
+        MessageError
+            If the message holds too few bits. The message is unchanged.
+        """
+        starts, freqs, slots = self._per_lane(start, freq, total)
+        self.call(
+            "message_advance", ..., pointer(starts), pointer(freqs), slots,
+            words=self.lanes,
+        )  # fmt: skip
+
+    # ---- whole sequences in one C call
+
+    def push_sequence(self, model: FrozenModel, x: ArrayLike) -> None:
+        """Push a sequence under a frozen model by IconoCLaSM, over what is there.
+
+        Parameters
+        ----------
+        model : FrozenHMM or FrozenLGSSM
+        x : array_like of int
+            Of an HMM symbol numbers 0 .. M-1, shape (T,); of an LGSSM integers,
+            shape (T, p), or (T,) for p = 1.
+
+        Raises
+        ------
+        SymbolError
+            If the model cannot code a symbol; the message is unchanged.
+        MessageError
+            If the message has more than one lane.
+        """
+        self._refuse_lanes()
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
+        values = model.observations(x)
+        work = model.workspace(len(values))
+        self.call(
+            "sequence_push", model.space, ..., pointer(values, "char[]"), len(values),
+            pointer(work, "uint64_t[]"), work.nbytes,
+            words=model.push_words(len(values)),
+        )  # fmt: skip
+
+    def pop_sequence(self, model: FrozenModel, length: int) -> NDArray[Any]:
+        """Pop `length` observations; inverse of `push_sequence`.
+
+        Raises
+        ------
+        CorruptError
+            If no encoder can have pushed them; the message is spent.
+        MessageError
+            If the message has more than one lane.
+        """
+        self._refuse_lanes()
+        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
+        values, work = model.empty(length), model.workspace(1)
+        self.call(
+            "sequence_pop", model.space, ..., pointer(values, "char[]"), length,
+            pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(length),
+        )  # fmt: skip
+        return values
+
+    def _refuse_lanes(self) -> None:
+        if self.lanes > 1:
+            raise MessageError(
+                "IconoCLaSM of a frozen model needs a message of one lane, not of "
+                f"{self.lanes}: push over a Message(), or the model step by step"
+            )
+
+    def call(self, function: str, *arguments: Any, words: int) -> None:
+        """Call ``bbans_<function>(*arguments)`` of the C library with this message in
+        place of the argument ``...``, and room for `words` more words."""
+        filled = [self._c if argument is ... else argument for argument in arguments]
+        self._begin(words)
+        try:
+            check(getattr(lib, f"bbans_{function}")(*filled))
+        finally:
+            self._end()
+
+    def _per_lane(
+        self, start: ArrayLike, freq: ArrayLike, total: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], int]:
+        """Intervals of all lanes: a single one is the first's, others are whole."""
+        starts, freqs = as_uint32(start, "slot"), as_uint32(freq, "slot")
+        slots = _total(total)
+        if starts.size == freqs.size == 1 < self.lanes:
+            one = starts, freqs
+            starts, freqs = np.zeros((2, self.lanes), np.uint32)
+            freqs[1:] = slots
+            starts[:1], freqs[:1] = one
+        starts, freqs = np.atleast_1d(starts), np.atleast_1d(freqs)
+        if not starts.shape == freqs.shape == self._head.shape:
+            raise SymbolError(f"{self.lanes} lanes need {self.lanes} intervals, or one")
+        return starts, freqs, slots
+
+
+def _refuse(self: Any, *given: Any) -> Any:
+    """Raise: this end of the range coder does not do that."""
+    raise MessageError(FIRST_IN_FIRST_OUT)
+
+
+class _RangeCoder(ValueArrays):
+    """What a message has, and what either end of the range coder refuses of it."""
+
+    __slots__ = ()
+
+    lanes = 1
+    push = peek = advance = push_sequence = pop_sequence = _refuse
+
+
+class RangeEncoder(_RangeCoder, EncoderArrays):
+    """Codes values first in, first out, into the shortest message.
+
+    Notes
+    -----
+    docs/maths.md, section 4. Any codec goes, but for those that pop while they push,
+    as bits back does: to `encode`, which hands itself to the codec as the message.
+
+    Examples
+    --------
+    >>> from bbans import RangeDecoder, RangeEncoder
+    >>> from bbans.codecs import Gaussian, Poisson
+    >>> encoder = RangeEncoder()
+    >>> encoder.encode(Gaussian([2.5, -40.0], 3.0), [3, -38])
+    >>> encoder.encode(Poisson(7.0), 5)
+    >>> decoder = RangeDecoder(encoder.finish())
+    >>> decoder.decode(Gaussian([2.5, -40.0], 3.0)), decoder.decode(Poisson(7.0))
+    (array([  3, -38]), 5)
+    """
+
+    __slots__ = ()
+
+    def encode(self, codec: Any, value: Any) -> None:
+        """Append a value; of several intervals the one that is popped first goes first.
+
+        Parameters
+        ----------
+        codec : Codec
+        value : object
+
+        Raises
+        ------
+        ModelError
+            As the codec's `push`, for a value that it cannot code.
+        MessageError
+            If the codec pops too, or the encoder is spent. After any error the encoder
+            is as it was before.
+        """
+        self._open()
+        try:
+            codec.push(self, value)
+            self._encode()
+        finally:
+            self._drop()
+
+    def push(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Push an interval, as to a message of one lane; for codecs, in `encode`.
+
+        Raises
+        ------
+        ModelError
+            If that is no interval.
+        """
+        self._push_interval(*_interval(start, freq, total))
+
+    def encode_interval(self, start: int, freq: int, total: int) -> None:
+        """Append ``[start, start + freq)`` of `total` slots.
+
+        Raises
+        ------
+        ModelError
+            If that is no interval.
+        """
+        self._open()
+        try:
+            self.push(start, freq, total)
+            self._encode()
+        finally:
+            self._drop()
+
+    def finish(self) -> Message:
+        """Return the message; the encoder is spent."""
+        self._open()
+        self._drop()
+        message = Message()
+        message.call(
+            "range_finish", self._c, ..., words=(self._c.len + 11) // 4
+        )  # fmt: skip
+        return message
+
+
+class RangeDecoder(_RangeCoder, DecoderArrays):
+    """Reads what `RangeEncoder` wrote, first value first.
+
+    Codecs take it for a message of one lane, from which they pop.
+
+    Raises
+    ------
+    CorruptError
+        From each method: if no encoder wrote this message. The decoder is as it was
+        before, but where a codec had popped a part of its value.
+    SymbolError
+        From `decode`: if the codec's data type does not hold a value, as when the
+        message is damaged.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, message: Message) -> None:
+        as_instance(message, Message, "message", "a Message")
+        self._init(message.copy())  # the decoder reads its arrays
+
+    def decode(self, codec: Any) -> Any:
+        """Return the next value; inverse of `RangeEncoder.encode`."""
+        return codec.pop(self)
+
+    def peek(self, total: int) -> NDArray[np.uint32]:
+        """Return the next slot, shape (1,), as from a message of one lane."""
+        slot = np.empty(1, np.uint32)
+        check(lib.bbans_range_slot(self._c, _total(total), pointer(slot)))
+        return slot
+
+    def advance(self, start: ArrayLike, freq: ArrayLike, total: int) -> None:
+        """Remove the interval that holds the slot."""
+        check(lib.bbans_range_advance(self._c, *_interval(start, freq, total)))
+
+    def mark(self, bits: int) -> None:
+        """Before an interval: an encoder would have started bits back from here, if
+        the code of what follows alone were an integer of ``2**bits`` or more. Then
+        `check` refuses it.
+
+        Raises
+        ------
+        ModelError
+            If `bits` is not 0 to 65535.
+        """
+        most = lib.BBANS_TAIL_MAX
+        check(lib.bbans_range_mark(self._c, as_integer(bits, "bits", 0, most)))
+
+    def check(self) -> None:
+        """After the last value: was exactly this encoded?"""
+        check(lib.bbans_range_check(self._c))
+
+
+def _total(total: int) -> int:
+    return as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
+
+
+def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:
+    """One interval, from numbers or from arrays of one."""
+    total = _total(total)
+    start, freq = (
+        part.item() if isinstance(part, np.ndarray) and part.size == 1 else part
+        for part in (start, freq)
+    )
+    start = as_integer(start, "start of an interval", 0, total - 1)
+    freq = as_integer(freq, "freq of an interval", 1, total - start)
+    return start, freq, total

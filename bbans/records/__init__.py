@@ -1,0 +1,1 @@
+"""Many sequences: batches, and packets."""

@@ -1,0 +1,93 @@
+/* What files are checked and named by: CRC-32 and SHA-256.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+/* Of a reflected CRC, the low bits go first: two steps of four bits a byte,
+ * with the remainders of the sixteen values that four bits can have. */
+uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n)
+{
+    static const uint32_t remainder[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+
+    for (crc = ~crc; n > 0; n--) {
+        crc ^= *bytes++;
+        crc = crc >> 4 ^ remainder[crc & 15];
+        crc = crc >> 4 ^ remainder[crc & 15];
+    }
+    return ~crc;
+}
+
+/* The names below are those of FIPS 180-4, section 6.2. */
+static const uint32_t sha256_k[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+    0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
+    0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+    0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+static uint32_t rotated(uint32_t x, int n)
+{
+    return x >> n | x << (32 - n);
+}
+
+static void sha256_block(uint32_t hash[8], const uint8_t *bytes)
+{
+    uint32_t w[64], v[8]; /* v is a, b, .. h */
+    int t;
+
+    for (t = 0; t < 16; t++, bytes += 4)
+        w[t] = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+               (uint32_t)bytes[2] << 8 | bytes[3];
+    for (; t < 64; t++) {
+        const uint32_t x = w[t - 15], y = w[t - 2];
+
+        w[t] = w[t - 16] + (rotated(x, 7) ^ rotated(x, 18) ^ x >> 3) +
+               w[t - 7] + (rotated(y, 17) ^ rotated(y, 19) ^ y >> 10);
+    }
+    memcpy(v, hash, sizeof v);
+    for (t = 0; t < 64; t++) {
+        const uint32_t a = v[0], e = v[4];
+        const uint32_t t1 = v[7] +
+                            (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
+                            ((e & v[5]) ^ (~e & v[6])) + sha256_k[t] + w[t];
+        const uint32_t t2 = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) +
+                            ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
+
+        memmove(v + 1, v, 7 * sizeof *v);
+        v[4] += t1;
+        v[0] = t1 + t2;
+    }
+    for (t = 0; t < 8; t++)
+        hash[t] += v[t];
+}
+
+void bbans_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32])
+{
+    uint32_t hash[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    const uint64_t n_bits = (uint64_t)n * 8;
+    uint8_t last[128] = {0};
+    size_t i, rest;
+
+    for (; n >= 64; n -= 64, bytes += 64)
+        sha256_block(hash, bytes);
+    if (n > 0) /* bytes may be NULL */
+        memcpy(last, bytes, n);
+    last[n] = 0x80;
+    rest = n < 56 ? 64 : 128; /* with room for the length */
+    for (i = 0; i < 8; i++)
+        last[rest - 1 - i] = (uint8_t)(n_bits >> (8 * i));
+    for (i = 0; i < rest; i += 64)
+        sha256_block(hash, last + i);
+    for (i = 0; i < 32; i++)
+        digest[i] = (uint8_t)(hash[i / 4] >> (24 - 8 * (i % 4)));
+}

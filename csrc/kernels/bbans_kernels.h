@@ -1,0 +1,318 @@
+/* Private to csrc/: the kernels, and what they have in common with their
+ * callers.
+ *
+ * Kernels are arithmetic only: they cannot fail and check nothing.  Each family
+ * is a table of functions, and each file of kernels/ defines those of one
+ * instruction set, bbans_<family>_<isa>.  The portable ones define the results:
+ * docs/maths.md, section 5.  A kernel may call the portable or a narrower one
+ * of its family.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_KERNELS_H
+#define BBANS_KERNELS_H
+
+#include "../bbans.h"
+
+#include <string.h>
+
+/* Instruction sets by function attribute, not by flags per file.  An embedded
+ * build defines BBANS_PORTABLE and has the portable kernels alone. */
+#if !defined(BBANS_PORTABLE) && (defined(__GNUC__) || defined(__clang__))
+#ifndef BBANS_TARGET
+#define BBANS_TARGET(isa) __attribute__((target(isa)))
+#endif
+#if defined(__x86_64__)
+#define BBANS_HAVE_X86
+#elif defined(__aarch64__)
+#define BBANS_HAVE_NEON
+#endif
+#endif
+
+/* ---- Hidden Markov models ------------------------------------------------ */
+
+#define BBANS_FILTER_BITS 32
+#define BBANS_POSTERIOR_BITS 26
+#define BBANS_SHORT_MAX 32767
+
+/* `stride` is a multiple of 16; arrays need no alignment. */
+typedef struct {
+    /* One filter step: emitting [stride], the masses below 2^29 with which the
+     * states emit the symbol, 0 beyond them; predicted [stride] in and out,
+     * filtered [stride] out. */
+    void (*filter)(const bbans_hmm *hmm, const uint32_t *emitting,
+                   uint32_t *predicted, uint32_t *filtered);
+    /* edge[0 .. stride] = running sums of the posterior weights; into [stride]
+     * is the column A_ij of the next state, or NULL.  Returns edge[stride] = N
+     * < 2^26, early: the division by it need not wait for the sums. */
+    uint32_t (*posterior)(const uint32_t *filtered, const uint32_t *into,
+                          size_t stride, uint32_t *edge);
+    /* Of these weights only state i's interval, edge[i] and edge[i + 1] -
+     * edge[i]; returns N. */
+    uint32_t (*interval)(const uint32_t *filtered, const uint32_t *into,
+                         size_t stride, size_t i, uint32_t *start,
+                         uint32_t *freq);
+    /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
+    size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
+} bbans_hmm_kernels;
+
+/* A tile of short_pairs: from column j on, the width of its rows, and where the
+ * pair of states 2 a and 2 a + 1 lies in it. */
+#define BBANS_TILE 64
+
+static inline size_t bbans_tile_width(size_t stride, size_t j)
+{
+    return stride - j < BBANS_TILE ? stride - j : BBANS_TILE;
+}
+
+static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
+{
+    return j * stride + 2 * a * bbans_tile_width(stride, j);
+}
+
+/* ---- Lanes of a message -------------------------------------------------- */
+
+#define BBANS_HEAD_MIN ((uint64_t)1 << 31)
+
+/* The interval [start, end) of a table: two neighbouring edges. */
+typedef struct {
+    uint32_t start, end;
+} bbans_span;
+
+/* A symbol's interval, and what its kernel divides by freq with. */
+typedef struct {
+    uint32_t freq, start;
+    uint64_t inverse;
+} bbans_coded_symbol;
+
+#ifdef BBANS_HAVE_X86
+#define BBANS_CODED_SYMBOLS_MAX 256
+#else
+#define BBANS_CODED_SYMBOLS_MAX 1 /* no kernel has them */
+#endif
+#define BBANS_ROUND_LANES 16
+#define BBANS_ROUND_PREC_MIN 13
+
+/* Heads are in [2^31, 2^63), as in every message of several lanes.  Push goes
+ * from head[n - 1] to head[0]; its words go to `top`, where there is room for n
+ * of them, and it returns the new top.  Pop goes the other way, and there are
+ * at least n words below the top. */
+typedef struct {
+    /* Push span[i], of 2^prec slots, on head[i]. */
+    uint32_t *(*push)(uint64_t *head, const bbans_span *span, size_t n,
+                      unsigned prec, uint32_t *top);
+    /* Pop span[i], which holds the slot of head[i]. */
+    const uint32_t *(*advance)(uint64_t *head, const bbans_span *span, size_t n,
+                               unsigned prec, const uint32_t *top);
+    /* The largest of n, or 0. */
+    uint32_t (*max_u32)(const uint32_t *v, size_t n);
+    /* Push symbol[i] on head[i], under one row of edges. */
+    uint32_t *(*push_symbols)(uint64_t *head, const uint32_t *edge,
+                              const uint32_t *symbol, size_t n, unsigned prec,
+                              uint32_t *top);
+    /* The same for *left symbols, whole rounds over all the lanes, a multiple
+     * of BBANS_ROUND_LANES of them, for precisions from BBANS_ROUND_PREC_MIN
+     * on; ends before a round in which one is not below `symbols`, and says in
+     * *left how many are left.  prepare_row is for BBANS_CODED_SYMBOLS_MAX
+     * symbols or fewer.  NULL where this is no faster. */
+    void (*prepare_row)(const uint32_t *edge, size_t symbols,
+                        bbans_coded_symbol *coded);
+    uint32_t *(*push_rounds)(uint64_t *head, size_t lanes,
+                             const bbans_coded_symbol *coded, uint32_t symbols,
+                             const uint32_t *symbol, size_t *left,
+                             unsigned prec, uint32_t *top);
+} bbans_lanes_kernels;
+
+/* Of any totals, not of 2^prec slots. */
+typedef struct {
+    /* Push value[i], uniform below the total; and pop it. */
+    uint32_t *(*push_values)(uint64_t *head, const uint32_t *value, size_t n,
+                             uint32_t total, uint32_t *top);
+    const uint32_t *(*pop_values)(uint64_t *head, uint32_t *value, size_t n,
+                                  uint32_t total, const uint32_t *top);
+    /* Push slots start[i] .. start[i] + freq[i] - 1 of total[i]. */
+    uint32_t *(*push_shares)(uint64_t *head, const uint32_t *start,
+                             const uint32_t *freq, const uint32_t *total,
+                             size_t n, uint32_t *top);
+    /* Pop them in two halves: quotient and slot of head[i] in its total, which
+     * leave the head as it is; then the new heads, for rest = slot - start. */
+    void (*pop_start)(const uint64_t *head, const uint32_t *total, size_t n,
+                      uint64_t *quotient, uint32_t *slot);
+    const uint32_t *(*pop_finish)(uint64_t *head, const uint64_t *quotient,
+                                  const uint32_t *rest, const uint32_t *freq,
+                                  const uint32_t *total, size_t n,
+                                  const uint32_t *top);
+} bbans_totals_kernels;
+
+#if defined(BBANS_HAVE_X86) || defined(BBANS_HAVE_NEON)
+/* The kernel push_symbols by a kernel push: spans go through a buffer. */
+static inline uint32_t *
+bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
+                                      size_t n, unsigned prec, uint32_t *top),
+                    uint64_t *head, const uint32_t *edge,
+                    const uint32_t *symbol, size_t n, unsigned prec,
+                    uint32_t *top)
+{
+    bbans_span span[64];
+    size_t i;
+
+    while (n > 0) {
+        const size_t part = (n - 1) % 64 + 1;
+
+        n -= part;
+        for (i = 0; i < part; i++) /* two neighbouring edges at once */
+            memcpy(span + i, edge + symbol[n + i], sizeof *span);
+        top = push(head + n, span, part, prec, top);
+    }
+    return top;
+}
+#endif
+
+/* ---- Rows of weights ----------------------------------------------------- */
+
+/* Probabilities count in units of 2^-27. */
+#define BBANS_WEIGHT_BITS 27
+
+/* Rows of at most this many bytes are prefetched that far ahead: the machine's
+ * own guesses end with a page of memory. */
+#define BBANS_ROWS_AHEAD 4096
+
+static inline size_t bbans_row_bytes(int type, size_t symbols)
+{
+    return symbols * (type == BBANS_F64 ? 8 : 4);
+}
+
+/* From one row of weights as integers to the next: room for sums of the quads
+ * of each 64. */
+static inline size_t bbans_row_stride(size_t symbols)
+{
+    return symbols + (symbols + 63) / 64 * 16;
+}
+
+/* Weights are of type U32, F32 or F64. */
+typedef struct {
+    /* A row of n weights as integers w[0 .. n - 1].  Returns their sum, or
+     * UINT64_MAX if one is 2^29 or more, or is none. */
+    uint64_t (*row_sum)(const void *weight, int type, size_t n, uint32_t *w);
+    /* The same sum; and of the weights of this type, modulo 2^32, that of the
+     * first k, and weight k < n. */
+    uint64_t (*row_interval)(const void *weight, int type, size_t n, size_t k,
+                             uint32_t *start, uint32_t *freq);
+    /* Intervals of symbols k[i] < symbols in n rows, and the sums of the rows.
+     * One above BBANS_TOTAL_MAX says that the row has no total; then its
+     * interval means nothing. */
+    void (*row_intervals)(const void *weight, int type, size_t symbols,
+                          size_t n, const uint32_t *k, uint32_t *start,
+                          uint32_t *freq, uint32_t *total);
+    /* n rows as integers, bbans_row_stride(symbols) elements apart, with what
+     * the kernel has to add behind each, and the same sums. */
+    void (*weigh_rows)(const void *weight, int type, size_t symbols, size_t n,
+                       uint32_t *w, uint32_t *total);
+    /* The k with w[0] + .. + w[k - 1] = *start <= slot < *start + w[k]; the sum
+     * of all n is at most 2^28 and above the slot. */
+    size_t (*find)(const uint32_t *w, size_t n, uint32_t slot, uint32_t *start);
+    /* The same in a row of weigh_rows. */
+    size_t (*find_in_row)(const uint32_t *w, size_t symbols, uint32_t slot,
+                          uint32_t *start);
+} bbans_rows_kernels;
+
+/* Rows one by one, by the kernels in use. */
+void bbans_each_row_interval(const void *weight, int type, size_t symbols,
+                             size_t n, const uint32_t *k, uint32_t *start,
+                             uint32_t *freq, uint32_t *total);
+void bbans_each_row_sum(const void *weight, int type, size_t symbols, size_t n,
+                        uint32_t *w, uint32_t *total);
+size_t bbans_find_without_sums(const uint32_t *w, size_t symbols, uint32_t slot,
+                               uint32_t *start);
+
+/* ---- The byte coder ------------------------------------------------------ */
+
+#define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
+#define BBANS_BYTES_FLAG ((uint32_t)1 << 15) /* above any freq */
+
+/* Docs/format.md, section 4: states x [lanes] in [2^15, 2^31) and words of 16
+ * bits, little-endian.  Entries to push are freq | start << 16, with
+ * BBANS_BYTES_FLAG or not; slots to pop freq << 20 | (slot - start) << 8 |
+ * symbol; of both tables, 3 elements before the first and 2 after the last may
+ * be read. */
+typedef struct {
+    /* Push n <= 2^13 bytes, the lanes' in turns of 4, from the last to the
+     * first, by entry [256], at 12 bits; inverse[f] is floor(2^43 / f) + 1 for
+     * each f that occurs.  Words go below `word`, where there are 2
+     * bytes for each of a row of 4 lanes, and 32 more may be written; returns
+     * where they begin.  If an entry has BBANS_BYTES_FLAG, *any gets
+     * bit i for the bytes 256 i .. that it is of, or more bits. */
+    uint8_t *(*push)(uint32_t *x, size_t lanes, const uint32_t *entry,
+                     const uint64_t *inverse, const uint8_t *bytes, size_t n,
+                     uint8_t *word, uint32_t *any);
+    /* Pop them, by slot [2^12].  Reads up to 2 n + 32 bytes of words; returns
+     * where those that it took end. */
+    const uint8_t *(*pop)(uint32_t *x, size_t lanes, const uint32_t *slot,
+                          const uint8_t *word, uint8_t *bytes, size_t n);
+    /* Push `steps` bytes of each lane, each given the one before.  Lane i has
+     * bytes[i stride + 1 ..], after bytes[i stride].  What b follows a has
+     * entry[b << 8 | a], at prec 10 or 12. */
+    uint8_t *(*push_pairs)(uint32_t *x, size_t lanes, const uint32_t *entry,
+                           const uint64_t *inverse, unsigned prec,
+                           const uint8_t *bytes, size_t stride, size_t steps,
+                           uint8_t *word);
+    /* Pop them; what follows a has slot [a << prec ..]. */
+    const uint8_t *(*pop_pairs)(uint32_t *x, size_t lanes, const uint32_t *slot,
+                                unsigned prec, const uint8_t *word,
+                                uint8_t *bytes, size_t stride, size_t steps);
+    /* The symbols [16] of the ranks in n packed bytes, 2^log2_per in each, the
+     * first in the lowest bits, 1 <= log2_per <= 3.  Returns the highest
+     * rank. */
+    unsigned (*unpack)(const uint8_t *packed, size_t n, unsigned log2_per,
+                       const uint8_t *symbol, uint8_t *bytes);
+} bbans_bytes_kernels;
+
+/* ---- Values under a shape ------------------------------------------------ */
+
+typedef struct {
+    /* Spans of n values under a shape, by bbans_located.h with leak 1, where
+     * bit i % 8 of easy[i / 8] is set; the others, and all whose location or
+     * scale is not valid, are up to the caller.  There is room for a
+     * multiple of 16 bits. */
+    void (*locate_spans)(const bbans_shape *shape, const int64_t *at,
+                         const int32_t *by, const int64_t *value, size_t n,
+                         bbans_span *span, uint8_t *easy);
+    /* The same for the values, in bins of one, of the slots of n heads. */
+    void (*find_located)(const bbans_shape *shape, const int64_t *at,
+                         const int32_t *by, const uint64_t *head, size_t n,
+                         bbans_span *span, int64_t *value, uint8_t *easy);
+    /* F32 or F64 as locations and scales, or INT64_MIN, INT32_MIN for those
+     * that are up to the caller. */
+    void (*fix_locations)(const void *real, int type, size_t n,
+                          int64_t *location);
+    void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
+} bbans_located_kernels;
+
+/* ---- The choice ---------------------------------------------------------- */
+
+typedef struct {
+    int isa;
+    const bbans_hmm_kernels *hmm;
+    const bbans_lanes_kernels *lanes;
+    const bbans_totals_kernels *totals;
+    const bbans_rows_kernels *rows;
+    const bbans_bytes_kernels *bytes;
+    const bbans_located_kernels *located;
+} bbans_kernels;
+
+/* Those in use, the library's one mutable global: portable until
+ * bbans_isa_use. */
+extern bbans_kernels bbans_kernel;
+
+extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
+    bbans_hmm_avx512, bbans_hmm_neon;
+extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
+    bbans_lanes_avx512, bbans_lanes_neon;
+extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
+extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
+    bbans_rows_avx512, bbans_rows_neon;
+extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
+    bbans_bytes_avx512;
+extern const bbans_located_kernels bbans_located_portable, bbans_located_avx2,
+    bbans_located_avx512;
+
+#endif

@@ -1,0 +1,272 @@
+/* Frozen hidden Markov models: docs/maths.md, sections 5 and 6.
+ *
+ * Why the weights can never be all zero: every predicted weight is a mass of at
+ * least 1 or floored at 2^6 or more, and every emission and transition mass is
+ * at least 1, so each sum of products that is scaled below is positive,
+ * whatever the symbol.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+
+static size_t stride_of(size_t states)
+{
+    return (states + 15) / 16 * 16;
+}
+
+/* Elements of the arrays of a model, in words: those over states come first. */
+static uint64_t words_over_states(uint64_t states, uint64_t symbols)
+{
+    const uint64_t stride = stride_of((size_t)states);
+
+    return stride * (stride + 1 + states + symbols);
+}
+
+static uint64_t words_of_cdfs(uint64_t states, uint64_t symbols)
+{
+    return states + 1 + states * (states + 1) + states * (symbols + 1);
+}
+
+size_t bbans_hmm_bytes(size_t states, size_t symbols)
+{
+    uint64_t bytes;
+
+    if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
+        symbols > BBANS_SYMBOLS_MAX)
+        return 0;
+    bytes = 4 * words_over_states(states, symbols) +
+            4 * words_of_cdfs(states, symbols) + (BBANS_ALIGNMENT - 1);
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+}
+
+/* At the end of the CDFs: these have one word more than masses in each row, and
+ * so, written row after row, never pass the masses that are still to be read.
+ */
+uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols)
+{
+    return (uint32_t *)bbans_align(memory) +
+           words_over_states(states, symbols) + (1 + 2 * states);
+}
+
+/* Does each row hold masses of at least 1 that sum to 2^prec? */
+static int rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
+                             unsigned prec)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++) {
+        uint64_t sum = 0;
+
+        for (k = 0; k < columns; k++) {
+            if (mass[i * columns + k] == 0)
+                return 0;
+            sum += mass[i * columns + k];
+        }
+        if (sum != (uint64_t)1 << prec)
+            return 0;
+    }
+    return 1;
+}
+
+static uint32_t *put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
+                         size_t columns)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++) {
+        *out++ = 0;
+        for (k = 0; k < columns; k++, out++)
+            *out = out[-1] + *mass++;
+    }
+    return out;
+}
+
+/* out[column][stride rows] = mass[row][column], zeros beyond the last row */
+static uint32_t *put_transposed(uint32_t *out, const uint32_t *mass,
+                                size_t rows, size_t columns, size_t stride)
+{
+    size_t i, k;
+
+    for (k = 0; k < columns; k++, out += stride) {
+        for (i = 0; i < rows; i++)
+            out[i] = mass[i * columns + k];
+        for (; i < stride; i++)
+            out[i] = 0;
+    }
+    return out;
+}
+
+static int16_t to_15_bits(uint32_t mass, unsigned prec)
+{
+    const uint32_t m =
+        prec > 15 ? (mass + ((uint32_t)1 << (prec - 16))) >> (prec - 15)
+                  : mass << (15 - prec);
+
+    return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
+}
+
+bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
+                            unsigned prec, size_t tail_length,
+                            const uint32_t *initial, const uint32_t *transition,
+                            const uint32_t *emission, void *memory,
+                            size_t memory_bytes)
+{
+    const size_t stride = stride_of(states);
+    int16_t *pairs, *columns;
+    uint32_t *word;
+    size_t i, j;
+
+    if (hmm == NULL || initial == NULL || transition == NULL ||
+        emission == NULL || memory == NULL)
+        return BBANS_ERR_NULL;
+    if (prec < 1 || prec > BBANS_PREC_MAX)
+        return BBANS_ERR_PRECISION;
+    if (bbans_hmm_bytes(states, symbols) == 0 || tail_length < 1 ||
+        tail_length > BBANS_TAIL_MAX)
+        return BBANS_ERR_SIZE;
+    if (memory_bytes < bbans_hmm_bytes(states, symbols))
+        return BBANS_ERR_CAPACITY;
+    if (!rows_are_complete(initial, 1, states, prec) ||
+        !rows_are_complete(transition, states, states, prec) ||
+        !rows_are_complete(emission, states, symbols, prec))
+        return BBANS_ERR_TABLE;
+
+    hmm->contexts = NULL;
+    hmm->states = states;
+    hmm->symbols = symbols;
+    hmm->stride = stride;
+    hmm->prec = prec;
+    hmm->floor = (uint32_t)1
+                 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
+    /* First the arrays over states: their rows are whole cache lines. */
+    memory = bbans_align(memory);
+    hmm->short_pairs = pairs = (int16_t *)memory;
+    hmm->short_columns = columns = pairs + stride * stride;
+    hmm->initial = word = (uint32_t *)memory + stride * stride;
+    hmm->into = word = put_transposed(word, initial, states, 1, stride);
+    hmm->emitting = word =
+        put_transposed(word, transition, states, states, stride);
+    hmm->initial_cdf = word =
+        put_transposed(word, emission, states, symbols, stride);
+    for (i = 0; i < stride; i++)
+        for (j = 0; j < stride; j++)
+            pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
+                  2 * (j % BBANS_TILE) + i % 2] = columns[j * stride + i] =
+                i < states && j < states
+                    ? to_15_bits(transition[i * states + j], prec)
+                    : 0;
+    /* Last, and in the order of the masses: see bbans_hmm_masses. */
+    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
+    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
+    (void)put_cdf(word, emission, states, symbols);
+    hmm->space.tail_length = tail_length;
+    bbans_hmm_set_engine(hmm);
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
+                              const uint32_t *symbol, size_t n,
+                              uint32_t *filtered)
+{
+    size_t t;
+
+    if (hmm == NULL || predicted == NULL ||
+        ((symbol == NULL || filtered == NULL) && n > 0))
+        return BBANS_ERR_NULL;
+    for (t = 0; t < n; t++)
+        if (symbol[t] >= hmm->symbols)
+            return BBANS_ERR_SYMBOL;
+    for (t = 0; t < n; t++)
+        bbans_kernel.hmm->filter(hmm, bbans_emitting(hmm, symbol[t]), predicted,
+                                 filtered + t * hmm->stride);
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm, const uint32_t *emitting,
+                                 uint32_t *predicted, uint32_t *filtered)
+{
+    if (hmm == NULL || emitting == NULL || predicted == NULL ||
+        filtered == NULL)
+        return BBANS_ERR_NULL;
+    bbans_kernel.hmm->filter(hmm, emitting, predicted, filtered);
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
+                                 size_t next, uint32_t *edge)
+{
+    if (hmm == NULL || filtered == NULL || edge == NULL)
+        return BBANS_ERR_NULL;
+    if (next > hmm->states)
+        return BBANS_ERR_SYMBOL;
+    (void)bbans_kernel.hmm->posterior(filtered, bbans_into(hmm, next),
+                                      hmm->stride, edge);
+    return BBANS_OK;
+}
+
+uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < hmm->states; i++)
+        sum += predicted[i];
+    return sum;
+}
+
+/* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
+uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
+                               uint64_t sum, size_t x)
+{
+    const uint32_t *edge = hmm->emission_cdf + x;
+    uint64_t below = 0;
+    size_t i;
+
+    for (i = 0; i < hmm->states; i++, edge += hmm->symbols + 1)
+        below += (uint64_t)predicted[i] * *edge;
+    return (uint32_t)(below / sum);
+}
+
+bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
+                               size_t symbol, uint32_t *start, uint32_t *freq)
+{
+    uint64_t sum;
+
+    if (hmm == NULL || predicted == NULL || start == NULL || freq == NULL)
+        return BBANS_ERR_NULL;
+    if (symbol >= hmm->symbols)
+        return BBANS_ERR_SYMBOL;
+    sum = bbans_predicted_sum(hmm, predicted);
+    if (sum == 0)
+        return BBANS_ERR_TOTAL;
+    *start = bbans_predictive_edge(hmm, predicted, sum, symbol);
+    *freq = bbans_predictive_edge(hmm, predicted, sum, symbol + 1) - *start;
+    return BBANS_OK;
+}
+
+bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
+                                    const uint32_t *predicted, uint32_t slot,
+                                    uint32_t *symbol, uint32_t *start,
+                                    uint32_t *freq)
+{
+    size_t lo = 0, hi;
+    uint64_t sum;
+
+    if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
+        freq == NULL)
+        return BBANS_ERR_NULL;
+    if (slot >> hmm->prec != 0)
+        return BBANS_ERR_INTERVAL;
+    sum = bbans_predicted_sum(hmm, predicted);
+    if (sum == 0)
+        return BBANS_ERR_TOTAL;
+    for (hi = hmm->symbols; hi - lo > 1;) { /* edge(lo) <= slot < edge(hi) */
+        const size_t mid = lo + (hi - lo) / 2;
+
+        if (bbans_predictive_edge(hmm, predicted, sum, mid) <= slot)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    *symbol = (uint32_t)lo;
+    return bbans_hmm_predict(hmm, predicted, lo, start, freq);
+}

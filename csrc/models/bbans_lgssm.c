@@ -1,0 +1,819 @@
+/* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
+ * section 13.
+ *
+ * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
+ * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay
+ * below 2^48: vectors that are multiplied with matrices have such elements.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../distributions/bbans_located.h"
+#include "bbans_state_space.h"
+
+#define LOCATION_MAX (((int64_t)1 << 46) - 1)
+#define INTEGER_MAX ((int64_t)1 << 31)
+
+/* Products are kept from here on; elements too large for one product are cut
+ * here into two. */
+#define LOW_BITS 24
+#define SMALL_BITS 25
+
+/* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
+ * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
+ * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
+#define SCHEDULE_PREC 26
+#define CUT_BITS (BBANS_LOCATED_PREC - SCHEDULE_PREC)
+#define LEAK (1u << CUT_BITS)
+
+#define SHIFT_MIN (-40)
+#define SHIFT_MAX 60
+
+/* The words of a step, in this order: matrices, each row led by its shift, then
+ * scales. */
+typedef struct {
+    const int64_t *move_offset, *emit_offset;
+    const int32_t *move;       /* [n][1 + n] A: z_t from z_t-1               */
+    const int32_t *back;       /* [n][1 + n] J: z_t-1 from z_t               */
+    const int32_t *emit;       /* [p][1 + n] C: x_t from z_t                 */
+    const int32_t *gain;       /* [n][1 + p] K                               */
+    const int32_t *emit_lower; /* [p][1 + p] of x_t given z_t        */
+    const int32_t *predict_lower; /* [p][1 + p] of x_t given the past   */
+    const int32_t *final_lower;   /* [n][1 + n] of z_t given x_1 .. x_t */
+    const int32_t *move_scale;    /* [n] of z_t given z_t-1             */
+    const int32_t *back_scale;    /* [n] of z_t-1 given z_t             */
+    const int32_t *emit_scale, *predict_scale; /* [p]                   */
+    const int32_t *final_scale;                /* [n]                   */
+} step;
+
+/* A vector of elements below 2^48, and whether one has SMALL_BITS or more. */
+typedef struct {
+    int64_t element[BBANS_LATENTS_MAX];
+    uint64_t large;
+} vector;
+
+size_t bbans_lgssm_step_words(size_t latents, size_t observed)
+{
+    const size_t n = latents, p = observed;
+
+    if (n < 1 || n > BBANS_LATENTS_MAX || p < 1 || p > BBANS_LATENTS_MAX)
+        return 0;
+    return 3 * n * (1 + n) + p * (1 + n) + n * (1 + p) + 2 * p * (1 + p) +
+           3 * n + 2 * p;
+}
+
+static step step_of(const bbans_lgssm *model, size_t t)
+{
+    const size_t n = model->latents, p = model->observed;
+    const size_t i = t < model->steps ? t : model->steps - 1;
+    const int32_t *word = model->word + i * model->step_words;
+    step s;
+
+    s.move_offset = model->offset + i * (n + p);
+    s.emit_offset = s.move_offset + n;
+    s.move = word;
+    s.back = s.move + n * (1 + n);
+    s.emit = s.back + n * (1 + n);
+    s.gain = s.emit + p * (1 + n);
+    s.emit_lower = s.gain + n * (1 + p);
+    s.predict_lower = s.emit_lower + p * (1 + p);
+    s.final_lower = s.predict_lower + p * (1 + p);
+    s.move_scale = s.final_lower + n * (1 + n);
+    s.back_scale = s.move_scale + n;
+    s.emit_scale = s.back_scale + n;
+    s.predict_scale = s.emit_scale + p;
+    s.final_scale = s.predict_scale + p;
+    return s;
+}
+
+static int shifts_are_valid(const int32_t *row, size_t rows, size_t columns)
+{
+    size_t i;
+
+    for (i = 0; i < rows; i++, row += 1 + columns)
+        if (*row < SHIFT_MIN || *row > SHIFT_MAX)
+            return 0;
+    return 1;
+}
+
+static int step_is_valid(const step *s, size_t n, size_t p)
+{
+    size_t i;
+
+    for (i = 0; i < n + p; i++)
+        if (s->move_offset[i] < -LOCATION_MAX ||
+            s->move_offset[i] > LOCATION_MAX)
+            return 0;
+    for (i = 0; i < 3 * n + 2 * p; i++)
+        if (s->move_scale[i] < BBANS_SCALE_MIN ||
+            s->move_scale[i] > BBANS_SCALE_MAX)
+            return 0;
+    return shifts_are_valid(s->move, 2 * n + p, n) &&
+           shifts_are_valid(s->gain, n, p) &&
+           shifts_are_valid(s->emit_lower, 2 * p, p) &&
+           shifts_are_valid(s->final_lower, n, n);
+}
+
+/* ---- Fixed-point arithmetic ---------------------------------------------- */
+
+static int64_t limited(int64_t v, int64_t limit)
+{
+    return v < -limit ? -limit : v > limit ? limit : v;
+}
+
+static void put_element(vector *out, size_t i, int64_t v)
+{
+    out->element[i] = v;
+    out->large =
+        (i > 0 ? out->large : 0) | (uint64_t)(v ^ bbans_sign(v)) >> SMALL_BITS;
+}
+
+static int64_t point_of(int64_t integer)
+{
+    return limited(integer, INTEGER_MAX) * 65536;
+}
+
+/* sum_j row_j v_j 2^-24, rounded down.  64 products of 31 by 25 bits stay below
+ * 2^62; else v = high 2^24 + low, and both sums stay below 2^61. */
+static int64_t row_times(const int32_t *row, const vector *v, size_t n)
+{
+    int64_t sum = 0, low_sum = 0;
+    size_t j;
+
+    if (n == 0 || v->large == 0) {
+        for (j = 0; j < n; j++)
+            sum += row[j] * v->element[j];
+        return bbans_floor_shift(sum, LOW_BITS);
+    }
+    for (j = 0; j < n; j++) {
+        const int64_t high = bbans_floor_shift(v->element[j], LOW_BITS);
+
+        sum += row[j] * high;
+        low_sum += row[j] * (v->element[j] - high * ((int64_t)1 << LOW_BITS));
+    }
+    return sum + bbans_floor_shift(low_sum, LOW_BITS);
+}
+
+/* base + sum_j row_j v_j 2^-(24 + shift), rounded, as a location. */
+static int64_t located_row(int64_t base, const int32_t *row, const vector *v,
+                           size_t n)
+{
+    const int32_t shift = row[0];
+    int64_t t = row_times(row + 1, v, n);
+
+    if (shift > 0)
+        t = bbans_floor_shift(t + ((int64_t)1 << (shift - 1)), (unsigned)shift);
+    else if (shift < 0) /* 2^48 2^40 / 2^40 */
+        t = limited(t, (int64_t)1 << (48 + shift)) * ((int64_t)1 << -shift);
+    return limited(base + t, LOCATION_MAX);
+}
+
+static void located_rows(const int64_t *base, const int32_t *matrix,
+                         size_t rows, size_t columns, const vector *v,
+                         int64_t *location)
+{
+    size_t i;
+
+    for (i = 0; i < rows; i++)
+        location[i] =
+            located_row(base[i], matrix + i * (1 + columns), v, columns);
+}
+
+static void put_elements(vector *out, const int64_t *value, size_t n)
+{
+    size_t i;
+
+    out->large = 0; /* for compilers: n > 0 */
+    for (i = 0; i < n; i++)
+        put_element(out, i, value[i]);
+}
+
+static void put_points(vector *out, const int64_t *integer, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        put_element(out, i, point_of(integer[i]));
+}
+
+static void put_differences(vector *out, const int64_t *integer,
+                            const int64_t *location, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        put_element(out, i, point_of(integer[i]) - location[i]);
+}
+
+/* ---- The filter ---------------------------------------------------------- */
+
+/* What is known of z_t: `predicted` by x_1 .. x_t-1, `filtered` with x_t too.
+ */
+
+static void predict(const bbans_lgssm *model, const step *s,
+                    const int64_t *filtered, int64_t *predicted)
+{
+    const size_t n = model->latents;
+    vector v;
+
+    put_elements(&v, filtered, n);
+    located_rows(s->move_offset, s->move, n, n, &v, predicted);
+}
+
+static void predict_observed(const bbans_lgssm *model, const step *s,
+                             const int64_t *predicted, int64_t *location)
+{
+    const size_t n = model->latents;
+    vector v;
+
+    put_elements(&v, predicted, n);
+    located_rows(s->emit_offset, s->emit, model->observed, n, &v, location);
+}
+
+static void correct(const bbans_lgssm *model, const step *s,
+                    const int64_t *predicted, const int64_t *expected,
+                    const int64_t *x, int64_t *filtered)
+{
+    vector error;
+
+    put_differences(&error, x, expected, model->observed);
+    located_rows(predicted, s->gain, model->latents, model->observed, &error,
+                 filtered);
+}
+
+/* ---- Values under full covariances --------------------------------------- */
+
+/* Each element's location is moved by those before it, times its row of
+ * `lower`; NULL leaves all where they are. */
+typedef struct {
+    const bbans_shape *shape;
+    const int32_t *lower, *scale;
+    size_t n;
+    uint32_t leak; /* LEAK: every value has a mass; 0: for Q, none far out */
+} conditionals;
+
+static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
+                             const int32_t *scale, uint32_t leak)
+{
+    conditionals c;
+
+    c.shape = &model->gaussian;
+    c.lower = lower;
+    c.scale = scale;
+    c.n = model->latents;
+    c.leak = leak;
+    return c;
+}
+
+static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
+                                const int32_t *scale, uint32_t leak)
+{
+    conditionals c = of_state(model, lower, scale, leak);
+
+    c.shape = &model->noise;
+    c.n = model->observed;
+    return c;
+}
+
+static bbans_place place_of(const conditionals *c, const int64_t *location,
+                            size_t i)
+{
+    return bbans_place_of(location[i], c->scale[i], c->leak);
+}
+
+/* The location of element i, given what those before it moved. */
+static void move(const conditionals *c, size_t i, const vector *moved,
+                 int64_t *location)
+{
+    if (c->lower != NULL)
+        location[i] =
+            located_row(location[i], c->lower + i * (1 + c->n), moved, i);
+}
+
+static void note(vector *moved, size_t i, int64_t value,
+                 const int64_t *location)
+{
+    put_element(moved, i, point_of(value) - location[i]);
+}
+
+static void move_all(const conditionals *c, const int64_t *value,
+                     int64_t *location)
+{
+    vector moved;
+    size_t i;
+
+    if (c->lower == NULL)
+        return;
+    for (i = 0; i < c->n; i++) {
+        move(c, i, &moved, location);
+        note(&moved, i, value[i], location);
+    }
+}
+
+static bbans_span cut_span(bbans_span span)
+{
+    span.start >>= CUT_BITS;
+    span.end >>= CUT_BITS;
+    return span;
+}
+
+static bbans_status push_value(bbans_lane *lane, const bbans_shape *shape,
+                               const bbans_place *place, int64_t value)
+{
+    const bbans_bin bin = bbans_bin_of_value(place, value);
+    bbans_span span;
+    unsigned k, bits;
+
+    span.start = bbans_edge(shape, place, bin.q);
+    span.end = bbans_edge(shape, place, bin.q + 1);
+    span = cut_span(span);
+    if (span.end == span.start) /* no sender can have popped it */
+        return BBANS_ERR_CORRUPT;
+    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
+        bbans_lane_push_bits(lane,
+                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
+                                 (((uint32_t)1 << bits) - 1),
+                             1, bits);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                         SCHEDULE_PREC);
+    return BBANS_OK;
+}
+
+/* The slot s of 26 bits is in the bin of the slot 4 s + 3 of 28: its edges e <=
+ * 4 s + 3 < e' have floor(e / 4) <= s < floor(e' / 4). */
+static bbans_status pop_value(bbans_lane *lane, const bbans_shape *shape,
+                              const bbans_place *place, int64_t *value)
+{
+    bbans_span span;
+    bbans_bin bin;
+    unsigned k;
+
+    bin.q = bbans_find_bin(shape, place,
+                           bbans_slot_bits(lane->x, SCHEDULE_PREC) << CUT_BITS |
+                               (LEAK - 1),
+                           &span);
+    bin.low_bits = bbans_low_bits(place, bin.q);
+    bin.low = 0;
+    span = cut_span(span);
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
+                            SCHEDULE_PREC);
+    for (k = 3; k-- > 0;) {
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+        const uint32_t part = bbans_slot_bits(lane->x, bits);
+
+        if (bits == 0)
+            continue;
+        bbans_lane_advance_bits(lane, part, 1, bits);
+        bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
+    }
+    return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
+}
+
+/* `location` holds what the elements have before they move each other. */
+static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
+                               int64_t *location, int64_t *value)
+{
+    bbans_status status = BBANS_OK;
+    vector moved;
+    size_t i;
+
+    for (i = 0; i < c->n; i++) {
+        bbans_place place;
+
+        move(c, i, &moved, location);
+        place = place_of(c, location, i);
+        if (pop_value(lane, c->shape, &place, value + i) != BBANS_OK)
+            status = BBANS_ERR_CORRUPT;
+        note(&moved, i, value[i], location);
+    }
+    return status;
+}
+
+static bbans_status push_values(bbans_lane *lane, const conditionals *c,
+                                int64_t *location, const int64_t *value)
+{
+    bbans_status status = BBANS_OK;
+    size_t i;
+
+    move_all(c, value, location);
+    for (i = c->n; i-- > 0;) {
+        const bbans_place place = place_of(c, location, i);
+
+        if (push_value(lane, c->shape, &place, value[i]) != BBANS_OK)
+            status = BBANS_ERR_CORRUPT;
+    }
+    return status;
+}
+
+#ifndef BBANS_DECODER_ONLY
+static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
+                                int64_t *location, const int64_t *value)
+{
+    size_t i;
+    unsigned k;
+
+    move_all(c, value, location);
+    for (i = 0; i < c->n; i++) {
+        const bbans_place place = place_of(c, location, i);
+        const bbans_bin bin = bbans_bin_of_value(&place, value[i]);
+        const uint32_t start = bbans_edge(c->shape, &place, bin.q);
+
+        (void)bbans_range_encode(
+            enc, start, bbans_edge(c->shape, &place, bin.q + 1) - start,
+            (uint32_t)1 << BBANS_LOCATED_PREC);
+        for (k = 3; k-- > 0;) {
+            const uint32_t total = (uint32_t)1
+                                   << bbans_part_bits(bin.low_bits, k);
+
+            if (total > 1)
+                (void)bbans_range_encode(
+                    enc,
+                    (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) & (total - 1),
+                    1, total);
+        }
+    }
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static bbans_status range_decode_values(bbans_range_decoder *dec,
+                                        const conditionals *c,
+                                        int64_t *location, int64_t *value)
+{
+    const uint32_t total = (uint32_t)1 << BBANS_LOCATED_PREC;
+    vector moved;
+    size_t i;
+    unsigned k;
+
+    for (i = 0; i < c->n; i++) {
+        bbans_place place;
+        bbans_span span;
+        bbans_bin bin;
+        uint32_t slot;
+        bbans_status status = bbans_range_slot(dec, total, &slot);
+
+        if (status != BBANS_OK)
+            return status;
+        move(c, i, &moved, location);
+        place = place_of(c, location, i);
+        bin.q = bbans_find_bin(c->shape, &place, slot, &span);
+        (void)bbans_range_advance(dec, span.start, span.end - span.start,
+                                  total);
+        bin.low_bits = bbans_low_bits(&place, bin.q);
+        bin.low = 0;
+        for (k = 3; k-- > 0;) {
+            const uint32_t part = (uint32_t)1
+                                  << bbans_part_bits(bin.low_bits, k);
+
+            if (part == 1)
+                continue;
+            status = bbans_range_slot(dec, part, &slot);
+            if (status != BBANS_OK)
+                return status;
+            (void)bbans_range_advance(dec, slot, 1, part);
+            bin.low |= (uint64_t)slot << (k * BBANS_PART_BITS);
+        }
+        if (!bbans_value_of_bin(&place, bin, value + i))
+            return BBANS_ERR_CORRUPT;
+        note(&moved, i, value[i], location);
+    }
+    return BBANS_OK;
+}
+
+/* ---- One value, for coders of the caller's own --------------------------- */
+
+static bbans_status check_value(const bbans_shape *shape, int64_t location,
+                                int32_t scale, unsigned prec)
+{
+    if (shape == NULL)
+        return BBANS_ERR_NULL;
+    if (prec < 24 || prec > BBANS_LOCATED_PREC)
+        return BBANS_ERR_PRECISION;
+    return location < -LOCATION_MAX || location > LOCATION_MAX ||
+                   scale < BBANS_SCALE_MIN || scale > BBANS_SCALE_MAX
+               ? BBANS_ERR_SYMBOL
+               : BBANS_OK;
+}
+
+bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
+                                int32_t scale, unsigned prec, int64_t value,
+                                uint32_t *start, uint32_t *freq, uint64_t *low,
+                                unsigned *low_bits)
+{
+    const bbans_status status = check_value(shape, location, scale, prec);
+    unsigned cut;
+    bbans_place place;
+    bbans_bin bin;
+
+    if (start == NULL || freq == NULL || low == NULL || low_bits == NULL)
+        return BBANS_ERR_NULL;
+    if (status != BBANS_OK)
+        return status;
+    cut = BBANS_LOCATED_PREC - prec;
+    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
+    bin = bbans_bin_of_value(&place, value);
+    *start = bbans_edge(shape, &place, bin.q) >> cut;
+    *freq = (bbans_edge(shape, &place, bin.q + 1) >> cut) - *start;
+    *low = bin.low;
+    *low_bits = bin.low_bits;
+    return *freq > 0 ? BBANS_OK : BBANS_ERR_SYMBOL;
+}
+
+bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
+                                int32_t scale, unsigned prec, uint32_t slot,
+                                uint32_t *start, uint32_t *freq, int64_t *first,
+                                int64_t *sign, unsigned *low_bits)
+{
+    const bbans_status status = check_value(shape, location, scale, prec);
+    unsigned cut;
+    bbans_place place;
+    bbans_bin bin;
+    bbans_span span;
+
+    if (start == NULL || freq == NULL || first == NULL || sign == NULL ||
+        low_bits == NULL)
+        return BBANS_ERR_NULL;
+    if (status != BBANS_OK)
+        return status;
+    if (slot >> prec != 0)
+        return BBANS_ERR_INTERVAL;
+    cut = BBANS_LOCATED_PREC - prec;
+    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
+    bin.q =
+        bbans_find_bin(shape, &place, slot << cut | ((1u << cut) - 1), &span);
+    *start = span.start >> cut;
+    *freq = (span.end >> cut) - *start;
+    *low_bits = bin.low_bits = bbans_low_bits(&place, bin.q);
+    *sign = bin.q < 0 ? -1 : 1;
+    bin.low = 0;
+    return bbans_value_of_bin(&place, bin, first) ? BBANS_OK : BBANS_ERR_SYMBOL;
+}
+
+/* ---- The engine ---------------------------------------------------------- */
+
+/* States are n integers of 64 bits.  The belief is the mean of z_t given x_1 ..
+ * x_t-1; the record that of z_t given x_1 .. x_t, and of z_t+1. */
+
+static const int64_t *observed_at(const bbans_lgssm *model,
+                                  const bbans_stream *s)
+{
+    return (const int64_t *)s->x + s->t * model->observed;
+}
+
+static void start(const bbans_state_space *model, void *belief)
+{
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
+
+    memcpy(belief, step_of(m, 0).move_offset, m->latents * sizeof(int64_t));
+}
+
+/* The means after x[t], whose mean was `expected`. */
+static void filter_observed(const bbans_lgssm *model, bbans_stream *s,
+                            const int64_t *expected)
+{
+    const step now = step_of(model, s->t), next = step_of(model, s->t + 1);
+    int64_t *belief = (int64_t *)s->belief, *filtered = (int64_t *)s->record;
+    int64_t *predicted = filtered + model->latents;
+
+    correct(model, &now, belief, expected, observed_at(model, s), filtered);
+    predict(model, &next, filtered, predicted);
+    memcpy(belief, predicted, model->latents * sizeof *belief);
+}
+
+static void expect(const bbans_lgssm *model, const bbans_stream *s,
+                   int64_t *expected)
+{
+    const step now = step_of(model, s->t);
+
+    predict_observed(model, &now, (const int64_t *)s->belief, expected);
+}
+
+/* P(z_t | z_t-1), or P(z_1). */
+static conditionals prior(const bbans_lgssm *model, const bbans_stream *s,
+                          int64_t *location)
+{
+    static const int64_t none[BBANS_LATENTS_MAX];
+    const step now = step_of(model, s->t);
+    const size_t n = model->latents;
+    vector v;
+
+    put_points(&v, s->z_before == NULL ? none : (const int64_t *)s->z_before,
+               n);
+    located_rows(now.move_offset, now.move, n, n, &v, location);
+    return of_state(model, NULL, now.move_scale, LEAK);
+}
+
+/* Q(z_t-1 | x_1 .. x_t-1, z_t), or without z_t. */
+static conditionals posterior(const bbans_lgssm *model, const bbans_stream *s,
+                              int64_t *location)
+{
+    const size_t n = model->latents;
+    const int64_t *filtered = (const int64_t *)s->record_before;
+    vector v;
+    step near;
+
+    if (s->z == NULL) {
+        near = step_of(model, s->t - 1);
+        memcpy(location, filtered, n * sizeof *location);
+        return of_state(model, near.final_lower, near.final_scale, 0);
+    }
+    near = step_of(model, s->t);
+    put_differences(&v, (const int64_t *)s->z, filtered + n, n);
+    located_rows(filtered, near.back, n, n, &v, location);
+    return of_state(model, NULL, near.back_scale, 0);
+}
+
+/* P(x_t | z_t). */
+static conditionals likelihood(const bbans_lgssm *model, const bbans_stream *s,
+                               int64_t *location)
+{
+    const step now = step_of(model, s->t);
+    vector v;
+
+    put_points(&v, (const int64_t *)s->z, model->latents);
+    located_rows(now.emit_offset, now.emit, model->observed, model->latents, &v,
+                 location);
+    return of_observed(model, now.emit_lower, now.emit_scale, LEAK);
+}
+
+/* P(x_t | x_1 .. x_t-1). */
+static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s,
+                               const int64_t *expected, int64_t *location)
+{
+    const step now = step_of(model, s->t);
+
+    memcpy(location, expected, model->observed * sizeof *location);
+    return of_observed(model, now.predict_lower, now.predict_scale, 1);
+}
+
+static void pop_prior(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    const conditionals c = prior(model, s, location);
+
+    if (pop_values(&s->lane, &c, location, (int64_t *)s->z) != BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
+}
+
+static void push_posterior(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    const conditionals c = posterior(model, s, location);
+
+    if (push_values(&s->lane, &c, location, (const int64_t *)s->z_before) !=
+        BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
+}
+
+static void pop_likelihood(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    const conditionals c = likelihood(model, s, location);
+    int64_t *x = (int64_t *)s->out + s->t * model->observed;
+
+    if (pop_values(&s->lane, &c, location, x) != BBANS_OK)
+        s->status = BBANS_ERR_CORRUPT;
+    expect(model, s, expected);
+    filter_observed(model, s, expected);
+}
+
+static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
+                           bbans_range_decoder *dec)
+{
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    bbans_status status;
+    conditionals c;
+
+    expect(m, s, expected);
+    c = predictive(m, s, expected, location);
+    status = range_decode_values(dec, &c, location,
+                                 (int64_t *)s->out + s->t * m->observed);
+    if (status == BBANS_OK)
+        filter_observed(m, s, expected);
+    return status;
+}
+
+#ifndef BBANS_DECODER_ONLY
+static void filter(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t expected[BBANS_LATENTS_MAX];
+
+    expect(model, s, expected);
+    filter_observed(model, s, expected);
+}
+
+/* Nothing here fails: without a leak, Q has no values beyond 8 2^47 from a
+ * location, and with it P has them all. */
+static void push_prior(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    const conditionals c = prior(model, s, location);
+
+    (void)push_values(&s->lane, &c, location, (const int64_t *)s->z);
+}
+
+static void pop_posterior(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    const conditionals c = posterior(model, s, location);
+
+    (void)pop_values(&s->lane, &c, location, (int64_t *)s->z_before);
+}
+
+static void push_likelihood(const bbans_lgssm *model, bbans_stream *s)
+{
+    int64_t location[BBANS_LATENTS_MAX];
+    const conditionals c = likelihood(model, s, location);
+
+    (void)push_values(&s->lane, &c, location, observed_at(model, s));
+}
+
+static void encode(const bbans_state_space *model, bbans_stream *s,
+                   bbans_range_encoder *enc)
+{
+    const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
+    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    conditionals c;
+
+    expect(m, s, expected);
+    c = predictive(m, s, expected, location);
+    range_encode_values(enc, &c, location, observed_at(m, s));
+    filter_observed(m, s, expected);
+}
+#endif /* BBANS_DECODER_ONLY */
+
+#define MODEL bbans_lgssm
+#include "bbans_steps.h"
+#undef MODEL
+
+static const bbans_engine engine = {
+    .start = start,
+#ifndef BBANS_DECODER_ONLY
+    .filter_all = filter_all,
+    .push_all = push_all,
+    .encode = encode,
+#endif /* BBANS_DECODER_ONLY */
+    .pop_all = pop_all,
+    .decode = decode,
+};
+
+/* A value takes at most 28 + 64 bits, in up to four pushes: 4 words, also of
+ * scratch. */
+static size_t words_of(const bbans_lgssm *model)
+{
+    return model->latents > model->observed
+               ? 4 * (model->latents + model->observed)
+               : 8 * model->observed;
+}
+
+static void set_engine(bbans_lgssm *model)
+{
+    bbans_state_space *space = &model->space;
+
+    space->engine = &engine;
+    space->observation_bytes = sizeof(int64_t) * model->observed;
+    space->state_bytes = sizeof(int64_t) * model->latents;
+    space->belief_bytes = sizeof(int64_t) * model->latents;
+    space->record_bytes = 2 * sizeof(int64_t) * model->latents;
+    space->scratch_bytes = 0;
+    space->push_words = words_of(model);
+    space->pop_words = words_of(model);
+}
+
+bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
+                              size_t observed, size_t steps, int family,
+                              size_t tail_length, unsigned start_bits,
+                              const int64_t *offset, const int32_t *word)
+{
+    const size_t step_words = bbans_lgssm_step_words(latents, observed);
+    bbans_lgssm m;
+    bbans_status status;
+    size_t t;
+
+    if (model == NULL || offset == NULL || word == NULL)
+        return BBANS_ERR_NULL;
+    if (step_words == 0 || steps < 1 || steps > BBANS_STEPS_MAX ||
+        tail_length < 1 || tail_length > BBANS_TAIL_MAX ||
+        start_bits > BBANS_TAIL_MAX)
+        return BBANS_ERR_SIZE;
+    status = bbans_shape_init(&m.noise, family);
+    if (status == BBANS_OK)
+        status = bbans_shape_init(&m.gaussian, BBANS_GAUSSIAN);
+    if (status != BBANS_OK)
+        return status;
+    m.latents = latents;
+    m.observed = observed;
+    m.steps = steps;
+    m.step_words = step_words;
+    m.space.tail_length = tail_length;
+    m.space.start_bits = start_bits;
+    set_engine(&m);
+    m.offset = offset;
+    m.word = word;
+    for (t = 0; t < steps; t++) {
+        const step s = step_of(&m, t);
+
+        if (!step_is_valid(&s, latents, observed))
+            return BBANS_ERR_TABLE;
+    }
+    *model = m;
+    return BBANS_OK;
+}
