@@ -22,16 +22,15 @@ except ModuleNotFoundError as error:
 except ImportError as error:  # as in a subinterpreter, which cffi does not support
     raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
-from bbans import codecs
+from bbans import codecs, formats
 from bbans.api import (
     compress,
     compress_file,
     decode,
     decompress,
     decompress_file,
-    default_model,
     encode,
-    load_model,
+    open,
 )
 from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.sequence import decode_sequence, encode_sequence
@@ -55,11 +54,10 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
-from bbans.formats.byte_stream import bytes_compress, bytes_decompress
-from bbans.formats.signals import signal_compress, signal_decompress
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.frozen.model_file import default_model, load_model
 from bbans.message.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import (
     ARHMM,
@@ -106,8 +104,6 @@ __all__ = [
     "TruncatedError",
     "VersionError",
     "WrongModelError",
-    "bytes_compress",
-    "bytes_decompress",
     "check_codec",
     "check_model",
     "codecs",
@@ -130,8 +126,8 @@ __all__ = [
     "fixed_probabilities",
     "fixed_rates",
     "fixed_scales",
+    "formats",
     "load_model",
+    "open",
     "quantise",
-    "signal_compress",
-    "signal_decompress",
 ]
