@@ -11,7 +11,6 @@ Needs the test dependencies: tests/ draws the models, and has the exact sum.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from shared import random_lgssm
 from test_frozen_lgssm import exact_bits
 
-CODINGS = {"IconoCLaSM": False, "predictive": True}
+CODINGS = {"IconoCLaSM": "iconoclasm", "predictive": "predictive"}
 
 
 class Engine:
@@ -45,38 +44,38 @@ class Engine:
     def _memory(self) -> tuple[Any, int]:
         return pointer(self.work, "uint64_t[]"), self.work.nbytes
 
-    def encode(self, predictive: bool) -> None:
+    def encode(self) -> None:
         lib.bbans_message_init(
             self.message, pointer(self.head, "uint64_t[]"), 1, pointer(self.tail),
             self.tail.size,
         )  # fmt: skip
         status = lib.bbans_sequence_encode(
-            self.space, pointer(self.x, "char[]"), self.length, predictive,
-            *self._memory(), self.message,
+            self.space, pointer(self.x, "char[]"), self.length, *self._memory(),
+            self.message,
         )  # fmt: skip
         assert status == 0
 
-    def decode(self, predictive: bool) -> None:
+    def decode(self) -> None:
         """What is left of the message is kept by the caller."""
         status = lib.bbans_sequence_decode(
             self.space, self.message, pointer(self.again, "char[]"), self.length,
-            predictive, *self._memory(),
+            *self._memory(),
         )  # fmt: skip
         assert status == 0
 
-    def cycles(self, predictive: bool, repeats: int) -> list[float]:
+    def cycles(self, repeats: int) -> list[float]:
         """Cycles per step, to encode and to decode."""
-        self.encode(predictive)
+        self.encode()
         kept = self.message.tail_len, self.head.copy(), self.tail.copy()
 
         def restored() -> None:
             self.message.tail_len = kept[0]
             self.head[:], self.tail[: kept[0]] = kept[1], kept[2][: kept[0]]
-            self.decode(predictive)
+            self.decode()
 
         restored()
         assert (self.again == self.x).all()
-        runs = partial(self.encode, predictive), restored
+        runs = self.encode, restored
         return [count / self.length for count in cycles(*runs, repeats=repeats)]
 
 
@@ -99,8 +98,8 @@ def add_excess(
     rows: Report, name: str, frozen: bbans.FrozenLGSSM, x: np.ndarray, ideal: float
 ) -> None:
     """Bits of whole bytes over `ideal`."""
-    for coding, predictive in CODINGS.items():
-        bits = 8 * len(bbans.encode(x, frozen, predictive=predictive)) - ideal
+    for coding, mode in CODINGS.items():
+        bits = 8 * len(bbans.encode(x, frozen.with_mode(mode))) - ideal
         rows.add(f"{name}, {coding}: over", bits, "bits")
 
 
@@ -113,8 +112,8 @@ def add_noises(rows: Report, n: int, length: int, rng: np.random.Generator) -> N
     for noise in NOISES:
         frozen = model.freeze(noise=noise)
         for data, y in (("as drawn", x), ("with outliers", far)):
-            for coding, predictive in CODINGS.items():
-                bits = 8 * len(bbans.encode(y, frozen, predictive=predictive))
+            for coding, mode in CODINGS.items():
+                bits = 8 * len(bbans.encode(y, frozen.with_mode(mode)))
                 rows.add(f"{n} latent, noise {noise}, {data}, {coding}",
                          bits / len(x), "bits/step")  # fmt: skip
 
@@ -139,9 +138,9 @@ def main() -> None:
                 if n == 1 and length == lengths[0]:
                     ideal = exact_bits(frozen, x)
                     add_excess(rows, f"{name}, frozen, exactly", frozen, x, ideal)
-            engine = Engine(frozen, x)
-            for coding, predictive in CODINGS.items():
-                encode, decode = engine.cycles(predictive, repeats)
+            for coding, mode in CODINGS.items():
+                engine = Engine(frozen.with_mode(mode), x)
+                encode, decode = engine.cycles(repeats)
                 for verb, count in (("encode", encode), ("decode", decode)):
                     rows.add(f"{shape}, {coding}: {verb}, {isa}", count, "cycles/step")
         for n in (1, 4):

@@ -628,6 +628,9 @@ typedef struct {
     size_t start_bits;        /* bits back starts from 2^start_bits or more   */
     size_t push_words;        /* of tail that an observation may take         */
     size_t pop_words;         /* that popping one from damaged data may take  */
+    int predictive;           /* the mode of messages of their own, the caller's
+                                 to change: 0, as init functions leave it,
+                                 IconoCLaSM; else the range coder alone       */
 } bbans_state_space;
 
 /* ---- Frozen hidden Markov models ----------------------------------------- */
@@ -796,14 +799,13 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
 
 #ifndef BBANS_DECODER_ONLY
 /* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
- *   msg         of one lane; its former content is lost.  Its tail needs
- *               bbans_sequence_tail_words(model, n) words.
- *   predictive  0: IconoCLaSM; else the range coder alone
- *   work        at least bbans_sequence_work_bytes(model, n, some block); more
- *               is used for larger blocks, and the result is the same
+ *   msg   of one lane; its former content is lost.  Its tail needs
+ *         bbans_sequence_tail_words(model, n) words.
+ *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
+ *         for larger blocks, and the result is the same
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
-        const void *x, size_t n, int predictive, void *work, size_t work_bytes,
+        const void *x, size_t n, void *work, size_t work_bytes,
         bbans_message *msg);
 #endif /* BBANS_DECODER_ONLY */
 
@@ -811,19 +813,19 @@ BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
  * as for one observation; the tail needs room for n model->pop_words more words.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, int predictive, void *work,
-        size_t work_bytes);
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
 
-/* Decode a message of the range coder alone up to and with the observation
- * *last, at most `cap`: what ends with an observation that does not occur before
- * needs no length.  *n is how many; after ERR_CAPACITY, there was no *last.
+/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
+ * the observation *last, at most `cap`: what ends with an observation that does
+ * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
+ * was no *last.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode_until(
         const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
         const void *last, size_t *n, void *work, size_t work_bytes);
 
 /* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs.  Push needs room for
+ * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
  * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
  * pop both as for decode.  Pop's message is spent if it fails.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
@@ -855,9 +857,9 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
  *   byte_offset  [n + 1] out
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
 BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, int predictive,
-        void *work, size_t work_bytes, bbans_message *msg, uint8_t *bytes,
-        size_t cap, uint64_t *byte_offset, size_t *failed);
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
+        uint64_t *byte_offset, size_t *failed);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Decode n sequences, whose offsets the caller knows.
@@ -868,8 +870,8 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
         const uint8_t *bytes, const uint64_t *byte_offset, void *x,
-        const uint64_t *offset, size_t n, int predictive, void *work,
-        size_t work_bytes, bbans_message *msg, size_t *failed);
+        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg, size_t *failed);
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode n sequences as one message: less than a bit for each after the first
@@ -981,7 +983,6 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
 /* Compress an array of n elements to a container with one axis.
  *   block       symbols in a block, 1 to BBANS_BLOCK_MAX; as a rule
  *               BBANS_BLOCK_DEFAULT
- *   predictive  0: IconoCLaSM; else the range coder alone
  *   work        at least bbans_writer_work_bytes(model, min(n, block), kept)
  *               for some kept; more is used to keep more, and the result is the
  *               same
@@ -991,8 +992,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
  * not in the model's alphabet, or a type that it cannot hold: bytes and
  * characters do not mix, and UTF-8 is for 256 symbols and must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, int predictive, void *work,
-        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
+        const void *data, size_t n, size_t block, void *work, size_t work_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* The same in parts, for streams and for arrays of several axes: begin, block
  * by block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
@@ -1000,15 +1001,15 @@ BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
  * too small.  After an error *writer is as it was before the call. */
 typedef struct {
     const bbans_model *model;
-    int element, predictive;
+    int element;
     uint64_t blocks, symbols; /* written so far */
 } bbans_writer;
 
 /* Writes 20 bytes.  The model must outlive *writer.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
-        const bbans_model *model, int element, int predictive, uint8_t *bytes,
-        size_t cap, size_t *n_bytes);
+        const bbans_model *model, int element, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
 
 /* A block of n elements, 1 to BBANS_BLOCK_MAX: at most 12 bytes more than they
  * are.  That text is UTF-8 is for the caller to see to.

@@ -195,7 +195,7 @@ uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
 uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
                                uint64_t sum, size_t x);
 
-/* Fill hmm->space, but for its tail length. */
+/* Fill hmm->space, but for its mode and tail length. */
 void bbans_hmm_set_engine(bbans_hmm *hmm);
 
 /* The column A_ij of the next state, NULL without one. */

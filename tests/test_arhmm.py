@@ -643,7 +643,7 @@ def test_c_reads_the_same_model(model):
     work, message = np.empty(size // 8 + 1, np.uint64), Message()
     symbols = ffi.new("uint32_t[]", x)
     message.call(
-        "sequence_encode", space, symbols, 80, 0, ffi.from_buffer("uint64_t[]", work),
+        "sequence_encode", space, symbols, 80, ffi.from_buffer("uint64_t[]", work),
         size, ..., words=lib.bbans_sequence_tail_words(space, 80),
     )  # fmt: skip
     assert message.to_bytes() == bbans.encode(x, model)

@@ -80,7 +80,7 @@ def encode_sequence(
     as_state_space(model)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenModel):
-        return _encode_frozen(model, x, predictive)
+        return _encode_frozen(_model_in(model, predictive), x)
     values = _observations(x)
     if seed is not None:
         message = _seeded(seed)
@@ -145,7 +145,7 @@ def decode_sequence(
     length = as_integer(length, "length", 0)
     _check_seed(model, predictive, seed)
     if isinstance(model, FrozenModel):
-        return _decode_frozen(model, message, length, predictive)
+        return _decode_frozen(_model_in(model, predictive), message, length)
     if seed is None:
         model = _predictive(model)
     with _damage():
@@ -204,6 +204,7 @@ def decode_until(
     LimitError
         If it would take more than `max_bytes`.
     """
+    model = model.with_mode("predictive")
     model.check_symbols(np.array([last]))
     if limit < 1:
         raise ModelError(f"limit {limit} is below 1")
@@ -237,24 +238,28 @@ def decode_until(
 # ---- frozen models: one C call
 
 
-def _encode_frozen(model: FrozenModel, x: Any, predictive: bool) -> Message:
+def _model_in(model: FrozenModel, predictive: bool) -> FrozenModel:
+    return model.with_mode("predictive") if predictive else model
+
+
+def _encode_frozen(model: FrozenModel, x: Any) -> Message:
     values, message = model.observations(x), Message()
     work = model.workspace(len(values))
     message.call(
         "sequence_encode", model.space, pointer(values, "char[]"), len(values),
-        predictive, pointer(work, "uint64_t[]"), work.nbytes, ...,
+        pointer(work, "uint64_t[]"), work.nbytes, ...,
         words=model.push_words(len(values)),
     )  # fmt: skip
     return message
 
 
 def _decode_frozen(
-    model: FrozenModel, message: Message, length: int, predictive: bool
+    model: FrozenModel, message: Message, length: int
 ) -> NDArray[Any]:
     values, work = model.empty(length), model.workspace(1)
     message.call(
         "sequence_decode", model.space, ..., pointer(values, "char[]"), length,
-        predictive, pointer(work, "uint64_t[]"), work.nbytes,
+        pointer(work, "uint64_t[]"), work.nbytes,
         words=model.pop_words(length),
     )  # fmt: skip
     return values

@@ -7,7 +7,7 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,17 @@ from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import CRC
-from bbans.errors import CorruptError, TruncatedError, VersionError
+from bbans.errors import CorruptError, ModelError, TruncatedError, VersionError
 
 __all__ = ["FrozenModel"]
 
 # docs/format.md, section 2.
 VERSION = 1
 HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
+Mode: TypeAlias = Literal["iconoclasm", "predictive"]
+MODES = ("iconoclasm", "predictive")
+_Model = TypeVar("_Model", bound="FrozenModel")
+
 DAMAGED = "model file is damaged: its checksum does not match"
 
 
@@ -74,6 +78,31 @@ class FrozenModel(ABC):
     def start_bits(self) -> int:
         """Bits that the schedule starts from."""
         return int(self.space.start_bits)
+
+    @property
+    def mode(self) -> Mode:
+        """How a sequence becomes a message of its own: by IconoCLaSM, or by its
+        predictive distribution alone, without bits back."""
+        return "predictive" if self.space.predictive else "iconoclasm"
+
+    def with_mode(self: _Model, mode: Mode) -> _Model:
+        """Return this model in the given mode, sharing its tables.
+
+        Raises
+        ------
+        ModelError
+            If there is no such mode.
+        """
+        if mode not in MODES:
+            raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+        if mode == self.mode:
+            return self
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other.c.space.predictive = mode == "predictive"
+        other.__dict__.pop("fingerprint", None)
+        return other
 
     @abstractmethod
     def observations(self, x: Any) -> NDArray[Any]:

@@ -60,6 +60,7 @@ def encode_batch(
     """
     x, starts = _joined(sequences, model)
     parts = _parts(starts)
+    model = model.with_mode("predictive") if predictive else model
 
     def encode(part: slice) -> tuple[bytes, Offsets]:
         local, symbols = _part(starts, x, part)
@@ -71,7 +72,7 @@ def encode_batch(
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
         message.call(
             "batch_encode", model.space, pointer(symbols, "char[]"),
-            pointer(local, "uint64_t[]"), n, predictive,
+            pointer(local, "uint64_t[]"), n,
             pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
             words=turns * model.push_words(longest),
@@ -138,6 +139,7 @@ def decode_batch(
             f"within {len(data)} bytes"
         )
     _check_limit(starts, model, max_bytes)
+    model = model.with_mode("predictive") if predictive else model
     x = empty_symbols(int(starts[-1]))
     source = np.frombuffer(data, np.uint8)
 
@@ -153,7 +155,7 @@ def decode_batch(
             message.call(
                 "batch_decode", model.space, pointer(source[int(first) :], "uint8_t[]"),
                 pointer(byte_offsets, "uint64_t[]"), pointer(symbols, "char[]"),
-                pointer(local, "uint64_t[]"), local.size - 1, predictive,
+                pointer(local, "uint64_t[]"), local.size - 1,
                 pointer(work, "uint64_t[]"), work.nbytes, ..., failed,
                 words=turns * int(words),
             )  # fmt: skip

@@ -103,7 +103,7 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     work = allocate(work_bytes);
     cap = bbans_compress_bound(element, n, block);
     bytes = allocate(cap);
-    check(bbans_compress(model, element, data, n, block, 0, work, work_bytes,
+    check(bbans_compress(model, element, data, n, block, work, work_bytes,
                          bytes, cap, &n_bytes),
           from);
     write_file(to, bytes, n_bytes);

@@ -164,6 +164,12 @@ static int is_built(const bbans_model *model)
     return model->hmm.states > 0;
 }
 
+static int method_of(const bbans_model *model)
+{
+    return model->hmm.space.predictive ? BBANS_METHOD_PREDICTIVE
+                                       : BBANS_METHOD_ICONOCLASM;
+}
+
 /* ---- Writing ------------------------------------------------------------- */
 
 #ifndef BBANS_DECODER_ONLY
@@ -225,8 +231,8 @@ static int model_takes(const bbans_model *model, int element)
 }
 
 bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
-                                int element, int predictive, uint8_t *bytes,
-                                size_t cap, size_t *n_bytes)
+                                int element, uint8_t *bytes, size_t cap,
+                                size_t *n_bytes)
 {
     if (writer == NULL || model == NULL || bytes == NULL || n_bytes == NULL)
         return BBANS_ERR_NULL;
@@ -246,7 +252,6 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
     bbans_store(bytes + 16, bbans_crc32(0, bytes, 16), CHECKSUM_BYTES);
     writer->model = model;
     writer->element = element;
-    writer->predictive = predictive;
     writer->blocks = writer->symbols = 0;
     return BBANS_OK;
 }
@@ -297,13 +302,11 @@ bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
         status = to_symbols(writer->model, writer->element, from, n, w.symbol);
     if (status == BBANS_OK)
         status = bbans_sequence_encode(&writer->model->hmm.space, w.symbol, n,
-                                       writer->predictive, w.rest, w.rest_bytes,
-                                       &w.msg);
+                                       w.rest, w.rest_bytes, &w.msg);
     if (status != BBANS_OK)
         return status;
     (void)bbans_wire_size(&w.msg, &length);
-    method =
-        writer->predictive ? BBANS_METHOD_PREDICTIVE : BBANS_METHOD_ICONOCLASM;
+    method = method_of(writer->model);
     if (length > n * width) {
         length = n * width;
         method = BBANS_METHOD_STORED;
@@ -373,8 +376,8 @@ size_t bbans_compress_bound(int element, size_t n, size_t block)
 
 bbans_status bbans_compress(const bbans_model *model, int element,
                             const void *data, size_t n, size_t block,
-                            int predictive, void *work, size_t work_bytes,
-                            uint8_t *bytes, size_t cap, size_t *n_bytes)
+                            void *work, size_t work_bytes, uint8_t *bytes,
+                            size_t cap, size_t *n_bytes)
 {
     const uint64_t shape[1] = {n};
     const size_t width = bbans_element_bytes(element);
@@ -387,8 +390,7 @@ bbans_status bbans_compress(const bbans_model *model, int element,
     *n_bytes = 0;
     if (block < 1 || block > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;
-    status = bbans_writer_begin(&writer, model, element, predictive, bytes, cap,
-                                &used);
+    status = bbans_writer_begin(&writer, model, element, bytes, cap, &used);
     if (status == BBANS_OK && element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     for (done = 0; status == BBANS_OK && done < n; done += part) {
@@ -580,12 +582,13 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return BBANS_ERR_CAPACITY;
     if (block->method == BBANS_METHOD_STORED)
         return copy_stored(reader->element, block, to);
+    if (block->method != method_of(model))
+        return BBANS_ERR_CORRUPT;
     status = cut_work(work, work_bytes, n, decoder_tail_words(n), &w);
     if (status == BBANS_OK)
         status = bbans_wire_read(&w.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)
         status = bbans_sequence_decode(&model->hmm.space, &w.msg, w.symbol, n,
-                                       block->method == BBANS_METHOD_PREDICTIVE,
                                        w.rest, w.rest_bytes);
     if (status != BBANS_OK)
         return status;

@@ -158,6 +158,7 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
     hmm->emission_cdf = word = put_cdf(word, transition, states, states);
     (void)put_cdf(word, emission, states, symbols);
+    hmm->space.predictive = 0;
     hmm->space.tail_length = tail_length;
     bbans_hmm_set_engine(hmm);
     return BBANS_OK;

@@ -803,6 +803,7 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
     m.observed = observed;
     m.steps = steps;
     m.step_words = step_words;
+    m.space.predictive = 0;
     m.space.tail_length = tail_length;
     m.space.start_bits = start_bits;
     set_engine(&m);

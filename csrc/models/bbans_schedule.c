@@ -178,9 +178,10 @@ static int can_start(const bbans_state_space *model, const bbans_lane *lane)
     return lane->tail_len > need / 32 || 32 * lane->tail_len + have > need;
 }
 
-static size_t body_of(const bbans_state_space *model, size_t n, int predictive)
+static size_t body_of(const bbans_state_space *model, size_t n)
 {
-    return !predictive && n > model->tail_length ? n - model->tail_length : 0;
+    return !model->predictive && n > model->tail_length ? n - model->tail_length
+                                                        : 0;
 }
 
 static bbans_status check_call(const bbans_state_space *model,
@@ -233,8 +234,8 @@ static int pop_flag(bbans_lane *lane)
 /* Check that n observations can become a message, and make a stream of them. */
 static bbans_status start_encoding(const bbans_state_space *model,
                                    bbans_stream *s, const void *x, size_t n,
-                                   int predictive, void *work,
-                                   size_t work_bytes, bbans_message *msg)
+                                   void *work, size_t work_bytes,
+                                   bbans_message *msg)
 {
     bbans_status status = check_call(model, msg, x, n, work);
     size_t words;
@@ -246,7 +247,7 @@ static bbans_status start_encoding(const bbans_state_space *model,
     s->x = x;
     s->out = NULL;
     s->length = n;
-    s->body = body_of(model, n, predictive);
+    s->body = body_of(model, n);
     s->msg = msg;
     s->status = BBANS_OK;
     status = cut_workspace(model, s->body, work, work_bytes, s);
@@ -298,8 +299,7 @@ static void encode_all(const bbans_state_space *model, bbans_group *g)
 
 static bbans_status start_decoding(const bbans_state_space *model,
                                    bbans_stream *s, bbans_message *msg, void *x,
-                                   size_t n, int predictive, void *work,
-                                   size_t work_bytes)
+                                   size_t n, void *work, size_t work_bytes)
 {
     bbans_status status = check_call(model, msg, x, n, work);
 
@@ -311,7 +311,7 @@ static bbans_status start_decoding(const bbans_state_space *model,
         return BBANS_ERR_CAPACITY;
     s->x = s->out = x;
     s->length = n;
-    s->body = body_of(model, n, predictive);
+    s->body = body_of(model, n);
     s->msg = msg;
     s->mark = NO_MARK;
     s->status = BBANS_OK;
@@ -399,16 +399,14 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
 
 #ifndef BBANS_DECODER_ONLY
 bbans_status bbans_sequence_encode(const bbans_state_space *model,
-                                   const void *x, size_t n, int predictive,
-                                   void *work, size_t work_bytes,
-                                   bbans_message *msg)
+                                   const void *x, size_t n, void *work,
+                                   size_t work_bytes, bbans_message *msg)
 {
     bbans_status status;
     bbans_group g;
 
     g.n = 1;
-    status = start_encoding(model, &g.stream[0], x, n, predictive, work,
-                            work_bytes, msg);
+    status = start_encoding(model, &g.stream[0], x, n, work, work_bytes, msg);
     if (status == BBANS_OK)
         encode_all(model, &g);
     return status;
@@ -417,15 +415,13 @@ bbans_status bbans_sequence_encode(const bbans_state_space *model,
 
 bbans_status bbans_sequence_decode(const bbans_state_space *model,
                                    bbans_message *msg, void *x, size_t n,
-                                   int predictive, void *work,
-                                   size_t work_bytes)
+                                   void *work, size_t work_bytes)
 {
     bbans_status status;
     bbans_group g;
 
     g.n = 1;
-    status = start_decoding(model, &g.stream[0], msg, x, n, predictive, work,
-                            work_bytes);
+    status = start_decoding(model, &g.stream[0], msg, x, n, work, work_bytes);
     if (status != BBANS_OK)
         return status;
     model->engine->pop_all(model, &g);
@@ -445,6 +441,8 @@ bbans_status bbans_sequence_decode_until(const bbans_state_space *model,
 
     if (n == NULL || last == NULL)
         return BBANS_ERR_NULL;
+    if (status == BBANS_OK && !model->predictive)
+        status = BBANS_ERR_STATE;
     if (status == BBANS_OK)
         status = cut_small_workspace(model, work, work_bytes, &s);
     if (status == BBANS_OK)
@@ -539,9 +537,9 @@ static void *part_of(void *work, const turns *all, size_t i)
 
 #ifndef BBANS_DECODER_ONLY
 bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
-                                const uint64_t *offset, size_t n,
-                                int predictive, void *work, size_t work_bytes,
-                                bbans_message *msg, uint8_t *bytes, size_t cap,
+                                const uint64_t *offset, size_t n, void *work,
+                                size_t work_bytes, bbans_message *msg,
+                                uint8_t *bytes, size_t cap,
                                 uint64_t *byte_offset, size_t *failed)
 {
     bbans_status status = check_offsets(offset, n);
@@ -564,11 +562,11 @@ bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
         all.g.n = n - k < all.n ? n - k : all.n;
         for (i = 0; i < all.g.n; i++) {
             *failed = k + i;
-            status = start_encoding(model, &all.g.stream[i],
-                                    element(model, x, (size_t)offset[k + i]),
-                                    length_of(offset, k + i), predictive,
-                                    part_of(work, &all, i), all.work_bytes,
-                                    &all.msg[i]);
+            status =
+                start_encoding(model, &all.g.stream[i],
+                               element(model, x, (size_t)offset[k + i]),
+                               length_of(offset, k + i), part_of(work, &all, i),
+                               all.work_bytes, &all.msg[i]);
             if (status != BBANS_OK)
                 return status;
         }
@@ -590,9 +588,9 @@ bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
 bbans_status bbans_batch_decode(const bbans_state_space *model,
                                 const uint8_t *bytes,
                                 const uint64_t *byte_offset, void *x,
-                                const uint64_t *offset, size_t n,
-                                int predictive, void *work, size_t work_bytes,
-                                bbans_message *msg, size_t *failed)
+                                const uint64_t *offset, size_t n, void *work,
+                                size_t work_bytes, bbans_message *msg,
+                                size_t *failed)
 {
     bbans_status status = check_offsets(offset, n);
     size_t k, i;
@@ -620,7 +618,7 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
             if (status == BBANS_OK)
                 status = start_decoding(model, s, &all.msg[i],
                                         place(model, x, (size_t)offset[k + i]),
-                                        length_of(offset, k + i), predictive,
+                                        length_of(offset, k + i),
                                         part_of(work, &all, i), all.work_bytes);
             *failed = k + i;
             if (status != BBANS_OK && i == 0)
@@ -647,11 +645,12 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
 }
 
 /* The sequences from the result on are range coded: the fewest at the end that
- * hold c symbols together; 0 if all do not hold more. */
+ * hold c symbols together; 0 if all do not hold more, or in the predictive
+ * mode. */
 static size_t first_of_tail(const bbans_state_space *model,
                             const uint64_t *offset, size_t n)
 {
-    size_t k = n;
+    size_t k = model->predictive ? 0 : n;
 
     while (k > 0 && offset[n] - offset[k] < model->tail_length)
         k--;

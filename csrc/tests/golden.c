@@ -158,18 +158,19 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
     for (predictive = 0; predictive < 2; predictive++) {
         const size_t n_bytes = c->n_bytes[predictive];
 
+        hmm.space.predictive = predictive;
         for (t = 0; t < c->n; t++)
             x[t] = c->x[t];
         EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_encode(&hmm.space, x, c->n, predictive, work,
-                                     sizeof work, &msg) == BBANS_OK);
+        EXPECT(bbans_sequence_encode(&hmm.space, x, c->n, work, sizeof work,
+                                     &msg) == BBANS_OK);
         EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
         EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_decode(&hmm.space, &msg, x, c->n, predictive,
-                                     work, sizeof work) == BBANS_OK);
+        EXPECT(bbans_sequence_decode(&hmm.space, &msg, x, c->n, work,
+                                     sizeof work) == BBANS_OK);
         for (t = 0; t < c->n; t++)
             EXPECT(x[t] == c->x[t]);
     }
@@ -204,16 +205,17 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
     for (predictive = 0; predictive < 2; predictive++) {
         const size_t n_bytes = c->n_bytes[predictive];
 
+        model.space.predictive = predictive;
         EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_encode(&model.space, c->x, c->n, predictive, work,
+        EXPECT(bbans_sequence_encode(&model.space, c->x, c->n, work,
                                      sizeof work, &msg) == BBANS_OK);
         EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
         EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
-        EXPECT(bbans_sequence_decode(&model.space, &msg, x, c->n, predictive,
-                                     work, sizeof work) == BBANS_OK);
+        EXPECT(bbans_sequence_decode(&model.space, &msg, x, c->n, work,
+                                     sizeof work) == BBANS_OK);
         for (i = 0; i < count; i++)
             EXPECT(x[i] == c->x[i]);
     }

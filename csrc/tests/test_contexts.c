@@ -167,7 +167,7 @@ static bbans_status build(bbans_model *model, file f, void **memory)
 /* ---- Coding -------------------------------------------------------------- */
 
 /* Returns a hash of the messages, the same on every machine. */
-static uint32_t test_messages(const bbans_hmm *hmm)
+static uint32_t test_messages(bbans_hmm *hmm)
 {
     const size_t cap = bbans_sequence_tail_words(&hmm->space, N);
     const size_t full = bbans_sequence_work_bytes(&hmm->space, N, N);
@@ -189,41 +189,46 @@ static uint32_t test_messages(const bbans_hmm *hmm)
         x[i] = below(3) ? below((uint32_t)hmm->symbols) : 0;
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     for (predictive = 0; predictive <= 1; predictive++) {
-        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, work, full,
-                                    &msg) == BBANS_OK);
+        hmm->space.predictive = predictive;
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, work, full, &msg) ==
+              BBANS_OK);
         CHECK(bbans_wire_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
         for (i = 0; i < length; i++)
             hash = hash * 16777619 ^ bytes[i];
-        CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, predictive, narrow,
-                                    small) == BBANS_OK);
+        CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, narrow, small) ==
+              BBANS_OK);
         CHECK(memcmp(x, y, 4 * N) == 0);
         /* in blocks, the same */
-        CHECK(bbans_sequence_encode(&hmm->space, x, N, predictive, some, blocks,
-                                    &msg) == BBANS_OK);
+        CHECK(bbans_sequence_encode(&hmm->space, x, N, some, blocks, &msg) ==
+              BBANS_OK);
         CHECK(bbans_wire_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
         CHECK(n == length && memcmp(bytes, y, n) == 0);
         for (i = 0; i < 20; i++) { /* damage: an answer or a status */
             bytes[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
             if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode(&hmm->space, &msg, y, N, predictive,
-                                            narrow, small);
-            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
-                (void)bbans_sequence_decode_until(&hmm->space, &msg, y, N,
-                                                  &zero, &n, narrow, small);
+                (void)bbans_sequence_decode(&hmm->space, &msg, y, N, narrow,
+                                            small);
+            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK) {
+                const bbans_status status = bbans_sequence_decode_until(
+                    &hmm->space, &msg, y, N, &zero, &n, narrow, small);
+
+                CHECK((status == BBANS_ERR_STATE) == !predictive);
+            }
         }
     }
+    CHECK(hmm->space.predictive);
     { /* to the last symbol, which occurs nowhere before it */
         const uint32_t last = (uint32_t)hmm->symbols - 1;
 
         for (n = 0; n + 1 < N && x[n] != last;)
             n++;
         x[n++] = last;
-        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, work, full, &msg) ==
               BBANS_OK);
         CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n - 1, &last,
                                           &i, narrow,
                                           small) == BBANS_ERR_CAPACITY);
-        CHECK(bbans_sequence_encode(&hmm->space, x, n, 1, work, full, &msg) ==
+        CHECK(bbans_sequence_encode(&hmm->space, x, n, work, full, &msg) ==
               BBANS_OK);
         CHECK(bbans_sequence_decode_until(&hmm->space, &msg, y, n, &last, &i,
                                           narrow, small) == BBANS_OK);

@@ -447,7 +447,7 @@ static void test_container_damage(const bbans_model *model,
     free(copy);
 }
 
-static void test_container(const bbans_model *model, int element, size_t n,
+static void test_container(bbans_model *model, int element, size_t n,
                            size_t block, int predictive)
 {
     const size_t width = bbans_element_bytes(element);
@@ -459,6 +459,7 @@ static void test_container(const bbans_model *model, int element, size_t n,
     bbans_reader reader;
     size_t i, n_bytes, n_back;
 
+    model->hmm.space.predictive = predictive;
     check_state = n + 1; /* for all_bytes */
     for (i = 0; i < n; i++) {
         int64_t value;
@@ -469,22 +470,21 @@ static void test_container(const bbans_model *model, int element, size_t n,
         while (value < 0 && (element < 16 || element % 2 == 0));
         store_native(data, i, width, value);
     }
-    CHECK(bbans_compress(model, element, data, n, block, predictive, work,
-                         work_bytes, bytes, cap, &n_bytes) == BBANS_OK);
+    CHECK(bbans_compress(model, element, data, n, block, work, work_bytes,
+                         bytes, cap, &n_bytes) == BBANS_OK);
     CHECK(n_bytes <= cap);
     bytes = realloc(bytes, n_bytes);
     CHECK(bytes != NULL);
-    CHECK(bbans_compress(model, element, data, n, block, predictive, work,
-                         work_bytes, bytes, n_bytes - 1,
-                         &i) == BBANS_ERR_CAPACITY);
-    CHECK(bbans_compress(model, element, data, n, block, predictive, work,
-                         work_bytes, bytes, n_bytes, &i) == BBANS_OK);
+    CHECK(bbans_compress(model, element, data, n, block, work, work_bytes,
+                         bytes, n_bytes - 1, &i) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_compress(model, element, data, n, block, work, work_bytes,
+                         bytes, n_bytes, &i) == BBANS_OK);
     CHECK(i == n_bytes);
     if (n > 0)
-        CHECK(bbans_compress(model, element, data, n, block, predictive, work,
-                             7, bytes, n_bytes, &i) == BBANS_ERR_CAPACITY);
-    CHECK(bbans_compress(model, element, data, n, block, predictive, work,
-                         work_bytes, bytes, n_bytes, &i) == BBANS_OK);
+        CHECK(bbans_compress(model, element, data, n, block, work, 7, bytes,
+                             n_bytes, &i) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_compress(model, element, data, n, block, work, work_bytes,
+                         bytes, n_bytes, &i) == BBANS_OK);
 
     CHECK(decompress(model, bytes, n_bytes, &reader, &back, &n_back) ==
           BBANS_OK);
@@ -634,14 +634,14 @@ static void test_crafted(const bbans_model *index, const bbans_model *integers)
     for (i = 0; i < 9; i++)
         low[i] = -40;
     CHECK(bbans_writer_work_bytes(integers, 9, 9) <= sizeof work);
-    CHECK(bbans_compress(integers, BBANS_ELEMENT_INT64, low, 9, 9, 0, work,
+    CHECK(bbans_compress(integers, BBANS_ELEMENT_INT64, low, 9, 9, work,
                          sizeof work, bytes, 100, &n) == BBANS_OK);
     bytes[5] = BBANS_ELEMENT_UINT8;
     bbans_store(bytes + 16, bbans_crc32(0, bytes, 16), 4);
     CHECK(decompress(integers, bytes, n, &reader, &data, &n) ==
           BBANS_ERR_CORRUPT);
     free(data);
-    CHECK(bbans_compress(integers, BBANS_ELEMENT_UINT64, wraps, 1, 9, 0, work,
+    CHECK(bbans_compress(integers, BBANS_ELEMENT_UINT64, wraps, 1, 9, work,
                          sizeof work, bytes, 100, &n) == BBANS_ERR_SYMBOL);
 }
 
@@ -660,14 +660,14 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     size_t at, n;
 
     CHECK(model->alphabet == BBANS_ALPHABET_INDEX);
-    CHECK(bbans_writer_begin(&writer, model, 3, 0, bytes, 200, &n) ==
+    CHECK(bbans_writer_begin(&writer, model, 3, bytes, 200, &n) ==
           BBANS_ERR_SYMBOL);
-    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_CHARACTERS, 0, bytes,
+    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_CHARACTERS, bytes,
                              200, &n) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, 0, bytes, 19,
+    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, bytes, 19,
                              &n) == BBANS_ERR_CAPACITY);
     CHECK(n == 20);
-    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, 0, bytes, 20,
+    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, bytes, 20,
                              &at) == BBANS_OK);
     CHECK(bbans_writer_end(&writer, empty, 2, bytes + at, 200 - at, &n) ==
           BBANS_OK);
@@ -718,14 +718,14 @@ static void test_text(const bbans_model *bytes256)
     bbans_writer writer;
     size_t at, n, used;
 
-    CHECK(bbans_compress(bytes256, BBANS_ELEMENT_UTF8, bad, 2, 1, 0, work,
+    CHECK(bbans_compress(bytes256, BBANS_ELEMENT_UTF8, bad, 2, 1, work,
                          work_bytes, out, 100, &n) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_compress(bytes256, BBANS_ELEMENT_UTF8, good, 4, 2, 0, work,
+    CHECK(bbans_compress(bytes256, BBANS_ELEMENT_UTF8, good, 4, 2, work,
                          work_bytes, out, 100, &n) == BBANS_OK);
     CHECK(bbans_decompress(bytes256, out, n, work, work_bytes, back, 4, &n) ==
           BBANS_OK);
     CHECK(n == 4 && memcmp(back, good, 4) == 0);
-    CHECK(bbans_writer_begin(&writer, bytes256, BBANS_ELEMENT_UTF8, 0, out, 100,
+    CHECK(bbans_writer_begin(&writer, bytes256, BBANS_ELEMENT_UTF8, out, 100,
                              &at) == BBANS_OK);
     CHECK(bbans_writer_block(&writer, bad, 2, work, work_bytes, out + at,
                              100 - at, &used) == BBANS_OK);

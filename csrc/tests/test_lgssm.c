@@ -112,14 +112,15 @@ static void test_model(size_t n, size_t p, int family)
             const size_t length = lengths[k];
             const size_t block = 1 + below(30);
 
+            f.model.space.predictive = predictive;
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&m->space, x, length, predictive, work,
-                                        most, &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&m->space, x, length, work, most,
+                                        &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
                   BBANS_OK);
             /* Fewer means kept, the same bytes. */
             CHECK(bbans_sequence_encode(
-                      &m->space, x, length, predictive, work,
+                      &m->space, x, length, work,
                       bbans_sequence_work_bytes(&m->space, length, block),
                       &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap + 8, &n_again) ==
@@ -127,7 +128,7 @@ static void test_model(size_t n, size_t p, int family)
             CHECK(n_again == n_bytes && memcmp(bytes, again, n_bytes) == 0);
             memset(y, 1, LENGTH * p * sizeof *y);
             CHECK(bbans_sequence_decode(
-                      &m->space, &msg, y, length, predictive, work,
+                      &m->space, &msg, y, length, work,
                       bbans_sequence_work_bytes(&m->space, 1, 1)) == BBANS_OK);
             CHECK(memcmp(x, y, length * p * sizeof *x) == 0);
         }
@@ -142,21 +143,22 @@ static void test_model(size_t n, size_t p, int family)
     CHECK(head == start && msg.tail_len == 0);
     /* What no encoder wrote decodes to something or is refused. */
     for (k = 0; k < 300; k++) {
+        f.model.space.predictive = (int)(k % 2);
         n_bytes = below(400);
         for (n_again = 0; n_again < n_bytes; n_again++)
             bytes[n_again] = (uint8_t)(1 + below(255));
         CHECK(bbans_wire_read(&msg, bytes, n_bytes) == BBANS_OK);
-        (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, (int)(k % 2),
-                                    work, most);
+        (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, work, most);
     }
     /* Too little room, and lanes. */
+    f.model.space.predictive = 0;
     CHECK(bbans_message_init(&msg, &head, 1, tail,
                              bbans_sequence_tail_words(&m->space, 40) - 1) ==
           BBANS_OK);
-    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
+    CHECK(bbans_sequence_encode(&m->space, x, 40, work, most, &msg) ==
           BBANS_ERR_CAPACITY);
     msg.tail_cap = 40 * m->space.pop_words - 1;
-    CHECK(bbans_sequence_decode(&m->space, &msg, y, 40, 0, work, most) ==
+    CHECK(bbans_sequence_decode(&m->space, &msg, y, 40, work, most) ==
           BBANS_ERR_CAPACITY);
     CHECK(bbans_sequence_pop(&m->space, &msg, y, 40, work, most) ==
           BBANS_ERR_CAPACITY);
@@ -165,7 +167,7 @@ static void test_model(size_t n, size_t p, int family)
     CHECK(bbans_sequence_push(&m->space, &msg, x, 40, work, most) ==
           BBANS_ERR_CAPACITY);
     msg.lanes = 2;
-    CHECK(bbans_sequence_encode(&m->space, x, 40, 0, work, most, &msg) ==
+    CHECK(bbans_sequence_encode(&m->space, x, 40, work, most, &msg) ==
           BBANS_ERR_STATE);
     /* What is refused of a model. */
     f.word[0] = 61; /* a shift */
@@ -220,9 +222,9 @@ static void test_limits(void)
             CHECK(bbans_lgssm_init(&f.model, 64, 64, STEPS, BBANS_LAPLACE, 1,
                                    64, f.offset, f.word) == BBANS_OK);
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&m->space, x, 4, 0, work, work_bytes,
+            CHECK(bbans_sequence_encode(&m->space, x, 4, work, work_bytes,
                                         &msg) == BBANS_OK);
-            CHECK(bbans_sequence_decode(&m->space, &msg, y, 4, 0, work,
+            CHECK(bbans_sequence_decode(&m->space, &msg, y, 4, work,
                                         work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, sizeof x) == 0);
         }

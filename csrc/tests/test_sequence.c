@@ -193,10 +193,10 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
                          memory_bytes) == BBANS_OK);
     CHECK(bbans_sequence_tail_words(&hmm.space, n_max) + n_max == cap);
     for (n = 0; n <= n_max; n = n * 3 / 2 + 1) {
-        const int predictive = below(3) == 0;
         const size_t full = bbans_sequence_work_bytes(&hmm.space, n, n);
         size_t block, length = 0, size;
 
+        hmm.space.predictive = below(3) == 0;
         for (i = 0; i < n; i++)
             x[i] = below(4) ? below((uint32_t)symbols) : 0;
         for (block = n > 0 ? n : 1; block > 0; block /= 3) {
@@ -205,8 +205,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             void *work = allocate(work_bytes);
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
-            CHECK(bbans_sequence_encode(&hmm.space, x, n, predictive, work,
-                                        work_bytes, &msg) == BBANS_OK);
+            CHECK(bbans_sequence_encode(&hmm.space, x, n, work, work_bytes,
+                                        &msg) == BBANS_OK);
             CHECK(bbans_message_check(&msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
             CHECK(length == 0 ||
@@ -221,8 +221,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             void *work = allocate(work_bytes > full ? work_bytes : full);
             int damage;
 
-            CHECK(bbans_sequence_decode(&hmm.space, &msg, y, n, predictive,
-                                        work, work_bytes) == BBANS_OK);
+            CHECK(bbans_sequence_decode(&hmm.space, &msg, y, n, work,
+                                        work_bytes) == BBANS_OK);
             CHECK(memcmp(x, y, 4 * n) == 0);
 
             /* Whatever the bytes are: an answer or a status, inside bounds. */
@@ -232,8 +232,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
                 CHECK(bbans_message_init(&msg, &head, 1, tail, cap) ==
                       BBANS_OK);
                 if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
-                    (void)bbans_sequence_decode(&hmm.space, &msg, y, n,
-                                                predictive, work, work_bytes);
+                    (void)bbans_sequence_decode(&hmm.space, &msg, y, n, work,
+                                                work_bytes);
             }
 
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
@@ -258,14 +258,13 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
         uint64_t ends[3];
         size_t failed;
 
-        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, 0, work,
-                                 work_bytes, &msg, bytes, 80, ends,
-                                 &failed) == BBANS_OK);
+        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, work, work_bytes,
+                                 &msg, bytes, 80, ends, &failed) == BBANS_OK);
         CHECK(ends[2] == 2);
-        CHECK(bbans_batch_decode(&hmm.space, bytes, ends, NULL, offset, 2, 0,
-                                 work, work_bytes, &msg, &failed) == BBANS_OK);
-        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, 0, work,
-                                 work_bytes, &msg, NULL, 0, ends,
+        CHECK(bbans_batch_decode(&hmm.space, bytes, ends, NULL, offset, 2, work,
+                                 work_bytes, &msg, &failed) == BBANS_OK);
+        CHECK(bbans_batch_encode(&hmm.space, NULL, offset, 2, work, work_bytes,
+                                 &msg, NULL, 0, ends,
                                  &failed) == BBANS_ERR_CAPACITY);
         free(work);
     }
@@ -276,11 +275,11 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
         x[0] = (uint32_t)symbols;
         head = 77;
         msg.tail_len = 0;
-        CHECK(bbans_sequence_encode(&hmm.space, x, 1, 0, work, work_bytes,
-                                    &msg) == BBANS_ERR_SYMBOL);
+        CHECK(bbans_sequence_encode(&hmm.space, x, 1, work, work_bytes, &msg) ==
+              BBANS_ERR_SYMBOL);
         CHECK(bbans_sequence_push(&hmm.space, &msg, x, 1, work, work_bytes) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_sequence_encode(&hmm.space, y, 1, 0, work, work_bytes - 1,
+        CHECK(bbans_sequence_encode(&hmm.space, y, 1, work, work_bytes - 1,
                                     &msg) == BBANS_ERR_CAPACITY);
         CHECK(head == 77 && msg.tail_len == 0);
         free(work);
@@ -334,37 +333,37 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
     work = allocate(work_bytes);
     CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
     for (turns = 0; turns < 3; turns++) {
-        const int predictive = (int)below(2);
         const size_t given =
             turns == 0   ? bbans_sequence_work_bytes(&hmm.space, LONGEST, 13)
             : turns == 1 ? full
                          : work_bytes;
 
-        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, predictive, work,
-                                 given, &msg, bytes, 8 * ALL + 40 * N, ends,
+        hmm.space.predictive = (int)below(2);
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, work, given, &msg,
+                                 bytes, 8 * ALL + 40 * N, ends,
                                  &failed) == BBANS_OK);
         CHECK(ends[0] == 0);
         for (k = 0; k < N; k++) {
             CHECK(bbans_sequence_encode(&hmm.space, x + offset[k],
                                         (size_t)(offset[k + 1] - offset[k]),
-                                        predictive, work, full,
-                                        &msg) == BBANS_OK);
+                                        work, full, &msg) == BBANS_OK);
             CHECK(bbans_wire_write(&msg, one, 4 * cap, &size) == BBANS_OK);
             CHECK(ends[k + 1] - ends[k] == size);
             CHECK(memcmp(bytes + ends[k], one, size) == 0);
         }
         memset(y, 0xff, 4 * ALL);
         CHECK(bbans_batch_decode(
-                  &hmm.space, bytes, ends, y, offset, N, predictive, work,
+                  &hmm.space, bytes, ends, y, offset, N, work,
                   turns < 2 ? bbans_sequence_work_bytes(&hmm.space, 1, 1)
                             : work_bytes,
                   &msg, &failed) == BBANS_OK);
         CHECK(memcmp(x, y, 4 * (size_t)offset[N]) == 0);
-        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, predictive, work,
-                                 given, &msg, bytes, (size_t)ends[N] - 1, ends,
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, work, given, &msg,
+                                 bytes, (size_t)ends[N] - 1, ends,
                                  &failed) == BBANS_ERR_CAPACITY);
     }
     for (k = 1; k <= N; k++) { /* from one sequence on, of any length */
+        hmm.space.predictive = k % 3 == 0;
         memset(y, 0xff, 4 * ALL);
         CHECK(bbans_packed_encode(&hmm.space, x, offset, k, work, work_bytes,
                                   &msg) == BBANS_OK);
@@ -381,7 +380,7 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
             continue;
         kept = x[at];
         x[at] = (uint32_t)symbols;
-        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, 0, work, work_bytes,
+        CHECK(bbans_batch_encode(&hmm.space, x, offset, N, work, work_bytes,
                                  &msg, bytes, 8 * ALL + 40 * N, ends,
                                  &failed) == BBANS_ERR_SYMBOL);
         CHECK(failed == k);
@@ -390,8 +389,8 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
         x[at] = kept;
     }
     offset[0] = 1;
-    CHECK(bbans_batch_encode(&hmm.space, x, offset, N, 0, work, work_bytes,
-                             &msg, bytes, 8 * ALL + 40 * N, ends,
+    CHECK(bbans_batch_encode(&hmm.space, x, offset, N, work, work_bytes, &msg,
+                             bytes, 8 * ALL + 40 * N, ends,
                              &failed) == BBANS_ERR_SIZE);
     CHECK(failed == 0);
     offset[0] = 0;

@@ -285,7 +285,7 @@ static bbans_message new_message(uint64_t *head)
 
 /* Encode x[0 .. n - 1] to `to`; every block size gives the same. */
 static size_t encode_bytes(const toy *model, const uint16_t *values, size_t n,
-                           int with_range_coder_alone, uint8_t *to)
+                           uint8_t *to)
 {
     uint64_t head;
     size_t block, size = 0, length = 0;
@@ -296,9 +296,8 @@ static size_t encode_bytes(const toy *model, const uint16_t *values, size_t n,
             bbans_sequence_work_bytes(&model->space, n, block);
 
         CHECK(bytes_needed <= sizeof work);
-        CHECK(bbans_sequence_encode(&model->space, values, n,
-                                    with_range_coder_alone, work, bytes_needed,
-                                    &msg) == BBANS_OK);
+        CHECK(bbans_sequence_encode(&model->space, values, n, work,
+                                    bytes_needed, &msg) == BBANS_OK);
         CHECK(bbans_wire_write(&msg, again, BYTES, &length) == BBANS_OK);
         CHECK(size == 0 || (size == length && memcmp(to, again, size) == 0));
         memcpy(to, again, length);
@@ -307,27 +306,29 @@ static size_t encode_bytes(const toy *model, const uint16_t *values, size_t n,
     return size;
 }
 
-static void test_one(const toy *model, size_t n)
+static void test_one(toy *model, size_t n)
 {
     const size_t small = bbans_sequence_work_bytes(&model->space, 1, 1);
     uint64_t head;
     bbans_message msg;
-    int alone;
+    int predictive;
 
-    for (alone = 0; alone < 2; alone++) {
-        const size_t size = encode_bytes(model, x, n, alone, bytes);
+    for (predictive = 0; predictive < 2; predictive++) {
+        size_t size;
 
+        model->space.predictive = predictive;
+        size = encode_bytes(model, x, n, bytes);
         msg = new_message(&head);
         CHECK(bbans_wire_read(&msg, bytes, size) == BBANS_OK);
-        CHECK(bbans_sequence_decode(&model->space, &msg, y, n, alone, work,
-                                    small) == BBANS_OK);
+        CHECK(bbans_sequence_decode(&model->space, &msg, y, n, work, small) ==
+              BBANS_OK);
         CHECK(memcmp(x, y, n * sizeof *x) == 0);
         if (size > 4) { /* damage: an answer or a status */
             bytes[below((uint32_t)size)] ^= (uint8_t)(1u << below(8));
             msg = new_message(&head);
             if (bbans_wire_read(&msg, bytes, size) == BBANS_OK)
-                (void)bbans_sequence_decode(&model->space, &msg, y, n, alone,
-                                            work, small);
+                (void)bbans_sequence_decode(&model->space, &msg, y, n, work,
+                                            small);
         }
     }
     msg = new_message(&head);
@@ -349,7 +350,7 @@ static void test_one(const toy *model, size_t n)
     }
 }
 
-static void test_until(const toy *model)
+static void test_until(toy *model)
 {
     const size_t small = bbans_sequence_work_bytes(&model->space, 1, 1);
     const uint16_t last = SYMBOLS - 1;
@@ -360,7 +361,8 @@ static void test_until(const toy *model)
     for (n = 0; n + 1 < N && x[n] != last;)
         n++;
     x[n++] = last;
-    size = encode_bytes(model, x, n, 1, bytes);
+    model->space.predictive = 1;
+    size = encode_bytes(model, x, n, bytes);
     msg = new_message(&head);
     CHECK(bbans_wire_read(&msg, bytes, size) == BBANS_OK);
     CHECK(bbans_sequence_decode_until(&model->space, &msg, y, N, &last, &found,
@@ -369,45 +371,47 @@ static void test_until(const toy *model)
 }
 
 /* Sequences in turns are coded as each by itself; packed ones come back. */
-static void test_many(const toy *model)
+static void test_many(toy *model)
 {
     const size_t small = bbans_sequence_work_bytes(&model->space, 1, 1);
     uint64_t offset[SEQUENCES + 1] = {0}, ends[SEQUENCES + 1], head;
     static uint8_t all[BYTES];
     bbans_message msg = new_message(&head);
     size_t k, failed, full;
-    int alone;
+    int predictive;
 
     for (k = 0; k < SEQUENCES; k++)
         offset[k + 1] = offset[k] + below(N);
     full = bbans_sequence_work_bytes(&model->space, N, N);
     CHECK((full + 64) * BBANS_BATCH <= sizeof work);
-    for (alone = 0; alone < 2; alone++) {
-        CHECK(bbans_batch_encode(&model->space, x, offset, SEQUENCES, alone,
-                                 work, sizeof work, &msg, all, BYTES, ends,
+    for (predictive = 0; predictive < 2; predictive++) {
+        model->space.predictive = predictive;
+        CHECK(bbans_batch_encode(&model->space, x, offset, SEQUENCES, work,
+                                 sizeof work, &msg, all, BYTES, ends,
                                  &failed) == BBANS_OK);
         for (k = 0; k < SEQUENCES; k++) {
             const size_t size =
                 encode_bytes(model, x + offset[k],
-                             (size_t)(offset[k + 1] - offset[k]), alone, bytes);
+                             (size_t)(offset[k + 1] - offset[k]), bytes);
 
             CHECK(size == ends[k + 1] - ends[k]);
             CHECK(memcmp(bytes, all + ends[k], size) == 0);
         }
         memset(y, 0xFF, sizeof y);
         CHECK(bbans_batch_decode(&model->space, all, ends, y, offset, SEQUENCES,
-                                 alone, work, sizeof work, &msg,
-                                 &failed) == BBANS_OK);
+                                 work, sizeof work, &msg, &failed) == BBANS_OK);
+        CHECK(memcmp(x, y, (size_t)offset[SEQUENCES] * sizeof *x) == 0);
+        CHECK(
+            bbans_packed_encode(&model->space, x, offset, SEQUENCES, work,
+                                bbans_sequence_work_bytes(&model->space, N, 5),
+                                &msg) == BBANS_OK);
+        memset(y, 0xFF, sizeof y);
+        CHECK(bbans_packed_decode(&model->space, &msg, y, offset, SEQUENCES,
+                                  work, small) == BBANS_OK);
         CHECK(memcmp(x, y, (size_t)offset[SEQUENCES] * sizeof *x) == 0);
     }
-    CHECK(bbans_packed_encode(&model->space, x, offset, SEQUENCES, work,
-                              bbans_sequence_work_bytes(&model->space, N, 5),
-                              &msg) == BBANS_OK);
-    CHECK(bbans_packed_decode(&model->space, &msg, y, offset, SEQUENCES, work,
-                              small) == BBANS_OK);
-    CHECK(memcmp(x, y, (size_t)offset[SEQUENCES] * sizeof *x) == 0);
     x[offset[SEQUENCES] / 2] = SYMBOLS;
-    CHECK(bbans_batch_encode(&model->space, x, offset, SEQUENCES, 0, work,
+    CHECK(bbans_batch_encode(&model->space, x, offset, SEQUENCES, work,
                              sizeof work, &msg, all, BYTES, ends,
                              &failed) == BBANS_ERR_SYMBOL ||
           offset[SEQUENCES] == 0);
@@ -418,7 +422,7 @@ int main(void)
     size_t n, i;
 
     for (n = 0; n < N; n++) {
-        const toy model = make_toy();
+        toy model = make_toy();
 
         for (i = 0; i < SEQUENCES * N; i++)
             x[i] = (uint16_t)below(SYMBOLS);

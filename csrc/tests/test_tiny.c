@@ -78,14 +78,15 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
         uint64_t head;
         int damage;
 
+        hmm.space.predictive = predictive;
         for (i = 0; i < n; i++)
             x[i] = (uint8_t)(x32[i] = below(4) ? below((uint32_t)symbols) : 0);
         big_work = malloc(work_bytes);
         CHECK(big_work != NULL);
         CHECK(bbans_message_init(&msg, &head, 1, tail,
                                  sizeof tail / sizeof *tail) == BBANS_OK);
-        CHECK(bbans_sequence_encode(&hmm.space, x32, n, predictive, big_work,
-                                    work_bytes, &msg) == BBANS_OK);
+        CHECK(bbans_sequence_encode(&hmm.space, x32, n, big_work, work_bytes,
+                                    &msg) == BBANS_OK);
         CHECK(bbans_wire_write(&msg, bytes, sizeof bytes, &size) == BBANS_OK);
         free(big_work);
 
@@ -183,8 +184,9 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
     free(memory);
 }
 
-/* Once there was no room for a word, the rest may fit again: here what is popped
- * next is now and then a state that is rare, but likely to start with. */
+/* Once there was no room for a word, the rest may fit again: here what is
+ * popped next is now and then a state that is rare, but likely to start with.
+ */
 static void test_no_room(void)
 {
     static const uint16_t start[] = {0, 64, 1 << 15};
