@@ -1,4 +1,4 @@
-"""Compress and decompress anything: the coders of blocks and the container, wired up."""
+"""Compress and decompress: elements, the coders of their blocks, and the container."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.formats.coders import (
-    LEVEL_DEFAULT,
     ByteCoder,
     Coder,
     Coders,
@@ -190,8 +189,8 @@ def compress(
     Parameters
     ----------
     data : str, bytes-like or array_like of int
-        Text is coded as UTF-8, or as code points under a model of text, and if it has no
-        UTF-8.
+        Text is coded as UTF-8, or as code points under a model of text, and where it
+        has no UTF-8.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
         frequencies (`ByteCoder`), integers under a model that is fitted to
@@ -199,9 +198,9 @@ def compress(
     level : int
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
-        Elements in a block: as many whole steps as fit in it, which take 2**24 bytes at
-        most. Blocks are coded and checked on their own. By default 2**16 steps, or for a
-        `ByteCoder` 2**20 bytes.
+        Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
+        Blocks are coded and checked on their own. By default 2**16 elements, for a
+        `SignalCoder` 2**16 steps, and for a `ByteCoder` 2**20 bytes.
     threads : int
         The result does not depend on it.
 
@@ -228,12 +227,13 @@ def compress(
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
-        coder = ByteCoder(level=_level(level)) if coder is None else as_coder(coder, level)
+        coder = as_coder(coder, level, ByteCoder)
         text = data if isinstance(data, str | bytes) else bytes(data)
-        (element, values), big_endian, shape = coder.elements(text), False, ()
+        element, values = coder.elements(text)
+        big_endian, shape = False, values.shape
     else:
         array = as_integers(data)
-        coder = SignalCoder(_level(level)) if coder is None else as_coder(coder, level)
+        coder = as_coder(coder, level, SignalCoder)
         element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
         shape = _shape(array)
         values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).ravel()
@@ -282,27 +282,22 @@ def compress_file(
     if dtype is None:
         if channels > 1:
             raise ModelError("channels are those of integers: say their dtype too")
-        coder = ByteCoder(level=_level(level)) if coder is None else as_coder(coder, level)
+        coder = as_coder(coder, level, ByteCoder)
         element = coder.file_element
     else:
-        coder = SignalCoder(_level(level)) if coder is None else as_coder(coder, level)
+        coder = as_coder(coder, level, SignalCoder)
         element = _element(np.dtype(dtype))
     header = Header(element, False, coder.fingerprint, coder.name)
-    width = coder.width((0, channels) if channels > 1 else (0,))
+    columns = (channels,) if channels > 1 else ()
+    width = coder.width((0, *columns))
     size = _block_size(block_size, coder, header, width)
     if element == CODE_POINTS:
         blocks: Iterable[NDArray[Any]] = _read_text(source, size)
     else:
-        blocks = _read_blocks(source, header.dtype, size, channels, dtype)
+        step = max(width, channels)
+        blocks = _read_blocks(source, header.dtype, size, step, dtype)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
-    shape = (writer.n_elements,)
-    if channels > 1:
-        shape = (writer.n_elements // channels, channels)
-    writer.finish(shape)
-
-
-def _level(level: int | None) -> int:
-    return LEVEL_DEFAULT if level is None else level
+    writer.finish((writer.n_elements // channels, *columns))
 
 
 def _element(dtype: np.dtype[Any]) -> int:
@@ -376,9 +371,10 @@ def _read_text(source: BinaryIO, size: int) -> Iterator[NDArray[Any]]:
 
 
 def _read_blocks(
-    source: BinaryIO, dtype: np.dtype[Any], size: int, channels: int, bare: str | None
+    source: BinaryIO, dtype: np.dtype[Any], size: int, step: int, bare: str | None
 ) -> Iterator[NDArray[Any]]:
-    """`bare`: what integers are called in a file that must hold nothing else."""
+    """`step`: elements that go together; `bare`: what integers are called in a file
+    that must hold nothing else."""
     start, n_bytes, ahead = 0, size * dtype.itemsize, b""
     if bare is not None:
         ahead = read_full(source, START_BYTES)
@@ -386,9 +382,8 @@ def _read_blocks(
     while data := ahead[:n_bytes] + read_full(source, max(n_bytes - len(ahead), 0)):
         ahead = ahead[n_bytes:]
         start += len(data)
-        if len(data) < n_bytes and start % (channels * dtype.itemsize):
-            step = f"{channels} " * (channels > 1) + dtype.name
-            raise SymbolError(f"{start} bytes are no whole number of steps of {step}")
+        if len(data) < n_bytes and start % (step * dtype.itemsize):
+            raise SymbolError(f"{start} bytes are no steps of {step} {dtype.name}")
         yield np.frombuffer(data, dtype)
 
 
@@ -429,8 +424,8 @@ def decompress(
     ----------
     data : bytes-like
     coder : Coder or FrozenModel, optional
-        The model or the codec that the data name, if they do. `default_model()` need not
-        be given.
+        The model or the codec that the data name, if they do. `default_model()` need
+        not be given.
     kind : {str, bytes, numpy.ndarray}, optional
         What the result must be; type checkers then know it.
     out : writable buffer, optional
@@ -444,9 +439,9 @@ def decompress(
     Returns
     -------
     str, bytes or ndarray
-        Of the type, dtype (byte order included) and shape that was compressed. Parts one
-        behind the other are joined, arrays along their first axis. With `out` the
-        part of it that holds the result: a memoryview, or an array.
+        Of the type, dtype (byte order included) and shape that was compressed. Data one
+        behind the other are joined, arrays along their first axis. With `out` the part
+        of it that holds the result: a memoryview, or an array.
 
     Raises
     ------
@@ -477,14 +472,15 @@ def decompress(
     if header.is_text:
         if out is not None:
             raise ModelError("out takes bytes and arrays, and the container holds text")
-        return "".join(
-            text_of(_restored([part], np.empty(part[0].n_elements, part[0].header.dtype),
-                            threads), part[0].header)
-            for part in parts
-        )  # fmt: skip
+        texts = []
+        for entry in parts:
+            elements = np.empty(entry[0].n_elements, entry[0].header.dtype)
+            _restore([entry], elements, threads)
+            texts.append(text_of(elements, entry[0].header))
+        return "".join(texts)
     n = n_bytes // header.dtype.itemsize
     target = np.empty(n, header.dtype) if out is None else _part_of(out, n, header)
-    _restored(parts, target, threads)
+    _restore(parts, target, threads)
     if not header.is_array:
         return target.tobytes() if out is None else memoryview(out).cast("B")[:n]
     if header.big_endian:
@@ -503,11 +499,11 @@ def _part_of(out: Any, n: int, header: Header) -> NDArray[Any]:
     return target[:size].view(header.dtype)
 
 
-def _restored(
+def _restore(
     parts: list[tuple[Part, list[Block], Coders]],
     target: NDArray[Any],
     threads: int,
-) -> NDArray[Any]:
+) -> None:
     """Decode all blocks, one behind the other."""
 
     def slices() -> Iterator[tuple[Block, Coders, NDArray[Any]]]:
@@ -519,7 +515,6 @@ def _restored(
 
     for _ in in_order(lambda item: decode_block(*item), slices(), threads):
         pass
-    return target
 
 
 def decompress_file(

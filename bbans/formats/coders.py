@@ -6,6 +6,7 @@ need nothing else to decode; a container names the model or the codec that it ne
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,13 @@ class Coder(ABC):
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
 
     def width(self, shape: tuple[int, ...]) -> int:
-        """Elements of an array of this shape that no block divides: a step."""
+        """Elements of an array of this shape that no block divides: a step.
+
+        Raises
+        ------
+        SymbolError
+            If such an array has no steps.
+        """
         return 1
 
     def block_size(self, itemsize: int, width: int) -> int:
@@ -264,6 +271,9 @@ class ModelCoder(Coder):
         return f"ModelCoder({self.model!r}, level={self.level})"
 
     def width(self, shape: tuple[int, ...]) -> int:
+        last = shape[-1] if len(shape) > 1 else self._width
+        if self._width > 1 and (last != self._width or math.prod(shape) % self._width):
+            raise SymbolError(f"an array of shape {shape} has no rows of {self._width}")
         return self._width
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
@@ -275,13 +285,17 @@ class ModelCoder(Coder):
     def encode(self, steps: NDArray[Any]) -> Buffer:
         x = self.model.alphabet.encode(steps)
         rows = x if self._width == 1 else x.reshape(-1, self._width)
-        return encode_sequence(self.model, rows).to_bytes()
+        predictive = self.model.mode == "predictive"
+        return encode_sequence(self.model, rows, predictive=predictive).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         if out.size % self._width:
             raise CorruptError(f"it has no rows of {self._width}")
         message = Message.from_bytes(bytes(data))
-        x = decode_sequence(self.model, message, out.size // self._width)
+        predictive = self.model.mode == "predictive"
+        x = decode_sequence(
+            self.model, message, out.size // self._width, predictive=predictive
+        )
         values = self.model.alphabet.decode(x.ravel())
         out[:] = values.astype(out.dtype)
         if not np.array_equal(out, values):
@@ -397,19 +411,26 @@ def named(name: str, fingerprint: bytes) -> str:
     return f"{noun} {fingerprint.hex()}" if any(fingerprint) else noun
 
 
-def as_coder(coder: Coder | FrozenModel, level: int | None = None) -> Coder:
-    """A coder as it is, or that of a model, at this level.
+def as_coder(
+    coder: Coder | FrozenModel | None,
+    level: int | None = None,
+    default: type[Coder] | None = None,
+) -> Coder:
+    """A coder as it is, that of a model, or the default, at this level.
 
     Raises
     ------
     ModelError
-        If it is neither, or a coder, which has its own level, and a level.
+        If it is none of them, or a coder, which has its own level, and a level.
     """
-    if not isinstance(coder, Coder):
-        return ModelCoder(coder, LEVEL_DEFAULT if level is None else level)
-    if level is not None:
-        raise ModelError(f"level is that of the coder: say it there, not {level!r}")
-    return coder
+    if isinstance(coder, Coder):
+        if level is not None:
+            raise ModelError(f"level is that of {coder!r}: say it there, not {level!r}")
+        return coder
+    level = LEVEL_DEFAULT if level is None else level
+    if coder is None and default is not None:
+        return default(level=level)
+    return ModelCoder(coder, level)
 
 
 class _Stored:

@@ -24,9 +24,9 @@ __all__ = ["ContainerFile"]
 class ContainerFile:
     """A container that is read by its index; `bbans.open` makes one.
 
-    ``file[a:b]`` is that part of the array, along its first axis, of the bytes, or of the
-    text; ``file[i]`` one row or element. Text that is coded as UTF-8 is bytes here, whose
-    positions are known. Iteration yields one block after the other.
+    ``file[a:b]`` is that part of the array along its first axis, or of the bytes or the
+    text; ``file[i]`` is one row or element. Text that is coded as UTF-8 is bytes here,
+    whose positions are known. Iteration yields about a block after the other.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class ContainerFile:
     ) -> None:
         self._owned = isinstance(file, str | os.PathLike)
         if isinstance(file, str | os.PathLike):
-            self._file: BinaryIO = open(file, "rb")
+            self._file: BinaryIO = open(file, "rb")  # noqa: SIM115
         else:
             check_file(file, "file", "seek")
             self._file = file
