@@ -28,7 +28,7 @@ __all__ = [
     "with_checksum",
 ]
 
-Buffer: TypeAlias = bytes | memoryview
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 CRC = struct.Struct("<I")
 INDEX = struct.Struct("<Q")
@@ -128,7 +128,7 @@ class RecordReader:
         FormatError
             If they start otherwise; the text says as what.
         """
-        start = self._some(len(magic))
+        start = bytes(self._some(len(magic)))
         if again and not start:
             return False
         if start != magic:
@@ -136,7 +136,7 @@ class RecordReader:
                 raise TruncatedError(f"{self._kind} ends early, in its header")
             if again:
                 raise CorruptError(f"{self._kind} is followed by other data")
-            start += self._some(START_BYTES - len(start))
+            start += bytes(self._some(START_BYTES - len(start)))
             raise wrong_kind(start, f"a bbans {self._kind}")
         self.crc = zlib.crc32(start)
         return True
@@ -153,11 +153,7 @@ class RecordReader:
         TruncatedError
             If there are fewer.
         """
-        if isinstance(self._source, memoryview):
-            data: Buffer = self._source[self.at : self.at + n]
-            self.at += len(data)
-        else:
-            data = self._some(n)
+        data = self._some(n)
         if len(data) < n:
             raise TruncatedError(f"{self._kind} ends early, in {where}")
         return data
@@ -215,13 +211,16 @@ class RecordReader:
         if self._some(1):
             raise CorruptError(f"{self._kind} is followed by other data")
 
-    def _some(self, n: int) -> bytes:
+    def _some(self, n: int) -> Buffer:
         """The next n bytes, or fewer at the end."""
+        data: Buffer
         if isinstance(self._source, memoryview):
-            data = bytes(self._source[self.at : self.at + n])
+            data = self._source[self.at : self.at + n]
+        elif n <= _PART:
+            data = read_full(self._source, n)
         else:
-            starts = range(0, n, _PART)
-            reads = (read_full(self._source, min(n - i, _PART)) for i in starts)
-            data = b"".join(iter(lambda: next(reads, b""), b""))
+            data = bytearray()
+            while part := read_full(self._source, min(n - len(data), _PART)):
+                data += part
         self.at += len(data)
         return data

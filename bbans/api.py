@@ -210,7 +210,8 @@ def compress(
         The same for the same data and coder, always and everywhere, but for a
         `SignalCoder`, whose fit is done in floats. Blocks that the coder would make
         longer than a `ByteCoder` are coded by that, or stored: the result is never
-        longer than the elements by more than 40 bytes, 9 an axis, and 18 a block.
+        longer than the elements by more than 44 bytes, 9 an axis, 17 a block, and the
+        name of a codec.
 
     Raises
     ------
@@ -228,8 +229,9 @@ def compress(
         isinstance(data, memoryview) and data.format == "B"
     ):
         coder = as_coder(coder, level, ByteCoder)
-        text = data if isinstance(data, str | bytes) else bytes(data)
-        element, values = coder.elements(text)
+        if isinstance(data, memoryview) and not data.c_contiguous:
+            data = bytes(data)
+        element, values = coder.elements(data)
         big_endian, shape = False, values.shape
     else:
         array = as_integers(data)

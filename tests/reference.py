@@ -716,32 +716,6 @@ def decode_order_1(data, m, lanes, option):
     return out + decode_tail(head, states, t, out[-1], tables.get, r)
 
 
-def decode_bytes(stream):
-    """The bytes of a whole stream."""
-    if stream[:5] != b"\x89bby\x01":
-        raise Damage("no byte stream")
-    data, out, index = stream[5:], [], 0
-    while True:
-        size, rest = uvarint_of(data, 9)
-        record = data[: len(data) - len(rest) + size]
-        if size == 0:
-            total, rest = uvarint_of(rest, 9)
-            record = data[: len(data) - len(rest)]
-        crc = zlib.crc32(index.to_bytes(8, "little") + record)
-        data = data[len(record) :]
-        if data[:4] != crc.to_bytes(4, "little"):
-            raise Damage("a checksum does not match")
-        data = data[4:]
-        if size == 0:
-            break
-        out.append(decode_bytes_block(rest[:size]))
-        index += 1
-    whole = b"".join(out)
-    if data or len(whole) != total:
-        raise Damage("another length")
-    return whole
-
-
 # Containers: docs/format.md, Container
 
 ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}

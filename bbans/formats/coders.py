@@ -58,6 +58,8 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
+    "decode_bytes",
+    "encode_bytes",
     "named",
     "octets",
     "text_of",
@@ -153,7 +155,7 @@ class Coder(ABC):
         """The ways to code a block that every container has, by method and data."""
         plain = octets(steps)
         yield STORED, memoryview(plain)
-        yield BYTE_BLOCK, _encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
+        yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
 
 class ByteCoder(Coder):
@@ -192,10 +194,10 @@ class ByteCoder(Coder):
         return (1 << 20) // itemsize
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        return _encode_bytes(octets(steps), self.order)
+        return encode_bytes(octets(steps), self.order)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
-        _decode_bytes(data, octets(out))
+        decode_bytes(data, octets(out))
 
     def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         plain, data = octets(steps), self.encode(steps)
@@ -509,10 +511,20 @@ def decode_block(block: Block, coders: Coders, out: NDArray[Any]) -> None:
 # ---- bytes
 
 
-def octets(data: Buffer | NDArray[Any]) -> NDArray[np.uint8]:
-    """The bytes of a contiguous buffer, in place."""
-    view = memoryview(data).cast("B") if memoryview(data).nbytes else b""
-    return np.frombuffer(view, np.uint8)
+def octets(data: Any) -> NDArray[np.uint8]:
+    """The bytes of a contiguous buffer, in place.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise TypeError("the buffer must be contiguous")
+    if "O" in view.format:
+        raise TypeError("the buffer holds objects, not bytes")
+    return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -545,7 +557,7 @@ def _workspace(n: int) -> NDArray[np.uint8]:
     return work
 
 
-def _encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
+def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
     out = np.empty(lib.bbans_bytes_bound(data.size), np.uint8)
     work, size = _workspace(data.size), ffi.new("size_t *")
     check(
@@ -558,7 +570,7 @@ def _encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
     return memoryview(out)[: size[0]]
 
 
-def _decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:
+def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:
     block, size = octets(data), ffi.new("size_t *")
     if (
         lib.bbans_bytes_size(pointer(block, "uint8_t[]"), block.size, size)
