@@ -492,6 +492,7 @@ def test_an_import_that_fails_says_why(error, words):
 
         sys.meta_path.insert(0, Finder())
         import bbans
+        bbans.compress
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],

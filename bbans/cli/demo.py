@@ -109,7 +109,7 @@ def measure(
     BbansError
         If what is decoded is not what was encoded.
     """
-    from bbans.models import information_content
+    from bbans.models.information import information_content
 
     points = []
     for length in lengths:
