@@ -292,11 +292,11 @@ def compress_file(
     header = Header(element, False, coder.fingerprint, coder.name)
     columns = (channels,) if channels > 1 else ()
     width = coder.width((0, *columns))
-    size = _block_size(block_size, coder, header, width)
+    step = max(width, channels)
+    size = _block_size(block_size, coder, header, step)
     if element == CODE_POINTS:
         blocks: Iterable[NDArray[Any]] = _read_text(source, size)
     else:
-        step = max(width, channels)
         blocks = _read_blocks(source, header.dtype, size, step, dtype)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
     writer.finish((writer.n_elements // channels, *columns))

@@ -195,15 +195,19 @@ class Block:
     start, n : int
         Its elements are those from `start` on of its part, `n` of them.
     method : int
+    n_bytes : int
+        Of its data.
     data : bytes-like
+        Empty if it was read to be checked alone.
     """
 
     name: str
     start: int
     n: int
     method: int
+    n_bytes: int
     data: Buffer
-    _crc: int  # of what precedes the data
+    _crc: int  # of what precedes the data, if there are any
     _claim: int
 
     def check(self) -> None:
@@ -226,9 +230,14 @@ class Block:
 
 
 def _read_block(
-    reader: RecordReader, itemsize: int, index: int, name: str, start: int
+    reader: RecordReader,
+    itemsize: int,
+    index: int,
+    name: str,
+    start: int,
+    keep: bool = True,
 ) -> Block | None:
-    """Read a block, or the zero in its place."""
+    """Read a block, or the zero in its place; `keep` its data, or only check them."""
     reader.begin(index)
     n = reader.uvarint(name)
     if n == 0:
@@ -237,10 +246,13 @@ def _read_block(
     n_bytes = reader.uvarint(name)
     if n * itemsize > BLOCK_BYTES_MAX or n_bytes > n * itemsize:
         raise CorruptError(f"{name} is damaged: its lengths are impossible")
-    crc = reader.crc
-    data = reader.take(n_bytes, name)
+    data: Buffer = b""
+    if keep:
+        data = reader.take(n_bytes, name)
+    else:
+        reader.skip(n_bytes, name)
     (claim,) = CRC.unpack(reader.take(CRC.size, name))
-    return Block(name, start, n, method, data, crc, claim)
+    return Block(name, start, n, method, n_bytes, data, reader.crc, claim)
 
 
 class ContainerWriter:
@@ -292,13 +304,15 @@ class Part:
         self.shape: tuple[int, ...] | None = None
         """Of an array; known after the last block."""
 
-    def blocks(self, salvage: bool = False) -> Iterator[Block]:
+    def blocks(self, salvage: bool = False, keep: bool = True) -> Iterator[Block]:
         """Yield the blocks, to be checked by the caller; then check the end record.
 
         Parameters
         ----------
         salvage : bool
             Blocks may be damaged, and so have other numbers of elements than they say.
+        keep : bool
+            Otherwise blocks come without their data, which take no memory.
 
         Raises
         ------
@@ -306,11 +320,11 @@ class Part:
             If there is no way to the next block, or the end record is damaged.
         """
         reader, sizes = self._reader, array("Q")
-        first = last = 0
+        itemsize, first, last = self.header.dtype.itemsize, 0, 0
         while True:
             start, name = reader.at, _block_name(len(sizes), self._number)
             block = _read_block(
-                reader, self.header.dtype.itemsize, len(sizes), name, self.n_elements
+                reader, itemsize, len(sizes), name, self.n_elements, keep
             )
             if block is None:
                 break

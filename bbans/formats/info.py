@@ -61,10 +61,10 @@ def _container(file: BinaryIO) -> dict[str, Any]:
         header = part.header
         if header.fingerprint:
             coders[named(header.name, header.fingerprint)] = None
-        for block in part.blocks():
+        for block in part.blocks(keep=False):
             block.check()
             methods[METHODS[block.method]] += 1
-            n_data += len(block.data)
+            n_data += block.n_bytes
         n_parts += 1
         n_elements += part.n_elements
     shape = (n_elements,) if reader.shape is None else reader.shape
