@@ -405,17 +405,6 @@ def test_salvage_goes_on_in_the_next_part():
 # ---- stored vectors
 
 
-def vector_coder(case):
-    if case["codecs"]:
-        name = case["codecs"][0]
-        fingerprint = bytes(range(1, 9)) if "without" not in case["name"] else b""
-        return CodecCoder(name, Reversed(), fingerprint)
-    if case["models"]:
-        data = bytes.fromhex(VECTORS["models"][case["models"][0]]["file"])
-        return read_model(data)
-    return None
-
-
 class Reversed:
     """The codec of the vectors: elements from last to first."""
 
@@ -424,3 +413,58 @@ class Reversed:
 
     def decode(self, data, n):
         return np.frombuffer(data, f"<u{len(data) // n}")[::-1]
+
+
+def coder_of(case):
+    """The model or codec that a stored file names."""
+    for number in case["models"]:
+        return read_model(bytes.fromhex(VECTORS["models"][number]["file"]))
+    for name in case["codecs"]:
+        fingerprint = b"" if "without" in case["name"] else bytes(range(1, 9))
+        return CodecCoder(name, Reversed(), fingerprint)
+    return None
+
+
+def elements_of(data):
+    """What decompress returned as the bytes of its elements in the file."""
+    if isinstance(data, np.ndarray):
+        return data.astype(data.dtype.newbyteorder("<")).tobytes()
+    return data
+
+
+@pytest.mark.parametrize("case", VECTORS["files"], ids=lambda case: case["name"])
+def test_the_stored_vectors(case):
+    file, data = bytes.fromhex(case["file"]), bytes.fromhex(case["data"])
+    coder = coder_of(case)
+    got = bbans.decompress(file, coder)
+    if case["name"] == "text in both forms":
+        assert got == data[:-8].decode() + data[-8:].decode("utf-32-le")
+    elif isinstance(got, str):
+        assert got == data.decode("utf-8" if case["element"] == 1 else "utf-32-le")
+    else:
+        assert elements_of(got) == data
+    if isinstance(got, np.ndarray):
+        assert got.shape == tuple(case["shape"])
+        assert got.dtype.str[0] in "|<>"[1 + case["element"] // 128] + "|"
+    if case["write"] is not None:
+        assert (
+            bbans.compress(got, coder or ByteCoder(), block_size=case["write"]) == file
+        )
+
+
+@pytest.mark.parametrize("case", VECTORS["damaged"], ids=lambda case: case["name"])
+def test_stored_vectors_that_are_refused(case):
+    error = {
+        "corrupt": bbans.CorruptError,
+        "truncated": bbans.TruncatedError,
+        "version": bbans.VersionError,
+        "format": bbans.FormatError,
+    }[case["error"]]
+    file = bytes.fromhex(case["file"])
+    for restore in (
+        bbans.decompress,
+        lambda data: bbans.decompress_file(io.BytesIO(data), io.BytesIO()),
+    ):
+        with pytest.raises(error) as caught:
+            restore(file)
+        assert type(caught.value) is error
