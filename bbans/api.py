@@ -234,8 +234,8 @@ def compress(
         element, values = coder.elements(data)
         big_endian, shape = False, values.shape
     else:
-        array = as_integers(data)
         coder = as_coder(coder, level, SignalCoder)
+        array = as_integers(data)
         element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
         shape = _shape(array)
         values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).ravel()
@@ -385,7 +385,7 @@ def _read_blocks(
         ahead = ahead[n_bytes:]
         start += len(data)
         if len(data) < n_bytes and start % (step * dtype.itemsize):
-            raise SymbolError(f"{start} bytes are no steps of {step} {dtype.name}")
+            raise SymbolError(f"{start} bytes are no rows of {step} {dtype.name}")
         yield np.frombuffer(data, dtype)
 
 

@@ -34,6 +34,7 @@ from bbans.errors import (
     ModelError,
     SymbolError,
 )
+from bbans.formats import SignalCoder
 
 RNG = np.random.default_rng(0)
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
@@ -45,6 +46,7 @@ FROZEN_LINEAR = LINEAR.freeze()
 CONTEXTS = Contexts.empty()
 GAUSSIAN = Shape.gaussian()
 STEPS = codecs.HMMStateSpace(FROZEN)
+FILE = io.BytesIO()
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
 STATISTICS = COINS.expect([[0, 1]])
 
@@ -411,19 +413,20 @@ MISTAKES = [
     (lambda: bbans.check_model(5, [0]), ModelError, "StateSpaceModel"),
     (lambda: bbans.check_model(STEPS, 5), ModelError, "needs an observation"),
     (lambda: bbans.check_model(STEPS, [0], samples="a"), ModelError, "samples"),
-    (lambda: bbans.bytes_compress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.bytes_compress(b"x", order="1"), ModelError, "order"),
-    (lambda: bbans.bytes_compress(b"x", threads="2"), ModelError, "threads"),
-    (lambda: bbans.bytes_compress(b"x", block_size=0), ModelError, "block_size"),
-    (lambda: bbans.bytes_decompress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.signal_compress(np.zeros((9, 17), int)), SymbolError, "16 channels"),
-    (lambda: bbans.signal_compress([0.5]), SymbolError, "rint"),
-    (lambda: bbans.signal_compress(MASKED), SymbolError, "masked"),
-    (lambda: bbans.signal_compress("abc"), SymbolError, "integers"),
-    (lambda: bbans.signal_compress([True]), SymbolError, "uint8"),
-    (lambda: bbans.signal_compress([1], block_size=1.5), ModelError, "block_size"),
-    (lambda: bbans.signal_decompress("x"), TypeError, "bytes"),
-    (lambda: bbans.signal_decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress([0.5]), SymbolError, "rint"),
+    (lambda: bbans.compress(MASKED), SymbolError, "masked"),
+    (lambda: bbans.compress([True]), SymbolError, "uint8"),
+    (lambda: bbans.compress("abc", SignalCoder()), SymbolError, "integers, not str"),
+    (lambda: bbans.compress(b"abc", SignalCoder()), SymbolError, "ByteCoder"),
+    (lambda: bbans.compress([1], block_size=1.5), ModelError, "block_size"),
+    (lambda: bbans.compress([1], level="9"), ModelError, "level"),
+    (lambda: bbans.compress([1], threads="2"), ModelError, "threads"),
+    (lambda: bbans.decompress("x"), TypeError, "bytes"),
+    (lambda: bbans.decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress_file(FILE, FILE, channels=2), ModelError, "dtype"),
+    (lambda: bbans.compress_file(FILE, FILE, channels="2", dtype="u1"), ModelError,
+     "channels"),
+    (lambda: bbans.open("x", "y"), ModelError, "load_model"),
 ]  # fmt: skip
 
 

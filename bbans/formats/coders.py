@@ -176,8 +176,9 @@ class ByteCoder(Coder):
 
     Examples
     --------
-    >>> len(bbans.compress(b"tick tock " * 100, ByteCoder(order=0)))
-    0
+    >>> from bbans import compress
+    >>> len(compress(b"tick tock " * 100, ByteCoder(order=0)))
+    202
     """
 
     method = BYTE_BLOCK
