@@ -16,6 +16,7 @@ from shared import random_hmm
 
 import bbans
 from bbans import codecs
+from bbans.distributions import Table
 from bbans.formats import ByteCoder, CodecCoder, ModelCoder, SignalCoder
 from bbans.formats.container import (
     BYTE_BLOCK,
@@ -59,7 +60,7 @@ class LatentCodec:
     def _codec(self):
         shape = self.lanes, self.size
         far = np.subtract.outer(np.arange(self.levels), np.arange(self.levels))
-        table = bbans.Table.from_masses(np.exp(-2.0 * far**2), 16)
+        table = Table.from_masses(np.exp(-2.0 * far**2), 16)
 
         def likelihood(z):
             p = np.repeat(self.probability[np.asarray(z)], self.size).reshape(shape)
