@@ -16,7 +16,7 @@ from shared import random_hmm
 
 import bbans
 from bbans import codecs
-from bbans.distributions import Table
+from bbans.distributions import Binomial, Categorical, Table, Uniform
 from bbans.formats import ByteCoder, CodecCoder, ModelCoder, SignalCoder
 from bbans.formats.container import (
     BYTE_BLOCK,
@@ -64,13 +64,13 @@ class LatentCodec:
 
         def likelihood(z):
             p = np.repeat(self.probability[np.asarray(z)], self.size).reshape(shape)
-            return codecs.Binomial(255, p)
+            return Binomial(255, p)
 
         def posterior(x):
             rows = (np.asarray(x).mean(axis=1) * self.levels // 256).astype(int)
-            return codecs.Categorical(table, rows)
+            return Categorical(table, rows)
 
-        prior = codecs.Uniform(self.levels, shape=(self.lanes,))
+        prior = Uniform(self.levels, shape=(self.lanes,))
         return codecs.BitsBack(prior, likelihood, posterior)
 
     def encode(self, block):
