@@ -446,6 +446,9 @@ class _Stored:
 
 
 Coders: TypeAlias = dict[int, Coder | _Stored]
+# What every reader has.
+_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
+_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
 
 
 def coders_of(header: Header, coder: Coder | None) -> Coders:
@@ -462,12 +465,10 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
     WrongModelError
         If the header names another.
     """
-    coders: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
-    if header.is_array:
-        coders[SIGNAL] = SignalCoder()
+    coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
     if header.fingerprint:
         found = _find(header, coder)
-        coders[found.method] = found
+        return coders | {found.method: found}
     return coders
 
 
