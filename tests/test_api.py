@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import random_hmm
+from shared import in_mode, random_hmm
 
 import bbans
 from bbans.formats import ByteCoder
@@ -22,6 +22,7 @@ from bbans.formats.container import (
     ContainerWriter,
     Header,
 )
+from bbans.frozen.alphabet import text_of
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -160,7 +161,7 @@ def test_unsigned_integers_above_int32():
 @EXACT
 @given(st.binary(max_size=300), st.booleans(), st.integers(1, 400))
 def test_bytes(data, predictive, block_size):
-    model = PREDICTIVE if predictive else BYTES
+    model = in_mode(BYTES, predictive)
     assert restored(data, model, block_size=block_size) == data
 
 
@@ -253,8 +254,7 @@ def test_blocks_do_not_depend_on_each_other():
         for block in blocks(packed)[:-1]:
             part = data[block.start : block.start + 20]
             assert block.method == MODEL
-            options = {"predictive": model is PREDICTIVE}
-            assert block.data == bbans.encode(part, BYTES, **options)
+            assert block.data == bbans.encode(part, model)
 
 
 @pytest.mark.parametrize(
@@ -379,18 +379,22 @@ def test_threads_share_a_model():
 def test_encode_and_decode(model, length, predictive):
     rng = np.random.default_rng(length)
     x = model.alphabet.decode(rng.integers(0, model.n_symbols, length))
-    data = "".join(map(chr, x)) if model is CHARACTERS else x
-    message = bbans.encode(data, model, predictive=predictive)
-    got = bbans.decode(message, model, length, predictive=predictive)
-    assert got.dtype == (np.uint32 if model is CHARACTERS else np.int64)
-    assert got.tolist() == x.tolist()
+    data = {
+        "text": text_of,
+        "bytes": lambda x: bytes(x.tolist()),
+        "integers": np.array,
+    }[model.kind](x)
+    message = bbans.encode(data, in_mode(model, predictive))
+    got = bbans.decode(message, in_mode(model, predictive), length)
+    assert type(got) is type(data)
+    assert np.array_equal(got, data)
 
 
 def test_a_bare_message_is_near_the_information_content():
     model = random_hmm(8, 64)
     x, _ = HMM.from_frozen(model).sample(4000, seed=1)
     for predictive in (False, True):
-        bits = 8 * len(bbans.encode(x, model, predictive=predictive))
+        bits = 8 * len(bbans.encode(x, in_mode(model, predictive)))
         assert 0 <= bits - information_content(x, model) < 20
 
 
@@ -453,21 +457,29 @@ def test_more_axes_than_the_container_has():
         bbans.compress(array, BYTES)
 
 
-@pytest.mark.parametrize("call", CALLS)
+OUTSIDE = [
+    ("caf\u00e9 na?", CHARACTERS, "'?' (U+003F)", 7),
+    ([0, 1, 5, -2], INDICES, "5", 2),
+    ([0, 2], INTEGERS, "2", 1),
+    (np.array([0, 2**64 - 1], dtype=np.uint64), INTEGERS, str(2**64 - 1), 1),
+]
+# What a container takes, but no bare message under the model.
+OTHER_KINDS = [
+    ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
+    (b"\0\1\2\3\4\5", INDICES, "5", 5),
+    ([0, 1, -1, -2], BYTES, "-1", 2),
+    (np.array([[0, 1], [2, 256]]), BYTES, "256", 3),
+    (np.array([-1], dtype=np.int8), BYTES, "-1", 0),
+]
+
+
 @pytest.mark.parametrize(
-    ("data", "model", "symbol", "position"),
-    [
-        ("caf\u00e9 na?", CHARACTERS, "'?' (U+003F)", 7),
-        ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
-        (b"\0\1\2\3\4\5", INDICES, "5", 5),
-        ([0, 1, -1, -2], BYTES, "-1", 2),
-        (np.array([[0, 1], [2, 256]]), BYTES, "256", 3),
-        ([0, 2], INTEGERS, "2", 1),
-        (np.array([0, 2**64 - 1], dtype=np.uint64), INTEGERS, str(2**64 - 1), 1),
-        (np.array([-1], dtype=np.int8), BYTES, "-1", 0),
-    ],
+    ("call", "case"),
+    [(call, case) for call in CALLS for case in OUTSIDE]
+    + [(bbans.compress, case) for case in OTHER_KINDS],
 )
-def test_symbols_outside_the_alphabet(call, data, model, symbol, position):
+def test_symbols_outside_the_alphabet(call, case):
+    data, model, symbol, position = case
     with pytest.raises(bbans.SymbolError) as caught:
         call(data, model)
     assert f"symbol {symbol} at position {position}" in str(caught.value)
@@ -485,8 +497,8 @@ def test_text_and_bytes_under_models_that_have_none(call):
     ("model", "text"),
     [
         (bbans.HMM.random(2, 256, seed=0), "freeze"),
-        ("model.bbm", "FrozenHMM, not str"),
-        (5, "FrozenHMM, not int"),
+        ("model.bbm", "frozen model, not a str"),
+        (5, "frozen model, not 5"),
     ],
 )
 def test_models_that_are_not_frozen(model, text):

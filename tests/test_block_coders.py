@@ -26,7 +26,7 @@ from bbans.formats.container import (
     ContainerWriter,
     Header,
 )
-from bbans.frozen.model_file import read_model
+from bbans.frozen import FrozenModel
 from bbans.message.message import Message
 
 VECTORS = json.loads(
@@ -419,7 +419,7 @@ class Reversed:
 def coder_of(case):
     """The model or codec that a stored file names."""
     for number in case["models"]:
-        return read_model(bytes.fromhex(VECTORS["models"][number]["file"]))
+        return FrozenModel.from_bytes(bytes.fromhex(VECTORS["models"][number]["file"]))
     for name in case["codecs"]:
         fingerprint = b"" if "without" in case["name"] else bytes(range(1, 9))
         return CodecCoder(name, Reversed(), fingerprint)
