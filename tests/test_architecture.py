@@ -32,7 +32,7 @@ FLOORS = [
     ("models", "_parameters _data _float_file base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
-    ("formats", "container byte_stream signals coders info"),
+    ("formats", "container signals coders random_access info"),
     ("records", "batch packets"),
     ("", "api __init__"),
     ("cli", "streams options compress decompress train demo export info main"),
