@@ -747,6 +747,7 @@ enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 typedef struct {
     bbans_state_space space; /* observations: int64_t [observed] */
     size_t latents, observed, steps, step_words;
+    int family;              /* of the observation noise */
     bbans_shape gaussian, noise;
     const int64_t *offset;
     const int32_t *word;
@@ -892,32 +893,43 @@ BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
 
 /* ---- Model files --------------------------------------------------------- */
 
-/* What a model's symbols 0 .. symbols - 1 stand for. */
-enum {
-    BBANS_ALPHABET_INDEX = 0,     /* themselves, as a rule bytes */
-    BBANS_ALPHABET_INTEGERS = 1,  /* 64-bit integers with sign   */
-    BBANS_ALPHABET_CHARACTERS = 2 /* code points                 */
-};
+typedef enum {
+    BBANS_MODEL_HMM = 1,
+    BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
+    BBANS_MODEL_LGSSM = 3
+} bbans_model_type;
 
-/* A frozen model and its alphabet.  Two steps make it, between which the caller
- * finds bbans_model_bytes(model) bytes of memory. */
+/* What a model codes. */
+typedef enum {
+    BBANS_KIND_INTEGERS = 0, /* of 64 bits, with sign */
+    BBANS_KIND_BYTES = 1,
+    BBANS_KIND_TEXT = 2      /* code points           */
+} bbans_kind;
+
+/* Any frozen model. */
+typedef union {
+    bbans_state_space space;
+    bbans_hmm hmm;
+    bbans_lgssm lgssm;
+} bbans_frozen;
+
+/* A model file.  Two steps load it, between which the caller finds
+ * bbans_model_bytes(model) bytes of memory. */
 typedef struct {
-    size_t states, symbols, tail_length;
-    unsigned prec;
-    int alphabet;           /* BBANS_ALPHABET_...                    */
-    uint8_t fingerprint[8]; /* names the model in containers         */
-    const uint8_t *values;  /* in the file: the alphabet             */
-    const uint8_t *masses;  /* in the file                           */
-    const uint8_t *tree;    /* in the file: contexts, NULL for none  */
-    size_t tree_bytes;
-    size_t contexts, entries;
-    bbans_hmm hmm;          /* of bbans_model_build; until then zero */
+    int type, kind;         /* bbans_model_type, bbans_kind                */
+    int predictive;         /* its mode: see bbans_state_space             */
+    uint8_t fingerprint[8]; /* names the model in containers               */
+    size_t width;           /* integers of an observation: 1, or p         */
+    size_t symbols;         /* 0 for linear Gaussian ones: all integers    */
+    const uint8_t *values;  /* in the file: what the symbols stand for;
+                               NULL: 0 .. symbols - 1                      */
+    const uint8_t *bytes;   /* [n_bytes] the file                          */
+    size_t n_bytes;
+    bbans_frozen frozen;    /* of bbans_model_build; until then zero       */
 } bbans_model;
 
 /* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
- * outlive *model, and fill all of *model but `hmm`.  Hidden Markov models and
- * autoregressive ones; ERR_VERSION for linear Gaussian ones, whose files, and
- * files of signals, only Python reads.
+ * outlive *model, and fill all of *model but `frozen`.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);
@@ -925,18 +937,36 @@ BBANS_API bbans_status bbans_model_parse(bbans_model *model,
 /* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
 BBANS_API size_t bbans_model_bytes(const bbans_model *model);
 
-/* Step 2: fill model->hmm.
+/* Step 2: fill model->frozen, whose member `space` bbans_sequence_encode and all
+ * that codes sequences take.
  *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
- *           other memory is used for the masses.
+ *           other memory is used for the tables.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions or contexts that are no tree; then `memory` has been written to. */
+ * distributions, contexts that are no tree, or steps that are out of range; then
+ * `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 
 /* The number of a value in the alphabet, or model->symbols if it is not there;
- * the value of a number below model->symbols.  They trust their arguments. */
+ * the value of a number below model->symbols.  They trust their arguments; not
+ * for linear Gaussian models, whose observations are the values. */
 BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
 BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
+
+#ifndef BBANS_DECODER_ONLY
+/* Write the file of a model, with its mode.
+ *   model    first member of a bbans_hmm or a bbans_lgssm
+ *   kind     bbans_kind; of linear Gaussian models integers
+ *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols - 1.
+ *            Text lists its characters, bytes are 0 to 255
+ *   bytes    [cap] out
+ *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
+ * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
+ * values. */
+BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
+        int kind, const int64_t *value, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* ---- Containers ---------------------------------------------------------- */
 

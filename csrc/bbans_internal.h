@@ -130,6 +130,11 @@ static inline int64_t bbans_signed(uint64_t bits)
     return bits >> 63 == 0 ? (int64_t)bits : -(int64_t)~bits - 1;
 }
 
+static inline int32_t bbans_signed32(uint32_t bits)
+{
+    return bits >> 31 == 0 ? (int32_t)bits : -(int32_t)~bits - 1;
+}
+
 /* floor(v / 2^shift); C99 leaves v >> shift of negative ones to the compiler.
  */
 static inline int64_t bbans_floor_shift(int64_t v, unsigned shift)
@@ -145,6 +150,62 @@ static inline int64_t bbans_sign(int64_t v)
 }
 
 #define BBANS_CODE_POINT_MAX 0x10FFFF
+
+/* An unsigned LEB128 number below 2^63 in its shortest form, at *at, which
+ * moves past it.  Returns ERR_{TRUNCATED,CORRUPT}. */
+#define BBANS_UVARINT_BYTES 9
+
+static inline bbans_status bbans_take_uvarint(const uint8_t *bytes,
+                                              size_t n_bytes, size_t *at,
+                                              uint64_t *value)
+{
+    unsigned shift;
+
+    *value = 0;
+    for (shift = 0; shift < 7 * BBANS_UVARINT_BYTES; shift += 7) {
+        uint8_t byte;
+
+        if (*at == n_bytes)
+            return BBANS_ERR_TRUNCATED;
+        byte = bytes[(*at)++];
+        *value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) /* a last 0 says that a shorter form exists */
+            return byte == 0 && shift > 0 ? BBANS_ERR_CORRUPT : BBANS_OK;
+    }
+    return BBANS_ERR_CORRUPT;
+}
+
+static inline size_t bbans_uvarint_bytes(uint64_t value)
+{
+    size_t n = 1;
+
+    while ((value >>= 7) != 0)
+        n++;
+    return n;
+}
+
+/* Returns how many bytes it takes. */
+static inline size_t bbans_put_uvarint(uint8_t *bytes, uint64_t value)
+{
+    size_t n = 0;
+
+    for (; value > 0x7F; value >>= 7)
+        bytes[n++] = (uint8_t)(value | 0x80);
+    bytes[n++] = (uint8_t)value;
+    return n;
+}
+
+/* Whether a file begins with this magic and version, as far as it goes.
+ * Returns ERR_{FORMAT,VERSION}. */
+static inline bbans_status bbans_check_start(const uint8_t *bytes,
+                                             size_t n_bytes,
+                                             const uint8_t magic[4],
+                                             unsigned version)
+{
+    if (n_bytes > 0 && memcmp(bytes, magic, n_bytes < 4 ? n_bytes : 4) != 0)
+        return BBANS_ERR_FORMAT;
+    return n_bytes > 4 && bytes[4] != version ? BBANS_ERR_VERSION : BBANS_OK;
+}
 
 /* The CRC-32 of zlib; start with 0, and go on with the result. */
 uint32_t bbans_crc32(uint32_t crc, const uint8_t *bytes, size_t n);

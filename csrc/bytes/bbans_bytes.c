@@ -40,14 +40,14 @@ size_t bbans_bytes_work_bytes(size_t n)
 static const uint8_t *get_uvarint(const uint8_t *p, const uint8_t *end,
                                   size_t *v)
 {
-    unsigned shift = 0;
+    uint64_t value;
+    size_t n = 0;
 
-    for (*v = 0; p < end && shift <= 21; shift += 7) {
-        *v |= (size_t)(*p & 127) << shift;
-        if (*p++ < 128)
-            return p[-1] == 0 && shift > 0 ? NULL : p;
-    }
-    return NULL;
+    if (bbans_take_uvarint(p, (size_t)(end - p), &n, &value) != BBANS_OK ||
+        n > 4)
+        return NULL;
+    *v = (size_t)value;
+    return p + n;
 }
 
 static const uint8_t *get_header(const uint8_t *p, const uint8_t *end,

@@ -54,19 +54,11 @@ size_t bbans_bytes_bound(size_t n)
 
 /* ---- Header and packing -------------------------------------------------- */
 
-static uint8_t *put_uvarint(uint8_t *p, size_t v)
-{
-    for (; v >= 128; v >>= 7)
-        *p++ = (uint8_t)(v | 128);
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 static uint8_t *put_header(uint8_t *p, const bytes_header *h)
 {
     *p++ = (uint8_t)(h->method | h->log2_per << 2 | h->log2_lanes << 4 |
                      h->option << 7);
-    p = put_uvarint(p, h->n);
+    p += bbans_put_uvarint(p, h->n);
     if (h->log2_per > 0) {
         *p++ = (uint8_t)h->n_symbols;
         memcpy(p, h->symbol, h->n_symbols);
@@ -642,7 +634,8 @@ static uint8_t *put_order_1(encoder *enc, const plan *p, bytes_header *h,
                              work_bytes) != BBANS_OK ||
         all.cost + w.len + size >= limit || (size_t)(end - out) < 4)
         return NULL;
-    out = put_bytes(put_uvarint(out, size), enc->token_block, size, end);
+    out += bbans_put_uvarint(out, size);
+    out = put_bytes(out, enc->token_block, size, end);
     if (out == NULL)
         return NULL;
 

@@ -91,7 +91,7 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     size_t n = text.n, work_bytes, cap, n_bytes;
     uint8_t *bytes;
 
-    if (model->alphabet == BBANS_ALPHABET_CHARACTERS) {
+    if (model->kind == BBANS_KIND_TEXT) {
         uint32_t *point = allocate(text.n * sizeof *point);
 
         check(bbans_utf8_decode(text.bytes, text.n, point, text.n, &n), from);

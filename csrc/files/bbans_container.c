@@ -7,7 +7,6 @@
 #define HEADER_BYTES 20
 #define CHECKSUM_BYTES 4
 #define METHOD_BYTES 1
-#define UVARINT_BYTES 9   /* at the most                                  */
 #define BLOCK_OVERHEAD 12 /* lengths of 3 and 4 bytes, method, checksum   */
 #define END_OVERHEAD 6    /* 0, number of axes, checksum                  */
 
@@ -74,26 +73,6 @@ static int fits(int element, int64_t value)
 
 /* ---- Lengths ------------------------------------------------------------- */
 
-/* Read at *at, and move on. */
-static bbans_status take_uvarint(const uint8_t *bytes, size_t n_bytes,
-                                 size_t *at, uint64_t *value)
-{
-    size_t i;
-
-    *value = 0;
-    for (i = 0; i < UVARINT_BYTES; i++) {
-        uint8_t byte;
-
-        if (*at == n_bytes)
-            return BBANS_ERR_TRUNCATED;
-        byte = bytes[(*at)++];
-        *value |= (uint64_t)(byte & 0x7F) << (7 * i);
-        if (byte < 0x80) /* a last 0 says that a shorter form exists */
-            return byte == 0 && i > 0 ? BBANS_ERR_CORRUPT : BBANS_OK;
-    }
-    return BBANS_ERR_CORRUPT;
-}
-
 /* A record's checksum holds its place, so that no two can change theirs. */
 static uint32_t record_crc(uint64_t index, const uint8_t *bytes, size_t n_bytes)
 {
@@ -159,39 +138,21 @@ static bbans_status cut_work(void *work, size_t work_bytes, size_t n,
     return bbans_message_init(&w->msg, &w->head, 1, w->symbol + n, tail_words);
 }
 
+/* A hidden Markov model, and built. */
 static int is_built(const bbans_model *model)
 {
-    return model->hmm.states > 0;
+    return model->frozen.space.engine != NULL && model->symbols > 0;
 }
 
 static int method_of(const bbans_model *model)
 {
-    return model->hmm.space.predictive ? BBANS_METHOD_PREDICTIVE
-                                       : BBANS_METHOD_ICONOCLASM;
+    return model->frozen.space.predictive ? BBANS_METHOD_PREDICTIVE
+                                          : BBANS_METHOD_ICONOCLASM;
 }
 
 /* ---- Writing ------------------------------------------------------------- */
 
 #ifndef BBANS_DECODER_ONLY
-static size_t uvarint_bytes(uint64_t value)
-{
-    size_t n = 1;
-
-    while ((value >>= 7) != 0)
-        n++;
-    return n;
-}
-
-static size_t put_uvarint(uint8_t *bytes, uint64_t value)
-{
-    size_t n = 0;
-
-    for (; value > 0x7F; value >>= 7)
-        bytes[n++] = (uint8_t)(value | 0x80);
-    bytes[n++] = (uint8_t)value;
-    return n;
-}
-
 static uint64_t get_native(const uint8_t *from, size_t width)
 {
     uint16_t half;
@@ -212,21 +173,20 @@ size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
     if (model == NULL || !is_built(model) || block > BBANS_BLOCK_MAX)
         return 0;
     return total_bytes(
-        block, bbans_sequence_tail_words(&model->hmm.space, block),
-        bbans_sequence_work_bytes(&model->hmm.space, block, kept));
+        block, bbans_sequence_tail_words(&model->frozen.space, block),
+        bbans_sequence_work_bytes(&model->frozen.space, block, kept));
 }
 
 /* Can this model code such elements at all? */
 static int model_takes(const bbans_model *model, int element)
 {
-    const int characters = model->alphabet == BBANS_ALPHABET_CHARACTERS;
-
     switch (element) {
-    case BBANS_ELEMENT_BYTES: return !characters;
-    case BBANS_ELEMENT_UTF8:
-        return model->alphabet == BBANS_ALPHABET_INDEX && model->symbols == 256;
-    case BBANS_ELEMENT_CHARACTERS: return characters;
-    default: return bbans_element_bytes(element) > 0;
+    case BBANS_ELEMENT_BYTES:
+    case BBANS_ELEMENT_UTF8: return model->kind == BBANS_KIND_BYTES;
+    case BBANS_ELEMENT_CHARACTERS: return model->kind == BBANS_KIND_TEXT;
+    default:
+        return model->kind != BBANS_KIND_TEXT &&
+               bbans_element_bytes(element) > 0;
     }
 }
 
@@ -295,14 +255,14 @@ bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
     if (n < 1 || n > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(writer->element);
-    status =
-        cut_work(work, work_bytes, n,
-                 bbans_sequence_tail_words(&writer->model->hmm.space, n), &w);
+    status = cut_work(
+        work, work_bytes, n,
+        bbans_sequence_tail_words(&writer->model->frozen.space, n), &w);
     if (status == BBANS_OK)
         status = to_symbols(writer->model, writer->element, from, n, w.symbol);
     if (status == BBANS_OK)
-        status = bbans_sequence_encode(&writer->model->hmm.space, w.symbol, n,
-                                       w.rest, w.rest_bytes, &w.msg);
+        status = bbans_sequence_encode(&writer->model->frozen.space, w.symbol,
+                                       n, w.rest, w.rest_bytes, &w.msg);
     if (status != BBANS_OK)
         return status;
     (void)bbans_wire_size(&w.msg, &length);
@@ -311,13 +271,13 @@ bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
         length = n * width;
         method = BBANS_METHOD_STORED;
     }
-    *n_bytes = uvarint_bytes(n) + METHOD_BYTES + uvarint_bytes(length) +
-               length + CHECKSUM_BYTES;
+    *n_bytes = bbans_uvarint_bytes(n) + METHOD_BYTES +
+               bbans_uvarint_bytes(length) + length + CHECKSUM_BYTES;
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
-    at = put_uvarint(bytes, n);
+    at = bbans_put_uvarint(bytes, n);
     bytes[at++] = (uint8_t)method;
-    at += put_uvarint(bytes + at, length);
+    at += bbans_put_uvarint(bytes + at, length);
     if (method != BBANS_METHOD_STORED)
         (void)bbans_wire_write(&w.msg, bytes + at, length, &size);
     else
@@ -350,14 +310,14 @@ bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
     for (i = 0; i < axes; i++) {
         if (shape[i] >> 63 != 0)
             return BBANS_ERR_SIZE;
-        *n_bytes += uvarint_bytes(shape[i]);
+        *n_bytes += bbans_uvarint_bytes(shape[i]);
     }
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
     bytes[at++] = 0;
     bytes[at++] = (uint8_t)axes;
     for (i = 0; i < axes; i++)
-        at += put_uvarint(bytes + at, shape[i]);
+        at += bbans_put_uvarint(bytes + at, shape[i]);
     bbans_store(bytes + at, record_crc(writer->blocks, bytes, at),
                 CHECKSUM_BYTES);
     return BBANS_OK;
@@ -366,7 +326,7 @@ bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
 size_t bbans_compress_bound(int element, size_t n, size_t block)
 {
     const size_t width = bbans_element_bytes(element);
-    const size_t ends = HEADER_BYTES + END_OVERHEAD + UVARINT_BYTES;
+    const size_t ends = HEADER_BYTES + END_OVERHEAD + BBANS_UVARINT_BYTES;
 
     if (width == 0 || block == 0 ||
         n > (SIZE_MAX - ends) / (width + BLOCK_OVERHEAD))
@@ -418,17 +378,16 @@ bbans_status bbans_compress(const bbans_model *model, int element,
 bbans_status bbans_reader_begin(bbans_reader *reader, const uint8_t *bytes,
                                 size_t n_bytes, size_t *n_used)
 {
+    bbans_status status;
+
     if (reader == NULL || n_used == NULL || (bytes == NULL && n_bytes > 0))
         return BBANS_ERR_NULL;
     *n_used = HEADER_BYTES;
-    if (n_bytes > 0 &&
-        memcmp(bytes, magic, n_bytes < sizeof magic ? n_bytes : sizeof magic) !=
-            0)
-        return BBANS_ERR_FORMAT;
+    status = bbans_check_start(bytes, n_bytes, magic, VERSION);
+    if (status != BBANS_OK)
+        return status;
     if (n_bytes < HEADER_BYTES)
         return BBANS_ERR_TRUNCATED;
-    if (bytes[4] != VERSION)
-        return BBANS_ERR_VERSION;
     if (bbans_crc32(0, bytes, 16) != bbans_load(bytes + 16, CHECKSUM_BYTES))
         return BBANS_ERR_CORRUPT;
     if (bbans_element_bytes(bytes[5]) == 0 || bytes[6] != 0 || bytes[7] != 0)
@@ -444,13 +403,13 @@ static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
                              size_t n_bytes, size_t *at)
 {
     uint64_t axes, shape[BBANS_AXES_MAX];
-    bbans_status status = take_uvarint(bytes, n_bytes, at, &axes);
+    bbans_status status = bbans_take_uvarint(bytes, n_bytes, at, &axes);
     size_t i;
 
     if (status == BBANS_OK && axes > BBANS_AXES_MAX)
         status = BBANS_ERR_CORRUPT;
     for (i = 0; status == BBANS_OK && i < axes; i++)
-        status = take_uvarint(bytes, n_bytes, at, &shape[i]);
+        status = bbans_take_uvarint(bytes, n_bytes, at, &shape[i]);
     if (status != BBANS_OK)
         return status;
     if (n_bytes - *at < CHECKSUM_BYTES)
@@ -484,7 +443,7 @@ bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
     block->method = 0;
     if (reader->ended)
         return BBANS_ERR_STATE;
-    status = take_uvarint(bytes, n_bytes, &at, &n);
+    status = bbans_take_uvarint(bytes, n_bytes, &at, &n);
     if (status == BBANS_OK && n == 0) {
         status = read_end(reader, bytes, n_bytes, &at);
         if (status == BBANS_OK)
@@ -497,7 +456,7 @@ bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
         status = BBANS_ERR_TRUNCATED;
     if (status == BBANS_OK) {
         block->method = bytes[at++];
-        status = take_uvarint(bytes, n_bytes, &at, &length);
+        status = bbans_take_uvarint(bytes, n_bytes, &at, &length);
     }
     /* A symbol takes at most two words, and a message eight more. */
     if (status == BBANS_OK && (n > BBANS_BLOCK_MAX || length > 8 * n + 32))
@@ -538,7 +497,7 @@ size_t bbans_reader_work_bytes(const bbans_model *model, size_t block)
     if (model == NULL || !is_built(model) || block > BBANS_BLOCK_MAX)
         return 0;
     return total_bytes(block, decoder_tail_words(block),
-                       bbans_sequence_work_bytes(&model->hmm.space, 1, 1));
+                       bbans_sequence_work_bytes(&model->frozen.space, 1, 1));
 }
 
 static bbans_status copy_stored(int element, const bbans_block *block,
@@ -588,8 +547,8 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
     if (status == BBANS_OK)
         status = bbans_wire_read(&w.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)
-        status = bbans_sequence_decode(&model->hmm.space, &w.msg, w.symbol, n,
-                                       w.rest, w.rest_bytes);
+        status = bbans_sequence_decode(&model->frozen.space, &w.msg, w.symbol,
+                                       n, w.rest, w.rest_bytes);
     if (status != BBANS_OK)
         return status;
     width = bbans_element_bytes(reader->element);

@@ -1,38 +1,54 @@
-/* Model files: docs/format.md, section 2.
+/* Model files: docs/format.md, "Model file".
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_internal.h"
+#include "../models/bbans_state_space.h"
 
-#define VERSION 1
-#define HIDDEN_MARKOV 1
-#define AUTOREGRESSIVE 2
-#define HEADER_BYTES 20
+#define VERSION 2
+#define HMM_HEADER 24
+#define LGSSM_HEADER 32
 #define COUNTS_BYTES 12
 #define CHECKSUM_BYTES 4
 
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
-/* Bytes of a symbol in the alphabet: code points, or integers with sign. */
-static size_t value_bytes(int alphabet)
+/* Where the fields of one byte are; the numbers begin at NUMBERS. */
+enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, STRUCTURE, RESERVED, NUMBERS };
+
+/* The numbers of a file, and where its parts begin. */
+typedef struct {
+    size_t states, symbols; /* or latent and observed dimensions             */
+    size_t tail_length;
+    size_t start_bits, steps; /* of linear Gaussian models alone             */
+    size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
+    size_t values, tables, tree;          /* offsets; 0: there is none       */
+} layout;
+
+/* ---- Alphabets ----------------------------------------------------------- */
+
+/* Bytes of a listed value: a code point, or an integer with sign. */
+static size_t value_bytes(int kind)
 {
-    return alphabet == BBANS_ALPHABET_CHARACTERS ? 4
-           : alphabet == BBANS_ALPHABET_INTEGERS ? 8
-                                                 : 0;
+    return kind == BBANS_KIND_TEXT ? 4 : 8;
+}
+
+static int64_t listed(const uint8_t *values, int kind, size_t symbol)
+{
+    const size_t n = value_bytes(kind);
+
+    return bbans_signed(bbans_load(values + n * symbol, n));
 }
 
 int64_t bbans_model_value(const bbans_model *model, size_t symbol)
 {
-    const size_t n = value_bytes(model->alphabet);
-
-    return n == 0 ? (int64_t)symbol
-                  : bbans_signed(bbans_load(model->values + n * symbol, n));
+    return model->values == NULL ? (int64_t)symbol
+                                 : listed(model->values, model->kind, symbol);
 }
 
 size_t bbans_model_symbol(const bbans_model *model, int64_t value)
 {
     size_t lo = 0, hi = model->symbols;
 
-    if (model->alphabet == BBANS_ALPHABET_INDEX)
+    if (model->values == NULL)
         return (uint64_t)value < hi ? (size_t)value : hi;
     while (hi - lo > 1) { /* if the value is there, it is in [lo, hi) */
         const size_t mid = lo + (hi - lo) / 2;
@@ -45,148 +61,243 @@ size_t bbans_model_symbol(const bbans_model *model, int64_t value)
     return bbans_model_value(model, lo) == value ? lo : model->symbols;
 }
 
-static int alphabet_is_valid(const bbans_model *model)
+/* values = NULL: the symbols stand for themselves. */
+static int alphabet_is_valid(const uint8_t *values, int kind, size_t symbols)
 {
+    const int64_t most =
+        kind == BBANS_KIND_BYTES ? UINT8_MAX : BBANS_CODE_POINT_MAX;
     size_t k;
 
-    if (model->alphabet == BBANS_ALPHABET_INDEX)
-        return 1;
-    for (k = 1; k < model->symbols; k++)
-        if (bbans_model_value(model, k - 1) >= bbans_model_value(model, k))
+    if (values == NULL)
+        return kind == BBANS_KIND_INTEGERS ||
+               (kind == BBANS_KIND_BYTES && symbols <= (size_t)most + 1);
+    for (k = 1; k < symbols; k++)
+        if (listed(values, kind, k - 1) >= listed(values, kind, k))
             return 0;
-    /* they rise, so the last is the largest */
-    return model->alphabet == BBANS_ALPHABET_INTEGERS ||
-           bbans_model_value(model, model->symbols - 1) <= BBANS_CODE_POINT_MAX;
+    /* They rise, so the first is the least and the last the largest. */
+    return kind == BBANS_KIND_INTEGERS ||
+           (listed(values, kind, 0) >= 0 &&
+            listed(values, kind, symbols - 1) <= most);
+}
+
+/* ---- Reading ------------------------------------------------------------- */
+
+static int is_gaussian(const uint8_t *bytes)
+{
+    return bytes[TYPE] == BBANS_MODEL_LGSSM;
+}
+
+static size_t header_bytes(const uint8_t *bytes)
+{
+    return is_gaussian(bytes) ? LGSSM_HEADER : HMM_HEADER;
+}
+
+static int codes_are_known(const uint8_t *bytes)
+{
+    return bytes[TYPE] >= BBANS_MODEL_HMM && bytes[TYPE] <= BBANS_MODEL_LGSSM &&
+           bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
+           (!is_gaussian(bytes) || bytes[DETAIL] <= BBANS_LAPLACE) &&
+           bytes[LISTED] <= 1 && bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
+}
+
+static size_t number(const uint8_t *bytes, size_t i)
+{
+    return (size_t)bbans_load(bytes + NUMBERS + 4 * i, 4);
+}
+
+static size_t rows_bytes(const layout *l)
+{
+    return 4 * l->states * (1 + l->states + l->symbols);
+}
+
+static uint64_t lgssm_bytes(const layout *l)
+{
+    return (uint64_t)l->steps *
+           (8 * (l->states + l->symbols) +
+            4 * bbans_lgssm_step_words(l->states, l->symbols));
+}
+
+/* Read a whole header.  Returns where the tables end, or 0 for numbers out of
+ * range; within it, that is below 2^38. */
+static uint64_t read_header(const uint8_t *bytes, layout *l)
+{
+    memset(l, 0, sizeof *l);
+    l->states = number(bytes, 0);
+    l->symbols = number(bytes, 1);
+    l->tail_length = number(bytes, 2);
+    l->tables = header_bytes(bytes);
+    if (l->states < 1 || l->symbols < 1 || l->tail_length < 1 ||
+        l->tail_length > BBANS_TAIL_MAX)
+        return 0;
+    if (is_gaussian(bytes)) {
+        l->start_bits = number(bytes, 3);
+        l->steps = number(bytes, 4);
+        if (bytes[KIND] != BBANS_KIND_INTEGERS || bytes[LISTED] ||
+            bbans_lgssm_step_words(l->states, l->symbols) == 0 ||
+            l->start_bits > BBANS_TAIL_MAX || l->steps < 1 ||
+            l->steps > BBANS_STEPS_MAX)
+            return 0;
+        return l->tables + lgssm_bytes(l);
+    }
+    if (l->states > BBANS_STATES_MAX || l->symbols > BBANS_SYMBOLS_MAX ||
+        bytes[DETAIL] < 1 || bytes[DETAIL] > BBANS_PREC_MAX)
+        return 0;
+    if (bytes[LISTED]) {
+        l->values = l->tables;
+        l->tables += value_bytes(bytes[KIND]) * l->symbols;
+    }
+    return l->tables + rows_bytes(l);
+}
+
+/* The counts before the contexts, at `counts`. */
+static void read_counts(const uint8_t *bytes, size_t counts, layout *l)
+{
+    l->contexts = (size_t)bbans_load(bytes + counts, 4);
+    l->entries = (size_t)bbans_load(bytes + counts + 4, 4);
+    l->tree_bytes = (size_t)bbans_load(bytes + counts + 8, 4);
+    l->tree = counts + COUNTS_BYTES;
+}
+
+/* Each context takes a byte, and each entry. */
+static int counts_are_valid(const layout *l)
+{
+    return l->tree == 0 ||
+           (l->contexts >= 1 && l->contexts <= l->tree_bytes &&
+            l->entries <= l->tree_bytes && l->contexts <= BBANS_CONTEXTS_MAX &&
+            l->entries <= BBANS_CONTEXTS_MAX && l->symbols <= UINT16_MAX);
+}
+
+/* Find the parts of a file, and check that they are all. */
+static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
+{
+    uint64_t size = read_header(bytes, l);
+
+    if (size == 0)
+        return BBANS_ERR_CORRUPT;
+    if (bytes[TYPE] == BBANS_MODEL_ARHMM) {
+        size += COUNTS_BYTES;
+        if (n_bytes >= size) {
+            read_counts(bytes, (size_t)size - COUNTS_BYTES, l);
+            size += l->tree_bytes;
+        }
+    }
+    if (n_bytes < size + CHECKSUM_BYTES)
+        return BBANS_ERR_TRUNCATED;
+    return n_bytes > size + CHECKSUM_BYTES ? BBANS_ERR_CORRUPT : BBANS_OK;
 }
 
 bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
                                size_t n_bytes)
 {
-    uint64_t states, symbols, size;
+    const size_t size = n_bytes - CHECKSUM_BYTES; /* once that is there */
     uint8_t digest[32];
+    bbans_status status;
     bbans_model m;
+    layout l;
 
     if (model == NULL || (bytes == NULL && n_bytes > 0))
         return BBANS_ERR_NULL;
-    if (n_bytes > 0 &&
-        memcmp(bytes, magic, n_bytes < sizeof magic ? n_bytes : sizeof magic) !=
-            0)
-        return BBANS_ERR_FORMAT;
-    if (n_bytes > 4 && bytes[4] != VERSION)
-        return BBANS_ERR_VERSION;
-    if (n_bytes < HEADER_BYTES)
+    status = bbans_check_start(bytes, n_bytes, magic, VERSION);
+    if (status != BBANS_OK)
+        return status;
+    if (n_bytes < NUMBERS)
         return BBANS_ERR_TRUNCATED;
-    if ((bytes[5] != HIDDEN_MARKOV && bytes[5] != AUTOREGRESSIVE) ||
-        bytes[7] > BBANS_ALPHABET_CHARACTERS)
+    if (!codes_are_known(bytes))
         return BBANS_ERR_VERSION;
+    if (n_bytes < header_bytes(bytes))
+        return BBANS_ERR_TRUNCATED;
+    status = read_layout(bytes, n_bytes, &l);
+    if (status != BBANS_OK)
+        return status;
     memset(&m, 0, sizeof m);
-    m.prec = bytes[6];
-    m.alphabet = bytes[7];
-    states = bbans_load(bytes + 8, 4);
-    symbols = bbans_load(bytes + 12, 4);
-    m.tail_length = (size_t)bbans_load(bytes + 16, 4);
-    if (states < 1 || states > BBANS_STATES_MAX || symbols < 1 ||
-        symbols > BBANS_SYMBOLS_MAX || m.tail_length < 1 ||
-        m.tail_length > BBANS_TAIL_MAX || m.prec < 1 || m.prec > BBANS_PREC_MAX)
+    m.type = bytes[TYPE];
+    m.kind = bytes[KIND];
+    m.predictive = bytes[MODE];
+    m.width = is_gaussian(bytes) ? l.symbols : 1;
+    m.symbols = is_gaussian(bytes) ? 0 : l.symbols;
+    m.values = l.values == 0 ? NULL : bytes + l.values;
+    m.bytes = bytes;
+    m.n_bytes = n_bytes;
+    if (bbans_crc32(0, bytes, size) !=
+            bbans_load(bytes + size, CHECKSUM_BYTES) ||
+        !counts_are_valid(&l) ||
+        (!is_gaussian(bytes) &&
+         !alphabet_is_valid(m.values, m.kind, m.symbols)))
         return BBANS_ERR_CORRUPT;
-    m.states = (size_t)states;
-    m.symbols = (size_t)symbols;
-    /* below 2^31: nothing here overflows, and size_t holds what n_bytes holds
-     */
-    size = HEADER_BYTES + value_bytes(m.alphabet) * symbols +
-           4 * states * (1 + states + symbols);
-    if (bytes[5] == AUTOREGRESSIVE) {
-        size += COUNTS_BYTES;
-        if (n_bytes >= size) {
-            const uint8_t *counts = bytes + size - COUNTS_BYTES;
-
-            m.contexts = (size_t)bbans_load(counts, 4);
-            m.entries = (size_t)bbans_load(counts + 4, 4);
-            m.tree_bytes = (size_t)bbans_load(counts + 8, 4);
-            m.tree = counts + COUNTS_BYTES;
-            size += m.tree_bytes;
-        }
-    }
-    if (n_bytes < size + CHECKSUM_BYTES)
-        return BBANS_ERR_TRUNCATED;
-    if (n_bytes > size + CHECKSUM_BYTES ||
-        bbans_crc32(0, bytes, (size_t)size) !=
-            bbans_load(bytes + size, CHECKSUM_BYTES))
-        return BBANS_ERR_CORRUPT;
-    m.values = bytes + HEADER_BYTES;
-    m.masses = m.values + value_bytes(m.alphabet) * m.symbols;
-    /* Each context takes a byte, and each entry. */
-    if (!alphabet_is_valid(&m) ||
-        (m.tree != NULL &&
-         (m.contexts < 1 || m.contexts > m.tree_bytes ||
-          m.entries > m.tree_bytes || m.contexts > BBANS_CONTEXTS_MAX ||
-          m.entries > BBANS_CONTEXTS_MAX || m.symbols > UINT16_MAX)))
-        return BBANS_ERR_CORRUPT;
-    bbans_sha256(bytes, (size_t)size, digest);
+    bbans_sha256(bytes, size, digest);
     memcpy(m.fingerprint, digest, sizeof m.fingerprint);
     *model = m;
     return BBANS_OK;
 }
 
+/* ---- Building ------------------------------------------------------------ */
+
 /* The contexts in memory: this struct, then its arrays. */
-static uint64_t contexts_bytes(const bbans_model *model)
+static uint64_t contexts_bytes(const layout *l)
 {
-    return model->tree == NULL
+    return l->tree == 0
                ? 0
-               : sizeof(bbans_contexts) + 8 * (uint64_t)(model->contexts + 1) +
-                     4 * (uint64_t)(model->contexts + model->entries);
+               : sizeof(bbans_contexts) + 8 * (uint64_t)(l->contexts + 1) +
+                     4 * (uint64_t)(l->contexts + l->entries);
 }
 
 /* The tables, and before contexts what aligns these. */
-static uint64_t hmm_bytes(const bbans_model *model)
+static uint64_t hmm_bytes(const layout *l)
 {
-    const uint64_t bytes = bbans_hmm_bytes(model->states, model->symbols);
+    const uint64_t bytes = bbans_hmm_bytes(l->states, l->symbols);
 
-    return model->tree == NULL ? bytes : (bytes + 7) / 8 * 8;
+    return l->tree == 0 ? bytes : (bytes + 7) / 8 * 8;
+}
+
+/* The layout of a file that has been parsed, and the memory that it needs. */
+static size_t need(const bbans_model *model, layout *l)
+{
+    uint64_t bytes;
+
+    (void)read_layout(model->bytes, model->n_bytes, l);
+    if (is_gaussian(model->bytes))
+        bytes = lgssm_bytes(l);
+    else if (hmm_bytes(l) == 0)
+        bytes = 0;
+    else
+        bytes = hmm_bytes(l) + contexts_bytes(l);
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
 size_t bbans_model_bytes(const bbans_model *model)
 {
-    uint64_t bytes;
+    layout l;
 
-    if (model == NULL || bbans_hmm_bytes(model->states, model->symbols) == 0)
-        return 0;
-    bytes = hmm_bytes(model) + contexts_bytes(model);
-    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+    return model == NULL || model->bytes == NULL ? 0 : need(model, &l);
 }
 
 /* Bytes of the contexts, read to the end; after that `ok` is 0. */
 typedef struct {
-    const uint8_t *at, *end;
+    const uint8_t *bytes;
+    size_t n, at;
     int ok;
 } reader;
 
 static uint32_t take_byte(reader *r)
 {
-    if (r->at == r->end) {
+    if (r->at == r->n) {
         r->ok = 0;
         return 0;
     }
-    return *r->at++;
+    return r->bytes[r->at++];
 }
 
-/* An unsigned LEB128 number in its shortest form, of at most three bytes. */
+/* Numbers take at most three bytes here. */
 static uint32_t take_number(reader *r)
 {
-    uint32_t byte, value = 0;
-    unsigned shift;
+    uint64_t value;
 
-    for (shift = 0; shift < 21; shift += 7) {
-        byte = take_byte(r);
-        value |= (byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            if (byte == 0 && shift > 0)
-                r->ok = 0;
-            return value;
-        }
+    if (bbans_take_uvarint(r->bytes, r->n, &r->at, &value) != BBANS_OK ||
+        value >> 21 != 0) {
+        r->ok = 0;
+        return 0;
     }
-    r->ok = 0;
-    return 0;
+    return (uint32_t)value;
 }
 
 /* The next of some rising numbers, of which *above is the last. */
@@ -198,31 +309,32 @@ static uint16_t take_rising(reader *r, uint32_t *above)
     return (uint16_t)*above;
 }
 
-static bbans_status read_contexts(const bbans_model *model, void *memory,
-                                  const bbans_contexts **contexts)
+static bbans_status read_contexts(const uint8_t *bytes, const layout *l,
+                                  void *memory, const bbans_contexts **contexts)
 {
     bbans_contexts *c = (bbans_contexts *)memory;
     uint32_t *children = (uint32_t *)(c + 1);
-    uint32_t *first = children + model->contexts + 1;
-    uint16_t *label = (uint16_t *)(first + model->contexts + 1);
-    uint16_t *back_off = label + model->contexts;
-    uint16_t *symbol = back_off + model->contexts;
-    uint16_t *weight = symbol + model->entries;
+    uint32_t *first = children + l->contexts + 1;
+    uint16_t *label = (uint16_t *)(first + l->contexts + 1);
+    uint16_t *back_off = label + l->contexts;
+    uint16_t *symbol = back_off + l->contexts;
+    uint16_t *weight = symbol + l->entries;
     uint32_t labels = 1, entries = 0, above, left, i, n;
     reader r;
     size_t k;
 
-    r.at = model->tree;
-    r.end = model->tree + model->tree_bytes;
+    r.bytes = bytes + l->tree;
+    r.n = l->tree_bytes;
+    r.at = 0;
     r.ok = 1;
     children[0] = 1;
     first[0] = 0;
     label[0] = 0;
-    for (k = 0; k < model->contexts && r.ok; k++) {
+    for (k = 0; k < l->contexts && r.ok; k++) {
         back_off[k] = (uint16_t)(k == 0 ? 256 : take_byte(&r) + 1);
         left = (uint32_t)(256 - back_off[k]) << 8;
         n = k == 0 ? 0 : take_number(&r);
-        if (n > model->entries - entries)
+        if (n > l->entries - entries)
             return BBANS_ERR_CORRUPT;
         above = UINT32_MAX;
         for (i = 0; i < n && r.ok; i++, entries++) {
@@ -238,18 +350,17 @@ static bbans_status read_contexts(const bbans_model *model, void *memory,
         }
         first[k + 1] = entries;
         n = take_number(&r);
-        if (n > model->contexts - labels)
+        if (n > l->contexts - labels)
             return BBANS_ERR_CORRUPT;
         above = UINT32_MAX;
         for (i = 0; i < n && r.ok; i++)
             label[labels++] = take_rising(&r, &above);
         children[k + 1] = labels;
     }
-    if (!r.ok || r.at != r.end || labels != model->contexts ||
-        entries != model->entries)
+    if (!r.ok || r.at != r.n || labels != l->contexts || entries != l->entries)
         return BBANS_ERR_CORRUPT;
-    c->contexts = model->contexts;
-    c->entries = model->entries;
+    c->contexts = l->contexts;
+    c->entries = l->entries;
     c->children = children;
     c->first = first;
     c->label = label;
@@ -260,38 +371,234 @@ static bbans_status read_contexts(const bbans_model *model, void *memory,
     return BBANS_OK;
 }
 
+static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
+                              const layout *l, void *memory)
+{
+    const size_t K = l->states, M = l->symbols, n = rows_bytes(l) / 4;
+    uint32_t *initial = bbans_hmm_masses(memory, K, M);
+    const bbans_contexts *contexts = NULL;
+    bbans_status status;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        initial[i] = (uint32_t)bbans_load(bytes + l->tables + 4 * i, 4);
+    status = bbans_hmm_init(hmm, K, M, bytes[DETAIL], l->tail_length, initial,
+                            initial + K, initial + K + K * K, memory,
+                            bbans_hmm_bytes(K, M));
+    if (status != BBANS_OK || l->tree == 0)
+        return status;
+    status =
+        read_contexts(bytes, l, (uint8_t *)memory + hmm_bytes(l), &contexts);
+    return status == BBANS_OK ? bbans_hmm_set_contexts(hmm, contexts) : status;
+}
+
+static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
+                                const layout *l, void *memory)
+{
+    const size_t n_offsets = l->steps * (l->states + l->symbols);
+    const size_t n_words =
+        l->steps * bbans_lgssm_step_words(l->states, l->symbols);
+    const uint8_t *from = bytes + l->tables;
+    int64_t *offset = (int64_t *)memory;
+    int32_t *word = (int32_t *)(void *)(offset + n_offsets);
+    size_t i;
+
+    for (i = 0; i < n_offsets; i++, from += 8)
+        offset[i] = bbans_signed(bbans_load(from, 8));
+    for (i = 0; i < n_words; i++, from += 4)
+        word[i] = bbans_signed32((uint32_t)bbans_load(from, 4));
+    return bbans_lgssm_init(lgssm, l->states, l->symbols, l->steps,
+                            bytes[DETAIL], l->tail_length,
+                            (unsigned)l->start_bits, offset, word);
+}
+
 bbans_status bbans_model_build(bbans_model *model, void *memory,
                                size_t memory_bytes)
 {
-    uint32_t *initial, *transition, *emission;
-    const bbans_contexts *contexts = NULL;
+    bbans_frozen frozen;
     bbans_status status;
-    size_t i, K, M, n;
+    size_t bytes;
+    layout l;
 
-    if (model == NULL || memory == NULL)
+    if (model == NULL || memory == NULL || model->bytes == NULL)
         return BBANS_ERR_NULL;
-    K = model->states;
-    M = model->symbols;
-    if (bbans_model_bytes(model) == 0)
+    bytes = need(model, &l);
+    if (bytes == 0)
         return BBANS_ERR_SIZE;
-    if (memory_bytes < bbans_model_bytes(model))
+    if (memory_bytes < bytes)
         return BBANS_ERR_CAPACITY;
-    initial = bbans_hmm_masses(memory, K, M);
-    transition = initial + K;
-    emission = transition + K * K;
-    n = K * (1 + K + M);
-    for (i = 0; i < n; i++)
-        initial[i] = (uint32_t)bbans_load(model->masses + 4 * i, 4);
-    status = bbans_hmm_init(&model->hmm, K, M, model->prec, model->tail_length,
-                            initial, transition, emission, memory,
-                            bbans_hmm_bytes(K, M));
-    if (status == BBANS_OK && model->tree != NULL) {
-        status = read_contexts(model, (uint8_t *)memory + hmm_bytes(model),
-                               &contexts);
-        if (status == BBANS_OK)
-            status = bbans_hmm_set_contexts(&model->hmm, contexts);
-        if (status != BBANS_OK) /* not built */
-            memset(&model->hmm, 0, sizeof model->hmm);
-    }
-    return status == BBANS_ERR_TABLE ? BBANS_ERR_CORRUPT : status;
+    status = is_gaussian(model->bytes)
+                 ? build_lgssm(&frozen.lgssm, model->bytes, &l, memory)
+                 : build_hmm(&frozen.hmm, model->bytes, &l, memory);
+    if (status != BBANS_OK)
+        return status == BBANS_ERR_TABLE ? BBANS_ERR_CORRUPT : status;
+    model->frozen = frozen;
+    model->frozen.space.predictive = model->predictive;
+    return BBANS_OK;
 }
+
+/* ---- Writing ------------------------------------------------------------- */
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that are written where there is room, and counted where there is none.
+ */
+typedef struct {
+    uint8_t *bytes;
+    size_t cap, at;
+} writer;
+
+static void put(writer *w, uint64_t value, size_t n)
+{
+    if (w->at <= w->cap && n <= w->cap - w->at)
+        bbans_store(w->bytes + w->at, value, n);
+    w->at += n;
+}
+
+static void put_number(writer *w, uint32_t value)
+{
+    uint8_t bytes[BBANS_UVARINT_BYTES];
+    const size_t n = bbans_put_uvarint(bytes, value);
+
+    put(w, bbans_load(bytes, n), n);
+}
+
+/* The masses of rows of edges. */
+static void put_masses(writer *w, const uint32_t *edge, size_t rows, size_t n)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++, edge += n + 1)
+        for (k = 0; k < n; k++)
+            put(w, edge[k + 1] - edge[k], 4);
+}
+
+/* Some rising numbers, each as its gap to the one before. */
+static uint32_t put_rising(writer *w, uint32_t value, uint32_t above)
+{
+    put_number(w, value - above - 1);
+    return value;
+}
+
+static void put_contexts(writer *w, const bbans_contexts *c)
+{
+    uint32_t above, i;
+    size_t k;
+
+    for (k = 0; k < c->contexts; k++) {
+        if (k > 0) {
+            put(w, c->back_off[k] - 1u, 1);
+            put_number(w, c->first[k + 1] - c->first[k]);
+            above = UINT32_MAX;
+            for (i = c->first[k]; i < c->first[k + 1]; i++) {
+                above = put_rising(w, c->symbol[i], above);
+                if (i + 1 < c->first[k + 1]) /* the last has what is left */
+                    put(w, c->weight[i], 2);
+            }
+        }
+        put_number(w, c->children[k + 1] - c->children[k]);
+        above = UINT32_MAX;
+        for (i = c->children[k]; i < c->children[k + 1]; i++)
+            above = put_rising(w, c->label[i], above);
+    }
+}
+
+static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
+                    const int64_t *value)
+{
+    const size_t K = hmm->states, M = hmm->symbols;
+    size_t k;
+
+    put(w, K, 4);
+    put(w, M, 4);
+    put(w, hmm->space.tail_length, 4);
+    for (k = 0; value != NULL && k < M; k++)
+        put(w, (uint64_t)value[k], value_bytes(kind));
+    put_masses(w, hmm->initial_cdf, 1, K);
+    put_masses(w, hmm->transition_cdf, K, K);
+    put_masses(w, hmm->emission_cdf, K, M);
+    if (hmm->contexts != NULL) {
+        writer counter = {NULL, 0, 0};
+
+        put_contexts(&counter, hmm->contexts);
+        put(w, hmm->contexts->contexts, 4);
+        put(w, hmm->contexts->entries, 4);
+        put(w, counter.at, 4);
+        put_contexts(w, hmm->contexts);
+    }
+}
+
+static void put_lgssm(writer *w, const bbans_lgssm *m)
+{
+    size_t i;
+
+    put(w, m->latents, 4);
+    put(w, m->observed, 4);
+    put(w, m->space.tail_length, 4);
+    put(w, m->space.start_bits, 4);
+    put(w, m->steps, 4);
+    for (i = 0; i < m->steps * (m->latents + m->observed); i++)
+        put(w, (uint64_t)m->offset[i], 8);
+    for (i = 0; i < m->steps * m->step_words; i++)
+        put(w, (uint32_t)m->word[i], 4);
+}
+
+/* Whether the alphabet that was written is one, and reads as it was given. */
+static int alphabet_was_written(const uint8_t *values, int kind,
+                                const int64_t *value, size_t symbols)
+{
+    size_t k;
+
+    if (value == NULL)
+        return alphabet_is_valid(NULL, kind, symbols);
+    for (k = 0; k < symbols; k++)
+        if (listed(values, kind, k) != value[k])
+            return 0;
+    return alphabet_is_valid(values, kind, symbols);
+}
+
+bbans_status bbans_model_write(const bbans_state_space *model, int kind,
+                               const int64_t *value, uint8_t *bytes, size_t cap,
+                               size_t *n_bytes)
+{
+    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
+    const bbans_lgssm *lgssm = (const bbans_lgssm *)(const void *)model;
+    writer w;
+    int type, gaussian;
+
+    if (model == NULL || bytes == NULL || n_bytes == NULL)
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    type = model->engine == NULL ? 0 : model->engine->type;
+    if (type == 0)
+        return BBANS_ERR_STATE;
+    gaussian = type == BBANS_MODEL_LGSSM;
+    if (kind < BBANS_KIND_INTEGERS || kind > BBANS_KIND_TEXT ||
+        (gaussian && (kind != BBANS_KIND_INTEGERS || value != NULL)))
+        return BBANS_ERR_SYMBOL;
+    if (!gaussian && hmm->contexts != NULL)
+        type = BBANS_MODEL_ARHMM;
+    w.bytes = bytes;
+    w.cap = cap;
+    w.at = 0;
+    put(&w, bbans_load(magic, sizeof magic), sizeof magic);
+    put(&w, VERSION, 1);
+    put(&w, (uint64_t)type, 1);
+    put(&w, model->predictive != 0, 1);
+    put(&w, (uint64_t)kind, 1);
+    put(&w, gaussian ? (unsigned)lgssm->family : hmm->prec, 1);
+    put(&w, value != NULL, 1);
+    put(&w, 0, 2); /* structure, reserved */
+    if (gaussian)
+        put_lgssm(&w, lgssm);
+    else
+        put_hmm(&w, hmm, kind, value);
+    *n_bytes = w.at + CHECKSUM_BYTES;
+    if (cap < *n_bytes)
+        return BBANS_ERR_CAPACITY;
+    if (!gaussian &&
+        !alphabet_was_written(bytes + HMM_HEADER, kind, value, hmm->symbols))
+        return BBANS_ERR_SYMBOL;
+    put(&w, bbans_crc32(0, bytes, w.at), CHECKSUM_BYTES);
+    return BBANS_OK;
+}
+#endif /* BBANS_DECODER_ONLY */

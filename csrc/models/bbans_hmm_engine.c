@@ -253,6 +253,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 #undef MODEL
 
 static const bbans_engine engine = {
+    .type = BBANS_MODEL_HMM,
     .start = start,
 #ifndef BBANS_DECODER_ONLY
     .accepts = accepts,

@@ -745,6 +745,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 #undef MODEL
 
 static const bbans_engine engine = {
+    .type = BBANS_MODEL_LGSSM,
     .start = start,
 #ifndef BBANS_DECODER_ONLY
     .filter_all = filter_all,
@@ -800,6 +801,7 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
     if (status != BBANS_OK)
         return status;
     m.latents = latents;
+    m.family = family;
     m.observed = observed;
     m.steps = steps;
     m.step_words = step_words;

@@ -57,6 +57,7 @@ typedef struct {
 } bbans_group;
 
 typedef struct bbans_engine {
+    int type; /* of the models that it codes, in files; 0: in none */
     /* The belief before x[0]. */
     void (*start)(const bbans_state_space *model, void *belief);
     /* Put into the record what the conditionals of step t need of the belief;

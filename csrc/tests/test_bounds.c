@@ -78,21 +78,21 @@ static void test_marks(void)
     CHECK(bbans_range_mark(&dec, BBANS_TAIL_MAX + 1) == BBANS_ERR_SIZE);
 }
 
-/* The worked example of docs/format.md, section 2: a model of one state, its
+/* The worked example of docs/format.md, "Model file": a model of one state, its
  * contexts `tree`. */
 static bbans_status build(const uint8_t *tree, size_t n)
 {
-    static const uint8_t head[48] = {
-        0x89, 'b', 'b', 'm', 1,  2, 4, 0, 1,  0, 0, 0, 2,  0, 0, 0,
-        7,    0,   0,   0,   16, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0,
-        4,    0,   0,   0,   3,  0, 0, 0, 3,  0, 0, 0, 0,  0, 0, 0};
+    static const uint8_t head[52] = {
+        0x89, 'b', 'b', 'm', 2, 2, 0,  0, 4, 0, 0,  0, 1, 0, 0,  0, 2, 0,
+        0,    0,   7,   0,   0, 0, 16, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0,
+        4,    0,   0,   0,   3, 0, 0,  0, 3, 0, 0,  0, 0, 0, 0,  0};
     uint8_t file[sizeof head + 32];
     uint64_t memory[512];
     bbans_model model;
     bbans_status status;
 
     memcpy(file, head, sizeof head);
-    bbans_store(file + 44, n, 4);
+    bbans_store(file + 48, n, 4);
     memcpy(file + sizeof head, tree, n);
     n += sizeof head;
     bbans_store(file + n, bbans_crc32(0, file, n), 4);

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define HEADER 20
 #define N 200 /* symbols of a sequence */
 
 static void *allocate(size_t n)
@@ -83,11 +82,10 @@ static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
     f.bytes = allocate(1 << 20);
     memcpy(f.bytes,
            "\x89"
-           "bbm\1\2",
-           6);
-    f.bytes[6] = (uint8_t)prec;
-    f.bytes[7] = BBANS_ALPHABET_INDEX;
+           "bbm\2\2\0\0",
+           8);
     f.n = 8;
+    put(&f, prec, 4); /* the alphabet is 0 .. symbols - 1 */
     put(&f, states, 4);
     put(&f, symbols, 4);
     put(&f, 1 + below(12), 4);
@@ -162,6 +160,18 @@ static bbans_status build(bbans_model *model, file f, void **memory)
         status = bbans_model_build(model, *memory, n);
     }
     return status;
+}
+
+/* What was read is written again. */
+static void test_write(const bbans_model *model, file f)
+{
+    uint8_t *bytes = allocate(f.n);
+    size_t n;
+
+    CHECK(bbans_model_write(&model->frozen.space, model->kind, NULL, bytes, f.n,
+                            &n) == BBANS_OK);
+    CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
+    free(bytes);
 }
 
 /* ---- Coding -------------------------------------------------------------- */
@@ -283,10 +293,11 @@ static void test_damage(file f, size_t *refused, size_t *taken)
     fix_checksum(g);
     if (build(&model, g, &memory) == BBANS_OK) {
         ++*taken;
-        (void)test_messages(&model.hmm);
+        test_write(&model, g);
+        (void)test_messages(&model.frozen.hmm);
     } else {
         ++*refused;
-        CHECK(memory == NULL || model.hmm.states == 0);
+        CHECK(memory == NULL || model.frozen.space.engine == NULL);
     }
     free(memory);
     free(g.bytes);
@@ -331,7 +342,8 @@ int main(void)
         void *memory;
 
         CHECK(build(&model, f, &memory) == BBANS_OK);
-        hash = hash * 16777619 ^ test_messages(&model.hmm);
+        test_write(&model, f);
+        hash = hash * 16777619 ^ test_messages(&model.frozen.hmm);
         free(memory);
         if (trial < 10)
             test_cuts(f);

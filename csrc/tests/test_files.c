@@ -121,34 +121,49 @@ static void put_row(uint8_t **at, size_t n, unsigned prec)
     }
 }
 
-/* Values of the alphabet: rising, some negative if they may be. */
+/* All alphabets that there are; the values of those that are listed. */
+enum { BYTES, INTEGERS, TEXT, SOME_BYTES, SOME_INTEGERS, ALPHABETS };
+
+static const int kinds[ALPHABETS] = {BBANS_KIND_BYTES, BBANS_KIND_INTEGERS,
+                                     BBANS_KIND_TEXT, BBANS_KIND_BYTES,
+                                     BBANS_KIND_INTEGERS};
+
+static int is_listed(int alphabet)
+{
+    return alphabet >= TEXT;
+}
+
 static int64_t value_of(int alphabet, size_t k)
 {
-    return alphabet == BBANS_ALPHABET_INDEX        ? (int64_t)k
-           : alphabet == BBANS_ALPHABET_CHARACTERS ? (int64_t)(0x61 + 37 * k)
-                                                   : (int64_t)(10 * k) - 40;
+    return alphabet == TEXT            ? (int64_t)(0x61 + 37 * k)
+           : alphabet == SOME_BYTES    ? (int64_t)(3 + 8 * k)
+           : alphabet == SOME_INTEGERS ? (int64_t)(10 * k) - 40
+                                       : (int64_t)k;
 }
 
 static file make_model(size_t states, size_t symbols, unsigned prec,
                        int alphabet)
 {
-    const size_t width = alphabet == 0 ? 0 : alphabet == 1 ? 8 : 4;
+    const size_t width = !is_listed(alphabet) ? 0 : alphabet == TEXT ? 4 : 8;
     file f;
     uint8_t *at;
     size_t i;
 
-    f.n = 20 + width * symbols + 4 * states * (1 + states + symbols) + 4;
+    f.n = 24 + width * symbols + 4 * states * (1 + states + symbols) + 4;
     f.bytes = at = allocate(f.n);
     memcpy(at,
            "\x89"
-           "bbm\1\1",
+           "bbm\2\1",
            6);
-    at[6] = (uint8_t)prec;
-    at[7] = (uint8_t)alphabet;
-    bbans_store(at + 8, states, 4);
-    bbans_store(at + 12, symbols, 4);
-    bbans_store(at + 16, 1 + below(12), 4);
-    at += 20;
+    at[6] = (uint8_t)below(2);
+    at[7] = (uint8_t)kinds[alphabet];
+    at[8] = (uint8_t)prec;
+    at[9] = (uint8_t)is_listed(alphabet);
+    at[10] = at[11] = 0;
+    bbans_store(at + 12, states, 4);
+    bbans_store(at + 16, symbols, 4);
+    bbans_store(at + 20, 1 + below(12), 4);
+    at += 24;
     for (i = 0; i < symbols; i++, at += width)
         bbans_store(at, (uint64_t)value_of(alphabet, i), width);
     put_row(&at, states, prec);
@@ -175,29 +190,34 @@ static void *build(bbans_model *model, file f)
 }
 
 /* Tables made in place are those made from masses elsewhere. */
-static void test_in_place(file f)
+static void test_in_place(file f, int alphabet)
 {
     bbans_model model;
     void *memory = build(&model, f), *other;
-    const size_t K = model.states, M = model.symbols, n = K * (1 + K + M);
+    const bbans_hmm *built = &model.frozen.hmm;
+    const size_t K = built->states, M = model.symbols, n = K * (1 + K + M);
+    const uint8_t *masses = f.bytes + f.n - 4 - 4 * n;
     const size_t size = bbans_hmm_bytes(K, M);
     uint32_t *mass = allocate(4 * n);
     bbans_hmm hmm;
     size_t i;
 
     for (i = 0; i < n; i++)
-        mass[i] = (uint32_t)bbans_load(model.masses + 4 * i, 4);
+        mass[i] = (uint32_t)bbans_load(masses + 4 * i, 4);
     other = allocate(size);
-    CHECK(bbans_hmm_init(&hmm, K, M, model.prec, model.tail_length, mass,
-                         mass + K, mass + K + K * K, other, size) == BBANS_OK);
+    CHECK(bbans_hmm_init(&hmm, K, M, f.bytes[8], f.bytes[20], mass, mass + K,
+                         mass + K + K * K, other, size) == BBANS_OK);
     CHECK(memcmp(bbans_align(memory), bbans_align(other),
                  size - (BBANS_ALIGNMENT - 1)) == 0);
-    CHECK(hmm.floor == model.hmm.floor && hmm.stride == model.hmm.stride);
+    CHECK(hmm.floor == built->floor && hmm.stride == built->stride);
+    CHECK(hmm.space.tail_length == built->space.tail_length);
+    CHECK(built->space.predictive == f.bytes[6]);
+    CHECK(model.kind == kinds[alphabet] && model.width == 1);
     for (i = 0; i < M; i++) {
-        CHECK(bbans_model_value(&model, i) == value_of(model.alphabet, i));
-        CHECK(bbans_model_symbol(&model, value_of(model.alphabet, i)) == i);
-        CHECK(model.alphabet == BBANS_ALPHABET_INDEX ||
-              bbans_model_symbol(&model, value_of(model.alphabet, i) + 1) == M);
+        CHECK(bbans_model_value(&model, i) == value_of(alphabet, i));
+        CHECK(bbans_model_symbol(&model, value_of(alphabet, i)) == i);
+        CHECK(!is_listed(alphabet) ||
+              bbans_model_symbol(&model, value_of(alphabet, i) + 1) == M);
     }
     CHECK(bbans_model_symbol(&model, INT64_MIN) == M);
     CHECK(bbans_model_symbol(&model, INT64_MAX) == M);
@@ -206,7 +226,7 @@ static void test_in_place(file f)
     free(mass);
 }
 
-static void test_model_damage(file f)
+static void test_model_damage(file f, size_t masses)
 {
     bbans_model model;
     size_t i, n, k;
@@ -243,58 +263,121 @@ static void test_model_damage(file f)
             const size_t size = bbans_model_bytes(&model);
             void *memory = allocate(size);
             const bbans_status status = bbans_model_build(&model, memory, size);
-            const size_t first = (size_t)(model.masses - g.bytes);
 
             /* a single bit in a mass breaks its row's sum */
             CHECK(status ==
-                  (at >= first || at == 6 ? BBANS_ERR_CORRUPT : BBANS_OK));
+                  (at >= masses || at == 8 ? BBANS_ERR_CORRUPT : BBANS_OK));
             free(memory);
         }
         free(g.bytes);
     }
 }
 
-/* What parsing alone can see, under right checksums. */
-static void test_model_fields(file integers, file characters)
+/* What bytes at a place, under a right checksum, are refused as. */
+static bbans_status status_with(file f, size_t at, size_t n, uint64_t value)
+{
+    bbans_model model;
+    bbans_status status;
+    file g;
+
+    g.n = f.n;
+    g.bytes = copy_of(f.bytes, f.n);
+    bbans_store(g.bytes + at, value, n);
+    fix_checksum(g);
+    status = bbans_model_parse(&model, g.bytes, g.n);
+    free(g.bytes);
+    return status;
+}
+
+static void test_model_fields(const file *files)
 {
     static const struct {
+        int alphabet;
         size_t at, n;
         uint64_t value;
-    } wrong[] = {{6, 1, 0},
-                 {6, 1, 29},
-                 {8, 4, 0},
-                 {8, 4, 4097},
-                 {12, 4, 0},
-                 {12, 4, 65537},
-                 {16, 4, 0},
-                 {16, 4, 65536},
-                 /* the first value, above the second, and the same */
-                 {20, 8, 1000},
-                 {20, 8, (uint64_t)0 - 30}};
-    bbans_model model;
+        bbans_status status;
+    } cases[] = {
+        {BYTES, 5, 1, 0, BBANS_ERR_VERSION},
+        {BYTES, 5, 1, 4, BBANS_ERR_VERSION},
+        {BYTES, 6, 1, 2, BBANS_ERR_VERSION},
+        {BYTES, 7, 1, 3, BBANS_ERR_VERSION},
+        {BYTES, 9, 1, 2, BBANS_ERR_VERSION},
+        {BYTES, 10, 1, 1, BBANS_ERR_VERSION},
+        {BYTES, 11, 1, 1, BBANS_ERR_VERSION},
+        {BYTES, 6, 1, 1, BBANS_OK},
+        {BYTES, 7, 1, BBANS_KIND_INTEGERS, BBANS_OK},
+        {BYTES, 7, 1, BBANS_KIND_TEXT, BBANS_ERR_CORRUPT}, /* not listed */
+        {SOME_INTEGERS, 8, 1, 0, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 8, 1, 29, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 12, 4, 0, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 12, 4, 4097, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 16, 4, 0, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 16, 4, 65537, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 20, 4, 0, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 20, 4, 65536, BBANS_ERR_CORRUPT},
+        /* the first value, above the second, and the same */
+        {SOME_INTEGERS, 24, 8, 1000, BBANS_ERR_CORRUPT},
+        {SOME_INTEGERS, 24, 8, (uint64_t)0 - 30, BBANS_ERR_CORRUPT},
+        /* negative ones are no bytes */
+        {SOME_INTEGERS, 7, 1, BBANS_KIND_BYTES, BBANS_ERR_CORRUPT},
+        /* the last of 7, and one too far */
+        {SOME_BYTES, 24 + 6 * 8, 8, 255, BBANS_OK},
+        {SOME_BYTES, 24 + 6 * 8, 8, 256, BBANS_ERR_CORRUPT},
+        {TEXT, 24 + 6 * 4, 4, BBANS_CODE_POINT_MAX, BBANS_OK},
+        {TEXT, 24 + 6 * 4, 4, BBANS_CODE_POINT_MAX + 1, BBANS_ERR_CORRUPT},
+    };
+    file many = make_model(1, 257, 12, INTEGERS);
     size_t i;
 
-    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        file f;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK(status_with(files[cases[i].alphabet], cases[i].at, cases[i].n,
+                          cases[i].value) == cases[i].status);
+    CHECK(status_with(many, 7, 1, BBANS_KIND_INTEGERS) == BBANS_OK);
+    CHECK(status_with(many, 7, 1, BBANS_KIND_BYTES) == BBANS_ERR_CORRUPT);
+    free(many.bytes);
+}
 
-        f.n = integers.n;
-        f.bytes = copy_of(integers.bytes, f.n);
-        bbans_store(f.bytes + wrong[i].at, wrong[i].value, wrong[i].n);
-        fix_checksum(f);
-        CHECK(bbans_model_parse(&model, f.bytes, f.n) == BBANS_ERR_CORRUPT);
-        free(f.bytes);
-    }
-    for (i = 0; i < 2; i++) { /* the last of 7 code points, and one too far */
-        file f;
+/* What is written is what was read. */
+static void test_model_write(file f, int alphabet)
+{
+    bbans_model model;
+    void *memory = build(&model, f);
+    const bbans_state_space *space = &model.frozen.space;
+    int64_t *value = allocate(8 * model.symbols), *given;
+    uint8_t *bytes = allocate(f.n);
+    size_t k, n;
 
-        f.n = characters.n;
-        f.bytes = copy_of(characters.bytes, f.n);
-        bbans_store(f.bytes + 20 + 6 * 4, BBANS_CODE_POINT_MAX + i, 4);
-        fix_checksum(f);
-        CHECK(bbans_model_parse(&model, f.bytes, f.n) ==
-              (i == 0 ? BBANS_OK : BBANS_ERR_CORRUPT));
-        free(f.bytes);
+    for (k = 0; k < model.symbols; k++)
+        value[k] = value_of(alphabet, k);
+    given = is_listed(alphabet) ? value : NULL;
+    CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
+          BBANS_OK);
+    CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
+    for (k = 0; k < f.n; k += 7)
+        CHECK(bbans_model_write(space, model.kind, given, bytes, k, &n) ==
+                  BBANS_ERR_CAPACITY &&
+              n == f.n);
+    CHECK(bbans_model_write(space, 3, given, bytes, f.n, &n) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(bbans_model_write(space, BBANS_KIND_TEXT, NULL, bytes, f.n, &n) ==
+          BBANS_ERR_SYMBOL);
+    if (given != NULL && model.symbols > 1) {
+        /* the same modulo 2^32; beyond the kind; not rising */
+        value[0] += INT64_C(1) << 32;
+        CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
+              BBANS_ERR_SYMBOL);
+        value[0] -= INT64_C(1) << 32;
+        value[model.symbols - 1] += 2 * BBANS_CODE_POINT_MAX;
+        CHECK(
+            bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
+            (model.kind == BBANS_KIND_INTEGERS ? BBANS_OK : BBANS_ERR_SYMBOL));
+        value[model.symbols - 1] = value[0];
+        CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
+              BBANS_ERR_SYMBOL);
     }
+    free(memory);
+    free(value);
+    free(bytes);
 }
 
 /* ---- Containers ---------------------------------------------------------- */
@@ -459,14 +542,14 @@ static void test_container(bbans_model *model, int element, size_t n,
     bbans_reader reader;
     size_t i, n_bytes, n_back;
 
-    model->hmm.space.predictive = predictive;
+    model->frozen.space.predictive = predictive;
     check_state = n + 1; /* for all_bytes */
     for (i = 0; i < n; i++) {
         int64_t value;
 
         do /* what the element's type can hold */
-            value = value_of(model->alphabet,
-                             below(3) ? below((uint32_t)model->symbols) : 3);
+            value = bbans_model_value(
+                model, below(3) ? below((uint32_t)model->symbols) : 3);
         while (value < 0 && (element < 16 || element % 2 == 0));
         store_native(data, i, width, value);
     }
@@ -659,7 +742,7 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     int64_t back[6], outside = (int64_t)model->symbols;
     size_t at, n;
 
-    CHECK(model->alphabet == BBANS_ALPHABET_INDEX);
+    CHECK(model->kind == BBANS_KIND_BYTES && model->values == NULL);
     CHECK(bbans_writer_begin(&writer, model, 3, bytes, 200, &n) ==
           BBANS_ERR_SYMBOL);
     CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_CHARACTERS, bytes,
@@ -758,48 +841,46 @@ int main(void)
                                  BBANS_ELEMENT_UINT16, BBANS_ELEMENT_INT16,
                                  BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
                                  BBANS_ELEMENT_UINT64, BBANS_ELEMENT_INT64};
-    file files[3], bytes256 = make_model(2, 256, 12, BBANS_ALPHABET_INDEX);
-    bbans_model models[3], text;
-    void *memories[3], *memory;
+    file files[ALPHABETS], bytes256 = make_model(2, 256, 12, BYTES);
+    bbans_model models[ALPHABETS], text;
+    void *memories[ALPHABETS], *memory;
     size_t i, k;
 
     test_checksums();
     test_utf8();
     test_bounds();
-    for (k = 0; k < 3; k++) {
+    for (k = 0; k < ALPHABETS; k++) {
         size_t trial;
 
         for (trial = 0; trial < 40; trial++) {
             file f =
                 make_model(1 + below(40), 1 + below(30), 6 + below(23), (int)k);
 
-            test_in_place(f);
+            test_in_place(f, (int)k);
+            test_model_write(f, (int)k);
             free(f.bytes);
         }
         check_state = k + 1; /* for all_bytes */
         files[k] = make_model(3, 7, 10, (int)k);
-        test_model_damage(files[k]);
+        test_model_damage(files[k], files[k].n - 4 - 4 * 3 * (1 + 3 + 7));
         memories[k] = build(&models[k], files[k]);
-        for (i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-            if (k == BBANS_ALPHABET_CHARACTERS && i < 2) /* above 255 */
-                continue;
+        for (i = 0; k != TEXT && i < sizeof arrays / sizeof *arrays; i++)
             test_container(&models[k], arrays[i], 7 * i + k, 19, i % 3 == 2);
-        }
     }
-    test_container(&models[0], BBANS_ELEMENT_BYTES, 300, 150, 0);
-    test_container(&models[0], BBANS_ELEMENT_BYTES, 0, 150, 0);
-    test_container(&models[1], BBANS_ELEMENT_BYTES, 50, 9, 1);
-    test_container(&models[2], BBANS_ELEMENT_CHARACTERS, 50, 9, 0);
-    test_container(&models[0], BBANS_ELEMENT_BYTES, 20, 1, 0);
-    CHECK(all_bytes == 0x53ac1865);
-    test_model_fields(files[1], files[2]);
-    test_crafted(&models[0], &models[1]);
-    test_writer(&models[0], &models[1]);
+    test_container(&models[BYTES], BBANS_ELEMENT_BYTES, 300, 150, 0);
+    test_container(&models[BYTES], BBANS_ELEMENT_BYTES, 0, 150, 0);
+    test_container(&models[SOME_BYTES], BBANS_ELEMENT_BYTES, 50, 9, 1);
+    test_container(&models[TEXT], BBANS_ELEMENT_CHARACTERS, 50, 9, 0);
+    test_container(&models[BYTES], BBANS_ELEMENT_BYTES, 20, 1, 0);
+    CHECK(all_bytes == 0xce9a05e4);
+    test_model_fields(files);
+    test_crafted(&models[BYTES], &models[SOME_INTEGERS]);
+    test_writer(&models[BYTES], &models[INTEGERS]);
     memory = build(&text, bytes256);
     test_text(&text);
     free(memory);
     free(bytes256.bytes);
-    for (k = 0; k < 3; k++) {
+    for (k = 0; k < ALPHABETS; k++) {
         free(memories[k]);
         free(files[k].bytes);
     }

@@ -2,7 +2,7 @@
  * vectors are in test_golden.c.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans.h"
+#include "bbans_internal.h"
 #include "check.h"
 
 #include <string.h>
@@ -191,6 +191,100 @@ static void test_model(size_t n, size_t p, int family)
     free(work);
 }
 
+/* Parse and build a file; the memory, or NULL for what is refused. */
+static void *build(bbans_model *model, const uint8_t *bytes, size_t n_bytes)
+{
+    size_t n;
+    void *memory;
+
+    if (bbans_model_parse(model, bytes, n_bytes) != BBANS_OK)
+        return NULL;
+    n = bbans_model_bytes(model);
+    memory = malloc(n);
+    CHECK(memory != NULL);
+    CHECK(bbans_model_build(model, memory, n - 1) == BBANS_ERR_CAPACITY);
+    if (bbans_model_build(model, memory, n) == BBANS_OK)
+        return memory;
+    CHECK(model->frozen.space.engine == NULL);
+    free(memory);
+    return NULL;
+}
+
+/* Files: what is written is read again; every cut and flipped bit is refused,
+ * and with the checksum made right is refused, or a model to its letter. */
+static void test_file(size_t n, size_t p, int family)
+{
+    fixture f = make(n, p, family);
+    const bbans_lgssm *built;
+    const size_t size =
+        32 + STEPS * (8 * (n + p) + 4 * bbans_lgssm_step_words(n, p)) + 4;
+    uint8_t *bytes = (uint8_t *)malloc(size + 1);
+    uint8_t *again = (uint8_t *)malloc(size);
+    size_t i, n_bytes, taken = 0;
+    const int64_t values[1] = {0};
+    bbans_model model;
+    void *memory;
+
+    CHECK(bytes != NULL && again != NULL);
+    f.model.space.predictive = 1;
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+                            size - 1, &n_bytes) == BBANS_ERR_CAPACITY);
+    CHECK(n_bytes == size);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+                            size, &n_bytes) == BBANS_OK);
+    CHECK(n_bytes == size);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, NULL, again, size,
+                            &n_bytes) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, values, again,
+                            size, &n_bytes) == BBANS_ERR_SYMBOL);
+    memory = build(&model, bytes, size);
+    built = &model.frozen.lgssm;
+    CHECK(memory != NULL && model.type == BBANS_MODEL_LGSSM);
+    CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
+    CHECK(built->latents == n && built->observed == p);
+    CHECK(built->steps == STEPS && built->family == family);
+    CHECK(built->space.tail_length == 12 && built->space.start_bits == 64);
+    CHECK(built->space.predictive == 1);
+    CHECK(memcmp(built->offset, f.offset, STEPS * (n + p) * 8) == 0);
+    CHECK(memcmp(built->word, f.word, STEPS * built->step_words * 4) == 0);
+    free(memory);
+    for (i = 0; i < size; i++) {
+        uint8_t *cut = (uint8_t *)malloc(i + 1);
+
+        CHECK(cut != NULL);
+        memcpy(cut, bytes, i);
+        CHECK(bbans_model_parse(&model, cut, i) == BBANS_ERR_TRUNCATED);
+        free(cut);
+    }
+    bytes[size] = 0;
+    CHECK(bbans_model_parse(&model, bytes, size + 1) == BBANS_ERR_CORRUPT);
+    for (i = 0; i < 8 * size; i++) {
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+        CHECK(bbans_model_parse(&model, bytes, size) != BBANS_OK);
+        if (i / 8 + 4 < size) {
+            const uint32_t crc = bbans_crc32(0, bytes, size - 4);
+            const uint64_t kept = bbans_load(bytes + size - 4, 4);
+
+            bbans_store(bytes + size - 4, crc, 4);
+            memory = build(&model, bytes, size);
+            if (memory != NULL) {
+                CHECK(bbans_model_write(&model.frozen.space, model.kind, NULL,
+                                        again, size, &n_bytes) == BBANS_OK);
+                CHECK(memcmp(again, bytes, size) == 0);
+                taken++;
+            }
+            free(memory);
+            bbans_store(bytes + size - 4, kept, 4);
+        }
+        bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    CHECK(taken > size / 2);
+    free(f.offset);
+    free(f.word);
+    free(bytes);
+    free(again);
+}
+
 /* The largest numbers of every kind: sanitizers see what overflows. */
 static void test_limits(void)
 {
@@ -279,6 +373,7 @@ int main(void)
     test_model(4, 1, BBANS_GAUSSIAN);
     test_model(2, 3, BBANS_LOGISTIC);
     test_model(5, 2, BBANS_LAPLACE);
+    test_file(2, 3, BBANS_LOGISTIC);
     test_limits();
     test_spans();
     printf("test_lgssm: ok\n");
