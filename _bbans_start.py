@@ -10,6 +10,6 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    from bbans.cli import main
+    from bbans.cli.main import main
 
     return main()

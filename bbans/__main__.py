@@ -2,6 +2,6 @@
 
 import sys
 
-from bbans.cli import main
+from bbans.cli.main import main
 
 sys.exit(main())

@@ -23,7 +23,7 @@ from bbans.formats.container import ContainerWriter, Header
 
 INFO = """
 import sys
-from bbans.cli import main
+from bbans.cli.main import main
 if main(["info", sys.argv[1]]):
     sys.exit(1)
 """

@@ -13,7 +13,7 @@ import pytest
 
 import bbans
 from bbans._records import checked, uvarint
-from bbans.cli import main
+from bbans.cli.main import main
 from bbans.formats import signals
 from bbans.formats.container import ContainerWriter, Header
 from bbans.formats.info import describe
@@ -277,9 +277,9 @@ def test_empty_arrays_come_back(shape, dtype):
     ],
 )  # fmt: skip
 def test_sizes(text, least):
-    from bbans.cli import _parser
+    from bbans.cli.main import parser
 
-    options = _parser().parse_args(["decompress", "--max-size", text, "x"])
+    options = parser().parse_args(["decompress", "--max-size", text, "x"])
     assert options.max_size == least
 
 
@@ -369,7 +369,7 @@ def test_info_of_a_great_file_takes_little_memory(kind, tmp_path):
         GREAT[kind](file)
     assert (tmp_path / "great").stat().st_size > 38 << 20
     script = (
-        "import sys; from bbans.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from bbans.cli.main import main; code = main(sys.argv[1:]); "
         "print(open('/proc/self/status').read()); sys.exit(code)"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans.cli import main
+from bbans.cli.main import main
 from bbans.frozen.c_header import c_header
 from bbans.models import HMM
 

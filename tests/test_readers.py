@@ -17,7 +17,7 @@ import bbans
 from bbans._kinds import check_raw, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import checked, uvarint
-from bbans.cli import main
+from bbans.cli.main import main
 from bbans.distributions.family import Shape, fixed_locations, fixed_scales
 from bbans.formats import signals
 from bbans.formats.info import describe

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 import bbans
-from bbans import cli
+from bbans import api
+from bbans.cli import main as program
 
 fcntl = pytest.importorskip("fcntl", reason="needs POSIX")
 termios = pytest.importorskip("termios", reason="needs POSIX")
@@ -50,7 +51,7 @@ def mode_of(name):
 def main(*arguments):
     """The command line in this process: the exit code."""
     try:
-        return cli.main([str(argument) for argument in arguments])
+        return program.main([str(argument) for argument in arguments])
     except SystemExit as end:
         return end.code
 
@@ -141,7 +142,8 @@ CLOSED = ["0", "1", "2", "01", "02", "12", "012"]
 # error, as C code may, must hit no other file.
 DRIVER = """
 import os, sys
-from bbans import api, cli
+from bbans import api
+from bbans.cli.main import main
 compress_file = api.compress_file
 def noisy(*arguments, **options):
     try:
@@ -153,7 +155,7 @@ api.compress_file = noisy
 codes = []
 for line in sys.argv[1:]:
     try:
-        codes.append(cli.main(line.split()))
+        codes.append(main(line.split()))
     except SystemExit as end:
         codes.append(end.code)
 with open("codes", "w") as file:
@@ -249,7 +251,7 @@ def test_an_output_that_becomes_too_large(capsys):
 
 
 def default_signals():
-    for number in cli.FATAL:
+    for number in program.FATAL:
         signal.signal(number, signal.SIG_DFL)
 
 
@@ -300,7 +302,7 @@ def test_an_interrupt_of_the_imports_has_no_traceback(program, tmp_path):
 
 def test_the_package_itself_leaves_interrupts_alone():
     code = (
-        "import signal, bbans, bbans.cli; bbans.cli.main(['info', 'x']); "
+        "import signal; from bbans.cli.main import main; main(['info', 'x']); "
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler; "
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"
     )
@@ -319,7 +321,7 @@ def test_an_interrupt_of_a_caller_is_the_callers(monkeypatch):
     def interrupt(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli.api, "compress_file", interrupt)
+    monkeypatch.setattr(api, "compress_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         main("compress", "a")
     assert os.listdir() == ["a"]
@@ -559,7 +561,7 @@ def test_mistakes(line, code, words, capsys, monkeypatch):
     write("cut.bbm", model.to_bytes()[:-3])
     for name in ("HMM", "ARHMM", "LGSSM"):  # nothing is trained
         if "twice" not in words:
-            monkeypatch.setattr(getattr(cli, name), "fit", lambda *_, **__: 1 / 0)
+            monkeypatch.setattr(getattr(bbans, name), "fit", lambda *_, **__: 1 / 0)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(DATA)))
     before = sorted(os.listdir())
     assert main(*(line.split(" ") if line else [])) == code

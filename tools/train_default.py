@@ -10,7 +10,7 @@ model: the file in the package is part of the format and is not made again.
 import sys
 
 from bbans import HMM
-from bbans.demo import python_text
+from bbans.cli.demo import python_text
 
 STATES = 64
 ITERATIONS = 120

@@ -1,28 +1,86 @@
-"""Figure 1 of the paper: message length over information content, against T."""
+"""bbans demo: Figure 1 of the paper, and the bits over the information content."""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbans._files import read_all
 from bbans.api import decode, encode
+from bbans.cli.options import add_command, add_quiet, check_ranges
+from bbans.cli.streams import check_not_read, reading
 from bbans.errors import BbansError, ModelError
 from bbans.frozen.hmm import FrozenHMM
-from bbans.models import HMM
 
-__all__ = ["Point", "measure", "run"]
+__all__ = ["Point", "add", "experiment", "measure", "python_text", "run"]
 
 LENGTHS = [2**k for k in range(2, 15)]
 N_STATES = 64
 N_SYMBOLS = 64
 N_TRAIN = 6231  # characters, as in the paper's code
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "demo",
+        run,
+        "reproduce Figure 1 of the paper",
+        "Compress samples of a random HMM and English text at T = 4 .. 16384, print "
+        "the ratio of message to information content, and draw the figure.",
+    )
+    add_quiet(parser)
+    parser.add_argument(
+        "--text",
+        metavar="FILE",
+        type=Path,
+        help="UTF-8 text for the right panel (default: text that ships with Python)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PNG",
+        type=Path,
+        default=Path("bbans-demo.png"),
+        help="where the figure goes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--iterations",
+        metavar="N",
+        type=int,
+        default=100,
+        help="EM iterations for the text model (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the experiment."""
+    check_ranges(
+        options, {"iterations": ("n_iter", 0, None), "seed": ("seed", 0, None)}
+    )
+    text = None
+    if options.text is not None:
+        with reading(str(options.text)) as file:
+            text = read_all(file).decode("utf-8")
+        if options.output.exists():
+            check_not_read(options.output.stat(), str(options.output), options)
+    experiment(
+        text=text,
+        figure=options.output,
+        n_iter=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+    )
 
 
 class Point(NamedTuple):
@@ -65,7 +123,7 @@ def measure(
     return points
 
 
-def run(
+def experiment(
     *,
     text: str | None = None,
     figure: Path | None = None,
@@ -94,6 +152,8 @@ def run(
     dict of list of Point
         The two tables.
     """
+    from bbans.models.hmm import HMM
+
     if figure is not None and not figure.absolute().parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(figure))
     random = HMM.random(N_STATES, N_SYMBOLS, seed=seed)

@@ -1,0 +1,1 @@
+"""The command line: bbans demo | train | compress | decompress | info | export."""

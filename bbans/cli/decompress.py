@@ -1,0 +1,106 @@
+"""bbans decompress: restore a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from bbans import api
+from bbans._files import Resumed, read_full
+from bbans._kinds import SIGNAL
+from bbans.cli.compress import SUFFIX
+from bbans.cli.options import add_command, add_force, add_quiet, model_of, size
+from bbans.cli.streams import (
+    beside,
+    called,
+    is_stdin,
+    progress_bar,
+    reading,
+    say,
+    text_of,
+    writing,
+)
+from bbans.errors import FormatError, ModelError
+from bbans.formats.signals import SignalReader
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "decompress",
+        run,
+        "restore a file",
+        "Restore FILE. An output file appears only when it is whole.",
+    )
+    add_quiet(parser)
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", default="-", help="default -, stdin"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=f"- is stdout; by default FILE with {SUFFIX} taken off, or stdout for "
+        "stdin",
+    )
+    parser.add_argument(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        type=Path,
+        help="a frozen model (.bbm); by default English bytes",
+    )
+    add_force(parser)
+    parser.add_argument(
+        "--salvage",
+        action="store_true",
+        help="leave damaged blocks out, name them, and exit with 1",
+    )
+    parser.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        type=size,
+        help="refuse to write more bytes: a number, or one with K, M, G or T (powers "
+        "of 1024, as are KiB ..; KB .. are powers of 1000); default: no limit",
+    )
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Restore a file; return whether it is whole."""
+    model = model_of(options.model)
+    output = options.output
+    if output is None:
+        output = beside(options.file, options.file.removesuffix(SUFFIX))
+        if output in (options.file, "") and not is_stdin(options.file):
+            raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
+    damaged: list[FormatError] = []
+
+    def salvage(error: FormatError) -> None:
+        damaged.append(error)
+        say(f"{called(options.file)}: {text_of(error)}")
+
+    with (
+        reading(options.file) as source,
+        progress_bar(None, options.quiet) as progress,
+        writing(output, options, source) as sink,
+    ):
+        start = read_full(source, len(SIGNAL))
+        whole = cast(BinaryIO, Resumed(start, source))
+        if start == SIGNAL:
+            reader = SignalReader(whole, max_bytes=options.max_size)
+            for values in reader.blocks(salvage if options.salvage else None):
+                sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
+        else:
+            api.decompress_file(
+                whole,
+                sink,
+                model,
+                salvage=salvage if options.salvage else None,
+                progress=progress,
+                max_bytes=options.max_size,
+            )
+    return not damaged

@@ -1,0 +1,43 @@
+"""bbans export: write a model as C tables for devices."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bbans.cli.options import add_command, add_force, model_of
+from bbans.cli.streams import writing
+from bbans.frozen.c_header import c_header
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "export",
+        run,
+        "write a model as C tables for devices",
+        "Write a frozen model of at most 15 bits (train --prec 15) as a C header of "
+        "constant tables, for csrc/bbans_tiny.h.",
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="a frozen model")
+    parser.add_argument(
+        "--c-header",
+        metavar="FILE",
+        default="-",
+        help="where the header goes; by default stdout",
+    )
+    parser.add_argument(
+        "--name", default="model", help="C name of the model (default: %(default)s)"
+    )
+    add_force(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the header."""
+    text = c_header(model_of(options.model), options.name)
+    with writing(options.c_header, options) as sink:
+        sink.write(text.encode("ascii"))

@@ -1,0 +1,33 @@
+"""bbans info: describe a compressed file or a model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bbans.cli.options import add_command
+from bbans.cli.streams import reading
+from bbans.formats.info import describe
+
+__all__ = ["add", "run"]
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "info",
+        run,
+        "describe a compressed file or a model",
+        "Say what a compressed file or a model file holds, and check every checksum, "
+        "in little memory.",
+    )
+    parser.add_argument("file", metavar="FILE", help="- is stdin")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the facts."""
+    with reading(options.file) as file:
+        facts = describe(file)
+    for name, value in facts.items():
+        print(f"{name + ':':13} {value}")

@@ -1,0 +1,148 @@
+"""Options: how they are read, and what several commands take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from bbans._files import read_all
+from bbans.api import FrozenModel, default_model, read_model
+from bbans.cli.streams import reading, shown
+from bbans.errors import ModelError
+from bbans.formats.signals import CODES
+
+__all__ = [
+    "TYPES",
+    "Parser",
+    "add_command",
+    "add_force",
+    "add_quiet",
+    "check_ranges",
+    "dtype_of",
+    "model_of",
+    "size",
+]
+
+TYPES = ["int", *(str(dtype) for dtype in CODES)]
+
+
+class Parser(argparse.ArgumentParser):
+    """Says itself what it does not know, and does not hide that nobody reads it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._names: list[str] = []
+
+    def add_argument(self, *flags: Any, **options: Any) -> argparse.Action:
+        action = super().add_argument(*flags, **options)
+        if not action.option_strings:
+            self._names.append(action.dest)
+        return action
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        args = sys.argv[1:] if args is None else list(args)
+        found, unknown = super().parse_known_args(args, namespace)
+        if "--" not in args:  # -9 is an option, though argparse takes it for a name
+            for dest in self._names:
+                value = getattr(found, dest)
+                names = map(str, value if isinstance(value, list) else [value])
+                unknown += [name for name in names if name[:1] == "-" < name]
+        if unknown:
+            wrong = [name for name in unknown if name.startswith("-")] or unknown
+            self.error(f"unrecognized arguments: {' '.join(wrong)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        super().error(shown(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        try:
+            (file or sys.stderr).write(message)
+        except OSError:  # argparse would ignore a full disk
+            if file is sys.stdout:
+                raise
+
+
+def add_command(
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], object],
+    help: str,
+    description: str,
+) -> Parser:
+    """Add the parser of a command, which `run` runs."""
+    parser: Parser = commands.add_parser(name, help=help, description=description)
+    parser.set_defaults(run=run, binary=False, wrong_usage=parser.error)
+    return parser
+
+
+def add_quiet(parser: Parser) -> None:
+    """Add --quiet."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress on stderr"
+    )
+
+
+def add_force(parser: Parser, output: str = "output") -> None:
+    """Add --force."""
+    parser.add_argument(
+        "-f", "--force", action="store_true", help=f"replace an existing {output}"
+    )
+
+
+def check_ranges(
+    options: argparse.Namespace, ranges: dict[str, tuple[str, int, int | None]]
+) -> None:
+    """Refuse numbers out of range before any work.
+
+    Parameters
+    ----------
+    options : Namespace
+    ranges : dict
+        For an option, what its number is called in Python, the least and the most.
+
+    Raises
+    ------
+    ModelError
+        If an option is given and its number is not in its range.
+    """
+    for name, (argument, least, most) in ranges.items():
+        value = getattr(options, name)
+        if value is None or (least <= value and (most is None or value <= most)):
+            continue
+        bounds = f"{least} to {most}" if most is not None else f"at least {least}"
+        option = "--" + name.replace("_", "-")
+        raise ModelError(f"{option} {value}: {argument} must be {bounds}")
+
+
+def size(text: str) -> int:
+    """A number of bytes with or without a unit, as other tools of the shell take it."""
+    form = r"([0-9]{1,30})(?:([KMGT])(i?B)?|B)?"
+    match = re.fullmatch(form, text.strip(), re.IGNORECASE)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size: say a number, or one such as 10M, 1GiB or 5GB"
+        )
+    number, prefix, unit = match.groups("")
+    base = 1000 if unit.upper() == "B" else 1024
+    power: int = base ** (" KMGT".index(prefix.upper() or " "))
+    return int(number) * power
+
+
+def dtype_of(name: str) -> np.dtype[Any]:
+    """The elements that --type names."""
+    return np.dtype("int32" if name == "int" else name).newbyteorder("<")
+
+
+def model_of(path: Path | None) -> FrozenModel:
+    """The model that --model names."""
+    if path is None:
+        return default_model()
+    with reading(str(path)) as file:
+        return read_model(read_all(file))

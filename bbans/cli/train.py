@@ -1,0 +1,253 @@
+"""bbans train: train a model on files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from bbans._files import read_all
+from bbans._kinds import START_BYTES, check_raw
+from bbans.cli.options import (
+    TYPES,
+    add_command,
+    add_force,
+    add_quiet,
+    check_ranges,
+    dtype_of,
+)
+from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
+from bbans.errors import ModelError
+from bbans.frozen.lgssm import NOISES
+
+__all__ = ["add", "run"]
+
+# What HMMs alone take, and linear Gaussian models alone (--latents), by default.
+HMM_OPTIONS = {
+    "states": 64,
+    "order": 0,
+    "context_bytes": 200_000,
+    "prec": 24,
+    "seed": 0,
+    "lines": False,
+}
+LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
+RANGES: dict[str, tuple[str, int, int | None]] = {
+    "order": ("order", 0, 16),
+    "context_bytes": ("max_bytes", 0, None),
+    "iterations": ("n_iter", 0, None),
+    "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
+    "seed": ("seed", 0, None),
+    "latents": ("n_states", 1, 64),
+    "channels": ("n_observed", 1, 64),
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "train",
+        run,
+        "train a model on files",
+        "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
+        "file is one sequence, or with --lines each line. With --latents, train a "
+        "linear Gaussian model of integers instead.",
+    )
+    parser.set_defaults(binary=True)
+    add_quiet(parser)
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="training data; - is stdin"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="MODEL",
+        required=True,
+        help="the frozen model (.bbm); - is stdout",
+    )
+    add_force(parser, "model")
+    parser.add_argument(
+        "--states",
+        metavar="K",
+        type=int,
+        help=f"hidden states (default: {HMM_OPTIONS['states']})",
+    )
+    parser.add_argument(
+        "--order",
+        metavar="N",
+        type=int,
+        help="bytes before that emissions depend on too, at most 16: an autoregressive "
+        f"model (default: {HMM_OPTIONS['order']})",
+    )
+    parser.add_argument(
+        "--context-bytes",
+        metavar="N",
+        type=int,
+        help="with --order: about what they may take in the model "
+        f"(default: {HMM_OPTIONS['context_bytes']})",
+    )
+    parser.add_argument(
+        "--iterations",
+        metavar="N",
+        type=int,
+        default=50,
+        help="EM iterations at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prec",
+        metavar="BITS",
+        type=int,
+        help=f"precision of the tables, 1 to 28 (default: {HMM_OPTIONS['prec']})",
+    )
+    parser.add_argument("--seed", type=int, help=f"default: {HMM_OPTIONS['seed']}")
+    parser.add_argument(
+        "--lines",
+        action="store_const",
+        const=True,
+        help="each line is a sequence of its own",
+    )
+    parser.add_argument(
+        "--latents",
+        metavar="N",
+        type=int,
+        help="train a linear Gaussian model of N latent dimensions",
+    )
+    parser.add_argument(
+        "--type",
+        choices=TYPES,
+        help="with --latents: the little-endian elements "
+        f"(default: {LATENT_OPTIONS['type']})",
+    )
+    parser.add_argument(
+        "--channels",
+        metavar="P",
+        type=int,
+        help="with --latents: elements sampled together "
+        f"(default: {LATENT_OPTIONS['channels']})",
+    )
+    parser.add_argument(
+        "--noise",
+        choices=NOISES,
+        help=f"with --latents: shape of the noise (default: {LATENT_OPTIONS['noise']})",
+    )
+    parser.add_argument(
+        "--save-float", metavar="NPZ", type=Path, help="also write the float model"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train a model, write it, and say what it is."""
+    _check(options)
+    with (  # possible before training?
+        writing(options.output, options) as output,
+        (
+            nullcontext()
+            if options.save_float is None
+            else writing_file(options.save_float, options)
+        ) as floats,
+    ):
+        frozen, rate = _train_to(output, floats, options)
+    if not options.quiet and sys.__stdout__ is not None:  # or who would read it
+        print(
+            f"{shown(options.output)}: {frozen!r}, {rate} on its training data",
+            file=sys.stderr if is_stdout(options.output) else sys.stdout,
+        )
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse options that would do nothing, or fail; fill in the others' defaults."""
+    from bbans.models.hmm import MAX_STATES  # only this command needs what trains
+
+    linear = options.latents is not None
+    for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
+        if getattr(options, name) is not None:
+            option = "--" + name.replace("_", "-")
+            options.wrong_usage(
+                f"{option} does not go with --latents"
+                if linear
+                else f"{option} needs --latents"
+            )
+    if options.context_bytes is not None and not options.order:
+        options.wrong_usage("--context-bytes needs --order")
+    if options.save_float is not None and (
+        os.path.realpath(options.save_float) == os.path.realpath(options.output)
+    ):
+        options.wrong_usage("--save-float and --output are the same file")
+    for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
+    if options.states > 1 << options.prec:
+        raise ModelError(
+            f"--prec {options.prec}: {options.states} states need "
+            f"{(options.states - 1).bit_length()} bits"
+        )
+    if options.order and options.save_float is not None:
+        raise ModelError("--save-float is for models without --order")
+
+
+def _train_to(
+    output: BinaryIO, floats: BinaryIO | None, options: argparse.Namespace
+) -> tuple[Any, str]:
+    """Write the model; return it and its rate."""
+    data: list[bytes] = []
+    for name in options.files:
+        with reading(name) as file:
+            content = read_all(file)
+        data += content.splitlines(keepends=True) if options.lines else [content]
+    if not any(data):
+        raise ModelError(f"{', '.join(options.files)}: no data to train on")
+    if options.latents is not None:
+        linear = _fit_lgssm(data, options)
+        frozen: Any = linear.freeze(noise=options.noise)
+        rate = f"{linear.history[-1]:.3f} bits/integer"
+        model: Any = linear
+    else:
+        model = _fit_hmm(data, options)
+        frozen = model.freeze(options.prec)
+        rate = f"{model.history[-1].information_content:.3f} bits/byte"
+    if floats is not None:
+        model.save(floats)
+    output.write(frozen.to_bytes())
+    return frozen, rate
+
+
+def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models import ARHMM, HMM
+
+    how = {
+        "n_iter": options.iterations,
+        "seed": options.seed,
+        "progress": False if options.quiet else None,
+    }
+    if options.order:
+        return ARHMM.fit(
+            data,
+            options.states,
+            order=options.order,
+            max_bytes=options.context_bytes,
+            **how,
+        )
+    return HMM.fit(data, options.states, **how)
+
+
+def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models import LGSSM
+
+    dtype = dtype_of(options.type)
+    row = dtype.itemsize * options.channels
+    for name, content in zip(options.files, data, strict=True):
+        check_raw(content[:START_BYTES], options.type, called(name))
+        if len(content) % row:
+            raise ModelError(
+                f"{called(name)} does not hold whole rows of {row} bytes: see --type "
+                "and --channels"
+            )
+    rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
+    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
