@@ -209,7 +209,9 @@ C_FLOORS = [
     ("models", "bbans_state_space.h bbans_steps.h bbans_hmm.c bbans_contexts.c"),
     ("models", "bbans_hmm_engine.c bbans_lgssm.c bbans_signal.c bbans_schedule.c"),
     ("bytes", "bbans_bytes_table.c bbans_bytes_encode.c bbans_bytes.c"),
-    ("files", "bbans_checksum.c bbans_utf8.c bbans_model.c bbans_container.c"),
+    ("files", "bbans_checksum.c bbans_utf8.c bbans_files.h bbans_framing.c"),
+    ("files", "bbans_model.c bbans_block_model.c bbans_block_signal.c"),
+    ("files", "bbans_writer.c bbans_reader.c"),
     ("", "bbans_tiny.h"),
     ("device", "bbans_tiny.c"),
 ]

@@ -2,12 +2,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "../models/bbans_state_space.h"
+#include "bbans_files.h"
 
 #define VERSION 2
 #define HMM_HEADER 24
 #define LGSSM_HEADER 32
 #define COUNTS_BYTES 12
-#define CHECKSUM_BYTES 4
 
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
@@ -218,9 +218,7 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
     m.n_bytes = n_bytes;
-    if (bbans_crc32(0, bytes, size) !=
-            bbans_load(bytes + size, CHECKSUM_BYTES) ||
-        !counts_are_valid(&l) ||
+    if (!bbans_checksum_matches(bytes, size) || !counts_are_valid(&l) ||
         (!is_gaussian(bytes) &&
          !alphabet_is_valid(m.values, m.kind, m.symbols)))
         return BBANS_ERR_CORRUPT;
