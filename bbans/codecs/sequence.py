@@ -253,9 +253,7 @@ def _encode_frozen(model: FrozenModel, x: Any) -> Message:
     return message
 
 
-def _decode_frozen(
-    model: FrozenModel, message: Message, length: int
-) -> NDArray[Any]:
+def _decode_frozen(model: FrozenModel, message: Message, length: int) -> NDArray[Any]:
     values, work = model.empty(length), model.workspace(1)
     message.call(
         "sequence_decode", model.space, ..., pointer(values, "char[]"), length,

@@ -28,10 +28,12 @@ from bbans.errors import (
 from bbans.frozen.alphabet import AllIntegers, as_integers
 from bbans.frozen.base import (
     LGSSM_TYPE,
+    MODES,
     VERSION,
     FrozenModel,
+    Start,
     check_end,
-    check_start,
+    read_start,
 )
 from bbans.models.lgssm import LGSSM, ROUNDING, check_detectable, ldl
 
@@ -39,13 +41,14 @@ __all__ = ["NOISES", "FrozenLGSSM", "Step", "fixed_conditionals"]
 
 _Floats = NDArray[np.float64]
 
-HEADER = struct.Struct("<4sBBBBIIIII")
+HEADER = struct.Struct("<4s8BIIIII")
 DIMENSIONS_MAX = 64
 
 
 class Head(NamedTuple):
-    """The header of a model file, after magic, version and type."""
+    """The header of a model file, after magic and version."""
 
+    start: Start
     noise: str
     n_states: int
     n_observed: int
@@ -68,16 +71,18 @@ def read_head(data: bytes) -> Head:
     TruncatedError, CorruptError, VersionError, FormatError
         If they begin none of a linear Gaussian model.
     """
-    check_start(data, HEADER.size)
-    _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(data)
+    start = read_start(data, HEADER.size)
     names = {noise.family: name for name, noise in _FAMILIES.items()}
-    if kind != LGSSM_TYPE:
+    if start.model_type != LGSSM_TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
-    if family not in names or reserved != 0:
+    if start.detail not in names:
         raise VersionError("model file has codes that this release does not know")
+    n, p, tail, bits, steps = HEADER.unpack_from(data)[-5:]
     if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
         raise CorruptError("model file is inconsistent: no dimensions or no steps")
-    return Head(names[family], n, p, tail, start, steps)
+    if start.kind != 0 or start.listed:
+        raise CorruptError("model file is inconsistent: it has an alphabet")
+    return Head(start, names[start.detail], n, p, tail, bits, steps)
 
 
 _TOO_MUCH = 1 << 46  # of a location, in 2^-16
@@ -374,11 +379,12 @@ class FrozenLGSSM(FrozenModel):
             tail_length=_tail_length(last["predict_scale"], shape, start + 6.0),
         )
 
-    # ---- bytes and files: docs/format.md, section 2
+    # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MODEL, VERSION, LGSSM_TYPE, self._noise.family, 0,
+            MODEL, VERSION, LGSSM_TYPE, MODES.index(self.mode), 0, self._noise.family,
+            0, 0, 0,
             self.n_states, self.n_observed, self.tail_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
@@ -411,7 +417,7 @@ class FrozenLGSSM(FrozenModel):
                 noise=head.noise,
                 tail_length=head.tail_length,
                 start_bits=head.start_bits,
-            )
+            ).with_mode(MODES[head.start.mode])
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
 
