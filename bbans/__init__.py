@@ -6,132 +6,124 @@ b'The same input gives the same bytes.'
 """
 
 import sys
+from importlib import import_module
 
 if sys.argv[:1] == ["-m"] and sys.orig_argv[-len(sys.argv)] in ("bbans", "-mbbans"):
     import _bbans_start as _bbans_start  # as the program: before what takes a while
 
-try:
-    from bbans import _lib as _lib
-except ModuleNotFoundError as error:
-    if error.name != "bbans._core":  # of another package, which it names
-        raise
-    raise ImportError(
-        f"bbans is not built here ({__path__[0]}): install it with pip, and run "
-        "Python from another folder than that of the sources"
-    ) from error
-except ImportError as error:  # as in a subinterpreter, which cffi does not support
-    raise ImportError(f"bbans cannot be loaded here: {error}") from error
-
-from bbans import codecs
-from bbans.api import (
-    compress,
-    compress_file,
-    decode,
-    decompress,
-    decompress_file,
-    default_model,
-    encode,
-    load_model,
-)
-from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
-from bbans.codecs.sequence import decode_sequence, encode_sequence
-from bbans.distributions.family import (
-    Shape,
-    fixed_locations,
-    fixed_probabilities,
-    fixed_rates,
-    fixed_scales,
-)
-from bbans.distributions.table import Table, quantise
-from bbans.errors import (
-    BbansError,
-    CorruptError,
-    FormatError,
-    LimitError,
-    MessageError,
-    ModelError,
-    SymbolError,
-    TruncatedError,
-    VersionError,
-    WrongModelError,
-)
-from bbans.formats.byte_stream import bytes_compress, bytes_decompress
-from bbans.formats.signals import signal_compress, signal_decompress
-from bbans.frozen.alphabet import Alphabet
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
-from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
-from bbans.models import (
-    ARHMM,
-    HMM,
-    LGSSM,
-    Contexts,
-    FactorialHMM,
-    GaussianHMM,
-    Statistics,
-    Topology,
-)
-from bbans.records.batch import decode_batch, decode_packed, encode_batch, encode_packed
-from bbans.records.packets import decode_packet, encode_packets
-
 __version__ = "0.1.0"
 
-__all__ = [
-    "ARHMM",
-    "HMM",
-    "LGSSM",
-    "Alphabet",
-    "BbansError",
-    "CodecReport",
-    "Contexts",
-    "CorruptError",
-    "FactorialHMM",
-    "FormatError",
-    "FrozenARHMM",
-    "FrozenHMM",
-    "FrozenLGSSM",
-    "GaussianHMM",
-    "LimitError",
-    "Message",
-    "MessageError",
-    "ModelError",
-    "ModelReport",
-    "RangeDecoder",
-    "RangeEncoder",
-    "Shape",
-    "Statistics",
-    "SymbolError",
-    "Table",
-    "Topology",
-    "TruncatedError",
-    "VersionError",
-    "WrongModelError",
-    "bytes_compress",
-    "bytes_decompress",
-    "check_codec",
-    "check_model",
+# Where the public names are defined. Each is loaded when it is first used, so that
+# what decodes does not load what trains; __init__.pyi has the same for type checkers.
+_HOMES = {
+    "bbans.api": (
+        "compress",
+        "compress_file",
+        "decode",
+        "decompress",
+        "decompress_file",
+        "default_model",
+        "encode",
+        "load_model",
+    ),
+    "bbans.codecs.check": (
+        "CodecReport",
+        "ModelReport",
+        "check_codec",
+        "check_model",
+    ),
+    "bbans.codecs.sequence": (
+        "decode_sequence",
+        "encode_sequence",
+    ),
+    "bbans.distributions.family": (
+        "Shape",
+        "fixed_locations",
+        "fixed_probabilities",
+        "fixed_rates",
+        "fixed_scales",
+    ),
+    "bbans.distributions.table": (
+        "Table",
+        "quantise",
+    ),
+    "bbans.errors": (
+        "BbansError",
+        "CorruptError",
+        "FormatError",
+        "LimitError",
+        "MessageError",
+        "ModelError",
+        "SymbolError",
+        "TruncatedError",
+        "VersionError",
+        "WrongModelError",
+    ),
+    "bbans.formats.byte_stream": (
+        "bytes_compress",
+        "bytes_decompress",
+    ),
+    "bbans.formats.signals": (
+        "signal_compress",
+        "signal_decompress",
+    ),
+    "bbans.frozen.alphabet": ("Alphabet",),
+    "bbans.frozen.hmm": (
+        "FrozenARHMM",
+        "FrozenHMM",
+    ),
+    "bbans.frozen.lgssm": ("FrozenLGSSM",),
+    "bbans.message.message": (
+        "Message",
+        "RangeDecoder",
+        "RangeEncoder",
+    ),
+    "bbans.models": (
+        "ARHMM",
+        "HMM",
+        "LGSSM",
+        "Contexts",
+        "FactorialHMM",
+        "GaussianHMM",
+        "Statistics",
+        "Topology",
+    ),
+    "bbans.records.batch": (
+        "decode_batch",
+        "decode_packed",
+        "encode_batch",
+        "encode_packed",
+    ),
+    "bbans.records.packets": (
+        "decode_packet",
+        "encode_packets",
+    ),
+}
+_ROOMS = (
     "codecs",
-    "compress",
-    "compress_file",
-    "decode",
-    "decode_batch",
-    "decode_packed",
-    "decode_packet",
-    "decode_sequence",
-    "decompress",
-    "decompress_file",
-    "default_model",
-    "encode",
-    "encode_batch",
-    "encode_packed",
-    "encode_packets",
-    "encode_sequence",
-    "fixed_locations",
-    "fixed_probabilities",
-    "fixed_rates",
-    "fixed_scales",
-    "load_model",
-    "quantise",
-    "signal_compress",
-    "signal_decompress",
-]
+    "distributions",
+    "errors",
+    "formats",
+    "frozen",
+    "message",
+    "models",
+    "records",
+)
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME, *_ROOMS])
+
+
+def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        value: object = import_module(f"bbans.{name}")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
+        raise AttributeError(f"module 'bbans' has no attribute {name!r}")
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_array, as_integer, not_integers
-from bbans._core import ffi, lib
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -20,6 +20,18 @@ from bbans.errors import (
     VersionError,
     WrongModelError,
 )
+
+try:
+    from bbans._core import ffi, lib
+except ModuleNotFoundError as error:
+    if error.name != "bbans._core":  # of another package, which it names
+        raise
+    raise ImportError(
+        f"bbans is not built here ({Path(__file__).parent}): install it with pip, and "
+        "run Python from another folder than that of the sources"
+    ) from error
+except ImportError as error:  # as in a subinterpreter, which cffi does not support
+    raise ImportError(f"bbans cannot be loaded here: {error}") from error
 
 lib.bbans_isa_use(lib.BBANS_ISA_BEST)  # before any thread codes
 

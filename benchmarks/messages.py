@@ -19,6 +19,7 @@ import numpy as np
 from report import Report, parser
 
 import bbans
+from bbans.models import information_content
 
 DICTIONARY = 112 * 1024
 # With these the frozen tables take less than 256 KiB.
@@ -52,7 +53,7 @@ def measure(rows: Report, zstandard: Any, name: str, lines: list[bytes]) -> None
 
     def add(model: bbans.FrozenHMM, kind: str, seconds: float) -> None:
         mean, x = per_message(test, model), b"".join(test)
-        over = 8 * len(bbans.encode(x, model)) - model.information_content(x)
+        over = 8 * len(bbans.encode(x, model)) - information_content(x, model)
         rows.add(f"{name}, {kind}", mean, "bytes/message")
         if zstd is not None:
             rows.add(f"{name}, {kind}, to zstd", 100 * mean / zstd - 100, "%")

@@ -4,9 +4,10 @@ and frozen models as the reference has them."""
 import numpy as np
 import reference as ref
 
-from bbans import LGSSM, Alphabet, FrozenHMM, Message
+from bbans import LGSSM, Alphabet, Message
 from bbans._lib import ffi, lib
 from bbans.models import HMM
+from bbans.models.freeze_hmm import frozen_hmm
 
 # The instruction sets that this machine and build have.
 ISAS = {
@@ -25,7 +26,7 @@ def random_parameters(K, M, concentration=1.0, seed=0):
 def random_hmm(K, symbols, *, concentration=1.0, seed=0, prec=16):
     """A frozen HMM; `symbols` is all that `Alphabet` takes: how many, or which."""
     alphabet = symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
-    return FrozenHMM.from_probabilities(
+    return frozen_hmm(
         *random_parameters(K, alphabet.size, concentration, seed),
         prec=prec,
         alphabet=alphabet,

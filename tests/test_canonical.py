@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import bbans
 from bbans import codecs, encode_sequence
 from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.models import HMM
+from bbans.models.freeze_hmm import frozen_hmm
 
 EXACT = settings(derandomize=True, deadline=None)
 RNG = np.random.default_rng(3)
@@ -20,9 +22,7 @@ def dull(n_states, p):
     """Binary symbols of little information, so that tails often hold too little."""
     stay = np.full((n_states, n_states), 0.1 / n_states) + 0.9 * np.eye(n_states)
     emission = np.linspace([1 - p, p], [1 - p / 9, p / 9], n_states)
-    return bbans.FrozenHMM.from_probabilities(
-        np.ones(n_states), stay, emission, prec=20
-    )
+    return frozen_hmm(np.ones(n_states), stay, emission, prec=20)
 
 
 HMMS = {
@@ -90,7 +90,7 @@ def test_a_flag_that_no_encoder_would_choose():
 def test_flags_that_encoders_do_choose():
     model, flagged = HMMS["dull"], 0
     for seed in range(300):
-        x = model.to_hmm().sample(model.tail_length + 40, seed=seed)[0]
+        x = HMM.from_frozen(model).sample(model.tail_length + 40, seed=seed)[0]
         x[20:] = 0
         data = bbans.encode(x, model)
         flagged += data[0] & 15 == 15

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 @pytest.mark.parametrize(("n_states", "n_symbols"), [(1, 2), (16, 64), (32, 256)])
 def test_a_c_program_codes_the_same_bytes(tmp_path, n_states, n_symbols):
     model = HMM.random(n_states, n_symbols, concentration=0.3, seed=5).freeze(15)
-    x = model.to_hmm().sample(3000, seed=6)[0].astype(np.uint8)
+    x = HMM.from_frozen(model).sample(3000, seed=6)[0].astype(np.uint8)
     (tmp_path / "exported.h").write_text(c_header(model, "exported"))
     (tmp_path / "main.c").write_text(PROGRAM)
     program = tmp_path / "main"

@@ -27,6 +27,7 @@ from bbans import (
 )
 from bbans._lib import lib
 from bbans.formats.container import BLOCK_MAX, ELEMENTS, METHODS
+from bbans.models.freeze_hmm import frozen_hmm
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
@@ -329,7 +330,7 @@ def test_codes_of_elements_and_methods():
 
 def test_blocks_are_messages_or_the_elements_themselves():
     rng = np.random.default_rng(0)
-    skewed = FrozenHMM.from_probabilities([1.0], [[1.0]], [[1e6] + [1.0] * 255])
+    skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255])
     likely, unlikely = bytes(300), rng.integers(1, 256, 300).astype(np.uint8).tobytes()
     data = compress(likely + unlikely, skewed, block_size=300)
     element, blocks, shape = walk(data)

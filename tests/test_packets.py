@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import bbans
 from bbans.models import HMM
+from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
 
 
@@ -25,7 +26,7 @@ def test_packets_hold_the_sequence(model, x, size):
 
 
 def test_packets_are_as_full_as_they_can_be(model):
-    x = model.to_hmm().sample(2000, seed=4)[0]
+    x = HMM.from_frozen(model).sample(2000, seed=4)[0]
     first = 0
     for packet in bbans.encode_packets(x, model, 32)[:-1]:
         n = packet[0]
@@ -35,7 +36,7 @@ def test_packets_are_as_full_as_they_can_be(model):
 
 
 def test_symbols_of_no_information_stop_at_255():
-    sure = bbans.FrozenHMM.from_probabilities([1], [[1]], [[1]])
+    sure = frozen_hmm([1], [[1]], [[1]])
     packets = bbans.encode_packets(np.zeros(600, int), sure, 2)
     assert [packet[0] for packet in packets] == [255, 255, 90]
     assert sum(bbans.decode_packet(packet, sure).size for packet in packets) == 600
@@ -53,7 +54,9 @@ def test_any_alphabet():
 
 
 def test_damage_is_an_error_or_other_symbols_but_never_more(model):
-    packet = bbans.encode_packets(model.to_hmm().sample(60, seed=1)[0], model, 16)[0]
+    packet = bbans.encode_packets(
+        HMM.from_frozen(model).sample(60, seed=1)[0], model, 16
+    )[0]
     refused = 0
     for bit in range(8 * len(packet)):
         damaged = bytearray(packet)
@@ -75,7 +78,7 @@ def test_what_cannot_be_a_packet(model):
             bbans.decode_packet(bytes(size), model)
     with pytest.raises(bbans.SymbolError, match="position 1"):
         bbans.encode_packets([1, 9], model)
-    rare = bbans.FrozenHMM.from_probabilities([1], [[1]], [[1 - 1e-6, 1e-6]], prec=24)
+    rare = frozen_hmm([1], [[1]], [[1 - 1e-6, 1e-6]], prec=24)
     with pytest.raises(bbans.SymbolError, match="symbol 1 at position 255 does"):
         bbans.encode_packets([0] * 255 + [1], rare, 2)
 
@@ -86,7 +89,7 @@ def test_what_cannot_be_a_packet(model):
 @pytest.mark.parametrize("checksum", [1, 2])
 @pytest.mark.parametrize("size", [5, 32, 64])
 def test_a_checksum_is_behind_a_packet_as_it_was(model, checksum, size):
-    x = model.to_hmm().sample(300, seed=5)[0]
+    x = HMM.from_frozen(model).sample(300, seed=5)[0]
     sealed = bbans.encode_packets(x, model, size, checksum=checksum)
     plain = bbans.encode_packets(x, model, size - checksum)
     assert {len(packet) for packet in sealed} == {size}
@@ -115,7 +118,7 @@ def flipped(packet, *bits):
 @pytest.mark.parametrize("checksum", [1, 2])
 def test_what_checksums_find(model, checksum):
     """As encode_packets says: bursts, odd numbers of bits, and most pairs."""
-    x = model.to_hmm().sample(200, seed=6)[0]
+    x = HMM.from_frozen(model).sample(200, seed=6)[0]
     packet = bbans.encode_packets(x, model, 64, checksum=checksum)[0]
     assert bbans.decode_packet(packet, model, checksum=checksum).size == packet[0]
     draw, n = np.random.default_rng(7), 8 * len(packet)
@@ -139,7 +142,7 @@ def test_what_checksums_find(model, checksum):
 
 def test_most_damaged_packets_pass_without_a_checksum(model):
     """The numbers that the docs give."""
-    x = model.to_hmm().sample(2000, seed=8)[0]
+    x = HMM.from_frozen(model).sample(2000, seed=8)[0]
     draw, passed, tried = np.random.default_rng(9), [0, 0, 0], 0
     for plain in bbans.encode_packets(x, model, 16)[:-1]:
         for bit in draw.integers(0, 128, 40):

@@ -23,6 +23,7 @@ from bbans import (
 )
 from bbans._lib import lib
 from bbans.codecs import Categorical, HMMStateSpace, Serial, Uniform, Weighted
+from bbans.models.freeze_hmm import frozen_hmm
 
 # ---- models: small, of odd sizes, and hostile
 
@@ -64,7 +65,7 @@ MODELS = {
 
 def frozen(name):
     parameters, prec, tail_length = MODELS[name]
-    model = FrozenHMM.from_probabilities(*parameters, prec=prec)
+    model = frozen_hmm(*parameters, prec=prec)
     tables = (model.initial, model.transition, model.emission)
     return FrozenHMM(*tables, prec=prec, tail_length=tail_length)
 

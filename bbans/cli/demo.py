@@ -109,6 +109,8 @@ def measure(
     BbansError
         If what is decoded is not what was encoded.
     """
+    from bbans.models.information import information_content
+
     points = []
     for length in lengths:
         part = data[:length]
@@ -118,7 +120,7 @@ def measure(
             model.alphabet.encode(decode(message, model, length)), symbols
         ):
             raise BbansError(f"round trip failed at T = {length}")
-        content = model.information_content(part)
+        content = information_content(part, model)
         points.append(Point(length, content, 8 * len(message)))
     return points
 

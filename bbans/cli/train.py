@@ -219,7 +219,8 @@ def _train_to(
 
 
 def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
-    from bbans.models import ARHMM, HMM
+    from bbans.models.arhmm import ARHMM
+    from bbans.models.hmm import HMM
 
     how = {
         "n_iter": options.iterations,
@@ -238,7 +239,7 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
 
 
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
-    from bbans.models import LGSSM
+    from bbans.models.lgssm import LGSSM
 
     dtype = dtype_of(options.type)
     row = dtype.itemsize * options.channels

@@ -16,8 +16,8 @@ from bbans._arguments import (
 )
 from bbans._lib import check, ffi, lib
 from bbans.distributions.family import without_mass
+from bbans.distributions.fixed_gaussian import fixed_conditionals
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
-from bbans.frozen.lgssm import fixed_conditionals
 
 __all__ = ["Multivariate"]
 

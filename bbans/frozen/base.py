@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import struct
 import zlib
@@ -184,7 +185,7 @@ class FrozenModel(ABC):
             Bytes, beyond which the filter's records are not all kept: checkpoints
             are, and each record is computed twice.
         """
-        block = int(length**0.5) + 1
+        block = math.isqrt(length) + 1
         least = lib.bbans_sequence_work_bytes(self.space, length, block)
         most = lib.bbans_sequence_work_bytes(self.space, length, length)
         size = max(least, min(copies * (most + 64), limit))

@@ -1,7 +1,6 @@
-"""Frozen integer models: everything to the right of here is exact.
+"""Frozen hidden Markov models: integers only, ready to code.
 
-Floats come in through `Table.from_masses` and `FrozenHMM.from_probabilities`, and
-go no further. docs/maths.md, sections 2, 5 and 6.
+docs/maths.md, "The frozen HMM" and "The predictive distribution".
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_bytes, as_instance, as_integer, as_reals
+from bbans._arguments import as_bytes, as_instance, as_integer
 from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, empty_symbols, ffi, lib, pointer
 from bbans._records import uvarint
-from bbans.distributions.table import PREC_DEFAULT, _edges, quantise
+from bbans.distributions.table import _edges
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -40,7 +39,7 @@ from bbans.frozen.base import (
     check_end,
     read_start,
 )
-from bbans.models import ARHMM, HMM, LGSSM, Contexts, em
+from bbans.frozen.contexts import Contexts
 
 __all__ = ["FrozenARHMM", "FrozenHMM", "as_frozen"]
 
@@ -89,7 +88,7 @@ ALPHABET_DTYPES = {"integers": np.dtype("<i8"), "characters": np.dtype("<u4")}
 
 def as_frozen(model: Any) -> FrozenHMM:
     """Return a frozen model as it is; say of anything else what it is instead."""
-    if isinstance(model, HMM | ARHMM | LGSSM):
+    if hasattr(model, "freeze"):
         kind = type(model).__name__
         raise ModelError(f"this {kind} is in floating point: code with model.freeze()")
     if not isinstance(model, FrozenHMM):
@@ -174,26 +173,6 @@ class FrozenHMM(FrozenModel):
                 pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
             )
         )  # fmt: skip
-
-    @classmethod
-    def from_probabilities(
-        cls,
-        initial: ArrayLike,
-        transition: ArrayLike,
-        emission: ArrayLike,
-        *,
-        prec: int = PREC_DEFAULT,
-        alphabet: Alphabet | None = None,
-    ) -> FrozenHMM:
-        """Freeze float parameters; each row is quantised by `quantise`."""
-        masses = _quantised(initial, transition, emission, prec)
-        start, steps, emissions = (mass / 2.0**prec for mass in masses)
-        return cls(
-            *masses,
-            prec=prec,
-            tail_length=_tail_length(*_entropy(start, steps, emissions)),
-            alphabet=alphabet,
-        )
 
     # ---- what it is
 
@@ -346,26 +325,6 @@ class FrozenHMM(FrozenModel):
                 f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
             )
 
-    def information_content(self, x: Any) -> float:
-        """-log2 P(x) in bits under these tables, in floating point.
-
-        Parameters
-        ----------
-        x : str, bytes or array_like of int
-            What `compress` takes.
-        """
-        return self.to_hmm().information_content(x)
-
-    def to_hmm(self) -> HMM:
-        """Return the float model with exactly these probabilities."""
-        unit = 2.0**-self.prec
-        return HMM(
-            self._initial * unit,
-            self._transition * unit,
-            self._emission * unit,
-            alphabet=self.alphabet,
-        )
-
     # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
@@ -507,38 +466,6 @@ class FrozenARHMM(FrozenHMM):
         check(status)
         self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
 
-    @classmethod
-    def from_probabilities(  # type: ignore[override]
-        cls,
-        initial: ArrayLike,
-        transition: ArrayLike,
-        emission: ArrayLike,
-        contexts: Contexts,
-        *,
-        bits: ArrayLike,
-        prec: int = PREC_DEFAULT,
-        alphabet: Alphabet | None = None,
-    ) -> FrozenARHMM:
-        """Freeze float parameters; each row is quantised by `quantise`.
-
-        Parameters
-        ----------
-        bits : array_like of float
-            ``-log2 P(x_t | x_1 .. x_t-1)`` of symbols of the model: they tell the tail
-            length.
-        """
-        costs = as_reals(bits, "bits")
-        start, steps, emissions = _quantised(initial, transition, emission, prec)
-        return cls(
-            start,
-            steps,
-            emissions,
-            contexts,
-            prec=prec,
-            tail_length=_tail_length(float(costs.mean()), float(costs.var())),
-            alphabet=alphabet,
-        )
-
     @property
     def contexts(self) -> Contexts:
         """What the symbols before say."""
@@ -621,48 +548,6 @@ class FrozenARHMM(FrozenHMM):
             )
         )
         return filtered[:K], state[:K]
-
-    def information_content(self, x: Any) -> float:
-        """-log2 P(x) in bits under these tables, in floating point.
-
-        Parameters
-        ----------
-        x : str, bytes or array_like of int
-            What `compress` takes.
-        """
-        indices = self.alphabet.encode(x)
-        if indices.size == 0:
-            return 0.0
-        longest = self._contexts.find([indices], self.n_symbols)
-        terms, number = np.unique(
-            longest * self.n_symbols + indices, return_inverse=True
-        )
-        likelihood = np.empty((self.n_states, terms.size))
-        cdf = self.emission_cdf.astype(np.uint64)
-        for at, (context, symbol) in enumerate(
-            zip(terms // self.n_symbols, terms % self.n_symbols, strict=True)
-        ):
-            row, beta = self.context_row(int(context))
-            low, high = (
-                np.uint64(beta) * cdf[:, symbol : symbol + 2] >> np.uint64(self.prec)
-            ).T
-            total = int(row.sum(dtype=np.uint64)) + row.size + beta
-            likelihood[:, at] = (int(row[symbol]) + 1 + (high - low)) / total
-        states = super().to_hmm()
-        return em.expect(
-            em.batches([number.astype(np.int32)], terms.size),
-            (states.initial, states.transition, likelihood),
-            counting=False,
-        ).bits
-
-    def to_hmm(self) -> HMM:
-        """An autoregressive model is no HMM: raises `ModelError`."""
-        raise ModelError("an autoregressive model is no HMM: see to_arhmm")
-
-    def to_arhmm(self) -> ARHMM:
-        """Return the float model with these probabilities, but for the rounding of
-        masses in contexts."""
-        return ARHMM(super().to_hmm(), self._contexts)
 
     @cached_property
     def _parents(self) -> NDArray[np.int64]:
@@ -804,56 +689,3 @@ def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
     ):
         if row.any():
             raise ModelError(f"{name} row {int(np.flatnonzero(row)[0])} {fault}")
-
-
-# A tail of c observations should give the 40 bits that the schedule starts from, three
-# standard deviations below the mean c H, and with 6 bits to spare for shortest
-# fractions that happen to be short: c H - 3 sqrt(c V) >= 46 (docs/maths.md, section 7).
-START_BITS = 46.0
-DEVIATIONS = 3.0
-OCCUPANCY_STEPS = 256
-
-
-def _quantised(
-    initial: ArrayLike, transition: ArrayLike, emission: ArrayLike, prec: int
-) -> list[NDArray[np.uint32]]:
-    start, steps, emissions = masses = [
-        quantise(rows, prec) for rows in (initial, transition, emission)
-    ]
-    if start.ndim != 1 or emissions.ndim != 2 or steps.shape != 2 * start.shape:
-        raise ModelError(
-            "shapes must be (K,), (K, K) and (K, M), not "
-            f"{start.shape}, {steps.shape} and {emissions.shape}"
-        )
-    if emissions.shape[0] != start.size:
-        raise ModelError(f"emission must have {start.size} rows")
-    return masses
-
-
-def _entropy(
-    initial: NDArray[np.float64],
-    transition: NDArray[np.float64],
-    emission: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Mean and variance of -log2 P(x_t | z_t-1)."""
-    state, occupancy = initial, np.zeros_like(initial)
-    for _ in range(OCCUPANCY_STEPS):
-        occupancy += state / OCCUPANCY_STEPS
-        state = state @ transition
-    step = transition @ emission  # P(x_t | z_t-1)
-    bits = -np.log2(step)
-    mean = float(occupancy @ (step * bits).sum(axis=1))
-    return mean, float(occupancy @ (step * bits**2).sum(axis=1)) - mean**2
-
-
-def _tail_length(mean: float, variance: float) -> int:
-    if mean <= 0.0:  # a single symbol
-        return 1
-    spread = DEVIATIONS * max(variance, 0.0) ** 0.5
-    root = (spread + (spread**2 + 4 * mean * START_BITS) ** 0.5) / (2 * mean)
-    if root**2 >= lib.BBANS_TAIL_MAX:
-        return int(lib.BBANS_TAIL_MAX)
-    c = max(int(root**2) - 1, 1)  # the root, less its rounding
-    while c * mean - spread * c**0.5 < START_BITS:
-        c += 1
-    return c

@@ -1,10 +1,11 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
+from bbans.frozen.contexts import Contexts
 from bbans.models.arhmm import ARHMM
-from bbans.models.contexts import Contexts
 from bbans.models.em import Statistics
 from bbans.models.gaussian import GaussianHMM
 from bbans.models.hmm import HMM, Iteration
+from bbans.models.information import information_content
 from bbans.models.lgssm import LGSSM
 from bbans.models.structured import FactorialHMM, Topology
 
@@ -18,4 +19,5 @@ __all__ = [
     "Iteration",
     "Statistics",
     "Topology",
+    "information_content",
 ]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,9 +14,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.contexts import Contexts
+from bbans.frozen.hmm import FrozenARHMM
 from bbans.models import em
-from bbans.models.contexts import Contexts, Counts
+from bbans.models.contexts import Counts, evaluate, row
 from bbans.models.em import Statistics
+from bbans.models.freeze_hmm import frozen_arhmm
 from bbans.models.hmm import (
     _NO_DATA,
     _PSEUDO_COUNTS,
@@ -31,10 +33,8 @@ from bbans.models.hmm import (
     _progress_bar,
     _pseudo_counts,
     _PseudoCounts,
+    states_of,
 )
-
-if TYPE_CHECKING:
-    from bbans.frozen.hmm import FrozenARHMM
 
 __all__ = ["ARHMM"]
 
@@ -84,6 +84,19 @@ class ARHMM:
         self._states = states
         self._contexts = contexts
         self._history: tuple[Iteration, ...] = ()
+
+    @classmethod
+    def from_frozen(cls, frozen: FrozenARHMM) -> ARHMM:
+        """Return the float model with a frozen model's probabilities, but for the
+        rounding of masses in contexts.
+
+        Raises
+        ------
+        ModelError
+            If it is another kind of model.
+        """
+        as_instance(frozen, FrozenARHMM, "frozen", "a FrozenARHMM")
+        return cls(states_of(frozen), frozen.contexts)
 
     @property
     def states(self) -> HMM:
@@ -264,7 +277,7 @@ class ARHMM:
         if indices.size == 0:
             return 0.0
         longest = self._contexts.find([indices], self.n_symbols)
-        own, back_off = self._contexts.evaluate(longest, indices.astype(np.int64))
+        own, back_off = evaluate(self._contexts, longest, indices.astype(np.int64))
         terms = _Terms([indices], longest[None], own[None], back_off[None])
         return em.expect(
             em.batches(terms.sequences, terms.x.size),
@@ -291,10 +304,8 @@ class ARHMM:
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
         """
-        from bbans.frozen.hmm import FrozenARHMM  # the one step to the right
-
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
-        return FrozenARHMM.from_probabilities(
+        return frozen_arhmm(
             self._states.initial,
             self._states.transition,
             self._states.emission,
@@ -323,7 +334,7 @@ class ARHMM:
                 known = x[max(t - order - 1, 0) : t + 1].copy()
                 known[-1] = 0
                 at = self._contexts.find([known], M)[-1]
-                rows[key] = self._contexts.row(int(at), M)
+                rows[key] = row(self._contexts, int(at), M)
             own, left = rows[key]
             z[t] = _pick(chances, u[t, 0])
             x[t] = _pick(own + left * E[z[t]], u[t, 1])

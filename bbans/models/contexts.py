@@ -1,9 +1,7 @@
-"""Contexts of autoregressive models: what the symbols before say about the next.
+"""Contexts of autoregressive models in floating point: counted, smoothed, evaluated.
 
-A context is what a sequence held last, up to some number of symbols.  It gives the
-symbols that followed it weights of their own, and leaves the rest to the context that
-is one symbol shorter; the empty context leaves all to the state's emission
-(docs/maths.md, section 12).  Weights are integers: nothing is left to quantise.
+What comes out is a tree of integers, `bbans.frozen.contexts.Contexts`: nothing is left
+to quantise.
 """
 
 from __future__ import annotations
@@ -13,16 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bbans._arguments import as_array, as_integer
+from bbans._arguments import as_integer
 from bbans.errors import ModelError
+from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
 
-__all__ = ["MAX_ORDER", "Contexts", "Counts"]
+__all__ = ["Counts", "evaluate", "row"]
 
-MAX_ORDER = 16
 _MAX_CONTEXTS = 1 << 24
-_WEIGHT, _BACK_OFF = 1 << 16, 1 << 8  # what weights and back-offs count in
 # Bytes in a model file, near enough to compare contexts by.
 _CONTEXT_BYTES, _ENTRY_BYTES = 2, 3
 
@@ -30,218 +27,43 @@ _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
 
-class Contexts:
-    """A tree of contexts, level by level; number 0 is the empty one.
+def evaluate(
+    contexts: Contexts, longest: _Integers, x: _Integers
+) -> tuple[_Floats, _Floats]:
+    """Return what contexts give to symbols, and what they leave to the state.
 
     Parameters
     ----------
-    children : array_like of int, shape (C + 1,)
-        The children of context k, one symbol longer, are
-        ``children[k] .. children[k + 1] - 1``.
-    first : array_like of int, shape (C + 1,)
-        Its entries are ``first[k] .. first[k + 1] - 1``.
-    label : array_like of int, shape (C,)
-        The symbol that a context has before its parent's; M: the beginning. Rising
-        among children of one parent. That of context 0 is not used.
-    back_off : array_like of int, shape (C,)
-        Weight of the parent, 1 to 256, in units of 2**-8.
-    symbol, weight : array_like of int, shape (E,)
-        Entries: symbols, rising in a context, and their weights, at least 1, in units
-        of 2**-16; with the parent's weight they sum to 1.
+    contexts : Contexts
+    longest, x : ndarray of int64, shape (N,)
+        Numbers of contexts, and a symbol after each.
 
-    Raises
-    ------
-    ModelError
-        If they are no such tree, or have more than 16 symbols.
-
-    Notes
-    -----
-    Immutable.
+    Returns
+    -------
+    own, back_off : ndarray of float64, shape (N,)
+        ``P(x | z, context) = own + back_off * P(x | z)``.
     """
+    M, parent = int(x.max(initial=0)) + 1, contexts.parent
+    M = max(M, int(contexts.symbol.max(initial=0)) + 1)
+    owner = np.repeat(
+        np.arange(contexts.n_contexts, dtype=np.int64), np.diff(contexts.first)
+    )
+    keys = np.append(owner * M + contexts.symbol, -1)  # rising but for the last
+    own, left, node = np.zeros(x.size), np.ones(x.size), longest
+    while node.any():
+        place = np.searchsorted(keys[:-1], node * M + x)
+        hit = keys[place] == node * M + x
+        own[hit] += left[hit] * (contexts.weight[place[hit]] / WEIGHT)
+        left = left * (contexts.back_off[node] / BACK_OFF)
+        node = parent[node]
+    return own, left
 
-    __slots__ = ("back_off", "children", "first", "label", "symbol", "weight")
 
-    children: NDArray[np.uint32]
-    first: NDArray[np.uint32]
-    label: NDArray[np.uint16]
-    back_off: NDArray[np.uint16]
-    symbol: NDArray[np.uint16]
-    weight: NDArray[np.uint16]
-
-    def __init__(
-        self,
-        children: ArrayLike,
-        first: ArrayLike,
-        label: ArrayLike,
-        back_off: ArrayLike,
-        symbol: ArrayLike,
-        weight: ArrayLike,
-    ) -> None:
-        for name, values, dtype in (
-            ("children", children, np.uint32),
-            ("first", first, np.uint32),
-            ("label", label, np.uint16),
-            ("back_off", back_off, np.uint16),
-            ("symbol", symbol, np.uint16),
-            ("weight", weight, np.uint16),
-        ):
-            array = as_array(values, name, ModelError)
-            if array.size == 0:
-                array = array.astype(dtype)
-            if array.ndim != 1 or array.dtype.kind not in "iu":
-                raise ModelError(f"{name} must be a row of integers")
-            if array.size and not 0 <= int(array.min()) <= int(array.max()) <= int(
-                np.iinfo(dtype).max
-            ):
-                raise ModelError(f"{name} holds a number outside {np.dtype(dtype)}")
-            array = array.astype(dtype)
-            array.flags.writeable = False
-            setattr(self, name, array)
-        n = self.label.size
-        if (
-            n < 1
-            or self.back_off.size != n
-            or self.children.size != n + 1
-            or self.first.size != n + 1
-            or self.weight.size != self.symbol.size
-        ):
-            raise ModelError("contexts: the arrays' lengths do not agree")
-        self._check()
-
-    def _check(self) -> None:
-        """Refuse what is no tree of distributions."""
-        degree = np.diff(self.children.astype(np.int64))
-        entries = np.diff(self.first.astype(np.int64))
-        number = np.arange(self.n_contexts)
-        if (
-            int(self.children[0]) != 1
-            or int(self.children[-1]) != number.size
-            or (degree < 0).any()
-            or not (self.parent[1:] < number[1:]).all()
-        ):
-            raise ModelError("contexts: children do not make a tree, level by level")
-        if self.order > MAX_ORDER:
-            raise ModelError(f"contexts have at most {MAX_ORDER} symbols")
-        if (
-            int(self.first[0]) != 0
-            or int(self.first[-1]) != self.n_entries
-            or (entries < 0).any()
-            or entries[0] != 0
-        ):
-            raise ModelError("contexts: entries do not follow each other")
-        owner = np.repeat(number, entries)
-        for values, group, name in (
-            (self.label[1:], self.parent[1:], "labels"),
-            (self.symbol, owner, "symbols"),
-        ):
-            rises = np.diff(values.astype(np.int64)) > 0
-            if not (rises | (np.diff(group) > 0)).all():
-                raise ModelError(f"contexts: {name} of one context do not rise")
-        left = _WEIGHT - (_WEIGHT // _BACK_OFF) * self.back_off.astype(np.int64)
-        sums = np.bincount(owner, self.weight, number.size)
-        if (
-            (self.back_off == 0).any()
-            or (self.weight == 0).any()
-            or not np.array_equal(sums, left)
-        ):
-            raise ModelError("contexts: weights do not sum to 1")
-
-    @classmethod
-    def empty(cls) -> Contexts:
-        """The empty context alone."""
-        return cls([1, 1], [0, 0], [0], [_BACK_OFF], [], [])
-
-    @property
-    def n_contexts(self) -> int:
-        """C."""
-        return self.label.size
-
-    @property
-    def n_entries(self) -> int:
-        """E."""
-        return self.symbol.size
-
-    @property
-    def order(self) -> int:
-        """Symbols of the longest context."""
-        order, end = 0, 1
-        while end < self.n_contexts and order <= MAX_ORDER:
-            end = int(self.children[end])
-            order += 1
-        return order
-
-    def __repr__(self) -> str:
-        return (
-            f"<Contexts: {self.n_contexts} of up to {self.order} symbols, "
-            f"{self.n_entries} entries>"
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Contexts):
-            return NotImplemented
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in self.__slots__
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    @property
-    def parent(self) -> _Integers:
-        """Number of each context's parent, shape (C,); 0 for context 0."""
-        number = np.arange(self.n_contexts, dtype=np.int64)
-        return np.concatenate([[0], np.repeat(number, np.diff(self.children))])
-
-    def find(self, sequences: Iterable[NDArray[np.int32]], n_symbols: int) -> _Integers:
-        """Return the number of the longest context of each symbol, end to end."""
-        data = _Data(sequences, n_symbols)
-        keys = self.parent[1:] * (n_symbols + 1) + self.label[1:]  # rising
-        longest = np.zeros(data.x.size, np.int64)
-        at = np.arange(data.x.size)
-        for depth in range(1, self.order + 1):
-            label = data.label(at, depth)
-            at, label = at[label >= 0], label[label >= 0]
-            wanted = longest[at] * (n_symbols + 1) + label
-            place = np.searchsorted(keys, wanted)
-            found = place < keys.size
-            found[found] = keys[place[found]] == wanted[found]
-            at = at[found]
-            longest[at] = place[found] + 1
-        return longest
-
-    def evaluate(self, longest: _Integers, x: _Integers) -> tuple[_Floats, _Floats]:
-        """Return what contexts give to symbols, and what they leave to the state.
-
-        Parameters
-        ----------
-        longest, x : ndarray of int64, shape (N,)
-            Contexts, and a symbol after each.
-
-        Returns
-        -------
-        own, back_off : ndarray of float64, shape (N,)
-            ``P(x | z, context) = own + back_off * P(x | z)``.
-        """
-        M, parent = int(x.max(initial=0)) + 1, self.parent
-        M = max(M, int(self.symbol.max(initial=0)) + 1)
-        owner = np.repeat(
-            np.arange(self.n_contexts, dtype=np.int64), np.diff(self.first)
-        )
-        keys = np.append(owner * M + self.symbol, -1)  # rising but for the last
-        own, left, node = np.zeros(x.size), np.ones(x.size), longest
-        while node.any():
-            place = np.searchsorted(keys[:-1], node * M + x)
-            hit = keys[place] == node * M + x
-            own[hit] += left[hit] * (self.weight[place[hit]] / _WEIGHT)
-            left = left * (self.back_off[node] / _BACK_OFF)
-            node = parent[node]
-        return own, left
-
-    def row(self, context: int, n_symbols: int) -> tuple[_Floats, float]:
-        """The same for all symbols after one context: own of shape (M,)."""
-        x = np.arange(n_symbols)
-        own, left = self.evaluate(np.full(n_symbols, context), x)
-        return own, float(left[0])
+def row(contexts: Contexts, context: int, n_symbols: int) -> tuple[_Floats, float]:
+    """The same for all symbols after one context: own of shape (M,)."""
+    x = np.arange(n_symbols)
+    own, left = evaluate(contexts, np.full(n_symbols, context), x)
+    return own, float(left[0])
 
 
 class Counts:
@@ -292,11 +114,11 @@ class Counts:
         max_bytes: int | None = None,
     ) -> None:
         order = as_integer(order, "order", 0, MAX_ORDER)
-        if not 1 <= n_symbols < _WEIGHT:
+        if not 1 <= n_symbols < WEIGHT:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
-        data = _Data(sequences, n_symbols)
+        data = Joined(sequences, n_symbols)
         levels = _levels(data, order)
         _keep(levels, data, max_bytes)
         self._levels = [level.kept() for level in levels if level.keep.any()]
@@ -327,7 +149,7 @@ class Counts:
         levels = self._levels
         gate = np.zeros(self.n_contexts) if gate is None else gate
         label: list[NDArray[Any]] = [np.zeros(1)]
-        back_off: list[NDArray[Any]] = [np.full(1, _BACK_OFF)]
+        back_off: list[NDArray[Any]] = [np.full(1, BACK_OFF)]
         degree = [np.array([levels[0].parent.size if levels else 0])]
         entries: list[NDArray[Any]] = [np.zeros(1)]
         symbol: list[NDArray[Any]] = [np.zeros(0)]
@@ -354,25 +176,6 @@ class Counts:
             np.concatenate(symbol).astype(np.int64),
             np.concatenate(weight).astype(np.int64),
         )
-
-
-class _Data:
-    """Sequences end to end."""
-
-    def __init__(self, sequences: Iterable[NDArray[np.int32]], M: int) -> None:
-        parts = list(sequences)
-        self.x = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
-        lengths = np.array([part.size for part in parts], np.int64)
-        starts = np.cumsum(lengths) - lengths
-        self.t = np.arange(self.x.size) - np.repeat(starts, lengths)
-        self.M = M
-
-    def label(self, at: _Integers, depth: int) -> _Integers:
-        """The symbol so many before those at `at`; M: the beginning, -1: beyond."""
-        label = np.where(self.t[at] == depth - 1, self.M, -1)
-        inside = self.t[at] >= depth
-        label[inside] = self.x[at[inside] - depth]
-        return label
 
 
 class _Level:
@@ -415,11 +218,11 @@ class _Level:
         n = self.parent.size
         total = np.where(self.total > 0, self.total, 1)
         back_off = 1 - (1 - gate) * (1 - self.discount * self.types / total)
-        b = np.round(_BACK_OFF * back_off)
-        b = np.where(self.types > 0, np.clip(b, 1, _BACK_OFF - 1), _BACK_OFF)
+        b = np.round(BACK_OFF * back_off)
+        b = np.where(self.types > 0, np.clip(b, 1, BACK_OFF - 1), BACK_OFF)
         own = np.maximum(self.count - self.discount, 0)
         sums = np.bincount(self.owner, own, n)
-        room = _WEIGHT - b * (_WEIGHT // _BACK_OFF)
+        room = WEIGHT - b * (WEIGHT // BACK_OFF)
         scale = room / np.where(sums > 0, sums, 1)
         weight = np.floor(own * scale[self.owner])
         some = weight > 0
@@ -430,10 +233,10 @@ class _Level:
         largest = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
         weight[largest] += rest[owner[largest]]
         bare = np.bincount(owner, minlength=n) == 0
-        return np.where(bare, _BACK_OFF, b), owner, symbol, weight
+        return np.where(bare, BACK_OFF, b), owner, symbol, weight
 
 
-def _levels(data: _Data, order: int) -> list[_Level]:
+def _levels(data: Joined, order: int) -> list[_Level]:
     levels: list[_Level] = []
     at, of = np.arange(data.x.size), np.zeros(data.x.size, np.int64)
     for depth in range(1, order + 1):
@@ -457,7 +260,7 @@ def _levels(data: _Data, order: int) -> list[_Level]:
     return levels
 
 
-def _count(levels: list[_Level], data: _Data) -> None:
+def _count(levels: list[_Level], data: Joined) -> None:
     """Counts, from the longest contexts to the shortest."""
     below: _Level | None = None
     for level in reversed(levels):
@@ -488,7 +291,7 @@ def _deleted(levels: list[_Level]) -> Iterable[tuple[_Integers, _Floats, _Floats
     return reversed(found)
 
 
-def _keep(levels: list[_Level], data: _Data, max_bytes: int | None) -> None:
+def _keep(levels: list[_Level], data: Joined, max_bytes: int | None) -> None:
     """Choose contexts by what they gain for a byte, the parents of each too."""
     _count(levels, data)
     # The place of the state's emission is taken by the symbols' frequencies.

@@ -41,11 +41,12 @@ from bbans.frozen.alphabet import (
     as_alphabet,
     as_integers,
 )
+from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
 from bbans.models import _forward, em
 from bbans.models.em import Statistics
+from bbans.models.freeze_hmm import frozen_hmm
 
 if TYPE_CHECKING:
-    from bbans.frozen.hmm import FrozenHMM
     from bbans.models.structured import Topology
 
 __all__ = ["HMM", "MAX_STATES", "Iteration"]
@@ -134,6 +135,20 @@ class HMM:
             raise ModelError(
                 f"alphabet has {self._alphabet.size} symbols, emission {M} columns"
             )
+
+    @classmethod
+    def from_frozen(cls, frozen: FrozenHMM) -> HMM:
+        """Return the float model with exactly a frozen model's probabilities.
+
+        Raises
+        ------
+        ModelError
+            If it is another kind of model.
+        """
+        as_instance(frozen, FrozenHMM, "frozen", "a FrozenHMM")
+        if isinstance(frozen, FrozenARHMM):
+            raise ModelError("frozen is no HMM: see ARHMM.from_frozen")
+        return states_of(frozen)
 
     @property
     def n_states(self) -> int:
@@ -672,9 +687,7 @@ class HMM:
         docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
         symbol if most parameters are near 0, and less otherwise.
         """
-        from bbans.frozen.hmm import FrozenHMM  # the one step to the right
-
-        return FrozenHMM.from_probabilities(
+        return frozen_hmm(
             self.initial,
             self.transition,
             self.emission,
@@ -757,6 +770,17 @@ class HMM:
             raise
         except Exception as error:  # zipfile alone raises a dozen types
             raise CorruptError(f"damaged file: {path}: {error}") from error
+
+
+def states_of(frozen: FrozenHMM) -> HMM:
+    """P(z_1), P(z_t+1 | z_t), and P(x_t | z_t) without contexts."""
+    unit = 2.0**-frozen.prec
+    return HMM(
+        frozen.initial * unit,
+        frozen.transition * unit,
+        frozen.emission * unit,
+        alphabet=frozen.alphabet,
+    )
 
 
 class _NoDataError(ModelError):

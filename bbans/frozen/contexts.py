@@ -1,0 +1,223 @@
+"""The contexts of a frozen autoregressive model: what the symbols before say.
+
+A context is what a sequence held last, up to some number of symbols.  It gives the
+symbols that followed it weights of their own, and leaves the rest to the context that
+is one symbol shorter; the empty context leaves all to the state's emission
+(docs/maths.md, "Emissions that depend on earlier symbols").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._arguments import as_array
+from bbans.errors import ModelError
+
+__all__ = ["BACK_OFF", "MAX_ORDER", "WEIGHT", "Contexts", "Joined"]
+
+MAX_ORDER = 16
+WEIGHT, BACK_OFF = 1 << 16, 1 << 8  # what weights and back-offs count in
+
+_Integers = NDArray[np.int64]
+
+
+class Contexts:
+    """A tree of contexts, level by level; number 0 is the empty one.
+
+    Parameters
+    ----------
+    children : array_like of int, shape (C + 1,)
+        The children of context k, one symbol longer, are
+        ``children[k] .. children[k + 1] - 1``.
+    first : array_like of int, shape (C + 1,)
+        Its entries are ``first[k] .. first[k + 1] - 1``.
+    label : array_like of int, shape (C,)
+        The symbol that a context has before its parent's; M: the beginning. Rising
+        among children of one parent. That of context 0 is not used.
+    back_off : array_like of int, shape (C,)
+        Weight of the parent, 1 to 256, in units of 2**-8.
+    symbol, weight : array_like of int, shape (E,)
+        Entries: symbols, rising in a context, and their weights, at least 1, in units
+        of 2**-16; with the parent's weight they sum to 1.
+
+    Raises
+    ------
+    ModelError
+        If they are no such tree, or have more than 16 symbols.
+
+    Notes
+    -----
+    Immutable.
+    """
+
+    __slots__ = ("back_off", "children", "first", "label", "symbol", "weight")
+
+    children: NDArray[np.uint32]
+    first: NDArray[np.uint32]
+    label: NDArray[np.uint16]
+    back_off: NDArray[np.uint16]
+    symbol: NDArray[np.uint16]
+    weight: NDArray[np.uint16]
+
+    def __init__(
+        self,
+        children: ArrayLike,
+        first: ArrayLike,
+        label: ArrayLike,
+        back_off: ArrayLike,
+        symbol: ArrayLike,
+        weight: ArrayLike,
+    ) -> None:
+        for name, values, dtype in (
+            ("children", children, np.uint32),
+            ("first", first, np.uint32),
+            ("label", label, np.uint16),
+            ("back_off", back_off, np.uint16),
+            ("symbol", symbol, np.uint16),
+            ("weight", weight, np.uint16),
+        ):
+            array = as_array(values, name, ModelError)
+            if array.size == 0:
+                array = array.astype(dtype)
+            if array.ndim != 1 or array.dtype.kind not in "iu":
+                raise ModelError(f"{name} must be a row of integers")
+            if array.size and not 0 <= int(array.min()) <= int(array.max()) <= int(
+                np.iinfo(dtype).max
+            ):
+                raise ModelError(f"{name} holds a number outside {np.dtype(dtype)}")
+            array = array.astype(dtype)
+            array.flags.writeable = False
+            setattr(self, name, array)
+        n = self.label.size
+        if (
+            n < 1
+            or self.back_off.size != n
+            or self.children.size != n + 1
+            or self.first.size != n + 1
+            or self.weight.size != self.symbol.size
+        ):
+            raise ModelError("contexts: the arrays' lengths do not agree")
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse what is no tree of distributions."""
+        degree = np.diff(self.children.astype(np.int64))
+        entries = np.diff(self.first.astype(np.int64))
+        number = np.arange(self.n_contexts)
+        if (
+            int(self.children[0]) != 1
+            or int(self.children[-1]) != number.size
+            or (degree < 0).any()
+            or not (self.parent[1:] < number[1:]).all()
+        ):
+            raise ModelError("contexts: children do not make a tree, level by level")
+        if self.order > MAX_ORDER:
+            raise ModelError(f"contexts have at most {MAX_ORDER} symbols")
+        if (
+            int(self.first[0]) != 0
+            or int(self.first[-1]) != self.n_entries
+            or (entries < 0).any()
+            or entries[0] != 0
+        ):
+            raise ModelError("contexts: entries do not follow each other")
+        owner = np.repeat(number, entries)
+        for values, group, name in (
+            (self.label[1:], self.parent[1:], "labels"),
+            (self.symbol, owner, "symbols"),
+        ):
+            rises = np.diff(values.astype(np.int64)) > 0
+            if not (rises | (np.diff(group) > 0)).all():
+                raise ModelError(f"contexts: {name} of one context do not rise")
+        left = WEIGHT - (WEIGHT // BACK_OFF) * self.back_off.astype(np.int64)
+        sums = np.bincount(owner, self.weight, number.size)
+        if (
+            (self.back_off == 0).any()
+            or (self.weight == 0).any()
+            or not np.array_equal(sums, left)
+        ):
+            raise ModelError("contexts: weights do not sum to 1")
+
+    @classmethod
+    def empty(cls) -> Contexts:
+        """The empty context alone."""
+        return cls([1, 1], [0, 0], [0], [BACK_OFF], [], [])
+
+    @property
+    def n_contexts(self) -> int:
+        """C."""
+        return self.label.size
+
+    @property
+    def n_entries(self) -> int:
+        """E."""
+        return self.symbol.size
+
+    @property
+    def order(self) -> int:
+        """Symbols of the longest context."""
+        order, end = 0, 1
+        while end < self.n_contexts and order <= MAX_ORDER:
+            end = int(self.children[end])
+            order += 1
+        return order
+
+    def __repr__(self) -> str:
+        return (
+            f"<Contexts: {self.n_contexts} of up to {self.order} symbols, "
+            f"{self.n_entries} entries>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contexts):
+            return NotImplemented
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def parent(self) -> _Integers:
+        """Number of each context's parent, shape (C,); 0 for context 0."""
+        number = np.arange(self.n_contexts, dtype=np.int64)
+        return np.concatenate([[0], np.repeat(number, np.diff(self.children))])
+
+    def find(self, sequences: Iterable[NDArray[np.int32]], n_symbols: int) -> _Integers:
+        """Return the number of the longest context of each symbol, end to end."""
+        data = Joined(sequences, n_symbols)
+        keys = self.parent[1:] * (n_symbols + 1) + self.label[1:]  # rising
+        longest = np.zeros(data.x.size, np.int64)
+        at = np.arange(data.x.size)
+        for depth in range(1, self.order + 1):
+            label = data.label(at, depth)
+            at, label = at[label >= 0], label[label >= 0]
+            wanted = longest[at] * (n_symbols + 1) + label
+            place = np.searchsorted(keys, wanted)
+            found = place < keys.size
+            found[found] = keys[place[found]] == wanted[found]
+            at = at[found]
+            longest[at] = place[found] + 1
+        return longest
+
+
+class Joined:
+    """Sequences end to end."""
+
+    def __init__(self, sequences: Iterable[NDArray[np.int32]], M: int) -> None:
+        parts = list(sequences)
+        self.x = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+        lengths = np.array([part.size for part in parts], np.int64)
+        starts = np.cumsum(lengths) - lengths
+        self.t = np.arange(self.x.size) - np.repeat(starts, lengths)
+        self.M = M
+
+    def label(self, at: _Integers, depth: int) -> _Integers:
+        """The symbol so many before those at `at`; M: the beginning, -1: beyond."""
+        label = np.where(self.t[at] == depth - 1, self.M, -1)
+        inside = self.t[at] >= depth
+        label[inside] = self.x[at[inside] - depth]
+        return label
