@@ -481,6 +481,7 @@ def _write_block(
 ) -> None:
     """Write a message, or the elements themselves where those are shorter."""
     data = _encode(model, x, predictive)
+    predictive = predictive or model.mode == "predictive"
     method = PREDICTIVE if predictive else ICONOCLASM
     dtype = _dtype(element)
     if len(data) > x.size * dtype.itemsize:

@@ -536,7 +536,7 @@ def test_both_readers_refuse_a_model_for_the_same_reason():
         source = ffi.from_buffer("uint8_t[]", data)
         status = lib.bbans_model_parse(ffi.new("bbans_model *"), source, len(data))
         assert status != 0
-        if data[:8] == blob[:8] and data[8:20] != blob[8:20]:
+        if data[:8] == blob[:8] and data[8:24] != blob[8:24]:
             continue  # counts: both refuse, but may notice different faults first
         assert RAISES.get(status) == error_of(FrozenModel.from_bytes, data)
 

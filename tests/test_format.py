@@ -142,37 +142,47 @@ def test_contexts_in_a_model_file():
     assert model.to_bytes() == data + struct.pack("<I", crc32(data))
 
 
+def header(model_type, mode, kind, detail, listed):
+    return b"\x89bbm" + bytes([2, model_type, mode, kind, detail, listed, 0, 0])
+
+
 def test_offsets_of_the_model_file():
-    rows, _ = tables(MODEL)
-    fixed = rows[:8]
+    start, hidden, linear = tables(MODEL)
     at = 0
-    for offset, size, _ in fixed:
+    for offset, size, _ in start:
         assert int(offset) == at
         at += int(size)
-    assert int(rows[8][0]) == at
-    magic = bytes.fromhex(re.search(r"magic ([\w ]+)", fixed[0][2])[1])
-    version, model_type = (int(re.search(r"\d+", fixed[i][2])[0]) for i in (1, 2))
-    assert model_type == 1
+    for rows, fixed in ((hidden, 3), (linear, 5)):
+        end = at
+        for offset, size, _ in rows[:fixed]:
+            assert int(offset) == end
+            end += int(size)
+        assert int(rows[fixed][0]) == end
+    magic = bytes.fromhex(re.search(r"magic ([\w ]+)", start[0][2])[1])
+    version, model_type = (int(re.search(r"\d+", start[i][2])[0]) for i in (1, 2))
+    assert (magic, version, model_type) == (b"\x89bbm", 2, 1)
     assert f"(version {version})" in MODEL.splitlines()[0]
-    header = magic + bytes([version, model_type, 4, 0]) + struct.pack("<3I", 2, 3, 7)
-    assert FrozenHMM(**SMALL).to_bytes()[:at] == header
+    assert FrozenHMM(**SMALL).to_bytes()[:at] == header(1, 0, 0, 4, 0)
+    assert "mode: 0 IconoCLaSM, 1 predictive" in MODEL
+    predictive = FrozenHMM(**SMALL).with_mode("predictive")
+    assert predictive.to_bytes()[:at] == header(1, 1, 0, 4, 0)
 
 
 @pytest.mark.parametrize(
-    ("alphabet", "code", "values"),
+    ("alphabet", "kind", "values"),
     [
         (None, 0, b""),
-        (Alphabet([-5, 0, 2**63 - 1]), 1, struct.pack("<3q", -5, 0, 2**63 - 1)),
+        (Alphabet([-5, 0, 2**63 - 1]), 0, struct.pack("<3q", -5, 0, 2**63 - 1)),
         (Alphabet("aπ😀"), 2, struct.pack("<3I", 0x61, 0x3C0, 0x1F600)),
     ],
 )
-def test_the_rest_of_the_model_file(alphabet, code, values):
-    names = {0: "symbols are 0 .. M-1", 1: "integers", 2: "characters"}
-    assert f"{code} {names[code]}" in MODEL
+def test_the_rest_of_the_model_file(alphabet, kind, values):
+    assert "0 integers, 1 bytes, 2 text" in MODEL
+    assert "0 symbols are 0 .. M-1; 1 listed" in MODEL
     model = FrozenHMM(**SMALL, alphabet=alphabet)
-    header = b"\x89bbm" + bytes([1, 1, 4, code]) + struct.pack("<3I", 2, 3, 7)
+    start = header(1, 0, kind, 4, bool(values)) + struct.pack("<3I", 2, 3, 7)
     masses = struct.pack("<12I", 10, 6, 12, 4, 1, 15, 1, 5, 10, 14, 1, 1)
-    payload = header + values + masses
+    payload = start + values + masses
     assert model.to_bytes() == payload + struct.pack("<I", crc32(payload))
     assert "first 8 bytes of the SHA-256" in MODEL
     assert model.fingerprint == hashlib.sha256(payload).digest()[:8]
@@ -180,11 +190,9 @@ def test_the_rest_of_the_model_file(alphabet, code, values):
 
 def test_model_files_of_linear_gaussian_models():
     """The header's fields are where the document has them."""
-    _, rows = tables(MODEL)
+    *_, rows = tables(MODEL)
     model = LGSSM([[0.5]], [[1.0]], [[4.0]], [[4.0]]).freeze(noise="laplace")
     fields = {
-        "family of the observation noise": model.family,
-        "reserved": 0,
         "latent dimensions": 1,
         "observed dimensions": 1,
         "tail length": model.tail_length,
@@ -192,14 +200,13 @@ def test_model_files_of_linear_gaussian_models():
         "steps": model.n_steps,
     }
     data = model.to_bytes()
-    assert data[:6] == b"\x89bbm" + bytes([1, 3])
-    at = 6
-    for (offset, size, text), (name, value) in zip(rows, fields.items(), strict=False):
-        assert int(offset) == at
+    at = len(header(3, 0, 0, 2, 0))
+    assert data[:at] == header(3, 0, 0, 2, 0)
+    assert "0 Gaussian, 1 logistic, 2 Laplace" in MODEL
+    for (_, size, text), (name, value) in zip(rows, fields.items(), strict=False):
         assert text.startswith(name)
         assert int.from_bytes(data[at : at + int(size)], "little") == value
         at += int(size)
-    assert int(rows[7][0]) == at
     words = lib.bbans_lgssm_step_words(1, 1)
     assert len(data) == at + model.n_steps * (8 * 2 + 4 * words) + 4
     limits = [numbers(text, r"(-\d+)\s+to (\d+)") for text in MODEL.split("shift,")[1:]]

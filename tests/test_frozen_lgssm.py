@@ -307,7 +307,7 @@ def test_files(models, tmp_path):
     with pytest.raises(CorruptError):
         FrozenLGSSM.from_bytes(data + b"\0")
     with pytest.raises(VersionError):
-        FrozenLGSSM.from_bytes(data[:4] + b"\2" + data[5:])
+        FrozenLGSSM.from_bytes(data[:4] + b"\1" + data[5:])
 
 
 def resealed(data):
@@ -324,8 +324,8 @@ def test_hostile_model_files(models):
     for i in range(600):
         bad = bytearray(data)
         # The header first, then any bytes; the counts that need memory stay.
-        at = i if i < 28 else rng.integers(28, len(data) - 4)
-        for k in range(1 if i < 28 else rng.integers(1, 9)):
+        at = i if i < 32 else rng.integers(32, len(data) - 4)
+        for k in range(1 if i < 32 else rng.integers(1, 9)):
             bad[min(at + k, len(data) - 5)] = rng.integers(256)
         try:
             frozen = FrozenLGSSM.from_bytes(resealed(bytes(bad)))
@@ -340,7 +340,7 @@ def test_hostile_model_files(models):
                         ("steps", 2**20 + 1), ("tail", 0), ("tail", 65536),
                         ("start", 65536)):  # fmt: skip
         bad = bytearray(data)
-        at = 8 + 4 * ["n", "p", "tail", "start", "steps"].index(name)
+        at = 12 + 4 * ["n", "p", "tail", "start", "steps"].index(name)
         bad[at : at + 4] = value.to_bytes(4, "little")
         with pytest.raises(FormatError):
             FrozenLGSSM.from_bytes(resealed(bytes(bad)))

@@ -199,8 +199,10 @@ def test_models_beyond_their_limits(order, cross, scales, channels, text):
 
 
 def arhmm_file(tree, n_contexts, n_entries, prec=4):
-    """One state, two symbols; format.md, section 2."""
-    head = b"\x89bbm\x01\x02" + bytes([prec, 0]) + struct.pack("<III", 1, 2, 7)
+    """One state, two symbols; format.md, "Model file"."""
+    head = (
+        b"\x89bbm\x02\x02" + bytes([0, 0, prec, 0, 0, 0]) + struct.pack("<III", 1, 2, 7)
+    )
     masses = struct.pack("<4I", 16, 16, 12, 4)
     counts = struct.pack("<III", n_contexts, n_entries, len(tree))
     return sealed(head + masses + counts + tree)

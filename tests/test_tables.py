@@ -460,7 +460,7 @@ def test_every_flipped_bit_is_noticed(model):
         data[i // 8] ^= 1 << i % 8
         with pytest.raises(FormatError) as caught:
             FrozenHMM.from_bytes(bytes(data))
-        if i // 8 >= 20:
+        if i // 8 >= 24:
             assert type(caught.value) is CorruptError
         elif i // 8 == 4:
             assert type(caught.value) is VersionError
@@ -474,11 +474,15 @@ def test_other_files_are_no_models():
         assert type(caught.value) is FormatError
 
 
-HEADER = struct.Struct("<4sBBBBIII")
+HEADER = struct.Struct("<4s8BIII")
 
 
-def file_of(masses, *, version=1, kind=1, r=4, alphabet=0, K=2, M=3, c=7, values=b""):
-    header = HEADER.pack(b"\x89bbm", version, kind, r, alphabet, K, M, c)
+def file_of(
+    masses, *, version=2, model_type=1, mode=0, kind=0, r=4, listed=0, structure=0,
+    reserved=0, K=2, M=3, c=7, values=b"",
+):  # fmt: skip
+    codes = model_type, mode, kind, r, listed, structure, reserved
+    header = HEADER.pack(b"\x89bbm", version, *codes, K, M, c)
     return with_checksum(header + values + np.array(masses, "<u4").tobytes())
 
 
@@ -509,10 +513,13 @@ def test_file_of_writes_what_the_library_writes():
         file_of(MASS_LIST, r=255),
         file_of(MASS_LIST, c=0),
         file_of(MASS_LIST, c=65536),
-        file_of(MASS_LIST, alphabet=1, values=struct.pack("<3q", 1, 3, 2)),
-        file_of(MASS_LIST, alphabet=1, values=struct.pack("<3q", 1, 1, 2)),
-        file_of(MASS_LIST, alphabet=2, values=struct.pack("<3I", 1, 2, 0x110000)),
-        file_of(MASS_LIST, alphabet=2, values=struct.pack("<3I", 2, 1, 3)),
+        file_of(MASS_LIST, listed=1, values=struct.pack("<3q", 1, 3, 2)),
+        file_of(MASS_LIST, listed=1, values=struct.pack("<3q", 1, 1, 2)),
+        file_of(MASS_LIST, kind=2, listed=1, values=struct.pack("<3I", 1, 2, 0x110000)),
+        file_of(MASS_LIST, kind=2, listed=1, values=struct.pack("<3I", 2, 1, 3)),
+        file_of(MASS_LIST, kind=1, listed=1, values=struct.pack("<3q", -1, 1, 2)),
+        file_of(MASS_LIST, kind=1, listed=1, values=struct.pack("<3q", 1, 2, 256)),
+        file_of(MASS_LIST, kind=2),
         file_of([], K=0),
         file_of([], K=0, M=0),
         file_of([], K=0, M=2**32 - 1),
@@ -525,18 +532,29 @@ def test_a_right_checksum_over_wrong_tables(data):
         FrozenHMM.from_bytes(data)
 
 
-@pytest.mark.parametrize("code", [{"kind": 0}, {"kind": 4}, {"alphabet": 3}])
+@pytest.mark.parametrize(
+    "code",
+    [
+        {"model_type": 0},
+        {"model_type": 4},
+        {"mode": 2},
+        {"kind": 3},
+        {"listed": 2},
+        {"structure": 1},
+        {"reserved": 1},
+    ],
+)
 def test_codes_that_this_release_does_not_know(code):
     with pytest.raises(VersionError):
         FrozenHMM.from_bytes(file_of(MASS_LIST, **code))
 
 
-@pytest.mark.parametrize("alphabet", [0, 1, 2])
+@pytest.mark.parametrize(("kind", "listed"), [(0, 0), (0, 1), (2, 1)])
 @pytest.mark.parametrize(
     ("K", "M"), [(4096, 65536), (2**32 - 1, 2**32 - 1), (1, 2**32 - 1), (2**31, 1)]
 )
-def test_a_hostile_header_allocates_nothing(K, M, alphabet):
-    data = file_of(MASS_LIST, K=K, M=M, alphabet=alphabet)
+def test_a_hostile_header_allocates_nothing(K, M, kind, listed):
+    data = file_of(MASS_LIST, K=K, M=M, kind=kind, listed=listed)
     tracemalloc.start()
     try:
         with pytest.raises(TruncatedError):

@@ -153,7 +153,7 @@ def _model(file: BinaryIO) -> dict[str, Any]:
     else:
         hidden = hmm.read_head(head)
         size, tail_length = hidden.offsets()[1], hidden.tail_length
-        autoregressive = hidden.model_type == ARHMM_TYPE
+        autoregressive = hidden.start.model_type == ARHMM_TYPE
         facts = {
             "kind": "frozen hidden Markov model" + ", autoregressive" * autoregressive,
             "states": hidden.n_states,
@@ -172,7 +172,7 @@ def _model(file: BinaryIO) -> dict[str, Any]:
                 )
             except ModelError as error:
                 fault = error
-        facts["precision"] = f"{hidden.prec} bits"
+        facts["precision"] = f"{hidden.start.detail} bits"
     deque(upto(size), 0)
     facts |= {"tail length": tail_length, "fingerprint": digest.hexdigest()[:16]}
     try:

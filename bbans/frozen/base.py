@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import struct
 import zlib
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,13 @@ from bbans.errors import CorruptError, ModelError, TruncatedError, VersionError
 
 __all__ = ["FrozenModel"]
 
-# docs/format.md, section 2.
-VERSION = 1
+# docs/format.md, "Model file".
+VERSION = 2
+START = struct.Struct("<4s8B")
 HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
 Mode: TypeAlias = Literal["iconoclasm", "predictive"]
-MODES = ("iconoclasm", "predictive")
+MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
+KINDS = ("integers", "bytes", "text")
 _Model = TypeVar("_Model", bound="FrozenModel")
 
 DAMAGED = "model file is damaged: its checksum does not match"
@@ -55,6 +58,40 @@ def check_length(n: int, size: int) -> None:
         raise TruncatedError(f"model file has {n} bytes of {whole}")
     if n > whole:
         raise CorruptError(f"model file has {n - whole} bytes too many")
+
+
+class Start(NamedTuple):
+    """The codes that all headers have, after magic and version."""
+
+    model_type: int
+    mode: int
+    kind: int
+    detail: int
+    listed: int
+    structure: int
+    reserved: int
+
+
+def read_start(data: bytes, header_size: int) -> Start:
+    """Read what all headers begin with.
+
+    Raises
+    ------
+    TruncatedError, VersionError, FormatError
+        If these bytes begin no model file.
+    """
+    check_start(data, header_size)
+    start = Start(*START.unpack_from(data)[2:])
+    if (
+        not HMM_TYPE <= start.model_type <= LGSSM_TYPE
+        or start.mode >= len(MODES)
+        or start.kind >= len(KINDS)
+        or start.listed > 1
+        or start.structure != 0
+        or start.reserved != 0
+    ):
+        raise VersionError("model file has codes that this release does not know")
+    return start
 
 
 class FrozenModel(ABC):

@@ -25,31 +25,31 @@ from bbans.errors import (
     FormatError,
     ModelError,
     SymbolError,
-    VersionError,
 )
 from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
     ARHMM_TYPE,
     HMM_TYPE,
+    KINDS,
     LGSSM_TYPE,
+    MODES,
     VERSION,
     FrozenModel,
+    Start,
     check_end,
-    check_start,
+    read_start,
 )
 from bbans.frozen.contexts import Contexts
 
 __all__ = ["FrozenARHMM", "FrozenHMM", "as_frozen"]
 
-HEADER = struct.Struct("<4sBBBBIII")
+HEADER = struct.Struct("<4s8BIII")
 
 
 class Head(NamedTuple):
     """The header of a model file, after magic and version."""
 
-    model_type: int
-    prec: int
-    kind: int
+    start: Start
     n_states: int
     n_symbols: int
     tail_length: int
@@ -57,11 +57,12 @@ class Head(NamedTuple):
     @property
     def alphabet(self) -> str:
         """The kind of the alphabet."""
-        return next(name for name, kind in ALPHABETS.items() if kind == self.kind)
+        listed = "characters" if self.start.kind == TEXT else "integers"
+        return listed if self.start.listed else "index"
 
     def offsets(self) -> tuple[int, int]:
         """Where the masses begin and end."""
-        width = np.dtype(ALPHABET_DTYPES[self.kind]).itemsize if self.kind else 0
+        width = ALPHABET_DTYPES[self.alphabet].itemsize if self.start.listed else 0
         begin = HEADER.size + self.n_symbols * width
         rows = self.n_states * (1 + self.n_states + self.n_symbols)
         return begin, begin + 4 * rows
@@ -75,20 +76,14 @@ def read_head(data: bytes) -> Head:
     TruncatedError, VersionError, FormatError
         If they begin none of a hidden Markov model.
     """
-    check_start(data, HEADER.size)
-    head = Head(*HEADER.unpack_from(data)[2:])
-    if head.model_type == LGSSM_TYPE:
+    start = read_start(data, HEADER.size)
+    if start.model_type == LGSSM_TYPE:
         raise FormatError("a linear Gaussian model; load it with load_model")
-    if (
-        head.model_type not in (HMM_TYPE, ARHMM_TYPE)
-        or head.kind not in ALPHABETS.values()
-    ):
-        raise VersionError("model file has codes that this release does not know")
-    return head
+    return Head(start, *HEADER.unpack_from(data)[-3:])
 
 
-ALPHABETS = {"index": 0, "integers": 1, "characters": 2}
-ALPHABET_DTYPES = {1: "<i8", 2: "<u4"}
+INTEGERS, BYTES, TEXT = range(3)
+ALPHABET_DTYPES = {"integers": np.dtype("<i8"), "characters": np.dtype("<u4")}
 
 
 def as_frozen(model: Any) -> FrozenHMM:
@@ -330,15 +325,18 @@ class FrozenHMM(FrozenModel):
                 f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
             )
 
-    # ---- bytes and files: docs/format.md, section 2
+    # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        kind = ALPHABETS[self.alphabet.kind]
-        values = b""
-        if self.alphabet.values is not None:
-            values = self.alphabet.values.astype(ALPHABET_DTYPES[kind]).tobytes()
+        alphabet, values = self.alphabet, b""
+        if alphabet.values is not None:
+            values = alphabet.values.astype(ALPHABET_DTYPES[alphabet.kind]).tobytes()
+        kind = TEXT if alphabet.kind == "characters" else INTEGERS
+        if alphabet.kind == "index" and alphabet.size == 256:
+            kind = BYTES
         header = HEADER.pack(
-            MODEL, VERSION, self._type, self.prec, kind,
+            MODEL, VERSION, self._type, MODES.index(self.mode), kind, self.prec,
+            alphabet.values is not None, 0, 0,
             self.n_states, self.n_symbols, self.tail_length,
         )  # fmt: skip
         tables = (self._initial, self._transition, self._emission)
@@ -360,8 +358,8 @@ class FrozenHMM(FrozenModel):
         """
         data = as_bytes(data, "data")
         head = read_head(data)
-        model_type, prec, kind, n_states, n_symbols, tail = head
-        dtype = np.dtype(ALPHABET_DTYPES[kind]) if kind else None
+        start, n_states, n_symbols, tail = head
+        model_type, prec, mode = start.model_type, start.detail, MODES[start.mode]
         offset, masses_end = head.offsets()
         size = masses_end
         n_contexts = n_entries = 0
@@ -378,9 +376,12 @@ class FrozenHMM(FrozenModel):
         initial, transition, emission = np.split(words.astype(np.uint32), split)
         try:
             alphabet = Alphabet(n_symbols)
-            if dtype is not None:
+            if start.listed:
+                dtype = ALPHABET_DTYPES[head.alphabet]
                 values = np.frombuffer(data, dtype, offset=HEADER.size, count=n_symbols)
-                alphabet = Alphabet(_alphabet_of(kind, values))
+                alphabet = Alphabet(_alphabet_of(start.kind, values))
+            if not _is_of_kind(alphabet, start.kind):
+                raise ModelError(f"its alphabet is not one of {KINDS[start.kind]}")
             tables = (
                 initial,
                 transition.reshape(n_states, n_states),
@@ -389,13 +390,13 @@ class FrozenHMM(FrozenModel):
             if model_type == HMM_TYPE:
                 return FrozenHMM(
                     *tables, prec=prec, tail_length=tail, alphabet=alphabet
-                )
+                ).with_mode(mode)
             contexts = _read_contexts(
                 data[masses_end + COUNTS.size : size], n_contexts, n_entries
             )
             return FrozenARHMM(
                 *tables, contexts, prec=prec, tail_length=tail, alphabet=alphabet
-            )
+            ).with_mode(mode)
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
 
@@ -665,8 +666,15 @@ def _read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
     return Contexts(children, first, label, back_off, symbol, weight)
 
 
+def _is_of_kind(alphabet: Alphabet, kind: int) -> bool:
+    if kind != BYTES:
+        return (kind == TEXT) == (alphabet.kind == "characters")
+    values = alphabet.decode([0, alphabet.size - 1])
+    return int(values[0]) >= 0 and int(values[1]) <= 255
+
+
 def _alphabet_of(kind: int, values: NDArray[Any]) -> Any:
-    if kind == ALPHABETS["integers"]:
+    if kind != TEXT:
         return values.astype(np.int64)
     try:
         return "".join(map(chr, values.tolist()))

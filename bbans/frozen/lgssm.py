@@ -26,21 +26,24 @@ from bbans.errors import (
 from bbans.frozen.alphabet import AllIntegers, as_integers
 from bbans.frozen.base import (
     LGSSM_TYPE,
+    MODES,
     VERSION,
     FrozenModel,
+    Start,
     check_end,
-    check_start,
+    read_start,
 )
 
 __all__ = ["NOISES", "FrozenLGSSM", "Step", "noise_family"]
 
-HEADER = struct.Struct("<4sBBBBIIIII")
+HEADER = struct.Struct("<4s8BIIIII")
 DIMENSIONS_MAX = 64
 
 
 class Head(NamedTuple):
-    """The header of a model file, after magic, version and type."""
+    """The header of a model file, after magic and version."""
 
+    start: Start
     noise: str
     n_states: int
     n_observed: int
@@ -63,16 +66,18 @@ def read_head(data: bytes) -> Head:
     TruncatedError, CorruptError, VersionError, FormatError
         If they begin none of a linear Gaussian model.
     """
-    check_start(data, HEADER.size)
-    _, _, kind, family, reserved, n, p, tail, start, steps = HEADER.unpack_from(data)
+    start = read_start(data, HEADER.size)
     names = {number: name for name, number in NOISES.items()}
-    if kind != LGSSM_TYPE:
+    if start.model_type != LGSSM_TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
-    if family not in names or reserved != 0:
+    if start.detail not in names:
         raise VersionError("model file has codes that this release does not know")
+    n, p, tail, bits, steps = HEADER.unpack_from(data)[-5:]
     if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
         raise CorruptError("model file is inconsistent: no dimensions or no steps")
-    return Head(names[family], n, p, tail, start, steps)
+    if start.kind != 0 or start.listed:
+        raise CorruptError("model file is inconsistent: it has an alphabet")
+    return Head(start, names[start.detail], n, p, tail, bits, steps)
 
 
 NOISES = {
@@ -262,7 +267,7 @@ class FrozenLGSSM(FrozenModel):
                 f"there is no memory for a sequence of length {length}"
             ) from None
 
-    # ---- bytes and files: docs/format.md, section 2
+    # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
@@ -299,7 +304,7 @@ class FrozenLGSSM(FrozenModel):
                 noise=head.noise,
                 tail_length=head.tail_length,
                 start_bits=head.start_bits,
-            )
+            ).with_mode(MODES[head.start.mode])
         except ModelError as error:
             raise CorruptError(f"model file is inconsistent: {error}") from error
 
