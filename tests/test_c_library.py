@@ -85,17 +85,18 @@ def cmade(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def example(made):
-    """The example, linked by pkg-config with the moved library."""
+    """An example, linked by pkg-config with the moved library."""
     return link_example(made / "lib/deep", made.parent / "text")
 
 
 def link_example(libdir, program):
+    """Compile the example of the program's name."""
     path = {"PKG_CONFIG_PATH": libdir / "pkgconfig"}
     flags = shlex.split(run("pkg-config", "--cflags", "--libs", "bbans", **path))
     assert (
         run("pkg-config", "--modversion", "bbans", **path) == bbans.__version__ + "\n"
     )
-    source = CSRC / "examples" / "text.c"
+    source = CSRC / "examples" / f"{program.name}.c"
     run("cc", *STRICT, source, *flags, f"-Wl,-rpath,{libdir}", "-o", program)
     return program
 
@@ -126,9 +127,18 @@ def test_make(example, tmp_path):
 
 
 @needs_unix
+@needs("cc", "make", "pkg-config")
+@pytest.mark.parametrize("name", ["sequence", "codec"])
+def test_the_other_examples(made, name, tmp_path):
+    """They code and decode, and fail where something else comes back."""
+    program = link_example(made / "lib/deep", tmp_path / name)
+    assert re.fullmatch(r"\d+ \w+ in \d+ bytes.*: \d+\.\d+ bits each\n", run(program))
+
+
+@needs_unix
 @needs("cc", "cmake", "pkg-config")
 def test_cmake_installs_a_pkg_config_file(cmade, tmp_path):
-    round_trip(link_example(cmade / "lib", tmp_path / "program"), tmp_path)
+    round_trip(link_example(cmade / "lib", tmp_path / "text"), tmp_path)
 
 
 @needs_unix
@@ -144,6 +154,8 @@ def test_cmake_package(cmade, shared, tmp_path):
     needed = run("objdump", "-p", build / "text") if shutil.which("objdump") else None
     assert needed is None or ("libbbans.so" in needed) == (shared == "ON")
     round_trip(build / "text", tmp_path)
+    run(build / "sequence")
+    run(build / "codec")
 
 
 @needs_unix
