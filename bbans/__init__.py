@@ -22,9 +22,8 @@ _HOMES = {
         "decode",
         "decompress",
         "decompress_file",
-        "default_model",
         "encode",
-        "load_model",
+        "open",
     ),
     "bbans.codecs.check": (
         "CodecReport",
@@ -59,20 +58,16 @@ _HOMES = {
         "VersionError",
         "WrongModelError",
     ),
-    "bbans.formats.byte_stream": (
-        "bytes_compress",
-        "bytes_decompress",
-    ),
-    "bbans.formats.signals": (
-        "signal_compress",
-        "signal_decompress",
-    ),
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.hmm": (
         "FrozenARHMM",
         "FrozenHMM",
     ),
     "bbans.frozen.lgssm": ("FrozenLGSSM",),
+    "bbans.frozen.model_file": (
+        "default_model",
+        "load_model",
+    ),
     "bbans.message.message": (
         "Message",
         "RangeDecoder",

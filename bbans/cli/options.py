@@ -12,10 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bbans._files import read_all
-from bbans.api import FrozenModel, default_model, read_model
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
-from bbans.formats.signals import CODES
+from bbans.frozen.model_file import FrozenModel, default_model, read_model
 
 __all__ = [
     "TYPES",
@@ -29,7 +28,7 @@ __all__ = [
     "size",
 ]
 
-TYPES = ["int", *(str(dtype) for dtype in CODES)]
+TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
 
 
 class Parser(argparse.ArgumentParser):
@@ -140,9 +139,9 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
-def model_of(path: Path | None) -> FrozenModel:
-    """The model that --model names."""
-    if path is None:
+def model_of(path: Path) -> FrozenModel:
+    """The model that --model names: of a file, or the one that comes with bbans."""
+    if str(path) == "english":
         return default_model()
     with reading(str(path)) as file:
         return read_model(read_all(file))
