@@ -318,18 +318,6 @@ static inline int bbans_type_is_valid(int type)
     return size == 1 || size == 2 || size == 4 || size == 8;
 }
 
-/* ---- Arrays over the lanes ----------------------------------------------- */
-
-/* Push, from the last to the first, the intervals span[0 .. n - 1], of 2^prec
- * slots, of symbols first .. first + n - 1 of an array.  There is room. */
-void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
-                      size_t n, unsigned prec);
-
-/* Pop the intervals, which hold their heads' slots, from the n heads from
- * `lane` on; returns how many could, fewer than n where the tail ran dry. */
-size_t bbans_advance_run(bbans_message *msg, size_t lane,
-                         const bbans_span *span, size_t n, unsigned prec);
-
 /* ---- One lane ------------------------------------------------------------ */
 
 /* A head of its own, the tail by reference: what one lane's steps change. */
@@ -458,5 +446,62 @@ static inline int bbans_lane_is_dry(const bbans_lane *lane, size_t lanes)
 {
     return lanes > 1 && lane->x < BBANS_HEAD_MIN;
 }
+
+/* ---- Arrays over the lanes ----------------------------------------------- */
+
+/* Words that the tail has room for. */
+static inline size_t bbans_room(const bbans_message *msg)
+{
+    return msg->tail_cap - msg->tail_len;
+}
+
+/* Lanes of the last symbol of an array, and of those before it. */
+static inline size_t bbans_lane_above(const bbans_message *msg, size_t first,
+                                      size_t n)
+{
+    return n > 0 ? (first + n - 1) % msg->lanes + 1 : 0;
+}
+
+/* One symbol in lane i: the tail has room for a word. */
+static inline void bbans_push_one(bbans_message *msg, size_t i, uint32_t start,
+                                  uint32_t freq, uint32_t total)
+{
+    bbans_lane lane = bbans_lane_of(msg, i);
+
+    bbans_lane_push(&lane, start, freq, total);
+    bbans_put_lane(msg, i, &lane);
+}
+
+/* Unchanged message and ERR_UNDERFLOW if the tail runs dry. */
+static inline bbans_status bbans_advance_one(bbans_message *msg, size_t i,
+                                             uint32_t start, uint32_t freq,
+                                             uint32_t total)
+{
+    bbans_lane lane = bbans_lane_of(msg, i);
+
+    bbans_lane_advance(&lane, start, freq, total);
+    if (bbans_lane_is_dry(&lane, msg->lanes))
+        return BBANS_ERR_UNDERFLOW;
+    bbans_put_lane(msg, i, &lane);
+    return BBANS_OK;
+}
+
+/* Push, from the last to the first, the intervals span[0 .. n - 1], of 2^prec
+ * slots, of symbols first .. first + n - 1 of an array.  There is room. */
+void bbans_push_spans(bbans_message *msg, size_t first, const bbans_span *span,
+                      size_t n, unsigned prec);
+
+/* Pop the intervals, which hold their heads' slots, from the n heads from
+ * `lane` on; returns how many could, fewer than n where the tail ran dry. */
+size_t bbans_advance_run(bbans_message *msg, size_t lane,
+                         const bbans_span *span, size_t n, unsigned prec);
+
+/* ---- The range coder ----------------------------------------------------- */
+
+#ifndef BBANS_DECODER_ONLY
+/* Undo what was encoded since `before`, when its last byte was `last`. */
+void bbans_range_rewind(bbans_range_encoder *enc,
+                        const bbans_range_encoder *before, uint8_t last);
+#endif /* BBANS_DECODER_ONLY */
 
 #endif

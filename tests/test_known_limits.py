@@ -19,15 +19,6 @@ def limit(reason):
 # ---- models that do not come back
 
 
-@limit("a GaussianHMM is saved as an HMM, and its load calls another constructor")
-def test_a_gaussian_hmm_comes_back(tmp_path):
-    model = bbans.GaussianHMM([1.0], [[1.0]], [0], [2], -5, 5)
-    model.save(tmp_path / "model.npz")
-    again = bbans.GaussianHMM.load(tmp_path / "model.npz")
-    assert isinstance(again, bbans.GaussianHMM)
-    assert np.array_equal(again.emission, model.emission)
-
-
 @limit("random is inherited, and calls a constructor with other arguments")
 def test_a_class_has_only_constructors_of_its_own():
     for kind in (bbans.GaussianHMM, bbans.FactorialHMM):
@@ -39,20 +30,6 @@ def test_a_class_has_only_constructors_of_its_own():
 def test_a_factorial_hmm_is_fitted_or_says_how():
     model = bbans.FactorialHMM.fit([0, 1] * 10, 4, n_iter=1)
     assert isinstance(model, bbans.FactorialHMM)
-
-
-@limit("files of an LGSSM have no version")
-def test_an_lgssm_has_a_versioned_file(tmp_path):
-    bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]]).save(tmp_path / "model.npz")
-    with np.load(tmp_path / "model.npz") as file:
-        assert "format_version" in file
-
-
-@limit("an ARHMM has no file in floats")
-def test_an_arhmm_comes_back(tmp_path):
-    model = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
-    model.save(tmp_path / "model.npz")
-    assert bbans.ARHMM.load(tmp_path / "model.npz").contexts == model.contexts
 
 
 # ---- bits

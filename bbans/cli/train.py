@@ -188,8 +188,6 @@ def _check(options: argparse.Namespace) -> None:
             f"--prec {options.prec}: {options.states} states need "
             f"{(options.states - 1).bit_length()} bits"
         )
-    if options.order and options.save_float is not None:
-        raise ModelError("--save-float is for models without --order")
 
 
 def _train_to(

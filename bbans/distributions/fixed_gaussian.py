@@ -51,9 +51,10 @@ def solve(a: _Floats, b: _Floats) -> _Floats:
         If a is singular.
     """
     try:
-        return np.linalg.solve(a, b)
+        x = np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
         raise ModelError(_SINGULAR) from None
+    return np.asarray(x, np.float64)
 
 
 def cholesky(cov: _Floats) -> _Floats:
@@ -65,9 +66,10 @@ def cholesky(cov: _Floats) -> _Floats:
         If cov is not positive definite.
     """
     try:
-        return np.linalg.cholesky(cov)
+        factor = np.linalg.cholesky(cov)
     except np.linalg.LinAlgError:
         raise ModelError(_SINGULAR) from None
+    return np.asarray(factor, np.float64)
 
 
 def ldl(cov: _Floats) -> tuple[_Floats, _Floats]:

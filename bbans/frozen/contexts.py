@@ -184,7 +184,9 @@ class Contexts:
     def parent(self) -> _Integers:
         """Number of each context's parent, shape (C,); 0 for context 0."""
         number = np.arange(self.n_contexts, dtype=np.int64)
-        return np.concatenate([[0], np.repeat(number, np.diff(self.children))])
+        return np.concatenate(
+            [[0], np.repeat(number, self.children[1:] - self.children[:-1])]
+        )
 
     def find(self, sequences: Iterable[NDArray[np.int32]], n_symbols: int) -> _Integers:
         """Return the number of the longest context of each symbol, end to end."""

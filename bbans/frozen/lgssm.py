@@ -271,7 +271,7 @@ class FrozenLGSSM(FrozenModel):
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MODEL, VERSION, LGSSM_TYPE, self._family, 0,
+            MODEL, VERSION, LGSSM_TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
             self.n_states, self.n_observed, self.tail_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip

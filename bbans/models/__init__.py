@@ -1,13 +1,15 @@
 """Float models: training and analysis.  Coding needs their frozen tables."""
 
 from bbans.frozen.contexts import Contexts
+from bbans.models._training import Iteration
 from bbans.models.arhmm import ARHMM
 from bbans.models.em import Statistics
-from bbans.models.gaussian import GaussianHMM
-from bbans.models.hmm import HMM, Iteration
+from bbans.models.factorial_hmm import FactorialHMM
+from bbans.models.gaussian_hmm import GaussianHMM
+from bbans.models.hmm import HMM
 from bbans.models.information import information_content
 from bbans.models.lgssm import LGSSM
-from bbans.models.structured import FactorialHMM, Topology
+from bbans.models.topology import Topology
 
 __all__ = [
     "ARHMM",

@@ -12,33 +12,29 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_generator, as_instance, as_integer
-from bbans.errors import ModelError
+from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.hmm import FrozenARHMM
 from bbans.models import em
+from bbans.models._data import encode_all, infer_alphabet, passes_of
+from bbans.models._float_file import Arrays
+from bbans.models._parameters import (
+    PSEUDO_COUNTS,
+    Floats,
+    PseudoCounts,
+    as_pseudo_counts,
+)
+from bbans.models._training import Iteration, check_run, climb, impossible
+from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate, row
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_arhmm
-from bbans.models.hmm import (
-    _NO_DATA,
-    _PSEUDO_COUNTS,
-    HMM,
-    Iteration,
-    _check_run,
-    _encode,
-    _impossible,
-    _infer_alphabet,
-    _passes,
-    _progress_bar,
-    _pseudo_counts,
-    _PseudoCounts,
-    states_of,
-)
+from bbans.models.hmm import HMM, states_of
 
 __all__ = ["ARHMM"]
 
-_Floats = NDArray[np.float64]
+_Trained = tuple[HMM, Floats]  # states, and the gates of contexts
 
 # Symbols that are drawn to see how many bits one holds, and how these vary.
 _DRAWN = 4096
@@ -48,7 +44,7 @@ _GATE = 0.1
 _GATE_COUNTS = np.array([0.05, 0.45])
 
 
-class ARHMM:
+class ARHMM(FloatModel):
     """An HMM whose emissions depend on the symbols before as well.
 
     ``P(x_t | z_t, x_1 .. x_t-1)`` is the weight that the longest context of x_t gives
@@ -70,7 +66,7 @@ class ARHMM:
     (2, True)
     """
 
-    __slots__ = ("_contexts", "_history", "_states")
+    __slots__ = ("_contexts", "_states")
 
     def __init__(self, states: HMM, contexts: Contexts) -> None:
         as_instance(states, HMM, "states", "an HMM")
@@ -123,14 +119,6 @@ class ARHMM:
         """The M symbols."""
         return self._states.alphabet
 
-    @property
-    def history(self) -> tuple[Iteration, ...]:
-        """The course of training, each symbol's own count taken out of the contexts.
-
-        Empty if the model does not come from `fit`.
-        """
-        return self._history
-
     def __repr__(self) -> str:
         return (
             f"<ARHMM: {self.n_states} states, {self.n_symbols} symbols, "
@@ -147,7 +135,7 @@ class ARHMM:
         max_bytes: int | None = None,
         n_iter: int = 100,
         tol: float = 1e-5,
-        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+        pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
@@ -200,17 +188,17 @@ class ARHMM:
         Jelinek and Mercer, Interpolated estimation of Markov source parameters from
         sparse data (1980).
         """
-        _check_run(dtype, threads)
+        check_run(dtype, threads)
         n_iter = as_integer(n_iter, "n_iter", 0)
         if init is not None:
             as_instance(init, HMM, "init", "an HMM")
-        pseudo_counts = _pseudo_counts(pseudo_count)
-        held = list(_passes(sequences)())
+        pseudo_counts = as_pseudo_counts(pseudo_count)
+        held = list(passes_of(sequences)())
         if alphabet is not None:
             symbols = as_alphabet(alphabet)
         else:
-            symbols = init.alphabet if init is not None else _infer_alphabet(held)
-        data = list(_encode(held, symbols))
+            symbols = init.alphabet if init is not None else infer_alphabet(held)
+        data = list(encode_all(held, symbols))
         counts = Counts(data, symbols.size, order, max_bytes)
         states = HMM.fit(
             held, n_states, n_iter=n_iter if init is None else 0, tol=tol,
@@ -220,44 +208,39 @@ class ARHMM:
         terms = _Terms(data, counts.number, counts.own, counts.back_off)
         gate = np.full(counts.n_contexts, _GATE)
         batches = list(em.batches(terms.sequences, terms.x.size))
-        history: list[Iteration] = []
-        best = states, gate
-        with _progress_bar(n_iter, progress) as bar:
-            for n in range(n_iter + 1):
-                found = em.expect(
-                    batches,
-                    (
-                        states.initial,
-                        states.transition,
-                        terms.likelihood(states, gate),
-                    ),
-                    counting=n < n_iter,
-                    dtype=dtype,
-                    threads=threads,
-                )
-                if n == 0 and found.fault is not None:
-                    symbol = int(terms.x[found.fault.symbol])
-                    raise _impossible(
-                        found.fault._replace(symbol=symbol), symbols, "init"
-                    )
-                size = found.n_symbols
-                if size == 0:
-                    raise ModelError(_NO_DATA)
-                penalty = states._log2_prior(pseudo_counts) + _log2_gate(gate)
-                objective = (found.bits - penalty) / size
-                gain = history[-1].objective - objective if n else math.inf
-                if not gain >= 0:
-                    break
-                history.append(Iteration(objective, found.bits / size))
-                best = states, gate
-                if gain < tol or found.counts is None:
-                    break
-                statistics, gate = terms.split(states, gate, found)
-                states = states.maximise(statistics, pseudo_count=pseudo_count)
-                bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
-                bar.update()
-        model = cls(best[0], counts.contexts(best[1]))
-        model._history = tuple(history)
+
+        def expect(model: _Trained, counting: bool) -> em.Expectation:
+            states, gate = model
+            return em.expect(
+                batches,
+                (states.initial, states.transition, terms.likelihood(states, gate)),
+                counting=counting,
+                dtype=dtype,
+                threads=threads,
+            )
+
+        def update(model: _Trained, found: em.Expectation) -> _Trained:
+            statistics, gate = terms.split(*model, found)
+            return model[0].maximise(statistics, pseudo_count=pseudo_count), gate
+
+        def refuse(fault: em.Fault) -> SymbolError:
+            symbol = int(terms.x[fault.symbol])
+            return impossible(fault._replace(symbol=symbol), symbols, "init")
+
+        (states, gate), history = climb(
+            (states, gate),
+            expect=expect,
+            update=update,
+            log2_prior=lambda model: (
+                model[0]._log2_prior(pseudo_counts) + _log2_gate(model[1])
+            ),
+            refuse=refuse,
+            n_iter=n_iter,
+            tol=tol,
+            progress=progress,
+        )
+        model = cls(states, counts.contexts(gate))
+        model._history = history
         return model
 
     def information_content(self, x: Symbols) -> float:
@@ -315,14 +298,27 @@ class ARHMM:
             bits=bits,
         )
 
+    def _arrays(self) -> Arrays:
+        contexts = {
+            f"contexts_{name}": getattr(self._contexts, name).astype(np.uint32)
+            for name in Contexts.__slots__
+        }
+        return self._states._arrays() | contexts
+
+    @classmethod
+    def _from_arrays(cls, arrays: Arrays) -> ARHMM:
+        states = dict(arrays)
+        contexts = {name: states.pop(f"contexts_{name}") for name in Contexts.__slots__}
+        return cls(HMM._from_arrays(states), Contexts(**contexts))
+
     def _draw(
         self, length: int, rng: np.random.Generator, measure: bool
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64], _Floats]:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], Floats]:
         """Symbols, states and, if wanted, -log2 P(x_t | x_1 .. x_t-1)."""
         length = as_integer(length, "length", 0)
         M, order = self.n_symbols, self._contexts.order
         E, A = self._states.emission, self._states.transition
-        rows: dict[tuple[int, ...], tuple[_Floats, float]] = {}
+        rows: dict[tuple[int, ...], tuple[Floats, float]] = {}
         x, z = np.empty(length, np.int32), np.empty(length, np.int64)
         bits = np.zeros(length)
         belief, chances = self._states.initial, self._states.initial
@@ -346,12 +342,12 @@ class ARHMM:
         return x, z, bits
 
 
-def _pick(chances: _Floats, u: float) -> int:
+def _pick(chances: Floats, u: float) -> int:
     edges = np.cumsum(chances)
     return min(int(np.searchsorted(edges, u * edges[-1], "right")), chances.size - 1)
 
 
-def _log2_gate(gate: _Floats) -> float:
+def _log2_gate(gate: Floats) -> float:
     """The prior of gates."""
     return float(_GATE_COUNTS @ [np.log2(gate).sum(), np.log2(1 - gate).sum()])
 
@@ -366,8 +362,8 @@ class _Terms:
         self,
         data: list[NDArray[np.int32]],
         number: NDArray[np.int64],
-        own: _Floats,
-        back_off: _Floats,
+        own: Floats,
+        back_off: Floats,
     ) -> None:
         x = np.concatenate([np.zeros(0, np.int32), *data])
         keys = [*own, *back_off, *number, x]
@@ -385,7 +381,7 @@ class _Terms:
         self.sequences = np.split(term, ends) if data else []
         self.symbols, self.starts = np.unique(self.x, return_index=True)
 
-    def mixed(self, gate: _Floats) -> tuple[_Floats, _Floats]:
+    def mixed(self, gate: Floats) -> tuple[Floats, Floats]:
         """``P(x | z) = own + back_off * emission[z, x]`` of each term."""
         own, back_off = np.zeros(self.x.size), np.ones(self.x.size)
         for g, a, b in zip(gate[self.number], self.own, self.back_off, strict=True):
@@ -394,14 +390,14 @@ class _Terms:
             back_off = passed * back_off
         return own, back_off
 
-    def likelihood(self, states: HMM, gate: _Floats) -> _Floats:
+    def likelihood(self, states: HMM, gate: Floats) -> Floats:
         """Of each term under each state, shape (K, U)."""
         own, back_off = self.mixed(gate)
         return own + back_off * states.emission[:, self.x]
 
     def split(
-        self, states: HMM, gate: _Floats, found: em.Expectation
-    ) -> tuple[Statistics, _Floats]:
+        self, states: HMM, gate: Floats, found: em.Expectation
+    ) -> tuple[Statistics, Floats]:
         """The counts of the states' own emissions, and the next gates."""
         assert found.counts is not None
         initial, transition, counts = found.counts

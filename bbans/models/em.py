@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 from bbans._arguments import as_real, as_reals
 from bbans.errors import ModelError
 from bbans.models import _forward
+from bbans.models._parameters import Floats, Parameters
 
 __all__ = ["Statistics"]
 
@@ -30,9 +31,6 @@ _BATCH_SEQUENCES = 12  # at least: the kernels take 6 rows at a time
 _BATCH_SYMBOLS = 2**13  # at least, and no fewer than M: counts are added by batch
 _WINDOW_SYMBOLS = 2**20  # that are sorted by length together
 _WINDOW_SEQUENCES = 2**16
-
-_Floats = NDArray[np.float64]
-_Parameters = tuple[_Floats, _Floats, _Floats]  # initial, transition, emission
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +67,9 @@ class Statistics:
     6
     """
 
-    initial: _Floats
-    transition: _Floats
-    emission: _Floats
+    initial: Floats
+    transition: Floats
+    emission: Floats
     information_content: float
     n_symbols: int
     n_sequences: int
@@ -239,7 +237,7 @@ class Expectation(NamedTuple):
     bits: float  # -log2 P(data), +inf if there is a fault
     n_symbols: int
     n_sequences: int
-    counts: _Parameters | None
+    counts: Parameters | None
     fault: Fault | None
 
 
@@ -291,26 +289,26 @@ def _cut(
 class _Tables:
     """Parameters as the kernels read them: rows of S columns, 0 from K on."""
 
-    def __init__(self, parameters: _Parameters, dtype: DTypeLike) -> None:
+    def __init__(self, parameters: Parameters, dtype: DTypeLike) -> None:
         self.dtype = np.dtype(dtype)
         self.K, self.M = parameters[2].shape
         self.S: int = _forward.columns(self.K, self.dtype.itemsize)
         # Symbol by symbol relative to the likeliest state: float32 has the range then.
         top = parameters[2].max(axis=0)
         top = np.where(top > 0, top, 1.0)
-        self.log2_top: _Floats = np.log2(top)
+        self.log2_top: Floats = np.log2(top)
         self.E = self._padded((parameters[2] / top).T)
         self.initial = self._padded(parameters[0])
         self.transition = parameters[1]
         self.A = self._packed(parameters[1])
         self.A_transposed = self._packed(parameters[1].T)
 
-    def _padded(self, p: _Floats) -> NDArray[Any]:
+    def _padded(self, p: Floats) -> NDArray[Any]:
         out = np.zeros((*p.shape[:-1], self.S), dtype=self.dtype)
         out[..., : self.K] = p
         return out
 
-    def _packed(self, p: _Floats) -> NDArray[Any]:
+    def _packed(self, p: Floats) -> NDArray[Any]:
         panels = np.empty(self.K * self.S, dtype=self.dtype)
         _forward.pack(self._padded(p), panels)
         return panels
@@ -397,7 +395,7 @@ def _count(
 
 def expect(
     data: Iterable[Batch],
-    parameters: _Parameters,
+    parameters: Parameters,
     *,
     counting: bool = True,
     dtype: DTypeLike = np.float64,

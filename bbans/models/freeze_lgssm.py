@@ -6,7 +6,8 @@ docs/maths.md, "Linear Gaussian state space models".
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,18 +21,30 @@ from bbans.distributions.fixed_gaussian import (
     fixed_matrix,
     fixed_offset,
     fixed_scales,
+    solve,
     variances_of,
 )
 from bbans.errors import ModelError
 from bbans.frozen.lgssm import LAYOUT, FrozenLGSSM, noise_family
 from bbans.models._start_length import start_length
 
-if TYPE_CHECKING:
-    from bbans.models.lgssm import LGSSM
-
 __all__ = ["frozen_lgssm"]
 
 _Floats = NDArray[np.float64]
+
+
+class _Model(Protocol):
+    """What is frozen: an `LGSSM`, which see."""
+
+    @property
+    def n_states(self) -> int: ...
+    @property
+    def n_observed(self) -> int: ...
+    @property
+    def n_steps(self) -> int: ...
+    def parameters(self) -> Mapping[str, _Floats]: ...
+    def at(self, t: int) -> Mapping[str, _Floats]: ...
+    def gains(self, length: int) -> Any: ...
 
 
 class _Noise(NamedTuple):
@@ -54,7 +67,11 @@ _NOISES = {
 
 
 def frozen_lgssm(
-    model: LGSSM, *, noise: str = "gaussian", bits: ArrayLike = 1, max_steps: int = 4096
+    model: _Model,
+    *,
+    noise: str = "gaussian",
+    bits: ArrayLike = 1,
+    max_steps: int = 4096,
 ) -> FrozenLGSSM:
     """Freeze a float model; see `LGSSM.freeze`."""
     noise_family(noise)  # refuses other names
@@ -134,7 +151,7 @@ def _near(a: _Floats, b: _Floats) -> bool:
 
 
 def _rows(
-    model: LGSSM, deviation: float, grid: _Floats, max_steps: int
+    model: _Model, deviation: float, grid: _Floats, max_steps: int
 ) -> list[dict[str, NDArray[Any]]]:
     """The integers of every step.
 
@@ -232,14 +249,14 @@ def _add_gains(
         row, (_, C, _, R, extra) = rows[min(t, last)], exact[min(t, last)]
         after, (A, _, Q, _, _) = rows[min(t + 1, last)], exact[min(t + 1, last)]
         innovation = C @ P @ C.T + R
-        K = np.linalg.solve(innovation, C @ P).T
+        K = solve(innovation, C @ P).T
         rest = eye - K @ C
         filtered = rest @ P @ rest.T + K @ R @ K.T
         ahead = A @ filtered @ A.T + Q
         ahead = (ahead + ahead.T) / 2
         done = t > last and bool(np.abs(ahead - P).max() <= 1e-12 * np.abs(P).max())
         if t <= last or done or t == last + 19_999:
-            J = np.linalg.solve(ahead, A @ filtered).T
+            J = solve(ahead, A @ filtered).T
             rest = eye - J @ A
             V = rest @ filtered @ rest.T + J @ Q @ J.T
             row["gain"] = fixed_matrix(K)[0]

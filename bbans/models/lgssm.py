@@ -6,10 +6,8 @@ This is where models are trained and analysed. Nothing here decides a coded bit.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,12 +21,12 @@ from bbans._arguments import (
     as_reals,
     not_integers,
 )
-from bbans._files import replacing
-from bbans._kinds import START_BYTES, wrong_kind
 from bbans.distributions.fixed_gaussian import ROUNDING, cholesky, ldl, solve
-from bbans.errors import FormatError, ModelError, SymbolError
+from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
 from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.models._float_file import Arrays
+from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
 
 __all__ = ["LGSSM", "Gains"]
@@ -63,7 +61,7 @@ class Gains(NamedTuple):
     posterior: _Floats  # (S, n, n) of z_t given x_1 .. x_t and z_t+1
 
 
-class LGSSM:
+class LGSSM(FloatModel):
     """A linear Gaussian state space model, rounded to integers.
 
     Parameters
@@ -105,7 +103,7 @@ class LGSSM:
     ) -> None:
         C = _array("observation", observation, 2)
         p, n = C.shape[-2:]
-        self._shape = n, p
+        self._shape: tuple[int, int] = n, p
         zero_z, zero_x = np.zeros(n), np.zeros(p)
         b = zero_z if transition_offset is None else transition_offset
         d = zero_x if observation_offset is None else observation_offset
@@ -163,12 +161,6 @@ class LGSSM:
     def n_steps(self) -> int:
         """Steps S that have parameters of their own; 1 if time-invariant."""
         return self._steps
-
-    @property
-    def history(self) -> tuple[float, ...]:
-        """Of `fit`: bits an integer before each update, by the density of the
-        innovations."""
-        return self._history
 
     def parameters(self) -> dict[str, _Floats]:
         """Return the parameters by the names of the constructor's arguments."""
@@ -632,7 +624,7 @@ class LGSSM:
         R = 0.5 * noise.T @ noise / len(rows)
         return cls(A, C, Q, _floored(R, min_noise), observation_offset=centre)
 
-    # ---- to integers, and files
+    # ---- to integers, and to files
 
     def freeze(
         self,
@@ -676,32 +668,12 @@ class LGSSM:
         """
         return frozen_lgssm(self, noise=noise, bits=bits, max_steps=max_steps)
 
-    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
-        """Write the float parameters, as .npz, also to an open binary file."""
-        with replacing(path) as file:
-            np.savez(file, **self.parameters())
+    def _arrays(self) -> Arrays:
+        return self.parameters()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> LGSSM:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FormatError
-            If it is no such file; the text says what it is.
-        """
-        with open(path, "rb") as start:
-            first = start.read(START_BYTES)
-        if not first.startswith(b"PK\3\4"):
-            raise wrong_kind(first, "a saved LGSSM")
-        try:
-            with np.load(Path(path), allow_pickle=False) as file:
-                found = {name: file[name] for name in _NAMES}
-        except (ValueError, KeyError, EOFError, OSError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise FormatError(f"not a float model: {error}") from error
-        return cls(**found)
+    def _from_arrays(cls, arrays: Arrays) -> LGSSM:
+        return cls(**arrays)
 
 
 # ---- linear algebra
@@ -729,7 +701,7 @@ def _floored(cov: _Floats, least: float) -> _Floats:
 def _whitening(rows: _Floats) -> _Floats:
     cov = rows.T @ rows / len(rows)
     cov += np.eye(len(cov)) * (1e-6 * np.trace(cov) / len(cov) + 1e-12)
-    return np.linalg.inv(cholesky(cov))
+    return np.asarray(np.linalg.inv(cholesky(cov)), np.float64)
 
 
 def _stationary(A: _Floats, Q: _Floats) -> _Floats:

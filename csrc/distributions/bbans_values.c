@@ -261,6 +261,37 @@ bbans_status bbans_message_pop_array(bbans_message *msg,
                        : bbans_distribution_code(distribution, &call);
 }
 
+#ifndef BBANS_DECODER_ONLY
+bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
+                                      const bbans_distribution *distribution,
+                                      const void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.enc = enc;
+    call.from = value;
+    call.type = type;
+    call.n = n;
+    return enc == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
+}
+#endif /* BBANS_DECODER_ONLY */
+
+bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
+                                      const bbans_distribution *distribution,
+                                      void *value, int type, size_t n)
+{
+    struct bbans_call call = {0};
+
+    call.dec = dec;
+    call.pops = 1;
+    call.to = value;
+    call.type = type;
+    call.n = n;
+    return dec == NULL ? BBANS_ERR_NULL
+                       : bbans_distribution_code(distribution, &call);
+}
+
 bbans_status bbans_distribution_list(const bbans_distribution *distribution,
                                      const void *value, int type, size_t n,
                                      bbans_interval *interval, size_t cap,

@@ -95,8 +95,8 @@ static inline int bbans_law_is_narrow(int64_t low, int64_t high)
     return (uint64_t)high - (uint64_t)low < 2u << BBANS_LAW_MIDDLE_BITS;
 }
 
-/* The value is in low .. high; BBANS_LAW_WORDS intervals, 1 if narrow.  ERR_SYMBOL
- * if it has no mass. */
+/* The value is in low .. high; BBANS_LAW_WORDS intervals, 1 if narrow.
+ * ERR_SYMBOL if it has no mass. */
 bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
                             int64_t value);
 int64_t bbans_find_law(bbans_source *from, const bbans_law *law);
@@ -143,6 +143,22 @@ static inline int bbans_type_holds(int type, uint32_t limit)
     return bits >= 32 || limit <= (uint32_t)1 << bits;
 }
 
+/* Symbols and rows are checked against limits of up to 2^28. */
+static inline uint32_t bbans_limit_of(size_t n)
+{
+    return n < BBANS_TOTAL_MAX ? (uint32_t)n : BBANS_TOTAL_MAX;
+}
+
+/* The call's type, for symbols below the limit. */
+static inline bbans_status bbans_check_type(const struct bbans_call *call,
+                                            uint32_t limit)
+{
+    return bbans_type_is_valid(call->type) &&
+                   (!call->pops || bbans_type_holds(call->type, limit))
+               ? BBANS_OK
+               : BBANS_ERR_TYPE;
+}
+
 /* Check the arrays, and do what the call says. */
 bbans_status bbans_distribution_code(const bbans_distribution *d,
                                      const struct bbans_call *call);
@@ -151,11 +167,5 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
 bbans_status bbans_code_each(const bbans_distribution *d,
                              const struct bbans_call *call,
                              const bbans_each *each, void *scratch);
-
-#ifndef BBANS_DECODER_ONLY
-/* Undo what was encoded since `before`, when its last byte was `last`. */
-void bbans_range_rewind(bbans_range_encoder *enc,
-                        const bbans_range_encoder *before, uint8_t last);
-#endif /* BBANS_DECODER_ONLY */
 
 #endif

@@ -4,7 +4,7 @@
  * written so far hold the leading 8 len bits of L, `low` its last 63.
  *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_values.h"
+#include "../bbans_internal.h"
 
 #define WINDOW_BITS 63
 #define WINDOW ((uint64_t)1 << WINDOW_BITS)
@@ -76,20 +76,6 @@ void bbans_range_rewind(bbans_range_encoder *enc,
         while (enc->bytes[--i]-- == 0)
             ;
     *enc = *before;
-}
-
-bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
-                                      const bbans_distribution *distribution,
-                                      const void *value, int type, size_t n)
-{
-    struct bbans_call call = {0};
-
-    call.enc = enc;
-    call.from = value;
-    call.type = type;
-    call.n = n;
-    return enc == NULL ? BBANS_ERR_NULL
-                       : bbans_distribution_code(distribution, &call);
 }
 
 /* The bits of the integer 2^j + v as one string of bytes, most significant
@@ -350,19 +336,4 @@ bbans_status bbans_range_check(const bbans_range_decoder *dec)
     return dec->code < step && step >= dec->range - dec->code
                ? BBANS_OK
                : BBANS_ERR_CORRUPT;
-}
-
-bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
-                                      const bbans_distribution *distribution,
-                                      void *value, int type, size_t n)
-{
-    struct bbans_call call = {0};
-
-    call.dec = dec;
-    call.pops = 1;
-    call.to = value;
-    call.type = type;
-    call.n = n;
-    return dec == NULL ? BBANS_ERR_NULL
-                       : bbans_distribution_code(distribution, &call);
 }

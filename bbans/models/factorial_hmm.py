@@ -1,100 +1,31 @@
-"""Hidden Markov models whose transitions have a structure that training keeps."""
+"""Hidden Markov models of several chains side by side."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_integer, as_reals
+from bbans._arguments import as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
-from bbans.models.em import Statistics
-from bbans.models.hmm import (
-    _PSEUDO_COUNTS,
-    HMM,
-    MAX_STATES,
-    _check_size,
-    _log2_prior,
-    _normalised,
-    _pseudo_counts,
-    _PseudoCounts,
+from bbans.models._float_file import Arrays
+from bbans.models._parameters import (
+    PSEUDO_COUNTS,
+    PseudoCounts,
+    as_pseudo_counts,
+    check_size,
+    log2_prior,
+    normalised,
 )
+from bbans.models.em import Statistics
+from bbans.models.hmm import HMM, alphabet_of
 
-__all__ = ["FactorialHMM", "Topology"]
+__all__ = ["FactorialHMM"]
 
 _Chain = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-class Topology(NamedTuple):
-    """Which first states and which transitions there are, for `HMM.fit`.
-
-    Attributes
-    ----------
-    initial : ndarray of bool, shape (K,)
-    transition : ndarray of bool, shape (K, K)
-        From the row's state to the column's. Any mask with a True in each row.
-
-    Examples
-    --------
-    >>> Topology.left_to_right(3, jump=1).transition.astype(int)
-    array([[1, 1, 0],
-           [0, 1, 1],
-           [0, 0, 1]])
-    >>> Topology.banded(4, 1, cyclic=True).transition.astype(int)
-    array([[1, 1, 0, 1],
-           [1, 1, 1, 0],
-           [0, 1, 1, 1],
-           [1, 0, 1, 1]])
-    """
-
-    initial: NDArray[np.bool_]
-    transition: NDArray[np.bool_]
-
-    @classmethod
-    def left_to_right(cls, n_states: int, jump: int | None = None) -> Topology:
-        """From state 0 to higher states, by at most `jump` at a step (Bakis model).
-
-        Raises
-        ------
-        ModelError
-            If an argument is out of range.
-        """
-        step = _steps(n_states)
-        most = n_states if jump is None else as_integer(jump, "jump", 0)
-        return cls(np.arange(n_states) == 0, (step >= 0) & (step <= most))
-
-    @classmethod
-    def banded(cls, n_states: int, width: int, *, cyclic: bool = False) -> Topology:
-        """From anywhere to states nearby.
-
-        Parameters
-        ----------
-        n_states : int
-            States K.
-        width : int
-            The most that a transition moves.
-        cyclic : bool
-            The last state is next to the first.
-
-        Raises
-        ------
-        ModelError
-            If an argument is out of range.
-        """
-        step, width = np.abs(_steps(n_states)), as_integer(width, "width", 0)
-        if cyclic:
-            step = np.minimum(step, n_states - step)
-        return cls(np.ones(n_states, bool), step <= width)
-
-
-def _steps(n_states: int) -> NDArray[np.int64]:
-    state = np.arange(as_integer(n_states, "n_states", 1, MAX_STATES))
-    return state - state[:, None]
 
 
 class FactorialHMM(HMM):
@@ -158,10 +89,10 @@ class FactorialHMM(HMM):
             raise ModelError(
                 f"emission must have shape {(*sizes, 'M')}, not {table.shape}"
             )
-        _check_size(*table.shape)
+        check_size(*table.shape)
         super().__init__(
-            reduce(np.kron, (initial for initial, _ in self._chains)),
-            reduce(np.kron, (transition for _, transition in self._chains)),
+            _product([initial for initial, _ in self._chains]),
+            _product([transition for _, transition in self._chains]),
             table,
             alphabet=alphabet,
         )
@@ -175,11 +106,11 @@ class FactorialHMM(HMM):
         self,
         statistics: Statistics,
         *,
-        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+        pseudo_count: PseudoCounts = PSEUDO_COUNTS,
     ) -> FactorialHMM:
         """As `HMM.maximise`, but of each chain by itself."""
         joint = super().maximise(statistics, pseudo_count=pseudo_count)
-        first, step, _ = _pseudo_counts(pseudo_count)
+        first, step, _ = as_pseudo_counts(pseudo_count)
         sizes = [initial.size for initial, _ in self._chains]
         n, chains = len(sizes), []
         for k, (initial, transition) in enumerate(self._chains):
@@ -189,11 +120,26 @@ class FactorialHMM(HMM):
             moves = statistics.transition.reshape(sizes * 2).sum(axis=both)
             chains.append(
                 (
-                    _normalised(starts + first * (initial > 0), initial),
-                    _normalised(moves + step * (transition > 0), transition),
+                    normalised(starts + first * (initial > 0), initial),
+                    normalised(moves + step * (transition > 0), transition),
                 )
             )
         return FactorialHMM(chains, joint.emission, alphabet=self.alphabet)
+
+    def _arrays(self) -> Arrays:
+        arrays = super()._arrays()
+        joint = {name: arrays[name] for name in ("emission", "alphabet")}
+        for k, (initial, transition) in enumerate(self._chains):
+            joint |= {f"initial_{k}": initial, f"transition_{k}": transition}
+        return joint
+
+    @classmethod
+    def _from_arrays(cls, arrays: Arrays) -> FactorialHMM:
+        chains = [
+            (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
+            for k in range((len(arrays) - 2) // 2)
+        ]
+        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays["alphabet"]))
 
     def _copy(self) -> FactorialHMM:
         return FactorialHMM(self._chains, self.emission, alphabet=self.alphabet)
@@ -201,6 +147,13 @@ class FactorialHMM(HMM):
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts
         nothing = np.ones(1)
-        return _log2_prior((nothing, nothing, self.emission), pseudo_counts) + sum(
-            _log2_prior((*chain, nothing), (first, step, 0.0)) for chain in self._chains
+        return log2_prior((nothing, nothing, self.emission), pseudo_counts) + sum(
+            log2_prior((*chain, nothing), (first, step, 0.0)) for chain in self._chains
         )
+
+
+def _product(factors: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    joint = np.ones((1,) * factors[0].ndim)
+    for factor in factors:
+        joint = np.asarray(np.kron(joint, factor), np.float64)
+    return joint

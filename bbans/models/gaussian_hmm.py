@@ -8,26 +8,25 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Symbols, as_integers
-from bbans.models.em import Statistics
-from bbans.models.hmm import (
-    _PSEUDO_COUNTS,
-    HMM,
+from bbans.models._data import check_axes, passes_of
+from bbans.models._float_file import Arrays
+from bbans.models._parameters import (
     MAX_STATES,
-    _check_axes,
-    _check_size,
-    _log2_prior,
-    _passes,
-    _PseudoCounts,
+    PSEUDO_COUNTS,
+    Floats,
+    PseudoCounts,
+    check_size,
+    log2_prior,
 )
+from bbans.models.em import Statistics
+from bbans.models.hmm import HMM
 
 __all__ = ["GaussianHMM"]
-
-_Floats = NDArray[np.float64]
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _LEAST_DEVIATION = 0.25  # below, a state emits one integer
@@ -94,7 +93,7 @@ class GaussianHMM(HMM):
         self._deviations = np.maximum(self._deviations, _LEAST_DEVIATION)
         low = as_integer(low, "low", _LEAST, _MOST)
         high = as_integer(high, "high", low, _MOST)
-        _check_size(self._means.size, high - low + 1)
+        check_size(self._means.size, high - low + 1)
         values = np.arange(low, high + 1)
         super().__init__(
             initial,
@@ -104,12 +103,12 @@ class GaussianHMM(HMM):
         )
 
     @property
-    def means(self) -> _Floats:
+    def means(self) -> Floats:
         """Of the states, shape (K,)."""
         return self._means.copy()
 
     @property
-    def deviations(self) -> _Floats:
+    def deviations(self) -> Floats:
         """Of the states, shape (K,)."""
         return self._deviations.copy()
 
@@ -141,7 +140,7 @@ class GaussianHMM(HMM):
         ModelError, SymbolError
             As for `HMM.fit`.
         """
-        passes = _passes(sequences)
+        passes = passes_of(sequences)
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         if init is None:
             short = options | {"n_iter": 5, "progress": False, "callback": None}
@@ -171,7 +170,7 @@ class GaussianHMM(HMM):
         the middle and deviations from narrow to wide."""
         parts = [np.zeros(0, np.int64)]
         for x in passes():
-            _check_axes(x)
+            check_axes(x)
             parts.append(as_integers(x).reshape(-1))
         values = np.concatenate(parts)
         if values.size == 0:
@@ -209,7 +208,7 @@ class GaussianHMM(HMM):
         self,
         statistics: Statistics,
         *,
-        pseudo_count: _PseudoCounts = _PSEUDO_COUNTS,
+        pseudo_count: PseudoCounts = PSEUDO_COUNTS,
     ) -> GaussianHMM:
         """As `HMM.maximise`, with Gaussians of the counts' moments.
 
@@ -238,28 +237,43 @@ class GaussianHMM(HMM):
         )
 
     @property
-    def _values(self) -> _Floats:
+    def _values(self) -> Floats:
         return self.alphabet.decode(np.arange(self.n_symbols)).astype(np.float64)
 
     def _with(
         self,
-        initial: _Floats,
-        transition: _Floats,
-        means: _Floats,
-        deviations: _Floats,
+        initial: Floats,
+        transition: Floats,
+        means: Floats,
+        deviations: Floats,
     ) -> GaussianHMM:
         low, high = (int(v) for v in self._values[[0, -1]])
         return GaussianHMM(initial, transition, means, deviations, low, high)
+
+    def _arrays(self) -> Arrays:
+        low, high = self.alphabet.decode([0, self.n_symbols - 1])
+        return {
+            "initial": self.initial,
+            "transition": self.transition,
+            "means": self._means,
+            "deviations": self._deviations,
+            "low": np.array(low),
+            "high": np.array(high),
+        }
+
+    @classmethod
+    def _from_arrays(cls, arrays: Arrays) -> GaussianHMM:
+        return cls(**arrays)
 
     def _copy(self) -> GaussianHMM:
         return self._with(self.initial, self.transition, self._means, self._deviations)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts
-        return _log2_prior(self._parameters, (first, step, 0.0))
+        return log2_prior(self._parameters, (first, step, 0.0))
 
 
-def _masses(means: _Floats, deviations: _Floats, values: ArrayLike) -> _Floats:
+def _masses(means: Floats, deviations: Floats, values: ArrayLike) -> Floats:
     """Of each Gaussian at each integer, shape (K, M)."""
     edges = np.asarray(values)[1:] - 0.5
     t = (edges - means[:, None]) / (math.sqrt(2) * deviations[:, None])
@@ -270,6 +284,6 @@ def _masses(means: _Floats, deviations: _Floats, values: ArrayLike) -> _Floats:
     below = np.concatenate([np.zeros((K, 1)), below, np.ones((K, 1)) / 2], axis=1)
     above = np.concatenate([np.ones((K, 1)) / 2, above, np.zeros((K, 1))], axis=1)
     mass = np.diff(below, axis=1) - np.diff(above, axis=1)
-    masses: _Floats = (1 - _FLOOR) * mass + _FLOOR / mass.shape[1]
+    masses: Floats = (1 - _FLOOR) * mass + _FLOOR / mass.shape[1]
     masses /= masses.sum(axis=1, keepdims=True)
     return masses

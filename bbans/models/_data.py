@@ -1,0 +1,127 @@
+"""What models of symbols are trained on: one sequence or several, in many forms."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.errors import ModelError, SymbolError
+from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+
+__all__ = [
+    "NO_DATA",
+    "NoDataError",
+    "as_sequences",
+    "check_axes",
+    "encode_all",
+    "infer_alphabet",
+    "passes_of",
+]
+
+NO_DATA = "no data to train on: every sequence is empty"
+_BYTES = (bytes, bytearray, memoryview)
+
+
+class NoDataError(ModelError):
+    """Sequences without a symbol."""
+
+
+def as_sequences(sequences: Any) -> Iterable[Symbols]:
+    """Return an iterable of sequences, which may have been given as one alone."""
+    check_axes(sequences)
+    if isinstance(sequences, (str, *_BYTES, np.ndarray)):
+        return [sequences]
+    if isinstance(sequences, (list, tuple)):
+        if sequences and isinstance(sequences[0], (int, np.integer)):
+            return [sequences]  # a list of integers is one sequence
+        return sequences
+    try:
+        iterator = iter(sequences)
+    except TypeError:
+        raise ModelError(
+            f"sequences must be data or a list of such, not {type(sequences).__name__}"
+        ) from None
+    head = next(iterator, None)
+    if head is None:
+        return []
+    if isinstance(head, (int, np.integer)):
+        return [[head, *iterator]]
+    return itertools.chain([head], iterator)
+
+
+def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
+    """Return a function that gives the sequences at each call."""
+    if callable(sequences):
+        return lambda: as_sequences(sequences())
+    items = as_sequences(sequences)
+    held = items if isinstance(items, (list, tuple)) else list(items)
+    return lambda: held
+
+
+def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
+    """The characters that occur, the 256 bytes, or the integers 0 .. max."""
+    mixed = "sequences must be all text, all bytes or all integers"
+    characters: set[str] = set()
+    M, kinds = 1, set()
+    for n, item in enumerate(items):
+        if isinstance(item, str):
+            kinds.add("text")
+            characters.update(item)
+            continue
+        check_axes(item)
+        array = as_integers(item)
+        if isinstance(item, _BYTES):
+            kinds.add("bytes")
+        elif array.dtype != np.uint8:
+            kinds.add("integers")
+        if array.size:
+            M = max(M, int(array.max()) + 1)
+            if int(array.min()) < 0:
+                at = int((array < 0).argmax())
+                raise SymbolError(
+                    f"sequence {n}: symbol {array[at]} at position {at} is negative: "
+                    "give the values that occur as `alphabet`"
+                )
+        if len(kinds) > 1:
+            break
+    if len(kinds) > 1:
+        raise ModelError(mixed)
+    if kinds == {"text"}:
+        if not characters:
+            raise NoDataError(NO_DATA)
+        return Alphabet("".join(sorted(characters)))
+    if kinds == {"bytes"}:
+        return Alphabet(256)
+    if M > MAX_SYMBOLS:
+        raise ModelError(
+            f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "
+            "as `alphabet`"
+        )
+    return Alphabet(M)
+
+
+def check_axes(item: Any) -> None:
+    """Refuse an array that could be several sequences as well as one."""
+    if getattr(item, "ndim", 1) > 1:
+        raise SymbolError(
+            f"a sequence has one axis, not shape {item.shape}: pass list(x) if each "
+            "row is a sequence, x.ravel() if all are one; LGSSM codes rows of channels"
+        )
+
+
+def encode_all(
+    items: Iterable[Symbols], alphabet: Alphabet
+) -> Iterator[NDArray[np.int32]]:
+    """Turn sequences into indices; an error names the sequence."""
+    for n, item in enumerate(items):
+        try:
+            check_axes(item)
+            yield alphabet.encode(item)
+        except SymbolError as error:
+            if isinstance(items, (list, tuple)) and len(items) == 1:
+                raise
+            raise SymbolError(f"sequence {n}: {error}") from None
