@@ -175,7 +175,6 @@ static inline bbans_status bbans_take_uvarint(const uint8_t *bytes,
     return BBANS_ERR_CORRUPT;
 }
 
-#ifndef BBANS_DECODER_ONLY
 static inline size_t bbans_uvarint_bytes(uint64_t value)
 {
     size_t n = 1;
@@ -195,7 +194,6 @@ static inline size_t bbans_put_uvarint(uint8_t *bytes, uint64_t value)
     bytes[n++] = (uint8_t)value;
     return n;
 }
-#endif /* BBANS_DECODER_ONLY */
 
 /* Whether a file begins with this magic and version, as far as it goes.
  * Returns ERR_{FORMAT,VERSION}. */

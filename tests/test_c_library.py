@@ -139,7 +139,7 @@ def test_the_other_examples(made, name, tmp_path):
 @needs_unix
 @needs("cc", "cmake", "pkg-config")
 def test_cmake_installs_a_pkg_config_file(cmade, tmp_path):
-    round_trip(link_example(cmade / "lib", tmp_path / "text"), tmp_path)
+    round_trip(link_example(cmade / "lib", cmade.parent / "text"), tmp_path)
 
 
 @needs_unix
@@ -313,7 +313,7 @@ def test_example_and_command_write_the_same(example, name, kind, tmp_path):
 @needs("cc", "make", "pkg-config")
 def test_example_says_what_is_wrong(example, tmp_path):
     random_hmm(5, 256).save(tmp_path / "other.bbm")
-    data = compress("text")
+    data = compress("text", bbans.default_model())
     for name, content, model, message in [
         ("a", data, tmp_path / "other.bbm", "another model"),
         ("b", data[:-1], ENGLISH, "ends early"),
