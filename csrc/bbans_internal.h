@@ -175,6 +175,7 @@ static inline bbans_status bbans_take_uvarint(const uint8_t *bytes,
     return BBANS_ERR_CORRUPT;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static inline size_t bbans_uvarint_bytes(uint64_t value)
 {
     size_t n = 1;
@@ -183,6 +184,7 @@ static inline size_t bbans_uvarint_bytes(uint64_t value)
         n++;
     return n;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Returns how many bytes it takes. */
 static inline size_t bbans_put_uvarint(uint8_t *bytes, uint64_t value)

@@ -235,7 +235,7 @@ DECODE = """
 #include "bbans.h"
 #include <string.h>
 static const uint8_t file[] = {%s}, data[] = {%s};
-static uint64_t memory[100000], work[100000];
+static uint64_t memory[100000], work[600000];
 int main(void)
 {
     uint8_t out[1000];
