@@ -198,11 +198,11 @@ def empty_message() -> MessageError:
     )
 
 
-def no_value(cause: str, status: int) -> SymbolError:
-    """The error for a pop of no value: by its parameters, or by what it popped from."""
+def no_value(status: int) -> SymbolError:
+    """The error for a pop of no value, under parameters that are valid."""
     return SymbolError(
-        f"{cause}, or the data type does not hold what was popped: it is too narrow, "
-        "or the message is damaged, or ran out of bits (start it from more data, as "
+        "the data type does not hold what was popped: it is too narrow, or the message "
+        "is damaged, or ran out of bits (start it from more data, as "
         "Message.seeded(data, lanes))",
         status,
     )

@@ -28,10 +28,10 @@ from bbans import (
     TruncatedError,
     decode_sequence,
     encode_sequence,
-    quantise,
 )
 from bbans._lib import ffi, lib
 from bbans.codecs import ARHMMStateSpace, HMMStateSpace
+from bbans.distributions import quantise
 from bbans.frozen.c_header import c_header
 from bbans.models import information_content
 from bbans.models.contexts import Counts

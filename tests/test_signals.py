@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 import bbans
 from bbans._lib import lib
+from bbans.distributions import Family
 from bbans.formats import SignalCoder, signals
 from bbans.formats.container import BYTE_BLOCK, SIGNAL, STORED, ContainerReader
 from bbans.models import linear_prediction
@@ -256,7 +257,7 @@ def test_bytes_of_the_reference(seed):
     values[15:] = rng.integers(-3, 4, (15, channels))
     message = bbans.Message()
     signals._call(message, "push", fixed, form, values)
-    table = [int(s) for s in bbans.Shape.gaussian().survival]
+    table = [int(s) for s in Family.gaussian().survival]
     signal = reference.Signal(table, channels, *form, fixed.tolist())
     ours = reference.Message()
     reference.push_each(ours, signal.intervals(values.tolist()))

@@ -22,7 +22,8 @@ from bbans.codecs.iconoclasm import (
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import BbansError, MessageError, ModelError
 from bbans.frozen.base import FrozenModel
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
 __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
 
@@ -57,7 +58,7 @@ class ModelReport(NamedTuple):
         that its pops had taken, over the samples, when its pushes had given less.
     far_out : tuple of int
         Steps t whose posterior can draw a z_t far out, or fail: its first or its last
-        slot does. Shapes with a leak are like that; then bits are lost now and then.
+        slot does. Families with a leak are like that; then bits are lost now and then.
     """
 
     length: int
@@ -125,7 +126,7 @@ class _Metered(Message):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("pop_", "advance")):
+        if not name.startswith(("pop", "advance")):
             return found
 
         def metered(*given: Any, **named: Any) -> Any:
@@ -172,7 +173,7 @@ def check_codec(
     Examples
     --------
     >>> from bbans import check_codec
-    >>> from bbans.codecs import Poisson
+    >>> from bbans.distributions import Poisson
     >>> print(check_codec(Poisson(4.0), [0, 3, 4, 5, 30]))
     values               5
     rate                 8.232 bits per value

@@ -22,7 +22,8 @@ from bbans.codecs.iconoclasm import (
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.hmm import FrozenHMM
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
 __all__ = ["decode_sequence", "decode_until", "encode_sequence"]
 
@@ -95,10 +96,10 @@ def encode_sequence(
     message = _range_encode(model, beliefs[-1], values[body:], body)
     if message.is_at_least(_start_bits(model)):
         push_schedule(model, message, values[:body], beliefs)
-        message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
+        message.push_interval(*FLAG_SCHEDULE, FLAG_TOTAL)
     else:
         message = _range_encode(model, None, values, 0)
-        message.push(*FLAG_PREDICTIVE, FLAG_TOTAL)
+        message.push_interval(*FLAG_PREDICTIVE, FLAG_TOTAL)
     return message
 
 

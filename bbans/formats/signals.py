@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._lib import check, ffi, lib, pointer
-from bbans.distributions.family import Shape, fixed_locations, fixed_scales
+from bbans.distributions.fixed_point import fixed_locations, fixed_scales
+from bbans.distributions.location_scale import Laplace
 from bbans.errors import CorruptError
 from bbans.message.message import Message
 
@@ -55,7 +56,7 @@ def encode_signal(series: NDArray[Any]) -> bytes | None:
     scale = fixed_scales(1 + np.abs(fixed).mean())
     message = Message()
     _call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), fixed_locations(0), scale, fixed)
+    message.push(Laplace(fixed_locations(0), scale), fixed)
     head = _HEAD.pack(len(middle), order, cross, scales, int(scale))
     return head + np.array(middle, series.dtype).tobytes() + message.to_bytes()
 
@@ -88,10 +89,8 @@ def decode_signal(block: bytes, out: NDArray[Any]) -> None:
     taps = order + (channels - 1) * (cross + 1) + 1
     if taps > lib.BBANS_SIGNAL_TAPS_MAX:
         raise CorruptError("its model is too large")
-    fixed = message.pop_located(
-        Shape.laplace(), np.zeros((channels, taps), np.int64),
-        np.array(scale, np.int32), dtype=np.int32,
-    )  # fmt: skip
+    law = Laplace(fixed_locations(0), np.array(scale, np.int32), np.int32)
+    fixed = message.pop(law, (channels, taps))
     values = np.empty((out.size // channels, channels), np.int64)
     _call(message, "pop", fixed, (order, cross, scales), values)
     if not message.is_empty:
