@@ -80,7 +80,7 @@ typedef enum {
     BBANS_ERR_TRUNCATED = -12, /* a file ends early                          */
     BBANS_ERR_FORMAT = -13,   /* not a file of this format                   */
     BBANS_ERR_VERSION = -14,  /* a format version or code unknown here       */
-    BBANS_ERR_MODEL = -15,    /* data that was coded with another model      */
+    BBANS_ERR_WRONG_MODEL = -15, /* data that was coded with another model   */
     BBANS_ERR_TYPE = -16      /* no bbans_type, or not one for this array    */
 } bbans_status;
 
@@ -1124,10 +1124,10 @@ BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
  *          bbans_container_check
  *   data   [cap] elements out; its contents are undefined after an error
  *   n      out: elements; 0 after an error
- * ERR_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are text in
+ * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are text in
  * both forms.  What these refuse can be read by blocks.
- * Returns ERR_{NULL,STATE,FORMAT,VERSION,MODEL,TYPE,TRUNCATED,CAPACITY,CORRUPT}.
- */
+ * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
+ * CORRUPT}. */
 BBANS_API bbans_status bbans_decompress(const bbans_model *model,
         const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
         void *data, size_t cap, size_t *n);
@@ -1163,7 +1163,7 @@ BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
  * decoded by several threads, each with a workspace.  UTF-8 is not checked.
  *   model  the one that the part names; NULL for other methods
  *   work   at least bbans_reader_work_bytes(reader, model)
- * Returns ERR_{NULL,STATE,MODEL,CAPACITY,CORRUPT}. */
+ * Returns ERR_{NULL,STATE,WRONG_MODEL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
         const bbans_block *block, const bbans_model *model, void *work,
         size_t work_bytes, void *data, size_t cap);

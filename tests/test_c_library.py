@@ -552,8 +552,8 @@ def test_both_readers_refuse_a_container_for_the_same_reason():
                 continue
             assert errors[0] == errors[1]
     other = compress("text", MODELS["bytes"].with_mode("predictive"))
-    assert InC(model).decompress(other)[0] == lib.BBANS_ERR_MODEL
-    assert error_of(decompress, other, model) == RAISES[lib.BBANS_ERR_MODEL]
+    assert InC(model).decompress(other)[0] == lib.BBANS_ERR_WRONG_MODEL
+    assert error_of(decompress, other, model) == RAISES[lib.BBANS_ERR_WRONG_MODEL]
 
 
 def test_both_readers_refuse_a_model_for_the_same_reason():

@@ -412,12 +412,12 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
             return BBANS_ERR_STATE;
         if (model == NULL || memcmp(reader->fingerprint, model->fingerprint,
                                     sizeof model->fingerprint) != 0)
-            return BBANS_ERR_MODEL;
+            return BBANS_ERR_WRONG_MODEL;
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
     case BBANS_METHOD_SIGNAL:
         return bbans_block_signal(reader->element, block, to, work, work_bytes);
-    case BBANS_METHOD_CODEC: return BBANS_ERR_MODEL;
+    case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
     default: break;
     }
     status = decode_bytes(block, block->elements * width, to, work, work_bytes);
@@ -458,7 +458,7 @@ static bbans_status check_coder(const bbans_reader *reader,
          memcmp(reader->fingerprint, model->fingerprint,
                 sizeof model->fingerprint) == 0))
         return BBANS_OK;
-    return BBANS_ERR_MODEL;
+    return BBANS_ERR_WRONG_MODEL;
 }
 
 bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,

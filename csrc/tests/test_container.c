@@ -508,10 +508,10 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     work = allocate(bbans_reader_work_bytes(&reader, model));
     CHECK(bbans_decompress(other, bytes, n, work,
                            bbans_reader_work_bytes(&reader, model), back, 6,
-                           &at) == BBANS_ERR_MODEL);
+                           &at) == BBANS_ERR_WRONG_MODEL);
     CHECK(bbans_decompress(NULL, bytes, n, work,
                            bbans_reader_work_bytes(&reader, model), back, 6,
-                           &at) == BBANS_ERR_MODEL);
+                           &at) == BBANS_ERR_WRONG_MODEL);
     CHECK(bbans_decompress(model, bytes, n, work,
                            bbans_reader_work_bytes(&reader, model), back, 6,
                            &at) == BBANS_OK);
@@ -821,7 +821,7 @@ static void read_vector(const golden_file *file, const bbans_model *model)
     status = decompress(model, file->file.bytes, file->file.n, &reader, &back,
                         &n_back);
     if (file->codecs)
-        CHECK(status == BBANS_ERR_MODEL && reader.name[0] != 0);
+        CHECK(status == BBANS_ERR_WRONG_MODEL && reader.name[0] != 0);
     else if (status == BBANS_ERR_TYPE) /* text in both forms */
         CHECK(reader.parts > 1 && reader.element == BBANS_ELEMENT_CHARACTERS);
     else {
