@@ -8,7 +8,7 @@
  *
  * Files      bbans_model_parse and bbans_model_build load a model;
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
- * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
  *            without length or checksum, for those who frame them themselves.
  * Codecs     A bbans_distribution, bbans_message_push_array and its inverse:
  *            make your own.
@@ -489,19 +489,19 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
  * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes that bbans_wire_write will write.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
+/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
         size_t *n_bytes);
 
 /* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
  * Returns ERR_{NULL,CAPACITY}. */
-BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
+BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
+BBANS_API bbans_status bbans_message_read(bbans_message *msg,
         const uint8_t *bytes, size_t n_bytes);
 
 /* ---- Messages that start from data --------------------------------------- */
@@ -838,7 +838,7 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
  * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
  * Split a batch to use threads: no message depends on another.  With
  * BBANS_BATCH times the workspace and the tail that one sequence needs, that

@@ -258,7 +258,7 @@ C_FLOORS = [
     ("kernels", "located_portable.c located_avx2.c located_avx512.c"),
     ("kernels", "bytes_portable.c bytes_avx2.c bytes_avx512.c"),
     ("kernels", "dispatch.c"),
-    ("message", "bbans_table.c bbans_array.c bbans_wire.c bbans_message.c"),
+    ("message", "bbans_table.c bbans_array.c bbans_message_bytes.c bbans_message.c"),
     ("message", "bbans_range.c"),
     ("distributions", "bbans_values.h bbans_values.c bbans_symbols.c bbans_weighted.c"),
     ("distributions", "bbans_shapes.c"),

@@ -120,7 +120,7 @@ int main(void)
 
     for (i = N; i-- > 0;)
         push(&msg, data[i]);
-    check(bbans_wire_size(&msg, &n_bytes), "size");
+    check(bbans_message_size(&msg, &n_bytes), "size");
     printf("%d integers in %zu bytes, which give back %d: %.3f bits each\n", N,
            n_bytes, SEED_BYTES, 8.0 * (double)(n_bytes - SEED_BYTES) / N);
 

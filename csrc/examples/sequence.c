@@ -88,14 +88,14 @@ int main(void)
     check(bbans_sequence_encode(&hmm.space, throws, THROWS, work, work_bytes,
                                 &msg),
           "encode");
-    check(bbans_wire_size(&msg, &cap), "size");
+    check(bbans_message_size(&msg, &cap), "size");
     bytes = allocate(cap);
-    check(bbans_wire_write(&msg, bytes, cap, &n_bytes), "write");
+    check(bbans_message_write(&msg, bytes, cap, &n_bytes), "write");
     printf("%d throws in %zu bytes: %.4f bits each\n", THROWS, n_bytes,
            8.0 * (double)n_bytes / THROWS);
 
     /* The reader knows the model and how many throws there are. */
-    check(bbans_wire_read(&msg, bytes, n_bytes), "read");
+    check(bbans_message_read(&msg, bytes, n_bytes), "read");
     check(
         bbans_sequence_decode(&hmm.space, &msg, copy, THROWS, work, work_bytes),
         "decode");

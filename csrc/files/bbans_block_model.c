@@ -161,7 +161,7 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
     status = cut_work(model, n, decoder_tail_words(model, n), work, work_bytes,
                       &w, &m);
     if (status == BBANS_OK)
-        status = bbans_wire_read(&m.msg, block->bytes, block->n_bytes);
+        status = bbans_message_read(&m.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)
         status = bbans_sequence_decode(&model->frozen.space, &m.msg, w.x,
                                        n / model->width, w.rest, w.rest_bytes);

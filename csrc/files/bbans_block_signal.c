@@ -101,7 +101,7 @@ bbans_status bbans_block_signal(int element, const bbans_block *block,
                                 (uint32_t *)(void *)(filters + coder_bytes()),
                                 tail_words(n));
     if (status == BBANS_OK)
-        status = bbans_wire_read(&msg, c.at, (size_t)(c.end - c.at));
+        status = bbans_message_read(&msg, c.at, (size_t)(c.end - c.at));
     if (status == BBANS_OK)
         status = pop_coefficients(&msg, scale, coefficient,
                                   model.channels * bbans_signal_taps(&model));

@@ -114,7 +114,7 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
         if (status != BBANS_OK)
             return status;
         c->method = BBANS_METHOD_MODEL;
-        (void)bbans_wire_size(&c->message.msg, &c->n_bytes);
+        (void)bbans_message_size(&c->message.msg, &c->n_bytes);
         if (c->n_bytes <= n * width)
             return BBANS_OK;
     }
@@ -200,7 +200,7 @@ bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
     *at++ = (uint8_t)c.method;
     at += bbans_put_uvarint(at, c.n_bytes);
     if (c.method == BBANS_METHOD_MODEL)
-        (void)bbans_wire_write(&c.message.msg, at, c.n_bytes, &size);
+        (void)bbans_message_write(&c.message.msg, at, c.n_bytes, &size);
     else
         memcpy(at, c.bytes, c.n_bytes);
     at += c.n_bytes;

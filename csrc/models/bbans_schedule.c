@@ -573,8 +573,8 @@ bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
         encode_all(model, &all.g);
         for (i = 0; i < all.g.n; i++) {
             *failed = k + i;
-            status = bbans_wire_write(&all.msg[i], AT(bytes, used), cap - used,
-                                      &written);
+            status = bbans_message_write(&all.msg[i], AT(bytes, used),
+                                         cap - used, &written);
             if (status != BBANS_OK)
                 return status;
             used += written;
@@ -613,8 +613,9 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
         for (i = 0; i < all.g.n; i++) {
             bbans_stream *s = &all.g.stream[i];
 
-            status = bbans_wire_read(&all.msg[i], AT(bytes, byte_offset[k + i]),
-                                     length_of(byte_offset, k + i));
+            status =
+                bbans_message_read(&all.msg[i], AT(bytes, byte_offset[k + i]),
+                                   length_of(byte_offset, k + i));
             if (status == BBANS_OK)
                 status = start_decoding(model, s, &all.msg[i],
                                         place(model, x, (size_t)offset[k + i]),

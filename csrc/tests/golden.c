@@ -165,9 +165,9 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
                BBANS_OK);
         EXPECT(bbans_sequence_encode(&hmm.space, x, c->n, work, sizeof work,
                                      &msg) == BBANS_OK);
-        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
-        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+        EXPECT(bbans_message_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
         EXPECT(bbans_sequence_decode(&hmm.space, &msg, x, c->n, work,
                                      sizeof work) == BBANS_OK);
@@ -210,9 +210,9 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
                BBANS_OK);
         EXPECT(bbans_sequence_encode(&model.space, c->x, c->n, work,
                                      sizeof work, &msg) == BBANS_OK);
-        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
-        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+        EXPECT(bbans_message_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
         EXPECT(bbans_sequence_decode(&model.space, &msg, x, c->n, work,
                                      sizeof work) == BBANS_OK);

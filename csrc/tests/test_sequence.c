@@ -208,7 +208,7 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             CHECK(bbans_sequence_encode(&hmm.space, x, n, work, work_bytes,
                                         &msg) == BBANS_OK);
             CHECK(bbans_message_check(&msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
+            CHECK(bbans_message_write(&msg, again, 4 * cap, &size) == BBANS_OK);
             CHECK(length == 0 ||
                   (length == size && memcmp(bytes, again, size) == 0));
             length = size;
@@ -231,7 +231,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
                 again[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
                 CHECK(bbans_message_init(&msg, &head, 1, tail, cap) ==
                       BBANS_OK);
-                if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
+                if (bbans_message_read(&msg, again, length - below(2)) ==
+                    BBANS_OK)
                     (void)bbans_sequence_decode(&hmm.space, &msg, y, n, work,
                                                 work_bytes);
             }
@@ -347,7 +348,7 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
             CHECK(bbans_sequence_encode(&hmm.space, x + offset[k],
                                         (size_t)(offset[k + 1] - offset[k]),
                                         work, full, &msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, one, 4 * cap, &size) == BBANS_OK);
+            CHECK(bbans_message_write(&msg, one, 4 * cap, &size) == BBANS_OK);
             CHECK(ends[k + 1] - ends[k] == size);
             CHECK(memcmp(bytes + ends[k], one, size) == 0);
         }

@@ -87,7 +87,8 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                                  sizeof tail / sizeof *tail) == BBANS_OK);
         CHECK(bbans_sequence_encode(&hmm.space, x32, n, big_work, work_bytes,
                                     &msg) == BBANS_OK);
-        CHECK(bbans_wire_write(&msg, bytes, sizeof bytes, &size) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, bytes, sizeof bytes, &size) ==
+              BBANS_OK);
         free(big_work);
 
         while (least * least < n)
