@@ -90,7 +90,7 @@ enum {
     BBANS_TOTAL_MAX = 268435456, /* 2^28 */
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
-    BBANS_TAIL_MAX = 65535,
+    BBANS_START_MAX = 65535,
     BBANS_ORDER_MAX = 16,        /* symbols of a context        */
     BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
@@ -594,7 +594,7 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
 /* Before an interval: from here on an encoder would have started bits back, if
  * the range code of these intervals alone were an integer of 2^bits or more.
  * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
- * than BBANS_TAIL_MAX bits. */
+ * than BBANS_START_MAX bits. */
 BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
 /* Decode n values.  After an error *dec is as it was before, and the contents of
@@ -621,7 +621,7 @@ typedef struct {
     size_t belief_bytes;      /* what is known after x_1 .. x_t               */
     size_t record_bytes;      /* what is kept of a step for bits back         */
     size_t scratch_bytes;
-    size_t tail_length;       /* c of docs/maths.md section 7                 */
+    size_t start_length;       /* c of docs/maths.md section 7                 */
     size_t start_bits;        /* bits back starts from 2^start_bits or more   */
     size_t push_words;        /* of tail that an observation may take         */
     size_t pop_words;         /* that popping one from damaged data may take  */
@@ -675,14 +675,14 @@ BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
 
 /* Build a model's tables from its masses.
  *   prec         precision r: each row of masses sums to 2^prec
- *   tail_length  c of docs/maths.md section 7, 1 to BBANS_TAIL_MAX
+ *   start_length  c of docs/maths.md section 7, 1 to BBANS_START_MAX
  *   initial      [states], transition [states][states] (row i, next state j),
  *   emission     [states][symbols]; every mass at least 1
  *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
  *                outlive *hmm.  The masses are copied.
  * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
 BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
-        size_t symbols, unsigned prec, size_t tail_length,
+        size_t symbols, unsigned prec, size_t start_length,
         const uint32_t *initial, const uint32_t *transition,
         const uint32_t *emission, void *memory, size_t memory_bytes);
 
@@ -755,14 +755,14 @@ BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
 
 /* Fill *model, which refers to the arrays.
  *   family       of the observation noise: bbans_family
- *   tail_length  c of docs/maths.md section 7, in observations
+ *   start_length  c of docs/maths.md section 7, in observations
  *   start_bits   the schedule starts from at least 2^start_bits
  *   offset       [steps][n + p] of latents and observations, in 2^-16
  *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
  *                docs/format.md, section 2
  * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-        size_t observed, size_t steps, int family, size_t tail_length,
+        size_t observed, size_t steps, int family, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
 /* One value under a location and a scale as LGSSMs code it, for coders of the

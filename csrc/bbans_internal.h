@@ -261,7 +261,7 @@ uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
 /* What bbans_hmm_init does but for the engine, and the checks of
  * bbans_hmm_set_contexts. */
 bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
-                            unsigned prec, size_t tail_length,
+                            unsigned prec, size_t start_length,
                             const uint32_t *initial, const uint32_t *transition,
                             const uint32_t *emission, void *memory,
                             size_t memory_bytes);

@@ -37,7 +37,7 @@ typedef struct {
     const uint16_t *initial;    /* [states + 1]          */
     const uint16_t *transition; /* [states][states + 1]  */
     const uint16_t *emission;   /* [states][symbols + 1] */
-    uint16_t states, symbols, tail_length;
+    uint16_t states, symbols, start_length;
     uint8_t prec;
 } bbans_tiny_hmm;
 

@@ -110,7 +110,7 @@ class FrozenModel(ABC):
     @property
     def tail_length(self) -> int:
         """Observations at the end of a sequence that start it."""
-        return int(self.space.tail_length)
+        return int(self.space.start_length)
 
     @property
     def start_bits(self) -> int:

@@ -155,7 +155,7 @@ class FrozenHMM(FrozenModel):
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
             )
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
-        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
+        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_START_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
         if size == 0:
             raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")

@@ -209,7 +209,7 @@ static void test_in_place(file f, int alphabet)
     CHECK(memcmp(bbans_align(memory), bbans_align(other),
                  size - (BBANS_ALIGNMENT - 1)) == 0);
     CHECK(hmm.floor == built->floor && hmm.stride == built->stride);
-    CHECK(hmm.space.tail_length == built->space.tail_length);
+    CHECK(hmm.space.start_length == built->space.start_length);
     CHECK(built->space.predictive == f.bytes[6]);
     CHECK(model.kind == kinds[alphabet] && model.width == 1);
     for (i = 0; i < M; i++) {

@@ -243,7 +243,7 @@ static void test_file(size_t n, size_t p, int family)
     CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
     CHECK(built->latents == n && built->observed == p);
     CHECK(built->steps == STEPS && built->family == family);
-    CHECK(built->space.tail_length == 12 && built->space.start_bits == 64);
+    CHECK(built->space.start_length == 12 && built->space.start_bits == 64);
     CHECK(built->space.predictive == 1);
     CHECK(memcmp(built->offset, f.offset, STEPS * (n + p) * 8) == 0);
     CHECK(memcmp(built->word, f.word, STEPS * built->step_words * 4) == 0);

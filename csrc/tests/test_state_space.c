@@ -257,7 +257,7 @@ static toy make_toy(void)
     model.space.belief_bytes = sizeof(uint64_t);
     model.space.record_bytes = sizeof(record);
     model.space.scratch_bytes = 0;
-    model.space.tail_length = 1 + below(30);
+    model.space.start_length = 1 + below(30);
     model.space.start_bits = 70;
     model.space.push_words = 3;
     model.space.pop_words = 2;
