@@ -48,10 +48,8 @@ _HOMES = {
         "WrongModelError",
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
-    "bbans.frozen.hmm": (
-        "FrozenARHMM",
-        "FrozenHMM",
-    ),
+    "bbans.frozen.arhmm": ("FrozenARHMM",),
+    "bbans.frozen.hmm": ("FrozenHMM",),
     "bbans.frozen.lgssm": ("FrozenLGSSM",),
     "bbans.frozen.model_file": (
         "default_model",
@@ -71,16 +69,6 @@ _HOMES = {
         "GaussianHMM",
         "Statistics",
         "Topology",
-    ),
-    "bbans.records.batch": (
-        "decode_batch",
-        "decode_packed",
-        "encode_batch",
-        "encode_packed",
-    ),
-    "bbans.records.packets": (
-        "decode_packet",
-        "encode_packets",
     ),
 }
 _ROOMS = (

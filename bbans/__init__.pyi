@@ -32,7 +32,7 @@ from bbans.errors import TruncatedError as TruncatedError
 from bbans.errors import VersionError as VersionError
 from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
-from bbans.frozen.hmm import FrozenARHMM as FrozenARHMM
+from bbans.frozen.arhmm import FrozenARHMM as FrozenARHMM
 from bbans.frozen.hmm import FrozenHMM as FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM as FrozenLGSSM
 from bbans.frozen.model_file import default_model as default_model
@@ -48,11 +48,5 @@ from bbans.models import FactorialHMM as FactorialHMM
 from bbans.models import GaussianHMM as GaussianHMM
 from bbans.models import Statistics as Statistics
 from bbans.models import Topology as Topology
-from bbans.records.batch import decode_batch as decode_batch
-from bbans.records.batch import decode_packed as decode_packed
-from bbans.records.batch import encode_batch as encode_batch
-from bbans.records.batch import encode_packed as encode_packed
-from bbans.records.packets import decode_packet as decode_packet
-from bbans.records.packets import encode_packets as encode_packets
 
 __version__: str

@@ -173,8 +173,10 @@ class RecordReader:
             yield part
 
     def read(self, n: int, where: str) -> bytes:
-        """Return the next n bytes of the record; see `parts`."""
-        return b"".join(self.parts(n, where))
+        """Return the next n bytes of the record; see `take`."""
+        data = bytes(self.take(n, where))
+        self.crc = zlib.crc32(data, self.crc)
+        return data
 
     def skip(self, n: int, where: str) -> None:
         """Read the next n bytes of the record, and keep only their checksum."""
@@ -191,9 +193,7 @@ class RecordReader:
         """
         value = 0
         for shift in range(0, 7 * UVARINT_BYTES, 7):
-            data = self.take(1, where)
-            self.crc = zlib.crc32(data, self.crc)
-            byte = data[0]
+            byte = self.read(1, where)[0]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 if byte == 0 and shift > 0:

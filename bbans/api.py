@@ -15,7 +15,6 @@ from bbans._files import read_all, read_full, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
 from bbans._threads import in_order
-from bbans.codecs.sequence import decode_sequence, decode_until, encode_sequence
 from bbans.errors import (
     BbansError,
     FormatError,
@@ -35,7 +34,7 @@ from bbans.formats.coders import (
     coders_of,
     decode_block,
     octets,
-    text_of,
+    restored_text,
 )
 from bbans.formats.container import (
     AXES_MAX,
@@ -50,10 +49,7 @@ from bbans.formats.container import (
 )
 from bbans.formats.random_access import ContainerFile
 from bbans.frozen.alphabet import as_integers
-from bbans.frozen.hmm import as_frozen
-from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.frozen.model_file import FrozenModel
-from bbans.message.message import Message
+from bbans.frozen.base import FrozenModel, as_model
 
 __all__ = [
     "compress",
@@ -65,9 +61,6 @@ __all__ = [
     "open",
 ]
 
-# The most symbols that `decode` looks for the last one among, by default.
-UNTIL_DEFAULT = 1 << 20
-
 Kind = TypeVar("Kind", str, bytes, NDArray[Any])
 Progress: TypeAlias = Callable[[int], object]
 
@@ -75,29 +68,9 @@ Progress: TypeAlias = Callable[[int], object]
 # ---- bare messages
 
 
-def encode(data: Any, model: FrozenModel, *, predictive: bool = False) -> bytes:
-    """Code one sequence as a bare message: no header, no length, no checksum.
-
-    Parameters
-    ----------
-    data : str, bytes or array_like of int
-        What the model's alphabet holds; arrays are taken in C order.
-    model : FrozenHMM or FrozenLGSSM
-    predictive : bool
-        Use the range coder alone, without bits back.
-
-    Returns
-    -------
-    bytes
-        Typically 4 bits more than the information content of `data`.
-
-    Raises
-    ------
-    SymbolError
-        If a symbol is not in the alphabet; the text names it and its position.
-    """
-    model = _as_model(model)
-    return _encode(model, model.alphabet.encode(data), predictive)
+def encode(data: Any, model: FrozenModel) -> bytes:
+    """Code one sequence as a bare message; see `FrozenModel.encode`."""
+    return as_model(model).encode(data)
 
 
 def decode(
@@ -105,72 +78,11 @@ def decode(
     model: FrozenModel,
     length: int | None = None,
     *,
-    predictive: bool = False,
     until: Any = None,
     max_bytes: int | None = None,
-) -> NDArray[Any]:
-    """Decode a bare message of `length` symbols or rows, or up to a symbol.
-
-    Parameters
-    ----------
-    data : bytes
-    model : FrozenHMM or FrozenLGSSM
-    length : int
-        Number of symbols, or of rows of p > 1 integers; with `until` the most that
-        there may be, by default 2**20. Memory and time grow with it, whatever `data`
-        is: bound a length that comes from outside, by `max_bytes` or otherwise.
-    predictive : bool
-        As it was encoded.
-    until : a symbol of the alphabet, optional
-        An integer, a character or a byte. The message is predictive, and of a
-        sequence that has this symbol at its end and nowhere else: nobody needs to
-        know how long it is.
-    max_bytes : int, optional
-        The most bytes that the result may take; by default there is no limit.
-
-    Returns
-    -------
-    ndarray, shape (length,) or (length, p)
-        int64 symbols, or uint32 code points for a model of characters.
-
-    Raises
-    ------
-    CorruptError
-        If `encode` writes these bytes for no sequence of this length, under this model
-        and in this mode. A bare message has no checksum: if it is damaged, or any of
-        these is wrong, an eighth to two thirds decode all the same, to other data
-        (docs/maths.md, section 7).
-    LimitError
-        If the result would take more than `max_bytes`.
-    ModelError
-        If there is no sequence of this length, or no memory for one.
-    """
-    model, message = _as_model(model), Message.from_bytes(data)
-    if until is not None:
-        model = as_frozen(model)
-        single = until if isinstance(until, str | bytes) else [until]
-        last = model.alphabet.encode(single)
-        if last.size != 1:
-            raise SymbolError(f"`until` is one symbol, not {until!r}")
-        most = UNTIL_DEFAULT if length is None else length
-        x: Any = decode_until(model, message, int(last[0]), most, max_bytes)
-    elif length is None:
-        raise ModelError("decoding needs the number of symbols, or the last of them")
-    else:
-        what = f"a message of length {length}"
-        check_limit(length, model.alphabet.itemsize, max_bytes, what)
-        x = decode_sequence(model, message, length, predictive=predictive)
-    return model.alphabet.decode(x)
-
-
-def _as_model(model: Any) -> FrozenModel:
-    return model if isinstance(model, FrozenLGSSM) else as_frozen(model)
-
-
-def _encode(model: FrozenModel, x: NDArray[Any], predictive: bool) -> bytes:
-    if isinstance(model, FrozenLGSSM):
-        x = x.reshape(-1, model.n_observed)
-    return encode_sequence(model, x, predictive=predictive).to_bytes()
+) -> Any:
+    """Decode a bare message; see `FrozenModel.decode`."""
+    return as_model(model).decode(data, length, until=until, max_bytes=max_bytes)
 
 
 # ---- containers
@@ -234,8 +146,8 @@ def compress(
         element, values = coder.elements(data)
         big_endian, shape = False, values.shape
     else:
-        array = as_integers(data)
         coder = as_coder(coder, level, SignalCoder)
+        array = as_integers(data)
         element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
         shape = _shape(array)
         values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).ravel()
@@ -385,7 +297,7 @@ def _read_blocks(
         ahead = ahead[n_bytes:]
         start += len(data)
         if len(data) < n_bytes and start % (step * dtype.itemsize):
-            raise SymbolError(f"{start} bytes are no steps of {step} {dtype.name}")
+            raise SymbolError(f"{start} bytes are no rows of {step} {dtype.name}")
         yield np.frombuffer(data, dtype)
 
 
@@ -478,7 +390,7 @@ def decompress(
         for entry in parts:
             elements = np.empty(entry[0].n_elements, entry[0].header.dtype)
             _restore([entry], elements, threads)
-            texts.append(text_of(elements, entry[0].header))
+            texts.append(restored_text(elements, entry[0].header))
         return "".join(texts)
     n = n_bytes // header.dtype.itemsize
     target = np.empty(n, header.dtype) if out is None else _part_of(out, n, header)
@@ -575,7 +487,7 @@ def decompress_file(
         try:
             decode_block(block, coders, part)
             if header.element == CODE_POINTS:
-                text = text_of(part, header)
+                text = restored_text(part, header)
                 return block.n, text.encode("utf-8", "surrogatepass")
         except FormatError as error:
             return block.n, error

@@ -20,7 +20,7 @@ from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
 from bbans.formats.coders import ByteCoder, SignalCoder
-from bbans.frozen.model_file import read_model
+from bbans.frozen import FrozenModel
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
@@ -335,7 +335,7 @@ def test_example_says_what_is_wrong(example, tmp_path):
 
 STORED = json.loads((ROOT / "tests" / "vectors" / "container_v2.json").read_text())
 MODELS = {
-    model["name"]: read_model(bytes.fromhex(model["file"]))
+    model["name"]: FrozenModel.from_bytes(bytes.fromhex(model["file"]))
     for model in STORED["models"]
 }
 # Values that each can code.
@@ -564,7 +564,7 @@ def test_both_readers_refuse_a_model_for_the_same_reason():
         assert status != 0
         if data[:8] == blob[:8] and data[8:24] != blob[8:24]:
             continue  # counts: both refuse, but may notice different faults first
-        assert RAISES.get(status) == error_of(read_model, data)
+        assert RAISES.get(status) == error_of(FrozenModel.from_bytes, data)
 
 
 def test_status_codes_have_texts_and_exceptions():

@@ -301,7 +301,7 @@ def test_command_line(tmp_path):
     assert (tmp_path / "copy").read_bytes() == (tmp_path / "ecg").read_bytes()
     odd = run("compress", "--type", "int", "--channels", "3", "ecg", "-o", "-")
     assert odd.returncode == 1
-    assert b"20000 bytes are no steps of 3 int" in odd.stderr
+    assert b"20000 bytes are no rows of 3 int" in odd.stderr
     both = run("compress", "--type", "int32", "-m", "x.bbm", "ecg", "-o", "-")
     assert b"x.bbm" in both.stderr
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bbans.api import compress_file
+from bbans import api
 from bbans.cli.options import (
     TYPES,
     add_command,
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
         progress_bar(source, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        compress_file(
+        api.compress_file(
             source,
             sink,
             coder,

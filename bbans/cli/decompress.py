@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bbans.api import decompress_file
+from bbans import api
 from bbans.cli.compress import SUFFIX
 from bbans.cli.options import add_command, add_force, add_quiet, model_of, size
 from bbans.cli.streams import (
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> bool:
         progress_bar(None, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        decompress_file(
+        api.decompress_file(
             source,
             sink,
             None if options.model is None else model_of(options.model),

@@ -14,7 +14,8 @@ import numpy as np
 from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
-from bbans.frozen.model_file import FrozenModel, default_model, read_model
+from bbans.frozen.base import FrozenModel
+from bbans.frozen.model_file import default_model
 
 __all__ = [
     "TYPES",
@@ -144,4 +145,4 @@ def model_of(path: Path) -> FrozenModel:
     if str(path) == "english":
         return default_model()
     with reading(str(path)) as file:
-        return read_model(read_all(file))
+        return FrozenModel.from_bytes(read_all(file))

@@ -1,27 +1,26 @@
 """Codecs: objects with ``push(message, value)`` and ``pop(message)``."""
 
-from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.compose import Repeat, Serial
-from bbans.codecs.iconoclasm import (
-    AutoregressiveModel,
-    Iconoclasm,
-    PredictiveModel,
-    StateSpaceModel,
-)
-from bbans.frozen.hmm_steps import ARHMMStateSpace, HMMStateSpace
-from bbans.frozen.lgssm_steps import LGSSMStateSpace
+from bbans.codecs.iconoclasm import Iconoclasm
+from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans.codecs.state_space import PredictiveModel, SequenceModel, StateSpaceModel
+from bbans.message.codec import Codec
 
 __all__ = [
-    "ARHMMStateSpace",
-    "AutoregressiveModel",
     "BitsBack",
     "Codec",
-    "HMMStateSpace",
+    "CodecReport",
     "Iconoclasm",
-    "LGSSMStateSpace",
+    "ModelReport",
     "PredictiveModel",
     "Repeat",
+    "SequenceModel",
     "Serial",
     "StateSpaceModel",
+    "check_codec",
+    "check_model",
+    "decode_sequence",
+    "encode_sequence",
 ]

@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import Codec, as_codec
-from bbans.codecs.iconoclasm import (
+from bbans.codecs.base import as_codec
+from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans.codecs.state_space import (
     PredictiveModel,
+    SequenceModel,
     StateSpaceModel,
-    as_state_space,
+    as_sequence_model,
     likelihood,
 )
-from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import BbansError, MessageError, ModelError
-from bbans.frozen.base import FrozenModel
+from bbans.message.codec import Codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
@@ -126,7 +127,7 @@ class _Metered(Message):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("pop", "advance")):
+        if not name.startswith(("pop", "advance", "call")):
             return found
 
         def metered(*given: Any, **named: Any) -> Any:
@@ -138,15 +139,15 @@ class _Metered(Message):
 
 
 def check_codec(
-    codec: Codec, values: Sequence[Any], *, samples: int = 8, seed: int = 0
+    values: Sequence[Any], codec: Codec[Any], *, samples: int = 8, seed: int = 0
 ) -> CodecReport:
     """Test whether a codec is what coding needs, and measure its rate.
 
     Parameters
     ----------
-    codec : Codec
     values : sequence
         One or more values that the codec should code, rare ones among them.
+    codec : Codec
     samples : int
         Values that are popped from random bits besides.
     seed : int
@@ -174,7 +175,7 @@ def check_codec(
     --------
     >>> from bbans import check_codec
     >>> from bbans.distributions import Poisson
-    >>> print(check_codec(Poisson(4.0), [0, 3, 4, 5, 30]))
+    >>> print(check_codec([0, 3, 4, 5, 30], Poisson(4.0)))
     values               5
     rate                 8.232 bits per value
     start-up             0.0 bits
@@ -201,15 +202,20 @@ def check_codec(
 
 
 def check_model(
-    model: StateSpaceModel, x: Sequence[Any], *, samples: int = 8, seed: int = 0
+    x: Sequence[Any],
+    model: SequenceModel | StateSpaceModel,
+    *,
+    samples: int = 8,
+    seed: int = 0,
 ) -> ModelReport:
     """Test a model on a sequence, step by step, and measure what it costs.
 
     Parameters
     ----------
-    model : StateSpaceModel or PredictiveModel
     x : sequence
-        One or more observations that the model should code well.
+        One or more observations that the model should code well; for a frozen model
+        those of its `push`.
+    model : FrozenModel, PredictiveModel or StateSpaceModel
     samples : int
         Draws of the latent states, for the ELBO.
     seed : int
@@ -232,24 +238,19 @@ def check_model(
     UserWarning
         If a posterior can draw states far out: `ModelReport.far_out`.
     """
-    as_state_space(model)
+    steps = as_sequence_model(model).state_space()
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
         raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
-    if isinstance(model, FrozenModel):
-        raise ModelError(
-            "a frozen model is checked step by step: pass HMMStateSpace(model), "
-            "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
-        )
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 
-    def look(t: int, posterior: Callable[[], Codec]) -> None:
+    def look(t: int, posterior: Callable[[], Codec[Any]]) -> None:
         if _draws_far_out(posterior, rng):
             far_out.insert(0, t)
 
     walks = [
-        _walk(model, x, _metered(rng, len(x)), look if k == 0 else None)
+        _walk(steps, x, _metered(rng, len(x)), look if k == 0 else None)
         for k in range(samples)
     ]
     nets = [net for net, _ in walks]
@@ -261,15 +262,15 @@ def check_model(
             stacklevel=2,
         )
     content = None
-    if isinstance(model, PredictiveModel):
-        content = _information_content(model, x, _metered(rng, len(x)))
+    if isinstance(steps, PredictiveModel):
+        content = _information_content(steps, x, _metered(rng, len(x)))
     error = float(np.std(nets)) / max(1, samples - 1) ** 0.5
     return ModelReport(
         len(x),
         float(np.mean(nets)),
         error,
         content,
-        _whole(model, x, rng),
+        _whole(x, model, None if content is not None else rng.bytes(64 + 16 * len(x))),
         max(startup for _, startup in walks),
         tuple(far_out),
     )
@@ -294,7 +295,7 @@ class _RefusedError(ModelError):
 
 
 def _walk_values(
-    codec: Codec, values: Sequence[Any], message: _Metered
+    codec: Codec[Any], values: Sequence[Any], message: _Metered
 ) -> tuple[float, float]:
     """Push all; return the bits that this adds, and the most that one borrowed."""
     start, startup = message.bits, 0.0
@@ -307,13 +308,13 @@ def _walk_values(
 
 
 def _check_lanes(
-    codec: Codec,
+    codec: Codec[Any],
     values: Sequence[Any],
     samples: int,
     rng: np.random.Generator,
     lanes: int,
 ) -> None:
-    def make() -> Codec:
+    def make() -> Codec[Any]:
         return codec
 
     for i, value in enumerate(values):
@@ -346,7 +347,7 @@ def _other_below(message: Message, rng: np.random.Generator) -> Message:
     )
 
 
-def _check_range(codec: Codec, values: Sequence[Any]) -> bool:
+def _check_range(codec: Codec[Any], values: Sequence[Any]) -> bool:
     """Whether the range coder is taken; then it must give the values back."""
     encoder = RangeEncoder()
     for i, value in enumerate(values):
@@ -396,7 +397,9 @@ def _numbers(z: Any) -> NDArray[np.float64]:
     return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
 
 
-def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
+def _draws_far_out(
+    posterior: Callable[[], Codec[Any]], rng: np.random.Generator
+) -> bool:
     usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
     if len({row.size for row in usual}) > 1:  # states of no fixed form
         return False
@@ -417,7 +420,7 @@ def _walk(
     model: StateSpaceModel,
     x: Sequence[Any],
     message: _Metered,
-    look: Callable[[int, Callable[[], Codec]], None] | None,
+    look: Callable[[int, Callable[[], Codec[Any]]], None] | None,
 ) -> tuple[float, float]:
     """The sender's schedule; returns the net bits that it adds, and those borrowed.
     With a `look` at each posterior all steps are checked too."""
@@ -447,18 +450,20 @@ def _walk(
     return message.bits - start, start - message.least
 
 
-def _push(make: Callable[[], Codec], message: Message, value: Any, where: str) -> None:
+def _push(
+    make: Callable[[], Codec[Any]], message: Message, value: Any, where: str
+) -> None:
     with _naming(where):
         make().push(message, value)
 
 
-def _pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+def _pop(make: Callable[[], Codec[Any]], message: Message, where: str) -> Any:
     with _naming(where):
         return make().pop(message)
 
 
 def _checked_push(
-    make: Callable[[], Codec], message: Message, value: Any, where: str
+    make: Callable[[], Codec[Any]], message: Message, value: Any, where: str
 ) -> None:
     before = message.copy()
     _push(make, message, value, where)
@@ -469,7 +474,7 @@ def _checked_push(
         raise ModelError(f"{where}: pop after push does not restore the message")
 
 
-def _checked_pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+def _checked_pop(make: Callable[[], Codec[Any]], message: Message, where: str) -> Any:
     before = message.copy()
     value = _pop(make, message, where)
     copy = message.copy()
@@ -493,15 +498,15 @@ def _information_content(
     return bits
 
 
-def _whole(model: Any, x: Sequence[Any], rng: np.random.Generator) -> int:
-    """Encode and decode a message, twice; return its bits."""
-    lent = None if isinstance(model, PredictiveModel) else rng.bytes(64 + 16 * len(x))
+def _whole(x: Sequence[Any], model: Any, lent: bytes | None) -> int:
+    """Encode a message, twice, and decode it; return its bits, less those lent."""
     with _naming("encoding"):
-        data = encode_sequence(model, x, seed=lent).to_bytes()
-        if encode_sequence(model, x, seed=lent).to_bytes() != data:
+        data = encode_sequence(x, model, initial_bits=lent).to_bytes()
+        if encode_sequence(x, model, initial_bits=lent).to_bytes() != data:
             raise ModelError("the same sequence gives other bytes the second time")
     with _naming("decoding"):
-        decoded = decode_sequence(model, Message.from_bytes(data), len(x), seed=lent)
+        message = Message.from_bytes(data)
+        decoded = decode_sequence(message, model, len(x), initial_bits=lent)
     for t, (value, again) in enumerate(zip(x, decoded, strict=True)):
         if not _same(value, again):
             raise ModelError(f"x[{t}] = {value} decodes to {again}")

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from bbans._arguments import as_bytes, as_instance, as_integer
 from bbans._lib import check, ffi, lib, pointer
 from bbans._records import Buffer
-from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -42,9 +41,9 @@ from bbans.formats.container import (
     Header,
 )
 from bbans.formats.signals import CHANNELS_MAX, decode_signal, encode_signal
-from bbans.frozen.hmm import as_frozen
-from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.frozen.model_file import FrozenModel, default_model
+from bbans.frozen.alphabet import utf8_of
+from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.model_file import default_model
 from bbans.message.message import Message
 
 __all__ = [
@@ -62,7 +61,7 @@ __all__ = [
     "encode_bytes",
     "named",
     "octets",
-    "text_of",
+    "restored_text",
 ]
 
 LEVEL_DEFAULT, LEVEL_MAX = 5, 9
@@ -176,8 +175,9 @@ class ByteCoder(Coder):
 
     Examples
     --------
-    >>> len(bbans.compress(b"tick tock " * 100, ByteCoder(order=0)))
-    0
+    >>> from bbans import compress
+    >>> len(compress(b"tick tock " * 100, ByteCoder(order=0)))
+    202
     """
 
     method = BYTE_BLOCK
@@ -263,41 +263,45 @@ class ModelCoder(Coder):
 
     def __init__(self, model: FrozenModel, level: int = LEVEL_DEFAULT) -> None:
         super().__init__(level)
-        self.model = model if isinstance(model, FrozenLGSSM) else as_frozen(model)
+        self.model = as_model(model)
         self.fingerprint = self.model.fingerprint
-        self._width = getattr(self.model, "n_observed", 1)
-        if self.model.alphabet.kind == "characters":
+        if self.model.kind == "text":
             self.file_element = CODE_POINTS
 
     def __repr__(self) -> str:
         return f"ModelCoder({self.model!r}, level={self.level})"
 
     def width(self, shape: tuple[int, ...]) -> int:
-        last = shape[-1] if len(shape) > 1 else self._width
-        if self._width > 1 and (last != self._width or math.prod(shape) % self._width):
-            raise SymbolError(f"an array of shape {shape} has no rows of {self._width}")
-        return self._width
+        width = self.model.width
+        last = shape[-1] if len(shape) > 1 else width
+        if width > 1 and (last != width or math.prod(shape) % width):
+            raise SymbolError(f"an array of shape {shape} has no rows of {width}")
+        return width
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
-        if isinstance(data, str) and self.model.alphabet.kind == "characters":
+        kind = self.model.kind
+        if not isinstance(data, str):
+            if kind == "text":
+                raise SymbolError(
+                    "a model of text cannot code bytes: decode them to str first"
+                )
+            return super().elements(data)
+        if kind == "text":
             return CODE_POINTS, code_points(data)
-        self.model.alphabet.encode(data if isinstance(data, str) else b"")  # or raises
-        return super().elements(data)
+        if kind == "integers":
+            raise SymbolError("a str needs a model of text, or of bytes")
+        return UTF8, octets(utf8_of(data))
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         x = self.model.alphabet.encode(steps)
-        rows = x if self._width == 1 else x.reshape(-1, self._width)
-        predictive = self.model.mode == "predictive"
-        return encode_sequence(self.model, rows, predictive=predictive).to_bytes()
+        rows = x if self.model.width == 1 else x.reshape(steps.shape)
+        return self.model.encode_message(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
-        if out.size % self._width:
-            raise CorruptError(f"it has no rows of {self._width}")
-        message = Message.from_bytes(bytes(data))
-        predictive = self.model.mode == "predictive"
-        x = decode_sequence(
-            self.model, message, out.size // self._width, predictive=predictive
-        )
+        n, rest = divmod(out.size, self.model.width)
+        if rest:
+            raise CorruptError(f"it has no rows of {self.model.width}")
+        x = self.model.decode_message(Message.from_bytes(bytes(data)), n)
         values = self.model.alphabet.decode(x.ravel())
         out[:] = values.astype(out.dtype)
         if not np.array_equal(out, values):
@@ -445,6 +449,9 @@ class _Stored:
 
 
 Coders: TypeAlias = dict[int, Coder | _Stored]
+# What every reader has.
+_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
+_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
 
 
 def coders_of(header: Header, coder: Coder | None) -> Coders:
@@ -461,12 +468,10 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
     WrongModelError
         If the header names another.
     """
-    coders: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
-    if header.is_array:
-        coders[SIGNAL] = SignalCoder()
+    coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
     if header.fingerprint:
         found = _find(header, coder)
-        coders[found.method] = found
+        return coders | {found.method: found}
     return coders
 
 
@@ -532,7 +537,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
-def text_of(elements: NDArray[Any], header: Header) -> str:
+def restored_text(elements: NDArray[Any], header: Header) -> str:
     """The text of elements."""
     utf8 = header.element == UTF8
     try:

@@ -57,11 +57,9 @@ __all__ = [
 VERSION = 2
 #: Elements: bytes and text, and from `FIRST_INTEGER` on the integers of numpy.
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
-_DTYPES = {BYTES: "u1", UTF8: "u1", CODE_POINTS: "<u4"} | dict(
-    enumerate(
-        ["u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"], start=FIRST_INTEGER
-    )
-)
+_NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
+_DTYPES = {BYTES: np.dtype("u1"), UTF8: np.dtype("u1"), CODE_POINTS: np.dtype("<u4")}
+_DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
 STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC = range(5)
@@ -113,7 +111,7 @@ class Header:
     @property
     def dtype(self) -> np.dtype:
         """Type of the elements in the file."""
-        return np.dtype(_DTYPES[self.element])
+        return _DTYPES[self.element]
 
     @property
     def is_array(self) -> bool:

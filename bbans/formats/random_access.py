@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bbans._arguments import check_file
 from bbans.errors import FormatError
-from bbans.formats.coders import Coder, coders_of, decode_block, text_of
+from bbans.formats.coders import Coder, coders_of, decode_block, restored_text
 from bbans.formats.container import BYTES, CODE_POINTS, UTF8, read_index
 
 __all__ = ["ContainerFile"]
@@ -147,7 +147,7 @@ class ContainerFile:
             return elements.reshape(shape).astype(self._header.array_dtype)
         elements = np.ascontiguousarray(elements)
         if self._header.element == CODE_POINTS:
-            return text_of(elements, self._header)
+            return restored_text(elements, self._header)
         return elements.tobytes()
 
     def _read(self, first: int, end: int) -> NDArray[Any]:

@@ -1,32 +1,14 @@
-"""Model files of any type, and the one that comes with the package."""
+"""Model files of any type, and the model that comes with the package."""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
-from typing import TypeAlias
 
-from bbans._kinds import MODEL
-from bbans.frozen.base import LGSSM_TYPE
-from bbans.frozen.hmm import FrozenHMM
-from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.frozen.base import FrozenModel
 
-__all__ = ["default_model", "load_model", "read_model"]
-
-FrozenModel: TypeAlias = FrozenHMM | FrozenLGSSM
-
-
-@lru_cache(maxsize=1)
-def default_model() -> FrozenHMM:
-    """Return the model of English bytes that comes with the package.
-
-    It codes any bytes, and those of English text in fewest bits.
-    """
-    return FrozenHMM.from_bytes(
-        files("bbans").joinpath("data/english.bbm").read_bytes()
-    )
+__all__ = ["default_model", "load_model"]
 
 
 def load_model(path: str | os.PathLike[str]) -> FrozenModel:
@@ -37,11 +19,15 @@ def load_model(path: str | os.PathLike[str]) -> FrozenModel:
     TruncatedError, CorruptError, VersionError, FormatError
         If it is not a model file, or damaged.
     """
-    return read_model(Path(path).read_bytes())
+    return FrozenModel.load(path)
 
 
-def read_model(data: bytes) -> FrozenModel:
-    """Read a model file's bytes; see `load_model`."""
-    if data.startswith(MODEL) and data[5:6] == bytes([LGSSM_TYPE]):
-        return FrozenLGSSM.from_bytes(data)
-    return FrozenHMM.from_bytes(data)
+@lru_cache(maxsize=1)
+def default_model() -> FrozenModel:
+    """Return the model of English bytes that comes with the package.
+
+    It codes any bytes, and those of English text in fewest bits.
+    """
+    return FrozenModel.from_bytes(
+        files("bbans").joinpath("data/english.bbm").read_bytes()
+    )

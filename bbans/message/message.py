@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_bytes, as_instance, as_integer
+from bbans._arguments import as_array, as_bytes, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import CorruptError, MessageError, SymbolError
-from bbans.frozen.base import FrozenModel
 from bbans.message._message import MessageArrays
 
 __all__ = ["Message", "as_total"]
@@ -199,7 +198,9 @@ class Message(MessageArrays):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return self.state() == other.state()
+        return np.array_equal(self._head, other._head) and np.array_equal(
+            self._tail[: self._c.tail_len], other._tail[: other._c.tail_len]
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -285,61 +286,6 @@ class Message(MessageArrays):
             "message_advance", ..., pointer(starts), pointer(freqs), slots,
             words=self.lanes,
         )  # fmt: skip
-
-    # ---- whole sequences in one C call
-
-    def push_sequence(self, model: FrozenModel, x: ArrayLike) -> None:
-        """Push a sequence under a frozen model by IconoCLaSM, over what is there.
-
-        Parameters
-        ----------
-        model : FrozenHMM or FrozenLGSSM
-        x : array_like of int
-            Of an HMM symbol numbers 0 .. M-1, shape (T,); of an LGSSM integers,
-            shape (T, p), or (T,) for p = 1.
-
-        Raises
-        ------
-        SymbolError
-            If the model cannot code a symbol; the message is unchanged.
-        MessageError
-            If the message has more than one lane.
-        """
-        self._refuse_lanes()
-        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
-        values = model.observations(x)
-        work = model.workspace(len(values))
-        self.call(
-            "sequence_push", model.space, ..., pointer(values, "char[]"), len(values),
-            pointer(work, "uint64_t[]"), work.nbytes,
-            words=model.push_words(len(values)),
-        )  # fmt: skip
-
-    def pop_sequence(self, model: FrozenModel, length: int) -> NDArray[Any]:
-        """Pop `length` observations; inverse of `push_sequence`.
-
-        Raises
-        ------
-        CorruptError
-            If no encoder can have pushed them; the message is spent.
-        MessageError
-            If the message has more than one lane.
-        """
-        self._refuse_lanes()
-        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
-        values, work = model.empty(length), model.workspace(1)
-        self.call(
-            "sequence_pop", model.space, ..., pointer(values, "char[]"), length,
-            pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(length),
-        )  # fmt: skip
-        return values
-
-    def _refuse_lanes(self) -> None:
-        if self.lanes > 1:
-            raise MessageError(
-                "IconoCLaSM of a frozen model needs a message of one lane, not of "
-                f"{self.lanes}: push over a Message(), or the model step by step"
-            )
 
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in

@@ -27,7 +27,8 @@ from bbans.frozen.alphabet import (
     Symbols,
     as_alphabet,
 )
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.base import MODES
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
     NO_DATA,
@@ -132,8 +133,6 @@ class HMM(FloatModel):
             If it is another kind of model.
         """
         as_instance(frozen, FrozenHMM, "frozen", "a FrozenHMM")
-        if isinstance(frozen, FrozenARHMM):
-            raise ModelError("frozen is no HMM: see ARHMM.from_frozen")
         return states_of(frozen)
 
     @property
@@ -172,8 +171,8 @@ class HMM(FloatModel):
 
     def __repr__(self) -> str:
         return (
-            f"<HMM: {self.n_states} states, {self.n_symbols} symbols, "
-            f"{self._alphabet!r}>"
+            f"<{type(self).__name__}: {self.n_states} states, {self.n_symbols} "
+            f"symbols, {self._alphabet!r}>"
         )
 
     @classmethod
@@ -639,13 +638,16 @@ class HMM(FloatModel):
             raise ModelError("no data to train on: no batch has any")
         return model
 
-    def freeze(self, prec: int = 24) -> FrozenHMM:
+    def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
 
         Parameters
         ----------
         prec : int
             Precision r in bits, 1 to 28; K and M are at most ``2**r``.
+        predictive : bool
+            The mode: "predictive" codes each symbol by its distribution given those
+            before it, "iconoclasm", the default, by bits back.
 
         Returns
         -------
@@ -663,7 +665,7 @@ class HMM(FloatModel):
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
-        )
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         values = self._alphabet.values  # None for 0 .. M-1, uint32 for characters
@@ -689,7 +691,7 @@ def alphabet_of(values: NDArray[Any]) -> Alphabet | None:
     return Alphabet(text.decode("utf-32-le", "surrogatepass"))
 
 
-def states_of(frozen: FrozenHMM) -> HMM:
+def states_of(frozen: HiddenMarkov) -> HMM:
     """P(z_1), P(z_t+1 | z_t), and P(x_t | z_t) without contexts."""
     unit = 2.0**-frozen.prec
     return HMM(
