@@ -66,19 +66,7 @@ LAWS = {
     for name, case in CASES.items()
     if isinstance(case.codec, Distribution | Multivariate)
 }
-ALL = pytest.mark.parametrize(
-    "law",
-    [
-        case.codec
-        for case in CASES.values()
-        if isinstance(case.codec, Distribution | Multivariate)
-    ],
-    ids=[
-        name
-        for name in CASES
-        if isinstance(CASES[name].codec, Distribution | Multivariate)
-    ],
-)
+ALL = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 
 
 def state(seed=0):
