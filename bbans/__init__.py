@@ -22,9 +22,7 @@ _HOMES = {
         "decode",
         "decompress",
         "decompress_file",
-        "default_model",
         "encode",
-        "load_model",
     ),
     "bbans.codecs.check": (
         "CodecReport",
@@ -68,11 +66,13 @@ _HOMES = {
         "signal_decompress",
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
-    "bbans.frozen.hmm": (
-        "FrozenARHMM",
-        "FrozenHMM",
-    ),
+    "bbans.frozen.arhmm": ("FrozenARHMM",),
+    "bbans.frozen.hmm": ("FrozenHMM",),
     "bbans.frozen.lgssm": ("FrozenLGSSM",),
+    "bbans.frozen.model_file": (
+        "default_model",
+        "load_model",
+    ),
     "bbans.message.message": (
         "Message",
         "RangeDecoder",
@@ -87,16 +87,6 @@ _HOMES = {
         "GaussianHMM",
         "Statistics",
         "Topology",
-    ),
-    "bbans.records.batch": (
-        "decode_batch",
-        "decode_packed",
-        "encode_batch",
-        "encode_packed",
-    ),
-    "bbans.records.packets": (
-        "decode_packet",
-        "encode_packets",
     ),
 }
 _ROOMS = (

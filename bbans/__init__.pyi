@@ -13,9 +13,7 @@ from bbans.api import compress_file as compress_file
 from bbans.api import decode as decode
 from bbans.api import decompress as decompress
 from bbans.api import decompress_file as decompress_file
-from bbans.api import default_model as default_model
 from bbans.api import encode as encode
-from bbans.api import load_model as load_model
 from bbans.codecs.check import CodecReport as CodecReport
 from bbans.codecs.check import ModelReport as ModelReport
 from bbans.codecs.check import check_codec as check_codec
@@ -44,9 +42,11 @@ from bbans.formats.byte_stream import bytes_decompress as bytes_decompress
 from bbans.formats.signals import signal_compress as signal_compress
 from bbans.formats.signals import signal_decompress as signal_decompress
 from bbans.frozen.alphabet import Alphabet as Alphabet
-from bbans.frozen.hmm import FrozenARHMM as FrozenARHMM
+from bbans.frozen.arhmm import FrozenARHMM as FrozenARHMM
 from bbans.frozen.hmm import FrozenHMM as FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM as FrozenLGSSM
+from bbans.frozen.model_file import default_model as default_model
+from bbans.frozen.model_file import load_model as load_model
 from bbans.message.message import Message as Message
 from bbans.message.message import RangeDecoder as RangeDecoder
 from bbans.message.message import RangeEncoder as RangeEncoder
@@ -58,11 +58,5 @@ from bbans.models import FactorialHMM as FactorialHMM
 from bbans.models import GaussianHMM as GaussianHMM
 from bbans.models import Statistics as Statistics
 from bbans.models import Topology as Topology
-from bbans.records.batch import decode_batch as decode_batch
-from bbans.records.batch import decode_packed as decode_packed
-from bbans.records.batch import encode_batch as encode_batch
-from bbans.records.batch import encode_packed as encode_packed
-from bbans.records.packets import decode_packet as decode_packet
-from bbans.records.packets import encode_packets as encode_packets
 
 __version__: str

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import read_all, read_full, write_full
-from bbans._kinds import MODEL, START_BYTES, check_raw
+from bbans._kinds import START_BYTES, check_raw
 from bbans._records import check_limit
-from bbans.codecs.sequence import decode_sequence, decode_until, encode_sequence
+from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import (
     CorruptError,
     FormatError,
-    ModelError,
     SymbolError,
     WrongModelError,
 )
@@ -38,9 +33,8 @@ from bbans.formats.container import (
     Header,
 )
 from bbans.frozen.alphabet import as_integers
-from bbans.frozen.base import LGSSM_TYPE
-from bbans.frozen.hmm import FrozenHMM, as_frozen
-from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.model_file import default_model
 from bbans.message.message import Message
 
 __all__ = [
@@ -49,10 +43,7 @@ __all__ = [
     "decode",
     "decompress",
     "decompress_file",
-    "default_model",
     "encode",
-    "load_model",
-    "read_model",
 ]
 
 BLOCK_DEFAULT = 1 << 16
@@ -60,64 +51,14 @@ BYTES, UTF8, CHARACTERS = 0, 1, 2
 INTEGERS = {np.dtype(name): code for code, name in ELEMENTS.items() if code >= 16}
 
 Progress = Callable[[int], object]
-FrozenModel: TypeAlias = FrozenHMM | FrozenLGSSM
-
-
-@lru_cache(maxsize=1)
-def default_model() -> FrozenHMM:
-    """Return the model of English bytes that comes with the package.
-
-    It codes any bytes, and those of English text in fewest bits.
-    """
-    return FrozenHMM.from_bytes(
-        files("bbans").joinpath("data/english.bbm").read_bytes()
-    )
-
-
-def load_model(path: str | os.PathLike[str]) -> FrozenModel:
-    """Read a model file of any type.
-
-    Raises
-    ------
-    TruncatedError, CorruptError, VersionError, FormatError
-        If it is not a model file, or damaged.
-    """
-    return read_model(Path(path).read_bytes())
-
-
-def read_model(data: bytes) -> FrozenModel:
-    """Read a model file's bytes; see `load_model`."""
-    if data.startswith(MODEL) and data[5:6] == bytes([LGSSM_TYPE]):
-        return FrozenLGSSM.from_bytes(data)
-    return FrozenHMM.from_bytes(data)
 
 
 # ---- bare messages
 
 
-def encode(data: Any, model: FrozenModel, *, predictive: bool = False) -> bytes:
-    """Code one sequence as a bare message: no header, no length, no checksum.
-
-    Parameters
-    ----------
-    data : str, bytes or array_like of int
-        What the model's alphabet holds; arrays are taken in C order.
-    model : FrozenHMM or FrozenLGSSM
-    predictive : bool
-        Use the range coder alone, without bits back.
-
-    Returns
-    -------
-    bytes
-        Typically 4 bits more than the information content of `data`.
-
-    Raises
-    ------
-    SymbolError
-        If a symbol is not in the alphabet; the text names it and its position.
-    """
-    model = _as_model(model)
-    return _encode(model, model.alphabet.encode(data), predictive)
+def encode(data: Any, model: FrozenModel) -> bytes:
+    """Code one sequence as a bare message; see `FrozenModel.encode`."""
+    return as_model(model).encode(data)
 
 
 def decode(
@@ -125,62 +66,11 @@ def decode(
     model: FrozenModel,
     length: int | None = None,
     *,
-    predictive: bool = False,
     until: Any = None,
     max_bytes: int | None = None,
-) -> NDArray[Any]:
-    """Decode a bare message of `length` symbols or rows, or up to a symbol.
-
-    Parameters
-    ----------
-    data : bytes
-    model : FrozenHMM or FrozenLGSSM
-    length : int
-        Number of symbols, or of rows of p > 1 integers; with `until` the most that
-        there may be, by default 2**20. Memory and time grow with it, whatever `data`
-        is: bound a length that comes from outside, by `max_bytes` or otherwise.
-    predictive : bool
-        As it was encoded.
-    until : a symbol of the alphabet, optional
-        An integer, a character or a byte. The message is predictive, and of a
-        sequence that has this symbol at its end and nowhere else: nobody needs to
-        know how long it is.
-    max_bytes : int, optional
-        The most bytes that the result may take; by default there is no limit.
-
-    Returns
-    -------
-    ndarray, shape (length,) or (length, p)
-        int64 symbols, or uint32 code points for a model of characters.
-
-    Raises
-    ------
-    CorruptError
-        If `encode` writes these bytes for no sequence of this length, under this model
-        and in this mode. A bare message has no checksum: if it is damaged, or any of
-        these is wrong, an eighth to two thirds decode all the same, to other data
-        (docs/maths.md, section 7).
-    LimitError
-        If the result would take more than `max_bytes`.
-    ModelError
-        If there is no sequence of this length, or no memory for one.
-    """
-    model, message = _as_model(model), Message.from_bytes(data)
-    if until is not None:
-        model = as_frozen(model)
-        single = until if isinstance(until, str | bytes) else [until]
-        last = model.alphabet.encode(single)
-        if last.size != 1:
-            raise SymbolError(f"`until` is one symbol, not {until!r}")
-        most = BLOCK_MAX if length is None else length
-        x: Any = decode_until(model, message, int(last[0]), most, max_bytes)
-    elif length is None:
-        raise ModelError("decoding needs the number of symbols, or the last of them")
-    else:
-        what = f"a message of length {length}"
-        check_limit(length, model.alphabet.itemsize, max_bytes, what)
-        x = decode_sequence(model, message, length, predictive=predictive)
-    return model.alphabet.decode(x)
+) -> Any:
+    """Decode a bare message; see `FrozenModel.decode`."""
+    return as_model(model).decode(data, length, until=until, max_bytes=max_bytes)
 
 
 # ---- containers
@@ -191,7 +81,6 @@ def compress(
     model: FrozenModel | None = None,
     *,
     block_size: int = BLOCK_DEFAULT,
-    predictive: bool = False,
 ) -> bytes:
     """Compress text, bytes or an integer array to a container.
 
@@ -199,13 +88,11 @@ def compress(
     ----------
     data : str, bytes-like or array_like of int
         Text under a model of bytes is compressed as UTF-8.
-    model : FrozenHMM or FrozenLGSSM, optional
+    model : FrozenModel, optional
         `default_model()` if left out. The reader needs the same.
     block_size : int
         Symbols in a block, 1 to 2**20, or as many whole rows as fit. Blocks are
         coded and checked on their own.
-    predictive : bool
-        Code without bits back; for comparison.
 
     Returns
     -------
@@ -227,14 +114,14 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    model = default_model() if model is None else _as_model(model)
+    model = default_model() if model is None else as_model(model)
     block_size = _block_size(block_size, model)
     element, shape = _describe(data, model)
     x = model.alphabet.encode(data)
     out = io.BytesIO()
     writer = ContainerWriter(out, Header(element, model.fingerprint))
     for block in _split(x, block_size):
-        _write_block(writer, model, element, block, predictive)
+        _write_block(writer, model, element, block)
     writer.finish((x.size,) if shape is None else shape)
     return out.getvalue()
 
@@ -247,7 +134,7 @@ def decompress(
     Parameters
     ----------
     data : bytes-like
-    model : FrozenHMM or FrozenLGSSM, optional
+    model : FrozenModel, optional
         `default_model()` if left out.
     max_bytes : int, optional
         The most bytes that all elements may take, 4 for each character of text under
@@ -266,7 +153,7 @@ def decompress(
     WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
         If it cannot be restored whole; the text says why and where.
     """
-    model = default_model() if model is None else _as_model(model)
+    model = default_model() if model is None else as_model(model)
     reader = ContainerReader(io.BytesIO(as_bytes(data, "data")))
     _check_model(reader, model)
     blocks = list(reader.blocks())
@@ -292,7 +179,6 @@ def compress_file(
     model: FrozenModel | None = None,
     *,
     block_size: int = BLOCK_DEFAULT,
-    predictive: bool = False,
     dtype: str | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -311,7 +197,7 @@ def compress_file(
 
     Other parameters and errors are those of `compress`.
     """
-    model = default_model() if model is None else _as_model(model)
+    model = default_model() if model is None else as_model(model)
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
     block_size = _block_size(block_size, model)
@@ -327,7 +213,7 @@ def compress_file(
     writer = ContainerWriter(sink, Header(element, model.fingerprint))
     total, size = 0, 1 if element == CHARACTERS else _dtype(element).itemsize
     for block in blocks:
-        _write_block(writer, model, element, block, predictive)
+        _write_block(writer, model, element, block)
         total += block.size
         if progress is not None:
             progress(block.size * size)
@@ -360,7 +246,7 @@ def decompress_file(
     Errors are those of `decompress`. Blocks before a fault, or before the first that
     goes beyond `max_bytes`, have been written.
     """
-    model = default_model() if model is None else _as_model(model)
+    model = default_model() if model is None else as_model(model)
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
     reader = ContainerReader(source)
@@ -412,28 +298,19 @@ def _element(dtype: np.dtype[Any]) -> int:
     return INTEGERS[native]
 
 
-def _as_model(model: Any) -> FrozenModel:
-    return model if isinstance(model, FrozenLGSSM) else as_frozen(model)
-
-
-def _width(model: FrozenModel) -> int:
-    """Integers of a step."""
-    return model.n_observed if isinstance(model, FrozenLGSSM) else 1
-
-
 def _block_size(block_size: int, model: FrozenModel) -> int:
     """In whole steps."""
     block_size, width = (
         as_integer(block_size, "block_size", 1, BLOCK_MAX),
-        _width(model),
+        model.width,
     )
     return max(block_size // width, 1) * width
 
 
-def _encode(model: FrozenModel, x: NDArray[Any], predictive: bool) -> bytes:
-    if _width(model) > 1:
-        x = x.reshape(-1, _width(model))
-    return encode_sequence(model, x, predictive=predictive).to_bytes()
+def _encode(model: FrozenModel, x: NDArray[Any]) -> bytes:
+    if model.width > 1:
+        x = x.reshape(-1, model.width)
+    return encode_sequence(x, model).to_bytes()
 
 
 def _split(x: NDArray[Any], block_size: int) -> Iterator[NDArray[Any]]:
@@ -477,12 +354,10 @@ def _write_block(
     model: FrozenModel,
     element: int,
     x: NDArray[Any],
-    predictive: bool,
 ) -> None:
     """Write a message, or the elements themselves where those are shorter."""
-    data = _encode(model, x, predictive)
-    predictive = predictive or model.mode == "predictive"
-    method = PREDICTIVE if predictive else ICONOCLASM
+    data = _encode(model, x)
+    method = PREDICTIVE if model.mode == "predictive" else ICONOCLASM
     dtype = _dtype(element)
     if len(data) > x.size * dtype.itemsize:
         data, method = model.alphabet.decode(x).astype(dtype).tobytes(), STORED
@@ -507,14 +382,14 @@ def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
             raise CorruptError(f"{name} is damaged: its length does not fit")
         elements = block.data
     else:
-        width = _width(model)
+        width = model.width
         if block.n_symbols % width:
             raise CorruptError(f"{name} is damaged: it has no rows of {width}")
         try:
-            x = decode_sequence(
-                model, Message.from_bytes(block.data), block.n_symbols // width,
-                predictive=block.method == PREDICTIVE,
-            ).ravel()  # fmt: skip
+            mode = "predictive" if block.method == PREDICTIVE else "iconoclasm"
+            message = Message.from_bytes(block.data)
+            length = block.n_symbols // width
+            x = decode_sequence(message, model.with_mode(mode), length).ravel()
         except CorruptError as error:
             raise CorruptError(f"{name} is damaged: it does not decode") from error
         values = model.alphabet.decode(x)

@@ -32,7 +32,7 @@ def main() -> None:
         assert exact.n_symbols == COUNTS
         for length in (500,) if rows.quick else (1000, 10_000):
             x, _ = exact.sample(length, seed=1)
-            found = bbans.check_model(model, x.tolist())
+            found = bbans.check_model(x.tolist(), model)
             over = (found.message - found.elbo) / found.elbo_error
             name = f"T = {length}"
             rows.add(f"{name}, ELBO", found.elbo, "bits")

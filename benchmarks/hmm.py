@@ -16,7 +16,7 @@ from clock import cycles, peak_bytes, seconds
 from report import ISAS, Report, parser, use_isa
 
 import bbans
-from bbans import HMM, FrozenHMM, Message
+from bbans import HMM, FrozenHMM, Message, records
 
 ENCODE = """
 import sys, numpy as np, bbans
@@ -42,10 +42,10 @@ def add(rows: Report, what: str, total: int, repeats: int, **runs: Callable) -> 
 def add_sequence(
     rows: Report, what: str, model: FrozenHMM, x: np.ndarray, repeats: int
 ) -> None:
-    data = bbans.encode_sequence(model, x).to_bytes()
+    data = bbans.encode_sequence(x, model).to_bytes()
 
     def decode() -> np.ndarray:
-        return bbans.decode_sequence(model, Message.from_bytes(data), x.size)
+        return bbans.decode_sequence(Message.from_bytes(data), model, x.size)
 
     assert np.array_equal(decode(), x)
     encode = partial(bbans.encode_sequence, model, x)
@@ -56,11 +56,11 @@ def batch(
     model: FrozenHMM, sequences: list[np.ndarray], threads: int = 1
 ) -> tuple[Callable, Callable]:
     """Calls that encode and decode the sequences."""
-    data, offsets = bbans.encode_batch(sequences, model)
+    data, offsets = records.encode_batch(sequences, model)
     lengths = [x.size for x in sequences]
     return (
-        partial(bbans.encode_batch, sequences, model, threads=threads),
-        partial(bbans.decode_batch, data, offsets, lengths, model, threads=threads),
+        partial(records.encode_batch, sequences, model, threads=threads),
+        partial(records.decode_batch, data, offsets, lengths, model, threads=threads),
     )
 
 

@@ -33,10 +33,10 @@ class Engine:
     """The C functions on memory that is there already."""
 
     def __init__(self, frozen: bbans.FrozenLGSSM, x: np.ndarray) -> None:
-        self.space, self.length = frozen.space, len(x)
-        self.x = frozen.observations(x)
+        self.space, self.length = frozen._space, len(x)
+        self.x = frozen._observations(x)
         self.again = np.zeros_like(self.x)
-        self.work = np.zeros_like(frozen.workspace(self.length, limit=1 << 40))
+        self.work = np.zeros_like(frozen._workspace(self.length, limit=1 << 40))
         self.tail = np.zeros(2 * frozen.push_words(self.length), np.uint32)
         self.head = np.zeros(1, np.uint64)
         self.message = ffi.new("bbans_message *")
@@ -89,7 +89,7 @@ def frozen_bits(frozen: bbans.FrozenLGSSM, x: np.ndarray, samples: int) -> float
         other = rng.bytes(1000 + 8 * len(x) * frozen.n_states)
         message = bbans.Message.from_bytes(other + b"\1")
         start = message.bits
-        message.push_sequence(frozen, x)
+        frozen.push(message, x)
         costs.append(message.bits - start)
     return float(np.mean(costs) - np.var(costs, ddof=1) * np.log(2) / 2)
 

@@ -104,7 +104,7 @@ def per_message(test: list[bytes], model: bbans.FrozenHMM) -> float:
     total = 0
     for line in test:
         ended = line.removesuffix(b"\n") + b"\n"  # the last may lack it
-        message = bbans.encode(ended, model, predictive=True)
+        message = bbans.encode(ended, model.with_mode("predictive"))
         restored = bbans.decode(message, model, until=b"\n")
         assert restored.astype(np.uint8).tobytes() == ended
         total += len(message)

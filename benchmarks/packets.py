@@ -13,8 +13,8 @@ import made
 import numpy as np
 from report import Report, parser
 
-import bbans
 from bbans import HMM
+from bbans.records import packets
 
 SIZE, SYMBOLS = 32, 64
 TRAIN, TEST = 40_000, 10_000
@@ -70,8 +70,8 @@ def main() -> None:
                 model = HMM.fit(
                     train, n_states, alphabet=SYMBOLS, n_iter=rounds, progress=False
                 ).freeze(15)
-                packets = len(bbans.encode_packets(test, model, SIZE))
-                rows.add(f"{name}, {n_states} states", test.size / packets,
+                count = len(packets.encode(test, model, SIZE))
+                rows.add(f"{name}, {n_states} states", test.size / count,
                          "samples/packet")  # fmt: skip
 
 

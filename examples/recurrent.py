@@ -39,7 +39,7 @@ if __name__ == "__main__":
     rng = np.random.default_rng(0)
     level = np.clip(3 + np.cumsum(rng.integers(-1, 2, 300)), 0, LEVELS - 1)
     counts = np.clip(level + rng.integers(-1, 2, 300), 0, COUNTS - 1).tolist()
-    print(bbans.check_model(Recurrent(), counts))
+    print(bbans.check_model(counts, Recurrent()))
     message = bbans.Message.from_bytes(rng.bytes(100) + b"\1")  # other data: start-up
     codec = bbans.codecs.Iconoclasm(Recurrent(), len(counts))
     codec.push(message, counts)

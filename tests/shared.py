@@ -59,10 +59,15 @@ def random_lgssm(n, p, seed, steps=None, scale=3.0):
     )
 
 
+def in_mode(model, predictive):
+    """A frozen model in one of its two modes."""
+    return model.with_mode("predictive" if predictive else "iconoclasm")
+
+
 def reference_of(model):
     """A frozen HMM as the reference has it."""
     tables = (model.initial, model.transition, model.emission)
-    return ref.HMM(*(t.tolist() for t in tables), model.prec, model.tail_length)
+    return ref.HMM(*(t.tolist() for t in tables), model.prec, model.start_length)
 
 
 def random_message(lanes, seed, words=1000):

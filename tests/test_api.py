@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import random_hmm
+from shared import in_mode, random_hmm
 
 import bbans
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
+from bbans.frozen.alphabet import text_of
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -148,7 +149,8 @@ def test_unsigned_integers_above_int32():
 @EXACT
 @given(st.binary(max_size=300), st.booleans(), st.integers(1, 400))
 def test_bytes(data, predictive, block_size):
-    assert restored(data, predictive=predictive, block_size=block_size) == data
+    model = in_mode(BYTES, predictive)
+    assert restored(data, model, block_size=block_size) == data
 
 
 def test_bytes_under_models_of_integers():
@@ -217,12 +219,12 @@ def test_blocks_do_not_depend_on_each_other():
     """A block is the bare message of its symbols, whatever stands around it."""
     data = bytes(LIKELY) * 3
     for predictive, method in ((False, 0), (True, 1)):
-        options = {"predictive": predictive}
-        packed = bbans.compress(data, BYTES, block_size=20, **options)
+        model = in_mode(BYTES, predictive)
+        packed = bbans.compress(data, model, block_size=20)
         for block in blocks(packed)[:-1]:
             part = data[20 * block.index : 20 * block.index + 20]
             assert block.method == method
-            assert block.data == bbans.encode(part, BYTES, **options)
+            assert block.data == bbans.encode(part, model)
 
 
 @pytest.mark.parametrize(
@@ -323,18 +325,18 @@ def test_threads_share_a_model():
 def test_encode_and_decode(model, length, predictive):
     rng = np.random.default_rng(length)
     x = model.alphabet.decode(rng.integers(0, model.n_symbols, length))
-    data = "".join(map(chr, x)) if model is CHARACTERS else x
-    message = bbans.encode(data, model, predictive=predictive)
-    got = bbans.decode(message, model, length, predictive=predictive)
-    assert got.dtype == (np.uint32 if model is CHARACTERS else np.int64)
-    assert got.tolist() == x.tolist()
+    data = {"text": text_of, "bytes": bytes, "integers": np.array}[model.kind](x)
+    message = bbans.encode(data, in_mode(model, predictive))
+    got = bbans.decode(message, in_mode(model, predictive), length)
+    assert type(got) is type(data)
+    assert np.array_equal(got, data)
 
 
 def test_a_bare_message_is_near_the_information_content():
     model = random_hmm(8, 64)
     x, _ = HMM.from_frozen(model).sample(4000, seed=1)
     for predictive in (False, True):
-        bits = 8 * len(bbans.encode(x, model, predictive=predictive))
+        bits = 8 * len(bbans.encode(x, in_mode(model, predictive)))
         assert 0 <= bits - information_content(x, model) < 20
 
 

@@ -4,10 +4,11 @@ the reference packs."""
 import numpy as np
 import pytest
 import reference as ref
+from shared import in_mode
 
 import bbans
 import bbans.records.batch
-from bbans import HMM, CorruptError, FrozenHMM, ModelError, SymbolError
+from bbans import HMM, CorruptError, FrozenHMM, ModelError, SymbolError, records
 from bbans.models import information_content
 
 
@@ -36,27 +37,29 @@ LENGTHS = [
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 @pytest.mark.parametrize("predictive", [False, True])
 def test_a_batch_is_its_messages_end_to_end(model, lengths, predictive):
+    model = in_mode(model, predictive)
     sequences = draw(np.random.default_rng(len(lengths)), lengths)
-    data, offsets = bbans.encode_batch(sequences, model, predictive=predictive)
-    single = [bbans.encode(x, model, predictive=predictive) for x in sequences]
+    data, offsets = records.encode_batch(sequences, model)
+    single = [bbans.encode(x, model) for x in sequences]
     assert data == b"".join(single)
     assert np.diff(offsets).tolist() == list(map(len, single))
-    back = bbans.decode_batch(data, offsets, lengths, model, predictive=predictive)
+    back = records.decode_batch(data, offsets, lengths, model)
     assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
 
 
 def test_rows_of_a_table_are_sequences(model):
     table = np.random.default_rng(1).integers(0, 7, (4, 30))
     assert (
-        bbans.encode_batch(table, model)[0] == bbans.encode_batch(list(table), model)[0]
+        records.encode_batch(table, model)[0]
+        == records.encode_batch(list(table), model)[0]
     )
 
 
 def test_any_run_of_messages_decodes_by_itself(model):
     lengths = [10, 0, 300, 4, 77]
     sequences = draw(np.random.default_rng(0), lengths)
-    data, offsets = bbans.encode_batch(sequences, model)
-    back = bbans.decode_batch(data, offsets[2:5], lengths[2:4], model)
+    data, offsets = records.encode_batch(sequences, model)
+    back = records.decode_batch(data, offsets[2:5], lengths[2:4], model)
     assert [x.tolist() for x in back] == [x.tolist() for x in sequences[2:4]]
 
 
@@ -66,12 +69,12 @@ def test_threads_change_nothing(model, monkeypatch):
     lengths = rng.integers(0, 200, 60).tolist()
     sequences = draw(rng, lengths)
     expected = [x.tolist() for x in sequences]
-    data, offsets = bbans.encode_batch(sequences, model)
+    data, offsets = records.encode_batch(sequences, model)
     for threads in (2, 5):
-        again, ends = bbans.encode_batch(sequences, model, threads=threads)
+        again, ends = records.encode_batch(sequences, model, threads=threads)
         assert again == data
         assert ends.tolist() == offsets.tolist()
-        back = bbans.decode_batch(data, offsets, lengths, model, threads=threads)
+        back = records.decode_batch(data, offsets, lengths, model, threads=threads)
         assert [x.tolist() for x in back] == expected
 
 
@@ -84,19 +87,19 @@ def test_packed_equals_the_reference(model, lengths, constant):
         model.transition.tolist(),
         model.emission.tolist(),
         model.prec,
-        model.tail_length,
+        model.start_length,
     )
-    data = bbans.encode_packed(sequences, model)
+    data = records.chain(sequences, model)
     assert data == ref.encode_packed(theirs, [x.tolist() for x in sequences])
-    back = bbans.decode_packed(data, lengths, model)
+    back = records.unchain(data, lengths, model)
     assert [x.tolist() for x in back] == [x.tolist() for x in sequences]
 
 
 def test_packed_takes_the_flag_of_little_information():
-    model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=40)
+    model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, start_length=40)
     sequences = [[1] * 30, [0] * 30, [0] * 20]  # 40 zero bits at the end
-    data = bbans.encode_packed(sequences, model)
-    back = bbans.decode_packed(data, [30, 30, 20], model)
+    data = records.chain(sequences, model)
+    back = records.unchain(data, [30, 30, 20], model)
     assert [x.tolist() for x in back] == sequences
     assert ref.Message.from_bytes(data).peek(16) == 15
 
@@ -106,20 +109,20 @@ def test_packing_costs_next_to_nothing_a_sequence():
     model = hmm.freeze()
     sequences = [hmm.sample(20, seed=seed)[0] for seed in range(400)]
     content = sum(information_content(x, model) for x in sequences)
-    assert 8 * len(bbans.encode_packed(sequences, model)) <= content + 20
+    assert 8 * len(records.chain(sequences, model)) <= content + 20
 
 
 def test_errors_name_the_sequence(model):
     with pytest.raises(SymbolError, match="sequence 1: symbol 7 at position 2 "):
-        bbans.encode_batch([[0], [1, 2, 7]], model)
+        records.encode_batch([[0], [1, 2, 7]], model)
     with pytest.raises(SymbolError, match="sequence 0: symbol -1 "):
-        bbans.encode_packed([[-1]], model)
+        records.chain([[-1]], model)
     sequences = [[1, 2, 3] * 30] * 3
-    data, offsets = bbans.encode_batch(sequences, model)
+    data, offsets = records.encode_batch(sequences, model)
     broken = bytearray(data)
     broken[int(offsets[2]) - 1] = 0  # no message ends in 0
     with pytest.raises(CorruptError, match="sequence 1"):
-        bbans.decode_batch(bytes(broken), offsets, [90] * 3, model)
+        records.decode_batch(bytes(broken), offsets, [90] * 3, model)
 
 
 @pytest.mark.parametrize(
@@ -128,18 +131,18 @@ def test_errors_name_the_sequence(model):
 )
 def test_offsets_and_lengths_that_cannot_be(model, offsets, lengths):
     with pytest.raises(ModelError):
-        bbans.decode_batch(b"12345", offsets, lengths, model)
+        records.decode_batch(b"12345", offsets, lengths, model)
 
 
 def test_damaged_packs_are_errors_or_other_symbols(model):
     lengths = [40, 50, 3]
     sequences = draw(np.random.default_rng(5), lengths)
-    data = bbans.encode_packed(sequences, model)
+    data = records.chain(sequences, model)
     for bit in range(8 * len(data)):
         broken = bytearray(data)
         broken[bit // 8] ^= 1 << bit % 8
         try:
-            back = bbans.decode_packed(bytes(broken), lengths, model)
+            back = records.unchain(bytes(broken), lengths, model)
         except CorruptError:
             continue
         assert [x.size for x in back] == lengths
@@ -147,7 +150,7 @@ def test_damaged_packs_are_errors_or_other_symbols(model):
 
 def test_a_float_model_is_refused():
     hmm = HMM.random(2, 2, seed=0)
-    for call in (bbans.encode_batch, bbans.encode_packed):
+    for call in (records.encode_batch, records.chain):
         with pytest.raises(ModelError, match="freeze"):
             call([[0]], hmm)
 
@@ -155,9 +158,9 @@ def test_a_float_model_is_refused():
 @pytest.mark.parametrize("lengths", [[2**62], [2**62, 2**62], [-1], [1.5]])
 def test_lengths_that_cannot_be(model, lengths):
     with pytest.raises(ModelError):
-        bbans.decode_packed(b"a", lengths, model)
+        records.unchain(b"a", lengths, model)
 
 
 def test_no_threads_are_an_error(model):
     with pytest.raises(ModelError, match="threads"):
-        bbans.encode_batch([[0]], model, threads=0)
+        records.encode_batch([[0]], model, threads=0)

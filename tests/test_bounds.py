@@ -10,13 +10,16 @@ import zlib
 
 import numpy as np
 import pytest
+from shared import in_mode
 
 import bbans
+from bbans import records
 from bbans._records import checked, uvarint
 from bbans.cli.main import main
 from bbans.formats import signals
 from bbans.formats.container import ContainerWriter, Header
 from bbans.formats.info import describe
+from bbans.records import packets
 
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
 LETTERS = bbans.HMM.fit("abcab", 1, n_iter=1, alphabet="abc").freeze(12)
@@ -66,26 +69,26 @@ CASES = {
     ),
     "decode until": (
         lambda limit: bbans.decode(
-            bbans.encode([0, 1, 2, 4], MODEL, predictive=True),
-            MODEL, until=4, max_bytes=limit,
+            bbans.encode([0, 1, 2, 4], in_mode(MODEL, True)),
+            in_mode(MODEL, True), until=4, max_bytes=limit,
         ),
         32,
     ),
     "decode_batch": (
-        lambda limit: bbans.decode_batch(
-            *bbans.encode_batch([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
+        lambda limit: records.decode_batch(
+            *records.encode_batch([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
         ),
         480,
     ),
     "decode_packed": (
-        lambda limit: bbans.decode_packed(
-            bbans.encode_packed([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
+        lambda limit: records.unchain(
+            records.chain([X, X], MODEL), [30, 30], MODEL, max_bytes=limit
         ),
         480,
     ),
     "decode_packet": (
-        lambda limit: bbans.decode_packet(
-            bbans.encode_packets(X, MODEL, 64)[0], MODEL, max_bytes=limit
+        lambda limit: packets.decode(
+            packets.encode(X, MODEL, 64)[0], MODEL, max_bytes=limit
         ),
         240,
     ),
@@ -411,7 +414,7 @@ def test_info_reads_models_without_building_them():
     for model in (MODEL, LETTERS, LINEAR, contexts):
         facts = facts_of(model.to_bytes())
         assert facts["fingerprint"] == model.fingerprint.hex()
-        assert facts["tail length"] == model.tail_length
+        assert facts["start length"] == model.start_length
         assert facts["bytes"] == len(model.to_bytes())
     tree = contexts.contexts
     assert facts["contexts"] == (

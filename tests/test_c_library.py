@@ -15,8 +15,9 @@ import pytest
 from shared import random_hmm
 
 import bbans
-from bbans import Alphabet, FrozenHMM, compress, compress_file, decompress
+from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
+from bbans.frozen import FrozenModel
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
@@ -378,7 +379,7 @@ def test_arrays(model, code, mode):
     c = Model(model.to_bytes())
     assert bytes(c.c.fingerprint) == model.fingerprint
     for block in (2**16, 77, 1):
-        blob = compress(x, model, block_size=block, predictive=mode == "predictive")
+        blob = compress(x, model, block_size=block)
         assert c.compress(16 + code, x, x.size, block) == (0, blob)
         status, reader, data = c.decompress(blob)
         assert (status, data) == (0, x.tobytes())
@@ -447,7 +448,7 @@ def test_both_readers_refuse_a_model_for_the_same_reason():
         assert status != 0
         if data[:8] == blob[:8] and data[8:24] != blob[8:24]:
             continue  # counts: both refuse, but may notice different faults first
-        assert RAISES.get(status) == error_of(FrozenHMM.from_bytes, data)
+        assert RAISES.get(status) == error_of(FrozenModel.from_bytes, data)
 
 
 def test_status_codes_have_texts_and_exceptions():

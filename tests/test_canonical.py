@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shared import in_mode
 
 import bbans
-from bbans import codecs, encode_sequence
+from bbans import encode_sequence, records
 from bbans.message.message import Message, RangeDecoder, RangeEncoder
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
@@ -50,9 +51,9 @@ def damaged(model, n, seed, predictive):
     too."""
     draw = np.random.default_rng(seed)
     for _ in range(n):
-        x = draw.integers(0, model.n_symbols, model.tail_length + draw.integers(1, 50))
+        x = draw.integers(0, model.n_symbols, model.start_length + draw.integers(1, 50))
         x[draw.integers(0, x.size) :] = 0
-        data = bytearray(bbans.encode(x, model, predictive=predictive))
+        data = bytearray(bbans.encode(x, in_mode(model, predictive)))
         bit = draw.integers(0, 8 * len(data))
         data[bit >> 3] ^= 1 << (bit & 7)
         if data[-1]:
@@ -68,12 +69,12 @@ def test_bare_messages(name, predictive):
         *damaged(model, 1000, 1, predictive),
     ):
         try:
-            x = bbans.decode(data, model, length, predictive=predictive)
+            x = bbans.decode(data, in_mode(model, predictive), length)
         except bbans.CorruptError:
             continue
-        assert bbans.encode(x, model, predictive=predictive) == data
-        taken += length > model.tail_length
-        flagged += length > model.tail_length and data[0] & 15 == 15
+        assert bbans.encode(x, in_mode(model, predictive)) == data
+        taken += length > model.start_length
+        flagged += length > model.start_length and data[0] & 15 == 15
     assert taken > 40
     assert flagged > 5
 
@@ -81,7 +82,7 @@ def test_bare_messages(name, predictive):
 def test_a_flag_that_no_encoder_would_choose():
     """223 = 13 * 16 + 15: after the flag, the range code 13 of 29 symbols."""
     model = HMMS["random"]
-    x = bbans.decode(b"\x0d", model, 29, predictive=True)
+    x = bbans.decode(b"\x0d", in_mode(model, True), 29)
     assert bbans.encode(x, model).hex() == "864a07ee696885d703"
     with pytest.raises(bbans.CorruptError, match="length, mode, model or lanes"):
         bbans.decode(b"\xdf", model, 29)
@@ -90,7 +91,7 @@ def test_a_flag_that_no_encoder_would_choose():
 def test_flags_that_encoders_do_choose():
     model, flagged = HMMS["dull"], 0
     for seed in range(300):
-        x = HMM.from_frozen(model).sample(model.tail_length + 40, seed=seed)[0]
+        x = HMM.from_frozen(model).sample(model.start_length + 40, seed=seed)[0]
         x[20:] = 0
         data = bbans.encode(x, model)
         flagged += data[0] & 15 == 15
@@ -106,19 +107,19 @@ def test_linear_gaussian_messages():
         except bbans.CorruptError:
             continue
         assert bbans.encode(x, LINEAR) == data
-        taken += length > LINEAR.tail_length
+        taken += length > LINEAR.start_length
     assert taken > 20
 
 
 def test_packed_messages():
     model, taken = HMMS["dull"], 0
     for data, length in attempts(2500, 12, 3):
-        lengths = [length, 0, model.tail_length // 2, length, 9]
+        lengths = [length, 0, model.start_length // 2, length, 9]
         try:
-            parts = bbans.decode_packed(data, lengths, model)
+            parts = records.unchain(data, lengths, model)
         except bbans.CorruptError:
             continue
-        assert bbans.encode_packed(parts, model) == data
+        assert records.chain(parts, model) == data
         taken += 1
     assert taken > 40
 
@@ -128,10 +129,10 @@ def test_batches():
     for data, length in attempts(2500, 12, 4):
         offsets = [0, len(data), 2 * len(data)]
         try:
-            parts = bbans.decode_batch(data * 2, offsets, [length, length], model)
+            parts = records.decode_batch(data * 2, offsets, [length, length], model)
         except bbans.CorruptError:
             continue
-        again, ends = bbans.encode_batch(parts, model)
+        again, ends = records.encode_batch(parts, model)
         assert (again, ends.tolist()) == (data * 2, offsets)
         taken += 1
     assert taken > 40
@@ -140,14 +141,14 @@ def test_batches():
 def test_models_in_python():
     """The schedule of any model, by the codecs of an HMM."""
     frozen, taken = HMMS["random"], 0
-    model = codecs.HMMStateSpace(frozen)
+    model = frozen.state_space()
     for data, length in attempts(600, 12, 5):
         try:
-            x = bbans.decode_sequence(model, Message.from_bytes(data), length)
+            x = bbans.decode_sequence(Message.from_bytes(data), model, length)
         except bbans.CorruptError:
             continue
-        assert encode_sequence(model, x).to_bytes() == data
-        taken += length > frozen.tail_length
+        assert encode_sequence(x, model).to_bytes() == data
+        taken += length > frozen.start_length
     assert taken > 10
 
 
@@ -211,23 +212,23 @@ def test_the_other_mode_is_refused(predictive):
     hmm = bbans.HMM.random(3, 5, seed=1)
     model = hmm.freeze(16)
     for seed in range(20):
-        data = bbans.encode(hmm.sample(60, seed=seed)[0], model, predictive=predictive)
+        data = bbans.encode(hmm.sample(60, seed=seed)[0], in_mode(model, predictive))
         with pytest.raises(bbans.CorruptError, match="mode"):
-            bbans.decode(data, model, 60, predictive=not predictive)
+            bbans.decode(data, in_mode(model, not predictive), 60)
 
 
 @pytest.mark.parametrize(
     "restore",
     [
         lambda data, model: bbans.decode(data, model, 61),
-        lambda data, model: bbans.decode(data, model, 60, predictive=True),
+        lambda data, model: bbans.decode(data, in_mode(model, True), 60),
         lambda data, model: bbans.decode(
             data, bbans.HMM.random(3, 5, seed=2).freeze(16), 60
         ),
-        lambda data, model: bbans.decode_packed(data, [30, 31], model),
-        lambda data, model: bbans.decode_batch(data, [0, len(data)], [61], model),
+        lambda data, model: records.unchain(data, [30, 31], model),
+        lambda data, model: records.decode_batch(data, [0, len(data)], [61], model),
         lambda data, model: bbans.decode_sequence(
-            codecs.HMMStateSpace(model), Message.from_bytes(data), 61
+            Message.from_bytes(data), model.state_space(), 61
         ),
         lambda data, model: Message.from_bytes(data + b"\0"),
         lambda data, model: Message.from_bytes(data, lanes=64),

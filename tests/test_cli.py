@@ -281,7 +281,7 @@ def test_another_model(other_model):
     write("a.bbz", bbans.compress(DATA))
     text = fails("decompress", "-m", other_model, "a.bbz")
     assert bbans.default_model().fingerprint.hex() in text
-    assert bbans.FrozenHMM.load(other_model).fingerprint.hex() in text
+    assert bbans.load_model(other_model).fingerprint.hex() in text
 
 
 def test_a_model_given_as_container(other_model):
@@ -401,7 +401,7 @@ def test_info_on_arrays_of_any_shape():
 
 def test_info_on_a_model(other_model):
     facts = passes("info", other_model).decode()
-    assert bbans.FrozenHMM.load(other_model).fingerprint.hex() in facts
+    assert bbans.load_model(other_model).fingerprint.hex() in facts
     assert "256" in facts
     assert "24 bits" in facts
 
@@ -422,7 +422,7 @@ def test_train_and_use():
     text = passes("train", "a", "-", *options, "-o", "m.bbm", stdin=DATA).decode()
     assert "m.bbm" in text
     assert "bits/byte" in text
-    model = bbans.FrozenHMM.load("m.bbm")
+    model = bbans.load_model("m.bbm")
     assert (model.n_states, model.n_symbols, model.prec) == (3, 256, 16)
     assert model == bbans.HMM.fit([DATA, DATA], 3, n_iter=3, seed=5).freeze(16)
     passes("compress", "-m", "m.bbm", "b")
@@ -436,7 +436,7 @@ def test_train_an_autoregressive_model():
     options = ["--states", "2", "--order", "2", "--context-bytes", "500", "--quiet"]
     long = ["--save-float", "m.npz", "-o", "m.bbm"]
     passes("train", "a", *options, "--iterations", "3", *long)
-    model = bbans.FrozenHMM.load("m.bbm")
+    model = bbans.load_model("m.bbm")
     assert model == bbans.ARHMM.load("m.npz").freeze()
     fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=500, n_iter=3)
     assert model == fitted.freeze()
@@ -458,7 +458,7 @@ def test_train_on_lines_quietly():
     assert text == b""
     lines = [b"one\n", b"two\n", b"\n", b"three"]
     expected = bbans.HMM.fit(lines, 2, n_iter=2)
-    assert bbans.FrozenHMM.load("m.bbm") == expected.freeze()
+    assert bbans.load_model("m.bbm") == expected.freeze()
     assert (bbans.HMM.load("m.npz").emission == expected.emission).all()
     assert sorted(listing()) == ["a", "m.bbm", "m.npz"]
 

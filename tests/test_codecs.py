@@ -15,7 +15,6 @@ from bbans import HMM, Message, MessageError, ModelError, SymbolError, Table
 from bbans.codecs import (
     BitsBack,
     Categorical,
-    HMMStateSpace,
     Iconoclasm,
     Repeat,
     Serial,
@@ -188,7 +187,7 @@ def test_the_schedule_equals_the_reference(K, M, prec, T, integer):
     theirs = ref.Message.from_int(integer)
     ours = Message.from_state(theirs.heads, theirs.tail)
     start = ours.state()
-    codec = Iconoclasm(HMMStateSpace(model), T)
+    codec = Iconoclasm(model.state_space(), T)
     codec.push(ours, xs)
     ref.schedule_push(reference_of(model), theirs, xs)
     assert ours.state() == (theirs.heads, theirs.tail)
@@ -201,7 +200,7 @@ def test_a_popped_sequence_is_a_sample_that_pushes_back(lanes):
     rng = np.random.default_rng(0)
     state = [2**62] * lanes, rng.integers(0, 2**32, 200).tolist()
     message = Message.from_state(*state)
-    codec = Iconoclasm(HMMStateSpace(random_hmm(5, 9, seed=1, prec=24)), 50)
+    codec = Iconoclasm(random_hmm(5, 9, seed=1, prec=24).state_space(), 50)
     sample = codec.pop(message)
     assert len(set(sample)) > 1
     codec.push(message, sample)
@@ -209,7 +208,7 @@ def test_a_popped_sequence_is_a_sample_that_pushes_back(lanes):
 
 
 def test_lengths_of_sequences():
-    model = HMMStateSpace(random_hmm(2, 3, prec=8))
+    model = random_hmm(2, 3, prec=8).state_space()
     for value in ([], [1, 2], [1, 2, 0, 1]):
         with pytest.raises(SymbolError, match="expected 3"):
             Iconoclasm(model, 3).push(Message(), value)
@@ -254,7 +253,7 @@ class FactorialChain:
     A belief is a list of integers, P(z_t, x_1..t) for each of the 4 states, scaled.
     """
 
-    tail_length = 30
+    start_length = 30
 
     def __init__(self, exact):
         self._exact = exact

@@ -11,6 +11,7 @@ import bbans
 from bbans.cli.main import main
 from bbans.frozen.c_header import c_header
 from bbans.models import HMM
+from bbans.records import packets
 
 CSRC = Path(__file__).parent.parent / "csrc"
 CC = shutil.which("cc")
@@ -70,7 +71,7 @@ def test_a_c_program_codes_the_same_bytes(tmp_path, n_states, n_symbols):
         ).stdout
 
     assert run("message") == bbans.encode(x, model)
-    assert run("packets") == b"".join(bbans.encode_packets(x, model, 32))
+    assert run("packets") == b"".join(packets.encode(x, model, 32))
 
 
 def test_the_command_writes_the_header(tmp_path, capsys):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import in_mode
 
 from bbans import (
     LGSSM,
@@ -33,15 +34,15 @@ TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 MESSAGE, MODEL, CONTAINER, STATIC, PACKET, *_ = SECTIONS
 
-CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, tail_length=4)
+CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, start_length=4)
 SMALL = {
     "initial": [10, 6],
     "transition": [[12, 4], [1, 15]],
     "emission": [[1, 5, 10], [14, 1, 1]],
     "prec": 4,
-    "tail_length": 7,
+    "start_length": 7,
 }
-BYTES = FrozenHMM([4096], [[4096]], [[16] * 256], prec=12, tail_length=5)
+BYTES = FrozenHMM([4096], [[4096]], [[16] * 256], prec=12, start_length=5)
 
 
 def tables(section):
@@ -81,7 +82,7 @@ def test_the_worked_example():
     (masses,) = re.findall(r"masses (\S+) and (\S+) at\s+r = (\d+), c = (\d+)", MESSAGE)
     first, second, r, c = map(Fraction, masses)
     assert [first * 2**r, second * 2**r] == CODER.emission[0].tolist()
-    assert (r, c) == (CODER.prec, CODER.tail_length)
+    assert (r, c) == (CODER.prec, CODER.start_length)
     (rows,) = tables(MESSAGE)
     assert len(rows) >= 5
     for sequence, interval, fraction, integer, data in rows:
@@ -98,7 +99,7 @@ def test_the_worked_example():
         assert fraction == (f"0.{v:0{j}b}" if j else "0 bits")
         assert int(integer) == 2**j + v
         assert bytes.fromhex(data.strip("`")) == encode(xs, CODER)
-        assert encode(xs, CODER) == encode(xs, CODER, predictive=True)
+        assert encode(xs, CODER) == encode(xs, in_mode(CODER, True))
         assert encode(xs, CODER) == int(integer).to_bytes(1, "little")
 
 
@@ -134,9 +135,9 @@ def test_contexts_in_a_model_file():
         [0, 1, 1], [16384, 16384, 49152],
     )  # fmt: skip
     tables = [4], [[4]], [[3, 1]]
-    model = FrozenARHMM(*tables, contexts, prec=2, tail_length=4)
+    model = FrozenARHMM(*tables, contexts, prec=2, start_length=4)
     (example,) = re.findall(r"`((?:[0-9a-f]{2} ){12,}[0-9a-f]{2})`", MODEL)
-    plain = FrozenHMM(*tables, prec=2, tail_length=4).to_bytes()[:-4]
+    plain = FrozenHMM(*tables, prec=2, start_length=4).to_bytes()[:-4]
     other_type = int(re.search(r"; (\d) autoregressive", MODEL)[1])
     data = plain[:5] + bytes([other_type]) + plain[6:] + bytes.fromhex(example)
     assert model.to_bytes() == data + struct.pack("<I", crc32(data))
@@ -195,7 +196,7 @@ def test_model_files_of_linear_gaussian_models():
     fields = {
         "latent dimensions": 1,
         "observed dimensions": 1,
-        "tail length": model.tail_length,
+        "tail length": model.start_length,
         "start bits": model.start_bits,
         "steps": model.n_steps,
     }
@@ -232,24 +233,24 @@ def test_limits_of_the_model_file():
 
 
 def with_precision(r):
-    return FrozenHMM([2**r], [[2**r]], [[2**r]], prec=r, tail_length=1)
+    return FrozenHMM([2**r], [[2**r]], [[2**r]], prec=r, start_length=1)
 
 
 def with_states(K):
     row = np.ones(K, np.uint32)
     row[:1] = 2**13 - K + 1
     rows = np.tile(row, (K, 1))
-    return FrozenHMM(row, rows, np.full((K, 1), 2**13), prec=13, tail_length=1)
+    return FrozenHMM(row, rows, np.full((K, 1), 2**13), prec=13, start_length=1)
 
 
 def with_symbols(M):
     row = np.ones(M, np.uint32)
     row[:1] = 2**17 - M + 1
-    return FrozenHMM([2**17], [[2**17]], row[None], prec=17, tail_length=1)
+    return FrozenHMM([2**17], [[2**17]], row[None], prec=17, start_length=1)
 
 
 def with_tail(c):
-    return FrozenHMM([2], [[2]], [[2]], prec=1, tail_length=c)
+    return FrozenHMM([2], [[2]], [[2]], prec=1, start_length=c)
 
 
 # ---- 3. container
@@ -337,8 +338,8 @@ def test_blocks_are_messages_or_the_elements_themselves():
     assert (element, shape) == (0, [600])
     assert blocks == [(300, 0, encode(likely, skewed)), (300, 2, unlikely)]
     assert decompress(data, skewed) == likely + unlikely
-    data = compress(likely, skewed, predictive=True)
-    assert walk(data)[1] == [(300, 1, encode(likely, skewed, predictive=True))]
+    data = compress(likely, in_mode(skewed, True))
+    assert walk(data)[1] == [(300, 1, encode(likely, in_mode(skewed, True)))]
 
 
 def test_limits_of_the_container():
@@ -399,7 +400,7 @@ def test_the_worked_example_of_the_packet():
     x = [int(symbol) for symbol in example[1].split()]
     size, packet = int(example[2]), bytes.fromhex(example[3])
     assert encode_packets(x, CODER, size) == [packet]
-    message = encode(x, CODER, predictive=True)
+    message = encode(x, in_mode(CODER, True))
     assert packet == (bytes([len(x)]) + message).ljust(size, b"\0")
 
 

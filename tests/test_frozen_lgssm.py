@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import reference as ref
-from shared import random_lgssm
+from shared import in_mode, random_lgssm
 
 from bbans import (
     HMM,
@@ -37,7 +37,7 @@ from bbans import (
 from bbans._lib import check, ffi, lib
 from bbans.errors import BbansError
 from bbans.formats.container import ContainerWriter, Header
-from bbans.frozen.lgssm_steps import State
+from bbans.frozen.lgssm import State
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
 
@@ -56,19 +56,19 @@ def models():
 def test_sequences_and_the_schedule_step_by_step(models, case, noise, predictive):
     model = models[case]
     frozen = model.freeze(noise=noise, bits=2)
-    plain = codecs.LGSSMStateSpace(frozen)
-    c = frozen.tail_length
+    plain = frozen.state_space()
+    c = frozen.start_length
     for T in (0, 1, c, c + 1, c + 2, c + 40):
         x, _ = model.sample(T, seed=T)
-        message = encode_sequence(frozen, x, predictive=predictive)
-        assert encode_sequence(plain, x, predictive=predictive) == message
+        message = encode_sequence(x, in_mode(frozen, predictive))
+        assert encode_sequence(x, plain, predictive=predictive) == message
         data = message.to_bytes()
-        again = decode_sequence(frozen, message, T, predictive=predictive)
+        again = decode_sequence(message, in_mode(frozen, predictive), T)
         assert again.dtype == np.int64
         assert again.shape == x.shape
         assert (again == x).all()
         message = Message.from_bytes(data)
-        slow = decode_sequence(plain, message, T, predictive=predictive)
+        slow = decode_sequence(message, plain, T, predictive=predictive)
         assert np.array_equal(np.array(slow).reshape(x.shape), x)
 
 
@@ -79,14 +79,14 @@ def test_the_reference_gives_the_same_bytes(models, case, noise):
     frozen = model.freeze(noise=noise)
     rows = [[*frozen.step(t)] for t in range(frozen.n_steps)]
     plain = ref.LGSSM(
-        case[0], case[1], noise, frozen.tail_length, frozen.start_bits,
+        case[0], case[1], noise, frozen.start_length, frozen.start_bits,
         [np.concatenate(row[:2]).tolist() for row in rows],
         [np.concatenate([part.ravel() for part in row[2:]]).tolist() for row in rows],
     )  # fmt: skip
-    x, _ = model.sample(frozen.tail_length + 60, seed=9)
+    x, _ = model.sample(frozen.start_length + 60, seed=9)
     x[[3, 8]], x[-3] = x[[3, 8]] * 1000, -(2**63)
     for predictive in (False, True):
-        data = encode_sequence(frozen, x, predictive=predictive).to_bytes()
+        data = encode_sequence(x, in_mode(frozen, predictive)).to_bytes()
         xs = x.reshape(len(x), -1).tolist()
         assert ref.lgssm_encode(plain, xs, predictive) == data
         assert ref.lgssm_decode(plain, data, len(x), predictive) == xs
@@ -102,11 +102,11 @@ def test_every_int64_can_be_coded(models, case):
     x = np.concatenate((EXTREMES * 5, rng.integers(-(2**63), 2**63 - 1, 100)))
     x = x[: len(x) // case[1] * case[1]].reshape(-1, case[1])
     for predictive in (False, True):
-        message = encode_sequence(frozen, x, predictive=predictive)
+        message = encode_sequence(x, in_mode(frozen, predictive))
         if not predictive:
-            plain = codecs.LGSSMStateSpace(frozen)
-            assert encode_sequence(plain, x) == message
-        again = decode_sequence(frozen, message, len(x), predictive=predictive)
+            plain = frozen.state_space()
+            assert encode_sequence(x, plain) == message
+        again = decode_sequence(message, in_mode(frozen, predictive), len(x))
         assert (again.reshape(x.shape) == x).all()
 
 
@@ -117,31 +117,31 @@ def test_the_bare_schedule(models):
     start = Message.from_bytes(bytes(range(1, 200)))
     message, slow = start.copy(), start.copy()
     codecs.Iconoclasm(frozen, 60).push(message, x)
-    codecs.Iconoclasm(codecs.LGSSMStateSpace(frozen), 60).push(slow, list(x))
+    codecs.Iconoclasm(frozen.state_space(), 60).push(slow, list(x))
     assert message == slow
     assert (codecs.Iconoclasm(frozen, 60).pop(message) == x).all()
     assert message == start
     with pytest.raises(MessageError):
-        Message(2).push_sequence(frozen, x)
+        frozen.push(Message(2), x)
 
 
 def test_checkpoints_give_the_same_bytes(models):
     model = models[2, 3, 9]
     frozen = model.freeze()
     x, _ = model.sample(500, seed=4)
-    whole = encode_sequence(frozen, x)
-    full = FrozenLGSSM.workspace
+    whole = encode_sequence(x, frozen)
+    full = FrozenLGSSM._workspace
     for block in (1, 7, 22, 499, 500):
 
         def workspace(self, length, limit=0, block=block):
-            size = lib.bbans_sequence_work_bytes(self.space, length, block)
+            size = lib.bbans_sequence_work_bytes(self._space, length, block)
             return np.empty(size // 8, np.uint64)
 
         try:
-            FrozenLGSSM.workspace = workspace
-            assert encode_sequence(frozen, x) == whole
+            FrozenLGSSM._workspace = workspace
+            assert encode_sequence(x, frozen) == whole
         finally:
-            FrozenLGSSM.workspace = full
+            FrozenLGSSM._workspace = full
 
 
 # ---- the rate
@@ -150,7 +150,7 @@ def test_checkpoints_give_the_same_bytes(models):
 def exact_bits(frozen, x):
     """-log2 P(x) of a frozen model of one latent: the forward sum over its grid, with
     the integer masses themselves."""
-    codec = codecs.LGSSMStateSpace(frozen)
+    codec = frozen.state_space()
     out, low, bits = (
         ffi.new("uint32_t[2]"),
         ffi.new("uint64_t *"),
@@ -209,7 +209,7 @@ def test_bits_used_are_the_information_content_of_the_frozen_model(bits):
     ideal = exact_bits(frozen, x)
     assert ideal == pytest.approx(model.information_content(x), abs=0.1)
     for predictive in (False, True):
-        used = len(encode_sequence(frozen, x, predictive=predictive).to_bytes()) * 8
+        used = len(encode_sequence(x, in_mode(frozen, predictive)).to_bytes()) * 8
         assert -3 < used - ideal < 10 + 1e-4 * len(x)
 
 
@@ -221,9 +221,9 @@ def test_rate_on_long_sequences(n, p):
     x, _ = model.sample(T, seed=6)
     ideal = model.information_content(x)
     # 4e-5 bits for each of n + p values are the slots of values far out.
-    used = encode_sequence(frozen, x).bits
+    used = encode_sequence(x, frozen).bits
     assert abs(used - ideal) < 10 + 1e-4 * T + 4e-5 * (n + p) * T
-    used = encode_sequence(frozen, x, predictive=True).bits
+    used = encode_sequence(x, in_mode(frozen, True)).bits
     assert abs(used - ideal) < 10 + 3e-5 * p * T
 
 
@@ -234,7 +234,7 @@ def test_short_sequences_start_without_loss(models):
         for T in (1, 3, 20, 40):
             for seed in range(20):
                 x, _ = model.sample(T, seed=seed)
-                used = 8 * len(encode_sequence(frozen, x).to_bytes())
+                used = 8 * len(encode_sequence(x, frozen).to_bytes())
                 excess.append(used - model.information_content(x))
         assert np.mean(excess) < 5.5
         assert max(excess) < 15
@@ -245,14 +245,14 @@ def test_diffuse_and_certain_starts():
         model = LGSSM([[1.0]], [[1.0]], [[0.01]], [[4.0]], initial_cov=[[initial]])
         frozen = model.freeze()
         x, _ = model.sample(3000, seed=7)
-        used = encode_sequence(frozen, x).bits
+        used = encode_sequence(x, frozen).bits
         assert abs(used - model.information_content(x)) < 12
 
 
 def test_nearly_singular_noise_gets_a_grid_of_its_own():
     model = LGSSM(np.eye(2) * 0.5, [[1.0, 1.0]], np.diag([1, 1e-14]), [[1.0]])
     x, _ = model.sample(3000, seed=7)
-    used = encode_sequence(model.freeze(), x).bits
+    used = encode_sequence(x, model.freeze()).bits
     assert abs(used - model.information_content(x)) < 12
 
 
@@ -271,7 +271,7 @@ def test_damage_is_found_or_gives_other_data(models):
     model = models[2, 1, None]
     frozen = model.freeze()
     x, _ = model.sample(80, seed=8)
-    data = bytearray(encode_sequence(frozen, x).to_bytes())
+    data = bytearray(encode_sequence(x, frozen).to_bytes())
     found = 0
     for i in range(len(data)):
         for flip in (1, 0x80, 0xFF):
@@ -280,7 +280,7 @@ def test_damage_is_found_or_gives_other_data(models):
             if bad[-1] == 0:
                 continue
             try:
-                again = decode_sequence(frozen, Message.from_bytes(bytes(bad)), 80)
+                again = decode_sequence(Message.from_bytes(bytes(bad)), frozen, 80)
                 assert (again != x).any()
             except CorruptError:
                 found += 1
@@ -333,8 +333,8 @@ def test_hostile_model_files(models):
             outcomes[0] += 1
             continue
         outcomes[1] += 1
-        message = encode_sequence(frozen, x)
-        assert (decode_sequence(frozen, message, len(x)) == x).all()
+        message = encode_sequence(x, frozen)
+        assert (decode_sequence(message, frozen, len(x)) == x).all()
     assert min(outcomes) > 20
     for name, value in (("n", 0), ("n", 65), ("p", 0), ("p", 2**32 - 1), ("steps", 0),
                         ("steps", 2**20 + 1), ("tail", 0), ("tail", 65536),
@@ -352,7 +352,7 @@ def test_load_model_reads_every_type(models, tmp_path):
         model.save(tmp_path / "m.bbm")
         assert load_model(tmp_path / "m.bbm") == model
     frozen.save(tmp_path / "m.bbm")
-    with pytest.raises(FormatError, match="load it with load_model"):
+    with pytest.raises(FormatError, match="load_model reads it"):
         type(hmm).load(tmp_path / "m.bbm")
     hmm.save(tmp_path / "m.bbm")
     with pytest.raises(FormatError):
@@ -375,8 +375,8 @@ def test_containers_of_arrays(models, dtype, p):
     x[7, 2, 0], x[9, 1, -1] = info.min, min(info.max, 2**63 - 1)
     shapes = [x, x.reshape(-1, p), x.ravel(), x[:1], x[:0]]
     for array in shapes + ([x.reshape(25, 8), x[0, 0, 0]] if p == 1 else []):
-        for options in ({}, {"block_size": 7}, {"predictive": True}):
-            data = compress(array, frozen, **options)
+        for block_size, predictive in ((65536, False), (7, False), (65536, True)):
+            data = compress(array, in_mode(frozen, predictive), block_size=block_size)
             again = decompress(data, frozen)
             assert (again.dtype, again.shape) == (array.dtype, array.shape)
             assert (again == array).all()
@@ -397,8 +397,8 @@ def test_bare_bytes(models):
         frozen = model.freeze()
         x, _ = model.sample(40, seed=2)
         for predictive in (False, True):
-            data = encode(x, frozen, predictive=predictive)
-            again = decode(data, frozen, 40, predictive=predictive)
+            data = encode(x, in_mode(frozen, predictive))
+            again = decode(data, in_mode(frozen, predictive), 40)
             assert again.shape == x.shape, case
             assert (again == x).all()
 
@@ -448,7 +448,7 @@ def test_refusals(models):
     frozen = model.freeze()
     for x in ([0.5], [[1, 2]], ["a"], np.array([2**63], np.uint64)):
         with pytest.raises(SymbolError):
-            encode_sequence(frozen, x)
+            encode_sequence(x, frozen)
     for options in ({"noise": "cauchy"}, {"bits": -1}, {"bits": 40}):
         with pytest.raises(ModelError):
             model.freeze(**options)
@@ -456,9 +456,9 @@ def test_refusals(models):
     with pytest.raises(ModelError):
         far.freeze()
     with pytest.raises(ModelError):
-        decode_sequence(frozen, Message(), -1)
+        decode_sequence(Message(), frozen, -1)
     with pytest.raises(ModelError):
-        encode_sequence(frozen, [1, 2], seed=b"abc")
+        encode_sequence([1, 2], frozen, initial_bits=b"abc")
 
 
 # ---- the codec

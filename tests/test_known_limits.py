@@ -82,8 +82,8 @@ def test_compress_finds_the_statistics_of_a_spreadsheet():
     lambda: codecs.Categorical(TABLE),
     lambda: codecs.Serial([codecs.Categorical(TABLE)]),
     lambda: codecs.Repeat(codecs.Categorical(TABLE), 2),
-    lambda: codecs.HMMStateSpace(bbans.HMM.random(2, 3, seed=0).freeze()),
-], ids=["Table", "Categorical", "Serial", "Repeat", "HMMStateSpace"])  # fmt: skip
+    lambda: bbans.HMM.random(2, 3, seed=0).freeze().state_space(),
+], ids=["Table", "Categorical", "Serial", "Repeat", "HMMSteps"])  # fmt: skip
 def test_codecs_can_be_copied(make, way, request):
     name = request.node.callspec.id
     if not name.endswith("-copy"):

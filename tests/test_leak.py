@@ -279,7 +279,7 @@ def one_of_many(x):
 def test_good_posteriors_draw_nothing_far_out(posterior):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        report = bbans.check_model(Walk(posterior), [3, -8, 20, 41], samples=2)
+        report = bbans.check_model([3, -8, 20, 41], Walk(posterior), samples=2)
     assert report.far_out == ()
     assert "far out" not in str(report)
 
@@ -296,7 +296,7 @@ def test_good_posteriors_draw_nothing_far_out(posterior):
 def test_posteriors_with_a_leak_are_named(posterior):
     model = Walk(lambda x: tight(x) if x == -8 else posterior(x))
     with pytest.warns(UserWarning, match=r"posterior of z\[0\].*3 of 4.*leak=False"):
-        report = bbans.check_model(model, [3, -8, 20, 41], samples=2)
+        report = bbans.check_model([3, -8, 20, 41], model, samples=2)
     assert report.far_out == (0, 2, 3)
     assert "3 posteriors" in str(report)
 

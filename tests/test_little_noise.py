@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from shared import in_mode
 
 from bbans import LGSSM, decode_sequence, encode_sequence
 
@@ -12,9 +13,9 @@ def excess(model, predictive=False):
     """Bits over the information content, of data from the model."""
     x, _ = model.sample(STEPS, seed=1)
     frozen = model.freeze()
-    message = encode_sequence(frozen, x, predictive=predictive)
+    message = encode_sequence(x, in_mode(frozen, predictive))
     bits = message.bits - model.information_content(x)
-    again = decode_sequence(frozen, message, STEPS, predictive=predictive)
+    again = decode_sequence(message, in_mode(frozen, predictive), STEPS)
     assert np.array_equal(again, x)
     return bits
 

@@ -4,6 +4,7 @@ from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
+from shared import in_mode
 
 from bbans import Message, decode_sequence, encode_sequence
 from bbans.models import HMM, information_content
@@ -32,14 +33,14 @@ def samples(model, lengths):
 
 def is_flagged(model, x):
     """Whether the tail held too little to start from: the message's last 4 bits."""
-    return len(x) > model.tail_length and encode_sequence(model, x).peek(16)[0] == 15
+    return len(x) > model.start_length and encode_sequence(x, model).peek(16)[0] == 15
 
 
 def excess(model, x, **options):
     """Bits of the message, in whole bytes, over the information content."""
-    data = encode_sequence(model, x, **options).to_bytes()
+    data = encode_sequence(x, model, **options).to_bytes()
     assert np.array_equal(
-        decode_sequence(model, Message.from_bytes(data), len(x), **options), x
+        decode_sequence(Message.from_bytes(data), model, len(x), **options), x
     )
     return 8 * len(data) - information_content(x, model)
 
@@ -65,11 +66,11 @@ def test_the_net_rate_is_that_of_the_model(concentration, rate):
     """The tables are exact here; what is left is the 15-bit filter of Q."""
     T, model = 10**5, paper(concentration).freeze()
     (x,) = samples(model, [T])
-    message = encode_sequence(model, x)
+    message = encode_sequence(x, model)
     over = message.bits - information_content(x, model)
     # Once: the tail's code and the flag. A fraction may be shorter by luck.
     assert -15 <= over <= rate * T + 2.1
-    assert np.array_equal(decode_sequence(model, message, T), x)
+    assert np.array_equal(decode_sequence(message, model, T), x)
 
 
 def test_trained_on_text_the_rate_holds_on_text_not_seen():
@@ -79,7 +80,7 @@ def test_trained_on_text_the_rate_holds_on_text_not_seen():
     letters = "".join(sorted(set(text)))
     hmm = HMM.fit([train], n_states=32, alphabet=letters, n_iter=15, seed=0)
     model = hmm.freeze()
-    message = encode_sequence(model, model.alphabet.encode(x))
+    message = encode_sequence(model.alphabet.encode(x), model)
     content = information_content(x, model)
     assert len(x) == 10**5
     assert -15 <= message.bits - content <= 1e-4 * len(x) + 2.1
@@ -101,7 +102,7 @@ def test_predictive_coding_is_as_short(model, T):
     """Less than 2 bits over, and whole bytes; in the mean 4 bits of those."""
     xs = samples(model, [T] * 20)
     over = [
-        encode_sequence(model, x, predictive=True).bits - information_content(x, model)
+        encode_sequence(x, in_mode(model, True)).bits - information_content(x, model)
         for x in xs
     ]
     assert max(over) <= 2.1
@@ -121,7 +122,7 @@ def test_symbols_of_a_tenth_of_a_bit(model):
     sparse = frozen_hmm(
         [0.5, 0.5], [[0.99, 0.01], [0.01, 0.99]], [[1 - p, p], [1 - p / 2, p / 2]]
     )
-    c = sparse.tail_length
+    c = sparse.start_length
     lengths = [1, c - 1, c, c + 1, c + 50, 2 * c, 3 * c, 5 * c]
     xs = [np.zeros(T, int) for T in lengths] + samples(sparse, lengths * 4)
     flags = set()

@@ -21,6 +21,7 @@ from bbans.cli.main import main
 from bbans.distributions.family import Shape, fixed_locations, fixed_scales
 from bbans.formats import signals
 from bbans.formats.info import describe
+from bbans.frozen import FrozenModel
 from bbans.message.message import Message
 
 EXACT = settings(derandomize=True, deadline=None)
@@ -224,7 +225,7 @@ def in_c(data):
 
 def test_the_contexts_of_the_worked_example():
     data = arhmm_file(EXAMPLE, 3, 3)
-    assert bbans.FrozenHMM.from_bytes(data).contexts.n_contexts == 3
+    assert FrozenModel.from_bytes(data).contexts.n_contexts == 3
     assert in_c(data) == lib.BBANS_OK
     assert describe(io.BytesIO(data))["contexts"] == "3 of up to 1 symbols, 3 entries"
 
@@ -252,7 +253,7 @@ NUMBERS = [0, 1, 2, 4, 5, 8, 9, 11, 12, 13]
 )  # fmt: skip
 def test_contexts_that_no_writer_makes(data):
     """Numbers not in their shortest form, bytes left over or missing, other counts."""
-    for read in (bbans.FrozenHMM.from_bytes, lambda data: describe(io.BytesIO(data))):
+    for read in (FrozenModel.from_bytes, lambda data: describe(io.BytesIO(data))):
         with pytest.raises(bbans.CorruptError, match="inconsistent: "):
             read(data)
     assert in_c(data) == lib.BBANS_ERR_CORRUPT
@@ -266,7 +267,7 @@ def test_each_byte_of_contexts():
             tree = EXAMPLE[:at] + bytes([value]) + EXAMPLE[at + 1 :]
             data = arhmm_file(tree, 3, 3)
             try:
-                bbans.FrozenHMM.from_bytes(data)
+                FrozenModel.from_bytes(data)
             except bbans.CorruptError:
                 assert in_c(data) == lib.BBANS_ERR_CORRUPT
             else:
@@ -290,7 +291,7 @@ def test_filters_and_posteriors_of_any_weights(data, K, seed, prec):
     model = floats.freeze(prec)
     plain = reference.HMM(
         *(t.tolist() for t in (model.initial, model.transition, model.emission)),
-        prec, model.tail_length,
+        prec, model.start_length,
     )  # fmt: skip
     predicted = data.draw(weights(K, 2**31 - 1))
     filtered = data.draw(weights(K, 2**32 - 1))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import reference as ref
-from shared import ISAS, random_parameters, reference_of
+from shared import ISAS, in_mode, random_parameters, reference_of
 
 from bbans import (
     CorruptError,
@@ -22,7 +22,8 @@ from bbans import (
     encode_sequence,
 )
 from bbans._lib import lib
-from bbans.codecs import Categorical, HMMStateSpace, Serial, Uniform, Weighted
+from bbans.codecs import Categorical, Serial, Uniform, Weighted
+from bbans.frozen import FrozenModel
 from bbans.models.freeze_hmm import frozen_hmm
 
 # ---- models: small, of odd sizes, and hostile
@@ -64,10 +65,10 @@ MODELS = {
 
 
 def frozen(name):
-    parameters, prec, tail_length = MODELS[name]
+    parameters, prec, start_length = MODELS[name]
     model = frozen_hmm(*parameters, prec=prec)
     tables = (model.initial, model.transition, model.emission)
-    return FrozenHMM(*tables, prec=prec, tail_length=tail_length)
+    return FrozenHMM(*tables, prec=prec, start_length=start_length)
 
 
 def draw(model, T, seed):
@@ -93,15 +94,15 @@ def lengths(c):
 @pytest.mark.parametrize("name", MODELS)
 def test_three_implementations_give_the_same_bytes(name):
     model = frozen(name)
-    theirs, generic = reference_of(model), HMMStateSpace(model)
-    for T in lengths(model.tail_length):
+    theirs, generic = reference_of(model), model.state_space()
+    for T in lengths(model.start_length):
         xs = draw(model, T, seed=T)
-        data = encode_sequence(model, xs).to_bytes()
+        data = encode_sequence(xs, model).to_bytes()
         assert data == ref.encode(theirs, xs)
-        assert data == encode_sequence(generic, xs).to_bytes()
+        assert data == encode_sequence(xs, generic).to_bytes()
         assert ref.decode(theirs, data, T) == xs
-        assert decode_sequence(generic, Message.from_bytes(data), T) == xs
-        decoded = decode_sequence(model, Message.from_bytes(data), T)
+        assert decode_sequence(Message.from_bytes(data), generic, T) == xs
+        decoded = decode_sequence(Message.from_bytes(data), model, T)
         assert decoded.dtype == np.uint32
         assert decoded.tolist() == xs
 
@@ -114,24 +115,25 @@ def test_every_isa_gives_the_same_bytes(name, best_isa_afterwards):
     for isa in ISAS.values():
         lib.bbans_isa_use(isa)
         again = frozen(name)  # its tables may be laid out for the set
-        assert encode_sequence(again, xs).to_bytes() == data
-        decoded = decode_sequence(again, Message.from_bytes(data), len(xs))
+        assert encode_sequence(xs, again).to_bytes() == data
+        decoded = decode_sequence(Message.from_bytes(data), again, len(xs))
         assert decoded.tolist() == xs
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_predictive_coding_gives_the_same_bytes_three_times(name):
     model = frozen(name)
-    theirs, generic = reference_of(model), HMMStateSpace(model)
-    for T in lengths(model.tail_length)[:6]:
+    theirs, generic = reference_of(model), model.state_space()
+    for T in lengths(model.start_length)[:6]:
         xs = draw(model, T, seed=T)
-        data = encode_sequence(model, xs, predictive=True).to_bytes()
+        model = in_mode(model, True)
+        data = encode_sequence(xs, model).to_bytes()
         assert data == ref.encode_predictive(theirs, xs)
-        assert data == encode_sequence(generic, xs, predictive=True).to_bytes()
-        for decoder in (model, generic):
-            message = Message.from_bytes(data)
-            decoded = decode_sequence(decoder, message, T, predictive=True)
-            assert list(decoded) == xs
+        assert data == encode_sequence(xs, generic, predictive=True).to_bytes()
+        message = Message.from_bytes(data)
+        assert decode_sequence(message, model, T).tolist() == xs
+        message = Message.from_bytes(data)
+        assert decode_sequence(message, generic, T, predictive=True) == xs
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -161,88 +163,88 @@ def test_recursions_equal_the_reference(name):
 def test_a_small_workspace_changes_nothing(name, monkeypatch):
     """The C engine then keeps checkpoints, and computes each message twice."""
     model = frozen(name)
-    workspace = FrozenHMM.workspace
+    workspace = FrozenModel._workspace
     for T in (1, 61, 62, 65, 200, 1000):
         xs = draw(model, T, seed=T)
         monkeypatch.undo()
-        data = encode_sequence(model, xs).to_bytes()
+        data = encode_sequence(xs, model).to_bytes()
         for limit in (0, 64 * 100, 64 * 700):
             monkeypatch.setattr(
-                FrozenHMM, "workspace", partialmethod(workspace, limit=limit)
+                FrozenModel, "_workspace", partialmethod(workspace, limit=limit)
             )
-            assert encode_sequence(model, xs).to_bytes() == data
-        assert decode_sequence(model, Message.from_bytes(data), T).tolist() == xs
+            assert encode_sequence(xs, model).to_bytes() == data
+        assert decode_sequence(Message.from_bytes(data), model, T).tolist() == xs
 
 
 @pytest.mark.parametrize("last", [0, 1])
 def test_the_schedule_starts_from_40_bits(last):
     """40 symbols of one bit each: the integer is 2^40 or more unless they end in 0."""
-    model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=40)
+    model = FrozenHMM([2], [[2]], [[1, 1]], prec=1, start_length=40)
     xs = [1] * 10 + [0, 1] * 19 + [1, last]
     theirs = reference_of(model)
     assert (ref.range_encode(theirs, ([2], xs[:10], xs[10:])) >= 2**40) == last
-    for space in (model, HMMStateSpace(model)):
-        message = encode_sequence(space, xs)
+    for space in (model, model.state_space()):
+        message = encode_sequence(xs, space)
         assert (message.peek(16)[0] < 15) == last
         assert message.to_bytes() == ref.encode(theirs, xs)
-        assert list(decode_sequence(space, message, len(xs))) == xs
+        assert list(decode_sequence(message, space, len(xs))) == xs
     if last:  # one bit less at the end, and the start has less than 40
         short = ref.Message.from_int(2**39 + 1)
         ref.schedule_push(theirs, short, xs[:10])
         short.push(0, 15, 16)
-        for space in (model, HMMStateSpace(model)):
+        for space in (model, model.state_space()):
             with pytest.raises(CorruptError):
-                decode_sequence(space, Message.from_bytes(short.to_bytes()), len(xs))
+                decode_sequence(Message.from_bytes(short.to_bytes()), space, len(xs))
 
 
 def test_symbols_of_any_integer_type():
     model = frozen("17 states")
     xs = draw(model, 50, seed=1)
-    data = encode_sequence(model, xs).to_bytes()
+    data = encode_sequence(xs, model).to_bytes()
     for dtype in (np.uint8, np.int16, np.int64, ">u4", np.uint64):
-        assert encode_sequence(model, np.array(xs, dtype)).to_bytes() == data
+        assert encode_sequence(np.array(xs, dtype), model).to_bytes() == data
     every_other = np.repeat(np.array(xs, np.uint32), 2)[::2]
-    assert encode_sequence(model, every_other).to_bytes() == data
-    assert encode_sequence(model, np.array([], float)).to_bytes() == b"\1"
+    assert encode_sequence(every_other, model).to_bytes() == data
+    assert encode_sequence(np.array([], float), model).to_bytes() == b"\1"
 
 
 # ---- models without a predictive distribution, and models of one's own
 
 
 def without_predictive(model):
-    space = HMMStateSpace(model)
+    space = model.state_space()
     names = ("prior", "likelihood", "update", "posterior")
     return SimpleNamespace(**{name: getattr(space, name) for name in names})
 
 
 @pytest.mark.parametrize("T", [0, 1, 2, 50])
 @pytest.mark.parametrize("seed", [b"", b"\0", b"some bits to start from", bytes(9)])
-def test_a_seed_comes_back(T, seed):
+def test_initial_bits_come_back(T, seed):
     model = frozen("15 bits")
     xs, bare = draw(model, T, seed=1), without_predictive(model)
-    message = encode_sequence(bare, xs, seed=seed)
+    message = encode_sequence(xs, bare, initial_bits=seed)
     theirs = ref.Message.from_bytes(seed + b"\1")
     ref.schedule_push(reference_of(model), theirs, xs)
     data = message.to_bytes()
     assert data == theirs.to_bytes()
-    assert decode_sequence(bare, Message.from_bytes(data), T, seed=seed) == xs
+    assert decode_sequence(Message.from_bytes(data), bare, T, initial_bits=seed) == xs
     for wrong in (seed + b"x", b"\7" + seed[1:], b"other"):
-        with pytest.raises(CorruptError, match="seed"):
-            decode_sequence(bare, Message.from_bytes(data), T, seed=wrong)
+        with pytest.raises(CorruptError, match="initial bits"):
+            decode_sequence(Message.from_bytes(data), bare, T, initial_bits=wrong)
 
 
-def test_without_predictive_and_without_a_seed():
+def test_without_predictive_and_without_initial_bits():
     bare = without_predictive(frozen("15 bits"))
-    with pytest.raises(ModelError, match="seed"):
-        encode_sequence(bare, [0, 1])
-    with pytest.raises(ModelError, match="seed"):
-        decode_sequence(bare, Message(), 2)
+    with pytest.raises(ModelError, match="initial_bits"):
+        encode_sequence([0, 1], bare)
+    with pytest.raises(ModelError, match="initial_bits"):
+        decode_sequence(Message(), bare, 2)
 
 
 class Mixed:
     """Independent observations that need every kind of codec; the state says little."""
 
-    tail_length = 4
+    start_length = 4
     table = Table([[0, 1, 6, 16], [0, 14, 15, 16]], 4)
     x = Serial(
         [
@@ -274,10 +276,10 @@ class Mixed:
 @pytest.mark.parametrize("predictive", [False, True])
 @pytest.mark.parametrize("T", [0, 1, 4, 5, 20])
 def test_observations_of_every_kind(T, predictive):
-    message = encode_sequence(Mixed(), [Mixed.values] * T, predictive=predictive)
+    message = encode_sequence([Mixed.values] * T, Mixed(), predictive=predictive)
     data = message.to_bytes()
     decoded = decode_sequence(
-        Mixed(), Message.from_bytes(data), T, predictive=predictive
+        Message.from_bytes(data), Mixed(), T, predictive=predictive
     )
     assert len(decoded) == T
     for value in decoded:
@@ -306,50 +308,52 @@ def wrong(index, part):
 def test_observations_that_cannot_be_coded(xs):
     for predictive in (False, True):
         with pytest.raises(ModelError):
-            encode_sequence(Mixed(), xs, predictive=predictive)
+            encode_sequence(xs, Mixed(), predictive=predictive)
 
 
 # ---- refusals
 
 
-@pytest.mark.parametrize("space", [lambda model: model, HMMStateSpace])
+@pytest.mark.parametrize("stepwise", [False, True])
 @pytest.mark.parametrize("predictive", [False, True])
 @pytest.mark.parametrize("T", [4, 40])
-def test_symbols_out_of_range_are_named_with_their_position(space, predictive, T):
-    model = space(frozen("17 states"))
+def test_symbols_out_of_range_are_named_with_their_position(stepwise, predictive, T):
+    model, mode = in_mode(frozen("17 states"), predictive), {}
+    if stepwise:
+        model, mode = model.state_space(), {"predictive": predictive}
     for position in (0, 3, T - 1):
         xs = [0] * T
         xs[position] = 33
         with pytest.raises(SymbolError, match=f"33 at position {position} "):
-            encode_sequence(model, xs, predictive=predictive)
+            encode_sequence(xs, model, **mode)
         xs[position] = -1
         with pytest.raises(SymbolError, match=f"-1 at position {position} "):
-            encode_sequence(model, xs, predictive=predictive)
+            encode_sequence(xs, model, **mode)
 
 
 @pytest.mark.parametrize("xs", [[0.0, 1.0], ["a"], "ab", b"ab", [True], [2**32]])
 def test_data_of_other_types(xs):
     with pytest.raises(SymbolError):
-        encode_sequence(frozen("17 states"), xs)
+        encode_sequence(xs, frozen("17 states"))
 
 
 def test_lengths_and_lanes_that_cannot_be():
     model = frozen("17 states")
-    for space in (model, HMMStateSpace(model)):
+    for space in (model, model.state_space()):
         with pytest.raises(ModelError, match="at least 0"):
-            decode_sequence(space, Message(), -1)
+            decode_sequence(Message(), space, -1)
     with pytest.raises(MessageError):
-        decode_sequence(model, Message(2), 1)
+        decode_sequence(Message(2), model, 1)
 
 
 # ---- damage
 
 
-def decode_or_none(model, data, T, predictive=False):
+def decode_or_none(model, data, T, **mode):
     """The symbols; None for damage, the only error that may come."""
     try:
         message = Message.from_bytes(data)
-        decoded = list(decode_sequence(model, message, T, predictive=predictive))
+        decoded = list(decode_sequence(message, model, T, **mode))
     except CorruptError:
         return None
     assert len(decoded) == T
@@ -368,12 +372,12 @@ def reference_or_none(model, data, T, predictive=False):
 @pytest.mark.parametrize("name", ["15 bits", "peaked", "periodic", "tiny", "3 bits"])
 def test_damage_is_an_error_or_other_symbols_of_the_same_number(name, predictive):
     """All three decoders agree on which."""
-    model = frozen(name)
-    theirs, generic = reference_of(model), HMMStateSpace(model)
+    model = in_mode(frozen(name), predictive)
+    theirs, generic = reference_of(model), model.state_space()
     rng = random.Random(1)
-    T = model.tail_length + 15
+    T = model.start_length + 15
     xs = draw(model, T, seed=1)
-    data = encode_sequence(model, xs, predictive=predictive).to_bytes()
+    data = encode_sequence(xs, model).to_bytes()
     damaged = [data[:n] for n in range(len(data))]
     damaged += [data + b"\1", data + bytes(4) + b"\1", b"\1" + data]
     damaged += [rng.randbytes(rng.randrange(40)) + b"\1" for _ in range(20)]
@@ -383,17 +387,18 @@ def test_damage_is_an_error_or_other_symbols_of_the_same_number(name, predictive
     for bad in map(bytes, damaged):
         if bad == data:
             continue
-        decoded = decode_or_none(model, bad, T, predictive)
+        decoded = decode_or_none(model, bad, T)
         assert decoded != xs
         if rng.randrange(4) == 0:
-            assert decoded == decode_or_none(generic, bad, T, predictive)
+            other = decode_or_none(generic, bad, T, predictive=predictive)
+            assert decoded == other
             assert decoded == reference_or_none(theirs, bad, T, predictive)
 
 
 @pytest.mark.parametrize("T", [0, 1, 8, 9, 10, 39, 41, 300])
 def test_another_length_is_an_error_or_so_many_symbols(T):
     model = frozen("one state")
-    data = encode_sequence(model, draw(model, 40, seed=1)).to_bytes()
+    data = encode_sequence(draw(model, 40, seed=1), model).to_bytes()
     decoded = decode_or_none(model, data, T)
     assert decoded == reference_or_none(reference_of(model), data, T)
 
@@ -402,7 +407,7 @@ def test_another_length_is_an_error_or_so_many_symbols(T):
 def test_a_state_that_no_sender_pops_is_damage(decoder):
     """Its weight is 0, so the receiver cannot push it back."""
     masses = [2**28 - 1, 1]
-    model = FrozenHMM(masses, [masses] * 2, [masses, masses], prec=28, tail_length=1)
+    model = FrozenHMM(masses, [masses] * 2, [masses, masses], prec=28, start_length=1)
     W, _ = model.filter([0])
     assert model.posterior(W[0], 0)[1] == 0
     message = ref.Message.from_int(2**100 + 12345)
@@ -414,5 +419,5 @@ def test_a_state_that_no_sender_pops_is_damage(decoder):
     if decoder == "reference":
         assert reference_or_none(reference_of(model), data, 3) is None
     else:
-        space = model if decoder == "C" else HMMStateSpace(model)
+        space = model if decoder == "C" else model.state_space()
         assert decode_or_none(space, data, 3) is None

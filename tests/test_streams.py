@@ -18,6 +18,7 @@ import pytest
 import bbans
 from bbans import api
 from bbans.cli import main as program
+from bbans.frozen import FrozenModel
 
 fcntl = pytest.importorskip("fcntl", reason="needs POSIX")
 termios = pytest.importorskip("termios", reason="needs POSIX")
@@ -122,7 +123,7 @@ def test_train_on_non_blocking_pipes():
     model, error, code = slowly(["train", "-", "-o", "-", "-q", *LITTLE], NOISE)
     assert (error, code) == (b"", 0)
     expected = bbans.HMM.fit([NOISE], 1, n_iter=1).freeze()
-    assert bbans.FrozenHMM.from_bytes(model) == expected
+    assert FrozenModel.from_bytes(model) == expected
 
 
 def test_a_model_from_a_non_blocking_pipe():
@@ -225,7 +226,7 @@ def test_training_outlives_its_report(monkeypatch):
     write("a")
     with open("/dev/full", "w") as full, contextlib.redirect_stdout(full):
         assert main("train", "a", "-o", "m.bbm", *LITTLE) == 1
-    bbans.FrozenHMM.load("m.bbm")
+    bbans.load_model("m.bbm")
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "__stdout__", None)
     assert main("train", "a", "-f", "-o", "m.bbm", *LITTLE) == 0

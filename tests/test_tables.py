@@ -25,6 +25,7 @@ from bbans import (
     VersionError,
     quantise,
 )
+from bbans.distributions.table import edges_of
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -211,18 +212,18 @@ FIELDS = {
     "transition": [[12, 4], [1, 15]],
     "emission": [[1, 5, 10], [14, 1, 1]],
     "prec": 4,
-    "tail_length": 7,
+    "start_length": 7,
 }
 SMALL = FrozenHMM(**FIELDS)
 
 
 def test_a_frozen_model_holds_its_tables():
     assert (SMALL.n_states, SMALL.n_symbols) == (2, 3)
-    assert (SMALL.prec, SMALL.tail_length) == (4, 7)
+    assert (SMALL.prec, SMALL.start_length) == (4, 7)
     assert SMALL.alphabet == Alphabet(3)
-    assert SMALL.initial_cdf.tolist() == [[0, 10, 16]]
-    assert SMALL.transition_cdf.tolist() == [[0, 12, 16], [0, 1, 16]]
-    assert SMALL.emission_cdf.tolist() == [[0, 1, 6, 16], [0, 14, 15, 16]]
+    assert edges_of(SMALL.initial).tolist() == [0, 10, 16]
+    assert edges_of(SMALL.transition).tolist() == [[0, 12, 16], [0, 1, 16]]
+    assert edges_of(SMALL.emission).tolist() == [[0, 1, 6, 16], [0, 14, 15, 16]]
     again = FrozenHMM(**FIELDS)
     assert again == SMALL
     assert hash(again) == hash(SMALL)
@@ -248,8 +249,8 @@ def test_a_frozen_model_holds_its_tables():
         ({"prec": 0}, "1 to 28, not 0"),
         ({"prec": 29}, "1 to 28, not 29"),
         ({"prec": 5}, "initial row 0"),
-        ({"tail_length": 0}, "tail_length must"),
-        ({"tail_length": 65536}, "tail_length must"),
+        ({"start_length": 0}, "start_length must"),
+        ({"start_length": 65536}, "start_length must"),
         ({"alphabet": Alphabet("ab")}, "alphabet has 2 symbols"),
     ],
 )
@@ -262,9 +263,9 @@ def test_models_that_cannot_be(change, text):
 def test_models_of_too_many_states_or_symbols():
     ones = np.ones((4097, 1), np.uint32)
     with pytest.raises(ModelError, match="4097 states"):
-        FrozenHMM(ones[:, 0], ones @ ones.T, ones, prec=12, tail_length=1)
+        FrozenHMM(ones[:, 0], ones @ ones.T, ones, prec=12, start_length=1)
     with pytest.raises(ModelError, match="65537"):
-        FrozenHMM([1], [[1]], np.ones((1, 65537), np.uint32), prec=17, tail_length=1)
+        FrozenHMM([1], [[1]], np.ones((1, 65537), np.uint32), prec=17, start_length=1)
 
 
 def test_a_frozen_model_cannot_be_changed():
@@ -280,7 +281,7 @@ def test_a_frozen_model_cannot_be_changed():
             getattr(model, name).flat[0] = 3
         with pytest.raises(AttributeError):
             setattr(model, name, array)
-    for name in ("prec", "tail_length", "n_states", "n_symbols", "alphabet"):
+    for name in ("prec", "start_length", "n_states", "n_symbols", "alphabet"):
         with pytest.raises(AttributeError):
             setattr(model, name, 3)
     assert model == SMALL
@@ -293,7 +294,7 @@ def test_the_fingerprint_changes_with_every_field():
         {"initial": [6, 10]},
         {"transition": [[12, 4], [15, 1]]},
         {"emission": [[1, 5, 10], [1, 14, 1]]},
-        {"tail_length": 8},
+        {"start_length": 8},
         {"alphabet": Alphabet([0, 1, 2])},
         {"alphabet": Alphabet([0, 1, 3])},
         {"alphabet": Alphabet("\0\1\2")},
@@ -341,12 +342,12 @@ def test_tiny_parameters_become_slots_of_1():
     assert frozen.initial.tolist() == [2**24 - 1, 1]
     assert frozen.transition.tolist() == [[2**24 - 1, 1]] * 2
     assert frozen.emission.tolist() == [[2**24 - 2, 1, 1]] * 2
-    assert frozen.tail_length == 65535
+    assert frozen.start_length == 65535
 
 
 def test_one_state_of_one_symbol():
     frozen = frozen_hmm([1.0], [[1.0]], [[1.0]])
-    assert frozen.tail_length == 1
+    assert frozen.start_length == 1
     assert information_content([0, 0, 0], frozen) == 0
 
 
@@ -381,7 +382,7 @@ def test_the_tail_is_the_shortest_that_holds_46_bits(K, M, concentration):
     def margin(c):
         return c * H - 3 * math.sqrt(c * V) - 46
 
-    c = frozen.tail_length
+    c = frozen.start_length
     assert c == 65535 or margin(c) >= -1e-6
     assert c == 1 or margin(c - 1) < 1e-6
 
@@ -420,7 +421,7 @@ MODELS = [
     FrozenHMM(**FIELDS, alphabet=Alphabet("xyz")),
     FrozenHMM(**FIELDS, alphabet=Alphabet([-(2**63), 0, 2**63 - 1])),
     random_hmm(17, 33, prec=28),
-    FrozenHMM([2], [[2]], [[1, 1]], prec=1, tail_length=65535),
+    FrozenHMM([2], [[2]], [[1, 1]], prec=1, start_length=65535),
 ]
 
 

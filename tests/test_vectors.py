@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import in_mode
 
 from bbans import (
     FrozenHMM,
@@ -109,16 +110,22 @@ def test_range_codes(case):
 @pytest.mark.parametrize("predictive", [False, True])
 def test_sequences(vectors, predictive):
     models = [
-        FrozenHMM(**{key: value for key, value in model.items() if key != "name"})
+        FrozenHMM(
+            model["initial"],
+            model["transition"],
+            model["emission"],
+            prec=model["prec"],
+            start_length=model["tail_length"],
+        )
         for model in vectors["models"]
     ]
     for number, case in enumerate(vectors["cases"]):
         model, xs = models[case["model"]], case["xs"]
         data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
-        encoded = encode_sequence(model, xs, predictive=predictive).to_bytes()
+        encoded = encode_sequence(xs, in_mode(model, predictive)).to_bytes()
         assert encoded == data, number
         message = Message.from_bytes(data)
-        decoded = decode_sequence(model, message, len(xs), predictive=predictive)
+        decoded = decode_sequence(message, in_mode(model, predictive), len(xs))
         assert decoded.tolist() == xs, number
 
 
@@ -131,7 +138,7 @@ def test_sequences_of_linear_gaussian_models(predictive):
             model["offsets"],
             model["words"],
             noise=model["noise"],
-            tail_length=model["tail_length"],
+            start_length=model["tail_length"],
             start_bits=model["start_bits"],
         )
         for model in LGSSM["models"]
@@ -140,8 +147,8 @@ def test_sequences_of_linear_gaussian_models(predictive):
         model = models[case["model"]]
         xs = np.array(case["xs"], np.int64).reshape(-1, model.n_observed)
         data = bytes.fromhex(case["encode_predictive" if predictive else "encode"])
-        encoded = encode_sequence(model, xs, predictive=predictive).to_bytes()
+        encoded = encode_sequence(xs, in_mode(model, predictive)).to_bytes()
         assert encoded == data, number
         message = Message.from_bytes(data)
-        decoded = decode_sequence(model, message, len(xs), predictive=predictive)
+        decoded = decode_sequence(message, in_mode(model, predictive), len(xs))
         assert (decoded.reshape(xs.shape) == xs).all(), number

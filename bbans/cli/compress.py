@@ -24,7 +24,6 @@ from bbans.cli.streams import beside, progress_bar, reading, writing
 from bbans.errors import ModelError, SymbolError
 from bbans.formats import signals
 from bbans.formats.container import BLOCK_MAX
-from bbans.frozen.lgssm import FrozenLGSSM
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -94,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
             sink.write(_signal(read_all(source), options))
         return
     model = model_of(options.model)
-    width = model.n_observed if isinstance(model, FrozenLGSSM) else 1
+    width = model.width
     if options.channels not in (None, width):
         options.wrong_usage(
             f"--channels {options.channels} conflicts with -m {options.model}: the "

@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from bbans._files import read_all
-from bbans.api import FrozenModel, default_model, read_model
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
 from bbans.formats.signals import CODES
+from bbans.frozen.base import FrozenModel
+from bbans.frozen.model_file import default_model
 
 __all__ = [
     "TYPES",
@@ -145,4 +146,4 @@ def model_of(path: Path | None) -> FrozenModel:
     if path is None:
         return default_model()
     with reading(str(path)) as file:
-        return read_model(read_all(file))
+        return FrozenModel.from_bytes(read_all(file))

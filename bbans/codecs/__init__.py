@@ -3,12 +3,8 @@
 from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.compose import Repeat, Serial
-from bbans.codecs.iconoclasm import (
-    AutoregressiveModel,
-    Iconoclasm,
-    PredictiveModel,
-    StateSpaceModel,
-)
+from bbans.codecs.iconoclasm import Iconoclasm
+from bbans.codecs.state_space import PredictiveModel, SequenceModel, StateSpaceModel
 from bbans.distributions.categorical import Categorical, Uniform, Weighted
 from bbans.distributions.counts import (
     Bernoulli,
@@ -27,12 +23,8 @@ from bbans.distributions.location_scale import (
     StudentT,
 )
 from bbans.distributions.multivariate import Multivariate
-from bbans.frozen.hmm_steps import ARHMMStateSpace, HMMStateSpace
-from bbans.frozen.lgssm_steps import LGSSMStateSpace
 
 __all__ = [
-    "ARHMMStateSpace",
-    "AutoregressiveModel",
     "Bernoulli",
     "BetaBinomial",
     "Binomial",
@@ -41,9 +33,7 @@ __all__ = [
     "Codec",
     "Gaussian",
     "Geometric",
-    "HMMStateSpace",
     "Iconoclasm",
-    "LGSSMStateSpace",
     "Laplace",
     "Located",
     "Logistic",
@@ -52,6 +42,7 @@ __all__ = [
     "Poisson",
     "PredictiveModel",
     "Repeat",
+    "SequenceModel",
     "Serial",
     "StateSpaceModel",
     "StudentT",

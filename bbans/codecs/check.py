@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.codecs.base import Codec, as_codec
-from bbans.codecs.iconoclasm import (
+from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans.codecs.state_space import (
     PredictiveModel,
+    SequenceModel,
     StateSpaceModel,
-    as_state_space,
+    as_sequence_model,
     likelihood,
 )
-from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import BbansError, MessageError, ModelError
-from bbans.frozen.base import FrozenModel
 from bbans.message.message import Message, RangeDecoder, RangeEncoder
 
 __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
@@ -125,7 +125,7 @@ class _Metered(Message):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("pop_", "advance")):
+        if not name.startswith(("pop_", "advance", "call")):
             return found
 
         def metered(*given: Any, **named: Any) -> Any:
@@ -137,15 +137,15 @@ class _Metered(Message):
 
 
 def check_codec(
-    codec: Codec, values: Sequence[Any], *, samples: int = 8, seed: int = 0
+    values: Sequence[Any], codec: Codec, *, samples: int = 8, seed: int = 0
 ) -> CodecReport:
     """Test whether a codec is what coding needs, and measure its rate.
 
     Parameters
     ----------
-    codec : Codec
     values : sequence
         One or more values that the codec should code, rare ones among them.
+    codec : Codec
     samples : int
         Values that are popped from random bits besides.
     seed : int
@@ -173,7 +173,7 @@ def check_codec(
     --------
     >>> from bbans import check_codec
     >>> from bbans.codecs import Poisson
-    >>> print(check_codec(Poisson(4.0), [0, 3, 4, 5, 30]))
+    >>> print(check_codec([0, 3, 4, 5, 30], Poisson(4.0)))
     values               5
     rate                 8.232 bits per value
     start-up             0.0 bits
@@ -200,15 +200,20 @@ def check_codec(
 
 
 def check_model(
-    model: StateSpaceModel, x: Sequence[Any], *, samples: int = 8, seed: int = 0
+    x: Sequence[Any],
+    model: SequenceModel | StateSpaceModel,
+    *,
+    samples: int = 8,
+    seed: int = 0,
 ) -> ModelReport:
     """Test a model on a sequence, step by step, and measure what it costs.
 
     Parameters
     ----------
-    model : StateSpaceModel or PredictiveModel
     x : sequence
-        One or more observations that the model should code well.
+        One or more observations that the model should code well; for a frozen model
+        those of its `push`.
+    model : FrozenModel, PredictiveModel or StateSpaceModel
     samples : int
         Draws of the latent states, for the ELBO.
     seed : int
@@ -231,15 +236,10 @@ def check_model(
     UserWarning
         If a posterior can draw states far out: `ModelReport.far_out`.
     """
-    as_state_space(model)
+    steps = as_sequence_model(model).state_space()
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
         raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
-    if isinstance(model, FrozenModel):
-        raise ModelError(
-            "a frozen model is checked step by step: pass HMMStateSpace(model), "
-            "ARHMMStateSpace(model) or LGSSMStateSpace(model)"
-        )
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 
@@ -248,7 +248,7 @@ def check_model(
             far_out.insert(0, t)
 
     walks = [
-        _walk(model, x, _metered(rng, len(x)), look if k == 0 else None)
+        _walk(steps, x, _metered(rng, len(x)), look if k == 0 else None)
         for k in range(samples)
     ]
     nets = [net for net, _ in walks]
@@ -260,15 +260,15 @@ def check_model(
             stacklevel=2,
         )
     content = None
-    if isinstance(model, PredictiveModel):
-        content = _information_content(model, x, _metered(rng, len(x)))
+    if isinstance(steps, PredictiveModel):
+        content = _information_content(steps, x, _metered(rng, len(x)))
     error = float(np.std(nets)) / max(1, samples - 1) ** 0.5
     return ModelReport(
         len(x),
         float(np.mean(nets)),
         error,
         content,
-        _whole(model, x, rng),
+        _whole(x, model, None if content is not None else rng.bytes(64 + 16 * len(x))),
         max(startup for _, startup in walks),
         tuple(far_out),
     )
@@ -492,15 +492,15 @@ def _information_content(
     return bits
 
 
-def _whole(model: Any, x: Sequence[Any], rng: np.random.Generator) -> int:
-    """Encode and decode a message, twice; return its bits."""
-    lent = None if isinstance(model, PredictiveModel) else rng.bytes(64 + 16 * len(x))
+def _whole(x: Sequence[Any], model: Any, lent: bytes | None) -> int:
+    """Encode a message, twice, and decode it; return its bits, less those lent."""
     with _naming("encoding"):
-        data = encode_sequence(model, x, seed=lent).to_bytes()
-        if encode_sequence(model, x, seed=lent).to_bytes() != data:
+        data = encode_sequence(x, model, initial_bits=lent).to_bytes()
+        if encode_sequence(x, model, initial_bits=lent).to_bytes() != data:
             raise ModelError("the same sequence gives other bytes the second time")
     with _naming("decoding"):
-        decoded = decode_sequence(model, Message.from_bytes(data), len(x), seed=lent)
+        message = Message.from_bytes(data)
+        decoded = decode_sequence(message, model, len(x), initial_bits=lent)
     for t, (value, again) in enumerate(zip(x, decoded, strict=True)):
         if not _same(value, again):
             raise ModelError(f"x[{t}] = {value} decodes to {again}")

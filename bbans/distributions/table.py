@@ -59,7 +59,8 @@ def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
     return freq.reshape(mass.shape)
 
 
-def _edges(freq: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def edges_of(freq: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Edges of rows of integer masses: shape (..., M + 1) from (..., M)."""
     cdf = np.zeros((*freq.shape[:-1], freq.shape[-1] + 1), np.uint32)
     np.cumsum(freq, axis=-1, out=cdf[..., 1:], dtype=np.uint32)
     return cdf
@@ -105,7 +106,7 @@ class Table:
     @classmethod
     def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:
         """Freeze rows of float masses; see `quantise`."""
-        return cls(_edges(quantise(masses, prec)), prec)
+        return cls(edges_of(quantise(masses, prec)), prec)
 
     @property
     def n_rows(self) -> int:

@@ -17,8 +17,8 @@ from bbans.formats.byte_stream import stream_blocks
 from bbans.formats.container import ELEMENTS, METHODS, ContainerReader
 from bbans.formats.signals import METHODS as SIGNAL_METHODS
 from bbans.formats.signals import SignalReader
-from bbans.frozen import hmm, lgssm
-from bbans.frozen.base import ARHMM_TYPE, DAMAGED, LGSSM_TYPE, check_length
+from bbans.frozen import arhmm, contexts, hmm, lgssm
+from bbans.frozen.base import DAMAGED, check_length
 
 __all__ = ["describe"]
 
@@ -139,10 +139,10 @@ def _model(file: BinaryIO) -> dict[str, Any]:
     head = MODEL + b"".join(upto(hmm.HEADER.size))
     fault: ModelError | None = None
     facts: dict[str, Any]
-    if head[5] == LGSSM_TYPE:
+    if head[5] == lgssm.FrozenLGSSM.TYPE:
         head += b"".join(upto(lgssm.HEADER.size))
         linear = lgssm.read_head(head)
-        size, tail_length = linear.offsets()[1], linear.tail_length
+        size, start_length = linear.offsets()[1], linear.start_length
         facts = {
             "kind": "frozen linear Gaussian state space model",
             "latents": linear.n_states,
@@ -152,8 +152,8 @@ def _model(file: BinaryIO) -> dict[str, Any]:
         }
     else:
         hidden = hmm.read_head(head)
-        size, tail_length = hidden.offsets()[1], hidden.tail_length
-        autoregressive = hidden.start.model_type == ARHMM_TYPE
+        size, start_length = hidden.offsets()[1], hidden.start_length
+        autoregressive = hidden.start.model_type == arhmm.FrozenARHMM.TYPE
         facts = {
             "kind": "frozen hidden Markov model" + ", autoregressive" * autoregressive,
             "states": hidden.n_states,
@@ -161,12 +161,12 @@ def _model(file: BinaryIO) -> dict[str, Any]:
         }
         if autoregressive:
             deque(upto(size), 0)
-            counts = b"".join(upto(size + hmm.COUNTS.size))
-            n_contexts, n_entries, n_bytes = hmm.COUNTS.unpack(counts)
-            size += hmm.COUNTS.size + n_bytes
+            counts = b"".join(upto(size + arhmm.COUNTS.size))
+            n_contexts, n_entries, n_bytes = arhmm.COUNTS.unpack(counts)
+            size += arhmm.COUNTS.size + n_bytes
             rest = chain.from_iterable(upto(size))
             try:
-                order = _order(hmm.walk_contexts(rest, n_contexts, n_entries))
+                order = _order(contexts.walk_contexts(rest, n_contexts, n_entries))
                 facts["contexts"] = (
                     f"{n_contexts} of up to {order} symbols, {n_entries} entries"
                 )
@@ -174,7 +174,7 @@ def _model(file: BinaryIO) -> dict[str, Any]:
                 fault = error
         facts["precision"] = f"{hidden.start.detail} bits"
     deque(upto(size), 0)
-    facts |= {"tail length": tail_length, "fingerprint": digest.hexdigest()[:16]}
+    facts |= {"start length": start_length, "fingerprint": digest.hexdigest()[:16]}
     try:
         good = reader.matches("its checksum")
     except TruncatedError:

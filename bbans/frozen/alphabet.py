@@ -17,6 +17,7 @@ __all__ = [
     "Symbols",
     "as_alphabet",
     "as_integers",
+    "text_of",
 ]
 
 MAX_SYMBOLS = 65536
@@ -100,7 +101,7 @@ class Alphabet:
         if self.values is None:
             return f"Alphabet({self.size})"
         if self.kind == "characters" and self.size <= 128:
-            return f"Alphabet({_text(self.values)!r})"
+            return f"Alphabet({text_of(self.values)!r})"
         if self.size <= 8:
             return f"Alphabet({self.values.tolist()})"
         low, high = self.name(0), self.name(self.size - 1)
@@ -111,6 +112,12 @@ class Alphabet:
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = self.values
+        if values is None:
+            return Alphabet, (self.size,)
+        return Alphabet, (text_of(values) if self.kind == "characters" else values,)
 
     def _key(self) -> tuple[str, int, bytes]:
         return self.kind, self.size, b"" if self.values is None else bytes(self.values)
@@ -192,10 +199,10 @@ class Alphabet:
         symbols = self.values[array.astype(np.intp)]
         return symbols
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes of each symbol that `decode` returns."""
-        return 4 if self.kind == "characters" else 8
+    def is_within(self, low: int, high: int) -> bool:
+        """Whether all symbols are in low .. high."""
+        values = range(self.size) if self.values is None else self.values
+        return low <= int(values[0]) and int(values[-1]) <= high
 
     def name(self, index: int) -> str:
         """Describe the symbol of an index, as error messages do."""
@@ -248,6 +255,15 @@ class AllIntegers:
     def __init__(self, width: int) -> None:
         self.width = width
 
+    def __repr__(self) -> str:
+        return f"AllIntegers({self.width})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AllIntegers) and self.width == other.width
+
+    def __hash__(self) -> int:
+        return hash(self.width)
+
     def encode(self, data: Symbols) -> NDArray[np.int64]:
         """Turn integers of any type into int64, on one axis.
 
@@ -271,11 +287,6 @@ class AllIntegers:
                 t = int(beyond[0])
                 raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
         return np.require(values, np.int64, ["C", "A"])
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of a row."""
-        return 8 * self.width
 
     def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the values: nothing stands for them."""
@@ -316,7 +327,8 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(encoded, dtype="<u4").astype(np.uint32)
 
 
-def _text(code_points: NDArray[np.uint32]) -> str:
+def text_of(code_points: NDArray[np.uint32]) -> str:
+    """The text of these code points."""
     encoded = code_points.astype("<u4").tobytes()
     return encoded.decode("utf-32-le", "surrogatepass")
 

@@ -1,4 +1,7 @@
-"""What the models in integers share: a file, and the name that they have by it."""
+"""What frozen models share: the interface by which all else codes, and the file.
+
+Everything to the right of a frozen model is exact: it holds integers only.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +10,538 @@ import math
 import os
 import struct
 import zlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bbans._arguments import as_bytes, as_integer
 from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
-from bbans._lib import ffi, lib
-from bbans._records import CRC
-from bbans.errors import CorruptError, ModelError, TruncatedError, VersionError
+from bbans._lib import ffi, lib, pointer
+from bbans._records import CRC, check_limit
+from bbans.codecs.state_space import DIFFER, SequenceModel, not_a_model
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    MessageError,
+    ModelError,
+    SymbolError,
+    TruncatedError,
+    VersionError,
+)
+from bbans.frozen.alphabet import AllIntegers, Alphabet, text_of
+from bbans.message.message import Message
 
-__all__ = ["FrozenModel"]
+__all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model"]
+
+Kind: TypeAlias = Literal["integers", "bytes", "text"]
+Mode: TypeAlias = Literal["iconoclasm", "predictive"]
+#: By their numbers in files.
+KINDS: tuple[Kind, ...] = ("integers", "bytes", "text")
+MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
 
 # docs/format.md, "Model file".
 VERSION = 2
 START = struct.Struct("<4s8B")
-HMM_TYPE, ARHMM_TYPE, LGSSM_TYPE = 1, 2, 3
-Mode: TypeAlias = Literal["iconoclasm", "predictive"]
-MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
-KINDS = ("integers", "bytes", "text")
-_Model = TypeVar("_Model", bound="FrozenModel")
-
 DAMAGED = "model file is damaged: its checksum does not match"
+
+# Observations that a message of unknown length is given room for at first, and the
+# most that there may be by default.
+FIRST_SIZE, UNTIL_DEFAULT = 1 << 12, 1 << 20
+
+_Made = TypeVar("_Made", bound="FrozenModel")
+
+
+class FrozenModel(SequenceModel):
+    """A model in integers, ready to code. Models with the same file are equal.
+
+    This is all that the rest of the package knows of a model: a new kind of model is a
+    subclass with a `TYPE` of its own, and is then coded, batched, stored and read
+    wherever the others are.
+
+    Parameters
+    ----------
+    c : cdata
+        The C library's struct, which begins with a ``bbans_state_space``.
+    kind : {"integers", "bytes", "text"}
+    mode : {"iconoclasm", "predictive"}
+
+    Raises
+    ------
+    ModelError
+        If `kind` or `mode` is none of these.
+
+    Notes
+    -----
+    Immutable; may be shared between threads.
+    """
+
+    TYPE: ClassVar[int]
+    """Its number in files."""
+
+    NAME: ClassVar[str]
+    """What files of this type hold, with its article."""
+
+    _DTYPE: ClassVar[Any]
+    """Of an observation's integers in C."""
+
+    _types: ClassVar[dict[int, type[FrozenModel]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "TYPE" in vars(cls):
+            FrozenModel._types[cls.TYPE] = cls
+
+    def __init__(self, c: Any, kind: Kind, mode: Mode) -> None:
+        self.c = c
+        self._kind: Kind = _one_of(kind, KINDS, "kind")
+        self._space.predictive = _one_of(mode, MODES, "mode") == "predictive"
+
+    # ---- what it is
+
+    @property
+    def kind(self) -> Kind:
+        """What `encode` takes and `decode` returns: integers, bytes or text."""
+        return self._kind
+
+    @property
+    def mode(self) -> Mode:
+        """How a sequence becomes a message: by bits back, or by the predictive
+        distribution alone."""
+        return "predictive" if self._space.predictive else "iconoclasm"
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> Alphabet | AllIntegers:
+        """What it codes."""
+
+    @property
+    def width(self) -> int:
+        """Integers of an observation."""
+        return 1
+
+    @property
+    def start_length(self) -> int:
+        """Observations at the end of a sequence that start its message."""
+        return int(self._space.tail_length)
+
+    @property
+    def start_bits(self) -> int:
+        """Bits that the schedule starts from."""
+        return int(self._space.start_bits)
+
+    def with_mode(self: _Made, mode: Mode) -> _Made:
+        """Return this model with another mode, sharing its tables: another model, by
+        its fingerprint.
+
+        Parameters
+        ----------
+        mode : {"iconoclasm", "predictive"}
+
+        Raises
+        ------
+        ModelError
+            If `mode` is neither.
+        """
+        if _one_of(mode, MODES, "mode") == self.mode:
+            return self
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other._space.predictive = mode == "predictive"
+        other.__dict__.pop("fingerprint", None)
+        return other
+
+    # ---- coding
+
+    def encode(self, x: Any) -> bytes:
+        """Code one sequence as a bare message: no header, no length, no checksum.
+
+        Parameters
+        ----------
+        x : str, bytes or array_like of int
+            What the model's `kind` says; arrays are taken in C order.
+
+        Returns
+        -------
+        bytes
+            Typically 4 bits more than the information content of `x`.
+
+        Raises
+        ------
+        SymbolError
+            If `x` is of another kind, or a symbol is not in the alphabet; the text
+            names it and its position.
+        """
+        return self._encode(self._symbols(x)).to_bytes()
+
+    def decode(
+        self,
+        data: bytes,
+        length: int | None = None,
+        *,
+        until: Any = None,
+        max_bytes: int | None = None,
+    ) -> Any:
+        """Decode a bare message of `length` observations, or up to a symbol.
+
+        Parameters
+        ----------
+        data : bytes
+        length : int
+            Number of symbols, or of rows of `width` integers; with `until` the most
+            that there may be, by default 2**20. Memory and time grow with it, whatever
+            `data` is: bound a length that comes from outside, by `max_bytes` or
+            otherwise.
+        until : str, bytes or int, optional
+            One symbol, of the model's kind. The model's mode is predictive, and the
+            message is of a sequence that has this symbol at its end and nowhere else:
+            nobody needs to know how long it is.
+        max_bytes : int, optional
+            The most bytes that the result may take (4 for each character); by default
+            there is no limit.
+
+        Returns
+        -------
+        str, bytes or ndarray of int64, shape (length,) or (length, width)
+            What the model's `kind` says.
+
+        Raises
+        ------
+        CorruptError
+            If `encode` writes these bytes for no sequence of this length under this
+            model. A bare message has no checksum: if it is damaged, or the length or
+            the model is wrong, an eighth to two thirds decode all the same, to other
+            data (docs/maths.md, "A sequence as one message").
+        LimitError
+            If the result would take more than `max_bytes`.
+        ModelError
+            If there is no sequence of this length, or no memory for one; if `until` is
+            given and the mode is not predictive.
+        """
+        message = Message.from_bytes(data)
+        if until is not None:
+            most = UNTIL_DEFAULT if length is None else length
+            x = self._decode_until(message, until, most, max_bytes)
+        elif length is None:
+            raise ModelError(
+                "decoding needs the number of symbols, or the last of them"
+            )
+        else:
+            what = f"a message of length {length}"
+            check_limit(length, self._itemsize, max_bytes, what)
+            x = self.decode_message(message, length)
+        return self._values(x)
+
+    def push(self, message: Message, x: Any) -> None:
+        """Push a sequence by IconoCLaSM, over what is on the message.
+
+        Parameters
+        ----------
+        message : Message
+            Of one lane.
+        x : array_like of int
+            Symbol numbers 0 .. M-1, shape (T,), for a model with an alphabet; else
+            integers of 64 bits, shape (T, width), or (T,) for a width of 1.
+
+        Raises
+        ------
+        SymbolError
+            If the model cannot code a symbol; the message is unchanged.
+        MessageError
+            If it is no message of one lane.
+
+        Notes
+        -----
+        Whatever the model's mode is: the predictive distribution codes first in, first
+        out, which no stack does.
+        """
+        _check_message(message)
+        values = self._observations(x)
+        work = self._workspace(len(values))
+        message.call(
+            "sequence_push", self._space, ..., pointer(values, "char[]"), len(values),
+            pointer(work, "uint64_t[]"), work.nbytes,
+            words=self._push_words(len(values)),
+        )  # fmt: skip
+
+    def pop(self, message: Message, length: int) -> NDArray[Any]:
+        """Pop `length` observations; inverse of `push`.
+
+        Raises
+        ------
+        CorruptError
+            If no encoder can have pushed them; the message is spent.
+        MessageError
+            If it is no message of one lane.
+        """
+        _check_message(message)
+        values, work = self._empty(length), self._workspace(1)
+        message.call(
+            "sequence_pop", self._space, ..., pointer(values, "char[]"), length,
+            pointer(work, "uint64_t[]"), work.nbytes, words=self._pop_words(length),
+        )  # fmt: skip
+        return values
+
+    def encode_message(self, x: Any) -> Message:
+        """Code a sequence, of what `push` takes, as a message of its own."""
+        return self._encode(self._observations(x))
+
+    def decode_message(self, message: Message, length: int) -> NDArray[Any]:
+        """Decode what `encode_message` returned; the message is spent.
+
+        Raises
+        ------
+        CorruptError
+            As of `decode`.
+        """
+        values, work = self._empty(length), self._workspace(1)
+        message.call(
+            "sequence_decode", self._space, ..., pointer(values, "char[]"), length,
+            pointer(work, "uint64_t[]"), work.nbytes,
+            words=self._pop_words(length),
+        )  # fmt: skip
+        return values
+
+    def _encode(self, values: NDArray[Any]) -> Message:
+        message, work = Message(), self._workspace(len(values))
+        message.call(
+            "sequence_encode", self._space, pointer(values, "char[]"), len(values),
+            pointer(work, "uint64_t[]"), work.nbytes, ...,
+            words=self._push_words(len(values)),
+        )  # fmt: skip
+        return message
+
+    def _decode_until(
+        self, message: Message, until: Any, limit: int, max_bytes: int | None
+    ) -> NDArray[Any]:
+        if self.mode != "predictive":
+            raise ModelError(
+                "`until` needs a model whose mode is predictive: encode and decode "
+                'with model.with_mode("predictive")'
+            )
+        last = self._symbols([until] if self.kind == "integers" else until)
+        if len(last) != 1:
+            raise SymbolError(f"`until` is one symbol, not {until!r}")
+        limit = as_integer(limit, "length", 1)
+        check_limit(0, self._itemsize, max_bytes, "the message")
+        room = limit if max_bytes is None else min(limit, max_bytes // self._itemsize)
+        work, n = self._workspace(1), ffi.new("size_t *")
+        size = min(room, FIRST_SIZE)
+        while True:
+            values = self._empty(size)
+            try:
+                message.call(
+                    "sequence_decode_until", self._space, ...,
+                    pointer(values, "char[]"), size, pointer(last, "char[]"), n,
+                    pointer(work, "uint64_t[]"), work.nbytes, words=0,
+                )  # fmt: skip
+            except MessageError as error:
+                if error.status != lib.BBANS_ERR_CAPACITY:
+                    raise
+                if size == limit:
+                    raise CorruptError(
+                        f"no {until!r} among the first {limit}: {DIFFER}"
+                    ) from None
+                if size == room:
+                    check_limit(size + 1, self._itemsize, max_bytes, "the message")
+                size = min(room, 8 * size)  # the message is as it was
+            else:
+                return values[: n[0]]
+
+    # ---- for the modules of this package: observations as C has them, and what the C
+    # functions of sequences need besides
+
+    @property
+    def _space(self) -> Any:
+        """The model as the C functions of sequences take it."""
+        return ffi.addressof(self.c, "space")
+
+    @property
+    def _itemsize(self) -> int:
+        """The most bytes that an observation takes where `decode` returns it."""
+        return {"bytes": 1, "text": 4, "integers": 8 * self.width}[self.kind]
+
+    @abstractmethod
+    def _observations(self, x: Any) -> NDArray[Any]:
+        """What `push` takes as the array that C reads.
+
+        Raises
+        ------
+        SymbolError
+            If an observation cannot be coded.
+        """
+
+    def _symbols(self, x: Any) -> NDArray[Any]:
+        """What `encode` takes as the array that C reads.
+
+        Raises
+        ------
+        SymbolError
+            If it is of another kind, or one cannot be coded.
+        """
+        given = _kind_of(x)
+        if given != self.kind:
+            raise SymbolError(
+                f"a model of {self.kind} codes {self.kind}, not {given}: "
+                + _REMEDIES[self.kind, given]
+            )
+        return self._shaped(self.alphabet.encode(x))
+
+    def _values(self, x: NDArray[Any]) -> Any:
+        """What `decode` returns, from the array that C wrote."""
+        values = self.alphabet.decode(x)
+        if self.kind == "bytes":
+            return values.astype(np.uint8).tobytes()
+        return text_of(values) if self.kind == "text" else values
+
+    def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """What the alphabet encodes to, all in one row, as observations."""
+        rows = numbers.view(self._DTYPE)
+        return rows if self.width == 1 else rows.reshape(-1, self.width)
+
+    def _empty(self, length: int) -> NDArray[Any]:
+        """An array of `length` observations to decode to.
+
+        Raises
+        ------
+        ModelError
+            If there is none: `length` may come from outside.
+        """
+        length = as_integer(length, "length", 0)
+        shape = (length,) if self.width == 1 else (length, self.width)
+        try:
+            return np.empty(shape, self._DTYPE)
+        except (ValueError, OverflowError, MemoryError):
+            raise ModelError(
+                f"there is no memory for a sequence of length {length}"
+            ) from None
+
+    def _push_words(self, length: int) -> int:
+        """Words of a message's tail that pushing `length` observations needs."""
+        return int(lib.bbans_sequence_tail_words(self._space, length))
+
+    def _pop_words(self, length: int) -> int:
+        """Words of tail that popping them from damaged data may take."""
+        return int(self._space.pop_words) * length
+
+    def _workspace(
+        self, length: int, copies: int = 1, limit: int = 1 << 26
+    ) -> NDArray[np.uint64]:
+        """Return memory for the C functions that code sequences.
+
+        Parameters
+        ----------
+        length : int
+            Observations of the longest sequence.
+        copies : int
+            Sequences that are coded at the same time.
+        limit : int
+            Bytes, beyond which the filter's records are not all kept: checkpoints
+            are, and each record is computed twice.
+        """
+        block = math.isqrt(length) + 1
+        least = lib.bbans_sequence_work_bytes(self._space, length, block)
+        most = lib.bbans_sequence_work_bytes(self._space, length, length)
+        size = max(least, min(copies * (most + 64), limit))
+        return np.empty(size // 8 + 1, np.uint64)
+
+    # ---- its file: docs/format.md, "Model file"
+
+    @abstractmethod
+    def _payload(self) -> bytes:
+        """The model file but for its checksum."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls: type[_Made], data: bytes) -> _Made:
+        """Read a model file of this type.
+
+        Raises
+        ------
+        ModelError, TruncatedError, CorruptError, VersionError
+            If it is none.
+        """
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """Eight bytes that name the model: the start of the SHA-256 of its file."""
+        return hashlib.sha256(self._payload()).digest()[:8]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrozenModel):
+            return NotImplemented
+        return self._payload() == other._payload()
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @classmethod
+    def from_bytes(cls: type[_Made], data: bytes) -> _Made:
+        """Read a model file's bytes, and check them.
+
+        Returns
+        -------
+        FrozenModel
+            Of the class that the file's type says.
+
+        Raises
+        ------
+        TruncatedError, CorruptError, VersionError, FormatError
+            If these are not the bytes of a model file, of this class if it is not
+            `FrozenModel` itself.
+        """
+        data = as_bytes(data, "data")
+        made = FrozenModel._types[read_start(data, START.size).model_type]
+        if not issubclass(made, cls):
+            raise FormatError(f"model file holds {made.NAME}: load_model reads it")
+        try:
+            return made._read(data)
+        except ModelError as error:
+            raise CorruptError(f"model file is inconsistent: {error}") from error
+
+    def to_bytes(self) -> bytes:
+        """Return the model file's bytes."""
+        payload = self._payload()
+        return payload + CRC.pack(zlib.crc32(payload))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a model file; an old one is replaced only when the new is whole."""
+        write_file(path, self.to_bytes())
+
+    @classmethod
+    def load(cls: type[_Made], path: str | os.PathLike[str]) -> _Made:
+        """Read a model file; see `from_bytes`."""
+        return cls.from_bytes(Path(path).read_bytes())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_bytes, (self.to_bytes(),)
+
+    def __copy__(self: _Made) -> _Made:
+        return self  # it does not change
+
+    def __deepcopy__(self: _Made, memo: Any) -> _Made:
+        return self
+
+
+def as_model(model: Any) -> FrozenModel:
+    """Return a frozen model as it is; say of anything else what it is instead.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    if not isinstance(model, FrozenModel):
+        raise not_a_model(model, "a frozen model")
+    return model
+
+
+# ---- files
 
 
 def check_start(data: bytes, header_size: int) -> None:
@@ -42,22 +552,6 @@ def check_start(data: bytes, header_size: int) -> None:
         raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
     if len(data) < header_size:
         raise TruncatedError("model file ends in its header")
-
-
-def check_end(data: bytes, size: int) -> None:
-    """That `size` bytes and their checksum are all."""
-    check_length(len(data), size)
-    if zlib.crc32(data[:size]) != CRC.unpack_from(data, size)[0]:
-        raise CorruptError(DAMAGED)
-
-
-def check_length(n: int, size: int) -> None:
-    """That a file of n bytes holds `size` bytes and their checksum, and no more."""
-    whole = size + CRC.size
-    if n < whole:
-        raise TruncatedError(f"model file has {n} bytes of {whole}")
-    if n > whole:
-        raise CorruptError(f"model file has {n - whole} bytes too many")
 
 
 class Start(NamedTuple):
@@ -83,7 +577,7 @@ def read_start(data: bytes, header_size: int) -> Start:
     check_start(data, header_size)
     start = Start(*START.unpack_from(data)[2:])
     if (
-        not HMM_TYPE <= start.model_type <= LGSSM_TYPE
+        start.model_type not in FrozenModel._types
         or start.mode >= len(MODES)
         or start.kind >= len(KINDS)
         or start.listed > 1
@@ -94,135 +588,59 @@ def read_start(data: bytes, header_size: int) -> Start:
     return start
 
 
-class FrozenModel(ABC):
-    """A model in integers. Models with the same file are equal."""
+def check_end(data: bytes, size: int) -> None:
+    """That `size` bytes and their checksum are all."""
+    check_length(len(data), size)
+    if zlib.crc32(data[:size]) != CRC.unpack_from(data, size)[0]:
+        raise CorruptError(DAMAGED)
 
-    c: Any
-    """The C library's struct, which begins with a ``bbans_state_space``."""
 
-    # ---- what codes sequences
+def check_length(n: int, size: int) -> None:
+    """That a file of n bytes holds `size` bytes and their checksum, and no more."""
+    whole = size + CRC.size
+    if n < whole:
+        raise TruncatedError(f"model file has {n} bytes of {whole}")
+    if n > whole:
+        raise CorruptError(f"model file has {n - whole} bytes too many")
 
-    @property
-    def space(self) -> Any:
-        """The model as the C functions of sequences take it."""
-        return ffi.addressof(self.c, "space")
 
-    @property
-    def tail_length(self) -> int:
-        """Observations at the end of a sequence that start it."""
-        return int(self.space.tail_length)
+# ---- pieces
 
-    @property
-    def start_bits(self) -> int:
-        """Bits that the schedule starts from."""
-        return int(self.space.start_bits)
+# What to do instead, by the model's kind and that of what was given.
+_REMEDIES = {
+    ("bytes", "text"): 'encode it first, as with x.encode("utf-8")',
+    ("bytes", "integers"): "pass bytes(x), or x.astype(np.uint8).tobytes()",
+    ("text", "bytes"): 'decode them first, as with x.decode("utf-8")',
+    ("text", "integers"): 'pass characters, as "".join(map(chr, x))',
+    ("integers", "text"): "freeze a model that was trained on text, or give it a kind",
+    ("integers", "bytes"): "pass np.frombuffer(x, np.uint8)",
+}
 
-    @property
-    def mode(self) -> Mode:
-        """How a sequence becomes a message of its own: by IconoCLaSM, or by its
-        predictive distribution alone, without bits back."""
-        return "predictive" if self.space.predictive else "iconoclasm"
 
-    def with_mode(self: _Model, mode: Mode) -> _Model:
-        """Return this model in the given mode, sharing its tables.
+def _kind_of(x: Any) -> Kind:
+    """What `encode` was given."""
+    if isinstance(x, str):
+        return "text"
+    if isinstance(x, memoryview):
+        return "bytes" if x.format in ("B", "b", "c") else "integers"
+    return "bytes" if isinstance(x, bytes | bytearray) else "integers"
 
-        Raises
-        ------
-        ModelError
-            If there is no such mode.
-        """
-        if mode not in MODES:
-            raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
-        if mode == self.mode:
-            return self
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other.c.space.predictive = mode == "predictive"
-        other.__dict__.pop("fingerprint", None)
-        return other
 
-    @abstractmethod
-    def observations(self, x: Any) -> NDArray[Any]:
-        """A sequence as the array that C reads: observations of the model's kind.
+def _one_of(value: Any, names: tuple[Any, ...], what: str) -> Any:
+    if value not in names:
+        raise ModelError(f"{what} must be one of {', '.join(names)}, not {value!r}")
+    return value
 
-        Raises
-        ------
-        SymbolError
-            If one cannot be coded.
-        """
 
-    @abstractmethod
-    def empty(self, length: int) -> NDArray[Any]:
-        """An array of `length` observations to decode to.
-
-        Raises
-        ------
-        ModelError
-            If there is none: `length` may come from outside.
-        """
-
-    def push_words(self, length: int) -> int:
-        """Words of a message's tail that pushing `length` observations needs."""
-        return int(lib.bbans_sequence_tail_words(self.space, length))
-
-    def pop_words(self, length: int) -> int:
-        """Words of tail that popping them from damaged data may take."""
-        return int(self.space.pop_words) * length
-
-    def workspace(
-        self, length: int, copies: int = 1, limit: int = 1 << 26
-    ) -> NDArray[np.uint64]:
-        """Return memory for the C functions that code sequences.
-
-        Parameters
-        ----------
-        length : int
-            Observations of the longest sequence.
-        copies : int
-            Sequences that are coded at the same time.
-        limit : int
-            Bytes, beyond which the filter's records are not all kept: checkpoints
-            are, and each record is computed twice.
-        """
-        block = math.isqrt(length) + 1
-        least = lib.bbans_sequence_work_bytes(self.space, length, block)
-        most = lib.bbans_sequence_work_bytes(self.space, length, length)
-        size = max(least, min(copies * (most + 64), limit))
-        return np.empty(size // 8 + 1, np.uint64)
-
-    # ---- its file
-
-    @abstractmethod
-    def _payload(self) -> bytes:
-        """The model file but for its checksum."""
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Eight bytes that name the model: the start of the SHA-256 of its file."""
-        return hashlib.sha256(self._payload()).digest()[:8]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, FrozenModel):
-            return NotImplemented
-        return self._payload() == other._payload()
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    @classmethod
-    @abstractmethod
-    def from_bytes(cls, data: bytes) -> Any:
-        """Read a model file's bytes, and check them."""
-
-    def to_bytes(self) -> bytes:
-        """Return the model file's bytes."""
-        payload = self._payload()
-        return payload + CRC.pack(zlib.crc32(payload))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a model file; an old one is replaced only when the new is whole."""
-        write_file(path, self.to_bytes())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_bytes, (self.to_bytes(),)
+def _check_message(message: Any) -> None:
+    if not isinstance(message, Message):
+        raise MessageError(
+            "IconoCLaSM pops before it pushes: it needs a Message, not "
+            f"{type(message).__name__}"
+        )
+    if message.lanes > 1:
+        raise MessageError(
+            "IconoCLaSM of a frozen model needs a message of one lane, not of "
+            f"{message.lanes}: push over a Message(), or step by step, with "
+            "model.state_space()"
+        )

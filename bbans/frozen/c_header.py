@@ -7,9 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM, as_frozen
-from bbans.frozen.lgssm import FrozenLGSSM
+from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.hmm import FrozenHMM
 
 __all__ = ["c_header"]
 
@@ -25,7 +26,7 @@ int64_t uint8_t uint16_t uint32_t uint64_t bbans_tiny_hmm
 """
 
 
-def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
+def c_header(model: FrozenModel, name: str = "model") -> str:
     """Return a C header that holds a model as constant tables for flash.
 
     Parameters
@@ -45,13 +46,10 @@ def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
     -----
     Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
     """
-    if isinstance(model, FrozenLGSSM):
-        raise ModelError("devices code hidden Markov models only")
-    as_frozen(model)
+    if not isinstance(as_model(model), FrozenHMM):
+        raise ModelError(f"devices code hidden Markov models, not {model.NAME}")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
         raise ModelError(f"{name!r} is no C name that is free")
-    if isinstance(model, FrozenARHMM):
-        raise ModelError("devices code no autoregressive models")
     if model.prec > PREC_MAX:
         raise ModelError(
             f"tables for devices have at most {PREC_MAX} bits, this model has "
@@ -70,9 +68,9 @@ def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
         '#include "bbans_tiny.h"\n',
         f"#if BBANS_TINY_STATES < {model.n_states}",
         f'#error "define BBANS_TINY_STATES as {model.n_states} or more"\n#endif\n',
-        _array(f"uint16_t {name}_initial", model.initial_cdf),
-        _array(f"uint16_t {name}_transition", model.transition_cdf),
-        _array(f"uint16_t {name}_emission", model.emission_cdf),
+        _array(f"uint16_t {name}_initial", edges_of(model.initial)),
+        _array(f"uint16_t {name}_transition", edges_of(model.transition)),
+        _array(f"uint16_t {name}_emission", edges_of(model.emission)),
     ]
     if model.alphabet.values is not None:
         ctype = "uint32_t" if model.alphabet.kind == "characters" else "int64_t"
@@ -81,7 +79,7 @@ def c_header(model: FrozenHMM | FrozenLGSSM, name: str = "model") -> str:
         f"static const bbans_tiny_hmm {name} = {{",
         f"    {name}_initial, {name}_transition, {name}_emission,",
         f"    {model.n_states}, {model.n_symbols},",
-        f"    {model.tail_length}, {model.prec}}};",
+        f"    {model.start_length}, {model.prec}}};",
         "\n#endif\n",
     ]
     return "\n".join(parts)

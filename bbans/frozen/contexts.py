@@ -1,4 +1,4 @@
-"""The contexts of a frozen autoregressive model: what the symbols before say.
+"""Contexts of autoregressive models: what the symbols before say about the next.
 
 A context is what a sequence held last, up to some number of symbols.  It gives the
 symbols that followed it weights of their own, and leaves the rest to the context that
@@ -8,18 +8,29 @@ is one symbol shorter; the empty context leaves all to the state's emission
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array
+from bbans._records import uvarint
 from bbans.errors import ModelError
 
-__all__ = ["BACK_OFF", "MAX_ORDER", "WEIGHT", "Contexts", "Joined"]
+__all__ = ["MAX_ORDER", "Contexts"]
 
 MAX_ORDER = 16
 WEIGHT, BACK_OFF = 1 << 16, 1 << 8  # what weights and back-offs count in
+#: The arrays of contexts, and the bits of their elements.
+ARRAYS = {
+    "children": 32,
+    "first": 32,
+    "label": 16,
+    "back_off": 16,
+    "symbol": 16,
+    "weight": 16,
+}
 
 _Integers = NDArray[np.int64]
 
@@ -71,14 +82,9 @@ class Contexts:
         symbol: ArrayLike,
         weight: ArrayLike,
     ) -> None:
-        for name, values, dtype in (
-            ("children", children, np.uint32),
-            ("first", first, np.uint32),
-            ("label", label, np.uint16),
-            ("back_off", back_off, np.uint16),
-            ("symbol", symbol, np.uint16),
-            ("weight", weight, np.uint16),
-        ):
+        given = (children, first, label, back_off, symbol, weight)
+        for (name, bits), values in zip(ARRAYS.items(), given, strict=True):
+            dtype = np.dtype(f"uint{bits}")
             array = as_array(values, name, ModelError)
             if array.size == 0:
                 array = array.astype(dtype)
@@ -87,7 +93,7 @@ class Contexts:
             if array.size and not 0 <= int(array.min()) <= int(array.max()) <= int(
                 np.iinfo(dtype).max
             ):
-                raise ModelError(f"{name} holds a number outside {np.dtype(dtype)}")
+                raise ModelError(f"{name} holds a number outside {dtype}")
             array = array.astype(dtype)
             array.flags.writeable = False
             setattr(self, name, array)
@@ -132,7 +138,8 @@ class Contexts:
             if not (rises | (np.diff(group) > 0)).all():
                 raise ModelError(f"contexts: {name} of one context do not rise")
         left = WEIGHT - (WEIGHT // BACK_OFF) * self.back_off.astype(np.int64)
-        sums = np.bincount(owner, self.weight, number.size)
+        total = np.concatenate([[0], np.cumsum(self.weight, dtype=np.int64)])
+        sums = np.diff(total[self.first])
         if (
             (self.back_off == 0).any()
             or (self.weight == 0).any()
@@ -180,6 +187,9 @@ class Contexts:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Contexts, tuple(getattr(self, name) for name in ARRAYS)
+
     @property
     def parent(self) -> _Integers:
         """Number of each context's parent, shape (C,); 0 for context 0."""
@@ -218,8 +228,107 @@ class Joined:
         self.M = M
 
     def label(self, at: _Integers, depth: int) -> _Integers:
-        """The symbol so many before those at `at`; M: the beginning, -1: beyond."""
+        """The symbol `depth` places before `at`; M: the beginning, -1: beyond."""
         label = np.where(self.t[at] == depth - 1, self.M, -1)
         inside = self.t[at] >= depth
         label[inside] = self.x[at[inside] - depth]
         return label
+
+
+# ---- in files
+
+
+def write_contexts(tree: Contexts) -> bytes:
+    """The bytes of contexts in a model file: docs/format.md, "Model file"."""
+    out = bytearray()
+    children, first = tree.children.tolist(), tree.first.tolist()
+    label, symbol = tree.label.tolist(), tree.symbol.tolist()
+    back_off, weight = tree.back_off.tolist(), tree.weight.tolist()
+    for k in range(tree.n_contexts):
+        if k > 0:
+            out.append(back_off[k] - 1)
+            out += uvarint(first[k + 1] - first[k])
+            above = -1
+            for e in range(first[k], first[k + 1]):
+                out += uvarint(symbol[e] - above - 1)
+                if e < first[k + 1] - 1:  # the last has the rest
+                    out += weight[e].to_bytes(2, "little")
+                above = symbol[e]
+        out += uvarint(children[k + 1] - children[k])
+        above = -1
+        for child in range(children[k], children[k + 1]):
+            out += uvarint(label[child] - above - 1)
+            above = label[child]
+    return bytes(out)
+
+
+def walk_contexts(
+    data: Iterator[int], n_contexts: int, n_entries: int
+) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
+    """Read what `write_contexts` wrote, and yield of each context its back-off, its
+    symbols, their weights, and the labels of its children.
+
+    Raises
+    ------
+    ModelError
+        If the bytes end early or late, a number has another form, or there are not as
+        many contexts and entries.
+    """
+
+    def number() -> int:
+        value = shift = 0
+        while True:
+            byte = next(data)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                if byte == 0 and shift > 7:
+                    raise ModelError("a number is not in its shortest form")
+                return value
+            if shift == 21:
+                raise ModelError("a number of contexts is too long")
+
+    n_labels = 1
+    try:
+        for k in range(n_contexts):
+            back_off, symbols, weights = 256, [], []
+            if k > 0:
+                back_off = next(data) + 1
+                left, above, n = (256 - back_off) << 8, -1, number()
+                for e in range(n):
+                    above += number() + 1
+                    symbols.append(above)
+                    weights.append(left)
+                    if e < n - 1:  # the last has what is left
+                        weights[e] = next(data) | next(data) << 8
+                        left -= weights[e]
+            labels, above = [], -1
+            for _ in range(number()):
+                above += number() + 1
+                labels.append(above)
+            n_entries -= len(symbols)
+            n_labels += len(labels)
+            yield back_off, symbols, weights, labels
+    except StopIteration:
+        raise ModelError("contexts end early") from None
+    if next(data, None) is not None:
+        raise ModelError("contexts are followed by other bytes")
+    if n_entries != 0 or n_labels != n_contexts:
+        raise ModelError("contexts are not as many as there should be")
+
+
+def read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
+    """Read what `write_contexts` wrote; all else is refused."""
+    if not 1 <= n_contexts <= len(data) or n_entries > len(data):
+        raise ModelError("there are too few bytes of contexts")
+    children, first, back_off = [1], [0], []
+    label, symbol, weight = [0], [], []
+    found = walk_contexts(iter(data), n_contexts, n_entries)
+    for share, symbols, weights, labels in found:
+        back_off.append(share)
+        symbol += symbols
+        weight += weights
+        label += labels
+        first.append(len(symbol))
+        children.append(len(label))
+    return Contexts(children, first, label, back_off, symbol, weight)

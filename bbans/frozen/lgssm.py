@@ -5,17 +5,23 @@ docs/maths.md, "Linear Gaussian state space models".
 
 from __future__ import annotations
 
-import os
 import struct
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_bytes, as_integer
+from bbans._arguments import as_array, as_integer
 from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
+from bbans.distributions.multivariate import (
+    RANGE_PREC,
+    SCHEDULE_PREC,
+    Multivariate,
+    Values,
+    _point,
+    _rows,
+)
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -25,16 +31,16 @@ from bbans.errors import (
 )
 from bbans.frozen.alphabet import AllIntegers, as_integers
 from bbans.frozen.base import (
-    LGSSM_TYPE,
     MODES,
     VERSION,
     FrozenModel,
+    Mode,
     Start,
     check_end,
     read_start,
 )
 
-__all__ = ["NOISES", "FrozenLGSSM", "Step", "noise_family"]
+__all__ = ["NOISES", "FrozenLGSSM", "LGSSMSteps", "Step", "noise_family"]
 
 HEADER = struct.Struct("<4s8BIIIII")
 DIMENSIONS_MAX = 64
@@ -47,7 +53,7 @@ class Head(NamedTuple):
     noise: str
     n_states: int
     n_observed: int
-    tail_length: int
+    start_length: int
     start_bits: int
     n_steps: int
 
@@ -68,7 +74,7 @@ def read_head(data: bytes) -> Head:
     """
     start = read_start(data, HEADER.size)
     names = {number: name for name, number in NOISES.items()}
-    if start.model_type != LGSSM_TYPE:
+    if start.model_type != FrozenLGSSM.TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
     if start.detail not in names:
         raise VersionError("model file has codes that this release does not know")
@@ -137,10 +143,12 @@ class FrozenLGSSM(FrozenModel):
         Matrices and scales of each step, in the order of docs/format.md, section 2.
     noise : {"gaussian", "logistic", "laplace"}
         The shape of the observation noise.
-    tail_length : int
+    start_length : int
         Observations at the end of a sequence that start it, 1 to 65535.
     start_bits : int
         The schedule starts from 2^start_bits or more.
+    mode : {"iconoclasm", "predictive"}
+        See `FrozenModel.mode`.
 
     Raises
     ------
@@ -152,6 +160,11 @@ class FrozenLGSSM(FrozenModel):
     Immutable; may be shared between threads. Most come from ``LGSSM.freeze()``.
     """
 
+    TYPE = 3
+    NAME = "a linear Gaussian state space model"
+
+    _DTYPE = np.int64
+
     def __init__(
         self,
         n_states: int,
@@ -160,8 +173,9 @@ class FrozenLGSSM(FrozenModel):
         words: ArrayLike,
         *,
         noise: str = "gaussian",
-        tail_length: int,
+        start_length: int,
         start_bits: int,
+        mode: Mode = "iconoclasm",
     ) -> None:
         n_states = as_integer(n_states, "n_states", 1, DIMENSIONS_MAX)
         n_observed = as_integer(n_observed, "n_observed", 1, DIMENSIONS_MAX)
@@ -170,21 +184,22 @@ class FrozenLGSSM(FrozenModel):
         self._words = _exact(words, np.int32, (width,), "word")
         if len(self._offsets) != len(self._words) or len(self._words) == 0:
             raise ModelError("there must be as many rows of offsets as of words")
-        tail_length = as_integer(tail_length, "tail_length", 1, lib.BBANS_TAIL_MAX)
+        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_TAIL_MAX)
         start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_TAIL_MAX)
         self._family = noise_family(noise)
         self._noise = noise
-        self.c = ffi.new("bbans_lgssm *")
+        c = ffi.new("bbans_lgssm *")
         self._keep = (
             pointer(self._offsets, "int64_t[]"),
             pointer(self._words, "int32_t[]"),
         )
         check(
             lib.bbans_lgssm_init(
-                self.c, n_states, n_observed, len(self._words), self._family,
-                tail_length, start_bits, *self._keep,
+                c, n_states, n_observed, len(self._words), self._family,
+                start_length, start_bits, *self._keep,
             )
         )  # fmt: skip
+        super().__init__(c, "integers", mode)
 
     # ---- what it is
 
@@ -218,6 +233,15 @@ class FrozenLGSSM(FrozenModel):
         """What it codes: all integers of 64 bits, in rows of p."""
         return AllIntegers(self.n_observed)
 
+    @property
+    def width(self) -> int:
+        """Integers of an observation: p."""
+        return self.n_observed
+
+    def state_space(self) -> LGSSMSteps:
+        """Return the model step by step; observations are ints, or tuples of p."""
+        return LGSSMSteps(self)
+
     def step(self, t: int) -> Step:
         """Return the integers of step t, counted from 0."""
         i, n, p = min(t, self.n_steps - 1), self.n_states, self.n_observed
@@ -239,14 +263,7 @@ class FrozenLGSSM(FrozenModel):
             f"{self.n_observed} observed, {self.n_steps} steps>"
         )
 
-    def observations(self, x: Any) -> NDArray[np.int64]:
-        """Observations as an int64 array of shape (T, p).
-
-        Raises
-        ------
-        SymbolError
-            If the shape is another, or they are no integers of 64 bits.
-        """
+    def _observations(self, x: Any) -> NDArray[np.int64]:
         array = as_integers(x)
         if array.ndim == 1 and (self.n_observed == 1 or array.size == 0):
             array = array.reshape(-1, self.n_observed)
@@ -254,25 +271,14 @@ class FrozenLGSSM(FrozenModel):
             raise SymbolError(
                 f"observations have shape {array.shape}, not (T, {self.n_observed})"
             )
-        return self.alphabet.encode(array).reshape(array.shape)
-
-    def empty(self, length: int) -> NDArray[np.int64]:
-        """An array to decode to; `length` may come from outside."""
-        length = as_integer(length, "length", 0)
-        shape = (length,) if self.n_observed == 1 else (length, self.n_observed)
-        try:
-            return np.empty(shape, np.int64)
-        except (ValueError, OverflowError, MemoryError):
-            raise ModelError(
-                f"there is no memory for a sequence of length {length}"
-            ) from None
+        return self._shaped(self.alphabet.encode(array))
 
     # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
         header = HEADER.pack(
-            MODEL, VERSION, LGSSM_TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
-            self.n_states, self.n_observed, self.tail_length, self.start_bits,
+            MODEL, VERSION, self.TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
+            self.n_states, self.n_observed, self.start_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
         return (
@@ -282,36 +288,20 @@ class FrozenLGSSM(FrozenModel):
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> FrozenLGSSM:
-        """Read a model file's bytes, and check them.
-
-        Raises
-        ------
-        TruncatedError, CorruptError, VersionError, FormatError
-            If these are not the bytes of a model file of this type.
-        """
-        data = as_bytes(data, "data")
+    def _read(cls, data: bytes) -> FrozenLGSSM:
         head = read_head(data)
-        n, p, steps = head.n_states, head.n_observed, head.n_steps
         split, size = head.offsets()
         check_end(data, size)
-        try:
-            return cls(
-                n,
-                p,
-                np.frombuffer(data[HEADER.size : split], "<i8").reshape(steps, -1),
-                np.frombuffer(data[split:size], "<i4").reshape(steps, -1),
-                noise=head.noise,
-                tail_length=head.tail_length,
-                start_bits=head.start_bits,
-            ).with_mode(MODES[head.start.mode])
-        except ModelError as error:
-            raise CorruptError(f"model file is inconsistent: {error}") from error
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FrozenLGSSM:
-        """Read a model file; see `from_bytes`."""
-        return cls.from_bytes(Path(path).read_bytes())
+        return cls(
+            head.n_states,
+            head.n_observed,
+            np.frombuffer(data[HEADER.size : split], "<i8").reshape(head.n_steps, -1),
+            np.frombuffer(data[split:size], "<i4").reshape(head.n_steps, -1),
+            noise=head.noise,
+            start_length=head.start_length,
+            start_bits=head.start_bits,
+            mode=MODES[head.start.mode],
+        )
 
 
 def noise_family(name: str) -> int:
@@ -337,3 +327,132 @@ def _exact(values: ArrayLike, dtype: Any, tail: tuple[int], what: str) -> NDArra
     exact = array.astype(dtype, order="C")
     exact.flags.writeable = False
     return exact
+
+
+# ---- step by step
+
+
+class State(NamedTuple):
+    """A latent state on the grid of its step, counted from 0."""
+
+    step: int
+    grid: Values
+
+
+class Belief(NamedTuple):
+    """The mean of z_t after x_t, in 2^-16 of the grid of step t."""
+
+    step: int
+    filtered: list[int]
+
+
+class _States(NamedTuple):
+    """A codec of states of one step."""
+
+    step: int
+    codec: Multivariate
+
+    def push(self, message: Any, value: State) -> None:
+        try:
+            self.codec.push(message, value.grid)
+        except SymbolError as error:
+            raise CorruptError("no sender can have popped this state") from error
+
+    def pop(self, message: Any) -> State:
+        return State(self.step, self.codec.pop(message))
+
+
+class _Observed(NamedTuple):
+    """A codec of observations: an int if there is one, else a tuple."""
+
+    codec: Multivariate
+    single: bool
+
+    def push(self, message: Any, value: Any) -> None:
+        self.codec.push(message, np.atleast_1d(value).tolist())
+
+    def pop(self, message: Any) -> int | Values:
+        values = self.codec.pop(message)
+        return values[0] if self.single else values
+
+
+class LGSSMSteps:
+    """The conditionals of a frozen LGSSM; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenLGSSM
+
+    Notes
+    -----
+    docs/maths.md, "Linear Gaussian state space models". Observations are ints, or
+    tuples of p of them.
+    """
+
+    def __init__(self, frozen: FrozenLGSSM) -> None:
+        self._frozen = frozen
+        self.start_length = frozen.start_length
+        self.start_bits = frozen.start_bits
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
+
+    def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
+        codec = Multivariate(*arguments, family=self._frozen.family, prec=prec)
+        return _Observed(codec, self._frozen.n_observed == 1)
+
+    def _predicted(self, belief: Belief | None) -> tuple[int, list[int]]:
+        if belief is None:
+            return 0, self._frozen.step(0).move_offset.tolist()
+        step = self._frozen.step(belief.step + 1)
+        mean = _rows(step.move_offset, step.move, belief.filtered)
+        return belief.step + 1, mean
+
+    def prior(self, z: State | None) -> _States:
+        """P(z_t | z_t-1), or P(z_1)."""
+        t = 0 if z is None else z.step + 1
+        step = self._frozen.step(t)
+        grid = (0,) * self._frozen.n_states if z is None else z.grid
+        mean = _rows(step.move_offset, step.move, [_point(v) for v in grid])
+        return _States(t, Multivariate(mean, step.move_scale.tolist()))
+
+    def likelihood(self, z: State) -> _Observed:
+        """P(x_t | z_t)."""
+        step = self._frozen.step(z.step)
+        mean = _rows(step.emit_offset, step.emit, [_point(v) for v in z.grid])
+        return self._observed(mean, step.emit_scale.tolist(), step.emit_lower)
+
+    def update(self, belief: Belief | None, x: Any) -> Belief:
+        """One step of the filter."""
+        t, mean = self._predicted(belief)
+        step = self._frozen.step(t)
+        expected = _rows(step.emit_offset, step.emit, mean)
+        values = self._frozen._observations([x]).ravel().tolist()
+        error = [_point(v) - e for v, e in zip(values, expected, strict=True)]
+        return Belief(t, _rows(mean, step.gain, error))
+
+    def posterior(self, belief: Belief, z_next: State | None) -> _States:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        mean: Any = belief.filtered
+        if z_next is None:
+            step = self._frozen.step(belief.step)
+            scale, lower = step.final_scale, step.final_lower
+            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
+            return _States(belief.step, codec)
+        t, predicted = self._predicted(belief)
+        step = self._frozen.step(t)
+        error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
+        mean = _rows(mean, step.back, error)
+        scales = step.back_scale.tolist()
+        return _States(belief.step, Multivariate(mean, scales, leak=False))
+
+    def predictive(self, belief: Belief | None) -> _Observed:
+        """P(x_t+1 | x_1 .. x_t)."""
+        t, mean = self._predicted(belief)
+        step = self._frozen.step(t)
+        expected = _rows(step.emit_offset, step.emit, mean)
+        scale, lower = step.predict_scale.tolist(), step.predict_lower
+        return self._observed(expected, scale, lower, prec=RANGE_PREC)

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_array, as_bytes, as_instance, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.errors import CorruptError, MessageError, SymbolError
-from bbans.frozen.base import FrozenModel
 from bbans.message._message import (
     FIRST_IN_FIRST_OUT,
     DecoderArrays,
@@ -292,61 +291,6 @@ class Message(ValueArrays, MessageArrays):
             words=self.lanes,
         )  # fmt: skip
 
-    # ---- whole sequences in one C call
-
-    def push_sequence(self, model: FrozenModel, x: ArrayLike) -> None:
-        """Push a sequence under a frozen model by IconoCLaSM, over what is there.
-
-        Parameters
-        ----------
-        model : FrozenHMM or FrozenLGSSM
-        x : array_like of int
-            Of an HMM symbol numbers 0 .. M-1, shape (T,); of an LGSSM integers,
-            shape (T, p), or (T,) for p = 1.
-
-        Raises
-        ------
-        SymbolError
-            If the model cannot code a symbol; the message is unchanged.
-        MessageError
-            If the message has more than one lane.
-        """
-        self._refuse_lanes()
-        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
-        values = model.observations(x)
-        work = model.workspace(len(values))
-        self.call(
-            "sequence_push", model.space, ..., pointer(values, "char[]"), len(values),
-            pointer(work, "uint64_t[]"), work.nbytes,
-            words=model.push_words(len(values)),
-        )  # fmt: skip
-
-    def pop_sequence(self, model: FrozenModel, length: int) -> NDArray[Any]:
-        """Pop `length` observations; inverse of `push_sequence`.
-
-        Raises
-        ------
-        CorruptError
-            If no encoder can have pushed them; the message is spent.
-        MessageError
-            If the message has more than one lane.
-        """
-        self._refuse_lanes()
-        as_instance(model, FrozenModel, "model", "a FrozenHMM or FrozenLGSSM")
-        values, work = model.empty(length), model.workspace(1)
-        self.call(
-            "sequence_pop", model.space, ..., pointer(values, "char[]"), length,
-            pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(length),
-        )  # fmt: skip
-        return values
-
-    def _refuse_lanes(self) -> None:
-        if self.lanes > 1:
-            raise MessageError(
-                "IconoCLaSM of a frozen model needs a message of one lane, not of "
-                f"{self.lanes}: push over a Message(), or the model step by step"
-            )
-
     def call(self, function: str, *arguments: Any, words: int) -> None:
         """Call ``bbans_<function>(*arguments)`` of the C library with this message in
         place of the argument ``...``, and room for `words` more words."""
@@ -385,7 +329,7 @@ class _RangeCoder(ValueArrays):
     __slots__ = ()
 
     lanes = 1
-    push = peek = advance = push_sequence = pop_sequence = _refuse
+    push = peek = advance = _refuse
 
 
 class RangeEncoder(_RangeCoder, EncoderArrays):

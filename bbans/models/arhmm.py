@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.contexts import Contexts
-from bbans.frozen.hmm import FrozenARHMM
 from bbans.models import em
 from bbans.models._data import encode_all, infer_alphabet, passes_of
 from bbans.models._float_file import Arrays

@@ -12,8 +12,9 @@ from bbans._arguments import as_reals
 from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
+from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.contexts import Contexts
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.hmm import FrozenHMM
 from bbans.models._start_length import start_length
 
 __all__ = ["frozen_arhmm", "frozen_hmm"]
@@ -55,7 +56,7 @@ def frozen_hmm(
     return FrozenHMM(
         *masses,
         prec=prec,
-        tail_length=start_length(*_entropy(*probabilities), _START_BITS),
+        start_length=start_length(*_entropy(*probabilities), _START_BITS),
         alphabet=alphabet,
     )
 
@@ -83,7 +84,7 @@ def frozen_arhmm(
         *_quantised(initial, transition, emission, prec),
         contexts,
         prec=prec,
-        tail_length=start_length(float(costs.mean()), float(costs.var()), _START_BITS),
+        start_length=start_length(float(costs.mean()), float(costs.var()), _START_BITS),
         alphabet=alphabet,
     )
 

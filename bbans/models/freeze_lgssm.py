@@ -105,7 +105,7 @@ def frozen_lgssm(
         np.array([np.concatenate([r[f].ravel() for f, *_ in LAYOUT]) for r in rows]),
         noise=noise,
         start_bits=min(start, lib.BBANS_TAIL_MAX),
-        tail_length=start_length(content, p * law.variance, start + 6.0),
+        start_length=start_length(content, p * law.variance, start + 6.0),
     )
 
 

@@ -27,7 +27,7 @@ from bbans.frozen.alphabet import (
     Symbols,
     as_alphabet,
 )
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
     NO_DATA,
@@ -132,8 +132,6 @@ class HMM(FloatModel):
             If it is another kind of model.
         """
         as_instance(frozen, FrozenHMM, "frozen", "a FrozenHMM")
-        if isinstance(frozen, FrozenARHMM):
-            raise ModelError("frozen is no HMM: see ARHMM.from_frozen")
         return states_of(frozen)
 
     @property
@@ -689,7 +687,7 @@ def alphabet_of(values: NDArray[Any]) -> Alphabet | None:
     return Alphabet(text.decode("utf-32-le", "surrogatepass"))
 
 
-def states_of(frozen: FrozenHMM) -> HMM:
+def states_of(frozen: HiddenMarkov) -> HMM:
     """P(z_1), P(z_t+1 | z_t), and P(x_t | z_t) without contexts."""
     unit = 2.0**-frozen.prec
     return HMM(

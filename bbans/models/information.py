@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from bbans.errors import ModelError
-from bbans.frozen.hmm import FrozenARHMM, FrozenHMM
+from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import em
 from bbans.models.hmm import HMM, states_of
 
 __all__ = ["information_content"]
 
 
-def information_content(x: Any, frozen: FrozenHMM) -> float:
+def information_content(x: Any, frozen: HiddenMarkov) -> float:
     """Compute -log2 P(x) in bits under a frozen model's integers.
 
     Parameters

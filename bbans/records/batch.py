@@ -1,46 +1,41 @@
-"""Many sequences under a frozen HMM: each on its own, or packed into one message."""
+"""Many sequences under a frozen model: each on its own, or chained into one message."""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_array, as_bytes, as_integer
-from bbans._lib import empty_symbols, ffi, lib, pointer
+from bbans._arguments import as_array, as_bytes
+from bbans._lib import ffi, lib, pointer
 from bbans._records import check_limit
+from bbans._threads import in_order
 from bbans.errors import BbansError, ModelError, SymbolError
-from bbans.frozen.hmm import FrozenHMM, as_frozen
+from bbans.frozen.base import FrozenModel, as_model
 from bbans.message.message import Message
 
-__all__ = ["decode_batch", "decode_packed", "encode_batch", "encode_packed"]
+__all__ = ["chain", "decode_batch", "encode_batch", "unchain"]
 
-# Symbols that one C call codes: the unit of work of a thread.
+# Integers that one C call codes: the unit of work of a thread.
 PART = 1 << 18
 
 Offsets = NDArray[np.uint64]
 
 
 def encode_batch(
-    sequences: Sequence[Any],
-    model: FrozenHMM,
-    *,
-    predictive: bool = False,
-    threads: int = 1,
+    sequences: Sequence[Any], model: FrozenModel, *, threads: int = 1
 ) -> tuple[bytes, Offsets]:
     """Code many sequences, each as a message of its own.
 
     Parameters
     ----------
     sequences : sequence of str, bytes or array_like of int
-        Of any lengths; what the model's alphabet holds.
-    model : FrozenHMM
-    predictive : bool
-        Use the range coder alone, without bits back.
+        Of any lengths; each is what ``model.encode`` takes.
+    model : FrozenModel
     threads : int
         The result does not depend on it.
 
@@ -49,37 +44,40 @@ def encode_batch(
     data : bytes
         The messages, end to end: message k is
         ``data[offsets[k] : offsets[k + 1]]``, the same bytes as
-        ``encode(sequences[k], model)``.
+        ``model.encode(sequences[k])``.
     offsets : ndarray of uint64, shape (N + 1,)
 
     Raises
     ------
     SymbolError
-        If a symbol is not in the alphabet; the text names it, its position and
-        its sequence.
+        If a sequence is of another kind than the model, or a symbol is not in its
+        alphabet; the text names the sequence, the symbol and its position.
+    ModelError
+        If `model` or `threads` is none of the above.
     """
     x, starts = _joined(sequences, model)
-    parts = _parts(starts)
-    model = model.with_mode("predictive") if predictive else model
+    parts = _parts(starts, model)
 
     def encode(part: slice) -> tuple[bytes, Offsets]:
         local, symbols = _part(starts, x, part)
         longest = int(np.diff(local).max(initial=0))
         n = local.size - 1
         turns = min(n, lib.BBANS_BATCH)
-        message, work = Message(), model.workspace(longest, turns)
-        out = np.empty(8 * symbols.size + 40 * n, np.uint8)
+        message, work = Message(), model._workspace(longest, turns)
+        # More than bbans_batch_encode asks for: as if all were one, and n empty ones.
+        words = model._push_words(len(symbols)) + n * model._push_words(0)
+        out = np.empty(4 * words, np.uint8)
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
         message.call(
-            "batch_encode", model.space, pointer(symbols, "char[]"),
+            "batch_encode", model._space, pointer(symbols, "char[]"),
             pointer(local, "uint64_t[]"), n,
             pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
-            words=turns * model.push_words(longest),
+            words=turns * model._push_words(longest),
         )  # fmt: skip
         return out[: int(ends[-1])].tobytes(), ends
 
-    done = _run(encode, parts, threads)
+    done = list(in_order(encode, parts, threads))
     offsets = np.zeros(starts.size, np.uint64)
     for part, (_, ends) in zip(parts, done, strict=True):
         offsets[part.start + 1 : part.stop + 1] = ends[1:] + offsets[part.start]
@@ -90,12 +88,11 @@ def decode_batch(
     data: bytes,
     offsets: Sequence[int] | Offsets,
     lengths: Sequence[int] | NDArray[Any],
-    model: FrozenHMM,
+    model: FrozenModel,
     *,
-    predictive: bool = False,
     threads: int = 1,
     max_bytes: int | None = None,
-) -> list[NDArray[Any]]:
+) -> list[Any]:
     """Decode what `encode_batch` returned.
 
     Parameters
@@ -104,10 +101,8 @@ def decode_batch(
         As returned. Any run of messages decodes by itself: give
         ``offsets[a : b + 1]`` and ``lengths[a:b]``.
     lengths : sequence of int, length N
-        Symbols in each sequence.
-    model : FrozenHMM
-    predictive : bool
-        As they were encoded.
+        Symbols, or rows, in each sequence.
+    model : FrozenModel
     threads : int
         The result does not depend on it.
     max_bytes : int, optional
@@ -116,17 +111,19 @@ def decode_batch(
 
     Returns
     -------
-    list of ndarray
-        As `decode` returns them.
+    list of str, bytes or ndarray
+        As ``model.decode`` returns them.
 
     Raises
     ------
     LimitError
         If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
-        As `decode` raises it; the text names the sequence.
+        As ``model.decode`` raises it; the text names the sequence.
+    ModelError
+        If `model`, `offsets`, `lengths` or `threads` is none of the above.
     """
-    as_frozen(model)
+    as_model(model)
     data = as_bytes(data, "data")
     starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
@@ -138,9 +135,7 @@ def decode_batch(
             f"{starts.size - 1} sequences need {starts.size} offsets that do not fall, "
             f"within {len(data)} bytes"
         )
-    _check_limit(starts, model, max_bytes)
-    model = model.with_mode("predictive") if predictive else model
-    x = empty_symbols(int(starts[-1]))
+    x = _empty(starts, model, max_bytes)
     source = np.frombuffer(data, np.uint8)
 
     def decode(part: slice) -> None:
@@ -148,33 +143,36 @@ def decode_batch(
         first = ends[part.start]
         byte_offsets = ends[part.start : part.stop + 1] - first
         turns = min(local.size - 1, lib.BBANS_BATCH)
-        message, work = Message(), model.workspace(1, turns)
-        words = np.diff(byte_offsets).max() // 4 + np.diff(local).max() + 1
+        message, work = Message(), model._workspace(1, turns)
+        words = int(np.diff(byte_offsets).max()) // 4 + 1
+        words += model._pop_words(int(np.diff(local).max()))
         failed = ffi.new("size_t *")
         try:
             message.call(
-                "batch_decode", model.space, pointer(source[int(first) :], "uint8_t[]"),
+                "batch_decode", model._space,
+                pointer(source[int(first) :], "uint8_t[]"),
                 pointer(byte_offsets, "uint64_t[]"), pointer(symbols, "char[]"),
                 pointer(local, "uint64_t[]"), local.size - 1,
                 pointer(work, "uint64_t[]"), work.nbytes, ..., failed,
-                words=turns * int(words),
+                words=turns * words,
             )  # fmt: skip
         except BbansError as error:
             at = part.start + failed[0]
             raise type(error)(f"sequence {at}: {error}", error.status) from None
 
-    _run(decode, _parts(starts), threads)
-    values = model.alphabet.decode(x)
-    return np.split(values, starts[1:-1].astype(np.intp)) if starts.size > 1 else []
+    for _ in in_order(decode, _parts(starts, model), threads):
+        pass
+    return _split(x, starts, model)
 
 
-def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
+def chain(sequences: Sequence[Any], model: FrozenModel) -> bytes:
     """Code many sequences as one message, with the least overhead.
 
     Parameters
     ----------
     sequences : sequence of str, bytes or array_like of int
-    model : FrozenHMM
+        Each is what ``model.encode`` takes.
+    model : FrozenModel
 
     Returns
     -------
@@ -182,44 +180,49 @@ def encode_packed(sequences: Sequence[Any], model: FrozenHMM) -> bytes:
         About 4 bits more than the information content of all sequences together.
         None decodes without those before it.
 
+    Raises
+    ------
+    SymbolError, ModelError
+        As of `encode_batch`.
+
     Notes
     -----
-    docs/maths.md, section 8.
+    docs/maths.md, "Many sequences as one message".
     """
     x, starts = _joined(sequences, model)
-    work = model.workspace(int(np.diff(starts).max(initial=0)))
+    work = model._workspace(int(np.diff(starts).max(initial=0)))
     message = Message()
     message.call(
-        "packed_encode", model.space, pointer(x, "char[]"),
+        "packed_encode", model._space, pointer(x, "char[]"),
         pointer(starts, "uint64_t[]"), starts.size - 1,
         pointer(work, "uint64_t[]"), work.nbytes, ...,
-        words=model.push_words(x.size),
+        words=model._push_words(len(x)),
     )  # fmt: skip
     return message.to_bytes()
 
 
-def decode_packed(
+def unchain(
     data: bytes,
     lengths: Sequence[int] | NDArray[Any],
-    model: FrozenHMM,
+    model: FrozenModel,
     *,
     max_bytes: int | None = None,
-) -> list[NDArray[Any]]:
-    """Decode what `encode_packed` returned, given the sequences' lengths.
+) -> list[Any]:
+    """Decode what `chain` returned, given the sequences' lengths.
 
     Parameters
     ----------
     data : bytes
     lengths : sequence of int, length N
-        Symbols in each sequence.
-    model : FrozenHMM
+        Symbols, or rows, in each sequence.
+    model : FrozenModel
     max_bytes : int, optional
         As for `decode_batch`.
 
     Returns
     -------
-    list of ndarray
-        As `decode` returns them.
+    list of str, bytes or ndarray
+        As ``model.decode`` returns them.
 
     Raises
     ------
@@ -227,35 +230,34 @@ def decode_packed(
         If they would take more than `max_bytes`. Nothing was decoded.
     CorruptError
         If no encoder wrote these bytes for this model and these lengths.
+    ModelError
+        If `model` or `lengths` is none of the above.
     """
+    as_model(model)
     starts = _starts(lengths)
-    work = as_frozen(model).workspace(1)
-    _check_limit(starts, model, max_bytes)
-    x = empty_symbols(int(starts[-1]))
+    x, work = _empty(starts, model, max_bytes), model._workspace(1)
     message = Message.from_bytes(data)
     message.call(
-        "packed_decode", model.space, ..., pointer(x, "char[]"),
+        "packed_decode", model._space, ..., pointer(x, "char[]"),
         pointer(starts, "uint64_t[]"), starts.size - 1,
-        pointer(work, "uint64_t[]"), work.nbytes, words=model.pop_words(x.size),
+        pointer(work, "uint64_t[]"), work.nbytes, words=model._pop_words(len(x)),
     )  # fmt: skip
-    values = model.alphabet.decode(x)
-    return np.split(values, starts[1:-1].astype(np.intp)) if starts.size > 1 else []
+    return _split(x, starts, model)
 
 
 def _joined(
-    sequences: Sequence[Any], model: FrozenHMM
-) -> tuple[NDArray[np.uint32], Offsets]:
-    """All symbols end to end, and where each sequence starts."""
-    as_frozen(model)
+    sequences: Sequence[Any], model: FrozenModel
+) -> tuple[NDArray[Any], Offsets]:
+    """All observations end to end, and where each sequence starts."""
+    as_model(model)
     encoded = []
     for k, sequence in enumerate(_each(sequences)):
         try:
-            encoded.append(model.alphabet.encode(sequence))
+            encoded.append(model._symbols(sequence))
         except SymbolError as error:
             raise SymbolError(f"sequence {k}: {error}") from None
-    starts = _starts([part.size for part in encoded])
-    x = np.concatenate(encoded) if encoded else np.zeros(0)
-    return x.astype(np.uint32), starts
+    starts = _starts([len(part) for part in encoded])
+    return np.concatenate(encoded) if encoded else model._empty(0), starts
 
 
 def _each(sequences: Any) -> Iterable[Any]:
@@ -294,9 +296,16 @@ def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
     return np.array(starts, np.uint64)
 
 
-def _check_limit(starts: Offsets, model: FrozenHMM, max_bytes: int | None) -> None:
+def _empty(starts: Offsets, model: FrozenModel, max_bytes: int | None) -> NDArray[Any]:
+    """Where all sequences are decoded to, if the caller allows so much."""
     what = f"{starts.size - 1} sequences"
-    check_limit(int(starts[-1]), model.alphabet.itemsize, max_bytes, what)
+    check_limit(int(starts[-1]), model._itemsize, max_bytes, what)
+    return model._empty(int(starts[-1]))
+
+
+def _split(x: NDArray[Any], starts: Offsets, model: FrozenModel) -> list[Any]:
+    values, at = model._values(x), starts.tolist()
+    return [values[a:b] for a, b in pairwise(at)]
 
 
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
@@ -308,11 +317,11 @@ def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
     return np.require(array, np.uint64, ["C", "A"])
 
 
-def _parts(starts: Offsets) -> list[slice]:
-    """Runs of whole sequences of about PART symbols: fixed by the data alone."""
-    parts, first = [], 0
+def _parts(starts: Offsets, model: FrozenModel) -> list[slice]:
+    """Runs of whole sequences of about PART integers: fixed by the data alone."""
+    parts, first, size = [], 0, np.uint64(PART // model.width)
     while first < starts.size - 1:
-        end = int(np.searchsorted(starts, starts[first] + np.uint64(PART)))
+        end = int(np.searchsorted(starts, starts[first] + size))
         stop = min(max(end, first + 1), starts.size - 1)
         parts.append(slice(first, stop))
         first = stop
@@ -320,15 +329,7 @@ def _parts(starts: Offsets) -> list[slice]:
 
 
 def _part(
-    starts: Offsets, x: NDArray[np.uint32], part: slice
-) -> tuple[Offsets, NDArray[np.uint32]]:
+    starts: Offsets, x: NDArray[Any], part: slice
+) -> tuple[Offsets, NDArray[Any]]:
     local = starts[part.start : part.stop + 1]
     return local - local[0], x[int(local[0]) : int(local[-1])]
-
-
-def _run(work: Callable[[slice], Any], parts: list[slice], threads: int) -> list[Any]:
-    threads = as_integer(threads, "threads", 1)
-    if threads == 1 or len(parts) < 2:
-        return [work(part) for part in parts]
-    with ThreadPoolExecutor(threads) as pool:  # C calls release the GIL
-        return list(pool.map(work, parts))

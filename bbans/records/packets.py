@@ -1,36 +1,37 @@
-"""Packets: a fixed number of bytes, each decodable alone. docs/format.md, section 5."""
+"""Packets: a fixed number of bytes, each decodable alone. docs/format.md,
+"Packet"."""
 
 from __future__ import annotations
 
 import binascii
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes, as_integer
 from bbans._records import check_limit
-from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.errors import CorruptError, SymbolError
-from bbans.frozen.hmm import FrozenHMM, as_frozen
+from bbans.frozen.base import FrozenModel, as_model
 from bbans.message.message import Message
 
-__all__ = ["decode_packet", "encode_packets"]
+__all__ = ["decode", "encode"]
 
-MOST_SYMBOLS = 255
+MOST_STEPS = 255
 MOST_BYTES = 64
 
 
-def encode_packets(
-    x: ArrayLike | str, model: FrozenHMM, size: int = 32, *, checksum: int = 0
+def encode(
+    x: Any, model: FrozenModel, size: int = 32, *, checksum: int = 0
 ) -> list[bytes]:
     """Cut a sequence into packets of `size` bytes, as many symbols in each as fit.
 
     Parameters
     ----------
     x : str, bytes or array_like of int
-        What the model's alphabet holds.
-    model : FrozenHMM
-        Devices read models of at most 15 bits: `bbans.frozen.c_header.c_header`.
+        What ``model.encode`` takes.
+    model : FrozenModel
+        Packets are predictive, whatever the model's mode is. Devices read hidden
+        Markov models of at most 15 bits: `bbans.frozen.c_header`.
     size : int
         Bytes of each packet, 64 at most, 2 and its checksum at least.
     checksum : {0, 1, 2}
@@ -43,9 +44,10 @@ def encode_packets(
     Raises
     ------
     SymbolError
-        If a symbol is not in the alphabet, or does not fit a packet by itself.
+        If `x` is of another kind than the model, or a symbol is not in its alphabet,
+        or does not fit a packet by itself.
     ModelError
-        If `size` or `checksum` is out of range.
+        If `model` is no frozen model; if `size` or `checksum` is out of range.
 
     Notes
     -----
@@ -63,47 +65,47 @@ def encode_packets(
     and every burst of up to 8; two bytes find every two, and every burst of up to 16.
     """
     _check_size(size, checksum)
-    as_frozen(model)
-    symbols = model.alphabet.encode(x)
+    model = as_model(model).with_mode("predictive")
+    symbols = model._symbols(x)
     packets, first = [], 0
-    while first < symbols.size:
-        rest = symbols[first : first + MOST_SYMBOLS]
+    while first < len(symbols):
+        rest = symbols[first : first + MOST_STEPS]
         n = _fitting(rest, model, size - checksum)
         if n == 0:
             raise SymbolError(
                 f"symbol {rest[0]} at position {first} does not fit {size} bytes"
             )
-        data = _message(rest[:n], model)
+        data = model._encode(rest[:n]).to_bytes()
         packet = bytes([n]) + data.ljust(size - checksum - 1, b"\0")
         packets.append(packet + _crc(packet, checksum))
         first += n
     return packets
 
 
-def decode_packet(
+def decode(
     packet: bytes,
-    model: FrozenHMM,
+    model: FrozenModel,
     *,
     checksum: int = 0,
     max_bytes: int | None = None,
-) -> NDArray[Any]:
+) -> Any:
     """Decode one packet.
 
     Parameters
     ----------
     packet : bytes
-    model : FrozenHMM
+    model : FrozenModel
     checksum : {0, 1, 2}
         As it was encoded. Without one most damaged packets decode, to other
-        symbols: see `encode_packets`.
+        symbols: see `encode`.
     max_bytes : int, optional
         The most bytes that the result may take; by default there is no limit but that
-        of 255 symbols.
+        of 255 symbols, or rows.
 
     Returns
     -------
-    ndarray
-        As `decode` returns it.
+    str, bytes or ndarray
+        As ``model.decode`` returns it.
 
     Raises
     ------
@@ -113,23 +115,24 @@ def decode_packet(
     LimitError
         If the result would take more than `max_bytes`.
     ModelError
-        If there is no packet of this size, or no such checksum.
+        If `model` is no frozen model; if there is no packet of this size, or no such
+        checksum.
     """
     whole = as_bytes(packet, "packet")
     _check_size(len(whole), checksum)
     packet = whole[: len(whole) - checksum]
-    as_frozen(model)
+    model = as_model(model).with_mode("predictive")
     if _crc(packet, checksum) != whole[len(packet) :]:
         raise CorruptError("packet is damaged: its checksum does not match")
-    check_limit(packet[0], model.alphabet.itemsize, max_bytes, "the packet")
+    check_limit(packet[0], model._itemsize, max_bytes, "the packet")
     try:
         message = Message.from_bytes(packet[1:].rstrip(b"\0"))
-        x = decode_sequence(model, message, packet[0], predictive=True)
+        x = model.decode_message(message, packet[0])
     except CorruptError as error:
         raise CorruptError(
             "packet is damaged, or of another model or checksum", error.status
         ) from error
-    return model.alphabet.decode(x)
+    return model._values(x)
 
 
 def _check_size(size: int, checksum: int) -> None:
@@ -149,17 +152,13 @@ def _crc(packet: bytes, size: int) -> bytes:
     return bytes([value])[:size]
 
 
-def _message(symbols: NDArray[Any], model: FrozenHMM) -> bytes:
-    return encode_sequence(model, symbols, predictive=True).to_bytes()
-
-
-def _fitting(symbols: NDArray[Any], model: FrozenHMM, size: int) -> int:
+def _fitting(symbols: NDArray[Any], model: FrozenModel, size: int) -> int:
     """The most leading symbols that fit: intervals are nested, so that lengths do not
     fall as symbols are added."""
-    low, high = 0, symbols.size + 1  # low fit, high do not
+    low, high = 0, len(symbols) + 1  # low fit, high do not
     while high - low > 1:
         middle = (low + high) // 2
-        if len(_message(symbols[:middle], model)) < size:
+        if len(model._encode(symbols[:middle]).to_bytes()) < size:
             low = middle
         else:
             high = middle

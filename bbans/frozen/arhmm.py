@@ -1,0 +1,280 @@
+"""Frozen autoregressive hidden Markov models: docs/maths.md, "Emissions that depend on
+earlier symbols"."""
+
+from __future__ import annotations
+
+import struct
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bbans._arguments import as_instance
+from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans.distributions.categorical import Categorical, Weighted
+from bbans.distributions.table import Table, edges_of
+from bbans.errors import ModelError
+from bbans.frozen.alphabet import Alphabet
+from bbans.frozen.base import Kind, Mode, check_end
+from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
+from bbans.frozen.hmm import (
+    HiddenMarkov,
+    read_head,
+    read_tables,
+)
+
+__all__ = ["ARHMMSteps", "FrozenARHMM"]
+
+COUNTS = struct.Struct("<III")
+UNIT = 1 << 24  # of masses in a context
+
+
+class FrozenARHMM(HiddenMarkov):
+    """An autoregressive hidden Markov model in integers, ready to code.
+
+    Parameters
+    ----------
+    initial, transition, emission, prec, start_length, alphabet, kind, mode
+        As for `FrozenHMM`; M is at most 65535.
+    contexts : Contexts
+
+    Raises
+    ------
+    ModelError
+        If an argument breaks a condition of `FrozenHMM` or of `Contexts`.
+
+    Notes
+    -----
+    Immutable; may be shared between threads. Most models come from
+    ``ARHMM.freeze()``. docs/maths.md, "Emissions that depend on earlier symbols".
+    """
+
+    TYPE = 2
+    NAME = "an autoregressive hidden Markov model"
+
+    def __init__(
+        self,
+        initial: ArrayLike,
+        transition: ArrayLike,
+        emission: ArrayLike,
+        contexts: Contexts,
+        *,
+        prec: int,
+        start_length: int,
+        alphabet: Alphabet | None = None,
+        kind: Kind | None = None,
+        mode: Mode = "iconoclasm",
+    ) -> None:
+        super().__init__(
+            initial, transition, emission,
+            prec=prec, start_length=start_length, alphabet=alphabet, kind=kind,
+            mode=mode,
+        )  # fmt: skip
+        as_instance(contexts, Contexts, "contexts", "Contexts")
+        self._contexts = contexts
+        self._tree = ffi.new("bbans_contexts *")
+        self._tree.contexts = contexts.n_contexts
+        self._tree.entries = contexts.n_entries
+        self._keep = []
+        for name, bits in ARRAYS.items():
+            self._keep.append(pointer(getattr(contexts, name), f"uint{bits}_t[]"))
+            setattr(self._tree, name, self._keep[-1])
+        status = lib.bbans_hmm_set_contexts(self.c, self._tree)
+        if status == lib.BBANS_ERR_TABLE:
+            raise ModelError(
+                f"contexts have symbols that are not below {self.n_symbols}", status
+            )
+        check(status)
+        self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
+
+    def state_space(self) -> ARHMMSteps:
+        """Return the model step by step; observations are symbol numbers 0 .. M-1."""
+        return ARHMMSteps(self)
+
+    @property
+    def contexts(self) -> Contexts:
+        """What the symbols before say."""
+        return self._contexts
+
+    def __repr__(self) -> str:
+        return (
+            f"<FrozenARHMM {self.fingerprint.hex()}: {self.n_states} states, "
+            f"{self.n_symbols} symbols, {self.prec} bits, {self._contexts!r}>"
+        )
+
+    # ---- the recursions, given a context: docs/maths.md, "Emissions
+    # that depend on earlier symbols"
+
+    def longest_context(self, history: ArrayLike) -> int:
+        """Number of the longest context of what follows x_1 .. x_t, which are at least
+        the last `Contexts.order` symbols, or all."""
+        x = np.append(as_uint32(history, "symbol").ravel(), 0).astype(np.int32)
+        return int(self._contexts.find([x], self.n_symbols)[-1])
+
+    def context_row(self, context: int) -> tuple[NDArray[np.uint32], int]:
+        """Masses R, shape (M,), in a context, and beta, what it leaves to the state."""
+        if context == 0:
+            return np.zeros(self.n_symbols, np.uint32), UNIT
+        if context not in self._rows:
+            tree = self._contexts
+            row, beta = self.context_row(int(self._parents[context]))
+            back_off = int(tree.back_off[context])
+            row = (row.astype(np.uint64) * np.uint64(back_off) >> np.uint64(8)).astype(
+                np.uint32
+            )
+            entries = slice(int(tree.first[context]), int(tree.first[context + 1]))
+            row[tree.symbol[entries]] += tree.weight[entries].astype(np.uint32) << 8
+            row.flags.writeable = False
+            self._rows[context] = row, beta * back_off >> 8
+        return self._rows[context]
+
+    def edges(self, context: int, cdf: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Turn edges without a context, shape (M + 1,), into those in it."""
+        row, beta = self.context_row(context)
+        below = np.concatenate([[0], np.cumsum(row.astype(np.uint64) + np.uint64(1))])
+        share = np.uint64(beta) * cdf.astype(np.uint64) >> np.uint64(self.prec)
+        edges: NDArray[np.uint32] = (below.astype(np.uint64) + share).astype(np.uint32)
+        return edges
+
+    def step(
+        self, context: int, symbol: int, predicted: NDArray[np.uint32] | None = None
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Filter one symbol.
+
+        Parameters
+        ----------
+        context : int
+            Number of its context: `longest_context` of the symbols before.
+        symbol : int
+            0 .. M-1.
+        predicted : ndarray of uint32, shape (K,), optional
+            As the step before returned; for the first symbol None.
+
+        Returns
+        -------
+        filtered, predicted : ndarray of uint32, shape (K,)
+            Weights of the states at this symbol, and at the next.
+
+        Raises
+        ------
+        SymbolError
+            If there is no such symbol.
+        """
+        self._check_symbols(np.array([symbol]))
+        row, beta = self.context_row(context)
+        stride, K = self.c.stride, self.n_states
+        column, filtered = np.zeros(stride, np.uint32), np.empty(stride, np.uint32)
+        state = np.zeros(stride, np.uint32)
+        state[:K] = self._weights(predicted)
+        share = np.uint64(beta) * self._emission[:, symbol].astype(np.uint64)
+        column[:K] = (share >> np.uint64(self.prec)) + np.uint64(int(row[symbol]) + 1)
+        check(
+            lib.bbans_hmm_filter_by(
+                self.c, pointer(column), pointer(state), pointer(filtered)
+            )
+        )
+        return filtered[:K], state[:K]
+
+    @cached_property
+    def _parents(self) -> NDArray[np.int64]:
+        return self._contexts.parent
+
+    def _payload(self) -> bytes:
+        tree = self._contexts
+        data = write_contexts(tree)
+        counts = COUNTS.pack(tree.n_contexts, tree.n_entries, len(data))
+        return super()._payload() + counts + data
+
+    @classmethod
+    def _read(cls, data: bytes) -> FrozenARHMM:
+        head = read_head(data)
+        begin = head.offsets()[1]
+        size = begin + COUNTS.size
+        n_contexts = n_entries = 0
+        if len(data) >= size:
+            n_contexts, n_entries, n_bytes = COUNTS.unpack_from(data, begin)
+            size += n_bytes
+        check_end(data, size)
+        contexts = read_contexts(
+            data[begin + COUNTS.size : size], n_contexts, n_entries
+        )
+        return cls(**read_tables(data, head), contexts=contexts)
+
+
+# ---- step by step
+
+
+class ARBelief(NamedTuple):
+    """Weights after x_t, as in `Belief`, and the symbols that contexts look at."""
+
+    filtered: NDArray[np.uint32]
+    predicted: NDArray[np.uint32]
+    history: tuple[int, ...]
+
+
+class ARHMMSteps:
+    """The conditionals of a frozen autoregressive HMM, as `HMMSteps`.
+
+    Parameters
+    ----------
+    frozen : FrozenARHMM
+
+    Notes
+    -----
+    docs/maths.md, "Emissions that depend on earlier symbols".
+    """
+
+    def __init__(self, frozen: FrozenARHMM) -> None:
+        self._frozen = frozen
+        self._initial = Table(edges_of(frozen.initial), frozen.prec)
+        self._transition = Table(edges_of(frozen.transition), frozen.prec)
+        self._emission = edges_of(frozen.emission)
+        # One more than contexts reach, so that a full one does not end in the
+        # beginning of the sequence.
+        self._reach = frozen.contexts.order + 1
+        self.start_length = frozen.start_length
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._frozen!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._frozen,)
+
+    def prior(self, z: int | None) -> Categorical:
+        """P(z_t | z_t-1), or P(z_1)."""
+        if z is None:
+            return Categorical(self._initial)
+        return Categorical(self._transition, z)
+
+    def likelihood(self, z: int) -> Weighted:
+        """P(x_1 | z_1)."""
+        return self.likelihood_given(z, None)
+
+    def likelihood_given(self, z: int, belief: ARBelief | None) -> Weighted:
+        """P(x_t | z_t, x_1 .. x_t-1)."""
+        return Weighted(
+            np.diff(self._frozen.edges(self._context(belief), self._emission[z]))
+        )
+
+    def update(self, belief: ARBelief | None, x: Any) -> ARBelief:
+        """One step of the exact integer filter."""
+        predicted = None if belief is None else belief.predicted
+        history = () if belief is None else belief.history
+        filtered, predicted = self._frozen.step(
+            self._context(belief), int(x), predicted
+        )
+        return ARBelief(filtered, predicted, (*history, int(x))[-self._reach :])
+
+    def posterior(self, belief: ARBelief, z_next: int | None) -> Weighted:
+        """Q(z_t | x_1 .. x_t, z_t+1), or Q(z_T | x_1 .. x_T)."""
+        return Weighted(self._frozen.posterior(belief.filtered, z_next))
+
+    def predictive(self, belief: ARBelief | None) -> Weighted:
+        """P(x_t+1 | x_1 .. x_t)."""
+        predicted = None if belief is None else belief.predicted
+        cdf = self._frozen.predictive_cdf(predicted)
+        return Weighted(np.diff(self._frozen.edges(self._context(belief), cdf)))
+
+    def _context(self, belief: ARBelief | None) -> int:
+        return self._frozen.longest_context(() if belief is None else belief.history)
