@@ -201,7 +201,7 @@ def compress_file(
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
     block_size = _block_size(block_size, model)
-    if model.alphabet.kind == "characters" and dtype is None:
+    if model.kind == "text" and dtype is None:
         try:
             text = read_all(source).decode("utf-8")
         except UnicodeDecodeError as error:
@@ -279,7 +279,7 @@ def decompress_file(
 def _describe(data: Any, model: FrozenModel) -> tuple[int, tuple[int, ...] | None]:
     """Element code, and the shape of an array."""
     if isinstance(data, str):
-        return (CHARACTERS if model.alphabet.kind == "characters" else UTF8), None
+        return (CHARACTERS if model.kind == "text" else UTF8), None
     if isinstance(data, bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):

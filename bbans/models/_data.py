@@ -95,7 +95,7 @@ def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
             raise NoDataError(NO_DATA)
         return Alphabet("".join(sorted(characters)))
     if kinds == {"bytes"}:
-        return Alphabet(256)
+        return Alphabet(256, kind="bytes")
     if M > MAX_SYMBOLS:
         raise ModelError(
             f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "

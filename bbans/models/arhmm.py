@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.alphabet import Alphabet, Kind, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
@@ -118,6 +118,11 @@ class ARHMM(FloatModel):
     def alphabet(self) -> Alphabet:
         """The M symbols."""
         return self._states.alphabet
+
+    @property
+    def kind(self) -> Kind:
+        """That of the alphabet."""
+        return self._states.kind
 
     def __repr__(self) -> str:
         return (
@@ -279,16 +284,19 @@ class ARHMM(FloatModel):
         x, z, _ = self._draw(length, as_generator(seed), measure=False)
         return self.alphabet.decode(x), z
 
-    def freeze(self, prec: int = 24) -> FrozenARHMM:
+    def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenARHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
 
         Parameters
         ----------
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
+        predictive : bool
+            Code by the predictive distribution alone, without bits back: see
+            `FrozenModel.mode`.
         """
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
-        return frozen_arhmm(
+        frozen = frozen_arhmm(
             self._states.initial,
             self._states.transition,
             self._states.emission,
@@ -297,6 +305,7 @@ class ARHMM(FloatModel):
             alphabet=self.alphabet,
             bits=bits,
         )
+        return frozen.with_mode("predictive") if predictive else frozen
 
     def _arrays(self) -> Arrays:
         contexts = {

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from bbans.errors import BbansError, CorruptError, FormatError, VersionError
+from bbans.frozen.alphabet import Kind
 from bbans.frozen.base import FrozenModel
 from bbans.models._float_file import Arrays, read_model, write_model
 
@@ -38,6 +39,11 @@ class FloatModel(ABC):
         """
         return self._history
 
+    @property
+    def kind(self) -> Kind:
+        """What it is a model of: integers, bytes or text."""
+        return "integers"
+
     @abstractmethod
     def information_content(self, x: Any) -> float:
         """Compute -log2 P(x) in bits."""
@@ -50,7 +56,7 @@ class FloatModel(ABC):
 
     @abstractmethod
     def _arrays(self) -> Arrays:
-        """The parameters: of float64, int64, uint32 or bytes."""
+        """The parameters: of float64, int64, uint32, uint8 or bytes."""
 
     @classmethod
     @abstractmethod

@@ -139,7 +139,7 @@ class FactorialHMM(HMM):
             (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
             for k in range((len(arrays) - 2) // 2)
         ]
-        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays["alphabet"]))
+        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays))
 
     def _copy(self) -> FactorialHMM:
         return FactorialHMM(self._chains, self.emission, alphabet=self.alphabet)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,8 +23,10 @@ from bbans.errors import (
 from bbans.frozen.alphabet import (
     MAX_SYMBOLS,
     Alphabet,
+    Kind,
     Symbols,
     as_alphabet,
+    text_of,
 )
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
@@ -163,6 +164,11 @@ class HMM(FloatModel):
     def alphabet(self) -> Alphabet:
         """The M symbols."""
         return self._alphabet
+
+    @property
+    def kind(self) -> Kind:
+        """That of the alphabet."""
+        return self._alphabet.kind
 
     @property
     def _parameters(self) -> Parameters:
@@ -637,13 +643,16 @@ class HMM(FloatModel):
             raise ModelError("no data to train on: no batch has any")
         return model
 
-    def freeze(self, prec: int = 24) -> FrozenHMM:
+    def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
 
         Parameters
         ----------
         prec : int
             Precision r in bits, 1 to 28; K and M are at most ``2**r``.
+        predictive : bool
+            Code by the predictive distribution alone, without bits back: see
+            `FrozenModel.mode`.
 
         Returns
         -------
@@ -655,36 +664,37 @@ class HMM(FloatModel):
         docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
         symbol if most parameters are near 0, and less otherwise.
         """
-        return frozen_hmm(
+        frozen = frozen_hmm(
             self.initial,
             self.transition,
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
         )
+        return frozen.with_mode("predictive") if predictive else frozen
 
     def _arrays(self) -> Arrays:
-        values = self._alphabet.values  # None for 0 .. M-1, uint32 for characters
+        values = self._alphabet.values
         return {
             "initial": self._initial,
             "transition": self._transition,
             "emission": self._emission,
-            "alphabet": np.zeros(0, np.int64) if values is None else values,
+            "alphabet": self._alphabet.decode([]) if values is None else values,
         }
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> HMM:
-        return cls(**arrays | {"alphabet": alphabet_of(arrays["alphabet"])})
+        return cls(**arrays | {"alphabet": alphabet_of(arrays)})
 
 
-def alphabet_of(values: NDArray[Any]) -> Alphabet | None:
-    """The alphabet that a file holds, None for the integers 0 .. M-1."""
-    if values.size == 0:
-        return None
-    if values.dtype != np.uint32:
-        return Alphabet(values)
-    text = values.astype("<u4").tobytes()
-    return Alphabet(text.decode("utf-32-le", "surrogatepass"))
+def alphabet_of(arrays: Arrays) -> Alphabet:
+    """The alphabet that a file holds: of the kind that its type says, and without
+    values 0 .. M-1."""
+    values = arrays["alphabet"]
+    if values.dtype == np.uint32:
+        return Alphabet(text_of(values))
+    symbols = values if values.size else arrays["emission"].shape[1]
+    return Alphabet(symbols, kind="bytes" if values.dtype == np.uint8 else "integers")
 
 
 def states_of(frozen: HiddenMarkov) -> HMM:
