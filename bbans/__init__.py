@@ -34,17 +34,6 @@ _HOMES = {
         "decode_sequence",
         "encode_sequence",
     ),
-    "bbans.distributions.family": (
-        "Shape",
-        "fixed_locations",
-        "fixed_probabilities",
-        "fixed_rates",
-        "fixed_scales",
-    ),
-    "bbans.distributions.table": (
-        "Table",
-        "quantise",
-    ),
     "bbans.errors": (
         "BbansError",
         "CorruptError",
@@ -73,8 +62,8 @@ _HOMES = {
         "default_model",
         "load_model",
     ),
-    "bbans.message.message": (
-        "Message",
+    "bbans.message.message": ("Message",),
+    "bbans.message.range_coder": (
         "RangeDecoder",
         "RangeEncoder",
     ),

@@ -20,13 +20,6 @@ from bbans.codecs.check import check_codec as check_codec
 from bbans.codecs.check import check_model as check_model
 from bbans.codecs.sequence import decode_sequence as decode_sequence
 from bbans.codecs.sequence import encode_sequence as encode_sequence
-from bbans.distributions.family import Shape as Shape
-from bbans.distributions.family import fixed_locations as fixed_locations
-from bbans.distributions.family import fixed_probabilities as fixed_probabilities
-from bbans.distributions.family import fixed_rates as fixed_rates
-from bbans.distributions.family import fixed_scales as fixed_scales
-from bbans.distributions.table import Table as Table
-from bbans.distributions.table import quantise as quantise
 from bbans.errors import BbansError as BbansError
 from bbans.errors import CorruptError as CorruptError
 from bbans.errors import FormatError as FormatError
@@ -48,8 +41,8 @@ from bbans.frozen.lgssm import FrozenLGSSM as FrozenLGSSM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
 from bbans.message.message import Message as Message
-from bbans.message.message import RangeDecoder as RangeDecoder
-from bbans.message.message import RangeEncoder as RangeEncoder
+from bbans.message.range_coder import RangeDecoder as RangeDecoder
+from bbans.message.range_coder import RangeEncoder as RangeEncoder
 from bbans.models import ARHMM as ARHMM
 from bbans.models import HMM as HMM
 from bbans.models import LGSSM as LGSSM

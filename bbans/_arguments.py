@@ -34,8 +34,8 @@ _INSTEAD = {
     "f": "round them, with np.rint(x).astype(np.int64)",
     "c": "code real and imaginary parts as integers",
     "O": "convert them to one type of integers, as with .astype(np.int64)",
-    "U": "join text to one str, or code many with encode_batch",
-    "S": "join bytes to one bytes object, or code many with encode_batch",
+    "U": "join text to one str, or code many with records.encode_batch",
+    "S": "join bytes to one bytes object, or code many with records.encode_batch",
     "M": "view them as integers, with .view(np.int64)",
     "m": "view them as integers, with .view(np.int64)",
 }
@@ -198,11 +198,11 @@ def empty_message() -> MessageError:
     )
 
 
-def no_value(cause: str, status: int) -> SymbolError:
-    """The error for a pop of no value: by its parameters, or by what it popped from."""
+def no_value(status: int) -> SymbolError:
+    """The error for a pop of no value, under parameters that are valid."""
     return SymbolError(
-        f"{cause}, or the data type does not hold what was popped: it is too narrow, "
-        "or the message is damaged, or ran out of bits (start it from more data, as "
+        "the data type does not hold what was popped: it is too narrow, or the message "
+        "is damaged, or ran out of bits (start it from more data, as "
         "Message.seeded(data, lanes))",
         status,
     )

@@ -18,7 +18,8 @@ import numpy as np
 from message import LANES, add_speeds, constriction_stack
 from report import Report, parser
 
-from bbans import Message, Shape, fixed_locations, fixed_scales
+from bbans import Message
+from bbans.distributions import Gaussian, fixed_locations, fixed_scales
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -33,7 +34,6 @@ def main() -> None:
         x = np.rint(rng.normal(means, scales)).astype(np.int32)
         edges = (x + np.array([[-0.5], [0.5]]) - means) / scales
         information = -np.log2(np.diff(_erf(edges / math.sqrt(2)), axis=0) / 2).sum()
-        shape = Shape.gaussian()
         peer = None
         if constriction:
             # Its support must be bounded; wide enough for every value.
@@ -51,12 +51,12 @@ def main() -> None:
             out = np.empty_like(x)
 
             def push(message: Message, at: Any = at, by: Any = by) -> None:
-                message.push_located(shape, at, by, x)
+                message.push(Gaussian(at, by, copy=False), x)
 
             def pop(
                 message: Message, at: Any = at, by: Any = by, out: Any = out
             ) -> Any:
-                message.pop_located(shape, at, by, out=out)
+                message.pop(Gaussian(at, by, copy=False), out=out)
                 return out
 
             message = Message(LANES)

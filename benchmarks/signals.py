@@ -21,8 +21,8 @@ from clock import cycles
 from report import Report, first_line, parser, use_isa
 
 import bbans
-from bbans import Message, Shape
-from bbans.distributions.family import fixed_locations, fixed_scales
+from bbans import Message
+from bbans.distributions import Gaussian, fixed_locations, fixed_scales
 from bbans.formats import signals
 
 BLOCK = signals.BLOCK_DEFAULT
@@ -80,7 +80,7 @@ def autoregressive(series: np.ndarray) -> int:
             mean = past @ np.linalg.lstsq(past, channel.astype(float), rcond=None)[0]
             scale = fixed_scales(max(np.std(channel - mean), 0.2))
             at = fixed_locations(mean)
-            message.push_located(Shape.gaussian(), at, scale, channel)
+            message.push(Gaussian(at, scale), channel)
         total += len(message.to_bytes())
     return total
 

@@ -22,8 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 from report import Report, parser
 
-from bbans import BbansError, Message, Shape
-from bbans.codecs import Bernoulli, BitsBack, Gaussian, Located, Mixture, Multivariate
+from bbans import BbansError, Message
+from bbans.codecs import BitsBack
+from bbans.distributions import (
+    Bernoulli,
+    Family,
+    Gaussian,
+    LocationScale,
+    Mixture,
+    Multivariate,
+)
 
 Floats = NDArray[np.float64]
 LANES, IMAGES, PIXELS, LATENTS = 64, 100, 784, 40
@@ -146,18 +154,18 @@ def one_by_one(deviation: float) -> Any:
 def laws() -> dict[str, tuple[float, int, Callable[[int, float], Any]]]:
     """Of each: scales to where its mass ends, how slow it is, and its codec."""
 
-    def located(shape: Shape) -> Callable[[int, float], Any]:
-        return lambda n, sd: Located(shape, np.full(n, 0.25), sd)
+    def located(family: Family) -> Callable[[int, float], Any]:
+        return lambda n, sd: LocationScale(family, np.full(n, 0.25), sd)
 
     def mixed(n: int, sd: float) -> Any:
         at = np.tile([0.25, -0.75], (n, 1))
-        return Mixture(Shape.gaussian(leak=False), None, at, sd)
+        return Mixture(Family.gaussian(leak=False), None, at, sd)
 
-    student = Shape.student_t(4, leak=False)
+    student = Family.student_t(4, leak=False)
     return {
-        "Gaussian": (12, 1, located(Shape.gaussian(leak=False))),
-        "logistic": (24, 1, located(Shape.logistic(leak=False))),
-        "Laplace": (24, 1, located(Shape.laplace(leak=False))),
+        "Gaussian": (12, 1, located(Family.gaussian(leak=False))),
+        "logistic": (24, 1, located(Family.logistic(leak=False))),
+        "Laplace": (24, 1, located(Family.laplace(leak=False))),
         "Student t, 4 degrees": (70_000, 1, located(student)),
         "mixture of two Gaussians": (12, 10, mixed),
         "Multivariate": (12, 400, lambda n, sd: one_by_one(sd)),

@@ -8,7 +8,7 @@ the law (--data has no effect). Pin it to a core (taskset -c 0) on a shared mach
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,21 @@ from clock import cycles
 from numpy.typing import NDArray
 from report import Report, parser, use_isa
 
-import bbans
 from bbans import Message
+from bbans.distributions import (
+    BetaBinomial,
+    Binomial,
+    Distribution,
+    Family,
+    Geometric,
+    Mixture,
+    Poisson,
+    UniformRange,
+    fixed_scales,
+)
 
 Floats = NDArray[np.float64]
-Row = tuple[str, str, tuple[Any, ...], dict[str, int], NDArray[np.int64], Floats]
+Row = tuple[str, Callable[[], Distribution], NDArray[np.int64], Floats]
 LANES = 64
 
 _lgamma = np.vectorize(math.lgamma, otypes=[float])
@@ -39,7 +49,7 @@ def mixture(n: int, K: int, width: float, low: int, high: int, rng: Any) -> Row:
     """Logistic components, as of a neural image codec."""
     weights = rng.dirichlet(np.ones(K), n)
     at = rng.uniform(low, high, (n, K))
-    by = 2.0 ** (bbans.fixed_scales(rng.uniform(width / 4, width, (n, K))) / 256)
+    by = 2.0 ** (fixed_scales(rng.uniform(width / 4, width, (n, K))) / 256)
     pick = (weights.cumsum(1) < rng.random((n, 1))).sum(1)
     each = np.arange(n)
     x = np.rint(rng.logistic(at[each, pick], by[each, pick])).clip(low, high)
@@ -50,23 +60,25 @@ def mixture(n: int, K: int, width: float, low: int, high: int, rng: Any) -> Row:
     below = logistic((x[:, None] - 0.5 - at) / by) * (x > low)[:, None]
     above = logistic((at - x[:, None] - 0.5) / by) * (x < high)[:, None]
     bits = -np.log2((weights * (1 - below - above)).sum(1))
-    given = bbans.Shape.logistic(), weights, at, by
+    given = Family.logistic(), weights, at, by
     name = f"mixture of {K} logistics, {low} .. {high}, scales to {width:g}"
-    return name, "mixture", given, {"low": low, "high": high}, x, bits
+    law = partial(Mixture, *given, low, high, copy=False)
+    return name, law, x, bits
 
 
 def geometric(n: int, mean: float, rng: Any) -> Row:
-    scale = 2.0 ** (bbans.fixed_scales(mean * rng.uniform(0.5, 1.5, n)) / 256)
+    scale = 2.0 ** (fixed_scales(mean * rng.uniform(0.5, 1.5, n)) / 256)
     p = -np.expm1(-1 / scale)
     x = rng.geometric(p) - 1
     bits = (x / scale - np.log(p)) / np.log(2)
-    return f"geometric, mean {mean:g}", "geometric", (scale,), {}, x, bits
+    law = partial(Geometric, scale, copy=False)
+    return f"geometric, mean {mean:g}", law, x, bits
 
 
 def poisson(name: str, means: Floats, rng: Any) -> Row:
     x = rng.poisson(means)
     bits = (means - x * np.log(means) + _lgamma(x + 1.0)) / np.log(2)
-    return f"Poisson, mean {name}", "poisson", (means,), {}, x, bits
+    return f"Poisson, mean {name}", partial(Poisson, means, copy=False), x, bits
 
 
 def rows_of(n: int, rng: Any) -> Iterator[Row]:
@@ -83,31 +95,35 @@ def rows_of(n: int, rng: Any) -> Iterator[Row]:
         p = rng.uniform(0.01, 0.99, m)
         x = rng.binomial(trials, p)
         log_mass = log_choose(trials, x) + x * np.log(p) + (trials - x) * np.log1p(-p)
-        given = np.full(m, trials), p
-        bits = -log_mass / np.log(2)
-        yield f"binomial, {trials} trials", "binomial", given, {}, x, bits
+        law = partial(Binomial, np.full(m, trials), p, copy=False)
+        yield f"binomial, {trials} trials", law, x, -log_mass / np.log(2)
     a, b = rng.uniform(0.5, 20, (2, m))
     x = rng.binomial(255, rng.beta(a, b))
     log_mass = log_choose(255, x) + log_beta(x + a, 255 - x + b) - log_beta(a, b)
-    given, bits = (np.full(m, 255), a, b), -log_mass / np.log(2)
-    yield "beta-binomial, 255 trials", "beta_binomial", given, {}, x, bits
+    law = partial(BetaBinomial, np.full(m, 255), a, b, copy=False)
+    yield "beta-binomial, 255 trials", law, x, -log_mass / np.log(2)
     for high in (999, 10**12):
         x = rng.integers(0, high + 1, n)
-        name = f"uniform on 0 .. {high}"
-        yield name, "range", (0, high), {}, x, np.full(n, np.log2(high + 1))
+        law = partial(UniformRange, 0, high)
+        yield f"uniform on 0 .. {high}", law, x, np.full(n, np.log2(high + 1))
 
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
         isa = use_isa()
         n, repeats = 200_000, 3 if rows.quick else 9
-        for name, method, given, ends, x, bits in rows_of(n, np.random.default_rng(0)):
+        for name, law, x, bits in rows_of(n, np.random.default_rng(0)):
             values = x.astype(np.int64 if x.max() >= 1 << 31 else np.int32)
             message = Message(LANES)
             empty = message.bits
             back = np.empty_like(values)
-            push = partial(getattr(message, f"push_{method}"), *given, values, **ends)
-            pop = partial(getattr(message, f"pop_{method}"), *given, out=back, **ends)
+
+            def push(message: Any = message, law: Any = law, x: Any = values) -> None:
+                message.push(law(), x)
+
+            def pop(message: Any = message, law: Any = law, back: Any = back) -> None:
+                message.pop(law(), out=back)
+
             push()
             over = (message.bits - empty - bits.sum()) / x.size
             pop()

@@ -258,8 +258,14 @@ uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
 uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
                                uint64_t sum, size_t x);
 
-/* Fill hmm->space, but for its mode and tail length. */
-void bbans_hmm_set_engine(bbans_hmm *hmm);
+/* What bbans_hmm_init does but for the engine, and the checks of
+ * bbans_hmm_set_contexts. */
+bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
+                            unsigned prec, size_t tail_length,
+                            const uint32_t *initial, const uint32_t *transition,
+                            const uint32_t *emission, void *memory,
+                            size_t memory_bytes);
+bbans_status bbans_contexts_check(const bbans_contexts *c, size_t symbols);
 
 /* The column A_ij of the next state, NULL without one. */
 static inline const uint32_t *bbans_into(const bbans_hmm *hmm, size_t next)

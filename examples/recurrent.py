@@ -3,7 +3,7 @@
 import numpy as np
 
 import bbans
-from bbans.codecs import Categorical
+from bbans.distributions import Categorical, Table
 
 LEVELS, COUNTS, HIDDEN = 8, 10, 4
 
@@ -17,9 +17,9 @@ class Recurrent:
         near = -0.8 * np.abs(np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS)))
         seen = -0.5 * np.abs(np.subtract.outer(np.arange(LEVELS), np.arange(COUNTS)))
         self.near, self.seen = near, seen
-        self.first = bbans.Table.from_masses(np.ones(LEVELS))
-        self.walk = bbans.Table.from_masses(np.exp(near))
-        self.emit = bbans.Table.from_masses(np.exp(seen))
+        self.first = Table.from_masses(np.ones(LEVELS))
+        self.walk = Table.from_masses(np.exp(near))
+        self.emit = Table.from_masses(np.exp(seen))
 
     def prior(self, z):
         return Categorical(self.first) if z is None else Categorical(self.walk, z)
@@ -32,7 +32,7 @@ class Recurrent:
 
     def posterior(self, h, z_next):
         logits = h if z_next is None else h + self.near[:, z_next]
-        return Categorical(bbans.Table.from_masses(np.exp(logits - logits.max())))
+        return Categorical(Table.from_masses(np.exp(logits - logits.max())))
 
 
 if __name__ == "__main__":

@@ -325,7 +325,11 @@ def test_threads_share_a_model():
 def test_encode_and_decode(model, length, predictive):
     rng = np.random.default_rng(length)
     x = model.alphabet.decode(rng.integers(0, model.n_symbols, length))
-    data = {"text": text_of, "bytes": bytes, "integers": np.array}[model.kind](x)
+    data = {
+        "text": text_of,
+        "bytes": lambda x: bytes(x.tolist()),
+        "integers": np.array,
+    }[model.kind](x)
     message = bbans.encode(data, in_mode(model, predictive))
     got = bbans.decode(message, in_mode(model, predictive), length)
     assert type(got) is type(data)
@@ -399,21 +403,29 @@ def test_more_axes_than_the_container_has():
         bbans.compress(array, BYTES)
 
 
-@pytest.mark.parametrize("call", CALLS)
+OUTSIDE = [
+    ("caf\u00e9 na?", CHARACTERS, "'?' (U+003F)", 7),
+    ([0, 1, 5, -2], INDICES, "5", 2),
+    ([0, 2], INTEGERS, "2", 1),
+    (np.array([0, 2**64 - 1], dtype=np.uint64), INTEGERS, str(2**64 - 1), 1),
+]
+# What a container takes, but no bare message under the model.
+OTHER_KINDS = [
+    ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
+    (b"\0\1\2\3\4\5", INDICES, "5", 5),
+    ([0, 1, -1, -2], BYTES, "-1", 2),
+    (np.array([[0, 1], [2, 256]]), BYTES, "256", 3),
+    (np.array([-1], dtype=np.int8), BYTES, "-1", 0),
+]
+
+
 @pytest.mark.parametrize(
-    ("data", "model", "symbol", "position"),
-    [
-        ("caf\u00e9 na?", CHARACTERS, "'?' (U+003F)", 7),
-        ("ab\ud800", BYTES, "'\\ud800' (U+D800)", 2),
-        (b"\0\1\2\3\4\5", INDICES, "5", 5),
-        ([0, 1, -1, -2], BYTES, "-1", 2),
-        (np.array([[0, 1], [2, 256]]), BYTES, "256", 3),
-        ([0, 2], INTEGERS, "2", 1),
-        (np.array([0, 2**64 - 1], dtype=np.uint64), INTEGERS, str(2**64 - 1), 1),
-        (np.array([-1], dtype=np.int8), BYTES, "-1", 0),
-    ],
+    ("call", "case"),
+    [(call, case) for call in CALLS for case in OUTSIDE]
+    + [(bbans.compress, case) for case in OTHER_KINDS],
 )
-def test_symbols_outside_the_alphabet(call, data, model, symbol, position):
+def test_symbols_outside_the_alphabet(call, case):
+    data, model, symbol, position = case
     with pytest.raises(bbans.SymbolError) as caught:
         call(data, model)
     assert f"symbol {symbol} at position {position}" in str(caught.value)
@@ -431,8 +443,8 @@ def test_text_and_bytes_under_models_that_have_none(call):
     ("model", "text"),
     [
         (bbans.HMM.random(2, 256, seed=0), "freeze"),
-        ("model.bbm", "FrozenHMM, not str"),
-        (5, "FrozenHMM, not int"),
+        ("model.bbm", "frozen model, not a str"),
+        (5, "frozen model, not 5"),
     ],
 )
 def test_models_that_are_not_frozen(model, text):

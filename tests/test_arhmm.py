@@ -28,10 +28,10 @@ from bbans import (
     TruncatedError,
     decode_sequence,
     encode_sequence,
-    quantise,
     records,
 )
 from bbans._lib import ffi, lib
+from bbans.distributions import quantise
 from bbans.frozen import FrozenModel
 from bbans.frozen.c_header import c_header
 from bbans.models import information_content
@@ -711,19 +711,10 @@ def test_numbers_are_in_their_shortest_form():
 
 def test_what_is_for_plain_hmms():
     model = MODELS["order 1"]
-    with pytest.raises(ModelError, match="no HMM"):
+    with pytest.raises(ModelError, match="must be a FrozenHMM"):
         HMM.from_frozen(model)
     with pytest.raises(ModelError, match="autoregressive"):
         c_header(model)
     fitted = ARHMM.fit(["abab"], 1, n_iter=1)
     with pytest.raises(ModelError, match="ARHMM is in floating point"):
         bbans.encode("ab", fitted)
-
-
-def test_filtering_by_the_states_alone_knows_no_contexts():
-    model = MODELS["order 1"]
-    plain = FrozenHMM(
-        model.initial, model.transition, model.emission, prec=16, start_length=12
-    )
-    x = draw(model, 20)
-    assert np.array_equal(model.filter(x)[0], plain.filter(x)[0])

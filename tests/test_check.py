@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans.codecs import Categorical, Uniform, Weighted
+from bbans.distributions import Categorical, Uniform, Weighted
 from bbans.frozen.hmm import HMMSteps
 from bbans.models import HMM, information_content
 
@@ -94,7 +94,7 @@ class PushesTooMuch(Broken):
         class Sticky(Uniform):
             def pop(self, message):
                 value = super().pop(message)
-                message.push_uniform(2, 1)
+                message.push(Uniform(2), 1)
                 return value
 
         return Sticky(5)

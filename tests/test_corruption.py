@@ -70,11 +70,12 @@ def test_there_are_messages_and_a_stored_block():
 
 @pytest.mark.parametrize("predictive", [False, True])
 def test_every_cut_is_a_truncation(predictive):
-    whole = bbans.compress(DATA, in_mode(MODEL, predictive), block_size=SIZE)
-    assert bbans.decompress(whole, MODEL) == DATA
+    model = in_mode(MODEL, predictive)
+    whole = bbans.compress(DATA, model, block_size=SIZE)
+    assert bbans.decompress(whole, model) == DATA
     for length in range(len(whole)):
         with pytest.raises(bbans.TruncatedError):
-            bbans.decompress(whole[:length], MODEL)
+            bbans.decompress(whole[:length], model)
 
 
 def test_a_cut_names_its_block():
@@ -86,10 +87,11 @@ def test_a_cut_names_its_block():
 
 @pytest.mark.parametrize("predictive", [False, True])
 def test_every_flipped_bit_is_noticed(predictive):
-    whole = bbans.compress(DATA, in_mode(MODEL, predictive), block_size=SIZE)
+    model = in_mode(MODEL, predictive)
+    whole = bbans.compress(DATA, model, block_size=SIZE)
     for bit in range(8 * len(whole)):
         with pytest.raises(bbans.FormatError):
-            bbans.decompress(flipped(whole, bit), MODEL)
+            bbans.decompress(flipped(whole, bit), model)
 
 
 @pytest.mark.parametrize(

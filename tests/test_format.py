@@ -24,11 +24,11 @@ from bbans import (
     compress,
     decompress,
     encode,
-    encode_packets,
 )
 from bbans._lib import lib
 from bbans.formats.container import BLOCK_MAX, ELEMENTS, METHODS
 from bbans.models.freeze_hmm import frozen_hmm
+from bbans.records import packets
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
@@ -399,7 +399,7 @@ def test_the_worked_example_of_the_packet():
     example = re.search(r"symbols ([\d ]+) in a packet of (\d+) bytes:\s`(.+)`", PACKET)
     x = [int(symbol) for symbol in example[1].split()]
     size, packet = int(example[2]), bytes.fromhex(example[3])
-    assert encode_packets(x, CODER, size) == [packet]
+    assert packets.encode(x, CODER, size) == [packet]
     message = encode(x, in_mode(CODER, True))
     assert packet == (bytes([len(x)]) + message).ljust(size, b"\0")
 
@@ -410,5 +410,5 @@ def test_limits_of_the_packet():
     )
     for size in (least - 1, most + 1):
         with pytest.raises(ValueError, match=str(size)):
-            encode_packets([0], CODER, size)
-    assert [p[0] for p in encode_packets([0] * (n + 1), CODER, most)] == [n, 1]
+            packets.encode([0], CODER, size)
+    assert [p[0] for p in packets.encode([0] * (n + 1), CODER, most)] == [n, 1]

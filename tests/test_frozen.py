@@ -101,10 +101,10 @@ def test_the_kind_is_checked(case):
     )
     for kind, other in kinds.items():
         if kind != model.kind:
-            text = f"a model of {model.kind} codes {model.kind}, not {kind}: "
+            text = f"{model.kind} codes {model.kind}, not {type(other).__name__}: "
             with pytest.raises(SymbolError, match=text):
                 model.encode(other)
-            with pytest.raises(SymbolError, match="sequence 1: " + text):
+            with pytest.raises(SymbolError, match="sequence 1: a model of " + text):
                 batch.encode_batch([x, other], model)
             with pytest.raises(SymbolError, match=text):
                 packets.encode(other, model)

@@ -35,6 +35,7 @@ from bbans import (
     load_model,
 )
 from bbans._lib import check, ffi, lib
+from bbans.distributions import Multivariate
 from bbans.errors import BbansError
 from bbans.formats.container import ContainerWriter, Header
 from bbans.frozen.lgssm import State
@@ -376,8 +377,9 @@ def test_containers_of_arrays(models, dtype, p):
     shapes = [x, x.reshape(-1, p), x.ravel(), x[:1], x[:0]]
     for array in shapes + ([x.reshape(25, 8), x[0, 0, 0]] if p == 1 else []):
         for block_size, predictive in ((65536, False), (7, False), (65536, True)):
-            data = compress(array, in_mode(frozen, predictive), block_size=block_size)
-            again = decompress(data, frozen)
+            model = in_mode(frozen, predictive)
+            data = compress(array, model, block_size=block_size)
+            again = decompress(data, model)
             assert (again.dtype, again.shape) == (array.dtype, array.shape)
             assert (again == array).all()
             size = 26 + 9 * array.ndim + 12 * (array.size // 6 + 1) + array.nbytes
@@ -468,7 +470,7 @@ def test_multivariate_codec():
     rng = np.random.default_rng(1)
     root = rng.normal(size=(4, 4)) * 30
     cov, mean = root @ root.T + 1, rng.normal(size=4) * 100
-    codec = codecs.Multivariate.from_covariance(mean, cov, leak=False)
+    codec = Multivariate.from_covariance(mean, cov, leak=False)
     message = Message.from_bytes(rng.bytes(200_000) + b"\1")
     start = message.copy()
     drawn = [codec.pop(message) for _ in range(4000)]
@@ -484,10 +486,10 @@ def test_multivariate_codec():
     for value in ([0] * 3, [2**63] * 4, [10**6] * 4):
         with pytest.raises(SymbolError):
             codec.push(Message(), value)
-    everywhere = codecs.Multivariate.from_covariance(mean, cov)
+    everywhere = Multivariate.from_covariance(mean, cov)
     message, far = Message(), (10**6, -(2**63), 2**63 - 1, 0)
     everywhere.push(message, far)
     assert everywhere.pop(message) == far
     assert message == Message()
     with pytest.raises(ModelError):
-        codecs.Multivariate.from_covariance([0, 0], [[1, 2], [2, 1]])
+        Multivariate.from_covariance([0, 0], [[1, 2], [2, 1]])

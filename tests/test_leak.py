@@ -10,15 +10,28 @@ import pytest
 import reference as ref
 
 import bbans
-from bbans import Message, Shape, SymbolError, codecs, fixed_scales
+from bbans import Message, SymbolError
 from bbans._lib import lib
+from bbans.distributions import (
+    Family,
+    Gaussian,
+    Geometric,
+    Laplace,
+    LocationScale,
+    Logistic,
+    Mixture,
+    Multivariate,
+    StudentT,
+    Weighted,
+    fixed_scales,
+)
 
 CASES = json.loads((Path(__file__).parent / "vectors/leak_v1.json").read_text())
-SLOW = Shape(ref.SLOW, leak=False)
+SLOW = Family(ref.SLOW, leak=False)
 SHAPES = {
-    "gaussian": Shape.gaussian(leak=False),
-    "logistic": Shape.logistic(leak=False),
-    "laplace": Shape.laplace(leak=False),
+    "gaussian": Family.gaussian(leak=False),
+    "logistic": Family.logistic(leak=False),
+    "laplace": Family.laplace(leak=False),
     "slow": SLOW,
 }
 # Scales to where S(t) is less than 2^-32, or the table of the slow shape ends, and a
@@ -64,14 +77,14 @@ def check_vector(case, codec):
 def test_arrays_give_the_stored_messages(isa, case):
     locations = np.array(case["locations"], np.int64)
     scales = np.array(case["scales"], np.int32)
-    check_vector(case, codecs.Located(SHAPES[case["shape"]], locations, scales))
+    check_vector(case, LocationScale(SHAPES[case["shape"]], locations, scales))
 
 
 @pytest.mark.parametrize("case", CASES["mixture"])
 def test_mixtures_give_the_stored_messages(case):
     check_vector(
         case,
-        codecs.Mixture(
+        Mixture(
             SHAPES[case["shape"]],
             case["weights"],
             np.array(case["locations"], np.int64),
@@ -83,13 +96,13 @@ def test_mixtures_give_the_stored_messages(case):
 
 
 def located(name, location, scale):
-    return codecs.Located(SHAPES[name], location, scale)
+    return LocationScale(SHAPES[name], location, scale)
 
 
 def mixture(name, location, scale):
     """Of two components alike; the shape of a value is that of the location."""
     at = np.stack([location, location], axis=-1)
-    return codecs.Mixture(SHAPES[name], [3, 1], at, scale)
+    return Mixture(SHAPES[name], [3, 1], at, scale)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -131,8 +144,8 @@ def test_a_leak_reaches_far_out():
     """What the tests above would see if `leak` did nothing."""
     for byte in (0, 255):
         with pytest.raises(SymbolError):
-            codecs.Gaussian(np.zeros(40), 3.0).pop(one_slot(40, byte))
-        values = codecs.Gaussian(np.zeros(40), 3.0, leak=False).pop(one_slot(40, byte))
+            Gaussian(np.zeros(40), 3.0).pop(one_slot(40, byte))
+        values = Gaussian(np.zeros(40), 3.0, leak=False).pop(one_slot(40, byte))
         assert np.abs(values).max() < 21
 
 
@@ -140,7 +153,7 @@ def test_a_leak_reaches_far_out():
 @pytest.mark.parametrize("high", [2**63 - 1, 5])
 def test_bounded_mixtures(low, high):
     """The ends take what lies beyond, and nothing else is added."""
-    codec = codecs.Mixture(
+    codec = Mixture(
         SHAPES["gaussian"], [1, 1], [[-4.0, 1e9]] * 3000, [0.5, 3.0], low, high
     )
     message = random_message(64, 60_000)
@@ -163,7 +176,7 @@ def test_a_light_component_far_out_is_kept_together():
     assert 8 <= len(inside) <= 20
     assert max(map(abs, inside)) <= 14  # 7 deviations
     at, by = np.array([[0.0, 1e6]]), np.array([[2.0, 2.0]])
-    codec = codecs.Mixture(SHAPES["gaussian"], [2**27, 8], at, by)
+    codec = Mixture(SHAPES["gaussian"], [2**27, 8], at, by)
     codec.push(Message(), [10**6 + inside[0]])
     with pytest.raises(SymbolError, match=f"value {10**6 + 40} at position 0"):
         codec.push(Message(), [10**6 + 40])
@@ -172,21 +185,21 @@ def test_a_light_component_far_out_is_kept_together():
 @pytest.mark.parametrize(
     "codec",
     [
-        codecs.Gaussian([1.0, 2.0, 3.0], 2.0, leak=False),
-        codecs.Logistic([1.0, 2.0, 3.0], 2.0, leak=False),
-        codecs.Laplace([1.0, 2.0, 3.0], 2.0, leak=False),
-        codecs.StudentT(30, [1.0, 2.0, 3.0], 2.0, leak=False),
-        codecs.Located(SHAPES["laplace"], [1.0, 2.0, 3.0], 2.0),
-        codecs.Mixture(SHAPES["logistic"], None, [[1.0], [2.0], [3.0]], 2.0),
-        codecs.Mixture(SHAPES["gaussian"], [1, 2], np.ones((3, 2)), 2.0, -9, 10**7),
-        codecs.Multivariate.from_covariance(np.ones(3), np.eye(3), leak=False),
+        Gaussian([1.0, 2.0, 3.0], 2.0, leak=False),
+        Logistic([1.0, 2.0, 3.0], 2.0, leak=False),
+        Laplace([1.0, 2.0, 3.0], 2.0, leak=False),
+        StudentT(30, [1.0, 2.0, 3.0], 2.0, leak=False),
+        LocationScale(SHAPES["laplace"], [1.0, 2.0, 3.0], 2.0),
+        Mixture(SHAPES["logistic"], None, [[1.0], [2.0], [3.0]], 2.0),
+        Mixture(SHAPES["gaussian"], [1, 2], np.ones((3, 2)), 2.0, -9, 10**7),
+        Multivariate.from_covariance(np.ones(3), np.eye(3), leak=False),
     ],
     ids=lambda codec: type(codec).__name__,
 )
 def test_a_value_without_mass_is_named(isa, codec):
     message = random_message(1, 1000)
     before = message.copy()
-    with pytest.raises(SymbolError, match=r"value 1000000 at position 1 has no mass"):
+    with pytest.raises(SymbolError, match=r"1000000 at position 1 .*has no mass"):
         codec.push(message, [1, 10**6, 3])
     assert message == before
     codec.push(message, [1, 2, 3])
@@ -196,37 +209,38 @@ def test_a_value_without_mass_is_named(isa, codec):
 
 def test_other_refusals_keep_their_cause():
     message, shape = Message(), SHAPES["gaussian"]
-    wide = np.array([12032], np.int32)
+    at, wide = np.zeros(1, np.int64), np.array([12032], np.int32)
     for push in (
-        lambda: message.push_located(shape, np.zeros(1, np.int64), wide, [0]),
-        lambda: message.push_mixture(
-            shape, None, np.zeros((1, 1), np.int64), wide[:, None], [0]
-        ),
-        lambda: message.push_mixture(shape, None, [[0.0]], 1.0, [9], low=0, high=5),
+        lambda: LocationScale(shape, at, wide),
+        lambda: Mixture(shape, None, at, wide),
+        lambda: message.push(LocationScale(shape, at, wide, copy=False), [0]),
+        lambda: message.push(Mixture(shape, None, at, wide, copy=False), 0),
+        lambda: message.pop(LocationScale(shape, at, wide, copy=False)),
     ):
-        with pytest.raises(SymbolError, match="scale") as refused:
+        with pytest.raises(SymbolError, match="scale in fixed point 12032 at position"):
             push()
-        assert "no mass" not in str(refused.value)
+    with pytest.raises(SymbolError, match=r"value 9 .* it is outside 0 \.\. 5"):
+        message.push(Mixture(shape, None, [[0.0]], 1.0, low=0, high=5), [9])
     for given in (([1 << 46], [0]), ([0], [12032])):
         with pytest.raises(bbans.ModelError, match=r"\[0\] is"):
-            codecs.Multivariate(*given, leak=False)
+            Multivariate(*given, leak=False)
 
 
 def test_a_shape_says_whether_it_leaks():
-    leaky, tight = Shape.gaussian(), Shape.gaussian(leak=False)
+    leaky, tight = Family.gaussian(), Family.gaussian(leak=False)
     assert leaky.leak
     assert not tight.leak
     assert leaky != tight
-    assert len({leaky, tight, Shape.gaussian(leak=False)}) == 2
+    assert len({leaky, tight, Family.gaussian(leak=False)}) == 2
     assert "no leak" in repr(tight)
     assert "leak" not in repr(leaky)
-    for shape in (leaky, tight, Shape.student_t(3, leak=False), SLOW):
+    for shape in (leaky, tight, Family.student_t(3, leak=False), SLOW):
         again = pickle.loads(pickle.dumps(shape))
         assert again == shape
         assert again.leak == shape.leak
-    tabulated = Shape.from_survival(lambda t: np.exp(-t) / 2, leak=False)
+    tabulated = Family.from_survival(lambda t: np.exp(-t) / 2, leak=False)
     assert not tabulated.leak
-    assert Shape(tight.survival) == leaky
+    assert Family(tight.survival) == leaky
 
 
 @pytest.mark.parametrize("name", ["gaussian", "logistic", "laplace"])
@@ -235,7 +249,7 @@ def test_what_a_pop_takes_is_what_the_law_says(name):
     n, sd = 20_000, 50.0
     message = random_message(64, 8 * n, seed=3)
     before = message.bits
-    codecs.Located(SHAPES[name], np.zeros(n), sd).pop(message)
+    LocationScale(SHAPES[name], np.zeros(n), sd).pop(message)
     nats = {
         "gaussian": 0.5 * np.log(2 * np.pi * np.e),
         "logistic": 2.0,
@@ -255,10 +269,10 @@ class Walk:
         self._posterior = posterior
 
     def prior(self, z):
-        return codecs.Gaussian(0.0 if z is None else float(z), 20.0)
+        return Gaussian(0.0 if z is None else float(z), 20.0)
 
     def likelihood(self, z):
-        return codecs.Gaussian(float(z), 5.0)
+        return Gaussian(float(z), 5.0)
 
     def update(self, belief, x):
         return x
@@ -268,11 +282,11 @@ class Walk:
 
 
 def tight(x):
-    return codecs.Gaussian(x, 5.0, leak=False)
+    return Gaussian(x, 5.0, leak=False)
 
 
 def one_of_many(x):
-    return codecs.Weighted([1] * 5 + [10**6] + [1] * 60_000)
+    return Weighted([1] * 5 + [10**6] + [1] * 60_000)
 
 
 @pytest.mark.parametrize("posterior", [tight, one_of_many])
@@ -287,10 +301,10 @@ def test_good_posteriors_draw_nothing_far_out(posterior):
 @pytest.mark.parametrize(
     "posterior",
     [
-        lambda x: codecs.Gaussian(x, 5.0),
-        lambda x: codecs.StudentT(3, x, 5.0),
-        lambda x: codecs.Mixture(Shape.logistic(), None, [x], 5.0),
-        lambda x: codecs.Geometric(9.0),
+        lambda x: Gaussian(x, 5.0),
+        lambda x: StudentT(3, x, 5.0),
+        lambda x: Mixture(Family.logistic(), None, [x], 5.0),
+        lambda x: Geometric(9.0),
     ],
 )
 def test_posteriors_with_a_leak_are_named(posterior):
@@ -307,8 +321,8 @@ def test_posteriors_with_a_leak_are_named(posterior):
 @pytest.mark.parametrize(
     "codec",
     [
-        codecs.Gaussian([1.0, 2.0], 2e3, leak=False),
-        codecs.Mixture(SHAPES["laplace"], [1, 2], np.ones((2, 2)), 2.0),
+        Gaussian([1.0, 2.0], 2e3, leak=False),
+        Mixture(SHAPES["laplace"], [1, 2], np.ones((2, 2)), 2.0),
     ],
 )
 def test_the_range_coder_has_the_same_laws(codec):

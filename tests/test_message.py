@@ -25,9 +25,9 @@ from bbans import (
     RangeDecoder,
     RangeEncoder,
     SymbolError,
-    Table,
 )
 from bbans._lib import lib
+from bbans.distributions import Bernoulli, Categorical, Table, Uniform, Weighted
 
 EXACT = settings(derandomize=True, deadline=None)
 
@@ -95,7 +95,7 @@ def test_pop_undoes_push(state, total, data):
     starts, freqs = zip(
         *(data.draw(interval_around(slot, total)) for slot in slots), strict=True
     )
-    message.push(starts, freqs, total)
+    message.push_interval(starts, freqs, total)
     assert Message.from_state(*message.state()) == message  # a valid state
     above = message.peek(total) - np.array(starts, np.uint32)
     assert (above < freqs).all()
@@ -117,7 +117,7 @@ def test_push_undoes_pop(state, total, data):
         assert len(state[0]) > 1
     else:
         assert Message.from_state(*message.state()) == message
-        message.push(starts, freqs, total)
+        message.push_interval(starts, freqs, total)
     assert message.state() == state
 
 
@@ -145,11 +145,12 @@ def test_symbols_in_both_orders(state, table, n, data):
     rows = data.draw(
         st.none() | st.lists(st.integers(0, table.n_rows - 1), min_size=n, max_size=n)
     )
+    law = Categorical(table, 0 if rows is None else rows)
     check_both_orders(
         state,
         symbols,
-        lambda message, values: message.push_symbols(table, values, rows),
-        lambda message: message.pop_symbols(table, n, rows),
+        lambda message, values: message.push(law, values),
+        lambda message: message.pop(law, n),
     )
 
 
@@ -160,8 +161,8 @@ def test_uniform_values_in_both_orders(state, total, data):
     check_both_orders(
         state,
         values,
-        lambda message, values: message.push_uniform(total, values),
-        lambda message: message.pop_uniform(total, len(values)),
+        lambda message, values: message.push(Uniform(total), values),
+        lambda message: message.pop(Uniform(total), len(values)),
     )
 
 
@@ -174,8 +175,8 @@ def test_weighted_symbols_in_both_orders(state, rows, data):
     check_both_orders(
         state,
         values,
-        lambda message, values: message.push_weighted(rows, values),
-        lambda message: message.pop_weighted(rows),
+        lambda message, values: message.push(Weighted(rows), values),
+        lambda message: message.pop(Weighted(rows)),
     )
 
 
@@ -183,19 +184,49 @@ def test_shapes_are_kept_and_read_in_c_order():
     table, message = Table([0, 3, 4, 16], 4), Message()
     symbols = np.array([[0, 1, 2], [2, 2, 0]])
     rows = np.zeros((2, 3), int)
-    message.push_symbols(table, symbols.T, rows.T)
-    assert message.pop_symbols(table, (3, 2)).tolist() == symbols.T.tolist()
-    message.push_uniform(5, symbols)
-    assert message.pop_uniform(5, 6).tolist() == [0, 1, 2, 2, 2, 0]
-    message.push_weighted(np.ones((2, 3, 4), int), symbols)
-    assert message.pop_weighted(np.ones((6, 4), int)).tolist() == [0, 1, 2, 2, 2, 0]
+    message.push(Categorical(table, rows.T), symbols.T)
+    assert message.pop(Categorical(table), (3, 2)).tolist() == symbols.T.tolist()
+    message.push(Uniform(5), symbols)
+    assert message.pop(Uniform(5), 6).tolist() == [0, 1, 2, 2, 2, 0]
+    message.push(Weighted(np.ones((2, 3, 4), int)), symbols)
+    assert message.pop(Weighted(np.ones((6, 4), int))).tolist() == [0, 1, 2, 2, 2, 0]
+    assert message.is_empty
+
+
+def test_parameters_are_broadcast_to_values():
+    """The same words as under parameters written out."""
+    table = Table([[0, 3, 4, 16], [0, 1, 2, 16]], 4)
+    values = np.array([[0, 1, 2], [2, 2, 0]])
+    weights = np.array([[1, 2, 3], [9, 1, 0], [1, 1, 1]])
+    for law, whole in [
+        (Categorical(table, 1), Categorical(table, np.ones((2, 3), int))),
+        (Categorical(table, [0, 1, 1]), Categorical(table, [[0, 1, 1]] * 2)),
+        (Categorical(table, [[0], [1]]), Categorical(table, [[0] * 3, [1] * 3])),
+        (Categorical(table, 1, (2, 3)), Categorical(table, np.ones((2, 3), int))),
+        (Weighted([5, 1, 1]), Weighted(np.tile([5, 1, 1], (2, 3, 1)))),
+        (Weighted(weights[::2, None]), Weighted(weights[::2, None].repeat(3, 1))),
+        (Uniform(3), Uniform(3, (2, 3))),
+    ]:
+        message, expected = Message(2), Message(2)
+        message.push(law, values)
+        whole.push(expected, values)
+        assert message == expected
+        assert (message.pop(law, (2, 3)) == values).all()
+        assert message.is_empty
+    for law in (Categorical(table, [0, 1]), Uniform(3, 2), Weighted([[1, 2, 3]] * 2)):
+        with pytest.raises(SymbolError, match=r"shape \(2,\) do not fit .* \(2, 3\)"):
+            message.push(law, values)
+        with pytest.raises(SymbolError, match=r"shape \(2,\) do not fit .* \(2, 3\)"):
+            message.pop(law, (2, 3))
+        with pytest.raises(SymbolError, match=r"expected .* of shape \(2,\)"):
+            law.push(message, values)
     assert message.is_empty
 
 
 def test_a_push_adds_the_information_content():
     message = Message.from_state([2**40], [1])
     before = message.bits
-    message.push(3, 5, 40)
+    message.push_interval(3, 5, 40)
     assert message.bits - before == pytest.approx(3, abs=1e-8)
     assert Message().bits == 0
     assert Message.from_state([0]).bits == 0
@@ -221,37 +252,41 @@ def jobs(rng, n):
     table = any_table(rng, 5, 50, int(rng.integers(6, 29)))
     rows = rng.integers(0, 5, n).astype(rng.choice(TYPES))
     x = rng.integers(0, 50, n).astype(rng.choice(TYPES))
-    yield (lambda m: m.push_symbols(table, x)), (lambda m: m.pop_symbols(table, n)), x
     yield (
-        lambda m: m.push_symbols(table, x, rows),
-        lambda m: m.pop_symbols(table, n, rows),
+        (lambda m: m.push(Categorical(table), x)),
+        (lambda m: m.pop(Categorical(table), n)),
+        x,
+    )
+    yield (
+        lambda m: m.push(Categorical(table, rows), x),
+        lambda m: m.pop(Categorical(table, rows), n),
         x,
     )
     for total in (64, 100, 2**20, 2**20 + 1):
         y = rng.integers(0, total, n)
         yield (
-            lambda m, y=y, total=total: m.push_uniform(total, y),
-            lambda m, total=total: m.pop_uniform(total, n),
+            lambda m, y=y, total=total: m.push(Uniform(total), y),
+            lambda m, total=total: m.pop(Uniform(total), n),
             y,
         )
     ones, bits = rng.integers(1, 2**16, n), rng.integers(0, 2, n)
     yield (
-        lambda m: m.push_bernoulli(ones, 16, bits),
-        lambda m: m.pop_bernoulli(ones, 16),
+        lambda m: m.push(Bernoulli(ones, prec=16), bits),
+        lambda m: m.pop(Bernoulli(ones, prec=16)),
         bits,
     )
     weights = rng.integers(1, 2**20, (n, 70))
     z = rng.integers(0, 70, n)
     yield (
-        lambda m: m.push_weighted(weights, z),
-        lambda m: m.pop_weighted(weights),
+        lambda m: m.push(Weighted(weights), z),
+        lambda m: m.pop(Weighted(weights)),
         z,
     )
     for dtype in (np.float32, np.float64):
         p = rng.dirichlet(np.full(70, 0.1), n).astype(dtype)
         yield (
-            lambda m, p=p: m.push_probabilities(p, z),
-            lambda m, p=p: m.pop_probabilities(p),
+            lambda m, p=p: m.push(Weighted(p), z),
+            lambda m, p=p: m.pop(Weighted(p)),
             z,
         )
 
@@ -286,7 +321,7 @@ def test_many_lanes_equal_the_reference(lanes):
         rows, symbols = rng.integers(0, 3, 300), rng.integers(0, table.n_symbols, 300)
         ours, theirs = Message.from_state(*state), ref.Message(lanes)
         theirs.heads, theirs.tail = list(state[0]), list(state[1])
-        ours.push_symbols(table, symbols, rows)
+        ours.push(Categorical(table, rows), symbols)
         ref.push_symbols(
             theirs, table.cdf.tolist(), rows.tolist(), symbols.tolist(), prec
         )
@@ -300,29 +335,29 @@ def test_arrays_of_any_type_in_and_out(dtype):
     x = rng.integers(0, 100, 2000).astype(dtype)
     rows = rng.integers(0, 4, 2000).astype(dtype)
     message, expected = Message(64), Message(64)
-    message.push_symbols(table, x, rows)
-    expected.push_symbols(table, x.tolist(), rows.tolist())
+    message.push(Categorical(table, rows), x)
+    expected.push(Categorical(table, rows.tolist()), x.tolist())
     assert message == expected
     out = np.empty(2000, dtype)
-    assert message.copy().pop_symbols(table, out=out, rows=rows) is out
+    assert message.copy().pop(Categorical(table, rows), out=out) is out
     assert (out == x).all()
-    assert message.pop_symbols(table, (2, 1000), rows.reshape(2, 1000)).shape == (
+    assert message.pop(Categorical(table, rows.reshape(2, 1000)), (2, 1000)).shape == (
         2,
         1000,
     )
     for layout in (x[::2], x.reshape(40, 50).T, x.astype(x.dtype.newbyteorder())):
-        message.push_symbols(table, layout)
-        assert (message.pop_symbols(table, layout.shape) == layout).all()
-    message.push_uniform(128, x)
-    assert (message.pop_uniform(128, out=out) == x).all()
-    message.push_bernoulli(np.full(2000, 99), 8, x % 2)
-    assert (message.pop_bernoulli(np.full(2000, 99), 8, out=out) == x % 2).all()
+        message.push(Categorical(table), layout)
+        assert (message.pop(Categorical(table), layout.shape) == layout).all()
+    message.push(Uniform(128), x)
+    assert (message.pop(Uniform(128), out=out) == x).all()
+    message.push(Bernoulli(np.full(2000, 99), prec=8), x % 2)
+    assert (message.pop(Bernoulli(np.full(2000, 99), prec=8), out=out) == x % 2).all()
     weights = rng.integers(1, 9, (2000, 100))
-    message.push_weighted(weights, x)
-    assert (message.pop_weighted(weights, out=out) == x).all()
+    message.push(Weighted(weights), x)
+    assert (message.pop(Weighted(weights), out=out) == x).all()
     p = np.full((2000, 100), 0.01)
-    message.push_probabilities(p, x)
-    assert (message.pop_probabilities(p, out=out) == x).all()
+    message.push(Weighted(p), x)
+    assert (message.pop(Weighted(p), out=out) == x).all()
     assert message.is_empty
 
 
@@ -331,20 +366,20 @@ def test_one_symbol_is_an_int():
     state = message.state()
     table = any_table(np.random.default_rng(1), 3, 9, 16)
     for symbol in (4, np.int8(4), np.array(4)):
-        message.push_symbols(table, symbol, 2)
-        assert type(message.pop_symbols(table, rows=2)) is int
-        message.push_symbols(table, symbol)
-        assert message.pop_symbols(table) == 4
-        message.push_uniform(7, symbol)
-        assert message.pop_uniform(7) == 4
-        message.push_weighted([1, 2, 3, 4, 5], symbol)
-        assert message.pop_weighted([1, 2, 3, 4, 5]) == 4
-        message.push_probabilities([0.1, 0.2, 0.3, 0.2, 0.2], symbol)
-        assert message.pop_probabilities([0.1, 0.2, 0.3, 0.2, 0.2]) == 4
-    assert message.pop_symbols(table, ()).shape == ()
+        message.push(Categorical(table, 2), symbol)
+        assert type(message.pop(Categorical(table, 2))) is int
+        message.push(Categorical(table), symbol)
+        assert message.pop(Categorical(table)) == 4
+        message.push(Uniform(7), symbol)
+        assert message.pop(Uniform(7)) == 4
+        message.push(Weighted([1, 2, 3, 4, 5]), symbol)
+        assert message.pop(Weighted([1, 2, 3, 4, 5])) == 4
+        message.push(Weighted([0.1, 0.2, 0.3, 0.2, 0.2]), symbol)
+        assert message.pop(Weighted([0.1, 0.2, 0.3, 0.2, 0.2])) == 4
+    assert type(message.pop(Categorical(table), ())) is int
     message = Message.from_state(*state)
-    message.push_symbols(table, bytes([1, 2, 3]))  # any buffer will do
-    assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
+    message.push(Categorical(table), bytes([1, 2, 3]))  # any buffer will do
+    assert message.pop(Categorical(table), 3).tolist() == [1, 2, 3]
 
 
 def weights_by_definition(p):
@@ -362,13 +397,13 @@ def test_probabilities_are_weights_by_their_definition(dtype, lanes):
     x = rng.integers(0, 37, 50)
     state = state_of(rng, lanes, 50)
     ours, theirs = Message.from_state(*state), Message.from_state(*state)
-    ours.push_probabilities(p, x)
-    theirs.push_weighted([weights_by_definition(row) for row in p], x)
+    ours.push(Weighted(p), x)
+    theirs.push(Weighted([weights_by_definition(row) for row in p]), x)
     assert ours.state() == theirs.state()
-    assert (ours.pop_probabilities(p) == x).all()
+    assert (ours.pop(Weighted(p)) == x).all()
     assert ours.state() == state
-    ours.push_probabilities(p[:, ::-1], x)  # not contiguous
-    assert (ours.pop_probabilities(p[:, ::-1].copy()) == x).all()
+    ours.push(Weighted(p[:, ::-1]), x)  # not contiguous
+    assert (ours.pop(Weighted(p[:, ::-1].copy())) == x).all()
 
 
 @pytest.mark.parametrize(
@@ -387,9 +422,9 @@ def test_rows_that_are_no_probabilities(bad):
             message = Message.from_state([2**62] * 3, [9] * 999)
             state = message.state()
             with pytest.raises(ModelError, match="total"):
-                message.push_probabilities(p, np.zeros(n, int))
+                message.push(Weighted(p), np.zeros(n, int))
             with pytest.raises(ModelError, match="total"):
-                message.pop_probabilities(p)
+                message.pop(Weighted(p))
             assert message.state() == state
 
 
@@ -427,7 +462,7 @@ def test_random_walks_equal_the_reference(lanes, pops_of_4):
             starts, freqs = zip(
                 *(ref.interval(edges, symbol) for symbol in symbols), strict=True
             )
-            ours.push(starts, freqs, total)
+            ours.push_interval(starts, freqs, total)
             for lane in reversed(range(lanes)):
                 theirs.push(starts[lane], freqs[lane], total, lane)
         assert ours.state() == (theirs.heads, theirs.tail)
@@ -445,7 +480,7 @@ def test_arrays_equal_the_reference(state, table, data):
     rows, symbols = map(list, zip(*pairs, strict=True))
     ours, theirs = Message.from_state(*state), ref.Message(len(state[0]))
     theirs.heads, theirs.tail = list(state[0]), list(state[1])
-    ours.push_symbols(table, symbols, rows)
+    ours.push(Categorical(table, rows), symbols)
     ref.push_symbols(theirs, table.cdf.tolist(), rows, symbols, table.prec)
     assert ours.state() == (theirs.heads, theirs.tail)
     other = rows[::-1]
@@ -455,9 +490,9 @@ def test_arrays_equal_the_reference(state, table, data):
         )
     except ref.Underflow:
         with pytest.raises(MessageError):
-            ours.pop_symbols(table, len(other), other)
+            ours.pop(Categorical(table, other), len(other))
     else:
-        assert ours.pop_symbols(table, len(other), other).tolist() == popped
+        assert ours.pop(Categorical(table, other), len(other)).tolist() == popped
         assert ours.state() == (theirs.heads, theirs.tail)
 
 
@@ -516,7 +551,7 @@ def test_the_empty_message():
 def test_a_copy_is_independent():
     message = Message.from_state([2**40], [7])
     copy = message.copy()
-    message.push_uniform(9, [1] * 50)
+    message.push(Uniform(9), [1] * 50)
     assert copy.state() == ([2**40], [7])
     assert copy != message
     assert copy == Message.from_state([2**40], [7])
@@ -530,62 +565,82 @@ TABLE = Table([[0, 4, 16], [0, 1, 16]], 4)
 @pytest.mark.parametrize(
     ("push", "error", "text"),
     [
-        (lambda m: m.push_symbols(TABLE, [0, 2, 3]), SymbolError, "2 at position 1"),
-        (lambda m: m.push_symbols(TABLE, [[0], [-7]]), SymbolError, "-7 at position 1"),
-        (lambda m: m.push_symbols(TABLE, [2**32]), SymbolError, f"{2**32} at"),
-        (lambda m: m.push_symbols(TABLE, [2**70]), SymbolError, "integers"),
-        (lambda m: m.push_symbols(TABLE, [0.0, 1.0]), SymbolError, "integers"),
-        (lambda m: m.push_symbols(TABLE, [True]), SymbolError, "integers"),
-        (lambda m: m.push_symbols(TABLE, ["a"]), SymbolError, "integers"),
-        (lambda m: m.push_symbols(TABLE, [0, 0], [0, 2]), SymbolError, "row"),
-        (lambda m: m.push_symbols(TABLE, [0, 0], [0]), SymbolError, "shape"),
-        (lambda m: m.push_symbols(TABLE, [0], [-1]), SymbolError, "row -1 at"),
-        (lambda m: m.push_symbols(TABLE, [0], [0.0]), SymbolError, "integers"),
-        (lambda m: m.pop_symbols(TABLE, 2, [0, 2]), SymbolError, "row"),
-        (lambda m: m.push_symbols(TABLE, np.int8([0, -1])), SymbolError, "-1 at"),
-        (lambda m: m.push_symbols(TABLE, np.full(999, 2**32)), SymbolError, "0 is not"),
-        (lambda m: m.pop_symbols(TABLE, 2, out=np.empty(3, int)), SymbolError, "shape"),
-        (lambda m: m.pop_symbols(TABLE, out=np.empty(3)), SymbolError, "integers"),
-        (lambda m: m.pop_symbols(TABLE, out=b"123"), SymbolError, "writable"),
-        (lambda m: m.pop_uniform(257, out=bytearray(9)), SymbolError, "type"),
-        (lambda m: m.pop_uniform(129, out=np.empty(9, "b")), SymbolError, "type"),
-        (lambda m: m.push_bernoulli([1, 2], 1, [1, 1]), SymbolError, "mass"),
-        (lambda m: m.push_bernoulli([1, 0], 4, [1, 1]), SymbolError, "mass"),
-        (lambda m: m.push_bernoulli([1, 2], 4, [1, 2]), SymbolError, "2 at position 1"),
-        (lambda m: m.push_bernoulli([1, 2], 4, [1]), SymbolError, "shape"),
-        (lambda m: m.push_bernoulli([1], 29, [1]), ModelError, "precision"),
-        (lambda m: m.pop_bernoulli([16], 4), SymbolError, "mass"),
-        (lambda m: m.push_probabilities([[0.5, 0.5]], [2]), SymbolError, "2 at"),
-        (lambda m: m.push_probabilities([0.5, 0.5], [1]), SymbolError, "weights"),
-        (lambda m: m.push_uniform(9, [0, 8, 9]), SymbolError, "9 at position 2"),
-        (lambda m: m.push_uniform(9, [-1]), SymbolError, "-1 at position 0"),
-        (lambda m: m.push_uniform(0, [0]), ModelError, "total"),
-        (lambda m: m.push_uniform(2**28 + 1, [0]), ModelError, "total"),
-        (lambda m: m.push_uniform(2**32 + 1, [0]), ModelError, "total"),
-        (lambda m: m.push_uniform(-1, [0]), ModelError, "total"),
-        (lambda m: m.pop_uniform(0, 1), ModelError, "total"),
-        (lambda m: m.push_weighted([[1, 2]] * 2, [0, 2]), SymbolError, "2 at .* 1"),
-        (lambda m: m.push_weighted([[1, 2]], [-2]), SymbolError, "-2 at position 0"),
-        (lambda m: m.push_weighted([1, -2], 0), SymbolError, "-2 at position 1"),
         (
-            lambda m: m.push_weighted([1, 0], 1),
+            lambda m: m.push(Categorical(TABLE), [0, 2, 3]),
+            SymbolError,
+            "2 at position 1",
+        ),
+        (
+            lambda m: m.push(Categorical(TABLE), [[0], [-7]]),
+            SymbolError,
+            "-7 at position 1",
+        ),
+        (lambda m: m.push(Categorical(TABLE), [2**32]), SymbolError, f"{2**32} at"),
+        (lambda m: m.push(Categorical(TABLE), [2**70]), SymbolError, "integers"),
+        (lambda m: m.push(Categorical(TABLE), [0.0, 1.0]), SymbolError, "integers"),
+        (lambda m: m.push(Categorical(TABLE), [True]), SymbolError, "integers"),
+        (lambda m: m.push(Categorical(TABLE), ["a"]), SymbolError, "integers"),
+        (lambda m: m.push(Categorical(TABLE, [0, 2]), [0, 0]), SymbolError, "row"),
+        (lambda m: m.push(Categorical(TABLE, [0] * 3), [0, 0]), SymbolError, "shape"),
+        (lambda m: m.push(Categorical(TABLE, [-1]), [0]), SymbolError, "row -1 at"),
+        (lambda m: m.push(Categorical(TABLE, [0.0]), [0]), SymbolError, "integers"),
+        (lambda m: m.pop(Categorical(TABLE, [0, 2]), 2), SymbolError, "row"),
+        (lambda m: m.push(Categorical(TABLE), np.int8([0, -1])), SymbolError, "-1 at"),
+        (
+            lambda m: m.push(Categorical(TABLE), np.full(999, 2**32)),
+            SymbolError,
+            f"{2**32} at position 0 .* is not below 2",
+        ),
+        (
+            lambda m: m.pop(Categorical(TABLE), 2, out=np.empty(3, int)),
+            SymbolError,
+            "shape",
+        ),
+        (lambda m: m.pop(Categorical(TABLE), out=np.empty(3)), SymbolError, "integers"),
+        (lambda m: m.pop(Categorical(TABLE), out=b"123"), SymbolError, "writable"),
+        (lambda m: m.pop(Uniform(257), out=bytearray(9)), SymbolError, "type"),
+        (lambda m: m.pop(Uniform(129), out=np.empty(9, "b")), SymbolError, "type"),
+        (lambda m: m.push(Bernoulli([1, 2], prec=1), [1, 1]), SymbolError, "one 2 at"),
+        (lambda m: m.push(Bernoulli([1, 0], prec=4), [1, 1]), SymbolError, "one 0 at"),
+        (
+            lambda m: m.push(Bernoulli([1, 2], prec=4), [1, 2]),
+            SymbolError,
+            "2 at position 1",
+        ),
+        (lambda m: m.push(Bernoulli([1, 2], prec=4), [1]), SymbolError, "shape"),
+        (lambda m: m.push(Bernoulli([1], prec=29), [1]), ModelError, "prec must"),
+        (lambda m: m.pop(Bernoulli([16], prec=4)), SymbolError, "one 16 at"),
+        (lambda m: m.push(Weighted([[0.5, 0.5]]), [2]), SymbolError, "2 at"),
+        (lambda m: m.push(Weighted([[0.5, 0.5]] * 2), [1]), SymbolError, "do not fit"),
+        (lambda m: m.push(Uniform(9), [0, 8, 9]), SymbolError, "9 at position 2"),
+        (lambda m: m.push(Uniform(9), [-1]), SymbolError, "-1 at position 0"),
+        (lambda m: m.push(Uniform(0), [0]), ModelError, "total"),
+        (lambda m: m.push(Uniform(2**28 + 1), [0]), ModelError, "total"),
+        (lambda m: m.push(Uniform(2**32 + 1), [0]), ModelError, "total"),
+        (lambda m: m.push(Uniform(-1), [0]), ModelError, "total"),
+        (lambda m: m.pop(Uniform(0), 1), ModelError, "total"),
+        (lambda m: m.push(Weighted([[1, 2]] * 2), [0, 2]), SymbolError, "2 at .* 1"),
+        (lambda m: m.push(Weighted([[1, 2]]), [-2]), SymbolError, "-2 at position 0"),
+        (lambda m: m.push(Weighted([1, -2]), 0), SymbolError, "-2 at position 1"),
+        (
+            lambda m: m.push(Weighted([1, 0]), 1),
             SymbolError,
             "at position 0 cannot be coded: its weight is 0",
         ),
-        (lambda m: m.push_weighted([0, 0], 0), ModelError, "total"),
-        (lambda m: m.push_weighted([2**28, 1], 0), ModelError, "total"),
-        (lambda m: m.push_weighted([2**32 - 1, 2], 0), ModelError, "total"),  # wraps
-        (lambda m: m.push_weighted([[1, 2]], 0), SymbolError, "weights"),
-        (lambda m: m.push_weighted(1, 0), SymbolError, "weights"),
-        (lambda m: m.pop_weighted([0, 0]), ModelError, "total"),
-        (lambda m: m.pop_weighted([[1, 2], [2**28, 1]]), ModelError, "total"),
-        (lambda m: m.pop_weighted(1), SymbolError, "weight"),
-        (lambda m: m.push(0, 0, 16), ModelError, "interval"),
-        (lambda m: m.push(1, 16, 16), ModelError, "interval"),
-        (lambda m: m.push(2**32 - 1, 2, 16), ModelError, "interval"),  # wraps
-        (lambda m: m.push([0, 0], [1, 1], 16), SymbolError, "lanes"),
-        (lambda m: m.push(0, 1, 0), ModelError, "total"),
-        (lambda m: m.push(0.0, 1, 16), SymbolError, "integers"),
+        (lambda m: m.push(Weighted([0, 0]), 0), ModelError, "total"),
+        (lambda m: m.push(Weighted([2**28, 1]), 0), ModelError, "total"),
+        (lambda m: m.push(Weighted([2**32 - 1, 2]), 0), ModelError, "total"),  # wraps
+        (lambda m: m.push(Weighted([[1, 2]]), 0), SymbolError, "do not fit"),
+        (lambda m: m.push(Weighted(1), 0), SymbolError, "weights"),
+        (lambda m: m.pop(Weighted([0, 0])), ModelError, "total"),
+        (lambda m: m.pop(Weighted([[1, 2], [2**28, 1]])), ModelError, "total"),
+        (lambda m: m.pop(Weighted(1)), SymbolError, "weight"),
+        (lambda m: m.push_interval(0, 0, 16), ModelError, "interval"),
+        (lambda m: m.push_interval(1, 16, 16), ModelError, "interval"),
+        (lambda m: m.push_interval(2**32 - 1, 2, 16), ModelError, "interval"),  # wraps
+        (lambda m: m.push_interval([0, 0], [1, 1], 16), SymbolError, "lanes"),
+        (lambda m: m.push_interval(0, 1, 0), ModelError, "total"),
+        (lambda m: m.push_interval(0.0, 1, 16), SymbolError, "integers"),
         (lambda m: m.peek(2**28 + 1), ModelError, "total"),
         (lambda m: m.advance((m.peek(16) + 1) % 16, 1, 16), ModelError, "interval"),
     ],
@@ -601,13 +656,16 @@ def test_a_refused_call_names_its_cause_and_changes_nothing(push, error, text):
 @pytest.mark.parametrize("lanes", [2, 5])
 def test_a_pop_that_runs_dry_changes_nothing(lanes):
     message = Message(lanes)
-    message.push_uniform(2**20, [7] * (2 * lanes))
+    message.push(Uniform(2**20), [7] * (2 * lanes))
     state = message.state()
     for pop in (
-        lambda: message.pop_uniform(2**20, 40),
-        lambda: message.pop_symbols(TABLE, 40 * lanes, [0, 1] * (20 * lanes)),
-        lambda: message.pop_weighted([[1, 0, 2]] * (60 * lanes)),
-        lambda: [message.copy().pop_uniform(2**28, lanes), message.pop_uniform(8, 99)],
+        lambda: message.pop(Uniform(2**20), 40),
+        lambda: message.pop(Categorical(TABLE, [0, 1] * (20 * lanes)), 40 * lanes),
+        lambda: message.pop(Weighted([[1, 0, 2]] * (60 * lanes))),
+        lambda: [
+            message.copy().pop(Uniform(2**28), lanes),
+            message.pop(Uniform(8), 99),
+        ],
     ):
         with pytest.raises(MessageError):
             pop()
@@ -764,7 +822,7 @@ def test_a_decoder_reads_the_message_as_it_was():
         encoder.encode_interval(i % 7, 1, 7)
     message = encoder.finish()
     decoder = RangeDecoder(message)
-    message.push_uniform(2**28, np.zeros(10**5, np.uint32))
+    message.push(Uniform(2**28), np.zeros(10**5, np.uint32))
     _junk = [np.full(500, 0xAAAAAAAA, np.uint32) for _ in range(2000)]
     for i in range(3000):
         assert decoder.peek(7) == i % 7
@@ -788,7 +846,7 @@ def test_a_second_thread_is_refused_while_c_codes():
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and not refused:
             try:
-                message.push_symbols(table, symbols[:2000])
+                message.push(Categorical(table), symbols[:2000])
             except MessageError as error:
                 refused.append(str(error))
 
@@ -796,15 +854,15 @@ def test_a_second_thread_is_refused_while_c_codes():
     other.start()
     for _ in range(20):
         try:
-            message.push_symbols(table, symbols)
+            message.push(Categorical(table), symbols)
         except MessageError as error:  # the other one was coding
             refused.append(str(error))
         if refused:
             break
     other.join()
     assert "in use by another thread" in refused[0]
-    message.push_symbols(table, [1, 2, 3])
-    assert message.pop_symbols(table, 3).tolist() == [1, 2, 3]
+    message.push(Categorical(table), [1, 2, 3])
+    assert message.pop(Categorical(table), 3).tolist() == [1, 2, 3]
 
 
 def test_a_message_that_grows_keeps_other_threads_out():
@@ -820,7 +878,7 @@ def test_a_message_that_grows_keeps_other_threads_out():
             def push_few(message=message, pushed=pushed, done=done):
                 while not done.is_set():
                     with contextlib.suppress(MessageError):
-                        message.push_symbols(table, symbols[:2000])
+                        message.push(Categorical(table), symbols[:2000])
                         pushed[0] += 2000
 
             other = threading.Thread(target=push_few)
@@ -828,11 +886,11 @@ def test_a_message_that_grows_keeps_other_threads_out():
             many = 0
             for _ in range(10):
                 with contextlib.suppress(MessageError):
-                    message.push_symbols(table, symbols)
+                    message.push(Categorical(table), symbols)
                     many += symbols.size
             done.set()
             other.join()
-            assert not message.pop_symbols(table, many + pushed[0]).any()
+            assert not message.pop(Categorical(table), many + pushed[0]).any()
             assert message.state() == Message(lanes=8).state()
     finally:
         sys.setswitchinterval(interval)
@@ -848,20 +906,20 @@ def test_arrays_that_are_not_aligned_are_copied(dtype):
     x, rows = shifted([1, 4, 2], dtype), shifted([0, 2, 1], dtype)
     message = Message(2)
     before = message.state()
-    message.push_symbols(table, x, rows)
-    assert message.pop_symbols(table, 3, rows).tolist() == [1, 4, 2]
-    message.push_uniform(5, x)
-    assert message.pop_uniform(5, 3).tolist() == [1, 4, 2]
+    message.push(Categorical(table, rows), x)
+    assert message.pop(Categorical(table, rows), 3).tolist() == [1, 4, 2]
+    message.push(Uniform(5), x)
+    assert message.pop(Uniform(5), 3).tolist() == [1, 4, 2]
     weights = shifted([1, 2, 3, 4], dtype).reshape(2, 2)
-    message.push_weighted(weights, [1, 0])
-    assert message.pop_weighted(weights).tolist() == [1, 0]
+    message.push(Weighted(weights), [1, 0])
+    assert message.pop(Weighted(weights)).tolist() == [1, 0]
     ones = shifted([1, 100, 255], dtype)
-    message.push_bernoulli(ones, 8, [0, 1, 1])
-    assert message.pop_bernoulli(ones, 8).tolist() == [0, 1, 1]
+    message.push(Bernoulli(ones, prec=8), [0, 1, 1])
+    assert message.pop(Bernoulli(ones, prec=8)).tolist() == [0, 1, 1]
     for real in (np.float32, np.float64):
         p = shifted([0.5, 0.5, 0.25, 0.75], real).reshape(2, 2)
-        message.push_probabilities(p, [1, 0])
-        assert message.pop_probabilities(p).tolist() == [1, 0]
+        message.push(Weighted(p), [1, 0])
+        assert message.pop(Weighted(p)).tolist() == [1, 0]
     assert message.state() == before
 
 
@@ -870,12 +928,13 @@ def test_out_may_not_overlap_what_is_read():
     message = Message.from_state([2**40] * 64, np.arange(5000))
     before = message.state()
     array = np.zeros(1001, np.uint32)
-    with pytest.raises(SymbolError, match="out overlaps the rows"):
-        message.pop_symbols(table, rows=array[1:], out=array[:-1])
-    with pytest.raises(SymbolError, match="out overlaps the masses"):
-        message.pop_bernoulli(array, 10, out=array)
-    with pytest.raises(SymbolError, match="out overlaps the weights"):
-        message.pop_weighted(array.reshape(-1, 1), out=array)
+    for law, out in (
+        (Categorical(table, array[1:], copy=False), array[:-1]),
+        (Bernoulli(array, prec=10, copy=False), array),
+        (Weighted(array.reshape(-1, 1), copy=False), array),
+    ):
+        with pytest.raises(SymbolError, match="out overlaps the parameters"):
+            message.pop(law, out=out)
     assert message.state() == before
 
 
@@ -886,12 +945,12 @@ def test_a_message_without_its_init_is_refused():
 
     table = Table.from_masses([1, 1])
     for use in (
-        lambda m: m.push_symbols(table, 1),
-        lambda m: m.pop_symbols(table),
-        lambda m: m.pop_symbols(table, 2000),
-        lambda m: m.push_weighted(np.zeros((0, 5), np.uint32), []),
-        lambda m: m.pop_bernoulli([1, 1], 3),
-        lambda m: m.pop_uniform(4, 3),
+        lambda m: m.push(Categorical(table), 1),
+        lambda m: m.pop(Categorical(table)),
+        lambda m: m.pop(Categorical(table), 2000),
+        lambda m: m.push(Weighted(np.zeros((0, 5), np.uint32)), []),
+        lambda m: m.pop(Bernoulli([1, 1], prec=3)),
+        lambda m: m.pop(Uniform(4), 3),
     ):
         with pytest.raises(MessageError, match="__init__"):
             use(Forgetful())
@@ -899,7 +958,7 @@ def test_a_message_without_its_init_is_refused():
 
 def test_messages_copy_and_pickle():
     message = Message(3)
-    message.push_uniform(1000, np.arange(100))
+    message.push(Uniform(1000), np.arange(100))
     assert copy.copy(message) == copy.deepcopy(message) == message
     assert pickle.loads(pickle.dumps(message)) == message
 
@@ -907,14 +966,14 @@ def test_messages_copy_and_pickle():
 def test_totals_and_precisions_are_integers():
     message = Message()
     for use in (
-        lambda: message.push_uniform(2.5, 1),
-        lambda: message.pop_uniform(2.5),
-        lambda: message.push_bernoulli([1], 2.5, [1]),
+        lambda: message.push(Uniform(2.5), 1),
+        lambda: message.pop(Uniform(2.5)),
+        lambda: message.push(Bernoulli([1], prec=2.5), [1]),
     ):
-        with pytest.raises(TypeError):
+        with pytest.raises(ModelError, match=r"must be an integer, .* not 2\.5"):
             use()
     with pytest.raises(SymbolError, match="real"):
-        message.push_probabilities(np.array([0.5, 0.5j]), 0)
+        message.push(Weighted(np.array([0.5, 0.5j])), 0)
 
 
 @pytest.mark.parametrize("lanes", [16, 48, 64, 256])
@@ -931,12 +990,12 @@ def test_long_arrays_under_one_row_are_refused_whole(lanes, n_symbols, dtype, ke
         bad = x.copy()
         bad[at] = n_symbols
         with pytest.raises(SymbolError, match=f"{n_symbols} at position {at}"):
-            message.push_symbols(table, bad)
+            message.push(Categorical(table), bad)
         assert message.state() == before
     expected = Message.from_state(heads, [1, 2, 3])
     for first in reversed(range(0, x.size, lanes)):  # short calls, other loops
-        expected.push_symbols(table, x[first : first + lanes])
-    message.push_symbols(table, x)
+        expected.push(Categorical(table), x[first : first + lanes])
+    message.push(Categorical(table), x)
     assert message == expected
-    assert (message.pop_symbols(table, x.size) == x).all()
+    assert (message.pop(Categorical(table), x.size) == x).all()
     assert message.state() == before

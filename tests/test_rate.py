@@ -107,13 +107,13 @@ def test_predictive_coding_is_as_short(model, T):
     ]
     assert max(over) <= 2.1
     assert np.mean(over) <= 0.5
-    bits = [excess(model, x, predictive=True) for x in xs]
+    bits = [excess(in_mode(model, True), x) for x in xs]
     assert max(bits) <= 10.1
     assert np.mean(bits) <= 6
 
 
 def test_the_empty_sequence_is_one_byte(model):
-    assert excess(model, []) == excess(model, [], predictive=True) == 8
+    assert excess(model, []) == excess(in_mode(model, True), []) == 8
 
 
 def test_symbols_of_a_tenth_of_a_bit(model):

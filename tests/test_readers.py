@@ -18,7 +18,7 @@ from bbans._kinds import check_raw, wrong_kind
 from bbans._lib import ffi, lib
 from bbans._records import checked, uvarint
 from bbans.cli.main import main
-from bbans.distributions.family import Shape, fixed_locations, fixed_scales
+from bbans.distributions import Laplace, fixed_locations, fixed_scales
 from bbans.formats import signals
 from bbans.formats.info import describe
 from bbans.frozen import FrozenModel
@@ -152,10 +152,10 @@ def modelled(values, below=False, order=1, cross=0, scales=8):
     fixed = np.zeros((channels, taps), np.int32)
     message = Message()
     if below:
-        message.push(1, 1, 4)
+        message.push_interval(1, 1, 4)
     with contextlib.suppress(bbans.ModelError):
         signals._call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), fixed_locations(0), fixed_scales(1), fixed)
+    message.push(Laplace(fixed_locations(0), fixed_scales(1)), fixed)
     head = struct.pack("<BBBBh", 0, order, cross, scales, 0)
     return head + bytes(8 * channels) + message.to_bytes()
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbans import CorruptError, Message, MessageError, codecs
+from bbans.distributions import Gaussian, Uniform
 
 CASES = json.loads((Path(__file__).parent / "vectors/leak_v1.json").read_text())["seed"]
 
@@ -53,12 +54,12 @@ def test_first_pops_are_random():
     equal masses gives each lane what lies in the lowest slots."""
     data = np.random.default_rng(2).bytes(4096)
     filled = Message(64)
-    filled.push_uniform(256, np.frombuffer(data, np.uint8))
-    law = codecs.Gaussian(np.zeros(64), 1000.0, leak=False)
+    filled.push(Uniform(256), np.frombuffer(data, np.uint8))
+    law = Gaussian(np.zeros(64), 1000.0, leak=False)
     assert law.pop(filled).max() < -4500
-    assert Message().pop_uniform(256) == 1
+    assert Message().pop(Uniform(256)) == 1
     with pytest.raises(MessageError):
-        Message(64).pop_uniform(256, 64)
+        Message(64).pop(Uniform(256), 64)
     seeded = Message.seeded(data)
     values = law.pop(seeded)
     assert np.abs(values).max() < 4500
@@ -69,9 +70,9 @@ def test_bits_back_gives_the_data_back():
     data = np.random.default_rng(3).bytes(5000)
     x = np.random.default_rng(4).integers(0, 99, (12, 100))
     model = codecs.BitsBack(
-        codecs.Gaussian(np.zeros(100), 40.0),
-        lambda z: codecs.Gaussian(z + 50.0, 6.0),
-        lambda x: codecs.Gaussian(x - 50.0, 5.0, leak=False),
+        Gaussian(np.zeros(100), 40.0),
+        lambda z: Gaussian(z + 50.0, 6.0),
+        lambda x: Gaussian(x - 50.0, 5.0, leak=False),
     )
     message = Message.seeded(data)
     for row in x:

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 import bbans
 from bbans._lib import lib
+from bbans.distributions import Family
 from bbans.formats import signals
 from bbans.models import linear_prediction
 
@@ -262,7 +263,7 @@ def test_bytes_of_the_reference(seed):
     values[15:] = rng.integers(-3, 4, (15, channels))
     message = bbans.Message()
     signals._call(message, "push", fixed, form, values)
-    table = [int(s) for s in bbans.Shape.gaussian().survival]
+    table = [int(s) for s in Family.gaussian().survival]
     signal = reference.Signal(table, channels, *form, fixed.tolist())
     ours = reference.Message()
     reference.push_each(ours, signal.intervals(values.tolist()))

@@ -20,11 +20,10 @@ from bbans import (
     FrozenHMM,
     ModelError,
     SymbolError,
-    Table,
     TruncatedError,
     VersionError,
-    quantise,
 )
+from bbans.distributions import Table, quantise
 from bbans.distributions.table import edges_of
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm

@@ -14,10 +14,10 @@ from bbans import (
     MessageError,
     RangeDecoder,
     RangeEncoder,
-    Table,
     decode_sequence,
     encode_sequence,
 )
+from bbans.distributions import Categorical, Table
 
 VECTORS = Path(__file__).parent / "vectors"
 MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())
@@ -57,7 +57,7 @@ def test_single_pushes_and_pops(case):
     for name, lane, table, symbol, head, n_words in case["ops"]:
         edges = case["tables"][table]
         if name == "push":
-            message.push(*intervals(edges, symbol, lane, lanes))
+            message.push_interval(*intervals(edges, symbol, lane, lanes))
         else:
             popped = intervals(edges, found(message, edges, lane), lane, lanes)
             if name == "pop":
@@ -77,15 +77,15 @@ def test_arrays(case):
     tables = [case["tables"][row] for row in case["rows"] or [0] * len(symbols)]
     message = Message(lanes)
     for i in reversed(range(len(symbols))):
-        message.push(*intervals(tables[i], symbols[i], i % lanes, lanes))
+        message.push_interval(*intervals(tables[i], symbols[i], i % lanes, lanes))
     assert message.to_bytes() == data
     if len({len(edges) for edges in case["tables"]}) == 1:  # else no Table holds them
         table = Table(case["tables"], case["prec"])
         message = Message(lanes)
-        message.push_symbols(table, symbols, case["rows"])
+        message.push(Categorical(table, case["rows"] or 0), symbols)
         assert message.to_bytes() == data
         message = Message.from_bytes(data, lanes)
-        popped = message.pop_symbols(table, len(symbols), case["rows"])
+        popped = message.pop(Categorical(table, case["rows"] or 0), len(symbols))
         assert popped.tolist() == symbols
         assert message.is_empty
 

@@ -22,7 +22,8 @@ from bbans.codecs.state_space import (
     likelihood,
 )
 from bbans.errors import BbansError, MessageError, ModelError
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
 __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
 
@@ -57,7 +58,7 @@ class ModelReport(NamedTuple):
         that its pops had taken, over the samples, when its pushes had given less.
     far_out : tuple of int
         Steps t whose posterior can draw a z_t far out, or fail: its first or its last
-        slot does. Shapes with a leak are like that; then bits are lost now and then.
+        slot does. Families with a leak are like that; then bits are lost now and then.
     """
 
     length: int
@@ -125,7 +126,7 @@ class _Metered(Message):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("pop_", "advance", "call")):
+        if not name.startswith(("pop", "advance", "call")):
             return found
 
         def metered(*given: Any, **named: Any) -> Any:
@@ -172,7 +173,7 @@ def check_codec(
     Examples
     --------
     >>> from bbans import check_codec
-    >>> from bbans.codecs import Poisson
+    >>> from bbans.distributions import Poisson
     >>> print(check_codec([0, 3, 4, 5, 30], Poisson(4.0)))
     values               5
     rate                 8.232 bits per value

@@ -13,7 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 from bbans._arguments import as_bytes
 from bbans.codecs.base import Codec
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
 __all__ = [
     "PredictiveModel",
@@ -244,10 +245,10 @@ class _Stepwise(SequenceModel):
         message = self._range_encode(beliefs[-1], values[body:], body)
         if message.is_at_least(_start_bits(model)):
             _push_schedule(model, message, values[:body], beliefs)
-            message.push(*FLAG_SCHEDULE, FLAG_TOTAL)
+            message.push_interval(*FLAG_SCHEDULE, FLAG_TOTAL)
         else:
             message = self._range_encode(None, values, 0)
-            message.push(*FLAG_PREDICTIVE, FLAG_TOTAL)
+            message.push_interval(*FLAG_PREDICTIVE, FLAG_TOTAL)
         return message
 
     def decode_message(self, message: Message, length: int) -> list[Any]:

@@ -1,51 +1,49 @@
-"""Codecs of symbols: under frozen tables, equal masses, or integer weights."""
+"""Symbols: under frozen tables, integer weights, equal masses; bits, and ranges."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from bbans._arguments import as_array, as_instance, as_integer
-from bbans.distributions.family import spread
+from bbans._arguments import as_array, as_instance, as_integer, not_integers
+from bbans._lib import as_uint32, ffi, lib, pointer
+from bbans.distributions.base import Distribution
+from bbans.distributions.fixed_point import (
+    PROBABILITIES,
+    Integers,
+    Parameter,
+    as_ends,
+    as_weights,
+    kept,
+)
 from bbans.distributions.table import Table
-from bbans.errors import SymbolError
-from bbans.message._values import ValueArrays
 
-__all__ = ["Categorical", "Uniform", "Weighted"]
+__all__ = ["Bernoulli", "Categorical", "Uniform", "UniformRange", "Weighted"]
 
-Symbols = int | NDArray[np.uint32]
+Shape = int | tuple[int, ...]
 
 
-def _expect(shape: tuple[int, ...], symbols: ArrayLike) -> ArrayLike:
-    if np.shape(symbols) != shape:
-        raise SymbolError(f"expected symbols of shape {shape}, not {np.shape(symbols)}")
-    return symbols
-
-
-def _result(popped: Symbols) -> Symbols:
-    return popped if type(popped) is int or np.ndim(popped) else int(popped)
-
-
-class Categorical:
+class Categorical(Distribution):
     """Symbols under the rows of a table.
 
     Parameters
     ----------
     table : Table
         Frozen distributions.
-    rows : int or array_like of int, optional
-        The row for each symbol; its shape is the shape of the value. One row
-        number, the default 0, codes one symbol.
+    rows : int or array_like of int
+        The row for each symbol; by default the first for all.
     shape : int or tuple of int, optional
-        Shape of the value when all its symbols share the single row `rows`.
+        Of the value as a codec; by default that of `rows`.
+    copy : bool
+        False: `Distribution`, Notes.
 
     Raises
     ------
     SymbolError
-        If `rows` does not fit `shape`; from `push` and `pop`, if there is no such row;
-        from `push`, if a symbol is not in the table or the shape is another.
+        If `rows` does not fit `shape`, or there is no such row; from `push`, if a
+        symbol is not in the table.
     ModelError
         If `table` is none.
 
@@ -56,42 +54,109 @@ class Categorical:
 
     Examples
     --------
-    >>> from bbans import Message, Table
+    >>> from bbans import Message
+    >>> from bbans.distributions import Table
     >>> table = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
-    >>> message, codec = Message(), Categorical(table, [0, 1])
-    >>> codec.push(message, [2, 0])
-    >>> codec.pop(message)
+    >>> message, law = Message(), Categorical(table, [0, 1])
+    >>> message.push(law, [2, 0])
+    >>> message.pop(law)
     array([2, 0], dtype=uint32)
     """
+
+    _noun = "symbol"
 
     def __init__(
         self,
         table: Table,
         rows: ArrayLike = 0,
-        shape: int | tuple[int, ...] | None = None,
+        shape: Shape | None = None,
+        *,
+        copy: bool = True,
     ) -> None:
         self._table = as_instance(
             table, Table, "table", "a Table, as from Table.from_masses(probabilities)"
         )
-        self._rows: Any = rows  # an int stays one: such calls are quick
-        self._shape: tuple[int, ...] | None = None
-        if shape is not None or type(rows) is not int:
+        parameters: tuple[Parameter, ...] = ()
+        if type(rows) is int and 0 < rows < table.n_rows:  # as of a Markov chain: quick
+            given = Integers(0, table.n_rows - 1)
+            parameters = (Parameter("row", np.array(rows), given),)
+        elif type(rows) is not int or rows != 0:
             array = as_array(rows, "rows")
-            self._rows = spread(array, array.shape if shape is None else shape)
-            self._shape = self._rows.shape
+            if array.size and array.dtype.kind not in "iu":
+                raise not_integers("rows", array)
+            native = array.dtype.newbyteorder("=") if array.size else np.int64
+            array = array.astype(native, copy=False)
+            given = Parameter("row", kept(array, copy), Integers(0, table.n_rows - 1))
+            if copy:
+                given.check()
+            parameters = (given,)
+        super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
-    def push(self, message: ValueArrays, value: ArrayLike) -> None:
-        """Push symbols, shape as constructed; a refused push changes nothing."""
-        if type(value) is not int or self._shape is not None:
-            _expect(self._shape or (), value)
-        message.push_symbols(self._table, value, self._rows)
+    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> int:
+        return lib.bbans_distribution_init_symbols(c, self._table.c, *rows)
 
-    def pop(self, message: ValueArrays) -> Symbols:
-        """Pop an int, or a uint32 array."""
-        return _result(message.pop_symbols(self._table, self._shape, self._rows))
+    def _reason(self, value: int, at: int) -> str:
+        return f"it is not below {self._table.n_symbols}"
+
+    def _given(self) -> dict[str, Any]:
+        given: dict[str, Any] = {"table": self._table}
+        if self._parameters:
+            return {**given, "rows": self._parameters[0].array}
+        return {**given, "shape": self.shape} if self.shape else given
 
 
-class Uniform:
+class Weighted(Distribution):
+    """Symbols under weights that need no normalisation, or under probabilities.
+
+    Parameters
+    ----------
+    weights : array_like, shape (..., K)
+        Of integers, each row with a sum of 1 to 2**28: a symbol of weight 0 is never
+        popped and cannot be pushed. Or of floats, probabilities whose rows sum to about
+        1, between 1/2 and ``2 - K 2**-27``. The shape of the value is that of the
+        leading axes.
+    copy : bool
+        False: `Distribution`, Notes.
+
+    Raises
+    ------
+    SymbolError
+        If the weights form no array of integers from 0 on, or of floats; from `push`,
+        if a symbol is K or more, or its weight is 0.
+    ModelError
+        From `push` and `pop`, if a sum is out of range.
+
+    Notes
+    -----
+    A probability p is the integer weight ``1 + floor(p * 2**27)``: exact, and the same
+    everywhere for the same floats. Whether two machines compute the same floats is
+    another matter; where they do not, freeze a `Table`.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, law = Message(), Weighted([[1, 2, 0], [7, 0, 9]])
+    >>> message.push(law, [1, 2])
+    >>> message.pop(law)
+    array([1, 2], dtype=uint32)
+    """
+
+    _noun = "symbol"
+    _row_axes = 1
+
+    def __init__(self, weights: ArrayLike, *, copy: bool = True) -> None:
+        super().__init__(as_weights(weights, copy), dtype=np.uint32)
+
+    def _init(self, c: Any, weights: Any) -> int:
+        return lib.bbans_distribution_init_weighted(c, *weights, self._row[0])
+
+    def _reason(self, value: int, at: int) -> str:
+        symbols = self._row[0]
+        inside = 0 <= value < symbols
+        return "its weight is 0" if inside else f"it is not below {symbols}"
+
+
+class Uniform(Distribution):
     """Values 0 .. total - 1, all equally likely.
 
     Parameters
@@ -99,81 +164,138 @@ class Uniform:
     total : int
         1 to 2**28; ``2**b`` codes b raw bits.
     shape : int or tuple of int, optional
-        Shape of the value; by default one int.
+        Of the value as a codec; by default one int.
 
     Raises
     ------
     ModelError
         If `total` is out of range.
     SymbolError
-        From `push`, if a value is not below `total` or the shape is another.
+        From `push`, if a value is not below `total`.
 
     Examples
     --------
     >>> from bbans import Message
-    >>> message, codec = Message(), Uniform(6)
-    >>> codec.push(message, 4)
-    >>> codec.pop(message)
+    >>> message, law = Message(), Uniform(6)
+    >>> message.push(law, 4)
+    >>> message.pop(law)
     4
     """
 
-    def __init__(self, total: int, shape: int | tuple[int, ...] = ()) -> None:
-        self._total = as_integer(total, "total", 1, 1 << 28)
-        self._shape = np.empty(shape, np.bool_).shape or None
+    def __init__(self, total: int, shape: Shape = ()) -> None:
+        self._total = as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
+        super().__init__(dtype=np.uint32, shape=shape)
 
-    def push(self, message: ValueArrays, value: ArrayLike) -> None:
-        """Push values; a refused push changes nothing."""
-        if type(value) is not int or self._shape is not None:
-            _expect(self._shape or (), value)
-        message.push_uniform(self._total, value)
+    def _init(self, c: Any) -> int:
+        return lib.bbans_distribution_init_uniform(c, self._total)
 
-    def pop(self, message: ValueArrays) -> Symbols:
-        """Pop an int, or a uint32 array."""
-        return _result(message.pop_uniform(self._total, self._shape))
+    def _reason(self, value: int, at: int) -> str:
+        return f"it is not below {self._total}"
+
+    def _given(self) -> dict[str, Any]:
+        return {"total": self._total} | ({"shape": self.shape} if self.shape else {})
 
 
-class Weighted:
-    """Symbols under integer weights that need no normalisation.
+class UniformRange(Distribution):
+    """Integers `low` .. `high`, all equally likely.
 
     Parameters
     ----------
-    weights : array_like of int, shape (..., K)
-        Each row sums to 1 .. 2**28. A symbol of weight 0 is never popped and
-        cannot be pushed. The shape of the value is that of the leading axes.
+    low, high : int
+        Of 64 bits with sign, ``low <= high``.
+    shape : int or tuple of int, optional
+        Of the value as a codec; by default one int.
+    dtype : data-type
+        Of popped integers.
 
     Raises
     ------
     SymbolError
-        If the weights form no array; from `push` and `pop`, if they are no integers
-        from 0 on; from `push`, if a symbol is K or more, its weight is 0, or the shape
-        is another.
-    ModelError
-        From `push` and `pop`, if a sum is out of range.
+        If there is no such range; from `push`, if a value is outside; from `pop`, if
+        `dtype` does not hold one.
 
     Examples
     --------
     >>> from bbans import Message
-    >>> message, codec = Message(), Weighted([[1, 2, 0], [7, 0, 9]])
-    >>> codec.push(message, [1, 2])
-    >>> codec.pop(message)
-    array([1, 2], dtype=uint32)
+    >>> message, law = Message(), UniformRange(-9, 9)
+    >>> message.push(law, [-5, 7])
+    >>> message.pop(law, 2)
+    array([-5,  7])
     """
 
-    def __init__(self, weights: ArrayLike) -> None:
-        self._weights = as_array(weights, "weights")
-        if self._weights.ndim < 1:
-            raise SymbolError("weights must have an axis of symbols")
-        if self._weights.dtype.kind in "iu" and self._weights.size > 0:
-            low, high = self._weights.min(), self._weights.max()
-            if low >= 0 and high <= 0xFFFFFFFF:  # else a push says what is wrong
-                self._weights = self._weights.astype(np.uint32)
+    def __init__(
+        self, low: int, high: int, shape: Shape = (), dtype: DTypeLike = np.int64
+    ) -> None:
+        self._low, self._high = as_ends(low, high)
+        super().__init__(dtype=dtype, shape=shape)
 
-    def push(self, message: ValueArrays, value: ArrayLike) -> None:
-        """Push symbols; a refused push changes nothing."""
-        if type(value) is not int or self._weights.ndim != 1:
-            _expect(self._weights.shape[:-1], value)
-        message.push_weighted(self._weights, value)
+    def _init(self, c: Any) -> int:
+        return lib.bbans_distribution_init_range(c, self._low, self._high)
 
-    def pop(self, message: ValueArrays) -> Symbols:
-        """Pop an int, or a uint32 array."""
-        return _result(message.pop_weighted(self._weights))
+    def _reason(self, value: int, at: int) -> str:
+        return f"it is outside {self._low} .. {self._high}"
+
+    def _given(self) -> dict[str, Any]:
+        given = {"low": self._low, "high": self._high}
+        return given | ({"shape": self.shape} if self.shape else {})
+
+
+class Bernoulli(Distribution):
+    """Bits, each with a probability of its own.
+
+    Parameters
+    ----------
+    one : array_like of float
+        Probability of 1, or the uint32 array that `fixed_probabilities` returns; the
+        last 4 bits of that are dropped.
+    prec : int, optional
+        If it is given, 1 to 28, `one` is integers: of ``2**prec`` slots those of bit
+        1, 1 to ``2**prec - 1``.
+    copy : bool
+        False: `Distribution`, Notes. Only integers are read where they are.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or an integer of numpy that is
+        not fixed point; from `push`, if a value is not 0 or 1.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, law = Message(), Bernoulli([0.1, 0.9])
+    >>> message.push(law, [0, 1])
+    >>> message.pop(law)
+    array([0, 1], dtype=uint32)
+    """
+
+    _noun = "bit"
+
+    def __init__(
+        self, one: ArrayLike, *, prec: int | None = None, copy: bool = True
+    ) -> None:
+        self._prec = prec
+        bits = 28 if prec is None else as_integer(prec, "prec", 1, lib.BBANS_PREC_MAX)
+        if prec is None:
+            fixed = PROBABILITIES.parameter("one", one).array
+            masses, copy = np.maximum(fixed >> 4, 1), False
+        else:
+            masses = as_uint32(one, "mass of bit 1")
+        given = Parameter("one", kept(masses, copy), Integers(1, (1 << bits) - 1))
+        if copy:
+            given.check()
+        super().__init__(given, dtype=np.uint32)
+
+    def _init(self, c: Any, masses: Any) -> int:
+        bits = 28 if self._prec is None else self._prec
+        masses = pointer(self._arrays[0])
+        return lib.bbans_distribution_init_bernoulli(c, bits, masses)
+
+    def _reason(self, value: int, at: int) -> str:
+        return "it is not 0 or 1"
+
+    def _given(self) -> dict[str, Any]:
+        ((name, masses),) = super()._given().items()
+        if self._prec is None:
+            return {name: masses / 2.0**28}
+        return {name: masses, "prec": self._prec}

@@ -15,8 +15,8 @@ from bbans._arguments import (
     not_integers,
 )
 from bbans._lib import check, ffi, lib
-from bbans.distributions.family import without_mass
 from bbans.distributions.fixed_gaussian import fixed_conditionals
+from bbans.distributions.location_scale import NO_MASS
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 
 __all__ = ["Multivariate"]
@@ -85,7 +85,7 @@ class Multivariate:
         when j < i differs by 1 from its own is ``lower[i, 1 + j] * 2**-(24 +
         lower[i, 0])``. By default they are independent.
     family : int
-        The shape of all: 0 Gaussian, 1 logistic, 2 Laplace.
+        Of all: 0 Gaussian, 1 logistic, 2 Laplace.
     leak : bool
         False for a posterior: values far out then have no mass, and are never popped.
     prec : int
@@ -184,7 +184,9 @@ class Multivariate:
                 self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
-                raise SymbolError(without_mass(v, i), status)
+                raise SymbolError(
+                    f"value {v} at position {i} cannot be coded: {NO_MASS}", status
+                )
             check(status)
             spans.append((self._out[0], self._out[1], 1 << self._prec))
             low, bits = int(self._low[0]), int(self._bits[0])
@@ -192,7 +194,7 @@ class Multivariate:
                 total = 1 << min(bits - k, PART_BITS)
                 spans.append((low >> k & (total - 1), 1, total))
         for span in reversed(spans):
-            message.push(*span)
+            message.push_interval(*span)
 
     def pop(self, message: Any) -> Values:
         """Pop n integers.

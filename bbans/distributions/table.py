@@ -5,6 +5,8 @@ docs/maths.md, section 2.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -101,7 +103,6 @@ class Table:
             self._index = np.empty(n_words, np.uint16)
             index = pointer(self._index, "uint16_t[]")
             check(lib.bbans_table_index(self.c, 0, index, n_words))
-        self._table_address = int(ffi.cast("uintptr_t", self.c))
 
     @classmethod
     def from_masses(cls, masses: ArrayLike, prec: int = PREC_DEFAULT) -> Table:
@@ -117,6 +118,9 @@ class Table:
     def n_symbols(self) -> int:
         """Number of symbols M."""
         return int(self.c.symbols)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, (self.cdf, self.prec)
 
     def __repr__(self) -> str:
         return f"<Table of {self.n_rows} x {self.n_symbols}, {self.prec} bits>"

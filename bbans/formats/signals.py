@@ -26,7 +26,8 @@ from bbans._records import (
     checked,
     uvarint,
 )
-from bbans.distributions.family import Shape, fixed_locations, fixed_scales
+from bbans.distributions.fixed_point import fixed_locations, fixed_scales
+from bbans.distributions.location_scale import Laplace
 from bbans.errors import (
     BbansError,
     CorruptError,
@@ -267,7 +268,7 @@ def _encode_block(block: NDArray[Any]) -> bytes:
     scale = fixed_scales(1 + np.abs(fixed).mean())
     message = Message()
     _call(message, "push", fixed, (order, cross, scales), values)
-    message.push_located(Shape.laplace(), fixed_locations(0), scale, fixed)
+    message.push(Laplace(fixed_locations(0), scale), fixed)
     coded = (
         bytes([MODELLED])
         + _HEAD.pack(order, cross, scales, int(scale))
@@ -301,10 +302,8 @@ def _decode_block(
     taps = order + (channels - 1) * (cross + 1) + 1
     if taps > lib.BBANS_SIGNAL_TAPS_MAX:
         raise CorruptError("its model is too large")
-    fixed = message.pop_located(
-        Shape.laplace(), np.zeros((channels, taps), np.int64),
-        np.array(scale, np.int32), dtype=np.int32,
-    )  # fmt: skip
+    law = Laplace(fixed_locations(0), np.array(scale, np.int32), np.int32)
+    fixed = message.pop(law, (channels, taps))
     values = np.empty((steps, channels), np.int64)
     _call(message, "pop", fixed, (order, cross, scales), values)
     if not message.is_empty:

@@ -383,7 +383,7 @@ class FrozenModel(SequenceModel):
         given = _kind_of(x)
         if given != self.kind:
             raise SymbolError(
-                f"a model of {self.kind} codes {self.kind}, not {given}: "
+                f"a model of {self.kind} codes {self.kind}, not {type(x).__name__}: "
                 + _REMEDIES[self.kind, given]
             )
         return self._shaped(self.alphabet.encode(x))

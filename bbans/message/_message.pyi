@@ -1,60 +1,19 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bbans.distributions.family import Shape
-from bbans.distributions.table import Table
-
-_Shape = int | tuple[int, ...] | None
+from bbans.distributions.base import Distribution
 
 FIRST_IN_FIRST_OUT: str
 
 class ArrayCoder:
-    def _push(
+    def push(self, distribution: Distribution, values: ArrayLike) -> None: ...
+    def pop(
         self,
-        distribution: Any,
-        values: NDArray[Any],
-        cause: str,
-        leakless: bool = ...,
-    ) -> None: ...
-    def _pop(self, distribution: Any, values: NDArray[Any]) -> int: ...
-    def _refuse_empty(self) -> None: ...
-    def push_symbols(
-        self, table: Table, symbols: ArrayLike, rows: ArrayLike | None = None
-    ) -> None: ...
-    def pop_symbols(
-        self,
-        table: Table,
-        shape: _Shape = None,
-        rows: ArrayLike | None = None,
+        distribution: Distribution,
+        shape: int | tuple[int, ...] | None = None,
         *,
-        out: Any = None,
-    ) -> Any: ...
-    def push_uniform(self, total: int, values: ArrayLike) -> None: ...
-    def pop_uniform(
-        self, total: int, shape: _Shape = None, *, out: Any = None
-    ) -> Any: ...
-    def push_bernoulli(self, ones: ArrayLike, prec: int, bits: ArrayLike) -> None: ...
-    def pop_bernoulli(self, ones: ArrayLike, prec: int, *, out: Any = None) -> Any: ...
-    def push_weighted(self, weights: ArrayLike, symbols: ArrayLike) -> None: ...
-    def pop_weighted(self, weights: ArrayLike, *, out: Any = None) -> Any: ...
-    def push_probabilities(
-        self, probabilities: ArrayLike, symbols: ArrayLike
-    ) -> None: ...
-    def pop_probabilities(
-        self, probabilities: ArrayLike, *, out: Any = None
-    ) -> Any: ...
-    def push_located(
-        self, shape: Shape, location: ArrayLike, scale: ArrayLike, values: ArrayLike
-    ) -> None: ...
-    def pop_located(
-        self,
-        shape: Shape,
-        location: ArrayLike,
-        scale: ArrayLike,
-        *,
-        dtype: DTypeLike = ...,
         out: Any = None,
     ) -> Any: ...
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
@@ -49,7 +50,7 @@ def _of_arhmm(x: Any, frozen: FrozenARHMM) -> float:
     longest = frozen.contexts.find([indices], M)
     terms, number = np.unique(longest * M + indices, return_inverse=True)
     likelihood = np.empty((frozen.n_states, terms.size))
-    cdf = frozen.emission_cdf.astype(np.uint64)
+    cdf = edges_of(frozen.emission).astype(np.uint64)
     for at, (context, symbol) in enumerate(zip(terms // M, terms % M, strict=True)):
         row, beta = frozen.context_row(int(context))
         low, high = (

@@ -59,18 +59,16 @@ static int context_is_valid(const bbans_contexts *c, size_t k, size_t symbols)
     return sum == (uint32_t)1 << WEIGHT_BITS;
 }
 
-bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
-                                    const bbans_contexts *contexts)
+bbans_status bbans_contexts_check(const bbans_contexts *c, size_t symbols)
 {
-    const bbans_contexts *c = contexts;
     size_t k;
 
-    if (hmm == NULL || c == NULL || c->children == NULL || c->first == NULL ||
+    if (c == NULL || c->children == NULL || c->first == NULL ||
         c->label == NULL || c->back_off == NULL ||
         (c->entries > 0 && (c->symbol == NULL || c->weight == NULL)))
         return BBANS_ERR_NULL;
     if (c->contexts < 1 || c->contexts > BBANS_CONTEXTS_MAX ||
-        c->entries > BBANS_CONTEXTS_MAX || hmm->symbols > UINT16_MAX)
+        c->entries > BBANS_CONTEXTS_MAX || symbols > UINT16_MAX)
         return BBANS_ERR_SIZE;
     if (!is_tree(c) || c->first[0] != 0 || c->first[1] != 0 ||
         c->first[c->contexts] != c->entries)
@@ -79,10 +77,8 @@ bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
         if (c->first[k + 1] < c->first[k] || c->first[k + 1] > c->entries)
             return BBANS_ERR_TABLE;
     for (k = 0; k < c->contexts; k++)
-        if (!context_is_valid(c, k, hmm->symbols))
+        if (!context_is_valid(c, k, symbols))
             return BBANS_ERR_TABLE;
-    hmm->contexts = c;
-    bbans_hmm_set_engine(hmm); /* its scratch grows */
     return BBANS_OK;
 }
 

@@ -104,7 +104,7 @@ static int16_t to_15_bits(uint32_t mass, unsigned prec)
     return (int16_t)(m < BBANS_SHORT_MAX ? m : BBANS_SHORT_MAX);
 }
 
-bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
+bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                             unsigned prec, size_t tail_length,
                             const uint32_t *initial, const uint32_t *transition,
                             const uint32_t *emission, void *memory,
@@ -160,7 +160,6 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
     (void)put_cdf(word, emission, states, symbols);
     hmm->space.predictive = 0;
     hmm->space.tail_length = tail_length;
-    bbans_hmm_set_engine(hmm);
     return BBANS_OK;
 }
 

@@ -268,7 +268,8 @@ static const bbans_engine engine = {
 /* The schedule starts from 40 bits: docs/maths.md, section 7. */
 #define START_BITS 40
 
-void bbans_hmm_set_engine(bbans_hmm *hmm)
+/* Fill hmm->space, but for its mode and tail length. */
+static void set_engine(bbans_hmm *hmm)
 {
     bbans_state_space *space = &hmm->space;
 
@@ -281,4 +282,33 @@ void bbans_hmm_set_engine(bbans_hmm *hmm)
     space->start_bits = START_BITS;
     space->push_words = 2; /* x and z; popped, what a push of z may move */
     space->pop_words = 1;
+}
+
+bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
+                            unsigned prec, size_t tail_length,
+                            const uint32_t *initial, const uint32_t *transition,
+                            const uint32_t *emission, void *memory,
+                            size_t memory_bytes)
+{
+    const bbans_status status =
+        bbans_hmm_fill(hmm, states, symbols, prec, tail_length, initial,
+                       transition, emission, memory, memory_bytes);
+
+    if (status == BBANS_OK)
+        set_engine(hmm);
+    return status;
+}
+
+bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
+                                    const bbans_contexts *contexts)
+{
+    const bbans_status status =
+        hmm == NULL ? BBANS_ERR_NULL
+                    : bbans_contexts_check(contexts, hmm->symbols);
+
+    if (status != BBANS_OK)
+        return status;
+    hmm->contexts = contexts;
+    set_engine(hmm); /* its scratch grows */
+    return BBANS_OK;
 }

@@ -1,0 +1,193 @@
+"""What a distribution is: a law of integers, with arrays of parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from bbans._arguments import as_array, empty_message, no_value
+from bbans._lib import check, ffi
+from bbans.distributions.fixed_point import (
+    Parameter,
+    as_shape,
+    broadcast,
+    c_array,
+    joint_shape,
+)
+from bbans.errors import ModelError, SymbolError
+
+__all__ = ["Distribution"]
+
+_DTYPES = {np.dtype(name) for name in ["i1", "u1", "i2", "u2", "i4", "u4", "i8"]}
+_SHOWN = 6  # numbers of an array in a repr
+
+
+class Distribution(ABC):
+    """A law of integers: one for each value of an array.
+
+    Every coder takes every distribution: ``message.push(distribution, values)`` and
+    ``message.pop(distribution, shape)``, where its parameters are broadcast to the
+    values. A distribution is a codec as well, of values of the shape of its parameters:
+    for `RangeEncoder.encode`, and for codecs made of codecs.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of a value as a codec: that of the parameters together.
+    dtype : dtype
+        Of popped arrays. A single value is popped as an int.
+
+    Notes
+    -----
+    A distribution does not change: it copies its parameters, and rounds and checks them
+    once. Those that take ``copy=False`` then read arrays of numpy where they are,
+    whenever they code: nobody may write to them meanwhile, floats are rounded each
+    time, and what is out of range is refused by `push` and `pop`. That is quicker for
+    long arrays that are coded once.
+
+    A subclass passes its parameters to `__init__`, fills the struct of C in `_init`,
+    and says in `_reason` why a value is refused.
+    """
+
+    _noun = "value"
+    _row_axes = 0
+    """Axes at the end of the parameters that values lack, as that of weights."""
+
+    def __init__(
+        self, *parameters: Parameter, dtype: DTypeLike, shape: Any = None
+    ) -> None:
+        whole = joint_shape(*[parameter.array for parameter in parameters])
+        cut = len(whole) - self._row_axes
+        self._parameters, self._row = parameters, whole[cut:]
+        self.shape: tuple[int, ...] = whole[:cut]
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in _DTYPES:
+            raise ModelError(
+                f"dtype must be a type of integers, of less than 64 bits if it has no "
+                f"sign, not {self.dtype}"
+            )
+        if shape is not None:
+            self.shape = as_shape(shape)
+            self._check_fit(whole[:cut], self.shape)
+        self._link()
+
+    @abstractmethod
+    def _init(self, c: Any, *arrays: Any) -> int:
+        """Fill the struct of C, given each parameter as a pointer and a type."""
+
+    @abstractmethod
+    def _reason(self, value: int, at: int) -> str:
+        """Why the value at this position is refused, if not for its parameters."""
+
+    def _given(self) -> dict[str, Any]:
+        """The arguments that make this distribution, as `repr` shows them."""
+        return {p.name: p.real() for p in self._parameters}
+
+    def _link(self) -> None:
+        self._arrays = [
+            broadcast(p.array, self.shape + self._row) for p in self._parameters
+        ]
+        self._c = ffi.new("bbans_distribution *")
+        check(self._init(self._c, *map(c_array, self._arrays)))
+        self._address = int(ffi.cast("uintptr_t", self._c))
+        # For one value this is all that a coder needs: such calls are quick.
+        self._single = 0 if self.shape else self._address
+
+    @staticmethod
+    def _check_fit(given: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        try:
+            fits = given in ((), shape) or np.broadcast_shapes(given, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise SymbolError(
+                f"parameters of shape {given} do not fit values of {shape}"
+            )
+
+    def broadcast(self, shape: int | tuple[int, ...]) -> Distribution:
+        """Return the distribution of values of this shape, as coders use it.
+
+        Raises
+        ------
+        SymbolError
+            If the parameters do not fit them.
+        """
+        shape = as_shape(shape)
+        if shape == self.shape:
+            return self
+        self._check_fit(self.shape, shape)
+        whole: Distribution = object.__new__(type(self))
+        vars(whole).update(vars(self), shape=shape)
+        whole._link()
+        return whole
+
+    # ---- as a codec
+
+    def push(self, message: Any, value: ArrayLike) -> None:
+        """Push values; a refused push changes nothing.
+
+        Raises
+        ------
+        SymbolError
+            If they are no integers of `shape`, or one cannot be coded.
+        """
+        if type(value) is not int or self.shape:
+            value = as_array(value, f"{self._noun}s")
+            if value.shape != self.shape:
+                raise SymbolError(
+                    f"expected {self._noun}s of shape {self.shape}, not {value.shape}"
+                )
+        message.push(self, value)
+
+    def pop(self, message: Any) -> Any:
+        """Pop an int, or an array of `shape` and `dtype`."""
+        return message.pop(self)
+
+    # ---- what a coder says when C refuses
+
+    def _check(self) -> None:
+        for parameter in self._parameters:
+            parameter.check()
+
+    def _refuse_push(self, value: Any, at: int, status: int) -> NoReturn:
+        self._check()
+        raise SymbolError(
+            f"{self._noun} {value} at position {at} cannot be coded: "
+            f"{self._reason(value, at)}",
+            status,
+        )
+
+    def _refuse_pop(self, is_empty: bool, status: int) -> NoReturn:
+        self._check()
+        raise empty_message() if is_empty else no_value(status)
+
+    # ---- repr, pickle, copy
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={_shown(x)}" for name, x in self._given().items())
+        return f"{type(self).__name__}({given})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        ours = ("_arrays", "_c", "_address", "_single")
+        return {name: x for name, x in vars(self).items() if name not in ours}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._link()
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, np.ndarray | np.generic):
+        return repr(value)
+    if value.size > _SHOWN:
+        return f"<array of shape {value.shape}>"
+    numbers: Any = value if value.dtype.kind in "iu" else np.vectorize(_digits)(value)
+    return repr(numbers.tolist())
+
+
+def _digits(x: float) -> float:
+    """The number without what is beyond the digits of fixed point."""
+    return float(f"{x:.6g}")

@@ -1,0 +1,168 @@
+"""What every distribution has besides a law: a name, copies, parameters of its own."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from bbans import Message, ModelError, SymbolError, codecs, distributions
+from bbans.distributions import (
+    Bernoulli,
+    BetaBinomial,
+    Binomial,
+    Categorical,
+    Distribution,
+    Family,
+    Gaussian,
+    Geometric,
+    Laplace,
+    LocationScale,
+    Logistic,
+    Mixture,
+    Poisson,
+    StudentT,
+    Table,
+    Uniform,
+    UniformRange,
+    Weighted,
+    fixed_locations,
+    fixed_probabilities,
+    fixed_rates,
+    fixed_scales,
+)
+
+TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]], prec=12)
+FAMILY = Family.logistic(leak=False)
+LAWS = [
+    (Categorical(TABLE), "Categorical(table=<Table of 2 x 3, 12 bits>)"),
+    (Categorical(TABLE, 1), "rows=1"),
+    (Categorical(TABLE, [1, 0]), "rows=[1, 0]"),
+    (Categorical(TABLE, 0, 3), "shape=(3,)"),
+    (Weighted([[1, 2], [0, 9]]), "Weighted(weights=[[1, 2], [0, 9]])"),
+    (Weighted([0.25, 0.75]), "Weighted(weights=[0.25, 0.75])"),
+    (Uniform(6), "Uniform(total=6)"),
+    (Uniform(6, (2, 2)), "Uniform(total=6, shape=(2, 2))"),
+    (UniformRange(-3, 9, 2), "UniformRange(low=-3, high=9, shape=(2,))"),
+    (Bernoulli([0.25, 0.5]), "Bernoulli(one=[0.25, 0.5])"),
+    (Bernoulli(3, prec=4), "Bernoulli(one=3, prec=4)"),
+    (Gaussian([2.5, -40.0], 1.0), "Gaussian(mean=[2.5, -40.0], deviation=1.0)"),
+    (Gaussian(np.zeros(9), 1.0, leak=False), "<array of shape (9,)>, deviation=1.0, l"),
+    (Logistic(0.5, 2.0), "Logistic(location=0.5, scale=2.0)"),
+    (Laplace(0.5, 2.0), "Laplace(location=0.5, scale=2.0)"),
+    (StudentT(3, 0.5, [2.0]), "StudentT(degrees=3, location=0.5, scale=[2.0])"),
+    (LocationScale(FAMILY, 0.5, 2.0), "family=<Family to t = 32, no leak>, loc"),
+    (Mixture(FAMILY, [1, 2], [0.5, 1.0], 1.0, 0, 9), "weights=[1, 2], location=[0.5"),
+    (Mixture(FAMILY, None, [0.5, 1.0], 1.0, 0, 9), "weights=None, location=[0.5, 1.0]"),
+    (Geometric(2.0), "Geometric(scale=2.0)"),
+    (Poisson([0.5, 4.0]), "Poisson(mean=[0.5, 4.0])"),
+    (Binomial(20, 0.25), "Binomial(trials=20, probability=0.25)"),
+    (BetaBinomial([20, 3], 0.5, 2.0), "BetaBinomial(trials=[20, 3], alpha=0.5, beta=2"),
+]
+ALL = pytest.mark.parametrize(
+    ("law", "text"), LAWS, ids=[type(law).__name__ for law, _ in LAWS]
+)
+
+
+def state(seed=0):
+    rng = np.random.default_rng(seed)
+    return Message.from_bytes(rng.bytes(2000) + b"\1")
+
+
+def test_no_distribution_is_missing_here():
+    named = {getattr(distributions, name) for name in distributions.__all__}
+    laws = {x for x in named if isinstance(x, type) and issubclass(x, Distribution)}
+    assert {type(law) for law, _ in LAWS} == laws - {Distribution}
+
+
+@ALL
+def test_its_repr_has_its_parameters(law, text):
+    assert text in repr(law)
+    assert repr(law).startswith(type(law).__name__ + "(")
+
+
+@ALL
+@pytest.mark.parametrize("way", [
+    copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x)),
+], ids=["copy", "deepcopy", "pickle"])  # fmt: skip
+def test_a_copy_codes_alike(law, text, way):
+    message, other = state(), state()
+    for codec in (law, codecs.Serial([law]), codecs.Repeat(law, 2)):
+        again = way(codec)
+        assert type(again) is type(codec)
+        value = codec.pop(message)
+        assert np.array_equal(again.pop(other), value)
+        again.push(other, value)
+        codec.push(message, value)
+        assert message == other == state()
+    assert repr(way(law)) == repr(law)
+
+
+@ALL
+def test_broadcast_gives_the_shape_of_values(law, text):
+    whole = law.broadcast((2, *law.shape))
+    assert whole.shape == (2, *law.shape)
+    message, other = state(), state()
+    values = whole.pop(message)
+    assert values.shape == whole.shape
+    assert np.array_equal(other.pop(law, whole.shape), values)
+    with pytest.raises(SymbolError, match="do not fit"):
+        whole.broadcast(3)
+
+
+def test_a_distribution_has_parameters_of_its_own():
+    """Nothing that happens to an array later changes what was made of it."""
+    given = {
+        "rows": np.array([1, 0]),
+        "weights": np.array([[1, 2, 3]] * 2, np.uint32),
+        "probabilities": np.full((2, 3), 1 / 3),
+        "masses": np.array([3, 4], np.uint32),
+        "trials": np.array([9, 7], np.uint32),
+        "locations": fixed_locations([2.0, 3.0]),
+        "scales": fixed_scales([2.0, 3.0]),
+        "rates": fixed_rates([2.0, 3.0]),
+        "chances": fixed_probabilities([0.3, 0.4]),
+    }
+    g = given
+    laws = [
+        Categorical(TABLE, g["rows"]), Weighted(g["weights"]),
+        Weighted(g["probabilities"]), Bernoulli(g["masses"], prec=4),
+        Bernoulli(g["chances"]), Gaussian(g["locations"], g["scales"]),
+        Mixture(FAMILY, g["weights"], g["locations"][:, None], g["scales"][:, None]),
+        Poisson(g["rates"]), Geometric(g["scales"]),
+        Binomial(g["trials"], g["chances"]),
+        BetaBinomial(g["trials"], g["rates"], g["rates"]),
+    ]  # fmt: skip
+    before = [law.pop(state()).tolist() for law in laws]
+    shown = list(map(repr, laws))
+    for array in given.values():
+        array[...] = array.ravel()[::-1][0] // 2
+    assert [law.pop(state()).tolist() for law in laws] == before
+    assert list(map(repr, laws)) == shown
+
+
+def test_without_a_copy_arrays_are_read_where_they_are():
+    means = np.array([1e6, -1e6])
+    law = Gaussian(means, 1.0, copy=False)
+    assert (np.abs(law.pop(state()) - [10**6, -(10**6)]) < 10).all()
+    means[:] = 0
+    assert (np.abs(law.pop(state())) < 10).all()
+    means[1] = np.nan
+    with pytest.raises(SymbolError, match="mean nan at position 1 is not a number"):
+        law.pop(state())
+    with pytest.raises(SymbolError, match="mean nan at position 1 is not a number"):
+        law.push(state(), [1, 2])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint64, ">i4", bool])
+def test_values_are_popped_as_integers(dtype):
+    with pytest.raises(ModelError, match="dtype must be a type of integers"):
+        Poisson(3.0, dtype)
+
+
+@pytest.mark.parametrize("law", [3, Poisson, None, codecs.Serial([Uniform(3)])])
+def test_messages_take_distributions(law):
+    message = Message()
+    for call in (lambda: message.push(law, 1), lambda: message.pop(law)):
+        with pytest.raises(ModelError, match="must be a Distribution, such as Gauss"):
+            call()
