@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import in_mode, random_hmm
+from shared import ALL_BYTES, byte_hmm, in_mode, random_hmm
 
 import bbans
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
@@ -25,7 +25,7 @@ ALPHABET = "".join(sorted({*TEXT, "\0", chr(0xD800), chr(0xDFFF)}))
 
 # Of these bytes it makes less, and of others more, so those are stored.
 LIKELY = sorted({*range(16), *range(0, 121, 5), *TEXT.encode()})
-FLAT = HMM.from_frozen(random_hmm(3, 256))
+FLAT = HMM.from_frozen(random_hmm(3, ALL_BYTES))
 EMISSION = FLAT.emission * np.where(np.isin(np.arange(256), LIKELY), 1.0, 1e-3)
 BYTES = frozen_hmm(FLAT.initial, FLAT.transition, EMISSION)
 CHARACTERS = random_hmm(3, ALPHABET)
@@ -293,7 +293,8 @@ def test_a_big_text():
 
 def test_same_input_same_bytes():
     packed = {
-        bbans.compress(TEXT * 50, random_hmm(3, 256), block_size=99) for _ in range(3)
+        bbans.compress(TEXT * 50, random_hmm(3, ALL_BYTES), block_size=99)
+        for _ in range(3)
     }
     assert len(packed) == 1
 
@@ -442,7 +443,7 @@ def test_text_and_bytes_under_models_that_have_none(call):
 @pytest.mark.parametrize(
     ("model", "text"),
     [
-        (bbans.HMM.random(2, 256, seed=0), "freeze"),
+        (byte_hmm(2), "freeze"),
         ("model.bbm", "frozen model, not a str"),
         (5, "frozen model, not 5"),
     ],
@@ -463,7 +464,7 @@ def test_models_that_are_not_frozen(model, text):
 
 def test_another_model():
     with pytest.raises(bbans.WrongModelError, match=BYTES.fingerprint.hex()):
-        bbans.decompress(bbans.compress(b"a", BYTES), random_hmm(3, 256, seed=1))
+        bbans.decompress(bbans.compress(b"a", BYTES), random_hmm(3, ALL_BYTES, seed=1))
     with pytest.raises(bbans.WrongModelError):
         bbans.decompress(bbans.compress(b"a", BYTES))
 
@@ -654,5 +655,7 @@ def test_another_model_writes_nothing():
     sink = io.BytesIO()
     packed = bbans.compress(b"data", BYTES)
     with pytest.raises(bbans.WrongModelError):
-        bbans.decompress_file(io.BytesIO(packed), sink, random_hmm(3, 256, seed=1))
+        bbans.decompress_file(
+            io.BytesIO(packed), sink, random_hmm(3, ALL_BYTES, seed=1)
+        )
     assert sink.getvalue() == b""

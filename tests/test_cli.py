@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import byte_hmm
 
 import bbans
 
@@ -25,7 +26,7 @@ def directory(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "other.bbm"
-    bbans.HMM.random(2, 256, seed=0).freeze().save(path)
+    byte_hmm(2).freeze().save(path)
     return str(path)
 
 

@@ -42,7 +42,10 @@ SMALL = {
     "prec": 4,
     "start_length": 7,
 }
-BYTES = FrozenHMM([4096], [[4096]], [[16] * 256], prec=12, start_length=5)
+BYTES = FrozenHMM(
+    [4096], [[4096]], [[16] * 256],
+    prec=12, start_length=5, alphabet=Alphabet(256, kind="bytes"),
+)  # fmt: skip
 
 
 def tables(section):

@@ -100,6 +100,8 @@ class Alphabet:
             raise ModelError(
                 f"an alphabet has 1 to {MAX_SYMBOLS} symbols, not {self.size}"
             )
+        if kind is not None and kind not in KINDS:
+            raise ModelError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         self.kind = given if kind is None else kind
         if self.kind != given and (self.kind, given) != ("bytes", "integers"):
             raise ModelError(
