@@ -11,7 +11,8 @@ from shared import in_mode
 
 import bbans
 from bbans import encode_sequence, records
-from bbans.message.message import Message, RangeDecoder, RangeEncoder
+from bbans.message.message import Message
+from bbans.message.range_coder import RangeDecoder, RangeEncoder
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 

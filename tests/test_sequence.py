@@ -412,9 +412,9 @@ def test_a_state_that_no_sender_pops_is_damage(decoder):
     assert model.posterior(W[0], 0)[1] == 0
     message = ref.Message.from_int(2**100 + 12345)
     for z, x in ((0, 0), (1, 0)):  # z_2, x_2; then z_1 = 1, x_1
-        message.push_interval(*ref.interval([0, *np.cumsum(masses).tolist()], x), 2**28)
-        message.push_interval(*ref.interval([0, *np.cumsum(masses).tolist()], z), 2**28)
-    message.push_interval(0, 15, 16)
+        message.push(*ref.interval([0, *np.cumsum(masses).tolist()], x), 2**28)
+        message.push(*ref.interval([0, *np.cumsum(masses).tolist()], z), 2**28)
+    message.push(0, 15, 16)
     data = message.to_bytes()
     if decoder == "reference":
         assert reference_or_none(reference_of(model), data, 3) is None

@@ -390,14 +390,14 @@ class FrozenModel(SequenceModel):
 
     def _values(self, x: NDArray[Any]) -> Any:
         """What `decode` returns, from the array that C wrote."""
-        values = self.alphabet.decode(x)
+        values: NDArray[Any] = self.alphabet.decode(x)
         if self.kind == "bytes":
             return values.astype(np.uint8).tobytes()
         return text_of(values) if self.kind == "text" else values
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """What the alphabet encodes to, all in one row, as observations."""
-        rows = numbers.view(self._DTYPE)
+        rows: NDArray[Any] = numbers.view(self._DTYPE)
         return rows if self.width == 1 else rows.reshape(-1, self.width)
 
     def _empty(self, length: int) -> NDArray[Any]:
