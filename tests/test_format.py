@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import in_mode
+from shared import ALL_BYTES, in_mode
 
 from bbans import (
     LGSSM,
@@ -44,7 +44,7 @@ SMALL = {
 }
 BYTES = FrozenHMM(
     [4096], [[4096]], [[16] * 256],
-    prec=12, start_length=5, alphabet=Alphabet(256, kind="bytes"),
+    prec=12, start_length=5, alphabet=ALL_BYTES,
 )  # fmt: skip
 
 
@@ -334,7 +334,7 @@ def test_codes_of_elements_and_methods():
 
 def test_blocks_are_messages_or_the_elements_themselves():
     rng = np.random.default_rng(0)
-    skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255])
+    skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255], alphabet=ALL_BYTES)
     likely, unlikely = bytes(300), rng.integers(1, 256, 300).astype(np.uint8).tobytes()
     data = compress(likely + unlikely, skewed, block_size=300)
     element, blocks, shape = walk(data)
