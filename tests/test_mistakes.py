@@ -59,6 +59,7 @@ from bbans.errors import (
     ModelError,
     SymbolError,
 )
+from bbans.formats import SignalCoder
 from bbans.records import packets
 
 RNG = np.random.default_rng(0)
@@ -71,6 +72,7 @@ FROZEN_LINEAR = LINEAR.freeze()
 CONTEXTS = Contexts.empty()
 GAUSSIAN = Family.gaussian()
 STEPS = FROZEN.state_space()
+FILE = io.BytesIO()
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
 STATISTICS = COINS.expect([[0, 1]])
 
@@ -274,7 +276,7 @@ MISTAKES = [
     (lambda: bbans.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
     (lambda: bbans.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
     (lambda: bbans.FrozenLGSSM("1", 1, [[0, 0]], [[0]], start_length=1, start_bits=1),
-     ModelError, "n_states"),
+     ModelError, "n_latents"),
     (lambda: bbans.FrozenARHMM([16], [[16]], [[16]], None, prec=4, start_length=1),
      ModelError, "contexts"),
     (lambda: COINS.freeze(29), ModelError, "integer, 1 to 28, not 29"),
@@ -370,7 +372,7 @@ MISTAKES = [
      r"mean below 2\*\*30.*subtract"),
     (lambda: LGSSM.fit(RNG.integers(-9, 9, 500) << 59, 1), ModelError,
      r"below 2\*\*53"),
-    (lambda: LGSSM.fit([1, 2, 3], "2"), ModelError, "n_states"),
+    (lambda: LGSSM.fit([1, 2, 3], "2"), ModelError, "n_latents"),
     (lambda: LGSSM.fit([1, 2, 3]), ModelError, "latent dimensions, or init"),
     (lambda: LGSSM.fit([0.5, 1.5], 1), SymbolError, "integers"),
     (lambda: LGSSM.fit(MASKED, 1), SymbolError, "masked"),
@@ -438,19 +440,20 @@ MISTAKES = [
     (lambda: bbans.check_model([0], 5), ModelError, "StateSpaceModel"),
     (lambda: bbans.check_model(5, STEPS), ModelError, "needs an observation"),
     (lambda: bbans.check_model([0], STEPS, samples="a"), ModelError, "samples"),
-    (lambda: bbans.bytes_compress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.bytes_compress(b"x", order="1"), ModelError, "order"),
-    (lambda: bbans.bytes_compress(b"x", threads="2"), ModelError, "threads"),
-    (lambda: bbans.bytes_compress(b"x", block_size=0), ModelError, "block_size"),
-    (lambda: bbans.bytes_decompress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.signal_compress(np.zeros((9, 17), int)), SymbolError, "16 channels"),
-    (lambda: bbans.signal_compress([0.5]), SymbolError, "rint"),
-    (lambda: bbans.signal_compress(MASKED), SymbolError, "masked"),
-    (lambda: bbans.signal_compress("abc"), SymbolError, "integers"),
-    (lambda: bbans.signal_compress([True]), SymbolError, "uint8"),
-    (lambda: bbans.signal_compress([1], block_size=1.5), ModelError, "block_size"),
-    (lambda: bbans.signal_decompress("x"), TypeError, "bytes"),
-    (lambda: bbans.signal_decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress([0.5]), SymbolError, "rint"),
+    (lambda: bbans.compress(MASKED), SymbolError, "masked"),
+    (lambda: bbans.compress([True]), SymbolError, "uint8"),
+    (lambda: bbans.compress("abc", SignalCoder()), SymbolError, "integers, not str"),
+    (lambda: bbans.compress(b"abc", SignalCoder()), SymbolError, "ByteCoder"),
+    (lambda: bbans.compress([1], block_size=1.5), ModelError, "block_size"),
+    (lambda: bbans.compress([1], level="9"), ModelError, "level"),
+    (lambda: bbans.compress([1], threads="2"), ModelError, "threads"),
+    (lambda: bbans.decompress("x"), TypeError, "bytes"),
+    (lambda: bbans.decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress_file(FILE, FILE, channels=2), ModelError, "dtype"),
+    (lambda: bbans.compress_file(FILE, FILE, channels="2", dtype="u1"), ModelError,
+     "channels"),
+    (lambda: bbans.open("x", "y"), ModelError, "load_model"),
 ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "as_alphabet",
     "as_integers",
     "text_of",
+    "utf8_of",
 ]
 
 Kind: TypeAlias = Literal["integers", "bytes", "text"]
@@ -244,7 +245,7 @@ class Alphabet:
             if self.kind == "text":
                 return _code_points(data)
             if self.kind == "bytes":
-                return np.frombuffer(_utf8(data), dtype=np.uint8)
+                return np.frombuffer(utf8_of(data), dtype=np.uint8)
             raise SymbolError(
                 "a str needs a model of text, or of bytes; this one is of "
                 f"{self.size} integers"
@@ -363,7 +364,14 @@ def text_of(code_points: NDArray[np.uint32]) -> str:
     return encoded.decode("utf-32-le", "surrogatepass")
 
 
-def _utf8(text: str) -> bytes:
+def utf8_of(text: str) -> bytes:
+    """The UTF-8 of a text.
+
+    Raises
+    ------
+    SymbolError
+        If a character has none.
+    """
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

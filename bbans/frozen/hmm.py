@@ -122,7 +122,7 @@ class HiddenMarkov(FrozenModel):
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
             )
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
-        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_TAIL_MAX)
+        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
         if size == 0:
             raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")

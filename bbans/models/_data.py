@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 __all__ = [
     "NO_DATA",
     "NoDataError",
+    "alphabet_for",
     "as_sequences",
     "check_axes",
     "encode_all",
     "infer_alphabet",
     "passes_of",
+    "peek",
 ]
 
 NO_DATA = "no data to train on: every sequence is empty"
@@ -45,12 +48,11 @@ def as_sequences(sequences: Any) -> Iterable[Symbols]:
         raise ModelError(
             f"sequences must be data or a list of such, not {type(sequences).__name__}"
         ) from None
-    head = next(iterator, None)
-    if head is None:
-        return []
+    head, items = peek(iterator)
     if isinstance(head, (int, np.integer)):
-        return [[head, *iterator]]
-    return itertools.chain([head], iterator)
+        numbers: Any = list(items)
+        return [numbers]
+    return items
 
 
 def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
@@ -60,6 +62,26 @@ def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
     items = as_sequences(sequences)
     held = items if isinstance(items, (list, tuple)) else list(items)
     return lambda: held
+
+
+def peek(items: Iterable[Symbols]) -> tuple[Symbols | None, Iterable[Symbols]]:
+    """Return the first sequence, or None, and all of them."""
+    if isinstance(items, (list, tuple)):
+        return (items[0] if items else None), items
+    iterator = iter(items)
+    for first in iterator:
+        return first, itertools.chain([first], iterator)
+    return None, ()
+
+
+def alphabet_for(items: Iterable[Symbols], alphabet: Alphabet) -> Alphabet:
+    """An alphabet of numbers is one of bytes where the data are bytes, or text."""
+    first, _ = peek(items)
+    if alphabet.kind == "integers" and isinstance(first, (str, *_BYTES)):
+        symbols = alphabet.size if alphabet.values is None else alphabet.values
+        with suppress(ModelError):
+            return Alphabet(symbols, kind="bytes")
+    return alphabet
 
 
 def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:

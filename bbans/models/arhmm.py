@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet, Kind, Symbols, as_alphabet
+from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
-from bbans.models._data import encode_all, infer_alphabet, passes_of
+from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
@@ -121,7 +122,7 @@ class ARHMM(FloatModel):
 
     @property
     def kind(self) -> Kind:
-        """That of the alphabet."""
+        """What the frozen model encodes: integers, bytes or text."""
         return self._states.kind
 
     def __repr__(self) -> str:
@@ -200,7 +201,7 @@ class ARHMM(FloatModel):
         pseudo_counts = as_pseudo_counts(pseudo_count)
         held = list(passes_of(sequences)())
         if alphabet is not None:
-            symbols = as_alphabet(alphabet)
+            symbols = alphabet_for(held, as_alphabet(alphabet))
         else:
             symbols = init.alphabet if init is not None else infer_alphabet(held)
         data = list(encode_all(held, symbols))
@@ -292,11 +293,10 @@ class ARHMM(FloatModel):
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
         predictive : bool
-            Code by the predictive distribution alone, without bits back: see
-            `FrozenModel.mode`.
+            The mode, as for `HMM.freeze`.
         """
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
-        frozen = frozen_arhmm(
+        return frozen_arhmm(
             self._states.initial,
             self._states.transition,
             self._states.emission,
@@ -304,8 +304,7 @@ class ARHMM(FloatModel):
             prec=prec,
             alphabet=self.alphabet,
             bits=bits,
-        )
-        return frozen.with_mode("predictive") if predictive else frozen
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         contexts = {

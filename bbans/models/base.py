@@ -7,8 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from bbans.errors import BbansError, CorruptError, FormatError, VersionError
-from bbans.frozen.alphabet import Kind
-from bbans.frozen.base import FrozenModel
+from bbans.frozen.base import FrozenModel, Kind
 from bbans.models._float_file import Arrays, read_model, write_model
 
 __all__ = ["FloatModel"]
@@ -40,9 +39,9 @@ class FloatModel(ABC):
         return self._history
 
     @property
+    @abstractmethod
     def kind(self) -> Kind:
-        """What it is a model of: integers, bytes or text."""
-        return "integers"
+        """What the frozen model encodes: integers, bytes or text."""
 
     @abstractmethod
     def information_content(self, x: Any) -> float:
@@ -50,13 +49,20 @@ class FloatModel(ABC):
 
     @abstractmethod
     def freeze(self, *arguments: Any, **options: Any) -> FrozenModel:
-        """Turn the parameters into integers, with which sequences are coded."""
+        """Turn the parameters into integers, with which sequences are coded.
+
+        Parameters
+        ----------
+        predictive : bool
+            The mode of the frozen model: "predictive" codes each observation by its
+            distribution given those before it, "iconoclasm" by bits back.
+        """
 
     # ---- files and copies
 
     @abstractmethod
     def _arrays(self) -> Arrays:
-        """The parameters: of float64, int64, uint32, uint8 or bytes."""
+        """The parameters: of float64, int64, uint32 or bytes."""
 
     @classmethod
     @abstractmethod

@@ -124,7 +124,7 @@ class FactorialHMM(HMM):
                     normalised(moves + step * (transition > 0), transition),
                 )
             )
-        return FactorialHMM(chains, joint.emission, alphabet=self.alphabet)
+        return self._with(chains, joint.emission)
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()
@@ -142,7 +142,10 @@ class FactorialHMM(HMM):
         return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays))
 
     def _copy(self) -> FactorialHMM:
-        return FactorialHMM(self._chains, self.emission, alphabet=self.alphabet)
+        return self._with(self._chains, self.emission)
+
+    def _with(self, chains: Sequence[_Chain], emission: ArrayLike) -> FactorialHMM:
+        return FactorialHMM(chains, emission, alphabet=self.alphabet)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts

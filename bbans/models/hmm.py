@@ -23,16 +23,17 @@ from bbans.errors import (
 from bbans.frozen.alphabet import (
     MAX_SYMBOLS,
     Alphabet,
-    Kind,
     Symbols,
     as_alphabet,
     text_of,
 )
+from bbans.frozen.base import MODES, Kind
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
     NO_DATA,
     NoDataError,
+    alphabet_for,
     as_sequences,
     encode_all,
     infer_alphabet,
@@ -167,7 +168,7 @@ class HMM(FloatModel):
 
     @property
     def kind(self) -> Kind:
-        """That of the alphabet."""
+        """What the frozen model encodes: integers, bytes or text."""
         return self._alphabet.kind
 
     @property
@@ -176,8 +177,8 @@ class HMM(FloatModel):
 
     def __repr__(self) -> str:
         return (
-            f"<HMM: {self.n_states} states, {self.n_symbols} symbols, "
-            f"{self._alphabet!r}>"
+            f"<{type(self).__name__}: {self.n_states} states, {self.n_symbols} "
+            f"symbols, {self._alphabet!r}>"
         )
 
     @classmethod
@@ -498,7 +499,7 @@ class HMM(FloatModel):
         pseudo_counts = as_pseudo_counts(pseudo_count)
         passes = passes_of(sequences)
         if alphabet is not None:
-            symbols = as_alphabet(alphabet)
+            symbols = alphabet_for(passes(), as_alphabet(alphabet))
         else:
             symbols = init.alphabet if init is not None else infer_alphabet(passes())
         model = _start(init, n_states, symbols, seed, passes, topology)
@@ -622,9 +623,10 @@ class HMM(FloatModel):
             items = passes_of(batch)
             if model is None:
                 try:
-                    symbols = as_alphabet(
-                        infer_alphabet(items()) if alphabet is None else alphabet
-                    )
+                    if alphabet is None:
+                        symbols = infer_alphabet(items())
+                    else:
+                        symbols = alphabet_for(items(), as_alphabet(alphabet))
                     model = _start(init, n_states, symbols, seed, items)
                 except NoDataError:
                     continue
@@ -651,8 +653,8 @@ class HMM(FloatModel):
         prec : int
             Precision r in bits, 1 to 28; K and M are at most ``2**r``.
         predictive : bool
-            Code by the predictive distribution alone, without bits back: see
-            `FrozenModel.mode`.
+            The mode: "predictive" codes each symbol by its distribution given those
+            before it, "iconoclasm", the default, by bits back.
 
         Returns
         -------
@@ -664,14 +666,13 @@ class HMM(FloatModel):
         docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
         symbol if most parameters are near 0, and less otherwise.
         """
-        frozen = frozen_hmm(
+        return frozen_hmm(
             self.initial,
             self.transition,
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
-        )
-        return frozen.with_mode("predictive") if predictive else frozen
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         values = self._alphabet.values
@@ -688,12 +689,12 @@ class HMM(FloatModel):
 
 
 def alphabet_of(arrays: Arrays) -> Alphabet:
-    """The alphabet that a file holds: of the kind that its type says, and without
-    values 0 .. M-1."""
+    """The alphabet that a file holds: of the kind that its type says; if it lists
+    nothing, 0 .. M-1."""
     values = arrays["alphabet"]
     if values.dtype == np.uint32:
         return Alphabet(text_of(values))
-    symbols = values if values.size else arrays["emission"].shape[1]
+    symbols = values if values.size else arrays["emission"].shape[-1]
     return Alphabet(symbols, kind="bytes" if values.dtype == np.uint8 else "integers")
 
 
