@@ -205,7 +205,7 @@ def test_model_files_of_linear_gaussian_models():
     fields = {
         "latent dimensions": 1,
         "observed dimensions": 1,
-        "tail length": model.start_length,
+        "start length": model.start_length,
         "start bits": model.start_bits,
         "steps": model.n_steps,
     }
@@ -232,7 +232,7 @@ def test_limits_of_the_model_file():
         (*numbers(MODEL, r"precision r, (\d+) to (\d+)"), with_precision),
         (*numbers(MODEL, r"states K, (\d+) to (\d+)"), with_states),
         (*numbers(MODEL, r"symbols M, (\d+) to (\d+)"), with_symbols),
-        (*numbers(MODEL, r"tail length c, (\d+) to (\d+)"), with_tail),
+        (*numbers(MODEL, r"start length c, (\d+) to (\d+)"), with_tail),
     ):
         make(low)
         make(high)
