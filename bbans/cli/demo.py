@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbans._files import read_all
-from bbans.api import decode, encode
 from bbans.cli.options import add_command, add_quiet, check_ranges
 from bbans.cli.streams import check_not_read, reading
 from bbans.errors import BbansError, ModelError
-from bbans.frozen.hmm import FrozenHMM
+from bbans.frozen.base import FrozenModel
 
 __all__ = ["Point", "add", "experiment", "measure", "python_text", "run"]
 
@@ -106,7 +105,7 @@ class Point(NamedTuple):
 
 
 def measure(
-    model: FrozenHMM, data: np.ndarray | str, lengths: list[int]
+    model: FrozenModel, data: np.ndarray | str, lengths: list[int]
 ) -> list[Point]:
     """Code each leading part of `data`, decode it, and compare.
 
@@ -120,11 +119,8 @@ def measure(
     points = []
     for length in lengths:
         part = data[:length]
-        message = encode(part, model)
-        symbols = model.alphabet.encode(part)
-        if not np.array_equal(
-            model.alphabet.encode(decode(message, model, length)), symbols
-        ):
+        message = model.encode(part)
+        if not np.array_equal(model.decode(message, length), part):
             raise BbansError(f"round trip failed at T = {length}")
         content = information_content(part, model)
         points.append(Point(length, content, 8 * len(message)))

@@ -1,18 +1,26 @@
 """Codecs: objects with ``push(message, value)`` and ``pop(message)``."""
 
-from bbans.codecs.base import Codec
 from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.compose import Repeat, Serial
 from bbans.codecs.iconoclasm import Iconoclasm
+from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import PredictiveModel, SequenceModel, StateSpaceModel
+from bbans.message.codec import Codec
 
 __all__ = [
     "BitsBack",
     "Codec",
+    "CodecReport",
     "Iconoclasm",
+    "ModelReport",
     "PredictiveModel",
     "Repeat",
     "SequenceModel",
     "Serial",
     "StateSpaceModel",
+    "check_codec",
+    "check_model",
+    "decode_sequence",
+    "encode_sequence",
 ]

@@ -1,34 +1,20 @@
-"""What a codec is."""
+"""Codecs and functions that make them, as arguments."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from bbans.errors import ModelError
+from bbans.message.codec import Codec
 
-__all__ = ["Codec", "as_codec", "as_function"]
+__all__ = ["as_codec", "as_function"]
 
-
-class Codec(Protocol):
-    """A distribution that can be coded.
-
-    `push` and `pop` invert each other exactly, in both orders, and change
-    nothing but the message. If one raises, the caller drops the message unless
-    the codec says that it is unchanged. `check_codec` tests all that.
-
-    The message is a `Message`, or for codecs that do not pop while they push an end of
-    the range coder. A codec of several values pushes first what is popped last.
-    """
-
-    def push(self, message: Any, value: Any) -> None:
-        """Put `value` on the message; adds its information content."""
-
-    def pop(self, message: Any) -> Any:
-        """Take a value from the message: the inverse of `push`. From a message
-        of random bits this draws a sample."""
+V = TypeVar("V")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def as_codec(codec: Any, name: str) -> Codec:
+def as_codec(codec: Codec[V], name: str) -> Codec[V]:
     """The codec that was given, if it can push and pop.
 
     Raises
@@ -40,11 +26,10 @@ def as_codec(codec: Any, name: str) -> Codec:
         hasattr(codec, "push") and hasattr(codec, "pop")
     ):
         raise ModelError(f"{name} must be a codec, with push and pop, not {codec!r}")
-    made: Codec = codec
-    return made
+    return codec
 
 
-def as_function(function: Any, name: str) -> Any:
+def as_function(function: F, name: str) -> F:
     """The function that was given, if it can be called.
 
     Raises

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from bbans.codecs.base import Codec, as_codec, as_function
+from bbans.codecs.base import as_codec, as_function
+from bbans.message.codec import Codec
 
 __all__ = ["BitsBack"]
 
+X = TypeVar("X")
+Z = TypeVar("Z")
 
-class BitsBack:
+
+class BitsBack(Generic[X, Z]):
     """Code x under p(z) p(x | z), with q(z | x) lending the bits that choose z.
 
     Parameters
@@ -39,23 +43,26 @@ class BitsBack:
 
     def __init__(
         self,
-        prior: Codec,
-        likelihood: Callable[[Any], Codec],
-        posterior: Callable[[Any], Codec],
+        prior: Codec[Z],
+        likelihood: Callable[[Z], Codec[X]],
+        posterior: Callable[[X], Codec[Z]],
     ) -> None:
         self._prior = as_codec(prior, "prior")
         self._likelihood = as_function(likelihood, "likelihood")
         self._posterior = as_function(posterior, "posterior")
 
-    def push(self, message: Any, value: Any) -> None:
+    def push(self, message: Any, value: X) -> None:
         """Push x. If this raises, the message is spent."""
         z = self._posterior(value).pop(message)
         self._likelihood(z).push(message, value)
         self._prior.push(message, z)
 
-    def pop(self, message: Any) -> Any:
+    def pop(self, message: Any) -> X:
         """Pop x: `push`, read bottom to top."""
         z = self._prior.pop(message)
         x = self._likelihood(z).pop(message)
         self._posterior(x).push(message, z)
         return x
+
+    def __repr__(self) -> str:
+        return f"BitsBack({self._prior!r}, {self._likelihood!r}, {self._posterior!r})"

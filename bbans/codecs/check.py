@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import Codec, as_codec
+from bbans.codecs.base import as_codec
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import (
     PredictiveModel,
@@ -22,6 +22,7 @@ from bbans.codecs.state_space import (
     likelihood,
 )
 from bbans.errors import BbansError, MessageError, ModelError
+from bbans.message.codec import Codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
@@ -138,7 +139,7 @@ class _Metered(Message):
 
 
 def check_codec(
-    values: Sequence[Any], codec: Codec, *, samples: int = 8, seed: int = 0
+    values: Sequence[Any], codec: Codec[Any], *, samples: int = 8, seed: int = 0
 ) -> CodecReport:
     """Test whether a codec is what coding needs, and measure its rate.
 
@@ -244,7 +245,7 @@ def check_model(
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 
-    def look(t: int, posterior: Callable[[], Codec]) -> None:
+    def look(t: int, posterior: Callable[[], Codec[Any]]) -> None:
         if _draws_far_out(posterior, rng):
             far_out.insert(0, t)
 
@@ -294,7 +295,7 @@ class _RefusedError(ModelError):
 
 
 def _walk_values(
-    codec: Codec, values: Sequence[Any], message: _Metered
+    codec: Codec[Any], values: Sequence[Any], message: _Metered
 ) -> tuple[float, float]:
     """Push all; return the bits that this adds, and the most that one borrowed."""
     start, startup = message.bits, 0.0
@@ -307,13 +308,13 @@ def _walk_values(
 
 
 def _check_lanes(
-    codec: Codec,
+    codec: Codec[Any],
     values: Sequence[Any],
     samples: int,
     rng: np.random.Generator,
     lanes: int,
 ) -> None:
-    def make() -> Codec:
+    def make() -> Codec[Any]:
         return codec
 
     for i, value in enumerate(values):
@@ -346,7 +347,7 @@ def _other_below(message: Message, rng: np.random.Generator) -> Message:
     )
 
 
-def _check_range(codec: Codec, values: Sequence[Any]) -> bool:
+def _check_range(codec: Codec[Any], values: Sequence[Any]) -> bool:
     """Whether the range coder is taken; then it must give the values back."""
     encoder = RangeEncoder()
     for i, value in enumerate(values):
@@ -396,7 +397,7 @@ def _numbers(z: Any) -> NDArray[np.float64]:
     return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
 
 
-def _draws_far_out(posterior: Callable[[], Codec], rng: np.random.Generator) -> bool:
+def _draws_far_out(posterior: Callable[[], Codec[Any]], rng: np.random.Generator) -> bool:
     usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
     if len({row.size for row in usual}) > 1:  # states of no fixed form
         return False
@@ -417,7 +418,7 @@ def _walk(
     model: StateSpaceModel,
     x: Sequence[Any],
     message: _Metered,
-    look: Callable[[int, Callable[[], Codec]], None] | None,
+    look: Callable[[int, Callable[[], Codec[Any]]], None] | None,
 ) -> tuple[float, float]:
     """The sender's schedule; returns the net bits that it adds, and those borrowed.
     With a `look` at each posterior all steps are checked too."""
@@ -447,18 +448,18 @@ def _walk(
     return message.bits - start, start - message.least
 
 
-def _push(make: Callable[[], Codec], message: Message, value: Any, where: str) -> None:
+def _push(make: Callable[[], Codec[Any]], message: Message, value: Any, where: str) -> None:
     with _naming(where):
         make().push(message, value)
 
 
-def _pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+def _pop(make: Callable[[], Codec[Any]], message: Message, where: str) -> Any:
     with _naming(where):
         return make().pop(message)
 
 
 def _checked_push(
-    make: Callable[[], Codec], message: Message, value: Any, where: str
+    make: Callable[[], Codec[Any]], message: Message, value: Any, where: str
 ) -> None:
     before = message.copy()
     _push(make, message, value, where)
@@ -469,7 +470,7 @@ def _checked_push(
         raise ModelError(f"{where}: pop after push does not restore the message")
 
 
-def _checked_pop(make: Callable[[], Codec], message: Message, where: str) -> Any:
+def _checked_pop(make: Callable[[], Codec[Any]], message: Message, where: str) -> Any:
     before = message.copy()
     value = _pop(make, message, where)
     copy = message.copy()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_integer
-from bbans.codecs.base import Codec, as_codec
+from bbans.codecs.base import as_codec
 from bbans.errors import ModelError, SymbolError
+from bbans.message.codec import Codec
 
 __all__ = ["Repeat", "Serial"]
 
@@ -29,7 +30,7 @@ class Serial:
         If one is no codec.
     """
 
-    def __init__(self, codecs: Iterable[Codec]) -> None:
+    def __init__(self, codecs: Iterable[Codec[Any]]) -> None:
         try:
             parts = tuple(codecs)
         except TypeError:
@@ -53,6 +54,9 @@ class Serial:
         """Pop one value per codec."""
         return tuple(codec.pop(message) for codec in self._codecs)
 
+    def __repr__(self) -> str:
+        return f"Serial([{', '.join(map(repr, self._codecs))}])"
+
 
 class Repeat(Serial):
     """`count` values under one codec. Arrays of symbols need no Repeat: give
@@ -70,5 +74,9 @@ class Repeat(Serial):
         If they are not.
     """
 
-    def __init__(self, codec: Codec, count: int) -> None:
+    def __init__(self, codec: Codec[Any], count: int) -> None:
         super().__init__((as_codec(codec, "codec"),) * as_integer(count, "count", 0))
+
+    def __repr__(self) -> str:
+        codec = repr(self._codecs[0]) if self._codecs else "..."
+        return f"Repeat({codec}, {len(self._codecs)})"

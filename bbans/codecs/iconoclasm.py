@@ -53,3 +53,6 @@ class Iconoclasm:
     def pop(self, message: Any) -> Any:
         """Pop the observations: an array for a frozen model, else a list."""
         return self._model.pop(message, self._length)
+
+    def __repr__(self) -> str:
+        return f"Iconoclasm({self._model!r}, {self._length})"

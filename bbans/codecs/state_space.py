@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 from bbans._arguments import as_bytes
-from bbans.codecs.base import Codec
 from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
+from bbans.message.codec import Codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
@@ -49,16 +49,16 @@ class StateSpaceModel(Protocol):
     of P(x_t | z_t, x_1 .. x_t-1), from the belief after x_t-1 (None before x_1).
     """
 
-    def prior(self, z: Any | None) -> Codec:
+    def prior(self, z: Any | None) -> Codec[Any]:
         """Codec of the next state, P(z_t | z_t-1); of the first for None."""
 
-    def likelihood(self, z: Any) -> Codec:
+    def likelihood(self, z: Any) -> Codec[Any]:
         """Codec of an observation, P(x_t | z_t)."""
 
     def update(self, belief: Any | None, x: Any) -> Any:
         """Belief after x_t from the belief after x_t-1 (None before x_1)."""
 
-    def posterior(self, belief: Any, z_next: Any | None) -> Codec:
+    def posterior(self, belief: Any, z_next: Any | None) -> Codec[Any]:
         """Codec of z_t, Q(z_t | x_1 .. x_t, z_t+1); Q(z_T | x_1 .. x_T) for
         None. It draws z_t: distributions that take `leak` need ``leak=False``."""
 
@@ -73,7 +73,7 @@ class PredictiveModel(StateSpaceModel, Protocol):
     `start_bits` (the bits that the schedule starts from, by default 40), 6 more than
     that."""
 
-    def predictive(self, belief: Any | None) -> Codec:
+    def predictive(self, belief: Any | None) -> Codec[Any]:
         """Codec of P(x_t+1 | x_1 .. x_t), from the belief after x_t (None: of
         x_1)."""
 
@@ -155,10 +155,10 @@ def not_a_model(model: Any, wanted: str) -> ModelError:
 # ---- the schedule
 
 
-def likelihood(model: Any, z: Any, belief: Any | None) -> Codec:
+def likelihood(model: Any, z: Any, belief: Any | None) -> Codec[Any]:
     """Codec of x_t, from the belief after x_t-1."""
     given = getattr(model, "likelihood_given", None)
-    codec: Codec = model.likelihood(z) if given is None else given(z, belief)
+    codec: Codec[Any] = model.likelihood(z) if given is None else given(z, belief)
     return codec
 
 

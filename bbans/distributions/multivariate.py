@@ -136,13 +136,9 @@ class Multivariate:
         self._lower = None if rows is None else rows.tolist()
         family = as_integer(family, "family", 0, lib.BBANS_LAPLACE)
         prec = as_integer(prec, "precision", 24, RANGE_PREC)
-        self._shape = ffi.new("bbans_shape *")
-        check(lib.bbans_shape_init(self._shape, family))
-        self._shape.leakless = not as_integer(leak, "leak", 0, 1)
+        self._family, self._leak = family, as_integer(leak, "leak", 0, 1)
         self._prec = prec
-        self._out = ffi.new("uint32_t[2]")
-        self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
-        self._value = ffi.new("int64_t[2]")
+        self._link()
 
     @classmethod
     def from_covariance(
@@ -151,6 +147,14 @@ class Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
         return cls(*fixed_conditionals(mean, cov), leak=leak)
+
+    def _link(self) -> None:
+        self._shape = ffi.new("bbans_shape *")
+        check(lib.bbans_shape_init(self._shape, self._family))
+        self._shape.leakless = not self._leak
+        self._out = ffi.new("uint32_t[2]")
+        self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
+        self._value = ffi.new("int64_t[2]")
 
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
@@ -235,3 +239,14 @@ class Multivariate:
             values.append(value)
             moved.append(_point(value) - at)
         return tuple(values)
+
+    def __repr__(self) -> str:
+        return f"<Multivariate: {len(self._location)} integers>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        ours = ("_shape", "_out", "_low", "_bits", "_value")
+        return {name: x for name, x in vars(self).items() if name not in ours}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._link()

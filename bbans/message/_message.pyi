@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,16 +6,28 @@ from numpy.typing import ArrayLike, NDArray
 from bbans.distributions.base import Distribution
 
 FIRST_IN_FIRST_OUT: str
+Out = TypeVar("Out")
 
 class ArrayCoder:
     def push(self, distribution: Distribution, values: ArrayLike) -> None: ...
+    @overload
+    def pop(self, distribution: Distribution) -> Any: ...
+    @overload
+    def pop(  # type: ignore[overload-overlap]
+        self, distribution: Distribution, shape: tuple[()]
+    ) -> int: ...
+    @overload
+    def pop(
+        self, distribution: Distribution, shape: int | tuple[int, ...]
+    ) -> NDArray[Any]: ...
+    @overload
     def pop(
         self,
         distribution: Distribution,
         shape: int | tuple[int, ...] | None = None,
         *,
-        out: Any = None,
-    ) -> Any: ...
+        out: Out,
+    ) -> Out: ...
 
 class MessageArrays(ArrayCoder):
     _head: NDArray[np.uint64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +11,12 @@ from bbans._arguments import as_instance, as_integer
 from bbans._lib import check, lib, pointer
 from bbans.errors import MessageError
 from bbans.message._message import FIRST_IN_FIRST_OUT, DecoderArrays, EncoderArrays
+from bbans.message.codec import Codec
 from bbans.message.message import Message, as_total
 
 __all__ = ["RangeDecoder", "RangeEncoder"]
+
+V = TypeVar("V")
 
 
 def _refuse(self: Any, *given: Any) -> Any:
@@ -27,7 +30,13 @@ class _RangeCoder:
     __slots__ = ()
 
     lanes = 1
+    _instead: ClassVar[str]
     push_interval = peek = advance = _refuse
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} is not copied or pickled: {self._instead}"
+        )
 
 
 class RangeEncoder(_RangeCoder, EncoderArrays):
@@ -51,7 +60,9 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
 
     __slots__ = ()
 
-    def encode(self, codec: Any, value: Any) -> None:
+    _instead = "finish it, and copy the message"
+
+    def encode(self, codec: Codec[V], value: V) -> None:
         """Append a value; of several intervals the one that is popped first goes first.
 
         Parameters
@@ -110,6 +121,9 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
         )  # fmt: skip
         return message
 
+    def __repr__(self) -> str:
+        return f"<RangeEncoder: {self._c.len} bytes so far>"
+
 
 class RangeDecoder(_RangeCoder, DecoderArrays):
     """Reads what `RangeEncoder` wrote, first value first.
@@ -128,11 +142,13 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
 
     __slots__ = ()
 
+    _instead = "copy the message, and decode it from its start"
+
     def __init__(self, message: Message) -> None:
         as_instance(message, Message, "message", "a Message")
         self._init(message.copy())  # the decoder reads its arrays
 
-    def decode(self, codec: Any) -> Any:
+    def decode(self, codec: Codec[V]) -> V:
         """Return the next value; inverse of `RangeEncoder.encode`."""
         return codec.pop(self)
 
@@ -162,6 +178,9 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
     def check(self) -> None:
         """After the last value: was exactly this encoded?"""
         check(lib.bbans_range_check(self._c))
+
+    def __repr__(self) -> str:
+        return f"<RangeDecoder of {self._c.n_bits} bits>"
 
 
 def _interval(start: Any, freq: Any, total: int) -> tuple[int, int, int]:

@@ -75,6 +75,10 @@ class Topology(NamedTuple):
             step = np.minimum(step, n_states - step)
         return cls(np.ones(n_states, bool), step <= width)
 
+    def __repr__(self) -> str:
+        K, n = len(self.initial), int(np.sum(self.transition))
+        return f"<Topology: {K} states, {n} transitions>"
+
     def mask(self, initial: Floats, transition: Floats) -> tuple[Floats, Floats]:
         """Give all that there is not probability 0.
 

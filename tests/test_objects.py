@@ -1,0 +1,180 @@
+"""Public objects: what they show of themselves, and their copies."""
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+
+import bbans
+from bbans import codecs, distributions, message, models
+
+TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
+FAMILY = distributions.Family.gaussian()
+MULTIVARIATE = distributions.Multivariate.from_covariance([1, 2], [[2, 1], [1, 3]])
+GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
+HMM = bbans.HMM.random(2, 3, seed=0)
+ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
+LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+CHAIN = ([0.25, 0.75], [[0.5, 0.5], [0.125, 0.875]])
+
+
+def likelihood(z):
+    return distributions.Categorical(TABLE, int(z))
+
+
+def posterior(x):
+    return distributions.Uniform(2)
+
+
+def started():
+    return message.Message.seeded(bytes(range(200)), lanes=1)
+
+
+def codes(*values):
+    """Objects are the same if they code these values as the same bits."""
+
+    def same(a, b):
+        one, other = started(), started()
+        for value in values:
+            a.push(one, value)
+            b.push(other, value)
+        return one == other != started()
+
+    return same
+
+
+def shares(*names):
+    """Objects are the same if these attributes are."""
+    return lambda a, b: all(
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in names
+    )
+
+
+def equal(a, b):
+    return a == b and hash(a) == hash(b)
+
+
+def steps(model):
+    return codecs.Iconoclasm(model, 3)
+
+
+STEPS = np.zeros((3, 1), np.int64)
+PARAMETERS = shares("initial", "transition", "emission", "alphabet", "history")
+# An example of each public class, and what its copies share.
+EXAMPLES = [
+    (distributions.Bernoulli(0.25), codes(1)),
+    (distributions.BetaBinomial(9, 2.0, 3.0), codes(4)),
+    (distributions.Binomial(9, 0.25), codes(4)),
+    (distributions.Categorical(TABLE, [0, 1]), codes([2, 0])),
+    (GAUSSIAN, codes([1, -7])),
+    (distributions.Geometric(0.25), codes(4)),
+    (distributions.Laplace(0.5, 2.0), codes(4)),
+    (distributions.LocationScale(FAMILY, 0.5, 2), codes(4)),
+    (distributions.Logistic(0.5, 2.0), codes(4)),
+    (distributions.Mixture(FAMILY, [0.25, 0.75], [0.0, 9.0], [1.0, 2.0]), codes(4)),
+    (MULTIVARIATE, codes((1, 2))),
+    (distributions.Poisson([0.5, 7.0]), codes([1, 2])),
+    (distributions.StudentT(3.0, 0.5, 2.0), codes(4)),
+    (distributions.Uniform(9), codes(4)),
+    (distributions.UniformRange(-3, 9), codes(4)),
+    (distributions.Weighted([[1, 2, 3]]), codes([2])),
+    (FAMILY, equal),
+    (TABLE, shares("cdf", "prec")),
+    (started(), lambda a, b: a == b),
+    (codecs.Serial([GAUSSIAN, distributions.Uniform(2)]), codes(([1, 2], 1))),
+    (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
+    (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
+    (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
+    (HMM.freeze(), equal),
+    (ARHMM.freeze(), equal),
+    (LGSSM.freeze(), equal),
+    (HMM.freeze().alphabet, equal),
+    (ARHMM.contexts, lambda a, b: a == b),
+    (HMM, PARAMETERS),
+    (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
+    (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
+    (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
+    (models.Topology.left_to_right(3), shares("initial", "transition")),
+    (ARHMM.history[-1], equal),
+    (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),
+]
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle-{protocol}": lambda x, p=protocol: pickle.loads(pickle.dumps(x, p))
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+def unfinished():
+    encoder = message.RangeEncoder()
+    encoder.encode(GAUSSIAN, [1, 2])
+    return encoder
+
+
+# What has a state that two cannot go on from.
+REFUSING = [
+    (unfinished(), "finish it, and copy the message"),
+    (message.RangeDecoder(unfinished().finish()), "copy the message"),
+]
+
+
+def public_classes():
+    for room in bbans._ROOMS:
+        for name in getattr(bbans, room).__all__:
+            value = getattr(getattr(bbans, room), name)
+            if (
+                inspect.isclass(value)
+                and not issubclass(value, Exception)
+                and not inspect.isabstract(value)
+                and not getattr(value, "_is_protocol", False)
+            ):
+                yield value
+
+
+def named(examples):
+    return pytest.mark.parametrize(
+        ("example", "same"), examples, ids=[type(x).__name__ for x, _ in examples]
+    )
+
+
+def test_there_is_an_example_of_each_public_class():
+    assert {*public_classes()} == {type(x) for x, _ in [*EXAMPLES, *REFUSING]}
+
+
+@named([*EXAMPLES, *REFUSING])
+def test_an_object_shows_what_it_is(example, same):
+    text = repr(example)
+    assert type(example).__name__ in text
+    assert " object at 0x" not in text
+    assert "\n" not in text
+
+
+@named(EXAMPLES)
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_is_the_same(example, same, way):
+    again = COPIES[way](example)
+    assert type(again) is type(example)
+    assert same(again, example)
+    assert same(COPIES[way](again), example)  # copies of copies too
+    assert repr(again) == repr(example)
+
+
+@named(REFUSING)
+@pytest.mark.parametrize("way", COPIES)
+def test_what_is_half_done_refuses(example, same, way):
+    with pytest.raises(TypeError, match=same):
+        COPIES[way](example)
+
+
+def test_a_copied_message_goes_on_by_itself():
+    one = started()
+    for way in COPIES.values():
+        other = way(one)
+        other.push(GAUSSIAN, [1, 2])
+        assert one == started() != other

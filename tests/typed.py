@@ -1,0 +1,73 @@
+"""What type checkers know of programs that use bbans: test_types.py checks this file.
+
+It never runs. An error that is expected has its `type: ignore`, which is an error itself
+if there is none.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import assert_type
+
+import bbans
+from bbans.codecs import BitsBack, Codec, Serial
+from bbans.distributions import Categorical, Distribution, Gaussian, Table, Uniform
+from bbans.frozen import FrozenHMM, FrozenModel
+from bbans.message import Message, RangeDecoder, RangeEncoder
+
+
+class Letter:
+    """A codec of the user's own: one of four letters."""
+
+    def push(self, message: Message, value: str) -> None:
+        message.push(Uniform(4), "abcd".index(value))
+
+    def pop(self, message: Message) -> str:
+        return "abcd"[message.pop(Uniform(4))]
+
+
+def files(blob: bytes, model: FrozenModel) -> None:
+    assert_type(bbans.compress("text"), bytes)
+    assert_type(bbans.decompress(blob, kind=str), str)
+    assert_type(bbans.decompress(blob, model, kind=bytes), bytes)
+    assert_type(bbans.load_model("model.bbm"), FrozenModel)
+    text: str = bbans.decompress(blob, kind=bytes)  # type: ignore[assignment]
+    bbans.compress(text, "model.bbm")  # type: ignore[arg-type]
+
+
+def models() -> None:
+    hmm = bbans.HMM.fit(["abc", "abd"], n_states=2)
+    assert_type(hmm, bbans.HMM)
+    frozen = hmm.freeze()
+    assert_type(frozen, FrozenHMM)
+    assert_type(frozen.encode("abc"), bytes)
+    assert_type(frozen.with_mode("predictive"), FrozenHMM)
+    frozen.with_mode("forward")  # type: ignore[arg-type]
+    hmm.encode("abc")  # type: ignore[attr-defined]
+
+
+def messages(values: NDArray[np.int64]) -> None:
+    message, law = Message.seeded(bytes(100)), Gaussian(0.0, [1.0, 2.0])
+    message.push(law, values)
+    assert_type(message.pop(law, (2,)), NDArray[Any])
+    assert_type(message.pop(law, out=values), NDArray[np.int64])
+    assert_type(message.pop(Uniform(4), ()), int)
+    message.push(Letter(), "a")  # type: ignore[arg-type]
+
+
+def codecs(table: Table) -> None:
+    letter: Codec[str] = Letter()
+    number: Codec[int] = Letter()  # type: ignore[assignment]
+    law: Distribution = Categorical(table, 0)
+    number = law
+    hidden = BitsBack(number, lambda z: letter, lambda x: Categorical(table, ord(x)))
+    assert_type(hidden.pop(Message()), str)
+    hidden.push(Message(), 3)  # type: ignore[arg-type]
+    assert_type(Serial([letter, law]).pop(Message()), tuple[Any, ...])
+
+    encoder = RangeEncoder()
+    encoder.encode(letter, "a")
+    encoder.encode(law, 3)
+    encoder.encode(letter, 3)  # type: ignore[misc]
+    assert_type(RangeDecoder(encoder.finish()).decode(letter), str)
