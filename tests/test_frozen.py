@@ -309,6 +309,13 @@ def test_the_parts_pickle_and_copy(case):
     assert model.fingerprint.hex() in repr(steps)
 
 
+def test_contexts_pickle_and_copy():
+    contexts = autoregressive().contexts
+    for again in (pickle.loads(pickle.dumps(contexts)), copy.deepcopy(contexts)):
+        assert again == contexts
+        assert not again.weight.flags.writeable
+
+
 def test_files_of_other_classes(case):
     model, _ = case
     others = {type(make()) for make, _ in CASES.values()} - {type(model)}
