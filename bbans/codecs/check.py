@@ -397,7 +397,9 @@ def _numbers(z: Any) -> NDArray[np.float64]:
     return array.astype(float).ravel() if array.dtype.kind in "biuf" else np.empty(0)
 
 
-def _draws_far_out(posterior: Callable[[], Codec[Any]], rng: np.random.Generator) -> bool:
+def _draws_far_out(
+    posterior: Callable[[], Codec[Any]], rng: np.random.Generator
+) -> bool:
     usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
     if len({row.size for row in usual}) > 1:  # states of no fixed form
         return False
@@ -448,7 +450,9 @@ def _walk(
     return message.bits - start, start - message.least
 
 
-def _push(make: Callable[[], Codec[Any]], message: Message, value: Any, where: str) -> None:
+def _push(
+    make: Callable[[], Codec[Any]], message: Message, value: Any, where: str
+) -> None:
     with _naming(where):
         make().push(message, value)
 

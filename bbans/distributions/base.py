@@ -75,7 +75,7 @@ class Distribution(ABC):
         self._link()
 
     @abstractmethod
-    def _init(self, c: Any, *arrays: Any) -> int:
+    def _init(self, c: Any, *arrays: Any) -> Any:
         """Fill the struct of C, given each parameter as a pointer and a type."""
 
     @abstractmethod

@@ -60,7 +60,7 @@ class Poisson(_Counts):
     ) -> None:
         super().__init__(RATES.parameter("mean", mean, copy), dtype=dtype)
 
-    def _init(self, c: Any, mean: Any) -> int:
+    def _init(self, c: Any, mean: Any) -> Any:
         return lib.bbans_distribution_init_poisson(c, *mean)
 
 
@@ -97,7 +97,7 @@ class Geometric(_Counts):
     ) -> None:
         super().__init__(SCALES.parameter("scale", scale, copy), dtype=dtype)
 
-    def _init(self, c: Any, scale: Any) -> int:
+    def _init(self, c: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_geometric(c, *scale)
 
 
@@ -145,7 +145,7 @@ class Binomial(_Successes):
             dtype=dtype,
         )
 
-    def _init(self, c: Any, trials: Any, probability: Any) -> int:
+    def _init(self, c: Any, trials: Any, probability: Any) -> Any:
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_binomial(c, numbers, *probability)
 
@@ -196,6 +196,6 @@ class BetaBinomial(_Successes):
             dtype=dtype,
         )
 
-    def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> int:
+    def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> Any:
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_beta_binomial(c, numbers, *alpha, *beta)

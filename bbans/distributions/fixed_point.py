@@ -74,7 +74,7 @@ def to_real(values: ArrayLike, name: str = "parameters") -> NDArray[Any]:
 
 def kept(array: NDArray[Any], copy: bool) -> NDArray[Any]:
     """An array as a distribution keeps it, so that C can read it."""
-    return np.array(array, order="C") if copy else np.require(array, None, "CA")
+    return np.array(array, order="C") if copy else np.require(array, None, ["C", "A"])
 
 
 # ---- parameters

@@ -11,6 +11,7 @@ from bbans._lib import ffi, lib
 from bbans.distributions.base import Distribution
 from bbans.distributions.family import Family, as_family
 from bbans.distributions.fixed_point import (
+    Parameter,
     as_ends,
     as_weights,
     joint_shape,
@@ -82,7 +83,7 @@ class LocationScale(Distribution):
         parameters = location_and_scale(self._names, location, scale, copy)
         super().__init__(*parameters, dtype=dtype)
 
-    def _init(self, c: Any, location: Any, scale: Any) -> int:
+    def _init(self, c: Any, location: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_located(
             c, self._family._c, *location, *scale
         )
@@ -313,7 +314,9 @@ class Mixture(Distribution):
     ) -> None:
         self._family = as_family(family)
         self._low, self._high = as_ends(low, high)
-        parameters = location_and_scale(("location", "scale"), location, scale, copy)
+        parameters: tuple[Parameter, ...] = location_and_scale(
+            ("location", "scale"), location, scale, copy
+        )
         if weights is not None:
             given = as_weights(weights, copy)
             if copy:
@@ -327,7 +330,7 @@ class Mixture(Distribution):
             raise SymbolError(f"a mixture has 1 to {most} components, not {whole[-1]}")
         super().__init__(*parameters, dtype=dtype)
 
-    def _init(self, c: Any, *arrays: Any) -> int:
+    def _init(self, c: Any, *arrays: Any) -> Any:
         weights = arrays[0] if len(arrays) == 3 else (ffi.NULL, 0)
         location, scale = arrays[-2:]
         return lib.bbans_distribution_init_mixture(

@@ -401,7 +401,7 @@ class FrozenModel(SequenceModel):
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """What the alphabet encodes to, all in one row, as observations."""
-        rows = numbers.view(self._DTYPE)
+        rows: NDArray[Any] = numbers.view(self._DTYPE)
         return rows if self.width == 1 else rows.reshape(-1, self.width)
 
     def _empty(self, length: int) -> NDArray[Any]:

@@ -46,7 +46,8 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
     -----
     Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
     """
-    if not isinstance(as_model(model), FrozenHMM):
+    as_model(model)
+    if not isinstance(model, FrozenHMM):
         raise ModelError(f"devices code hidden Markov models, not {model.NAME}")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
         raise ModelError(f"{name!r} is no C name that is free")

@@ -30,7 +30,10 @@ from bbans.frozen.base import (
 __all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
 HEADER = struct.Struct("<4s8BIII")
-ALPHABET_DTYPES = {"integers": np.dtype("<i8"), "characters": np.dtype("<u4")}
+ALPHABET_DTYPES: dict[str, np.dtype[Any]] = {
+    "integers": np.dtype("<i8"),
+    "characters": np.dtype("<u4"),
+}
 
 
 class Head(NamedTuple):
