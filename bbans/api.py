@@ -33,7 +33,7 @@ from bbans.formats.container import (
     Header,
 )
 from bbans.frozen.alphabet import as_integers
-from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.base import FrozenModel, Mode, as_model
 from bbans.frozen.model_file import default_model
 from bbans.message.message import Message
 
@@ -386,7 +386,7 @@ def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
         if block.n_symbols % width:
             raise CorruptError(f"{name} is damaged: it has no rows of {width}")
         try:
-            mode = "predictive" if block.method == PREDICTIVE else "iconoclasm"
+            mode: Mode = "predictive" if block.method == PREDICTIVE else "iconoclasm"
             message = Message.from_bytes(block.data)
             length = block.n_symbols // width
             x = decode_sequence(message, model.with_mode(mode), length).ravel()

@@ -86,7 +86,7 @@ def frozen_bits(frozen: bbans.FrozenLGSSM, x: np.ndarray, samples: int) -> float
     costs = []
     for seed in range(samples):
         rng = np.random.default_rng(seed)
-        other = rng.bytes(1000 + 8 * len(x) * frozen.n_states)
+        other = rng.bytes(1000 + 8 * len(x) * frozen.n_latents)
         message = bbans.Message.from_bytes(other + b"\1")
         start = message.bits
         frozen.push(message, x)

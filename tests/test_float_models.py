@@ -90,6 +90,14 @@ def test_a_copy_keeps_the_history_and_stays_read_only():
     assert not fitted.emission.flags.writeable
 
 
+def test_the_mode_is_chosen_when_freezing(model):
+    assert model.freeze().mode == "iconoclasm"
+    predictive = model.freeze(predictive=True)
+    assert predictive.mode == "predictive"
+    assert predictive == model.freeze().with_mode("predictive")
+    assert predictive != model.freeze()
+
+
 def test_a_class_loads_its_own_kinds_only(model, path):
     model.save(path)
     for kind in CLASSES:

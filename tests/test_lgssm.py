@@ -13,7 +13,7 @@ from bbans.errors import FormatError
 
 def dense(model, T):
     """Mean and covariance of all z, and of all z with all x."""
-    n, p = model.n_states, model.n_observed
+    n, p = model.n_latents, model.n_observed
     mean, cov = np.zeros(T * n), np.zeros((T * n, T * n))
     C, d, R = np.zeros((T * p, T * n)), np.zeros(T * p), np.zeros((T * p, T * p))
     first = model.parameters()

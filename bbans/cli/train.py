@@ -43,7 +43,7 @@ RANGES: dict[str, tuple[str, int, int | None]] = {
     "iterations": ("n_iter", 0, None),
     "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
     "seed": ("seed", 0, None),
-    "latents": ("n_states", 1, 64),
+    "latents": ("n_latents", 1, 64),
     "channels": ("n_observed", 1, 64),
 }
 

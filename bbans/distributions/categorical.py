@@ -92,7 +92,7 @@ class Categorical(Distribution):
             parameters = (given,)
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
-    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> int:
+    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> Any:
         return lib.bbans_distribution_init_symbols(c, self._table.c, *rows)
 
     def _reason(self, value: int, at: int) -> str:

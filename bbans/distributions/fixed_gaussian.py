@@ -26,6 +26,7 @@ __all__ = [
     "fixed_offset",
     "fixed_scales",
     "ldl",
+    "matrix_of",
     "solve",
     "variances_of",
 ]
@@ -89,7 +90,6 @@ def fixed_matrix(matrix: _Floats) -> tuple[NDArray[np.int32], _Floats]:
     """
     rows, columns = matrix.shape
     fixed = np.zeros((rows, 1 + columns), np.int32)
-    exact = np.zeros_like(matrix)
     for i, row in enumerate(matrix):
         size = float(np.abs(row).max(initial=0.0))
         if not size < 2.0**46:
@@ -97,8 +97,13 @@ def fixed_matrix(matrix: _Floats) -> tuple[NDArray[np.int32], _Floats]:
         shift = 31 if size == 0.0 else min(30 - math.frexp(size)[1] - 24, 31)
         fixed[i, 0] = shift
         fixed[i, 1:] = np.rint(np.ldexp(row, shift + 24))
-        exact[i] = np.ldexp(fixed[i, 1:].astype(np.float64), -shift - 24)
-    return fixed, exact
+    return fixed, matrix_of(fixed)
+
+
+def matrix_of(fixed: NDArray[np.int32]) -> _Floats:
+    """The matrix that rows of fixed point are."""
+    exact: _Floats = np.ldexp(fixed[:, 1:].astype(np.float64), -fixed[:, :1] - 24)
+    return exact
 
 
 def fixed_offset(values: _Floats) -> NDArray[np.int64]:

@@ -145,7 +145,7 @@ def _model(file: BinaryIO) -> dict[str, Any]:
         size, start_length = linear.offsets()[1], linear.start_length
         facts = {
             "kind": "frozen linear Gaussian state space model",
-            "latents": linear.n_states,
+            "latents": linear.n_latents,
             "observed": linear.n_observed,
             "noise": linear.noise,
             "steps": linear.n_steps,

@@ -394,7 +394,7 @@ class FrozenModel(SequenceModel):
 
     def _values(self, x: NDArray[Any]) -> Any:
         """What `decode` returns, from the array that C wrote."""
-        values = self.alphabet.decode(x)
+        values: NDArray[Any] = self.alphabet.decode(x)
         if self.kind == "bytes":
             return values.astype(np.uint8).tobytes()
         return text_of(values) if self.kind == "text" else values

@@ -46,9 +46,9 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
     -----
     Tables take 2 (K + 1) (K + 1) + 2 K (M + 1) bytes of flash.
     """
-    as_model(model)
     if not isinstance(model, FrozenHMM):
-        raise ModelError(f"devices code hidden Markov models, not {model.NAME}")
+        name = as_model(model).NAME
+        raise ModelError(f"devices code hidden Markov models, not {name}")
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in RESERVED.split():
         raise ModelError(f"{name!r} is no C name that is free")
     if model.prec > PREC_MAX:

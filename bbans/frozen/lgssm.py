@@ -51,7 +51,7 @@ class Head(NamedTuple):
 
     start: Start
     noise: str
-    n_states: int
+    n_latents: int
     n_observed: int
     start_length: int
     start_bits: int
@@ -59,8 +59,8 @@ class Head(NamedTuple):
 
     def offsets(self) -> tuple[int, int]:
         """Where the offsets end, which begin after the header, and the words."""
-        width = int(lib.bbans_lgssm_step_words(self.n_states, self.n_observed))
-        end = HEADER.size + 8 * self.n_steps * (self.n_states + self.n_observed)
+        width = int(lib.bbans_lgssm_step_words(self.n_latents, self.n_observed))
+        end = HEADER.size + 8 * self.n_steps * (self.n_latents + self.n_observed)
         return end, end + 4 * self.n_steps * width
 
 
@@ -135,7 +135,7 @@ class FrozenLGSSM(FrozenModel):
 
     Parameters
     ----------
-    n_states, n_observed : int
+    n_latents, n_observed : int
         Latent dimensions n and observed dimensions p, 1 to 64.
     offsets : array_like of int64, shape (S, n + p)
         Of latents and observations, in 2^-16.
@@ -167,7 +167,7 @@ class FrozenLGSSM(FrozenModel):
 
     def __init__(
         self,
-        n_states: int,
+        n_latents: int,
         n_observed: int,
         offsets: ArrayLike,
         words: ArrayLike,
@@ -177,10 +177,10 @@ class FrozenLGSSM(FrozenModel):
         start_bits: int,
         mode: Mode = "iconoclasm",
     ) -> None:
-        n_states = as_integer(n_states, "n_states", 1, DIMENSIONS_MAX)
+        n_latents = as_integer(n_latents, "n_latents", 1, DIMENSIONS_MAX)
         n_observed = as_integer(n_observed, "n_observed", 1, DIMENSIONS_MAX)
-        width = int(lib.bbans_lgssm_step_words(n_states, n_observed))
-        self._offsets = _exact(offsets, np.int64, (n_states + n_observed,), "offset")
+        width = int(lib.bbans_lgssm_step_words(n_latents, n_observed))
+        self._offsets = _exact(offsets, np.int64, (n_latents + n_observed,), "offset")
         self._words = _exact(words, np.int32, (width,), "word")
         if len(self._offsets) != len(self._words) or len(self._words) == 0:
             raise ModelError("there must be as many rows of offsets as of words")
@@ -195,7 +195,7 @@ class FrozenLGSSM(FrozenModel):
         )
         check(
             lib.bbans_lgssm_init(
-                c, n_states, n_observed, len(self._words), self._family,
+                c, n_latents, n_observed, len(self._words), self._family,
                 start_length, start_bits, *self._keep,
             )
         )  # fmt: skip
@@ -204,7 +204,7 @@ class FrozenLGSSM(FrozenModel):
     # ---- what it is
 
     @property
-    def n_states(self) -> int:
+    def n_latents(self) -> int:
         """Latent dimensions n."""
         return int(self.c.latents)
 
@@ -244,7 +244,7 @@ class FrozenLGSSM(FrozenModel):
 
     def step(self, t: int) -> Step:
         """Return the integers of step t, counted from 0."""
-        i, n, p = min(t, self.n_steps - 1), self.n_states, self.n_observed
+        i, n, p = min(t, self.n_steps - 1), self.n_latents, self.n_observed
         size, row, at = {"n": n, "p": p}, self._words[i], 0
         parts = [self._offsets[i, :n], self._offsets[i, n:]]
         for _, rows, columns in LAYOUT:
@@ -259,7 +259,7 @@ class FrozenLGSSM(FrozenModel):
 
     def __repr__(self) -> str:
         return (
-            f"<FrozenLGSSM {self.fingerprint.hex()}: {self.n_states} latent, "
+            f"<FrozenLGSSM {self.fingerprint.hex()}: {self.n_latents} latent, "
             f"{self.n_observed} observed, {self.n_steps} steps>"
         )
 
@@ -278,7 +278,7 @@ class FrozenLGSSM(FrozenModel):
     def _payload(self) -> bytes:
         header = HEADER.pack(
             MODEL, VERSION, self.TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
-            self.n_states, self.n_observed, self.start_length, self.start_bits,
+            self.n_latents, self.n_observed, self.start_length, self.start_bits,
             self.n_steps,
         )  # fmt: skip
         return (
@@ -293,7 +293,7 @@ class FrozenLGSSM(FrozenModel):
         split, size = head.offsets()
         check_end(data, size)
         return cls(
-            head.n_states,
+            head.n_latents,
             head.n_observed,
             np.frombuffer(data[HEADER.size : split], "<i8").reshape(head.n_steps, -1),
             np.frombuffer(data[split:size], "<i4").reshape(head.n_steps, -1),
@@ -415,7 +415,7 @@ class LGSSMSteps:
         """P(z_t | z_t-1), or P(z_1)."""
         t = 0 if z is None else z.step + 1
         step = self._frozen.step(t)
-        grid = (0,) * self._frozen.n_states if z is None else z.grid
+        grid = (0,) * self._frozen.n_latents if z is None else z.grid
         mean = _rows(step.move_offset, step.move, [_point(v) for v in grid])
         return _States(t, Multivariate(mean, step.move_scale.tolist()))
 

@@ -198,7 +198,9 @@ class Message(MessageArrays):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):
             return NotImplemented
-        return self.state() == other.state()
+        return np.array_equal(self._head, other._head) and np.array_equal(
+            self._tail[: self._c.tail_len], other._tail[: other._c.tail_len]
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -15,6 +15,7 @@ from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.base import MODES
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
 from bbans.models._data import encode_all, infer_alphabet, passes_of
@@ -279,13 +280,15 @@ class ARHMM(FloatModel):
         x, z, _ = self._draw(length, as_generator(seed), measure=False)
         return self.alphabet.decode(x), z
 
-    def freeze(self, prec: int = 24) -> FrozenARHMM:
+    def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenARHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
 
         Parameters
         ----------
         prec : int
             Precision r in bits of the states' tables, 1 to 28.
+        predictive : bool
+            The mode, as for `HMM.freeze`.
         """
         _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
         return frozen_arhmm(
@@ -296,7 +299,7 @@ class ARHMM(FloatModel):
             prec=prec,
             alphabet=self.alphabet,
             bits=bits,
-        )
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         contexts = {

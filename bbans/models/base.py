@@ -44,7 +44,14 @@ class FloatModel(ABC):
 
     @abstractmethod
     def freeze(self, *arguments: Any, **options: Any) -> FrozenModel:
-        """Turn the parameters into integers, with which sequences are coded."""
+        """Turn the parameters into integers, with which sequences are coded.
+
+        Parameters
+        ----------
+        predictive : bool
+            The mode of the frozen model: "predictive" codes each observation by its
+            distribution given those before it, "iconoclasm" by bits back.
+        """
 
     # ---- files and copies
 

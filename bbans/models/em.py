@@ -10,16 +10,16 @@ threads change no bit.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from bbans._arguments import as_real, as_reals
+from bbans._threads import in_order
 from bbans.errors import ModelError
 from bbans.models import _forward
 from bbans.models._parameters import Floats, Parameters
@@ -428,7 +428,10 @@ def expect(
     initial = np.zeros(tables.S)
     transition = np.zeros((K, tables.S))
     emission = np.zeros((M, tables.S))
-    for part in _in_order(data, tables, counting, lowest, block, threads):
+    count = partial(
+        _count, tables=tables, counting=counting, lowest=lowest, block=block
+    )
+    for part in in_order(count, data, threads):
         if part.fault is not None:
             return part
         bits += part.bits
@@ -446,31 +449,3 @@ def expect(
         np.ascontiguousarray(emission[:, :K].T),
     )
     return Expectation(bits, n_symbols, n_sequences, counts, None)
-
-
-def _in_order(
-    data: Iterable[Batch],
-    tables: _Tables,
-    counting: bool,
-    lowest: float,
-    block: int | None,
-    threads: int,
-) -> Iterator[Expectation]:
-    if threads == 1:
-        for batch in data:
-            yield _count(batch, tables, counting, lowest, block)
-        return
-    waiting: deque[Future[Expectation]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for batch in data:
-                waiting.append(
-                    pool.submit(_count, batch, tables, counting, lowest, block)
-                )
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

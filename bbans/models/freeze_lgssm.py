@@ -37,7 +37,7 @@ class _Model(Protocol):
     """What is frozen: an `LGSSM`, which see."""
 
     @property
-    def n_states(self) -> int: ...
+    def n_latents(self) -> int: ...
     @property
     def n_observed(self) -> int: ...
     @property
@@ -76,7 +76,7 @@ def frozen_lgssm(
     """Freeze a float model; see `LGSSM.freeze`."""
     noise_family(noise)  # refuses other names
     law = _NOISES[noise]
-    n, p = model.n_states, model.n_observed
+    n, p = model.n_latents, model.n_observed
     least = as_array(bits, "bits", ModelError)
     if least.dtype.kind not in "iu" or least.shape not in ((), (n,)):
         raise ModelError(f"bits must be an integer, or {n} of them, not {bits!r}")
@@ -158,7 +158,7 @@ def _rows(
     Gains have converged at step `steady`; from there on the basis is the last one,
     and row steady + 1, from that basis to itself, serves all steps after.
     """
-    own, n, p = model.n_steps, model.n_states, model.n_observed
+    own, n, p = model.n_steps, model.n_latents, model.n_observed
     gains = model.gains(own + 20_000)
     P, V = gains.filtered, gains.posterior
     steady = len(P) - 1

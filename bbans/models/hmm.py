@@ -27,6 +27,7 @@ from bbans.frozen.alphabet import (
     Symbols,
     as_alphabet,
 )
+from bbans.frozen.base import MODES
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
@@ -637,13 +638,16 @@ class HMM(FloatModel):
             raise ModelError("no data to train on: no batch has any")
         return model
 
-    def freeze(self, prec: int = 24) -> FrozenHMM:
+    def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
 
         Parameters
         ----------
         prec : int
             Precision r in bits, 1 to 28; K and M are at most ``2**r``.
+        predictive : bool
+            The mode: "predictive" codes each symbol by its distribution given those
+            before it, "iconoclasm", the default, by bits back.
 
         Returns
         -------
@@ -661,7 +665,7 @@ class HMM(FloatModel):
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
-        )
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         values = self._alphabet.values  # None for 0 .. M-1, uint32 for characters

@@ -24,6 +24,7 @@ from bbans._arguments import (
 from bbans.distributions.fixed_gaussian import ROUNDING, cholesky, ldl, solve
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
+from bbans.frozen.base import MODES
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.models._float_file import Arrays
 from bbans.models.base import FloatModel
@@ -148,7 +149,7 @@ class LGSSM(FloatModel):
     # ---- what it is
 
     @property
-    def n_states(self) -> int:
+    def n_latents(self) -> int:
         """Latent dimensions n."""
         return self._shape[0]
 
@@ -172,7 +173,7 @@ class LGSSM(FloatModel):
 
     def __repr__(self) -> str:
         varying = "" if self._steps == 1 else f", {self._steps} steps"
-        return f"<LGSSM: {self.n_states} latent, {self.n_observed} observed{varying}>"
+        return f"<LGSSM: {self.n_latents} latent, {self.n_observed} observed{varying}>"
 
     # ---- inference
 
@@ -234,7 +235,7 @@ class LGSSM(FloatModel):
         T = len(values)
         gains = self.gains(max(T, 1))
         S = len(gains.gain) if self._steps == 1 else T
-        predicted = np.empty((T + 1, self.n_states))
+        predicted = np.empty((T + 1, self.n_latents))
         predicted[0] = self._initial_mean
         for t in range(min(S, T)):
             now, then = self.at(t), self.at(t + 1)
@@ -257,7 +258,7 @@ class LGSSM(FloatModel):
         """Means and covariances of z_t given all of x: shapes (T, n), (T, n, n)."""
         predicted, filtered, gains = self.filter(x)
         means = self._smoothed_means(predicted, filtered, gains)
-        covs = np.empty((len(means), self.n_states, self.n_states))
+        covs = np.empty((len(means), self.n_latents, self.n_latents))
         last = len(gains.gain) - 1
         for t in range(len(means) - 1, -1, -1):
             i = min(t, last)
@@ -382,7 +383,7 @@ class LGSSM(FloatModel):
     def fit(
         cls,
         sequences: ArrayLike | Sequence[ArrayLike],
-        n_states: int | None = None,
+        n_latents: int | None = None,
         *,
         n_iter: int = 50,
         tol: float = 1e-5,
@@ -397,7 +398,7 @@ class LGSSM(FloatModel):
         ----------
         sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
             A list of integers is one sequence, a list of rows a list of sequences.
-        n_states : int
+        n_latents : int
             Latent dimensions n, unless `init` has them.
         n_iter : int
             At most so many updates.
@@ -445,9 +446,9 @@ class LGSSM(FloatModel):
         if init is not None:
             as_instance(init, LGSSM, "init", "an LGSSM")
         else:
-            if n_states is None:
+            if n_latents is None:
                 raise ModelError("fit needs the number of latent dimensions, or init")
-            init = cls.spectral(found, n_states, min_noise=min_noise)
+            init = cls.spectral(found, n_latents, min_noise=min_noise)
         if init.n_steps > 1:
             raise ModelError("EM trains time-invariant models only")
         data = [_integers(x, init.n_observed) for x in found if len(x) > 0]
@@ -520,7 +521,7 @@ class LGSSM(FloatModel):
         least: float,
     ) -> None:
         """Of the moments of (z, 1, y): y = matrix z + offset + N(0, cov)."""
-        n = self.n_states
+        n = self.n_latents
         offset, cov = f"{name}_offset", f"{name}_cov"
         zz, zy = moments[: n + 1, : n + 1], moments[: n + 1, n + 1 :]
         size = zy.shape[1]
@@ -546,7 +547,7 @@ class LGSSM(FloatModel):
     def spectral(
         cls,
         sequences: ArrayLike | Sequence[ArrayLike],
-        n_states: int,
+        n_latents: int,
         *,
         lags: int | None = None,
         min_noise: float = 0.25,
@@ -557,7 +558,7 @@ class LGSSM(FloatModel):
         ----------
         sequences : ndarray of int, shape (T, p) or (T,), or a list of such arrays
             As for `fit`.
-        n_states : int
+        n_latents : int
             Latent dimensions n.
         lags : int, optional
             Observations of the past and of the future that are correlated.
@@ -577,7 +578,7 @@ class LGSSM(FloatModel):
         """
         data = [x.astype(np.float64) for x in _sequences(sequences)]
         p = data[0].shape[1]
-        n = as_integer(n_states, "n_states", 1)
+        n = as_integer(n_latents, "n_latents", 1)
         if lags is None:
             lags = max(2 + 2 * n // p, min(8, 2 * n))
         lags = as_integer(lags, "lags", -(-n // p))
@@ -632,6 +633,7 @@ class LGSSM(FloatModel):
         noise: str = "gaussian",
         bits: ArrayLike = 1,
         max_steps: int = 4096,
+        predictive: bool = False,
     ) -> FrozenLGSSM:
         """Turn the model into integers, with which sequences are coded.
 
@@ -647,6 +649,8 @@ class LGSSM(FloatModel):
         max_steps : int
             At most so many steps, beside those of a time-varying model, have gains
             of their own while these converge.
+        predictive : bool
+            The mode, as for `HMM.freeze`.
 
         Raises
         ------
@@ -664,9 +668,11 @@ class LGSSM(FloatModel):
         of variance ``min(0.07 * cbrt(s), 0.25)`` at least, where s is the variance of
         an observation that neither the past nor the other dimensions explain, noise
         aside. Data with less noise cost up to 0.05 bits an integer for that,
-        and up to 0.02 with ``predictive=True``.
+        and up to 0.02 in mode "predictive".
         """
-        return frozen_lgssm(self, noise=noise, bits=bits, max_steps=max_steps)
+        return frozen_lgssm(
+            self, noise=noise, bits=bits, max_steps=max_steps
+        ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
         return self.parameters()
