@@ -1,14 +1,9 @@
 """What does not work yet, and should: each fails today, strictly, for a reason."""
 
-import copy
-
 import numpy as np
 import pytest
 
 import bbans
-from bbans.distributions import Table
-
-TABLE = Table.from_masses([[1.0, 2.0, 5.0]])
 
 
 def limit(reason):
@@ -68,17 +63,3 @@ def test_compress_finds_the_statistics_of_a_spreadsheet():
     data = "".join(f"{a};{b}\r\n" for a, b in rng.integers(0, 10**6, (3000, 2)))
     order1 = len(bbans.bytes_compress(data.encode(), order=1))
     assert len(bbans.compress(data.encode())) < 1.05 * order1
-
-
-# ---- copies
-
-
-@limit("the copy shares the state in C")
-def test_a_copied_range_encoder_goes_on_by_itself():
-    encoder = bbans.RangeEncoder()
-    encoder.encode(0, 1, 2)
-    other = copy.copy(encoder)
-    other.encode(1, 1, 2)
-    alone = bbans.RangeEncoder()
-    alone.encode(0, 1, 2)
-    assert encoder.finish() == alone.finish()
