@@ -23,6 +23,7 @@ _HOMES = {
         "decompress",
         "decompress_file",
         "encode",
+        "open",
     ),
     "bbans.codecs.check": (
         "CodecReport",
@@ -45,14 +46,6 @@ _HOMES = {
         "TruncatedError",
         "VersionError",
         "WrongModelError",
-    ),
-    "bbans.formats.byte_stream": (
-        "bytes_compress",
-        "bytes_decompress",
-    ),
-    "bbans.formats.signals": (
-        "signal_compress",
-        "signal_decompress",
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.arhmm": ("FrozenARHMM",),

@@ -14,6 +14,7 @@ from bbans.api import decode as decode
 from bbans.api import decompress as decompress
 from bbans.api import decompress_file as decompress_file
 from bbans.api import encode as encode
+from bbans.api import open as open
 from bbans.codecs.check import CodecReport as CodecReport
 from bbans.codecs.check import ModelReport as ModelReport
 from bbans.codecs.check import check_codec as check_codec
@@ -30,10 +31,6 @@ from bbans.errors import SymbolError as SymbolError
 from bbans.errors import TruncatedError as TruncatedError
 from bbans.errors import VersionError as VersionError
 from bbans.errors import WrongModelError as WrongModelError
-from bbans.formats.byte_stream import bytes_compress as bytes_compress
-from bbans.formats.byte_stream import bytes_decompress as bytes_decompress
-from bbans.formats.signals import signal_compress as signal_compress
-from bbans.formats.signals import signal_decompress as signal_decompress
 from bbans.frozen.alphabet import Alphabet as Alphabet
 from bbans.frozen.arhmm import FrozenARHMM as FrozenARHMM
 from bbans.frozen.hmm import FrozenHMM as FrozenHMM

@@ -10,15 +10,12 @@ from bbans.errors import FormatError, SymbolError
 __all__ = [
     "CONTAINER",
     "MODEL",
-    "SIGNAL",
     "START_BYTES",
-    "STREAM",
     "check_raw",
     "wrong_kind",
 ]
 
 MODEL, CONTAINER = b"\x89bbm", b"\x89bbz"
-STREAM, SIGNAL = b"\x89bby", b"\x89bbs"
 
 
 class _Kind(NamedTuple):
@@ -32,8 +29,6 @@ _READ = "read its values with a library for such files"
 _KINDS = (
     _Kind(MODEL, "a bbans model file", "load_model reads it"),
     _Kind(CONTAINER, "a bbans container", "decompress restores it"),
-    _Kind(STREAM, "a bbans byte stream", "bytes_decompress restores it"),
-    _Kind(SIGNAL, "a bbans signal", "signal_decompress restores it"),
     _Kind(
         rb"PK\x03\x04",
         "a zip archive (.npz)",

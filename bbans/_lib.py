@@ -51,7 +51,7 @@ RAISES: dict[int, type[BbansError]] = {
     lib.BBANS_ERR_TRUNCATED: TruncatedError,
     lib.BBANS_ERR_FORMAT: FormatError,
     lib.BBANS_ERR_VERSION: VersionError,
-    lib.BBANS_ERR_MODEL: WrongModelError,
+    lib.BBANS_ERR_WRONG_MODEL: WrongModelError,
     lib.BBANS_ERR_TYPE: SymbolError,
 }
 

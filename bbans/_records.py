@@ -1,5 +1,5 @@
-"""What the formats share: blocks, numbers of any length, checksums that know their
-place, limits."""
+"""What the formats share: numbers of any length, checksums that know their place,
+limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from bbans._arguments import as_integer
 from bbans._files import read_full
@@ -19,15 +19,21 @@ from bbans.errors import CorruptError, LimitError, TruncatedError
 __all__ = [
     "CRC",
     "INDEX",
+    "UVARINT_BYTES",
+    "Buffer",
     "RecordReader",
     "check_limit",
     "check_shape",
-    "checked",
     "uvarint",
+    "with_checksum",
 ]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 CRC = struct.Struct("<I")
 INDEX = struct.Struct("<Q")
+# Bytes of a number at the most: it is below 2^63.
+UVARINT_BYTES = 9
 # Bytes that are read at a time: a length is a claim until the bytes are there.
 _PART = 1 << 20
 
@@ -42,7 +48,7 @@ def uvarint(value: int) -> bytes:
     return bytes(out)
 
 
-def checked(index: int, record: bytes) -> bytes:
+def with_checksum(index: int, record: bytes) -> bytes:
     """A record and its checksum, of which the place is part: blocks cannot change
     places."""
     return record + CRC.pack(zlib.crc32(record, zlib.crc32(INDEX.pack(index))))
@@ -91,40 +97,66 @@ def check_shape(shape: tuple[int, ...], itemsize: int) -> None:
 
 
 class RecordReader:
-    """Reads a file of checked records, front to back.
+    """Reads checked records, front to back.
 
     Parameters
     ----------
-    file : binary file
-        Is read as far as the records go, from where it stands.
+    source : binary file or memoryview
+        A file is read as far as the records go, from where it stands. What is taken of
+        a memoryview is part of it, and not copied.
     kind : str
         Names the data in errors.
     """
 
-    def __init__(self, file: BinaryIO, kind: str) -> None:
-        self._file, self._kind, self._crc = file, kind, 0
+    def __init__(self, source: BinaryIO | memoryview, kind: str) -> None:
+        self._source, self._kind = source, kind
         self.at = 0
         """Bytes that have been read."""
+        self.crc = 0
+        """Checksum of the record so far."""
 
-    def magic(self, magic: bytes) -> None:
-        """Read what a file of this kind starts with.
+    def magic(self, magic: bytes, again: bool = False) -> bool:
+        """Read what data of this kind start with.
+
+        Parameters
+        ----------
+        again : bool
+            Data of this kind came before: if there are no more, return False.
 
         Raises
         ------
         FormatError
-            If it starts otherwise; the text says as what.
+            If they start otherwise; the text says as what.
         """
-        start = read_full(self._file, len(magic))
-        if not magic.startswith(start):
-            start += read_full(self._file, START_BYTES - len(start))
-            raise wrong_kind(start, f"a bbans {self._kind}")
+        start = bytes(self._some(len(magic)))
+        if again and not start:
+            return False
         if start != magic:
-            raise TruncatedError(f"{self._kind} ends early, in its header")
-        self._crc, self.at = zlib.crc32(start), len(start)
+            if magic.startswith(start):
+                raise TruncatedError(f"{self._kind} ends early, in its header")
+            if again:
+                raise CorruptError(f"{self._kind} is followed by other data")
+            start += bytes(self._some(START_BYTES - len(start)))
+            raise wrong_kind(start, f"a bbans {self._kind}")
+        self.crc = zlib.crc32(start)
+        return True
 
     def begin(self, index: int) -> None:
         """Begin the record of this number: its checksum has the number first."""
-        self._crc = zlib.crc32(INDEX.pack(index))
+        self.crc = zlib.crc32(INDEX.pack(index))
+
+    def take(self, n: int, where: str) -> Buffer:
+        """Return the next n bytes, and leave them out of the record's checksum.
+
+        Raises
+        ------
+        TruncatedError
+            If there are fewer.
+        """
+        data = self._some(n)
+        if len(data) < n:
+            raise TruncatedError(f"{self._kind} ends early, in {where}")
+        return data
 
     def parts(self, n: int, where: str) -> Iterator[bytes]:
         """Yield the next n bytes of the record in parts.
@@ -135,27 +167,21 @@ class RecordReader:
             If there are fewer.
         """
         while n > 0:
-            part = read_full(self._file, min(n, _PART))
-            self.at += len(part)
-            if len(part) < min(n, _PART):
-                raise TruncatedError(f"{self._kind} ends early, in {where}")
-            self._crc = zlib.crc32(part, self._crc)
+            part = bytes(self.take(min(n, _PART), where))
+            self.crc = zlib.crc32(part, self.crc)
             n -= len(part)
             yield part
 
     def read(self, n: int, where: str) -> bytes:
-        """Return the next n bytes of the record; see `parts`."""
-        return b"".join(self.parts(n, where))
+        """Return the next n bytes of the record; see `take`."""
+        data = bytes(self.take(n, where))
+        self.crc = zlib.crc32(data, self.crc)
+        return data
 
     def skip(self, n: int, where: str) -> None:
         """Read the next n bytes of the record, and keep only their checksum."""
         for _ in self.parts(n, where):
             pass
-
-    def leap(self, n: int) -> None:
-        """Pass over n bytes of a file in memory, read from its start: nothing of the
-        record is then checked, and if it ends early the next read says so."""
-        self.at = self._file.seek(min(self.at + n, sys.maxsize))
 
     def uvarint(self, where: str) -> int:
         """Return the record's next number.
@@ -163,10 +189,10 @@ class RecordReader:
         Raises
         ------
         TruncatedError, CorruptError
-            If the file ends in it, or it is not in its shortest form.
+            If the data end in it, or it is not in its shortest form.
         """
         value = 0
-        for shift in range(0, 63, 7):
+        for shift in range(0, 7 * UVARINT_BYTES, 7):
             byte = self.read(1, where)[0]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
@@ -177,8 +203,7 @@ class RecordReader:
 
     def matches(self, where: str) -> bool:
         """Read the record's checksum; is it that of the record?"""
-        crc = self._crc
-        return bool(CRC.unpack(self.read(CRC.size, where))[0] == crc)
+        return bool(CRC.unpack(self.take(CRC.size, where))[0] == self.crc)
 
     def end(self) -> None:
         """Check that nothing follows.
@@ -188,5 +213,19 @@ class RecordReader:
         CorruptError
             If something does.
         """
-        if read_full(self._file, 1):
+        if self._some(1):
             raise CorruptError(f"{self._kind} is followed by other data")
+
+    def _some(self, n: int) -> Buffer:
+        """The next n bytes, or fewer at the end."""
+        data: Buffer
+        if isinstance(self._source, memoryview):
+            data = self._source[self.at : self.at + n]
+        elif n <= _PART:
+            data = read_full(self._source, n)
+        else:
+            data = bytearray()
+            while part := read_full(self._source, min(n - len(data), _PART)):
+                data += part
+        self.at += len(data)
+        return data

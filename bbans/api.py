@@ -1,10 +1,11 @@
-"""Compress and decompress: models, codecs, messages and containers, wired up."""
+"""Compress and decompress: elements, the coders of their blocks, and the container."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +13,43 @@ from numpy.typing import NDArray
 from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import read_all, read_full, write_full
 from bbans._kinds import START_BYTES, check_raw
-from bbans._records import check_limit
-from bbans.codecs.sequence import decode_sequence, encode_sequence
+from bbans._records import Buffer, check_limit
+from bbans._threads import in_order
 from bbans.errors import (
-    CorruptError,
+    BbansError,
     FormatError,
+    LimitError,
+    MessageError,
+    ModelError,
     SymbolError,
     WrongModelError,
 )
+from bbans.formats.coders import (
+    ByteCoder,
+    Coder,
+    Coders,
+    SignalCoder,
+    as_coder,
+    code_points,
+    coders_of,
+    decode_block,
+    octets,
+    restored_text,
+)
 from bbans.formats.container import (
     AXES_MAX,
-    BLOCK_MAX,
-    ELEMENTS,
-    ICONOCLASM,
-    PREDICTIVE,
-    STORED,
+    BLOCK_BYTES_MAX,
+    CODE_POINTS,
     Block,
     ContainerReader,
     ContainerWriter,
     Header,
+    Part,
+    integer_element,
 )
+from bbans.formats.random_access import ContainerFile
 from bbans.frozen.alphabet import as_integers
-from bbans.frozen.base import FrozenModel, Mode, as_model
-from bbans.frozen.model_file import default_model
-from bbans.message.message import Message
+from bbans.frozen.base import FrozenModel, as_model
 
 __all__ = [
     "compress",
@@ -44,13 +58,11 @@ __all__ = [
     "decompress",
     "decompress_file",
     "encode",
+    "open",
 ]
 
-BLOCK_DEFAULT = 1 << 16
-BYTES, UTF8, CHARACTERS = 0, 1, 2
-INTEGERS = {np.dtype(name): code for code, name in ELEMENTS.items() if code >= 16}
-
-Progress = Callable[[int], object]
+Kind = TypeVar("Kind", str, bytes, NDArray[Any])
+Progress: TypeAlias = Callable[[int], object]
 
 
 # ---- bare messages
@@ -78,108 +90,86 @@ def decode(
 
 def compress(
     data: Any,
-    model: FrozenModel | None = None,
+    coder: Coder | FrozenModel | None = None,
     *,
-    block_size: int = BLOCK_DEFAULT,
+    level: int | None = None,
+    block_size: int | None = None,
+    threads: int = 1,
 ) -> bytes:
     """Compress text, bytes or an integer array to a container.
 
     Parameters
     ----------
     data : str, bytes-like or array_like of int
-        Text under a model of bytes is compressed as UTF-8.
-    model : FrozenModel, optional
-        `default_model()` if left out. The reader needs the same.
-    block_size : int
-        Symbols in a block, 1 to 2**20, or as many whole rows as fit. Blocks are
-        coded and checked on their own.
+        Text is coded as UTF-8, or as code points under a model of text, and where it
+        has no UTF-8.
+    coder : Coder or FrozenModel, optional
+        What codes the blocks. By default bytes and text are coded by their own
+        frequencies (`ByteCoder`), integers under a model that is fitted to
+        them (`SignalCoder`). A reader needs the same model, or codec of your own.
+    level : int
+        From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
+    block_size : int, optional
+        Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
+        Blocks are coded and checked on their own. By default 2**16 elements, for a
+        `SignalCoder` 2**16 steps, and for a `ByteCoder` 2**20 bytes.
+    threads : int
+        The result does not depend on it.
 
     Returns
     -------
     bytes
-        The same for the same data and model, always and everywhere. Blocks that
-        the model would make longer are stored: the result is never longer than
-        the data by more than 26 bytes, 9 an axis, and 12 a block
-        (characters are stored in 4 bytes each).
+        The same for the same data and coder, always and everywhere, but for a
+        `SignalCoder`, whose fit is done in floats. Blocks that the coder would make
+        longer than a `ByteCoder` are coded by that, or stored: the result is never
+        longer than the elements by more than 44 bytes, 9 an axis, 17 a block, and the
+        name of a codec.
 
     Raises
     ------
     SymbolError
-        If a symbol is not in the model's alphabet; the text says where.
+        If the coder cannot code an element; the text says which and where.
     ModelError
-        If `block_size` is out of range.
+        If `coder`, `level`, `block_size` or `threads` is none of the above.
 
     Examples
     --------
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    model = default_model() if model is None else as_model(model)
-    block_size = _block_size(block_size, model)
-    element, shape = _describe(data, model)
-    x = model.alphabet.encode(data)
+    if isinstance(data, str | bytes | bytearray) or (
+        isinstance(data, memoryview) and data.format == "B"
+    ):
+        coder = as_coder(coder, level, ByteCoder)
+        if isinstance(data, memoryview) and not data.c_contiguous:
+            data = bytes(data)
+        element, values = coder.elements(data)
+        big_endian, shape = False, values.shape
+    else:
+        coder = as_coder(coder, level, SignalCoder)
+        array = as_integers(data)
+        element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
+        shape = _shape(array)
+        values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).ravel()
+    header = Header(element, big_endian, coder.fingerprint, coder.name)
+    width = coder.width(shape)
+    size = _block_size(block_size, coder, header, width)
+    blocks = (values[at : at + size] for at in range(0, values.size, size))
     out = io.BytesIO()
-    writer = ContainerWriter(out, Header(element, model.fingerprint))
-    for block in _split(x, block_size):
-        _write_block(writer, model, element, block)
-    writer.finish((x.size,) if shape is None else shape)
+    _write_part(out, header, coder, width, blocks, threads).finish(shape)
     return out.getvalue()
-
-
-def decompress(
-    data: bytes, model: FrozenModel | None = None, *, max_bytes: int | None = None
-) -> Any:
-    """Restore what `compress` was given.
-
-    Parameters
-    ----------
-    data : bytes-like
-    model : FrozenModel, optional
-        `default_model()` if left out.
-    max_bytes : int, optional
-        The most bytes that all elements may take, 4 for each character of text under
-        a model of characters; by default there is no limit. A few bytes may
-        decompress to many: give it to data from strangers.
-
-    Returns
-    -------
-    str, bytes or ndarray
-        Of the type, dtype and shape that was compressed.
-
-    Raises
-    ------
-    LimitError
-        If they would take more than `max_bytes`. Nothing was decoded.
-    WrongModelError, VersionError, TruncatedError, CorruptError, FormatError
-        If it cannot be restored whole; the text says why and where.
-    """
-    model = default_model() if model is None else as_model(model)
-    reader = ContainerReader(io.BytesIO(as_bytes(data, "data")))
-    _check_model(reader, model)
-    blocks = list(reader.blocks())
-    element = reader.header.element
-    total = sum(block.n_symbols for block in blocks)
-    check_limit(total, _dtype(element).itemsize, max_bytes, "the container")
-    whole = b"".join(_decode_block(reader.header, model, block) for block in blocks)
-    assert reader.shape is not None  # blocks() has run to its end
-    if element == BYTES:
-        return whole
-    if element == UTF8:
-        return _text(whole, "utf-8")
-    if element == CHARACTERS:
-        return whole.decode("utf-8", "surrogatepass")
-    dtype = np.dtype(ELEMENTS[element])
-    array = np.frombuffer(whole, dtype.newbyteorder("<")).astype(dtype)
-    return array.reshape(reader.shape)
 
 
 def compress_file(
     source: BinaryIO,
     sink: BinaryIO,
-    model: FrozenModel | None = None,
+    coder: Coder | FrozenModel | None = None,
     *,
-    block_size: int = BLOCK_DEFAULT,
+    level: int | None = None,
+    block_size: int | None = None,
+    threads: int = 1,
     dtype: str | None = None,
+    channels: int = 1,
     progress: Progress | None = None,
 ) -> None:
     """Compress a binary file to another, block by block.
@@ -188,46 +178,268 @@ def compress_file(
     ----------
     source, sink : binary files
         Pipes will do, also non-blocking ones: they are waited for. Under a model of
-        characters the source must be UTF-8, and is read whole.
+        text the source must be UTF-8, and is read whole.
     dtype : str, optional
         The file holds little-endian integers of this type, as "int16", and no
         header: one that is known is refused.
+    channels : int
+        With `dtype`: integers that are sampled together, the columns of an array of two
+        axes.
     progress : callable, optional
-        Called with the number of bytes (characters) done, after each block.
+        Called with the number of bytes done, after each block.
 
     Other parameters and errors are those of `compress`.
     """
-    model = default_model() if model is None else as_model(model)
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
-    block_size = _block_size(block_size, model)
-    if model.alphabet.kind == "characters" and dtype is None:
-        try:
-            text = read_all(source).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise SymbolError(f"a model of characters needs UTF-8: {error}") from None
-        element, blocks = CHARACTERS, _split(model.alphabet.encode(text), block_size)
+    channels = as_integer(channels, "channels", 1)
+    if dtype is None:
+        if channels > 1:
+            raise ModelError("channels are those of integers: say their dtype too")
+        coder = as_coder(coder, level, ByteCoder)
+        element = coder.file_element
     else:
-        element = BYTES if dtype is None else _element(np.dtype(dtype))
-        blocks = _read_blocks(source, model, block_size, _dtype(element), dtype)
-    writer = ContainerWriter(sink, Header(element, model.fingerprint))
-    total, size = 0, 1 if element == CHARACTERS else _dtype(element).itemsize
-    for block in blocks:
-        _write_block(writer, model, element, block)
-        total += block.size
+        coder = as_coder(coder, level, SignalCoder)
+        element = _element(np.dtype(dtype))
+    header = Header(element, False, coder.fingerprint, coder.name)
+    columns = (channels,) if channels > 1 else ()
+    width = coder.width((0, *columns))
+    step = max(width, channels)
+    size = _block_size(block_size, coder, header, step)
+    if element == CODE_POINTS:
+        blocks: Iterable[NDArray[Any]] = _read_text(source, size)
+    else:
+        blocks = _read_blocks(source, header.dtype, size, step, dtype)
+    writer = _write_part(sink, header, coder, width, blocks, threads, progress)
+    writer.finish((writer.n_elements // channels, *columns))
+
+
+def _element(dtype: np.dtype[Any]) -> int:
+    element = integer_element(dtype)
+    if element is None:
+        raise SymbolError(f"can compress str, bytes and integer arrays, not {dtype}")
+    return element
+
+
+def _shape(array: NDArray[Any]) -> tuple[int, ...]:
+    if array.ndim > AXES_MAX:
+        raise SymbolError(f"an array may have {AXES_MAX} axes, not {array.ndim}")
+    return array.shape
+
+
+def _block_size(
+    block_size: int | None, coder: Coder, header: Header, width: int
+) -> int:
+    """Elements of a block, in whole steps of `width`."""
+    itemsize = header.dtype.itemsize
+    most = BLOCK_BYTES_MAX // itemsize
+    if block_size is None:
+        size = min(coder.block_size(itemsize, width), most)
+    else:
+        size = as_integer(block_size, "block_size", 1, most)
+    return max(size // width, 1) * width
+
+
+def _write_part(
+    sink: BinaryIO,
+    header: Header,
+    coder: Coder,
+    width: int,
+    blocks: Iterable[NDArray[Any]],
+    threads: int,
+    progress: Progress | None = None,
+) -> ContainerWriter:
+    """Write all but the end record."""
+
+    def code(item: tuple[int, NDArray[Any]]) -> tuple[NDArray[Any], int, Buffer]:
+        start, block = item
+        try:
+            return block, *coder.shortest(block.reshape(-1, width))
+        except SymbolError as error:
+            if start == 0:
+                raise
+            raise SymbolError(f"in the block at element {start}: {error}") from None
+
+    writer = ContainerWriter(sink, header)
+    for block, method, data in in_order(code, _placed(blocks), threads):
+        writer.write(block.size, method, data)
         if progress is not None:
-            progress(block.size * size)
-    writer.finish((total,))
+            progress(block.nbytes)
+    return writer
+
+
+def _placed(blocks: Iterable[NDArray[Any]]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Each block, and the number of elements before it."""
+    start = 0
+    for block in blocks:
+        yield start, block
+        start += block.size
+
+
+def _read_text(source: BinaryIO, size: int) -> Iterator[NDArray[Any]]:
+    try:
+        values = code_points(read_all(source).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SymbolError(f"a model of text needs UTF-8: {error}") from None
+    return (values[at : at + size] for at in range(0, values.size, size))
+
+
+def _read_blocks(
+    source: BinaryIO, dtype: np.dtype[Any], size: int, step: int, bare: str | None
+) -> Iterator[NDArray[Any]]:
+    """`step`: elements that go together; `bare`: what integers are called in a file
+    that must hold nothing else."""
+    start, n_bytes, ahead = 0, size * dtype.itemsize, b""
+    if bare is not None:
+        ahead = read_full(source, START_BYTES)
+        check_raw(ahead, bare)
+    while data := ahead[:n_bytes] + read_full(source, max(n_bytes - len(ahead), 0)):
+        ahead = ahead[n_bytes:]
+        start += len(data)
+        if len(data) < n_bytes and start % (step * dtype.itemsize):
+            raise SymbolError(f"{start} bytes are no rows of {step} {dtype.name}")
+        yield np.frombuffer(data, dtype)
+
+
+# ---- and back
+
+
+@overload
+def decompress(
+    data: bytes,
+    coder: Coder | FrozenModel | None = None,
+    *,
+    kind: None = None,
+    out: Any = None,
+    max_bytes: int | None = None,
+    threads: int = 1,
+) -> Any: ...
+@overload
+def decompress(
+    data: bytes,
+    coder: Coder | FrozenModel | None = None,
+    *,
+    kind: type[Kind],
+    max_bytes: int | None = None,
+    threads: int = 1,
+) -> Kind: ...
+def decompress(
+    data: Any,
+    coder: Coder | FrozenModel | None = None,
+    *,
+    kind: type[Any] | None = None,
+    out: Any = None,
+    max_bytes: int | None = None,
+    threads: int = 1,
+) -> Any:
+    """Restore what `compress` was given.
+
+    Parameters
+    ----------
+    data : bytes-like
+    coder : Coder or FrozenModel, optional
+        The model or the codec that the data name, if they do. `default_model()` need
+        not be given.
+    kind : {str, bytes, numpy.ndarray}, optional
+        What the result must be; type checkers then know it.
+    out : writable buffer, optional
+        Where bytes, or the elements of an array, go; it may be larger. Text is refused.
+    max_bytes : int, optional
+        The most bytes that all elements may take (4 for each character of text that is
+        coded as code points); by default there is no limit. A few bytes may decompress
+        to many, up to 16 MiB for each 17: give it, or `out`, to data from strangers.
+    threads : int
+
+    Returns
+    -------
+    str, bytes or ndarray
+        Of the type, dtype (byte order included) and shape that was compressed. Data one
+        behind the other are joined, arrays along their first axis. With `out` the part
+        of it that holds the result: a memoryview, or an array.
+
+    Raises
+    ------
+    LimitError
+        If they would take more than `max_bytes`. Nothing was decoded.
+    MessageError
+        If `out` is too small. Nothing was written.
+    WrongModelError
+        If another model or codec is needed; the text names it.
+    VersionError, TruncatedError, CorruptError, FormatError
+        If it cannot be restored whole, or is of another kind; the text says why and
+        where. `out` then holds some blocks.
+    """
+    given = None if coder is None else as_coder(coder)
+    reader = ContainerReader(memoryview(as_bytes(data, "data")))
+    header, n_bytes = reader.header, 0
+    if kind is not None and kind is not header.type:
+        raise FormatError(f"container holds {header.kind}, not {kind.__name__}")
+    check_limit(0, 1, max_bytes, "the container")
+    parts: list[tuple[Part, list[Block], Coders]] = []
+    for part in reader.parts():
+        parts.append((part, [], coders_of(part.header, given)))
+        for block in part.blocks():
+            n_bytes += block.n * part.header.dtype.itemsize
+            what = f"the container up to {block.name}"
+            check_limit(n_bytes, 1, max_bytes, what)
+            parts[-1][1].append(block)
+    if header.is_text:
+        if out is not None:
+            raise ModelError("out takes bytes and arrays, and the container holds text")
+        texts = []
+        for entry in parts:
+            elements = np.empty(entry[0].n_elements, entry[0].header.dtype)
+            _restore([entry], elements, threads)
+            texts.append(restored_text(elements, entry[0].header))
+        return "".join(texts)
+    n = n_bytes // header.dtype.itemsize
+    target = np.empty(n, header.dtype) if out is None else _part_of(out, n, header)
+    _restore(parts, target, threads)
+    if not header.is_array:
+        return target.tobytes() if out is None else memoryview(out).cast("B")[:n]
+    if header.big_endian:
+        target = target.byteswap(inplace=True).view(header.array_dtype)
+    return target.reshape(reader.shape)
+
+
+def _part_of(out: Any, n: int, header: Header) -> NDArray[Any]:
+    """The first n elements of a buffer of the caller."""
+    target = octets(out)
+    if not target.flags.writeable:
+        raise TypeError("out must be writable")
+    size = n * header.dtype.itemsize
+    if target.size < size:
+        raise MessageError(f"out holds {target.size} bytes, the data {size}")
+    return target[:size].view(header.dtype)
+
+
+def _restore(
+    parts: list[tuple[Part, list[Block], Coders]],
+    target: NDArray[Any],
+    threads: int,
+) -> None:
+    """Decode all blocks, one behind the other."""
+
+    def slices() -> Iterator[tuple[Block, Coders, NDArray[Any]]]:
+        start = 0
+        for _, blocks, coders in parts:
+            for block in blocks:
+                yield block, coders, target[start : start + block.n]
+                start += block.n
+
+    for _ in in_order(lambda item: decode_block(*item), slices(), threads):
+        pass
 
 
 def decompress_file(
     source: BinaryIO,
     sink: BinaryIO,
-    model: FrozenModel | None = None,
+    coder: Coder | FrozenModel | None = None,
     *,
     salvage: Callable[[FormatError], object] | None = None,
     progress: Progress | None = None,
     max_bytes: int | None = None,
+    threads: int = 1,
 ) -> None:
     """Decompress a container to a binary file, block by block.
 
@@ -239,172 +451,81 @@ def decompress_file(
         Called with each error: a damaged block is then left out, and a container
         that ends early ends there. By default the first error is raised.
     progress : callable, optional
-        Called with the number of symbols done, after each block.
-    max_bytes : int, optional
-        As for `decompress`.
+        Called with the number of elements done, after each block.
 
-    Errors are those of `decompress`. Blocks before a fault, or before the first that
-    goes beyond `max_bytes`, have been written.
+    Other parameters and errors are those of `decompress`. Blocks before a fault, or
+    before the first that goes beyond `max_bytes`, have been written.
     """
-    model = default_model() if model is None else as_model(model)
+    given = None if coder is None else as_coder(coder)
     check_file(source, "source", "read")
     check_file(sink, "sink", "write")
+    check_limit(0, 1, max_bytes, "the container")
     reader = ContainerReader(source)
-    _check_model(reader, model)
-    total, size = 0, _dtype(reader.header.element).itemsize
-    try:
-        for block in reader.blocks(salvage=salvage is not None):
-            total += block.n_symbols
-            what = f"the container up to block {block.index}"
-            check_limit(total, size, max_bytes, what)
-            try:
-                part = _decode_block(reader.header, model, block)
-            except CorruptError as error:
-                if salvage is None:
-                    raise
-                salvage(error)
-            else:
-                write_full(sink, part)
-            if progress is not None:
-                progress(block.n_symbols)
-    except FormatError as error:  # there is no way to the next block
-        if salvage is None:
-            raise
-        salvage(error)
+    coders_of(reader.header, given)  # or nothing is written
 
-
-# ---- pieces
-
-
-def _describe(data: Any, model: FrozenModel) -> tuple[int, tuple[int, ...] | None]:
-    """Element code, and the shape of an array."""
-    if isinstance(data, str):
-        return (CHARACTERS if model.alphabet.kind == "characters" else UTF8), None
-    if isinstance(data, bytes | bytearray) or (
-        isinstance(data, memoryview) and data.format == "B"
-    ):
-        return BYTES, None
-    array = as_integers(data)
-    element = _element(array.dtype)
-    if array.ndim > AXES_MAX:
-        raise SymbolError(f"an array may have {AXES_MAX} axes, not {array.ndim}")
-    return element, array.shape
-
-
-def _element(dtype: np.dtype[Any]) -> int:
-    native = dtype.newbyteorder("=")
-    if native not in INTEGERS:
-        raise SymbolError(f"can compress str, bytes and integer arrays, not {dtype}")
-    return INTEGERS[native]
-
-
-def _block_size(block_size: int, model: FrozenModel) -> int:
-    """In whole steps."""
-    block_size, width = (
-        as_integer(block_size, "block_size", 1, BLOCK_MAX),
-        model.width,
-    )
-    return max(block_size // width, 1) * width
-
-
-def _encode(model: FrozenModel, x: NDArray[Any]) -> bytes:
-    if model.width > 1:
-        x = x.reshape(-1, model.width)
-    return encode_sequence(x, model).to_bytes()
-
-
-def _split(x: NDArray[Any], block_size: int) -> Iterator[NDArray[Any]]:
-    for start in range(0, x.size, block_size):
-        yield x[start : start + block_size]
-
-
-def _read_blocks(
-    source: BinaryIO,
-    model: FrozenModel,
-    block_size: int,
-    dtype: np.dtype[Any],
-    bare: str | None,
-) -> Iterator[NDArray[Any]]:
-    """`bare`: what the integers are called in a file that must hold nothing else."""
-    start, size, ahead = 0, block_size * dtype.itemsize, b""
-    if bare is not None:
-        ahead = read_full(source, START_BYTES)
-        check_raw(ahead, bare)
-    while data := ahead[:size] + read_full(source, max(size - len(ahead), 0)):
-        ahead = ahead[size:]
+    def items() -> Iterator[tuple[Block, Header, Coders] | BbansError]:
+        """The blocks, and last the error that ends them early."""
+        n_bytes = 0
         try:
-            if len(data) % dtype.itemsize:
-                raise SymbolError(f"the file ends within an element of {dtype}")
-            yield model.alphabet.encode(np.frombuffer(data, dtype))
-        except SymbolError as error:
-            raise SymbolError(f"in the block at byte {start}: {error}") from None
-        start += len(data)
+            for part in reader.parts():
+                coders = coders_of(part.header, given)
+                for block in part.blocks(salvage is not None):
+                    n_bytes += block.n * part.header.dtype.itemsize
+                    what = f"the container up to {block.name}"
+                    check_limit(n_bytes, 1, max_bytes, what)
+                    yield block, part.header, coders
+        except BbansError as error:
+            yield error
 
-
-def _dtype(element: int) -> np.dtype[Any]:
-    """Of the elements as they are stored."""
-    if element in (BYTES, UTF8):
-        return np.dtype(np.uint8)
-    name = "uint32" if element == CHARACTERS else ELEMENTS[element]
-    return np.dtype(name).newbyteorder("<")
-
-
-def _write_block(
-    writer: ContainerWriter,
-    model: FrozenModel,
-    element: int,
-    x: NDArray[Any],
-) -> None:
-    """Write a message, or the elements themselves where those are shorter."""
-    data = _encode(model, x)
-    method = PREDICTIVE if model.mode == "predictive" else ICONOCLASM
-    dtype = _dtype(element)
-    if len(data) > x.size * dtype.itemsize:
-        data, method = model.alphabet.decode(x).astype(dtype).tobytes(), STORED
-    writer.write(x.size, method, data)
-
-
-def _check_model(reader: ContainerReader, model: FrozenModel) -> None:
-    if reader.header.fingerprint != model.fingerprint:
-        raise WrongModelError(
-            f"data was compressed with model {reader.header.fingerprint.hex()}, "
-            f"not with {model.fingerprint.hex()}"
-        )
-
-
-def _decode_block(header: Header, model: FrozenModel, block: Block) -> bytes:
-    """The elements of a block: little-endian, characters as UTF-8."""
-    if block.error is not None:
-        raise block.error
-    dtype, name = _dtype(header.element), f"block {block.index}"
-    if block.method == STORED:
-        if len(block.data) != block.n_symbols * dtype.itemsize:
-            raise CorruptError(f"{name} is damaged: its length does not fit")
-        elements = block.data
-    else:
-        width = model.width
-        if block.n_symbols % width:
-            raise CorruptError(f"{name} is damaged: it has no rows of {width}")
+    def restore(
+        item: tuple[Block, Header, Coders] | BbansError,
+    ) -> tuple[int, Buffer | BbansError]:
+        if isinstance(item, BbansError):
+            return 0, item
+        block, header, coders = item
+        part = np.empty(block.n, header.dtype)
         try:
-            mode: Mode = "predictive" if block.method == PREDICTIVE else "iconoclasm"
-            message = Message.from_bytes(block.data)
-            length = block.n_symbols // width
-            x = decode_sequence(message, model.with_mode(mode), length).ravel()
-        except CorruptError as error:
-            raise CorruptError(f"{name} is damaged: it does not decode") from error
-        values = model.alphabet.decode(x)
-        array = values.astype(dtype)
-        if not np.array_equal(array, values):
-            raise CorruptError(f"{name} holds values beyond {dtype}")
-        elements = array.tobytes()
-    if header.element == CHARACTERS:
-        return _text(elements, "utf-32-le").encode("utf-8", "surrogatepass")
-    return elements
+            decode_block(block, coders, part)
+            if header.element == CODE_POINTS:
+                text = restored_text(part, header)
+                return block.n, text.encode("utf-8", "surrogatepass")
+        except FormatError as error:
+            return block.n, error
+        return block.n, memoryview(part).cast("B")
+
+    for n, result in in_order(restore, items(), threads):
+        if not isinstance(result, BbansError):
+            write_full(sink, result)
+        elif salvage is None or isinstance(result, WrongModelError | LimitError):
+            raise result
+        else:
+            salvage(cast(FormatError, result))
+        if progress is not None and n > 0:
+            progress(n)
 
 
-def _text(data: bytes, encoding: str) -> str:
-    try:
-        errors = "strict" if encoding == "utf-8" else "surrogatepass"
-        return data.decode(encoding, errors)
-    except UnicodeDecodeError as error:
-        raise CorruptError(f"decoded text is not {encoding}: {error}") from None
+def open(
+    file: str | os.PathLike[str] | BinaryIO, coder: Coder | FrozenModel | None = None
+) -> ContainerFile:
+    """Open a container to read parts of it: ``with bbans.open(path) as x: x[a:b]``.
+
+    Parameters
+    ----------
+    file : path or binary file
+        It can seek. A path is opened, and closed with the result.
+    coder : Coder or FrozenModel, optional
+        As of `decompress`.
+
+    Returns
+    -------
+    ContainerFile
+        Like the array, bytes or text that was compressed, but in the file.
+
+    Raises
+    ------
+    WrongModelError
+        If another model or codec is needed; the text names it.
+    VersionError, TruncatedError, CorruptError, FormatError
+        If it is no container, or not whole.
+    """
+    return ContainerFile(file, None if coder is None else as_coder(coder))

@@ -12,7 +12,9 @@ htscodecs with 4 lanes.
 
 from __future__ import annotations
 
+import time
 from ctypes.util import find_library
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from cffi import FFI
 from clock import seconds
 from report import Report, parser, use_isa
 
+import bbans
 from bbans._lib import ffi, lib
+from bbans.formats import ByteCoder
 
 MIB = 1 << 20
 X_32 = 4  # htscodecs' flag for 32 lanes
@@ -213,6 +217,26 @@ def add_speeds(
         rows.add(f"{name}: size to 4x16", ours[2] / peers[0][2], "times", at_most=1)
 
 
+def add_containers(rows: Report, name: str, order: int, data: bytes) -> None:
+    """Whole containers from Python, on one thread and on two."""
+    isa, coder = use_isa(), ByteCoder(order)
+    packed = bbans.compress(data, coder)
+    out = bytearray(len(data))
+    for threads in (1, 2):
+        encode, decode = (
+            partial(bbans.compress, data, coder, threads=threads),
+            partial(bbans.decompress, packed, out=out, threads=threads),
+        )
+        assert encode() == packed
+        assert decode() == data
+        repeats = 3 if rows.quick else 9
+        times = seconds(encode, decode, repeats=repeats, timer=time.perf_counter)
+        for verb, taken in zip(("compress", "decompress"), times, strict=True):
+            what = f"{name}: {verb}, {threads} thread{'s' * (threads > 1)}, {isa}"
+            rows.add(what, len(data) / 1e6 / taken, "MB/s")
+    rows.add(f"{name}: container", len(packed), "bytes")
+
+
 def add_sizes(rows: Report, files: list[Path], peer: Any) -> None:
     """How many files are larger than with 4x16, and the worst of them."""
     for order in (0, 1):
@@ -243,6 +267,7 @@ def main() -> None:
                 run = f"{name}, order {order}"
                 add_speeds(rows, run, order, data, 1, peer)
                 add_speeds(rows, f"{run}, 1 MiB, hot", order, data[:MIB], 8, peer)
+                add_containers(rows, run, order, data)
         files = rows.files("**/*", "sizes of files")
         if peer and files:
             add_sizes(rows, files, peer)

@@ -1,7 +1,7 @@
 """Peak memory of `bbans info` on big files of each kind.
 
 The files are made (--data has no effect), of one block again and again, as
-docs/format.md has it. A signal of one value over and over is the hardest: its file is
+docs/format.md has it. Blocks of one value over and over are the hardest: their file is
 small, and what it decodes to is not. Peak memory is that of the whole process,
 interpreter and libraries included.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +17,17 @@ from clock import peak_bytes
 from report import Report, parser
 
 import bbans
-from bbans._records import CRC, checked, uvarint
-from bbans.formats.container import ContainerWriter, Header
+from bbans.formats.coders import encode_bytes
+from bbans.formats.container import (
+    BYTE_BLOCK,
+    BYTES,
+    SIGNAL,
+    STORED,
+    ContainerWriter,
+    Header,
+    integer_element,
+)
+from bbans.formats.signals import encode_signal
 
 INFO = """
 import sys
@@ -31,40 +39,30 @@ LIMIT = 60  # MB
 BLOCK = 1 << 20
 
 
-def container(path: Path, blocks: int) -> None:
-    """Of bytes that are stored (method 2, element 0)."""
-    data = np.random.default_rng(0).bytes(BLOCK)
+def write(path: Path, header: Header, n: int, block: tuple[int, bytes]) -> None:
+    """One part of `n` blocks of BLOCK elements, given by method and data."""
     with path.open("wb") as file:
-        writer = ContainerWriter(file, Header(0, bytes(8)))
-        for _ in range(blocks):
-            writer.write(BLOCK, 2, data)
-        writer.finish((blocks * BLOCK,))
+        writer = ContainerWriter(file, header)
+        for _ in range(n):
+            writer.write(BLOCK, *block)
+        writer.finish((n * BLOCK,))
+
+
+def stored(path: Path, blocks: int) -> None:
+    write(path, Header(BYTES), blocks, (STORED, np.random.default_rng(0).bytes(BLOCK)))
+
+
+def byte_blocks(path: Path, blocks: int) -> None:
+    block = bytes(encode_bytes(np.zeros(BLOCK, np.uint8), 0))
+    write(path, Header(BYTES), blocks, (BYTE_BLOCK, block))
 
 
 def signal(path: Path, blocks: int) -> None:
-    """Of int16 (element 19), one axis, one value."""
-
-    def head(n: int) -> bytes:
-        start = b"\x89bbs\x01\x13\x01" + uvarint(n) + uvarint(BLOCK)
-        return start + CRC.pack(zlib.crc32(start))
-
-    one = bbans.signal_compress(np.full(BLOCK, 7, np.int16), block_size=BLOCK)
-    assert one.startswith(head(BLOCK))
-    record = one[len(head(BLOCK)) : -CRC.size]
-    with path.open("wb") as file:
-        file.write(head(blocks * BLOCK))
-        for index in range(blocks):
-            file.write(checked(index, record))
-
-
-def byte_stream(path: Path, blocks: int) -> None:
-    """Of bytes that are stored (method 0)."""
-    block = b"\0" + uvarint(BLOCK) + np.random.default_rng(0).bytes(BLOCK)
-    with path.open("wb") as file:
-        file.write(b"\x89bby\x01")
-        for index in range(blocks):
-            file.write(checked(index, uvarint(len(block)) + block))
-        file.write(checked(blocks, b"\0" + uvarint(blocks * BLOCK)))
+    """Of int16, one axis, one value."""
+    block = encode_signal(np.full((BLOCK, 1), 7, "<i2"))
+    assert block is not None
+    header = Header(integer_element(np.dtype("i2")))
+    write(path, header, blocks, (SIGNAL, block))
 
 
 def model(path: Path, n_states: int) -> None:
@@ -75,9 +73,9 @@ def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
         blocks, states = (100, 512) if rows.quick else (800, 2048)
         kinds = {
-            f"container of {blocks} MiB": (container, blocks),
+            f"stored blocks of {blocks} MiB": (stored, blocks),
+            f"blocks of bytes of {blocks} MiB": (byte_blocks, blocks),
             f"signal of {2 * blocks} MiB": (signal, blocks),
-            f"byte stream of {blocks} MiB": (byte_stream, blocks),
             f"model of {states} states": (model, states),
         }
         with tempfile.TemporaryDirectory() as folder:

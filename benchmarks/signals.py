@@ -23,9 +23,9 @@ from report import Report, first_line, parser, use_isa
 import bbans
 from bbans import Message
 from bbans.distributions import Gaussian, fixed_locations, fixed_scales
-from bbans.formats import signals
+from bbans.formats import SignalCoder, signals
 
-BLOCK = signals.BLOCK_DEFAULT
+BLOCK = SignalCoder().block_size(1, 1)
 LATENTS, TRAINING = 8, 20_000
 
 
@@ -126,8 +126,8 @@ def main() -> None:
             series = np.ascontiguousarray(array.reshape(len(array), -1))
             if rows.quick:
                 series = series[:5000]
-            data = bbans.signal_compress(series)
-            assert (bbans.signal_decompress(data) == series).all()
+            data = bbans.compress(series, SignalCoder())
+            assert (bbans.decompress(data) == series).all()
             rows.add(f"{name}, bbans", 8 * len(data) / series.size, "bits/value")
             for coder, size in coders.items():
                 if taken := size(series):
@@ -135,8 +135,8 @@ def main() -> None:
                 else:
                     rows.skip(f"{name}, {coder}", "its types are too small")
             encode, decode = cycles(
-                partial(bbans.signal_compress, series),
-                partial(bbans.signal_decompress, data),
+                partial(bbans.compress, series, SignalCoder()),
+                partial(bbans.decompress, data),
                 repeats=3,
             )
             rows.add(f"{name}, bbans encode, {isa}", encode / series.size,

@@ -8,7 +8,7 @@
  *
  * Files      bbans_model_parse and bbans_model_build load a model;
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
- * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_wire_write: messages
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
  *            without length or checksum, for those who frame them themselves.
  * Codecs     A bbans_distribution, bbans_message_push_array and its inverse:
  *            make your own.
@@ -80,7 +80,7 @@ typedef enum {
     BBANS_ERR_TRUNCATED = -12, /* a file ends early                          */
     BBANS_ERR_FORMAT = -13,   /* not a file of this format                   */
     BBANS_ERR_VERSION = -14,  /* a format version or code unknown here       */
-    BBANS_ERR_MODEL = -15,    /* data that was coded with another model      */
+    BBANS_ERR_WRONG_MODEL = -15, /* data that was coded with another model   */
     BBANS_ERR_TYPE = -16      /* no bbans_type, or not one for this array    */
 } bbans_status;
 
@@ -90,12 +90,9 @@ enum {
     BBANS_TOTAL_MAX = 268435456, /* 2^28 */
     BBANS_STATES_MAX = 4096,
     BBANS_SYMBOLS_MAX = 65536,
-    BBANS_TAIL_MAX = 65535,
+    BBANS_START_MAX = 65535,
     BBANS_ORDER_MAX = 16,        /* symbols of a context        */
     BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
-    BBANS_BLOCK_MAX = 1048576, /* symbols in a block of a container */
-    BBANS_BLOCK_DEFAULT = 65536,
-    BBANS_AXES_MAX = 32,
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
@@ -492,19 +489,19 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
  * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes that bbans_wire_write will write.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_wire_size(const bbans_message *msg,
+/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
         size_t *n_bytes);
 
 /* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
  * Returns ERR_{NULL,CAPACITY}. */
-BBANS_API bbans_status bbans_wire_write(const bbans_message *msg,
+BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
  * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_wire_read(bbans_message *msg,
+BBANS_API bbans_status bbans_message_read(bbans_message *msg,
         const uint8_t *bytes, size_t n_bytes);
 
 /* ---- Messages that start from data --------------------------------------- */
@@ -597,7 +594,7 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
 /* Before an interval: from here on an encoder would have started bits back, if
  * the range code of these intervals alone were an integer of 2^bits or more.
  * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
- * than BBANS_TAIL_MAX bits. */
+ * than BBANS_START_MAX bits. */
 BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
 /* Decode n values.  After an error *dec is as it was before, and the contents of
@@ -624,7 +621,7 @@ typedef struct {
     size_t belief_bytes;      /* what is known after x_1 .. x_t               */
     size_t record_bytes;      /* what is kept of a step for bits back         */
     size_t scratch_bytes;
-    size_t tail_length;       /* c of docs/maths.md section 7                 */
+    size_t start_length;       /* c of docs/maths.md section 7                 */
     size_t start_bits;        /* bits back starts from 2^start_bits or more   */
     size_t push_words;        /* of tail that an observation may take         */
     size_t pop_words;         /* that popping one from damaged data may take  */
@@ -678,14 +675,14 @@ BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
 
 /* Build a model's tables from its masses.
  *   prec         precision r: each row of masses sums to 2^prec
- *   tail_length  c of docs/maths.md section 7, 1 to BBANS_TAIL_MAX
+ *   start_length  c of docs/maths.md section 7, 1 to BBANS_START_MAX
  *   initial      [states], transition [states][states] (row i, next state j),
  *   emission     [states][symbols]; every mass at least 1
  *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
  *                outlive *hmm.  The masses are copied.
  * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
 BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
-        size_t symbols, unsigned prec, size_t tail_length,
+        size_t symbols, unsigned prec, size_t start_length,
         const uint32_t *initial, const uint32_t *transition,
         const uint32_t *emission, void *memory, size_t memory_bytes);
 
@@ -758,14 +755,14 @@ BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
 
 /* Fill *model, which refers to the arrays.
  *   family       of the observation noise: bbans_family
- *   tail_length  c of docs/maths.md section 7, in observations
+ *   start_length  c of docs/maths.md section 7, in observations
  *   start_bits   the schedule starts from at least 2^start_bits
  *   offset       [steps][n + p] of latents and observations, in 2^-16
  *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
  *                docs/format.md, section 2
  * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-        size_t observed, size_t steps, int family, size_t tail_length,
+        size_t observed, size_t steps, int family, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
 /* One value under a location and a scale as LGSSMs code it, for coders of the
@@ -841,7 +838,7 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1] in wire format, so each can
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
  * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
  * Split a batch to use threads: no message depends on another.  With
  * BBANS_BATCH times the workspace and the tail that one sequence needs, that
@@ -970,11 +967,12 @@ BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
 
 /* ---- Containers ---------------------------------------------------------- */
 
-/* A container (suffix .bbz) is a header, blocks, and an end record, each with a
- * checksum; docs/format.md, section 3.  It names its model, so that no other
- * decodes it.  The same data, model and block length give the same bytes as in
- * Python.  Elements are arrays of this machine's own types, of any alignment.
- */
+/* A container (suffix .bbz) is one part or more, end to end; a part is a header,
+ * blocks, and an end record with where each block begins, all with checksums
+ * (docs/format.md, "Container").  To append to a file is to write a part behind
+ * it.  A part names the model that it needs, so that no other decodes it.  The same
+ * data, model, level and block length give the same bytes as in Python.  Elements
+ * are arrays of this machine's own types, of any alignment. */
 enum {
     BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
     BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
@@ -986,133 +984,176 @@ enum {
     BBANS_ELEMENT_UINT32 = 20,
     BBANS_ELEMENT_INT32 = 21,
     BBANS_ELEMENT_UINT64 = 22,
-    BBANS_ELEMENT_INT64 = 23
+    BBANS_ELEMENT_INT64 = 23,
+    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: says that
+                                      the array was, and changes nothing else */
 };
 
+/* How a block is coded. */
 enum {
-    BBANS_METHOD_ICONOCLASM = 0,
-    BBANS_METHOD_PREDICTIVE = 1, /* the range coder alone         */
-    BBANS_METHOD_STORED = 2      /* elements; no message is longer */
+    BBANS_METHOD_STORED = 0, /* the elements                                 */
+    BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
+    BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
+    BBANS_METHOD_SIGNAL = 3, /* of integers, with its own model; only Python
+                                writes it                                    */
+    BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
+                                the caller to decode                         */
+};
+
+/* What the header of a part names. */
+enum { BBANS_CODER_NONE = 0, BBANS_CODER_MODEL = 1, BBANS_CODER_CODEC = 2 };
+
+enum {
+    BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
+    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
+    BBANS_LEVEL_DEFAULT = 5,
+    BBANS_LEVEL_MAX = 9,
+    BBANS_AXES_MAX = 32
 };
 
 /* Bytes of an element, 0 if there is no such code. */
 BBANS_API size_t bbans_element_bytes(int element);
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes that hold what n elements become in blocks of `block`, whatever they
- * are: 35, 12 a block, and the elements.  0 if that exceeds SIZE_MAX. */
+/* Bytes that hold what n elements become in blocks of `block`, whatever they are:
+ * 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
-/* Bytes of workspace (aligned to 8) to write blocks of up to `block` symbols,
- * `kept` of whose forward messages are kept at a time: kept = block is fastest,
- * kept near sqrt(block) smallest.  0 if it exceeds SIZE_MAX, or if the model is
- * not built. */
-BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, size_t block,
-        size_t kept);
+/* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
+ *   model  or NULL: for the byte coder alone
+ *   kept   steps whose forward messages are kept at a time: kept = block is
+ *          fastest, kept near sqrt(block) smallest
+ * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
+ * built. */
+BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
+        size_t block, size_t kept);
 
-/* Compress an array of n elements to a container with one axis.
- *   block       symbols in a block, 1 to BBANS_BLOCK_MAX; as a rule
- *               BBANS_BLOCK_DEFAULT
- *   work        at least bbans_writer_work_bytes(model, min(n, block), kept)
- *               for some kept; more is used to keep more, and the result is the
- *               same
- *   bytes       [cap] out; bbans_compress_bound(element, n, block) suffice
- *   n_bytes     out: bytes of the container; 0 after an error
+/* Compress an array of n elements to a container of one part with one axis.
+ *   model    what codes the blocks; those that it would make longer than the
+ *            elements are left to the byte coder, or stored.  NULL: the byte coder
+ *   block    elements in a block, whole steps of the model
+ *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
+ *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
+ *            kept) for some kept; more is used to keep more, and the result is
+ *            the same
+ *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
+ *   n_bytes  out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
- * not in the model's alphabet, or a type that it cannot hold: bytes and
- * characters do not mix, and UTF-8 is for 256 symbols and must be valid. */
+ * not in the model's alphabet, or data that it is not for: text and bytes are for
+ * models of their kind, arrays for all others; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, void *work, size_t work_bytes,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
+        const void *data, size_t n, size_t block, int level, void *work,
+        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
 
-/* The same in parts, for streams and for arrays of several axes: begin, block
- * by block, end.  Each writes its part to bytes [cap], *n_bytes of them; after
+/* The same in pieces, for streams and for arrays of several axes: begin, block
+ * by block, end.  Each writes its piece to bytes [cap], *n_bytes of them; after
  * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
  * too small.  After an error *writer is as it was before the call. */
 typedef struct {
     const bbans_model *model;
-    int element;
-    uint64_t blocks, symbols; /* written so far */
+    int element, level;
+    size_t block;                     /* elements of the first block */
+    uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
 
-/* Writes 20 bytes.  The model must outlive *writer.
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+/* Writes 11 bytes, with a model 19.  The model must outlive *writer.
+ * Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
-        const bbans_model *model, int element, uint8_t *bytes, size_t cap,
-        size_t *n_bytes);
+        const bbans_model *model, int element, int level, uint8_t *bytes,
+        size_t cap, size_t *n_bytes);
 
-/* A block of n elements, 1 to BBANS_BLOCK_MAX: at most 12 bytes more than they
- * are.  That text is UTF-8 is for the caller to see to.
- *   work  at least bbans_writer_work_bytes(model, n, kept) for some kept
+/* A block of n elements: at most 13 bytes more than they are.  All blocks have
+ * the same length; the last may be shorter.  That text is UTF-8 is for the caller
+ * to see to.
+ *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
         const void *data, size_t n, void *work, size_t work_bytes,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 
-/* At most 6 bytes, and 9 an axis.
- *   shape  [axes] whose product is the number of elements written, in C order;
- *          up to BBANS_AXES_MAX, one for text and bytes
+/* At most 33 bytes, 9 an axis and 4 a block.
+ *   shape        [axes] whose product is the number of elements written, in C
+ *                order; up to BBANS_AXES_MAX, one for text and bytes
+ *   block_bytes  [blocks] what each bbans_writer_block wrote, in order
  * Returns ERR_{NULL,SIZE,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
-        const uint64_t *shape, size_t axes, uint8_t *bytes, size_t cap,
-        size_t *n_bytes);
+        const uint64_t *shape, size_t axes, const size_t *block_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
 /* What is known of a container that has been read up to some record. */
 typedef struct {
-    int element;             /* BBANS_ELEMENT_...                   */
-    uint8_t fingerprint[8];  /* of the model that it needs          */
-    uint64_t blocks, symbols;
-    size_t longest;          /* symbols of the longest block        */
-    int ended;               /* the end record was read; only then: */
-    size_t axes;
+    /* Of its last part: */
+    int element, big_endian; /* BBANS_ELEMENT_..., and whether the array was */
+    int coder;               /* BBANS_CODER_...                              */
+    uint8_t fingerprint[8];  /* of the model or codec                        */
+    char name[256];          /* of the codec: UTF-8 with a 0 behind          */
+    size_t block;            /* elements of a block                          */
+    uint64_t blocks;
+    /* Of all that was read: */
+    uint64_t elements, parts;
+    size_t longest;   /* elements of the longest block                     */
+    unsigned methods; /* 1 << BBANS_METHOD_... of those that occurred      */
+    int ended;        /* a part has ended: another may follow; only then:  */
+    size_t axes;      /* the shape of all parts, joined along axis 0       */
     uint64_t shape[BBANS_AXES_MAX];
+    int damaged;      /* some block is: the numbers above are its claims   */
+    struct {
+        uint64_t before, bytes;
+        size_t last_bytes;
+        uint32_t index_crc;
+    } own;            /* the reader's                                      */
 } bbans_reader;
 
-/* Bytes of workspace (aligned to 8) to decode blocks of up to `block` symbols;
- * about 16 a symbol.  0 if it exceeds SIZE_MAX or the model is not built. */
-BBANS_API size_t bbans_reader_work_bytes(const bbans_model *model,
-        size_t block);
+/* Bytes of workspace (aligned to 8) to decode each of the blocks that *reader
+ * has read; 0 if it exceeds SIZE_MAX.
+ *   model  or NULL: for blocks that need none */
+BBANS_API size_t bbans_reader_work_bytes(const bbans_reader *reader,
+        const bbans_model *model);
 
-/* Check a container of n_bytes, whole and nothing after it: every length and
- * checksum, without decoding.  Then reader->symbols elements of type
- * reader->element are in it, in blocks of up to reader->longest.  A block of a
- * few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
+/* Check a container of n_bytes, whole: every length and checksum, without
+ * decoding.  Then reader->elements of type reader->element are in it.  A block of
+ * a few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
  * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes);
 
 /* Decompress a container of n_bytes, checking all of it.
- *   work  at least bbans_reader_work_bytes(model, reader.longest)
- *   data  [cap] elements out; its contents are undefined after an error
- *   n     out: elements; 0 after an error
- * Returns ERR_{NULL,STATE,FORMAT,VERSION,MODEL,TRUNCATED,CAPACITY,CORRUPT}. */
+ *   model  or NULL: if none is named
+ *   work   at least bbans_reader_work_bytes(reader, model) after
+ *          bbans_container_check
+ *   data   [cap] elements out; its contents are undefined after an error
+ *   n      out: elements; 0 after an error
+ * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are text in
+ * both forms.  What these refuse can be read by blocks.
+ * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
+ * CORRUPT}. */
 BBANS_API bbans_status bbans_decompress(const bbans_model *model,
         const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
         void *data, size_t cap, size_t *n);
 
-/* The same in parts, for streams: begin; next, and decode, until reader->ended.
- * `bytes` starts where the record does, and n_bytes of it are at hand.  *n_used
- * is the length of the record.  After ERR_TRUNCATED it is instead what must at
- * least be at hand: who has more to come reads up to that and calls again.
- * Only the caller knows whether anything follows the end record; nothing may.
- */
+/* The same in pieces, for streams: begin; then next, and decode each block, until
+ * reader->ended and no bytes are left.  `bytes` starts where the record does, and
+ * n_bytes of it are at hand.  *n_used is the length of the record.  After
+ * ERR_TRUNCATED it is instead what must at least be at hand: who has more to come
+ * reads up to that and calls again. */
 
-/* The header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+/* The first header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, size_t *n_used);
 
 typedef struct {
-    size_t symbols;       /* 0: no block but the end record */
-    int method;           /* BBANS_METHOD_...               */
-    const uint8_t *bytes; /* [n_bytes] in the container     */
+    size_t elements;      /* 0: no block but the end of a part, if
+                             reader->ended, or the header of the next */
+    int method;           /* BBANS_METHOD_...                         */
+    const uint8_t *bytes; /* [n_bytes] in the container               */
     size_t n_bytes;
 } bbans_block;
 
-/* The next record, a block or the end.  After ERR_CORRUPT or ERR_VERSION of a
- * block whose lengths are possible, *n_used is not 0, and *reader is past it:
- * who wants what else can be saved goes on from there.
- * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}, and ERR_STATE after the end. */
+/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths are
+ * possible, *n_used is not 0, and *reader is past it: who wants what else can be
+ * saved goes on from there.
+ * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
         size_t *n_used);
@@ -1120,11 +1161,21 @@ BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
 /* Decode a block of bbans_reader_next to data [cap] elements, whose contents
  * are undefined after an error.  Blocks do not depend on each other, and may be
  * decoded by several threads, each with a workspace.  UTF-8 is not checked.
- *   work  at least bbans_reader_work_bytes(model, block->symbols)
- * Returns ERR_{NULL,STATE,MODEL,CAPACITY,CORRUPT}. */
+ *   model  the one that the part names; NULL for other methods
+ *   work   at least bbans_reader_work_bytes(reader, model)
+ * Returns ERR_{NULL,STATE,WRONG_MODEL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
         const bbans_block *block, const bbans_model *model, void *work,
         size_t work_bytes, void *data, size_t cap);
+
+/* Find the block with a certain element, of a container in memory whose blocks
+ * need not all be read: it goes from the end of the file from part to part.  Then
+ * bbans_reader_next reads the block at bytes[*offset], and from there on; the
+ * block's first element is number reader->elements.
+ * ERR_SIZE: there are only reader->elements.  A file that ends early is corrupt.
+ * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_container_find(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, uint64_t element, size_t *offset);
 
 /* ---- Text ---------------------------------------------------------------- */
 

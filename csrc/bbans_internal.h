@@ -184,6 +184,7 @@ static inline size_t bbans_uvarint_bytes(uint64_t value)
         n++;
     return n;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* Returns how many bytes it takes. */
 static inline size_t bbans_put_uvarint(uint8_t *bytes, uint64_t value)
@@ -195,7 +196,6 @@ static inline size_t bbans_put_uvarint(uint8_t *bytes, uint64_t value)
     bytes[n++] = (uint8_t)value;
     return n;
 }
-#endif /* BBANS_DECODER_ONLY */
 
 /* Whether a file begins with this magic and version, as far as it goes.
  * Returns ERR_{FORMAT,VERSION}. */
@@ -261,7 +261,7 @@ uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
 /* What bbans_hmm_init does but for the engine, and the checks of
  * bbans_hmm_set_contexts. */
 bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
-                            unsigned prec, size_t tail_length,
+                            unsigned prec, size_t start_length,
                             const uint32_t *initial, const uint32_t *transition,
                             const uint32_t *emission, void *memory,
                             size_t memory_bytes);

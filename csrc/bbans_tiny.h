@@ -37,7 +37,7 @@ typedef struct {
     const uint16_t *initial;    /* [states + 1]          */
     const uint16_t *transition; /* [states][states + 1]  */
     const uint16_t *emission;   /* [states][symbols + 1] */
-    uint16_t states, symbols, tail_length;
+    uint16_t states, symbols, start_length;
     uint8_t prec;
 } bbans_tiny_hmm;
 
@@ -67,7 +67,7 @@ typedef struct {
 } bbans_tiny_decoder;
 
 /* Start to decode a message of n symbols.
- *   bytes       [n_bytes] in wire format; must stay while the decoder is used
+ *   bytes       [n_bytes] of the message; must stay while the decoder is used
  *   predictive  as the message was encoded: 0 for IconoCLaSM
  * Returns ERR_{NULL,SIZE,CORRUPT}; SIZE: more states or a finer table than this
  * build was made for. */
@@ -98,8 +98,8 @@ BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,
 
 /* ---- Packets: a fixed number of bytes, each decodable alone -------------- */
 
-/* One byte, the number of symbols, then their range code (predictive coding) in
- * wire format, filled up with zeros: docs/format.md, section 5. */
+/* One byte, the number of symbols, then their range code (predictive coding) as
+ * bytes, filled up with zeros: docs/format.md, section 5. */
 enum { BBANS_TINY_PACKET_MAX = 64, BBANS_TINY_PACKET_SYMBOLS = 255 };
 
 #ifndef BBANS_DECODER_ONLY

@@ -9,7 +9,7 @@ import math
 import zlib
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
-from math import isqrt
+from math import isqrt, prod
 from operator import mul
 
 WORD = 2**32
@@ -716,30 +716,140 @@ def decode_order_1(data, m, lanes, option):
     return out + decode_tail(head, states, t, out[-1], tables.get, r)
 
 
-def decode_bytes(stream):
-    """The bytes of a whole stream."""
-    if stream[:5] != b"\x89bby\x01":
-        raise Damage("no byte stream")
-    data, out, index = stream[5:], [], 0
-    while True:
-        size, rest = uvarint_of(data, 9)
-        record = data[: len(data) - len(rest) + size]
-        if size == 0:
-            total, rest = uvarint_of(rest, 9)
-            record = data[: len(data) - len(rest)]
-        crc = zlib.crc32(index.to_bytes(8, "little") + record)
-        data = data[len(record) :]
-        if data[:4] != crc.to_bytes(4, "little"):
+# Containers: docs/format.md, Container
+
+ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}
+
+
+def uvarint(value):
+    low = [value >> 7 * i & 127 for i in range(max(-(-value.bit_length() // 7), 1))]
+    return bytes([byte | 128 for byte in low[:-1]] + low[-1:])
+
+
+def with_crc(record, index=None):
+    """A record and its checksum; that of a header counts no number."""
+    place = b"" if index is None else index.to_bytes(8, "little")
+    return record + zlib.crc32(place + record).to_bytes(4, "little")
+
+
+def write_part(element, coder, blocks, shape=()):
+    """Blocks are (n, method, data); `coder` is what the header says from byte 6 on."""
+    header = with_crc(b"\x89bbz" + bytes([2, element]) + coder)
+    records = [
+        with_crc(uvarint(n) + bytes([method]) + uvarint(len(data)) + data, index)
+        for index, (n, method, data) in enumerate(blocks)
+    ]
+    axes = [len(shape), *shape] if element & 127 >= 16 else []
+    index = [len(records), *map(len, records[:-1])]
+    end = with_crc(b"\0" + b"".join(map(uvarint, axes + index)), len(records))
+    end += uvarint(len(end))[::-1]
+    part = header + b"".join(records) + end
+    return part + uvarint(len(part))[::-1]
+
+
+def read_part(data):
+    """A part's element, coder, blocks and shape, and what follows it."""
+    whole = data
+
+    def take(n):
+        nonlocal data
+        if len(data) < n:
+            raise Damage("ends early")
+        taken, data = data[:n], data[n:]
+        return taken
+
+    def number():
+        nonlocal data
+        value, data = uvarint_of(data, 9)
+        return value
+
+    def check(start, index=None):
+        record = start[: len(start) - len(data)]
+        if record + take(4) != with_crc(record, index):
             raise Damage("a checksum does not match")
-        data = data[4:]
-        if size == 0:
-            break
-        out.append(decode_bytes_block(rest[:size]))
-        index += 1
-    whole = b"".join(out)
-    if data or len(whole) != total:
-        raise Damage("another length")
-    return whole
+
+    if take(5) != b"\x89bbz\x02":
+        raise Damage("no container")
+    element, coder = take(1)[0], take(1)
+    if coder == b"\1":
+        coder += take(8)
+    elif coder == b"\2":
+        length = take(1)
+        coder += length + take(length[0] + 8)
+    check(whole)
+    item = ELEMENT_BYTES.get(element & 127)
+    if item is None or (element > 127 and (element & 127 < 18)) or coder[0] > 2:
+        raise Damage("an unknown code")
+    blocks, sizes, start = [], [], data
+    while n := number():
+        method, b = take(1)[0], number()
+        if n * item > 2**24 or b > n * item or method > 4:
+            raise Damage("an impossible block")
+        if (method in (1, 4) and coder[0] != (1 if method == 1 else 2)) or (
+            method == 3 and element < 16
+        ):
+            raise Damage("a method that cannot be")
+        blocks.append((n, method, take(b)))
+        check(start, len(blocks) - 1)
+        sizes.append(len(start) - len(data))
+        start = data
+    if any(n != blocks[0][0] for n, *_ in blocks[:-1]) or (
+        blocks and blocks[-1][0] > blocks[0][0]
+    ):
+        raise Damage("blocks of several lengths")
+    shape = None
+    if element & 127 >= 16:
+        shape = [number() for _ in range(number())]
+        if len(shape) > 32 or prod(shape) != sum(n for n, *_ in blocks):
+            raise Damage("another shape")
+        if prod(n for n in shape if n > 0) * item >= 2**63:
+            raise Damage("no shape")
+    if number() != len(blocks) or [number() for _ in sizes[:-1]] != sizes[:-1]:
+        raise Damage("another index")
+    check(start, len(blocks))
+    for begin in (start, whole):
+        length = uvarint(len(begin) - len(data))[::-1]
+        if take(len(length)) != length:
+            raise Damage("another length")
+    return (element, coder, blocks, shape), data
+
+
+def read_container(data):
+    """The parts of a file, front to back; from the end, they are where they are."""
+    parts, rest, starts = [], data, []
+    while rest or not parts:
+        starts.append(len(data) - len(rest))
+        part, rest = read_part(rest)
+        parts.append(part)
+    kinds = {("text",) if part[0] in (1, 2) else part[0] for part in parts}
+    tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
+    axes = {len(shape) for *_, shape in parts if shape is not None}
+    if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):
+        raise Damage("parts that cannot be joined")
+    end = len(data)
+    for start in reversed(starts):
+        length, _ = uvarint_of(data[:end][:-10:-1], 9)
+        assert end - length - len(uvarint(length)) == start
+        end = start
+    return parts
+
+
+def decode_container(data, decode):
+    """The bytes of the elements; `decode` is given a method, its data and n."""
+    out = []
+    for element, _, blocks, _ in read_container(data):
+        item = ELEMENT_BYTES[element & 127]
+        for n, method, block in blocks:
+            if method == 0:
+                part = block
+            elif method == 2:
+                part = decode_bytes_block(block)
+            else:
+                part = decode(method, block, n)
+            if len(part) != n * item:
+                raise Damage("another number of elements")
+            out.append(part)
+    return b"".join(out)
 
 
 # Messages that start from data: docs/format.md, section 1

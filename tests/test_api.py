@@ -2,7 +2,9 @@
 
 import io
 import os
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,15 @@ from hypothesis import strategies as st
 from shared import in_mode, random_hmm
 
 import bbans
-from bbans.formats.container import ContainerReader, ContainerWriter, Header
+from bbans.formats import ByteCoder
+from bbans.formats.container import (
+    BYTE_BLOCK,
+    MODEL,
+    STORED,
+    ContainerReader,
+    ContainerWriter,
+    Header,
+)
 from bbans.frozen.alphabet import text_of
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
@@ -28,6 +38,7 @@ LIKELY = sorted({*range(16), *range(0, 121, 5), *TEXT.encode()})
 FLAT = HMM.from_frozen(random_hmm(3, 256))
 EMISSION = FLAT.emission * np.where(np.isin(np.arange(256), LIKELY), 1.0, 1e-3)
 BYTES = frozen_hmm(FLAT.initial, FLAT.transition, EMISSION)
+PREDICTIVE = BYTES.with_mode("predictive")
 CHARACTERS = random_hmm(3, ALPHABET)
 INTEGERS = random_hmm(3, [-(2**63), -300, -1, 0, 1, 7, 200, 70000, 2**40, 2**63 - 1])
 INDICES = random_hmm(3, 5)
@@ -43,13 +54,12 @@ def restored(data, model=BYTES, **options):
 
 
 def blocks(data):
-    return list(ContainerReader(io.BytesIO(data)).blocks())
+    return list(next(ContainerReader(io.BytesIO(data)).parts()).blocks())
 
 
 def same_array(got, expected):
     assert isinstance(got, np.ndarray)
-    assert got.dtype == expected.dtype.newbyteorder("=")
-    assert got.dtype.isnative
+    assert got.dtype == expected.dtype
     assert got.shape == expected.shape
     assert np.array_equal(got, expected)
     assert got.flags.writeable
@@ -111,9 +121,11 @@ def test_lists_and_integers_are_arrays(data):
     same_array(restored(data), np.array(data, dtype=np.int64))
 
 
-def test_the_byte_order_does_not_show():
+def test_the_byte_order_changes_nothing_but_the_header():
     little = np.array([1, 2, 200], dtype="<i4")
-    assert bbans.compress(little, BYTES) == bbans.compress(little.astype(">i4"), BYTES)
+    packed = [bbans.compress(x, BYTES) for x in (little, little.astype(">i4"))]
+    assert packed[0][5] ^ 0x80 == packed[1][5]
+    assert packed[0][19:] == packed[1][19:]
 
 
 def test_the_input_is_left_alone():
@@ -164,43 +176,62 @@ def test_code_points_under_a_model_of_characters_stay_an_array():
 
 
 def test_the_default_model():
-    assert bbans.decompress(bbans.compress(TEXT)) == TEXT
-    everything = bytes(range(256)) * 3
-    assert bbans.decompress(bbans.compress(everything)) == everything
+    """A reader has it, and need not be given it."""
     model = bbans.default_model()
     assert model is bbans.default_model()
-    assert bbans.compress(TEXT) == bbans.compress(TEXT, model)
+    assert bbans.decompress(bbans.compress(TEXT, model)) == TEXT
+    everything = bytes(range(256)) * 3
+    assert bbans.decompress(bbans.compress(everything, model)) == everything
     english = b"It is a truth universally acknowledged, that a single man " * 20
-    assert len(bbans.compress(english)) < 0.7 * len(english)
+    assert len(bbans.compress(english, model)) < 0.7 * len(english)
+
+
+def test_the_statistics_of_a_spreadsheet():
+    rng = np.random.default_rng(0)
+    data = "".join(f"{a};{b}\r\n" for a, b in rng.integers(10**5, 10**6, (3000, 2)))
+    assert len(bbans.compress(data)) < 0.45 * len(data)
+    english = bbans.default_model()
+    assert len(bbans.compress(data)) < 0.8 * len(bbans.compress(data, english))
+
+
+def test_no_model():
+    assert bbans.decompress(bbans.compress(TEXT)) == TEXT
+    assert bbans.decompress(bbans.compress(TEXT), INDICES) == TEXT
 
 
 # ---- blocks
 
 
-@pytest.mark.parametrize("block_size", [1, 7, 2**20])
+@pytest.mark.parametrize("block_size", [1, 7, 2**24])
 @pytest.mark.parametrize("length", [0, 1, 6, 7, 8, 14, 15])
 def test_block_sizes(block_size, length):
     data = bytes(range(length))
     packed = bbans.compress(data, BYTES, block_size=block_size)
-    sizes = [block.n_symbols for block in blocks(packed)]
+    sizes = [block.n for block in blocks(packed)]
     full, rest = divmod(length, block_size)
     assert sizes == [block_size] * full + [rest] * (rest > 0)
     assert bbans.decompress(packed, BYTES) == data
 
 
 def test_the_default_block_size():
-    sizes = [b.n_symbols for b in blocks(bbans.compress(bytes(70000), BYTES))]
+    sizes = [b.n for b in blocks(bbans.compress(bytes(70000), BYTES))]
     assert sizes == [65536, 70000 - 65536]
+    sizes = [b.n for b in blocks(bbans.compress(bytes(2**20 + 5)))]
+    assert sizes == [2**20, 5]
+    sizes = [b.n for b in blocks(bbans.compress(np.zeros(2**17 + 5, int), ByteCoder()))]
+    assert sizes == [2**17, 5]
+    sizes = [b.n for b in blocks(bbans.compress(np.zeros((2**16 + 5, 3), "i2")))]
+    assert sizes == [3 * 2**16, 15]
 
 
-@pytest.mark.parametrize("block_size", [2.5, "a", None])
+@pytest.mark.parametrize("block_size", [2.5, "a", [3]])
 def test_block_sizes_are_integers(block_size):
-    with pytest.raises(bbans.ModelError, match=f"block_size must be .*{block_size!r}"):
+    with pytest.raises(bbans.ModelError, match=re.escape(repr(block_size))):
         bbans.compress(b"data", BYTES, block_size=block_size)
     assert bbans.compress(b"data", BYTES, block_size=np.int64(3))
 
 
-@pytest.mark.parametrize("block_size", [0, -1, 2**20 + 1])
+@pytest.mark.parametrize("block_size", [0, -1, 2**24 + 1])
 @pytest.mark.parametrize("data", [b"", b"data"])
 def test_block_sizes_out_of_range(block_size, data):
     with pytest.raises(
@@ -218,12 +249,11 @@ def test_block_sizes_out_of_range(block_size, data):
 def test_blocks_do_not_depend_on_each_other():
     """A block is the bare message of its symbols, whatever stands around it."""
     data = bytes(LIKELY) * 3
-    for predictive, method in ((False, 0), (True, 1)):
-        model = in_mode(BYTES, predictive)
+    for model in (BYTES, PREDICTIVE):
         packed = bbans.compress(data, model, block_size=20)
         for block in blocks(packed)[:-1]:
-            part = data[20 * block.index : 20 * block.index + 20]
-            assert block.method == method
+            part = data[block.start : block.start + 20]
+            assert block.method == MODEL
             assert block.data == bbans.encode(part, model)
 
 
@@ -231,7 +261,7 @@ def test_blocks_do_not_depend_on_each_other():
     ("data", "model", "size"),
     [
         (bytes(UNLIKELY), BYTES, 20),
-        ("~" * 20, BYTES, 20),
+        (bytes(UNLIKELY[:10]).decode("ascii") * 2, BYTES, 20),
         (np.array(UNLIKELY, dtype=np.uint8), BYTES, 20),
         (np.array([7, -1, 0], dtype=np.int8), RARE, 3),
         (np.array([300, -1, 0], dtype=">i2"), RARE, 6),
@@ -240,37 +270,61 @@ def test_blocks_do_not_depend_on_each_other():
 def test_what_the_model_would_make_longer_is_stored(data, model, size):
     packed = bbans.compress(data, model)
     (block,) = blocks(packed)
-    assert block.method == 2
+    assert block.method == STORED
     assert len(block.data) == size
     got = bbans.decompress(packed, model)
     assert type(got) is type(data)
     assert np.array_equal(got, data)
 
 
-def test_stored_and_coded_blocks_side_by_side():
-    data = bytes(LIKELY)[:20] + bytes(UNLIKELY) + bytes(LIKELY)[20:40]
-    packed = bbans.compress(data, BYTES, block_size=20)
-    assert [block.method for block in blocks(packed)] == [0, 2, 0]
+def test_what_the_model_would_make_longer_is_coded_as_bytes():
+    data = bytes(UNLIKELY[:3]) * 200
+    packed = bbans.compress(data, BYTES)
+    (block,) = blocks(packed)
+    assert block.method == BYTE_BLOCK
+    assert len(block.data) < 200
     assert bbans.decompress(packed, BYTES) == data
 
 
+@pytest.mark.skipif(not os.path.exists("/bin/ls"), reason="needs /bin/ls")
+def test_programs_under_a_model_of_english():
+    """Bytes by their own frequencies, where English does worse than nothing."""
+    data = Path("/bin/ls").read_bytes()
+    packed = bbans.compress(data, bbans.default_model(), block_size=8192)
+    methods = [block.method for block in blocks(packed)]
+    assert BYTE_BLOCK in methods
+    assert len(packed) < 0.85 * len(data)
+    assert bbans.decompress(packed) == data
+
+
+def test_stored_and_coded_blocks_side_by_side():
+    data = bytes(LIKELY)[:20] + bytes(UNLIKELY) + bytes(LIKELY)[20:40]
+    packed = bbans.compress(data, BYTES, block_size=20)
+    assert [block.method for block in blocks(packed)] == [MODEL, STORED, MODEL]
+    assert bbans.decompress(packed, BYTES) == data
+
+
+@pytest.mark.parametrize("coder", [None, bbans.default_model()], ids=["bytes", "model"])
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 65535, 65536, 65537, 200_000])
-def test_the_worst_length_is_as_documented(size):
-    """Beyond the data 26 bytes, 9 an axis, 11 a block: docstring of compress."""
+def test_the_worst_length_is_as_documented(size, coder):
+    """Beyond the data 44 bytes, 9 an axis, 17 a block: docstring of compress."""
     data = np.random.default_rng(0).bytes(size)
-    assert len(bbans.compress(data)) <= size + 35 + 11 * -(-size // 65536)
+    for block_size in (1, 100, 65536):
+        if size // block_size < 2000:
+            packed = bbans.compress(data, coder, block_size=block_size)
+            assert len(packed) <= size + 44 + 17 * -(-size // block_size)
 
 
 def test_salvage_of_a_block_that_does_not_decode():
     """Its checksum is right, its message is none."""
     model, out, errors = bbans.default_model(), io.BytesIO(), []
-    writer = ContainerWriter(out, Header(0, model.fingerprint))
-    writer.write(5, 0, bbans.encode(b"hello", model))
-    writer.write(5, 0, b"\xff" * 30)
-    writer.write(5, 2, b"short")
-    writer.write(5, 2, b"shor")
-    writer.write(5, 0, bbans.encode(b"there", model))
-    writer.finish((25,))
+    writer = ContainerWriter(out, Header(0, False, model.fingerprint))
+    writer.write(5, MODEL, bbans.encode(b"hello", model))
+    writer.write(5, MODEL, bytes(5))
+    writer.write(5, STORED, b"short")
+    writer.write(5, STORED, b"shor")
+    writer.write(5, MODEL, bbans.encode(b"there", model))
+    writer.finish()
     sink = io.BytesIO()
     bbans.decompress_file(io.BytesIO(out.getvalue()), sink, salvage=errors.append)
     assert sink.getvalue() == b"helloshortthere"
@@ -462,10 +516,19 @@ def test_models_that_are_not_frozen(model, text):
 
 
 def test_another_model():
-    with pytest.raises(bbans.WrongModelError, match=BYTES.fingerprint.hex()):
-        bbans.decompress(bbans.compress(b"a", BYTES), random_hmm(3, 256, seed=1))
-    with pytest.raises(bbans.WrongModelError):
-        bbans.decompress(bbans.compress(b"a", BYTES))
+    other = random_hmm(3, 256, seed=1)
+    for coder, text in (
+        (other, f"not with model {other.fingerprint.hex()}"),
+        (ByteCoder(), "which ByteCoder.* does not have"),
+        (None, "pass it as `coder`"),
+    ):
+        for restore in (
+            bbans.decompress,
+            lambda data, coder: bbans.open(io.BytesIO(data), coder),
+        ):
+            with pytest.raises(bbans.WrongModelError, match=text) as caught:
+                restore(bbans.compress(b"a", BYTES), coder)
+            assert f"with model {BYTES.fingerprint.hex()}, " in str(caught.value)
 
 
 def test_an_error_is_a_value_error_too():
@@ -621,19 +684,21 @@ def test_progress():
     assert done == [10, 10, 5]
 
 
-def test_a_symbol_in_a_file_is_located():
+def test_a_symbol_is_located():
     data = b"\0" * 15 + b"\5"
-    with pytest.raises(bbans.SymbolError, match=r"byte 10: symbol 5 at position 5"):
+    with pytest.raises(bbans.SymbolError, match=r"element 10: symbol 5 at position 5"):
+        bbans.compress(data, INDICES, block_size=10, threads=2)
+    with pytest.raises(bbans.SymbolError, match=r"element 10: symbol 5 at position 5"):
         compressed(io.BytesIO(data), INDICES, block_size=10)
 
 
 def test_salvage():
     data = bytes(range(30))
     packed = bytearray(bbans.compress(data, BYTES, block_size=10))
-    middle = packed.index(blocks(bytes(packed))[1].data)
+    middle = packed.index(bytes(blocks(bytes(packed))[1].data))
     packed[middle] ^= 1
     done, lost = [], []
-    with pytest.raises(bbans.CorruptError, match=r"block 1 .*symbols 10 to 19"):
+    with pytest.raises(bbans.CorruptError, match=r"block 1 .*elements 10 to 19"):
         decompressed(io.BytesIO(packed))
     kept = decompressed(io.BytesIO(packed), salvage=lost.append, progress=done.append)
     assert kept == data[:10] + data[20:]
@@ -646,7 +711,7 @@ def test_blocks_before_a_fault_have_been_written():
     packed = bbans.compress(bytes(range(30)), BYTES, block_size=10)
     sink = io.BytesIO()
     with pytest.raises(bbans.TruncatedError):
-        bbans.decompress_file(io.BytesIO(packed[:-20]), sink, BYTES)
+        bbans.decompress_file(io.BytesIO(packed[:-25]), sink, BYTES)
     assert sink.getvalue() == bytes(range(20))
 
 

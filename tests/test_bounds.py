@@ -14,9 +14,9 @@ from shared import in_mode
 
 import bbans
 from bbans import records
-from bbans._records import checked, uvarint
+from bbans._records import uvarint
 from bbans.cli.main import main
-from bbans.formats import signals
+from bbans.formats import ByteCoder, CodecCoder
 from bbans.formats.container import ContainerWriter, Header
 from bbans.formats.info import describe
 from bbans.records import packets
@@ -92,17 +92,24 @@ CASES = {
         ),
         240,
     ),
-    "signal_decompress": (
-        lambda limit: bbans.signal_decompress(
-            bbans.signal_compress(ROWS, block_size=7), max_bytes=limit
+    "decompress signals": (
+        lambda limit: bbans.decompress(
+            bbans.compress(ROWS, block_size=14), max_bytes=limit
         ),
         320,
     ),
-    "bytes_decompress": (
-        lambda limit: bbans.bytes_decompress(
-            bbans.bytes_compress(bytes(500), block_size=99), max_bytes=limit
+    "decompress bytes": (
+        lambda limit: bbans.decompress(
+            bbans.compress(bytes(500), block_size=99), max_bytes=limit
         ),
         500,
+    ),
+    "decompress parts": (
+        lambda limit: bbans.decompress(
+            bbans.compress("abc") + bbans.compress("abc", LETTERS),
+            LETTERS, max_bytes=limit,
+        ),
+        15,
     ),
 }  # fmt: skip
 
@@ -157,12 +164,6 @@ def test_a_file_is_written_as_far_as_the_limit_goes():
 # ---- claims
 
 
-def head_of_signal(*shape, code=23, block_size=1 << 20):
-    record = b"\x89bbs\x01" + bytes([code, len(shape)])
-    record += b"".join(map(uvarint, (*shape, block_size)))
-    return record + zlib.crc32(record).to_bytes(4, "little")
-
-
 def peak_of(function):
     tracemalloc.start()
     try:
@@ -172,27 +173,29 @@ def peak_of(function):
         tracemalloc.stop()
 
 
-LONG = uvarint(2**62)
+START = bbans.compress(b"")[:11]
 CLAIMS = {
-    "signal": head_of_signal(2**59),
-    "signal, a block": head_of_signal(100) + LONG,
-    "byte stream": b"\x89bby\x01" + LONG,
-    "byte stream, beyond": b"\x89bby\x01" + uvarint(2**63 - 1),
-    "container": bbans.compress(b"", MODEL)[:20] + uvarint(1 << 20) + b"\2"
-    + uvarint(8 << 20),
-}  # fmt: skip
+    "a block": START + uvarint(1 << 24) + b"\2" + uvarint(1 << 24),
+    "a block beyond": START + uvarint(2**62) + b"\2" + uvarint(2**62),
+    "an index": START + b"\0" + uvarint(2**62),
+    "a name": b"\x89bbz\2\0\2\xff",
+}
 
 
 @pytest.mark.parametrize("data", CLAIMS.values(), ids=CLAIMS)
 def test_a_claim_takes_no_memory(data):
-    """Nor does info believe it."""
+    """Nor does info believe it, nor a reader from the end."""
+    lengths = [uvarint(n)[::-1] for n in (2**40, 2**62, len(data))]
 
     def attempt():
         for restore in (
-            bbans.signal_decompress,
-            bbans.bytes_decompress,
-            lambda data: bbans.decompress(data, MODEL),
+            bbans.decompress,
+            lambda data: bbans.decompress_file(io.BytesIO(data), io.BytesIO()),
             lambda data: describe(io.BytesIO(data)),
+            *(
+                lambda data, end=end: bbans.open(io.BytesIO(data + end))
+                for end in lengths
+            ),
         ):
             with pytest.raises(bbans.FormatError):
                 restore(data)
@@ -200,26 +203,19 @@ def test_a_claim_takes_no_memory(data):
     assert peak_of(attempt) < 1 << 20
 
 
-def test_a_signal_is_limited_before_it_is_decoded():
-    """A block of few bytes that is long."""
-    body = bytes([signals.STORED]) + bbans.bytes_compress(bytes(8 << 20))
-    data = head_of_signal(1 << 20) + checked(0, uvarint(len(body)) + body)
-    assert len(data) < 200
-    assert not bbans.signal_decompress(data).any()
+@pytest.mark.parametrize("array", [False, True])
+def test_what_is_long_is_limited_before_it_is_decoded(array):
+    """Blocks of few bytes."""
+    zeros = bytes(8 << 20)
+    data = bbans.compress(
+        np.frombuffer(zeros, np.int64) if array else zeros, ByteCoder()
+    )
+    assert len(data) < 300
+    assert len(bbans.decompress(data)) == len(zeros) // (8 if array else 1)
 
     def attempt():
         with pytest.raises(bbans.LimitError, match=f"{8 << 20} bytes"):
-            bbans.signal_decompress(data, max_bytes=(8 << 20) - 1)
-
-    assert peak_of(attempt) < 1 << 20
-
-
-def test_a_stored_block_is_limited_by_its_share():
-    bomb = bytes([signals.STORED]) + bbans.bytes_compress(bytes(1 << 22))
-
-    def attempt():
-        with pytest.raises(bbans.LimitError):
-            signals._decode_block(bomb, 10, 1, np.dtype("u1"))
+            bbans.decompress(data, max_bytes=(8 << 20) - 1)
 
     assert peak_of(attempt) < 1 << 20
 
@@ -229,42 +225,36 @@ EMPTY = [(0, 2**62), (2**62, 0, 2), (0, 2**31, 2**31), (0,), (0, 7), (2**60, 0)]
 
 def container_of(shape, element):
     file = io.BytesIO()
-    ContainerWriter(file, Header(element, MODEL.fingerprint)).finish(shape)
+    ContainerWriter(file, Header(element)).finish(shape)
     return file.getvalue()
 
 
 @pytest.mark.parametrize("shape", EMPTY)
-@pytest.mark.parametrize("code", [16, 23])
-def test_info_and_decompression_agree_about_empty_shapes(shape, code, tmp_path):
-    dtype = np.dtype(signals.DTYPES[code])
-    size = np.prod([n for n in shape if n], dtype=object) * dtype.itemsize
-    model = tmp_path / "m.bbm"
-    MODEL.save(model)
-    for data in (head_of_signal(*shape, code=code), container_of(shape, code)):
-        (tmp_path / "a.bbz").write_bytes(data)
-        outcomes = []
-        for action in (
-            lambda data=data: describe(io.BytesIO(data)),
-            lambda data=data: (
-                bbans.signal_decompress(data)
-                if data[:4] == b"\x89bbs"
-                else bbans.decompress(data, MODEL)
-            ),
-        ):
-            try:
-                outcomes.append(action() is not None)
-            except bbans.CorruptError as error:
-                outcomes.append("beyond any array" not in str(error))
-        command = ["decompress", "-q", "-f", "-m", str(model), str(tmp_path / "a.bbz")]
-        outcomes.append(main(command) == 0)
-        assert outcomes == [size <= sys.maxsize] * 3
+@pytest.mark.parametrize("element", [16, 23])
+def test_all_readers_agree_about_empty_shapes(shape, element, tmp_path):
+    itemsize = Header(element).dtype.itemsize
+    size = np.prod([n for n in shape if n], dtype=object) * itemsize
+    data, path = container_of(shape, element), tmp_path / "a.bbz"
+    path.write_bytes(data)
+    outcomes = []
+    for action in (
+        lambda: describe(io.BytesIO(data)),
+        lambda: bbans.decompress(data),
+        lambda: bbans.open(io.BytesIO(data)),
+    ):
+        try:
+            outcomes.append(action() is not None)
+        except bbans.CorruptError as error:
+            outcomes.append("beyond any array" not in str(error))
+    outcomes.append(main(["decompress", "-q", "-f", str(path)]) == 0)
+    assert outcomes == [size <= sys.maxsize] * 4
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i8"])
 @pytest.mark.parametrize("shape", [(0, 7), (0, 2**59), (2**40, 0)])
 def test_empty_arrays_come_back(shape, dtype):
     array = np.empty(shape, dtype)
-    assert bbans.signal_decompress(bbans.signal_compress(array)).shape == shape
+    assert bbans.decompress(bbans.compress(array)).shape == shape
     assert bbans.decompress(bbans.compress(array, MODEL), MODEL).shape == shape
 
 
@@ -295,7 +285,7 @@ def test_what_is_no_size(text, capsys):
 
 
 def test_max_size(tmp_path, capsys):
-    signal = bbans.signal_compress(np.arange(600, dtype=np.int16))
+    signal = bbans.compress(np.arange(600, dtype=np.int16))
     for name, data in (("text", bbans.compress(bytes(1200))), ("signal", signal)):
         file = tmp_path / f"{name}.bbz"
         file.write_bytes(data)
@@ -322,21 +312,10 @@ def test_channels_of_a_signal(tmp_path, capsys, channels):
 
 
 def great_container(file):
-    writer = ContainerWriter(file, Header(23, bytes(8)))
+    writer = ContainerWriter(file, Header(23, False, bytes(8)))
     for _ in range(5):
-        writer.write(1 << 20, 2, bytes(8 << 20))
-    writer.finish((5 << 20,))
-
-
-def great_signal(file):
-    file.write(head_of_signal(1 << 20, 16))
-    file.write(checked(0, uvarint(40 << 20) + b"\1" + bytes((40 << 20) - 1)))
-
-
-def great_stream(file):
-    block = b"\0" + uvarint(1 << 24) + bytes(40 << 20)
-    file.write(b"\x89bby\x01" + checked(0, uvarint(len(block)) + block))
-    file.write(checked(1, b"\0" + uvarint(1 << 24)))
+        writer.write(1 << 21, 0, bytes(16 << 20))
+    writer.finish((5 << 21,))
 
 
 def great_model(file):
@@ -358,9 +337,7 @@ def great_linear_model(file):
 
 
 GREAT = {
-    "container of int64": great_container,
-    "signal of int64": great_signal,
-    "byte stream": great_stream,
+    "container of an array of int64": great_container,
     "autoregressive": great_model,
     "linear Gaussian": great_linear_model,
 }
@@ -391,22 +368,40 @@ def facts_of(data):
     return describe(io.BytesIO(data))
 
 
-def test_info_on_signals():
+def test_info_on_containers():
     array = np.arange(600).reshape(-1, 2)
     array[:7, 0] = np.random.default_rng(0).integers(-(2**62), 2**62, 7)
-    facts = facts_of(bbans.signal_compress(array, block_size=7))
+    data = bbans.compress(array, block_size=14)
+    facts = facts_of(data)
+    assert facts["kind"] == "bbans container of an array of int64"
     assert facts["shape"] == "300 x 2"
-    assert facts["blocks"] == 43
-    assert facts["method"] == "modelled, stored"
-    assert facts["kind"].endswith("signal of int64")
+    counts = [part.split() for part in facts["blocks"].split(", ")]
+    assert {method for _, method in counts} == {"stored", "bytes", "signal"}
+    assert sum(int(n) for n, _ in counts) == 43
+    assert (facts["coder"], facts["parts"], facts["bytes"]) == ("-", 1, len(data))
+    assert facts["rate"] == f"{8 * len(data) / 600:.4f} bits/element"
+    codec = CodecCoder("same", Same(), b"12345678")
+    data = bbans.compress("abc" * 400, block_size=500)
+    data += bbans.compress("abc", LETTERS) + bbans.compress("ab", codec)
+    facts = facts_of(data)
+    assert facts["kind"] == "bbans container of text"
+    assert facts["shape"] == "1205"
+    assert facts["parts"] == 3
+    assert facts["blocks"] == "3 bytes, 1 model, 1 codec"
+    names = f"model {LETTERS.fingerprint.hex()}", "codec 'same' 3132333435363738"
+    assert facts["coder"] == ", ".join(names)
+    assert facts_of(bbans.compress(b""))["rate"] == "-"
+    assert facts_of(bbans.compress(np.int8(1)))["shape"] == "scalar"
 
 
-def test_info_on_byte_streams():
-    packed = bbans.bytes_compress(b"abc" * 400, block_size=500)
-    facts = facts_of(packed)
-    assert facts["holds"] == "1200 bytes"
-    assert (facts["blocks"], facts["bytes"]) == (3, len(packed))
-    assert facts_of(bbans.bytes_compress(b""))["rate"] == "-"
+class Same:
+    """A codec that changes nothing."""
+
+    def encode(self, block):
+        return block.tobytes()
+
+    def decode(self, data, n):
+        return np.frombuffer(data, np.uint8)
 
 
 def test_info_reads_models_without_building_them():
@@ -426,8 +421,8 @@ def test_info_reads_models_without_building_them():
 def files():
     """One of each kind, short."""
     yield bbans.compress(b"\0\1\2" * 5, MODEL, block_size=4)
-    yield bbans.signal_compress([1, 2, 3, 5], block_size=3)
-    yield bbans.bytes_compress(b"some bytes", block_size=4)
+    yield bbans.compress([1, 2, 3, 5], block_size=3)
+    yield bbans.compress(b"some bytes", block_size=4)
     yield LINEAR.to_bytes()
     yield bbans.ARHMM.fit([0, 1, 1] * 9, 1, order=1, n_iter=1).freeze(9).to_bytes()
 

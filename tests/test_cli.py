@@ -73,7 +73,7 @@ def write(name, data=DATA):
 
 def damaged():
     """A container of blocks of 100 bytes, of which block 5 is damaged."""
-    packed = bytearray(bbans.compress(DATA, block_size=100))
+    packed = bytearray(bbans.compress(DATA, bbans.default_model(), block_size=100))
     packed[packed.index(bbans.encode(DATA[500:600], bbans.default_model()))] ^= 1
     return bytes(packed)
 
@@ -278,10 +278,40 @@ def test_permissions():
 
 
 def test_another_model(other_model):
-    write("a.bbz", bbans.compress(DATA))
+    model = bbans.HMM.random(2, 256, seed=7).freeze()
+    write("a.bbz", bbans.compress(DATA, model))
     text = fails("decompress", "-m", other_model, "a.bbz")
-    assert bbans.default_model().fingerprint.hex() in text
+    assert model.fingerprint.hex() in text
     assert bbans.load_model(other_model).fingerprint.hex() in text
+    text = fails("decompress", "a.bbz")
+    assert f"with model {model.fingerprint.hex()}, say it with -m" in text
+
+
+def test_the_model_that_bbans_has():
+    write("a")
+    passes("compress", "-m", "english", "a")
+    assert Path("a.bbz").read_bytes() == bbans.compress(DATA, bbans.default_model())
+    assert passes("decompress", "a.bbz", "-o", "-") == DATA
+    assert passes("decompress", "-m", "english", "a.bbz", "-o", "-") == DATA
+
+
+def test_levels():
+    write("a", DATA * 9)
+    for level in (1, 5, 9):
+        passes("compress", f"-{level}", "-f", "a")
+        assert Path("a.bbz").read_bytes() == bbans.compress(DATA * 9, level=level)
+    passes("compress", "-f", "a")
+    assert Path("a.bbz").read_bytes() == bbans.compress(DATA * 9)
+    help = passes("compress", "--help").decode()
+    assert "-1 to -9, by default -5" in " ".join(help.split())
+    assert "usage" in fails("compress", "-10", "a", code=2)
+
+
+def test_decompress_opens_all_that_compress_writes():
+    parts = [bbans.compress(DATA, m) for m in (None, bbans.default_model())]
+    write("a.bbz", b"".join(parts))
+    assert passes("decompress", "a.bbz", "-o", "-") == DATA * 2
+    assert "2" in passes("info", "a.bbz").decode()
 
 
 def test_a_model_given_as_container(other_model):
@@ -381,10 +411,10 @@ def test_at_a_terminal_only_the_bar_is_on_stderr(quiet):
 
 
 def test_info_on_a_container():
-    packed = bbans.compress(DATA, block_size=100)
+    packed = bbans.compress(DATA, bbans.default_model(), block_size=100)
     facts = passes("info", "-", stdin=packed).decode()
     for fact in (
-        "bytes", "IconoCLaSM", bbans.default_model().fingerprint.hex(),
+        "bytes", "model", bbans.default_model().fingerprint.hex(),
         str(len(DATA)), "11", str(len(packed)),
     ):  # fmt: skip
         assert fact in facts
@@ -396,7 +426,7 @@ def test_info_on_arrays_of_any_shape():
         facts = passes("info", "-", stdin=bbans.compress(array)).decode()
         assert "int64" in facts
         assert shape in facts
-    assert b"bits/symbol" not in passes("info", "-", stdin=bbans.compress(b""))
+    assert b"bits/element" not in passes("info", "-", stdin=bbans.compress(b""))
 
 
 def test_info_on_a_model(other_model):

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from shared import in_mode, random_hmm
 
 import bbans
 from bbans import encode_sequence
+from bbans.formats import ByteCoder, CodecCoder, SignalCoder
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
 from bbans.frozen import FrozenModel
 
@@ -26,14 +28,15 @@ MODEL = bbans.HMM.fit(TEXT, 3, n_iter=3).freeze(16)
 OTHER = random_hmm(3, 256, seed=1)
 SIZE = 12
 DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]  # block 3: no text
+HEAD = 19  # bytes of the header
 PARTS = [DATA[i : i + SIZE] for i in range(0, len(DATA), SIZE)]
 WHOLE = bbans.compress(DATA, MODEL, block_size=SIZE)
 
 
 def spans(data):
     """First byte, first byte of the data, and end, of each block."""
-    at, out = 20, []
-    for block in ContainerReader(io.BytesIO(data)).blocks():
+    at, out = HEAD, []
+    for block in next(ContainerReader(io.BytesIO(data)).parts()).blocks():
         first = at + 3  # n and b are below 128 and take a byte each
         out.append((at, first, first + len(block.data) + 4))
         at = out[-1][2]
@@ -63,19 +66,48 @@ def salvaged(data, model=MODEL):
 
 
 def test_there_are_messages_and_a_stored_block():
-    blocks = list(ContainerReader(io.BytesIO(WHOLE)).blocks())
-    assert [block.method for block in blocks] == [0, 0, 0, 2, 0, 0]
+    blocks = list(next(ContainerReader(io.BytesIO(WHOLE)).parts()).blocks())
+    assert [block.method for block in blocks] == [1, 1, 1, 0, 1, 1]
     assert bbans.decompress(WHOLE, MODEL) == DATA
 
 
-@pytest.mark.parametrize("predictive", [False, True])
-def test_every_cut_is_a_truncation(predictive):
-    model = in_mode(MODEL, predictive)
-    whole = bbans.compress(DATA, model, block_size=SIZE)
-    assert bbans.decompress(whole, model) == DATA
+class Codec:
+    """Of bytes: each less the one before."""
+
+    def encode(self, block):
+        return np.diff(block, prepend=np.uint8(0)).tobytes()
+
+    def decode(self, data, n):
+        return np.cumsum(np.frombuffer(data, np.uint8), dtype=np.uint8)
+
+
+CODERS = {
+    "model": MODEL,
+    "predictive": MODEL.with_mode("predictive"),
+    "bytes": ByteCoder(1),
+    "signal": SignalCoder(),
+    "codec": CodecCoder("differences", Codec(), b"\1\2\3\4\5\6\7\x08"),
+}
+SIGNAL = DATA + DATA[::-1] + bytes(sorted(DATA))
+WHOLES = {
+    name: bbans.compress(DATA, coder, block_size=SIZE)
+    for name, coder in CODERS.items()
+    if name != "signal"
+}
+WHOLES["signal"] = bbans.compress(np.frombuffer(SIGNAL, np.uint8), block_size=3 * SIZE)
+
+
+def restored(data, name):
+    return bytes(bbans.decompress(data, CODERS[name]))
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_every_cut_is_a_truncation(name):
+    whole = WHOLES[name]
+    assert restored(whole, name) == (SIGNAL if name == "signal" else DATA)
     for length in range(len(whole)):
         with pytest.raises(bbans.TruncatedError):
-            bbans.decompress(whole[:length], model)
+            restored(whole[:length], name)
 
 
 def test_a_cut_names_its_block():
@@ -85,13 +117,28 @@ def test_a_cut_names_its_block():
                 bbans.decompress(WHOLE[:length], MODEL)
 
 
-@pytest.mark.parametrize("predictive", [False, True])
-def test_every_flipped_bit_is_noticed(predictive):
-    model = in_mode(MODEL, predictive)
-    whole = bbans.compress(DATA, model, block_size=SIZE)
+@pytest.mark.parametrize("name", CODERS)
+def test_every_flipped_bit_is_noticed(name):
+    whole = WHOLES[name]
     for bit in range(8 * len(whole)):
         with pytest.raises(bbans.FormatError):
-            bbans.decompress(flipped(whole, bit), model)
+            restored(flipped(whole, bit), name)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_salvage_for_every_coder(name):
+    """Each block that is damaged is left out, and no other."""
+    whole, plain = WHOLES[name], restored(WHOLES[name], name)
+    blocks = [b for p in ContainerReader(memoryview(whole)).parts() for b in p.blocks()]
+    for lost in blocks:
+        at = whole.index(bytes(lost.data))
+        sink, errors = io.BytesIO(), []
+        bbans.decompress_file(
+            io.BytesIO(flipped(whole, 8 * at)), sink, CODERS[name],
+            salvage=errors.append, threads=2,
+        )  # fmt: skip
+        assert [str(e).split(" is")[0] for e in errors] == [lost.name]
+        assert sink.getvalue() == plain[: lost.start] + plain[lost.start + lost.n :]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +146,7 @@ def test_every_flipped_bit_is_noticed(predictive):
     [
         (0, 3, bbans.FormatError),  # magic
         (4, 4, bbans.VersionError),
-        (5, 19, bbans.CorruptError),  # codes, fingerprint, checksum
+        (5, 18, bbans.CorruptError),  # codes, fingerprint, checksum
     ],
 )
 def test_a_flip_in_the_header_is_named(first, last, error):
@@ -109,12 +156,12 @@ def test_a_flip_in_the_header_is_named(first, last, error):
         assert type(caught.value) is error
 
 
-def test_a_flip_in_a_message_names_its_block_and_symbols():
+def test_a_flip_in_a_message_names_its_block_and_elements():
     for i, (start, first, end) in enumerate(SPANS):
-        symbols = f"symbols {SIZE * i} to {min(SIZE * (i + 1), len(DATA)) - 1}"
+        elements = f"elements {SIZE * i} to {min(SIZE * (i + 1), len(DATA)) - 1}"
         for byte in (start + 1, *range(first, end)):  # the method, data, checksum
             for bit in range(8 * byte, 8 * byte + 8):
-                with pytest.raises(bbans.CorruptError, match=f"block {i} .*{symbols}"):
+                with pytest.raises(bbans.CorruptError, match=f"block {i} .*{elements}"):
                     bbans.decompress(flipped(WHOLE, bit), MODEL)
 
 
@@ -139,6 +186,8 @@ def test_another_model(data):
     names = f"{MODEL.fingerprint.hex()}.*{OTHER.fingerprint.hex()}"
     with pytest.raises(bbans.WrongModelError, match=names):
         bbans.decompress(whole, OTHER)
+    with pytest.raises(bbans.WrongModelError, match=MODEL.fingerprint.hex()):
+        bbans.decompress(whole)
 
 
 # ---- salvage
@@ -159,7 +208,7 @@ def test_salvage_loses_the_damaged_blocks_and_no_other():
 
 
 def test_salvage_of_a_cut_keeps_the_blocks_before_it():
-    for length in range(20, len(WHOLE)):
+    for length in range(HEAD, len(WHOLE)):
         kept, errors = salvaged(WHOLE[:length])
         assert kept == b"".join(
             part for part, span in zip(PARTS, SPANS, strict=True) if span[2] <= length
@@ -169,7 +218,7 @@ def test_salvage_of_a_cut_keeps_the_blocks_before_it():
 
 def test_salvage_never_writes_what_was_not_there():
     """Whatever the flip: blocks of the original, in order, and an error."""
-    for bit in range(8 * 20, 8 * len(WHOLE)):
+    for bit in range(8 * HEAD, 8 * len(WHOLE)):
         kept, errors = salvaged(flipped(WHOLE, bit))
         assert errors
         rest = iter(PARTS)
@@ -188,7 +237,7 @@ def test_salvage_needs_the_right_model():
 
 def forge(element, blocks, shape, model=MODEL):
     file = io.BytesIO()
-    writer = ContainerWriter(file, Header(element, model.fingerprint))
+    writer = ContainerWriter(file, Header(element, False, model.fingerprint))
     for block in blocks:
         writer.write(*block)
     writer.finish(shape)
@@ -206,8 +255,8 @@ def attempt(data, model=MODEL):
 @given(st.binary(max_size=200))
 def test_garbage(data):
     attempt(data)
-    attempt(b"\x89bbz\1" + data)
-    attempt(WHOLE[:20] + data)
+    attempt(b"\x89bbz\2" + data)
+    attempt(WHOLE[:HEAD] + data)
 
 
 MODELS = [
@@ -223,7 +272,7 @@ MODELS = [
     st.sampled_from(MODELS),
     st.sampled_from([0, 1, 2, 16, 17, 18, 19, 20, 21, 22, 23]),
     st.lists(
-        st.tuples(st.integers(1, 40), st.integers(0, 2), st.binary(max_size=40)),
+        st.tuples(st.integers(1, 40), st.integers(0, 5), st.binary(max_size=40)),
         max_size=3,
     ),
     st.lists(st.integers(0, 2**62), max_size=4),
@@ -249,7 +298,7 @@ def test_forged_containers(model, element, blocks, shape):
 def test_symbols_that_the_elements_cannot_hold(element, x, model):
     data = forge(
         element,
-        [(len(x), 0, encode_sequence(model.alphabet.encode(x), model).to_bytes())],
+        [(len(x), 1, encode_sequence(model.alphabet.encode(x), model).to_bytes())],
         (len(x),),
         model,
     )
@@ -263,7 +312,7 @@ def test_stored_blocks_of_any_content(element, data):
     """As long as they should be, or not; code points beyond Unicode."""
     for width in (1, 2, 4, 8):
         for n in {max(1, len(data) // width), 3}:
-            attempt(forge(element, [(n, 2, data)], (n,)))
+            attempt(forge(element, [(n, 0, data)], (n,)))
 
 
 @pytest.mark.parametrize("axes", [(0, 2**62), (0, 2**62, 2**62), (2**62,) * 31 + (0,)])
@@ -290,14 +339,14 @@ def test_mutations_with_repaired_checksums():
     for _ in range(2000):
         data = bytearray(WHOLE)
         for _ in range(rng.randrange(1, 4)):
-            data[rng.randrange(20, len(data))] = rng.randrange(256)
+            data[rng.randrange(HEAD, len(data))] = rng.randrange(256)
         for i, (start, _, end) in enumerate(SPANS):
             crc = zlib.crc32(struct.pack("<Q", i) + data[start : end - 4])
             data[end - 4 : end] = struct.pack("<I", crc)
         attempt(bytes(data))
 
 
-@pytest.mark.parametrize("method", [0, 1, 2])
+@pytest.mark.parametrize("method", [0, 1, 2, 3])
 @pytest.mark.parametrize("message", [b"\1", b"\xff" * 40, b"\x80" * 1000])
 def test_a_few_bytes_claim_a_great_block(method, message):
     data = forge(0, [(1 << 20, method, message)], (1 << 20,))
@@ -312,7 +361,7 @@ def test_a_few_bytes_claim_a_great_block(method, message):
 
 def test_great_claims_over_nothing():
     """The longest block that the format has, and then the end of the file."""
-    data = WHOLE[:20] + b"\x80\x80\x40" + b"\0" + b"\xa0\x80\x80\x04" + b"m"
+    data = WHOLE[:HEAD] + b"\x80\x80\x80\x08" + b"\1" + b"\x80\x80\x80\x08" + b"m"
     tracemalloc.start()
     with pytest.raises(bbans.TruncatedError, match="block 0"):
         bbans.decompress(data, MODEL)

@@ -12,6 +12,7 @@ from bbans import ARHMM, HMM, LGSSM, FactorialHMM, GaussianHMM
 from bbans.errors import (
     CorruptError,
     FormatError,
+    ModelError,
     TruncatedError,
     VersionError,
 )
@@ -37,6 +38,16 @@ MODELS = {
     ),
 }
 CLASSES = [HMM, GaussianHMM, FactorialHMM, ARHMM, LGSSM]
+
+
+KINDS = [
+    (b"abcabc", "bytes"),
+    ("abcabc", "text"),
+    ([97, 98, 255, 97], "integers"),
+    (np.array([97, 255, 97], np.uint8), "integers"),
+    ([memoryview(b"abc"), bytearray(b"ab")], "bytes"),
+    (lambda: iter([b"ab", b"ba"]), "bytes"),
+]
 
 
 @pytest.fixture(params=MODELS)
@@ -88,6 +99,34 @@ def test_a_copy_keeps_the_history_and_stays_read_only():
     fitted = pickle.loads(pickle.dumps(HMM.fit("abcab", 2, n_iter=2)))
     assert len(fitted.history) == 3
     assert not fitted.emission.flags.writeable
+
+
+@pytest.mark.parametrize(("data", "kind"), KINDS)
+@pytest.mark.parametrize("fit", [HMM.fit, ARHMM.fit], ids=["HMM", "ARHMM"])
+def test_the_kind_is_that_of_the_data(path, data, kind, fit):
+    model = fit(data, 2, n_iter=1)
+    assert model.kind == model.freeze().kind == kind
+    model.save(path)
+    assert type(model).load(path).kind == kind
+    frozen = model.freeze()
+    x = next(data()) if callable(data) else data
+    if isinstance(data, list):
+        x = np.array(data) if kind == "integers" else data[0]
+    again = frozen.decode(frozen.encode(x), len(x))
+    assert np.array_equal(again, x) if kind == "integers" else again == x
+
+
+def test_kinds_of_gaussians_and_of_alphabets_that_are_given():
+    assert GaussianHMM.fit(b"\0\xff" * 9, 1, n_iter=1).kind == "bytes"
+    assert GaussianHMM.fit([0, 255] * 9, 1, n_iter=1).freeze().kind == "integers"
+    assert GaussianHMM.fit(b"aaa", 1, n_iter=1, high=300).kind == "integers"
+    assert HMM.fit(b"aba", 1, n_iter=1, alphabet=[97, 98]).kind == "bytes"
+    assert HMM.fit("aba", 1, n_iter=1, alphabet=256).kind == "bytes"  # as UTF-8
+    assert HMM.fit(b"aba", 1, n_iter=1, alphabet=[97, 98, 256]).kind == "integers"
+    online = HMM.fit_online(iter([[b"aba"], [b"ba"]]), 1)
+    assert online.kind == "bytes"
+    with pytest.raises(ModelError, match="kind 'text'"):
+        HMM([1], [[1]], [[1]], kind="text")
 
 
 def test_the_mode_is_chosen_when_freezing(model):

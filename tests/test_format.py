@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 from shared import in_mode
 
 from bbans import (
@@ -19,20 +20,25 @@ from bbans import (
     FrozenARHMM,
     FrozenHMM,
     Message,
-    bytes_compress,
-    bytes_decompress,
     compress,
     decompress,
     encode,
 )
 from bbans._lib import lib
-from bbans.formats.container import BLOCK_MAX, ELEMENTS, METHODS
+from bbans.formats import ByteCoder, CodecCoder
+from bbans.formats.container import BLOCK_BYTES_MAX, METHODS
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
-SECTIONS = re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
-MESSAGE, MODEL, CONTAINER, STATIC, PACKET, *_ = SECTIONS
+SECTIONS = {
+    re.match(r"[A-Za-z ]*[a-z]", section)[0]: section
+    for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
+}
+MESSAGE, MODEL, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET = (
+    SECTIONS[name]
+    for name in ("Message", "Model file", "Container", "Bytes", "Signal", "Packet")
+)
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, start_length=4)
 SMALL = {
@@ -75,7 +81,7 @@ def test_the_checksum():
     assert crc32(b"123456789") == zlib.crc32(b"123456789") == 0xCBF43926
 
 
-# ---- 1. message
+# ---- message
 
 
 def test_the_worked_example():
@@ -125,7 +131,7 @@ def test_several_lanes():
     assert Message.from_state(heads, tail).to_bytes() == data
 
 
-# ---- 2. model file
+# ---- model file
 
 
 def test_contexts_in_a_model_file():
@@ -253,146 +259,170 @@ def with_tail(c):
     return FrozenHMM([2], [[2]], [[2]], prec=1, start_length=c)
 
 
-# ---- 3. container
+# ---- container
 
 
-def uvarint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-
-
-def walk(data):
-    """Read a container as the document says; return what it holds."""
-    assert data[:4] == bytes.fromhex(re.search(r"magic ([\w ]+)", CONTAINER)[1])
-    assert struct.unpack_from("<I", data, 16)[0] == crc32(data[:16])
-    blocks, at = [], 20
-    while True:
-        start = at
-        n, at = uvarint(data, at)
-        if n == 0:
-            break
-        method, at = data[at], at + 1
-        b, at = uvarint(data, at)
-        payload, at = data[at : at + b], at + b
-        checked = struct.pack("<Q", len(blocks)) + data[start:at]
-        assert struct.unpack_from("<I", data, at)[0] == crc32(checked)
-        at += 4
-        blocks.append((n, method, payload))
-    n_axes, at = uvarint(data, at)
-    shape = []
-    for _ in range(n_axes):
-        axis, at = uvarint(data, at)
-        shape.append(axis)
-    checked = struct.pack("<Q", len(blocks)) + data[start:at]
-    assert struct.unpack_from("<I", data, at)[0] == crc32(checked)
-    assert at + 4 == len(data)
-    return data[5], blocks, shape
+def parts(data):
+    return reference.read_container(data)
 
 
 def test_offsets_of_the_container():
     header = tables(CONTAINER)[0]
-    at = 0
-    for offset, size, _ in header:
-        assert int(offset) == at
-        at += int(size)
-    assert f"Header, {at} bytes" in CONTAINER
-    data = compress(b"abc", BYTES)
-    version = int(re.search(r"\(version (\d+)\)", CONTAINER)[1])
-    assert data[4] == version
-    assert data[6:8] == bytes(2)
-    assert data[8:16] == BYTES.fingerprint
+    assert [row[:2] for row in header] == [
+        ["0", "4"], ["4", "1"], ["5", "1"], ["6", "1"], ["7", "8"],
+        ["7", "1 + m + 8"], [".", "4"],
+    ]  # fmt: skip
+    magic = bytes.fromhex(re.search(r"magic ([\w ]+)", header[0][2])[1])
+    version = int(re.search(r"version, (\d+)", header[1][2])[1])
+    assert f"(version {version})" in CONTAINER.splitlines()[0]
+    codes = re.search(r"named: (\d) none; (\d) a model; (\d) a codec", header[3][2])
+    none, model, codec = (int(code) for code in codes.groups())
+    start = magic + bytes([version, 0])
+    fingerprint = b"\1\2\3\4\5\6\7\x08"
+    for coder, expected in (
+        (None, bytes([none])),
+        (BYTES, bytes([model]) + BYTES.fingerprint),
+        (CodecCoder("née", Codec(), fingerprint), bytes([codec, 4])
+         + "née".encode() + fingerprint),
+        (CodecCoder("x" * 255, Codec()), bytes([codec, 255]) + b"x" * 255 + bytes(8)),
+    ):  # fmt: skip
+        data = compress(b"abc", coder)
+        record = start + expected
+        end = len(record) + 4
+        assert data[:end] == record + struct.pack("<I", crc32(record))
 
 
-def test_codes_of_elements_and_methods():
-    cell = tables(CONTAINER)[0][2][2]
-    integers = {int(code): name for code, name in re.findall(r"(\d+) (u?int\d+)", cell)}
-    assert integers == {code: name for code, name in ELEMENTS.items() if code >= 16}
+class Codec:
+    def encode(self, block):
+        return None
+
+    def decode(self, data, n):
+        raise AssertionError
+
+
+def test_elements():
+    names = re.search(r"\*Elements\*.*?same\.", CONTAINER, flags=re.DOTALL)[0]
+    integers = {
+        int(code): name for code, name in re.findall(r"(\d+) (u?int\d+)", names)
+    }
+    assert sorted(integers) == [*range(16, 24)]
+    low, high = numbers(names, r"Bit 7, only for (\d+)\s+to (\d+)")
     for code, name in integers.items():
         array = np.array([[1, 2], [3, 127]], name)
-        element, blocks, shape = walk(compress(array, BYTES))
-        assert (element, shape) == (code, [2, 2])
-        assert sum(n for n, _, _ in blocks) == 4
+        assert parts(compress(array))[0][0] == code
+        swapped = array.astype(array.dtype.newbyteorder(">"))
+        bit = 128 if low <= code <= high else 0
+        assert parts(compress(swapped))[0][0] == code | bit
     text = FrozenHMM(**{**SMALL, "alphabet": Alphabet("abc")})
     for data, model, name in (
-        (b"ab", BYTES, "bytes"),
-        ("ab", BYTES, "text, its UTF-8 bytes"),
+        (b"ab", None, "bytes"),
+        ("ab", None, "text, its UTF-8 bytes"),
         ("ab", text, "text, its code points"),
     ):
-        code = int(re.search(rf"(\d+) {name}", cell)[1])
-        assert walk(compress(data, model))[0] == code
-    methods = dict(re.findall(r"(\d) (IconoCLaSM|predictive|stored)", CONTAINER))
+        code = int(re.search(rf"(\d) {name}", names)[1])
+        assert parts(compress(data, model))[0][0] == code
+
+
+def test_methods():
+    rows = next(rows for rows in tables(CONTAINER) if rows[0][0] == "0, stored")
+    methods = dict(row[0].split(", ") for row in rows)
     assert {int(code): name for code, name in methods.items()} == METHODS
-
-
-def test_blocks_are_messages_or_the_elements_themselves():
     rng = np.random.default_rng(0)
     skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255])
     likely, unlikely = bytes(300), rng.integers(1, 256, 300).astype(np.uint8).tobytes()
     data = compress(likely + unlikely, skewed, block_size=300)
-    element, blocks, shape = walk(data)
-    assert (element, shape) == (0, [600])
-    assert blocks == [(300, 0, encode(likely, skewed)), (300, 2, unlikely)]
+    ((element, _, blocks, shape),) = parts(data)
+    assert (element, shape) == (0, None)
+    assert blocks == [(300, 1, encode(likely, skewed)), (300, 0, unlikely)]
     assert decompress(data, skewed) == likely + unlikely
-    data = compress(likely, in_mode(skewed, True))
-    assert walk(data)[1] == [(300, 1, encode(likely, in_mode(skewed, True)))]
+    predictive = skewed.with_mode("predictive")
+    ((_, _, blocks, _),) = parts(compress(likely, predictive))
+    assert blocks == [(300, 1, encode(likely, predictive))]
 
 
 def test_limits_of_the_container():
-    (exponent,) = numbers(CONTAINER, r"symbols in the block, 1 to 2\^(\d+)")
-    assert 2**exponent == BLOCK_MAX
-    compress(b"a", BYTES, block_size=BLOCK_MAX)
-    for size in (0, BLOCK_MAX + 1):
-        with pytest.raises(ValueError, match=str(size)):
-            compress(b"a", BYTES, block_size=size)
+    (exponent,) = numbers(CONTAINER, r"they take at most 2\^(\d+) bytes")
+    assert 2**exponent == BLOCK_BYTES_MAX
+    for data, item in ((b"a", 1), (np.zeros(1, "i2"), 2), (np.zeros(1, "i8"), 8)):
+        compress(data, block_size=BLOCK_BYTES_MAX // item)
+        for size in (0, BLOCK_BYTES_MAX // item + 1):
+            with pytest.raises(ValueError, match=str(size)):
+                compress(data, block_size=size)
 
 
 def test_overhead_of_the_container():
-    whole, low, high, block, lengths, text = numbers(
+    whole, short, longer, limit, model, array, low, high, block = numbers(
         CONTAINER,
-        r"Overhead: (\d+) bytes, (\d+) to (\d+) an axis, and per block (\d+) bytes "
-        r"and its two lengths, at most (\d+)\s+bytes in all.*?up to 127 characters "
-        r"pays (\d+) bytes",
+        r"Overhead: (\d+) bytes, and 1 to tell the length of a part of less than "
+        r"(\d+) bytes, (\d) below (\d+); (\d) for\s+the fingerprint of a model; (\d) "
+        r"for an array and (\d) to (\d) an axis; per block (\d+) bytes",
     )
-    empty = compress(np.zeros((), np.uint8), BYTES)
-    _, blocks, _ = walk(empty)
-    assert len(empty) - len(blocks[0][2]) - (block + 2) == whole
-    assert len(compress(b"", BYTES)) == whole + low
-    wide = compress(np.zeros((0, 2**62), np.uint8), BYTES)
-    assert len(wide) == whole + low + high
-    data = compress("x" * 127, BYTES)
-    assert len(data) - len(walk(data)[1][0][2]) == text
-    # The lengths of the largest block, and of 8 n + 32 bytes for it.
-    sizes = [BLOCK_MAX, 8 * BLOCK_MAX + 32]
-    assert block + sum(-(-size.bit_length() // 7) for size in sizes) == lengths
+    assert len(compress(b"")) == whole + 1
+    assert len(compress(b"", BYTES)) == whole + 1 + model
+    assert len(compress(np.zeros((0,), "i8"))) == whole + 1 + array + low
+    assert (
+        len(compress(np.zeros((0, 2**55), "i8"))) == whole + 1 + array + low + high - 1
+    )
+    assert len(compress(np.zeros((0, 2**62), "i1"))) == whole + 1 + array + low + high
+    assert len(compress(b"x")) == 1 + whole + 1 + block + 2
+    noise = np.random.default_rng(0).bytes(20_000)
+    for n in (short - whole - block - 3, short - whole - block - 2, 8000, 20_000):
+        packed = compress(noise[:n])
+        assert len(packed) - n == (
+            whole
+            + block
+            + sum(-(-v.bit_length() // 7) for v in (n, n, len(packed) - 1))
+        )
+    assert longer == 2
+    assert len(compress(noise[: limit - 100])) < limit
 
 
 def test_the_worked_example_of_the_container():
-    example = re.findall(r"^((?:[0-9a-f]{2} )+) ", CONTAINER, flags=re.MULTILINE)
-    example = bytes.fromhex("".join(example))
+    text = re.search(r"Worked example.*?```\n(.*?)```", CONTAINER, flags=re.DOTALL)[1]
+    rows = [re.match(r"(?:[0-9a-f]{2} )+", row)[0] for row in text.splitlines()]
+    example = bytes.fromhex("".join(rows))
     fingerprint = bytes.fromhex(re.search(r"`([0-9a-f]{16})`", CONTAINER)[1])
-    element, blocks, shape = walk(example)
-    assert (element, blocks, shape) == (0, [], [0])
-    assert example[8:16] == fingerprint
-    ours = compress(b"", BYTES)
-    header = ours[:8] + fingerprint
-    assert header + struct.pack("<I", crc32(header)) + ours[20:] == example
+    ((element, coder, blocks, shape),) = parts(example)
+    assert coder == b"\1" + fingerprint
+    symbols = re.search(r"the symbols ([\d ]+) of section Message", CONTAINER)[1]
+    dtype = re.search(r"type `(>i2)` and shape \(3,\)", CONTAINER)[1]
+    array = np.array([int(x) for x in symbols.split()], dtype)
+    ours = compress(array, CODER)
+    at = 7 + len(fingerprint)
+    header = ours[:7] + fingerprint
+    assert header + struct.pack("<I", crc32(header)) + ours[at + 4 :] == example
+    assert (element, shape) == (128 + 19, [3])
+    assert blocks == [(3, 1, encode(array, CODER))]
 
 
 def test_the_worked_example_of_bytes():
-    example = re.search(r"Worked example.*?```\n(.*?)```", STATIC, flags=re.DOTALL)[1]
+    example = re.search(r"Worked example.*?```\n(.*?)```", BYTE_BLOCK, flags=re.DOTALL)[
+        1
+    ]
     rows = re.findall(r"^((?:[0-9a-f]{2}(?: |$))+)", example, flags=re.MULTILINE)
     example = bytes.fromhex("".join(rows))
-    word, times = re.search(r'bytes_compress\(b"(\w+ )" \* (\d+)\)', STATIC).groups()
-    assert bytes_compress(word.encode() * int(times)) == example
-    assert bytes_decompress(example) == word.encode() * int(times)
+    word, times, order = re.search(
+        r'compress\(b"(\w+ )" \* (\d+), ByteCoder\(order=(\d)\)\)', BYTE_BLOCK
+    ).groups()
+    data = word.encode() * int(times)
+    ((_, _, blocks, _),) = parts(compress(data, ByteCoder(int(order))))
+    assert blocks == [(len(data), 2, example)]
+    assert reference.decode_bytes_block(example) == data
 
 
-# ---- 5. packet
+def test_the_fields_of_a_signal():
+    sizes = [row[0] for row in tables(SIGNAL)[0]]
+    assert sizes == ["1", "1", "1", "1", "2", "element size each", "..."]
+    array = np.cumsum(np.random.default_rng(0).integers(-9, 9, (500, 3)), axis=0)
+    ((_, _, blocks, _),) = parts(compress(array.astype(">i4")))
+    ((n, method, data),) = blocks
+    assert (n, method, data[0]) == (1500, 3, 3)
+    low, high = array.min(axis=0), array.max(axis=0)
+    middles = struct.unpack_from("<3i", data, 6)
+    assert middles == tuple((low + high) // 2)
+
+
+# ---- packet
 
 
 def test_the_worked_example_of_the_packet():

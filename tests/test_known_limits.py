@@ -36,7 +36,7 @@ def test_a_factorial_hmm_is_fitted_or_says_how():
 ], ids=["five minutes", "steps", "nanoseconds"])  # fmt: skip
 @limit("a constant step is predicted through rounded coefficients")
 def test_regular_time_stamps_cost_next_to_nothing(values):
-    assert len(bbans.signal_compress(values)) < 200
+    assert len(bbans.compress(values)) < 200
 
 
 @limit("a bare message has no way out of a model that does not fit")
@@ -51,15 +51,6 @@ def test_the_size_does_not_depend_on_the_type():
     rng = np.random.default_rng(0)
     values = rng.integers(-(2**30), 2**30, 30)[rng.integers(0, 30, 4730)]
     narrow, wide = (
-        len(bbans.signal_compress(values.astype(dtype)))
-        for dtype in (np.int32, np.int64)
+        len(bbans.compress(values.astype(dtype))) for dtype in (np.int32, np.int64)
     )
     assert wide < 1.05 * narrow
-
-
-@limit("compress codes any bytes by the model of English, or stores them")
-def test_compress_finds_the_statistics_of_a_spreadsheet():
-    rng = np.random.default_rng(0)
-    data = "".join(f"{a};{b}\r\n" for a, b in rng.integers(0, 10**6, (3000, 2)))
-    order1 = len(bbans.bytes_compress(data.encode(), order=1))
-    assert len(bbans.compress(data.encode())) < 1.05 * order1

@@ -58,6 +58,7 @@ from bbans.errors import (
     ModelError,
     SymbolError,
 )
+from bbans.formats import SignalCoder
 from bbans.records import packets
 
 RNG = np.random.default_rng(0)
@@ -70,6 +71,7 @@ FROZEN_LINEAR = LINEAR.freeze()
 CONTEXTS = Contexts.empty()
 GAUSSIAN = Family.gaussian()
 STEPS = FROZEN.state_space()
+FILE = io.BytesIO()
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
 STATISTICS = COINS.expect([[0, 1]])
 
@@ -437,19 +439,20 @@ MISTAKES = [
     (lambda: bbans.check_model([0], 5), ModelError, "StateSpaceModel"),
     (lambda: bbans.check_model(5, STEPS), ModelError, "needs an observation"),
     (lambda: bbans.check_model([0], STEPS, samples="a"), ModelError, "samples"),
-    (lambda: bbans.bytes_compress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.bytes_compress(b"x", order="1"), ModelError, "order"),
-    (lambda: bbans.bytes_compress(b"x", threads="2"), ModelError, "threads"),
-    (lambda: bbans.bytes_compress(b"x", block_size=0), ModelError, "block_size"),
-    (lambda: bbans.bytes_decompress("x"), TypeError, "bytes-like"),
-    (lambda: bbans.signal_compress(np.zeros((9, 17), int)), SymbolError, "16 channels"),
-    (lambda: bbans.signal_compress([0.5]), SymbolError, "rint"),
-    (lambda: bbans.signal_compress(MASKED), SymbolError, "masked"),
-    (lambda: bbans.signal_compress("abc"), SymbolError, "integers"),
-    (lambda: bbans.signal_compress([True]), SymbolError, "uint8"),
-    (lambda: bbans.signal_compress([1], block_size=1.5), ModelError, "block_size"),
-    (lambda: bbans.signal_decompress("x"), TypeError, "bytes"),
-    (lambda: bbans.signal_decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress([0.5]), SymbolError, "rint"),
+    (lambda: bbans.compress(MASKED), SymbolError, "masked"),
+    (lambda: bbans.compress([True]), SymbolError, "uint8"),
+    (lambda: bbans.compress("abc", SignalCoder()), SymbolError, "integers, not str"),
+    (lambda: bbans.compress(b"abc", SignalCoder()), SymbolError, "ByteCoder"),
+    (lambda: bbans.compress([1], block_size=1.5), ModelError, "block_size"),
+    (lambda: bbans.compress([1], level="9"), ModelError, "level"),
+    (lambda: bbans.compress([1], threads="2"), ModelError, "threads"),
+    (lambda: bbans.decompress("x"), TypeError, "bytes"),
+    (lambda: bbans.decompress(5), TypeError, "bytes"),
+    (lambda: bbans.compress_file(FILE, FILE, channels=2), ModelError, "dtype"),
+    (lambda: bbans.compress_file(FILE, FILE, channels="2", dtype="u1"), ModelError,
+     "channels"),
+    (lambda: bbans.open("x", "y"), ModelError, "load_model"),
 ]  # fmt: skip
 
 

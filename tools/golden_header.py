@@ -1,8 +1,9 @@
 """Write tests/vectors/*.json as a C header for csrc/tests/golden.c.
 
-    python tools/golden_header.py HEADER [--tiny]
+    python tools/golden_header.py HEADER [--tiny | --containers]
 
---tiny leaves out what bbans_tiny.h cannot read.
+--tiny leaves out what bbans_tiny.h cannot read.  --containers writes those of
+containers, for csrc/tests/test_container.c.
 """
 
 from __future__ import annotations
@@ -118,17 +119,58 @@ def entry(name: str, case: dict, model: int) -> str:
     )
 
 
-def struct_array(kind: str, entries: list[str]) -> str:
+def bytes_of(name: str, text: str, parts: list[str]) -> str:
+    """Put an array into `parts`; return its golden_bytes."""
+    parts.append(array("uint8_t", name, list(bytes.fromhex(text))))
+    return f"{{{name}, {len(text) // 2}}}"
+
+
+def containers() -> str:
+    content = json.loads((VECTORS / "container_v2.json").read_text())
+    parts: list[str] = []
+    models = [
+        bytes_of(f"golden_model_{i}", model["file"], parts)
+        for i, model in enumerate(content["models"])
+    ]
+    files = []
+    for i, file in enumerate(content["files"]):
+        name = f"golden_file_{i}"
+        data = bytes_of(name + "_data", file["data"], parts)
+        (model,) = file["models"] or [-1]
+        shape = file["shape"]
+        if shape is None:
+            shape = [sum(n for part in file["blocks"] for n, _ in part)]
+        lengths = ", ".join(map(str, shape or [0]))
+        files.append(
+            f"{{{json.dumps(file['name'])}, {bytes_of(name, file['file'], parts)}, "
+            f"{data}, {file['element']}, {model}, {len(file['codecs'])}, "
+            f"{len(shape)}, {file['write'] or 0}, {{{lengths}}}}}"
+        )
+    damaged = [
+        f"{{{json.dumps(file['name'])}, "
+        f"{bytes_of(f'golden_damaged_{i}', file['file'], parts)}, "
+        f"BBANS_ERR_{file['error'].upper()}}}"
+        for i, file in enumerate(content["damaged"])
+    ]
+    parts += [struct_array("bytes", models, "models")]
+    parts += [struct_array("file", files), struct_array("damaged", damaged)]
+    return "\n".join(parts)
+
+
+def struct_array(kind: str, entries: list[str], name: str | None = None) -> str:
     text = ",\n    ".join(entries)
-    return f"static const golden_{kind} golden_{kind}s[] = {{\n    {text}}};\n"
+    name = name or f"{kind}s"
+    return f"static const golden_{kind} golden_{name}[] = {{\n    {text}}};\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("header", type=Path)
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--containers", action="store_true")
     options = parser.parse_args()
-    options.header.write_text(header(options.tiny))
+    text = containers() if options.containers else header(options.tiny)
+    options.header.write_text(text)
 
 
 if __name__ == "__main__":

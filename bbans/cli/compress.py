@@ -6,11 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bbans import api
-from bbans._files import read_all
-from bbans._kinds import START_BYTES, check_raw
 from bbans.cli.options import (
     TYPES,
     add_command,
@@ -21,9 +17,17 @@ from bbans.cli.options import (
     model_of,
 )
 from bbans.cli.streams import beside, progress_bar, reading, writing
-from bbans.errors import ModelError, SymbolError
-from bbans.formats import signals
-from bbans.formats.container import BLOCK_MAX
+from bbans.errors import ModelError
+from bbans.formats.coders import (
+    LEVEL_DEFAULT,
+    LEVEL_MAX,
+    ByteCoder,
+    Coder,
+    ModelCoder,
+    SignalCoder,
+)
+from bbans.formats.container import BLOCK_BYTES_MAX
+from bbans.formats.signals import CHANNELS_MAX
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -55,15 +59,28 @@ def add(commands: Any) -> None:
         "--model",
         metavar="MODEL",
         type=Path,
-        help="a frozen model (.bbm); by default English bytes",
+        help="a frozen model (.bbm), or english for the one that comes with bbans; by "
+        "default bytes are coded by their own frequencies",
     )
+    for level in range(1, LEVEL_MAX + 1):
+        shown = {1: "fast", LEVEL_MAX: "small"}.get(level)
+        parser.add_argument(
+            f"-{level}",
+            action="store_const",
+            const=level,
+            dest="level",
+            default=LEVEL_DEFAULT,
+            help=argparse.SUPPRESS
+            if shown is None
+            else f"{shown}; -1 to -{LEVEL_MAX}, by default -{LEVEL_DEFAULT}",
+        )
     add_force(parser)
     parser.add_argument(
         "--block-size",
         metavar="N",
         type=int,
-        default=api.BLOCK_DEFAULT,
-        help="symbols per block, at most 2^20 (default: %(default)s)",
+        help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^16 "
+        "steps of a signal, 2^16 symbols under MODEL)",
     )
     parser.add_argument(
         "--type",
@@ -82,23 +99,27 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Compress a file."""
-    check_ranges(options, {"block_size": ("block_size", 1, BLOCK_MAX)})
+    check_ranges(options, {"block_size": ("block_size", 1, BLOCK_BYTES_MAX)})
     output = options.output
     if output is None:
         output = beside(options.file, options.file + SUFFIX)
     if options.type is None and options.channels is not None:
         options.wrong_usage("--channels needs --type")
-    if options.type is not None and options.model is None:
-        with reading(options.file) as source, writing(output, options, source) as sink:
-            sink.write(_signal(read_all(source), options))
-        return
-    model = model_of(options.model)
-    width = model.width
-    if options.channels not in (None, width):
-        options.wrong_usage(
-            f"--channels {options.channels} conflicts with -m {options.model}: the "
-            f"model has {width} observed dimension{'s' * (width > 1)}"
-        )
+    channels = 1 if options.channels is None else options.channels
+    coder: Coder = ByteCoder(level=options.level)
+    if options.type is not None:
+        coder = SignalCoder(options.level)
+    if options.model is None:
+        if not 1 <= channels <= CHANNELS_MAX:
+            raise ModelError(f"--channels {channels}: a signal has 1 to {CHANNELS_MAX}")
+    else:
+        coder = ModelCoder(model_of(options.model), options.level)
+        width = coder.width((0,))
+        if options.channels not in (None, width):
+            options.wrong_usage(
+                f"--channels {channels} conflicts with -m {options.model}: the "
+                f"model has {width} observed dimension{'s' * (width > 1)}"
+            )
     with (
         reading(options.file) as source,
         progress_bar(source, options.quiet) as progress,
@@ -107,24 +128,9 @@ def run(options: argparse.Namespace) -> None:
         api.compress_file(
             source,
             sink,
-            model,
+            coder,
             block_size=options.block_size,
             dtype=None if options.type is None else dtype_of(options.type).name,
+            channels=channels,
             progress=progress,
         )
-
-
-def _signal(data: bytes, options: argparse.Namespace) -> bytes:
-    dtype = dtype_of(options.type)
-    check_raw(data[:START_BYTES], options.type)
-    channels = 1 if options.channels is None else options.channels
-    if not 1 <= channels <= signals.CHANNELS_MAX:
-        raise ModelError(
-            f"--channels {channels}: a signal has 1 to {signals.CHANNELS_MAX}"
-        )
-    if len(data) % (dtype.itemsize * channels):
-        raise SymbolError(
-            f"{len(data)} bytes are no steps of {channels} {options.type}"
-        )
-    values = np.frombuffer(data, dtype).reshape(-1, channels)
-    return signals.signal_compress(values, block_size=options.block_size)

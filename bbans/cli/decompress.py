@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from bbans import api
-from bbans._files import Resumed, read_full
-from bbans._kinds import SIGNAL
 from bbans.cli.compress import SUFFIX
 from bbans.cli.options import add_command, add_force, add_quiet, model_of, size
 from bbans.cli.streams import (
@@ -22,7 +20,6 @@ from bbans.cli.streams import (
     writing,
 )
 from bbans.errors import FormatError, ModelError
-from bbans.formats.signals import SignalReader
 
 __all__ = ["add", "run"]
 
@@ -52,7 +49,7 @@ def add(commands: Any) -> None:
         "--model",
         metavar="MODEL",
         type=Path,
-        help="a frozen model (.bbm); by default English bytes",
+        help="the frozen model (.bbm) that FILE names, if it does",
     )
     add_force(parser)
     parser.add_argument(
@@ -71,7 +68,6 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """Restore a file; return whether it is whole."""
-    model = model_of(options.model)
     output = options.output
     if output is None:
         output = beside(options.file, options.file.removesuffix(SUFFIX))
@@ -88,19 +84,12 @@ def run(options: argparse.Namespace) -> bool:
         progress_bar(None, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        start = read_full(source, len(SIGNAL))
-        whole = cast(BinaryIO, Resumed(start, source))
-        if start == SIGNAL:
-            reader = SignalReader(whole, max_bytes=options.max_size)
-            for values in reader.blocks(salvage if options.salvage else None):
-                sink.write(values.astype(values.dtype.newbyteorder("<")).tobytes())
-        else:
-            api.decompress_file(
-                whole,
-                sink,
-                model,
-                salvage=salvage if options.salvage else None,
-                progress=progress,
-                max_bytes=options.max_size,
-            )
+        api.decompress_file(
+            source,
+            sink,
+            None if options.model is None else model_of(options.model),
+            salvage=salvage if options.salvage else None,
+            progress=progress,
+            max_bytes=options.max_size,
+        )
     return not damaged

@@ -31,10 +31,11 @@ FATAL = [
 
 EPILOG = """\
 examples:
-  bbans compress book.txt                    writes book.txt.bbz
+  bbans compress -9 book.txt                 writes book.txt.bbz
   bbans decompress book.txt.bbz -o copy.txt
   bbans train book.txt -o book.bbm           a model of your own data
-  bbans compress -m book.bbm book.txt        decompress needs the same model
+  bbans compress -m book.bbm book.txt        decompress needs -m too
+  bbans compress -m english book.txt         a model that bbans has
   bbans train --latents 4 --type int16 signal.raw -o signal.bbm
   bbans compress -m signal.bbm --type int16 signal.raw
   cat log | bbans compress - | ssh host 'bbans decompress - > log'

@@ -14,7 +14,6 @@ import numpy as np
 from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
-from bbans.formats.signals import CODES
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.model_file import default_model
 
@@ -30,7 +29,7 @@ __all__ = [
     "size",
 ]
 
-TYPES = ["int", *(str(dtype) for dtype in CODES)]
+TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
 
 
 class Parser(argparse.ArgumentParser):
@@ -141,9 +140,9 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
-def model_of(path: Path | None) -> FrozenModel:
-    """The model that --model names."""
-    if path is None:
+def model_of(path: Path) -> FrozenModel:
+    """The model that --model names: of a file, or the one that comes with bbans."""
+    if str(path) == "english":
         return default_model()
     with reading(str(path)) as file:
         return FrozenModel.from_bytes(read_all(file))

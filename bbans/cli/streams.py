@@ -114,7 +114,8 @@ def reading(name: str) -> Iterator[BinaryIO]:
             with open(name, "rb", buffering=0) as raw:
                 yield cast(BinaryIO, io.BufferedReader(Patient(raw, name)))
     except (FormatError, LimitError, SymbolError) as error:
-        text = str(error).replace("max_bytes", "--max-size")  # its name in Python
+        text = str(error).replace("max_bytes", "--max-size")  # their names in Python
+        text = text.replace("pass it as `coder`", "say it with -m")
         error.args = (f"{called(name)}: {text}", *error.args[1:])
         raise
 

@@ -1,191 +1,569 @@
-"""The container: messages in checked blocks, with what a reader must know.
+"""The container: parts of checked blocks, with what a reader must know and an index.
 
-docs/format.md, section 3, byte by byte. This file knows bytes, not models.
+docs/format.md, Container, byte by byte. This file knows bytes, not coders.
 """
 
 from __future__ import annotations
 
 import math
-import struct
+import os
 import zlib
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import BinaryIO
 
-from bbans._files import write_full
+import numpy as np
+
+from bbans._files import read_full, write_full
 from bbans._kinds import CONTAINER
-from bbans._records import CRC, RecordReader, check_shape, checked, uvarint
+from bbans._records import (
+    CRC,
+    INDEX,
+    UVARINT_BYTES,
+    Buffer,
+    RecordReader,
+    check_shape,
+    uvarint,
+    with_checksum,
+)
 from bbans.errors import CorruptError, VersionError
 
 __all__ = [
-    "BLOCK_MAX",
-    "ELEMENTS",
+    "AXES_MAX",
+    "BLOCK_BYTES_MAX",
+    "BYTES",
+    "BYTE_BLOCK",
+    "CODEC",
+    "CODE_POINTS",
+    "FINGERPRINT_BYTES",
     "METHODS",
+    "MODEL",
+    "NAME_MAX",
+    "SIGNAL",
+    "STORED",
+    "UTF8",
     "Block",
     "ContainerReader",
     "ContainerWriter",
     "Header",
+    "IndexedPart",
+    "Part",
+    "integer_element",
+    "read_index",
 ]
 
-VERSION = 1
-HEADER = struct.Struct("<4sBBH8s")
-
-#: What the elements were, by the code in the header.
-ELEMENTS = {
-    0: "bytes",
-    1: "text as UTF-8",
-    2: "text as characters",
-    16: "uint8",
-    17: "int8",
-    18: "uint16",
-    19: "int16",
-    20: "uint32",
-    21: "int32",
-    22: "uint64",
-    23: "int64",
-}
-#: Bytes of an array's elements, by the same code.
-ITEM_BYTES = {code: 1 << (code - 16) // 2 for code in ELEMENTS if code >= 16}
+VERSION = 2
+#: Elements: bytes and text, and from `FIRST_INTEGER` on the integers of numpy.
+BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
+_NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
+_DTYPES = {BYTES: np.dtype("u1"), UTF8: np.dtype("u1"), CODE_POINTS: np.dtype("<u4")}
+_DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
+_BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
-METHODS = {0: "IconoCLaSM", 1: "predictive", 2: "stored"}
-ICONOCLASM, PREDICTIVE, STORED = METHODS
+STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC = range(5)
+METHODS = {
+    STORED: "stored",
+    MODEL: "model",
+    BYTE_BLOCK: "bytes",
+    SIGNAL: "signal",
+    CODEC: "codec",
+}
+#: What a header names.
+NO_CODER, NAMES_MODEL, NAMES_CODEC = range(3)
+FINGERPRINT_BYTES = 8
+NAME_MAX = 255
 
-#: Symbols in a block at the most: what a reader allocates for a block's header.
-BLOCK_MAX = 1 << 20
+#: Bytes of a block's elements at the most: what a reader allocates for a block.
+BLOCK_BYTES_MAX = 1 << 24
 AXES_MAX = 32
+
+
+def integer_element(dtype: np.dtype) -> int | None:
+    """The element of an integer type, or None if there is none."""
+    if dtype.kind not in "iu" or dtype.itemsize > 8:
+        return None
+    return FIRST_INTEGER + 2 * (dtype.itemsize.bit_length() - 1) + (dtype.kind == "i")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a container says of itself before its first block."""
+    """What a part says of itself before its first block.
+
+    Parameters
+    ----------
+    element : int
+        `BYTES`, `UTF8`, `CODE_POINTS`, or the element of an integer type.
+    big_endian : bool
+        Of the array that was compressed; in the file elements are little-endian.
+    fingerprint : bytes
+        Of the model or the codec that is named; empty if none is.
+    name : str
+        Of the codec that is named; empty for a model.
+    """
 
     element: int
-    fingerprint: bytes
+    big_endian: bool = False
+    fingerprint: bytes = b""
+    name: str = ""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the elements in the file."""
+        return _DTYPES[self.element]
+
+    @property
+    def is_array(self) -> bool:
+        return self.element >= FIRST_INTEGER
+
+    @property
+    def is_text(self) -> bool:
+        return self.element in (UTF8, CODE_POINTS)
+
+    @property
+    def type(self) -> type:
+        """Type of what was compressed."""
+        return np.ndarray if self.is_array else str if self.is_text else bytes
+
+    @property
+    def array_dtype(self) -> np.dtype:
+        """Type of the array that was compressed."""
+        return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
+
+    @property
+    def kind(self) -> str:
+        """Names what parts have in common that can be joined."""
+        if self.is_array:
+            order = "big-endian " if self.big_endian else ""
+            return f"an array of {order}{self.dtype.name}"
+        return "text" if self.is_text else "bytes"
+
+    def to_bytes(self) -> bytes:
+        """The header's bytes."""
+        coder = bytes([NO_CODER])
+        if self.name:
+            name = self.name.encode("utf-8")
+            coder = bytes([NAMES_CODEC, len(name)]) + name
+            coder += self.fingerprint.ljust(FINGERPRINT_BYTES, b"\0")
+        elif self.fingerprint:
+            coder = bytes([NAMES_MODEL]) + self.fingerprint
+        element = self.element | self.big_endian * _BIG_ENDIAN
+        record = CONTAINER + bytes([VERSION, element]) + coder
+        return record + CRC.pack(zlib.crc32(record))
+
+
+def _read_header(reader: RecordReader) -> Header:
+    """Read what follows the magic."""
+    where = "its header"
+    version = reader.read(1, where)[0]
+    if version != VERSION:
+        raise VersionError(
+            f"container has format version {version}, this release reads {VERSION}"
+        )
+    element, coder = reader.read(2, where)
+    name, fingerprint = b"", b""
+    if coder == NAMES_CODEC:
+        name = reader.read(reader.read(1, where)[0], where)
+    if coder in (NAMES_MODEL, NAMES_CODEC):
+        fingerprint = reader.read(FINGERPRINT_BYTES, where)
+    if not reader.matches(where):
+        raise CorruptError("header is damaged: its checksum does not match")
+    element, big_endian = element & ~_BIG_ENDIAN, element >= _BIG_ENDIAN
+    first = FIRST_INTEGER + 2 if big_endian else 0  # bytes have no order
+    if element not in _DTYPES or element < first or coder > NAMES_CODEC:
+        raise VersionError("header has codes that this release does not know")
+    try:
+        header = Header(element, big_endian, fingerprint, name.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise CorruptError("header is damaged: the codec's name is no UTF-8") from None
+    if coder == NAMES_CODEC and not name:
+        raise CorruptError("header is damaged: the codec has no name")
+    return header
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block: its data, or, when salvaging, why it cannot be trusted."""
+    """One block, whose data are to be trusted after `check` only.
 
-    index: int
-    n_symbols: int
+    Attributes
+    ----------
+    name : str
+        Names the block in errors.
+    start, n : int
+        Its elements are those from `start` on of its part, `n` of them.
+    method : int
+    n_bytes : int
+        Of its data.
+    data : bytes-like
+        Empty if it was read to be checked alone.
+    """
+
+    name: str
+    start: int
+    n: int
     method: int
-    data: bytes
-    error: CorruptError | None = None
+    n_bytes: int
+    data: Buffer
+    _crc: int  # of what precedes the data, if there are any
+    _claim: int
+
+    def check(self) -> None:
+        """That the block is as it was written.
+
+        Raises
+        ------
+        CorruptError
+            If its checksum does not match.
+        VersionError
+            If it does, and this release lacks its method.
+        """
+        if zlib.crc32(self.data, self._crc) != self._claim:
+            raise CorruptError(
+                f"{self.name} is damaged: its checksum does not match "
+                f"(elements {self.start} to {self.start + self.n - 1})"
+            )
+        if self.method not in METHODS:
+            raise VersionError(f"{self.name} has a method that this release lacks")
+
+
+def _read_block(
+    reader: RecordReader,
+    itemsize: int,
+    index: int,
+    name: str,
+    start: int,
+    keep: bool = True,
+) -> Block | None:
+    """Read a block, or the zero in its place; `keep` its data, or only check them."""
+    reader.begin(index)
+    n = reader.uvarint(name)
+    if n == 0:
+        return None
+    method = reader.read(1, name)[0]
+    n_bytes = reader.uvarint(name)
+    if n * itemsize > BLOCK_BYTES_MAX or n_bytes > n * itemsize:
+        raise CorruptError(f"{name} is damaged: its lengths are impossible")
+    data: Buffer = b""
+    if keep:
+        data = reader.take(n_bytes, name)
+    else:
+        reader.skip(n_bytes, name)
+    (claim,) = CRC.unpack(reader.take(CRC.size, name))
+    return Block(name, start, n, method, n_bytes, data, reader.crc, claim)
 
 
 class ContainerWriter:
-    """Writes a container, front to back, to a binary file."""
+    """Writes a part of a container, front to back, to a binary file."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
-        self._file = file
-        self._index = 0
-        record = HEADER.pack(CONTAINER, VERSION, header.element, 0, header.fingerprint)
-        write_full(file, record + CRC.pack(zlib.crc32(record)))
+        self._file, self._is_array = file, header.is_array
+        self._sizes = array("Q")
+        record = header.to_bytes()
+        self._n_bytes = len(record)
+        self.n_elements = 0
+        """Elements of the blocks so far."""
+        write_full(file, record)
 
-    def write(self, n_symbols: int, method: int, data: bytes) -> None:
-        """Append a block of 1 to `BLOCK_MAX` symbols: a message, or elements."""
-        record = uvarint(n_symbols) + bytes([method]) + uvarint(len(data)) + data
-        write_full(self._file, checked(self._index, record))
-        self._index += 1
+    def write(self, n: int, method: int, data: Buffer) -> None:
+        """Append a block of n elements, as many as the first has, or the last."""
+        data = memoryview(data).cast("B")
+        head = uvarint(n) + bytes([method]) + uvarint(len(data))
+        crc = zlib.crc32(head, zlib.crc32(INDEX.pack(len(self._sizes))))
+        for part in (head, data, CRC.pack(zlib.crc32(data, crc))):
+            write_full(self._file, part)
+        self._sizes.append(len(head) + len(data) + CRC.size)
+        self.n_elements += n
 
-    def finish(self, shape: tuple[int, ...]) -> None:
-        """Write the end record with the shape of the whole."""
-        record = b"\0" + uvarint(len(shape)) + b"".join(map(uvarint, shape))
-        write_full(self._file, checked(self._index, record))
+    def finish(self, shape: tuple[int, ...] = ()) -> None:
+        """Write the end record, with the shape of an array."""
+        record = b"\0"
+        if self._is_array:
+            record += uvarint(len(shape)) + b"".join(map(uvarint, shape))
+        record += uvarint(len(self._sizes)) + b"".join(map(uvarint, self._sizes[:-1]))
+        record = with_checksum(len(self._sizes), record)
+        record += uvarint(len(record))[::-1]
+        n_bytes = self._n_bytes + sum(self._sizes) + len(record)
+        write_full(self._file, record + uvarint(n_bytes)[::-1])
+
+
+# ---- in one pass
+
+
+class Part:
+    """A part that is being read, from behind its magic on."""
+
+    def __init__(self, reader: RecordReader, number: int) -> None:
+        self._reader, self._number = reader, number
+        self._start = reader.at - len(CONTAINER)
+        self.header = _read_header(reader)
+        self.n_elements = 0
+        """Elements of the blocks so far."""
+        self.shape: tuple[int, ...] | None = None
+        """Of an array; known after the last block."""
+
+    def blocks(self, salvage: bool = False, keep: bool = True) -> Iterator[Block]:
+        """Yield the blocks, to be checked by the caller; then check the end record.
+
+        Parameters
+        ----------
+        salvage : bool
+            Blocks may be damaged, and so have other numbers of elements than they say.
+        keep : bool
+            Otherwise blocks come without their data, which take no memory.
+
+        Raises
+        ------
+        CorruptError, TruncatedError
+            If there is no way to the next block, or the end record is damaged.
+        """
+        reader, sizes = self._reader, array("Q")
+        itemsize, first, last = self.header.dtype.itemsize, 0, 0
+        while True:
+            start, name = reader.at, _block_name(len(sizes), self._number)
+            block = _read_block(
+                reader, itemsize, len(sizes), name, self.n_elements, keep
+            )
+            if block is None:
+                break
+            first = first or block.n
+            if sizes and not salvage and not block.n <= first == last:
+                raise CorruptError(
+                    f"{name} is damaged: it has {block.n} elements, and the blocks "
+                    f"before it {last} and {first}"
+                )
+            last = block.n
+            sizes.append(reader.at - start)
+            self.n_elements += block.n
+            yield block
+        self.shape = _read_axes(reader, self.header)
+        where = "its end record"
+        index = reader.uvarint(where) == len(sizes) and all(
+            reader.uvarint(where) == size for size in sizes[:-1]
+        )
+        if not index:
+            raise CorruptError("end record is damaged: its index is of other blocks")
+        if not reader.matches(where):
+            raise CorruptError("end record is damaged: its checksum does not match")
+        _check_axes(self.shape, self.header, self.n_elements)
+        for begin in (start, self._start):
+            length = uvarint(reader.at - begin)[::-1]
+            if reader.take(len(length), where) != length:
+                raise CorruptError("end record is damaged: a length does not fit")
 
 
 class ContainerReader:
-    """Reads a container, front to back, from a binary file.
+    """Reads a container, front to back.
+
+    Parameters
+    ----------
+    source : binary file or memoryview
+
+    Attributes
+    ----------
+    header : Header
+        Of the first part.
+    shape : tuple of int or None
+        Of the parts so far, if they are arrays.
 
     Raises
     ------
     FormatError
-        If the file is no container.
+        If it is no container.
     VersionError, TruncatedError, CorruptError
-        If it cannot be read whole; the text names the part.
+        If it cannot be read whole; the text names what is wrong.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._reader = reader = RecordReader(file, "container")
-        where = "its header"
-        reader.magic(CONTAINER)
-        record = CONTAINER + reader.read(HEADER.size - len(CONTAINER), where)
-        _, version, element, reserved, fingerprint = HEADER.unpack(record)
-        if version != VERSION:
-            raise VersionError(
-                f"container has format version {version}, this release reads {VERSION}"
-            )
-        if not reader.matches(where):
-            raise CorruptError("header is damaged: its checksum does not match")
-        if element not in ELEMENTS or reserved != 0:
-            raise VersionError("header has codes that this release does not know")
-        self.header = Header(element, fingerprint)
+    def __init__(self, source: BinaryIO | memoryview) -> None:
+        self._reader = RecordReader(source, "container")
+        self._reader.magic(CONTAINER)
+        self._first = Part(self._reader, 0)
+        self.header = self._first.header
         self.shape: tuple[int, ...] | None = None
-        """Shape of the whole; known after the last block."""
-        self.n_data = 0
-        """Bytes of the blocks' data so far."""
 
     @property
     def n_read(self) -> int:
         """Bytes that have been read."""
         return self._reader.at
 
-    def blocks(self, salvage: bool = False, data: bool = True) -> Iterator[Block]:
-        """Yield the blocks, each checked; then set `shape`.
+    def parts(self) -> Iterator[Part]:
+        """Yield the parts; the blocks of each are to be read before the next."""
+        part = self._first
+        for number in count(1):
+            yield part
+            self.shape = join_shapes(self.shape, part.shape, number - 1)
+            if not self._reader.magic(CONTAINER, again=True):
+                return
+            part = Part(self._reader, number)
+            check_joins(self.header, part.header, number)
 
-        Parameters
-        ----------
-        salvage : bool
-            Yield damaged blocks too, with their error, as long as their lengths
-            lead to the next block.
-        data : bool
-            Otherwise only check the blocks' data, and yield blocks without them.
-        """
-        reader, index, total = self._reader, 0, 0
-        while True:
-            name = f"block {index}"
-            reader.begin(index)
-            n_symbols = reader.uvarint(name)
-            if n_symbols == 0:
-                break
-            method = reader.read(1, name)[0]
-            n_bytes = reader.uvarint(name)
-            # A symbol takes at most two words, and a message eight more.
-            if n_symbols > BLOCK_MAX or n_bytes > 8 * n_symbols + 32:
-                raise CorruptError(f"{name} is damaged: its lengths are impossible")
-            content = b""
-            if data:
-                content = reader.read(n_bytes, name)
-            else:
-                reader.skip(n_bytes, name)
-            error = None
-            if not reader.matches(name):
-                error = CorruptError(
-                    f"{name} is damaged: its checksum does not match "
-                    f"(symbols {total} to {total + n_symbols - 1})"
-                )
-                if not salvage:
-                    raise error
-            elif method not in METHODS:
-                raise VersionError(f"{name} has a method that this release lacks")
-            yield Block(index, n_symbols, method, content, error)
-            index += 1
-            total += n_symbols
-            self.n_data += n_bytes
-        where = "its end record"
-        n_axes = reader.uvarint(where)
-        if n_axes > AXES_MAX:
-            raise CorruptError("end record is damaged: it has too many axes")
-        shape = tuple(reader.uvarint(where) for _ in range(n_axes))
-        if not reader.matches(where):
+
+def _block_name(index: int, part: int) -> str:
+    return f"block {index}" + (f" of part {part}" if part else "")
+
+
+def check_joins(first: Header, header: Header, number: int) -> None:
+    """That the part of this number holds what the first part does."""
+    if header.kind != first.kind:
+        raise CorruptError(
+            f"part {number} is {header.kind}, which cannot be joined to {first.kind}"
+        )
+
+
+def join_shapes(
+    before: tuple[int, ...] | None, shape: tuple[int, ...] | None, number: int
+) -> tuple[int, ...] | None:
+    """The shape of arrays one after the other, along their first axis."""
+    if number == 0 or before is None or shape is None:
+        return shape
+    if not shape or not before or shape[1:] != before[1:]:
+        raise CorruptError(
+            f"part {number} is an array of shape {shape}, which cannot be joined to "
+            f"one of shape {before}"
+        )
+    return before[0] + shape[0], *shape[1:]
+
+
+def _read_axes(reader: RecordReader, header: Header) -> tuple[int, ...] | None:
+    if not header.is_array:
+        return None
+    where = "its end record"
+    n_axes = reader.uvarint(where)
+    if n_axes > AXES_MAX:
+        raise CorruptError("end record is damaged: it has too many axes")
+    return tuple(reader.uvarint(where) for _ in range(n_axes))
+
+
+def _check_axes(shape: tuple[int, ...] | None, header: Header, n_elements: int) -> None:
+    if shape is None:
+        return
+    if math.prod(shape) != n_elements:
+        raise CorruptError(f"shape {shape} does not hold {n_elements} elements")
+    check_shape(shape, header.dtype.itemsize)
+
+
+# ---- from the end
+
+
+class IndexedPart:
+    """A part that was found from its end, whose blocks are read one by one.
+
+    Parameters
+    ----------
+    file : binary file
+        It can seek.
+    number : int
+        Of the part.
+    start, end : int
+        Where it begins, and where the record of its length does.
+
+    Attributes
+    ----------
+    header : Header
+    shape : tuple of int or None
+    n_elements, block_size : int
+        Of the part, and of all its blocks but the last.
+    """
+
+    def __init__(self, file: BinaryIO, number: int, start: int, end: int) -> None:
+        self._file, self._number = file, number
+        reader = _reader_at(file, start)
+        reader.magic(CONTAINER)
+        self.header = _read_header(reader)
+        first, (length, width) = start + reader.at, _read_backwards(file, end)
+        begin = end - width - length
+        if begin < first:
+            raise CorruptError("end record is damaged: a length does not fit")
+        record = bytes(_reader_at(file, begin).take(length, "its end record"))
+        reader = RecordReader(memoryview(record), "container")
+        zero = reader.uvarint("its end record")
+        self.shape = _read_axes(reader, self.header)
+        n_blocks = reader.uvarint("its end record")
+        #: Where each block begins, and the last one ends.
+        self._bounds, at = array("Q"), first
+        for index in range(n_blocks):
+            self._bounds.append(at)
+            if index < n_blocks - 1:
+                at += reader.uvarint("its end record")
+            if at >= begin:
+                raise CorruptError("end record is damaged: its index does not fit")
+        if zero or with_checksum(n_blocks, record[: reader.at]) != record:
             raise CorruptError("end record is damaged: its checksum does not match")
-        if math.prod(shape) != total:
-            raise CorruptError(f"shape {shape} does not hold {total} symbols")
-        element = self.header.element
-        if element in ITEM_BYTES:
-            check_shape(shape, ITEM_BYTES[element])
-        elif n_axes != 1:
-            raise CorruptError(f"text and bytes have one axis, not {n_axes}")
-        reader.end()
-        self.shape = shape
+        self._bounds.append(begin)
+        self.block_size = self._claim(0) if n_blocks else 1
+        last = self._claim(n_blocks - 1) if n_blocks else 0
+        self.n_elements = max(n_blocks - 1, 0) * self.block_size + last
+        _check_axes(self.shape, self.header, self.n_elements)
+
+    @property
+    def n_blocks(self) -> int:
+        return len(self._bounds) - 1
+
+    def block(self, index: int) -> Block:
+        """Read the block of this number, and check it."""
+        name, start = _block_name(index, self._number), index * self.block_size
+        reader = _reader_at(self._file, self._bounds[index])
+        block = _read_block(reader, self.header.dtype.itemsize, index, name, start)
+        if block is not None:
+            block.check()
+        if block is None or (block.n, self._bounds[index] + reader.at) != (
+            min(self.block_size, self.n_elements - start), self._bounds[index + 1]
+        ):  # fmt: skip
+            raise CorruptError(f"{name} is damaged: it is not what the index has there")
+        return block
+
+    def _claim(self, index: int) -> int:
+        """The number of elements that a block says it has."""
+        name = _block_name(index, self._number)
+        n = _reader_at(self._file, self._bounds[index]).uvarint(name)
+        if not 0 < n * self.header.dtype.itemsize <= BLOCK_BYTES_MAX:
+            raise CorruptError(f"{name} is damaged: its lengths are impossible")
+        return n
+
+
+def read_index(file: BinaryIO) -> tuple[list[IndexedPart], tuple[int, ...] | None]:
+    """Find the parts of a file that can seek, and check that they can be joined.
+
+    Returns
+    -------
+    parts : list of IndexedPart
+    shape : tuple of int or None
+        Of all of them, if they are arrays.
+
+    Raises
+    ------
+    FormatError
+        If it is no container.
+    VersionError, TruncatedError, CorruptError
+        If it is not whole; the text names what is wrong.
+    """
+    _reader_at(file, 0).magic(CONTAINER)
+    end, bounds = file.seek(0, os.SEEK_END), []
+    while end > 0:
+        length, width = _read_backwards(file, end)
+        if length > end - width or length == 0:
+            raise CorruptError(
+                "container does not end as one: it is cut, or followed by other data"
+            )
+        bounds.append((end - width - length, end - width))
+        end -= width + length
+    parts: list[IndexedPart] = []
+    shape = None
+    for number, (start, end) in enumerate(reversed(bounds)):
+        parts.append(IndexedPart(file, number, start, end))
+        check_joins(parts[0].header, parts[-1].header, number)
+        shape = join_shapes(shape, parts[-1].shape, number)
+    return parts, shape
+
+
+def _reader_at(file: BinaryIO, start: int) -> RecordReader:
+    file.seek(start)
+    return RecordReader(file, "container")
+
+
+def _read_backwards(file: BinaryIO, end: int) -> tuple[int, int]:
+    """The number whose bytes end there, in reverse order, and how many they are."""
+    start = max(end - UVARINT_BYTES, 0)
+    file.seek(start)
+    reader = RecordReader(memoryview(read_full(file, end - start)[::-1]), "container")
+    return reader.uvarint("its end record"), reader.at

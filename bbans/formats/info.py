@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO, cast
 
 from bbans._files import Resumed, read_full
-from bbans._kinds import CONTAINER, MODEL, SIGNAL, START_BYTES, STREAM, wrong_kind
+from bbans._kinds import CONTAINER, MODEL, START_BYTES, wrong_kind
 from bbans._records import RecordReader
 from bbans.errors import CorruptError, ModelError, TruncatedError
-from bbans.formats.byte_stream import stream_blocks
-from bbans.formats.container import ELEMENTS, METHODS, ContainerReader
-from bbans.formats.signals import METHODS as SIGNAL_METHODS
-from bbans.formats.signals import SignalReader
+from bbans.formats.coders import named
+from bbans.formats.container import METHODS, ContainerReader
 from bbans.frozen import arhmm, contexts, hmm, lgssm
 from bbans.frozen.base import DAMAGED, check_length
 
@@ -24,7 +21,7 @@ __all__ = ["describe"]
 
 
 def describe(file: BinaryIO) -> dict[str, Any]:
-    """Say what a container, a signal, a byte stream or a model file holds.
+    """Say what a container or a model file holds.
 
     Every length and checksum is checked; blocks are not decoded, and a model's numbers
     are not: `load_model` does that.
@@ -47,75 +44,42 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     start = read_full(file, START_BYTES)
     whole = cast(BinaryIO, Resumed(start, file))
     magic = start[: len(MODEL)]
-    for known, facts in (
-        (CONTAINER, _container),
-        (SIGNAL, _signal),
-        (STREAM, _stream),
-        (MODEL, _model),
-    ):
-        if magic == known:
-            return facts(whole)
+    if magic == MODEL:
+        return _model(whole)
+    if magic == CONTAINER:
+        return _container(whole)
     if CONTAINER.startswith(magic):
         raise TruncatedError("file ends early, in its magic")
-    raise wrong_kind(start, "a bbans container, signal, byte stream or model file")
+    raise wrong_kind(start, "a bbans container or model file")
 
 
 def _container(file: BinaryIO) -> dict[str, Any]:
-    reader = ContainerReader(file)
-    methods, n_blocks, n_symbols = set(), 0, 0
-    for block in reader.blocks(data=False):
-        methods.add(METHODS[block.method])
-        n_blocks += 1
-        n_symbols += block.n_symbols
+    reader, methods = ContainerReader(file), Counter[str]()
+    coders: dict[str, None] = {}
+    n_parts, n_elements, n_data = 0, 0, 0
+    for part in reader.parts():
+        header = part.header
+        if header.fingerprint:
+            coders[named(header.name, header.fingerprint)] = None
+        for block in part.blocks(keep=False):
+            block.check()
+            methods[METHODS[block.method]] += 1
+            n_data += block.n_bytes
+        n_parts += 1
+        n_elements += part.n_elements
+    shape = (n_elements,) if reader.shape is None else reader.shape
     return {
-        "kind": f"bbans container of {ELEMENTS[reader.header.element]}",
-        "method": ", ".join(sorted(methods)) or "-",
-        "model": reader.header.fingerprint.hex(),
-        "shape": _shape(reader.shape or ()),
-        "blocks": n_blocks,
+        "kind": f"bbans container of {reader.header.kind}",
+        "coder": ", ".join(coders) or "-",
+        "shape": " x ".join(map(str, shape)) or "scalar",
+        "parts": n_parts,
+        "blocks": ", ".join(f"{n} {name}" for name, n in methods.items()) or "-",
         "bytes": reader.n_read,
-        "overhead": f"{reader.n_read - reader.n_data} bytes",
-        "rate": _rate(reader.n_read, n_symbols, "symbol"),
+        "overhead": f"{reader.n_read - n_data} bytes",
+        "rate": (
+            f"{8 * reader.n_read / n_elements:.4f} bits/element" if n_elements else "-"
+        ),
     }
-
-
-def _signal(file: BinaryIO) -> dict[str, Any]:
-    reader = SignalReader(file)
-    methods, n_blocks = set(), 0
-    for method in reader.methods():
-        methods.add(SIGNAL_METHODS[method])
-        n_blocks += 1
-    return {
-        "kind": f"bbans signal of {reader.dtype}",
-        "method": ", ".join(sorted(methods)) or "-",
-        "shape": _shape(reader.shape),
-        "blocks": n_blocks,
-        "bytes": reader.n_read,
-        "rate": _rate(reader.n_read, math.prod(reader.shape), "value"),
-    }
-
-
-def _stream(file: BinaryIO) -> dict[str, Any]:
-    reader = RecordReader(file, "byte stream")
-    n_blocks, n_bytes = 0, 0
-    for *_, n in stream_blocks(reader, check=True):
-        n_blocks += 1
-        n_bytes += n
-    return {
-        "kind": "bbans byte stream",
-        "holds": f"{n_bytes} bytes",
-        "blocks": n_blocks,
-        "bytes": reader.at,
-        "rate": _rate(reader.at, n_bytes, "byte"),
-    }
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "scalar"
-
-
-def _rate(n_bytes: int, n: int, what: str) -> str:
-    return f"{8 * n_bytes / n:.4f} bits/{what}" if n else "-"
 
 
 # ---- models

@@ -18,6 +18,7 @@ __all__ = [
     "as_alphabet",
     "as_integers",
     "text_of",
+    "utf8_of",
 ]
 
 MAX_SYMBOLS = 65536
@@ -214,7 +215,7 @@ class Alphabet:
             if self.kind == "characters":
                 return _code_points(data)
             if self.kind == "index" and self.size == 256:
-                return np.frombuffer(_utf8(data), dtype=np.uint8)
+                return np.frombuffer(utf8_of(data), dtype=np.uint8)
             raise SymbolError(
                 "a str needs a model of characters, or of the 256 bytes; "
                 f"this one is of {self.size} integers"
@@ -333,7 +334,14 @@ def text_of(code_points: NDArray[Any]) -> str:
     return encoded.decode("utf-32-le", "surrogatepass")
 
 
-def _utf8(text: str) -> bytes:
+def utf8_of(text: str) -> bytes:
+    """The UTF-8 of a text.
+
+    Raises
+    ------
+    SymbolError
+        If a character has none.
+    """
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -127,7 +127,7 @@ class FrozenModel(SequenceModel):
     @property
     def start_length(self) -> int:
         """Observations at the end of a sequence that start its message."""
-        return int(self._space.tail_length)
+        return int(self._space.start_length)
 
     @property
     def start_bits(self) -> int:

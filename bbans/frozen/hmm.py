@@ -27,7 +27,7 @@ from bbans.frozen.base import (
     read_start,
 )
 
-__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
+__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov", "as_kind"]
 
 HEADER = struct.Struct("<4s8BIII")
 ALPHABET_DTYPES: dict[str, np.dtype[Any]] = {
@@ -133,7 +133,7 @@ class HiddenMarkov(FrozenModel):
                 f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
             )
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
-        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_TAIL_MAX)
+        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
         if size == 0:
             raise ModelError(f"{n_states} states or {n_symbols} symbols are too many")
@@ -151,7 +151,7 @@ class HiddenMarkov(FrozenModel):
                 pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
             )
         )  # fmt: skip
-        super().__init__(c, _kind(kind, self._alphabet), mode)
+        super().__init__(c, as_kind(kind, self._alphabet), mode)
 
     # ---- what it is
 
@@ -442,8 +442,14 @@ def read_tables(data: bytes, head: Head) -> dict[str, Any]:
     }
 
 
-def _kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
-    """The kind that was given, if it is one of this alphabet's."""
+def as_kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
+    """The kind that was given, if it is one of this alphabet's, or its default.
+
+    Raises
+    ------
+    ModelError
+        If the alphabet has no such kind.
+    """
     text = alphabet.kind == "characters"
     if kind is None:
         if text:

@@ -184,8 +184,8 @@ class FrozenLGSSM(FrozenModel):
         self._words = _exact(words, np.int32, (width,), "word")
         if len(self._offsets) != len(self._words) or len(self._words) == 0:
             raise ModelError("there must be as many rows of offsets as of words")
-        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_TAIL_MAX)
-        start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_TAIL_MAX)
+        start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
+        start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_START_MAX)
         self._family = noise_family(noise)
         self._noise = noise
         c = ffi.new("bbans_lgssm *")

@@ -210,16 +210,16 @@ class Message(MessageArrays):
     # ---- bytes
 
     def to_bytes(self) -> bytes:
-        """Return the wire format: docs/format.md, section 1."""
+        """Return the message as bytes: docs/format.md, Message."""
         size = ffi.new("size_t *")
-        self.call("wire_size", ..., size, words=0)
+        self.call("message_size", ..., size, words=0)
         out = bytearray(size[0])
-        self.call("wire_write", ..., ffi.from_buffer(out), size[0], size, words=0)
+        self.call("message_write", ..., ffi.from_buffer(out), size[0], size, words=0)
         return bytes(out)
 
     @classmethod
     def from_bytes(cls, data: bytes, lanes: int = 1) -> Message:
-        """Read the wire format.
+        """Read a message from bytes.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class Message(MessageArrays):
         data = as_bytes(data, "data")
         message = cls(lanes)
         message._reserve(len(data) // 4 + 1)
-        check(lib.bbans_wire_read(message._c, ffi.from_buffer(data), len(data)))
+        check(lib.bbans_message_read(message._c, ffi.from_buffer(data), len(data)))
         return message
 
     # ---- one interval per lane

@@ -172,7 +172,7 @@ class RangeDecoder(_RangeCoder, DecoderArrays):
         ModelError
             If `bits` is not 0 to 65535.
         """
-        most = lib.BBANS_TAIL_MAX
+        most = lib.BBANS_START_MAX
         check(lib.bbans_range_mark(self._c, as_integer(bits, "bits", 0, most)))
 
     def check(self) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+from bbans.frozen.base import Kind
 
 __all__ = [
     "NO_DATA",
@@ -19,7 +20,9 @@ __all__ = [
     "check_axes",
     "encode_all",
     "infer_alphabet",
+    "kind_of",
     "passes_of",
+    "peek",
 ]
 
 NO_DATA = "no data to train on: every sequence is empty"
@@ -45,12 +48,11 @@ def as_sequences(sequences: Any) -> Iterable[Symbols]:
         raise ModelError(
             f"sequences must be data or a list of such, not {type(sequences).__name__}"
         ) from None
-    head = next(iterator, None)
-    if head is None:
-        return []
+    head, items = peek(iterator)
     if isinstance(head, (int, np.integer)):
-        return [[head, *iterator]]
-    return itertools.chain([head], iterator)
+        numbers: Any = list(items)
+        return [numbers]
+    return items
 
 
 def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
@@ -60,6 +62,24 @@ def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
     items = as_sequences(sequences)
     held = items if isinstance(items, (list, tuple)) else list(items)
     return lambda: held
+
+
+def peek(items: Iterable[Symbols]) -> tuple[Symbols | None, Iterable[Symbols]]:
+    """Return the first sequence, or None, and all of them."""
+    if isinstance(items, (list, tuple)):
+        return (items[0] if items else None), items
+    iterator = iter(items)
+    for first in iterator:
+        return first, itertools.chain([first], iterator)
+    return None, ()
+
+
+def kind_of(first: Symbols | None, alphabet: Alphabet) -> Kind:
+    """What a model of this alphabet encodes if it was trained on such a sequence."""
+    if alphabet.kind == "characters":
+        return "text"
+    octets = isinstance(first, (str, *_BYTES)) and alphabet.is_within(0, 255)
+    return "bytes" if octets else "integers"
 
 
 def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:

@@ -32,8 +32,8 @@ def start_length(mean: float, variance: float, bits: float) -> int:
         return 1
     spread = _DEVIATIONS * max(variance, 0.0) ** 0.5
     root = (spread + (spread**2 + 4 * mean * bits) ** 0.5) / (2 * mean)
-    if root**2 >= lib.BBANS_TAIL_MAX:
-        return int(lib.BBANS_TAIL_MAX)
+    if root**2 >= lib.BBANS_START_MAX:
+        return int(lib.BBANS_START_MAX)
     c = max(int(root**2) - 1, 1)  # the root, less its rounding
     while c * mean - spread * c**0.5 < bits:
         c += 1

@@ -15,7 +15,7 @@ from bbans._arguments import as_generator, as_instance, as_integer
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
-from bbans.frozen.base import MODES
+from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
 from bbans.models._data import encode_all, infer_alphabet, passes_of
@@ -119,6 +119,11 @@ class ARHMM(FloatModel):
     def alphabet(self) -> Alphabet:
         """The M symbols."""
         return self._states.alphabet
+
+    @property
+    def kind(self) -> Kind:
+        """What the frozen model encodes: integers, bytes or text."""
+        return self._states.kind
 
     def __repr__(self) -> str:
         return (
@@ -299,6 +304,7 @@ class ARHMM(FloatModel):
             prec=prec,
             alphabet=self.alphabet,
             bits=bits,
+            kind=self.kind,
         ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from bbans.errors import BbansError, CorruptError, FormatError, VersionError
-from bbans.frozen.base import FrozenModel
+from bbans.frozen.base import FrozenModel, Kind
 from bbans.models._float_file import Arrays, read_model, write_model
 
 __all__ = ["FloatModel"]
@@ -37,6 +37,11 @@ class FloatModel(ABC):
         Empty if the model does not come from `fit`.
         """
         return self._history
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What the frozen model encodes: integers, bytes or text."""
 
     @abstractmethod
     def information_content(self, x: Any) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
+from bbans.frozen.base import Kind
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
@@ -21,7 +22,7 @@ from bbans.models._parameters import (
     normalised,
 )
 from bbans.models.em import Statistics
-from bbans.models.hmm import HMM, alphabet_of
+from bbans.models.hmm import HMM, symbols_of
 
 __all__ = ["FactorialHMM"]
 
@@ -41,7 +42,7 @@ class FactorialHMM(HMM):
         all K_i is at most 4096.
     emission : array_like of float, shape (K_1, .., K_n, M) or (K, M)
         P(x_t | all chains' states).
-    alphabet : optional
+    alphabet, kind : optional
         As for `HMM`.
 
     Raises
@@ -69,6 +70,7 @@ class FactorialHMM(HMM):
         emission: ArrayLike,
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
+        kind: Kind | None = None,
     ) -> None:
         try:
             pairs = [(a, A) for a, A in chains]
@@ -95,6 +97,7 @@ class FactorialHMM(HMM):
             _product([transition for _, transition in self._chains]),
             table,
             alphabet=alphabet,
+            kind=kind,
         )
 
     @property
@@ -124,11 +127,11 @@ class FactorialHMM(HMM):
                     normalised(moves + step * (transition > 0), transition),
                 )
             )
-        return FactorialHMM(chains, joint.emission, alphabet=self.alphabet)
+        return self._with(chains, joint.emission)
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()
-        joint = {name: arrays[name] for name in ("emission", "alphabet")}
+        joint = {name: arrays[name] for name in ("emission", "alphabet", "kind")}
         for k, (initial, transition) in enumerate(self._chains):
             joint |= {f"initial_{k}": initial, f"transition_{k}": transition}
         return joint
@@ -137,12 +140,15 @@ class FactorialHMM(HMM):
     def _from_arrays(cls, arrays: Arrays) -> FactorialHMM:
         chains = [
             (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
-            for k in range((len(arrays) - 2) // 2)
+            for k in range((len(arrays) - 3) // 2)
         ]
-        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays["alphabet"]))
+        return cls(chains, arrays["emission"], **symbols_of(arrays))
 
     def _copy(self) -> FactorialHMM:
-        return FactorialHMM(self._chains, self.emission, alphabet=self.alphabet)
+        return self._with(self._chains, self.emission)
+
+    def _with(self, chains: Sequence[_Chain], emission: ArrayLike) -> FactorialHMM:
+        return FactorialHMM(chains, emission, alphabet=self.alphabet, kind=self.kind)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts

@@ -13,6 +13,7 @@ from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.base import Kind
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.hmm import FrozenHMM
 from bbans.models._start_length import start_length
@@ -34,6 +35,7 @@ def frozen_hmm(
     *,
     prec: int = PREC_DEFAULT,
     alphabet: Alphabet | None = None,
+    kind: Kind | None = None,
 ) -> FrozenHMM:
     """Freeze float masses; each row is quantised by `quantise`.
 
@@ -45,6 +47,8 @@ def frozen_hmm(
         Precision r in bits, 1 to 28.
     alphabet : Alphabet, optional
         What the symbols 0 .. M-1 stand for.
+    kind : {"integers", "bytes", "text"}, optional
+        As for `FrozenHMM`.
 
     Raises
     ------
@@ -58,6 +62,7 @@ def frozen_hmm(
         prec=prec,
         start_length=start_length(*_entropy(*probabilities), _START_BITS),
         alphabet=alphabet,
+        kind=kind,
     )
 
 
@@ -70,6 +75,7 @@ def frozen_arhmm(
     bits: ArrayLike,
     prec: int = PREC_DEFAULT,
     alphabet: Alphabet | None = None,
+    kind: Kind | None = None,
 ) -> FrozenARHMM:
     """The same, with contexts.
 
@@ -86,6 +92,7 @@ def frozen_arhmm(
         prec=prec,
         start_length=start_length(float(costs.mean()), float(costs.var()), _START_BITS),
         alphabet=alphabet,
+        kind=kind,
     )
 
 

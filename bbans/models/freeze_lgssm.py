@@ -104,7 +104,7 @@ def frozen_lgssm(
         np.array([np.concatenate((r["move_offset"], r["emit_offset"])) for r in rows]),
         np.array([np.concatenate([r[f].ravel() for f, *_ in LAYOUT]) for r in rows]),
         noise=noise,
-        start_bits=min(start, lib.BBANS_TAIL_MAX),
+        start_bits=min(start, lib.BBANS_START_MAX),
         start_length=start_length(content, p * law.variance, start + 6.0),
     )
 

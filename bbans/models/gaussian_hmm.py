@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import ArrayLike
 
 from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
-from bbans.frozen.alphabet import MAX_SYMBOLS, Symbols, as_integers
-from bbans.models._data import check_axes, passes_of
+from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+from bbans.frozen.base import Kind
+from bbans.models._data import check_axes, kind_of, passes_of, peek
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
@@ -51,6 +53,8 @@ class GaussianHMM(HMM):
         In the integers' unit, at least 0; what is less than 1/4 counts as 1/4.
     low, high : int
         The integers that there are, both included, at most 65536.
+    kind : {"integers", "bytes"}
+        As for `HMM`.
 
     Raises
     ------
@@ -76,6 +80,8 @@ class GaussianHMM(HMM):
         deviations: ArrayLike,
         low: int,
         high: int,
+        *,
+        kind: Kind = "integers",
     ) -> None:
         self._means = as_reals(means, "means").copy()
         self._deviations = as_reals(deviations, "deviations")
@@ -100,6 +106,7 @@ class GaussianHMM(HMM):
             transition,
             _masses(self._means, self._deviations, values),
             alphabet=values if low else len(values),
+            kind=kind,
         )
 
     @property
@@ -169,7 +176,8 @@ class GaussianHMM(HMM):
         """One with a state for each K-th of the sorted data, and one with all means in
         the middle and deviations from narrow to wide."""
         parts = [np.zeros(0, np.int64)]
-        for x in passes():
+        first, items = peek(passes())
+        for x in items:
             check_axes(x)
             parts.append(as_integers(x).reshape(-1))
         values = np.concatenate(parts)
@@ -193,16 +201,17 @@ class GaussianHMM(HMM):
             values[int(a) : max(int(b), int(a) + 1)]
             for a, b in itertools.pairwise(edges)
         ]
+        make = partial(
+            cls, initial, transition, low=least, high=most,
+            kind=kind_of(first, Alphabet(sorted({least, most}))),
+        )  # fmt: skip
         wide = values.std() + 0.5
         apart = np.array([[part.mean(), part.std() + 0.5] for part in parts]).T
         middle = np.full(K, np.median(values))
         return [
-            cls(initial, transition, apart[0], apart[1], least, most),
-            cls(
-                initial, transition, middle, wide * np.geomspace(1 / 8, 2, K),
-                least, most,
-            ),
-        ]  # fmt: skip
+            make(means=apart[0], deviations=apart[1]),
+            make(means=middle, deviations=wide * np.geomspace(1 / 8, 2, K)),
+        ]
 
     def maximise(
         self,
@@ -240,6 +249,11 @@ class GaussianHMM(HMM):
     def _values(self) -> Floats:
         return self.alphabet.decode(np.arange(self.n_symbols)).astype(np.float64)
 
+    @property
+    def _range(self) -> list[int]:
+        low_high: list[int] = self.alphabet.decode([0, self.n_symbols - 1]).tolist()
+        return low_high
+
     def _with(
         self,
         initial: Floats,
@@ -247,11 +261,13 @@ class GaussianHMM(HMM):
         means: Floats,
         deviations: Floats,
     ) -> GaussianHMM:
-        low, high = (int(v) for v in self._values[[0, -1]])
-        return GaussianHMM(initial, transition, means, deviations, low, high)
+        low, high = self._range
+        return GaussianHMM(
+            initial, transition, means, deviations, low, high, kind=self.kind
+        )
 
     def _arrays(self) -> Arrays:
-        low, high = self.alphabet.decode([0, self.n_symbols - 1])
+        low, high = self._range
         return {
             "initial": self.initial,
             "transition": self.transition,
@@ -259,11 +275,12 @@ class GaussianHMM(HMM):
             "deviations": self._deviations,
             "low": np.array(low),
             "high": np.array(high),
+            "kind": np.array(self.kind.encode("ascii")),
         }
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> GaussianHMM:
-        return cls(**arrays)
+        return cls(**arrays | {"kind": arrays["kind"].item().decode("ascii")})
 
     def _copy(self) -> GaussianHMM:
         return self._with(self.initial, self.transition, self._means, self._deviations)

@@ -27,8 +27,8 @@ from bbans.frozen.alphabet import (
     Symbols,
     as_alphabet,
 )
-from bbans.frozen.base import MODES
-from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
+from bbans.frozen.base import MODES, Kind
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov, as_kind
 from bbans.models import _forward, em
 from bbans.models._data import (
     NO_DATA,
@@ -36,7 +36,9 @@ from bbans.models._data import (
     as_sequences,
     encode_all,
     infer_alphabet,
+    kind_of,
     passes_of,
+    peek,
 )
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
@@ -81,6 +83,9 @@ class HMM(FloatModel):
     alphabet : Alphabet, str or array_like of int, optional
         The M symbols: distinct characters sorted by code point, or strictly
         increasing integers. By default the integers 0 .. M-1.
+    kind : {"integers", "bytes", "text"}, optional
+        What the frozen model encodes and decodes to, as for `FrozenHMM`. `fit` takes
+        that of its data.
 
     Raises
     ------
@@ -96,7 +101,7 @@ class HMM(FloatModel):
     3.545824
     """
 
-    __slots__ = ("_alphabet", "_emission", "_initial", "_transition")
+    __slots__ = ("_alphabet", "_emission", "_initial", "_kind", "_transition")
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class HMM(FloatModel):
         emission: ArrayLike,
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
+        kind: Kind | None = None,
     ) -> None:
         self._initial = as_distributions(initial, "initial", 1)
         self._transition = as_distributions(transition, "transition", 2)
@@ -122,6 +128,7 @@ class HMM(FloatModel):
             raise ModelError(
                 f"alphabet has {self._alphabet.size} symbols, emission {M} columns"
             )
+        self._kind = as_kind(kind, self._alphabet)
 
     @classmethod
     def from_frozen(cls, frozen: FrozenHMM) -> HMM:
@@ -164,6 +171,11 @@ class HMM(FloatModel):
     def alphabet(self) -> Alphabet:
         """The M symbols."""
         return self._alphabet
+
+    @property
+    def kind(self) -> Kind:
+        """What the frozen model encodes: integers, bytes or text."""
+        return self._kind
 
     @property
     def _parameters(self) -> Parameters:
@@ -380,11 +392,12 @@ class HMM(FloatModel):
             normalised(counts[1] + extra[1] * (transition > 0), transition),
             normalised(counts[2] + extra[2], emission),
             alphabet=self._alphabet,
+            kind=self._kind,
         )
 
     def _copy(self) -> HMM:
         """Return the same model without a history."""
-        return HMM(*self._parameters, alphabet=self._alphabet)
+        return HMM(*self._parameters, alphabet=self._alphabet, kind=self._kind)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         """Sum of ``pseudo_count * log2(parameter)``."""
@@ -665,6 +678,7 @@ class HMM(FloatModel):
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
+            kind=self._kind,
         ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
@@ -674,11 +688,18 @@ class HMM(FloatModel):
             "transition": self._transition,
             "emission": self._emission,
             "alphabet": np.zeros(0, np.int64) if values is None else values,
+            "kind": np.array(self._kind.encode("ascii")),
         }
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> HMM:
-        return cls(**arrays | {"alphabet": alphabet_of(arrays["alphabet"])})
+        return cls(**arrays | symbols_of(arrays))
+
+
+def symbols_of(arrays: Arrays) -> dict[str, Any]:
+    """The alphabet and the kind that a file holds."""
+    kind = arrays["kind"].item().decode("ascii")
+    return {"alphabet": alphabet_of(arrays["alphabet"]), "kind": kind}
 
 
 def alphabet_of(values: NDArray[Any]) -> Alphabet | None:
@@ -699,6 +720,7 @@ def states_of(frozen: HiddenMarkov) -> HMM:
         frozen.transition * unit,
         frozen.emission * unit,
         alphabet=frozen.alphabet,
+        kind=frozen.kind,
     )
 
 
@@ -723,7 +745,8 @@ def _start(
         return init._copy()
     M = symbols.size
     frequencies = np.zeros(M)
-    for x in encode_all(passes(), symbols):
+    first, items = peek(passes())
+    for x in encode_all(items, symbols):
         frequencies += np.bincount(x, minlength=M)
     if not frequencies.any():
         raise NoDataError(NO_DATA)
@@ -736,4 +759,6 @@ def _start(
     noise = rng.standard_exponential((K, M))
     emission = noise * (frequencies + 1.0)
     emission /= emission.sum(axis=1, keepdims=True)
-    return HMM(initial, transition, emission, alphabet=symbols)
+    return HMM(
+        initial, transition, emission, alphabet=symbols, kind=kind_of(first, symbols)
+    )

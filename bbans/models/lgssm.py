@@ -24,7 +24,7 @@ from bbans._arguments import (
 from bbans.distributions.fixed_gaussian import ROUNDING, cholesky, ldl, solve
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
-from bbans.frozen.base import MODES
+from bbans.frozen.base import MODES, Kind
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.models._float_file import Arrays
 from bbans.models.base import FloatModel
@@ -157,6 +157,11 @@ class LGSSM(FloatModel):
     def n_observed(self) -> int:
         """Observed dimensions p."""
         return self._shape[1]
+
+    @property
+    def kind(self) -> Kind:
+        """What the frozen model encodes."""
+        return "integers"
 
     @property
     def n_steps(self) -> int:

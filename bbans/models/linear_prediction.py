@@ -188,9 +188,8 @@ def _residual(rows: _Floats, solution: NDArray[Any]) -> _Floats:
 
 def _variance(residual: _Floats) -> _Floats:
     """Of a rounded value at least 1/12, and of none too far below the others."""
-    squares: _Floats = residual**2
-    variance: _Floats = _smoothed(squares, _AROUND) + (0.1 + 1e-6 * squares.mean())
-    return variance
+    squares = residual**2
+    return _smoothed(squares, _AROUND) + (0.1 + 1e-6 * float(squares.mean()))
 
 
 def _smoothed(series: _Floats, kernel: _Floats) -> _Floats:

@@ -375,7 +375,7 @@ static bbans_status check_model(const bbans_tiny_hmm *hmm)
 {
     if (hmm->states < 1 || hmm->states > BBANS_TINY_STATES ||
         hmm->symbols < 1 || hmm->symbols > BBANS_TINY_SYMBOLS_MAX ||
-        hmm->tail_length < 1 || hmm->prec < 1 ||
+        hmm->start_length < 1 || hmm->prec < 1 ||
         hmm->prec > BBANS_TINY_PREC_MAX)
         return BBANS_ERR_SIZE;
     return BBANS_OK;
@@ -508,10 +508,10 @@ bbans_status bbans_tiny_decoder_init(bbans_tiny_decoder *dec,
     dec->t = dec->body = 0;
     read_stack(&dec->stack, bytes, n_bytes);
     start_filter(hmm, dec->predicted);
-    if (!predictive && n > hmm->tail_length) {
+    if (!predictive && n > hmm->start_length) {
         l = lane_of(&dec->stack, NULL, 0);
         if (pop_flag(&l)) {
-            dec->body = n - hmm->tail_length;
+            dec->body = n - hmm->start_length;
             dec->z = pop_edges(&l, hmm->initial, hmm->states, hmm->prec);
             return BBANS_OK;
         }
@@ -782,7 +782,7 @@ bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm, const uint8_t *symbol,
                                size_t n_work, uint8_t *bytes, size_t cap,
                                size_t *n_bytes)
 {
-    const int flagged = !predictive && hmm != NULL && n > hmm->tail_length;
+    const int flagged = !predictive && hmm != NULL && n > hmm->start_length;
     bbans_tiny_stack stack;
     size_t body, t, used;
     lane l;
@@ -796,7 +796,7 @@ bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm, const uint8_t *symbol,
     for (t = 0; t < n; t++)
         if (symbol[t] >= hmm->symbols)
             return BBANS_ERR_SYMBOL;
-    body = flagged ? n - hmm->tail_length : 0;
+    body = flagged ? n - hmm->start_length : 0;
     r = cut_rows(hmm, body, work, n_work);
     if (r.block == 0)
         return BBANS_ERR_CAPACITY;

@@ -87,7 +87,7 @@ int run(void)
         hmm.emission = emission;
         hmm.states = (uint16_t)K;
         hmm.symbols = SYMBOLS;
-        hmm.tail_length = 20;
+        hmm.start_length = 20;
         hmm.prec = PREC;
         for (z = draw(initial), i = 0; i < N; i++) {
             x[i] = (uint8_t)draw(emission + z * (SYMBOLS + 1));

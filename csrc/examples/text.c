@@ -99,12 +99,13 @@ static void compress(const bbans_model *model, const char *from, const char *to)
         data = point;
     }
     /* All forward messages of a block are kept, which is fastest. */
-    work_bytes = bbans_writer_work_bytes(model, n < block ? n : block, block);
+    work_bytes =
+        bbans_writer_work_bytes(model, element, n < block ? n : block, block);
     work = allocate(work_bytes);
     cap = bbans_compress_bound(element, n, block);
     bytes = allocate(cap);
-    check(bbans_compress(model, element, data, n, block, work, work_bytes,
-                         bytes, cap, &n_bytes),
+    check(bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+                         work, work_bytes, bytes, cap, &n_bytes),
           from);
     write_file(to, bytes, n_bytes);
     printf("%zu bytes to %zu\n", text.n, n_bytes);
@@ -121,11 +122,11 @@ static void decompress(const bbans_model *model, const char *from,
     check(bbans_container_check(&reader, file.bytes, file.n), from);
     if (reader.element >= BBANS_ELEMENT_UINT8)
         fail(from, "holds an array, not text");
-    if (reader.symbols > SIZE_MAX / 8)
+    if (reader.elements > SIZE_MAX / 8)
         fail(from, "too long for the memory");
-    cap = (size_t)reader.symbols;
+    cap = (size_t)reader.elements;
     data = allocate(cap * bbans_element_bytes(reader.element));
-    work_bytes = bbans_reader_work_bytes(model, reader.longest);
+    work_bytes = bbans_reader_work_bytes(&reader, model);
     check(bbans_decompress(model, file.bytes, file.n, allocate(work_bytes),
                            work_bytes, data, cap, &n),
           from);

@@ -2,12 +2,12 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "../models/bbans_state_space.h"
+#include "bbans_files.h"
 
 #define VERSION 2
 #define HMM_HEADER 24
 #define LGSSM_HEADER 32
 #define COUNTS_BYTES 12
-#define CHECKSUM_BYTES 4
 
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
@@ -17,7 +17,7 @@ enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, STRUCTURE, RESERVED, NUMBERS };
 /* The numbers of a file, and where its parts begin. */
 typedef struct {
     size_t states, symbols; /* or latent and observed dimensions             */
-    size_t tail_length;
+    size_t start_length;
     size_t start_bits, steps; /* of linear Gaussian models alone             */
     size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
     size_t values, tables, tree;          /* offsets; 0: there is none       */
@@ -124,17 +124,17 @@ static uint64_t read_header(const uint8_t *bytes, layout *l)
     memset(l, 0, sizeof *l);
     l->states = number(bytes, 0);
     l->symbols = number(bytes, 1);
-    l->tail_length = number(bytes, 2);
+    l->start_length = number(bytes, 2);
     l->tables = header_bytes(bytes);
-    if (l->states < 1 || l->symbols < 1 || l->tail_length < 1 ||
-        l->tail_length > BBANS_TAIL_MAX)
+    if (l->states < 1 || l->symbols < 1 || l->start_length < 1 ||
+        l->start_length > BBANS_START_MAX)
         return 0;
     if (is_gaussian(bytes)) {
         l->start_bits = number(bytes, 3);
         l->steps = number(bytes, 4);
         if (bytes[KIND] != BBANS_KIND_INTEGERS || bytes[LISTED] ||
             bbans_lgssm_step_words(l->states, l->symbols) == 0 ||
-            l->start_bits > BBANS_TAIL_MAX || l->steps < 1 ||
+            l->start_bits > BBANS_START_MAX || l->steps < 1 ||
             l->steps > BBANS_STEPS_MAX)
             return 0;
         return l->tables + lgssm_bytes(l);
@@ -218,9 +218,7 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
     m.n_bytes = n_bytes;
-    if (bbans_crc32(0, bytes, size) !=
-            bbans_load(bytes + size, CHECKSUM_BYTES) ||
-        !counts_are_valid(&l) ||
+    if (!bbans_checksum_matches(bytes, size) || !counts_are_valid(&l) ||
         (!is_gaussian(bytes) &&
          !alphabet_is_valid(m.values, m.kind, m.symbols)))
         return BBANS_ERR_CORRUPT;
@@ -382,7 +380,7 @@ static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
 
     for (i = 0; i < n; i++)
         initial[i] = (uint32_t)bbans_load(bytes + l->tables + 4 * i, 4);
-    status = bbans_hmm_init(hmm, K, M, bytes[DETAIL], l->tail_length, initial,
+    status = bbans_hmm_init(hmm, K, M, bytes[DETAIL], l->start_length, initial,
                             initial + K, initial + K + K * K, memory,
                             bbans_hmm_bytes(K, M));
     if (status != BBANS_OK || l->tree == 0)
@@ -408,7 +406,7 @@ static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
     for (i = 0; i < n_words; i++, from += 4)
         word[i] = bbans_signed32((uint32_t)bbans_load(from, 4));
     return bbans_lgssm_init(lgssm, l->states, l->symbols, l->steps,
-                            bytes[DETAIL], l->tail_length,
+                            bytes[DETAIL], l->start_length,
                             (unsigned)l->start_bits, offset, word);
 }
 
@@ -510,7 +508,7 @@ static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
 
     put(w, K, 4);
     put(w, M, 4);
-    put(w, hmm->space.tail_length, 4);
+    put(w, hmm->space.start_length, 4);
     for (k = 0; value != NULL && k < M; k++)
         put(w, (uint64_t)value[k], value_bytes(kind));
     put_masses(w, hmm->initial_cdf, 1, K);
@@ -533,7 +531,7 @@ static void put_lgssm(writer *w, const bbans_lgssm *m)
 
     put(w, m->latents, 4);
     put(w, m->observed, 4);
-    put(w, m->space.tail_length, 4);
+    put(w, m->space.start_length, 4);
     put(w, m->space.start_bits, 4);
     put(w, m->steps, 4);
     for (i = 0; i < m->steps * (m->latents + m->observed); i++)

@@ -22,7 +22,7 @@ const char *bbans_status_text(int status)
     case BBANS_ERR_TRUNCATED: return "data ends early";
     case BBANS_ERR_FORMAT: return "not a file of this format";
     case BBANS_ERR_VERSION: return "format version or code is not known";
-    case BBANS_ERR_MODEL: return "data was coded with another model";
+    case BBANS_ERR_WRONG_MODEL: return "data was coded with another model";
     case BBANS_ERR_TYPE: return "no type of elements for this array";
     default: return "unknown status code";
     }

@@ -184,7 +184,7 @@ bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits)
 {
     if (dec == NULL)
         return BBANS_ERR_NULL;
-    if (bits > BBANS_TAIL_MAX)
+    if (bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
     dec->own = 0;
     dec->own_range = WINDOW;

@@ -105,7 +105,7 @@ static int16_t to_15_bits(uint32_t mass, unsigned prec)
 }
 
 bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
-                            unsigned prec, size_t tail_length,
+                            unsigned prec, size_t start_length,
                             const uint32_t *initial, const uint32_t *transition,
                             const uint32_t *emission, void *memory,
                             size_t memory_bytes)
@@ -120,8 +120,8 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
         return BBANS_ERR_NULL;
     if (prec < 1 || prec > BBANS_PREC_MAX)
         return BBANS_ERR_PRECISION;
-    if (bbans_hmm_bytes(states, symbols) == 0 || tail_length < 1 ||
-        tail_length > BBANS_TAIL_MAX)
+    if (bbans_hmm_bytes(states, symbols) == 0 || start_length < 1 ||
+        start_length > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
     if (memory_bytes < bbans_hmm_bytes(states, symbols))
         return BBANS_ERR_CAPACITY;
@@ -159,7 +159,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->emission_cdf = word = put_cdf(word, transition, states, states);
     (void)put_cdf(word, emission, states, symbols);
     hmm->space.predictive = 0;
-    hmm->space.tail_length = tail_length;
+    hmm->space.start_length = start_length;
     return BBANS_OK;
 }
 

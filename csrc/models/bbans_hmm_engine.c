@@ -268,7 +268,7 @@ static const bbans_engine engine = {
 /* The schedule starts from 40 bits: docs/maths.md, section 7. */
 #define START_BITS 40
 
-/* Fill hmm->space, but for its mode and tail length. */
+/* Fill hmm->space, but for its mode and start length. */
 static void set_engine(bbans_hmm *hmm)
 {
     bbans_state_space *space = &hmm->space;
@@ -285,13 +285,13 @@ static void set_engine(bbans_hmm *hmm)
 }
 
 bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
-                            unsigned prec, size_t tail_length,
+                            unsigned prec, size_t start_length,
                             const uint32_t *initial, const uint32_t *transition,
                             const uint32_t *emission, void *memory,
                             size_t memory_bytes)
 {
     const bbans_status status =
-        bbans_hmm_fill(hmm, states, symbols, prec, tail_length, initial,
+        bbans_hmm_fill(hmm, states, symbols, prec, start_length, initial,
                        transition, emission, memory, memory_bytes);
 
     if (status == BBANS_OK)

@@ -781,7 +781,7 @@ static void set_engine(bbans_lgssm *model)
 
 bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
                               size_t observed, size_t steps, int family,
-                              size_t tail_length, unsigned start_bits,
+                              size_t start_length, unsigned start_bits,
                               const int64_t *offset, const int32_t *word)
 {
     const size_t step_words = bbans_lgssm_step_words(latents, observed);
@@ -792,8 +792,8 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
     if (model == NULL || offset == NULL || word == NULL)
         return BBANS_ERR_NULL;
     if (step_words == 0 || steps < 1 || steps > BBANS_STEPS_MAX ||
-        tail_length < 1 || tail_length > BBANS_TAIL_MAX ||
-        start_bits > BBANS_TAIL_MAX)
+        start_length < 1 || start_length > BBANS_START_MAX ||
+        start_bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
     status = bbans_shape_init(&m.noise, family);
     if (status == BBANS_OK)
@@ -806,7 +806,7 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
     m.steps = steps;
     m.step_words = step_words;
     m.space.predictive = 0;
-    m.space.tail_length = tail_length;
+    m.space.start_length = start_length;
     m.space.start_bits = start_bits;
     set_engine(&m);
     m.offset = offset;

@@ -180,8 +180,9 @@ static int can_start(const bbans_state_space *model, const bbans_lane *lane)
 
 static size_t body_of(const bbans_state_space *model, size_t n)
 {
-    return !model->predictive && n > model->tail_length ? n - model->tail_length
-                                                        : 0;
+    return !model->predictive && n > model->start_length
+               ? n - model->start_length
+               : 0;
 }
 
 static bbans_status check_call(const bbans_state_space *model,
@@ -257,9 +258,9 @@ static bbans_status start_encoding(const bbans_state_space *model,
     return words == 0 || msg->tail_cap < words ? BBANS_ERR_CAPACITY : BBANS_OK;
 }
 
-/* The tail into the message; then the schedule starts from it if it can, else
+/* The start into the message; then the schedule starts from it if it can, else
  * all is range coded and no step is left. */
-static void encode_tail(const bbans_state_space *model, bbans_stream *s)
+static void encode_start(const bbans_state_space *model, bbans_stream *s)
 {
     bbans_range_encoder enc;
 
@@ -285,7 +286,7 @@ static void encode_all(const bbans_state_space *model, bbans_group *g)
 
     model->engine->filter_all(model, g);
     for (i = 0; i < g->n; i++)
-        encode_tail(model, &g->stream[i]);
+        encode_start(model, &g->stream[i]);
     model->engine->push_all(model, g);
     for (i = 0; i < g->n; i++) {
         bbans_stream *s = &g->stream[i];
@@ -323,7 +324,7 @@ static bbans_status start_decoding(const bbans_state_space *model,
     return BBANS_OK;
 }
 
-/* After the last step: the tail. */
+/* After the last step: the start. */
 static bbans_status finish_decoding(const bbans_state_space *model,
                                     bbans_stream *s)
 {
@@ -573,8 +574,8 @@ bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
         encode_all(model, &all.g);
         for (i = 0; i < all.g.n; i++) {
             *failed = k + i;
-            status = bbans_wire_write(&all.msg[i], AT(bytes, used), cap - used,
-                                      &written);
+            status = bbans_message_write(&all.msg[i], AT(bytes, used),
+                                         cap - used, &written);
             if (status != BBANS_OK)
                 return status;
             used += written;
@@ -613,8 +614,9 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
         for (i = 0; i < all.g.n; i++) {
             bbans_stream *s = &all.g.stream[i];
 
-            status = bbans_wire_read(&all.msg[i], AT(bytes, byte_offset[k + i]),
-                                     length_of(byte_offset, k + i));
+            status =
+                bbans_message_read(&all.msg[i], AT(bytes, byte_offset[k + i]),
+                                   length_of(byte_offset, k + i));
             if (status == BBANS_OK)
                 status = start_decoding(model, s, &all.msg[i],
                                         place(model, x, (size_t)offset[k + i]),
@@ -647,12 +649,12 @@ bbans_status bbans_batch_decode(const bbans_state_space *model,
 /* The sequences from the result on are range coded: the fewest at the end that
  * hold c symbols together; 0 if all do not hold more, or in the predictive
  * mode. */
-static size_t first_of_tail(const bbans_state_space *model,
-                            const uint64_t *offset, size_t n)
+static size_t first_of_start(const bbans_state_space *model,
+                             const uint64_t *offset, size_t n)
 {
     size_t k = model->predictive ? 0 : n;
 
-    while (k > 0 && offset[n] - offset[k] < model->tail_length)
+    while (k > 0 && offset[n] - offset[k] < model->start_length)
         k--;
     return k;
 }
@@ -699,7 +701,7 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
     words = bbans_sequence_tail_words(model, (size_t)offset[n]);
     if (words == 0 || msg->tail_cap < words)
         return BBANS_ERR_CAPACITY;
-    first = first_of_tail(model, offset, n);
+    first = first_of_start(model, offset, n);
     range_encode_each(model, s, x, offset, first, n, msg);
     if (first == 0)
         return BBANS_OK;
@@ -743,7 +745,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
         return status;
     if (room_is_short(model, msg, (size_t)offset[n]))
         return BBANS_ERR_CAPACITY;
-    first = first_of_tail(model, offset, n);
+    first = first_of_start(model, offset, n);
     if (first > 0) {
         s->status = BBANS_OK;
         s->lane = bbans_lane_of(msg, 0);

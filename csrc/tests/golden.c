@@ -17,7 +17,7 @@ typedef uint32_t golden_edge;
 
 typedef struct {
     const golden_edge *initial, *transition, *emission;
-    uint16_t states, symbols, tail_length;
+    uint16_t states, symbols, start_length;
     uint8_t prec;
 } golden_model;
 
@@ -33,7 +33,7 @@ typedef struct {
 typedef struct {
     const int64_t *offset;
     const int32_t *word;
-    size_t latents, observed, steps, tail_length;
+    size_t latents, observed, steps, start_length;
     unsigned start_bits;
     int family;
 } golden_lgssm;
@@ -107,7 +107,7 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
     hmm.emission = m->emission;
     hmm.states = m->states;
     hmm.symbols = m->symbols;
-    hmm.tail_length = m->tail_length;
+    hmm.start_length = m->start_length;
     hmm.prec = m->prec;
     return tiny_case(&hmm, c);
 }
@@ -152,7 +152,7 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
     differences(m->initial, 1, K, initial, initial16);
     differences(m->transition, K, K, transition, transition16);
     differences(m->emission, K, M, emission, emission16);
-    EXPECT(bbans_hmm_init(&hmm, K, M, m->prec, m->tail_length, initial,
+    EXPECT(bbans_hmm_init(&hmm, K, M, m->prec, m->start_length, initial,
                           transition, emission, memory,
                           sizeof memory) == BBANS_OK);
     for (predictive = 0; predictive < 2; predictive++) {
@@ -165,9 +165,9 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
                BBANS_OK);
         EXPECT(bbans_sequence_encode(&hmm.space, x, c->n, work, sizeof work,
                                      &msg) == BBANS_OK);
-        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
-        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+        EXPECT(bbans_message_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
         EXPECT(bbans_sequence_decode(&hmm.space, &msg, x, c->n, work,
                                      sizeof work) == BBANS_OK);
@@ -181,7 +181,7 @@ static int golden_case_run(const golden_model *m, const golden_case *c)
     tiny.emission = emission16;
     tiny.states = m->states;
     tiny.symbols = m->symbols;
-    tiny.tail_length = m->tail_length;
+    tiny.start_length = m->start_length;
     tiny.prec = m->prec;
     return tiny_case(&tiny, c);
 }
@@ -200,8 +200,8 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 
     EXPECT(count <= COUNT(x));
     EXPECT(bbans_lgssm_init(&model, m->latents, m->observed, m->steps,
-                            m->family, m->tail_length, m->start_bits, m->offset,
-                            m->word) == BBANS_OK);
+                            m->family, m->start_length, m->start_bits,
+                            m->offset, m->word) == BBANS_OK);
     for (predictive = 0; predictive < 2; predictive++) {
         const size_t n_bytes = c->n_bytes[predictive];
 
@@ -210,9 +210,9 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
                BBANS_OK);
         EXPECT(bbans_sequence_encode(&model.space, c->x, c->n, work,
                                      sizeof work, &msg) == BBANS_OK);
-        EXPECT(bbans_wire_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
-        EXPECT(bbans_wire_read(&msg, c->bytes[predictive], n_bytes) ==
+        EXPECT(bbans_message_read(&msg, c->bytes[predictive], n_bytes) ==
                BBANS_OK);
         EXPECT(bbans_sequence_decode(&model.space, &msg, x, c->n, work,
                                      sizeof work) == BBANS_OK);

@@ -75,7 +75,7 @@ static void test_marks(void)
         CHECK(decode(part, n, n, 0, &msg) == BBANS_OK); /* no mark */
     }
     CHECK(bbans_range_mark(NULL, 1) == BBANS_ERR_NULL);
-    CHECK(bbans_range_mark(&dec, BBANS_TAIL_MAX + 1) == BBANS_ERR_SIZE);
+    CHECK(bbans_range_mark(&dec, BBANS_START_MAX + 1) == BBANS_ERR_SIZE);
 }
 
 /* The worked example of docs/format.md, "Model file": a model of one state, its

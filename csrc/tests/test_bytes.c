@@ -17,7 +17,8 @@
 #define N_MAX ((size_t)1 << 18)
 
 /* A buffer whose end, or start, touches a page that may not be touched.  The
- * mappings are used again and again: making them would take most of the time. */
+ * mappings are used again and again: making them would take most of the time.
+ */
 #ifdef HAVE_GUARDS
 static struct {
     uint8_t *first, *given; /* NULL: not yet mapped, not in use */
@@ -141,7 +142,8 @@ static void round_trip(const uint8_t *data, size_t n, int order, int at_end)
     int isa;
 
     memcpy(in, data, n);
-    FOR_EACH_ISA (isa) {
+    FOR_EACH_ISA(isa)
+    {
         uint8_t *out;
         size_t length = n + 1;
 

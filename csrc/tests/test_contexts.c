@@ -202,7 +202,7 @@ static uint32_t test_messages(bbans_hmm *hmm)
         hmm->space.predictive = predictive;
         CHECK(bbans_sequence_encode(&hmm->space, x, N, work, full, &msg) ==
               BBANS_OK);
-        CHECK(bbans_wire_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, bytes, 4 * cap, &length) == BBANS_OK);
         for (i = 0; i < length; i++)
             hash = hash * 16777619 ^ bytes[i];
         CHECK(bbans_sequence_decode(&hmm->space, &msg, y, N, narrow, small) ==
@@ -211,14 +211,14 @@ static uint32_t test_messages(bbans_hmm *hmm)
         /* in blocks, the same */
         CHECK(bbans_sequence_encode(&hmm->space, x, N, some, blocks, &msg) ==
               BBANS_OK);
-        CHECK(bbans_wire_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, (uint8_t *)y, 4 * N, &n) == BBANS_OK);
         CHECK(n == length && memcmp(bytes, y, n) == 0);
         for (i = 0; i < 20; i++) { /* damage: an answer or a status */
             bytes[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
-            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK)
+            if (bbans_message_read(&msg, bytes, length) == BBANS_OK)
                 (void)bbans_sequence_decode(&hmm->space, &msg, y, N, narrow,
                                             small);
-            if (bbans_wire_read(&msg, bytes, length) == BBANS_OK) {
+            if (bbans_message_read(&msg, bytes, length) == BBANS_OK) {
                 const bbans_status status = bbans_sequence_decode_until(
                     &hmm->space, &msg, y, N, &zero, &n, narrow, small);
 

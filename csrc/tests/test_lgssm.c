@@ -116,14 +116,14 @@ static void test_model(size_t n, size_t p, int family)
             CHECK(bbans_message_init(&msg, &head, 1, tail, cap) == BBANS_OK);
             CHECK(bbans_sequence_encode(&m->space, x, length, work, most,
                                         &msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
+            CHECK(bbans_message_write(&msg, bytes, 4 * cap + 8, &n_bytes) ==
                   BBANS_OK);
             /* Fewer means kept, the same bytes. */
             CHECK(bbans_sequence_encode(
                       &m->space, x, length, work,
                       bbans_sequence_work_bytes(&m->space, length, block),
                       &msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, again, 4 * cap + 8, &n_again) ==
+            CHECK(bbans_message_write(&msg, again, 4 * cap + 8, &n_again) ==
                   BBANS_OK);
             CHECK(n_again == n_bytes && memcmp(bytes, again, n_bytes) == 0);
             memset(y, 1, LENGTH * p * sizeof *y);
@@ -147,7 +147,7 @@ static void test_model(size_t n, size_t p, int family)
         n_bytes = below(400);
         for (n_again = 0; n_again < n_bytes; n_again++)
             bytes[n_again] = (uint8_t)(1 + below(255));
-        CHECK(bbans_wire_read(&msg, bytes, n_bytes) == BBANS_OK);
+        CHECK(bbans_message_read(&msg, bytes, n_bytes) == BBANS_OK);
         (void)bbans_sequence_decode(&m->space, &msg, y, 1 + k, work, most);
     }
     /* Too little room, and lanes. */
@@ -243,7 +243,7 @@ static void test_file(size_t n, size_t p, int family)
     CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
     CHECK(built->latents == n && built->observed == p);
     CHECK(built->steps == STEPS && built->family == family);
-    CHECK(built->space.tail_length == 12 && built->space.start_bits == 64);
+    CHECK(built->space.start_length == 12 && built->space.start_bits == 64);
     CHECK(built->space.predictive == 1);
     CHECK(memcmp(built->offset, f.offset, STEPS * (n + p) * 8) == 0);
     CHECK(memcmp(built->word, f.word, STEPS * built->step_words * 4) == 0);

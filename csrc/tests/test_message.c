@@ -1,4 +1,4 @@
-/* The message, its tables and its wire format: exact inverses on any state, and
+/* The message, its tables and its bytes: exact inverses on any state, and
  * refusals that change nothing.
  *
  * SPDX-License-Identifier: MIT */
@@ -673,7 +673,7 @@ static void test_refusals(void)
     CHECK(bbans_message_init(&m.msg, &head, 1, NULL, 1) == BBANS_ERR_NULL);
 }
 
-static void test_wire(void)
+static void test_bytes(void)
 {
     int trial;
 
@@ -684,14 +684,14 @@ static void test_wire(void)
         owned m, back;
 
         random_message(&m, lanes);
-        CHECK(bbans_wire_size(&m.msg, &size) == BBANS_OK);
-        CHECK(size == 0 || bbans_wire_write(&m.msg, bytes, size - 1, &n) ==
+        CHECK(bbans_message_size(&m.msg, &size) == BBANS_OK);
+        CHECK(size == 0 || bbans_message_write(&m.msg, bytes, size - 1, &n) ==
                                BBANS_ERR_CAPACITY);
-        CHECK(bbans_wire_write(&m.msg, bytes, size, &n) == BBANS_OK &&
+        CHECK(bbans_message_write(&m.msg, bytes, size, &n) == BBANS_OK &&
               n == size);
         CHECK(bbans_message_init(&back.msg, back.head, lanes, back.tail, CAP) ==
               BBANS_OK);
-        CHECK(bbans_wire_read(&back.msg, bytes, n) == BBANS_OK);
+        CHECK(bbans_message_read(&back.msg, bytes, n) == BBANS_OK);
         CHECK(same(&m, &back));
 
         /* Any bytes that do not end in 0 are exactly one message. */
@@ -701,20 +701,20 @@ static void test_wire(void)
         CHECK(bbans_message_init(&back.msg, back.head, 1, back.tail, CAP) ==
               BBANS_OK);
         if (n > 0 && bytes[n - 1] == 0) {
-            CHECK(bbans_wire_read(&back.msg, bytes, n) == BBANS_ERR_CORRUPT);
+            CHECK(bbans_message_read(&back.msg, bytes, n) == BBANS_ERR_CORRUPT);
         } else {
             uint8_t again[40];
 
-            CHECK(bbans_wire_read(&back.msg, bytes, n) == BBANS_OK);
+            CHECK(bbans_message_read(&back.msg, bytes, n) == BBANS_OK);
             CHECK(bbans_message_check(&back.msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&back.msg, again, 40, &size) == BBANS_OK);
+            CHECK(bbans_message_write(&back.msg, again, 40, &size) == BBANS_OK);
             CHECK(size == n && memcmp(bytes, again, n) == 0);
         }
     }
 }
 
 /* Several lanes: 8 bytes each, in [2^31, 2^63), above whole words. */
-static void test_wire_of_lanes(void)
+static void test_bytes_of_lanes(void)
 {
     static const uint64_t good[] = {HEAD_MIN, HEAD_MAX};
     static const uint64_t bad[] = {0, HEAD_MIN - 1, HEAD_MAX + 1, UINT64_MAX};
@@ -730,17 +730,17 @@ static void test_wire_of_lanes(void)
 
             for (lane = 0; lane < LANES; lane++)
                 m.head[lane] = lane == i ? head : HEAD_MIN + lane;
-            CHECK(bbans_wire_write(&m.msg, bytes, sizeof bytes, &n) ==
+            CHECK(bbans_message_write(&m.msg, bytes, sizeof bytes, &n) ==
                       BBANS_OK &&
                   n == 8 * LANES);
             m.head[i] = 1;
-            CHECK(bbans_wire_read(&m.msg, bytes, n) ==
+            CHECK(bbans_message_read(&m.msg, bytes, n) ==
                   (k < 2 ? BBANS_OK : BBANS_ERR_CORRUPT));
             CHECK(m.head[i] == (k < 2 ? head : 1));
         }
     memset(bytes, 0x40, sizeof bytes);
     for (n = 0; n <= sizeof bytes; n++) {
-        const bbans_status status = bbans_wire_read(&m.msg, bytes, n);
+        const bbans_status status = bbans_message_read(&m.msg, bytes, n);
 
         if (n < 8 * LANES || n % 4 != 0)
             CHECK(status == BBANS_ERR_CORRUPT);
@@ -750,15 +750,15 @@ static void test_wire_of_lanes(void)
             CHECK(status == BBANS_OK && m.msg.tail_len == (n - 8 * LANES) / 4);
     }
     m.msg.tail_len = 0;
-    CHECK(bbans_wire_write(&m.msg, bytes, 8 * LANES - 1, &n) ==
+    CHECK(bbans_message_write(&m.msg, bytes, 8 * LANES - 1, &n) ==
           BBANS_ERR_CAPACITY);
-    CHECK(bbans_wire_write(&m.msg, NULL, 8 * LANES, &n) == BBANS_ERR_NULL);
-    CHECK(bbans_wire_write(NULL, bytes, sizeof bytes, &n) == BBANS_ERR_NULL);
-    CHECK(bbans_wire_size(&m.msg, NULL) == BBANS_ERR_NULL);
-    CHECK(bbans_wire_read(NULL, bytes, 8 * LANES) == BBANS_ERR_NULL);
-    CHECK(bbans_wire_read(&m.msg, NULL, 8 * LANES) == BBANS_ERR_NULL);
+    CHECK(bbans_message_write(&m.msg, NULL, 8 * LANES, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_message_write(NULL, bytes, sizeof bytes, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_message_size(&m.msg, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_message_read(NULL, bytes, 8 * LANES) == BBANS_ERR_NULL);
+    CHECK(bbans_message_read(&m.msg, NULL, 8 * LANES) == BBANS_ERR_NULL);
     m.msg.lanes = 0;
-    CHECK(bbans_wire_read(&m.msg, bytes, 0) == BBANS_ERR_CORRUPT);
+    CHECK(bbans_message_read(&m.msg, bytes, 0) == BBANS_ERR_CORRUPT);
 }
 
 /* An index changes the time that pops take, and nothing else. */
@@ -861,8 +861,8 @@ static void test_nothing(void)
     size_t n = 1;
 
     CHECK(bbans_message_init(&msg, &head, 1, NULL, 0) == BBANS_OK);
-    CHECK(bbans_wire_read(&msg, NULL, 0) == BBANS_OK && head == 0);
-    CHECK(bbans_wire_write(&msg, NULL, 0, &n) == BBANS_OK && n == 0);
+    CHECK(bbans_message_read(&msg, NULL, 0) == BBANS_OK && head == 0);
+    CHECK(bbans_message_write(&msg, NULL, 0, &n) == BBANS_OK && n == 0);
     CHECK(push_uniform(&msg, 2, NULL, 0) == BBANS_OK);
     CHECK(pop_uniform(&msg, 2, NULL, 0) == BBANS_OK);
 }
@@ -880,8 +880,8 @@ int main(void)
         test_many_lanes();
         test_long_rows();
         test_refusals();
-        test_wire();
-        test_wire_of_lanes();
+        test_bytes();
+        test_bytes_of_lanes();
         test_index();
         test_signed_symbols();
         tested++;

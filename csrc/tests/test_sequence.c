@@ -164,7 +164,7 @@ static void random_row(uint32_t *mass, size_t n, unsigned prec)
 }
 
 static void test_sequences(size_t states, size_t symbols, unsigned prec,
-                           size_t tail_length)
+                           size_t start_length)
 {
     const size_t n_max = 300, cap = 3 * n_max + 16; /* words */
     uint32_t *initial = allocate(4 * states);
@@ -185,10 +185,10 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
         random_row(transition + i * states, states, prec);
         random_row(emission + i * symbols, symbols, prec);
     }
-    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, start_length, initial,
                          transition, emission, memory,
                          memory_bytes - 1) == BBANS_ERR_CAPACITY);
-    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, start_length, initial,
                          transition, emission, memory,
                          memory_bytes) == BBANS_OK);
     CHECK(bbans_sequence_tail_words(&hmm.space, n_max) + n_max == cap);
@@ -208,7 +208,7 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
             CHECK(bbans_sequence_encode(&hmm.space, x, n, work, work_bytes,
                                         &msg) == BBANS_OK);
             CHECK(bbans_message_check(&msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, again, 4 * cap, &size) == BBANS_OK);
+            CHECK(bbans_message_write(&msg, again, 4 * cap, &size) == BBANS_OK);
             CHECK(length == 0 ||
                   (length == size && memcmp(bytes, again, size) == 0));
             length = size;
@@ -231,7 +231,8 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
                 again[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
                 CHECK(bbans_message_init(&msg, &head, 1, tail, cap) ==
                       BBANS_OK);
-                if (bbans_wire_read(&msg, again, length - below(2)) == BBANS_OK)
+                if (bbans_message_read(&msg, again, length - below(2)) ==
+                    BBANS_OK)
                     (void)bbans_sequence_decode(&hmm.space, &msg, y, n, work,
                                                 work_bytes);
             }
@@ -297,7 +298,7 @@ static void test_sequences(size_t states, size_t symbols, unsigned prec,
 
 /* A batch is its sequences one by one, however many take turns; packed, they
  * come back too; and what is wrong with one names it. */
-static void test_batches(size_t states, size_t symbols, size_t tail_length)
+static void test_batches(size_t states, size_t symbols, size_t start_length)
 {
     enum { N = 11, LONGEST = 150, ALL = N * LONGEST };
     const size_t cap = 4 * ALL + 16; /* words */
@@ -319,7 +320,7 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
         random_row(transition + i * states, states, 16);
         random_row(emission + i * symbols, symbols, 16);
     }
-    CHECK(bbans_hmm_init(&hmm, states, symbols, 16, tail_length, initial,
+    CHECK(bbans_hmm_init(&hmm, states, symbols, 16, start_length, initial,
                          transition, emission, memory,
                          memory_bytes) == BBANS_OK);
     for (k = 0; k < N; k++) /* the first is the longest, or empty */
@@ -347,7 +348,7 @@ static void test_batches(size_t states, size_t symbols, size_t tail_length)
             CHECK(bbans_sequence_encode(&hmm.space, x + offset[k],
                                         (size_t)(offset[k + 1] - offset[k]),
                                         work, full, &msg) == BBANS_OK);
-            CHECK(bbans_wire_write(&msg, one, 4 * cap, &size) == BBANS_OK);
+            CHECK(bbans_message_write(&msg, one, 4 * cap, &size) == BBANS_OK);
             CHECK(ends[k + 1] - ends[k] == size);
             CHECK(memcmp(bytes + ends[k], one, size) == 0);
         }

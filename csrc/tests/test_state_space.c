@@ -257,7 +257,7 @@ static toy make_toy(void)
     model.space.belief_bytes = sizeof(uint64_t);
     model.space.record_bytes = sizeof(record);
     model.space.scratch_bytes = 0;
-    model.space.tail_length = 1 + below(30);
+    model.space.start_length = 1 + below(30);
     model.space.start_bits = 70;
     model.space.push_words = 3;
     model.space.pop_words = 2;
@@ -298,7 +298,7 @@ static size_t encode_bytes(const toy *model, const uint16_t *values, size_t n,
         CHECK(bytes_needed <= sizeof work);
         CHECK(bbans_sequence_encode(&model->space, values, n, work,
                                     bytes_needed, &msg) == BBANS_OK);
-        CHECK(bbans_wire_write(&msg, again, BYTES, &length) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, again, BYTES, &length) == BBANS_OK);
         CHECK(size == 0 || (size == length && memcmp(to, again, size) == 0));
         memcpy(to, again, length);
         size = length;
@@ -319,14 +319,14 @@ static void test_one(toy *model, size_t n)
         model->space.predictive = predictive;
         size = encode_bytes(model, x, n, bytes);
         msg = new_message(&head);
-        CHECK(bbans_wire_read(&msg, bytes, size) == BBANS_OK);
+        CHECK(bbans_message_read(&msg, bytes, size) == BBANS_OK);
         CHECK(bbans_sequence_decode(&model->space, &msg, y, n, work, small) ==
               BBANS_OK);
         CHECK(memcmp(x, y, n * sizeof *x) == 0);
         if (size > 4) { /* damage: an answer or a status */
             bytes[below((uint32_t)size)] ^= (uint8_t)(1u << below(8));
             msg = new_message(&head);
-            if (bbans_wire_read(&msg, bytes, size) == BBANS_OK)
+            if (bbans_message_read(&msg, bytes, size) == BBANS_OK)
                 (void)bbans_sequence_decode(&model->space, &msg, y, n, work,
                                             small);
         }
@@ -364,7 +364,7 @@ static void test_until(toy *model)
     model->space.predictive = 1;
     size = encode_bytes(model, x, n, bytes);
     msg = new_message(&head);
-    CHECK(bbans_wire_read(&msg, bytes, size) == BBANS_OK);
+    CHECK(bbans_message_read(&msg, bytes, size) == BBANS_OK);
     CHECK(bbans_sequence_decode_until(&model->space, &msg, y, N, &last, &found,
                                       work, small) == BBANS_OK);
     CHECK(found == n && memcmp(x, y, n * sizeof *x) == 0);

@@ -39,7 +39,7 @@ static void random_row(uint32_t *mass, uint16_t *edge, size_t n, unsigned prec)
 }
 
 static void test_model(size_t states, size_t symbols, unsigned prec,
-                       unsigned tail_length)
+                       unsigned start_length)
 {
     static uint8_t x[N_MAX], y[N_MAX + 1], bytes[8 * N_MAX + 64],
         message[8 * N_MAX + 64];
@@ -65,9 +65,9 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
     tiny.emission = emission16;
     tiny.states = (uint16_t)states;
     tiny.symbols = (uint16_t)symbols;
-    tiny.tail_length = (uint16_t)tail_length;
+    tiny.start_length = (uint16_t)start_length;
     tiny.prec = (uint8_t)prec;
-    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, tail_length, initial,
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, start_length, initial,
                          transition, emission, memory,
                          memory_bytes) == BBANS_OK);
     for (n = 0; n <= N_MAX; n = n * 3 / 2 + 1) {
@@ -87,7 +87,8 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                                  sizeof tail / sizeof *tail) == BBANS_OK);
         CHECK(bbans_sequence_encode(&hmm.space, x32, n, big_work, work_bytes,
                                     &msg) == BBANS_OK);
-        CHECK(bbans_wire_write(&msg, bytes, sizeof bytes, &size) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, bytes, sizeof bytes, &size) ==
+              BBANS_OK);
         free(big_work);
 
         while (least * least < n)
@@ -109,7 +110,7 @@ static void test_model(size_t states, size_t symbols, unsigned prec,
                                   &used) == BBANS_OK)
                 CHECK(used == size && memcmp(message, bytes, size) == 0);
             else
-                CHECK(cap < size + 16 || predictive || n <= tail_length);
+                CHECK(cap < size + 16 || predictive || n <= start_length);
             CHECK(message[cap] == 0xa5);
         }
         CHECK(bbans_tiny_encode(&tiny, x, n, predictive, work, states, message,

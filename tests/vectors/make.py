@@ -26,6 +26,14 @@ lgssm_v1.json
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
+container_v2.json
+    models: name, and the hex of the model file.
+    files: name; the hex of the file, and of all its elements; element and shape
+        (null but for arrays) of the whole; models (by number) and codecs (by name) that
+        its parts name; blocks, as [n, method] of each part; and "write": null, or the
+        block_size with which the library writes it, under the model, at level 5.
+    damaged: name, the hex of a file that no reader takes, and the error: "corrupt",
+        "truncated", "version" or "format" (no container). They name no coder.
 leak_v1.json
     seed: lanes, and the hex of data and of the message that starts from them.
     located: data and lanes as above, shape ("slow" or one of reference.SHAPES),
@@ -36,6 +44,7 @@ leak_v1.json
 
 import json
 from bisect import bisect_left
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -542,6 +551,318 @@ def stream_content():
     return {"models": models, "cases": cases}
 
 
+# container_v2.json
+
+
+def model_file(number, kind, mode, byte_8, alphabet, rest):
+    """Version 2; `alphabet` 0 or 1: symbols are 0 .. M-1, or listed."""
+    head = b"\x89bbm" + bytes([2, number, mode, kind, byte_8, alphabet, 0, 0])
+    return ref.with_crc(head + rest)
+
+
+def words(numbers, size=4):
+    return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
+
+
+def hmm_file(model, kind, mode, symbols):
+    """`symbols`: None or a list."""
+    K, M = len(model["initial"]), len(model["emission"][0])
+    listed = words(symbols or [], 4 if kind == 2 else 8)
+    rows = [model["initial"], *model["transition"], *model["emission"]]
+    rest = words([K, M, model["tail_length"]]) + listed + b"".join(map(words, rows))
+    return model_file(1, kind, mode, model["prec"], int(symbols is not None), rest)
+
+
+def lgssm_file(model, mode):
+    sizes = ["n", "p", "tail_length", "start_bits"]
+    rest = words([model[key] for key in sizes] + [len(model["words"])])
+    rest += b"".join(words(row, 8) for row in model["offsets"])
+    rest += b"".join(words(row) for row in model["words"])
+    noise = [*ref.SHAPES].index(model["noise"])
+    return model_file(3, 0, mode, noise, 0, rest)
+
+
+class Coded:
+    """A model with its file: makes messages of elements."""
+
+    def __init__(self, name, model, file, symbols=None, predictive=False):
+        self.name, self.model, self.file = name, model, file
+        self.predictive, self.symbols = predictive, symbols
+        self.width = model.get("p", 1)
+
+    @property
+    def coder(self):
+        return b"\1" + sha256(self.file[:-4]).digest()[:8]
+
+    def encode(self, values):
+        if self.width > 1:
+            xs = [values[i : i + self.width] for i in range(0, len(values), self.width)]
+            lgssm = ref.LGSSM(**{k: v for k, v in self.model.items() if k != "name"})
+            return ref.lgssm_encode(lgssm, xs, self.predictive)
+        xs = [self.symbols.index(v) for v in values] if self.symbols else values
+        encode = ref.encode_predictive if self.predictive else ref.encode
+        return encode(hmm_of(self.model), xs)
+
+
+SENTENCE = "aπ €😀e aa  ".encode()
+
+
+def coded_models(draw):
+    byte = model_of(draw, 2, 256, 16, "peaked", 8)
+    usual = [1 + 99 * (x in SENTENCE) for x in range(256)]
+    byte["emission"] = [masses(usual, 2**16), masses(usual[::-1], 2**16)]
+    index = model_of(draw, 2, 5, 16, "peaked", 12)
+    text = model_of(draw, 2, 6, 16, "peaked", 12)
+    some = model_of(draw, 2, 4, 16, "peaked", 12)
+    linear = lgssm_of(draw, 2, 2, "gaussian", 1, "plain", 12, 90)
+    characters = sorted(map(ord, "aeπ€😀 "))
+    integers = [-(2**40), -1, 0, 300]
+    return {
+        "bytes": Coded("bytes", byte, hmm_file(byte, 1, 0, None)),
+        "index": Coded("index", index, hmm_file(index, 0, 0, None)),
+        "text": Coded("text", text, hmm_file(text, 2, 0, characters), characters),
+        "some": Coded(
+            "some", some, hmm_file(some, 0, 1, integers), integers, predictive=True
+        ),
+        "rows": Coded("rows", linear, lgssm_file(linear, 0)),
+    }
+
+
+def bytes_blocks():
+    """Of bytes_v1.json: the data of each case in one block, and the block."""
+    cases = json.loads((HERE / "bytes_v1.json").read_text())["cases"]
+    return {
+        (case["name"], case["order"]): (
+            bytes.fromhex(case["data"]), bytes.fromhex(case["blocks"][0])
+        )
+        for case in cases
+        if len(case["blocks"]) == 1
+    }  # fmt: skip
+
+
+def signal_block(values, channels, form, item, coefficients, scale):
+    """values: the steps one after the other, of at most 30 bits."""
+    table = ref.SHAPES
+    steps = [values[i : i + channels] for i in range(0, len(values), channels)]
+    middles = [(min(column) + max(column)) // 2 for column in zip(*steps, strict=True)]
+    less = [[v - m for v, m in zip(s, middles, strict=True)] for s in steps]
+    signal = ref.Signal(table["gaussian"], channels, *form, coefficients)
+    message, flat = ref.Message(), [a for row in coefficients for a in row]
+    ref.push_each(message, signal.intervals(less))
+    n = len(flat)
+    ref.push_located(message, table["laplace"], [0] * n, [scale] * n, flat)
+    head = bytes([channels, *form]) + words([scale], 2)
+    return head + words(middles, item) + message.to_bytes()
+
+
+class Part:
+    def __init__(self, element, shape=None, coder=None):
+        self.element, self.shape, self.coder = element, shape, coder
+        self.item = ref.ELEMENT_BYTES[element & 127]
+        self.blocks, self.data = [], b""
+
+    def add(self, method, values, data=None):
+        """Elements, and the block's data but for stored ones and messages."""
+        plain = words(values, self.item)
+        if method == 0:
+            data = plain
+        elif method == 1:
+            data = self.coder.encode(list(values))
+        self.blocks.append((len(values), method, data))
+        self.data += plain
+        return self
+
+    @property
+    def file(self):
+        coder = b"\0"
+        if isinstance(self.coder, Coded):
+            coder = self.coder.coder
+        elif self.coder is not None:
+            name, fingerprint = self.coder
+            coder = bytes([2, len(name.encode())]) + name.encode() + fingerprint
+        return ref.write_part(self.element, coder, self.blocks, self.shape)
+
+
+def container_files(draw, models):
+    """name, shape of the whole, block_size with which it is written, parts."""
+    blocks, of = bytes_blocks(), lambda name, order=1: blocks[name, order]
+
+    def likely_of(name, n, most=2**63):
+        model = models[name]
+        xs = likely(draw, hmm_of(model.model), n)
+        return [model.symbols[x] for x in xs] if model.symbols else xs
+
+    def part(element, shape=None, coder=None):
+        return Part(element, shape, models.get(coder, coder))
+
+    stored, coded = of("stored"), of("text")
+    yield "empty bytes", 2**20, [part(0)]
+    yield "empty text", 2**20, [part(1)]
+    yield "an empty array", 2**16, [part(21, [0, 3])]
+    yield "empty, of a model", 2**16, [part(0, None, "bytes")]
+    yield "a byte", 2**20, [part(0).add(0, b"x")]
+    yield "random bytes", 2**20, [part(0).add(0, stored[0])]
+    yield "text", 2**20, [part(1).add(2, *coded)]
+    yield "order 0", None, [part(0).add(2, *of("text", 0))]
+    yield "several methods", None, [part(0).add(2, *coded).add(0, b"ab" * 708).add(
+        2, *of("run")
+    )]  # fmt: skip
+    yield "130 blocks", None, [many(part(0), draw, 130)]
+    yield "bytes by a model", 100, [part(0, None, "bytes").add(
+        1, bytes(likely_of("bytes", 100))
+    ).add(1, bytes(likely_of("bytes", 40)))]  # fmt: skip
+    yield "text by a model of bytes", None, [part(1, None, "bytes").add(1, SENTENCE)]
+    yield "text by a model of text", 30, [part(2, None, "text").add(
+        1, likely_of("text", 30)
+    ).add(1, likely_of("text", 1))]  # fmt: skip
+    for element in range(16, 24):
+        for big in (0, 128) if element > 17 else (0,):
+            xs = likely_of("index", 12)
+            yield f"elements {element + big}", 2**16, [part(
+                element + big, [3, 4], "index"
+            ).add(1, xs)]  # fmt: skip
+    yield "a scalar", 2**16, [part(19, [], "index").add(1, [3])]
+    yield "integers, predictive", 20, [part(23, [2, 20], "some").add(
+        1, likely_of("some", 20)
+    ).add(1, likely_of("some", 20))]  # fmt: skip
+    rows = [v for row in walk(draw, 2, 30, 0) for v in row]
+    yield "rows, by a linear Gaussian model", 40, [part(23, [30, 2], "rows").add(
+        1, rows[:40]
+    ).add(1, rows[40:])]  # fmt: skip
+    steps = [v for row in walk(draw, 1, 40, 0) for v in row]
+    one = signal_block(steps, 1, (1, 0, 9), 2, [[65000, 3]], 300)
+    yield "a signal", None, [part(19, [40]).add(3, steps, one)]
+    pairs = [v + 10**12 for row in walk(draw, 2, 20, 0) for v in row]
+    two = signal_block(pairs, 2, (2, 1, 12), 8, [[60000, 9, -7, 90, 0]] * 2, 1000)
+    yield "a signal of two channels", None, [part(128 + 22, [20, 2]).add(3, pairs, two)]
+    codec = "reversed π", b"\1\2\3\4\5\6\7\x08"
+    yield "a codec", None, [part(18, [5], codec).add(
+        4, [1, 2, 3, 4, 5], words([5, 4, 3, 2, 1], 2)
+    )]  # fmt: skip
+    codec = "x" * 255, bytes(8)
+    yield "a codec without fingerprint", None, [part(0, None, codec).add(
+        4, b"abc", b"cba"
+    )]  # fmt: skip
+    yield "bytes behind bytes", None, [
+        part(0).add(0, b"ab").add(0, b"c"), part(0),
+        part(0, None, "bytes").add(1, b"a e aa "),
+    ]  # fmt: skip
+    yield "text in both forms", None, [part(1).add(0, SENTENCE), part(2).add(
+        0, [0x61, 0x1F600]
+    )]  # fmt: skip
+    yield "arrays along their first axis", None, [
+        part(147, [2, 3]).add(0, [1, 2, 3, 4, 5, -6]), part(147, [0, 3]),
+        part(147, [1, 3]).add(0, [7, 8, 9]),
+    ]  # fmt: skip
+
+
+def many(part, draw, n):
+    for _ in range(n):
+        part.add(0, bytes(draw.below(256) for _ in range(3)))
+    return part
+
+
+def whole_shape(parts):
+    shape = parts[0].shape
+    if shape:
+        shape = [sum(part.shape[0] for part in parts), *shape[1:]]
+    return shape
+
+
+def broken_files():
+    """Files that have the right checksums, but for "a checksum"."""
+    blocks = [(3, 0, b"abc"), (3, 0, b"def"), (1, 0, b"g")]
+    good = ref.write_part(0, b"\0", blocks)
+    header, end = good[:11], good.index(b"\0\3\x0a\x0a")
+    rest = good[11:end]
+    yield "nothing", b"", "truncated"
+    yield "no container", b"\x89bbs" + good[4:], "format"
+    yield "cut", good[:-1], "truncated"
+    yield "cut before the last length", good[:-2], "truncated"
+    yield "version 1", ref.with_crc(good[:4] + b"\1" + good[5:7]) + good[11:], "version"
+    for element in (3, 15, 24, 0x80, 0x81, 0x82, 0x90, 0x91, 0xFF):
+        file = ref.with_crc(good[:5] + bytes([element, 0])) + good[11:]
+        yield f"element {element}", file, "version"
+    yield "coder 3", ref.with_crc(good[:5] + b"\0\3") + good[11:], "version"
+    yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
+    yield "followed by a byte", good + b"x", "corrupt"
+    yield "followed by the start of a part", good + good[:9], "truncated"
+    yield "parts of two kinds", good + ref.write_part(1, b"\0", blocks), "corrupt"
+    for name, broken in [
+        ("a longer block", [(3, 0, b"abc"), (4, 0, b"defg")]),
+        ("a shorter block", [(3, 0, b"abc"), (1, 0, b"d"), (1, 0, b"e")]),
+        ("more data than elements", [(3, 0, b"abcd")]),
+        ("fewer data than elements", [(3, 0, b"ab")]),
+        ("a model that is not named", [(3, 1, b"\1")]),
+        ("a signal of bytes", [(3, 3, b"\1\0\0")]),
+        ("a codec that is not named", [(3, 4, b"a")]),
+        ("bytes of another number", [(3, 2, b"\1\2x")]),
+        ("too many elements", [(2**24 + 1, 2, b"\1\x80\x80\x80\x08x")]),
+    ]:
+        yield name, ref.write_part(0, b"\0", broken), "corrupt"
+    yield "method 5", ref.write_part(0, b"\0", [(3, 5, b"abc")]), "version"
+    for name, record in [
+        ("another number of blocks", b"\0\2\x0a"),
+        ("another index", b"\0\3\x0a\x0b"),
+        ("a shape of bytes", b"\0\1\7\3\x0a\x0a"),
+        ("a long number of blocks", b"\0\x83\0\x0a\x0a"),
+    ]:
+        yield name, header + rest + lengths(ref.with_crc(record, 3), end), "corrupt"
+    record = ref.with_crc(b"\0\3\x0a\x0a", 3)
+    yield "another length of the end record", header + rest + record + b"\7" + (
+        ref.uvarint(end + len(record) + 1)[::-1]
+    ), "corrupt"  # fmt: skip
+    yield "another length of the part", good[:-1] + bytes([good[-1] ^ 1]), "corrupt"
+    yield "a long length", good[:-1] + b"\0" + bytes([good[-1] | 128]), "corrupt"
+    swapped = header + rest[10:20] + rest[:10] + rest[20:] + good[end:]
+    yield "two blocks that changed places", swapped, "corrupt"
+    for name, shape in [("another shape", [2, 4]), ("33 axes", [7] + [1] * 32)]:
+        yield name, ref.write_part(16, b"\0", blocks, shape), "corrupt"
+    yield "no possible array", ref.write_part(23, b"\0", [], [0, 2**60]), "corrupt"
+    first = ref.write_part(19, b"\0", [(2, 0, bytes(4))], [1, 2])
+    for name, element, shape, blocks in [
+        ("rows of another length", 19, [1, 3], [(3, 0, bytes(6))]),
+        ("another number of axes", 19, [2], [(2, 0, bytes(4))]),
+        ("another byte order", 147, [1, 2], [(2, 0, bytes(4))]),
+        ("another type", 18, [1, 2], [(2, 0, bytes(4))]),
+    ]:
+        yield f"an array, then {name}", first + ref.write_part(
+            element, b"\0", blocks, shape
+        ), "corrupt"  # fmt: skip
+    scalar = ref.write_part(19, b"\0", [(1, 0, bytes(2))], [])
+    yield "two scalars", scalar * 2, "corrupt"
+
+
+def lengths(record, before):
+    """An end record of a part, and the two lengths that follow."""
+    record += ref.uvarint(len(record))[::-1]
+    return record + ref.uvarint(before + len(record))[::-1]
+
+
+def container_content():
+    draw = Generator(6)
+    models, files = coded_models(draw), []
+    names = list(models)
+    for name, block_size, parts in container_files(draw, models):
+        file = b"".join(part.file for part in parts)
+        assert len(ref.read_container(file)) == len(parts)
+        coders = [part.coder for part in parts]
+        files.append({
+            "name": name, "file": file.hex(),
+            "data": b"".join(part.data for part in parts).hex(),
+            "element": parts[0].element, "shape": whole_shape(parts),
+            "models": [names.index(c.name) for c in coders if isinstance(c, Coded)],
+            "codecs": [c[0] for c in coders if isinstance(c, tuple)],
+            "blocks": [[[n, method] for n, method, _ in p.blocks] for p in parts],
+            "write": block_size,
+        })  # fmt: skip
+    damaged = []
+    for name, file, error in broken_files():
+        damaged.append({"name": name, "file": file.hex(), "error": error})
+    files_of = [{"name": m.name, "file": m.file.hex()} for m in models.values()]
+    return {"models": files_of, "files": files, "damaged": damaged}
+
+
 # values_v1.json
 
 INTERVALS = {
@@ -616,13 +937,14 @@ def main():
         "lgssm_v1.json": lgssm_content,
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
+        "container_v2.json": container_content,
     }
     for name, content in contents.items():
-        path = HERE / name
+        path, version = HERE / name, int(name[-6])
         if path.exists():
             print(f"{path} is kept: a new format gets a new name")
         else:
-            write(path, {"format": 1} | content())
+            write(path, {"format": version} | content())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ static size_t head_bytes(uint64_t head)
     return n;
 }
 
-bbans_status bbans_wire_size(const bbans_message *msg, size_t *n_bytes)
+bbans_status bbans_message_size(const bbans_message *msg, size_t *n_bytes)
 {
     if (msg == NULL || n_bytes == NULL)
         return BBANS_ERR_NULL;
@@ -22,11 +22,11 @@ bbans_status bbans_wire_size(const bbans_message *msg, size_t *n_bytes)
     return BBANS_OK;
 }
 
-bbans_status bbans_wire_write(const bbans_message *msg, uint8_t *bytes,
-                              size_t cap, size_t *n_bytes)
+bbans_status bbans_message_write(const bbans_message *msg, uint8_t *bytes,
+                                 size_t cap, size_t *n_bytes)
 {
     size_t i;
-    const bbans_status status = bbans_wire_size(msg, n_bytes);
+    const bbans_status status = bbans_message_size(msg, n_bytes);
 
     if (status != BBANS_OK)
         return status;
@@ -59,8 +59,8 @@ static size_t split_head(const uint8_t *bytes, size_t n)
     return bytes[n - 1] < 0x80 ? 8 : 4;
 }
 
-bbans_status bbans_wire_read(bbans_message *msg, const uint8_t *bytes,
-                             size_t n_bytes)
+bbans_status bbans_message_read(bbans_message *msg, const uint8_t *bytes,
+                                size_t n_bytes)
 {
     size_t i, n_head;
 

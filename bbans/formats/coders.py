@@ -1,0 +1,593 @@
+"""What the blocks of a container are coded by.
+
+A coder makes bytes of the elements of a block, and back. Those of bytes and of signals
+need nothing else to decode; a container names the model or the codec that it needs.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._arguments import as_bytes, as_instance, as_integer
+from bbans._lib import check, ffi, lib, pointer
+from bbans._records import Buffer
+from bbans.errors import (
+    BbansError,
+    CorruptError,
+    ModelError,
+    SymbolError,
+    WrongModelError,
+)
+from bbans.formats.container import (
+    BYTE_BLOCK,
+    BYTES,
+    CODE_POINTS,
+    CODEC,
+    FINGERPRINT_BYTES,
+    METHODS,
+    MODEL,
+    NAME_MAX,
+    SIGNAL,
+    STORED,
+    UTF8,
+    Block,
+    Header,
+)
+from bbans.formats.signals import CHANNELS_MAX, decode_signal, encode_signal
+from bbans.frozen.alphabet import utf8_of
+from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.model_file import default_model
+from bbans.message.message import Message
+
+__all__ = [
+    "ByteCoder",
+    "CodecCoder",
+    "Coder",
+    "Coders",
+    "ModelCoder",
+    "SignalCoder",
+    "as_coder",
+    "code_points",
+    "coders_of",
+    "decode_block",
+    "decode_bytes",
+    "encode_bytes",
+    "named",
+    "octets",
+    "restored_text",
+]
+
+LEVEL_DEFAULT, LEVEL_MAX = 5, 9
+# The least level at which bytes are coded given the byte before.
+_ORDER_1_LEVEL = 4
+
+
+class Coder(ABC):
+    """Codes the blocks of a container.
+
+    Parameters
+    ----------
+    level : int
+        From 1, fast, to 9, small.
+
+    Raises
+    ------
+    ModelError
+        If `level` is none of these.
+    """
+
+    method: ClassVar[int]
+    """How the container says that this coder made a block."""
+    name: str = ""
+    """What a codec is called."""
+    fingerprint: bytes = b""
+    """That of the model or codec, which a reader needs too."""
+    file_element: int = BYTES
+    """What a file that says nothing of itself is taken for."""
+
+    def __init__(self, level: int = LEVEL_DEFAULT) -> None:
+        self.level = as_integer(level, "level", 1, LEVEL_MAX)
+
+    def width(self, shape: tuple[int, ...]) -> int:
+        """Elements of an array of this shape that no block divides: a step.
+
+        Raises
+        ------
+        SymbolError
+            If such an array has no steps.
+        """
+        return 1
+
+    def block_size(self, itemsize: int, width: int) -> int:
+        """Elements of a block by default, of that many bytes each."""
+        return 1 << 16
+
+    def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
+        """The elements that text or bytes are coded as: which, and they.
+
+        Raises
+        ------
+        SymbolError
+            If they cannot be coded.
+        """
+        if not isinstance(data, str):
+            return BYTES, octets(data)
+        try:
+            return UTF8, octets(data.encode("utf-8"))
+        except UnicodeEncodeError:  # a lone surrogate
+            return CODE_POINTS, code_points(data)
+
+    @abstractmethod
+    def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        """Code a block of elements, shape (steps, width).
+
+        Returns
+        -------
+        bytes-like or None
+            None if they cannot be coded, and others can.
+        """
+
+    @abstractmethod
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        """Restore the elements of a block to `out`, which has one axis.
+
+        Raises
+        ------
+        BbansError
+            If these are no data of as many elements of this type.
+        """
+
+    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        """Code a block by this coder, as bytes, or not: method and data."""
+        data = self.encode(steps)
+        ways = [] if data is None else [(self.method, data)]
+        return _shortest([*ways, *self._without(steps)])
+
+    def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
+        """The ways to code a block that every container has, by method and data."""
+        plain = octets(steps)
+        yield STORED, memoryview(plain)
+        yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
+
+
+class ByteCoder(Coder):
+    """Codes the bytes of elements, under their own frequencies.
+
+    Parameters
+    ----------
+    order : int, optional
+        0: frequencies of bytes. 1: frequencies of bytes given the byte before, where
+        that is shorter: slower, and smaller for most data. By default the level
+        decides: 0 up to level 3, else 1.
+    level : int
+
+    Raises
+    ------
+    ModelError
+        If `order` or `level` is none of these.
+
+    Examples
+    --------
+    >>> from bbans import compress
+    >>> len(compress(b"tick tock " * 100, ByteCoder(order=0)))
+    202
+    """
+
+    method = BYTE_BLOCK
+
+    def __init__(self, order: int | None = None, level: int = LEVEL_DEFAULT) -> None:
+        super().__init__(level)
+        default = int(self.level >= _ORDER_1_LEVEL)
+        self.order = default if order is None else as_integer(order, "order", 0, 1)
+
+    def __repr__(self) -> str:
+        return f"ByteCoder(order={self.order}, level={self.level})"
+
+    def block_size(self, itemsize: int, width: int) -> int:
+        return (1 << 20) // itemsize
+
+    def encode(self, steps: NDArray[Any]) -> Buffer:
+        return encode_bytes(octets(steps), self.order)
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        decode_bytes(data, octets(out))
+
+    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        plain, data = octets(steps), self.encode(steps)
+        stored = len(data) >= plain.size
+        return (STORED, memoryview(plain)) if stored else (self.method, data)
+
+
+class SignalCoder(Coder):
+    """Codes integers that are sampled over time, each block under a model fitted to it.
+
+    The columns of an array of two axes, 2 to 16 of them, are channels that are sampled
+    together; any other array is one series, in C order.
+
+    Parameters
+    ----------
+    level : int
+
+    Notes
+    -----
+    The fit is done in floats, and its result stored: compressed bytes may differ
+    between machines, what they decode to does not.
+    """
+
+    method = SIGNAL
+
+    def __repr__(self) -> str:
+        return f"SignalCoder(level={self.level})"
+
+    def width(self, shape: tuple[int, ...]) -> int:
+        return shape[1] if len(shape) == 2 and 1 <= shape[1] <= CHANNELS_MAX else 1
+
+    def block_size(self, itemsize: int, width: int) -> int:
+        return width << 16
+
+    def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
+        raise SymbolError(
+            f"a signal is an array of integers, not {type(data).__name__}: pass "
+            "np.frombuffer(data, dtype), or compress it with a ByteCoder"
+        )
+
+    def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        return encode_signal(steps)
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        decode_signal(bytes(data), out)
+
+
+class ModelCoder(Coder):
+    """Codes elements under a frozen model. What it would make longer, bytes code.
+
+    Parameters
+    ----------
+    model : FrozenModel
+    level : int
+
+    Raises
+    ------
+    ModelError
+        If `model` is none.
+    """
+
+    method = MODEL
+
+    def __init__(self, model: FrozenModel, level: int = LEVEL_DEFAULT) -> None:
+        super().__init__(level)
+        self.model = as_model(model)
+        self.fingerprint = self.model.fingerprint
+        if self.model.kind == "text":
+            self.file_element = CODE_POINTS
+
+    def __repr__(self) -> str:
+        return f"ModelCoder({self.model!r}, level={self.level})"
+
+    def width(self, shape: tuple[int, ...]) -> int:
+        width = self.model.width
+        last = shape[-1] if len(shape) > 1 else width
+        if width > 1 and (last != width or math.prod(shape) % width):
+            raise SymbolError(f"an array of shape {shape} has no rows of {width}")
+        return width
+
+    def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
+        kind = self.model.kind
+        if not isinstance(data, str):
+            if kind == "text":
+                raise SymbolError(
+                    "a model of text cannot code bytes: decode them to str first"
+                )
+            return super().elements(data)
+        if kind == "text":
+            return CODE_POINTS, code_points(data)
+        if kind == "integers":
+            raise SymbolError("a str needs a model of text, or of bytes")
+        return UTF8, octets(utf8_of(data))
+
+    def encode(self, steps: NDArray[Any]) -> Buffer:
+        x = self.model.alphabet.encode(steps)
+        rows = x if self.model.width == 1 else x.reshape(steps.shape)
+        return self.model.encode_message(rows).to_bytes()
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        n, rest = divmod(out.size, self.model.width)
+        if rest:
+            raise CorruptError(f"it has no rows of {self.model.width}")
+        x = self.model.decode_message(Message.from_bytes(bytes(data)), n)
+        values = self.model.alphabet.decode(x.ravel())
+        out[:] = values.astype(out.dtype)
+        if not np.array_equal(out, values):
+            raise CorruptError(f"it holds values beyond {out.dtype.name}")
+
+    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        data = self.encode(steps)
+        if len(data) <= steps.nbytes:
+            return self.method, data
+        return _shortest(self._without(steps))
+
+
+class CodecCoder(Coder):
+    """Codes elements by a codec of your own, which a container names.
+
+    Parameters
+    ----------
+    name : str
+        What the codec is called: 1 to 255 bytes of UTF-8.
+    codec : object
+        ``codec.encode(block)`` returns bytes for a block, an array of one axis, and
+        ``codec.decode(data, n)`` the n elements again. Several threads may call it at
+        once if they are asked for.
+    fingerprint : bytes
+        8 bytes that tell its parameters, or none. Readers must have a codec of the same
+        name and fingerprint.
+    level : int
+
+    Raises
+    ------
+    ModelError
+        If one of these is none.
+
+    Notes
+    -----
+    A block that the codec makes longer than a `ByteCoder` would is coded by that, so
+    that a codec may decline a block by returning None.
+    """
+
+    method = CODEC
+
+    def __init__(
+        self,
+        name: str,
+        codec: Any,
+        fingerprint: bytes = b"",
+        level: int = LEVEL_DEFAULT,
+    ) -> None:
+        super().__init__(level)
+        self.name = as_instance(name, str, "name", "a str")
+        try:
+            size = len(name.encode("utf-8"))
+        except UnicodeEncodeError:
+            size = 0
+        if not 1 <= size <= NAME_MAX:
+            raise ModelError(
+                f"name must be of 1 to {NAME_MAX} bytes of UTF-8, not {name!r}"
+            )
+        fingerprint = as_bytes(fingerprint, "fingerprint")
+        if len(fingerprint) not in (0, FINGERPRINT_BYTES):
+            raise ModelError(
+                f"fingerprint must have {FINGERPRINT_BYTES} bytes or none, not "
+                f"{len(fingerprint)}"
+            )
+        self.fingerprint = fingerprint or bytes(FINGERPRINT_BYTES)
+        for method in ("encode", "decode"):
+            if not callable(getattr(codec, method, None)):
+                raise ModelError(f"codec must have a method {method}: {codec!r}")
+        self.codec = codec
+
+    def __repr__(self) -> str:
+        return f"CodecCoder({self.name!r}, {self.codec!r}, {self.fingerprint!r})"
+
+    def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        try:
+            data = self.codec.encode(steps.ravel())
+            return None if data is None else as_bytes(data, "what encode returned")
+        except Exception as error:
+            raise ModelError(f"{self._self} cannot encode a block: {error}") from error
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        try:
+            values = np.asarray(self.codec.decode(bytes(data), out.size)).ravel()
+        except Exception as error:
+            raise CorruptError(f"{self._self} cannot decode it: {error}") from error
+        if values.shape != out.shape or values.dtype.kind not in "iu":
+            raise CorruptError(
+                f"{self._self} decodes it to {values.size} elements of "
+                f"{values.dtype}, not to {out.size} of {out.dtype.name}"
+            )
+        out[:] = values.astype(out.dtype)
+        if not np.array_equal(out, values):
+            raise CorruptError(
+                f"{self._self} decodes it to values beyond {out.dtype.name}"
+            )
+
+    @property
+    def _self(self) -> str:
+        return named(self.name, self.fingerprint)
+
+
+def _shortest(ways: Iterable[tuple[int, Buffer]]) -> tuple[int, Buffer]:
+    """The first of the ways that take the fewest bytes."""
+    return min(ways, key=lambda way: len(way[1]))
+
+
+# ---- the coders of a part
+
+
+def named(name: str, fingerprint: bytes) -> str:
+    """The model or codec that a header names, in words."""
+    noun = f"codec {name!r}" if name else "model"
+    return f"{noun} {fingerprint.hex()}" if any(fingerprint) else noun
+
+
+def as_coder(
+    coder: Coder | FrozenModel | None,
+    level: int | None = None,
+    default: type[Coder] | None = None,
+) -> Coder:
+    """A coder as it is, that of a model, or the default, at this level.
+
+    Raises
+    ------
+    ModelError
+        If it is none of them, or a coder, which has its own level, and a level.
+    """
+    if isinstance(coder, Coder):
+        if level is not None:
+            raise ModelError(f"level is that of {coder!r}: say it there, not {level!r}")
+        return coder
+    level = LEVEL_DEFAULT if level is None else level
+    if coder is None and default is not None:
+        return default(level=level)
+    return ModelCoder(coder, level)
+
+
+class _Stored:
+    """Elements as they are."""
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        if len(data) != out.nbytes:
+            raise CorruptError("its length does not fit")
+        octets(out)[:] = octets(data)
+
+
+Coders: TypeAlias = dict[int, Coder | _Stored]
+# What every reader has.
+_FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
+_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
+
+
+def coders_of(header: Header, coder: Coder | None) -> Coders:
+    """The coders that the blocks of a part may need, by their methods.
+
+    Parameters
+    ----------
+    header : Header
+    coder : Coder or None
+        What the caller has; the default model is always at hand.
+
+    Raises
+    ------
+    WrongModelError
+        If the header names another.
+    """
+    coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
+    if header.fingerprint:
+        found = _find(header, coder)
+        return coders | {found.method: found}
+    return coders
+
+
+def _find(header: Header, coder: Coder | None) -> Coder:
+    """The coder that a header names."""
+    wanted = header.name, header.fingerprint
+    if coder is not None and (coder.name, coder.fingerprint) == wanted:
+        return coder
+    if not header.name and default_model().fingerprint == header.fingerprint:
+        return ModelCoder(default_model())
+    what = named(*wanted)
+    if coder is None:
+        instead = "pass it as `coder`"
+    elif coder.fingerprint:
+        instead = f"not with {named(coder.name, coder.fingerprint)}"
+    else:
+        instead = f"which {coder!r} does not have"
+    raise WrongModelError(f"data was compressed with {what}, {instead}")
+
+
+def decode_block(block: Block, coders: Coders, out: NDArray[Any]) -> None:
+    """Check a block, and restore its elements to `out`.
+
+    Raises
+    ------
+    CorruptError
+        If it is damaged.
+    VersionError
+        If this release lacks its method.
+    """
+    block.check()
+    try:
+        if block.method not in coders:
+            raise CorruptError(
+                f"a block of method {METHODS[block.method]} cannot be in this part"
+            )
+        coders[block.method].decode(block.data, out)
+    except BbansError as error:
+        raise CorruptError(f"{block.name} is damaged: {error}") from error
+
+
+# ---- bytes
+
+
+def octets(data: Any) -> NDArray[np.uint8]:
+    """The bytes of a contiguous buffer, in place.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    view = memoryview(data)
+    if not view.c_contiguous:
+        raise TypeError("the buffer must be contiguous")
+    if "O" in view.format:
+        raise TypeError("the buffer holds objects, not bytes")
+    return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The characters of a text; lone surrogates too."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def restored_text(elements: NDArray[Any], header: Header) -> str:
+    """The text of elements."""
+    utf8 = header.element == UTF8
+    try:
+        if utf8:
+            return str(memoryview(elements), "utf-8")
+        return str(memoryview(elements).cast("B"), "utf-32-le", "surrogatepass")
+    except UnicodeDecodeError as error:
+        form = "UTF-8" if utf8 else "of code points"
+        raise CorruptError(f"decoded text is not {form}: {error}") from None
+
+
+_NOTHING = np.empty(0, np.uint8)
+_local = threading.local()
+
+
+def _workspace(n: int) -> NDArray[np.uint8]:
+    """Memory for a block of n bytes, which each thread keeps for the next one."""
+    size = lib.bbans_bytes_work_bytes(n)
+    if getattr(_local, "work", _NOTHING).size < size:
+        _local.work = np.empty(size, np.uint8)
+    work: NDArray[np.uint8] = _local.work
+    return work
+
+
+def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
+    out = np.empty(lib.bbans_bytes_bound(data.size), np.uint8)
+    work, size = _workspace(data.size), ffi.new("size_t *")
+    check(
+        lib.bbans_bytes_compress(
+            pointer(data, "uint8_t[]"), data.size, order,
+            pointer(out, "uint8_t[]"), out.size, size,
+            pointer(work, "uint8_t[]"), work.size,
+        )
+    )  # fmt: skip
+    return memoryview(out)[: size[0]]
+
+
+def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:
+    block, size = octets(data), ffi.new("size_t *")
+    if (
+        lib.bbans_bytes_size(pointer(block, "uint8_t[]"), block.size, size)
+        != lib.BBANS_OK
+        or size[0] != out.size
+    ):
+        raise CorruptError(f"it is no block of {out.size} bytes")
+    work = _workspace(out.size)
+    check(
+        lib.bbans_bytes_decompress(
+            pointer(block, "uint8_t[]"), block.size,
+            pointer(out, "uint8_t[]"), out.size, size,
+            pointer(work, "uint8_t[]"), work.size,
+        )
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+/* Private to files/: how files begin, how their records are checked, elements
+ * of containers, and what their blocks are coded with.  docs/format.md.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_FILES_H
+#define BBANS_FILES_H
+
+#include "../bbans_internal.h"
+
+/* ---- Framing ------------------------------------------------------------- */
+
+#define START_BYTES 5 /* magic and version */
+#define CHECKSUM_BYTES 4
+
+/* Bytes that are read to an end.  After an error all that is read is 0. */
+typedef struct {
+    const uint8_t *at, *end;
+    bbans_status status; /* BBANS_ERR_{TRUNCATED,CORRUPT} */
+} bbans_cursor;
+
+static inline bbans_cursor bbans_cursor_of(const uint8_t *at,
+                                           const uint8_t *end)
+{
+    bbans_cursor c;
+
+    c.at = at;
+    c.end = end;
+    c.status = BBANS_OK;
+    return c;
+}
+
+static inline uint64_t bbans_take(bbans_cursor *c, size_t n_bytes)
+{
+    uint64_t value;
+
+    if (c->status == BBANS_OK && (size_t)(c->end - c->at) < n_bytes)
+        c->status = BBANS_ERR_TRUNCATED;
+    if (c->status != BBANS_OK)
+        return 0;
+    value = bbans_load(c->at, n_bytes);
+    c->at += n_bytes;
+    return value;
+}
+
+static inline uint64_t bbans_take_number(bbans_cursor *c) /* a uvarint */
+{
+    uint64_t value = 0;
+    size_t used = 0;
+
+    if (c->status == BBANS_OK)
+        c->status =
+            bbans_take_uvarint(c->at, (size_t)(c->end - c->at), &used, &value);
+    c->at += used;
+    return c->status == BBANS_OK ? value : 0;
+}
+
+/* Do the CHECKSUM_BYTES behind these bytes match them? */
+int bbans_checksum_matches(const uint8_t *bytes, size_t n_bytes);
+
+/* A record's checksum holds its place, so that no two can change theirs. */
+uint32_t bbans_record_crc(uint64_t place, const uint8_t *bytes, size_t n_bytes);
+
+/* A uvarint whose bytes stand in reverse order: put it; take the one that ends
+ * at c->end, which moves to its front. */
+uint8_t *bbans_put_reversed(uint8_t *to, uint64_t value);
+uint64_t bbans_take_reversed(bbans_cursor *c);
+
+static const uint8_t bbans_container_magic[4] = {0x89, 'b', 'b', 'z'};
+
+enum { CONTAINER_VERSION = 2 };
+
+/* ---- Elements ------------------------------------------------------------ */
+
+/* Elements are the machine's own integers, of any alignment. */
+uint64_t bbans_element_get(const uint8_t *from, size_t width);
+void bbans_element_put(uint8_t *to, uint64_t bits, size_t width);
+
+int bbans_element_is_signed(int element);
+
+/* Two's complement of `width` bytes to that of 8. */
+uint64_t bbans_element_extend(uint64_t bits, size_t width);
+
+/* Is the value one of the element's type? */
+int bbans_element_fits(int element, int64_t value);
+
+/* Are all of a type's bits elements: of characters not all are. */
+int bbans_elements_are_valid(int element, const uint8_t *data, size_t n);
+
+/* Is the machine's order of bytes that of files? */
+int bbans_element_is_native(size_t width);
+
+/* How many elements of this width an array of this shape has. */
+#define BBANS_NO_SHAPE UINT64_MAX /* there is no such array */
+uint64_t bbans_shape_elements(const uint64_t *shape, size_t axes, size_t width);
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+/* A block of n elements under a model.  Workspaces as of the container's
+ * functions; 0 if they exceed SIZE_MAX. */
+typedef struct {
+    uint64_t head;
+    bbans_message msg;
+} bbans_block_message;
+
+int bbans_model_is_built(const bbans_model *model);
+
+#ifndef BBANS_DECODER_ONLY
+int bbans_model_takes(const bbans_model *model, int element);
+size_t bbans_block_encode_bytes(const bbans_model *model, size_t n,
+                                size_t kept);
+bbans_status bbans_block_encode(const bbans_model *model, int element,
+                                const uint8_t *data, size_t n, void *work,
+                                size_t work_bytes, bbans_block_message *m);
+#endif /* BBANS_DECODER_ONLY */
+
+size_t bbans_block_decode_bytes(const bbans_model *model, size_t n);
+bbans_status bbans_block_decode(const bbans_model *model, int element,
+                                const bbans_block *block, uint8_t *to,
+                                void *work, size_t work_bytes);
+
+/* A block of a signal. */
+size_t bbans_block_signal_bytes(size_t n);
+bbans_status bbans_block_signal(int element, const bbans_block *block,
+                                uint8_t *to, void *work, size_t work_bytes);
+
+#endif

@@ -1,0 +1,618 @@
+/* Containers on their way in: docs/format.md, "Container".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_files.h"
+
+#define HEADER_BYTES (START_BYTES + 2 + CHECKSUM_BYTES) /* at least */
+#define FINGERPRINT_BYTES 8
+#define CODER_AT (START_BYTES + 1)
+#define NAME_AT (CODER_AT + 1)
+
+/* ---- The header of a part ------------------------------------------------ */
+
+/* What there must be at least, by the bytes at hand. */
+static size_t header_bytes(const uint8_t *bytes, size_t n_bytes)
+{
+    if (n_bytes <= NAME_AT)
+        return HEADER_BYTES;
+    switch (bytes[CODER_AT]) {
+    case BBANS_CODER_MODEL: return HEADER_BYTES + FINGERPRINT_BYTES;
+    case BBANS_CODER_CODEC:
+        return HEADER_BYTES + FINGERPRINT_BYTES + 1 + bytes[NAME_AT];
+    default: return HEADER_BYTES;
+    }
+}
+
+/* Is a coder named as it can be? */
+static bbans_status read_coder(bbans_reader *reader, const uint8_t *bytes)
+{
+    const uint8_t *fingerprint = bytes + NAME_AT;
+    size_t n, points;
+
+    memset(reader->name, 0, sizeof reader->name);
+    memset(reader->fingerprint, 0, sizeof reader->fingerprint);
+    reader->coder = bytes[CODER_AT];
+    if (reader->coder == BBANS_CODER_NONE)
+        return BBANS_OK;
+    if (reader->coder > BBANS_CODER_CODEC)
+        return BBANS_ERR_VERSION;
+    if (reader->coder == BBANS_CODER_CODEC) {
+        n = *fingerprint++;
+        if (n == 0 ||
+            bbans_utf8_decode(fingerprint, n, NULL, 0, &points) != BBANS_OK)
+            return BBANS_ERR_CORRUPT;
+        memcpy(reader->name, fingerprint, n);
+        fingerprint += n;
+    }
+    memcpy(reader->fingerprint, fingerprint, sizeof reader->fingerprint);
+    return BBANS_OK;
+}
+
+/* Are bytes after bytes, text after text, or an array after one of its type? */
+static int can_follow(int code, int before)
+{
+    const int is_text =
+        code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
+
+    return code == before || (is_text && (before == BBANS_ELEMENT_UTF8 ||
+                                          before == BBANS_ELEMENT_CHARACTERS));
+}
+
+static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
+                                size_t n_bytes, size_t *n_used)
+{
+    const size_t n = header_bytes(bytes, n_bytes);
+    const int before =
+        reader->element | (reader->big_endian ? BBANS_ELEMENT_BIG_ENDIAN : 0);
+    bbans_status status = bbans_check_start(
+        bytes, n_bytes, bbans_container_magic, CONTAINER_VERSION);
+    int code;
+
+    *n_used = 0;
+    if (status != BBANS_OK)
+        return status;
+    if (n_bytes < n) {
+        *n_used = n;
+        return BBANS_ERR_TRUNCATED;
+    }
+    if (!bbans_checksum_matches(bytes, n - CHECKSUM_BYTES))
+        return BBANS_ERR_CORRUPT;
+    code = bytes[START_BYTES];
+    if (bbans_element_bytes(code) == 0)
+        return BBANS_ERR_VERSION;
+    status = read_coder(reader, bytes);
+    if (status == BBANS_OK && reader->parts > 0 && !can_follow(code, before))
+        status = BBANS_ERR_CORRUPT;
+    if (status != BBANS_OK)
+        return status;
+    reader->element = code & ~BBANS_ELEMENT_BIG_ENDIAN;
+    reader->big_endian = code != reader->element;
+    reader->block = 0;
+    reader->blocks = 0;
+    memset(&reader->own, 0, sizeof reader->own);
+    reader->own.before = reader->elements;
+    reader->own.bytes = n;
+    reader->ended = 0;
+    reader->parts++;
+    *n_used = n;
+    return BBANS_OK;
+}
+
+bbans_status bbans_reader_begin(bbans_reader *reader, const uint8_t *bytes,
+                                size_t n_bytes, size_t *n_used)
+{
+    if (reader == NULL || n_used == NULL || (bytes == NULL && n_bytes > 0))
+        return BBANS_ERR_NULL;
+    memset(reader, 0, sizeof *reader);
+    return read_header(reader, bytes, n_bytes, n_used);
+}
+
+/* ---- The end record ------------------------------------------------------ */
+
+typedef struct {
+    size_t axes;
+    uint64_t shape[BBANS_AXES_MAX];
+    uint64_t blocks;
+    uint32_t index_crc; /* of the lengths in the index                 */
+    uint64_t before;    /* bytes of the blocks before a certain one,   */
+    uint64_t last;      /* and of the last of them;                    */
+    uint32_t crc;       /* of the lengths of those before the last one */
+} end_record;
+
+/* From its 0 to its checksum; `block` is the certain one. */
+static bbans_status take_end(bbans_cursor *c, int element, uint64_t block,
+                             end_record *end)
+{
+    const uint8_t *const start = c->at, *index, *last;
+    uint32_t crc;
+    uint64_t i;
+
+    memset(end, 0, sizeof *end);
+    (void)bbans_take(c, 1);
+    if (element >= BBANS_ELEMENT_UINT8) {
+        const uint64_t axes = bbans_take_number(c);
+
+        if (axes > BBANS_AXES_MAX)
+            return BBANS_ERR_CORRUPT;
+        end->axes = (size_t)axes;
+        for (i = 0; i < axes; i++)
+            end->shape[i] = bbans_take_number(c);
+    }
+    end->blocks = bbans_take_number(c);
+    index = last = c->at;
+    for (i = 0; i + 1 < end->blocks && c->status == BBANS_OK; i++) {
+        const uint8_t *const at = c->at;
+        const uint64_t n_bytes = bbans_take_number(c);
+
+        if (i < block) {
+            end->before += n_bytes;
+            end->last = n_bytes;
+            last = at;
+        }
+    }
+    if (c->status != BBANS_OK)
+        return c->status;
+    end->index_crc = bbans_crc32(0, index, (size_t)(c->at - index));
+    end->crc = bbans_crc32(0, index, (size_t)(last - index));
+    crc = bbans_record_crc(end->blocks, start, (size_t)(c->at - start));
+    if (bbans_take(c, CHECKSUM_BYTES) != crc && c->status == BBANS_OK)
+        c->status = BBANS_ERR_CORRUPT;
+    return c->status;
+}
+
+/* The shape of what was read, with one more part along the first axis. */
+static int join_shapes(bbans_reader *reader, const end_record *end)
+{
+    const size_t width = bbans_element_bytes(reader->element);
+    const uint64_t elements =
+        bbans_shape_elements(end->shape, end->axes, width);
+    size_t i;
+
+    if (elements == BBANS_NO_SHAPE ||
+        (elements != reader->elements - reader->own.before && !reader->damaged))
+        return 0;
+    if (reader->parts == 1) {
+        reader->axes = end->axes;
+        memcpy(reader->shape, end->shape, sizeof reader->shape);
+        return 1;
+    }
+    if (end->axes == 0 || end->axes != reader->axes)
+        return 0;
+    for (i = 1; i < end->axes; i++)
+        if (end->shape[i] != reader->shape[i])
+            return 0;
+    reader->shape[0] += end->shape[0]; /* below 2^63 each */
+    return bbans_shape_elements(reader->shape, reader->axes, width) !=
+           BBANS_NO_SHAPE;
+}
+
+static bbans_status read_end(bbans_reader *reader, const uint8_t *bytes,
+                             size_t n_bytes, size_t *n_used)
+{
+    bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes);
+    uint8_t lengths[2 * BBANS_UVARINT_BYTES], *at;
+    end_record end;
+    size_t n, n_lengths;
+    bbans_status status = take_end(&c, reader->element, 0, &end);
+
+    if (status == BBANS_ERR_TRUNCATED)
+        *n_used = n_bytes + 1;
+    if (status != BBANS_OK)
+        return status;
+    n = (size_t)(c.at - bytes);
+    at = bbans_put_reversed(lengths, n);
+    at = bbans_put_reversed(at, reader->own.bytes + n + (size_t)(at - lengths));
+    n_lengths = (size_t)(at - lengths);
+    if (n_bytes - n < n_lengths) {
+        *n_used = n + n_lengths;
+        return BBANS_ERR_TRUNCATED;
+    }
+    if (reader->element < BBANS_ELEMENT_UINT8) {
+        end.axes = 1;
+        end.shape[0] = reader->elements - reader->own.before;
+    }
+    if (end.blocks != reader->blocks ||
+        end.index_crc != reader->own.index_crc ||
+        memcmp(c.at, lengths, n_lengths) != 0 || !join_shapes(reader, &end))
+        return BBANS_ERR_CORRUPT;
+    *n_used = n + n_lengths;
+    reader->ended = 1;
+    return BBANS_OK;
+}
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+/* The lengths of a block; n = 0: there is none, but the end record. */
+static void take_lengths(bbans_cursor *c, uint64_t *n, int *method,
+                         uint64_t *n_bytes)
+{
+    *n = bbans_take_number(c);
+    *method = 0;
+    *n_bytes = 0;
+    if (*n == 0)
+        return;
+    *method = (int)bbans_take(c, 1);
+    *n_bytes = bbans_take_number(c);
+}
+
+/* What the header and the blocks before leave room for. */
+static bbans_status check_block(const bbans_reader *reader, int method,
+                                uint64_t n, uint64_t n_bytes)
+{
+    const size_t width = bbans_element_bytes(reader->element);
+    const uint64_t before = reader->elements - reader->own.before;
+
+    if (method > BBANS_METHOD_CODEC)
+        return BBANS_ERR_VERSION;
+    if ((method == BBANS_METHOD_STORED && n_bytes != n * width) ||
+        (method == BBANS_METHOD_MODEL && reader->coder != BBANS_CODER_MODEL) ||
+        (method == BBANS_METHOD_CODEC && reader->coder != BBANS_CODER_CODEC) ||
+        (method == BBANS_METHOD_SIGNAL &&
+         reader->element < BBANS_ELEMENT_UINT8) ||
+        (reader->blocks > 0 && !reader->damaged &&
+         (n > reader->block || before != reader->blocks * reader->block)))
+        return BBANS_ERR_CORRUPT;
+    return BBANS_OK;
+}
+
+/* Past a block, good or bad, of n_bytes in all. */
+static void count_block(bbans_reader *reader, size_t n, size_t n_bytes)
+{
+    uint8_t length[BBANS_UVARINT_BYTES];
+
+    if (reader->blocks > 0)
+        reader->own.index_crc =
+            bbans_crc32(reader->own.index_crc, length,
+                        bbans_put_uvarint(length, reader->own.last_bytes));
+    else
+        reader->block = n;
+    reader->own.last_bytes = n_bytes;
+    reader->own.bytes += n_bytes;
+    reader->blocks++;
+    reader->elements += n;
+    if (n > reader->longest)
+        reader->longest = n;
+}
+
+bbans_status bbans_reader_next(bbans_reader *reader, const uint8_t *bytes,
+                               size_t n_bytes, bbans_block *block,
+                               size_t *n_used)
+{
+    bbans_cursor c;
+    uint64_t n, length;
+    bbans_status status;
+    size_t width, at;
+    int method;
+
+    if (reader == NULL || block == NULL || n_used == NULL ||
+        (bytes == NULL && n_bytes > 0))
+        return BBANS_ERR_NULL;
+    *n_used = 0;
+    memset(block, 0, sizeof *block);
+    if (reader->ended) { /* another part, or nothing, or what must not be */
+        status = read_header(reader, bytes, n_bytes, n_used);
+        return status == BBANS_ERR_FORMAT ? BBANS_ERR_CORRUPT : status;
+    }
+    if (n_bytes == 0) { /* bytes may be NULL */
+        *n_used = 1;
+        return BBANS_ERR_TRUNCATED;
+    }
+    c = bbans_cursor_of(bytes, bytes + n_bytes);
+    take_lengths(&c, &n, &method, &length);
+    if (c.status == BBANS_OK && n == 0)
+        return read_end(reader, bytes, n_bytes, n_used);
+    width = bbans_element_bytes(reader->element);
+    if (c.status == BBANS_ERR_TRUNCATED)
+        *n_used = n_bytes + 1;
+    if (c.status != BBANS_OK)
+        return c.status;
+    /* A block that would be longer is stored. */
+    if (n > BBANS_BLOCK_MAX / width || length > n * width)
+        return BBANS_ERR_CORRUPT;
+    at = (size_t)(c.at - bytes);
+    if (n_bytes - at < length + CHECKSUM_BYTES) {
+        *n_used = at + (size_t)length + CHECKSUM_BYTES;
+        return BBANS_ERR_TRUNCATED;
+    }
+    at += (size_t)length;
+    status = BBANS_ERR_CORRUPT;
+    if (bbans_record_crc(reader->blocks, bytes, at) ==
+        bbans_load(bytes + at, CHECKSUM_BYTES))
+        status = check_block(reader, method, n, length);
+    if (status == BBANS_OK)
+        reader->methods |= 1u << method;
+    else
+        reader->damaged = 1;
+    block->elements = (size_t)n;
+    block->method = method;
+    block->bytes = c.at;
+    block->n_bytes = (size_t)length;
+    *n_used = at + CHECKSUM_BYTES;
+    count_block(reader, block->elements, *n_used);
+    return status;
+}
+
+/* ---- Elements ------------------------------------------------------------ */
+
+size_t bbans_reader_work_bytes(const bbans_reader *reader,
+                               const bbans_model *model)
+{
+    size_t bytes = 8, n, most;
+
+    if (reader == NULL)
+        return 0;
+    n = reader->longest;
+    if ((reader->methods & 1u << BBANS_METHOD_MODEL) != 0 && model != NULL &&
+        bbans_model_is_built(model)) {
+        most = bbans_block_decode_bytes(model, n);
+        if (most == 0)
+            return 0;
+        bytes = most > bytes ? most : bytes;
+    }
+    if ((reader->methods & 1u << BBANS_METHOD_BYTES) != 0) {
+        most = bbans_bytes_work_bytes(n * bbans_element_bytes(reader->element));
+        bytes = most > bytes ? most : bytes;
+    }
+    if ((reader->methods & 1u << BBANS_METHOD_SIGNAL) != 0) {
+        most = bbans_block_signal_bytes(n);
+        if (most == 0)
+            return 0;
+        bytes = most > bytes ? most : bytes;
+    }
+    return bytes;
+}
+
+/* From their order in files to the machine's. */
+static void make_native(uint8_t *data, size_t n, size_t width)
+{
+    size_t i;
+
+    if (bbans_element_is_native(width))
+        return;
+    for (i = 0; i < n * width; i += width)
+        bbans_element_put(data + i, bbans_load(data + i, width), width);
+}
+
+static bbans_status decode_bytes(const bbans_block *block, size_t size,
+                                 uint8_t *to, void *work, size_t work_bytes)
+{
+    size_t n;
+
+    if (block->method == BBANS_METHOD_STORED) {
+        if (block->n_bytes != size)
+            return BBANS_ERR_CORRUPT;
+        memcpy(to, block->bytes, size);
+        return BBANS_OK;
+    }
+    if (bbans_bytes_size(block->bytes, block->n_bytes, &n) != BBANS_OK ||
+        n != size)
+        return BBANS_ERR_CORRUPT;
+    return bbans_bytes_decompress(block->bytes, block->n_bytes, to, size, &n,
+                                  work, work_bytes);
+}
+
+bbans_status bbans_reader_decode(const bbans_reader *reader,
+                                 const bbans_block *block,
+                                 const bbans_model *model, void *work,
+                                 size_t work_bytes, void *data, size_t cap)
+{
+    uint8_t *const to = (uint8_t *)data;
+    bbans_status status;
+    size_t width;
+
+    if (reader == NULL || block == NULL || work == NULL ||
+        block->bytes == NULL || data == NULL)
+        return BBANS_ERR_NULL;
+    if (cap < block->elements)
+        return BBANS_ERR_CAPACITY;
+    width = bbans_element_bytes(reader->element);
+    switch (block->method) {
+    case BBANS_METHOD_MODEL:
+        if (model != NULL && !bbans_model_is_built(model))
+            return BBANS_ERR_STATE;
+        if (model == NULL || memcmp(reader->fingerprint, model->fingerprint,
+                                    sizeof model->fingerprint) != 0)
+            return BBANS_ERR_WRONG_MODEL;
+        return bbans_block_decode(model, reader->element, block, to, work,
+                                  work_bytes);
+    case BBANS_METHOD_SIGNAL:
+        return bbans_block_signal(reader->element, block, to, work, work_bytes);
+    case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
+    default: break;
+    }
+    status = decode_bytes(block, block->elements * width, to, work, work_bytes);
+    if (status != BBANS_OK)
+        return status;
+    make_native(to, block->elements, width);
+    return bbans_elements_are_valid(reader->element, to, block->elements)
+               ? BBANS_OK
+               : BBANS_ERR_CORRUPT;
+}
+
+/* ---- The whole ----------------------------------------------------------- */
+
+bbans_status bbans_container_check(bbans_reader *reader, const uint8_t *bytes,
+                                   size_t n_bytes)
+{
+    size_t at, used;
+    bbans_status status = bbans_reader_begin(reader, bytes, n_bytes, &at);
+
+    while (status == BBANS_OK && (at < n_bytes || !reader->ended)) {
+        bbans_block block;
+
+        status =
+            bbans_reader_next(reader, bytes + at, n_bytes - at, &block, &used);
+        at += used;
+    }
+    return status;
+}
+
+/* The part's own header names no coder that is not there. */
+static bbans_status check_coder(const bbans_reader *reader,
+                                const bbans_model *model)
+{
+    if (model != NULL && !bbans_model_is_built(model))
+        return BBANS_ERR_STATE;
+    if (reader->coder == BBANS_CODER_NONE ||
+        (reader->coder == BBANS_CODER_MODEL && model != NULL &&
+         memcmp(reader->fingerprint, model->fingerprint,
+                sizeof model->fingerprint) == 0))
+        return BBANS_OK;
+    return BBANS_ERR_WRONG_MODEL;
+}
+
+bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
+                              size_t n_bytes, void *work, size_t work_bytes,
+                              void *data, size_t cap, size_t *n)
+{
+    uint8_t *const to = (uint8_t *)data;
+    bbans_reader reader;
+    bbans_status status;
+    size_t at, width;
+    int element;
+
+    if (n == NULL || (data == NULL && cap > 0))
+        return BBANS_ERR_NULL;
+    *n = 0;
+    status = bbans_reader_begin(&reader, bytes, n_bytes, &at);
+    if (status == BBANS_OK)
+        status = check_coder(&reader, model);
+    element = reader.element;
+    width = bbans_element_bytes(element);
+    while (status == BBANS_OK && (at < n_bytes || !reader.ended)) {
+        const size_t done = (size_t)reader.elements;
+        bbans_block block;
+        size_t used;
+
+        status =
+            bbans_reader_next(&reader, bytes + at, n_bytes - at, &block, &used);
+        at += used;
+        if (status != BBANS_OK)
+            break;
+        if (block.elements > 0) {
+            status =
+                bbans_reader_decode(&reader, &block, model, work, work_bytes,
+                                    to + done * width, cap - done);
+        } else if (!reader.ended) {
+            status = reader.element == element ? check_coder(&reader, model)
+                                               : BBANS_ERR_TYPE;
+        } else if (element == BBANS_ELEMENT_UTF8) {
+            const size_t before = (size_t)reader.own.before;
+            size_t points;
+
+            if (bbans_utf8_decode(to + before, done - before, NULL, 0,
+                                  &points) != BBANS_OK)
+                status = BBANS_ERR_CORRUPT;
+        }
+    }
+    if (status == BBANS_OK)
+        *n = (size_t)reader.elements;
+    return status;
+}
+
+/* ---- Seeking ------------------------------------------------------------- */
+
+typedef struct {
+    size_t start, blocks, end; /* where they begin */
+    uint64_t elements;
+} part_place;
+
+/* The elements of the block at bytes[at], 0 if there is none before `end`. */
+static size_t block_elements(const uint8_t *bytes, uint64_t at, size_t end)
+{
+    bbans_cursor c = bbans_cursor_of(bytes + end, bytes + end);
+
+    if (at < end)
+        c.at = bytes + at;
+    return (size_t)bbans_take_number(&c);
+}
+
+/* The part that ends at bytes[n_bytes]; reader: before its first block. */
+static bbans_status find_part(bbans_reader *reader, const uint8_t *bytes,
+                              size_t n_bytes, part_place *part)
+{
+    bbans_cursor c = bbans_cursor_of(bytes, bytes + n_bytes), e;
+    const uint64_t n_part = bbans_take_reversed(&c);
+    const size_t end = (size_t)(c.end - bytes);
+    const uint64_t n_end = bbans_take_reversed(&c);
+    const size_t end_end = (size_t)(c.end - bytes);
+    end_record record;
+    bbans_status status;
+    size_t last;
+
+    if (c.status != BBANS_OK || n_part > end || end - n_part > end_end ||
+        n_end > end_end - (end - n_part))
+        return BBANS_ERR_CORRUPT;
+    part->start = end - (size_t)n_part;
+    part->end = end_end - (size_t)n_end;
+    memset(reader, 0, sizeof *reader);
+    status = read_header(reader, bytes + part->start, part->end - part->start,
+                         &part->blocks);
+    if (status != BBANS_OK)
+        return status == BBANS_ERR_VERSION ? status : BBANS_ERR_CORRUPT;
+    part->blocks += part->start;
+    e = bbans_cursor_of(bytes + part->end, bytes + end_end);
+    if (take_end(&e, reader->element, UINT64_MAX, &record) != BBANS_OK ||
+        e.at != e.end)
+        return BBANS_ERR_CORRUPT;
+    part->elements = 0;
+    if (record.blocks > 0) {
+        reader->block = block_elements(bytes, part->blocks, part->end);
+        last = block_elements(bytes, part->blocks + record.before, part->end);
+        if (last < 1 || last > reader->block || reader->block > BBANS_BLOCK_MAX)
+            return BBANS_ERR_CORRUPT;
+        part->elements = (record.blocks - 1) * reader->block + last;
+    }
+    if (reader->element >= BBANS_ELEMENT_UINT8 &&
+        bbans_shape_elements(record.shape, record.axes,
+                             bbans_element_bytes(reader->element)) !=
+            part->elements)
+        return BBANS_ERR_CORRUPT;
+    return BBANS_OK;
+}
+
+bbans_status bbans_container_find(bbans_reader *reader, const uint8_t *bytes,
+                                  size_t n_bytes, uint64_t element,
+                                  size_t *offset)
+{
+    uint64_t before = 0, block;
+    size_t end = n_bytes;
+    bbans_status status;
+    end_record record;
+    bbans_cursor c;
+    part_place part;
+
+    if (reader == NULL || offset == NULL || (bytes == NULL && n_bytes > 0))
+        return BBANS_ERR_NULL;
+    *offset = 0;
+    status = bbans_check_start(bytes, n_bytes, bbans_container_magic,
+                               CONTAINER_VERSION);
+    if (status == BBANS_OK && n_bytes < START_BYTES)
+        status = BBANS_ERR_TRUNCATED;
+    for (; status == BBANS_OK && end > 0; end = part.start) {
+        status = find_part(reader, bytes, end, &part);
+        before += part.elements;
+    }
+    if (status != BBANS_OK)
+        return status;
+    reader->elements = before;
+    if (element >= before)
+        return BBANS_ERR_SIZE;
+    for (end = n_bytes; element < before; end = part.start) { /* and again */
+        (void)find_part(reader, bytes, end, &part);
+        before -= part.elements;
+    }
+    block = (element - before) / reader->block;
+    c = bbans_cursor_of(bytes + part.end, bytes + n_bytes);
+    (void)take_end(&c, reader->element, block, &record);
+    if (record.before >= part.end - part.blocks)
+        return BBANS_ERR_CORRUPT;
+    *offset = part.blocks + (size_t)record.before;
+    reader->blocks = block;
+    reader->elements = before + block * reader->block;
+    reader->own.before = before;
+    reader->own.bytes = *offset - part.start;
+    reader->own.last_bytes = (size_t)record.last;
+    reader->own.index_crc = record.crc;
+    return BBANS_OK;
+}

@@ -1,0 +1,354 @@
+/* Containers on their way out: docs/format.md, "Container".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bytes/bbans_bytes_internal.h"
+#include "bbans_files.h"
+
+#ifndef BBANS_DECODER_ONLY
+#define HEADER_BYTES (START_BYTES + 2 + CHECKSUM_BYTES)
+#define FINGERPRINT_BYTES 8
+#define METHOD_BYTES 1
+#define LENGTH_BYTES 4 /* of uvarints up to 2^24 and a record's overhead */
+#define BLOCK_BYTES (2 * LENGTH_BYTES + METHOD_BYTES + CHECKSUM_BYTES)
+/* A 0, two numbers, the only axis, a checksum, and two lengths. */
+#define END_BYTES (1 + 1 + 4 * BBANS_UVARINT_BYTES + CHECKSUM_BYTES)
+#define LEVEL_ORDER_1 4 /* from here on the byte coder may take order 1 */
+
+static size_t header_bytes(const bbans_model *model)
+{
+    return HEADER_BYTES + (model == NULL ? 0 : FINGERPRINT_BYTES);
+}
+
+/* ---- Workspace ----------------------------------------------------------- */
+
+/* Of the byte coder: its own, the elements as they are in files, and the block
+ * that it makes.  The message of a model, if there was one, is not needed then.
+ */
+static uint64_t bytes_work_bytes(size_t n_bytes)
+{
+    return (uint64_t)bbans_bytes_encoder_bytes(n_bytes) + n_bytes +
+           bbans_bytes_bound(n_bytes);
+}
+
+size_t bbans_writer_work_bytes(const bbans_model *model, int element, size_t n,
+                               size_t kept)
+{
+    const size_t width = bbans_element_bytes(element);
+    uint64_t bytes, message = 0;
+
+    if (width == 0 || n > BBANS_BLOCK_MAX / width)
+        return 0;
+    if (model != NULL) {
+        if (!bbans_model_is_built(model))
+            return 0;
+        message = bbans_block_encode_bytes(model, n, kept);
+        if (message == 0)
+            return 0;
+    }
+    bytes = bytes_work_bytes(n * width);
+    bytes = bytes > message ? bytes : message;
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+}
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+/* What a block becomes. */
+typedef struct {
+    int method;
+    size_t n_bytes;
+    const uint8_t *bytes; /* of the byte coder */
+    bbans_block_message message;
+} coded_block;
+
+/* Elements as they are in files. */
+static void put_elements(const uint8_t *data, size_t n, size_t width,
+                         uint8_t *to)
+{
+    size_t i;
+
+    if (bbans_element_is_native(width))
+        memcpy(to, data, n * width);
+    else
+        for (i = 0; i < n * width; i += width)
+            bbans_store(to + i, bbans_element_get(data + i, width), width);
+}
+
+/* The shorter of a block of the byte coder and the elements themselves. */
+static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
+                               size_t n, size_t width, void *work,
+                               size_t work_bytes, coded_block *c)
+{
+    const size_t size = n * width, bound = bbans_bytes_bound(size);
+    uint8_t *const elements = (uint8_t *)work;
+    uint8_t *const out = elements + size, *const rest = out + bound;
+    bbans_status status;
+
+    put_elements(data, n, width, elements);
+    status = bbans_bytes_compress(
+        elements, size, writer->level >= LEVEL_ORDER_1, out, bound, &c->n_bytes,
+        rest, work_bytes - (size_t)(rest - elements));
+    c->method = BBANS_METHOD_BYTES;
+    c->bytes = out;
+    if (status == BBANS_OK && c->n_bytes >= size) {
+        c->method = BBANS_METHOD_STORED;
+        c->n_bytes = size;
+        c->bytes = elements;
+    }
+    return status;
+}
+
+static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
+                               size_t n, void *work, size_t work_bytes,
+                               coded_block *c)
+{
+    const size_t width = bbans_element_bytes(writer->element);
+    bbans_status status;
+
+    if (work_bytes < bytes_work_bytes(n * width))
+        return BBANS_ERR_CAPACITY;
+    if (!bbans_elements_are_valid(writer->element, data, n))
+        return BBANS_ERR_SYMBOL;
+    if (writer->model != NULL) {
+        status = bbans_block_encode(writer->model, writer->element, data, n,
+                                    work, work_bytes, &c->message);
+        if (status != BBANS_OK)
+            return status;
+        c->method = BBANS_METHOD_MODEL;
+        (void)bbans_message_size(&c->message.msg, &c->n_bytes);
+        if (c->n_bytes <= n * width)
+            return BBANS_OK;
+    }
+    return code_bytes(writer, data, n, width, work, work_bytes, c);
+}
+
+/* ---- A part -------------------------------------------------------------- */
+
+bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
+                                int element, int level, uint8_t *bytes,
+                                size_t cap, size_t *n_bytes)
+{
+    const int type = element & ~BBANS_ELEMENT_BIG_ENDIAN;
+    uint8_t *at = bytes;
+
+    if (writer == NULL || bytes == NULL || n_bytes == NULL)
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    if (model != NULL && !bbans_model_is_built(model))
+        return BBANS_ERR_STATE;
+    if (level < 1 || level > BBANS_LEVEL_MAX)
+        return BBANS_ERR_SIZE;
+    if (bbans_element_bytes(element) == 0 ||
+        (model != NULL && !bbans_model_takes(model, type)))
+        return BBANS_ERR_SYMBOL;
+    *n_bytes = header_bytes(model);
+    if (cap < *n_bytes)
+        return BBANS_ERR_CAPACITY;
+    memcpy(at, bbans_container_magic, sizeof bbans_container_magic);
+    at += sizeof bbans_container_magic;
+    *at++ = CONTAINER_VERSION;
+    *at++ = (uint8_t)element;
+    *at++ = model == NULL ? BBANS_CODER_NONE : BBANS_CODER_MODEL;
+    if (model != NULL) {
+        memcpy(at, model->fingerprint, sizeof model->fingerprint);
+        at += sizeof model->fingerprint;
+    }
+    bbans_store(at, bbans_crc32(0, bytes, (size_t)(at - bytes)),
+                CHECKSUM_BYTES);
+    memset(writer, 0, sizeof *writer);
+    writer->model = model;
+    writer->element = type;
+    writer->level = level;
+    writer->bytes = *n_bytes;
+    return BBANS_OK;
+}
+
+/* All blocks but the last have the same length, in whole steps of the model. */
+static int length_is_valid(const bbans_writer *writer, size_t n)
+{
+    const size_t width = bbans_element_bytes(writer->element);
+
+    return n >= 1 && n <= BBANS_BLOCK_MAX / width &&
+           (writer->model == NULL || n % writer->model->width == 0) &&
+           (writer->blocks == 0 ||
+            (n <= writer->block &&
+             writer->elements == writer->blocks * writer->block));
+}
+
+bbans_status bbans_writer_block(bbans_writer *writer, const void *data,
+                                size_t n, void *work, size_t work_bytes,
+                                uint8_t *bytes, size_t cap, size_t *n_bytes)
+{
+    uint8_t *at = bytes;
+    bbans_status status;
+    coded_block c;
+    size_t size;
+
+    if (writer == NULL || data == NULL || work == NULL || bytes == NULL ||
+        n_bytes == NULL)
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    if (!length_is_valid(writer, n))
+        return BBANS_ERR_SIZE;
+    status = code_block(writer, (const uint8_t *)data, n, work, work_bytes, &c);
+    if (status != BBANS_OK)
+        return status;
+    *n_bytes = bbans_uvarint_bytes(n) + METHOD_BYTES +
+               bbans_uvarint_bytes(c.n_bytes) + c.n_bytes + CHECKSUM_BYTES;
+    if (cap < *n_bytes)
+        return BBANS_ERR_CAPACITY;
+    at += bbans_put_uvarint(at, n);
+    *at++ = (uint8_t)c.method;
+    at += bbans_put_uvarint(at, c.n_bytes);
+    if (c.method == BBANS_METHOD_MODEL)
+        (void)bbans_message_write(&c.message.msg, at, c.n_bytes, &size);
+    else
+        memcpy(at, c.bytes, c.n_bytes);
+    at += c.n_bytes;
+    bbans_store(at,
+                bbans_record_crc(writer->blocks, bytes, (size_t)(at - bytes)),
+                CHECKSUM_BYTES);
+    if (writer->blocks++ == 0)
+        writer->block = n;
+    writer->elements += n;
+    writer->bytes += *n_bytes;
+    return BBANS_OK;
+}
+
+/* Bytes of a whole block of our own. */
+static size_t block_bytes(const uint8_t *block)
+{
+    bbans_cursor c = bbans_cursor_of(block, block + BLOCK_BYTES);
+    size_t n;
+
+    (void)bbans_take_number(&c);
+    (void)bbans_take(&c, METHOD_BYTES);
+    n = (size_t)bbans_take_number(&c);
+    return (size_t)(c.at - block) + n + CHECKSUM_BYTES;
+}
+
+/* The index, of lengths that the caller has kept or, without, of those that the
+ * blocks say; with to == NULL, only its bytes. */
+static size_t put_index(const bbans_writer *writer, const size_t *length,
+                        const uint8_t *block, uint8_t *to)
+{
+    size_t n = 0, i;
+
+    for (i = 0; i + 1 < writer->blocks; i++) {
+        const size_t bytes = length == NULL ? block_bytes(block) : length[i];
+
+        if (to != NULL)
+            (void)bbans_put_uvarint(to + n, bytes);
+        n += bbans_uvarint_bytes(bytes);
+        if (length == NULL)
+            block += bytes;
+    }
+    return n;
+}
+
+static bbans_status put_end(const bbans_writer *writer, const uint64_t *shape,
+                            size_t axes, const size_t *length,
+                            const uint8_t *blocks, uint8_t *bytes, size_t cap,
+                            size_t *n_bytes)
+{
+    const int is_array = writer->element >= BBANS_ELEMENT_UINT8;
+    const size_t width = bbans_element_bytes(writer->element);
+    uint8_t *at = bytes;
+    size_t i, n = 1 + CHECKSUM_BYTES;
+
+    if (bbans_shape_elements(shape, axes, width) != writer->elements ||
+        (axes != 1 && !is_array))
+        return BBANS_ERR_SIZE;
+    if (is_array)
+        n += bbans_uvarint_bytes(axes);
+    for (i = 0; is_array && i < axes; i++)
+        n += bbans_uvarint_bytes(shape[i]);
+    n += bbans_uvarint_bytes(writer->blocks);
+    n += put_index(writer, length, blocks, NULL);
+    *n_bytes = n + bbans_uvarint_bytes(n);
+    *n_bytes += bbans_uvarint_bytes(writer->bytes + *n_bytes);
+    if (cap < *n_bytes)
+        return BBANS_ERR_CAPACITY;
+    *at++ = 0;
+    if (is_array)
+        at += bbans_put_uvarint(at, axes);
+    for (i = 0; is_array && i < axes; i++)
+        at += bbans_put_uvarint(at, shape[i]);
+    at += bbans_put_uvarint(at, writer->blocks);
+    at += put_index(writer, length, blocks, at);
+    bbans_store(at,
+                bbans_record_crc(writer->blocks, bytes, (size_t)(at - bytes)),
+                CHECKSUM_BYTES);
+    at = bbans_put_reversed(at + CHECKSUM_BYTES, n);
+    (void)bbans_put_reversed(at, writer->bytes + (size_t)(at - bytes));
+    return BBANS_OK;
+}
+
+bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
+                              size_t axes, const size_t *block_bytes,
+                              uint8_t *bytes, size_t cap, size_t *n_bytes)
+{
+    uint64_t i, total = 0;
+
+    if (writer == NULL || (shape == NULL && axes > 0) || bytes == NULL ||
+        n_bytes == NULL || (block_bytes == NULL && writer->blocks > 0))
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    for (i = 0; i < writer->blocks; i++)
+        total += block_bytes[i];
+    if (total + header_bytes(writer->model) != writer->bytes)
+        return BBANS_ERR_SIZE;
+    return put_end(writer, shape, axes, block_bytes, NULL, bytes, cap, n_bytes);
+}
+
+/* ---- The whole ----------------------------------------------------------- */
+
+size_t bbans_compress_bound(int element, size_t n, size_t block)
+{
+    const size_t width = bbans_element_bytes(element);
+    const size_t ends = HEADER_BYTES + FINGERPRINT_BYTES + END_BYTES;
+    const size_t each = BLOCK_BYTES + LENGTH_BYTES; /* and its length again */
+
+    if (width == 0 || block == 0 || n > (SIZE_MAX - ends) / (width + each))
+        return 0;
+    return ends + n * width + (n / block + (n % block != 0)) * each;
+}
+
+bbans_status bbans_compress(const bbans_model *model, int element,
+                            const void *data, size_t n, size_t block, int level,
+                            void *work, size_t work_bytes, uint8_t *bytes,
+                            size_t cap, size_t *n_bytes)
+{
+    const uint64_t shape[1] = {n};
+    const size_t width = bbans_element_bytes(element);
+    bbans_writer writer;
+    bbans_status status;
+    size_t header, used, done, part;
+
+    if (n_bytes == NULL || (data == NULL && n > 0))
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    if (block < 1)
+        return BBANS_ERR_SIZE;
+    status =
+        bbans_writer_begin(&writer, model, element, level, bytes, cap, &header);
+    if (status == BBANS_OK && element == BBANS_ELEMENT_UTF8)
+        status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
+    used = header;
+    for (done = 0; status == BBANS_OK && done < n; done += part) {
+        size_t n_block;
+
+        part = n - done < block ? n - done : block;
+        status = bbans_writer_block(
+            &writer, (const uint8_t *)data + done * width, part, work,
+            work_bytes, bytes + used, cap - used, &n_block);
+        used += n_block;
+    }
+    if (status != BBANS_OK)
+        return status;
+    status = put_end(&writer, shape, 1, NULL, bytes + header, bytes + used,
+                     cap - used, &part);
+    if (status == BBANS_OK)
+        *n_bytes = used + part;
+    return status;
+}
+#endif /* BBANS_DECODER_ONLY */

@@ -1,0 +1,175 @@
+/* Fuzz containers: any bytes as a file, any bytes as the data of a block, and
+ * any bytes through a round trip.  With libFuzzer by -fsanitize=fuzzer, else
+ * over the files it is given, or with none over files that it makes and damages
+ * itself: make fuzz.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans.h"
+#include "../tests/check.h"
+
+#include <string.h>
+
+#define N_MAX ((size_t)1 << 16)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void *allocate(size_t n)
+{
+    void *memory = malloc(n > 0 ? n : 1);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+/* Decode with workspace and output of exact size, for the sanitizer to see
+ * their ends. */
+static bbans_status decode(const bbans_reader *reader, const bbans_block *block)
+{
+    const size_t work_bytes = bbans_reader_work_bytes(reader, NULL);
+    const size_t width = bbans_element_bytes(reader->element);
+    void *work = allocate(work_bytes), *out = allocate(block->elements * width);
+    const bbans_status status = bbans_reader_decode(
+        reader, block, NULL, work, work_bytes, out, block->elements);
+
+    free(work);
+    free(out);
+    return status;
+}
+
+/* All that can be saved, and each block that is found from the end. */
+static void as_file(const uint8_t *data, size_t size)
+{
+    bbans_reader reader;
+    bbans_block block;
+    bbans_status status;
+    uint64_t element = 0;
+    size_t at, used;
+    int k;
+
+    status = bbans_reader_begin(&reader, data, size, &at);
+    while (status == BBANS_OK && (at < size || !reader.ended)) {
+        status =
+            bbans_reader_next(&reader, data + at, size - at, &block, &used);
+        CHECK(used <= size - at || status == BBANS_ERR_TRUNCATED);
+        if (status == BBANS_OK && block.elements > 0 && block.elements <= N_MAX)
+            (void)decode(&reader, &block);
+        at += used;
+        if (used > 0 && status == BBANS_ERR_CORRUPT) /* go on behind it */
+            status = BBANS_OK;
+    }
+    for (k = 0; k < 5; k++) {
+        if (bbans_container_find(&reader, data, size, element, &at) != BBANS_OK)
+            break;
+        CHECK(at < size);
+        status = bbans_reader_next(&reader, data + at, size - at, &block, &at);
+        if (status == BBANS_OK && block.elements <= N_MAX)
+            (void)decode(&reader, &block);
+        element = element * 2 + block.elements;
+    }
+}
+
+static void as_block(const uint8_t *data, size_t size)
+{
+    static const int elements[] = {0, 1, 2, 16, 17, 18, 19, 20, 21, 22, 23};
+    static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
+                                  BBANS_METHOD_SIGNAL, BBANS_METHOD_SIGNAL};
+    bbans_reader reader;
+    bbans_block block;
+    bbans_status status;
+    uint8_t *exact;
+
+    if (size < 4)
+        return;
+    memset(&reader, 0, sizeof reader);
+    reader.element = elements[data[0] % 11];
+    block.method = methods[data[1] % 4];
+    block.elements = 1 + data[2];
+    block.n_bytes = block.elements * bbans_element_bytes(reader.element);
+    if (block.n_bytes > size - 4) /* as a reader has made sure */
+        block.n_bytes = size - 4;
+    exact = allocate(block.n_bytes);
+    memcpy(exact, data + 4, block.n_bytes);
+    block.bytes = exact;
+    reader.longest = block.elements;
+    reader.methods = 1u << block.method;
+    status = decode(&reader, &block);
+    CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
+    free(exact);
+}
+
+/* Through a container, in blocks of `block` bytes. */
+static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
+                        int level, size_t *n_bytes)
+{
+    const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, size, block);
+    size_t work_bytes = bbans_writer_work_bytes(NULL, BBANS_ELEMENT_BYTES,
+                                                size < block ? size : block, 1);
+    uint8_t *bytes = allocate(cap), *back = allocate(size);
+    void *work = allocate(work_bytes);
+    bbans_reader reader;
+    size_t n;
+
+    CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, data, size, block, level,
+                         work, work_bytes, bytes, cap, n_bytes) == BBANS_OK);
+    free(work);
+    CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
+    work_bytes = bbans_reader_work_bytes(&reader, NULL);
+    work = allocate(work_bytes);
+    CHECK(bbans_decompress(NULL, bytes, *n_bytes, work, work_bytes, back, size,
+                           &n) == BBANS_OK);
+    CHECK(n == size && (n == 0 || memcmp(back, data, n) == 0));
+    free(work);
+    free(back);
+    return bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t n_bytes;
+
+    if (size > N_MAX)
+        return 0;
+    as_file(data, size);
+    as_block(data, size);
+    free(as_data(data, size, 1 + size / 3, 1 + (int)(size % 9), &n_bytes));
+    return 0;
+}
+
+#ifndef LIBFUZZER
+static void file(const char *name)
+{
+    FILE *f = fopen(name, "rb");
+    uint8_t *data = allocate(N_MAX);
+
+    CHECK(f != NULL);
+    LLVMFuzzerTestOneInput(data, fread(data, 1, N_MAX, f));
+    fclose(f);
+    free(data);
+}
+
+int main(int argc, char **argv)
+{
+    uint8_t data[700];
+    int i, k;
+
+    for (i = 1; i < argc; i++)
+        file(argv[i]);
+    for (k = 0; k < 3000 && argc == 1; k++) {
+        const size_t size = below(sizeof data);
+        const uint32_t symbols = 1 + below(256);
+        uint8_t *bytes;
+        size_t n, n_bytes;
+
+        for (n = 0; n < size; n++) /* small numbers first: forms of signals */
+            data[n] = (uint8_t)below(n < 10 && below(3) ? 20 : symbols);
+        LLVMFuzzerTestOneInput(data, size);
+        bytes = as_data(data, size, 1 + below(300), 5, &n_bytes);
+        for (n = below(4); n > 0; n--)
+            bytes[below((uint32_t)n_bytes)] ^= (uint8_t)(1u << below(8));
+        as_file(bytes, n_bytes - (below(4) ? 0 : below((uint32_t)n_bytes)));
+        free(bytes);
+    }
+    printf("fuzz_container: ok\n");
+    return 0;
+}
+#endif

@@ -1,0 +1,912 @@
+/* Containers: round trips, every cut, every flipped bit, damage that checksums
+ * do not show, parts end to end, seeking; and the stored vectors.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_internal.h"
+#include "check.h"
+
+#include <string.h>
+
+typedef struct {
+    const uint8_t *bytes;
+    size_t n;
+} golden_bytes;
+
+typedef struct {
+    const char *name;
+    golden_bytes file, data; /* elements as in files */
+    int element, model;      /* -1: none             */
+    int codecs;              /* some part names one  */
+    size_t axes, write;      /* write 0: not by us   */
+    uint64_t shape[3];
+} golden_file;
+
+typedef struct {
+    const char *name;
+    golden_bytes file;
+    bbans_status status;
+} golden_damaged;
+
+#include "container_vectors.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static void *allocate(size_t n)
+{
+    void *memory = malloc(n > 0 ? n : 1);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+/* Bytes of their exact size, so that a sanitizer sees what reads past them. */
+static uint8_t *copy_of(const uint8_t *bytes, size_t n)
+{
+    uint8_t *copy = allocate(n);
+
+    if (n > 0)
+        memcpy(copy, bytes, n);
+    return copy;
+}
+
+/* ---- Models -------------------------------------------------------------- */
+
+typedef struct {
+    bbans_model model;
+    uint8_t *file;
+    void *memory;
+} loaded;
+
+static void load(loaded *m, const uint8_t *bytes, size_t n)
+{
+    m->file = copy_of(bytes, n);
+    CHECK(bbans_model_parse(&m->model, m->file, n) == BBANS_OK);
+    CHECK(bbans_writer_work_bytes(&m->model, BBANS_ELEMENT_BYTES, 1, 1) == 0);
+    n = bbans_model_bytes(&m->model);
+    m->memory = allocate(n);
+    CHECK(bbans_model_build(&m->model, m->memory, n) == BBANS_OK);
+}
+
+static void unload(loaded *m)
+{
+    free(m->file);
+    free(m->memory);
+}
+
+static void fill_rows(uint32_t *mass, size_t rows, size_t n, unsigned prec)
+{
+    size_t i, k;
+
+    for (i = 0; i < rows; i++) {
+        uint32_t spare = ((uint32_t)1 << prec) - (uint32_t)n;
+
+        for (k = 0; k < n; k++) {
+            const uint32_t more = k + 1 < n ? below(spare / 4 + 1) : spare;
+
+            *mass++ = 1 + more;
+            spare -= more;
+        }
+    }
+}
+
+/* What symbol k stands for: rising, some negative if they may be. */
+static int64_t value_of(int kind, size_t k)
+{
+    return kind == BBANS_KIND_BYTES  ? (int64_t)k
+           : kind == BBANS_KIND_TEXT ? (int64_t)(0x61 + 37 * k)
+                                     : (int64_t)(10 * k) - 40;
+}
+
+static void make_model(loaded *m, size_t states, size_t symbols, int kind)
+{
+    const unsigned prec = 12;
+    const size_t n = states * (1 + states + symbols);
+    const size_t size = bbans_hmm_bytes(states, symbols);
+    uint32_t *mass = allocate(4 * n);
+    int64_t *value = allocate(8 * symbols);
+    void *memory = allocate(size);
+    uint8_t *file = allocate(100 + 8 * symbols + 4 * n);
+    bbans_hmm hmm;
+    size_t k, n_bytes;
+
+    fill_rows(mass, 1 + states, states, prec);
+    fill_rows(mass + states * (1 + states), states, symbols, prec);
+    for (k = 0; k < symbols; k++)
+        value[k] = value_of(kind, k);
+    CHECK(bbans_hmm_init(&hmm, states, symbols, prec, 7, mass, mass + states,
+                         mass + states * (1 + states), memory,
+                         size) == BBANS_OK);
+    CHECK(bbans_model_write(&hmm.space, kind,
+                            kind == BBANS_KIND_BYTES ? NULL : value, file,
+                            100 + 8 * symbols + 4 * n, &n_bytes) == BBANS_OK);
+    load(m, file, n_bytes);
+    free(mass);
+    free(value);
+    free(memory);
+    free(file);
+}
+
+/* ---- Reading and writing ------------------------------------------------- */
+
+/* A hash of all containers, the same on every machine.  It is FNV-1: a CRC of
+ * what ends with its own CRC says nothing of what comes before. */
+static uint32_t all_bytes;
+
+static void store_native(uint8_t *data, size_t i, size_t width, uint64_t value)
+{
+    const uint8_t byte = (uint8_t)value;
+    const uint16_t half = (uint16_t)value;
+    const uint32_t word = (uint32_t)value;
+
+    memcpy(data + i * width,
+           width == 1   ? (const void *)&byte
+           : width == 2 ? (const void *)&half
+           : width == 4 ? (const void *)&word
+                        : (const void *)&value,
+           width);
+}
+
+/* Decode with workspace and output of exact size. */
+static bbans_status decompress(const bbans_model *model, const uint8_t *bytes,
+                               size_t n_bytes, bbans_reader *reader,
+                               uint8_t **data, size_t *n)
+{
+    bbans_status status = bbans_container_check(reader, bytes, n_bytes);
+    size_t work_bytes;
+    void *work;
+
+    *data = NULL;
+    if (status != BBANS_OK)
+        return status;
+    work_bytes = bbans_reader_work_bytes(reader, model);
+    work = allocate(work_bytes);
+    *data = allocate((size_t)reader->elements *
+                     bbans_element_bytes(reader->element));
+    status = bbans_decompress(model, bytes, n_bytes, work, work_bytes, *data,
+                              (size_t)reader->elements, n);
+    free(work);
+    return status;
+}
+
+/* Read it as a stream that comes byte by byte. */
+static void test_stream(const uint8_t *bytes, size_t n_bytes)
+{
+    bbans_reader reader;
+    size_t at, used, have = 0;
+
+    while (bbans_reader_begin(&reader, bytes, have, &used) ==
+           BBANS_ERR_TRUNCATED) {
+        CHECK(used > have);
+        have = used;
+    }
+    for (at = used; at < n_bytes || !reader.ended; at += used) {
+        bbans_block block;
+        uint8_t *exact;
+        bbans_status status;
+
+        for (have = 0;; have = used) {
+            exact = copy_of(bytes + at, have);
+            status = bbans_reader_next(&reader, exact, have, &block, &used);
+            free(exact);
+            if (status != BBANS_ERR_TRUNCATED)
+                break;
+            CHECK(used > have && at + used <= n_bytes);
+        }
+        CHECK(status == BBANS_OK && used == have);
+    }
+    CHECK(at == n_bytes);
+}
+
+/* Each element by its number, decoded with the block that it is in. */
+static void test_find(const bbans_model *model, const uint8_t *bytes,
+                      size_t n_bytes, const uint8_t *data, size_t n,
+                      size_t step)
+{
+    bbans_reader reader;
+    size_t i, at, used, width;
+
+    for (i = 0; i < n; i += step) {
+        bbans_block block;
+        size_t work_bytes;
+        void *work, *out;
+
+        CHECK(bbans_container_find(&reader, bytes, n_bytes, i, &at) ==
+              BBANS_OK);
+        CHECK(reader.elements <= i);
+        used = (size_t)reader.elements;
+        width = bbans_element_bytes(reader.element);
+        CHECK(bbans_reader_next(&reader, bytes + at, n_bytes - at, &block,
+                                &at) == BBANS_OK);
+        CHECK(i - used < block.elements);
+        work_bytes = bbans_reader_work_bytes(&reader, model);
+        work = allocate(work_bytes);
+        out = allocate(block.elements * width);
+        CHECK(bbans_reader_decode(&reader, &block, model, work, work_bytes, out,
+                                  block.elements) == BBANS_OK);
+        CHECK(memcmp(out, data + used * width, block.elements * width) == 0);
+        free(work);
+        free(out);
+    }
+    CHECK(bbans_container_find(&reader, bytes, n_bytes, n, &at) ==
+          BBANS_ERR_SIZE);
+    CHECK(reader.elements == n);
+    if (n == 0)
+        return;
+    /* From there on it reads as from the front, to the end. */
+    CHECK(bbans_container_find(&reader, bytes, n_bytes, n / 2, &at) ==
+          BBANS_OK);
+    for (; at < n_bytes || !reader.ended; at += used) {
+        bbans_block block;
+
+        CHECK(bbans_reader_next(&reader, bytes + at, n_bytes - at, &block,
+                                &used) == BBANS_OK);
+    }
+    CHECK(reader.elements == n);
+}
+
+/* Blocks changed under a checksum that is right again: data or a status. */
+static void test_silent_damage(const bbans_model *model, uint8_t *copy,
+                               size_t n_bytes)
+{
+    bbans_reader reader;
+    bbans_block block;
+    uint64_t index = 0;
+    uint8_t *data;
+    size_t at, used, n;
+
+    CHECK(bbans_reader_begin(&reader, copy, n_bytes, &at) == BBANS_OK);
+    for (;; at += used, index++) {
+        uint8_t place[8];
+        uint8_t *record = copy + at, *from;
+        size_t past;
+
+        CHECK(bbans_reader_next(&reader, record, n_bytes - at, &block, &used) ==
+              BBANS_OK);
+        if (reader.ended)
+            break;
+        from = copy + (block.bytes - copy);
+        past = used - 4;
+        if (block.n_bytes > 0)
+            from[below((uint32_t)block.n_bytes)] ^= (uint8_t)(1u << below(8));
+        if (below(8) == 0) /* another method */
+            from[block.n_bytes < 128 ? -2 : -3] = (uint8_t)below(5);
+        bbans_store(place, index, 8);
+        bbans_store(record + past,
+                    bbans_crc32(bbans_crc32(0, place, 8), record, past), 4);
+    }
+    (void)decompress(model, copy, n_bytes, &reader, &data, &n);
+    free(data);
+}
+
+/* The first block damaged, in its number of elements or in its checksum: the
+ * others can be saved. */
+static void test_salvage(uint8_t *copy, size_t n_bytes, int first)
+{
+    bbans_reader reader;
+    bbans_block block;
+    uint64_t good = 0, bad = 0, blocks;
+    size_t at, used;
+
+    CHECK(bbans_container_check(&reader, copy, n_bytes) == BBANS_OK);
+    blocks = reader.blocks;
+    if (blocks < 2)
+        return;
+    CHECK(bbans_reader_begin(&reader, copy, n_bytes, &at) == BBANS_OK);
+    CHECK(bbans_reader_next(&reader, copy + at, n_bytes - at, &block, &used) ==
+          BBANS_OK);
+    if (first) /* more than there were */
+        copy[at] = (uint8_t)(copy[at] | (copy[at] + 1));
+    else
+        copy[at + used - 1] ^= 1;
+    CHECK(bbans_reader_begin(&reader, copy, n_bytes, &at) == BBANS_OK);
+    for (; !reader.ended; at += used) {
+        const bbans_status status =
+            bbans_reader_next(&reader, copy + at, n_bytes - at, &block, &used);
+
+        CHECK(used > 0);
+        good += status == BBANS_OK && !reader.ended;
+        bad += status == BBANS_ERR_CORRUPT;
+    }
+    CHECK(good == blocks - 1 && bad == 1);
+}
+
+static void test_damage(const bbans_model *model, const uint8_t *bytes,
+                        size_t n_bytes)
+{
+    bbans_reader reader;
+    uint8_t *data, *copy;
+    size_t i, n, at;
+
+    for (i = 0; i < n_bytes; i++) {
+        copy = copy_of(bytes, i);
+        CHECK(decompress(model, copy, i, &reader, &data, &n) ==
+              BBANS_ERR_TRUNCATED);
+        CHECK(data == NULL);
+        CHECK(bbans_container_find(&reader, copy, i, 0, &at) != BBANS_OK);
+        free(copy);
+    }
+    copy = copy_of(bytes, n_bytes);
+    for (i = 0; i < 8 * n_bytes; i++) {
+        copy[i / 8] ^= (uint8_t)(1u << i % 8);
+        CHECK(decompress(model, copy, n_bytes, &reader, &data, &n) != BBANS_OK);
+        (void)bbans_container_find(&reader, copy, n_bytes, i, &at);
+        copy[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    for (i = 0; i < 50; i++) {
+        memcpy(copy, bytes, n_bytes);
+        test_silent_damage(model, copy, n_bytes);
+    }
+    for (i = 0; i < 2; i++) {
+        memcpy(copy, bytes, n_bytes);
+        test_salvage(copy, n_bytes, (int)i);
+    }
+    free(copy);
+}
+
+static bbans_status compress(const bbans_model *model, int element,
+                             const uint8_t *data, size_t n, size_t block,
+                             uint8_t *bytes, size_t cap, size_t *n_bytes)
+{
+    const size_t work_bytes =
+        bbans_writer_work_bytes(model, element, n < block ? n : block, 3);
+    void *work = allocate(work_bytes);
+    const bbans_status status =
+        bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+                       work, work_bytes, bytes, cap, n_bytes);
+
+    free(work);
+    return status;
+}
+
+/* n elements that a model of `symbols` symbols knows, as long as they fit. */
+static uint8_t *draw_elements(int element, int kind, size_t symbols, size_t n)
+{
+    const size_t width = bbans_element_bytes(element);
+    uint8_t *data = allocate(n * width);
+    size_t i;
+
+    check_state = n + 1; /* for all_bytes */
+    for (i = 0; i < n; i++) {
+        int64_t value;
+
+        do /* what the element's type can hold */
+            value = value_of(kind, below(3) ? below((uint32_t)symbols) : 3);
+        while (value < 0 && (element < 16 || element % 2 == 0));
+        store_native(data, i, width, (uint64_t)value);
+    }
+    return data;
+}
+
+static void test_container(const bbans_model *model, int kind, size_t symbols,
+                           int element, size_t n, size_t block)
+{
+    const size_t width = bbans_element_bytes(element);
+    const size_t cap = bbans_compress_bound(element, n, block);
+    uint8_t *data = draw_elements(element, kind, symbols, n);
+    uint8_t *bytes = allocate(cap), *back;
+    bbans_reader reader;
+    size_t i, n_bytes, n_back;
+
+    CHECK(compress(model, element, data, n, block, bytes, cap, &n_bytes) ==
+          BBANS_OK);
+    CHECK(n_bytes <= cap);
+    bytes = realloc(bytes, n_bytes);
+    CHECK(bytes != NULL);
+    CHECK(compress(model, element, data, n, block, bytes, n_bytes - 1, &i) ==
+          BBANS_ERR_CAPACITY);
+    if (n > 0)
+        CHECK(bbans_compress(model, element, data, n, block, 5, &reader, 7,
+                             bytes, n_bytes, &i) == BBANS_ERR_CAPACITY);
+    CHECK(compress(model, element, data, n, block, bytes, n_bytes, &i) ==
+          BBANS_OK);
+    CHECK(i == n_bytes);
+
+    CHECK(decompress(model, bytes, n_bytes, &reader, &back, &n_back) ==
+          BBANS_OK);
+    CHECK(reader.element == element && n_back == n && !reader.big_endian);
+    CHECK(reader.axes == 1 && reader.shape[0] == n && reader.parts == 1);
+    CHECK(n == 0 || memcmp(back, data, n * width) == 0);
+    free(back);
+    if (n > 0) {
+        const size_t need = bbans_reader_work_bytes(&reader, model);
+        void *small = allocate(need);
+
+        back = allocate(n * width);
+        CHECK(bbans_decompress(model, bytes, n_bytes, small, need, back, n - 1,
+                               &n_back) == BBANS_ERR_CAPACITY);
+        CHECK(n_back == 0);
+        free(back);
+        free(small);
+    }
+    test_stream(bytes, n_bytes);
+    test_find(model, bytes, n_bytes, data, n, 1);
+    for (i = 0; i < n_bytes; i++)
+        all_bytes = all_bytes * 16777619 ^ bytes[i];
+    test_damage(model, bytes, n_bytes);
+    free(data);
+    free(bytes);
+}
+
+/* ---- Refusals ------------------------------------------------------------ */
+
+/* Several axes, refusals, and another model. */
+static void test_writer(const bbans_model *model, const bbans_model *other)
+{
+    static const int64_t values[6] = {0, 10, 20, 20, 10, 0};
+    static const uint64_t shape[3] = {2, 1, 3}, wrong[2] = {2, 2};
+    static const uint64_t empty[2] = {0, UINT64_C(1) << 40};
+    static const uint64_t beyond[2] = {0, UINT64_C(1) << 61};
+    const int element = BBANS_ELEMENT_INT64 + BBANS_ELEMENT_BIG_ENDIAN;
+    const size_t work_bytes = bbans_writer_work_bytes(model, element, 6, 6);
+    void *work = allocate(work_bytes);
+    uint8_t bytes[200];
+    bbans_writer writer, before;
+    bbans_reader reader;
+    int64_t back[6], outside = 5;
+    size_t at, n, block[2];
+
+    CHECK(model->kind == BBANS_KIND_INTEGERS);
+    CHECK(bbans_writer_begin(&writer, model, 3, 5, bytes, 200, &n) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_CHARACTERS, 5, bytes,
+                             200, &n) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_writer_begin(&writer, model, element, 0, bytes, 200, &n) ==
+          BBANS_ERR_SIZE);
+    CHECK(bbans_writer_begin(&writer, model, element, 10, bytes, 200, &n) ==
+          BBANS_ERR_SIZE);
+    CHECK(bbans_writer_begin(&writer, model, element, 5, bytes, 18, &n) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(n == 19);
+    CHECK(bbans_writer_begin(&writer, model, element, 5, bytes, 19, &at) ==
+          BBANS_OK);
+    CHECK(bbans_writer_end(&writer, beyond, 2, NULL, bytes + at, 200 - at,
+                           &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_end(&writer, empty, 2, NULL, bytes + at, 200 - at, &n) ==
+          BBANS_OK);
+    CHECK(bbans_container_check(&reader, bytes, at + n) == BBANS_OK);
+    CHECK(reader.axes == 2 && memcmp(reader.shape, empty, sizeof empty) == 0);
+    CHECK(reader.big_endian && reader.element == BBANS_ELEMENT_INT64);
+    before = writer;
+    CHECK(bbans_writer_block(&writer, &outside, 1, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_writer_block(&writer, values, 0, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, values, BBANS_BLOCK_MAX / 8 + 1, work,
+                             work_bytes, bytes + at, 200 - at,
+                             &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, values, 4, work, work_bytes, bytes + at,
+                             7, &n) == BBANS_ERR_CAPACITY);
+    CHECK(n > 7 && memcmp(&before, &writer, sizeof writer) == 0);
+    CHECK(bbans_writer_block(&writer, values, 4, work, work_bytes, bytes + at,
+                             n, &block[0]) == BBANS_OK);
+    at += block[0];
+    CHECK(bbans_writer_block(&writer, values, 5, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, values + 4, 2, work, work_bytes,
+                             bytes + at, 200 - at, &block[1]) == BBANS_OK);
+    at += block[1];
+    CHECK(bbans_writer_block(&writer, values, 2, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_end(&writer, wrong, 2, block, bytes + at, 200 - at,
+                           &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_end(&writer, NULL, 0, block, bytes + at, 200 - at, &n) ==
+          BBANS_ERR_SIZE);
+    block[1]++;
+    CHECK(bbans_writer_end(&writer, shape, 3, block, bytes + at, 200 - at,
+                           &n) == BBANS_ERR_SIZE);
+    block[1]--;
+    CHECK(bbans_writer_end(&writer, shape, 3, block, bytes + at, 8, &n) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_writer_end(&writer, shape, 3, block, bytes + at, n, &n) ==
+          BBANS_OK);
+    CHECK(bbans_container_check(&reader, bytes, at + n) == BBANS_OK);
+    CHECK(reader.axes == 3 && memcmp(reader.shape, shape, sizeof shape) == 0);
+    CHECK(reader.blocks == 2 && reader.longest == 4);
+    free(work);
+
+    n += at;
+    work = allocate(bbans_reader_work_bytes(&reader, model));
+    CHECK(bbans_decompress(other, bytes, n, work,
+                           bbans_reader_work_bytes(&reader, model), back, 6,
+                           &at) == BBANS_ERR_WRONG_MODEL);
+    CHECK(bbans_decompress(NULL, bytes, n, work,
+                           bbans_reader_work_bytes(&reader, model), back, 6,
+                           &at) == BBANS_ERR_WRONG_MODEL);
+    CHECK(bbans_decompress(model, bytes, n, work,
+                           bbans_reader_work_bytes(&reader, model), back, 6,
+                           &at) == BBANS_OK);
+    CHECK(memcmp(back, values, sizeof values) == 0);
+    free(work);
+}
+
+/* Kinds of data that a model is not for, and values that a type does not hold.
+ */
+static void test_types(const loaded *models)
+{
+    static const uint64_t wraps[] = {(uint64_t)0 - 40};
+    const bbans_model *integers = &models[BBANS_KIND_INTEGERS].model;
+    int64_t low[9];
+    uint8_t bytes[100], *data = (uint8_t *)low;
+    bbans_reader reader;
+    size_t i, n;
+    int kind;
+
+    for (kind = 0; kind < 3; kind++) {
+        const bbans_model *model = &models[kind].model;
+
+        memset(low, kind == BBANS_KIND_TEXT ? 'a' : 0, sizeof low);
+        for (i = 0; i < 4; i++) {
+            static const int elements[] = {
+                BBANS_ELEMENT_BYTES, BBANS_ELEMENT_UTF8,
+                BBANS_ELEMENT_CHARACTERS, BBANS_ELEMENT_INT16};
+            const int takes = kind == BBANS_KIND_TEXT    ? i == 2
+                              : kind == BBANS_KIND_BYTES ? i != 2
+                                                         : i == 3;
+
+            if (i == 2) {
+                const uint32_t a = 'a';
+
+                memcpy(low, &a, sizeof a);
+            }
+            CHECK(compress(model, elements[i], data, 1, 1, bytes, 100, &n) ==
+                  (takes ? BBANS_OK : BBANS_ERR_SYMBOL));
+            if (i == 2)
+                memset(low, kind == BBANS_KIND_TEXT ? 'a' : 0, sizeof low);
+        }
+    }
+    /* -40 as uint8; 2^64 - 40 as -40. */
+    for (i = 0; i < 9; i++)
+        low[i] = -40;
+    CHECK(compress(integers, BBANS_ELEMENT_INT64, data, 9, 9, bytes, 100, &n) ==
+          BBANS_OK);
+    bytes[5] = BBANS_ELEMENT_UINT8;
+    bbans_store(bytes + 15, bbans_crc32(0, bytes, 15), 4);
+    CHECK(decompress(integers, bytes, n, &reader, &data, &n) ==
+          BBANS_ERR_CORRUPT);
+    free(data);
+    CHECK(compress(integers, BBANS_ELEMENT_UINT64, (const uint8_t *)wraps, 1, 9,
+                   bytes, 100, &n) == BBANS_ERR_SYMBOL);
+}
+
+/* Blocks hold whole steps of a model, written and read. */
+static void test_rows(const bbans_model *model)
+{
+    static const int64_t values[4] = {1, 2, 3, 4};
+    const size_t work_bytes =
+        bbans_writer_work_bytes(model, BBANS_ELEMENT_INT64, 4, 4);
+    void *work = allocate(work_bytes);
+    uint8_t bytes[200], place[8] = {0}, *data;
+    bbans_reader reader;
+    bbans_writer writer;
+    size_t at, n, used;
+
+    CHECK(model->width == 2);
+    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, 5, bytes, 200,
+                             &at) == BBANS_OK);
+    CHECK(bbans_writer_block(&writer, values, 3, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, values, 4, work, work_bytes, bytes + at,
+                             200 - at, &n) == BBANS_OK);
+    /* The same data, said to be of 3 elements. */
+    bytes[at] = 3;
+    bbans_store(bytes + at + n - 4,
+                bbans_crc32(bbans_crc32(0, place, 8), bytes + at, n - 4), 4);
+    at += n;
+    writer.elements = 3;
+    CHECK(bbans_writer_end(&writer, &writer.elements, 1, &n, bytes + at,
+                           200 - at, &used) == BBANS_OK);
+    CHECK(decompress(model, bytes, at + used, &reader, &data, &n) ==
+          BBANS_ERR_CORRUPT);
+    free(data);
+    free(work);
+}
+
+/* Text must be UTF-8, both ways; characters must be code points. */
+static void test_text(void)
+{
+    static const uint8_t good[] = {'a', 0xCF, 0x80, 'b'}, bad[] = {'a', 0xCF};
+    const uint32_t point = BBANS_CODE_POINT_MAX + 1;
+    const size_t work_bytes =
+        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_CHARACTERS, 4, 4);
+    void *work = allocate(work_bytes);
+    uint8_t out[100], back[4];
+    bbans_writer writer;
+    size_t at, n, used;
+
+    CHECK(compress(NULL, BBANS_ELEMENT_UTF8, bad, 2, 1, out, 100, &n) ==
+          BBANS_ERR_SYMBOL);
+    CHECK(compress(NULL, BBANS_ELEMENT_UTF8, good, 4, 2, out, 100, &n) ==
+          BBANS_OK); /* a character in two blocks */
+    CHECK(bbans_decompress(NULL, out, n, work, work_bytes, back, 4, &n) ==
+          BBANS_OK);
+    CHECK(n == 4 && memcmp(back, good, 4) == 0);
+    CHECK(bbans_writer_begin(&writer, NULL, BBANS_ELEMENT_UTF8, 1, out, 100,
+                             &at) == BBANS_OK);
+    CHECK(bbans_writer_block(&writer, bad, 2, work, work_bytes, out + at,
+                             100 - at, &used) == BBANS_OK);
+    at += used;
+    CHECK(bbans_writer_end(&writer, &writer.elements, 1, &used, out + at,
+                           100 - at, &n) == BBANS_OK);
+    CHECK(bbans_decompress(NULL, out, at + n, work, work_bytes, back, 4, &n) ==
+          BBANS_ERR_CORRUPT);
+    CHECK(compress(NULL, BBANS_ELEMENT_CHARACTERS, (const uint8_t *)&point, 1,
+                   1, out, 100, &n) == BBANS_ERR_SYMBOL);
+    free(work);
+}
+
+/* Levels differ, and each is decoded. */
+static void test_levels(void)
+{
+    enum { N = 20000 };
+    uint8_t *data = allocate(N), *bytes, *back;
+    const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, N, N);
+    const size_t work_bytes = bbans_writer_work_bytes(NULL, 0, N, 1);
+    void *work = allocate(work_bytes);
+    bbans_reader reader;
+    size_t i, n, size[BBANS_LEVEL_MAX + 1];
+    int level;
+
+    bytes = allocate(cap);
+    for (i = 0; i < N; i++) /* the byte before tells much */
+        data[i] = (uint8_t)(i == 0 ? 0 : data[i - 1] * 5 + below(3));
+    for (level = 1; level <= BBANS_LEVEL_MAX; level++) {
+        CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, data, N, N, level, work,
+                             work_bytes, bytes, cap, &size[level]) == BBANS_OK);
+        CHECK(decompress(NULL, bytes, size[level], &reader, &back, &n) ==
+              BBANS_OK);
+        CHECK(n == N && memcmp(back, data, N) == 0);
+        CHECK(level == 1 || size[level] <= size[level - 1]);
+        free(back);
+    }
+    CHECK(size[9] < size[1]);
+    free(data);
+    free(bytes);
+    free(work);
+}
+
+/* 0 where the bound exceeds SIZE_MAX, and not one element before. */
+static void test_bounds(void)
+{
+    const size_t ends = 61, each = 17;
+    const size_t most = (SIZE_MAX - ends) / (1 + each);
+
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 0, 1) == ends);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT16, 10, 4) ==
+          ends + 20 + 3 * each);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, most, 1) ==
+          ends + (1 + each) * most);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, most + 1, 1) == 0);
+    CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 5, 0) == 0);
+    CHECK(bbans_compress_bound(99, 5, 1) == 0);
+    CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN) == 0);
+    CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 17) == 0);
+    CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 18) == 2);
+    CHECK(bbans_element_bytes(274) == 0);
+    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2, 1) > 0);
+    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2 + 1, 1) == 0);
+}
+
+/* ---- Parts --------------------------------------------------------------- */
+
+/* Files end to end are a file; their arrays lie along the first axis. */
+static void test_parts(const bbans_model *model)
+{
+    enum { PARTS = 5, N = 100 };
+    const int element = BBANS_ELEMENT_INT16;
+    const size_t width = 2, cap = PARTS * (N * width + 400);
+    uint8_t *data = draw_elements(element, model->kind, 7, PARTS * N);
+    uint8_t *bytes = allocate(cap), *back;
+    bbans_reader reader;
+    size_t i, n, at = 0, total = 0;
+
+    for (i = 0; i < PARTS; i++) {
+        const size_t part = i == 2 ? 0 : N - i; /* an empty one among them */
+
+        CHECK(compress(i % 2 ? model : NULL, element, data + width * total,
+                       part, 7 + i, bytes + at, cap - at, &n) == BBANS_OK);
+        at += n;
+        total += part;
+    }
+    CHECK(decompress(model, bytes, at, &reader, &back, &n) == BBANS_OK);
+    CHECK(n == total && memcmp(back, data, n * width) == 0);
+    CHECK(reader.parts == PARTS && reader.axes == 1 &&
+          reader.shape[0] == total);
+    free(back);
+    bytes = realloc(bytes, at);
+    CHECK(bytes != NULL);
+    test_stream(bytes, at);
+    test_find(model, bytes, at, data, total, 3);
+    free(data);
+    free(bytes);
+}
+
+/* ---- Signals of noise ---------------------------------------------------- */
+
+/* A block of a signal with any bytes is values or a status. */
+static void test_signal_noise(void)
+{
+    int trial;
+
+    for (trial = 0; trial < 3000; trial++) {
+        static const int elements[] = {16, 17, 18, 21, 22, 23};
+        const int element = elements[below(6)];
+        const size_t width = bbans_element_bytes(element);
+        const size_t n_bytes = below(300);
+        uint8_t *bytes = allocate(n_bytes), *out;
+        bbans_reader reader;
+        bbans_block block;
+        bbans_status status;
+        size_t i, work_bytes;
+        void *work;
+
+        memset(&reader, 0, sizeof reader);
+        reader.element = element;
+        reader.methods = 1u << BBANS_METHOD_SIGNAL;
+        block.method = BBANS_METHOD_SIGNAL;
+        block.elements = (n_bytes + width - 1) / width + below(20);
+        if (block.elements == 0)
+            block.elements = 1;
+        reader.longest = block.elements;
+        for (i = 0; i < n_bytes; i++)
+            bytes[i] = (uint8_t)(i == 0               ? 1 + below(2)
+                                 : i < 3 && below(4)  ? below(4)
+                                 : i == 3 && below(4) ? 1 + below(48)
+                                 : i < 6 && below(4)  ? below(4)
+                                                      : below(256));
+        block.bytes = bytes;
+        block.n_bytes = n_bytes;
+        work_bytes = bbans_reader_work_bytes(&reader, NULL);
+        work = allocate(work_bytes);
+        out = allocate(block.elements * width);
+        status = bbans_reader_decode(&reader, &block, NULL, work, work_bytes,
+                                     out, block.elements);
+        CHECK(status == BBANS_OK || status == BBANS_ERR_CORRUPT);
+        free(bytes);
+        free(work);
+        free(out);
+    }
+}
+
+/* ---- Stored vectors ------------------------------------------------------ */
+
+static uint8_t *native_of(const golden_file *file, size_t *n)
+{
+    const size_t width = bbans_element_bytes(file->element);
+    uint8_t *data = allocate(file->data.n);
+    size_t i;
+
+    *n = file->data.n / width;
+    for (i = 0; i < *n; i++)
+        store_native(data, i, width,
+                     bbans_load(file->data.bytes + i * width, width));
+    return data;
+}
+
+/* We write what is stored. */
+static void write_vector(const golden_file *file, const bbans_model *model,
+                         const uint8_t *data, size_t n)
+{
+    const size_t width = bbans_element_bytes(file->element);
+    const size_t work_bytes =
+        bbans_writer_work_bytes(model, file->element, file->write, 2);
+    void *work = allocate(work_bytes);
+    uint8_t *bytes = allocate(file->file.n + 100);
+    size_t lengths[10], done, part, at, used, blocks = 0;
+    bbans_writer writer;
+
+    CHECK(bbans_writer_begin(&writer, model, file->element, BBANS_LEVEL_DEFAULT,
+                             bytes, file->file.n, &at) == BBANS_OK);
+    for (done = 0; done < n; done += part, at += lengths[blocks++]) {
+        part = n - done < file->write ? n - done : file->write;
+        CHECK(blocks < COUNT(lengths));
+        CHECK(bbans_writer_block(&writer, data + done * width, part, work,
+                                 work_bytes, bytes + at, file->file.n - at,
+                                 &lengths[blocks]) == BBANS_OK);
+    }
+    CHECK(bbans_writer_end(&writer, file->shape, file->axes, lengths,
+                           bytes + at, file->file.n - at, &used) == BBANS_OK);
+    CHECK(at + used == file->file.n &&
+          memcmp(bytes, file->file.bytes, file->file.n) == 0);
+    free(work);
+    free(bytes);
+}
+
+static void read_vector(const golden_file *file, const bbans_model *model)
+{
+    bbans_reader reader;
+    uint8_t *data, *back;
+    bbans_status status;
+    size_t n, n_back;
+
+    status = decompress(model, file->file.bytes, file->file.n, &reader, &back,
+                        &n_back);
+    if (file->codecs)
+        CHECK(status == BBANS_ERR_WRONG_MODEL && reader.name[0] != 0);
+    else if (status == BBANS_ERR_TYPE) /* text in both forms */
+        CHECK(reader.parts > 1 && reader.element == BBANS_ELEMENT_CHARACTERS);
+    else {
+        CHECK(status == BBANS_OK);
+        data = native_of(file, &n);
+        CHECK(n_back == n && (n == 0 || memcmp(back, data, file->data.n) == 0));
+        CHECK(reader.element == (file->element & 127) &&
+              reader.big_endian == file->element >> 7);
+        CHECK(reader.axes == file->axes &&
+              memcmp(reader.shape, file->shape, 8 * file->axes) == 0);
+        test_find(model, file->file.bytes, file->file.n, data, n, 1);
+        if (file->write > 0)
+            write_vector(file, model, data, n);
+        free(data);
+    }
+    test_stream(file->file.bytes, file->file.n);
+    free(back);
+}
+
+static void test_vectors(void)
+{
+    loaded models[COUNT(golden_models)];
+    size_t i;
+
+    for (i = 0; i < COUNT(golden_models); i++)
+        load(&models[i], golden_models[i].bytes, golden_models[i].n);
+    for (i = 0; i < COUNT(golden_files); i++)
+        read_vector(&golden_files[i],
+                    golden_files[i].model < 0
+                        ? NULL
+                        : &models[golden_files[i].model].model);
+    for (i = 0; i < COUNT(golden_damageds); i++) {
+        const golden_damaged *d = &golden_damageds[i];
+        uint8_t *exact = copy_of(d->file.bytes, d->file.n), *back;
+        bbans_reader reader;
+        size_t n;
+
+        CHECK(decompress(NULL, exact, d->file.n, &reader, &back, &n) ==
+              d->status);
+        free(exact);
+        free(back);
+    }
+    for (i = 0; i < COUNT(golden_models); i++)
+        if (models[i].model.width > 1)
+            test_rows(&models[i].model);
+    for (i = 0; i < COUNT(golden_models); i++)
+        unload(&models[i]);
+}
+
+int main(void)
+{
+    static const int arrays[] = {BBANS_ELEMENT_UINT8,  BBANS_ELEMENT_INT8,
+                                 BBANS_ELEMENT_UINT16, BBANS_ELEMENT_INT16,
+                                 BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
+                                 BBANS_ELEMENT_UINT64, BBANS_ELEMENT_INT64};
+    loaded models[3];
+    size_t i;
+    int k;
+
+    test_bounds();
+    test_levels();
+    test_text();
+    for (k = 0; k < 3; k++) {
+        check_state = (uint64_t)k + 1; /* for all_bytes */
+        make_model(&models[k], 3, 7, k);
+    }
+    for (k = 0; k < 2; k++)
+        for (i = 0; i < COUNT(arrays); i++)
+            test_container(&models[k].model, k, 7, arrays[i], 7 * i + (size_t)k,
+                           19);
+    test_container(&models[1].model, 1, 7, BBANS_ELEMENT_BYTES, 300, 150);
+    test_container(&models[1].model, 1, 7, BBANS_ELEMENT_BYTES, 0, 150);
+    test_container(&models[1].model, 1, 7, BBANS_ELEMENT_UTF8, 20, 1);
+    test_container(&models[2].model, 2, 7, BBANS_ELEMENT_CHARACTERS, 50, 9);
+    test_container(NULL, 1, 7, BBANS_ELEMENT_BYTES, 150, 70);
+    test_container(NULL, 0, 7, BBANS_ELEMENT_INT32, 50, 40);
+    test_container(NULL, 2, 200, BBANS_ELEMENT_CHARACTERS, 30, 9);
+    CHECK(all_bytes == 0xf8471d15);
+    test_types(models);
+    test_writer(&models[0].model, &models[1].model);
+    test_parts(&models[0].model);
+    test_signal_noise();
+    test_vectors();
+    for (k = 0; k < 3; k++)
+        unload(&models[k]);
+    printf("test_container: ok\n");
+    return 0;
+}
