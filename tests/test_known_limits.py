@@ -10,22 +10,6 @@ def limit(reason):
     return pytest.mark.xfail(strict=True, reason=reason)
 
 
-# ---- models that do not come back
-
-
-@limit("random is inherited, and calls a constructor with other arguments")
-def test_a_class_has_only_constructors_of_its_own():
-    for kind in (bbans.GaussianHMM, bbans.FactorialHMM):
-        if hasattr(kind, "random"):
-            assert isinstance(kind.random(2, 3, seed=0), kind)
-
-
-@limit("fit is inherited, and trains a plain HMM")
-def test_a_factorial_hmm_is_fitted_or_says_how():
-    model = bbans.FactorialHMM.fit([0, 1] * 10, 4, n_iter=1)
-    assert isinstance(model, bbans.FactorialHMM)
-
-
 # ---- bits
 
 

@@ -120,8 +120,9 @@ class Distribution(ABC):
             return self
         self._check_fit(self.shape, shape)
         whole: Distribution = object.__new__(type(self))
-        vars(whole).update(vars(self), shape=shape)
-        whole._link()
+        vars(whole).update(vars(self), shape=shape, _single=0)
+        if self._parameters:  # else the struct is that of any number of values
+            whole._link()
         return whole
 
     # ---- as a codec

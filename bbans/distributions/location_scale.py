@@ -11,7 +11,6 @@ from bbans._lib import ffi, lib
 from bbans.distributions.base import Distribution
 from bbans.distributions.family import Family, as_family
 from bbans.distributions.fixed_point import (
-    Parameter,
     as_ends,
     as_weights,
     joint_shape,
@@ -314,14 +313,11 @@ class Mixture(Distribution):
     ) -> None:
         self._family = as_family(family)
         self._low, self._high = as_ends(low, high)
-        parameters: tuple[Parameter, ...] = location_and_scale(
-            ("location", "scale"), location, scale, copy
-        )
+        parameters = [*location_and_scale(("location", "scale"), location, scale, copy)]
         if weights is not None:
-            given = as_weights(weights, copy)
+            parameters.insert(0, as_weights(weights, copy))
             if copy:
-                given.check()
-            parameters = (given, *parameters)
+                parameters[0].check()
         whole = joint_shape(*(parameter.array for parameter in parameters))
         if not whole:
             raise SymbolError("mixtures need an axis of components")

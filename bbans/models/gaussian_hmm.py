@@ -120,6 +120,35 @@ class GaussianHMM(HMM):
         return self._deviations.copy()
 
     @classmethod
+    def random(
+        cls,
+        n_states: int,
+        n_symbols: int,
+        *,
+        concentration: float = 1.0,
+        seed: int | np.random.Generator,
+    ) -> GaussianHMM:
+        """Draw a model of the integers 0 .. M-1.
+
+        Parameters
+        ----------
+        n_states, n_symbols, concentration, seed
+            As for `HMM.random`, which draws the states' chances. Means are uniform on
+            the integers' range, deviations up to a quarter of it.
+
+        Raises
+        ------
+        ModelError
+            If an argument is out of range.
+        """
+        rng = as_generator(seed)
+        drawn = HMM.random(n_states, 1, concentration=concentration, seed=rng)
+        top = as_integer(n_symbols, "n_symbols", 1, MAX_SYMBOLS) - 1
+        means = rng.uniform(0, top, n_states)
+        deviations = rng.uniform(0, top / 4, n_states)
+        return cls(drawn.initial, drawn.transition, means, deviations, 0, top)
+
+    @classmethod
     def fit(
         cls,
         sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
