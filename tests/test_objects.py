@@ -94,7 +94,7 @@ EXAMPLES = [
     (distributions.Logistic(0.5, 2.0), codes(4)),
     (distributions.Mixture(FAMILY, [0.25, 0.75], [0.0, 9.0], [1.0, 2.0]), codes(4)),
     (MULTIVARIATE, codes((1, 2))),
-    (distributions.NegativeBinomial(3.0, 4.0), codes(4)),
+    (distributions.NegativeBinomial(3.0, 0.25), codes(4)),
     (distributions.Poisson([0.5, 7.0]), codes([1, 2])),
     (distributions.StudentT(3.0, 0.5, 2.0), codes(4)),
     (distributions.Uniform(9), codes(4)),
