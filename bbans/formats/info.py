@@ -10,7 +10,6 @@ from bbans._kinds import CONTAINER, MODEL, START_BYTES, wrong_kind
 from bbans.errors import TruncatedError
 from bbans.formats.coders import named
 from bbans.formats.container import METHODS, ContainerReader
-from bbans.frozen.model_file import model_facts
 
 __all__ = ["describe"]
 
@@ -40,7 +39,9 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     whole = cast(BinaryIO, Resumed(start, file))
     magic = start[: len(MODEL)]
     if magic == MODEL:
-        return model_facts(whole)
+        from bbans.frozen.model_info import describe_model
+
+        return describe_model(whole)
     if magic == CONTAINER:
         return _container(whole)
     if CONTAINER.startswith(magic):
