@@ -576,7 +576,7 @@ def test_linear_gaussian_models(directory):
     fails("train", "--latents", "0", "-o", "t.bbm", "signal.raw")
     fails("compress", "-m", "s.bbm", "--type", "int16", "odd")
     assert "rows of 2" in fails("compress", "-m", "s.bbm", "odd")
-    assert "devices code hidden Markov models" in fails("export", "s.bbm")
+    assert "hidden Markov models, not a linear" in fails("export", "s.bbm")
     assert "model has 2 observed dimensions" in fails(
         "compress", "-m", "s.bbm", "--type", "int16", "--channels", "3", "signal.raw",
         code=2,

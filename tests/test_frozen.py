@@ -233,6 +233,32 @@ def test_chains(case):
     assert batch.unchain(b"\1", [], model) == []
 
 
+@pytest.mark.parametrize("mode", ["iconoclasm", "predictive"])
+def test_a_chain_is_its_sequences_step_by_step(case, mode):
+    """The last start the message, by the range coder; the others go on top of it."""
+    model, x = case
+    model, rows = model.with_mode(mode), model._symbols(x)
+    sequences = [rows[:length] for length in (9, 40, 0, 70, 3, 150, 2)]
+    first, held = len(sequences), 0
+    while first > 0 and (held < model.start_length or mode == "predictive"):
+        first -= 1
+        held += len(sequences[first])
+    steps, encoder = model.state_space(), RangeEncoder()
+    for sequence in sequences[first:]:
+        belief = None
+        for value in sequence:
+            encoder.encode(steps.predictive(belief), value)
+            belief = steps.update(belief, value)
+    message = encoder.finish()
+    if first > 0:
+        assert message.is_at_least(model.start_bits)
+        for sequence in reversed(sequences[:first]):
+            Iconoclasm(steps, len(sequence)).push(message, sequence)
+        message.push_interval(0, 15, 16)
+    given = [x[: len(sequence)] for sequence in sequences]
+    assert batch.chain(given, model) == message.to_bytes()
+
+
 def test_packets_are_predictive(case):
     model, x = case
     made = packets.encode(x, model, 24)
@@ -281,6 +307,13 @@ def test_the_parts_pickle_and_copy(case):
     assert pickle.loads(pickle.dumps(model.alphabet)) == model.alphabet
     assert copy.deepcopy(model.alphabet) == model.alphabet
     assert model.fingerprint.hex() in repr(steps)
+
+
+def test_contexts_pickle_and_copy():
+    contexts = autoregressive().contexts
+    for again in (pickle.loads(pickle.dumps(contexts)), copy.deepcopy(contexts)):
+        assert again == contexts
+        assert not again.weight.flags.writeable
 
 
 def test_files_of_other_classes(case):

@@ -328,7 +328,7 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(encoded, dtype="<u4").astype(np.uint32)
 
 
-def text_of(code_points: NDArray[np.uint32]) -> str:
+def text_of(code_points: NDArray[Any]) -> str:
     """The text of these code points."""
     encoded = code_points.astype("<u4").tobytes()
     return encoded.decode("utf-32-le", "surrogatepass")
