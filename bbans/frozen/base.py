@@ -98,6 +98,7 @@ class FrozenModel(SequenceModel):
 
     def __init__(self, c: Any, kind: Kind, mode: Mode) -> None:
         self.c = c
+        self._space = ffi.addressof(c, "space")  # as C's functions of sequences take it
         self._kind: Kind = _one_of(kind, KINDS, "kind")
         self._space.predictive = _one_of(mode, MODES, "mode") == "predictive"
 
@@ -147,13 +148,17 @@ class FrozenModel(SequenceModel):
         ModelError
             If `mode` is neither.
         """
-        if _one_of(mode, MODES, "mode") == self.mode:
-            return self
+        return self if _one_of(mode, MODES, "mode") == self.mode else self._other
+
+    @cached_property
+    def _other(self: _Made) -> _Made:
+        """This model in its other mode."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other._space.predictive = mode == "predictive"
         other.__dict__.pop("fingerprint", None)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other._space = ffi.addressof(other.c, "space")
+        other._space.predictive = not self._space.predictive
         return other
 
     # ---- coding
@@ -355,11 +360,6 @@ class FrozenModel(SequenceModel):
 
     # ---- for the modules of this package: observations as C has them, and what the C
     # functions of sequences need besides
-
-    @property
-    def _space(self) -> Any:
-        """The model as the C functions of sequences take it."""
-        return ffi.addressof(self.c, "space")
 
     @property
     def _itemsize(self) -> int:
