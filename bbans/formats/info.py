@@ -15,7 +15,7 @@ from bbans.errors import CorruptError, ModelError, TruncatedError
 from bbans.formats.coders import named
 from bbans.formats.container import METHODS, ContainerReader
 from bbans.frozen import arhmm, contexts, hmm, lgssm
-from bbans.frozen.base import DAMAGED, check_length
+from bbans.frozen.base import DAMAGED, KINDS, MODES, check_length, read_header
 
 __all__ = ["describe"]
 
@@ -96,15 +96,16 @@ def _model(file: BinaryIO) -> dict[str, Any]:
                 digest.update(part)
                 yield part
         except TruncatedError:
-            if end > lgssm.HEADER.size:
+            if end > lgssm.HEADER_BYTES:
                 check_length(reader.at, end)
             raise
 
-    head = MODEL + b"".join(upto(hmm.HEADER.size))
+    head = MODEL + b"".join(upto(hmm.HEADER_BYTES))
     fault: ModelError | None = None
     facts: dict[str, Any]
-    if head[5] == lgssm.FrozenLGSSM.TYPE:
-        head += b"".join(upto(lgssm.HEADER.size))
+    start, _ = read_header(head, 0)
+    if start.model_type == lgssm.FrozenLGSSM.TYPE:
+        head += b"".join(upto(lgssm.HEADER_BYTES))
         linear = lgssm.read_head(head)
         size, start_length = linear.offsets()[1], linear.start_length
         facts = {
@@ -117,11 +118,11 @@ def _model(file: BinaryIO) -> dict[str, Any]:
     else:
         hidden = hmm.read_head(head)
         size, start_length = hidden.offsets()[1], hidden.start_length
-        autoregressive = hidden.start.model_type == arhmm.FrozenARHMM.TYPE
+        autoregressive = start.model_type == arhmm.FrozenARHMM.TYPE
         facts = {
             "kind": "frozen hidden Markov model" + ", autoregressive" * autoregressive,
             "states": hidden.n_states,
-            "symbols": f"{hidden.n_symbols} ({hidden.alphabet})",
+            "symbols": hidden.n_symbols,
         }
         if autoregressive:
             deque(upto(size), 0)
@@ -138,7 +139,12 @@ def _model(file: BinaryIO) -> dict[str, Any]:
                 fault = error
         facts["precision"] = f"{hidden.start.detail} bits"
     deque(upto(size), 0)
-    facts |= {"start length": start_length, "fingerprint": digest.hexdigest()[:16]}
+    facts |= {
+        "data": KINDS[start.kind],
+        "mode": MODES[start.mode],
+        "start length": start_length,
+        "fingerprint": digest.hexdigest()[:16],
+    }
     try:
         good = reader.matches("its checksum")
     except TruncatedError:
