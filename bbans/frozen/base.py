@@ -392,7 +392,7 @@ class FrozenModel(SequenceModel):
         """What `decode` returns, from the array that C wrote."""
         values: NDArray[Any] = self.alphabet.decode(x)
         if self.kind == "bytes":
-            return values.astype(np.uint8).tobytes()
+            return values.tobytes()
         return text_of(values) if self.kind == "text" else values
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
