@@ -300,9 +300,9 @@ class ModelCoder(Coder):
         return UTF8, octets(utf8_of(data))
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        x = self.model.alphabet.encode(steps)
-        rows = x if self.model.width == 1 else x.reshape(steps.shape)
-        return self.model.encode_message(rows).to_bytes()
+        # What the alphabet gives needs no other check.
+        rows = self.model._shaped(self.model.alphabet.encode(steps))
+        return self.model._encode(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         from bbans.message.message import Message
@@ -445,8 +445,9 @@ def as_coder(
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
         return default(level=level)
-    model: Any = coder
-    return ModelCoder(model, level)
+    from bbans.frozen.base import as_model
+
+    return ModelCoder(as_model(coder), level)
 
 
 class _Stored:
@@ -555,7 +556,7 @@ def restored_text(elements: NDArray[Any], header: Header) -> str:
     try:
         if utf8:
             return str(elements.data, "utf-8")
-        return str(elements.data.cast("B"), "utf-32-le", "surrogatepass")
+        return str(octets(elements).data, "utf-32-le", "surrogatepass")
     except UnicodeDecodeError as error:
         form = "UTF-8" if utf8 else "of code points"
         raise CorruptError(f"decoded text is not {form}: {error}") from None

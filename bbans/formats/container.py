@@ -134,7 +134,7 @@ class Header:
         return np.ndarray if self.is_array else str if self.is_text else bytes
 
     @property
-    def array_dtype(self) -> np.dtype:
+    def array_dtype(self) -> np.dtype[Any]:
         """Type of the array that was compressed."""
         return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
 
