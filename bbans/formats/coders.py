@@ -445,8 +445,9 @@ def as_coder(
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
         return default(level=level)
-    model: Any = coder
-    return ModelCoder(model, level)
+    from bbans.frozen.base import as_model
+
+    return ModelCoder(as_model(coder), level)
 
 
 class _Stored:

@@ -39,9 +39,9 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     whole = cast(BinaryIO, Resumed(start, file))
     magic = start[: len(MODEL)]
     if magic == MODEL:
-        from bbans.frozen.model_info import describe_model
+        from bbans.frozen.model_file import model_facts  # when a model is read
 
-        return describe_model(whole)
+        return model_facts(whole)
     if magic == CONTAINER:
         return _container(whole)
     if CONTAINER.startswith(magic):
