@@ -326,10 +326,10 @@ def test_posteriors_with_a_leak_are_named(posterior):
     ],
 )
 def test_the_range_coder_has_the_same_laws(codec):
-    encoder = bbans.RangeEncoder()
+    encoder = bbans.message.RangeEncoder()
     with pytest.raises(SymbolError, match="value 1000000 at position 1"):
         encoder.encode(codec, [1, 10**6])
     encoder.encode(codec, [-3, 4])
-    decoder = bbans.RangeDecoder(encoder.finish())
+    decoder = bbans.message.RangeDecoder(encoder.finish())
     assert decoder.decode(codec).tolist() == [-3, 4]
     decoder.check()

@@ -16,14 +16,9 @@ from bbans import (
     HMM,
     LGSSM,
     Alphabet,
-    Contexts,
     FactorialHMM,
     GaussianHMM,
     Message,
-    RangeDecoder,
-    RangeEncoder,
-    Statistics,
-    Topology,
     codecs,
     records,
 )
@@ -60,6 +55,8 @@ from bbans.errors import (
     SymbolError,
 )
 from bbans.formats import SignalCoder
+from bbans.message import RangeDecoder, RangeEncoder
+from bbans.models import Contexts, Statistics, Topology
 from bbans.records import packets
 
 RNG = np.random.default_rng(0)
@@ -271,14 +268,14 @@ MISTAKES = [
     (lambda: Table.from_masses("ab"), ModelError, "real numbers"),
     (lambda: Table.from_masses(MASKED), ModelError, "masked"),
     (lambda: quantise([True, False], 4), ModelError, "real numbers"),
-    (lambda: bbans.FrozenHMM([16], [[16]], [[16]], prec="4", start_length=1),
+    (lambda: bbans.frozen.FrozenHMM([16], [[16]], [[16]], prec="4", start_length=1),
      ModelError, "precision"),
-    (lambda: bbans.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
-    (lambda: bbans.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
-    (lambda: bbans.FrozenLGSSM("1", 1, [[0, 0]], [[0]], start_length=1, start_bits=1),
-     ModelError, "n_latents"),
-    (lambda: bbans.FrozenARHMM([16], [[16]], [[16]], None, prec=4, start_length=1),
-     ModelError, "contexts"),
+    (lambda: bbans.frozen.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
+    (lambda: bbans.frozen.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
+    (lambda: bbans.frozen.FrozenLGSSM("1", 1, [[0, 0]], [[0]], start_length=1,
+                                      start_bits=1), ModelError, "n_latents"),
+    (lambda: bbans.frozen.FrozenARHMM([16], [[16]], [[16]], None, prec=4,
+                                      start_length=1), ModelError, "contexts"),
     (lambda: COINS.freeze(29), ModelError, "integer, 1 to 28, not 29"),
     (lambda: COINS.freeze(1.5), ModelError, "integer, 1 to 28, not 1.5"),
     (lambda: COINS.freeze("8"), ModelError, "integer, 1 to 28"),
@@ -432,11 +429,11 @@ MISTAKES = [
     (lambda: records.unchain(b"x", [-1], BYTES), ModelError, "lengths"),
     (lambda: packets.encode("x", BYTES, "32"), ModelError, "2 to 64"),
     (lambda: packets.decode("xx", BYTES), TypeError, "bytes"),
-    (lambda: bbans.encode_sequence([0], COINS), ModelError, "freeze"),
-    (lambda: bbans.encode_sequence(5, STEPS), SymbolError, "sequence of observations"),
-    (lambda: bbans.encode_sequence([0], "m.bbm"), ModelError, "load_model"),
-    (lambda: bbans.decode_sequence(b"\1", FROZEN, 1), ModelError, "from_bytes"),
-    (lambda: bbans.decode_sequence(Message(), FROZEN, None), ModelError, "length"),
+    (lambda: codecs.encode_sequence([0], COINS), ModelError, "freeze"),
+    (lambda: codecs.encode_sequence(5, STEPS), SymbolError, "sequence of observations"),
+    (lambda: codecs.encode_sequence([0], "m.bbm"), ModelError, "load_model"),
+    (lambda: codecs.decode_sequence(b"\1", FROZEN, 1), ModelError, "from_bytes"),
+    (lambda: codecs.decode_sequence(Message(), FROZEN, None), ModelError, "length"),
     (lambda: bbans.check_model([0], 5), ModelError, "StateSpaceModel"),
     (lambda: bbans.check_model(5, STEPS), ModelError, "needs an observation"),
     (lambda: bbans.check_model([0], STEPS, samples="a"), ModelError, "samples"),

@@ -18,11 +18,7 @@ from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Mode, check_end
 from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
-from bbans.frozen.hmm import (
-    HiddenMarkov,
-    read_head,
-    read_tables,
-)
+from bbans.frozen.hmm import HiddenMarkov, read_head, read_tables
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 

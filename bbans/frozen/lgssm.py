@@ -112,8 +112,8 @@ LAYOUT = (
 
 
 class Step(NamedTuple):
-    """The integers of one step, docs/maths.md section 13. Of a matrix with rows of
-    1 + columns, the first of a row is its shift."""
+    """The integers of one step: docs/maths.md, "Linear Gaussian state space models". Of
+    a matrix with rows of 1 + columns, the first of a row is its shift."""
 
     move_offset: NDArray[np.int64]
     emit_offset: NDArray[np.int64]
@@ -141,7 +141,7 @@ class FrozenLGSSM(FrozenModel):
     offsets : array_like of int64, shape (S, n + p)
         Of latents and observations, in 2^-16.
     words : array_like of int32, shape (S, W)
-        Matrices and scales of each step, in the order of docs/format.md, section 2.
+        Matrices and scales of each step, in the order of docs/format.md, "Model file".
     noise : {"gaussian", "logistic", "laplace"}
         The shape of the observation noise.
     start_length : int
