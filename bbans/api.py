@@ -201,6 +201,8 @@ def compress_file(
     else:
         coder = as_coder(coder, level, SignalCoder)
         element = _element(np.dtype(dtype))
+        if np.dtype(dtype).byteorder == ">":
+            raise ModelError(f"dtype must be little-endian, as the file, not {dtype!r}")
     header = Header(element, False, coder.fingerprint, coder.name)
     columns = (channels,) if channels > 1 else ()
     width = coder.width((0, *columns))
