@@ -197,6 +197,8 @@ def compress_file(
         if channels > 1:
             raise ModelError("channels are those of integers: say their dtype too")
         coder = as_coder(coder, level, ByteCoder)
+        if coder.file_element is None:
+            raise ModelError(f"{coder!r} codes integers: say their dtype too")
         element = coder.file_element
     else:
         coder = as_coder(coder, level, SignalCoder)
