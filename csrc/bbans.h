@@ -344,16 +344,16 @@ BBANS_API bbans_status bbans_shape_quantiles(bbans_shape *shape,
 /* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
  * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
  * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
-BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
+BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
         size_t n, int64_t *location);
-BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
         int32_t *scale);
 
 /* Values, each with a location and a scale of its own.
  *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
- *             F32, F64: rounded as by bbans_fix_locations
+ *             F32, F64: rounded as by bbans_locations_fix
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: rounded as by bbans_fix_scales
+ *             F32, F64: rounded as by bbans_scales_fix
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
  * far out, low bits of their own: 4 words.  Under a leakless shape values far out
  * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
@@ -418,10 +418,10 @@ BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
  * of F32 or F64, which are rounded as by the bbans_fix function named. */
 
 /* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
- * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_fix_scales. */
-BBANS_API bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+ * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
+BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
         uint32_t *rate);
-BBANS_API bbans_status bbans_fix_probabilities(const void *real, int type,
+BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
         size_t n, uint32_t *probability);
 
 enum {
@@ -459,7 +459,7 @@ BBANS_API bbans_status bbans_distribution_init_geometric(
 /* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
- *                bbans_fix_probabilities
+ *                bbans_probabilities_fix
  * The weights are made for each value whose parameters differ from those of the
  * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
  * of stack, as those of the other counts.
@@ -470,14 +470,14 @@ BBANS_API bbans_status bbans_distribution_init_binomial(
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
- *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
         const void *alpha, int alpha_type, const void *beta, int beta_type);
 
 /* Poisson values v >= 0.
- *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_poisson(
         bbans_distribution *distribution, const void *mean, int mean_type);
@@ -696,7 +696,7 @@ BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
 /* One filter step by the masses [stride] with which the states emit the symbol,
  * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
  * bbans_hmm_filter.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm,
+BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
         const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
 
 /* The next four functions trust weights, which come from each other: their sum

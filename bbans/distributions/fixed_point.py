@@ -244,7 +244,7 @@ class FixedPoint(NamedTuple):
 
 LOCATIONS = FixedPoint(
     "LOCATIONS",
-    lib.bbans_fix_locations,
+    lib.bbans_locations_fix,
     np.int64,
     1 - 2**62,
     2**62 - 1,
@@ -253,7 +253,7 @@ LOCATIONS = FixedPoint(
 )
 SCALES = FixedPoint(
     "SCALES",
-    lib.bbans_fix_scales,
+    lib.bbans_scales_fix,
     np.int32,
     lib.BBANS_SCALE_MIN,
     lib.BBANS_SCALE_MAX,
@@ -262,7 +262,7 @@ SCALES = FixedPoint(
 )
 RATES = FixedPoint(
     "RATES",
-    lib.bbans_fix_rates,
+    lib.bbans_rates_fix,
     np.uint32,
     1,
     2**32 - 1,
@@ -271,7 +271,7 @@ RATES = FixedPoint(
 )
 PROBABILITIES = FixedPoint(
     "PROBABILITIES",
-    lib.bbans_fix_probabilities,
+    lib.bbans_probabilities_fix,
     np.uint32,
     1,
     2**32 - 1,

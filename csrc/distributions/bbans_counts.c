@@ -147,10 +147,10 @@ static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
     else if (kind == BINOMIAL)
-        return bbans_fix_probabilities(bbans_real_at(array, type, i), type, 1,
+        return bbans_probabilities_fix(bbans_real_at(array, type, i), type, 1,
                                        rate);
     else
-        return bbans_fix_rates(bbans_real_at(array, type, i), type, 1, rate);
+        return bbans_rates_fix(bbans_real_at(array, type, i), type, 1, rate);
     return *rate > 0 ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 

@@ -205,7 +205,7 @@ static void fix_scales(const void *real, int type, size_t n, int32_t *by)
             by[i] = scale_of(real_bits(real, type, i));
 }
 
-bbans_status bbans_fix_locations(const void *real, int type, size_t n,
+bbans_status bbans_locations_fix(const void *real, int type, size_t n,
                                  int64_t *location)
 {
     size_t i;
@@ -221,7 +221,7 @@ bbans_status bbans_fix_locations(const void *real, int type, size_t n,
     return BBANS_OK;
 }
 
-bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+bbans_status bbans_scales_fix(const void *real, int type, size_t n,
                               int32_t *scale)
 {
     size_t i;
@@ -258,13 +258,13 @@ static bbans_status fix_unsigned(const void *real, int type, size_t n,
     return BBANS_OK;
 }
 
-bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+bbans_status bbans_rates_fix(const void *real, int type, size_t n,
                              uint32_t *rate)
 {
     return fix_unsigned(real, type, n, 16, rate);
 }
 
-bbans_status bbans_fix_probabilities(const void *real, int type, size_t n,
+bbans_status bbans_probabilities_fix(const void *real, int type, size_t n,
                                      uint32_t *probability)
 {
     return fix_unsigned(real, type, n, 32, probability);

@@ -139,7 +139,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     if (status != BBANS_OK)
         return status;
     if (d->type[LOCATION] != BBANS_I64)
-        status = bbans_fix_locations(
+        status = bbans_locations_fix(
             bbans_real_at(location, d->type[LOCATION], first),
             d->type[LOCATION], n, at);
     else
@@ -147,7 +147,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     if (status != BBANS_OK)
         return status;
     if (d->type[SCALE] != BBANS_I32)
-        status = bbans_fix_scales(bbans_real_at(scale, d->type[SCALE], first),
+        status = bbans_scales_fix(bbans_real_at(scale, d->type[SCALE], first),
                                   d->type[SCALE], n, by);
     else
         memcpy(by, (const int32_t *)scale + first, n * sizeof *by);
@@ -284,7 +284,7 @@ static bbans_status open_rate(geometric *g, const bbans_distribution *d,
     if (type == BBANS_I32)
         by = ((const int32_t *)scale)[i];
     else
-        status = bbans_fix_scales(bbans_real_at(scale, type, i), type, 1, &by);
+        status = bbans_scales_fix(bbans_real_at(scale, type, i), type, 1, &by);
     if (status != BBANS_OK)
         return status;
     if (!bbans_scale_is_valid(by))

@@ -882,8 +882,8 @@ static void compare_scales(const bbans_kernels *portable,
     for (i = 0; i < n; i++) {
         int32_t want[2];
 
-        (void)bbans_fix_scales(bits + i, BBANS_F64, 1, want);
-        (void)bbans_fix_scales(single + i, BBANS_F32, 1, want + 1);
+        (void)bbans_scales_fix(bits + i, BBANS_F64, 1, want);
+        (void)bbans_scales_fix(single + i, BBANS_F32, 1, want + 1);
         CHECK(scale[0][i] == INT32_MIN || scale[0][i] == want[0]);
         CHECK(scale[1][i] == INT32_MIN || scale[1][i] == want[1]);
         given += scale[0][i] != INT32_MIN && i % 2 == 1;
@@ -924,8 +924,8 @@ static void compare_locations(const bbans_kernels *portable,
     for (i = 0; i < n; i++) {
         int64_t want[2];
 
-        (void)bbans_fix_locations(real + i, BBANS_F64, 1, want);
-        (void)bbans_fix_locations(single + i, BBANS_F32, 1, want + 1);
+        (void)bbans_locations_fix(real + i, BBANS_F64, 1, want);
+        (void)bbans_locations_fix(single + i, BBANS_F32, 1, want + 1);
         CHECK(location[0][i] == INT64_MIN || location[0][i] == want[0]);
         CHECK(location[1][i] == INT64_MIN || location[1][i] == want[1]);
         given += location[0][i] != INT64_MIN;

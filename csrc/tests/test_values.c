@@ -536,18 +536,18 @@ static void check_rounding(void)
     uint32_t u[7];
     size_t i;
 
-    CHECK(bbans_fix_rates(x, BBANS_F64, 7, u) == BBANS_OK);
+    CHECK(bbans_rates_fix(x, BBANS_F64, 7, u) == BBANS_OK);
     CHECK(u[0] == 1 && u[1] == 65536 && u[2] == 32768 && u[3] == 1);
     CHECK(u[4] == UINT32_MAX && u[5] == UINT32_MAX && u[6] == 49152);
-    CHECK(bbans_fix_probabilities(x, BBANS_F64, 4, u) == BBANS_OK);
+    CHECK(bbans_probabilities_fix(x, BBANS_F64, 4, u) == BBANS_OK);
     CHECK(u[0] == 1 && u[1] == UINT32_MAX && u[2] == 1u << 31 && u[3] == 1);
-    CHECK(bbans_fix_probabilities(x, BBANS_F64, 5, u) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_probabilities_fix(x, BBANS_F64, 5, u) == BBANS_ERR_SYMBOL);
     for (i = 0; i < 3; i++)
-        CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
-    CHECK(bbans_fix_rates(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_rates(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_rates(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
+        CHECK(bbans_rates_fix(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_rates_fix(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+    CHECK(bbans_rates_fix(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
+    CHECK(bbans_rates_fix(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_rates_fix(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
 }
 
 /* The counts of a beta-binomial with alpha = beta = 1 are equally likely, and
@@ -616,24 +616,24 @@ static void check_locations(void)
     size_t i;
 
     for (i = 0; i < sizeof good / sizeof *good; i++) {
-        CHECK(bbans_fix_locations(&good[i].x, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&good[i].x, BBANS_F64, 1, &fixed) ==
               BBANS_OK);
         CHECK(fixed == good[i].fixed);
     }
     for (i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK(bbans_fix_locations(bad + i, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(bad + i, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
     for (bits = 0x7ff; bits <= 0xfff; bits += 0x800) {
         const uint64_t infinite = bits << 52, nan = infinite | 1;
 
-        CHECK(bbans_fix_locations(&infinite, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&infinite, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_fix_locations(&nan, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&nan, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
     }
-    CHECK(bbans_fix_locations(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_locations(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_locations(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
+    CHECK(bbans_locations_fix(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
+    CHECK(bbans_locations_fix(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_locations_fix(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
 }
 
 /* Made from its table, the quantiles of the library's own shapes come out, but
