@@ -149,8 +149,8 @@ class Multivariate:
         return cls(*fixed_conditionals(mean, cov), leak=leak)
 
     def _link(self) -> None:
-        self._shape = ffi.new("bbans_shape *")
-        check(lib.bbans_shape_init(self._shape, self._family))
+        self._shape = ffi.new("bbans_family *")
+        check(lib.bbans_family_init(self._shape, self._family))
         self._shape.leakless = not self._leak
         self._out = ffi.new("uint32_t[2]")
         self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
@@ -183,7 +183,7 @@ class Multivariate:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
             moved.append(_point(v) - at)
-            status = lib.bbans_located_span(
+            status = lib.bbans_family_span(
                 self._shape, at, self._scale[i], self._prec, v,
                 self._out, self._out + 1, self._low, self._bits,
             )  # fmt: skip
@@ -218,7 +218,7 @@ class Multivariate:
         moved: list[int] = []
         for i in range(len(self._location)):
             at = self._located(i, moved)
-            status = lib.bbans_located_find(
+            status = lib.bbans_family_find(
                 self._shape, at, self._scale[i], self._prec,
                 int(message.peek(total)[0]), self._out, self._out + 1,
                 self._value, self._value + 1, self._bits,

@@ -2,7 +2,7 @@
  * weights that are made on the way.  docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 #include "bbans_values.h"
 
 /* 8 standard deviations and more on each side of the mean: h of window_of. */

@@ -1,8 +1,8 @@
-/* Values under mixtures of shapes, and geometric ones: docs/maths.md, section
+/* Values under mixtures of families, and geometric ones: docs/maths.md, section
  * 11.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 #include "bbans_values.h"
 
 /* ---- One component ------------------------------------------------------- */
@@ -13,7 +13,7 @@ typedef struct {
     uint32_t weight;
 } component;
 
-/* Distances that saturate every shape, in middle bins: t >= 2^16 = 8 2^13. */
+/* Distances that saturate every family, in middle bins: t >= 2^16 = 8 2^13. */
 #define FAR ((uint64_t)1 << 26)
 
 /* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
@@ -21,7 +21,7 @@ typedef struct {
 
 /* The component's mass below a value, in 2^-32: that of section 9, but for t.
  */
-static uint64_t component_below(const bbans_shape *shape, const component *c,
+static uint64_t component_below(const bbans_family *family, const component *c,
                                 int64_t value)
 {
     const bbans_place *place = &c->place;
@@ -42,17 +42,17 @@ static uint64_t component_below(const bbans_shape *shape, const component *c,
     const uint64_t t = place->shift >= POINT - 20
                            ? product >> (place->shift - (POINT - 20))
                            : product << (POINT - 20 - place->shift);
-    const uint32_t s = bbans_survival(shape, t, POINT);
+    const uint32_t s = bbans_survival(family, t, POINT);
 
     return at < 0 ? s : ((uint64_t)1 << 32) - s;
 }
 
 /* About where it has the mass slot / 2^28 below. */
-static int64_t component_guess(const bbans_shape *shape, const component *c,
+static int64_t component_guess(const bbans_family *family, const component *c,
                                uint32_t slot)
 {
     const int64_t most = (int64_t)1 << 25; /* 2^25 2^37 2 < 2^63 */
-    int64_t u = bbans_guess_distance(shape, &c->place, slot);
+    int64_t u = bbans_guess_distance(family, &c->place, slot);
 
     u = u < -most ? -most : u > most ? most : u;
     return c->place.origin + u * ((int64_t)1 << c->place.width);
@@ -65,7 +65,7 @@ enum { WEIGHT, LOCATION, SCALE };
 
 /* The components of one value. */
 typedef struct {
-    bbans_shape shape;
+    bbans_family family;
     size_t components;
     component part[BBANS_COMPONENTS_MAX];
     uint64_t total;
@@ -79,7 +79,7 @@ static uint64_t mixture_below(const void *model, int64_t value)
 
     for (k = 0; k < m->components; k++)
         sum +=
-            m->part[k].weight * component_below(&m->shape, &m->part[k], value);
+            m->part[k].weight * component_below(&m->family, &m->part[k], value);
     return sum / m->total;
 }
 
@@ -93,7 +93,7 @@ static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
     *from = INT64_MAX;
     *to = INT64_MIN;
     for (k = 0; k < m->components; k++) {
-        const int64_t guess = component_guess(&m->shape, &m->part[k], slot);
+        const int64_t guess = component_guess(&m->family, &m->part[k], slot);
 
         if (m->part[k].weight == 0)
             continue;
@@ -169,7 +169,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     law->model = m;
     law->low = d->low;
     law->high = d->high;
-    law->leak = bbans_leak(&m->shape);
+    law->leak = bbans_leak(&m->family);
     law->origin = m->part[heaviest].place.origin;
     if (bbans_law_is_narrow(d->low, d->high)) /* then all bins are of one */
         law->origin = bbans_signed(
@@ -211,18 +211,18 @@ static bbans_status mixture_code(const bbans_distribution *d,
     static const bbans_each each = {mixture_list, mixture_find};
     mixture m;
 
-    m.shape = *(const bbans_shape *)d->form;
+    m.family = *(const bbans_family *)d->form;
     m.components = d->width;
     return bbans_code_each(d, call, &each, &m);
 }
 
 bbans_status bbans_distribution_init_mixture(
-    bbans_distribution *distribution, const bbans_shape *shape,
+    bbans_distribution *distribution, const bbans_family *family,
     size_t components, const void *weight, int weight_type,
     const void *location, int location_type, const void *scale, int scale_type,
     int64_t low, int64_t high)
 {
-    if (distribution == NULL || shape == NULL)
+    if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
     if ((weight != NULL && !bbans_is_real(weight_type) &&
          weight_type != BBANS_U32) ||
@@ -233,7 +233,7 @@ bbans_status bbans_distribution_init_mixture(
         return BBANS_ERR_SIZE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = mixture_code;
-    distribution->form = shape;
+    distribution->form = family;
     distribution->array[WEIGHT] = weight;
     distribution->type[WEIGHT] = weight == NULL ? 0 : weight_type;
     distribution->array[LOCATION] = location;
@@ -249,9 +249,9 @@ bbans_status bbans_distribution_init_mixture(
 
 /* ---- Geometric ----------------------------------------------------------- */
 
-/* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace shape. */
+/* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace family. */
 typedef struct {
-    bbans_shape laplace;
+    bbans_family laplace;
     component part; /* at 0, without the half */
 } geometric;
 
@@ -268,7 +268,7 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
                             int64_t *to)
 {
     const geometric *g = (const geometric *)model;
-    const uint32_t half = (uint32_t)1 << (BBANS_LOCATED_PREC - 1);
+    const uint32_t half = (uint32_t)1 << (BBANS_FAMILY_PREC - 1);
 
     *from = *to = component_guess(&g->laplace, &g->part, half + slot / 2);
 }
@@ -331,7 +331,7 @@ static bbans_status geometric_code(const bbans_distribution *d,
     geometric g;
 
     memset(&g, 0, sizeof g);
-    (void)bbans_shape_init(&g.laplace, BBANS_LAPLACE);
+    (void)bbans_family_init(&g.laplace, BBANS_LAPLACE);
     return bbans_code_each(d, call, &each, &g);
 }
 

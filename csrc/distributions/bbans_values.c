@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_values.h"
 
-#include "bbans_located.h"
+#include "bbans_family.h"
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
@@ -405,7 +405,7 @@ bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
 
 /* ---- Laws ---------------------------------------------------------------- */
 
-#define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
+#define FULL ((uint32_t)1 << BBANS_FAMILY_PREC)
 
 /* Bins wider than one are split into up to 2^12 parts, as long as the mean of
  * the parts' masses is 2^14 units or more, and up to 5 times. */
@@ -413,7 +413,7 @@ bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
 #define NOISE_BITS 15
 #define SPLITS 5
 
-/* Bins q lie about the origin as those of bbans_located.h, of width one in the
+/* Bins q lie about the origin as those of bbans_family.h, of width one in the
  * middle; low is in the first, high in the last. */
 typedef struct {
     const bbans_law *law;
