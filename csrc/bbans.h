@@ -482,6 +482,17 @@ BBANS_API bbans_status bbans_distribution_init_beta_binomial(
 BBANS_API bbans_status bbans_distribution_init_poisson(
         bbans_distribution *distribution, const void *mean, int mean_type);
 
+/* Failures v >= 0 before the r-th success, for real r > 0.
+ *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
+ *                bbans_probabilities_fix
+ * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
+ * standard deviations on each side of the mean, and 12 / p, are more.
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_negative_binomial(
+        bbans_distribution *distribution, const void *successes,
+        int successes_type, const void *probability, int probability_type);
+
 /* ---- Wire format of a message ------------------------------------------- */
 
 /* One lane: the message as an integer, little-endian, in as few bytes as it

@@ -1195,7 +1195,10 @@ class Counts:
         self.first, self.last, self.most = first, last, most
         masses = [(2**31, 0)]
         for k in range(first, last):
-            masses.append(ratio(*masses[-1], *ratios(k)))
+            mass = masses[-1]
+            for a, b in ratios(k):
+                mass = ratio(*mass, a, b)
+            masses.append(mass)
         top = max(e for _, e in masses)
         masses = [m >> (top - e) if top - e < 32 else 0 for m, e in masses]
         slots = 2**28 - 2 - len(masses)
@@ -1224,9 +1227,9 @@ def far(u, most):
     ]
 
 
-def window(mean, variance, most):
+def window(mean, variance, most, reach=0):
     half = 8 * 2 ** ((variance.bit_length() + 1) // 2) + 12
-    return max(0, mean - half), min(mean + half, most), most
+    return max(0, mean - half), min(mean + half + reach, most), most
 
 
 def binomial(n, p):
@@ -1234,7 +1237,7 @@ def binomial(n, p):
     variance = (n * p >> 24) * (2**32 - 1 - p) >> 40
     return Counts(
         *window(n * p >> 32, variance, n),
-        lambda k: ((n - k) * p, (k + 1) * (2**32 - p)),
+        lambda k: [((n - k) * p, (k + 1) * (2**32 - p))],
     )
 
 
@@ -1242,17 +1245,29 @@ def beta_binomial(n, alpha, beta):
     """alpha, beta in 2^-16."""
     return Counts(
         *(0, n, n),
-        lambda k: (
-            (n - k) * ((k << 16) + alpha),
-            (k + 1) * ((n - 1 - k << 16) + beta),
-        ),
+        lambda k: [
+            ((n - k) * ((k << 16) + alpha), (k + 1) * ((n - 1 - k << 16) + beta))
+        ],
     )
 
 
 def poisson(mean):
     """mean in 2^-16."""
     return Counts(
-        *window(mean >> 16, mean >> 16, ALL[1]), lambda k: (mean, (k + 1) << 16)
+        *window(mean >> 16, mean >> 16, ALL[1]), lambda k: [(mean, (k + 1) << 16)]
+    )
+
+
+def negative_binomial(r, p):
+    """r in 2^-16, p in 2^-32; None where the window is too wide."""
+    mean = r * (2**32 - p) // p >> 16
+    variance = (mean << 32) // p
+    first, last, most = window(mean, variance, ALL[1], (12 << 32) // p)
+    if variance >= 2**16 or last - first > 4120:
+        return None
+    return Counts(
+        *(first, last, most),
+        lambda k: [((k << 16) + r, (k + 1) << 16), (2**32 - p, 2**32)],
     )
 
 

@@ -415,7 +415,12 @@ def test_info_reads_models_without_building_them():
     assert facts["contexts"] == (
         f"{tree.n_contexts} of up to {tree.order} symbols, {tree.n_entries} entries"
     )
-    assert facts_of(LETTERS.to_bytes())["symbols"] == "3 (characters)"
+    facts = facts_of(LETTERS.with_mode("predictive").to_bytes())
+    assert [facts[name] for name in ("symbols", "data", "mode")] == [
+        3,
+        "text",
+        "predictive",
+    ]
 
 
 def files():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import in_mode, random_hmm
+from shared import ALL_BYTES, in_mode, random_hmm
 
 import bbans
 from bbans import encode_sequence
@@ -25,7 +25,7 @@ EXACT = settings(derandomize=True, deadline=None)
 
 TEXT = b"Every cut and every flipped bit is noticed, and named."
 MODEL = bbans.HMM.fit(TEXT, 3, n_iter=3).freeze(16)
-OTHER = random_hmm(3, 256, seed=1)
+OTHER = random_hmm(3, ALL_BYTES, seed=1)
 SIZE = 12
 DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]  # block 3: no text
 HEAD = 19  # bytes of the header

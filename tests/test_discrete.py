@@ -21,6 +21,7 @@ from bbans.distributions import (
     Geometric,
     LocationScale,
     Mixture,
+    NegativeBinomial,
     Poisson,
     UniformRange,
     fixed_locations,
@@ -75,6 +76,7 @@ FIXED = {
     "binomial": (None, np.uint32),
     "beta_binomial": (None, np.uint32, np.uint32),
     "poisson": (np.uint32,),
+    "negative_binomial": (np.uint32, np.uint32),
 }
 
 
@@ -174,6 +176,21 @@ def poisson_case(rng, n):
     return values, laws, "poisson", (means,), {}
 
 
+def negative_binomial_case(rng, n):
+    """Windows of all widths, up to the widest that there are."""
+    r = [1 + v % 2**28 for v in rates(rng, n)]
+    p = [2**32 - 1 - v % 2**31 if v % 5 else v for v in rates(rng, n)]
+    wide = [ref.negative_binomial(*row) is None for row in zip(r, p, strict=True)]
+    p = [2**32 - 1 if w else v for v, w in zip(p, wide, strict=True)]
+    laws = [ref.negative_binomial(*row) for row in zip(r, p, strict=True)]
+    values = [
+        law.first + v % 9 if i % 2 else abs(v)
+        for i, (law, v) in enumerate(zip(laws, spread(rng, n, 63), strict=True))
+    ]
+    listed = [law.intervals(v) for law, v in zip(laws, values, strict=True)]
+    return values, listed, "negative_binomial", (r, p), {}
+
+
 CASES = {
     "range": range_case,
     "mixture": mixture_case,
@@ -181,6 +198,7 @@ CASES = {
     "binomial": binomial_case,
     "beta_binomial": beta_binomial_case,
     "poisson": poisson_case,
+    "negative_binomial": negative_binomial_case,
 }
 
 
@@ -191,6 +209,7 @@ LAWS = {
     "binomial": Binomial,
     "beta_binomial": BetaBinomial,
     "poisson": Poisson,
+    "negative_binomial": NegativeBinomial,
 }
 
 
@@ -230,6 +249,10 @@ def corners():
         law = ref.poisson(mean)
         for v in (0, mean >> 16, 10**6, MOST):
             yield "poisson", (mean,), {}, v, law.intervals(v)
+    for r, p in itertools.product(ends, [2**24, 2**30, 2**32 - 2**18, 2**32 - 1]):
+        law = ref.negative_binomial(r, p)
+        for v in (0, r >> 16, 10**6, MOST) if law else ():
+            yield "negative_binomial", (r, p), {}, v, law.intervals(v)
     for s in (-3072, 0, 12031):
         law = ref.geometric(TABLES["laplace"], s)
         for v in (0, 1, 2**40, MOST):
@@ -485,6 +508,16 @@ def test_counts_cost_what_they_should():
             mpmath.exp(-m + k * mpmath.log(m) - mpmath.loggamma(k + 1))
             for k in range(top)
         ]))  # fmt: skip
+    for r, p in [(0.01, 0.01), (0.5, 0.1), (1, 0.0065), (7.5, 0.3), (900, 0.9)]:
+        R, P = int(fixed_rates(r)), int(fixed_probabilities(p))
+        r, p = mpmath.mpf(R) / 65536, mpmath.mpf(P) / 2**32
+        top = int(r / p + 20 * r**0.5 / p + 40 / p)
+        cases.append((ref.negative_binomial(R, P), [
+            mpmath.exp(mpmath.loggamma(k + r) - mpmath.loggamma(k + 1)
+                       - mpmath.loggamma(r) + r * mpmath.log(p)
+                       + k * mpmath.log(1 - p))
+            for k in range(top)
+        ]))  # fmt: skip
     for law, masses in cases:
         bits, worst = excess((p, law.intervals(v)) for v, p in enumerate(masses))
         assert 0 <= bits + 1e-9 < 3e-5
@@ -562,6 +595,9 @@ BAD = [
     ("poisson", (65537.0,), 1), ("poisson", (np.array(0, np.uint32),), 1),
     ("poisson", (math.nan,), 1), ("poisson", (1.0,), 2.5),
     ("poisson", (1.0,), np.uint64(1 << 63)),
+    ("negative_binomial", (1.0, 0.5), -1), ("negative_binomial", (-1.0, 0.5), 1),
+    ("negative_binomial", (1.0, 1.5), 1), ("negative_binomial", (1.0, 0.006), 1),
+    ("negative_binomial", (60000.0, 0.5), 1), ("negative_binomial", (1.0, 0.0), 1),
 ]  # fmt: skip
 
 
@@ -598,6 +634,27 @@ def test_a_bad_value_in_the_middle_changes_nothing():
         with pytest.raises(bbans.SymbolError, match="data type"):
             message.pop(Poisson(np.full(500, 300.0), dtype=np.uint8))
         assert message.state() == before
+
+
+def test_a_law_that_is_too_wide_is_named():
+    """The widest of one success that there is, and what is next to it."""
+    message = random_message(1, 3)
+    before = message.state()
+    widest = np.array([27058200], np.uint32)  # 0.0063
+    while ref.negative_binomial(65536, int(widest[0]) - 1) is not None:
+        widest -= 1
+    while ref.negative_binomial(65536, int(widest[0])) is None:
+        widest += 1
+    law = NegativeBinomial(1.0, [0.5, *(widest / 2.0**32)])
+    law.push(message, [3, 300])
+    assert law.pop(message).tolist() == [3, 300]
+    wide = NegativeBinomial([[1.0], [1.0]], [0.5, *((widest - 1) / 2.0**32)])
+    text = r"1 successes of probability 0\.0063\d* at position 1 are too wide"
+    with pytest.raises(bbans.SymbolError, match=text):
+        message.push(wide, [[0, 1], [2, 3]])
+    with pytest.raises(bbans.SymbolError, match=text):
+        message.pop(wide)
+    assert message.state() == before
 
 
 def test_a_message_that_runs_dry_is_unchanged():

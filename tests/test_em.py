@@ -198,10 +198,10 @@ def test_a_stream_is_read_piece_by_piece(monkeypatch):
     read, counted = [], []
     count = em._count
 
-    def spy(batch, *args):
+    def spy(batch, *args, **named):
         counted.append(batch.x.size)
         assert sum(read) - sum(counted) <= 4000
-        return count(batch, *args)
+        return count(batch, *args, **named)
 
     def stream():
         for n in range(2000):

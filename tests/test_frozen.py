@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from shared import random_hmm, random_lgssm, random_message
+from shared import ALL_BYTES, random_hmm, random_lgssm, random_message
 
 from bbans import (
     CorruptError,
@@ -35,14 +35,6 @@ def text_model():
     return random_hmm(3, "".join(sorted(set(TEXT))))
 
 
-def bytes_model():
-    model = random_hmm(4, 256)
-    tables = (model.initial, model.transition, model.emission)
-    return FrozenHMM(
-        *tables, prec=model.prec, start_length=model.start_length, kind="bytes"
-    )
-
-
 def integers(end):
     return np.random.default_rng(5).integers(0, end, 200)
 
@@ -57,7 +49,11 @@ CASES = {
     "integers": (lambda: random_hmm(5, 7), integers(7)),
     "listed": (lambda: random_hmm(3, [-7, 0, 9]), np.array([-7, 9, 0, 0] * 50)),
     "text": (text_model, TEXT),
-    "bytes": (bytes_model, TEXT.encode()),
+    "bytes": (lambda: random_hmm(4, ALL_BYTES), TEXT.encode()),
+    "some bytes": (
+        lambda: random_hmm(3, bytes(sorted(set(TEXT.encode())))),
+        TEXT.encode(),
+    ),
     "autoregressive": (autoregressive, integers(5)),
     "linear Gaussian": (
         lambda: random_lgssm(2, 1, seed=4).freeze(),
@@ -233,6 +229,32 @@ def test_chains(case):
     assert batch.unchain(b"\1", [], model) == []
 
 
+@pytest.mark.parametrize("mode", ["iconoclasm", "predictive"])
+def test_a_chain_is_its_sequences_step_by_step(case, mode):
+    """The last start the message, by the range coder; the others go on top of it."""
+    model, x = case
+    model, rows = model.with_mode(mode), model._symbols(x)
+    sequences = [rows[:length] for length in (9, 40, 0, 70, 3, 150, 2)]
+    first, held = len(sequences), 0
+    while first > 0 and (held < model.start_length or mode == "predictive"):
+        first -= 1
+        held += len(sequences[first])
+    steps, encoder = model.state_space(), RangeEncoder()
+    for sequence in sequences[first:]:
+        belief = None
+        for value in sequence:
+            encoder.encode(steps.predictive(belief), value)
+            belief = steps.update(belief, value)
+    message = encoder.finish()
+    if first > 0:
+        assert message.is_at_least(model.start_bits)
+        for sequence in reversed(sequences[:first]):
+            Iconoclasm(steps, len(sequence)).push(message, sequence)
+        message.push_interval(0, 15, 16)
+    given = [x[: len(sequence)] for sequence in sequences]
+    assert batch.chain(given, model) == message.to_bytes()
+
+
 def test_packets_are_predictive(case):
     model, x = case
     made = packets.encode(x, model, 24)
@@ -283,6 +305,13 @@ def test_the_parts_pickle_and_copy(case):
     assert model.fingerprint.hex() in repr(steps)
 
 
+def test_contexts_pickle_and_copy():
+    contexts = autoregressive().contexts
+    for again in (pickle.loads(pickle.dumps(contexts)), copy.deepcopy(contexts)):
+        assert again == contexts
+        assert not again.weight.flags.writeable
+
+
 def test_files_of_other_classes(case):
     model, _ = case
     others = {type(make()) for make, _ in CASES.values()} - {type(model)}
@@ -311,14 +340,3 @@ def test_every_type_has_its_number():
 def test_what_is_no_frozen_model(model, text):
     with pytest.raises(ModelError, match=text.replace("()", r"\(\)")):
         as_model(model)
-
-
-def test_kinds_that_do_not_go_with_the_alphabet():
-    model = random_hmm(2, 3)
-    tables = (model.initial, model.transition, model.emission)
-    options = {"prec": model.prec, "start_length": 3}
-    for alphabet, kind in (([0, 1, 256], "bytes"), ("abc", "integers"), (3, "text")):
-        with pytest.raises(ModelError, match=kind):
-            FrozenHMM(*tables, **options, alphabet=alphabet, kind=kind)
-    with pytest.raises(ModelError, match="kind must be one of integers, bytes, text"):
-        FrozenHMM(*tables, **options, kind="words")

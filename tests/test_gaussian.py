@@ -90,3 +90,9 @@ def test_refusals(change, text):
         GaussianHMM.fit([1, 2], 1, init=bbans.HMM([1.0], [[1.0]], [[0.5, 0.5]]))
     with pytest.raises(bbans.ModelError, match="at most"):
         GaussianHMM.fit([0, 10**6], 1)
+
+
+def test_random_gaussians():
+    model = GaussianHMM.random(3, 50, seed=0)
+    assert (model.n_states, model.n_symbols) == (3, 50)
+    assert ((model.means >= 0) & (model.means <= 49)).all()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import byte_hmm
 
 import bbans
 from bbans import (
@@ -65,7 +66,7 @@ RNG = np.random.default_rng(0)
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
 COINS = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[1, 0], [0.5, 0.5]])
 FROZEN = COINS.freeze()
-BYTES = HMM.random(2, 256, seed=0).freeze(16)
+BYTES = byte_hmm(2).freeze(16)
 LINEAR = LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 FROZEN_LINEAR = LINEAR.freeze()
 CONTEXTS = Contexts.empty()
@@ -298,7 +299,7 @@ MISTAKES = [
     (lambda: HMM([1.0], [[1.0]], [[0.5, np.nan]]), ModelError, "emission row 0"),
     (lambda: COINS.sample(-1, seed=0), ModelError, "length"),
     (lambda: COINS.sample(1.5, seed=0), ModelError, "length"),
-    (lambda: COINS.information_content("ab"), SymbolError, "model of characters"),
+    (lambda: COINS.information_content("ab"), SymbolError, "model of text"),
     (lambda: COINS.maximise(3), ModelError, "Statistics"),
     (lambda: COINS.expect([[0]], threads="2"), ModelError, "threads"),
     (lambda: COINS.expect([[0]], dtype="x"), ModelError, "float32"),

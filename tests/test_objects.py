@@ -87,6 +87,8 @@ EXAMPLES = [
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
+    (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
+    (codecs.check_model([0, 1, 2], HMM.freeze()), equal),
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
     (LGSSM.freeze(), equal),
@@ -126,7 +128,7 @@ REFUSING = [
 
 def public_classes():
     for room in bbans._ROOMS:
-        for name in getattr(bbans, room).__all__:
+        for name in getattr(getattr(bbans, room), "__all__", ()):
             value = getattr(getattr(bbans, room), name)
             if (
                 inspect.isclass(value)

@@ -21,7 +21,7 @@ from bbans import (
     encode_sequence,
 )
 from bbans._lib import lib
-from bbans.codecs import Serial
+from bbans.codecs import Iconoclasm, SequenceModel, Serial
 from bbans.distributions import Categorical, Table, Uniform, Weighted
 from bbans.frozen import FrozenModel
 from bbans.models.freeze_hmm import frozen_hmm
@@ -309,6 +309,41 @@ def test_observations_that_cannot_be_coded(xs):
     for predictive in (False, True):
         with pytest.raises(ModelError):
             encode_sequence(xs, Mixed(), predictive=predictive)
+
+
+class Backwards(SequenceModel):
+    """A model that codes whole sequences in a way of its own: the last first."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def push(self, message, x):
+        self.model.push(message, x[::-1])
+
+    def pop(self, message, length):
+        return self.model.pop(message, length)[::-1]
+
+    def encode_message(self, x):
+        return self.model.encode_message(x[::-1])
+
+    def decode_message(self, message, length):
+        return self.model.decode_message(message, length)[::-1]
+
+    def state_space(self):
+        return self.model.state_space()
+
+
+def test_a_model_may_code_sequences_by_itself():
+    model = frozen("15 bits")
+    xs = draw(model, 50, seed=1)
+    message = encode_sequence(xs, Backwards(model))
+    assert message == encode_sequence(xs[::-1], model)
+    assert decode_sequence(message, Backwards(model), 50).tolist() == xs
+    message = Message.from_bytes(b"what is there\1")
+    codec = Iconoclasm(Backwards(model), 50)
+    codec.push(message, xs)
+    assert codec.pop(message).tolist() == xs
+    assert message == Message.from_bytes(b"what is there\1")
 
 
 # ---- refusals

@@ -199,3 +199,25 @@ def test_it_freezes_into_the_ordinary_engine():
 def test_factorial_models_that_cannot_be(parts, shape, text):
     with pytest.raises(ModelError, match=text):
         FactorialHMM(parts, np.full(shape, 1 / shape[-1]))
+
+
+def test_random_and_fitted_ones_have_their_chains():
+    model = FactorialHMM.random((2, 3), 4, seed=0)
+    assert [initial.size for initial, _ in model.chains] == [2, 3]
+    x, _ = model.sample(3000, seed=1)
+    fitted = FactorialHMM.fit(x, [2, 3], n_iter=20, seed=2)
+    assert isinstance(fitted, FactorialHMM)
+    assert [initial.size for initial, _ in fitted.chains] == [2, 3]
+    # It has learnt something, and less than a model that is free to.
+    free = HMM.fit(x, 6, n_iter=20, seed=2)
+    bits = [m.history[-1].information_content for m in (free, fitted)]
+    assert bits[0] < bits[1] + 0.02
+    assert bits[1] < fitted.history[0].information_content - 0.005
+    single = FactorialHMM.fit(iter(["abab", "ba"]), 2, n_iter=1, alphabet="abc")
+    assert (len(single.chains), single.n_symbols, single.kind) == (1, 3, "text")
+    again = FactorialHMM.fit(x, [2, 3], n_iter=0, init=fitted)
+    assert np.array_equal(again.emission, fitted.emission)
+    with pytest.raises(ModelError, match="joint states"):
+        FactorialHMM.fit(x, (65, 64))
+    with pytest.raises(ModelError, match="another kind"):
+        FactorialHMM.fit(x, 6, init=free)

@@ -1,7 +1,7 @@
 """What type checkers know of programs that use bbans: test_types.py checks this file.
 
-It never runs. An error that is expected has its `type: ignore`, which is an error itself
-if there is none.
+It never runs. An error that is expected has its `type: ignore`, which is an error
+itself if there is none.
 """
 
 from typing import Any

@@ -75,7 +75,7 @@ class Distribution(ABC):
         self._link()
 
     @abstractmethod
-    def _init(self, c: Any, *arrays: Any) -> int:
+    def _init(self, c: Any, *arrays: Any) -> Any:
         """Fill the struct of C, given each parameter as a pointer and a type."""
 
     @abstractmethod
@@ -120,8 +120,9 @@ class Distribution(ABC):
             return self
         self._check_fit(self.shape, shape)
         whole: Distribution = object.__new__(type(self))
-        vars(whole).update(vars(self), shape=shape)
-        whole._link()
+        vars(whole).update(vars(self), shape=shape, _single=0)
+        if self._parameters:  # else the struct is that of any number of values
+            whole._link()
         return whole
 
     # ---- as a codec

@@ -92,7 +92,7 @@ class Categorical(Distribution):
             parameters = (given,)
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
-    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> int:
+    def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> Any:
         return lib.bbans_distribution_init_symbols(c, self._table.c, *rows)
 
     def _reason(self, value: int, at: int) -> str:
@@ -147,7 +147,7 @@ class Weighted(Distribution):
     def __init__(self, weights: ArrayLike, *, copy: bool = True) -> None:
         super().__init__(as_weights(weights, copy), dtype=np.uint32)
 
-    def _init(self, c: Any, weights: Any) -> int:
+    def _init(self, c: Any, weights: Any) -> Any:
         return lib.bbans_distribution_init_weighted(c, *weights, self._row[0])
 
     def _reason(self, value: int, at: int) -> str:
@@ -186,7 +186,7 @@ class Uniform(Distribution):
         self._total = as_integer(total, "total", 1, lib.BBANS_TOTAL_MAX)
         super().__init__(dtype=np.uint32, shape=shape)
 
-    def _init(self, c: Any) -> int:
+    def _init(self, c: Any) -> Any:
         return lib.bbans_distribution_init_uniform(c, self._total)
 
     def _reason(self, value: int, at: int) -> str:
@@ -229,7 +229,7 @@ class UniformRange(Distribution):
         self._low, self._high = as_ends(low, high)
         super().__init__(dtype=dtype, shape=shape)
 
-    def _init(self, c: Any) -> int:
+    def _init(self, c: Any) -> Any:
         return lib.bbans_distribution_init_range(c, self._low, self._high)
 
     def _reason(self, value: int, at: int) -> str:
@@ -286,7 +286,7 @@ class Bernoulli(Distribution):
             given.check()
         super().__init__(given, dtype=np.uint32)
 
-    def _init(self, c: Any, masses: Any) -> int:
+    def _init(self, c: Any, masses: Any) -> Any:
         bits = 28 if self._prec is None else self._prec
         masses = pointer(self._arrays[0])
         return lib.bbans_distribution_init_bernoulli(c, bits, masses)

@@ -1,4 +1,4 @@
-"""Numbers of things: Poisson, geometric and binomial values."""
+"""Numbers of things: Poisson, geometric, binomial and such values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bbans._lib import lib, pointer
+from bbans._lib import ffi, lib, pointer
 from bbans.distributions.base import Distribution
-from bbans.distributions.fixed_point import PROBABILITIES, RATES, SCALES, as_trials
+from bbans.distributions.fixed_point import (
+    PROBABILITIES,
+    RATES,
+    SCALES,
+    as_trials,
+    c_array,
+)
+from bbans.errors import SymbolError
 
-__all__ = ["BetaBinomial", "Binomial", "Geometric", "Poisson"]
+__all__ = ["BetaBinomial", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
 
 class _Counts(Distribution):
@@ -60,7 +67,7 @@ class Poisson(_Counts):
     ) -> None:
         super().__init__(RATES.parameter("mean", mean, copy), dtype=dtype)
 
-    def _init(self, c: Any, mean: Any) -> int:
+    def _init(self, c: Any, mean: Any) -> Any:
         return lib.bbans_distribution_init_poisson(c, *mean)
 
 
@@ -97,8 +104,87 @@ class Geometric(_Counts):
     ) -> None:
         super().__init__(SCALES.parameter("scale", scale, copy), dtype=dtype)
 
-    def _init(self, c: Any, scale: Any) -> int:
+    def _init(self, c: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_geometric(c, *scale)
+
+
+class NegativeBinomial(_Counts):
+    """Numbers of failures before a number of successes, which need not be whole.
+
+    Poisson values whose mean is spread, as counts mostly are: the variance is the mean
+    over the probability.
+
+    Parameters
+    ----------
+    successes : array_like of float
+        r > 0, up to 65536; or the uint32 array that `fixed_rates` returns. The mean is
+        ``r (1 - p) / p``.
+    probability : array_like of float
+        p, of success; or the uint32 array that `fixed_probabilities` returns.
+    dtype : data-type
+        Of popped integers.
+    copy : bool
+        False: `Distribution`, Notes.
+
+    Raises
+    ------
+    SymbolError
+        If a parameter is out of range, is no number, or an integer of numpy that is
+        not fixed point, or if shapes do not fit; from `push` and `pop`, if the law is
+        too wide; from `push`, if a value is no integer from 0 on.
+
+    Notes
+    -----
+    Weights are made of the values within some 8 to 16 deviations of the mean, and 12 /
+    p beyond, which may be 4121: the mean is at most 158 for one success, 805 for 10,
+    3579 for 1000. docs/maths.md, section 11.
+
+    Examples
+    --------
+    >>> from bbans import Message
+    >>> message, law = Message(), NegativeBinomial(1.5, [0.5, 0.05])
+    >>> message.push(law, [0, 31])
+    >>> message.pop(law)
+    array([ 0, 31])
+    """
+
+    def __init__(
+        self,
+        successes: ArrayLike,
+        probability: ArrayLike,
+        dtype: DTypeLike = np.int64,
+        *,
+        copy: bool = True,
+    ) -> None:
+        super().__init__(
+            RATES.parameter("successes", successes, copy),
+            PROBABILITIES.parameter("probability", probability, copy),
+            dtype=dtype,
+        )
+
+    def _init(self, c: Any, successes: Any, probability: Any) -> Any:
+        return lib.bbans_distribution_init_negative_binomial(
+            c, *successes, *probability
+        )
+
+    def _check(self) -> None:
+        super()._check()
+        values = np.zeros(
+            self.shape, np.int64
+        )  # C codes it, unless the law is too wide
+        n, at = ffi.new("size_t *"), ffi.new("size_t *")
+        if lib.bbans_distribution_list(
+            self._c, *c_array(values), values.size, ffi.NULL, 0, n, at
+        ):
+            successes, probability = (
+                np.broadcast_to(parameter.real(), self.shape).flat[at[0]]
+                for parameter in self._parameters
+            )
+            raise SymbolError(
+                f"{successes:g} successes of probability {probability:g} at position "
+                f"{at[0]} are too wide a law: 16 deviations and 12 / {probability:g} "
+                "must be below 4121"
+            )
 
 
 class Binomial(_Successes):
@@ -145,7 +231,7 @@ class Binomial(_Successes):
             dtype=dtype,
         )
 
-    def _init(self, c: Any, trials: Any, probability: Any) -> int:
+    def _init(self, c: Any, trials: Any, probability: Any) -> Any:
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_binomial(c, numbers, *probability)
 
@@ -196,6 +282,6 @@ class BetaBinomial(_Successes):
             dtype=dtype,
         )
 
-    def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> int:
+    def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> Any:
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_beta_binomial(c, numbers, *alpha, *beta)

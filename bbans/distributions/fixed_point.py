@@ -74,7 +74,7 @@ def to_real(values: ArrayLike, name: str = "parameters") -> NDArray[Any]:
 
 def kept(array: NDArray[Any], copy: bool) -> NDArray[Any]:
     """An array as a distribution keeps it, so that C can read it."""
-    return np.array(array, order="C") if copy else np.require(array, None, "CA")
+    return np.array(array, order="C") if copy else np.require(array, None, ["C", "A"])
 
 
 # ---- parameters
@@ -103,7 +103,8 @@ class Parameter(NamedTuple):
 
     def real(self) -> NDArray[Any]:
         """What its numbers stand for."""
-        return self.format.real(self.array)
+        is_real = self.array.dtype.kind == "f"  # weights, or not copied
+        return self.array if is_real else self.format.real(self.array)
 
 
 def _where(name: str, array: NDArray[Any], i: int) -> str:
@@ -453,6 +454,8 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     ModelError
         If it is none.
     """
+    if type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
+        return shape  # as of an array: quick
     try:
         return np.broadcast_shapes(shape)
     except (TypeError, ValueError):

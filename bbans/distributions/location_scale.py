@@ -82,7 +82,7 @@ class LocationScale(Distribution):
         parameters = location_and_scale(self._names, location, scale, copy)
         super().__init__(*parameters, dtype=dtype)
 
-    def _init(self, c: Any, location: Any, scale: Any) -> int:
+    def _init(self, c: Any, location: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_location_scale(
             c, self._family._c, *location, *scale
         )
@@ -313,12 +313,11 @@ class Mixture(Distribution):
     ) -> None:
         self._family = as_family(family)
         self._low, self._high = as_ends(low, high)
-        parameters = location_and_scale(("location", "scale"), location, scale, copy)
+        parameters = [*location_and_scale(("location", "scale"), location, scale, copy)]
         if weights is not None:
-            given = as_weights(weights, copy)
+            parameters.insert(0, as_weights(weights, copy))
             if copy:
-                given.check()
-            parameters = (given, *parameters)
+                parameters[0].check()
         whole = joint_shape(*(parameter.array for parameter in parameters))
         if not whole:
             raise SymbolError("mixtures need an axis of components")
@@ -327,7 +326,7 @@ class Mixture(Distribution):
             raise SymbolError(f"a mixture has 1 to {most} components, not {whole[-1]}")
         super().__init__(*parameters, dtype=dtype)
 
-    def _init(self, c: Any, *arrays: Any) -> int:
+    def _init(self, c: Any, *arrays: Any) -> Any:
         weights = arrays[0] if len(arrays) == 3 else (ffi.NULL, 0)
         location, scale = arrays[-2:]
         return lib.bbans_distribution_init_mixture(

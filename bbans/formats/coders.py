@@ -153,7 +153,7 @@ class Coder(ABC):
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
         plain = octets(steps)
-        yield STORED, memoryview(plain)
+        yield STORED, plain.data
         yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
 
@@ -202,7 +202,7 @@ class ByteCoder(Coder):
     def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         plain, data = octets(steps), self.encode(steps)
         stored = len(data) >= plain.size
-        return (STORED, memoryview(plain)) if stored else (self.method, data)
+        return (STORED, plain.data) if stored else (self.method, data)
 
 
 class SignalCoder(Coder):
@@ -293,9 +293,9 @@ class ModelCoder(Coder):
         return UTF8, octets(utf8_of(data))
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        x = self.model.alphabet.encode(steps)
-        rows = x if self.model.width == 1 else x.reshape(steps.shape)
-        return self.model.encode_message(rows).to_bytes()
+        # What the alphabet gives needs no other check.
+        rows = self.model._shaped(self.model.alphabet.encode(steps))
+        return self.model._encode(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         n, rest = divmod(out.size, self.model.width)
@@ -436,7 +436,7 @@ def as_coder(
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
         return default(level=level)
-    return ModelCoder(coder, level)
+    return ModelCoder(as_model(coder), level)
 
 
 class _Stored:
@@ -542,8 +542,8 @@ def restored_text(elements: NDArray[Any], header: Header) -> str:
     utf8 = header.element == UTF8
     try:
         if utf8:
-            return str(memoryview(elements), "utf-8")
-        return str(memoryview(elements).cast("B"), "utf-32-le", "surrogatepass")
+            return str(elements.data, "utf-8")
+        return str(octets(elements).data, "utf-32-le", "surrogatepass")
     except UnicodeDecodeError as error:
         form = "UTF-8" if utf8 else "of code points"
         raise CorruptError(f"decoded text is not {form}: {error}") from None
@@ -572,7 +572,7 @@ def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
             pointer(work, "uint8_t[]"), work.size,
         )
     )  # fmt: skip
-    return memoryview(out)[: size[0]]
+    return out.data[: size[0]]
 
 
 def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:

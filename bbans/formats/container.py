@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -58,7 +58,11 @@ VERSION = 2
 #: Elements: bytes and text, and from `FIRST_INTEGER` on the integers of numpy.
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
-_DTYPES = {BYTES: np.dtype("u1"), UTF8: np.dtype("u1"), CODE_POINTS: np.dtype("<u4")}
+_DTYPES: dict[int, np.dtype[Any]] = {
+    BYTES: np.dtype("u1"),
+    UTF8: np.dtype("u1"),
+    CODE_POINTS: np.dtype("<u4"),
+}
 _DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
@@ -80,7 +84,7 @@ BLOCK_BYTES_MAX = 1 << 24
 AXES_MAX = 32
 
 
-def integer_element(dtype: np.dtype) -> int | None:
+def integer_element(dtype: np.dtype[Any]) -> int | None:
     """The element of an integer type, or None if there is none."""
     if dtype.kind not in "iu" or dtype.itemsize > 8:
         return None
@@ -109,7 +113,7 @@ class Header:
     name: str = ""
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the elements in the file."""
         return _DTYPES[self.element]
 
@@ -127,7 +131,7 @@ class Header:
         return np.ndarray if self.is_array else str if self.is_text else bytes
 
     @property
-    def array_dtype(self) -> np.dtype:
+    def array_dtype(self) -> np.dtype[Any]:
         """Type of the array that was compressed."""
         return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
 

@@ -111,7 +111,8 @@ class Contexts:
     def _check(self) -> None:
         """Refuse what is no tree of distributions."""
         degree = np.diff(self.children.astype(np.int64))
-        entries: _Integers = np.diff(self.first.astype(np.int64))
+        first: _Integers = self.first.astype(np.int64)
+        entries = first[1:] - first[:-1]
         number = np.arange(self.n_contexts)
         if (
             int(self.children[0]) != 1

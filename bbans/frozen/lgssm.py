@@ -5,14 +5,12 @@ docs/maths.md, "Linear Gaussian state space models".
 
 from __future__ import annotations
 
-import struct
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_integer
-from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
 from bbans.distributions.multivariate import (
     RANGE_PREC,
@@ -32,17 +30,18 @@ from bbans.errors import (
 from bbans.frozen.alphabet import AllIntegers, as_integers
 from bbans.frozen.base import (
     MODES,
-    VERSION,
     FrozenModel,
     Mode,
     Start,
     check_end,
-    read_start,
+    header_bytes,
+    read_header,
 )
 
 __all__ = ["NOISES", "FrozenLGSSM", "LGSSMSteps", "Step", "noise_family"]
 
-HEADER = struct.Struct("<4s8BIIIII")
+NUMBERS = 5  # of the header: n, p, c, start bits, S
+HEADER_BYTES = header_bytes(NUMBERS)
 DIMENSIONS_MAX = 64
 
 
@@ -60,7 +59,7 @@ class Head(NamedTuple):
     def offsets(self) -> tuple[int, int]:
         """Where the offsets end, which begin after the header, and the words."""
         width = int(lib.bbans_lgssm_step_words(self.n_latents, self.n_observed))
-        end = HEADER.size + 8 * self.n_steps * (self.n_latents + self.n_observed)
+        end = HEADER_BYTES + 8 * self.n_steps * (self.n_latents + self.n_observed)
         return end, end + 4 * self.n_steps * width
 
 
@@ -72,13 +71,13 @@ def read_head(data: bytes) -> Head:
     TruncatedError, CorruptError, VersionError, FormatError
         If they begin none of a linear Gaussian model.
     """
-    start = read_start(data, HEADER.size)
+    start, numbers = read_header(data, NUMBERS)
     names = {number: name for name, number in NOISES.items()}
     if start.model_type != FrozenLGSSM.TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
     if start.detail not in names:
         raise VersionError("model file has codes that this release does not know")
-    n, p, tail, bits, steps = HEADER.unpack_from(data)[-5:]
+    n, p, tail, bits, steps = numbers
     if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
         raise CorruptError("model file is inconsistent: no dimensions or no steps")
     if start.kind != 0 or start.listed:
@@ -199,7 +198,7 @@ class FrozenLGSSM(FrozenModel):
                 start_length, start_bits, *self._keep,
             )
         )  # fmt: skip
-        super().__init__(c, "integers", mode)
+        super().__init__(c, mode)
 
     # ---- what it is
 
@@ -276,10 +275,9 @@ class FrozenLGSSM(FrozenModel):
     # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        header = HEADER.pack(
-            MODEL, VERSION, self.TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
-            self.n_latents, self.n_observed, self.start_length, self.start_bits,
-            self.n_steps,
+        header = self._header(
+            self._family, False, self.n_latents, self.n_observed, self.start_length,
+            self.start_bits, self.n_steps,
         )  # fmt: skip
         return (
             header
@@ -295,7 +293,7 @@ class FrozenLGSSM(FrozenModel):
         return cls(
             head.n_latents,
             head.n_observed,
-            np.frombuffer(data[HEADER.size : split], "<i8").reshape(head.n_steps, -1),
+            np.frombuffer(data[HEADER_BYTES:split], "<i8").reshape(head.n_steps, -1),
             np.frombuffer(data[split:size], "<i4").reshape(head.n_steps, -1),
             noise=head.noise,
             start_length=head.start_length,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_reals
+from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
-from bbans.frozen.alphabet import Alphabet
-from bbans.frozen.base import Kind
+from bbans.frozen.alphabet import Alphabet, Symbols
+from bbans.models._data import passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
+    MAX_STATES,
     PSEUDO_COUNTS,
     PseudoCounts,
     as_pseudo_counts,
@@ -22,7 +24,7 @@ from bbans.models._parameters import (
     normalised,
 )
 from bbans.models.em import Statistics
-from bbans.models.hmm import HMM, symbols_of
+from bbans.models.hmm import HMM, alphabet_of
 
 __all__ = ["FactorialHMM"]
 
@@ -42,7 +44,7 @@ class FactorialHMM(HMM):
         all K_i is at most 4096.
     emission : array_like of float, shape (K_1, .., K_n, M) or (K, M)
         P(x_t | all chains' states).
-    alphabet, kind : optional
+    alphabet : optional
         As for `HMM`.
 
     Raises
@@ -70,7 +72,6 @@ class FactorialHMM(HMM):
         emission: ArrayLike,
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
-        kind: Kind | None = None,
     ) -> None:
         try:
             pairs = [(a, A) for a, A in chains]
@@ -97,8 +98,83 @@ class FactorialHMM(HMM):
             _product([transition for _, transition in self._chains]),
             table,
             alphabet=alphabet,
-            kind=kind,
         )
+
+    @classmethod
+    def random(
+        cls,
+        n_states: int | Sequence[int],
+        n_symbols: int,
+        *,
+        concentration: float = 1.0,
+        seed: int | np.random.Generator,
+    ) -> FactorialHMM:
+        """Draw a model, as `HMM.random`.
+
+        Parameters
+        ----------
+        n_states : int or sequence of int
+            Of each chain.
+        n_symbols, concentration, seed
+            As for `HMM.random`.
+
+        Raises
+        ------
+        ModelError
+            If an argument is out of range.
+        """
+        rng = as_generator(seed)
+        chains = [
+            HMM.random(K, 1, concentration=concentration, seed=rng)
+            for K in _sizes(n_states)
+        ]
+        states = math.prod(chain.n_states for chain in chains)
+        joint = HMM.random(states, n_symbols, concentration=concentration, seed=rng)
+        pairs = [(chain.initial, chain.transition) for chain in chains]
+        return cls(pairs, joint.emission)
+
+    @classmethod
+    def fit(
+        cls,
+        sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
+        n_states: int | Sequence[int],
+        *,
+        seed: int | np.random.Generator = 0,
+        init: HMM | None = None,
+        alphabet: Alphabet | int | str | ArrayLike | None = None,
+        **options: Any,
+    ) -> FactorialHMM:
+        """Train by expectation maximisation.
+
+        Parameters
+        ----------
+        n_states : int or sequence of int
+            Of each chain.
+        sequences, seed, init, alphabet, **options
+            As for `HMM.fit`, but `topology`.
+
+        Raises
+        ------
+        ModelError, SymbolError
+            As for `HMM.fit`.
+        """
+        passes, sizes = passes_of(sequences), _sizes(n_states)
+        states = math.prod(sizes)
+        if init is None:
+            rng = as_generator(seed)
+            start = HMM.fit(
+                passes, states, n_iter=0, alphabet=alphabet, seed=rng, progress=False
+            )
+            pairs = [
+                (rng.dirichlet(np.full(K, 10.0)), rng.dirichlet(np.full(K, 10.0), K))
+                for K in sizes
+            ]
+            init = cls(pairs, start.emission, alphabet=start.alphabet)
+        elif not isinstance(init, FactorialHMM):
+            raise ModelError(f"init is another kind of model: {init!r}")
+        model = HMM.fit(passes, states, init=init, alphabet=alphabet, **options)
+        assert isinstance(model, FactorialHMM)
+        return model
 
     @property
     def chains(self) -> list[_Chain]:
@@ -131,7 +207,7 @@ class FactorialHMM(HMM):
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()
-        joint = {name: arrays[name] for name in ("emission", "alphabet", "kind")}
+        joint = {name: arrays[name] for name in ("emission", "alphabet")}
         for k, (initial, transition) in enumerate(self._chains):
             joint |= {f"initial_{k}": initial, f"transition_{k}": transition}
         return joint
@@ -140,15 +216,15 @@ class FactorialHMM(HMM):
     def _from_arrays(cls, arrays: Arrays) -> FactorialHMM:
         chains = [
             (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
-            for k in range((len(arrays) - 3) // 2)
+            for k in range((len(arrays) - 2) // 2)
         ]
-        return cls(chains, arrays["emission"], **symbols_of(arrays))
+        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays))
 
     def _copy(self) -> FactorialHMM:
         return self._with(self._chains, self.emission)
 
     def _with(self, chains: Sequence[_Chain], emission: ArrayLike) -> FactorialHMM:
-        return FactorialHMM(chains, emission, alphabet=self.alphabet, kind=self.kind)
+        return FactorialHMM(chains, emission, alphabet=self.alphabet)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts
@@ -156,6 +232,16 @@ class FactorialHMM(HMM):
         return log2_prior((nothing, nothing, self.emission), pseudo_counts) + sum(
             log2_prior((*chain, nothing), (first, step, 0.0)) for chain in self._chains
         )
+
+
+def _sizes(n_states: int | Sequence[int]) -> list[int]:
+    sizes = n_states if isinstance(n_states, (list, tuple)) else [n_states]
+    found = [as_integer(K, "n_states", 1, MAX_STATES) for K in sizes]
+    if math.prod(found) > MAX_STATES or not found:
+        raise ModelError(
+            f"n_states {n_states}: chains have 1 to {MAX_STATES} joint states"
+        )
+    return found
 
 
 def _product(factors: list[NDArray[np.float64]]) -> NDArray[np.float64]:

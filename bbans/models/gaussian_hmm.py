@@ -15,7 +15,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
-from bbans.models._data import check_axes, kind_of, passes_of, peek
+from bbans.models._data import alphabet_for, check_axes, passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
@@ -105,8 +105,7 @@ class GaussianHMM(HMM):
             initial,
             transition,
             _masses(self._means, self._deviations, values),
-            alphabet=values if low else len(values),
-            kind=kind,
+            alphabet=Alphabet(values if low else len(values), kind=kind),
         )
 
     @property
@@ -118,6 +117,35 @@ class GaussianHMM(HMM):
     def deviations(self) -> Floats:
         """Of the states, shape (K,)."""
         return self._deviations.copy()
+
+    @classmethod
+    def random(
+        cls,
+        n_states: int,
+        n_symbols: int,
+        *,
+        concentration: float = 1.0,
+        seed: int | np.random.Generator,
+    ) -> GaussianHMM:
+        """Draw a model of the integers 0 .. M-1.
+
+        Parameters
+        ----------
+        n_states, n_symbols, concentration, seed
+            As for `HMM.random`, which draws the states' chances. Means are uniform on
+            the integers' range, deviations up to a quarter of it.
+
+        Raises
+        ------
+        ModelError
+            If an argument is out of range.
+        """
+        rng = as_generator(seed)
+        drawn = HMM.random(n_states, 1, concentration=concentration, seed=rng)
+        top = as_integer(n_symbols, "n_symbols", 1, MAX_SYMBOLS) - 1
+        means = rng.uniform(0, top, n_states)
+        deviations = rng.uniform(0, top / 4, n_states)
+        return cls(drawn.initial, drawn.transition, means, deviations, 0, top)
 
     @classmethod
     def fit(
@@ -176,8 +204,7 @@ class GaussianHMM(HMM):
         """One with a state for each K-th of the sorted data, and one with all means in
         the middle and deviations from narrow to wide."""
         parts = [np.zeros(0, np.int64)]
-        first, items = peek(passes())
-        for x in items:
+        for x in passes():
             check_axes(x)
             parts.append(as_integers(x).reshape(-1))
         values = np.concatenate(parts)
@@ -203,7 +230,7 @@ class GaussianHMM(HMM):
         ]
         make = partial(
             cls, initial, transition, low=least, high=most,
-            kind=kind_of(first, Alphabet(sorted({least, most}))),
+            kind=alphabet_for(passes(), Alphabet(sorted({least, most}))).kind,
         )  # fmt: skip
         wide = values.std() + 0.5
         apart = np.array([[part.mean(), part.std() + 0.5] for part in parts]).T

@@ -1,18 +1,20 @@
-/* Counts: binomial, beta-binomial and Poisson values, under rows of integer
+/* Counts: binomial, negative binomial and such values, under rows of integer
  * weights that are made on the way.  docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"
 #include "bbans_values.h"
 
-/* 8 standard deviations and more on each side of the mean: h of window_of. */
+/* 8 standard deviations and more on each side of the mean: half_of. */
+#define VARIANCE_MAX 65535
 #define HALF_MAX (8 * 256 + 12)
 #define WINDOW_MAX (2 * HALF_MAX + 1)
 #define COUNT_WORDS 5
 
-typedef enum { BINOMIAL, BETA_BINOMIAL, POISSON } law_kind;
+typedef enum { BINOMIAL, BETA_BINOMIAL, POISSON, NEGATIVE_BINOMIAL } law_kind;
 
-/* a, b: units of 2^-32 of p, or of 2^-16 of alpha and beta, or of the mean. */
+/* a, b: units of 2^-32 of p, or of 2^-16 of alpha and beta, of the mean, or of
+ * r; then b is p. */
 typedef struct {
     uint32_t trials, a, b;
 } rates;
@@ -51,48 +53,89 @@ static number times_ratio(number x, uint64_t a, uint64_t b)
     return x;
 }
 
-/* P(k + 1) / P(k) = a / b, for k and k + 1 in the support. */
-static void ratio_after(const counts *c, uint64_t k, uint64_t *a, uint64_t *b)
+#define ONE ((uint64_t)1 << 32) /* of p */
+
+/* The weight of k + 1 by that of k, both in the support. */
+static number weight_after(const counts *c, uint64_t k, number x)
 {
     const rates *r = &c->rates;
-    const uint64_t one = c->kind == BINOMIAL ? (uint64_t)1 << 32 : 65536;
 
     switch (c->kind) {
     case BINOMIAL: /* (n - k) p / ((k + 1) (1 - p)), below 2^50 each */
-        *a = (r->trials - k) * r->a;
-        *b = (k + 1) * (one - r->a);
-        return;
+        return times_ratio(x, (r->trials - k) * r->a, (k + 1) * (ONE - r->a));
     case BETA_BINOMIAL: /* (n - k) (k + alpha) / ((k + 1) (n - 1 - k + beta)) */
-        *a = (r->trials - k) * (k * one + r->a);
-        *b = (k + 1) * ((r->trials - 1 - k) * one + r->b);
-        return;
-    default: /* mean / (k + 1) */ *a = r->a; *b = (k + 1) * one;
+        return times_ratio(x, (r->trials - k) * (k * 65536 + r->a),
+                           (k + 1) * ((r->trials - 1 - k) * 65536 + r->b));
+    case NEGATIVE_BINOMIAL: /* (k + r) / (k + 1), and (1 - p) */
+        x = times_ratio(x, k * 65536 + r->a, (k + 1) * 65536);
+        return times_ratio(x, ONE - r->b, ONE);
+    default: /* mean / (k + 1) */ return times_ratio(x, r->a, (k + 1) * 65536);
     }
 }
 
-static void window_of(counts *c)
+/* 2^((bl(v) + 1) / 2) is more than the root of v + 1, or equal. */
+static int64_t half_of(uint64_t variance)
+{
+    return ((int64_t)8 << ((bbans_bit_length(variance) + 1) / 2)) + 12;
+}
+
+/* A window of `half` on each side of the mean, and of `reach` more above it. */
+static void set_window(counts *c, uint64_t mean, int64_t half, int64_t reach)
+{
+    c->first = (int64_t)mean > half ? (int64_t)mean - half : 0;
+    c->last = (int64_t)mean + half + reach;
+    if (c->last > c->most)
+        c->last = c->most;
+}
+
+/* The mean is r (1 - p) / p, the variance 1 / p of that, and the tail falls as
+ * (1 - p)^k in the end: by e^-12 over the reach.  Returns whether the variance
+ * is not too large. */
+static int set_negative_binomial(counts *c)
 {
     const rates *r = &c->rates;
-    uint64_t mean = r->a >> 16, variance = mean;
-    int64_t half;
+    const uint64_t mean = r->a * (ONE - r->b) / r->b >> 16;
+    uint64_t variance;
 
-    c->most = c->kind == POISSON ? INT64_MAX : (int64_t)r->trials;
-    if (c->kind == BINOMIAL) { /* trials < 2^18, so variance < 2^16 */
+    if (mean > VARIANCE_MAX) /* below 2^16: mean << 32 is below 2^48 */
+        return 0;
+    variance = (mean << 32) / r->b;
+    if (variance > VARIANCE_MAX)
+        return 0;
+    set_window(c, mean, half_of(variance), (int64_t)((12 * ONE) / r->b));
+    return 1;
+}
+
+/* Whether there is a window that is not too wide. */
+static int window_of(counts *c)
+{
+    const rates *r = &c->rates;
+    uint64_t mean, variance;
+
+    c->most = c->kind == POISSON || c->kind == NEGATIVE_BINOMIAL
+                  ? INT64_MAX
+                  : (int64_t)r->trials;
+    switch (c->kind) {
+    case BINOMIAL: /* trials < 2^18, so variance < 2^16 */
         mean = (uint64_t)r->trials * r->a >> 32;
         variance = (uint64_t)r->trials * r->a >> 24; /* below 2^26 */
         variance = variance * (0xFFFFFFFF - r->a) >> 40;
-    }
-    /* 2^((bl(v) + 1) / 2) is more than the root of v + 1, or equal. */
-    half = ((int64_t)8 << ((bbans_bit_length(variance) + 1) / 2)) + 12;
-    c->first = (int64_t)mean > half ? (int64_t)mean - half : 0;
-    c->last = (int64_t)mean + half;
-    if (c->kind == BETA_BINOMIAL) {
+        set_window(c, mean, half_of(variance), 0);
+        break;
+    case BETA_BINOMIAL:
         c->first = 0;
         c->last = c->most;
+        break;
+    case NEGATIVE_BINOMIAL:
+        if (!set_negative_binomial(c))
+            return 0;
+        break;
+    default: mean = r->a >> 16; set_window(c, mean, half_of(mean), 0);
     }
-    if (c->last > c->most)
-        c->last = c->most;
+    if (c->last - c->first >= WINDOW_MAX)
+        return 0;
     c->n = (size_t)(c->last - c->first) + 1;
+    return 1;
 }
 
 /* Weights 1 + floor(P (2^28 - n - 2) / sum of P) of the window, and 1 for what
@@ -109,15 +152,12 @@ static void weigh_window(counts *c)
     x.m = (uint32_t)1 << 31;
     x.e = 0;
     for (i = 0;; i++) {
-        uint64_t a, b;
-
         w[i] = x.m;
         e[i] = x.e;
         top = x.e > top ? x.e : top;
         if (i + 1 == c->n)
             break;
-        ratio_after(c, (uint64_t)c->first + i, &a, &b);
-        x = times_ratio(x, a, b);
+        x = weight_after(c, (uint64_t)c->first + i, x);
     }
     for (i = 0; i < c->n; i++) {
         w[i] = top - e[i] < 32 ? w[i] >> (top - e[i]) : 0;
@@ -141,12 +181,14 @@ enum { TRIALS, A, B };
 static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
                               int which, size_t i, uint32_t *rate)
 {
+    const int is_probability =
+        kind == (which == A ? BINOMIAL : NEGATIVE_BINOMIAL);
     const void *array = d->array[which];
     const int type = d->type[which];
 
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
-    else if (kind == BINOMIAL)
+    else if (is_probability)
         return bbans_probabilities_fix(bbans_real_at(array, type, i), type, 1,
                                        rate);
     else
@@ -163,19 +205,20 @@ static bbans_status open_row(counts *c, const bbans_distribution *d, size_t i)
     rates r = {0, 0, 1};
     bbans_status status = read_rate(d, c->kind, A, i, &r.a);
 
-    if (status == BBANS_OK && c->kind == BETA_BINOMIAL)
+    if (status == BBANS_OK && d->type[B] != 0)
         status = read_rate(d, c->kind, B, i, &r.b);
     if (status != BBANS_OK)
         return status;
-    if (c->kind != POISSON)
+    if (d->type[TRIALS] != 0)
         r.trials = ((const uint32_t *)d->array[TRIALS])[i];
     if (r.trials > most)
         return BBANS_ERR_SYMBOL;
     if (c->is_open && memcmp(&r, &c->rates, sizeof r) == 0)
         return BBANS_OK;
     c->rates = r;
-    c->is_open = 1;
-    window_of(c);
+    c->is_open = window_of(c);
+    if (!c->is_open)
+        return BBANS_ERR_SYMBOL;
     weigh_window(c);
     return BBANS_OK;
 }
@@ -296,6 +339,12 @@ static bbans_status poisson_code(const bbans_distribution *d,
     return counts_code(d, call, POISSON);
 }
 
+static bbans_status negative_binomial_code(const bbans_distribution *d,
+                                           const struct bbans_call *call)
+{
+    return counts_code(d, call, NEGATIVE_BINOMIAL);
+}
+
 static void init_rate(bbans_distribution *d, int which, const void *array,
                       int type)
 {
@@ -352,6 +401,23 @@ bbans_status bbans_distribution_init_poisson(bbans_distribution *distribution,
     memset(distribution, 0, sizeof *distribution);
     distribution->code = poisson_code;
     init_rate(distribution, A, mean, mean_type);
+    distribution->words = COUNT_WORDS;
+    return BBANS_OK;
+}
+
+bbans_status bbans_distribution_init_negative_binomial(
+    bbans_distribution *distribution, const void *successes, int successes_type,
+    const void *probability, int probability_type)
+{
+    if (distribution == NULL)
+        return BBANS_ERR_NULL;
+    if (!rate_type_is_valid(successes_type) ||
+        !rate_type_is_valid(probability_type))
+        return BBANS_ERR_TYPE;
+    memset(distribution, 0, sizeof *distribution);
+    distribution->code = negative_binomial_code;
+    init_rate(distribution, A, successes, successes_type);
+    init_rate(distribution, B, probability, probability_type);
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }

@@ -875,6 +875,7 @@ INTERVALS = {
     "binomial": lambda row, v: ref.binomial(*row).intervals(v),
     "beta_binomial": lambda row, v: ref.beta_binomial(*row).intervals(v),
     "range": lambda row, v, low, high: ref.uniform(v - low, high - low),
+    "negative_binomial": lambda row, v: ref.negative_binomial(*row).intervals(v),
 }
 
 
@@ -911,6 +912,9 @@ def value_rows(draw, law, n):
         others = [1 + draw.below(2**18) for _ in range(n)]
         rows = [[t, *r, b] for t, r, b in zip(trials, rates, others, strict=True)]
         return {}, rows, [draw.below(t + 1) for t in trials]
+    if law == "negative_binomial":
+        rows = [[*r, 2**32 - 1 - draw.below(2**31)] for r in rates]
+        return {}, rows, counts
     low, high = draw.pick([far, [-5, 5], [0, 2**40]])
     values = [low + draw.bits(64) % (high - low + 1) for _ in range(n)]
     return {"low": low, "high": high}, [[]] * n, values
