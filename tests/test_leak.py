@@ -223,7 +223,7 @@ def test_other_refusals_keep_their_cause():
         message.push(Mixture(shape, None, [[0.0]], 1.0, low=0, high=5), [9])
     for given in (([1 << 46], [0]), ([0], [12032])):
         with pytest.raises(bbans.ModelError, match=r"\[0\] is"):
-            Multivariate(*given, leak=False)
+            Multivariate(*given, family=Family.gaussian(leak=False))
 
 
 def test_a_shape_says_whether_it_leaks():

@@ -162,7 +162,7 @@ MISTAKES = [
     (lambda: RangeDecoder(Message()).peek("a"), ModelError, "total"),
     # ---- the message is empty
     (lambda: Gaussian(0.0, 1.0, leak="no"), ModelError, "leak must be"),
-    (lambda: Multivariate([0], [0], leak=[True, False]), ModelError,
+    (lambda: Multivariate.from_covariance([0], [[1]], leak=[True, False]), ModelError,
      "leak must be"),
     (lambda: Gaussian(0.0, 1.0).pop(Message()), MessageError,
      "empty: push first, or start it"),
@@ -241,7 +241,7 @@ MISTAKES = [
     (lambda: codecs.Iconoclasm(FROZEN, 1.5), ModelError, "length"),
     (lambda: Multivariate([0.5], [1.0]), ModelError, "from_covariance"),
     (lambda: Multivariate(0, 1), ModelError, "row"),
-    (lambda: Multivariate([0], [0], family=7), ModelError, "family"),
+    (lambda: Multivariate([0], [0], family=7), ModelError, "Family.gaussian"),
     (lambda: Multivariate([0], [0], prec=30), ModelError, "precision"),
     (lambda: Multivariate([0], [0]).push(Message(), (1.5,)), SymbolError,
      "integers"),

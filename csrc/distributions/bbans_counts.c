@@ -313,12 +313,12 @@ static bbans_status counts_find(const bbans_distribution *d, void *scratch,
 static bbans_status counts_code(const bbans_distribution *d,
                                 const struct bbans_call *call, law_kind kind)
 {
-    static const bbans_each each = {counts_list, counts_find};
+    static const bbans_value_coder values = {counts_list, counts_find};
     counts c;
 
     c.kind = kind;
     c.is_open = 0;
-    return bbans_code_each(d, call, &each, &c);
+    return bbans_code_values(d, call, &values, &c);
 }
 
 static bbans_status binomial_code(const bbans_distribution *d,

@@ -666,7 +666,8 @@ static bbans_status location_scale_find(const bbans_distribution *d,
 static bbans_status location_scale_code(const bbans_distribution *d,
                                         const struct bbans_call *call)
 {
-    static const bbans_each each = {location_scale_list, location_scale_find};
+    static const bbans_value_coder values = {location_scale_list,
+                                             location_scale_find};
     bbans_message *msg = call->msg;
     group g;
 
@@ -678,7 +679,7 @@ static bbans_status location_scale_code(const bbans_distribution *d,
     g.scale = d->array[SCALE];
     g.scale_type = d->type[SCALE];
     if (msg == NULL)
-        return bbans_code_each(d, call, &each, &g);
+        return bbans_code_values(d, call, &values, &g);
     if (call->pops)
         return pop_values(msg, &g, call->to, call->type, 0, call->n);
     if ((msg->tail_cap - msg->tail_len) / d->words < call->n)

@@ -126,7 +126,7 @@ static bbans_status read_weights(mixture *m, const bbans_distribution *d,
 
 /* The components of value i, and its law. */
 static bbans_status open_value(mixture *m, const bbans_distribution *d,
-                               size_t i, bbans_law *law)
+                               size_t i, bbans_cdf *cdf)
 {
     const void *location = d->array[LOCATION], *scale = d->array[SCALE];
     const size_t n = m->components, first = i * n;
@@ -164,56 +164,56 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
         if (weight[k] > weight[heaviest])
             heaviest = k;
     }
-    law->below = mixture_below;
-    law->guess = mixture_guess;
-    law->model = m;
-    law->low = d->low;
-    law->high = d->high;
-    law->leak = bbans_leak(&m->family);
-    law->origin = m->part[heaviest].place.origin;
-    if (bbans_law_is_narrow(d->low, d->high)) /* then all bins are of one */
-        law->origin = bbans_signed(
+    cdf->below = mixture_below;
+    cdf->guess = mixture_guess;
+    cdf->model = m;
+    cdf->low = d->low;
+    cdf->high = d->high;
+    cdf->leak = bbans_leak(&m->family);
+    cdf->origin = m->part[heaviest].place.origin;
+    if (bbans_cdf_is_narrow(d->low, d->high)) /* then all bins are of one */
+        cdf->origin = bbans_signed(
             (uint64_t)d->low + ((uint64_t)d->high - (uint64_t)d->low + 1) / 2);
-    else if (law->origin < d->low)
-        law->origin = d->low;
-    else if (law->origin > d->high)
-        law->origin = d->high;
+    else if (cdf->origin < d->low)
+        cdf->origin = d->low;
+    else if (cdf->origin > d->high)
+        cdf->origin = d->high;
     return BBANS_OK;
 }
 
 static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
                                  size_t i, int64_t value, bbans_intervals *to)
 {
-    bbans_law law;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
     if (value < d->low || value > d->high)
         return BBANS_ERR_SYMBOL;
-    return bbans_list_law(to, &law, value);
+    return bbans_cdf_list(to, &cdf, value);
 }
 
 static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
                                  size_t i, bbans_source *from, int64_t *value)
 {
-    bbans_law law;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
-        *value = bbans_find_law(from, &law);
+        *value = bbans_cdf_find(from, &cdf);
     return status;
 }
 
 static bbans_status mixture_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
-    static const bbans_each each = {mixture_list, mixture_find};
+    static const bbans_value_coder values = {mixture_list, mixture_find};
     mixture m;
 
     m.family = *(const bbans_family *)d->form;
     m.components = d->width;
-    return bbans_code_each(d, call, &each, &m);
+    return bbans_code_values(d, call, &values, &m);
 }
 
 bbans_status bbans_distribution_init_mixture(
@@ -243,7 +243,7 @@ bbans_status bbans_distribution_init_mixture(
     distribution->width = components;
     distribution->low = low;
     distribution->high = high;
-    distribution->words = bbans_law_is_narrow(low, high) ? 1 : BBANS_LAW_WORDS;
+    distribution->words = bbans_cdf_is_narrow(low, high) ? 1 : BBANS_CDF_WORDS;
     return BBANS_OK;
 }
 
@@ -274,7 +274,7 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
 }
 
 static bbans_status open_rate(geometric *g, const bbans_distribution *d,
-                              size_t i, bbans_law *law)
+                              size_t i, bbans_cdf *cdf)
 {
     const void *scale = d->array[SCALE];
     const int type = d->type[SCALE];
@@ -291,48 +291,48 @@ static bbans_status open_rate(geometric *g, const bbans_distribution *d,
         return BBANS_ERR_SYMBOL;
     g->part.place = bbans_place_of(0, by, 0);
     g->part.place.below = 0;
-    law->below = geometric_below;
-    law->guess = geometric_guess;
-    law->model = g;
-    law->leak = 1;
-    law->low = law->origin = 0;
-    law->high = INT64_MAX;
+    cdf->below = geometric_below;
+    cdf->guess = geometric_guess;
+    cdf->model = g;
+    cdf->leak = 1;
+    cdf->low = cdf->origin = 0;
+    cdf->high = INT64_MAX;
     return BBANS_OK;
 }
 
 static bbans_status geometric_list(const bbans_distribution *d, void *scratch,
                                    size_t i, int64_t value, bbans_intervals *to)
 {
-    bbans_law law;
-    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
     if (value < 0)
         return BBANS_ERR_SYMBOL;
-    return bbans_list_law(to, &law, value);
+    return bbans_cdf_list(to, &cdf, value);
 }
 
 static bbans_status geometric_find(const bbans_distribution *d, void *scratch,
                                    size_t i, bbans_source *from, int64_t *value)
 {
-    bbans_law law;
-    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
-        *value = bbans_find_law(from, &law);
+        *value = bbans_cdf_find(from, &cdf);
     return status;
 }
 
 static bbans_status geometric_code(const bbans_distribution *d,
                                    const struct bbans_call *call)
 {
-    static const bbans_each each = {geometric_list, geometric_find};
+    static const bbans_value_coder values = {geometric_list, geometric_find};
     geometric g;
 
     memset(&g, 0, sizeof g);
     (void)bbans_family_init(&g.laplace, BBANS_LAPLACE);
-    return bbans_code_each(d, call, &each, &g);
+    return bbans_code_values(d, call, &values, &g);
 }
 
 bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
@@ -347,6 +347,6 @@ bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
     distribution->code = geometric_code;
     distribution->array[SCALE] = scale;
     distribution->type[SCALE] = scale_type;
-    distribution->words = BBANS_LAW_WORDS;
+    distribution->words = BBANS_CDF_WORDS;
     return BBANS_OK;
 }
