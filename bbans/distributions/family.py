@@ -73,15 +73,9 @@ class Family:
     @cache
     def _standard(cls, number: int, leak: int) -> Family:
         family = object.__new__(cls)
-<<<<<<< HEAD
         family._c = ffi.new("bbans_family *")
         check(lib.bbans_family_init(family._c, number))
-        family._c.leakless = not as_integer(leak, "leak", 0, 1)
-=======
-        family._c = ffi.new("bbans_shape *")
-        check(lib.bbans_shape_init(family._c, number))
         family._c.leakless = not leak
->>>>>>> dist
         size = 4 * (_EVEN + 2 + _OCTAVE * family._c.octaves)
         memory = ffi.buffer(family._c.survival, size)
         family._survival = np.frombuffer(memory, np.uint32)
