@@ -245,7 +245,7 @@ class FixedPoint(NamedTuple):
 
 LOCATIONS = FixedPoint(
     "LOCATIONS",
-    lib.bbans_fix_locations,
+    lib.bbans_locations_fix,
     np.int64,
     1 - 2**62,
     2**62 - 1,
@@ -254,7 +254,7 @@ LOCATIONS = FixedPoint(
 )
 SCALES = FixedPoint(
     "SCALES",
-    lib.bbans_fix_scales,
+    lib.bbans_scales_fix,
     np.int32,
     lib.BBANS_SCALE_MIN,
     lib.BBANS_SCALE_MAX,
@@ -263,7 +263,7 @@ SCALES = FixedPoint(
 )
 RATES = FixedPoint(
     "RATES",
-    lib.bbans_fix_rates,
+    lib.bbans_rates_fix,
     np.uint32,
     1,
     2**32 - 1,
@@ -272,7 +272,7 @@ RATES = FixedPoint(
 )
 PROBABILITIES = FixedPoint(
     "PROBABILITIES",
-    lib.bbans_fix_probabilities,
+    lib.bbans_probabilities_fix,
     np.uint32,
     1,
     2**32 - 1,
