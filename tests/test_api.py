@@ -711,7 +711,7 @@ def test_salvage():
 def test_blocks_before_a_fault_have_been_written():
     packed = bbans.compress(bytes(range(30)), BYTES, block_size=10)
     sink = io.BytesIO()
-    with pytest.raises(bbans.TruncatedError):
+    with pytest.raises(bbans.errors.TruncatedError):
         bbans.decompress_file(io.BytesIO(packed[:-25]), sink, BYTES)
     assert sink.getvalue() == bytes(range(20))
 

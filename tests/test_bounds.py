@@ -436,7 +436,7 @@ def files():
 def test_info_finds_every_cut_and_every_flip(data):
     describe(io.BytesIO(data))
     for length in range(len(data)):
-        with pytest.raises(bbans.TruncatedError):
+        with pytest.raises(bbans.errors.TruncatedError):
             facts_of(data[:length])
     with pytest.raises(bbans.CorruptError, match="followed by other data"):
         facts_of(data + b"\0")

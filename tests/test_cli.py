@@ -503,6 +503,18 @@ def test_train_on_lines_quietly():
     assert sorted(listing()) == ["a", "m.bbm", "m.npz"]
 
 
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
+def test_blas_has_one_thread_unless_told(given, threads):
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    if given is not None:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    code = "import os, _bbans_start; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().split() == [threads]
+
+
 # ---- demo
 
 

@@ -13,20 +13,12 @@ import pytest
 import reference
 from shared import ALL_BYTES, in_mode
 
-from bbans import (
-    LGSSM,
-    Alphabet,
-    Contexts,
-    FrozenARHMM,
-    FrozenHMM,
-    Message,
-    compress,
-    decompress,
-    encode,
-)
+from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder
 from bbans.formats.container import BLOCK_BYTES_MAX, METHODS
+from bbans.frozen import FrozenARHMM, FrozenHMM
+from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
 

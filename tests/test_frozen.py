@@ -13,18 +13,15 @@ from bbans import (
     FormatError,
     LimitError,
     Message,
-    MessageError,
     ModelError,
-    RangeDecoder,
-    RangeEncoder,
     SymbolError,
     check_model,
-    decode_sequence,
-    encode_sequence,
 )
-from bbans.codecs import Iconoclasm
+from bbans.codecs import Iconoclasm, decode_sequence, encode_sequence
+from bbans.errors import MessageError
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.frozen.hmm import FrozenHMM
+from bbans.message import RangeDecoder, RangeEncoder
 from bbans.models import ARHMM
 from bbans.records import batch, packets
 

@@ -15,29 +15,25 @@ from bbans import (
     LGSSM,
     CorruptError,
     FormatError,
-    FrozenLGSSM,
     Message,
-    MessageError,
     ModelError,
     SymbolError,
-    TruncatedError,
-    VersionError,
     WrongModelError,
     codecs,
     compress,
     compress_file,
     decode,
-    decode_sequence,
     decompress,
     decompress_file,
     encode,
-    encode_sequence,
     load_model,
 )
 from bbans._lib import check, ffi, lib
+from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import Multivariate
-from bbans.errors import BbansError
+from bbans.errors import BbansError, MessageError, TruncatedError, VersionError
 from bbans.formats.container import ContainerWriter, Header
+from bbans.frozen import FrozenLGSSM
 from bbans.frozen.lgssm import State
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]
@@ -157,13 +153,13 @@ def exact_bits(frozen, x):
         ffi.new("uint64_t *"),
         ffi.new("unsigned *"),
     )
-    gaussian, noise = ffi.new("bbans_shape *"), ffi.new("bbans_shape *")
-    check(lib.bbans_shape_init(gaussian, 0))
-    check(lib.bbans_shape_init(noise, frozen.family))
+    gaussian, noise = ffi.new("bbans_family *"), ffi.new("bbans_family *")
+    check(lib.bbans_family_init(gaussian, 0))
+    check(lib.bbans_family_init(noise, frozen.family))
 
     def mass(shape, at, scale, value):
         check(
-            lib.bbans_located_span(shape, at, scale, 26, value, out, out + 1, low, bits)
+            lib.bbans_family_span(shape, at, scale, 26, value, out, out + 1, low, bits)
         )
         return out[1] * 2.0 ** -(26 + bits[0])
 

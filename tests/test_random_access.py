@@ -179,7 +179,7 @@ def test_what_cannot_be_opened(tmp_path):
         bbans.open(tmp_path / "missing")
     with pytest.raises(TypeError, match="binary file"):
         bbans.open(5)
-    with pytest.raises(bbans.TruncatedError):
+    with pytest.raises(bbans.errors.TruncatedError):
         opened(b"")
     with pytest.raises(bbans.ModelError):
         bbans.open(io.BytesIO(bbans.compress(b"x")), "model.bbm")

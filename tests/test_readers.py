@@ -295,7 +295,7 @@ def test_filters_and_posteriors_of_any_weights(data, K, seed, prec):
             for symbol, call in (
                 (x, lambda p, W: lib.bbans_hmm_filter(
                     model.c, p, ffi.new("uint32_t *", x), 1, W)),
-                (None, lambda p, W: lib.bbans_hmm_filter_by(
+                (None, lambda p, W: lib.bbans_hmm_filter_masses(
                     model.c, row(column), p, W)),
             ):  # fmt: skip
                 p, W = row(predicted), row([])
@@ -342,8 +342,8 @@ KINDS = {
 }
 OPENERS = {
     "model file": [
-        bbans.load_model, bbans.FrozenHMM.load, bbans.FrozenARHMM.load,
-        bbans.FrozenLGSSM.load,
+        bbans.load_model, bbans.frozen.FrozenHMM.load, bbans.frozen.FrozenARHMM.load,
+        bbans.frozen.FrozenLGSSM.load,
     ],
     "container": [
         lambda path: bbans.decompress(path.read_bytes()), bbans.open,

@@ -10,7 +10,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from bbans.errors import (
 from bbans.formats.container import (
     BYTE_BLOCK,
     BYTES,
+    CHANNELS_MAX,
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
@@ -40,11 +41,9 @@ from bbans.formats.container import (
     Block,
     Header,
 )
-from bbans.formats.signals import CHANNELS_MAX, decode_signal, encode_signal
-from bbans.frozen.alphabet import utf8_of
-from bbans.frozen.base import FrozenModel, as_model
-from bbans.frozen.model_file import default_model
-from bbans.message.message import Message
+
+if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
+    from bbans.frozen.base import FrozenModel
 
 __all__ = [
     "ByteCoder",
@@ -89,8 +88,8 @@ class Coder(ABC):
     """What a codec is called."""
     fingerprint: bytes = b""
     """That of the model or codec, which a reader needs too."""
-    file_element: int = BYTES
-    """What a file that says nothing of itself is taken for."""
+    file_element: int | None = BYTES
+    """What a file is taken for whose type is not said; None: it must be."""
 
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
@@ -222,6 +221,7 @@ class SignalCoder(Coder):
     """
 
     method = SIGNAL
+    file_element = None
 
     def __repr__(self) -> str:
         return f"SignalCoder(level={self.level})"
@@ -239,9 +239,13 @@ class SignalCoder(Coder):
         )
 
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        from bbans.formats.signals import encode_signal
+
         return encode_signal(steps)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.signals import decode_signal
+
         decode_signal(bytes(data), out)
 
 
@@ -262,6 +266,8 @@ class ModelCoder(Coder):
     method = MODEL
 
     def __init__(self, model: FrozenModel, level: int = LEVEL_DEFAULT) -> None:
+        from bbans.frozen.base import as_model
+
         super().__init__(level)
         self.model = as_model(model)
         self.fingerprint = self.model.fingerprint
@@ -290,6 +296,8 @@ class ModelCoder(Coder):
             return CODE_POINTS, code_points(data)
         if kind == "integers":
             raise SymbolError("a str needs a model of text, or of bytes")
+        from bbans.frozen.alphabet import utf8_of
+
         return UTF8, octets(utf8_of(data))
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
@@ -298,6 +306,8 @@ class ModelCoder(Coder):
         return self.model._encode(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.message.message import Message
+
         n, rest = divmod(out.size, self.model.width)
         if rest:
             raise CorruptError(f"it has no rows of {self.model.width}")
@@ -436,6 +446,8 @@ def as_coder(
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
         return default(level=level)
+    from bbans.frozen.base import as_model
+
     return ModelCoder(as_model(coder), level)
 
 
@@ -480,6 +492,8 @@ def _find(header: Header, coder: Coder | None) -> Coder:
     wanted = header.name, header.fingerprint
     if coder is not None and (coder.name, coder.fingerprint) == wanted:
         return coder
+    from bbans.frozen.model_file import default_model
+
     if not header.name and default_model().fingerprint == header.fingerprint:
         return ModelCoder(default_model())
     what = named(*wanted)

@@ -35,6 +35,7 @@ __all__ = [
     "BLOCK_BYTES_MAX",
     "BYTES",
     "BYTE_BLOCK",
+    "CHANNELS_MAX",
     "CODEC",
     "CODE_POINTS",
     "FINGERPRINT_BYTES",
@@ -82,6 +83,8 @@ NAME_MAX = 255
 #: Bytes of a block's elements at the most: what a reader allocates for a block.
 BLOCK_BYTES_MAX = 1 << 24
 AXES_MAX = 32
+#: Of a signal.
+CHANNELS_MAX = 16
 
 
 def integer_element(dtype: np.dtype[Any]) -> int | None:

@@ -10,7 +10,6 @@ from bbans._kinds import CONTAINER, MODEL, START_BYTES, wrong_kind
 from bbans.errors import TruncatedError
 from bbans.formats.coders import named
 from bbans.formats.container import METHODS, ContainerReader
-from bbans.frozen.model_file import model_facts
 
 __all__ = ["describe"]
 
@@ -40,6 +39,8 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     whole = cast(BinaryIO, Resumed(start, file))
     magic = start[: len(MODEL)]
     if magic == MODEL:
+        from bbans.frozen.model_file import model_facts  # when a model is read
+
         return model_facts(whole)
     if magic == CONTAINER:
         return _container(whole)

@@ -18,11 +18,7 @@ from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Mode, check_end
 from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
-from bbans.frozen.hmm import (
-    HiddenMarkov,
-    read_head,
-    read_tables,
-)
+from bbans.frozen.hmm import HiddenMarkov, read_head, read_tables
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 
@@ -168,7 +164,7 @@ class FrozenARHMM(HiddenMarkov):
         share = np.uint64(beta) * self._emission[:, symbol].astype(np.uint64)
         column[:K] = (share >> np.uint64(self.prec)) + np.uint64(int(row[symbol]) + 1)
         check(
-            lib.bbans_hmm_filter_by(
+            lib.bbans_hmm_filter_masses(
                 self.c, pointer(column), pointer(state), pointer(filtered)
             )
         )

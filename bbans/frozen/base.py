@@ -95,6 +95,7 @@ class FrozenModel(SequenceModel):
 
     def __init__(self, c: Any, mode: Mode) -> None:
         self.c = c
+        self._space = ffi.addressof(c, "space")  # as C's functions of sequences take it
         self._space.predictive = _one_of(mode, MODES, "mode") == "predictive"
 
     # ---- what it is
@@ -143,13 +144,17 @@ class FrozenModel(SequenceModel):
         ModelError
             If `mode` is neither.
         """
-        if _one_of(mode, MODES, "mode") == self.mode:
-            return self
+        return self if _one_of(mode, MODES, "mode") == self.mode else self._other
+
+    @cached_property
+    def _other(self: _Made) -> _Made:
+        """This model in its other mode."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other._space.predictive = mode == "predictive"
         other.__dict__.pop("fingerprint", None)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other._space = ffi.addressof(other.c, "space")
+        other._space.predictive = not self._space.predictive
         return other
 
     # ---- coding
@@ -353,11 +358,6 @@ class FrozenModel(SequenceModel):
     # functions of sequences need besides
 
     @property
-    def _space(self) -> Any:
-        """The model as the C functions of sequences take it."""
-        return ffi.addressof(self.c, "space")
-
-    @property
     def _itemsize(self) -> int:
         """The most bytes that an observation takes where `decode` returns it."""
         return {"bytes": 1, "text": 4, "integers": 8 * self.width}[self.kind]
@@ -392,7 +392,7 @@ class FrozenModel(SequenceModel):
         """What `decode` returns, from the array that C wrote."""
         values: NDArray[Any] = self.alphabet.decode(x)
         if self.kind == "bytes":
-            return values.astype(np.uint8).tobytes()
+            return values.tobytes()
         return text_of(values) if self.kind == "text" else values
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_integer
 from bbans._lib import check, ffi, lib, pointer
+from bbans.distributions.family import Family
 from bbans.distributions.multivariate import (
     RANGE_PREC,
     SCHEDULE_PREC,
@@ -85,6 +86,7 @@ def read_head(data: bytes) -> Head:
     return Head(start, names[start.detail], n, p, tail, bits, steps)
 
 
+TIGHT = Family.gaussian(leak=False)
 NOISES = {
     "gaussian": int(lib.BBANS_GAUSSIAN),
     "logistic": int(lib.BBANS_LOGISTIC),
@@ -110,8 +112,8 @@ LAYOUT = (
 
 
 class Step(NamedTuple):
-    """The integers of one step, docs/maths.md section 13. Of a matrix with rows of
-    1 + columns, the first of a row is its shift."""
+    """The integers of one step: docs/maths.md, "Linear Gaussian state space models". Of
+    a matrix with rows of 1 + columns, the first of a row is its shift."""
 
     move_offset: NDArray[np.int64]
     emit_offset: NDArray[np.int64]
@@ -139,7 +141,7 @@ class FrozenLGSSM(FrozenModel):
     offsets : array_like of int64, shape (S, n + p)
         Of latents and observations, in 2^-16.
     words : array_like of int32, shape (S, W)
-        Matrices and scales of each step, in the order of docs/format.md, section 2.
+        Matrices and scales of each step, in the order of docs/format.md, "Model file".
     noise : {"gaussian", "logistic", "laplace"}
         The shape of the observation noise.
     start_length : int
@@ -391,6 +393,7 @@ class LGSSMSteps:
         self._frozen = frozen
         self.start_length = frozen.start_length
         self.start_bits = frozen.start_bits
+        self._noise: Family = getattr(Family, frozen.noise)()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._frozen!r})"
@@ -399,7 +402,7 @@ class LGSSMSteps:
         return type(self), (self._frozen,)
 
     def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
-        codec = Multivariate(*arguments, family=self._frozen.family, prec=prec)
+        codec = Multivariate(*arguments, family=self._noise, prec=prec)
         return _Observed(codec, self._frozen.n_observed == 1)
 
     def _predicted(self, belief: Belief | None) -> tuple[int, list[int]]:
@@ -438,14 +441,14 @@ class LGSSMSteps:
         if z_next is None:
             step = self._frozen.step(belief.step)
             scale, lower = step.final_scale, step.final_lower
-            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
+            codec = Multivariate(mean, scale.tolist(), lower, family=TIGHT)
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
         error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
         mean = _rows(mean, step.back, error)
         scales = step.back_scale.tolist()
-        return _States(belief.step, Multivariate(mean, scales, leak=False))
+        return _States(belief.step, Multivariate(mean, scales, family=TIGHT))
 
     def predictive(self, belief: Belief | None) -> _Observed:
         """P(x_t+1 | x_1 .. x_t)."""

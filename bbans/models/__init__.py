@@ -3,6 +3,7 @@
 from bbans.frozen.contexts import Contexts
 from bbans.models._training import Iteration
 from bbans.models.arhmm import ARHMM
+from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.factorial_hmm import FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM
@@ -17,6 +18,7 @@ __all__ = [
     "LGSSM",
     "Contexts",
     "FactorialHMM",
+    "FloatModel",
     "GaussianHMM",
     "Iteration",
     "Statistics",

@@ -207,7 +207,7 @@ class Batch(NamedTuple):
         raise AssertionError("a row beyond the batch")
 
     def blocks(self, rows: int) -> Iterator[NDArray[np.int64]]:
-        """Cut the runs into blocks of about so many rows, whole steps."""
+        """Cut the runs into blocks of about this many rows, whole steps."""
         block: list[tuple[int, int]] = []
         room = rows
         for n, length in self.runs.tolist():
@@ -418,7 +418,7 @@ def expect(
         A fault is also a symbol at which P(x_t | x_1..t-1) / max_i P(x_t | z_t = i)
         is below this.
     threads : int
-        At most so many batches at a time.
+        Batches at a time, at most.
     block : int, optional
         Rows of messages that a batch keeps at a time.
     """

@@ -314,7 +314,7 @@ class HMM(FloatModel):
         dtype : {float64, float32}
             Of the messages, as for `fit`.
         threads : int
-            At most so many at work; the result does not depend on it.
+            At work at the same time, at most; the result does not depend on it.
 
         Returns
         -------
@@ -451,7 +451,7 @@ class HMM(FloatModel):
             Of the messages. float32 takes half the time, and gives the information
             content to about 6 digits.
         threads : int
-            At most so many batches of sequences at a time (12 sequences each, or
+            Batches of sequences at a time, at most (12 sequences each, or
             more if they are short). The result does not depend on it.
         callback : callable, optional
             Called with the model after each update that was kept, for example to
@@ -663,8 +663,9 @@ class HMM(FloatModel):
 
         Notes
         -----
-        docs/maths.md, section 2. The cost is near ``1.4 (K + M) 2**-r`` bits a
-        symbol if most parameters are near 0, and less otherwise.
+        docs/maths.md, "From float masses to tables". The cost is near
+        ``1.4 (K + M) 2**-r`` bits per symbol if most parameters are near 0, and less
+        otherwise.
         """
         return frozen_hmm(
             self.initial,

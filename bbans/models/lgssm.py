@@ -406,7 +406,7 @@ class LGSSM(FloatModel):
         n_latents : int
             Latent dimensions n, unless `init` has them.
         n_iter : int
-            At most so many updates.
+            Updates, at most.
         tol : float
             Stop when an update gains less than this, in bits an integer.
         init : LGSSM, optional
@@ -652,7 +652,7 @@ class LGSSM(FloatModel):
             The standard deviation of z_t given its past and z_t+1 is at least 2^bits
             steps of the grid that prior and posterior share.
         max_steps : int
-            At most so many steps, beside those of a time-varying model, have gains
+            The most steps, beside those of a time-varying model, that have gains
             of their own while these converge.
         predictive : bool
             The mode, as for `HMM.freeze`.

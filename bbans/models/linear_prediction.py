@@ -13,7 +13,7 @@ __all__ = ["Prediction", "fit_prediction"]
 # the taps of those before it, and fits what BBANS_SIGNAL_TAPS_MAX allows.
 CANDIDATES = ((1, 0), (2, 0), (4, 2), (8, 2), (16, 4), (32, 4))
 _ROUNDS = 8  # of least squares on a part of a long series, then two on all of it
-_PART, _SEGMENTS = 16384, 8  # that part's steps, in so many pieces
+_PART, _SEGMENTS = 16384, 8  # that part's steps and pieces
 _CONSTANT = 256.0
 _BITS_A_COEFFICIENT = 14.0
 
