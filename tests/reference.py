@@ -716,6 +716,65 @@ def decode_order_1(data, m, lanes, option):
     return out + decode_tail(head, states, t, out[-1], tables.get, r)
 
 
+# Model files: docs/format.md, Model file
+
+KINDS = ["integers", "bytes", "text"]
+NOISES = ["gaussian", "logistic", "laplace"]
+
+
+def words(numbers, size=4):
+    return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
+
+
+def model_file(model, kind="integers", values=None, predictive=False):
+    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet."""
+    if isinstance(model, LGSSM):
+        number, detail = 3, NOISES.index(model.noise)
+        start_bits = model.start.bit_length() - 1
+        sizes = [model.n, model.p, model.tail_length, start_bits, len(model.words)]
+        rest = words(sizes) + b"".join(words(row, 8) for row in model.offsets)
+        rest += b"".join(map(words, model.words))
+    else:
+        number, detail = 1, model.prec
+        rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
+        rest += words(values or [], 4 if kind == "text" else 8)
+        rows = [model.initial, *model.transition, *model.emission]
+        rest += b"".join(map(words, rows))
+    if isinstance(model, ARHMM):
+        number, tree = 2, contexts_of(model)
+        entries = sum(len(weights) for _, weights in model.contexts.values())
+        rest += words([1 + len(model.contexts), entries, len(tree)]) + tree
+    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
+    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+
+
+def gaps(numbers):
+    above = -1
+    for number in numbers:
+        yield uvarint(number - above - 1)
+        above = number
+
+
+def contexts_of(model):
+    M, level, out = len(model.emission[0]), [()], b""
+    while level:
+        below = []
+        for context in level:
+            if context:
+                b, weights = model.contexts[context]
+                symbols = sorted(weights)
+                out += bytes([b - 1]) + uvarint(len(symbols))
+                for x, gap in zip(symbols, gaps(symbols), strict=True):
+                    out += gap + (words([weights[x]], 2) if x < symbols[-1] else b"")
+            labels = [c[0] for c in model.contexts if c[1:] == context]
+            labels.sort(key=lambda x: M if x is None else x)
+            out += uvarint(len(labels))
+            out += b"".join(gaps(M if x is None else x for x in labels))
+            below += [(label, *context) for label in labels]
+        level = below
+    return out
+
+
 # Containers: docs/format.md, Container
 
 ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}
@@ -1389,8 +1448,9 @@ class LGSSM:
     """A frozen model; step(t) has the numbers of step t, counted from 0."""
 
     def __init__(self, n, p, noise, tail_length, start_bits, offsets, words):
-        self.n, self.noise = n, noise
+        self.n, self.p, self.noise = n, p, noise
         self.tail_length, self.start = tail_length, 2**start_bits
+        self.offsets, self.words = offsets, words
         self.steps = [
             lgssm_step(n, p, *row) for row in zip(offsets, words, strict=True)
         ]
