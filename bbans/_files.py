@@ -60,7 +60,7 @@ def read_all(file: BinaryIO) -> bytes:
     return b"".join(iter(lambda: read_full(file, 1 << 20), b""))
 
 
-def write_full(file: BinaryIO, data: bytes) -> None:
+def write_full(file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
     """Write all of it: pipes and raw files take what they can.
 
     Non-blocking ones return None for nothing, or raise an error that says how much

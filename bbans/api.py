@@ -491,7 +491,7 @@ def decompress_file(
                 return block.n, text.encode("utf-8", "surrogatepass")
         except FormatError as error:
             return block.n, error
-        return block.n, memoryview(part).cast("B")
+        return block.n, octets(part).data
 
     for n, result in in_order(restore, items(), threads):
         if not isinstance(result, BbansError):

@@ -16,13 +16,14 @@ from clock import cycles, peak_bytes, seconds
 from report import ISAS, Report, parser, use_isa
 
 import bbans
-from bbans import HMM, FrozenHMM, Message, records
+from bbans import HMM, Message, records
+from bbans.frozen import FrozenHMM
 
 ENCODE = """
 import sys, numpy as np, bbans
 m = bbans.HMM.random(64, 64, seed=1).freeze()
 x = np.random.default_rng(0).integers(0, 64, int(sys.argv[1]), np.uint32)
-bbans.encode_sequence(m, x[: int(sys.argv[2])])
+bbans.codecs.encode_sequence(m, x[: int(sys.argv[2])])
 """
 
 
@@ -42,13 +43,13 @@ def add(rows: Report, what: str, total: int, repeats: int, **runs: Callable) -> 
 def add_sequence(
     rows: Report, what: str, model: FrozenHMM, x: np.ndarray, repeats: int
 ) -> None:
-    data = bbans.encode_sequence(x, model).to_bytes()
+    data = bbans.codecs.encode_sequence(x, model).to_bytes()
 
     def decode() -> np.ndarray:
-        return bbans.decode_sequence(Message.from_bytes(data), model, x.size)
+        return bbans.codecs.decode_sequence(Message.from_bytes(data), model, x.size)
 
     assert np.array_equal(decode(), x)
-    encode = partial(bbans.encode_sequence, model, x)
+    encode = partial(bbans.codecs.encode_sequence, model, x)
     add(rows, what, x.size, repeats, encode=encode, decode=decode)
 
 

@@ -32,7 +32,7 @@ CODINGS = {"IconoCLaSM": "iconoclasm", "predictive": "predictive"}
 class Engine:
     """The C functions on memory that is there already."""
 
-    def __init__(self, frozen: bbans.FrozenLGSSM, x: np.ndarray) -> None:
+    def __init__(self, frozen: bbans.frozen.FrozenLGSSM, x: np.ndarray) -> None:
         self.space, self.length = frozen._space, len(x)
         self.x = frozen._observations(x)
         self.again = np.zeros_like(self.x)
@@ -79,7 +79,7 @@ class Engine:
         return [count / self.length for count in cycles(*runs, repeats=repeats)]
 
 
-def frozen_bits(frozen: bbans.FrozenLGSSM, x: np.ndarray, samples: int) -> float:
+def frozen_bits(frozen: bbans.frozen.FrozenLGSSM, x: np.ndarray, samples: int) -> float:
     """The information content under the integers, from samples of the posterior: of a
     sample z bits back costs b = -log2 P(x, z) / Q(z | x), and P(x) is the mean of
     2^-b. Q is near the posterior, b near normal: -log2 P(x) = E b - Var b ln2 / 2."""
@@ -95,7 +95,11 @@ def frozen_bits(frozen: bbans.FrozenLGSSM, x: np.ndarray, samples: int) -> float
 
 
 def add_excess(
-    rows: Report, name: str, frozen: bbans.FrozenLGSSM, x: np.ndarray, ideal: float
+    rows: Report,
+    name: str,
+    frozen: bbans.frozen.FrozenLGSSM,
+    x: np.ndarray,
+    ideal: float,
 ) -> None:
     """Bits of whole bytes over `ideal`."""
     for coding, mode in CODINGS.items():

@@ -51,7 +51,7 @@ def measure(rows: Report, zstandard: Any, name: str, lines: list[bytes]) -> None
         rows.add(f"{name}, zstd -19, dictionary", zstd, "bytes/message")
         rows.add(f"{name}, zstd's dictionary", size, "bytes")
 
-    def add(model: bbans.FrozenHMM, kind: str, seconds: float) -> None:
+    def add(model: bbans.frozen.FrozenHMM, kind: str, seconds: float) -> None:
         mean, x = per_message(test, model), b"".join(test)
         over = 8 * len(bbans.encode(x, model)) - information_content(x, model)
         rows.add(f"{name}, {kind}", mean, "bytes/message")
@@ -99,7 +99,7 @@ def best_zstd(
     return min(found)
 
 
-def per_message(test: list[bytes], model: bbans.FrozenHMM) -> float:
+def per_message(test: list[bytes], model: bbans.frozen.FrozenHMM) -> float:
     """Mean bytes; each message is decoded by itself, and compared."""
     total = 0
     for line in test:

@@ -23,6 +23,14 @@ def random_parameters(K, M, concentration=1.0, seed=0):
     return hmm.initial, hmm.transition, hmm.emission
 
 
+ALL_BYTES = Alphabet(256, kind="bytes")
+
+
+def byte_hmm(K, seed=0):
+    """A float HMM of bytes."""
+    return HMM(*random_parameters(K, 256, seed=seed), alphabet=ALL_BYTES)
+
+
 def random_hmm(K, symbols, *, concentration=1.0, seed=0, prec=16):
     """A frozen HMM; `symbols` is all that `Alphabet` takes: how many, or which."""
     alphabet = symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import ALL_BYTES
 
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet
@@ -92,8 +93,11 @@ def test_first_bad_symbol_is_named():
 def test_bytes_and_text():
     every = bytes(range(256))
     for data in (every, bytearray(every), memoryview(every), memoryview(every)[::-1]):
-        assert Alphabet(256).encode(data).tolist() == list(data)
-    assert bytes(Alphabet(256).encode("é—").tolist()).decode() == "é—"
+        for alphabet in (Alphabet(256), ALL_BYTES):
+            assert alphabet.encode(data).tolist() == list(data)
+    assert bytes(ALL_BYTES.encode("é—").tolist()).decode() == "é—"
+    assert ALL_BYTES.decode([65, 255]).tobytes() == b"A\xff"
+    assert Alphabet(b"\n\xff").decode([1, 0]).tobytes() == b"\xff\n"
     assert Alphabet([10, 97]).encode(b"a\n").tolist() == [1, 0]
     with pytest.raises(SymbolError, match="symbol 98 at position 1"):
         Alphabet(98).encode(b"ab")
@@ -101,11 +105,11 @@ def test_bytes_and_text():
         Alphabet("ab").encode(b"ab")
     with pytest.raises(SymbolError, match="cannot code bytes"):
         Alphabet("ab").encode(memoryview(b"ab"))
-    for alphabet in (Alphabet(255), Alphabet([97, 98])):
+    for alphabet in (Alphabet(256), Alphabet([97, 98])):
         with pytest.raises(SymbolError, match="str"):
             alphabet.encode("ab")
     with pytest.raises(SymbolError, match=r"U\+D800\) at position 1 has no UTF-8"):
-        Alphabet(256).encode("a\ud800")
+        ALL_BYTES.encode("a\ud800")
 
 
 @pytest.mark.parametrize("alphabet", [Alphabet(3), Alphabet([1, 2]), Alphabet("\1\2")])
@@ -132,10 +136,10 @@ def test_other_types_are_refused(alphabet):
             alphabet.decode(bad)
 
 
-@pytest.mark.parametrize("alphabet", [Alphabet(256), Alphabet([1, 2]), Alphabet("ab")])
+@pytest.mark.parametrize("alphabet", [ALL_BYTES, Alphabet([1, 2]), Alphabet("ab")])
 def test_nothing_is_nothing(alphabet):
     empties = [[], np.zeros((0, 3), dtype=np.int16)]
-    empties += ["" if alphabet.kind == "characters" else b""]
+    empties += ["" if alphabet.kind == "text" else b""]
     for data in empties:
         assert alphabet.encode(data).shape == (0,)
     assert alphabet.decode([]).shape == (0,)
@@ -183,6 +187,8 @@ def test_repr_is_short():
     assert repr(Alphabet(7)) == "Alphabet(7)"
     assert repr(Alphabet("\nab")) == r"Alphabet('\nab')"
     assert repr(Alphabet([-1, 4])) == "Alphabet([-1, 4])"
+    assert repr(ALL_BYTES) == "Alphabet(256, kind='bytes')"
+    assert repr(Alphabet(b"\0a")) == r"Alphabet(b'\x00a')"
     assert len(repr(Alphabet(range(5000)))) < 80
     assert len(repr(Alphabet("".join(map(chr, range(5000)))))) < 80
 
@@ -204,3 +210,23 @@ def test_many_symbols_of_a_narrow_alphabet(values, others):
         array = np.array([known[0]] * 200 + [stranger] + [known[0]] * 20)
         with pytest.raises(SymbolError, match=rf"symbol {stranger} at position 200 "):
             alphabet.encode(array)
+
+
+def test_kinds():
+    kinds = {"integers": Alphabet(7), "bytes": ALL_BYTES, "text": Alphabet("ab")}
+    for kind, alphabet in kinds.items():
+        assert alphabet.kind == kind
+    assert Alphabet([1, 97], kind="bytes") == Alphabet(b"\1a") != Alphabet([1, 97])
+    assert Alphabet(7, kind="bytes") != Alphabet(7)
+    assert (Alphabet("ab", kind="text"), Alphabet(7, kind="integers")) == (
+        Alphabet("ab"),
+        Alphabet(7),
+    )
+    for symbols in (257, [-1, 0], [0, 256], [0, 300, 5], range(1000)):
+        with pytest.raises(ModelError, match="alphabet of bytes is of 0 to 255, not"):
+            Alphabet(symbols, kind="bytes")
+    for symbols, kind in (("ab", "bytes"), (7, "text"), (b"ab", "integers")):
+        with pytest.raises(ModelError, match=f"not '{kind}'"):
+            Alphabet(symbols, kind=kind)
+    with pytest.raises(ModelError, match="kind must be one of integers, bytes, text"):
+        Alphabet(7, kind="words")

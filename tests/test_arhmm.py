@@ -15,26 +15,14 @@ import reference as ref
 from shared import ISAS, in_mode
 
 import bbans
-from bbans import (
-    ARHMM,
-    HMM,
-    Contexts,
-    CorruptError,
-    FrozenARHMM,
-    FrozenHMM,
-    Message,
-    ModelError,
-    SymbolError,
-    TruncatedError,
-    decode_sequence,
-    encode_sequence,
-    records,
-)
+from bbans import ARHMM, HMM, CorruptError, Message, ModelError, SymbolError, records
 from bbans._lib import ffi, lib
+from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import quantise
-from bbans.frozen import FrozenModel
+from bbans.errors import TruncatedError
+from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenModel
 from bbans.frozen.c_header import c_header
-from bbans.models import information_content
+from bbans.models import Contexts, information_content
 from bbans.models.contexts import Counts
 
 TEXT = "".join(topics.values())

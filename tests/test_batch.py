@@ -8,7 +8,8 @@ from shared import in_mode
 
 import bbans
 import bbans.records.batch
-from bbans import HMM, CorruptError, FrozenHMM, ModelError, SymbolError, records
+from bbans import HMM, CorruptError, ModelError, SymbolError, records
+from bbans.frozen import FrozenHMM
 from bbans.models import information_content
 
 

@@ -314,7 +314,7 @@ def test_errors_in_threads_come_in_order():
         assert [str(error).split(":")[0] for error in errors[:2]] == [
             "block 3 is damaged", "block 7 is damaged",
         ]  # fmt: skip
-        assert isinstance(errors[2], bbans.TruncatedError)
+        assert isinstance(errors[2], bbans.errors.TruncatedError)
 
 
 def test_compression_in_threads_takes_little_ahead():
@@ -457,8 +457,8 @@ def test_the_stored_vectors(case):
 def test_stored_vectors_that_are_refused(case):
     error = {
         "corrupt": bbans.CorruptError,
-        "truncated": bbans.TruncatedError,
-        "version": bbans.VersionError,
+        "truncated": bbans.errors.TruncatedError,
+        "version": bbans.errors.VersionError,
         "format": bbans.FormatError,
     }[case["error"]]
     file = bytes.fromhex(case["file"])

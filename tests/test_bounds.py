@@ -415,7 +415,12 @@ def test_info_reads_models_without_building_them():
     assert facts["contexts"] == (
         f"{tree.n_contexts} of up to {tree.order} symbols, {tree.n_entries} entries"
     )
-    assert facts_of(LETTERS.to_bytes())["symbols"] == "3 (characters)"
+    facts = facts_of(LETTERS.with_mode("predictive").to_bytes())
+    assert [facts[name] for name in ("symbols", "data", "mode")] == [
+        3,
+        "text",
+        "predictive",
+    ]
 
 
 def files():
@@ -431,7 +436,7 @@ def files():
 def test_info_finds_every_cut_and_every_flip(data):
     describe(io.BytesIO(data))
     for length in range(len(data)):
-        with pytest.raises(bbans.TruncatedError):
+        with pytest.raises(bbans.errors.TruncatedError):
             facts_of(data[:length])
     with pytest.raises(bbans.CorruptError, match="followed by other data"):
         facts_of(data + b"\0")

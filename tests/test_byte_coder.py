@@ -15,14 +15,12 @@ from bbans import (
     BbansError,
     CorruptError,
     FormatError,
-    MessageError,
     ModelError,
-    TruncatedError,
-    VersionError,
     compress,
     decompress,
 )
 from bbans._lib import lib
+from bbans.errors import MessageError, TruncatedError, VersionError
 from bbans.formats import ByteCoder
 from bbans.formats.coders import decode_bytes, encode_bytes
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import random_hmm
+from shared import ALL_BYTES, random_hmm
 
 import bbans
 from bbans import Alphabet, compress, compress_file, decompress
@@ -254,7 +254,7 @@ int main(void)
 @needs_unix
 @needs("cc", "nm")
 def test_the_decoder_decodes_and_cannot_encode(amalgamated, tmp_path):
-    model = random_hmm(5, 256)
+    model = random_hmm(5, ALL_BYTES)
     text = b"01234567" * 125
     files = [",".join(map(str, d)) for d in (model.to_bytes(), compress(text, model))]
     (tmp_path / "main.c").write_text(DECODE % (*files, "01234567"))
@@ -312,7 +312,7 @@ def test_example_and_command_write_the_same(example, name, kind, tmp_path):
 @needs_unix
 @needs("cc", "make", "pkg-config")
 def test_example_says_what_is_wrong(example, tmp_path):
-    random_hmm(5, 256).save(tmp_path / "other.bbm")
+    random_hmm(5, ALL_BYTES).save(tmp_path / "other.bbm")
     data = compress("text", bbans.default_model())
     for name, content, model, message in [
         ("a", data, tmp_path / "other.bbm", "another model"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared import in_mode
 
 import bbans
-from bbans import encode_sequence, records
+from bbans import records
+from bbans.codecs import encode_sequence
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
 from bbans.models import HMM
@@ -145,7 +146,7 @@ def test_models_in_python():
     model = frozen.state_space()
     for data, length in attempts(600, 12, 5):
         try:
-            x = bbans.decode_sequence(Message.from_bytes(data), model, length)
+            x = bbans.codecs.decode_sequence(Message.from_bytes(data), model, length)
         except bbans.CorruptError:
             continue
         assert encode_sequence(x, model).to_bytes() == data
@@ -230,7 +231,7 @@ def test_the_mode_belongs_to_the_model():
         ),
         lambda data, model: records.unchain(data, [30, 31], model),
         lambda data, model: records.decode_batch(data, [0, len(data)], [61], model),
-        lambda data, model: bbans.decode_sequence(
+        lambda data, model: bbans.codecs.decode_sequence(
             Message.from_bytes(data), model.state_space(), 61
         ),
         lambda data, model: Message.from_bytes(data + b"\0"),

@@ -1,6 +1,7 @@
 """The command line, run as users run it."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import byte_hmm
 
 import bbans
 
@@ -25,7 +27,7 @@ def directory(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def other_model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "other.bbm"
-    bbans.HMM.random(2, 256, seed=0).freeze().save(path)
+    byte_hmm(2).freeze().save(path)
     return str(path)
 
 
@@ -278,7 +280,7 @@ def test_permissions():
 
 
 def test_another_model(other_model):
-    model = bbans.HMM.random(2, 256, seed=7).freeze()
+    model = byte_hmm(2, seed=7).freeze()
     write("a.bbz", bbans.compress(DATA, model))
     text = fails("decompress", "-m", other_model, "a.bbz")
     assert model.fingerprint.hex() in text
@@ -468,10 +470,18 @@ def test_train_an_autoregressive_model():
     passes("train", "a", *options, "--iterations", "3", *long)
     model = bbans.load_model("m.bbm")
     assert model == bbans.ARHMM.load("m.npz").freeze()
+    short = ["--iterations", "3", "--predictive", "-o", "p.bbm"]
+    passes("train", "a", *options, *short)
+    assert bbans.load_model("p.bbm") == model.with_mode("predictive") != model
+    assert re.search(
+        r"data: +bytes\nmode: +predictive\n", passes("info", "p.bbm").decode()
+    )
+    passes("compress", "-m", "p.bbm", "a")
+    assert passes("decompress", "-m", "p.bbm", "a.bbz", "-o", "-") == DATA
     fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=500, n_iter=3)
     assert model == fitted.freeze()
     assert b"of up to 2 symbols" in passes("info", "m.bbm")
-    passes("compress", "-m", "m.bbm", "a")
+    passes("compress", "-f", "-m", "m.bbm", "a")
     assert passes("decompress", "-m", "m.bbm", "a.bbz", "-o", "-") == DATA
     assert "order must be" in fails("train", "a", "--order", "17", "-o", "n.bbm")
 
@@ -565,7 +575,7 @@ def test_linear_gaussian_models(directory):
     assert Path("again.raw").read_bytes() == x.tobytes()
     assert len(Path("signal.raw.bbz").read_bytes()) < x.nbytes / 2
     info = passes("info", "s.bbm").decode()
-    for line in ("frozen linear Gaussian", "laplace", "latents:"):
+    for line in ("frozen linear Gaussian", "laplace", "latents:", "iconoclasm"):
         assert line in info
     assert "int16" in passes("info", "signal.raw.bbz").decode()
     write("odd", b"12345")

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import random_hmm, reference_of
 
-from bbans import HMM, Message, MessageError, ModelError, SymbolError
+from bbans import HMM, Message, ModelError, SymbolError
 from bbans.codecs import BitsBack, Iconoclasm, Repeat, Serial
 from bbans.distributions import Categorical, Table, Uniform, Weighted
+from bbans.errors import MessageError
 
 EXACT = settings(derandomize=True, deadline=None)
 

@@ -13,22 +13,19 @@ from bbans import (
     BbansError,
     CorruptError,
     Message,
-    MessageError,
     ModelError,
-    RangeDecoder,
-    RangeEncoder,
     SymbolError,
     check_codec,
     codecs,
-    decode_sequence,
     distributions,
-    encode_sequence,
 )
 from bbans.codecs import (
     BitsBack,
     Iconoclasm,
     Repeat,
     Serial,
+    decode_sequence,
+    encode_sequence,
 )
 from bbans.distributions import (
     Bernoulli,
@@ -51,6 +48,8 @@ from bbans.distributions import (
     UniformRange,
     Weighted,
 )
+from bbans.errors import MessageError
+from bbans.message import RangeDecoder, RangeEncoder
 
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]], prec=12)
 LEAST, MOST = -(2**63), 2**63 - 1

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import in_mode, random_hmm
+from shared import ALL_BYTES, in_mode, random_hmm
 
 import bbans
-from bbans import encode_sequence
+from bbans.codecs import encode_sequence
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder
 from bbans.formats.container import ContainerReader, ContainerWriter, Header
 from bbans.frozen import FrozenModel
@@ -25,7 +25,7 @@ EXACT = settings(derandomize=True, deadline=None)
 
 TEXT = b"Every cut and every flipped bit is noticed, and named."
 MODEL = bbans.HMM.fit(TEXT, 3, n_iter=3).freeze(16)
-OTHER = random_hmm(3, 256, seed=1)
+OTHER = random_hmm(3, ALL_BYTES, seed=1)
 SIZE = 12
 DATA = TEXT[:36] + bytes(range(240, 252)) + TEXT[36:]  # block 3: no text
 HEAD = 19  # bytes of the header
@@ -106,14 +106,14 @@ def test_every_cut_is_a_truncation(name):
     whole = WHOLES[name]
     assert restored(whole, name) == (SIGNAL if name == "signal" else DATA)
     for length in range(len(whole)):
-        with pytest.raises(bbans.TruncatedError):
+        with pytest.raises(bbans.errors.TruncatedError):
             restored(whole[:length], name)
 
 
 def test_a_cut_names_its_block():
     for i, (start, _, end) in enumerate(SPANS):
         for length in range(start, end):
-            with pytest.raises(bbans.TruncatedError, match=f"in block {i}$"):
+            with pytest.raises(bbans.errors.TruncatedError, match=f"in block {i}$"):
                 bbans.decompress(WHOLE[:length], MODEL)
 
 
@@ -145,7 +145,7 @@ def test_salvage_for_every_coder(name):
     ("first", "last", "error"),
     [
         (0, 3, bbans.FormatError),  # magic
-        (4, 4, bbans.VersionError),
+        (4, 4, bbans.errors.VersionError),
         (5, 18, bbans.CorruptError),  # codes, fingerprint, checksum
     ],
 )
@@ -168,7 +168,7 @@ def test_a_flip_in_a_message_names_its_block_and_elements():
 def test_a_flip_in_a_length_is_noticed_in_its_block_or_later():
     for start, first, _ in SPANS:
         for bit in range(8 * start, 8 * first):
-            with pytest.raises((bbans.CorruptError, bbans.TruncatedError)):
+            with pytest.raises((bbans.CorruptError, bbans.errors.TruncatedError)):
                 bbans.decompress(flipped(WHOLE, bit), MODEL)
 
 
@@ -213,7 +213,7 @@ def test_salvage_of_a_cut_keeps_the_blocks_before_it():
         assert kept == b"".join(
             part for part, span in zip(PARTS, SPANS, strict=True) if span[2] <= length
         )
-        assert [type(error) for error in errors] == [bbans.TruncatedError]
+        assert [type(error) for error in errors] == [bbans.errors.TruncatedError]
 
 
 def test_salvage_never_writes_what_was_not_there():
@@ -363,7 +363,7 @@ def test_great_claims_over_nothing():
     """The longest block that the format has, and then the end of the file."""
     data = WHOLE[:HEAD] + b"\x80\x80\x80\x08" + b"\1" + b"\x80\x80\x80\x08" + b"m"
     tracemalloc.start()
-    with pytest.raises(bbans.TruncatedError, match="block 0"):
+    with pytest.raises(bbans.errors.TruncatedError, match="block 0"):
         bbans.decompress(data, MODEL)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -379,7 +379,7 @@ MODEL_FILE = random_hmm(2, "abc", seed=7).to_bytes()
 def test_every_cut_and_flip_of_a_model_file():
     assert FrozenModel.from_bytes(MODEL_FILE).n_symbols == 3
     for length in range(len(MODEL_FILE)):
-        with pytest.raises(bbans.TruncatedError):
+        with pytest.raises(bbans.errors.TruncatedError):
             FrozenModel.from_bytes(MODEL_FILE[:length])
     for bit in range(8 * len(MODEL_FILE)):
         with pytest.raises(bbans.FormatError):

@@ -666,7 +666,7 @@ def test_a_message_that_runs_dry_is_unchanged():
         ]:  # fmt: skip
             message = random_message(3, words, words)
             before = message.state()
-            with pytest.raises(bbans.MessageError):
+            with pytest.raises(bbans.errors.MessageError):
                 message.pop(LAWS[name](*args))
             assert message.state() == before
 

@@ -21,6 +21,7 @@ from bbans.distributions import (
     LocationScale,
     Logistic,
     Mixture,
+    Multivariate,
     Poisson,
     StudentT,
     Table,
@@ -60,11 +61,12 @@ SHOWN = [
     (Binomial(20, 0.25), "Binomial(trials=20, probability=0.25)"),
     (BetaBinomial([20, 3], 0.5, 2.0), "BetaBinomial(trials=[20, 3], alpha=0.5, beta=2"),
 ]
-ALL = pytest.mark.parametrize(
-    "law",
-    [case.codec for case in CASES.values() if isinstance(case.codec, Distribution)],
-    ids=[name for name in CASES if isinstance(CASES[name].codec, Distribution)],
-)
+LAWS = {
+    name: case.codec
+    for name, case in CASES.items()
+    if isinstance(case.codec, Distribution | Multivariate)
+}
+ALL = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 
 
 def state(seed=0):
@@ -85,7 +87,7 @@ def test_its_repr_has_its_parameters(law, text):
 ], ids=["copy", "deepcopy", "pickle"])  # fmt: skip
 def test_a_copy_codes_alike(law, way):
     message, other = state(), state()
-    assert repr(law).startswith(type(law).__name__ + "(")
+    assert type(law).__name__ in repr(law)
     for codec in (law, codecs.Serial([law]), codecs.Repeat(law, 2)):
         again = way(codec)
         assert type(again) is type(codec)
@@ -99,6 +101,8 @@ def test_a_copy_codes_alike(law, way):
 
 @ALL
 def test_broadcast_gives_the_shape_of_values(law):
+    if isinstance(law, Multivariate):
+        return  # whose values are tuples
     whole = law.broadcast((2, *law.shape))
     assert whole.shape == (2, *law.shape)
     message, other = state(), state()

@@ -125,8 +125,8 @@ def test_kinds_of_gaussians_and_of_alphabets_that_are_given():
     assert HMM.fit(b"aba", 1, n_iter=1, alphabet=[97, 98, 256]).kind == "integers"
     online = HMM.fit_online(iter([[b"aba"], [b"ba"]]), 1)
     assert online.kind == "bytes"
-    with pytest.raises(ModelError, match="kind 'text'"):
-        HMM([1], [[1]], [[1]], kind="text")
+    with pytest.raises(ModelError, match="0 to 255, not of 0 to 256"):
+        GaussianHMM([1], [[1]], [0], [1], 0, 256, kind="bytes")
 
 
 def test_the_mode_is_chosen_when_freezing(model):

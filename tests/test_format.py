@@ -11,22 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from shared import in_mode
+from shared import ALL_BYTES, in_mode
 
-from bbans import (
-    LGSSM,
-    Alphabet,
-    Contexts,
-    FrozenARHMM,
-    FrozenHMM,
-    Message,
-    compress,
-    decompress,
-    encode,
-)
+from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder
 from bbans.formats.container import BLOCK_BYTES_MAX, METHODS
+from bbans.frozen import FrozenARHMM, FrozenHMM
+from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
 
@@ -48,7 +40,10 @@ SMALL = {
     "prec": 4,
     "start_length": 7,
 }
-BYTES = FrozenHMM([4096], [[4096]], [[16] * 256], prec=12, start_length=5)
+BYTES = FrozenHMM(
+    [4096], [[4096]], [[16] * 256],
+    prec=12, start_length=5, alphabet=ALL_BYTES,
+)  # fmt: skip
 
 
 def tables(section):
@@ -202,7 +197,7 @@ def test_model_files_of_linear_gaussian_models():
     fields = {
         "latent dimensions": 1,
         "observed dimensions": 1,
-        "tail length": model.start_length,
+        "start length": model.start_length,
         "start bits": model.start_bits,
         "steps": model.n_steps,
     }
@@ -229,7 +224,7 @@ def test_limits_of_the_model_file():
         (*numbers(MODEL, r"precision r, (\d+) to (\d+)"), with_precision),
         (*numbers(MODEL, r"states K, (\d+) to (\d+)"), with_states),
         (*numbers(MODEL, r"symbols M, (\d+) to (\d+)"), with_symbols),
-        (*numbers(MODEL, r"tail length c, (\d+) to (\d+)"), with_tail),
+        (*numbers(MODEL, r"start length c, (\d+) to (\d+)"), with_tail),
     ):
         make(low)
         make(high)
@@ -328,7 +323,7 @@ def test_methods():
     methods = dict(row[0].split(", ") for row in rows)
     assert {int(code): name for code, name in methods.items()} == METHODS
     rng = np.random.default_rng(0)
-    skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255])
+    skewed = frozen_hmm([1.0], [[1.0]], [[1e6] + [1.0] * 255], alphabet=ALL_BYTES)
     likely, unlikely = bytes(300), rng.integers(1, 256, 300).astype(np.uint8).tobytes()
     data = compress(likely + unlikely, skewed, block_size=300)
     ((element, _, blocks, shape),) = parts(data)

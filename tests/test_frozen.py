@@ -6,25 +6,22 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from shared import random_hmm, random_lgssm, random_message
+from shared import ALL_BYTES, random_hmm, random_lgssm, random_message
 
 from bbans import (
     CorruptError,
     FormatError,
     LimitError,
     Message,
-    MessageError,
     ModelError,
-    RangeDecoder,
-    RangeEncoder,
     SymbolError,
     check_model,
-    decode_sequence,
-    encode_sequence,
 )
-from bbans.codecs import Iconoclasm
+from bbans.codecs import Iconoclasm, decode_sequence, encode_sequence
+from bbans.errors import MessageError
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.frozen.hmm import FrozenHMM
+from bbans.message import RangeDecoder, RangeEncoder
 from bbans.models import ARHMM
 from bbans.records import batch, packets
 
@@ -33,14 +30,6 @@ TEXT = "to be or not to be, that is the question: " * 6
 
 def text_model():
     return random_hmm(3, "".join(sorted(set(TEXT))))
-
-
-def bytes_model():
-    model = random_hmm(4, 256)
-    tables = (model.initial, model.transition, model.emission)
-    return FrozenHMM(
-        *tables, prec=model.prec, start_length=model.start_length, kind="bytes"
-    )
 
 
 def integers(end):
@@ -57,7 +46,11 @@ CASES = {
     "integers": (lambda: random_hmm(5, 7), integers(7)),
     "listed": (lambda: random_hmm(3, [-7, 0, 9]), np.array([-7, 9, 0, 0] * 50)),
     "text": (text_model, TEXT),
-    "bytes": (bytes_model, TEXT.encode()),
+    "bytes": (lambda: random_hmm(4, ALL_BYTES), TEXT.encode()),
+    "some bytes": (
+        lambda: random_hmm(3, bytes(sorted(set(TEXT.encode())))),
+        TEXT.encode(),
+    ),
     "autoregressive": (autoregressive, integers(5)),
     "linear Gaussian": (
         lambda: random_lgssm(2, 1, seed=4).freeze(),
@@ -344,14 +337,3 @@ def test_every_type_has_its_number():
 def test_what_is_no_frozen_model(model, text):
     with pytest.raises(ModelError, match=text.replace("()", r"\(\)")):
         as_model(model)
-
-
-def test_kinds_that_do_not_go_with_the_alphabet():
-    model = random_hmm(2, 3)
-    tables = (model.initial, model.transition, model.emission)
-    options = {"prec": model.prec, "start_length": 3}
-    for alphabet, kind in (([0, 1, 256], "bytes"), ("abc", "integers"), (3, "text")):
-        with pytest.raises(ModelError, match=kind):
-            FrozenHMM(*tables, **options, alphabet=alphabet, kind=kind)
-    with pytest.raises(ModelError, match="kind must be one of integers, bytes, text"):
-        FrozenHMM(*tables, **options, kind="words")

@@ -15,29 +15,25 @@ from bbans import (
     LGSSM,
     CorruptError,
     FormatError,
-    FrozenLGSSM,
     Message,
-    MessageError,
     ModelError,
     SymbolError,
-    TruncatedError,
-    VersionError,
     WrongModelError,
     codecs,
     compress,
     compress_file,
     decode,
-    decode_sequence,
     decompress,
     decompress_file,
     encode,
-    encode_sequence,
     load_model,
 )
 from bbans._lib import check, ffi, lib
+from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import Multivariate
-from bbans.errors import BbansError
+from bbans.errors import BbansError, MessageError, TruncatedError, VersionError
 from bbans.formats.container import ContainerWriter, Header
+from bbans.frozen import FrozenLGSSM
 from bbans.frozen.lgssm import State
 
 CASES = [(1, 1, None), (2, 1, None), (3, 2, None), (2, 3, 9), (4, 1, None)]

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from shared import byte_hmm
 
 from bbans.errors import (
     ModelError,
@@ -340,7 +341,12 @@ def test_kinds_of_data():
     fit = {"n_states": 2, "n_iter": 2}
     assert HMM.fit(TEXT, **fit).alphabet == Alphabet("".join(sorted(set(TEXT))))
     assert HMM.fit(["ab", "", "cb"], **fit).alphabet == Alphabet("abc")
-    assert HMM.fit(b"ab", **fit).alphabet == Alphabet(256)
+    assert HMM.fit(b"ab", **fit).alphabet == Alphabet(256, kind="bytes")
+    assert [HMM.fit(x, **fit).kind for x in ("ab", b"ab", [0, 1])] == [
+        "text",
+        "bytes",
+        "integers",
+    ]
     assert HMM.fit([b"ab", bytearray(b"c"), memoryview(b"d")], **fit).n_symbols == 256
     assert HMM.fit(list(np.array([[0, 1], [4, 0]])), **fit).alphabet == Alphabet(5)
     assert HMM.fit([0, 1, 2], **fit).alphabet == Alphabet(3)
@@ -348,7 +354,7 @@ def test_kinds_of_data():
     assert HMM.fit((x for x in ("ab", "c")), **fit).n_symbols == 3
     assert HMM.fit([1, 0], alphabet=4, **fit).n_symbols == 4
     assert HMM.fit([-5, 9], alphabet=[-5, 0, 9], **fit).n_symbols == 3
-    assert HMM.fit("ab", alphabet=256, **fit).n_symbols == 256
+    assert HMM.fit("ab", alphabet=Alphabet(256, kind="bytes"), **fit).n_symbols == 256
     unseen = HMM.fit("ab", alphabet="abc", **fit)
     assert math.isfinite(unseen.information_content("ccc"))
     array = np.array([[0, 1], [2, 0]])
@@ -358,7 +364,7 @@ def test_kinds_of_data():
     assert len({model.history for model in alike}) == 1
 
 
-OTHER = HMM.random(3, 256, seed=0)
+OTHER = byte_hmm(3)
 
 
 @pytest.mark.parametrize(

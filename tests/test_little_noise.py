@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from shared import in_mode
 
-from bbans import LGSSM, decode_sequence, encode_sequence
+from bbans import LGSSM
+from bbans.codecs import decode_sequence, encode_sequence
 
 STEPS = 1000
 

@@ -226,7 +226,7 @@ def test_a_message_that_runs_dry_is_unchanged(scale, lanes):
     for words in range(0, 400, 37):
         message = random_message(lanes, words, words)
         before = message.state()
-        with pytest.raises(bbans.MessageError):
+        with pytest.raises(bbans.errors.MessageError):
             message.pop(LocationScale(SHAPES["gaussian"], np.zeros(5000), scale))
         assert message.state() == before
 

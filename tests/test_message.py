@@ -16,18 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import ISAS
 
-from bbans import (
-    BbansError,
-    CorruptError,
-    Message,
-    MessageError,
-    ModelError,
-    RangeDecoder,
-    RangeEncoder,
-    SymbolError,
-)
+from bbans import BbansError, CorruptError, Message, ModelError, SymbolError
 from bbans._lib import lib
 from bbans.distributions import Bernoulli, Categorical, Table, Uniform, Weighted
+from bbans.errors import MessageError
+from bbans.message import RangeDecoder, RangeEncoder
 
 EXACT = settings(derandomize=True, deadline=None)
 

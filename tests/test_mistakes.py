@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import byte_hmm
 
 import bbans
 from bbans import (
@@ -15,14 +16,9 @@ from bbans import (
     HMM,
     LGSSM,
     Alphabet,
-    Contexts,
     FactorialHMM,
     GaussianHMM,
     Message,
-    RangeDecoder,
-    RangeEncoder,
-    Statistics,
-    Topology,
     codecs,
     records,
 )
@@ -59,13 +55,15 @@ from bbans.errors import (
     SymbolError,
 )
 from bbans.formats import SignalCoder
+from bbans.message import RangeDecoder, RangeEncoder
+from bbans.models import Contexts, Statistics, Topology
 from bbans.records import packets
 
 RNG = np.random.default_rng(0)
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]])
 COINS = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[1, 0], [0.5, 0.5]])
 FROZEN = COINS.freeze()
-BYTES = HMM.random(2, 256, seed=0).freeze(16)
+BYTES = byte_hmm(2).freeze(16)
 LINEAR = LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 FROZEN_LINEAR = LINEAR.freeze()
 CONTEXTS = Contexts.empty()
@@ -161,7 +159,7 @@ MISTAKES = [
     (lambda: RangeDecoder(Message()).peek("a"), ModelError, "total"),
     # ---- the message is empty
     (lambda: Gaussian(0.0, 1.0, leak="no"), ModelError, "leak must be"),
-    (lambda: Multivariate([0], [0], leak=[True, False]), ModelError,
+    (lambda: Multivariate.from_covariance([0], [[1]], leak=[True, False]), ModelError,
      "leak must be"),
     (lambda: Gaussian(0.0, 1.0).pop(Message()), MessageError,
      "empty: push first, or start it"),
@@ -240,7 +238,7 @@ MISTAKES = [
     (lambda: codecs.Iconoclasm(FROZEN, 1.5), ModelError, "length"),
     (lambda: Multivariate([0.5], [1.0]), ModelError, "from_covariance"),
     (lambda: Multivariate(0, 1), ModelError, "row"),
-    (lambda: Multivariate([0], [0], family=7), ModelError, "family"),
+    (lambda: Multivariate([0], [0], family=7), ModelError, "Family.gaussian"),
     (lambda: Multivariate([0], [0], prec=30), ModelError, "precision"),
     (lambda: Multivariate([0], [0]).push(Message(), (1.5,)), SymbolError,
      "integers"),
@@ -270,14 +268,14 @@ MISTAKES = [
     (lambda: Table.from_masses("ab"), ModelError, "real numbers"),
     (lambda: Table.from_masses(MASKED), ModelError, "masked"),
     (lambda: quantise([True, False], 4), ModelError, "real numbers"),
-    (lambda: bbans.FrozenHMM([16], [[16]], [[16]], prec="4", start_length=1),
+    (lambda: bbans.frozen.FrozenHMM([16], [[16]], [[16]], prec="4", start_length=1),
      ModelError, "precision"),
-    (lambda: bbans.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
-    (lambda: bbans.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
-    (lambda: bbans.FrozenLGSSM("1", 1, [[0, 0]], [[0]], start_length=1, start_bits=1),
-     ModelError, "n_latents"),
-    (lambda: bbans.FrozenARHMM([16], [[16]], [[16]], None, prec=4, start_length=1),
-     ModelError, "contexts"),
+    (lambda: bbans.frozen.FrozenHMM.from_bytes("abc"), TypeError, "bytes"),
+    (lambda: bbans.frozen.FrozenLGSSM.from_bytes(3), TypeError, "bytes"),
+    (lambda: bbans.frozen.FrozenLGSSM("1", 1, [[0, 0]], [[0]], start_length=1,
+                                      start_bits=1), ModelError, "n_latents"),
+    (lambda: bbans.frozen.FrozenARHMM([16], [[16]], [[16]], None, prec=4,
+                                      start_length=1), ModelError, "contexts"),
     (lambda: COINS.freeze(29), ModelError, "integer, 1 to 28, not 29"),
     (lambda: COINS.freeze(1.5), ModelError, "integer, 1 to 28, not 1.5"),
     (lambda: COINS.freeze("8"), ModelError, "integer, 1 to 28"),
@@ -298,7 +296,7 @@ MISTAKES = [
     (lambda: HMM([1.0], [[1.0]], [[0.5, np.nan]]), ModelError, "emission row 0"),
     (lambda: COINS.sample(-1, seed=0), ModelError, "length"),
     (lambda: COINS.sample(1.5, seed=0), ModelError, "length"),
-    (lambda: COINS.information_content("ab"), SymbolError, "model of characters"),
+    (lambda: COINS.information_content("ab"), SymbolError, "model of text"),
     (lambda: COINS.maximise(3), ModelError, "Statistics"),
     (lambda: COINS.expect([[0]], threads="2"), ModelError, "threads"),
     (lambda: COINS.expect([[0]], dtype="x"), ModelError, "float32"),
@@ -431,11 +429,11 @@ MISTAKES = [
     (lambda: records.unchain(b"x", [-1], BYTES), ModelError, "lengths"),
     (lambda: packets.encode("x", BYTES, "32"), ModelError, "2 to 64"),
     (lambda: packets.decode("xx", BYTES), TypeError, "bytes"),
-    (lambda: bbans.encode_sequence([0], COINS), ModelError, "freeze"),
-    (lambda: bbans.encode_sequence(5, STEPS), SymbolError, "sequence of observations"),
-    (lambda: bbans.encode_sequence([0], "m.bbm"), ModelError, "load_model"),
-    (lambda: bbans.decode_sequence(b"\1", FROZEN, 1), ModelError, "from_bytes"),
-    (lambda: bbans.decode_sequence(Message(), FROZEN, None), ModelError, "length"),
+    (lambda: codecs.encode_sequence([0], COINS), ModelError, "freeze"),
+    (lambda: codecs.encode_sequence(5, STEPS), SymbolError, "sequence of observations"),
+    (lambda: codecs.encode_sequence([0], "m.bbm"), ModelError, "load_model"),
+    (lambda: codecs.decode_sequence(b"\1", FROZEN, 1), ModelError, "from_bytes"),
+    (lambda: codecs.decode_sequence(Message(), FROZEN, None), ModelError, "length"),
     (lambda: bbans.check_model([0], 5), ModelError, "StateSpaceModel"),
     (lambda: bbans.check_model(5, STEPS), ModelError, "needs an observation"),
     (lambda: bbans.check_model([0], STEPS, samples="a"), ModelError, "samples"),

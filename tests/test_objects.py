@@ -2,13 +2,14 @@
 
 import copy
 import inspect
+import io
 import pickle
 
 import numpy as np
 import pytest
 
 import bbans
-from bbans import codecs, distributions, message, models
+from bbans import codecs, distributions, formats, message, models
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -52,6 +53,24 @@ def shares(*names):
     )
 
 
+def compresses(data):
+    """Coders are the same if they compress this to the same bytes."""
+    return lambda a, b: bbans.compress(data, a) == bbans.compress(data, b)
+
+
+class Reversed:
+    """A codec of the user's own: blocks backwards."""
+
+    def encode(self, block):
+        return block[::-1].tobytes()
+
+    def decode(self, data, n):
+        return np.frombuffer(data, np.uint8)[::-1]
+
+    def __repr__(self):
+        return "Reversed()"
+
+
 def equal(a, b):
     return a == b and hash(a) == hash(b)
 
@@ -75,6 +94,7 @@ EXAMPLES = [
     (distributions.Logistic(0.5, 2.0), codes(4)),
     (distributions.Mixture(FAMILY, [0.25, 0.75], [0.0, 9.0], [1.0, 2.0]), codes(4)),
     (MULTIVARIATE, codes((1, 2))),
+    (distributions.NegativeBinomial(3.0, 0.25), codes(4)),
     (distributions.Poisson([0.5, 7.0]), codes([1, 2])),
     (distributions.StudentT(3.0, 0.5, 2.0), codes(4)),
     (distributions.Uniform(9), codes(4)),
@@ -93,6 +113,10 @@ EXAMPLES = [
     (ARHMM.freeze(), equal),
     (LGSSM.freeze(), equal),
     (HMM.freeze().alphabet, equal),
+    (formats.ByteCoder(1, level=3), compresses(bytes(99))),
+    (formats.SignalCoder(3), compresses(np.arange(99))),
+    (formats.ModelCoder(HMM.freeze()), compresses([0, 1, 2])),
+    (formats.CodecCoder("reversed", Reversed()), compresses(bytes(99))),
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
@@ -121,6 +145,7 @@ def unfinished():
 
 # What has a state that two cannot go on from.
 REFUSING = [
+    (bbans.open(io.BytesIO(bbans.compress(b"abc"))), "open it again"),
     (unfinished(), "finish it, and copy the message"),
     (message.RangeDecoder(unfinished().finish()), "copy the message"),
 ]
@@ -128,7 +153,7 @@ REFUSING = [
 
 def public_classes():
     for room in bbans._ROOMS:
-        for name in getattr(getattr(bbans, room), "__all__", ()):
+        for name in getattr(bbans, room).__all__:
             value = getattr(getattr(bbans, room), name)
             if (
                 inspect.isclass(value)

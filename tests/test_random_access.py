@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from shared import random_hmm, random_lgssm
+from shared import ALL_BYTES, random_hmm, random_lgssm
 
 import bbans
 from bbans.formats import ByteCoder, ContainerFile
@@ -36,7 +36,7 @@ def opened(data, coder=None):
 ARRAY = np.random.default_rng(0).integers(-300, 300, (31, 3))
 CASES = {
     "bytes": (bytes(range(31)), None),
-    "bytes by a model": (b"thirty-one bytes of plain words", random_hmm(2, 256)),
+    "bytes by a model": (b"thirty-one bytes of plain words", random_hmm(2, ALL_BYTES)),
     "text": ("abcé😀" * 6 + "a", LETTERS),
     "one axis": (ARRAY[:, 0], None),
     "two axes": (ARRAY, None),
@@ -179,7 +179,7 @@ def test_what_cannot_be_opened(tmp_path):
         bbans.open(tmp_path / "missing")
     with pytest.raises(TypeError, match="binary file"):
         bbans.open(5)
-    with pytest.raises(bbans.TruncatedError):
+    with pytest.raises(bbans.errors.TruncatedError):
         opened(b"")
     with pytest.raises(bbans.ModelError):
         bbans.open(io.BytesIO(bbans.compress(b"x")), "model.bbm")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from shared import in_mode
 
-from bbans import Message, decode_sequence, encode_sequence
+from bbans import Message
+from bbans.codecs import decode_sequence, encode_sequence
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 

@@ -342,8 +342,8 @@ KINDS = {
 }
 OPENERS = {
     "model file": [
-        bbans.load_model, bbans.FrozenHMM.load, bbans.FrozenARHMM.load,
-        bbans.FrozenLGSSM.load,
+        bbans.load_model, bbans.frozen.FrozenHMM.load, bbans.frozen.FrozenARHMM.load,
+        bbans.frozen.FrozenLGSSM.load,
     ],
     "container": [
         lambda path: bbans.decompress(path.read_bytes()), bbans.open,

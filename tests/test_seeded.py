@@ -9,8 +9,9 @@ import reference as ref
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbans import CorruptError, Message, MessageError, codecs
+from bbans import CorruptError, Message, codecs
 from bbans.distributions import Gaussian, Uniform
+from bbans.errors import MessageError
 
 CASES = json.loads((Path(__file__).parent / "vectors/leak_v1.json").read_text())["seed"]
 

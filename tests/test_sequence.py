@@ -10,20 +10,18 @@ import pytest
 import reference as ref
 from shared import ISAS, in_mode, random_parameters, reference_of
 
-from bbans import (
-    CorruptError,
-    FrozenHMM,
-    Message,
-    MessageError,
-    ModelError,
-    SymbolError,
+from bbans import CorruptError, Message, ModelError, SymbolError
+from bbans._lib import lib
+from bbans.codecs import (
+    Iconoclasm,
+    SequenceModel,
+    Serial,
     decode_sequence,
     encode_sequence,
 )
-from bbans._lib import lib
-from bbans.codecs import Iconoclasm, SequenceModel, Serial
 from bbans.distributions import Categorical, Table, Uniform, Weighted
-from bbans.frozen import FrozenModel
+from bbans.errors import MessageError
+from bbans.frozen import FrozenHMM, FrozenModel
 from bbans.models.freeze_hmm import frozen_hmm
 
 # ---- models: small, of odd sizes, and hostile

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from shared import byte_hmm
 
 import bbans
 from bbans import api
@@ -127,7 +128,7 @@ def test_train_on_non_blocking_pipes():
 
 
 def test_a_model_from_a_non_blocking_pipe():
-    model = bbans.HMM.random(64, 256, seed=0).freeze()
+    model = byte_hmm(64).freeze()
     write("a")
     out, error, code = slowly(
         ["compress", "-m", "/dev/stdin", "a", "-o", "-"], model.to_bytes()
@@ -380,7 +381,7 @@ def test_the_null_device_may_be_both():
 )
 def test_force_does_not_replace_what_is_needed(arguments, capsys):
     write("a")
-    bbans.HMM.random(1, 256, seed=0).freeze(15).save("m.bbm")
+    byte_hmm(1).freeze(15).save("m.bbm")
     model = Path("m.bbm").read_bytes()
     os.symlink("a", "link")
     os.mkfifo("fifo")
@@ -558,9 +559,9 @@ def test_mistakes(line, code, words, capsys, monkeypatch):
     os.mkfifo("fifo")
     os.mkfifo("fifo.bbz")
     os.symlink("loop", "loop")
-    model = bbans.HMM.random(1, 256, seed=0).freeze()
+    model = byte_hmm(1).freeze()
     model.save("m.bbm")
-    write("b.bbz", bbans.compress(DATA, bbans.HMM.random(1, 256, seed=1).freeze()))
+    write("b.bbz", bbans.compress(DATA, byte_hmm(1, seed=1).freeze()))
     write("cut.bbm", model.to_bytes()[:-3])
     for name in ("HMM", "ARHMM", "LGSSM"):  # nothing is trained
         if "twice" not in words:

@@ -6,17 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from bbans import (
-    HMM,
-    FactorialHMM,
-    Message,
-    ModelError,
-    Statistics,
-    Topology,
-    decode_sequence,
-    encode_sequence,
-)
-from bbans.models import information_content
+from bbans import HMM, FactorialHMM, Message, ModelError
+from bbans.codecs import decode_sequence, encode_sequence
+from bbans.models import Statistics, Topology, information_content
 
 TOPOLOGIES = {
     "left to right": Topology.left_to_right(6),

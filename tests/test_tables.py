@@ -13,18 +13,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from shared import random_hmm
 
-from bbans import (
-    Alphabet,
-    CorruptError,
-    FormatError,
-    FrozenHMM,
-    ModelError,
-    SymbolError,
-    TruncatedError,
-    VersionError,
-)
+from bbans import Alphabet, CorruptError, FormatError, ModelError, SymbolError
 from bbans.distributions import Table, quantise
 from bbans.distributions.table import edges_of
+from bbans.errors import TruncatedError, VersionError
+from bbans.frozen import FrozenHMM
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 

@@ -7,17 +7,12 @@ import numpy as np
 import pytest
 from shared import in_mode
 
-from bbans import (
-    FrozenHMM,
-    FrozenLGSSM,
-    Message,
-    MessageError,
-    RangeDecoder,
-    RangeEncoder,
-    decode_sequence,
-    encode_sequence,
-)
+from bbans import Message
+from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import Categorical, Table
+from bbans.errors import MessageError
+from bbans.frozen import FrozenHMM, FrozenLGSSM
+from bbans.message import RangeDecoder, RangeEncoder
 
 VECTORS = Path(__file__).parent / "vectors"
 MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())

@@ -26,8 +26,7 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
-from bbans.formats.container import BLOCK_BYTES_MAX
-from bbans.formats.signals import CHANNELS_MAX
+from bbans.formats.container import BLOCK_BYTES_MAX, CHANNELS_MAX
 
 __all__ = ["SUFFIX", "add", "run"]
 

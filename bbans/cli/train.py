@@ -137,6 +137,11 @@ def add(commands: Any) -> None:
         help=f"with --latents: shape of the noise (default: {LATENT_OPTIONS['noise']})",
     )
     parser.add_argument(
+        "--predictive",
+        action="store_true",
+        help="let it code by its predictive distribution alone, without bits back",
+    )
+    parser.add_argument(
         "--save-float", metavar="NPZ", type=Path, help="also write the float model"
     )
 
@@ -203,12 +208,12 @@ def _train_to(
         raise ModelError(f"{', '.join(options.files)}: no data to train on")
     if options.latents is not None:
         linear = _fit_lgssm(data, options)
-        frozen: Any = linear.freeze(noise=options.noise)
+        frozen: Any = linear.freeze(noise=options.noise, predictive=options.predictive)
         rate = f"{linear.history[-1]:.3f} bits/integer"
         model: Any = linear
     else:
         model = _fit_hmm(data, options)
-        frozen = model.freeze(options.prec)
+        frozen = model.freeze(options.prec, predictive=options.predictive)
         rate = f"{model.history[-1].information_content:.3f} bits/byte"
     if floats is not None:
         model.save(floats)

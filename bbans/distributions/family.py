@@ -71,11 +71,11 @@ class Family:
 
     @classmethod
     @cache
-    def _standard(cls, number: int, leak: bool) -> Family:
+    def _standard(cls, number: int, leak: int) -> Family:
         family = object.__new__(cls)
         family._c = ffi.new("bbans_shape *")
         check(lib.bbans_shape_init(family._c, number))
-        family._c.leakless = not as_integer(leak, "leak", 0, 1)
+        family._c.leakless = not leak
         size = 4 * (_EVEN + 2 + _OCTAVE * family._c.octaves)
         memory = ffi.buffer(family._c.survival, size)
         family._survival = np.frombuffer(memory, np.uint32)
@@ -85,17 +85,17 @@ class Family:
     @classmethod
     def gaussian(cls, *, leak: bool = True) -> Family:
         """Return the normal distribution; its scale is the standard deviation."""
-        return cls._standard(lib.BBANS_GAUSSIAN, leak)
+        return cls._standard(lib.BBANS_GAUSSIAN, as_integer(leak, "leak", 0, 1))
 
     @classmethod
     def logistic(cls, *, leak: bool = True) -> Family:
         """Return the logistic distribution, P(T > t) = 1 / (1 + exp(t))."""
-        return cls._standard(lib.BBANS_LOGISTIC, leak)
+        return cls._standard(lib.BBANS_LOGISTIC, as_integer(leak, "leak", 0, 1))
 
     @classmethod
     def laplace(cls, *, leak: bool = True) -> Family:
         """Return the Laplace distribution, P(T > t) = exp(-t) / 2."""
-        return cls._standard(lib.BBANS_LAPLACE, leak)
+        return cls._standard(lib.BBANS_LAPLACE, as_integer(leak, "leak", 0, 1))
 
     @classmethod
     def student_t(cls, degrees: float, *, leak: bool = True) -> Family:

@@ -15,6 +15,7 @@ from bbans._arguments import (
     not_integers,
 )
 from bbans._lib import check, ffi, lib
+from bbans.distributions.family import Family, as_family
 from bbans.distributions.fixed_gaussian import fixed_conditionals
 from bbans.distributions.location_scale import NO_MASS
 from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
@@ -84,10 +85,8 @@ class Multivariate:
         How each depends on those before it: by how much the mean of i moves
         when j < i differs by 1 from its own is ``lower[i, 1 + j] * 2**-(24 +
         lower[i, 0])``. By default they are independent.
-    family : int
-        Of all: 0 Gaussian, 1 logistic, 2 Laplace.
-    leak : bool
-        False for a posterior: values far out then have no mass, and are never popped.
+    family : Family, optional
+        Of all; by default Gaussian. Of a posterior one with ``leak=False``.
     prec : int
         Precision in bits, 24 to 28. With 28 a push or pop wastes 4e-5 bits, with 26
         3e-6; the slots of values far out take 1e-5 or 3e-5 bits of the others.
@@ -119,8 +118,7 @@ class Multivariate:
         scale: Sequence[int],
         lower: NDArray[np.int32] | None = None,
         *,
-        family: int = 0,
-        leak: bool = True,
+        family: Family | None = None,
         prec: int = SCHEDULE_PREC,
     ) -> None:
         self._location = _fixed_row(location, "location", -LOCATION_MAX, LOCATION_MAX)
@@ -134,11 +132,8 @@ class Multivariate:
         if rows is not None and rows.dtype.kind not in "iu":
             raise ModelError(f"lower must be integers, not {rows.dtype}")
         self._lower = None if rows is None else rows.tolist()
-        family = as_integer(family, "family", 0, lib.BBANS_LAPLACE)
-        prec = as_integer(prec, "precision", 24, RANGE_PREC)
-        self._family, self._leak = family, as_integer(leak, "leak", 0, 1)
-        self._prec = prec
-        self._link()
+        self._family = as_family(Family.gaussian() if family is None else family)
+        self._prec = as_integer(prec, "precision", 24, RANGE_PREC)
 
     @classmethod
     def from_covariance(
@@ -146,15 +141,8 @@ class Multivariate:
     ) -> Multivariate:
         """A Gaussian rounded to integers, of this mean and covariance, rounding
         included; shapes (n,), (n, n). As portable as these floats are."""
-        return cls(*fixed_conditionals(mean, cov), leak=leak)
-
-    def _link(self) -> None:
-        self._shape = ffi.new("bbans_shape *")
-        check(lib.bbans_shape_init(self._shape, self._family))
-        self._shape.leakless = not self._leak
-        self._out = ffi.new("uint32_t[2]")
-        self._low, self._bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
-        self._value = ffi.new("int64_t[2]")
+        family = Family.gaussian(leak=leak)
+        return cls(*fixed_conditionals(mean, cov), family=family)
 
     def _located(self, i: int, moved: Sequence[int]) -> int:
         if self._lower is None:
@@ -176,6 +164,8 @@ class Multivariate:
             )
         if values.size and values.dtype.kind not in "iu":
             raise not_integers("values", values)
+        start, freq = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        low, bits = ffi.new("uint64_t *"), ffi.new("unsigned *")
         spans: list[tuple[int, int, int]] = []
         moved: list[int] = []
         for i, v in enumerate(values.tolist()):
@@ -184,19 +174,18 @@ class Multivariate:
             at = self._located(i, moved)
             moved.append(_point(v) - at)
             status = lib.bbans_located_span(
-                self._shape, at, self._scale[i], self._prec, v,
-                self._out, self._out + 1, self._low, self._bits,
+                self._family._c, at, self._scale[i], self._prec, v,
+                start, freq, low, bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
                 raise SymbolError(
                     f"value {v} at position {i} cannot be coded: {NO_MASS}", status
                 )
             check(status)
-            spans.append((self._out[0], self._out[1], 1 << self._prec))
-            low, bits = int(self._low[0]), int(self._bits[0])
-            for k in reversed(range(0, bits, PART_BITS)):
-                total = 1 << min(bits - k, PART_BITS)
-                spans.append((low >> k & (total - 1), 1, total))
+            spans.append((start[0], freq[0], 1 << self._prec))
+            for k in reversed(range(0, bits[0], PART_BITS)):
+                total = 1 << min(bits[0] - k, PART_BITS)
+                spans.append((low[0] >> k & (total - 1), 1, total))
         for span in reversed(spans):
             message.push_interval(*span)
 
@@ -214,26 +203,28 @@ class Multivariate:
         beyond: BbansError = CorruptError("a value has more than 64 bits")
         if getattr(message, "is_empty", False):
             beyond = empty_message()
+        start, freq = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        base, step = ffi.new("int64_t *"), ffi.new("int64_t *")
+        bits = ffi.new("unsigned *")
         values: list[int] = []
         moved: list[int] = []
         for i in range(len(self._location)):
             at = self._located(i, moved)
             status = lib.bbans_located_find(
-                self._shape, at, self._scale[i], self._prec,
-                int(message.peek(total)[0]), self._out, self._out + 1,
-                self._value, self._value + 1, self._bits,
+                self._family._c, at, self._scale[i], self._prec,
+                int(message.peek(total)[0]), start, freq, base, step, bits,
             )  # fmt: skip
             if status == lib.BBANS_ERR_SYMBOL:
                 raise beyond
             check(status)
-            message.advance(self._out[0], self._out[1], total)
-            low, bits = 0, int(self._bits[0])
-            for k in reversed(range(0, bits, PART_BITS)):
-                part = 1 << min(bits - k, PART_BITS)
+            message.advance(start[0], freq[0], total)
+            low = 0
+            for k in reversed(range(0, bits[0], PART_BITS)):
+                part = 1 << min(bits[0] - k, PART_BITS)
                 slot = int(message.peek(part)[0])
                 message.advance(slot, 1, part)
                 low |= slot << k
-            value = int(self._value[0]) + int(self._value[1]) * low
+            value = base[0] + step[0] * low
             if not -(1 << 63) <= value < 1 << 63:
                 raise beyond
             values.append(value)
@@ -242,11 +233,3 @@ class Multivariate:
 
     def __repr__(self) -> str:
         return f"<Multivariate: {len(self._location)} integers>"
-
-    def __getstate__(self) -> dict[str, Any]:
-        ours = ("_shape", "_out", "_low", "_bits", "_value")
-        return {name: x for name, x in vars(self).items() if name not in ours}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._link()

@@ -10,7 +10,7 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from bbans.errors import (
 from bbans.formats.container import (
     BYTE_BLOCK,
     BYTES,
+    CHANNELS_MAX,
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
@@ -40,11 +41,9 @@ from bbans.formats.container import (
     Block,
     Header,
 )
-from bbans.formats.signals import CHANNELS_MAX, decode_signal, encode_signal
-from bbans.frozen.alphabet import utf8_of
-from bbans.frozen.base import FrozenModel, as_model
-from bbans.frozen.model_file import default_model
-from bbans.message.message import Message
+
+if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
+    from bbans.frozen.base import FrozenModel
 
 __all__ = [
     "ByteCoder",
@@ -153,7 +152,7 @@ class Coder(ABC):
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
         plain = octets(steps)
-        yield STORED, memoryview(plain)
+        yield STORED, plain.data
         yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
 
@@ -202,7 +201,7 @@ class ByteCoder(Coder):
     def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         plain, data = octets(steps), self.encode(steps)
         stored = len(data) >= plain.size
-        return (STORED, memoryview(plain)) if stored else (self.method, data)
+        return (STORED, plain.data) if stored else (self.method, data)
 
 
 class SignalCoder(Coder):
@@ -239,9 +238,13 @@ class SignalCoder(Coder):
         )
 
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        from bbans.formats.signals import encode_signal
+
         return encode_signal(steps)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.signals import decode_signal
+
         decode_signal(bytes(data), out)
 
 
@@ -262,6 +265,8 @@ class ModelCoder(Coder):
     method = MODEL
 
     def __init__(self, model: FrozenModel, level: int = LEVEL_DEFAULT) -> None:
+        from bbans.frozen.base import as_model
+
         super().__init__(level)
         self.model = as_model(model)
         self.fingerprint = self.model.fingerprint
@@ -290,14 +295,18 @@ class ModelCoder(Coder):
             return CODE_POINTS, code_points(data)
         if kind == "integers":
             raise SymbolError("a str needs a model of text, or of bytes")
+        from bbans.frozen.alphabet import utf8_of
+
         return UTF8, octets(utf8_of(data))
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        x = self.model.alphabet.encode(steps)
-        rows = x if self.model.width == 1 else x.reshape(steps.shape)
-        return self.model.encode_message(rows).to_bytes()
+        # What the alphabet gives needs no other check.
+        rows = self.model._shaped(self.model.alphabet.encode(steps))
+        return self.model._encode(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.message.message import Message
+
         n, rest = divmod(out.size, self.model.width)
         if rest:
             raise CorruptError(f"it has no rows of {self.model.width}")
@@ -436,7 +445,9 @@ def as_coder(
     level = LEVEL_DEFAULT if level is None else level
     if coder is None and default is not None:
         return default(level=level)
-    return ModelCoder(coder, level)
+    from bbans.frozen.base import as_model
+
+    return ModelCoder(as_model(coder), level)
 
 
 class _Stored:
@@ -480,6 +491,8 @@ def _find(header: Header, coder: Coder | None) -> Coder:
     wanted = header.name, header.fingerprint
     if coder is not None and (coder.name, coder.fingerprint) == wanted:
         return coder
+    from bbans.frozen.model_file import default_model
+
     if not header.name and default_model().fingerprint == header.fingerprint:
         return ModelCoder(default_model())
     what = named(*wanted)
@@ -542,8 +555,8 @@ def restored_text(elements: NDArray[Any], header: Header) -> str:
     utf8 = header.element == UTF8
     try:
         if utf8:
-            return str(memoryview(elements), "utf-8")
-        return str(memoryview(elements).cast("B"), "utf-32-le", "surrogatepass")
+            return str(elements.data, "utf-8")
+        return str(octets(elements).data, "utf-32-le", "surrogatepass")
     except UnicodeDecodeError as error:
         form = "UTF-8" if utf8 else "of code points"
         raise CorruptError(f"decoded text is not {form}: {error}") from None
@@ -572,7 +585,7 @@ def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
             pointer(work, "uint8_t[]"), work.size,
         )
     )  # fmt: skip
-    return memoryview(out)[: size[0]]
+    return out.data[: size[0]]
 
 
 def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:

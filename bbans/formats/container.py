@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -35,6 +35,7 @@ __all__ = [
     "BLOCK_BYTES_MAX",
     "BYTES",
     "BYTE_BLOCK",
+    "CHANNELS_MAX",
     "CODEC",
     "CODE_POINTS",
     "FINGERPRINT_BYTES",
@@ -58,7 +59,11 @@ VERSION = 2
 #: Elements: bytes and text, and from `FIRST_INTEGER` on the integers of numpy.
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
-_DTYPES = {BYTES: np.dtype("u1"), UTF8: np.dtype("u1"), CODE_POINTS: np.dtype("<u4")}
+_DTYPES: dict[int, np.dtype[Any]] = {
+    BYTES: np.dtype("u1"),
+    UTF8: np.dtype("u1"),
+    CODE_POINTS: np.dtype("<u4"),
+}
 _DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
@@ -78,9 +83,11 @@ NAME_MAX = 255
 #: Bytes of a block's elements at the most: what a reader allocates for a block.
 BLOCK_BYTES_MAX = 1 << 24
 AXES_MAX = 32
+#: Of a signal.
+CHANNELS_MAX = 16
 
 
-def integer_element(dtype: np.dtype) -> int | None:
+def integer_element(dtype: np.dtype[Any]) -> int | None:
     """The element of an integer type, or None if there is none."""
     if dtype.kind not in "iu" or dtype.itemsize > 8:
         return None
@@ -109,7 +116,7 @@ class Header:
     name: str = ""
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Type of the elements in the file."""
         return _DTYPES[self.element]
 
@@ -127,7 +134,7 @@ class Header:
         return np.ndarray if self.is_array else str if self.is_text else bytes
 
     @property
-    def array_dtype(self) -> np.dtype:
+    def array_dtype(self) -> np.dtype[Any]:
         """Type of the array that was compressed."""
         return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
 

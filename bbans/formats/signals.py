@@ -15,11 +15,11 @@ from bbans._lib import check, ffi, lib, pointer
 from bbans.distributions.fixed_point import fixed_locations, fixed_scales
 from bbans.distributions.location_scale import Laplace
 from bbans.errors import CorruptError
+from bbans.formats.container import CHANNELS_MAX
 from bbans.message.message import Message
 
-__all__ = ["CHANNELS_MAX", "decode_signal", "encode_signal"]
+__all__ = ["decode_signal", "encode_signal"]
 
-CHANNELS_MAX = 16
 # Channels, order, cross, scales, scale of the coefficients.
 _HEAD = struct.Struct("<BBBBh")
 _COEFFICIENT = 1 << 16

@@ -11,15 +11,22 @@ from bbans._arguments import as_array, not_integers
 from bbans.errors import ModelError, SymbolError
 
 __all__ = [
+    "KINDS",
     "MAX_SYMBOLS",
     "AllIntegers",
     "Alphabet",
+    "Kind",
     "Symbols",
     "as_alphabet",
     "as_integers",
     "text_of",
     "utf8_of",
 ]
+
+Kind: TypeAlias = Literal["integers", "bytes", "text"]
+#: By their numbers in files.
+KINDS: tuple[Kind, ...] = ("integers", "bytes", "text")
+_DTYPES = {"integers": np.int64, "bytes": np.uint8, "text": np.uint32}
 
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
@@ -35,23 +42,26 @@ class Alphabet:
 
     Parameters
     ----------
-    symbols : int, str or array_like of int
-        An int M: the integers 0 .. M-1 (kind "index"). A str of M distinct
-        characters in the order of their code points (kind "characters"). M
-        strictly increasing integers of 64 bits with sign (kind "integers").
+    symbols : int, str, bytes or array_like of int
+        An int M: the integers 0 .. M-1. M strictly increasing integers of 64 bits with
+        sign. A str of M distinct characters in the order of their code points. M
+        strictly increasing bytes.
+    kind : {"integers", "bytes", "text"}, optional
+        What `symbols` is, by default; integers of 0 to 255 may be "bytes".
 
     Attributes
     ----------
-    kind : {"index", "integers", "characters"}
+    kind : {"integers", "bytes", "text"}
     size : int
         Number of symbols M, 1 to 65536.
-    values : None or ndarray of int64 or uint32, shape (M,)
-        The integers or the code points; None for kind "index". Read-only.
+    values : None or ndarray, shape (M,)
+        The integers (int64), bytes (uint8) or code points (uint32); None for
+        0 .. M-1. Read-only.
 
     Raises
     ------
     ModelError
-        If `symbols` is none of these.
+        If `symbols` is none of these, or not of that kind.
 
     Examples
     --------
@@ -59,34 +69,55 @@ class Alphabet:
     array([2, 0, 1], dtype=int32)
     >>> Alphabet([-5, 7]).decode([1, 0])
     array([ 7, -5])
+    >>> Alphabet(256, kind="bytes").decode([65, 66]).tobytes()
+    b'AB'
     """
 
-    kind: Literal["index", "integers", "characters"]
+    kind: Kind
     size: int
     values: NDArray[Any] | None
 
     __slots__ = ("kind", "size", "values")
 
-    def __init__(self, symbols: int | str | ArrayLike) -> None:
+    def __init__(
+        self, symbols: int | str | ArrayLike, kind: Kind | None = None
+    ) -> None:
         values: NDArray[Any] | None
+        given: Kind = "integers"
         if isinstance(symbols, (int, np.integer)) and not isinstance(symbols, bool):
-            self.kind, self.size, values = "index", int(symbols), None
+            self.size, values = int(symbols), None
         elif isinstance(symbols, str):
-            values = _code_points(symbols)
-            self.kind, self.size = "characters", values.size
+            values, given = _code_points(symbols), "text"
+            self.size = values.size
         else:
             values = as_integers(symbols)
             if values.ndim != 1:
                 raise ModelError(f"alphabet must have one axis, not {values.ndim}")
             if values.size and int(values.max()) > _INT64_MAX:
                 raise ModelError("symbols of an alphabet must be below 2**63")
-            values = values.astype(np.int64)
-            self.kind, self.size = "integers", values.size
+            given = "bytes" if isinstance(symbols, _BYTES) else "integers"
+            self.size = values.size
         if not 1 <= self.size <= MAX_SYMBOLS:
             raise ModelError(
                 f"an alphabet has 1 to {MAX_SYMBOLS} symbols, not {self.size}"
             )
+        if kind is not None and kind not in KINDS:
+            raise ModelError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+        self.kind = given if kind is None else kind
+        if self.kind != given and (self.kind, given) != ("bytes", "integers"):
+            raise ModelError(
+                f"the kind of an alphabet of {given} is {given!r}, not {kind!r}"
+            )
+        if self.kind == "bytes":
+            low, high = 0, self.size - 1
+            if values is not None:
+                low, high = int(values.min()), int(values.max())
+            if low < 0 or high > 255:
+                raise ModelError(
+                    f"an alphabet of bytes is of 0 to 255, not of {low} to {high}"
+                )
         if values is not None:
+            values = values.astype(_DTYPES[self.kind])
             unordered = np.flatnonzero(values[1:] <= values[:-1])
             if unordered.size:
                 k = int(unordered[0]) + 1
@@ -100,11 +131,10 @@ class Alphabet:
 
     def __repr__(self) -> str:
         if self.values is None:
-            return f"Alphabet({self.size})"
-        if self.kind == "characters" and self.size <= 128:
-            return f"Alphabet({text_of(self.values)!r})"
-        if self.size <= 8:
-            return f"Alphabet({self.values.tolist()})"
+            kind = f", kind={self.kind!r}" if self.kind != "integers" else ""
+            return f"Alphabet({self.size}{kind})"
+        if self.size <= (8 if self.kind == "integers" else 128):
+            return f"Alphabet({self._listed()!r})"
         low, high = self.name(0), self.name(self.size - 1)
         return f"<Alphabet: {self.size} {self.kind}, {low} to {high}>"
 
@@ -115,10 +145,15 @@ class Alphabet:
         return hash(self._key())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = self.values
-        if values is None:
-            return Alphabet, (self.size,)
-        return Alphabet, (text_of(values) if self.kind == "characters" else values,)
+        symbols = self.size if self.values is None else self._listed()
+        return Alphabet, (symbols, self.kind)
+
+    def _listed(self) -> str | bytes | list[int]:
+        """The symbols as the constructor takes them."""
+        assert self.values is not None
+        if self.kind == "text":
+            return text_of(self.values)
+        return self.values.tobytes() if self.kind == "bytes" else self.values.tolist()
 
     def _key(self) -> tuple[str, int, bytes]:
         return self.kind, self.size, b"" if self.values is None else bytes(self.values)
@@ -129,10 +164,9 @@ class Alphabet:
         Parameters
         ----------
         data : str, bytes-like or array_like of int
-            A str for an alphabet of characters, or for the 256 indices, which
-            code its UTF-8 bytes. Bytes for indices and integers. Integers of
-            any width and shape for every kind (for characters: code points);
-            an array is read in C order.
+            A str for text, or for bytes, which code its UTF-8 form. Bytes for bytes
+            and integers. Integers of any width and shape for every kind (for text:
+            code points); an array is read in C order.
 
         Returns
         -------
@@ -173,7 +207,7 @@ class Alphabet:
             self._refuse(values, outside)
         return indices
 
-    def decode(self, indices: ArrayLike) -> NDArray[np.int64] | NDArray[np.uint32]:
+    def decode(self, indices: ArrayLike) -> NDArray[Any]:
         """Turn indices back into symbols.
 
         Parameters
@@ -183,7 +217,7 @@ class Alphabet:
 
         Returns
         -------
-        symbols : ndarray of int64, or of uint32 code points for characters
+        symbols : ndarray of int64, uint8 (bytes) or uint32 (code points)
             Of the shape of `indices`.
 
         Raises
@@ -194,16 +228,12 @@ class Alphabet:
         array = as_integers(indices)
         if not _below(array, self.size):
             raise SymbolError(f"indices must be in 0 .. {self.size - 1}")
+        symbols: NDArray[Any]
         if self.values is None:
-            return array.astype(np.int64)
-        symbols: NDArray[np.int64] | NDArray[np.uint32]
-        symbols = self.values[array.astype(np.intp)]
+            symbols = array.astype(_DTYPES[self.kind])
+        else:
+            symbols = self.values[array.astype(np.intp)]
         return symbols
-
-    def is_within(self, low: int, high: int) -> bool:
-        """Whether all symbols are in low .. high."""
-        values = range(self.size) if self.values is None else self.values
-        return low <= int(values[0]) and int(values[-1]) <= high
 
     def name(self, index: int) -> str:
         """Describe the symbol of an index, as error messages do."""
@@ -212,23 +242,23 @@ class Alphabet:
     def _symbols(self, data: Symbols) -> NDArray[Any]:
         """Return the integers that `data` stands for, on one axis."""
         if isinstance(data, str):
-            if self.kind == "characters":
+            if self.kind == "text":
                 return _code_points(data)
-            if self.kind == "index" and self.size == 256:
+            if self.kind == "bytes":
                 return np.frombuffer(utf8_of(data), dtype=np.uint8)
             raise SymbolError(
-                "a str needs a model of characters, or of the 256 bytes; "
-                f"this one is of {self.size} integers"
+                "a str needs a model of text, or of bytes; this one is of "
+                f"{self.size} integers"
             )
-        if isinstance(data, _BYTES) and self.kind == "characters":
+        if isinstance(data, _BYTES) and self.kind == "text":
             raise SymbolError(
-                "a model of characters cannot code bytes: decode them to str first"
+                "a model of text cannot code bytes: decode them to str first"
             )
         return as_integers(data).ravel()
 
     def _refuse(self, values: NDArray[Any], outside: NDArray[np.bool_]) -> None:
         t = int(np.flatnonzero(outside)[0])
-        noun = "characters" if self.kind == "characters" else "symbols"
+        noun = "characters" if self.kind == "text" else "symbols"
         raise SymbolError(
             f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
             f"model's alphabet of {self.size} {noun}"
@@ -249,7 +279,7 @@ class AllIntegers:
         Integers of a row, the last axis of arrays.
     """
 
-    kind: Literal["all integers"] = "all integers"
+    kind: Literal["integers"] = "integers"
 
     __slots__ = ("width",)
 
@@ -274,7 +304,7 @@ class AllIntegers:
             If one has more than 64 bits with its sign, or there are no whole rows.
         """
         if isinstance(data, str):
-            raise SymbolError("a str needs a model of characters, or of bytes")
+            raise SymbolError("a str needs a model of text, or of bytes")
         array = as_integers(data)
         last = array.shape[-1] if array.ndim > 1 and array.size else self.width
         if self.width > 1 and (last != self.width or array.size % self.width):
@@ -345,7 +375,7 @@ def utf8_of(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        name = _name(ord(text[error.start]), "characters")
+        name = _name(ord(text[error.start]), "text")
         raise SymbolError(
             f"symbol {name} at position {error.start} has no UTF-8 form"
         ) from None
@@ -353,6 +383,6 @@ def utf8_of(text: str) -> bytes:
 
 def _name(symbol: Any, kind: str) -> str:
     value = int(symbol)
-    if kind == "characters" and 0 <= value <= 0x10FFFF:
+    if kind == "text" and 0 <= value <= 0x10FFFF:
         return f"{chr(value)!r} (U+{value:04X})"
     return str(value)

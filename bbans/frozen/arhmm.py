@@ -16,13 +16,9 @@ from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
-from bbans.frozen.base import Kind, Mode, check_end
+from bbans.frozen.base import Mode, check_end
 from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
-from bbans.frozen.hmm import (
-    HiddenMarkov,
-    read_head,
-    read_tables,
-)
+from bbans.frozen.hmm import HiddenMarkov, read_head, read_tables
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 
@@ -35,7 +31,7 @@ class FrozenARHMM(HiddenMarkov):
 
     Parameters
     ----------
-    initial, transition, emission, prec, start_length, alphabet, kind, mode
+    initial, transition, emission, prec, start_length, alphabet, mode
         As for `FrozenHMM`; M is at most 65535.
     contexts : Contexts
 
@@ -63,13 +59,11 @@ class FrozenARHMM(HiddenMarkov):
         prec: int,
         start_length: int,
         alphabet: Alphabet | None = None,
-        kind: Kind | None = None,
         mode: Mode = "iconoclasm",
     ) -> None:
         super().__init__(
             initial, transition, emission,
-            prec=prec, start_length=start_length, alphabet=alphabet, kind=kind,
-            mode=mode,
+            prec=prec, start_length=start_length, alphabet=alphabet, mode=mode,
         )  # fmt: skip
         as_instance(contexts, Contexts, "contexts", "Contexts")
         self._contexts = contexts

@@ -33,15 +33,13 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.frozen.alphabet import AllIntegers, Alphabet, text_of
+from bbans.frozen.alphabet import KINDS, AllIntegers, Alphabet, Kind, text_of
 from bbans.message.message import Message
 
 __all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model"]
 
-Kind: TypeAlias = Literal["integers", "bytes", "text"]
 Mode: TypeAlias = Literal["iconoclasm", "predictive"]
 #: By their numbers in files.
-KINDS: tuple[Kind, ...] = ("integers", "bytes", "text")
 MODES: tuple[Mode, ...] = ("iconoclasm", "predictive")
 
 # docs/format.md, "Model file".
@@ -67,13 +65,12 @@ class FrozenModel(SequenceModel):
     ----------
     c : cdata
         The C library's struct, which begins with a ``bbans_state_space``.
-    kind : {"integers", "bytes", "text"}
     mode : {"iconoclasm", "predictive"}
 
     Raises
     ------
     ModelError
-        If `kind` or `mode` is none of these.
+        If `mode` is neither.
 
     Notes
     -----
@@ -96,9 +93,9 @@ class FrozenModel(SequenceModel):
         if "TYPE" in vars(cls):
             FrozenModel._types[cls.TYPE] = cls
 
-    def __init__(self, c: Any, kind: Kind, mode: Mode) -> None:
+    def __init__(self, c: Any, mode: Mode) -> None:
         self.c = c
-        self._kind: Kind = _one_of(kind, KINDS, "kind")
+        self._space = ffi.addressof(c, "space")  # as C's functions of sequences take it
         self._space.predictive = _one_of(mode, MODES, "mode") == "predictive"
 
     # ---- what it is
@@ -106,7 +103,7 @@ class FrozenModel(SequenceModel):
     @property
     def kind(self) -> Kind:
         """What `encode` takes and `decode` returns: integers, bytes or text."""
-        return self._kind
+        return self.alphabet.kind
 
     @property
     def mode(self) -> Mode:
@@ -147,13 +144,17 @@ class FrozenModel(SequenceModel):
         ModelError
             If `mode` is neither.
         """
-        if _one_of(mode, MODES, "mode") == self.mode:
-            return self
+        return self if _one_of(mode, MODES, "mode") == self.mode else self._other
+
+    @cached_property
+    def _other(self: _Made) -> _Made:
+        """This model in its other mode."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other._space.predictive = mode == "predictive"
         other.__dict__.pop("fingerprint", None)
+        other.c = ffi.new(ffi.typeof(self.c), self.c[0])
+        other._space = ffi.addressof(other.c, "space")
+        other._space.predictive = not self._space.predictive
         return other
 
     # ---- coding
@@ -357,11 +358,6 @@ class FrozenModel(SequenceModel):
     # functions of sequences need besides
 
     @property
-    def _space(self) -> Any:
-        """The model as the C functions of sequences take it."""
-        return ffi.addressof(self.c, "space")
-
-    @property
     def _itemsize(self) -> int:
         """The most bytes that an observation takes where `decode` returns it."""
         return {"bytes": 1, "text": 4, "integers": 8 * self.width}[self.kind]
@@ -396,7 +392,7 @@ class FrozenModel(SequenceModel):
         """What `decode` returns, from the array that C wrote."""
         values: NDArray[Any] = self.alphabet.decode(x)
         if self.kind == "bytes":
-            return values.astype(np.uint8).tobytes()
+            return values.tobytes()
         return text_of(values) if self.kind == "text" else values
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
@@ -456,6 +452,15 @@ class FrozenModel(SequenceModel):
     def _payload(self) -> bytes:
         """The model file but for its checksum."""
 
+    def _header(self, detail: int, listed: bool, *numbers: int) -> bytes:
+        """What the file begins with: codes, two of them given, and numbers."""
+        codes = (
+            self.TYPE, MODES.index(self.mode), KINDS.index(self.kind), detail, listed,
+            0, 0,
+        )  # fmt: skip
+        packed = struct.pack(f"<{len(numbers)}I", *numbers)
+        return START.pack(MODEL, VERSION, *codes) + packed
+
     @classmethod
     @abstractmethod
     def _read(cls: type[_Made], data: bytes) -> _Made:
@@ -496,7 +501,7 @@ class FrozenModel(SequenceModel):
             `FrozenModel` itself.
         """
         data = as_bytes(data, "data")
-        made = FrozenModel._types[read_start(data, START.size).model_type]
+        made = FrozenModel._types[read_header(data, 0)[0].model_type]
         if not issubclass(made, cls):
             raise FormatError(f"model file holds {made.NAME}: load_model reads it")
         try:
@@ -544,16 +549,6 @@ def as_model(model: Any) -> FrozenModel:
 # ---- files
 
 
-def check_start(data: bytes, header_size: int) -> None:
-    """That these bytes have the header of a model file."""
-    if not data.startswith(MODEL) and not MODEL.startswith(data[:4]):
-        raise wrong_kind(data[:START_BYTES], "a model file")
-    if len(data) > 4 and data[4] != VERSION:
-        raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
-    if len(data) < header_size:
-        raise TruncatedError("model file ends in its header")
-
-
 class Start(NamedTuple):
     """The codes that all headers have, after magic and version."""
 
@@ -566,15 +561,25 @@ class Start(NamedTuple):
     reserved: int
 
 
-def read_start(data: bytes, header_size: int) -> Start:
-    """Read what all headers begin with.
+def header_bytes(n_numbers: int) -> int:
+    """Bytes of a header of so many numbers."""
+    return START.size + 4 * n_numbers
+
+
+def read_header(data: bytes, n_numbers: int) -> tuple[Start, tuple[int, ...]]:
+    """Read the header that these bytes begin with: its codes and its numbers.
 
     Raises
     ------
     TruncatedError, VersionError, FormatError
-        If these bytes begin no model file.
+        If they begin no model file.
     """
-    check_start(data, header_size)
+    if not data.startswith(MODEL) and not MODEL.startswith(data[:4]):
+        raise wrong_kind(data[:START_BYTES], "a model file")
+    if len(data) > 4 and data[4] != VERSION:
+        raise VersionError(f"model file has version {data[4]}, this reads {VERSION}")
+    if len(data) < header_bytes(n_numbers):
+        raise TruncatedError("model file ends in its header")
     start = Start(*START.unpack_from(data)[2:])
     if (
         start.model_type not in FrozenModel._types
@@ -585,7 +590,7 @@ def read_start(data: bytes, header_size: int) -> Start:
         or start.reserved != 0
     ):
         raise VersionError("model file has codes that this release does not know")
-    return start
+    return start, struct.unpack_from(f"<{n_numbers}I", data, START.size)
 
 
 def check_end(data: bytes, size: int) -> None:

@@ -26,6 +26,9 @@ int64_t uint8_t uint16_t uint32_t uint64_t bbans_tiny_hmm
 """
 
 
+ALPHABET_TYPES = {"integers": "int64_t", "bytes": "uint8_t", "text": "uint32_t"}
+
+
 def c_header(model: FrozenModel, name: str = "model") -> str:
     """Return a C header that holds a model as constant tables for flash.
 
@@ -74,7 +77,7 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
         _array(f"uint16_t {name}_emission", edges_of(model.emission)),
     ]
     if model.alphabet.values is not None:
-        ctype = "uint32_t" if model.alphabet.kind == "characters" else "int64_t"
+        ctype = ALPHABET_TYPES[model.kind]
         parts.append(_array(f"{ctype} {name}_alphabet", model.alphabet.values))
     parts += [
         f"static const bbans_tiny_hmm {name} = {{",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer
-from bbans._kinds import MODEL
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
@@ -18,22 +16,19 @@ from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
     KINDS,
     MODES,
-    VERSION,
     FrozenModel,
     Kind,
     Mode,
     Start,
     check_end,
-    read_start,
+    header_bytes,
+    read_header,
 )
 
-__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov", "as_kind"]
+__all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
-HEADER = struct.Struct("<4s8BIII")
-ALPHABET_DTYPES: dict[str, np.dtype[Any]] = {
-    "integers": np.dtype("<i8"),
-    "characters": np.dtype("<u4"),
-}
+NUMBERS = 3  # of the header: K, M, c
+HEADER_BYTES = header_bytes(NUMBERS)
 
 
 class Head(NamedTuple):
@@ -49,16 +44,10 @@ class Head(NamedTuple):
         """The kind of the model."""
         return KINDS[self.start.kind]
 
-    @property
-    def alphabet(self) -> str:
-        """The kind of the alphabet."""
-        listed = "characters" if self.kind == "text" else "integers"
-        return listed if self.start.listed else "index"
-
     def offsets(self) -> tuple[int, int]:
         """Where the masses begin and end."""
-        width = ALPHABET_DTYPES[self.alphabet].itemsize if self.start.listed else 0
-        begin = HEADER.size + self.n_symbols * width
+        width = value_dtype(self.kind).itemsize if self.start.listed else 0
+        begin = HEADER_BYTES + self.n_symbols * width
         rows = self.n_states * (1 + self.n_states + self.n_symbols)
         return begin, begin + 4 * rows
 
@@ -71,8 +60,13 @@ def read_head(data: bytes) -> Head:
     TruncatedError, VersionError, FormatError
         If they begin none of a hidden Markov model.
     """
-    start = read_start(data, HEADER.size)
-    return Head(start, *HEADER.unpack_from(data)[-3:])
+    start, numbers = read_header(data, NUMBERS)
+    return Head(start, *numbers)
+
+
+def value_dtype(kind: Kind) -> np.dtype[Any]:
+    """Of the symbols that a file lists."""
+    return np.dtype("<u4" if kind == "text" else "<i8")
 
 
 class HiddenMarkov(FrozenModel):
@@ -88,11 +82,7 @@ class HiddenMarkov(FrozenModel):
     start_length : int
         Observations at the end of a sequence that start it, 1 to 65535.
     alphabet : Alphabet, optional
-        What the symbols 0 .. M-1 stand for.
-    kind : {"integers", "bytes", "text"}, optional
-        What it encodes and decodes to. Text if the alphabet is of characters, and only
-        then. Bytes need an alphabet within 0 .. 255, and are the default if that is
-        all of it.
+        What the symbols 0 .. M-1 stand for; by default these integers.
     mode : {"iconoclasm", "predictive"}
         See `FrozenModel.mode`.
 
@@ -113,7 +103,6 @@ class HiddenMarkov(FrozenModel):
         prec: int,
         start_length: int,
         alphabet: Alphabet | None = None,
-        kind: Kind | None = None,
         mode: Mode = "iconoclasm",
     ) -> None:
         tables = [
@@ -151,7 +140,7 @@ class HiddenMarkov(FrozenModel):
                 pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
             )
         )  # fmt: skip
-        super().__init__(c, as_kind(kind, self._alphabet), mode)
+        super().__init__(c, mode)
 
     # ---- what it is
 
@@ -252,16 +241,17 @@ class HiddenMarkov(FrozenModel):
     # ---- its file: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        alphabet, values = self.alphabet, b""
-        if alphabet.values is not None:
-            values = alphabet.values.astype(ALPHABET_DTYPES[alphabet.kind]).tobytes()
-        header = HEADER.pack(
-            MODEL, VERSION, self.TYPE, MODES.index(self.mode), KINDS.index(self.kind),
-            self.prec, alphabet.values is not None, 0, 0,
-            self.n_states, self.n_symbols, self.start_length,
-        )  # fmt: skip
+        values = self.alphabet.values
+        parts = [
+            self._header(
+                self.prec, values is not None,
+                self.n_states, self.n_symbols, self.start_length,
+            )
+        ]  # fmt: skip
+        if values is not None:
+            parts.append(values.astype(value_dtype(self.kind)).tobytes())
         tables = (self._initial, self._transition, self._emission)
-        return header + values + b"".join(t.astype("<u4").tobytes() for t in tables)
+        return b"".join(parts + [table.astype("<u4").tobytes() for table in tables])
 
 
 class FrozenHMM(HiddenMarkov):
@@ -277,11 +267,7 @@ class FrozenHMM(HiddenMarkov):
     start_length : int
         Observations at the end of a sequence that start it, 1 to 65535.
     alphabet : Alphabet, optional
-        What the symbols 0 .. M-1 stand for.
-    kind : {"integers", "bytes", "text"}, optional
-        What it encodes and decodes to. Text if the alphabet is of characters, and only
-        then. Bytes need an alphabet within 0 .. 255, and are the default if that is
-        all of it.
+        What the symbols 0 .. M-1 stand for; by default these integers.
     mode : {"iconoclasm", "predictive"}
         See `FrozenModel.mode`.
 
@@ -425,50 +411,27 @@ def read_tables(data: bytes, head: Head) -> dict[str, Any]:
     begin, end = head.offsets()
     words = np.frombuffer(data[begin:end], "<u4").astype(np.uint32)
     initial, transition, emission = np.split(words, [K, K + K * K])
-    alphabet = Alphabet(M)
+    symbols: Any = M
     if head.start.listed:
-        dtype = ALPHABET_DTYPES[head.alphabet]
-        values = np.frombuffer(data, dtype, offset=HEADER.size, count=M)
-        alphabet = Alphabet(_alphabet_of(head.kind, values))
+        symbols = np.frombuffer(data[HEADER_BYTES:begin], value_dtype(head.kind))
+    if head.kind == "text":
+        symbols = _characters(symbols)
     return {
         "initial": initial,
         "transition": transition.reshape(K, K),
         "emission": emission.reshape(K, M),
         "prec": head.start.detail,
         "start_length": head.start_length,
-        "alphabet": alphabet,
-        "kind": head.kind,
+        "alphabet": Alphabet(symbols, kind=head.kind),
         "mode": MODES[head.start.mode],
     }
 
 
-def as_kind(kind: Kind | None, alphabet: Alphabet) -> Kind:
-    """The kind that was given, if it is one of this alphabet's, or its default.
-
-    Raises
-    ------
-    ModelError
-        If the alphabet has no such kind.
-    """
-    text = alphabet.kind == "characters"
-    if kind is None:
-        if text:
-            return "text"
-        return "bytes" if alphabet == Alphabet(256) else "integers"
-    if (kind == "text") != text:
-        raise ModelError(f"kind {kind!r} does not go with {alphabet!r}")
-    if kind == "bytes" and not alphabet.is_within(0, 255):
-        raise ModelError(f"kind 'bytes' needs symbols of 0 .. 255, not {alphabet!r}")
-    return kind
-
-
-def _alphabet_of(kind: Kind, values: NDArray[Any]) -> Any:
-    if kind != "text":
-        return values.astype(np.int64)
+def _characters(values: Any) -> str:
     try:
         return "".join(map(chr, values.tolist()))
-    except (ValueError, OverflowError):
-        raise ModelError("alphabet holds a number that is no character") from None
+    except (AttributeError, ValueError, OverflowError):
+        raise ModelError("text lists its characters, by their code points") from None
 
 
 def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:

@@ -5,15 +5,14 @@ docs/maths.md, "Linear Gaussian state space models".
 
 from __future__ import annotations
 
-import struct
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_integer
-from bbans._kinds import MODEL
 from bbans._lib import check, ffi, lib, pointer
+from bbans.distributions.family import Family
 from bbans.distributions.multivariate import (
     RANGE_PREC,
     SCHEDULE_PREC,
@@ -32,17 +31,18 @@ from bbans.errors import (
 from bbans.frozen.alphabet import AllIntegers, as_integers
 from bbans.frozen.base import (
     MODES,
-    VERSION,
     FrozenModel,
     Mode,
     Start,
     check_end,
-    read_start,
+    header_bytes,
+    read_header,
 )
 
 __all__ = ["NOISES", "FrozenLGSSM", "LGSSMSteps", "Step", "noise_family"]
 
-HEADER = struct.Struct("<4s8BIIIII")
+NUMBERS = 5  # of the header: n, p, c, start bits, S
+HEADER_BYTES = header_bytes(NUMBERS)
 DIMENSIONS_MAX = 64
 
 
@@ -60,7 +60,7 @@ class Head(NamedTuple):
     def offsets(self) -> tuple[int, int]:
         """Where the offsets end, which begin after the header, and the words."""
         width = int(lib.bbans_lgssm_step_words(self.n_latents, self.n_observed))
-        end = HEADER.size + 8 * self.n_steps * (self.n_latents + self.n_observed)
+        end = HEADER_BYTES + 8 * self.n_steps * (self.n_latents + self.n_observed)
         return end, end + 4 * self.n_steps * width
 
 
@@ -72,13 +72,13 @@ def read_head(data: bytes) -> Head:
     TruncatedError, CorruptError, VersionError, FormatError
         If they begin none of a linear Gaussian model.
     """
-    start = read_start(data, HEADER.size)
+    start, numbers = read_header(data, NUMBERS)
     names = {number: name for name, number in NOISES.items()}
     if start.model_type != FrozenLGSSM.TYPE:
         raise FormatError("model file is not that of a linear Gaussian model")
     if start.detail not in names:
         raise VersionError("model file has codes that this release does not know")
-    n, p, tail, bits, steps = HEADER.unpack_from(data)[-5:]
+    n, p, tail, bits, steps = numbers
     if lib.bbans_lgssm_step_words(n, p) == 0 or steps == 0:
         raise CorruptError("model file is inconsistent: no dimensions or no steps")
     if start.kind != 0 or start.listed:
@@ -86,6 +86,7 @@ def read_head(data: bytes) -> Head:
     return Head(start, names[start.detail], n, p, tail, bits, steps)
 
 
+TIGHT = Family.gaussian(leak=False)
 NOISES = {
     "gaussian": int(lib.BBANS_GAUSSIAN),
     "logistic": int(lib.BBANS_LOGISTIC),
@@ -111,8 +112,8 @@ LAYOUT = (
 
 
 class Step(NamedTuple):
-    """The integers of one step, docs/maths.md section 13. Of a matrix with rows of
-    1 + columns, the first of a row is its shift."""
+    """The integers of one step: docs/maths.md, "Linear Gaussian state space models". Of
+    a matrix with rows of 1 + columns, the first of a row is its shift."""
 
     move_offset: NDArray[np.int64]
     emit_offset: NDArray[np.int64]
@@ -140,7 +141,7 @@ class FrozenLGSSM(FrozenModel):
     offsets : array_like of int64, shape (S, n + p)
         Of latents and observations, in 2^-16.
     words : array_like of int32, shape (S, W)
-        Matrices and scales of each step, in the order of docs/format.md, section 2.
+        Matrices and scales of each step, in the order of docs/format.md, "Model file".
     noise : {"gaussian", "logistic", "laplace"}
         The shape of the observation noise.
     start_length : int
@@ -199,7 +200,7 @@ class FrozenLGSSM(FrozenModel):
                 start_length, start_bits, *self._keep,
             )
         )  # fmt: skip
-        super().__init__(c, "integers", mode)
+        super().__init__(c, mode)
 
     # ---- what it is
 
@@ -276,10 +277,9 @@ class FrozenLGSSM(FrozenModel):
     # ---- bytes and files: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        header = HEADER.pack(
-            MODEL, VERSION, self.TYPE, MODES.index(self.mode), 0, self._family, 0, 0, 0,
-            self.n_latents, self.n_observed, self.start_length, self.start_bits,
-            self.n_steps,
+        header = self._header(
+            self._family, False, self.n_latents, self.n_observed, self.start_length,
+            self.start_bits, self.n_steps,
         )  # fmt: skip
         return (
             header
@@ -295,7 +295,7 @@ class FrozenLGSSM(FrozenModel):
         return cls(
             head.n_latents,
             head.n_observed,
-            np.frombuffer(data[HEADER.size : split], "<i8").reshape(head.n_steps, -1),
+            np.frombuffer(data[HEADER_BYTES:split], "<i8").reshape(head.n_steps, -1),
             np.frombuffer(data[split:size], "<i4").reshape(head.n_steps, -1),
             noise=head.noise,
             start_length=head.start_length,
@@ -393,6 +393,7 @@ class LGSSMSteps:
         self._frozen = frozen
         self.start_length = frozen.start_length
         self.start_bits = frozen.start_bits
+        self._noise: Family = getattr(Family, frozen.noise)()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._frozen!r})"
@@ -401,7 +402,7 @@ class LGSSMSteps:
         return type(self), (self._frozen,)
 
     def _observed(self, *arguments: Any, prec: int = SCHEDULE_PREC) -> _Observed:
-        codec = Multivariate(*arguments, family=self._frozen.family, prec=prec)
+        codec = Multivariate(*arguments, family=self._noise, prec=prec)
         return _Observed(codec, self._frozen.n_observed == 1)
 
     def _predicted(self, belief: Belief | None) -> tuple[int, list[int]]:
@@ -440,14 +441,14 @@ class LGSSMSteps:
         if z_next is None:
             step = self._frozen.step(belief.step)
             scale, lower = step.final_scale, step.final_lower
-            codec = Multivariate(mean, scale.tolist(), lower, leak=False)
+            codec = Multivariate(mean, scale.tolist(), lower, family=TIGHT)
             return _States(belief.step, codec)
         t, predicted = self._predicted(belief)
         step = self._frozen.step(t)
         error = [_point(v) - p for v, p in zip(z_next.grid, predicted, strict=True)]
         mean = _rows(mean, step.back, error)
         scales = step.back_scale.tolist()
-        return _States(belief.step, Multivariate(mean, scales, leak=False))
+        return _States(belief.step, Multivariate(mean, scales, family=TIGHT))
 
     def predictive(self, belief: Belief | None) -> _Observed:
         """P(x_t+1 | x_1 .. x_t)."""

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
+from typing import Any, BinaryIO
 
-from bbans.frozen.base import FrozenModel
+from bbans._kinds import MODEL
+from bbans._records import RecordReader
+from bbans.errors import CorruptError, ModelError, TruncatedError
+from bbans.frozen import arhmm, contexts, hmm, lgssm
+from bbans.frozen.base import (
+    DAMAGED,
+    KINDS,
+    MODES,
+    FrozenModel,
+    check_length,
+    read_header,
+)
 
-__all__ = ["default_model", "load_model"]
+__all__ = ["default_model", "load_model", "model_facts"]
 
 
 def load_model(path: str | os.PathLike[str]) -> FrozenModel:
@@ -31,3 +47,95 @@ def default_model() -> FrozenModel:
     return FrozenModel.from_bytes(
         files("bbans").joinpath("data/english.bbm").read_bytes()
     )
+
+
+def model_facts(file: BinaryIO) -> dict[str, Any]:
+    """Say what a model file holds, and check its lengths and checksum.
+
+    The file is read once, in little memory: its numbers are not checked.
+
+    Raises
+    ------
+    FormatError, VersionError, TruncatedError, CorruptError
+        If it is none, or not whole.
+    """
+    reader, digest = RecordReader(file, "model file"), hashlib.sha256(MODEL)
+    reader.magic(MODEL)
+
+    def upto(end: int) -> Iterator[bytes]:
+        """What comes before byte `end`, in parts."""
+        try:
+            for part in reader.parts(end - reader.at, "its header"):
+                digest.update(part)
+                yield part
+        except TruncatedError:
+            if end > lgssm.HEADER_BYTES:
+                check_length(reader.at, end)
+            raise
+
+    head = MODEL + b"".join(upto(hmm.HEADER_BYTES))
+    fault: ModelError | None = None
+    facts: dict[str, Any]
+    start, _ = read_header(head, 0)
+    if start.model_type == lgssm.FrozenLGSSM.TYPE:
+        head += b"".join(upto(lgssm.HEADER_BYTES))
+        linear = lgssm.read_head(head)
+        size, start_length = linear.offsets()[1], linear.start_length
+        facts = {
+            "kind": "frozen linear Gaussian state space model",
+            "latents": linear.n_latents,
+            "observed": linear.n_observed,
+            "noise": linear.noise,
+            "steps": linear.n_steps,
+        }
+    else:
+        hidden = hmm.read_head(head)
+        size, start_length = hidden.offsets()[1], hidden.start_length
+        autoregressive = start.model_type == arhmm.FrozenARHMM.TYPE
+        facts = {
+            "kind": "frozen hidden Markov model" + ", autoregressive" * autoregressive,
+            "states": hidden.n_states,
+            "symbols": hidden.n_symbols,
+        }
+        if autoregressive:
+            deque(upto(size), 0)
+            counts = b"".join(upto(size + arhmm.COUNTS.size))
+            n_contexts, n_entries, n_bytes = arhmm.COUNTS.unpack(counts)
+            size += arhmm.COUNTS.size + n_bytes
+            rest = chain.from_iterable(upto(size))
+            try:
+                order = _order(contexts.walk_contexts(rest, n_contexts, n_entries))
+                facts["contexts"] = (
+                    f"{n_contexts} of up to {order} symbols, {n_entries} entries"
+                )
+            except ModelError as error:
+                fault = error
+        facts["precision"] = f"{hidden.start.detail} bits"
+    deque(upto(size), 0)
+    facts |= {
+        "data": KINDS[start.kind],
+        "mode": MODES[start.mode],
+        "start length": start_length,
+        "fingerprint": digest.hexdigest()[:16],
+    }
+    try:
+        good = reader.matches("its checksum")
+    except TruncatedError:
+        check_length(reader.at, size)
+        raise
+    if not good:
+        raise CorruptError(DAMAGED)
+    reader.end()
+    if fault is not None:
+        raise CorruptError(f"model file is inconsistent: {fault}")
+    return facts | {"bytes": reader.at}
+
+
+def _order(contexts: Iterable[tuple[int, list[int], list[int], list[int]]]) -> int:
+    """Symbols of the longest context: the levels of the tree below its root."""
+    order, left, below = 0, 1, 0
+    for *_, labels in contexts:
+        left, below = left - 1, below + len(labels)
+        if left == 0 and below > 0:
+            order, left, below = order + 1, below, 0
+    return order

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,16 @@ from numpy.typing import NDArray
 
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
-from bbans.frozen.base import Kind
 
 __all__ = [
     "NO_DATA",
     "NoDataError",
+    "alphabet_for",
     "as_sequences",
     "check_axes",
     "encode_all",
     "in_memory",
     "infer_alphabet",
-    "kind_of",
     "passes_of",
     "peek",
 ]
@@ -80,12 +80,14 @@ def peek(items: Iterable[Symbols]) -> tuple[Symbols | None, Iterable[Symbols]]:
     return None, ()
 
 
-def kind_of(first: Symbols | None, alphabet: Alphabet) -> Kind:
-    """What a model of this alphabet encodes if it was trained on such a sequence."""
-    if alphabet.kind == "characters":
-        return "text"
-    octets = isinstance(first, (str, *_BYTES)) and alphabet.is_within(0, 255)
-    return "bytes" if octets else "integers"
+def alphabet_for(items: Iterable[Symbols], alphabet: Alphabet) -> Alphabet:
+    """An alphabet of numbers is one of bytes where the data are bytes, or text."""
+    first, _ = peek(items)
+    if alphabet.kind == "integers" and isinstance(first, (str, *_BYTES)):
+        symbols = alphabet.size if alphabet.values is None else alphabet.values
+        with suppress(ModelError):
+            return Alphabet(symbols, kind="bytes")
+    return alphabet
 
 
 def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
@@ -121,7 +123,7 @@ def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
             raise NoDataError(NO_DATA)
         return Alphabet("".join(sorted(characters)))
     if kinds == {"bytes"}:
-        return Alphabet(256)
+        return Alphabet(256, kind="bytes")
     if M > MAX_SYMBOLS:
         raise ModelError(
             f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "

@@ -19,7 +19,7 @@ __all__ = ["Arrays", "read_model", "write_model"]
 _VERSION = 2
 _MAX_BYTES = 2**32
 _MODEL, _FORMAT = "model", "format_version"
-_DTYPES = ("<f8", "<i8", "<u4", "|S")
+_DTYPES = ("<f8", "<i8", "<u4", "|u1", "|S")
 
 Arrays = dict[str, Any]  # of ndarrays
 
@@ -35,7 +35,7 @@ def write_model(
     model : str
         The name of its class.
     arrays : dict of ndarray
-        Of float64, int64, uint32 or bytes; they are written little-endian.
+        Of float64, int64, uint32, uint8 or bytes; they are written little-endian.
     """
     content = {
         _FORMAT: np.array(_VERSION, dtype="<i8"),

@@ -18,7 +18,7 @@ from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
-from bbans.models._data import encode_all, infer_alphabet, passes_of
+from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
@@ -203,7 +203,7 @@ class ARHMM(FloatModel):
         pseudo_counts = as_pseudo_counts(pseudo_count)
         held = list(passes_of(sequences)())
         if alphabet is not None:
-            symbols = as_alphabet(alphabet)
+            symbols = alphabet_for(held, as_alphabet(alphabet))
         else:
             symbols = init.alphabet if init is not None else infer_alphabet(held)
         data = list(encode_all(held, symbols))
@@ -306,7 +306,6 @@ class ARHMM(FloatModel):
             prec=prec,
             alphabet=self.alphabet,
             bits=bits,
-            kind=self.kind,
         ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
-from bbans.frozen.base import Kind
 from bbans.models._data import in_memory
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
@@ -25,7 +24,7 @@ from bbans.models._parameters import (
     normalised,
 )
 from bbans.models.em import Statistics
-from bbans.models.hmm import HMM, symbols_of
+from bbans.models.hmm import HMM, alphabet_of
 
 __all__ = ["FactorialHMM"]
 
@@ -45,7 +44,7 @@ class FactorialHMM(HMM):
         all K_i is at most 4096.
     emission : array_like of float, shape (K_1, .., K_n, M) or (K, M)
         P(x_t | all chains' states).
-    alphabet, kind : optional
+    alphabet : optional
         As for `HMM`.
 
     Raises
@@ -73,7 +72,6 @@ class FactorialHMM(HMM):
         emission: ArrayLike,
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
-        kind: Kind | None = None,
     ) -> None:
         try:
             pairs = [(a, A) for a, A in chains]
@@ -100,7 +98,6 @@ class FactorialHMM(HMM):
             _product([transition for _, transition in self._chains]),
             table,
             alphabet=alphabet,
-            kind=kind,
         )
 
     @classmethod
@@ -172,7 +169,7 @@ class FactorialHMM(HMM):
                 (rng.dirichlet(np.full(K, 10.0)), rng.dirichlet(np.full(K, 10.0), K))
                 for K in sizes
             ]
-            init = cls(pairs, start.emission, alphabet=start.alphabet, kind=start.kind)
+            init = cls(pairs, start.emission, alphabet=start.alphabet)
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
         model = HMM.fit(data, states, init=init, alphabet=alphabet, **options)
@@ -210,7 +207,7 @@ class FactorialHMM(HMM):
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()
-        joint = {name: arrays[name] for name in ("emission", "alphabet", "kind")}
+        joint = {name: arrays[name] for name in ("emission", "alphabet")}
         for k, (initial, transition) in enumerate(self._chains):
             joint |= {f"initial_{k}": initial, f"transition_{k}": transition}
         return joint
@@ -219,15 +216,15 @@ class FactorialHMM(HMM):
     def _from_arrays(cls, arrays: Arrays) -> FactorialHMM:
         chains = [
             (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
-            for k in range((len(arrays) - 3) // 2)
+            for k in range((len(arrays) - 2) // 2)
         ]
-        return cls(chains, arrays["emission"], **symbols_of(arrays))
+        return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays))
 
     def _copy(self) -> FactorialHMM:
         return self._with(self._chains, self.emission)
 
     def _with(self, chains: Sequence[_Chain], emission: ArrayLike) -> FactorialHMM:
-        return FactorialHMM(chains, emission, alphabet=self.alphabet, kind=self.kind)
+        return FactorialHMM(chains, emission, alphabet=self.alphabet)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         first, step, _ = pseudo_counts

@@ -13,7 +13,6 @@ from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.arhmm import FrozenARHMM
-from bbans.frozen.base import Kind
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.hmm import FrozenHMM
 from bbans.models._start_length import start_length
@@ -35,7 +34,6 @@ def frozen_hmm(
     *,
     prec: int = PREC_DEFAULT,
     alphabet: Alphabet | None = None,
-    kind: Kind | None = None,
 ) -> FrozenHMM:
     """Freeze float masses; each row is quantised by `quantise`.
 
@@ -47,8 +45,6 @@ def frozen_hmm(
         Precision r in bits, 1 to 28.
     alphabet : Alphabet, optional
         What the symbols 0 .. M-1 stand for.
-    kind : {"integers", "bytes", "text"}, optional
-        As for `FrozenHMM`.
 
     Raises
     ------
@@ -62,7 +58,6 @@ def frozen_hmm(
         prec=prec,
         start_length=start_length(*_entropy(*probabilities), _START_BITS),
         alphabet=alphabet,
-        kind=kind,
     )
 
 
@@ -75,7 +70,6 @@ def frozen_arhmm(
     bits: ArrayLike,
     prec: int = PREC_DEFAULT,
     alphabet: Alphabet | None = None,
-    kind: Kind | None = None,
 ) -> FrozenARHMM:
     """The same, with contexts.
 
@@ -92,7 +86,6 @@ def frozen_arhmm(
         prec=prec,
         start_length=start_length(float(costs.mean()), float(costs.var()), _START_BITS),
         alphabet=alphabet,
-        kind=kind,
     )
 
 

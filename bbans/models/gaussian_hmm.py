@@ -15,7 +15,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
-from bbans.models._data import check_axes, in_memory, kind_of, passes_of, peek
+from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
@@ -105,8 +105,7 @@ class GaussianHMM(HMM):
             initial,
             transition,
             _masses(self._means, self._deviations, values),
-            alphabet=values if low else len(values),
-            kind=kind,
+            alphabet=Alphabet(values if low else len(values), kind=kind),
         )
 
     @property
@@ -205,8 +204,7 @@ class GaussianHMM(HMM):
         """One with a state for each K-th of the sorted data, and one with all means in
         the middle and deviations from narrow to wide."""
         parts = [np.zeros(0, np.int64)]
-        first, items = peek(passes())
-        for x in items:
+        for x in passes():
             check_axes(x)
             parts.append(as_integers(x).reshape(-1))
         values = np.concatenate(parts)
@@ -232,7 +230,7 @@ class GaussianHMM(HMM):
         ]
         make = partial(
             cls, initial, transition, low=least, high=most,
-            kind=kind_of(first, Alphabet(sorted({least, most}))),
+            kind=alphabet_for(passes(), Alphabet(sorted({least, most}))).kind,
         )  # fmt: skip
         wide = values.std() + 0.5
         apart = np.array([[part.mean(), part.std() + 0.5] for part in parts]).T

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -26,19 +25,19 @@ from bbans.frozen.alphabet import (
     Alphabet,
     Symbols,
     as_alphabet,
+    text_of,
 )
 from bbans.frozen.base import MODES, Kind
-from bbans.frozen.hmm import FrozenHMM, HiddenMarkov, as_kind
+from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
     NO_DATA,
     NoDataError,
+    alphabet_for,
     as_sequences,
     encode_all,
     infer_alphabet,
-    kind_of,
     passes_of,
-    peek,
 )
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
@@ -83,9 +82,6 @@ class HMM(FloatModel):
     alphabet : Alphabet, str or array_like of int, optional
         The M symbols: distinct characters sorted by code point, or strictly
         increasing integers. By default the integers 0 .. M-1.
-    kind : {"integers", "bytes", "text"}, optional
-        What the frozen model encodes and decodes to, as for `FrozenHMM`. `fit` takes
-        that of its data.
 
     Raises
     ------
@@ -101,7 +97,7 @@ class HMM(FloatModel):
     3.545824
     """
 
-    __slots__ = ("_alphabet", "_emission", "_initial", "_kind", "_transition")
+    __slots__ = ("_alphabet", "_emission", "_initial", "_transition")
 
     def __init__(
         self,
@@ -110,7 +106,6 @@ class HMM(FloatModel):
         emission: ArrayLike,
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
-        kind: Kind | None = None,
     ) -> None:
         self._initial = as_distributions(initial, "initial", 1)
         self._transition = as_distributions(transition, "transition", 2)
@@ -128,7 +123,6 @@ class HMM(FloatModel):
             raise ModelError(
                 f"alphabet has {self._alphabet.size} symbols, emission {M} columns"
             )
-        self._kind = as_kind(kind, self._alphabet)
 
     @classmethod
     def from_frozen(cls, frozen: FrozenHMM) -> HMM:
@@ -175,7 +169,7 @@ class HMM(FloatModel):
     @property
     def kind(self) -> Kind:
         """What the frozen model encodes: integers, bytes or text."""
-        return self._kind
+        return self._alphabet.kind
 
     @property
     def _parameters(self) -> Parameters:
@@ -392,12 +386,11 @@ class HMM(FloatModel):
             normalised(counts[1] + extra[1] * (transition > 0), transition),
             normalised(counts[2] + extra[2], emission),
             alphabet=self._alphabet,
-            kind=self._kind,
         )
 
     def _copy(self) -> HMM:
         """Return the same model without a history."""
-        return HMM(*self._parameters, alphabet=self._alphabet, kind=self._kind)
+        return HMM(*self._parameters, alphabet=self._alphabet)
 
     def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
         """Sum of ``pseudo_count * log2(parameter)``."""
@@ -429,8 +422,8 @@ class HMM(FloatModel):
             One sequence or several of any lengths; empty ones count for nothing.
             An array has one axis, and is one sequence. For data larger than memory,
             a function without arguments that returns an iterator of the same sequences
-            at each call: one call for each update and one more, and one for what
-            `alphabet` or `init` does not tell.
+            at each call: one call for each update and one more, and two to find a
+            start without `init`.
         n_states : int
             K.
         n_iter : int
@@ -506,7 +499,7 @@ class HMM(FloatModel):
         pseudo_counts = as_pseudo_counts(pseudo_count)
         passes = passes_of(sequences)
         if alphabet is not None:
-            symbols = as_alphabet(alphabet)
+            symbols = alphabet_for(passes(), as_alphabet(alphabet))
         else:
             symbols = init.alphabet if init is not None else infer_alphabet(passes())
         model = _start(init, n_states, symbols, seed, passes, topology)
@@ -630,9 +623,10 @@ class HMM(FloatModel):
             items = passes_of(batch)
             if model is None:
                 try:
-                    symbols = as_alphabet(
-                        infer_alphabet(items()) if alphabet is None else alphabet
-                    )
+                    if alphabet is None:
+                        symbols = infer_alphabet(items())
+                    else:
+                        symbols = alphabet_for(items(), as_alphabet(alphabet))
                     model = _start(init, n_states, symbols, seed, items)
                 except NoDataError:
                     continue
@@ -679,38 +673,30 @@ class HMM(FloatModel):
             self.emission,
             prec=prec,
             alphabet=self.alphabet,
-            kind=self._kind,
         ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
-        values = self._alphabet.values  # None for 0 .. M-1, uint32 for characters
+        values = self._alphabet.values
         return {
             "initial": self._initial,
             "transition": self._transition,
             "emission": self._emission,
-            "alphabet": np.zeros(0, np.int64) if values is None else values,
-            "kind": np.array(self._kind.encode("ascii")),
+            "alphabet": self._alphabet.decode([]) if values is None else values,
         }
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> HMM:
-        return cls(**arrays | symbols_of(arrays))
+        return cls(**arrays | {"alphabet": alphabet_of(arrays)})
 
 
-def symbols_of(arrays: Arrays) -> dict[str, Any]:
-    """The alphabet and the kind that a file holds."""
-    kind = arrays["kind"].item().decode("ascii")
-    return {"alphabet": alphabet_of(arrays["alphabet"]), "kind": kind}
-
-
-def alphabet_of(values: NDArray[Any]) -> Alphabet | None:
-    """The alphabet that a file holds, None for the integers 0 .. M-1."""
-    if values.size == 0:
-        return None
-    if values.dtype != np.uint32:
-        return Alphabet(values)
-    text = values.astype("<u4").tobytes()
-    return Alphabet(text.decode("utf-32-le", "surrogatepass"))
+def alphabet_of(arrays: Arrays) -> Alphabet:
+    """The alphabet that a file holds: of the kind that its type says; if it lists
+    nothing, 0 .. M-1."""
+    values = arrays["alphabet"]
+    if values.dtype == np.uint32:
+        return Alphabet(text_of(values))
+    symbols = values if values.size else arrays["emission"].shape[-1]
+    return Alphabet(symbols, kind="bytes" if values.dtype == np.uint8 else "integers")
 
 
 def states_of(frozen: HiddenMarkov) -> HMM:
@@ -721,7 +707,6 @@ def states_of(frozen: HiddenMarkov) -> HMM:
         frozen.transition * unit,
         frozen.emission * unit,
         alphabet=frozen.alphabet,
-        kind=frozen.kind,
     )
 
 
@@ -746,8 +731,7 @@ def _start(
         return init._copy()
     M = symbols.size
     frequencies = np.zeros(M)
-    first, items = peek(passes())
-    for x in encode_all(items, symbols):
+    for x in encode_all(passes(), symbols):
         frequencies += np.bincount(x, minlength=M)
     if not frequencies.any():
         raise NoDataError(NO_DATA)
@@ -760,6 +744,4 @@ def _start(
     noise = rng.standard_exponential((K, M))
     emission = noise * (frequencies + 1.0)
     emission /= emission.sum(axis=1, keepdims=True)
-    return HMM(
-        initial, transition, emission, alphabet=symbols, kind=kind_of(first, symbols)
-    )
+    return HMM(initial, transition, emission, alphabet=symbols)

@@ -142,6 +142,8 @@ def _check_size(size: int, checksum: int) -> None:
 
 def _crc(packet: bytes, size: int) -> bytes:
     """Most significant bit first, so that the CRC of a packet with its own is 0."""
+    if size == 0:
+        return b""
     if size == 2:
         return binascii.crc_hqx(packet, 0xFFFF).to_bytes(2, "big")
     value = 0xFF
@@ -149,7 +151,7 @@ def _crc(packet: bytes, size: int) -> bytes:
         value ^= byte
         for _ in range(8):
             value = value << 1 ^ (0x107 if value & 0x80 else 0)
-    return bytes([value])[:size]
+    return bytes([value])
 
 
 def _fitting(symbols: NDArray[Any], model: FrozenModel, size: int) -> int:
