@@ -197,10 +197,14 @@ def compress_file(
         if channels > 1:
             raise ModelError("channels are those of integers: say their dtype too")
         coder = as_coder(coder, level, ByteCoder)
+        if coder.file_element is None:
+            raise ModelError(f"{coder!r} codes integers: say their dtype too")
         element = coder.file_element
     else:
         coder = as_coder(coder, level, SignalCoder)
         element = _element(np.dtype(dtype))
+        if np.dtype(dtype).byteorder == ">":
+            raise ModelError(f"dtype must be little-endian, as the file, not {dtype!r}")
     header = Header(element, False, coder.fingerprint, coder.name)
     columns = (channels,) if channels > 1 else ()
     width = coder.width((0, *columns))

@@ -66,6 +66,6 @@ class CorruptError(FormatError):
     """Data that no encoder wrote: damaged, or decoded with another length, mode, model
     or number of lanes than it was encoded with.
 
-    Containers, signals, byte streams and model files have checksums, which find
+    Containers and model files have checksums, which find
     damage. Bare messages and packets have none: most that are damaged decode, to
     other symbols (docs/maths.md, section 7)."""

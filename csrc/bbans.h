@@ -174,12 +174,12 @@ typedef enum {
 /* A distribution of integers, one for each value of an array: made by a function
  * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
  * parameters, element i of which (or row i) is that of value i, and to its table
- * or shape. */
+ * or family. */
 struct bbans_call;
 typedef struct bbans_distribution {
     bbans_status (*code)(const struct bbans_distribution *distribution,
                          const struct bbans_call *call);
-    const void *form;     /* a bbans_table or a bbans_shape                  */
+    const void *form;     /* a bbans_table or a bbans_family                 */
     const void *array[3];
     int type[3];          /* a bbans_type; 0 without an array                */
     size_t width;         /* elements of a row                               */
@@ -290,7 +290,7 @@ BBANS_API bbans_status bbans_distribution_init_weighted(
         bbans_distribution *distribution, const void *weight, int weight_type,
         size_t symbols);
 
-/* ---- Values under a shape, a location and a scale ------------------------ */
+/* ---- Values under a family, a location and a scale ------------------------ */
 
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
@@ -300,7 +300,7 @@ BBANS_API bbans_status bbans_distribution_init_weighted(
  * Every int64_t can be coded, however far away: some 1e-5 of the mass leaks to
  * values far out.  That is right for priors and likelihoods.  A posterior, from
  * which bits back pops, would now and then draw such a value, which costs
- * much under any prior: set `leakless` in its shape. */
+ * much under any prior: set `leakless` in its family. */
 
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
@@ -312,53 +312,53 @@ typedef struct {
     unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
     unsigned leakless;        /* 0: every int64_t can be coded; else a value
                                  whose mass rounds to 0 cannot              */
-} bbans_shape;
+} bbans_family;
 
 enum {
     BBANS_OCTAVES_MAX = 13,
     BBANS_QUANTILES = 1025,
     BBANS_SCALE_MIN = -3072, /* sigma = 2^-12             */
     BBANS_SCALE_MAX = 12031, /* sigma = just below 2^47   */
-    BBANS_LOCATED_GROUP = 256
+    BBANS_FAMILY_GROUP = 256
 };
 
-typedef enum {
+enum { /* the library's families */
     BBANS_GAUSSIAN = 0, /* sigma is the standard deviation             */
     BBANS_LOGISTIC = 1, /* S(t) = 1 / (1 + e^t)                        */
     BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
-} bbans_family;
+};
 
-/* A shape of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
+/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
  * no family. */
-BBANS_API bbans_status bbans_shape_init(bbans_shape *shape, int family);
+BBANS_API bbans_status bbans_family_init(bbans_family *family, int which);
 
-/* Check a shape of the caller's own once, before its use.
+/* Check a family of the caller's own once, before its use.
  * Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_shape_check(const bbans_shape *shape);
+BBANS_API bbans_status bbans_family_check(const bbans_family *family);
 
 /* Make the quantiles [BBANS_QUANTILES] of a survival table, which sets
- * shape->quantile.  Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_shape_quantiles(bbans_shape *shape,
+ * family->quantile.  Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_family_quantiles(bbans_family *family,
         uint32_t *quantile);
 
 /* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
  * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
  * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
-BBANS_API bbans_status bbans_fix_locations(const void *real, int type,
+BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
         size_t n, int64_t *location);
-BBANS_API bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
         int32_t *scale);
 
 /* Values, each with a location and a scale of its own.
  *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
- *             F32, F64: rounded as by bbans_fix_locations
+ *             F32, F64: rounded as by bbans_locations_fix
  *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: rounded as by bbans_fix_scales
+ *             F32, F64: rounded as by bbans_scales_fix
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own: 4 words.  Under a leakless shape values far out
+ * far out, low bits of their own: 4 words.  Under a leakless family values far out
  * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_located(
-        bbans_distribution *distribution, const bbans_shape *shape,
+BBANS_API bbans_status bbans_distribution_init_location_scale(
+        bbans_distribution *distribution, const bbans_family *family,
         const void *location, int location_type, const void *scale,
         int scale_type);
 
@@ -415,13 +415,13 @@ BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
  * value takes a few intervals, of up to 2^28 slots.
  *
  * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the bbans_fix function named. */
+ * of F32 or F64, which are rounded as by the function that is named. */
 
 /* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
- * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_fix_scales. */
-BBANS_API bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+ * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
+BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
         uint32_t *rate);
-BBANS_API bbans_status bbans_fix_probabilities(const void *real, int type,
+BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
         size_t n, uint32_t *probability);
 
 enum {
@@ -435,23 +435,23 @@ enum {
 BBANS_API bbans_status bbans_distribution_init_range(
         bbans_distribution *distribution, int64_t low, int64_t high);
 
-/* Mixtures of one shape, 1 to BBANS_COMPONENTS_MAX components a value.
+/* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
  *   weight           [n][components], as of bbans_distribution_init_weighted; or
  *                    NULL: all alike
- *   location, scale  [n][components], as of bbans_distribution_init_located; a
- *                    leakless shape leaves values without mass here too
+ *   location, scale  [n][components], as of bbans_distribution_init_location_scale; a
+ *                    leakless family leaves values without mass here too
  *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
  *                    INT64_MAX: all
  * 8 words a value; 1 if high - low < 4096.
  * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
 BBANS_API bbans_status bbans_distribution_init_mixture(
-        bbans_distribution *distribution, const bbans_shape *shape,
+        bbans_distribution *distribution, const bbans_family *family,
         size_t components, const void *weight, int weight_type,
         const void *location, int location_type, const void *scale,
         int scale_type, int64_t low, int64_t high);
 
 /* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
- *   scale  [n] as of bbans_distribution_init_located
+ *   scale  [n] as of bbans_distribution_init_location_scale
  * 8 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_geometric(
         bbans_distribution *distribution, const void *scale, int scale_type);
@@ -459,7 +459,7 @@ BBANS_API bbans_status bbans_distribution_init_geometric(
 /* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
- *                bbans_fix_probabilities
+ *                bbans_probabilities_fix
  * The weights are made for each value whose parameters differ from those of the
  * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
  * of stack, as those of the other counts.
@@ -470,22 +470,22 @@ BBANS_API bbans_status bbans_distribution_init_binomial(
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
- *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
         const void *alpha, int alpha_type, const void *beta, int beta_type);
 
 /* Poisson values v >= 0.
- *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_poisson(
         bbans_distribution *distribution, const void *mean, int mean_type);
 
 /* Failures v >= 0 before the r-th success, for real r > 0.
- *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_fix_rates
+ *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
- *                bbans_fix_probabilities
+ *                bbans_probabilities_fix
  * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
  * standard deviations on each side of the mean, and 12 / p, are more.
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
@@ -707,7 +707,7 @@ BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
 /* One filter step by the masses [stride] with which the states emit the symbol,
  * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
  * bbans_hmm_filter.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm,
+BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
         const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
 
 /* The next four functions trust weights, which come from each other: their sum
@@ -755,8 +755,8 @@ enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 typedef struct {
     bbans_state_space space; /* observations: int64_t [observed] */
     size_t latents, observed, steps, step_words;
-    int family;              /* of the observation noise */
-    bbans_shape gaussian, noise;
+    int noise_family;        /* BBANS_GAUSSIAN, ...     */
+    bbans_family gaussian, noise;
     const int64_t *offset;
     const int32_t *word;
 } bbans_lgssm;
@@ -765,7 +765,7 @@ typedef struct {
 BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
 
 /* Fill *model, which refers to the arrays.
- *   family       of the observation noise: bbans_family
+ *   noise        family of the observation noise: BBANS_GAUSSIAN, ...
  *   start_length  c of docs/maths.md section 7, in observations
  *   start_bits   the schedule starts from at least 2^start_bits
  *   offset       [steps][n + p] of latents and observations, in 2^-16
@@ -773,7 +773,7 @@ BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
  *                docs/format.md, section 2
  * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-        size_t observed, size_t steps, int family, size_t start_length,
+        size_t observed, size_t steps, int noise, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
 /* One value under a location and a scale as LGSSMs code it, for coders of the
@@ -782,10 +782,10 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
  * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
  * slot, the value is *first + *sign * low.
  * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
-BBANS_API bbans_status bbans_located_span(const bbans_shape *shape,
+BBANS_API bbans_status bbans_family_span(const bbans_family *family,
         int64_t location, int32_t scale, unsigned prec, int64_t value,
         uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
-BBANS_API bbans_status bbans_located_find(const bbans_shape *shape,
+BBANS_API bbans_status bbans_family_find(const bbans_family *family,
         int64_t location, int32_t scale, unsigned prec, uint32_t slot,
         uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
         unsigned *low_bits);

@@ -144,6 +144,18 @@ def test_a_distribution_has_parameters_of_its_own():
     assert list(map(repr, laws)) == shown
 
 
+def test_arrays_of_a_subclass_are_arrays(tmp_path):
+    at = fixed_locations([3.0, 4.0])
+    mapped = np.memmap(tmp_path / "at", np.int64, "w+", shape=2)
+    mapped[:] = at
+    scales = fixed_scales([1.0, 2.0])
+    for copied in (True, False):
+        law = Gaussian(mapped, scales, copy=copied)
+        assert np.array_equal(law.pop(state()), Gaussian(at, scales).pop(state()))
+    with pytest.raises(SymbolError, match="neither floats nor fixed point"):
+        Gaussian(mapped.view(np.uint64), scales)
+
+
 def test_without_a_copy_arrays_are_read_where_they_are():
     means = np.array([1e6, -1e6])
     law = Gaussian(means, 1.0, copy=False)

@@ -153,13 +153,13 @@ def exact_bits(frozen, x):
         ffi.new("uint64_t *"),
         ffi.new("unsigned *"),
     )
-    gaussian, noise = ffi.new("bbans_shape *"), ffi.new("bbans_shape *")
-    check(lib.bbans_shape_init(gaussian, 0))
-    check(lib.bbans_shape_init(noise, frozen.family))
+    gaussian, noise = ffi.new("bbans_family *"), ffi.new("bbans_family *")
+    check(lib.bbans_family_init(gaussian, 0))
+    check(lib.bbans_family_init(noise, frozen.family))
 
     def mass(shape, at, scale, value):
         check(
-            lib.bbans_located_span(shape, at, scale, 26, value, out, out + 1, low, bits)
+            lib.bbans_family_span(shape, at, scale, 26, value, out, out + 1, low, bits)
         )
         return out[1] * 2.0 ** -(26 + bits[0])
 

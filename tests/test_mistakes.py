@@ -450,6 +450,9 @@ MISTAKES = [
     (lambda: bbans.compress_file(FILE, FILE, channels=2), ModelError, "dtype"),
     (lambda: bbans.compress_file(FILE, FILE, channels="2", dtype="u1"), ModelError,
      "channels"),
+    (lambda: bbans.compress_file(FILE, FILE, dtype=">i2"), ModelError, "little-endian"),
+    (lambda: bbans.compress_file(FILE, FILE, SignalCoder()), ModelError, "dtype"),
+    (lambda: bbans.compress_file(FILE, FILE, dtype="f4"), SymbolError, "float32"),
     (lambda: bbans.open("x", "y"), ModelError, "load_model"),
 ]  # fmt: skip
 

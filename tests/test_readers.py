@@ -295,7 +295,7 @@ def test_filters_and_posteriors_of_any_weights(data, K, seed, prec):
             for symbol, call in (
                 (x, lambda p, W: lib.bbans_hmm_filter(
                     model.c, p, ffi.new("uint32_t *", x), 1, W)),
-                (None, lambda p, W: lib.bbans_hmm_filter_by(
+                (None, lambda p, W: lib.bbans_hmm_filter_masses(
                     model.c, row(column), p, W)),
             ):  # fmt: skip
                 p, W = row(predicted), row([])

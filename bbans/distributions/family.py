@@ -57,12 +57,12 @@ class Family:
         table.flags.writeable = False
         self._survival: NDArray[np.uint32] = table
         self._quantile = np.empty(lib.BBANS_QUANTILES, np.uint32)
-        self._c = ffi.new("bbans_shape *")
+        self._c = ffi.new("bbans_family *")
         self._c.survival = pointer(table)
         self._c.octaves = (table.size - 2 - _EVEN) // _OCTAVE
         self._c.leakless = not as_integer(leak, "leak", 0, 1)
         try:
-            check(lib.bbans_shape_quantiles(self._c, pointer(self._quantile)))
+            check(lib.bbans_family_quantiles(self._c, pointer(self._quantile)))
         except ModelError as error:
             raise ModelError(
                 "a survival table falls from 2**31 to 0, over at most 13 octaves",
@@ -73,8 +73,8 @@ class Family:
     @cache
     def _standard(cls, number: int, leak: int) -> Family:
         family = object.__new__(cls)
-        family._c = ffi.new("bbans_shape *")
-        check(lib.bbans_shape_init(family._c, number))
+        family._c = ffi.new("bbans_family *")
+        check(lib.bbans_family_init(family._c, number))
         family._c.leakless = not leak
         size = 4 * (_EVEN + 2 + _OCTAVE * family._c.octaves)
         memory = ffi.buffer(family._c.survival, size)

@@ -58,7 +58,7 @@ def c_array(array: NDArray[Any]) -> tuple[Any, int]:
     return ffi.from_buffer(array), _TYPES[array.dtype.num]
 
 
-def to_real(values: ArrayLike, name: str = "parameters") -> NDArray[Any]:
+def to_real(values: ArrayLike, name: str) -> NDArray[Any]:
     """Plain numbers as floats: of 32 bits if they are, else of 64.
 
     Raises
@@ -181,7 +181,7 @@ class FixedPoint(NamedTuple):
         SymbolError
             If one is out of range or no number.
         """
-        array = np.require(to_real(values), requirements=["C", "A"])
+        array = np.require(to_real(values, name), requirements=["C", "A"])
         out = np.empty(array.shape, self.dtype)
         memory, kind = c_array(array)
         to = pointer(out, f"{out.dtype}_t[]")
@@ -203,7 +203,7 @@ class FixedPoint(NamedTuple):
             If they could be meant as either.
         """
         array = as_array(values, name)
-        if array is values and array.dtype.kind in "iu":
+        if isinstance(values, np.ndarray) and array.dtype.kind in "iu":
             if array.dtype == self.dtype:
                 return True
         elif not isinstance(values, self.dtype):
@@ -245,7 +245,7 @@ class FixedPoint(NamedTuple):
 
 LOCATIONS = FixedPoint(
     "LOCATIONS",
-    lib.bbans_fix_locations,
+    lib.bbans_locations_fix,
     np.int64,
     1 - 2**62,
     2**62 - 1,
@@ -254,7 +254,7 @@ LOCATIONS = FixedPoint(
 )
 SCALES = FixedPoint(
     "SCALES",
-    lib.bbans_fix_scales,
+    lib.bbans_scales_fix,
     np.int32,
     lib.BBANS_SCALE_MIN,
     lib.BBANS_SCALE_MAX,
@@ -263,7 +263,7 @@ SCALES = FixedPoint(
 )
 RATES = FixedPoint(
     "RATES",
-    lib.bbans_fix_rates,
+    lib.bbans_rates_fix,
     np.uint32,
     1,
     2**32 - 1,
@@ -272,7 +272,7 @@ RATES = FixedPoint(
 )
 PROBABILITIES = FixedPoint(
     "PROBABILITIES",
-    lib.bbans_fix_probabilities,
+    lib.bbans_probabilities_fix,
     np.uint32,
     1,
     2**32 - 1,

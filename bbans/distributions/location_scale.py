@@ -83,7 +83,7 @@ class LocationScale(Distribution):
         super().__init__(*parameters, dtype=dtype)
 
     def _init(self, c: Any, location: Any, scale: Any) -> Any:
-        return lib.bbans_distribution_init_located(
+        return lib.bbans_distribution_init_location_scale(
             c, self._family._c, *location, *scale
         )
 

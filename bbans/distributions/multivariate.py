@@ -173,7 +173,7 @@ class Multivariate:
                 raise SymbolError(f"value {v} has more than 64 bits")
             at = self._located(i, moved)
             moved.append(_point(v) - at)
-            status = lib.bbans_located_span(
+            status = lib.bbans_family_span(
                 self._family._c, at, self._scale[i], self._prec, v,
                 start, freq, low, bits,
             )  # fmt: skip
@@ -210,7 +210,7 @@ class Multivariate:
         moved: list[int] = []
         for i in range(len(self._location)):
             at = self._located(i, moved)
-            status = lib.bbans_located_find(
+            status = lib.bbans_family_find(
                 self._family._c, at, self._scale[i], self._prec,
                 int(message.peek(total)[0]), start, freq, base, step, bits,
             )  # fmt: skip

@@ -88,8 +88,8 @@ class Coder(ABC):
     """What a codec is called."""
     fingerprint: bytes = b""
     """That of the model or codec, which a reader needs too."""
-    file_element: int = BYTES
-    """What a file that says nothing of itself is taken for."""
+    file_element: int | None = BYTES
+    """What a file is taken for whose type is not said; None: it must be."""
 
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
@@ -221,6 +221,7 @@ class SignalCoder(Coder):
     """
 
     method = SIGNAL
+    file_element = None
 
     def __repr__(self) -> str:
         return f"SignalCoder(level={self.level})"

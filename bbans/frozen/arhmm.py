@@ -164,7 +164,7 @@ class FrozenARHMM(HiddenMarkov):
         share = np.uint64(beta) * self._emission[:, symbol].astype(np.uint64)
         column[:K] = (share >> np.uint64(self.prec)) + np.uint64(int(row[symbol]) + 1)
         check(
-            lib.bbans_hmm_filter_by(
+            lib.bbans_hmm_filter_masses(
                 self.c, pointer(column), pointer(state), pointer(filtered)
             )
         )

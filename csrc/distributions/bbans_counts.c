@@ -2,7 +2,7 @@
  * weights that are made on the way.  docs/maths.md, section 11.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 #include "bbans_values.h"
 
 /* 8 standard deviations and more on each side of the mean: half_of. */
@@ -189,10 +189,10 @@ static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
     else if (is_probability)
-        return bbans_fix_probabilities(bbans_real_at(array, type, i), type, 1,
+        return bbans_probabilities_fix(bbans_real_at(array, type, i), type, 1,
                                        rate);
     else
-        return bbans_fix_rates(bbans_real_at(array, type, i), type, 1, rate);
+        return bbans_rates_fix(bbans_real_at(array, type, i), type, 1, rate);
     return *rate > 0 ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
@@ -313,12 +313,12 @@ static bbans_status counts_find(const bbans_distribution *d, void *scratch,
 static bbans_status counts_code(const bbans_distribution *d,
                                 const struct bbans_call *call, law_kind kind)
 {
-    static const bbans_each each = {counts_list, counts_find};
+    static const bbans_value_coder values = {counts_list, counts_find};
     counts c;
 
     c.kind = kind;
     c.is_open = 0;
-    return bbans_code_each(d, call, &each, &c);
+    return bbans_code_values(d, call, &values, &c);
 }
 
 static bbans_status binomial_code(const bbans_distribution *d,

@@ -1,25 +1,26 @@
-/* Arrays of values under shapes, locations and scales: docs/maths.md,
+/* Arrays of values under families, locations and scales: docs/maths.md,
  * section 9.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 #include "bbans_values.h"
 
-/* ---- Shapes -------------------------------------------------------------- */
+/* ---- Families --------------------------------------------------------------
+ */
 
-bbans_status bbans_shape_init(bbans_shape *shape, int family)
+bbans_status bbans_family_init(bbans_family *family, int which)
 {
-    static const bbans_shape standard[] = {
+    static const bbans_family standard[] = {
         {bbans_gaussian_survival, bbans_gaussian_quantile, 0, 0},
         {bbans_logistic_survival, bbans_logistic_quantile, 2, 0},
         {bbans_laplace_survival, bbans_laplace_quantile, 2, 0},
     };
 
-    if (shape == NULL)
+    if (family == NULL)
         return BBANS_ERR_NULL;
-    if (family < BBANS_GAUSSIAN || family > BBANS_LAPLACE)
+    if (which < BBANS_GAUSSIAN || which > BBANS_LAPLACE)
         return BBANS_ERR_TABLE;
-    *shape = standard[family];
+    *family = standard[which];
     return BBANS_OK;
 }
 
@@ -28,34 +29,34 @@ static size_t cells(unsigned octaves)
     return 2048 + 256 * (size_t)octaves;
 }
 
-static bbans_status check_survival(const bbans_shape *shape)
+static bbans_status check_survival(const bbans_family *family)
 {
     const uint32_t *s;
     size_t i;
 
-    if (shape == NULL || shape->survival == NULL)
+    if (family == NULL || family->survival == NULL)
         return BBANS_ERR_NULL;
-    if (shape->octaves > BBANS_OCTAVES_MAX)
+    if (family->octaves > BBANS_OCTAVES_MAX)
         return BBANS_ERR_SIZE;
-    s = shape->survival;
-    if (s[0] != (uint32_t)1 << 31 || s[cells(shape->octaves)] != 0 ||
-        s[cells(shape->octaves) + 1] != 0)
+    s = family->survival;
+    if (s[0] != (uint32_t)1 << 31 || s[cells(family->octaves)] != 0 ||
+        s[cells(family->octaves) + 1] != 0)
         return BBANS_ERR_TABLE;
-    for (i = 0; i < cells(shape->octaves); i++)
+    for (i = 0; i < cells(family->octaves); i++)
         if (s[i] < s[i + 1])
             return BBANS_ERR_TABLE;
     return BBANS_OK;
 }
 
-bbans_status bbans_shape_check(const bbans_shape *shape)
+bbans_status bbans_family_check(const bbans_family *family)
 {
-    const bbans_status status = check_survival(shape);
+    const bbans_status status = check_survival(family);
     const uint32_t *t;
     size_t i;
 
     if (status != BBANS_OK)
         return status;
-    t = shape->quantile;
+    t = family->quantile;
     if (t == NULL)
         return BBANS_ERR_NULL;
     if (t[0] > (uint32_t)1 << 31)
@@ -75,9 +76,9 @@ static uint64_t cell_start(size_t i)
                     : (uint64_t)(i - 1792 - 256 * octave) << (11 + octave);
 }
 
-bbans_status bbans_shape_quantiles(bbans_shape *shape, uint32_t *quantile)
+bbans_status bbans_family_quantiles(bbans_family *family, uint32_t *quantile)
 {
-    const bbans_status status = check_survival(shape);
+    const bbans_status status = check_survival(family);
     const uint32_t *s;
     size_t i, cell = 0;
 
@@ -85,7 +86,7 @@ bbans_status bbans_shape_quantiles(bbans_shape *shape, uint32_t *quantile)
         return status;
     if (quantile == NULL)
         return BBANS_ERR_NULL;
-    s = shape->survival;
+    s = family->survival;
     for (i = BBANS_QUANTILES; i-- > 0;) { /* as i falls, the quantile rises */
         const uint32_t p = i > 0 ? (uint32_t)i << 21 : (uint32_t)1 << 19;
 
@@ -95,40 +96,40 @@ bbans_status bbans_shape_quantiles(bbans_shape *shape, uint32_t *quantile)
                                  (cell_start(cell + 1) - cell_start(cell)) *
                                      (s[cell] - p) / (s[cell] - s[cell + 1]));
     }
-    shape->quantile = quantile;
+    family->quantile = quantile;
     return BBANS_OK;
 }
 
 /* The bracket [low, high) doubles away from the guess, then halves. */
-int32_t bbans_search_bin(const bbans_shape *shape, const bbans_place *place,
+int32_t bbans_search_bin(const bbans_family *family, const bbans_place *place,
                          uint32_t slot, int32_t guess, bbans_span *span)
 {
     int32_t low = guess, high = guess, step = 1, middle;
 
     /* F(-half) = 0 <= slot < 2^28 = F(half) */
-    while (low > -place->half && bbans_edge(shape, place, low) > slot) {
+    while (low > -place->half && bbans_edge(family, place, low) > slot) {
         low = low - step > -place->half ? low - step : -place->half;
         step *= 2;
     }
-    while (high < place->half && bbans_edge(shape, place, high) <= slot) {
+    while (high < place->half && bbans_edge(family, place, high) <= slot) {
         high = high + step < place->half ? high + step : place->half;
         step *= 2;
     }
     while (high - low > 1) {
         middle = low + (high - low) / 2;
-        if (bbans_edge(shape, place, middle) <= slot)
+        if (bbans_edge(family, place, middle) <= slot)
             low = middle;
         else
             high = middle;
     }
-    span->start = bbans_edge(shape, place, low);
-    span->end = bbans_edge(shape, place, low + 1);
+    span->start = bbans_edge(family, place, low);
+    span->end = bbans_edge(family, place, low + 1);
     return low;
 }
 
 /* ---- Parameters ---------------------------------------------------------- */
 
-#define GROUP BBANS_LOCATED_GROUP
+#define GROUP BBANS_FAMILY_GROUP
 
 /* The bits of an F64, and of an F32 as one.  Of F32 those below 2^-126 become
  * 0: no scale, and the same location. */
@@ -185,27 +186,28 @@ static int32_t scale_of(uint64_t bits)
                      (m > bbans_scale_above[guess + 1]));
 }
 
-static void fix_locations(const void *real, int type, size_t n, int64_t *at)
+static void fix_locations(const void *real, int type, size_t n,
+                          int64_t *location)
 {
     size_t i;
 
-    bbans_kernel.located->fix_locations(real, type, n, at);
+    bbans_kernel.family->fix_locations(real, type, n, location);
     for (i = 0; i < n; i++)
-        if (at[i] == INT64_MIN)
-            at[i] = fixed_of(real_bits(real, type, i), 16);
+        if (location[i] == INT64_MIN)
+            location[i] = fixed_of(real_bits(real, type, i), 16);
 }
 
-static void fix_scales(const void *real, int type, size_t n, int32_t *by)
+static void fix_scales(const void *real, int type, size_t n, int32_t *scale)
 {
     size_t i;
 
-    bbans_kernel.located->fix_scales(real, type, n, by);
+    bbans_kernel.family->fix_scales(real, type, n, scale);
     for (i = 0; i < n; i++)
-        if (by[i] == INT32_MIN)
-            by[i] = scale_of(real_bits(real, type, i));
+        if (scale[i] == INT32_MIN)
+            scale[i] = scale_of(real_bits(real, type, i));
 }
 
-bbans_status bbans_fix_locations(const void *real, int type, size_t n,
+bbans_status bbans_locations_fix(const void *real, int type, size_t n,
                                  int64_t *location)
 {
     size_t i;
@@ -221,7 +223,7 @@ bbans_status bbans_fix_locations(const void *real, int type, size_t n,
     return BBANS_OK;
 }
 
-bbans_status bbans_fix_scales(const void *real, int type, size_t n,
+bbans_status bbans_scales_fix(const void *real, int type, size_t n,
                               int32_t *scale)
 {
     size_t i;
@@ -258,13 +260,13 @@ static bbans_status fix_unsigned(const void *real, int type, size_t n,
     return BBANS_OK;
 }
 
-bbans_status bbans_fix_rates(const void *real, int type, size_t n,
+bbans_status bbans_rates_fix(const void *real, int type, size_t n,
                              uint32_t *rate)
 {
     return fix_unsigned(real, type, n, 16, rate);
 }
 
-bbans_status bbans_fix_probabilities(const void *real, int type, size_t n,
+bbans_status bbans_probabilities_fix(const void *real, int type, size_t n,
                                      uint32_t *probability)
 {
     return fix_unsigned(real, type, n, 32, probability);
@@ -272,49 +274,50 @@ bbans_status bbans_fix_probabilities(const void *real, int type, size_t n,
 
 /* What the values of a group are coded with. */
 typedef struct {
-    bbans_shape shape;
+    bbans_family family;
     const void *location, *scale;
     int location_type, scale_type;
     size_t first;
-    const int64_t *at; /* INT64_MIN and INT32_MIN: what kernels did not fix */
-    const int32_t *by;
-    int64_t fixed_at[GROUP];
-    int32_t fixed_by[GROUP];
+    const int64_t
+        *locations; /* INT64_MIN and INT32_MIN: what kernels did not fix */
+    const int32_t *scales;
+    int64_t fixed_location[GROUP];
+    int32_t fixed_scale[GROUP];
 } group;
 
 static void open_group(group *g, size_t first, size_t n)
 {
     g->first = first;
-    g->at = g->fixed_at;
-    g->by = g->fixed_by;
+    g->locations = g->fixed_location;
+    g->scales = g->fixed_scale;
     if (g->location_type == BBANS_I64)
-        g->at = (const int64_t *)g->location + first;
+        g->locations = (const int64_t *)g->location + first;
     else
-        bbans_kernel.located->fix_locations(
+        bbans_kernel.family->fix_locations(
             bbans_real_at(g->location, g->location_type, first),
-            g->location_type, n, g->fixed_at);
+            g->location_type, n, g->fixed_location);
     if (g->scale_type == BBANS_I32)
-        g->by = (const int32_t *)g->scale + first;
+        g->scales = (const int32_t *)g->scale + first;
     else
-        bbans_kernel.located->fix_scales(
+        bbans_kernel.family->fix_scales(
             bbans_real_at(g->scale, g->scale_type, first), g->scale_type, n,
-            g->fixed_by);
+            g->fixed_scale);
 }
 
 /* The bins of the group's i-th value; whether its parameters are valid. */
 static int find_place(const group *g, size_t i, bbans_place *place)
 {
-    int64_t at = g->at[i];
-    int32_t by = g->by[i];
+    int64_t location = g->locations[i];
+    int32_t scale = g->scales[i];
 
-    if (at == INT64_MIN && g->location_type != BBANS_I64)
-        at = fixed_of(real_bits(g->location, g->location_type, g->first + i),
-                      16);
-    if (by == INT32_MIN && g->scale_type != BBANS_I32)
-        by = scale_of(real_bits(g->scale, g->scale_type, g->first + i));
-    if (!bbans_location_is_valid(at) || !bbans_scale_is_valid(by))
+    if (location == INT64_MIN && g->location_type != BBANS_I64)
+        location = fixed_of(
+            real_bits(g->location, g->location_type, g->first + i), 16);
+    if (scale == INT32_MIN && g->scale_type != BBANS_I32)
+        scale = scale_of(real_bits(g->scale, g->scale_type, g->first + i));
+    if (!bbans_location_is_valid(location) || !bbans_scale_is_valid(scale))
         return 0;
-    *place = bbans_place_of(at, by, bbans_leak(&g->shape));
+    *place = bbans_place_of(location, scale, bbans_leak(&g->family));
     return 1;
 }
 
@@ -345,14 +348,14 @@ static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
     size_t i;
 
     *any = 0;
-    bbans_kernel.located->locate_spans(&g->shape, g->at, g->by, value, n, span,
-                                       easy);
+    bbans_kernel.family->locate_spans(&g->family, g->locations, g->scales,
+                                      value, n, span, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, i, &place))
             return BBANS_ERR_SYMBOL;
         b = bbans_bin_of_value(&place, value[i]);
-        span[i].start = bbans_edge(&g->shape, &place, b.q);
-        span[i].end = bbans_edge(&g->shape, &place, b.q + 1);
+        span[i].start = bbans_edge(&g->family, &place, b.q);
+        span[i].end = bbans_edge(&g->family, &place, b.q + 1);
         if (span[i].start == span[i].end) /* no mass */
             return BBANS_ERR_SYMBOL;
         if (b.low_bits == 0)
@@ -365,7 +368,7 @@ static bbans_status find_spans(const group *g, size_t n, const int64_t *value,
     return BBANS_OK;
 }
 
-#define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
+#define FULL ((uint32_t)1 << BBANS_FAMILY_PREC)
 
 /* The k-th part of the low bits of n values. */
 static void part_spans(const bbans_bin *bin, size_t n, unsigned k,
@@ -380,7 +383,7 @@ static void part_spans(const bbans_bin *bin, size_t n, unsigned k,
                       : (uint32_t)(bin[i].low >> (k * BBANS_PART_BITS)) &
                             (((uint32_t)1 << bits) - 1);
 
-        span[i].start = part << (BBANS_LOCATED_PREC - bits);
+        span[i].start = part << (BBANS_FAMILY_PREC - bits);
         span[i].end = span[i].start + (FULL >> bits);
     }
 }
@@ -404,7 +407,7 @@ static void push_parts(bbans_message *msg, size_t lane, const bbans_bin *bin,
 
     for (k = 0; k < n_low; k++) {
         part_spans(bin, n, k, span);
-        bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+        bbans_push_spans(msg, lane, span, n, BBANS_FAMILY_PREC);
     }
 }
 
@@ -430,13 +433,13 @@ static bbans_status push_group(bbans_message *msg, const group *g, size_t n,
     if (find_spans(g, n, value, span, bin, &any) != BBANS_OK)
         return BBANS_ERR_SYMBOL;
     if (!any)
-        bbans_push_spans(msg, first, span, n, BBANS_LOCATED_PREC);
+        bbans_push_spans(msg, first, span, n, BBANS_FAMILY_PREC);
     for (; any && n > 0; n -= run) {
         run = run_before(msg, first + n, first);
         push_parts(msg, (first + n - run) % msg->lanes, bin + n - run, run,
                    n_parts(bin + n - run, run));
         bbans_push_spans(msg, first + n - run, span + n - run, run,
-                         BBANS_LOCATED_PREC);
+                         BBANS_FAMILY_PREC);
     }
     return BBANS_OK;
 }
@@ -454,20 +457,20 @@ static bbans_status pop_parts(bbans_message *msg, size_t lane, bbans_bin *bin,
         for (i = 0; i < n; i++) {
             const unsigned bits = bbans_part_bits(bin[i].low_bits, k);
             const uint64_t slot =
-                bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC) >>
-                (BBANS_LOCATED_PREC - bits);
+                bbans_slot_bits(msg->head[lane + i], BBANS_FAMILY_PREC) >>
+                (BBANS_FAMILY_PREC - bits);
 
             bin[i].low |= slot << (k * BBANS_PART_BITS);
         }
         part_spans(bin, n, k, span);
-        done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
+        done = bbans_advance_run(msg, lane, span, n, BBANS_FAMILY_PREC);
         if (done == n)
             continue;
         /* Undo this part of some, and the parts above it. */
-        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
+        bbans_push_spans(msg, lane, span, done, BBANS_FAMILY_PREC);
         while (++k < parts) {
             part_spans(bin, n, k, span);
-            bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+            bbans_push_spans(msg, lane, span, n, BBANS_FAMILY_PREC);
         }
         return BBANS_ERR_UNDERFLOW;
     }
@@ -486,14 +489,15 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
     int any = 0, beyond = 0;
     size_t i, done;
 
-    bbans_kernel.located->find_located(&g->shape, g->at + at, g->by + at,
-                                       msg->head + lane, n, span, value, easy);
+    bbans_kernel.family->find_values(&g->family, g->locations + at,
+                                     g->scales + at, msg->head + lane, n, span,
+                                     value, easy);
     for (i = next_hard(easy, 0, n); i < n; i = next_hard(easy, i + 1, n)) {
         if (!find_place(g, at + i, &place))
             return BBANS_ERR_SYMBOL;
         b.q = bbans_find_bin(
-            &g->shape, &place,
-            bbans_slot_bits(msg->head[lane + i], BBANS_LOCATED_PREC), span + i);
+            &g->family, &place,
+            bbans_slot_bits(msg->head[lane + i], BBANS_FAMILY_PREC), span + i);
         b.low_bits = bbans_low_bits(&place, b.q);
         b.low = 0;
         if (b.low_bits == 0) {
@@ -505,9 +509,9 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
         any = 1;
         bin[i] = b;
     }
-    done = bbans_advance_run(msg, lane, span, n, BBANS_LOCATED_PREC);
+    done = bbans_advance_run(msg, lane, span, n, BBANS_FAMILY_PREC);
     if (done < n) {
-        bbans_push_spans(msg, lane, span, done, BBANS_LOCATED_PREC);
+        bbans_push_spans(msg, lane, span, done, BBANS_FAMILY_PREC);
         return BBANS_ERR_UNDERFLOW;
     }
     if (any)
@@ -521,7 +525,7 @@ static bbans_status pop_run(bbans_message *msg, const group *g, size_t at,
         status = BBANS_ERR_SYMBOL;
     }
     if (status != BBANS_OK)
-        bbans_push_spans(msg, lane, span, n, BBANS_LOCATED_PREC);
+        bbans_push_spans(msg, lane, span, n, BBANS_FAMILY_PREC);
     return status;
 }
 
@@ -590,7 +594,7 @@ static bbans_status push_values(bbans_message *msg, group *g, const void *array,
 /* ---- One by one ---------------------------------------------------------- */
 
 /* The arrays of parameters. */
-enum { AT, BY };
+enum { LOCATION, SCALE };
 
 /* The intervals of the low bits, from the highest part on. */
 static void list_parts(bbans_intervals *to, bbans_bin bin)
@@ -604,8 +608,9 @@ static void list_parts(bbans_intervals *to, bbans_bin bin)
     }
 }
 
-static bbans_status located_list(const bbans_distribution *d, void *scratch,
-                                 size_t i, int64_t value, bbans_intervals *to)
+static bbans_status location_scale_list(const bbans_distribution *d,
+                                        void *scratch, size_t i, int64_t value,
+                                        bbans_intervals *to)
 {
     group *g = (group *)scratch;
     bbans_place place;
@@ -617,8 +622,8 @@ static bbans_status located_list(const bbans_distribution *d, void *scratch,
     if (!find_place(g, 0, &place))
         return BBANS_ERR_SYMBOL;
     bin = bbans_bin_of_value(&place, value);
-    start = bbans_edge(&g->shape, &place, bin.q);
-    end = bbans_edge(&g->shape, &place, bin.q + 1);
+    start = bbans_edge(&g->family, &place, bin.q);
+    end = bbans_edge(&g->family, &place, bin.q + 1);
     if (start == end) /* no mass */
         return BBANS_ERR_SYMBOL;
     bbans_list(to, start, end - start, FULL);
@@ -626,8 +631,9 @@ static bbans_status located_list(const bbans_distribution *d, void *scratch,
     return BBANS_OK;
 }
 
-static bbans_status located_find(const bbans_distribution *d, void *scratch,
-                                 size_t i, bbans_source *from, int64_t *value)
+static bbans_status location_scale_find(const bbans_distribution *d,
+                                        void *scratch, size_t i,
+                                        bbans_source *from, int64_t *value)
 {
     group *g = (group *)scratch;
     bbans_place place;
@@ -641,7 +647,7 @@ static bbans_status located_find(const bbans_distribution *d, void *scratch,
     if (!find_place(g, 0, &place))
         return BBANS_ERR_SYMBOL;
     slot = bbans_source_take(from, FULL);
-    bin.q = bbans_find_bin(&g->shape, &place, slot, &span);
+    bin.q = bbans_find_bin(&g->family, &place, slot, &span);
     bin.low_bits = bbans_low_bits(&place, bin.q);
     bin.low = 0;
     bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
@@ -649,7 +655,7 @@ static bbans_status located_find(const bbans_distribution *d, void *scratch,
         const unsigned bits = bbans_part_bits(bin.low_bits, k);
 
         slot = bbans_source_take(from, FULL);
-        bin.low |= (uint64_t)(slot >> (BBANS_LOCATED_PREC - bits))
+        bin.low |= (uint64_t)(slot >> (BBANS_FAMILY_PREC - bits))
                    << (k * BBANS_PART_BITS);
         part_spans(&bin, 1, k, &span);
         bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
@@ -657,22 +663,23 @@ static bbans_status located_find(const bbans_distribution *d, void *scratch,
     return bbans_value_of_bin(&place, bin, value) ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
-static bbans_status located_code(const bbans_distribution *d,
-                                 const struct bbans_call *call)
+static bbans_status location_scale_code(const bbans_distribution *d,
+                                        const struct bbans_call *call)
 {
-    static const bbans_each each = {located_list, located_find};
+    static const bbans_value_coder values = {location_scale_list,
+                                             location_scale_find};
     bbans_message *msg = call->msg;
     group g;
 
     if (!bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
-    g.shape = *(const bbans_shape *)d->form;
-    g.location = d->array[AT];
-    g.location_type = d->type[AT];
-    g.scale = d->array[BY];
-    g.scale_type = d->type[BY];
+    g.family = *(const bbans_family *)d->form;
+    g.location = d->array[LOCATION];
+    g.location_type = d->type[LOCATION];
+    g.scale = d->array[SCALE];
+    g.scale_type = d->type[SCALE];
     if (msg == NULL)
-        return bbans_code_each(d, call, &each, &g);
+        return bbans_code_values(d, call, &values, &g);
     if (call->pops)
         return pop_values(msg, &g, call->to, call->type, 0, call->n);
     if ((msg->tail_cap - msg->tail_len) / d->words < call->n)
@@ -680,24 +687,22 @@ static bbans_status located_code(const bbans_distribution *d,
     return push_values(msg, &g, call->from, call->type, call->n);
 }
 
-bbans_status bbans_distribution_init_located(bbans_distribution *distribution,
-                                             const bbans_shape *shape,
-                                             const void *location,
-                                             int location_type,
-                                             const void *scale, int scale_type)
+bbans_status bbans_distribution_init_location_scale(
+    bbans_distribution *distribution, const bbans_family *family,
+    const void *location, int location_type, const void *scale, int scale_type)
 {
-    if (distribution == NULL || shape == NULL)
+    if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
     if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
         (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
-    distribution->code = located_code;
-    distribution->form = shape;
-    distribution->array[AT] = location;
-    distribution->type[AT] = location_type;
-    distribution->array[BY] = scale;
-    distribution->type[BY] = scale_type;
+    distribution->code = location_scale_code;
+    distribution->form = family;
+    distribution->array[LOCATION] = location;
+    distribution->type[LOCATION] = location_type;
+    distribution->array[SCALE] = scale;
+    distribution->type[SCALE] = scale_type;
     distribution->words = 4;
     return BBANS_OK;
 }

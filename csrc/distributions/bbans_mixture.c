@@ -1,8 +1,8 @@
-/* Values under mixtures of shapes, and geometric ones: docs/maths.md, section
+/* Values under mixtures of families, and geometric ones: docs/maths.md, section
  * 11.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 #include "bbans_values.h"
 
 /* ---- One component ------------------------------------------------------- */
@@ -13,7 +13,7 @@ typedef struct {
     uint32_t weight;
 } component;
 
-/* Distances that saturate every shape, in middle bins: t >= 2^16 = 8 2^13. */
+/* Distances that saturate every family, in middle bins: t >= 2^16 = 8 2^13. */
 #define FAR ((uint64_t)1 << 26)
 
 /* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
@@ -21,7 +21,7 @@ typedef struct {
 
 /* The component's mass below a value, in 2^-32: that of section 9, but for t.
  */
-static uint64_t component_below(const bbans_shape *shape, const component *c,
+static uint64_t component_below(const bbans_family *family, const component *c,
                                 int64_t value)
 {
     const bbans_place *place = &c->place;
@@ -42,17 +42,17 @@ static uint64_t component_below(const bbans_shape *shape, const component *c,
     const uint64_t t = place->shift >= POINT - 20
                            ? product >> (place->shift - (POINT - 20))
                            : product << (POINT - 20 - place->shift);
-    const uint32_t s = bbans_survival(shape, t, POINT);
+    const uint32_t s = bbans_survival(family, t, POINT);
 
     return at < 0 ? s : ((uint64_t)1 << 32) - s;
 }
 
 /* About where it has the mass slot / 2^28 below. */
-static int64_t component_guess(const bbans_shape *shape, const component *c,
+static int64_t component_guess(const bbans_family *family, const component *c,
                                uint32_t slot)
 {
     const int64_t most = (int64_t)1 << 25; /* 2^25 2^37 2 < 2^63 */
-    int64_t u = bbans_guess_distance(shape, &c->place, slot);
+    int64_t u = bbans_guess_distance(family, &c->place, slot);
 
     u = u < -most ? -most : u > most ? most : u;
     return c->place.origin + u * ((int64_t)1 << c->place.width);
@@ -65,7 +65,7 @@ enum { WEIGHT, LOCATION, SCALE };
 
 /* The components of one value. */
 typedef struct {
-    bbans_shape shape;
+    bbans_family family;
     size_t components;
     component part[BBANS_COMPONENTS_MAX];
     uint64_t total;
@@ -79,7 +79,7 @@ static uint64_t mixture_below(const void *model, int64_t value)
 
     for (k = 0; k < m->components; k++)
         sum +=
-            m->part[k].weight * component_below(&m->shape, &m->part[k], value);
+            m->part[k].weight * component_below(&m->family, &m->part[k], value);
     return sum / m->total;
 }
 
@@ -93,7 +93,7 @@ static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
     *from = INT64_MAX;
     *to = INT64_MIN;
     for (k = 0; k < m->components; k++) {
-        const int64_t guess = component_guess(&m->shape, &m->part[k], slot);
+        const int64_t guess = component_guess(&m->family, &m->part[k], slot);
 
         if (m->part[k].weight == 0)
             continue;
@@ -126,7 +126,7 @@ static bbans_status read_weights(mixture *m, const bbans_distribution *d,
 
 /* The components of value i, and its law. */
 static bbans_status open_value(mixture *m, const bbans_distribution *d,
-                               size_t i, bbans_law *law)
+                               size_t i, bbans_cdf *cdf)
 {
     const void *location = d->array[LOCATION], *scale = d->array[SCALE];
     const size_t n = m->components, first = i * n;
@@ -139,7 +139,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     if (status != BBANS_OK)
         return status;
     if (d->type[LOCATION] != BBANS_I64)
-        status = bbans_fix_locations(
+        status = bbans_locations_fix(
             bbans_real_at(location, d->type[LOCATION], first),
             d->type[LOCATION], n, at);
     else
@@ -147,7 +147,7 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
     if (status != BBANS_OK)
         return status;
     if (d->type[SCALE] != BBANS_I32)
-        status = bbans_fix_scales(bbans_real_at(scale, d->type[SCALE], first),
+        status = bbans_scales_fix(bbans_real_at(scale, d->type[SCALE], first),
                                   d->type[SCALE], n, by);
     else
         memcpy(by, (const int32_t *)scale + first, n * sizeof *by);
@@ -164,65 +164,65 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
         if (weight[k] > weight[heaviest])
             heaviest = k;
     }
-    law->below = mixture_below;
-    law->guess = mixture_guess;
-    law->model = m;
-    law->low = d->low;
-    law->high = d->high;
-    law->leak = bbans_leak(&m->shape);
-    law->origin = m->part[heaviest].place.origin;
-    if (bbans_law_is_narrow(d->low, d->high)) /* then all bins are of one */
-        law->origin = bbans_signed(
+    cdf->below = mixture_below;
+    cdf->guess = mixture_guess;
+    cdf->model = m;
+    cdf->low = d->low;
+    cdf->high = d->high;
+    cdf->leak = bbans_leak(&m->family);
+    cdf->origin = m->part[heaviest].place.origin;
+    if (bbans_cdf_is_narrow(d->low, d->high)) /* then all bins are of one */
+        cdf->origin = bbans_signed(
             (uint64_t)d->low + ((uint64_t)d->high - (uint64_t)d->low + 1) / 2);
-    else if (law->origin < d->low)
-        law->origin = d->low;
-    else if (law->origin > d->high)
-        law->origin = d->high;
+    else if (cdf->origin < d->low)
+        cdf->origin = d->low;
+    else if (cdf->origin > d->high)
+        cdf->origin = d->high;
     return BBANS_OK;
 }
 
 static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
                                  size_t i, int64_t value, bbans_intervals *to)
 {
-    bbans_law law;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
     if (value < d->low || value > d->high)
         return BBANS_ERR_SYMBOL;
-    return bbans_list_law(to, &law, value);
+    return bbans_cdf_list(to, &cdf, value);
 }
 
 static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
                                  size_t i, bbans_source *from, int64_t *value)
 {
-    bbans_law law;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
-        *value = bbans_find_law(from, &law);
+        *value = bbans_cdf_find(from, &cdf);
     return status;
 }
 
 static bbans_status mixture_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
-    static const bbans_each each = {mixture_list, mixture_find};
+    static const bbans_value_coder values = {mixture_list, mixture_find};
     mixture m;
 
-    m.shape = *(const bbans_shape *)d->form;
+    m.family = *(const bbans_family *)d->form;
     m.components = d->width;
-    return bbans_code_each(d, call, &each, &m);
+    return bbans_code_values(d, call, &values, &m);
 }
 
 bbans_status bbans_distribution_init_mixture(
-    bbans_distribution *distribution, const bbans_shape *shape,
+    bbans_distribution *distribution, const bbans_family *family,
     size_t components, const void *weight, int weight_type,
     const void *location, int location_type, const void *scale, int scale_type,
     int64_t low, int64_t high)
 {
-    if (distribution == NULL || shape == NULL)
+    if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
     if ((weight != NULL && !bbans_is_real(weight_type) &&
          weight_type != BBANS_U32) ||
@@ -233,7 +233,7 @@ bbans_status bbans_distribution_init_mixture(
         return BBANS_ERR_SIZE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = mixture_code;
-    distribution->form = shape;
+    distribution->form = family;
     distribution->array[WEIGHT] = weight;
     distribution->type[WEIGHT] = weight == NULL ? 0 : weight_type;
     distribution->array[LOCATION] = location;
@@ -243,15 +243,15 @@ bbans_status bbans_distribution_init_mixture(
     distribution->width = components;
     distribution->low = low;
     distribution->high = high;
-    distribution->words = bbans_law_is_narrow(low, high) ? 1 : BBANS_LAW_WORDS;
+    distribution->words = bbans_cdf_is_narrow(low, high) ? 1 : BBANS_CDF_WORDS;
     return BBANS_OK;
 }
 
 /* ---- Geometric ----------------------------------------------------------- */
 
-/* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace shape. */
+/* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace family. */
 typedef struct {
-    bbans_shape laplace;
+    bbans_family laplace;
     component part; /* at 0, without the half */
 } geometric;
 
@@ -268,13 +268,13 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
                             int64_t *to)
 {
     const geometric *g = (const geometric *)model;
-    const uint32_t half = (uint32_t)1 << (BBANS_LOCATED_PREC - 1);
+    const uint32_t half = (uint32_t)1 << (BBANS_FAMILY_PREC - 1);
 
     *from = *to = component_guess(&g->laplace, &g->part, half + slot / 2);
 }
 
 static bbans_status open_rate(geometric *g, const bbans_distribution *d,
-                              size_t i, bbans_law *law)
+                              size_t i, bbans_cdf *cdf)
 {
     const void *scale = d->array[SCALE];
     const int type = d->type[SCALE];
@@ -284,55 +284,55 @@ static bbans_status open_rate(geometric *g, const bbans_distribution *d,
     if (type == BBANS_I32)
         by = ((const int32_t *)scale)[i];
     else
-        status = bbans_fix_scales(bbans_real_at(scale, type, i), type, 1, &by);
+        status = bbans_scales_fix(bbans_real_at(scale, type, i), type, 1, &by);
     if (status != BBANS_OK)
         return status;
     if (!bbans_scale_is_valid(by))
         return BBANS_ERR_SYMBOL;
     g->part.place = bbans_place_of(0, by, 0);
     g->part.place.below = 0;
-    law->below = geometric_below;
-    law->guess = geometric_guess;
-    law->model = g;
-    law->leak = 1;
-    law->low = law->origin = 0;
-    law->high = INT64_MAX;
+    cdf->below = geometric_below;
+    cdf->guess = geometric_guess;
+    cdf->model = g;
+    cdf->leak = 1;
+    cdf->low = cdf->origin = 0;
+    cdf->high = INT64_MAX;
     return BBANS_OK;
 }
 
 static bbans_status geometric_list(const bbans_distribution *d, void *scratch,
                                    size_t i, int64_t value, bbans_intervals *to)
 {
-    bbans_law law;
-    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
     if (value < 0)
         return BBANS_ERR_SYMBOL;
-    return bbans_list_law(to, &law, value);
+    return bbans_cdf_list(to, &cdf, value);
 }
 
 static bbans_status geometric_find(const bbans_distribution *d, void *scratch,
                                    size_t i, bbans_source *from, int64_t *value)
 {
-    bbans_law law;
-    const bbans_status status = open_rate((geometric *)scratch, d, i, &law);
+    bbans_cdf cdf;
+    const bbans_status status = open_rate((geometric *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
-        *value = bbans_find_law(from, &law);
+        *value = bbans_cdf_find(from, &cdf);
     return status;
 }
 
 static bbans_status geometric_code(const bbans_distribution *d,
                                    const struct bbans_call *call)
 {
-    static const bbans_each each = {geometric_list, geometric_find};
+    static const bbans_value_coder values = {geometric_list, geometric_find};
     geometric g;
 
     memset(&g, 0, sizeof g);
-    (void)bbans_shape_init(&g.laplace, BBANS_LAPLACE);
-    return bbans_code_each(d, call, &each, &g);
+    (void)bbans_family_init(&g.laplace, BBANS_LAPLACE);
+    return bbans_code_values(d, call, &values, &g);
 }
 
 bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
@@ -347,6 +347,6 @@ bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
     distribution->code = geometric_code;
     distribution->array[SCALE] = scale;
     distribution->type[SCALE] = scale_type;
-    distribution->words = BBANS_LAW_WORDS;
+    distribution->words = BBANS_CDF_WORDS;
     return BBANS_OK;
 }

@@ -393,12 +393,12 @@ static bbans_status symbols_find(const bbans_distribution *d, void *scratch,
 static bbans_status symbols_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
-    static const bbans_each each = {symbols_list, symbols_find};
+    static const bbans_value_coder values = {symbols_list, symbols_find};
     bbans_coded_symbol share[BBANS_CODED_SYMBOLS_MAX];
     coder c;
 
     if (call->msg == NULL)
-        return bbans_code_each(d, call, &each, NULL);
+        return bbans_code_values(d, call, &values, NULL);
     if (bbans_check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
     c.loops = d->array[0] == NULL ? &fixed_loops : &indexed_loops;
@@ -479,11 +479,12 @@ static bbans_status bernoulli_find_bit(const bbans_distribution *d,
 static bbans_status bernoulli_code(const bbans_distribution *d,
                                    const struct bbans_call *call)
 {
-    static const bbans_each each = {bernoulli_list, bernoulli_find_bit};
+    static const bbans_value_coder values = {bernoulli_list,
+                                             bernoulli_find_bit};
     coder c;
 
     if (call->msg == NULL)
-        return bbans_code_each(d, call, &each, NULL);
+        return bbans_code_values(d, call, &values, NULL);
     if (bbans_check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
     memset(&c.model, 0, sizeof c.model);
@@ -630,10 +631,10 @@ static bbans_status uniform_find_value(const bbans_distribution *d,
 static bbans_status uniform_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
-    static const bbans_each each = {uniform_list, uniform_find_value};
+    static const bbans_value_coder values = {uniform_list, uniform_find_value};
 
     if (call->msg == NULL)
-        return bbans_code_each(d, call, &each, NULL);
+        return bbans_code_values(d, call, &values, NULL);
     if (bbans_check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
     if (call->pops)

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_values.h"
 
-#include "bbans_located.h"
+#include "bbans_family.h"
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
@@ -20,7 +20,7 @@ static void push_listed(bbans_lane *lane, const bbans_intervals *list)
 /* Push values i - 1 .. 0, or as many of these as can be; *i are left. */
 static bbans_status push_values(const bbans_distribution *d,
                                 const struct bbans_call *call,
-                                const bbans_each *each, void *scratch,
+                                const bbans_value_coder *coder, void *scratch,
                                 size_t *i)
 {
     bbans_message *msg = call->msg;
@@ -35,7 +35,7 @@ static bbans_status push_values(const bbans_distribution *d,
         list.n = 0;
         bbans_array_read_values(call->pops ? call->to : call->from, call->type,
                                 *i - 1, 1, &value);
-        status = each->list(d, scratch, *i - 1, value, &list);
+        status = coder->list(d, scratch, *i - 1, value, &list);
         if (status != BBANS_OK)
             return status;
         push_listed(&lane, &list);
@@ -56,7 +56,7 @@ static bbans_source lane_source(const bbans_message *msg, size_t i)
 
 static bbans_status push_each(const bbans_distribution *d,
                               const struct bbans_call *call,
-                              const bbans_each *each, void *scratch)
+                              const bbans_value_coder *coder, void *scratch)
 {
     bbans_message *msg = call->msg;
     size_t i = call->n;
@@ -64,12 +64,12 @@ static bbans_status push_each(const bbans_distribution *d,
 
     if (i > 0 && (msg->tail_cap - msg->tail_len) / i < d->words)
         return BBANS_ERR_CAPACITY;
-    status = push_values(d, call, each, scratch, &i);
+    status = push_values(d, call, coder, scratch, &i);
     for (; status != BBANS_OK && i < call->n; i++) { /* undo by the inverse */
         bbans_source from = lane_source(msg, i);
         int64_t value;
 
-        (void)each->find(d, scratch, i, &from, &value);
+        (void)coder->find(d, scratch, i, &from, &value);
         bbans_put_lane(msg, i % msg->lanes, &from.lane);
     }
     return status;
@@ -77,7 +77,7 @@ static bbans_status push_each(const bbans_distribution *d,
 
 static bbans_status pop_each(const bbans_distribution *d,
                              const struct bbans_call *call,
-                             const bbans_each *each, void *scratch)
+                             const bbans_value_coder *coder, void *scratch)
 {
     bbans_message *msg = call->msg;
     bbans_status status = BBANS_OK;
@@ -90,7 +90,7 @@ static bbans_status pop_each(const bbans_distribution *d,
         bbans_intervals list;
         int64_t value;
 
-        status = each->find(d, scratch, i, &from, &value);
+        status = coder->find(d, scratch, i, &from, &value);
         if (status != BBANS_OK)
             break;
         if (bbans_lane_is_dry(&from.lane, msg->lanes))
@@ -100,7 +100,7 @@ static bbans_status pop_each(const bbans_distribution *d,
             status = BBANS_ERR_SYMBOL;
         if (status != BBANS_OK) { /* a dry lane is an integer: section 3 */
             list.n = 0;
-            (void)each->list(d, scratch, i, value, &list);
+            (void)coder->list(d, scratch, i, value, &list);
             push_listed(&from.lane, &list);
         }
         bbans_put_lane(msg, i % msg->lanes, &from.lane);
@@ -108,14 +108,14 @@ static bbans_status pop_each(const bbans_distribution *d,
             break;
     }
     if (status != BBANS_OK) /* undo by the pushes that invert the pops */
-        (void)push_values(d, call, each, scratch, &i);
+        (void)push_values(d, call, coder, scratch, &i);
     return status;
 }
 
 #ifndef BBANS_DECODER_ONLY
 static bbans_status encode_each(const bbans_distribution *d,
                                 const struct bbans_call *call,
-                                const bbans_each *each, void *scratch)
+                                const bbans_value_coder *coder, void *scratch)
 {
     bbans_range_encoder *enc = call->enc;
     const bbans_range_encoder before = *enc;
@@ -133,7 +133,7 @@ static bbans_status encode_each(const bbans_distribution *d,
 
         list.n = 0;
         bbans_array_read_values(call->from, call->type, i, 1, &value);
-        status = each->list(d, scratch, i, value, &list);
+        status = coder->list(d, scratch, i, value, &list);
         for (k = 0; status == BBANS_OK && k < list.n; k++)
             status = bbans_range_encode(enc, list.at[k].start, list.at[k].freq,
                                         list.at[k].total);
@@ -146,7 +146,7 @@ static bbans_status encode_each(const bbans_distribution *d,
 
 static bbans_status decode_each(const bbans_distribution *d,
                                 const struct bbans_call *call,
-                                const bbans_each *each, void *scratch)
+                                const bbans_value_coder *coder, void *scratch)
 {
     const bbans_range_decoder before = *call->dec;
     bbans_status status = BBANS_OK;
@@ -158,7 +158,7 @@ static bbans_status decode_each(const bbans_distribution *d,
     from.dec = call->dec;
     from.status = BBANS_OK;
     for (i = 0; status == BBANS_OK && i < call->n; i++) {
-        status = each->find(d, scratch, i, &from, &value);
+        status = coder->find(d, scratch, i, &from, &value);
         if (status == BBANS_OK)
             status = from.status;
         if (status == BBANS_OK &&
@@ -172,7 +172,7 @@ static bbans_status decode_each(const bbans_distribution *d,
 
 static bbans_status list_each(const bbans_distribution *d,
                               const struct bbans_call *call,
-                              const bbans_each *each, void *scratch)
+                              const bbans_value_coder *coder, void *scratch)
 {
     size_t i, n = 0;
 
@@ -183,7 +183,7 @@ static bbans_status list_each(const bbans_distribution *d,
 
         list.n = 0;
         bbans_array_read_values(call->from, call->type, i, 1, &value);
-        status = each->list(d, scratch, i, value, &list);
+        status = coder->list(d, scratch, i, value, &list);
         if (status == BBANS_OK && call->list != NULL && call->cap - n < list.n)
             status = BBANS_ERR_CAPACITY;
         if (status != BBANS_OK) {
@@ -198,9 +198,9 @@ static bbans_status list_each(const bbans_distribution *d,
     return BBANS_OK;
 }
 
-bbans_status bbans_code_each(const bbans_distribution *d,
-                             const struct bbans_call *call,
-                             const bbans_each *each, void *scratch)
+bbans_status bbans_code_values(const bbans_distribution *d,
+                               const struct bbans_call *call,
+                               const bbans_value_coder *coder, void *scratch)
 {
     if (d->limit > 0
             ? !bbans_type_is_valid(call->type) ||
@@ -208,15 +208,15 @@ bbans_status bbans_code_each(const bbans_distribution *d,
             : !bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
     if (call->msg != NULL)
-        return call->pops ? pop_each(d, call, each, scratch)
-                          : push_each(d, call, each, scratch);
+        return call->pops ? pop_each(d, call, coder, scratch)
+                          : push_each(d, call, coder, scratch);
 #ifndef BBANS_DECODER_ONLY
     if (call->enc != NULL)
-        return encode_each(d, call, each, scratch);
+        return encode_each(d, call, coder, scratch);
 #endif /* BBANS_DECODER_ONLY */
     if (call->dec != NULL)
-        return decode_each(d, call, each, scratch);
-    return list_each(d, call, each, scratch);
+        return decode_each(d, call, coder, scratch);
+    return list_each(d, call, coder, scratch);
 }
 
 bbans_status bbans_distribution_code(const bbans_distribution *d,
@@ -383,9 +383,9 @@ static bbans_status range_find(const bbans_distribution *d, void *scratch,
 static bbans_status range_code(const bbans_distribution *d,
                                const struct bbans_call *call)
 {
-    static const bbans_each each = {range_list, range_find};
+    static const bbans_value_coder values = {range_list, range_find};
 
-    return bbans_code_each(d, call, &each, NULL);
+    return bbans_code_values(d, call, &values, NULL);
 }
 
 bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
@@ -405,7 +405,7 @@ bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
 
 /* ---- Laws ---------------------------------------------------------------- */
 
-#define FULL ((uint32_t)1 << BBANS_LOCATED_PREC)
+#define FULL ((uint32_t)1 << BBANS_FAMILY_PREC)
 
 /* Bins wider than one are split into up to 2^12 parts, as long as the mean of
  * the parts' masses is 2^14 units or more, and up to 5 times. */
@@ -413,10 +413,10 @@ bbans_status bbans_distribution_init_range(bbans_distribution *distribution,
 #define NOISE_BITS 15
 #define SPLITS 5
 
-/* Bins q lie about the origin as those of bbans_located.h, of width one in the
+/* Bins q lie about the origin as those of bbans_family.h, of width one in the
  * middle; low is in the first, high in the last. */
 typedef struct {
-    const bbans_law *law;
+    const bbans_cdf *cdf;
     bbans_place place;
     int32_t first, last;
 } bins;
@@ -426,18 +426,18 @@ static int32_t bin_of(const bins *b, int64_t value)
     return bbans_bin_of_value(&b->place, value).q;
 }
 
-static bins bins_of(const bbans_law *law)
+static bins bins_of(const bbans_cdf *cdf)
 {
     bins b;
 
     memset(&b, 0, sizeof b);
-    b.law = law;
-    b.place.origin = law->origin;
-    b.place.middle_bits = BBANS_LAW_MIDDLE_BITS;
-    b.first = bin_of(&b, law->low);
-    b.last = bin_of(&b, law->high);
-    b.place.leak = law->leak;
-    b.place.slots = FULL - law->leak * (uint32_t)(b.last - b.first + 1);
+    b.cdf = cdf;
+    b.place.origin = cdf->origin;
+    b.place.middle_bits = BBANS_CDF_MIDDLE_BITS;
+    b.first = bin_of(&b, cdf->low);
+    b.last = bin_of(&b, cdf->high);
+    b.place.leak = cdf->leak;
+    b.place.slots = FULL - cdf->leak * (uint32_t)(b.last - b.first + 1);
     return b;
 }
 
@@ -447,7 +447,7 @@ static int64_t bin_start(const bins *b, int32_t q)
     unsigned shift;
     const uint64_t start =
         bbans_bin_start(&b->place, (uint32_t)(q < 0 ? -q : q), &shift);
-    const uint64_t u = start << shift, from = (uint64_t)b->law->origin;
+    const uint64_t u = start << shift, from = (uint64_t)b->cdf->origin;
 
     return bbans_signed(q < 0 ? from - u : from + u);
 }
@@ -460,13 +460,13 @@ static uint32_t bin_edge(const bins *b, int32_t q)
         return FULL;
     return b->place.leak * (uint32_t)(q - b->first) +
            (uint32_t)((b->place.slots *
-                       b->law->below(b->law->model, bin_start(b, q))) >>
+                       b->cdf->below(b->cdf->model, bin_start(b, q))) >>
                       32);
 }
 
-static int64_t within(const bbans_law *law, int64_t value)
+static int64_t within(const bbans_cdf *cdf, int64_t value)
 {
-    return value < law->low ? law->low : value > law->high ? law->high : value;
+    return value < cdf->low ? cdf->low : value > cdf->high ? cdf->high : value;
 }
 
 static int32_t find_bin(const bins *b, uint32_t slot, bbans_span *span)
@@ -474,9 +474,9 @@ static int32_t find_bin(const bins *b, uint32_t slot, bbans_span *span)
     int32_t low, high, step = 1;
     int64_t from, to;
 
-    b->law->guess(b->law->model, slot, &from, &to);
-    low = bin_of(b, within(b->law, from));
-    high = bin_of(b, within(b->law, to)) + 1;
+    b->cdf->guess(b->cdf->model, slot, &from, &to);
+    low = bin_of(b, within(b->cdf, from));
+    high = bin_of(b, within(b->cdf, to)) + 1;
     span->start = bin_edge(b, low);
     span->end = bin_edge(b, high);
     while (span->start > slot) { /* not the first's, which is 0 */
@@ -510,22 +510,22 @@ static int32_t find_bin(const bins *b, uint32_t slot, bbans_span *span)
 
 /* Values first .. last, and F before and behind them. */
 typedef struct {
-    const bbans_law *law;
+    const bbans_cdf *cdf;
     int64_t first, last;
     uint64_t before, behind;
     unsigned shift; /* parts have 2^shift values */
     uint32_t parts;
 } stretch;
 
-static uint64_t mass_below(const bbans_law *law, int64_t value)
+static uint64_t mass_below(const bbans_cdf *cdf, int64_t value)
 {
-    return value == law->low ? 0 : law->below(law->model, value);
+    return value == cdf->low ? 0 : cdf->below(cdf->model, value);
 }
 
-static uint64_t mass_up_to(const bbans_law *law, int64_t value)
+static uint64_t mass_up_to(const bbans_cdf *cdf, int64_t value)
 {
-    return value == law->high ? (uint64_t)1 << 32
-                              : law->below(law->model, value + 1);
+    return value == cdf->high ? (uint64_t)1 << 32
+                              : cdf->below(cdf->model, value + 1);
 }
 
 static stretch stretch_of(const bins *b, int32_t q)
@@ -533,12 +533,12 @@ static stretch stretch_of(const bins *b, int32_t q)
     stretch s;
 
     memset(&s, 0, sizeof s);
-    s.law = b->law;
-    s.first = q == b->first ? b->law->low : bin_start(b, q);
-    s.last = q == b->last ? b->law->high : bin_start(b, q + 1) - 1;
+    s.cdf = b->cdf;
+    s.first = q == b->first ? b->cdf->low : bin_start(b, q);
+    s.last = q == b->last ? b->cdf->high : bin_start(b, q + 1) - 1;
     if (s.first < s.last) {
-        s.before = mass_below(s.law, s.first);
-        s.behind = mass_up_to(s.law, s.last);
+        s.before = mass_below(s.cdf, s.first);
+        s.behind = mass_up_to(s.cdf, s.last);
     }
     return s;
 }
@@ -573,8 +573,8 @@ static uint32_t part_edge(const stretch *s, uint32_t i)
     if (i == s->parts)
         return FULL;
     /* Up to 2^32, so its product with slots is below 2^60. */
-    mass = s->law->below(s->law->model, part_start(s, i)) - s->before;
-    return s->law->leak * i + (uint32_t)((FULL - s->law->leak * s->parts) *
+    mass = s->cdf->below(s->cdf->model, part_start(s, i)) - s->before;
+    return s->cdf->leak * i + (uint32_t)((FULL - s->cdf->leak * s->parts) *
                                          mass / (s->behind - s->before));
 }
 
@@ -585,11 +585,11 @@ static void enter_part(stretch *s, uint32_t i)
 
     if (i + 1 < s->parts) {
         s->last = part_start(s, i + 1) - 1;
-        s->behind = mass_up_to(s->law, s->last);
+        s->behind = mass_up_to(s->cdf, s->last);
     }
     s->first = first;
     if (i > 0)
-        s->before = mass_below(s->law, first);
+        s->before = mass_below(s->cdf, first);
 }
 
 /* A value between two, nearer the last if there are two. */
@@ -605,12 +605,12 @@ static void trim(stretch *s)
 {
     int64_t first = s->first, last = s->last;
 
-    if (s->law->leak > 0 || first == last)
+    if (s->cdf->leak > 0 || first == last)
         return;
     while (first < last) { /* the last value that all the mass is from */
         const int64_t v = middle_of(first, last);
 
-        if (s->law->below(s->law->model, v) == s->before)
+        if (s->cdf->below(s->cdf->model, v) == s->before)
             first = v;
         else
             last = v - 1;
@@ -620,7 +620,7 @@ static void trim(stretch *s)
     while (first < last) { /* the first one that all the mass is up to */
         const int64_t v = middle_of(first, last);
 
-        if (s->law->below(s->law->model, v) == s->behind)
+        if (s->cdf->below(s->cdf->model, v) == s->behind)
             last = v - 1;
         else
             first = v;
@@ -628,10 +628,10 @@ static void trim(stretch *s)
     s->last = last;
 }
 
-bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
+bbans_status bbans_cdf_list(bbans_intervals *to, const bbans_cdf *cdf,
                             int64_t value)
 {
-    const bins b = bins_of(law);
+    const bins b = bins_of(cdf);
     const int32_t q = bin_of(&b, value);
     stretch s = stretch_of(&b, q);
     uint32_t start = bin_edge(&b, q), end = bin_edge(&b, q + 1);
@@ -678,9 +678,9 @@ static uint32_t find_part(const stretch *s, uint32_t slot, bbans_span *span)
     return low;
 }
 
-int64_t bbans_find_law(bbans_source *from, const bbans_law *law)
+int64_t bbans_cdf_find(bbans_source *from, const bbans_cdf *cdf)
 {
-    const bins b = bins_of(law);
+    const bins b = bins_of(cdf);
     uint32_t slot = bbans_source_take(from, FULL);
     bbans_span span;
     stretch s = stretch_of(&b, find_bin(&b, slot, &span));

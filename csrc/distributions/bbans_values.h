@@ -83,23 +83,23 @@ typedef struct {
     const void *model;
     int64_t low, high, origin; /* low <= origin <= high */
     uint32_t leak; /* 1: each value has a mass; 0: only where F rises */
-} bbans_law;
+} bbans_cdf;
 
-#define BBANS_LAW_WORDS 8
+#define BBANS_CDF_WORDS 8
 
 /* Where bins of one are all there are. */
-#define BBANS_LAW_MIDDLE_BITS 11
+#define BBANS_CDF_MIDDLE_BITS 11
 
-static inline int bbans_law_is_narrow(int64_t low, int64_t high)
+static inline int bbans_cdf_is_narrow(int64_t low, int64_t high)
 {
-    return (uint64_t)high - (uint64_t)low < 2u << BBANS_LAW_MIDDLE_BITS;
+    return (uint64_t)high - (uint64_t)low < 2u << BBANS_CDF_MIDDLE_BITS;
 }
 
-/* The value is in low .. high; BBANS_LAW_WORDS intervals, 1 if narrow.
+/* The value is in low .. high; BBANS_CDF_WORDS intervals, 1 if narrow.
  * ERR_SYMBOL if it has no mass. */
-bbans_status bbans_list_law(bbans_intervals *to, const bbans_law *law,
+bbans_status bbans_cdf_list(bbans_intervals *to, const bbans_cdf *cdf,
                             int64_t value);
-int64_t bbans_find_law(bbans_source *from, const bbans_law *law);
+int64_t bbans_cdf_find(bbans_source *from, const bbans_cdf *cdf);
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
@@ -128,7 +128,7 @@ typedef struct {
                          int64_t value, bbans_intervals *to);
     bbans_status (*find)(const bbans_distribution *d, void *scratch, size_t i,
                          bbans_source *from, int64_t *value);
-} bbans_each;
+} bbans_value_coder;
 
 static inline int bbans_value_type_is_valid(int type)
 {
@@ -164,8 +164,8 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
                                      const struct bbans_call *call);
 
 /* Check the type and the room, and do what the call says, one by one. */
-bbans_status bbans_code_each(const bbans_distribution *d,
-                             const struct bbans_call *call,
-                             const bbans_each *each, void *scratch);
+bbans_status bbans_code_values(const bbans_distribution *d,
+                               const struct bbans_call *call,
+                               const bbans_value_coder *coder, void *scratch);
 
 #endif

@@ -304,10 +304,10 @@ static bbans_status weighted_find(const bbans_distribution *d, void *scratch,
 static bbans_status weighted_code_each(const bbans_distribution *d,
                                        const struct bbans_call *call)
 {
-    static const bbans_each each = {weighted_list, weighted_find};
+    static const bbans_value_coder values = {weighted_list, weighted_find};
     uint32_t part[PART];
 
-    return bbans_code_each(d, call, &each, part);
+    return bbans_code_values(d, call, &values, part);
 }
 
 static bbans_status weighted_code(const bbans_distribution *d,

@@ -22,7 +22,7 @@ static const uint32_t prior[CLUSTERS] = {5, 3, 2};
 static const int64_t location[CLUSTERS] = {-20 * 65536, 0, 300 * 65536};
 static const int32_t scale[CLUSTERS] = {2 * 256, 3 * 256, 5 * 256};
 
-static bbans_shape gaussian;
+static bbans_family gaussian;
 
 static void check(bbans_status status, const char *what)
 {
@@ -54,8 +54,8 @@ static bbans_distribution likelihood(uint32_t z)
 {
     bbans_distribution p;
 
-    check(bbans_distribution_init_located(&p, &gaussian, &location[z],
-                                          BBANS_I64, &scale[z], BBANS_I32),
+    check(bbans_distribution_init_location_scale(
+              &p, &gaussian, &location[z], BBANS_I64, &scale[z], BBANS_I32),
           "likelihood");
     return p;
 }
@@ -105,7 +105,7 @@ int main(void)
     bbans_message msg;
     size_t i, n_bytes, n_back;
 
-    check(bbans_shape_init(&gaussian, BBANS_GAUSSIAN), "shape");
+    check(bbans_family_init(&gaussian, BBANS_GAUSSIAN), "family");
     for (i = 0; i < N; i++) { /* a linear congruence: Knuth's MMIX */
         state = state * UINT64_C(6364136223846793005) +
                 UINT64_C(1442695040888963407);

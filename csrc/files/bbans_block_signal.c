@@ -36,12 +36,12 @@ static bbans_status pop_coefficients(bbans_message *msg, int32_t scale,
 {
     static const int64_t location = 0;
     bbans_distribution distribution;
-    bbans_shape laplace;
-    bbans_status status = bbans_shape_init(&laplace, BBANS_LAPLACE);
+    bbans_family laplace;
+    bbans_status status = bbans_family_init(&laplace, BBANS_LAPLACE);
     size_t i;
 
     if (status == BBANS_OK)
-        status = bbans_distribution_init_located(
+        status = bbans_distribution_init_location_scale(
             &distribution, &laplace, &location, BBANS_I64, &scale, BBANS_I32);
     for (i = 0; status == BBANS_OK && i < n; i++)
         status = bbans_message_pop_array(msg, &distribution, coefficient + i,

@@ -583,7 +583,7 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     put(&w, (uint64_t)type, 1);
     put(&w, model->predictive != 0, 1);
     put(&w, (uint64_t)kind, 1);
-    put(&w, gaussian ? (unsigned)lgssm->family : hmm->prec, 1);
+    put(&w, gaussian ? (unsigned)lgssm->noise_family : hmm->prec, 1);
     put(&w, value != NULL, 1);
     put(&w, 0, 2); /* structure, reserved */
     if (gaussian)

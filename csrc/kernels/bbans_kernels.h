@@ -1,11 +1,11 @@
 /* Private to csrc/: the kernels, and what they have in common with their
  * callers.
  *
- * Kernels are arithmetic only: they cannot fail and check nothing.  Each family
+ * Kernels are arithmetic only: they cannot fail and check nothing.  Each group
  * is a table of functions, and each file of kernels/ defines those of one
- * instruction set, bbans_<family>_<isa>.  The portable ones define the results:
+ * instruction set, bbans_<group>_<isa>.  The portable ones define the results:
  * docs/maths.md, section 5.  A kernel may call the portable or a narrower one
- * of its family.
+ * of its group.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_KERNELS_H
@@ -266,26 +266,27 @@ typedef struct {
                        const uint8_t *symbol, uint8_t *bytes);
 } bbans_bytes_kernels;
 
-/* ---- Values under a shape ------------------------------------------------ */
+/* ---- Values under a family ------------------------------------------------
+ */
 
 typedef struct {
-    /* Spans of n values under a shape, by bbans_located.h with leak 1, where
+    /* Spans of n values under a family, by bbans_family.h with leak 1, where
      * bit i % 8 of easy[i / 8] is set; the others, and all whose location or
      * scale is not valid, are up to the caller.  There is room for a
      * multiple of 16 bits. */
-    void (*locate_spans)(const bbans_shape *shape, const int64_t *at,
-                         const int32_t *by, const int64_t *value, size_t n,
+    void (*locate_spans)(const bbans_family *family, const int64_t *location,
+                         const int32_t *scale, const int64_t *value, size_t n,
                          bbans_span *span, uint8_t *easy);
     /* The same for the values, in bins of one, of the slots of n heads. */
-    void (*find_located)(const bbans_shape *shape, const int64_t *at,
-                         const int32_t *by, const uint64_t *head, size_t n,
-                         bbans_span *span, int64_t *value, uint8_t *easy);
+    void (*find_values)(const bbans_family *family, const int64_t *location,
+                        const int32_t *scale, const uint64_t *head, size_t n,
+                        bbans_span *span, int64_t *value, uint8_t *easy);
     /* F32 or F64 as locations and scales, or INT64_MIN, INT32_MIN for those
      * that are up to the caller. */
     void (*fix_locations)(const void *real, int type, size_t n,
                           int64_t *location);
     void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
-} bbans_located_kernels;
+} bbans_family_kernels;
 
 /* ---- The choice ---------------------------------------------------------- */
 
@@ -296,7 +297,7 @@ typedef struct {
     const bbans_totals_kernels *totals;
     const bbans_rows_kernels *rows;
     const bbans_bytes_kernels *bytes;
-    const bbans_located_kernels *located;
+    const bbans_family_kernels *family;
 } bbans_kernels;
 
 /* Those in use, the library's one mutable global: portable until
@@ -312,7 +313,7 @@ extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
     bbans_bytes_avx512;
-extern const bbans_located_kernels bbans_located_portable, bbans_located_avx2,
-    bbans_located_avx512;
+extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
+    bbans_family_avx512;
 
 #endif

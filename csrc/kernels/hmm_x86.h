@@ -8,13 +8,13 @@
 #define EVEN(a, b) MUL(a, b)
 #define ODD(a, b) MUL(SRL(a, 32), SRL(b, 32))
 
-HMM static inline V shifted(V v, scale s, int left)
+HMM static inline V shifted(V v, scaling s, int left)
 {
     return left ? SLL_BY(v, s.count) : SRL_BY(v, s.count);
 }
 
 /* Results are below 2^32, so odd ones move into the upper halves. */
-HMM static inline V scaled(V a, V b, scale s, int left)
+HMM static inline V scaled(V a, V b, scaling s, int left)
 {
     return OR(shifted(EVEN(a, b), s, left),
               SLL(shifted(ODD(a, b), s, left), 32));
@@ -25,8 +25,9 @@ HMM static inline V scaled(V a, V b, scale s, int left)
 /* Filtered weights, and the short ones m in pairs.  Returns how many pairs are
  * 0. */
 HMM static inline size_t weigh(const uint32_t *predicted,
-                               const uint32_t *emitting, size_t stride, scale s,
-                               int left, uint32_t *filtered, uint32_t *weights)
+                               const uint32_t *emitting, size_t stride,
+                               scaling s, int left, uint32_t *filtered,
+                               uint32_t *weights)
 {
     const __m256i short_max = _mm256_set1_epi16(BBANS_SHORT_MAX);
     const __m256i zero = _mm256_setzero_si256();
@@ -110,14 +111,14 @@ HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
     size_t i, j, idle, n = pairs;
     int dense;
     V sum = ZERO;
-    scale s;
+    scaling s;
 
     for (i = 0; i < stride; i += WIDTH) {
         const V p = LOAD(predicted + i), b = LOAD(emitting + i);
 
         sum = ADD64(sum, ADD64(EVEN(p, b), ODD(p, b)));
     }
-    s = scale_of(SUM64(sum), BBANS_FILTER_BITS);
+    s = scaling_of(SUM64(sum), BBANS_FILTER_BITS);
     idle = s.right < 0
                ? weigh(predicted, emitting, stride, s, 1, filtered, weights)
                : weigh(predicted, emitting, stride, s, 0, filtered, weights);
@@ -144,8 +145,8 @@ HMM static void filter(const bbans_hmm *hmm, const uint32_t *emitting,
 
 /* ---- Posterior ----------------------------------------------------------- */
 
-HMM static inline scale posterior_scale(const uint32_t *filtered,
-                                        const uint32_t *into, size_t stride)
+HMM static inline scaling posterior_scale(const uint32_t *filtered,
+                                          const uint32_t *into, size_t stride)
 {
     const V one = SET32(1);
     V sum = ZERO;
@@ -157,13 +158,13 @@ HMM static inline scale posterior_scale(const uint32_t *filtered,
 
         sum = ADD64(sum, ADD64(EVEN(w, a), ODD(w, a)));
     }
-    return scale_of(SUM64(sum), BBANS_POSTERIOR_BITS);
+    return scaling_of(SUM64(sum), BBANS_POSTERIOR_BITS);
 }
 
 /* The weights v of the posterior and their running sums; returns N. */
 HMM static inline uint32_t accumulate(const uint32_t *filtered,
                                       const uint32_t *into, size_t stride,
-                                      scale s, int left, uint32_t *edge)
+                                      scaling s, int left, uint32_t *edge)
 {
     const V one = SET32(1);
     V below = ZERO, total = below;
@@ -186,7 +187,7 @@ HMM static inline uint32_t accumulate(const uint32_t *filtered,
 HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
                               size_t stride, uint32_t *edge)
 {
-    const scale s = posterior_scale(filtered, into, stride);
+    const scaling s = posterior_scale(filtered, into, stride);
 
     return s.right < 0 ? accumulate(filtered, into, stride, s, 1, edge)
                        : accumulate(filtered, into, stride, s, 0, edge);
@@ -195,7 +196,7 @@ HMM static uint32_t posterior(const uint32_t *filtered, const uint32_t *into,
 /* The sum of the weights before state n, and of all. */
 HMM static inline uint32_t sum_before(const uint32_t *filtered,
                                       const uint32_t *into, size_t stride,
-                                      scale s, int left, size_t n,
+                                      scaling s, int left, size_t n,
                                       uint32_t *before)
 {
     const V one = SET32(1), next = SET32(WIDTH), end = SET32((int)n);
@@ -218,7 +219,7 @@ HMM static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
                              size_t stride, size_t i, uint32_t *start,
                              uint32_t *freq)
 {
-    const scale s = posterior_scale(filtered, into, stride);
+    const scaling s = posterior_scale(filtered, into, stride);
 
     *freq = bbans_scaled((uint64_t)filtered[i] * (into == NULL ? 1 : into[i]),
                          s.right);

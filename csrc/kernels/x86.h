@@ -14,11 +14,11 @@
 typedef struct {
     __m128i count;
     int right; /* negative: to the left */
-} scale;
+} scaling;
 
-static inline scale scale_of(uint64_t sum, int bits)
+static inline scaling scaling_of(uint64_t sum, int bits)
 {
-    scale s;
+    scaling s;
 
     s.right = bbans_bit_length(sum) - bits;
     s.count = _mm_cvtsi32_si128(s.right < 0 ? -s.right : s.right);

@@ -181,8 +181,9 @@ bbans_status bbans_hmm_filter(const bbans_hmm *hmm, uint32_t *predicted,
     return BBANS_OK;
 }
 
-bbans_status bbans_hmm_filter_by(const bbans_hmm *hmm, const uint32_t *emitting,
-                                 uint32_t *predicted, uint32_t *filtered)
+bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
+                                     const uint32_t *emitting,
+                                     uint32_t *predicted, uint32_t *filtered)
 {
     if (hmm == NULL || emitting == NULL || predicted == NULL ||
         filtered == NULL)

@@ -6,7 +6,7 @@
  * below 2^48: vectors that are multiplied with matrices have such elements.
  *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_located.h"
+#include "../distributions/bbans_family.h"
 #include "bbans_state_space.h"
 
 #define LOCATION_MAX (((int64_t)1 << 46) - 1)
@@ -21,7 +21,7 @@
  * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
  * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
 #define SCHEDULE_PREC 26
-#define CUT_BITS (BBANS_LOCATED_PREC - SCHEDULE_PREC)
+#define CUT_BITS (BBANS_FAMILY_PREC - SCHEDULE_PREC)
 #define LEAK (1u << CUT_BITS)
 
 #define SHIFT_MIN (-40)
@@ -153,8 +153,8 @@ static int64_t row_times(const int32_t *row, const vector *v, size_t n)
 }
 
 /* base + sum_j row_j v_j 2^-(24 + shift), rounded, as a location. */
-static int64_t located_row(int64_t base, const int32_t *row, const vector *v,
-                           size_t n)
+static int64_t affine_row(int64_t base, const int32_t *row, const vector *v,
+                          size_t n)
 {
     const int32_t shift = row[0];
     int64_t t = row_times(row + 1, v, n);
@@ -166,15 +166,14 @@ static int64_t located_row(int64_t base, const int32_t *row, const vector *v,
     return limited(base + t, LOCATION_MAX);
 }
 
-static void located_rows(const int64_t *base, const int32_t *matrix,
-                         size_t rows, size_t columns, const vector *v,
-                         int64_t *location)
+static void affine_rows(const int64_t *base, const int32_t *matrix, size_t rows,
+                        size_t columns, const vector *v, int64_t *location)
 {
     size_t i;
 
     for (i = 0; i < rows; i++)
         location[i] =
-            located_row(base[i], matrix + i * (1 + columns), v, columns);
+            affine_row(base[i], matrix + i * (1 + columns), v, columns);
 }
 
 static void put_elements(vector *out, const int64_t *value, size_t n)
@@ -215,7 +214,7 @@ static void predict(const bbans_lgssm *model, const step *s,
     vector v;
 
     put_elements(&v, filtered, n);
-    located_rows(s->move_offset, s->move, n, n, &v, predicted);
+    affine_rows(s->move_offset, s->move, n, n, &v, predicted);
 }
 
 static void predict_observed(const bbans_lgssm *model, const step *s,
@@ -225,7 +224,7 @@ static void predict_observed(const bbans_lgssm *model, const step *s,
     vector v;
 
     put_elements(&v, predicted, n);
-    located_rows(s->emit_offset, s->emit, model->observed, n, &v, location);
+    affine_rows(s->emit_offset, s->emit, model->observed, n, &v, location);
 }
 
 static void correct(const bbans_lgssm *model, const step *s,
@@ -235,8 +234,8 @@ static void correct(const bbans_lgssm *model, const step *s,
     vector error;
 
     put_differences(&error, x, expected, model->observed);
-    located_rows(predicted, s->gain, model->latents, model->observed, &error,
-                 filtered);
+    affine_rows(predicted, s->gain, model->latents, model->observed, &error,
+                filtered);
 }
 
 /* ---- Values under full covariances --------------------------------------- */
@@ -244,7 +243,7 @@ static void correct(const bbans_lgssm *model, const step *s,
 /* Each element's location is moved by those before it, times its row of
  * `lower`; NULL leaves all where they are. */
 typedef struct {
-    const bbans_shape *shape;
+    const bbans_family *family;
     const int32_t *lower, *scale;
     size_t n;
     uint32_t leak; /* LEAK: every value has a mass; 0: for Q, none far out */
@@ -255,7 +254,7 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c;
 
-    c.shape = &model->gaussian;
+    c.family = &model->gaussian;
     c.lower = lower;
     c.scale = scale;
     c.n = model->latents;
@@ -268,7 +267,7 @@ static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c = of_state(model, lower, scale, leak);
 
-    c.shape = &model->noise;
+    c.family = &model->noise;
     c.n = model->observed;
     return c;
 }
@@ -285,7 +284,7 @@ static void move(const conditionals *c, size_t i, const vector *moved,
 {
     if (c->lower != NULL)
         location[i] =
-            located_row(location[i], c->lower + i * (1 + c->n), moved, i);
+            affine_row(location[i], c->lower + i * (1 + c->n), moved, i);
 }
 
 static void note(vector *moved, size_t i, int64_t value,
@@ -315,15 +314,15 @@ static bbans_span cut_span(bbans_span span)
     return span;
 }
 
-static bbans_status push_value(bbans_lane *lane, const bbans_shape *shape,
+static bbans_status push_value(bbans_lane *lane, const bbans_family *family,
                                const bbans_place *place, int64_t value)
 {
     const bbans_bin bin = bbans_bin_of_value(place, value);
     bbans_span span;
     unsigned k, bits;
 
-    span.start = bbans_edge(shape, place, bin.q);
-    span.end = bbans_edge(shape, place, bin.q + 1);
+    span.start = bbans_edge(family, place, bin.q);
+    span.end = bbans_edge(family, place, bin.q + 1);
     span = cut_span(span);
     if (span.end == span.start) /* no sender can have popped it */
         return BBANS_ERR_CORRUPT;
@@ -339,14 +338,14 @@ static bbans_status push_value(bbans_lane *lane, const bbans_shape *shape,
 
 /* The slot s of 26 bits is in the bin of the slot 4 s + 3 of 28: its edges e <=
  * 4 s + 3 < e' have floor(e / 4) <= s < floor(e' / 4). */
-static bbans_status pop_value(bbans_lane *lane, const bbans_shape *shape,
+static bbans_status pop_value(bbans_lane *lane, const bbans_family *family,
                               const bbans_place *place, int64_t *value)
 {
     bbans_span span;
     bbans_bin bin;
     unsigned k;
 
-    bin.q = bbans_find_bin(shape, place,
+    bin.q = bbans_find_bin(family, place,
                            bbans_slot_bits(lane->x, SCHEDULE_PREC) << CUT_BITS |
                                (LEAK - 1),
                            &span);
@@ -380,7 +379,7 @@ static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        if (pop_value(lane, c->shape, &place, value + i) != BBANS_OK)
+        if (pop_value(lane, c->family, &place, value + i) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
         note(&moved, i, value[i], location);
     }
@@ -397,7 +396,7 @@ static bbans_status push_values(bbans_lane *lane, const conditionals *c,
     for (i = c->n; i-- > 0;) {
         const bbans_place place = place_of(c, location, i);
 
-        if (push_value(lane, c->shape, &place, value[i]) != BBANS_OK)
+        if (push_value(lane, c->family, &place, value[i]) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
     return status;
@@ -414,11 +413,11 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
     for (i = 0; i < c->n; i++) {
         const bbans_place place = place_of(c, location, i);
         const bbans_bin bin = bbans_bin_of_value(&place, value[i]);
-        const uint32_t start = bbans_edge(c->shape, &place, bin.q);
+        const uint32_t start = bbans_edge(c->family, &place, bin.q);
 
         (void)bbans_range_encode(
-            enc, start, bbans_edge(c->shape, &place, bin.q + 1) - start,
-            (uint32_t)1 << BBANS_LOCATED_PREC);
+            enc, start, bbans_edge(c->family, &place, bin.q + 1) - start,
+            (uint32_t)1 << BBANS_FAMILY_PREC);
         for (k = 3; k-- > 0;) {
             const uint32_t total = (uint32_t)1
                                    << bbans_part_bits(bin.low_bits, k);
@@ -437,7 +436,7 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
                                         const conditionals *c,
                                         int64_t *location, int64_t *value)
 {
-    const uint32_t total = (uint32_t)1 << BBANS_LOCATED_PREC;
+    const uint32_t total = (uint32_t)1 << BBANS_FAMILY_PREC;
     vector moved;
     size_t i;
     unsigned k;
@@ -453,7 +452,7 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
             return status;
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        bin.q = bbans_find_bin(c->shape, &place, slot, &span);
+        bin.q = bbans_find_bin(c->family, &place, slot, &span);
         (void)bbans_range_advance(dec, span.start, span.end - span.start,
                                   total);
         bin.low_bits = bbans_low_bits(&place, bin.q);
@@ -479,12 +478,12 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
 
 /* ---- One value, for coders of the caller's own --------------------------- */
 
-static bbans_status check_value(const bbans_shape *shape, int64_t location,
+static bbans_status check_value(const bbans_family *family, int64_t location,
                                 int32_t scale, unsigned prec)
 {
-    if (shape == NULL)
+    if (family == NULL)
         return BBANS_ERR_NULL;
-    if (prec < 24 || prec > BBANS_LOCATED_PREC)
+    if (prec < 24 || prec > BBANS_FAMILY_PREC)
         return BBANS_ERR_PRECISION;
     return location < -LOCATION_MAX || location > LOCATION_MAX ||
                    scale < BBANS_SCALE_MIN || scale > BBANS_SCALE_MAX
@@ -492,12 +491,12 @@ static bbans_status check_value(const bbans_shape *shape, int64_t location,
                : BBANS_OK;
 }
 
-bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
-                                int32_t scale, unsigned prec, int64_t value,
-                                uint32_t *start, uint32_t *freq, uint64_t *low,
-                                unsigned *low_bits)
+bbans_status bbans_family_span(const bbans_family *family, int64_t location,
+                               int32_t scale, unsigned prec, int64_t value,
+                               uint32_t *start, uint32_t *freq, uint64_t *low,
+                               unsigned *low_bits)
 {
-    const bbans_status status = check_value(shape, location, scale, prec);
+    const bbans_status status = check_value(family, location, scale, prec);
     unsigned cut;
     bbans_place place;
     bbans_bin bin;
@@ -506,22 +505,22 @@ bbans_status bbans_located_span(const bbans_shape *shape, int64_t location,
         return BBANS_ERR_NULL;
     if (status != BBANS_OK)
         return status;
-    cut = BBANS_LOCATED_PREC - prec;
-    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
+    cut = BBANS_FAMILY_PREC - prec;
+    place = bbans_place_of(location, scale, bbans_leak(family) << cut);
     bin = bbans_bin_of_value(&place, value);
-    *start = bbans_edge(shape, &place, bin.q) >> cut;
-    *freq = (bbans_edge(shape, &place, bin.q + 1) >> cut) - *start;
+    *start = bbans_edge(family, &place, bin.q) >> cut;
+    *freq = (bbans_edge(family, &place, bin.q + 1) >> cut) - *start;
     *low = bin.low;
     *low_bits = bin.low_bits;
     return *freq > 0 ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
-bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
-                                int32_t scale, unsigned prec, uint32_t slot,
-                                uint32_t *start, uint32_t *freq, int64_t *first,
-                                int64_t *sign, unsigned *low_bits)
+bbans_status bbans_family_find(const bbans_family *family, int64_t location,
+                               int32_t scale, unsigned prec, uint32_t slot,
+                               uint32_t *start, uint32_t *freq, int64_t *first,
+                               int64_t *sign, unsigned *low_bits)
 {
-    const bbans_status status = check_value(shape, location, scale, prec);
+    const bbans_status status = check_value(family, location, scale, prec);
     unsigned cut;
     bbans_place place;
     bbans_bin bin;
@@ -534,10 +533,10 @@ bbans_status bbans_located_find(const bbans_shape *shape, int64_t location,
         return status;
     if (slot >> prec != 0)
         return BBANS_ERR_INTERVAL;
-    cut = BBANS_LOCATED_PREC - prec;
-    place = bbans_place_of(location, scale, bbans_leak(shape) << cut);
+    cut = BBANS_FAMILY_PREC - prec;
+    place = bbans_place_of(location, scale, bbans_leak(family) << cut);
     bin.q =
-        bbans_find_bin(shape, &place, slot << cut | ((1u << cut) - 1), &span);
+        bbans_find_bin(family, &place, slot << cut | ((1u << cut) - 1), &span);
     *start = span.start >> cut;
     *freq = (span.end >> cut) - *start;
     *low_bits = bin.low_bits = bbans_low_bits(&place, bin.q);
@@ -596,7 +595,7 @@ static conditionals prior(const bbans_lgssm *model, const bbans_stream *s,
 
     put_points(&v, s->z_before == NULL ? none : (const int64_t *)s->z_before,
                n);
-    located_rows(now.move_offset, now.move, n, n, &v, location);
+    affine_rows(now.move_offset, now.move, n, n, &v, location);
     return of_state(model, NULL, now.move_scale, LEAK);
 }
 
@@ -616,7 +615,7 @@ static conditionals posterior(const bbans_lgssm *model, const bbans_stream *s,
     }
     near = step_of(model, s->t);
     put_differences(&v, (const int64_t *)s->z, filtered + n, n);
-    located_rows(filtered, near.back, n, n, &v, location);
+    affine_rows(filtered, near.back, n, n, &v, location);
     return of_state(model, NULL, near.back_scale, 0);
 }
 
@@ -628,8 +627,8 @@ static conditionals likelihood(const bbans_lgssm *model, const bbans_stream *s,
     vector v;
 
     put_points(&v, (const int64_t *)s->z, model->latents);
-    located_rows(now.emit_offset, now.emit, model->observed, model->latents, &v,
-                 location);
+    affine_rows(now.emit_offset, now.emit, model->observed, model->latents, &v,
+                location);
     return of_observed(model, now.emit_lower, now.emit_scale, LEAK);
 }
 
@@ -780,7 +779,7 @@ static void set_engine(bbans_lgssm *model)
 }
 
 bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-                              size_t observed, size_t steps, int family,
+                              size_t observed, size_t steps, int noise,
                               size_t start_length, unsigned start_bits,
                               const int64_t *offset, const int32_t *word)
 {
@@ -795,13 +794,13 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         start_length < 1 || start_length > BBANS_START_MAX ||
         start_bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
-    status = bbans_shape_init(&m.noise, family);
+    status = bbans_family_init(&m.noise, noise);
     if (status == BBANS_OK)
-        status = bbans_shape_init(&m.gaussian, BBANS_GAUSSIAN);
+        status = bbans_family_init(&m.gaussian, BBANS_GAUSSIAN);
     if (status != BBANS_OK)
         return status;
     m.latents = latents;
-    m.family = family;
+    m.noise_family = noise;
     m.observed = observed;
     m.steps = steps;
     m.step_words = step_words;

@@ -2,7 +2,7 @@
  * docs/maths.md, section 10.
  *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_located.h"
+#include "../distributions/bbans_family.h"
 
 #define PREDICTORS 2 /* linear prediction, and the value before */
 #define SCALES BBANS_SIGNAL_SCALES_MAX
@@ -206,8 +206,8 @@ static int64_t edge_value(const bbans_place *frame, int32_t q)
 /* G of component i below v - 1/2, in units of 2^-32. */
 static uint64_t component(const coder *c, const mixture *m, size_t i, int64_t v)
 {
-    static const bbans_shape gaussian = {bbans_gaussian_survival,
-                                         bbans_gaussian_quantile, 0, 0};
+    static const bbans_family gaussian = {bbans_gaussian_survival,
+                                          bbans_gaussian_quantile, 0, 0};
     const int64_t far = ((int64_t)1 << 47) - 1;
     const scale *s = c->scales + m->of[i] / PREDICTORS;
     const int64_t location = m->location[m->of[i] % PREDICTORS];
@@ -307,7 +307,7 @@ static inline void bbans_lane_push_bin(bbans_lane *lane, bbans_span span,
                                  (((uint32_t)1 << bits) - 1),
                              1, bits);
     bbans_lane_push_bits(lane, span.start, span.end - span.start,
-                         BBANS_LOCATED_PREC);
+                         BBANS_FAMILY_PREC);
 }
 
 bbans_status bbans_signal_push(const bbans_signal *model, bbans_message *msg,
@@ -363,8 +363,8 @@ bbans_status bbans_signal_push(const bbans_signal *model, bbans_message *msg,
 static int32_t search(const coder *c, const mixture *m, uint32_t slot,
                       bbans_span *span, uint64_t *below, uint64_t *above)
 {
-    static const bbans_shape gaussian = {bbans_gaussian_survival,
-                                         bbans_gaussian_quantile, 0, 0};
+    static const bbans_family gaussian = {bbans_gaussian_survival,
+                                          bbans_gaussian_quantile, 0, 0};
     const int32_t half = m->frame.half;
     int32_t low = bbans_guess_bin(&gaussian, &m->frame, slot);
     int32_t high, reach = 1;
@@ -425,7 +425,7 @@ static inline uint64_t bbans_lane_pop_bin(bbans_lane *lane, bbans_span span,
     unsigned k;
 
     bbans_lane_advance_bits(lane, span.start, span.end - span.start,
-                            BBANS_LOCATED_PREC);
+                            BBANS_FAMILY_PREC);
     for (k = 3; k-- > 0;) {
         const unsigned bits = bbans_part_bits(low_bits, k);
         const uint32_t part = bbans_slot_bits(lane->x, bits);
@@ -462,7 +462,7 @@ bbans_status bbans_signal_pop(const bbans_signal *model, bbans_message *msg,
             bbans_bin bin;
 
             next_mixture(&c, value, t, i, &m);
-            bin.q = search(&c, &m, bbans_slot_bits(lane.x, BBANS_LOCATED_PREC),
+            bin.q = search(&c, &m, bbans_slot_bits(lane.x, BBANS_FAMILY_PREC),
                            &span, below, above);
             bin.low_bits = bbans_low_bits(&m.frame, bin.q);
             bin.low = bbans_lane_pop_bin(&lane, span, bin.low_bits);

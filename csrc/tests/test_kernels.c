@@ -2,7 +2,7 @@
  * bit, on random and hostile models and weights.
  *
  * SPDX-License-Identifier: MIT */
-#include "distributions/bbans_located.h"
+#include "distributions/bbans_family.h"
 #include "check.h"
 
 #include <string.h>
@@ -785,7 +785,7 @@ static void compare_messages(const bbans_kernels *portable,
         compare_pairs(portable, kernels);
 }
 
-/* What a kernel calls easy is what bbans_located.h has; ordinary values are. */
+/* What a kernel calls easy is what bbans_family.h has; ordinary values are. */
 static void compare_spans(const bbans_kernels *kernels, int ordinary)
 {
     int64_t at[64], value[64], found[64];
@@ -794,11 +794,11 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
     bbans_span span[64], span_found[64], want;
     uint8_t easy[8], easy_found[8];
     const size_t n = 1 + below(64);
-    bbans_shape shape;
+    bbans_family family;
     size_t i;
 
-    CHECK(bbans_shape_init(&shape, (int)below(3)) == BBANS_OK);
-    shape.leakless = below(2);
+    CHECK(bbans_family_init(&family, (int)below(3)) == BBANS_OK);
+    family.leakless = below(2);
     for (i = 0; i < n; i++) {
         const unsigned odd = ordinary ? 0 : below(4);
 
@@ -810,9 +810,9 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
             value[i] += bbans_signed(random_bits()) >> below(63);
         head[i] = random_bits() >> 1;
     }
-    kernels->located->locate_spans(&shape, at, by, value, n, span, easy);
-    kernels->located->find_located(&shape, at, by, head, n, span_found, found,
-                                   easy_found);
+    kernels->family->locate_spans(&family, at, by, value, n, span, easy);
+    kernels->family->find_values(&family, at, by, head, n, span_found, found,
+                                 easy_found);
     for (i = 0; i < n; i++) {
         const int is_easy = easy[i / 8] >> i % 8 & 1;
         const int is_found = easy_found[i / 8] >> i % 8 & 1;
@@ -825,18 +825,18 @@ static void compare_spans(const bbans_kernels *kernels, int ordinary)
         CHECK(valid || (!is_easy && !is_found));
         if (!valid)
             continue;
-        place = bbans_place_of(at[i], by[i], bbans_leak(&shape));
+        place = bbans_place_of(at[i], by[i], bbans_leak(&family));
         bin = bbans_bin_of_value(&place, value[i]);
-        want.start = bbans_edge(&shape, &place, bin.q);
-        want.end = bbans_edge(&shape, &place, bin.q + 1);
+        want.start = bbans_edge(&family, &place, bin.q);
+        want.end = bbans_edge(&family, &place, bin.q + 1);
         CHECK(is_easy || !ordinary || want.start == want.end);
         if (is_easy) {
             CHECK(bin.low_bits == 0 && want.start < want.end);
             CHECK(span[i].start == want.start && span[i].end == want.end);
         }
         if (is_found) {
-            bin.q = bbans_find_bin(&shape, &place,
-                                   bbans_slot_bits(head[i], BBANS_LOCATED_PREC),
+            bin.q = bbans_find_bin(&family, &place,
+                                   bbans_slot_bits(head[i], BBANS_FAMILY_PREC),
                                    &want);
             bin.low = 0;
             CHECK(bbans_low_bits(&place, bin.q) == 0);
@@ -877,13 +877,13 @@ static void compare_scales(const bbans_kernels *portable,
         single[i] = v > 1e-37 && v < 1e37 ? (float)v : 0.0f;
     }
     bbans_kernel = *portable;
-    kernels->located->fix_scales(bits, BBANS_F64, n, scale[0]);
-    kernels->located->fix_scales(single, BBANS_F32, n, scale[1]);
+    kernels->family->fix_scales(bits, BBANS_F64, n, scale[0]);
+    kernels->family->fix_scales(single, BBANS_F32, n, scale[1]);
     for (i = 0; i < n; i++) {
         int32_t want[2];
 
-        (void)bbans_fix_scales(bits + i, BBANS_F64, 1, want);
-        (void)bbans_fix_scales(single + i, BBANS_F32, 1, want + 1);
+        (void)bbans_scales_fix(bits + i, BBANS_F64, 1, want);
+        (void)bbans_scales_fix(single + i, BBANS_F32, 1, want + 1);
         CHECK(scale[0][i] == INT32_MIN || scale[0][i] == want[0]);
         CHECK(scale[1][i] == INT32_MIN || scale[1][i] == want[1]);
         given += scale[0][i] != INT32_MIN && i % 2 == 1;
@@ -919,13 +919,13 @@ static void compare_locations(const bbans_kernels *portable,
         single[i] = real[i] > -1e37 && real[i] < 1e37 ? (float)real[i] : 0.0f;
     }
     bbans_kernel = *portable;
-    kernels->located->fix_locations(real, BBANS_F64, n, location[0]);
-    kernels->located->fix_locations(single, BBANS_F32, n, location[1]);
+    kernels->family->fix_locations(real, BBANS_F64, n, location[0]);
+    kernels->family->fix_locations(single, BBANS_F32, n, location[1]);
     for (i = 0; i < n; i++) {
         int64_t want[2];
 
-        (void)bbans_fix_locations(real + i, BBANS_F64, 1, want);
-        (void)bbans_fix_locations(single + i, BBANS_F32, 1, want + 1);
+        (void)bbans_locations_fix(real + i, BBANS_F64, 1, want);
+        (void)bbans_locations_fix(single + i, BBANS_F32, 1, want + 1);
         CHECK(location[0][i] == INT64_MIN || location[0][i] == want[0]);
         CHECK(location[1][i] == INT64_MIN || location[1][i] == want[1]);
         given += location[0][i] != INT64_MIN;
@@ -936,8 +936,8 @@ static void compare_locations(const bbans_kernels *portable,
               location[1][i] == 0x7777777777777777);
 }
 
-static void compare_located(const bbans_kernels *portable,
-                            const bbans_kernels *kernels)
+static void compare_families(const bbans_kernels *portable,
+                             const bbans_kernels *kernels)
 {
     const bbans_kernels in_use = bbans_kernel, tried = *kernels;
     int trial;
@@ -1000,13 +1000,13 @@ int main(void)
                                          .totals = &bbans_totals_avx512,
                                          .rows = &bbans_rows_avx512,
                                          .bytes = &bbans_bytes_avx512,
-                                         .located = &bbans_located_avx512};
+                                         .family = &bbans_family_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
     compare_messages(&portable, &avx512, TRIALS);
-    compare_located(&portable, &avx512);
+    compare_families(&portable, &avx512);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -1028,7 +1028,7 @@ int main(void)
         }
         set_rounding(0);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
-            compare_located(&portable, &bbans_kernel);
+            compare_families(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));
         tested++;
     }

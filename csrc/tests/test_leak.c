@@ -59,7 +59,7 @@ static void random_message(owned *m, size_t lanes)
 static uint32_t heavy_survival[2050 + 256 * BBANS_OCTAVES_MAX];
 static uint32_t heavy_quantile[BBANS_QUANTILES];
 
-static void make_heavy(bbans_shape *shape)
+static void make_heavy(bbans_family *family)
 {
     const size_t size = sizeof heavy_survival / sizeof *heavy_survival;
     size_t i;
@@ -68,15 +68,15 @@ static void make_heavy(bbans_shape *shape)
         heavy_survival[i] = ((uint32_t)1 << 28) +
                             (i < 1024 ? (uint32_t)(1024 - i) * 1835008 : 0);
     heavy_survival[0] = (uint32_t)1 << 31;
-    memset(shape, 0, sizeof *shape);
-    shape->survival = heavy_survival;
-    shape->octaves = BBANS_OCTAVES_MAX;
-    CHECK(bbans_shape_quantiles(shape, heavy_quantile) == BBANS_OK);
+    memset(family, 0, sizeof *family);
+    family->survival = heavy_survival;
+    family->octaves = BBANS_OCTAVES_MAX;
+    CHECK(bbans_family_quantiles(family, heavy_quantile) == BBANS_OK);
 }
 
 typedef struct {
-    bbans_shape shape;
-    size_t components; /* 0: values under a shape, not a mixture */
+    bbans_family family;
+    size_t components; /* 0: values under a family, not a mixture */
     int64_t at[N * K], low, high;
     int32_t by[N * K];
     uint32_t weight[N * K];
@@ -93,10 +93,10 @@ static law random_law(void)
 
     memset(&l, 0, sizeof l);
     if (kind < 3)
-        CHECK(bbans_shape_init(&l.shape, (int)kind) == BBANS_OK);
+        CHECK(bbans_family_init(&l.family, (int)kind) == BBANS_OK);
     else
-        make_heavy(&l.shape);
-    l.shape.leakless = 1;
+        make_heavy(&l.family);
+    l.family.leakless = 1;
     l.scales = scales[kind];
     l.components = below(K + 1);
     l.low = INT64_MIN;
@@ -121,9 +121,9 @@ static bbans_distribution distribution_of(const law *l)
     bbans_distribution d;
 
     CHECK((l->components == 0
-               ? bbans_distribution_init_located(&d, &l->shape, l->at,
-                                                 BBANS_I64, l->by, BBANS_I32)
-               : bbans_distribution_init_mixture(&d, &l->shape, l->components,
+               ? bbans_distribution_init_location_scale(
+                     &d, &l->family, l->at, BBANS_I64, l->by, BBANS_I32)
+               : bbans_distribution_init_mixture(&d, &l->family, l->components,
                                                  l->weight, BBANS_U32, l->at,
                                                  BBANS_I64, l->by, BBANS_I32,
                                                  l->low, l->high)) == BBANS_OK);
@@ -237,14 +237,14 @@ static void check_refusals(void)
 /* Every slot of a law, as spans: they partition all, and none is empty. */
 static void check_spans(void)
 {
-    bbans_shape shape;
+    bbans_family family;
     unsigned prec, round;
 
     for (round = 0; round < 300; round++) {
         const law l = random_law();
         uint32_t slot = 0, n_spans = 0;
 
-        shape = l.shape;
+        family = l.family;
         prec = 24 + below(5);
         if (l.at[0] <= -((int64_t)1 << 46) || l.at[0] >= (int64_t)1 << 46)
             continue;
@@ -254,14 +254,14 @@ static void check_spans(void)
             uint64_t low;
             unsigned bits, low_bits;
 
-            CHECK(bbans_located_find(&shape, l.at[0], l.by[0], prec, slot,
-                                     &start, &freq, &first, &sign,
-                                     &bits) == BBANS_OK);
+            CHECK(bbans_family_find(&family, l.at[0], l.by[0], prec, slot,
+                                    &start, &freq, &first, &sign,
+                                    &bits) == BBANS_OK);
             CHECK(start == slot && freq > 0);
             CHECK(is_near(&l, 0, first) || l.components > 1);
-            CHECK(bbans_located_span(&shape, l.at[0], l.by[0], prec, first,
-                                     &again, &width, &low,
-                                     &low_bits) == BBANS_OK);
+            CHECK(bbans_family_span(&family, l.at[0], l.by[0], prec, first,
+                                    &again, &width, &low,
+                                    &low_bits) == BBANS_OK);
             CHECK(again == start && width == freq && low == 0 &&
                   low_bits == bits);
             slot += freq;

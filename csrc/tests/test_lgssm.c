@@ -242,7 +242,7 @@ static void test_file(size_t n, size_t p, int family)
     CHECK(memory != NULL && model.type == BBANS_MODEL_LGSSM);
     CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
     CHECK(built->latents == n && built->observed == p);
-    CHECK(built->steps == STEPS && built->family == family);
+    CHECK(built->steps == STEPS && built->noise_family == family);
     CHECK(built->space.start_length == 12 && built->space.start_bits == 64);
     CHECK(built->space.predictive == 1);
     CHECK(memcmp(built->offset, f.offset, STEPS * (n + p) * 8) == 0);
@@ -345,20 +345,20 @@ static void test_spans(void)
         int64_t first, sign, value;
         uint64_t low, back;
         unsigned low_bits, bits;
-        bbans_shape shape;
+        bbans_family family;
 
-        CHECK(bbans_shape_init(&shape, (int)below(3)) == BBANS_OK);
-        shape.leakless = leakless;
-        if (bbans_located_find(&shape, location, scale, prec, slot, &start,
-                               &freq, &first, &sign, &low_bits) != BBANS_OK)
+        CHECK(bbans_family_init(&family, (int)below(3)) == BBANS_OK);
+        family.leakless = leakless;
+        if (bbans_family_find(&family, location, scale, prec, slot, &start,
+                              &freq, &first, &sign, &low_bits) != BBANS_OK)
             continue;
         CHECK(slot - start < freq);
         low = low_bits > 0 ? random_bits() >> (64 - low_bits) : 0;
         value = (int64_t)((uint64_t)first + (uint64_t)sign * low);
         if (sign > 0 ? value < first : value > first)
             continue;
-        CHECK(bbans_located_span(&shape, location, scale, prec, value, &found,
-                                 &width, &back, &bits) == BBANS_OK);
+        CHECK(bbans_family_span(&family, location, scale, prec, value, &found,
+                                &width, &back, &bits) == BBANS_OK);
         CHECK(found == start && width == freq);
         CHECK(back == low && bits == low_bits);
         tested++;

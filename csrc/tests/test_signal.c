@@ -1,4 +1,4 @@
-/* Values under shapes and signals under any model: round trips with hostile
+/* Values under families and signals under any model: round trips with hostile
  * parameters, the same words on every machine, and messages of noise.
  *
  * SPDX-License-Identifier: MIT */

@@ -1,6 +1,6 @@
-/* Mixtures, counts, ranges and located values: exact inverses in both orders on
- * any message, and under the range coder, of ordinary and extreme parameters;
- * refusals that change nothing.
+/* Mixtures, counts, ranges and values of a family: exact inverses in both
+ * orders on any message, and under the range coder, of ordinary and extreme
+ * parameters; refusals that change nothing.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans.h"
@@ -62,13 +62,13 @@ typedef enum {
     BINOMIAL,
     BETA_BINOMIAL,
     POISSON,
-    LOCATED,
+    LOCATION_SCALE,
     LAWS
 } law_kind;
 
 typedef struct {
     law_kind kind;
-    bbans_shape shape;
+    bbans_family family;
     size_t components;
     int weight_type;
     uint32_t weight[N * K], a[N], b[N], trials[N];
@@ -101,7 +101,7 @@ static law random_law(void)
 
     memset(&l, 0, sizeof l);
     l.kind = (law_kind)below(LAWS);
-    CHECK(bbans_shape_init(&l.shape, (int)below(3)) == BBANS_OK);
+    CHECK(bbans_family_init(&l.family, (int)below(3)) == BBANS_OK);
     l.components = 1 + below(K);
     l.real = (int)below(2);
     l.weight_type = below(2) ? BBANS_U32 : BBANS_F64;
@@ -158,7 +158,7 @@ static bbans_status init(const law *l, bbans_distribution *d)
     case RANGE: return bbans_distribution_init_range(d, l->low, l->high);
     case MIXTURE:
         return bbans_distribution_init_mixture(
-            d, &l->shape, l->components,
+            d, &l->family, l->components,
             exact ? (const void *)l->weight : (const void *)l->share,
             l->weight_type,
             l->real ? (const void *)l->real_at : (const void *)l->at,
@@ -170,9 +170,9 @@ static bbans_status init(const law *l, bbans_distribution *d)
     case BETA_BINOMIAL:
         return bbans_distribution_init_beta_binomial(
             d, l->trials, l->a, BBANS_U32, l->b, BBANS_U32);
-    case LOCATED:
-        return bbans_distribution_init_located(
-            d, &l->shape,
+    case LOCATION_SCALE:
+        return bbans_distribution_init_location_scale(
+            d, &l->family,
             l->real ? (const void *)l->real_at : (const void *)l->at,
             l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32);
     default: return bbans_distribution_init_poisson(d, l->a, BBANS_U32);
@@ -254,7 +254,7 @@ static void check_inverses(void)
                 CHECK(push(&l, &m.msg, found, BBANS_I64, n) == BBANS_OK);
             else /* dry; or the slots of a bin beyond int64_t */
                 CHECK((status == BBANS_ERR_UNDERFLOW && lanes > 1) ||
-                      (status == BBANS_ERR_SYMBOL && l.kind == LOCATED));
+                      (status == BBANS_ERR_SYMBOL && l.kind == LOCATION_SCALE));
         }
         CHECK(same(&m, &before));
     }
@@ -288,7 +288,7 @@ static void check_refusals(void)
             if (l.low == INT64_MIN)
                 continue;
             value[bad] = l.low - 1;
-        } else if (l.kind == LOCATED) {
+        } else if (l.kind == LOCATION_SCALE) {
             continue; /* it has every value */
         } else {
             value[bad] = -1;
@@ -358,7 +358,7 @@ static void check_range_codes(void)
             refused[bad] = l[k].kind == RANGE || l[k].kind == MIXTURE
                                ? l[k].low - (l[k].low > INT64_MIN)
                                : -1;
-            if (l[k].kind != LOCATED && refused[bad] != INT64_MIN) {
+            if (l[k].kind != LOCATION_SCALE && refused[bad] != INT64_MIN) {
                 CHECK(bbans_range_encode_array(&enc, &d[k], refused, BBANS_I64,
                                                n) == BBANS_ERR_SYMBOL);
                 CHECK(enc.len == without.len && enc.low == without.low &&
@@ -536,18 +536,18 @@ static void check_rounding(void)
     uint32_t u[7];
     size_t i;
 
-    CHECK(bbans_fix_rates(x, BBANS_F64, 7, u) == BBANS_OK);
+    CHECK(bbans_rates_fix(x, BBANS_F64, 7, u) == BBANS_OK);
     CHECK(u[0] == 1 && u[1] == 65536 && u[2] == 32768 && u[3] == 1);
     CHECK(u[4] == UINT32_MAX && u[5] == UINT32_MAX && u[6] == 49152);
-    CHECK(bbans_fix_probabilities(x, BBANS_F64, 4, u) == BBANS_OK);
+    CHECK(bbans_probabilities_fix(x, BBANS_F64, 4, u) == BBANS_OK);
     CHECK(u[0] == 1 && u[1] == UINT32_MAX && u[2] == 1u << 31 && u[3] == 1);
-    CHECK(bbans_fix_probabilities(x, BBANS_F64, 5, u) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_probabilities_fix(x, BBANS_F64, 5, u) == BBANS_ERR_SYMBOL);
     for (i = 0; i < 3; i++)
-        CHECK(bbans_fix_rates(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_fix_rates(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
-    CHECK(bbans_fix_rates(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_rates(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_rates(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
+        CHECK(bbans_rates_fix(bad + i, BBANS_F64, 1, u) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_rates_fix(x, BBANS_U32, 1, u) == BBANS_ERR_TYPE);
+    CHECK(bbans_rates_fix(NULL, BBANS_F64, 1, u) == BBANS_ERR_NULL);
+    CHECK(bbans_rates_fix(x, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_rates_fix(NULL, BBANS_F64, 0, NULL) == BBANS_OK);
 }
 
 /* The counts of a beta-binomial with alpha = beta = 1 are equally likely, and
@@ -616,45 +616,45 @@ static void check_locations(void)
     size_t i;
 
     for (i = 0; i < sizeof good / sizeof *good; i++) {
-        CHECK(bbans_fix_locations(&good[i].x, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&good[i].x, BBANS_F64, 1, &fixed) ==
               BBANS_OK);
         CHECK(fixed == good[i].fixed);
     }
     for (i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK(bbans_fix_locations(bad + i, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(bad + i, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
     for (bits = 0x7ff; bits <= 0xfff; bits += 0x800) {
         const uint64_t infinite = bits << 52, nan = infinite | 1;
 
-        CHECK(bbans_fix_locations(&infinite, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&infinite, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_fix_locations(&nan, BBANS_F64, 1, &fixed) ==
+        CHECK(bbans_locations_fix(&nan, BBANS_F64, 1, &fixed) ==
               BBANS_ERR_SYMBOL);
     }
-    CHECK(bbans_fix_locations(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_locations(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
-    CHECK(bbans_fix_locations(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
+    CHECK(bbans_locations_fix(NULL, BBANS_F64, 1, &fixed) == BBANS_ERR_NULL);
+    CHECK(bbans_locations_fix(bad, BBANS_F64, 1, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_locations_fix(bad, BBANS_I64, 1, &fixed) == BBANS_ERR_TYPE);
 }
 
-/* Made from its table, the quantiles of the library's own shapes come out, but
- * for the interpolation within a cell. */
+/* Made from its table, the quantiles of the library's own families come out,
+ * but for the interpolation within a cell. */
 static void check_quantiles(void)
 {
     static uint32_t quantile[BBANS_QUANTILES];
-    int family;
+    int which;
     size_t i;
 
-    for (family = 0; family < 3; family++) {
-        bbans_shape shape, own;
+    for (which = 0; which < 3; which++) {
+        bbans_family family, own;
 
-        CHECK(bbans_shape_init(&shape, family) == BBANS_OK);
-        own = shape;
+        CHECK(bbans_family_init(&family, which) == BBANS_OK);
+        own = family;
         own.quantile = NULL;
-        CHECK(bbans_shape_quantiles(&own, quantile) == BBANS_OK);
+        CHECK(bbans_family_quantiles(&own, quantile) == BBANS_OK);
         for (i = 0; i < BBANS_QUANTILES; i++)
-            CHECK(quantile[i] + 8 - shape.quantile[i] <= 16);
-        CHECK(bbans_shape_check(&own) == BBANS_OK);
-        CHECK(bbans_shape_quantiles(&own, NULL) == BBANS_ERR_NULL);
+            CHECK(quantile[i] + 8 - family.quantile[i] <= 16);
+        CHECK(bbans_family_check(&own) == BBANS_OK);
+        CHECK(bbans_family_quantiles(&own, NULL) == BBANS_ERR_NULL);
     }
 }
 
@@ -664,7 +664,7 @@ static void check_far_quantiles(void)
 {
     enum { OCTAVES = 7, CELLS = 2050 + 256 * OCTAVES };
     static uint32_t survival[CELLS], quantile[BBANS_QUANTILES];
-    bbans_shape shape = {survival, NULL, OCTAVES, 0};
+    bbans_family family = {survival, NULL, OCTAVES, 0};
     size_t i;
 
     for (i = 0; i + 2 < CELLS; i++) {
@@ -676,7 +676,7 @@ static void check_far_quantiles(void)
 
         survival[i] = (uint32_t)(2147483648.0 / (1 + t));
     }
-    CHECK(bbans_shape_quantiles(&shape, quantile) == BBANS_OK);
+    CHECK(bbans_family_quantiles(&family, quantile) == BBANS_OK);
     for (i = 1; i < BBANS_QUANTILES; i++) {
         const double t = 1024.0 / (double)i - 1;
         const double found = (double)quantile[i] / 65536;
@@ -685,20 +685,20 @@ static void check_far_quantiles(void)
     }
 }
 
-/* A pop of located values for which the message holds too little leaves it as
- * it was. */
-static void check_located_underflow(void)
+/* A pop of values of a family for which the message holds too little leaves it
+ * as it was. */
+static void check_underflow(void)
 {
     enum { LONG = 600 };
     static int64_t at[LONG], value[LONG];
     static int32_t by[LONG];
     size_t i, lanes, words;
     bbans_distribution d;
-    bbans_shape shape;
+    bbans_family family;
 
-    CHECK(bbans_shape_init(&shape, BBANS_GAUSSIAN) == BBANS_OK);
-    CHECK(bbans_distribution_init_located(&d, &shape, at, BBANS_I64, by,
-                                          BBANS_I32) == BBANS_OK);
+    CHECK(bbans_family_init(&family, BBANS_GAUSSIAN) == BBANS_OK);
+    CHECK(bbans_distribution_init_location_scale(&d, &family, at, BBANS_I64, by,
+                                                 BBANS_I32) == BBANS_OK);
     for (i = 0; i < LONG; i++) {
         at[i] = (int64_t)below(1u << 24);
         by[i] = (int32_t)below(3000);
@@ -721,7 +721,7 @@ int main(void)
     check_locations();
     check_quantiles();
     check_far_quantiles();
-    check_located_underflow();
+    check_underflow();
     check_inverses();
     check_refusals();
     check_range_codes();

@@ -1,7 +1,7 @@
-/* Made by tools/shape_tables.py: docs/maths.md, section 9.
+/* Made by tools/family_tables.py: docs/maths.md, section 9.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_located.h"
+#include "bbans_family.h"
 
 /* clang-format off */
 

@@ -1,4 +1,4 @@
-/* What located_avx2.c and located_avx512.c share: the steps of bbans_located.h
+/* What family_avx2.c and family_avx512.c share: the steps of bbans_family.h
  * for the easy values, which are as a rule all: sigma < 2^10, the bin is in
  * the middle and, unless S ends there, t < 8 at both edges.
  *
@@ -26,19 +26,19 @@ typedef struct {
     int leak; /* a constant, wherever it is inlined */
 } places;
 
-LOCATED static inline places places_of(int leak, const int64_t *at,
-                                       const int32_t *by)
+KERNEL static inline places places_of(int leak, const int64_t *location,
+                                      const int32_t *scale)
 {
-    const V at_low = LOAD(at), at_high = LOAD(at + HALF);
-    const V location = LOWS(at_low, at_high);
-    const V above =
-        SUB32(LOWS(LOAD_INT(by), LOAD_INT(by + HALF)), SET32(BBANS_SCALE_MIN));
+    const V at_low = LOAD(location), at_high = LOAD(location + HALF);
+    const V lows = LOWS(at_low, at_high);
+    const V above = SUB32(LOWS(LOAD_INT(scale), LOAD_INT(scale + HALF)),
+                          SET32(BBANS_SCALE_MIN));
     V middle_bits;
     places p;
 
     p.origin[0] = SRA16(at_low);
     p.origin[1] = SRA16(at_high);
-    p.half_way = ADD32(AND(location, SET32(0xFFFF)), SET32(0x8000));
+    p.half_way = ADD32(AND(lows, SET32(0xFFFF)), SET32(0x8000));
     p.fraction = AND(above, SET32(255));
     p.e12 = SRL32(above, 8);
     /* Scales are valid; locations too, below 2^62 - 2^32 in size. */
@@ -49,7 +49,7 @@ LOCATED static inline places places_of(int leak, const int64_t *at,
     p.half = ADD32(SUB32(p.middle, SLL32(middle_bits, BBANS_OCTAVE_BITS)),
                    SET32(64 << BBANS_OCTAVE_BITS));
     p.leak = leak;
-    p.slots = SET32(1 << BBANS_LOCATED_PREC);
+    p.slots = SET32(1 << BBANS_FAMILY_PREC);
     if (leak)
         p.slots = SUB32(p.slots, SLL32(p.half, 1));
     p.down = ADD32(LOOK_UP(bbans_scale_down, p.fraction), SET32(1));
@@ -58,7 +58,7 @@ LOCATED static inline places places_of(int leak, const int64_t *at,
 }
 
 /* S slots in units of 2^-32, by two entries of the table and the rest of t. */
-LOCATED static inline V mass_of(V pair, V rest, V slots)
+KERNEL static inline V mass_of(V pair, V rest, V slots)
 {
     const V fall = MUL(SUB(pair, UPPER(pair)), rest);
 
@@ -66,8 +66,8 @@ LOCATED static inline V mass_of(V pair, V rest, V slots)
 }
 
 /* bbans_edge at a distance, in 2^-16 values, and the bins below it. */
-LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
-                              V bins)
+KERNEL static inline V edges(const bbans_family *family, places *p, V distance,
+                             V bins)
 {
     const V last = SET32(1 << 23);
     /* a_max has t >= 2^24, and t <= 2^25 fits. */
@@ -77,83 +77,84 @@ LOCATED static inline V edges(const bbans_shape *shape, places *p, V distance,
     const V clamped = MIN32(t, last);
     const V cell = SRL32(clamped, 12);
     const V rest = AND(clamped, SET32(4095));
-    const V m0 = mass_of(GATHER(shape->survival, cell), rest, p->slots);
-    const V m1 = mass_of(GATHER(shape->survival, UPPER(cell)), UPPER(rest),
+    const V m0 = mass_of(GATHER(family->survival, cell), rest, p->slots);
+    const V m1 = mass_of(GATHER(family->survival, UPPER(cell)), UPPER(rest),
                          UPPER(p->slots));
     const V g = HIGHS(m0, m1);
     /* Above: slots (2^32 - s) >> 32 is slots less the quotient rounded up. */
     const V above = SUB32(SUB32(p->slots, g), MIN32(LOWS(m0, m1), SET32(1)));
 
-    if (shape->octaves > 0)
+    if (family->octaves > 0)
         p->easy = BOTH(p->easy, LESS32(clamped, last));
     return p->leak ? ADD32(IF_NEGATIVE(distance, g, above), bins)
                    : IF_NEGATIVE(distance, g, above);
 }
 
 /* The quantile of a slot of the tail, in its cell. */
-LOCATED static inline V quantile_of(const bbans_shape *shape, V cell, V tail)
+KERNEL static inline V quantile_of(const bbans_family *family, V cell, V tail)
 {
-    const V pair = GATHER(shape->quantile, cell);
+    const V pair = GATHER(family->quantile, cell);
     const V fall = MUL(SUB(pair, UPPER(pair)), AND(tail, SET(0x1FFFF)));
 
     return SUB(pair, SRL(fall, 17));
 }
 
 /* The spans of bins -middle <= u < middle, stored. */
-LOCATED static inline void put_spans(const bbans_shape *shape, places *p, V u,
-                                     V *start, V *end, bbans_span *span)
+KERNEL static inline void put_spans(const bbans_family *family, places *p, V u,
+                                    V *start, V *end, bbans_span *span)
 {
     const V distance = SUB32(SLL32(u, 16), p->half_way);
     const V bins = ADD32(u, p->half);
 
     p->easy = BOTH(p->easy, LESS32(FOLDED(u), p->middle));
-    *start = edges(shape, p, distance, bins);
-    *end =
-        edges(shape, p, ADD32(distance, SET32(1 << 16)), ADD32(bins, SET32(1)));
+    *start = edges(family, p, distance, bins);
+    *end = edges(family, p, ADD32(distance, SET32(1 << 16)),
+                 ADD32(bins, SET32(1)));
     STORE(span, LOWS(*start, *end));
     STORE(span + HALF, HIGHS(*start, *end));
 }
 
 /* Bits in the order of values. */
-LOCATED static inline unsigned bits_of(M mask)
+KERNEL static inline unsigned bits_of(M mask)
 {
     const V v = AS_VECTOR(mask);
 
     return BITS(SLL(v, 32)) | BITS(v) << HALF;
 }
 
-LOCATED static ALWAYS unsigned locate(const bbans_shape *shape, int leak,
-                                      const int64_t *at, const int32_t *by,
-                                      const int64_t *value, bbans_span *span)
+KERNEL static ALWAYS unsigned locate(const bbans_family *family, int leak,
+                                     const int64_t *location,
+                                     const int32_t *scale, const int64_t *value,
+                                     bbans_span *span)
 {
-    places p = places_of(leak, at, by);
+    places p = places_of(leak, location, scale);
     const V low = SUB(LOAD(value), p.origin[0]);
     const V high = SUB(LOAD(value + HALF), p.origin[1]);
     const V u = LOWS(low, high);
     V start, end;
 
     p.easy = BOTH(p.easy, EQUAL32(HIGHS(low, high), SIGN(u)));
-    put_spans(shape, &p, u, &start, &end, span);
+    put_spans(family, &p, u, &start, &end, span);
     if (!leak)
         p.easy = BOTH(p.easy, LESS32(start, end));
     return bits_of(p.easy);
 }
 
-LOCATED static ALWAYS unsigned find(const bbans_shape *shape, int leak,
-                                    const int64_t *at, const int32_t *by,
-                                    const uint64_t *head, bbans_span *span,
-                                    int64_t *value)
+KERNEL static ALWAYS unsigned find(const bbans_family *family, int leak,
+                                   const int64_t *location,
+                                   const int32_t *scale, const uint64_t *head,
+                                   bbans_span *span, int64_t *value)
 {
-    const V mask = SET32((1 << BBANS_LOCATED_PREC) - 1);
-    places p = places_of(leak, at, by);
+    const V mask = SET32((1 << BBANS_FAMILY_PREC) - 1);
+    places p = places_of(leak, location, scale);
     const V x = LOWS(LOAD(head), LOAD(head + HALF));
     const V slot = AND(x, mask);
-    const V upper = SIGN(SLL32(x, 32 - BBANS_LOCATED_PREC));
+    const V upper = SIGN(SLL32(x, 32 - BBANS_FAMILY_PREC));
     const V tail = AND(XOR(x, upper), mask);
     const V up = LOOK_UP(bbans_scale_up, p.fraction);
     const V shift = SUB32(SET32(27), p.e12);
-    const V t0 = quantile_of(shape, SRL32(tail, 17), tail);
-    const V t1 = quantile_of(shape, UPPER(SRL32(tail, 17)), UPPER(tail));
+    const V t0 = quantile_of(family, SRL32(tail, 17), tail);
+    const V t1 = quantile_of(family, UPPER(SRL32(tail, 17)), UPPER(tail));
     /* Whatever is lost of a larger product: the edges tell. */
     const V a = LOWS(SRLV(MUL(t0, up), AND(shift, SET(0xFFFFFFFF))),
                      SRLV(MUL(t1, UPPER(up)), UPPER(shift)));
@@ -162,7 +163,7 @@ LOCATED static ALWAYS unsigned find(const bbans_shape *shape, int leak,
     const V u = SRA32(distance, 16);
     V start, end;
 
-    put_spans(shape, &p, u, &start, &end, span);
+    put_spans(family, &p, u, &start, &end, span);
     p.easy = BOTH(
         p.easy, BOTH(LESS32(SUB32(start, SET32(1)), slot), LESS32(slot, end)));
     STORE(value, ADD(p.origin[0], LOWS(u, SIGN(u))));
@@ -171,53 +172,55 @@ LOCATED static ALWAYS unsigned find(const bbans_shape *shape, int leak,
 }
 
 /* Any n: what is left for the last vector is copied, and 0 follows it. */
-LOCATED static ALWAYS void locate_with(const bbans_shape *shape, int leak,
-                                       const int64_t *at, const int32_t *by,
-                                       const int64_t *value, size_t n,
-                                       bbans_span *span, uint8_t *easy)
+KERNEL static ALWAYS void locate_with(const bbans_family *family, int leak,
+                                      const int64_t *location,
+                                      const int32_t *scale,
+                                      const int64_t *value, size_t n,
+                                      bbans_span *span, uint8_t *easy)
 {
-    int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF] = {0};
-    int32_t last_by[2 * HALF] = {0};
+    int64_t last_location[2 * HALF] = {0}, last_value[2 * HALF] = {0};
+    int32_t last_scale[2 * HALF] = {0};
     bbans_span last_span[2 * HALF];
     const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
     size_t i;
 
-    memcpy(last_at, at + whole, rest * sizeof *at);
-    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_location, location + whole, rest * sizeof *location);
+    memcpy(last_scale, scale + whole, rest * sizeof *scale);
     memcpy(last_value, value + whole, rest * sizeof *value);
     for (i = 0; i < n; i += 2 * HALF) {
         const int is_last = i == whole;
         const unsigned bits = locate(
-            shape, leak, is_last ? last_at : at + i, is_last ? last_by : by + i,
-            is_last ? last_value : value + i, is_last ? last_span : span + i);
+            family, leak, is_last ? last_location : location + i,
+            is_last ? last_scale : scale + i, is_last ? last_value : value + i,
+            is_last ? last_span : span + i);
 
         PUT_BITS(easy + i / 8, bits);
     }
     memcpy(span + whole, last_span, rest * sizeof *span);
 }
 
-LOCATED static ALWAYS void find_with(const bbans_shape *shape, int leak,
-                                     const int64_t *at, const int32_t *by,
-                                     const uint64_t *head, size_t n,
-                                     bbans_span *span, int64_t *value,
-                                     uint8_t *easy)
+KERNEL static ALWAYS void find_with(const bbans_family *family, int leak,
+                                    const int64_t *location,
+                                    const int32_t *scale, const uint64_t *head,
+                                    size_t n, bbans_span *span, int64_t *value,
+                                    uint8_t *easy)
 {
-    int64_t last_at[2 * HALF] = {0}, last_value[2 * HALF];
-    int32_t last_by[2 * HALF] = {0};
+    int64_t last_location[2 * HALF] = {0}, last_value[2 * HALF];
+    int32_t last_scale[2 * HALF] = {0};
     uint64_t last_head[2 * HALF] = {0};
     bbans_span last_span[2 * HALF];
     const size_t whole = n / (2 * HALF) * (2 * HALF), rest = n - whole;
     size_t i;
 
-    memcpy(last_at, at + whole, rest * sizeof *at);
-    memcpy(last_by, by + whole, rest * sizeof *by);
+    memcpy(last_location, location + whole, rest * sizeof *location);
+    memcpy(last_scale, scale + whole, rest * sizeof *scale);
     memcpy(last_head, head + whole, rest * sizeof *head);
     for (i = 0; i < n; i += 2 * HALF) {
         const int is_last = i == whole;
         const unsigned bits = find(
-            shape, leak, is_last ? last_at : at + i, is_last ? last_by : by + i,
-            is_last ? last_head : head + i, is_last ? last_span : span + i,
-            is_last ? last_value : value + i);
+            family, leak, is_last ? last_location : location + i,
+            is_last ? last_scale : scale + i, is_last ? last_head : head + i,
+            is_last ? last_span : span + i, is_last ? last_value : value + i);
 
         PUT_BITS(easy + i / 8, bits);
     }
@@ -225,30 +228,31 @@ LOCATED static ALWAYS void find_with(const bbans_shape *shape, int leak,
     memcpy(value + whole, last_value, rest * sizeof *value);
 }
 
-LOCATED static inline void locate_all(const bbans_shape *shape,
-                                      const int64_t *at, const int32_t *by,
-                                      const int64_t *value, size_t n,
-                                      bbans_span *span, uint8_t *easy)
+KERNEL static inline void locate_all(const bbans_family *family,
+                                     const int64_t *location,
+                                     const int32_t *scale, const int64_t *value,
+                                     size_t n, bbans_span *span, uint8_t *easy)
 {
-    if (shape->leakless)
-        locate_with(shape, 0, at, by, value, n, span, easy);
+    if (family->leakless)
+        locate_with(family, 0, location, scale, value, n, span, easy);
     else
-        locate_with(shape, 1, at, by, value, n, span, easy);
+        locate_with(family, 1, location, scale, value, n, span, easy);
 }
 
-LOCATED static inline void find_all(const bbans_shape *shape, const int64_t *at,
-                                    const int32_t *by, const uint64_t *head,
-                                    size_t n, bbans_span *span, int64_t *value,
-                                    uint8_t *easy)
+KERNEL static inline void find_all(const bbans_family *family,
+                                   const int64_t *location,
+                                   const int32_t *scale, const uint64_t *head,
+                                   size_t n, bbans_span *span, int64_t *value,
+                                   uint8_t *easy)
 {
-    if (shape->leakless)
-        find_with(shape, 0, at, by, head, n, span, value, easy);
+    if (family->leakless)
+        find_with(family, 0, location, scale, head, n, span, value, easy);
     else
-        find_with(shape, 1, at, by, head, n, span, value, easy);
+        find_with(family, 1, location, scale, head, n, span, value, easy);
 }
 
 /* fixed_of of bbans_distribution.c for F64, given as bits. */
-LOCATED static inline V fixed_locations(V bits)
+KERNEL static inline V fixed_locations(V bits)
 {
     const V mantissa = SET(((int64_t)1 << 52) - 1);
     const V m = OR(AND(bits, mantissa), SET((int64_t)1 << 52));
@@ -266,7 +270,7 @@ LOCATED static inline V fixed_locations(V bits)
  * polynomial is off by 2.2e-4, its arithmetic and the rounding of x and of the
  * portable code's thresholds by less than 2e-4 more, so what is further than
  * 2^-10 from a half is known. */
-LOCATED static inline V fixed_scales(V bits)
+KERNEL static inline V fixed_scales(V bits)
 {
     const V e = SRA32(SUB32(bits, SET32(0x3F3504F3)), 23);
     const F x = SUB_F(AS_F(SUB32(bits, SLL32(e, 23))), SET_F(1.0f));

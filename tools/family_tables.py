@@ -1,6 +1,6 @@
-"""Write bbans_shapes.c of csrc/distributions: standard shapes, exactly rounded.
+"""Write bbans_families.c of csrc/distributions: standard shapes, exactly rounded.
 
-    python tools/shape_tables.py > csrc/distributions/bbans_shapes.c      (needs mpmath)
+    python tools/family_tables.py > csrc/distributions/bbans_families.c      (needs mpmath)
 
 docs/maths.md, section 9, says what they hold.
 """
@@ -61,9 +61,9 @@ def shape(
 
 def main() -> None:
     print(
-        "/* Made by tools/shape_tables.py: docs/maths.md, section 9.\n *\n"
+        "/* Made by tools/family_tables.py: docs/maths.md, section 9.\n *\n"
         " * SPDX-License-Identifier: MIT */\n"
-        '#include "bbans_located.h"\n\n/* clang-format off */\n'
+        '#include "bbans_family.h"\n\n/* clang-format off */\n'
     )
     fractions = [mp.mpf(f) / 256 for f in range(256)]
     down = [int(mp.nint(2 ** (16 - f))) - 1 for f in fractions]

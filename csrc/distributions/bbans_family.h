@@ -1,13 +1,13 @@
-/* Private to csrc/: values under a shape, a location and a scale, one at a
+/* Private to csrc/: values under a family, a location and a scale, one at a
  * time.  docs/maths.md, section 9, has the method and its bounds.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef BBANS_LOCATED_H
-#define BBANS_LOCATED_H
+#ifndef BBANS_FAMILY_H
+#define BBANS_FAMILY_H
 
 #include "../bbans_internal.h"
 
-#define BBANS_LOCATED_PREC 28
+#define BBANS_FAMILY_PREC 28
 
 /* 2^4 bins in each octave beyond the middle. */
 #define BBANS_OCTAVE_BITS 4
@@ -15,7 +15,7 @@
 /* A value's low bits are coded in parts of up to so many. */
 #define BBANS_PART_BITS 28
 
-/* Distances that saturate every shape: t >= 2^20 > 8 2^13. */
+/* Distances that saturate every family: t >= 2^20 > 8 2^13. */
 #define BBANS_FAR_BITS 30
 
 /* Padded, for loads of 32 bits. */
@@ -27,7 +27,7 @@ extern const uint16_t bbans_scale_up[257];   /* 2^(15 + f / 256)     */
 extern const uint32_t bbans_scale_above[258];
 extern const uint32_t bbans_scale_guess[256];
 
-/* Shapes of the library: bbans_shapes.c. */
+/* Families of the library: bbans_families.c. */
 extern const uint32_t bbans_gaussian_survival[2050];
 extern const uint32_t bbans_gaussian_quantile[BBANS_QUANTILES];
 extern const uint32_t bbans_logistic_survival[2562];
@@ -47,9 +47,9 @@ static inline const void *bbans_real_at(const void *array, int type, size_t i)
 }
 
 /* The slots that every bin has of its own, of 2^28. */
-static inline uint32_t bbans_leak(const bbans_shape *shape)
+static inline uint32_t bbans_leak(const bbans_family *family)
 {
-    return shape->leakless ? 0 : 1;
+    return family->leakless ? 0 : 1;
 }
 
 static inline int bbans_location_is_valid(int64_t location)
@@ -100,7 +100,7 @@ static inline bbans_place bbans_place_of(int64_t location, int32_t scale,
                             << BBANS_OCTAVE_BITS));
     place.leak = leak;
     place.slots =
-        ((uint32_t)1 << BBANS_LOCATED_PREC) - leak * 2 * (uint32_t)place.half;
+        ((uint32_t)1 << BBANS_FAMILY_PREC) - leak * 2 * (uint32_t)place.half;
     return place;
 }
 
@@ -141,21 +141,21 @@ static inline uint32_t bbans_bin_start(const bbans_place *place, uint32_t q,
 }
 
 /* S(t), t in units of 2^-point, in units of 2^-32; it does not rise. */
-static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t,
+static inline uint32_t bbans_survival(const bbans_family *family, uint64_t t,
                                       unsigned point)
 {
     unsigned shift = point - 8;
     const uint32_t *s;
 
     if (t >> (point + 3) == 0) {
-        s = shape->survival + (t >> shift);
+        s = family->survival + (t >> shift);
     } else { /* octave k >= 0 is [8 2^k, 16 2^k) */
         const unsigned k = (unsigned)bbans_bit_length(t) - 4 - point;
 
-        if (k >= shape->octaves)
+        if (k >= family->octaves)
             return 0;
         shift = point - 5 + k;
-        s = shape->survival + 2048 + 256 * k + ((t >> shift) - 256);
+        s = family->survival + 2048 + 256 * k + ((t >> shift) - 256);
     }
     return s[0] - (uint32_t)(((uint64_t)(s[0] - s[1]) *
                               (t & (((uint64_t)1 << shift) - 1))) >>
@@ -164,13 +164,13 @@ static inline uint32_t bbans_survival(const bbans_shape *shape, uint64_t t,
 
 /* G of a distance from the location, in 2^-16 of a middle bin, below 2^47; in
  * units of 2^-32. */
-static inline uint64_t bbans_below(const bbans_shape *shape,
+static inline uint64_t bbans_below(const bbans_family *family,
                                    const bbans_place *place, int64_t distance)
 {
     const int64_t minus = bbans_sign(distance);
     const uint64_t a = (uint64_t)((distance ^ minus) - minus);
     const int64_t s =
-        bbans_survival(shape, (a * place->down) >> place->shift, 20);
+        bbans_survival(family, (a * place->down) >> place->shift, 20);
 
     return (uint64_t)(((minus + 1) * ((int64_t)1 << 32)) +
                       ((s ^ ~minus) - ~minus));
@@ -184,7 +184,7 @@ static inline int bbans_is_remote(const bbans_place *place, unsigned shift)
 
 /* Edge q, -half to half, in slots: 0 at the first, 2^28 at the last, and leak
  * or more apart. */
-static inline uint32_t bbans_edge(const bbans_shape *shape,
+static inline uint32_t bbans_edge(const bbans_family *family,
                                   const bbans_place *place, int32_t q)
 {
     const int64_t minus = bbans_sign(q);
@@ -197,8 +197,8 @@ static inline uint32_t bbans_edge(const bbans_shape *shape,
                 (place->leak == 0 && bbans_is_remote(place, shift))
             ? far
             : (int64_t)start << shift;
-    const uint64_t g =
-        bbans_below(shape, place, ((u ^ minus) - minus) * 65536 - place->below);
+    const uint64_t g = bbans_below(
+        family, place, ((u ^ minus) - minus) * 65536 - place->below);
 
     return place->leak * (uint32_t)(q + place->half) +
            (uint32_t)((place->slots * g) >> 32);
@@ -248,14 +248,14 @@ static inline int bbans_value_of_bin(const bbans_place *place, bbans_bin bin,
 }
 
 /* About where the slot lies: its quantile, in middle bins from the origin. */
-static inline int64_t bbans_guess_distance(const bbans_shape *shape,
+static inline int64_t bbans_guess_distance(const bbans_family *family,
                                            const bbans_place *place,
                                            uint32_t slot)
 {
-    const int64_t lower = (int64_t)(slot >> (BBANS_LOCATED_PREC - 1)) - 1;
+    const int64_t lower = (int64_t)(slot >> (BBANS_FAMILY_PREC - 1)) - 1;
     const uint32_t p =
-        (slot ^ ~(uint32_t)lower) & (((uint32_t)1 << BBANS_LOCATED_PREC) - 1);
-    const uint32_t *t = shape->quantile + (p >> 17);
+        (slot ^ ~(uint32_t)lower) & (((uint32_t)1 << BBANS_FAMILY_PREC) - 1);
+    const uint32_t *t = family->quantile + (p >> 17);
     const uint64_t at =
         t[0] - (((uint64_t)(t[0] - t[1]) * (p & 0x1FFFF)) >> 17);
     const int64_t a = (int64_t)((at * place->up) >> (27 - place->shift));
@@ -263,10 +263,10 @@ static inline int64_t bbans_guess_distance(const bbans_shape *shape,
     return bbans_floor_shift((a ^ lower) - lower + place->below, 16);
 }
 
-static inline int32_t bbans_guess_bin(const bbans_shape *shape,
+static inline int32_t bbans_guess_bin(const bbans_family *family,
                                       const bbans_place *place, uint32_t slot)
 {
-    const int64_t u = bbans_guess_distance(shape, place, slot);
+    const int64_t u = bbans_guess_distance(family, place, slot);
     const int64_t minus = bbans_sign(u);
     unsigned low_bits;
     const int32_t q =
@@ -276,20 +276,20 @@ static inline int32_t bbans_guess_bin(const bbans_shape *shape,
 }
 
 /* The bin of a slot below 2^28 and its interval. */
-int32_t bbans_search_bin(const bbans_shape *shape, const bbans_place *place,
+int32_t bbans_search_bin(const bbans_family *family, const bbans_place *place,
                          uint32_t slot, int32_t guess, bbans_span *span);
 
-static inline int32_t bbans_find_bin(const bbans_shape *shape,
+static inline int32_t bbans_find_bin(const bbans_family *family,
                                      const bbans_place *place, uint32_t slot,
                                      bbans_span *span)
 {
-    const int32_t q = bbans_guess_bin(shape, place, slot);
+    const int32_t q = bbans_guess_bin(family, place, slot);
 
-    span->start = bbans_edge(shape, place, q);
-    span->end = bbans_edge(shape, place, q + 1);
+    span->start = bbans_edge(family, place, q);
+    span->end = bbans_edge(family, place, q + 1);
     if (slot - span->start < span->end - span->start)
         return q;
-    return bbans_search_bin(shape, place, slot, q, span);
+    return bbans_search_bin(family, place, slot, q, span);
 }
 
 /* Of the low bits' parts, the k-th from the lowest: its bits. */

@@ -1,13 +1,13 @@
-/* AVX2 kernels of values under a shape: located_x86.h.
+/* AVX2 kernels of values under a family: family_x86.h.
  *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_located.h"
+#include "../distributions/bbans_family.h"
 #include "x86.h"
 
 #ifdef BBANS_HAVE_X86
 
 #define AVX2 BBANS_TARGET("avx2")
-#define LOCATED AVX2
+#define KERNEL AVX2
 #define HALF 4
 #define V __m256i
 #define M __m256i
@@ -69,20 +69,22 @@
 #define AS_F _mm256_castsi256_ps
 #define AS_V _mm256_castps_si256
 
-#include "located_x86.h"
+#include "family_x86.h"
 
-AVX2 static void locate_spans(const bbans_shape *shape, const int64_t *at,
-                              const int32_t *by, const int64_t *value, size_t n,
-                              bbans_span *span, uint8_t *easy)
+AVX2 static void locate_spans(const bbans_family *family,
+                              const int64_t *location, const int32_t *scale,
+                              const int64_t *value, size_t n, bbans_span *span,
+                              uint8_t *easy)
 {
-    locate_all(shape, at, by, value, n, span, easy);
+    locate_all(family, location, scale, value, n, span, easy);
 }
 
-AVX2 static void find_located(const bbans_shape *shape, const int64_t *at,
-                              const int32_t *by, const uint64_t *head, size_t n,
-                              bbans_span *span, int64_t *value, uint8_t *easy)
+AVX2 static void find_values(const bbans_family *family,
+                             const int64_t *location, const int32_t *scale,
+                             const uint64_t *head, size_t n, bbans_span *span,
+                             int64_t *value, uint8_t *easy)
 {
-    find_all(shape, at, by, head, n, span, value, easy);
+    find_all(family, location, scale, head, n, span, value, easy);
 }
 
 AVX2 static void fix_locations(const void *real, int type, size_t n,
@@ -102,7 +104,8 @@ AVX2 static void fix_locations(const void *real, int type, size_t n,
         location[i] = INT64_MIN;
 }
 
-AVX2 static void fix_scales(const void *real, int type, size_t n, int32_t *by)
+AVX2 static void fix_scales(const void *real, int type, size_t n,
+                            int32_t *scale)
 {
     const uint64_t *wide = (const uint64_t *)real;
     size_t i;
@@ -116,15 +119,14 @@ AVX2 static void fix_scales(const void *real, int type, size_t n, int32_t *by)
                                   _mm256_cvtpd_ps(_mm256_loadu_pd(
                                       (const void *)(wide + i))));
 
-        STORE(by + i, fixed_scales(AS_V(v)));
+        STORE(scale + i, fixed_scales(AS_V(v)));
     }
     for (; i < n; i++)
-        by[i] = INT32_MIN;
+        scale[i] = INT32_MIN;
 }
 
-const bbans_located_kernels bbans_located_avx2 = {.locate_spans = locate_spans,
-                                                  .find_located = find_located,
-                                                  .fix_locations =
-                                                      fix_locations,
-                                                  .fix_scales = fix_scales};
+const bbans_family_kernels bbans_family_avx2 = {.locate_spans = locate_spans,
+                                                .find_values = find_values,
+                                                .fix_locations = fix_locations,
+                                                .fix_scales = fix_scales};
 #endif
