@@ -21,7 +21,7 @@ hmm_v1.json
     cases: model (an index), what, xs, and the hex of encode and encode_predictive.
 lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
-        section 2. They are no float model's, so Q is far from the posterior.
+        "Model file". They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
@@ -30,8 +30,8 @@ model_v2.json
     cases: name; kind, values (null for 0 .. M-1), predictive, and the numbers of the
         model: those of hmm_v1.json or lgssm_v1.json, and contexts, each its suffix of
         the past (null: the beginning), its back-off, and pairs of a symbol and its
-        weight; the hex of the file and its fingerprint; xs, and the hex of their message
-        under the model.
+        weight; the hex of the file and its fingerprint; xs, and the hex of their
+        message under the model.
 container_v2.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements; element and shape
@@ -440,7 +440,7 @@ def leak_message(draw):
 
 
 def hex_of(message):
-    """The wire format: docs/format.md, section 1."""
+    """The wire format: docs/format.md, "Message"."""
     if len(message.heads) == 1:
         value = message.to_int()
         return value.to_bytes(-(-value.bit_length() // 8), "little").hex()
