@@ -30,8 +30,8 @@ model_v2.json
     cases: name; kind, values (null for 0 .. M-1), predictive, and the numbers of the
         model: those of hmm_v1.json or lgssm_v1.json, and contexts, each its suffix of
         the past (null: the beginning), its back-off, and pairs of a symbol and its
-        weight; the hex of the file and its fingerprint; xs, and the hex of their message
-        under the model.
+        weight; the hex of the file and its fingerprint; xs, and the hex of their
+        message under the model.
 container_v2.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements; element and shape
