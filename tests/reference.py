@@ -836,6 +836,13 @@ def read_part(data):
         length = take(1)
         coder += length + take(length[0] + 8)
     check(whole)
+    if coder[0] == 2:
+        try:
+            named = coder[2:-8].decode() != ""
+        except UnicodeDecodeError:
+            named = False
+        if not named:
+            raise Damage("a codec without a name")
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18)) or coder[0] > 2:
         raise Damage("an unknown code")

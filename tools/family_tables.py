@@ -1,6 +1,8 @@
 """Write bbans_families.c of csrc/distributions: standard shapes, exactly rounded.
 
-    python tools/family_tables.py > csrc/distributions/bbans_families.c      (needs mpmath)
+    python tools/family_tables.py > csrc/distributions/bbans_families.c
+
+It needs mpmath.
 
 docs/maths.md, section 9, says what they hold.
 """
