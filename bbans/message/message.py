@@ -253,7 +253,7 @@ class Message(MessageArrays):
         """
         starts, freqs, slots = self._per_lane(start, freq, total)
         self.call(
-            "message_push", ..., pointer(starts), pointer(freqs), slots,
+            "message_push_intervals", ..., pointer(starts), pointer(freqs), slots,
             words=self.lanes,
         )  # fmt: skip
 
