@@ -10,7 +10,7 @@
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
  *            without length or checksum, for those who frame them themselves.
- * Codecs     A bbans_distribution, bbans_message_push_array and its inverse:
+ * Codecs     A bbans_distribution, bbans_message_push and its inverse:
  *            make your own.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
@@ -148,7 +148,7 @@ BBANS_API bbans_status bbans_message_check(const bbans_message *msg);
  *   total        slots in all, 1 to BBANS_TOTAL_MAX; 2^r for an r-bit table
  * A lane moves at most one word to the tail.  Needs room for `lanes` words.
  * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push(bbans_message *msg,
+BBANS_API bbans_status bbans_message_push_intervals(bbans_message *msg,
         const uint32_t *start, const uint32_t *freq, uint32_t total);
 
 /* The slot that each lane would pop; the message is not changed.
@@ -157,7 +157,7 @@ BBANS_API bbans_status bbans_message_peek(const bbans_message *msg,
         uint32_t *slot, uint32_t total);
 
 /* Pop: remove from each lane the interval that holds its slot.  Exact inverse
- * of bbans_message_push.  Needs room for `lanes` words.
+ * of bbans_message_push_intervals.  Needs room for `lanes` words.
  * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY,UNDERFLOW}. */
 BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
         const uint32_t *start, const uint32_t *freq, uint32_t total);
@@ -202,10 +202,10 @@ typedef struct bbans_distribution {
  * Types are those of integers, but U64 for symbols below a limit alone.  Returns
  * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
  */
-BBANS_API bbans_status bbans_message_push_array(bbans_message *msg,
+BBANS_API bbans_status bbans_message_push(bbans_message *msg,
         const bbans_distribution *distribution, const void *value, int type,
         size_t n);
-BBANS_API bbans_status bbans_message_pop_array(bbans_message *msg,
+BBANS_API bbans_status bbans_message_pop(bbans_message *msg,
         const bbans_distribution *distribution, void *value, int type,
         size_t n);
 
@@ -219,7 +219,7 @@ typedef struct {
  *   interval     [cap], room for n distribution->words; or NULL: only count
  *   n_intervals  how many there are
  *   at           after an error, the first value that has none
- * Returns as bbans_message_push_array. */
+ * Returns as bbans_message_push. */
 BBANS_API bbans_status bbans_distribution_list(
         const bbans_distribution *distribution, const void *value, int type,
         size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
@@ -560,14 +560,14 @@ BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
  * larger array, and set it and `cap`.
  * Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY}; ERR_STATE after
  * bbans_range_finish. */
-BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
+BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
 /* Code n values, the first first, each as the intervals that a message of one lane
- * would pop.  Writes up to 4 bytes for each word that bbans_message_push_array
+ * would pop.  Writes up to 4 bytes for each word that bbans_message_push
  * needs, and needs room for these.  After an error *enc is as it was before.
  * Returns as that function, and ERR_STATE after bbans_range_finish. */
-BBANS_API bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
+BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
         const bbans_distribution *distribution, const void *value, int type,
         size_t n);
 
@@ -609,9 +609,9 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
 BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
 /* Decode n values.  After an error *dec is as it was before, and the contents of
- * value[] undefined.  Returns as bbans_message_pop_array, and ERR_CORRUPT where no
+ * value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
  * encoder of such values wrote this. */
-BBANS_API bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
+BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
         const bbans_distribution *distribution, void *value, int type,
         size_t n);
 

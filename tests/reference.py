@@ -1,6 +1,6 @@
 """The bbans format in plain Python integers: an executable docs/maths.md.
 
-Read it beside that document, from section 3 on; the names are the document's.  It
+Read it beside that document, from "The message" on; the names are the document's.  It
 imports nothing of bbans, so that the library and it can disagree.  Being fast is no
 aim: integers are unbounded, and nothing depends on where a machine word ends.
 """
@@ -14,8 +14,8 @@ from operator import mul
 
 WORD = 2**32
 LOW, HIGH = 2**31, 2**63  # a full head lies in [LOW, HIGH)
-START = 2**40  # section 7: the least integer from which the schedule starts
-FLAG = [0, 15, 16]  # section 7: edges of "bits back" and "range coded whole"
+START = 2**40  # the least integer from which the schedule starts
+FLAG = [0, 15, 16]  # edges of "bits back" and "range coded whole"
 
 
 class Underflow(Exception):  # noqa: N818
@@ -52,7 +52,7 @@ def integers(data, size):
     return [int.from_bytes(part, "little") for part in parts]
 
 
-# Section 3: the message
+# The message
 
 
 class Message:
@@ -160,7 +160,7 @@ def pop_symbols(message, cdf_rows, rows, n, prec):
     return symbols
 
 
-# Section 4: the range coder
+# The range coder
 
 
 class _Range:
@@ -227,11 +227,11 @@ class RangeDecoder(_Range):
             raise Damage("the fraction is not the shortest, or not the first")
 
 
-# Section 5: the frozen HMM
+# The frozen HMM
 
 
 class HMM:
-    """Masses a_i, A_ij, B_ix, each row of sum 2^prec; tail_length is c of section 7."""
+    """Masses a_i, A_ij, B_ix, each row of sum 2^prec; tail_length is c."""
 
     def __init__(self, initial, transition, emission, prec, tail_length):
         for row in [initial, *transition, *emission]:
@@ -254,8 +254,9 @@ class HMM:
 
 
 class ARHMM(HMM):
-    """Section 12: contexts is a dict from a suffix of the past, which starts with None
-    if it reaches the beginning, to (back-off, {symbol: weight})."""
+    """Emissions that depend on earlier symbols: contexts is a dict from a suffix of the
+    past, which starts with None if it reaches the beginning, to (back-off, {symbol:
+    weight})."""
 
     def __init__(self, *tables, contexts):
         super().__init__(*tables)
@@ -325,7 +326,7 @@ def forward(hmm, xs):
     return filtered, p
 
 
-# Section 1: the schedule
+# The schedule
 
 
 def schedule_push(hmm, message, xs):
@@ -380,7 +381,7 @@ def schedule_pop(hmm, message, n):
     return xs
 
 
-# Section 6: the predictive distribution
+# The predictive distribution
 
 
 def predictive_edges(hmm, p, past):
@@ -414,7 +415,7 @@ def range_decode(hmm, p, integer, n, past):
     return xs[len(past) :]
 
 
-# Section 7: a sequence as one message
+# A sequence as one message
 
 
 def encode(hmm, xs):
@@ -457,7 +458,7 @@ def decode_predictive(hmm, data, T):
     return range_decode(hmm, hmm.initial, integer, T, [])
 
 
-# Section 8: many sequences as one message
+# Many sequences as one message
 
 
 def encode_packed(hmm, sequences):
@@ -479,7 +480,7 @@ def encode_packed(hmm, sequences):
     return message.to_bytes()
 
 
-# Format, section 4: bytes
+# docs/format.md, Bytes
 
 
 def bits_of(data):
@@ -918,7 +919,7 @@ def decode_container(data, decode):
     return b"".join(out)
 
 
-# Messages that start from data: docs/format.md, section 1
+# Messages that start from data: docs/format.md, Message
 
 
 def seeded(data, lanes):
@@ -934,7 +935,7 @@ def seeded(data, lanes):
     return message
 
 
-# Section 9: values under a shape, a location and a scale
+# Values of a family
 
 
 def root_256(n):
@@ -1042,7 +1043,7 @@ def located_intervals(table, mu, s, v):
     return out
 
 
-# Section 10: signals
+# Signals
 
 
 class Signal:
@@ -1132,7 +1133,7 @@ class Signal:
         return out
 
 
-# Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
+# Mixtures, counts and ranges. A value is a list of intervals (start,
 # freq, total), of which the last is pushed first.
 
 ALL = (-(2**63), 2**63 - 1)
@@ -1337,7 +1338,7 @@ def negative_binomial(r, p):
     )
 
 
-# Section 13: linear Gaussian state space models
+# Linear Gaussian state space models
 
 
 def survival_table(law, octaves):

@@ -39,7 +39,8 @@ class Part(NamedTuple):
 PARTS = {
     "message of any lanes, as bytes": Part(
         [],
-        "message_init message_push message_peek message_advance message_write "
+        "message_init message_push_intervals message_peek message_advance "
+        "message_write "
         "message_read",
         "sizeof(bbans_message)",
     ),

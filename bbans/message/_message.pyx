@@ -70,12 +70,12 @@ cdef uintptr_t address(str name) except 0:
 
 
 cdef init_message c_init = <init_message>address("message_init")
-cdef push_to_message c_push = <push_to_message>address("message_push_array")
-cdef pop_from_message c_pop = <pop_from_message>address("message_pop_array")
-cdef pop_from_decoder c_decode = <pop_from_decoder>address("range_decode_array")
+cdef push_to_message c_push = <push_to_message>address("message_push")
+cdef pop_from_message c_pop = <pop_from_message>address("message_pop")
+cdef pop_from_decoder c_decode = <pop_from_decoder>address("range_decode")
 cdef list_values c_list = <list_values>address("distribution_list")
 cdef init_encoder c_init_encoder = <init_encoder>address("range_encoder_init")
-cdef encode_one c_encode = <encode_one>address("range_encode")
+cdef encode_one c_encode = <encode_one>address("range_encode_interval")
 
 # Where every message starts: there is no room, so nothing is written.
 NO_WORDS = np.empty(0, np.uint32)

@@ -135,8 +135,8 @@ static bbans_status encode_each(const bbans_distribution *d,
         bbans_array_read_values(call->from, call->type, i, 1, &value);
         status = coder->list(d, scratch, i, value, &list);
         for (k = 0; status == BBANS_OK && k < list.n; k++)
-            status = bbans_range_encode(enc, list.at[k].start, list.at[k].freq,
-                                        list.at[k].total);
+            status = bbans_range_encode_interval(
+                enc, list.at[k].start, list.at[k].freq, list.at[k].total);
     }
     if (status != BBANS_OK)
         bbans_range_rewind(enc, &before, last);
@@ -232,9 +232,9 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
     return d->code(d, call);
 }
 
-bbans_status bbans_message_push_array(bbans_message *msg,
-                                      const bbans_distribution *distribution,
-                                      const void *value, int type, size_t n)
+bbans_status bbans_message_push(bbans_message *msg,
+                                const bbans_distribution *distribution,
+                                const void *value, int type, size_t n)
 {
     struct bbans_call call = {0};
 
@@ -246,9 +246,9 @@ bbans_status bbans_message_push_array(bbans_message *msg,
                        : bbans_distribution_code(distribution, &call);
 }
 
-bbans_status bbans_message_pop_array(bbans_message *msg,
-                                     const bbans_distribution *distribution,
-                                     void *value, int type, size_t n)
+bbans_status bbans_message_pop(bbans_message *msg,
+                               const bbans_distribution *distribution,
+                               void *value, int type, size_t n)
 {
     struct bbans_call call = {0};
 
@@ -262,9 +262,9 @@ bbans_status bbans_message_pop_array(bbans_message *msg,
 }
 
 #ifndef BBANS_DECODER_ONLY
-bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
-                                      const bbans_distribution *distribution,
-                                      const void *value, int type, size_t n)
+bbans_status bbans_range_encode(bbans_range_encoder *enc,
+                                const bbans_distribution *distribution,
+                                const void *value, int type, size_t n)
 {
     struct bbans_call call = {0};
 
@@ -277,9 +277,9 @@ bbans_status bbans_range_encode_array(bbans_range_encoder *enc,
 }
 #endif /* BBANS_DECODER_ONLY */
 
-bbans_status bbans_range_decode_array(bbans_range_decoder *dec,
-                                      const bbans_distribution *distribution,
-                                      void *value, int type, size_t n)
+bbans_status bbans_range_decode(bbans_range_decoder *dec,
+                                const bbans_distribution *distribution,
+                                void *value, int type, size_t n)
 {
     struct bbans_call call = {0};
 

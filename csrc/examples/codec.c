@@ -75,10 +75,10 @@ static void push(bbans_message *msg, int64_t x)
     const bbans_distribution q = posterior(x, weight), p = prior_of_z();
     bbans_distribution p_x;
 
-    check(bbans_message_pop_array(msg, &q, &z, BBANS_U32, 1), "z by q(z | x)");
+    check(bbans_message_pop(msg, &q, &z, BBANS_U32, 1), "z by q(z | x)");
     p_x = likelihood(z);
-    check(bbans_message_push_array(msg, &p_x, &x, BBANS_I64, 1), "x");
-    check(bbans_message_push_array(msg, &p, &z, BBANS_U32, 1), "z");
+    check(bbans_message_push(msg, &p_x, &x, BBANS_I64, 1), "x");
+    check(bbans_message_push(msg, &p, &z, BBANS_U32, 1), "z");
 }
 
 static int64_t pop(bbans_message *msg) /* push, from its end to its start */
@@ -88,11 +88,11 @@ static int64_t pop(bbans_message *msg) /* push, from its end to its start */
     bbans_distribution p_x, q;
     int64_t x;
 
-    check(bbans_message_pop_array(msg, &p, &z, BBANS_U32, 1), "z");
+    check(bbans_message_pop(msg, &p, &z, BBANS_U32, 1), "z");
     p_x = likelihood(z);
-    check(bbans_message_pop_array(msg, &p_x, &x, BBANS_I64, 1), "x");
+    check(bbans_message_pop(msg, &p_x, &x, BBANS_I64, 1), "x");
     q = posterior(x, weight);
-    check(bbans_message_push_array(msg, &q, &z, BBANS_U32, 1), "z by q(z | x)");
+    check(bbans_message_push(msg, &q, &z, BBANS_U32, 1), "z by q(z | x)");
     return x;
 }
 

@@ -44,8 +44,8 @@ static bbans_status pop_coefficients(bbans_message *msg, int32_t scale,
         status = bbans_distribution_init_location_scale(
             &distribution, &laplace, &location, BBANS_I64, &scale, BBANS_I32);
     for (i = 0; status == BBANS_OK && i < n; i++)
-        status = bbans_message_pop_array(msg, &distribution, coefficient + i,
-                                         BBANS_I32, 1);
+        status = bbans_message_pop(msg, &distribution, coefficient + i,
+                                   BBANS_I32, 1);
     return status;
 }
 

@@ -66,8 +66,9 @@ bbans_status bbans_message_check(const bbans_message *msg)
     return BBANS_OK;
 }
 
-bbans_status bbans_message_push(bbans_message *msg, const uint32_t *start,
-                                const uint32_t *freq, uint32_t total)
+bbans_status bbans_message_push_intervals(bbans_message *msg,
+                                          const uint32_t *start,
+                                          const uint32_t *freq, uint32_t total)
 {
     size_t i;
 

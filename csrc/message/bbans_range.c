@@ -33,8 +33,9 @@ static void carry(bbans_range_encoder *enc)
         ;
 }
 
-bbans_status bbans_range_encode(bbans_range_encoder *enc, uint32_t start,
-                                uint32_t freq, uint32_t total)
+bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
+                                         uint32_t start, uint32_t freq,
+                                         uint32_t total)
 {
     uint64_t unit;
 

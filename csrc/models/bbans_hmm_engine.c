@@ -243,7 +243,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
                                        &first, &end);
         freq = end - first;
     }
-    (void)bbans_range_encode(enc, first, freq, total);
+    (void)bbans_range_encode_interval(enc, first, freq, total);
     filter_symbol(hmm, s, row_in(hmm, s), beta);
 }
 #endif /* BBANS_DECODER_ONLY */

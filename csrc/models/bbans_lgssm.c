@@ -415,7 +415,7 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
         const bbans_bin bin = bbans_bin_of_value(&place, value[i]);
         const uint32_t start = bbans_edge(c->family, &place, bin.q);
 
-        (void)bbans_range_encode(
+        (void)bbans_range_encode_interval(
             enc, start, bbans_edge(c->family, &place, bin.q + 1) - start,
             (uint32_t)1 << BBANS_FAMILY_PREC);
         for (k = 3; k-- > 0;) {
@@ -423,7 +423,7 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
                                    << bbans_part_bits(bin.low_bits, k);
 
             if (total > 1)
-                (void)bbans_range_encode(
+                (void)bbans_range_encode_interval(
                     enc,
                     (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) & (total - 1),
                     1, total);

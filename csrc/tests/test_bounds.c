@@ -21,8 +21,8 @@ static void encode(const interval *part, size_t n, bbans_message *msg)
 
     CHECK(bbans_range_encoder_init(&enc, scratch, sizeof scratch) == BBANS_OK);
     for (i = 0; i < n; i++)
-        CHECK(bbans_range_encode(&enc, part[i].start, part[i].freq,
-                                 part[i].total) == BBANS_OK);
+        CHECK(bbans_range_encode_interval(&enc, part[i].start, part[i].freq,
+                                          part[i].total) == BBANS_OK);
     CHECK(bbans_range_finish(&enc, msg) == BBANS_OK);
 }
 

@@ -135,7 +135,7 @@ static bbans_status push(const law *l, bbans_message *msg, const int64_t *value,
 {
     const bbans_distribution d = distribution_of(l);
 
-    return bbans_message_push_array(msg, &d, value, BBANS_I64, n);
+    return bbans_message_push(msg, &d, value, BBANS_I64, n);
 }
 
 static bbans_status pop(const law *l, bbans_message *msg, int64_t *value,
@@ -143,7 +143,7 @@ static bbans_status pop(const law *l, bbans_message *msg, int64_t *value,
 {
     const bbans_distribution d = distribution_of(l);
 
-    return bbans_message_pop_array(msg, &d, value, BBANS_I64, n);
+    return bbans_message_pop(msg, &d, value, BBANS_I64, n);
 }
 
 static double scale_of(int32_t by)

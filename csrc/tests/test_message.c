@@ -84,7 +84,8 @@ static void test_inverses(void)
             start[i] = below(total);
             freq[i] = 1 + below(total - start[i]);
         }
-        CHECK(bbans_message_push(&m.msg, start, freq, total) == BBANS_OK);
+        CHECK(bbans_message_push_intervals(&m.msg, start, freq, total) ==
+              BBANS_OK);
         CHECK(bbans_message_check(&m.msg) == BBANS_OK);
         CHECK(bbans_message_peek(&m.msg, slot, total) == BBANS_OK);
         for (i = 0; i < lanes; i++)
@@ -99,7 +100,8 @@ static void test_inverses(void)
         }
         CHECK(bbans_message_advance(&m.msg, start, freq, total) == BBANS_OK);
         CHECK(bbans_message_check(&m.msg) == BBANS_OK);
-        CHECK(bbans_message_push(&m.msg, start, freq, total) == BBANS_OK);
+        CHECK(bbans_message_push_intervals(&m.msg, start, freq, total) ==
+              BBANS_OK);
         CHECK(same(&m, &before));
     }
 }
@@ -112,7 +114,7 @@ static bbans_status push_symbols(bbans_message *msg, const bbans_table *table,
     bbans_distribution d;
 
     CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
-    return bbans_message_push_array(msg, &d, symbol, BBANS_U32, n);
+    return bbans_message_push(msg, &d, symbol, BBANS_U32, n);
 }
 
 static bbans_status pop_symbols(bbans_message *msg, const bbans_table *table,
@@ -121,7 +123,7 @@ static bbans_status pop_symbols(bbans_message *msg, const bbans_table *table,
     bbans_distribution d;
 
     CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
-    return bbans_message_pop_array(msg, &d, symbol, BBANS_U32, n);
+    return bbans_message_pop(msg, &d, symbol, BBANS_U32, n);
 }
 
 static bbans_status push_uniform(bbans_message *msg, uint32_t total,
@@ -130,7 +132,7 @@ static bbans_status push_uniform(bbans_message *msg, uint32_t total,
     bbans_distribution d;
 
     CHECK(bbans_distribution_init_uniform(&d, total) == BBANS_OK);
-    return bbans_message_push_array(msg, &d, value, BBANS_U32, n);
+    return bbans_message_push(msg, &d, value, BBANS_U32, n);
 }
 
 static bbans_status pop_uniform(bbans_message *msg, uint32_t total,
@@ -139,7 +141,7 @@ static bbans_status pop_uniform(bbans_message *msg, uint32_t total,
     bbans_distribution d;
 
     CHECK(bbans_distribution_init_uniform(&d, total) == BBANS_OK);
-    return bbans_message_pop_array(msg, &d, value, BBANS_U32, n);
+    return bbans_message_pop(msg, &d, value, BBANS_U32, n);
 }
 
 static bbans_status push_weighted(bbans_message *msg, const uint32_t *weight,
@@ -150,7 +152,7 @@ static bbans_status push_weighted(bbans_message *msg, const uint32_t *weight,
 
     CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
           BBANS_OK);
-    return bbans_message_push_array(msg, &d, symbol, BBANS_U32, n);
+    return bbans_message_push(msg, &d, symbol, BBANS_U32, n);
 }
 
 static bbans_status pop_weighted(bbans_message *msg, const uint32_t *weight,
@@ -160,7 +162,7 @@ static bbans_status pop_weighted(bbans_message *msg, const uint32_t *weight,
 
     CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
           BBANS_OK);
-    return bbans_message_pop_array(msg, &d, symbol, BBANS_U32, n);
+    return bbans_message_pop(msg, &d, symbol, BBANS_U32, n);
 }
 
 static void test_arrays(void)
@@ -352,14 +354,14 @@ static int push_job(many *m, const job *j, const void *symbol, size_t n)
 {
     const bbans_distribution d = distribution_of(j);
 
-    return bbans_message_push_array(&m->msg, &d, symbol, j->type, n);
+    return bbans_message_push(&m->msg, &d, symbol, j->type, n);
 }
 
 static int pop_job(many *m, const job *j, void *symbol, size_t n)
 {
     const bbans_distribution d = distribution_of(j);
 
-    return bbans_message_pop_array(&m->msg, &d, symbol, j->type, n);
+    return bbans_message_pop(&m->msg, &d, symbol, j->type, n);
 }
 
 /* How many symbols are valid at i, and the interval of one. */
@@ -477,12 +479,12 @@ static void check_range_code(const job *j, const void *symbol)
     CHECK(bbans_range_encoder_init(&enc, bytes, sizeof bytes) == BBANS_OK);
     CHECK(bbans_range_encoder_init(&one_by_one, expected, sizeof expected) ==
           BBANS_OK);
-    CHECK(bbans_range_encode_array(&enc, &d, symbol, j->type, j->n) ==
-          BBANS_OK);
+    CHECK(bbans_range_encode(&enc, &d, symbol, j->type, j->n) == BBANS_OK);
     for (i = 0; i < j->n; i++) {
         interval(j, i, (uint32_t)get(symbol, j->type, i), &start, &freq,
                  &total);
-        CHECK(bbans_range_encode(&one_by_one, start, freq, total) == BBANS_OK);
+        CHECK(bbans_range_encode_interval(&one_by_one, start, freq, total) ==
+              BBANS_OK);
     }
     CHECK(enc.len == one_by_one.len && enc.low == one_by_one.low &&
           enc.range == one_by_one.range);
@@ -490,7 +492,7 @@ static void check_range_code(const job *j, const void *symbol)
     many_init(&m, 1);
     CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
     CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
-    CHECK(bbans_range_decode_array(&dec, &d, again, j->type, j->n) == BBANS_OK);
+    CHECK(bbans_range_decode(&dec, &d, again, j->type, j->n) == BBANS_OK);
     CHECK(bbans_range_check(&dec) == BBANS_OK);
     for (i = 0; i < j->n; i++)
         CHECK(get(symbol, j->type, i) == get(again, j->type, i));
@@ -622,10 +624,10 @@ static void test_long_rows(void)
     CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, K) ==
           BBANS_OK);
     CHECK(bbans_range_encoder_init(&enc, bytes, sizeof bytes) == BBANS_OK);
-    CHECK(bbans_range_encode_array(&enc, &d, symbol, BBANS_U32, 3) == BBANS_OK);
+    CHECK(bbans_range_encode(&enc, &d, symbol, BBANS_U32, 3) == BBANS_OK);
     CHECK(bbans_range_finish(&enc, &one.msg) == BBANS_OK);
     CHECK(bbans_range_decoder_init(&dec, &one.msg) == BBANS_OK);
-    CHECK(bbans_range_decode_array(&dec, &d, again, BBANS_U32, 3) == BBANS_OK);
+    CHECK(bbans_range_decode(&dec, &d, again, BBANS_U32, 3) == BBANS_OK);
     CHECK(memcmp(symbol, again, 12) == 0);
     weight[1][9999] = BBANS_TOTAL_MAX;
     CHECK(push_weighted(&m.msg, weight[0], K, symbol, 3) == BBANS_ERR_TOTAL);
@@ -649,12 +651,15 @@ static void test_refusals(void)
     CHECK(bbans_status_text(-17)[0] == 'u');
     random_message(&m, 1);
     copy(&before, &m);
-    CHECK(bbans_message_push(NULL, &zero, &one, 4) == BBANS_ERR_NULL);
-    CHECK(bbans_message_push(&m.msg, &zero, &zero, 4) == BBANS_ERR_INTERVAL);
-    CHECK(bbans_message_push(&m.msg, &one, &one, 1) == BBANS_ERR_INTERVAL);
-    CHECK(bbans_message_push(&m.msg, &zero, &one, 0) == BBANS_ERR_TOTAL);
-    CHECK(bbans_message_push(&m.msg, &zero, &one, BBANS_TOTAL_MAX + 1) ==
+    CHECK(bbans_message_push_intervals(NULL, &zero, &one, 4) == BBANS_ERR_NULL);
+    CHECK(bbans_message_push_intervals(&m.msg, &zero, &zero, 4) ==
+          BBANS_ERR_INTERVAL);
+    CHECK(bbans_message_push_intervals(&m.msg, &one, &one, 1) ==
+          BBANS_ERR_INTERVAL);
+    CHECK(bbans_message_push_intervals(&m.msg, &zero, &one, 0) ==
           BBANS_ERR_TOTAL);
+    CHECK(bbans_message_push_intervals(&m.msg, &zero, &one,
+                                       BBANS_TOTAL_MAX + 1) == BBANS_ERR_TOTAL);
     CHECK(push_uniform(&m.msg, 2, symbol, CAP + 1) == BBANS_ERR_CAPACITY);
     symbol[0] = 2;
     CHECK(push_uniform(&m.msg, 2, symbol, 1) == BBANS_ERR_SYMBOL);
@@ -810,8 +815,8 @@ static void test_index(void)
               BBANS_OK);
         CHECK(bbans_distribution_init_symbols(&quick, &indexed, row,
                                               BBANS_U8) == BBANS_OK);
-        CHECK(bbans_message_pop_array(&m.msg, &plain, symbol, BBANS_U32, 9) ==
-              bbans_message_pop_array(&other.msg, &quick, again, BBANS_U32, 9));
+        CHECK(bbans_message_pop(&m.msg, &plain, symbol, BBANS_U32, 9) ==
+              bbans_message_pop(&other.msg, &quick, again, BBANS_U32, 9));
         CHECK(same(&m, &other));
     }
     CHECK(bbans_table_index_words(NULL, 4) == 0);
@@ -841,13 +846,13 @@ static void test_signed_symbols(void)
     copy(&before, &m);
     for (i = 0; i < sizeof totals / sizeof *totals; i++) {
         CHECK(bbans_distribution_init_uniform(&d, totals[i]) == BBANS_OK);
-        CHECK(bbans_message_push_array(&m.msg, &d, &negative8, BBANS_I8, 1) ==
+        CHECK(bbans_message_push(&m.msg, &d, &negative8, BBANS_I8, 1) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_array(&m.msg, &d, &negative16, BBANS_I16, 1) ==
+        CHECK(bbans_message_push(&m.msg, &d, &negative16, BBANS_I16, 1) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_array(&m.msg, &d, &negative32, BBANS_I32, 1) ==
+        CHECK(bbans_message_push(&m.msg, &d, &negative32, BBANS_I32, 1) ==
               BBANS_ERR_SYMBOL);
-        CHECK(bbans_message_push_array(&m.msg, &d, &negative64, BBANS_I64, 1) ==
+        CHECK(bbans_message_push(&m.msg, &d, &negative64, BBANS_I64, 1) ==
               BBANS_ERR_SYMBOL);
     }
     CHECK(same(&m, &before));

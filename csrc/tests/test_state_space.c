@@ -209,7 +209,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
         interval(predictive(toy_of(model), s), SYMBOLS,
                  ((const uint16_t *)s->x)[s->t], &freq, &total);
 
-    CHECK(bbans_range_encode(enc, first, freq, total) == BBANS_OK);
+    CHECK(bbans_range_encode_interval(enc, first, freq, total) == BBANS_OK);
     update(s);
 }
 

@@ -185,9 +185,8 @@ static bbans_status push(const law *l, bbans_message *msg, const void *value,
     bbans_distribution d;
     const bbans_status status = init(l, &d);
 
-    return status != BBANS_OK
-               ? status
-               : bbans_message_push_array(msg, &d, value, type, n);
+    return status != BBANS_OK ? status
+                              : bbans_message_push(msg, &d, value, type, n);
 }
 
 static bbans_status pop(const law *l, bbans_message *msg, void *value, int type,
@@ -196,9 +195,8 @@ static bbans_status pop(const law *l, bbans_message *msg, void *value, int type,
     bbans_distribution d;
     const bbans_status status = init(l, &d);
 
-    return status != BBANS_OK
-               ? status
-               : bbans_message_pop_array(msg, &d, value, type, n);
+    return status != BBANS_OK ? status
+                              : bbans_message_pop(msg, &d, value, type, n);
 }
 
 /* Any value that the law has. */
@@ -359,8 +357,8 @@ static void check_range_codes(void)
                                ? l[k].low - (l[k].low > INT64_MIN)
                                : -1;
             if (l[k].kind != LOCATION_SCALE && refused[bad] != INT64_MIN) {
-                CHECK(bbans_range_encode_array(&enc, &d[k], refused, BBANS_I64,
-                                               n) == BBANS_ERR_SYMBOL);
+                CHECK(bbans_range_encode(&enc, &d[k], refused, BBANS_I64, n) ==
+                      BBANS_ERR_SYMBOL);
                 CHECK(enc.len == without.len && enc.low == without.low &&
                       enc.range == without.range);
                 CHECK(memcmp(bytes, other, enc.len) == 0);
@@ -371,14 +369,15 @@ static void check_range_codes(void)
             }
             CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n, NULL,
                                           0, &listed, &at) == BBANS_OK);
-            CHECK(bbans_range_encode_array(&enc, &d[k], value[k], BBANS_I64,
-                                           n) == BBANS_OK);
+            CHECK(bbans_range_encode(&enc, &d[k], value[k], BBANS_I64, n) ==
+                  BBANS_OK);
             CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n, list,
                                           n * d[k].words, &listed,
                                           &at) == BBANS_OK);
             for (i = 0; i < listed; i++)
-                CHECK(bbans_range_encode(&without, list[i].start, list[i].freq,
-                                         list[i].total) == BBANS_OK);
+                CHECK(bbans_range_encode_interval(&without, list[i].start,
+                                                  list[i].freq,
+                                                  list[i].total) == BBANS_OK);
             if (listed > 0)
                 CHECK(bbans_distribution_list(&d[k], value[k], BBANS_I64, n,
                                               list, listed - 1, &listed,
@@ -389,11 +388,11 @@ static void check_range_codes(void)
         CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
         CHECK(bbans_range_finish(&without, &again.msg) == BBANS_OK);
         CHECK(same(&m, &again));
-        CHECK(bbans_range_encode_array(&enc, &d[0], value[0], BBANS_I64, n) ==
+        CHECK(bbans_range_encode(&enc, &d[0], value[0], BBANS_I64, n) ==
               BBANS_ERR_STATE);
         CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
         for (k = 0; k < 2; k++) {
-            CHECK(bbans_range_decode_array(&dec, &d[k], found, BBANS_I64, n) ==
+            CHECK(bbans_range_decode(&dec, &d[k], found, BBANS_I64, n) ==
                   BBANS_OK);
             CHECK(memcmp(found, value[k], n * sizeof *found) == 0);
         }
@@ -403,8 +402,7 @@ static void check_range_codes(void)
         random_message(&m, 1, below(12));
         CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
         before = dec;
-        if (bbans_range_decode_array(&dec, &d[0], found, BBANS_I64, n) !=
-            BBANS_OK)
+        if (bbans_range_decode(&dec, &d[0], found, BBANS_I64, n) != BBANS_OK)
             CHECK(memcmp(&dec, &before, sizeof dec) == 0);
     }
 }
@@ -422,21 +420,20 @@ static void check_carries(void)
     for (round = 0; round < 20; round++) {
         bbans_range_encoder enc = encoder_of(bytes), same_enc;
 
-        CHECK(bbans_range_encode(&enc, 1, 1, 3) == BBANS_OK);
+        CHECK(bbans_range_encode_interval(&enc, 1, 1, 3) == BBANS_OK);
         for (i = 0; i < 12 + round; i++) /* 1/3 + 1/9 + .. comes near 1/2 */
-            CHECK(bbans_range_encode(&enc, 1, 1, 3) == BBANS_OK);
+            CHECK(bbans_range_encode_interval(&enc, 1, 1, 3) == BBANS_OK);
         for (value = 0; value < 3; value++) {
             int64_t pair[2] = {0, -1};
 
             pair[0] = value * (carrying[0] / 2);
             memcpy(before, bytes, sizeof before);
             same_enc = enc;
-            CHECK(bbans_range_encode_array(&enc, &d, pair, BBANS_I64, 1) ==
-                  BBANS_OK);
+            CHECK(bbans_range_encode(&enc, &d, pair, BBANS_I64, 1) == BBANS_OK);
             carried += memcmp(bytes, before, same_enc.len) != 0;
             memcpy(bytes, before, sizeof before);
             enc = same_enc;
-            CHECK(bbans_range_encode_array(&enc, &d, pair, BBANS_I64, 2) ==
+            CHECK(bbans_range_encode(&enc, &d, pair, BBANS_I64, 2) ==
                   BBANS_ERR_SYMBOL);
             CHECK(memcmp(bytes, before, enc.len) == 0);
             CHECK(enc.len == same_enc.len && enc.low == same_enc.low &&
@@ -458,32 +455,26 @@ static void check_range_refusals(void)
     owned m;
 
     CHECK(bbans_distribution_init_range(&d, INT64_MIN, INT64_MAX) == BBANS_OK);
-    CHECK(bbans_range_encode_array(NULL, &d, value, BBANS_I64, 1) ==
+    CHECK(bbans_range_encode(NULL, &d, value, BBANS_I64, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encode(&enc, NULL, value, BBANS_I64, 1) ==
           BBANS_ERR_NULL);
-    CHECK(bbans_range_encode_array(&enc, NULL, value, BBANS_I64, 1) ==
-          BBANS_ERR_NULL);
-    CHECK(bbans_range_encode_array(&enc, &d, NULL, BBANS_I64, 1) ==
-          BBANS_ERR_NULL);
-    CHECK(bbans_range_encode_array(&enc, &d, NULL, BBANS_I64, 0) == BBANS_OK);
-    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_U64, 1) ==
-          BBANS_ERR_TYPE);
+    CHECK(bbans_range_encode(&enc, &d, NULL, BBANS_I64, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_range_encode(&enc, &d, NULL, BBANS_I64, 0) == BBANS_OK);
+    CHECK(bbans_range_encode(&enc, &d, value, BBANS_U64, 1) == BBANS_ERR_TYPE);
     CHECK(bbans_distribution_list(&d, value, BBANS_I64, 1, NULL, 0, NULL,
                                   &at) == BBANS_ERR_NULL);
     enc.cap = 23; /* of 24 bytes */
-    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_I64, 2) ==
+    CHECK(bbans_range_encode(&enc, &d, value, BBANS_I64, 2) ==
           BBANS_ERR_CAPACITY);
     enc.cap = 24;
-    CHECK(bbans_range_encode_array(&enc, &d, value, BBANS_I64, 2) == BBANS_OK);
+    CHECK(bbans_range_encode(&enc, &d, value, BBANS_I64, 2) == BBANS_OK);
     random_message(&m, 1, 0);
     CHECK(bbans_range_finish(&enc, &m.msg) == BBANS_OK);
     CHECK(bbans_range_decoder_init(&dec, &m.msg) == BBANS_OK);
-    CHECK(bbans_range_decode_array(NULL, &d, &word, BBANS_U32, 1) ==
-          BBANS_ERR_NULL);
-    CHECK(bbans_range_decode_array(&dec, &d, &word, BBANS_F32, 1) ==
-          BBANS_ERR_TYPE);
+    CHECK(bbans_range_decode(NULL, &d, &word, BBANS_U32, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_range_decode(&dec, &d, &word, BBANS_F32, 1) == BBANS_ERR_TYPE);
     CHECK(bbans_distribution_init_uniform(&d, 257) == BBANS_OK);
-    CHECK(bbans_range_decode_array(&dec, &d, &word, BBANS_U8, 1) ==
-          BBANS_ERR_TYPE);
+    CHECK(bbans_range_decode(&dec, &d, &word, BBANS_U8, 1) == BBANS_ERR_TYPE);
     CHECK(bbans_distribution_init_uniform(NULL, 2) == BBANS_ERR_NULL);
     CHECK(bbans_distribution_init_uniform(&d, 0) == BBANS_ERR_TOTAL);
     CHECK(bbans_distribution_init_bernoulli(&d, 29, &word) ==
@@ -568,8 +559,7 @@ static void check_counts(void)
             CHECK(bbans_distribution_init_beta_binomial(&d, &trials, &one,
                                                         BBANS_U32, &one,
                                                         BBANS_U32) == BBANS_OK);
-            CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
-                  BBANS_OK);
+            CHECK(bbans_message_push(&m.msg, &d, &k, BBANS_U32, 1) == BBANS_OK);
             CHECK(m.msg.tail_len == 0);
             CHECK(m.head[0] >> 20 >= (((uint64_t)trials + 1) << 20) - 256);
             CHECK(m.head[0] >> 20 <= (((uint64_t)trials + 1) << 20) + 256);
@@ -579,8 +569,7 @@ static void check_counts(void)
         m.head[0] = (uint64_t)1 << 40;
         CHECK(bbans_distribution_init_binomial(&d, &two, &half, BBANS_U32) ==
               BBANS_OK);
-        CHECK(bbans_message_push_array(&m.msg, &d, &k, BBANS_U32, 1) ==
-              BBANS_OK);
+        CHECK(bbans_message_push(&m.msg, &d, &k, BBANS_U32, 1) == BBANS_OK);
         CHECK(m.head[0] >> 20 >= ((uint64_t)(k == 1 ? 2 : 4) << 20) - 256);
         CHECK(m.head[0] >> 20 <= ((uint64_t)(k == 1 ? 2 : 4) << 20) + 256);
     }
@@ -709,7 +698,7 @@ static void check_underflow(void)
 
             random_message(&m, lanes, words);
             copy(&before, &m);
-            CHECK(bbans_message_pop_array(&m.msg, &d, value, BBANS_I64, LONG) !=
+            CHECK(bbans_message_pop(&m.msg, &d, value, BBANS_I64, LONG) !=
                   BBANS_OK);
             CHECK(same(&m, &before));
         }

@@ -21,7 +21,7 @@ hmm_v1.json
     cases: model (an index), what, xs, and the hex of encode and encode_predictive.
 lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
-        section 2. They are no float model's, so Q is far from the posterior.
+        "Model file". They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
@@ -440,7 +440,7 @@ def leak_message(draw):
 
 
 def hex_of(message):
-    """The wire format: docs/format.md, section 1."""
+    """The wire format: docs/format.md, "Message"."""
     if len(message.heads) == 1:
         value = message.to_int()
         return value.to_bytes(-(-value.bit_length() // 8), "little").hex()
