@@ -23,7 +23,7 @@ ENCODE = """
 import sys, numpy as np, bbans
 m = bbans.HMM.random(64, 64, seed=1).freeze()
 x = np.random.default_rng(0).integers(0, 64, int(sys.argv[1]), np.uint32)
-bbans.codecs.encode_sequence(m, x[: int(sys.argv[2])])
+bbans.codecs.encode_sequence(x[: int(sys.argv[2])], m)
 """
 
 
