@@ -68,4 +68,4 @@ class CorruptError(FormatError):
 
     Containers and model files have checksums, which find
     damage. Bare messages and packets have none: most that are damaged decode, to
-    other symbols (docs/maths.md, section 7)."""
+    other symbols (docs/maths.md, "A sequence as one message")."""

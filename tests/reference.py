@@ -1,6 +1,6 @@
 """The bbans format in plain Python integers: an executable docs/maths.md.
 
-Read it beside that document, from section 3 on; the names are the document's.  It
+Read it beside that document, from "The message" on; the names are the document's.  It
 imports nothing of bbans, so that the library and it can disagree.  Being fast is no
 aim: integers are unbounded, and nothing depends on where a machine word ends.
 """
@@ -14,8 +14,8 @@ from operator import mul
 
 WORD = 2**32
 LOW, HIGH = 2**31, 2**63  # a full head lies in [LOW, HIGH)
-START = 2**40  # section 7: the least integer from which the schedule starts
-FLAG = [0, 15, 16]  # section 7: edges of "bits back" and "range coded whole"
+START = 2**40  # the least integer from which the schedule starts
+FLAG = [0, 15, 16]  # edges of "bits back" and "range coded whole"
 
 
 class Underflow(Exception):  # noqa: N818
@@ -52,7 +52,7 @@ def integers(data, size):
     return [int.from_bytes(part, "little") for part in parts]
 
 
-# Section 3: the message
+# The message
 
 
 class Message:
@@ -160,7 +160,7 @@ def pop_symbols(message, cdf_rows, rows, n, prec):
     return symbols
 
 
-# Section 4: the range coder
+# The range coder
 
 
 class _Range:
@@ -227,11 +227,11 @@ class RangeDecoder(_Range):
             raise Damage("the fraction is not the shortest, or not the first")
 
 
-# Section 5: the frozen HMM
+# The frozen HMM
 
 
 class HMM:
-    """Masses a_i, A_ij, B_ix, each row of sum 2^prec; tail_length is c of section 7."""
+    """Masses a_i, A_ij, B_ix, each row of sum 2^prec; tail_length is c."""
 
     def __init__(self, initial, transition, emission, prec, tail_length):
         for row in [initial, *transition, *emission]:
@@ -254,8 +254,9 @@ class HMM:
 
 
 class ARHMM(HMM):
-    """Section 12: contexts is a dict from a suffix of the past, which starts with None
-    if it reaches the beginning, to (back-off, {symbol: weight})."""
+    """Emissions that depend on earlier symbols: contexts is a dict from a suffix of the
+    past, which starts with None if it reaches the beginning, to (back-off, {symbol:
+    weight})."""
 
     def __init__(self, *tables, contexts):
         super().__init__(*tables)
@@ -325,7 +326,7 @@ def forward(hmm, xs):
     return filtered, p
 
 
-# Section 1: the schedule
+# The schedule
 
 
 def schedule_push(hmm, message, xs):
@@ -380,7 +381,7 @@ def schedule_pop(hmm, message, n):
     return xs
 
 
-# Section 6: the predictive distribution
+# The predictive distribution
 
 
 def predictive_edges(hmm, p, past):
@@ -414,7 +415,7 @@ def range_decode(hmm, p, integer, n, past):
     return xs[len(past) :]
 
 
-# Section 7: a sequence as one message
+# A sequence as one message
 
 
 def encode(hmm, xs):
@@ -457,7 +458,7 @@ def decode_predictive(hmm, data, T):
     return range_decode(hmm, hmm.initial, integer, T, [])
 
 
-# Section 8: many sequences as one message
+# Many sequences as one message
 
 
 def encode_packed(hmm, sequences):
@@ -479,7 +480,7 @@ def encode_packed(hmm, sequences):
     return message.to_bytes()
 
 
-# Format, section 4: bytes
+# docs/format.md, Bytes
 
 
 def bits_of(data):
@@ -716,6 +717,65 @@ def decode_order_1(data, m, lanes, option):
     return out + decode_tail(head, states, t, out[-1], tables.get, r)
 
 
+# Model files: docs/format.md, Model file
+
+KINDS = ["integers", "bytes", "text"]
+NOISES = ["gaussian", "logistic", "laplace"]
+
+
+def words(numbers, size=4):
+    return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
+
+
+def model_file(model, kind="integers", values=None, predictive=False):
+    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet."""
+    if isinstance(model, LGSSM):
+        number, detail = 3, NOISES.index(model.noise)
+        start_bits = model.start.bit_length() - 1
+        sizes = [model.n, model.p, model.tail_length, start_bits, len(model.words)]
+        rest = words(sizes) + b"".join(words(row, 8) for row in model.offsets)
+        rest += b"".join(map(words, model.words))
+    else:
+        number, detail = 1, model.prec
+        rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
+        rest += words(values or [], 4 if kind == "text" else 8)
+        rows = [model.initial, *model.transition, *model.emission]
+        rest += b"".join(map(words, rows))
+    if isinstance(model, ARHMM):
+        number, tree = 2, contexts_of(model)
+        entries = sum(len(weights) for _, weights in model.contexts.values())
+        rest += words([1 + len(model.contexts), entries, len(tree)]) + tree
+    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
+    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+
+
+def gaps(numbers):
+    above = -1
+    for number in numbers:
+        yield uvarint(number - above - 1)
+        above = number
+
+
+def contexts_of(model):
+    M, level, out = len(model.emission[0]), [()], b""
+    while level:
+        below = []
+        for context in level:
+            if context:
+                b, weights = model.contexts[context]
+                symbols = sorted(weights)
+                out += bytes([b - 1]) + uvarint(len(symbols))
+                for x, gap in zip(symbols, gaps(symbols), strict=True):
+                    out += gap + (words([weights[x]], 2) if x < symbols[-1] else b"")
+            labels = [c[0] for c in model.contexts if c[1:] == context]
+            labels.sort(key=lambda x: M if x is None else x)
+            out += uvarint(len(labels))
+            out += b"".join(gaps(M if x is None else x for x in labels))
+            below += [(label, *context) for label in labels]
+        level = below
+    return out
+
+
 # Containers: docs/format.md, Container
 
 ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}
@@ -777,6 +837,13 @@ def read_part(data):
         length = take(1)
         coder += length + take(length[0] + 8)
     check(whole)
+    if coder[0] == 2:
+        try:
+            named = coder[2:-8].decode() != ""
+        except UnicodeDecodeError:
+            named = False
+        if not named:
+            raise Damage("a codec without a name")
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18)) or coder[0] > 2:
         raise Damage("an unknown code")
@@ -852,7 +919,7 @@ def decode_container(data, decode):
     return b"".join(out)
 
 
-# Messages that start from data: docs/format.md, section 1
+# Messages that start from data: docs/format.md, Message
 
 
 def seeded(data, lanes):
@@ -868,7 +935,7 @@ def seeded(data, lanes):
     return message
 
 
-# Section 9: values under a shape, a location and a scale
+# Values of a family
 
 
 def root_256(n):
@@ -976,7 +1043,7 @@ def located_intervals(table, mu, s, v):
     return out
 
 
-# Section 10: signals
+# Signals
 
 
 class Signal:
@@ -1066,7 +1133,7 @@ class Signal:
         return out
 
 
-# Section 11: mixtures, counts and ranges. A value is a list of intervals (start,
+# Mixtures, counts and ranges. A value is a list of intervals (start,
 # freq, total), of which the last is pushed first.
 
 ALL = (-(2**63), 2**63 - 1)
@@ -1271,7 +1338,7 @@ def negative_binomial(r, p):
     )
 
 
-# Section 13: linear Gaussian state space models
+# Linear Gaussian state space models
 
 
 def survival_table(law, octaves):
@@ -1389,8 +1456,9 @@ class LGSSM:
     """A frozen model; step(t) has the numbers of step t, counted from 0."""
 
     def __init__(self, n, p, noise, tail_length, start_bits, offsets, words):
-        self.n, self.noise = n, noise
+        self.n, self.p, self.noise = n, p, noise
         self.tail_length, self.start = tail_length, 2**start_bits
+        self.offsets, self.words = offsets, words
         self.steps = [
             lgssm_step(n, p, *row) for row in zip(offsets, words, strict=True)
         ]

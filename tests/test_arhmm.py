@@ -249,7 +249,7 @@ def test_messages_end_with_a_symbol():
 
 
 def test_the_rate_is_that_of_the_frozen_model():
-    """docs/maths.md, sections 7 and 12: 10 bits once, and 1e-4 a symbol."""
+    """docs/maths.md, "A sequence as one message": 10 bits once, and 1e-4 a symbol."""
     fitted = ARHMM.fit([TEXT[:60_000]], 8, order=3, n_iter=10, alphabet=alphabet())
     frozen = fitted.freeze()
     x = TEXT[60_000:90_000]

@@ -298,7 +298,7 @@ def test_parameters_at_their_ends():
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("lanes", [1, 5, 64])
 def test_the_reference_gives_the_same_words_of_located_values(name, lanes):
-    """Section 9: the kernels and C against plain integers."""
+    """Values of a family: the kernels and C against plain integers."""
     rng = np.random.default_rng(lanes)
     n = 600
     at, by = spread(rng, n, 61), rng.integers(-3072, 12032, n)

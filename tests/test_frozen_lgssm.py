@@ -417,8 +417,8 @@ def test_damaged_containers(models):
     with pytest.raises(WrongModelError):
         decompress(data, other)
     file = io.BytesIO()
-    writer = ContainerWriter(file, Header(23, frozen.fingerprint))
-    writer.write(4, 0, b"\1\2\3")  # checksums fit: 4 integers in rows of 3
+    writer = ContainerWriter(file, Header(23, False, frozen.fingerprint))
+    writer.write(4, 1, b"\1\2\3")  # checksums fit: 4 integers in rows of 3
     writer.finish((4,))
     with pytest.raises(CorruptError, match="rows of 3"):
         decompress(file.getvalue(), frozen)
@@ -435,7 +435,7 @@ def test_what_containers_refuse(models):
     for array in (np.zeros((6, 2), int), np.zeros(4, int), np.zeros((3, 4), int)):
         with pytest.raises(SymbolError, match="rows of 3"):
             compress(array, three)
-    with pytest.raises(SymbolError, match="element"):
+    with pytest.raises(SymbolError, match="3 bytes are no rows of 1 int16"):
         compress_file(io.BytesIO(b"123"), io.BytesIO(), one, dtype="int16")
     with pytest.raises(BbansError):
         compress_file(io.BytesIO(b"1234"), io.BytesIO(), one, dtype="float32")

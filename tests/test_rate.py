@@ -11,8 +11,9 @@ from bbans.codecs import decode_sequence, encode_sequence
 from bbans.models import HMM, information_content
 from bbans.models.freeze_hmm import frozen_hmm
 
-# docs/maths.md, section 7: the tail's code at most 2 bits over, the flag 0.093, whole
-# bytes at most 8, in all 10; a flag of 4 bits instead if the tail holds too little.
+# docs/maths.md, "A sequence as one message": the tail's code at most 2 bits over, the
+# flag 0.093, whole bytes at most 8, in all 10; a flag of 4 bits instead if the tail
+# holds too little.
 MOST, MOST_FLAGGED, MEAN = 10.1, 14, 5
 SHORT = [T for T in range(1, 51) for _ in range(20)]  # 1000 samples
 
@@ -90,7 +91,7 @@ def test_trained_on_text_the_rate_holds_on_text_not_seen():
 
 @pytest.mark.parametrize("concentration", [1.0, 0.1])
 def test_freezing_costs_less_than_its_bound(concentration):
-    """docs/maths.md, section 2: what the rounded tables cost, in the mean."""
+    """What the rounded tables cost, in the mean: docs/maths.md, "From float masses"."""
     T, hmm = 2 * 10**4, paper(concentration)
     x, _ = hmm.sample(T, seed=3)
     over = information_content(x, hmm.freeze()) - hmm.information_content(x)

@@ -183,8 +183,8 @@ def test_distributions_say_what_they_take_and_raise(name):
 
 @pytest.mark.parametrize("name", [
     "LGSSM.fit", "LGSSM.spectral", "records.unchain", "records.decode_batch",
-    "decode_sequence", "FrozenHMM.decode", "records.packets.encode",
-    "Message.advance", "Topology.banded", "FrozenARHMM.step",
+    "codecs.decode_sequence", "frozen.FrozenHMM.decode", "records.packets.encode",
+    "Message.advance", "models.Topology.banded", "frozen.FrozenARHMM.step",
 ])  # fmt: skip
 def test_parameters_are_described(name):
     function = operator.attrgetter(name)(bbans)

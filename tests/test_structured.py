@@ -56,7 +56,8 @@ def test_coding_costs_what_the_tables_say(name):
     frozen = model.freeze()
     for y in (model.sample(20_000, seed=9)[0], model.sample(60, seed=8)[0]):
         message = encode_sequence(y, frozen)
-        flag = 3.9 if message.peek(16)[0] == 15 else 0  # docs/maths.md, section 7
+        # docs/maths.md, "A sequence as one message"
+        flag = 3.9 if message.peek(16)[0] == 15 else 0
         over = 8 * len(message.to_bytes()) - information_content(y, frozen)
         assert -15 <= over <= 10.1 + flag + 1e-4 * len(y)
         assert np.array_equal(decode_sequence(message, frozen, len(y)), y)

@@ -359,7 +359,7 @@ def test_as_many_symbols_as_there_can_be():
 @pytest.mark.parametrize("concentration", [0.02, 0.1, 1.0, 10.0])
 @pytest.mark.parametrize(("K", "M"), [(1, 2), (3, 50), (20, 7)])
 def test_the_tail_is_the_shortest_that_holds_46_bits(K, M, concentration):
-    """c H - 3 sqrt(c V) >= 46: docs/maths.md, section 7."""
+    """c H - 3 sqrt(c V) >= 46: docs/maths.md, "A sequence as one message"."""
     frozen = random_hmm(K, M, concentration=concentration, seed=1, prec=24)
     initial, A, B = (
         mass / 2**24 for mass in (frozen.initial, frozen.transition, frozen.emission)

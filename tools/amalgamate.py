@@ -37,13 +37,18 @@ NAMES = re.compile(
     r"|^\} (\w+);",
     re.MULTILINE,
 )
+ENUMS = re.compile(r"^enum \{([^{}]*)\};", re.MULTILINE)
 MACROS = re.compile(r"^#define (\w+)", re.MULTILINE)
 
 
 def names_of(text: str) -> set[str]:
     """What a source file defines for itself, except macros."""
     code = COMMENT_OR_STRING.sub(" ", text)
-    return {next(filter(None, groups)) for groups in NAMES.findall(code)}
+    constants = ",".join(ENUMS.findall(code)).split(",")
+    return {
+        *(next(filter(None, groups)) for groups in NAMES.findall(code)),
+        *(constant.split("=")[0].strip() for constant in constants if constant.strip()),
+    }
 
 
 def renamed(text: str, names: set[str], suffix: str) -> str:

@@ -1,8 +1,10 @@
 """Write bbans_families.c of csrc/distributions: standard shapes, exactly rounded.
 
-    python tools/family_tables.py > csrc/distributions/bbans_families.c      (needs mpmath)
+    python tools/family_tables.py > csrc/distributions/bbans_families.c
 
-docs/maths.md, section 9, says what they hold.
+It needs mpmath.
+
+docs/maths.md, "Values of a family", says what they hold.
 """
 
 from collections.abc import Callable
@@ -61,7 +63,7 @@ def shape(
 
 def main() -> None:
     print(
-        "/* Made by tools/family_tables.py: docs/maths.md, section 9.\n *\n"
+        "/* Made by tools/family_tables.py: docs/maths.md, Values of a family.\n *\n"
         " * SPDX-License-Identifier: MIT */\n"
         '#include "bbans_family.h"\n\n/* clang-format off */\n'
     )

@@ -101,7 +101,22 @@ def lgssms() -> list[str]:
         parts.append(array("int64_t", name + "_x", flat(case["xs"])))
         parts += encoded(name, case)
         cases.append(entry(name, case, case["model"]))
-    return [*parts, struct_array("lgssm", models), struct_array("lgssm_case", cases)]
+    parts += [struct_array("lgssm", models), struct_array("lgssm_case", cases)]
+    return parts + files()
+
+
+def files() -> list[str]:
+    """Model files, and a sequence under each."""
+    content = json.loads((VECTORS / "model_v2.json").read_text())
+    parts, cases = [], []
+    for i, case in enumerate(content["cases"]):
+        name, xs = f"golden_model_file_{i}", case["xs"]
+        numbers = flat(xs) if isinstance(xs[0], list) else xs
+        parts.append(array("int64_t", name + "_x", numbers))
+        file = bytes_of(name, case["file"], parts)
+        message = bytes_of(name + "_message", case["message"], parts)
+        cases.append(f"{{{file}, {name}_x, {len(xs)}, {message}}}")
+    return [*parts, struct_array("model_file", cases)]
 
 
 def encoded(name: str, case: dict) -> list[str]:

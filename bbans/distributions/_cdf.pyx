@@ -9,8 +9,8 @@ from bbans.errors import ModelError
 
 # Webster's apportionment of 2^r slots with one slot guaranteed:
 #     f_k = max(1, floor(p_k / q + 1/2)),
-# q by bisection (docs/maths.md, section 2).  Sums run left to right and only
-# IEEE operations occur: the same masses give the same table everywhere.
+# q by bisection (docs/maths.md, "From float masses to tables").  Sums run left to
+# right and only IEEE operations occur: the same masses give the same table everywhere.
 
 
 cdef inline double seats(double mass, double quota) noexcept nogil:

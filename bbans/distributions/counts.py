@@ -137,7 +137,7 @@ class NegativeBinomial(_Counts):
     -----
     Weights are made of the values within some 8 to 16 deviations of the mean, and 12 /
     p beyond, which may be 4121: the mean is at most 158 for one success, 805 for 10,
-    3579 for 1000. docs/maths.md, section 11.
+    3579 for 1000. docs/maths.md, "Mixtures, counts and ranges".
 
     Examples
     --------

@@ -42,10 +42,10 @@ class Family:
 
     Notes
     -----
-    docs/maths.md, section 9. Use `gaussian`, `logistic`, `laplace`, `student_t`, or
-    `from_survival`, which take `leak` too. The first three are tables of the C library,
-    the same everywhere; the others are computed here in floats, once, like every frozen
-    model.
+    docs/maths.md, "Values of a family". Use `gaussian`, `logistic`, `laplace`,
+    `student_t`, or `from_survival`, which take `leak` too. The first three are tables
+    of the C library, the same everywhere; the others are computed here in floats, once,
+    like every frozen model.
     """
 
     __slots__ = ("_c", "_quantile", "_survival")

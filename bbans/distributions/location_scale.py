@@ -49,12 +49,12 @@ class LocationScale(Distribution):
 
     Notes
     -----
-    Value v has the mass between ``(v - 1/2 - location) / scale`` and
-    ``(v + 1/2 - location) / scale``, plus at least one slot of ``2**-28`` for its
-    bin, so that every integer of 64 bits can be coded: docs/maths.md, section 9.
-    Without that leak, what has less than a slot has none: from any message a pop then
-    draws a value of the distribution's bulk, for a Gaussian within 7 deviations.
-    Floats are rounded exactly alike on every machine.
+    Value v has the mass between ``(v - 1/2 - location) / scale`` and ``(v + 1/2 -
+    location) / scale``, plus at least one slot of ``2**-28`` for its bin, so that every
+    integer of 64 bits can be coded (docs/maths.md, "Values of a family"). Without that
+    leak, what has less than a slot has none: from any message a pop then draws a value
+    of the distribution's bulk, for a Gaussian within 7 deviations. Floats are rounded
+    exactly alike on every machine.
 
     Examples
     --------
@@ -282,9 +282,9 @@ class Mixture(Distribution):
 
     Notes
     -----
-    docs/maths.md, section 11. The three arrays are broadcast; the shape of the value
-    is that of the leading axes. With K = 1 this is `LocationScale` on a bounded
-    support.
+    docs/maths.md, "Mixtures, counts and ranges". The three arrays are broadcast; the
+    shape of the value is that of the leading axes. With K = 1 this is `LocationScale`
+    on a bounded support.
 
     Examples
     --------

@@ -100,7 +100,8 @@ class Multivariate:
 
     Notes
     -----
-    The value is a tuple of ints. For messages of one lane. docs/maths.md, section 13.
+    The value is a tuple of ints. For messages of one lane. docs/maths.md, "Linear
+    Gaussian state space models".
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Tables: frozen distributions over the same symbols, one per row.
 
-docs/maths.md, section 2.
+docs/maths.md, "From float masses to tables".
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def quantise(masses: ArrayLike, prec: int) -> NDArray[np.uint32]:
     -----
     Webster's apportionment with one slot guaranteed. Coding costs at most
     ``-log2(1 - K 2**-r) + 1.09 K / (2**r - K)`` bits a symbol over the true
-    masses (docs/maths.md, section 2).
+    masses (docs/maths.md, "From float masses to tables").
 
     Examples
     --------

@@ -36,7 +36,7 @@ class Message(MessageArrays):
 
     Notes
     -----
-    docs/maths.md, section 3. A message belongs to one thread at a time: another
+    docs/maths.md, "The message". A message belongs to one thread at a time: another
     that uses it while C code runs without the GIL gets a `MessageError`.
 
     Value i of an array is on lane i mod lanes; the first is popped first. Many
@@ -86,7 +86,7 @@ class Message(MessageArrays):
 
         Notes
         -----
-        docs/format.md, section 1. `to_bytes` of this message has 16 bytes more than
+        docs/format.md, "Message". `to_bytes` of this message has 16 bytes more than
         `data` for 64 lanes, and up to 4 for whole words.
 
         Examples

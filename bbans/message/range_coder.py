@@ -44,8 +44,9 @@ class RangeEncoder(_RangeCoder, EncoderArrays):
 
     Notes
     -----
-    docs/maths.md, section 4. Any codec goes, but for those that pop while they push,
-    as bits back does: to `encode`, which hands itself to the codec as the message.
+    docs/maths.md, "The range coder". Any codec goes, but for those that pop while they
+    push, as bits back does: to `encode`, which hands itself to the codec as the
+    message.
 
     Examples
     --------

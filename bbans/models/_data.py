@@ -20,6 +20,7 @@ __all__ = [
     "as_sequences",
     "check_axes",
     "encode_all",
+    "in_memory",
     "infer_alphabet",
     "passes_of",
     "peek",
@@ -57,11 +58,16 @@ def as_sequences(sequences: Any) -> Iterable[Symbols]:
 
 def passes_of(sequences: Any) -> Callable[[], Iterable[Symbols]]:
     """Return a function that gives the sequences at each call."""
+    held = in_memory(sequences)
+    return (lambda: as_sequences(held())) if callable(held) else (lambda: held)
+
+
+def in_memory(sequences: Any) -> Any:
+    """Sequences in a list, unless they are given by a function."""
     if callable(sequences):
-        return lambda: as_sequences(sequences())
+        return sequences
     items = as_sequences(sequences)
-    held = items if isinstance(items, (list, tuple)) else list(items)
-    return lambda: held
+    return items if isinstance(items, (list, tuple)) else list(items)
 
 
 def peek(items: Iterable[Symbols]) -> tuple[Symbols | None, Iterable[Symbols]]:

@@ -170,6 +170,8 @@ class ARHMM(FloatModel):
         Returns
         -------
         model : ARHMM
+            With the `history` of its training, in which each symbol's own count is
+            taken out of the contexts.
 
         Raises
         ------

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
-from bbans.models._data import passes_of
+from bbans.models._data import in_memory
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
@@ -158,12 +158,12 @@ class FactorialHMM(HMM):
         ModelError, SymbolError
             As for `HMM.fit`.
         """
-        passes, sizes = passes_of(sequences), _sizes(n_states)
+        data, sizes = in_memory(sequences), _sizes(n_states)
         states = math.prod(sizes)
         if init is None:
             rng = as_generator(seed)
             start = HMM.fit(
-                passes, states, n_iter=0, alphabet=alphabet, seed=rng, progress=False
+                data, states, n_iter=0, alphabet=alphabet, seed=rng, progress=False
             )
             pairs = [
                 (rng.dirichlet(np.full(K, 10.0)), rng.dirichlet(np.full(K, 10.0), K))
@@ -172,7 +172,7 @@ class FactorialHMM(HMM):
             init = cls(pairs, start.emission, alphabet=start.alphabet)
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
-        model = HMM.fit(passes, states, init=init, alphabet=alphabet, **options)
+        model = HMM.fit(data, states, init=init, alphabet=alphabet, **options)
         assert isinstance(model, FactorialHMM)
         return model
 

@@ -15,7 +15,7 @@ from bbans._arguments import as_generator, as_integer, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
-from bbans.models._data import alphabet_for, check_axes, passes_of
+from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
 from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
@@ -175,20 +175,20 @@ class GaussianHMM(HMM):
         ModelError, SymbolError
             As for `HMM.fit`.
         """
-        passes = passes_of(sequences)
+        data = in_memory(sequences)
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         if init is None:
             short = options | {"n_iter": 5, "progress": False, "callback": None}
             init = min(
                 (
-                    HMM.fit(passes, n_states, init=start, **short)
-                    for start in cls._starts(passes, n_states, low, high, seed)
+                    HMM.fit(data, n_states, init=start, **short)
+                    for start in cls._starts(passes_of(data), n_states, low, high, seed)
                 ),
                 key=lambda model: model.history[-1].objective,
             )
         elif not isinstance(init, GaussianHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
-        model = HMM.fit(passes, n_states, init=init, **options)
+        model = HMM.fit(data, n_states, init=init, **options)
         assert isinstance(model, GaussianHMM)
         return model
 

@@ -422,8 +422,8 @@ class HMM(FloatModel):
             One sequence or several of any lengths; empty ones count for nothing.
             An array has one axis, and is one sequence. For data larger than memory,
             a function without arguments that returns an iterator of the same sequences
-            at each call: one call for each update and one more, and one for what
-            `alphabet` or `init` does not tell.
+            at each call: one call for each update and one more, and two to find a
+            start without `init`.
         n_states : int
             K.
         n_iter : int

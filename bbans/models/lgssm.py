@@ -422,7 +422,8 @@ class LGSSM(FloatModel):
         Returns
         -------
         LGSSM
-            Its `history` does not rise, but for where `min_noise` binds.
+            Its `history` has the bits per integer before each update, by the density
+            of the innovations; they do not rise, but for where `min_noise` binds.
 
         Raises
         ------

@@ -45,6 +45,18 @@ typedef struct {
     const uint8_t *bytes[2];
     size_t n_bytes[2];
 } golden_lgssm_case;
+
+typedef struct {
+    const uint8_t *data;
+    size_t n;
+} golden_bytes;
+
+typedef struct {
+    golden_bytes file;
+    const int64_t *x; /* numbers of symbols, or rows of integers */
+    size_t n;
+    golden_bytes message;
+} golden_model_file;
 #endif
 
 #include "golden_vectors.h"
@@ -221,6 +233,51 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
     }
     return 0;
 }
+
+/* A model file is read, codes in its own mode, and is written again. */
+static int model_file_run(const golden_model_file *c)
+{
+    static uint64_t memory[3000], work[2000];
+    static uint32_t tail[3000], symbol[60], symbol_back[60];
+    static int64_t value[256], back[120];
+    static uint8_t file[6000];
+    const bbans_state_space *space;
+    const void *x = c->x;
+    void *y = back;
+    bbans_message msg;
+    bbans_model model;
+    uint64_t head;
+    size_t i, used;
+
+    EXPECT(bbans_model_parse(&model, c->file.data, c->file.n) == BBANS_OK);
+    EXPECT(bbans_model_build(&model, memory, sizeof memory) == BBANS_OK);
+    space = &model.frozen.space;
+    EXPECT(model.symbols <= COUNT(value) && c->file.n <= sizeof file);
+    EXPECT(c->n * model.width <= COUNT(back));
+    for (i = 0; i < model.symbols; i++)
+        value[i] = bbans_model_value(&model, i);
+    EXPECT(bbans_model_write(space, model.kind,
+                             model.values == NULL ? NULL : value, file,
+                             sizeof file, &used) == BBANS_OK);
+    EXPECT(used == c->file.n && equal(file, c->file.data, used));
+    if (model.symbols > 0) {
+        for (i = 0; i < c->n; i++)
+            symbol[i] = (uint32_t)c->x[i];
+        x = symbol;
+        y = symbol_back;
+    }
+    EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) == BBANS_OK);
+    EXPECT(bbans_sequence_encode(space, x, c->n, work, sizeof work, &msg) ==
+           BBANS_OK);
+    EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
+    EXPECT(used == c->message.n && equal(out, c->message.data, used));
+    EXPECT(bbans_sequence_decode(space, &msg, y, c->n, work, sizeof work) ==
+           BBANS_OK);
+    for (i = 0; i < c->n * model.width; i++)
+        EXPECT(c->x[i] ==
+               (model.symbols > 0 ? (int64_t)symbol_back[i] : back[i]));
+    return 0;
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -237,7 +294,8 @@ int golden_run(size_t i)
 #else
 size_t golden_count(void)
 {
-    return COUNT(golden_cases) + COUNT(golden_lgssm_cases);
+    return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
+           COUNT(golden_model_files);
 }
 
 int golden_run(size_t i)
@@ -247,7 +305,11 @@ int golden_run(size_t i)
     if (i < COUNT(golden_cases))
         return golden_case_run(&golden_models[golden_cases[i].model],
                                &golden_cases[i]);
-    c = &golden_lgssm_cases[i - COUNT(golden_cases)];
+    i -= COUNT(golden_cases);
+    if (i >= COUNT(golden_lgssm_cases))
+        return model_file_run(
+            &golden_model_files[i - COUNT(golden_lgssm_cases)]);
+    c = &golden_lgssm_cases[i];
     return lgssm_case_run(&golden_lgssms[c->model], c);
 }
 #endif

@@ -21,11 +21,17 @@ hmm_v1.json
     cases: model (an index), what, xs, and the hex of encode and encode_predictive.
 lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
-        section 2. They are no float model's, so Q is far from the posterior.
+        "Model file". They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
+model_v2.json
+    cases: name; kind, values (null for 0 .. M-1), predictive, and the numbers of the
+        model: those of hmm_v1.json or lgssm_v1.json, and contexts, each its suffix of
+        the past (null: the beginning), its back-off, and pairs of a symbol and its
+        weight; the hex of the file and its fingerprint; xs, and the hex of their
+        message under the model.
 container_v2.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements; element and shape
@@ -350,6 +356,10 @@ def lgssm_of(draw, n, p, noise, steps, kind, tail_length, start_bits):
     }
 
 
+def lgssm_from(model):
+    return ref.LGSSM(**{key: model[key] for key in model if key != "name"})
+
+
 def lgssms_of(draw):
     yield lgssm_of(draw, 1, 1, "gaussian", 1, "plain", 12, 64)
     yield lgssm_of(draw, 1, 1, "laplace", 2, "narrow", 20, 50)
@@ -391,7 +401,7 @@ def lgssm_content():
     draw = Generator(4)
     models, cases = list(lgssms_of(draw)), []
     for index, model in enumerate(models):
-        lgssm = ref.LGSSM(**{key: model[key] for key in model if key != "name"})
+        lgssm = lgssm_from(model)
         for what, xs in lgssm_sequences(draw, model["p"], model["tail_length"]):
             codes = {}
             for name, predictive in [("encode", False), ("encode_predictive", True)]:
@@ -430,7 +440,7 @@ def leak_message(draw):
 
 
 def hex_of(message):
-    """The wire format: docs/format.md, section 1."""
+    """The wire format: docs/format.md, "Message"."""
     if len(message.heads) == 1:
         value = message.to_int()
         return value.to_bytes(-(-value.bit_length() // 8), "little").hex()
@@ -551,35 +561,90 @@ def stream_content():
     return {"models": models, "cases": cases}
 
 
+# model_v2.json
+
+
+def contexts_at_random(draw, M, order):
+    """A tree of contexts, as reference.ARHMM has them; None is the beginning."""
+    contexts, level = {}, [()]
+    for _ in range(order):
+        level = [
+            (label, *context)
+            for context in level
+            if None not in context
+            for label in [*range(M), None]
+            if draw.below(3) > 0
+        ]
+        for context in level:
+            b, symbols = 1 + draw.below(255), [x for x in range(M) if draw.below(2)]
+            shares = (
+                masses([1 + draw.below(99) for _ in symbols], 2**16 - 2**8 * b)
+                if symbols
+                else []
+            )
+            weights = dict(zip(symbols, shares, strict=True))
+            contexts[context] = (b if symbols else 256, weights)
+    return contexts
+
+
+def model_case(name, model, hmm, xs, kind="integers", values=None, predictive=False):
+    """`hmm` is what the reference makes of the numbers in `model`."""
+    if isinstance(hmm, ref.LGSSM):
+        message = ref.lgssm_encode(hmm, xs, predictive)
+    else:
+        message = (ref.encode_predictive if predictive else ref.encode)(hmm, xs)
+    file = ref.model_file(hmm, kind, values, predictive)
+    model = {key: value for key, value in model.items() if key != "name"}
+    return {
+        "name": name, "kind": kind, "values": values, "predictive": predictive,
+        "model": model, "file": file.hex(),
+        "fingerprint": sha256(file[:-4]).digest()[:8].hex(), "xs": xs,
+        "message": message.hex(),
+    }  # fmt: skip
+
+
+def model_cases(draw):
+    alphabets = {
+        "integers": ("integers", None, 5),
+        "some integers": ("integers", [-(2**63), -1, 0, 300, 2**63 - 1], 5),
+        "bytes": ("bytes", None, 256),
+        "some bytes": ("bytes", [0, 10, 65, 255], 4),
+        "text": ("text", [0, 97, 960, 0x10FFFF], 4),
+    }
+    for name, (kind, values, M) in alphabets.items():
+        for predictive in (False, True):
+            model = model_of(draw, 2, M, draw.pick([10, 24, 28]), "peaked", 12)
+            hmm = hmm_of(model)
+            xs = likely(draw, hmm, 60)
+            yield model_case(name, model, hmm, xs, kind, values, predictive)
+    for order in (0, 1, 3):
+        model = model_of(draw, 3, 6, 16, "mixed", 9)
+        contexts = contexts_at_random(draw, 6, order)
+        tables = [
+            model[key]
+            for key in ("initial", "transition", "emission", "prec", "tail_length")
+        ]
+        hmm = ref.ARHMM(*tables, contexts=contexts)
+        listed = [[c, b, [*weights.items()]] for c, (b, weights) in contexts.items()]
+        xs = [draw.below(6) for _ in range(60)]
+        yield model_case(
+            f"autoregressive, order {order}", model | {"contexts": listed}, hmm, xs,
+            predictive=order == 1,
+        )  # fmt: skip
+    for n, p, noise, steps in [(1, 1, "gaussian", 1), (2, 3, "laplace", 2)]:
+        model = lgssm_of(draw, n, p, noise, steps, "plain", 7, 64)
+        xs = walk(draw, p, 40, 5)
+        for predictive in (False, True):
+            yield model_case(
+                model["name"], model, lgssm_from(model), xs, predictive=predictive
+            )
+
+
+def model_content():
+    return {"cases": list(model_cases(Generator(7)))}
+
+
 # container_v2.json
-
-
-def model_file(number, kind, mode, byte_8, alphabet, rest):
-    """Version 2; `alphabet` 0 or 1: symbols are 0 .. M-1, or listed."""
-    head = b"\x89bbm" + bytes([2, number, mode, kind, byte_8, alphabet, 0, 0])
-    return ref.with_crc(head + rest)
-
-
-def words(numbers, size=4):
-    return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
-
-
-def hmm_file(model, kind, mode, symbols):
-    """`symbols`: None or a list."""
-    K, M = len(model["initial"]), len(model["emission"][0])
-    listed = words(symbols or [], 4 if kind == 2 else 8)
-    rows = [model["initial"], *model["transition"], *model["emission"]]
-    rest = words([K, M, model["tail_length"]]) + listed + b"".join(map(words, rows))
-    return model_file(1, kind, mode, model["prec"], int(symbols is not None), rest)
-
-
-def lgssm_file(model, mode):
-    sizes = ["n", "p", "tail_length", "start_bits"]
-    rest = words([model[key] for key in sizes] + [len(model["words"])])
-    rest += b"".join(words(row, 8) for row in model["offsets"])
-    rest += b"".join(words(row) for row in model["words"])
-    noise = [*ref.SHAPES].index(model["noise"])
-    return model_file(3, 0, mode, noise, 0, rest)
 
 
 class Coded:
@@ -597,8 +662,7 @@ class Coded:
     def encode(self, values):
         if self.width > 1:
             xs = [values[i : i + self.width] for i in range(0, len(values), self.width)]
-            lgssm = ref.LGSSM(**{k: v for k, v in self.model.items() if k != "name"})
-            return ref.lgssm_encode(lgssm, xs, self.predictive)
+            return ref.lgssm_encode(lgssm_from(self.model), xs, self.predictive)
         xs = [self.symbols.index(v) for v in values] if self.symbols else values
         encode = ref.encode_predictive if self.predictive else ref.encode
         return encode(hmm_of(self.model), xs)
@@ -618,13 +682,19 @@ def coded_models(draw):
     characters = sorted(map(ord, "aeπ€😀 "))
     integers = [-(2**40), -1, 0, 300]
     return {
-        "bytes": Coded("bytes", byte, hmm_file(byte, 1, 0, None)),
-        "index": Coded("index", index, hmm_file(index, 0, 0, None)),
-        "text": Coded("text", text, hmm_file(text, 2, 0, characters), characters),
-        "some": Coded(
-            "some", some, hmm_file(some, 0, 1, integers), integers, predictive=True
+        "bytes": Coded("bytes", byte, ref.model_file(hmm_of(byte), "bytes")),
+        "index": Coded("index", index, ref.model_file(hmm_of(index))),
+        "text": Coded(
+            "text", text, ref.model_file(hmm_of(text), "text", characters), characters
         ),
-        "rows": Coded("rows", linear, lgssm_file(linear, 0)),
+        "some": Coded(
+            "some",
+            some,
+            ref.model_file(hmm_of(some), values=integers, predictive=True),
+            integers,
+            predictive=True,
+        ),
+        "rows": Coded("rows", linear, ref.model_file(lgssm_from(linear))),
     }
 
 
@@ -651,8 +721,8 @@ def signal_block(values, channels, form, item, coefficients, scale):
     ref.push_each(message, signal.intervals(less))
     n = len(flat)
     ref.push_located(message, table["laplace"], [0] * n, [scale] * n, flat)
-    head = bytes([channels, *form]) + words([scale], 2)
-    return head + words(middles, item) + message.to_bytes()
+    head = bytes([channels, *form]) + ref.words([scale], 2)
+    return head + ref.words(middles, item) + message.to_bytes()
 
 
 class Part:
@@ -663,7 +733,7 @@ class Part:
 
     def add(self, method, values, data=None):
         """Elements, and the block's data but for stored ones and messages."""
-        plain = words(values, self.item)
+        plain = ref.words(values, self.item)
         if method == 0:
             data = plain
         elif method == 1:
@@ -737,7 +807,7 @@ def container_files(draw, models):
     yield "a signal of two channels", None, [part(128 + 22, [20, 2]).add(3, pairs, two)]
     codec = "reversed π", b"\1\2\3\4\5\6\7\x08"
     yield "a codec", None, [part(18, [5], codec).add(
-        4, [1, 2, 3, 4, 5], words([5, 4, 3, 2, 1], 2)
+        4, [1, 2, 3, 4, 5], ref.words([5, 4, 3, 2, 1], 2)
     )]  # fmt: skip
     codec = "x" * 255, bytes(8)
     yield "a codec without fingerprint", None, [part(0, None, codec).add(
@@ -941,6 +1011,7 @@ def main():
         "lgssm_v1.json": lgssm_content,
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
+        "model_v2.json": model_content,
         "container_v2.json": container_content,
     }
     for name, content in contents.items():

@@ -1,0 +1,208 @@
+/* Fuzz model files: any bytes as a file, with the checksum made right.  What is
+ * read is written again to the same bytes, and codes.  With libFuzzer by
+ * -fsanitize=fuzzer, else over the files it is given, or with none over files
+ * that it makes and damages itself: make fuzz.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "../bbans_internal.h"
+#include "../tests/check.h"
+
+#include <string.h>
+
+#define SIZE_MOST ((size_t)1 << 16)
+#define MEMORY_MOST ((size_t)1 << 26)
+#define STEPS 9
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static unsigned built;
+
+static void *allocate(size_t n)
+{
+    void *memory = malloc(n > 0 ? n : 1);
+
+    CHECK(memory != NULL);
+    return memory;
+}
+
+static void code(const bbans_model *model)
+{
+    const bbans_state_space *space = &model->frozen.space;
+    const size_t words = bbans_sequence_tail_words(space, STEPS) +
+                         STEPS * space->pop_words; /* decoding may take */
+    const size_t work_bytes = bbans_sequence_work_bytes(space, STEPS, STEPS);
+    const size_t x_bytes = STEPS * space->observation_bytes;
+    uint8_t *x = allocate(x_bytes), *y = allocate(x_bytes);
+    uint32_t *tail = allocate(4 * words);
+    void *work = allocate(work_bytes);
+    bbans_message msg;
+    uint64_t head;
+    size_t i;
+
+    for (i = 0; i < x_bytes; i++)
+        x[i] = (uint8_t)random_bits();
+    for (i = 0; model->symbols > 0 && i < STEPS; i++)
+        ((uint32_t *)(void *)x)[i] = below((uint32_t)model->symbols);
+    CHECK(bbans_message_init(&msg, &head, 1, tail, words) == BBANS_OK);
+    CHECK(bbans_sequence_encode(space, x, STEPS, work, work_bytes, &msg) ==
+          BBANS_OK);
+    CHECK(bbans_sequence_decode(space, &msg, y, STEPS, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(memcmp(x, y, x_bytes) == 0);
+    free(x);
+    free(y);
+    free(tail);
+    free(work);
+}
+
+static void write_again(const bbans_model *model, const uint8_t *file, size_t n)
+{
+    int64_t *value = allocate(8 * model->symbols);
+    uint8_t *again = allocate(n);
+    size_t i, used;
+
+    for (i = 0; i < model->symbols; i++)
+        value[i] = bbans_model_value(model, i);
+    CHECK(bbans_model_write(&model->frozen.space, model->kind,
+                            model->values == NULL ? NULL : value, again, n,
+                            &used) == BBANS_OK);
+    CHECK(used == n && memcmp(again, file, n) == 0);
+    free(value);
+    free(again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint8_t *file;
+    bbans_model model;
+
+    if (size < 4 || size > SIZE_MOST)
+        return 0;
+    file = allocate(size);
+    memcpy(file, data, size);
+    bbans_store(file + size - 4, bbans_crc32(0, file, size - 4), 4);
+    if (bbans_model_parse(&model, file, size) == BBANS_OK &&
+        bbans_model_bytes(&model) <= MEMORY_MOST) {
+        const size_t n = bbans_model_bytes(&model);
+        void *memory = allocate(n);
+
+        if (bbans_model_build(&model, memory, n) == BBANS_OK) {
+            built++;
+            write_again(&model, file, size);
+            code(&model);
+        }
+        free(memory);
+    }
+    free(file);
+    return 0;
+}
+
+#ifndef LIBFUZZER
+static uint8_t *put(uint8_t *at, uint64_t value, size_t n)
+{
+    bbans_store(at, value, n);
+    return at + n;
+}
+
+static uint8_t *put_row(uint8_t *at, size_t n, uint32_t total)
+{
+    size_t k;
+
+    for (k = 0; k + 1 < n; k++, total -= 2)
+        at = put(at, 2, 4);
+    return put(at, total, 4);
+}
+
+/* Two states, three symbols, 10 bits; of type 2 with two contexts. */
+static size_t make_hmm(uint8_t *file, int type)
+{
+    static const uint8_t tree[] = {1, 0, 127, 1, 0, 0};
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2",
+           5);
+    at = put(at + 5, (uint64_t)type, 1);
+    at = put(at, below(2), 1);
+    at = put(at, BBANS_KIND_INTEGERS, 1);
+    at = put(at, 10, 1);
+    at = put(at, 1, 1);
+    at = put(at, 0, 2);
+    at = put(at, 2, 4);
+    at = put(at, 3, 4);
+    at = put(at, 5, 4);
+    for (i = 0; i < 3; i++)
+        at = put(at, 7 * i, 8);
+    for (i = 0; i < 3; i++)
+        at = put_row(at, 2, 1024);
+    for (i = 0; i < 2; i++)
+        at = put_row(at, 3, 1024);
+    if (type == BBANS_MODEL_ARHMM) {
+        at = put(at, 2, 4);
+        at = put(at, 1, 4);
+        at = put(at, sizeof tree, 4);
+        memcpy(at, tree, sizeof tree);
+        at += sizeof tree;
+    }
+    return (size_t)(at - file) + 4;
+}
+
+static size_t make_lgssm(uint8_t *file)
+{
+    const size_t words = bbans_lgssm_step_words(1, 2);
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\3\0\0\1\0\0\0",
+           12);
+    at = put(at + 12, 1, 4);
+    at = put(at, 2, 4);
+    at = put(at, 3, 4);
+    at = put(at, 50, 4);
+    at = put(at, 1, 4);
+    for (i = 0; i < 3; i++)
+        at = put(at, 65536 * i, 8);
+    for (i = 0; i < words; i++)
+        at = put(at, 6, 4);
+    return (size_t)(at - file) + 4;
+}
+
+static void over_file(const char *name)
+{
+    static uint8_t data[SIZE_MOST];
+    FILE *file = fopen(name, "rb");
+
+    CHECK(file != NULL);
+    (void)LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof data, file));
+    (void)fclose(file);
+}
+
+int main(int argc, char **argv)
+{
+    uint8_t file[1000];
+    int i, change;
+
+    for (i = 1; i < argc; i++)
+        over_file(argv[i]);
+    for (i = 0; argc == 1 && i < 200000; i++) {
+        const int type = 1 + i % 3;
+        size_t n =
+            type == BBANS_MODEL_LGSSM ? make_lgssm(file) : make_hmm(file, type);
+
+        for (change = (int)below(4); change > 0; change--)
+            file[below((uint32_t)n)] =
+                (uint8_t)(below(2) ? random_bits()
+                                   : "\0\1\2\3\x7f\x80\xff"[below(7)]);
+        if (below(8) == 0)
+            n -= below((uint32_t)n);
+        (void)LLVMFuzzerTestOneInput(file, n);
+    }
+    CHECK(argc > 1 || built > 20000);
+    printf("fuzz_model: ok, %u models\n", built);
+    return 0;
+}
+#endif
