@@ -302,7 +302,7 @@ def c_code(path):
 
 def c_definitions(code):
     """The visible names that a .c file defines: functions, and objects with values."""
-    start = r"^(?!static\b|extern\b|typedef\b)[a-z_][\w *]*?\b"
+    start = r"^(?!static\b|extern\b|typedef\b)[a-z_][\w *]*?\b\n?"
     function = start + r"(bbans_\w+)\s*\([^;{]*\{"
     value = start + r"(bbans_\w+)\s*(?:\[[^]]*\]\s*)*=[^;]"
     return {*re.findall(function, code, re.M), *re.findall(value, code, re.M)}
