@@ -171,6 +171,12 @@ typedef enum {
     BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
 } bbans_type;
 
+/* An array that is only read, and the bbans_type of its elements. */
+typedef struct {
+    const void *data;
+    int type;
+} bbans_array;
+
 /* A distribution of integers, one for each value of an array: made by a function
  * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
  * parameters, element i of which (or row i) is that of value i, and to its table
@@ -180,8 +186,7 @@ typedef struct bbans_distribution {
     bbans_status (*code)(const struct bbans_distribution *distribution,
                          const struct bbans_call *call);
     const void *form;     /* a bbans_table or a bbans_family                 */
-    const void *array[3];
-    int type[3];          /* a bbans_type; 0 without an array                */
+    bbans_array array[3]; /* data NULL: none                                 */
     size_t width;         /* elements of a row                               */
     size_t words;         /* that a value may need room for                  */
     int64_t low, high;
@@ -263,7 +268,7 @@ BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
  * Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_symbols(
         bbans_distribution *distribution, const bbans_table *table,
-        const void *row, int row_type);
+        bbans_array row);
 
 /* Values below total, all equally likely: log2(total) bits each.  Fast for
  * powers of two.  Returns ERR_{NULL,TOTAL}. */
@@ -278,7 +283,7 @@ BBANS_API bbans_status bbans_distribution_init_bernoulli(
         bbans_distribution *distribution, unsigned prec, const uint32_t *one);
 
 /* Symbols, each under a row of weights of its own, which need no normalisation.
- *   weight  [n][symbols], aligned to its type, of weight_type
+ *   weight  [n][symbols], aligned to its type
  *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
  *           may be 0: such a symbol is never popped, and cannot be pushed
  *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
@@ -287,8 +292,7 @@ BBANS_API bbans_status bbans_distribution_init_bernoulli(
  * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
  * a weight of 0. */
 BBANS_API bbans_status bbans_distribution_init_weighted(
-        bbans_distribution *distribution, const void *weight, int weight_type,
-        size_t symbols);
+        bbans_distribution *distribution, bbans_array weight, size_t symbols);
 
 /* ---- Values under a family, a location and a scale ------------------------ */
 
@@ -359,8 +363,7 @@ BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
  * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_location_scale(
         bbans_distribution *distribution, const bbans_family *family,
-        const void *location, int location_type, const void *scale,
-        int scale_type);
+        bbans_array location, bbans_array scale);
 
 /* ---- Signals: switching autoregressive models --------------------------- */
 
@@ -446,15 +449,14 @@ BBANS_API bbans_status bbans_distribution_init_range(
  * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
 BBANS_API bbans_status bbans_distribution_init_mixture(
         bbans_distribution *distribution, const bbans_family *family,
-        size_t components, const void *weight, int weight_type,
-        const void *location, int location_type, const void *scale,
-        int scale_type, int64_t low, int64_t high);
+        size_t components, bbans_array weight, bbans_array location,
+        bbans_array scale, int64_t low, int64_t high);
 
 /* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
  *   scale  [n] as of bbans_distribution_init_location_scale
  * 8 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_geometric(
-        bbans_distribution *distribution, const void *scale, int scale_type);
+        bbans_distribution *distribution, bbans_array scale);
 
 /* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
@@ -466,7 +468,7 @@ BBANS_API bbans_status bbans_distribution_init_geometric(
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
-        const void *probability, int probability_type);
+        bbans_array probability);
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
@@ -474,13 +476,13 @@ BBANS_API bbans_status bbans_distribution_init_binomial(
  * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
-        const void *alpha, int alpha_type, const void *beta, int beta_type);
+        bbans_array alpha, bbans_array beta);
 
 /* Poisson values v >= 0.
  *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_poisson(
-        bbans_distribution *distribution, const void *mean, int mean_type);
+        bbans_distribution *distribution, bbans_array mean);
 
 /* Failures v >= 0 before the r-th success, for real r > 0.
  *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
@@ -490,8 +492,8 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
  * standard deviations on each side of the mean, and 12 / p, are more.
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_negative_binomial(
-        bbans_distribution *distribution, const void *successes,
-        int successes_type, const void *probability, int probability_type);
+        bbans_distribution *distribution, bbans_array successes,
+        bbans_array probability);
 
 /* ---- Wire format of a message ------------------------------------------- */
 
@@ -1247,6 +1249,15 @@ BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
         size_t work_bytes);
 
 /* cffi:end */
+
+static inline bbans_array bbans_array_of(const void *data, int type)
+{
+    bbans_array array;
+
+    array.data = data;
+    array.type = type;
+    return array;
+}
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -674,10 +674,10 @@ static bbans_status location_scale_code(const bbans_distribution *d,
     if (!bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
     g.family = *(const bbans_family *)d->form;
-    g.location = d->array[LOCATION];
-    g.location_type = d->type[LOCATION];
-    g.scale = d->array[SCALE];
-    g.scale_type = d->type[SCALE];
+    g.location = d->array[LOCATION].data;
+    g.location_type = d->array[LOCATION].type;
+    g.scale = d->array[SCALE].data;
+    g.scale_type = d->array[SCALE].type;
     if (msg == NULL)
         return bbans_code_values(d, call, &values, &g);
     if (call->pops)
@@ -687,22 +687,21 @@ static bbans_status location_scale_code(const bbans_distribution *d,
     return push_values(msg, &g, call->from, call->type, call->n);
 }
 
-bbans_status bbans_distribution_init_location_scale(
-    bbans_distribution *distribution, const bbans_family *family,
-    const void *location, int location_type, const void *scale, int scale_type)
+bbans_status
+bbans_distribution_init_location_scale(bbans_distribution *distribution,
+                                       const bbans_family *family,
+                                       bbans_array location, bbans_array scale)
 {
     if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
-    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
-        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+    if ((!bbans_is_real(location.type) && location.type != BBANS_I64) ||
+        (!bbans_is_real(scale.type) && scale.type != BBANS_I32))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = location_scale_code;
     distribution->form = family;
     distribution->array[LOCATION] = location;
-    distribution->type[LOCATION] = location_type;
     distribution->array[SCALE] = scale;
-    distribution->type[SCALE] = scale_type;
     distribution->words = 4;
     return BBANS_OK;
 }

@@ -227,7 +227,7 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
     if (d == NULL || (call->n > 0 && call->from == NULL && call->to == NULL))
         return BBANS_ERR_NULL;
     for (k = 0; k < 3; k++)
-        if (call->n > 0 && d->type[k] != 0 && d->array[k] == NULL)
+        if (call->n > 0 && d->array[k].type != 0 && d->array[k].data == NULL)
             return BBANS_ERR_NULL;
     return d->code(d, call);
 }
