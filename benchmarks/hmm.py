@@ -49,7 +49,7 @@ def add_sequence(
         return bbans.codecs.decode_sequence(Message.from_bytes(data), model, x.size)
 
     assert np.array_equal(decode(), x)
-    encode = partial(bbans.codecs.encode_sequence, model, x)
+    encode = partial(bbans.codecs.encode_sequence, x, model)
     add(rows, what, x.size, repeats, encode=encode, decode=decode)
 
 
