@@ -417,6 +417,8 @@ def test_the_package_itself_loads_nothing():
 
 def test_what_decodes_loads_little_and_nothing_that_trains():
     assert len(loaded("import bbans.formats")) <= 20
+    blob = bbans.compress("abc")
+    assert len(loaded(f"import bbans; bbans.decompress({blob!r})")) <= 20
     blob = bbans.compress("abc", bbans.default_model())
     modules = loaded(f"import bbans; bbans.decompress({blob!r})")
     assert "bbans.frozen.hmm" in modules

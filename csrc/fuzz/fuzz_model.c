@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
-    for (i = 0; argc == 1 && i < 200000; i++) {
+    for (i = 0; argc == 1 && i < 60000; i++) {
         const int type = 1 + i % 3;
         size_t n =
             type == BBANS_MODEL_LGSSM ? make_lgssm(file) : make_hmm(file, type);
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
             n -= below((uint32_t)n);
         (void)LLVMFuzzerTestOneInput(file, n);
     }
-    CHECK(argc > 1 || built > 20000);
+    CHECK(argc > 1 || built > 6000);
     printf("fuzz_model: ok, %u models\n", built);
     return 0;
 }
