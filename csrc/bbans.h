@@ -9,9 +9,10 @@
  * Files      bbans_model_parse and bbans_model_build load a model;
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
- *            without length or checksum, for those who frame them themselves.
- * Codecs     A bbans_distribution, bbans_message_push and its inverse:
- *            make your own.
+ *            without length or checksum, for those who frame them themselves:
+ *            examples/sequence.c.
+ * Codecs     A bbans_distribution, bbans_message_push and its inverse: make your
+ *            own, as examples/codec.c does.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -124,782 +125,16 @@ BBANS_API int bbans_isa_in_use(void);
  * BBANS_ISA_BEST with a name are all that there are. */
 BBANS_API const char *bbans_isa_name(int isa);
 
-/* ---- The message: a stack of rANS words --------------------------------- */
-
-/* `lanes` rANS heads over one shared stack of words.  Heads lie in
- * [2^31, 2^63).  With one lane and an empty tail the head may be smaller. */
-typedef struct {
-    uint64_t *head; /* [lanes]                                       */
-    uint32_t *tail; /* [tail_cap], top of stack at tail[tail_len - 1] */
-    size_t lanes, tail_len, tail_cap;
-} bbans_message;
-
-/* Make *msg the empty message over the caller's arrays: head 1 for one lane,
- * heads 2^31 for more.  Returns ERR_{NULL,STATE}. */
-BBANS_API bbans_status bbans_message_init(bbans_message *msg, uint64_t *head,
-        size_t lanes, uint32_t *tail, size_t tail_cap);
-
-/* BBANS_OK if *msg is a valid message, else ERR_NULL or ERR_STATE.  The other
- * functions trust a message that they or bbans_message_init made. */
-BBANS_API bbans_status bbans_message_check(const bbans_message *msg);
-
-/* Push one interval per lane.
- *   start, freq  [lanes] intervals [start, start + freq) in slots
- *   total        slots in all, 1 to BBANS_TOTAL_MAX; 2^r for an r-bit table
- * A lane moves at most one word to the tail.  Needs room for `lanes` words.
- * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_push_intervals(bbans_message *msg,
-        const uint32_t *start, const uint32_t *freq, uint32_t total);
-
-/* The slot that each lane would pop; the message is not changed.
- * Returns ERR_{NULL,TOTAL}. */
-BBANS_API bbans_status bbans_message_peek(const bbans_message *msg,
-        uint32_t *slot, uint32_t total);
-
-/* Pop: remove from each lane the interval that holds its slot.  Exact inverse
- * of bbans_message_push_intervals.  Needs room for `lanes` words.
- * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY,UNDERFLOW}. */
-BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
-        const uint32_t *start, const uint32_t *freq, uint32_t total);
-
-/* ---- Arrays -------------------------------------------------------------- */
-
-/* Types of elements: for integers the size in bytes, negative if signed. */
-typedef enum {
-    BBANS_U8 = 1, BBANS_U16 = 2, BBANS_U32 = 4, BBANS_U64 = 8,
-    BBANS_I8 = -1, BBANS_I16 = -2, BBANS_I32 = -4, BBANS_I64 = -8,
-    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
-} bbans_type;
-
-/* An array that is only read, and the bbans_type of its elements. */
-typedef struct {
-    const void *data;
-    int type;
-} bbans_array;
-
-/* A distribution of integers, one for each value of an array: made by a function
- * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
- * parameters, element i of which (or row i) is that of value i, and to its table
- * or family. */
-struct bbans_call;
-typedef struct bbans_distribution {
-    bbans_status (*code)(const struct bbans_distribution *distribution,
-                         const struct bbans_call *call);
-    const void *form;     /* a bbans_table or a bbans_family                 */
-    bbans_array array[3]; /* data NULL: none                                 */
-    size_t width;         /* elements of a row                               */
-    size_t words;         /* that a value may need room for                  */
-    int64_t low, high;
-    uint32_t total, limit; /* symbols are below the limit; 0 for other values */
-} bbans_distribution;
-
-/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
- * lanes are fast: 64 are a good number.
- *
- * Push goes from last to first, and needs room for n distribution->words words.
- * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
- *
- * Pop goes from first to last, and needs room for a word.  After an error the
- * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
- * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
- * type does not hold a value.
- *
- * Types are those of integers, but U64 for symbols below a limit alone.  Returns
- * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
- */
-BBANS_API bbans_status bbans_message_push(bbans_message *msg,
-        const bbans_distribution *distribution, const void *value, int type,
-        size_t n);
-BBANS_API bbans_status bbans_message_pop(bbans_message *msg,
-        const bbans_distribution *distribution, void *value, int type,
-        size_t n);
-
-/* [start, start + freq) of `total` slots. */
-typedef struct {
-    uint32_t start, freq, total;
-} bbans_interval;
-
-/* List the intervals of n values, those of the first first, as they would be
- * popped: for coders of the caller's own, and to find a value at fault.
- *   interval     [cap], room for n distribution->words; or NULL: only count
- *   n_intervals  how many there are
- *   at           after an error, the first value that has none
- * Returns as bbans_message_push. */
-BBANS_API bbans_status bbans_distribution_list(
-        const bbans_distribution *distribution, const void *value, int type,
-        size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
-        size_t *at);
-
-/* ---- Tables -------------------------------------------------------------- */
-
-/* `rows` distributions over `symbols` symbols: the edges of row i are
- * cdf[i * (symbols + 1)] = 0 < ... < cdf[i * (symbols + 1) + symbols] = 2^prec.
- * No interval is empty. */
-typedef struct {
-    const uint32_t *cdf; /* [rows][symbols + 1], in slots of width 2^-prec */
-    size_t rows, symbols;
-    unsigned prec;
-    unsigned index_bits;   /* set by bbans_table_index                     */
-    const uint16_t *index; /* NULL, or [rows][2^index_bits]: the symbol of the
-                              first slot of each of as many equal parts    */
-} bbans_table;
-
-/* Check a table once, before its use; the other functions trust it.
- * Returns ERR_{NULL,PRECISION,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_table_check(const bbans_table *table);
-
-/* The symbol whose interval in `row` holds `slot`.  Trusts its arguments. */
-BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
-        uint32_t slot);
-
-/* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
- * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
- * table, and that the index of many rows stays small. */
-BBANS_API size_t bbans_table_index_words(const bbans_table *table,
-        unsigned bits);
-
-/* Give a checked table an index, which makes its pops fast.  `index` must outlive
- * the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
-BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
-        uint16_t *index, size_t words);
-
-/* Symbols of a table.
- *   row  [n] the row for each symbol, or NULL: row 0 for all
- * Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_symbols(
-        bbans_distribution *distribution, const bbans_table *table,
-        bbans_array row);
-
-/* Values below total, all equally likely: log2(total) bits each.  Fast for
- * powers of two.  Returns ERR_{NULL,TOTAL}. */
-BBANS_API bbans_status bbans_distribution_init_uniform(
-        bbans_distribution *distribution, uint32_t total);
-
-/* Bits, each with a probability of its own.
- *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
- *        the slots below
- * Returns ERR_{NULL,PRECISION}. */
-BBANS_API bbans_status bbans_distribution_init_bernoulli(
-        bbans_distribution *distribution, unsigned prec, const uint32_t *one);
-
-/* Symbols, each under a row of weights of its own, which need no normalisation.
- *   weight  [n][symbols], aligned to its type
- *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
- *           may be 0: such a symbol is never popped, and cannot be pushed
- *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
- *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
- *           the p to about 1.  Only as portable as the numbers are
- * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
- * a weight of 0. */
-BBANS_API bbans_status bbans_distribution_init_weighted(
-        bbans_distribution *distribution, bbans_array weight, size_t symbols);
-
-/* ---- Values under a family, a location and a scale ------------------------ */
-
-/* A distribution of integers: value v has the mass that a continuous one,
- * symmetric about its location mu and stretched by its scale sigma, has between
- * v - 1/2 and v + 1/2.  The mass is exact in integers (docs/maths.md, section
- * 9), at 28 bits.
- *
- * Every int64_t can be coded, however far away: some 1e-5 of the mass leaks to
- * values far out.  That is right for priors and likelihoods.  A posterior, from
- * which bits back pops, would now and then draw such a value, which costs
- * much under any prior: set `leakless` in its family. */
-
-/* A standardised distribution as a table of its survival function S(t) = P(T >
- * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
- * octave from there to 8 2^octaves, where it ends with 0, twice. */
-typedef struct {
-    const uint32_t *survival; /* [2050 + 256 octaves], from 2^31 to 0        */
-    const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
-                                 2^-16; for speed alone                      */
-    unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
-    unsigned leakless;        /* 0: every int64_t can be coded; else a value
-                                 whose mass rounds to 0 cannot              */
-} bbans_family;
-
-enum {
-    BBANS_OCTAVES_MAX = 13,
-    BBANS_QUANTILES = 1025,
-    BBANS_SCALE_MIN = -3072, /* sigma = 2^-12             */
-    BBANS_SCALE_MAX = 12031, /* sigma = just below 2^47   */
-    BBANS_FAMILY_GROUP = 256
-};
-
-enum { /* the library's families */
-    BBANS_GAUSSIAN = 0, /* sigma is the standard deviation             */
-    BBANS_LOGISTIC = 1, /* S(t) = 1 / (1 + e^t)                        */
-    BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
-};
-
-/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
- * no family. */
-BBANS_API bbans_status bbans_family_init(bbans_family *family, int which);
-
-/* Check a family of the caller's own once, before its use.
- * Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_family_check(const bbans_family *family);
-
-/* Make the quantiles [BBANS_QUANTILES] of a survival table, which sets
- * family->quantile.  Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_family_quantiles(bbans_family *family,
-        uint32_t *quantile);
-
-/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
- * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
- * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
-BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
-        size_t n, int64_t *location);
-BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
-        int32_t *scale);
-
-/* Values, each with a location and a scale of its own.
- *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
- *             F32, F64: rounded as by bbans_locations_fix
- *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: rounded as by bbans_scales_fix
- * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own: 4 words.  Under a leakless family values far out
- * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_location_scale(
-        bbans_distribution *distribution, const bbans_family *family,
-        bbans_array location, bbans_array scale);
-
-/* ---- Signals: switching autoregressive models --------------------------- */
-
-/* Series of integers in channels that are sampled together.  A value's mass is a
- * mixture of Gaussians of every scale, around a linear prediction from the values
- * before it, and around the last value; a hidden Markov model switches between
- * these (docs/maths.md, section 10). */
-enum {
-    BBANS_SIGNAL_CHANNELS_MAX = 64,
-    BBANS_SIGNAL_ORDER_MAX = 64,
-    BBANS_SIGNAL_TAPS_MAX = 512,
-    BBANS_SIGNAL_SCALES_MAX = 48,
-    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
-    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
-};
-
-typedef struct {
-    size_t channels, order, cross; /* lags of the channel, and of each other  */
-    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
-    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
-                                      lags 1 .. order of the channel; of lags 0
-                                      .. cross of each other, lag 0 only if it
-                                      comes before; of the constant 256       */
-} bbans_signal;
-
-/* order + (channels - 1) (cross + 1) + 1. */
-BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
-
-/* Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
-
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
- * 0 if there are none. */
-BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
-
-/* Push and pop value [n][channels] of a message of one lane.
- * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
- * Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
-        bbans_message *msg, const int64_t *value, size_t n, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
-        bbans_message *msg, int64_t *value, size_t n, void *work,
-        size_t work_bytes);
-
-/* ---- Mixtures, counts and ranges ----------------------------------------- */
-
-/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
- * value takes a few intervals, of up to 2^28 slots.
- *
- * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the function that is named. */
-
-/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
- * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
-BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
-        uint32_t *rate);
-BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
-        size_t n, uint32_t *probability);
-
-enum {
-    BBANS_COMPONENTS_MAX = 64,
-    BBANS_TRIALS_MAX = 262143,    /* 2^18 - 1 */
-    BBANS_BETA_TRIALS_MAX = 4095
-};
-
-/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
- * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
-BBANS_API bbans_status bbans_distribution_init_range(
-        bbans_distribution *distribution, int64_t low, int64_t high);
-
-/* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
- *   weight           [n][components], as of bbans_distribution_init_weighted; or
- *                    NULL: all alike
- *   location, scale  [n][components], as of bbans_distribution_init_location_scale; a
- *                    leakless family leaves values without mass here too
- *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
- *                    INT64_MAX: all
- * 8 words a value; 1 if high - low < 4096.
- * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
-BBANS_API bbans_status bbans_distribution_init_mixture(
-        bbans_distribution *distribution, const bbans_family *family,
-        size_t components, bbans_array weight, bbans_array location,
-        bbans_array scale, int64_t low, int64_t high);
-
-/* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
- *   scale  [n] as of bbans_distribution_init_location_scale
- * 8 words a value.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_geometric(
-        bbans_distribution *distribution, bbans_array scale);
-
-/* Successes of this many trials.
- *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
- *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
- *                bbans_probabilities_fix
- * The weights are made for each value whose parameters differ from those of the
- * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
- * of stack, as those of the other counts.
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_binomial(
-        bbans_distribution *distribution, const uint32_t *trials,
-        bbans_array probability);
-
-/* The same of a probability that is Beta(alpha, beta).
- *   trials       [n] up to BBANS_BETA_TRIALS_MAX
- *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
- * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_beta_binomial(
-        bbans_distribution *distribution, const uint32_t *trials,
-        bbans_array alpha, bbans_array beta);
-
-/* Poisson values v >= 0.
- *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_poisson(
-        bbans_distribution *distribution, bbans_array mean);
-
-/* Failures v >= 0 before the r-th success, for real r > 0.
- *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
- *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
- *                bbans_probabilities_fix
- * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
- * standard deviations on each side of the mean, and 12 / p, are more.
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
-BBANS_API bbans_status bbans_distribution_init_negative_binomial(
-        bbans_distribution *distribution, bbans_array successes,
-        bbans_array probability);
-
-/* ---- Wire format of a message ------------------------------------------- */
-
-/* One lane: the message as an integer, little-endian, in as few bytes as it
- * needs; its last byte is never 0.  More lanes: the tail's words from the
- * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
-
-#ifndef BBANS_DECODER_ONLY
-/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
-        size_t *n_bytes);
-
-/* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
- * Returns ERR_{NULL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
- * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_message_read(bbans_message *msg,
-        const uint8_t *bytes, size_t n_bytes);
-
-/* ---- Messages that start from data --------------------------------------- */
-
-/* Bits back pops first, and a new message has no random bits to pop: each lane
- * would give the symbol of slot 0.  So it starts from other data, which should
- * look random (compressed, or encrypted): they fill 62 bits of each head, first
- * lane first, and then words from the top of the stack down, so that they are
- * popped about in their order.  Below them a bit 1 tells where they end.  What
- * was pushed is popped again, and then the data come back: 2 bits a lane and up to
- * 4 bytes are all that this costs (docs/format.md, section 1). */
-
-#ifndef BBANS_DECODER_ONLY
-/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
- * words of tail always suffice.  ERR_UNDERFLOW: fewer than 31 bytes for each 4
- * lanes.  Returns ERR_{NULL,STATE,CAPACITY,UNDERFLOW}. */
-BBANS_API bbans_status bbans_message_seed(bbans_message *msg,
-        const uint8_t *bytes, size_t n_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* The bytes from which bbans_message_seed makes this message, which is not
- * changed.  *n_bytes is their number, or after ERR_CAPACITY what is needed.
- * Returns ERR_{NULL,CAPACITY}; ERR_CORRUPT if no bytes give this message. */
-BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* ---- Range coder: first in, first out, into a message of one lane ------- */
-
-/* Codes intervals in their natural order into the shortest integer that
- * decodes; bits back can then run over it (docs/maths.md, sections 4 and 7). */
-#ifndef BBANS_DECODER_ONLY
-typedef struct {
-    uint8_t *bytes; /* [cap] scratch */
-    size_t len, cap;
-    uint64_t low, range;
-} bbans_range_encoder;
-
-/* Start with nothing coded.  bytes [cap] is scratch until bbans_range_finish.
- * Returns ERR_NULL. */
-BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
-        uint8_t *bytes, size_t cap);
-
-/* Code the interval [start, start + freq) of `total` slots, after those before.
- * Writes up to 4 bytes, and needs room for them: to grow, copy `bytes` to a
- * larger array, and set it and `cap`.
- * Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY}; ERR_STATE after
- * bbans_range_finish. */
-BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
-        uint32_t start, uint32_t freq, uint32_t total);
-
-/* Code n values, the first first, each as the intervals that a message of one lane
- * would pop.  Writes up to 4 bytes for each word that bbans_message_push
- * needs, and needs room for these.  After an error *enc is as it was before.
- * Returns as that function, and ERR_STATE after bbans_range_finish. */
-BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
-        const bbans_distribution *distribution, const void *value, int type,
-        size_t n);
-
-/* Make *msg, of one lane, the integer of what was encoded.  Its former content
- * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
- * Returns ERR_{NULL,STATE,CAPACITY}. */
-BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
-        bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-typedef struct {
-    const uint32_t *tail;
-    uint64_t head, code, range;
-    size_t n_bits; /* bits of the fraction                      */
-    size_t n_read; /* bits taken so far, zeros past the end too */
-    uint64_t own, own_range; /* of what came since a mark, by itself */
-    int own_bits, own_state;
-} bbans_range_decoder;
-
-/* Read the integer in *msg, of one lane, which must outlive the decoder.
- * Returns ERR_{NULL,STATE,CORRUPT}. */
-BBANS_API bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
-        const bbans_message *msg);
-
-/* The slot of the next interval, of `total`; the decoder is not changed.
- * Returns ERR_{NULL,TOTAL,CORRUPT}. */
-BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
-        uint32_t total, uint32_t *slot);
-
-/* Move on past the interval that holds the slot.
- * Returns ERR_{NULL,TOTAL,INTERVAL}. */
-BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
-        uint32_t start, uint32_t freq, uint32_t total);
-
-/* Before an interval: from here on an encoder would have started bits back, if
- * the range code of these intervals alone were an integer of 2^bits or more.
- * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
- * than BBANS_START_MAX bits. */
-BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
-
-/* Decode n values.  After an error *dec is as it was before, and the contents of
- * value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
- * encoder of such values wrote this. */
-BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
-        const bbans_distribution *distribution, void *value, int type,
-        size_t n);
-
-/* After the last symbol: BBANS_OK if an encoder of these symbols writes this
- * integer, else ERR_CORRUPT (or ERR_NULL). */
-BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
-
-/* ---- Frozen state space models ------------------------------------------- */
-
-/* What every frozen state space model begins with: how wide its states z, its
- * observations x and what is known of them are, and what codes them.  Filled by
- * the model's own init function, and read by bbans_sequence_encode and all that
- * codes sequences. */
-typedef struct {
-    const struct bbans_engine *engine; /* the library's own                   */
-    size_t observation_bytes; /* of x_t: sequences are arrays of these        */
-    size_t state_bytes;       /* of z_t                                       */
-    size_t belief_bytes;      /* what is known after x_1 .. x_t               */
-    size_t record_bytes;      /* what is kept of a step for bits back         */
-    size_t scratch_bytes;
-    size_t start_length;       /* c of docs/maths.md section 7                 */
-    size_t start_bits;        /* bits back starts from 2^start_bits or more   */
-    size_t push_words;        /* of tail that an observation may take         */
-    size_t pop_words;         /* that popping one from damaged data may take  */
-    int predictive;           /* the mode of messages of their own, the caller's
-                                 to change: 0, as init functions leave it,
-                                 IconoCLaSM; else the range coder alone       */
-} bbans_state_space;
-
-/* ---- Frozen hidden Markov models ----------------------------------------- */
-
-/* The contexts of an autoregressive model, a tree of suffixes of what was
- * coded: docs/maths.md, section 12.  Context 0 is the empty one; others are
- * their parent with one symbol more, further back.  They lie level by level,
- * children of one parent in a row, those of earlier parents first. */
-typedef struct {
-    size_t contexts, entries;
-    const uint32_t *children; /* [contexts + 1] first child of each            */
-    const uint32_t *first;    /* [contexts + 1] first entry of each            */
-    const uint16_t *label;    /* [contexts] the symbol further back, rising in
-                                 a row; the number of symbols: the beginning.
-                                 Of context 0 unused                           */
-    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
-                                 units of 2^-8; 256 for context 0              */
-    const uint16_t *symbol;   /* [entries] rising in a context                 */
-    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
-                                 the parent's weight their sum is 1            */
-} bbans_contexts;
-
-/* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
- * model's own those from `states` on are 0. */
-typedef struct {
-    bbans_state_space space; /* observations: uint32_t, symbol numbers */
-    size_t states, symbols, stride;
-    unsigned prec;
-    uint32_t floor;                 /* least predicted weight           */
-    const uint32_t *initial_cdf;    /* [states + 1]                     */
-    const uint32_t *transition_cdf; /* [states][states + 1]             */
-    const uint32_t *emission_cdf;   /* [states][symbols + 1]            */
-    const uint32_t *initial;        /* [stride] masses                  */
-    const uint32_t *into;           /* [states j][stride i] masses A_ij */
-    const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
-    const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
-                                       columns j: [tile][stride / 2][j][2],
-                                       i in pairs                       */
-    const int16_t *short_columns;   /* [stride j][stride i] the same    */
-    const bbans_contexts *contexts; /* NULL but for autoregressive ones */
-} bbans_hmm;
-
-/* Bytes of memory that a model needs, 0 if a count is outside the limits. */
-BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
-
-/* Build a model's tables from its masses.
- *   prec         precision r: each row of masses sums to 2^prec
- *   start_length  c of docs/maths.md section 7, 1 to BBANS_START_MAX
- *   initial      [states], transition [states][states] (row i, next state j),
- *   emission     [states][symbols]; every mass at least 1
- *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
- *                outlive *hmm.  The masses are copied.
- * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
-BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
-        size_t symbols, unsigned prec, size_t start_length,
-        const uint32_t *initial, const uint32_t *transition,
-        const uint32_t *emission, void *memory, size_t memory_bytes);
-
-/* Make a model autoregressive: emissions depend on the symbols before.  What
- * codes sequences then does so; the four functions after the next know no
- * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
- * Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
-        const bbans_contexts *contexts);
-
-/* One filter step by the masses [stride] with which the states emit the symbol,
- * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
- * bbans_hmm_filter.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
-        const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
-
-/* The next four functions trust weights, which come from each other: their sum
- * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
- * from `states` on are 0.  Other weights give useless numbers, but no more. */
-
-/* Forward messages, exact: n filter steps (docs/maths.md, section 5).
- *   predicted  [stride] in: weights of the first state given the past
- *              (hmm->initial at t = 1); out: those after the last symbol
- *   filtered   [n][stride] out: W, the weights of z_t given x_1 .. x_t
- * Returns ERR_{NULL,SYMBOL}. */
-BBANS_API bbans_status bbans_hmm_filter(const bbans_hmm *hmm,
-        uint32_t *predicted, const uint32_t *symbol, size_t n,
-        uint32_t *filtered);
-
-/* Posterior weights of a state with filtered weights `filtered` [stride], given
- * the next state; next = states: without one.
- *   edge  [stride + 1] out: running sums of the weights; state i has the
- *         interval [edge[i], edge[i + 1]) of total edge[stride] < 2^26
- * Returns ERR_{NULL,SYMBOL}. */
-BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
-        const uint32_t *filtered, size_t next, uint32_t *edge);
-
-/* The interval of `symbol` under the predictive distribution, total 2^prec
- * (docs/maths.md, section 6).  ERR_TOTAL if all weights are 0.
- * Returns ERR_{NULL,SYMBOL,TOTAL}. */
-BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
-        const uint32_t *predicted, size_t symbol, uint32_t *start,
-        uint32_t *freq);
-
-/* The symbol whose predictive interval holds `slot`, and the interval.
- * Returns ERR_{NULL,INTERVAL,TOTAL}. */
-BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
-        const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
-        uint32_t *start, uint32_t *freq);
-
-/* ---- Linear Gaussian state space models ---------------------------------- */
-
-/* A frozen model of n latent and p observed dimensions: what one step needs is
- * a row of fixed-point matrices, `steps` of them, of which the last serves all
- * steps after it.  Covariances do not occur: gains do not depend on the data.
- * docs/maths.md, section 13. */
-enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
-
-typedef struct {
-    bbans_state_space space; /* observations: int64_t [observed] */
-    size_t latents, observed, steps, step_words;
-    int noise_family;        /* BBANS_GAUSSIAN, ...     */
-    bbans_family gaussian, noise;
-    const int64_t *offset;
-    const int32_t *word;
-} bbans_lgssm;
-
-/* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
-BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
-
-/* Fill *model, which refers to the arrays.
- *   noise        family of the observation noise: BBANS_GAUSSIAN, ...
- *   start_length  c of docs/maths.md section 7, in observations
- *   start_bits   the schedule starts from at least 2^start_bits
- *   offset       [steps][n + p] of latents and observations, in 2^-16
- *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
- *                docs/format.md, section 2
- * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-        size_t observed, size_t steps, int noise, size_t start_length,
-        unsigned start_bits, const int64_t *offset, const int32_t *word);
-
-/* One value under a location and a scale as LGSSMs code it, for coders of the
- * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
- * bits, *low, pushed before it, 28 at a time from the lowest on.
- * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
- * slot, the value is *first + *sign * low.
- * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
-BBANS_API bbans_status bbans_family_span(const bbans_family *family,
-        int64_t location, int32_t scale, unsigned prec, int64_t value,
-        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
-BBANS_API bbans_status bbans_family_find(const bbans_family *family,
-        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
-        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
-        unsigned *low_bits);
-
-/* ---- Sequences under a state space model: IconoCLaSM ---------------------- */
-
-/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is the
- * first member of a bbans_hmm or a bbans_lgssm. */
-
-/* Words of tail that hold any sequence of n observations, and serve as scratch;
- * 0 if they exceed SIZE_MAX. */
-BBANS_API size_t bbans_sequence_tail_words(const bbans_state_space *model,
-        size_t n);
-
-/* Bytes of workspace (aligned to 8) for n observations when the records of
- * `block` steps at a time are kept: block = n is fastest, block near sqrt(n)
- * smallest (each record is then computed twice).  0 if it exceeds SIZE_MAX. */
-BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
-        size_t n, size_t block);
-
-#ifndef BBANS_DECODER_ONLY
-/* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
- *   msg   of one lane; its former content is lost.  Its tail needs
- *         bbans_sequence_tail_words(model, n) words.
- *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
- *         for larger blocks, and the result is the same
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
-        const void *x, size_t n, void *work, size_t work_bytes,
-        bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n observations.  The message is spent, whatever the outcome.  Workspace
- * as for one observation; the tail needs room for n model->pop_words more words.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
-
-/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
- * the observation *last, at most `cap`: what ends with an observation that does
- * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
- * was no *last.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode_until(
-        const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
-        const void *last, size_t *n, void *work, size_t work_bytes);
-
-/* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
- * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
- * pop both as for decode.  Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
-        bbans_message *msg, const void *x, size_t n, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
-
-/* ---- Many sequences ------------------------------------------------------ */
-
-/* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
- * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
- * Split a batch to use threads: no message depends on another.  With
- * BBANS_BATCH times the workspace and the tail that one sequence needs, that
- * many are coded in turns, which is faster; the result is the same.  After an
- * error *failed is the sequence, 0 before the first. */
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode;
- *                sequences take turns if it has room for all records of each
- *   msg          of one lane: scratch, with the tail of the longest sequence
- *   bytes        [cap] out; 4 bytes for each of the words of tail that each
- *                sequence needs always suffice
- *   byte_offset  [n + 1] out
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, void *work,
-        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
-        uint64_t *byte_offset, size_t *failed);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n sequences, whose offsets the caller knows.
- *   work  as for one observation
- *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, model->pop_words for every observation of the longest
- *         sequence, and one
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
-        const uint8_t *bytes, const uint64_t *byte_offset, void *x,
-        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
-        bbans_message *msg, size_t *failed);
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences as one message: less than a bit for each after the first
- * few, but none decodes alone.  docs/maths.md, section 8.
- *   msg  of one lane; its tail needs bbans_sequence_tail_words(model, offset[n])
- *        words
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, void *work,
-        size_t work_bytes, bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* The message is spent; its tail needs room for offset[n] model->pop_words more
- * words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, const uint64_t *offset, size_t n,
-        void *work, size_t work_bytes);
+/* ---- Structs that are defined below ------------------------------------- */
+
+typedef struct bbans_message bbans_message;
+typedef struct bbans_state_space bbans_state_space;
+typedef union bbans_frozen bbans_frozen;
+typedef struct bbans_family bbans_family;
+
+/* ========================================================================
+ * Files
+ * ===================================================================== */
 
 /* ---- Model files --------------------------------------------------------- */
 
@@ -916,13 +151,6 @@ typedef enum {
     BBANS_KIND_TEXT = 2      /* code points           */
 } bbans_kind;
 
-/* Any frozen model. */
-typedef union {
-    bbans_state_space space;
-    bbans_hmm hmm;
-    bbans_lgssm lgssm;
-} bbans_frozen;
-
 /* A model file.  Two steps load it, between which the caller finds
  * bbans_model_bytes(model) bytes of memory. */
 typedef struct {
@@ -935,7 +163,7 @@ typedef struct {
                                NULL: 0 .. symbols - 1                      */
     const uint8_t *bytes;   /* [n_bytes] the file                          */
     size_t n_bytes;
-    bbans_frozen frozen;    /* of bbans_model_build; until then zero       */
+    const bbans_frozen *frozen; /* of bbans_model_build; until then NULL   */
 } bbans_model;
 
 /* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
@@ -947,8 +175,8 @@ BBANS_API bbans_status bbans_model_parse(bbans_model *model,
 /* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
 BBANS_API size_t bbans_model_bytes(const bbans_model *model);
 
-/* Step 2: fill model->frozen, whose member `space` bbans_sequence_encode and all
- * that codes sequences take.
+/* Step 2: make *model->frozen, whose member `space` bbans_sequence_encode and
+ * all that codes sequences take.
  *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
  *           other memory is used for the tables.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
@@ -1246,6 +474,800 @@ BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
  * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
         size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+        size_t work_bytes);
+
+/* ========================================================================
+ * Sequences
+ * ===================================================================== */
+
+/* ---- The message: a stack of rANS words --------------------------------- */
+
+/* `lanes` rANS heads over one shared stack of words.  Heads lie in
+ * [2^31, 2^63).  With one lane and an empty tail the head may be smaller. */
+struct bbans_message {
+    uint64_t *head; /* [lanes]                                       */
+    uint32_t *tail; /* [tail_cap], top of stack at tail[tail_len - 1] */
+    size_t lanes, tail_len, tail_cap;
+};
+
+/* Make *msg the empty message over the caller's arrays: head 1 for one lane,
+ * heads 2^31 for more.  Returns ERR_{NULL,STATE}. */
+BBANS_API bbans_status bbans_message_init(bbans_message *msg, uint64_t *head,
+        size_t lanes, uint32_t *tail, size_t tail_cap);
+
+/* BBANS_OK if *msg is a valid message, else ERR_NULL or ERR_STATE.  The other
+ * functions trust a message that they or bbans_message_init made. */
+BBANS_API bbans_status bbans_message_check(const bbans_message *msg);
+
+/* ---- Messages as bytes --------------------------------------------------- */
+
+/* One lane: the message as an integer, little-endian, in as few bytes as it
+ * needs; its last byte is never 0.  More lanes: the tail's words from the
+ * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
+        size_t *n_bytes);
+
+/* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
+ * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_message_read(bbans_message *msg,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* ---- Frozen state space models ------------------------------------------- */
+
+/* What every frozen state space model begins with: how wide its states z, its
+ * observations x and what is known of them are, and what codes them.  Filled by
+ * the model's own init function, and read by bbans_sequence_encode and all that
+ * codes sequences. */
+struct bbans_state_space {
+    const struct bbans_engine *engine; /* the library's own                   */
+    size_t observation_bytes; /* of x_t: sequences are arrays of these        */
+    size_t state_bytes;       /* of z_t                                       */
+    size_t belief_bytes;      /* what is known after x_1 .. x_t               */
+    size_t record_bytes;      /* what is kept of a step for bits back         */
+    size_t scratch_bytes;
+    size_t start_length;       /* c of docs/maths.md section 7                 */
+    size_t start_bits;        /* bits back starts from 2^start_bits or more   */
+    size_t push_words;        /* of tail that an observation may take         */
+    size_t pop_words;         /* that popping one from damaged data may take  */
+    int predictive;           /* the mode of messages of their own, the caller's
+                                 to change: 0, as init functions leave it,
+                                 IconoCLaSM; else the range coder alone       */
+};
+
+/* ---- Frozen hidden Markov models ----------------------------------------- */
+
+/* The contexts of an autoregressive model, a tree of suffixes of what was
+ * coded: docs/maths.md, section 12.  Context 0 is the empty one; others are
+ * their parent with one symbol more, further back.  They lie level by level,
+ * children of one parent in a row, those of earlier parents first. */
+typedef struct {
+    size_t contexts, entries;
+    const uint32_t *children; /* [contexts + 1] first child of each            */
+    const uint32_t *first;    /* [contexts + 1] first entry of each            */
+    const uint16_t *label;    /* [contexts] the symbol further back, rising in
+                                 a row; the number of symbols: the beginning.
+                                 Of context 0 unused                           */
+    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
+                                 units of 2^-8; 256 for context 0              */
+    const uint16_t *symbol;   /* [entries] rising in a context                 */
+    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
+                                 the parent's weight their sum is 1            */
+} bbans_contexts;
+
+/* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
+ * model's own those from `states` on are 0. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t states, symbols, stride;
+    unsigned prec;
+    uint32_t floor;                 /* least predicted weight           */
+    const uint32_t *initial_cdf;    /* [states + 1]                     */
+    const uint32_t *transition_cdf; /* [states][states + 1]             */
+    const uint32_t *emission_cdf;   /* [states][symbols + 1]            */
+    const uint32_t *initial;        /* [stride] masses                  */
+    const uint32_t *into;           /* [states j][stride i] masses A_ij */
+    const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
+    const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
+                                       columns j: [tile][stride / 2][j][2],
+                                       i in pairs                       */
+    const int16_t *short_columns;   /* [stride j][stride i] the same    */
+    const bbans_contexts *contexts; /* NULL but for autoregressive ones */
+} bbans_hmm;
+
+/* Bytes of memory that a model needs, 0 if a count is outside the limits. */
+BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
+
+/* Build a model's tables from its masses.
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md section 7, 1 to BBANS_START_MAX
+ *   initial      [states], transition [states][states] (row i, next state j),
+ *   emission     [states][symbols]; every mass at least 1
+ *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
+ *                outlive *hmm.  The masses are copied.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
+BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
+        size_t symbols, unsigned prec, size_t start_length,
+        const uint32_t *initial, const uint32_t *transition,
+        const uint32_t *emission, void *memory, size_t memory_bytes);
+
+/* Make a model autoregressive: emissions depend on the symbols before.  What
+ * codes sequences then does so; the four functions after the next know no
+ * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
+        const bbans_contexts *contexts);
+
+/* One filter step by the masses [stride] with which the states emit the symbol,
+ * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
+ * bbans_hmm_filter.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
+        const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
+
+/* The next four functions trust weights, which come from each other: their sum
+ * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
+ * from `states` on are 0.  Other weights give useless numbers, but no more. */
+
+/* Forward messages, exact: n filter steps (docs/maths.md, section 5).
+ *   predicted  [stride] in: weights of the first state given the past
+ *              (hmm->initial at t = 1); out: those after the last symbol
+ *   filtered   [n][stride] out: W, the weights of z_t given x_1 .. x_t
+ * Returns ERR_{NULL,SYMBOL}. */
+BBANS_API bbans_status bbans_hmm_filter(const bbans_hmm *hmm,
+        uint32_t *predicted, const uint32_t *symbol, size_t n,
+        uint32_t *filtered);
+
+/* Posterior weights of a state with filtered weights `filtered` [stride], given
+ * the next state; next = states: without one.
+ *   edge  [stride + 1] out: running sums of the weights; state i has the
+ *         interval [edge[i], edge[i + 1]) of total edge[stride] < 2^26
+ * Returns ERR_{NULL,SYMBOL}. */
+BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
+        const uint32_t *filtered, size_t next, uint32_t *edge);
+
+/* The interval of `symbol` under the predictive distribution, total 2^prec
+ * (docs/maths.md, section 6).  ERR_TOTAL if all weights are 0.
+ * Returns ERR_{NULL,SYMBOL,TOTAL}. */
+BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
+        const uint32_t *predicted, size_t symbol, uint32_t *start,
+        uint32_t *freq);
+
+/* The symbol whose predictive interval holds `slot`, and the interval.
+ * Returns ERR_{NULL,INTERVAL,TOTAL}. */
+BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
+        const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
+        uint32_t *start, uint32_t *freq);
+
+/* ---- Linear Gaussian state space models ---------------------------------- */
+
+/* A frozen model of n latent and p observed dimensions: what one step needs is
+ * a row of fixed-point matrices, `steps` of them, of which the last serves all
+ * steps after it.  Covariances do not occur: gains do not depend on the data.
+ * docs/maths.md, section 13. */
+enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
+
+typedef struct {
+    bbans_state_space space; /* observations: int64_t [observed] */
+    size_t latents, observed, steps, step_words;
+    int noise_family;        /* BBANS_GAUSSIAN, ...     */
+    const bbans_family *gaussian, *noise;
+    const int64_t *offset; /* of bbans_lgssm_init        */
+    const int32_t *word;
+} bbans_lgssm;
+
+/* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
+BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
+
+/* Fill *model, which refers to the arrays.
+ *   noise        family of the observation noise: BBANS_GAUSSIAN, ...
+ *   start_length  c of docs/maths.md section 7, in observations
+ *   start_bits   the schedule starts from at least 2^start_bits
+ *   offset       [steps][n + p] of latents and observations, in 2^-16
+ *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
+ *                docs/format.md, section 2
+ * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
+        size_t observed, size_t steps, int noise, size_t start_length,
+        unsigned start_bits, const int64_t *offset, const int32_t *word);
+
+/* Any frozen model. */
+union bbans_frozen {
+    bbans_state_space space;
+    bbans_hmm hmm;
+    bbans_lgssm lgssm;
+};
+
+/* ---- Sequences under a state space model: IconoCLaSM --------------------- */
+
+/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is the
+ * first member of a bbans_hmm or a bbans_lgssm. */
+
+/* Words of tail that hold any sequence of n observations, and serve as scratch;
+ * 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_sequence_tail_words(const bbans_state_space *model,
+        size_t n);
+
+/* Bytes of workspace (aligned to 8) for n observations when the records of
+ * `block` steps at a time are kept: block = n is fastest, block near sqrt(n)
+ * smallest (each record is then computed twice).  0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
+        size_t n, size_t block);
+
+#ifndef BBANS_DECODER_ONLY
+/* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
+ *   msg   of one lane; its former content is lost.  Its tail needs
+ *         bbans_sequence_tail_words(model, n) words.
+ *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
+ *         for larger blocks, and the result is the same
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
+        const void *x, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n observations.  The message is spent, whatever the outcome.  Workspace
+ * as for one observation; the tail needs room for n model->pop_words more words.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
+
+/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
+ * the observation *last, at most `cap`: what ends with an observation that does
+ * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
+ * was no *last.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode_until(
+        const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
+        const void *last, size_t *n, void *work, size_t work_bytes);
+
+/* The bare schedule of docs/maths.md section 1 over what the message of one
+ * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
+ * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
+ * pop both as for decode.  Pop's message is spent if it fails.
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
+        bbans_message *msg, const void *x, size_t n, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
+
+/* ---- Many sequences ------------------------------------------------------ */
+
+/* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
+ * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
+ * Split a batch to use threads: no message depends on another.  With
+ * BBANS_BATCH times the workspace and the tail that one sequence needs, that
+ * many are coded in turns, which is faster; the result is the same.  After an
+ * error *failed is the sequence, 0 before the first. */
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences, each as bbans_sequence_encode does.
+ *   work         for the longest sequence, as for bbans_sequence_encode;
+ *                sequences take turns if it has room for all records of each
+ *   msg          of one lane: scratch, with the tail of the longest sequence
+ *   bytes        [cap] out; 4 bytes for each of the words of tail that each
+ *                sequence needs always suffice
+ *   byte_offset  [n + 1] out
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
+        uint64_t *byte_offset, size_t *failed);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n sequences, whose offsets the caller knows.
+ *   work  as for one observation
+ *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
+ *         longest message, model->pop_words for every observation of the longest
+ *         sequence, and one
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
+        const uint8_t *bytes, const uint64_t *byte_offset, void *x,
+        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg, size_t *failed);
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences as one message: less than a bit for each after the first
+ * few, but none decodes alone.  docs/maths.md, section 8.
+ *   msg  of one lane; its tail needs bbans_sequence_tail_words(model, offset[n])
+ *        words
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The message is spent; its tail needs room for offset[n] model->pop_words more
+ * words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, const uint64_t *offset, size_t n,
+        void *work, size_t work_bytes);
+
+/* ========================================================================
+ * Codecs
+ * ===================================================================== */
+
+/* ---- Intervals ---------------------------------------------------------- */
+
+/* Push one interval per lane.
+ *   start, freq  [lanes] intervals [start, start + freq) in slots
+ *   total        slots in all, 1 to BBANS_TOTAL_MAX; 2^r for an r-bit table
+ * A lane moves at most one word to the tail.  Needs room for `lanes` words.
+ * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_push_intervals(bbans_message *msg,
+        const uint32_t *start, const uint32_t *freq, uint32_t total);
+
+/* The slot that each lane would pop; the message is not changed.
+ * Returns ERR_{NULL,TOTAL}. */
+BBANS_API bbans_status bbans_message_peek(const bbans_message *msg,
+        uint32_t *slot, uint32_t total);
+
+/* Pop: remove from each lane the interval that holds its slot.  Exact inverse
+ * of bbans_message_push_intervals.  Needs room for `lanes` words.
+ * Returns ERR_{NULL,TOTAL,INTERVAL,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_message_advance(bbans_message *msg,
+        const uint32_t *start, const uint32_t *freq, uint32_t total);
+
+/* ---- Arrays -------------------------------------------------------------- */
+
+/* Types of elements: for integers the size in bytes, negative if signed. */
+typedef enum {
+    BBANS_U8 = 1, BBANS_U16 = 2, BBANS_U32 = 4, BBANS_U64 = 8,
+    BBANS_I8 = -1, BBANS_I16 = -2, BBANS_I32 = -4, BBANS_I64 = -8,
+    BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
+} bbans_type;
+
+/* An array that is only read, and the bbans_type of its elements. */
+typedef struct {
+    const void *data;
+    int type;
+} bbans_array;
+
+/* A distribution of integers, one for each value of an array: made by a function
+ * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
+ * parameters, element i of which (or row i) is that of value i, and to its table
+ * or family. */
+struct bbans_call;
+typedef struct bbans_distribution {
+    bbans_status (*code)(const struct bbans_distribution *distribution,
+                         const struct bbans_call *call);
+    const void *form;     /* a bbans_table or a bbans_family                 */
+    bbans_array array[3]; /* data NULL: none                                 */
+    size_t width;         /* elements of a row                               */
+    size_t words;         /* that a value may need room for                  */
+    int64_t low, high;
+    uint32_t total, limit; /* symbols are below the limit; 0 for other values */
+} bbans_distribution;
+
+/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
+ * lanes are fast: 64 are a good number.
+ *
+ * Push goes from last to first, and needs room for n distribution->words words.
+ * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
+ *
+ * Pop goes from first to last, and needs room for a word.  After an error the
+ * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
+ * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
+ * type does not hold a value.
+ *
+ * Types are those of integers, but U64 for symbols below a limit alone.  Returns
+ * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
+ */
+BBANS_API bbans_status bbans_message_push(bbans_message *msg,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+BBANS_API bbans_status bbans_message_pop(bbans_message *msg,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
+
+/* [start, start + freq) of `total` slots. */
+typedef struct {
+    uint32_t start, freq, total;
+} bbans_interval;
+
+/* List the intervals of n values, those of the first first, as they would be
+ * popped: for coders of the caller's own, and to find a value at fault.
+ *   interval     [cap], room for n distribution->words; or NULL: only count
+ *   n_intervals  how many there are
+ *   at           after an error, the first value that has none
+ * Returns as bbans_message_push. */
+BBANS_API bbans_status bbans_distribution_list(
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
+        size_t *at);
+
+/* ---- Tables -------------------------------------------------------------- */
+
+/* `rows` distributions over `symbols` symbols: the edges of row i are
+ * cdf[i * (symbols + 1)] = 0 < ... < cdf[i * (symbols + 1) + symbols] = 2^prec.
+ * No interval is empty. */
+typedef struct {
+    const uint32_t *cdf; /* [rows][symbols + 1], in slots of width 2^-prec */
+    size_t rows, symbols;
+    unsigned prec;
+    unsigned index_bits;   /* set by bbans_table_index                     */
+    const uint16_t *index; /* NULL, or [rows][2^index_bits]: the symbol of the
+                              first slot of each of as many equal parts    */
+} bbans_table;
+
+/* Check a table once, before its use; the other functions trust it.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_table_check(const bbans_table *table);
+
+/* The symbol whose interval in `row` holds `slot`.  Trusts its arguments. */
+BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
+        uint32_t slot);
+
+/* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
+ * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
+ * table, and that the index of many rows stays small. */
+BBANS_API size_t bbans_table_index_words(const bbans_table *table,
+        unsigned bits);
+
+/* Give a checked table an index, which makes its pops fast.  `index` must outlive
+ * the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
+        uint16_t *index, size_t words);
+
+/* Symbols of a table.
+ *   row  [n] the row for each symbol, or NULL: row 0 for all
+ * Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_symbols(
+        bbans_distribution *distribution, const bbans_table *table,
+        bbans_array row);
+
+/* Values below total, all equally likely: log2(total) bits each.  Fast for
+ * powers of two.  Returns ERR_{NULL,TOTAL}. */
+BBANS_API bbans_status bbans_distribution_init_uniform(
+        bbans_distribution *distribution, uint32_t total);
+
+/* Bits, each with a probability of its own.
+ *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
+ *        the slots below
+ * Returns ERR_{NULL,PRECISION}. */
+BBANS_API bbans_status bbans_distribution_init_bernoulli(
+        bbans_distribution *distribution, unsigned prec, const uint32_t *one);
+
+/* Symbols, each under a row of weights of its own, which need no normalisation.
+ *   weight  [n][symbols], aligned to its type
+ *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
+ *           may be 0: such a symbol is never popped, and cannot be pushed
+ *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
+ *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
+ *           the p to about 1.  Only as portable as the numbers are
+ * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
+ * a weight of 0. */
+BBANS_API bbans_status bbans_distribution_init_weighted(
+        bbans_distribution *distribution, bbans_array weight, size_t symbols);
+
+/* ---- Values under a family, a location and a scale ----------------------- */
+
+/* A distribution of integers: value v has the mass that a continuous one,
+ * symmetric about its location mu and stretched by its scale sigma, has between
+ * v - 1/2 and v + 1/2.  The mass is exact in integers (docs/maths.md, section
+ * 9), at 28 bits.
+ *
+ * Every int64_t can be coded, however far away: some 1e-5 of the mass leaks to
+ * values far out.  That is right for priors and likelihoods.  A posterior, from
+ * which bits back pops, would now and then draw such a value, which costs
+ * much under any prior: set `leakless` in its family. */
+
+/* A standardised distribution as a table of its survival function S(t) = P(T >
+ * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
+ * octave from there to 8 2^octaves, where it ends with 0, twice. */
+struct bbans_family {
+    const uint32_t *survival; /* [2050 + 256 octaves], from 2^31 to 0        */
+    const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
+                                 2^-16; for speed alone                      */
+    unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
+    unsigned leakless;        /* 0: every int64_t can be coded; else a value
+                                 whose mass rounds to 0 cannot              */
+};
+
+enum {
+    BBANS_OCTAVES_MAX = 13,
+    BBANS_QUANTILES = 1025,
+    BBANS_SCALE_MIN = -3072, /* sigma = 2^-12             */
+    BBANS_SCALE_MAX = 12031, /* sigma = just below 2^47   */
+    BBANS_FAMILY_GROUP = 256
+};
+
+enum { /* the library's families */
+    BBANS_GAUSSIAN = 0, /* sigma is the standard deviation             */
+    BBANS_LOGISTIC = 1, /* S(t) = 1 / (1 + e^t)                        */
+    BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
+};
+
+/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
+ * no family. */
+BBANS_API bbans_status bbans_family_init(bbans_family *family, int which);
+
+/* Check a family of the caller's own once, before its use.
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_family_check(const bbans_family *family);
+
+/* Make the quantiles [BBANS_QUANTILES] of a survival table, which sets
+ * family->quantile.  Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_family_quantiles(bbans_family *family,
+        uint32_t *quantile);
+
+/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
+ * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
+ * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
+BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
+        size_t n, int64_t *location);
+BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
+        int32_t *scale);
+
+/* Values, each with a location and a scale of its own.
+ *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
+ *             F32, F64: rounded as by bbans_locations_fix
+ *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
+ *             F32, F64: rounded as by bbans_scales_fix
+ * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
+ * far out, low bits of their own: 4 words.  Under a leakless family values far out
+ * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_location_scale(
+        bbans_distribution *distribution, const bbans_family *family,
+        bbans_array location, bbans_array scale);
+
+/* One value under a location and a scale as LGSSMs code it, for coders of the
+ * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
+ * bits, *low, pushed before it, 28 at a time from the lowest on.
+ * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
+ * slot, the value is *first + *sign * low.
+ * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
+BBANS_API bbans_status bbans_family_span(const bbans_family *family,
+        int64_t location, int32_t scale, unsigned prec, int64_t value,
+        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
+BBANS_API bbans_status bbans_family_find(const bbans_family *family,
+        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
+        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
+        unsigned *low_bits);
+
+/* ---- Mixtures, counts and ranges ----------------------------------------- */
+
+/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
+ * value takes a few intervals, of up to 2^28 slots.
+ *
+ * Parameters are arrays, one for each value, of integers in the units stated, or
+ * of F32 or F64, which are rounded as by the function that is named. */
+
+/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
+ * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
+BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
+        uint32_t *rate);
+BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
+        size_t n, uint32_t *probability);
+
+enum {
+    BBANS_COMPONENTS_MAX = 64,
+    BBANS_TRIALS_MAX = 262143,    /* 2^18 - 1 */
+    BBANS_BETA_TRIALS_MAX = 4095
+};
+
+/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
+ * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
+BBANS_API bbans_status bbans_distribution_init_range(
+        bbans_distribution *distribution, int64_t low, int64_t high);
+
+/* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
+ *   weight           [n][components], as of bbans_distribution_init_weighted; or
+ *                    NULL: all alike
+ *   location, scale  [n][components], as of bbans_distribution_init_location_scale; a
+ *                    leakless family leaves values without mass here too
+ *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
+ *                    INT64_MAX: all
+ * 8 words a value; 1 if high - low < 4096.
+ * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
+BBANS_API bbans_status bbans_distribution_init_mixture(
+        bbans_distribution *distribution, const bbans_family *family,
+        size_t components, bbans_array weight, bbans_array location,
+        bbans_array scale, int64_t low, int64_t high);
+
+/* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
+ *   scale  [n] as of bbans_distribution_init_location_scale
+ * 8 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_geometric(
+        bbans_distribution *distribution, bbans_array scale);
+
+/* Successes of this many trials.
+ *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
+ *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
+ *                bbans_probabilities_fix
+ * The weights are made for each value whose parameters differ from those of the
+ * one beside it, some 10 ns for each of 16 standard deviations; they take 33 KB
+ * of stack, as those of the other counts.
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        bbans_array probability);
+
+/* The same of a probability that is Beta(alpha, beta).
+ *   trials       [n] up to BBANS_BETA_TRIALS_MAX
+ *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_beta_binomial(
+        bbans_distribution *distribution, const uint32_t *trials,
+        bbans_array alpha, bbans_array beta);
+
+/* Poisson values v >= 0.
+ *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_poisson(
+        bbans_distribution *distribution, bbans_array mean);
+
+/* Failures v >= 0 before the r-th success, for real r > 0.
+ *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
+ *                bbans_probabilities_fix
+ * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
+ * standard deviations on each side of the mean, and 12 / p, are more.
+ * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+BBANS_API bbans_status bbans_distribution_init_negative_binomial(
+        bbans_distribution *distribution, bbans_array successes,
+        bbans_array probability);
+
+/* ---- Messages that start from data --------------------------------------- */
+
+/* Bits back pops first, and a new message has no random bits to pop: each lane
+ * would give the symbol of slot 0.  So it starts from other data, which should
+ * look random (compressed, or encrypted): they fill 62 bits of each head, first
+ * lane first, and then words from the top of the stack down, so that they are
+ * popped about in their order.  Below them a bit 1 tells where they end.  What
+ * was pushed is popped again, and then the data come back: 2 bits a lane and up to
+ * 4 bytes are all that this costs (docs/format.md, section 1). */
+
+#ifndef BBANS_DECODER_ONLY
+/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
+ * words of tail always suffice.  ERR_UNDERFLOW: fewer than 31 bytes for each 4
+ * lanes.  Returns ERR_{NULL,STATE,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_message_seed(bbans_message *msg,
+        const uint8_t *bytes, size_t n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes from which bbans_message_seed makes this message, which is not
+ * changed.  *n_bytes is their number, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}; ERR_CORRUPT if no bytes give this message. */
+BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* ---- Range coder: first in, first out, into a message of one lane ------- */
+
+/* Codes intervals in their natural order into the shortest integer that
+ * decodes; bits back can then run over it (docs/maths.md, sections 4 and 7). */
+#ifndef BBANS_DECODER_ONLY
+typedef struct {
+    uint8_t *bytes; /* [cap] scratch */
+    size_t len, cap;
+    uint64_t low, range;
+} bbans_range_encoder;
+
+/* Start with nothing coded.  bytes [cap] is scratch until bbans_range_finish.
+ * Returns ERR_NULL. */
+BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
+        uint8_t *bytes, size_t cap);
+
+/* Code the interval [start, start + freq) of `total` slots, after those before.
+ * Writes up to 4 bytes, and needs room for them: to grow, copy `bytes` to a
+ * larger array, and set it and `cap`.
+ * Returns ERR_{NULL,STATE,TOTAL,INTERVAL,CAPACITY}; ERR_STATE after
+ * bbans_range_finish. */
+BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
+        uint32_t start, uint32_t freq, uint32_t total);
+
+/* Code n values, the first first, each as the intervals that a message of one lane
+ * would pop.  Writes up to 4 bytes for each word that bbans_message_push
+ * needs, and needs room for these.  After an error *enc is as it was before.
+ * Returns as that function, and ERR_STATE after bbans_range_finish. */
+BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n);
+
+/* Make *msg, of one lane, the integer of what was encoded.  Its former content
+ * is lost.  Needs tail_cap >= (len + 11) / 4 words.  The encoder is spent.
+ * Returns ERR_{NULL,STATE,CAPACITY}. */
+BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
+        bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+typedef struct {
+    const uint32_t *tail;
+    uint64_t head, code, range;
+    size_t n_bits; /* bits of the fraction                      */
+    size_t n_read; /* bits taken so far, zeros past the end too */
+    uint64_t own, own_range; /* of what came since a mark, by itself */
+    int own_bits, own_state;
+} bbans_range_decoder;
+
+/* Read the integer in *msg, of one lane, which must outlive the decoder.
+ * Returns ERR_{NULL,STATE,CORRUPT}. */
+BBANS_API bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
+        const bbans_message *msg);
+
+/* The slot of the next interval, of `total`; the decoder is not changed.
+ * Returns ERR_{NULL,TOTAL,CORRUPT}. */
+BBANS_API bbans_status bbans_range_slot(const bbans_range_decoder *dec,
+        uint32_t total, uint32_t *slot);
+
+/* Move on past the interval that holds the slot.
+ * Returns ERR_{NULL,TOTAL,INTERVAL}. */
+BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
+        uint32_t start, uint32_t freq, uint32_t total);
+
+/* Before an interval: from here on an encoder would have started bits back, if
+ * the range code of these intervals alone were an integer of 2^bits or more.
+ * Then bbans_range_check refuses them.  Returns ERR_{NULL,SIZE}; SIZE: more
+ * than BBANS_START_MAX bits. */
+BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
+
+/* Decode n values.  After an error *dec is as it was before, and the contents of
+ * value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
+ * encoder of such values wrote this. */
+BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n);
+
+/* After the last symbol: BBANS_OK if an encoder of these symbols writes this
+ * integer, else ERR_CORRUPT (or ERR_NULL). */
+BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
+
+/* ---- Signals: switching autoregressive models --------------------------- */
+
+/* Series of integers in channels that are sampled together.  A value's mass is a
+ * mixture of Gaussians of every scale, around a linear prediction from the values
+ * before it, and around the last value; a hidden Markov model switches between
+ * these (docs/maths.md, section 10). */
+enum {
+    BBANS_SIGNAL_CHANNELS_MAX = 64,
+    BBANS_SIGNAL_ORDER_MAX = 64,
+    BBANS_SIGNAL_TAPS_MAX = 512,
+    BBANS_SIGNAL_SCALES_MAX = 48,
+    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
+    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
+};
+
+typedef struct {
+    size_t channels, order, cross; /* lags of the channel, and of each other  */
+    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
+    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
+                                      lags 1 .. order of the channel; of lags 0
+                                      .. cross of each other, lag 0 only if it
+                                      comes before; of the constant 256       */
+} bbans_signal;
+
+/* order + (channels - 1) (cross + 1) + 1. */
+BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
+
+/* Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
+
+/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
+ * 0 if there are none. */
+BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
+
+/* Push and pop value [n][channels] of a message of one lane.
+ * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
+ * Pop's message is spent if it fails.
+ * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
+        bbans_message *msg, const int64_t *value, size_t n, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
+        bbans_message *msg, int64_t *value, size_t n, void *work,
         size_t work_bytes);
 
 /* cffi:end */

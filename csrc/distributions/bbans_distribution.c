@@ -8,7 +8,7 @@
 /* ---- Families --------------------------------------------------------------
  */
 
-bbans_status bbans_family_init(bbans_family *family, int which)
+const bbans_family *bbans_family_of(int which)
 {
     static const bbans_family standard[] = {
         {bbans_gaussian_survival, bbans_gaussian_quantile, 0, 0},
@@ -16,11 +16,17 @@ bbans_status bbans_family_init(bbans_family *family, int which)
         {bbans_laplace_survival, bbans_laplace_quantile, 2, 0},
     };
 
+    return which < BBANS_GAUSSIAN || which > BBANS_LAPLACE ? NULL
+                                                           : &standard[which];
+}
+
+bbans_status bbans_family_init(bbans_family *family, int which)
+{
     if (family == NULL)
         return BBANS_ERR_NULL;
-    if (which < BBANS_GAUSSIAN || which > BBANS_LAPLACE)
+    if (bbans_family_of(which) == NULL)
         return BBANS_ERR_TABLE;
-    *family = standard[which];
+    *family = *bbans_family_of(which);
     return BBANS_OK;
 }
 

@@ -18,6 +18,9 @@
 /* Distances that saturate every family: t >= 2^20 > 8 2^13. */
 #define BBANS_FAR_BITS 30
 
+/* A family of the library, with a leak; NULL if there is none. */
+const bbans_family *bbans_family_of(int which);
+
 /* Padded, for loads of 32 bits. */
 extern const uint16_t bbans_scale_down[257]; /* 2^(16 - f / 256) - 1 */
 extern const uint16_t bbans_scale_up[257];   /* 2^(15 + f / 256)     */

@@ -27,7 +27,7 @@ static void *allocate(size_t n)
 
 static void code(const bbans_model *model)
 {
-    const bbans_state_space *space = &model->frozen.space;
+    const bbans_state_space *space = &model->frozen->space;
     const size_t words = bbans_sequence_tail_words(space, STEPS) +
                          STEPS * space->pop_words; /* decoding may take */
     const size_t work_bytes = bbans_sequence_work_bytes(space, STEPS, STEPS);
@@ -63,7 +63,7 @@ static void write_again(const bbans_model *model, const uint8_t *file, size_t n)
 
     for (i = 0; i < model->symbols; i++)
         value[i] = bbans_model_value(model, i);
-    CHECK(bbans_model_write(&model->frozen.space, model->kind,
+    CHECK(bbans_model_write(&model->frozen->space, model->kind,
                             model->values == NULL ? NULL : value, again, n,
                             &used) == BBANS_OK);
     CHECK(used == n && memcmp(again, file, n) == 0);

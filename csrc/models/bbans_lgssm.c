@@ -254,7 +254,7 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c;
 
-    c.family = &model->gaussian;
+    c.family = model->gaussian;
     c.lower = lower;
     c.scale = scale;
     c.n = model->latents;
@@ -267,7 +267,7 @@ static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c = of_state(model, lower, scale, leak);
 
-    c.family = &model->noise;
+    c.family = model->noise;
     c.n = model->observed;
     return c;
 }
@@ -785,7 +785,6 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 {
     const size_t step_words = bbans_lgssm_step_words(latents, observed);
     bbans_lgssm m;
-    bbans_status status;
     size_t t;
 
     if (model == NULL || offset == NULL || word == NULL)
@@ -794,11 +793,10 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         start_length < 1 || start_length > BBANS_START_MAX ||
         start_bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
-    status = bbans_family_init(&m.noise, noise);
-    if (status == BBANS_OK)
-        status = bbans_family_init(&m.gaussian, BBANS_GAUSSIAN);
-    if (status != BBANS_OK)
-        return status;
+    m.gaussian = bbans_family_of(BBANS_GAUSSIAN);
+    m.noise = bbans_family_of(noise);
+    if (m.noise == NULL)
+        return BBANS_ERR_TABLE;
     m.latents = latents;
     m.noise_family = noise;
     m.observed = observed;
