@@ -1,5 +1,6 @@
 /* Counts: binomial, negative binomial and such values, under rows of integer
- * weights that are made on the way.  docs/maths.md, section 11.
+ * weights that are made on the way.  docs/maths.md, "Mixtures, counts and
+ * ranges".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"

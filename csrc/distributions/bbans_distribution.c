@@ -1,5 +1,5 @@
 /* Arrays of values under families, locations and scales: docs/maths.md,
- * section 9.
+ * "Values of a family".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"

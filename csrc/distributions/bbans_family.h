@@ -1,5 +1,5 @@
 /* Private to csrc/: values under a family, a location and a scale, one at a
- * time.  docs/maths.md, section 9, has the method and its bounds.
+ * time.  docs/maths.md, "Values of a family", has the method and its bounds.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_FAMILY_H

@@ -19,7 +19,8 @@ typedef struct {
 /* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
 #define POINT 25
 
-/* The component's mass below a value, in 2^-32: that of section 9, but for t.
+/* The component's mass below a value, in 2^-32: that of "Values of a family",
+ * but for t.
  */
 static uint64_t component_below(const bbans_family *family, const component *c,
                                 int64_t value)

@@ -1,5 +1,5 @@
 /* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
- * section 13.
+ * "Linear Gaussian state space models".
  *
  * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
  * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay

@@ -231,7 +231,8 @@ static void test_underflow_is_undone(void)
     CHECK(same(&m, &before));
 }
 
-/* ---- Arrays over many lanes, against docs/maths.md section 3 as it stands */
+/* ---- Arrays over many lanes, against docs/maths.md, "The message" as it
+ * stands */
 
 #define MANY 1000 /* lanes */
 #define N_MAX 2200
