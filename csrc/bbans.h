@@ -8,11 +8,11 @@
  *
  * Files      bbans_model_parse and bbans_model_build load a model;
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
- * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
- *            without length or checksum, for those who frame them themselves:
- *            examples/sequence.c.
- * Codecs     A bbans_distribution, bbans_message_push and its inverse: make your
- *            own, as examples/codec.c does.
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
+ *            messages without length or checksum, for those who frame them
+ *            themselves: examples/sequence.c.
+ * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
+ *            your own, as examples/codec.c does.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -28,7 +28,8 @@
  *            one trusts its arguments it says so.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
- * Overlap    An array that a function writes overlaps no other that it is given.
+ * Overlap    An array that a function writes overlaps no other that it is
+ *            given.
  * Order      A message is a stack: what was pushed last is popped first.  Array
  *            functions push from the last element to the first, so that popping
  *            yields the first element first.
@@ -59,7 +60,8 @@ extern "C" {
 
 /* clang-format off */
 /* cffi:begin - plain declarations only; the build script reads this part, and
- * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left out. */
+ * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left out.
+ */
 
 /* ---- Status codes: values never change ---------------------------------- */
 
@@ -120,8 +122,8 @@ BBANS_API int bbans_isa_use(int isa);
 /* The instruction set in use. */
 BBANS_API int bbans_isa_in_use(void);
 
-/* The name of an instruction set, as BBANS_CPU has it: its suffix above in lower
- * case.  NULL if this machine or build lacks it, so that those below
+/* The name of an instruction set, as BBANS_CPU has it: its suffix above in
+ * lower case.  NULL if this machine or build lacks it, so that those below
  * BBANS_ISA_BEST with a name are all that there are. */
 BBANS_API const char *bbans_isa_name(int isa);
 
@@ -177,11 +179,11 @@ BBANS_API size_t bbans_model_bytes(const bbans_model *model);
 
 /* Step 2: make *model->frozen, whose member `space` bbans_sequence_encode and
  * all that codes sequences take.
- *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
- *           other memory is used for the tables.
+ *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.
+ *           No other memory is used for the tables.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions, contexts that are no tree, or steps that are out of range; then
- * `memory` has been written to. */
+ * distributions, contexts that are no tree, or steps that are out of range;
+ * then `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 
@@ -195,8 +197,8 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 /* Write the file of a model, with its mode.
  *   model    first member of a bbans_hmm or a bbans_lgssm
  *   kind     bbans_kind; of linear Gaussian models integers
- *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols - 1.
- *            Text lists its characters, bytes are 0 to 255
+ *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
+ *            1.  Text lists its characters, bytes are 0 to 255
  *   bytes    [cap] out
  *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
  * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
@@ -208,12 +210,13 @@ BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
 
 /* ---- Containers ---------------------------------------------------------- */
 
-/* A container (suffix .bbz) is one part or more, end to end; a part is a header,
- * blocks, and an end record with where each block begins, all with checksums
- * (docs/format.md, "Container").  To append to a file is to write a part behind
- * it.  A part names the model that it needs, so that no other decodes it.  The same
- * data, model, level and block length give the same bytes as in Python.  Elements
- * are arrays of this machine's own types, of any alignment. */
+/* A container (suffix .bbz) is one part or more, end to end; a part is a
+ * header, blocks, and an end record with where each block begins, all with
+ * checksums (docs/format.md, "Container").  To append to a file is to write a
+ * part behind it.  A part names the model that it needs, so that no other
+ * decodes it.  The same data, model, level and block length give the same bytes
+ * as in Python.  Elements are arrays of this machine's own types, of any
+ * alignment. */
 enum {
     BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
     BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
@@ -226,8 +229,8 @@ enum {
     BBANS_ELEMENT_INT32 = 21,
     BBANS_ELEMENT_UINT64 = 22,
     BBANS_ELEMENT_INT64 = 23,
-    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: says that
-                                      the array was, and changes nothing else */
+    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: the
+                                      array was; it changes nothing else */
 };
 
 /* How a block is coded. */
@@ -256,8 +259,8 @@ enum {
 BBANS_API size_t bbans_element_bytes(int element);
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes that hold what n elements become in blocks of `block`, whatever they are:
- * 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
+/* Bytes that hold what n elements become in blocks of `block`, whatever they
+ * are: 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
 /* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
@@ -271,7 +274,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
 
 /* Compress an array of n elements to a container of one part with one axis.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: the byte coder
+ *            elements are left to the byte coder, or stored.  NULL: the byte
+ *            coder
  *   block    elements in a block, whole steps of the model
  *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
  *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
@@ -280,8 +284,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
  *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
  *   n_bytes  out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
- * not in the model's alphabet, or data that it is not for: text and bytes are for
- * models of their kind, arrays for all others; and UTF-8 must be valid. */
+ * not in the model's alphabet, or data that it is not for: text and bytes are
+ * for models of their kind, arrays for all others; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
         const void *data, size_t n, size_t block, int level, void *work,
         size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
@@ -304,9 +308,10 @@ BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
         size_t cap, size_t *n_bytes);
 
 /* A block of n elements: at most 13 bytes more than they are.  All blocks have
- * the same length; the last may be shorter.  That text is UTF-8 is for the caller
- * to see to.
- *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some kept
+ * the same length; the last may be shorter.  That text is UTF-8 is for the
+ * caller to see to.
+ *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some
+ *         kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
         const void *data, size_t n, void *work, size_t work_bytes,
@@ -353,8 +358,8 @@ BBANS_API size_t bbans_reader_work_bytes(const bbans_reader *reader,
         const bbans_model *model);
 
 /* Check a container of n_bytes, whole: every length and checksum, without
- * decoding.  Then reader->elements of type reader->element are in it.  A block of
- * a few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
+ * decoding.  Then reader->elements of type reader->element are in it.  A block
+ * of a few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
  * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes);
@@ -365,19 +370,19 @@ BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
  *          bbans_container_check
  *   data   [cap] elements out; its contents are undefined after an error
  *   n      out: elements; 0 after an error
- * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are text in
- * both forms.  What these refuse can be read by blocks.
+ * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are
+ * text in both forms.  What these refuse can be read by blocks.
  * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
  * CORRUPT}. */
 BBANS_API bbans_status bbans_decompress(const bbans_model *model,
         const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
         void *data, size_t cap, size_t *n);
 
-/* The same in pieces, for streams: begin; then next, and decode each block, until
- * reader->ended and no bytes are left.  `bytes` starts where the record does, and
- * n_bytes of it are at hand.  *n_used is the length of the record.  After
- * ERR_TRUNCATED it is instead what must at least be at hand: who has more to come
- * reads up to that and calls again. */
+/* The same in pieces, for streams: begin; then next, and decode each block,
+ * until reader->ended and no bytes are left.  `bytes` starts where the record
+ * does, and n_bytes of it are at hand.  *n_used is the length of the record.
+ * After ERR_TRUNCATED it is instead what must at least be at hand: who has more
+ * to come reads up to that and calls again. */
 
 /* The first header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
@@ -391,9 +396,9 @@ typedef struct {
     size_t n_bytes;
 } bbans_block;
 
-/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths are
- * possible, *n_used is not 0, and *reader is past it: who wants what else can be
- * saved goes on from there.
+/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths
+ * are possible, *n_used is not 0, and *reader is past it: who wants what else
+ * can be saved goes on from there.
  * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
 BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, bbans_block *block,
@@ -410,10 +415,11 @@ BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
         size_t work_bytes, void *data, size_t cap);
 
 /* Find the block with a certain element, of a container in memory whose blocks
- * need not all be read: it goes from the end of the file from part to part.  Then
- * bbans_reader_next reads the block at bytes[*offset], and from there on; the
- * block's first element is number reader->elements.
- * ERR_SIZE: there are only reader->elements.  A file that ends early is corrupt.
+ * need not all be read: it goes from the end of the file from part to part.
+ * Then bbans_reader_next reads the block at bytes[*offset], and from there on;
+ * the block's first element is number reader->elements.
+ * ERR_SIZE: there are only reader->elements.  A file that ends early is
+ * corrupt.
  * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_container_find(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, uint64_t element, size_t *offset);
@@ -467,7 +473,8 @@ BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
         size_t block_size, size_t *n);
 
 /* Decompress a block.  A block has no checksum: of damage that alters a stored
- * block or an alphabet nothing shows; in coded bytes it shows with near certainty.
+ * block or an alphabet nothing shows; in coded bytes it shows with near
+ * certainty.
  *   out   [cap] with cap >= what bbans_bytes_size says.  After an error its
  *         contents are undefined.
  *   n     out: the bytes written
@@ -534,7 +541,7 @@ struct bbans_state_space {
     size_t belief_bytes;      /* what is known after x_1 .. x_t               */
     size_t record_bytes;      /* what is kept of a step for bits back         */
     size_t scratch_bytes;
-    size_t start_length;       /* c of docs/maths.md section 7                 */
+    size_t start_length;      /* c of docs/maths.md section 7                 */
     size_t start_bits;        /* bits back starts from 2^start_bits or more   */
     size_t push_words;        /* of tail that an observation may take         */
     size_t pop_words;         /* that popping one from damaged data may take  */
@@ -551,16 +558,16 @@ struct bbans_state_space {
  * children of one parent in a row, those of earlier parents first. */
 typedef struct {
     size_t contexts, entries;
-    const uint32_t *children; /* [contexts + 1] first child of each            */
-    const uint32_t *first;    /* [contexts + 1] first entry of each            */
+    const uint32_t *children; /* [contexts + 1] first child of each           */
+    const uint32_t *first;    /* [contexts + 1] first entry of each           */
     const uint16_t *label;    /* [contexts] the symbol further back, rising in
                                  a row; the number of symbols: the beginning.
-                                 Of context 0 unused                           */
+                                 Of context 0 unused                          */
     const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
-                                 units of 2^-8; 256 for context 0              */
-    const uint16_t *symbol;   /* [entries] rising in a context                 */
+                                 units of 2^-8; 256 for context 0             */
+    const uint16_t *symbol;   /* [entries] rising in a context                */
     const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
-                                 the parent's weight their sum is 1            */
+                                 the parent's weight their sum is 1           */
 } bbans_contexts;
 
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
@@ -663,7 +670,8 @@ typedef struct {
     const int32_t *word;
 } bbans_lgssm;
 
-/* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
+/* Words of 32 bits of a step, 0 if a dimension is not 1 to
+ * BBANS_LATENTS_MAX. */
 BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
 
 /* Fill *model, which refers to the arrays.
@@ -687,8 +695,8 @@ union bbans_frozen {
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
 
-/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is the
- * first member of a bbans_hmm or a bbans_lgssm. */
+/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is
+ * the first member of a bbans_hmm or a bbans_lgssm. */
 
 /* Words of tail that hold any sequence of n observations, and serve as scratch;
  * 0 if they exceed SIZE_MAX. */
@@ -705,16 +713,17 @@ BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
 /* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
  *   msg   of one lane; its former content is lost.  Its tail needs
  *         bbans_sequence_tail_words(model, n) words.
- *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
- *         for larger blocks, and the result is the same
+ *   work  at least bbans_sequence_work_bytes(model, n, some block); more is
+ *         used for larger blocks, and the result is the same
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
         const void *x, size_t n, void *work, size_t work_bytes,
         bbans_message *msg);
 #endif /* BBANS_DECODER_ONLY */
 
-/* Decode n observations.  The message is spent, whatever the outcome.  Workspace
- * as for one observation; the tail needs room for n model->pop_words more words.
+/* Decode n observations.  The message is spent, whatever the outcome.
+ * Workspace as for one observation; the tail needs room for n model->pop_words
+ * more words.
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
 BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
         bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
@@ -729,9 +738,9 @@ BBANS_API bbans_status bbans_sequence_decode_until(
         const void *last, size_t *n, void *work, size_t work_bytes);
 
 /* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
- * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
- * pop both as for decode.  Pop's message is spent if it fails.
+ * lane already holds, for those who compose codecs; whatever the mode.  Push
+ * needs room for bbans_sequence_tail_words(model, n) more words and a workspace
+ * as for encode; pop both as for decode.  Pop's message is spent if it fails.
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
 #ifndef BBANS_DECODER_ONLY
 BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
@@ -744,12 +753,12 @@ BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
 /* ---- Many sequences ------------------------------------------------------ */
 
 /* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
- * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
- * Split a batch to use threads: no message depends on another.  With
- * BBANS_BATCH times the workspace and the tail that one sequence needs, that
- * many are coded in turns, which is faster; the result is the same.  After an
- * error *failed is the sequence, 0 before the first. */
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write:
+ * each can be decoded by itself.  Offsets start at 0 and do not fall (else
+ * ERR_SIZE).  Split a batch to use threads: no message depends on another.
+ * With BBANS_BATCH times the workspace and the tail that one sequence needs,
+ * that many are coded in turns, which is faster; the result is the same.  After
+ * an error *failed is the sequence, 0 before the first. */
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode n sequences, each as bbans_sequence_encode does.
@@ -769,8 +778,8 @@ BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
 /* Decode n sequences, whose offsets the caller knows.
  *   work  as for one observation
  *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, model->pop_words for every observation of the longest
- *         sequence, and one
+ *         longest message, model->pop_words for every observation of the
+ *         longest sequence, and one
  * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
 BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
         const uint8_t *bytes, const uint64_t *byte_offset, void *x,
@@ -780,8 +789,8 @@ BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
 #ifndef BBANS_DECODER_ONLY
 /* Encode n sequences as one message: less than a bit for each after the first
  * few, but none decodes alone.  docs/maths.md, section 8.
- *   msg  of one lane; its tail needs bbans_sequence_tail_words(model, offset[n])
- *        words
+ *   msg  of one lane; its tail needs bbans_sequence_tail_words(model,
+ *        offset[n]) words
  * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
 BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
         const void *x, const uint64_t *offset, size_t n, void *work,
@@ -834,10 +843,10 @@ typedef struct {
     int type;
 } bbans_array;
 
-/* A distribution of integers, one for each value of an array: made by a function
- * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
- * parameters, element i of which (or row i) is that of value i, and to its table
- * or family. */
+/* A distribution of integers, one for each value of an array: made by a
+ * function bbans_distribution_init_<law>, then read only.  It points to the
+ * arrays of its parameters, element i of which (or row i) is that of value i,
+ * and to its table or family. */
 struct bbans_call;
 typedef struct bbans_distribution {
     bbans_status (*code)(const struct bbans_distribution *distribution,
@@ -850,20 +859,20 @@ typedef struct bbans_distribution {
     uint32_t total, limit; /* symbols are below the limit; 0 for other values */
 } bbans_distribution;
 
-/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
- * lanes are fast: 64 are a good number.
+/* Push and pop n values, value i on lane i mod lanes, whatever the law.
+ * Several lanes are fast: 64 are a good number.
  *
  * Push goes from last to first, and needs room for n distribution->words words.
  * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
  *
  * Pop goes from first to last, and needs room for a word.  After an error the
  * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
- * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
- * type does not hold a value.
+ * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message,
+ * the type does not hold a value.
  *
- * Types are those of integers, but U64 for symbols below a limit alone.  Returns
- * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
- */
+ * Types are those of integers, but U64 for symbols below a limit alone.
+ * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the
+ * law adds. */
 BBANS_API bbans_status bbans_message_push(bbans_message *msg,
         const bbans_distribution *distribution, const void *value, int type,
         size_t n);
@@ -910,13 +919,13 @@ BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
         uint32_t slot);
 
 /* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
- * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
- * table, and that the index of many rows stays small. */
+ * made.  bits = 0 chooses, so that few searches go beyond one step, whatever
+ * the table, and that the index of many rows stays small. */
 BBANS_API size_t bbans_table_index_words(const bbans_table *table,
         unsigned bits);
 
-/* Give a checked table an index, which makes its pops fast.  `index` must outlive
- * the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
+/* Give a checked table an index, which makes its pops fast.  `index` must
+ * outlive the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
 BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         uint16_t *index, size_t words);
 
@@ -933,21 +942,21 @@ BBANS_API bbans_status bbans_distribution_init_uniform(
         bbans_distribution *distribution, uint32_t total);
 
 /* Bits, each with a probability of its own.
- *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
- *        the slots below
+ *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0
+ *        has the slots below
  * Returns ERR_{NULL,PRECISION}. */
 BBANS_API bbans_status bbans_distribution_init_bernoulli(
         bbans_distribution *distribution, unsigned prec, const uint32_t *one);
 
 /* Symbols, each under a row of weights of its own, which need no normalisation.
- *   weight  [n][symbols], aligned to its type
- *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
- *           may be 0: such a symbol is never popped, and cannot be pushed
- *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
- *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
- *           the p to about 1.  Only as portable as the numbers are
- * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
- * a weight of 0. */
+ *   weight  [n][symbols], aligned to its type U32: any integers; each row sums
+ *           to 1 .. BBANS_TOTAL_MAX.  A weight may be 0: such a symbol is never
+ *           popped, and cannot be pushed F32, F64: probabilities p > -2^-27 as
+ *           weights 1 + floor(p 2^27), p < 0 as 0; each row of those sums to
+ *           2^26 .. BBANS_TOTAL_MAX, so the p to about 1.  Only as portable as
+ *           the numbers are
+ * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL
+ * for a weight of 0. */
 BBANS_API bbans_status bbans_distribution_init_weighted(
         bbans_distribution *distribution, bbans_array weight, size_t symbols);
 
@@ -989,8 +998,8 @@ enum { /* the library's families */
     BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
 };
 
-/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
- * no family. */
+/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE
+ * for no family. */
 BBANS_API bbans_status bbans_family_init(bbans_family *family, int which);
 
 /* Check a family of the caller's own once, before its use.
@@ -1002,22 +1011,24 @@ BBANS_API bbans_status bbans_family_check(const bbans_family *family);
 BBANS_API bbans_status bbans_family_quantiles(bbans_family *family,
         uint32_t *quantile);
 
-/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
- * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
- * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
+/* Round real numbers, F32 or F64, to locations and scales, exactly alike on
+ * every machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from
+ * 2^-12 to below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out
+ * of range. */
 BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
         size_t n, int64_t *location);
 BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
         int32_t *scale);
 
 /* Values, each with a location and a scale of its own.
- *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
- *             F32, F64: rounded as by bbans_locations_fix
- *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: rounded as by bbans_scales_fix
+ *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0;
+ *             or F32, F64: rounded as by bbans_locations_fix
+ *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX;
+ *             or F32, F64: rounded as by bbans_scales_fix
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own: 4 words.  Under a leakless family values far out
- * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
+ * far out, low bits of their own: 4 words.  Under a leakless family values far
+ * out have no mass: they are refused, and never popped.  Returns
+ * ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_location_scale(
         bbans_distribution *distribution, const bbans_family *family,
         bbans_array location, bbans_array scale);
@@ -1038,14 +1049,15 @@ BBANS_API bbans_status bbans_family_find(const bbans_family *family,
 
 /* ---- Mixtures, counts and ranges ----------------------------------------- */
 
-/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
- * value takes a few intervals, of up to 2^28 slots.
+/* More distributions of integers, exact likewise (docs/maths.md, section 11).
+ * A value takes a few intervals, of up to 2^28 slots.
  *
- * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the function that is named. */
+ * Parameters are arrays, one for each value, of integers in the units stated,
+ * or of F32 or F64, which are rounded as by the function that is named. */
 
-/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
- * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
+/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0
+ * is raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix.
+ */
 BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
         uint32_t *rate);
 BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
@@ -1057,18 +1069,20 @@ enum {
     BBANS_BETA_TRIALS_MAX = 4095
 };
 
-/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
+/* Values low .. high, all equally likely: a word for each 28 bits of high -
+ * low.
  * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
 BBANS_API bbans_status bbans_distribution_init_range(
         bbans_distribution *distribution, int64_t low, int64_t high);
 
 /* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
- *   weight           [n][components], as of bbans_distribution_init_weighted; or
- *                    NULL: all alike
- *   location, scale  [n][components], as of bbans_distribution_init_location_scale; a
- *                    leakless family leaves values without mass here too
- *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
- *                    INT64_MAX: all
+ *   weight           [n][components], as of bbans_distribution_init_weighted;
+ *                    or NULL: all alike
+ *   location, scale  [n][components], as of
+ *                    bbans_distribution_init_location_scale; a leakless family
+ *                    leaves values without mass here too
+ *   low, high        the support; its ends take what lies beyond.  INT64_MIN
+ *                    and INT64_MAX: all
  * 8 words a value; 1 if high - low < 4096.
  * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
 BBANS_API bbans_status bbans_distribution_init_mixture(
@@ -1097,7 +1111,8 @@ BBANS_API bbans_status bbans_distribution_init_binomial(
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
  *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
- * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
+ * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}.
+ */
 BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
         bbans_array alpha, bbans_array beta);
@@ -1109,12 +1124,13 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
         bbans_distribution *distribution, bbans_array mean);
 
 /* Failures v >= 0 before the r-th success, for real r > 0.
- *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64:
+ *                bbans_rates_fix
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_probabilities_fix
  * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
- * standard deviations on each side of the mean, and 12 / p, are more.
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+ * standard deviations on each side of the mean, and 12 / p, are more.  5 words
+ * a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_negative_binomial(
         bbans_distribution *distribution, bbans_array successes,
         bbans_array probability);
@@ -1126,8 +1142,8 @@ BBANS_API bbans_status bbans_distribution_init_negative_binomial(
  * look random (compressed, or encrypted): they fill 62 bits of each head, first
  * lane first, and then words from the top of the stack down, so that they are
  * popped about in their order.  Below them a bit 1 tells where they end.  What
- * was pushed is popped again, and then the data come back: 2 bits a lane and up to
- * 4 bytes are all that this costs (docs/format.md, section 1). */
+ * was pushed is popped again, and then the data come back: 2 bits a lane and up
+ * to 4 bytes are all that this costs (docs/format.md, section 1). */
 
 #ifndef BBANS_DECODER_ONLY
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
@@ -1167,8 +1183,8 @@ BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
-/* Code n values, the first first, each as the intervals that a message of one lane
- * would pop.  Writes up to 4 bytes for each word that bbans_message_push
+/* Code n values, the first first, each as the intervals that a message of one
+ * lane would pop.  Writes up to 4 bytes for each word that bbans_message_push
  * needs, and needs room for these.  After an error *enc is as it was before.
  * Returns as that function, and ERR_STATE after bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
@@ -1212,8 +1228,8 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
  * than BBANS_START_MAX bits. */
 BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
-/* Decode n values.  After an error *dec is as it was before, and the contents of
- * value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
+/* Decode n values.  After an error *dec is as it was before, and the contents
+ * of value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
  * encoder of such values wrote this. */
 BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
         const bbans_distribution *distribution, void *value, int type,
@@ -1225,10 +1241,10 @@ BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
 /* ---- Signals: switching autoregressive models --------------------------- */
 
-/* Series of integers in channels that are sampled together.  A value's mass is a
- * mixture of Gaussians of every scale, around a linear prediction from the values
- * before it, and around the last value; a hidden Markov model switches between
- * these (docs/maths.md, section 10). */
+/* Series of integers in channels that are sampled together.  A value's mass is
+ * a mixture of Gaussians of every scale, around a linear prediction from the
+ * values before it, and around the last value; a hidden Markov model switches
+ * between these (docs/maths.md, section 10). */
 enum {
     BBANS_SIGNAL_CHANNELS_MAX = 64,
     BBANS_SIGNAL_ORDER_MAX = 64,
