@@ -1133,8 +1133,8 @@ BBANS_API bbans_status bbans_distribution_init_poisson(
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_probabilities_fix
  * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
- * standard deviations on each side of the mean, and 12 / p, are more.
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+ * standard deviations on each side of the mean, and 12 / p, are more.  5 words
+ * a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_negative_binomial(
         bbans_distribution *distribution, bbans_array successes,
         bbans_array probability);
