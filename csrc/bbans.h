@@ -759,6 +759,7 @@ typedef struct {
     bbans_family gaussian, noise;
     const int64_t *offset;
     const int32_t *word;
+    size_t part[12];         /* where a step's arrays begin in its words */
 } bbans_lgssm;
 
 /* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
