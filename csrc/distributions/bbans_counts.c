@@ -255,11 +255,11 @@ static uint64_t find_far(bbans_source *from, uint64_t most)
 
 static void list_weighted(bbans_intervals *to, const counts *c, size_t k)
 {
-    uint32_t start, freq;
+    bbans_interval *at = &to->at[to->n++];
 
     (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
-                                          &start, &freq);
-    bbans_list(to, start, freq, c->total);
+                                          &at->start, &at->freq);
+    at->total = c->total;
 }
 
 static bbans_status counts_list(const bbans_distribution *d, void *scratch,

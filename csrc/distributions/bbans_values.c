@@ -8,7 +8,7 @@
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
-static void push_listed(bbans_lane *lane, const bbans_intervals *list)
+static inline void push_listed(bbans_lane *lane, const bbans_intervals *list)
 {
     size_t k = list->n;
 
