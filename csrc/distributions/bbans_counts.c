@@ -40,7 +40,7 @@ typedef struct {
 
 /* x a / b, from below by less than 1 part in 2^28: a and b lose less than 2^-31
  * of theirs, the quotient, above 2^30, less than 2^-30, its last bit 2^-32. */
-static number times_ratio(number x, uint64_t a, uint64_t b)
+static inline number times_ratio(number x, uint64_t a, uint64_t b)
 {
     const int shift_a = bbans_bit_length(a) - 32;
     const int shift_b = bbans_bit_length(b) - 32;
@@ -56,7 +56,7 @@ static number times_ratio(number x, uint64_t a, uint64_t b)
 #define ONE ((uint64_t)1 << 32) /* of p */
 
 /* The weight of k + 1 by that of k, both in the support. */
-static number weight_after(const counts *c, uint64_t k, number x)
+static inline number weight_after(const counts *c, uint64_t k, number x)
 {
     const rates *r = &c->rates;
 
