@@ -41,7 +41,7 @@ typedef struct {
 
 /* x a / b, from below by less than 1 part in 2^28: a and b lose less than 2^-31
  * of theirs, the quotient, above 2^30, less than 2^-30, its last bit 2^-32. */
-static number times_ratio(number x, uint64_t a, uint64_t b)
+static inline number times_ratio(number x, uint64_t a, uint64_t b)
 {
     const int shift_a = bbans_bit_length(a) - 32;
     const int shift_b = bbans_bit_length(b) - 32;
@@ -57,7 +57,7 @@ static number times_ratio(number x, uint64_t a, uint64_t b)
 #define ONE ((uint64_t)1 << 32) /* of p */
 
 /* The weight of k + 1 by that of k, both in the support. */
-static number weight_after(const counts *c, uint64_t k, number x)
+static inline number weight_after(const counts *c, uint64_t k, number x)
 {
     const rates *r = &c->rates;
 
@@ -256,11 +256,11 @@ static uint64_t find_far(bbans_source *from, uint64_t most)
 
 static void list_weighted(bbans_intervals *to, const counts *c, size_t k)
 {
-    uint32_t start, freq;
+    bbans_interval *at = &to->at[to->n++];
 
     (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
-                                          &start, &freq);
-    bbans_list(to, start, freq, c->total);
+                                          &at->start, &at->freq);
+    at->total = c->total;
 }
 
 static bbans_status counts_list(const bbans_distribution *d, void *scratch,
