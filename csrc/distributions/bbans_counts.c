@@ -1,5 +1,6 @@
 /* Counts: binomial, negative binomial and such values, under rows of integer
- * weights that are made on the way.  docs/maths.md, section 11.
+ * weights that are made on the way.  docs/maths.md, "Mixtures, counts and
+ * ranges".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"
@@ -40,7 +41,7 @@ typedef struct {
 
 /* x a / b, from below by less than 1 part in 2^28: a and b lose less than 2^-31
  * of theirs, the quotient, above 2^30, less than 2^-30, its last bit 2^-32. */
-static number times_ratio(number x, uint64_t a, uint64_t b)
+static inline number times_ratio(number x, uint64_t a, uint64_t b)
 {
     const int shift_a = bbans_bit_length(a) - 32;
     const int shift_b = bbans_bit_length(b) - 32;
@@ -56,7 +57,7 @@ static number times_ratio(number x, uint64_t a, uint64_t b)
 #define ONE ((uint64_t)1 << 32) /* of p */
 
 /* The weight of k + 1 by that of k, both in the support. */
-static number weight_after(const counts *c, uint64_t k, number x)
+static inline number weight_after(const counts *c, uint64_t k, number x)
 {
     const rates *r = &c->rates;
 
@@ -183,8 +184,8 @@ static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
 {
     const int is_probability =
         kind == (which == A ? BINOMIAL : NEGATIVE_BINOMIAL);
-    const void *array = d->array[which];
-    const int type = d->type[which];
+    const void *array = d->array[which].data;
+    const int type = d->array[which].type;
 
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
@@ -205,12 +206,12 @@ static bbans_status open_row(counts *c, const bbans_distribution *d, size_t i)
     rates r = {0, 0, 1};
     bbans_status status = read_rate(d, c->kind, A, i, &r.a);
 
-    if (status == BBANS_OK && d->type[B] != 0)
+    if (status == BBANS_OK && d->array[B].type != 0)
         status = read_rate(d, c->kind, B, i, &r.b);
     if (status != BBANS_OK)
         return status;
-    if (d->type[TRIALS] != 0)
-        r.trials = ((const uint32_t *)d->array[TRIALS])[i];
+    if (d->array[TRIALS].type != 0)
+        r.trials = ((const uint32_t *)d->array[TRIALS].data)[i];
     if (r.trials > most)
         return BBANS_ERR_SYMBOL;
     if (c->is_open && memcmp(&r, &c->rates, sizeof r) == 0)
@@ -255,11 +256,11 @@ static uint64_t find_far(bbans_source *from, uint64_t most)
 
 static void list_weighted(bbans_intervals *to, const counts *c, size_t k)
 {
-    uint32_t start, freq;
+    bbans_interval *at = &to->at[to->n++];
 
     (void)bbans_kernel.rows->row_interval(c->weight, BBANS_U32, c->n + 2, k,
-                                          &start, &freq);
-    bbans_list(to, start, freq, c->total);
+                                          &at->start, &at->freq);
+    at->total = c->total;
 }
 
 static bbans_status counts_list(const bbans_distribution *d, void *scratch,
@@ -345,13 +346,6 @@ static bbans_status negative_binomial_code(const bbans_distribution *d,
     return counts_code(d, call, NEGATIVE_BINOMIAL);
 }
 
-static void init_rate(bbans_distribution *d, int which, const void *array,
-                      int type)
-{
-    d->array[which] = array;
-    d->type[which] = type;
-}
-
 static int rate_type_is_valid(int type)
 {
     return bbans_is_real(type) || type == BBANS_U32;
@@ -359,65 +353,66 @@ static int rate_type_is_valid(int type)
 
 bbans_status bbans_distribution_init_binomial(bbans_distribution *distribution,
                                               const uint32_t *trials,
-                                              const void *probability,
-                                              int probability_type)
+                                              bbans_array probability)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(probability_type))
+    if (!rate_type_is_valid(probability.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = binomial_code;
-    init_rate(distribution, TRIALS, trials, BBANS_U32);
-    init_rate(distribution, A, probability, probability_type);
+    distribution->array[TRIALS] = bbans_array_of(trials, BBANS_U32);
+    distribution->array[A] = probability;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }
 
-bbans_status bbans_distribution_init_beta_binomial(
-    bbans_distribution *distribution, const uint32_t *trials, const void *alpha,
-    int alpha_type, const void *beta, int beta_type)
+bbans_status
+bbans_distribution_init_beta_binomial(bbans_distribution *distribution,
+                                      const uint32_t *trials, bbans_array alpha,
+                                      bbans_array beta)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(alpha_type) || !rate_type_is_valid(beta_type))
+    if (!rate_type_is_valid(alpha.type) || !rate_type_is_valid(beta.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = beta_binomial_code;
-    init_rate(distribution, TRIALS, trials, BBANS_U32);
-    init_rate(distribution, A, alpha, alpha_type);
-    init_rate(distribution, B, beta, beta_type);
+    distribution->array[TRIALS] = bbans_array_of(trials, BBANS_U32);
+    distribution->array[A] = alpha;
+    distribution->array[B] = beta;
     distribution->words = 1;
     return BBANS_OK;
 }
 
 bbans_status bbans_distribution_init_poisson(bbans_distribution *distribution,
-                                             const void *mean, int mean_type)
+                                             bbans_array mean)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(mean_type))
+    if (!rate_type_is_valid(mean.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = poisson_code;
-    init_rate(distribution, A, mean, mean_type);
+    distribution->array[A] = mean;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }
 
-bbans_status bbans_distribution_init_negative_binomial(
-    bbans_distribution *distribution, const void *successes, int successes_type,
-    const void *probability, int probability_type)
+bbans_status
+bbans_distribution_init_negative_binomial(bbans_distribution *distribution,
+                                          bbans_array successes,
+                                          bbans_array probability)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(successes_type) ||
-        !rate_type_is_valid(probability_type))
+    if (!rate_type_is_valid(successes.type) ||
+        !rate_type_is_valid(probability.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = negative_binomial_code;
-    init_rate(distribution, A, successes, successes_type);
-    init_rate(distribution, B, probability, probability_type);
+    distribution->array[A] = successes;
+    distribution->array[B] = probability;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }

@@ -1,5 +1,5 @@
 /* Values one at a time: uniform over any range, and under any cumulative
- * distribution function.  docs/maths.md, section 11.
+ * distribution function.  docs/maths.md, "Mixtures, counts and ranges".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_values.h"
@@ -8,7 +8,7 @@
 
 /* ---- Arrays of values ---------------------------------------------------- */
 
-static void push_listed(bbans_lane *lane, const bbans_intervals *list)
+static inline void push_listed(bbans_lane *lane, const bbans_intervals *list)
 {
     size_t k = list->n;
 
@@ -98,7 +98,7 @@ static bbans_status pop_each(const bbans_distribution *d,
         else if (bbans_array_write_values(call->to, call->type, i, 1, &value) <
                  1)
             status = BBANS_ERR_SYMBOL;
-        if (status != BBANS_OK) { /* a dry lane is an integer: section 3 */
+        if (status != BBANS_OK) { /* a dry lane is an integer: "The message" */
             list.n = 0;
             (void)coder->list(d, scratch, i, value, &list);
             push_listed(&from.lane, &list);
@@ -227,7 +227,7 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
     if (d == NULL || (call->n > 0 && call->from == NULL && call->to == NULL))
         return BBANS_ERR_NULL;
     for (k = 0; k < 3; k++)
-        if (call->n > 0 && d->type[k] != 0 && d->array[k] == NULL)
+        if (call->n > 0 && d->array[k].type != 0 && d->array[k].data == NULL)
             return BBANS_ERR_NULL;
     return d->code(d, call);
 }
@@ -426,7 +426,7 @@ static int32_t bin_of(const bins *b, int64_t value)
     return bbans_bin_of_value(&b->place, value).q;
 }
 
-static bins bins_of(const bbans_cdf *cdf)
+static inline bins bins_of(const bbans_cdf *cdf)
 {
     bins b;
 
@@ -452,7 +452,7 @@ static int64_t bin_start(const bins *b, int32_t q)
     return bbans_signed(q < 0 ? from - u : from + u);
 }
 
-static uint32_t bin_edge(const bins *b, int32_t q)
+static inline uint32_t bin_edge(const bins *b, int32_t q)
 {
     if (q <= b->first)
         return 0;
@@ -528,7 +528,7 @@ static uint64_t mass_up_to(const bbans_cdf *cdf, int64_t value)
                               : cdf->below(cdf->model, value + 1);
 }
 
-static stretch stretch_of(const bins *b, int32_t q)
+static inline stretch stretch_of(const bins *b, int32_t q)
 {
     stretch s;
 
@@ -605,8 +605,6 @@ static void trim(stretch *s)
 {
     int64_t first = s->first, last = s->last;
 
-    if (s->cdf->leak > 0 || first == last)
-        return;
     while (first < last) { /* the last value that all the mass is from */
         const int64_t v = middle_of(first, last);
 
@@ -649,7 +647,8 @@ bbans_status bbans_cdf_list(bbans_intervals *to, const bbans_cdf *cdf,
     }
     if (start == end)
         return BBANS_ERR_SYMBOL;
-    trim(&s);
+    if (cdf->leak == 0)
+        trim(&s);
     if (value < s.first || value > s.last)
         return BBANS_ERR_SYMBOL;
     bbans_list_below(to, (uint64_t)value - (uint64_t)s.first,
@@ -692,7 +691,8 @@ int64_t bbans_cdf_find(bbans_source *from, const bbans_cdf *cdf)
         enter_part(&s, find_part(&s, slot, &span));
         bbans_source_put(from, slot, span.start, span.end - span.start, FULL);
     }
-    trim(&s);
+    if (cdf->leak == 0)
+        trim(&s);
     return bbans_signed(
         (uint64_t)s.first +
         bbans_find_below(from, (uint64_t)s.last - (uint64_t)s.first));

@@ -1,5 +1,5 @@
 /* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
- * section 13.
+ * "Linear Gaussian state space models".
  *
  * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
  * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay
@@ -60,27 +60,50 @@ size_t bbans_lgssm_step_words(size_t latents, size_t observed)
            3 * n + 2 * p;
 }
 
-static step step_of(const bbans_lgssm *model, size_t t)
+/* Where the arrays of a step begin in its words. */
+static void set_parts(bbans_lgssm *model)
 {
     const size_t n = model->latents, p = model->observed;
+    const size_t words[] = {n * (1 + n),
+                            n * (1 + n),
+                            p * (1 + n),
+                            n * (1 + p),
+                            p * (1 + p),
+                            p * (1 + p),
+                            n * (1 + n),
+                            n,
+                            n,
+                            p,
+                            p};
+    size_t i;
+
+    model->part[0] = 0;
+    for (i = 0; i < sizeof words / sizeof *words; i++)
+        model->part[i + 1] = model->part[i] + words[i];
+}
+
+/* Inline, so that what is not used of it costs nothing. */
+static inline step step_of(const bbans_lgssm *model, size_t t)
+{
     const size_t i = t < model->steps ? t : model->steps - 1;
     const int32_t *word = model->word + i * model->step_words;
+    const size_t *part = model->part;
     step s;
 
-    s.move_offset = model->offset + i * (n + p);
-    s.emit_offset = s.move_offset + n;
-    s.move = word;
-    s.back = s.move + n * (1 + n);
-    s.emit = s.back + n * (1 + n);
-    s.gain = s.emit + p * (1 + n);
-    s.emit_lower = s.gain + n * (1 + p);
-    s.predict_lower = s.emit_lower + p * (1 + p);
-    s.final_lower = s.predict_lower + p * (1 + p);
-    s.move_scale = s.final_lower + n * (1 + n);
-    s.back_scale = s.move_scale + n;
-    s.emit_scale = s.back_scale + n;
-    s.predict_scale = s.emit_scale + p;
-    s.final_scale = s.predict_scale + p;
+    s.move_offset = model->offset + i * (model->latents + model->observed);
+    s.emit_offset = s.move_offset + model->latents;
+    s.move = word + part[0];
+    s.back = word + part[1];
+    s.emit = word + part[2];
+    s.gain = word + part[3];
+    s.emit_lower = word + part[4];
+    s.predict_lower = word + part[5];
+    s.final_lower = word + part[6];
+    s.move_scale = word + part[7];
+    s.back_scale = word + part[8];
+    s.emit_scale = word + part[9];
+    s.predict_scale = word + part[10];
+    s.final_scale = word + part[11];
     return s;
 }
 
@@ -208,13 +231,17 @@ static void put_differences(vector *out, const int64_t *integer,
  */
 
 static void predict(const bbans_lgssm *model, const step *s,
-                    const int64_t *filtered, int64_t *predicted)
+                    const int64_t *filtered, int64_t *predicted,
+                    int64_t *belief)
 {
     const size_t n = model->latents;
     vector v;
+    size_t i;
 
     put_elements(&v, filtered, n);
-    affine_rows(s->move_offset, s->move, n, n, &v, predicted);
+    for (i = 0; i < n; i++)
+        belief[i] = predicted[i] =
+            affine_row(s->move_offset[i], s->move + i * (1 + n), &v, n);
 }
 
 static void predict_observed(const bbans_lgssm *model, const step *s,
@@ -254,7 +281,7 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c;
 
-    c.family = &model->gaussian;
+    c.family = model->gaussian;
     c.lower = lower;
     c.scale = scale;
     c.n = model->latents;
@@ -267,7 +294,7 @@ static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c = of_state(model, lower, scale, leak);
 
-    c.family = &model->noise;
+    c.family = model->noise;
     c.n = model->observed;
     return c;
 }
@@ -367,10 +394,11 @@ static bbans_status pop_value(bbans_lane *lane, const bbans_family *family,
 }
 
 /* `location` holds what the elements have before they move each other. */
-static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
+static bbans_status pop_values(bbans_lane *of, const conditionals *c,
                                int64_t *location, int64_t *value)
 {
     bbans_status status = BBANS_OK;
+    bbans_lane lane = *of;
     vector moved;
     size_t i;
 
@@ -379,26 +407,29 @@ static bbans_status pop_values(bbans_lane *lane, const conditionals *c,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        if (pop_value(lane, c->family, &place, value + i) != BBANS_OK)
+        if (pop_value(&lane, c->family, &place, value + i) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
         note(&moved, i, value[i], location);
     }
+    *of = lane;
     return status;
 }
 
-static bbans_status push_values(bbans_lane *lane, const conditionals *c,
+static bbans_status push_values(bbans_lane *of, const conditionals *c,
                                 int64_t *location, const int64_t *value)
 {
     bbans_status status = BBANS_OK;
+    bbans_lane lane = *of;
     size_t i;
 
     move_all(c, value, location);
     for (i = c->n; i-- > 0;) {
         const bbans_place place = place_of(c, location, i);
 
-        if (push_value(lane, c->family, &place, value[i]) != BBANS_OK)
+        if (push_value(&lane, c->family, &place, value[i]) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
+    *of = lane;
     return status;
 }
 
@@ -569,15 +600,13 @@ static void filter_observed(const bbans_lgssm *model, bbans_stream *s,
 {
     const step now = step_of(model, s->t), next = step_of(model, s->t + 1);
     int64_t *belief = (int64_t *)s->belief, *filtered = (int64_t *)s->record;
-    int64_t *predicted = filtered + model->latents;
 
     correct(model, &now, belief, expected, observed_at(model, s), filtered);
-    predict(model, &next, filtered, predicted);
-    memcpy(belief, predicted, model->latents * sizeof *belief);
+    predict(model, &next, filtered, filtered + model->latents, belief);
 }
 
-static void expect(const bbans_lgssm *model, const bbans_stream *s,
-                   int64_t *expected)
+static inline void expect(const bbans_lgssm *model, const bbans_stream *s,
+                          int64_t *expected)
 {
     const step now = step_of(model, s->t);
 
@@ -585,8 +614,8 @@ static void expect(const bbans_lgssm *model, const bbans_stream *s,
 }
 
 /* P(z_t | z_t-1), or P(z_1). */
-static conditionals prior(const bbans_lgssm *model, const bbans_stream *s,
-                          int64_t *location)
+static inline conditionals prior(const bbans_lgssm *model,
+                                 const bbans_stream *s, int64_t *location)
 {
     static const int64_t none[BBANS_LATENTS_MAX];
     const step now = step_of(model, s->t);
@@ -600,8 +629,8 @@ static conditionals prior(const bbans_lgssm *model, const bbans_stream *s,
 }
 
 /* Q(z_t-1 | x_1 .. x_t-1, z_t), or without z_t. */
-static conditionals posterior(const bbans_lgssm *model, const bbans_stream *s,
-                              int64_t *location)
+static inline conditionals posterior(const bbans_lgssm *model,
+                                     const bbans_stream *s, int64_t *location)
 {
     const size_t n = model->latents;
     const int64_t *filtered = (const int64_t *)s->record_before;
@@ -620,8 +649,8 @@ static conditionals posterior(const bbans_lgssm *model, const bbans_stream *s,
 }
 
 /* P(x_t | z_t). */
-static conditionals likelihood(const bbans_lgssm *model, const bbans_stream *s,
-                               int64_t *location)
+static inline conditionals likelihood(const bbans_lgssm *model,
+                                      const bbans_stream *s, int64_t *location)
 {
     const step now = step_of(model, s->t);
     vector v;
@@ -785,7 +814,6 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 {
     const size_t step_words = bbans_lgssm_step_words(latents, observed);
     bbans_lgssm m;
-    bbans_status status;
     size_t t;
 
     if (model == NULL || offset == NULL || word == NULL)
@@ -794,11 +822,10 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         start_length < 1 || start_length > BBANS_START_MAX ||
         start_bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
-    status = bbans_family_init(&m.noise, noise);
-    if (status == BBANS_OK)
-        status = bbans_family_init(&m.gaussian, BBANS_GAUSSIAN);
-    if (status != BBANS_OK)
-        return status;
+    m.gaussian = bbans_family_of(BBANS_GAUSSIAN);
+    m.noise = bbans_family_of(noise);
+    if (m.noise == NULL)
+        return BBANS_ERR_TABLE;
     m.latents = latents;
     m.noise_family = noise;
     m.observed = observed;
@@ -808,6 +835,7 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
     m.space.start_length = start_length;
     m.space.start_bits = start_bits;
     set_engine(&m);
+    set_parts(&m);
     m.offset = offset;
     m.word = word;
     for (t = 0; t < steps; t++) {
