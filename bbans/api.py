@@ -374,6 +374,8 @@ def decompress(
         If they would take more than `max_bytes`. Nothing was decoded.
     MessageError
         If `out` is too small. Nothing was written.
+    ModelError
+        If `kind` is none of these, or `out` is given for text.
     WrongModelError
         If another model or codec is needed; the text names it.
     VersionError, TruncatedError, CorruptError, FormatError
@@ -383,6 +385,8 @@ def decompress(
     given = None if coder is None else as_coder(coder)
     reader = ContainerReader(memoryview(as_bytes(data, "data")))
     header, n_bytes = reader.header, 0
+    if kind not in (None, str, bytes, np.ndarray):
+        raise ModelError(f"kind must be str, bytes or numpy.ndarray, not {kind!r}")
     if kind is not None and kind is not header.type:
         raise FormatError(f"container holds {header.kind}, not {kind.__name__}")
     check_limit(0, 1, max_bytes, "the container")

@@ -288,6 +288,9 @@ def test_the_kind_is_checked(data, kind):
     for other in {bytes, str, np.ndarray} - {kind}:
         with pytest.raises(bbans.FormatError, match=f"not {other.__name__}"):
             bbans.decompress(packed, kind=other)
+    for other in (int, "str"):
+        with pytest.raises(bbans.ModelError, match=r"kind must be str, bytes or"):
+            bbans.decompress(packed, kind=other)
 
 
 @pytest.mark.parametrize("coder", [None, MODEL, VAE], ids=["none", "model", "codec"])
