@@ -73,8 +73,8 @@ static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
     filter_with(hmm, s, column_in(hmm, s));
 }
 
-static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
-                        unsigned prec)
+static inline size_t pop_entry(bbans_lane *lane, const uint32_t *row,
+                               size_t symbols, unsigned prec)
 {
     const size_t k = bbans_kernel.hmm->rank(row + 1, symbols,
                                             bbans_slot_bits(lane->x, prec));
