@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +48,9 @@ from bbans.formats.container import (
     integer_element,
 )
 from bbans.formats.random_access import ContainerFile
-from bbans.frozen.alphabet import as_integers
-from bbans.frozen.base import FrozenModel, as_model
+
+if TYPE_CHECKING:  # loaded when used: bytes need no models
+    from bbans.frozen.base import FrozenModel
 
 __all__ = [
     "compress",
@@ -70,6 +71,8 @@ Progress: TypeAlias = Callable[[int], object]
 
 def encode(data: Any, model: FrozenModel) -> bytes:
     """Code one sequence as a bare message; see `FrozenModel.encode`."""
+    from bbans.frozen.base import as_model
+
     return as_model(model).encode(data)
 
 
@@ -82,6 +85,8 @@ def decode(
     max_bytes: int | None = None,
 ) -> Any:
     """Decode a bare message; see `FrozenModel.decode`."""
+    from bbans.frozen.base import as_model
+
     return as_model(model).decode(data, length, until=until, max_bytes=max_bytes)
 
 
@@ -147,6 +152,8 @@ def compress(
         big_endian, shape = False, values.shape
     else:
         coder = as_coder(coder, level, SignalCoder)
+        from bbans.frozen.alphabet import as_integers
+
         array = as_integers(data)
         element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
         shape = _shape(array)

@@ -23,7 +23,7 @@ ENCODE = """
 import sys, numpy as np, bbans
 m = bbans.HMM.random(64, 64, seed=1).freeze()
 x = np.random.default_rng(0).integers(0, 64, int(sys.argv[1]), np.uint32)
-bbans.codecs.encode_sequence(m, x[: int(sys.argv[2])])
+bbans.codecs.encode_sequence(x[: int(sys.argv[2])], m)
 """
 
 
@@ -49,7 +49,7 @@ def add_sequence(
         return bbans.codecs.decode_sequence(Message.from_bytes(data), model, x.size)
 
     assert np.array_equal(decode(), x)
-    encode = partial(bbans.codecs.encode_sequence, model, x)
+    encode = partial(bbans.codecs.encode_sequence, x, model)
     add(rows, what, x.size, repeats, encode=encode, decode=decode)
 
 

@@ -33,11 +33,12 @@ class Engine:
     """The C functions on memory that is there already."""
 
     def __init__(self, frozen: bbans.frozen.FrozenLGSSM, x: np.ndarray) -> None:
+        self.frozen = frozen  # holds what `space` points to
         self.space, self.length = frozen._space, len(x)
         self.x = frozen._observations(x)
         self.again = np.zeros_like(self.x)
         self.work = np.zeros_like(frozen._workspace(self.length, limit=1 << 40))
-        self.tail = np.zeros(2 * frozen.push_words(self.length), np.uint32)
+        self.tail = np.zeros(2 * frozen._push_words(self.length), np.uint32)
         self.head = np.zeros(1, np.uint64)
         self.message = ffi.new("bbans_message *")
 

@@ -8,10 +8,11 @@
  *
  * Files      bbans_model_parse and bbans_model_build load a model;
  *            bbans_compress and bbans_decompress do the rest: examples/text.c.
- * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write: messages
- *            without length or checksum, for those who frame them themselves.
- * Codecs     A bbans_distribution, bbans_message_push and its inverse:
- *            make your own.
+ * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
+ *            messages without length or checksum, for those who frame them
+ *            themselves: examples/sequence.c.
+ * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
+ *            your own, as examples/codec.c does.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -27,7 +28,8 @@
  *            one trusts its arguments it says so.
  * Threads    No function keeps state.  Calls on different messages may run at
  *            the same time; tables and models are only read.
- * Overlap    An array that a function writes overlaps no other that it is given.
+ * Overlap    An array that a function writes overlaps no other that it is
+ *            given.
  * Order      A message is a stack: what was pushed last is popped first.  Array
  *            functions push from the last element to the first, so that popping
  *            yields the first element first.
@@ -58,7 +60,8 @@ extern "C" {
 
 /* clang-format off */
 /* cffi:begin - plain declarations only; the build script reads this part, and
- * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left out. */
+ * drops the lines of BBANS_DECODER_ONLY, with which what encodes is left
+ * out. */
 
 /* ---- Status codes: values never change ---------------------------------- */
 
@@ -119,20 +122,380 @@ BBANS_API int bbans_isa_use(int isa);
 /* The instruction set in use. */
 BBANS_API int bbans_isa_in_use(void);
 
-/* The name of an instruction set, as BBANS_CPU has it: its suffix above in lower
- * case.  NULL if this machine or build lacks it, so that those below
+/* The name of an instruction set, as BBANS_CPU has it: its suffix above in
+ * lower case.  NULL if this machine or build lacks it, so that those below
  * BBANS_ISA_BEST with a name are all that there are. */
 BBANS_API const char *bbans_isa_name(int isa);
+
+/* ---- Structs that are defined below ------------------------------------- */
+
+typedef struct bbans_message bbans_message;
+typedef struct bbans_state_space bbans_state_space;
+typedef union bbans_frozen bbans_frozen;
+typedef struct bbans_family bbans_family;
+
+/* ========================================================================
+ * Files
+ * ===================================================================== */
+
+/* ---- Model files --------------------------------------------------------- */
+
+typedef enum {
+    BBANS_MODEL_HMM = 1,
+    BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
+    BBANS_MODEL_LGSSM = 3
+} bbans_model_type;
+
+/* What a model codes. */
+typedef enum {
+    BBANS_KIND_INTEGERS = 0, /* of 64 bits, with sign */
+    BBANS_KIND_BYTES = 1,
+    BBANS_KIND_TEXT = 2      /* code points           */
+} bbans_kind;
+
+/* A model file.  Two steps load it, between which the caller finds
+ * bbans_model_bytes(model) bytes of memory. */
+typedef struct {
+    int type, kind;         /* bbans_model_type, bbans_kind                */
+    int predictive;         /* its mode: see bbans_state_space             */
+    uint8_t fingerprint[8]; /* names the model in containers               */
+    size_t width;           /* integers of an observation: 1, or p         */
+    size_t symbols;         /* 0 for linear Gaussian ones: all integers    */
+    const uint8_t *values;  /* in the file: what the symbols stand for;
+                               NULL: 0 .. symbols - 1                      */
+    const uint8_t *bytes;   /* [n_bytes] the file                          */
+    size_t n_bytes;
+    const bbans_frozen *frozen; /* of bbans_model_build; until then NULL   */
+} bbans_model;
+
+/* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
+ * outlive *model, and fill all of *model but `frozen`.
+ * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
+BBANS_API bbans_status bbans_model_parse(bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_model_bytes(const bbans_model *model);
+
+/* Step 2: make *model->frozen, whose member `space` bbans_sequence_encode and
+ * all that codes sequences take.
+ *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.
+ *           No other memory is used for the tables.
+ * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
+ * distributions, contexts that are no tree, or steps that are out of range;
+ * then `memory` has been written to. */
+BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
+        size_t memory_bytes);
+
+/* The number of a value in the alphabet, or model->symbols if it is not there;
+ * the value of a number below model->symbols.  They trust their arguments; not
+ * for linear Gaussian models, whose observations are the values. */
+BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
+BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
+
+#ifndef BBANS_DECODER_ONLY
+/* Write the file of a model, with its mode.
+ *   model    first member of a bbans_hmm or a bbans_lgssm
+ *   kind     bbans_kind; of linear Gaussian models integers
+ *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
+ *            1.  Text lists its characters, bytes are 0 to 255
+ *   bytes    [cap] out
+ *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
+ * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
+ * values. */
+BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
+        int kind, const int64_t *value, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* ---- Containers ---------------------------------------------------------- */
+
+/* A container (suffix .bbz) is one part or more, end to end; a part is a
+ * header, blocks, and an end record with where each block begins, all with
+ * checksums (docs/format.md, "Container").  To append to a file is to write a
+ * part behind it.  A part names the model that it needs, so that no other
+ * decodes it.  The same data, model, level and block length give the same bytes
+ * as in Python.  Elements are arrays of this machine's own types, of any
+ * alignment. */
+enum {
+    BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
+    BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
+    BBANS_ELEMENT_CHARACTERS = 2, /* text: uint32_t, code points             */
+    BBANS_ELEMENT_UINT8 = 16,     /* arrays: uint8_t, and so on              */
+    BBANS_ELEMENT_INT8 = 17,
+    BBANS_ELEMENT_UINT16 = 18,
+    BBANS_ELEMENT_INT16 = 19,
+    BBANS_ELEMENT_UINT32 = 20,
+    BBANS_ELEMENT_INT32 = 21,
+    BBANS_ELEMENT_UINT64 = 22,
+    BBANS_ELEMENT_INT64 = 23,
+    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: says
+                                      that the array was, and changes nothing
+                                      else                                    */
+};
+
+/* How a block is coded. */
+enum {
+    BBANS_METHOD_STORED = 0, /* the elements                                 */
+    BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
+    BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
+    BBANS_METHOD_SIGNAL = 3, /* of integers, with its own model; only Python
+                                writes it                                    */
+    BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
+                                the caller to decode                         */
+};
+
+/* What the header of a part names. */
+enum { BBANS_CODER_NONE = 0, BBANS_CODER_MODEL = 1, BBANS_CODER_CODEC = 2 };
+
+enum {
+    BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
+    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
+    BBANS_LEVEL_DEFAULT = 5,
+    BBANS_LEVEL_MAX = 9,
+    BBANS_AXES_MAX = 32
+};
+
+/* Bytes of an element, 0 if there is no such code. */
+BBANS_API size_t bbans_element_bytes(int element);
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that hold what n elements become in blocks of `block`, whatever they
+ * are: 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
+BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
+
+/* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
+ *   model  or NULL: for the byte coder alone
+ *   kept   steps whose forward messages are kept at a time: kept = block is
+ *          fastest, kept near sqrt(block) smallest
+ * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
+ * built. */
+BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
+        size_t block, size_t kept);
+
+/* Compress an array of n elements to a container of one part with one axis.
+ *   model    what codes the blocks; those that it would make longer than the
+ *            elements are left to the byte coder, or stored.  NULL: the byte
+ *            coder
+ *   block    elements in a block, whole steps of the model
+ *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
+ *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
+ *            kept) for some kept; more is used to keep more, and the result is
+ *            the same
+ *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
+ *   n_bytes  out: bytes of the container; 0 after an error
+ * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
+ * not in the model's alphabet, or data that it is not for: text and bytes are
+ * for models of their kind, arrays for all others; and UTF-8 must be valid. */
+BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
+        const void *data, size_t n, size_t block, int level, void *work,
+        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* The same in pieces, for streams and for arrays of several axes: begin, block
+ * by block, end.  Each writes its piece to bytes [cap], *n_bytes of them; after
+ * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
+ * too small.  After an error *writer is as it was before the call. */
+typedef struct {
+    const bbans_model *model;
+    int element, level;
+    size_t block;                     /* elements of the first block */
+    uint64_t blocks, elements, bytes; /* written so far              */
+} bbans_writer;
+
+/* Writes 11 bytes, with a model 19.  The model must outlive *writer.
+ * Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
+        const bbans_model *model, int element, int level, uint8_t *bytes,
+        size_t cap, size_t *n_bytes);
+
+/* A block of n elements: at most 13 bytes more than they are.  All blocks have
+ * the same length; the last may be shorter.  That text is UTF-8 is for the
+ * caller to see to.
+ *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some
+ *         kept
+ * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
+        const void *data, size_t n, void *work, size_t work_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* At most 33 bytes, 9 an axis and 4 a block.
+ *   shape        [axes] whose product is the number of elements written, in C
+ *                order; up to BBANS_AXES_MAX, one for text and bytes
+ *   block_bytes  [blocks] what each bbans_writer_block wrote, in order
+ * Returns ERR_{NULL,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
+        const uint64_t *shape, size_t axes, const size_t *block_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* What is known of a container that has been read up to some record. */
+typedef struct {
+    /* Of its last part: */
+    int element, big_endian; /* BBANS_ELEMENT_..., and whether the array was */
+    int coder;               /* BBANS_CODER_...                              */
+    uint8_t fingerprint[8];  /* of the model or codec                        */
+    char name[256];          /* of the codec: UTF-8 with a 0 behind          */
+    size_t block;            /* elements of a block                          */
+    uint64_t blocks;
+    /* Of all that was read: */
+    uint64_t elements, parts;
+    size_t longest;   /* elements of the longest block                     */
+    unsigned methods; /* 1 << BBANS_METHOD_... of those that occurred      */
+    int ended;        /* a part has ended: another may follow; only then:  */
+    size_t axes;      /* the shape of all parts, joined along axis 0       */
+    uint64_t shape[BBANS_AXES_MAX];
+    int damaged;      /* some block is: the numbers above are its claims   */
+    struct {
+        uint64_t before, bytes;
+        size_t last_bytes;
+        uint32_t index_crc;
+    } own;            /* the reader's                                      */
+} bbans_reader;
+
+/* Bytes of workspace (aligned to 8) to decode each of the blocks that *reader
+ * has read; 0 if it exceeds SIZE_MAX.
+ *   model  or NULL: for blocks that need none */
+BBANS_API size_t bbans_reader_work_bytes(const bbans_reader *reader,
+        const bbans_model *model);
+
+/* Check a container of n_bytes, whole: every length and checksum, without
+ * decoding.  Then reader->elements of type reader->element are in it.  A block
+ * of a few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
+ * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Decompress a container of n_bytes, checking all of it.
+ *   model  or NULL: if none is named
+ *   work   at least bbans_reader_work_bytes(reader, model) after
+ *          bbans_container_check
+ *   data   [cap] elements out; its contents are undefined after an error
+ *   n      out: elements; 0 after an error
+ * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are
+ * text in both forms.  What these refuse can be read by blocks.
+ * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
+ * CORRUPT}. */
+BBANS_API bbans_status bbans_decompress(const bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
+        void *data, size_t cap, size_t *n);
+
+/* The same in pieces, for streams: begin; then next, and decode each block,
+ * until reader->ended and no bytes are left.  `bytes` starts where the record
+ * does, and n_bytes of it are at hand.  *n_used is the length of the record.
+ * After ERR_TRUNCATED it is instead what must at least be at hand: who has more
+ * to come reads up to that and calls again. */
+
+/* The first header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, size_t *n_used);
+
+typedef struct {
+    size_t elements;      /* 0: no block but the end of a part, if
+                             reader->ended, or the header of the next */
+    int method;           /* BBANS_METHOD_...                         */
+    const uint8_t *bytes; /* [n_bytes] in the container               */
+    size_t n_bytes;
+} bbans_block;
+
+/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths
+ * are possible, *n_used is not 0, and *reader is past it: who wants what else
+ * can be saved goes on from there.
+ * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
+        size_t *n_used);
+
+/* Decode a block of bbans_reader_next to data [cap] elements, whose contents
+ * are undefined after an error.  Blocks do not depend on each other, and may be
+ * decoded by several threads, each with a workspace.  UTF-8 is not checked.
+ *   model  the one that the part names; NULL for other methods
+ *   work   at least bbans_reader_work_bytes(reader, model)
+ * Returns ERR_{NULL,STATE,WRONG_MODEL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
+        const bbans_block *block, const bbans_model *model, void *work,
+        size_t work_bytes, void *data, size_t cap);
+
+/* Find the block with a certain element, of a container in memory whose blocks
+ * need not all be read: it goes from the end of the file from part to part.
+ * Then bbans_reader_next reads the block at bytes[*offset], and from there on;
+ * the block's first element is number reader->elements.
+ * ERR_SIZE: there are only reader->elements.  A file that ends early is
+ * corrupt.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_container_find(bbans_reader *reader,
+        const uint8_t *bytes, size_t n_bytes, uint64_t element, size_t *offset);
+
+/* ---- Text ---------------------------------------------------------------- */
+
+/* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
+ * counts, and so checks, only.  *n is how many were found, all unless there is
+ * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
+BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
+        uint32_t *point, size_t cap, size_t *n);
+
+/* Code points to UTF-8.  4 n bytes suffice.  Lone surrogates, which text in
+ * Python may hold, are written as if they were characters.
+ * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* ---- Bytes: a static coder for blocks ------------------------------------ */
+
+/* A block of bytes under the frequencies of its own bytes, which it carries:
+ * fast, for any bytes, with no model to share (docs/format.md, "Bytes").
+ * Blocks are independent.  Blocks of few different bytes are packed first. */
+enum { BBANS_BYTES_MAX = 16777216 }; /* in a block: 2^24 */
+
+/* Bytes of workspace for blocks of up to n bytes, either way.  It needs no
+ * initialisation, and keeps nothing from one call to the next. */
+BBANS_API size_t bbans_bytes_work_bytes(size_t n);
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that a compressed block of n never exceeds; 0 if n is over the limit.
+ * Blocks that would grow are stored. */
+BBANS_API size_t bbans_bytes_bound(size_t n);
+
+/* Compress a block.
+ *   data      [n]
+ *   order     0: frequencies of bytes; 1: or of bytes given the one before,
+ *             where that is shorter
+ *   out       [cap] with cap >= bbans_bytes_bound(n); overlaps neither data
+ *             nor work
+ *   out_size  out: the bytes written
+ * Returns ERR_{NULL,SIZE,CAPACITY}; then nothing of interest was written. */
+BBANS_API bbans_status bbans_bytes_compress(const uint8_t *data, size_t n,
+        int order, uint8_t *out, size_t cap, size_t *out_size, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The bytes that a block decompresses to, by its first 5 bytes.
+ * Returns ERR_{NULL,CORRUPT}. */
+BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
+        size_t block_size, size_t *n);
+
+/* Decompress a block.  A block has no checksum: of damage that alters a stored
+ * block or an alphabet nothing shows; in coded bytes it shows with near
+ * certainty.
+ *   out   [cap] with cap >= what bbans_bytes_size says.  After an error its
+ *         contents are undefined.
+ *   n     out: the bytes written
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
+        size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+        size_t work_bytes);
+
+/* ========================================================================
+ * Sequences
+ * ===================================================================== */
 
 /* ---- The message: a stack of rANS words --------------------------------- */
 
 /* `lanes` rANS heads over one shared stack of words.  Heads lie in
  * [2^31, 2^63).  With one lane and an empty tail the head may be smaller. */
-typedef struct {
+struct bbans_message {
     uint64_t *head; /* [lanes]                                       */
     uint32_t *tail; /* [tail_cap], top of stack at tail[tail_len - 1] */
     size_t lanes, tail_len, tail_cap;
-} bbans_message;
+};
 
 /* Make *msg the empty message over the caller's arrays: head 1 for one lane,
  * heads 2^31 for more.  Returns ERR_{NULL,STATE}. */
@@ -142,6 +505,313 @@ BBANS_API bbans_status bbans_message_init(bbans_message *msg, uint64_t *head,
 /* BBANS_OK if *msg is a valid message, else ERR_NULL or ERR_STATE.  The other
  * functions trust a message that they or bbans_message_init made. */
 BBANS_API bbans_status bbans_message_check(const bbans_message *msg);
+
+/* ---- Messages as bytes --------------------------------------------------- */
+
+/* One lane: the message as an integer, little-endian, in as few bytes as it
+ * needs; its last byte is never 0.  More lanes: the tail's words from the
+ * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
+        size_t *n_bytes);
+
+/* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
+ * Returns ERR_{NULL,CAPACITY}. */
+BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
+ * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_message_read(bbans_message *msg,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* ---- Frozen state space models ------------------------------------------- */
+
+/* What every frozen state space model begins with: how wide its states z, its
+ * observations x and what is known of them are, and what codes them.  Filled by
+ * the model's own init function, and read by bbans_sequence_encode and all that
+ * codes sequences. */
+struct bbans_state_space {
+    const struct bbans_engine *engine; /* the library's own                   */
+    size_t observation_bytes; /* of x_t: sequences are arrays of these        */
+    size_t state_bytes;       /* of z_t                                       */
+    size_t belief_bytes;      /* what is known after x_1 .. x_t               */
+    size_t record_bytes;      /* what is kept of a step for bits back         */
+    size_t scratch_bytes;
+    size_t start_length;      /* c of docs/maths.md, "A sequence as one
+                                 message"                                     */
+    size_t start_bits;        /* bits back starts from 2^start_bits or more   */
+    size_t push_words;        /* of tail that an observation may take         */
+    size_t pop_words;         /* that popping one from damaged data may take  */
+    int predictive;           /* the mode of messages of their own, the caller's
+                                 to change: 0, as init functions leave it,
+                                 IconoCLaSM; else the range coder alone       */
+};
+
+/* ---- Frozen hidden Markov models ----------------------------------------- */
+
+/* The contexts of an autoregressive model, a tree of suffixes of what was
+ * coded: docs/maths.md, "Emissions that depend on earlier symbols".  Context 0
+ * is the empty one; others are their parent with one symbol more, further back.
+ * They lie level by level, children of one parent in a row, those of earlier
+ * parents first. */
+typedef struct {
+    size_t contexts, entries;
+    const uint32_t *children; /* [contexts + 1] first child of each           */
+    const uint32_t *first;    /* [contexts + 1] first entry of each           */
+    const uint16_t *label;    /* [contexts] the symbol further back, rising in
+                                 a row; the number of symbols: the beginning.
+                                 Of context 0 unused                          */
+    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
+                                 units of 2^-8; 256 for context 0             */
+    const uint16_t *symbol;   /* [entries] rising in a context                */
+    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
+                                 the parent's weight their sum is 1           */
+} bbans_contexts;
+
+/* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
+ * model's own those from `states` on are 0. */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t states, symbols, stride;
+    unsigned prec;
+    uint32_t floor;                 /* least predicted weight           */
+    const uint32_t *initial_cdf;    /* [states + 1]                     */
+    const uint32_t *transition_cdf; /* [states][states + 1]             */
+    const uint32_t *emission_cdf;   /* [states][symbols + 1]            */
+    const uint32_t *initial;        /* [stride] masses                  */
+    const uint32_t *into;           /* [states j][stride i] masses A_ij */
+    const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
+    const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
+                                       columns j: [tile][stride / 2][j][2],
+                                       i in pairs                       */
+    const int16_t *short_columns;   /* [stride j][stride i] the same    */
+    const bbans_contexts *contexts; /* NULL but for autoregressive ones */
+} bbans_hmm;
+
+/* Bytes of memory that a model needs, 0 if a count is outside the limits. */
+BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
+
+/* Build a model's tables from its masses.
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", 1 to
+ *                 BBANS_START_MAX
+ *   initial      [states], transition [states][states] (row i, next state j),
+ *   emission     [states][symbols]; every mass at least 1
+ *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
+ *                outlive *hmm.  The masses are copied.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
+BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
+        size_t symbols, unsigned prec, size_t start_length,
+        const uint32_t *initial, const uint32_t *transition,
+        const uint32_t *emission, void *memory, size_t memory_bytes);
+
+/* Make a model autoregressive: emissions depend on the symbols before.  What
+ * codes sequences then does so; the four functions after the next know no
+ * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
+        const bbans_contexts *contexts);
+
+/* One filter step by the masses [stride] with which the states emit the symbol,
+ * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
+ * bbans_hmm_filter.  Returns ERR_NULL. */
+BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
+        const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
+
+/* The next four functions trust weights, which come from each other: their sum
+ * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
+ * from `states` on are 0.  Other weights give useless numbers, but no more. */
+
+/* Forward messages, exact: n filter steps (docs/maths.md, "The frozen HMM").
+ *   predicted  [stride] in: weights of the first state given the past
+ *              (hmm->initial at t = 1); out: those after the last symbol
+ *   filtered   [n][stride] out: W, the weights of z_t given x_1 .. x_t
+ * Returns ERR_{NULL,SYMBOL}. */
+BBANS_API bbans_status bbans_hmm_filter(const bbans_hmm *hmm,
+        uint32_t *predicted, const uint32_t *symbol, size_t n,
+        uint32_t *filtered);
+
+/* Posterior weights of a state with filtered weights `filtered` [stride], given
+ * the next state; next = states: without one.
+ *   edge  [stride + 1] out: running sums of the weights; state i has the
+ *         interval [edge[i], edge[i + 1]) of total edge[stride] < 2^26
+ * Returns ERR_{NULL,SYMBOL}. */
+BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
+        const uint32_t *filtered, size_t next, uint32_t *edge);
+
+/* The interval of `symbol` under the predictive distribution, total 2^prec
+ * (docs/maths.md, "The predictive distribution").  ERR_TOTAL if all weights are
+ * 0.  Returns ERR_{NULL,SYMBOL,TOTAL}. */
+BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
+        const uint32_t *predicted, size_t symbol, uint32_t *start,
+        uint32_t *freq);
+
+/* The symbol whose predictive interval holds `slot`, and the interval.
+ * Returns ERR_{NULL,INTERVAL,TOTAL}. */
+BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
+        const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
+        uint32_t *start, uint32_t *freq);
+
+/* ---- Linear Gaussian state space models ---------------------------------- */
+
+/* A frozen model of n latent and p observed dimensions: what one step needs is
+ * a row of fixed-point matrices, `steps` of them, of which the last serves all
+ * steps after it.  Covariances do not occur: gains do not depend on the data.
+ * docs/maths.md, "Linear Gaussian state space models". */
+enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
+
+typedef struct {
+    bbans_state_space space; /* observations: int64_t [observed] */
+    size_t latents, observed, steps, step_words;
+    int noise_family;        /* BBANS_GAUSSIAN, ...     */
+    const bbans_family *gaussian, *noise;
+    const int64_t *offset; /* of bbans_lgssm_init        */
+    const int32_t *word;
+} bbans_lgssm;
+
+/* Words of 32 bits of a step, 0 if a dimension is not 1 to
+ * BBANS_LATENTS_MAX. */
+BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
+
+/* Fill *model, which refers to the arrays.
+ *   noise        family of the observation noise: BBANS_GAUSSIAN, ...
+ *   start_length  c of docs/maths.md, "A sequence as one message", in
+ *                 observations
+ *   start_bits   the schedule starts from at least 2^start_bits
+ *   offset       [steps][n + p] of latents and observations, in 2^-16
+ *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
+ *                docs/format.md, "Model file"
+ * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
+        size_t observed, size_t steps, int noise, size_t start_length,
+        unsigned start_bits, const int64_t *offset, const int32_t *word);
+
+/* Any frozen model. */
+union bbans_frozen {
+    bbans_state_space space;
+    bbans_hmm hmm;
+    bbans_lgssm lgssm;
+};
+
+/* ---- Sequences under a state space model: IconoCLaSM --------------------- */
+
+/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is
+ * the first member of a bbans_hmm or a bbans_lgssm. */
+
+/* Words of tail that hold any sequence of n observations, and serve as scratch;
+ * 0 if they exceed SIZE_MAX. */
+BBANS_API size_t bbans_sequence_tail_words(const bbans_state_space *model,
+        size_t n);
+
+/* Bytes of workspace (aligned to 8) for n observations when the records of
+ * `block` steps at a time are kept: block = n is fastest, block near sqrt(n)
+ * smallest (each record is then computed twice).  0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
+        size_t n, size_t block);
+
+#ifndef BBANS_DECODER_ONLY
+/* Code x_1 .. x_n as a message of its own; docs/maths.md, "A sequence as one
+ * message".
+ *   msg   of one lane; its former content is lost.  Its tail needs
+ *         bbans_sequence_tail_words(model, n) words.
+ *   work  at least bbans_sequence_work_bytes(model, n, some block); more is
+ *         used for larger blocks, and the result is the same
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
+        const void *x, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n observations.  The message is spent, whatever the outcome.
+ * Workspace as for one observation; the tail needs room for n model->pop_words
+ * more words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
+
+/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
+ * the observation *last, at most `cap`: what ends with an observation that does
+ * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
+ * was no *last.
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
+BBANS_API bbans_status bbans_sequence_decode_until(
+        const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
+        const void *last, size_t *n, void *work, size_t work_bytes);
+
+/* The bare schedule of docs/maths.md, "What is coded" over what the message of
+ * one lane already holds, for those who compose codecs; whatever the mode.
+ * Push needs room for bbans_sequence_tail_words(model, n) more words and a
+ * workspace as for encode; pop both as for decode.  Pop's message is spent if
+ * it fails.  Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
+        bbans_message *msg, const void *x, size_t n, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
+        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
+
+/* ---- Many sequences ------------------------------------------------------ */
+
+/* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
+ * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write:
+ * each can be decoded by itself.  Offsets start at 0 and do not fall (else
+ * ERR_SIZE).  Split a batch to use threads: no message depends on another.
+ * With BBANS_BATCH times the workspace and the tail that one sequence needs,
+ * that many are coded in turns, which is faster; the result is the same.  After
+ * an error *failed is the sequence, 0 before the first. */
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences, each as bbans_sequence_encode does.
+ *   work         for the longest sequence, as for bbans_sequence_encode;
+ *                sequences take turns if it has room for all records of each
+ *   msg          of one lane: scratch, with the tail of the longest sequence
+ *   bytes        [cap] out; 4 bytes for each of the words of tail that each
+ *                sequence needs always suffice
+ *   byte_offset  [n + 1] out
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
+        uint64_t *byte_offset, size_t *failed);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode n sequences, whose offsets the caller knows.
+ *   work  as for one observation
+ *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
+ *         longest message, model->pop_words for every observation of the
+ *         longest sequence, and one
+ * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
+        const uint8_t *bytes, const uint64_t *byte_offset, void *x,
+        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
+        bbans_message *msg, size_t *failed);
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode n sequences as one message: less than a bit for each after the first
+ * few, but none decodes alone.  docs/maths.md, "Many sequences as one message".
+ *   msg  of one lane; its tail needs bbans_sequence_tail_words(model,
+ *        offset[n]) words
+ * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
+BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
+        const void *x, const uint64_t *offset, size_t n, void *work,
+        size_t work_bytes, bbans_message *msg);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The message is spent; its tail needs room for offset[n] model->pop_words more
+ * words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
+BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
+        bbans_message *msg, void *x, const uint64_t *offset, size_t n,
+        void *work, size_t work_bytes);
+
+/* ========================================================================
+ * Codecs
+ * ===================================================================== */
+
+/* ---- Intervals ---------------------------------------------------------- */
 
 /* Push one interval per lane.
  *   start, freq  [lanes] intervals [start, start + freq) in slots
@@ -171,36 +841,42 @@ typedef enum {
     BBANS_F32 = 104, BBANS_F64 = 108 /* IEEE 754; parameters alone */
 } bbans_type;
 
-/* A distribution of integers, one for each value of an array: made by a function
- * bbans_distribution_init_<law>, then read only.  It points to the arrays of its
- * parameters, element i of which (or row i) is that of value i, and to its table
- * or family. */
+/* An array that is only read, and the bbans_type of its elements. */
+typedef struct {
+    const void *data;
+    int type;
+} bbans_array;
+
+/* A distribution of integers, one for each value of an array: made by a
+ * function bbans_distribution_init_<law>, then read only.  It points to the
+ * arrays of its parameters, element i of which (or row i) is that of value i,
+ * and to its table or family. */
 struct bbans_call;
 typedef struct bbans_distribution {
     bbans_status (*code)(const struct bbans_distribution *distribution,
                          const struct bbans_call *call);
     const void *form;     /* a bbans_table or a bbans_family                 */
-    const void *array[3];
-    int type[3];          /* a bbans_type; 0 without an array                */
+    bbans_array array[3]; /* data NULL: none                                 */
     size_t width;         /* elements of a row                               */
     size_t words;         /* that a value may need room for                  */
     int64_t low, high;
     uint32_t total, limit; /* symbols are below the limit; 0 for other values */
 } bbans_distribution;
 
-/* Push and pop n values, value i on lane i mod lanes, whatever the law.  Several
- * lanes are fast: 64 are a good number.
+/* Push and pop n values, value i on lane i mod lanes, whatever the law.
+ * Several lanes are fast: 64 are a good number.
  *
  * Push goes from last to first, and needs room for n distribution->words words.
  * ERR_SYMBOL: a value is outside the support, or a parameter out of range.
  *
  * Pop goes from first to last, and needs room for a word.  After an error the
  * contents of value[] are undefined.  ERR_TYPE: the type does not hold all
- * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message, the
- * type does not hold a value.
+ * symbols.  ERR_SYMBOL: a parameter is out of range; or, of no valid message,
+ * the type does not hold a value.
  *
- * Types are those of integers, but U64 for symbols below a limit alone.  Returns
- * ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the law adds.
+ * Types are those of integers, but U64 for symbols below a limit alone.
+ * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}, pop ERR_UNDERFLOW too, and what the
+ * law adds.
  */
 BBANS_API bbans_status bbans_message_push(bbans_message *msg,
         const bbans_distribution *distribution, const void *value, int type,
@@ -248,13 +924,13 @@ BBANS_API size_t bbans_table_find(const bbans_table *table, size_t row,
         uint32_t slot);
 
 /* Words of 16 bits that an index of 2^bits parts a row needs; 0 if none can be
- * made.  bits = 0 chooses, so that few searches go beyond one step, whatever the
- * table, and that the index of many rows stays small. */
+ * made.  bits = 0 chooses, so that few searches go beyond one step, whatever
+ * the table, and that the index of many rows stays small. */
 BBANS_API size_t bbans_table_index_words(const bbans_table *table,
         unsigned bits);
 
-/* Give a checked table an index, which makes its pops fast.  `index` must outlive
- * the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
+/* Give a checked table an index, which makes its pops fast.  `index` must
+ * outlive the table.  Returns ERR_{NULL,SIZE,CAPACITY}. */
 BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
         uint16_t *index, size_t words);
 
@@ -263,7 +939,7 @@ BBANS_API bbans_status bbans_table_index(bbans_table *table, unsigned bits,
  * Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_symbols(
         bbans_distribution *distribution, const bbans_table *table,
-        const void *row, int row_type);
+        bbans_array row);
 
 /* Values below total, all equally likely: log2(total) bits each.  Fast for
  * powers of two.  Returns ERR_{NULL,TOTAL}. */
@@ -271,26 +947,25 @@ BBANS_API bbans_status bbans_distribution_init_uniform(
         bbans_distribution *distribution, uint32_t total);
 
 /* Bits, each with a probability of its own.
- *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0 has
- *        the slots below
+ *   one  [n] mass of bit 1 in slots of width 2^-prec, 1 to 2^prec - 1; bit 0
+ *        has the slots below
  * Returns ERR_{NULL,PRECISION}. */
 BBANS_API bbans_status bbans_distribution_init_bernoulli(
         bbans_distribution *distribution, unsigned prec, const uint32_t *one);
 
 /* Symbols, each under a row of weights of its own, which need no normalisation.
- *   weight  [n][symbols], aligned to its type, of weight_type
+ *   weight  [n][symbols], aligned to its type
  *           U32: any integers; each row sums to 1 .. BBANS_TOTAL_MAX.  A weight
  *           may be 0: such a symbol is never popped, and cannot be pushed
  *           F32, F64: probabilities p > -2^-27 as weights 1 + floor(p 2^27),
  *           p < 0 as 0; each row of those sums to 2^26 .. BBANS_TOTAL_MAX, so
  *           the p to about 1.  Only as portable as the numbers are
- * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL for
- * a weight of 0. */
+ * Returns ERR_{NULL,TYPE}.  Coding may return ERR_TOTAL, and push ERR_INTERVAL
+ * for a weight of 0. */
 BBANS_API bbans_status bbans_distribution_init_weighted(
-        bbans_distribution *distribution, const void *weight, int weight_type,
-        size_t symbols);
+        bbans_distribution *distribution, bbans_array weight, size_t symbols);
 
-/* ---- Values under a family, a location and a scale ------------------------ */
+/* ---- Values under a family, a location and a scale ----------------------- */
 
 /* A distribution of integers: value v has the mass that a continuous one,
  * symmetric about its location mu and stretched by its scale sigma, has between
@@ -305,14 +980,14 @@ BBANS_API bbans_status bbans_distribution_init_weighted(
 /* A standardised distribution as a table of its survival function S(t) = P(T >
  * t), t >= 0, in units of 2^-32: 256 cells for each 1 up to 8, and 256 for each
  * octave from there to 8 2^octaves, where it ends with 0, twice. */
-typedef struct {
+struct bbans_family {
     const uint32_t *survival; /* [2050 + 256 octaves], from 2^31 to 0        */
     const uint32_t *quantile; /* [1025]: t with S(t) = i / 2048, in units of
                                  2^-16; for speed alone                      */
     unsigned octaves;         /* 0 to BBANS_OCTAVES_MAX                      */
     unsigned leakless;        /* 0: every int64_t can be coded; else a value
                                  whose mass rounds to 0 cannot              */
-} bbans_family;
+};
 
 enum {
     BBANS_OCTAVES_MAX = 13,
@@ -328,8 +1003,8 @@ enum { /* the library's families */
     BBANS_LAPLACE = 2   /* S(t) = e^-t / 2                             */
 };
 
-/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE for
- * no family. */
+/* A family of the library, with a leak.  Returns ERR_{NULL,TABLE}; ERR_TABLE
+ * for no family. */
 BBANS_API bbans_status bbans_family_init(bbans_family *family, int which);
 
 /* Check a family of the caller's own once, before its use.
@@ -341,84 +1016,53 @@ BBANS_API bbans_status bbans_family_check(const bbans_family *family);
 BBANS_API bbans_status bbans_family_quantiles(bbans_family *family,
         uint32_t *quantile);
 
-/* Round real numbers, F32 or F64, to locations and scales, exactly alike on every
- * machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from 2^-12 to
- * below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out of range. */
+/* Round real numbers, F32 or F64, to locations and scales, exactly alike on
+ * every machine: x 2^16, halves away from 0, |x| < 2^46; and 256 log2(x), from
+ * 2^-12 to below 2^47.  Returns ERR_{NULL,TYPE}, and ERR_SYMBOL for numbers out
+ * of range. */
 BBANS_API bbans_status bbans_locations_fix(const void *real, int type,
         size_t n, int64_t *location);
 BBANS_API bbans_status bbans_scales_fix(const void *real, int type, size_t n,
         int32_t *scale);
 
 /* Values, each with a location and a scale of its own.
- *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0; or
- *             F32, F64: rounded as by bbans_locations_fix
- *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX; or
- *             F32, F64: rounded as by bbans_scales_fix
+ *   location  [n] of I64: in units of 2^-16, less than 2^46 either side of 0;
+ *             or F32, F64: rounded as by bbans_locations_fix
+ *   scale     [n] of I32: 256 log2(sigma), BBANS_SCALE_MIN to BBANS_SCALE_MAX;
+ *             or F32, F64: rounded as by bbans_scales_fix
  * A value takes one interval of 2^28 slots, and where sigma >= 2^10, or it is
- * far out, low bits of their own: 4 words.  Under a leakless family values far out
- * have no mass: they are refused, and never popped.  Returns ERR_{NULL,TYPE}. */
+ * far out, low bits of their own: 4 words.  Under a leakless family values far
+ * out have no mass: they are refused, and never popped.  Returns
+ * ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_location_scale(
         bbans_distribution *distribution, const bbans_family *family,
-        const void *location, int location_type, const void *scale,
-        int scale_type);
+        bbans_array location, bbans_array scale);
 
-/* ---- Signals: switching autoregressive models --------------------------- */
-
-/* Series of integers in channels that are sampled together.  A value's mass is a
- * mixture of Gaussians of every scale, around a linear prediction from the values
- * before it, and around the last value; a hidden Markov model switches between
- * these (docs/maths.md, section 10). */
-enum {
-    BBANS_SIGNAL_CHANNELS_MAX = 64,
-    BBANS_SIGNAL_ORDER_MAX = 64,
-    BBANS_SIGNAL_TAPS_MAX = 512,
-    BBANS_SIGNAL_SCALES_MAX = 48,
-    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
-    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
-};
-
-typedef struct {
-    size_t channels, order, cross; /* lags of the channel, and of each other  */
-    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
-    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
-                                      lags 1 .. order of the channel; of lags 0
-                                      .. cross of each other, lag 0 only if it
-                                      comes before; of the constant 256       */
-} bbans_signal;
-
-/* order + (channels - 1) (cross + 1) + 1. */
-BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
-
-/* Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
-
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
- * 0 if there are none. */
-BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
-
-/* Push and pop value [n][channels] of a message of one lane.
- * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
- * Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
-        bbans_message *msg, const int64_t *value, size_t n, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
-        bbans_message *msg, int64_t *value, size_t n, void *work,
-        size_t work_bytes);
+/* One value under a location and a scale as LGSSMs code it, for coders of the
+ * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
+ * bits, *low, pushed before it, 28 at a time from the lowest on.
+ * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
+ * slot, the value is *first + *sign * low.
+ * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
+BBANS_API bbans_status bbans_family_span(const bbans_family *family,
+        int64_t location, int32_t scale, unsigned prec, int64_t value,
+        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
+BBANS_API bbans_status bbans_family_find(const bbans_family *family,
+        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
+        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
+        unsigned *low_bits);
 
 /* ---- Mixtures, counts and ranges ----------------------------------------- */
 
-/* More distributions of integers, exact likewise (docs/maths.md, section 11).  A
- * value takes a few intervals, of up to 2^28 slots.
+/* More distributions of integers, exact likewise (docs/maths.md, "Mixtures,
+ * counts and ranges").  A value takes a few intervals, of up to 2^28 slots.
  *
- * Parameters are arrays, one for each value, of integers in the units stated, or
- * of F32 or F64, which are rounded as by the function that is named. */
+ * Parameters are arrays, one for each value, of integers in the units stated,
+ * or of F32 or F64, which are rounded as by the function that is named. */
 
-/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0 is
- * raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as bbans_scales_fix. */
+/* x 2^16, halves up, 0 <= x <= 2^16; and x 2^32, 0 <= x <= 1.  What becomes 0
+ * is raised to 1, and 2^32 lowered to 2^32 - 1.  Returns as
+ * bbans_scales_fix. */
 BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
         uint32_t *rate);
 BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
@@ -430,31 +1074,31 @@ enum {
     BBANS_BETA_TRIALS_MAX = 4095
 };
 
-/* Values low .. high, all equally likely: a word for each 28 bits of high - low.
- * Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
+/* Values low .. high, all equally likely: a word for each 28 bits of high -
+ * low.  Returns ERR_{NULL,SIZE}; ERR_SIZE for low > high. */
 BBANS_API bbans_status bbans_distribution_init_range(
         bbans_distribution *distribution, int64_t low, int64_t high);
 
 /* Mixtures of one family, 1 to BBANS_COMPONENTS_MAX components a value.
- *   weight           [n][components], as of bbans_distribution_init_weighted; or
- *                    NULL: all alike
- *   location, scale  [n][components], as of bbans_distribution_init_location_scale; a
- *                    leakless family leaves values without mass here too
- *   low, high        the support; its ends take what lies beyond.  INT64_MIN and
- *                    INT64_MAX: all
+ *   weight           [n][components], as of bbans_distribution_init_weighted;
+ *                    or NULL: all alike
+ *   location, scale  [n][components], as of
+ *                    bbans_distribution_init_location_scale; a leakless family
+ *                    leaves values without mass here too
+ *   low, high        the support; its ends take what lies beyond.  INT64_MIN
+ *                    and INT64_MAX: all
  * 8 words a value; 1 if high - low < 4096.
  * Returns ERR_{NULL,TYPE,SIZE}.  Coding may return ERR_TOTAL. */
 BBANS_API bbans_status bbans_distribution_init_mixture(
         bbans_distribution *distribution, const bbans_family *family,
-        size_t components, const void *weight, int weight_type,
-        const void *location, int location_type, const void *scale,
-        int scale_type, int64_t low, int64_t high);
+        size_t components, bbans_array weight, bbans_array location,
+        bbans_array scale, int64_t low, int64_t high);
 
 /* Geometric values v >= 0: P(V >= v) = e^(-v / scale).
  *   scale  [n] as of bbans_distribution_init_location_scale
  * 8 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_geometric(
-        bbans_distribution *distribution, const void *scale, int scale_type);
+        bbans_distribution *distribution, bbans_array scale);
 
 /* Successes of this many trials.
  *   trials       [n] up to BBANS_TRIALS_MAX; values are 0 .. trials
@@ -466,54 +1110,34 @@ BBANS_API bbans_status bbans_distribution_init_geometric(
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
-        const void *probability, int probability_type);
+        bbans_array probability);
 
 /* The same of a probability that is Beta(alpha, beta).
  *   trials       [n] up to BBANS_BETA_TRIALS_MAX
  *   alpha, beta  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
- * All trials + 1 weights are made.  A word a value.  Returns ERR_{NULL,TYPE}. */
+ * All trials + 1 weights are made.  A word a value.  Returns
+ * ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_beta_binomial(
         bbans_distribution *distribution, const uint32_t *trials,
-        const void *alpha, int alpha_type, const void *beta, int beta_type);
+        bbans_array alpha, bbans_array beta);
 
 /* Poisson values v >= 0.
  *   mean  [n] U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
  * 5 words a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_poisson(
-        bbans_distribution *distribution, const void *mean, int mean_type);
+        bbans_distribution *distribution, bbans_array mean);
 
 /* Failures v >= 0 before the r-th success, for real r > 0.
- *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64: bbans_rates_fix
+ *   successes    [n] r: U32 in units of 2^-16, not 0; or F32, F64:
+ *                bbans_rates_fix
  *   probability  [n] of success: U32 in units of 2^-32, not 0; or F32, F64:
  *                bbans_probabilities_fix
  * The weights, as of the others, are of at most 4121 values: ERR_SYMBOL if 8
- * standard deviations on each side of the mean, and 12 / p, are more.
- * 5 words a value.  Returns ERR_{NULL,TYPE}. */
+ * standard deviations on each side of the mean, and 12 / p, are more.  5 words
+ * a value.  Returns ERR_{NULL,TYPE}. */
 BBANS_API bbans_status bbans_distribution_init_negative_binomial(
-        bbans_distribution *distribution, const void *successes,
-        int successes_type, const void *probability, int probability_type);
-
-/* ---- Wire format of a message ------------------------------------------- */
-
-/* One lane: the message as an integer, little-endian, in as few bytes as it
- * needs; its last byte is never 0.  More lanes: the tail's words from the
- * bottom up, 4 bytes each, then the heads, 8 bytes each; little-endian. */
-
-#ifndef BBANS_DECODER_ONLY
-/* Bytes that bbans_message_write will write.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_message_size(const bbans_message *msg,
-        size_t *n_bytes);
-
-/* *n_bytes is what was written, or after ERR_CAPACITY what is needed.
- * Returns ERR_{NULL,CAPACITY}. */
-BBANS_API bbans_status bbans_message_write(const bbans_message *msg,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 words
- * of tail always suffice.  Returns ERR_{NULL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_message_read(bbans_message *msg,
-        const uint8_t *bytes, size_t n_bytes);
+        bbans_distribution *distribution, bbans_array successes,
+        bbans_array probability);
 
 /* ---- Messages that start from data --------------------------------------- */
 
@@ -522,8 +1146,8 @@ BBANS_API bbans_status bbans_message_read(bbans_message *msg,
  * look random (compressed, or encrypted): they fill 62 bits of each head, first
  * lane first, and then words from the top of the stack down, so that they are
  * popped about in their order.  Below them a bit 1 tells where they end.  What
- * was pushed is popped again, and then the data come back: 2 bits a lane and up to
- * 4 bytes are all that this costs (docs/format.md, section 1). */
+ * was pushed is popped again, and then the data come back: 2 bits a lane and up
+ * to 4 bytes are all that this costs (docs/format.md, "Message"). */
 
 #ifndef BBANS_DECODER_ONLY
 /* Fill *msg, whose arrays and lane count the caller has set.  n_bytes / 4 + 1
@@ -542,7 +1166,8 @@ BBANS_API bbans_status bbans_message_unseed(const bbans_message *msg,
 /* ---- Range coder: first in, first out, into a message of one lane ------- */
 
 /* Codes intervals in their natural order into the shortest integer that
- * decodes; bits back can then run over it (docs/maths.md, sections 4 and 7). */
+ * decodes; bits back can then run over it (docs/maths.md, "The range coder" and
+ * "A sequence as one message"). */
 #ifndef BBANS_DECODER_ONLY
 typedef struct {
     uint8_t *bytes; /* [cap] scratch */
@@ -563,8 +1188,8 @@ BBANS_API bbans_status bbans_range_encoder_init(bbans_range_encoder *enc,
 BBANS_API bbans_status bbans_range_encode_interval(bbans_range_encoder *enc,
         uint32_t start, uint32_t freq, uint32_t total);
 
-/* Code n values, the first first, each as the intervals that a message of one lane
- * would pop.  Writes up to 4 bytes for each word that bbans_message_push
+/* Code n values, the first first, each as the intervals that a message of one
+ * lane would pop.  Writes up to 4 bytes for each word that bbans_message_push
  * needs, and needs room for these.  After an error *enc is as it was before.
  * Returns as that function, and ERR_STATE after bbans_range_finish. */
 BBANS_API bbans_status bbans_range_encode(bbans_range_encoder *enc,
@@ -608,8 +1233,8 @@ BBANS_API bbans_status bbans_range_advance(bbans_range_decoder *dec,
  * than BBANS_START_MAX bits. */
 BBANS_API bbans_status bbans_range_mark(bbans_range_decoder *dec, size_t bits);
 
-/* Decode n values.  After an error *dec is as it was before, and the contents of
- * value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
+/* Decode n values.  After an error *dec is as it was before, and the contents
+ * of value[] undefined.  Returns as bbans_message_pop, and ERR_CORRUPT where no
  * encoder of such values wrote this. */
 BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
         const bbans_distribution *distribution, void *value, int type,
@@ -619,635 +1244,63 @@ BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
-/* ---- Frozen state space models ------------------------------------------- */
+/* ---- Signals: switching autoregressive models --------------------------- */
 
-/* What every frozen state space model begins with: how wide its states z, its
- * observations x and what is known of them are, and what codes them.  Filled by
- * the model's own init function, and read by bbans_sequence_encode and all that
- * codes sequences. */
-typedef struct {
-    const struct bbans_engine *engine; /* the library's own                   */
-    size_t observation_bytes; /* of x_t: sequences are arrays of these        */
-    size_t state_bytes;       /* of z_t                                       */
-    size_t belief_bytes;      /* what is known after x_1 .. x_t               */
-    size_t record_bytes;      /* what is kept of a step for bits back         */
-    size_t scratch_bytes;
-    size_t start_length;       /* c of docs/maths.md section 7                 */
-    size_t start_bits;        /* bits back starts from 2^start_bits or more   */
-    size_t push_words;        /* of tail that an observation may take         */
-    size_t pop_words;         /* that popping one from damaged data may take  */
-    int predictive;           /* the mode of messages of their own, the caller's
-                                 to change: 0, as init functions leave it,
-                                 IconoCLaSM; else the range coder alone       */
-} bbans_state_space;
-
-/* ---- Frozen hidden Markov models ----------------------------------------- */
-
-/* The contexts of an autoregressive model, a tree of suffixes of what was
- * coded: docs/maths.md, section 12.  Context 0 is the empty one; others are
- * their parent with one symbol more, further back.  They lie level by level,
- * children of one parent in a row, those of earlier parents first. */
-typedef struct {
-    size_t contexts, entries;
-    const uint32_t *children; /* [contexts + 1] first child of each            */
-    const uint32_t *first;    /* [contexts + 1] first entry of each            */
-    const uint16_t *label;    /* [contexts] the symbol further back, rising in
-                                 a row; the number of symbols: the beginning.
-                                 Of context 0 unused                           */
-    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
-                                 units of 2^-8; 256 for context 0              */
-    const uint16_t *symbol;   /* [entries] rising in a context                 */
-    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
-                                 the parent's weight their sum is 1            */
-} bbans_contexts;
-
-/* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
- * model's own those from `states` on are 0. */
-typedef struct {
-    bbans_state_space space; /* observations: uint32_t, symbol numbers */
-    size_t states, symbols, stride;
-    unsigned prec;
-    uint32_t floor;                 /* least predicted weight           */
-    const uint32_t *initial_cdf;    /* [states + 1]                     */
-    const uint32_t *transition_cdf; /* [states][states + 1]             */
-    const uint32_t *emission_cdf;   /* [states][symbols + 1]            */
-    const uint32_t *initial;        /* [stride] masses                  */
-    const uint32_t *into;           /* [states j][stride i] masses A_ij */
-    const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
-    const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
-                                       columns j: [tile][stride / 2][j][2],
-                                       i in pairs                       */
-    const int16_t *short_columns;   /* [stride j][stride i] the same    */
-    const bbans_contexts *contexts; /* NULL but for autoregressive ones */
-} bbans_hmm;
-
-/* Bytes of memory that a model needs, 0 if a count is outside the limits. */
-BBANS_API size_t bbans_hmm_bytes(size_t states, size_t symbols);
-
-/* Build a model's tables from its masses.
- *   prec         precision r: each row of masses sums to 2^prec
- *   start_length  c of docs/maths.md section 7, 1 to BBANS_START_MAX
- *   initial      [states], transition [states][states] (row i, next state j),
- *   emission     [states][symbols]; every mass at least 1
- *   memory       bbans_hmm_bytes(states, symbols) bytes aligned to 8; must
- *                outlive *hmm.  The masses are copied.
- * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
-BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
-        size_t symbols, unsigned prec, size_t start_length,
-        const uint32_t *initial, const uint32_t *transition,
-        const uint32_t *emission, void *memory, size_t memory_bytes);
-
-/* Make a model autoregressive: emissions depend on the symbols before.  What
- * codes sequences then does so; the four functions after the next know no
- * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
- * Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
-        const bbans_contexts *contexts);
-
-/* One filter step by the masses [stride] with which the states emit the symbol,
- * at most 2^28, 0 from `states` on, of which one at least is not 0.  Else as
- * bbans_hmm_filter.  Returns ERR_NULL. */
-BBANS_API bbans_status bbans_hmm_filter_masses(const bbans_hmm *hmm,
-        const uint32_t *emitting, uint32_t *predicted, uint32_t *filtered);
-
-/* The next four functions trust weights, which come from each other: their sum
- * is 1 to 2^31 - 1 (predicted) or 2^32 - 1 (filtered), and filtered weights
- * from `states` on are 0.  Other weights give useless numbers, but no more. */
-
-/* Forward messages, exact: n filter steps (docs/maths.md, section 5).
- *   predicted  [stride] in: weights of the first state given the past
- *              (hmm->initial at t = 1); out: those after the last symbol
- *   filtered   [n][stride] out: W, the weights of z_t given x_1 .. x_t
- * Returns ERR_{NULL,SYMBOL}. */
-BBANS_API bbans_status bbans_hmm_filter(const bbans_hmm *hmm,
-        uint32_t *predicted, const uint32_t *symbol, size_t n,
-        uint32_t *filtered);
-
-/* Posterior weights of a state with filtered weights `filtered` [stride], given
- * the next state; next = states: without one.
- *   edge  [stride + 1] out: running sums of the weights; state i has the
- *         interval [edge[i], edge[i + 1]) of total edge[stride] < 2^26
- * Returns ERR_{NULL,SYMBOL}. */
-BBANS_API bbans_status bbans_hmm_posterior(const bbans_hmm *hmm,
-        const uint32_t *filtered, size_t next, uint32_t *edge);
-
-/* The interval of `symbol` under the predictive distribution, total 2^prec
- * (docs/maths.md, section 6).  ERR_TOTAL if all weights are 0.
- * Returns ERR_{NULL,SYMBOL,TOTAL}. */
-BBANS_API bbans_status bbans_hmm_predict(const bbans_hmm *hmm,
-        const uint32_t *predicted, size_t symbol, uint32_t *start,
-        uint32_t *freq);
-
-/* The symbol whose predictive interval holds `slot`, and the interval.
- * Returns ERR_{NULL,INTERVAL,TOTAL}. */
-BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
-        const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
-        uint32_t *start, uint32_t *freq);
-
-/* ---- Linear Gaussian state space models ---------------------------------- */
-
-/* A frozen model of n latent and p observed dimensions: what one step needs is
- * a row of fixed-point matrices, `steps` of them, of which the last serves all
- * steps after it.  Covariances do not occur: gains do not depend on the data.
- * docs/maths.md, section 13. */
-enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
+/* Series of integers in channels that are sampled together.  A value's mass is
+ * a mixture of Gaussians of every scale, around a linear prediction from the
+ * values before it, and around the last value; a hidden Markov model switches
+ * between these (docs/maths.md, "Signals"). */
+enum {
+    BBANS_SIGNAL_CHANNELS_MAX = 64,
+    BBANS_SIGNAL_ORDER_MAX = 64,
+    BBANS_SIGNAL_TAPS_MAX = 512,
+    BBANS_SIGNAL_SCALES_MAX = 48,
+    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
+    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
+};
 
 typedef struct {
-    bbans_state_space space; /* observations: int64_t [observed] */
-    size_t latents, observed, steps, step_words;
-    int noise_family;        /* BBANS_GAUSSIAN, ...     */
-    bbans_family gaussian, noise;
-    const int64_t *offset;
-    const int32_t *word;
-    size_t part[12];         /* where a step's arrays begin in its words */
-} bbans_lgssm;
+    size_t channels, order, cross; /* lags of the channel, and of each other  */
+    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
+    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
+                                      lags 1 .. order of the channel; of lags 0
+                                      .. cross of each other, lag 0 only if it
+                                      comes before; of the constant 256       */
+} bbans_signal;
 
-/* Words of 32 bits of a step, 0 if a dimension is not 1 to BBANS_LATENTS_MAX. */
-BBANS_API size_t bbans_lgssm_step_words(size_t latents, size_t observed);
+/* order + (channels - 1) (cross + 1) + 1. */
+BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
 
-/* Fill *model, which refers to the arrays.
- *   noise        family of the observation noise: BBANS_GAUSSIAN, ...
- *   start_length  c of docs/maths.md section 7, in observations
- *   start_bits   the schedule starts from at least 2^start_bits
- *   offset       [steps][n + p] of latents and observations, in 2^-16
- *   word         [steps][bbans_lgssm_step_words(n, p)] in the order of
- *                docs/format.md, section 2
- * Every int64_t can be coded.  Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
-        size_t observed, size_t steps, int noise, size_t start_length,
-        unsigned start_bits, const int64_t *offset, const int32_t *word);
+/* Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
 
-/* One value under a location and a scale as LGSSMs code it, for coders of the
- * caller's own: an interval of 2^prec slots, prec 24 to 28, and *low_bits raw
- * bits, *low, pushed before it, 28 at a time from the lowest on.
- * ERR_SYMBOL: a number is out of range, or the value has no mass.  Found from a
- * slot, the value is *first + *sign * low.
- * Returns ERR_{NULL,PRECISION,SYMBOL}, find ERR_INTERVAL too. */
-BBANS_API bbans_status bbans_family_span(const bbans_family *family,
-        int64_t location, int32_t scale, unsigned prec, int64_t value,
-        uint32_t *start, uint32_t *freq, uint64_t *low, unsigned *low_bits);
-BBANS_API bbans_status bbans_family_find(const bbans_family *family,
-        int64_t location, int32_t scale, unsigned prec, uint32_t slot,
-        uint32_t *start, uint32_t *freq, int64_t *first, int64_t *sign,
-        unsigned *low_bits);
+/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
+ * 0 if there are none. */
+BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
 
-/* ---- Sequences under a state space model: IconoCLaSM ---------------------- */
-
-/* x_1 .. x_n are an array of n observations of the model's kind.  `model` is the
- * first member of a bbans_hmm or a bbans_lgssm. */
-
-/* Words of tail that hold any sequence of n observations, and serve as scratch;
- * 0 if they exceed SIZE_MAX. */
-BBANS_API size_t bbans_sequence_tail_words(const bbans_state_space *model,
-        size_t n);
-
-/* Bytes of workspace (aligned to 8) for n observations when the records of
- * `block` steps at a time are kept: block = n is fastest, block near sqrt(n)
- * smallest (each record is then computed twice).  0 if it exceeds SIZE_MAX. */
-BBANS_API size_t bbans_sequence_work_bytes(const bbans_state_space *model,
-        size_t n, size_t block);
-
+/* Push and pop value [n][channels] of a message of one lane.
+ * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
+ * Pop's message is spent if it fails.
+ * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
 #ifndef BBANS_DECODER_ONLY
-/* Code x_1 .. x_n as a message of its own; docs/maths.md, section 7.
- *   msg   of one lane; its former content is lost.  Its tail needs
- *         bbans_sequence_tail_words(model, n) words.
- *   work  at least bbans_sequence_work_bytes(model, n, some block); more is used
- *         for larger blocks, and the result is the same
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_sequence_encode(const bbans_state_space *model,
-        const void *x, size_t n, void *work, size_t work_bytes,
-        bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n observations.  The message is spent, whatever the outcome.  Workspace
- * as for one observation; the tail needs room for n model->pop_words more words.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
-
-/* Under a model of the predictive mode (else ERR_STATE), decode up to and with
- * the observation *last, at most `cap`: what ends with an observation that does
- * not occur before needs no length.  *n is how many; after ERR_CAPACITY, there
- * was no *last.
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_sequence_decode_until(
-        const bbans_state_space *model, bbans_message *msg, void *x, size_t cap,
-        const void *last, size_t *n, void *work, size_t work_bytes);
-
-/* The bare schedule of docs/maths.md section 1 over what the message of one
- * lane already holds, for those who compose codecs; whatever the mode.  Push needs room for
- * bbans_sequence_tail_words(model, n) more words and a workspace as for encode;
- * pop both as for decode.  Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY}; pop ERR_CORRUPT too. */
-#ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_sequence_push(const bbans_state_space *model,
-        bbans_message *msg, const void *x, size_t n, void *work,
+BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
+        bbans_message *msg, const int64_t *value, size_t n, void *work,
         size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_sequence_pop(const bbans_state_space *model,
-        bbans_message *msg, void *x, size_t n, void *work, size_t work_bytes);
-
-/* ---- Many sequences ------------------------------------------------------ */
-
-/* Sequence k of a batch is x[offset[k]] .. x[offset[k + 1] - 1], its message
- * bytes[byte_offset[k] .. byte_offset[k + 1] - 1], as of bbans_message_write: each can
- * be decoded by itself.  Offsets start at 0 and do not fall (else ERR_SIZE).
- * Split a batch to use threads: no message depends on another.  With
- * BBANS_BATCH times the workspace and the tail that one sequence needs, that
- * many are coded in turns, which is faster; the result is the same.  After an
- * error *failed is the sequence, 0 before the first. */
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences, each as bbans_sequence_encode does.
- *   work         for the longest sequence, as for bbans_sequence_encode;
- *                sequences take turns if it has room for all records of each
- *   msg          of one lane: scratch, with the tail of the longest sequence
- *   bytes        [cap] out; 4 bytes for each of the words of tail that each
- *                sequence needs always suffice
- *   byte_offset  [n + 1] out
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_batch_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, void *work,
-        size_t work_bytes, bbans_message *msg, uint8_t *bytes, size_t cap,
-        uint64_t *byte_offset, size_t *failed);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode n sequences, whose offsets the caller knows.
- *   work  as for one observation
- *   msg   of one lane: scratch; its tail needs a word for every 4 bytes of the
- *         longest message, model->pop_words for every observation of the longest
- *         sequence, and one
- * Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_batch_decode(const bbans_state_space *model,
-        const uint8_t *bytes, const uint64_t *byte_offset, void *x,
-        const uint64_t *offset, size_t n, void *work, size_t work_bytes,
-        bbans_message *msg, size_t *failed);
-
-#ifndef BBANS_DECODER_ONLY
-/* Encode n sequences as one message: less than a bit for each after the first
- * few, but none decodes alone.  docs/maths.md, section 8.
- *   msg  of one lane; its tail needs bbans_sequence_tail_words(model, offset[n])
- *        words
- * Returns ERR_{NULL,STATE,SYMBOL,CAPACITY,SIZE}. */
-BBANS_API bbans_status bbans_packed_encode(const bbans_state_space *model,
-        const void *x, const uint64_t *offset, size_t n, void *work,
-        size_t work_bytes, bbans_message *msg);
-#endif /* BBANS_DECODER_ONLY */
-
-/* The message is spent; its tail needs room for offset[n] model->pop_words more
- * words.  Returns ERR_{NULL,STATE,CAPACITY,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_packed_decode(const bbans_state_space *model,
-        bbans_message *msg, void *x, const uint64_t *offset, size_t n,
-        void *work, size_t work_bytes);
-
-/* ---- Model files --------------------------------------------------------- */
-
-typedef enum {
-    BBANS_MODEL_HMM = 1,
-    BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
-    BBANS_MODEL_LGSSM = 3
-} bbans_model_type;
-
-/* What a model codes. */
-typedef enum {
-    BBANS_KIND_INTEGERS = 0, /* of 64 bits, with sign */
-    BBANS_KIND_BYTES = 1,
-    BBANS_KIND_TEXT = 2      /* code points           */
-} bbans_kind;
-
-/* Any frozen model. */
-typedef union {
-    bbans_state_space space;
-    bbans_hmm hmm;
-    bbans_lgssm lgssm;
-} bbans_frozen;
-
-/* A model file.  Two steps load it, between which the caller finds
- * bbans_model_bytes(model) bytes of memory. */
-typedef struct {
-    int type, kind;         /* bbans_model_type, bbans_kind                */
-    int predictive;         /* its mode: see bbans_state_space             */
-    uint8_t fingerprint[8]; /* names the model in containers               */
-    size_t width;           /* integers of an observation: 1, or p         */
-    size_t symbols;         /* 0 for linear Gaussian ones: all integers    */
-    const uint8_t *values;  /* in the file: what the symbols stand for;
-                               NULL: 0 .. symbols - 1                      */
-    const uint8_t *bytes;   /* [n_bytes] the file                          */
-    size_t n_bytes;
-    bbans_frozen frozen;    /* of bbans_model_build; until then zero       */
-} bbans_model;
-
-/* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
- * outlive *model, and fill all of *model but `frozen`.
- * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
-BBANS_API bbans_status bbans_model_parse(bbans_model *model,
-        const uint8_t *bytes, size_t n_bytes);
-
-/* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
-BBANS_API size_t bbans_model_bytes(const bbans_model *model);
-
-/* Step 2: fill model->frozen, whose member `space` bbans_sequence_encode and all
- * that codes sequences take.
- *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.  No
- *           other memory is used for the tables.
- * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions, contexts that are no tree, or steps that are out of range; then
- * `memory` has been written to. */
-BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
-        size_t memory_bytes);
-
-/* The number of a value in the alphabet, or model->symbols if it is not there;
- * the value of a number below model->symbols.  They trust their arguments; not
- * for linear Gaussian models, whose observations are the values. */
-BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
-BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
-
-#ifndef BBANS_DECODER_ONLY
-/* Write the file of a model, with its mode.
- *   model    first member of a bbans_hmm or a bbans_lgssm
- *   kind     bbans_kind; of linear Gaussian models integers
- *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols - 1.
- *            Text lists its characters, bytes are 0 to 255
- *   bytes    [cap] out
- *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
- * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
- * values. */
-BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
-        int kind, const int64_t *value, uint8_t *bytes, size_t cap,
-        size_t *n_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* ---- Containers ---------------------------------------------------------- */
-
-/* A container (suffix .bbz) is one part or more, end to end; a part is a header,
- * blocks, and an end record with where each block begins, all with checksums
- * (docs/format.md, "Container").  To append to a file is to write a part behind
- * it.  A part names the model that it needs, so that no other decodes it.  The same
- * data, model, level and block length give the same bytes as in Python.  Elements
- * are arrays of this machine's own types, of any alignment. */
-enum {
-    BBANS_ELEMENT_BYTES = 0,      /* uint8_t                                 */
-    BBANS_ELEMENT_UTF8 = 1,       /* text: uint8_t, UTF-8                    */
-    BBANS_ELEMENT_CHARACTERS = 2, /* text: uint32_t, code points             */
-    BBANS_ELEMENT_UINT8 = 16,     /* arrays: uint8_t, and so on              */
-    BBANS_ELEMENT_INT8 = 17,
-    BBANS_ELEMENT_UINT16 = 18,
-    BBANS_ELEMENT_INT16 = 19,
-    BBANS_ELEMENT_UINT32 = 20,
-    BBANS_ELEMENT_INT32 = 21,
-    BBANS_ELEMENT_UINT64 = 22,
-    BBANS_ELEMENT_INT64 = 23,
-    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: says that
-                                      the array was, and changes nothing else */
-};
-
-/* How a block is coded. */
-enum {
-    BBANS_METHOD_STORED = 0, /* the elements                                 */
-    BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
-    BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
-    BBANS_METHOD_SIGNAL = 3, /* of integers, with its own model; only Python
-                                writes it                                    */
-    BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
-                                the caller to decode                         */
-};
-
-/* What the header of a part names. */
-enum { BBANS_CODER_NONE = 0, BBANS_CODER_MODEL = 1, BBANS_CODER_CODEC = 2 };
-
-enum {
-    BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
-    BBANS_BLOCK_DEFAULT = 65536, /* elements                          */
-    BBANS_LEVEL_DEFAULT = 5,
-    BBANS_LEVEL_MAX = 9,
-    BBANS_AXES_MAX = 32
-};
-
-/* Bytes of an element, 0 if there is no such code. */
-BBANS_API size_t bbans_element_bytes(int element);
-
-#ifndef BBANS_DECODER_ONLY
-/* Bytes that hold what n elements become in blocks of `block`, whatever they are:
- * 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
-BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
-
-/* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
- *   model  or NULL: for the byte coder alone
- *   kept   steps whose forward messages are kept at a time: kept = block is
- *          fastest, kept near sqrt(block) smallest
- * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
- * built. */
-BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
-        size_t block, size_t kept);
-
-/* Compress an array of n elements to a container of one part with one axis.
- *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: the byte coder
- *   block    elements in a block, whole steps of the model
- *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
- *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
- *            kept) for some kept; more is used to keep more, and the result is
- *            the same
- *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
- *   n_bytes  out: bytes of the container; 0 after an error
- * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
- * not in the model's alphabet, or data that it is not for: text and bytes are for
- * models of their kind, arrays for all others; and UTF-8 must be valid. */
-BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, int level, void *work,
-        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* The same in pieces, for streams and for arrays of several axes: begin, block
- * by block, end.  Each writes its piece to bytes [cap], *n_bytes of them; after
- * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
- * too small.  After an error *writer is as it was before the call. */
-typedef struct {
-    const bbans_model *model;
-    int element, level;
-    size_t block;                     /* elements of the first block */
-    uint64_t blocks, elements, bytes; /* written so far              */
-} bbans_writer;
-
-/* Writes 11 bytes, with a model 19.  The model must outlive *writer.
- * Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
-        const bbans_model *model, int element, int level, uint8_t *bytes,
-        size_t cap, size_t *n_bytes);
-
-/* A block of n elements: at most 13 bytes more than they are.  All blocks have
- * the same length; the last may be shorter.  That text is UTF-8 is for the caller
- * to see to.
- *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some kept
- * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
-        const void *data, size_t n, void *work, size_t work_bytes,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* At most 33 bytes, 9 an axis and 4 a block.
- *   shape        [axes] whose product is the number of elements written, in C
- *                order; up to BBANS_AXES_MAX, one for text and bytes
- *   block_bytes  [blocks] what each bbans_writer_block wrote, in order
- * Returns ERR_{NULL,SIZE,CAPACITY}. */
-BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
-        const uint64_t *shape, size_t axes, const size_t *block_bytes,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* What is known of a container that has been read up to some record. */
-typedef struct {
-    /* Of its last part: */
-    int element, big_endian; /* BBANS_ELEMENT_..., and whether the array was */
-    int coder;               /* BBANS_CODER_...                              */
-    uint8_t fingerprint[8];  /* of the model or codec                        */
-    char name[256];          /* of the codec: UTF-8 with a 0 behind          */
-    size_t block;            /* elements of a block                          */
-    uint64_t blocks;
-    /* Of all that was read: */
-    uint64_t elements, parts;
-    size_t longest;   /* elements of the longest block                     */
-    unsigned methods; /* 1 << BBANS_METHOD_... of those that occurred      */
-    int ended;        /* a part has ended: another may follow; only then:  */
-    size_t axes;      /* the shape of all parts, joined along axis 0       */
-    uint64_t shape[BBANS_AXES_MAX];
-    int damaged;      /* some block is: the numbers above are its claims   */
-    struct {
-        uint64_t before, bytes;
-        size_t last_bytes;
-        uint32_t index_crc;
-    } own;            /* the reader's                                      */
-} bbans_reader;
-
-/* Bytes of workspace (aligned to 8) to decode each of the blocks that *reader
- * has read; 0 if it exceeds SIZE_MAX.
- *   model  or NULL: for blocks that need none */
-BBANS_API size_t bbans_reader_work_bytes(const bbans_reader *reader,
-        const bbans_model *model);
-
-/* Check a container of n_bytes, whole: every length and checksum, without
- * decoding.  Then reader->elements of type reader->element are in it.  A block of
- * a few bytes can hold BBANS_BLOCK_MAX: look before you allocate.
- * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
-BBANS_API bbans_status bbans_container_check(bbans_reader *reader,
-        const uint8_t *bytes, size_t n_bytes);
-
-/* Decompress a container of n_bytes, checking all of it.
- *   model  or NULL: if none is named
- *   work   at least bbans_reader_work_bytes(reader, model) after
- *          bbans_container_check
- *   data   [cap] elements out; its contents are undefined after an error
- *   n      out: elements; 0 after an error
- * ERR_WRONG_MODEL: it names another model, or a codec.  ERR_TYPE: its parts are text in
- * both forms.  What these refuse can be read by blocks.
- * Returns ERR_{NULL,STATE,FORMAT,VERSION,WRONG_MODEL,TYPE,TRUNCATED,CAPACITY,
- * CORRUPT}. */
-BBANS_API bbans_status bbans_decompress(const bbans_model *model,
-        const uint8_t *bytes, size_t n_bytes, void *work, size_t work_bytes,
-        void *data, size_t cap, size_t *n);
-
-/* The same in pieces, for streams: begin; then next, and decode each block, until
- * reader->ended and no bytes are left.  `bytes` starts where the record does, and
- * n_bytes of it are at hand.  *n_used is the length of the record.  After
- * ERR_TRUNCATED it is instead what must at least be at hand: who has more to come
- * reads up to that and calls again. */
-
-/* The first header.  Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
-BBANS_API bbans_status bbans_reader_begin(bbans_reader *reader,
-        const uint8_t *bytes, size_t n_bytes, size_t *n_used);
-
-typedef struct {
-    size_t elements;      /* 0: no block but the end of a part, if
-                             reader->ended, or the header of the next */
-    int method;           /* BBANS_METHOD_...                         */
-    const uint8_t *bytes; /* [n_bytes] in the container               */
-    size_t n_bytes;
-} bbans_block;
-
-/* The next record.  After ERR_CORRUPT or ERR_VERSION of a block whose lengths are
- * possible, *n_used is not 0, and *reader is past it: who wants what else can be
- * saved goes on from there.
- * Returns ERR_{NULL,VERSION,TRUNCATED,CORRUPT}. */
-BBANS_API bbans_status bbans_reader_next(bbans_reader *reader,
-        const uint8_t *bytes, size_t n_bytes, bbans_block *block,
-        size_t *n_used);
-
-/* Decode a block of bbans_reader_next to data [cap] elements, whose contents
- * are undefined after an error.  Blocks do not depend on each other, and may be
- * decoded by several threads, each with a workspace.  UTF-8 is not checked.
- *   model  the one that the part names; NULL for other methods
- *   work   at least bbans_reader_work_bytes(reader, model)
- * Returns ERR_{NULL,STATE,WRONG_MODEL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
-        const bbans_block *block, const bbans_model *model, void *work,
-        size_t work_bytes, void *data, size_t cap);
-
-/* Find the block with a certain element, of a container in memory whose blocks
- * need not all be read: it goes from the end of the file from part to part.  Then
- * bbans_reader_next reads the block at bytes[*offset], and from there on; the
- * block's first element is number reader->elements.
- * ERR_SIZE: there are only reader->elements.  A file that ends early is corrupt.
- * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT,SIZE}. */
-BBANS_API bbans_status bbans_container_find(bbans_reader *reader,
-        const uint8_t *bytes, size_t n_bytes, uint64_t element, size_t *offset);
-
-/* ---- Text ---------------------------------------------------------------- */
-
-/* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
- * counts, and so checks, only.  *n is how many were found, all unless there is
- * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
-BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
-        uint32_t *point, size_t cap, size_t *n);
-
-/* Code points to UTF-8.  4 n bytes suffice.  Lone surrogates, which text in
- * Python may hold, are written as if they were characters.
- * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* ---- Bytes: a static coder for blocks ------------------------------------ */
-
-/* A block of bytes under the frequencies of its own bytes, which it carries:
- * fast, for any bytes, with no model to share (docs/format.md, section 4).
- * Blocks are independent.  Blocks of few different bytes are packed first. */
-enum { BBANS_BYTES_MAX = 16777216 }; /* in a block: 2^24 */
-
-/* Bytes of workspace for blocks of up to n bytes, either way.  It needs no
- * initialisation, and keeps nothing from one call to the next. */
-BBANS_API size_t bbans_bytes_work_bytes(size_t n);
-
-#ifndef BBANS_DECODER_ONLY
-/* Bytes that a compressed block of n never exceeds; 0 if n is over the limit.
- * Blocks that would grow are stored. */
-BBANS_API size_t bbans_bytes_bound(size_t n);
-
-/* Compress a block.
- *   data      [n]
- *   order     0: frequencies of bytes; 1: or of bytes given the one before,
- *             where that is shorter
- *   out       [cap] with cap >= bbans_bytes_bound(n); overlaps neither data
- *             nor work
- *   out_size  out: the bytes written
- * Returns ERR_{NULL,SIZE,CAPACITY}; then nothing of interest was written. */
-BBANS_API bbans_status bbans_bytes_compress(const uint8_t *data, size_t n,
-        int order, uint8_t *out, size_t cap, size_t *out_size, void *work,
-        size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* The bytes that a block decompresses to, by its first 5 bytes.
- * Returns ERR_{NULL,CORRUPT}. */
-BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
-        size_t block_size, size_t *n);
-
-/* Decompress a block.  A block has no checksum: of damage that alters a stored
- * block or an alphabet nothing shows; in coded bytes it shows with near certainty.
- *   out   [cap] with cap >= what bbans_bytes_size says.  After an error its
- *         contents are undefined.
- *   n     out: the bytes written
- * Returns ERR_{NULL,CAPACITY,CORRUPT}. */
-BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
-        size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
+BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
+        bbans_message *msg, int64_t *value, size_t n, void *work,
         size_t work_bytes);
 
 /* cffi:end */
+
+static inline bbans_array bbans_array_of(const void *data, int type)
+{
+    bbans_array array;
+
+    array.data = data;
+    array.type = type;
+    return array;
+}
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -227,7 +227,7 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
 }
 
 /* What the symbols before x[t] say about it: row [symbols], the masses R(x) of
- * docs/maths.md section 12.  Returns beta. */
+ * docs/maths.md, "Emissions that depend on earlier symbols".  Returns beta. */
 uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
                            uint32_t *row);
 
@@ -381,8 +381,8 @@ static inline void bbans_lane_refill(bbans_lane *lane)
         lane->x = lane->x << 32 | lane->tail[--lane->tail_len];
 }
 
-/* Docs/maths.md section 3.  The caller has checked the interval and that the
- * tail has room for one word. */
+/* Docs/maths.md, "The message".  The caller has checked the interval and that
+ * the tail has room for one word. */
 static inline void bbans_lane_push(bbans_lane *lane, uint32_t start,
                                    uint32_t freq, uint32_t total)
 {

@@ -3,17 +3,18 @@
  * SPDX-License-Identifier: MIT
  *
  * The same bytes as bbans_sequence_encode, from tables that stay in flash as
- * `bbans export` writes them.  No floating point, no heap, no division of 64 bits,
- * and no header but <stddef.h> and <stdint.h>.  This file, bbans.h for the status
- * codes, bbans_tiny.c and the exported tables are all that a device needs.
- * Define BBANS_DECODER_ONLY to leave the encoders out.
+ * `bbans export` writes them.  No floating point, no heap, no division of 64
+ * bits, and no header but <stddef.h> and <stdint.h>.  This file, bbans.h for
+ * the status codes, bbans_tiny.c and the exported tables are all that a device
+ * needs.  Define BBANS_DECODER_ONLY to leave the encoders out.
  */
 #ifndef BBANS_TINY_H
 #define BBANS_TINY_H
 
 #include "bbans.h"
 
-/* Most states of a model: what the structs below make room for, 8 bytes each. */
+/* Most states of a model: what the structs below make room for, 8 bytes
+ * each. */
 #ifndef BBANS_TINY_STATES
 #define BBANS_TINY_STATES 32
 #endif
@@ -99,7 +100,7 @@ BBANS_API bbans_status bbans_tiny_encode(const bbans_tiny_hmm *hmm,
 /* ---- Packets: a fixed number of bytes, each decodable alone -------------- */
 
 /* One byte, the number of symbols, then their range code (predictive coding) as
- * bytes, filled up with zeros: docs/format.md, section 5. */
+ * bytes, filled up with zeros: docs/format.md, "Packet". */
 enum { BBANS_TINY_PACKET_MAX = 64, BBANS_TINY_PACKET_SYMBOLS = 255 };
 
 #ifndef BBANS_DECODER_ONLY

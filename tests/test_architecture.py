@@ -302,7 +302,7 @@ def c_code(path):
 
 def c_definitions(code):
     """The visible names that a .c file defines: functions, and objects with values."""
-    start = r"^(?!static\b|extern\b|typedef\b)[a-z_][\w *]*?\b"
+    start = r"^(?!static\b|extern\b|typedef\b)[a-z_][\w *]*?\b\n?"
     function = start + r"(bbans_\w+)\s*\([^;{]*\{"
     value = start + r"(bbans_\w+)\s*(?:\[[^]]*\]\s*)*=[^;]"
     return {*re.findall(function, code, re.M), *re.findall(value, code, re.M)}
@@ -329,11 +329,11 @@ del DEFINED["bbans_kernel"]  # the kernels in use: who calls through it needs no
 
 
 def test_the_definitions_are_found():
-    """All that bbans.h and bbans_tiny.h declare is defined in one file."""
+    """All that bbans.h and bbans_tiny.h declare is defined in one file, or there."""
     declared = set()
     for name in ("bbans.h", "bbans_tiny.h"):
         declared |= {*re.findall(r"\b(bbans_\w+)\(", c_code(CSRC / name))}
-    assert declared - {*DEFINED} == set()
+    assert declared - {*DEFINED} == {"bbans_array_of"}
 
 
 def test_every_file_of_c_has_its_floor():
@@ -417,6 +417,8 @@ def test_the_package_itself_loads_nothing():
 
 def test_what_decodes_loads_little_and_nothing_that_trains():
     assert len(loaded("import bbans.formats")) <= 20
+    blob = bbans.compress("abc")
+    assert len(loaded(f"import bbans; bbans.decompress({blob!r})")) <= 20
     blob = bbans.compress("abc", bbans.default_model())
     modules = loaded(f"import bbans; bbans.decompress({blob!r})")
     assert "bbans.frozen.hmm" in modules

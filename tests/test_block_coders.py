@@ -138,6 +138,18 @@ def test_a_codec_may_decline_a_block():
     assert (bbans.decompress(packed, VAE) == data).all()
 
 
+@pytest.mark.parametrize("data", [bytearray(b"data" * 9), np.arange(36)])
+def test_codecs_do_not_change_what_they_encode(data):
+    class Clearing(Broken):
+        def encode(self, block):
+            block[:] = 0
+
+    whole = bytes(data)
+    with pytest.raises(bbans.ModelError, match="cannot encode a block: .*read-only"):
+        bbans.compress(data, CodecCoder("clearing", Clearing()))
+    assert bytes(data) == whole
+
+
 def test_readers_need_the_codec_of_this_name_and_fingerprint():
     packed = bbans.compress(images(4, 64), VAE)
     wanted = r"with codec 'binomial-vae' 1032547698badcfe, "

@@ -189,10 +189,10 @@ def test_the_header_is_cpp(tmp_path):
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
-def test_the_readme(tmp_path):
-    """Its commands under "From C", in a copy of the clone."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    (commands,) = re.findall(r"^## From C\n.*?^```sh\n(.*?)^```", readme, re.M | re.S)
+def test_the_guide(tmp_path):
+    """Its commands, in a copy of the clone."""
+    guide = (ROOT / "docs" / "guide" / "c.md").read_text("utf-8")
+    (commands,) = re.findall(r"^```sh\n(.*?)^```", guide, re.M | re.S)
     for folder in ("csrc", "tools"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for name in ("README.md", "LICENSE", "bbans/data/english.bbm"):

@@ -144,7 +144,7 @@ class InC:
         size = lib.bbans_model_bytes(self.model)
         self.memory = ffi.new("uint64_t[]", size // 8 + 1)
         assert lib.bbans_model_build(self.model, self.memory, size) == 0
-        self.space = ffi.addressof(self.model.frozen, "space")
+        self.space = ffi.addressof(self.model.frozen[0], "space")
 
     def written(self, values):
         """What C writes of what it read."""

@@ -63,7 +63,8 @@ def shape(
 
 def main() -> None:
     print(
-        "/* Made by tools/family_tables.py: docs/maths.md, Values of a family.\n *\n"
+        "/* Made by tools/family_tables.py: "
+        'docs/maths.md, "Values of a family".\n *\n'
         " * SPDX-License-Identifier: MIT */\n"
         '#include "bbans_family.h"\n\n/* clang-format off */\n'
     )

@@ -93,7 +93,7 @@ class Categorical(Distribution):
         super().__init__(*parameters, dtype=np.uint32, shape=shape)
 
     def _init(self, c: Any, rows: Any = (ffi.NULL, 0)) -> Any:
-        return lib.bbans_distribution_init_symbols(c, self._table.c, *rows)
+        return lib.bbans_distribution_init_symbols(c, self._table.c, rows)
 
     def _reason(self, value: int, at: int) -> str:
         return f"it is not below {self._table.n_symbols}"
@@ -148,7 +148,7 @@ class Weighted(Distribution):
         super().__init__(as_weights(weights, copy), dtype=np.uint32)
 
     def _init(self, c: Any, weights: Any) -> Any:
-        return lib.bbans_distribution_init_weighted(c, *weights, self._row[0])
+        return lib.bbans_distribution_init_weighted(c, weights, self._row[0])
 
     def _reason(self, value: int, at: int) -> str:
         symbols = self._row[0]

@@ -68,7 +68,7 @@ class Poisson(_Counts):
         super().__init__(RATES.parameter("mean", mean, copy), dtype=dtype)
 
     def _init(self, c: Any, mean: Any) -> Any:
-        return lib.bbans_distribution_init_poisson(c, *mean)
+        return lib.bbans_distribution_init_poisson(c, mean)
 
 
 class Geometric(_Counts):
@@ -105,7 +105,7 @@ class Geometric(_Counts):
         super().__init__(SCALES.parameter("scale", scale, copy), dtype=dtype)
 
     def _init(self, c: Any, scale: Any) -> Any:
-        return lib.bbans_distribution_init_geometric(c, *scale)
+        return lib.bbans_distribution_init_geometric(c, scale)
 
 
 class NegativeBinomial(_Counts):
@@ -163,9 +163,7 @@ class NegativeBinomial(_Counts):
         )
 
     def _init(self, c: Any, successes: Any, probability: Any) -> Any:
-        return lib.bbans_distribution_init_negative_binomial(
-            c, *successes, *probability
-        )
+        return lib.bbans_distribution_init_negative_binomial(c, successes, probability)
 
     def _check(self) -> None:
         super()._check()
@@ -233,7 +231,7 @@ class Binomial(_Successes):
 
     def _init(self, c: Any, trials: Any, probability: Any) -> Any:
         numbers = pointer(self._arrays[0])
-        return lib.bbans_distribution_init_binomial(c, numbers, *probability)
+        return lib.bbans_distribution_init_binomial(c, numbers, probability)
 
 
 class BetaBinomial(_Successes):
@@ -284,4 +282,4 @@ class BetaBinomial(_Successes):
 
     def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> Any:
         numbers = pointer(self._arrays[0])
-        return lib.bbans_distribution_init_beta_binomial(c, numbers, *alpha, *beta)
+        return lib.bbans_distribution_init_beta_binomial(c, numbers, alpha, beta)

@@ -84,7 +84,7 @@ class LocationScale(Distribution):
 
     def _init(self, c: Any, location: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_location_scale(
-            c, self._family._c, *location, *scale
+            c, self._family._c, location, scale
         )
 
     def _reason(self, value: int, at: int) -> str:
@@ -330,7 +330,7 @@ class Mixture(Distribution):
         weights = arrays[0] if len(arrays) == 3 else (ffi.NULL, 0)
         location, scale = arrays[-2:]
         return lib.bbans_distribution_init_mixture(
-            c, self._family._c, self._row[0], *weights, *location, *scale,
+            c, self._family._c, self._row[0], weights, location, scale,
             self._low, self._high,
         )  # fmt: skip
 

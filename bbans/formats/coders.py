@@ -332,9 +332,9 @@ class CodecCoder(Coder):
     name : str
         What the codec is called: 1 to 255 bytes of UTF-8.
     codec : object
-        ``codec.encode(block)`` returns bytes for a block, an array of one axis, and
-        ``codec.decode(data, n)`` the n elements again. Several threads may call it at
-        once if they are asked for.
+        ``codec.encode(block)`` returns bytes for a block, a read-only array of one
+        axis, and ``codec.decode(data, n)`` the n elements again. Several threads may
+        call it at once if they are asked for.
     fingerprint : bytes
         8 bytes that tell its parameters, or none. Readers must have a codec of the same
         name and fingerprint.
@@ -386,8 +386,10 @@ class CodecCoder(Coder):
         return f"CodecCoder({self.name!r}, {self.codec!r}, {self.fingerprint!r})"
 
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
+        block = steps.reshape(-1)
+        block.flags.writeable = False  # it is the caller's
         try:
-            data = self.codec.encode(steps.ravel())
+            data = self.codec.encode(block)
             return None if data is None else as_bytes(data, "what encode returned")
         except Exception as error:
             raise ModelError(f"{self._self} cannot encode a block: {error}") from error

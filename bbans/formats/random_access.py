@@ -120,12 +120,13 @@ class ContainerFile:
         CorruptError, TruncatedError
             If a block of it is damaged.
         """
-        if key == () == self.shape:
+        if isinstance(key, tuple) and key == () == self.shape:
             return self._result(self._read(0, 1), ())
         n = len(self)
         if isinstance(key, slice):
             rows = range(n)[key]
-            low, high = (min(rows), max(rows) + 1) if rows else (0, 0)
+            low, last = sorted((rows[0], rows[-1])) if rows else (0, -1)
+            high = last + 1
             part = self._read(low * self._row, high * self._row)
             part = part.reshape(high - low, *self.shape[1:])[:: rows.step]
             return self._result(part, part.shape)

@@ -1,4 +1,4 @@
-/* Private to the byte coder: what its files share.  docs/format.md, section 4.
+/* Private to the byte coder: what its files share.  docs/format.md, "Bytes".
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_BYTES_INTERNAL_H

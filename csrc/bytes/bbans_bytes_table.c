@@ -251,10 +251,10 @@ uint32_t bbans_log2(uint32_t v)
            ((log2_of[i + 1] - log2_of[i]) * part >> 16);
 }
 
-/* Webster's apportionment, at least one seat each (docs/maths.md, section 2):
- * what gets one by that leaves the others the rest to share; the seats that are
- * then over go, or come, where count / (freq +- 1/2) says that it costs least,
- * or helps most. */
+/* Webster's apportionment, at least one seat each (docs/maths.md, "From float
+ * masses to tables"): what gets one by that leaves the others the rest to
+ * share; the seats that are then over go, or come, where count / (freq +- 1/2)
+ * says that it costs least, or helps most. */
 void bbans_freq_of_counts(const uint32_t *count, size_t n, unsigned prec,
                           uint16_t *freq)
 {

@@ -1,5 +1,6 @@
-/* The integers of docs/maths.md sections 3 to 7 for devices: one row of weights
- * at a time, tables read where they lie, 64-bit quotients from 32-bit ones.
+/* The integers of docs/maths.md, "The message" to "A sequence as one message"
+ * for devices: one row of weights at a time, tables read where they lie, 64-bit
+ * quotients from 32-bit ones.
  *
  * SPDX-License-Identifier: MIT */
 #include "../bbans_tiny.h"
@@ -69,8 +70,8 @@ static uint32_t load_word(const uint8_t *bytes)
 
 /* ---- The message --------------------------------------------------------- */
 
-/* Section 3, one lane.  Words go to `out` when encoding, to the spare ones when
- * decoding: what is pushed back then is the bits of one state, popped soon
+/* "The message", one lane.  Words go to `out` when encoding, to the spare ones
+ * when decoding: what is pushed back then is the bits of one state, popped soon
  * after, so that only a damaged message needs more than two. */
 typedef struct {
     bbans_tiny_stack *s;
@@ -198,7 +199,7 @@ static int can_start(const bbans_tiny_stack *s)
     return s->n_words > 0 || s->n_spare > 0 || s->head >= START_MIN;
 }
 
-/* Bytes of the head that ends a message of n bytes: docs/format.md, section 1.
+/* Bytes of the head that ends a message of n bytes: docs/format.md, "Message".
  */
 static size_t split_head(const uint8_t *bytes, size_t n)
 {
@@ -267,8 +268,8 @@ static uint32_t scaled(uint64_t v, int right)
                       : (uint32_t)v << -right;
 }
 
-/* One step of section 5: predicted becomes the next step's, W goes to filtered.
- * p < 2^31 and B <= 2^15: the sum is below 2^46 and at least 1. */
+/* One step of "The frozen HMM": predicted becomes the next step's, W goes to
+ * filtered. p < 2^31 and B <= 2^15: the sum is below 2^46 and at least 1. */
 static void filter(const bbans_tiny_hmm *hmm, uint32_t symbol,
                    uint32_t *predicted, uint32_t *filtered)
 {
@@ -428,7 +429,8 @@ static bbans_status start_range(bbans_tiny_decoder *dec)
     return BBANS_OK;
 }
 
-/* Section 4's slot is the symbol x with g edge(x) <= code < g edge(x + 1). */
+/* "The range coder"'s slot is the symbol x with g edge(x) <= code < g edge(x +
+ * 1). */
 static bbans_status range_symbol(bbans_tiny_decoder *dec, uint8_t *symbol)
 {
     const bbans_tiny_hmm *hmm = dec->hmm;
@@ -461,7 +463,7 @@ static bbans_status range_symbol(bbans_tiny_decoder *dec, uint8_t *symbol)
     return BBANS_OK;
 }
 
-/* Is the fraction the one that an encoder writes?  Section 4. */
+/* Is the fraction the one that an encoder writes?  "The range coder". */
 static bbans_status check_range(const bbans_tiny_decoder *dec)
 {
     const bbans_tiny_range *r = &dec->range;
@@ -589,8 +591,8 @@ bbans_status bbans_tiny_packet_decode(bbans_tiny_decoder *dec,
 
 #ifndef BBANS_DECODER_ONLY
 
-/* The interval [L, L + R) 2^-k of section 4, k = 63 + 8 len: `bytes` hold the
- * leading 8 len bits of L, `low` its last 63. */
+/* The interval [L, L + R) 2^-k of "The range coder", k = 63 + 8 len: `bytes`
+ * hold the leading 8 len bits of L, `low` its last 63. */
 typedef struct {
     uint8_t *bytes;
     size_t len, cap;

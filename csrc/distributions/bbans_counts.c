@@ -1,5 +1,6 @@
 /* Counts: binomial, negative binomial and such values, under rows of integer
- * weights that are made on the way.  docs/maths.md, section 11.
+ * weights that are made on the way.  docs/maths.md, "Mixtures, counts and
+ * ranges".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"
@@ -183,8 +184,8 @@ static bbans_status read_rate(const bbans_distribution *d, law_kind kind,
 {
     const int is_probability =
         kind == (which == A ? BINOMIAL : NEGATIVE_BINOMIAL);
-    const void *array = d->array[which];
-    const int type = d->type[which];
+    const void *array = d->array[which].data;
+    const int type = d->array[which].type;
 
     if (type == BBANS_U32)
         *rate = ((const uint32_t *)array)[i];
@@ -205,12 +206,12 @@ static bbans_status open_row(counts *c, const bbans_distribution *d, size_t i)
     rates r = {0, 0, 1};
     bbans_status status = read_rate(d, c->kind, A, i, &r.a);
 
-    if (status == BBANS_OK && d->type[B] != 0)
+    if (status == BBANS_OK && d->array[B].type != 0)
         status = read_rate(d, c->kind, B, i, &r.b);
     if (status != BBANS_OK)
         return status;
-    if (d->type[TRIALS] != 0)
-        r.trials = ((const uint32_t *)d->array[TRIALS])[i];
+    if (d->array[TRIALS].type != 0)
+        r.trials = ((const uint32_t *)d->array[TRIALS].data)[i];
     if (r.trials > most)
         return BBANS_ERR_SYMBOL;
     if (c->is_open && memcmp(&r, &c->rates, sizeof r) == 0)
@@ -345,13 +346,6 @@ static bbans_status negative_binomial_code(const bbans_distribution *d,
     return counts_code(d, call, NEGATIVE_BINOMIAL);
 }
 
-static void init_rate(bbans_distribution *d, int which, const void *array,
-                      int type)
-{
-    d->array[which] = array;
-    d->type[which] = type;
-}
-
 static int rate_type_is_valid(int type)
 {
     return bbans_is_real(type) || type == BBANS_U32;
@@ -359,65 +353,66 @@ static int rate_type_is_valid(int type)
 
 bbans_status bbans_distribution_init_binomial(bbans_distribution *distribution,
                                               const uint32_t *trials,
-                                              const void *probability,
-                                              int probability_type)
+                                              bbans_array probability)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(probability_type))
+    if (!rate_type_is_valid(probability.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = binomial_code;
-    init_rate(distribution, TRIALS, trials, BBANS_U32);
-    init_rate(distribution, A, probability, probability_type);
+    distribution->array[TRIALS] = bbans_array_of(trials, BBANS_U32);
+    distribution->array[A] = probability;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }
 
-bbans_status bbans_distribution_init_beta_binomial(
-    bbans_distribution *distribution, const uint32_t *trials, const void *alpha,
-    int alpha_type, const void *beta, int beta_type)
+bbans_status
+bbans_distribution_init_beta_binomial(bbans_distribution *distribution,
+                                      const uint32_t *trials, bbans_array alpha,
+                                      bbans_array beta)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(alpha_type) || !rate_type_is_valid(beta_type))
+    if (!rate_type_is_valid(alpha.type) || !rate_type_is_valid(beta.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = beta_binomial_code;
-    init_rate(distribution, TRIALS, trials, BBANS_U32);
-    init_rate(distribution, A, alpha, alpha_type);
-    init_rate(distribution, B, beta, beta_type);
+    distribution->array[TRIALS] = bbans_array_of(trials, BBANS_U32);
+    distribution->array[A] = alpha;
+    distribution->array[B] = beta;
     distribution->words = 1;
     return BBANS_OK;
 }
 
 bbans_status bbans_distribution_init_poisson(bbans_distribution *distribution,
-                                             const void *mean, int mean_type)
+                                             bbans_array mean)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(mean_type))
+    if (!rate_type_is_valid(mean.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = poisson_code;
-    init_rate(distribution, A, mean, mean_type);
+    distribution->array[A] = mean;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }
 
-bbans_status bbans_distribution_init_negative_binomial(
-    bbans_distribution *distribution, const void *successes, int successes_type,
-    const void *probability, int probability_type)
+bbans_status
+bbans_distribution_init_negative_binomial(bbans_distribution *distribution,
+                                          bbans_array successes,
+                                          bbans_array probability)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!rate_type_is_valid(successes_type) ||
-        !rate_type_is_valid(probability_type))
+    if (!rate_type_is_valid(successes.type) ||
+        !rate_type_is_valid(probability.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = negative_binomial_code;
-    init_rate(distribution, A, successes, successes_type);
-    init_rate(distribution, B, probability, probability_type);
+    distribution->array[A] = successes;
+    distribution->array[B] = probability;
     distribution->words = COUNT_WORDS;
     return BBANS_OK;
 }

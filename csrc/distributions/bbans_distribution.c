@@ -1,5 +1,5 @@
 /* Arrays of values under families, locations and scales: docs/maths.md,
- * section 9.
+ * "Values of a family".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"
@@ -8,7 +8,7 @@
 /* ---- Families --------------------------------------------------------------
  */
 
-bbans_status bbans_family_init(bbans_family *family, int which)
+const bbans_family *bbans_family_of(int which)
 {
     static const bbans_family standard[] = {
         {bbans_gaussian_survival, bbans_gaussian_quantile, 0, 0},
@@ -16,11 +16,17 @@ bbans_status bbans_family_init(bbans_family *family, int which)
         {bbans_laplace_survival, bbans_laplace_quantile, 2, 0},
     };
 
+    return which < BBANS_GAUSSIAN || which > BBANS_LAPLACE ? NULL
+                                                           : &standard[which];
+}
+
+bbans_status bbans_family_init(bbans_family *family, int which)
+{
     if (family == NULL)
         return BBANS_ERR_NULL;
-    if (which < BBANS_GAUSSIAN || which > BBANS_LAPLACE)
+    if (bbans_family_of(which) == NULL)
         return BBANS_ERR_TABLE;
-    *family = standard[which];
+    *family = *bbans_family_of(which);
     return BBANS_OK;
 }
 
@@ -674,10 +680,10 @@ static bbans_status location_scale_code(const bbans_distribution *d,
     if (!bbans_value_type_is_valid(call->type))
         return BBANS_ERR_TYPE;
     g.family = *(const bbans_family *)d->form;
-    g.location = d->array[LOCATION];
-    g.location_type = d->type[LOCATION];
-    g.scale = d->array[SCALE];
-    g.scale_type = d->type[SCALE];
+    g.location = d->array[LOCATION].data;
+    g.location_type = d->array[LOCATION].type;
+    g.scale = d->array[SCALE].data;
+    g.scale_type = d->array[SCALE].type;
     if (msg == NULL)
         return bbans_code_values(d, call, &values, &g);
     if (call->pops)
@@ -687,22 +693,21 @@ static bbans_status location_scale_code(const bbans_distribution *d,
     return push_values(msg, &g, call->from, call->type, call->n);
 }
 
-bbans_status bbans_distribution_init_location_scale(
-    bbans_distribution *distribution, const bbans_family *family,
-    const void *location, int location_type, const void *scale, int scale_type)
+bbans_status
+bbans_distribution_init_location_scale(bbans_distribution *distribution,
+                                       const bbans_family *family,
+                                       bbans_array location, bbans_array scale)
 {
     if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
-    if ((!bbans_is_real(location_type) && location_type != BBANS_I64) ||
-        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+    if ((!bbans_is_real(location.type) && location.type != BBANS_I64) ||
+        (!bbans_is_real(scale.type) && scale.type != BBANS_I32))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = location_scale_code;
     distribution->form = family;
     distribution->array[LOCATION] = location;
-    distribution->type[LOCATION] = location_type;
     distribution->array[SCALE] = scale;
-    distribution->type[SCALE] = scale_type;
     distribution->words = 4;
     return BBANS_OK;
 }

@@ -1,4 +1,4 @@
-/* Made by tools/family_tables.py: docs/maths.md, section 9.
+/* Made by tools/family_tables.py: docs/maths.md, "Values of a family".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_family.h"

@@ -1,5 +1,5 @@
 /* Private to csrc/: values under a family, a location and a scale, one at a
- * time.  docs/maths.md, section 9, has the method and its bounds.
+ * time.  docs/maths.md, "Values of a family", has the method and its bounds.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_FAMILY_H
@@ -17,6 +17,9 @@
 
 /* Distances that saturate every family: t >= 2^20 > 8 2^13. */
 #define BBANS_FAR_BITS 30
+
+/* A family of the library, with a leak; NULL if there is none. */
+const bbans_family *bbans_family_of(int which);
 
 /* Padded, for loads of 32 bits. */
 extern const uint16_t bbans_scale_down[257]; /* 2^(16 - f / 256) - 1 */

@@ -19,7 +19,8 @@ typedef struct {
 /* t counts in units of 2^-25, as fine as middle bins in 2^-16. */
 #define POINT 25
 
-/* The component's mass below a value, in 2^-32: that of section 9, but for t.
+/* The component's mass below a value, in 2^-32: that of "Values of a family",
+ * but for t.
  */
 static uint64_t component_below(const bbans_family *family, const component *c,
                                 int64_t value)
@@ -105,21 +106,21 @@ static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
 static bbans_status read_weights(mixture *m, const bbans_distribution *d,
                                  size_t first, uint32_t *weight)
 {
-    const size_t size = d->type[WEIGHT] == BBANS_F64 ? 8 : 4;
-    const uint64_t least = d->type[WEIGHT] == BBANS_U32
+    const size_t size = d->array[WEIGHT].type == BBANS_F64 ? 8 : 4;
+    const uint64_t least = d->array[WEIGHT].type == BBANS_U32
                                ? 1
                                : (uint64_t)1 << (BBANS_WEIGHT_BITS - 1);
     size_t k;
 
-    if (d->array[WEIGHT] == NULL) {
+    if (d->array[WEIGHT].data == NULL) {
         for (k = 0; k < m->components; k++)
             weight[k] = 1;
         m->total = m->components;
         return BBANS_OK;
     }
     m->total = bbans_kernel.rows->row_sum(
-        (const uint8_t *)d->array[WEIGHT] + first * size, d->type[WEIGHT],
-        m->components, weight);
+        (const uint8_t *)d->array[WEIGHT].data + first * size,
+        d->array[WEIGHT].type, m->components, weight);
     return m->total >= least && m->total <= BBANS_TOTAL_MAX ? BBANS_OK
                                                             : BBANS_ERR_TOTAL;
 }
@@ -128,7 +129,8 @@ static bbans_status read_weights(mixture *m, const bbans_distribution *d,
 static bbans_status open_value(mixture *m, const bbans_distribution *d,
                                size_t i, bbans_cdf *cdf)
 {
-    const void *location = d->array[LOCATION], *scale = d->array[SCALE];
+    const void *location = d->array[LOCATION].data,
+               *scale = d->array[SCALE].data;
     const size_t n = m->components, first = i * n;
     uint32_t weight[BBANS_COMPONENTS_MAX];
     int64_t at[BBANS_COMPONENTS_MAX];
@@ -138,17 +140,18 @@ static bbans_status open_value(mixture *m, const bbans_distribution *d,
 
     if (status != BBANS_OK)
         return status;
-    if (d->type[LOCATION] != BBANS_I64)
+    if (d->array[LOCATION].type != BBANS_I64)
         status = bbans_locations_fix(
-            bbans_real_at(location, d->type[LOCATION], first),
-            d->type[LOCATION], n, at);
+            bbans_real_at(location, d->array[LOCATION].type, first),
+            d->array[LOCATION].type, n, at);
     else
         memcpy(at, (const int64_t *)location + first, n * sizeof *at);
     if (status != BBANS_OK)
         return status;
-    if (d->type[SCALE] != BBANS_I32)
-        status = bbans_scales_fix(bbans_real_at(scale, d->type[SCALE], first),
-                                  d->type[SCALE], n, by);
+    if (d->array[SCALE].type != BBANS_I32)
+        status =
+            bbans_scales_fix(bbans_real_at(scale, d->array[SCALE].type, first),
+                             d->array[SCALE].type, n, by);
     else
         memcpy(by, (const int32_t *)scale + first, n * sizeof *by);
     if (status != BBANS_OK)
@@ -216,30 +219,28 @@ static bbans_status mixture_code(const bbans_distribution *d,
     return bbans_code_values(d, call, &values, &m);
 }
 
-bbans_status bbans_distribution_init_mixture(
-    bbans_distribution *distribution, const bbans_family *family,
-    size_t components, const void *weight, int weight_type,
-    const void *location, int location_type, const void *scale, int scale_type,
-    int64_t low, int64_t high)
+bbans_status
+bbans_distribution_init_mixture(bbans_distribution *distribution,
+                                const bbans_family *family, size_t components,
+                                bbans_array weight, bbans_array location,
+                                bbans_array scale, int64_t low, int64_t high)
 {
     if (distribution == NULL || family == NULL)
         return BBANS_ERR_NULL;
-    if ((weight != NULL && !bbans_is_real(weight_type) &&
-         weight_type != BBANS_U32) ||
-        (!bbans_is_real(location_type) && location_type != BBANS_I64) ||
-        (!bbans_is_real(scale_type) && scale_type != BBANS_I32))
+    if ((weight.data != NULL && !bbans_is_real(weight.type) &&
+         weight.type != BBANS_U32) ||
+        (!bbans_is_real(location.type) && location.type != BBANS_I64) ||
+        (!bbans_is_real(scale.type) && scale.type != BBANS_I32))
         return BBANS_ERR_TYPE;
     if (components < 1 || components > BBANS_COMPONENTS_MAX || low > high)
         return BBANS_ERR_SIZE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = mixture_code;
     distribution->form = family;
-    distribution->array[WEIGHT] = weight;
-    distribution->type[WEIGHT] = weight == NULL ? 0 : weight_type;
+    if (weight.data != NULL)
+        distribution->array[WEIGHT] = weight;
     distribution->array[LOCATION] = location;
-    distribution->type[LOCATION] = location_type;
     distribution->array[SCALE] = scale;
-    distribution->type[SCALE] = scale_type;
     distribution->width = components;
     distribution->low = low;
     distribution->high = high;
@@ -276,8 +277,8 @@ static void geometric_guess(const void *model, uint32_t slot, int64_t *from,
 static bbans_status open_rate(geometric *g, const bbans_distribution *d,
                               size_t i, bbans_cdf *cdf)
 {
-    const void *scale = d->array[SCALE];
-    const int type = d->type[SCALE];
+    const void *scale = d->array[SCALE].data;
+    const int type = d->array[SCALE].type;
     bbans_status status = BBANS_OK;
     int32_t by;
 
@@ -336,17 +337,15 @@ static bbans_status geometric_code(const bbans_distribution *d,
 }
 
 bbans_status bbans_distribution_init_geometric(bbans_distribution *distribution,
-                                               const void *scale,
-                                               int scale_type)
+                                               bbans_array scale)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (!bbans_is_real(scale_type) && scale_type != BBANS_I32)
+    if (!bbans_is_real(scale.type) && scale.type != BBANS_I32)
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = geometric_code;
     distribution->array[SCALE] = scale;
-    distribution->type[SCALE] = scale_type;
     distribution->words = BBANS_CDF_WORDS;
     return BBANS_OK;
 }

@@ -347,12 +347,12 @@ static bbans_status symbols_row(const bbans_distribution *d, size_t i,
     const bbans_table *table = (const bbans_table *)d->form;
 
     *row = 0;
-    if (d->array[0] == NULL)
+    if (d->array[0].data == NULL)
         return BBANS_OK;
-    if (!bbans_array_is_below(d->array[0], d->type[0], i, 1,
+    if (!bbans_array_is_below(d->array[0].data, d->array[0].type, i, 1,
                               bbans_limit_of(table->rows)))
         return BBANS_ERR_SYMBOL;
-    *row = *bbans_array_read(d->array[0], d->type[0], i, 1, row);
+    *row = *bbans_array_read(d->array[0].data, d->array[0].type, i, 1, row);
     return BBANS_OK;
 }
 
@@ -401,11 +401,11 @@ static bbans_status symbols_code(const bbans_distribution *d,
         return bbans_code_values(d, call, &values, NULL);
     if (bbans_check_type(call, d->limit) != BBANS_OK)
         return BBANS_ERR_TYPE;
-    c.loops = d->array[0] == NULL ? &fixed_loops : &indexed_loops;
+    c.loops = d->array[0].data == NULL ? &fixed_loops : &indexed_loops;
     c.model.table = *(const bbans_table *)d->form;
     c.model.prec = c.model.table.prec;
-    c.row = d->array[0];
-    c.row_type = d->type[0];
+    c.row = d->array[0].data;
+    c.row_type = d->array[0].type;
     c.one = NULL;
     c.share = NULL;
     c.limit = d->limit;
@@ -420,17 +420,17 @@ static bbans_status symbols_code(const bbans_distribution *d,
 
 bbans_status bbans_distribution_init_symbols(bbans_distribution *distribution,
                                              const bbans_table *table,
-                                             const void *row, int row_type)
+                                             bbans_array row)
 {
     if (distribution == NULL || table == NULL)
         return BBANS_ERR_NULL;
-    if (row != NULL && !bbans_type_is_valid(row_type))
+    if (row.data != NULL && !bbans_type_is_valid(row.type))
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = symbols_code;
     distribution->form = table;
-    distribution->array[0] = row;
-    distribution->type[0] = row == NULL ? 0 : row_type;
+    if (row.data != NULL)
+        distribution->array[0] = row;
     distribution->limit = (uint32_t)table->symbols;
     distribution->words = 1;
     return BBANS_OK;
@@ -441,7 +441,7 @@ bbans_status bbans_distribution_init_symbols(bbans_distribution *distribution,
 static bbans_status bit_mass(const bbans_distribution *d, size_t i,
                              uint32_t *one)
 {
-    *one = ((const uint32_t *)d->array[0])[i];
+    *one = ((const uint32_t *)d->array[0].data)[i];
     return *one >= 1 && *one < d->total ? BBANS_OK : BBANS_ERR_SYMBOL;
 }
 
@@ -491,7 +491,7 @@ static bbans_status bernoulli_code(const bbans_distribution *d,
     c.loops = &bernoulli_loops;
     c.model.prec = (unsigned)bbans_bit_length(d->total) - 1;
     c.row = NULL;
-    c.one = (const uint32_t *)d->array[0];
+    c.one = (const uint32_t *)d->array[0].data;
     c.share = NULL;
     c.limit = d->limit;
     return code_array(&c, call);
@@ -507,8 +507,7 @@ bbans_status bbans_distribution_init_bernoulli(bbans_distribution *distribution,
         return BBANS_ERR_PRECISION;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = bernoulli_code;
-    distribution->array[0] = one;
-    distribution->type[0] = BBANS_U32;
+    distribution->array[0] = bbans_array_of(one, BBANS_U32);
     distribution->total = (uint32_t)1 << prec;
     distribution->limit = 2;
     distribution->words = 1;

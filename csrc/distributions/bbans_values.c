@@ -1,5 +1,5 @@
 /* Values one at a time: uniform over any range, and under any cumulative
- * distribution function.  docs/maths.md, section 11.
+ * distribution function.  docs/maths.md, "Mixtures, counts and ranges".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_values.h"
@@ -98,7 +98,7 @@ static bbans_status pop_each(const bbans_distribution *d,
         else if (bbans_array_write_values(call->to, call->type, i, 1, &value) <
                  1)
             status = BBANS_ERR_SYMBOL;
-        if (status != BBANS_OK) { /* a dry lane is an integer: section 3 */
+        if (status != BBANS_OK) { /* a dry lane is an integer: "The message" */
             list.n = 0;
             (void)coder->list(d, scratch, i, value, &list);
             push_listed(&from.lane, &list);
@@ -227,7 +227,7 @@ bbans_status bbans_distribution_code(const bbans_distribution *d,
     if (d == NULL || (call->n > 0 && call->from == NULL && call->to == NULL))
         return BBANS_ERR_NULL;
     for (k = 0; k < 3; k++)
-        if (call->n > 0 && d->type[k] != 0 && d->array[k] == NULL)
+        if (call->n > 0 && d->array[k].type != 0 && d->array[k].data == NULL)
             return BBANS_ERR_NULL;
     return d->code(d, call);
 }

@@ -1,5 +1,5 @@
 /* Private to csrc/: values coded one at a time, each in as many intervals as it
- * takes: docs/maths.md, section 11.
+ * takes: docs/maths.md, "Mixtures, counts and ranges".
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_VALUES_H

@@ -254,8 +254,8 @@ static weights weights_of(const bbans_distribution *d)
 {
     weights w;
 
-    w.weight = (const uint8_t *)d->array[0];
-    w.type = d->type[0];
+    w.weight = (const uint8_t *)d->array[0].data;
+    w.type = d->array[0].type;
     w.symbols = d->width;
     w.size = w.type == BBANS_F64 ? 8 : 4;
     return w;
@@ -332,18 +332,17 @@ static bbans_status weighted_code(const bbans_distribution *d,
 }
 
 bbans_status bbans_distribution_init_weighted(bbans_distribution *distribution,
-                                              const void *weight,
-                                              int weight_type, size_t symbols)
+                                              bbans_array weight,
+                                              size_t symbols)
 {
     if (distribution == NULL)
         return BBANS_ERR_NULL;
-    if (weight_type != BBANS_U32 && weight_type != BBANS_F32 &&
-        weight_type != BBANS_F64)
+    if (weight.type != BBANS_U32 && weight.type != BBANS_F32 &&
+        weight.type != BBANS_F64)
         return BBANS_ERR_TYPE;
     memset(distribution, 0, sizeof *distribution);
     distribution->code = weighted_code;
     distribution->array[0] = weight;
-    distribution->type[0] = weight_type;
     distribution->width = symbols;
     distribution->limit = bbans_limit_of(symbols);
     distribution->words = 1;

@@ -45,7 +45,8 @@ static bbans_distribution posterior(int64_t x, uint32_t weight[CLUSTERS])
 
         weight[k] = (prior[k] << 16 >> (far < 16 ? far : 16)) + 1;
     }
-    check(bbans_distribution_init_weighted(&q, weight, BBANS_U32, CLUSTERS),
+    check(bbans_distribution_init_weighted(
+              &q, bbans_array_of(weight, BBANS_U32), CLUSTERS),
           "posterior");
     return q;
 }
@@ -55,7 +56,8 @@ static bbans_distribution likelihood(uint32_t z)
     bbans_distribution p;
 
     check(bbans_distribution_init_location_scale(
-              &p, &gaussian, &location[z], BBANS_I64, &scale[z], BBANS_I32),
+              &p, &gaussian, bbans_array_of(&location[z], BBANS_I64),
+              bbans_array_of(&scale[z], BBANS_I32)),
           "likelihood");
     return p;
 }
@@ -64,7 +66,8 @@ static bbans_distribution prior_of_z(void)
 {
     bbans_distribution p;
 
-    check(bbans_distribution_init_weighted(&p, prior, BBANS_U32, CLUSTERS),
+    check(bbans_distribution_init_weighted(&p, bbans_array_of(prior, BBANS_U32),
+                                           CLUSTERS),
           "prior");
     return p;
 }

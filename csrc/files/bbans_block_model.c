@@ -12,14 +12,14 @@ typedef struct {
 
 int bbans_model_is_built(const bbans_model *model)
 {
-    return model->frozen.space.engine != NULL;
+    return model->frozen != NULL;
 }
 
 static uint64_t x_bytes(const bbans_model *model, size_t n)
 {
     const uint64_t steps = n / model->width;
 
-    return (steps * model->frozen.space.observation_bytes + 7) / 8 * 8;
+    return (steps * model->frozen->space.observation_bytes + 7) / 8 * 8;
 }
 
 static uint64_t tail_bytes(size_t words)
@@ -76,7 +76,7 @@ int bbans_model_takes(const bbans_model *model, int element)
 
 size_t bbans_block_encode_bytes(const bbans_model *model, size_t n, size_t kept)
 {
-    const bbans_state_space *space = &model->frozen.space;
+    const bbans_state_space *space = &model->frozen->space;
     const size_t steps = n / model->width;
 
     return total_bytes(model, n, bbans_sequence_tail_words(space, steps),
@@ -115,7 +115,7 @@ bbans_status bbans_block_encode(const bbans_model *model, int element,
                                 const uint8_t *data, size_t n, void *work,
                                 size_t work_bytes, bbans_block_message *m)
 {
-    const bbans_state_space *space = &model->frozen.space;
+    const bbans_state_space *space = &model->frozen->space;
     const size_t steps = n / model->width;
     block_work w;
     bbans_status status =
@@ -137,13 +137,13 @@ bbans_status bbans_block_encode(const bbans_model *model, int element,
  * of damaged data may take more. */
 static size_t decoder_tail_words(const bbans_model *model, size_t n)
 {
-    return 2 * n + n / model->width * model->frozen.space.pop_words + 1;
+    return 2 * n + n / model->width * model->frozen->space.pop_words + 1;
 }
 
 size_t bbans_block_decode_bytes(const bbans_model *model, size_t n)
 {
     return total_bytes(model, n, decoder_tail_words(model, n),
-                       bbans_sequence_work_bytes(&model->frozen.space, 1, 1));
+                       bbans_sequence_work_bytes(&model->frozen->space, 1, 1));
 }
 
 bbans_status bbans_block_decode(const bbans_model *model, int element,
@@ -163,7 +163,7 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
     if (status == BBANS_OK)
         status = bbans_message_read(&m.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)
-        status = bbans_sequence_decode(&model->frozen.space, &m.msg, w.x,
+        status = bbans_sequence_decode(&model->frozen->space, &m.msg, w.x,
                                        n / model->width, w.rest, w.rest_bytes);
     if (status != BBANS_OK)
         return status;

@@ -42,7 +42,8 @@ static bbans_status pop_coefficients(bbans_message *msg, int32_t scale,
 
     if (status == BBANS_OK)
         status = bbans_distribution_init_location_scale(
-            &distribution, &laplace, &location, BBANS_I64, &scale, BBANS_I32);
+            &distribution, &laplace, bbans_array_of(&location, BBANS_I64),
+            bbans_array_of(&scale, BBANS_I32));
     for (i = 0; status == BBANS_OK && i < n; i++)
         status = bbans_message_pop(msg, &distribution, coefficient + i,
                                    BBANS_I32, 1);

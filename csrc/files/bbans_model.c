@@ -8,6 +8,7 @@
 #define HMM_HEADER 24
 #define LGSSM_HEADER 32
 #define COUNTS_BYTES 12
+#define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
 
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
@@ -259,6 +260,8 @@ static size_t need(const bbans_model *model, layout *l)
         bytes = 0;
     else
         bytes = hmm_bytes(l) + contexts_bytes(l);
+    if (bytes > 0)
+        bytes += FROZEN_BYTES;
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
@@ -413,7 +416,8 @@ static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
 bbans_status bbans_model_build(bbans_model *model, void *memory,
                                size_t memory_bytes)
 {
-    bbans_frozen frozen;
+    bbans_frozen *const frozen = (bbans_frozen *)memory;
+    uint8_t *const rest = (uint8_t *)memory + FROZEN_BYTES;
     bbans_status status;
     size_t bytes;
     layout l;
@@ -426,12 +430,12 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
     if (memory_bytes < bytes)
         return BBANS_ERR_CAPACITY;
     status = is_gaussian(model->bytes)
-                 ? build_lgssm(&frozen.lgssm, model->bytes, &l, memory)
-                 : build_hmm(&frozen.hmm, model->bytes, &l, memory);
+                 ? build_lgssm(&frozen->lgssm, model->bytes, &l, rest)
+                 : build_hmm(&frozen->hmm, model->bytes, &l, rest);
     if (status != BBANS_OK)
         return status == BBANS_ERR_TABLE ? BBANS_ERR_CORRUPT : status;
+    frozen->space.predictive = model->predictive;
     model->frozen = frozen;
-    model->frozen.space.predictive = model->predictive;
     return BBANS_OK;
 }
 

@@ -4,8 +4,8 @@
  * Kernels are arithmetic only: they cannot fail and check nothing.  Each group
  * is a table of functions, and each file of kernels/ defines those of one
  * instruction set, bbans_<group>_<isa>.  The portable ones define the results:
- * docs/maths.md, section 5.  A kernel may call the portable or a narrower one
- * of its group.
+ * docs/maths.md, "The frozen HMM".  A kernel may call the portable or a
+ * narrower one of its group.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_KERNELS_H
@@ -229,7 +229,7 @@ size_t bbans_find_without_sums(const uint32_t *w, size_t symbols, uint32_t slot,
 #define BBANS_BYTES_STATE_MIN ((uint32_t)1 << 15)
 #define BBANS_BYTES_FLAG ((uint32_t)1 << 15) /* above any freq */
 
-/* Docs/format.md, section 4: states x [lanes] in [2^15, 2^31) and words of 16
+/* Docs/format.md, "Bytes": states x [lanes] in [2^15, 2^31) and words of 16
  * bits, little-endian.  Entries to push are freq | start << 16, with
  * BBANS_BYTES_FLAG or not; slots to pop freq << 20 | (slot - start) << 8 |
  * symbol; of both tables, 3 elements before the first and 2 after the last may

@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
 
-/* Docs/maths.md section 3 for N = 2^prec.  Words are always stored and loaded,
- * the top moves only if they count: no branch to mispredict. */
+/* Docs/maths.md, "The message" for N = 2^prec.  Words are always stored and
+ * loaded, the top moves only if they count: no branch to mispredict. */
 static inline uint32_t *push_span(uint64_t *head, uint32_t start, uint32_t end,
                                   unsigned prec, uint32_t *top)
 {

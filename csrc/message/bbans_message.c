@@ -1,4 +1,4 @@
-/* The rANS stack: docs/maths.md, section 3.
+/* The rANS stack: docs/maths.md, "The message".
  *
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"

@@ -1,4 +1,4 @@
-/* Message <-> bytes.  docs/format.md, section 1.
+/* Message <-> bytes.  docs/format.md, "Message".
  *
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"

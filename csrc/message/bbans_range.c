@@ -1,4 +1,4 @@
-/* The range coder: docs/maths.md, section 4.
+/* The range coder: docs/maths.md, "The range coder".
  *
  * The encoder's interval is [L, L + R) 2^-k with k = 63 + 8 len: the bytes
  * written so far hold the leading 8 len bits of L, `low` its last 63.

@@ -1,4 +1,5 @@
-/* Contexts of autoregressive models: docs/maths.md, section 12.
+/* Contexts of autoregressive models: docs/maths.md, "Emissions that depend on
+ * earlier symbols".
  *
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"

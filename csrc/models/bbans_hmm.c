@@ -1,4 +1,5 @@
-/* Frozen hidden Markov models: docs/maths.md, sections 5 and 6.
+/* Frozen hidden Markov models: docs/maths.md, "The frozen HMM" and
+ * "The predictive distribution".
  *
  * Why the weights can never be all zero: every predicted weight is a mass of at
  * least 1 or floored at 2^6 or more, and every emission and transition mass is

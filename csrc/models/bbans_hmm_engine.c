@@ -1,5 +1,6 @@
 /* A frozen hidden Markov model in the schedule, autoregressive or not:
- * docs/maths.md, sections 5, 6 and 12.
+ * docs/maths.md, "The frozen HMM" to "The predictive distribution", and
+ * "Emissions that depend on earlier symbols".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_state_space.h"
@@ -274,7 +275,7 @@ static const bbans_engine engine = {
     .decode = decode,
 };
 
-/* The schedule starts from 40 bits: docs/maths.md, section 7. */
+/* What the schedule starts from: docs/maths.md, "A sequence as one message". */
 #define START_BITS 40
 
 /* Fill hmm->space, but for its mode and start length. */

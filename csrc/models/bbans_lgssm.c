@@ -1,5 +1,5 @@
 /* A frozen linear Gaussian state space model in the schedule: docs/maths.md,
- * section 13.
+ * "Linear Gaussian state space models".
  *
  * Locations count in 2^-16 of a grid step (of 1 for observations) and stay
  * within +-LOCATION_MAX.  Differences of two, and integers cut to +-2^31, stay
@@ -281,7 +281,7 @@ static conditionals of_state(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c;
 
-    c.family = &model->gaussian;
+    c.family = model->gaussian;
     c.lower = lower;
     c.scale = scale;
     c.n = model->latents;
@@ -294,7 +294,7 @@ static conditionals of_observed(const bbans_lgssm *model, const int32_t *lower,
 {
     conditionals c = of_state(model, lower, scale, leak);
 
-    c.family = &model->noise;
+    c.family = model->noise;
     c.n = model->observed;
     return c;
 }
@@ -814,7 +814,6 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 {
     const size_t step_words = bbans_lgssm_step_words(latents, observed);
     bbans_lgssm m;
-    bbans_status status;
     size_t t;
 
     if (model == NULL || offset == NULL || word == NULL)
@@ -823,11 +822,10 @@ bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         start_length < 1 || start_length > BBANS_START_MAX ||
         start_bits > BBANS_START_MAX)
         return BBANS_ERR_SIZE;
-    status = bbans_family_init(&m.noise, noise);
-    if (status == BBANS_OK)
-        status = bbans_family_init(&m.gaussian, BBANS_GAUSSIAN);
-    if (status != BBANS_OK)
-        return status;
+    m.gaussian = bbans_family_of(BBANS_GAUSSIAN);
+    m.noise = bbans_family_of(noise);
+    if (m.noise == NULL)
+        return BBANS_ERR_TABLE;
     m.latents = latents;
     m.noise_family = noise;
     m.observed = observed;

@@ -1,5 +1,6 @@
 /* IconoCLaSM for any state space model with an engine, and how a sequence
- * becomes one message: docs/maths.md, sections 1 and 7.
+ * becomes one message: docs/maths.md, "What is coded" and "A sequence as one
+ * message".
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_state_space.h"

@@ -1,5 +1,5 @@
 /* Integer signals under a switching autoregressive model, predictively:
- * docs/maths.md, section 10.
+ * docs/maths.md, "Signals".
  *
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_family.h"

@@ -1,6 +1,7 @@
-/* Private to csrc/: IconoCLaSM, docs/maths.md, section 1.  A template: compiled
- * with a model's own functions, so that a lane stays in registers over a step.
- * What includes it defines before it, for its own MODEL and one sequence,
+/* Private to csrc/: IconoCLaSM, docs/maths.md, "What is coded".  A template:
+ * compiled with a model's own functions, so that a lane stays in registers over
+ * a step. What includes it defines before it, for its own MODEL and one
+ * sequence,
  *
  *   start            the belief before x[0], as in bbans_engine
  *   PREDICT          optional: what puts into the record of step t what its

@@ -251,7 +251,7 @@ static int model_file_run(const golden_model_file *c)
 
     EXPECT(bbans_model_parse(&model, c->file.data, c->file.n) == BBANS_OK);
     EXPECT(bbans_model_build(&model, memory, sizeof memory) == BBANS_OK);
-    space = &model.frozen.space;
+    space = &model.frozen->space;
     EXPECT(model.symbols <= COUNT(value) && c->file.n <= sizeof file);
     EXPECT(c->n * model.width <= COUNT(back));
     for (i = 0; i < model.symbols; i++)

@@ -168,8 +168,8 @@ static void test_write(const bbans_model *model, file f)
     uint8_t *bytes = allocate(f.n);
     size_t n;
 
-    CHECK(bbans_model_write(&model->frozen.space, model->kind, NULL, bytes, f.n,
-                            &n) == BBANS_OK);
+    CHECK(bbans_model_write(&model->frozen->space, model->kind, NULL, bytes,
+                            f.n, &n) == BBANS_OK);
     CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
     free(bytes);
 }
@@ -177,8 +177,9 @@ static void test_write(const bbans_model *model, file f)
 /* ---- Coding -------------------------------------------------------------- */
 
 /* Returns a hash of the messages, the same on every machine. */
-static uint32_t test_messages(bbans_hmm *hmm)
+static uint32_t test_messages(const bbans_hmm *model)
 {
+    bbans_hmm copy = *model, *const hmm = &copy; /* in either mode */
     const size_t cap = bbans_sequence_tail_words(&hmm->space, N);
     const size_t full = bbans_sequence_work_bytes(&hmm->space, N, N);
     const size_t blocks = bbans_sequence_work_bytes(&hmm->space, N, 15);
@@ -294,10 +295,10 @@ static void test_damage(file f, size_t *refused, size_t *taken)
     if (build(&model, g, &memory) == BBANS_OK) {
         ++*taken;
         test_write(&model, g);
-        (void)test_messages(&model.frozen.hmm);
+        (void)test_messages(&model.frozen->hmm);
     } else {
         ++*refused;
-        CHECK(memory == NULL || model.frozen.space.engine == NULL);
+        CHECK(memory == NULL || model.frozen == NULL);
     }
     free(memory);
     free(g.bytes);
@@ -343,7 +344,7 @@ int main(void)
 
         CHECK(build(&model, f, &memory) == BBANS_OK);
         test_write(&model, f);
-        hash = hash * 16777619 ^ test_messages(&model.frozen.hmm);
+        hash = hash * 16777619 ^ test_messages(&model.frozen->hmm);
         free(memory);
         if (trial < 10)
             test_cuts(f);

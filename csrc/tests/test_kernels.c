@@ -951,7 +951,7 @@ static void compare_families(const bbans_kernels *portable,
     bbans_kernel = in_use;
 }
 
-/* docs/maths.md, section 5: 2^min(12, 18 - bl(K - 1)). */
+/* docs/maths.md, "The frozen HMM": 2^min(12, 18 - bl(K - 1)). */
 static void test_floor(void)
 {
     static const struct {

@@ -122,11 +122,14 @@ static bbans_distribution distribution_of(const law *l)
 
     CHECK((l->components == 0
                ? bbans_distribution_init_location_scale(
-                     &d, &l->family, l->at, BBANS_I64, l->by, BBANS_I32)
-               : bbans_distribution_init_mixture(&d, &l->family, l->components,
-                                                 l->weight, BBANS_U32, l->at,
-                                                 BBANS_I64, l->by, BBANS_I32,
-                                                 l->low, l->high)) == BBANS_OK);
+                     &d, &l->family, bbans_array_of(l->at, BBANS_I64),
+                     bbans_array_of(l->by, BBANS_I32))
+               : bbans_distribution_init_mixture(
+                     &d, &l->family, l->components,
+                     bbans_array_of(l->weight, BBANS_U32),
+                     bbans_array_of(l->at, BBANS_I64),
+                     bbans_array_of(l->by, BBANS_I32), l->low, l->high)) ==
+          BBANS_OK);
     return d;
 }
 

@@ -205,7 +205,7 @@ static void *build(bbans_model *model, const uint8_t *bytes, size_t n_bytes)
     CHECK(bbans_model_build(model, memory, n - 1) == BBANS_ERR_CAPACITY);
     if (bbans_model_build(model, memory, n) == BBANS_OK)
         return memory;
-    CHECK(model->frozen.space.engine == NULL);
+    CHECK(model->frozen == NULL);
     free(memory);
     return NULL;
 }
@@ -238,7 +238,7 @@ static void test_file(size_t n, size_t p, int family)
     CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, values, again,
                             size, &n_bytes) == BBANS_ERR_SYMBOL);
     memory = build(&model, bytes, size);
-    built = &model.frozen.lgssm;
+    built = &model.frozen->lgssm;
     CHECK(memory != NULL && model.type == BBANS_MODEL_LGSSM);
     CHECK(model.width == p && model.symbols == 0 && model.predictive == 1);
     CHECK(built->latents == n && built->observed == p);
@@ -268,7 +268,7 @@ static void test_file(size_t n, size_t p, int family)
             bbans_store(bytes + size - 4, crc, 4);
             memory = build(&model, bytes, size);
             if (memory != NULL) {
-                CHECK(bbans_model_write(&model.frozen.space, model.kind, NULL,
+                CHECK(bbans_model_write(&model.frozen->space, model.kind, NULL,
                                         again, size, &n_bytes) == BBANS_OK);
                 CHECK(memcmp(again, bytes, size) == 0);
                 taken++;

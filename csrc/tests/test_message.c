@@ -113,7 +113,8 @@ static bbans_status push_symbols(bbans_message *msg, const bbans_table *table,
 {
     bbans_distribution d;
 
-    CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
+    CHECK(bbans_distribution_init_symbols(&d, table,
+                                          bbans_array_of(row, BBANS_U32)) == 0);
     return bbans_message_push(msg, &d, symbol, BBANS_U32, n);
 }
 
@@ -122,7 +123,8 @@ static bbans_status pop_symbols(bbans_message *msg, const bbans_table *table,
 {
     bbans_distribution d;
 
-    CHECK(bbans_distribution_init_symbols(&d, table, row, BBANS_U32) == 0);
+    CHECK(bbans_distribution_init_symbols(&d, table,
+                                          bbans_array_of(row, BBANS_U32)) == 0);
     return bbans_message_pop(msg, &d, symbol, BBANS_U32, n);
 }
 
@@ -150,8 +152,8 @@ static bbans_status push_weighted(bbans_message *msg, const uint32_t *weight,
 {
     bbans_distribution d;
 
-    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
-          BBANS_OK);
+    CHECK(bbans_distribution_init_weighted(
+              &d, bbans_array_of(weight, BBANS_U32), symbols) == BBANS_OK);
     return bbans_message_push(msg, &d, symbol, BBANS_U32, n);
 }
 
@@ -160,8 +162,8 @@ static bbans_status pop_weighted(bbans_message *msg, const uint32_t *weight,
 {
     bbans_distribution d;
 
-    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, symbols) ==
-          BBANS_OK);
+    CHECK(bbans_distribution_init_weighted(
+              &d, bbans_array_of(weight, BBANS_U32), symbols) == BBANS_OK);
     return bbans_message_pop(msg, &d, symbol, BBANS_U32, n);
 }
 
@@ -229,7 +231,8 @@ static void test_underflow_is_undone(void)
     CHECK(same(&m, &before));
 }
 
-/* ---- Arrays over many lanes, against docs/maths.md section 3 as it stands */
+/* ---- Arrays over many lanes, against docs/maths.md, "The message" as it
+ * stands */
 
 #define MANY 1000 /* lanes */
 #define N_MAX 2200
@@ -333,18 +336,20 @@ static bbans_distribution distribution_of(const job *j)
 
     switch (j->kind) {
     case TABLE:
-        status = bbans_distribution_init_symbols(&d, &j->table, NULL, 0);
+        status = bbans_distribution_init_symbols(&d, &j->table,
+                                                 bbans_array_of(NULL, 0));
         break;
     case INDEXED:
-        status =
-            bbans_distribution_init_symbols(&d, &j->table, j->row, j->row_type);
+        status = bbans_distribution_init_symbols(
+            &d, &j->table, bbans_array_of(j->row, j->row_type));
         break;
     case UNIFORM: status = bbans_distribution_init_uniform(&d, j->total); break;
     case BERNOULLI:
         status = bbans_distribution_init_bernoulli(&d, j->table.prec, j->one);
         break;
     default:
-        status = bbans_distribution_init_weighted(&d, j->weight, BBANS_U32, 3);
+        status = bbans_distribution_init_weighted(
+            &d, bbans_array_of(j->weight, BBANS_U32), 3);
     }
     CHECK(status == BBANS_OK);
     return d;
@@ -621,8 +626,8 @@ static void test_long_rows(void)
     CHECK(pop_weighted(&m.msg, weight[0], K, again, 3) == BBANS_OK);
     CHECK(push_weighted(&m.msg, weight[0], K, again, 3) == BBANS_OK);
     CHECK(many_same(&m, &before));
-    CHECK(bbans_distribution_init_weighted(&d, weight, BBANS_U32, K) ==
-          BBANS_OK);
+    CHECK(bbans_distribution_init_weighted(
+              &d, bbans_array_of(weight, BBANS_U32), K) == BBANS_OK);
     CHECK(bbans_range_encoder_init(&enc, bytes, sizeof bytes) == BBANS_OK);
     CHECK(bbans_range_encode(&enc, &d, symbol, BBANS_U32, 3) == BBANS_OK);
     CHECK(bbans_range_finish(&enc, &one.msg) == BBANS_OK);
@@ -811,10 +816,10 @@ static void test_index(void)
         copy(&other, &m);
         for (i = 0; i < CAP; i++)
             row[i] = (uint8_t)below(ROWS);
-        CHECK(bbans_distribution_init_symbols(&plain, &table, row, BBANS_U8) ==
-              BBANS_OK);
-        CHECK(bbans_distribution_init_symbols(&quick, &indexed, row,
-                                              BBANS_U8) == BBANS_OK);
+        CHECK(bbans_distribution_init_symbols(
+                  &plain, &table, bbans_array_of(row, BBANS_U8)) == BBANS_OK);
+        CHECK(bbans_distribution_init_symbols(
+                  &quick, &indexed, bbans_array_of(row, BBANS_U8)) == BBANS_OK);
         CHECK(bbans_message_pop(&m.msg, &plain, symbol, BBANS_U32, 9) ==
               bbans_message_pop(&other.msg, &quick, again, BBANS_U32, 9));
         CHECK(same(&m, &other));

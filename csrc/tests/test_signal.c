@@ -158,7 +158,8 @@ static void test_refusals(void)
 
 int main(void)
 {
-    /* What the integers of docs/maths.md, sections 9 and 10, give anywhere. */
+    /* What the integers of docs/maths.md, "Values of a family" and "Signals",
+     * give anywhere. */
     CHECK(test_signals() == UINT64_C(0x3f649c9b5942d628));
     test_noise();
     test_refusals();

@@ -159,23 +159,33 @@ static bbans_status init(const law *l, bbans_distribution *d)
     case MIXTURE:
         return bbans_distribution_init_mixture(
             d, &l->family, l->components,
-            exact ? (const void *)l->weight : (const void *)l->share,
-            l->weight_type,
-            l->real ? (const void *)l->real_at : (const void *)l->at,
-            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32, l->low, l->high);
+            bbans_array_of(exact ? (const void *)l->weight
+                                 : (const void *)l->share,
+                           l->weight_type),
+            bbans_array_of(l->real ? (const void *)l->real_at
+                                   : (const void *)l->at,
+                           l->real ? BBANS_F64 : BBANS_I64),
+            bbans_array_of(l->by, BBANS_I32), l->low, l->high);
     case GEOMETRIC:
-        return bbans_distribution_init_geometric(d, l->by, BBANS_I32);
+        return bbans_distribution_init_geometric(
+            d, bbans_array_of(l->by, BBANS_I32));
     case BINOMIAL:
-        return bbans_distribution_init_binomial(d, l->trials, l->a, BBANS_U32);
+        return bbans_distribution_init_binomial(
+            d, l->trials, bbans_array_of(l->a, BBANS_U32));
     case BETA_BINOMIAL:
         return bbans_distribution_init_beta_binomial(
-            d, l->trials, l->a, BBANS_U32, l->b, BBANS_U32);
+            d, l->trials, bbans_array_of(l->a, BBANS_U32),
+            bbans_array_of(l->b, BBANS_U32));
     case LOCATION_SCALE:
         return bbans_distribution_init_location_scale(
             d, &l->family,
-            l->real ? (const void *)l->real_at : (const void *)l->at,
-            l->real ? BBANS_F64 : BBANS_I64, l->by, BBANS_I32);
-    default: return bbans_distribution_init_poisson(d, l->a, BBANS_U32);
+            bbans_array_of(l->real ? (const void *)l->real_at
+                                   : (const void *)l->at,
+                           l->real ? BBANS_F64 : BBANS_I64),
+            bbans_array_of(l->by, BBANS_I32));
+    default:
+        return bbans_distribution_init_poisson(d,
+                                               bbans_array_of(l->a, BBANS_U32));
     }
 }
 
@@ -479,8 +489,8 @@ static void check_range_refusals(void)
     CHECK(bbans_distribution_init_uniform(&d, 0) == BBANS_ERR_TOTAL);
     CHECK(bbans_distribution_init_bernoulli(&d, 29, &word) ==
           BBANS_ERR_PRECISION);
-    CHECK(bbans_distribution_init_weighted(&d, &word, BBANS_I32, 1) ==
-          BBANS_ERR_TYPE);
+    CHECK(bbans_distribution_init_weighted(&d, bbans_array_of(&word, BBANS_I32),
+                                           1) == BBANS_ERR_TYPE);
     CHECK(bbans_distribution_init_bernoulli(&d, 8, NULL) == BBANS_OK);
     CHECK(bbans_distribution_list(&d, value, BBANS_I64, 1, NULL, 0, &listed,
                                   &at) == BBANS_ERR_NULL);
@@ -556,9 +566,9 @@ static void check_counts(void)
         for (k = 0; k <= trials; k++) {
             random_message(&m, 1, 0);
             m.head[0] = (uint64_t)1 << 40;
-            CHECK(bbans_distribution_init_beta_binomial(&d, &trials, &one,
-                                                        BBANS_U32, &one,
-                                                        BBANS_U32) == BBANS_OK);
+            CHECK(bbans_distribution_init_beta_binomial(
+                      &d, &trials, bbans_array_of(&one, BBANS_U32),
+                      bbans_array_of(&one, BBANS_U32)) == BBANS_OK);
             CHECK(bbans_message_push(&m.msg, &d, &k, BBANS_U32, 1) == BBANS_OK);
             CHECK(m.msg.tail_len == 0);
             CHECK(m.head[0] >> 20 >= (((uint64_t)trials + 1) << 20) - 256);
@@ -567,8 +577,8 @@ static void check_counts(void)
     for (k = 0; k <= 2; k++) {
         random_message(&m, 1, 0);
         m.head[0] = (uint64_t)1 << 40;
-        CHECK(bbans_distribution_init_binomial(&d, &two, &half, BBANS_U32) ==
-              BBANS_OK);
+        CHECK(bbans_distribution_init_binomial(
+                  &d, &two, bbans_array_of(&half, BBANS_U32)) == BBANS_OK);
         CHECK(bbans_message_push(&m.msg, &d, &k, BBANS_U32, 1) == BBANS_OK);
         CHECK(m.head[0] >> 20 >= ((uint64_t)(k == 1 ? 2 : 4) << 20) - 256);
         CHECK(m.head[0] >> 20 <= ((uint64_t)(k == 1 ? 2 : 4) << 20) + 256);
@@ -686,8 +696,9 @@ static void check_underflow(void)
     bbans_family family;
 
     CHECK(bbans_family_init(&family, BBANS_GAUSSIAN) == BBANS_OK);
-    CHECK(bbans_distribution_init_location_scale(&d, &family, at, BBANS_I64, by,
-                                                 BBANS_I32) == BBANS_OK);
+    CHECK(bbans_distribution_init_location_scale(
+              &d, &family, bbans_array_of(at, BBANS_I64),
+              bbans_array_of(by, BBANS_I32)) == BBANS_OK);
     for (i = 0; i < LONG; i++) {
         at[i] = (int64_t)below(1u << 24);
         by[i] = (int32_t)below(3000);
