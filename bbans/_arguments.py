@@ -163,6 +163,8 @@ def as_array(
     error
         If a list is ragged, or an array masked.
     """
+    if type(values) is np.ndarray:  # the case to be quick about
+        return values
     if isinstance(values, np.ma.MaskedArray):
         raise error(
             f"{what} are a masked array: pass .compressed() or .filled(value), and the "

@@ -136,7 +136,8 @@ class Distribution(ABC):
             If they are no integers of `shape`, or one cannot be coded.
         """
         if type(value) is not int or self.shape:
-            value = as_array(value, f"{self._noun}s")
+            if type(value) is not np.ndarray:
+                value = as_array(value, f"{self._noun}s")
             if value.shape != self.shape:
                 raise SymbolError(
                     f"expected {self._noun}s of shape {self.shape}, not {value.shape}"

@@ -183,7 +183,7 @@ class Alphabet:
         if self.values is None:
             if not _below(values, self.size):
                 self._refuse(values, (values < 0) | (values > self.size - 1))
-            return np.require(values, np.int32, ["C", "A"])
+            return values.astype(np.int32)
         if values.dtype.kind == "u" and values.dtype.itemsize == 8:
             # Compared with int64 these would become floats, and hit wrongly.
             outside = values > np.uint64(_INT64_MAX)

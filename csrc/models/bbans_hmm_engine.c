@@ -52,23 +52,30 @@ static void start(const bbans_state_space *model, void *belief)
     memcpy(belief, hmm->initial, hmm->stride * sizeof *hmm->initial);
 }
 
+/* By the masses [stride] with which states emit x[t]. */
+static void filter_with(const bbans_hmm *hmm, bbans_stream *s,
+                        const uint32_t *emitting)
+{
+    bbans_kernel.hmm->filter(hmm, emitting, (uint32_t *)s->belief,
+                             (uint32_t *)s->record);
+}
+
 /* In the context of a row, or of one to be found (NULL). */
 static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
                           const uint32_t *row, uint32_t beta)
 {
     const uint32_t *x = symbols_of(s);
-    const uint32_t *emitting = column_in(hmm, s);
 
-    if (hmm->contexts != NULL)
-        bbans_context_column(hmm, x, s->t, row, beta, column_in(hmm, s));
-    else
-        emitting = bbans_emitting(hmm, x[s->t]);
-    bbans_kernel.hmm->filter(hmm, emitting, (uint32_t *)s->belief,
-                             (uint32_t *)s->record);
+    if (hmm->contexts == NULL) {
+        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
+        return;
+    }
+    bbans_context_column(hmm, x, s->t, row, beta, column_in(hmm, s));
+    filter_with(hmm, s, column_in(hmm, s));
 }
 
-static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t symbols,
-                        unsigned prec)
+static inline size_t pop_entry(bbans_lane *lane, const uint32_t *row,
+                               size_t symbols, unsigned prec)
 {
     const size_t k = bbans_kernel.hmm->rank(row + 1, symbols,
                                             bbans_slot_bits(lane->x, prec));
@@ -122,8 +129,10 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
     uint32_t beta, slot, first, freq;
 
     if (hmm->contexts == NULL) {
-        x[s->t] = (uint32_t)pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
-        filter_symbol(hmm, s, NULL, 0);
+        const size_t k = pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
+
+        x[s->t] = (uint32_t)k;
+        filter_with(hmm, s, bbans_emitting(hmm, k));
         return;
     }
     beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));

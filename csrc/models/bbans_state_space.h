@@ -52,8 +52,6 @@ static inline uint8_t *bbans_record_at(const bbans_state_space *model,
 typedef struct {
     bbans_stream stream[BBANS_BATCH];
     size_t n;
-    bbans_stream *active[BBANS_BATCH]; /* those that take a step */
-    size_t n_active;
 } bbans_group;
 
 typedef struct bbans_engine {

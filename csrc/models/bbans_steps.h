@@ -35,16 +35,9 @@ static void go_to(const bbans_state_space *model, bbans_stream *s, size_t t)
     s->z_before = t == 0 ? NULL : t % 2 == 0 ? odd : even;
 }
 
-/* Those that have a step t. */
-static size_t activate(bbans_group *g, size_t t)
+static int has_step(const bbans_stream *s, size_t t)
 {
-    size_t i;
-
-    g->n_active = 0;
-    for (i = 0; i < g->n; i++)
-        if (t < g->stream[i].body && g->stream[i].status == BBANS_OK)
-            g->active[g->n_active++] = &g->stream[i];
-    return g->n_active;
+    return t < s->body && s->status == BBANS_OK;
 }
 
 static size_t longest_body(const bbans_group *g)
@@ -88,10 +81,12 @@ static void filter_all(const bbans_state_space *model, bbans_group *g)
         start(model, g->stream[i].belief);
         g->stream[i].first = 0;
     }
-    for (t = 0; t < most && activate(g, t) > 0; t++)
-        for (i = 0; i < g->n_active; i++) {
-            bbans_stream *s = g->active[i];
+    for (t = 0; t < most; t++)
+        for (i = 0; i < g->n; i++) {
+            bbans_stream *s = &g->stream[i];
 
+            if (!has_step(s, t))
+                continue;
             s->t = t;
             if (t - s->first == s->block)
                 s->first = t;
@@ -142,11 +137,10 @@ static void push_all(const bbans_state_space *model, bbans_group *g)
         s->record_before = record_of(model, s, s->body - 1);
         pop_posterior(model_of(model), s);
     }
-    while (t-- > 0) {
-        activate(g, t);
-        for (i = 0; i < g->n_active; i++)
-            push_step(model, g->active[i], t);
-    }
+    while (t-- > 0)
+        for (i = 0; i < g->n; i++)
+            if (has_step(&g->stream[i], t))
+                push_step(model, &g->stream[i], t);
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -164,6 +158,13 @@ static void pop_state(const bbans_state_space *model, bbans_stream *s, size_t t)
     pop_prior(model_of(model), s);
 }
 
+static void pop_step(const bbans_state_space *model, bbans_stream *s, size_t t)
+{
+    pop_likelihood(model_of(model), s);
+    pop_state(model, s, t + 1);
+    push_posterior(model_of(model), s);
+}
+
 static void pop_all(const bbans_state_space *model, bbans_group *g)
 {
     const size_t most = longest_body(g);
@@ -173,10 +174,8 @@ static void pop_all(const bbans_state_space *model, bbans_group *g)
         start(model, g->stream[i].belief);
         pop_state(model, &g->stream[i], 0);
     }
-    for (t = 0; t < most && activate(g, t) > 0; t++)
-        for (i = 0; i < g->n_active; i++) {
-            pop_likelihood(model_of(model), g->active[i]);
-            pop_state(model, g->active[i], t + 1);
-            push_posterior(model_of(model), g->active[i]);
-        }
+    for (t = 0; t < most; t++)
+        for (i = 0; i < g->n; i++)
+            if (has_step(&g->stream[i], t))
+                pop_step(model, &g->stream[i], t);
 }
