@@ -145,7 +145,7 @@ def test_codecs_do_not_change_what_they_encode(data):
             block[:] = 0
 
     whole = bytes(data)
-    with pytest.raises(bbans.ModelError, match="cannot encode a block: .*read-only"):
+    with pytest.raises(bbans.ModelError, match=r"cannot encode a block: .*read-only"):
         bbans.compress(data, CodecCoder("clearing", Clearing()))
     assert bytes(data) == whole
 

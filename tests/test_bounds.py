@@ -250,6 +250,23 @@ def test_all_readers_agree_about_empty_shapes(shape, element, tmp_path):
     assert outcomes == [size <= sys.maxsize] * 4
 
 
+@pytest.mark.parametrize("shape", [(2**59, 0), (1, 0, 2**59), (2**29, 2**30, 0)])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda data: describe(io.BytesIO(data)),
+        bbans.decompress,
+        lambda data: bbans.open(io.BytesIO(data)),
+        lambda data: bbans.decompress_file(io.BytesIO(data), io.BytesIO()),
+    ],
+)
+def test_parts_that_no_array_joins(shape, read):
+    part = container_of(shape, 23)
+    read(part)
+    with pytest.raises(bbans.CorruptError, match="beyond any array"):
+        read(part * 2)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i8"])
 @pytest.mark.parametrize("shape", [(0, 7), (0, 2**59), (2**40, 0)])
 def test_empty_arrays_come_back(shape, dtype):

@@ -139,6 +139,18 @@ def test_nothing_to_check(frozen):
             bbans.check_model(model=frozen.state_space(), **options)
 
 
+@pytest.mark.parametrize("kind", [str, str.encode])
+def test_frozen_models_are_checked_by_symbol_numbers(kind):
+    x = kind("abacab" * 9)
+    for model in (
+        bbans.HMM.fit(x, n_states=2, n_iter=1).freeze(),
+        bbans.ARHMM.fit(x, n_states=2, order=1, n_iter=1).freeze(prec=16),
+    ):
+        assert bbans.check_model(model.alphabet.encode(x), model).length == len(x)
+        with pytest.raises(bbans.SymbolError, match=r"model\.alphabet\.encode"):
+            bbans.check_model(x, model)
+
+
 def test_the_example(capsys):
     runpy.run_path(str(EXAMPLES / "recurrent.py"), run_name="__main__")
     assert "ELBO" in capsys.readouterr().out

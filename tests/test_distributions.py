@@ -113,6 +113,17 @@ def test_broadcast_gives_the_shape_of_values(law):
         whole.broadcast(3)
 
 
+@pytest.mark.parametrize("law", [Geometric(2.0), Uniform(6), Categorical(TABLE, 1)])
+@pytest.mark.parametrize(
+    "shape", [-1, 1.5, "x", 2**60, (2**62, 0), (2**40, 2**40), (0, 2**63), (1,) * 65]
+)
+def test_what_is_the_shape_of_no_array(law, shape):
+    message = state()
+    with pytest.raises(ModelError, match="shape must be one of an array, not "):
+        message.pop(law, shape)
+    assert message == state()
+
+
 def test_a_distribution_has_parameters_of_its_own():
     """Nothing that happens to an array later changes what was made of it."""
     given = {

@@ -162,8 +162,9 @@ def test_a_mode_is_kept_and_checked(case):
         model.alphabet,
     )
     assert other.encode(x) != model.encode(x)
-    with pytest.raises(ModelError, match="mode must be one of iconoclasm, predictive"):
-        model.with_mode("fast")
+    for mode in ("fast", None, np.zeros(2)):
+        with pytest.raises(ModelError, match="must be one of iconoclasm, predictive"):
+            model.with_mode(mode)
     for options in ({"predictive": True}, {"initial_bits": b"abc"}):
         with pytest.raises(ModelError, match="with_mode"):
             encode_sequence(model._symbols(x), model, **options)

@@ -227,6 +227,8 @@ def check_model(
 
     Raises
     ------
+    SymbolError
+        If a frozen model cannot code the sequence.
     ModelError
         If a codec is not the exact inverse of itself, if it is not the same when it
         is asked for twice, if a state that the posterior draws has no mass under the
@@ -242,6 +244,8 @@ def check_model(
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
         raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    if isinstance(model, SequenceModel):
+        model.encode_message(x)  # refuses what it cannot code in better words
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 

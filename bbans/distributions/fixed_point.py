@@ -452,12 +452,16 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     Raises
     ------
     ModelError
-        If it is none.
+        If it is none, or beyond any array of 64-bit integers.
     """
-    if type(shape) is tuple and all(type(n) is int and n >= 0 for n in shape):
-        return shape  # as of an array: quick
+    if (
+        type(shape) is tuple
+        and len(shape) <= 4
+        and all(type(n) is int and 0 <= n < 1 << 14 for n in shape)
+    ):
+        return shape  # as of most arrays: quick
     try:
-        return np.broadcast_shapes(shape)
+        return np.broadcast_to(np.int64(), shape).shape
     except (TypeError, ValueError):
         raise ModelError(f"shape must be one of an array, not {shape!r}") from None
 

@@ -398,7 +398,7 @@ class ContainerReader:
         part = self._first
         for number in count(1):
             yield part
-            self.shape = join_shapes(self.shape, part.shape, number - 1)
+            self.shape = join_shapes(self.shape, part, number - 1)
             if not self._reader.magic(CONTAINER, again=True):
                 return
             part = Part(self._reader, number)
@@ -418,9 +418,10 @@ def check_joins(first: Header, header: Header, number: int) -> None:
 
 
 def join_shapes(
-    before: tuple[int, ...] | None, shape: tuple[int, ...] | None, number: int
+    before: tuple[int, ...] | None, part: Part | IndexedPart, number: int
 ) -> tuple[int, ...] | None:
     """The shape of arrays one after the other, along their first axis."""
+    shape = part.shape
     if number == 0 or before is None or shape is None:
         return shape
     if not shape or not before or shape[1:] != before[1:]:
@@ -428,7 +429,9 @@ def join_shapes(
             f"part {number} is an array of shape {shape}, which cannot be joined to "
             f"one of shape {before}"
         )
-    return before[0] + shape[0], *shape[1:]
+    joined = before[0] + shape[0], *shape[1:]
+    check_shape(joined, part.header.dtype.itemsize)
+    return joined
 
 
 def _read_axes(reader: RecordReader, header: Header) -> tuple[int, ...] | None:
@@ -559,7 +562,7 @@ def read_index(file: BinaryIO) -> tuple[list[IndexedPart], tuple[int, ...] | Non
     for number, (start, end) in enumerate(reversed(bounds)):
         parts.append(IndexedPart(file, number, start, end))
         check_joins(parts[0].header, parts[-1].header, number)
-        shape = join_shapes(shape, parts[-1].shape, number)
+        shape = join_shapes(shape, parts[-1], number)
     return parts, shape
 
 

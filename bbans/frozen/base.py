@@ -632,7 +632,7 @@ def _kind_of(x: Any) -> Kind:
 
 
 def _one_of(value: Any, names: tuple[Any, ...], what: str) -> Any:
-    if value not in names:
+    if not (isinstance(value, str) and value in names):
         raise ModelError(f"{what} must be one of {', '.join(names)}, not {value!r}")
     return value
 

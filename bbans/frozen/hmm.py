@@ -225,6 +225,11 @@ class HiddenMarkov(FrozenModel):
     # ---- symbols
 
     def _observations(self, x: Any) -> NDArray[np.uint32]:
+        if isinstance(x, str | bytes):
+            raise SymbolError(
+                f"symbols are numbers here, not {type(x).__name__}: pass "
+                "model.alphabet.encode(x)"
+            )
         symbols = as_uint32(x, "symbol").ravel()
         self._check_symbols(symbols)
         return symbols

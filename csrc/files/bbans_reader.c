@@ -475,8 +475,9 @@ bbans_status bbans_decompress(const bbans_model *model, const uint8_t *bytes,
         return BBANS_ERR_NULL;
     *n = 0;
     status = bbans_reader_begin(&reader, bytes, n_bytes, &at);
-    if (status == BBANS_OK)
-        status = check_coder(&reader, model);
+    if (status != BBANS_OK)
+        return status;
+    status = check_coder(&reader, model);
     element = reader.element;
     width = bbans_element_bytes(element);
     while (status == BBANS_OK && (at < n_bytes || !reader.ended)) {

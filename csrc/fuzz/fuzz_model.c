@@ -195,8 +195,8 @@ int main(int argc, char **argv)
 
         for (change = (int)below(4); change > 0; change--)
             file[below((uint32_t)n)] =
-                (uint8_t)(below(2) ? random_bits()
-                                   : "\0\1\2\3\x7f\x80\xff"[below(7)]);
+                below(2) ? (uint8_t)random_bits()
+                         : (uint8_t) "\0\1\2\3\x7f\x80\xff"[below(7)];
         if (below(8) == 0)
             n -= below((uint32_t)n);
         (void)LLVMFuzzerTestOneInput(file, n);
