@@ -667,11 +667,11 @@ enum { BBANS_LATENTS_MAX = 64, BBANS_STEPS_MAX = 1048576 };
 typedef struct {
     bbans_state_space space; /* observations: int64_t [observed] */
     size_t latents, observed, steps, step_words;
-    int noise_family;        /* BBANS_GAUSSIAN, ...     */
+    int noise_family;        /* BBANS_GAUSSIAN, ... */
     const bbans_family *gaussian, *noise;
-    const int64_t *offset; /* of bbans_lgssm_init        */
+    const int64_t *offset;   /* of bbans_lgssm_init */
     const int32_t *word;
-    size_t part[12]; /* where the arrays of a step begin in its words */
+    size_t part[12];         /* where a step's arrays begin in its words */
 } bbans_lgssm;
 
 /* Words of 32 bits of a step, 0 if a dimension is not 1 to

@@ -56,21 +56,27 @@ static inline number times_ratio(number x, uint64_t a, uint64_t b)
 
 #define ONE ((uint64_t)1 << 32) /* of p */
 
-/* The weight of k + 1 by that of k, both in the support. */
-static inline number weight_after(const counts *c, uint64_t k, number x)
+/* P(k + 1) / P(k) = a / b, for k and k + 1 in the support; a negative
+ * binomial's is that times 1 - p. */
+static inline void ratio_after(const counts *c, uint64_t k, uint64_t *a,
+                               uint64_t *b)
 {
     const rates *r = &c->rates;
 
     switch (c->kind) {
     case BINOMIAL: /* (n - k) p / ((k + 1) (1 - p)), below 2^50 each */
-        return times_ratio(x, (r->trials - k) * r->a, (k + 1) * (ONE - r->a));
+        *a = (r->trials - k) * r->a;
+        *b = (k + 1) * (ONE - r->a);
+        return;
     case BETA_BINOMIAL: /* (n - k) (k + alpha) / ((k + 1) (n - 1 - k + beta)) */
-        return times_ratio(x, (r->trials - k) * (k * 65536 + r->a),
-                           (k + 1) * ((r->trials - 1 - k) * 65536 + r->b));
-    case NEGATIVE_BINOMIAL: /* (k + r) / (k + 1), and (1 - p) */
-        x = times_ratio(x, k * 65536 + r->a, (k + 1) * 65536);
-        return times_ratio(x, ONE - r->b, ONE);
-    default: /* mean / (k + 1) */ return times_ratio(x, r->a, (k + 1) * 65536);
+        *a = (r->trials - k) * (k * 65536 + r->a);
+        *b = (k + 1) * ((r->trials - 1 - k) * 65536 + r->b);
+        return;
+    case NEGATIVE_BINOMIAL: /* (k + r) / (k + 1) */
+        *a = k * 65536 + r->a;
+        *b = (k + 1) * 65536;
+        return;
+    default: /* mean / (k + 1) */ *a = r->a; *b = (k + 1) * 65536;
     }
 }
 
@@ -153,12 +159,17 @@ static void weigh_window(counts *c)
     x.m = (uint32_t)1 << 31;
     x.e = 0;
     for (i = 0;; i++) {
+        uint64_t a, b;
+
         w[i] = x.m;
         e[i] = x.e;
         top = x.e > top ? x.e : top;
         if (i + 1 == c->n)
             break;
-        x = weight_after(c, (uint64_t)c->first + i, x);
+        ratio_after(c, (uint64_t)c->first + i, &a, &b);
+        x = times_ratio(x, a, b);
+        if (c->kind == NEGATIVE_BINOMIAL)
+            x = times_ratio(x, ONE - c->rates.b, ONE);
     }
     for (i = 0; i < c->n; i++) {
         w[i] = top - e[i] < 32 ? w[i] >> (top - e[i]) : 0;

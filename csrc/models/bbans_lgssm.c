@@ -662,12 +662,10 @@ static inline conditionals likelihood(const bbans_lgssm *model,
 }
 
 /* P(x_t | x_1 .. x_t-1). */
-static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s,
-                               const int64_t *expected, int64_t *location)
+static conditionals predictive(const bbans_lgssm *model, const bbans_stream *s)
 {
     const step now = step_of(model, s->t);
 
-    memcpy(location, expected, model->observed * sizeof *location);
     return of_observed(model, now.predict_lower, now.predict_scale, 1);
 }
 
@@ -711,7 +709,8 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
     conditionals c;
 
     expect(m, s, expected);
-    c = predictive(m, s, expected, location);
+    memcpy(location, expected, m->observed * sizeof *location);
+    c = predictive(m, s);
     status = range_decode_values(dec, &c, location,
                                  (int64_t *)s->out + s->t * m->observed);
     if (status == BBANS_OK)
@@ -758,13 +757,13 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc)
 {
     const bbans_lgssm *m = (const bbans_lgssm *)(const void *)model;
-    int64_t location[BBANS_LATENTS_MAX], expected[BBANS_LATENTS_MAX];
+    int64_t expected[BBANS_LATENTS_MAX];
     conditionals c;
 
     expect(m, s, expected);
-    c = predictive(m, s, expected, location);
-    range_encode_values(enc, &c, location, observed_at(m, s));
-    filter_observed(m, s, expected);
+    filter_observed(m, s, expected); /* of x[t], which is known */
+    c = predictive(m, s);
+    range_encode_values(enc, &c, expected, observed_at(m, s));
 }
 #endif /* BBANS_DECODER_ONLY */
 
