@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from test_coders import CASES
 
 import bbans
 from bbans import codecs, distributions, formats, message, models
@@ -83,23 +84,11 @@ STEPS = np.zeros((3, 1), np.int64)
 PARAMETERS = shares("initial", "transition", "emission", "alphabet", "history")
 # An example of each public class, and what its copies share.
 EXAMPLES = [
-    (distributions.Bernoulli(0.25), codes(1)),
-    (distributions.BetaBinomial(9, 2.0, 3.0), codes(4)),
-    (distributions.Binomial(9, 0.25), codes(4)),
-    (distributions.Categorical(TABLE, [0, 1]), codes([2, 0])),
-    (GAUSSIAN, codes([1, -7])),
-    (distributions.Geometric(0.25), codes(4)),
-    (distributions.Laplace(0.5, 2.0), codes(4)),
-    (distributions.LocationScale(FAMILY, 0.5, 2), codes(4)),
-    (distributions.Logistic(0.5, 2.0), codes(4)),
-    (distributions.Mixture(FAMILY, [0.25, 0.75], [0.0, 9.0], [1.0, 2.0]), codes(4)),
-    (MULTIVARIATE, codes((1, 2))),
-    (distributions.NegativeBinomial(3.0, 0.25), codes(4)),
-    (distributions.Poisson([0.5, 7.0]), codes([1, 2])),
-    (distributions.StudentT(3.0, 0.5, 2.0), codes(4)),
-    (distributions.Uniform(9), codes(4)),
-    (distributions.UniformRange(-3, 9), codes(4)),
-    (distributions.Weighted([[1, 2, 3]]), codes([2])),
+    *(
+        (case.codec, codes(case.values[0]))
+        for case in CASES.values()
+        if type(case.codec).__module__.startswith("bbans.distributions.")
+    ),
     (FAMILY, equal),
     (TABLE, shares("cdf", "prec")),
     (started(), lambda a, b: a == b),
