@@ -14,7 +14,6 @@ from bbans import codecs, distributions, formats, message, models
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
-MULTIVARIATE = distributions.Multivariate.from_covariance([1, 2], [[2, 1], [1, 3]])
 GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
