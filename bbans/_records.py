@@ -24,6 +24,7 @@ __all__ = [
     "RecordReader",
     "check_limit",
     "check_shape",
+    "take_uvarint",
     "uvarint",
     "with_checksum",
 ]
@@ -46,6 +47,21 @@ def uvarint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def take_uvarint(data: Iterator[int], most: int = UVARINT_BYTES) -> int | None:
+    """Take what `uvarint` wrote, of at most `most` bytes; None for any other form.
+
+    Bytes that end early are a StopIteration.
+    """
+    value = 0
+    for shift in range(0, 7 * most, 7):
+        byte = next(data)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            # Else a shorter form exists: no writer made this.
+            return value if byte > 0 or shift == 0 else None
+    return None
 
 
 def with_checksum(index: int, record: bytes) -> bytes:
@@ -191,15 +207,10 @@ class RecordReader:
         TruncatedError, CorruptError
             If the data end in it, or it is not in its shortest form.
         """
-        value = 0
-        for shift in range(0, 7 * UVARINT_BYTES, 7):
-            byte = self.read(1, where)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0 and shift > 0:
-                    break  # a shorter form exists: no writer made this
-                return value
-        raise CorruptError(f"{where} is damaged: a length is malformed")
+        value = take_uvarint(self.read(1, where)[0] for _ in range(UVARINT_BYTES))
+        if value is None:
+            raise CorruptError(f"{where} is damaged: a length is malformed")
+        return value
 
     def matches(self, where: str) -> bool:
         """Read the record's checksum; is it that of the record?"""

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array
-from bbans._records import uvarint
+from bbans._records import take_uvarint, uvarint
 from bbans.errors import ModelError
 
 __all__ = ["MAX_ORDER", "Contexts"]
 
 MAX_ORDER = 16
+# Of a number in a file: symbols and counts are below 2^21.
+NUMBER_BYTES = 3
 WEIGHT, BACK_OFF = 1 << 16, 1 << 8  # what weights and back-offs count in
 #: The arrays of contexts, and the bits of their elements.
 ARRAYS = {
@@ -277,17 +279,10 @@ def walk_contexts(
     """
 
     def number() -> int:
-        value = shift = 0
-        while True:
-            byte = next(data)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                if byte == 0 and shift > 7:
-                    raise ModelError("a number is not in its shortest form")
-                return value
-            if shift == 21:
-                raise ModelError("a number of contexts is too long")
+        value = take_uvarint(data, NUMBER_BYTES)
+        if value is None:
+            raise ModelError("a number is not in its shortest form, or too long")
+        return value
 
     n_labels = 1
     try:

@@ -236,12 +236,9 @@ bbans_status bbans_message_push(bbans_message *msg,
                                 const bbans_distribution *distribution,
                                 const void *value, int type, size_t n)
 {
-    struct bbans_call call = {0};
+    const struct bbans_call call = {
+        .msg = msg, .from = value, .type = type, .n = n};
 
-    call.msg = msg;
-    call.from = value;
-    call.type = type;
-    call.n = n;
     return msg == NULL ? BBANS_ERR_NULL
                        : bbans_distribution_code(distribution, &call);
 }
@@ -250,13 +247,9 @@ bbans_status bbans_message_pop(bbans_message *msg,
                                const bbans_distribution *distribution,
                                void *value, int type, size_t n)
 {
-    struct bbans_call call = {0};
+    const struct bbans_call call = {
+        .msg = msg, .pops = 1, .to = value, .type = type, .n = n};
 
-    call.msg = msg;
-    call.pops = 1;
-    call.to = value;
-    call.type = type;
-    call.n = n;
     return msg == NULL ? BBANS_ERR_NULL
                        : bbans_distribution_code(distribution, &call);
 }
@@ -266,12 +259,9 @@ bbans_status bbans_range_encode(bbans_range_encoder *enc,
                                 const bbans_distribution *distribution,
                                 const void *value, int type, size_t n)
 {
-    struct bbans_call call = {0};
+    const struct bbans_call call = {
+        .enc = enc, .from = value, .type = type, .n = n};
 
-    call.enc = enc;
-    call.from = value;
-    call.type = type;
-    call.n = n;
     return enc == NULL ? BBANS_ERR_NULL
                        : bbans_distribution_code(distribution, &call);
 }
@@ -281,13 +271,9 @@ bbans_status bbans_range_decode(bbans_range_decoder *dec,
                                 const bbans_distribution *distribution,
                                 void *value, int type, size_t n)
 {
-    struct bbans_call call = {0};
+    const struct bbans_call call = {
+        .dec = dec, .pops = 1, .to = value, .type = type, .n = n};
 
-    call.dec = dec;
-    call.pops = 1;
-    call.to = value;
-    call.type = type;
-    call.n = n;
     return dec == NULL ? BBANS_ERR_NULL
                        : bbans_distribution_code(distribution, &call);
 }
