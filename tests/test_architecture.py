@@ -23,13 +23,15 @@ CSRC = ROOT / "csrc"
 
 # The files, lowest first, room by room: each imports only from those before it.
 FLOORS = [
-    ("", "errors _arguments _kinds _files _threads _core _lib _records"),
+    ("", "errors _arguments _kinds _files _float_file _threads _core _lib _records"),
     ("distributions", "fixed_gaussian fixed_point family _cdf table base categorical"),
     ("distributions", "location_scale counts multivariate"),
     ("message", "codec _message message range_coder"),
-    ("codecs", "base compose bits_back state_space iconoclasm sequence check"),
+    ("codecs", "base metered compose bits_back schedule state_space iconoclasm"),
+    ("codecs", "sequence iid check"),
     ("frozen", "alphabet contexts base hmm arhmm lgssm model_file c_header"),
-    ("models", "_parameters _data _float_file base topology _forward em _training"),
+    ("networks", "nodes units network"),
+    ("models", "_parameters _data base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
     ("formats", "container signals coders random_access info"),
@@ -254,7 +256,7 @@ C_FLOORS = [
     ("", "bbans.h"),
     ("kernels", "bbans_kernels.h"),
     ("", "bbans_internal.h"),
-    ("distributions", "bbans_family.h"),
+    ("distributions", "bbans_family.h bbans_family_value.h"),
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h family_x86.h network_x86.h"),
     ("kernels", "hmm_portable.c hmm_neon.c hmm_avx2.c hmm_avx512.c"),
