@@ -656,15 +656,10 @@ bbans_status bbans_network_run(const bbans_network *network,
 }
 
 void bbans_network_forward(const bbans_network *network,
-                           const int32_t *const *input, void *work,
+                           const bbans_array *input, void *work,
                            int32_t *const *output)
 {
-    bbans_array array[BBANS_NETWORK_INPUTS_MAX];
-    size_t k;
-    run r;
+    const run r = run_of(network, input, work, output);
 
-    for (k = 0; k < network->inputs; k++)
-        array[k] = bbans_array_of(input[k], BBANS_I32);
-    r = run_of(network, array, work, output);
     (void)run_nodes(&r);
 }

@@ -19,11 +19,11 @@ static inline size_t bbans_node_length(const bbans_node *node,
            nodes[node->input[0]].channels;
 }
 
-/* Run a network on one item, whose elements are first clipped to the ranges of
- * their INPUTs.  Trusts its arguments: `work` has bbans_network_work_bytes
- * (network, 1) bytes, of any alignment. */
+/* Run a network on one item, whose elements, of any type but U64, are first
+ * clipped to the ranges of their INPUTs.  Trusts its arguments: `work` has
+ * bbans_network_work_bytes(network, 1) bytes, of any alignment. */
 void bbans_network_forward(const bbans_network *network,
-                           const int32_t *const *input, void *work,
+                           const bbans_array *input, void *work,
                            int32_t *const *output);
 
 #endif

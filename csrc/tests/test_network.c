@@ -409,12 +409,13 @@ static void run_forward(const bbans_network *network, size_t item)
 {
     int32_t *const output[3] = {again[0], again[1], again[2]};
     void *work = malloc(bbans_network_work_bytes(network, 1));
-    const int32_t *input[NODES];
+    bbans_array input[NODES];
     size_t k;
 
     CHECK(work != NULL);
     for (k = 0; k < network->inputs; k++)
-        input[k] = in_of(k, item, network->node + network->input[k]);
+        input[k] = bbans_array_of(
+            in_of(k, item, network->node + network->input[k]), BBANS_I32);
     bbans_network_forward(network, input, work, output);
     check_outputs(network, again, item, 1);
     free(work);
