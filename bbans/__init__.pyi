@@ -7,6 +7,7 @@ from bbans import formats as formats
 from bbans import frozen as frozen
 from bbans import message as message
 from bbans import models as models
+from bbans import networks as networks
 from bbans import records as records
 from bbans.api import compress as compress
 from bbans.api import compress_file as compress_file
@@ -27,6 +28,7 @@ from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
+from bbans.frozen.network import FrozenNetwork as FrozenNetwork
 from bbans.message.message import Message as Message
 from bbans.models.arhmm import ARHMM as ARHMM
 from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM
