@@ -133,6 +133,7 @@ typedef struct bbans_message bbans_message;
 typedef struct bbans_state_space bbans_state_space;
 typedef union bbans_frozen bbans_frozen;
 typedef struct bbans_family bbans_family;
+typedef struct bbans_network bbans_network;
 
 /* ========================================================================
  * Files
@@ -143,7 +144,9 @@ typedef struct bbans_family bbans_family;
 typedef enum {
     BBANS_MODEL_HMM = 1,
     BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
-    BBANS_MODEL_LGSSM = 3
+    BBANS_MODEL_LGSSM = 3,
+    BBANS_MODEL_VAE = 4,
+    BBANS_MODEL_DEEP_SSM = 5
 } bbans_model_type;
 
 /* What a model codes. */
@@ -691,11 +694,78 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
         size_t observed, size_t steps, int noise, size_t start_length,
         unsigned start_bits, const int64_t *offset, const int32_t *word);
 
+/* ---- Models made of networks --------------------------------------------- */
+
+/* VAEs and deep state space models: docs/maths.md, "VAEs and deep state space
+ * models".  What networks give are the parameters of distributions, by a
+ * *head*; latents are integers, in steps of 2^-grid.  An observation is p
+ * values, of which networks take all, in one tensor of any shape.
+ *
+ * What a network takes is clipped to the range of its INPUT.  What it gives,
+ * all outputs one after the other, is
+ *
+ *   of priors and posteriors  the locations of n latents in 2^-16 of a step,
+ *                             then their scales, 256 log2(sigma in steps)
+ *   of a likelihood           what its head takes, below
+ *
+ * Logits are in units of 2^-7 of log2, as of bbans_logits_to_probabilities. */
+typedef enum {
+    BBANS_HEAD_BERNOULLI = 0,    /* takes [p] logits of 1                     */
+    BBANS_HEAD_CATEGORICAL = 1,  /* [p][high + 1] logits                      */
+    BBANS_HEAD_MIXTURE = 2,      /* [p][3][components]: logits of the weights,
+                                    then locations, then scales               */
+    BBANS_HEAD_BETA_BINOMIAL = 3 /* [p][2] log2(alpha) and log2(beta), in 2^-7 */
+} bbans_head_law;
+
+typedef struct {
+    int law;           /* bbans_head_law                                      */
+    size_t width;      /* p, values of an observation                         */
+    int32_t low, high; /* of a value: 0 and 1 of bits, the last category, the
+                          trials; of mixtures any                             */
+    size_t components; /* of mixtures, else 0                                 */
+    int family;        /* of mixtures: BBANS_GAUSSIAN, ..; else 0             */
+} bbans_head;
+
+enum {
+    BBANS_LEVELS_MAX = 8,
+    BBANS_GRID_MAX = 15,       /* and of start_shift  */
+    BBANS_VALUES_MAX = 16777216 /* of an observation: 2^24 */
+};
+
+/* Each step has latents of its own, on levels of which the first is at the
+ * data: z_1 .. z_L. */
+enum {
+    BBANS_ORDER_MARKOV = 0,  /* level l depends on level l + 1 alone, and is
+                                inferred from level l - 1 alone         */
+    BBANS_ORDER_TOP_DOWN = 1 /* on all above, and from them and the data */
+};
+
+typedef struct {
+    bbans_state_space space; /* observations: int32_t [head.width] */
+    bbans_head head;
+    size_t levels;
+    int order;
+    unsigned grid, start_shift;
+    size_t latents[BBANS_LEVELS_MAX];
+    const bbans_network *network; /* of bbans_vae_init */
+} bbans_vae;
+
+/* Latents z and a recurrent state h: h_t is made of x_t and h_t-1, from 0 on. */
+typedef struct {
+    bbans_state_space space; /* observations: int32_t [head.width] */
+    bbans_head head;
+    unsigned grid, start_shift;
+    size_t latents, hidden;
+    const bbans_network *network; /* of bbans_deep_ssm_init */
+} bbans_deep_ssm;
+
 /* Any frozen model. */
 union bbans_frozen {
     bbans_state_space space;
     bbans_hmm hmm;
     bbans_lgssm lgssm;
+    bbans_vae vae;
+    bbans_deep_ssm deep_ssm;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
@@ -1069,7 +1139,25 @@ BBANS_API bbans_status bbans_rates_fix(const void *real, int type, size_t n,
 BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
         size_t n, uint32_t *probability);
 
+/* Logits and logarithms, in units of 2^-7 of log2, as such parameters, exactly
+ * alike on every machine (docs/maths.md, "Heads").
+ *   logit        [n] of 1; clipped to 3071 either side of 0
+ *   probability  [n] out: in units of 2^-32
+ *   logit        [rows][n], n up to BBANS_CATEGORIES_MAX
+ *   weight       [rows][n] out, of bbans_distribution_init_weighted: 2^20 for
+ *                the greatest logit, 1 at least
+ *   log          [n] of a rate; clipped to 1792 either side of 0
+ *   rate         [n] out: in units of 2^-16
+ * Returns ERR_NULL, of rows ERR_SIZE too. */
+BBANS_API bbans_status bbans_logits_to_probabilities(const int32_t *logit,
+        size_t n, uint32_t *probability);
+BBANS_API bbans_status bbans_logits_to_weights(const int32_t *logit,
+        size_t rows, size_t n, uint32_t *weight);
+BBANS_API bbans_status bbans_logs_to_rates(const int32_t *log, size_t n,
+        uint32_t *rate);
+
 enum {
+    BBANS_CATEGORIES_MAX = 256,
     BBANS_COMPONENTS_MAX = 64,
     BBANS_TRIALS_MAX = 262143,    /* 2^18 - 1 */
     BBANS_BETA_TRIALS_MAX = 4095

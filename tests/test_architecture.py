@@ -267,6 +267,7 @@ C_FLOORS = [
     ("message", "bbans_range.c"),
     ("distributions", "bbans_values.h bbans_values.c bbans_symbols.c bbans_weighted.c"),
     ("distributions", "bbans_families.c"),
+    ("distributions", "bbans_logits.h bbans_logit_tables.c bbans_logits.c"),
     ("distributions", "bbans_distribution.c bbans_mixture.c bbans_counts.c"),
     ("models", "bbans_state_space.h bbans_steps.h bbans_hmm.c bbans_contexts.c"),
     ("models", "bbans_hmm_engine.c bbans_lgssm.c bbans_signal.c bbans_schedule.c"),

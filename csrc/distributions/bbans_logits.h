@@ -1,0 +1,49 @@
+/* Private to csrc/: logits and logarithms, in units of 2^-7 of log2, as the
+ * parameters of distributions: docs/maths.md, "Heads".
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_LOGITS_H
+#define BBANS_LOGITS_H
+
+#include "../bbans_internal.h"
+
+#define BBANS_LOGIT_MAX 3071
+#define BBANS_LOGIT_BITS 7
+
+/* The logarithms of rates, 2^-14 to 2^14. */
+#define BBANS_LOG_RATE_MAX (14 << BBANS_LOGIT_BITS)
+
+extern const uint32_t bbans_unlikely[BBANS_LOGIT_MAX + 1]; /* 2^32 / (1 +
+                                                              2^(i / 128)) */
+extern const uint32_t bbans_exp2[1 << BBANS_LOGIT_BITS]; /* 2^(30 + i / 128) */
+
+/* P(1) in units of 2^-32; |logit| <= BBANS_LOGIT_MAX. */
+static inline uint32_t bbans_probability_of(int32_t logit)
+{
+    return logit < 0 ? bbans_unlikely[-logit] : 0u - bbans_unlikely[logit];
+}
+
+/* A weight of 2^20 2^(-below / 128), rounded, 1 at least. */
+static inline uint32_t bbans_weight_below(uint32_t below)
+{
+    const uint32_t unit = 1u << BBANS_LOGIT_BITS;
+    const uint32_t octaves = below / unit + (below % unit != 0);
+    const unsigned shift = 10 + (octaves < 21 ? octaves : 21);
+    const uint32_t weight =
+        (bbans_exp2[(0u - below) % unit] + (1u << (shift - 1))) >> shift;
+
+    return weight > 1 ? weight : 1;
+}
+
+/* 2^(16 + log / 128), rounded; |log| <= BBANS_LOG_RATE_MAX. */
+static inline uint32_t bbans_rate_of(int32_t log)
+{
+    const uint32_t above = (uint32_t)(log + BBANS_LOG_RATE_MAX);
+    const unsigned shift = 28 - (above >> BBANS_LOGIT_BITS);
+
+    return (bbans_exp2[above & ((1u << BBANS_LOGIT_BITS) - 1)] +
+            (1u << shift >> 1)) >>
+           shift;
+}
+
+#endif
