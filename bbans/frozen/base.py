@@ -86,6 +86,9 @@ class FrozenModel(SequenceModel):
     _DTYPE: ClassVar[Any]
     """Of an observation's integers in C."""
 
+    _SPACE: ClassVar[tuple[str, ...]] = ("space",)
+    """Where the struct of C has its ``bbans_state_space``."""
+
     _types: ClassVar[dict[int, type[FrozenModel]]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -95,7 +98,8 @@ class FrozenModel(SequenceModel):
 
     def __init__(self, c: Any, mode: Mode) -> None:
         self.c = c
-        self._space = ffi.addressof(c, "space")  # as C's functions of sequences take it
+        # As C's functions of sequences take it.
+        self._space = ffi.addressof(c, *self._SPACE)
         self._space.predictive = one_of(mode, MODES, "mode") == "predictive"
 
     # ---- what it is
@@ -153,7 +157,7 @@ class FrozenModel(SequenceModel):
         other.__dict__.update(self.__dict__)
         other.__dict__.pop("fingerprint", None)
         other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other._space = ffi.addressof(other.c, "space")
+        other._space = ffi.addressof(other.c, *self._SPACE)
         other._space.predictive = not self._space.predictive
         return other
 

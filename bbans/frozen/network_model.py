@@ -107,6 +107,7 @@ class NetworkModel(FrozenModel):
     """
 
     _DTYPE = np.int32
+    _SPACE = "base", "space"
 
     _C: ClassVar[str]
     """The struct of C."""
@@ -163,12 +164,12 @@ class NetworkModel(FrozenModel):
     @property
     def grid(self) -> int:
         """Latents are integers, in steps of ``2**-grid``."""
-        return int(self.c.grid)
+        return int(self.c.base.grid)
 
     @property
     def start_shift(self) -> int:
         """By how many bits the grid of the start's latents is coarser."""
-        return int(self.c.start_shift)
+        return int(self.c.base.start_shift)
 
     @property
     def alphabet(self) -> Rows:
