@@ -52,6 +52,7 @@ _ROOMS = (
     "frozen",
     "message",
     "models",
+    "networks",
     "records",
 )
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -7,6 +7,7 @@ from bbans import formats as formats
 from bbans import frozen as frozen
 from bbans import message as message
 from bbans import models as models
+from bbans import networks as networks
 from bbans import records as records
 from bbans.api import compress as compress
 from bbans.api import compress_file as compress_file

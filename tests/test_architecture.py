@@ -23,13 +23,14 @@ CSRC = ROOT / "csrc"
 
 # The files, lowest first, room by room: each imports only from those before it.
 FLOORS = [
-    ("", "errors _arguments _kinds _files _threads _core _lib _records"),
+    ("", "errors _arguments _kinds _files _float_file _threads _core _lib _records"),
     ("distributions", "fixed_gaussian fixed_point family _cdf table base categorical"),
     ("distributions", "location_scale counts multivariate"),
     ("message", "codec _message message range_coder"),
     ("codecs", "base compose bits_back state_space iconoclasm sequence check"),
     ("frozen", "alphabet contexts base hmm arhmm lgssm model_file c_header"),
-    ("models", "_parameters _data _float_file base topology _forward em _training"),
+    ("networks", "nodes units network"),
+    ("models", "_parameters _data base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
     ("formats", "container signals coders random_access info"),

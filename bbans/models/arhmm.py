@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_generator, as_instance, as_integer
+from bbans._float_file import Arrays
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
@@ -19,7 +20,6 @@ from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
 from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
-from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
     Floats,

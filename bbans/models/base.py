@@ -6,9 +6,9 @@ import os
 from abc import ABC, abstractmethod
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
+from bbans._float_file import Arrays, read_model, write_model
 from bbans.errors import BbansError, CorruptError, FormatError, VersionError
 from bbans.frozen.base import FrozenModel, Kind
-from bbans.models._float_file import Arrays, read_model, write_model
 
 __all__ = ["FloatModel"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_generator, as_integer, as_reals
+from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models._data import in_memory
-from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
     PSEUDO_COUNTS,

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bbans._arguments import as_generator, as_integer, as_reals
+from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
 from bbans.frozen.base import Kind
 from bbans.models._data import alphabet_for, check_axes, in_memory, passes_of
-from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
     PSEUDO_COUNTS,

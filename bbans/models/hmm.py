@@ -17,6 +17,7 @@ from bbans._arguments import (
     as_integer,
     as_real,
 )
+from bbans._float_file import Arrays
 from bbans.errors import (
     ModelError,
 )
@@ -39,7 +40,6 @@ from bbans.models._data import (
     infer_alphabet,
     passes_of,
 )
-from bbans.models._float_file import Arrays
 from bbans.models._parameters import (
     MAX_STATES,
     PSEUDO_COUNTS,

@@ -21,12 +21,12 @@ from bbans._arguments import (
     as_reals,
     not_integers,
 )
+from bbans._float_file import Arrays
 from bbans.distributions.fixed_gaussian import ROUNDING, cholesky, ldl, solve
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import as_integers
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.models._float_file import Arrays
 from bbans.models.base import FloatModel
 from bbans.models.freeze_lgssm import frozen_lgssm
 

@@ -1,4 +1,4 @@
-"""Files of float models: .npz archives that name their model and their version."""
+"""Files of floats: .npz archives that name what they hold and their version."""
 
 from __future__ import annotations
 
