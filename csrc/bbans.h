@@ -11,6 +11,8 @@
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
+ * Networks   bbans_network_parse and bbans_network_build load one, and
+ *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
  *            your own, as examples/codec.c does.
  *
@@ -133,6 +135,7 @@ typedef struct bbans_message bbans_message;
 typedef struct bbans_state_space bbans_state_space;
 typedef union bbans_frozen bbans_frozen;
 typedef struct bbans_family bbans_family;
+typedef struct bbans_array bbans_array;
 typedef struct bbans_network bbans_network;
 
 /* ========================================================================
@@ -485,6 +488,156 @@ BBANS_API bbans_status bbans_bytes_size(const uint8_t *block,
 BBANS_API bbans_status bbans_bytes_decompress(const uint8_t *block,
         size_t block_size, uint8_t *out, size_t cap, size_t *n, void *work,
         size_t work_bytes);
+
+/* ========================================================================
+ * Networks
+ * ===================================================================== */
+
+/* A network in integers: its outputs are the same on every machine, for every
+ * instruction set, and for an item alone or in a batch (docs/maths.md,
+ * "Networks in integers").
+ *
+ * A tensor is an array [height][width][channels] of int32_t; a vector has
+ * height and width 1.  A network is a list of nodes, each of which makes one
+ * tensor out of those of nodes before it, here a and b.  With
+ *
+ *   R(v, s) = floor((v + 2^(s - 1)) / 2^s), and clip to low .. high,
+ *
+ * a node's elements are, 1 <= s = shift <= 62 and factors below 2^24 either
+ * side of 0:
+ *
+ *   INPUT    the network's next input, within low .. high
+ *   AFFINE   for row c of the weights, at (y, x): clip(R(m v, s)) where m =
+ *            multiplier[c] < 2^24, s = row_shift[c], and v is bias[c] and the
+ *            sum, over i < kernel[0], j < kernel[1] and the channels k of a, of
+ *            weight[c][i][j][k] times element k of a at (y stride[0] - pad[0] +
+ *            i, x stride[1] - pad[1] + j), which is 0 beyond the edge; each
+ *            window must have a part of a.  Dense layers have one window, all
+ *            of a
+ *   SUM      clip(R(factor[0] a + factor[1] b, s)), a and b of one shape
+ *   SCALE    clip(R(factor[0] a, s)): by itself, or as a clipped ReLU
+ *   PRODUCT  clip(R(factor[0] a b, s)), a and b of one shape
+ *   CONCAT   the channels of a, then those of b, of one height and width
+ *   SLICE    channels first, first + 1, .. of a
+ *   SHUFFLE  for r = first, at (r y + i, r x + j) of channel c: a at (y, x) of
+ *            channel (c r + i) r + j
+ *   RESHAPE  the elements of a, in their order
+ *
+ * AFFINE and PRODUCT take tensors whose range is within int16_t.  The range of
+ * SLICE, SHUFFLE and RESHAPE is that of a, of CONCAT the least that has those
+ * of a and b. */
+typedef enum {
+    BBANS_OP_INPUT = 1,
+    BBANS_OP_AFFINE = 2,
+    BBANS_OP_SUM = 3,
+    BBANS_OP_SCALE = 4,
+    BBANS_OP_PRODUCT = 5,
+    BBANS_OP_CONCAT = 6,
+    BBANS_OP_SLICE = 7,
+    BBANS_OP_SHUFFLE = 8,
+    BBANS_OP_RESHAPE = 9
+} bbans_op;
+
+enum {
+    BBANS_NODES_MAX = 1024,
+    BBANS_NETWORK_INPUTS_MAX = 16,
+    BBANS_NETWORK_OUTPUTS_MAX = 16,
+    BBANS_TENSOR_MAX = 16777216,      /* elements: 2^24                   */
+    BBANS_AFFINE_LENGTH_MAX = 1048576 /* weights of a row: 2^20           */
+};
+
+/* What a node has no use for is 0. */
+typedef struct {
+    int op;                           /* bbans_op                         */
+    uint32_t input[2];                /* the nodes of a and b             */
+    uint32_t height, width, channels; /* of what it makes                 */
+    int32_t low, high;                /* its range                        */
+    uint32_t kernel[2], stride[2], pad[2]; /* vertical, horizontal        */
+    int weight_type;                  /* BBANS_I8 or BBANS_I16            */
+    int32_t factor[2];
+    uint32_t shift, first;
+    /* Of AFFINE, a row for each of its channels: */
+    const void *weight;               /* [channels][kernel[0]][kernel[1]]
+                                         [channels of a]                  */
+    const int32_t *bias;              /* [channels]                       */
+    const int32_t *multiplier;        /* [channels] 0 to 2^24 - 1         */
+    const uint8_t *row_shift;         /* [channels] 1 to 62               */
+    struct {                          /* set by bbans_network_init        */
+        uint64_t place;
+        uint32_t root, last, next;
+    } own;
+} bbans_node;
+
+/* Filled by bbans_network_init. */
+struct bbans_network {
+    const bbans_node *node;
+    size_t nodes, inputs, outputs;
+    uint32_t input[16], output[16]; /* nodes: their shapes and ranges are
+                                       those of inputs and outputs          */
+    uint64_t products;              /* multiplications of an item's AFFINEs */
+    uint64_t tensor_bytes, patch_bytes; /* of workspace                     */
+};
+
+/* Check nodes, and make a network of them: *network refers to them and to their
+ * arrays.  No sum can overflow, since for each row of weights
+ *   |bias| + (|low| or |high|, the larger, of a) times the sum of |weight|
+ * must be below 2^31.
+ *   node    [nodes]; their members `own` are set
+ *   output  [outputs] which nodes are the outputs, in order
+ * Returns ERR_{NULL,SIZE}, and ERR_TABLE for a node that is not as said. */
+BBANS_API bbans_status bbans_network_init(bbans_network *network,
+        bbans_node *node, size_t nodes, const uint32_t *output,
+        size_t outputs);
+
+/* Bytes of workspace for this many items at a time, 0 if they exceed SIZE_MAX.
+ * For one it is least; some 10 to 100 are fastest. */
+BBANS_API size_t bbans_network_work_bytes(const bbans_network *network,
+        size_t items);
+
+/* Run a network on this many items.
+ *   input   [inputs] arrays of any integer type, input k [items][its height]
+ *           [its width][its channels]
+ *   work    at least bbans_network_work_bytes(network, 1) bytes, aligned to 8
+ *   output  [outputs] arrays likewise
+ * ERR_SYMBOL: an element is outside the range of its INPUT.
+ * Returns ERR_{NULL,TYPE,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_network_run(const bbans_network *network,
+        const bbans_array *input, size_t items, void *work, size_t work_bytes,
+        int32_t *const *output);
+
+/* A network file.  Two steps load it, as a model's. */
+typedef struct {
+    uint8_t fingerprint[8];
+    const uint8_t *bytes; /* [n_bytes] the file                              */
+    size_t n_bytes;
+    const bbans_network *network; /* of bbans_network_build; until then NULL */
+} bbans_network_file;
+
+/* Step 1: check a network file (suffix .bbn) of n_bytes at `bytes`, which must
+ * outlive *file.  Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
+BBANS_API bbans_status bbans_network_parse(bbans_network_file *file,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Bytes of memory that the network needs, 0 if they exceed SIZE_MAX.  Weights
+ * of 8 bits are used where they lie in the file. */
+BBANS_API size_t bbans_network_memory_bytes(const bbans_network_file *file);
+
+/* Step 2: make *file->network.
+ *   memory  bbans_network_memory_bytes(file) bytes aligned to 8; must outlive
+ *           *file
+ * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for what
+ * bbans_network_init refuses; then `memory` has been written to. */
+BBANS_API bbans_status bbans_network_build(bbans_network_file *file,
+        void *memory, size_t memory_bytes);
+
+#ifndef BBANS_DECODER_ONLY
+/* Write the file of a network.
+ *   bytes    [cap] out
+ *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
+ * Returns ERR_{NULL,SIZE,CAPACITY}; ERR_SIZE if it takes 2^32 bytes or more. */
+BBANS_API bbans_status bbans_network_write(const bbans_network *network,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* ========================================================================
  * Sequences
@@ -913,10 +1066,10 @@ typedef enum {
 } bbans_type;
 
 /* An array that is only read, and the bbans_type of its elements. */
-typedef struct {
+struct bbans_array {
     const void *data;
     int type;
-} bbans_array;
+};
 
 /* A distribution of integers, one for each value of an array: made by a
  * function bbans_distribution_init_<law>, then read only.  It points to the

@@ -69,6 +69,25 @@ static const uint8_t bbans_container_magic[4] = {0x89, 'b', 'b', 'z'};
 
 enum { CONTAINER_VERSION = 2 };
 
+/* ---- Networks ------------------------------------------------------------ */
+
+/* A network within a file: docs/format.md, "Network file".  Take it from the
+ * cursor: its bytes are checked to be there, and what it says of their number
+ * to be right, but not yet to be a network; *memory_bytes, a multiple of 8, are
+ * needed to read it. */
+const uint8_t *bbans_take_network(bbans_cursor *c, uint64_t *memory_bytes);
+
+/* Read it.  The network refers to `memory`, aligned to 8, and to the bytes.
+ * Returns ERR_CORRUPT, if bbans_network_init refuses it. */
+bbans_status bbans_read_network(bbans_network *network, const uint8_t *bytes,
+                                void *memory);
+
+#ifndef BBANS_DECODER_ONLY
+/* The bytes it takes in a file, and put it there; returns where they end. */
+uint64_t bbans_network_bytes(const bbans_network *network);
+uint8_t *bbans_put_network(uint8_t *to, const bbans_network *network);
+#endif /* BBANS_DECODER_ONLY */
+
 /* ---- Elements ------------------------------------------------------------ */
 
 /* Elements are the machine's own integers, of any alignment. */

@@ -288,6 +288,27 @@ typedef struct {
     void (*fix_scales)(const void *real, int type, size_t n, int32_t *scale);
 } bbans_family_kernels;
 
+/* ---- Networks ------------------------------------------------------------ */
+
+/* Tensors are kept as int16_t where their range allows. */
+static inline int bbans_is_short(const bbans_node *node)
+{
+    return node->low >= INT16_MIN && node->high <= INT16_MAX;
+}
+
+typedef struct {
+    /* The rows of an AFFINE on n windows a [n][length], which BBANS_SLACK bytes
+     * follow that may be read.  out [n][channels] is of int16_t or int32_t, as
+     * bbans_is_short(node) says. */
+    void (*affine)(const bbans_node *node, size_t length, const int16_t *a,
+                   size_t n, void *out);
+    /* n elements of a SUM, a SCALE (b is a) or a PRODUCT. */
+    void (*combine)(const bbans_node *node, const int32_t *a, const int32_t *b,
+                    size_t n, int32_t *out);
+} bbans_network_kernels;
+
+#define BBANS_SLACK 64
+
 /* ---- The choice ---------------------------------------------------------- */
 
 typedef struct {
@@ -298,6 +319,7 @@ typedef struct {
     const bbans_rows_kernels *rows;
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
+    const bbans_network_kernels *network;
 } bbans_kernels;
 
 /* Those in use, the library's one mutable global: portable until
@@ -315,5 +337,6 @@ extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
     bbans_bytes_avx512;
 extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512;
+extern const bbans_network_kernels bbans_network_portable;
 
 #endif

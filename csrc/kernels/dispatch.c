@@ -12,7 +12,7 @@
         .isa = BBANS_ISA_PORTABLE, .hmm = &bbans_hmm_portable,                 \
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
-        .family = &bbans_family_portable                                       \
+        .family = &bbans_family_portable, .network = &bbans_network_portable   \
     }
 
 bbans_kernels bbans_kernel = PORTABLE;
@@ -64,7 +64,8 @@ static const struct {
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
       .bytes = &bbans_bytes_avx512,
-      .family = &bbans_family_avx512}},
+      .family = &bbans_family_avx512,
+      .network = &bbans_network_portable}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -73,7 +74,8 @@ static const struct {
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
       .bytes = &bbans_bytes_avx2,
-      .family = &bbans_family_avx512}},
+      .family = &bbans_family_avx512,
+      .network = &bbans_network_portable}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -82,7 +84,8 @@ static const struct {
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
       .bytes = &bbans_bytes_avx2,
-      .family = &bbans_family_avx2}},
+      .family = &bbans_family_avx2,
+      .network = &bbans_network_portable}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -93,7 +96,8 @@ static const struct {
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
       .bytes = &bbans_bytes_portable,
-      .family = &bbans_family_portable}},
+      .family = &bbans_family_portable,
+      .network = &bbans_network_portable}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 

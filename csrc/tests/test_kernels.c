@@ -1000,7 +1000,8 @@ int main(void)
                                          .totals = &bbans_totals_avx512,
                                          .rows = &bbans_rows_avx512,
                                          .bytes = &bbans_bytes_avx512,
-                                         .family = &bbans_family_avx512};
+                                         .family = &bbans_family_avx512,
+                                         .network = &bbans_network_portable};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
