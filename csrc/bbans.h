@@ -885,8 +885,18 @@ enum {
     BBANS_VALUES_MAX = 16777216 /* of an observation: 2^24 */
 };
 
-/* Each step has latents of its own, on levels of which the first is at the
- * data: z_1 .. z_L. */
+/* What both have, set by their init functions. */
+typedef struct {
+    bbans_state_space space; /* observations: int32_t [head.width] */
+    bbans_head head;
+    unsigned grid, start_shift;
+    const bbans_network *network; /* [networks] */
+    size_t networks;
+    size_t latents_at, output_at, mode_at; /* bytes into the scratch */
+} bbans_latent_model;
+
+/* A VAE: each step has latents of its own, on levels of which the first is at
+ * the data: z_1 .. z_L. */
 enum {
     BBANS_ORDER_MARKOV = 0,  /* level l depends on level l + 1 alone, and is
                                 inferred from level l - 1 alone         */
@@ -894,22 +904,17 @@ enum {
 };
 
 typedef struct {
-    bbans_state_space space; /* observations: int32_t [head.width] */
-    bbans_head head;
+    bbans_latent_model base;
     size_t levels;
     int order;
-    unsigned grid, start_shift;
-    size_t latents[BBANS_LEVELS_MAX];
-    const bbans_network *network; /* of bbans_vae_init */
+    size_t first[BBANS_LEVELS_MAX + 1]; /* where in a state a level begins */
 } bbans_vae;
 
-/* Latents z and a recurrent state h: h_t is made of x_t and h_t-1, from 0 on. */
+/* A deep state space model: latents z_t, and a recurrent state h_t, which is
+ * made of x_t and h_t-1, from h_0 = 0 on. */
 typedef struct {
-    bbans_state_space space; /* observations: int32_t [head.width] */
-    bbans_head head;
-    unsigned grid, start_shift;
-    size_t latents, hidden;
-    const bbans_network *network; /* of bbans_deep_ssm_init */
+    bbans_latent_model base;
+    size_t hidden; /* elements of h */
 } bbans_deep_ssm;
 
 /* Any frozen model. */
@@ -1295,7 +1300,7 @@ BBANS_API bbans_status bbans_probabilities_fix(const void *real, int type,
 /* Logits and logarithms, in units of 2^-7 of log2, as such parameters, exactly
  * alike on every machine (docs/maths.md, "Heads").
  *   logit        [n] of 1; clipped to 3071 either side of 0
- *   probability  [n] out: in units of 2^-32
+ *   probability  [n] out: in units of 2^-32, of which the last 4 bits are 0
  *   logit        [rows][n], n up to BBANS_CATEGORIES_MAX
  *   weight       [rows][n] out, of bbans_distribution_init_weighted: 2^20 for
  *                the greatest logit, 1 at least

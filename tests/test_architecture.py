@@ -255,7 +255,7 @@ C_FLOORS = [
     ("", "bbans.h"),
     ("kernels", "bbans_kernels.h"),
     ("", "bbans_internal.h"),
-    ("distributions", "bbans_family.h"),
+    ("distributions", "bbans_family.h bbans_family_value.h"),
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h family_x86.h"),
     ("kernels", "hmm_portable.c hmm_neon.c hmm_avx2.c hmm_avx512.c"),

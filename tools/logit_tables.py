@@ -24,7 +24,7 @@ def main() -> None:
         '#include "bbans_logits.h"\n\n/* clang-format off */\n'
     )
     power = [mp.mpf(2) ** (mp.mpf(i) / UNIT) for i in range(LOGITS)]
-    array("unlikely", [int(mp.nint(2**32 / (1 + x))) for x in power])
+    array("unlikely", [int(mp.nint(2**28 / (1 + x))) for x in power])
     array("exp2", [int(mp.nint(2**30 * x)) for x in power[:UNIT]])
     print("/* clang-format on */")
 

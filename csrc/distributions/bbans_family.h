@@ -65,6 +65,13 @@ static inline int bbans_scale_is_valid(int32_t scale)
     return scale >= BBANS_SCALE_MIN && scale <= BBANS_SCALE_MAX;
 }
 
+static inline int32_t bbans_clipped_scale(int32_t scale)
+{
+    return scale < BBANS_SCALE_MIN   ? BBANS_SCALE_MIN
+           : scale > BBANS_SCALE_MAX ? BBANS_SCALE_MAX
+                                     : scale;
+}
+
 /* The bins of a distribution.  On each side of the origin there are
  * 2^middle_bits bins of 2^width values, and then octaves of 16 bins.  Bin q >=
  * 0 mirrors bin -1 - q; edge q is the lower edge of bin q. */

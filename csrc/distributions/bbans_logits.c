@@ -3,11 +3,6 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_logits.h"
 
-static int32_t limited(int32_t v, int32_t limit)
-{
-    return v < -limit ? -limit : v > limit ? limit : v;
-}
-
 bbans_status bbans_logits_to_probabilities(const int32_t *logit, size_t n,
                                            uint32_t *probability)
 {
@@ -16,8 +11,7 @@ bbans_status bbans_logits_to_probabilities(const int32_t *logit, size_t n,
     if (n > 0 && (logit == NULL || probability == NULL))
         return BBANS_ERR_NULL;
     for (i = 0; i < n; i++)
-        probability[i] =
-            bbans_probability_of(limited(logit[i], BBANS_LOGIT_MAX));
+        probability[i] = bbans_mass_of_one(logit[i]) << (32 - BBANS_PREC_MAX);
     return BBANS_OK;
 }
 
@@ -48,6 +42,6 @@ bbans_status bbans_logs_to_rates(const int32_t *log, size_t n, uint32_t *rate)
     if (n > 0 && (log == NULL || rate == NULL))
         return BBANS_ERR_NULL;
     for (i = 0; i < n; i++)
-        rate[i] = bbans_rate_of(limited(log[i], BBANS_LOG_RATE_MAX));
+        rate[i] = bbans_rate_of(log[i]);
     return BBANS_OK;
 }

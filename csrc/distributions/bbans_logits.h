@@ -13,14 +13,22 @@
 /* The logarithms of rates, 2^-14 to 2^14. */
 #define BBANS_LOG_RATE_MAX (14 << BBANS_LOGIT_BITS)
 
-extern const uint32_t bbans_unlikely[BBANS_LOGIT_MAX + 1]; /* 2^32 / (1 +
+extern const uint32_t bbans_unlikely[BBANS_LOGIT_MAX + 1]; /* 2^28 / (1 +
                                                               2^(i / 128)) */
 extern const uint32_t bbans_exp2[1 << BBANS_LOGIT_BITS]; /* 2^(30 + i / 128) */
 
-/* P(1) in units of 2^-32; |logit| <= BBANS_LOGIT_MAX. */
-static inline uint32_t bbans_probability_of(int32_t logit)
+static inline int32_t bbans_limited(int32_t v, int32_t limit)
 {
-    return logit < 0 ? bbans_unlikely[-logit] : 0u - bbans_unlikely[logit];
+    return v < -limit ? -limit : v > limit ? limit : v;
+}
+
+/* P(1) in units of 2^-28: that of 0 for the opposite logit, to the last bit. */
+static inline uint32_t bbans_mass_of_one(int32_t logit)
+{
+    const int32_t l = bbans_limited(logit, BBANS_LOGIT_MAX);
+    const uint32_t mass = bbans_unlikely[l < 0 ? -l : l];
+
+    return l < 0 ? mass : ((uint32_t)1 << BBANS_PREC_MAX) - mass;
 }
 
 /* A weight of 2^20 2^(-below / 128), rounded, 1 at least. */
@@ -35,10 +43,11 @@ static inline uint32_t bbans_weight_below(uint32_t below)
     return weight > 1 ? weight : 1;
 }
 
-/* 2^(16 + log / 128), rounded; |log| <= BBANS_LOG_RATE_MAX. */
+/* 2^(16 + log / 128), rounded. */
 static inline uint32_t bbans_rate_of(int32_t log)
 {
-    const uint32_t above = (uint32_t)(log + BBANS_LOG_RATE_MAX);
+    const uint32_t above =
+        (uint32_t)(bbans_limited(log, BBANS_LOG_RATE_MAX) + BBANS_LOG_RATE_MAX);
     const unsigned shift = 28 - (above >> BBANS_LOGIT_BITS);
 
     return (bbans_exp2[above & ((1u << BBANS_LOGIT_BITS) - 1)] +

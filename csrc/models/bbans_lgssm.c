@@ -6,7 +6,7 @@
  * below 2^48: vectors that are multiplied with matrices have such elements.
  *
  * SPDX-License-Identifier: MIT */
-#include "../distributions/bbans_family.h"
+#include "../distributions/bbans_family_value.h"
 #include "bbans_state_space.h"
 
 #define LOCATION_MAX (((int64_t)1 << 46) - 1)
@@ -20,8 +20,7 @@
 /* The schedule's intervals have 26 bits: a push or a pop of 28 wastes 4e-5 bits
  * of a head that may be as small as 2^31, one of 26 bits 3e-6.  The edges are
  * those of 28 bits, cut; a leak of 4 leaves every bin a slot. */
-#define SCHEDULE_PREC 26
-#define CUT_BITS (BBANS_FAMILY_PREC - SCHEDULE_PREC)
+#define CUT_BITS (BBANS_FAMILY_PREC - 26)
 #define LEAK (1u << CUT_BITS)
 
 #define SHIFT_MIN (-40)
@@ -334,65 +333,6 @@ static void move_all(const conditionals *c, const int64_t *value,
     }
 }
 
-static bbans_span cut_span(bbans_span span)
-{
-    span.start >>= CUT_BITS;
-    span.end >>= CUT_BITS;
-    return span;
-}
-
-static bbans_status push_value(bbans_lane *lane, const bbans_family *family,
-                               const bbans_place *place, int64_t value)
-{
-    const bbans_bin bin = bbans_bin_of_value(place, value);
-    bbans_span span;
-    unsigned k, bits;
-
-    span.start = bbans_edge(family, place, bin.q);
-    span.end = bbans_edge(family, place, bin.q + 1);
-    span = cut_span(span);
-    if (span.end == span.start) /* no sender can have popped it */
-        return BBANS_ERR_CORRUPT;
-    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
-        bbans_lane_push_bits(lane,
-                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
-                                 (((uint32_t)1 << bits) - 1),
-                             1, bits);
-    bbans_lane_push_bits(lane, span.start, span.end - span.start,
-                         SCHEDULE_PREC);
-    return BBANS_OK;
-}
-
-/* The slot s of 26 bits is in the bin of the slot 4 s + 3 of 28: its edges e <=
- * 4 s + 3 < e' have floor(e / 4) <= s < floor(e' / 4). */
-static bbans_status pop_value(bbans_lane *lane, const bbans_family *family,
-                              const bbans_place *place, int64_t *value)
-{
-    bbans_span span;
-    bbans_bin bin;
-    unsigned k;
-
-    bin.q = bbans_find_bin(family, place,
-                           bbans_slot_bits(lane->x, SCHEDULE_PREC) << CUT_BITS |
-                               (LEAK - 1),
-                           &span);
-    bin.low_bits = bbans_low_bits(place, bin.q);
-    bin.low = 0;
-    span = cut_span(span);
-    bbans_lane_advance_bits(lane, span.start, span.end - span.start,
-                            SCHEDULE_PREC);
-    for (k = 3; k-- > 0;) {
-        const unsigned bits = bbans_part_bits(bin.low_bits, k);
-        const uint32_t part = bbans_slot_bits(lane->x, bits);
-
-        if (bits == 0)
-            continue;
-        bbans_lane_advance_bits(lane, part, 1, bits);
-        bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
-    }
-    return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
-}
-
 /* `location` holds what the elements have before they move each other. */
 static bbans_status pop_values(bbans_lane *of, const conditionals *c,
                                int64_t *location, int64_t *value)
@@ -407,7 +347,8 @@ static bbans_status pop_values(bbans_lane *of, const conditionals *c,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        if (pop_value(&lane, c->family, &place, value + i) != BBANS_OK)
+        if (bbans_pop_value(&lane, c->family, &place, CUT_BITS, value + i) !=
+            BBANS_OK)
             status = BBANS_ERR_CORRUPT;
         note(&moved, i, value[i], location);
     }
@@ -426,7 +367,8 @@ static bbans_status push_values(bbans_lane *of, const conditionals *c,
     for (i = c->n; i-- > 0;) {
         const bbans_place place = place_of(c, location, i);
 
-        if (push_value(&lane, c->family, &place, value[i]) != BBANS_OK)
+        if (bbans_push_value(&lane, c->family, &place, CUT_BITS, value[i]) !=
+            BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
     *of = lane;
@@ -438,27 +380,12 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
                                 int64_t *location, const int64_t *value)
 {
     size_t i;
-    unsigned k;
 
     move_all(c, value, location);
     for (i = 0; i < c->n; i++) {
         const bbans_place place = place_of(c, location, i);
-        const bbans_bin bin = bbans_bin_of_value(&place, value[i]);
-        const uint32_t start = bbans_edge(c->family, &place, bin.q);
 
-        (void)bbans_range_encode_interval(
-            enc, start, bbans_edge(c->family, &place, bin.q + 1) - start,
-            (uint32_t)1 << BBANS_FAMILY_PREC);
-        for (k = 3; k-- > 0;) {
-            const uint32_t total = (uint32_t)1
-                                   << bbans_part_bits(bin.low_bits, k);
-
-            if (total > 1)
-                (void)bbans_range_encode_interval(
-                    enc,
-                    (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) & (total - 1),
-                    1, total);
-        }
+        bbans_range_encode_value(enc, c->family, &place, value[i]);
     }
 }
 #endif /* BBANS_DECODER_ONLY */
@@ -467,41 +394,18 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
                                         const conditionals *c,
                                         int64_t *location, int64_t *value)
 {
-    const uint32_t total = (uint32_t)1 << BBANS_FAMILY_PREC;
     vector moved;
     size_t i;
-    unsigned k;
 
     for (i = 0; i < c->n; i++) {
+        bbans_status status;
         bbans_place place;
-        bbans_span span;
-        bbans_bin bin;
-        uint32_t slot;
-        bbans_status status = bbans_range_slot(dec, total, &slot);
 
-        if (status != BBANS_OK)
-            return status;
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        bin.q = bbans_find_bin(c->family, &place, slot, &span);
-        (void)bbans_range_advance(dec, span.start, span.end - span.start,
-                                  total);
-        bin.low_bits = bbans_low_bits(&place, bin.q);
-        bin.low = 0;
-        for (k = 3; k-- > 0;) {
-            const uint32_t part = (uint32_t)1
-                                  << bbans_part_bits(bin.low_bits, k);
-
-            if (part == 1)
-                continue;
-            status = bbans_range_slot(dec, part, &slot);
-            if (status != BBANS_OK)
-                return status;
-            (void)bbans_range_advance(dec, slot, 1, part);
-            bin.low |= (uint64_t)slot << (k * BBANS_PART_BITS);
-        }
-        if (!bbans_value_of_bin(&place, bin, value + i))
-            return BBANS_ERR_CORRUPT;
+        status = bbans_range_decode_value(dec, c->family, &place, value + i);
+        if (status != BBANS_OK)
+            return status;
         note(&moved, i, value[i], location);
     }
     return BBANS_OK;

@@ -1,0 +1,142 @@
+/* Private to csrc/: one value under a family, a location and a scale, on a lane
+ * or by the range coder: docs/maths.md, "Values of a family".
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BBANS_FAMILY_VALUE_H
+#define BBANS_FAMILY_VALUE_H
+
+#include "bbans_family.h"
+
+/* Intervals of 2^(28 - cut) slots, whose edges are those of 28 bits, cut; a
+ * place whose leak is 2^cut leaves every bin a slot. */
+
+static inline bbans_span bbans_cut_span(bbans_span span, unsigned cut)
+{
+    span.start >>= cut;
+    span.end >>= cut;
+    return span;
+}
+
+static inline bbans_span bbans_span_of_bin(const bbans_family *family,
+                                           const bbans_place *place, int32_t q)
+{
+    bbans_span span;
+
+    span.start = bbans_edge(family, place, q);
+    span.end = bbans_edge(family, place, q + 1);
+    return span;
+}
+
+/* ERR_CORRUPT, without a leak: the value has no mass, and no sender can have
+ * popped it.  The tail has room for 4 words. */
+static inline bbans_status bbans_push_value(bbans_lane *lane,
+                                            const bbans_family *family,
+                                            const bbans_place *place,
+                                            unsigned cut, int64_t value)
+{
+    const bbans_bin bin = bbans_bin_of_value(place, value);
+    const bbans_span span =
+        bbans_cut_span(bbans_span_of_bin(family, place, bin.q), cut);
+    unsigned k, bits;
+
+    if (span.end == span.start)
+        return BBANS_ERR_CORRUPT;
+    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
+        bbans_lane_push_bits(lane,
+                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
+                                 (((uint32_t)1 << bits) - 1),
+                             1, bits);
+    bbans_lane_push_bits(lane, span.start, span.end - span.start,
+                         BBANS_FAMILY_PREC - cut);
+    return BBANS_OK;
+}
+
+/* The slot s of 28 - cut bits is in the bin of the slot 2^cut (s + 1) - 1 of
+ * 28: its edges e <= 2^cut (s + 1) - 1 < e' have floor(e / 2^cut) <= s <
+ * floor(e' / 2^cut).  ERR_CORRUPT: the value is beyond int64_t. */
+static inline bbans_status bbans_pop_value(bbans_lane *lane,
+                                           const bbans_family *family,
+                                           const bbans_place *place,
+                                           unsigned cut, int64_t *value)
+{
+    const unsigned prec = BBANS_FAMILY_PREC - cut;
+    bbans_span span;
+    bbans_bin bin;
+    unsigned k;
+
+    bin.q = bbans_find_bin(
+        family, place,
+        bbans_slot_bits(lane->x, prec) << cut | ((1u << cut) - 1), &span);
+    bin.low_bits = bbans_low_bits(place, bin.q);
+    bin.low = 0;
+    span = bbans_cut_span(span, cut);
+    bbans_lane_advance_bits(lane, span.start, span.end - span.start, prec);
+    for (k = 3; k-- > 0;) {
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+        const uint32_t part = bbans_slot_bits(lane->x, bits);
+
+        if (bits == 0)
+            continue;
+        bbans_lane_advance_bits(lane, part, 1, bits);
+        bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
+    }
+    return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
+}
+
+#ifndef BBANS_DECODER_ONLY
+/* With a leak, and room for 16 bytes. */
+static inline void bbans_range_encode_value(bbans_range_encoder *enc,
+                                            const bbans_family *family,
+                                            const bbans_place *place,
+                                            int64_t value)
+{
+    const bbans_bin bin = bbans_bin_of_value(place, value);
+    const bbans_span span = bbans_span_of_bin(family, place, bin.q);
+    unsigned k;
+
+    (void)bbans_range_encode_interval(enc, span.start, span.end - span.start,
+                                      (uint32_t)1 << BBANS_FAMILY_PREC);
+    for (k = 3; k-- > 0;) {
+        const uint32_t total = (uint32_t)1 << bbans_part_bits(bin.low_bits, k);
+
+        if (total > 1)
+            (void)bbans_range_encode_interval(
+                enc, (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) & (total - 1),
+                1, total);
+    }
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static inline bbans_status bbans_range_decode_value(bbans_range_decoder *dec,
+                                                    const bbans_family *family,
+                                                    const bbans_place *place,
+                                                    int64_t *value)
+{
+    const uint32_t total = (uint32_t)1 << BBANS_FAMILY_PREC;
+    bbans_span span;
+    bbans_bin bin;
+    uint32_t slot;
+    unsigned k;
+    bbans_status status = bbans_range_slot(dec, total, &slot);
+
+    if (status != BBANS_OK)
+        return status;
+    bin.q = bbans_find_bin(family, place, slot, &span);
+    (void)bbans_range_advance(dec, span.start, span.end - span.start, total);
+    bin.low_bits = bbans_low_bits(place, bin.q);
+    bin.low = 0;
+    for (k = 3; k-- > 0;) {
+        const uint32_t part = (uint32_t)1 << bbans_part_bits(bin.low_bits, k);
+
+        if (part == 1)
+            continue;
+        status = bbans_range_slot(dec, part, &slot);
+        if (status != BBANS_OK)
+            return status;
+        (void)bbans_range_advance(dec, slot, 1, part);
+        bin.low |= (uint64_t)slot << (k * BBANS_PART_BITS);
+    }
+    return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
+}
+
+#endif
