@@ -480,6 +480,73 @@ def encode_packed(hmm, sequences):
     return message.to_bytes()
 
 
+# Values one after another
+
+
+def push_row(message, masses, symbol):
+    message.push(*interval(edges_of(masses), symbol), sum(masses))
+
+
+def pop_row(message, masses):
+    return message.pop(sum(masses), finder(edges_of(masses)))
+
+
+def encode_iid(prior, emission, posterior, xs):
+    """Bits back with one latent; the arguments are rows of masses: of z, of x for each
+    z, of z for each x."""
+    message, plain = Message(), None
+    for done, x in enumerate(reversed(xs)):
+        Q = posterior[x]
+        if plain is None:
+            trial = Message.from_int(message.to_int())
+            pop_row(trial, Q)
+            if trial.to_int() >= START:
+                plain = done
+        z = Q.index(max(Q)) if plain is None else pop_row(message, Q)
+        push_row(message, emission[z], x)
+        push_row(message, prior, z)
+    k = len(xs) if plain is None else plain
+    if k > 1:
+        size = 2 ** (k.bit_length() - 1)
+        message.push(k - size, 1, size)
+    message.push(k.bit_length(), 1, len(xs).bit_length() + 1)
+    return message.to_bytes()
+
+
+def decode_iid(prior, emission, posterior, data, n):
+    message = Message.from_bytes(data)
+
+    def pop():
+        z = pop_row(message, prior)
+        x = pop_row(message, emission[z])
+        return z, x
+
+    def lends(x):
+        trial = Message.from_int(message.to_int())
+        pop_row(trial, posterior[x])
+        return trial.to_int() >= START
+
+    k = message.pop(n.bit_length() + 1, lambda slot: (slot, slot, 1))
+    if k > 1:
+        size = 2 ** (k - 1)
+        k = size + message.pop(size, lambda slot: (slot, slot, 1))
+    if k > n:
+        raise Damage("more values than there are")
+    xs = []
+    for i in range(n):
+        z, x = pop()
+        if i < n - k:
+            push_row(message, posterior[x], z)
+        elif z != posterior[x].index(max(posterior[x])):
+            raise Damage("a latent is not the mode")
+        if i >= n - k - 1 and lends(x) != (i < n - k):
+            raise Damage("another start")
+        xs.append(x)
+    if message.to_int() != 1:
+        raise Damage("the message does not end")
+    return xs
+
+
 # docs/format.md, Bytes
 
 

@@ -21,8 +21,10 @@ from bbans import (
 )
 from bbans.codecs import (
     BitsBack,
+    Dependent,
     Iconoclasm,
     Repeat,
+    Schedule,
     Serial,
     decode_sequence,
     encode_sequence,
@@ -72,6 +74,21 @@ class Case:
 
 
 BACK = BitsBack(Uniform(5), lambda z: Poisson(1.0 + z), lambda x: Uniform(5))
+
+
+class Chain:
+    """Two latents above an observation."""
+
+    def parents(self, node):
+        return {"x": ["z1"], "z1": ["z2"], "z2": []}[node]
+
+    def conditional(self, node, values):
+        return Gaussian(*values.values(), 3.0) if values else Gaussian(0.0, 9.0)
+
+    def posterior(self, node, known):
+        return Gaussian(known["x" if node == "z1" else "z1"], 3.0, leak=False)
+
+
 CASES = {
     "Categorical": Case(Categorical(TABLE, 1), [0, 1, 2], [3, -1, 1.5]),
     "Categorical, rows": Case(
@@ -139,7 +156,20 @@ CASES = {
         [(4, np.array([2, 8]), (-1,))],
         [(1, 2)],
     ),
+    "Dependent": Case(
+        Dependent(
+            [Uniform(5), lambda a: Gaussian([0.0, a], 2.0), lambda a, b: Poisson(a)]
+        ),
+        [(4, np.array([2, 8]), 3)],
+        [(1, 2)],
+    ),
     "Repeat": Case(Repeat(Geometric(2.0), 3), [(0, 1, 9)], [(1, 2)]),
+    "Schedule": Case(
+        Schedule.eager(Chain(), ["z1", "z2"], ["x"]),
+        [{"x": 5}, {"x": -40}],
+        [{"x": 1, "z1": 0}],
+        range_coder=False,
+    ),
     "BitsBack": Case(BACK, [0, 3], [], range_coder=False),
     "Iconoclasm": Case(
         Iconoclasm(HMM, 4), [np.array([0, 1, 2, 1])], [], False, range_coder=False
@@ -158,7 +188,13 @@ CASES = {
     ),
 }
 NO_LAWS = {"Distribution", "Family", "Table"}
-NO_CODECS = {"Codec", "PredictiveModel", "SequenceModel", "StateSpaceModel"}
+NO_CODECS = {
+    "Codec",
+    "GraphModel",
+    "PredictiveModel",
+    "SequenceModel",
+    "StateSpaceModel",
+}
 MODELS = {"HMMSteps", "ARHMMSteps", "LGSSMSteps"}
 ALL = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -483,6 +519,8 @@ def test_it_measures_rate_and_start_up():
     assert report.n_values == 3
     assert report.bits == pytest.approx(20, abs=1e-6)
     assert report.startup == 0
+    assert report.bits_error == 0
+    assert report.message == 64  # 60 bits, and how many values are coded plainly
     report = check_codec([0, 2], BACK)
     assert report.startup == pytest.approx(np.log2(5), abs=0.01)
     assert "start-up             2.3 bits" in str(report)
@@ -525,7 +563,7 @@ class Looking(Faulty):
 
     def _seen(self, message):
         tail = message.state()[1] if isinstance(message, Message) else ()
-        return tail[0] % 2 if tail else 0
+        return tail[0] % 6 if tail else 0
 
     def push(self, message, value):
         super().push(message, (value + self._seen(message)) % 6)

@@ -22,6 +22,7 @@ from bbans.distributions import (
     Logistic,
     Mixture,
     Multivariate,
+    NegativeBinomial,
     Poisson,
     StudentT,
     Table,
@@ -35,7 +36,7 @@ from bbans.distributions import (
 )
 
 TABLE = Table.from_masses([[1.0, 2.0, 5.0], [6.0, 1.0, 1.0]], prec=12)
-FAMILY = Family.logistic(leak=False)
+FAMILY, LEAKY = Family.logistic(leak=False), Family.logistic()
 SHOWN = [
     (Categorical(TABLE), "Categorical(table=<Table of 2 x 3, 12 bits>)"),
     (Categorical(TABLE, 1), "rows=1"),
@@ -181,3 +182,75 @@ def test_messages_take_distributions(law):
     for call in (lambda: message.push(law, 1), lambda: message.pop(law)):
         with pytest.raises(ModelError, match="must be a Distribution, such as Gauss"):
             call()
+
+
+def bits_of(law, value):
+    message = Message.from_state([2**62], [7] * 40)
+    before = message.bits
+    law.push(message, value)
+    return message.bits - before
+
+
+@pytest.mark.parametrize(
+    ("law", "among"),
+    [
+        (Categorical(TABLE, 0), range(3)),
+        (Categorical(TABLE, 1), range(3)),
+        (Weighted([3, 0, 9, 4]), [0, 2, 3]),
+        (Weighted([0.2, 0.5, 0.3], copy=False), range(3)),
+        (Bernoulli(0.4), range(2)),
+        (Bernoulli(0.6), range(2)),
+        (Bernoulli(9, prec=4), range(2)),
+        (Uniform(5), range(5)),
+        (UniformRange(-3, 4), range(-3, 5)),
+        (Gaussian(2.7, 3.0), range(-9, 9)),
+        (Gaussian(-2.7, 0.3, leak=False, copy=False), range(-4, -1)),
+        (Laplace(1e6 + 0.2, 40.0), range(10**6 - 9, 10**6 + 9)),
+        (StudentT(3, -0.4, 9.0), range(-9, 9)),
+        (Mixture(LEAKY, [2, 5], [20.5, 90.2], 8.0, 0, 255), range(256)),
+        (Mixture(LEAKY, [2, 5], [20.5, 900.2], 8.0, 0, 255), range(256)),
+        (Mixture(LEAKY, None, [20.5, 90.2], [8.0, 2.0], 0, 255), range(256)),
+        (Geometric(7.0), range(9)),
+        (Poisson(6.5), range(20)),
+        (Poisson(0.4), range(20)),
+        (Binomial(20, 0.33), range(21)),
+        (Binomial(20, 1.0), range(21)),
+        (NegativeBinomial(6.5, 0.2), range(80)),
+        (NegativeBinomial(0.5, 0.2), range(80)),
+    ],
+)  # fmt: skip
+def test_no_value_is_cheaper_than_the_mode(law, among):
+    mode = law.mode()
+    assert type(mode) is int
+    assert bits_of(law, mode) <= min(bits_of(law, v) for v in among) + 1e-3
+
+
+def test_the_mode_of_a_beta_binomial_is_its_mean():
+    law = BetaBinomial(255, [0.5, 9.0, 1.0], [2.0, 9.0, 1.0])
+    assert law.mode().tolist() == [51, 128, 128]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_modes_are_values(name):
+    law = CASES[name].codec
+    if isinstance(law, Distribution):
+        mode = law.mode()
+        assert np.shape(mode) == law.shape
+        assert law.shape == () or mode.dtype == law.dtype
+        law.push(Message(lanes=64), mode)
+
+
+def test_modes_fit_their_type_and_their_shape():
+    assert Gaussian(300.0, 1.0, np.uint8).mode() == 255
+    law = Gaussian(3.5, 1.0).broadcast((2, 2))
+    assert law.mode().tolist() == [[4, 4], [4, 4]]
+    assert Uniform(9, 3).mode().tolist() == [0, 0, 0]
+    assert Poisson(2.5).broadcast(0).mode().shape == (0,)
+
+
+def test_modes_of_parameters_out_of_range_are_refused():
+    means = np.array([0.0, 1.0])
+    law = Gaussian(means, 1.0, copy=False)
+    means[1] = np.nan
+    with pytest.raises(SymbolError, match="position 1"):
+        law.mode()

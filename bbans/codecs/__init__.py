@@ -2,8 +2,10 @@
 
 from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
-from bbans.codecs.compose import Repeat, Serial
+from bbans.codecs.compose import Dependent, Repeat, Serial
 from bbans.codecs.iconoclasm import Iconoclasm
+from bbans.codecs.iid import decode_iid, encode_iid
+from bbans.codecs.schedule import GraphModel, Schedule
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import PredictiveModel, SequenceModel, StateSpaceModel
 from bbans.message.codec import Codec
@@ -12,15 +14,20 @@ __all__ = [
     "BitsBack",
     "Codec",
     "CodecReport",
+    "Dependent",
+    "GraphModel",
     "Iconoclasm",
     "ModelReport",
     "PredictiveModel",
     "Repeat",
+    "Schedule",
     "SequenceModel",
     "Serial",
     "StateSpaceModel",
     "check_codec",
     "check_model",
+    "decode_iid",
     "decode_sequence",
+    "encode_iid",
     "encode_sequence",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.codecs.base import as_codec
+from bbans.codecs.iid import decode_iid, encode_iid
+from bbans.codecs.metered import Metered, random_bits
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import (
     PredictiveModel,
@@ -28,13 +30,13 @@ from bbans.message.range_coder import RangeDecoder, RangeEncoder
 
 __all__ = ["CodecReport", "ModelReport", "check_codec", "check_model"]
 
-SPARE_BYTES = 4096  # of random bits before each symbol's pops
 LANES = 64
 
 # A draw is far out if it is this many times further from the usual ones than these
 # are from each other. A leak reaches to 2**63; what tables hold is below 2**16.
 FAR_OUT = 2**20
 USUAL_DRAWS = 8
+END_BYTES = 4096  # of first or of last slots, for a draw
 
 
 class ModelReport(NamedTuple):
@@ -93,7 +95,10 @@ class CodecReport(NamedTuple):
     n_values : int
         Values that were coded.
     bits : float
-        Mean of the bits that pushing a value adds to a message of one lane.
+        Mean of the bits that pushing a value adds to a message of one lane. For bits
+        back this is the negative ELBO, a mean over draws of the latents.
+    bits_error : float
+        Standard error of `bits`: over draws, 0 without bits back.
     startup : float
         Bits that must be on the message before a value is pushed: the most that the
         codec's pops had taken when its pushes had given less. 0 but for bits back.
@@ -101,41 +106,33 @@ class CodecReport(NamedTuple):
         Whether messages of several lanes can be used, or are refused.
     range_coder : bool
         Whether the range coder can be used; not by a codec that pops while it pushes.
+    message : int or None
+        Bits of one message of all the values, by `encode_iid`, start-up and whole bytes
+        counted. None if the codec cannot start by itself.
     """
 
     n_values: int
     bits: float
+    bits_error: float
     startup: float
     several_lanes: bool
     range_coder: bool
+    message: int | None
 
     def __str__(self) -> str:
+        error = f" +- {self.bits_error:.3f}" if self.bits_error else ""
+        message = "none without random bits"
+        if self.message is not None:
+            message = f"{self.message} bits"
         lines = [
             f"values               {self.n_values}",
-            f"rate                 {self.bits:.3f} bits per value",
+            f"rate                 {self.bits:.3f}{error} bits per value",
             f"start-up             {self.startup:.1f} bits",
+            f"message              {message}",
             f"several lanes        {'yes' if self.several_lanes else 'refused'}",
             f"range coder          {'yes' if self.range_coder else 'refused'}",
         ]
         return "\n".join(lines)
-
-
-class _Metered(Message):
-    """A message that remembers how little was on it after a pop."""
-
-    least: float
-
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if not name.startswith(("pop", "advance", "call")):
-            return found
-
-        def metered(*given: Any, **named: Any) -> Any:
-            popped = found(*given, **named)
-            self.least = min(self.least, self.bits)
-            return popped
-
-        return metered
 
 
 def check_codec(
@@ -149,7 +146,8 @@ def check_codec(
         One or more values that the codec should code, rare ones among them.
     codec : Codec
     samples : int
-        Values that are popped from random bits besides.
+        Values that are popped from random bits besides; for bits back, draws of the
+        latents of each value.
     seed : int
         Of the random bits.
 
@@ -163,8 +161,8 @@ def check_codec(
         If a value does not pop again as it was pushed, or a pop after a push or a push
         after a pop does not restore the message; if a push gives another message the
         second time, or depends on words deep below; if a value popped from random bits
-        cannot be pushed; if the range coder does not give the values back. The text
-        names the value, its position and the number of lanes.
+        cannot be pushed; if the range coder or `decode_iid` does not give the values
+        back. The text names the value, its position and the number of lanes.
 
     Notes
     -----
@@ -179,6 +177,7 @@ def check_codec(
     values               5
     rate                 8.232 bits per value
     start-up             0.0 bits
+    message              48 bits
     several lanes        yes
     range coder          yes
     """
@@ -187,7 +186,13 @@ def check_codec(
     if not hasattr(values, "__len__") or len(values) == 0:
         raise ModelError(f"a check needs a value: values is a sequence, not {values!r}")
     rng = np.random.default_rng(seed)
-    bits, startup = _walk_values(codec, values, _metered(rng, len(values)))
+    walks = [_walk_values(codec, values, random_bits(rng, len(values)))]
+    if walks[0][1] > 0:  # bits back
+        walks += [
+            _walk_values(codec, values, random_bits(rng, len(values)))
+            for _ in range(samples - 1)
+        ]
+    bits = [net / len(values) for net, _ in walks]
     _check_lanes(codec, values, samples, rng, 1)
     try:
         _check_lanes(codec, values, samples, rng, LANES)
@@ -197,7 +202,13 @@ def check_codec(
         several_lanes = True
     range_coder = _check_range(codec, values)
     return CodecReport(
-        len(values), bits / len(values), startup, several_lanes, range_coder
+        len(values),
+        float(np.mean(bits)),
+        _error(bits),
+        max(startup for _, startup in walks),
+        several_lanes,
+        range_coder,
+        _check_message(codec, values),
     )
 
 
@@ -254,7 +265,7 @@ def check_model(
             far_out.insert(0, t)
 
     walks = [
-        _walk(steps, x, _metered(rng, len(x)), look if k == 0 else None)
+        _walk(steps, x, random_bits(rng, len(x)), look if k == 0 else None)
         for k in range(samples)
     ]
     nets = [net for net, _ in walks]
@@ -267,28 +278,16 @@ def check_model(
         )
     content = None
     if isinstance(steps, PredictiveModel):
-        content = _information_content(steps, x, _metered(rng, len(x)))
-    error = float(np.std(nets)) / max(1, samples - 1) ** 0.5
+        content = _information_content(steps, x, random_bits(rng, len(x)))
     return ModelReport(
         len(x),
         float(np.mean(nets)),
-        error,
+        _error(nets),
         content,
         _whole(x, model, None if content is not None else rng.bytes(64 + 16 * len(x))),
         max(startup for _, startup in walks),
         tuple(far_out),
     )
-
-
-def _metered(rng: np.random.Generator, length: int, lanes: int = 1) -> _Metered:
-    """A message of random bits."""
-    heads = rng.integers(1 << 31, (1 << 63) - 1, lanes)
-    message = _Metered.from_state(
-        heads, rng.integers(0, 1 << 32, SPARE_BYTES // 4 + 4 * length + 64 * lanes)
-    )
-    assert isinstance(message, _Metered)
-    message.least = message.bits
-    return message
 
 
 # ---- codecs
@@ -299,7 +298,7 @@ class _RefusedError(ModelError):
 
 
 def _walk_values(
-    codec: Codec[Any], values: Sequence[Any], message: _Metered
+    codec: Codec[Any], values: Sequence[Any], message: Metered
 ) -> tuple[float, float]:
     """Push all; return the bits that this adds, and the most that one borrowed."""
     start, startup = message.bits, 0.0
@@ -323,7 +322,7 @@ def _check_lanes(
 
     for i, value in enumerate(values):
         where = f"value {value!r} at position {i}, on {lanes} lane(s)"
-        message = _metered(rng, 1, lanes)
+        message = random_bits(rng, 1, lanes)
         twin = _other_below(message, rng)
         start = message.copy()
         _checked_push(make, message, value, where)
@@ -338,7 +337,7 @@ def _check_lanes(
             raise ModelError(f"{where}: the push depends on what is deep below")
     for k in range(samples):
         where = f"sample {k} popped from random bits, on {lanes} lane(s)"
-        _checked_pop(make, _metered(rng, 1, lanes), where)
+        _checked_pop(make, random_bits(rng, 1, lanes), where)
 
 
 def _other_below(message: Message, rng: np.random.Generator) -> Message:
@@ -372,7 +371,30 @@ def _check_range(codec: Codec[Any], values: Sequence[Any]) -> bool:
     return True
 
 
+def _check_message(codec: Codec[Any], values: Sequence[Any]) -> int | None:
+    """The bits of a message that starts by itself, if the codec can make one."""
+    try:
+        with _naming("encoding all values as one message"):
+            data = encode_iid(values, codec).to_bytes()
+    except _RefusedError:
+        return None
+    with _naming("decoding all values from one message"):
+        decoded = decode_iid(Message.from_bytes(data), codec, len(values))
+    for i, (value, again) in enumerate(zip(values, decoded, strict=True)):
+        if not _same(value, again):
+            raise ModelError(
+                f"value {value!r} at position {i}, from a message of all: {again!r} "
+                "was decoded"
+            )
+    return 8 * len(data)
+
+
 # ---- models
+
+
+def _error(nets: list[float]) -> float:
+    """Standard error of a mean of draws."""
+    return float(np.std(nets) / np.sqrt(max(1, len(nets) - 1)))
 
 
 @contextmanager
@@ -388,6 +410,8 @@ def _naming(where: str) -> Iterator[None]:
 
 
 def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
         return len(a) == len(b) and all(map(_same, a, b))
     return np.array_equal(a, b) if np.ndim(a) or np.ndim(b) else bool(a == b)
@@ -404,14 +428,14 @@ def _numbers(z: Any) -> NDArray[np.float64]:
 def _draws_far_out(
     posterior: Callable[[], Codec[Any]], rng: np.random.Generator
 ) -> bool:
-    usual = [_numbers(posterior().pop(_metered(rng, 0))) for _ in range(USUAL_DRAWS)]
+    usual = [_numbers(posterior().pop(random_bits(rng, 0))) for _ in range(USUAL_DRAWS)]
     if len({row.size for row in usual}) > 1:  # states of no fixed form
         return False
     low, high = np.min(usual, axis=0), np.max(usual, axis=0)
     reach = FAR_OUT * (1 + high - low)
     for slots in (b"\0", b"\xff"):  # the first of every pop, or the last
         try:
-            drawn = posterior().pop(Message.from_bytes(slots * SPARE_BYTES + b"\1"))
+            drawn = posterior().pop(Message.from_bytes(slots * END_BYTES + b"\1"))
         except Exception:  # of the codec, or of the user's code by what it was given
             return True
         row = _numbers(drawn)
@@ -423,7 +447,7 @@ def _draws_far_out(
 def _walk(
     model: StateSpaceModel,
     x: Sequence[Any],
-    message: _Metered,
+    message: Metered,
     look: Callable[[int, Callable[[], Codec[Any]]], None] | None,
 ) -> tuple[float, float]:
     """The sender's schedule; returns the net bits that it adds, and those borrowed.

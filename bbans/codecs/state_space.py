@@ -21,8 +21,12 @@ __all__ = [
     "SequenceModel",
     "StateSpaceModel",
     "as_sequence_model",
+    "damage",
+    "initial",
     "likelihood",
     "not_a_model",
+    "observations",
+    "position",
 ]
 
 START_MIN_BITS = 40
@@ -216,16 +220,14 @@ class _Stepwise(SequenceModel):
             )
         self._model = model
         self._predictive = predictive
-        self._initial_bits = None
-        if initial_bits is not None:
-            self._initial_bits = as_bytes(initial_bits, "initial_bits")
+        self._start = None if initial_bits is None else initial(initial_bits)
 
     def state_space(self) -> StateSpaceModel:
         model: StateSpaceModel = self._model
         return model
 
     def push(self, message: Any, x: Any) -> None:
-        values = _observations(x)
+        values = observations(x)
         if values:
             _push_schedule(self._model, message, values, self._beliefs(values))
 
@@ -233,11 +235,11 @@ class _Stepwise(SequenceModel):
         return _pop_schedule(self._model, message, length)[0] if length else []
 
     def encode_message(self, x: Any) -> Message:
-        if self._initial_bits is not None:
-            message = self._initial()
+        if self._start is not None:
+            message = self._start.copy()
             self.push(message, x)
             return message
-        model, values = self._startable(), _observations(x)
+        model, values = self._startable(), observations(x)
         if self._predictive or len(values) <= model.start_length:
             return self._range_encode(None, values, 0)
         body = len(values) - model.start_length
@@ -252,13 +254,13 @@ class _Stepwise(SequenceModel):
         return message
 
     def decode_message(self, message: Message, length: int) -> list[Any]:
-        if self._initial_bits is None:
+        if self._start is None:
             model = self._startable()
-            with _damage():
+            with damage():
                 return self._decode(model, message, length)
-        with _damage():
+        with damage():
             x = self.pop(message, length)
-        if message != self._initial():
+        if message != self._start:
             raise CorruptError(
                 f"message does not end in its initial bits: others, or {DIFFER}"
             )
@@ -287,14 +289,10 @@ class _Stepwise(SequenceModel):
             )
         return self._model
 
-    def _initial(self) -> Message:
-        assert self._initial_bits is not None
-        return Message.from_bytes(self._initial_bits + b"\1")  # it may not end in 0
-
     def _beliefs(self, x: list[Any]) -> list[Any]:
         belief, beliefs = None, []
         for t, value in enumerate(x):
-            with _position(t, value):
+            with position(t, value):
                 belief = self._model.update(belief, value)
             beliefs.append(belief)
         return beliefs
@@ -302,7 +300,7 @@ class _Stepwise(SequenceModel):
     def _range_encode(self, belief: Any, x: list[Any], first: int) -> Message:
         encoder = RangeEncoder()
         for t, value in enumerate(x, first):
-            with _position(t, value):
+            with position(t, value):
                 encoder.encode(self._model.predictive(belief), value)
                 belief = self._model.update(belief, value)
         return encoder.finish()
@@ -321,11 +319,32 @@ class _Stepwise(SequenceModel):
         return x
 
 
-def _observations(x: Any) -> list[Any]:
+def observations(x: Any, name: str = "x") -> list[Any]:
+    """Observations as a list.
+
+    Raises
+    ------
+    SymbolError
+        If they are no sequence.
+    """
     try:
         return list(x)
     except TypeError:
-        raise SymbolError(f"x must be a sequence of observations, not {x!r}") from None
+        raise SymbolError(
+            f"{name} must be a sequence of observations, not {x!r}"
+        ) from None
+
+
+def initial(bits: bytes) -> Message:
+    """The message that starts from given bits.
+
+    Raises
+    ------
+    TypeError
+        If they are no bytes.
+    """
+    # It may not end in 0.
+    return Message.from_bytes(as_bytes(bits, "initial_bits") + b"\1")
 
 
 def _start_bits(model: PredictiveModel) -> int:
@@ -333,7 +352,7 @@ def _start_bits(model: PredictiveModel) -> int:
 
 
 @contextmanager
-def _position(t: int, value: Any) -> Iterator[None]:
+def position(t: int, value: Any) -> Iterator[None]:
     """Say of an error where in the sequence it was."""
     try:
         yield
@@ -344,7 +363,7 @@ def _position(t: int, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _damage() -> Iterator[None]:
+def damage() -> Iterator[None]:
     """What a model refuses while decoding, no encoder wrote."""
     try:
         yield

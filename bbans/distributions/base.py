@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from bbans._arguments import as_array, empty_message, no_value
 from bbans._lib import check, ffi
 from bbans.distributions.fixed_point import (
+    FixedPoint,
     Parameter,
     as_shape,
     broadcast,
@@ -49,7 +50,7 @@ class Distribution(ABC):
     long arrays that are coded once.
 
     A subclass passes its parameters to `__init__`, fills the struct of C in `_init`,
-    and says in `_reason` why a value is refused.
+    says in `_reason` why a value is refused, and in `_mode` which are likely.
     """
 
     _noun = "value"
@@ -81,6 +82,10 @@ class Distribution(ABC):
     @abstractmethod
     def _reason(self, value: int, at: int) -> str:
         """Why the value at this position is refused, if not for its parameters."""
+
+    @abstractmethod
+    def _mode(self, *arrays: Any) -> Any:
+        """The mode, given each parameter in fixed point."""
 
     def _given(self) -> dict[str, Any]:
         """The arguments that make this distribution, as `repr` shows them."""
@@ -147,6 +152,40 @@ class Distribution(ABC):
     def pop(self, message: Any) -> Any:
         """Pop an int, or an array of `shape` and `dtype`."""
         return message.pop(self)
+
+    def mode(self) -> Any:
+        """Return the most likely value, or one near it.
+
+        Returns
+        -------
+        int or ndarray
+            As `pop`: an int, or an array of `shape` and `dtype`. The same on every
+            machine.
+
+        Raises
+        ------
+        SymbolError, ModelError
+            If parameters that were not copied are out of range.
+
+        Notes
+        -----
+        Of a location-scale family the location, halves rounded up; of a mixture that
+        of the component of the greatest weight; of a beta-binomial the mean.
+        """
+        self._check()
+        modes = self._mode(
+            *[
+                parameter.format.rounded(parameter.name, array)
+                if isinstance(parameter.format, FixedPoint) and array.dtype.kind == "f"
+                else array
+                for parameter, array in zip(self._parameters, self._arrays, strict=True)
+            ]
+        )
+        held = np.iinfo(self.dtype)
+        values = np.clip(np.asarray(modes, np.int64), held.min, held.max)
+        if not self.shape:
+            return int(values)
+        return np.broadcast_to(values, self.shape).astype(self.dtype)
 
     # ---- what a coder says when C refuses
 

@@ -98,6 +98,9 @@ class Categorical(Distribution):
     def _reason(self, value: int, at: int) -> str:
         return f"it is not below {self._table.n_symbols}"
 
+    def _mode(self, *rows: Any) -> Any:
+        return np.diff(self._table.cdf, axis=1).argmax(1)[rows[0] if rows else 0]
+
     def _given(self) -> dict[str, Any]:
         given: dict[str, Any] = {"table": self._table}
         if self._parameters:
@@ -155,6 +158,9 @@ class Weighted(Distribution):
         inside = 0 <= value < symbols
         return "its weight is 0" if inside else f"it is not below {symbols}"
 
+    def _mode(self, weights: Any) -> Any:
+        return weights.argmax(-1)
+
 
 class Uniform(Distribution):
     """Values 0 .. total - 1, all equally likely.
@@ -191,6 +197,9 @@ class Uniform(Distribution):
 
     def _reason(self, value: int, at: int) -> str:
         return f"it is not below {self._total}"
+
+    def _mode(self) -> Any:
+        return 0
 
     def _given(self) -> dict[str, Any]:
         return {"total": self._total} | ({"shape": self.shape} if self.shape else {})
@@ -234,6 +243,9 @@ class UniformRange(Distribution):
 
     def _reason(self, value: int, at: int) -> str:
         return f"it is outside {self._low} .. {self._high}"
+
+    def _mode(self) -> Any:
+        return self._low
 
     def _given(self) -> dict[str, Any]:
         given = {"low": self._low, "high": self._high}
@@ -293,6 +305,10 @@ class Bernoulli(Distribution):
 
     def _reason(self, value: int, at: int) -> str:
         return "it is not 0 or 1"
+
+    def _mode(self, masses: Any) -> Any:
+        bits = 28 if self._prec is None else self._prec
+        return masses > 1 << (bits - 1)
 
     def _given(self) -> dict[str, Any]:
         ((name, masses),) = super()._given().items()

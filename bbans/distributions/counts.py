@@ -70,6 +70,9 @@ class Poisson(_Counts):
     def _init(self, c: Any, mean: Any) -> Any:
         return lib.bbans_distribution_init_poisson(c, mean)
 
+    def _mode(self, mean: Any) -> Any:
+        return mean >> 16
+
 
 class Geometric(_Counts):
     """Integers v >= 0 with P(V >= v) = exp(-v / scale).
@@ -106,6 +109,9 @@ class Geometric(_Counts):
 
     def _init(self, c: Any, scale: Any) -> Any:
         return lib.bbans_distribution_init_geometric(c, scale)
+
+    def _mode(self, scale: Any) -> Any:
+        return 0
 
 
 class NegativeBinomial(_Counts):
@@ -164,6 +170,12 @@ class NegativeBinomial(_Counts):
 
     def _init(self, c: Any, successes: Any, probability: Any) -> Any:
         return lib.bbans_distribution_init_negative_binomial(c, successes, probability)
+
+    def _mode(self, successes: Any, probability: Any) -> Any:
+        # floor((r - 1) (1 - p) / p), or 0: below 2^64.
+        more = np.maximum(successes, 1 << 16).astype(np.uint64) - (1 << 16)
+        p = probability.astype(np.uint64)
+        return more * ((1 << 32) - p) // (p << 16)
 
     def _check(self) -> None:
         super()._check()
@@ -233,6 +245,9 @@ class Binomial(_Successes):
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_binomial(c, numbers, probability)
 
+    def _mode(self, trials: Any, probability: Any) -> Any:
+        return (trials.astype(np.uint64) + 1) * probability >> 32
+
 
 class BetaBinomial(_Successes):
     """Numbers of successes whose probability is Beta(alpha, beta).
@@ -283,3 +298,8 @@ class BetaBinomial(_Successes):
     def _init(self, c: Any, trials: Any, alpha: Any, beta: Any) -> Any:
         numbers = pointer(self._arrays[0])
         return lib.bbans_distribution_init_beta_binomial(c, numbers, alpha, beta)
+
+    def _mode(self, trials: Any, *rates: Any) -> Any:
+        alpha, beta = (rate.astype(np.uint64) for rate in rates)
+        total = alpha + beta
+        return (2 * trials * alpha + total) // (2 * total)  # the mean: below 2^46

@@ -42,6 +42,7 @@ __all__ = [
     "joint_shape",
     "kept",
     "location_and_scale",
+    "rounded_locations",
     "to_real",
 ]
 
@@ -393,6 +394,12 @@ def location_and_scale(
         LOCATIONS.parameter(names[0], location, copy),
         SCALES.parameter(names[1], scale, copy),
     )
+
+
+def rounded_locations(location: NDArray[Any]) -> NDArray[np.int64]:
+    """Locations in fixed point as the integers next to them, halves up."""
+    nearest: NDArray[np.int64] = (location + (1 << 15)) >> 16
+    return nearest
 
 
 def as_weights(weights: ArrayLike, copy: bool = True) -> Parameter:

@@ -15,6 +15,7 @@ from bbans.distributions.fixed_point import (
     as_weights,
     joint_shape,
     location_and_scale,
+    rounded_locations,
 )
 from bbans.errors import SymbolError
 
@@ -89,6 +90,9 @@ class LocationScale(Distribution):
 
     def _reason(self, value: int, at: int) -> str:
         return NO_MASS
+
+    def _mode(self, location: Any, scale: Any) -> Any:
+        return rounded_locations(location)
 
     def _given(self) -> dict[str, Any]:
         return {"family": self._family, **super()._given()}
@@ -337,6 +341,12 @@ class Mixture(Distribution):
     def _reason(self, value: int, at: int) -> str:
         inside = self._low <= value <= self._high
         return NO_MASS if inside else f"it is outside {self._low} .. {self._high}"
+
+    def _mode(self, *arrays: Any) -> Any:
+        location, scale = arrays[-2:]
+        greatest = arrays[0].argmax(-1) if arrays[2:] else scale.argmin(-1)
+        chosen = np.take_along_axis(location, np.expand_dims(greatest, -1), -1)[..., 0]
+        return np.clip(rounded_locations(chosen), self._low, self._high)
 
     def _given(self) -> dict[str, Any]:
         ends = {"low": self._low, "high": self._high}

@@ -23,6 +23,9 @@ lgssm_v1.json
     models: name, n, p, noise, tail_length, start_bits, and the rows of docs/format.md,
         "Model file". They are no float model's, so Q is far from the posterior.
     cases: as in hmm_v1.json; xs has a row of p integers for each step.
+iid_v1.json
+    cases: the masses of the prior, the emissions and the posteriors; xs, and the hex of
+        encode_iid.
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
@@ -990,6 +993,25 @@ def value_rows(draw, law, n):
     return {"low": low, "high": high}, [[]] * n, values
 
 
+def iid_content():
+    draw, cases = Generator(11), []
+    for states, symbols in [(1, 2), (2, 3), (3, 2), (5, 5)]:
+        kinds = ["flat", "peaked"]
+
+        def rows(n, size, total, kinds=kinds):
+            return [row_of(draw, draw.pick(kinds), size, total) for _ in range(n)]
+
+        for n in [0, 1, 2, 20, 90, 200]:
+            (prior,) = rows(1, states, 2**12)
+            emission = rows(states, symbols, 1000)
+            posterior = rows(symbols, states, 2**16 - 1)
+            xs = [draw.below(symbols) for _ in range(n)]
+            data = ref.encode_iid(prior, emission, posterior, xs)
+            case = {"prior": prior, "emission": emission, "posterior": posterior}
+            cases.append(case | {"xs": xs, "bytes": data.hex()})
+    return {"cases": cases}
+
+
 def values_content():
     draw, cases = Generator(5), []
     for law, intervals in INTERVALS.items():
@@ -1009,6 +1031,7 @@ def main():
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
         "lgssm_v1.json": lgssm_content,
+        "iid_v1.json": iid_content,
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
         "model_v2.json": model_content,
