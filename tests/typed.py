@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import bbans
-from bbans.codecs import BitsBack, Codec, Serial
+from bbans.codecs import BitsBack, Codec, Dependent, Serial, decode_iid, encode_iid
 from bbans.distributions import Categorical, Distribution, Gaussian, Table, Uniform
 from bbans.frozen import FrozenHMM, FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
@@ -65,6 +65,10 @@ def codecs(table: Table) -> None:
     assert_type(hidden.pop(Message()), str)
     hidden.push(Message(), 3)  # type: ignore[arg-type]
     assert_type(Serial([letter, law]).pop(Message()), tuple[Any, ...])
+    Dependent([law, lambda a: Uniform(a + 1), lambda a, b: Uniform(a + b)])
+    message = encode_iid(["a", "d"], hidden)
+    assert_type(decode_iid(message, hidden, 2), list[str])
+    encode_iid([3], hidden)  # type: ignore[misc]
 
     encoder = RangeEncoder()
     encoder.encode(letter, "a")

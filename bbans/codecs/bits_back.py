@@ -38,7 +38,10 @@ class BitsBack(Generic[X, Z]):
     A push adds ``-log2 p(x, z) + log2 q(z | x)`` bits, in the mean the negative
     ELBO. It pops first, so the message must not be empty: that raises `MessageError`
     in several lanes, and in one lane gives the lowest z, or an error if z has no
-    lowest. Start from data, with `Message.seeded`.
+    lowest. Start from data, with `Message.seeded`, or from nothing, with `encode_iid`.
+
+    The prior may be bits back itself, of a latent above; `Dependent` makes priors and
+    posteriors of several latents that depend on each other, `Schedule` any graph.
     """
 
     def __init__(
