@@ -37,6 +37,7 @@ _HOMES = {
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
     "bbans.frozen.model_file": ("default_model", "load_model"),
+    "bbans.frozen.network": ("FrozenNetwork",),
     "bbans.message.message": ("Message",),
     "bbans.models.arhmm": ("ARHMM",),
     "bbans.models.factorial_hmm": ("FactorialHMM",),

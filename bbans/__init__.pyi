@@ -28,6 +28,7 @@ from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
+from bbans.frozen.network import FrozenNetwork as FrozenNetwork
 from bbans.message.message import Message as Message
 from bbans.models.arhmm import ARHMM as ARHMM
 from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM

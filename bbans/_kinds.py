@@ -10,12 +10,13 @@ from bbans.errors import FormatError, SymbolError
 __all__ = [
     "CONTAINER",
     "MODEL",
+    "NETWORK",
     "START_BYTES",
     "check_raw",
     "wrong_kind",
 ]
 
-MODEL, CONTAINER = b"\x89bbm", b"\x89bbz"
+MODEL, NETWORK, CONTAINER = b"\x89bbm", b"\x89bbn", b"\x89bbz"
 
 
 class _Kind(NamedTuple):
@@ -28,6 +29,7 @@ _UNPACK = "unpack it first"
 _READ = "read its values with a library for such files"
 _KINDS = (
     _Kind(MODEL, "a bbans model file", "load_model reads it"),
+    _Kind(NETWORK, "a bbans network file", "FrozenNetwork.load reads it"),
     _Kind(CONTAINER, "a bbans container", "decompress restores it"),
     _Kind(
         rb"PK\x03\x04",

@@ -178,7 +178,7 @@ def test_many_items_are_done_in_parts(monkeypatch):
     net = small()
     x, h = RNG.normal(size=(50, 4, 4, 2)), RNG.normal(size=(50, 6))
     whole = net(x, h)
-    monkeypatch.setattr("bbans.networks.network._WORK", 1000)
+    monkeypatch.setattr("bbans.networks.graph._WORK", 1000)
     for part, all_at_once in zip(net(x, h), whole, strict=True):
         np.testing.assert_allclose(part, all_at_once)
 
@@ -317,7 +317,7 @@ def test_other_files_say_what_they_are(tmp_path):
         (lambda x: nn.Network([x], [x])(np.ones((4, 4, 2), bool)), "must be real"),
         (lambda x: nn.grid(0, 0, 1), "step must be above 0"),
         (lambda x: nn.grid(1, 2, 1), "high must be an integer"),
-        (lambda x: nn.latents(3, 1.0).over(8), "units for 6 channels do not divide 8"),
+        (lambda x: nn.latents(3, 1.0).over(8), "units for 6 channels do not divide 8 "),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(make, text):

@@ -8,6 +8,7 @@ from bbans.frozen.contexts import Contexts
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.frozen.model_file import default_model, load_model
+from bbans.frozen.network import FrozenNetwork, NetworkNode
 
 __all__ = [
     "Alphabet",
@@ -16,6 +17,8 @@ __all__ = [
     "FrozenHMM",
     "FrozenLGSSM",
     "FrozenModel",
+    "FrozenNetwork",
+    "NetworkNode",
     "c_header",
     "default_model",
     "load_model",

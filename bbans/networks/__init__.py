@@ -21,6 +21,7 @@ from bbans.networks.nodes import (
     flatten,
     gated_cell,
 )
+from bbans.networks.quantise import LayerReport, QuantisedNetwork
 from bbans.networks.units import (
     Units,
     grid,
@@ -41,10 +42,12 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Input",
+    "LayerReport",
     "Multiply",
     "Network",
     "Node",
     "PixelShuffle",
+    "QuantisedNetwork",
     "Relu",
     "Reshape",
     "Scale",

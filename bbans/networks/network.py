@@ -1,20 +1,22 @@
-"""Float networks: a graph of layers, evaluated and stored."""
+"""Float networks: what training makes, stored, and taken to integers."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bbans._arguments import as_instance, as_reals
 from bbans._float_file import Arrays, read_model, write_model
 from bbans.errors import BbansError, CorruptError, FormatError, ModelError
 from bbans.networks import nodes as layers
-from bbans.networks.nodes import Floats, Input, Node, Shape
+from bbans.networks.graph import Graph
+from bbans.networks.nodes import Node
+from bbans.networks.quantise import QuantisedNetwork, quantised
+from bbans.networks.units import Units
 
 __all__ = ["Network"]
 
@@ -27,11 +29,9 @@ _LAYERS: dict[str, Any] = {
     and cls not in (Node, layers.Affine)
 }
 _GRAPH = "graph"
-# Numbers that a layer holds at a time, over all items.
-_WORK = 1 << 22
 
 
-class Network:
+class Network(Graph):
     """A network in floating point: what training makes, and `quantise` takes.
 
     Parameters
@@ -62,114 +62,51 @@ class Network:
            [2.5, 6. ]])
     """
 
-    __slots__ = ("_inputs", "_nodes", "_outputs")
+    __slots__ = ()
 
-    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:
-        self._inputs = tuple(
-            as_instance(node, Input, "a network's input", "an Input") for node in inputs
-        )
-        self._outputs = tuple(
-            as_instance(node, Node, "a network's output", "a node") for node in outputs
-        )
-        if not self._outputs:
-            raise ModelError("a network needs at least one output")
-        if len({*map(id, self._inputs)}) < len(self._inputs):
-            raise ModelError("an input is listed twice")
-        self._nodes = _ordered(self._inputs, self._outputs)
-        for node in self._nodes:
-            if isinstance(node, Input) and node not in self._inputs:
-                raise ModelError(f"the outputs depend on {node}, which is not listed")
-
-    @property
-    def inputs(self) -> list[Shape]:
-        """The shapes of the inputs."""
-        return [node.shape for node in self._inputs]
-
-    @property
-    def outputs(self) -> list[Shape]:
-        """The shapes of the outputs."""
-        return [node.shape for node in self._outputs]
-
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        """The nodes: inputs first, each after those that it takes."""
-        return self._nodes
-
-    def __call__(self, *values: ArrayLike) -> Any:
-        """Compute the outputs.
+    def quantise(
+        self,
+        calibration: ArrayLike | Sequence[ArrayLike],
+        *,
+        inputs: Sequence[Units],
+        outputs: Sequence[Units],
+        weights: int = 8,
+        activations: int = 8,
+    ) -> QuantisedNetwork:
+        """Round everything to integers.
 
         Parameters
         ----------
-        *values : array_like of float, shape (*batch, *shape)
-            One for each input, all with the same leading axes, or none.
+        calibration : array_like of float, shape (N, *shape), or a list of them
+            Data as the network will see, one array for each input.
+        inputs, outputs : sequence of Units
+            What the integers stand for: `grid` for an input; `grid`, `location`,
+            `scale`, `logit` and so on for an output.
+        weights : int
+            Bits of a weight, 8 or 16.
+        activations : int
+            Bits of a clipped ReLU, 2 to 15; other tensors have 16.
 
         Returns
         -------
-        ndarray of float64, shape (*batch, *shape)
-            A tuple of them, if there are several outputs.
+        QuantisedNetwork
+            Its `freeze` makes the network that codes.
 
         Raises
         ------
         ModelError
-            If the inputs are not these.
+            If an argument breaks a condition above.
+
+        Notes
+        -----
+        Each row of weights has one scale, such that no sum can overflow. Ceilings are
+        those by which rounding and clipping change the calibration data least; biases
+        make up for what rounding changes in the mean.
         """
-        batch, arrays = self.batched(values)
-        items = len(arrays[0]) if arrays else 1
-        step = max(1, _WORK // max(node.work for node in self._nodes))
-        results = [np.empty((items, *shape)) for shape in self.outputs]
-        for first in range(0, items, step):
-            part = slice(first, first + step)
-            found = dict(self.evaluated([array[part] for array in arrays]))
-            for result, node in zip(results, self._outputs, strict=True):
-                result[part] = found[node]
-        shaped = [array.reshape(*batch, *array.shape[1:]) for array in results]
-        return tuple(shaped) if shaped[1:] else shaped[0]
-
-    def batched(self, values: Sequence[ArrayLike]) -> tuple[Shape, list[Floats]]:
-        """The leading axes of a call's inputs, and these with one axis in their place.
-
-        Raises
-        ------
-        ModelError
-            If the inputs are not those of this network.
-        """
-        if len(values) != len(self._inputs):
-            raise ModelError(
-                f"the network takes {len(self._inputs)} inputs, not {len(values)}"
-            )
-        batch: Shape = ()
-        arrays = []
-        for i, (value, node) in enumerate(zip(values, self._inputs, strict=True)):
-            array = as_reals(value, f"input {i}")
-            rank = array.ndim - len(node.shape)
-            if rank < 0 or array.shape[rank:] != node.shape:
-                raise ModelError(
-                    f"input {i} must have shape (..., {str(node.shape)[1:]}, not "
-                    f"{array.shape}"
-                )
-            if i and array.shape[:rank] != batch:
-                raise ModelError(
-                    f"input {i} has leading axes {array.shape[:rank]}, and input 0 "
-                    f"{batch}"
-                )
-            batch = array.shape[:rank]
-            arrays.append(array.reshape(-1, *node.shape))
-        return batch, arrays
-
-    def evaluated(self, arrays: Sequence[Floats]) -> Iterator[tuple[Node, Floats]]:
-        """Yield each node and its tensor, of what `batched` returns."""
-        items = len(arrays[0]) if arrays else 1
-        last = {a: node for node in self._nodes for a in node.inputs}
-        found = dict(zip(self._inputs, arrays, strict=True))
-        for node in self._nodes:
-            if node not in found:
-                value = node.evaluate(*(found[a] for a in node.inputs))
-                # Without inputs nothing has the axis of a batch.
-                found[node] = np.broadcast_to(value, (items, *node.shape))
-            yield node, found[node]
-            for a in {*node.inputs}:
-                if last[a] is node:
-                    del found[a]  # its last use
+        return quantised(
+            self, calibration, inputs=inputs, outputs=outputs, weights=weights,
+            activations=activations,
+        )  # fmt: skip
 
     # ---- files and copies
 
@@ -275,20 +212,6 @@ class Network:
         ]  # fmt: skip
         ends = ", ".join(str(number[node]) for node in self._outputs)
         return "\n".join([f"Network(outputs {ends}):", *rows])
-
-
-def _ordered(inputs: Sequence[Node], outputs: Sequence[Node]) -> tuple[Node, ...]:
-    """All nodes that the outputs depend on, each after those that it takes."""
-    found = dict.fromkeys(inputs)
-    stack = list(reversed(outputs))
-    while stack:
-        node = stack[-1]
-        missing = [a for a in node.inputs if a not in found]
-        if missing:
-            stack += reversed(missing)
-        else:
-            found[stack.pop()] = None
-    return tuple(found)
 
 
 def _chosen(nodes: Sequence[Node], numbers: Sequence[int]) -> list[Node]:

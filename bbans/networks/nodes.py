@@ -198,20 +198,18 @@ class Affine(Node):
         height, width, _ = self.volume
         return max(self.size, height * width * int(self.kernel[0].size))
 
-    def windows(self, value: NDArray[Any]) -> NDArray[Any]:
-        """What each output position multiplies with the rows of the kernel.
+    def windows(self, maps: NDArray[Any]) -> NDArray[Any]:
+        """What each output position multiplies with a row of the kernel.
 
         Parameters
         ----------
-        value : ndarray, shape (N, ...)
-            Of the input's size.
+        maps : ndarray, shape (N, height, width, channels)
+            The input, or some of its channels.
 
         Returns
         -------
         ndarray, shape (N, height, width, kernel elements)
         """
-        (a,) = self.inputs
-        maps = value.reshape(-1, *a.volume)
         _, rows, columns, _ = self.kernel.shape
         if any(map(any, self.pads)):
             maps = np.pad(maps, ((0, 0), *self.pads, (0, 0)))
@@ -220,7 +218,7 @@ class Affine(Node):
         return views.transpose(0, 1, 2, 4, 5, 3).reshape(*views.shape[:3], -1)
 
     def evaluate(self, *values: Floats) -> Floats:
-        windows = self.windows(values[0])
+        windows = self.windows(values[0].reshape(-1, *self.inputs[0].volume))
         rows = self.kernel.reshape(len(self.kernel), -1)
         result: Floats = windows @ rows.T + self.offset
         return result.reshape(-1, *self.shape)

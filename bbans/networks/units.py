@@ -6,9 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bbans._arguments import as_integer, as_real
 from bbans._lib import lib
 from bbans.errors import ModelError
@@ -31,40 +28,47 @@ _LOGITS, _SCALES = 128, 256
 
 
 class Units(NamedTuple):
-    """What the integers of a channel stand for: ``clip(factor * real + offset)``.
+    """What an integer stands for, for each channel: ``factor * real + offset``,
+    rounded and clipped.
 
     Attributes
     ----------
     factor, offset : tuple of float
-    low, high : tuple of int
-        A number for each channel; fewer are repeated over the channels.
+        For each channel; a shorter pattern is repeated over the channels.
+    low, high : int
+        The range of all.
     """
 
     factor: tuple[float, ...]
     offset: tuple[float, ...]
-    low: tuple[int, ...]
-    high: tuple[int, ...]
+    low: int
+    high: int
 
-    def over(self, channels: int) -> tuple[NDArray[np.float64], ...]:
-        """The four, for so many channels, as float64.
+    def over(self, channels: int) -> Units:
+        """The units of so many channels.
 
         Raises
         ------
         ModelError
-            If the channels are no multiple of these.
+            If the pattern does not divide them.
         """
         n = len(self.factor)
         if channels % n:
-            raise ModelError(f"units for {n} channels do not divide {channels}")
-        return tuple(np.tile(np.array(x, np.float64), channels // n) for x in self)
-
-
-def _unit(factor: float, offset: float, low: int, high: int) -> Units:
-    return Units((factor,), (offset,), (low,), (high,))
+            raise ModelError(
+                f"units for {n} channels do not divide {channels} channels"
+            )
+        times = channels // n
+        return self._replace(factor=self.factor * times, offset=self.offset * times)
 
 
 def _joined(units: Sequence[Units]) -> Units:
-    return Units(*(sum(parts, ()) for parts in zip(*units, strict=True)))
+    """The units of several groups of channels, one after the other."""
+    factors, offsets, lows, highs = zip(*units, strict=True)
+    return Units(sum(factors, ()), sum(offsets, ()), min(lows), max(highs))
+
+
+def _of_one(factor: float, offset: float, low: int, high: int) -> Units:
+    return Units((factor,), (offset,), low, high)
 
 
 def _as_step(step: float) -> float:
@@ -91,17 +95,17 @@ def grid(step: float, low: int, high: int) -> Units:
     """
     low = as_integer(low, "low", *_INT32)
     high = as_integer(high, "high", low, _INT32[1])
-    return _unit(1 / _as_step(step), 0.0, low, high)
+    return _of_one(1 / _as_step(step), 0.0, low, high)
 
 
 def location(step: float = 1.0) -> Units:
     """A location, in 2^-16 of a step of the values."""
-    return _unit(2**16 / _as_step(step), 0.0, *_INT32)
+    return _of_one(2**16 / _as_step(step), 0.0, *_INT32)
 
 
 def scale(step: float = 1.0) -> Units:
     """A scale: of the natural logarithm of a deviation, 256 log2(deviation / step)."""
-    return _unit(
+    return _of_one(
         _SCALES / math.log(2),
         -_SCALES * math.log2(_as_step(step)),
         lib.BBANS_SCALE_MIN,
@@ -111,17 +115,17 @@ def scale(step: float = 1.0) -> Units:
 
 def logit() -> Units:
     """Of the natural logarithm of odds, 128 log2, as far as 24 bits: Bernoulli."""
-    return _unit(_LOGITS / math.log(2), 0.0, -3071, 3071)
+    return _of_one(_LOGITS / math.log(2), 0.0, -3071, 3071)
 
 
 def log_weight() -> Units:
     """Of the natural logarithm of a weight, 128 log2: categories and components."""
-    return _unit(_LOGITS / math.log(2), 0.0, -32767, 32767)
+    return _of_one(_LOGITS / math.log(2), 0.0, -32767, 32767)
 
 
 def log_rate() -> Units:
     """Of the natural logarithm of a rate, 128 log2, from 2^-14 to 2^14."""
-    return _unit(_LOGITS / math.log(2), 0.0, -14 * _LOGITS, 14 * _LOGITS)
+    return _of_one(_LOGITS / math.log(2), 0.0, -14 * _LOGITS, 14 * _LOGITS)
 
 
 def latents(n: int, step: float) -> Units:
