@@ -1911,7 +1911,9 @@ class DeepSSM(NetworkModel):
         return self.run("likelihood", z, h or [0] * self.m)
 
     def following(self, z_before):
-        return self.standard(self.n) if z_before is None else self.run("prior", z_before)
+        return (
+            self.standard(self.n) if z_before is None else self.run("prior", z_before)
+        )
 
     def prior(self, message, z_before, z):
         self.push(message, self.following(z_before), z)

@@ -283,7 +283,12 @@ class Rows:
     low, high : int
         What an integer may be.
     kind : {"integers", "bytes"}
-        What they are given as, and returned.
+        What they are given as, and returned; bytes are of 0 to 255.
+
+    Raises
+    ------
+    ModelError
+        If `kind` is neither, or the integers are no bytes.
 
     Attributes
     ----------
@@ -291,7 +296,7 @@ class Rows:
         That a model codes them as: of 32 bits if they fit.
     """
 
-    kind: Literal["integers", "bytes"]
+    kind: Kind
 
     __slots__ = ("dtype", "high", "kind", "low", "width")
 
@@ -300,8 +305,12 @@ class Rows:
         width: int,
         low: int = _INT64_MIN,
         high: int = _INT64_MAX,
-        kind: Literal["integers", "bytes"] = "integers",
+        kind: Kind = "integers",
     ) -> None:
+        if kind not in ("integers", "bytes"):
+            raise ModelError(f"kind must be integers or bytes, not {kind!r}")
+        if kind == "bytes" and not 0 <= low <= high <= 255:
+            raise ModelError(f"integers of {low} to {high} are no bytes")
         self.width, self.low, self.high, self.kind = width, low, high, kind
         short = np.iinfo(np.int32)
         fits = short.min <= low <= high <= short.max

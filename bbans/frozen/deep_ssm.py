@@ -12,7 +12,7 @@ from bbans._lib import lib
 from bbans.codecs.iconoclasm import Iconoclasm
 from bbans.errors import CorruptError
 from bbans.frozen.base import Kind, Mode
-from bbans.frozen.head import Head, latents_law
+from bbans.frozen.head import HEAD_WANTED, Head, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.frozen.network_model import (
     NetworkModel,
@@ -103,7 +103,7 @@ class FrozenDeepSSM(NetworkModel):
             as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
         self._hidden = size_of(update.outputs)
         self._latents = size_of(posterior.outputs) // 2
-        p = as_instance(head, Head, "head", "a Head, as of Head.bernoulli").width
+        p = as_instance(head, Head, "head", HEAD_WANTED).width
         m, n = self._hidden, self._latents
         check_fit("update", update, [p, m], m)
         check_fit("prior", prior, [n], 2 * n)
@@ -157,7 +157,7 @@ class FrozenDeepSSM(NetworkModel):
     @classmethod
     def _read(cls, data: bytes) -> FrozenDeepSSM:
         head, networks = cls._parts(data)
-        if head.start.detail or head.order:
+        if head.start.detail:
             raise CorruptError("model file is inconsistent: it has levels")
         return cls(*networks, **options_of(head))
 

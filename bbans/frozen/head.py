@@ -31,6 +31,7 @@ LAWS = {
 """The laws of observations, by name."""
 
 NUMBERS = 6  # of a head in a model file
+HEAD_WANTED = "a Head, as of Head.bernoulli"
 
 _Integers = NDArray[Any]
 
@@ -143,13 +144,14 @@ class Head(NamedTuple):
         return self.width * each.get(self.law, max(3 * self.components, 1))
 
     def distribution(self, outputs: _Integers) -> Distribution:
-        """Return the law of observations, shape (..., width).
+        """Return the law of observations, shape (..., width), or (...) if that is 1.
 
         Parameters
         ----------
         outputs : ndarray of int32, shape (..., outputs)
         """
-        rows = outputs.reshape(*outputs.shape[:-1], self.width, -1)
+        values = () if self.width == 1 else (self.width,)
+        rows = outputs.reshape(*outputs.shape[:-1], *values, -1)
         if self.law == "bernoulli":
             return Bernoulli(_fixed(lib.bbans_logits_to_probabilities, rows[..., 0]))
         if self.law == "categorical":
@@ -220,7 +222,7 @@ def latents_law(outputs: _Integers, *, leak: bool, shift: int = 0) -> Gaussian:
     location, scale = np.split(outputs, 2, axis=-1)
     return Gaussian(
         coarse(location.astype(np.int64), shift),
-        np.maximum(_scales(scale) - 256 * shift, lib.BBANS_SCALE_MIN),
+        _scales(_scales(scale) - 256 * shift),
         leak=leak,
         copy=False,
     )

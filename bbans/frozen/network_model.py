@@ -26,14 +26,17 @@ from bbans.frozen.base import (
     Start,
     check_end,
     header_bytes,
-    one_of,
     read_header,
 )
+from bbans.frozen.head import HEAD_WANTED, Head, coarse, latents_law
 from bbans.frozen.head import NUMBERS as HEAD_NUMBERS
-from bbans.frozen.head import Head, coarse, latents_law
 from bbans.frozen.network import FrozenNetwork
+from bbans.message.codec import Codec
 
-__all__ = ["NetworkModel", "NetworkSteps"]
+__all__ = ["ORDERS", "NetworkModel", "NetworkSteps"]
+
+#: Of a VAE's levels, by their numbers in files.
+ORDERS = ("markov", "top-down")
 
 NUMBERS = HEAD_NUMBERS + 5  # of the header: head, g, c, start bits, s, order
 HEADER_BYTES = header_bytes(NUMBERS)
@@ -58,6 +61,22 @@ class FileHead(NamedTuple):
         """Networks that follow: of a VAE two a level, of a deep model four."""
         return 2 * self.start.detail or 4
 
+    def facts(self) -> dict[str, Any]:
+        """What `bbans info` says of it."""
+        law = self.head.law.replace("_", "-")
+        if self.head.components:
+            law += f" of {self.head.components} ({self.head.family})"
+        levels = self.start.detail
+        kind = "variational autoencoder" if levels else "deep state space model"
+        facts: dict[str, Any] = {"kind": f"frozen {kind}"}
+        if levels:
+            facts["levels"] = f"{levels}, {ORDERS[self.order]}"
+        return facts | {
+            "observed": f"{self.head.width} of {self.head.low} .. {self.head.high}",
+            "law": law,
+            "grid": f"2^-{self.grid}",
+        }
+
 
 def read_head(data: bytes) -> FileHead:
     """Read the header of the model file that these bytes begin, of either type.
@@ -74,7 +93,10 @@ def read_head(data: bytes) -> FileHead:
         raise CorruptError(f"model file is inconsistent: {error}") from error
     if start.listed:
         raise CorruptError("model file is inconsistent: it has an alphabet")
-    return FileHead(start, head, *numbers[HEAD_NUMBERS:])
+    found = FileHead(start, head, *numbers[HEAD_NUMBERS:])
+    if found.order >= (len(ORDERS) if start.detail else 1):
+        raise CorruptError("model file is inconsistent: its levels have no order")
+    return found
 
 
 class NetworkModel(FrozenModel):
@@ -125,18 +147,12 @@ class NetworkModel(FrozenModel):
         mode: Mode,
     ) -> None:
         self._networks = networks
-        self._head = as_instance(head, Head, "head", "a Head, as of Head.bernoulli")
+        self._head: Head = as_instance(head, Head, "head", HEAD_WANTED)
         most = int(lib.BBANS_GRID_MAX)
         grid = as_integer(grid, "grid", 0, most)
         start_shift = as_integer(start_shift, "start_shift", 0, most)
         start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
         start_bits = as_integer(start_bits, "start_bits", 0, lib.BBANS_START_MAX)
-        one_of(kind, ("integers", "bytes"), "kind")
-        if kind == "bytes" and not 0 <= head.low <= head.high <= 255:
-            raise ModelError(
-                f"observations of {head.low} to {head.high} are no bytes: give "
-                'kind="integers"'
-            )
         self._alphabet = Rows(head.width, head.low, head.high, kind)
         self._array = ffi.new("bbans_network[]", [n.c[0] for n in networks.values()])
         c, c_head = ffi.new(f"{self._C} *"), ffi.new("bbans_head *")
@@ -335,13 +351,15 @@ class NetworkSteps:
         outputs[..., n:] = 256 * self._frozen.grid
         return latents_law(outputs, leak=True, shift=shift)
 
-    def _observed(self, outputs: _Integers) -> Any:
-        return self._frozen.head.distribution(outputs)
+    def _observed(self, outputs: _Integers) -> Codec[Any]:
+        law: Codec[Any] = self._frozen.head.distribution(outputs)
+        return law
 
     def _values(self, x: Any) -> NDArray[np.int32]:
         """Observations as networks take them, shape (..., width)."""
         shape = (*self._batch, self._frozen.width)
-        return self._frozen.alphabet.encode(x).reshape(shape)
+        rows: NDArray[np.int32] = self._frozen.alphabet.encode(x).reshape(shape)
+        return rows
 
     def _mode(self, outputs: _Integers) -> _Integers:
         """The mode of a posterior, on the grid of the start."""

@@ -1,4 +1,5 @@
-"""Frozen variational autoencoders: docs/maths.md, "VAEs and deep state space models"."""
+"""Frozen variational autoencoders: docs/maths.md, "VAEs and deep state space
+models"."""
 
 from __future__ import annotations
 
@@ -13,9 +14,10 @@ from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.compose import Dependent
 from bbans.errors import CorruptError, ModelError
 from bbans.frozen.base import Kind, Mode, one_of
-from bbans.frozen.head import Head, latents_law
+from bbans.frozen.head import HEAD_WANTED, Head, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.frozen.network_model import (
+    ORDERS,
     NetworkModel,
     NetworkSteps,
     Plain,
@@ -25,10 +27,7 @@ from bbans.frozen.network_model import (
 )
 from bbans.message.codec import Codec
 
-__all__ = ["ORDERS", "FrozenVAE", "VAESteps"]
-
-#: By their numbers in files.
-ORDERS = ("markov", "top-down")
+__all__ = ["FrozenVAE", "VAESteps"]
 
 _Integers = NDArray[Any]
 
@@ -123,7 +122,7 @@ class FrozenVAE(NetworkModel):
         self._latents = tuple(
             size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
         )
-        self._check_networks(networks, as_instance(head, Head, "head", "a Head"))
+        self._check_networks(networks, as_instance(head, Head, "head", HEAD_WANTED))
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
@@ -142,7 +141,9 @@ class FrozenVAE(NetworkModel):
             above = list(n[: i - self.levels : -1]) if i < self.levels - 1 else []
             below = [n[i - 1] if i else head.width]
             given = below if markov else [head.width, *above]
-            check_fit(f"posterior_{i + 1}", networks[f"posterior_{i + 1}"], given, 2 * n[i])
+            check_fit(
+                f"posterior_{i + 1}", networks[f"posterior_{i + 1}"], given, 2 * n[i]
+            )
             if above:
                 given = above[-1:] if markov else above
                 check_fit(f"prior_{i + 1}", networks[f"prior_{i + 1}"], given, 2 * n[i])
@@ -200,8 +201,8 @@ class FrozenVAE(NetworkModel):
     def _read(cls, data: bytes) -> FrozenVAE:
         head, networks = cls._parts(data)
         levels = head.start.detail
-        if head.order >= len(ORDERS):
-            raise CorruptError("model file is inconsistent: its levels have no order")
+        if levels == 0:
+            raise CorruptError("model file is inconsistent: it has no levels")
         return cls(
             networks[-1],
             networks[:levels],

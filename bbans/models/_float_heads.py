@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.frozen.head import Head
-from bbans.networks import Units, log_rate, log_weight, logit, mixture
+from bbans.networks.units import Units, log_rate, log_weight, logit, mixture
 
 __all__ = ["observation_bits", "units_of"]
 
@@ -53,7 +53,10 @@ def observation_bits(
         nats = -_beta_binomial(head.high, x, *np.moveaxis(np.exp(rows), -1, 0))
     else:
         kinds = rows.reshape(*rows.shape[:-1], 3, head.components)
-        nats = -np.log(_mixture(head, *np.moveaxis(kinds, -2, 0), x[..., None], step))
+        weight, location, log_scale = np.moveaxis(kinds, -2, 0)
+        mass = _mixture(head, location, log_scale, x[..., None], step)
+        total = (np.exp(_normalised(weight)) * mass).sum(axis=-1)
+        nats = -np.log(np.maximum(total, _LEAST))
     bits: _Floats = nats.sum(axis=-1) / math.log(2)
     return bits
 
@@ -64,28 +67,27 @@ def _normalised(logs: _Floats) -> _Floats:
     return normal
 
 
-def _beta_binomial(n: int, x: NDArray[Any], alpha: _Floats, beta: _Floats) -> _Floats:
-    def log_beta(a: Any, b: Any) -> Any:
-        return _lgamma(a) + _lgamma(b) - _lgamma(a + b)
+def _beta_binomial(n: int, x: _Floats, alpha: _Floats, beta: _Floats) -> _Floats:
+    def log_beta(a: _Floats, b: _Floats) -> _Floats:
+        logs: _Floats = _lgamma(a) + _lgamma(b) - _lgamma(a + b)
+        return logs
 
-    choices = -log_beta(x + 1.0, n - x + 1.0) - math.log(n + 1.0)
-    found: _Floats = choices + log_beta(x + alpha, n - x + beta)
-    return found - log_beta(alpha, beta)
+    choices = -log_beta(x + 1, n - x + 1) - math.log(n + 1)
+    return choices + log_beta(x + alpha, n - x + beta) - log_beta(alpha, beta)
 
 
 def _mixture(
-    head: Head, weight: _Floats, location: _Floats, log_scale: _Floats, x: Any, step: Any
+    head: Head, location: _Floats, log_scale: _Floats, x: NDArray[Any], step: float
 ) -> _Floats:
-    """The mass of each value; the ends of the range take what lies beyond."""
+    """The mass of a value under each component; the ends of the range take what lies
+    beyond."""
     scale = np.exp(log_scale)
     below = np.where(x == head.low, -np.inf, ((x - 0.5) * step - location) / scale)
     above = np.where(x == head.high, np.inf, ((x + 0.5) * step - location) / scale)
     # By symmetry on the side where masses below are small, and exact.
     turn = below + above > 0
     below, above = np.where(turn, -above, below), np.where(turn, -below, above)
-    mass = _below(head.family, above) - _below(head.family, below)
-    total = (np.exp(_normalised(weight)) * mass).sum(axis=-1)
-    return np.maximum(total, _LEAST)
+    return _below(head.family, above) - _below(head.family, below)
 
 
 def _below(family: str, t: _Floats) -> _Floats:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans import networks as nn
 from bbans._arguments import as_array, as_integer
 from bbans._float_file import Arrays
 from bbans.errors import ModelError, SymbolError
@@ -22,6 +21,9 @@ from bbans.models.network_model import (
     latent_units,
     with_start,
 )
+from bbans.networks.network import Network
+from bbans.networks.units import Units
+from bbans.networks.units import grid as grid_units
 
 __all__ = ["DeepSSM"]
 
@@ -62,10 +64,10 @@ class DeepSSM(NetworkModel):
 
     def __init__(
         self,
-        update: nn.Network,
-        prior: nn.Network,
-        likelihood: nn.Network,
-        posterior: nn.Network,
+        update: Network,
+        prior: Network,
+        likelihood: Network,
+        posterior: Network,
         *,
         head: Head,
         step: float = 1.0,
@@ -193,12 +195,12 @@ class DeepSSM(NetworkModel):
         z, _ = self._drawn(sequences, h, np.random.default_rng(0))
         x = np.moveaxis(sequences, 1, 0) * self._step
         top = max(float(np.abs(h).max()), 1e-9) / _STATE_MAX
-        state = nn.grid(top, -_STATE_MAX * bool((h < 0).any()), _STATE_MAX)
+        state = grid_units(top, -_STATE_MAX * bool((h < 0).any()), _STATE_MAX)
         latent = latent_units(grid)
         options = {"weights": weights, "activations": activations}
 
         def frozen(
-            name: str, given: Sequence[_Floats], units: Sequence[nn.Units], out: Any
+            name: str, given: Sequence[_Floats], units: Sequence[Units], out: Any
         ) -> Any:
             return self._frozen_network(name, given, units, out, options, 2.0**-grid)
 

@@ -6,31 +6,34 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bbans import networks as nn
-from bbans._arguments import as_instance, as_integer, as_real
+from bbans._arguments import as_instance, as_real
 from bbans._float_file import Arrays
 from bbans._lib import lib
 from bbans.codecs.metered import random_bits
 from bbans.codecs.state_space import as_sequence_model
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Rows
-from bbans.frozen.base import Kind
-from bbans.frozen.head import Head
+from bbans.frozen.base import FrozenModel, Kind
+from bbans.frozen.head import HEAD_WANTED, Head
 from bbans.frozen.network import FrozenNetwork
 from bbans.models._float_heads import observation_bits, units_of
 from bbans.models._start_length import start_length
 from bbans.models.base import FloatModel
+from bbans.networks.network import Network
+from bbans.networks.units import Units, latents, location, scale
+from bbans.networks.units import grid as grid_units
 
 __all__ = ["NetworkModel"]
 
 _Floats = NDArray[np.float64]
 _Integers = NDArray[Any]
-_Made = TypeVar("_Made", bound="NetworkModel")
+_Frozen = TypeVar("_Frozen", bound=FrozenModel)
 
 _LATENT_MAX = 32767  # in grid steps, where networks take them
 _LOG2E = math.log2(math.e)
@@ -55,11 +58,11 @@ class NetworkModel(FloatModel):
     __slots__ = ("_head", "_networks", "_step")
 
     def __init__(
-        self, networks: Mapping[str, nn.Network], head: Head, step: float
+        self, networks: Mapping[str, Network], head: Head, step: float
     ) -> None:
-        self._head = as_instance(head, Head, "head", "a Head, as of Head.bernoulli")
+        self._head: Head = as_instance(head, Head, "head", HEAD_WANTED)
         for name, network in networks.items():
-            as_instance(network, nn.Network, name, "a Network")
+            as_instance(network, Network, name, "a Network")
         self._networks = dict(networks)
         self._step = as_real(step, "step")
         if not 0 < self._step < math.inf:
@@ -74,7 +77,7 @@ class NetworkModel(FloatModel):
         return self._head
 
     @property
-    def networks(self) -> dict[str, nn.Network]:
+    def networks(self) -> dict[str, Network]:
         """The conditionals, by their names."""
         return dict(self._networks)
 
@@ -96,8 +99,9 @@ class NetworkModel(FloatModel):
         ModelError
             Always.
         """
-        raise ModelError(f"-log2 P(x) of {type(self).__name__} is not tractable: "
-                         "elbo(x) bounds it")
+        raise ModelError(
+            f"-log2 P(x) of {type(self).__name__} is not tractable: elbo(x) bounds it"
+        )
 
     @abstractmethod
     def elbo(self, x: Any, *, samples: int = 8, seed: int = 0) -> float:
@@ -137,8 +141,8 @@ class NetworkModel(FloatModel):
         self,
         name: str,
         given: Sequence[NDArray[Any]],
-        inputs: Sequence[nn.Units],
-        outputs: nn.Units | None,
+        inputs: Sequence[Units],
+        outputs: Units | None,
         precision: Mapping[str, int],
         step: float,
     ) -> FrozenNetwork:
@@ -152,9 +156,9 @@ class NetworkModel(FloatModel):
         if outputs is not None:
             units = [outputs] * len(shapes)
         elif len(shapes) == 2 and shapes[0] == shapes[1]:
-            units = [nn.location(step), nn.scale(step)]
+            units = [location(step), scale(step)]
         elif len(shapes) == 1 and len(shapes[0]) == 1:
-            units = [nn.latents(shapes[0][0] // 2, step)]
+            units = [latents(shapes[0][0] // 2, step)]
         else:
             raise ModelError(
                 f"{name} must put out the locations of latents and the logarithms of "
@@ -168,11 +172,11 @@ class NetworkModel(FloatModel):
         except ModelError as error:
             raise ModelError(f"{name}: {error}", error.status) from error
 
-    def _values(self) -> nn.Units:
+    def _values(self) -> Units:
         """Of an observation, where a network takes it."""
-        return nn.grid(self._step, self._head.low, self._head.high)
+        return grid_units(self._step, self._head.low, self._head.high)
 
-    def _logits(self) -> nn.Units:
+    def _logits(self) -> Units:
         return units_of(self._head, self._step)
 
     # ---- files
@@ -192,18 +196,20 @@ class NetworkModel(FloatModel):
 
     @staticmethod
     def _head_of(arrays: Arrays) -> Head:
-        law, family = (arrays[name].item().decode("ascii") for name in ("law", "family"))
+        law, family = (
+            arrays[name].item().decode("ascii") for name in ("law", "family")
+        )
         width, low, high, components = arrays["head"].tolist()
         return Head(law, width, low, high, components, family)
 
     @staticmethod
-    def _networks_of(arrays: Arrays) -> dict[str, nn.Network]:
+    def _networks_of(arrays: Arrays) -> dict[str, Network]:
         parts: dict[str, Arrays] = {}
         for name, array in arrays.items():
             network, dot, key = name.partition(".")
             if dot:
                 parts.setdefault(network, {})[key] = array
-        return {name: nn.Network._from_arrays(part) for name, part in parts.items()}
+        return {name: Network._from_arrays(part) for name, part in parts.items()}
 
 
 def split(outputs: _Floats) -> tuple[_Floats, _Floats]:
@@ -228,14 +234,14 @@ def gaussian_bits(z: _Floats, outputs: _Floats | None = None) -> _Floats:
     return bits
 
 
-def latent_units(grid: int) -> nn.Units:
+def latent_units(grid: int) -> Units:
     """Of latents, where a network takes them."""
-    return nn.grid(2.0**-grid, -_LATENT_MAX, _LATENT_MAX)
+    return grid_units(2.0**-grid, -_LATENT_MAX, _LATENT_MAX)
 
 
 def with_start(
-    make: Callable[[int, int], Any], sequences: Iterable[_Integers], grid: int
-) -> Any:
+    make: Callable[[int, int], _Frozen], sequences: Iterable[_Integers], grid: int
+) -> _Frozen:
     """The frozen model whose start costs least.
 
     Parameters
@@ -251,10 +257,10 @@ def with_start(
     docs/maths.md, "VAEs and deep state space models".
     """
     rng = np.random.default_rng(0)
-    xs = [list(x[:_OBSERVATIONS]) for x, _ in zip(sequences, range(_SEQUENCES))]
+    xs = [list(x[:_OBSERVATIONS]) for x in islice(sequences, _SEQUENCES)]
     n = sum(map(len, xs))
     borrowed = net = 0.0
-    steps = make(1, 0).state_space()
+    steps: Any = make(1, 0).state_space()
     beliefs = []
     for x in xs:
         message = random_bits(rng, len(x))

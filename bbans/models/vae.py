@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans import networks as nn
 from bbans._arguments import as_integer
 from bbans._float_file import Arrays
 from bbans.errors import ModelError
 from bbans.frozen.base import MODES, Kind, one_of
 from bbans.frozen.head import Head
-from bbans.frozen.vae import ORDERS, FrozenVAE
+from bbans.frozen.network_model import ORDERS
+from bbans.frozen.vae import FrozenVAE
 from bbans.models.network_model import (
     NetworkModel,
     drawn,
@@ -22,6 +22,7 @@ from bbans.models.network_model import (
     latent_units,
     with_start,
 )
+from bbans.networks.network import Network
 
 __all__ = ["VAE"]
 
@@ -76,16 +77,16 @@ class VAE(NetworkModel):
 
     def __init__(
         self,
-        likelihood: nn.Network,
-        posteriors: nn.Network | Iterable[nn.Network],
-        priors: Iterable[nn.Network] = (),
+        likelihood: Network,
+        posteriors: Network | Iterable[Network],
+        priors: Iterable[Network] = (),
         *,
         head: Head,
         order: str = "markov",
         step: float = 1.0,
     ) -> None:
-        self._order = one_of(order, ORDERS, "order")
-        if isinstance(posteriors, nn.Network):
+        self._order: str = one_of(order, ORDERS, "order")
+        if isinstance(posteriors, Network):
             posteriors = (posteriors,)
         networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
         networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
@@ -104,7 +105,9 @@ class VAE(NetworkModel):
         return len(self._networks) // 2
 
     def __repr__(self) -> str:
-        return f"<VAE: {self.levels} levels, {self.head.width} observed, {self.head.law}>"
+        return (
+            f"<VAE: {self.levels} levels, {self.head.width} observed, {self.head.law}>"
+        )
 
     def elbo(self, x: ArrayLike, *, samples: int = 8, seed: int = 0) -> float:
         """Estimate what bits back pays in the mean, the negative evidence lower bound.
@@ -206,7 +209,9 @@ class VAE(NetworkModel):
         x, latent = rows * self._step, latent_units(grid)
         options = {"weights": weights, "activations": activations}
 
-        def frozen(name: str, data: list[_Floats], above: list[_Floats], out: Any) -> Any:
+        def frozen(
+            name: str, data: list[_Floats], above: list[_Floats], out: Any
+        ) -> Any:
             units = [self._values()] * len(data) + [latent] * len(above)
             given = data + above
             return self._frozen_network(name, given, units, out, options, 2.0**-grid)
