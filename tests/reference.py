@@ -1699,6 +1699,180 @@ def lgssm_decode(model, data, T, predictive=False):
     return xs + lgssm_range_decode(model, filtered, first_bits, n, T)
 
 
+# Networks in integers
+
+OPS = [
+    "input", "affine", "sum", "scale", "product", "concat", "slice", "shuffle",
+    "reshape",
+]  # fmt: skip
+INT16 = (-(2**15), 2**15 - 1)
+
+
+class Node:
+    """A node; what it does not use is 0. Weights are [row][i][j][channel]."""
+
+    kernel, stride, pad, factor = (0, 0), (0, 0), (0, 0), (0, 0)
+    shift = first = size = 0  # size: bytes of a weight
+    weights = bias = multiplier = row_shift = None
+
+    def __init__(self, op, inputs, shape, low, high, **more):
+        self.op, self.inputs, self.shape = op, inputs, shape
+        self.low, self.high = low, high
+        vars(self).update(more)
+
+    def rounded(self, v, shift):
+        return min(max(v + (1 << shift - 1) >> shift, self.low), self.high)
+
+
+class Network:
+    """Tensors are dictionaries {(y, x, channel): integer}."""
+
+    def __init__(self, nodes, outputs):
+        self.nodes, self.outputs = nodes, outputs
+        for node in nodes:
+            if node.op == "affine":
+                self._prove(node)
+
+    def _prove(self, node):
+        """No sum overflows."""
+        a = self.nodes[node.inputs[0]]
+        assert INT16[0] <= a.low <= a.high <= INT16[1]
+        for row, bias in zip(node.weights, node.bias, strict=True):
+            total = sum(map(abs, flat_row(row)))
+            assert abs(bias) + total * max(abs(a.low), abs(a.high)) < 2**31
+
+    def run(self, *inputs):
+        """Flat lists of integers to flat lists of integers."""
+        tensors, inputs = [], iter(inputs)
+        for node in self.nodes:
+            places = list(places_of(node.shape))
+            if node.op == "input":
+                tensor = dict(zip(places, next(inputs), strict=True))
+                assert all(node.low <= v <= node.high for v in tensor.values())
+            else:
+                taken = [tensors[k] for k in node.inputs]
+                shapes = [self.nodes[k].shape for k in node.inputs]
+                compute = getattr(self, f"_{node.op}")
+                tensor = {at: compute(node, shapes, *at, *taken) for at in places}
+            tensors.append(tensor)
+        return [[*tensors[k].values()] for k in self.outputs]
+
+    def _affine(self, node, shapes, y, x, c, a):
+        total = node.bias[c]
+        for i, line in enumerate(node.weights[c]):
+            for j, cell in enumerate(line):
+                for k, w in enumerate(cell):
+                    row = y * node.stride[0] + i - node.pad[0]
+                    column = x * node.stride[1] + j - node.pad[1]
+                    total += w * a.get((row, column, k), 0)
+        return node.rounded(total * node.multiplier[c], node.row_shift[c])
+
+    def _sum(self, node, shapes, y, x, c, a, b):
+        at, (f, g) = (y, x, c), node.factor
+        return node.rounded(f * a[at] + g * b[at], node.shift)
+
+    def _scale(self, node, shapes, y, x, c, a):
+        return node.rounded(node.factor[0] * a[y, x, c], node.shift)
+
+    def _product(self, node, shapes, y, x, c, a, b):
+        return node.rounded(node.factor[0] * a[y, x, c] * b[y, x, c], node.shift)
+
+    def _concat(self, node, shapes, y, x, c, a, b):
+        n = shapes[0][2]
+        return a[y, x, c] if c < n else b[y, x, c - n]
+
+    def _slice(self, node, shapes, y, x, c, a):
+        return a[y, x, node.first + c]
+
+    def _shuffle(self, node, shapes, y, x, c, a):
+        r = node.first
+        return a[y // r, x // r, (c * r + y % r) * r + x % r]
+
+    def _reshape(self, node, shapes, y, x, c, a):
+        _, width, channels = node.shape
+        return [*a.values()][(y * width + x) * channels + c]
+
+
+def flat_row(row):
+    """The weights of a row, in C order."""
+    return [w for line in row for cell in line for w in cell]
+
+
+def places_of(shape):
+    """All places of a tensor, in C order."""
+    height, width, channels = shape
+    return (
+        (y, x, c) for y in range(height) for x in range(width) for c in range(channels)
+    )
+
+
+def network_file(network):
+    """The file of a network."""
+    records, arrays = [], []
+    for node in network.nodes:
+        inputs = [*node.inputs, 0, 0][:2]
+        records += [
+            OPS.index(node.op) + 1, *inputs, *node.shape, node.low, node.high,
+            *node.kernel, *node.stride, *node.pad, node.size, *node.factor, node.shift,
+            node.first, 0,
+        ]  # fmt: skip
+        if node.op == "affine":
+            flat = [
+                w for row in node.weights for line in row for cell in line for w in cell
+            ]
+            arrays += [
+                words(node.bias), words(node.multiplier), bytes(node.row_shift),
+                words(flat, node.size),
+            ]  # fmt: skip
+    rest = words([*records, *network.outputs]) + b"".join(arrays)
+    counts = words([len(network.nodes), len(network.outputs), 12 + len(rest)])
+    return with_crc(b"\x89bbn\x01\0\0\0" + counts + rest)
+
+
+def read_network(file):
+    """The network of a file that is right."""
+    n, ends, size = integers(file[8:20], 4)
+    assert with_crc(file[: 8 + size]) == file
+    at = 20 + 80 * n
+    numbers = [signed(v, 4) for v in integers(file[20 : at + 4 * ends], 4)]
+    outputs, nodes = numbers[20 * n :], []
+    at += 4 * ends
+
+    def take(count, size):
+        nonlocal at
+        at += count * size
+        return integers(file[at - count * size : at], size)
+
+    for k in range(n):
+        v = numbers[20 * k : 20 * k + 20]
+        op = OPS[v[0] - 1]
+        inputs = v[1 : 1 + {"input": 0, "sum": 2, "product": 2, "concat": 2}.get(op, 1)]
+        node = Node(
+            op, inputs, (v[3], v[4], v[5]), v[6], v[7], kernel=v[8:10], stride=v[10:12],
+            pad=v[12:14], size=v[14], factor=v[15:17], shift=v[17], first=v[18],
+        )  # fmt: skip
+        if op == "affine":
+            rows, (height, width) = v[5], node.kernel
+            channels = nodes[inputs[0]].shape[2]
+            node.bias = [signed(b, 4) for b in take(rows, 4)]
+            node.multiplier = take(rows, 4)
+            node.row_shift = take(rows, 1)
+            flat = take(rows * height * width * channels, node.size)
+            flat = iter([signed(w, node.size) for w in flat])
+            node.weights = [
+                [[[next(flat) for _ in range(channels)] for _ in range(width)]
+                 for _ in range(height)] for _ in range(rows)
+            ]  # fmt: skip
+        nodes.append(node)
+    assert at == len(file) - 4
+    return Network(nodes, outputs)
+
+
+def signed(value, size):
+    """An integer of two's complement."""
+    return value - (value >> 8 * size - 1 << 8 * size)
+
+
 # VAEs and deep state space models
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import in_mode
+import reference as ref
+from shared import ISAS, in_mode
 
-from bbans import Message
+from bbans import FrozenNetwork, Message
+from bbans._lib import lib
 from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import Categorical, Table
 from bbans.errors import MessageError
@@ -19,6 +21,7 @@ MESSAGE = json.loads((VECTORS / "message_v1.json").read_text())
 HMM = json.loads((VECTORS / "hmm_v1.json").read_text())
 STREAM = json.loads((VECTORS / "stream_v1.json").read_text())
 LGSSM = json.loads((VECTORS / "lgssm_v1.json").read_text())
+NETWORK = json.loads((VECTORS / "network_v1.json").read_text())
 
 
 def test_the_vectors_are_whole():
@@ -27,6 +30,8 @@ def test_the_vectors_are_whole():
     assert [len(HMM[key]) for key in ("models", "cases")] == [55, 790]
     assert LGSSM["format"] == 1
     assert [len(LGSSM[key]) for key in ("models", "cases")] == [9, 89]
+    assert NETWORK["format"] == 1
+    assert len(NETWORK["cases"]) == 5
 
 
 def interval(edges, symbol):
@@ -147,3 +152,36 @@ def test_sequences_of_linear_gaussian_models(predictive):
         message = Message.from_bytes(data)
         decoded = decode_sequence(message, in_mode(model, predictive), len(xs))
         assert (decoded.reshape(xs.shape) == xs).all(), number
+
+
+@pytest.mark.parametrize("case", NETWORK["cases"], ids=lambda case: case["name"])
+def test_networks(case):
+    """All items at once, and one by one, by each set of kernels and by the reference;
+    the file is written again."""
+    file = bytes.fromhex(case["file"])
+    network, reference = FrozenNetwork.from_bytes(file), ref.read_network(file)
+    assert network.to_bytes() == ref.network_file(reference) == file
+    assert FrozenNetwork(network.nodes, network.output_nodes) == network
+    for inputs, outputs in zip(case["inputs"], case["outputs"], strict=True):
+        assert reference.run(*inputs) == outputs
+
+    def run(k):
+        arrays = [
+            np.reshape(values, (-1, *shape))
+            for values, shape in zip(
+                zip(*case["inputs"][k], strict=True), network.inputs, strict=True
+            )
+        ]
+        results = network(*arrays)
+        tensors = results if isinstance(results, tuple) else (results,)
+        return [[t[i].ravel().tolist() for t in tensors] for i in range(len(arrays[0]))]
+
+    best = lib.bbans_isa_use(lib.BBANS_ISA_BEST)
+    try:
+        for isa in ISAS.values():
+            assert lib.bbans_isa_use(isa) == isa
+            assert run(slice(None)) == case["outputs"]
+            for k in range(len(case["inputs"])):
+                assert run(slice(k, k + 1)) == case["outputs"][k : k + 1]
+    finally:
+        lib.bbans_isa_use(best)

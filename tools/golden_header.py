@@ -116,7 +116,22 @@ def files() -> list[str]:
         file = bytes_of(name, case["file"], parts)
         message = bytes_of(name + "_message", case["message"], parts)
         cases.append(f"{{{file}, {name}_x, {len(xs)}, {message}}}")
-    return [*parts, struct_array("model_file", cases)]
+    return [*parts, struct_array("model_file", cases), *networks()]
+
+
+def networks() -> list[str]:
+    """Network files, and what they make of some items."""
+    content = json.loads((VECTORS / "network_v1.json").read_text())
+    parts, cases = [], []
+    for i, case in enumerate(content["cases"]):
+        name = f"golden_network_{i}"
+        for kind in ("inputs", "outputs"):  # all items of one, then of the next
+            tensors = [flat(items) for items in zip(*case[kind], strict=True)]
+            parts.append(array("int32_t", f"{name}_{kind}", flat(tensors)))
+        file = bytes_of(name, case["file"], parts)
+        items = len(case["inputs"])
+        cases.append(f"{{{file}, {name}_inputs, {name}_outputs, {items}}}")
+    return [*parts, struct_array("network", cases)]
 
 
 def encoded(name: str, case: dict) -> list[str]:

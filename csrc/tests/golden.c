@@ -57,6 +57,12 @@ typedef struct {
     size_t n;
     golden_bytes message;
 } golden_model_file;
+
+typedef struct {
+    golden_bytes file;
+    const int32_t *input, *output; /* all items of one, then of the next */
+    size_t items;
+} golden_network;
 #endif
 
 #include "golden_vectors.h"
@@ -278,6 +284,66 @@ static int model_file_run(const golden_model_file *c)
                (model.symbols > 0 ? (int64_t)symbol_back[i] : back[i]));
     return 0;
 }
+
+static size_t elements(const bbans_network *network, uint32_t i)
+{
+    const bbans_node *node = &network->node[i];
+
+    return (size_t)node->height * node->width * node->channels;
+}
+
+/* Run a network on some of a case's items. */
+static int network_items_run(const bbans_network *network,
+                             const golden_network *c, size_t first, size_t n)
+{
+    static uint64_t work[8000];
+    static int32_t result[BBANS_NETWORK_OUTPUTS_MAX][400];
+    int32_t *output[BBANS_NETWORK_OUTPUTS_MAX];
+    bbans_array input[BBANS_NETWORK_INPUTS_MAX];
+    const int32_t *next = c->input;
+    size_t i, k, each;
+
+    for (k = 0; k < network->inputs; k++) {
+        each = elements(network, network->input[k]);
+        input[k].data = next + first * each;
+        input[k].type = BBANS_I32;
+        next += c->items * each;
+    }
+    for (k = 0; k < network->outputs; k++) {
+        output[k] = result[k];
+        EXPECT(n * elements(network, network->output[k]) <= COUNT(result[k]));
+    }
+    EXPECT(bbans_network_run(network, input, n, work, sizeof work, output) ==
+           BBANS_OK);
+    next = c->output;
+    for (k = 0; k < network->outputs; k++) {
+        each = elements(network, network->output[k]);
+        for (i = 0; i < n * each; i++)
+            EXPECT(result[k][i] == next[first * each + i]);
+        next += c->items * each;
+    }
+    return 0;
+}
+
+/* A network file is read, runs on its items one by one and together, and is
+ * written again. */
+static int network_run(const golden_network *c)
+{
+    static uint64_t memory[1000];
+    static uint8_t file[2000];
+    bbans_network_file read;
+    size_t i, used;
+
+    EXPECT(bbans_network_parse(&read, c->file.data, c->file.n) == BBANS_OK);
+    EXPECT(bbans_network_build(&read, memory, sizeof memory) == BBANS_OK);
+    EXPECT(bbans_network_write(read.network, file, sizeof file, &used) ==
+           BBANS_OK);
+    EXPECT(used == c->file.n && equal(file, c->file.data, used));
+    for (i = 0; i < c->items; i++)
+        EXPECT(network_items_run(read.network, c, i, 1) == 0);
+    EXPECT(network_items_run(read.network, c, 0, c->items) == 0);
+    return 0;
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -295,7 +361,7 @@ int golden_run(size_t i)
 size_t golden_count(void)
 {
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
-           COUNT(golden_model_files);
+           COUNT(golden_model_files) + COUNT(golden_networks);
 }
 
 int golden_run(size_t i)
@@ -306,10 +372,13 @@ int golden_run(size_t i)
         return golden_case_run(&golden_models[golden_cases[i].model],
                                &golden_cases[i]);
     i -= COUNT(golden_cases);
-    if (i >= COUNT(golden_lgssm_cases))
-        return model_file_run(
-            &golden_model_files[i - COUNT(golden_lgssm_cases)]);
-    c = &golden_lgssm_cases[i];
-    return lgssm_case_run(&golden_lgssms[c->model], c);
+    if (i < COUNT(golden_lgssm_cases)) {
+        c = &golden_lgssm_cases[i];
+        return lgssm_case_run(&golden_lgssms[c->model], c);
+    }
+    i -= COUNT(golden_lgssm_cases);
+    if (i < COUNT(golden_model_files))
+        return model_file_run(&golden_model_files[i]);
+    return network_run(&golden_networks[i - COUNT(golden_model_files)]);
 }
 #endif

@@ -35,6 +35,9 @@ model_v2.json
         the past (null: the beginning), its back-off, and pairs of a symbol and its
         weight; the hex of the file and its fingerprint; xs, and the hex of their
         message under the model.
+network_v1.json
+    cases: name, the hex of the file, inputs (for each of some items, the elements of
+        each input in C order), and outputs likewise.
 container_v2.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements; element and shape
@@ -647,6 +650,168 @@ def model_content():
     return {"cases": list(model_cases(Generator(7)))}
 
 
+# network_v1.json
+
+OF_ALL = [
+    (-(2**15), 2**15 - 1), (-(2**31), 2**31 - 1), (0, 255), (0, 2**15 - 1), (-100, 7),
+]  # fmt: skip
+
+
+class Builder:
+    """Makes the nodes of a network, at random within what is valid."""
+
+    def __init__(self, draw):
+        self.draw, self.nodes = draw, []
+
+    def add(self, op, inputs, shape, low, high, **more):
+        self.nodes.append(ref.Node(op, inputs, shape, low, high, **more))
+        return len(self.nodes) - 1
+
+    def within(self, low, high):
+        return low + self.draw.below(high - low + 1)
+
+    def input(self, shape, low, high):
+        return self.add("input", [], shape, low, high)
+
+    def factor(self):
+        return self.within(-(2**24) + 1, 2**24 - 1) >> self.draw.below(24)
+
+    def affine(self, a, rows, kernel=None, stride=(1, 1), pad=(0, 0), size=1, to=None):
+        """Sums use most of what the proof allows."""
+        shape = self.nodes[a].shape
+        kernel = kernel or shape[:2]
+        low, high = to or self.draw.pick(OF_ALL)
+        largest = max(abs(self.nodes[a].low), abs(self.nodes[a].high), 1)
+        n, top = kernel[0] * kernel[1] * shape[2], 2 ** (8 * size - 1) - 1
+        top = max(1, min(top, (2**31 - 1) // (2 * n * largest)))
+        weights = [
+            [[[self.within(-top, top) for _ in range(shape[2])]
+              for _ in range(kernel[1])] for _ in range(kernel[0])] for _ in range(rows)
+        ]  # fmt: skip
+        sums = [sum(map(abs, ref.flat_row(row))) for row in weights]
+        spans = [2**31 - 1 - total * largest for total in sums]
+        # Most results are within the range, some beyond.
+        bits = (max(sums) * largest).bit_length() - (high - low).bit_length()
+        shifts = [max(1, 22 + bits + self.within(-3, 0)) for _ in weights]
+        out = [
+            (shape[i] + 2 * pad[i] - kernel[i]) // stride[i] + 1 for i in (0, 1)
+        ]  # fmt: skip
+        return self.add(
+            "affine", [a], (*out, rows), low, high, kernel=kernel, stride=stride,
+            pad=pad, size=size, weights=weights,
+            bias=[self.within(-span, span) >> self.draw.below(31) for span in spans],
+            multiplier=[self.within(2**22, 2**24 - 1) for _ in weights],
+            row_shift=shifts,
+        )  # fmt: skip
+
+    def combine(self, op, *inputs, to=None, factor=None, shift=None):
+        low, high = to or self.draw.pick(OF_ALL)
+        factor = factor or [self.factor() for _ in range(2 if op == "sum" else 1)]
+        shift = shift or self.within(1, 24)
+        return self.add(
+            op, [*inputs], self.nodes[inputs[0]].shape, low, high,
+            factor=(*factor, 0)[:2], shift=shift,
+        )  # fmt: skip
+
+    def move(self, op, a, shape, first=0):
+        low, high = self.nodes[a].low, self.nodes[a].high
+        return self.add(op, [a], shape, low, high, first=first)
+
+    def concat(self, a, b):
+        one, two = self.nodes[a], self.nodes[b]
+        shape = (*one.shape[:2], one.shape[2] + two.shape[2])
+        low, high = min(one.low, two.low), max(one.high, two.high)
+        return self.add("concat", [a, b], shape, low, high)
+
+
+def dense_network(b):
+    x = b.input((1, 1, 7), -(2**15), 2**15 - 1)
+    h = b.affine(x, 19, to=(0, 255))
+    return [b.affine(h, 5, size=2), b.affine(h, 3, to=(-(2**31), 2**31 - 1))]
+
+
+def convolutions(b):
+    x = b.input((5, 4, 3), 0, 255)
+    one = b.affine(x, 4, (3, 3), pad=(1, 1), to=(0, 1023))
+    two = b.affine(one, 5, (3, 2), stride=(2, 1), pad=(2, 1), size=2, to=(-9, 900))
+    return [two, b.affine(two, 2, to=(-(2**20), 2**20))]
+
+
+def pixels(b):
+    """What moves elements."""
+    x = b.input((2, 3, 8), -(2**31), 2**31 - 1)
+    y = b.input((2, 3, 4), -5, 100)
+    both = b.concat(x, y)
+    up = b.move("shuffle", y, (4, 6, 1), first=2)
+    part = b.move("slice", both, (2, 3, 5), first=6)
+    flat = b.move("reshape", up, (1, 1, 24))
+    return [both, part, b.combine("sum", flat, flat), flat, b.concat(up, up)]
+
+
+def cell(b):
+    """A gated cell: h + gate (candidate - h)."""
+    x, h = b.input((1, 1, 6), -300, 300), b.input((1, 1, 5), 0, 2**15 - 1)
+    wide = (-(2**31), 2**31 - 1)
+    from_x, from_h = (b.affine(a, 5, to=wide) for a in (x, h))
+    gate = b.combine("sum", from_x, from_h, to=(0, 255), factor=(3, -5), shift=25)
+    candidate = b.combine(
+        "scale", b.affine(x, 5, to=wide), to=(0, 2**15 - 1), factor=(3,), shift=18
+    )
+    change = b.combine(
+        "sum", candidate, h, to=(-(2**15), 2**15 - 1), factor=(2, -2), shift=1
+    )
+    step = b.combine("product", gate, change, to=wide, factor=(65793,), shift=24)
+    state = b.combine("sum", h, step, to=(0, 2**15 - 1), factor=(2, 2), shift=1)
+    return [state, gate, step]
+
+
+def rounding(b):
+    """Halves, ends of ranges, the greatest numbers everywhere."""
+    x = b.input((1, 1, 4), -(2**31), 2**31 - 1)
+    y = b.input((1, 1, 4), -(2**15), 2**15 - 1)
+    wide, most = (-(2**31), 2**31 - 1), 2**24 - 1
+    halves = b.combine("scale", x, to=wide, factor=(1,), shift=1)
+    ends = [
+        b.combine("scale", x, to=wide, factor=(-most,), shift=1),
+        b.combine("sum", x, x, to=wide, factor=(most, most), shift=62),
+        b.combine("product", y, y, to=wide, factor=(-most,), shift=24),
+        b.combine("scale", x, to=(3, 3)),
+    ]
+    row = [[[[0, 0, -(2**15), 2**15 - 1]]]]
+    sums = b.add(
+        "affine", [y], (1, 1, 3), *wide, kernel=(1, 1), stride=(1, 1), size=2,
+        weights=row * 3, bias=[0, 32767, -32767], multiplier=[most, 0, 1],
+        row_shift=[25, 1, 62],
+    )  # fmt: skip
+    return [halves, *ends, sums]
+
+
+NETWORKS = [dense_network, convolutions, pixels, cell, rounding]
+
+
+def network_case(draw, make):
+    b = Builder(draw)
+    network = ref.Network(b.nodes, make(b))
+    starts = [node for node in network.nodes if node.op == "input"]
+    inputs, outputs = [], []
+    for _ in range(3):
+        given = [
+            [draw.pick([b.within(a.low, a.high)] * 2 + [a.low, a.high])
+             for _ in ref.places_of(a.shape)] for a in starts
+        ]  # fmt: skip
+        inputs.append(given)
+        outputs.append(network.run(*given))
+    return {
+        "name": make.__name__, "file": ref.network_file(network).hex(),
+        "inputs": inputs, "outputs": outputs,
+    }  # fmt: skip
+
+
+def network_content():
+    draw = Generator(11)
+    return {"cases": [network_case(draw, make) for make in NETWORKS]}
+
+
 # container_v2.json
 
 
@@ -1035,6 +1200,7 @@ def main():
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
         "model_v2.json": model_content,
+        "network_v1.json": network_content,
         "container_v2.json": container_content,
     }
     for name, content in contents.items():
