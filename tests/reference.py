@@ -1911,6 +1911,9 @@ def rate(log):
     return (EXP2[a % 128] + (2**k >> 1)) >> k
 
 
+LAWS = ["bernoulli", "categorical", "mixture", "beta_binomial"]
+
+
 class Head:
     def __init__(self, law, width, low, high, components=0, family="gaussian"):
         self.law, self.width, self.low, self.high = law, width, low, high
@@ -1984,12 +1987,24 @@ def pop_located(message, table, mus, scales):
 
 
 class NetworkModel:
-    """What follows needs of a VAE or a deep state space model: run(name, *inputs) is
-    all that a network puts out, in one list, for inputs within what it takes."""
+    """What VAEs and deep state space models share: networks by their names, in the
+    order of their files."""
 
-    def __init__(self, run, head, grid, tail_length, start_bits, start_shift):
-        self.run, self.head, self.grid, self.shift = run, head, grid, start_shift
-        self.tail_length, self.start = tail_length, 2**start_bits
+    def __init__(self, networks, head, grid, tail_length, start_bits, start_shift):
+        self.networks, self.head = networks, head
+        self.numbers = grid, tail_length, start_bits, start_shift
+        self.grid, self.tail_length, _, self.shift = self.numbers
+        self.start = 2**start_bits
+
+    def run(self, name, *inputs):
+        """All that a network puts out, for inputs that are clipped to what it takes."""
+        network = self.networks[name]
+        starts = [node for node in network.nodes if node.op == "input"]
+        kept = [
+            [min(max(v, node.low), node.high) for v in given]
+            for node, given in zip(starts, inputs, strict=True)
+        ]
+        return [v for output in network.run(*kept) for v in output]
 
     def pop(self, message, outputs):
         return pop_located(message, SHAPES["gaussian"], *locations_and_scales(outputs))
@@ -2016,8 +2031,8 @@ class NetworkModel:
 
 
 class VAE(NetworkModel):
-    def __init__(self, run, head, latents, order, *numbers):
-        super().__init__(run, head, *numbers)
+    def __init__(self, networks, head, latents, order, *numbers):
+        super().__init__(networks, head, *numbers)
         self.latents, self.order, self.levels = latents, order, len(latents)
 
     def update(self, belief, x):
@@ -2071,8 +2086,8 @@ class VAE(NetworkModel):
 
 
 class DeepSSM(NetworkModel):
-    def __init__(self, run, head, n, m, *numbers):
-        super().__init__(run, head, *numbers)
+    def __init__(self, networks, head, n, m, *numbers):
+        super().__init__(networks, head, *numbers)
         self.n, self.m = n, m
 
     def update(self, h, x):
@@ -2140,3 +2155,15 @@ def network_encode(model, xs, predictive=False):
         network_push(model, message, xs[:n])
     message.push(*interval(FLAG, flag), 16)
     return message.to_bytes()
+
+
+def network_model_file(model, kind="integers", predictive=False):
+    head, levels, order = model.head, 0, 0
+    if isinstance(model, VAE):
+        levels, order = model.levels, ["markov", "top-down"].index(model.order)
+    family = ["gaussian", "logistic", "laplace"].index(head.family)
+    codes = [2, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
+    numbers = [head.width, LAWS.index(head.law), head.low, head.high, head.components]
+    numbers += [family, *model.numbers, order]
+    bodies = [network_file(network)[8:-4] for network in model.networks.values()]
+    return with_crc(b"\x89bbm" + bytes(codes) + words(numbers) + b"".join(bodies))
