@@ -277,6 +277,8 @@ C_FLOORS = [
     ("models", "bbans_network.h bbans_network.c"),
     ("models", "bbans_state_space.h bbans_steps.h bbans_hmm.c bbans_contexts.c"),
     ("models", "bbans_hmm_engine.c bbans_lgssm.c bbans_signal.c bbans_schedule.c"),
+    ("models", "bbans_head.h bbans_head.c bbans_latent.h bbans_latent.c"),
+    ("models", "bbans_vae.c bbans_deep_ssm.c"),
     ("bytes", "bbans_bytes_table.c bbans_bytes_encode.c bbans_bytes.c"),
     ("files", "bbans_checksum.c bbans_utf8.c bbans_files.h bbans_framing.c"),
     ("files", "bbans_network_file.c"),
