@@ -1978,9 +1978,12 @@ def pop_located(message, table, mus, scales):
             bins.append([q, u, place.bin_of(place.origin + u)[1]])
         for k in reversed(range(max(-(-bits // 28) for _, _, bits in bins))):
             for each in bins:
-                total = 1 << min(max(each[2] - 28 * k, 0), 28)
-                low = message.pop(total, lambda slot: (slot, slot, 1))
-                each[1] += low << (28 * k)
+                width = 1 << (28 - min(max(each[2] - 28 * k, 0), 28))
+
+                def part(slot, width=width):
+                    return slot // width, slot - slot % width, width
+
+                each[1] += message.pop(2**28, part) << (28 * k)
         for i, (q, u, _) in zip(run, bins, strict=True):
             values.append(places[i].origin + (u if q >= 0 else -1 - u))
     return values

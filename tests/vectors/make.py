@@ -848,7 +848,7 @@ def conditional(draw, inputs, outputs):
 
 def latent_outputs(n, grid):
     """Locations within 2 deviations of the standard law, and scales."""
-    location = 2 << (16 + grid)
+    location = min(2 << (16 + grid), 2**31 - 1)
     return [(n, -location, location), (n, 256 * (grid - 3), 256 * grid)]
 
 
