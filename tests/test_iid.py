@@ -223,14 +223,23 @@ def test_no_draw_is_made_from_a_message_that_is_nearly_dry():
 
 
 def test_a_latent_that_is_no_mode_is_damage():
-    """The start of a message that this codec's posterior does not lead to."""
-    values = images(1)
-    message = encode_iid(values, LEVELS)
-    for low in range(1, 60):
-        other = Message.from_bytes(message.to_bytes())
-        other.push(Uniform(1 << low % 28 + 1), 1)
-        with pytest.raises(CorruptError):
-            decode_iid(other, LEVELS, 1)
+    """As written under another posterior."""
+    other = BitsBack(
+        Categorical(PRIOR),
+        lambda z: Categorical(EMISSION, z),
+        lambda x: Weighted(JOINT[::-1, x]),
+    )
+    for x in range(3):
+        message = encode_iid([x], other)
+        assert decode_iid(message.copy(), other, 1) == [x]
+        with pytest.raises(CorruptError, match="latent is not the mode"):
+            decode_iid(message, LETTERS, 1)
+
+
+@pytest.mark.parametrize("name", ["no bits back", "intervals"])
+def test_codecs_that_draw_nothing_need_no_start(name):
+    codec, values = CASES[name]
+    assert plain_values(encode_iid(values, codec), len(values)) == 0
 
 
 def test_what_cannot_be_coded():

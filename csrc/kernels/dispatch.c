@@ -65,7 +65,7 @@ static const struct {
       .rows = &bbans_rows_avx512,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_portable}},
+      .network = &bbans_network_avx512}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -75,7 +75,7 @@ static const struct {
       .rows = &bbans_rows_avx512,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_portable}},
+      .network = &bbans_network_avx512}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -85,7 +85,7 @@ static const struct {
       .rows = &bbans_rows_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
-      .network = &bbans_network_portable}},
+      .network = &bbans_network_avx2}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -97,7 +97,7 @@ static const struct {
       .rows = &bbans_rows_neon,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
-      .network = &bbans_network_portable}},
+      .network = &bbans_network_neon}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 

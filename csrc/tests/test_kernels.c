@@ -951,6 +951,172 @@ static void compare_families(const bbans_kernels *portable,
     bbans_kernel = in_use;
 }
 
+/* ---- Networks ------------------------------------------------------------ */
+
+enum { LENGTH = 150, CHANNELS = 21, WINDOWS = 30, GUARD = 16 };
+
+static int32_t between(int32_t low, int32_t high)
+{
+    return (int32_t)(low + (int64_t)(random_bits() %
+                                     (uint64_t)((int64_t)high - low + 1)));
+}
+
+static bbans_node random_range(void)
+{
+    static const int32_t range[][2] = {{0, 255},
+                                       {-128, 127},
+                                       {INT16_MIN, INT16_MAX},
+                                       {INT32_MIN, INT32_MAX},
+                                       {0, INT32_MAX},
+                                       {INT32_MIN, -70000},
+                                       {-7, INT16_MAX + 1},
+                                       {3, 3}};
+    const uint32_t k = below(sizeof range / sizeof *range);
+    bbans_node node;
+
+    memset(&node, 0, sizeof node);
+    node.low = range[k][0];
+    node.high = range[k][1];
+    return node;
+}
+
+static int32_t random_multiplier(void)
+{
+    return below(4) == 0 ? (1 << 24) - 1
+                         : (int32_t)below((uint32_t)1 << below(25));
+}
+
+/* A row whose sum is at the bound of the proof for windows that have its signs,
+ * the bias at one of its ends. */
+static int32_t random_row_of(int type, size_t length, int32_t largest,
+                             void *weight)
+{
+    int64_t left = INT32_MAX;
+    size_t k;
+
+    for (k = 0; k < length; k++) {
+        const int64_t top = type == BBANS_I8 ? 128 : 32768;
+        const int64_t room = left / largest / (below(3) ? 1 : 8);
+        const int32_t most = (int32_t)(room < top ? room : top);
+        const int32_t w =
+            below(3) == 0 || most == 0 ? -most : between(-most, most - 1);
+
+        if (type == BBANS_I8)
+            ((int8_t *)weight)[k] = (int8_t)w;
+        else
+            ((int16_t *)weight)[k] = (int16_t)w;
+        left -= (int64_t)(w < 0 ? -w : w) * largest;
+    }
+    return (int32_t)(below(2) ? left : -left);
+}
+
+/* Windows at random, or with the signs of a row or the opposite ones: their
+ * sums go to both ends. */
+static void random_windows(const bbans_node *node, size_t length, size_t n,
+                           int32_t largest, int16_t *a)
+{
+    const int32_t high = largest == 32768 ? 32767 : largest;
+    size_t i, k;
+
+    for (i = 0; i < n; i++, a += length) {
+        const size_t row = below(node->channels);
+        const int sign = below(2) ? 1 : -1;
+        const uint32_t kind = below(3);
+
+        for (k = 0; k < length; k++) {
+            const int32_t w =
+                node->weight_type == BBANS_I8
+                    ? ((const int8_t *)node->weight)[row * length + k]
+                    : ((const int16_t *)node->weight)[row * length + k];
+
+            a[k] = (int16_t)(kind == 0               ? between(-largest, high)
+                             : (w < 0) == (sign < 0) ? high
+                                                     : -largest);
+        }
+    }
+}
+
+static void compare_affine(const bbans_kernels *portable,
+                           const bbans_kernels *kernels)
+{
+    static int16_t weight[CHANNELS * LENGTH];
+    static uint8_t out[2][4 * WINDOWS * CHANNELS + GUARD];
+    const size_t length = 1 + below(below(2) ? 40 : LENGTH);
+    const size_t n = 1 + below(below(3) ? WINDOWS : 2);
+    const int32_t largest = below(2) ? 32768 : 1 + (int32_t)below(300);
+    const size_t a_bytes = n * length * sizeof(int16_t) + BBANS_SLACK;
+    bbans_node node = random_range();
+    int32_t bias[CHANNELS], multiplier[CHANNELS];
+    int16_t *a = malloc(a_bytes);
+    uint8_t shift[CHANNELS];
+    size_t row;
+
+    CHECK(a != NULL);
+    memset(a, 0x55, a_bytes);
+    node.op = BBANS_OP_AFFINE;
+    node.channels = 1 + below(CHANNELS);
+    node.weight_type = below(2) ? BBANS_I8 : BBANS_I16;
+    node.weight = weight;
+    node.bias = bias;
+    node.multiplier = multiplier;
+    node.row_shift = shift;
+    for (row = 0; row < node.channels; row++) {
+        const size_t size = node.weight_type == BBANS_I8 ? 1 : 2;
+
+        bias[row] = random_row_of(node.weight_type, length, largest,
+                                  (uint8_t *)weight + row * length * size);
+        multiplier[row] = random_multiplier();
+        shift[row] = (uint8_t)(1 + below(62));
+    }
+    random_windows(&node, length, n, largest, a);
+    memset(out, 0xaa, sizeof out);
+    portable->network->affine(&node, length, a, n, out[0]);
+    kernels->network->affine(&node, length, a, n, out[1]);
+    CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0);
+    free(a);
+}
+
+static void compare_combine(const bbans_kernels *portable,
+                            const bbans_kernels *kernels)
+{
+    static const int op[] = {BBANS_OP_SUM, BBANS_OP_SCALE, BBANS_OP_PRODUCT};
+    const size_t n = below(50);
+    bbans_node node = random_range();
+    int32_t v[2][50], out[2][50 + GUARD];
+    size_t i, k;
+
+    node.op = op[below(3)];
+    node.shift = 1 + below(62);
+    for (k = 0; k < (node.op == BBANS_OP_SUM ? 2 : 1); k++)
+        node.factor[k] = (below(2) ? 1 : -1) * random_multiplier();
+    for (k = 0; k < 2; k++)
+        for (i = 0; i < n; i++) {
+            const int is_short = node.op == BBANS_OP_PRODUCT;
+            const int32_t low = is_short ? INT16_MIN : INT32_MIN;
+            const int32_t high = is_short ? INT16_MAX : INT32_MAX;
+
+            v[k][i] = below(3) == 0   ? low
+                      : below(2) == 0 ? high
+                                      : between(low, high);
+        }
+    memset(out, 0xaa, sizeof out);
+    k = node.op == BBANS_OP_SCALE ? 0 : 1;
+    portable->network->combine(&node, v[0], v[k], n, out[0]);
+    kernels->network->combine(&node, v[0], v[k], n, out[1]);
+    CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0);
+}
+
+static void compare_networks(const bbans_kernels *portable,
+                             const bbans_kernels *kernels, int trials)
+{
+    int trial;
+
+    for (trial = 0; trial < trials; trial++) {
+        compare_affine(portable, kernels);
+        compare_combine(portable, kernels);
+    }
+}
+
 /* docs/maths.md, "The frozen HMM": 2^min(12, 18 - bl(K - 1)). */
 static void test_floor(void)
 {
@@ -1001,13 +1167,14 @@ int main(void)
                                          .rows = &bbans_rows_avx512,
                                          .bytes = &bbans_bytes_avx512,
                                          .family = &bbans_family_avx512,
-                                         .network = &bbans_network_portable};
+                                         .network = &bbans_network_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
     compare_messages(&portable, &avx512, TRIALS);
     compare_families(&portable, &avx512);
+    compare_networks(&portable, &avx512, 1000);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -1028,6 +1195,7 @@ int main(void)
                              mode == 0 ? TRIALS : TRIALS / 10);
         }
         set_rounding(0);
+        compare_networks(&portable, &bbans_kernel, 5000);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_families(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));
