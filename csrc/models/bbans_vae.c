@@ -89,26 +89,26 @@ static void start(const bbans_state_space *model, void *belief)
     (void)model, (void)belief;
 }
 
+/* The prior of a Markov chain's first level is itself bits back: levels above
+ * are borrowed from the message, and returned. */
 static void pop_prior(const bbans_vae *m, bbans_stream *s)
 {
     int64_t *z = (int64_t *)s->z;
     size_t l = m->levels - 1;
 
     pop_level(m, s, prior(m, s, z, l), z, l);
-    while (!is_markov(m) && l-- > 0)
+    while (l-- > 0) {
         pop_level(m, s, prior(m, s, z, l), z, l);
+        if (is_markov(m))
+            push_level(m, s, posterior(m, s, NULL, z, l + 1), z, l + 1);
+    }
 }
 
 static void pop_likelihood(const bbans_vae *m, bbans_stream *s)
 {
-    int64_t *z = (int64_t *)s->z;
+    const int64_t *z = (const int64_t *)s->z;
     int32_t *x = bbans_popped(&m->base, s);
-    size_t l = m->levels - 1;
 
-    for (; is_markov(m) && l > 0; l--) {
-        pop_level(m, s, prior(m, s, z, l - 1), z, l - 1);
-        push_level(m, s, posterior(m, s, x, z, l), z, l);
-    }
     bbans_head_pop(&m->base.head, likelihood(m, s, z), &s->lane, x);
 }
 
@@ -171,11 +171,14 @@ static void filter(const bbans_vae *m, bbans_stream *s)
 
 static void push_prior(const bbans_vae *m, bbans_stream *s)
 {
-    const int64_t *z = (const int64_t *)s->z;
-    size_t l = is_markov(m) ? m->levels - 1 : 0;
+    int64_t *z = (int64_t *)s->z;
+    size_t l;
 
-    for (; l < m->levels; l++)
+    for (l = 0; l < m->levels; l++) {
+        if (is_markov(m) && l + 1 < m->levels)
+            pop_level(m, s, posterior(m, s, NULL, z, l + 1), z, l + 1);
         push_level(m, s, prior(m, s, z, l), z, l);
+    }
 }
 
 /* Of step t - 1. */
@@ -192,14 +195,9 @@ static void pop_posterior(const bbans_vae *m, bbans_stream *s)
 static void push_likelihood(const bbans_vae *m, bbans_stream *s)
 {
     const int32_t *x = bbans_observed(&m->base, s, s->t);
-    int64_t *z = (int64_t *)s->z;
-    size_t l;
+    const int64_t *z = (const int64_t *)s->z;
 
     bbans_head_push(&m->base.head, likelihood(m, s, z), &s->lane, x);
-    for (l = 1; is_markov(m) && l < m->levels; l++) {
-        pop_level(m, s, posterior(m, s, x, z, l), z, l);
-        push_level(m, s, prior(m, s, z, l - 1), z, l - 1);
-    }
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
