@@ -343,18 +343,11 @@ static void push_two_levels(const fixture *f, bbans_message *msg,
         const int32_t *before = x + (t > 0 ? t - 1 : 0) * WIDTH;
         int64_t(*level)[BBANS_LEVELS_MAX] = z[t % 2];
 
-        for (i = 0; t < n && i < 1; i++) { /* likelihood */
+        if (t < n) { /* likelihood */
             input[0] = bbans_array_of(level[markov ? 0 : 1], BBANS_I64);
             input[1] = bbans_array_of(level[0], BBANS_I64);
             run(f->network + 3, input, output);
             push_observed(msg, head, output, now);
-            if (!markov)
-                break;
-            run(f->network + 1, input, output);
-            pop_latents(msg, output, b, level[1]);
-            input[0] = bbans_array_of(level[1], BBANS_I64);
-            run(f->network + 2, input, output);
-            push_latents(msg, output, a, level[0]);
         }
         for (i = markov ? 1 : 2; t > 0 && i-- > 0;) { /* posterior */
             int64_t(*old)[BBANS_LEVELS_MAX] = z[(t - 1) % 2];
@@ -366,11 +359,14 @@ static void push_two_levels(const fixture *f, bbans_message *msg,
         }
         if (t == n)
             continue;
-        if (!markov) {
-            input[0] = bbans_array_of(level[1], BBANS_I64);
-            run(f->network + 2, input, output);
-            push_latents(msg, output, a, level[0]);
+        if (markov) { /* prior */
+            input[0] = bbans_array_of(level[0], BBANS_I64);
+            run(f->network + 1, input, output);
+            pop_latents(msg, output, b, level[1]);
         }
+        input[0] = bbans_array_of(level[1], BBANS_I64);
+        run(f->network + 2, input, output);
+        push_latents(msg, output, a, level[0]);
         push_latents(msg, NULL, b, level[1]);
     }
 }
