@@ -32,6 +32,7 @@ FLOORS = [
     ("frozen", "alphabet contexts base network hmm arhmm lgssm head network_model vae"),
     ("frozen", "deep_ssm model_file c_header"),
     ("networks", "nodes units graph quantise network"),
+    ("networks", "channels_first state_dict torch"),
     ("models", "_parameters _data base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),

@@ -12,7 +12,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_bytes, as_integer, not_integers
+from bbans._arguments import (
+    as_array,
+    as_bytes,
+    as_integer,
+    not_integers,
+    shown_shape,
+)
 from bbans._files import write_file
 from bbans._kinds import NETWORK, START_BYTES, wrong_kind
 from bbans._lib import RAISES, check, ffi, lib
@@ -263,8 +269,7 @@ class FrozenNetwork:
             rank = array.ndim - len(shape)
             if rank < 0 or array.shape[rank:] != shape:
                 raise ModelError(
-                    f"input {k} must have shape (..., {str(shape)[1:]}, not "
-                    f"{array.shape}"
+                    f"input {k} must have shape {shown_shape(shape)}, not {array.shape}"
                 )
             if k and array.shape[:rank] != batch:
                 raise ModelError(
