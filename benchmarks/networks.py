@@ -37,7 +37,7 @@ from bbans.frozen.network import FrozenNetwork, NetworkNode
 from bbans.frozen.vae import VAESteps
 from bbans.models import VAE
 
-LANES, GROUP, ROW = 64, 8, 28
+LANES, CALL, ROW = 64, 100, 28
 TRAIN_SET = "images/mnist_train-images-idx3-ubyte.gz"
 SHIPPED = Path(bbans.__file__).parent / "data"
 RATES = {"thresholded": 0.1751, "stochastic": 0.1949}
@@ -115,16 +115,19 @@ def whole(frozen: FrozenModel, images: NDArray[Any]) -> float:
 
 
 def in_lanes(frozen: FrozenVAE, images: NDArray[Any]) -> float:
-    """The same of LANES lanes, with what they start from; GROUP images a call."""
+    """The same of LANES lanes, with what they start from: calls of few images at first,
+    for which little suffices, and of CALL in the end."""
+    sizes = [min(CALL, 4 + 2 * k) for k in range(len(images))]
+    ends = np.cumsum(sizes)
+    calls = np.split(images, ends[ends < len(images)])
     start = np.random.default_rng(0).bytes(10 * LANES)
-    message, codec = Message.seeded(start, LANES), frozen.codec(GROUP)
-    calls = images.reshape(-1, GROUP, PIXELS)
-    for group in calls:
-        codec.push(message, group)
+    message = Message.seeded(start, LANES)
+    for call in calls:
+        frozen.codec(len(call)).push(message, call)
     data = message.to_bytes()
     message = Message.from_bytes(data, LANES)
-    for group in calls[::-1]:
-        assert (codec.pop(message) == group).all()
+    for call in calls[::-1]:
+        assert (frozen.codec(len(call)).pop(message) == call).all()
     assert message.unseed() == start
     return 8 * len(data) / images.size
 
@@ -239,8 +242,8 @@ def add_times(
     rows: Report, weights: dict[str, Any], images: NDArray[Any], repeats: int
 ) -> None:
     """Microseconds per image under a VAE, both ways."""
-    frozen, per_call = given_vae(weights).freeze(images[:1000]), 100
-    calls = images.reshape(-1, per_call, PIXELS)
+    frozen = given_vae(weights).freeze(images[:1000])
+    calls = images.reshape(-1, CALL, PIXELS)
 
     def add(name: str, times: list[float], target: float | None) -> None:
         for verb, time in zip(("encode", "decode"), times, strict=True):
@@ -256,13 +259,13 @@ def add_times(
         runs = [
             partial(bbans.encode, images, frozen),
             partial(bbans.decode, data, frozen, len(images)),
-            *pushed_and_popped(frozen.codec(per_call), calls),
+            *pushed_and_popped(frozen.codec(CALL), calls),
             *pushed_and_popped(vae.VAE(weights, 8).codec(leak=False), calls),
         ]
         times = [time / len(images) for time in seconds(*runs, repeats=repeats)]
         add(f"Python, one message, {isa}", times[:2], 30.0)
-        add(f"Python, {per_call} a call, {LANES} lanes, {isa}", times[2:4], 30.0)
-        add(f"Python, floats by numpy, {per_call} a call, {isa}", times[4:], None)
+        add(f"Python, {CALL} a call, {LANES} lanes, {isa}", times[2:4], 30.0)
+        add(f"Python, floats by numpy, {CALL} a call, {isa}", times[4:], None)
     use_isa()
 
 
