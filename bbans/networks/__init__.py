@@ -22,6 +22,8 @@ from bbans.networks.nodes import (
     gated_cell,
 )
 from bbans.networks.quantise import LayerReport, QuantisedNetwork
+from bbans.networks.state_dict import from_state_dict
+from bbans.networks.torch import from_torch
 from bbans.networks.units import (
     Units,
     grid,
@@ -56,6 +58,8 @@ __all__ = [
     "Units",
     "conv_transpose2d",
     "flatten",
+    "from_state_dict",
+    "from_torch",
     "gated_cell",
     "grid",
     "latents",
