@@ -4,7 +4,6 @@ models"."""
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -102,10 +101,6 @@ class NetworkModel(FloatModel):
         raise ModelError(
             f"-log2 P(x) of {type(self).__name__} is not tractable: elbo(x) bounds it"
         )
-
-    @abstractmethod
-    def elbo(self, x: Any, *, samples: int = 8, seed: int = 0) -> float:
-        """Estimate the bits of observations under bits back."""
 
     # ---- in floats
 
