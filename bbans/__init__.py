@@ -36,14 +36,18 @@ _HOMES = {
         "WrongModelError",
     ),
     "bbans.frozen.alphabet": ("Alphabet",),
+    "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
     "bbans.frozen.model_file": ("default_model", "load_model"),
     "bbans.frozen.network": ("FrozenNetwork",),
+    "bbans.frozen.vae": ("FrozenVAE",),
     "bbans.message.message": ("Message",),
     "bbans.models.arhmm": ("ARHMM",),
+    "bbans.models.deep_ssm": ("DeepSSM",),
     "bbans.models.factorial_hmm": ("FactorialHMM",),
     "bbans.models.gaussian_hmm": ("GaussianHMM",),
     "bbans.models.hmm": ("HMM",),
     "bbans.models.lgssm": ("LGSSM",),
+    "bbans.models.vae": ("VAE",),
 }
 _ROOMS = (
     "codecs",

@@ -26,14 +26,18 @@ from bbans.errors import ModelError as ModelError
 from bbans.errors import SymbolError as SymbolError
 from bbans.errors import WrongModelError as WrongModelError
 from bbans.frozen.alphabet import Alphabet as Alphabet
+from bbans.frozen.deep_ssm import FrozenDeepSSM as FrozenDeepSSM
 from bbans.frozen.model_file import default_model as default_model
 from bbans.frozen.model_file import load_model as load_model
 from bbans.frozen.network import FrozenNetwork as FrozenNetwork
+from bbans.frozen.vae import FrozenVAE as FrozenVAE
 from bbans.message.message import Message as Message
 from bbans.models.arhmm import ARHMM as ARHMM
+from bbans.models.deep_ssm import DeepSSM as DeepSSM
 from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM as GaussianHMM
 from bbans.models.hmm import HMM as HMM
 from bbans.models.lgssm import LGSSM as LGSSM
+from bbans.models.vae import VAE as VAE
 
 __version__: str

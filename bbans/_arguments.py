@@ -25,6 +25,7 @@ __all__ = [
     "empty_message",
     "no_value",
     "not_integers",
+    "shown_shape",
 ]
 
 _BYTES = (bytes, bytearray, memoryview)
@@ -217,3 +218,8 @@ def not_integers(what: str, array: NDArray[Any]) -> SymbolError:
         f"{what} must be integers of at most 64 bits, not of dtype {array.dtype}"
         + (f": {instead}" if instead else "")
     )
+
+
+def shown_shape(shape: tuple[int, ...]) -> str:
+    """A shape behind any leading axes, as text."""
+    return f"({', '.join(map(str, ('...', *shape)))})"

@@ -166,7 +166,7 @@ typedef struct {
     int predictive;         /* its mode: see bbans_state_space             */
     uint8_t fingerprint[8]; /* names the model in containers               */
     size_t width;           /* integers of an observation: 1, or p         */
-    size_t symbols;         /* 0 for linear Gaussian ones: all integers    */
+    size_t symbols;         /* 0 for what has no alphabet: types 3 to 5    */
     const uint8_t *values;  /* in the file: what the symbols stand for;
                                NULL: 0 .. symbols - 1                      */
     const uint8_t *bytes;   /* [n_bytes] the file                          */
@@ -188,21 +188,22 @@ BBANS_API size_t bbans_model_bytes(const bbans_model *model);
  *   memory  bbans_model_bytes(model) bytes aligned to 8; must outlive *model.
  *           No other memory is used for the tables.
  * Returns ERR_{NULL,SIZE,CAPACITY}, and ERR_CORRUPT for masses that are no
- * distributions, contexts that are no tree, or steps that are out of range;
- * then `memory` has been written to. */
+ * distributions, contexts that are no tree, steps that are out of range, or
+ * networks that do not fit; then `memory` has been written to. */
 BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 
 /* The number of a value in the alphabet, or model->symbols if it is not there;
  * the value of a number below model->symbols.  They trust their arguments; not
- * for linear Gaussian models, whose observations are the values. */
+ * for models without an alphabet, whose observations are the values. */
 BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
 BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 
 #ifndef BBANS_DECODER_ONLY
 /* Write the file of a model, with its mode.
- *   model    first member of a bbans_hmm or a bbans_lgssm
- *   kind     bbans_kind; of linear Gaussian models integers
+ *   model    first member of a bbans_hmm, or of any of bbans_frozen
+ *   kind     bbans_kind; of models without an alphabet integers, or bytes if
+ *            all they code are some
  *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
  *            1.  Text lists its characters, bytes are 0 to 255
  *   bytes    [cap] out
@@ -892,7 +893,7 @@ typedef struct {
     unsigned grid, start_shift;
     const bbans_network *network; /* [networks] */
     size_t networks;
-    size_t latents_at, output_at, mode_at; /* bytes into the scratch */
+    size_t output_at, states_at; /* bytes into the scratch */
 } bbans_latent_model;
 
 /* A VAE: each step has latents of its own, on levels of which the first is at
@@ -910,12 +911,41 @@ typedef struct {
     size_t first[BBANS_LEVELS_MAX + 1]; /* where in a state a level begins */
 } bbans_vae;
 
+/* Fill *model, which refers to the networks.
+ *   grid          latents are in steps of 2^-grid, and P of the highest level
+ *                 is a standard Gaussian
+ *   start_length  c of docs/maths.md, "A sequence as one message", in
+ *                 observations
+ *   start_bits    the schedule starts from at least 2^start_bits
+ *   start_shift   the latents of a start are multiples of 2^start_shift
+ *   network       [2 levels] which take, and give laws as said above:
+ *                 BBANS_ORDER_MARKOV: posteriors (x), (z_1), .. (z_L-1); priors
+ *                 (z_2), .. (z_L) of the levels below; the likelihood (z_1)
+ *                 BBANS_ORDER_TOP_DOWN: posteriors of levels l = 1 .. L (x, z_L,
+ *                 .. z_l+1); priors of levels 1 .. L - 1 (z_L, .. z_l+1); the
+ *                 likelihood (z_L, .. z_1)
+ * Returns ERR_{NULL,SIZE}, and ERR_TABLE for what does not fit together. */
+BBANS_API bbans_status bbans_vae_init(bbans_vae *model, const bbans_head *head,
+        size_t levels, int order, unsigned grid, size_t start_length,
+        unsigned start_bits, unsigned start_shift,
+        const bbans_network *network);
+
 /* A deep state space model: latents z_t, and a recurrent state h_t, which is
  * made of x_t and h_t-1, from h_0 = 0 on. */
 typedef struct {
     bbans_latent_model base;
     size_t hidden; /* elements of h */
 } bbans_deep_ssm;
+
+/* Fill *model, as bbans_vae_init.
+ *   network  [4] the update (x_t, h_t-1), which gives h_t; P(z_t | z_t-1) (z_t-1);
+ *            P(x_t | z_t, h_t-1) (z_t, h_t-1); Q(z_t | h_t, z_t+1) (h_t, z_t+1,
+ *            zeros at the end)
+ * Returns ERR_{NULL,SIZE,TABLE}. */
+BBANS_API bbans_status bbans_deep_ssm_init(bbans_deep_ssm *model,
+        const bbans_head *head, unsigned grid, size_t start_length,
+        unsigned start_bits, unsigned start_shift,
+        const bbans_network *network);
 
 /* Any frozen model. */
 union bbans_frozen {

@@ -1871,3 +1871,302 @@ def read_network(file):
 def signed(value, size):
     """An integer of two's complement."""
     return value - (value >> 8 * size - 1 << 8 * size)
+
+
+# VAEs and deep state space models
+
+
+def root_128(n):
+    """floor(n^(1/128))."""
+    for _ in range(7):
+        n = isqrt(n)
+    return n
+
+
+EXP2 = [(root_128(2 ** (31 * 128 + i)) + 1) // 2 for i in range(128)]  # in 2^-30
+
+
+def probability(logit):
+    """Of a 1, in 2^-32, for log2 odds in 2^-7."""
+    i = min(abs(logit), 3071)
+    unlikely = (2**93 // (2**64 + root_128(2 ** (64 * 128 + i))) + 1) // 2 * 16
+    return unlikely if logit < 0 else 2**32 - unlikely
+
+
+def weights_of(logits):
+    """2^20 for the largest."""
+    weights = []
+    for logit in logits:
+        d = max(logits) - logit
+        q = -(-d // 128)
+        w = (EXP2[128 * q - d] + 2 ** (9 + q)) >> (10 + q) if q <= 20 else 1
+        weights.append(max(1, w))
+    return weights
+
+
+def rate(log):
+    """In 2^-16."""
+    a = limit(log, 14 * 128)
+    k = 14 - a // 128
+    return (EXP2[a % 128] + (2**k >> 1)) >> k
+
+
+LAWS = ["bernoulli", "categorical", "mixture", "beta_binomial"]
+
+
+class Head:
+    def __init__(self, law, width, low, high, components=0, family="gaussian"):
+        self.law, self.width, self.low, self.high = law, width, low, high
+        self.components, self.family = components, family
+
+    def intervals(self, outputs, x):
+        """Of each value, in the order of popping."""
+        n = len(outputs) // self.width
+        rows = [outputs[i * n : (i + 1) * n] for i in range(self.width)]
+        return [self._of_value(row, v) for row, v in zip(rows, x, strict=True)]
+
+    def _of_value(self, row, v):
+        if self.law == "bernoulli":
+            one = probability(row[0]) >> 4
+            return [(2**28 - one, one, 2**28) if v else (0, 2**28 - one, 2**28)]
+        if self.law == "categorical":
+            w = weights_of(row)
+            return [(sum(w[:v]), w[v], sum(w))]
+        if self.law == "beta_binomial":
+            return beta_binomial(self.high, rate(row[0]), rate(row[1])).intervals(v)
+        k, table = self.components, SHAPES[self.family]
+        scales = [scale_of(s) for s in row[2 * k :]]
+        locations = row[k : 2 * k]
+        law = mixture(
+            table, weights_of(row[:k]), locations, scales, self.low, self.high
+        )
+        return law.intervals(v)
+
+
+def scale_of(s):
+    return max(-3072, min(12031, s))
+
+
+def locations_and_scales(outputs, shift=0):
+    """Of latents on a grid that is coarser by 2^shift."""
+    n = len(outputs) // 2
+    return (
+        [coarse(location, shift) for location in outputs[:n]],
+        [max(scale_of(s) - 256 * shift, -3072) for s in outputs[n:]],
+    )
+
+
+def coarse(v, shift):
+    return (v + (2**shift >> 1)) >> shift
+
+
+def pop_located(message, table, mus, scales):
+    """What push_located without a leak pushed, by one lane."""
+    places = [Place(table, mu, s, 0) for mu, s in zip(mus, scales, strict=True)]
+    values = []
+    for run in runs(len(places), 1):
+        bins = []
+        for i in run:
+            place, half = places[i], places[i].half_bins
+
+            def find(slot, place=place, half=half):
+                q = bisect_right(range(-half, half), slot, key=place.edge) - half - 1
+                return q, place.edge(q), place.edge(q + 1) - place.edge(q)
+
+            q = message.pop(2**28, find)
+            u = place.start(q if q >= 0 else -1 - q)
+            bins.append([q, u, place.bin_of(place.origin + u)[1]])
+        for k in reversed(range(max(-(-bits // 28) for _, _, bits in bins))):
+            for each in bins:
+                width = 1 << (28 - min(max(each[2] - 28 * k, 0), 28))
+
+                def part(slot, width=width):
+                    return slot // width, slot - slot % width, width
+
+                each[1] += message.pop(2**28, part) << (28 * k)
+        for i, (q, u, _) in zip(run, bins, strict=True):
+            values.append(places[i].origin + (u if q >= 0 else -1 - u))
+    return values
+
+
+class NetworkModel:
+    """What VAEs and deep state space models share: networks by their names, in the
+    order of their files."""
+
+    def __init__(self, networks, head, grid, tail_length, start_bits, start_shift):
+        self.networks, self.head = networks, head
+        self.numbers = grid, tail_length, start_bits, start_shift
+        self.grid, self.tail_length, _, self.shift = self.numbers
+        self.start = 2**start_bits
+
+    def run(self, name, *inputs):
+        """All that a network puts out, for inputs that are clipped to what it takes."""
+        network = self.networks[name]
+        starts = [node for node in network.nodes if node.op == "input"]
+        kept = [
+            [min(max(v, node.low), node.high) for v in given]
+            for node, given in zip(starts, inputs, strict=True)
+        ]
+        return [v for output in network.run(*kept) for v in output]
+
+    def pop(self, message, outputs):
+        return pop_located(message, SHAPES["gaussian"], *locations_and_scales(outputs))
+
+    def push(self, message, outputs, z):
+        law = locations_and_scales(outputs)
+        push_located(message, SHAPES["gaussian"], *law, z)
+
+    def standard(self, n):
+        return [0] * n + [256 * self.grid] * n
+
+    def mode(self, outputs):
+        """On the grid of the start."""
+        locations = outputs[: len(outputs) // 2]
+        return [coarse(coarse(location, 16), self.shift) for location in locations]
+
+    def fine(self, mode):
+        return [v << self.shift for v in mode]
+
+    def plain(self, outputs, mode):
+        """The intervals of latents that are modes, in the order of popping."""
+        law = zip(*locations_and_scales(outputs, self.shift), mode, strict=True)
+        return [located_intervals(SHAPES["gaussian"], *each) for each in law]
+
+
+class VAE(NetworkModel):
+    def __init__(self, networks, head, latents, order, *numbers):
+        super().__init__(networks, head, *numbers)
+        self.latents, self.order, self.levels = latents, order, len(latents)
+
+    def update(self, belief, x):
+        return x
+
+    def posterior(self, message, x, z_next):
+        """z_L, .., z_1; of a Markov chain z_1 alone."""
+        if self.order == "markov":
+            return [self.pop(message, self.run("posterior_1", x))]
+        z = []
+        for level in range(self.levels, 0, -1):
+            z.append(self.pop(message, self.run(f"posterior_{level}", x, *z)))
+        return z
+
+    def likelihood(self, z, belief):
+        return self.run("likelihood", *z)
+
+    def prior(self, message, z_before, z):
+        if self.order == "markov":
+            (z,) = z
+            for level in range(1, self.levels):
+                above = self.pop(message, self.run(f"posterior_{level + 1}", z))
+                self.push(message, self.run(f"prior_{level}", above), z)
+                z = above
+            z = [z]
+        else:
+            for level in range(1, self.levels):
+                above = z[: self.levels - level]
+                outputs = self.run(f"prior_{level}", *above)
+                self.push(message, outputs, z[self.levels - level])
+        self.push(message, self.standard(self.latents[-1]), z[0])
+
+    def start_intervals(self, belief, x):
+        modes, seen = {}, {}
+        markov = self.order == "markov"
+        levels = range(1, self.levels + 1)
+        for level in levels if markov else reversed(levels):
+            given = [*seen.values()][-1:] or [x]
+            if not markov:
+                given = [x, *seen.values()]
+            modes[level] = self.mode(self.run(f"posterior_{level}", *given))
+            seen[level] = self.fine(modes[level])
+        out = self.plain(self.standard(self.latents[-1]), modes[self.levels])
+        above = [seen[level] for level in reversed(levels)]
+        for level in range(self.levels - 1, 0, -1):
+            given = above[: self.levels - level]
+            outputs = self.run(f"prior_{level}", *(given[-1:] if markov else given))
+            out += self.plain(outputs, modes[level])
+        outputs = self.run("likelihood", *(above[-1:] if markov else above))
+        return out + self.head.intervals(outputs, x)
+
+
+class DeepSSM(NetworkModel):
+    def __init__(self, networks, head, n, m, *numbers):
+        super().__init__(networks, head, *numbers)
+        self.n, self.m = n, m
+
+    def update(self, h, x):
+        return self.run("update", x, h or [0] * self.m)
+
+    def posterior(self, message, h, z_next):
+        return self.pop(message, self.run("posterior", h, z_next or [0] * self.n))
+
+    def likelihood(self, z, h):
+        return self.run("likelihood", z, h or [0] * self.m)
+
+    def following(self, z_before):
+        return (
+            self.standard(self.n) if z_before is None else self.run("prior", z_before)
+        )
+
+    def prior(self, message, z_before, z):
+        self.push(message, self.following(z_before), z)
+
+    def start_intervals(self, h, x):
+        def mode(h):
+            return self.mode(self.run("posterior", h, [0] * self.n))
+
+        before = None if h is None else self.fine(mode(h))
+        z = mode(self.update(h, x))
+        outputs = self.likelihood(self.fine(z), h)
+        return self.plain(self.following(before), z) + self.head.intervals(outputs, x)
+
+
+def network_push(model, message, xs):
+    """The sender of IconoCLaSM, for at least one observation."""
+    beliefs = [None]
+    for x in xs:
+        beliefs.append(model.update(beliefs[-1], x))
+    z = model.posterior(message, beliefs[-1], None)
+    for t in reversed(range(len(xs))):
+        outputs = model.likelihood(z, beliefs[t])
+        push_each(message, model.head.intervals(outputs, xs[t]))
+        before = model.posterior(message, beliefs[t], z) if t > 0 else None
+        model.prior(message, before, z)
+        z = before
+
+
+def network_range_encode(model, belief, xs):
+    intervals = []
+    for x in xs:
+        intervals += model.start_intervals(belief, x)
+        belief = model.update(belief, x)
+    return range_encode_each(intervals)
+
+
+def network_encode(model, xs, predictive=False):
+    """xs: rows of integers."""
+    n, belief = len(xs) - model.tail_length, None
+    if predictive or n <= 0:
+        return Message.from_int(network_range_encode(model, None, xs)).to_bytes()
+    for x in xs[:n]:
+        belief = model.update(belief, x)
+    first_bits = network_range_encode(model, belief, xs[n:])
+    flag = int(first_bits < model.start)
+    if flag:
+        first_bits = network_range_encode(model, None, xs)
+    message = Message.from_int(first_bits)
+    if not flag:
+        network_push(model, message, xs[:n])
+    message.push(*interval(FLAG, flag), 16)
+    return message.to_bytes()
+
+
+def network_model_file(model, kind="integers", predictive=False):
+    head, levels, order = model.head, 0, 0
+    if isinstance(model, VAE):
+        levels, order = model.levels, ["markov", "top-down"].index(model.order)
+    family = ["gaussian", "logistic", "laplace"].index(head.family)
+    codes = [2, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
+    numbers = [head.width, LAWS.index(head.law), head.low, head.high, head.components]
+    numbers += [family, *model.numbers, order]
+    bodies = [network_file(network)[8:-4] for network in model.networks.values()]
+    return with_crc(b"\x89bbm" + bytes(codes) + words(numbers) + b"".join(bodies))

@@ -13,7 +13,7 @@ from bbans._lib import lib
 from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import Categorical, Table
 from bbans.errors import MessageError
-from bbans.frozen import FrozenHMM, FrozenLGSSM
+from bbans.frozen import FrozenHMM, FrozenLGSSM, FrozenModel
 from bbans.message import RangeDecoder, RangeEncoder
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -185,3 +185,28 @@ def test_networks(case):
                 assert run(slice(k, k + 1)) == case["outputs"][k : k + 1]
     finally:
         lib.bbans_isa_use(best)
+
+
+@pytest.mark.parametrize("kind", ["vae", "deep_ssm"])
+@pytest.mark.parametrize("predictive", [False, True])
+def test_sequences_of_models_made_of_networks(kind, predictive):
+    vectors = json.loads((VECTORS / f"{kind}_v1.json").read_text())
+    assert vectors["format"] == 1
+    assert len(vectors["cases"]) == {"vae": 20, "deep_ssm": 10}[kind]
+    for case in vectors["cases"]:
+        file = bytes.fromhex(case["file"])
+        model = FrozenModel.from_bytes(file)
+        assert model.to_bytes() == file
+        steps, mode = model.state_space(), in_mode(model, predictive)
+        assert len(case["sequences"]) == 6
+        for sequence in case["sequences"]:
+            x = np.array(sequence["xs"], np.int64).reshape(-1, model.width)
+            data = bytes.fromhex(
+                sequence["encode_predictive" if predictive else "encode"]
+            )
+            assert mode.encode(x) == data, case["name"]
+            assert (mode.decode(data, len(x)) == x).all(), case["name"]
+            slow = encode_sequence(x, steps, predictive=predictive)
+            assert slow.to_bytes() == data, case["name"]
+            again = decode_sequence(slow, steps, len(x), predictive=predictive)
+            assert np.array_equal(np.reshape(again, x.shape), x), case["name"]

@@ -79,7 +79,7 @@ def add(commands: Any) -> None:
         metavar="N",
         type=int,
         help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^16 "
-        "steps of a signal, 2^16 symbols under MODEL)",
+        "steps of a signal or observations under MODEL)",
     )
     parser.add_argument(
         "--type",

@@ -5,19 +5,25 @@ from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.c_header import c_header
 from bbans.frozen.contexts import Contexts
+from bbans.frozen.deep_ssm import FrozenDeepSSM
+from bbans.frozen.head import Head
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.frozen.model_file import default_model, load_model
 from bbans.frozen.network import FrozenNetwork, NetworkNode
+from bbans.frozen.vae import FrozenVAE
 
 __all__ = [
     "Alphabet",
     "Contexts",
     "FrozenARHMM",
+    "FrozenDeepSSM",
     "FrozenHMM",
     "FrozenLGSSM",
     "FrozenModel",
     "FrozenNetwork",
+    "FrozenVAE",
+    "Head",
     "NetworkNode",
     "c_header",
     "default_model",

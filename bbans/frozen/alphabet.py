@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,12 +14,13 @@ from bbans.errors import ModelError, SymbolError
 __all__ = [
     "KINDS",
     "MAX_SYMBOLS",
-    "AllIntegers",
     "Alphabet",
     "Kind",
+    "Rows",
     "Symbols",
     "as_alphabet",
     "as_integers",
+    "check_rows",
     "text_of",
     "utf8_of",
 ]
@@ -30,7 +32,7 @@ _DTYPES = {"integers": np.int64, "bytes": np.uint8, "text": np.uint32}
 
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
-_INT64_MAX = 2**63 - 1
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _SPAN_MAX = 1 << 21  # of a table of symbols; code points are below it
 
 #: What an alphabet encodes: text, bytes, or integers of any shape.
@@ -270,58 +272,118 @@ def as_alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
     return symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
 
 
-class AllIntegers:
-    """What models of numbers code: every integer of 64 bits with sign, in rows.
+class Rows:
+    """What models of numbers code: integers in rows, by default all of 64 bits.
 
     Parameters
     ----------
     width : int
-        Integers of a row, the last axis of arrays.
+        Integers of a row. The last axes of an array make it: one of `width`, or several
+        of that size together, as those of an image.
+    low, high : int
+        What an integer may be.
+    kind : {"integers", "bytes"}
+        What they are given as, and returned; bytes are of 0 to 255.
+
+    Raises
+    ------
+    ModelError
+        If `kind` is neither, or the integers are no bytes.
+
+    Attributes
+    ----------
+    dtype : dtype
+        That a model codes them as: of 32 bits if they fit.
     """
 
-    kind: Literal["integers"] = "integers"
+    kind: Kind
 
-    __slots__ = ("width",)
+    __slots__ = ("dtype", "high", "kind", "low", "width")
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(
+        self,
+        width: int,
+        low: int = _INT64_MIN,
+        high: int = _INT64_MAX,
+        kind: Kind = "integers",
+    ) -> None:
+        if kind not in ("integers", "bytes"):
+            raise ModelError(f"kind must be integers or bytes, not {kind!r}")
+        if kind == "bytes" and not 0 <= low <= high <= 255:
+            raise ModelError(f"integers of {low} to {high} are no bytes")
+        self.width, self.low, self.high, self.kind = width, low, high, kind
+        short = np.iinfo(np.int32)
+        fits = short.min <= low <= high <= short.max
+        self.dtype = np.dtype(np.int32 if fits else np.int64)
 
     def __repr__(self) -> str:
-        return f"AllIntegers({self.width})"
+        if self == Rows(self.width):
+            return f"Rows({self.width})"
+        return f"Rows({self.width}, {self.low}, {self.high}, {self.kind!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, AllIntegers) and self.width == other.width
+        return isinstance(other, Rows) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self.width)
+        return hash(self._key())
 
-    def encode(self, data: Symbols) -> NDArray[np.int64]:
-        """Turn integers of any type into int64, on one axis.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rows, self._key()
+
+    def _key(self) -> tuple[int, int, int, str]:
+        return self.width, self.low, self.high, self.kind
+
+    def encode(self, data: Symbols) -> NDArray[Any]:
+        """Turn integers of any type into those of `dtype`, on one axis.
 
         Raises
         ------
         SymbolError
-            If one has more than 64 bits with its sign, or there are no whole rows.
+            If one is out of range, or there are no whole rows; the text names it and
+            its position.
         """
         if isinstance(data, str):
             raise SymbolError("a str needs a model of text, or of bytes")
         array = as_integers(data)
-        last = array.shape[-1] if array.ndim > 1 and array.size else self.width
-        if self.width > 1 and (last != self.width or array.size % self.width):
-            raise SymbolError(
-                f"an array of shape {array.shape} has no rows of {self.width}"
-            )
+        check_rows(array.shape, self.width)
         values = array.ravel()
-        if values.dtype.kind == "u" and values.dtype.itemsize == 8:
-            beyond = np.flatnonzero(values > np.uint64(_INT64_MAX))
-            if beyond.size:
-                t = int(beyond[0])
-                raise SymbolError(f"integer {values[t]} at position {t} is beyond 2^63")
-        return np.require(values, np.int64, ["C", "A"])
+        if values.size and not (
+            self.low <= int(values.min()) <= int(values.max()) <= self.high
+        ):
+            self._refuse(values)
+        return np.require(values, self.dtype, ["C", "A"])
 
-    def decode(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the values: nothing stands for them."""
-        return values
+    def _refuse(self, values: NDArray[Any]) -> None:
+        t = next(t for t, v in enumerate(values) if not self.low <= v <= self.high)
+        where = f"integer {values[t]} at position {t}"
+        if (self.low, self.high) == (_INT64_MIN, _INT64_MAX):
+            raise SymbolError(f"{where} is beyond 2^63")
+        row = f" (row {t // self.width}, place {t % self.width})"
+        raise SymbolError(
+            f"{where}{row} is not in the model's range {self.low} .. {self.high}"
+        )
+
+    def decode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values as int64, of bytes as uint8."""
+        return values.astype(_DTYPES[self.kind], copy=False)
+
+
+def check_rows(shape: tuple[int, ...], width: int) -> None:
+    """That an array of this shape has whole rows: its last axes make one, or it has one
+    axis.
+
+    Raises
+    ------
+    SymbolError
+        If it has none.
+    """
+    whole = any(math.prod(shape[k:]) == width for k in range(1, len(shape)))
+    if len(shape) > 1 and 0 not in shape:
+        fits = whole or width == 1
+    else:
+        fits = math.prod(shape) % width == 0
+    if not fits:
+        raise SymbolError(f"an array of shape {shape} has no rows of {width}")
 
 
 def as_integers(data: Symbols) -> NDArray[Any]:

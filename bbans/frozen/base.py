@@ -33,7 +33,7 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.frozen.alphabet import KINDS, AllIntegers, Alphabet, Kind, text_of
+from bbans.frozen.alphabet import KINDS, Alphabet, Kind, Rows, text_of
 from bbans.message.message import Message
 
 __all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model"]
@@ -86,6 +86,9 @@ class FrozenModel(SequenceModel):
     _DTYPE: ClassVar[Any]
     """Of an observation's integers in C."""
 
+    _SPACE: ClassVar[tuple[str, ...]] = ("space",)
+    """Where the struct of C has its ``bbans_state_space``."""
+
     _types: ClassVar[dict[int, type[FrozenModel]]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -95,8 +98,9 @@ class FrozenModel(SequenceModel):
 
     def __init__(self, c: Any, mode: Mode) -> None:
         self.c = c
-        self._space = ffi.addressof(c, "space")  # as C's functions of sequences take it
-        self._space.predictive = _one_of(mode, MODES, "mode") == "predictive"
+        # As C's functions of sequences take it.
+        self._space = ffi.addressof(c, *self._SPACE)
+        self._space.predictive = one_of(mode, MODES, "mode") == "predictive"
 
     # ---- what it is
 
@@ -113,7 +117,7 @@ class FrozenModel(SequenceModel):
 
     @property
     @abstractmethod
-    def alphabet(self) -> Alphabet | AllIntegers:
+    def alphabet(self) -> Alphabet | Rows:
         """What it codes."""
 
     @property
@@ -144,7 +148,7 @@ class FrozenModel(SequenceModel):
         ModelError
             If `mode` is neither.
         """
-        return self if _one_of(mode, MODES, "mode") == self.mode else self._other
+        return self if one_of(mode, MODES, "mode") == self.mode else self._other
 
     @cached_property
     def _other(self: _Made) -> _Made:
@@ -153,7 +157,7 @@ class FrozenModel(SequenceModel):
         other.__dict__.update(self.__dict__)
         other.__dict__.pop("fingerprint", None)
         other.c = ffi.new(ffi.typeof(self.c), self.c[0])
-        other._space = ffi.addressof(other.c, "space")
+        other._space = ffi.addressof(other.c, *self._SPACE)
         other._space.predictive = not self._space.predictive
         return other
 
@@ -360,7 +364,7 @@ class FrozenModel(SequenceModel):
     @property
     def _itemsize(self) -> int:
         """The most bytes that an observation takes where `decode` returns it."""
-        return {"bytes": 1, "text": 4, "integers": 8 * self.width}[self.kind]
+        return {"bytes": 1, "text": 4, "integers": 8}[self.kind] * self.width
 
     @abstractmethod
     def _observations(self, x: Any) -> NDArray[Any]:
@@ -631,7 +635,14 @@ def _kind_of(x: Any) -> Kind:
     return "bytes" if isinstance(x, bytes | bytearray) else "integers"
 
 
-def _one_of(value: Any, names: tuple[Any, ...], what: str) -> Any:
+def one_of(value: Any, names: tuple[Any, ...], what: str) -> Any:
+    """The name that was given, if it is one of these.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
     if not (isinstance(value, str) and value in names):
         raise ModelError(f"{what} must be one of {', '.join(names)}, not {value!r}")
     return value

@@ -28,7 +28,7 @@ from bbans.errors import (
     SymbolError,
     VersionError,
 )
-from bbans.frozen.alphabet import AllIntegers, as_integers
+from bbans.frozen.alphabet import Rows, as_integers
 from bbans.frozen.base import (
     MODES,
     FrozenModel,
@@ -230,9 +230,9 @@ class FrozenLGSSM(FrozenModel):
         return self._family
 
     @property
-    def alphabet(self) -> AllIntegers:
+    def alphabet(self) -> Rows:
         """What it codes: all integers of 64 bits, in rows of p."""
-        return AllIntegers(self.n_observed)
+        return Rows(self.n_observed)
 
     @property
     def width(self) -> int:

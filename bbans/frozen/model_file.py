@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from bbans._kinds import MODEL
 from bbans._records import RecordReader
 from bbans.errors import CorruptError, ModelError, TruncatedError
-from bbans.frozen import arhmm, contexts, hmm, lgssm
+from bbans.frozen import arhmm, contexts, deep_ssm, hmm, lgssm, network_model, vae
 from bbans.frozen.base import (
     DAMAGED,
     KINDS,
@@ -88,6 +88,15 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             "noise": linear.noise,
             "steps": linear.n_steps,
         }
+    elif start.model_type in (vae.FrozenVAE.TYPE, deep_ssm.FrozenDeepSSM.TYPE):
+        head += b"".join(upto(network_model.HEADER_BYTES))
+        networks = network_model.read_head(head)
+        size, start_length = network_model.HEADER_BYTES, networks.start_length
+        for _ in range(networks.n_networks):
+            body = b"".join(upto(size + network_model.BODY.size))
+            size += max(network_model.BODY.unpack(body)[2], len(body))
+            deque(upto(size), 0)
+        facts = networks.facts()
     else:
         hidden = hmm.read_head(head)
         size, start_length = hidden.offsets()[1], hidden.start_length

@@ -12,7 +12,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_bytes, as_integer, not_integers
+from bbans._arguments import (
+    as_array,
+    as_bytes,
+    as_integer,
+    not_integers,
+    shown_shape,
+)
 from bbans._files import write_file
 from bbans._kinds import NETWORK, START_BYTES, wrong_kind
 from bbans._lib import RAISES, check, ffi, lib
@@ -170,6 +176,30 @@ class FrozenNetwork:
         return int(self.c.products)
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What `bbans info` says of it."""
+        weights = sum(
+            node.weight.size for node in self.nodes if node.weight is not None
+        )
+
+        def shown(shapes: list[Shape], ranges: list[tuple[int, int]]) -> str:
+            return ", ".join(
+                f"{' x '.join(map(str, shape))} of {low} .. {high}"
+                for shape, (low, high) in zip(shapes, ranges, strict=True)
+            )
+
+        return {
+            "kind": "network in integers",
+            "inputs": shown(self.inputs, self.input_ranges) or "-",
+            "outputs": shown(self.outputs, self.output_ranges),
+            "nodes": int(self.c.nodes),
+            "weights": weights,
+            "products": f"{self.products} an item",
+            "fingerprint": self.fingerprint.hex(),
+            "bytes": len(self._data),
+        }
+
+    @property
     def nodes(self) -> list[NetworkNode]:
         """The operations; arrays are copies."""
         return [_node_of(self.c, i) for i in range(self.c.nodes)]
@@ -209,6 +239,10 @@ class FrozenNetwork:
         batch, arrays = self._batched(values)
         items, threads = math.prod(batch), as_integer(threads, "threads", 1)
         try:
+            arrays = [
+                np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+                for array in arrays
+            ]
             results = [np.empty((*batch, *shape), np.int32) for shape in self.outputs]
         except (ValueError, MemoryError):
             raise ModelError(f"there is no memory for {items} items") from None
@@ -249,7 +283,7 @@ class FrozenNetwork:
         check(status)
 
     def _batched(self, values: Sequence[ArrayLike]) -> tuple[Shape, list[NDArray[Any]]]:
-        """The leading axes of a call's inputs, and these as C reads them."""
+        """The leading axes of a call's inputs, and these as arrays."""
         if len(values) != len(self._inputs):
             raise ModelError(
                 f"the network takes {len(self._inputs)} inputs, not {len(values)}"
@@ -263,8 +297,7 @@ class FrozenNetwork:
             rank = array.ndim - len(shape)
             if rank < 0 or array.shape[rank:] != shape:
                 raise ModelError(
-                    f"input {k} must have shape (..., {str(shape)[1:]}, not "
-                    f"{array.shape}"
+                    f"input {k} must have shape {shown_shape(shape)}, not {array.shape}"
                 )
             if k and array.shape[:rank] != batch:
                 raise ModelError(
@@ -272,8 +305,7 @@ class FrozenNetwork:
                     f"{batch}"
                 )
             batch = array.shape[:rank]
-            native = array.dtype.newbyteorder("=")
-            arrays.append(np.require(array, native, ["C", "A"]))
+            arrays.append(array)
         return batch, arrays
 
     def _blame(self, arrays: list[NDArray[Any]]) -> str:

@@ -4,6 +4,7 @@ from bbans.frozen.contexts import Contexts
 from bbans.models._training import Iteration
 from bbans.models.arhmm import ARHMM
 from bbans.models.base import FloatModel
+from bbans.models.deep_ssm import DeepSSM
 from bbans.models.em import Statistics
 from bbans.models.factorial_hmm import FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM
@@ -11,12 +12,15 @@ from bbans.models.hmm import HMM
 from bbans.models.information import information_content
 from bbans.models.lgssm import LGSSM
 from bbans.models.topology import Topology
+from bbans.models.vae import VAE
 
 __all__ = [
     "ARHMM",
     "HMM",
     "LGSSM",
+    "VAE",
     "Contexts",
+    "DeepSSM",
     "FactorialHMM",
     "FloatModel",
     "GaussianHMM",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bbans._arguments import as_instance, as_reals
+from bbans._arguments import as_instance, as_reals, shown_shape
 from bbans.errors import ModelError
 from bbans.networks.nodes import Floats, Input, Node, Shape
 
@@ -109,7 +109,7 @@ class Graph:
             rank = array.ndim - len(node.shape)
             if rank < 0 or array.shape[rank:] != node.shape:
                 raise ModelError(
-                    f"input {i} must have shape (..., {str(node.shape)[1:]}, not "
+                    f"input {i} must have shape {shown_shape(node.shape)}, not "
                     f"{array.shape}"
                 )
             if i and array.shape[:rank] != batch:

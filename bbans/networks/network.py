@@ -71,7 +71,7 @@ class Network(Graph):
         inputs: Sequence[Units],
         outputs: Sequence[Units],
         weights: int = 8,
-        activations: int = 8,
+        activations: int = 10,
     ) -> QuantisedNetwork:
         """Round everything to integers.
 

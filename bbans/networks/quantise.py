@@ -101,8 +101,8 @@ def quantised(
     *,
     inputs: Sequence[Units],
     outputs: Sequence[Units],
-    weights: int = 8,
-    activations: int = 8,
+    weights: int,
+    activations: int,
 ) -> QuantisedNetwork:
     """Round a network: see `Network.quantise`."""
     if weights not in (8, 16):
@@ -262,6 +262,22 @@ class _Lowering:
             self._note(node, index, form)
         return self._tensors[node]
 
+    def _short(self, node: Node) -> _Tensor:
+        """A tensor that is multiplied.
+
+        Raises
+        ------
+        ModelError
+            If it is an input beyond 16 bits: all others are within.
+        """
+        a = self._tensor(node)
+        if a.low < -_SHORT - 1 or a.high > _SHORT:
+            raise ModelError(
+                f"{node} has integers from {a.low} to {a.high}, and layers multiply 16 "
+                "bits: give it a grid() of a smaller range, or of a greater step"
+            )
+        return a
+
     def _own_form(self, node: Node) -> _Form:
         """A form of one factor, in 16 bits."""
         if node in self._forms:
@@ -353,7 +369,10 @@ class _Lowering:
             case layers.Scale() if node.factor > 0:
                 scaled = form._replace(factor=form.factor * node.factor)
                 return self._bring(node.inputs[0], scaled)
-        tensors = [self._tensor(a) for a in node.inputs]
+        if isinstance(node, layers.Multiply):
+            tensors = [self._short(a) for a in node.inputs]
+        else:
+            tensors = [self._tensor(a) for a in node.inputs]
         match node:
             case layers.Scale():
                 op, ratios = "scale", [factor * node.factor / tensors[0].factor]
@@ -398,7 +417,7 @@ class _Lowering:
         """
         (a,) = node.inputs
         parts = [
-            self._tensor(part)
+            self._short(part)
             for part in (a.inputs if isinstance(a, layers.Concat) else (a,))
         ]
         sizes = [self.made[part.node].shape[2] for part in parts]
@@ -408,9 +427,7 @@ class _Lowering:
             for kernel, part in zip(kernels, parts, strict=True)
         ]
         means = sum(
-            (weight * scale[:, None, None, None] * self._mean(node, part)).sum(
-                (1, 2, 3)
-            )
+            (weight * self._mean(node, part)).sum((1, 2, 3)) * scale
             for (weight, scale), part in zip(rounded, parts, strict=True)
         )
         # The bias makes up for what rounding changed in the mean.
@@ -519,23 +536,24 @@ def _calibration(graph: Graph, calibration: Any) -> list[Floats]:
 
 
 def _step_of(values: Floats, node: layers.Clip, levels: int) -> float:
-    """The step of a clipped layer: of the ceilings that may be, the one whose rounding
-    and clipping changes least."""
+    """The step of a clipped layer, by the greatest ceiling whose rounding and clipping
+    change the values by little more than is best, or by next to nothing."""
     if node.low < 0:
         assert node.high is not None
         return max(-node.low, node.high) / _SHORT
-    top = float(values.max(initial=0)) or 1.0
+    top = 2 * float(values.max(initial=0)) or 1.0
     if node.high is not None:
         top = min(top, node.high)
     some = values.ravel()[:: 1 + values.size // (1 << 18)]
-
-    def change(ceiling: float) -> float:
-        step = ceiling / levels
-        rounded = np.clip(np.rint(some / step), 0, levels) * step
-        return float(np.mean((rounded - some) ** 2))
-
-    ceilings = (top * 0.97**k for k in range(40))
-    return min(ceilings, key=change) / levels
+    steps = [top * 0.97**k / levels for k in range(60)]
+    changes = [
+        float(np.mean((np.clip(np.rint(some / step), 0, levels) * step - some) ** 2))
+        for step in steps
+    ]
+    allowed = max(1.1 * min(changes), float(np.mean(some**2)) / 2**24)
+    return next(
+        step for step, change in zip(steps, changes, strict=True) if change <= allowed
+    )
 
 
 def _dyadic(ratios: Sequence[float]) -> tuple[tuple[int, ...], int]:

@@ -7,15 +7,10 @@
 
 #include "bbans_family.h"
 
-/* Intervals of 2^(28 - cut) slots, whose edges are those of 28 bits, cut; a
- * place whose leak is 2^cut leaves every bin a slot. */
-
-static inline bbans_span bbans_cut_span(bbans_span span, unsigned cut)
-{
-    span.start >>= cut;
-    span.end >>= cut;
-    return span;
-}
+/* A bin's interval is of 2^(28 - cut) slots: its edges are those of 28 bits,
+ * cut, and a place whose leak is 2^cut leaves every bin a slot.  That of a part
+ * of b low bits is of 2^28 slots, or for BBANS_PARTS_SHORT of 2^b. */
+typedef enum { BBANS_PARTS_WHOLE, BBANS_PARTS_SHORT } bbans_parts;
 
 static inline bbans_span bbans_span_of_bin(const bbans_family *family,
                                            const bbans_place *place, int32_t q)
@@ -27,12 +22,33 @@ static inline bbans_span bbans_span_of_bin(const bbans_family *family,
     return span;
 }
 
+static inline bbans_span bbans_cut_span(bbans_span span, unsigned cut)
+{
+    span.start >>= cut;
+    span.end >>= cut;
+    return span;
+}
+
+/* Slots for each value of a part of this many bits, as a shift. */
+static inline unsigned bbans_part_shift(bbans_parts parts, unsigned bits)
+{
+    return parts == BBANS_PARTS_WHOLE ? BBANS_FAMILY_PREC - bits : 0;
+}
+
+static inline uint32_t bbans_part_of(const bbans_bin *bin, unsigned k,
+                                     unsigned bits)
+{
+    return (uint32_t)(bin->low >> (k * BBANS_PART_BITS)) &
+           (((uint32_t)1 << bits) - 1);
+}
+
 /* ERR_CORRUPT, without a leak: the value has no mass, and no sender can have
  * popped it.  The tail has room for 4 words. */
 static inline bbans_status bbans_push_value(bbans_lane *lane,
                                             const bbans_family *family,
                                             const bbans_place *place,
-                                            unsigned cut, int64_t value)
+                                            unsigned cut, bbans_parts parts,
+                                            int64_t value)
 {
     const bbans_bin bin = bbans_bin_of_value(place, value);
     const bbans_span span =
@@ -41,11 +57,12 @@ static inline bbans_status bbans_push_value(bbans_lane *lane,
 
     if (span.end == span.start)
         return BBANS_ERR_CORRUPT;
-    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++)
-        bbans_lane_push_bits(lane,
-                             (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) &
-                                 (((uint32_t)1 << bits) - 1),
-                             1, bits);
+    for (k = 0; (bits = bbans_part_bits(bin.low_bits, k)) > 0; k++) {
+        const unsigned shift = bbans_part_shift(parts, bits);
+
+        bbans_lane_push_bits(lane, bbans_part_of(&bin, k, bits) << shift,
+                             (uint32_t)1 << shift, bits + shift);
+    }
     bbans_lane_push_bits(lane, span.start, span.end - span.start,
                          BBANS_FAMILY_PREC - cut);
     return BBANS_OK;
@@ -57,7 +74,8 @@ static inline bbans_status bbans_push_value(bbans_lane *lane,
 static inline bbans_status bbans_pop_value(bbans_lane *lane,
                                            const bbans_family *family,
                                            const bbans_place *place,
-                                           unsigned cut, int64_t *value)
+                                           unsigned cut, bbans_parts parts,
+                                           int64_t *value)
 {
     const unsigned prec = BBANS_FAMILY_PREC - cut;
     bbans_span span;
@@ -73,22 +91,25 @@ static inline bbans_status bbans_pop_value(bbans_lane *lane,
     bbans_lane_advance_bits(lane, span.start, span.end - span.start, prec);
     for (k = 3; k-- > 0;) {
         const unsigned bits = bbans_part_bits(bin.low_bits, k);
-        const uint32_t part = bbans_slot_bits(lane->x, bits);
+        const unsigned shift = bbans_part_shift(parts, bits);
+        uint32_t part;
 
         if (bits == 0)
             continue;
-        bbans_lane_advance_bits(lane, part, 1, bits);
+        part = bbans_slot_bits(lane->x, bits + shift) >> shift;
+        bbans_lane_advance_bits(lane, part << shift, (uint32_t)1 << shift,
+                                bits + shift);
         bin.low |= (uint64_t)part << (k * BBANS_PART_BITS);
     }
     return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;
 }
 
 #ifndef BBANS_DECODER_ONLY
-/* With a leak, and room for 16 bytes. */
+/* Of 28 bits, with a leak; room for 16 bytes. */
 static inline void bbans_range_encode_value(bbans_range_encoder *enc,
                                             const bbans_family *family,
                                             const bbans_place *place,
-                                            int64_t value)
+                                            bbans_parts parts, int64_t value)
 {
     const bbans_bin bin = bbans_bin_of_value(place, value);
     const bbans_span span = bbans_span_of_bin(family, place, bin.q);
@@ -97,12 +118,13 @@ static inline void bbans_range_encode_value(bbans_range_encoder *enc,
     (void)bbans_range_encode_interval(enc, span.start, span.end - span.start,
                                       (uint32_t)1 << BBANS_FAMILY_PREC);
     for (k = 3; k-- > 0;) {
-        const uint32_t total = (uint32_t)1 << bbans_part_bits(bin.low_bits, k);
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+        const unsigned shift = bbans_part_shift(parts, bits);
 
-        if (total > 1)
+        if (bits > 0)
             (void)bbans_range_encode_interval(
-                enc, (uint32_t)(bin.low >> (k * BBANS_PART_BITS)) & (total - 1),
-                1, total);
+                enc, bbans_part_of(&bin, k, bits) << shift,
+                (uint32_t)1 << shift, (uint32_t)1 << (bits + shift));
     }
 }
 #endif /* BBANS_DECODER_ONLY */
@@ -110,6 +132,7 @@ static inline void bbans_range_encode_value(bbans_range_encoder *enc,
 static inline bbans_status bbans_range_decode_value(bbans_range_decoder *dec,
                                                     const bbans_family *family,
                                                     const bbans_place *place,
+                                                    bbans_parts parts,
                                                     int64_t *value)
 {
     const uint32_t total = (uint32_t)1 << BBANS_FAMILY_PREC;
@@ -126,14 +149,18 @@ static inline bbans_status bbans_range_decode_value(bbans_range_decoder *dec,
     bin.low_bits = bbans_low_bits(place, bin.q);
     bin.low = 0;
     for (k = 3; k-- > 0;) {
-        const uint32_t part = (uint32_t)1 << bbans_part_bits(bin.low_bits, k);
+        const unsigned bits = bbans_part_bits(bin.low_bits, k);
+        const unsigned shift = bbans_part_shift(parts, bits);
+        const uint32_t slots = (uint32_t)1 << (bits + shift);
 
-        if (part == 1)
+        if (bits == 0)
             continue;
-        status = bbans_range_slot(dec, part, &slot);
+        status = bbans_range_slot(dec, slots, &slot);
         if (status != BBANS_OK)
             return status;
-        (void)bbans_range_advance(dec, slot, 1, part);
+        slot >>= shift;
+        (void)bbans_range_advance(dec, slot << shift, (uint32_t)1 << shift,
+                                  slots);
         bin.low |= (uint64_t)slot << (k * BBANS_PART_BITS);
     }
     return bbans_value_of_bin(place, bin, value) ? BBANS_OK : BBANS_ERR_CORRUPT;

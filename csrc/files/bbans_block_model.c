@@ -53,10 +53,16 @@ static bbans_status cut_work(const bbans_model *model, size_t n, size_t words,
                               words);
 }
 
-/* Are observations rows of values, and not numbers in an alphabet? */
+/* Observations are rows of integers of 64 or 32 bits, or numbers in an
+ * alphabet. */
 static int takes_values(const bbans_model *model)
 {
-    return model->type == BBANS_MODEL_LGSSM;
+    return model->symbols == 0;
+}
+
+static int values_are_wide(const bbans_model *model)
+{
+    return model->frozen->space.observation_bytes / model->width == 8;
 }
 
 /* ---- Out ----------------------------------------------------------------- */
@@ -83,6 +89,25 @@ size_t bbans_block_encode_bytes(const bbans_model *model, size_t n, size_t kept)
                        bbans_sequence_work_bytes(space, steps, kept));
 }
 
+/* Value i of the model's observations; 0 if it cannot be one.  What the model
+ * does not accept shows later. */
+static int put_observed(const bbans_model *model, void *x, size_t i,
+                        int64_t value)
+{
+    if (!takes_values(model)) {
+        const size_t symbol = bbans_model_symbol(model, value);
+
+        ((uint32_t *)x)[i] = (uint32_t)symbol;
+        return symbol < model->symbols;
+    }
+    if (values_are_wide(model)) {
+        ((int64_t *)x)[i] = value;
+        return 1;
+    }
+    ((int32_t *)x)[i] = (int32_t)value;
+    return value >= INT32_MIN && value <= INT32_MAX;
+}
+
 /* Elements as the model's observations. */
 static bbans_status read_elements(const bbans_model *model, int element,
                                   const uint8_t *data, size_t n, void *x)
@@ -93,20 +118,13 @@ static bbans_status read_elements(const bbans_model *model, int element,
 
     for (i = 0; i < n; i++) {
         uint64_t bits = bbans_element_get(data + i * width, width);
-        size_t symbol;
 
         if (is_signed)
             bits = bbans_element_extend(bits, width);
         else if (bits >> 63 != 0) /* what no model holds */
             return BBANS_ERR_SYMBOL;
-        if (takes_values(model)) {
-            ((int64_t *)x)[i] = bbans_signed(bits);
-            continue;
-        }
-        symbol = bbans_model_symbol(model, bbans_signed(bits));
-        if (symbol == model->symbols)
+        if (!put_observed(model, x, i, bbans_signed(bits)))
             return BBANS_ERR_SYMBOL;
-        ((uint32_t *)x)[i] = (uint32_t)symbol;
     }
     return BBANS_OK;
 }
@@ -146,6 +164,14 @@ size_t bbans_block_decode_bytes(const bbans_model *model, size_t n)
                        bbans_sequence_work_bytes(&model->frozen->space, 1, 1));
 }
 
+static int64_t observed(const bbans_model *model, const void *x, size_t i)
+{
+    if (!takes_values(model))
+        return bbans_model_value(model, ((const uint32_t *)x)[i]);
+    return values_are_wide(model) ? ((const int64_t *)x)[i]
+                                  : ((const int32_t *)x)[i];
+}
+
 bbans_status bbans_block_decode(const bbans_model *model, int element,
                                 const bbans_block *block, uint8_t *to,
                                 void *work, size_t work_bytes)
@@ -168,10 +194,7 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
     if (status != BBANS_OK)
         return status;
     for (i = 0; i < n; i++) {
-        const int64_t value =
-            takes_values(model)
-                ? ((const int64_t *)w.x)[i]
-                : bbans_model_value(model, ((const uint32_t *)w.x)[i]);
+        const int64_t value = observed(model, w.x, i);
 
         if (!bbans_element_fits(element, value))
             return BBANS_ERR_CORRUPT;

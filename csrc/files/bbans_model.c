@@ -1,12 +1,13 @@
 /* Model files: docs/format.md, "Model file".
  *
  * SPDX-License-Identifier: MIT */
-#include "../models/bbans_state_space.h"
+#include "../models/bbans_latent.h"
 #include "bbans_files.h"
 
 #define VERSION 2
 #define HMM_HEADER 24
 #define LGSSM_HEADER 32
+#define LATENT_HEADER 56
 #define COUNTS_BYTES 12
 #define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
 
@@ -15,13 +16,35 @@ static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 /* Where the fields of one byte are; the numbers begin at NUMBERS. */
 enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, STRUCTURE, RESERVED, NUMBERS };
 
+/* The numbers of models of latents and networks. */
+enum {
+    WIDTH,
+    LAW,
+    LOW,
+    HIGH,
+    COMPONENTS,
+    FAMILY,
+    GRID,
+    START_LENGTH,
+    START_BITS,
+    START_SHIFT,
+    ORDER
+};
+
 /* The numbers of a file, and where its parts begin. */
 typedef struct {
+    /* Of hidden Markov and linear Gaussian models: */
     size_t states, symbols; /* or latent and observed dimensions             */
     size_t start_length;
     size_t start_bits, steps; /* of linear Gaussian models alone             */
     size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
     size_t values, tables, tree;          /* offsets; 0: there is none       */
+    /* Of models of latents and networks: */
+    bbans_head head;
+    bbans_latent_parameters latent; /* without its pointers                  */
+    int order;
+    const uint8_t *network[2 * BBANS_LEVELS_MAX];
+    uint64_t place[2 * BBANS_LEVELS_MAX + 1]; /* where in memory they go     */
 } layout;
 
 /* ---- Alphabets ----------------------------------------------------------- */
@@ -83,21 +106,42 @@ static int alphabet_is_valid(const uint8_t *values, int kind, size_t symbols)
 
 /* ---- Reading ------------------------------------------------------------- */
 
-static int is_gaussian(const uint8_t *bytes)
+static int is_gaussian(int type)
 {
-    return bytes[TYPE] == BBANS_MODEL_LGSSM;
+    return type == BBANS_MODEL_LGSSM;
+}
+
+static int has_networks(int type)
+{
+    return type >= BBANS_MODEL_VAE;
+}
+
+static int has_alphabet(int type)
+{
+    return !is_gaussian(type) && !has_networks(type);
 }
 
 static size_t header_bytes(const uint8_t *bytes)
 {
-    return is_gaussian(bytes) ? LGSSM_HEADER : HMM_HEADER;
+    return has_networks(bytes[TYPE])  ? LATENT_HEADER
+           : is_gaussian(bytes[TYPE]) ? LGSSM_HEADER
+                                      : HMM_HEADER;
+}
+
+static int detail_is_known(const uint8_t *bytes)
+{
+    switch (bytes[TYPE]) {
+    case BBANS_MODEL_LGSSM: return bytes[DETAIL] <= BBANS_LAPLACE;
+    case BBANS_MODEL_DEEP_SSM: return bytes[DETAIL] == 0;
+    default: return 1;
+    }
 }
 
 static int codes_are_known(const uint8_t *bytes)
 {
-    return bytes[TYPE] >= BBANS_MODEL_HMM && bytes[TYPE] <= BBANS_MODEL_LGSSM &&
-           bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
-           (!is_gaussian(bytes) || bytes[DETAIL] <= BBANS_LAPLACE) &&
+    return bytes[TYPE] >= BBANS_MODEL_HMM &&
+           bytes[TYPE] <= BBANS_MODEL_DEEP_SSM && bytes[MODE] <= 1 &&
+           bytes[KIND] <= BBANS_KIND_TEXT && detail_is_known(bytes) &&
            bytes[LISTED] <= 1 && bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
 }
 
@@ -130,7 +174,7 @@ static uint64_t read_header(const uint8_t *bytes, layout *l)
     if (l->states < 1 || l->symbols < 1 || l->start_length < 1 ||
         l->start_length > BBANS_START_MAX)
         return 0;
-    if (is_gaussian(bytes)) {
+    if (is_gaussian(bytes[TYPE])) {
         l->start_bits = number(bytes, 3);
         l->steps = number(bytes, 4);
         if (bytes[KIND] != BBANS_KIND_INTEGERS || bytes[LISTED] ||
@@ -168,11 +212,77 @@ static int counts_are_valid(const layout *l)
             l->entries <= BBANS_CONTEXTS_MAX && l->symbols <= UINT16_MAX);
 }
 
+static int32_t signed_number(const uint8_t *bytes, size_t i)
+{
+    return bbans_signed32((uint32_t)number(bytes, i));
+}
+
+static int is_of_bytes(const bbans_head *head)
+{
+    return head->low >= 0 && head->high <= UINT8_MAX;
+}
+
+/* The numbers of a model of latents and networks; 0: out of range. */
+static int read_latent_numbers(const uint8_t *bytes, layout *l)
+{
+    const size_t order = number(bytes, ORDER);
+
+    memset(l, 0, sizeof *l);
+    l->head.width = number(bytes, WIDTH);
+    l->head.law = (int)signed_number(bytes, LAW);
+    l->head.low = signed_number(bytes, LOW);
+    l->head.high = signed_number(bytes, HIGH);
+    l->head.components = number(bytes, COMPONENTS);
+    l->head.family = (int)signed_number(bytes, FAMILY);
+    l->latent.head = &l->head;
+    l->latent.grid = (unsigned)number(bytes, GRID);
+    l->latent.start_length = number(bytes, START_LENGTH);
+    l->latent.start_bits = (unsigned)number(bytes, START_BITS);
+    l->latent.start_shift = (unsigned)number(bytes, START_SHIFT);
+    l->order = (int)order;
+    l->latent.networks = bytes[TYPE] == BBANS_MODEL_VAE
+                             ? 2 * (size_t)bytes[DETAIL]
+                             : BBANS_DEEP_SSM_NETWORKS;
+    return l->latent.networks >= 1 &&
+           l->latent.networks <= 2 * BBANS_LEVELS_MAX &&
+           order <= (bytes[TYPE] == BBANS_MODEL_VAE) &&
+           bbans_latent_check(&l->latent) == BBANS_OK && !bytes[LISTED] &&
+           (bytes[KIND] == BBANS_KIND_INTEGERS ||
+            (bytes[KIND] == BBANS_KIND_BYTES && is_of_bytes(&l->head)));
+}
+
+/* The networks themselves. */
+static size_t networks_bytes(const layout *l)
+{
+    return (l->latent.networks * sizeof(bbans_network) + 7) / 8 * 8;
+}
+
+static bbans_status read_latent_layout(const uint8_t *bytes, size_t n_bytes,
+                                       layout *l)
+{
+    bbans_cursor c = bbans_cursor_of(bytes + LATENT_HEADER, bytes + n_bytes);
+    uint64_t memory_bytes;
+    size_t i;
+
+    if (!read_latent_numbers(bytes, l))
+        return BBANS_ERR_CORRUPT;
+    l->place[0] = networks_bytes(l);
+    for (i = 0; i < l->latent.networks; i++) {
+        l->network[i] = bbans_take_network(&c, &memory_bytes);
+        l->place[i + 1] = l->place[i] + memory_bytes;
+    }
+    (void)bbans_take(&c, CHECKSUM_BYTES);
+    return c.status == BBANS_OK && c.at != c.end ? BBANS_ERR_CORRUPT : c.status;
+}
+
 /* Find the parts of a file, and check that they are all. */
 static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
 {
-    uint64_t size = read_header(bytes, l);
+    uint64_t size;
 
+    if (has_networks(bytes[TYPE]))
+        return read_latent_layout(bytes, n_bytes, l);
+    size = read_header(bytes, l);
     if (size == 0)
         return BBANS_ERR_CORRUPT;
     if (bytes[TYPE] == BBANS_MODEL_ARHMM) {
@@ -214,13 +324,15 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.type = bytes[TYPE];
     m.kind = bytes[KIND];
     m.predictive = bytes[MODE];
-    m.width = is_gaussian(bytes) ? l.symbols : 1;
-    m.symbols = is_gaussian(bytes) ? 0 : l.symbols;
+    m.width = has_networks(bytes[TYPE])  ? l.head.width
+              : is_gaussian(bytes[TYPE]) ? l.symbols
+                                         : 1;
+    m.symbols = has_alphabet(bytes[TYPE]) ? l.symbols : 0;
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
     m.n_bytes = n_bytes;
     if (!bbans_checksum_matches(bytes, size) || !counts_are_valid(&l) ||
-        (!is_gaussian(bytes) &&
+        (has_alphabet(bytes[TYPE]) &&
          !alphabet_is_valid(m.values, m.kind, m.symbols)))
         return BBANS_ERR_CORRUPT;
     bbans_sha256(bytes, size, digest);
@@ -254,7 +366,9 @@ static size_t need(const bbans_model *model, layout *l)
     uint64_t bytes;
 
     (void)read_layout(model->bytes, model->n_bytes, l);
-    if (is_gaussian(model->bytes))
+    if (has_networks(model->bytes[TYPE]))
+        bytes = l->place[l->latent.networks];
+    else if (is_gaussian(model->bytes[TYPE]))
         bytes = lgssm_bytes(l);
     else if (hmm_bytes(l) == 0)
         bytes = 0;
@@ -413,6 +527,28 @@ static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
                             (unsigned)l->start_bits, offset, word);
 }
 
+static bbans_status build_latent(bbans_frozen *frozen, const uint8_t *bytes,
+                                 const layout *l, void *memory)
+{
+    const bbans_latent_parameters *p = &l->latent;
+    bbans_network *network = (bbans_network *)memory;
+    bbans_status status = BBANS_OK;
+    size_t i;
+
+    for (i = 0; i < p->networks && status == BBANS_OK; i++)
+        status = bbans_read_network(network + i, l->network[i],
+                                    (uint8_t *)memory + l->place[i]);
+    if (status != BBANS_OK)
+        return status;
+    if (bytes[TYPE] == BBANS_MODEL_VAE)
+        return bbans_vae_init(&frozen->vae, &l->head, bytes[DETAIL], l->order,
+                              p->grid, p->start_length, p->start_bits,
+                              p->start_shift, network);
+    return bbans_deep_ssm_init(&frozen->deep_ssm, &l->head, p->grid,
+                               p->start_length, p->start_bits, p->start_shift,
+                               network);
+}
+
 bbans_status bbans_model_build(bbans_model *model, void *memory,
                                size_t memory_bytes)
 {
@@ -429,9 +565,12 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         return BBANS_ERR_SIZE;
     if (memory_bytes < bytes)
         return BBANS_ERR_CAPACITY;
-    status = is_gaussian(model->bytes)
-                 ? build_lgssm(&frozen->lgssm, model->bytes, &l, rest)
-                 : build_hmm(&frozen->hmm, model->bytes, &l, rest);
+    if (has_networks(model->bytes[TYPE]))
+        status = build_latent(frozen, model->bytes, &l, rest);
+    else if (is_gaussian(model->bytes[TYPE]))
+        status = build_lgssm(&frozen->lgssm, model->bytes, &l, rest);
+    else
+        status = build_hmm(&frozen->hmm, model->bytes, &l, rest);
     if (status != BBANS_OK)
         return status == BBANS_ERR_TABLE ? BBANS_ERR_CORRUPT : status;
     frozen->space.predictive = model->predictive;
@@ -544,6 +683,30 @@ static void put_lgssm(writer *w, const bbans_lgssm *m)
         put(w, (uint32_t)m->word[i], 4);
 }
 
+static void put_latent(writer *w, const bbans_latent_model *m, int order)
+{
+    size_t i;
+
+    put(w, m->head.width, 4);
+    put(w, (uint32_t)m->head.law, 4);
+    put(w, (uint32_t)m->head.low, 4);
+    put(w, (uint32_t)m->head.high, 4);
+    put(w, m->head.components, 4);
+    put(w, (uint32_t)m->head.family, 4);
+    put(w, m->grid, 4);
+    put(w, m->space.start_length, 4);
+    put(w, m->space.start_bits, 4);
+    put(w, m->start_shift, 4);
+    put(w, (uint32_t)order, 4);
+    for (i = 0; i < m->networks; i++) {
+        const size_t n = (size_t)bbans_network_bytes(m->network + i);
+
+        if (w->at <= w->cap && n <= w->cap - w->at)
+            (void)bbans_put_network(w->bytes + w->at, m->network + i);
+        w->at += n;
+    }
+}
+
 /* Whether the alphabet that was written is one, and reads as it was given. */
 static int alphabet_was_written(const uint8_t *values, int kind,
                                 const int64_t *value, size_t symbols)
@@ -558,14 +721,33 @@ static int alphabet_was_written(const uint8_t *values, int kind,
     return alphabet_is_valid(values, kind, symbols);
 }
 
+static int kind_is_valid(const bbans_frozen *frozen, int type, int kind,
+                         const int64_t *value)
+{
+    if (has_alphabet(type))
+        return kind >= BBANS_KIND_INTEGERS && kind <= BBANS_KIND_TEXT;
+    return value == NULL && (kind == BBANS_KIND_INTEGERS ||
+                             (kind == BBANS_KIND_BYTES && has_networks(type) &&
+                              is_of_bytes(&frozen->vae.base.head)));
+}
+
+static unsigned detail_of(const bbans_frozen *frozen, int type)
+{
+    switch (type) {
+    case BBANS_MODEL_LGSSM: return (unsigned)frozen->lgssm.noise_family;
+    case BBANS_MODEL_VAE: return (unsigned)frozen->vae.levels;
+    case BBANS_MODEL_DEEP_SSM: return 0;
+    default: return frozen->hmm.prec;
+    }
+}
+
 bbans_status bbans_model_write(const bbans_state_space *model, int kind,
                                const int64_t *value, uint8_t *bytes, size_t cap,
                                size_t *n_bytes)
 {
-    const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
-    const bbans_lgssm *lgssm = (const bbans_lgssm *)(const void *)model;
+    const bbans_frozen *frozen = (const bbans_frozen *)(const void *)model;
     writer w;
-    int type, gaussian;
+    int type;
 
     if (model == NULL || bytes == NULL || n_bytes == NULL)
         return BBANS_ERR_NULL;
@@ -573,11 +755,9 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     type = model->engine == NULL ? 0 : model->engine->type;
     if (type == 0)
         return BBANS_ERR_STATE;
-    gaussian = type == BBANS_MODEL_LGSSM;
-    if (kind < BBANS_KIND_INTEGERS || kind > BBANS_KIND_TEXT ||
-        (gaussian && (kind != BBANS_KIND_INTEGERS || value != NULL)))
+    if (!kind_is_valid(frozen, type, kind, value))
         return BBANS_ERR_SYMBOL;
-    if (!gaussian && hmm->contexts != NULL)
+    if (type == BBANS_MODEL_HMM && frozen->hmm.contexts != NULL)
         type = BBANS_MODEL_ARHMM;
     w.bytes = bytes;
     w.cap = cap;
@@ -587,18 +767,21 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     put(&w, (uint64_t)type, 1);
     put(&w, model->predictive != 0, 1);
     put(&w, (uint64_t)kind, 1);
-    put(&w, gaussian ? (unsigned)lgssm->noise_family : hmm->prec, 1);
+    put(&w, detail_of(frozen, type), 1);
     put(&w, value != NULL, 1);
     put(&w, 0, 2); /* structure, reserved */
-    if (gaussian)
-        put_lgssm(&w, lgssm);
+    if (has_networks(type))
+        put_latent(&w, &frozen->vae.base,
+                   type == BBANS_MODEL_VAE ? frozen->vae.order : 0);
+    else if (is_gaussian(type))
+        put_lgssm(&w, &frozen->lgssm);
     else
-        put_hmm(&w, hmm, kind, value);
+        put_hmm(&w, &frozen->hmm, kind, value);
     *n_bytes = w.at + CHECKSUM_BYTES;
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
-    if (!gaussian &&
-        !alphabet_was_written(bytes + HMM_HEADER, kind, value, hmm->symbols))
+    if (has_alphabet(type) && !alphabet_was_written(bytes + HMM_HEADER, kind,
+                                                    value, frozen->hmm.symbols))
         return BBANS_ERR_SYMBOL;
     put(&w, bbans_crc32(0, bytes, w.at), CHECKSUM_BYTES);
     return BBANS_OK;

@@ -6,7 +6,7 @@
 
 /* The belief is h_t-1; the record that and h_t. */
 
-enum { UPDATE, PRIOR, LIKELIHOOD, POSTERIOR, NETWORKS };
+enum { UPDATE, PRIOR, LIKELIHOOD, POSTERIOR };
 
 /* ---- Conditionals -------------------------------------------------------- */
 
@@ -34,20 +34,23 @@ static bbans_latent_law prior(const bbans_deep_ssm *m, const bbans_stream *s,
 
     if (z_before == NULL)
         return bbans_standard_law(&desk, latents_of(m));
-    bbans_take_latents(&desk, z_before, 0, latents_of(m));
-    return bbans_give_law(&desk, PRIOR, 1);
+    bbans_desk_add_latents(&desk, z_before);
+    return bbans_desk_law(&desk, PRIOR, 1);
 }
 
-/* Q(z_t | h_t, z_t+1), or without that. */
+/* Q(z_t | h_t, z_t+1), or without z_t+1, with zeros. */
 static bbans_latent_law posterior(const bbans_deep_ssm *m,
                                   const bbans_stream *s, const int32_t *h,
                                   const int64_t *z)
 {
     bbans_desk desk = bbans_desk_of(&m->base, s);
 
-    bbans_take(&desk, h);
-    bbans_take_latents(&desk, z, 0, latents_of(m));
-    return bbans_give_law(&desk, POSTERIOR, 0);
+    if (z == NULL)
+        z = memset(bbans_state_in(&m->base, s, BBANS_STATE_NONE), 0,
+                   m->base.space.state_bytes);
+    bbans_desk_add(&desk, h);
+    bbans_desk_add_latents(&desk, z);
+    return bbans_desk_law(&desk, POSTERIOR, 0);
 }
 
 /* P(x_t | z_t, h_t-1). */
@@ -56,9 +59,9 @@ static const int32_t *likelihood(const bbans_deep_ssm *m, const bbans_stream *s,
 {
     bbans_desk desk = bbans_desk_of(&m->base, s);
 
-    bbans_take_latents(&desk, z, 0, latents_of(m));
-    bbans_take(&desk, state_before(s));
-    return bbans_give(&desk, LIKELIHOOD);
+    bbans_desk_add_latents(&desk, z);
+    bbans_desk_add(&desk, state_before(s));
+    return bbans_desk_run(&desk, LIKELIHOOD);
 }
 
 /* ---- The engine ---------------------------------------------------------- */
@@ -96,9 +99,9 @@ static void filter(const bbans_deep_ssm *m, bbans_stream *s)
     const size_t bytes = m->hidden * sizeof(int32_t);
     const int32_t *h;
 
-    bbans_take(&desk, bbans_observed(&m->base, s, s->t));
-    bbans_take(&desk, state_before(s));
-    h = bbans_give(&desk, UPDATE);
+    bbans_desk_add(&desk, bbans_observed(&m->base, s, s->t));
+    bbans_desk_add(&desk, state_before(s));
+    h = bbans_desk_run(&desk, UPDATE);
     memcpy(s->belief, h, bytes);
     memcpy((int32_t *)s->record + m->hidden, h, bytes);
 }
@@ -148,8 +151,8 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
     const bbans_deep_ssm *m = deep_of(model);
-    int64_t *z = bbans_plain_state(&m->base, s, 0);
-    int64_t *mode = bbans_plain_state(&m->base, s, 1);
+    int64_t *z = bbans_state_in(&m->base, s, BBANS_STATE_CODED);
+    int64_t *mode = bbans_state_in(&m->base, s, BBANS_STATE_MODE);
     const bbans_latent_law law = plain_prior(m, s, mode);
     bbans_status status =
         bbans_latent_decode(&law, m->base.start_shift, dec, z);
@@ -191,12 +194,12 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
                    bbans_range_encoder *enc)
 {
     const bbans_deep_ssm *m = deep_of(model);
-    int64_t *z = bbans_plain_state(&m->base, s, 0);
+    int64_t *z = bbans_state_in(&m->base, s, BBANS_STATE_CODED);
     bbans_latent_law law;
 
     filter(m, s);
     find_mode(m, s, state_after(m, s->record), z);
-    law = plain_prior(m, s, bbans_plain_state(&m->base, s, 1));
+    law = plain_prior(m, s, bbans_state_in(&m->base, s, BBANS_STATE_MODE));
     bbans_latent_encode(&law, m->base.start_shift, enc, z);
     bbans_head_encode(&m->base.head, likelihood(m, s, z), enc,
                       bbans_observed(&m->base, s, s->t));
@@ -241,7 +244,8 @@ bbans_status bbans_deep_ssm_init(bbans_deep_ssm *model, const bbans_head *head,
                                  const bbans_network *network)
 {
     const bbans_latent_parameters p = {
-        head, grid, start_length, start_bits, start_shift, network, NETWORKS};
+        head,        grid,    start_length,           start_bits,
+        start_shift, network, BBANS_DEEP_SSM_NETWORKS};
     uint64_t n, hidden;
     bbans_status status;
     bbans_deep_ssm m;

@@ -25,7 +25,8 @@ bbans_status bbans_latent_push(const bbans_latent_law *law, bbans_lane *of,
     while (i-- > 0) {
         const bbans_place place = place_of(law, i);
 
-        if (bbans_push_value(&lane, gaussian, &place, 0, z[i]) != BBANS_OK)
+        if (bbans_push_value(&lane, gaussian, &place, 0, BBANS_PARTS_WHOLE,
+                             z[i]) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
     *of = lane;
@@ -43,7 +44,8 @@ bbans_status bbans_latent_pop(const bbans_latent_law *law, bbans_lane *of,
     for (i = 0; i < law->n; i++) {
         const bbans_place place = place_of(law, i);
 
-        if (bbans_pop_value(&lane, gaussian, &place, 0, z + i) != BBANS_OK)
+        if (bbans_pop_value(&lane, gaussian, &place, 0, BBANS_PARTS_WHOLE,
+                            z + i) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
     *of = lane;
@@ -86,6 +88,7 @@ void bbans_latent_encode(const bbans_latent_law *law, unsigned shift,
         const bbans_place place = coarse_place_of(law, i, shift);
 
         bbans_range_encode_value(enc, bbans_family_of(BBANS_GAUSSIAN), &place,
+                                 BBANS_PARTS_WHOLE,
                                  bbans_floor_shift(z[i], shift));
     }
 }
@@ -99,8 +102,9 @@ bbans_status bbans_latent_decode(const bbans_latent_law *law, unsigned shift,
 
     for (i = 0; i < law->n; i++) {
         const bbans_place place = coarse_place_of(law, i, shift);
-        const bbans_status status = bbans_range_decode_value(
-            dec, bbans_family_of(BBANS_GAUSSIAN), &place, z + i);
+        const bbans_status status =
+            bbans_range_decode_value(dec, bbans_family_of(BBANS_GAUSSIAN),
+                                     &place, BBANS_PARTS_WHOLE, z + i);
 
         if (status != BBANS_OK)
             return status;
@@ -128,31 +132,12 @@ uint64_t bbans_network_gives(const bbans_network *network)
     return n;
 }
 
-/* Latents of any size become numbers of 32 bits: networks clip what they take
- * to ranges of those. */
-void bbans_take_latents(bbans_desk *desk, const int64_t *z, size_t first,
-                        size_t end)
-{
-    int32_t *to =
-        (int32_t *)(void *)(desk->scratch + desk->model->latents_at) + first;
-    size_t i, n = end - first;
-
-    for (i = 0; i < n; i++) {
-        const int64_t v = z == NULL ? 0 : z[first + i];
-
-        to[i] = (int32_t)(v < INT32_MIN   ? INT32_MIN
-                          : v > INT32_MAX ? INT32_MAX
-                                          : v);
-    }
-    bbans_take(desk, to);
-}
-
 static int32_t *output_of(const bbans_desk *desk)
 {
     return (int32_t *)(void *)(desk->scratch + desk->model->output_at);
 }
 
-const int32_t *bbans_give(const bbans_desk *desk, size_t i)
+const int32_t *bbans_desk_run(const bbans_desk *desk, size_t i)
 {
     const bbans_network *network = desk->model->network + i;
     int32_t *output[BBANS_NETWORK_OUTPUTS_MAX], *at = output_of(desk);
@@ -177,11 +162,11 @@ static bbans_latent_law law_of(const int32_t *output, size_t n, uint32_t leak)
     return law;
 }
 
-bbans_latent_law bbans_give_law(const bbans_desk *desk, size_t i, uint32_t leak)
+bbans_latent_law bbans_desk_law(const bbans_desk *desk, size_t i, uint32_t leak)
 {
     const size_t n = (size_t)bbans_network_gives(desk->model->network + i) / 2;
 
-    return law_of(bbans_give(desk, i), n, leak);
+    return law_of(bbans_desk_run(desk, i), n, leak);
 }
 
 bbans_latent_law bbans_standard_law(const bbans_desk *desk, size_t n)
@@ -198,6 +183,19 @@ bbans_latent_law bbans_standard_law(const bbans_desk *desk, size_t n)
 
 /* ---- Initialisation ------------------------------------------------------ */
 
+bbans_status bbans_latent_check(const bbans_latent_parameters *p)
+{
+    const bbans_status status = bbans_head_check(p->head);
+
+    if (status != BBANS_OK)
+        return status;
+    return p->grid > BBANS_GRID_MAX || p->start_shift > BBANS_GRID_MAX ||
+                   p->start_length < 1 || p->start_length > BBANS_START_MAX ||
+                   p->start_bits > BBANS_START_MAX
+               ? BBANS_ERR_SIZE
+               : BBANS_OK;
+}
+
 bbans_status bbans_latent_init(bbans_latent_model *model,
                                const bbans_latent_parameters *p)
 {
@@ -205,13 +203,9 @@ bbans_status bbans_latent_init(bbans_latent_model *model,
 
     if (p->head == NULL || p->network == NULL)
         return BBANS_ERR_NULL;
-    status = bbans_head_check(p->head);
+    status = bbans_latent_check(p);
     if (status != BBANS_OK)
         return status;
-    if (p->grid > BBANS_GRID_MAX || p->start_shift > BBANS_GRID_MAX ||
-        p->start_length < 1 || p->start_length > BBANS_START_MAX ||
-        p->start_bits > BBANS_START_MAX)
-        return BBANS_ERR_SIZE;
     model->head = *p->head;
     model->grid = p->grid;
     model->start_shift = p->start_shift;
@@ -256,20 +250,18 @@ bbans_status bbans_latent_set_space(bbans_latent_model *model,
     /* Numbers are below 2^32 each, and so are fewer than 2^40 bytes. */
     work = aligned(work, BBANS_ALIGNMENT);
     output = aligned(4 * output, BBANS_ALIGNMENT);
-    scratch = work + output + aligned(4 * latents, 8);
-    if (scratch + 2 * 8 * latents + 8 * (belief + record) + 8 * words >
-        SIZE_MAX / 4)
+    scratch = aligned(work + output + BBANS_STATES * sizeof(int64_t) * latents,
+                      BBANS_ALIGNMENT);
+    if (scratch + 8 * (latents + belief + record + words) > SIZE_MAX / 4)
         return BBANS_ERR_SIZE;
     model->output_at = (size_t)work;
-    model->latents_at = (size_t)(work + output);
-    model->mode_at = (size_t)scratch;
+    model->states_at = (size_t)(work + output);
     space->engine = engine;
     space->observation_bytes = sizeof(int32_t) * model->head.width;
     space->state_bytes = sizeof(int64_t) * (size_t)latents;
     space->belief_bytes = (size_t)aligned(sizeof(int32_t) * belief, 8);
     space->record_bytes = (size_t)aligned(sizeof(int32_t) * record, 8);
-    space->scratch_bytes = (size_t)aligned(
-        scratch + 2 * sizeof(int64_t) * latents, BBANS_ALIGNMENT);
+    space->scratch_bytes = (size_t)scratch;
     /* Half of it is scratch of the range coder, which may code all of an
      * observation. */
     space->push_words = 2 * (size_t)words;

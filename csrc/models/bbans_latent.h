@@ -42,7 +42,7 @@ uint64_t bbans_network_gives(const bbans_network *network);
 typedef struct {
     const bbans_latent_model *model;
     uint8_t *scratch;
-    const int32_t *input[BBANS_NETWORK_INPUTS_MAX];
+    bbans_array input[BBANS_NETWORK_INPUTS_MAX];
     size_t inputs;
 } bbans_desk;
 
@@ -57,33 +57,39 @@ static inline bbans_desk bbans_desk_of(const bbans_latent_model *model,
     return desk;
 }
 
-/* Add an input. */
-static inline void bbans_take(bbans_desk *desk, const int32_t *input)
+/* Add an input: of numbers as networks give them, or of latents.  Networks clip
+ * them to the ranges of their INPUTs. */
+static inline void bbans_desk_add(bbans_desk *desk, const int32_t *input)
 {
-    desk->input[desk->inputs++] = input;
+    desk->input[desk->inputs++] = bbans_array_of(input, BBANS_I32);
 }
 
-/* Add latents first .. end - 1 of a state; NULL: zeros. */
-void bbans_take_latents(bbans_desk *desk, const int64_t *z, size_t first,
-                        size_t end);
+static inline void bbans_desk_add_latents(bbans_desk *desk, const int64_t *z)
+{
+    desk->input[desk->inputs++] = bbans_array_of(z, BBANS_I64);
+}
 
 /* What network i gives for the inputs: it stays until the next one runs. */
-const int32_t *bbans_give(const bbans_desk *desk, size_t i);
-bbans_latent_law bbans_give_law(const bbans_desk *desk, size_t i,
+const int32_t *bbans_desk_run(const bbans_desk *desk, size_t i);
+bbans_latent_law bbans_desk_law(const bbans_desk *desk, size_t i,
                                 uint32_t leak);
 
 /* n latents under a standard Gaussian. */
 bbans_latent_law bbans_standard_law(const bbans_desk *desk, size_t n);
 
-/* A state of which observation `which`, 0 or 1, is coded plainly. */
-static inline int64_t *bbans_plain_state(const bbans_latent_model *model,
-                                         const bbans_stream *s, size_t which)
+/* States in the scratch, for what is coded plainly. */
+enum { BBANS_STATE_CODED, BBANS_STATE_MODE, BBANS_STATE_NONE, BBANS_STATES };
+
+static inline int64_t *bbans_state_in(const bbans_latent_model *model,
+                                      const bbans_stream *s, size_t which)
 {
-    return (int64_t *)(void *)((uint8_t *)s->scratch + model->mode_at +
+    return (int64_t *)(void *)((uint8_t *)s->scratch + model->states_at +
                                which * model->space.state_bytes);
 }
 
 /* ---- Initialisation ------------------------------------------------------ */
+
+enum { BBANS_DEEP_SSM_NETWORKS = 4 };
 
 /* What init functions are given. */
 typedef struct {
@@ -94,6 +100,9 @@ typedef struct {
     const bbans_network *network; /* [networks] */
     size_t networks;
 } bbans_latent_parameters;
+
+/* All but the networks.  Returns ERR_{SIZE,TABLE}. */
+bbans_status bbans_latent_check(const bbans_latent_parameters *p);
 
 /* Fill the model, but for its space.  Returns ERR_{NULL,SIZE,TABLE}. */
 bbans_status bbans_latent_init(bbans_latent_model *model,

@@ -347,8 +347,8 @@ static bbans_status pop_values(bbans_lane *of, const conditionals *c,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        if (bbans_pop_value(&lane, c->family, &place, CUT_BITS, value + i) !=
-            BBANS_OK)
+        if (bbans_pop_value(&lane, c->family, &place, CUT_BITS,
+                            BBANS_PARTS_SHORT, value + i) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
         note(&moved, i, value[i], location);
     }
@@ -367,8 +367,8 @@ static bbans_status push_values(bbans_lane *of, const conditionals *c,
     for (i = c->n; i-- > 0;) {
         const bbans_place place = place_of(c, location, i);
 
-        if (bbans_push_value(&lane, c->family, &place, CUT_BITS, value[i]) !=
-            BBANS_OK)
+        if (bbans_push_value(&lane, c->family, &place, CUT_BITS,
+                             BBANS_PARTS_SHORT, value[i]) != BBANS_OK)
             status = BBANS_ERR_CORRUPT;
     }
     *of = lane;
@@ -385,7 +385,8 @@ static void range_encode_values(bbans_range_encoder *enc, const conditionals *c,
     for (i = 0; i < c->n; i++) {
         const bbans_place place = place_of(c, location, i);
 
-        bbans_range_encode_value(enc, c->family, &place, value[i]);
+        bbans_range_encode_value(enc, c->family, &place, BBANS_PARTS_SHORT,
+                                 value[i]);
     }
 }
 #endif /* BBANS_DECODER_ONLY */
@@ -403,7 +404,8 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
 
         move(c, i, &moved, location);
         place = place_of(c, location, i);
-        status = bbans_range_decode_value(dec, c->family, &place, value + i);
+        status = bbans_range_decode_value(dec, c->family, &place,
+                                          BBANS_PARTS_SHORT, value + i);
         if (status != BBANS_OK)
             return status;
         note(&moved, i, value[i], location);

@@ -48,6 +48,11 @@ static size_t fixed_bytes(const bbans_state_space *model)
            model->record_bytes + (BBANS_ALIGNMENT - 1);
 }
 
+static int exceeds(size_t n, size_t each, size_t limit)
+{
+    return each > 0 && n > limit / each;
+}
+
 /* For records of `block` steps, and the belief before each block; SIZE_MAX if
  * it cannot be counted. */
 static size_t kept_bytes(const bbans_state_space *model, size_t n, size_t block)
@@ -56,8 +61,8 @@ static size_t kept_bytes(const bbans_state_space *model, size_t n, size_t block)
     const size_t blocks = n_blocks(n, block);
     const size_t limit = SIZE_MAX / 4;
 
-    if (kept > limit / model->record_bytes ||
-        blocks > limit / model->belief_bytes)
+    if (exceeds(kept, model->record_bytes, limit) ||
+        exceeds(blocks, model->belief_bytes, limit))
         return SIZE_MAX;
     return kept * model->record_bytes + blocks * model->belief_bytes;
 }
@@ -80,7 +85,8 @@ static bbans_status cut_workspace(const bbans_state_space *model, size_t n,
 {
     const size_t fixed = fixed_bytes(model);
     const size_t room = work_bytes < fixed ? 0 : work_bytes - fixed;
-    size_t block = room / model->record_bytes;
+    size_t block =
+        model->record_bytes == 0 ? SIZE_MAX : room / model->record_bytes;
     uint8_t *at = (uint8_t *)bbans_align(work);
 
     while (block > 0 && kept_bytes(model, n, block) > room) {

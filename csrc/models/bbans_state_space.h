@@ -7,6 +7,7 @@
  *
  *   belief  what is known after x_1 .. x_t-1: from it the filter goes on
  *   record  what step t leaves for Q and for the conditionals of step t
+ * Both may be of no bytes, where Q needs x_t alone.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef BBANS_STATE_SPACE_H

@@ -9,12 +9,6 @@
 
 /* ---- Conditionals -------------------------------------------------------- */
 
-static void take_level(const bbans_vae *m, bbans_desk *desk, const int64_t *z,
-                       size_t l)
-{
-    bbans_take_latents(desk, z, m->first[l], m->first[l + 1]);
-}
-
 /* What depends on levels l and up: the level below, or the observation. */
 static void take_from(const bbans_vae *m, bbans_desk *desk, const int64_t *z,
                       size_t l)
@@ -22,7 +16,7 @@ static void take_from(const bbans_vae *m, bbans_desk *desk, const int64_t *z,
     size_t k = m->order == BBANS_ORDER_MARKOV ? l + 1 : m->levels;
 
     while (k-- > l)
-        take_level(m, desk, z, k);
+        bbans_desk_add_latents(desk, z + m->first[k]);
 }
 
 /* Q of level l: given x and the levels above it, or in a Markov chain what is
@@ -33,13 +27,13 @@ static bbans_latent_law posterior(const bbans_vae *m, const bbans_stream *s,
     bbans_desk desk = bbans_desk_of(&m->base, s);
 
     if (m->order == BBANS_ORDER_MARKOV && l > 0) {
-        take_level(m, &desk, z, l - 1);
+        bbans_desk_add_latents(&desk, z + m->first[l - 1]);
     } else {
-        bbans_take(&desk, x);
+        bbans_desk_add(&desk, x);
         if (m->order != BBANS_ORDER_MARKOV)
             take_from(m, &desk, z, l + 1);
     }
-    return bbans_give_law(&desk, l, 0);
+    return bbans_desk_law(&desk, l, 0);
 }
 
 /* P of level l given the levels above it. */
@@ -51,7 +45,7 @@ static bbans_latent_law prior(const bbans_vae *m, const bbans_stream *s,
     if (l + 1 == m->levels)
         return bbans_standard_law(&desk, m->first[l + 1] - m->first[l]);
     take_from(m, &desk, z, l + 1);
-    return bbans_give_law(&desk, m->levels + l, 1);
+    return bbans_desk_law(&desk, m->levels + l, 1);
 }
 
 static const int32_t *likelihood(const bbans_vae *m, const bbans_stream *s,
@@ -60,7 +54,7 @@ static const int32_t *likelihood(const bbans_vae *m, const bbans_stream *s,
     bbans_desk desk = bbans_desk_of(&m->base, s);
 
     take_from(m, &desk, z, 0);
-    return bbans_give(&desk, 2 * m->levels - 1);
+    return bbans_desk_run(&desk, 2 * m->levels - 1);
 }
 
 /* ---- Levels on the lane -------------------------------------------------- */
@@ -95,26 +89,26 @@ static void start(const bbans_state_space *model, void *belief)
     (void)model, (void)belief;
 }
 
+/* The prior of a Markov chain's first level is itself bits back: levels above
+ * are borrowed from the message, and returned. */
 static void pop_prior(const bbans_vae *m, bbans_stream *s)
 {
     int64_t *z = (int64_t *)s->z;
     size_t l = m->levels - 1;
 
     pop_level(m, s, prior(m, s, z, l), z, l);
-    while (!is_markov(m) && l-- > 0)
+    while (l-- > 0) {
         pop_level(m, s, prior(m, s, z, l), z, l);
+        if (is_markov(m))
+            push_level(m, s, posterior(m, s, NULL, z, l + 1), z, l + 1);
+    }
 }
 
 static void pop_likelihood(const bbans_vae *m, bbans_stream *s)
 {
-    int64_t *z = (int64_t *)s->z;
+    const int64_t *z = (const int64_t *)s->z;
     int32_t *x = bbans_popped(&m->base, s);
-    size_t l = m->levels - 1;
 
-    for (; is_markov(m) && l > 0; l--) {
-        pop_level(m, s, prior(m, s, z, l - 1), z, l - 1);
-        push_level(m, s, posterior(m, s, x, z, l), z, l);
-    }
     bbans_head_pop(&m->base.head, likelihood(m, s, z), &s->lane, x);
 }
 
@@ -148,8 +142,8 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
     const bbans_vae *m = (const bbans_vae *)(const void *)model;
-    int64_t *z = bbans_plain_state(&m->base, s, 0);
-    int64_t *mode = bbans_plain_state(&m->base, s, 1);
+    int64_t *z = bbans_state_in(&m->base, s, BBANS_STATE_CODED);
+    int64_t *mode = bbans_state_in(&m->base, s, BBANS_STATE_MODE);
     int32_t *x = bbans_popped(&m->base, s);
     bbans_status status = BBANS_OK;
     size_t l = m->levels;
@@ -177,11 +171,14 @@ static void filter(const bbans_vae *m, bbans_stream *s)
 
 static void push_prior(const bbans_vae *m, bbans_stream *s)
 {
-    const int64_t *z = (const int64_t *)s->z;
-    size_t l = is_markov(m) ? m->levels - 1 : 0;
+    int64_t *z = (int64_t *)s->z;
+    size_t l;
 
-    for (; l < m->levels; l++)
+    for (l = 0; l < m->levels; l++) {
+        if (is_markov(m) && l + 1 < m->levels)
+            pop_level(m, s, posterior(m, s, NULL, z, l + 1), z, l + 1);
         push_level(m, s, prior(m, s, z, l), z, l);
+    }
 }
 
 /* Of step t - 1. */
@@ -198,14 +195,9 @@ static void pop_posterior(const bbans_vae *m, bbans_stream *s)
 static void push_likelihood(const bbans_vae *m, bbans_stream *s)
 {
     const int32_t *x = bbans_observed(&m->base, s, s->t);
-    int64_t *z = (int64_t *)s->z;
-    size_t l;
+    const int64_t *z = (const int64_t *)s->z;
 
     bbans_head_push(&m->base.head, likelihood(m, s, z), &s->lane, x);
-    for (l = 1; is_markov(m) && l < m->levels; l++) {
-        pop_level(m, s, posterior(m, s, x, z, l), z, l);
-        push_level(m, s, prior(m, s, z, l - 1), z, l - 1);
-    }
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
@@ -213,7 +205,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 {
     const bbans_vae *m = (const bbans_vae *)(const void *)model;
     const int32_t *x = bbans_observed(&m->base, s, s->t);
-    int64_t *z = bbans_plain_state(&m->base, s, 0);
+    int64_t *z = bbans_state_in(&m->base, s, BBANS_STATE_CODED);
     size_t l = m->levels;
 
     find_modes(m, s, x, z);

@@ -2,240 +2,9 @@
  * batches of any size; files; and what is refused.
  *
  * SPDX-License-Identifier: MIT */
-#include "models/bbans_network.h"
-#include "check.h"
+#include "random_network.h"
 
-#include <string.h>
-
-#define NODES 16
-#define ELEMENTS 600
 #define ITEMS 29
-#define LENGTH 300
-
-/* A network and its arrays. */
-typedef struct {
-    bbans_node node[NODES];
-    size_t nodes;
-    uint32_t output[3];
-    int8_t w8[NODES][8192];
-    int16_t w16[NODES][8192];
-    int32_t bias[NODES][64], multiplier[NODES][64];
-    uint8_t shift[NODES][64];
-} nodes;
-
-static int32_t between(int32_t low, int32_t high)
-{
-    return (int32_t)(low + (int64_t)(random_bits() %
-                                     (uint64_t)((int64_t)high - low + 1)));
-}
-
-static void random_range(bbans_node *node)
-{
-    static const int32_t low[] = {0, -128, INT16_MIN, INT32_MIN, -70000, 5};
-    static const int32_t high[] = {255, 127, INT16_MAX, INT32_MAX, 9, 5};
-    const unsigned k = below(6);
-
-    node->low = low[k];
-    node->high = high[k];
-}
-
-/* ---- Any network --------------------------------------------------------- */
-
-static const bbans_node *any_short(const nodes *net, uint32_t *i)
-{
-    do
-        *i = below((uint32_t)net->nodes);
-    while (!bbans_is_short(net->node + *i));
-    return net->node + *i;
-}
-
-static const bbans_node *any(const nodes *net, uint32_t *i)
-{
-    *i = below((uint32_t)net->nodes);
-    return net->node + *i;
-}
-
-static void copy_shape(bbans_node *node, const bbans_node *a)
-{
-    node->height = a->height;
-    node->width = a->width;
-    node->channels = a->channels;
-}
-
-static void copy_range(bbans_node *node, const bbans_node *a)
-{
-    node->low = a->low;
-    node->high = a->high;
-}
-
-static void random_factor(bbans_node *node, unsigned k)
-{
-    node->factor[k] = between(-(1 << 24) + 1, (1 << 24) - 1) >> below(20);
-    node->shift = 1 + below(62);
-}
-
-/* Rows whose sums are up to the bound, or anything below it. */
-static void random_rows(nodes *net, const bbans_node *a, bbans_node *node)
-{
-    const size_t n = net->nodes;
-    const size_t length = bbans_node_length(node, net->node);
-    const int64_t largest =
-        -(int64_t)a->low > a->high ? -(int64_t)a->low : (int64_t)a->high;
-    size_t row, k;
-
-    node->weight_type = below(2) ? BBANS_I8 : BBANS_I16;
-    for (row = 0; row < node->channels; row++) {
-        int64_t left = INT32_MAX;
-
-        for (k = 0; k < length; k++) {
-            const int64_t top = node->weight_type == BBANS_I8 ? 128 : 32768;
-            const int64_t room = largest == 0 ? top : left / largest;
-            const int64_t most = room < top ? room : top;
-            const int32_t v = most == 0 || below(4) == 0
-                                  ? (int32_t)-most
-                                  : between((int32_t)-most, (int32_t)most - 1) /
-                                        (length > 20 ? 1 << below(9) : 1);
-
-            net->w8[n][row * length + k] = (int8_t)v;
-            net->w16[n][row * length + k] = (int16_t)v;
-            left -= (v < 0 ? -(int64_t)v : v) * largest;
-        }
-        net->bias[n][row] = below(2) ? (int32_t)left : -(int32_t)left;
-        if (below(2))
-            net->bias[n][row] = between((int32_t)-left, (int32_t)left);
-        net->multiplier[n][row] = between(0, (1 << 24) - 1) >> below(24);
-        net->shift[n][row] = (uint8_t)(1 + below(below(2) ? 62 : 30));
-    }
-    if (node->weight_type == BBANS_I8)
-        node->weight = net->w8[n];
-    else
-        node->weight = net->w16[n];
-    node->bias = net->bias[n];
-    node->multiplier = net->multiplier[n];
-    node->row_shift = net->shift[n];
-}
-
-/* Windows along one axis; returns how many. */
-static uint32_t random_windows(bbans_node *node, unsigned axis, uint32_t size)
-{
-    uint32_t most;
-
-    node->kernel[axis] = 1 + below(size < 4 ? size + 1 : 4);
-    node->stride[axis] = 1 + below(3);
-    node->pad[axis] = below(node->kernel[axis]);
-    most = (size + node->pad[axis] - 1) / node->stride[axis] + 1;
-    return 1 + below(most);
-}
-
-static int random_affine(nodes *net, bbans_node *node)
-{
-    const bbans_node *a = any_short(net, node->input);
-    const unsigned kind = below(3);
-
-    random_range(node);
-    node->height = node->width = 1;
-    node->kernel[0] = node->kernel[1] = 1;
-    node->stride[0] = node->stride[1] = 1;
-    if (kind == 0) { /* dense */
-        node->kernel[0] = a->height;
-        node->kernel[1] = a->width;
-    } else if (kind == 1) {
-        node->height = a->height;
-        node->width = a->width;
-    } else {
-        node->height = random_windows(node, 0, a->height);
-        node->width = random_windows(node, 1, a->width);
-    }
-    node->channels = 1 + below(20);
-    if (bbans_node_length(node, net->node) > LENGTH)
-        return 0;
-    random_rows(net, a, node);
-    return 1;
-}
-
-/* Make a node; 0 if these numbers do not fit. */
-static int random_node(nodes *net, bbans_node *node)
-{
-    const bbans_node *a, *b;
-
-    memset(node, 0, sizeof *node);
-    node->op = net->nodes == 0 ? BBANS_OP_INPUT : 1 + (int)below(9);
-    switch (node->op) {
-    case BBANS_OP_INPUT:
-        node->height = 1 + below(6);
-        node->width = 1 + below(6);
-        node->channels = 1 + below(9);
-        random_range(node);
-        if (net->nodes == 0)
-            node->low = -(node->high = INT16_MAX);
-        return 1;
-    case BBANS_OP_AFFINE: return random_affine(net, node);
-    case BBANS_OP_SUM:
-    case BBANS_OP_PRODUCT:
-        a = node->op == BBANS_OP_SUM ? any(net, node->input)
-                                     : any_short(net, node->input);
-        b = node->op == BBANS_OP_SUM ? any(net, node->input + 1)
-                                     : any_short(net, node->input + 1);
-        copy_shape(node, a);
-        random_range(node);
-        random_factor(node, 0);
-        if (node->op == BBANS_OP_SUM)
-            random_factor(node, 1);
-        return a->height == b->height && a->width == b->width &&
-               a->channels == b->channels;
-    case BBANS_OP_SCALE:
-        copy_shape(node, any(net, node->input));
-        random_range(node);
-        random_factor(node, 0);
-        return 1;
-    case BBANS_OP_CONCAT:
-        a = any(net, node->input);
-        b = any(net, node->input + 1);
-        copy_shape(node, a);
-        node->channels += b->channels;
-        node->low = a->low < b->low ? a->low : b->low;
-        node->high = a->high > b->high ? a->high : b->high;
-        return a->height == b->height && a->width == b->width;
-    case BBANS_OP_SLICE:
-        a = any(net, node->input);
-        copy_shape(node, a);
-        copy_range(node, a);
-        node->first = below(a->channels);
-        node->channels = 1 + below(a->channels - node->first);
-        return 1;
-    case BBANS_OP_SHUFFLE:
-        a = any(net, node->input);
-        copy_range(node, a);
-        node->first = 1 + below(3);
-        node->height = a->height * node->first;
-        node->width = a->width * node->first;
-        node->channels = a->channels / node->first / node->first;
-        return node->channels * node->first * node->first == a->channels;
-    default:
-        a = any(net, node->input);
-        copy_range(node, a);
-        node->height = 1;
-        node->width = below(2) ? a->channels : a->width;
-        node->channels = (uint32_t)(bbans_node_elements(a) / node->width);
-        return 1;
-    }
-}
-
-static void random_network(nodes *net, bbans_network *network)
-{
-    const size_t n = 1 + below(NODES);
-    size_t k;
-
-    net->nodes = 0;
-    while (net->nodes < n)
-        if (random_node(net, net->node + net->nodes) &&
-            bbans_node_elements(net->node + net->nodes) <= ELEMENTS)
-            net->nodes++;
-    for (k = 0; k < 3; k++)
-        net->output[k] = below((uint32_t)n);
-    CHECK(bbans_network_init(network, net->node, n, net->output,
-                             1 + below(3)) == BBANS_OK);
-}
 
 /* ---- The definition ------------------------------------------------------ */
 
@@ -474,9 +243,337 @@ static void test_any_network(void)
     }
 }
 
+/* A picture of 4 x 5 in 3 channels, convolved to 2 x 3 in 2, and a vector. */
+typedef struct {
+    bbans_node node[4];
+    int8_t weight[2][3][3][3];
+    int32_t bias[2], multiplier[2];
+    uint8_t shift[2];
+    uint32_t output[2];
+} small;
+
+static void make_small(small *s)
+{
+    static const small zero;
+
+    *s = zero;
+    s->node[0].op = s->node[2].op = BBANS_OP_INPUT;
+    s->node[0].height = 4;
+    s->node[0].width = 5;
+    s->node[0].channels = 3;
+    s->node[0].high = 255;
+    s->node[1].op = BBANS_OP_AFFINE;
+    s->node[1].height = 2;
+    s->node[1].width = 3;
+    s->node[1].channels = 2;
+    s->node[1].low = -9;
+    s->node[1].high = INT16_MAX;
+    s->node[1].kernel[0] = s->node[1].kernel[1] = 3;
+    s->node[1].stride[0] = s->node[1].stride[1] = 2;
+    s->node[1].pad[0] = s->node[1].pad[1] = 1;
+    s->node[1].weight_type = BBANS_I8;
+    s->node[1].weight = s->weight;
+    s->node[1].bias = s->bias;
+    s->node[1].multiplier = s->multiplier;
+    s->node[1].row_shift = s->shift;
+    s->shift[0] = 1;
+    s->shift[1] = 62;
+    s->node[2].height = 2;
+    s->node[2].width = 3;
+    s->node[2].channels = 2;
+    s->node[2].low = INT16_MIN;
+    s->node[2].high = INT16_MAX;
+    s->node[3] = s->node[2];
+    s->node[3].op = BBANS_OP_PRODUCT;
+    s->node[3].input[0] = 1;
+    s->node[3].input[1] = 2;
+    s->node[3].factor[0] = -1;
+    s->node[3].shift = 1;
+    s->output[0] = 3;
+    s->output[1] = 1;
+}
+
+static bbans_status init_small(small *s)
+{
+    bbans_network network;
+
+    return bbans_network_init(&network, s->node, 4, s->output, 2);
+}
+
+#define REFUSED(...)                                                           \
+    do {                                                                       \
+        small s;                                                               \
+        bbans_node *const node = s.node;                                       \
+        make_small(&s);                                                        \
+        CHECK(init_small(&s) == BBANS_OK);                                     \
+        __VA_ARGS__;                                                           \
+        (void)node;                                                            \
+        CHECK(init_small(&s) == BBANS_ERR_TABLE);                              \
+    } while (0)
+#define TAKEN(...)                                                             \
+    do {                                                                       \
+        small s;                                                               \
+        bbans_node *const node = s.node;                                       \
+        make_small(&s);                                                        \
+        __VA_ARGS__;                                                           \
+        (void)node;                                                            \
+        CHECK(init_small(&s) == BBANS_OK);                                     \
+    } while (0)
+
+static void test_what_is_refused(void)
+{
+    size_t k;
+
+    REFUSED(node[0].op = 0);
+    REFUSED(node[0].op = 10);
+    REFUSED(node[0].op = -1);
+    REFUSED(node[0].height = 0);
+    REFUSED(node[0].width = 0);
+    REFUSED(node[0].channels = 0);
+    REFUSED(node[2].high = -32769);
+    REFUSED(node[0].height = node[0].width = 1u << 16);
+    REFUSED(node[0].channels = UINT32_MAX);
+    REFUSED(s.output[1] = 4);
+    /* What has no use must be 0. */
+    REFUSED(node[0].input[0] = 1);
+    REFUSED(node[1].input[1] = 1);
+    REFUSED(node[1].factor[0] = 1);
+    REFUSED(node[3].factor[1] = 1);
+    REFUSED(node[1].shift = 1);
+    REFUSED(node[3].first = 1);
+    REFUSED(node[3].kernel[1] = 1);
+    REFUSED(node[3].stride[0] = 1);
+    REFUSED(node[3].pad[1] = 1);
+    REFUSED(node[3].weight_type = BBANS_I8);
+    /* Nodes take those before them. */
+    REFUSED(node[3].input[1] = 3);
+    REFUSED(node[3].input[1] = UINT32_MAX);
+    REFUSED(node[1].input[0] = 1);
+    /* Windows. */
+    for (k = 0; k < 2; k++) {
+        REFUSED(node[1].kernel[k] = 0);
+        REFUSED(node[1].stride[k] = 0);
+        REFUSED(node[1].pad[k] = 3);
+        REFUSED(node[1].kernel[k] = UINT32_MAX);
+        REFUSED(node[1].stride[k] = k == 0 ? 5 : 3);
+        TAKEN(node[1].stride[k] = k == 0 ? 4 : 2);
+        REFUSED(node[1].stride[k] = UINT32_MAX);
+    }
+    REFUSED(node[1].weight_type = 0);
+    REFUSED(node[1].weight_type = BBANS_I32);
+    REFUSED(node[1].weight = NULL);
+    REFUSED(node[1].bias = NULL);
+    REFUSED(node[1].multiplier = NULL);
+    REFUSED(node[1].row_shift = NULL);
+    /* Ranges that are not short. */
+    REFUSED(node[0].high = 32768);
+    REFUSED(node[2].low = -32769);
+    TAKEN(node[3].low = INT32_MIN);
+    /* Rows. */
+    for (k = 0; k < 2; k++) {
+        REFUSED(s.multiplier[k] = -1);
+        REFUSED(s.multiplier[k] = 1 << 24);
+        TAKEN(s.multiplier[k] = (1 << 24) - 1);
+        REFUSED(s.shift[k] = 0);
+        REFUSED(s.shift[k] = 63);
+        /* At the bound of the proof, and one beyond. */
+        TAKEN(s.bias[k] = INT32_MAX);
+        TAKEN(s.bias[k] = -INT32_MAX);
+        REFUSED(s.bias[k] = INT32_MIN);
+        TAKEN(s.weight[k][2][2][2] = -128; s.bias[k] = INT32_MAX - 128 * 255);
+        REFUSED(s.weight[k][2][2][2] = -128;
+                s.bias[k] = INT32_MAX - 128 * 255 + 1);
+        REFUSED(s.weight[k][0][0][0] = 1; node[0].low = -256;
+                s.bias[k] = INT32_MAX - 255);
+    }
+    /* Factors. */
+    REFUSED(node[3].shift = 0);
+    REFUSED(node[3].shift = 63);
+    REFUSED(node[3].factor[0] = 1 << 24);
+    REFUSED(node[3].factor[0] = -(1 << 24));
+    TAKEN(node[3].factor[0] = 1 - (1 << 24));
+    REFUSED(node[3].channels = 1);
+    REFUSED(node[2].width = 2);
+    TAKEN(node[3].op = BBANS_OP_SUM; node[3].factor[1] = 1);
+    REFUSED(node[3].op = BBANS_OP_SUM; node[3].channels = 1);
+    TAKEN(node[3].op = BBANS_OP_SCALE; node[3].input[1] = 0);
+    REFUSED(node[3].op = BBANS_OP_SCALE; node[3].input[1] = 0;
+            node[3].height = 1);
+}
+
+/* Node 3 of the small network, of these numbers, on the node of 2 x 3 x 2, or
+ * two. */
+#define MOVES(status, the_op, h, w, c, the_first)                              \
+    do {                                                                       \
+        small s;                                                               \
+        make_small(&s);                                                        \
+        s.node[3].op = (the_op);                                               \
+        s.node[3].height = (h);                                                \
+        s.node[3].width = (w);                                                 \
+        s.node[3].channels = (c);                                              \
+        s.node[3].first = (the_first);                                         \
+        s.node[3].factor[0] = 0;                                               \
+        s.node[3].shift = 0;                                                   \
+        s.node[3].input[0] = 2;                                                \
+        s.node[3].input[1] = (the_op) == BBANS_OP_CONCAT;                      \
+        CHECK(init_small(&s) == (status));                                     \
+        s.node[3].high--;                                                      \
+        CHECK(init_small(&s) == BBANS_ERR_TABLE);                              \
+    } while (0)
+
+static void test_moves(void)
+{
+    const bbans_status bad = BBANS_ERR_TABLE;
+
+    MOVES(BBANS_OK, BBANS_OP_CONCAT, 2, 3, 4, 0);
+    MOVES(bad, BBANS_OP_CONCAT, 2, 3, 3, 0);
+    MOVES(bad, BBANS_OP_CONCAT, 3, 2, 4, 0);
+    MOVES(BBANS_OK, BBANS_OP_SLICE, 2, 3, 1, 1);
+    MOVES(bad, BBANS_OP_SLICE, 2, 3, 2, 1);
+    MOVES(bad, BBANS_OP_SLICE, 2, 2, 1, 1);
+    MOVES(bad, BBANS_OP_SLICE, 2, 3, 1, UINT32_MAX);
+    MOVES(BBANS_OK, BBANS_OP_SHUFFLE, 2, 3, 2, 1);
+    MOVES(bad, BBANS_OP_SHUFFLE, 2, 3, 2, 0);
+    MOVES(bad, BBANS_OP_SHUFFLE, 4, 6, 1, 2);
+    MOVES(bad, BBANS_OP_SHUFFLE, 2, 3, 2, UINT32_MAX);
+    MOVES(BBANS_OK, BBANS_OP_RESHAPE, 1, 1, 12, 0);
+    MOVES(bad, BBANS_OP_RESHAPE, 1, 1, 11, 0);
+}
+
+static void test_counts(void)
+{
+    static bbans_node node[BBANS_NODES_MAX + 1];
+    static uint32_t output[BBANS_NETWORK_OUTPUTS_MAX + 1];
+    bbans_network network;
+    size_t i;
+
+    for (i = 0; i <= BBANS_NODES_MAX; i++) {
+        node[i].op =
+            i < BBANS_NETWORK_INPUTS_MAX ? BBANS_OP_INPUT : BBANS_OP_RESHAPE;
+        node[i].height = node[i].width = node[i].channels = 1;
+    }
+    CHECK(bbans_network_init(&network, node, BBANS_NODES_MAX, output,
+                             BBANS_NETWORK_OUTPUTS_MAX) == BBANS_OK);
+    CHECK(network.inputs == BBANS_NETWORK_INPUTS_MAX);
+    CHECK(bbans_network_init(&network, node, BBANS_NODES_MAX + 1, output, 1) ==
+          BBANS_ERR_SIZE);
+    CHECK(bbans_network_init(&network, node, 0, output, 1) == BBANS_ERR_SIZE);
+    CHECK(bbans_network_init(&network, node, 9, output, 0) == BBANS_ERR_SIZE);
+    CHECK(bbans_network_init(&network, node, 9, output,
+                             BBANS_NETWORK_OUTPUTS_MAX + 1) == BBANS_ERR_SIZE);
+    node[BBANS_NETWORK_INPUTS_MAX].op = BBANS_OP_INPUT;
+    CHECK(bbans_network_init(&network, node, 99, output, 1) == BBANS_ERR_SIZE);
+    CHECK(bbans_network_init(NULL, node, 1, output, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_network_init(&network, NULL, 1, output, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_network_init(&network, node, 1, NULL, 1) == BBANS_ERR_NULL);
+}
+
+/* ---- Running ------------------------------------------------------------- */
+
+/* The identity on 0 .. 200. */
+static void identity(bbans_network *network, bbans_node node[2])
+{
+    static const uint32_t output[1] = {1};
+
+    memset(node, 0, 2 * sizeof *node);
+    node[0].op = BBANS_OP_INPUT;
+    node[0].height = node[0].width = 1;
+    node[0].channels = 3;
+    node[0].low = -3;
+    node[0].high = 200;
+    node[1] = node[0];
+    node[1].op = BBANS_OP_SCALE;
+    node[1].factor[0] = 2;
+    node[1].shift = 1;
+    CHECK(bbans_network_init(network, node, 2, output, 1) == BBANS_OK);
+}
+
+#define RUNS(status, c_type, type, x)                                          \
+    do {                                                                       \
+        const c_type v[6] = {0, 1, 100, 2, (x), 3};                            \
+        const bbans_array given = bbans_array_of(v, (type));                   \
+        CHECK(bbans_network_run(&network, &given, 2, work, bytes, output) ==   \
+              (status));                                                       \
+        if ((status) == BBANS_OK)                                              \
+            CHECK(result[2] == 100 && result[4] == (int32_t)(x) &&             \
+                  result[5] == 3);                                             \
+    } while (0)
+
+static void test_types_of_inputs(void)
+{
+    int32_t result[6], *const output[1] = {result};
+    bbans_network network;
+    bbans_node node[2];
+    bbans_array input;
+    size_t bytes;
+    void *work;
+
+    identity(&network, node);
+    bytes = bbans_network_work_bytes(&network, 2);
+    work = malloc(bytes);
+    CHECK(work != NULL);
+    RUNS(BBANS_OK, uint8_t, BBANS_U8, 200);
+    RUNS(BBANS_OK, uint16_t, BBANS_U16, 200);
+    RUNS(BBANS_OK, uint32_t, BBANS_U32, 200);
+    RUNS(BBANS_OK, uint64_t, BBANS_U64, 200);
+    RUNS(BBANS_OK, int8_t, BBANS_I8, -3);
+    RUNS(BBANS_OK, int16_t, BBANS_I16, -3);
+    RUNS(BBANS_OK, int32_t, BBANS_I32, -3);
+    RUNS(BBANS_OK, int64_t, BBANS_I64, -3);
+    RUNS(BBANS_ERR_SYMBOL, uint8_t, BBANS_U8, 201);
+    RUNS(BBANS_ERR_SYMBOL, uint16_t, BBANS_U16, 201);
+    RUNS(BBANS_ERR_SYMBOL, uint32_t, BBANS_U32, UINT32_MAX);
+    RUNS(BBANS_ERR_SYMBOL, uint64_t, BBANS_U64, UINT64_MAX); /* not -1 */
+    RUNS(BBANS_ERR_SYMBOL, uint64_t, BBANS_U64, (uint64_t)1 << 32);
+    RUNS(BBANS_ERR_SYMBOL, int8_t, BBANS_I8, -4);
+    RUNS(BBANS_ERR_SYMBOL, int16_t, BBANS_I16, -4);
+    RUNS(BBANS_ERR_SYMBOL, int32_t, BBANS_I32, INT32_MIN);
+    RUNS(BBANS_ERR_SYMBOL, int64_t, BBANS_I64, INT64_MIN);
+    RUNS(BBANS_ERR_TYPE, float, BBANS_F32, 1);
+    RUNS(BBANS_ERR_TYPE, uint8_t, 3, 1);
+    input = bbans_array_of(NULL, BBANS_U8);
+    CHECK(bbans_network_run(&network, &input, 1, work, bytes, output) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_network_run(&network, &input, 0, work, bytes, output) ==
+          BBANS_OK);
+    bytes = bbans_network_work_bytes(&network, 1);
+    CHECK(bbans_network_run(&network, &input, 0, work, bytes - 1, output) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(bbans_network_work_bytes(&network, SIZE_MAX) == 0);
+    CHECK(bbans_network_work_bytes(&network, SIZE_MAX / 64) == 0);
+    CHECK(bbans_network_work_bytes(NULL, 1) == 0);
+    free(work);
+}
+
+/* A chain of layers needs room for two tensors, however long it is. */
+static void test_tensors_share_memory(void)
+{
+    static const uint32_t output[1] = {999};
+    static bbans_node node[1000];
+    bbans_network network;
+    size_t i;
+
+    for (i = 0; i < 1000; i++) {
+        node[i].op = i == 0 ? BBANS_OP_INPUT : BBANS_OP_SCALE;
+        node[i].height = node[i].width = 1;
+        node[i].channels = 1024;
+        node[i].high = 255;
+        node[i].input[0] = (uint32_t)(i == 0 ? 0 : i - 1);
+        node[i].factor[0] = i > 0;
+        node[i].shift = i > 0;
+    }
+    CHECK(bbans_network_init(&network, node, 1000, output, 1) == BBANS_OK);
+    CHECK(network.tensor_bytes == 2 * 2048);
+}
+
 int main(void)
 {
     test_any_network();
+    test_what_is_refused();
+    test_moves();
+    test_counts();
+    test_types_of_inputs();
+    test_tensors_share_memory();
     printf("test_network: ok\n");
     return 0;
 }

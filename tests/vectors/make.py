@@ -35,6 +35,10 @@ model_v2.json
         the past (null: the beginning), its back-off, and pairs of a symbol and its
         weight; the hex of the file and its fingerprint; xs, and the hex of their
         message under the model.
+vae_v1.json, deep_ssm_v1.json
+    cases: name, the hex of the model file, and sequences: xs, rows of integers, and the
+        hex of encode and encode_predictive. Networks are random: Q is far from the
+        posterior.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
@@ -812,6 +816,125 @@ def network_content():
     return {"cases": [network_case(draw, make) for make in NETWORKS]}
 
 
+# vae_v1.json, deep_ssm_v1.json
+
+LATENTS = (-(2**15), 2**15 - 1)
+HEADS = [
+    ref.Head("bernoulli", 6, 0, 1),
+    ref.Head("categorical", 3, 0, 4),
+    ref.Head("mixture", 2, -40, 3000, 2, "logistic"),
+    ref.Head("mixture", 2, 0, 255, 1, "laplace"),
+    ref.Head("beta_binomial", 2, 0, 9),
+]
+
+
+def conditional(draw, inputs, outputs):
+    """A network of one hidden layer.
+
+    inputs: the shape and the range of each; outputs: each its rows and their range.
+    """
+    b = Builder(draw)
+    joined = None
+    for shape, low, high in inputs:
+        a = b.input(shape, low, high)
+        n = shape[0] * shape[1] * shape[2]
+        a = b.move("reshape", a, (1, 1, n))
+        joined = a if joined is None else b.concat(joined, a)
+    hidden = b.affine(joined, 5, to=(0, 255))
+    return ref.Network(
+        b.nodes, [b.affine(hidden, rows, to=to) for rows, *to in outputs]
+    )
+
+
+def latent_outputs(n, grid):
+    """Locations within 2 deviations of the standard law, and scales."""
+    location = min(2 << (16 + grid), 2**31 - 1)
+    return [(n, -location, location), (n, 256 * (grid - 3), 256 * grid)]
+
+
+def head_outputs(head):
+    """One output, of which mixtures make the best that they can."""
+    n = {"categorical": head.high + 1, "beta_binomial": 2}.get(head.law, 1)
+    reach = 2000 * 2**8 if head.law == "mixture" else 500
+    return [(head.width * max(n, 3 * head.components), -reach, reach)]
+
+
+def vae_of(draw, head, latents, order, grid, shift):
+    markov, levels = order == "markov", len(latents)
+    x = (1, 1, head.width) if head.width % 2 else (head.width // 2, 2, 1)
+    x, z = (x, head.low, head.high), [((1, 1, n), *LATENTS) for n in latents]
+    networks = {}
+    for i, n in enumerate(latents):
+        given = z[i - 1 : i] if markov and i else [x]
+        networks[f"posterior_{i + 1}"] = conditional(
+            draw, given if markov else [x, *z[:i:-1]], latent_outputs(n, grid)
+        )
+    for i, n in enumerate(latents[:-1]):
+        networks[f"prior_{i + 1}"] = conditional(
+            draw, z[i + 1 : i + 2] if markov else z[:i:-1], latent_outputs(n, grid)
+        )
+    networks["likelihood"] = conditional(
+        draw, z[:1] if markov else z[::-1], head_outputs(head)
+    )
+    return ref.VAE(networks, head, latents, order, grid, 7 - levels, 40, shift)
+
+
+def deep_ssm_of(draw, head, n, m, grid, shift):
+    x, z = ((1, 1, head.width), head.low, head.high), ((1, 1, n), *LATENTS)
+    h = ((1, 1, m), 0, 2**15 - 1)
+    networks = {
+        "update": conditional(draw, [x, h], [(m, 0, 2**15 - 1)]),
+        "prior": conditional(draw, [z], latent_outputs(n, grid)),
+        "likelihood": conditional(draw, [z, h], head_outputs(head)),
+        "posterior": conditional(draw, [h, z], latent_outputs(n, grid)),
+    }
+    return ref.DeepSSM(networks, head, n, m, grid, 5, 40, shift)
+
+
+def network_model_cases(draw, models):
+    for name, model in models:
+        head, sequences = model.head, []
+        c, span = model.tail_length, head.high - head.low + 1
+        for length in (0, 1, c, c + 1, c + 2, c + 17):
+            xs = [
+                [head.low + draw.below(span) for _ in range(head.width)]
+                for _ in range(length)
+            ]
+            sequences.append(
+                {
+                    "xs": xs, "encode": ref.network_encode(model, xs).hex(),
+                    "encode_predictive": ref.network_encode(model, xs, True).hex(),
+                }
+            )  # fmt: skip
+        yield {
+            "name": name, "file": ref.network_model_file(model).hex(),
+            "sequences": sequences,
+        }  # fmt: skip
+
+
+def vae_content():
+    draw, models = Generator(12), []
+    for head in HEADS:
+        for latents, order, grid, shift in (
+            ([4], "markov", 8, 7),
+            ([3], "markov", 15, 0),
+            ([4, 3, 2], "markov", 4, 3),
+            ([3, 2, 2], "top-down", 6, 7),
+        ):
+            name = f"{head.law} {len(latents)} {order} {grid}"
+            models.append((name, vae_of(draw, head, latents, order, grid, shift)))
+    return {"cases": list(network_model_cases(draw, models))}
+
+
+def deep_ssm_content():
+    draw, models = Generator(13), []
+    for head in HEADS:
+        for grid, shift in ((4, 3), (11, 12)):
+            name = f"{head.law} {grid}"
+            models.append((name, deep_ssm_of(draw, head, 3, 4, grid, shift)))
+    return {"cases": list(network_model_cases(draw, models))}
+
+
 # container_v2.json
 
 
@@ -1201,6 +1324,8 @@ def main():
         "leak_v1.json": leak_content,
         "model_v2.json": model_content,
         "network_v1.json": network_content,
+        "vae_v1.json": vae_content,
+        "deep_ssm_v1.json": deep_ssm_content,
         "container_v2.json": container_content,
     }
     for name, content in contents.items():

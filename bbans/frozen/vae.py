@@ -1,0 +1,310 @@
+"""Frozen variational autoencoders: docs/maths.md, "VAEs and deep state space
+models"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from bbans._arguments import as_instance, as_integer
+from bbans._lib import lib
+from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.compose import Dependent
+from bbans.errors import CorruptError, ModelError
+from bbans.frozen.base import Kind, Mode, one_of
+from bbans.frozen.head import HEAD_WANTED, Head, latents_law
+from bbans.frozen.network import FrozenNetwork
+from bbans.frozen.network_model import (
+    ORDERS,
+    NetworkModel,
+    NetworkSteps,
+    Plain,
+    check_fit,
+    options_of,
+    size_of,
+)
+from bbans.message.codec import Codec
+
+__all__ = ["FrozenVAE", "VAESteps"]
+
+_Integers = NDArray[Any]
+
+
+class FrozenVAE(NetworkModel):
+    """A variational autoencoder in integers, ready to code.
+
+    A sequence is of images, or of what else an observation is, each with latents of
+    its own. They are chained: each borrows from the message what those after it left.
+
+    Parameters
+    ----------
+    likelihood : FrozenNetwork
+        P(x | z): what `head` takes.
+    posteriors : FrozenNetwork, or sequence of them
+        Q of each level of latents z_1 .. z_L, 1 to 8, the first next to the data:
+        locations, in 2^-16 of a grid step, and then scales, in 1/256 of log2.
+    priors : sequence of FrozenNetwork
+        P of each level but the highest, which is standard normal; likewise.
+    head : Head
+        How the outputs of `likelihood` become the law of an observation.
+    order : {"markov", "top-down"}
+        What networks take. "markov" (Bit-Swap): ``posteriors[0]`` x, each other
+        posterior the level below; each prior the level above; `likelihood` z_1.
+        "top-down" (HiLLoC): posterior l takes x and z_L .. z_l+1, prior l z_L ..
+        z_l+1, `likelihood` z_L .. z_1.
+    grid : int
+        Latents are integers, in steps of ``2**-grid``, 0 to 15.
+    start_length : int
+        Observations at the end of a sequence that start it, 1 to 65535.
+    start_bits : int
+        The schedule starts from ``2**start_bits`` or more.
+    start_shift : int
+        Latents of these observations are on a grid that is coarser by
+        ``2**start_shift``, 0 to 15.
+    kind : {"integers", "bytes"}
+        What observations are given as: bytes, if their integers are.
+    mode : {"iconoclasm", "predictive"}
+        See `FrozenModel.mode`. The second codes all observations as those of the start,
+        which takes longer messages.
+
+    Raises
+    ------
+    ModelError
+        If an argument is none of these, or networks do not fit.
+
+    Notes
+    -----
+    Immutable; may be shared between threads. Most come from ``VAE.freeze()``.
+
+    References
+    ----------
+    Townsend, Bird and Barber, ICLR 2019 (BB-ANS). Kingma, Abbeel and Ho, ICML 2019
+    (Bit-Swap). Townsend, Bird, Kunze and Barber, ICLR 2020 (HiLLoC).
+    """
+
+    TYPE = 4
+    NAME = "a variational autoencoder"
+
+    _C = "bbans_vae"
+
+    def __init__(
+        self,
+        likelihood: FrozenNetwork,
+        posteriors: FrozenNetwork | Iterable[FrozenNetwork],
+        priors: Iterable[FrozenNetwork] = (),
+        *,
+        head: Head,
+        order: str = "markov",
+        grid: int,
+        start_length: int,
+        start_bits: int = 40,
+        start_shift: int = 0,
+        kind: Kind = "integers",
+        mode: Mode = "iconoclasm",
+    ) -> None:
+        self._order = ORDERS.index(one_of(order, ORDERS, "order"))
+        if isinstance(posteriors, FrozenNetwork):
+            posteriors = (posteriors,)
+        networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
+        levels = len(networks)
+        networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
+        networks["likelihood"] = likelihood
+        for name, network in networks.items():
+            as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
+        most = int(lib.BBANS_LEVELS_MAX)
+        if not 1 <= levels <= most or len(networks) != 2 * levels:
+            raise ModelError(
+                f"a model of L levels, 1 to {most}, has L posteriors and L - 1 priors, "
+                f"not {levels} and {len(networks) - levels - 1}"
+            )
+        self._latents = tuple(
+            size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
+        )
+        self._check_networks(networks, as_instance(head, Head, "head", HEAD_WANTED))
+        super().__init__(
+            networks, head, grid=grid, start_length=start_length,
+            start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
+        )  # fmt: skip
+
+    def _init(self, c: Any, head: Any, grid: int, *start: int) -> int:
+        return int(
+            lib.bbans_vae_init(
+                c, head, self.levels, self._order, grid, *start, self._array
+            )
+        )
+
+    def _check_networks(self, networks: dict[str, FrozenNetwork], head: Head) -> None:
+        n, markov = self._latents, self.order == "markov"
+        for i in range(self.levels):
+            above = list(n[: i - self.levels : -1]) if i < self.levels - 1 else []
+            below = [n[i - 1] if i else head.width]
+            given = below if markov else [head.width, *above]
+            check_fit(
+                f"posterior_{i + 1}", networks[f"posterior_{i + 1}"], given, 2 * n[i]
+            )
+            if above:
+                given = above[-1:] if markov else above
+                check_fit(f"prior_{i + 1}", networks[f"prior_{i + 1}"], given, 2 * n[i])
+        given = [n[0]] if markov else list(n[::-1])
+        check_fit("likelihood", networks["likelihood"], given, head.outputs)
+
+    # ---- what it is
+
+    @property
+    def levels(self) -> int:
+        """Levels of latents L."""
+        return len(self._latents)
+
+    @property
+    def latents(self) -> tuple[int, ...]:
+        """Latents of each level, the first next to the data."""
+        return self._latents
+
+    @property
+    def order(self) -> str:
+        """What networks take: "markov" or "top-down"."""
+        return ORDERS[self._order]
+
+    def state_space(self) -> VAESteps:
+        """Return the model step by step; observations are arrays of `width`
+        integers."""
+        return VAESteps(self)
+
+    def codec(self, n: int) -> BitsBack[Any, Any]:
+        """Return a codec of `n` observations as an array, shape (n, width).
+
+        It takes messages of several lanes too. The bytes are others than those of
+        `push`: all latents are popped before an observation is pushed.
+        """
+        steps = VAESteps(self, (as_integer(n, "n", 1),))
+        return BitsBack(
+            steps.prior(None),
+            steps.likelihood,
+            lambda x: steps.posterior(steps.update(None, x), None),
+        )
+
+    def __repr__(self) -> str:
+        latents = " + ".join(map(str, self.latents))
+        return (
+            f"<FrozenVAE {self.fingerprint.hex()}: {latents} latents, {self.width} "
+            f"observed, {self.head.law}>"
+        )
+
+    # ---- its file
+
+    def _payload(self) -> bytes:
+        return self._body(self.levels, self._order)
+
+    @classmethod
+    def _read(cls, data: bytes) -> FrozenVAE:
+        head, networks = cls._parts(data)
+        levels = head.start.detail
+        if levels == 0:
+            raise CorruptError("model file is inconsistent: it has no levels")
+        return cls(
+            networks[-1],
+            networks[:levels],
+            networks[levels:-1],
+            order=ORDERS[head.order],
+            **options_of(head),
+        )
+
+
+# ---- step by step
+
+
+class VAESteps(NetworkSteps):
+    """The conditionals of a frozen VAE; implements `PredictiveModel`.
+
+    Parameters
+    ----------
+    frozen : FrozenVAE
+    batch : tuple of int
+        Leading axes of observations and states: sequences that are coded in step.
+
+    Notes
+    -----
+    A state is z_1 of a Markov chain, whose prior borrows the other levels from the
+    message and returns them; top-down it is the tuple z_L, .., z_1. What is known of an
+    observation is the observation.
+    """
+
+    def prior(self, z: Any | None) -> Codec[Any]:
+        """P(z_t), whatever z_t-1 was."""
+        if self._frozen.order == "markov":
+            return self._chain(1)
+        return self._hierarchy(0)
+
+    def _chain(self, level: int) -> Codec[Any]:
+        """P(z_l), by bits back with those above."""
+        frozen = self._frozen
+        if level == frozen.levels:
+            return self._standard(frozen.latents[-1])
+        return BitsBack(
+            self._chain(level + 1),
+            lambda above: latents_law(self._run(f"prior_{level}", above), leak=True),
+            lambda z: latents_law(self._run(f"posterior_{level + 1}", z), leak=False),
+        )
+
+    def _hierarchy(self, shift: int) -> Dependent:
+        """P(z_L), .., P(z_1 | ..): of latents on a grid that is coarser."""
+        frozen = self._frozen
+        last = 1 if frozen.order == "markov" else frozen.levels  # that a prior takes
+
+        def given(level: int, above: tuple[_Integers, ...]) -> Codec[Any]:
+            seen = [z << shift for z in above[-last:]]
+            outputs = self._run(f"prior_{level}", *seen)
+            return latents_law(outputs, leak=True, shift=shift)
+
+        parts: list[Any] = [self._standard(frozen.latents[-1], shift=shift)]
+        for level in range(frozen.levels - 1, 0, -1):
+            parts.append(lambda *above, level=level: given(level, above))
+        return Dependent(parts)
+
+    def likelihood(self, z: Any) -> Codec[Any]:
+        """P(x_t | z_t)."""
+        given = (z,) if self._frozen.order == "markov" else z
+        return self._observed(self._run("likelihood", *given))
+
+    def update(self, belief: Any | None, x: Any) -> _Integers:
+        """What is known after x_t: x_t."""
+        return self._values(x)
+
+    def posterior(self, belief: _Integers, z_next: Any | None) -> Codec[Any]:
+        """Q(z_t | x_t)."""
+        if self._frozen.order == "markov":
+            return latents_law(self._run("posterior_1", belief), leak=False)
+
+        def given(level: int, above: tuple[_Integers, ...]) -> Codec[Any]:
+            outputs = self._run(f"posterior_{level}", belief, *above)
+            return latents_law(outputs, leak=False)
+
+        return Dependent(
+            [
+                lambda *above, level=level: given(level, above)
+                for level in range(self._frozen.levels, 0, -1)
+            ]
+        )
+
+    def predictive(self, belief: Any | None) -> Plain:
+        """x_t and modes of its latents: `start_length`."""
+        shift = self._frozen.start_shift
+
+        def likelihood(modes: tuple[_Integers, ...]) -> Codec[Any]:
+            z = tuple(mode << shift for mode in modes)
+            return self.likelihood(z[-1] if self._frozen.order == "markov" else z)
+
+        return Plain(self._hierarchy(shift), self._modes, likelihood)
+
+    def _modes(self, x: Any) -> tuple[_Integers, ...]:
+        """Modes of z_L, .., z_1 on the grid of the start, each given those before."""
+        frozen, markov = self._frozen, self._frozen.order == "markov"
+        levels = range(1, frozen.levels + 1)
+        modes: list[_Integers] = []
+        given = [self._values(x)]
+        for level in levels if markov else reversed(levels):
+            modes.append(self._mode(self._run(f"posterior_{level}", *given)))
+            given = given * (not markov) + [modes[-1] << frozen.start_shift]
+        return tuple(reversed(modes) if markov else modes)
