@@ -10,7 +10,7 @@ import pytest
 from test_coders import CASES
 
 import bbans
-from bbans import codecs, distributions, formats, message, models
+from bbans import codecs, distributions, formats, frozen, message, models, networks
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -79,6 +79,38 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+X, MAP = networks.Input(4), networks.Input((2, 2, 4))
+KERNEL = [[[[1, 2, 3, 4]]]]
+LAYERS = [
+    X,
+    X + X,
+    X - X,
+    X * X,
+    0.5 * X,
+    networks.Relu(X, 6),
+    networks.Clip(X, -1, 1),
+    networks.Concat(X, X),
+    networks.Slice(X, 1, 2),
+    networks.Reshape(X, (2, 2)),
+    networks.Dense(X, [[1, 2, 3, 4]]),
+    networks.Conv1d(networks.Reshape(X, (1, 4)), KERNEL[0], padding=1),
+    networks.Conv2d(MAP, KERNEL, [1]),
+    networks.PixelShuffle(MAP, 2),
+]
+NETWORK = networks.Network([X], [networks.Dense(X, [[1, 2, 3, 4]])])
+QUANTISED = NETWORK.quantise(
+    np.eye(4), inputs=[networks.grid(1, 0, 1)], outputs=[networks.logit()]
+)
+
+
+def computes(a, b):
+    """Layers are the same if they compute the same."""
+    if isinstance(a, networks.Input):
+        return a.shape == b.shape
+    values = [np.arange(1.0, 1 + i.size).reshape(1, *i.shape) for i in a.inputs]
+    return np.array_equal(a.evaluate(*values), b.evaluate(*values))
+
+
 STEPS = np.zeros((3, 1), np.int64)
 PARAMETERS = shares("initial", "transition", "emission", "alphabet", "history")
 # An example of each public class, and what its copies share.
@@ -114,6 +146,13 @@ EXAMPLES = [
     (models.Topology.left_to_right(3), shares("initial", "transition")),
     (ARHMM.history[-1], equal),
     (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),
+    *((layer, computes) for layer in LAYERS),
+    (NETWORK, equal),
+    (networks.grid(0.5, 0, 9), equal),
+    (QUANTISED, lambda a, b: a.freeze() == b.freeze() and a.report == b.report),
+    (QUANTISED.report[0], equal),
+    (QUANTISED.freeze(), equal),
+    (frozen.NetworkNode("input", (), (1, 1, 2), 0, 9), equal),
 ]
 COPIES = {
     "copy": copy.copy,
