@@ -36,13 +36,15 @@ Timer = Callable[[], float]
 
 
 @functools.cache
-def _lib() -> Any:
+def compiled(declarations: str, source: str) -> Any:
+    """A library of C functions, from their source."""
     build = FFI()
-    build.cdef("uint64_t chain(uint64_t x, uint64_t n);")
-    build.set_source("_bench_chain", SOURCE, extra_compile_args=["-O2"])
+    build.cdef(declarations)
+    name = f"_bench_{abs(hash(source))}"
+    build.set_source(name, source, extra_compile_args=["-O2"])
     with tempfile.TemporaryDirectory() as folder:
         path = build.compile(tmpdir=folder)
-        spec = importlib.util.spec_from_file_location("_bench_chain", path)
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -52,7 +54,7 @@ def _lib() -> Any:
 
 def hertz() -> float:
     """Cycles per second of process time, now."""
-    chain = _lib().chain
+    chain = compiled("uint64_t chain(uint64_t x, uint64_t n);", SOURCE).chain
     start = time.process_time()
     chain(3, STEPS)
     return CYCLES * STEPS / (time.process_time() - start)

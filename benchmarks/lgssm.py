@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from clock import cycles
+from engine import Engine
 from report import Report, parser, use_isa
 
 import bbans
-from bbans._lib import ffi, lib, pointer
 from bbans.frozen.lgssm import NOISES
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -27,57 +26,6 @@ from shared import random_lgssm
 from test_frozen_lgssm import exact_bits
 
 CODINGS = {"IconoCLaSM": "iconoclasm", "predictive": "predictive"}
-
-
-class Engine:
-    """The C functions on memory that is there already."""
-
-    def __init__(self, frozen: bbans.frozen.FrozenLGSSM, x: np.ndarray) -> None:
-        self.frozen = frozen  # holds what `space` points to
-        self.space, self.length = frozen._space, len(x)
-        self.x = frozen._observations(x)
-        self.again = np.zeros_like(self.x)
-        self.work = np.zeros_like(frozen._workspace(self.length, limit=1 << 40))
-        self.tail = np.zeros(2 * frozen._push_words(self.length), np.uint32)
-        self.head = np.zeros(1, np.uint64)
-        self.message = ffi.new("bbans_message *")
-
-    def _memory(self) -> tuple[Any, int]:
-        return pointer(self.work, "uint64_t[]"), self.work.nbytes
-
-    def encode(self) -> None:
-        lib.bbans_message_init(
-            self.message, pointer(self.head, "uint64_t[]"), 1, pointer(self.tail),
-            self.tail.size,
-        )  # fmt: skip
-        status = lib.bbans_sequence_encode(
-            self.space, pointer(self.x, "char[]"), self.length, *self._memory(),
-            self.message,
-        )  # fmt: skip
-        assert status == 0
-
-    def decode(self) -> None:
-        """What is left of the message is kept by the caller."""
-        status = lib.bbans_sequence_decode(
-            self.space, self.message, pointer(self.again, "char[]"), self.length,
-            *self._memory(),
-        )  # fmt: skip
-        assert status == 0
-
-    def cycles(self, repeats: int) -> list[float]:
-        """Cycles per step, to encode and to decode."""
-        self.encode()
-        kept = self.message.tail_len, self.head.copy(), self.tail.copy()
-
-        def restored() -> None:
-            self.message.tail_len = kept[0]
-            self.head[:], self.tail[: kept[0]] = kept[1], kept[2][: kept[0]]
-            self.decode()
-
-        restored()
-        assert (self.again == self.x).all()
-        runs = self.encode, restored
-        return [count / self.length for count in cycles(*runs, repeats=repeats)]
 
 
 def frozen_bits(frozen: bbans.frozen.FrozenLGSSM, x: np.ndarray, samples: int) -> float:
@@ -145,7 +93,7 @@ def main() -> None:
                     add_excess(rows, f"{name}, frozen, exactly", frozen, x, ideal)
             for coding, mode in CODINGS.items():
                 engine = Engine(frozen.with_mode(mode), x)
-                encode, decode = engine.cycles(repeats)
+                encode, decode = engine.timed(cycles, repeats)
                 for verb, count in (("encode", encode), ("decode", decode)):
                     rows.add(f"{shape}, {coding}: {verb}, {isa}", count, "cycles/step")
         for n in (1, 4):

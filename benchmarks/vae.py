@@ -16,7 +16,6 @@ from __future__ import annotations
 import gzip
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,14 +143,28 @@ def in_container(rows: Report, name: str, codec: BitsBack, images: Any) -> None:
     rows.add(f"{name}: container of bytes, order 1", bits * len(plain), "bits/pixel")
 
 
+def digits(rows: Report, what: str, pattern: str = TEST_SET) -> NDArray[np.uint8]:
+    """Grey images of --data, shape (N, PIXELS); none if they are not there."""
+    found = rows.files(pattern, what)
+    if not found:
+        return np.empty((0, PIXELS), np.uint8)
+    raw = gzip.decompress(found[0].read_bytes())
+    return np.frombuffer(raw, np.uint8, offset=16).reshape(-1, PIXELS)
+
+
+def given_weights(rows: Report, what: str) -> dict[str, Floats]:
+    """Those of --data; none if they are not there."""
+    found = rows.files(WEIGHTS, what)
+    if not found:
+        return {}
+    with np.load(found[0]) as loaded:
+        return {name: loaded[name].astype(np.float64) for name in loaded}
+
+
 def rates(rows: Report) -> None:
-    found = rows.files(WEIGHTS, "the VAE"), rows.files(TEST_SET, "the VAE")
-    if not all(found):
+    weights, pixels = given_weights(rows, "the VAE"), digits(rows, "the VAE")
+    if not weights or not len(pixels):
         return
-    loaded = np.load(found[0][0])
-    weights = {name: loaded[name].astype(np.float64) for name in loaded}
-    raw = gzip.decompress(Path(found[1][0]).read_bytes())
-    pixels = np.frombuffer(raw, np.uint8, offset=16).reshape(-1, PIXELS)
     images = (pixels >= 128).astype(np.uint8)
     passes, firsts, draws = (1, 4, 2) if rows.quick else (5, 20, 8)
     for grid in (4, 6, 8):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-HELPERS = {"clock", "made", "report"}
+HELPERS = {"clock", "engine", "made", "report"}
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - HELPERS)
 CHEAP = ["gaussian", "packets"]
 

@@ -1,5 +1,6 @@
 """Networks of PyTorch: from stored arrays, without it, and from modules, with it."""
 
+import contextlib
 import re
 import runpy
 import sys
@@ -393,3 +394,27 @@ def test_an_import_that_gives_other_numbers_is_refused(torch):
 def test_what_is_no_module(torch):
     with pytest.raises(ModelError, match=r"must be a torch\.nn\.Module"):
         from_torch(3, 3)
+
+
+def test_the_guide_trains_what_it_stores(torch, tmp_path, monkeypatch):
+    """Its blocks in PyTorch, for a few steps."""
+    monkeypatch.chdir(tmp_path)
+    guide = HERE.parent / "docs/guide/networks.md"
+    code = re.findall(r"^```py(thon)?\n(.*?)^```$", guide.read_text(), re.M | re.S)
+    assert [kind for kind, _ in code[:4]] == ["thon", "", "", "thon"]
+    names = {"__name__": "__main__"}
+    for _, block in code[:3]:
+        exec(block.replace("steps = Model(), 4000", "steps = Model(), 20"), names)
+    made, kept = np.load("networks.npz"), np.load(guide.with_suffix(".npz"))
+    assert {name: made[name].shape for name in made} == {
+        name: kept[name].shape for name in kept
+    }
+    # The other way gives the same networks.
+    networks = [names["encoder"], names["decoder"]]
+    with contextlib.redirect_stdout(None):
+        exec(code[3][1], names)
+    for first, second in zip(
+        networks, [names["encoder"], names["decoder"]], strict=True
+    ):
+        x = np.random.default_rng(0).normal(size=(4, *first.inputs[0]))
+        assert first(x) == pytest.approx(second(x), abs=1e-2)  # of half precision
