@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+from shared import HEADS, random_deep_ssm, random_observations, random_vae
 from test_coders import CASES
 
 import bbans
@@ -18,6 +19,9 @@ GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+VAE = random_vae(HEADS[0], [3, 2], seed=0)
+DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
+BITS = random_observations(HEADS[0], 40, seed=0)
 CHAIN = ([0.25, 0.75], [[0.5, 0.5], [0.125, 0.875]])
 
 
@@ -132,6 +136,9 @@ EXAMPLES = [
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (VAE.freeze(BITS), equal),
+    (DEEP_SSM.freeze(BITS), equal),
+    (VAE.head, equal),
     (HMM.freeze().alphabet, equal),
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
@@ -141,6 +148,8 @@ EXAMPLES = [
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
+    (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
+    (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
     (models.Topology.left_to_right(3), shares("initial", "transition")),
