@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_instance, as_integer
@@ -26,6 +27,7 @@ from bbans.frozen.network_model import (
     size_of,
 )
 from bbans.message.codec import Codec
+from bbans.message.message import Message
 
 __all__ = ["FrozenVAE", "VAESteps"]
 
@@ -185,6 +187,26 @@ class FrozenVAE(NetworkModel):
             lambda x: steps.posterior(steps.update(None, x), None),
         )
 
+    def sample(self, message: Message, n: int) -> NDArray[np.int32]:
+        """Draw observations by the bits of a message, which decide in integers.
+
+        Parameters
+        ----------
+        message : Message
+            Of random bits. They are taken, and not returned as those of a pop are.
+        n : int
+
+        Returns
+        -------
+        ndarray of int32, shape (n, width)
+
+        Raises
+        ------
+        MessageError
+            If it has several lanes, and too few bits.
+        """
+        return VAESteps(self, (as_integer(n, "n", 0),)).sample(message)
+
     def __repr__(self) -> str:
         latents = " + ".join(map(str, self.latents))
         return (
@@ -288,15 +310,23 @@ class VAESteps(NetworkSteps):
             ]
         )
 
+    def sample(self, message: Any) -> NDArray[np.int32]:
+        """Draw x_t, latents from the highest level down."""
+        z = self._hierarchy(0).pop(message)
+        return self._values(self._given_all(z).pop(message))
+
+    def _given_all(self, z: tuple[_Integers, ...]) -> Codec[Any]:
+        """P(x_t | z_L, .., z_1)."""
+        return self.likelihood(z[-1] if self._frozen.order == "markov" else z)
+
     def predictive(self, belief: Any | None) -> Plain:
         """x_t and modes of its latents: `start_length`."""
         shift = self._frozen.start_shift
-
-        def likelihood(modes: tuple[_Integers, ...]) -> Codec[Any]:
-            z = tuple(mode << shift for mode in modes)
-            return self.likelihood(z[-1] if self._frozen.order == "markov" else z)
-
-        return Plain(self._hierarchy(shift), self._modes, likelihood)
+        return Plain(
+            self._hierarchy(shift),
+            self._modes,
+            lambda modes: self._given_all(tuple(mode << shift for mode in modes)),
+        )
 
     def _modes(self, x: Any) -> tuple[_Integers, ...]:
         """Modes of z_L, .., z_1 on the grid of the start, each given those before."""

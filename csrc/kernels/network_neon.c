@@ -88,27 +88,33 @@ INLINED void run_windows(const bbans_node *node, int type, size_t row,
     int32x4_t sum[ROWS][ITEMS];
     size_t i, r, k;
 
+    BBANS_UNROLLED
     for (r = 0; r < ROWS; r++) {
         const size_t first = (row + (r < rows ? r : 0)) * length;
 
         w8[r] = (const int8_t *)node->weight + first;
         w16[r] = (const int16_t *)node->weight + first;
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             sum[r][i] = vdupq_n_s32(0);
     }
     for (k = 0; k + WIDTH <= length; k += WIDTH) {
         sixteen v[ITEMS];
 
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             v[i] = load(a + i * length + k);
+        BBANS_UNROLLED
         for (r = 0; r < ROWS; r++) {
             const sixteen w =
                 type == BBANS_I8 ? load_bytes(w8[r] + k) : load(w16[r] + k);
 
+            BBANS_UNROLLED
             for (i = 0; i < items; i++)
                 sum[r][i] = add_products(sum[r][i], v[i], w);
         }
     }
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         int32_t rest[ROWS] = {0};
 

@@ -110,14 +110,17 @@ INLINED void add_products(V sum[ROWS][ITEMS], const block *b, int type,
     V v[ITEMS], w;
     size_t i, r;
 
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         v[i] = LOAD(a + i * stride + k);
         if (mask != NULL)
             v[i] = AND(v[i], *mask);
     }
+    BBANS_UNROLLED
     for (r = 0; r < ROWS; r++) {
         w = type == BBANS_I8 ? LOAD_BYTES(b->weight[r] + k)
                              : LOAD(b->weight[r] + 2 * k);
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             ADD_PRODUCTS(sum[r][i], v[i], w);
     }
@@ -131,17 +134,20 @@ INLINED __m256i sums_of_pairs(__m256i v, __m256i w)
 }
 
 /* The rows' results for these windows. */
-INLINED void run_windows(const block *b, int type, const int16_t *a,
-                         size_t stride, size_t items, __m128i *result)
+INLINED void find_results(const block *b, int type, const int16_t *a,
+                          size_t stride, size_t items, __m128i *result)
 {
     static const int16_t masks[2 * WIDTH] = {MASKS};
     const size_t rest = b->length % WIDTH, whole = b->length - rest;
     V sum[ROWS][ITEMS];
     size_t i, r, k;
 
-    for (r = 0; r < ROWS; r++)
+    BBANS_UNROLLED
+    for (r = 0; r < ROWS; r++) {
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             sum[r][i] = ZERO;
+    }
     for (k = 0; k < whole; k += WIDTH)
         add_products(sum, b, type, a, stride, items, k, NULL);
     if (rest > 0) { /* the last WIDTH elements, some of which were added */
@@ -149,6 +155,7 @@ INLINED void run_windows(const block *b, int type, const int16_t *a,
 
         add_products(sum, b, type, a, stride, items, b->length - WIDTH, &mask);
     }
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         const __m256i two = sums_of_pairs(HALF(sum[0][i]), HALF(sum[1][i]));
         const __m256i four = sums_of_pairs(HALF(sum[2][i]), HALF(sum[3][i]));
@@ -181,48 +188,53 @@ INLINED void store(uint8_t *out, int is_short, size_t rows, __m128i v)
     }
 }
 
+INLINED void run_windows(const block *b, const bbans_node *node,
+                         const int16_t *a, size_t stride, size_t items,
+                         uint8_t *out)
+{
+    const int is_short = bbans_is_short(node);
+    const size_t step = node->channels * (is_short ? 2 : 4);
+    __m128i result[ITEMS];
+    size_t i;
+
+    if (node->weight_type == BBANS_I8)
+        find_results(b, BBANS_I8, a, stride, items, result);
+    else
+        find_results(b, BBANS_I16, a, stride, items, result);
+    BBANS_UNROLLED
+    for (i = 0; i < items; i++, out += step)
+        store(out, is_short, b->rows, result[i]);
+}
+
 /* By itself: what is in memory leaves the registers to the sums. */
 NETWORK __attribute__((noinline)) static void
 run_block(const block *b, const bbans_node *node, const int16_t *a,
           size_t stride, size_t n, uint8_t *out)
 {
-    const int is_short = bbans_is_short(node);
-    const size_t step = node->channels * (is_short ? 2 : 4);
-    __m128i result[ITEMS];
-    size_t i, k;
+    const size_t step = node->channels * (bbans_is_short(node) ? 2 : 4);
+    size_t i;
 
-    for (i = 0; i + ITEMS <= n; i += ITEMS) {
-        if (node->weight_type == BBANS_I8)
-            run_windows(b, BBANS_I8, a + i * stride, stride, ITEMS, result);
-        else
-            run_windows(b, BBANS_I16, a + i * stride, stride, ITEMS, result);
-        for (k = 0; k < ITEMS; k++, out += step)
-            store(out, is_short, b->rows, result[k]);
-    }
-    for (; i < n; i++, out += step) {
-        run_windows(b, node->weight_type, a + i * stride, stride, 1, result);
-        store(out, is_short, b->rows, result[0]);
-    }
+    for (i = 0; i + ITEMS <= n; i += ITEMS)
+        run_windows(b, node, a + i * stride, stride, ITEMS, out + i * step);
+    for (; i < n; i++)
+        run_windows(b, node, a + i * stride, stride, 1, out + i * step);
 }
 
 NETWORK static void affine(const bbans_node *node, size_t length,
                            const int16_t *a, size_t n, void *out)
 {
-    const int is_short = bbans_is_short(node);
+    const size_t size =
+        bbans_is_short(node) ? sizeof(int16_t) : sizeof(int32_t);
     uint8_t *to = (uint8_t *)out;
-    __m128i result;
     size_t row;
     block b;
 
-    for (row = 0; row < node->channels; row += ROWS) {
+    for (row = 0; row < node->channels; row += ROWS, to += ROWS * size) {
         start_block(&b, node, row, length);
-        if (n > 1) {
+        if (n > 1)
             run_block(&b, node, a, length, n, to);
-        } else {
-            run_windows(&b, node->weight_type, a, 0, 1, &result);
-            store(to, is_short, b.rows, result);
-        }
-        to += ROWS * (is_short ? sizeof(int16_t) : sizeof(int32_t));
+        else
+            run_windows(&b, node, a, length, 1, to);
     }
 }
 
