@@ -52,18 +52,17 @@ class Digits(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Bits per dimension of each image under bits back, of latents drawn."""
-        x, z = x.flatten(1), []
+        x, z, outputs = x.flatten(1), [], []
         for posterior in self.posteriors:
-            outputs = posterior(z[-1] if z else x)
-            z.append(drawn(outputs, torch.randn_like(split(outputs)[0])))
-            if len(z) == 1:
-                first = outputs
+            outputs.append(posterior(z[-1] if z else x))
+            z.append(drawn(outputs[-1], torch.randn_like(split(outputs[-1])[0])))
         # The highest level against N(0, 1): an integral that is known.
-        mean, log_deviation = split(outputs)
+        mean, log_deviation = split(outputs[-1])
         square = mean.square() + (2 * log_deviation).exp() - 1
         nats = (0.5 * square - log_deviation).sum(1)
-        for prior in self.priors:
-            nats = nats + gaussian_nats(z[0], prior(z[1])) - gaussian_nats(z[0], first)
+        for level, prior in enumerate(self.priors):
+            nats = nats + gaussian_nats(z[level], prior(z[level + 1]))
+            nats = nats - gaussian_nats(z[level], outputs[level])
         logits = self.likelihood(z[0])
         pixels = binary_cross_entropy_with_logits(logits, x, reduction="none")
         return (nats + pixels.sum(1)) / (PIXELS * math.log(2))
