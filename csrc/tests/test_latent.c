@@ -878,5 +878,6 @@ int main(void)
     }
     free(work);
     free(f);
+    printf("test_latent: ok\n");
     return 0;
 }
