@@ -201,7 +201,7 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 
 #ifndef BBANS_DECODER_ONLY
 /* Write the file of a model, with its mode.
- *   model    first member of a bbans_hmm, or of any of bbans_frozen
+ *   model    the member `space` of any model of bbans_frozen
  *   kind     bbans_kind; of models without an alphabet integers, or bytes if
  *            all they code are some
  *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
@@ -922,9 +922,9 @@ typedef struct {
  *   network       [2 levels] which take, and give laws as said above:
  *                 BBANS_ORDER_MARKOV: posteriors (x), (z_1), .. (z_L-1); priors
  *                 (z_2), .. (z_L) of the levels below; the likelihood (z_1)
- *                 BBANS_ORDER_TOP_DOWN: posteriors of levels l = 1 .. L (x, z_L,
- *                 .. z_l+1); priors of levels 1 .. L - 1 (z_L, .. z_l+1); the
- *                 likelihood (z_L, .. z_1)
+ *                 BBANS_ORDER_TOP_DOWN: posteriors of levels l = 1 .. L (x,
+ *                 z_L, .. z_l+1); priors of levels 1 .. L - 1 (z_L, .. z_l+1);
+ *                 the likelihood (z_L, .. z_1)
  * Returns ERR_{NULL,SIZE}, and ERR_TABLE for what does not fit together. */
 BBANS_API bbans_status bbans_vae_init(bbans_vae *model, const bbans_head *head,
         size_t levels, int order, unsigned grid, size_t start_length,
