@@ -30,10 +30,11 @@ static uint8_t *read_file(const char *name, size_t *n)
 {
     FILE *file = fopen(name, "rb");
     uint8_t *bytes;
-    long size;
+    long size = -1;
 
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0 ||
-        (size = ftell(file)) < 0)
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
+        size = ftell(file);
+    if (size < 0)
         fail("cannot read the model");
     rewind(file);
     *n = (size_t)size;
