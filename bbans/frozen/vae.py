@@ -15,7 +15,7 @@ from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.compose import Dependent
 from bbans.errors import CorruptError, ModelError
 from bbans.frozen.base import Kind, Mode, one_of
-from bbans.frozen.head import HEAD_WANTED, Head, latents_law
+from bbans.frozen.head import Head, as_head, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.frozen.network_model import (
     ORDERS,
@@ -124,7 +124,7 @@ class FrozenVAE(NetworkModel):
         self._latents = tuple(
             size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
         )
-        self._check_networks(networks, as_instance(head, Head, "head", HEAD_WANTED))
+        self._check_networks(networks, as_head(head))
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
