@@ -19,6 +19,8 @@ from bbans.codecs import (
     decode_sequence,
     encode_sequence,
 )
+from bbans.codecs.start import Pushes, push_count
+from bbans.codecs.state_space import as_sequence_model
 from bbans.distributions import Categorical, Table, Uniform, Weighted
 from bbans.errors import MessageError
 from bbans.frozen import FrozenHMM, FrozenModel
@@ -264,6 +266,22 @@ def test_a_message_at_modes_is_that_of_its_sequence(T):
             else:
                 assert encode_sequence(again, bare) == message
     assert refused > 0
+
+
+@pytest.mark.parametrize(("more", "text"), [(-1, "too early"), (1, "too late")])
+def test_another_start_than_the_encoder_takes_is_damage(more, text):
+    model = frozen("15 bits")
+    xs, bare = draw(model, 80, seed=5), without_predictive(model)
+    message = encode_sequence(xs, bare)
+    low = message.pop(Uniform(8)) - 1
+    plain = (1 << low) + message.pop(Uniform(1 << low)) + more
+    coder, message = as_sequence_model(bare), Message()
+    for t in reversed(range(80 - plain, 80)):
+        coder._at_modes(coder._beliefs(xs[:t])).push(Pushes(message), xs[t])
+    coder.push(message, xs[: 80 - plain])
+    push_count(message, plain, 80)
+    with pytest.raises(CorruptError, match=text):
+        decode_sequence(message, bare, 80)
 
 
 def test_a_model_without_predictive_has_no_predictive_mode():
