@@ -12,6 +12,7 @@ from test_coders import CASES
 
 import bbans
 from bbans import codecs, distributions, formats, message, models
+from bbans import networks as nn
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -22,6 +23,11 @@ LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
 BITS = random_observations(HEADS[0], 40, seed=0)
+MAP = nn.Input((4, 4, 4))
+NETWORK = VAE.networks["likelihood"]
+QUANTISED = NETWORK.quantise(
+    np.eye(3), inputs=[nn.grid(0.5, -9, 9)], outputs=[nn.logit()]
+)
 CHAIN = ([0.25, 0.75], [[0.5, 0.5], [0.125, 0.875]])
 
 
@@ -83,6 +89,30 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+def computes(a, b):
+    """Nodes are the same if they are of networks that compute the same."""
+    x = np.arange(64.0).reshape(4, 4, 4)
+    networks = (nn.Network([_input_of(node)], [node]) for node in (a, b))
+    one, other = (network(x.reshape(network.inputs[0])) for network in networks)
+    return np.array_equal(one, other)
+
+
+def _input_of(node):
+    while node.inputs:
+        node = node.inputs[0]
+    return node
+
+
+class Coin:
+    """A graph of one node."""
+
+    def parents(self, node):
+        return ()
+
+    def conditional(self, node, values):
+        return distributions.Uniform(2)
+
+
 STEPS = np.zeros((3, 1), np.int64)
 PARAMETERS = shares("initial", "transition", "emission", "alphabet", "history")
 # An example of each public class, and what its copies share.
@@ -97,6 +127,8 @@ EXAMPLES = [
     (started(), lambda a, b: a == b),
     (codecs.Serial([GAUSSIAN, distributions.Uniform(2)]), codes(([1, 2], 1))),
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
+    (codecs.Dependent([distributions.Uniform(9), likelihood]), codes((1, 2))),
+    (codecs.Schedule(Coin(), [("push", "x")]), codes({"x": 1})),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
@@ -107,6 +139,31 @@ EXAMPLES = [
     (VAE.freeze(BITS), equal),
     (DEEP_SSM.freeze(BITS), equal),
     (VAE.head, equal),
+    (VAE.freeze(BITS).networks["likelihood"], equal),
+    (VAE.freeze(BITS).networks["likelihood"].nodes[0], equal),
+    (MAP, computes),
+    *(
+        (node, computes)
+        for node in (
+            nn.Dense(MAP, np.ones((2, 64)), [1, 2]),
+            nn.Conv1d(nn.Input((16, 4)), np.ones((2, 3, 4))),
+            nn.Conv2d(MAP, np.ones((2, 3, 3, 4)), padding=1),
+            nn.Relu(MAP, 30),
+            nn.Clip(MAP, -1, 2.5),
+            nn.Add(MAP, MAP),
+            nn.Subtract(MAP, MAP),
+            nn.Multiply(MAP, MAP),
+            nn.Scale(MAP, 0.5),
+            nn.Concat(MAP, MAP),
+            nn.Slice(MAP, 1, 2),
+            nn.Reshape(MAP, 64),
+            nn.PixelShuffle(MAP, 2),
+        )
+    ),
+    (NETWORK, lambda a, b: a == b),
+    (QUANTISED, lambda a, b: a.freeze() == b.freeze()),
+    (QUANTISED.report[0], lambda a, b: a == b),
+    (nn.latents(2, 0.5), equal),
     (HMM.freeze().alphabet, equal),
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
@@ -176,7 +233,8 @@ def test_an_object_shows_what_it_is(example, same):
     text = repr(example)
     assert type(example).__name__ in text
     assert " object at 0x" not in text
-    assert "\n" not in text
+    by_line = isinstance(example, nn.Network)
+    assert ("\n" in text) == by_line
 
 
 @named(EXAMPLES)
