@@ -59,8 +59,8 @@ class LayerReport(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.layer:40} {self.low:>11} .. {self.high:<10} step {self.step:<9.3g} "
-            f"error {100 * self.error:7.3f} %  clipped {100 * self.clipped:.3f} %"
+            f"error {100 * self.error:7.3f} %  clipped {100 * self.clipped:7.3f} %  "
+            f"step {self.step:<9.3g} {self.low:>11} .. {self.high:<10} {self.layer}"
         )
 
 

@@ -513,6 +513,46 @@ static void test_round_trips(fixture *f, void *work, size_t work_bytes)
     space->predictive = 0;
 }
 
+/* Several sequences, each by itself or all in one message. */
+static void test_several(const fixture *f, void *work, size_t work_bytes)
+{
+    static const uint64_t offset[] = {0, 0, 5, 6, 20, LENGTH - 3, LENGTH};
+    const size_t n = sizeof offset / sizeof *offset - 1;
+    const bbans_state_space *space = &f->frozen.space;
+    static int32_t x[LENGTH * WIDTH], y[LENGTH * WIDTH];
+    static uint8_t bytes[4 * WORDS], alone[4 * WORDS];
+    static uint32_t tail[WORDS];
+    uint64_t head, byte_offset[sizeof offset / sizeof *offset];
+    size_t k, failed, n_bytes;
+    bbans_message msg;
+
+    draw(&f->frozen.vae.base.head, x, LENGTH * WIDTH);
+    CHECK(bbans_message_init(&msg, &head, 1, tail, WORDS) == BBANS_OK);
+    CHECK(bbans_batch_encode(space, x, offset, n, work, work_bytes, &msg, bytes,
+                             sizeof bytes, byte_offset, &failed) == BBANS_OK);
+    memset(y, 0, sizeof y);
+    CHECK(bbans_batch_decode(space, bytes, byte_offset, y, offset, n, work,
+                             work_bytes, &msg, &failed) == BBANS_OK);
+    CHECK(memcmp(x, y, sizeof x) == 0);
+    for (k = 0; k < n; k++) {
+        const size_t length = (size_t)(byte_offset[k + 1] - byte_offset[k]);
+
+        CHECK(bbans_sequence_encode(space, x + offset[k] * WIDTH,
+                                    (size_t)(offset[k + 1] - offset[k]), work,
+                                    work_bytes, &msg) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, alone, sizeof alone, &n_bytes) ==
+                  BBANS_OK &&
+              n_bytes == length &&
+              memcmp(alone, bytes + byte_offset[k], n_bytes) == 0);
+    }
+    CHECK(bbans_packed_encode(space, x, offset, n, work, work_bytes, &msg) ==
+          BBANS_OK);
+    memset(y, 0, sizeof y);
+    CHECK(bbans_packed_decode(space, &msg, y, offset, n, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(memcmp(x, y, sizeof x) == 0);
+}
+
 /* ---- Files --------------------------------------------------------------- */
 
 static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
@@ -798,6 +838,7 @@ static void test_model(fixture *f, void *work, size_t work_bytes)
     const bbans_head *head = &f->frozen.vae.base.head;
 
     test_round_trips(f, work, work_bytes);
+    test_several(f, work, work_bytes);
     test_values(f, work, work_bytes);
     test_file(f, BBANS_KIND_INTEGERS, work, work_bytes);
     if (head->low >= 0)
