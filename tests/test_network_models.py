@@ -36,6 +36,7 @@ from bbans import (
 from bbans.codecs import Iconoclasm, decode_sequence, encode_sequence
 from bbans.errors import BbansError, TruncatedError
 from bbans.frozen import FrozenModel, Head
+from bbans.models._float_heads import observation_bits, units_of
 
 CASES = {
     "one level": lambda head, seed: random_vae(head, [4], seed=seed),
@@ -499,3 +500,30 @@ def test_samples(name):
     one = 1 / (1 + np.exp(-model._run("likelihood", *model._above(z, 0))))
     assert np.abs(drawn.mean(axis=0) - one.mean(axis=0)).max() < 5 * 0.5 / n**0.5
     assert np.ptp(one.mean(axis=0)) > 0.05
+
+
+# ---- heads in floats
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.law}-{head.width}")
+@pytest.mark.parametrize("step", [1.0, 1 / 64])
+def test_bits_in_floats_are_those_that_are_coded(head, step):
+    """Of the same outputs, but for their rounding."""
+    rng = np.random.default_rng(6)
+    units = units_of(head, step)
+    channels = len(units.factor)
+    message, bits = random_message(1, 8), 0.0
+    before = message.bits
+    for seed in range(50):
+        reals = rng.normal(size=head.outputs // channels * channels)
+        if head.law == "mixture":  # locations among the values, scales of some
+            kinds = reals.reshape(head.width, 3, -1)
+            kinds[:, 1] = rng.uniform(head.low, head.high, kinds[:, 1].shape) * step
+            kinds[:, 2] += math.log(60 * step)
+        factor, offset, low, high = units.over(reals.size)
+        outputs = np.clip(np.rint(factor * reals + offset), low, high).astype(np.int32)
+        x = random_observations(head, 1, seed=seed)[0]
+        message.push(head.distribution(outputs), x if head.width > 1 else int(x[0]))
+        bits += observation_bits(head, reals[None], x[None], step)[0]
+    # A small head of a message makes single values uneven, by 1/16 of a bit.
+    assert message.bits - before == pytest.approx(bits, abs=0.5, rel=1e-3)
