@@ -21,6 +21,7 @@ from shared import (
 from bbans import (
     VAE,
     CorruptError,
+    DeepSSM,
     FormatError,
     FrozenDeepSSM,
     FrozenVAE,
@@ -342,12 +343,18 @@ def test_float_models_that_do_not_fit():
     head = HEADS[0]
     model, _, x = frozen_of("one level", head)
     likelihood = model.networks["likelihood"]
-    one = random_network([head.width], 7, np.random.default_rng(0))
+    one = random_network([head.width], 8, np.random.default_rng(0))
+    with pytest.raises(ModelError, match=r"posterior_1 takes inputs of \[4\] elements"):
+        VAE(one, likelihood, head=head)
+    with pytest.raises(ModelError, match="likelihood has 8 outputs, where 6 are"):
+        VAE(random_network([4], 8, np.random.default_rng(0)), one, head=head)
+    with pytest.raises(ModelError, match="update takes inputs"):
+        DeepSSM(one, one, one, one, head=head)
     with pytest.raises(ModelError, match="L - 1 priors"):
         VAE(likelihood, model.networks["posterior_1"], [one], head=head)
     with pytest.raises(ModelError, match="step"):
         VAE(likelihood, one, head=head, step=0)
-    with pytest.raises(ModelError, match="posterior_1 must be a Network"):
+    with pytest.raises(ModelError, match="posterior_1 must be a Network, not None"):
         VAE(likelihood, [None], head=head)
     with pytest.raises(ModelError, match="calibration"):
         model.freeze(x[:0])

@@ -29,7 +29,7 @@ from bbans.frozen.base import (
     read_header,
 )
 from bbans.frozen.head import NUMBERS as HEAD_NUMBERS
-from bbans.frozen.head import Head, as_head, coarse, latents_law
+from bbans.frozen.head import Head, coarse, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.message.codec import Codec
 
@@ -147,7 +147,7 @@ class NetworkModel(FrozenModel):
         mode: Mode,
     ) -> None:
         self._networks = networks
-        self._head: Head = as_head(head)
+        self._head = head
         most = int(lib.BBANS_GRID_MAX)
         grid = as_integer(grid, "grid", 0, most)
         start_shift = as_integer(start_shift, "start_shift", 0, most)
@@ -263,9 +263,7 @@ def size_of(shapes: Iterable[tuple[int, ...]]) -> int:
     return sum(map(math.prod, shapes))
 
 
-def check_fit(
-    name: str, network: FrozenNetwork, inputs: Sequence[int], outputs: int
-) -> None:
+def check_fit(name: str, network: Any, inputs: Sequence[int], outputs: int) -> None:
     """That a network takes inputs of so many elements each, and gives so many.
 
     Raises

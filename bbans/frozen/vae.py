@@ -107,24 +107,8 @@ class FrozenVAE(NetworkModel):
         mode: Mode = "iconoclasm",
     ) -> None:
         self._order = ORDERS.index(one_of(order, ORDERS, "order"))
-        if isinstance(posteriors, FrozenNetwork):
-            posteriors = (posteriors,)
-        networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
-        levels = len(networks)
-        networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
-        networks["likelihood"] = likelihood
-        for name, network in networks.items():
-            as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
-        most = int(lib.BBANS_LEVELS_MAX)
-        if not 1 <= levels <= most or len(networks) != 2 * levels:
-            raise ModelError(
-                f"a model of L levels, 1 to {most}, has L posteriors and L - 1 priors, "
-                f"not {levels} and {len(networks) - levels - 1}"
-            )
-        self._latents = tuple(
-            size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
-        )
-        self._check_networks(networks, as_head(head))
+        networks = conditionals(likelihood, posteriors, priors, FrozenNetwork)
+        self._latents = fitting_levels(networks, head, order)
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
@@ -136,21 +120,6 @@ class FrozenVAE(NetworkModel):
                 c, head, self.levels, self._order, grid, *start, self._array
             )
         )
-
-    def _check_networks(self, networks: dict[str, FrozenNetwork], head: Head) -> None:
-        n, markov = self._latents, self.order == "markov"
-        for i in range(self.levels):
-            above = list(n[: i - self.levels : -1]) if i < self.levels - 1 else []
-            below = [n[i - 1] if i else head.width]
-            given = below if markov else [head.width, *above]
-            check_fit(
-                f"posterior_{i + 1}", networks[f"posterior_{i + 1}"], given, 2 * n[i]
-            )
-            if above:
-                given = above[-1:] if markov else above
-                check_fit(f"prior_{i + 1}", networks[f"prior_{i + 1}"], given, 2 * n[i])
-        given = [n[0]] if markov else list(n[::-1])
-        check_fit("likelihood", networks["likelihood"], given, head.outputs)
 
     # ---- what it is
 
@@ -205,7 +174,7 @@ class FrozenVAE(NetworkModel):
         MessageError
             If it has several lanes, and too few bits.
         """
-        return VAESteps(self, (as_integer(n, "n", 0),)).sample(message)
+        return VAESteps(self, (as_integer(n, "n", 1),)).sample(message)
 
     def __repr__(self) -> str:
         latents = " + ".join(map(str, self.latents))
@@ -232,6 +201,63 @@ class FrozenVAE(NetworkModel):
             order=ORDERS[head.order],
             **options_of(head),
         )
+
+
+# ---- its networks, in integers or in floats
+
+
+def conditionals(
+    likelihood: Any, posteriors: Any, priors: Any, kind: type[Any]
+) -> dict[str, Any]:
+    """Networks by their names, in the order of files.
+
+    Raises
+    ------
+    ModelError
+        If one is not of this kind.
+    """
+    if isinstance(posteriors, kind):
+        posteriors = (posteriors,)
+    networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
+    networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
+    networks["likelihood"] = likelihood
+    for name, network in networks.items():
+        as_instance(network, kind, name, f"a {kind.__name__}")
+    return networks
+
+
+def fitting_levels(networks: dict[str, Any], head: Head, order: str) -> tuple[int, ...]:
+    """Latents of each level, the first next to the data.
+
+    Raises
+    ------
+    ModelError
+        If `head` is none, there are too many levels, or what networks take or give does
+        not fit.
+    """
+    as_head(head)
+    q, p = (
+        [name for name in networks if name.startswith(kind)]
+        for kind in ("posterior", "prior")
+    )
+    most = int(lib.BBANS_LEVELS_MAX)
+    if not 1 <= len(q) <= most or len(p) != len(q) - 1:
+        raise ModelError(
+            f"a model of L levels, 1 to {most}, has L posteriors and L - 1 priors, not "
+            f"{len(q)} and {len(p)}"
+        )
+    n = tuple(size_of(networks[name].outputs) // 2 for name in q)
+    markov = order == "markov"
+    for i, name in enumerate(q):
+        below, above = [n[i - 1] if i else head.width], list(n[:i:-1])
+        given = below if markov else [head.width, *above]
+        check_fit(name, networks[name], given, 2 * n[i])
+    for i, name in enumerate(p):
+        above = [n[i + 1]] if markov else list(n[:i:-1])
+        check_fit(name, networks[name], above, 2 * n[i])
+    given = [n[0]] if markov else list(n[::-1])
+    check_fit("likelihood", networks["likelihood"], given, head.outputs)
+    return n
 
 
 # ---- step by step
