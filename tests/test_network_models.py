@@ -10,6 +10,7 @@ import pytest
 import reference as ref
 from shared import (
     HEADS,
+    convolutional_vae,
     in_mode,
     random_deep_ssm,
     random_message,
@@ -143,6 +144,25 @@ def test_images_of_two_axes():
     assert (decompress(compress(images, frozen), frozen) == images).all()
     with pytest.raises(SymbolError, match=r"shape \(60, 2, 3\) has no rows of 12"):
         frozen.encode(images[:, :2, :3])
+
+
+def test_images_of_any_size():
+    model, rng = convolutional_vae(seed=0), np.random.default_rng(0)
+    frozen = model.freeze(rng.integers(0, 2, (60, 8, 8)), grid=5)
+    assert frozen.with_shape(8, 8) == frozen
+    other = frozen.with_shape(12, 16)
+    assert other.width == 192
+    assert other.latents == (2 * 6 * 8, 3 * 4)
+    assert other.with_shape(8, 8) == frozen != other
+    images = rng.integers(0, 2, (20, 12, 16))
+    data = other.encode(images)
+    assert (other.decode(data, 20).reshape(images.shape) == images).all()
+    slow = encode_sequence(images.reshape(20, -1), other.state_space())
+    assert slow.to_bytes() == data
+    with pytest.raises(ModelError, match=r"posterior_1: node .* no size for 8 x 9"):
+        frozen.with_shape(8, 9)
+    with pytest.raises(ModelError, match="posterior_1 takes no map"):
+        frozen_of("one level", HEADS[0])[1].with_shape(8, 8)
 
 
 # ---- what they cost

@@ -156,6 +156,51 @@ class FrozenVAE(NetworkModel):
             lambda x: steps.posterior(steps.update(None, x), None),
         )
 
+    def with_shape(self, height: int, width: int) -> FrozenVAE:
+        """Return this model for images of another size, if its networks are made of
+        convolutions: another model, by its fingerprint, of the same weights.
+
+        Parameters
+        ----------
+        height, width : int
+            Maps of latents grow in proportion.
+
+        Raises
+        ------
+        ModelError
+            If a network takes no maps or a layer is of one size only, or if the maps
+            have no such size; the text names the network.
+        """
+        height, width = as_integer(height, "height", 1), as_integer(width, "width", 1)
+        old = self._networks["posterior_1"].inputs[0]
+        networks = {}
+        for name, network in self._networks.items():
+            shape = network.inputs[0]
+            if len(old) != 3 or len(shape) != 3:
+                raise ModelError(f"{name} takes no map of several rows: {shape}")
+            tall, odd = divmod(shape[0] * height, old[0])
+            wide, uneven = divmod(shape[1] * width, old[1])
+            if odd or uneven:
+                raise ModelError(
+                    f"{name} takes maps of {shape[0]} x {shape[1]} for images of "
+                    f"{old[0]} x {old[1]}, and none fits {height} x {width}"
+                )
+            try:
+                networks[name] = network.with_shape(tall, wide)
+            except ModelError as error:
+                raise ModelError(f"{name}: {error}", error.status) from error
+        q, p = (
+            [networks[f"{kind}_{i}"] for i in range(1, n + 1)]
+            for kind, n in (("posterior", self.levels), ("prior", self.levels - 1))
+        )
+        size = self.width * height * width // (old[0] * old[1])
+        return FrozenVAE(
+            networks["likelihood"], q, p, head=self._head._replace(width=size),
+            order=self.order, grid=self.grid, start_length=self.start_length,
+            start_bits=self.start_bits, start_shift=self.start_shift, kind=self.kind,
+            mode=self.mode,
+        )  # fmt: skip
+
     def sample(self, message: Message, n: int) -> NDArray[np.int32]:
         """Draw observations by the bits of a message, which decide in integers.
 
