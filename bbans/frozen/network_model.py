@@ -306,11 +306,19 @@ class Plain:
         self._latents, self._modes, self._likelihood = latents, modes, likelihood
 
     def push(self, message: Any, value: Any) -> None:
+        """Push an observation, and then its modes."""
         modes = self._modes(value)
         self._likelihood(modes).push(message, value)
         self._latents.push(message, modes)
 
     def pop(self, message: Any) -> Any:
+        """Pop an observation.
+
+        Raises
+        ------
+        CorruptError
+            If what is popped before it are not its modes.
+        """
         modes = self._latents.pop(message)
         value = self._likelihood(modes).pop(message)
         if not all(map(np.array_equal, modes, self._modes(value))):

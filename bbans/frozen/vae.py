@@ -146,8 +146,8 @@ class FrozenVAE(NetworkModel):
     def codec(self, n: int) -> BitsBack[Any, Any]:
         """Return a codec of `n` observations as an array, shape (n, width).
 
-        It takes messages of several lanes too. The bytes are others than those of
-        `push`: all latents are popped before an observation is pushed.
+        It takes messages of several lanes too. Latents of all n are popped before an
+        observation is pushed, so the bytes are others than those of `push`.
         """
         steps = VAESteps(self, (as_integer(n, "n", 1),))
         return BitsBack(
@@ -202,12 +202,12 @@ class FrozenVAE(NetworkModel):
         )  # fmt: skip
 
     def sample(self, message: Message, n: int) -> NDArray[np.int32]:
-        """Draw observations by the bits of a message, which decide in integers.
+        """Draw observations from the model, by the bits of a message.
 
         Parameters
         ----------
         message : Message
-            Of random bits. They are taken, and not returned as those of a pop are.
+            Of random bits, which are taken: what is drawn depends on nothing else.
         n : int
 
         Returns
@@ -217,7 +217,7 @@ class FrozenVAE(NetworkModel):
         Raises
         ------
         MessageError
-            If it has several lanes, and too few bits.
+            If it has too few.
         """
         return VAESteps(self, (as_integer(n, "n", 1),)).sample(message)
 
