@@ -265,8 +265,10 @@ def check_model(
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
         raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    given = x
     if isinstance(model, SequenceModel):
         model.encode_message(x)  # refuses what it cannot code in better words
+        x = model.observations(x)
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 
@@ -287,19 +289,22 @@ def check_model(
             stacklevel=2,
         )
     content: float | None = None
-    lent: bytes | None = rng.bytes(64 + 16 * len(x))
     if isinstance(steps, PredictiveModel):
-        bits, lent = _information_content(steps, x, random_bits(rng, len(x))), None
+        bits = _information_content(steps, x, random_bits(rng, len(x)))
         content = bits if getattr(steps, "exact_predictive", True) else None
+    try:
+        message = _whole(x, model, None)
+    except _RefusedError:  # what it draws has no modes
+        message = _whole(x, model, rng.bytes(64 + 16 * len(x)))
     return ModelReport(
         len(x),
         float(np.mean(nets)),
         _error(nets),
         content,
-        _whole(x, model, lent),
+        message,
         max(startup for _, startup in walks),
         tuple(far_out),
-        None if reference is None else _elbo(reference, x, samples, seed),
+        None if reference is None else _elbo(reference, given, samples, seed),
     )
 
 
