@@ -544,7 +544,9 @@ enum {
     BBANS_NETWORK_INPUTS_MAX = 16,
     BBANS_NETWORK_OUTPUTS_MAX = 16,
     BBANS_TENSOR_MAX = 16777216,      /* elements: 2^24                   */
-    BBANS_AFFINE_LENGTH_MAX = 1048576 /* weights of a row: 2^20           */
+    BBANS_AFFINE_LENGTH_MAX = 1048576, /* weights of a row: 2^20          */
+    BBANS_TENSORS_BYTES_MAX = 268435456, /* of an item at a time: 2^28    */
+    BBANS_PRODUCTS_BITS_MAX = 36      /* multiplications of an item: 2^36 */
 };
 
 /* What a node has no use for is 0. */
@@ -585,7 +587,8 @@ struct bbans_network {
  * must be below 2^31.
  *   node    [nodes]; their members `own` are set
  *   output  [outputs] which nodes are the outputs, in order
- * Returns ERR_{NULL,SIZE}, and ERR_TABLE for a node that is not as said. */
+ * Returns ERR_{NULL,SIZE}, and ERR_TABLE for a node that is not as said.  SIZE:
+ * a limit above, so that a small file cannot ask for all memory, or for days. */
 BBANS_API bbans_status bbans_network_init(bbans_network *network,
         bbans_node *node, size_t nodes, const uint32_t *output,
         size_t outputs);

@@ -379,13 +379,15 @@ def test_networks_that_are_none():
     with pytest.raises(ModelError, match="an output is not among the 1 nodes"):
         FrozenNetwork([start((1, 1, 2))], [1])
     for nodes, outputs in (([], [0]), ([start((1, 1, 2))], [])):
-        with pytest.raises(ModelError, match="a count is outside its limits"):
+        with pytest.raises(
+            ModelError, match="a network has 1 to 1024 nodes, of them at"
+        ):
             FrozenNetwork(nodes, outputs)
     wide = start((1, 1, 2), -(2**15), 2**15)
     with pytest.raises(ModelError, match="its input is within -32768 to 32768, not"):
         FrozenNetwork([wide, GOOD], [1])
     many = [start((1, 1, 1))] * 17
-    with pytest.raises(ModelError, match="a count is outside its limits"):
+    with pytest.raises(ModelError, match="a network has 1 to 1024 nodes, of them at"):
         FrozenNetwork(many, [0])
 
 
@@ -480,3 +482,33 @@ def test_a_small_file_of_great_tensors():
     assert peak < 10 * len(data)
     with pytest.raises(ModelError, match="no memory for 1073741824 items"):
         network(np.broadcast_to(np.int8(0), (2**30, 4096, 4096, 1)))
+
+
+def test_networks_that_take_too_much():
+    """By limits of their own: 2**28 bytes of tensors at a time, 2**36 products."""
+    side = 4096
+    first, wide = start((side, side, 1)), (side, side, 1)
+    copies = [
+        NetworkNode("scale", (0,), wide, -(2**31), 2**31 - 1, factor=(1,), shift=1)
+        for _ in range(4)
+    ]
+
+    def total(n):  # of as many copies, all of which are needed up to here
+        sums = [
+            NetworkNode(
+                "sum", (max(1, n + k), k + 2), wide, 0, 9, factor=(1, 1), shift=1
+            )
+            for k in range(n - 1)
+        ]
+        return [first, *copies[:n], *sums]
+
+    FrozenNetwork(total(2), [3])
+    with pytest.raises(ModelError, match="tensors of 268435456 bytes at a time"):
+        FrozenNetwork(total(4), [7])
+    kernel = np.zeros((1, 64, 64, 1), np.int8)
+    rows = [np.zeros(1, np.int32), np.zeros(1, np.int32), np.ones(1, np.uint8)]
+    windows = (side - 63, side - 63, 1)
+    blur = NetworkNode("affine", (0,), windows, 0, 9, (1, 1), (0, 0), kernel, *rows)
+    FrozenNetwork([first, blur], [1])
+    with pytest.raises(ModelError, match=r"2\*\*36 multiplications"):
+        FrozenNetwork([first, blur, blur], [1, 2])

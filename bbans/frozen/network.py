@@ -115,6 +115,8 @@ class FrozenNetwork:
         status = lib.bbans_network_init(network, rows, len(nodes), ends, len(outputs))
         if status == lib.BBANS_ERR_TABLE:
             raise ModelError(_fault(nodes, rows, ends), status)
+        if status == lib.BBANS_ERR_SIZE:
+            raise ModelError(_LIMITS, status)
         check(status)
         lib.bbans_network_write(network, ffi.new("uint8_t[1]"), 0, n)
         data = ffi.new("uint8_t[]", n[0])
@@ -580,6 +582,14 @@ def _resized(nodes: Sequence[NetworkNode], sizes: tuple[int, int]) -> list[Netwo
 
 def _named(i: int, node: NetworkNode) -> str:
     return f"node {i} ({node.op})"
+
+
+_LIMITS = (
+    f"a network has 1 to {lib.BBANS_NODES_MAX} nodes, of them at most "
+    f"{lib.BBANS_NETWORK_INPUTS_MAX} inputs, 1 to {lib.BBANS_NETWORK_OUTPUTS_MAX} "
+    f"outputs, tensors of {lib.BBANS_TENSORS_BYTES_MAX} bytes at a time, and "
+    f"2**{lib.BBANS_PRODUCTS_BITS_MAX} multiplications"
+)
 
 
 def _fault(nodes: Sequence[NetworkNode], rows: Any, outputs: Any) -> str:

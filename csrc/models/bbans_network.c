@@ -325,6 +325,9 @@ bbans_status bbans_network_init(bbans_network *network, bbans_node *node,
                       BBANS_ALIGNMENT * BBANS_ALIGNMENT;
     find_uses(&net, node);
     place_tensors(&net, node);
+    if (net.tensor_bytes > BBANS_TENSORS_BYTES_MAX ||
+        net.products >> BBANS_PRODUCTS_BITS_MAX != 0)
+        return BBANS_ERR_SIZE;
     *network = net;
     return BBANS_OK;
 }
