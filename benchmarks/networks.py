@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import wave
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,13 +26,15 @@ import vae
 from clock import compiled, seconds
 from engine import Engine
 from numpy.typing import NDArray
-from report import Report, parser, use_isa
+from report import Report, first_line, parser, use_isa
+from signals import flac
 from vae import LATENTS, PIXELS, digits, given_weights
 
 import bbans
 from bbans import Message
 from bbans import networks as nn
 from bbans._lib import ffi, lib, pointer
+from bbans.formats import SignalCoder
 from bbans.frozen import FrozenDeepSSM, FrozenModel, FrozenVAE, Head
 from bbans.frozen.network import FrozenNetwork, NetworkNode
 from bbans.frozen.vae import VAESteps
@@ -185,25 +188,28 @@ def add_start(rows: Report, name: str, frozen: FrozenDeepSSM, x: NDArray[Any]) -
              at_most=160)  # fmt: skip
 
 
-def add_trained(rows: Report, folder: Path, images: NDArray[Any]) -> None:
-    """Models that were trained here, on thresholded digits."""
+def trained(rows: Report, folder: Path, name: str) -> Any:
+    """The model of this name, or None; if absent, says so."""
+    for place in (folder, SHIPPED):
+        if (place / f"{name}.bbm").is_file():
+            return bbans.load_model(place / f"{name}.bbm")
+    return rows.skip(name, f"no {name}.bbm in {folder}")
 
-    def found(name: str) -> Any:
-        for place in (folder, SHIPPED):
-            if (place / f"{name}.bbm").is_file():
-                return bbans.load_model(place / f"{name}.bbm")
-        return rows.skip(name, f"no {name}.bbm in {folder}")
 
-    one, two, deep = map(found, ("digits_vae", "digits_two_levels", "digits_deep_ssm"))
+def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
+    """Models that examples/ trains on thresholded digits."""
+    one = trained(rows, folder, "digits_vae")
     if one is not None:
-        rows.add("one level: message", whole(one, images), "bits/dim")
+        rate = whole(one, images)
+        rows.add("one level: message", rate, "bits/dim")
+    two = trained(rows, folder, "digits_two_levels")
     if two is not None:
-        rate = whole(two, images)
-        rows.add("two levels: message", rate, "bits/dim", at_most=0.176)
-        rows.add("two levels: message, stretch", rate, "bits/dim", at_most=0.172)
+        most = whole(two, images)
+        rows.add("two levels: message", most, "bits/dim", at_most=0.176)
+        rows.add("two levels: message, stretch", most, "bits/dim", at_most=0.172)
         if one is not None:
-            rows.add("two levels, to one level", rate / whole(one, images), "times",
-                     at_most=0.97)  # fmt: skip
+            rows.add("two levels, to one level", most / rate, "times", at_most=0.97)
+    deep = trained(rows, folder, "digits_deep_ssm")
     if deep is not None:
         x = images.reshape(-1, ROW, ROW)
         rate = net(deep, x) / x.size
@@ -211,6 +217,29 @@ def add_trained(rows: Report, folder: Path, images: NDArray[Any]) -> None:
         few = x[:200]
         add_start(rows, "deep SSM", deep, few)
         add_start(rows, "deep SSM", deep, few.reshape(-1, 10 * ROW, ROW))
+
+
+def add_speech(rows: Report, folder: Path) -> None:
+    """Recordings that the deep model was not trained on, one after another."""
+    deep = trained(rows, folder, "speech")
+    files = rows.files("audio/fsdd/*_0.wav", "speech")
+    if deep is None or not files:
+        return
+    recordings = []
+    for path in files:
+        with wave.open(str(path)) as file:
+            recordings.append(np.frombuffer(file.readframes(-1), "<i2"))
+    samples = np.concatenate(recordings)
+    samples = samples[: samples.size // deep.width * deep.width]
+    rate = whole(deep, samples.reshape(-1, deep.width))
+    rows.add("speech, deep SSM", rate, "bits/sample")
+    data = bbans.compress(samples, SignalCoder())
+    assert (bbans.decompress(data) == samples).all()
+    rows.add("speech, SignalCoder", 8 * len(data) / samples.size, "bits/sample")
+    if program := rows.program("flac", "FLAC"):
+        rows.used(first_line(program, "--version"))
+        rate = 8 * flac(program, samples[:, None]) / samples.size
+        rows.add("speech, FLAC", rate, "bits/sample")
 
 
 # ---- times
@@ -363,7 +392,8 @@ def main() -> None:
         repeats = 3 if rows.quick else 9
         weights, pixels = given_weights(rows, "given VAE"), digits(rows, "images")
         if len(pixels):
-            add_trained(rows, given.models, binarised(pixels, "thresholded"))
+            add_digits(rows, given.models, binarised(pixels, "thresholded"))
+        add_speech(rows, given.models)
         if weights and len(pixels):
             add_given(rows, given_vae(weights), pixels)
             images = binarised(pixels, "thresholded")
