@@ -4,8 +4,10 @@ and frozen models as the reference has them."""
 import numpy as np
 import reference as ref
 
-from bbans import LGSSM, Alphabet, Message
+from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
+from bbans import networks as nn
 from bbans._lib import ffi, lib
+from bbans.frozen import Head
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -82,3 +84,67 @@ def random_message(lanes, seed, words=1000):
     rng = np.random.default_rng(seed)
     heads = rng.integers(1 << 31, 1 << 63, lanes, np.uint64)
     return Message.from_state(heads, rng.integers(0, 1 << 32, words, np.uint64))
+
+
+# ---- models made of networks
+
+# One head of each law, and one of a single integer.
+HEADS = [
+    Head.bernoulli(6),
+    Head.categorical(3, 5),
+    Head.mixture(4, 2, -20, 300),
+    Head.mixture(2, 3, 0, 255, "laplace"),
+    Head.beta_binomial(3, 20),
+    Head.bernoulli(1),
+]
+
+
+def random_network(inputs, outputs, rng):
+    """A float network of one hidden layer, from and to vectors."""
+    given = [nn.Input(n) for n in inputs]
+    joined = nn.Concat(*given) if given[1:] else given[0]
+    n = sum(inputs)
+    hidden = nn.Relu(nn.Dense(joined, rng.normal(size=(12, n)) / n**0.5))
+    weight = rng.normal(size=(outputs, 12)) / 12
+    return nn.Network(given, [nn.Dense(hidden, weight, rng.normal(size=outputs) / 9)])
+
+
+def random_vae(head, latents, order="markov", *, seed):
+    """A float VAE with so many latents on each level."""
+    rng, levels, n = np.random.default_rng(seed), len(latents), latents
+    markov, p = order == "markov", head.width
+    return VAE(
+        random_network(n[:1] if markov else n[::-1], head.outputs, rng),
+        [
+            random_network(
+                ([p, *n][i : i + 1] if markov else [p, *n[:i:-1]]), 2 * n[i], rng
+            )
+            for i in range(levels)
+        ],
+        [
+            random_network(n[i + 1 : i + 2] if markov else n[:i:-1], 2 * n[i], rng)
+            for i in range(levels - 1)
+        ],
+        head=head,
+        order=order,
+        step=1 / head.high,
+    )
+
+
+def random_deep_ssm(head, n, m, *, seed):
+    """A float deep state space model of n latents and m numbers of recurrent state."""
+    rng, p = np.random.default_rng(seed), head.width
+    return DeepSSM(
+        random_network([p, m], m, rng),
+        random_network([n], 2 * n, rng),
+        random_network([n, m], head.outputs, rng),
+        random_network([m, n], 2 * n, rng),
+        head=head,
+        step=1 / head.high,
+    )
+
+
+def random_observations(head, n, *, seed):
+    """Rows of integers, all alike."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(head.low, head.high + 1, (n, head.width), np.int32)

@@ -40,7 +40,7 @@ FLOORS = [
     ("formats", "container signals coders random_access info"),
     ("records", "batch packets"),
     ("", "api __init__"),
-    ("cli", "streams options compress decompress train demo export info main"),
+    ("cli", "streams options compress decompress train demo_vae demo export info main"),
     ("", "__main__"),
 ]
 SOURCES = sorted(

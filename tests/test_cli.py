@@ -1,5 +1,6 @@
 """The command line, run as users run it."""
 
+import json
 import os
 import re
 import subprocess
@@ -442,6 +443,16 @@ def test_info_on_a_damaged_model(other_model):
     data = Path(other_model).read_bytes()
     assert "damaged" in fails("info", "-", stdin=data[:-1] + b"\0")
     assert "has 2091 bytes of 2100" in fails("info", "-", stdin=data[:-9])
+
+
+def test_info_on_a_network():
+    vectors = Path(__file__).parent / "vectors" / "network_v1.json"
+    case = json.loads(vectors.read_text())["cases"][0]
+    network = bbans.FrozenNetwork.from_bytes(bytes.fromhex(case["file"]))
+    facts = passes("info", "-", stdin=network.to_bytes()).decode()
+    assert network.fingerprint.hex() in facts
+    assert "7 of -32768 .. 32767" in facts
+    assert "damaged" in fails("info", "-", stdin=network.to_bytes()[:-1] + b"\0")
 
 
 # ---- train

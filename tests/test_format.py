@@ -17,7 +17,8 @@ from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder
 from bbans.formats.container import BLOCK_BYTES_MAX, METHODS
-from bbans.frozen import FrozenARHMM, FrozenHMM
+from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
+from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
 from bbans.records import packets
@@ -27,10 +28,13 @@ SECTIONS = {
     re.match(r"[A-Za-z ]*[a-z]", section)[0]: section
     for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 }
-MESSAGE, MODEL, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET = (
+MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET = (
     SECTIONS[name]
-    for name in ("Message", "Model file", "Container", "Bytes", "Signal", "Packet")
-)
+    for name in (
+        "Message", "Model file", "Network file", "Container", "Bytes", "Signal",
+        "Packet",
+    )
+)  # fmt: skip
 
 CODER = FrozenHMM([4], [[4]], [[3, 1]], prec=2, start_length=4)
 SMALL = {
@@ -149,7 +153,7 @@ def header(model_type, mode, kind, detail, listed):
 
 
 def test_offsets_of_the_model_file():
-    start, hidden, linear = tables(MODEL)
+    start, hidden, linear, *_ = tables(MODEL)
     at = 0
     for offset, size, _ in start:
         assert int(offset) == at
@@ -192,7 +196,7 @@ def test_the_rest_of_the_model_file(alphabet, kind, values):
 
 def test_model_files_of_linear_gaussian_models():
     """The header's fields are where the document has them."""
-    *_, rows = tables(MODEL)
+    rows = tables(MODEL)[2]
     model = LGSSM([[0.5]], [[1.0]], [[4.0]], [[4.0]]).freeze(noise="laplace")
     fields = {
         "latent dimensions": 1,
@@ -437,3 +441,26 @@ def test_limits_of_the_packet():
         with pytest.raises(ValueError, match=str(size)):
             packets.encode([0], CODER, size)
     assert [p[0] for p in packets.encode([0] * (n + 1), CODER, most)] == [n, 1]
+
+
+# ---- network file
+
+
+def test_the_network_of_the_example():
+    (text,) = re.findall(r"rounded with halves upwards:\n\n((?:    .*\n)+)", NETWORK)
+    network = FrozenNetwork.from_bytes(bytes.fromhex(text))
+    assert network.inputs == network.outputs == [(1,)]
+    assert network.input_ranges == [(0, 7)]
+    x = np.arange(8)[:, None]
+    assert network(x).tolist() == [[min(9, (3 * v + 2) // 2)] for v in range(8)]
+    again = reference.read_network(bytes.fromhex(text))
+    assert reference.network_file(again) == bytes.fromhex(text)
+
+
+def test_the_operations_of_networks():
+    words = dict(tables(NETWORK)[2])
+    listed = re.findall(r"(\d) ([A-Z]+)", words["0"])
+    assert listed == [(str(i), name.upper()) for i, name in enumerate(OPERATIONS, 1)]
+    for i, name in listed:
+        assert getattr(lib, f"BBANS_OP_{name}") == int(i)
+    assert [key.split(", ")[0] for key in words][-1] == "19"

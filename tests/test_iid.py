@@ -324,6 +324,18 @@ def test_check_codec_measures_bits_back():
     assert f"+- {worse.bits_error:.3f} bits" in str(worse)
 
 
+def test_check_codec_takes_posteriors_that_do_not_cover_the_prior():
+    """Messages that no push writes may be refused by a pop."""
+    codec = BitsBack(
+        Gaussian(np.zeros(9), 90.0),
+        lambda z: Gaussian(z.astype(float), 30.0),
+        lambda x: Gaussian(0.9 * x, 3.0, leak=False),
+    )
+    report = check_codec([np.arange(9), np.arange(9) * 7], codec)
+    assert report.several_lanes
+    assert report.message is not None
+
+
 def test_check_codec_of_a_codec_that_cannot_start():
     codec = BitsBack(
         Multivariate([0], [512]),

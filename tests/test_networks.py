@@ -210,6 +210,9 @@ def test_files_and_copies(tmp_path):
     assert pickle.loads(pickle.dumps(net)) == net
     assert copy.deepcopy(net) is net
     assert repr(again) == repr(net)
+    assert repr(net) == "Network(4 x 4 x 2, 6 -> 6, 6 x 2; 16 nodes)"
+    assert str(again) == str(net)
+    assert str(net).splitlines()[-1] == "outputs: 12, 15"
     x, h = RNG.normal(size=(4, 4, 2)), RNG.normal(size=6)
     for a, b in zip(net(x, h), again(x, h), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -7,10 +7,11 @@ import pickle
 
 import numpy as np
 import pytest
+from shared import HEADS, random_deep_ssm, random_observations, random_vae
 from test_coders import CASES
 
 import bbans
-from bbans import codecs, distributions, formats, message, models
+from bbans import codecs, distributions, formats, frozen, message, models, networks
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -18,6 +19,9 @@ GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
+VAE = random_vae(HEADS[0], [3, 2], seed=0)
+DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
+BITS = random_observations(HEADS[0], 40, seed=0)
 CHAIN = ([0.25, 0.75], [[0.5, 0.5], [0.125, 0.875]])
 
 
@@ -79,6 +83,38 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+X, MAP = networks.Input(4), networks.Input((2, 2, 4))
+KERNEL = [[[[1, 2, 3, 4]]]]
+LAYERS = [
+    X,
+    X + X,
+    X - X,
+    X * X,
+    0.5 * X,
+    networks.Relu(X, 6),
+    networks.Clip(X, -1, 1),
+    networks.Concat(X, X),
+    networks.Slice(X, 1, 2),
+    networks.Reshape(X, (2, 2)),
+    networks.Dense(X, [[1, 2, 3, 4]]),
+    networks.Conv1d(networks.Reshape(X, (1, 4)), KERNEL[0], padding=1),
+    networks.Conv2d(MAP, KERNEL, [1]),
+    networks.PixelShuffle(MAP, 2),
+]
+NETWORK = networks.Network([X], [networks.Dense(X, [[1, 2, 3, 4]])])
+QUANTISED = NETWORK.quantise(
+    np.eye(4), inputs=[networks.grid(1, 0, 1)], outputs=[networks.logit()]
+)
+
+
+def computes(a, b):
+    """Layers are the same if they compute the same."""
+    if isinstance(a, networks.Input):
+        return a.shape == b.shape
+    values = [np.arange(1.0, 1 + i.size).reshape(1, *i.shape) for i in a.inputs]
+    return np.array_equal(a.evaluate(*values), b.evaluate(*values))
+
+
 STEPS = np.zeros((3, 1), np.int64)
 PARAMETERS = shares("initial", "transition", "emission", "alphabet", "history")
 # An example of each public class, and what its copies share.
@@ -100,6 +136,9 @@ EXAMPLES = [
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (VAE.freeze(BITS), equal),
+    (DEEP_SSM.freeze(BITS), equal),
+    (VAE.head, equal),
     (HMM.freeze().alphabet, equal),
     (formats.ByteCoder(1, level=3), compresses(bytes(99))),
     (formats.SignalCoder(3), compresses(np.arange(99))),
@@ -109,11 +148,20 @@ EXAMPLES = [
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
+    (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
+    (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
     (models.Topology.left_to_right(3), shares("initial", "transition")),
     (ARHMM.history[-1], equal),
     (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),
+    *((layer, computes) for layer in LAYERS),
+    (NETWORK, equal),
+    (networks.grid(0.5, 0, 9), equal),
+    (QUANTISED, lambda a, b: a.freeze() == b.freeze() and a.report == b.report),
+    (QUANTISED.report[0], equal),
+    (QUANTISED.freeze(), equal),
+    (frozen.NetworkNode("input", (), (1, 1, 2), 0, 9), equal),
 ]
 COPIES = {
     "copy": copy.copy,

@@ -160,6 +160,69 @@ def test_an_output_that_is_taken_on_as_well():
         assert abs(got - expected).max() < 0.03 * abs(expected).max()
 
 
+def random_graph(rng):
+    """Inputs, and layers at random over them and over each other."""
+    nodes = [nn.Input((2, 3, 4)), nn.Input((2, 3, 4)), nn.Input(24)]
+
+    def some(rank=None):
+        found = [a for a in nodes if rank in (None, len(a.shape))]
+        return found[rng.integers(len(found))]
+
+    def like(a):
+        found = [b for b in nodes if b.shape == a.shape]
+        return found[rng.integers(len(found))]
+
+    def kernel(rows, *shape):
+        return rng.normal(size=(rows, *shape)) / math.sqrt(math.prod(shape))
+
+    makers = [
+        lambda a, m: nn.Dense(a, kernel(24, a.size), rng.normal(size=24)),
+        lambda a, m: nn.Conv2d(m, kernel(4, 2, 2, m.shape[2]), padding=(0, (1, 0))),
+        lambda a, m: nn.Relu(a),
+        lambda a, m: nn.Clip(a, -1, 1),
+        lambda a, m: a + like(a),
+        lambda a, m: a - like(a),
+        lambda a, m: nn.Clip(a, -2, 2) * nn.Clip(like(a), 0, 1),
+        lambda a, m: float(rng.normal()) * a,
+        lambda a, m: nn.Concat(m, like(m), m),
+        lambda a, m: nn.Slice(a, a.shape[-1] // 3, a.shape[-1] // 2),
+        lambda a, m: nn.flatten(m),
+        lambda a, m: nn.Reshape(a, (1, 2, a.size // 2)),
+        lambda a, m: nn.PixelShuffle(nn.Concat(m, m, m, m), 2),
+    ]
+    inputs = nodes[:]
+    for _ in range(rng.integers(1, 15)):
+        node = makers[rng.integers(len(makers))](some(), some(3))
+        if node.size <= 200 and node.size % 2 == 0 and min(node.shape) > 1:
+            nodes.append(node)
+    return inputs, [nodes[-1], some(), some()]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_graph(seed):
+    """Layers in any order, taken any number of times, under any units."""
+    rng = np.random.default_rng(seed)
+    inputs, outputs = random_graph(rng)
+    net = nn.Network(inputs, outputs)
+    data = [rng.integers(-500, 501, (100, *a.shape)) for a in inputs]
+    reals = [a / 256 for a in data]
+    units = [
+        [nn.grid(2**-14, -(2**31), 2**31 - 1), nn.location(), nn.scale(0.5),
+         nn.latents(node.shape[-1] // 2, 2) if node.shape[-1] % 2 == 0 else nn.logit(),
+         ][rng.integers(4)] for node in outputs
+    ]  # fmt: skip
+    quantised = net.quantise(
+        reals, inputs=[nn.grid(2**-8, -500, 500)] * 3, outputs=units, weights=16,
+        activations=15,
+    )  # fmt: skip
+    results = quantised.freeze()(*data)
+    for got, exact, unit in zip(results, net(*reals), units, strict=True):
+        factors = np.array(unit.over(exact.shape[-1]).factor)
+        expected = integers_of(exact, unit, exact.shape)
+        error = abs(got.reshape(expected.shape) - expected) - 1
+        assert (error <= 0.005 * factors * max(0.1, abs(exact).max())).all()
+
+
 # ---- units
 
 
@@ -284,7 +347,9 @@ def test_the_report_shows_where_rounding_costs():
     fine = net.quantise(data, weights=16, activations=12, **grids)
     assert coarse.report[0].error > 10 * fine.report[0].error
     assert fine.report[-1].clipped > 0.5
-    assert str(fine).splitlines()[0].startswith("Relu(30")
+    first = str(fine).splitlines()[0]
+    assert first.startswith("error   0.")
+    assert first.endswith("0 .. 4095       Relu(30, ceiling=None)")
     assert repr(fine) == "QuantisedNetwork of 3 nodes"
 
 

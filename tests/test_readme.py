@@ -14,6 +14,7 @@ import operator
 import os
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -81,6 +82,8 @@ def run_document(text, where):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_document(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    for beside in path.parent.glob(f"{path.stem}.npz"):  # what it reads
+        shutil.copy(beside, tmp_path)
     with contextlib.redirect_stdout(io.StringIO()):  # of blocks without >>>
         run_document(path.read_text(encoding="utf-8"), str(path))
 

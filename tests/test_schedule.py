@@ -348,6 +348,37 @@ def test_iconoclasm_is_a_schedule():
     assert list(schedule.pop(ours).values()) == x  # in the order of decoding
 
 
+@pytest.mark.parametrize("T", [2, 6, 12])
+def test_a_hierarchy_in_time_borrows_for_one_step(T):
+    """Memory of its levels and one more, whatever T."""
+    L = 4
+
+    class Grid:
+        def parents(self, node):
+            t, level = node
+            if level == 0:
+                return [(t, 1)]
+            above, before = (t, level + 1), (t - 1, level)
+            return [above] * (level < L) + [before] * (t > 0)
+
+        def conditional(self, node, values):
+            return Uniform(2**28 if node[1] == 0 else 2**8)
+
+        def posterior(self, node, known):
+            return Uniform(2**8)
+
+    backwards = range(T - 1, -1, -1)
+    schedule = Schedule.eager(
+        Grid(),
+        [(t, level) for t in backwards for level in range(1, L + 1)],
+        [(t, 0) for t in backwards],
+    )
+    assert schedule.memory == L + 1
+    x = {(t, 0): t for t in range(T)}
+    # 8 bits for a latent, 28 back for x, 8 for each of the others, and for one below.
+    assert schedule.startup(x) == pytest.approx(L * 8 + 8 - 28, abs=1e-2)
+
+
 def test_arrays_over_several_lanes():
     """Nodes may be arrays, of many images at once."""
     model = Hierarchy(upwards=True, skip=False)

@@ -1,5 +1,6 @@
 """Networks of PyTorch: from stored arrays, without it, and from modules, with it."""
 
+import contextlib
 import re
 import runpy
 import sys
@@ -215,8 +216,14 @@ FORWARDS = {
     ),
     "views that are permuted": (
         "return self.wide(x).view(-1, 3, 3, 2).permute(0, 3, 1, 2), "
-        "self.wide(x).view(-1, 9, 2).transpose(1, 2)", [6]
+        "self.wide(x).view(-1, 9, 2).transpose(1, 2), "
+        "self.wide(x).view(-1, 3, 2, 3).permute(0, 2, 3, 1)", [6]
     ),
+    "chunks that do not divide": ("a, b, c = x.chunk(4, 1)\n return a, b, c", [6]),
+    "an axis more": (
+        "return self.conv(x.unsqueeze(2).unflatten(3, (4, 4)).flatten(2, 3))", [(2, 16)]
+    ),
+    "two axes as one": ("return self.norm1(x.flatten(2))", [(2, 3, 3)]),
     "one channel": ("return self.linear(x.unsqueeze(1).flatten(1))", [6]),
     "an unflattened norm": (
         "return self.norm(self.wide(x).unflatten(1, (2, 3, 3)))", [6]
@@ -283,7 +290,7 @@ def test_containers_and_layouts(torch):
     compared(
         torch,
         m.Sequential(
-            m.Conv2d(1, 4, 3, padding="same"), m.BatchNorm2d(4), m.ReLU6(),
+            m.Conv2d(1, 4, (3, 4), padding="same"), m.BatchNorm2d(4), m.ReLU6(),
             m.Sequential(m.Conv2d(4, 4, 3, 2, padding="valid"), m.Hardtanh()),
             m.Flatten(), m.Dropout(), m.Identity(), m.Linear(36, 36), m.Hardsigmoid(),
             m.Unflatten(1, (4, 3, 3)), m.ConvTranspose2d(4, 4, 2, 2, groups=2),
@@ -321,6 +328,7 @@ def test_the_module_stays_as_it_is(torch):
         ),
         ("Linear(4, 3)", r"0 \(Linear\): a weight of shape \(3, 4\) takes no"),
         ("Conv1d(3, 3, 3)", "Conv1d takes no tensor"),
+        ("Conv1d(3, 3, 3, padding_mode='circular')", "must be zeros, not circular"),
         ("Sequential(Unflatten(1, (3, 1, 1)), MaxPool2d(1))", "change places|stride"),
     ],
 )
@@ -342,6 +350,8 @@ def test_layers_that_are_refused(torch, layer, text):
         ("return 1 / x", [3], "quotient"),
         ("return x[:, 0]", [3], r"x\[:, 3:7\]"),
         ("return x[0]", [3], r"x\[:, 3:7\]"),
+        ("return x[:, ::2]", [3], r"x\[:, 3:7\]"),
+        ("return x[:, 1:, 1:]", [(2, 4, 4)], r"x\[:, 3:7\]"),
         ("return x.view(1, -1)", [(2, 4, 4)], r"x\.shape\[0\] or -1"),
         ("return x.view(-1, 5)", [3], "has no shape"),
         ("return x.flatten()", [3], "axis of the batch"),
@@ -393,3 +403,27 @@ def test_an_import_that_gives_other_numbers_is_refused(torch):
 def test_what_is_no_module(torch):
     with pytest.raises(ModelError, match=r"must be a torch\.nn\.Module"):
         from_torch(3, 3)
+
+
+def test_the_guide_trains_what_it_stores(torch, tmp_path, monkeypatch):
+    """Its blocks in PyTorch, for a few steps."""
+    monkeypatch.chdir(tmp_path)
+    guide = HERE.parent / "docs/guide/networks.md"
+    code = re.findall(r"^```py(thon)?\n(.*?)^```$", guide.read_text(), re.M | re.S)
+    assert [kind for kind, _ in code[:4]] == ["thon", "", "", "thon"]
+    names = {"__name__": "__main__"}
+    for _, block in code[:3]:
+        exec(block.replace("steps = Model(), 4000", "steps = Model(), 20"), names)
+    made, kept = np.load("networks.npz"), np.load(guide.with_suffix(".npz"))
+    assert {name: made[name].shape for name in made} == {
+        name: kept[name].shape for name in kept
+    }
+    # The other way gives the same networks.
+    networks = [names["encoder"], names["decoder"]]
+    with contextlib.redirect_stdout(None):
+        exec(code[3][1], names)
+    for first, second in zip(
+        networks, [names["encoder"], names["decoder"]], strict=True
+    ):
+        x = np.random.default_rng(0).normal(size=(4, *first.inputs[0]))
+        assert first(x) == pytest.approx(second(x), abs=1e-2)  # of half precision

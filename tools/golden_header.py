@@ -131,7 +131,23 @@ def networks() -> list[str]:
         file = bytes_of(name, case["file"], parts)
         items = len(case["inputs"])
         cases.append(f"{{{file}, {name}_inputs, {name}_outputs, {items}}}")
-    return [*parts, struct_array("network", cases)]
+    return [*parts, struct_array("network", cases), *latents()]
+
+
+def latents() -> list[str]:
+    """Files of models of latents and networks, and sequences under each."""
+    parts, models, cases = [], [], []
+    for file in ("vae_v1.json", "deep_ssm_v1.json"):
+        for model in json.loads((VECTORS / file).read_text())["cases"]:
+            for case in model["sequences"]:
+                name = f"golden_latent_case_{len(cases)}"
+                parts.append(array("int32_t", name + "_x", flat(case["xs"])))
+                parts += encoded(name, case)
+                cases.append(entry(name, case, len(models)))
+            name = f"golden_latent_{len(models)}"
+            models.append(bytes_of(name, model["file"], parts))
+    parts.append(struct_array("bytes", models, "latents"))
+    return [*parts, struct_array("latent_case", cases)]
 
 
 def encoded(name: str, case: dict) -> list[str]:

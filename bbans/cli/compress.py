@@ -16,7 +16,14 @@ from bbans.cli.options import (
     dtype_of,
     model_of,
 )
-from bbans.cli.streams import beside, progress_bar, reading, writing
+from bbans.cli.streams import (
+    array_of,
+    beside,
+    is_array,
+    progress_bar,
+    reading,
+    writing,
+)
 from bbans.errors import ModelError
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
@@ -45,7 +52,11 @@ def add(commands: Any) -> None:
     parser.set_defaults(binary=True)
     add_quiet(parser)
     parser.add_argument(
-        "file", metavar="FILE", nargs="?", default="-", help="default -, stdin"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        default="-",
+        help="default -, stdin; with MODEL, a .npy file is the array that it holds",
     )
     parser.add_argument(
         "-o",
@@ -58,8 +69,8 @@ def add(commands: Any) -> None:
         "--model",
         metavar="MODEL",
         type=Path,
-        help="a frozen model (.bbm), or english for the one that comes with bbans; by "
-        "default bytes are coded by their own frequencies",
+        help="a frozen model (.bbm), or one that comes with bbans: english, digits, "
+        "digit_rows; by default bytes are coded by their own frequencies",
     )
     for level in range(1, LEVEL_MAX + 1):
         shown = {1: "fast", LEVEL_MAX: "small"}.get(level)
@@ -79,7 +90,7 @@ def add(commands: Any) -> None:
         metavar="N",
         type=int,
         help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^16 "
-        "steps of a signal, 2^16 symbols under MODEL)",
+        "steps of a signal or observations under MODEL)",
     )
     parser.add_argument(
         "--type",
@@ -119,11 +130,17 @@ def run(options: argparse.Namespace) -> None:
                 f"--channels {channels} conflicts with -m {options.model}: the "
                 f"model has {width} observed dimension{'s' * (width > 1)}"
             )
+    if is_array(options.file) and options.type is not None:
+        options.wrong_usage("--type is for bare integers: a .npy file says its own")
     with (
         reading(options.file) as source,
         progress_bar(source, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
+        if options.model is not None and is_array(options.file):
+            size = options.block_size
+            sink.write(api.compress(array_of(source), coder, block_size=size))
+            return
         api.compress_file(
             source,
             sink,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
+
+import numpy as np
 
 from bbans import api
+from bbans._files import read_all
 from bbans.cli.compress import SUFFIX
 from bbans.cli.options import add_command, add_force, add_quiet, model_of, size
 from bbans.cli.streams import (
     beside,
     called,
+    is_array,
     is_stdin,
     progress_bar,
     reading,
@@ -20,6 +25,7 @@ from bbans.cli.streams import (
     writing,
 )
 from bbans.errors import FormatError, ModelError
+from bbans.formats.container import ContainerReader
 
 __all__ = ["add", "run"]
 
@@ -42,7 +48,7 @@ def add(commands: Any) -> None:
         "--output",
         metavar="FILE",
         help=f"- is stdout; by default FILE with {SUFFIX} taken off, or stdout for "
-        "stdin",
+        "stdin; an array goes to a .npy file with its header",
     )
     parser.add_argument(
         "-m",
@@ -73,6 +79,7 @@ def run(options: argparse.Namespace) -> bool:
         output = beside(options.file, options.file.removesuffix(SUFFIX))
         if output in (options.file, "") and not is_stdin(options.file):
             raise ModelError(f"{options.file} does not end in {SUFFIX}: say -o OUTPUT")
+    model = None if options.model is None else model_of(options.model)
     damaged: list[FormatError] = []
 
     def salvage(error: FormatError) -> None:
@@ -84,10 +91,17 @@ def run(options: argparse.Namespace) -> bool:
         progress_bar(None, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
+        if is_array(output) and not options.salvage:
+            data = read_all(source)
+            if ContainerReader(memoryview(data)).header.type is np.ndarray:
+                array = api.decompress(data, model, max_bytes=options.max_size)
+                np.lib.format.write_array(sink, array)
+                return True
+            source = cast(BinaryIO, io.BytesIO(data))
         api.decompress_file(
             source,
             sink,
-            None if options.model is None else model_of(options.model),
+            model,
             salvage=salvage if options.salvage else None,
             progress=progress,
             max_bytes=options.max_size,

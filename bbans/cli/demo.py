@@ -1,4 +1,5 @@
-"""bbans demo: the experiment of Figure 1 of the paper, in bits over h(x)."""
+"""bbans demo: the experiment of Figure 1 of the paper, in bits over h(x); or images
+under a VAE."""
 
 from __future__ import annotations
 
@@ -25,6 +26,10 @@ LENGTHS = [2**k for k in range(2, 15)]
 N_STATES = 64
 N_SYMBOLS = 64
 N_TRAIN = 6231  # characters, as in the paper's code
+N_ITER = 100
+N_IMAGES = 1000
+# What is for one of the experiments alone.
+FIGURE_OPTIONS, VAE_OPTIONS = ("text", "iterations"), ("data", "images")
 
 
 def add(commands: Any) -> None:
@@ -33,12 +38,21 @@ def add(commands: Any) -> None:
         commands,
         "demo",
         run,
-        "reproduce Figure 1 of the paper",
-        "Compress samples of a random HMM and English text at T = 4 .. 16384, print "
-        "the length of the message and its information content h(x), and draw the "
-        "bits over h(x).",
+        "reproduce Figure 1 of the paper, or code images under a VAE",
+        "figure: compress samples of a random HMM and English text at T = 4 .. 16384, "
+        "print the length of the message and its information content h(x), and draw "
+        "the bits over h(x). vae: code images drawn from a variational autoencoder "
+        "that comes with bbans, or digits of MNIST, decode and compare them, print "
+        "bits per image beside the ELBO, and draw them.",
     )
     add_quiet(parser)
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("figure", "vae"),
+        default="figure",
+        help="default: %(default)s",
+    )
     parser.add_argument(
         "--text",
         metavar="FILE",
@@ -57,8 +71,20 @@ def add(commands: Any) -> None:
         "--iterations",
         metavar="N",
         type=int,
-        default=100,
-        help="EM iterations for the text model (default: %(default)s)",
+        help=f"EM iterations for the text model (default: {N_ITER})",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        type=Path,
+        help="with vae: a folder with t10k-images-idx3-ubyte.gz, the test images of "
+        "MNIST",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="N",
+        type=int,
+        help=f"with vae: how many (default: {N_IMAGES})",
     )
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
 
@@ -66,8 +92,23 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the experiment."""
     check_ranges(
-        options, {"iterations": ("n_iter", 0, None), "seed": ("seed", 0, None)}
+        options,
+        {
+            "iterations": ("n_iter", 0, None),
+            "images": ("n", 1, 1 << 20),
+            "seed": ("seed", 0, None),
+        },
     )
+    for name in FIGURE_OPTIONS if options.what == "vae" else VAE_OPTIONS:
+        if getattr(options, name) is not None:
+            options.wrong_usage(f"--{name} does not go with {options.what}")
+    if options.what == "vae":
+        from bbans.cli.demo_vae import experiment as code_images
+
+        n = N_IMAGES if options.images is None else options.images
+        _check_folder(options.output)
+        code_images(options.data, n, options.output, options.seed)
+        return
     text = None
     if options.text is not None:
         with reading(str(options.text)) as file:
@@ -77,7 +118,7 @@ def run(options: argparse.Namespace) -> None:
     experiment(
         text=text,
         figure=options.output,
-        n_iter=options.iterations,
+        n_iter=N_ITER if options.iterations is None else options.iterations,
         seed=options.seed,
         progress=False if options.quiet else None,
     )
@@ -131,7 +172,7 @@ def experiment(
     *,
     text: str | None = None,
     figure: Path | None = None,
-    n_iter: int = 100,
+    n_iter: int = N_ITER,
     seed: int = 0,
     progress: bool | None = None,
 ) -> dict[str, list[Point]]:
@@ -158,8 +199,8 @@ def experiment(
     """
     from bbans.models.hmm import HMM
 
-    if figure is not None and not figure.absolute().parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(figure))
+    if figure is not None:
+        _check_folder(figure)
     random = HMM.random(N_STATES, N_SYMBOLS, seed=seed)
     sample, _ = random.sample(LENGTHS[-1], seed=seed + 1)
     left = f"sample of a random HMM, {N_STATES} states, {N_SYMBOLS} symbols"
@@ -188,6 +229,12 @@ def experiment(
     if figure is not None:
         _draw(tables, figure)
     return tables
+
+
+def _check_folder(figure: Path) -> None:
+    """That a figure can be written, before any work."""
+    if not figure.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(figure))
 
 
 def python_text() -> str:

@@ -15,7 +15,7 @@ from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
 from bbans.frozen.base import FrozenModel
-from bbans.frozen.model_file import default_model
+from bbans.frozen.model_file import SHIPPED, shipped_model
 
 __all__ = [
     "TYPES",
@@ -141,8 +141,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
 
 
 def model_of(path: Path) -> FrozenModel:
-    """The model that --model names: of a file, or the one that comes with bbans."""
-    if str(path) == "english":
-        return default_model()
+    """The model that --model names: of a file, or one that comes with bbans."""
+    if str(path) in SHIPPED:
+        return shipped_model(str(path))
     with reading(str(path)) as file:
         return FrozenModel.from_bytes(read_all(file))

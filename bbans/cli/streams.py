@@ -13,14 +13,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from bbans._files import Patient, is_plain, permissions, replacing
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._files import Patient, is_plain, permissions, read_all, replacing
 from bbans.errors import FormatError, LimitError, ModelError, SymbolError
 
 __all__ = [
     "STDOUT",
+    "array_of",
     "beside",
     "called",
     "check_not_read",
+    "is_array",
     "is_stdin",
     "is_stdout",
     "progress_bar",
@@ -118,6 +123,25 @@ def reading(name: str) -> Iterator[BinaryIO]:
         text = text.replace("pass it as `coder`", "say it with -m")
         error.args = (f"{called(name)}: {text}", *error.args[1:])
         raise
+
+
+def is_array(name: str) -> bool:
+    """Whether a file of this name holds an array with its header."""
+    return name.endswith(".npy")
+
+
+def array_of(source: BinaryIO) -> NDArray[Any]:
+    """The array of a .npy file.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
+    try:
+        return np.lib.format.read_array(io.BytesIO(read_all(source)))
+    except (ValueError, EOFError) as error:
+        raise FormatError(f"no array (.npy): {error}") from error
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class ModelReport(NamedTuple):
     elbo_error : float
         Standard error of `elbo`; 0 for an exact posterior but for rounding.
     information_content : float or None
-        -log2 P(x), if the model has a predictive distribution.
+        -log2 P(x), if the model has a predictive distribution that is exact.
     message : int
         Bits of one message, whole bytes counted: with start-up if the model can
         start by itself, else net of the bits that were lent.
@@ -62,6 +62,9 @@ class ModelReport(NamedTuple):
     far_out : tuple of int
         Steps t whose posterior can draw a z_t far out, or fail: its first or its last
         slot does. Families with a leak are like that; then bits are lost now and then.
+    reference_elbo : float or None
+        The ELBO of the model in floats, if one was given: what is above it, integers
+        cost.
     """
 
     length: int
@@ -71,11 +74,14 @@ class ModelReport(NamedTuple):
     message: int
     startup: float
     far_out: tuple[int, ...] = ()
+    reference_elbo: float | None = None
 
     def __str__(self) -> str:
-        content = self.information_content
-        lines = [
-            f"observations         {self.length}",
+        content, floats = self.information_content, self.reference_elbo
+        lines = [f"observations         {self.length}"]
+        if floats is not None:
+            lines.append(f"ELBO in floats       {floats:.3f} bits")
+        lines += [
             f"ELBO                 {self.elbo:.3f} +- {self.elbo_error:.3f} bits",
             "information content  "
             + ("not tractable" if content is None else f"{content:.3f} bits"),
@@ -187,15 +193,16 @@ def check_codec(
         raise ModelError(f"a check needs a value: values is a sequence, not {values!r}")
     rng = np.random.default_rng(seed)
     walks = [_walk_values(codec, values, random_bits(rng, len(values)))]
-    if walks[0][1] > 0:  # bits back
+    borrows = walks[0][1] > 0  # by bits back
+    if borrows:
         walks += [
             _walk_values(codec, values, random_bits(rng, len(values)))
             for _ in range(samples - 1)
         ]
     bits = [net / len(values) for net, _ in walks]
-    _check_lanes(codec, values, samples, rng, 1)
+    _check_lanes(codec, values, samples, rng, 1, borrows)
     try:
-        _check_lanes(codec, values, samples, rng, LANES)
+        _check_lanes(codec, values, samples, rng, LANES, borrows)
     except _RefusedError:
         several_lanes = False
     else:
@@ -218,6 +225,7 @@ def check_model(
     *,
     samples: int = 8,
     seed: int = 0,
+    reference: Any = None,
 ) -> ModelReport:
     """Test a model on a sequence, step by step, and measure what it costs.
 
@@ -231,6 +239,8 @@ def check_model(
         Draws of the latent states, for the ELBO.
     seed : int
         Of the random bits that the states are drawn with.
+    reference : FloatModel, optional
+        What the model was frozen from: its ``elbo(x)`` is reported too.
 
     Returns
     -------
@@ -276,18 +286,30 @@ def check_model(
             "distribution leak=False",
             stacklevel=2,
         )
-    content = None
+    content: float | None = None
+    lent: bytes | None = rng.bytes(64 + 16 * len(x))
     if isinstance(steps, PredictiveModel):
-        content = _information_content(steps, x, random_bits(rng, len(x)))
+        bits, lent = _information_content(steps, x, random_bits(rng, len(x))), None
+        content = bits if getattr(steps, "exact_predictive", True) else None
     return ModelReport(
         len(x),
         float(np.mean(nets)),
         _error(nets),
         content,
-        _whole(x, model, None if content is not None else rng.bytes(64 + 16 * len(x))),
+        _whole(x, model, lent),
         max(startup for _, startup in walks),
         tuple(far_out),
+        None if reference is None else _elbo(reference, x, samples, seed),
     )
+
+
+def _elbo(reference: Any, x: Sequence[Any], samples: int, seed: int) -> float:
+    if not callable(getattr(reference, "elbo", None)):
+        raise ModelError(
+            "reference must be a model in floats, with a method elbo, not "
+            f"{reference!r}"
+        )
+    return float(reference.elbo(x, samples=samples, seed=seed))
 
 
 # ---- codecs
@@ -316,6 +338,7 @@ def _check_lanes(
     samples: int,
     rng: np.random.Generator,
     lanes: int,
+    borrows: bool,
 ) -> None:
     def make() -> Codec[Any]:
         return codec
@@ -337,7 +360,19 @@ def _check_lanes(
             raise ModelError(f"{where}: the push depends on what is deep below")
     for k in range(samples):
         where = f"sample {k} popped from random bits, on {lanes} lane(s)"
-        _checked_pop(make, random_bits(rng, 1, lanes), where)
+        message = random_bits(rng, 1, lanes)
+        if not borrows or _pops(codec, message.copy()):
+            _checked_pop(make, message, where)
+
+
+def _pops(codec: Codec[Any], message: Message) -> bool:
+    """Whether bits back may have written this. A posterior without a leak has no mass
+    for latents that no push draws with these values, and then the pop is refused."""
+    try:
+        codec.pop(message)
+    except ModelError:
+        return False
+    return True
 
 
 def _other_below(message: Message, rng: np.random.Generator) -> Message:

@@ -64,8 +64,9 @@ def encode_iid(
     Values are pushed from the last to the first. While the message holds too little to
     lend, a latent is not drawn but set to the mode of its posterior. With exact
     posteriors that costs -log2 Q(mode | x) bits over the information content of such a
-    value, once a message: for one image under a VAE 100 to 200 bits. How many values
-    these are takes about 4 bits. docs/maths.md, "Values one after another".
+    value, once a message: for one image under a VAE 100 to 200 bits, for an array of
+    many images as one value as much for each. How many values these are takes about 4
+    bits. docs/maths.md, "Values one after another".
 
     Examples
     --------

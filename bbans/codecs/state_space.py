@@ -79,7 +79,8 @@ class PredictiveModel(StateSpaceModel, Protocol):
 
     def predictive(self, belief: Any | None) -> Codec[Any]:
         """Codec of P(x_t+1 | x_1 .. x_t), from the belief after x_t (None: of
-        x_1)."""
+        x_1). If it takes more bits than that, as where P is not tractable, the model
+        has an attribute ``exact_predictive`` of False."""
 
 
 class SequenceModel(ABC):

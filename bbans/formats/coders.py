@@ -6,7 +6,6 @@ need nothing else to decode; a container names the model or the codec that it ne
 
 from __future__ import annotations
 
-import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -278,11 +277,14 @@ class ModelCoder(Coder):
         return f"ModelCoder({self.model!r}, level={self.level})"
 
     def width(self, shape: tuple[int, ...]) -> int:
-        width = self.model.width
-        last = shape[-1] if len(shape) > 1 else width
-        if width > 1 and (last != width or math.prod(shape) % width):
-            raise SymbolError(f"an array of shape {shape} has no rows of {width}")
-        return width
+        from bbans.frozen.alphabet import check_rows
+
+        check_rows(shape, self.model.width)
+        return self.model.width
+
+    def block_size(self, itemsize: int, width: int) -> int:
+        # In each the first observations pay for the start.
+        return width << 16
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
         kind = self.model.kind

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, BinaryIO, cast
 
-from bbans._files import Resumed, read_full
-from bbans._kinds import CONTAINER, MODEL, START_BYTES, wrong_kind
+from bbans._files import Resumed, read_all, read_full
+from bbans._kinds import CONTAINER, MODEL, NETWORK, START_BYTES, wrong_kind
 from bbans.errors import TruncatedError
 from bbans.formats.coders import named
 from bbans.formats.container import METHODS, ContainerReader
@@ -15,10 +15,10 @@ __all__ = ["describe"]
 
 
 def describe(file: BinaryIO) -> dict[str, Any]:
-    """Say what a container or a model file holds.
+    """Say what a container, a model file or a network file holds.
 
     Every length and checksum is checked; blocks are not decoded, and a model's numbers
-    are not: `load_model` does that.
+    are not: `load_model` does that. Networks are read as a whole.
 
     Parameters
     ----------
@@ -42,11 +42,15 @@ def describe(file: BinaryIO) -> dict[str, Any]:
         from bbans.frozen.model_file import model_facts  # when a model is read
 
         return model_facts(whole)
+    if magic == NETWORK:
+        from bbans.frozen.network import FrozenNetwork
+
+        return FrozenNetwork.from_bytes(read_all(whole)).facts
     if magic == CONTAINER:
         return _container(whole)
     if CONTAINER.startswith(magic):
         raise TruncatedError("file ends early, in its magic")
-    raise wrong_kind(start, "a bbans container or model file")
+    raise wrong_kind(start, "a bbans container, model file or network file")
 
 
 def _container(file: BinaryIO) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from bbans.frozen.deep_ssm import FrozenDeepSSM
 from bbans.frozen.head import Head
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
-from bbans.frozen.model_file import default_model, load_model
+from bbans.frozen.model_file import default_model, load_model, shipped_model
 from bbans.frozen.network import FrozenNetwork, NetworkNode
 from bbans.frozen.vae import FrozenVAE
 
@@ -28,4 +28,5 @@ __all__ = [
     "c_header",
     "default_model",
     "load_model",
+    "shipped_model",
 ]

@@ -12,7 +12,7 @@ from bbans._lib import lib
 from bbans.codecs.iconoclasm import Iconoclasm
 from bbans.errors import CorruptError
 from bbans.frozen.base import Kind, Mode
-from bbans.frozen.head import HEAD_WANTED, Head, latents_law
+from bbans.frozen.head import Head, as_head, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.frozen.network_model import (
     NetworkModel,
@@ -103,7 +103,7 @@ class FrozenDeepSSM(NetworkModel):
             as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
         self._hidden = size_of(update.outputs)
         self._latents = size_of(posterior.outputs) // 2
-        p = as_instance(head, Head, "head", HEAD_WANTED).width
+        p = as_head(head).width
         m, n = self._hidden, self._latents
         check_fit("update", update, [p, m], m)
         check_fit("prior", prior, [n], 2 * n)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_instance, as_integer
 from bbans._lib import check, lib, pointer
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Bernoulli, Weighted
@@ -20,7 +20,7 @@ from bbans.distributions.location_scale import Gaussian, Mixture
 from bbans.errors import ModelError
 from bbans.frozen.lgssm import NOISES, noise_family
 
-__all__ = ["LAWS", "Head", "coarse", "latents_law"]
+__all__ = ["Head", "as_head", "coarse", "latents_law"]
 
 LAWS = {
     "bernoulli": int(lib.BBANS_HEAD_BERNOULLI),
@@ -28,10 +28,9 @@ LAWS = {
     "mixture": int(lib.BBANS_HEAD_MIXTURE),
     "beta_binomial": int(lib.BBANS_HEAD_BETA_BINOMIAL),
 }
-"""The laws of observations, by name."""
+"""The laws of an observation's integers, by name."""
 
 NUMBERS = 6  # of a head in a model file
-HEAD_WANTED = "a Head, as of Head.bernoulli"
 
 _Integers = NDArray[Any]
 
@@ -175,7 +174,7 @@ class Head(NamedTuple):
 
     def numbers(self) -> tuple[int, ...]:
         """What a model file has of it: docs/format.md, "Model file"."""
-        family = NOISES[self.family]
+        family = noise_family(self.family)
         numbers = self.width, LAWS[self.law], self.low, self.high, self.components
         return *(n % 2**32 for n in numbers), family
 
@@ -205,6 +204,21 @@ class Head(NamedTuple):
         if head.numbers() != numbers:
             raise ModelError(f"a head of law {names[law]} has other numbers")
         return head
+
+
+def as_head(head: Any) -> Head:
+    """A head as it is.
+
+    Raises
+    ------
+    ModelError
+        If it is none, or not as its methods make them.
+    """
+    head = as_instance(head, Head, "head", "a Head, as of Head.bernoulli")
+    if head.law not in LAWS or Head.of_numbers(head.numbers()) != head:
+        raise ModelError(f"head must be as Head.bernoulli makes it, not {head!r}")
+    made: Head = head
+    return made
 
 
 def latents_law(outputs: _Integers, *, leak: bool, shift: int = 0) -> Gaussian:
@@ -244,7 +258,7 @@ def _scales(scale: _Integers) -> _Integers:
 
 def _fixed(function: Any, logits: _Integers) -> _Integers:
     """What a function of C makes of each."""
-    given = np.ascontiguousarray(logits, np.int32)
+    given = np.require(logits, np.int32, ["C", "A"])
     out = np.empty(given.shape, np.uint32)
     check(function(pointer(given, "int32_t[]"), out.size, pointer(out)))
     return out

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from itertools import chain
 from typing import Any, BinaryIO
@@ -24,7 +24,10 @@ from bbans.frozen.base import (
     read_header,
 )
 
-__all__ = ["default_model", "load_model", "model_facts"]
+__all__ = ["SHIPPED", "default_model", "load_model", "model_facts", "shipped_model"]
+
+SHIPPED = ("english", "digits", "digit_rows")
+"""The models that come with the package."""
 
 
 def load_model(path: str | os.PathLike[str]) -> FrozenModel:
@@ -38,14 +41,33 @@ def load_model(path: str | os.PathLike[str]) -> FrozenModel:
     return FrozenModel.load(path)
 
 
-@lru_cache(maxsize=1)
 def default_model() -> FrozenModel:
     """Return the model of English bytes that comes with the package.
 
     It codes any bytes, and those of English text in fewest bits.
     """
+    return shipped_model("english")
+
+
+@cache
+def shipped_model(name: str) -> FrozenModel:
+    """Return a model that comes with the package.
+
+    Parameters
+    ----------
+    name : {"english", "digits", "digit_rows"}
+        The default model; a VAE of images of 28 x 28 bits, handwritten digits; a deep
+        state space model of the rows of such images.
+
+    Raises
+    ------
+    ModelError
+        If there is none of this name.
+    """
+    if name not in SHIPPED:
+        raise ModelError(f"name must be one of {', '.join(SHIPPED)}, not {name!r}")
     return FrozenModel.from_bytes(
-        files("bbans").joinpath("data/english.bbm").read_bytes()
+        files("bbans").joinpath(f"data/{name}.bbm").read_bytes()
     )
 
 

@@ -176,6 +176,30 @@ class FrozenNetwork:
         return int(self.c.products)
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """What `bbans info` says of it."""
+        weights = sum(
+            node.weight.size for node in self.nodes if node.weight is not None
+        )
+
+        def shown(shapes: list[Shape], ranges: list[tuple[int, int]]) -> str:
+            return ", ".join(
+                f"{' x '.join(map(str, shape))} of {low} .. {high}"
+                for shape, (low, high) in zip(shapes, ranges, strict=True)
+            )
+
+        return {
+            "kind": "network in integers",
+            "inputs": shown(self.inputs, self.input_ranges) or "-",
+            "outputs": shown(self.outputs, self.output_ranges),
+            "nodes": int(self.c.nodes),
+            "weights": weights,
+            "products": f"{self.products} an item",
+            "fingerprint": self.fingerprint.hex(),
+            "bytes": len(self._data),
+        }
+
+    @property
     def nodes(self) -> list[NetworkNode]:
         """The operations; arrays are copies."""
         return [_node_of(self.c, i) for i in range(self.c.nodes)]
@@ -215,6 +239,10 @@ class FrozenNetwork:
         batch, arrays = self._batched(values)
         items, threads = math.prod(batch), as_integer(threads, "threads", 1)
         try:
+            arrays = [
+                np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+                for array in arrays
+            ]
             results = [np.empty((*batch, *shape), np.int32) for shape in self.outputs]
         except (ValueError, MemoryError):
             raise ModelError(f"there is no memory for {items} items") from None
@@ -255,7 +283,7 @@ class FrozenNetwork:
         check(status)
 
     def _batched(self, values: Sequence[ArrayLike]) -> tuple[Shape, list[NDArray[Any]]]:
-        """The leading axes of a call's inputs, and these as C reads them."""
+        """The leading axes of a call's inputs, and these as arrays."""
         if len(values) != len(self._inputs):
             raise ModelError(
                 f"the network takes {len(self._inputs)} inputs, not {len(values)}"
@@ -277,8 +305,7 @@ class FrozenNetwork:
                     f"{batch}"
                 )
             batch = array.shape[:rank]
-            native = array.dtype.newbyteorder("=")
-            arrays.append(np.require(array, native, ["C", "A"]))
+            arrays.append(array)
         return batch, arrays
 
     def _blame(self, arrays: list[NDArray[Any]]) -> str:

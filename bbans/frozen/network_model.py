@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_instance, as_integer
+from bbans._arguments import as_integer
 from bbans._lib import check, ffi, lib
 from bbans.distributions.location_scale import Gaussian
 from bbans.errors import CorruptError, ModelError, TruncatedError
@@ -28,8 +28,8 @@ from bbans.frozen.base import (
     header_bytes,
     read_header,
 )
-from bbans.frozen.head import HEAD_WANTED, Head, coarse, latents_law
 from bbans.frozen.head import NUMBERS as HEAD_NUMBERS
+from bbans.frozen.head import Head, as_head, coarse, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.message.codec import Codec
 
@@ -147,7 +147,7 @@ class NetworkModel(FrozenModel):
         mode: Mode,
     ) -> None:
         self._networks = networks
-        self._head: Head = as_instance(head, Head, "head", HEAD_WANTED)
+        self._head: Head = as_head(head)
         most = int(lib.BBANS_GRID_MAX)
         grid = as_integer(grid, "grid", 0, most)
         start_shift = as_integer(start_shift, "start_shift", 0, most)

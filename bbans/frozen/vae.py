@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_instance, as_integer
@@ -14,7 +15,7 @@ from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.compose import Dependent
 from bbans.errors import CorruptError, ModelError
 from bbans.frozen.base import Kind, Mode, one_of
-from bbans.frozen.head import HEAD_WANTED, Head, latents_law
+from bbans.frozen.head import Head, as_head, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.frozen.network_model import (
     ORDERS,
@@ -26,6 +27,7 @@ from bbans.frozen.network_model import (
     size_of,
 )
 from bbans.message.codec import Codec
+from bbans.message.message import Message
 
 __all__ = ["FrozenVAE", "VAESteps"]
 
@@ -122,7 +124,7 @@ class FrozenVAE(NetworkModel):
         self._latents = tuple(
             size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
         )
-        self._check_networks(networks, as_instance(head, Head, "head", HEAD_WANTED))
+        self._check_networks(networks, as_head(head))
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
@@ -184,6 +186,26 @@ class FrozenVAE(NetworkModel):
             steps.likelihood,
             lambda x: steps.posterior(steps.update(None, x), None),
         )
+
+    def sample(self, message: Message, n: int) -> NDArray[np.int32]:
+        """Draw observations by the bits of a message, which decide in integers.
+
+        Parameters
+        ----------
+        message : Message
+            Of random bits. They are taken, and not returned as those of a pop are.
+        n : int
+
+        Returns
+        -------
+        ndarray of int32, shape (n, width)
+
+        Raises
+        ------
+        MessageError
+            If it has several lanes, and too few bits.
+        """
+        return VAESteps(self, (as_integer(n, "n", 0),)).sample(message)
 
     def __repr__(self) -> str:
         latents = " + ".join(map(str, self.latents))
@@ -288,15 +310,23 @@ class VAESteps(NetworkSteps):
             ]
         )
 
+    def sample(self, message: Any) -> NDArray[np.int32]:
+        """Draw x_t, latents from the highest level down."""
+        z = self._hierarchy(0).pop(message)
+        return self._values(self._given_all(z).pop(message))
+
+    def _given_all(self, z: tuple[_Integers, ...]) -> Codec[Any]:
+        """P(x_t | z_L, .., z_1)."""
+        return self.likelihood(z[-1] if self._frozen.order == "markov" else z)
+
     def predictive(self, belief: Any | None) -> Plain:
         """x_t and modes of its latents: `start_length`."""
         shift = self._frozen.start_shift
-
-        def likelihood(modes: tuple[_Integers, ...]) -> Codec[Any]:
-            z = tuple(mode << shift for mode in modes)
-            return self.likelihood(z[-1] if self._frozen.order == "markov" else z)
-
-        return Plain(self._hierarchy(shift), self._modes, likelihood)
+        return Plain(
+            self._hierarchy(shift),
+            self._modes,
+            lambda modes: self._given_all(tuple(mode << shift for mode in modes)),
+        )
 
     def _modes(self, x: Any) -> tuple[_Integers, ...]:
         """Modes of z_L, .., z_1 on the grid of the start, each given those before."""

@@ -16,7 +16,7 @@ _Model = TypeVar("_Model", bound="FloatModel")
 
 
 class FloatModel(ABC):
-    """A model in floating point: an HMM, ARHMM, LGSSM, or a kind of one of these.
+    """A model in floating point: an HMM, ARHMM, LGSSM, VAE, DeepSSM, or a kind of one.
 
     Nothing here decides a coded bit: `freeze` makes the model that codes.
     """
@@ -46,6 +46,21 @@ class FloatModel(ABC):
     @abstractmethod
     def information_content(self, x: Any) -> float:
         """Compute -log2 P(x) in bits."""
+
+    def elbo(self, x: Any, *, samples: int = 8, seed: int = 0) -> float:
+        """Compute what bits back pays in the mean, in bits: the negative evidence lower
+        bound, which is -log2 P(x) where the posterior is exact.
+
+        Parameters
+        ----------
+        x : object
+            As of `information_content`.
+        samples : int
+            Draws of the latents, where it is estimated.
+        seed : int
+            Of these draws.
+        """
+        return self.information_content(x)
 
     @abstractmethod
     def freeze(self, *arguments: Any, **options: Any) -> FrozenModel:

@@ -4,7 +4,6 @@ models"."""
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from bbans.codecs.state_space import as_sequence_model
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Rows
 from bbans.frozen.base import FrozenModel, Kind
-from bbans.frozen.head import HEAD_WANTED, Head
+from bbans.frozen.head import Head, as_head
 from bbans.frozen.network import FrozenNetwork
 from bbans.models._float_heads import observation_bits, units_of
 from bbans.models._start_length import start_length
@@ -60,7 +59,7 @@ class NetworkModel(FloatModel):
     def __init__(
         self, networks: Mapping[str, Network], head: Head, step: float
     ) -> None:
-        self._head: Head = as_instance(head, Head, "head", HEAD_WANTED)
+        self._head: Head = as_head(head)
         for name, network in networks.items():
             as_instance(network, Network, name, "a Network")
         self._networks = dict(networks)
@@ -102,10 +101,6 @@ class NetworkModel(FloatModel):
         raise ModelError(
             f"-log2 P(x) of {type(self).__name__} is not tractable: elbo(x) bounds it"
         )
-
-    @abstractmethod
-    def elbo(self, x: Any, *, samples: int = 8, seed: int = 0) -> float:
-        """Estimate the bits of observations under bits back."""
 
     # ---- in floats
 
@@ -257,7 +252,10 @@ def with_start(
     docs/maths.md, "VAEs and deep state space models".
     """
     rng = np.random.default_rng(0)
-    xs = [list(x[:_OBSERVATIONS]) for x in islice(sequences, _SEQUENCES)]
+    xs = [
+        list(x[:_OBSERVATIONS, 0] if x.shape[1] == 1 else x[:_OBSERVATIONS])
+        for x in islice(sequences, _SEQUENCES)
+    ]
     n = sum(map(len, xs))
     borrowed = net = 0.0
     steps: Any = make(1, 0).state_space()
@@ -282,7 +280,8 @@ def with_start(
                 steps.predictive(belief).push(message, value)
                 bits.append(message.bits - before)
         mean, variance = float(np.mean(bits)), float(np.var(bits))
-        length = start_length(mean, variance, borrowed + 6.0)
+        least = max(borrowed, steps.start_bits) + 6.0
+        length = start_length(mean, variance, least)
         cost = length * (mean - net)
         if best is None or cost < best[0]:
             best = cost, length, shift

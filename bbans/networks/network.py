@@ -204,14 +204,20 @@ class Network(Graph):
         return self
 
     def __repr__(self) -> str:
+        shapes = [
+            ", ".join(" x ".join(map(str, shape)) for shape in ends)
+            for ends in (self.inputs, self.outputs)
+        ]
+        return f"Network({' -> '.join(shapes)}; {len(self._nodes)} nodes)"
+
+    def __str__(self) -> str:
         number = {node: i for i, node in enumerate(self._nodes)}
-        rows = [
-            f"  {i}: {node}" + "".join(f" <- {number[a]}" for a in node.inputs[:1])
-            + "".join(f", {number[a]}" for a in node.inputs[1:])
-            for node, i in number.items()
-        ]  # fmt: skip
+        rows = []
+        for node, i in number.items():
+            taken = ", ".join(str(number[a]) for a in node.inputs)
+            rows.append(f"{i}: {node}" + (f" of {taken}" if taken else ""))
         ends = ", ".join(str(number[node]) for node in self._outputs)
-        return "\n".join([f"Network(outputs {ends}):", *rows])
+        return "\n".join([*rows, f"outputs: {ends}"])
 
 
 def _chosen(nodes: Sequence[Node], numbers: Sequence[int]) -> list[Node]:

@@ -110,6 +110,12 @@ class Node(ABC):
             return Scale(self, float(factor))
         return NotImplemented
 
+    def __copy__(self) -> Node:
+        return self  # it does not change
+
+    def __deepcopy__(self, memo: Any) -> Node:
+        return self
+
     def __repr__(self) -> str:
         sizes = " x ".join(map(str, self.shape))
         settings = [f"{name}={getattr(self, name)}" for name in self.SETTINGS]

@@ -26,6 +26,8 @@ _MULTIPLIER_BITS = 24
 _SHIFT_MAX = 62
 # Numbers that the calibration keeps, over all layers and items.
 _KEPT = 1 << 26
+# The longest row of weights whose inputs' covariance is computed.
+_COVARIANCE = 2048
 # Of values that are not clipped by the network: how far beyond what the calibration
 # saw they may go.
 _MARGIN = 2.0
@@ -57,8 +59,8 @@ class LayerReport(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.layer:40} {self.low:>11} .. {self.high:<10} step {self.step:<9.3g} "
-            f"error {100 * self.error:7.3f} %  clipped {100 * self.clipped:.3f} %"
+            f"error {100 * self.error:7.3f} %  clipped {100 * self.clipped:7.3f} %  "
+            f"step {self.step:<9.3g} {self.low:>11} .. {self.high:<10} {self.layer}"
         )
 
 
@@ -144,6 +146,17 @@ def _form_of(units: Units, node: Node) -> _Form:
     return _Form(np.array(factor), np.array(offset), low, high)
 
 
+def _forms(units: Sequence[Units], nodes: Sequence[Node], name: str) -> list[_Form]:
+    """The forms of inputs or outputs."""
+    if len(units) != len(nodes):
+        raise ModelError(
+            f"{name} has {len(units)} units, and the network {len(nodes)} {name}"
+        )
+    for unit in units:
+        as_instance(unit, Units, f"what {name} holds", "units, as grid()")
+    return [_form_of(unit, node) for unit, node in zip(units, nodes, strict=True)]
+
+
 class _Tensor(NamedTuple):
     """A tensor of the integer network, of one factor."""
 
@@ -169,46 +182,32 @@ class _Lowering:
         self._values: list[NDArray[np.int32]] = []
         self._weights, self._activations = weights, activations
         self._tensors: dict[Node, _Tensor] = {}
-        self._forms: dict[Node, _Form] = {}
         self._uses = Counter(a for node in graph.nodes for a in node.inputs)
         self._uses.update(graph.ends)
         starts = graph.nodes[: len(graph.inputs)]
-        for name, units, nodes in (
-            ("inputs", inputs, starts),
-            ("outputs", outputs, graph.ends),
-        ):
-            if len(units) != len(nodes):
-                raise ModelError(
-                    f"{name} has {len(units)} units, and the network {len(nodes)} "
-                    f"{name}"
-                )
-            for unit, node in zip(units, nodes, strict=True):
-                as_instance(unit, Units, f"what {name} holds", "units, as grid()")
-                form = _form_of(unit, node)
-                if name == "inputs" or (form.uniform and _is_short(form)):
-                    self._forms.setdefault(node, form)
+        forms = _forms(inputs, starts, "inputs")
+        _forms(outputs, graph.ends, "outputs")  # checks them
         arrays = _calibration(graph, calibration)
         # The first once more, so that there are several.
         found = Graph(starts, [*graph.nodes, graph.nodes[0]])(*arrays)
         self._floats: dict[Node, Floats] = dict(
             zip(graph.nodes, found[:-1], strict=True)
         )
-        for node, array in zip(starts, arrays, strict=True):
-            form = self._forms[node]
+        for node, form, array in zip(starts, forms, arrays, strict=True):
             if not form.uniform:
                 raise ModelError("an input has one unit for all channels, as grid()")
+            factor, low, high = float(form.factor[0]), form.low, form.high
             index = self._add(
-                NetworkNode("input", (), node.volume, form.low, form.high),
-                np.clip(np.rint(array * form.factor[0]), form.low, form.high),
+                NetworkNode("input", (), node.volume, low, high),
+                np.clip(np.rint(array * factor), low, high),
             )
-            self._tensors[node] = _Tensor(
-                index, float(form.factor[0]), form.low, form.high
-            )
+            self._tensors[node] = _Tensor(index, factor, low, high)
 
     def output(self, node: Node, units: Units) -> int:
         """Lower an output to its units."""
-        index = self._bring(node, _form_of(units, node))
-        self._note(node, index, _form_of(units, node), " -> output")
+        form = _form_of(units, node)
+        index = self._bring(node, form)
+        self._note(node, index, form, " -> output")
         return index
 
     # ---- nodes
@@ -280,8 +279,6 @@ class _Lowering:
 
     def _own_form(self, node: Node) -> _Form:
         """A form of one factor, in 16 bits."""
-        if node in self._forms:
-            return self._forms[node]
         values = self._floats[node]
         match node:
             case layers.Clip():
@@ -291,15 +288,18 @@ class _Lowering:
                 high = (1 << bits) - 1 if low == 0 else _SHORT
                 high = high if node.high is None else min(high, round(node.high / step))
             case layers.PixelShuffle() | layers.Reshape():
-                inner = self._own_form(node.inputs[0])
-                step, low, high = 1 / inner.factor[0], inner.low, inner.high
+                (a,) = node.inputs
+                if a in self._tensors:
+                    _, factor, low, high = self._tensors[a]
+                else:
+                    inner = self._own_form(a)
+                    factor, low, high = inner.factor[0], inner.low, inner.high
+                step = 1 / factor
             case _:
                 step = (_MARGIN * float(abs(values).max(initial=0)) or 1.0) / _SHORT
                 low, high = -_SHORT, _SHORT
         n = node.volume[2]
-        form = _Form(np.full(n, 1 / step), np.zeros(n), low, high)
-        self._forms[node] = form
-        return form
+        return _Form(np.full(n, 1 / step), np.zeros(n), low, high)
 
     def _bring(self, node: Node, form: _Form) -> int:
         """A layer in some form: made so, if nothing else takes it."""
@@ -422,17 +422,18 @@ class _Lowering:
         ]
         sizes = [self.made[part.node].shape[2] for part in parts]
         kernels = np.split(node.kernel, np.cumsum(sizes)[:-1], axis=3)
-        rounded = [
-            self._rounded(kernel, part, node.offset + form.offset / form.factor)
-            for kernel, part in zip(kernels, parts, strict=True)
-        ]
-        means = sum(
-            (weight * self._mean(node, part)).sum((1, 2, 3)) * scale
-            for (weight, scale), part in zip(rounded, parts, strict=True)
-        )
+        offset = form.offset / form.factor
+        rounded, means = [], np.zeros(len(offset))
+        for kernel, part in zip(kernels, parts, strict=True):
+            mean, covariance = self._moments(node, part)
+            weight, scale = self._rounded(
+                kernel, part, node.offset + offset, covariance
+            )
+            rounded.append((weight, scale))
+            means += weight.reshape(len(weight), -1) @ mean * scale
         # The bias makes up for what rounding changed in the mean.
         exact = self._floats[node].reshape(-1, len(node.kernel)).mean(0)
-        bias = exact - means + form.offset / form.factor
+        bias = exact - means + offset
         if len(parts) == 1:
             return self._add_affine(
                 parts[0], *rounded[0], bias, form, node.volume, node
@@ -483,38 +484,64 @@ class _Lowering:
         )  # fmt: skip
 
     def _rounded(
-        self, kernel: Floats, a: _Tensor, bias: Floats
+        self, kernel: Floats, a: _Tensor, bias: Floats, covariance: Floats | None
     ) -> tuple[NDArray[Any], Floats]:
         """Weights as integers, and what one stands for in each row, times a step of
         the input: sums of a row, and the bias, are some 2^30 at most."""
         top, dtype = (127, np.int8) if self._weights == 8 else (32767, np.int16)
-        largest = abs(kernel).max((1, 2, 3))
-        sums = abs(kernel).sum((1, 2, 3)) * a.largest + abs(bias) * a.factor
+        rows = kernel.reshape(len(kernel), -1)
+        largest = abs(rows).max(1)
+        sums = abs(rows).sum(1) * a.largest + abs(bias) * a.factor
         unit = np.maximum(largest / top, sums / 2**30)
         unit[unit == 0] = 1.0
-        integers = np.rint(kernel / unit[:, None, None, None]).astype(dtype)
-        return integers, unit / a.factor
+        integers = _rounded_rows(rows / unit[:, None], covariance, top)
+        return integers.reshape(kernel.shape).astype(dtype), unit / a.factor
 
-    def _mean(self, node: Affine, a: _Tensor) -> Floats:
-        """The mean of the windows of an input's integers, as a kernel."""
+    def _moments(self, node: Affine, a: _Tensor) -> tuple[Floats, Floats | None]:
+        """The mean of the windows of an input's integers, and their covariance if it is
+        of a size to compute with."""
         value = self._values[a.node]
-        channels = value.shape[3]
-        _, height, width, _ = node.kernel.shape
-        total, count = np.zeros(height * width * channels), 0
-        for part in np.array_split(value, 1 + value.size * height * width // (1 << 22)):
-            windows = node.windows(part.astype(np.float64))
-            windows = windows.reshape(-1, total.size)
-            total += windows.sum(0)
+        n = node.kernel[0, :, :, 0].size * value.shape[3]
+        small = n <= _COVARIANCE
+        mean, products, count = np.zeros(n), np.zeros((n, n) if small else 0), 0
+        items = max(1, (1 << 22) // (n * node.volume[0] * node.volume[1]))
+        for first in range(0, len(value), items):
+            part = value[first : first + items]
+            windows = node.windows(part.astype(np.float64)).reshape(-1, n)
+            mean += windows.sum(0)
             count += len(windows)
-        result: Floats = (total / count).reshape(height, width, channels)
-        return result
+            if small:
+                products += windows.T @ windows
+        mean /= count
+        return mean, products / count - np.outer(mean, mean) if small else None
 
 
 # ---- pieces
 
 
-def _is_short(form: _Form) -> bool:
-    return form.low >= -_SHORT and form.high <= _SHORT
+def _rounded_rows(rows: Floats, covariance: Floats | None, top: int) -> Floats:
+    """Rows of weights as integers of at most `top`.
+
+    Column by column, those of inputs that vary most first: what rounding one changes in
+    the sums, the columns that are left make up for as well as they can, by least
+    squares. With the factor U of the inverse covariance, U^T U, that is a multiple of a
+    row of U (Frantar et al. 2022, "GPTQ").
+    """
+    if covariance is None:
+        return np.clip(np.rint(rows), -top, top)
+    variance = np.diagonal(covariance)
+    order = np.argsort(-variance, kind="stable")
+    ridge = 0.1 * variance.mean() or 1.0
+    inverse = np.linalg.inv(
+        covariance[np.ix_(order, order)] + ridge * np.eye(len(order))
+    )
+    factor = np.linalg.cholesky(inverse).T
+    left, rounded = rows[:, order], np.empty_like(rows)
+    for k, column in enumerate(order):
+        rounded[:, column] = np.clip(np.rint(left[:, k]), -top, top)
+        change = (left[:, k] - rounded[:, column]) / factor[k, k]
+        left[:, k + 1 :] -= np.outer(change, factor[k, k + 1 :])
+    return rounded
 
 
 def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -22,12 +22,12 @@ static uint64_t x_bytes(const bbans_model *model, size_t n)
     return (steps * model->frozen->space.observation_bytes + 7) / 8 * 8;
 }
 
-static uint64_t tail_bytes(size_t words)
+static uint64_t tail_bytes(uint64_t words)
 {
-    return ((uint64_t)words + 1) / 2 * 8;
+    return (words + 1) / 2 * 8;
 }
 
-static size_t total_bytes(const bbans_model *model, size_t n, size_t words,
+static size_t total_bytes(const bbans_model *model, size_t n, uint64_t words,
                           size_t rest)
 {
     const uint64_t first = x_bytes(model, n) + tail_bytes(words);
@@ -37,7 +37,7 @@ static size_t total_bytes(const bbans_model *model, size_t n, size_t words,
                : (size_t)first + rest;
 }
 
-static bbans_status cut_work(const bbans_model *model, size_t n, size_t words,
+static bbans_status cut_work(const bbans_model *model, size_t n, uint64_t words,
                              void *work, size_t work_bytes, block_work *w,
                              bbans_block_message *m)
 {
@@ -50,7 +50,7 @@ static bbans_status cut_work(const bbans_model *model, size_t n, size_t words,
     w->rest_bytes = work_bytes - (size_t)rest;
     return bbans_message_init(&m->msg, &m->head, 1,
                               (uint32_t *)(void *)((uint8_t *)work + tail),
-                              words);
+                              (size_t)words);
 }
 
 /* Observations are rows of integers of 64 or 32 bits, or numbers in an
@@ -151,16 +151,22 @@ bbans_status bbans_block_encode(const bbans_model *model, int element,
 
 /* ---- In ------------------------------------------------------------------ */
 
-/* A message is no longer than its elements, of up to 8 bytes, and popping one
- * of damaged data may take more. */
-static size_t decoder_tail_words(const bbans_model *model, size_t n)
+/* A message is no longer than its elements, and popping one of damaged data may
+ * take more.  Parts of text may be of either form. */
+static uint64_t decoder_tail_words(const bbans_model *model, int element,
+                                   size_t n)
 {
-    return 2 * n + n / model->width * model->frozen->space.pop_words + 1;
+    const size_t width = element == BBANS_ELEMENT_UTF8
+                             ? sizeof(uint32_t)
+                             : bbans_element_bytes(element);
+
+    return ((uint64_t)n * width + 3) / 4 +
+           (uint64_t)(n / model->width) * model->frozen->space.pop_words + 1;
 }
 
-size_t bbans_block_decode_bytes(const bbans_model *model, size_t n)
+size_t bbans_block_decode_bytes(const bbans_model *model, int element, size_t n)
 {
-    return total_bytes(model, n, decoder_tail_words(model, n),
+    return total_bytes(model, n, decoder_tail_words(model, element, n),
                        bbans_sequence_work_bytes(&model->frozen->space, 1, 1));
 }
 
@@ -184,8 +190,8 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
 
     if (n % model->width != 0)
         return BBANS_ERR_CORRUPT;
-    status = cut_work(model, n, decoder_tail_words(model, n), work, work_bytes,
-                      &w, &m);
+    status = cut_work(model, n, decoder_tail_words(model, element, n), work,
+                      work_bytes, &w, &m);
     if (status == BBANS_OK)
         status = bbans_message_read(&m.msg, block->bytes, block->n_bytes);
     if (status == BBANS_OK)

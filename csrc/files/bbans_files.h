@@ -132,7 +132,8 @@ bbans_status bbans_block_encode(const bbans_model *model, int element,
                                 size_t work_bytes, bbans_block_message *m);
 #endif /* BBANS_DECODER_ONLY */
 
-size_t bbans_block_decode_bytes(const bbans_model *model, size_t n);
+size_t bbans_block_decode_bytes(const bbans_model *model, int element,
+                                size_t n);
 bbans_status bbans_block_decode(const bbans_model *model, int element,
                                 const bbans_block *block, uint8_t *to,
                                 void *work, size_t work_bytes);

@@ -14,18 +14,18 @@ static const uint8_t magic[4] = {0x89, 'b', 'b', 'n'};
 /* The words of 32 bits of a network, and those of a node in order. */
 enum { NODES, OUTPUTS, BYTES, COUNTS };
 enum {
-    OP,
-    INPUT,
-    SHAPE = INPUT + 2,
-    RANGE = SHAPE + 3,
-    KERNEL = RANGE + 2,
-    STRIDE = KERNEL + 2,
-    PAD = STRIDE + 2,
-    WEIGHT = PAD + 2,
-    FACTOR,
-    SHIFT = FACTOR + 2,
-    FIRST,
-    RESERVED,
+    WORD_OP,
+    WORD_INPUT,
+    WORD_SHAPE = WORD_INPUT + 2,
+    WORD_RANGE = WORD_SHAPE + 3,
+    WORD_KERNEL = WORD_RANGE + 2,
+    WORD_STRIDE = WORD_KERNEL + 2,
+    WORD_PAD = WORD_STRIDE + 2,
+    WORD_WEIGHT = WORD_PAD + 2,
+    WORD_FACTOR,
+    WORD_SHIFT = WORD_FACTOR + 2,
+    WORD_FIRST,
+    WORD_RESERVED,
     WORDS
 };
 
@@ -51,18 +51,19 @@ static const uint8_t *record(const uint8_t *bytes, size_t i)
 static uint64_t weights_of(const uint8_t *bytes, size_t i)
 {
     const uint8_t *r = record(bytes, i);
-    const uint32_t a = word(r, INPUT);
-    uint64_t n = word(r, KERNEL);
+    const uint32_t a = word(r, WORD_INPUT);
+    uint64_t n = word(r, WORD_KERNEL);
 
-    if (a >= i || word(r, WEIGHT) < 1 || word(r, WEIGHT) > 2)
+    if (a >= i || word(r, WORD_WEIGHT) < 1 || word(r, WORD_WEIGHT) > 2)
         return 0;
-    n *= word(r, KERNEL + 1);
+    n *= word(r, WORD_KERNEL + 1);
     if (n > BBANS_AFFINE_LENGTH_MAX)
         return 0;
-    n *= word(record(bytes, a), SHAPE + 2);
-    if (n > BBANS_AFFINE_LENGTH_MAX || word(r, SHAPE + 2) > BBANS_TENSOR_MAX)
+    n *= word(record(bytes, a), WORD_SHAPE + 2);
+    if (n > BBANS_AFFINE_LENGTH_MAX ||
+        word(r, WORD_SHAPE + 2) > BBANS_TENSOR_MAX)
         return 0;
-    return n * word(r, SHAPE + 2);
+    return n * word(r, WORD_SHAPE + 2);
 }
 
 /* Bias, multiplier, shift. */
@@ -113,19 +114,19 @@ const uint8_t *bbans_take_network(bbans_cursor *c, uint64_t *memory_bytes)
     for (i = 0; i < nodes; i++) {
         const uint8_t *r = record(bytes, i);
 
-        if (word(r, OP) == BBANS_OP_AFFINE) {
-            const uint64_t rows = word(r, SHAPE + 2);
+        if (word(r, WORD_OP) == BBANS_OP_AFFINE) {
+            const uint64_t rows = word(r, WORD_SHAPE + 2);
             const uint64_t weights = weights_of(bytes, i);
-            const uint32_t size = word(r, WEIGHT);
+            const uint32_t size = word(r, WORD_WEIGHT);
 
             if (weights == 0)
                 return NULL;
             n += ROW_BYTES * rows + size * weights; /* 2^10 times 2^46 */
             memory += rows_memory(rows, weights, size);
-        } else if (word(r, WEIGHT) != 0) {
+        } else if (word(r, WORD_WEIGHT) != 0) {
             return NULL;
         }
-        if (word(r, RESERVED) != 0)
+        if (word(r, WORD_RESERVED) != 0)
             return NULL;
     }
     if (whole != n)
@@ -141,22 +142,22 @@ static void read_record(bbans_node *node, const uint8_t *r)
     unsigned k;
 
     memset(node, 0, sizeof *node);
-    node->op = (int)word(r, OP);
-    node->height = word(r, SHAPE);
-    node->width = word(r, SHAPE + 1);
-    node->channels = word(r, SHAPE + 2);
-    node->low = number(r, RANGE);
-    node->high = number(r, RANGE + 1);
+    node->op = (int)word(r, WORD_OP);
+    node->height = word(r, WORD_SHAPE);
+    node->width = word(r, WORD_SHAPE + 1);
+    node->channels = word(r, WORD_SHAPE + 2);
+    node->low = number(r, WORD_RANGE);
+    node->high = number(r, WORD_RANGE + 1);
     for (k = 0; k < 2; k++) {
-        node->input[k] = word(r, INPUT + k);
-        node->kernel[k] = word(r, KERNEL + k);
-        node->stride[k] = word(r, STRIDE + k);
-        node->pad[k] = word(r, PAD + k);
-        node->factor[k] = number(r, FACTOR + k);
+        node->input[k] = word(r, WORD_INPUT + k);
+        node->kernel[k] = word(r, WORD_KERNEL + k);
+        node->stride[k] = word(r, WORD_STRIDE + k);
+        node->pad[k] = word(r, WORD_PAD + k);
+        node->factor[k] = number(r, WORD_FACTOR + k);
     }
-    node->weight_type = -(int)word(r, WEIGHT); /* BBANS_I8, BBANS_I16 */
-    node->shift = word(r, SHIFT);
-    node->first = word(r, FIRST);
+    node->weight_type = -(int)word(r, WORD_WEIGHT); /* BBANS_I8, BBANS_I16 */
+    node->shift = word(r, WORD_SHIFT);
+    node->first = word(r, WORD_FIRST);
 }
 
 static int16_t weight16(const uint8_t *bytes)

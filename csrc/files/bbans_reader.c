@@ -344,7 +344,7 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
     n = reader->longest;
     if ((reader->methods & 1u << BBANS_METHOD_MODEL) != 0 && model != NULL &&
         bbans_model_is_built(model)) {
-        most = bbans_block_decode_bytes(model, n);
+        most = bbans_block_decode_bytes(model, reader->element, n);
         if (most == 0)
             return 0;
         bytes = most > bytes ? most : bytes;

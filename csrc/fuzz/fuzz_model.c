@@ -11,6 +11,8 @@
 
 #define SIZE_MOST ((size_t)1 << 16)
 #define MEMORY_MOST ((size_t)1 << 26)
+#define WORK_MOST ((size_t)1 << 24)
+#define PRODUCTS_MOST ((uint64_t)1 << 22)
 #define STEPS 9
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,6 +27,44 @@ static void *allocate(size_t n)
     return memory;
 }
 
+/* Observations that the model takes. */
+static void draw(const bbans_model *model, uint8_t *x, size_t x_bytes)
+{
+    const bbans_head *head = &model->frozen->vae.base.head;
+    size_t i;
+
+    for (i = 0; i < x_bytes; i++)
+        x[i] = (uint8_t)random_bits();
+    for (i = 0; model->symbols > 0 && i < STEPS; i++)
+        ((uint32_t *)(void *)x)[i] = below((uint32_t)model->symbols);
+    if (model->type < BBANS_MODEL_VAE)
+        return;
+    for (i = 0; i < x_bytes / sizeof(int32_t); i++)
+        ((int32_t *)(void *)x)[i] =
+            (int32_t)(head->low +
+                      (int64_t)(random_bits() % (uint64_t)((int64_t)head->high -
+                                                           head->low + 1)));
+}
+
+/* A few bytes can be networks that take long, or much memory. */
+static int is_small(const bbans_model *model)
+{
+    const bbans_state_space *space = &model->frozen->space;
+    const bbans_latent_model *latent = &model->frozen->vae.base;
+    const size_t work_bytes = bbans_sequence_work_bytes(space, STEPS, STEPS);
+    size_t i;
+
+    if (work_bytes == 0 || work_bytes > WORK_MOST ||
+        space->push_words + space->pop_words > WORK_MOST / STEPS / 4)
+        return 0;
+    if (model->type < BBANS_MODEL_VAE)
+        return 1;
+    for (i = 0; i < latent->networks; i++)
+        if (latent->network[i].products > PRODUCTS_MOST)
+            return 0;
+    return 1;
+}
+
 static void code(const bbans_model *model)
 {
     const bbans_state_space *space = &model->frozen->space;
@@ -37,12 +77,8 @@ static void code(const bbans_model *model)
     void *work = allocate(work_bytes);
     bbans_message msg;
     uint64_t head;
-    size_t i;
 
-    for (i = 0; i < x_bytes; i++)
-        x[i] = (uint8_t)random_bits();
-    for (i = 0; model->symbols > 0 && i < STEPS; i++)
-        ((uint32_t *)(void *)x)[i] = below((uint32_t)model->symbols);
+    draw(model, x, x_bytes);
     CHECK(bbans_message_init(&msg, &head, 1, tail, words) == BBANS_OK);
     CHECK(bbans_sequence_encode(space, x, STEPS, work, work_bytes, &msg) ==
           BBANS_OK);
@@ -89,7 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (bbans_model_build(&model, memory, n) == BBANS_OK) {
             built++;
             write_again(&model, file, size);
-            code(&model);
+            if (is_small(&model))
+                code(&model);
         }
         free(memory);
     }
@@ -171,6 +208,77 @@ static size_t make_lgssm(uint8_t *file)
     return (size_t)(at - file) + 4;
 }
 
+/* An INPUT, and a dense layer over it with small weights. */
+static uint8_t *put_network(uint8_t *at, uint32_t takes, uint32_t gives)
+{
+    const uint32_t rows = 9 * gives, weights = takes * gives;
+    uint32_t i;
+
+    at = put(at, 2, 4);
+    at = put(at, 1, 4);
+    at = put(at, 4 * (3 + 2 * 20 + 1) + rows + weights, 4);
+    at = put(put(at, BBANS_OP_INPUT, 4), 0, 8);
+    at = put(at, 1, 4);
+    at = put(at, 1, 4);
+    at = put(at, takes, 4);
+    at = put(at, (uint64_t)0 - 50, 4);
+    at = put(at, 50, 4);
+    for (i = 8; i < 20; i++)
+        at = put(at, 0, 4);
+    at = put(put(at, BBANS_OP_AFFINE, 4), 0, 8);
+    at = put(at, 1, 4);
+    at = put(at, 1, 4);
+    at = put(at, gives, 4);
+    at = put(at, (uint64_t)0 - 1000000, 4);
+    at = put(at, 1000000, 4);
+    for (i = 8; i < 20; i++) /* kernels and strides of 1, bytes of weights */
+        at = put(at, i < 12 || i == 14, 4);
+    at = put(at, 1, 4);
+    for (i = 0; i < gives; i++)
+        at = put(at, below(1000), 4);
+    for (i = 0; i < gives; i++)
+        at = put(at, 100, 4);
+    for (i = 0; i < gives; i++)
+        at = put(at, 8, 1);
+    for (i = 0; i < weights; i++)
+        at = put(at, random_bits(), 1);
+    return at;
+}
+
+/* A VAE of one level, or two: two values, of any law. */
+static size_t make_vae(uint8_t *file)
+{
+    static const uint32_t heads[][6] = {/* to the family, and outputs */
+                                        {0, 0, 1, 0, 0, 2},
+                                        {1, 0, 4, 0, 0, 10},
+                                        {2, 0, 40, 2, 1, 12},
+                                        {3, 0, 9, 0, 0, 4}};
+    const uint32_t *head = heads[below(4)], levels = 1 + below(2);
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\4\0\0",
+           8);
+    at = put(at + 8, levels, 4);
+    at = put(at, 2, 4);
+    for (i = 0; i < 5; i++)
+        at = put(at, head[i], 4);
+    at = put(at, below(16), 4);
+    at = put(at, 1 + below(3), 4);
+    at = put(at, 10, 4);
+    at = put(at, below(16), 4);
+    at = put(at, 0, 4);
+    at = put_network(at, 2, 2 * 3);
+    if (levels == 2) {
+        at = put_network(at, 3, 2 * 2);
+        at = put_network(at, 2, 2 * 3);
+    }
+    at = put_network(at, 3, head[5]);
+    return (size_t)(at - file) + 4;
+}
+
 static void over_file(const char *name)
 {
     static uint8_t data[SIZE_MOST];
@@ -183,15 +291,16 @@ static void over_file(const char *name)
 
 int main(int argc, char **argv)
 {
-    uint8_t file[1000];
+    uint8_t file[2000];
     int i, change;
 
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
     for (i = 0; argc == 1 && i < 60000; i++) {
-        const int type = 1 + i % 3;
-        size_t n =
-            type == BBANS_MODEL_LGSSM ? make_lgssm(file) : make_hmm(file, type);
+        const int type = 1 + i % 4;
+        size_t n = type == BBANS_MODEL_VAE     ? make_vae(file)
+                   : type == BBANS_MODEL_LGSSM ? make_lgssm(file)
+                                               : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)
             file[below((uint32_t)n)] =
@@ -201,7 +310,7 @@ int main(int argc, char **argv)
             n -= below((uint32_t)n);
         (void)LLVMFuzzerTestOneInput(file, n);
     }
-    CHECK(argc > 1 || built > 6000);
+    CHECK(argc > 1 || built > 12000);
     printf("fuzz_model: ok, %u models\n", built);
     return 0;
 }

@@ -21,6 +21,13 @@
 #ifndef BBANS_TARGET
 #define BBANS_TARGET(isa) __attribute__((target(isa)))
 #endif
+/* Before a loop whose count is known, for arrays of vectors to be registers,
+ * whatever the optimisation. */
+#ifdef __clang__
+#define BBANS_UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define BBANS_UNROLLED _Pragma("GCC unroll 8")
+#endif
 #if defined(__x86_64__)
 #define BBANS_HAVE_X86
 #elif defined(__aarch64__)

@@ -6,7 +6,7 @@
 #ifdef BBANS_HAVE_NEON
 #include <arm_neon.h>
 
-#define INLINED __attribute__((always_inline)) static inline
+#define INLINED __attribute__((always_inline))
 #define ROWS 4
 #define ITEMS 4
 #define WIDTH 16
@@ -15,14 +15,14 @@ typedef struct {
     int16x8_t low, high;
 } sixteen;
 
-INLINED sixteen load(const int16_t *p)
+INLINED static inline sixteen load(const int16_t *p)
 {
     const sixteen v = {vld1q_s16(p), vld1q_s16(p + 8)};
 
     return v;
 }
 
-INLINED sixteen load_bytes(const int8_t *p)
+INLINED static inline sixteen load_bytes(const int8_t *p)
 {
     const int8x16_t w = vld1q_s8(p);
     const sixteen v = {vmovl_s8(vget_low_s8(w)), vmovl_high_s8(w)};
@@ -30,7 +30,8 @@ INLINED sixteen load_bytes(const int8_t *p)
     return v;
 }
 
-INLINED int32x4_t add_products(int32x4_t sum, sixteen v, sixteen w)
+INLINED static inline int32x4_t add_products(int32x4_t sum, sixteen v,
+                                             sixteen w)
 {
     sum = vmlal_s16(sum, vget_low_s16(v.low), vget_low_s16(w.low));
     sum = vmlal_high_s16(sum, v.low, w.low);
@@ -40,8 +41,8 @@ INLINED int32x4_t add_products(int32x4_t sum, sixteen v, sixteen w)
 
 /* R(v, shift) of two products, clipped: SRSHL by -shift rounds as R does, in
  * more than 64 bits. */
-INLINED int64x2_t requantised(const bbans_node *node, int64x2_t v,
-                              int64x2_t shift)
+INLINED static inline int64x2_t requantised(const bbans_node *node, int64x2_t v,
+                                            int64x2_t shift)
 {
     const int64x2_t low = vdupq_n_s64(node->low);
     const int64x2_t high = vdupq_n_s64(node->high);
@@ -52,8 +53,9 @@ INLINED int64x2_t requantised(const bbans_node *node, int64x2_t v,
 }
 
 /* Four rows, of which `rows` are there. */
-INLINED void store(const bbans_node *node, size_t row, size_t rows,
-                   int32x4_t sum, void *out, size_t at)
+INLINED static inline void store(const bbans_node *node, size_t row,
+                                 size_t rows, int32x4_t sum, void *out,
+                                 size_t at)
 {
     int32_t total[ROWS], result[ROWS];
     size_t r;
@@ -79,36 +81,43 @@ INLINED void store(const bbans_node *node, size_t row, size_t rows,
 }
 
 /* Rows row .. of which `rows` are there on `items` windows. */
-INLINED void run_windows(const bbans_node *node, int type, size_t row,
-                         size_t rows, size_t length, const int16_t *a,
-                         size_t items, void *out, size_t at)
+INLINED static inline void run_windows(const bbans_node *node, int type,
+                                       size_t row, size_t rows, size_t length,
+                                       const int16_t *a, size_t items,
+                                       void *out, size_t at)
 {
     const int8_t *w8[ROWS];
     const int16_t *w16[ROWS];
     int32x4_t sum[ROWS][ITEMS];
     size_t i, r, k;
 
+    BBANS_UNROLLED
     for (r = 0; r < ROWS; r++) {
         const size_t first = (row + (r < rows ? r : 0)) * length;
 
         w8[r] = (const int8_t *)node->weight + first;
         w16[r] = (const int16_t *)node->weight + first;
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             sum[r][i] = vdupq_n_s32(0);
     }
     for (k = 0; k + WIDTH <= length; k += WIDTH) {
         sixteen v[ITEMS];
 
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             v[i] = load(a + i * length + k);
+        BBANS_UNROLLED
         for (r = 0; r < ROWS; r++) {
             const sixteen w =
                 type == BBANS_I8 ? load_bytes(w8[r] + k) : load(w16[r] + k);
 
+            BBANS_UNROLLED
             for (i = 0; i < items; i++)
                 sum[r][i] = add_products(sum[r][i], v[i], w);
         }
     }
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         int32_t rest[ROWS] = {0};
 
@@ -127,8 +136,9 @@ INLINED void run_windows(const bbans_node *node, int type, size_t row,
     }
 }
 
-INLINED void run_type(const bbans_node *node, int type, size_t length,
-                      const int16_t *a, size_t n, void *out)
+INLINED static inline void run_type(const bbans_node *node, int type,
+                                    size_t length, const int16_t *a, size_t n,
+                                    void *out)
 {
     size_t row, i;
 

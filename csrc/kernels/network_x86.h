@@ -12,7 +12,8 @@
  *
  * SPDX-License-Identifier: MIT */
 
-#define INLINED NETWORK __attribute__((always_inline)) static inline
+#define INLINED NETWORK __attribute__((always_inline))
+#define BY_ITSELF NETWORK __attribute__((noinline))
 #define ROWS 4
 #define LOAD_128(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
 
@@ -23,7 +24,8 @@ typedef struct {
     __m256i shift, offset, back, low, high;
 } requantiser;
 
-INLINED requantiser requantiser_of(const bbans_node *node, __m256i shift)
+INLINED static inline requantiser requantiser_of(const bbans_node *node,
+                                                 __m256i shift)
 {
     const __m256i one = _mm256_set1_epi64x(1);
     const __m256i top = _mm256_set1_epi64x((int64_t)1 << 62);
@@ -38,7 +40,7 @@ INLINED requantiser requantiser_of(const bbans_node *node, __m256i shift)
     return q;
 }
 
-INLINED __m128i requantised(const requantiser *q, __m256i v)
+INLINED static inline __m128i requantised(const requantiser *q, __m256i v)
 {
     v = _mm256_srlv_epi64(_mm256_add_epi64(v, q->offset), q->shift);
     v = _mm256_sub_epi64(v, q->back);
@@ -57,11 +59,11 @@ typedef struct {
     size_t rows;
     __m128i bias;
     __m256i multiplier;
-    requantiser requantiser;
+    requantiser rule;
 } block;
 
-INLINED void start_block(block *b, const bbans_node *node, size_t row,
-                         size_t length)
+INLINED static inline void start_block(block *b, const bbans_node *node,
+                                       size_t row, size_t length)
 {
     const size_t bytes = length * (node->weight_type == BBANS_I8 ? 1 : 2);
     const int32_t *bias = node->bias + row;
@@ -98,50 +100,58 @@ INLINED void start_block(block *b, const bbans_node *node, size_t row,
     memcpy(&shift, row_shift, sizeof shift);
     b->bias = LOAD_128(bias);
     b->multiplier = _mm256_cvtepi32_epi64(LOAD_128(multiplier));
-    b->requantiser =
+    b->rule =
         requantiser_of(node, _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(shift)));
 }
 
 /* Add the products of WIDTH elements from k on, those that the mask has. */
-INLINED void add_products(V sum[ROWS][ITEMS], const block *b, int type,
-                          const int16_t *a, size_t stride, size_t items,
-                          size_t k, const V *mask)
+INLINED static inline void add_products(V sum[ROWS][ITEMS], const block *b,
+                                        int type, const int16_t *a,
+                                        size_t stride, size_t items, size_t k,
+                                        const V *mask)
 {
     V v[ITEMS], w;
     size_t i, r;
 
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         v[i] = LOAD(a + i * stride + k);
         if (mask != NULL)
             v[i] = AND(v[i], *mask);
     }
+    BBANS_UNROLLED
     for (r = 0; r < ROWS; r++) {
         w = type == BBANS_I8 ? LOAD_BYTES(b->weight[r] + k)
                              : LOAD(b->weight[r] + 2 * k);
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             ADD_PRODUCTS(sum[r][i], v[i], w);
     }
 }
 
 /* Of elements 0 and 2 and of 1 and 3 of each half of v and w, by turns. */
-INLINED __m256i sums_of_pairs(__m256i v, __m256i w)
+INLINED static inline __m256i sums_of_pairs(__m256i v, __m256i w)
 {
     return _mm256_add_epi32(_mm256_unpacklo_epi32(v, w),
                             _mm256_unpackhi_epi32(v, w));
 }
 
 /* The rows' results for these windows. */
-INLINED void run_windows(const block *b, int type, const int16_t *a,
-                         size_t stride, size_t items, __m128i *result)
+INLINED static inline void find_results(const block *b, int type,
+                                        const int16_t *a, size_t stride,
+                                        size_t items, __m128i *result)
 {
     static const int16_t masks[2 * WIDTH] = {MASKS};
     const size_t rest = b->length % WIDTH, whole = b->length - rest;
     V sum[ROWS][ITEMS];
     size_t i, r, k;
 
-    for (r = 0; r < ROWS; r++)
+    BBANS_UNROLLED
+    for (r = 0; r < ROWS; r++) {
+        BBANS_UNROLLED
         for (i = 0; i < items; i++)
             sum[r][i] = ZERO;
+    }
     for (k = 0; k < whole; k += WIDTH)
         add_products(sum, b, type, a, stride, items, k, NULL);
     if (rest > 0) { /* the last WIDTH elements, some of which were added */
@@ -149,6 +159,7 @@ INLINED void run_windows(const block *b, int type, const int16_t *a,
 
         add_products(sum, b, type, a, stride, items, b->length - WIDTH, &mask);
     }
+    BBANS_UNROLLED
     for (i = 0; i < items; i++) {
         const __m256i two = sums_of_pairs(HALF(sum[0][i]), HALF(sum[1][i]));
         const __m256i four = sums_of_pairs(HALF(sum[2][i]), HALF(sum[3][i]));
@@ -158,13 +169,14 @@ INLINED void run_windows(const block *b, int type, const int16_t *a,
             _mm_add_epi32(_mm_add_epi32(b->bias, _mm256_castsi256_si128(rows)),
                           _mm256_extracti128_si256(rows, 1));
 
-        result[i] = requantised(
-            &b->requantiser,
-            _mm256_mul_epi32(_mm256_cvtepi32_epi64(total), b->multiplier));
+        result[i] =
+            requantised(&b->rule, _mm256_mul_epi32(_mm256_cvtepi32_epi64(total),
+                                                   b->multiplier));
     }
 }
 
-INLINED void store(uint8_t *out, int is_short, size_t rows, __m128i v)
+INLINED static inline void store(uint8_t *out, int is_short, size_t rows,
+                                 __m128i v)
 {
     int32_t value[ROWS];
     const size_t size = is_short ? sizeof(int16_t) : sizeof(int32_t);
@@ -181,48 +193,53 @@ INLINED void store(uint8_t *out, int is_short, size_t rows, __m128i v)
     }
 }
 
-/* By itself: what is in memory leaves the registers to the sums. */
-NETWORK __attribute__((noinline)) static void
-run_block(const block *b, const bbans_node *node, const int16_t *a,
-          size_t stride, size_t n, uint8_t *out)
+INLINED static inline void run_windows(const block *b, const bbans_node *node,
+                                       const int16_t *a, size_t stride,
+                                       size_t items, uint8_t *out)
 {
     const int is_short = bbans_is_short(node);
     const size_t step = node->channels * (is_short ? 2 : 4);
     __m128i result[ITEMS];
-    size_t i, k;
+    size_t i;
 
-    for (i = 0; i + ITEMS <= n; i += ITEMS) {
-        if (node->weight_type == BBANS_I8)
-            run_windows(b, BBANS_I8, a + i * stride, stride, ITEMS, result);
-        else
-            run_windows(b, BBANS_I16, a + i * stride, stride, ITEMS, result);
-        for (k = 0; k < ITEMS; k++, out += step)
-            store(out, is_short, b->rows, result[k]);
-    }
-    for (; i < n; i++, out += step) {
-        run_windows(b, node->weight_type, a + i * stride, stride, 1, result);
-        store(out, is_short, b->rows, result[0]);
-    }
+    if (node->weight_type == BBANS_I8)
+        find_results(b, BBANS_I8, a, stride, items, result);
+    else
+        find_results(b, BBANS_I16, a, stride, items, result);
+    BBANS_UNROLLED
+    for (i = 0; i < items; i++, out += step)
+        store(out, is_short, b->rows, result[i]);
+}
+
+/* By itself: what is in memory leaves the registers to the sums. */
+BY_ITSELF static void run_block(const block *b, const bbans_node *node,
+                                const int16_t *a, size_t stride, size_t n,
+                                uint8_t *out)
+{
+    const size_t step = node->channels * (bbans_is_short(node) ? 2 : 4);
+    size_t i;
+
+    for (i = 0; i + ITEMS <= n; i += ITEMS)
+        run_windows(b, node, a + i * stride, stride, ITEMS, out + i * step);
+    for (; i < n; i++)
+        run_windows(b, node, a + i * stride, stride, 1, out + i * step);
 }
 
 NETWORK static void affine(const bbans_node *node, size_t length,
                            const int16_t *a, size_t n, void *out)
 {
-    const int is_short = bbans_is_short(node);
+    const size_t size =
+        bbans_is_short(node) ? sizeof(int16_t) : sizeof(int32_t);
     uint8_t *to = (uint8_t *)out;
-    __m128i result;
     size_t row;
     block b;
 
-    for (row = 0; row < node->channels; row += ROWS) {
+    for (row = 0; row < node->channels; row += ROWS, to += ROWS * size) {
         start_block(&b, node, row, length);
-        if (n > 1) {
+        if (n > 1)
             run_block(&b, node, a, length, n, to);
-        } else {
-            run_windows(&b, node->weight_type, a, 0, 1, &result);
-            store(to, is_short, b.rows, result);
-        }
-        to += ROWS * (is_short ? sizeof(int16_t) : sizeof(int32_t));
+        else
+            run_windows(&b, node, a, length, 1, to);
     }
 }
 

@@ -379,30 +379,59 @@ static void write(void *tensor, int is_short, size_t first, size_t n,
         memcpy((int32_t *)tensor + first, value, n * sizeof *value);
 }
 
-/* Returns whether all elements of the input are within its range, to which they
- * are clipped. */
+/* Elements first .. first + n - 1 of an input, clipped to the node's range.
+ * Returns whether they were within it.  What is common is for compilers to
+ * vectorise. */
+static int clip_elements(const bbans_node *node, const bbans_array *input,
+                         size_t first, size_t n, int32_t *clipped)
+{
+    const int32_t low = node->low, high = node->high;
+    int64_t value[CHUNK];
+    int32_t other = 0;
+    size_t i;
+
+#define CLIP(c_type)                                                           \
+    do {                                                                       \
+        const c_type *v = (const c_type *)input->data + first;                 \
+        for (i = 0; i < n; i++) {                                              \
+            const int32_t from = v[i], up = from < low ? low : from;           \
+            clipped[i] = up > high ? high : up;                                \
+            other |= clipped[i] ^ from;                                        \
+        }                                                                      \
+        return other == 0;                                                     \
+    } while (0)
+    switch (input->type) {
+    case BBANS_U8: CLIP(uint8_t);
+    case BBANS_U16: CLIP(uint16_t);
+    case BBANS_I8: CLIP(int8_t);
+    case BBANS_I16: CLIP(int16_t);
+    case BBANS_I32: CLIP(int32_t);
+    default: break;
+    }
+#undef CLIP
+    bbans_array_read_values(input->data, input->type, first, n, value);
+    for (i = 0; i < n; i++) {
+        const int64_t from = value[i];
+
+        clipped[i] = (int32_t)(from < low ? low : from > high ? high : from);
+        /* What U64 has beyond INT64_MAX was read as negative. */
+        other |= clipped[i] != from || (from < 0 && input->type == BBANS_U64);
+    }
+    return other == 0;
+}
+
+/* Returns whether all elements are within the input's range. */
 static int take_input(const run *r, const bbans_node *node, void *out,
                       const bbans_array *input)
 {
     const size_t each = bbans_node_elements(node), n = r->items * each;
-    int64_t value[CHUNK];
     int32_t clipped[CHUNK];
-    size_t i, k, count;
+    size_t i, count;
     int all = 1;
 
     for (i = 0; i < n; i += count) {
         count = n - i < CHUNK ? n - i : CHUNK;
-        bbans_array_read_values(input->data, input->type, r->first * each + i,
-                                count, value);
-        for (k = 0; k < count; k++) {
-            const int64_t v = value[k];
-
-            clipped[k] = (int32_t)(v < node->low    ? node->low
-                                   : v > node->high ? node->high
-                                                    : v);
-            /* What U64 has beyond INT64_MAX was read as negative. */
-            all &= clipped[k] == v && (v >= 0 || input->type != BBANS_U64);
-        }
+        all &= clip_elements(node, input, r->first * each + i, count, clipped);
         write(out, bbans_is_short(node), i, count, clipped);
     }
     return all;

@@ -59,6 +59,14 @@ typedef struct {
 } golden_model_file;
 
 typedef struct {
+    size_t model;
+    const int32_t *x;
+    size_t n;
+    const uint8_t *bytes[2];
+    size_t n_bytes[2];
+} golden_latent_case;
+
+typedef struct {
     golden_bytes file;
     const int32_t *input, *output; /* all items of one, then of the next */
     size_t items;
@@ -344,6 +352,49 @@ static int network_run(const golden_network *c)
     EXPECT(network_items_run(read.network, c, 0, c->items) == 0);
     return 0;
 }
+
+/* The file of a model of latents and networks is read, and is written again;
+ * its model codes a sequence, in both modes. */
+static int latent_case_run(const golden_bytes *file,
+                           const golden_latent_case *c)
+{
+    static uint64_t memory[4000], work[2000];
+    static uint32_t tail[8000];
+    static uint8_t written[5000];
+    static int32_t x[150];
+    bbans_frozen *frozen = (bbans_frozen *)(void *)memory;
+    bbans_state_space *space = &frozen->space;
+    bbans_message msg;
+    bbans_model model;
+    uint64_t head;
+    size_t i, used;
+    int predictive;
+
+    EXPECT(bbans_model_parse(&model, file->data, file->n) == BBANS_OK);
+    EXPECT(bbans_model_build(&model, memory, sizeof memory) == BBANS_OK);
+    EXPECT(bbans_model_write(space, model.kind, NULL, written, sizeof written,
+                             &used) == BBANS_OK);
+    EXPECT(used == file->n && equal(written, file->data, used));
+    EXPECT(c->n * model.width <= COUNT(x));
+    for (predictive = 0; predictive < 2; predictive++) {
+        const size_t n_bytes = c->n_bytes[predictive];
+
+        space->predictive = predictive;
+        EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
+               BBANS_OK);
+        EXPECT(bbans_sequence_encode(space, c->x, c->n, work, sizeof work,
+                                     &msg) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(used == n_bytes && equal(out, c->bytes[predictive], used));
+        EXPECT(bbans_message_read(&msg, c->bytes[predictive], n_bytes) ==
+               BBANS_OK);
+        EXPECT(bbans_sequence_decode(space, &msg, x, c->n, work, sizeof work) ==
+               BBANS_OK);
+        for (i = 0; i < c->n * model.width; i++)
+            EXPECT(x[i] == c->x[i]);
+    }
+    return 0;
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -361,11 +412,13 @@ int golden_run(size_t i)
 size_t golden_count(void)
 {
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
-           COUNT(golden_model_files) + COUNT(golden_networks);
+           COUNT(golden_model_files) + COUNT(golden_networks) +
+           COUNT(golden_latent_cases);
 }
 
 int golden_run(size_t i)
 {
+    const golden_latent_case *latent;
     const golden_lgssm_case *c;
 
     if (i < COUNT(golden_cases))
@@ -379,6 +432,10 @@ int golden_run(size_t i)
     i -= COUNT(golden_lgssm_cases);
     if (i < COUNT(golden_model_files))
         return model_file_run(&golden_model_files[i]);
-    return network_run(&golden_networks[i - COUNT(golden_model_files)]);
+    i -= COUNT(golden_model_files);
+    if (i < COUNT(golden_networks))
+        return network_run(&golden_networks[i]);
+    latent = &golden_latent_cases[i - COUNT(golden_networks)];
+    return latent_case_run(&golden_latents[latent->model], latent);
 }
 #endif

@@ -343,18 +343,11 @@ static void push_two_levels(const fixture *f, bbans_message *msg,
         const int32_t *before = x + (t > 0 ? t - 1 : 0) * WIDTH;
         int64_t(*level)[BBANS_LEVELS_MAX] = z[t % 2];
 
-        for (i = 0; t < n && i < 1; i++) { /* likelihood */
+        if (t < n) { /* likelihood */
             input[0] = bbans_array_of(level[markov ? 0 : 1], BBANS_I64);
             input[1] = bbans_array_of(level[0], BBANS_I64);
             run(f->network + 3, input, output);
             push_observed(msg, head, output, now);
-            if (!markov)
-                break;
-            run(f->network + 1, input, output);
-            pop_latents(msg, output, b, level[1]);
-            input[0] = bbans_array_of(level[1], BBANS_I64);
-            run(f->network + 2, input, output);
-            push_latents(msg, output, a, level[0]);
         }
         for (i = markov ? 1 : 2; t > 0 && i-- > 0;) { /* posterior */
             int64_t(*old)[BBANS_LEVELS_MAX] = z[(t - 1) % 2];
@@ -366,11 +359,14 @@ static void push_two_levels(const fixture *f, bbans_message *msg,
         }
         if (t == n)
             continue;
-        if (!markov) {
-            input[0] = bbans_array_of(level[1], BBANS_I64);
-            run(f->network + 2, input, output);
-            push_latents(msg, output, a, level[0]);
+        if (markov) { /* prior */
+            input[0] = bbans_array_of(level[0], BBANS_I64);
+            run(f->network + 1, input, output);
+            pop_latents(msg, output, b, level[1]);
         }
+        input[0] = bbans_array_of(level[1], BBANS_I64);
+        run(f->network + 2, input, output);
+        push_latents(msg, output, a, level[0]);
         push_latents(msg, NULL, b, level[1]);
     }
 }
@@ -517,6 +513,46 @@ static void test_round_trips(fixture *f, void *work, size_t work_bytes)
     space->predictive = 0;
 }
 
+/* Several sequences, each by itself or all in one message. */
+static void test_several(const fixture *f, void *work, size_t work_bytes)
+{
+    static const uint64_t offset[] = {0, 0, 5, 6, 20, LENGTH - 3, LENGTH};
+    const size_t n = sizeof offset / sizeof *offset - 1;
+    const bbans_state_space *space = &f->frozen.space;
+    static int32_t x[LENGTH * WIDTH], y[LENGTH * WIDTH];
+    static uint8_t bytes[4 * WORDS], alone[4 * WORDS];
+    static uint32_t tail[WORDS];
+    uint64_t head, byte_offset[sizeof offset / sizeof *offset];
+    size_t k, failed, n_bytes;
+    bbans_message msg;
+
+    draw(&f->frozen.vae.base.head, x, LENGTH * WIDTH);
+    CHECK(bbans_message_init(&msg, &head, 1, tail, WORDS) == BBANS_OK);
+    CHECK(bbans_batch_encode(space, x, offset, n, work, work_bytes, &msg, bytes,
+                             sizeof bytes, byte_offset, &failed) == BBANS_OK);
+    memset(y, 0, sizeof y);
+    CHECK(bbans_batch_decode(space, bytes, byte_offset, y, offset, n, work,
+                             work_bytes, &msg, &failed) == BBANS_OK);
+    CHECK(memcmp(x, y, sizeof x) == 0);
+    for (k = 0; k < n; k++) {
+        const size_t length = (size_t)(byte_offset[k + 1] - byte_offset[k]);
+
+        CHECK(bbans_sequence_encode(space, x + offset[k] * WIDTH,
+                                    (size_t)(offset[k + 1] - offset[k]), work,
+                                    work_bytes, &msg) == BBANS_OK);
+        CHECK(bbans_message_write(&msg, alone, sizeof alone, &n_bytes) ==
+                  BBANS_OK &&
+              n_bytes == length &&
+              memcmp(alone, bytes + byte_offset[k], n_bytes) == 0);
+    }
+    CHECK(bbans_packed_encode(space, x, offset, n, work, work_bytes, &msg) ==
+          BBANS_OK);
+    memset(y, 0, sizeof y);
+    CHECK(bbans_packed_decode(space, &msg, y, offset, n, work, work_bytes) ==
+          BBANS_OK);
+    CHECK(memcmp(x, y, sizeof x) == 0);
+}
+
 /* ---- Files --------------------------------------------------------------- */
 
 static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
@@ -585,6 +621,97 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
                              &n_bytes) == BBANS_ERR_SYMBOL);
     }
     free(memory);
+}
+
+/* What a number of the header is refused as, under a right checksum. */
+static bbans_status status_with(const uint8_t *file, size_t n_file, size_t at,
+                                size_t n, uint64_t value)
+{
+    static uint8_t changed[100000];
+    const size_t end = n_file - 4;
+    bbans_status status;
+    bbans_model model;
+    size_t memory_bytes;
+    void *memory;
+
+    memcpy(changed, file, n_file);
+    bbans_store(changed + at, value, n);
+    bbans_store(changed + end, bbans_crc32(0, changed, end), 4);
+    status = bbans_model_parse(&model, changed, n_file);
+    if (status != BBANS_OK)
+        return status;
+    memory_bytes = bbans_model_bytes(&model);
+    memory = malloc(memory_bytes);
+    CHECK(memory != NULL);
+    status = bbans_model_build(&model, memory, memory_bytes);
+    free(memory);
+    return status;
+}
+
+static void test_fields(fixture *f)
+{
+    static const struct {
+        size_t at, n;
+        uint64_t value;
+        bbans_status status;
+    } cases[] = {
+        {6, 1, 1, BBANS_OK}, /* predictive */
+        {7, 1, BBANS_KIND_BYTES, BBANS_OK},
+        {7, 1, BBANS_KIND_TEXT, BBANS_ERR_CORRUPT},
+        {8, 1, 0, BBANS_ERR_CORRUPT}, /* levels */
+        {8, 1, 1, BBANS_ERR_CORRUPT},
+        {8, 1, 3, BBANS_ERR_TRUNCATED},
+        {8, 1, 9, BBANS_ERR_CORRUPT},
+        {9, 1, 1, BBANS_ERR_CORRUPT}, /* an alphabet */
+        {10, 1, 1, BBANS_ERR_VERSION},
+        {11, 1, 1, BBANS_ERR_VERSION},
+        {12, 4, 0, BBANS_ERR_CORRUPT}, /* the head */
+        {12, 4, WIDTH + 1, BBANS_ERR_CORRUPT},
+        {12, 4, UINT32_MAX, BBANS_ERR_CORRUPT},
+        {16, 4, 1, BBANS_ERR_CORRUPT},
+        {16, 4, 4, BBANS_ERR_CORRUPT},
+        {16, 4, UINT32_MAX, BBANS_ERR_CORRUPT},
+        {20, 4, 1, BBANS_ERR_CORRUPT},
+        {24, 4, 2, BBANS_ERR_CORRUPT},
+        {28, 4, 1, BBANS_ERR_CORRUPT},
+        {32, 4, 1, BBANS_ERR_CORRUPT},
+        {36, 4, 15, BBANS_OK}, /* the grid */
+        {36, 4, 16, BBANS_ERR_CORRUPT},
+        {40, 4, 0, BBANS_ERR_CORRUPT}, /* the start */
+        {40, 4, 65535, BBANS_OK},
+        {40, 4, 65536, BBANS_ERR_CORRUPT},
+        {44, 4, 65535, BBANS_OK},
+        {44, 4, 65536, BBANS_ERR_CORRUPT},
+        {48, 4, 15, BBANS_OK},
+        {48, 4, 16, BBANS_ERR_CORRUPT},
+        {52, 4, 1, BBANS_ERR_CORRUPT}, /* the order: networks do not fit */
+        {52, 4, 2, BBANS_ERR_CORRUPT},
+        {56, 4, 0, BBANS_ERR_CORRUPT}, /* the first network */
+        {56, 4, 1025, BBANS_ERR_CORRUPT},
+    };
+    static uint8_t file[100000];
+    size_t n_file, i;
+
+    make_vae(f, &heads[0], 2, BBANS_ORDER_MARKOV, 0);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
+                            sizeof file, &n_file) == BBANS_OK);
+    for (i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK(status_with(file, n_file, cases[i].at, cases[i].n,
+                          cases[i].value) == cases[i].status);
+    make_vae(f, &heads[1], 1, BBANS_ORDER_MARKOV, 0);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
+                            sizeof file, &n_file) == BBANS_OK);
+    CHECK(status_with(file, n_file, 24, 4, 256) == BBANS_ERR_CORRUPT);
+    make_deep_ssm(f, &heads[2], 0);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
+                            sizeof file, &n_file) == BBANS_OK);
+    CHECK(status_with(file, n_file, 7, 1, BBANS_KIND_BYTES) ==
+          BBANS_ERR_CORRUPT); /* from -20 on */
+    CHECK(status_with(file, n_file, 8, 1, 1) == BBANS_ERR_VERSION);
+    CHECK(status_with(file, n_file, 20, 4, 0) == BBANS_OK);
+    CHECK(status_with(file, n_file, 28, 4, 65) == BBANS_ERR_CORRUPT);
+    CHECK(status_with(file, n_file, 32, 4, 3) == BBANS_ERR_CORRUPT);
+    CHECK(status_with(file, n_file, 52, 4, 1) == BBANS_ERR_CORRUPT);
 }
 
 /* ---- What is refused ----------------------------------------------------- */
@@ -711,6 +838,7 @@ static void test_model(fixture *f, void *work, size_t work_bytes)
     const bbans_head *head = &f->frozen.vae.base.head;
 
     test_round_trips(f, work, work_bytes);
+    test_several(f, work, work_bytes);
     test_values(f, work, work_bytes);
     test_file(f, BBANS_KIND_INTEGERS, work, work_bytes);
     if (head->low >= 0)
@@ -727,6 +855,8 @@ int main(void)
     int isa;
 
     CHECK(f != NULL && work != NULL);
+    test_fields(f);
+    test_refusals(f);
     FOR_EACH_ISA(isa)
     for (i = 0; i < sizeof heads / sizeof *heads; i++) {
         shift = (unsigned)i % 3;
@@ -746,7 +876,6 @@ int main(void)
         test_definition(f, work, work_bytes);
         test_model(f, work, work_bytes);
     }
-    test_refusals(f);
     free(work);
     free(f);
     return 0;

@@ -894,12 +894,12 @@ def deep_ssm_of(draw, head, n, m, grid, shift):
 def network_model_cases(draw, models):
     for name, model in models:
         head, sequences = model.head, []
-        c = model.tail_length
+        c, span = model.tail_length, head.high - head.low + 1
         for length in (0, 1, c, c + 1, c + 2, c + 17):
             xs = [
-                [head.low + draw.below(head.high - head.low + 1) for _ in range(head.width)]
+                [head.low + draw.below(span) for _ in range(head.width)]
                 for _ in range(length)
-            ]  # fmt: skip
+            ]
             sequences.append(
                 {
                     "xs": xs, "encode": ref.network_encode(model, xs).hex(),
