@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import wave
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -45,6 +44,7 @@ TRAIN_SET = "images/mnist_train-images-idx3-ubyte.gz"
 SHIPPED = Path(bbans.__file__).parent / "data"
 RATES = {"thresholded": 0.1751, "stochastic": 0.1949}
 WIDTHS = [256, 512, 1024]
+TRAINED = 12_000  # steps of the inertial sensor, as examples/train_imu.py has them
 
 # 12 sums that do not wait for each other: more than latency times throughput anywhere.
 PEAK = """
@@ -198,7 +198,7 @@ def trained(rows: Report, folder: Path, name: str) -> Any:
 
 def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
     """Models that examples/ trains on thresholded digits."""
-    one = trained(rows, folder, "digits_vae")
+    one = trained(rows, folder, "digits")
     if one is not None:
         rate = whole(one, images)
         rows.add("one level: message", rate, "bits/dim")
@@ -209,7 +209,7 @@ def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
         rows.add("two levels: message, stretch", most, "bits/dim", at_most=0.172)
         if one is not None:
             rows.add("two levels, to one level", most / rate, "times", at_most=0.97)
-    deep = trained(rows, folder, "digits_deep_ssm")
+    deep = trained(rows, folder, "digit_rows")
     if deep is not None:
         x = images.reshape(-1, ROW, ROW)
         rate = net(deep, x) / x.size
@@ -219,27 +219,25 @@ def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
         add_start(rows, "deep SSM", deep, few.reshape(-1, 10 * ROW, ROW))
 
 
-def add_speech(rows: Report, folder: Path) -> None:
-    """Recordings that the deep model was not trained on, one after another."""
-    deep = trained(rows, folder, "speech")
-    files = rows.files("audio/fsdd/*_0.wav", "speech")
+def add_sensor(rows: Report, folder: Path) -> None:
+    """The part of a series that its deep model was not trained on, by differences; by
+    linear prediction; and by FLAC."""
+    deep = trained(rows, folder, "imu")
+    files = rows.files("sensors/imu_sample_17070x6_i32.npy", "inertial sensor")
     if deep is None or not files:
         return
-    recordings = []
-    for path in files:
-        with wave.open(str(path)) as file:
-            recordings.append(np.frombuffer(file.readframes(-1), "<i2"))
-    samples = np.concatenate(recordings)
-    samples = samples[: samples.size // deep.width * deep.width]
-    rate = whole(deep, samples.reshape(-1, deep.width))
-    rows.add("speech, deep SSM", rate, "bits/sample")
-    data = bbans.compress(samples, SignalCoder())
-    assert (bbans.decompress(data) == samples).all()
-    rows.add("speech, SignalCoder", 8 * len(data) / samples.size, "bits/sample")
+    series = np.load(files[0])
+    x = np.diff(series, axis=0)[TRAINED - 1 :]
+    rows.add("inertial sensor, deep SSM", whole(deep, x), "bits/value")
+    series = series[TRAINED:].astype(np.int16)
+    data = bbans.compress(series, SignalCoder())
+    assert (bbans.decompress(data) == series).all()
+    rate = 8 * len(data) / series.size
+    rows.add("inertial sensor, SignalCoder", rate, "bits/value")
     if program := rows.program("flac", "FLAC"):
         rows.used(first_line(program, "--version"))
-        rate = 8 * flac(program, samples[:, None]) / samples.size
-        rows.add("speech, FLAC", rate, "bits/sample")
+        rate = 8 * flac(program, series) / series.size
+        rows.add("inertial sensor, FLAC", rate, "bits/value")
 
 
 # ---- times
@@ -393,7 +391,7 @@ def main() -> None:
         weights, pixels = given_weights(rows, "given VAE"), digits(rows, "images")
         if len(pixels):
             add_digits(rows, given.models, binarised(pixels, "thresholded"))
-        add_speech(rows, given.models)
+        add_sensor(rows, given.models)
         if weights and len(pixels):
             add_given(rows, given_vae(weights), pixels)
             images = binarised(pixels, "thresholded")
