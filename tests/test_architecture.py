@@ -460,7 +460,8 @@ def test_all_of_each_module_exists():
 
 def test_types_and_the_model_are_shipped():
     shipped = files("bbans")
-    for name in ("py.typed", "models/_forward.pyi", "data/english.bbm"):
+    models = [f"data/{name}.bbm" for name in ("english", "digits", "digit_rows")]
+    for name in ("py.typed", "models/_forward.pyi", *models):
         assert shipped.joinpath(name).is_file(), name
 
 
