@@ -201,7 +201,7 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 
 #ifndef BBANS_DECODER_ONLY
 /* Write the file of a model, with its mode.
- *   model    first member of a bbans_hmm, or of any of bbans_frozen
+ *   model    the member `space` of any model of bbans_frozen
  *   kind     bbans_kind; of models without an alphabet integers, or bytes if
  *            all they code are some
  *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
@@ -851,9 +851,10 @@ BBANS_API bbans_status bbans_lgssm_init(bbans_lgssm *model, size_t latents,
 /* ---- Models made of networks --------------------------------------------- */
 
 /* VAEs and deep state space models: docs/maths.md, "VAEs and deep state space
- * models".  What networks give are the parameters of distributions, by a
- * *head*; latents are integers, in steps of 2^-grid.  An observation is p
- * values, of which networks take all, in one tensor of any shape.
+ * models".  What networks give are the parameters of distributions: of p values
+ * of an observation, by a *head*, and of latents, which are integers in steps
+ * of 2^-grid.  Networks take an observation, or the latents of a level, as one
+ * tensor of any shape.
  *
  * What a network takes is clipped to the range of its INPUT.  What it gives,
  * all outputs one after the other, is
@@ -868,7 +869,7 @@ typedef enum {
     BBANS_HEAD_CATEGORICAL = 1,  /* [p][high + 1] logits                      */
     BBANS_HEAD_MIXTURE = 2,      /* [p][3][components]: logits of the weights,
                                     then locations, then scales               */
-    BBANS_HEAD_BETA_BINOMIAL = 3 /* [p][2] log2(alpha) and log2(beta), in 2^-7 */
+    BBANS_HEAD_BETA_BINOMIAL = 3 /* [p][2] log2(alpha), log2(beta), in 2^-7   */
 } bbans_head_law;
 
 typedef struct {
@@ -882,11 +883,11 @@ typedef struct {
 
 enum {
     BBANS_LEVELS_MAX = 8,
-    BBANS_GRID_MAX = 15,       /* and of start_shift  */
+    BBANS_GRID_MAX = 15,        /* of a start_shift too     */
     BBANS_VALUES_MAX = 16777216 /* of an observation: 2^24 */
 };
 
-/* What both have, set by their init functions. */
+/* What VAEs and deep state space models begin with. */
 typedef struct {
     bbans_state_space space; /* observations: int32_t [head.width] */
     bbans_head head;
@@ -921,9 +922,9 @@ typedef struct {
  *   network       [2 levels] which take, and give laws as said above:
  *                 BBANS_ORDER_MARKOV: posteriors (x), (z_1), .. (z_L-1); priors
  *                 (z_2), .. (z_L) of the levels below; the likelihood (z_1)
- *                 BBANS_ORDER_TOP_DOWN: posteriors of levels l = 1 .. L (x, z_L,
- *                 .. z_l+1); priors of levels 1 .. L - 1 (z_L, .. z_l+1); the
- *                 likelihood (z_L, .. z_1)
+ *                 BBANS_ORDER_TOP_DOWN: posteriors of levels l = 1 .. L (x,
+ *                 z_L, .. z_l+1); priors of levels 1 .. L - 1 (z_L, .. z_l+1);
+ *                 the likelihood (z_L, .. z_1)
  * Returns ERR_{NULL,SIZE}, and ERR_TABLE for what does not fit together. */
 BBANS_API bbans_status bbans_vae_init(bbans_vae *model, const bbans_head *head,
         size_t levels, int order, unsigned grid, size_t start_length,
@@ -938,9 +939,9 @@ typedef struct {
 } bbans_deep_ssm;
 
 /* Fill *model, as bbans_vae_init.
- *   network  [4] the update (x_t, h_t-1), which gives h_t; P(z_t | z_t-1) (z_t-1);
- *            P(x_t | z_t, h_t-1) (z_t, h_t-1); Q(z_t | h_t, z_t+1) (h_t, z_t+1,
- *            zeros at the end)
+ *   network  [4] the update (x_t, h_t-1), which gives h_t; the prior (z_t-1);
+ *            the likelihood (z_t, h_t-1); the posterior (h_t, z_t+1, or zeros
+ *            behind the last step)
  * Returns ERR_{NULL,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_deep_ssm_init(bbans_deep_ssm *model,
         const bbans_head *head, unsigned grid, size_t start_length,
@@ -959,7 +960,7 @@ union bbans_frozen {
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */
 
 /* x_1 .. x_n are an array of n observations of the model's kind.  `model` is
- * the first member of a bbans_hmm or a bbans_lgssm. */
+ * the member `space` of any model of bbans_frozen. */
 
 /* Words of tail that hold any sequence of n observations, and serve as scratch;
  * 0 if they exceed SIZE_MAX. */

@@ -45,6 +45,12 @@ PARTS = {
         "sizeof(bbans_message)",
     ),
     "byte decoder": Part(["-DBBANS_DECODER_ONLY"], "bytes_size bytes_decompress", "0"),
+    "files under any model: VAEs, ..": Part(
+        ["-DBBANS_DECODER_ONLY"],
+        "model_parse model_bytes model_build container_check reader_work_bytes "
+        "decompress",
+        "sizeof(bbans_model) + sizeof(bbans_reader)",
+    ),
     "HMM decoder, packets": Part(
         ["-DBBANS_DECODER_ONLY"],
         "tiny_decoder_init tiny_decode tiny_packet_decode",

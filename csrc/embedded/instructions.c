@@ -1,20 +1,14 @@
-/* Instructions per symbol on a Cortex-M4, for docs/embedded.md.  The emulator
- * is told that each takes 1 ns; the board's timer ticks every 40.  make
+/* Instructions per symbol on a Cortex-M4, for docs/embedded.md: make
  * instructions
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_tiny.h"
 #include "board.h"
+#include "timer.h"
 
 #define N 400
 #define SYMBOLS 64
 #define PREC 15
-#define NS_A_TICK 40
-
-/* Timer 0 of Arm's CMSDK counts down. */
-#define TIMER_CONTROL (*(volatile uint32_t *)0x40000000)
-#define TIMER_VALUE (*(volatile uint32_t *)0x40000004)
-#define TIMER_RELOAD (*(volatile uint32_t *)0x40000008)
 
 static uint16_t initial[BBANS_TINY_STATES + 1];
 static uint16_t transition[BBANS_TINY_STATES * (BBANS_TINY_STATES + 1)];
@@ -58,7 +52,7 @@ static uint32_t draw(const uint16_t *edge)
 
 static size_t per_symbol(uint32_t before)
 {
-    return (size_t)((uint64_t)(before - TIMER_VALUE) * NS_A_TICK / N);
+    return (size_t)(instructions_since(before) / N);
 }
 
 int run(void)
@@ -67,9 +61,7 @@ int run(void)
     static bbans_tiny_decoder dec;
     size_t s;
 
-    TIMER_RELOAD = 0xffffffff;
-    TIMER_VALUE = 0xffffffff;
-    TIMER_CONTROL = 1;
+    start_timer();
     print("| states | mode | encode | decode |\n|---:|---|---:|---:|\n");
     for (s = 0; s < sizeof states / sizeof *states; s++) {
         bbans_tiny_hmm hmm;

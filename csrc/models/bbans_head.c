@@ -179,7 +179,8 @@ static void push_bits(const int32_t *logit, size_t n, bbans_lane *of,
 
     while (n-- > 0) {
         const uint32_t one = bbans_mass_of_one(logit[n]), zero = TOTAL - one;
-        const uint32_t start = x[n] ? zero : 0, freq = x[n] ? one : zero;
+        const uint32_t bit = 0u - (uint32_t)x[n]; /* no branch on it */
+        const uint32_t start = zero & bit, freq = zero ^ ((zero ^ one) & bit);
 
         bbans_lane_spill(&lane, (uint64_t)freq << (31 - BBANS_PREC_MAX));
         /* floor(x / f) N + x mod f + c */
@@ -194,6 +195,8 @@ static void pop_bits(const int32_t *logit, size_t n, bbans_lane *of, int32_t *x)
     bbans_lane lane = *of;
     size_t i;
 
+    /* Most bits of images are foretold: by a branch the next head does not wait
+     * for this one's comparison. */
     for (i = 0; i < n; i++) {
         const uint32_t one = bbans_mass_of_one(logit[i]), zero = TOTAL - one;
         const uint32_t slot = bbans_slot_bits(lane.x, BBANS_PREC_MAX);
