@@ -131,6 +131,32 @@ def random_vae(head, latents, order="markov", *, seed):
     )
 
 
+def convolutional_vae(*, seed):
+    """A float VAE of images of 8 x 8 bits: maps of 4 x 4 x 2 latents, and 2 x 2 x 1."""
+    rng = np.random.default_rng(seed)
+
+    def conv(a, channels, size, **how):
+        weight = rng.normal(size=(channels, size, size, a.shape[2])) / 3
+        return nn.Conv2d(a, weight, rng.normal(size=channels) / 9, **how)
+
+    def down(shape, channels):
+        x = nn.Input(shape)
+        h = nn.Relu(conv(x, 5, 3, stride=2, padding=1))
+        return nn.Network([x], [conv(h, channels, 1), conv(h, channels, 1)])
+
+    def up(shape, channels):
+        z = nn.Input(shape)
+        h = nn.PixelShuffle(nn.Relu(conv(z, 12, 3, padding=1)), 2)
+        return nn.Network([z], [conv(h, n, 1) for n in channels])
+
+    return VAE(
+        up((4, 4, 2), [1]),
+        [down((8, 8, 1), 2), down((4, 4, 2), 1)],
+        [up((2, 2, 1), [2, 2])],
+        head=Head.bernoulli(64),
+    )
+
+
 def random_deep_ssm(head, n, m, *, seed):
     """A float deep state space model of n latents and m numbers of recurrent state."""
     rng, p = np.random.default_rng(seed), head.width

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import byte_hmm
+from shared import (
+    HEADS,
+    byte_hmm,
+    random_deep_ssm,
+    random_observations,
+    random_vae,
+)
 
 import bbans
 
@@ -553,6 +559,11 @@ def test_demo_without_matplotlib():
     assert not list(Path().glob("*.png"))
 
 
+def test_options_of_the_demos():
+    for arguments in (["vae", "--text", "x"], ["--images", "3"], ["--data", "."]):
+        assert "does not go with" in fails("demo", *arguments, code=2)
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [
@@ -643,3 +654,48 @@ def test_compress_refuses_channels_that_would_do_nothing(other_model):
 @pytest.mark.parametrize("command", ["compress", "decompress"])
 def test_the_file_is_stdin_by_default(command):
     assert "default -, stdin" in " ".join(passes(command, "--help").decode().split())
+
+
+def test_arrays_with_their_headers():
+    """Images in a .npy file, under a model of images."""
+    images = random_observations(HEADS[0], 90, seed=1).astype(np.uint8)
+    frozen = random_vae(HEADS[0], [3], seed=0).freeze(images)
+    frozen.save("model.bbm")
+    facts = passes("info", "model.bbm").decode()
+    for text in ("variational autoencoder", "1, markov", "6 of 0 .. 1", "bernoulli"):
+        assert text in facts
+    np.save("images.npy", images.reshape(90, 2, 3))
+    whole = Path("images.npy").read_bytes()
+    passes("compress", "-m", "model.bbm", "images.npy")
+    assert "90 x 2 x 3" in passes("info", "images.npy.bbz").decode()
+    passes("decompress", "-m", "model.bbm", "images.npy.bbz", "-o", "again.npy")
+    assert Path("again.npy").read_bytes() == whole
+    passes("decompress", "-m", "model.bbm", "images.npy.bbz", "-o", "bare")
+    assert Path("bare").read_bytes() == images.tobytes()
+    # Without a model its bytes are coded, header and all.
+    passes("compress", "images.npy", "-o", "bytes.npy.bbz")
+    passes("decompress", "bytes.npy.bbz")
+    assert Path("bytes.npy").read_bytes() == whole
+    assert "--type" in fails("compress", "--type", "int8", "images.npy", code=2)
+    write("text.npy", b"no array")
+    assert "no array (.npy)" in fails("compress", "-m", "model.bbm", "text.npy")
+    np.save("wide.npy", images.reshape(108, 5))
+    text = fails("compress", "-m", "model.bbm", "wide.npy")
+    assert "an array of shape (108, 5) has no rows of 6" in text
+
+
+def test_info_on_a_deep_state_space_model():
+    observations = random_observations(HEADS[2], 40, seed=1)
+    model = random_deep_ssm(HEADS[2], 2, 3, seed=0).freeze(observations)
+    data = model.to_bytes()
+    facts = passes("info", write("model.bbm", data)).decode()
+    for text in (
+        "deep state space model",
+        "4 of -20 .. 300",
+        "mixture of 2 (logistic)",
+    ):
+        assert text in facts
+    assert model.fingerprint.hex() in facts
+    for n in (30, 60, len(data) - 1):
+        assert "of" in fails("info", write("model.bbm", data[:n]))
+    assert "followed by other data" in fails("info", write("model.bbm", data + b"x"))

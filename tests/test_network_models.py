@@ -10,6 +10,7 @@ import pytest
 import reference as ref
 from shared import (
     HEADS,
+    convolutional_vae,
     in_mode,
     random_deep_ssm,
     random_message,
@@ -21,6 +22,7 @@ from shared import (
 from bbans import (
     VAE,
     CorruptError,
+    DeepSSM,
     FormatError,
     FrozenDeepSSM,
     FrozenVAE,
@@ -36,6 +38,7 @@ from bbans import (
 from bbans.codecs import Iconoclasm, decode_sequence, encode_sequence
 from bbans.errors import BbansError, TruncatedError
 from bbans.frozen import FrozenModel, Head
+from bbans.models._float_heads import observation_bits, units_of
 
 CASES = {
     "one level": lambda head, seed: random_vae(head, [4], seed=seed),
@@ -141,6 +144,25 @@ def test_images_of_two_axes():
     assert (decompress(compress(images, frozen), frozen) == images).all()
     with pytest.raises(SymbolError, match=r"shape \(60, 2, 3\) has no rows of 12"):
         frozen.encode(images[:, :2, :3])
+
+
+def test_images_of_any_size():
+    model, rng = convolutional_vae(seed=0), np.random.default_rng(0)
+    frozen = model.freeze(rng.integers(0, 2, (60, 8, 8)), grid=5)
+    assert frozen.with_shape(8, 8) == frozen
+    other = frozen.with_shape(12, 16)
+    assert other.width == 192
+    assert other.latents == (2 * 6 * 8, 3 * 4)
+    assert other.with_shape(8, 8) == frozen != other
+    images = rng.integers(0, 2, (20, 12, 16))
+    data = other.encode(images)
+    assert (other.decode(data, 20).reshape(images.shape) == images).all()
+    slow = encode_sequence(images.reshape(20, -1), other.state_space())
+    assert slow.to_bytes() == data
+    with pytest.raises(ModelError, match=r"posterior_1: node .* no size for 8 x 9"):
+        frozen.with_shape(8, 9)
+    with pytest.raises(ModelError, match="posterior_1 takes no map"):
+        frozen_of("one level", HEADS[0])[1].with_shape(8, 8)
 
 
 # ---- what they cost
@@ -341,12 +363,18 @@ def test_float_models_that_do_not_fit():
     head = HEADS[0]
     model, _, x = frozen_of("one level", head)
     likelihood = model.networks["likelihood"]
-    one = random_network([head.width], 7, np.random.default_rng(0))
+    one = random_network([head.width], 8, np.random.default_rng(0))
+    with pytest.raises(ModelError, match=r"posterior_1 takes inputs of \[4\] elements"):
+        VAE(one, likelihood, head=head)
+    with pytest.raises(ModelError, match="likelihood has 8 outputs, where 6 are"):
+        VAE(random_network([4], 8, np.random.default_rng(0)), one, head=head)
+    with pytest.raises(ModelError, match="update takes inputs"):
+        DeepSSM(one, one, one, one, head=head)
     with pytest.raises(ModelError, match="L - 1 priors"):
         VAE(likelihood, model.networks["posterior_1"], [one], head=head)
     with pytest.raises(ModelError, match="step"):
         VAE(likelihood, one, head=head, step=0)
-    with pytest.raises(ModelError, match="posterior_1 must be a Network"):
+    with pytest.raises(ModelError, match="posterior_1 must be a Network, not None"):
         VAE(likelihood, [None], head=head)
     with pytest.raises(ModelError, match="calibration"):
         model.freeze(x[:0])
@@ -499,3 +527,30 @@ def test_samples(name):
     one = 1 / (1 + np.exp(-model._run("likelihood", *model._above(z, 0))))
     assert np.abs(drawn.mean(axis=0) - one.mean(axis=0)).max() < 5 * 0.5 / n**0.5
     assert np.ptp(one.mean(axis=0)) > 0.05
+
+
+# ---- heads in floats
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head.law}-{head.width}")
+@pytest.mark.parametrize("step", [1.0, 1 / 64])
+def test_bits_in_floats_are_those_that_are_coded(head, step):
+    """Of the same outputs, but for their rounding."""
+    rng = np.random.default_rng(6)
+    units = units_of(head, step)
+    channels = len(units.factor)
+    message, bits = random_message(1, 8), 0.0
+    before = message.bits
+    for seed in range(50):
+        reals = rng.normal(size=head.outputs // channels * channels)
+        if head.law == "mixture":  # locations among the values, scales of some
+            kinds = reals.reshape(head.width, 3, -1)
+            kinds[:, 1] = rng.uniform(head.low, head.high, kinds[:, 1].shape) * step
+            kinds[:, 2] += math.log(60 * step)
+        factor, offset, low, high = units.over(reals.size)
+        outputs = np.clip(np.rint(factor * reals + offset), low, high).astype(np.int32)
+        x = random_observations(head, 1, seed=seed)[0]
+        message.push(head.distribution(outputs), x if head.width > 1 else int(x[0]))
+        bits += observation_bits(head, reals[None], x[None], step)[0]
+    # A small head of a message makes single values uneven, by 1/16 of a bit.
+    assert message.bits - before == pytest.approx(bits, abs=0.5, rel=1e-3)

@@ -83,6 +83,16 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+class Coin:
+    """A graph of one node."""
+
+    def parents(self, node):
+        return ()
+
+    def conditional(self, node, values):
+        return distributions.Uniform(2)
+
+
 X, MAP = networks.Input(4), networks.Input((2, 2, 4))
 KERNEL = [[[[1, 2, 3, 4]]]]
 LAYERS = [
@@ -129,6 +139,8 @@ EXAMPLES = [
     (started(), lambda a, b: a == b),
     (codecs.Serial([GAUSSIAN, distributions.Uniform(2)]), codes(([1, 2], 1))),
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
+    (codecs.Dependent([distributions.Uniform(9), likelihood]), codes((1, 2))),
+    (codecs.Schedule(Coin(), [("push", "x")]), codes({"x": 1})),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.errors import BbansError, FormatError
+from bbans.frozen.base import FrozenModel
 from bbans.frozen.model_file import shipped_model
-from bbans.frozen.vae import FrozenVAE
 from bbans.message.message import Message
 
 __all__ = ["Row", "experiment", "images_of", "measure"]
@@ -57,8 +57,8 @@ def experiment(
     seed : int
         Of the images that are drawn, and of the bits that are lent for the ELBO.
     """
-    model, rng = shipped_model("digits"), np.random.default_rng(seed)
-    assert isinstance(model, FrozenVAE)
+    model: Any = shipped_model("digits")
+    rng = np.random.default_rng(seed)
     images: NDArray[Any]
     if data is None:
         images = model.sample(Message.from_bytes(rng.bytes(BYTES * n) + b"\1"), n)
@@ -84,7 +84,7 @@ def experiment(
 
 
 def measure(
-    model: FrozenVAE, images: NDArray[Any], rng: np.random.Generator
+    model: FrozenModel, images: NDArray[Any], rng: np.random.Generator
 ) -> list[Row]:
     """Code each leading part of the images, decode it, and compare.
 
@@ -103,7 +103,7 @@ def measure(
     return rows
 
 
-def _elbo(model: FrozenVAE, images: NDArray[Any], rng: np.random.Generator) -> float:
+def _elbo(model: FrozenModel, images: NDArray[Any], rng: np.random.Generator) -> float:
     bits = 0.0
     for _ in range(DRAWS):
         message = Message.from_bytes(rng.bytes(2 * BYTES) + b"\1")

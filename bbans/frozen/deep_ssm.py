@@ -93,22 +93,8 @@ class FrozenDeepSSM(NetworkModel):
         kind: Kind = "integers",
         mode: Mode = "iconoclasm",
     ) -> None:
-        networks = {
-            "update": update,
-            "prior": prior,
-            "likelihood": likelihood,
-            "posterior": posterior,
-        }
-        for name, network in networks.items():
-            as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
-        self._hidden = size_of(update.outputs)
-        self._latents = size_of(posterior.outputs) // 2
-        p = as_head(head).width
-        m, n = self._hidden, self._latents
-        check_fit("update", update, [p, m], m)
-        check_fit("prior", prior, [n], 2 * n)
-        check_fit("likelihood", likelihood, [n, m], head.outputs)
-        check_fit("posterior", posterior, [m, n], 2 * n)
+        networks = conditionals(update, prior, likelihood, posterior, FrozenNetwork)
+        self._latents, self._hidden = fitting_sizes(networks, head)
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
@@ -160,6 +146,48 @@ class FrozenDeepSSM(NetworkModel):
         if head.start.detail:
             raise CorruptError("model file is inconsistent: it has levels")
         return cls(*networks, **options_of(head))
+
+
+# ---- its networks, in integers or in floats
+
+
+def conditionals(
+    update: Any, prior: Any, likelihood: Any, posterior: Any, kind: type[Any]
+) -> dict[str, Any]:
+    """Networks by their names, in the order of files.
+
+    Raises
+    ------
+    ModelError
+        If one is not of this kind.
+    """
+    networks = {
+        "update": update,
+        "prior": prior,
+        "likelihood": likelihood,
+        "posterior": posterior,
+    }
+    for name, network in networks.items():
+        as_instance(network, kind, name, f"a {kind.__name__}")
+    return networks
+
+
+def fitting_sizes(networks: dict[str, Any], head: Head) -> tuple[int, int]:
+    """Latents, and numbers of the recurrent state.
+
+    Raises
+    ------
+    ModelError
+        If `head` is none, or what networks take or give does not fit.
+    """
+    as_head(head)
+    n = size_of(networks["posterior"].outputs) // 2
+    m = size_of(networks["update"].outputs)
+    check_fit("update", networks["update"], [head.width, m], m)
+    check_fit("prior", networks["prior"], [n], 2 * n)
+    check_fit("likelihood", networks["likelihood"], [n, m], head.outputs)
+    check_fit("posterior", networks["posterior"], [m, n], 2 * n)
+    return n, m
 
 
 # ---- step by step

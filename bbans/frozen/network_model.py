@@ -29,7 +29,7 @@ from bbans.frozen.base import (
     read_header,
 )
 from bbans.frozen.head import NUMBERS as HEAD_NUMBERS
-from bbans.frozen.head import Head, as_head, coarse, latents_law
+from bbans.frozen.head import Head, coarse, latents_law
 from bbans.frozen.network import FrozenNetwork
 from bbans.message.codec import Codec
 
@@ -147,7 +147,7 @@ class NetworkModel(FrozenModel):
         mode: Mode,
     ) -> None:
         self._networks = networks
-        self._head: Head = as_head(head)
+        self._head = head
         most = int(lib.BBANS_GRID_MAX)
         grid = as_integer(grid, "grid", 0, most)
         start_shift = as_integer(start_shift, "start_shift", 0, most)
@@ -263,9 +263,7 @@ def size_of(shapes: Iterable[tuple[int, ...]]) -> int:
     return sum(map(math.prod, shapes))
 
 
-def check_fit(
-    name: str, network: FrozenNetwork, inputs: Sequence[int], outputs: int
-) -> None:
+def check_fit(name: str, network: Any, inputs: Sequence[int], outputs: int) -> None:
     """That a network takes inputs of so many elements each, and gives so many.
 
     Raises
@@ -308,11 +306,19 @@ class Plain:
         self._latents, self._modes, self._likelihood = latents, modes, likelihood
 
     def push(self, message: Any, value: Any) -> None:
+        """Push an observation, and then its modes."""
         modes = self._modes(value)
         self._likelihood(modes).push(message, value)
         self._latents.push(message, modes)
 
     def pop(self, message: Any) -> Any:
+        """Pop an observation.
+
+        Raises
+        ------
+        CorruptError
+            If what is popped before it are not its modes.
+        """
         modes = self._latents.pop(message)
         value = self._likelihood(modes).pop(message)
         if not all(map(np.array_equal, modes, self._modes(value))):

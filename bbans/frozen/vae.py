@@ -107,24 +107,8 @@ class FrozenVAE(NetworkModel):
         mode: Mode = "iconoclasm",
     ) -> None:
         self._order = ORDERS.index(one_of(order, ORDERS, "order"))
-        if isinstance(posteriors, FrozenNetwork):
-            posteriors = (posteriors,)
-        networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
-        levels = len(networks)
-        networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
-        networks["likelihood"] = likelihood
-        for name, network in networks.items():
-            as_instance(network, FrozenNetwork, name, "a FrozenNetwork")
-        most = int(lib.BBANS_LEVELS_MAX)
-        if not 1 <= levels <= most or len(networks) != 2 * levels:
-            raise ModelError(
-                f"a model of L levels, 1 to {most}, has L posteriors and L - 1 priors, "
-                f"not {levels} and {len(networks) - levels - 1}"
-            )
-        self._latents = tuple(
-            size_of(network.outputs) // 2 for network in [*networks.values()][:levels]
-        )
-        self._check_networks(networks, as_head(head))
+        networks = conditionals(likelihood, posteriors, priors, FrozenNetwork)
+        self._latents = fitting_levels(networks, head, order)
         super().__init__(
             networks, head, grid=grid, start_length=start_length,
             start_bits=start_bits, start_shift=start_shift, kind=kind, mode=mode,
@@ -136,21 +120,6 @@ class FrozenVAE(NetworkModel):
                 c, head, self.levels, self._order, grid, *start, self._array
             )
         )
-
-    def _check_networks(self, networks: dict[str, FrozenNetwork], head: Head) -> None:
-        n, markov = self._latents, self.order == "markov"
-        for i in range(self.levels):
-            above = list(n[: i - self.levels : -1]) if i < self.levels - 1 else []
-            below = [n[i - 1] if i else head.width]
-            given = below if markov else [head.width, *above]
-            check_fit(
-                f"posterior_{i + 1}", networks[f"posterior_{i + 1}"], given, 2 * n[i]
-            )
-            if above:
-                given = above[-1:] if markov else above
-                check_fit(f"prior_{i + 1}", networks[f"prior_{i + 1}"], given, 2 * n[i])
-        given = [n[0]] if markov else list(n[::-1])
-        check_fit("likelihood", networks["likelihood"], given, head.outputs)
 
     # ---- what it is
 
@@ -177,8 +146,8 @@ class FrozenVAE(NetworkModel):
     def codec(self, n: int) -> BitsBack[Any, Any]:
         """Return a codec of `n` observations as an array, shape (n, width).
 
-        It takes messages of several lanes too. The bytes are others than those of
-        `push`: all latents are popped before an observation is pushed.
+        It takes messages of several lanes too. Latents of all n are popped before an
+        observation is pushed, so the bytes are others than those of `push`.
         """
         steps = VAESteps(self, (as_integer(n, "n", 1),))
         return BitsBack(
@@ -187,13 +156,58 @@ class FrozenVAE(NetworkModel):
             lambda x: steps.posterior(steps.update(None, x), None),
         )
 
+    def with_shape(self, height: int, width: int) -> FrozenVAE:
+        """Return this model for images of another size, if its networks are made of
+        convolutions: another model, by its fingerprint, of the same weights.
+
+        Parameters
+        ----------
+        height, width : int
+            Maps of latents grow in proportion.
+
+        Raises
+        ------
+        ModelError
+            If a network takes no maps or a layer is of one size only, or if the maps
+            have no such size; the text names the network.
+        """
+        height, width = as_integer(height, "height", 1), as_integer(width, "width", 1)
+        old = self._networks["posterior_1"].inputs[0]
+        networks = {}
+        for name, network in self._networks.items():
+            shape = network.inputs[0]
+            if len(old) != 3 or len(shape) != 3:
+                raise ModelError(f"{name} takes no map of several rows: {shape}")
+            tall, odd = divmod(shape[0] * height, old[0])
+            wide, uneven = divmod(shape[1] * width, old[1])
+            if odd or uneven:
+                raise ModelError(
+                    f"{name} takes maps of {shape[0]} x {shape[1]} for images of "
+                    f"{old[0]} x {old[1]}, and none fits {height} x {width}"
+                )
+            try:
+                networks[name] = network.with_shape(tall, wide)
+            except ModelError as error:
+                raise ModelError(f"{name}: {error}", error.status) from error
+        q, p = (
+            [networks[f"{kind}_{i}"] for i in range(1, n + 1)]
+            for kind, n in (("posterior", self.levels), ("prior", self.levels - 1))
+        )
+        size = self.width * height * width // (old[0] * old[1])
+        return FrozenVAE(
+            networks["likelihood"], q, p, head=self._head._replace(width=size),
+            order=self.order, grid=self.grid, start_length=self.start_length,
+            start_bits=self.start_bits, start_shift=self.start_shift, kind=self.kind,
+            mode=self.mode,
+        )  # fmt: skip
+
     def sample(self, message: Message, n: int) -> NDArray[np.int32]:
-        """Draw observations by the bits of a message, which decide in integers.
+        """Draw observations from the model, by the bits of a message.
 
         Parameters
         ----------
         message : Message
-            Of random bits. They are taken, and not returned as those of a pop are.
+            Of random bits, which are taken: what is drawn depends on nothing else.
         n : int
 
         Returns
@@ -203,9 +217,9 @@ class FrozenVAE(NetworkModel):
         Raises
         ------
         MessageError
-            If it has several lanes, and too few bits.
+            If it has too few.
         """
-        return VAESteps(self, (as_integer(n, "n", 0),)).sample(message)
+        return VAESteps(self, (as_integer(n, "n", 1),)).sample(message)
 
     def __repr__(self) -> str:
         latents = " + ".join(map(str, self.latents))
@@ -232,6 +246,63 @@ class FrozenVAE(NetworkModel):
             order=ORDERS[head.order],
             **options_of(head),
         )
+
+
+# ---- its networks, in integers or in floats
+
+
+def conditionals(
+    likelihood: Any, posteriors: Any, priors: Any, kind: type[Any]
+) -> dict[str, Any]:
+    """Networks by their names, in the order of files.
+
+    Raises
+    ------
+    ModelError
+        If one is not of this kind.
+    """
+    if isinstance(posteriors, kind):
+        posteriors = (posteriors,)
+    networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
+    networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
+    networks["likelihood"] = likelihood
+    for name, network in networks.items():
+        as_instance(network, kind, name, f"a {kind.__name__}")
+    return networks
+
+
+def fitting_levels(networks: dict[str, Any], head: Head, order: str) -> tuple[int, ...]:
+    """Latents of each level, the first next to the data.
+
+    Raises
+    ------
+    ModelError
+        If `head` is none, there are too many levels, or what networks take or give does
+        not fit.
+    """
+    as_head(head)
+    q, p = (
+        [name for name in networks if name.startswith(kind)]
+        for kind in ("posterior", "prior")
+    )
+    most = int(lib.BBANS_LEVELS_MAX)
+    if not 1 <= len(q) <= most or len(p) != len(q) - 1:
+        raise ModelError(
+            f"a model of L levels, 1 to {most}, has L posteriors and L - 1 priors, not "
+            f"{len(q)} and {len(p)}"
+        )
+    n = tuple(size_of(networks[name].outputs) // 2 for name in q)
+    markov = order == "markov"
+    for i, name in enumerate(q):
+        below, above = [n[i - 1] if i else head.width], list(n[:i:-1])
+        given = below if markov else [head.width, *above]
+        check_fit(name, networks[name], given, 2 * n[i])
+    for i, name in enumerate(p):
+        above = [n[i + 1]] if markov else list(n[:i:-1])
+        check_fit(name, networks[name], above, 2 * n[i])
+    given = [n[0]] if markov else list(n[::-1])
+    check_fit("likelihood", networks["likelihood"], given, head.outputs)
+    return n
 
 
 # ---- step by step

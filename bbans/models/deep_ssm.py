@@ -12,7 +12,7 @@ from bbans._arguments import as_array, as_integer
 from bbans._float_file import Arrays
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.base import MODES, Kind
-from bbans.frozen.deep_ssm import FrozenDeepSSM
+from bbans.frozen.deep_ssm import FrozenDeepSSM, conditionals, fitting_sizes
 from bbans.frozen.head import Head
 from bbans.models.network_model import (
     NetworkModel,
@@ -60,7 +60,7 @@ class DeepSSM(NetworkModel):
     Townsend and Murray, arXiv 2103.10150: IconoCLaSM, which codes them.
     """
 
-    __slots__ = ()
+    __slots__ = ("_hidden", "_latents")
 
     def __init__(
         self,
@@ -72,12 +72,8 @@ class DeepSSM(NetworkModel):
         head: Head,
         step: float = 1.0,
     ) -> None:
-        networks = {
-            "update": update,
-            "prior": prior,
-            "likelihood": likelihood,
-            "posterior": posterior,
-        }
+        networks = conditionals(update, prior, likelihood, posterior, Network)
+        self._latents, self._hidden = fitting_sizes(networks, head)
         super().__init__(networks, head, step)
 
     def __repr__(self) -> str:
@@ -123,8 +119,7 @@ class DeepSSM(NetworkModel):
 
     def _states(self, sequences: NDArray[Any]) -> _Floats:
         """h_0 .. h_T, shape (T + 1, N, m)."""
-        m = int(np.prod(self._networks["update"].inputs[1]))
-        h = [np.zeros((len(sequences), m))]
+        h = [np.zeros((len(sequences), self._hidden))]
         for t in range(sequences.shape[1]):
             h.append(self._run("update", sequences[:, t] * self._step, h[-1]))
         return np.stack(h)
@@ -134,8 +129,7 @@ class DeepSSM(NetworkModel):
     ) -> tuple[_Floats, float]:
         """z_1 .. z_T and zeros, shape (T + 1, N, n); the bits of all net."""
         length = sequences.shape[1]
-        n = int(np.prod(self._networks["prior"].inputs[0]))
-        z = np.zeros((length + 1, len(sequences), n))
+        z = np.zeros((length + 1, len(sequences), self._latents))
         bits = np.zeros(len(sequences))
         for t in reversed(range(length)):
             outputs = self._run("posterior", h[t + 1], z[t + 1])

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._arguments import as_instance, as_real
+from bbans._arguments import as_real
 from bbans._float_file import Arrays
 from bbans._lib import lib
 from bbans.codecs.metered import random_bits
@@ -19,7 +19,7 @@ from bbans.codecs.state_space import as_sequence_model
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Rows
 from bbans.frozen.base import FrozenModel, Kind
-from bbans.frozen.head import Head, as_head
+from bbans.frozen.head import Head
 from bbans.frozen.network import FrozenNetwork
 from bbans.models._float_heads import observation_bits, units_of
 from bbans.models._start_length import start_length
@@ -59,9 +59,7 @@ class NetworkModel(FloatModel):
     def __init__(
         self, networks: Mapping[str, Network], head: Head, step: float
     ) -> None:
-        self._head: Head = as_head(head)
-        for name, network in networks.items():
-            as_instance(network, Network, name, "a Network")
+        self._head = head
         self._networks = dict(networks)
         self._step = as_real(step, "step")
         if not 0 < self._step < math.inf:
@@ -191,9 +189,7 @@ class NetworkModel(FloatModel):
 
     @staticmethod
     def _head_of(arrays: Arrays) -> Head:
-        law, family = (
-            arrays[name].item().decode("ascii") for name in ("law", "family")
-        )
+        law, family = (str(arrays[name].item(), "ascii") for name in ("law", "family"))
         width, low, high, components = arrays["head"].tolist()
         return Head(law, width, low, high, components, family)
 

@@ -14,7 +14,7 @@ from bbans.errors import ModelError
 from bbans.frozen.base import MODES, Kind, one_of
 from bbans.frozen.head import Head
 from bbans.frozen.network_model import ORDERS
-from bbans.frozen.vae import FrozenVAE
+from bbans.frozen.vae import FrozenVAE, conditionals, fitting_levels
 from bbans.models.network_model import (
     NetworkModel,
     drawn,
@@ -86,13 +86,9 @@ class VAE(NetworkModel):
         step: float = 1.0,
     ) -> None:
         self._order: str = one_of(order, ORDERS, "order")
-        if isinstance(posteriors, Network):
-            posteriors = (posteriors,)
-        networks = {f"posterior_{i}": q for i, q in enumerate(posteriors, 1)}
-        networks |= {f"prior_{i}": p for i, p in enumerate(priors, 1)}
-        super().__init__({**networks, "likelihood": likelihood}, head, step)
-        if len(networks) % 2 == 0 or f"prior_{self.levels}" in networks:
-            raise ModelError("a model of L levels has L posteriors and L - 1 priors")
+        networks = conditionals(likelihood, posteriors, priors, Network)
+        fitting_levels(networks, head, order)
+        super().__init__(networks, head, step)
 
     @property
     def order(self) -> str:
@@ -253,6 +249,6 @@ class VAE(NetworkModel):
             [networks[f"posterior_{i}"] for i in range(1, levels + 1)],
             [networks[f"prior_{i}"] for i in range(1, levels)],
             head=cls._head_of(arrays),
-            order=arrays["order"].item().decode("ascii"),
+            order=str(arrays["order"].item(), "ascii"),
             step=float(arrays["step"]),
         )
