@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import io
 import json
 import math
 import pickle
@@ -191,6 +192,22 @@ def test_info(network, tmp_path):
     }
     with pytest.raises(FormatError, match="this is a bbans network file; Frozen"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "text"),
+    [
+        (b"\x89bbn", TruncatedError, "network file ends early, in its header"),
+        (FILES["cell"][:-1], TruncatedError, "ends early, in its nodes"),
+        (FILES["cell"][:16] + b"\xff" * 4, TruncatedError, "ends early, in its nodes"),
+        (FILES["cell"] + b"\0", CorruptError, "followed by other data"),
+        (FILES["cell"][:-1] + b"\0", CorruptError, "network file is damaged"),
+        (FILES["cell"][:16] + bytes(4), CorruptError, "network file is damaged"),
+    ],
+)
+def test_info_on_files_that_are_damaged(data, error, text):
+    with pytest.raises(error, match=text):
+        describe(io.BytesIO(data))
 
 
 # ---- other sizes

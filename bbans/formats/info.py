@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, BinaryIO, cast
 
-from bbans._files import Resumed, read_all, read_full
+from bbans._files import Resumed, read_full
 from bbans._kinds import CONTAINER, MODEL, NETWORK, START_BYTES, wrong_kind
 from bbans.errors import TruncatedError
 from bbans.formats.coders import named
@@ -18,7 +18,7 @@ def describe(file: BinaryIO) -> dict[str, Any]:
     """Say what a container, a model file or a network file holds.
 
     Every length and checksum is checked; blocks are not decoded, and a model's numbers
-    are not: `load_model` does that. Networks are read as a whole.
+    are not: `load_model` does that. Of a network file everything is.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def describe(file: BinaryIO) -> dict[str, Any]:
 
         return model_facts(whole)
     if magic == NETWORK:
-        from bbans.frozen.network import FrozenNetwork
+        from bbans.frozen.network import network_facts
 
-        return FrozenNetwork.from_bytes(read_all(whole)).facts
+        return network_facts(whole)
     if magic == CONTAINER:
         return _container(whole)
     if CONTAINER.startswith(magic):

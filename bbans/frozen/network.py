@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,12 +22,12 @@ from bbans._arguments import (
 from bbans._files import write_file
 from bbans._kinds import NETWORK, START_BYTES, wrong_kind
 from bbans._lib import RAISES, check, ffi, lib
-from bbans._records import CRC
+from bbans._records import CRC, RecordReader
 from bbans._threads import in_order
 from bbans.distributions.fixed_point import c_array
 from bbans.errors import CorruptError, ModelError, SymbolError
 
-__all__ = ["OPERATIONS", "FrozenNetwork", "NetworkNode"]
+__all__ = ["OPERATIONS", "FrozenNetwork", "NetworkNode", "network_facts"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -174,30 +174,6 @@ class FrozenNetwork:
     def products(self) -> int:
         """Multiplications by weights that an item takes."""
         return int(self.c.products)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What `bbans info` says of it."""
-        weights = sum(
-            node.weight.size for node in self.nodes if node.weight is not None
-        )
-
-        def shown(shapes: list[Shape], ranges: list[tuple[int, int]]) -> str:
-            return ", ".join(
-                f"{' x '.join(map(str, shape))} of {low} .. {high}"
-                for shape, (low, high) in zip(shapes, ranges, strict=True)
-            )
-
-        return {
-            "kind": "network in integers",
-            "inputs": shown(self.inputs, self.input_ranges) or "-",
-            "outputs": shown(self.outputs, self.output_ranges),
-            "nodes": int(self.c.nodes),
-            "weights": weights,
-            "products": f"{self.products} an item",
-            "fingerprint": self.fingerprint.hex(),
-            "bytes": len(self._data),
-        }
 
     @property
     def nodes(self) -> list[NetworkNode]:
@@ -420,6 +396,41 @@ class FrozenNetwork:
             f"FrozenNetwork({ends}; {self.c.nodes} nodes, {self.products} products, "
             f"{self._fingerprint.hex()})"
         )
+
+
+def network_facts(file: BinaryIO) -> dict[str, Any]:
+    """Say what a network file holds, and check all of it.
+
+    Raises
+    ------
+    FormatError, VersionError, TruncatedError, CorruptError
+        If it is none, or not whole.
+    """
+    reader = RecordReader(file, "network file")
+    reader.magic(NETWORK)
+    counts = reader.read(len(_HEADER) - len(NETWORK) + 12, "its header")
+    end = len(_HEADER) + int.from_bytes(counts[-4:], "little") + CRC.size
+    rest = b"".join(reader.parts(end - reader.at, "its nodes"))
+    reader.end()
+    network = FrozenNetwork.from_bytes(NETWORK + counts + rest)
+
+    def shown(shapes: list[Shape], ranges: list[tuple[int, int]]) -> str:
+        return ", ".join(
+            f"{' x '.join(map(str, shape))} of {low} .. {high}"
+            for shape, (low, high) in zip(shapes, ranges, strict=True)
+        )
+
+    nodes = network.nodes
+    return {
+        "kind": "network in integers",
+        "inputs": shown(network.inputs, network.input_ranges) or "-",
+        "outputs": shown(network.outputs, network.output_ranges),
+        "nodes": len(nodes),
+        "weights": sum(node.weight.size for node in nodes if node.weight is not None),
+        "products": f"{network.products} an item",
+        "fingerprint": network.fingerprint.hex(),
+        "bytes": reader.at,
+    }
 
 
 # ---- nodes in C

@@ -220,12 +220,9 @@ class _Lowering:
                 for a in (self.made[k] for k in node.inputs)
             ]
             alone = node._replace(inputs=tuple(range(len(starts))))
-            value = FrozenNetwork([*starts, alone], [len(starts)])(
-                *(
-                    self._values[k].reshape(-1, *_stripped(a.shape))
-                    for k, a in zip(node.inputs, starts, strict=True)
-                )
-            )
+            frozen = FrozenNetwork([*starts, alone], [len(starts)])
+            taken = zip(node.inputs, frozen.inputs, strict=True)
+            value = frozen(*(self._values[k].reshape(-1, *shape) for k, shape in taken))
         self.made.append(node)
         self._values.append(np.asarray(value, np.int32).reshape(-1, *node.shape))
         return len(self.made) - 1
@@ -542,11 +539,6 @@ def _rounded_rows(rows: Floats, covariance: Floats | None, top: int) -> Floats:
         change = (left[:, k] - rounded[:, column]) / factor[k, k]
         left[:, k + 1 :] -= np.outer(change, factor[k, k + 1 :])
     return rounded
-
-
-def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape as a network of its own shows it."""
-    return shape[(shape[0] == 1) + (shape[:2] == (1, 1)) :]
 
 
 def _calibration(graph: Graph, calibration: Any) -> list[Floats]:
