@@ -202,7 +202,7 @@ def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
     if one is not None:
         rate = whole(one, images)
         rows.add("one level: message", rate, "bits/dim")
-    two = trained(rows, folder, "digits_two_levels")
+    two = trained(rows, folder, "two")
     if two is not None:
         most = whole(two, images)
         rows.add("two levels: message", most, "bits/dim", at_most=0.176)

@@ -491,6 +491,13 @@ def pop_row(message, masses):
     return message.pop(sum(masses), finder(edges_of(masses)))
 
 
+def push_count(message, k, n):
+    if k > 1:
+        size = 2 ** (k.bit_length() - 1)
+        message.push(k - size, 1, size)
+    message.push(k.bit_length(), 1, n.bit_length() + 1)
+
+
 def encode_iid(prior, emission, posterior, xs):
     """Bits back with one latent; the arguments are rows of masses: of z, of x for each
     z, of z for each x."""
@@ -505,11 +512,40 @@ def encode_iid(prior, emission, posterior, xs):
         z = Q.index(max(Q)) if plain is None else pop_row(message, Q)
         push_row(message, emission[z], x)
         push_row(message, prior, z)
-    k = len(xs) if plain is None else plain
-    if k > 1:
-        size = 2 ** (k.bit_length() - 1)
-        message.push(k - size, 1, size)
-    message.push(k.bit_length(), 1, len(xs).bit_length() + 1)
+    push_count(message, len(xs) if plain is None else plain, len(xs))
+    return message.to_bytes()
+
+
+class Lender(Message):
+    """A message that must hold START after each pop."""
+
+    def pop(self, *given):
+        symbol = super().pop(*given)
+        if self.to_int() < START:
+            raise Underflow("too little to lend")
+        return symbol
+
+
+def encode_at_modes(hmm, xs):
+    """A sequence whose last symbols go at the modes of their states."""
+    message, body, filtered = Message(), len(xs), forward(hmm, xs)[0]
+    while body > 0:
+        lender = Lender.from_int(message.to_int())
+        try:
+            schedule_push(hmm, lender, xs[:body])
+        except Underflow:
+            pass
+        else:
+            message = lender
+            break
+        body -= 1
+        weights = [posterior(hmm, W) for W in filtered[max(0, body - 1) : body + 1]]
+        *before, z = [row.index(max(row)) for row in weights]
+        edges = hmm.given(hmm.emission_edges[z], xs[:body])
+        message.push(*interval(edges, xs[body]), edges[-1])
+        edges = hmm.transition_edges[before[0]] if before else hmm.initial_edges
+        message.push(*interval(edges, z), 2**hmm.prec)
+    push_count(message, len(xs) - body, len(xs))
     return message.to_bytes()
 
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans.distributions import Categorical, Uniform, Weighted
+from bbans.distributions import (
+    Categorical,
+    Family,
+    Gaussian,
+    Multivariate,
+    Uniform,
+    Weighted,
+)
 from bbans.frozen.hmm import HMMSteps
 from bbans.models import HMM, information_content
 
@@ -129,6 +136,29 @@ def test_the_tractable_part_is_optional(frozen, x):
     assert report.information_content is None
     assert report.elbo == pytest.approx(content, abs=1e-2)
     assert abs(report.message - content) < 64  # whole bytes and the head's precision
+
+
+def test_a_message_of_a_model_whose_draws_have_no_mode_is_net_of_what_is_lent():
+    class Walk:
+        def prior(self, z):
+            return Multivariate([0 if z is None else z[0] << 16], [900])
+
+        def likelihood(self, z):
+            return Gaussian(float(z[0]), 3.0)
+
+        def update(self, belief, x):
+            return int(x)
+
+        def posterior(self, belief, z_next):
+            return Multivariate(
+                [belief << 16], [400], family=Family.gaussian(leak=False)
+            )
+
+    walk = list(range(0, 40, 2))
+    with pytest.raises(bbans.errors.MessageError, match="initial_bits"):
+        bbans.codecs.encode_sequence(walk, Walk())
+    report = bbans.check_model(walk, Walk())
+    assert abs(report.message - report.elbo) < 64 + 20 * report.elbo_error
 
 
 def test_nothing_to_check(frozen):

@@ -10,7 +10,7 @@ import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbans import CorruptError, Message, SymbolError, check_codec
+from bbans import CorruptError, Message, ModelError, SymbolError, check_codec
 from bbans.codecs import (
     BitsBack,
     Dependent,
@@ -334,6 +334,20 @@ def test_check_codec_takes_posteriors_that_do_not_cover_the_prior():
     report = check_codec([np.arange(9), np.arange(9) * 7], codec)
     assert report.several_lanes
     assert report.message is not None
+
+
+def test_check_codec_draws_values_from_bits_back_too():
+    """A fault that the given values do not show."""
+
+    class Odd(Uniform):
+        def push(self, message, value):
+            if value == 3:
+                raise SymbolError("3 is not taken")
+            super().push(message, value)
+
+    codec = BitsBack(Uniform(8), lambda z: Odd(4), lambda x: Uniform(8))
+    with pytest.raises(ModelError, match=r"sample \d+ popped .*3 is not taken"):
+        check_codec([0, 1, 2], codec, samples=50)
 
 
 def test_check_codec_of_a_codec_that_cannot_start():

@@ -19,6 +19,8 @@ from bbans.codecs import (
     decode_sequence,
     encode_sequence,
 )
+from bbans.codecs.start import Pushes, push_count
+from bbans.codecs.state_space import as_sequence_model
 from bbans.distributions import Categorical, Table, Uniform, Weighted
 from bbans.errors import MessageError
 from bbans.frozen import FrozenHMM, FrozenModel
@@ -231,12 +233,63 @@ def test_initial_bits_come_back(T, seed):
             decode_sequence(Message.from_bytes(data), bare, T, initial_bits=wrong)
 
 
-def test_without_predictive_and_without_initial_bits():
+@pytest.mark.parametrize("T", [0, 1, 2, 7, 30, 100, 400])
+def test_without_predictive_the_end_goes_at_modes(T):
+    model = frozen("15 bits")
+    xs, bare = draw(model, T, seed=2), without_predictive(model)
+    message = encode_sequence(xs, bare)
+    assert message.to_bytes() == ref.encode_at_modes(reference_of(model), xs)
+    assert decode_sequence(message.copy(), bare, T) == xs
+    if T >= 100:  # some 60 bits, once
+        net = encode_sequence(xs, model).bits
+        assert 0 < message.bits - net < 90
+
+
+@pytest.mark.parametrize("T", [1, 5, 12, 20, 31, 60])
+def test_a_message_at_modes_is_that_of_its_sequence(T):
+    """Whatever decodes, under a wrong length or when damaged, is encoded so."""
+    model = frozen("15 bits")
+    bare = without_predictive(model)
+    data = encode_sequence(draw(model, T, seed=T), bare).to_bytes()
+    refused = 0
+    for bit in range(-1, 8 * len(data)):
+        blob = bytearray(data)
+        if bit >= 0:
+            blob[bit // 8] ^= 1 << bit % 8
+        for n in (T - 1, T, T + 1) if bit < 0 else (T,):
+            try:
+                message = Message.from_bytes(bytes(blob))
+                again = decode_sequence(message.copy(), bare, n)
+            except CorruptError:
+                refused += 1
+                assert bit >= 0 or n != T
+            else:
+                assert encode_sequence(again, bare) == message
+    assert refused > 0
+
+
+@pytest.mark.parametrize(("more", "text"), [(-1, "too early"), (1, "too late")])
+def test_another_start_than_the_encoder_takes_is_damage(more, text):
+    model = frozen("15 bits")
+    xs, bare = draw(model, 80, seed=5), without_predictive(model)
+    message = encode_sequence(xs, bare)
+    low = message.pop(Uniform(8)) - 1
+    plain = (1 << low) + message.pop(Uniform(1 << low)) + more
+    coder, message = as_sequence_model(bare), Message()
+    for t in reversed(range(80 - plain, 80)):
+        coder._at_modes(coder._beliefs(xs[:t])).push(Pushes(message), xs[t])
+    coder.push(message, xs[: 80 - plain])
+    push_count(message, plain, 80)
+    with pytest.raises(CorruptError, match=text):
+        decode_sequence(message, bare, 80)
+
+
+def test_a_model_without_predictive_has_no_predictive_mode():
     bare = without_predictive(frozen("15 bits"))
-    with pytest.raises(ModelError, match="initial_bits"):
-        encode_sequence([0, 1], bare)
-    with pytest.raises(ModelError, match="initial_bits"):
-        decode_sequence(Message(), bare, 2)
+    with pytest.raises(ModelError, match="no predictive distribution"):
+        encode_sequence([0, 1], bare, predictive=True)
+    with pytest.raises(ModelError, match="no predictive distribution"):
+        decode_sequence(Message(), bare, 2, predictive=True)
 
 
 class Mixed:

@@ -144,7 +144,7 @@ def compared(torch, module, *shapes):
     """Import a module, and compare the network with it on other inputs."""
     module.eval()
     net = from_torch(module, *shapes)
-    sizes = [shape if isinstance(shape, tuple) else (shape,) for shape in shapes]
+    sizes = [(shape,) if isinstance(shape, int) else shape for shape in shapes]
     given = [torch.randn((4, *size)) for size in sizes]
     with torch.no_grad():
         expected = module(*given)
@@ -348,6 +348,7 @@ def test_layers_that_are_refused(torch, layer, text):
         ("return F.interpolate(x, scale_factor=2)", [(2, 4, 4)], "ConvTranspose2d"),
         ("return x if x.sum() > 0 else -x", [3], r"torch\.fx cannot trace"),
         ("return 1 / x", [3], "quotient"),
+        ("return x @ self.linear.weight", [6], r"matmul \(matmul\) is a product"),
         ("return x[:, 0]", [3], r"x\[:, 3:7\]"),
         ("return x[0]", [3], r"x\[:, 3:7\]"),
         ("return x[:, ::2]", [3], r"x\[:, 3:7\]"),
@@ -358,7 +359,7 @@ def test_layers_that_are_refused(torch, layer, text):
         ("return torch.cat([x, x])", [3], "axis of the batch"),
         ("return torch.cat([x, x], 2)", [(2, 4, 4)], "takes the channels"),
         ("return x + self.one.view(1)[:1] * x[:, :1]", [3], "do not fit|not supported"),
-        ("return x.flatten(1)", [(2, 4, 4)], "would have to change places"),
+        ("return x.flatten(1)", [(2, 4, 4)], "output 0 .* have to change places"),
         (
             "return F.conv2d(x.view(-1, 2, 3, 3), self.eight.weight)",
             [18],
@@ -398,6 +399,22 @@ def test_an_import_that_gives_other_numbers_is_refused(torch):
 
     with pytest.raises(ModelError, match=r"output 0 differs by .*depend on values"):
         from_torch(Alternating(), 3)
+
+
+def test_layers_whose_weights_are_computed(torch):
+    torch.manual_seed(3)
+    normed = torch.nn.utils.parametrizations.weight_norm
+    compared(torch, torch.nn.Sequential(normed(torch.nn.Linear(3, 4))), 3)
+    compared(torch, normed(torch.nn.Conv1d(2, 3, 3)), [2, 5])
+
+
+def test_modules_of_other_types(torch):
+    """Of half precision they are imported as they are stored."""
+    module = torch.nn.Linear(3, 2)
+    assert from_torch(module.double(), 3)(np.zeros(3)).shape == (2,)
+    net = from_torch(module.bfloat16(), (3,))
+    rows = module.weight.detach().float().numpy()
+    assert net(np.eye(3)) - net(np.zeros(3)) == pytest.approx(rows.T)
 
 
 def test_what_is_no_module(torch):

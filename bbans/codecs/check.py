@@ -287,16 +287,19 @@ def check_model(
             stacklevel=2,
         )
     content: float | None = None
-    lent: bytes | None = rng.bytes(64 + 16 * len(x))
     if isinstance(steps, PredictiveModel):
-        bits, lent = _information_content(steps, x, random_bits(rng, len(x))), None
+        bits = _information_content(steps, x, random_bits(rng, len(x)))
         content = bits if getattr(steps, "exact_predictive", True) else None
+    try:
+        message = _whole(x, model, None)
+    except _RefusedError:  # what it draws has no modes
+        message = _whole(x, model, rng.bytes(64 + 16 * len(x)))
     return ModelReport(
         len(x),
         float(np.mean(nets)),
         _error(nets),
         content,
-        _whole(x, model, lent),
+        message,
         max(startup for _, startup in walks),
         tuple(far_out),
         None if reference is None else _elbo(reference, x, samples, seed),

@@ -4,24 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NoReturn, TypeVar
-
-import numpy as np
+from typing import TypeVar
 
 from bbans._arguments import as_instance, as_integer
 from bbans.codecs.base import as_codec
-from bbans.codecs.metered import Watched
-from bbans.codecs.state_space import (
+from bbans.codecs.start import (
     DIFFER,
-    START_MIN_BITS,
+    Pops,
+    Pushes,
     damage,
     initial,
+    lent,
     observations,
+    pop_count,
     position,
+    push_count,
 )
-from bbans.distributions.base import Distribution
-from bbans.distributions.categorical import Uniform, UniformRange
-from bbans.errors import BbansError, CorruptError, MessageError
+from bbans.errors import CorruptError
 from bbans.message.codec import Codec
 from bbans.message.message import Message
 
@@ -90,12 +89,12 @@ def encode_iid(
         while rest > 0 and not _lends(message, codec, xs[rest - 1]):
             rest -= 1
             with position(rest, xs[rest]):
-                codec.push(_Pushes(message), xs[rest])
+                codec.push(Pushes(message), xs[rest])
     for i in reversed(range(rest)):
         with position(i, xs[i]):
             codec.push(message, xs[i])
     if initial_bits is None:
-        _push_count(message, len(xs) - rest, len(xs))
+        push_count(message, len(xs) - rest, len(xs))
     return message
 
 
@@ -133,12 +132,12 @@ def decode_iid(
     length = as_integer(length, "length", 0, MOST)
     start = None if initial_bits is None else initial(initial_bits)
     with damage():
-        plain = _pop_count(message, length) if start is None else 0
+        plain = pop_count(message, length) if start is None else 0
         xs = [codec.pop(message) for _ in range(length - plain)]
         if start is None and xs and not _lends(message, codec, xs[-1]):
             raise CorruptError(f"message lends too early: {DIFFER}")
         for _ in range(plain):
-            xs.append(codec.pop(_Pops(message)))
+            xs.append(codec.pop(Pops(message)))
             if _lends(message, codec, xs[-1]):
                 raise CorruptError(f"message lends too late: {DIFFER}")
     if message != (start or Message()):
@@ -146,81 +145,6 @@ def decode_iid(
     return xs
 
 
-# ---- the start
-
-
-class _Lender(Watched):
-    """A message that says whether it had enough for all that was popped."""
-
-    lends = True
-
-    def popped(self) -> None:
-        self.lends = self.lends and self.is_at_least(START_MIN_BITS)
-
-
 def _lends(message: Message, codec: Codec[V], value: V) -> bool:
     """Whether the value can be pushed by bits back."""
-    trial = _Lender.from_state(*message.state())
-    assert isinstance(trial, _Lender)
-    try:
-        codec.push(trial, value)
-    except BbansError:  # of what was drawn when the message was dry
-        return False
-    return trial.lends
-
-
-def _push_count(message: Message, count: int, most: int) -> None:
-    """Push a number of values: its bit length, and below that its other bits."""
-    low = count.bit_length() - 1
-    if low > 0:
-        UniformRange(0, (1 << low) - 1).push(message, count - (1 << low))
-    Uniform(most.bit_length() + 1).push(message, low + 1)
-
-
-def _pop_count(message: Message, most: int) -> int:
-    low = int(Uniform(most.bit_length() + 1).pop(message)) - 1
-    count = 1 << low if low >= 0 else 0
-    if low > 0:
-        count += int(UniformRange(0, (1 << low) - 1).pop(message))
-    if count > most:
-        raise CorruptError(f"message starts with more values than it has: {DIFFER}")
-    return count
-
-
-def _refuse(*given: Any, **named: Any) -> NoReturn:
-    raise MessageError(
-        "a start without random bits takes modes: bits back must pop its latents by "
-        "message.pop(distribution), or be given `initial_bits`"
-    )
-
-
-class _Pushes:
-    """A message for codecs that push: what they pop on the way is a mode."""
-
-    lanes = 1
-    peek = advance = call = staticmethod(_refuse)
-
-    def __init__(self, message: Message) -> None:
-        self.push, self.push_interval = message.push, message.push_interval
-
-    def pop(self, law: Distribution, shape: Any = None, *, out: Any = None) -> Any:
-        if out is not None:
-            out = np.asarray(out)
-            out[...] = law.broadcast(out.shape).mode()
-            return out
-        return (law if shape is None else law.broadcast(shape)).mode()
-
-
-class _Pops:
-    """A message for codecs that pop: what they push on the way must be a mode."""
-
-    lanes = 1
-    push_interval = call = staticmethod(_refuse)
-
-    def __init__(self, message: Message) -> None:
-        self.pop, self.peek = message.pop, message.peek
-        self.advance = message.advance
-
-    def push(self, law: Distribution, values: Any) -> None:
-        if not np.array_equal(law.broadcast(np.shape(values)).mode(), values):
-            raise CorruptError(f"a latent is not the mode: {DIFFER}")
+    return lent(message, lambda trial: codec.push(trial, value)) is not None

@@ -35,14 +35,13 @@ def encode_sequence(
         0 .. M-1, shape (T,), for an HMM; integers of 64 bits, shape (T, p), or (T,)
         for p = 1, for an LGSSM.
     model : FrozenModel, PredictiveModel or StateSpaceModel
-        Frozen models are coded in one C call. A `StateSpaceModel` that is no
-        `PredictiveModel` needs `initial_bits`.
+        Frozen models are coded in one C call.
     predictive : bool
         For a `PredictiveModel`: code by its predictive distribution alone, without
         bits back. A frozen model has its mode: `FrozenModel.with_mode`.
     initial_bits : bytes, optional
-        For a `StateSpaceModel`: bits to start from. They come back when the sequence
-        is decoded, and cost their length.
+        For a `StateSpaceModel`: bits to start from, whatever it has. They come back
+        when the sequence is decoded, and cost their length.
 
     Returns
     -------
@@ -54,15 +53,21 @@ def encode_sequence(
     SymbolError
         If the model cannot code a symbol; the text names it and its position.
     ModelError
-        If the model has no predictive distribution and there are no initial bits; if
-        `predictive` or `initial_bits` is given for a frozen model.
+        If `predictive` is wanted of a model that has no such distribution; if it or
+        `initial_bits` is given for a frozen model.
+    MessageError
+        If a model without a predictive distribution draws its states from no
+        distributions, which have a mode: then give `initial_bits`.
 
     Notes
     -----
     The last `start_length` observations are range coded, and IconoCLaSM runs on
     the others over the integer that results. For an exact posterior the
     message is at most about 10 bits longer than the information content of the
-    frozen model, whole bytes counted.
+    frozen model, whole bytes counted. Of a `StateSpaceModel` without a predictive
+    distribution the last observations are coded at the modes of their states,
+    as few of them as lend what IconoCLaSM borrows; for each that costs -log2 Q(mode).
+    docs/maths.md, "A sequence as one message" and "Values one after another".
     """
     coder = as_sequence_model(model, predictive=predictive, initial_bits=initial_bits)
     return coder.encode_message(x)

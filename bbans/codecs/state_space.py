@@ -6,12 +6,24 @@ from __future__ import annotations
 import os
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from bbans._arguments import as_bytes
-from bbans.errors import CorruptError, MessageError, ModelError, SymbolError
+from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.start import (
+    DIFFER,
+    START_MIN_BITS,
+    Pops,
+    Pushes,
+    damage,
+    initial,
+    lent,
+    observations,
+    pop_count,
+    position,
+    push_count,
+)
+from bbans.errors import CorruptError, ModelError
 from bbans.message.codec import Codec
 from bbans.message.message import Message
 from bbans.message.range_coder import RangeDecoder, RangeEncoder
@@ -21,19 +33,13 @@ __all__ = [
     "SequenceModel",
     "StateSpaceModel",
     "as_sequence_model",
-    "damage",
-    "initial",
     "likelihood",
     "not_a_model",
-    "observations",
-    "position",
 ]
 
-START_MIN_BITS = 40
 FLAG_TOTAL = 16
 FLAG_SCHEDULE = (0, 15)
 FLAG_PREDICTIVE = (15, 1)
-DIFFER = "data is damaged, or length, mode or model differ"
 
 
 # ---- what a model must have
@@ -240,7 +246,10 @@ class _Stepwise(SequenceModel):
             message = self._start.copy()
             self.push(message, x)
             return message
-        model, values = self._startable(), observations(x)
+        values = observations(x)
+        if not self._has_predictive():
+            return self._encode_at_modes(values)
+        model = self._model
         if self._predictive or len(values) <= model.start_length:
             return self._range_encode(None, values, 0)
         body = len(values) - model.start_length
@@ -256,9 +265,10 @@ class _Stepwise(SequenceModel):
 
     def decode_message(self, message: Message, length: int) -> list[Any]:
         if self._start is None:
-            model = self._startable()
+            predictive = self._has_predictive()
+            decode = self._decode if predictive else self._decode_at_modes
             with damage():
-                return self._decode(model, message, length)
+                return decode(message, length)
         with damage():
             x = self.pop(message, length)
         if message != self._start:
@@ -267,9 +277,8 @@ class _Stepwise(SequenceModel):
             )
         return x
 
-    def _decode(
-        self, model: PredictiveModel, message: Message, length: int
-    ) -> list[Any]:
+    def _decode(self, message: Message, length: int) -> list[Any]:
+        model = self._model
         if self._predictive or length <= model.start_length:
             return self._range_decode(None, message, length)
         flagged = int(message.peek(FLAG_TOTAL)[0]) >= FLAG_PREDICTIVE[0]
@@ -282,13 +291,59 @@ class _Stepwise(SequenceModel):
             raise CorruptError(f"message ends early: {DIFFER}")
         return x + self._range_decode(belief, message, model.start_length)
 
-    def _startable(self) -> PredictiveModel:
-        if not isinstance(self._model, PredictiveModel):
-            raise ModelError(
-                "the model has no predictive distribution to start from: give "
-                "`initial_bits`"
-            )
-        return self._model
+    def _has_predictive(self) -> bool:
+        found = isinstance(self._model, PredictiveModel)
+        if self._predictive and not found:
+            raise ModelError("the model has no predictive distribution")
+        return found
+
+    def _encode_at_modes(self, x: list[Any]) -> Message:
+        """The end of the sequence at modes of its states, the others by the schedule
+        as soon as the message lends what it borrows."""
+        beliefs, message = self._beliefs(x), Message()
+        body, begun = len(x), None
+        while body > 0:
+            begun = self._lent(message, x[:body], beliefs[:body])
+            if begun is not None:
+                break
+            body -= 1
+            with position(body, x[body]):
+                self._at_modes(beliefs[:body]).push(Pushes(message), x[body])
+        if begun is not None:
+            message = begun
+        push_count(message, len(x) - body, len(x))
+        return message
+
+    def _decode_at_modes(self, message: Message, length: int) -> list[Any]:
+        body = length - pop_count(message, length)
+        x = self.pop(message, body)
+        beliefs = self._beliefs(x)
+        if body and self._lent(message, x, beliefs) is None:
+            raise CorruptError(f"message lends too early: {DIFFER}")
+        for _ in range(length - body):
+            x.append(self._at_modes(beliefs).pop(Pops(message)))
+            beliefs += [self._model.update(beliefs[-1] if beliefs else None, x[-1])]
+            if self._lent(message, x, beliefs) is not None:
+                raise CorruptError(f"message lends too late: {DIFFER}")
+        if not message.is_empty:
+            raise CorruptError(f"message does not end as it was started: {DIFFER}")
+        return x
+
+    def _lent(self, message: Message, x: list[Any], beliefs: list[Any]) -> Any:
+        return lent(message, lambda m: _push_schedule(self._model, m, x, beliefs))
+
+    def _at_modes(self, beliefs: list[Any]) -> BitsBack[Any, Any]:
+        """The next observation, given the mode of the state before and those beliefs
+        that are at hand."""
+        model, belief, z_last = self._model, None, None
+        if beliefs:
+            belief = beliefs[-1]
+            z_last = model.posterior(belief, None).pop(Pushes(Message()))
+        return BitsBack(
+            model.prior(z_last),
+            lambda z: likelihood(model, z, belief),
+            lambda x: model.posterior(model.update(belief, x), None),
+        )
 
     def _beliefs(self, x: list[Any]) -> list[Any]:
         belief, beliefs = None, []
@@ -320,53 +375,5 @@ class _Stepwise(SequenceModel):
         return x
 
 
-def observations(x: Any, name: str = "x") -> list[Any]:
-    """Observations as a list.
-
-    Raises
-    ------
-    SymbolError
-        If they are no sequence.
-    """
-    try:
-        return list(x)
-    except TypeError:
-        raise SymbolError(
-            f"{name} must be a sequence of observations, not {x!r}"
-        ) from None
-
-
-def initial(bits: bytes) -> Message:
-    """The message that starts from given bits.
-
-    Raises
-    ------
-    TypeError
-        If they are no bytes.
-    """
-    # It may not end in 0.
-    return Message.from_bytes(as_bytes(bits, "initial_bits") + b"\1")
-
-
 def _start_bits(model: PredictiveModel) -> int:
     return getattr(model, "start_bits", START_MIN_BITS)
-
-
-@contextmanager
-def position(t: int, value: Any) -> Iterator[None]:
-    """Say of an error where in the sequence it was."""
-    try:
-        yield
-    except ModelError as error:
-        raise SymbolError(
-            f"observation {value} at position {t} cannot be coded: {error}"
-        ) from error
-
-
-@contextmanager
-def damage() -> Iterator[None]:
-    """What a model refuses while decoding, no encoder wrote."""
-    try:
-        yield
-    except (ModelError, MessageError) as error:
-        raise CorruptError(f"{DIFFER}: {error}") from error

@@ -23,7 +23,8 @@ from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
 from bbans._lib import ffi, lib, pointer
 from bbans._records import CRC, check_limit
-from bbans.codecs.state_space import DIFFER, SequenceModel, not_a_model
+from bbans.codecs.start import DIFFER
+from bbans.codecs.state_space import SequenceModel, not_a_model
 from bbans.errors import (
     CorruptError,
     FormatError,

@@ -32,6 +32,7 @@ from bbans.networks.nodes import (
     Concat,
     Input,
     Multiply,
+    Node,
     PixelShuffle,
     Relu,
     Reshape,
@@ -61,6 +62,7 @@ _MOMENTS = (
 )
 _PRODUCTS = "weighs tensors by exponentials of others: use convolutions"
 _POOL = "is no layer of integer networks: use a convolution with a stride"
+_LINEAR = "is a product of tensors: use Linear, or a sum or product element by element"
 _RESIZE = "is no layer of integer networks: use ConvTranspose2d or PixelShuffle"
 
 # By the names of modules and of functions, in lower case and without underscores.
@@ -93,6 +95,7 @@ _REFUSED = {
          "adaptiveavgpool1d", "mean"],
         _POOL,
     ),
+    **dict.fromkeys(["matmul", "mm", "bmm", "einsum"], _LINEAR),
     **dict.fromkeys(["upsample", "interpolate", "convtranspose1d"], _RESIZE),
 }  # fmt: skip
 
@@ -462,8 +465,8 @@ def from_torch(module: Any, *inputs: int | Shape) -> Network:
         ) from error
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"module must be a torch.nn.Module, not {module!r}")
-    module = copy.deepcopy(module).cpu().eval()
-    if {type(module).__name__, _plain(type(module).__name__)} & {*_MODULES, *_REFUSED}:
+    module = copy.deepcopy(module).cpu().float().eval()
+    if _kind(module) in _MODULES or _reason(_kind(module)):
         module = torch.nn.Sequential(module)  # a single layer has no steps to trace
     try:
         graph = torch.fx.symbolic_trace(module).graph
@@ -473,14 +476,12 @@ def from_torch(module: Any, *inputs: int | Shape) -> Network:
         ) from error
     nodes = [Input(channels_last(shape)) for shape in inputs]
     outputs = _Graph(module, graph).run([value_of(node) for node in nodes])
-    network = Network(nodes, [node_of(value) for value in outputs])
-    _compare(torch, module, network, [value.shape for value in outputs])
+    network = Network(nodes, outputs)
+    _compare(torch, module, network)
     return network
 
 
-def _compare(
-    torch: Any, module: Any, network: Network, shapes: Sequence[Shape]
-) -> None:
+def _compare(torch: Any, module: Any, network: Network) -> None:
     """Run both on values at random."""
     generator = torch.Generator().manual_seed(0)
     given = [
@@ -490,9 +491,8 @@ def _compare(
     with torch.no_grad():
         wanted = _flat(module(*given))
     found = network(*(np.moveaxis(as_floats(x), 1, -1) for x in given))
-    for i, (ours, theirs) in enumerate(
-        zip(found if shapes[1:] else [found], wanted, strict=True)
-    ):
+    made = found if isinstance(found, tuple) else (found,)
+    for i, (ours, theirs) in enumerate(zip(made, wanted, strict=True)):
         expected = np.moveaxis(as_floats(theirs), 1, -1)
         error = np.abs(ours - expected).max(initial=0.0)
         if not error <= 1e-3 * max(1e-3, np.abs(expected).max(initial=0.0)):
@@ -517,10 +517,11 @@ class _Graph:
     def __init__(self, module: Any, graph: Any) -> None:
         self._module, self._graph = module, graph
 
-    def run(self, inputs: Sequence[Value]) -> list[Value]:
+    def run(self, inputs: Sequence[Value]) -> list[Node]:
+        """Return the outputs, with channels last."""
         given = list(inputs)
         found: dict[Any, Any] = {}
-        outputs: list[Value] = []
+        outputs: list[Any] = []
         wanted = sum(step.op == "placeholder" for step in self._graph.nodes)
         if wanted != len(given):
             raise ModelError(
@@ -540,10 +541,15 @@ class _Graph:
                 found[step] = call(*arguments, **settings)
             except (ModelError, TypeError, ValueError, AttributeError) as error:
                 raise ModelError(f"{where}: {error}") from error
+        made = []
         for i, value in enumerate(outputs):
             if not isinstance(value, Value):
                 raise ModelError(f"output {i} of forward is no tensor, but {value!r}")
-        return outputs
+            try:
+                made.append(node_of(value))
+            except ModelError as error:
+                raise ModelError(f"output {i} of forward: {error}") from error
+        return made
 
     def _call(self, step: Any) -> tuple[str, Callable[..., Any]]:
         """What a step is, and the function that does it on nodes."""
@@ -551,7 +557,7 @@ class _Graph:
             return step.target, lambda: as_floats(_attribute(self._module, step.target))
         if step.op == "call_module":
             layer = self._module.get_submodule(step.target)
-            kind = type(layer).__name__
+            kind = _kind(layer)
             where = f"{step.target} ({kind})"
             made = _MODULES.get(kind)
             if made is not None:
@@ -563,14 +569,20 @@ class _Graph:
             function = _FUNCTIONS.get(kind.rstrip("_"))
             if function is not None:
                 return where, function
-            if not method and step.target.__module__ in ("_operator", "math"):
-                return where, step.target  # of numbers
-        reason = _REFUSED.get(_plain(kind), "is not supported")
-        raise ModelError(f"{where} {reason}")
+            numbers = not method and step.target.__module__ in ("_operator", "math")
+            if numbers and _reason(kind) is None:
+                return where, step.target
+        raise ModelError(f"{where} {_reason(kind) or 'is not supported'}")
 
 
-def _plain(kind: str) -> str:
-    return kind.lower().replace("_", "")
+def _kind(module: Any) -> str:
+    """The name of a module's type, if its weight is computed too, as by weight_norm."""
+    return type(module).__name__.removeprefix("Parametrized")
+
+
+def _reason(kind: str) -> str | None:
+    """Why there is no such layer."""
+    return _REFUSED.get(kind.lower().replace("_", ""))
 
 
 def _with(found: Mapping[Any, Any], argument: Any) -> Any:
