@@ -5,15 +5,17 @@
 #include "bbans_network.h"
 
 #define NONE UINT32_MAX
-#define CHUNK 256 /* elements that are widened at a time */
 
-/* Windows that do not lie in a row are copied to a block of this many bytes,
- * for kernels to read them from the first cache; but of TILE windows at least,
- * since kernels take several at once.  Devices have no such cache. */
+/* CHUNK elements are widened at a time.  Windows that do not lie in a row are
+ * copied to a block of PATCH_BYTES, for kernels to read them from the first
+ * cache; but of TILE windows at least, since kernels take several at once.
+ * Devices have no such cache, and little stack. */
 #ifdef BBANS_PORTABLE
+#define CHUNK 32
 #define TILE 1
 #define PATCH_BYTES 0
 #else
+#define CHUNK 256
 #define TILE 12
 #define PATCH_BYTES 16384
 #endif
@@ -24,15 +26,15 @@
 static const struct {
     unsigned inputs, factors;
     int weights, first;
-} uses[] = {{0, 0, 0, 0}, {0, 0, 0, 0}, /* INPUT */
-            {1, 0, 1, 0},               /* AFFINE */
-            {2, 2, 0, 0},               /* SUM */
-            {1, 1, 0, 0},               /* SCALE */
-            {2, 1, 0, 0},               /* PRODUCT */
-            {2, 0, 0, 0},               /* CONCAT */
-            {1, 0, 0, 1},               /* SLICE */
-            {1, 0, 0, 1},               /* SHUFFLE */
-            {1, 0, 0, 0}};              /* RESHAPE */
+} uses[] = {[BBANS_OP_INPUT] = {.inputs = 0},
+            [BBANS_OP_AFFINE] = {.inputs = 1, .weights = 1},
+            [BBANS_OP_SUM] = {.inputs = 2, .factors = 2},
+            [BBANS_OP_SCALE] = {.inputs = 1, .factors = 1},
+            [BBANS_OP_PRODUCT] = {.inputs = 2, .factors = 1},
+            [BBANS_OP_CONCAT] = {.inputs = 2},
+            [BBANS_OP_SLICE] = {.inputs = 1, .first = 1},
+            [BBANS_OP_SHUFFLE] = {.inputs = 1, .first = 1},
+            [BBANS_OP_RESHAPE] = {.inputs = 1}};
 
 static int unused_are_0(const bbans_node *node)
 {
@@ -306,7 +308,7 @@ bbans_status bbans_network_init(bbans_network *network, bbans_node *node,
         if (node[i].op == BBANS_OP_AFFINE) {
             const size_t length = bbans_node_length(node + i, node);
             const uint64_t bytes =
-                2 * (uint64_t)length * windows_at_once(length);
+                2 * (uint64_t)length * windows_at_once(length) + BBANS_SLACK;
 
             net.products += (uint64_t)length * bbans_node_elements(node + i);
             if (!windows_are_in_place(node + i, node + node[i].input[0]) &&
@@ -449,9 +451,26 @@ static void give_output(const run *r, size_t k)
         memcpy(out, from, n * sizeof *out);
 }
 
+/* Parts of windows are short.  They are copied in whole pieces, whose end the
+ * next part writes over, and which read beyond the tensor: BBANS_SLACK follows
+ * either. */
+#define PIECE 8
+
 static int16_t *put_zeros(int16_t *to, size_t n)
 {
-    memset(to, 0, n * sizeof *to);
+    size_t i;
+
+    for (i = 0; i < n; i += PIECE)
+        memset(to + i, 0, PIECE * sizeof *to);
+    return to + n;
+}
+
+static int16_t *put_elements(int16_t *to, const int16_t *from, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i += PIECE)
+        memcpy(to + i, from + i, PIECE * sizeof *to);
     return to + n;
 }
 
@@ -473,12 +492,12 @@ static int16_t *put_window(const bbans_node *node, const bbans_node *a,
             continue;
         }
         to = put_zeros(to, before * channels);
-        memcpy(to,
-               map +
-                   ((y - node->pad[0]) * a->width + x + before - node->pad[1]) *
-                       channels,
-               n * sizeof *to);
-        to = put_zeros(to + n, behind * channels);
+        to = put_elements(
+            to,
+            map + ((y - node->pad[0]) * a->width + x + before - node->pad[1]) *
+                      channels,
+            n);
+        to = put_zeros(to, behind * channels);
     }
     return to;
 }
