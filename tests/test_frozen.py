@@ -323,6 +323,8 @@ def test_every_type_has_its_number():
         1: "FrozenHMM",
         2: "FrozenARHMM",
         3: "FrozenLGSSM",
+        4: "FrozenVAE",
+        5: "FrozenDeepSSM",
     }
 
 

@@ -142,6 +142,8 @@ def test_images_of_two_axes():
     assert frozen == model.freeze(x)
     assert frozen.encode(images) == frozen.encode(x)
     assert (decompress(compress(images, frozen), frozen) == images).all()
+    report = check_model(images[:8], frozen, reference=model, samples=1)
+    assert report == check_model(x[:8], frozen, reference=model, samples=1)
     with pytest.raises(SymbolError, match=r"shape \(60, 2, 3\) has no rows of 12"):
         frozen.encode(images[:, :2, :3])
 

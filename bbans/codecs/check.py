@@ -265,8 +265,10 @@ def check_model(
     samples = as_integer(samples, "samples", 1)
     if not hasattr(x, "__len__") or len(x) == 0:
         raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
+    given = x
     if isinstance(model, SequenceModel):
         model.encode_message(x)  # refuses what it cannot code in better words
+        x = model.observations(x)
     rng = np.random.default_rng(seed)
     far_out: list[int] = []
 
@@ -302,7 +304,7 @@ def check_model(
         message,
         max(startup for _, startup in walks),
         tuple(far_out),
-        None if reference is None else _elbo(reference, x, samples, seed),
+        None if reference is None else _elbo(reference, given, samples, seed),
     )
 
 

@@ -116,6 +116,10 @@ class SequenceModel(ABC):
     def state_space(self) -> StateSpaceModel:
         """Return the model step by step."""
 
+    def observations(self, x: Any) -> Any:
+        """Return the observations of a sequence as `state_space` takes them."""
+        return x
+
 
 def as_sequence_model(
     model: Any, *, predictive: bool = False, initial_bits: bytes | None = None

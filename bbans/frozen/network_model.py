@@ -197,6 +197,16 @@ class NetworkModel(FrozenModel):
         """Integers of an observation."""
         return self._head.width
 
+    def observations(self, x: Any) -> NDArray[np.int32]:
+        """Return the observations of a sequence as `state_space` takes them: in rows.
+
+        Raises
+        ------
+        SymbolError
+            If one is out of range, or there are no whole rows.
+        """
+        return self._observations(x)
+
     def _observations(self, x: Any) -> NDArray[np.int32]:
         return self._shaped(self.alphabet.encode(x))
 
