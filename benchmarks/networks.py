@@ -383,7 +383,8 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument(
         "--models", metavar="DIR", type=Path, default=SHIPPED,
-        help="folder of models that were trained by the examples",
+        help="folder of two.bbm and imu.bbm, as examples/ trains them; models of the "
+        "names of those that ship are taken from there too",
     )  # fmt: skip
     given: argparse.Namespace = options.parse_args()
     with Report(given) as rows:
