@@ -25,13 +25,15 @@ import vae
 from clock import compiled, seconds
 from engine import Engine
 from numpy.typing import NDArray
-from report import Report, parser, use_isa
+from report import Report, first_line, parser, use_isa
+from signals import flac
 from vae import LATENTS, PIXELS, digits, given_weights
 
 import bbans
 from bbans import Message
 from bbans import networks as nn
 from bbans._lib import ffi, lib, pointer
+from bbans.formats import SignalCoder
 from bbans.frozen import FrozenDeepSSM, FrozenModel, FrozenVAE, Head
 from bbans.frozen.network import FrozenNetwork, NetworkNode
 from bbans.frozen.vae import VAESteps
@@ -42,6 +44,7 @@ TRAIN_SET = "images/mnist_train-images-idx3-ubyte.gz"
 SHIPPED = Path(bbans.__file__).parent / "data"
 RATES = {"thresholded": 0.1751, "stochastic": 0.1949}
 WIDTHS = [256, 512, 1024]
+TRAINED = 12_000  # steps of the inertial sensor, as examples/train_imu.py has them
 
 # 12 sums that do not wait for each other: more than latency times throughput anywhere.
 PEAK = """
@@ -185,25 +188,28 @@ def add_start(rows: Report, name: str, frozen: FrozenDeepSSM, x: NDArray[Any]) -
              at_most=160)  # fmt: skip
 
 
-def add_trained(rows: Report, folder: Path, images: NDArray[Any]) -> None:
-    """Models that were trained here, on thresholded digits."""
+def trained(rows: Report, folder: Path, name: str) -> Any:
+    """The model of this name, or None; if absent, says so."""
+    for place in (folder, SHIPPED):
+        if (place / f"{name}.bbm").is_file():
+            return bbans.load_model(place / f"{name}.bbm")
+    return rows.skip(name, f"no {name}.bbm in {folder}")
 
-    def found(name: str) -> Any:
-        for place in (folder, SHIPPED):
-            if (place / f"{name}.bbm").is_file():
-                return bbans.load_model(place / f"{name}.bbm")
-        return rows.skip(name, f"no {name}.bbm in {folder}")
 
-    one, two, deep = map(found, ("digits_vae", "digits_two_levels", "digits_deep_ssm"))
+def add_digits(rows: Report, folder: Path, images: NDArray[Any]) -> None:
+    """Models that examples/ trains on thresholded digits."""
+    one = trained(rows, folder, "digits")
     if one is not None:
-        rows.add("one level: message", whole(one, images), "bits/dim")
+        rate = whole(one, images)
+        rows.add("one level: message", rate, "bits/dim")
+    two = trained(rows, folder, "two")
     if two is not None:
-        rate = whole(two, images)
-        rows.add("two levels: message", rate, "bits/dim", at_most=0.176)
-        rows.add("two levels: message, stretch", rate, "bits/dim", at_most=0.172)
+        most = whole(two, images)
+        rows.add("two levels: message", most, "bits/dim", at_most=0.176)
+        rows.add("two levels: message, stretch", most, "bits/dim", at_most=0.172)
         if one is not None:
-            rows.add("two levels, to one level", rate / whole(one, images), "times",
-                     at_most=0.97)  # fmt: skip
+            rows.add("two levels, to one level", most / rate, "times", at_most=0.97)
+    deep = trained(rows, folder, "digit_rows")
     if deep is not None:
         x = images.reshape(-1, ROW, ROW)
         rate = net(deep, x) / x.size
@@ -211,6 +217,27 @@ def add_trained(rows: Report, folder: Path, images: NDArray[Any]) -> None:
         few = x[:200]
         add_start(rows, "deep SSM", deep, few)
         add_start(rows, "deep SSM", deep, few.reshape(-1, 10 * ROW, ROW))
+
+
+def add_sensor(rows: Report, folder: Path) -> None:
+    """The part of a series that its deep model was not trained on, by differences; by
+    linear prediction; and by FLAC."""
+    deep = trained(rows, folder, "imu")
+    files = rows.files("sensors/imu_sample_17070x6_i32.npy", "inertial sensor")
+    if deep is None or not files:
+        return
+    series = np.load(files[0])
+    x = np.diff(series, axis=0)[TRAINED - 1 :]
+    rows.add("inertial sensor, deep SSM", whole(deep, x), "bits/value")
+    series = series[TRAINED:].astype(np.int16)
+    data = bbans.compress(series, SignalCoder())
+    assert (bbans.decompress(data) == series).all()
+    rate = 8 * len(data) / series.size
+    rows.add("inertial sensor, SignalCoder", rate, "bits/value")
+    if program := rows.program("flac", "FLAC"):
+        rows.used(first_line(program, "--version"))
+        rate = 8 * flac(program, series) / series.size
+        rows.add("inertial sensor, FLAC", rate, "bits/value")
 
 
 # ---- times
@@ -356,14 +383,16 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument(
         "--models", metavar="DIR", type=Path, default=SHIPPED,
-        help="folder of models that were trained by the examples",
+        help="folder of two.bbm and imu.bbm, as examples/ trains them; models of the "
+        "names of those that ship are taken from there too",
     )  # fmt: skip
     given: argparse.Namespace = options.parse_args()
     with Report(given) as rows:
         repeats = 3 if rows.quick else 9
         weights, pixels = given_weights(rows, "given VAE"), digits(rows, "images")
         if len(pixels):
-            add_trained(rows, given.models, binarised(pixels, "thresholded"))
+            add_digits(rows, given.models, binarised(pixels, "thresholded"))
+        add_sensor(rows, given.models)
         if weights and len(pixels):
             add_given(rows, given_vae(weights), pixels)
             images = binarised(pixels, "thresholded")

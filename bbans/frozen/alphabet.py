@@ -383,7 +383,10 @@ def check_rows(shape: tuple[int, ...], width: int) -> None:
     else:
         fits = math.prod(shape) % width == 0
     if not fits:
-        raise SymbolError(f"an array of shape {shape} has no rows of {width}")
+        raise SymbolError(
+            f"an array of shape {shape} has no rows of {width}: its first axis must "
+            "count them, even one"
+        )
 
 
 def as_integers(data: Symbols) -> NDArray[Any]:
