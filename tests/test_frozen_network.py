@@ -496,7 +496,7 @@ def test_networks_that_take_too_much():
     def total(n):  # of as many copies, all of which are needed up to here
         sums = [
             NetworkNode(
-                "sum", (max(1, n + k), k + 2), wide, 0, 9, factor=(1, 1), shift=1
+                "sum", (n + k if k else 1, k + 2), wide, 0, 9, factor=(1, 1), shift=1
             )
             for k in range(n - 1)
         ]

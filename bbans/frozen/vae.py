@@ -147,7 +147,9 @@ class FrozenVAE(NetworkModel):
         """Return a codec of `n` observations as an array, shape (n, width).
 
         It takes messages of several lanes too. Latents of all n are popped before an
-        observation is pushed, so the bytes are others than those of `push`.
+        observation is pushed, so the bytes are others than those of `push`. Give each
+        lane many: what a lane is popped from was pushed to it just before, and is not
+        quite uniform, which costs some 0.2 bits a lane and call.
         """
         steps = VAESteps(self, (as_integer(n, "n", 1),))
         return BitsBack(
