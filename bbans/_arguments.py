@@ -6,6 +6,7 @@ from __future__ import annotations
 import operator
 import os
 import reprlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from bbans.errors import BbansError, MessageError, ModelError, SymbolError
 
 __all__ = [
     "as_array",
+    "as_batch",
     "as_bytes",
     "as_generator",
     "as_instance",
@@ -25,7 +27,6 @@ __all__ = [
     "empty_message",
     "no_value",
     "not_integers",
-    "shown_shape",
 ]
 
 _BYTES = (bytes, bytearray, memoryview)
@@ -220,6 +221,40 @@ def not_integers(what: str, array: NDArray[Any]) -> SymbolError:
     )
 
 
-def shown_shape(shape: tuple[int, ...]) -> str:
-    """A shape behind any leading axes, as text."""
-    return f"({', '.join(map(str, ('...', *shape)))})"
+def as_batch(
+    values: Sequence[Any],
+    shapes: Sequence[tuple[int, ...]],
+    convert: Callable[[Any, str], NDArray[Any]],
+) -> tuple[tuple[int, ...], list[NDArray[Any]]]:
+    """Return the leading axes of a network's inputs, and these as arrays.
+
+    Parameters
+    ----------
+    values : sequence of array_like
+    shapes : sequence of tuple of int
+        Of each input, behind leading axes that all have alike.
+    convert : callable
+        ``convert(value, name)`` is the array, or an error that names it.
+
+    Raises
+    ------
+    ModelError
+        If there are not as many, or a shape is another.
+    """
+    if len(values) != len(shapes):
+        raise ModelError(f"the network takes {len(shapes)} inputs, not {len(values)}")
+    batch: tuple[int, ...] = ()
+    arrays = []
+    for k, (value, shape) in enumerate(zip(values, shapes, strict=True)):
+        array = convert(value, f"input {k}")
+        rank = array.ndim - len(shape)
+        if rank < 0 or array.shape[rank:] != shape:
+            shown = ", ".join(map(str, ("...", *shape)))
+            raise ModelError(f"input {k} must have shape ({shown}), not {array.shape}")
+        if k and array.shape[:rank] != batch:
+            raise ModelError(
+                f"input {k} has leading axes {array.shape[:rank]}, and input 0 {batch}"
+            )
+        batch = array.shape[:rank]
+        arrays.append(array)
+    return batch, arrays

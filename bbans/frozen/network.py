@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import (
     as_array,
+    as_batch,
     as_bytes,
     as_integer,
     not_integers,
-    shown_shape,
 )
 from bbans._files import write_file
 from bbans._kinds import NETWORK, START_BYTES, wrong_kind
@@ -214,7 +214,7 @@ class FrozenNetwork:
         ModelError
             If the inputs are not these, or there is no memory.
         """
-        batch, arrays = self._batched(values)
+        batch, arrays = as_batch(values, self.inputs, _as_integers)
         items, threads = math.prod(batch), as_integer(threads, "threads", 1)
         try:
             arrays = [
@@ -259,32 +259,6 @@ class FrozenNetwork:
         if status == lib.BBANS_ERR_SYMBOL:
             raise SymbolError(self._blame(arrays), status)
         check(status)
-
-    def _batched(self, values: Sequence[ArrayLike]) -> tuple[Shape, list[NDArray[Any]]]:
-        """The leading axes of a call's inputs, and these as arrays."""
-        if len(values) != len(self._inputs):
-            raise ModelError(
-                f"the network takes {len(self._inputs)} inputs, not {len(values)}"
-            )
-        batch: Shape = ()
-        arrays = []
-        for k, (value, shape) in enumerate(zip(values, self.inputs, strict=True)):
-            array = as_array(value, f"input {k}")
-            if array.dtype.kind not in "iu":
-                raise not_integers(f"input {k}", array)
-            rank = array.ndim - len(shape)
-            if rank < 0 or array.shape[rank:] != shape:
-                raise ModelError(
-                    f"input {k} must have shape {shown_shape(shape)}, not {array.shape}"
-                )
-            if k and array.shape[:rank] != batch:
-                raise ModelError(
-                    f"input {k} has leading axes {array.shape[:rank]}, and input 0 "
-                    f"{batch}"
-                )
-            batch = array.shape[:rank]
-            arrays.append(array)
-        return batch, arrays
 
     def _blame(self, arrays: list[NDArray[Any]]) -> str:
         """Name the first value that is outside its input's range."""
@@ -578,6 +552,13 @@ def _resized(nodes: Sequence[NetworkNode], sizes: tuple[int, int]) -> list[Netwo
             )
         made.append(node._replace(shape=(new[0], new[1], channels)))
     return made
+
+
+def _as_integers(values: ArrayLike, what: str) -> NDArray[Any]:
+    array = as_array(values, what)
+    if array.dtype.kind not in "iu":
+        raise not_integers(what, array)
+    return array
 
 
 def _named(i: int, node: NetworkNode) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_integer
 from bbans._float_file import Arrays
+from bbans._lib import lib
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.deep_ssm import FrozenDeepSSM, conditionals, fitting_sizes
@@ -181,7 +182,7 @@ class DeepSSM(NetworkModel):
             If an argument is none of these, or a network does not fit; the text names
             the network.
         """
-        grid = as_integer(grid, "grid", 0, 15)
+        grid = as_integer(grid, "grid", 0, lib.BBANS_GRID_MAX)
         sequences = self._sequences(calibration)
         if not sequences.size:
             raise ModelError("calibration must have an observation")

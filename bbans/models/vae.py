@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer
 from bbans._float_file import Arrays
+from bbans._lib import lib
 from bbans.errors import ModelError
 from bbans.frozen.base import MODES, Kind, one_of
 from bbans.frozen.head import Head
@@ -196,7 +197,7 @@ class VAE(NetworkModel):
             If an argument is none of these, or a network does not fit; the text names
             the network.
         """
-        grid = as_integer(grid, "grid", 0, 15)
+        grid = as_integer(grid, "grid", 0, lib.BBANS_GRID_MAX)
         rows = self._rows(calibration)
         if not len(rows):
             raise ModelError("calibration must have an observation")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bbans._arguments import as_instance, as_reals, shown_shape
+from bbans._arguments import as_batch, as_instance, as_reals
 from bbans.errors import ModelError
 from bbans.networks.nodes import Floats, Input, Node, Shape
 
@@ -98,28 +98,12 @@ class Graph:
         ModelError
             If the inputs are not those of this network.
         """
-        if len(values) != len(self._inputs):
-            raise ModelError(
-                f"the network takes {len(self._inputs)} inputs, not {len(values)}"
-            )
-        batch: Shape = ()
-        arrays = []
-        for i, (value, node) in enumerate(zip(values, self._inputs, strict=True)):
-            array = as_reals(value, f"input {i}")
-            rank = array.ndim - len(node.shape)
-            if rank < 0 or array.shape[rank:] != node.shape:
-                raise ModelError(
-                    f"input {i} must have shape {shown_shape(node.shape)}, not "
-                    f"{array.shape}"
-                )
-            if i and array.shape[:rank] != batch:
-                raise ModelError(
-                    f"input {i} has leading axes {array.shape[:rank]}, and input 0 "
-                    f"{batch}"
-                )
-            batch = array.shape[:rank]
-            arrays.append(array.reshape(-1, *node.shape))
-        return batch, arrays
+        shapes = [node.shape for node in self._inputs]
+        batch, arrays = as_batch(values, shapes, as_reals)
+        return batch, [
+            array.reshape(-1, *shape)
+            for array, shape in zip(arrays, shapes, strict=True)
+        ]
 
     def evaluated(self, arrays: Sequence[Floats]) -> Iterator[tuple[Node, Floats]]:
         """Yield each node and its tensor, of what `batched` returns."""
