@@ -55,6 +55,7 @@ _ROOMS = (
     "errors",
     "formats",
     "frozen",
+    "integrations",
     "message",
     "models",
     "networks",
