@@ -24,6 +24,7 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
+from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     ByteCoder,
     Coder,
@@ -33,7 +34,6 @@ from bbans.formats.coders import (
     code_points,
     coders_of,
     decode_block,
-    octets,
     restored_text,
 )
 from bbans.formats.container import (

@@ -37,7 +37,7 @@ FLOORS = [
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
     ("models", "_float_heads network_model vae deep_ssm"),
-    ("formats", "container signals coders random_access info"),
+    ("formats", "container bytes signals coders random_access info"),
     ("records", "batch packets"),
     ("", "api"),
     ("integrations", "models chunks numcodecs zarr"),
