@@ -348,7 +348,7 @@ bbans_status bbans_compress(const bbans_model *model,
     if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
     *n_bytes = 0;
-    if (block < 1 || content->axis > 0)
+    if (block < 1)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(content->element);
     status =
