@@ -97,7 +97,7 @@ static void code_channel(encoder *e, size_t channel, const bbans_line *line)
     uint64_t cost;
 
     bbans_transform_choose(&ways, e->data + channel * e->width, e->element,
-                           e->x.channels * e->width, e->x.steps, line,
+                           e->x.channels * e->width, e->x.steps, line, e->level,
                            e->transform);
     if (ways.other.kind == BBANS_SIGNAL_KINDS || e->level < LEVEL_TRIALS) {
         put_channel(e, channel, &ways.best);

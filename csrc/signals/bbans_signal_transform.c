@@ -150,6 +150,19 @@ static uint64_t take_gap(gap_model *m, bbans_source *s)
 /* ---- Parameters -----------------------------------------------------------
  */
 
+static int has_divisor(const bbans_transform *transform)
+{
+    return transform->kind == BBANS_SIGNAL_OFFSET ||
+           transform->kind == BBANS_SIGNAL_RANKS ||
+           transform->kind == BBANS_SIGNAL_WRAPPED;
+}
+
+static int has_shift(const bbans_transform *transform)
+{
+    return transform->kind == BBANS_SIGNAL_LOW_BITS ||
+           transform->kind == BBANS_SIGNAL_WRAPPED;
+}
+
 static void set_range(bbans_transform *transform)
 {
     const uint32_t half = transform->most / 2 + transform->most % 2;
@@ -205,10 +218,9 @@ void bbans_transform_take(bbans_transform *transform, bbans_source *s,
         transform->first[i] = (i > 0 ? transform->first[i - 1] : 0) +
                               bbans_unzigzag(bbans_source_number(s));
     transform->base = bbans_unzigzag(bbans_source_number(s));
-    if (transform->kind == BBANS_SIGNAL_OFFSET ||
-        transform->kind == BBANS_SIGNAL_RANKS)
+    if (has_divisor(transform))
         transform->divisor = bbans_source_number(s) + 1; /* mod 2^64 */
-    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
+    if (has_shift(transform))
         transform->shift = (unsigned)bbans_source_bits(s, 0, SHIFT_BITS);
     if (transform->kind == BBANS_SIGNAL_RANKS)
         transform->most = take_most(s, steps - 1);
@@ -273,6 +285,10 @@ static inline uint64_t difference_of(const bbans_transform *transform,
     case BBANS_SIGNAL_OFFSET: return transform->base + transform->divisor * u;
     case BBANS_SIGNAL_RANKS:
         return transform->base + transform->divisor * rank[u];
+    case BBANS_SIGNAL_WRAPPED:
+        return transform->base +
+               transform->divisor *
+                   (u & (((uint64_t)1 << transform->shift) - 1));
     case BBANS_SIGNAL_LOW_BITS:
         return transform->base + ((uint64_t)u << transform->shift) +
                bbans_source_bits(s, lane, transform->shift);
@@ -768,6 +784,165 @@ static uint64_t table_cost(const distinct *d)
     return cost;
 }
 
+/* ---- Wraps */
+
+/* Values of which only the lowest bits were kept: which multiples of 2^bits are
+ * lost is for the encoder to guess, such that second differences are small. */
+#define WRAP_BITS_MIN 3
+#define WRAP_BITS_MAX 28
+#define TURNS 2 /* multiples either side, of a path of least cost */
+#define STATES (2 * TURNS + 1)
+#define WINDOW 2048
+#define AHEAD 64
+#define LEVEL_PATHS 4 /* from here on, and of as many steps as have room: */
+#define PATH_MIN 8192 /* WINDOW STATES^2 bytes in 8 a step                */
+
+enum { UNWRAP_NEAR = 0, UNWRAP_PATH = 1 };
+
+/* Each the multiple that is nearest to where the last two lead. */
+static void unwrap_near(uint64_t *u, size_t steps, unsigned bits)
+{
+    const uint64_t unit = (uint64_t)1 << bits;
+    size_t t;
+
+    for (t = 1; t < steps; t++) {
+        const uint64_t next = t > 1 ? 2 * u[t - 1] - u[t - 2] : u[t - 1];
+
+        u[t] += (next - u[t] + unit / 2) & ~(unit - 1);
+    }
+}
+
+/* log2(8 + |d|) in 2^-8, of a difference that is off by multiples. */
+static void list_costs(uint64_t d, unsigned bits, uint32_t *cost)
+{
+    uint64_t k;
+
+    d -= (uint64_t)(4 * TURNS) << bits;
+    for (k = 0; k <= 8 * TURNS; k++) {
+        const uint64_t v = d + (k << bits), a = v >> 63 != 0 ? 0 - v : v;
+
+        cost[k] = bbans_log2((uint32_t)(a >> 31 == 0 ? a + 8 : 1u << 31));
+    }
+}
+
+/* The path of least cost through a window's steps, the first two of which are
+ * as they are; choice [n][STATES][STATES]. */
+static void unwrap_window(uint64_t *u, size_t n, unsigned bits, uint8_t *choice)
+{
+    const uint32_t far = UINT32_MAX / 4;
+    uint32_t cost[STATES][STATES], next[STATES][STATES], f[8 * TURNS + 1];
+    unsigned i, j, k, before = TURNS, at = TURNS;
+    size_t t;
+
+    for (i = 0; i < STATES; i++)
+        for (j = 0; j < STATES; j++)
+            cost[i][j] = i == TURNS && j == TURNS ? 0 : far;
+    for (t = 2; t < n; t++) {
+        uint32_t least = UINT32_MAX;
+
+        list_costs(u[t] - 2 * u[t - 1] + u[t - 2], bits, f);
+        for (j = 0; j < STATES; j++)
+            for (k = 0; k < STATES; k++) {
+                uint8_t *chosen = choice + (t * STATES + j) * STATES + k;
+                /* With i, k - 2 j + i turns, and 4 TURNS more. */
+                const uint32_t *turned = f + (4 * TURNS + k - 2 * j);
+                uint32_t best = UINT32_MAX;
+
+                for (i = 0; i < STATES; i++)
+                    if (cost[i][j] + turned[i] < best) {
+                        best = cost[i][j] + turned[i];
+                        *chosen = (uint8_t)i;
+                    }
+                next[j][k] = best;
+                least = best < least ? best : least;
+            }
+        for (j = 0; j < STATES; j++)
+            for (k = 0; k < STATES; k++) {
+                const uint32_t c = next[j][k] - least;
+
+                cost[j][k] = c < far ? c : far;
+            }
+    }
+    for (j = 0; j < STATES; j++)
+        for (k = 0; k < STATES; k++)
+            if (cost[j][k] < cost[before][at]) {
+                before = j;
+                at = k;
+            }
+    for (t = n; t-- > 2;) {
+        const unsigned first = choice[(t * STATES + before) * STATES + at];
+
+        u[t] += ((uint64_t)at << bits) - ((uint64_t)TURNS << bits);
+        at = before;
+        before = first;
+    }
+}
+
+/* Window by window: what is chosen of a window's end is forgotten. */
+static void unwrap_path(uint64_t *u, size_t steps, unsigned bits,
+                        uint8_t *choice)
+{
+    uint64_t end[AHEAD];
+    size_t n;
+
+    while (steps > 2) {
+        n = steps < WINDOW ? steps : WINDOW;
+        memcpy(end, u + n - (n < AHEAD ? n : AHEAD),
+               sizeof *end * (n < AHEAD ? n : AHEAD));
+        unwrap_window(u, n, bits, choice);
+        if (n == steps)
+            return;
+        memcpy(u + n - AHEAD, end, sizeof end);
+        u += n - AHEAD - 2;
+        steps -= n - AHEAD - 2;
+    }
+}
+
+/* From differences of order 0 to u [steps], from 0 to at most *most; returns 0
+ * if they are too far apart. */
+static int unwrap(const bbans_transform *transform, const workspace *w,
+                  size_t steps, uint64_t *most)
+{
+    const exact e = exact_of(transform->divisor);
+    const uint64_t unit = (uint64_t)1 << transform->shift;
+    uint64_t *u = w->table, low;
+    size_t t;
+
+    for (t = 0; t < steps; t++)
+        u[t] = quotient(e, w->difference[t] - transform->base);
+    if (transform->way == UNWRAP_NEAR)
+        unwrap_near(u, steps, transform->shift);
+    else
+        unwrap_path(u, steps, transform->shift, (uint8_t *)w->scratch);
+    *most = spread(u, steps, &low) + (low & (unit - 1));
+    low &= ~(unit - 1);
+    for (t = 0; t < steps; t++)
+        u[t] -= low;
+    return *most <= MOST_MAX;
+}
+
+/* Do values jump by more than a half of 2^bits, which is about as far as they
+ * go? */
+static int may_be_wrapped(const workspace *w, size_t steps, uint64_t base,
+                          uint64_t divisor, uint64_t most)
+{
+    const unsigned bits = (unsigned)bbans_bit_length(most);
+    const exact e = exact_of(divisor);
+    uint64_t before = 0;
+    size_t t, jumps = 0;
+
+    if (bits < WRAP_BITS_MIN || bits > WRAP_BITS_MAX ||
+        most < ((uint64_t)1 << bits) - ((uint64_t)1 << bits) / 8)
+        return 0;
+    for (t = 0; t < steps; t++) {
+        const uint64_t u = quotient(e, w->difference[t] - base);
+
+        jumps += t > 0 && (u > before ? u - before : before - u) >> (bits - 1);
+        before = u;
+    }
+    return jumps > steps / 4096 + 1;
+}
+
 /* ---- The choice
  * -------------------------------------------------------------- */
 
@@ -790,8 +965,32 @@ static void propose(bbans_transforms *ways, costs *c,
 }
 
 /* The ways to code the differences of this order, which w has. */
+static void consider_wraps(bbans_transforms *ways, costs *c, const workspace *w,
+                           size_t steps, const bbans_transform *offset,
+                           int level)
+{
+    static const bbans_transform none = {
+        BBANS_SIGNAL_OFFSET, 0, {0}, 0, 1, 0, 0, 0, 0, {0, 0, 0}};
+    bbans_transform transform = *offset;
+    int way;
+
+    transform.kind = BBANS_SIGNAL_WRAPPED;
+    transform.shift = (unsigned)bbans_bit_length(offset->most);
+    for (way = UNWRAP_NEAR; way <= UNWRAP_PATH; way++) {
+        uint64_t most;
+
+        if (way == UNWRAP_PATH && (level < LEVEL_PATHS || steps < PATH_MIN))
+            continue;
+        transform.way = way;
+        if (!unwrap(&transform, w, steps, &most))
+            continue;
+        transform.most = (uint32_t)most;
+        propose(ways, c, &transform, estimate(&none, w->table, steps, NULL));
+    }
+}
+
 static void consider(bbans_transforms *ways, costs *c, const workspace *w,
-                     size_t steps, bbans_transform *transform)
+                     size_t steps, bbans_transform *transform, int level)
 {
     const uint64_t width = spread(w->difference, steps, &transform->base);
     uint64_t most, divisor, cost, few_cost = UINT64_MAX;
@@ -813,6 +1012,9 @@ static void consider(bbans_transforms *ways, costs *c, const workspace *w,
                                      ? most
                                      : width >> transform->shift);
     cost = estimate(transform, w->difference, steps, NULL);
+    if (transform->order == 0 && transform->kind == BBANS_SIGNAL_OFFSET &&
+        may_be_wrapped(w, steps, transform->base, divisor, most))
+        consider_wraps(ways, c, w, steps, transform, level);
     if (!has_bits(steps, most) && kinds_in_sample(w, steps) > SAMPLE_FEW) {
         propose(ways, c, transform, cost);
         return;
@@ -834,7 +1036,10 @@ static void consider(bbans_transforms *ways, costs *c, const workspace *w,
     transform->most = (uint32_t)(d.n - 1);
     cost = estimate(transform, w->difference, steps, &d);
     cost = cost < few_cost ? cost : few_cost;
-    propose(ways, c, transform, cost + cost / 64 + table_cost(&d));
+    /* Ranks are bent where few values occur: of few kinds it does not matter.
+     */
+    propose(ways, c, transform,
+            cost + (d.n > 2 * KINDS_FEW ? cost / 64 : 0) + table_cost(&d));
 }
 
 /* Are all differences of this order the same? */
@@ -872,7 +1077,7 @@ static int is_on_line(const bbans_transform *transform, const bbans_line *line,
 
 void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
                             int element, size_t stride, size_t steps,
-                            const bbans_line *line, void *work)
+                            const bbans_line *line, int level, void *work)
 {
     const workspace w = workspace_of(work, steps);
     bbans_transform transform;
@@ -908,7 +1113,7 @@ void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
          * or of few kinds. */
         if (order == 0 || ways->best.kind == BBANS_SIGNAL_LOW_BITS ||
             (order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
-            consider(ways, &c, &w, steps, &transform);
+            consider(ways, &c, &w, steps, &transform, level);
         else if (order > 0)
             break;
     }
@@ -938,6 +1143,14 @@ void bbans_transform_do(bbans_transform *transform, const uint8_t *data,
                           &d, quotient(e, w.difference[t] - transform->base));
         return;
     }
+    if (transform->kind == BBANS_SIGNAL_WRAPPED) {
+        uint64_t most;
+
+        (void)unwrap(transform, &w, steps, &most);
+        for (t = 0; t < steps; t++)
+            value[t] = (int32_t)((int64_t)w.table[t] + low);
+        return;
+    }
     for (t = 0; t < steps; t++)
         value[t] = (int32_t)((int64_t)(quotient(e, w.difference[t] -
                                                        transform->base) >>
@@ -964,10 +1177,9 @@ void bbans_transform_put(const bbans_transform *transform, bbans_sink *sink,
                           bbans_zigzag(transform->first[i] -
                                        (i > 0 ? transform->first[i - 1] : 0)));
     bbans_sink_number(sink, bbans_zigzag(transform->base));
-    if (transform->kind == BBANS_SIGNAL_OFFSET ||
-        transform->kind == BBANS_SIGNAL_RANKS)
+    if (has_divisor(transform))
         bbans_sink_number(sink, transform->divisor - 1);
-    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
+    if (has_shift(transform))
         bbans_sink_bits(sink, 0, transform->shift, SHIFT_BITS);
     if (transform->kind != BBANS_SIGNAL_CONSTANT)
         bbans_sink_number(sink, transform->most);

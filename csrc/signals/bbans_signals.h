@@ -83,6 +83,7 @@ typedef struct {
     unsigned shift;
     uint32_t most;   /* values are 0 .. most, less low            */
     uint64_t spread; /* the encoder's: of what ranks are given to */
+    int way;         /* the encoder's, to unwrap */
     bbans_signal_range range;
 } bbans_transform;
 
@@ -246,7 +247,7 @@ typedef struct {
 
 void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
                             int element, size_t stride, size_t steps,
-                            const bbans_line *line, void *work);
+                            const bbans_line *line, int level, void *work);
 void bbans_transform_do(bbans_transform *transform, const uint8_t *data,
                         int element, size_t stride, size_t steps,
                         int32_t *value, void *work);
