@@ -213,10 +213,6 @@ class SignalCoder(Coder):
     ----------
     level : int
 
-    Notes
-    -----
-    The fit is done in floats, and its result stored: compressed bytes may differ
-    between machines, what they decode to does not.
     """
 
     method = SIGNAL
@@ -240,12 +236,12 @@ class SignalCoder(Coder):
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
         from bbans.formats.signals import encode_signal
 
-        return encode_signal(steps)
+        return encode_signal(steps, self.level)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         from bbans.formats.signals import decode_signal
 
-        decode_signal(bytes(data), out)
+        decode_signal(data, out)
 
 
 class ModelCoder(Coder):

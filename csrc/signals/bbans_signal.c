@@ -144,7 +144,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
 
     if (block == NULL || data == NULL || work == NULL)
         return BBANS_ERR_NULL;
-    if (element < BBANS_ELEMENT_UINT8 || width == 0)
+    if (element < BBANS_ELEMENT_UINT8 || element > BBANS_ELEMENT_INT64)
         return BBANS_ERR_SYMBOL;
     if (n < 1 || n > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;

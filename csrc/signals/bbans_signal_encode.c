@@ -60,6 +60,7 @@ typedef struct {
     size_t width;
     int element, level;
     unsigned lanes;
+    int coded; /* some channel has values */
 } encoder;
 
 /* Append a channel under a transform. */
@@ -75,6 +76,7 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
     }
     bbans_transform_do(transform, e->data + channel * e->width, e->element,
                        x->channels * e->width, x->steps, value, e->transform);
+    e->coded = 1;
     transform->range.channel = channel;
     bbans_transform_put(transform, &e->sink, x->steps, e->transform);
     bbans_prediction_fit(&e->prediction, x, &transform->range, e->lanes,
@@ -188,6 +190,7 @@ static void start(encoder *e, size_t steps, size_t channels, void *work)
     e->sink.n = 0;
     e->sink.cap = channels * (size_t)steps_max(steps, e->level);
     e->lanes = bbans_residual_lanes(steps, e->level);
+    e->coded = 0;
 }
 
 static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
@@ -218,7 +221,7 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
         return BBANS_ERR_NULL;
     *n_bytes = 0;
     e.width = bbans_element_bytes(element);
-    if (element < BBANS_ELEMENT_UINT8 || e.width == 0)
+    if (element < BBANS_ELEMENT_UINT8 || element > BBANS_ELEMENT_INT64)
         return BBANS_ERR_SYMBOL;
     need = bbans_signal_encoder_bytes(steps, channels, level);
     if (need == 0)
@@ -233,14 +236,16 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
     e.element = element;
     e.level = level;
     start(&e, steps, channels, work);
-    block[0] = (uint8_t)bbans_bit_length(e.lanes >> 1);
     if (channels > BBANS_SIGNAL_CHANNELS_FEW)
         bbans_sink_number(&e.sink, channels);
-    block[0] |= (uint8_t)(4 * (channels > BBANS_SIGNAL_CHANNELS_FEW
-                                   ? BBANS_SIGNAL_CHANNELS_FEW
-                                   : channels - 1));
     for (i = 0; i < channels; i++)
         code_channel(&e, i, &along);
+    if (!e.coded)
+        e.lanes = 1; /* parameters are in the first */
+    block[0] = (uint8_t)((size_t)bbans_bit_length(e.lanes >> 1) +
+                         4 * (channels > BBANS_SIGNAL_CHANNELS_FEW
+                                  ? BBANS_SIGNAL_CHANNELS_FEW
+                                  : channels - 1));
     n = steps * channels;
     most = cap < 1 + n * e.width ? cap : 1 + n * e.width;
     if (e.sink.n <= e.sink.cap) {
