@@ -1525,52 +1525,38 @@ BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
-/* ---- Signals: switching autoregressive models --------------------------- */
+/* ---- Signals --------------------------------------------------------------- */
 
-/* Series of integers in channels that are sampled together.  A value's mass is
- * a mixture of Gaussians of every scale, around a linear prediction from the
- * values before it, and around the last value; a hidden Markov model switches
- * between these (docs/maths.md, "Signals"). */
-enum {
-    BBANS_SIGNAL_CHANNELS_MAX = 64,
-    BBANS_SIGNAL_ORDER_MAX = 64,
-    BBANS_SIGNAL_TAPS_MAX = 512,
-    BBANS_SIGNAL_SCALES_MAX = 48,
-    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
-    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
-};
-
-typedef struct {
-    size_t channels, order, cross; /* lags of the channel, and of each other  */
-    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
-    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
-                                      lags 1 .. order of the channel; of lags 0
-                                      .. cross of each other, lag 0 only if it
-                                      comes before; of the constant 256       */
-} bbans_signal;
-
-/* order + (channels - 1) (cross + 1) + 1. */
-BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
-
-/* Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
-
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
- * 0 if there are none. */
-BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
-
-/* Push and pop value [n][channels] of a message of one lane.
- * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
- * Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
+/* A block of integers that are sampled over time, in channels: each is predicted
+ * from its past and from the channels before it, by a model that is fitted to
+ * the block and in it (docs/maths.md, "Signals").  Containers are made of such
+ * blocks, with lengths and checksums; alone they have neither.
+ *   element   BBANS_ELEMENT_UINT8 to BBANS_ELEMENT_INT64
+ *   line      [2] a start and a step that both sides know, modulo 2^64: what is
+ *             regular along it takes least; NULL: 0 and 1
+ *   data      [steps][channels], at most BBANS_BLOCK_MAX elements
+ *   level     1 to BBANS_LEVEL_MAX: from fast to small
+ *   block     [cap] out; bbans_signal_bound suffices
+ *   work      (aligned to 8) at least bbans_signal_encoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY}; ERR_SYMBOL: there is no such
+ * element. */
 #ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
-        bbans_message *msg, const int64_t *value, size_t n, void *work,
+BBANS_API size_t bbans_signal_bound(int element, size_t n);
+BBANS_API size_t bbans_signal_encoder_bytes(size_t steps, size_t channels,
+        int level);
+BBANS_API bbans_status bbans_signal_compress(int element, const uint64_t *line,
+        const void *data, size_t steps, size_t channels, int level,
+        uint8_t *block, size_t cap, size_t *n_bytes, void *work,
         size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
-        bbans_message *msg, int64_t *value, size_t n, void *work,
-        size_t work_bytes);
+
+/* Restore data [n], all channels.  The block says how many these are.
+ *   work  (aligned to 8) at least bbans_signal_decoder_bytes(n)
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY,CORRUPT}; data are undefined then. */
+BBANS_API size_t bbans_signal_decoder_bytes(size_t n);
+BBANS_API bbans_status bbans_signal_decompress(int element,
+        const uint64_t *line, const uint8_t *block, size_t n_bytes, void *data,
+        size_t n, void *work, size_t work_bytes);
 
 /* cffi:end */
 

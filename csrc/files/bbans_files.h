@@ -138,9 +138,4 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
                                 const bbans_block *block, uint8_t *to,
                                 void *work, size_t work_bytes);
 
-/* A block of a signal. */
-size_t bbans_block_signal_bytes(size_t n);
-bbans_status bbans_block_signal(int element, const bbans_block *block,
-                                uint8_t *to, void *work, size_t work_bytes);
-
 #endif

@@ -354,7 +354,7 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
         bytes = most > bytes ? most : bytes;
     }
     if ((reader->methods & 1u << BBANS_METHOD_SIGNAL) != 0) {
-        most = bbans_block_signal_bytes(n);
+        most = bbans_signal_decoder_bytes(n);
         if (most == 0)
             return 0;
         bytes = most > bytes ? most : bytes;
@@ -416,7 +416,9 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
     case BBANS_METHOD_SIGNAL:
-        return bbans_block_signal(reader->element, block, to, work, work_bytes);
+        return bbans_signal_decompress(reader->element, NULL, block->bytes,
+                                       block->n_bytes, data, block->elements,
+                                       work, work_bytes);
     case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
     default: break;
     }
