@@ -254,7 +254,7 @@ static void choose_precisions(const fit *f, const factor *c, size_t aside,
                               int64_t left, size_t steps, candidate *to,
                               int *constant)
 {
-    const int64_t log = log2_of((uint64_t)left) - log2_of(steps) + 3 * 65536;
+    const int64_t log = log2_of((uint64_t)left) - log2_of(steps) + 4 * 65536;
     int own = 0, n_own = 0, others = 0, n_others = 0, most = 0;
     size_t i;
 

@@ -240,6 +240,7 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
 {
     const int64_t bound = (int64_t)1 << BBANS_PREDICT_COEFFICIENT_BITS;
     int64_t before = s->shift;
+    uint32_t near = 0;
     size_t i;
 
     for (i = 0; i < n; i++) {
@@ -253,13 +254,19 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
         before = p;
     }
     for (i = 0; i < n; i++) {
-        int64_t v = through_signed(io, a[i], rice_of(mean[i], precision[i]));
+        /* Neighbours in lag are alike, and the same lag's in time. */
+        const uint32_t like = i > 0 ? (mean[i] + 3 * near) / 4 : mean[i];
+        const int64_t v =
+            through_signed(io, a[i], rice_of(like, precision[i]));
 
         if (v <= -(bound >> (s->shift - precision[i])) ||
             v >= bound >> (s->shift - precision[i]))
             return 0;
         a[i] = (int32_t)v;
         learn(mean + i, a[i], precision[i]);
+        if (i == 0)
+            near = mean[0];
+        learn(&near, a[i], precision[i]);
     }
     return 1;
 }
@@ -267,20 +274,25 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
 #define DROP_MAX 38
 
 static int through_segment(const pipe *io, const bbans_prediction *p,
+                           const bbans_predict_segment *before,
                            bbans_predict_segment *s, expected *e, size_t margin)
 {
-    int64_t constant;
+    int64_t shift, drop, constant;
 
     s->order = through_bits(io, s->order, 6);
     if (s->order > BBANS_PREDICT_ORDER || s->order > margin)
         return 0;
     if (p->refs > 0)
         s->has_refs = (int)through_bits(io, (uint32_t)s->has_refs, 1);
-    s->shift = through_bits(io, s->shift - BBANS_SIGNAL_MU_BITS, 5) +
-               BBANS_SIGNAL_MU_BITS;
-    s->drop = through_bits(io, s->drop, 6);
-    if (s->shift > BBANS_PREDICT_SHIFT_MAX || s->drop > DROP_MAX)
+    shift = before->shift +
+            through_signed(io, (int64_t)s->shift - before->shift, 1);
+    drop = before->drop +
+           through_signed(io, (int64_t)s->drop - before->drop, 1);
+    if (shift < BBANS_SIGNAL_MU_BITS || shift > BBANS_PREDICT_SHIFT_MAX ||
+        drop < 0 || drop > DROP_MAX)
         return 0;
+    s->shift = (unsigned)shift;
+    s->drop = (unsigned)drop;
     constant = through_signed(io, s->constant / ((int64_t)1 << s->drop), 2);
     if (constant > BBANS_MU_MAX >> s->drop ||
         constant < -(BBANS_MU_MAX >> s->drop))
@@ -298,8 +310,12 @@ static int through(const pipe *io, bbans_prediction *p,
 {
     const size_t pieces = bbans_pieces(x->steps), n = p->segments;
     size_t i, piece = 0, used = 0;
+    bbans_predict_segment start; /* like which the first is coded */
     expected e;
 
+    memset(&start, 0, sizeof start);
+    start.shift = BBANS_SIGNAL_MU_BITS + 4;
+    start.drop = 4;
     expect(&e);
     p->refs = through_rice(io, p->refs, 0);
     if (p->refs > BBANS_PREDICT_REFS)
@@ -338,7 +354,7 @@ static int through(const pipe *io, bbans_prediction *p,
         s->coefficient = p->coefficients + used;
         s->precision = p->precisions + used;
         p->segments = i + 1;
-        if (!through_segment(io, p, s, &e, x->margin))
+        if (!through_segment(io, p, i > 0 ? s - 1 : &start, s, &e, x->margin))
             return 0;
         used += taps_of(p, s);
         piece += length;
