@@ -174,6 +174,28 @@ bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
 }
 #endif
 
+/* ---- Linear prediction of signals ---------------------------------------- */
+
+#define BBANS_COVARIANCES_MAX 33
+
+typedef struct {
+    /* The sum of a[i] b[i]. */
+    int64_t (*dot)(const int32_t *a, const int32_t *b, size_t n);
+    /* sum[t] += the sum of coefficient[i] value[t + i], t < n. */
+    void (*fir)(const int32_t *coefficient, size_t taps, const int32_t *value,
+                size_t n, int64_t *sum);
+    /* w[i] += g h[i]; returns the sum of floor(w[i] / 2^16) h[i + 1] modulo
+     * 2^32.  |g|, |h[i]| < 2^15; n is a multiple of 16. */
+    uint32_t (*adapt)(int32_t *w, const int16_t *h, size_t n, int32_t g);
+    /* sum[i ny + j] += over all k < steps of x[k + i] y[k + j] 2^shift, for j
+     * >= i only; a shift is for `block` of the k.  i < nx, j < ny <=
+     * COVARIANCES_MAX; |x|, |y| < 2^24; x[steps + nx - 1] and y[steps + ny - 1]
+     * may be read. */
+    void (*covariances)(const int32_t *x, size_t nx, const int32_t *y,
+                        size_t ny, const uint8_t *shift, size_t block,
+                        size_t steps, int64_t *sum);
+} bbans_predict_kernels;
+
 /* ---- Rows of weights ----------------------------------------------------- */
 
 /* Probabilities count in units of 2^-27. */
@@ -324,6 +346,7 @@ typedef struct {
     const bbans_lanes_kernels *lanes;
     const bbans_totals_kernels *totals;
     const bbans_rows_kernels *rows;
+    const bbans_predict_kernels *predict;
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
@@ -338,6 +361,7 @@ extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
+extern const bbans_predict_kernels bbans_predict_portable;
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,
