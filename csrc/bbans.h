@@ -1587,8 +1587,8 @@ BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
  * element. */
 #ifndef BBANS_DECODER_ONLY
 BBANS_API size_t bbans_signal_bound(int element, size_t n);
-BBANS_API size_t bbans_signal_encoder_bytes(size_t steps, size_t channels,
-        int level);
+BBANS_API size_t bbans_signal_encoder_bytes(int element, size_t steps,
+        size_t channels, int level);
 BBANS_API bbans_status bbans_signal_compress(int element, const uint64_t *line,
         const void *data, size_t steps, size_t channels, int level,
         uint8_t *block, size_t cap, size_t *n_bytes, void *work,

@@ -53,7 +53,7 @@ def encode_signal(
         raise SymbolError(f"a block of {series.nbytes} bytes is no signal")
     native = np.ascontiguousarray(series, series.dtype.newbyteorder("="))
     out = np.empty(lib.bbans_signal_bound(element, native.size), np.uint8)
-    work = _workspace(lib.bbans_signal_encoder_bytes(steps, channels, level))
+    work = _workspace(lib.bbans_signal_encoder_bytes(element, steps, channels, level))
     size = ffi.new("size_t *")
     check(
         lib.bbans_signal_compress(

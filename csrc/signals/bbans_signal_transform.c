@@ -676,7 +676,7 @@ static size_t kinds_in_sample(const workspace *w, size_t steps)
 #define LENGTHS 65
 
 /* The sum of n log2(total / n) over counts, in 2^-8 bits. */
-static uint64_t information(const uint32_t *count, size_t n)
+uint64_t bbans_signal_information(const uint32_t *count, size_t n)
 {
     uint64_t cost = 0, total = 0;
     size_t i;
@@ -723,7 +723,7 @@ static uint64_t estimate(const bbans_transform *transform,
         }
     }
     for (k = 0; k < PREDICTORS; k++) {
-        uint64_t cost = information(count[k], LENGTHS);
+        uint64_t cost = bbans_signal_information(count[k], LENGTHS);
 
         for (i = 2; i < LENGTHS; i++)
             cost += 256 * (uint64_t)count[k][i] * (i - 1);
@@ -746,7 +746,7 @@ static uint64_t entropy(const bbans_transform *transform, const workspace *w,
 
     for (t = 0; t < steps; t++)
         count[rank_of(d, quotient(e, w->difference[t] - transform->base))]++;
-    return information(count, d->n);
+    return bbans_signal_information(count, d->n);
 }
 
 /* About what the table of the distinct ones takes, in 2^-8 bits. */

@@ -28,8 +28,6 @@ typedef struct {
     size_t margin;  /* zeros before and behind each channel's values, which may
                        be read: min(steps, BBANS_SIGNAL_MARGIN)             */
     int32_t *value; /* with margins: use bbans_signal_channel               */
-    uint8_t *trace; /* [channels][steps] classes of residuals, for channels
-                       after them; the residual coder's                     */
 } bbans_signal_values;
 
 static inline int32_t *bbans_signal_channel(const bbans_signal_values *x,
@@ -239,6 +237,11 @@ static inline unsigned bbans_signal_log2(uint32_t v)
 {
     return bbans_log2(v) >> 8;
 }
+
+/* The sum of n log2(total / n) over counts of at most 2^24 in all, in 2^-8
+ * bits.
+ */
+uint64_t bbans_signal_information(const uint32_t *count, size_t n);
 
 /* Elements to values: those of a channel lie `stride` bytes apart.  `work` has
  * room for BBANS_TRANSFORM_WORK bytes a step.  The ways to do it: */

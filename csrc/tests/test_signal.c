@@ -9,10 +9,10 @@
 
 #define N_MAX 20000
 
-static const int elements[] = {
-    BBANS_ELEMENT_UINT8,  BBANS_ELEMENT_INT8,   BBANS_ELEMENT_UINT16,
-    BBANS_ELEMENT_INT16,  BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
-    BBANS_ELEMENT_UINT64, BBANS_ELEMENT_INT64};
+static const int elements[] = {BBANS_ELEMENT_UINT8,  BBANS_ELEMENT_INT8,
+                               BBANS_ELEMENT_UINT16, BBANS_ELEMENT_INT16,
+                               BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
+                               BBANS_ELEMENT_UINT64, BBANS_ELEMENT_INT64};
 
 static uint8_t data[8 * N_MAX], back[8 * N_MAX], block[8 * N_MAX + 1];
 
@@ -89,7 +89,9 @@ static void make_series(int kind, size_t width, size_t steps, size_t channels)
             case SPARSE: v = table[(sum + t) % 64]; break;
             case FEW: v = few[below(3) * below(3)]; break;
             case JITTERED: v = start + t * step + sum; break;
-            case WRAPPED: v = (t * 97 + sum) & (UINT64_MAX >> (64 - bits)); break;
+            case WRAPPED:
+                v = (t * 97 + sum) & (UINT64_MAX >> (64 - bits));
+                break;
             case ENDS: v = below(2) ? power(63) - 1 : power(63); break;
             case NOISE: v = noise; break;
             default: /* of an equation of the second order */
@@ -112,7 +114,8 @@ static size_t round_trip(int element, const uint64_t *line, size_t steps,
                          size_t channels, int level)
 {
     const size_t width = bbans_element_bytes(element), n = steps * channels;
-    const size_t need = bbans_signal_encoder_bytes(steps, channels, level);
+    const size_t need =
+        bbans_signal_encoder_bytes(element, steps, channels, level);
     const size_t more = bbans_signal_decoder_bytes(n);
     const size_t bound = bbans_signal_bound(element, n);
     void *work = malloc(need);
@@ -120,8 +123,7 @@ static size_t round_trip(int element, const uint64_t *line, size_t steps,
 
     CHECK(work != NULL && need > 0 && bound > 0 && bound <= sizeof block);
     CHECK(bbans_signal_compress(element, line, data, steps, channels, level,
-                                block, bound, &size, work,
-                                need) == BBANS_OK);
+                                block, bound, &size, work, need) == BBANS_OK);
     CHECK(size >= 1 && size <= bound);
     CHECK(bbans_signal_compress(element, line, data, steps, channels, level,
                                 block, size, &again, work, need) == BBANS_OK);
@@ -234,7 +236,8 @@ static void test_noise(void)
 
 static void test_refusals(void)
 {
-    const size_t need = bbans_signal_encoder_bytes(10, 2, 5);
+    const size_t need =
+        bbans_signal_encoder_bytes(BBANS_ELEMENT_INT16, 10, 2, 5);
     const size_t more = bbans_signal_decoder_bytes(20);
     void *const work = malloc(need > more ? need : more);
     const int element = BBANS_ELEMENT_INT16;
@@ -255,15 +258,14 @@ static void test_refusals(void)
     CHECK(bbans_signal_compress(99, NULL, data, 10, 2, 5, block, 99, &size,
                                 work, need) == BBANS_ERR_SYMBOL);
     for (i = 0; i < 4; i++)
-        CHECK(bbans_signal_compress(element, NULL, data, i == 0 ? 0 : 10,
-                                    i == 1 ? 0 : 2,
-                                    i == 2   ? 0
-                                    : i == 3 ? 10
-                                             : 5,
-                                    block, 99, &size, work,
-                                    need) == BBANS_ERR_SIZE);
-    CHECK(bbans_signal_encoder_bytes((size_t)-1, 2, 5) == 0);
-    CHECK(bbans_signal_encoder_bytes(1 << 20, 1 << 20, 5) == 0);
+        CHECK(bbans_signal_compress(
+                  element, NULL, data, i == 0 ? 0 : 10, i == 1 ? 0 : 2,
+                  i == 2   ? 0
+                  : i == 3 ? 10
+                           : 5,
+                  block, 99, &size, work, need) == BBANS_ERR_SIZE);
+    CHECK(bbans_signal_encoder_bytes(16, (size_t)-1, 2, 5) == 0);
+    CHECK(bbans_signal_encoder_bytes(16, 1 << 20, 1 << 20, 5) == 0);
     CHECK(bbans_signal_decoder_bytes((size_t)-1) == 0);
     CHECK(bbans_signal_bound(element, (size_t)-1) == 0);
     CHECK(bbans_signal_bound(99, 1) == 0);
