@@ -28,6 +28,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.formats.arrays import as_elements, cut, stored
+from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     ByteCoder,
     Coder,
@@ -37,7 +38,6 @@ from bbans.formats.coders import (
     code_points,
     coders_of,
     decode_block,
-    octets,
     restored_text,
 )
 from bbans.formats.container import (

@@ -7,7 +7,6 @@ need nothing else to decode; a container names the model or the codec that it ne
 from __future__ import annotations
 
 import math
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -16,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes, as_instance, as_integer
-from bbans._lib import check, ffi, lib, pointer
 from bbans._records import Buffer
 from bbans.errors import (
     BbansError,
@@ -26,6 +24,7 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.formats.arrays import check_elements
+from bbans.formats.bytes import decode_bytes, encode_bytes, octets
 from bbans.formats.container import (
     AXES_MAX,
     BYTE_BLOCK,
@@ -58,10 +57,7 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
-    "decode_bytes",
-    "encode_bytes",
     "named",
-    "octets",
     "restored_text",
 ]
 
@@ -591,25 +587,7 @@ def decode_block(
         raise CorruptError(f"{block.name} is damaged: {error}") from error
 
 
-# ---- bytes
-
-
-def octets(data: Any) -> NDArray[np.uint8]:
-    """The bytes of a contiguous buffer, in place.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    """
-    if isinstance(data, np.ndarray) and data.dtype.kind in "Mm":
-        data = data.view(np.int64)  # what numpy has no buffers of
-    view = memoryview(data)
-    if not view.c_contiguous:
-        raise TypeError("the buffer must be contiguous")
-    if "O" in view.format:
-        raise TypeError("the buffer holds objects, not bytes")
-    return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+# ---- text
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -627,47 +605,3 @@ def restored_text(elements: NDArray[Any], header: Header) -> str:
     except UnicodeDecodeError as error:
         form = "UTF-8" if utf8 else "of code points"
         raise CorruptError(f"decoded text is not {form}: {error}") from None
-
-
-_NOTHING = np.empty(0, np.uint8)
-_local = threading.local()
-
-
-def _workspace(n: int) -> NDArray[np.uint8]:
-    """Memory for a block of n bytes, which each thread keeps for the next one."""
-    size = lib.bbans_bytes_work_bytes(n)
-    if getattr(_local, "work", _NOTHING).size < size:
-        _local.work = np.empty(size, np.uint8)
-    work: NDArray[np.uint8] = _local.work
-    return work
-
-
-def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
-    out = np.empty(lib.bbans_bytes_bound(data.size), np.uint8)
-    work, size = _workspace(data.size), ffi.new("size_t *")
-    check(
-        lib.bbans_bytes_compress(
-            pointer(data, "uint8_t[]"), data.size, order,
-            pointer(out, "uint8_t[]"), out.size, size,
-            pointer(work, "uint8_t[]"), work.size,
-        )
-    )  # fmt: skip
-    return out.data[: size[0]]
-
-
-def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:
-    block, size = octets(data), ffi.new("size_t *")
-    if (
-        lib.bbans_bytes_size(pointer(block, "uint8_t[]"), block.size, size)
-        != lib.BBANS_OK
-        or size[0] != out.size
-    ):
-        raise CorruptError(f"it is no block of {out.size} bytes")
-    work = _workspace(out.size)
-    check(
-        lib.bbans_bytes_decompress(
-            pointer(block, "uint8_t[]"), block.size,
-            pointer(out, "uint8_t[]"), out.size, size,
-            pointer(work, "uint8_t[]"), work.size,
-        )
-    )  # fmt: skip
