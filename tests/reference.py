@@ -1194,10 +1194,11 @@ class SignalSource:
             raise Damage from None
 
     def number(self):
-        length = self.bits(3)
-        size = [0, 1, 2, 3, 4, 5, 6, 8][length]
-        value = self.bits(8 * size)
-        if length and value < 256 ** [0, 0, 1, 2, 3, 4, 5, 6][length]:
+        length = self.bits(6)
+        if length < 63:
+            return 2 ** (length - 1) + self.bits(length - 1) if length else 0
+        value = self.bits(64)
+        if value < 2**62:
             raise Damage
         return value
 

@@ -151,7 +151,7 @@ static inline uint64_t bbans_source_bits(bbans_source *s, unsigned lane,
     return value;
 }
 
-/* Of numbers: 3 bits for the bytes, and those. */
+/* Of numbers: 6 bits for the length, and what is below the highest. */
 uint64_t bbans_source_number(bbans_source *s);
 
 /* floor(v / 2^k) ones and a zero, or 16 ones and 32 bits; k bits. */
