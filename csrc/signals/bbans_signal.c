@@ -1,7 +1,7 @@
 /* Blocks of signals, which carry their models: docs/format.md, "Signal".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 

@@ -1,7 +1,7 @@
 /* Blocks of signals on their way out: docs/maths.md, "Signals".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 
