@@ -246,7 +246,7 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
     for (i = 0; i < n; i++) {
         int64_t p = before;
 
-        if (i < BBANS_PREDICT_SPREAD)
+        if (i <= BBANS_PREDICT_SPREAD)
             p -= through_signed(io, before - precision[i], 0);
         if (p < 0 || p > s->shift)
             return 0;
@@ -256,8 +256,7 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
     for (i = 0; i < n; i++) {
         /* Neighbours in lag are alike, and the same lag's in time. */
         const uint32_t like = i > 0 ? (mean[i] + 3 * near) / 4 : mean[i];
-        const int64_t v =
-            through_signed(io, a[i], rice_of(like, precision[i]));
+        const int64_t v = through_signed(io, a[i], rice_of(like, precision[i]));
 
         if (v <= -(bound >> (s->shift - precision[i])) ||
             v >= bound >> (s->shift - precision[i]))
@@ -286,8 +285,8 @@ static int through_segment(const pipe *io, const bbans_prediction *p,
         s->has_refs = (int)through_bits(io, (uint32_t)s->has_refs, 1);
     shift = before->shift +
             through_signed(io, (int64_t)s->shift - before->shift, 1);
-    drop = before->drop +
-           through_signed(io, (int64_t)s->drop - before->drop, 1);
+    drop =
+        before->drop + through_signed(io, (int64_t)s->drop - before->drop, 1);
     if (shift < BBANS_SIGNAL_MU_BITS || shift > BBANS_PREDICT_SHIFT_MAX ||
         drop < 0 || drop > DROP_MAX)
         return 0;
