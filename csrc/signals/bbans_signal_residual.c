@@ -38,6 +38,7 @@ enum {
     STREAM_STEPS = 4096, /* of a stream, at least, if there is a second */
     MODE_BITS = 2,
     SCALE_BITS = 6,
+    SCALE_MAX = BBANS_SIGNAL_MU_BITS + 31, /* |v - mu| < 2^32 */
     SCALE_STEPS = 32, /* of which a channel's first scale is the mean */
     ESCAPE_BITS = 5
 };
@@ -480,6 +481,7 @@ static inline void see_kind(stream *s, unsigned bits, uint32_t kind)
     s->mean += ((uint64_t)kind << 9) - (s->mean >> 4);
 }
 
+/* |residual| is about 2^octave in 2^-8. */
 static void start_streams(stream *s, unsigned octave)
 {
     unsigned i;
@@ -607,10 +609,15 @@ RESIDUAL_INLINE void decode_residuals(residuals *c, bbans_source *s,
     const unsigned wide = wide_of(range);
     bbans_predictor predictor[STREAMS];
     stream streams[STREAMS];
-    unsigned i, n = lanes;
+    unsigned i, octave, n = lanes;
     size_t t;
 
-    start_streams(streams, bbans_source_raw(s, 0, SCALE_BITS));
+    octave = bbans_source_raw(s, 0, SCALE_BITS);
+    if (octave > SCALE_MAX) {
+        s->bad = 1;
+        octave = SCALE_MAX;
+    }
+    start_streams(streams, octave);
     for (i = 0; i < lanes; i++)
         bbans_predictor_begin(predictor + i, p, x, range->channel, i, lanes,
                               memory);
