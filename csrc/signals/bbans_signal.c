@@ -1,7 +1,7 @@
 /* Blocks of signals, which carry their models: docs/format.md, "Signal".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 
@@ -109,7 +109,7 @@ static int decode_channel(decoder *d, bbans_source *s, unsigned lanes,
         const int direct = bbans_residual_is_direct(&transform.range);
 
         if (!d->resumed)
-            bbans_residual_resume(d->residual, x->steps * x->channels, s);
+            bbans_residual_resume(d->residual, s);
         d->resumed = 1;
         if (!direct)
             bbans_prediction_take(&d->prediction, x, channel, s);

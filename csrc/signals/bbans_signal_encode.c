@@ -1,7 +1,7 @@
 /* Blocks of signals on their way out: docs/maths.md, "Signals".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 
@@ -115,8 +115,7 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
     bbans_transform_put(transform, &e->sink, x->steps, e->transform);
     direct = bbans_residual_is_direct(range);
     if (!e->begun)
-        bbans_residual_begin(e->residual, x->steps * x->channels, e->level,
-                             &e->sink);
+        bbans_residual_begin(e->residual, e->level, &e->sink);
     e->begun = 1;
     if (!direct) {
         fit(e, range);
