@@ -18,7 +18,7 @@
 #define LENGTH_ALL 63 /* more bits than these: all 64 */
 #define QUOTIENT_MAX 16
 
-uint64_t bbans_source_number(bbans_source *s)
+uint64_t bbans_source_number(bbans_signal_source *s)
 {
     const unsigned length = (unsigned)bbans_source_bits(s, 0, LENGTH_BITS);
     uint64_t value;
@@ -34,7 +34,7 @@ uint64_t bbans_source_number(bbans_source *s)
     return value;
 }
 
-uint32_t bbans_source_rice(bbans_source *s, unsigned k)
+uint32_t bbans_source_rice(bbans_signal_source *s, unsigned k)
 {
     uint32_t quotient = 0;
 
@@ -125,7 +125,7 @@ static unsigned class_bits(unsigned class)
     return class < EXACT ? 0 : class - EXACT + 3;
 }
 
-static uint64_t take_gap(gap_model *m, bbans_source *s)
+static uint64_t take_gap(gap_model *m, bbans_signal_source *s)
 {
     const gap_table *table = m->table + m->before;
     const uint32_t slot =
@@ -172,7 +172,7 @@ static void set_range(bbans_transform *transform)
     transform->range.high = (int32_t)(transform->most - half);
 }
 
-static uint32_t take_most(bbans_source *s, uint64_t limit)
+static uint32_t take_most(bbans_signal_source *s, uint64_t limit)
 {
     const uint64_t most = bbans_source_number(s);
 
@@ -182,7 +182,7 @@ static uint32_t take_most(bbans_source *s, uint64_t limit)
     return 0;
 }
 
-static void take_ranks(const bbans_transform *transform, bbans_source *s,
+static void take_ranks(const bbans_transform *transform, bbans_signal_source *s,
                        uint64_t *rank)
 {
     gap_model m;
@@ -194,7 +194,7 @@ static void take_ranks(const bbans_transform *transform, bbans_source *s,
         rank[i + 1] = rank[i] + 1 + take_gap(&m, s); /* mod 2^64 */
 }
 
-void bbans_transform_take(bbans_transform *transform, bbans_source *s,
+void bbans_transform_take(bbans_transform *transform, bbans_signal_source *s,
                           size_t steps, uint64_t *rank)
 {
     unsigned i;
@@ -280,7 +280,7 @@ static int put_element(uint8_t *to, uint64_t bits, size_t width, int is_signed)
 /* The difference that a value stands for. */
 static inline uint64_t difference_of(const bbans_transform *transform,
                                      uint32_t u, const uint64_t *rank,
-                                     bbans_source *s, unsigned lane)
+                                     bbans_signal_source *s, unsigned lane)
 {
     switch (transform->kind) {
     case BBANS_SIGNAL_OFFSET: return transform->base + transform->divisor * u;
@@ -298,7 +298,7 @@ static inline uint64_t difference_of(const bbans_transform *transform,
 }
 
 int bbans_transform_undo(const bbans_transform *transform,
-                         const bbans_line *line, bbans_source *s,
+                         const bbans_line *line, bbans_signal_source *s,
                          unsigned lanes, const int32_t *value, size_t steps,
                          const uint64_t *rank, int element, uint8_t *to,
                          size_t stride)
