@@ -1,0 +1,421 @@
+/* Predictions of a channel: parameters in and out of a block, and mu.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_signal_predict.h"
+
+/* Orders and rates of each kind of adaptation; rates in 2^-20. */
+static const struct {
+    unsigned stages;
+    struct {
+        uint16_t order, rate;
+    } stage[BBANS_ADAPT_STAGES];
+} kinds[BBANS_ADAPT_KINDS] = {
+    {0, {{0, 0}, {0, 0}, {0, 0}}},
+    {1, {{16, 5243}, {0, 0}, {0, 0}}},
+    {1, {{32, 5243}, {0, 0}, {0, 0}}},
+    {2, {{256, 4194}, {16, 5243}, {0, 0}}},
+    {3, {{256, 2097}, {32, 5243}, {16, 8389}}},
+};
+
+size_t bbans_prediction_bytes(size_t steps)
+{
+    const size_t pieces = bbans_pieces(steps) + (steps == 0);
+
+    return pieces * (sizeof(bbans_predict_segment) + BBANS_PREDICT_TAPS * 5) +
+           8;
+}
+
+void bbans_prediction_init(bbans_prediction *p, size_t steps, void *memory)
+{
+    const size_t pieces = bbans_pieces(steps) + (steps == 0);
+
+    memset(p, 0, sizeof *p);
+    p->steps = steps;
+    p->segment = (bbans_predict_segment *)memory;
+    p->coefficients = (int32_t *)(void *)(p->segment + pieces);
+    p->precisions = (uint8_t *)(p->coefficients + pieces * BBANS_PREDICT_TAPS);
+    /* One segment that predicts 0. */
+    p->segments = 1;
+    memset(p->segment, 0, sizeof *p->segment);
+    p->segment->shift = BBANS_SIGNAL_MU_BITS;
+    p->segment->coefficient = p->coefficients;
+    p->segment->precision = p->precisions;
+}
+
+size_t bbans_prediction_beside(const bbans_prediction *p)
+{
+    return p->refs > 0 ? p->ref[0] : BBANS_SIGNAL_NONE;
+}
+
+static size_t taps_of(const bbans_prediction *p, const bbans_predict_segment *s)
+{
+    return s->order + (s->has_refs ? p->refs * (size_t)(2 * p->reach + 1) : 0);
+}
+
+/* ---- Streams ------------------------------------------------------------- */
+
+size_t bbans_predictor_bytes(const bbans_prediction *p, unsigned lanes)
+{
+    (void)p;
+    return lanes * sizeof(bbans_adapt);
+}
+
+void bbans_predictor_begin(bbans_predictor *q, const bbans_prediction *p,
+                           const bbans_signal_values *x, size_t channel,
+                           unsigned lane, unsigned lanes, void *memory)
+{
+    const size_t length = x->steps / lanes + (x->steps % lanes != 0);
+    size_t i;
+
+    memset(q, 0, sizeof *q);
+    q->prediction = p;
+    q->values = x;
+    q->value = bbans_signal_channel(x, channel);
+    q->first = q->next = lane * length;
+    if (p->kind > 0) {
+        q->adapt = (bbans_adapt *)memory + lane;
+        q->adapt->stages = kinds[p->kind].stages;
+        for (i = 0; i < q->adapt->stages; i++) {
+            bbans_adapt_stage *s = q->adapt->stage + i;
+
+            memset(s, 0, sizeof *s);
+            s->order = s->at = kinds[p->kind].stage[i].order;
+            s->rate = kinds[p->kind].stage[i].rate;
+        }
+    }
+}
+
+/* The segment of step t.  |a| < 2^25 in units of 2^-shift, 104 of them: with
+ * |v|
+ * <= 2^30 they sum to less than 2^62; the constant is below 2^39, in units of
+ * 2^-24 at most 2^55. */
+void bbans_predictor_load(bbans_predictor *q, size_t t)
+{
+    const bbans_prediction *p = q->prediction;
+    const bbans_predict_segment *s;
+    const size_t piece = t / BBANS_SIGNAL_PIECE;
+    size_t i;
+
+    while (q->segment + 1 < p->segments &&
+           p->segment[q->segment + 1].piece <= piece)
+        q->segment++;
+    s = p->segment + q->segment;
+    q->next = q->segment + 1 < p->segments
+                  ? p->segment[q->segment + 1].piece * BBANS_SIGNAL_PIECE
+                  : SIZE_MAX;
+    q->order = s->order;
+    q->shift = s->shift;
+    q->constant =
+        s->constant * ((int64_t)1 << (s->shift - BBANS_SIGNAL_MU_BITS));
+    for (i = 0; i < s->order; i++)
+        q->own[BBANS_PREDICT_ORDER - 1 - i] =
+            s->coefficient[i] * (1 << (s->shift - s->precision[i]));
+    q->refs = s->has_refs ? p->refs : 0;
+    q->width = 2 * p->reach + 1;
+    for (i = 0; i < q->refs * q->width; i++) {
+        const size_t ref = i / q->width;
+
+        q->beside[ref] = bbans_signal_channel(q->values, p->ref[ref]);
+        q->beside[ref] -= p->reach;
+        /* lags rise, steps fall */
+        q->aside[ref * q->width + q->width - 1 - i % q->width] =
+            s->coefficient[s->order + i] *
+            (1 << (s->shift - s->precision[s->order + i]));
+    }
+}
+
+static inline int32_t saturated(int64_t v)
+{
+    return v > INT16_MAX ? INT16_MAX : v < -INT16_MAX ? -INT16_MAX : (int32_t)v;
+}
+
+/* The normalised least mean squares rule: w += rate r h / |h|^2.  g is in the
+ * unit of w over that of h, 2^-30: r <= 2^15, rate < 2^14 in 2^-20. */
+void bbans_adapt_seen(bbans_predictor *q, int64_t residual)
+{
+    int32_t r = saturated(bbans_floor_shift(residual, q->prediction->scale));
+    size_t i;
+
+    for (i = 0; i < q->adapt->stages; i++) {
+        bbans_adapt_stage *s = q->adapt->stage + i;
+        const int32_t left = saturated((int64_t)r - s->predicted);
+        const int32_t energy =
+            (int32_t)(s->energy >> 10) + (int32_t)(s->order / 64) + 1;
+        const int32_t g = saturated(left * s->rate / energy);
+        const int16_t *h = s->input + s->at - s->order;
+
+        s->energy += (int64_t)r * r - (int64_t)h[0] * h[0];
+        s->input[s->at] = (int16_t)r;
+        s->predicted = saturated(
+            bbans_floor_shift(bbans_signed32(bbans_kernel.predict->adapt(
+                                  s->weight, h, s->order, g)),
+                              14));
+        if (++s->at == s->order + BBANS_ADAPT_ROOM) {
+            memmove(s->input, s->input + BBANS_ADAPT_ROOM,
+                    s->order * sizeof *s->input);
+            s->at = s->order;
+        }
+        r = left;
+    }
+}
+
+/* ---- Parameters ---------------------------------------------------------- */
+
+/* What is expected of a coefficient's magnitude, in 2^-16: less of a later lag,
+ * then the mean with what was there before. */
+typedef struct {
+    uint32_t own[BBANS_PREDICT_ORDER], aside[BBANS_PREDICT_ASIDE];
+} expected;
+
+static void expect(expected *e)
+{
+    size_t i;
+
+    for (i = 0; i < BBANS_PREDICT_ORDER; i++)
+        e->own[i] = (uint32_t)(0x18000 / (i + 1)) + 0x1000;
+    for (i = 0; i < BBANS_PREDICT_ASIDE; i++)
+        e->aside[i] = 0x2000;
+}
+
+static unsigned rice_of(uint32_t mean, unsigned precision)
+{
+    /* mean < 2^30, precision <= 24; log2 of 0.7 of it in units, less 1 */
+    const uint64_t units = (((uint64_t)mean << precision) * 3 / 4) >> 16;
+
+    return units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+}
+
+static void learn(uint32_t *mean, int32_t q, unsigned precision)
+{
+    const uint64_t size = (uint64_t)(q < 0 ? -(int64_t)q : q);
+    const uint64_t a = ((size << 16) + 0x4000) >> precision;
+    const uint64_t m = (*mean + a) / 2;
+
+    *mean = m >> 29 > 0 ? (uint32_t)1 << 29 : (uint32_t)m;
+}
+
+/* One way for both: what is put is at hand already. */
+typedef struct {
+    bbans_signal_source *source;
+#ifndef BBANS_DECODER_ONLY
+    bbans_sink *sink;
+#endif /* BBANS_DECODER_ONLY */
+} pipe;
+
+static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
+{
+#ifndef BBANS_DECODER_ONLY
+    if (io->sink != NULL) {
+        bbans_sink_bits(io->sink, 0, v, bits);
+        return v;
+    }
+#endif /* BBANS_DECODER_ONLY */
+    (void)v;
+    return (uint32_t)bbans_source_bits(io->source, 0, bits);
+}
+
+static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
+{
+#ifndef BBANS_DECODER_ONLY
+    if (io->sink != NULL) {
+        bbans_sink_rice(io->sink, v, k);
+        return v;
+    }
+#endif /* BBANS_DECODER_ONLY */
+    (void)v;
+    return bbans_source_rice(io->source, k);
+}
+
+static int64_t through_signed(const pipe *io, int64_t v, unsigned k)
+{
+    return bbans_signed(bbans_unzigzag(
+        through_rice(io, (uint32_t)bbans_zigzag((uint64_t)v), k)));
+}
+
+/* Precisions of a group: below the highest one by rice_0, then differences; and
+ * coefficients.  Returns 0 if one is out of bounds. */
+static int through_group(const pipe *io, const bbans_predict_segment *s,
+                         int32_t *a, uint8_t *precision, size_t n,
+                         uint32_t *mean)
+{
+    const int64_t bound = (int64_t)1 << BBANS_PREDICT_COEFFICIENT_BITS;
+    int64_t before = s->shift;
+    uint32_t near = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        int64_t p = before;
+
+        if (i <= BBANS_PREDICT_SPREAD)
+            p -= through_signed(io, before - precision[i], 0);
+        if (p < 0 || p > s->shift)
+            return 0;
+        precision[i] = (uint8_t)p;
+        before = p;
+    }
+    for (i = 0; i < n; i++) {
+        /* Neighbours in lag are alike, and the same lag's in time. */
+        const uint32_t like = i > 0 ? (mean[i] + 3 * near) / 4 : mean[i];
+        const int64_t v = through_signed(io, a[i], rice_of(like, precision[i]));
+
+        if (v <= -(bound >> (s->shift - precision[i])) ||
+            v >= bound >> (s->shift - precision[i]))
+            return 0;
+        a[i] = (int32_t)v;
+        learn(mean + i, a[i], precision[i]);
+        if (i == 0)
+            near = mean[0];
+        learn(&near, a[i], precision[i]);
+    }
+    return 1;
+}
+
+#define DROP_MAX 38
+
+static int through_segment(const pipe *io, const bbans_prediction *p,
+                           const bbans_predict_segment *before,
+                           bbans_predict_segment *s, expected *e, size_t margin)
+{
+    int64_t shift, drop, constant;
+
+    s->order = through_bits(io, s->order, 6);
+    if (s->order > BBANS_PREDICT_ORDER || s->order > margin)
+        return 0;
+    if (p->refs > 0)
+        s->has_refs = (int)through_bits(io, (uint32_t)s->has_refs, 1);
+    shift = before->shift +
+            through_signed(io, (int64_t)s->shift - before->shift, 1);
+    drop =
+        before->drop + through_signed(io, (int64_t)s->drop - before->drop, 1);
+    if (shift < BBANS_SIGNAL_MU_BITS || shift > BBANS_PREDICT_SHIFT_MAX ||
+        drop < 0 || drop > DROP_MAX)
+        return 0;
+    s->shift = (unsigned)shift;
+    s->drop = (unsigned)drop;
+    constant = through_signed(io, s->constant / ((int64_t)1 << s->drop), 2);
+    if (constant > BBANS_MU_MAX >> s->drop ||
+        constant < -(BBANS_MU_MAX >> s->drop))
+        return 0;
+    s->constant = constant * ((int64_t)1 << s->drop);
+    return through_group(io, s, s->coefficient, s->precision, s->order,
+                         e->own) &&
+           (!s->has_refs || through_group(io, s, s->coefficient + s->order,
+                                          s->precision + s->order,
+                                          taps_of(p, s) - s->order, e->aside));
+}
+
+static int through(const pipe *io, bbans_prediction *p,
+                   const bbans_signal_values *x, size_t channel)
+{
+    const size_t pieces = bbans_pieces(x->steps), n = p->segments;
+    size_t i, piece = 0, used = 0;
+    bbans_predict_segment start; /* like which the first is coded */
+    expected e;
+
+    memset(&start, 0, sizeof start);
+    start.shift = BBANS_SIGNAL_MU_BITS + 4;
+    start.drop = 4;
+    expect(&e);
+    p->refs = through_rice(io, p->refs, 0);
+    if (p->refs > BBANS_PREDICT_REFS)
+        return 0;
+    if (p->refs > 0) {
+        p->reach = through_bits(io, p->reach, 4);
+        if (p->reach > BBANS_PREDICT_REACH || p->reach > x->margin ||
+            p->refs * (2 * p->reach + 1) > BBANS_PREDICT_ASIDE)
+            return 0;
+    }
+    for (i = 0; i < p->refs; i++) { /* how far before */
+        const size_t back =
+            through_rice(io, (uint32_t)(channel - 1 - p->ref[i]), 0);
+
+        if (back >= channel)
+            return 0;
+        p->ref[i] = channel - 1 - back;
+    }
+    p->kind = through_rice(io, p->kind, 0);
+    if (p->kind >= BBANS_ADAPT_KINDS)
+        return 0;
+    if (p->kind > 0) {
+        p->scale = through_bits(io, p->scale, 5);
+        if (p->scale > 30)
+            return 0;
+    }
+    for (i = 0; piece < pieces; i++) {
+        bbans_predict_segment *s = p->segment + i;
+        const size_t end = i + 1 < n ? p->segment[i + 1].piece : pieces;
+        const size_t length =
+            (size_t)1 + through_rice(io, (uint32_t)(end - piece - 1), 1);
+
+        if (length > pieces - piece)
+            return 0;
+        s->piece = piece;
+        s->coefficient = p->coefficients + used;
+        s->precision = p->precisions + used;
+        p->segments = i + 1;
+        if (!through_segment(io, p, i > 0 ? s - 1 : &start, s, &e, x->margin))
+            return 0;
+        used += taps_of(p, s);
+        piece += length;
+    }
+    return 1;
+}
+
+void bbans_prediction_take(bbans_prediction *p, const bbans_signal_values *x,
+                           size_t channel, bbans_signal_source *s)
+{
+    void *memory = p->segment;
+    pipe io;
+
+    memset(&io, 0, sizeof io);
+    io.source = s;
+    memset(memory, 0, bbans_prediction_bytes(x->steps));
+    p->segments = 0;
+    if (!through(&io, p, x, channel)) {
+        s->bad = 1;
+        bbans_prediction_init(p, x->steps, memory);
+    }
+}
+
+#ifndef BBANS_DECODER_ONLY
+void bbans_prediction_put(const bbans_prediction *p,
+                          const bbans_signal_values *x, size_t channel,
+                          bbans_sink *sink)
+{
+    bbans_prediction copy = *p; /* its arrays are written as they are */
+    pipe io;
+
+    memset(&io, 0, sizeof io);
+    io.sink = sink;
+    (void)through(&io, &copy, x, channel);
+}
+
+/* Raw bits come 28 to a step; rice numbers take at most 3. */
+size_t bbans_prediction_steps(size_t steps)
+{
+    return 32 + (bbans_pieces(steps) + 1) *
+                    (16 + 3 * (2 * BBANS_PREDICT_SPREAD + BBANS_PREDICT_TAPS));
+}
+
+void bbans_prediction_mu(const bbans_prediction *p,
+                         const bbans_signal_values *x, size_t channel,
+                         unsigned lanes, int64_t *mu, void *memory)
+{
+    const size_t length = x->steps / lanes + (x->steps % lanes != 0);
+    const int32_t *value = bbans_signal_channel(x, channel);
+    unsigned lane;
+
+    for (lane = 0; lane < lanes; lane++) {
+        const size_t end =
+            (lane + 1) * length < x->steps ? (lane + 1) * length : x->steps;
+        bbans_predictor q;
+        size_t t;
+
+        bbans_predictor_begin(&q, p, x, channel, lane, lanes, memory);
+        for (t = lane * length; t < end; t++) {
+            mu[t] = bbans_predict_at(&q, t);
+            bbans_predict_seen(&q, t, value[t]);
+        }
+    }
+}
+#endif /* BBANS_DECODER_ONLY */
