@@ -3,21 +3,16 @@
 import io
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import bbans
-from bbans._lib import lib
-from bbans.distributions import Family
 from bbans.formats import SignalCoder, signals
 from bbans.formats.container import BYTE_BLOCK, SIGNAL, STORED, ContainerReader
-from bbans.models import linear_prediction
 
 DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 
