@@ -311,14 +311,19 @@ typedef struct {
     uint64_t line[2];    /* its start and step, modulo 2^64                 */
 } bbans_content;
 
+/* Look whether a signal begins with a line, as of time stamps that are equally
+ * far apart: the blocks behind the first then cost next to nothing.
+ *   data  the first n elements, three steps or more */
+BBANS_API void bbans_content_set_line(bbans_content *content, const void *data,
+        size_t n);
+
 /* Bytes that hold what n elements become in blocks of `block`, whatever they
  * are: 69, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
  * SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
 /* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
- *   model  or NULL: for signals or, without channels, the byte coder alone
- *   level  as below
+ *   model  or NULL
  *   kept   steps whose forward messages are kept at a time: kept = block is
  *          fastest, kept near sqrt(block) smallest
  * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
@@ -326,12 +331,13 @@ BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
         const bbans_content *content, int level, size_t block, size_t kept);
 
-/* Compress an array of n elements to a container of one part, with one axis or,
- * of several channels, with two: n / channels and channels.
+/* Compress an array of n elements to a container of one part, with one axis or
+ * with two: n / channels, and the channels if they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: signals, if
- *            there are channels, and where that is shorter the byte coder
- *   content  what the elements are; its axis is below the number of axes
+ *            elements are left to the byte coder, or stored.  NULL: signals, for
+ *            content->channels > 0, and where it is shorter the byte coder
+ *   content  what the elements are; axis 0.  Its line is set if there are more
+ *            blocks than one
  *   block    elements in a block, whole steps
  *   level    of the coders, 1 to BBANS_LEVEL_MAX: from fast to small
  *   work     at least bbans_writer_work_bytes(model, content, level, min(n,
@@ -362,12 +368,6 @@ typedef struct {
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
-
-/* Look whether a signal begins with a line, as of time stamps that are equally
- * far apart: the blocks behind the first then cost next to nothing.
- *   data  the first n elements, three steps or more */
-BBANS_API void bbans_content_set_line(bbans_content *content, const void *data,
-        size_t n);
 
 /* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.  The
  * model must outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */

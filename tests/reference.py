@@ -1310,11 +1310,12 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     if channels < 1 or channels > n or n % channels:
         raise Damage
     steps, out, done = n // channels, [], []
+    coder = SignalValues(source, n)
     for _ in range(channels):
         kind, first, low, high, difference = take_transform(source, steps)
         values = [0] * steps
         if kind >= 2:
-            values = signal_values(source, done, steps, low, high)
+            values = coder.pop(done, steps, low, high)
         done.append(values)
         if kind == 1:
             out.append([line[0] + (first + t) * line[1] for t in range(steps)])

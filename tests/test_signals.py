@@ -3,21 +3,16 @@
 import io
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import bbans
-from bbans._lib import lib
-from bbans.distributions import Family
 from bbans.formats import SignalCoder, signals
 from bbans.formats.container import BYTE_BLOCK, SIGNAL, STORED, ContainerReader
-from bbans.models import linear_prediction
 
 DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]
 
@@ -301,7 +296,7 @@ UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 def test_regular_time_stamps(unit, step, level):
     """64 bytes for a block, and 16 for each further one."""
     scale = 10 ** UNITS[unit]
-    n = 300_000 if step < 86400 else 60_000  # or they were beyond int64
+    n = 300_000 if step < 86400 else 10_000  # or they were beyond int64
     times = 1_577_836_800 * scale + 123 + np.arange(n) * step * scale
     times = times.astype(f"M8[{unit}]")
     one = bbans.compress(times[:10_000], level=level)
@@ -396,9 +391,8 @@ def test_columns_beyond_64_are_one_series():
         assert same(bbans.decompress(data), array)
 
 
-def test_a_level_is_that_of_the_bytes_instead():
+def test_values_of_few_kinds_cost_their_entropy():
     rng = np.random.default_rng(0)
     array = rng.integers(-(2**63), 2**63, 5)[rng.integers(0, 5, 5000)]
     sizes = [len(bbans.compress(array, level=level)) for level in range(1, 10)]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
+    assert max(sizes) < 1.01 * np.log2(5) * 5000 / 8 + 90

@@ -452,27 +452,25 @@ bbans_status bbans_compress(const bbans_model *model,
                             size_t work_bytes, uint8_t *bytes, size_t cap,
                             size_t *n_bytes)
 {
+    bbans_content lined;
     uint64_t shape[2];
-    bbans_content filled;
     bbans_writer writer;
     bbans_status status;
-    size_t width, header, used, done, part, axes;
+    size_t width, header, used, done, part;
 
     if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
     *n_bytes = 0;
-    if (block < 1 ||
-        (content->channels > 1 && content->element < BBANS_ELEMENT_UINT8))
+    if (block < 1)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(content->element);
-    axes = content->channels > 1 ? 2 : 1;
-    shape[0] = axes == 2 ? n / content->channels : n;
+    shape[0] = content->channels > 1 ? n / content->channels : n;
     shape[1] = content->channels;
-    filled = *content;
-    if (n > block && !filled.has_line) /* or there is nothing to gain */
-        bbans_content_set_line(&filled, data, n);
+    lined = *content;
+    if (n > block) /* or there is nothing to gain */
+        bbans_content_set_line(&lined, data, n);
     status =
-        bbans_writer_begin(&writer, model, &filled, level, bytes, cap, &header);
+        bbans_writer_begin(&writer, model, &lined, level, bytes, cap, &header);
     if (status == BBANS_OK && content->element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     used = header;
@@ -487,8 +485,8 @@ bbans_status bbans_compress(const bbans_model *model,
     }
     if (status != BBANS_OK)
         return status;
-    status = put_end(&writer, shape, axes, NULL, bytes + header, bytes + used,
-                     cap - used, &part);
+    status = put_end(&writer, shape, content->channels > 1 ? 2 : 1, NULL,
+                     bytes + header, bytes + used, cap - used, &part);
     if (status == BBANS_OK)
         *n_bytes = used + part;
     return status;
