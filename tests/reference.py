@@ -959,7 +959,7 @@ def read_part(data):
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
-    if element & 127 < 16 and (axis or kind == 3) or axis > 31:
+    if (element & 127 < 16 and (axis or kind == 3)) or axis > 31:
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1

@@ -315,7 +315,7 @@ def test_levels_and_axes_are_shown():
 
 def test_a_step_is_no_longer_than_a_block():
     widest = np.zeros((2, BLOCK_BYTES_MAX // 8), "i8")
-    assert len(bbans.compress(widest, SignalCoder(level=1, axis=0))) < 300
+    assert len(bbans.compress(widest, SignalCoder(axis=0))) < 300
     wider = np.zeros((2, BLOCK_BYTES_MAX // 8 + 1), "i8")
     with pytest.raises(bbans.SymbolError, match="a step of 2097153 elements"):
         bbans.compress(wider, SignalCoder(axis=0))

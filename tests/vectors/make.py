@@ -1027,8 +1027,8 @@ class Part:
         self.blocks, self.data = [], b""
 
     @property
-    def is_line(self):
-        return isinstance(self.coder, tuple) and isinstance(self.coder[0], int)
+    def names_codec(self):
+        return isinstance(self.coder, tuple) and isinstance(self.coder[0], str)
 
     def add(self, method, values, data=None):
         """Elements, and the block's data but for stored ones and messages."""
@@ -1046,11 +1046,11 @@ class Part:
         coder = b"\0"
         if isinstance(self.coder, Coded):
             coder = self.coder.coder
-        elif self.is_line:
-            coder = b"\3" + ref.words(self.coder, 8)
-        elif self.coder is not None:
+        elif self.names_codec:
             name, fingerprint = self.coder
             coder = bytes([2, len(name.encode())]) + name.encode() + fingerprint
+        elif self.coder is not None:  # a line
+            coder = b"\3" + ref.words(self.coder, 8)
         first = bytes([coder[0] | self.axis << 2]) + unit_of(*self.unit)
         return ref.write_part(self.element, first + coder[1:], self.blocks, self.shape)
 
@@ -1293,9 +1293,7 @@ def container_content():
             "unit": parts[0].unit[0], "multiplier": parts[0].unit[1],
             "axis": parts[0].axis,
             "models": [names.index(c.name) for c in coders if isinstance(c, Coded)],
-            "codecs": [
-                p.coder[0] for p in parts if isinstance(p.coder, tuple) and not p.is_line
-            ],
+            "codecs": [p.coder[0] for p in parts if p.names_codec],
             "blocks": [[[n, method] for n, method, _ in p.blocks] for p in parts],
             "write": block_size,
         })  # fmt: skip
