@@ -196,10 +196,10 @@ static void learn(uint32_t *mean, int32_t q, unsigned precision)
 
 /* One way for both: what is put is at hand already. */
 typedef struct {
-    bbans_source *source;
+    bbans_signal_source *source;
 #ifndef BBANS_DECODER_ONLY
     bbans_sink *sink;
-#endif
+#endif /* BBANS_DECODER_ONLY */
 } pipe;
 
 static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
@@ -209,7 +209,7 @@ static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
         bbans_sink_bits(io->sink, 0, v, bits);
         return v;
     }
-#endif
+#endif /* BBANS_DECODER_ONLY */
     (void)v;
     return (uint32_t)bbans_source_bits(io->source, 0, bits);
 }
@@ -221,7 +221,7 @@ static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
         bbans_sink_rice(io->sink, v, k);
         return v;
     }
-#endif
+#endif /* BBANS_DECODER_ONLY */
     (void)v;
     return bbans_source_rice(io->source, k);
 }
@@ -362,7 +362,7 @@ static int through(const pipe *io, bbans_prediction *p,
 }
 
 void bbans_prediction_take(bbans_prediction *p, const bbans_signal_values *x,
-                           size_t channel, bbans_source *s)
+                           size_t channel, bbans_signal_source *s)
 {
     void *memory = p->segment;
     pipe io;
@@ -418,4 +418,4 @@ void bbans_prediction_mu(const bbans_prediction *p,
         }
     }
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */

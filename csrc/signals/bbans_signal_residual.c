@@ -520,7 +520,7 @@ static void prepare(residuals *c, const bbans_signal_range *range)
 /* ---- Decoding --------------------------------------------------------------
  */
 
-void bbans_residual_resume(void *work, bbans_source *s)
+void bbans_residual_resume(void *work, bbans_signal_source *s)
 {
     const uint32_t mode = bbans_source_raw(s, 0, MODE_BITS);
 
@@ -530,7 +530,7 @@ void bbans_residual_resume(void *work, bbans_source *s)
 
 /* From the leaf on. */
 RESIDUAL_INLINE int32_t take_rest(residuals *c, value_in_work *q,
-                                  bbans_source *s, unsigned lane,
+                                  bbans_signal_source *s, unsigned lane,
                                   const bbans_signal_range *range)
 {
     const int64_t sign = -(int64_t)(q->leaf < LEAVES / 2);
@@ -572,8 +572,8 @@ RESIDUAL_INLINE int32_t take_rest(residuals *c, value_in_work *q,
 }
 
 /* Of each of n streams, value[0], value[length], ... */
-RESIDUAL_INLINE void decode_step(residuals *c, bbans_source *s, int32_t *value,
-                                 size_t t, size_t length,
+RESIDUAL_INLINE void decode_step(residuals *c, bbans_signal_source *s,
+                                 int32_t *value, size_t t, size_t length,
                                  const bbans_signal_range *range, unsigned wide,
                                  bbans_predictor *predictor, stream *streams,
                                  unsigned n, unsigned contexts)
@@ -598,7 +598,7 @@ RESIDUAL_INLINE void decode_step(residuals *c, bbans_source *s, int32_t *value,
     }
 }
 
-RESIDUAL_INLINE void decode_residuals(residuals *c, bbans_source *s,
+RESIDUAL_INLINE void decode_residuals(residuals *c, bbans_signal_source *s,
                                       bbans_signal_values *x,
                                       const bbans_signal_range *range,
                                       const bbans_prediction *p, unsigned lanes,
@@ -633,7 +633,8 @@ RESIDUAL_INLINE void decode_residuals(residuals *c, bbans_source *s,
     }
 }
 
-static void decode_kinds(residuals *c, bbans_source *s, bbans_signal_values *x,
+static void decode_kinds(residuals *c, bbans_signal_source *s,
+                         bbans_signal_values *x,
                          const bbans_signal_range *range, unsigned lanes)
 {
     int32_t *value = bbans_signal_channel(x, range->channel);
@@ -662,7 +663,8 @@ static void decode_kinds(residuals *c, bbans_source *s, bbans_signal_values *x,
         }
 }
 
-void bbans_residual_decode(void *work, bbans_source *s, bbans_signal_values *x,
+void bbans_residual_decode(void *work, bbans_signal_source *s,
+                           bbans_signal_values *x,
                            const bbans_signal_range *range,
                            const bbans_prediction *p, unsigned lanes,
                            void *memory)

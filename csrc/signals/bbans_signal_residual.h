@@ -8,8 +8,9 @@
 
 #include "bbans_signal_predict.h"
 
-#define BBANS_DIRECT_KINDS 8 /* up to so many values are coded as themselves   \
-                              */
+#define BBANS_DIRECT_KINDS                                                     \
+    8 /* up to so many values are coded as themselves                          \
+       */
 
 /* What has been learned goes on from channel to channel of a block.  It lies in
  * `work`, of a block with n values in all; level 0: any. */
@@ -27,8 +28,9 @@ static inline int bbans_residual_is_direct(const bbans_signal_range *range)
 
 /* Before the first channel; the channel's values.  x has room for them, and for
  * what the prediction needs in `memory`; p, mu may be NULL for a direct one. */
-void bbans_residual_resume(void *work, bbans_source *s);
-void bbans_residual_decode(void *work, bbans_source *s, bbans_signal_values *x,
+void bbans_residual_resume(void *work, bbans_signal_source *s);
+void bbans_residual_decode(void *work, bbans_signal_source *s,
+                           bbans_signal_values *x,
                            const bbans_signal_range *range,
                            const bbans_prediction *p, unsigned lanes,
                            void *memory);
@@ -42,6 +44,6 @@ void bbans_residual_encode(void *work, bbans_sink *sink,
                            const bbans_signal_values *x,
                            const bbans_signal_range *range, const int64_t *mu,
                            unsigned lanes);
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 #endif
