@@ -13,7 +13,7 @@
 #define GROUPS (BBANS_PREDICT_REFS + 2)      /* constant, references, own */
 #define BLOCK_MIN 16
 #define VALUE_BITS 23 /* of what is multiplied */
-#define DEPTH_MAX 64
+#define TRIAL 32768   /* steps on which adaptation is tried */
 #define BUFFER (PIECE + BBANS_PREDICT_REACH + OWN + WIDTH)
 
 /* Fixed point: ONE is 1. */
@@ -710,7 +710,7 @@ size_t bbans_prediction_fit_bytes(size_t steps, int level)
            ALIGNED(GROUPS * BUFFER * sizeof(int32_t)) +
            (PIECE + OWN * OWN) * sizeof(int64_t) +
            BBANS_SIGNAL_LANES_MAX * sizeof(bbans_adapt) +
-           steps * sizeof(int64_t);
+           (steps < 4 * TRIAL ? steps : 4 * TRIAL) * sizeof(int64_t);
 }
 
 static unsigned down_of(const bbans_signal_values *x, size_t channel)
@@ -765,35 +765,34 @@ static int64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
     return cost;
 }
 
-static void choose_adaptation(fit *f, unsigned lanes, int level, int64_t *mu,
-                              void *memory)
+/* The kind of adaptation that makes residuals cost less by 1/512 or more, if
+ * there is one; tried on the channel's beginning. */
+static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
 {
     const int32_t *value = bbans_signal_channel(f->x, f->channel);
-    const size_t n = f->x->steps;
+    const size_t most = level < 7 ? TRIAL : 4 * TRIAL;
+    const size_t n = f->x->steps < most ? f->x->steps : most;
+    const unsigned last = level < 7 ? 2 : BBANS_ADAPT_KINDS - 1;
     uint64_t sum = 0;
     int64_t best;
     unsigned kind, chosen = 0;
     size_t t;
 
-    if (level < 4 || n < 1024)
+    if (level < 4 || n < 512)
         return;
-    bbans_prediction_mu(f->p, f->x, f->channel, lanes, mu, memory);
+    bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
     best = residual_cost(value, mu, n);
     best -= best / 512;
-    for (t = 0; t < n; t++) {
-        const uint64_t r =
-            size_of((int64_t)value[t] * (1 << BBANS_SIGNAL_MU_BITS) - mu[t]);
-        sum += r;
-    }
+    for (t = 0; t < n; t++)
+        sum += size_of((int64_t)value[t] * (1 << BBANS_SIGNAL_MU_BITS) - mu[t]);
+    /* Inputs are about 2^8. */
     sum /= n;
     f->p->scale = bits_of(sum) > 9 ? bits_of(sum) - 9 : 0;
-    for (kind = level < 7 ? BBANS_ADAPT_KINDS - 2 : 1;
-         kind < (level < 7 ? BBANS_ADAPT_KINDS - 1 : BBANS_ADAPT_KINDS);
-         kind++) {
+    for (kind = 1; kind <= last; kind++) {
         int64_t cost;
 
         f->p->kind = kind;
-        bbans_prediction_mu(f->p, f->x, f->channel, lanes, mu, memory);
+        bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
         cost = residual_cost(value, mu, n);
         if (cost < best) {
             best = cost;
@@ -818,6 +817,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     p->segments = 1;
     if (x->steps == 0)
         return;
+    (void)lanes;
     f.x = x;
     f.p = p;
     f.channel = range->channel;
@@ -836,7 +836,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     f.sum = (int64_t *)(void *)memory;
     memory += (PIECE + OWN * OWN) * sizeof(int64_t);
     mu = (int64_t *)(void *)memory;
-    memory += x->steps * sizeof *mu;
+    memory += (x->steps < 4 * TRIAL ? x->steps : 4 * TRIAL) * sizeof *mu;
     choose_refs(&f);
     f.size = 1 + p->refs * f.width + f.order + 1;
     for (i = 0; i < p->refs; i++)
@@ -863,7 +863,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
         }
         used += n;
     }
-    choose_adaptation(&f, lanes, level, mu, memory);
+    choose_adaptation(&f, level, mu, memory);
 }
 
 #endif /* BBANS_DECODER_ONLY */

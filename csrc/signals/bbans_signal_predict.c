@@ -3,19 +3,25 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_signal_predict.h"
 
-/* Orders and rates of each kind of adaptation; rates in 2^-20. */
+/* Orders and rates of each kind of adaptation; rates in 2^-19. */
 static const struct {
     unsigned stages;
     struct {
         uint16_t order, rate;
     } stage[BBANS_ADAPT_STAGES];
 } kinds[BBANS_ADAPT_KINDS] = {
-    {0, {{0, 0}, {0, 0}, {0, 0}}},
-    {1, {{16, 5243}, {0, 0}, {0, 0}}},
-    {1, {{32, 5243}, {0, 0}, {0, 0}}},
-    {2, {{256, 4194}, {16, 5243}, {0, 0}}},
-    {3, {{256, 2097}, {32, 5243}, {16, 8389}}},
+    {0, {{0, 0}, {0, 0}, {0, 0}, {0, 0}}},
+    {2, {{32, 24000}, {16, 32000}, {0, 0}, {0, 0}}},
+    {3, {{256, 16000}, {32, 24000}, {16, 32000}, {0, 0}}},
+    {4, {{1024, 16000}, {256, 16000}, {32, 24000}, {16, 32000}}},
+    {4, {{1024, 2500}, {256, 2500}, {32, 2500}, {16, 2500}}},
 };
+
+/* Inputs are limited to 14 bits, so that a rate of 16 times one fits; a share
+ * moves by SHARE_STEP, up to SHARE_MAX. */
+#define INPUT_MAX 16383
+#define SHARE_STEP 400
+#define SHARE_MAX 81920
 
 size_t bbans_prediction_bytes(size_t steps)
 {
@@ -80,6 +86,7 @@ void bbans_predictor_begin(bbans_predictor *q, const bbans_prediction *p,
 
             memset(s, 0, sizeof *s);
             s->order = s->at = kinds[p->kind].stage[i].order;
+            s->share = 1 << 16;
             s->rate = kinds[p->kind].stage[i].rate;
         }
     }
@@ -124,32 +131,47 @@ void bbans_predictor_load(bbans_predictor *q, size_t t)
     }
 }
 
-static inline int32_t saturated(int64_t v)
+static inline int32_t limited(int64_t v, int32_t most)
 {
-    return v > INT16_MAX ? INT16_MAX : v < -INT16_MAX ? -INT16_MAX : (int32_t)v;
+    return v > most ? most : v < -most ? -most : (int32_t)v;
 }
 
-/* The normalised least mean squares rule: w += rate r h / |h|^2.  g is in the
- * unit of w over that of h, 2^-30: r <= 2^15, rate < 2^14 in 2^-20. */
+/* The normalised least mean squares rule in each stage: w += rate r h / |h|^2,
+ * where r is what it left.  Of energies, at most 2^38, 2^-11 counts, so g is in
+ * units of 2^-30 / h.  The sum of w h may go beyond 32 bits where w has gone
+ * astray; it is the same everywhere, and no encoder chooses that. */
 void bbans_adapt_seen(bbans_predictor *q, int64_t residual)
 {
-    int32_t r = saturated(bbans_floor_shift(residual, q->prediction->scale));
+    int32_t r =
+        limited(bbans_floor_shift(residual, q->prediction->scale), INPUT_MAX);
+    int64_t left_by_all = (int64_t)r * (1 << 16);
     size_t i;
 
+    for (i = 0; i < q->adapt->stages; i++)
+        left_by_all -=
+            (int64_t)q->adapt->stage[i].predicted * q->adapt->stage[i].share;
     for (i = 0; i < q->adapt->stages; i++) {
         bbans_adapt_stage *s = q->adapt->stage + i;
-        const int32_t left = saturated((int64_t)r - s->predicted);
+        const int32_t left = limited((int64_t)r - s->predicted, INPUT_MAX);
         const int32_t energy =
-            (int32_t)(s->energy >> 10) + (int32_t)(s->order / 64) + 1;
-        const int32_t g = saturated(left * s->rate / energy);
+            (int32_t)(s->energy >> 11) + (int32_t)(s->order / 128) + 1;
+        const int32_t g = limited(left * s->rate / energy, INT16_MAX);
         const int16_t *h = s->input + s->at - s->order;
+        uint32_t sum;
 
+        if (s->predicted != 0 && left_by_all != 0)
+            s->share =
+                limited(s->share + ((s->predicted > 0) == (left_by_all > 0)
+                                        ? SHARE_STEP
+                                        : -SHARE_STEP),
+                        SHARE_MAX);
+        if (s->share < 0)
+            s->share = 0;
         s->energy += (int64_t)r * r - (int64_t)h[0] * h[0];
         s->input[s->at] = (int16_t)r;
-        s->predicted = saturated(
-            bbans_floor_shift(bbans_signed32(bbans_kernel.predict->adapt(
-                                  s->weight, h, s->order, g)),
-                              14));
+        sum = bbans_kernel.predict->adapt(s->weight, h, s->order, g);
+        s->predicted =
+            limited(bbans_floor_shift(bbans_signed32(sum), 14), INT16_MAX);
         if (++s->at == s->order + BBANS_ADAPT_ROOM) {
             memmove(s->input, s->input + BBANS_ADAPT_ROOM,
                     s->order * sizeof *s->input);
@@ -256,8 +278,7 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
     for (i = 0; i < n; i++) {
         /* Neighbours in lag are alike, and the same lag's in time. */
         const uint32_t like = i > 0 ? (mean[i] + 3 * near) / 4 : mean[i];
-        const int64_t v =
-            through_signed(io, a[i], rice_of(like, precision[i]));
+        const int64_t v = through_signed(io, a[i], rice_of(like, precision[i]));
 
         if (v <= -(bound >> (s->shift - precision[i])) ||
             v >= bound >> (s->shift - precision[i]))
@@ -286,8 +307,8 @@ static int through_segment(const pipe *io, const bbans_prediction *p,
         s->has_refs = (int)through_bits(io, (uint32_t)s->has_refs, 1);
     shift = before->shift +
             through_signed(io, (int64_t)s->shift - before->shift, 1);
-    drop = before->drop +
-           through_signed(io, (int64_t)s->drop - before->drop, 1);
+    drop =
+        before->drop + through_signed(io, (int64_t)s->drop - before->drop, 1);
     if (shift < BBANS_SIGNAL_MU_BITS || shift > BBANS_PREDICT_SHIFT_MAX ||
         drop < 0 || drop > DROP_MAX)
         return 0;
@@ -398,25 +419,40 @@ size_t bbans_prediction_steps(size_t steps)
                     (16 + 3 * (2 * BBANS_PREDICT_SPREAD + BBANS_PREDICT_TAPS));
 }
 
+static void stream_mu(bbans_predictor *q, size_t first, size_t end, int64_t *mu)
+{
+    size_t t;
+
+    for (t = first; t < end; t++) {
+        mu[t] = bbans_predict_at(q, t);
+        bbans_predict_seen(q, t, q->value[t]);
+    }
+}
+
+void bbans_prediction_part(const bbans_prediction *p,
+                           const bbans_signal_values *x, size_t channel,
+                           size_t n, int64_t *mu, void *memory)
+{
+    bbans_predictor q;
+
+    bbans_predictor_begin(&q, p, x, channel, 0, 1, memory);
+    stream_mu(&q, 0, n, mu);
+}
+
 void bbans_prediction_mu(const bbans_prediction *p,
                          const bbans_signal_values *x, size_t channel,
                          unsigned lanes, int64_t *mu, void *memory)
 {
     const size_t length = x->steps / lanes + (x->steps % lanes != 0);
-    const int32_t *value = bbans_signal_channel(x, channel);
     unsigned lane;
 
     for (lane = 0; lane < lanes; lane++) {
         const size_t end =
             (lane + 1) * length < x->steps ? (lane + 1) * length : x->steps;
         bbans_predictor q;
-        size_t t;
 
         bbans_predictor_begin(&q, p, x, channel, lane, lanes, memory);
-        for (t = lane * length; t < end; t++) {
-            mu[t] = bbans_predict_at(&q, t);
-            bbans_predict_seen(&q, t, value[t]);
-        }
+        stream_mu(&q, lane * length, end, mu);
     }
 }
 #endif
