@@ -15,7 +15,9 @@ from bbans.api import decode as decode
 from bbans.api import decompress as decompress
 from bbans.api import decompress_file as decompress_file
 from bbans.api import encode as encode
+from bbans.api import load as load
 from bbans.api import open as open
+from bbans.api import save as save
 from bbans.codecs.check import check_codec as check_codec
 from bbans.codecs.check import check_model as check_model
 from bbans.errors import BbansError as BbansError

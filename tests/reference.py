@@ -881,7 +881,8 @@ def contexts_of(model):
 
 # Containers: docs/format.md, Container
 
-ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}
+ELEMENT_BYTES = {0: 1, 1: 1, 2: 4, 24: 1, 25: 8, 26: 8}
+ELEMENT_BYTES |= {16 + k: 1 << k // 2 for k in range(8)}
 
 
 def uvarint(value):
@@ -896,8 +897,9 @@ def with_crc(record, index=None):
 
 
 def write_part(element, coder, blocks, shape=()):
-    """Blocks are (n, method, data); `coder` is what the header says from byte 6 on."""
-    header = with_crc(b"\x89bbz" + bytes([2, element]) + coder)
+    """Blocks are (n, method, data); `coder` is what the header says from byte 6 on: the
+    coder and the axis, the unit, and which coder."""
+    header = with_crc(b"\x89bbz" + bytes([3, element]) + coder)
     records = [
         with_crc(uvarint(n) + bytes([method]) + uvarint(len(data)) + data, index)
         for index, (n, method, data) in enumerate(blocks)
@@ -931,31 +933,42 @@ def read_part(data):
         if record + take(4) != with_crc(record, index):
             raise Damage("a checksum does not match")
 
-    if take(5) != b"\x89bbz\x02":
+    if take(5) != b"\x89bbz\x03":
         raise Damage("no container")
     element, coder = take(1)[0], take(1)
-    if coder == b"\1":
+    kind, axis, unit = coder[0] % 4, coder[0] // 4, None
+    if element & 127 in (25, 26):
+        unit = take(5)
+        coder += unit
+    if kind == 1:
         coder += take(8)
-    elif coder == b"\2":
+    elif kind == 2:
         length = take(1)
-        coder += length + take(length[0] + 8)
+        name = take(length[0])
+        coder += length + name + take(8)
     check(whole)
-    if coder[0] == 2:
+    if kind == 2:
         try:
-            named = coder[2:-8].decode() != ""
+            named = name.decode() != ""
         except UnicodeDecodeError:
             named = False
         if not named:
             raise Damage("a codec without a name")
     item = ELEMENT_BYTES.get(element & 127)
-    if item is None or (element > 127 and (element & 127 < 18)) or coder[0] > 2:
+    if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
+    if kind > 2 or axis >= (32 if element & 127 >= 16 else 1):
+        raise Damage("an unknown code")
+    if unit is not None:
+        most = 2**31 - 1 if unit[0] else 1
+        if unit[0] > 13 or not 1 <= int.from_bytes(unit[1:], "little") <= most:
+            raise Damage("no unit")
     blocks, sizes, start = [], [], data
     while n := number():
         method, b = take(1)[0], number()
         if n * item > 2**24 or b > n * item or method > 4:
             raise Damage("an impossible block")
-        if (method in (1, 4) and coder[0] != (1 if method == 1 else 2)) or (
+        if (method in (1, 4) and kind != (1 if method == 1 else 2)) or (
             method == 3 and element < 16
         ):
             raise Damage("a method that cannot be")
@@ -974,6 +987,10 @@ def read_part(data):
             raise Damage("another shape")
         if prod(n for n in shape if n > 0) * item >= 2**63:
             raise Damage("no shape")
+        if axis and axis >= len(shape):
+            raise Damage("no such axis")
+        if axis and blocks and blocks[0][0] % prod(shape[1:]):
+            raise Damage("blocks that are no steps")
     if number() != len(blocks) or [number() for _ in sizes[:-1]] != sizes[:-1]:
         raise Damage("another index")
     check(start, len(blocks))
@@ -991,7 +1008,7 @@ def read_container(data):
         starts.append(len(data) - len(rest))
         part, rest = read_part(rest)
         parts.append(part)
-    kinds = {("text",) if part[0] in (1, 2) else part[0] for part in parts}
+    kinds = {("text",) if part[0] in (1, 2) else kind_of(part) for part in parts}
     tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
     axes = {len(shape) for *_, shape in parts if shape is not None}
     if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):
@@ -1002,6 +1019,12 @@ def read_container(data):
         assert end - length - len(uvarint(length)) == start
         end = start
     return parts
+
+
+def kind_of(part):
+    """What parts have in common: element, axis and unit."""
+    element, coder, *_ = part
+    return element, coder[0] // 4, coder[1:6] if element & 127 in (25, 26) else None
 
 
 def decode_container(data, decode):
@@ -1146,94 +1169,164 @@ def located_intervals(table, mu, s, v):
     return out
 
 
-# Signals
+# Signals: the block; residuals and predictions are below
 
 
-class Signal:
-    def __init__(self, table, channels, order, cross, scales, coefficients):
-        self.table, self.channels, self.scales = table, channels, scales
-        self.order, self.cross, self.coefficients = order, cross, coefficients
-        components = [(k, j) for k in range(scales) for j in range(2)]
-        self.u = [dict.fromkeys(components, 1) for _ in range(channels)]
+class SignalSource:
+    """What a block of a signal is popped from."""
 
-    def predict(self, past, now, i):
-        """In 2^-16; past: steps, the last first; now: this step's channels before i."""
-        a, total = iter(self.coefficients[i]), 0
-        for lag in range(self.order):
-            total += next(a) * (past[lag][i] if lag < len(past) else 0)
-        for other in range(self.channels):
-            if other != i:
-                total += next(a) * (now[other] if other < i else 0)
-                for lag in range(self.cross):
-                    total += next(a) * (past[lag][other] if lag < len(past) else 0)
-        most = (2**31 - 1) << 16
-        return max(-most, min(total + 256 * next(a), most))
+    def __init__(self, data, lanes):
+        self.message, self.lanes = Message.from_bytes(data, lanes), lanes
 
-    def mixture(self, i, mu):
-        """Each component's weight, and the frame."""
-        u, rest, weights = self.u[i], 2**16, {}
-        inverse = 2**56 // sum(u.values())
-        for (k, j), value in u.items():
-            w = value * inverse >> 40
-            if w < 16:
-                w = max(w, 1) if j == 0 and k % 4 == 0 else 0
-            w = min(w, rest)
-            if w:
-                weights[k, j] = w
-                rest -= w
-        widest = max((k for (k, _), w in weights.items() if w >= 1024), default=0)
-        weights[max(weights, key=weights.get)] += rest
-        return weights, self.place(mu[0], widest)
+    def bits(self, n, lane=0):
+        """Raw bits: 28 at a time, the highest first, what is left over before."""
+        value = 0
+        while n:
+            part = (n - 1) % 28 + 1
+            value = value << part | self.pop(lambda slot: (slot, slot, 1), lane, part)
+            n -= part
+        return value
 
-    def place(self, mu, k):
-        return Place(self.table, mu, -1024 + 192 * k)
+    def pop(self, find, lane=0, prec=28):
+        try:
+            return self.message.pop(2**prec, find, lane)
+        except Underflow:
+            raise Damage from None
 
-    def below(self, weights, frame, mu, q):
-        """Of each component G at edge q of the frame."""
-        if abs(q) == frame.half_bins:
-            return dict.fromkeys(weights, (q > 0) << 32)
-        u = min(frame.start(abs(q)), 2**40)
-        v = frame.origin + (u if q > 0 else -u)
-        return {(k, j): self.place(mu[j], k).below(v) for k, j in weights}
+    def number(self):
+        length = self.bits(3)
+        size = [0, 1, 2, 3, 4, 5, 6, 8][length]
+        value = self.bits(8 * size)
+        if length and value < 256 ** [0, 0, 1, 2, 3, 4, 5, 6][length]:
+            raise Damage
+        return value
 
-    def update(self, i, weights, low, high):
-        seen = {c: w * (high[c] - low[c] + 1) for c, w in weights.items()}
-        shift = max(seen.values()).bit_length() - 24
-        a = {c: v >> shift if shift > 0 else v << -shift for c, v in seen.items()}
-        jump = sum(a.values()) * 66 // (2 * self.scales)
-        for k in range(self.scales):
-            w = [
-                63570 * a.get((k, j), 0)
-                + 950 * (a.get((k - 1, j), 0) + a.get((k + 1, j), 0))
-                + jump
-                >> 16
-                for j in range(2)
-            ]
-            for j in range(2):
-                self.u[i][k, j] = w[j] - w[j] // 64 + sum(w) // 2 // 64
+    def signed(self):
+        u = self.number()
+        return -(u + 1) // 2 if u % 2 else u // 2
 
-    def intervals(self, steps):
-        """Of each value, in order: bins of 2^28, and low bits in parts."""
-        out, past = [], []
-        for step in steps:
-            for i, x in enumerate(step):
-                mu = self.predict(past, step, i), (past[0][i] if past else 0) << 16
-                weights, frame = self.mixture(i, mu)
-                q, low_bits, low = frame.bin_of(x)
-                edges, G = [], []
-                for edge in (q, q + 1):
-                    G.append(self.below(weights, frame, mu, edge))
-                    g = sum(w * G[-1][c] for c, w in weights.items()) >> 16
-                    n = 2 * frame.half_bins
-                    edges.append(edge + n // 2 + ((2**28 - n) * g >> 32))
-                pair = [(edges[0], edges[1] - edges[0], 2**28)]
-                for k in reversed(range(-(-low_bits // 28))):
-                    bits = min(low_bits - 28 * k, 28)
-                    pair.append(((low >> 28 * k) % (1 << bits), 1, 1 << bits))
-                out.append(pair)
-                self.update(i, weights, *G)
-            past.insert(0, step)
-        return out
+    def rice(self, k):
+        q = 0
+        while q < 16 and self.bits(1):
+            q += 1
+        return self.bits(32) if q == 16 else q << k | self.bits(k)
+
+
+class Gaps:
+    """Of sorted distinct values how far each is from the one before, less 1."""
+
+    def __init__(self):
+        edges = [2**16 - 2 ** (16 - k) for k in range(16)] + [2**16]
+        self.edges = {(a, b): [*edges] for a in range(4) for b in range(4)}
+        self.seen = dict.fromkeys(self.edges, 0)
+        self.before = (0, 0)
+
+    def pop(self, source):
+        edges, seen = self.edges[self.before], self.seen[self.before]
+        find = finder([e << 12 for e in edges])
+        k = source.pop(find)
+        if k < 8:
+            gap = k
+        else:
+            gap = source.number() if k == 15 else 2 ** (k - 5) + source.bits(k - 5)
+        rate = min(2 + seen // 4, 6)
+        for i in range(1, 16):
+            if i <= k:
+                edges[i] -= edges[i] - i >> rate
+            else:
+                edges[i] += 2**16 - (16 - i) - edges[i] >> rate
+        self.seen[self.before] = min(seen + 1, 24)
+        self.before = (self.before[1], min(k, 3))
+        return gap
+
+
+def take_transform(source, steps):
+    """The kind, the first elements, the lowest and the highest value, and what a
+    difference is, of a value and the source of what follows the values."""
+    kind = source.bits(3)
+    if kind > 5:
+        raise Damage
+    if kind == 1:
+        return kind, source.number(), 0, 0, None
+    order, first = source.bits(2), []
+    if order > steps:
+        raise Damage
+    for _ in range(order):
+        first.append((first[-1] if first else 0) + source.signed())
+    base = source.signed()
+    divisor = source.number() + 1 if kind in (2, 3, 5) else 1
+    shift = source.bits(6) if kind in (4, 5) else 0
+    most = source.number() if kind >= 2 else 0
+    if most > (steps - 1 if kind == 3 else 2**31):
+        raise Damage
+    ranks, gaps = [0], Gaps()
+    while kind == 3 and len(ranks) <= most:
+        ranks.append(ranks[-1] + 1 + gaps.pop(source))
+    low = -(most + 1 >> 1)
+
+    def difference(v, lane):
+        u = v - low
+        if kind == 0:
+            return base
+        if kind == 3:
+            u = ranks[u]
+        if kind == 4:
+            u = (u << shift) + source.bits(shift, lane)
+        if kind == 5:
+            u %= 2**shift
+        return base + divisor * u
+
+    return kind, first, low, most + low, difference
+
+
+def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
+    """The n elements, of `size` bytes each."""
+
+    def element(x):
+        x %= 2**64
+        if is_signed and x >= 2**63:
+            x -= 2**64
+        low = -(256**size) // 2 if is_signed else 0
+        if not low <= x < low + 256**size:
+            raise Damage
+        return x
+
+    if not block:
+        raise Damage
+    if block[0] == 3:
+        if len(block) != 1 + n * size:
+            raise Damage
+        values = integers(block[1:], size)
+        return [signed(x, size) if is_signed else x for x in values]
+    if block[0] % 4 == 3:
+        raise Damage
+    lanes, channels = 1 << block[0] % 4, 1 + block[0] // 4
+    source = SignalSource(block[1:], lanes)
+    if channels == 64:
+        channels = source.number()
+    if channels < 1 or channels > n or n % channels:
+        raise Damage
+    steps, out, done = n // channels, [], []
+    for _ in range(channels):
+        kind, first, low, high, difference = take_transform(source, steps)
+        values = [0] * steps
+        if kind >= 2:
+            values = signal_values(source, done, steps, low, high)
+        done.append(values)
+        if kind == 1:
+            out.append([line[0] + (first + t) * line[1] for t in range(steps)])
+            continue
+        x = [*first]
+        for t in range(len(first), steps):
+            # x_t = d_t + the sum of (-1)^(k + 1) binomial(order, k) x_t-k
+            x.append(difference(values[t], t % lanes))
+            for k in range(1, len(first) + 1):
+                x[t] -= (-1) ** k * math.comb(len(first), k) * x[t - k]
+        out.append(x)
+    message = source.message
+    if message.tail or message.heads != Message(lanes).heads:
+        raise Damage
+    return [element(x[t]) for t in range(steps) for x in out]
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,

@@ -8,16 +8,19 @@
 /* ---- Workspace ------------------------------------------------------------
  */
 
-/* Of the values, their traces, a table of ranks, the prediction and the
+/* Of the values, a table of ranks, the prediction, what adapts of it, and the
  * residual coder. */
 size_t bbans_signal_decoder_bytes(size_t n)
 {
-    const uint64_t bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) +
-                           bbans_aligned(n) + 8 * (uint64_t)n +
-                           bbans_aligned(bbans_prediction_bytes(n)) +
-                           bbans_residual_bytes(n, 0);
+    uint64_t bytes;
 
-    return n > BBANS_BLOCK_MAX || bytes > SIZE_MAX ? 0 : (size_t)bytes;
+    if (n > BBANS_BLOCK_MAX)
+        return 0;
+    bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) + 8 * (uint64_t)n +
+            bbans_aligned(bbans_prediction_bytes(n)) +
+            bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX)) +
+            bbans_residual_bytes(n, 0);
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
 void bbans_signal_lay_out(bbans_signal_values *x, size_t steps, size_t channels,
@@ -34,9 +37,6 @@ void bbans_signal_lay_out(bbans_signal_values *x, size_t steps, size_t channels,
     for (i = 0; i < channels; i++)
         memset(bbans_signal_channel(x, i) + steps, 0, 4 * x->margin);
     *work += bbans_aligned(4 * (n + (channels + 1) * x->margin));
-    x->trace = *work;
-    memset(x->trace, 0, n);
-    *work += bbans_aligned(n);
 }
 
 /* ---- The message -----------------------------------------------------------
@@ -91,7 +91,8 @@ typedef struct {
     bbans_signal_values x;
     bbans_prediction prediction;
     uint64_t *rank;
-    void *work; /* of the residual coder */
+    void *adapting, *residual; /* the predictor's and the residual coder's */
+    int resumed;
 } decoder;
 
 static int decode_channel(decoder *d, bbans_source *s, unsigned lanes,
@@ -105,10 +106,16 @@ static int decode_channel(decoder *d, bbans_source *s, unsigned lanes,
     bbans_transform_take(&transform, s, x->steps, d->rank);
     transform.range.channel = channel;
     if (transform.kind >= BBANS_SIGNAL_OFFSET) {
-        bbans_prediction_take(&d->prediction, x, channel, s);
-        bbans_residual_decode(s, x, &transform.range, &d->prediction,
-                              bbans_prediction_beside(&d->prediction), lanes,
-                              d->work);
+        const int direct = bbans_residual_is_direct(&transform.range);
+
+        if (!d->resumed)
+            bbans_residual_resume(d->residual, x->steps * x->channels, s);
+        d->resumed = 1;
+        if (!direct)
+            bbans_prediction_take(&d->prediction, x, channel, s);
+        bbans_residual_decode(d->residual, s, x, &transform.range,
+                              direct ? NULL : &d->prediction, lanes,
+                              d->adapting);
     } else {
         memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
     }
@@ -144,7 +151,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
 
     if (block == NULL || data == NULL || work == NULL)
         return BBANS_ERR_NULL;
-    if (element < BBANS_ELEMENT_UINT8 || width == 0)
+    if (element < BBANS_ELEMENT_UINT8 || element > BBANS_ELEMENT_INT64)
         return BBANS_ERR_SYMBOL;
     if (n < 1 || n > BBANS_BLOCK_MAX)
         return BBANS_ERR_SIZE;
@@ -175,7 +182,11 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     d.rank = (uint64_t *)(void *)rest;
     rest += 8 * d.x.steps;
     bbans_prediction_init(&d.prediction, d.x.steps, rest);
-    d.work = rest + bbans_aligned(bbans_prediction_bytes(d.x.steps));
+    rest += bbans_aligned(bbans_prediction_bytes(d.x.steps));
+    d.adapting = rest;
+    rest += bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX));
+    d.residual = rest;
+    d.resumed = 0;
     for (i = 0; i < d.x.channels; i++)
         if (!decode_channel(&d, &s, lanes, i, &along, element, (uint8_t *)data))
             return BBANS_ERR_CORRUPT;

@@ -11,106 +11,208 @@
 /* ---- Workspace ------------------------------------------------------------
  */
 
-/* What a channel's parameters and values take at most: a table of ranks two
- * steps for a gap, and two more where it is wide; low bits two for a value. */
-static uint64_t steps_max(size_t steps, int level)
+/* A value takes one step or two; wide ones have low bits besides.  A channel
+ * that needs more than the mean of these would be stored anyway. */
+static uint64_t steps_max(size_t width, size_t steps, size_t channels)
 {
-    return bbans_residual_steps(steps, level) + 4 * (uint64_t)steps +
-           bbans_prediction_steps(steps) + 64;
+    const unsigned each = width == 1 ? 2 : width < 8 ? 3 : 5;
+
+    return each * (uint64_t)steps * channels +
+           channels * ((uint64_t)bbans_prediction_steps(steps) + 64);
 }
 
-/* What parts of the encoder need one after the other. */
-static uint64_t turn_bytes(size_t steps, int level)
+size_t bbans_signal_encoder_bytes(int element, size_t steps, size_t channels,
+                                  int level)
 {
-    const uint64_t transform = BBANS_TRANSFORM_WORK * (uint64_t)steps;
-    const uint64_t fit = bbans_prediction_fit_bytes(steps, level);
-    const uint64_t residual = bbans_residual_bytes(steps, level);
-    const uint64_t coding = fit > residual ? fit : residual;
-
-    /* Low bits are put last: until then the differences stay. */
-    return bbans_aligned(transform) + bbans_aligned(coding);
-}
-
-size_t bbans_signal_encoder_bytes(size_t steps, size_t channels, int level)
-{
+    const size_t width = bbans_element_bytes(element);
     uint64_t n, bytes;
 
-    if (steps < 1 || channels < 1 || channels > BBANS_BLOCK_MAX / steps ||
-        level < 1 || level > BBANS_LEVEL_MAX)
+    if (width == 0 || steps < 1 || channels < 1 ||
+        channels > BBANS_BLOCK_MAX / steps || level < 1 ||
+        level > BBANS_LEVEL_MAX)
         return 0;
     n = (uint64_t)steps * channels;
-    bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) + bbans_aligned(n) +
-            8 * (uint64_t)steps + bbans_aligned(bbans_prediction_bytes(steps)) +
-            turn_bytes(steps, level) +
-            channels * steps_max(steps, level) * sizeof(bbans_signal_step);
+    bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) + 8 * (uint64_t)steps +
+            bbans_aligned(bbans_prediction_bytes(steps)) +
+            bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX)) +
+            bbans_aligned(bbans_residual_bytes(n, level)) +
+            BBANS_TRANSFORM_WORK * (uint64_t)steps +
+            bbans_aligned(bbans_prediction_fit_bytes(steps, level)) +
+            sizeof(bbans_signal_step) * steps_max(width, steps, channels);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
-/* ---- Channels -------------------------------------------------------------
+/* ---- Channels --------------------------------------------------------------
  */
 
 typedef struct {
     bbans_signal_values x;
     bbans_prediction prediction;
     bbans_sink sink;
-    int64_t *mu;     /* [steps] */
-    void *transform; /* the transform's work */
-    void *work;      /* of the fit, then of the residual coder */
+    int64_t *mu;                                 /* [steps] */
+    void *adapting, *residual, *transform, *fit; /* where each one works */
     const uint8_t *data;
     size_t width;
     int element, level;
     unsigned lanes;
+    int begun; /* some channel has values */
 } encoder;
+
+static void start(encoder *e, size_t steps, size_t channels, void *work)
+{
+    uint8_t *rest = (uint8_t *)work;
+
+    bbans_signal_lay_out(&e->x, steps, channels, &rest);
+    e->mu = (int64_t *)(void *)rest;
+    rest += 8 * steps;
+    bbans_prediction_init(&e->prediction, steps, rest);
+    rest += bbans_aligned(bbans_prediction_bytes(steps));
+    e->adapting = rest;
+    rest += bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX));
+    e->residual = rest;
+    rest += bbans_aligned(bbans_residual_bytes(steps * channels, e->level));
+    e->transform = rest;
+    rest += BBANS_TRANSFORM_WORK * steps;
+    e->fit = rest;
+    rest += bbans_aligned(bbans_prediction_fit_bytes(steps, e->level));
+    e->sink.step = (bbans_signal_step *)(void *)rest;
+    e->sink.n = 0;
+    e->sink.cap = (size_t)steps_max(e->width, steps, channels);
+    e->lanes = bbans_residual_lanes(steps, e->level);
+    e->begun = 0;
+}
+
+static void fit(encoder *e, const bbans_signal_range *range)
+{
+    bbans_prediction_fit(&e->prediction, &e->x, range, e->lanes, e->level,
+                         e->fit);
+    bbans_prediction_mu(&e->prediction, &e->x, range->channel, e->lanes, e->mu,
+                        e->adapting);
+}
+
+/* Elements of a channel to values. */
+static void set_values(encoder *e, size_t channel, bbans_transform *transform)
+{
+    bbans_transform_do(transform, e->data + channel * e->width, e->element,
+                       e->x.channels * e->width, e->x.steps,
+                       bbans_signal_channel(&e->x, channel), e->transform);
+    transform->range.channel = channel;
+}
 
 /* Append a channel under a transform. */
 static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 {
     bbans_signal_values *x = &e->x;
-    int32_t *value = bbans_signal_channel(x, channel);
+    const bbans_signal_range *range = &transform->range;
+    int direct;
 
     if (transform->kind < BBANS_SIGNAL_OFFSET) {
-        memset(value, 0, 4 * x->steps);
+        memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
         bbans_transform_put(transform, &e->sink, x->steps, e->transform);
         return;
     }
-    bbans_transform_do(transform, e->data + channel * e->width, e->element,
-                       x->channels * e->width, x->steps, value, e->transform);
-    transform->range.channel = channel;
+    set_values(e, channel, transform);
     bbans_transform_put(transform, &e->sink, x->steps, e->transform);
-    bbans_prediction_fit(&e->prediction, x, &transform->range, e->lanes,
-                         e->level, e->work);
-    bbans_prediction_mu(&e->prediction, x, channel, e->lanes, e->mu);
-    bbans_prediction_put(&e->prediction, x, channel, &e->sink);
-    bbans_residual_encode(&e->sink, x, &transform->range, e->mu,
-                          bbans_prediction_beside(&e->prediction), e->lanes,
-                          e->level, e->work);
+    direct = bbans_residual_is_direct(range);
+    if (!e->begun)
+        bbans_residual_begin(e->residual, x->steps * x->channels, e->level,
+                             &e->sink);
+    e->begun = 1;
+    if (!direct) {
+        fit(e, range);
+        bbans_prediction_put(&e->prediction, x, channel, &e->sink);
+    }
+    bbans_residual_encode(e->residual, &e->sink, x, range,
+                          direct ? NULL : e->mu, e->lanes);
     if (transform->kind == BBANS_SIGNAL_LOW_BITS)
         bbans_transform_put_low(transform, &e->sink, e->lanes, x->steps,
                                 e->transform);
 }
 
+/* ---- Trials ----------------------------------------------------------------
+ */
+
+#define LENGTHS 33
+#define KINDS 32
+
+/* Of residuals of some steps, by their lengths and then their bits. */
+static uint64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
+{
+    uint32_t count[LENGTHS] = {0};
+    uint64_t cost;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const int64_t r = value[i] - bbans_floor_shift(mu[i] + 128, 8);
+
+        count[bbans_bit_length(bbans_zigzag((uint64_t)r))]++;
+    }
+    cost = bbans_signal_information(count, LENGTHS);
+    for (i = 2; i < LENGTHS; i++)
+        cost += 256 * (uint64_t)count[i] * (i - 1);
+    return cost;
+}
+
+/* Of values of few kinds, given the one before. */
+static uint64_t kinds_cost(const bbans_signal_range *range,
+                           const int32_t *value, size_t n)
+{
+    uint32_t count[KINDS][KINDS] = {{0}};
+    uint64_t cost = 0;
+    size_t i, before = 0;
+
+    for (i = 0; i < n; i++) {
+        const size_t kind = (size_t)(value[i] - range->low);
+
+        count[before][kind]++;
+        before = kind;
+    }
+    for (i = 0; i < KINDS; i++)
+        cost += bbans_signal_information(count[i], KINDS);
+    return cost;
+}
+
+/* About what a channel takes, in 2^-8 bits. */
+static uint64_t estimate(encoder *e, size_t channel, bbans_transform *transform)
+{
+    const int32_t *value = bbans_signal_channel(&e->x, channel);
+    const bbans_signal_range *range = &transform->range;
+    const size_t from = e->sink.n, steps = e->x.steps;
+    uint64_t cost;
+    size_t t, n;
+
+    set_values(e, channel, transform);
+    bbans_transform_put(transform, &e->sink, steps, e->transform);
+    if (range->high - range->low < KINDS && bbans_residual_is_direct(range)) {
+        cost = kinds_cost(range, value, steps);
+    } else {
+        fit(e, range);
+        bbans_prediction_put(&e->prediction, &e->x, channel, &e->sink);
+        for (cost = 0, t = 0; t < steps; t += n) {
+            n = steps - t < BBANS_SIGNAL_PIECE ? steps - t : BBANS_SIGNAL_PIECE;
+            cost += residual_cost(value + t, e->mu + t, n);
+        }
+    }
+    cost += bbans_sink_cost(&e->sink, from);
+    e->sink.n = from;
+    return cost;
+}
+
 /* Under the better one of two transforms. */
 static void code_channel(encoder *e, size_t channel, const bbans_line *line)
 {
-    const size_t from = e->sink.n;
     bbans_transforms ways;
-    uint64_t cost;
+    int best = 1;
 
     bbans_transform_choose(&ways, e->data + channel * e->width, e->element,
                            e->x.channels * e->width, e->x.steps, line, e->level,
                            e->transform);
-    if (ways.other.kind == BBANS_SIGNAL_KINDS || e->level < LEVEL_TRIALS) {
-        put_channel(e, channel, &ways.best);
-        return;
+    if (ways.other.kind != BBANS_SIGNAL_KINDS && e->level >= LEVEL_TRIALS) {
+        const uint64_t other = estimate(e, channel, &ways.other);
+
+        best = estimate(e, channel, &ways.best) <= other;
     }
-    put_channel(e, channel, &ways.other);
-    cost = bbans_sink_cost(&e->sink, from);
-    e->sink.n = from;
-    put_channel(e, channel, &ways.best);
-    if (bbans_sink_cost(&e->sink, from) > cost) {
-        e->sink.n = from;
-        put_channel(e, channel, &ways.other);
-    }
+    put_channel(e, channel, best ? &ways.best : &ways.other);
 }
 
 /* ---- The message ----------------------------------------------------------
@@ -172,24 +274,6 @@ size_t bbans_signal_bound(int element, size_t n)
     return width == 0 || n > BBANS_BLOCK_MAX ? 0 : 1 + n * width;
 }
 
-static void start(encoder *e, size_t steps, size_t channels, void *work)
-{
-    uint8_t *rest = (uint8_t *)work;
-
-    bbans_signal_lay_out(&e->x, steps, channels, &rest);
-    e->mu = (int64_t *)(void *)rest;
-    rest += 8 * steps;
-    bbans_prediction_init(&e->prediction, steps, rest);
-    rest += bbans_aligned(bbans_prediction_bytes(steps));
-    e->transform = rest;
-    e->work = rest + bbans_aligned(BBANS_TRANSFORM_WORK * steps);
-    rest += turn_bytes(steps, e->level);
-    e->sink.step = (bbans_signal_step *)(void *)rest;
-    e->sink.n = 0;
-    e->sink.cap = channels * (size_t)steps_max(steps, e->level);
-    e->lanes = bbans_residual_lanes(steps, e->level);
-}
-
 static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
                                    uint8_t *block, size_t cap, size_t *n_bytes)
 {
@@ -218,9 +302,9 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
         return BBANS_ERR_NULL;
     *n_bytes = 0;
     e.width = bbans_element_bytes(element);
-    if (element < BBANS_ELEMENT_UINT8 || e.width == 0)
+    if (element < BBANS_ELEMENT_UINT8 || element > BBANS_ELEMENT_INT64)
         return BBANS_ERR_SYMBOL;
-    need = bbans_signal_encoder_bytes(steps, channels, level);
+    need = bbans_signal_encoder_bytes(element, steps, channels, level);
     if (need == 0)
         return BBANS_ERR_SIZE;
     if (work_bytes < need || cap < 1)
@@ -233,14 +317,16 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
     e.element = element;
     e.level = level;
     start(&e, steps, channels, work);
-    block[0] = (uint8_t)bbans_bit_length(e.lanes >> 1);
     if (channels > BBANS_SIGNAL_CHANNELS_FEW)
         bbans_sink_number(&e.sink, channels);
-    block[0] |= (uint8_t)(4 * (channels > BBANS_SIGNAL_CHANNELS_FEW
-                                   ? BBANS_SIGNAL_CHANNELS_FEW
-                                   : channels - 1));
     for (i = 0; i < channels; i++)
         code_channel(&e, i, &along);
+    if (!e.begun)
+        e.lanes = 1; /* parameters are in the first */
+    block[0] = (uint8_t)((size_t)bbans_bit_length(e.lanes >> 1) +
+                         4 * (channels > BBANS_SIGNAL_CHANNELS_FEW
+                                  ? BBANS_SIGNAL_CHANNELS_FEW
+                                  : channels - 1));
     n = steps * channels;
     most = cap < 1 + n * e.width ? cap : 1 + n * e.width;
     if (e.sink.n <= e.sink.cap) {

@@ -268,7 +268,7 @@ static int through_group(const pipe *io, const bbans_predict_segment *s,
     for (i = 0; i < n; i++) {
         int64_t p = before;
 
-        if (i < BBANS_PREDICT_SPREAD)
+        if (i <= BBANS_PREDICT_SPREAD)
             p -= through_signed(io, before - precision[i], 0);
         if (p < 0 || p > s->shift)
             return 0;

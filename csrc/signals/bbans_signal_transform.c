@@ -364,23 +364,6 @@ void bbans_sink_rice(bbans_sink *sink, uint32_t value, unsigned k)
     bbans_sink_bits(sink, 0, value, k);
 }
 
-/* log2(1 + i / 32) in 2^-8. */
-static const uint8_t log2_of[32] = {0,   11,  22,  33,  44,  54,  63,  73,
-                                    82,  91,  100, 109, 117, 125, 133, 141,
-                                    149, 157, 165, 172, 179, 186, 193, 200,
-                                    207, 213, 220, 226, 232, 238, 244, 250};
-
-unsigned bbans_log2(uint32_t v)
-{
-    const unsigned n = (unsigned)bbans_bit_length(v) - 1;
-    /* 11 bits behind the first, of which the last 6 interpolate */
-    const uint32_t part = (uint32_t)(((uint64_t)v << 11 >> n) & 2047);
-    const unsigned low = log2_of[part >> 6];
-    const unsigned high = part >> 6 < 31 ? log2_of[(part >> 6) + 1] : 256;
-
-    return 256 * n + low + ((high - low) * (part & 63) >> 6);
-}
-
 uint64_t bbans_sink_cost(const bbans_sink *sink, size_t from)
 {
     const size_t n = sink->n < sink->cap ? sink->n : sink->cap;
@@ -392,7 +375,7 @@ uint64_t bbans_sink_cost(const bbans_sink *sink, size_t from)
 
         cost += freq >= BBANS_SIGNAL_RAW
                     ? 256 * (freq - BBANS_SIGNAL_RAW)
-                    : 256 * BBANS_SIGNAL_PREC - bbans_log2(freq);
+                    : 256 * BBANS_SIGNAL_PREC - bbans_signal_log2(freq);
     }
     return cost;
 }
@@ -693,7 +676,7 @@ static size_t kinds_in_sample(const workspace *w, size_t steps)
 #define LENGTHS 65
 
 /* The sum of n log2(total / n) over counts, in 2^-8 bits. */
-static uint64_t information(const uint32_t *count, size_t n)
+uint64_t bbans_signal_information(const uint32_t *count, size_t n)
 {
     uint64_t cost = 0, total = 0;
     size_t i;
@@ -702,8 +685,8 @@ static uint64_t information(const uint32_t *count, size_t n)
         total += count[i];
     for (i = 0; i < n; i++)
         if (count[i] > 0)
-            cost += count[i] * (uint64_t)(bbans_log2((uint32_t)total) -
-                                          bbans_log2(count[i]));
+            cost += count[i] * (uint64_t)(bbans_signal_log2((uint32_t)total) -
+                                          bbans_signal_log2(count[i]));
     return cost;
 }
 
@@ -740,7 +723,7 @@ static uint64_t estimate(const bbans_transform *transform,
         }
     }
     for (k = 0; k < PREDICTORS; k++) {
-        uint64_t cost = information(count[k], LENGTHS);
+        uint64_t cost = bbans_signal_information(count[k], LENGTHS);
 
         for (i = 2; i < LENGTHS; i++)
             cost += 256 * (uint64_t)count[k][i] * (i - 1);
@@ -763,7 +746,7 @@ static uint64_t entropy(const bbans_transform *transform, const workspace *w,
 
     for (t = 0; t < steps; t++)
         count[rank_of(d, quotient(e, w->difference[t] - transform->base))]++;
-    return information(count, d->n);
+    return bbans_signal_information(count, d->n);
 }
 
 /* About what the table of the distinct ones takes, in 2^-8 bits. */
@@ -779,8 +762,8 @@ static uint64_t table_cost(const distinct *d)
         cost += gap == 1 ? 0 : 512 * (uint64_t)bbans_bit_length(gap);
     }
     if (next > 0)
-        cost += next * (uint64_t)(bbans_log2((uint32_t)d->n) -
-                                  bbans_log2((uint32_t)next));
+        cost += next * (uint64_t)(bbans_signal_log2((uint32_t)d->n) -
+                                  bbans_signal_log2((uint32_t)next));
     return cost;
 }
 
@@ -821,7 +804,8 @@ static void list_costs(uint64_t d, unsigned bits, uint32_t *cost)
     for (k = 0; k <= 8 * TURNS; k++) {
         const uint64_t v = d + (k << bits), a = v >> 63 != 0 ? 0 - v : v;
 
-        cost[k] = bbans_log2((uint32_t)(a >> 31 == 0 ? a + 8 : 1u << 31));
+        cost[k] =
+            bbans_signal_log2((uint32_t)(a >> 31 == 0 ? a + 8 : 1u << 31));
     }
 }
 

@@ -9,7 +9,7 @@
 #ifndef BBANS_SIGNALS_H
 #define BBANS_SIGNALS_H
 
-#include "../bbans_internal.h"
+#include "../bytes/bbans_bytes_internal.h"
 
 #define BBANS_SIGNAL_VALUE_MAX ((int32_t)1 << 30) /* either side of 0 */
 #define BBANS_SIGNAL_LANES_MAX 4
@@ -28,8 +28,6 @@ typedef struct {
     size_t margin;  /* zeros before and behind each channel's values, which may
                        be read: min(steps, BBANS_SIGNAL_MARGIN)             */
     int32_t *value; /* with margins: use bbans_signal_channel               */
-    uint8_t *trace; /* [channels][steps] classes of residuals, for channels
-                       after them; the residual coder's                     */
 } bbans_signal_values;
 
 static inline int32_t *bbans_signal_channel(const bbans_signal_values *x,
@@ -234,8 +232,16 @@ void bbans_sink_rice(bbans_sink *sink, uint32_t value, unsigned k);
 /* What steps from .. n - 1 cost, in 2^-8 bits. */
 uint64_t bbans_sink_cost(const bbans_sink *sink, size_t from);
 
-/* log2(v) in 2^-8, v >= 1; at most 1.5 off. */
-unsigned bbans_log2(uint32_t v);
+/* log2(v) in 2^-8, v >= 1. */
+static inline unsigned bbans_signal_log2(uint32_t v)
+{
+    return bbans_log2(v) >> 8;
+}
+
+/* The sum of n log2(total / n) over counts of at most 2^24 in all, in 2^-8
+ * bits.
+ */
+uint64_t bbans_signal_information(const uint32_t *count, size_t n);
 
 /* Elements to values: those of a channel lie `stride` bytes apart.  `work` has
  * room for BBANS_TRANSFORM_WORK bytes a step.  The ways to do it: */
