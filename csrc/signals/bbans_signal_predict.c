@@ -199,12 +199,16 @@ static void expect(expected *e)
         e->aside[i] = 0x2000;
 }
 
+#define RICE_MAX 25
+
 static unsigned rice_of(uint32_t mean, unsigned precision)
 {
     /* mean < 2^30, precision <= 24; log2 of 0.7 of it in units, less 1 */
     const uint64_t units = (((uint64_t)mean << precision) * 3 / 4) >> 16;
 
-    return units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+    unsigned k = units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+
+    return k < RICE_MAX ? k : RICE_MAX;
 }
 
 static void learn(uint32_t *mean, int32_t q, unsigned precision)
@@ -236,16 +240,38 @@ static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
     return (uint32_t)bbans_source_bits(io->source, 0, bits);
 }
 
+/* floor(v / 2^k) with 2^-1, 2^-2, .. of the slots, and k bits; or if that is
+ * QUOTIENT_MAX or more what is left of them, and 32 bits. */
+#define QUOTIENT_MAX 16
+
 static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
 {
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    uint32_t q = v >> k, left;
+
+    if (q > QUOTIENT_MAX)
+        q = QUOTIENT_MAX;
 #ifndef BBANS_DECODER_ONLY
-    if (io->sink != NULL) {
-        bbans_sink_rice(io->sink, v, k);
-        return v;
-    }
+    if (io->sink == NULL)
 #endif
-    (void)v;
-    return bbans_source_rice(io->source, k);
+    {
+        const uint32_t slot = bbans_source_slot(io->source, 0);
+
+        for (q = 0; q < QUOTIENT_MAX && slot >= all - (all >> (q + 1)); q++)
+            continue;
+    }
+    left = all >> q;
+#ifndef BBANS_DECODER_ONLY
+    if (io->sink != NULL)
+        bbans_sink_step(io->sink, 0, all - left,
+                        q < QUOTIENT_MAX ? left / 2 : left);
+    else
+#endif
+        bbans_source_advance(io->source, 0, all - left,
+                             q < QUOTIENT_MAX ? left / 2 : left);
+    if (q == QUOTIENT_MAX)
+        return through_bits(io, v, 32);
+    return q << k | through_bits(io, v & (((uint32_t)1 << k) - 1), k);
 }
 
 static int64_t through_signed(const pipe *io, int64_t v, unsigned k)
@@ -412,11 +438,20 @@ void bbans_prediction_put(const bbans_prediction *p,
     (void)through(&io, &copy, x, channel);
 }
 
-/* Raw bits come 28 to a step; rice numbers take at most 3. */
+/* A number takes 3 steps at most, of which one is its quotient. */
 size_t bbans_prediction_steps(size_t steps)
 {
-    return 32 + (bbans_pieces(steps) + 1) *
-                    (16 + 3 * (2 * BBANS_PREDICT_SPREAD + BBANS_PREDICT_TAPS));
+    const size_t margin =
+        steps < BBANS_SIGNAL_MARGIN ? steps : BBANS_SIGNAL_MARGIN;
+    const size_t own =
+        margin < BBANS_PREDICT_ORDER ? margin : BBANS_PREDICT_ORDER;
+    const size_t each = 3 + 2 + 9 + 3 * (own + BBANS_PREDICT_SPREAD + 1);
+
+    return 2 + 3 * BBANS_PREDICT_REFS + 5 + bbans_pieces(steps) * each +
+           (margin < BBANS_SIGNAL_MARGIN
+                ? 0
+                : bbans_pieces(steps) * 3 *
+                      (BBANS_PREDICT_ASIDE + BBANS_PREDICT_SPREAD + 1));
 }
 
 static void stream_mu(bbans_predictor *q, size_t first, size_t end, int64_t *mu)
