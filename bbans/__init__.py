@@ -57,6 +57,7 @@ _ROOMS = (
     "errors",
     "formats",
     "frozen",
+    "integrations",
     "message",
     "models",
     "networks",

@@ -5,6 +5,7 @@ from bbans import distributions as distributions
 from bbans import errors as errors
 from bbans import formats as formats
 from bbans import frozen as frozen
+from bbans import integrations as integrations
 from bbans import message as message
 from bbans import models as models
 from bbans import networks as networks

@@ -268,14 +268,18 @@ enum {
     BBANS_METHOD_STORED = 0, /* the elements                                 */
     BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
     BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
-    BBANS_METHOD_SIGNAL = 3, /* of integers, with its own model; only Python
-                                writes it                                    */
+    BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
     BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
                                 the caller to decode                         */
 };
 
 /* What the header of a part names. */
-enum { BBANS_CODER_NONE = 0, BBANS_CODER_MODEL = 1, BBANS_CODER_CODEC = 2 };
+enum {
+    BBANS_CODER_NONE = 0,
+    BBANS_CODER_MODEL = 1,
+    BBANS_CODER_CODEC = 2,
+    BBANS_CODER_LINE = 3 /* none, but the line that signals may lie on */
+};
 
 enum {
     BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
@@ -290,28 +294,33 @@ BBANS_API size_t bbans_element_bytes(int element);
 
 #ifndef BBANS_DECODER_ONLY
 /* Bytes that hold what n elements become in blocks of `block`, whatever they
- * are: 61, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
+ * are: 69, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
  * SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
 /* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
- *   model  or NULL: for the byte coder alone
- *   kept   steps whose forward messages are kept at a time: kept = block is
+ *   model     or NULL
+ *   channels  of signals, for arrays without a model: elements of a step; 0: no
+ *             signals, the byte coder alone
+ *   kept      steps whose forward messages are kept at a time: kept = block is
  *          fastest, kept near sqrt(block) smallest
  * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
  * built. */
 BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
-        size_t block, size_t kept);
+        size_t channels, int level, size_t block, size_t kept);
 
-/* Compress an array of n elements to a container of one part with one axis.
- *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: the byte
- *            coder
- *   block    elements in a block, whole steps of the model
- *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
- *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
- *            kept) for some kept; more is used to keep more, and the result is
- *            the same
+/* Compress an array of n elements to a container of one part, with one axis or
+ * with two: n / channels and channels, if these are more than 1.
+ *   model     what codes the blocks; those that it would make longer than the
+ *             elements are left to the byte coder, or stored.  NULL: signals,
+ *             and where that is shorter the byte coder
+ *   channels  of signals; 0: none, the byte coder.  Text, bytes and what has a
+ *             model have 0
+ *   block     elements in a block, whole steps
+ *   level     of the coders, 1 to BBANS_LEVEL_MAX: from fast to small
+ *   work      at least bbans_writer_work_bytes(model, element, channels, level,
+ *             min(n, block), kept) for some kept; more is used to keep more, and
+ *             the result is the same
  *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
  *   n_bytes  out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
@@ -319,7 +328,7 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
  * for models of their kind, arrays for all others; UTF-8 must be valid, and
  * dates and durations, which have a unit, are for bbans_writer_begin. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, int level, void *work,
+        size_t channels, const void *data, size_t n, size_t block, int level, void *work,
         size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* The same in pieces, for streams and for arrays of several axes: begin, block
@@ -331,6 +340,8 @@ typedef struct {
     int element, level;
     unsigned axis;
     size_t channels;
+    int has_line;
+    uint64_t line[2];
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
@@ -344,12 +355,22 @@ typedef struct {
     unsigned axis;       /* where the array has the axis that comes first in
                             the container, as times come before channels;
                             below its axes                                  */
-    size_t channels;     /* elements of a step, which no block divides; 0 is
-                            as 1.  For an axis above 0 those of all other
-                            axes                                            */
+    size_t channels;     /* elements of a step, which no block divides: for
+                            an axis above 0 those of all other axes.  Arrays
+                            without a model are coded as signals of so many
+                            channels; with 0, which is as 1 otherwise, by
+                            the byte coder                                  */
+    int has_line;        /* is there a line, below?                         */
+    uint64_t line[2];    /* its start and step, modulo 2^64                 */
 } bbans_content;
 
-/* Writes 11 bytes, with a unit 5 more, with a model 8 more.  The model must
+/* Look whether a signal begins with a line, as of time stamps that are equally
+ * far apart: the blocks behind the first then cost next to nothing.
+ *   data  the first n elements, three steps or more */
+BBANS_API void bbans_content_set_line(bbans_content *content, const void *data,
+        size_t n);
+
+/* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.  The model must
  * outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
         const bbans_model *model, const bbans_content *content, int level,
@@ -358,8 +379,8 @@ BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
 /* A block of n elements: at most 13 bytes more than they are.  All blocks have
  * the same length; the last may be shorter.  That text is UTF-8 is for the
  * caller to see to; a BOOL above 1 is an ERR_SYMBOL.
- *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some
- *         kept
+ *   work  at least bbans_writer_work_bytes(model, element, channels, level, n,
+ *         kept) for some kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
         const void *data, size_t n, void *work, size_t work_bytes,
@@ -387,6 +408,7 @@ typedef struct {
     int coder;               /* BBANS_CODER_...                              */
     uint8_t fingerprint[8];  /* of the model or codec                        */
     char name[256];          /* of the codec: UTF-8 with a 0 behind          */
+    uint64_t line[2];        /* of CODER_LINE                                */
     size_t block;            /* elements of a block                          */
     uint64_t blocks;
     /* Of all that was read: */
@@ -1615,6 +1637,8 @@ static inline bbans_content bbans_content_of(int element)
     content.multiplier = 0;
     content.axis = 0;
     content.channels = 0;
+    content.has_line = 0;
+    content.line[0] = content.line[1] = 0;
     return content;
 }
 #endif /* BBANS_DECODER_ONLY */

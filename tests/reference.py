@@ -1194,10 +1194,11 @@ class SignalSource:
             raise Damage from None
 
     def number(self):
-        length = self.bits(3)
-        size = [0, 1, 2, 3, 4, 5, 6, 8][length]
-        value = self.bits(8 * size)
-        if length and value < 256 ** [0, 0, 1, 2, 3, 4, 5, 6][length]:
+        length = self.bits(6)
+        if length < 63:
+            return 2 ** (length - 1) + self.bits(length - 1) if length else 0
+        value = self.bits(64)
+        if value < 2**62:
             raise Damage
         return value
 
@@ -1461,11 +1462,12 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     if channels < 1 or channels > n or n % channels:
         raise Damage
     steps, out, done = n // channels, [], []
+    coder = SignalValues(source, n)
     for _ in range(channels):
         kind, first, low, high, difference = take_transform(source, steps)
         values = [0] * steps
         if kind >= 2:
-            values = signal_values(source, done, steps, low, high)
+            values = coder.pop(done, steps, low, high)
         done.append(values)
         if kind == 1:
             out.append([line[0] + (first + t) * line[1] for t in range(steps)])

@@ -22,7 +22,7 @@ from bbans import (
 from bbans._lib import lib
 from bbans.errors import MessageError, TruncatedError, VersionError
 from bbans.formats import ByteCoder
-from bbans.formats.coders import decode_bytes, encode_bytes
+from bbans.formats.bytes import decode_bytes, encode_bytes
 
 # Written once, by this library, and read by the reference.
 VECTORS = json.loads((Path(__file__).parent / "vectors/bytes_v1.json").read_text())

@@ -362,14 +362,16 @@ class InC:
         self.memory = ffi.new("uint64_t[]", size // 8 + 1)
         assert lib.bbans_model_build(self.model, self.memory, size) == 0
 
-    def compress(self, element, data, n, block, level=5):
+    def compress(self, element, data, n, block, level=5, channels=0):
         longest = min(n, block)
-        size = lib.bbans_writer_work_bytes(self.model, element, longest, 7)
+        size = lib.bbans_writer_work_bytes(
+            self.model, element, channels, level, longest, 7
+        )
         work = ffi.new("uint64_t[]", size // 8 + 1)
         out = bytearray(lib.bbans_compress_bound(element, n, block))
         used = ffi.new("size_t *")
         status = lib.bbans_compress(
-            self.model, element, ffi.from_buffer(data), n, block, level,
+            self.model, element, channels, ffi.from_buffer(data), n, block, level,
             work, size, ffi.from_buffer("uint8_t[]", out), len(out), used,
         )  # fmt: skip
         return status, bytes(out[: used[0]])

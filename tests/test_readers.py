@@ -19,7 +19,7 @@ from bbans._lib import ffi, lib
 from bbans.cli.main import main
 from bbans.distributions import Laplace, fixed_locations, fixed_scales
 from bbans.formats import signals
-from bbans.formats.coders import decode_bytes, encode_bytes
+from bbans.formats.bytes import decode_bytes, encode_bytes
 from bbans.formats.info import describe
 from bbans.frozen import FrozenModel
 from bbans.message.message import Message

@@ -7,16 +7,15 @@ need nothing else to decode; a container names the model or the codec that it ne
 from __future__ import annotations
 
 import math
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes, as_instance, as_integer
-from bbans._lib import check, ffi, lib, pointer
 from bbans._records import Buffer
 from bbans.errors import (
     BbansError,
@@ -26,11 +25,11 @@ from bbans.errors import (
     WrongModelError,
 )
 from bbans.formats.arrays import check_elements
+from bbans.formats.bytes import decode_bytes, encode_bytes, octets
 from bbans.formats.container import (
     AXES_MAX,
     BYTE_BLOCK,
     BYTES,
-    CHANNELS_MAX,
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
@@ -42,6 +41,7 @@ from bbans.formats.container import (
     UTF8,
     Block,
     Header,
+    Line,
 )
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
@@ -58,10 +58,7 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
-    "decode_bytes",
-    "encode_bytes",
     "named",
-    "octets",
     "restored_text",
 ]
 
@@ -69,7 +66,9 @@ LEVEL_DEFAULT, LEVEL_MAX = 5, 9
 # The least level at which bytes are coded given the byte before.
 _ORDER_1_LEVEL = 4
 # Columns that are taken for channels if nothing is said.
-_COLUMNS_MAX = 16
+_COLUMNS_MAX = 64
+# Elements of a block of a signal, unless these were fewer steps.
+_BLOCK, _STEPS_MIN = 1 << 18, 1 << 13
 
 
 class Coder(ABC):
@@ -162,6 +161,14 @@ class Coder(ABC):
             If these are no data of as many elements of this type.
         """
 
+    def line_of(self, steps: NDArray[Any]) -> Line | None:
+        """The line along which a part seems to go, by its first block."""
+        return None
+
+    def along(self, line: Line | None) -> Coder:
+        """The coder of the blocks of a part with this line."""
+        return self
+
     def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         """Code a block by this coder, as bytes, or not: method and data."""
         data = self.encode(steps)
@@ -239,11 +246,11 @@ class SignalCoder(Coder):
     ------
     ModelError
         If one of these is none.
-
     """
 
     method = SIGNAL
     file_element = None
+    _line: Line | None = None
 
     def __init__(self, level: int = LEVEL_DEFAULT, axis: int | None = None) -> None:
         super().__init__(level)
@@ -286,7 +293,17 @@ class SignalCoder(Coder):
         return SignalCoder(self.level, axis=0)
 
     def block_size(self, itemsize: int, width: int) -> int:
-        return width << 16
+        return max(_BLOCK // width, _STEPS_MIN) * width
+
+    def line_of(self, steps: NDArray[Any]) -> Line | None:
+        from bbans.formats.signals import line_of
+
+        return line_of(steps)
+
+    def along(self, line: Line | None) -> SignalCoder:
+        coder = copy(self)
+        coder._line = line
+        return coder
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
         raise SymbolError(
@@ -294,15 +311,21 @@ class SignalCoder(Coder):
             "np.frombuffer(data, dtype), or compress it with a ByteCoder"
         )
 
-    def encode(self, steps: NDArray[Any]) -> Buffer | None:
+    def encode(self, steps: NDArray[Any]) -> Buffer:
         from bbans.formats.signals import encode_signal
 
-        return encode_signal(steps, self.level)
+        return encode_signal(steps, self.level, self._line)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         from bbans.formats.signals import decode_signal
 
-        decode_signal(data, out)
+        decode_signal(data, out, self._line)
+
+    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        data = self.encode(steps)
+        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
+            return self.method, data  # the bytes themselves would gain less
+        return _shortest([(self.method, data), *self._without(steps)])
 
 
 class ModelCoder(Coder):
@@ -542,6 +565,8 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
         If the header names another.
     """
     coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
+    if header.line is not None:
+        return coders | {SIGNAL: SignalCoder().along(header.line)}
     if header.fingerprint:
         found = _find(header, coder)
         return coders | {found.method: found}
@@ -591,25 +616,7 @@ def decode_block(
         raise CorruptError(f"{block.name} is damaged: {error}") from error
 
 
-# ---- bytes
-
-
-def octets(data: Any) -> NDArray[np.uint8]:
-    """The bytes of a contiguous buffer, in place.
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    """
-    if isinstance(data, np.ndarray) and data.dtype.kind in "Mm":
-        data = data.view(np.int64)  # what numpy has no buffers of
-    view = memoryview(data)
-    if not view.c_contiguous:
-        raise TypeError("the buffer must be contiguous")
-    if "O" in view.format:
-        raise TypeError("the buffer holds objects, not bytes")
-    return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+# ---- text
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -627,47 +634,3 @@ def restored_text(elements: NDArray[Any], header: Header) -> str:
     except UnicodeDecodeError as error:
         form = "UTF-8" if utf8 else "of code points"
         raise CorruptError(f"decoded text is not {form}: {error}") from None
-
-
-_NOTHING = np.empty(0, np.uint8)
-_local = threading.local()
-
-
-def _workspace(n: int) -> NDArray[np.uint8]:
-    """Memory for a block of n bytes, which each thread keeps for the next one."""
-    size = lib.bbans_bytes_work_bytes(n)
-    if getattr(_local, "work", _NOTHING).size < size:
-        _local.work = np.empty(size, np.uint8)
-    work: NDArray[np.uint8] = _local.work
-    return work
-
-
-def encode_bytes(data: NDArray[np.uint8], order: int) -> Buffer:
-    out = np.empty(lib.bbans_bytes_bound(data.size), np.uint8)
-    work, size = _workspace(data.size), ffi.new("size_t *")
-    check(
-        lib.bbans_bytes_compress(
-            pointer(data, "uint8_t[]"), data.size, order,
-            pointer(out, "uint8_t[]"), out.size, size,
-            pointer(work, "uint8_t[]"), work.size,
-        )
-    )  # fmt: skip
-    return out.data[: size[0]]
-
-
-def decode_bytes(data: Buffer, out: NDArray[np.uint8]) -> None:
-    block, size = octets(data), ffi.new("size_t *")
-    if (
-        lib.bbans_bytes_size(pointer(block, "uint8_t[]"), block.size, size)
-        != lib.BBANS_OK
-        or size[0] != out.size
-    ):
-        raise CorruptError(f"it is no block of {out.size} bytes")
-    work = _workspace(out.size)
-    check(
-        lib.bbans_bytes_decompress(
-            pointer(block, "uint8_t[]"), block.size,
-            pointer(out, "uint8_t[]"), out.size, size,
-            pointer(work, "uint8_t[]"), work.size,
-        )
-    )  # fmt: skip

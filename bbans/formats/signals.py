@@ -6,7 +6,7 @@ docs/format.md, Signal, byte by byte; all of it is in C.
 from __future__ import annotations
 
 import threading
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +14,14 @@ from numpy.typing import NDArray
 from bbans._lib import check, ffi, lib, pointer
 from bbans._records import Buffer
 from bbans.errors import CorruptError, SymbolError
-from bbans.formats.container import BLOCK_BYTES_MAX, integer_element
+from bbans.formats.container import BLOCK_BYTES_MAX, Line, array_header
 
-__all__ = ["Line", "decode_signal", "encode_signal", "line_of"]
+__all__ = ["decode_signal", "encode_signal", "line_of"]
 
-#: A start and a step, modulo 2**64.
-Line: TypeAlias = tuple[int, int]
 _WORDS = 1 << 64
 
 
-def encode_signal(
-    series: NDArray[Any], level: int, line: Line | None = None
-) -> Buffer:
+def encode_signal(series: NDArray[Any], level: int, line: Line | None = None) -> Buffer:
     """Code a series under a model fitted to it.
 
     Parameters
@@ -65,9 +61,7 @@ def encode_signal(
     return out.data[: size[0]]
 
 
-def decode_signal(
-    block: Buffer, out: NDArray[Any], line: Line | None = None
-) -> None:
+def decode_signal(block: Buffer, out: NDArray[Any], line: Line | None = None) -> None:
     """Restore a series.
 
     Parameters
@@ -112,10 +106,9 @@ def line_of(series: NDArray[Any]) -> Line | None:
 
 
 def _element(dtype: np.dtype[Any]) -> int:
-    element = integer_element(dtype)
-    if element is None:
+    if dtype.kind not in "iu":
         raise SymbolError(f"a signal is of integers, not of {dtype}")
-    return element
+    return array_header(dtype).element
 
 
 def _words(line: Line | None) -> Any:

@@ -119,11 +119,11 @@ int main(int argc, char **argv)
     for (i = 0; i < n; i++)
         pixel[i] = (uint8_t)x[i];
     work_bytes =
-        bbans_writer_work_bytes(&model, BBANS_ELEMENT_UINT8, n, IMAGES);
+        bbans_writer_work_bytes(&model, BBANS_ELEMENT_UINT8, 0, 5, n, IMAGES);
     cap = bbans_compress_bound(BBANS_ELEMENT_UINT8, n, n);
     work = allocate(work_bytes);
     bytes = allocate(cap);
-    if (bbans_compress(&model, BBANS_ELEMENT_UINT8, pixel, n, n,
+    if (bbans_compress(&model, BBANS_ELEMENT_UINT8, 0, pixel, n, n,
                        BBANS_LEVEL_DEFAULT, work, work_bytes, bytes, cap,
                        &used) != BBANS_OK)
         fail("cannot compress");

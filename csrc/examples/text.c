@@ -99,12 +99,12 @@ static void compress(const bbans_model *model, const char *from, const char *to)
         data = point;
     }
     /* All forward messages of a block are kept, which is fastest. */
-    work_bytes =
-        bbans_writer_work_bytes(model, element, n < block ? n : block, block);
+    work_bytes = bbans_writer_work_bytes(model, element, 0, 5,
+                                         n < block ? n : block, block);
     work = allocate(work_bytes);
     cap = bbans_compress_bound(element, n, block);
     bytes = allocate(cap);
-    check(bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+    check(bbans_compress(model, element, 0, data, n, block, BBANS_LEVEL_DEFAULT,
                          work, work_bytes, bytes, cap, &n_bytes),
           from);
     write_file(to, bytes, n_bytes);

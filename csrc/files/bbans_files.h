@@ -72,7 +72,8 @@ enum { CONTAINER_VERSION = 3 };
 /* Of a container's header: how an element's unit and a coder are written. */
 #define UNIT_BYTES 5 /* the unit and its multiplier */
 #define FINGERPRINT_BYTES 8
-#define AXIS_SHIFT 2 /* beside the coder */
+#define LINE_BYTES 16 /* in the place of a fingerprint */
+#define AXIS_SHIFT 2  /* beside the coder */
 
 /* ---- Networks ------------------------------------------------------------ */
 

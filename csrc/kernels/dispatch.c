@@ -13,6 +13,7 @@
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
         .predict = &bbans_predict_portable,                                    \
+        .residual = &bbans_residual_portable,                                  \
         .family = &bbans_family_portable, .network = &bbans_network_portable   \
     }
 
@@ -65,6 +66,7 @@ static const struct {
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
       .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512}},
@@ -76,6 +78,7 @@ static const struct {
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
       .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512}},
@@ -87,6 +90,7 @@ static const struct {
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
       .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2}},
@@ -100,6 +104,7 @@ static const struct {
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
       .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon}},

@@ -1,7 +1,7 @@
 /* Blocks of signals, which carry their models: docs/format.md, "Signal".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 
@@ -43,8 +43,8 @@ void bbans_signal_lay_out(bbans_signal_values *x, size_t steps, size_t channels,
  */
 
 /* docs/format.md, "Message", of one lane or more. */
-static int start_source(bbans_source *s, unsigned lanes, const uint8_t *bytes,
-                        size_t n_bytes)
+static int start_source(bbans_signal_source *s, unsigned lanes,
+                        const uint8_t *bytes, size_t n_bytes)
 {
     size_t n_heads = 8 * (size_t)lanes;
     unsigned i;
@@ -72,7 +72,7 @@ static int start_source(bbans_source *s, unsigned lanes, const uint8_t *bytes,
 }
 
 /* All was popped that an encoder pushed. */
-static int is_empty(const bbans_source *s, unsigned lanes)
+static int is_empty(const bbans_signal_source *s, unsigned lanes)
 {
     unsigned i;
 
@@ -95,7 +95,7 @@ typedef struct {
     int resumed;
 } decoder;
 
-static int decode_channel(decoder *d, bbans_source *s, unsigned lanes,
+static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
                           size_t channel, const bbans_line *line, int element,
                           uint8_t *to)
 {
@@ -109,7 +109,7 @@ static int decode_channel(decoder *d, bbans_source *s, unsigned lanes,
         const int direct = bbans_residual_is_direct(&transform.range);
 
         if (!d->resumed)
-            bbans_residual_resume(d->residual, x->steps * x->channels, s);
+            bbans_residual_resume(d->residual, s);
         d->resumed = 1;
         if (!direct)
             bbans_prediction_take(&d->prediction, x, channel, s);
@@ -144,7 +144,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     bbans_line along = {0, 1};
     uint8_t *rest = (uint8_t *)work;
     uint64_t channels;
-    bbans_source s;
+    bbans_signal_source s;
     unsigned lanes;
     decoder d;
     size_t i;

@@ -1,7 +1,7 @@
 /* Blocks of signals on their way out: docs/maths.md, "Signals".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_signal_standin.h"
+#include "bbans_signal_residual.h"
 
 #include "../files/bbans_files.h"
 
@@ -82,7 +82,7 @@ static void start(encoder *e, size_t steps, size_t channels, void *work)
     e->begun = 0;
 }
 
-static void fit(encoder *e, const bbans_signal_range *range)
+static void fit_channel(encoder *e, const bbans_signal_range *range)
 {
     bbans_prediction_fit(&e->prediction, &e->x, range, e->lanes, e->level,
                          e->fit);
@@ -115,11 +115,10 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
     bbans_transform_put(transform, &e->sink, x->steps, e->transform);
     direct = bbans_residual_is_direct(range);
     if (!e->begun)
-        bbans_residual_begin(e->residual, x->steps * x->channels, e->level,
-                             &e->sink);
+        bbans_residual_begin(e->residual, e->level, &e->sink);
     e->begun = 1;
     if (!direct) {
-        fit(e, range);
+        fit_channel(e, range);
         bbans_prediction_put(&e->prediction, x, channel, &e->sink);
     }
     bbans_residual_encode(e->residual, &e->sink, x, range,
@@ -186,7 +185,7 @@ static uint64_t estimate(encoder *e, size_t channel, bbans_transform *transform)
     if (range->high - range->low < KINDS && bbans_residual_is_direct(range)) {
         cost = kinds_cost(range, value, steps);
     } else {
-        fit(e, range);
+        fit_channel(e, range);
         bbans_prediction_put(&e->prediction, &e->x, channel, &e->sink);
         for (cost = 0, t = 0; t < steps; t += n) {
             n = steps - t < BBANS_SIGNAL_PIECE ? steps - t : BBANS_SIGNAL_PIECE;

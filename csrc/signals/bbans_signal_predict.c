@@ -222,10 +222,10 @@ static void learn(uint32_t *mean, int32_t q, unsigned precision)
 
 /* One way for both: what is put is at hand already. */
 typedef struct {
-    bbans_source *source;
+    bbans_signal_source *source;
 #ifndef BBANS_DECODER_ONLY
     bbans_sink *sink;
-#endif
+#endif /* BBANS_DECODER_ONLY */
 } pipe;
 
 static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
@@ -235,7 +235,7 @@ static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
         bbans_sink_bits(io->sink, 0, v, bits);
         return v;
     }
-#endif
+#endif /* BBANS_DECODER_ONLY */
     (void)v;
     return (uint32_t)bbans_source_bits(io->source, 0, bits);
 }
@@ -247,31 +247,26 @@ static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
 static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
 {
     const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
-    uint32_t q = v >> k, left;
+    uint32_t q, left, freq;
 
-    if (q > QUOTIENT_MAX)
-        q = QUOTIENT_MAX;
 #ifndef BBANS_DECODER_ONLY
-    if (io->sink == NULL)
-#endif
-    {
-        const uint32_t slot = bbans_source_slot(io->source, 0);
-
-        for (q = 0; q < QUOTIENT_MAX && slot >= all - (all >> (q + 1)); q++)
-            continue;
+    if (io->sink != NULL) {
+        q = v >> k < QUOTIENT_MAX ? v >> k : QUOTIENT_MAX;
+        left = all >> q;
+        freq = q < QUOTIENT_MAX ? left / 2 : left;
+        bbans_sink_step(io->sink, 0, all - left, freq);
+        bbans_sink_bits(io->sink, 0, v, q < QUOTIENT_MAX ? k : 32);
+        return v;
     }
+#endif                                             /* BBANS_DECODER_ONLY */
+    left = all - bbans_source_slot(io->source, 0); /* 1 .. all */
+    for (q = 0; q < QUOTIENT_MAX && left <= all >> (q + 1); q++)
+        continue;
     left = all >> q;
-#ifndef BBANS_DECODER_ONLY
-    if (io->sink != NULL)
-        bbans_sink_step(io->sink, 0, all - left,
-                        q < QUOTIENT_MAX ? left / 2 : left);
-    else
-#endif
-        bbans_source_advance(io->source, 0, all - left,
-                             q < QUOTIENT_MAX ? left / 2 : left);
-    if (q == QUOTIENT_MAX)
-        return through_bits(io, v, 32);
-    return q << k | through_bits(io, v & (((uint32_t)1 << k) - 1), k);
+    freq = q < QUOTIENT_MAX ? left / 2 : left;
+    bbans_source_advance(io->source, 0, all - left, freq);
+    v = through_bits(io, 0, q < QUOTIENT_MAX ? k : 32);
+    return q < QUOTIENT_MAX ? q << k | v : v;
 }
 
 static int64_t through_signed(const pipe *io, int64_t v, unsigned k)
@@ -410,7 +405,7 @@ static int through(const pipe *io, bbans_prediction *p,
 }
 
 void bbans_prediction_take(bbans_prediction *p, const bbans_signal_values *x,
-                           size_t channel, bbans_source *s)
+                           size_t channel, bbans_signal_source *s)
 {
     void *memory = p->segment;
     pipe io;
@@ -490,4 +485,4 @@ void bbans_prediction_mu(const bbans_prediction *p,
         stream_mu(&q, lane * length, end, mu);
     }
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */

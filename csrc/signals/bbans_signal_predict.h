@@ -97,7 +97,7 @@ size_t bbans_prediction_beside(const bbans_prediction *p);
 
 /* Whatever is read, the prediction can be used afterwards. */
 void bbans_prediction_take(bbans_prediction *p, const bbans_signal_values *x,
-                           size_t channel, bbans_source *s);
+                           size_t channel, bbans_signal_source *s);
 
 /* A stream of a channel: steps first .. */
 size_t bbans_predictor_bytes(const bbans_prediction *p, unsigned lanes);
@@ -124,7 +124,7 @@ void bbans_prediction_part(const bbans_prediction *p,
 void bbans_prediction_put(const bbans_prediction *p,
                           const bbans_signal_values *x, size_t channel,
                           bbans_sink *sink);
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 static inline int64_t bbans_mu_limited(int64_t mu)
 {

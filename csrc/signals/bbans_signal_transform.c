@@ -14,26 +14,27 @@
 /* ---- Numbers --------------------------------------------------------------
  */
 
-#define LENGTH_BITS 3 /* of a number: 0 to 6 bytes, or 8 */
+#define LENGTH_BITS 6
+#define LENGTH_ALL 63 /* more bits than these: all 64 */
 #define QUOTIENT_MAX 16
 
-static unsigned bytes_of_length(unsigned length)
-{
-    return length < 7 ? length : 8;
-}
-
-uint64_t bbans_source_number(bbans_source *s)
+uint64_t bbans_source_number(bbans_signal_source *s)
 {
     const unsigned length = (unsigned)bbans_source_bits(s, 0, LENGTH_BITS);
-    const unsigned bytes = bytes_of_length(length);
-    const uint64_t value = bbans_source_bits(s, 0, 8 * bytes);
+    uint64_t value;
 
-    if (length > 0 && value >> (8 * bytes_of_length(length - 1)) == 0)
+    if (length == 0)
+        return 0;
+    if (length < LENGTH_ALL)
+        return (uint64_t)1 << (length - 1) |
+               bbans_source_bits(s, 0, length - 1);
+    value = bbans_source_bits(s, 0, 64);
+    if (value >> (LENGTH_ALL - 1) == 0)
         s->bad = 1; /* it has a shorter form */
     return value;
 }
 
-uint32_t bbans_source_rice(bbans_source *s, unsigned k)
+uint32_t bbans_source_rice(bbans_signal_source *s, unsigned k)
 {
     uint32_t quotient = 0;
 
@@ -124,7 +125,7 @@ static unsigned class_bits(unsigned class)
     return class < EXACT ? 0 : class - EXACT + 3;
 }
 
-static uint64_t take_gap(gap_model *m, bbans_source *s)
+static uint64_t take_gap(gap_model *m, bbans_signal_source *s)
 {
     const gap_table *table = m->table + m->before;
     const uint32_t slot =
@@ -171,7 +172,7 @@ static void set_range(bbans_transform *transform)
     transform->range.high = (int32_t)(transform->most - half);
 }
 
-static uint32_t take_most(bbans_source *s, uint64_t limit)
+static uint32_t take_most(bbans_signal_source *s, uint64_t limit)
 {
     const uint64_t most = bbans_source_number(s);
 
@@ -181,7 +182,7 @@ static uint32_t take_most(bbans_source *s, uint64_t limit)
     return 0;
 }
 
-static void take_ranks(const bbans_transform *transform, bbans_source *s,
+static void take_ranks(const bbans_transform *transform, bbans_signal_source *s,
                        uint64_t *rank)
 {
     gap_model m;
@@ -193,7 +194,7 @@ static void take_ranks(const bbans_transform *transform, bbans_source *s,
         rank[i + 1] = rank[i] + 1 + take_gap(&m, s); /* mod 2^64 */
 }
 
-void bbans_transform_take(bbans_transform *transform, bbans_source *s,
+void bbans_transform_take(bbans_transform *transform, bbans_signal_source *s,
                           size_t steps, uint64_t *rank)
 {
     unsigned i;
@@ -279,7 +280,7 @@ static int put_element(uint8_t *to, uint64_t bits, size_t width, int is_signed)
 /* The difference that a value stands for. */
 static inline uint64_t difference_of(const bbans_transform *transform,
                                      uint32_t u, const uint64_t *rank,
-                                     bbans_source *s, unsigned lane)
+                                     bbans_signal_source *s, unsigned lane)
 {
     switch (transform->kind) {
     case BBANS_SIGNAL_OFFSET: return transform->base + transform->divisor * u;
@@ -297,7 +298,7 @@ static inline uint64_t difference_of(const bbans_transform *transform,
 }
 
 int bbans_transform_undo(const bbans_transform *transform,
-                         const bbans_line *line, bbans_source *s,
+                         const bbans_line *line, bbans_signal_source *s,
                          unsigned lanes, const int32_t *value, size_t steps,
                          const uint64_t *rank, int element, uint8_t *to,
                          size_t stride)
@@ -340,12 +341,15 @@ int bbans_transform_undo(const bbans_transform *transform,
 
 void bbans_sink_number(bbans_sink *sink, uint64_t value)
 {
-    unsigned length = 0;
+    const unsigned bits = (unsigned)bbans_bit_length(value);
+    const unsigned length = bits < LENGTH_ALL ? bits : LENGTH_ALL;
 
-    while (length < 7 && value >> (8 * length) != 0)
-        length++;
     bbans_sink_bits(sink, 0, length, LENGTH_BITS);
-    bbans_sink_bits(sink, 0, value, 8 * bytes_of_length(length));
+    if (length == LENGTH_ALL)
+        bbans_sink_bits(sink, 0, value, 64);
+    else if (length > 1)
+        bbans_sink_bits(sink, 0, value - ((uint64_t)1 << (length - 1)),
+                        length - 1);
 }
 
 /* Bit by bit, as it is popped: heads may take words in between. */
@@ -1021,9 +1025,13 @@ static void consider(bbans_transforms *ways, costs *c, const workspace *w,
     cost = estimate(transform, w->difference, steps, &d);
     cost = cost < few_cost ? cost : few_cost;
     /* Ranks are bent where few values occur: of few kinds it does not matter.
-     */
-    propose(ways, c, transform,
-            cost + (d.n > 2 * KINDS_FEW ? cost / 64 : 0) + table_cost(&d));
+     * What is far from all others, as where a value is missing, harms a fit
+     * more than is seen here. */
+    if (d.n < most / 64)
+        cost -= cost / 8;
+    else if (d.n > 2 * KINDS_FEW)
+        cost += cost / 64;
+    propose(ways, c, transform, cost + table_cost(&d));
 }
 
 /* Are all differences of this order the same? */

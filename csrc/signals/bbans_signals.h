@@ -99,22 +99,23 @@ typedef struct {
     const uint8_t *words; /* of 4 bytes each, in the block; bottom first */
     size_t n_words;       /* left: the last of them is next              */
     int bad;              /* something was popped that no encoder pushes */
-} bbans_source;
+} bbans_signal_source;
 
 /* The next slot of 2^28, and on past the interval that holds it. */
-static inline uint32_t bbans_source_slot(const bbans_source *s, unsigned lane)
+static inline uint32_t bbans_source_slot(const bbans_signal_source *s,
+                                         unsigned lane)
 {
     return bbans_slot_bits(s->x[lane], BBANS_SIGNAL_PREC);
 }
 
-static inline void bbans_source_refill(bbans_source *s, unsigned lane)
+static inline void bbans_source_refill(bbans_signal_source *s, unsigned lane)
 {
     if (s->x[lane] < BBANS_HEAD_MIN && s->n_words > 0)
         s->x[lane] =
             s->x[lane] << 32 | bbans_load(s->words + 4 * --s->n_words, 4);
 }
 
-static inline void bbans_source_advance(bbans_source *s, unsigned lane,
+static inline void bbans_source_advance(bbans_signal_source *s, unsigned lane,
                                         uint32_t start, uint32_t freq)
 {
     const uint64_t x = s->x[lane];
@@ -125,7 +126,7 @@ static inline void bbans_source_advance(bbans_source *s, unsigned lane,
 }
 
 /* Up to 28 raw bits. */
-static inline uint32_t bbans_source_raw(bbans_source *s, unsigned lane,
+static inline uint32_t bbans_source_raw(bbans_signal_source *s, unsigned lane,
                                         unsigned bits)
 {
     const uint32_t value = bbans_slot_bits(s->x[lane], bits);
@@ -137,7 +138,7 @@ static inline uint32_t bbans_source_raw(bbans_source *s, unsigned lane,
 
 /* Up to 64, 28 at a time, the highest first; the first are those that are left
  * over. */
-static inline uint64_t bbans_source_bits(bbans_source *s, unsigned lane,
+static inline uint64_t bbans_source_bits(bbans_signal_source *s, unsigned lane,
                                          unsigned bits)
 {
     uint64_t value = 0;
@@ -151,11 +152,11 @@ static inline uint64_t bbans_source_bits(bbans_source *s, unsigned lane,
     return value;
 }
 
-/* Of numbers: 3 bits for the bytes, and those. */
-uint64_t bbans_source_number(bbans_source *s);
+/* Of numbers: 6 bits for the length, and what is below the highest. */
+uint64_t bbans_source_number(bbans_signal_source *s);
 
 /* floor(v / 2^k) ones and a zero, or 16 ones and 32 bits; k bits. */
-uint32_t bbans_source_rice(bbans_source *s, unsigned k);
+uint32_t bbans_source_rice(bbans_signal_source *s, unsigned k);
 
 /* A number and its sign in one: 0, -1, 1, -2, .. */
 static inline uint64_t bbans_zigzag(uint64_t v)
@@ -170,13 +171,13 @@ static inline uint64_t bbans_unzigzag(uint64_t v)
 
 /* Transforms, of a channel with this many steps; `rank` has room for as many.
  * After take, values can be popped in transform->range whatever was read. */
-void bbans_transform_take(bbans_transform *transform, bbans_source *s,
+void bbans_transform_take(bbans_transform *transform, bbans_signal_source *s,
                           size_t steps, uint64_t *rank);
 
 /* Values to elements, with the bits that follow them; returns 0 if one of them
  * is not of the element's type. */
 int bbans_transform_undo(const bbans_transform *transform,
-                         const bbans_line *line, bbans_source *s,
+                         const bbans_line *line, bbans_signal_source *s,
                          unsigned lanes, const int32_t *value, size_t steps,
                          const uint64_t *rank, int element, uint8_t *to,
                          size_t stride);

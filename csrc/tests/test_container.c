@@ -64,7 +64,8 @@ static void load(loaded *m, const uint8_t *bytes, size_t n)
 {
     m->file = copy_of(bytes, n);
     CHECK(bbans_model_parse(&m->model, m->file, n) == BBANS_OK);
-    CHECK(bbans_writer_work_bytes(&m->model, BBANS_ELEMENT_BYTES, 1, 1) == 0);
+    CHECK(bbans_writer_work_bytes(&m->model, BBANS_ELEMENT_BYTES, 0, 5, 1, 1) ==
+          0);
     n = bbans_model_bytes(&m->model);
     m->memory = allocate(n);
     CHECK(bbans_model_build(&m->model, m->memory, n) == BBANS_OK);
@@ -361,10 +362,10 @@ static bbans_status compress(const bbans_model *model, int element,
                              uint8_t *bytes, size_t cap, size_t *n_bytes)
 {
     const size_t work_bytes =
-        bbans_writer_work_bytes(model, element, n < block ? n : block, 3);
+        bbans_writer_work_bytes(model, element, 0, 5, n < block ? n : block, 3);
     void *work = allocate(work_bytes);
     const bbans_status status =
-        bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+        bbans_compress(model, element, 0, data, n, block, BBANS_LEVEL_DEFAULT,
                        work, work_bytes, bytes, cap, n_bytes);
 
     free(work);
@@ -408,7 +409,7 @@ static void test_container(const bbans_model *model, int kind, size_t symbols,
     CHECK(compress(model, element, data, n, block, bytes, n_bytes - 1, &i) ==
           BBANS_ERR_CAPACITY);
     if (n > 0)
-        CHECK(bbans_compress(model, element, data, n, block, 5, &reader, 7,
+        CHECK(bbans_compress(model, element, 0, data, n, block, 5, &reader, 7,
                              bytes, n_bytes, &i) == BBANS_ERR_CAPACITY);
     CHECK(compress(model, element, data, n, block, bytes, n_bytes, &i) ==
           BBANS_OK);
@@ -450,7 +451,8 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     static const uint64_t empty[2] = {0, UINT64_C(1) << 40};
     static const uint64_t beyond[2] = {0, UINT64_C(1) << 61};
     const int element = BBANS_ELEMENT_INT64 + BBANS_ELEMENT_BIG_ENDIAN;
-    const size_t work_bytes = bbans_writer_work_bytes(model, element, 6, 6);
+    const size_t work_bytes =
+        bbans_writer_work_bytes(model, element, 0, 5, 6, 6);
     void *work = allocate(work_bytes);
     uint8_t bytes[200];
     bbans_writer writer, before;
@@ -582,7 +584,7 @@ static void test_rows(const bbans_model *model)
 {
     static const int64_t values[4] = {1, 2, 3, 4};
     const size_t work_bytes =
-        bbans_writer_work_bytes(model, BBANS_ELEMENT_INT64, 4, 4);
+        bbans_writer_work_bytes(model, BBANS_ELEMENT_INT64, 0, 5, 4, 4);
     void *work = allocate(work_bytes);
     uint8_t bytes[200], place[8] = {0}, *data;
     bbans_reader reader;
@@ -617,7 +619,7 @@ static void test_contents(void)
     static const uint64_t shape[2] = {2, 2};
     static const uint8_t no_truth[2] = {1, 2};
     size_t work_bytes =
-        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_DATETIME, 4, 1);
+        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_DATETIME, 0, 5, 4, 1);
     void *work = allocate(work_bytes);
     uint8_t out[200];
     int64_t back[4];
@@ -708,7 +710,7 @@ static void test_text(void)
     static const uint8_t good[] = {'a', 0xCF, 0x80, 'b'}, bad[] = {'a', 0xCF};
     const uint32_t point = BBANS_CODE_POINT_MAX + 1;
     const size_t work_bytes =
-        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_CHARACTERS, 4, 4);
+        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_CHARACTERS, 0, 5, 4, 4);
     void *work = allocate(work_bytes);
     uint8_t out[100], back[4];
     bbans_writer writer;
@@ -741,7 +743,7 @@ static void test_levels(void)
     enum { N = 20000 };
     uint8_t *data = allocate(N), *bytes, *back;
     const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, N, N);
-    const size_t work_bytes = bbans_writer_work_bytes(NULL, 0, N, 1);
+    const size_t work_bytes = bbans_writer_work_bytes(NULL, 0, 0, 5, N, 1);
     void *work = allocate(work_bytes);
     bbans_reader reader;
     size_t i, n, size[BBANS_LEVEL_MAX + 1];
@@ -751,8 +753,9 @@ static void test_levels(void)
     for (i = 0; i < N; i++) /* the byte before tells much */
         data[i] = (uint8_t)(i == 0 ? 0 : data[i - 1] * 5 + below(3));
     for (level = 1; level <= BBANS_LEVEL_MAX; level++) {
-        CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, data, N, N, level, work,
-                             work_bytes, bytes, cap, &size[level]) == BBANS_OK);
+        CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, 0, data, N, N, level,
+                             work, work_bytes, bytes, cap,
+                             &size[level]) == BBANS_OK);
         CHECK(decompress(NULL, bytes, size[level], &reader, &back, &n) ==
               BBANS_OK);
         CHECK(n == N && memcmp(back, data, N) == 0);
@@ -783,8 +786,9 @@ static void test_bounds(void)
     CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 17) == 0);
     CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 18) == 2);
     CHECK(bbans_element_bytes(274) == 0);
-    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2, 1) > 0);
-    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2 + 1, 1) == 0);
+    CHECK(bbans_writer_work_bytes(NULL, 18, 0, 5, BBANS_BLOCK_MAX / 2, 1) > 0);
+    CHECK(bbans_writer_work_bytes(NULL, 18, 0, 5, BBANS_BLOCK_MAX / 2 + 1, 1) ==
+          0);
 }
 
 /* ---- Parts --------------------------------------------------------------- */
@@ -889,7 +893,7 @@ static void write_vector(const golden_file *file, const bbans_model *model,
 {
     const size_t width = bbans_element_bytes(file->element);
     const size_t work_bytes =
-        bbans_writer_work_bytes(model, file->element, file->write, 2);
+        bbans_writer_work_bytes(model, file->element, 0, 5, file->write, 2);
     void *work = allocate(work_bytes);
     uint8_t *bytes = allocate(file->file.n + 100);
     size_t lengths[10], done, part, at, used, blocks = 0;
