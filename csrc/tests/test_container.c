@@ -814,7 +814,7 @@ static void test_levels(void)
 /* 0 where the bound exceeds SIZE_MAX, and not one element before. */
 static void test_bounds(void)
 {
-    const size_t ends = 61, each = 17;
+    const size_t ends = 69, each = 17;
     const size_t most = (SIZE_MAX - ends) / (1 + each);
 
     CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 0, 1) == ends);
