@@ -129,7 +129,7 @@ static void forget(residuals *c, unsigned bits)
     c->seen = 0;
     c->rows = 1;
     for (i = 0; i < SETS * LEAVES * c->contexts; i++)
-        c->weight[i] = 78000 / (int32_t)c->contexts;
+        c->weight[i] = 65536 / (int32_t)c->contexts;
     for (i = 0; i < LEAVES; i++)
         c->half[i][0] = c->half[i][1] = 0x8000;
     memset(c->index, 0, CELLS * c->contexts * sizeof *c->index);
@@ -457,7 +457,7 @@ static inline void remember(residuals *c)
 {
     c->seen++;
     if (c->seen % 256 == 0 && c->seen < (uint32_t)1 << 31)
-        c->rate = 11 + (int32_t)(55 * 256 / (256 + c->seen));
+        c->rate = 16 + (int32_t)(110 * 256 / (256 + c->seen));
 }
 
 static inline void see(stream *s, const value_in_work *q, int64_t v)
@@ -514,7 +514,7 @@ static void prepare(residuals *c, const bbans_signal_range *range)
     if (bits != c->bits)
         forget(c, bits);
     if (c->seen == 0)
-        c->rate = 66;
+        c->rate = 126;
 }
 
 /* ---- Decoding --------------------------------------------------------------
