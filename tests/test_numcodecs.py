@@ -114,11 +114,38 @@ def test_bytes_that_planes_would_lengthen_are_as_they_are():
     assert len(chunk) < 800 + 60
 
 
-def test_channels_stay_channels():
+def both_channels():
     rng = np.random.default_rng(0)
     left = rng.integers(-9, 9, 4000).cumsum()
-    both = np.stack([left, left + rng.integers(0, 3, 4000)], 1).astype("i4")
-    assert len(Bbans().encode(both)) < 0.95 * len(Bbans().encode(both.ravel()))
+    return np.stack([left, left + rng.integers(0, 3, 4000)], 1).astype("i4")
+
+
+def test_channels_stay_channels_in_either_order():
+    both = both_channels()
+    c, fortran = (len(Bbans().encode(x)) for x in (both, np.asfortranarray(both)))
+    assert c < 0.95 * len(Bbans().encode(both.ravel()))
+    assert fortran <= c + 2
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    ("dtype", "place", "axis"),
+    [
+        ("i4", 0, 0), ("i4", 1, 1), ("i4", 2, 2), ("i4", 0, -3), ("i4", 2, -1),
+        ("u1", 1, -2), (">i8", 1, 1), ("M8[s]", 2, 2), ("?", 0, 0),
+    ],
+)  # fmt: skip
+def test_an_axis_of_time(dtype, place, axis, order):
+    cube = both_channels().reshape(2000, 2, 2).astype("i8").astype(dtype)
+    cube = np.asarray(np.moveaxis(cube, 0, place), order=order)
+    codec = Bbans(axis=axis)
+    chunk = codec.encode(cube)
+    common.compare_arrays(cube, Bbans().decode(chunk))  # the chunk says which
+    out = np.empty_like(cube)
+    codec.decode(chunk, out=out)
+    assert (out == cube).all()
+    rows = np.moveaxis(cube, place, 0).reshape(2000, 4)
+    assert len(chunk) <= len(Bbans().encode(rows)) + 8
 
 
 # ---- settings
