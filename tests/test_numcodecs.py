@@ -10,6 +10,9 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as np_st
 from shared import random_hmm
 
 import bbans
@@ -92,6 +95,33 @@ def test_numcodecs_own_check(dtype, layout):
 def test_extremes_and_shapes_that_could_be_mistaken(array):
     common.check_encode_decode(array, Bbans())
     common.check_encode_decode(array, Bbans(level=1))
+
+
+SCALARS = st.one_of(
+    np_st.boolean_dtypes(),
+    np_st.integer_dtypes(endianness="?"),
+    np_st.unsigned_integer_dtypes(endianness="?"),
+    np_st.floating_dtypes(endianness="?"),
+    np_st.complex_number_dtypes(endianness="?"),
+    np_st.datetime64_dtypes(endianness="?"),
+    np_st.timedelta64_dtypes(endianness="?"),
+    np_st.byte_string_dtypes(endianness="?", max_len=9),
+    np_st.unicode_string_dtypes(endianness="?", max_len=5),
+)
+ARRAYS = np_st.arrays(
+    st.one_of(SCALARS, np_st.array_dtypes(SCALARS, max_size=3, allow_subarrays=True)),
+    np_st.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARRAYS, st.permutations(range(4)), st.integers(1, 9), st.none() | st.just(0))
+def test_any_array(array, order, level, axis):
+    array = array.transpose([i for i in order if i < array.ndim])
+    codec = Bbans(level=level, axis=axis)
+    found = codec.decode(codec.encode(array)).view(np.uint8).tobytes()
+    fortran = array.flags.f_contiguous
+    assert found == array.tobytes("A" if fortran else "C")
 
 
 def test_a_chunk_is_a_container():
