@@ -1281,6 +1281,160 @@ def take_transform(source, steps):
     return kind, first, low, most + low, difference
 
 
+# Of stages that adapt: (order, rate)
+ADAPTING = [
+    [],
+    [(32, 24000), (16, 32000)],
+    [(256, 16000), (32, 24000), (16, 32000)],
+    [(1024, 16000), (256, 16000), (32, 24000), (16, 32000)],
+    [(1024, 2500), (256, 2500), (32, 2500), (16, 2500)],
+]
+
+
+def limited(v, most):
+    return max(-most, min(v, most))
+
+
+class SignalPrediction:
+    """A channel's prediction, after the channels that are done."""
+
+    def __init__(self, source, done, steps):
+        self.source, self.margin = source, min(steps, 64)
+        # What is expected of coefficients, in 2^-16.
+        self.own = [0x18000 // (i + 1) + 0x1000 for i in range(32)]
+        self.aside = [0x2000] * 72
+        n_refs, reach = self.number(0), 0
+        if n_refs > 8:
+            raise Damage
+        if n_refs:
+            reach = source.bits(4)
+            if reach > min(8, self.margin) or n_refs * (2 * reach + 1) > 72:
+                raise Damage
+        self.refs, self.reach = [], reach
+        for _ in range(n_refs):
+            back = self.number(0)
+            if back >= len(done):
+                raise Damage
+            self.refs.append(done[len(done) - 1 - back])
+        kind = self.number(0)
+        if kind >= len(ADAPTING):
+            raise Damage
+        self.stages, self.scale = ADAPTING[kind], source.bits(5) if kind else 0
+        if self.scale > 30:
+            raise Damage
+        pieces, self.segments = -(-steps // 4096), []
+        self.shift, self.drop = 12, 4
+        while pieces:
+            length = 1 + self.number(1)
+            if length > pieces:
+                raise Damage
+            pieces -= length
+            self.segments += [self.take_segment()] * length
+
+    def number(self, k):
+        edges = [2**28 - 2 ** (28 - q) for q in range(17)] + [2**28]
+        q = self.source.pop(finder(edges))
+        return self.source.bits(32) if q == 16 else q << k | self.source.bits(k)
+
+    def signed(self, k):
+        u = self.number(k)
+        return -(u + 1) // 2 if u % 2 else u // 2
+
+    def take_segment(self):
+        """The shift, the constant in 2^-8, and for each lag and for each reference
+        and lag a coefficient in 2^-shift."""
+        order = self.source.bits(6)
+        if order > min(32, self.margin):
+            raise Damage
+        has_refs = self.source.bits(1) if self.refs else 0
+        self.shift += self.signed(1)
+        self.drop += self.signed(1)
+        if not (8 <= self.shift <= 24 and 0 <= self.drop <= 38):
+            raise Damage
+        constant = self.signed(2)
+        if abs(constant) > 2**38 >> self.drop:
+            raise Damage
+        own = self.take_group(order, self.own)
+        width = 2 * self.reach + 1
+        aside = self.take_group(has_refs * len(self.refs) * width, self.aside)
+        groups = [aside[i : i + width] for i in range(0, len(aside), width)]
+        return self.shift, constant << self.drop, own, groups
+
+    def take_group(self, n, expected):
+        precisions, before, near, out = [], self.shift, 0, []
+        for i in range(n):
+            before -= self.signed(0) if i <= 8 else 0
+            if not 0 <= before <= self.shift:
+                raise Damage
+            precisions.append(before)
+        for i, precision in enumerate(precisions):
+            like = (expected[i] + 3 * near) // 4 if i else expected[i]
+            units = ((like << precision) * 3 // 4) >> 16
+            q = self.signed(min(max(units.bit_length() - 1, 0), 25))
+            if abs(q) >= 2**25 >> self.shift - precision:
+                raise Damage
+            size = (abs(q) << 16) + 0x4000 >> precision
+            expected[i] = min((expected[i] + size) // 2, 2**29)
+            near = min(((near if i else expected[0]) + size) // 2, 2**29)
+            out.append(q << self.shift - precision)
+        return out
+
+
+class SignalPredictor:
+    """One stream of a channel, whose values go where they can be seen."""
+
+    def __init__(self, prediction, values, first):
+        self.p, self.values, self.first = prediction, values, first
+        self.stages = [Adapting(*stage) for stage in prediction.stages]
+
+    def at(self, t):
+        """mu of step t, in 2^-8."""
+        shift, constant, own, groups = self.p.segments[t // 4096]
+        total = constant << shift - 8
+        for lag, a in enumerate(own, 1):
+            if t - lag >= self.first:
+                total += a * self.values[t - lag]
+        for ref, group in zip(self.p.refs, groups, strict=False):
+            for lag, a in enumerate(group, -self.p.reach):
+                if 0 <= t - lag < len(ref):
+                    total += a * ref[t - lag]
+        self.mu = limited(total >> shift - 8, 2**38)
+        adapted = sum(s.predicted * s.share for s in self.stages) >> 16
+        return limited(self.mu + (adapted << self.p.scale), 2**38)
+
+    def seen(self, v):
+        """What the step was, before the next."""
+        r = limited(256 * v - self.mu >> self.p.scale, 16383)
+        left = 2**16 * r - sum(s.predicted * s.share for s in self.stages)
+        for stage in self.stages:
+            r = stage.seen(r, left)
+
+
+class Adapting:
+    """A stage of normalised least mean squares."""
+
+    def __init__(self, order, rate):
+        self.order, self.rate = order, rate
+        self.w, self.h = [0] * order, [0] * order
+        self.predicted, self.share = 0, 2**16
+
+    def seen(self, r, left_by_all):
+        left = limited(r - self.predicted, 16383)
+        energy = (sum(h * h for h in self.h) >> 11) + self.order // 128 + 1
+        g = limited(int(abs(left) * self.rate // energy), 2**15 - 1)
+        g = -g if left < 0 else g
+        if self.predicted and left_by_all:
+            up = (self.predicted > 0) == (left_by_all > 0)
+            self.share = max(0, min(self.share + (400 if up else -400), 81920))
+        total, new = 0, [*self.h[1:], r]
+        for i, h in enumerate(self.h):
+            self.w[i] = signed((self.w[i] + g * h) % 2**32, 4)
+            total += (self.w[i] >> 16) * new[i]
+        self.h = new
+        self.predicted = limited(signed(total % 2**32, 4) >> 14, 2**15 - 1)
+        return left
+
+
 def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     """The n elements, of `size` bytes each."""
 

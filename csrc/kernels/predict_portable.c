@@ -1,7 +1,7 @@
 /* Linear prediction, portable: this file defines the results.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_kernels.h"
+#include "../bbans_internal.h"
 
 static int64_t dot(const int32_t *a, const int32_t *b, size_t n)
 {
@@ -27,19 +27,15 @@ static void fir(const int32_t *coefficient, size_t taps, const int32_t *value,
     }
 }
 
-/* Modulo 2^32, as sums in any order are. */
+/* Modulo 2^32, in whatever order. */
 static uint32_t adapt(int32_t *w, const int16_t *h, size_t n, int32_t g)
 {
     uint32_t sum = 0;
     size_t i;
 
     for (i = 0; i < n; i++) {
-        const uint32_t next = (uint32_t)w[i] + (uint32_t)(g * h[i]);
-
-        w[i] = (int32_t)next;
-        sum += (uint32_t)((
-            int32_t)((int64_t)(w[i] < 0 ? ~(~w[i] >> 16) : w[i] >> 16) *
-                     h[i + 1]));
+        w[i] = bbans_signed32((uint32_t)w[i] + (uint32_t)(g * h[i]));
+        sum += (uint32_t)((int32_t)bbans_floor_shift(w[i], 16) * h[i + 1]);
     }
     return sum;
 }

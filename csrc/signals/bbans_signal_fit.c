@@ -13,7 +13,7 @@
 #define GROUPS (BBANS_PREDICT_REFS + 2)      /* constant, references, own */
 #define BLOCK_MIN 16
 #define VALUE_BITS 23 /* of what is multiplied */
-#define DEPTH_MAX 64
+#define TRIAL 32768   /* steps on which adaptation is tried */
 #define BUFFER (PIECE + BBANS_PREDICT_REACH + OWN + WIDTH)
 
 /* Fixed point: ONE is 1. */
@@ -61,8 +61,8 @@ typedef struct {
     size_t n; /* taps */
     int scale[SIZE + 1];
     int64_t row[SIZE + 1][SIZE + 1]; /* of C, by 2^-60; lower half */
-    int64_t inverse[SIZE];           /* of C_jj's mantissa */
-    int turn[SIZE];                  /* and its exponent; -1: no such tap */
+    int64_t inverse[SIZE];           /* 1 / C_jj = inverse 2^(turn - 31) */
+    int turn[SIZE];                  /* -1: no such tap */
     int64_t left[SIZE + 1]; /* the energy left by the first so many taps */
     int64_t pivot[SIZE + 1];
 } factor;
@@ -157,6 +157,18 @@ static uint64_t root(uint64_t v) /* floor(sqrt(v)) */
     return r;
 }
 
+/* 2^91 / sqrt(m), m of 62 or 63 bits, to 60 bits: sqrt(m) = r + d, where d is
+ * (m - r^2) / 2 r to 2^-32, and 1 / (r + d) is 1 / r - d / r^2 to 2^-60 of it.
+ */
+static int64_t inverse_root(uint64_t m)
+{
+    const uint64_t r = root(m); /* 2^30.5 .. 2^31.5 */
+    const uint64_t d = ((m - r * r) << 28) / r, one = (uint64_t)1 << 62;
+    const uint64_t inverse = ((one / r) << 29) + (((one % r) << 29) / r);
+
+    return (int64_t)(inverse - (((inverse / r) * d) >> 29));
+}
+
 /* ---- Factors of the normal equations ------------------------------------- */
 
 static int64_t entry(const matrix *m, size_t size, size_t i, size_t j)
@@ -175,8 +187,6 @@ static void factorise(factor *f, const matrix *m, size_t size)
     for (i = 0; i <= f->n; i++) {
         const int64_t energy = entry(m, size, f->index[i], f->index[i]);
         int64_t *row = f->row[i], s;
-        unsigned even;
-        uint64_t r;
 
         f->scale[i] = (int)(bits_of((uint64_t)energy) + 1) / 2;
         for (j = 0; j < i; j++) {
@@ -212,13 +222,8 @@ static void factorise(factor *f, const matrix *m, size_t size)
             f->turn[i] = -1;
             continue;
         }
-        /* s = mantissa 2^-2 turn; C_ii = r 2^(30 - turn); inverse 2^91 / r */
-        even = (63 - bits_of((uint64_t)s)) / 2;
-        r = root((uint64_t)s << (2 * even));
-        f->turn[i] = (int)even;
-        f->inverse[i] = (int64_t)(((((uint64_t)1 << 62) / r) << 29) +
-                                  (((((uint64_t)1 << 62) % r) << 29) / r));
-        row[i] = (int64_t)(even > 30 ? r >> (even - 30) : r << (30 - even));
+        f->turn[i] = (int)(63 - bits_of((uint64_t)s)) / 2;
+        f->inverse[i] = inverse_root((uint64_t)s << (2 * f->turn[i]));
     }
 }
 
@@ -342,7 +347,8 @@ static int solve(const fit *f, const factor *c, size_t aside, candidate *to,
             to->coefficient[place(to, aside, i)] = (int32_t)q;
         } else {
             to->drop = (unsigned)(BBANS_SIGNAL_MU_BITS - precision);
-            if (to->drop > 38 || size_of(q) >> (38 - to->drop) != 0)
+            if (to->drop > 38 ||
+                size_of(q) > (uint64_t)BBANS_MU_MAX >> to->drop)
                 return 0;
             to->constant = q * ((int64_t)1 << to->drop);
         }
@@ -630,10 +636,15 @@ static void differences(const fit *f, size_t first, size_t n, int64_t *residual)
     }
 }
 
+/* The channel's first steps, which have few or none before them, do not count.
+ */
 static void fit_piece(fit *f, size_t piece, matrix *m, candidate *to)
 {
-    const size_t first = piece * PIECE;
-    const size_t n = f->x->steps - first < PIECE ? f->x->steps - first : PIECE;
+    const size_t end =
+        f->x->steps / PIECE > piece ? (piece + 1) * PIECE : f->x->steps;
+    const size_t few = end / 4 < f->order ? end / 4 : f->order;
+    const size_t first = piece > 0 ? piece * PIECE : few;
+    const size_t n = end - first;
     uint64_t energy[PIECE / BLOCK_MIN];
     uint8_t shift[PIECE / BLOCK_MIN];
     unsigned round;
@@ -710,7 +721,7 @@ size_t bbans_prediction_fit_bytes(size_t steps, int level)
            ALIGNED(GROUPS * BUFFER * sizeof(int32_t)) +
            (PIECE + OWN * OWN) * sizeof(int64_t) +
            BBANS_SIGNAL_LANES_MAX * sizeof(bbans_adapt) +
-           steps * sizeof(int64_t);
+           (steps < 4 * TRIAL ? steps : 4 * TRIAL) * sizeof(int64_t);
 }
 
 static unsigned down_of(const bbans_signal_values *x, size_t channel)
@@ -765,35 +776,34 @@ static int64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
     return cost;
 }
 
-static void choose_adaptation(fit *f, unsigned lanes, int level, int64_t *mu,
-                              void *memory)
+/* The kind of adaptation that makes residuals cost less by 1/512 or more, if
+ * there is one; tried on the channel's beginning. */
+static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
 {
     const int32_t *value = bbans_signal_channel(f->x, f->channel);
-    const size_t n = f->x->steps;
+    const size_t most = level < 7 ? TRIAL : 4 * TRIAL;
+    const size_t n = f->x->steps < most ? f->x->steps : most;
+    const unsigned last = level < 7 ? 2 : BBANS_ADAPT_KINDS - 1;
     uint64_t sum = 0;
     int64_t best;
     unsigned kind, chosen = 0;
     size_t t;
 
-    if (level < 4 || n < 1024)
+    if (level < 4 || n < 512)
         return;
-    bbans_prediction_mu(f->p, f->x, f->channel, lanes, mu, memory);
+    bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
     best = residual_cost(value, mu, n);
     best -= best / 512;
-    for (t = 0; t < n; t++) {
-        const uint64_t r =
-            size_of((int64_t)value[t] * (1 << BBANS_SIGNAL_MU_BITS) - mu[t]);
-        sum += r;
-    }
+    for (t = 0; t < n; t++)
+        sum += size_of((int64_t)value[t] * (1 << BBANS_SIGNAL_MU_BITS) - mu[t]);
+    /* Inputs are about 2^8. */
     sum /= n;
     f->p->scale = bits_of(sum) > 9 ? bits_of(sum) - 9 : 0;
-    for (kind = level < 7 ? BBANS_ADAPT_KINDS - 2 : 1;
-         kind < (level < 7 ? BBANS_ADAPT_KINDS - 1 : BBANS_ADAPT_KINDS);
-         kind++) {
+    for (kind = 1; kind <= last; kind++) {
         int64_t cost;
 
         f->p->kind = kind;
-        bbans_prediction_mu(f->p, f->x, f->channel, lanes, mu, memory);
+        bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
         cost = residual_cost(value, mu, n);
         if (cost < best) {
             best = cost;
@@ -818,6 +828,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     p->segments = 1;
     if (x->steps == 0)
         return;
+    (void)lanes;
     f.x = x;
     f.p = p;
     f.channel = range->channel;
@@ -836,7 +847,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     f.sum = (int64_t *)(void *)memory;
     memory += (PIECE + OWN * OWN) * sizeof(int64_t);
     mu = (int64_t *)(void *)memory;
-    memory += x->steps * sizeof *mu;
+    memory += (x->steps < 4 * TRIAL ? x->steps : 4 * TRIAL) * sizeof *mu;
     choose_refs(&f);
     f.size = 1 + p->refs * f.width + f.order + 1;
     for (i = 0; i < p->refs; i++)
@@ -863,7 +874,7 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
         }
         used += n;
     }
-    choose_adaptation(&f, lanes, level, mu, memory);
+    choose_adaptation(&f, level, mu, memory);
 }
 
 #endif /* BBANS_DECODER_ONLY */

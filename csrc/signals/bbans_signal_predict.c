@@ -3,19 +3,25 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_signal_predict.h"
 
-/* Orders and rates of each kind of adaptation; rates in 2^-20. */
+/* Orders and rates of each kind of adaptation; rates in 2^-19. */
 static const struct {
     unsigned stages;
     struct {
         uint16_t order, rate;
     } stage[BBANS_ADAPT_STAGES];
 } kinds[BBANS_ADAPT_KINDS] = {
-    {0, {{0, 0}, {0, 0}, {0, 0}}},
-    {1, {{16, 5243}, {0, 0}, {0, 0}}},
-    {1, {{32, 5243}, {0, 0}, {0, 0}}},
-    {2, {{256, 4194}, {16, 5243}, {0, 0}}},
-    {3, {{256, 2097}, {32, 5243}, {16, 8389}}},
+    {0, {{0, 0}, {0, 0}, {0, 0}, {0, 0}}},
+    {2, {{32, 24000}, {16, 32000}, {0, 0}, {0, 0}}},
+    {3, {{256, 16000}, {32, 24000}, {16, 32000}, {0, 0}}},
+    {4, {{1024, 16000}, {256, 16000}, {32, 24000}, {16, 32000}}},
+    {4, {{1024, 2500}, {256, 2500}, {32, 2500}, {16, 2500}}},
 };
+
+/* Inputs are limited to 14 bits, so that a rate of 16 times one fits; a share
+ * moves by SHARE_STEP, up to SHARE_MAX. */
+#define INPUT_MAX 16383
+#define SHARE_STEP 400
+#define SHARE_MAX 81920
 
 size_t bbans_prediction_bytes(size_t steps)
 {
@@ -80,6 +86,7 @@ void bbans_predictor_begin(bbans_predictor *q, const bbans_prediction *p,
 
             memset(s, 0, sizeof *s);
             s->order = s->at = kinds[p->kind].stage[i].order;
+            s->share = 1 << 16;
             s->rate = kinds[p->kind].stage[i].rate;
         }
     }
@@ -124,32 +131,47 @@ void bbans_predictor_load(bbans_predictor *q, size_t t)
     }
 }
 
-static inline int32_t saturated(int64_t v)
+static inline int32_t limited(int64_t v, int32_t most)
 {
-    return v > INT16_MAX ? INT16_MAX : v < -INT16_MAX ? -INT16_MAX : (int32_t)v;
+    return v > most ? most : v < -most ? -most : (int32_t)v;
 }
 
-/* The normalised least mean squares rule: w += rate r h / |h|^2.  g is in the
- * unit of w over that of h, 2^-30: r <= 2^15, rate < 2^14 in 2^-20. */
+/* The normalised least mean squares rule in each stage: w += rate r h / |h|^2,
+ * where r is what it left.  Of energies, at most 2^38, 2^-11 counts, so g is in
+ * units of 2^-30 / h.  The sum of w h may go beyond 32 bits where w has gone
+ * astray; it is the same everywhere, and no encoder chooses that. */
 void bbans_adapt_seen(bbans_predictor *q, int64_t residual)
 {
-    int32_t r = saturated(bbans_floor_shift(residual, q->prediction->scale));
+    int32_t r =
+        limited(bbans_floor_shift(residual, q->prediction->scale), INPUT_MAX);
+    int64_t left_by_all = (int64_t)r * (1 << 16);
     size_t i;
 
+    for (i = 0; i < q->adapt->stages; i++)
+        left_by_all -=
+            (int64_t)q->adapt->stage[i].predicted * q->adapt->stage[i].share;
     for (i = 0; i < q->adapt->stages; i++) {
         bbans_adapt_stage *s = q->adapt->stage + i;
-        const int32_t left = saturated((int64_t)r - s->predicted);
+        const int32_t left = limited((int64_t)r - s->predicted, INPUT_MAX);
         const int32_t energy =
-            (int32_t)(s->energy >> 10) + (int32_t)(s->order / 64) + 1;
-        const int32_t g = saturated(left * s->rate / energy);
+            (int32_t)(s->energy >> 11) + (int32_t)(s->order / 128) + 1;
+        const int32_t g = limited(left * s->rate / energy, INT16_MAX);
         const int16_t *h = s->input + s->at - s->order;
+        uint32_t sum;
 
+        if (s->predicted != 0 && left_by_all != 0)
+            s->share =
+                limited(s->share + ((s->predicted > 0) == (left_by_all > 0)
+                                        ? SHARE_STEP
+                                        : -SHARE_STEP),
+                        SHARE_MAX);
+        if (s->share < 0)
+            s->share = 0;
         s->energy += (int64_t)r * r - (int64_t)h[0] * h[0];
         s->input[s->at] = (int16_t)r;
-        s->predicted = saturated(
-            bbans_floor_shift(bbans_signed32(bbans_kernel.predict->adapt(
-                                  s->weight, h, s->order, g)),
-                              14));
+        sum = bbans_kernel.predict->adapt(s->weight, h, s->order, g);
+        s->predicted =
+            limited(bbans_floor_shift(bbans_signed32(sum), 14), INT16_MAX);
         if (++s->at == s->order + BBANS_ADAPT_ROOM) {
             memmove(s->input, s->input + BBANS_ADAPT_ROOM,
                     s->order * sizeof *s->input);
@@ -177,12 +199,16 @@ static void expect(expected *e)
         e->aside[i] = 0x2000;
 }
 
+#define RICE_MAX 25
+
 static unsigned rice_of(uint32_t mean, unsigned precision)
 {
     /* mean < 2^30, precision <= 24; log2 of 0.7 of it in units, less 1 */
     const uint64_t units = (((uint64_t)mean << precision) * 3 / 4) >> 16;
 
-    return units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+    unsigned k = units < 2 ? 0 : (unsigned)bbans_bit_length(units) - 1;
+
+    return k < RICE_MAX ? k : RICE_MAX;
 }
 
 static void learn(uint32_t *mean, int32_t q, unsigned precision)
@@ -214,16 +240,33 @@ static uint32_t through_bits(const pipe *io, uint32_t v, unsigned bits)
     return (uint32_t)bbans_source_bits(io->source, 0, bits);
 }
 
+/* floor(v / 2^k) with 2^-1, 2^-2, .. of the slots, and k bits; or if that is
+ * QUOTIENT_MAX or more what is left of them, and 32 bits. */
+#define QUOTIENT_MAX 16
+
 static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
 {
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    uint32_t q, left, freq;
+
 #ifndef BBANS_DECODER_ONLY
     if (io->sink != NULL) {
-        bbans_sink_rice(io->sink, v, k);
+        q = v >> k < QUOTIENT_MAX ? v >> k : QUOTIENT_MAX;
+        left = all >> q;
+        freq = q < QUOTIENT_MAX ? left / 2 : left;
+        bbans_sink_step(io->sink, 0, all - left, freq);
+        bbans_sink_bits(io->sink, 0, v, q < QUOTIENT_MAX ? k : 32);
         return v;
     }
-#endif /* BBANS_DECODER_ONLY */
-    (void)v;
-    return bbans_source_rice(io->source, k);
+#endif                                             /* BBANS_DECODER_ONLY */
+    left = all - bbans_source_slot(io->source, 0); /* 1 .. all */
+    for (q = 0; q < QUOTIENT_MAX && left <= all >> (q + 1); q++)
+        continue;
+    left = all >> q;
+    freq = q < QUOTIENT_MAX ? left / 2 : left;
+    bbans_source_advance(io->source, 0, all - left, freq);
+    v = through_bits(io, 0, q < QUOTIENT_MAX ? k : 32);
+    return q < QUOTIENT_MAX ? q << k | v : v;
 }
 
 static int64_t through_signed(const pipe *io, int64_t v, unsigned k)
@@ -390,11 +433,40 @@ void bbans_prediction_put(const bbans_prediction *p,
     (void)through(&io, &copy, x, channel);
 }
 
-/* Raw bits come 28 to a step; rice numbers take at most 3. */
+/* A number takes 3 steps at most, of which one is its quotient. */
 size_t bbans_prediction_steps(size_t steps)
 {
-    return 32 + (bbans_pieces(steps) + 1) *
-                    (16 + 3 * (2 * BBANS_PREDICT_SPREAD + BBANS_PREDICT_TAPS));
+    const size_t margin =
+        steps < BBANS_SIGNAL_MARGIN ? steps : BBANS_SIGNAL_MARGIN;
+    const size_t own =
+        margin < BBANS_PREDICT_ORDER ? margin : BBANS_PREDICT_ORDER;
+    const size_t each = 3 + 2 + 9 + 3 * (own + BBANS_PREDICT_SPREAD + 1);
+
+    return 2 + 3 * BBANS_PREDICT_REFS + 5 + bbans_pieces(steps) * each +
+           (margin < BBANS_SIGNAL_MARGIN
+                ? 0
+                : bbans_pieces(steps) * 3 *
+                      (BBANS_PREDICT_ASIDE + BBANS_PREDICT_SPREAD + 1));
+}
+
+static void stream_mu(bbans_predictor *q, size_t first, size_t end, int64_t *mu)
+{
+    size_t t;
+
+    for (t = first; t < end; t++) {
+        mu[t] = bbans_predict_at(q, t);
+        bbans_predict_seen(q, t, q->value[t]);
+    }
+}
+
+void bbans_prediction_part(const bbans_prediction *p,
+                           const bbans_signal_values *x, size_t channel,
+                           size_t n, int64_t *mu, void *memory)
+{
+    bbans_predictor q;
+
+    bbans_predictor_begin(&q, p, x, channel, 0, 1, memory);
+    stream_mu(&q, 0, n, mu);
 }
 
 void bbans_prediction_mu(const bbans_prediction *p,
@@ -402,20 +474,15 @@ void bbans_prediction_mu(const bbans_prediction *p,
                          unsigned lanes, int64_t *mu, void *memory)
 {
     const size_t length = x->steps / lanes + (x->steps % lanes != 0);
-    const int32_t *value = bbans_signal_channel(x, channel);
     unsigned lane;
 
     for (lane = 0; lane < lanes; lane++) {
         const size_t end =
             (lane + 1) * length < x->steps ? (lane + 1) * length : x->steps;
         bbans_predictor q;
-        size_t t;
 
         bbans_predictor_begin(&q, p, x, channel, lane, lanes, memory);
-        for (t = lane * length; t < end; t++) {
-            mu[t] = bbans_predict_at(&q, t);
-            bbans_predict_seen(&q, t, value[t]);
-        }
+        stream_mu(&q, lane * length, end, mu);
     }
 }
 #endif /* BBANS_DECODER_ONLY */

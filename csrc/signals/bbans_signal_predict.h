@@ -24,9 +24,9 @@
 
 /* Stages that adapt, each to what the ones before it leave. */
 #define BBANS_ADAPT_KINDS 5 /* 0: none */
-#define BBANS_ADAPT_STAGES 3
-#define BBANS_ADAPT_ORDER 256 /* at most */
-#define BBANS_ADAPT_ROOM 512  /* steps of history before it moves */
+#define BBANS_ADAPT_STAGES 4
+#define BBANS_ADAPT_ORDER 1024 /* at most */
+#define BBANS_ADAPT_ROOM 512   /* steps of history before it moves */
 
 typedef struct {
     size_t piece;     /* with which it begins */
@@ -58,6 +58,7 @@ typedef struct {
     size_t order, at;
     int64_t energy;
     int32_t rate, predicted;
+    int32_t share; /* of its prediction that counts, in 2^-16 */
 } bbans_adapt_stage;
 
 typedef struct {
@@ -112,9 +113,14 @@ size_t bbans_prediction_fit_bytes(size_t steps, int level);
 void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
                           const bbans_signal_range *range, unsigned lanes,
                           int level, void *work);
+/* mu of all steps; memory as for predictors. */
 void bbans_prediction_mu(const bbans_prediction *p,
                          const bbans_signal_values *x, size_t channel,
                          unsigned lanes, int64_t *mu, void *memory);
+/* The same for the first n steps, in one stream. */
+void bbans_prediction_part(const bbans_prediction *p,
+                           const bbans_signal_values *x, size_t channel,
+                           size_t n, int64_t *mu, void *memory);
 void bbans_prediction_put(const bbans_prediction *p,
                           const bbans_signal_values *x, size_t channel,
                           bbans_sink *sink);
@@ -149,7 +155,8 @@ static inline int64_t bbans_predict_at(bbans_predictor *q, size_t t)
         return q->mu;
     sum = 0;
     for (i = 0; i < q->adapt->stages; i++)
-        sum += q->adapt->stage[i].predicted;
+        sum += (int64_t)q->adapt->stage[i].predicted * q->adapt->stage[i].share;
+    sum = bbans_floor_shift(sum, 16);
     return bbans_mu_limited(q->mu + sum * ((int64_t)1 << q->prediction->scale));
 }
 
