@@ -296,7 +296,7 @@ UNITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
 def test_regular_time_stamps(unit, step, level):
     """64 bytes for a block, and 16 for each further one."""
     scale = 10 ** UNITS[unit]
-    n = 300_000 if step < 86400 else 60_000  # or they were beyond int64
+    n = 300_000 if step < 86400 else 10_000  # or they were beyond int64
     times = 1_577_836_800 * scale + 123 + np.arange(n) * step * scale
     times = times.astype(f"M8[{unit}]")
     one = bbans.compress(times[:10_000], level=level)
@@ -391,9 +391,8 @@ def test_columns_beyond_64_are_one_series():
         assert same(bbans.decompress(data), array)
 
 
-def test_a_level_is_that_of_the_bytes_instead():
+def test_values_of_few_kinds_cost_their_entropy():
     rng = np.random.default_rng(0)
     array = rng.integers(-(2**63), 2**63, 5)[rng.integers(0, 5, 5000)]
     sizes = [len(bbans.compress(array, level=level)) for level in range(1, 10)]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > sizes[-1]
+    assert max(sizes) < 1.01 * np.log2(5) * 5000 / 8 + 90

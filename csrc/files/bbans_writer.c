@@ -58,17 +58,21 @@ static uint64_t signal_work_bytes(int element, size_t channels, int level,
                           (bytes > own ? bytes : own);
 }
 
-size_t bbans_writer_work_bytes(const bbans_model *model, int element,
-                               size_t channels, int level, size_t n,
-                               size_t kept)
+size_t bbans_writer_work_bytes(const bbans_model *model,
+                               const bbans_content *content, int level,
+                               size_t n, size_t kept)
 {
-    const size_t width = bbans_element_bytes(element);
     uint64_t bytes, message = 0;
+    size_t width;
 
+    if (content == NULL || level < 1 || level > BBANS_LEVEL_MAX)
+        return 0;
+    width = bbans_element_bytes(content->element);
     if (width == 0 || n > BBANS_BLOCK_MAX / width)
         return 0;
-    if (n > 0 && codes_signals(model, element, channels)) {
-        bytes = signal_work_bytes(element, channels, level, n);
+    if (n > 0 && codes_signals(model, content->element, content->channels)) {
+        bytes =
+            signal_work_bytes(content->element, content->channels, level, n);
         return bytes > SIZE_MAX ? 0 : (size_t)bytes;
     }
     if (model != NULL) {
@@ -442,30 +446,32 @@ size_t bbans_compress_bound(int element, size_t n, size_t block)
     return ends + n * width + (n / block + (n % block != 0)) * each;
 }
 
-bbans_status bbans_compress(const bbans_model *model, int element,
-                            size_t channels, const void *data, size_t n,
-                            size_t block, int level, void *work,
+bbans_status bbans_compress(const bbans_model *model,
+                            const bbans_content *content, const void *data,
+                            size_t n, size_t block, int level, void *work,
                             size_t work_bytes, uint8_t *bytes, size_t cap,
                             size_t *n_bytes)
 {
-    const uint64_t shape[2] = {channels > 1 ? n / channels : n, channels};
-    bbans_content content = bbans_content_of(element);
-    const size_t width = bbans_element_bytes(element);
+    bbans_content lined;
+    uint64_t shape[2];
     bbans_writer writer;
     bbans_status status;
-    size_t header, used, done, part;
+    size_t width, header, used, done, part;
 
-    if (n_bytes == NULL || (data == NULL && n > 0))
+    if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
     *n_bytes = 0;
-    if (block < 1 || (channels > 1 && element < BBANS_ELEMENT_UINT8))
+    if (block < 1)
         return BBANS_ERR_SIZE;
-    content.channels = channels;
+    width = bbans_element_bytes(content->element);
+    shape[0] = content->channels > 1 ? n / content->channels : n;
+    shape[1] = content->channels;
+    lined = *content;
     if (n > block) /* or there is nothing to gain */
-        bbans_content_set_line(&content, data, n);
-    status = bbans_writer_begin(&writer, model, &content, level, bytes, cap,
-                                &header);
-    if (status == BBANS_OK && element == BBANS_ELEMENT_UTF8)
+        bbans_content_set_line(&lined, data, n);
+    status =
+        bbans_writer_begin(&writer, model, &lined, level, bytes, cap, &header);
+    if (status == BBANS_OK && content->element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     used = header;
     for (done = 0; status == BBANS_OK && done < n; done += part) {
@@ -479,8 +485,8 @@ bbans_status bbans_compress(const bbans_model *model, int element,
     }
     if (status != BBANS_OK)
         return status;
-    status = put_end(&writer, shape, channels > 1 ? 2 : 1, NULL, bytes + header,
-                     bytes + used, cap - used, &part);
+    status = put_end(&writer, shape, content->channels > 1 ? 2 : 1, NULL,
+                     bytes + header, bytes + used, cap - used, &part);
     if (status == BBANS_OK)
         *n_bytes = used + part;
     return status;
