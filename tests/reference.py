@@ -8,6 +8,7 @@ aim: integers are unbounded, and nothing depends on where a machine word ends.
 import math
 import zlib
 from bisect import bisect_left, bisect_right
+from functools import cache
 from itertools import accumulate
 from math import isqrt, prod
 from operator import mul
@@ -1464,9 +1465,15 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     if channels < 1 or channels > n or n % channels:
         raise Damage
     steps, out, done = n // channels, [], []
-    coder = SignalValues(source, n)
+    coder, same = SignalValues(source), 2**15
     for _ in range(channels):
-        kind, first, low, high, difference = take_transform(source, steps)
+        if done:  # has it the transform of the channel before?
+            find = finder([0, same << 12, 2**28])
+            another = source.pop(find)
+            same += (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+        if not done or another:
+            transform = take_transform(source, steps)
+        kind, first, low, high, difference = transform
         values = [0] * steps
         if kind >= 2:
             values = coder.pop(done, steps, low, high)
@@ -1485,6 +1492,321 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     if message.tail or message.heads != Message(lanes).heads:
         raise Damage
     return [element(x[t]) for t in range(steps) for x in out]
+
+
+# Units of the bins on either side of the middle, in logarithms, and where they begin.
+BIN_BITS = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7]
+BIN_FIRST = [sum(2**b for b in BIN_BITS[:i]) for i in range(16)]
+SHARES = [2**17 // (2 * n + 3) for n in range(128)]
+MAGNITUDE = [0, 1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5, *[6] * 11, 7]
+
+
+def within(v, low, high):
+    return max(low, min(v, high))
+
+
+def quarters(v):
+    v = max(v, 4)
+    octave = v.bit_length() - 1
+    return 4 * octave + (v >> octave - 2) % 4
+
+
+def first_row(share_of_one, depth):
+    """A row by shares of 1 among the leaves [a, b) of nodes."""
+    row = [20]
+    for d in range(depth):
+        reach = 2 ** (depth - d)
+        row += [
+            within(share_of_one(i * reach, i * reach + reach), 64, 65472)
+            for i in range(2**d)
+        ]
+    return row
+
+
+def logistic_row(kind):
+    """Of residuals with a mean size of this class, in quarters of octaves."""
+    mean = (9 + 2 * (kind % 4)) << kind // 4 >> 3
+    edges = [0]
+    for i in range(1, 32):
+        first = BIN_FIRST[i - 16] if i >= 16 else -BIN_FIRST[16 - i]
+        at = (2 * first - 1) * 128 * 308
+        logit = limited(abs(at) // mean, 3071) * (1 if at > 0 else -1)
+        edges.append(probability(logit) >> 4)
+    edges.append(2**28)
+
+    def share(a, b):
+        middle = edges[(a + b) // 2]
+        return (edges[b] - middle + 2048) * 65536 // (edges[b] - edges[a] + 4096)
+
+    return first_row(share, 5)
+
+
+def even_row(bits, kinds):
+    """Of as many leaves, all alike."""
+
+    def share(a, b):
+        half, left = (b - a) // 2, kinds - a
+        if left <= half:
+            return 0
+        return 2**15 if left >= b - a else (left - half) * 65536 // left
+
+    return first_row(share, bits)
+
+
+class Stream:
+    """What is known of the values before one."""
+
+    def __init__(self, octave):
+        self.fast, self.middle, self.slow = (1 << octave + k for k in (2, 3, 6))
+        self.values, self.residuals = [0, 0], [0, 0]
+        self.history = self.mean = self.run = 0
+
+    def see(self, v, mu):
+        size = abs(256 * v - mu)
+        self.fast += size - (self.fast >> 2)
+        self.middle += size - (self.middle >> 3)
+        self.slow += size - (self.slow >> 6)
+        self.values = [v, self.values[0]]
+        self.residuals = [v - (mu + 128 >> 8), self.residuals[0]]
+
+    def see_kind(self, kind, bits):
+        self.run = self.run + 1 if kind == self.history % 2**bits else 0
+        self.history = (self.history << bits | kind) % 2**64
+        self.mean += (kind << 9) - (self.mean >> 4)
+
+
+class Decisions:
+    """Those for one value, under the rows of its contexts."""
+
+    def __init__(self, rows, weights, rate, slot):
+        self.rows, self.weights, self.rate, self.slot = rows, weights, rate, slot
+        seen = [row[0] for row in rows]
+        self.shares = [[SHARES[min(n >> d, 127)] for n in seen] for d in (0, 1)]
+        for row in rows:
+            row[0] = min(row[0] + 1, 511)
+        self.start, self.left, self.node = 0, 2**28, 1
+
+    def split(self, ones, least):
+        """Which half of what is left has the slot, if 1 has `ones` of 2^28."""
+        zeros = least + ((self.left - 2 * least) * (2**28 - ones) >> 28)
+        bit = int(self.slot - self.start >= zeros)
+        self.start += bit * zeros
+        self.left = self.left - zeros if bit else zeros
+        return bit
+
+    def decide(self, depth, below):
+        node, entries = self.node, [row[self.node] for row in self.rows]
+        if len(self.rows) == 2:
+            bit = self.split(sum(entries) << 11, 2 << below)
+        else:
+            logits = [LOGITS[p >> 4] for p in entries]
+            weights, mixed = self.weights[node], 0
+            for i in range(0, len(logits), 8):
+                mixed += sum(map(mul, weights[i : i + 8], logits[i : i + 8])) >> 16
+            ones = probability(mixed) >> 4
+            bit = self.split(ones, 2 << below)
+            error = ((bit << 12) - (ones + 2**15 >> 16)) * self.rate
+            for i, logit in enumerate(logits):
+                w = weights[i] + (error * logit + 2**15 >> 16)
+                weights[i] = limited(w, 2**17 - 1)
+        for row, share in zip(
+            self.rows, self.shares[depth - below > 2], strict=True
+        ):
+            row[node] = learned(row[node], share, bit)
+        self.node = 2 * node + bit
+
+
+def learned(p, share, bit):
+    mask = bit * 65535
+    q = p ^ mask
+    return q - (q * share >> 16) ^ mask
+
+
+def rounded_logit(a, b):
+    """128 log2(a / b) to the nearest, a > b."""
+    return (a**256 // b**256).bit_length() // 2
+
+
+LOGITS = [rounded_logit(2 * i + 1, 8191 - 2 * i) for i in range(2048, 4096)]
+LOGITS = [-logit for logit in reversed(LOGITS)] + LOGITS
+
+
+class SignalValues:
+    """The values of a block's channels, by what the channels before taught."""
+
+    def __init__(self, source):
+        self.source, self.contexts = source, 0
+
+    def forget(self, bits):
+        self.bits, self.seen, self.rows = bits, 0, {}
+        self.halves = [[2**15, 2**15] for _ in range(32)]
+        self.weights = [
+            [[65536 // self.contexts] * self.contexts for _ in range(32)]
+            for _ in range(12)
+        ]
+
+    def find(self, context, first, weights, lane):
+        """The decisions of a value in these contexts, of which the first has a row
+        that begins like this."""
+        if (0, context[0]) not in self.rows:
+            self.rows[0, context[0]] = [*first]
+        first = self.rows[0, context[0]]
+        rows, base = [first], [2, *first[1:]]
+        most = {2: 6144, 8: 8192, 16: 16384}[self.contexts]
+        for key in list(enumerate(context))[1:]:
+            if key not in self.rows and len(self.rows) + 1 < most - 1024:
+                self.rows[key] = [*base]
+            rows.append(self.rows.get(key) or [*base])
+        rate = 16 + 110 * 256 // (256 + self.seen // 256 * 256)
+        slot = self.source.message.peek(2**28, lane)
+        return Decisions(rows, weights, rate, slot)
+
+    def pop(self, done, steps, low, high):
+        source = self.source
+        if not self.contexts:
+            mode = source.bits(2)
+            if mode > 2:
+                raise Damage
+            self.contexts = (2, 8, 16)[mode]
+            self.forget(0)
+        if low == high:
+            return [low] * steps
+        bits = (high - low).bit_length() if high - low < 8 else 0
+        predictions = None if bits else SignalPrediction(source, done, steps)
+        if bits != self.bits:
+            self.forget(bits)
+        octave = 0 if bits else source.bits(6)
+        if octave > 39:
+            raise Damage
+        values, length = [0] * steps, -(-steps // source.lanes)
+        firsts = range(0, steps, length)
+        streams = [Stream(octave) for _ in firsts]
+        if not bits:
+            predictors = [SignalPredictor(predictions, values, f) for f in firsts]
+        for t in range(length):
+            now = [i for i, first in enumerate(firsts) if first + t < steps]
+            if bits:
+                for i in now:
+                    kind = self.pop_kind(streams[i], high - low + 1, i)
+                    values[firsts[i] + t] = low + kind
+                continue
+            mus = [predictors[i].at(firsts[i] + t) for i in now]
+            expected = [
+                self.expect(streams[i], mu, low, high, i)
+                for i, mu in zip(now, mus, strict=True)
+            ]
+            self.decide([decisions for decisions, *_ in expected], 5)
+            for i, mu, (decisions, k) in zip(now, mus, expected, strict=True):
+                v = (mu + 128 >> 8) + self.pop_rest(decisions, k, i)
+                if not low <= v <= high:
+                    raise Damage
+                values[firsts[i] + t] = v
+                predictors[i].seen(v)
+                streams[i].see(v, mu)
+                self.seen += 1
+        return values
+
+    def decide(self, values, depth):
+        if self.contexts == 2:
+            for below in reversed(range(depth)):
+                for decisions in values:
+                    decisions.decide(depth, below)
+        else:
+            for decisions in values:
+                for below in reversed(range(depth)):
+                    decisions.decide(depth, below)
+
+    def advance(self, decisions, lane):
+        interval = (0, decisions.start, decisions.left)
+        self.source.pop(lambda slot: interval, lane)
+
+    def expect(self, s, mu, low, high, lane):
+        """The decisions of a residual, and k: a unit is 2^k values."""
+        middle, fast, slow = (
+            quarters(v) - 4 * bits
+            for v, bits in ((s.middle, 3), (s.fast, 2), (s.slow, 6))
+        )
+        k = 0 if middle < 48 else (middle - 44) // 4
+        size = within(middle - 4 * k, 0, 47)
+        f, w = (within(v - 4 * k, 0, 63) for v in (fast, slow))
+        octave, regime = size // 4, (size >= 28) + (size >= 40)
+        centre, phase = mu + 128 >> 8, (mu + 128) % 256
+        level, wide = centre - low, max((high - low).bit_length() - 6, 0)
+
+        def leaf(d):
+            units = d + (1 << k >> 1) >> k
+            side = bisect_right(BIN_FIRST, min(units ^ -(units < 0), 221)) - 1
+            return 15 - side if units < 0 else 16 + side
+
+        now, old = (leaf(v - centre) for v in s.values)
+        step = leaf(s.values[0] - s.values[1])
+        last, second = (leaf(r) for r in s.residuals)
+        sizes = [MAGNITUDE[min(abs(r) >> k, 24)] for r in s.residuals]
+        signs = [r < 0 for r in s.residuals]
+        context = [
+            f // 2 * 32 + w // 2,
+            (step * 32 + now) * 3 + regime,
+            (sizes[0] * 32 + sizes[1] * 4 + signs[0] * 2 + signs[1]) * 12 + octave,
+            level % 16 * 12 + octave,
+            w * 5 + (4 if k else phase // 64),
+            last * 48 + size,
+            now * 64 + octave * 4 + (3 if k else phase // 64),
+            within(level >> wide, 0, 63) * 12 + octave,
+            (now * 32 + old) * 4 + min(size // 8, 3),
+            (last * 32 + second) * 3 + regime,
+            phase // 32 * 48 + size,
+            (last * 32 + now) * 3 + regime,
+            f // 2 * 48 + size,
+            (last * 32 + step) * 3 + regime,
+            within(level >> max(wide - 2, 0), 0, 255) * 12 + octave,
+            (f // 4 * 24 + size // 2) * 8 + w // 8,
+        ]
+        context, weights = context[: self.contexts], self.weights[octave]
+        return self.find(context, logistic_row(size), weights, lane), k
+
+    def pop_rest(self, decisions, k, lane):
+        """The residual."""
+        source, leaf = self.source, decisions.node - 32
+        side, negative = (leaf - 16, 0) if leaf >= 16 else (15 - leaf, -1)
+        if side == 15:
+            self.advance(decisions, lane)
+            n = source.bits(5, lane)
+            units = 221 + 2**n + source.bits(n, lane) - 1
+            if units >> 33 - k:
+                raise Damage
+            off = source.bits(k, lane)
+        else:
+            units, bits, off = BIN_FIRST[side], BIN_BITS[side] + k, 0
+            if bits:
+                half = self.halves[leaf]
+                off = decisions.split(half[k > 0] << 12, 1) << bits - 1
+                half[k > 0] = learned(half[k > 0], 2**9, int(off > 0))
+            self.advance(decisions, lane)
+            off += source.bits(bits - 1, lane) if bits > 1 else 0
+        return ((units << k) + off ^ negative) - (1 << k >> 1)
+
+    def pop_kind(self, s, kinds, lane):
+        bits, last = self.bits, s.history % 2**self.bits
+        context = []
+        for i in range(self.contexts):
+            n = (i + 1) * bits
+            known = s.history % 2 ** min(n, 60)
+            context.append(
+                known if n <= 12 else known * 0x9E3779B97F4A7C15 % 2**64 >> 52
+            )
+        if self.contexts > 2:
+            context[6] = min(s.run, 127) << bits | last
+            context[7] = s.mean >> 9 << bits | last
+        first = even_row(bits, kinds)
+        decisions = self.find(context, first, self.weights[0], lane)
+        self.decide([decisions], bits)
+        self.advance(decisions, lane)
+        kind = decisions.node - 2**bits
+        if kind >= kinds:
+            raise Damage
+        s.see_kind(kind, bits)
+        self.seen += 1
+        return kind
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,
@@ -2173,6 +2495,7 @@ def root_128(n):
 EXP2 = [(root_128(2 ** (31 * 128 + i)) + 1) // 2 for i in range(128)]  # in 2^-30
 
 
+@cache
 def probability(logit):
     """Of a 1, in 2^-32, for log2 odds in 2^-7."""
     i = min(abs(logit), 3071)

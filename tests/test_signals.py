@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -222,7 +223,7 @@ def test_command_line(tmp_path):
     assert b"x.bbm" in both.stderr
 
 
-# ---- what values are made of
+# ---- series
 
 
 def jumps(n, seed=5):
@@ -250,6 +251,63 @@ MADE = {
     "wide": np.cumsum(walk(3000)[:, 0].astype(np.int64) << 36),
     "floats": np.sin(np.arange(3000) / 50).view(np.int64),
 }
+
+
+# ---- the block in plain Python
+
+
+def in_plain_python(block, n, dtype, line=(0, 1)):
+    dtype = np.dtype(dtype)
+    signed = dtype.kind == "i"
+    return reference.decode_signal_block(block, n, dtype.itemsize, signed, line)
+
+
+@pytest.mark.parametrize("level", [1, 5, 9])
+@pytest.mark.parametrize("name", MADE)
+def test_blocks_are_what_the_documents_say(name, level):
+    series = MADE[name][:1500]
+    block = block_of(series[:, None], level)
+    assert in_plain_python(block, series.size, series.dtype) == series.tolist()
+
+
+@pytest.mark.parametrize("level", [1, 5, 9])
+@pytest.mark.parametrize("channels", [2, 63, 64, 65])
+def test_channels_in_plain_python(channels, level):
+    array = walk(1200 // channels, channels)
+    array[:, channels // 2 :] = 5  # the transform of the one before, again and again
+    block = block_of(array, level)
+    assert in_plain_python(block, array.size, "i4") == array.ravel().tolist()
+
+
+def test_lines_in_plain_python():
+    series = 10**6 + 250 * np.arange(40, 90)[:, None]
+    block = bytes(signals.encode_signal(series, 5, (10**6, 250)))
+    assert len(block) <= 4
+    assert in_plain_python(block, 50, "i8", (10**6, 250)) == series.ravel().tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_is_refused_in_plain_python_too(channels):
+    """Blocks of anyone's making: the same values, or an error."""
+    rng, taken = np.random.default_rng(channels), 0
+    series = walk(64, channels)
+    block = block_of(series)
+    for _ in range(300):
+        damaged = bytearray(block)
+        for _ in range(int(rng.integers(1, 3))):
+            damaged[int(rng.integers(0, len(block)))] ^= 1 << int(rng.integers(0, 8))
+        try:
+            values = values_of(damaged, series.size, "i4").tolist()
+        except bbans.CorruptError:
+            with pytest.raises(reference.Damage):
+                in_plain_python(bytes(damaged), series.size, "i4")
+        else:
+            assert in_plain_python(bytes(damaged), series.size, "i4") == values
+            taken += 1
+    assert taken < 30
+
+
+# ---- what values are made of
 
 
 @pytest.mark.parametrize("level", range(1, 10))

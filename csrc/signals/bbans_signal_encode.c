@@ -55,7 +55,9 @@ typedef struct {
     size_t width;
     int element, level;
     unsigned lanes;
-    int begun; /* some channel has values */
+    int begun;              /* some channel has values */
+    bbans_transform before; /* the last channel's */
+    uint32_t same;
 } encoder;
 
 static void start(encoder *e, size_t steps, size_t channels, void *work)
@@ -80,6 +82,7 @@ static void start(encoder *e, size_t steps, size_t channels, void *work)
     e->sink.cap = (size_t)steps_max(e->width, steps, channels);
     e->lanes = bbans_residual_lanes(steps, e->level);
     e->begun = 0;
+    e->same = (uint32_t)1 << (BBANS_SIGNAL_SAME_BITS - 1);
 }
 
 static void fit_channel(encoder *e, const bbans_signal_range *range)
@@ -99,6 +102,33 @@ static void set_values(encoder *e, size_t channel, bbans_transform *transform)
     transform->range.channel = channel;
 }
 
+static int is_same(const bbans_transform *a, const bbans_transform *b)
+{
+    return a->kind == b->kind && a->kind != BBANS_SIGNAL_RANKS &&
+           a->order == b->order && a->base == b->base &&
+           a->divisor == b->divisor && a->shift == b->shift &&
+           a->most == b->most &&
+           memcmp(a->first, b->first, a->order * sizeof *a->first) == 0;
+}
+
+/* The parameters of a transform: that it is the last channel's, or they. */
+static void put_transform(encoder *e, size_t channel,
+                          const bbans_transform *transform)
+{
+    const unsigned shift = BBANS_SIGNAL_PREC - BBANS_SIGNAL_SAME_BITS;
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    const uint32_t end = e->same << shift;
+    const int same = channel > 0 && is_same(transform, &e->before);
+
+    if (channel > 0) {
+        bbans_sink_step(&e->sink, 0, same ? 0 : end, same ? end : all - end);
+        e->same = bbans_signal_see_same(e->same, same);
+    }
+    if (!same)
+        bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    e->before = *transform;
+}
+
 /* Append a channel under a transform. */
 static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 {
@@ -108,11 +138,11 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 
     if (transform->kind < BBANS_SIGNAL_OFFSET) {
         memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
-        bbans_transform_put(transform, &e->sink, x->steps, e->transform);
+        put_transform(e, channel, transform);
         return;
     }
     set_values(e, channel, transform);
-    bbans_transform_put(transform, &e->sink, x->steps, e->transform);
+    put_transform(e, channel, transform);
     direct = bbans_residual_is_direct(range);
     if (!e->begun)
         bbans_residual_begin(e->residual, e->level, &e->sink);

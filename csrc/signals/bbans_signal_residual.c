@@ -81,6 +81,7 @@ typedef struct {
 /* A value in work. */
 typedef struct {
     bbans_mixed mixed;
+    uint16_t spare[MANY][LEAVES];
     bbans_span span;
     uint32_t leaf;
     unsigned k;   /* a unit is 2^k values */
@@ -256,7 +257,7 @@ static inline uint16_t *row_of(residuals *c, unsigned kind, uint32_t context,
 }
 
 /* Rows of all contexts, of which the first gives new ones what they begin
- * with.  What is new when no room is left has the first one's row. */
+ * with.  When no room is left what a new one learns is forgotten. */
 RESIDUAL_INLINE void find_rows(residuals *c, value_in_work *q,
                                const uint32_t *context, unsigned contexts,
                                uint16_t *first)
@@ -268,10 +269,12 @@ RESIDUAL_INLINE void find_rows(residuals *c, value_in_work *q,
     memcpy(base, first, sizeof base);
     base[0] = SEEN_COPIED;
     for (i = 1; i < contexts; i++)
-        q->mixed.row[i] = c->rows < c->rows_max - KEPT ||
-                                  c->index[CELLS * i + context[i]] != 0
-                              ? row_of(c, i, context[i], base)
-                              : first;
+        if (c->rows < c->rows_max - KEPT ||
+            c->index[CELLS * i + context[i]] != 0)
+            q->mixed.row[i] = row_of(c, i, context[i], base);
+        else
+            q->mixed.row[i] = (uint16_t *)memcpy(q->spare[i], base,
+                                                 sizeof q->spare[i]);
     for (i = 0; i < contexts; i++) {
         const uint32_t n = q->mixed.row[i][0];
 
