@@ -1609,9 +1609,7 @@ class Decisions:
             for i, logit in enumerate(logits):
                 w = weights[i] + (error * logit + 2**15 >> 16)
                 weights[i] = limited(w, 2**17 - 1)
-        for row, share in zip(
-            self.rows, self.shares[depth - below > 2], strict=True
-        ):
+        for row, share in zip(self.rows, self.shares[depth - below > 2], strict=True):
             row[node] = learned(row[node], share, bit)
         self.node = 2 * node + bit
 
