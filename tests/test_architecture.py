@@ -37,7 +37,11 @@ FLOORS = [
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information linear_prediction"),
     ("models", "_float_heads network_model vae deep_ssm"),
-    ("formats", "container bytes signals coders random_access info"),
+    (
+        "formats",
+        "container bytes signals cells series tables pieces coders random_access info",
+    ),
+    ("files", "samples npy wav csv recognise hint"),
     ("records", "batch packets"),
     ("", "api __init__"),
     ("cli", "streams options compress decompress train demo_vae demo export info main"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from bbans import api
+from bbans._files import Resumed, read_full
 from bbans.cli.options import (
     TYPES,
     add_command,
@@ -19,12 +20,16 @@ from bbans.cli.options import (
 from bbans.cli.streams import (
     array_of,
     beside,
+    called,
     is_array,
     progress_bar,
     reading,
+    say,
     writing,
 )
 from bbans.errors import ModelError
+from bbans.files.hint import looks_like
+from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
@@ -56,7 +61,9 @@ def add(commands: Any) -> None:
         metavar="FILE",
         nargs="?",
         default="-",
-        help="default -, stdin; with MODEL, a .npy file is the array that it holds",
+        help="default -, stdin; arrays (.npy), sound (.wav) and tables (.csv) are "
+        "known by what is in them, and come back to the byte; with MODEL, a .npy file "
+        "is the array that it holds",
     )
     parser.add_argument(
         "-o",
@@ -93,6 +100,12 @@ def add(commands: Any) -> None:
         "steps of a signal or observations under MODEL)",
     )
     parser.add_argument(
+        "--as",
+        dest="kind",
+        choices=KINDS,
+        help="what FILE is; auto, the default: its first bytes tell",
+    )
+    parser.add_argument(
         "--type",
         choices=TYPES,
         help="FILE is a signal: little-endian integers (int: int32), under a model "
@@ -116,9 +129,11 @@ def run(options: argparse.Namespace) -> None:
     if options.type is None and options.channels is not None:
         options.wrong_usage("--channels needs --type")
     channels = 1 if options.channels is None else options.channels
-    coder: Coder = ByteCoder(level=options.level)
+    coder: Coder | None = None
     if options.type is not None:
         coder = SignalCoder(options.level)
+    if options.kind is not None and (options.type or options.model) is not None:
+        options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
         if not 1 <= channels <= CHANNELS_MAX:
             raise ModelError(f"--channels {channels}: a signal has 1 to {CHANNELS_MAX}")
@@ -141,6 +156,12 @@ def run(options: argparse.Namespace) -> None:
             size = options.block_size
             sink.write(api.compress(array_of(source), coder, block_size=size))
             return
+        if coder is None:
+            head = read_full(source, HEAD_BYTES)
+            coder = file_coder(head, options.kind or "auto", options.level)
+            source = cast(BinaryIO, Resumed(head, source))
+            if isinstance(coder, ByteCoder) and not (options.kind or options.quiet):
+                _hint(head, options.file)
         api.compress_file(
             source,
             sink,
@@ -150,3 +171,18 @@ def run(options: argparse.Namespace) -> None:
             channels=channels,
             progress=progress,
         )
+
+
+def _hint(head: bytes, name: str) -> None:
+    """Say so if bytes look like samples: as these they would be smaller."""
+    guess = looks_like(head)
+    if guess is None:
+        return
+    dtype, channels = guess
+    if dtype.byteorder == ">":  # --type has no such types
+        return
+    what, option = f"{dtype.name} samples", f"--type {dtype.name}"
+    if channels > 1:
+        what += f" of {channels} channels"
+        option += f" --channels {channels}"
+    say(f"{called(name)}: these look like {what}: {option} may make them smaller")

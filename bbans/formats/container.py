@@ -42,6 +42,7 @@ __all__ = [
     "METHODS",
     "MODEL",
     "NAME_MAX",
+    "PIECES",
     "SIGNAL",
     "STORED",
     "UTF8",
@@ -67,13 +68,14 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 _DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
-STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC = range(5)
+STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES = range(6)
 METHODS = {
     STORED: "stored",
     MODEL: "model",
     BYTE_BLOCK: "bytes",
     SIGNAL: "signal",
     CODEC: "codec",
+    PIECES: "pieces",
 }
 #: What a header names.
 NO_CODER, NAMES_MODEL, NAMES_CODEC = range(3)

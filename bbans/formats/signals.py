@@ -25,13 +25,14 @@ _HEAD = struct.Struct("<BBBBh")
 _COEFFICIENT = 1 << 16
 
 
-def encode_signal(series: NDArray[Any]) -> bytes | None:
+def encode_signal(series: NDArray[Any], level: int = 5) -> bytes | None:
     """Code a series under a model fitted to it.
 
     Parameters
     ----------
     series : ndarray of integers, shape (T, channels)
         At least one step of 1 to `CHANNELS_MAX` channels.
+    level : int
 
     Returns
     -------

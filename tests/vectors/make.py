@@ -1161,7 +1161,7 @@ def broken_files():
         ("too many elements", [(2**24 + 1, 2, b"\1\x80\x80\x80\x08x")]),
     ]:
         yield name, ref.write_part(0, b"\0", broken), "corrupt"
-    yield "method 5", ref.write_part(0, b"\0", [(3, 5, b"abc")]), "version"
+    yield "method 6", ref.write_part(0, b"\0", [(3, 6, b"abc")]), "version"
     for name, record in [
         ("another number of blocks", b"\0\2\x0a"),
         ("another index", b"\0\3\x0a\x0b"),

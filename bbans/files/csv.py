@@ -1,0 +1,98 @@
+"""Tables in text (.csv and the like): rows of cells between delimiters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans.formats.container import BYTES
+from bbans.formats.pieces import TABLE, Run
+from bbans.formats.tables import TABLE_BYTES_MAX
+
+__all__ = ["Lines", "csv_layout"]
+
+#: Delimiters, those first that are less likely to be in a cell.
+_DELIMITERS = (b"\t", b";", b",", b"|", b" ")
+_HEAD_BYTES, _LINES_MIN = 1 << 16, 4
+# What holds of this part of the lines holds of all; so many are looked at closer.
+_MOST, _ROWS = 0.8, 256
+# A number or a date, or nothing: of these a table has a column.
+_VALUE = re.compile(rb'\s*"?[-+]?[0-9.][0-9.:/TZ+\-eE ]*%?"?\s*|NA|NaN|nan|')
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_QUOTED = re.compile(rb'"[^"]*"')
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of cells.
+
+    Parameters
+    ----------
+    delimiter : bytes
+        What stands between cells; empty: lines are cells.
+    """
+
+    delimiter: bytes
+
+    @property
+    def block_bytes(self) -> int:
+        return TABLE_BYTES_MAX
+
+    def runs(self, start: int, data: NDArray[np.uint8]) -> list[Run]:
+        """Whole lines in the middle; the first line of a block is left out, which is
+        names of columns or not whole."""
+        ends = np.flatnonzero(data == ord("\n"))
+        if ends.size < 3:
+            return [Run(data.size, BYTES)]
+        first, last = int(ends[0]) + 1, int(ends[-1]) + 1
+        n = min(last - first, TABLE_BYTES_MAX)
+        if n < last - first:  # a block of a size that was asked for
+            last = first + int(np.flatnonzero(data[first : first + n] == 10)[-1]) + 1
+        table = Run(last - first, TABLE, delimiter=self.delimiter)
+        return [Run(first, BYTES), table, Run(data.size - last, BYTES)]
+
+
+def csv_layout(head: bytes, wanted: bool = False) -> Lines | None:
+    """How the lines of a file are cut, by its first bytes; None if they are no
+    rows, or have no column of numbers or dates.
+
+    Parameters
+    ----------
+    head : bytes
+    wanted : bool
+        It is a table, so that the likeliest delimiter is taken.
+    """
+    head = head[:_HEAD_BYTES]
+    if _NO_TEXT.search(head):
+        return None
+    lines = head.split(b"\n")[1:-1]
+    if len(lines) < _LINES_MIN and not wanted:
+        return None
+    plain = [_QUOTED.sub(b"", line) if b'"' in line else line for line in lines]
+    best, rows = (_MOST * len(lines), b""), lines
+    for delimiter in _DELIMITERS:
+        counts = [line.count(delimiter) for line in plain]
+        often = Counter(filter(None, counts)).most_common(1)
+        if often and often[0][1] > best[0]:
+            number, n = often[0]
+            best = n, delimiter
+            pairs = zip(counts, lines, strict=True)
+            rows = [line for count, line in pairs if count == number]
+    if wanted or _has_values(rows[:_ROWS], best[1]):
+        return Lines(best[1])
+    return None
+
+
+def _has_values(lines: list[bytes], delimiter: bytes) -> bool:
+    """Whether a column, or all words of a line, are numbers and dates."""
+    rows = [line.split(delimiter) if delimiter else [line] for line in lines]
+    values = [[bool(_VALUE.fullmatch(cell)) for cell in row] for row in rows]
+    if delimiter == b" ":
+        return sum(map(all, values)) > _MOST * len(rows)
+    width = min(map(len, rows), default=0)
+    columns = [sum(row[i] for row in values) for i in range(width)]
+    return max(columns, default=0) > _MOST * len(rows)
