@@ -13,7 +13,7 @@ __all__ = [
     "NETWORK",
     "START_BYTES",
     "check_raw",
-    "is_known",
+    "kind_name",
     "wrong_kind",
 ]
 
@@ -68,9 +68,11 @@ def _kind_of(start: bytes) -> _Kind | None:
     return next((k for k in _KINDS if re.match(k.start, start, re.DOTALL)), None)
 
 
-def is_known(start: bytes) -> bool:
-    """Whether a file that starts like this is of a kind that is known."""
-    return _kind_of(start) is not None
+def kind_name(start: bytes) -> str | None:
+    """What a file is called, with its article, that starts like this; None if its kind
+    is not known."""
+    kind = _kind_of(start)
+    return None if kind is None else kind.name
 
 
 def wrong_kind(start: bytes, wanted: str) -> FormatError:

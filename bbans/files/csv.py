@@ -20,8 +20,8 @@ _DELIMITERS = (b"\t", b";", b",", b"|", b" ")
 _HEAD_BYTES, _LINES_MIN = 1 << 16, 4
 # What holds of this part of the lines holds of all; so many are looked at closer.
 _MOST, _ROWS = 0.8, 256
-# A number or a date, or nothing: of these a table has a column.
-_VALUE = re.compile(rb'\s*"?[-+]?[0-9.][0-9.:/TZ+\-eE ]*%?"?\s*|NA|NaN|nan|')
+# A number or a date, or what stands for none: of these a table has a column.
+_VALUE = re.compile(rb'"?[-+]?[0-9.][0-9.:/TZ+\-eE ]*%?"?|NA|NaN|nan')
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _QUOTED = re.compile(rb'"[^"]*"')
 
@@ -90,9 +90,12 @@ def csv_layout(head: bytes, wanted: bool = False) -> Lines | None:
 def _has_values(lines: list[bytes], delimiter: bytes) -> bool:
     """Whether a column, or all words of a line, are numbers and dates."""
     rows = [line.split(delimiter) if delimiter else [line] for line in lines]
-    values = [[bool(_VALUE.fullmatch(cell)) for cell in row] for row in rows]
     if delimiter == b" ":
-        return sum(map(all, values)) > _MOST * len(rows)
-    width = min(map(len, rows), default=0)
-    columns = [sum(row[i] for row in values) for i in range(width)]
-    return max(columns, default=0) > _MOST * len(rows)
+        words = [all(map(_VALUE.fullmatch, row)) for row in rows]
+        return sum(words) > _MOST * len(rows)
+    for i in range(min(map(len, rows), default=0)):
+        column = [row[i].strip() for row in rows]
+        found = Counter(bool(_VALUE.fullmatch(cell)) for cell in column if cell)
+        if found[True] > max(_MOST * found.total(), len(rows) // 4):
+            return True
+    return False

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._kinds import is_known
+from bbans._kinds import kind_name
 from bbans.formats.bytes import encode_bytes
 from bbans.formats.signals import encode_signal
 
@@ -39,7 +39,7 @@ def looks_like(head: bytes) -> Guess | None:
     Guess or None
         None if it has a header that is known, or is about as short as bytes.
     """
-    if is_known(head) or len(head) < _SAMPLE_BYTES:
+    if kind_name(head) is not None or len(head) < _SAMPLE_BYTES:
         return None
     start = min(_SKIPPED, (len(head) - _SAMPLE_BYTES) // 8 * 8)
     sample = np.frombuffer(head, np.uint8)[start : start + _SAMPLE_BYTES]

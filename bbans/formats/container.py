@@ -9,7 +9,7 @@ import math
 import os
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, BinaryIO
@@ -242,9 +242,10 @@ def _read_block(
     index: int,
     name: str,
     start: int,
-    keep: bool = True,
+    keep: Collection[int] | None = None,
 ) -> Block | None:
-    """Read a block, or the zero in its place; `keep` its data, or only check them."""
+    """Read a block, or the zero in its place; `keep`: methods whose data are kept,
+    None: all."""
     reader.begin(index)
     n = reader.uvarint(name)
     if n == 0:
@@ -254,7 +255,7 @@ def _read_block(
     if n * itemsize > BLOCK_BYTES_MAX or n_bytes > n * itemsize:
         raise CorruptError(f"{name} is damaged: its lengths are impossible")
     data: Buffer = b""
-    if keep:
+    if keep is None or method in keep:
         data = reader.take(n_bytes, name)
     else:
         reader.skip(n_bytes, name)
@@ -311,15 +312,18 @@ class Part:
         self.shape: tuple[int, ...] | None = None
         """Of an array; known after the last block."""
 
-    def blocks(self, salvage: bool = False, keep: bool = True) -> Iterator[Block]:
+    def blocks(
+        self, salvage: bool = False, keep: Collection[int] | None = None
+    ) -> Iterator[Block]:
         """Yield the blocks, to be checked by the caller; then check the end record.
 
         Parameters
         ----------
         salvage : bool
             Blocks may be damaged, and so have other numbers of elements than they say.
-        keep : bool
-            Otherwise blocks come without their data, which take no memory.
+        keep : collection of int, optional
+            Methods: other blocks come without their data, which take no memory. By
+            default all have them.
 
         Raises
         ------

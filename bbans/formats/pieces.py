@@ -26,12 +26,14 @@ __all__ = [
     "decode_pieces",
     "encode_pieces",
     "pieces_of",
+    "start_of",
 ]
 
 #: What a piece is, by its code: bytes as they are, a block of bytes, a table; 24-bit
 #: integers; and from the container's first integer on its integers.
 PLAIN, CODED, TABLE, INT24 = 0, 1, 2, 8
 _BIG_ENDIAN, _PLANAR = 0x80, 0x40
+_START_BYTES_MAX = 1 << 16
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
 _DTYPES = {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 
@@ -156,7 +158,7 @@ class Piece(NamedTuple):
         if self.element in (PLAIN, CODED):
             return "bytes"
         if self.element == TABLE:
-            return "table"
+            return "tables"
         if self.element == INT24:
             return "int24"
         return _DTYPES[self.element].name
@@ -185,6 +187,17 @@ def pieces_of(data: Buffer) -> Iterator[Piece]:
         else:
             raise CorruptError("a piece has a code that is not known")
         yield Piece(code, n * width, reader.take(size, where))
+
+
+def start_of(data: Buffer) -> bytes:
+    """The first bytes of a block, if they are such, and not too many."""
+    for piece in pieces_of(data):
+        if piece.element not in (PLAIN, CODED) or piece.n_bytes > _START_BYTES_MAX:
+            break
+        start = np.empty(piece.n_bytes, np.uint8)
+        _decode_piece(piece, start)
+        return start.tobytes()
+    return b""
 
 
 def decode_pieces(data: Buffer, out: NDArray[np.uint8]) -> None:
