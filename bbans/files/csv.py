@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bbans.formats.container import BYTES
 from bbans.formats.pieces import TABLE, Run
-from bbans.formats.tables import TABLE_BYTES_MAX
+from bbans.formats.tables import LINES_MAX, TABLE_BYTES_MAX
 
 __all__ = ["Lines", "csv_layout"]
 
@@ -48,12 +48,14 @@ class Lines:
         ends = np.flatnonzero(data == ord("\n"))
         if ends.size < 3:
             return [Run(data.size, BYTES)]
-        first, last = int(ends[0]) + 1, int(ends[-1]) + 1
-        n = min(last - first, TABLE_BYTES_MAX)
-        if n < last - first:  # a block of a size that was asked for
-            last = first + int(np.flatnonzero(data[first : first + n] == 10)[-1]) + 1
-        table = Run(last - first, TABLE, delimiter=self.delimiter)
-        return [Run(first, BYTES), table, Run(data.size - last, BYTES)]
+        runs = [Run(int(ends[0]) + 1, BYTES)]
+        at, line = runs[0].n_bytes, 0
+        while line + 1 < ends.size:
+            most = int(np.searchsorted(ends, at + TABLE_BYTES_MAX)) - 1
+            line = min(line + LINES_MAX, max(most, line + 1))
+            runs.append(Run(int(ends[line]) + 1 - at, TABLE, delimiter=self.delimiter))
+            at = int(ends[line]) + 1
+        return [*runs, Run(data.size - at, BYTES)]
 
 
 def csv_layout(head: bytes, wanted: bool = False) -> Lines | None:

@@ -20,6 +20,7 @@ from bbans.errors import CorruptError
 __all__ = [
     "DIGITS_MAX",
     "FIELDS_MAX",
+    "NUMBER_BYTES_MAX",
     "VALUE_MAX",
     "Cells",
     "Decimal",
@@ -40,10 +41,10 @@ Mask = NDArray[np.bool_]
 
 #: Integers are below it, either side of 0.
 VALUE_MAX = 1 << 62
-#: Digits of a number at the most: it is below 10^18.
-DIGITS_MAX = 18
+#: Digits of a number at the most: it is below 10^18. Bytes, with blanks before it.
+DIGITS_MAX, NUMBER_BYTES_MAX = 18, 40
 _POWERS = 10 ** np.arange(DIGITS_MAX + 1, dtype=np.int64)
-_ZERO, _MINUS, _DOT = b"0-."
+_ZERO, _MINUS, _DOT, _BLANK = b"0-. "
 # Rows that are worked on at a time, which bounds the memory.
 _ROWS = 1 << 16
 
@@ -172,7 +173,8 @@ class Numbers(NamedTuple):
 
 
 def parse_numbers(cells: Cells) -> Numbers:
-    """Read cells such as -12.50, with at most `DIGITS_MAX` digits."""
+    """Read cells such as -12.50, with at most `DIGITS_MAX` digits, and blanks before
+    them."""
     parts = [_parse_part(part) for part in cells.parts()]
     if not parts:
         none = np.empty(0, np.int64)
@@ -181,12 +183,12 @@ def parse_numbers(cells: Cells) -> Numbers:
 
 
 def _parse_part(cells: Cells) -> Numbers:
-    width = min(int(cells.lengths.max()), DIGITS_MAX + 2)
+    width = min(int(cells.lengths.max()), NUMBER_BYTES_MAX)
     ok = (cells.lengths > 0) & (cells.lengths <= width)
     if not ok.all():
         cells = joined([cells.take(ok)], int(ok.sum()))
     value, decimals, digits = (np.zeros(len(cells), np.int64) for _ in range(3))
-    negative, dot, wrong = (np.zeros(len(cells), bool) for _ in range(3))
+    negative, dot, begun, wrong = (np.zeros(len(cells), bool) for _ in range(4))
     first = width - cells.lengths
     for i, column in enumerate(cells.right(width).T if len(cells) else ()):
         inside = first <= i
@@ -196,8 +198,10 @@ def _parse_part(cells: Cells) -> Numbers:
         decimals += is_digit & dot
         digits += is_digit & ~dot
         is_dot = column == _DOT
-        is_minus = (column == _MINUS) & (first == i)
-        wrong |= inside & ~(is_digit | (is_dot & ~dot) | is_minus)
+        is_minus = (column == _MINUS) & ~begun
+        blank = (column == _BLANK) & ~begun
+        wrong |= inside & ~(is_digit | (is_dot & ~dot) | is_minus | blank)
+        begun |= is_digit | is_dot | is_minus
         negative |= is_minus
         dot |= is_dot
     n_digits = decimals + digits
@@ -224,11 +228,14 @@ class Decimal(NamedTuple):
         the last of them.
     digits : int
         There are at least this many before the point.
+    width : int
+        There are blanks before the number, up to this many bytes.
     """
 
     scale: int
     least: int
     digits: int
+    width: int = 0
 
     def places(self, values: Integers) -> Integers:
         """How many decimals are written of each."""
@@ -269,6 +276,9 @@ class Decimal(NamedTuple):
         columns.append((np.full(values.size, _DOT), places > 0))
         for i in range(int(places.max(initial=0))):
             columns.append((_digit(rest, self.scale - 1 - i), places > i))
+        lengths = np.sum([written for _, written in columns], axis=0)
+        for i in range(self.width):
+            columns.insert(0, (np.full(values.size, _BLANK), lengths <= i))
         text = np.stack([column.astype(np.uint8) for column, _ in columns], axis=1)
         mask = np.stack([written for _, written in columns], axis=1)
         return Cells(text[mask], mask.sum(axis=1))

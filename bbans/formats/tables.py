@@ -20,6 +20,7 @@ from bbans.errors import BbansError, CorruptError
 from bbans.formats.cells import (
     DIGITS_MAX,
     FIELDS_MAX,
+    NUMBER_BYTES_MAX,
     VALUE_MAX,
     Cells,
     Decimal,
@@ -42,10 +43,10 @@ from bbans.formats.series import (
 )
 from bbans.formats.signals import decode_signal, encode_signal
 
-__all__ = ["TABLE_BYTES_MAX", "decode_table", "encode_table"]
+__all__ = ["LINES_MAX", "TABLE_BYTES_MAX", "decode_table", "encode_table"]
 
-#: Bytes of a table at the most: a reader needs some times their memory.
-TABLE_BYTES_MAX = 1 << 22
+#: Bytes and lines of a table at the most: a reader needs some times their memory.
+TABLE_BYTES_MAX, LINES_MAX = 1 << 22, 1 << 18
 _ENDS = (b"\n", b"\r\n")
 _LF, _CR, _QUOTE = b'\n\r"'
 #: Forms of a column.
@@ -55,8 +56,10 @@ TEXT, CHOICE, NUMBERS, PATTERN = range(4)
 _JOINT, _EXPLICIT = 0x80, 0x40
 _CHANNELS_MAX = 16
 _AFFIX_MAX = 255
-_NUMBER = re.compile(rb"([^0-9.\-]*)(?:-?[0-9]*\.?[0-9]+)([^0-9]*)")
+_NUMBER = re.compile(rb"([^0-9.\-]*?)( *)(-?[0-9]*\.?[0-9]+)([^0-9]*)")
 _SAMPLES = 64
+# A form is for one cell in so many at least.
+_LEAST = 8
 # Choices are for this many words at the most, of so many bytes.
 _WORDS_MAX, _WORD_BYTES = 1 << 12, 64
 
@@ -109,7 +112,7 @@ def encode_table(text: Octets, delimiter: bytes, level: int) -> bytes | None:
     Parameters
     ----------
     text : ndarray of uint8
-        At most `TABLE_BYTES_MAX`, the last a line feed.
+        At most `TABLE_BYTES_MAX` and `LINES_MAX`, the last a line feed.
     delimiter : bytes
         What stands between cells; empty: lines are cells.
     level : int
@@ -138,7 +141,9 @@ def _cut(
 ) -> tuple[bytes, Iterator[Cells]] | None:
     """Find the cells: what a table says before its columns, and the columns."""
     ends = np.flatnonzero(text == _LF)
-    if not 2 <= ends.size <= text.size <= TABLE_BYTES_MAX or ends[-1] != text.size - 1:
+    if not 2 <= ends.size <= LINES_MAX or text.size > TABLE_BYTES_MAX:
+        return None
+    if ends[-1] != text.size - 1:
         return None
     starts = np.concatenate([[0], ends[:-1] + 1])
     returns = (text[ends - 1] == _CR) & (ends > starts)
@@ -252,10 +257,16 @@ def _sample(cells: Cells) -> list[bytes]:
 
 def _numbers(cells: Cells, level: int) -> _Column | None:
     """A column of decimal numbers."""
-    found = Counter(m.groups() for m in map(_NUMBER.fullmatch, _sample(cells)) if m)
+    found = [m.groups() for m in map(_NUMBER.fullmatch, _sample(cells)) if m]
     if not found:
         return None
-    (before, after), _ = found.most_common(1)[0]
+    [((before, after), _)] = Counter((x[0], x[3]) for x in found).most_common(1)
+    width = 0
+    if len({blanks for _, blanks, *_ in found}) == 1:
+        before += found[0][1]
+    else:
+        sizes = Counter(len(blanks + number) for _, blanks, number, _ in found)
+        width = min(sizes.most_common(1)[0][0], NUMBER_BYTES_MAX)
     if max(len(before), len(after)) > _AFFIX_MAX:
         return None
     starts = np.cumsum(cells.lengths) - cells.lengths + len(before)
@@ -263,7 +274,7 @@ def _numbers(cells: Cells, level: int) -> _Column | None:
     ends = np.minimum(ends, cells.flat.size)
     inner = Cells.cut(cells.flat, np.minimum(starts, ends), ends)
     numbers = parse_numbers(inner)
-    if 2 * np.count_nonzero(numbers.ok) < len(cells):
+    if _LEAST * np.count_nonzero(numbers.ok) < len(cells):
         return None
     affixes = bytes([len(before)]) + before + bytes([len(after)]) + after
     counts = np.bincount(numbers.decimals[numbers.ok])
@@ -271,12 +282,13 @@ def _numbers(cells: Cells, level: int) -> _Column | None:
     forms = []
     for scale in scales:
         values, fits = _scaled(numbers, scale)
-        for decimal, places in _decimals(numbers, values, fits, scale):
+        for decimal, places in _decimals(numbers, values, fits, scale, width):
             written = joined([before, decimal.write(values, places), after], len(cells))
             wrong = different(written, cells) | ~fits
             exceptions = int(np.count_nonzero(wrong))
             forms.append((exceptions, decimal, values, places, wrong))
-    forms = [form for form in forms if 2 * form[0] <= len(cells)]
+    most = len(cells) - len(cells) // _LEAST
+    forms = [form for form in forms if form[0] <= most]
     if not forms:
         return None
     columns = []
@@ -301,7 +313,7 @@ def _scaled(numbers: Numbers, scale: int) -> tuple[Integers, Mask]:
 
 
 def _decimals(
-    numbers: Numbers, values: Integers, fits: Mask, scale: int
+    numbers: Numbers, values: Integers, fits: Mask, scale: int, width: int
 ) -> Iterator[tuple[Decimal, Integers | None]]:
     """The forms in which numbers may be written: the one that suits most, and the one
     that says how many decimals each has if that does not suit almost all."""
@@ -310,19 +322,19 @@ def _decimals(
     digits = numbers.digits[fits]
     padded = digits > natural[fits]
     if padded.any():
-        width = int(np.bincount(digits[padded]).argmax())
+        least_digits = int(np.bincount(digits[padded]).argmax())
     else:
-        width = int(digits.min()) if digits.size and digits.min() == 0 else 1
-    wrong = []
+        least_digits = int(digits.min(initial=1))
+    ways = []
     for least in sorted({0, min(1, scale), scale}, reverse=True):
-        decimal = Decimal(scale, least, width)
+        decimal = Decimal(scale, least, least_digits, width)
         places = decimal.places(values)
         differ = int(np.count_nonzero((places != numbers.decimals) & fits))
-        wrong.append((differ, decimal))
-    least, decimal = min(wrong, key=lambda way: way[0])
+        ways.append((differ, decimal))
+    differ, decimal = min(ways, key=lambda way: way[0])
     yield decimal, None
-    if 64 * least > fits.size:
-        yield Decimal(scale, 0, width), np.minimum(numbers.decimals, scale)
+    if 64 * differ > fits.size:
+        yield decimal._replace(least=0), np.minimum(numbers.decimals, scale)
 
 
 def _pattern(cells: Cells, level: int) -> _Column | None:
@@ -332,7 +344,8 @@ def _pattern(cells: Cells, level: int) -> _Column | None:
         values = pattern.read(cells)
         wrong = different(pattern.write(values, len(cells)), cells)
         exceptions = int(np.count_nonzero(wrong))
-        if 2 * exceptions <= len(cells) and (best is None or exceptions < best[0]):
+        most = len(cells) - len(cells) // _LEAST
+        if exceptions <= most and (best is None or exceptions < best[0]):
             best = exceptions, pattern, values, wrong
     if best is None:
         return None
@@ -393,7 +406,7 @@ def decode_table(data: Buffer, out: Octets) -> None:
         not 0 < out.size <= TABLE_BYTES_MAX
         or end >= len(_ENDS)
         or n_columns < 1
-        or n_rows < 1
+        or not 1 <= n_rows <= n_lines <= LINES_MAX
         or n_lines + n_rows * (n_columns - 1) > out.size
     ):
         raise CorruptError("a table has impossible lengths")
@@ -459,7 +472,7 @@ def _decode_column(
         return words.take(index)
     if form == NUMBERS:
         before, after, decimal = _read_decimal(reader, where)
-        affixes = len(before) + len(after)
+        affixes = len(before) + len(after) + decimal.width
         n_series = 1 + explicit
     else:
         pattern = _read_pattern(reader, where)
@@ -491,8 +504,11 @@ def _decode_column(
 def _read_decimal(reader: RecordReader, where: str) -> tuple[bytes, bytes, Decimal]:
     before = reader.read(reader.read(1, where)[0], where)
     after = reader.read(reader.read(1, where)[0], where)
-    decimal = Decimal(*reader.read(3, where))
-    if not max(decimal.least, 0) <= decimal.scale <= DIGITS_MAX >= decimal.digits:
+    decimal = Decimal(*reader.read(4, where))
+    if (
+        not decimal.least <= decimal.scale <= DIGITS_MAX >= decimal.digits
+        or decimal.width > NUMBER_BYTES_MAX
+    ):
         raise CorruptError("a column has numbers in an impossible form")
     return before, after, decimal
 
