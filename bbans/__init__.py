@@ -23,7 +23,9 @@ _HOMES = {
         "decompress",
         "decompress_file",
         "encode",
+        "load",
         "open",
+        "save",
     ),
     "bbans.codecs.check": ("check_codec", "check_model"),
     "bbans.errors": (
@@ -55,6 +57,7 @@ _ROOMS = (
     "errors",
     "formats",
     "frozen",
+    "integrations",
     "message",
     "models",
     "networks",

@@ -5,6 +5,7 @@ from bbans import distributions as distributions
 from bbans import errors as errors
 from bbans import formats as formats
 from bbans import frozen as frozen
+from bbans import integrations as integrations
 from bbans import message as message
 from bbans import models as models
 from bbans import networks as networks
@@ -15,7 +16,9 @@ from bbans.api import decode as decode
 from bbans.api import decompress as decompress
 from bbans.api import decompress_file as decompress_file
 from bbans.api import encode as encode
+from bbans.api import load as load
 from bbans.api import open as open
+from bbans.api import save as save
 from bbans.codecs.check import check_codec as check_codec
 from bbans.codecs.check import check_model as check_model
 from bbans.errors import BbansError as BbansError

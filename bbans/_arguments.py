@@ -212,11 +212,13 @@ def no_value(status: int) -> SymbolError:
     )
 
 
-def not_integers(what: str, array: NDArray[Any]) -> SymbolError:
+def not_integers(
+    what: str, array: NDArray[Any], wanted: str = "integers of at most 64 bits"
+) -> SymbolError:
     """The error for an array of anything but integers: what to pass instead."""
     instead = _INSTEAD.get(array.dtype.kind)
     return SymbolError(
-        f"{what} must be integers of at most 64 bits, not of dtype {array.dtype}"
+        f"{what} must be {wanted}, not of dtype {array.dtype}"
         + (f": {instead}" if instead else "")
     )
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
 import io
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_bytes, as_integer, check_file
-from bbans._files import Resumed, read_all, read_full, write_full
+from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
 from bbans._threads import in_order
 from bbans.errors import (
     BbansError,
+    CorruptError,
     FormatError,
     LimitError,
     MessageError,
@@ -24,6 +27,7 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
+from bbans.formats.arrays import as_elements, cut, stored
 from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
@@ -38,15 +42,15 @@ from bbans.formats.coders import (
     restored_text,
 )
 from bbans.formats.container import (
-    AXES_MAX,
     BLOCK_BYTES_MAX,
+    BOOL,
     CODE_POINTS,
     Block,
     ContainerReader,
     ContainerWriter,
     Header,
     Part,
-    integer_element,
+    array_header,
 )
 from bbans.formats.random_access import ContainerFile
 
@@ -60,7 +64,9 @@ __all__ = [
     "decompress",
     "decompress_file",
     "encode",
+    "load",
     "open",
+    "save",
 ]
 
 Kind = TypeVar("Kind", str, bytes, NDArray[Any])
@@ -102,16 +108,17 @@ def compress(
     block_size: int | None = None,
     threads: int = 1,
 ) -> bytes:
-    """Compress text, bytes or an integer array to a container.
+    """Compress text, bytes or an array to a container.
 
     Parameters
     ----------
-    data : str, bytes-like or array_like of int
+    data : str, bytes-like or array_like of int, bool, datetime64 or timedelta64
         Text is coded as UTF-8, or as code points under a model of text, and where it
-        has no UTF-8.
+        has no UTF-8. Arrays may have any layout and byte order; coders see them as
+        integers, of 0 and 1 or in their unit. What inherits from ndarray is one.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
-        frequencies (`ByteCoder`), integers under a model that is fitted to
+        frequencies (`ByteCoder`), arrays under a model that is fitted to
         them (`SignalCoder`). A reader needs the same model, or codec of your own.
     level : int
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
@@ -128,13 +135,14 @@ def compress(
         The same for the same data and coder, always and everywhere, but for a
         `SignalCoder`, whose fit is done in floats. Blocks that the coder would make
         longer than a `ByteCoder` are coded by that, or stored: the result is never
-        longer than the elements by more than 44 bytes, 9 an axis, 17 a block, and the
+        longer than the elements by more than 49 bytes, 9 an axis, 17 a block, and the
         name of a codec.
 
     Raises
     ------
     SymbolError
-        If the coder cannot code an element; the text says which and where.
+        If the data are nothing that can be compressed, or the coder cannot code an
+        element; the text says which and where.
     ModelError
         If `coder`, `level`, `block_size` or `threads` is none of the above.
 
@@ -143,6 +151,7 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
+    out = io.BytesIO()
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
@@ -150,22 +159,89 @@ def compress(
         if isinstance(data, memoryview) and not data.c_contiguous:
             data = bytes(data)
         element, values = coder.elements(data)
-        big_endian, shape = False, values.shape
+        header = Header(element, False, coder.fingerprint, coder.name)
+        _write(out, values, header, coder, block_size, threads)
     else:
-        coder = as_coder(coder, level, SignalCoder)
-        from bbans.frozen.alphabet import as_integers
-
-        array = as_integers(data)
-        element, big_endian = _element(array.dtype), array.dtype.str[0] == ">"
-        shape = _shape(array)
-        values = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).ravel()
-    header = Header(element, big_endian, coder.fingerprint, coder.name)
-    width = coder.width(shape)
-    size = _block_size(block_size, coder, header, width)
-    blocks = (values[at : at + size] for at in range(0, values.size, size))
-    out = io.BytesIO()
-    _write_part(out, header, coder, width, blocks, threads).finish(shape)
+        _write_array(out, data, coder, level, block_size, threads)
     return out.getvalue()
+
+
+def _write_array(
+    sink: BinaryIO,
+    data: Any,
+    coder: Coder | FrozenModel | None,
+    level: int | None,
+    block_size: int | None,
+    threads: int,
+) -> None:
+    """Write a part that is an array."""
+    coder = as_coder(coder, level, SignalCoder)
+    array = as_elements(data)
+    axis = coder.axis_of(array.shape)
+    header = array_header(array.dtype, coder.fingerprint, coder.name, axis)
+    _write(sink, stored(array, axis), header, coder, block_size, threads)
+
+
+def _write(
+    sink: BinaryIO,
+    values: NDArray[Any],
+    header: Header,
+    coder: Coder,
+    block_size: int | None,
+    threads: int,
+) -> None:
+    """Write a part of these elements."""
+    width = coder.width(values.shape)
+    size = _block_size(block_size, coder, header, width)
+    blocks = cut(values, size, header)
+    _write_part(sink, header, coder, width, blocks, threads).finish(values.shape)
+
+
+def save(
+    file: str | os.PathLike[str] | BinaryIO,
+    array: ArrayLike,
+    coder: Coder | FrozenModel | None = None,
+    *,
+    level: int | None = None,
+    block_size: int | None = None,
+    threads: int = 1,
+) -> None:
+    """Compress an array to a file, as `numpy.save` saves it: `load` restores it.
+
+    Parameters
+    ----------
+    file : path or binary file
+        A path gets no suffix, and its file, if there is one, is replaced when the new
+        one is whole and on disk. In an open file the array is written where it stands;
+        arrays saved one behind the other are loaded as one.
+    array : array_like of int, bool, datetime64 or timedelta64
+
+    Other parameters and errors are those of `compress`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import io
+    >>> file = io.BytesIO()  # or a path
+    >>> save(file, [[3, 1, 4], [1, 5, 9]])
+    >>> _ = file.seek(0)
+    >>> load(file)
+    array([[3, 1, 4],
+           [1, 5, 9]])
+    """
+    if isinstance(array, str | bytes | bytearray):
+        raise SymbolError(
+            f"array is a {type(array).__name__}: compress and compress_file take text "
+            "and bytes"
+        )
+    if not isinstance(file, str | os.PathLike):
+        check_file(file, "file", "write")
+    with replacing(file) as sink:
+        _write_array(sink, array, coder, level, block_size, threads)
 
 
 def compress_file(
@@ -176,7 +252,7 @@ def compress_file(
     level: int | None = None,
     block_size: int | None = None,
     threads: int = 1,
-    dtype: str | None = None,
+    dtype: DTypeLike | None = None,
     channels: int = 1,
     kind: str | None = None,
     progress: Progress | None = None,
@@ -188,11 +264,11 @@ def compress_file(
     source, sink : binary files
         Pipes will do, also non-blocking ones: they are waited for. Under a model of
         text the source must be UTF-8, and is read whole.
-    dtype : str, optional
-        The file holds little-endian integers of this type, as "int16", and no
-        header: one that is known is refused.
+    dtype : dtype, optional
+        The file holds elements of this type, as "int16", ">i4" or "datetime64[ns]", and
+        no header: one that is known is refused.
     channels : int
-        With `dtype`: integers that are sampled together, the columns of an array of two
+        With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
     kind : {"auto", "bytes", "npy", "wav", "csv"}, optional
         What the file is, where neither `coder` nor `dtype` is given: arrays, sound and
@@ -221,38 +297,24 @@ def compress_file(
         coder = as_coder(coder)
         if coder.file_element is None:
             raise ModelError(f"{coder!r} codes integers: say their dtype too")
-        element = coder.file_element
+        header = Header(coder.file_element, False, coder.fingerprint, coder.name)
     else:
         if kind is not None:
             raise ModelError(f"kind is for files without a dtype: it is {dtype!r}")
         coder = as_coder(coder, level, SignalCoder)
-        element = _element(np.dtype(dtype))
-        if np.dtype(dtype).byteorder == ">":
-            raise ModelError(f"dtype must be little-endian, as the file, not {dtype!r}")
-    header = Header(element, False, coder.fingerprint, coder.name)
+        if isinstance(coder, SignalCoder):
+            coder = coder.of_rows()
+        header = array_header(np.dtype(dtype), coder.fingerprint, coder.name)
     columns = (channels,) if channels > 1 else ()
     width = coder.width((0, *columns))
     step = max(width, channels)
     size = _block_size(block_size, coder, header, step)
-    if element == CODE_POINTS:
+    if header.element == CODE_POINTS:
         blocks: Iterable[NDArray[Any]] = _read_text(source, size)
     else:
-        blocks = _read_blocks(source, header.dtype, size, step, dtype)
+        blocks = _read_blocks(source, header, size, step)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
     writer.finish((writer.n_elements // channels, *columns))
-
-
-def _element(dtype: np.dtype[Any]) -> int:
-    element = integer_element(dtype)
-    if element is None:
-        raise SymbolError(f"can compress str, bytes and integer arrays, not {dtype}")
-    return element
-
-
-def _shape(array: NDArray[Any]) -> tuple[int, ...]:
-    if array.ndim > AXES_MAX:
-        raise SymbolError(f"an array may have {AXES_MAX} axes, not {array.ndim}")
-    return array.shape
 
 
 def _block_size(
@@ -261,6 +323,11 @@ def _block_size(
     """Elements of a block, in whole steps of `width`."""
     itemsize = header.dtype.itemsize
     most = BLOCK_BYTES_MAX // itemsize
+    if width > most:
+        raise SymbolError(
+            f"a step of {width} elements takes {width * itemsize} bytes, and a block "
+            f"at most {BLOCK_BYTES_MAX}: {coder!r} needs fewer of them"
+        )
     if block_size is None:
         size = min(coder.block_size(itemsize, width), most)
     else:
@@ -313,20 +380,24 @@ def _read_text(source: BinaryIO, size: int) -> Iterator[NDArray[Any]]:
 
 
 def _read_blocks(
-    source: BinaryIO, dtype: np.dtype[Any], size: int, step: int, bare: str | None
+    source: BinaryIO, header: Header, size: int, step: int
 ) -> Iterator[NDArray[Any]]:
-    """`step`: elements that go together; `bare`: what integers are called in a file
-    that must hold nothing else."""
+    """`step`: elements that go together."""
+    dtype = header.array_dtype
     start, n_bytes, ahead = 0, size * dtype.itemsize, b""
-    if bare is not None:
+    if header.is_array:  # and nothing else
         ahead = read_full(source, START_BYTES)
-        check_raw(ahead, bare)
+        check_raw(ahead, dtype.name)
     while data := ahead[:n_bytes] + read_full(source, max(n_bytes - len(ahead), 0)):
         ahead = ahead[n_bytes:]
         start += len(data)
         if len(data) < n_bytes and start % (step * dtype.itemsize):
             raise SymbolError(f"{start} bytes are no rows of {step} {dtype.name}")
-        yield np.frombuffer(data, dtype)
+        elements = stored(np.frombuffer(data, dtype), 0)
+        if header.element == BOOL and elements.max() > 1:
+            at = start - len(data) + int(elements.argmax())
+            raise SymbolError(f"byte {at} is {elements.max()}, which is no bool")
+        yield elements.astype(header.dtype, copy=False)
 
 
 # ---- and back
@@ -382,8 +453,8 @@ def decompress(
     -------
     str, bytes or ndarray
         Of the type, dtype (byte order included) and shape that was compressed. Data one
-        behind the other are joined, arrays along their first axis. With `out` the part
-        of it that holds the result: a memoryview, or an array.
+        behind the other are joined, arrays along their first axis or that of time. With
+        `out` the part of it that holds the result: a memoryview, or an array.
 
     Raises
     ------
@@ -424,25 +495,29 @@ def decompress(
             _restore([entry], elements, threads)
             texts.append(restored_text(elements, entry[0].header))
         return "".join(texts)
-    n = n_bytes // header.dtype.itemsize
-    target = np.empty(n, header.dtype) if out is None else _part_of(out, n, header)
-    _restore(parts, target, threads)
-    if not header.is_array:
-        return target.tobytes() if out is None else memoryview(out).cast("B")[:n]
-    if header.big_endian:
-        target = target.byteswap(inplace=True).view(header.array_dtype)
-    return target.reshape(reader.shape)
+    target = np.empty(n_bytes, np.uint8) if out is None else _part_of(out, n_bytes)
+    if reader.shape is None:
+        _restore(parts, target, threads)
+        return target.tobytes() if out is None else memoryview(out).cast("B")[:n_bytes]
+    elements = target.view(header.dtype)
+    array: NDArray[Any] = target.view(header.array_dtype)
+    array = array.reshape(header.shape_of(reader.shape))
+    if header.axis:
+        elements = stored(array, header.axis)
+    _restore(parts, elements, threads)
+    if header.big_endian and not header.axis:
+        elements.byteswap(inplace=True)
+    return array
 
 
-def _part_of(out: Any, n: int, header: Header) -> NDArray[Any]:
-    """The first n elements of a buffer of the caller."""
+def _part_of(out: Any, n_bytes: int) -> NDArray[np.uint8]:
+    """The first bytes of a buffer of the caller."""
     target = octets(out)
     if not target.flags.writeable:
         raise TypeError("out must be writable")
-    size = n * header.dtype.itemsize
-    if target.size < size:
-        raise MessageError(f"out holds {target.size} bytes, the data {size}")
-    return target[:size].view(header.dtype)
+    if target.size < n_bytes:
+        raise MessageError(f"out holds {target.size} bytes, the data {n_bytes}")
+    return target[:n_bytes]
 
 
 def _restore(
@@ -450,17 +525,66 @@ def _restore(
     target: NDArray[Any],
     threads: int,
 ) -> None:
-    """Decode all blocks, one behind the other."""
+    """Decode all blocks, one behind the other.
 
-    def slices() -> Iterator[tuple[Block, Coders, NDArray[Any]]]:
+    `target` has one axis, or those of the array in the file; then it may have any
+    layout and byte order, and blocks are whole rows.
+    """
+    row = math.prod(target.shape[1:])
+
+    def slices() -> Iterator[tuple[Block, Header, Coders, NDArray[Any]]]:
         start = 0
-        for _, blocks, coders in parts:
+        for part, blocks, coders in parts:
             for block in blocks:
-                yield block, coders, target[start : start + block.n]
+                rows = target[start // row : (start + block.n) // row]
+                yield block, part.header, coders, rows
                 start += block.n
 
-    for _ in in_order(lambda item: decode_block(*item), slices(), threads):
+    def restore(item: tuple[Block, Header, Coders, NDArray[Any]]) -> None:
+        block, header, coders, rows = item
+        if rows.ndim == 1:
+            decode_block(block, header, coders, rows)
+        else:
+            elements = np.empty(block.n, header.dtype)
+            decode_block(block, header, coders, elements)
+            rows[...] = elements.reshape(rows.shape)
+
+    for _ in in_order(restore, slices(), threads):
         pass
+
+
+def load(
+    file: str | os.PathLike[str] | BinaryIO,
+    coder: Coder | FrozenModel | None = None,
+    *,
+    max_bytes: int | None = None,
+    threads: int = 1,
+) -> NDArray[Any]:
+    """Restore the array of a file that `save` wrote, or another container of an array.
+
+    Parameters
+    ----------
+    file : path or binary file
+        An open file is read from where it stands to its end.
+
+    Other parameters and errors are those of `decompress`; `open` reads parts of a file.
+
+    Raises
+    ------
+    FormatError
+        If the file is of another kind, or holds text or bytes; the text says what it
+        is, and what reads it.
+    OSError
+        If it cannot be read.
+    """
+    if isinstance(file, str | os.PathLike):
+        with builtins.open(file, "rb") as source:
+            return load(source, coder, max_bytes=max_bytes, threads=threads)
+    check_file(file, "file", "read")
+    data = read_all(file)
+    return decompress(
+        data, coder, kind=np.ndarray, max_bytes=max_bytes, threads=threads
+    )
 
 
 def decompress_file(
@@ -478,7 +602,8 @@ def decompress_file(
     Parameters
     ----------
     source, sink : binary files
-        Text is written as UTF-8, integers as little-endian elements.
+        Text is written as UTF-8, and an array as its elements, in C order and their
+        own byte order. One whose axis of time is not the first is held whole for that.
     salvage : callable, optional
         Called with each error: a damaged block is then left out, and a container
         that ends early ends there. By default the first error is raised.
@@ -517,23 +642,49 @@ def decompress_file(
         block, header, coders = item
         part = np.empty(block.n, header.dtype)
         try:
-            decode_block(block, coders, part)
+            decode_block(block, header, coders, part)
             if header.element == CODE_POINTS:
                 text = restored_text(part, header)
                 return block.n, text.encode("utf-8", "surrogatepass")
         except FormatError as error:
             return block.n, error
+        if header.big_endian:
+            part.byteswap(inplace=True)
         return block.n, octets(part).data
 
+    held = bytearray()
     for n, result in in_order(restore, items(), threads):
         if not isinstance(result, BbansError):
-            write_full(sink, result)
+            if reader.header.axis:
+                held += result
+            else:
+                write_full(sink, result)
         elif salvage is None or isinstance(result, WrongModelError | LimitError):
             raise result
         else:
             salvage(cast(FormatError, result))
         if progress is not None and n > 0:
             progress(n)
+    if held:
+        write_full(sink, _in_c_order(held, reader).data)
+
+
+def _in_c_order(held: bytearray, reader: ContainerReader) -> NDArray[Any]:
+    """Elements whose axis of time comes first, as they were.
+
+    Raises
+    ------
+    CorruptError
+        If the other axes are not known, as the end record is not there.
+    """
+    header, shape = reader.header, reader.shape
+    if shape is None:
+        raise CorruptError(
+            "no axes are known, which the end record has, and without them the order "
+            f"of the elements: axis {header.axis} of them came first"
+        )
+    array = np.frombuffer(held, header.dtype).reshape(-1, *shape[1:])
+    return octets(np.ascontiguousarray(header.moved(array)))
 
 
 def open(

@@ -25,7 +25,7 @@ from bbans.formats.container import (
     STORED,
     ContainerWriter,
     Header,
-    integer_element,
+    array_header,
 )
 from bbans.formats.signals import encode_signal
 
@@ -61,7 +61,7 @@ def signal(path: Path, blocks: int) -> None:
     """Of int16, one axis, one value."""
     block = encode_signal(np.full((BLOCK, 1), 7, "<i2"))
     assert block is not None
-    header = Header(integer_element(np.dtype("i2")))
+    header = array_header(np.dtype("i2"))
     write(path, header, blocks, (SIGNAL, block))
 
 

@@ -236,9 +236,31 @@ enum {
     BBANS_ELEMENT_INT32 = 21,
     BBANS_ELEMENT_UINT64 = 22,
     BBANS_ELEMENT_INT64 = 23,
-    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes: says
-                                      that the array was, and changes nothing
-                                      else                                    */
+    BBANS_ELEMENT_BOOL = 24,      /* uint8_t, 0 or 1                         */
+    BBANS_ELEMENT_DATETIME = 25,  /* int64_t: a time since 1970, in a unit   */
+    BBANS_ELEMENT_TIMEDELTA = 26, /* int64_t: a duration, in a unit.
+                                     INT64_MIN is none, of both              */
+    BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes, not to
+                                      characters: says that the array was, and
+                                      changes nothing else                    */
+};
+
+/* Units of dates and durations. */
+enum {
+    BBANS_UNIT_GENERIC = 0, /* not said */
+    BBANS_UNIT_YEAR = 1,
+    BBANS_UNIT_MONTH = 2,
+    BBANS_UNIT_WEEK = 3,
+    BBANS_UNIT_DAY = 4,
+    BBANS_UNIT_HOUR = 5,
+    BBANS_UNIT_MINUTE = 6,
+    BBANS_UNIT_SECOND = 7,
+    BBANS_UNIT_MILLISECOND = 8,
+    BBANS_UNIT_MICROSECOND = 9,
+    BBANS_UNIT_NANOSECOND = 10,
+    BBANS_UNIT_PICOSECOND = 11,
+    BBANS_UNIT_FEMTOSECOND = 12,
+    BBANS_UNIT_ATTOSECOND = 13
 };
 
 /* How a block is coded. */
@@ -268,7 +290,8 @@ BBANS_API size_t bbans_element_bytes(int element);
 
 #ifndef BBANS_DECODER_ONLY
 /* Bytes that hold what n elements become in blocks of `block`, whatever they
- * are: 61, 17 a block, and the elements.  0 if that exceeds SIZE_MAX. */
+ * are: 61, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
+ * SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
 /* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
@@ -293,7 +316,8 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
  *   n_bytes  out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
  * not in the model's alphabet, or data that it is not for: text and bytes are
- * for models of their kind, arrays for all others; and UTF-8 must be valid. */
+ * for models of their kind, arrays for all others; UTF-8 must be valid, and
+ * dates and durations, which have a unit, are for bbans_writer_begin. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
         const void *data, size_t n, size_t block, int level, void *work,
         size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
@@ -305,19 +329,35 @@ BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
 typedef struct {
     const bbans_model *model;
     int element, level;
+    unsigned axis;
+    size_t channels;
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
 
-/* Writes 11 bytes, with a model 19.  The model must outlive *writer.
- * Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
+/* What a part holds; bbans_content_of(element) is the usual, the rest 0. */
+typedef struct {
+    int element;         /* BBANS_ELEMENT_...                               */
+    int unit;            /* of dates and durations: BBANS_UNIT_...          */
+    uint32_t multiplier; /* of the unit: 25 seconds, say; from 1 to 2^31 - 1,
+                            and for GENERIC 1                               */
+    unsigned axis;       /* where the array has the axis that comes first in
+                            the container, as times come before channels;
+                            below its axes                                  */
+    size_t channels;     /* elements of a step, which no block divides; 0 is
+                            as 1.  For an axis above 0 those of all other
+                            axes                                            */
+} bbans_content;
+
+/* Writes 11 bytes, with a unit 5 more, with a model 8 more.  The model must
+ * outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
-        const bbans_model *model, int element, int level, uint8_t *bytes,
-        size_t cap, size_t *n_bytes);
+        const bbans_model *model, const bbans_content *content, int level,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
 
 /* A block of n elements: at most 13 bytes more than they are.  All blocks have
  * the same length; the last may be shorter.  That text is UTF-8 is for the
- * caller to see to.
+ * caller to see to; a BOOL above 1 is an ERR_SYMBOL.
  *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some
  *         kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
@@ -327,7 +367,8 @@ BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
 
 /* At most 33 bytes, 9 an axis and 4 a block.
  *   shape        [axes] whose product is the number of elements written, in C
- *                order; up to BBANS_AXES_MAX, one for text and bytes
+ *                order, so that content->axis comes first; up to
+ *                BBANS_AXES_MAX, one for text and bytes
  *   block_bytes  [blocks] what each bbans_writer_block wrote, in order
  * Returns ERR_{NULL,SIZE,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
@@ -339,6 +380,10 @@ BBANS_API bbans_status bbans_writer_end(bbans_writer *writer,
 typedef struct {
     /* Of its last part: */
     int element, big_endian; /* BBANS_ELEMENT_..., and whether the array was */
+    int unit;                /* BBANS_UNIT_... of dates and durations, else 0 */
+    uint32_t multiplier;     /* how many of it, else 0                       */
+    unsigned axis;           /* where the array has the axis of shape[0]: the
+                                others, in their order, are around it        */
     int coder;               /* BBANS_CODER_...                              */
     uint8_t fingerprint[8];  /* of the model or codec                        */
     char name[256];          /* of the codec: UTF-8 with a 0 behind          */
@@ -1573,6 +1618,20 @@ BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
         size_t work_bytes);
 
 /* cffi:end */
+
+#ifndef BBANS_DECODER_ONLY
+static inline bbans_content bbans_content_of(int element)
+{
+    bbans_content content;
+
+    content.element = element;
+    content.unit = 0;
+    content.multiplier = 0;
+    content.axis = 0;
+    content.channels = 0;
+    return content;
+}
+#endif /* BBANS_DECODER_ONLY */
 
 static inline bbans_array bbans_array_of(const void *data, int type)
 {

@@ -881,7 +881,8 @@ def contexts_of(model):
 
 # Containers: docs/format.md, Container
 
-ELEMENT_BYTES = {0: 1, 1: 1, 2: 4} | {16 + k: 1 << k // 2 for k in range(8)}
+ELEMENT_BYTES = {0: 1, 1: 1, 2: 4, 24: 1, 25: 8, 26: 8}
+ELEMENT_BYTES |= {16 + k: 1 << k // 2 for k in range(8)}
 
 
 def uvarint(value):
@@ -896,8 +897,9 @@ def with_crc(record, index=None):
 
 
 def write_part(element, coder, blocks, shape=()):
-    """Blocks are (n, method, data); `coder` is what the header says from byte 6 on."""
-    header = with_crc(b"\x89bbz" + bytes([2, element]) + coder)
+    """Blocks are (n, method, data); `coder` is what the header says from byte 6 on: the
+    coder and the axis, the unit, and which coder."""
+    header = with_crc(b"\x89bbz" + bytes([3, element]) + coder)
     records = [
         with_crc(uvarint(n) + bytes([method]) + uvarint(len(data)) + data, index)
         for index, (n, method, data) in enumerate(blocks)
@@ -931,31 +933,42 @@ def read_part(data):
         if record + take(4) != with_crc(record, index):
             raise Damage("a checksum does not match")
 
-    if take(5) != b"\x89bbz\x02":
+    if take(5) != b"\x89bbz\x03":
         raise Damage("no container")
     element, coder = take(1)[0], take(1)
-    if coder == b"\1":
+    kind, axis, unit = coder[0] % 4, coder[0] // 4, None
+    if element & 127 in (25, 26):
+        unit = take(5)
+        coder += unit
+    if kind == 1:
         coder += take(8)
-    elif coder == b"\2":
+    elif kind == 2:
         length = take(1)
-        coder += length + take(length[0] + 8)
+        name = take(length[0])
+        coder += length + name + take(8)
     check(whole)
-    if coder[0] == 2:
+    if kind == 2:
         try:
-            named = coder[2:-8].decode() != ""
+            named = name.decode() != ""
         except UnicodeDecodeError:
             named = False
         if not named:
             raise Damage("a codec without a name")
     item = ELEMENT_BYTES.get(element & 127)
-    if item is None or (element > 127 and (element & 127 < 18)) or coder[0] > 2:
+    if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
+    if kind > 2 or axis >= (32 if element & 127 >= 16 else 1):
+        raise Damage("an unknown code")
+    if unit is not None:
+        most = 2**31 - 1 if unit[0] else 1
+        if unit[0] > 13 or not 1 <= int.from_bytes(unit[1:], "little") <= most:
+            raise Damage("no unit")
     blocks, sizes, start = [], [], data
     while n := number():
         method, b = take(1)[0], number()
         if n * item > 2**24 or b > n * item or method > 4:
             raise Damage("an impossible block")
-        if (method in (1, 4) and coder[0] != (1 if method == 1 else 2)) or (
+        if (method in (1, 4) and kind != (1 if method == 1 else 2)) or (
             method == 3 and element < 16
         ):
             raise Damage("a method that cannot be")
@@ -974,6 +987,10 @@ def read_part(data):
             raise Damage("another shape")
         if prod(n for n in shape if n > 0) * item >= 2**63:
             raise Damage("no shape")
+        if axis and axis >= len(shape):
+            raise Damage("no such axis")
+        if axis and blocks and blocks[0][0] % prod(shape[1:]):
+            raise Damage("blocks that are no steps")
     if number() != len(blocks) or [number() for _ in sizes[:-1]] != sizes[:-1]:
         raise Damage("another index")
     check(start, len(blocks))
@@ -991,7 +1008,7 @@ def read_container(data):
         starts.append(len(data) - len(rest))
         part, rest = read_part(rest)
         parts.append(part)
-    kinds = {("text",) if part[0] in (1, 2) else part[0] for part in parts}
+    kinds = {("text",) if part[0] in (1, 2) else kind_of(part) for part in parts}
     tails = {tuple(shape[1:]) for *_, shape in parts if shape is not None}
     axes = {len(shape) for *_, shape in parts if shape is not None}
     if max(map(len, (kinds, tails, axes))) > 1 or (axes == {0} and len(parts) > 1):
@@ -1002,6 +1019,12 @@ def read_container(data):
         assert end - length - len(uvarint(length)) == start
         end = start
     return parts
+
+
+def kind_of(part):
+    """What parts have in common: element, axis and unit."""
+    element, coder, *_ = part
+    return element, coder[0] // 4, coder[1:6] if element & 127 in (25, 26) else None
 
 
 def decode_container(data, decode):

@@ -30,7 +30,7 @@ from bbans.frozen import FrozenModel
 from bbans.message.message import Message
 
 VECTORS = json.loads(
-    (Path(__file__).parent / "vectors/container_v2.json").read_text("utf-8")
+    (Path(__file__).parent / "vectors/container_v3.json").read_text("utf-8")
 )
 EXACT = settings(derandomize=True, deadline=None)
 MODEL = random_hmm(3, 5)
@@ -441,9 +441,33 @@ def coder_of(case):
     return None
 
 
-def elements_of(data):
+class AlongSecond(ByteCoder):
+    """The byte coder, of an array whose second axis comes first."""
+
+    def axis_of(self, shape):
+        return 1
+
+
+UNITS = "generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"
+
+
+def type_of(case):
+    """Of a stored array, in numpy."""
+    order, code = "<>"[case["element"] // 128], case["element"] % 128
+    if code in (25, 26):
+        unit = f"[{case['multiplier']}{UNITS[case['unit']]}]" if case["unit"] else ""
+        return np.dtype(f"{order}{'Mm'[code - 25]}8{unit}")
+    return np.dtype(
+        "?" if code == 24 else f"{order}{'ui'[code % 2]}{1 << code // 2 - 8}"
+    )
+
+
+def elements_of(data, axis):
     """What decompress returned as the bytes of its elements in the file."""
     if isinstance(data, np.ndarray):
+        data = np.moveaxis(data, axis, 0) if axis else data
+        if data.dtype.kind in "Mm":
+            data = data.view(f"{data.dtype.str[0]}i8")
         return data.astype(data.dtype.newbyteorder("<")).tobytes()
     return data
 
@@ -458,14 +482,18 @@ def test_the_stored_vectors(case):
     elif isinstance(got, str):
         assert got == data.decode("utf-8" if case["element"] == 1 else "utf-32-le")
     else:
-        assert elements_of(got) == data
+        assert elements_of(got, case["axis"]) == data
     if isinstance(got, np.ndarray):
-        assert got.shape == tuple(case["shape"])
+        shape = list(case["shape"])
+        shape[case["axis"] : case["axis"]] = [shape.pop(0)] if case["axis"] else []
+        assert got.shape == tuple(shape)
         assert got.dtype.str[0] in "|<>"[1 + case["element"] // 128] + "|"
+        assert got.dtype == type_of(case)
     if case["write"] is not None:
-        assert (
-            bbans.compress(got, coder or ByteCoder(), block_size=case["write"]) == file
-        )
+        coder = coder or ByteCoder()
+        if case["axis"]:
+            coder = AlongSecond()
+        assert bbans.compress(got, coder, block_size=case["write"]) == file
 
 
 @pytest.mark.parametrize("case", VECTORS["damaged"], ids=lambda case: case["name"])

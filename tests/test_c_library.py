@@ -333,7 +333,7 @@ def test_example_says_what_is_wrong(example, tmp_path):
 
 # ---- Python and C meet: the functions
 
-STORED = json.loads((ROOT / "tests" / "vectors" / "container_v2.json").read_text())
+STORED = json.loads((ROOT / "tests" / "vectors" / "container_v3.json").read_text())
 MODELS = {
     model["name"]: FrozenModel.from_bytes(bytes.fromhex(model["file"]))
     for model in STORED["models"]

@@ -13,20 +13,28 @@ import reference as ref
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbans.errors import CorruptError, FormatError, TruncatedError, VersionError
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    SymbolError,
+    TruncatedError,
+    VersionError,
+)
 from bbans.formats.container import (
     BLOCK_BYTES_MAX,
+    BOOL,
+    DATETIME,
     METHODS,
     Block,
     ContainerReader,
     ContainerWriter,
     Header,
-    integer_element,
+    array_header,
     read_index,
 )
 
 VECTORS = json.loads(
-    (Path(__file__).parent / "vectors/container_v2.json").read_text("utf-8")
+    (Path(__file__).parent / "vectors/container_v3.json").read_text("utf-8")
 )
 ERRORS = {
     "corrupt": CorruptError,
@@ -77,7 +85,7 @@ def read_backwards(data):
     ]
 
 
-def header(version=2, element=0, coder=b"\0"):
+def header(version=3, element=0, coder=b"\0"):
     record = b"\x89bbz" + bytes([version, element]) + coder
     return record + zlib.crc32(record).to_bytes(4, "little")
 
@@ -93,8 +101,12 @@ def parts(draw):
     if codec and not fingerprint:
         fingerprint = bytes(8)
     element = draw(st.sampled_from(sorted(ref.ELEMENT_BYTES)))
-    big = draw(st.booleans()) if element >= 18 else False
     item = ref.ELEMENT_BYTES[element]
+    big = draw(st.booleans()) if element >= 16 and item > 1 else False
+    unit, multiplier = 0, 0
+    if element >= DATETIME:
+        unit = draw(st.integers(0, 13))
+        multiplier = draw(st.integers(1, 2**31 - 1)) if unit else 1
     n, n_blocks = draw(st.integers(1, 300)), draw(st.integers(0, 4))
     sizes = [n] * n_blocks
     if sizes:
@@ -107,8 +119,14 @@ def parts(draw):
         )
         for size in sizes
     ]
-    shape = draw(st.sampled_from([(sum(sizes),), (1, sum(sizes), 1)]))
-    return Header(element, big, fingerprint, codec), blocks, shape
+    shape, axis = draw(
+        st.sampled_from(
+            [((sum(sizes),), 0), ((1, sum(sizes), 1), 0), ((sum(sizes), 1, 1), 2)]
+        )
+    )
+    axis = axis if element >= 16 else 0
+    wrote = Header(element, big, fingerprint, codec, unit, multiplier, axis)
+    return wrote, blocks, shape
 
 
 @EXACT
@@ -180,6 +198,7 @@ CODERS_REFUSE = [
     "a signal of bytes",
     "a codec that is not named",
     "bytes of another number",
+    "a boolean of 2",
 ]
 
 
@@ -202,11 +221,49 @@ def test_the_shape_is_not_known_before_the_end():
 
 def test_types_and_their_elements():
     for element, name in enumerate(TYPES, start=16):
-        assert integer_element(np.dtype(name)) == element
+        assert array_header(np.dtype(name)) == Header(element)
         assert Header(element).dtype == np.dtype("<" + name)
         assert Header(element, True).array_dtype == np.dtype(">" + name)
-    for name in ("f4", "?", "S1", "U1", "M8[s]"):
-        assert integer_element(np.dtype(name)) is None
+    assert array_header(np.dtype(bool)) == Header(BOOL)
+    assert Header(BOOL).dtype == np.dtype("u1")
+    for name in ("f4", "S1", "U1", "O", "i4,i4", "c8", "V8"):
+        with pytest.raises(SymbolError, match="can compress integers"):
+            array_header(np.dtype(name))
+
+
+UNITS = "generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", "Mm")
+@pytest.mark.parametrize("code", range(14))
+def test_units(code, kind, order):
+    for multiplier in (1, 25, 2**31 - 1) if code else (1,):
+        unit = f"[{multiplier}{UNITS[code]}]" if code else ""
+        dtype = np.dtype(f"{order}{kind}8{unit}")
+        header = array_header(dtype)
+        # Numpy may write it in another unit: 7 days are a week.
+        assert header.array_dtype == dtype
+        assert (header.array_dtype.kind, header.dtype) == (kind, np.dtype("<i8"))
+        word, number = np.datetime_data(dtype)
+        assert (header.unit, header.multiplier) == (UNITS.index(word), number)
+        ((got, _, _),) = read(write([], (0,), header))
+        assert got == header
+
+
+def test_a_header_says_the_axis():
+    for axis in (0, 1, 2, 31):
+        shape = (2, 3, 4)[: axis + 1] + (1,) * (axis - 2)
+        part = Header(17, axis=axis)
+        n = int(np.prod(shape))
+        data = write([(n, 0, bytes(n))], shape, part)
+        for call in (read, read_backwards):
+            ((got, _, stored),) = call(data)
+            assert (got.axis, stored) == (axis, shape)
+        whole = got.shape_of(stored)
+        assert whole[axis] == stored[0]
+        assert whole[:axis] + whole[axis + 1 :] == stored[1:]
+        assert got.moved(np.empty(stored)).shape == whole
 
 
 class Drip(io.RawIOBase):
@@ -251,9 +308,9 @@ def test_not_a_container(data):
         assert type(caught.value) is FormatError
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, 255])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, 255])
 def test_unknown_versions(version):
-    with pytest.raises(VersionError, match=f"version {version}, .* reads 2"):
+    with pytest.raises(VersionError, match=f"version {version}, .* reads 3"):
         ContainerReader(io.BytesIO(header(version=version)))
 
 
@@ -345,11 +402,17 @@ def test_a_claim_takes_no_memory():
         (Header(2), Header(20)),
         (Header(19), Header(18)),
         (Header(19), Header(19, True)),
+        (Header(19), Header(19, axis=1)),
+        (Header(23), Header(25, unit=7, multiplier=1)),
+        (Header(26, unit=7, multiplier=1), Header(25, unit=7, multiplier=1)),
+        (Header(25, unit=7, multiplier=1), Header(25, unit=8, multiplier=1)),
+        (Header(25, unit=7, multiplier=1), Header(25, unit=7, multiplier=60)),
+        (Header(24), Header(16)),
     ],
 )
 def test_parts_of_two_kinds(one, two):
     for first, second in ((one, two), (two, one)):
-        data = write([], (0,), first) + write([], (0,), second)
+        data = write([], (0, 1), first) + write([], (0, 1), second)
         for call in (read, read_backwards):
             with pytest.raises(CorruptError, match=r"part 1 is .*cannot be joined"):
                 call(data)
@@ -414,6 +477,7 @@ def test_an_index_of_other_blocks():
 # ---- plain Python
 
 ELEMENTS = [0, 1, 2, 3, 16, 17, 18, 19, 20, 23, 0x90, 0x92, 0x93, 0x97]
+ELEMENTS += [24, 0x98, 25, 26, 0x99, 27]
 
 
 def some_part(draw, element):
@@ -431,9 +495,14 @@ def some_part(draw, element):
         method = draw.choice(methods)
         length = draw.randint(0, size * item) + (draw.random() < 0.02)
         blocks.append((size, method, draw.randbytes(length)))
-    total = sum(sizes)
+    total, axis = sum(sizes), draw.choice([0, 0, 0, 1]) * draw.choice([1, 1, 2, 32])
     shape = draw.choice([[total], [total, 1], [1, total], [draw.randint(0, 9)]])
-    return ref.write_part(element, coder, blocks, shape)
+    unit = b""
+    if element & 127 in (25, 26):
+        unit = bytes([draw.choice([0, 7, 7, 13, 14]), draw.choice([1, 1, 1, 2, 0])])
+        unit += bytes([0, 0, draw.choice([0] * 5 + [128])])
+    first = bytes([coder[0] | axis * 4]) + unit
+    return ref.write_part(element, first + coder[1:], blocks, shape)
 
 
 def taken(read, data):
@@ -467,7 +536,7 @@ def test_plain_python_takes_the_same_files(seed):
         if got is not None:
             assert read_backwards(data) == got
         outcomes.append(got is None)
-    assert 100 < sum(outcomes) < 400
+    assert 100 < sum(outcomes) < 450
 
 
 # ---- salvage

@@ -15,8 +15,8 @@ from shared import ALL_BYTES, in_mode
 
 from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
-from bbans.formats import ByteCoder, CodecCoder
-from bbans.formats.container import BLOCK_BYTES_MAX, METHODS
+from bbans.formats import ByteCoder, CodecCoder, SignalCoder
+from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
@@ -268,8 +268,8 @@ def parts(data):
 def test_offsets_of_the_container():
     header = tables(CONTAINER)[0]
     assert [row[:2] for row in header] == [
-        ["0", "4"], ["4", "1"], ["5", "1"], ["6", "1"], ["7", "8"],
-        ["7", "1 + m + 8"], [".", "4"],
+        ["0", "4"], ["4", "1"], ["5", "1"], ["6", "1"], ["7", "1 + 4"], [".", "8"],
+        [".", "1 + m + 8"], [".", "4"],
     ]  # fmt: skip
     magic = bytes.fromhex(re.search(r"magic ([\w ]+)", header[0][2])[1])
     version = int(re.search(r"version, (\d+)", header[1][2])[1])
@@ -289,6 +289,15 @@ def test_offsets_of_the_container():
         record = start + expected
         end = len(record) + 4
         assert data[:end] == record + struct.pack("<I", crc32(record))
+    shift, last = numbers(header[3][2], r"Bits (\d)-(\d), arrays only: the axis")
+    most = numbers(header[4][2], r"1 to 2\^(\d+) - 1")[0]
+    assert 2 ** (last - shift + 1) == AXES_MAX
+    when = np.zeros((1,) * 9, f"M8[{2**most - 1}ns]")
+    coder = SignalCoder(axis=7)
+    code, unit = compress(when, coder)[6:8]
+    assert code == none | 7 << shift
+    assert re.search(rf"\b{unit} ns", CONTAINER)
+    assert compress(when, coder)[8:12] == struct.pack("<I", 2**most - 1)
 
 
 class Codec:
@@ -305,7 +314,14 @@ def test_elements():
         int(code): name for code, name in re.findall(r"(\d+) (u?int\d+)", names)
     }
     assert sorted(integers) == [*range(16, 24)]
-    low, high = numbers(names, r"Bit 7, only for (\d+)\s+to (\d+)")
+    low, high, *dates = numbers(names, r"7, only for (\d+) to (\d+), (\d+) and (\d+)")
+    truth, *others = numbers(names, r"(\d+)\s+bool.*?(\d+) dates.*?and (\d+) dur")
+    assert dates == others
+    assert parts(compress([True]))[0][0] == truth
+    for code, kind in zip(dates, "Mm", strict=True):
+        for order in "<>":
+            data = compress(np.zeros(1, f"{order}{kind}8[s]"))
+            assert parts(data)[0][0] == code + 128 * (order == ">")
     for code, name in integers.items():
         array = np.array([[1, 2], [3, 127]], name)
         assert parts(compress(array))[0][0] == code
@@ -320,6 +336,18 @@ def test_elements():
     ):
         code = int(re.search(rf"(\d) {name}", names)[1])
         assert parts(compress(data, model))[0][0] == code
+
+
+def test_units():
+    text = re.search(r"\*Units\*: (.*?);", CONTAINER, flags=re.DOTALL)[1]
+    units = dict(re.findall(r"(\d+) ([a-z ]+)", text))
+    assert units.pop("0") == "not said"
+    for code, name in units.items():
+        unit = {"years": "Y", "months": "M", "minutes": "m"}.get(name)
+        unit = unit or {"weeks": "W", "days": "D", "hours": "h"}.get(name, name)
+        assert compress(np.zeros(1, f"m8[{unit}]"))[7] == int(code)
+    assert compress(np.zeros(1, "m8"))[7:12] == bytes([0, 1, 0, 0, 0])
+    assert len(units) == 13
 
 
 def test_methods():
@@ -350,15 +378,17 @@ def test_limits_of_the_container():
 
 
 def test_overhead_of_the_container():
-    whole, short, longer, limit, model, array, low, high, block = numbers(
+    whole, short, longer, limit, model, unit, array, low, high, block = numbers(
         CONTAINER,
         r"Overhead: (\d+) bytes, and 1 to tell the length of a part of less than "
         r"(\d+) bytes, (\d) below (\d+); (\d) for\s+the fingerprint of a model; (\d) "
-        r"for an array and (\d) to (\d) an axis; per block (\d+) bytes",
+        r"for a unit; (\d) for an array and (\d) to (\d) an axis; per block (\d+) "
+        r"bytes",
     )
     assert len(compress(b"")) == whole + 1
     assert len(compress(b"", BYTES)) == whole + 1 + model
     assert len(compress(np.zeros((0,), "i8"))) == whole + 1 + array + low
+    assert len(compress(np.zeros((0,), "M8[s]"))) == whole + 1 + unit + array + low
     assert (
         len(compress(np.zeros((0, 2**55), "i8"))) == whole + 1 + array + low + high - 1
     )

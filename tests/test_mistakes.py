@@ -71,6 +71,7 @@ GAUSSIAN = Family.gaussian()
 STEPS = FROZEN.state_space()
 FILE = io.BytesIO()
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
+WIDE = np.broadcast_to(np.int64(0), (1, 5, 1 << 19))
 STATISTICS = COINS.expect([[0, 1]])
 
 
@@ -439,7 +440,18 @@ MISTAKES = [
     (lambda: bbans.check_model([0], STEPS, samples="a"), ModelError, "samples"),
     (lambda: bbans.compress([0.5]), SymbolError, "rint"),
     (lambda: bbans.compress(MASKED), SymbolError, "masked"),
-    (lambda: bbans.compress([True]), SymbolError, "uint8"),
+    (lambda: bbans.compress([1j]), SymbolError, "real and imaginary"),
+    (lambda: bbans.compress([1], SignalCoder(axis=1)), SymbolError, "1 axis .* axis 1"),
+    (lambda: bbans.compress(5, SignalCoder(axis=0)), SymbolError, "0 axes .* axis 0"),
+    (lambda: SignalCoder(axis=1.5), ModelError, "axis must be an integer"),
+    (lambda: SignalCoder(axis=32), ModelError, "axis"),
+    (lambda: bbans.compress(WIDE, SignalCoder(axis=0)), SymbolError, "of 2621440 el"),
+    (lambda: bbans.save("x", "text"), SymbolError, "compress"),
+    (lambda: bbans.save("x", [0.5]), SymbolError, "rint"),
+    (lambda: bbans.save(io.StringIO(), [1]), TypeError, "binary"),
+    (lambda: bbans.save(5, [1]), TypeError, "binary file"),
+    (lambda: bbans.load(io.StringIO()), TypeError, "binary"),
+    (lambda: bbans.load(io.BytesIO(bbans.compress("a"))), FormatError, "holds text"),
     (lambda: bbans.compress("abc", SignalCoder()), SymbolError, "integers, not str"),
     (lambda: bbans.compress(b"abc", SignalCoder()), SymbolError, "ByteCoder"),
     (lambda: bbans.compress([1], block_size=1.5), ModelError, "block_size"),
@@ -450,7 +462,8 @@ MISTAKES = [
     (lambda: bbans.compress_file(FILE, FILE, channels=2), ModelError, "dtype"),
     (lambda: bbans.compress_file(FILE, FILE, channels="2", dtype="u1"), ModelError,
      "channels"),
-    (lambda: bbans.compress_file(FILE, FILE, dtype=">i2"), ModelError, "little-endian"),
+    (lambda: bbans.compress_file(FILE, FILE, SignalCoder(axis=1), dtype="i2"),
+     ModelError, "axis 0"),
     (lambda: bbans.compress_file(FILE, FILE, SignalCoder()), ModelError, "dtype"),
     (lambda: bbans.compress_file(FILE, FILE, dtype="f4"), SymbolError, "float32"),
     (lambda: bbans.open("x", "y"), ModelError, "load_model"),

@@ -118,6 +118,7 @@ def test_a_scalar():
     file = opened(bbans.compress(np.int16(-5)))
     assert file.shape == ()
     assert file[()] == -5
+    assert file[...] == -5
     assert file[()].dtype == np.int16
     with pytest.raises(TypeError, match="no axes"):
         len(file)
@@ -127,7 +128,7 @@ def test_a_scalar():
         list(file)
 
 
-@pytest.mark.parametrize("key", ["a", 1.5, None, (1, 2), ()])
+@pytest.mark.parametrize("key", ["a", 1.5, None, (1, 2.5), ([0, 1], 1), (1, None)])
 def test_what_is_no_key(key):
     with pytest.raises(TypeError):
         opened(bbans.compress(ARRAY))[key]

@@ -4,6 +4,7 @@ It never runs. An error that is expected has its `type: ignore`, which is an err
 itself if there is none.
 """
 
+import io
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ def files(blob: bytes, model: FrozenModel) -> None:
     assert_type(bbans.decompress(blob, kind=str), str)
     assert_type(bbans.decompress(blob, model, kind=bytes), bytes)
     assert_type(bbans.load_model("model.bbm"), FrozenModel)
+    bbans.save("counts.bbz", [1, 2, 3], model, threads=2)
+    assert_type(bbans.load("counts.bbz", model), NDArray[Any])
+    bbans.compress_file(io.BytesIO(blob), io.BytesIO(), dtype=np.dtype(">i2"))
     text: str = bbans.decompress(blob, kind=bytes)  # type: ignore[assignment]
     bbans.compress(text, "model.bbm")  # type: ignore[arg-type]
 

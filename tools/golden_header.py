@@ -172,7 +172,7 @@ def bytes_of(name: str, text: str, parts: list[str]) -> str:
 
 
 def containers() -> str:
-    content = json.loads((VECTORS / "container_v2.json").read_text())
+    content = json.loads((VECTORS / "container_v3.json").read_text())
     parts: list[str] = []
     models = [
         bytes_of(f"golden_model_{i}", model["file"], parts)
@@ -189,7 +189,8 @@ def containers() -> str:
         lengths = ", ".join(map(str, shape or [0]))
         files.append(
             f"{{{json.dumps(file['name'])}, {bytes_of(name, file['file'], parts)}, "
-            f"{data}, {file['element']}, {model}, {len(file['codecs'])}, "
+            f"{data}, {file['element']}, {file['unit']}, {file['multiplier']}, "
+            f"{file['axis']}, {model}, {len(file['codecs'])}, "
             f"{len(shape)}, {file['write'] or 0}, {{{lengths}}}}}"
         )
     damaged = [

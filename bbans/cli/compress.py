@@ -9,13 +9,13 @@ from typing import Any, BinaryIO, cast
 from bbans import api
 from bbans._files import Resumed, read_full
 from bbans.cli.options import (
-    TYPES,
     add_command,
     add_force,
     add_quiet,
     check_ranges,
-    dtype_of,
+    element_type,
     model_of,
+    type_name,
 )
 from bbans.cli.streams import (
     array_of,
@@ -38,7 +38,7 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
-from bbans.formats.container import BLOCK_BYTES_MAX, CHANNELS_MAX
+from bbans.formats.container import BLOCK_BYTES_MAX
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -107,9 +107,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--type",
-        choices=TYPES,
-        help="FILE is a signal: little-endian integers (int: int32), under a model "
-        "that is fitted to them, or under MODEL",
+        type=element_type,
+        help="FILE is a signal, bare integers under a model that is fitted to them, or "
+        "under MODEL: int8 to int64, uint8 to uint64, int for int32, bool, "
+        "datetime64[ns] and the like; with be at the end, as int16be, big-endian",
     )
     parser.add_argument(
         "--channels",
@@ -135,8 +136,8 @@ def run(options: argparse.Namespace) -> None:
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
-        if not 1 <= channels <= CHANNELS_MAX:
-            raise ModelError(f"--channels {channels}: a signal has 1 to {CHANNELS_MAX}")
+        if channels < 1:
+            raise ModelError(f"--channels {channels}: a signal has at least 1")
     else:
         coder = ModelCoder(model_of(options.model), options.level)
         width = coder.width((0,))
@@ -167,7 +168,7 @@ def run(options: argparse.Namespace) -> None:
             sink,
             coder,
             block_size=options.block_size,
-            dtype=None if options.type is None else dtype_of(options.type).name,
+            dtype=options.type,
             channels=channels,
             progress=progress,
         )
@@ -179,9 +180,7 @@ def _hint(head: bytes, name: str) -> None:
     if guess is None:
         return
     dtype, channels = guess
-    if dtype.byteorder == ">":  # --type has no such types
-        return
-    what, option = f"{dtype.name} samples", f"--type {dtype.name}"
+    what, option = f"{dtype.name} samples", f"--type {type_name(dtype)}"
     if channels > 1:
         what += f" of {channels} channels"
         option += f" --channels {channels}"

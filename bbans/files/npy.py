@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
-from bbans.files.samples import Samples
-from bbans.formats.container import CHANNELS_MAX, integer_element
+from bbans.files.samples import Samples, element_of
 
 __all__ = ["MAGIC", "npy_layout"]
 
 MAGIC = b"\x93NUMPY"
+# Columns that are channels at the most; more are rather those of a picture.
+_COLUMNS_MAX = 64
 # An array in Fortran's order is transposed in one block, if it fits in so many bytes.
 _PLANAR_BYTES = 1 << 22
 
@@ -32,11 +33,9 @@ def npy_layout(head: bytes) -> Samples | None:
     except (ValueError, EOFError, SyntaxError, TypeError):
         return None
     big_endian = dtype.str[0] == ">"
-    if dtype.kind == "b":
-        dtype = np.dtype(np.uint8)
-    elif dtype.kind in "mM":
-        dtype = np.dtype(np.int64)
-    element = integer_element(dtype)
+    element = None
+    if dtype.kind in "iubmM":  # times are integers too
+        element = element_of(dtype.itemsize, signed=dtype.kind in "imM")
     size = math.prod(shape) * dtype.itemsize
     if element is None or size == 0:
         return None
@@ -45,7 +44,7 @@ def npy_layout(head: bytes) -> Samples | None:
     if len(shape) == 2:
         steps, channels = shape[::-1] if fortran and shape[1] > shape[0] else shape
         planar = fortran and (steps, channels) == shape
-        if channels > CHANNELS_MAX or (planar and start + size > _PLANAR_BYTES):
+        if channels > _COLUMNS_MAX or (planar and start + size > _PLANAR_BYTES):
             channels, planar = 1, False
     return Samples(
         start, start + size, element, dtype.itemsize, channels, big_endian, planar

@@ -26,6 +26,8 @@ def octets(data: Any) -> NDArray[np.uint8]:
     TypeError
         If it is none.
     """
+    if isinstance(data, np.ndarray) and data.dtype.kind in "Mm":
+        data = data.view(np.int64)  # what numpy has no buffers of
     view = memoryview(data)
     if not view.c_contiguous:
         raise TypeError("the buffer must be contiguous")

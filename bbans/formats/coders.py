@@ -6,6 +6,7 @@ need nothing else to decode; a container names the model or the codec that it ne
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -22,8 +23,10 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
+from bbans.formats.arrays import check_elements
 from bbans.formats.bytes import decode_bytes, encode_bytes, octets
 from bbans.formats.container import (
+    AXES_MAX,
     BYTE_BLOCK,
     BYTES,
     CHANNELS_MAX,
@@ -64,6 +67,8 @@ __all__ = [
 LEVEL_DEFAULT, LEVEL_MAX = 5, 9
 # The least level at which bytes are coded given the byte before.
 _ORDER_1_LEVEL = 4
+# Columns that are taken for channels if nothing is said.
+_COLUMNS_MAX = 16
 
 
 class Coder(ABC):
@@ -92,8 +97,23 @@ class Coder(ABC):
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
 
+    def axis_of(self, shape: tuple[int, ...]) -> int:
+        """The axis of an array of this shape that is first in the container.
+
+        Raises
+        ------
+        SymbolError
+            If it has no such axis.
+        """
+        return 0
+
     def width(self, shape: tuple[int, ...]) -> int:
-        """Elements of an array of this shape that no block divides: a step.
+        """Elements of an array that no block divides: a step.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            With the axis of `axis_of` first.
 
         Raises
         ------
@@ -212,12 +232,19 @@ class ByteCoder(Coder):
 class SignalCoder(Coder):
     """Codes integers that are sampled over time, each block under a model fitted to it.
 
-    The columns of an array of two axes, 2 to 16 of them, are channels that are sampled
-    together; any other array is one series, in C order.
-
     Parameters
     ----------
     level : int
+    axis : int, optional
+        The axis of time: all others, of any lengths, are channels that are sampled
+        together. Negative numbers count from the last. By default, the columns of an
+        array of two axes are channels, up to 64 of them, and any other array is one
+        series, in C order.
+
+    Raises
+    ------
+    ModelError
+        If one of these is none.
 
     Notes
     -----
@@ -228,11 +255,45 @@ class SignalCoder(Coder):
     method = SIGNAL
     file_element = None
 
+    def __init__(self, level: int = LEVEL_DEFAULT, axis: int | None = None) -> None:
+        super().__init__(level)
+        self.axis = axis
+        if axis is not None:
+            self.axis = as_integer(axis, "axis", -AXES_MAX, AXES_MAX - 1)
+
     def __repr__(self) -> str:
-        return f"SignalCoder(level={self.level})"
+        axis = "" if self.axis is None else f", axis={self.axis}"
+        return f"SignalCoder(level={self.level}{axis})"
+
+    def axis_of(self, shape: tuple[int, ...]) -> int:
+        if self.axis is None:
+            return 0
+        if not -len(shape) <= self.axis < len(shape):
+            axes = f"{len(shape)} ax" + ("is" if len(shape) == 1 else "es")
+            raise SymbolError(
+                f"an array of {axes} has no axis {self.axis}, which {self!r} takes "
+                "for time"
+            )
+        return self.axis % len(shape)
 
     def width(self, shape: tuple[int, ...]) -> int:
-        return shape[1] if len(shape) == 2 and 1 <= shape[1] <= CHANNELS_MAX else 1
+        if self.axis is not None or (len(shape) == 2 and shape[1] <= _COLUMNS_MAX):
+            return max(math.prod(shape[1:]), 1)
+        return 1
+
+    def of_rows(self) -> SignalCoder:
+        """The coder of rows that come one after the other, as in files.
+
+        Raises
+        ------
+        ModelError
+            If time is another axis.
+        """
+        if self.axis not in (None, 0):
+            raise ModelError(
+                f"a file has its steps one after the other, axis 0, not {self!r}"
+            )
+        return SignalCoder(self.level, axis=0)
 
     def block_size(self, itemsize: int, width: int) -> int:
         return width << 16
@@ -246,6 +307,8 @@ class SignalCoder(Coder):
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
         from bbans.formats.signals import encode_signal
 
+        if steps.shape[1] > CHANNELS_MAX:
+            return None
         return encode_signal(steps, self.level)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -563,8 +626,10 @@ def _find(header: Header, coder: Coder | None) -> Coder:
     raise WrongModelError(f"data was compressed with {what}, {instead}")
 
 
-def decode_block(block: Block, coders: Coders, out: NDArray[Any]) -> None:
-    """Check a block, and restore its elements to `out`.
+def decode_block(
+    block: Block, header: Header, coders: Coders, out: NDArray[Any]
+) -> None:
+    """Check a block, and restore its elements, of this header, to `out`.
 
     Raises
     ------
@@ -580,6 +645,7 @@ def decode_block(block: Block, coders: Coders, out: NDArray[Any]) -> None:
                 f"a block of method {METHODS[block.method]} cannot be in this part"
             )
         coders[block.method].decode(block.data, out)
+        check_elements(out, header)
     except BbansError as error:
         raise CorruptError(f"{block.name} is damaged: {error}") from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 import zlib
 from array import array
 from collections.abc import Collection, Iterator
@@ -15,6 +16,7 @@ from itertools import count
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._files import read_full, write_full
 from bbans._kinds import CONTAINER
@@ -28,11 +30,12 @@ from bbans._records import (
     uvarint,
     with_checksum,
 )
-from bbans.errors import CorruptError, VersionError
+from bbans.errors import CorruptError, SymbolError, VersionError
 
 __all__ = [
     "AXES_MAX",
     "BLOCK_BYTES_MAX",
+    "BOOL",
     "BYTES",
     "BYTE_BLOCK",
     "CHANNELS_MAX",
@@ -52,14 +55,38 @@ __all__ = [
     "Header",
     "IndexedPart",
     "Part",
-    "integer_element",
+    "array_header",
     "read_index",
 ]
 
-VERSION = 2
-#: Elements: bytes and text, and from `FIRST_INTEGER` on the integers of numpy.
+VERSION = 3
+#: Elements: bytes and text, and from `FIRST_INTEGER` on those of arrays: integers,
+#: and what is coded as such.
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
-_NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
+BOOL, DATETIME, TIMEDELTA = 24, 25, 26
+_NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "u1", "<i8", "<i8"
+#: Of elements that have a unit, by their kind in numpy.
+_WITH_UNIT = {"M": DATETIME, "m": TIMEDELTA}
+_KINDS = {element: kind for kind, element in _WITH_UNIT.items()}
+#: Units by their codes. Only these have a multiplier, up to the most.
+_UNITS = (
+    "generic",
+    "Y",
+    "M",
+    "W",
+    "D",
+    "h",
+    "m",
+    "s",
+    "ms",
+    "us",
+    "ns",
+    "ps",
+    "fs",
+    "as",
+)
+_UNIT = struct.Struct("<BI")
+_MULTIPLIER_MAX = (1 << 31) - 1
 _DTYPES: dict[int, np.dtype[Any]] = {
     BYTES: np.dtype("u1"),
     UTF8: np.dtype("u1"),
@@ -77,8 +104,9 @@ METHODS = {
     CODEC: "codec",
     PIECES: "pieces",
 }
-#: What a header names.
+#: What a header names, in the lower bits of a byte; above is the axis.
 NO_CODER, NAMES_MODEL, NAMES_CODEC = range(3)
+_AXIS_SHIFT = 2
 FINGERPRINT_BYTES = 8
 NAME_MAX = 255
 
@@ -89,13 +117,6 @@ AXES_MAX = 32
 CHANNELS_MAX = 16
 
 
-def integer_element(dtype: np.dtype[Any]) -> int | None:
-    """The element of an integer type, or None if there is none."""
-    if dtype.kind not in "iu" or dtype.itemsize > 8:
-        return None
-    return FIRST_INTEGER + 2 * (dtype.itemsize.bit_length() - 1) + (dtype.kind == "i")
-
-
 @dataclass(frozen=True)
 class Header:
     """What a part says of itself before its first block.
@@ -103,23 +124,30 @@ class Header:
     Parameters
     ----------
     element : int
-        `BYTES`, `UTF8`, `CODE_POINTS`, or the element of an integer type.
+        `BYTES`, `UTF8`, `CODE_POINTS`, or the element of an array.
     big_endian : bool
         Of the array that was compressed; in the file elements are little-endian.
     fingerprint : bytes
         Of the model or the codec that is named; empty if none is.
     name : str
         Of the codec that is named; empty for a model.
+    unit, multiplier : int
+        Of dates and durations: the code of the unit, and how many of it; else 0.
+    axis : int
+        Where the array that was compressed has the axis that is first in the file.
     """
 
     element: int
     big_endian: bool = False
     fingerprint: bytes = b""
     name: str = ""
+    unit: int = 0
+    multiplier: int = 0
+    axis: int = 0
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the elements in the file."""
+        """Type of the elements in the file: integers, of whatever they are."""
         return _DTYPES[self.element]
 
     @property
@@ -138,6 +166,14 @@ class Header:
     @property
     def array_dtype(self) -> np.dtype[Any]:
         """Type of the array that was compressed."""
+        order = ">" if self.big_endian else "<"
+        if self.element == BOOL:
+            return np.dtype(bool)
+        if self.element in _KINDS:
+            unit = f"{self.multiplier}{_UNITS[self.unit]}" if self.unit else ""
+            return np.dtype(
+                f"{order}{_KINDS[self.element]}8" + f"[{unit}]" * bool(unit)
+            )
         return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
 
     @property
@@ -145,8 +181,17 @@ class Header:
         """Names what parts have in common that can be joined."""
         if self.is_array:
             order = "big-endian " if self.big_endian else ""
-            return f"an array of {order}{self.dtype.name}"
+            along = f", axis {self.axis} first" if self.axis else ""
+            return f"an array of {order}{self.array_dtype.name}{along}"
         return "text" if self.is_text else "bytes"
+
+    def moved(self, array: NDArray[Any]) -> NDArray[Any]:
+        """An array as it is in the file, as it was; a view."""
+        return np.moveaxis(array, 0, self.axis) if self.axis else array
+
+    def shape_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that an array of this shape in the file had."""
+        return (*shape[1 : self.axis + 1], *shape[:1], *shape[self.axis + 1 :])
 
     def to_bytes(self) -> bytes:
         """The header's bytes."""
@@ -158,8 +203,40 @@ class Header:
         elif self.fingerprint:
             coder = bytes([NAMES_MODEL]) + self.fingerprint
         element = self.element | self.big_endian * _BIG_ENDIAN
-        record = CONTAINER + bytes([VERSION, element]) + coder
+        first = coder[0] | self.axis << _AXIS_SHIFT
+        record = CONTAINER + bytes([VERSION, element, first])
+        if self.element in _KINDS:
+            record += _UNIT.pack(self.unit, self.multiplier)
+        record += coder[1:]
         return record + CRC.pack(zlib.crc32(record))
+
+
+def array_header(
+    dtype: np.dtype[Any], fingerprint: bytes = b"", name: str = "", axis: int = 0
+) -> Header:
+    """The header of an array of this type.
+
+    Raises
+    ------
+    SymbolError
+        If it is none that can be compressed.
+    """
+    size, kind, unit, multiplier = dtype.itemsize, dtype.kind, 0, 0
+    if kind in "iu" and size <= 8:
+        element = FIRST_INTEGER + 2 * (size.bit_length() - 1) + (kind == "i")
+    elif kind == "b":
+        element = BOOL
+    elif kind in _WITH_UNIT:
+        element = _WITH_UNIT[kind]
+        word, multiplier = np.datetime_data(dtype)
+        unit = _UNITS.index(word)
+        multiplier = multiplier if unit else 1  # there are no two of nothing
+    else:
+        raise SymbolError(
+            f"can compress integers, bool, datetime64 and timedelta64, not {dtype}"
+        )
+    big_endian = dtype.str[0] == ">"
+    return Header(element, big_endian, fingerprint, name, unit, multiplier, axis)
 
 
 def _read_header(reader: RecordReader) -> Header:
@@ -171,24 +248,38 @@ def _read_header(reader: RecordReader) -> Header:
             f"container has format version {version}, this release reads {VERSION}"
         )
     element, coder = reader.read(2, where)
-    name, fingerprint = b"", b""
+    element, big_endian = element & ~_BIG_ENDIAN, element >= _BIG_ENDIAN
+    coder, axis = coder & (1 << _AXIS_SHIFT) - 1, coder >> _AXIS_SHIFT
+    name, fingerprint, unit, multiplier = b"", b"", 0, 0
+    if element in _KINDS:
+        unit, multiplier = _UNIT.unpack(reader.read(_UNIT.size, where))
     if coder == NAMES_CODEC:
         name = reader.read(reader.read(1, where)[0], where)
     if coder in (NAMES_MODEL, NAMES_CODEC):
         fingerprint = reader.read(FINGERPRINT_BYTES, where)
     if not reader.matches(where):
         raise CorruptError("header is damaged: its checksum does not match")
-    element, big_endian = element & ~_BIG_ENDIAN, element >= _BIG_ENDIAN
-    first = FIRST_INTEGER + 2 if big_endian else 0  # bytes have no order
-    if element not in _DTYPES or element < first or coder > NAMES_CODEC:
+    is_array = element >= FIRST_INTEGER
+    if (
+        element not in _DTYPES
+        or (big_endian and not (is_array and _DTYPES[element].itemsize > 1))
+        or axis >= (AXES_MAX if is_array else 1)
+        or unit >= len(_UNITS)
+        or coder > NAMES_CODEC
+    ):
         raise VersionError("header has codes that this release does not know")
+    most = 0 if element not in _KINDS else _MULTIPLIER_MAX if unit else 1
+    if not min(most, 1) <= multiplier <= most:
+        raise CorruptError(
+            f"header is damaged: there is no unit of {multiplier} {_UNITS[unit]}"
+        )
     try:
-        header = Header(element, big_endian, fingerprint, name.decode("utf-8"))
+        text = name.decode("utf-8")
     except UnicodeDecodeError:
         raise CorruptError("header is damaged: the codec's name is no UTF-8") from None
     if coder == NAMES_CODEC and not name:
         raise CorruptError("header is damaged: the codec has no name")
-    return header
+    return Header(element, big_endian, fingerprint, text, unit, multiplier, axis)
 
 
 @dataclass(frozen=True)
@@ -358,7 +449,7 @@ class Part:
             raise CorruptError("end record is damaged: its index is of other blocks")
         if not reader.matches(where):
             raise CorruptError("end record is damaged: its checksum does not match")
-        _check_axes(self.shape, self.header, self.n_elements)
+        _check_axes(self.shape, self.header, self.n_elements, 0 if salvage else first)
         for begin in (start, self._start):
             length = uvarint(reader.at - begin)[::-1]
             if reader.take(len(length), where) != length:
@@ -377,7 +468,7 @@ class ContainerReader:
     header : Header
         Of the first part.
     shape : tuple of int or None
-        Of the parts so far, if they are arrays.
+        Of the parts so far, if they are arrays: as it is in the file.
 
     Raises
     ------
@@ -426,14 +517,15 @@ def check_joins(first: Header, header: Header, number: int) -> None:
 def join_shapes(
     before: tuple[int, ...] | None, part: Part | IndexedPart, number: int
 ) -> tuple[int, ...] | None:
-    """The shape of arrays one after the other, along their first axis."""
+    """The shape in the file of arrays one after the other, along their first axis."""
     shape = part.shape
     if number == 0 or before is None or shape is None:
         return shape
     if not shape or not before or shape[1:] != before[1:]:
+        shapes = part.header.shape_of(shape), part.header.shape_of(before)
         raise CorruptError(
-            f"part {number} is an array of shape {shape}, which cannot be joined to "
-            f"one of shape {before}"
+            "part {} is an array of shape {}, which cannot be joined to one of shape "
+            "{}".format(number, *shapes)
         )
     joined = before[0] + shape[0], *shape[1:]
     check_shape(joined, part.header.dtype.itemsize)
@@ -450,12 +542,22 @@ def _read_axes(reader: RecordReader, header: Header) -> tuple[int, ...] | None:
     return tuple(reader.uvarint(where) for _ in range(n_axes))
 
 
-def _check_axes(shape: tuple[int, ...] | None, header: Header, n_elements: int) -> None:
+def _check_axes(
+    shape: tuple[int, ...] | None, header: Header, n_elements: int, block_size: int
+) -> None:
     if shape is None:
         return
     if math.prod(shape) != n_elements:
         raise CorruptError(f"shape {shape} does not hold {n_elements} elements")
     check_shape(shape, header.dtype.itemsize)
+    if header.axis == 0:
+        return
+    if header.axis >= len(shape):
+        raise CorruptError(f"an array of {len(shape)} axes has no axis {header.axis}")
+    if block_size % max(math.prod(shape[1:]), 1):
+        raise CorruptError(
+            f"blocks of {block_size} elements are no steps of {math.prod(shape[1:])}"
+        )
 
 
 # ---- from the end
@@ -509,7 +611,9 @@ class IndexedPart:
         self.block_size = self._claim(0) if n_blocks else 1
         last = self._claim(n_blocks - 1) if n_blocks else 0
         self.n_elements = max(n_blocks - 1, 0) * self.block_size + last
-        _check_axes(self.shape, self.header, self.n_elements)
+        _check_axes(
+            self.shape, self.header, self.n_elements, self.block_size * (n_blocks > 0)
+        )
 
     @property
     def n_blocks(self) -> int:

@@ -83,6 +83,7 @@ def _container(file: BinaryIO) -> dict[str, Any]:
         n_parts += 1
         n_elements += part.n_elements
     shape = (n_elements,) if reader.shape is None else reader.shape
+    shape = reader.header.shape_of(shape)
     kind = f"bbans container of {reader.header.kind}"
     holds = {}
     if pieces:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bbans._arguments import check_file
 from bbans.errors import FormatError
+from bbans.formats.arrays import restored
 from bbans.formats.coders import Coder, coders_of, decode_block, restored_text
 from bbans.formats.container import BYTES, CODE_POINTS, UTF8, read_index
 
@@ -24,9 +25,10 @@ __all__ = ["ContainerFile"]
 class ContainerFile:
     """A container that is read by its index; `bbans.open` makes one.
 
-    ``file[a:b]`` is that part of the array along its first axis, or of the bytes or the
-    text; ``file[i]`` is one row or element. Text that is coded as UTF-8 is bytes here,
-    whose positions are known. Iteration yields about a block after the other.
+    ``file[a:b]`` is that part of the bytes, the text or the array along its first axis,
+    ``file[i]`` one element or row, and ``file[:, a:b]`` indexes other axes of an array,
+    as in numpy. Text that is coded as UTF-8 is bytes here, whose positions are known.
+    What is read are the blocks that are needed along `axis`.
 
     Parameters
     ----------
@@ -40,6 +42,8 @@ class ContainerFile:
         Of the whole; one axis for bytes and text.
     dtype : dtype or None
         Of an array.
+    axis : int
+        Along which blocks follow each other: of time, if the coder had it.
 
     Raises
     ------
@@ -76,9 +80,13 @@ class ContainerFile:
         # Of each part its first element, and last the number of all.
         sizes = (part.n_elements for part in self._parts)
         self._starts = [*accumulate(sizes, initial=0)]
-        self.shape = (self._starts[-1],) if shape is None else shape
+        if shape is None:
+            shape = (self._starts[-1],)
+        self.axis = header.axis
+        self.shape = header.shape_of(shape)
         self.dtype = header.array_dtype if header.is_array else None
-        self._row = math.prod(self.shape[1:])
+        self._inner = shape[1:]  # of a row, along the axis
+        self._row = math.prod(self._inner)
         self._last: tuple[Any, NDArray[Any]] = None, np.empty(0, header.dtype)
 
     def __repr__(self) -> str:
@@ -110,8 +118,8 @@ class ContainerFile:
 
         Parameters
         ----------
-        key : slice or int
-            Along the first axis, or ``()`` for an array without axes.
+        key : slice, int or tuple of these
+            Along the first axes; an ``...`` stands for those that are left out.
 
         Raises
         ------
@@ -120,32 +128,76 @@ class ContainerFile:
         CorruptError, TruncatedError
             If a block of it is damaged.
         """
-        if isinstance(key, tuple) and key == () == self.shape:
-            return self._result(self._read(0, 1), ())
-        n = len(self)
-        if isinstance(key, slice):
-            rows = range(n)[key]
-            low, last = sorted((rows[0], rows[-1])) if rows else (0, -1)
-            high = last + 1
-            part = self._read(low * self._row, high * self._row)
-            part = part.reshape(high - low, *self.shape[1:])[:: rows.step]
-            return self._result(part, part.shape)
-        row = range(n)[operator.index(key)]
-        part = self._read(row * self._row, (row + 1) * self._row)
-        if self._header.element == BYTES or self._header.element == UTF8:
-            return int(part[0])
-        return self._result(part, self.shape[1:])
+        given = key if isinstance(key, tuple) else (key,)
+        if not self.shape and given not in ((), (...,)):
+            raise TypeError("this array has no axes: its only key is ()")
+        keys = self._keys(given)
+        if not keys:
+            return self._result(self._read(0, 1).reshape(()))
+        along = keys.pop(self.axis)
+        n = self.shape[self.axis]
+        if isinstance(along, slice):
+            rows = range(n)[along]
+        else:
+            row = range(n)[along]
+            rows = range(row, row + 1)
+        low, last = sorted((rows[0], rows[-1])) if rows else (0, -1)
+        part = self._rows(low, last + 1, keys)[:: rows.step]
+        # Keys that are numbers take their axes away.
+        place = sum(isinstance(key, slice) for key in keys[: self.axis])
+        if not isinstance(along, slice):
+            part = part[0]
+            if self._header.element == BYTES or self._header.element == UTF8:
+                return int(part)
+        elif place:
+            part = np.moveaxis(part, 0, place)
+        return self._result(part)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield parts of about a block, one after the other."""
+        """Yield parts of about a block, one after the other along `axis`."""
+        len(self)  # or there are none
         step = max(self._parts[0].block_size // max(self._row, 1), 1)
-        for start in range(0, len(self), step):
-            yield self[start : start + step]
+        for start in range(0, self.shape[self.axis], step):
+            yield self[(slice(None),) * self.axis + (slice(start, start + step),)]
 
-    def _result(self, elements: NDArray[Any], shape: tuple[int, ...]) -> Any:
+    def _keys(self, keys: tuple[Any, ...]) -> list[slice | int]:
+        """A key for each axis."""
+        n_all = sum(key is ... for key in keys)
+        if n_all > 1 or len(keys) - n_all > len(self.shape):
+            raise IndexError(
+                f"{len(keys)} keys for an array of shape {self.shape}, which has "
+                f"{len(self.shape)} axes"
+            )
+        found: list[slice | int] = []
+        for key in keys if n_all else (*keys, ...):
+            if key is ...:
+                n_left = len(self.shape) - len(keys) + n_all
+                found += [slice(None)] * n_left
+            else:
+                found.append(key if isinstance(key, slice) else operator.index(key))
+        return found
+
+    def _rows(self, low: int, high: int, keys: list[slice | int]) -> NDArray[Any]:
+        """Of the rows from `low` to `high`, along the axis, what the keys leave."""
+        if all(key == slice(None) for key in keys):
+            part = self._read(low * self._row, high * self._row)
+            return part.reshape(high - low, *self._inner)
+        # Piece by piece, in the memory of what is left.
+        index = (slice(None), *keys)
+        none = np.empty((0, *self._inner), self._header.dtype)[index]
+        left = np.empty((high - low, *none.shape[1:]), none.dtype)
+        step = max(self._parts[0].block_size // max(self._row, 1), 1)
+        for start in range(low - low % step, high, step):
+            first, end = max(start, low), min(start + step, high)
+            piece = self._read(first * self._row, end * self._row)
+            piece = piece.reshape(end - first, *self._inner)
+            left[first - low : end - low] = piece[index]
+        return left
+
+    def _result(self, elements: NDArray[Any]) -> Any:
         """Elements as what they are of."""
         if self._header.is_array:
-            return elements.reshape(shape).astype(self._header.array_dtype)
+            return restored(elements, self._header)[()]
         elements = np.ascontiguousarray(elements)
         if self._header.element == CODE_POINTS:
             return restored_text(elements, self._header)
@@ -176,4 +228,5 @@ class ContainerFile:
         return out
 
     def _decode(self, number: int, index: int, out: NDArray[Any]) -> None:
-        decode_block(self._parts[number].block(index), self._coders[number], out)
+        part = self._parts[number]
+        decode_block(part.block(index), part.header, self._coders[number], out)

@@ -67,7 +67,12 @@ uint64_t bbans_take_reversed(bbans_cursor *c);
 
 static const uint8_t bbans_container_magic[4] = {0x89, 'b', 'b', 'z'};
 
-enum { CONTAINER_VERSION = 2 };
+enum { CONTAINER_VERSION = 3 };
+
+/* Of a container's header: how an element's unit and a coder are written. */
+#define UNIT_BYTES 5 /* the unit and its multiplier */
+#define FINGERPRINT_BYTES 8
+#define AXIS_SHIFT 2 /* beside the coder */
 
 /* ---- Networks ------------------------------------------------------------ */
 
@@ -96,13 +101,20 @@ void bbans_element_put(uint8_t *to, uint64_t bits, size_t width);
 
 int bbans_element_is_signed(int element);
 
+/* Has it a unit?  And is this one?  Such as have none have 0 of 0. */
+int bbans_element_has_unit(int element);
+int bbans_unit_is_valid(int element, int unit, uint64_t multiplier);
+
+/* The integers that such elements of arrays are. */
+int bbans_element_integer(int element);
+
 /* Two's complement of `width` bytes to that of 8. */
 uint64_t bbans_element_extend(uint64_t bits, size_t width);
 
 /* Is the value one of the element's type? */
 int bbans_element_fits(int element, int64_t value);
 
-/* Are all of a type's bits elements: of characters not all are. */
+/* Are all of a type's bits elements: of characters and BOOL not all are. */
 int bbans_elements_are_valid(int element, const uint8_t *data, size_t n);
 
 /* Is the machine's order of bytes that of files? */
@@ -111,6 +123,11 @@ int bbans_element_is_native(size_t width);
 /* How many elements of this width an array of this shape has. */
 #define BBANS_NO_SHAPE UINT64_MAX /* there is no such array */
 uint64_t bbans_shape_elements(const uint64_t *shape, size_t axes, size_t width);
+
+/* Can the first axis of this array, in blocks of `block`, be axis `axis` of
+ * another?  Then blocks are whole steps. */
+int bbans_axis_is_valid(const uint64_t *shape, size_t axes, unsigned axis,
+                        size_t block);
 
 /* ---- Blocks -------------------------------------------------------------- */
 

@@ -57,13 +57,16 @@ size_t bbans_element_bytes(int element)
     case BBANS_ELEMENT_UTF8:
     case BBANS_ELEMENT_UINT8:
     case BBANS_ELEMENT_INT8: return 1;
+    case BBANS_ELEMENT_BOOL: return type == element; /* bytes have no order */
     case BBANS_ELEMENT_UINT16:
     case BBANS_ELEMENT_INT16: return 2;
     case BBANS_ELEMENT_CHARACTERS:
     case BBANS_ELEMENT_UINT32:
     case BBANS_ELEMENT_INT32: return 4;
     case BBANS_ELEMENT_UINT64:
-    case BBANS_ELEMENT_INT64: return 8;
+    case BBANS_ELEMENT_INT64:
+    case BBANS_ELEMENT_DATETIME:
+    case BBANS_ELEMENT_TIMEDELTA: return 8;
     default: return 0;
     }
 }
@@ -104,7 +107,29 @@ uint64_t bbans_element_extend(uint64_t bits, size_t width)
 
 int bbans_element_is_signed(int element)
 {
-    return element >= BBANS_ELEMENT_UINT8 && (element & 1) != 0;
+    return element >= BBANS_ELEMENT_UINT8 &&
+           (bbans_element_integer(element) & 1) != 0;
+}
+
+int bbans_element_has_unit(int element)
+{
+    return element == BBANS_ELEMENT_DATETIME ||
+           element == BBANS_ELEMENT_TIMEDELTA;
+}
+
+int bbans_unit_is_valid(int element, int unit, uint64_t multiplier)
+{
+    if (!bbans_element_has_unit(element))
+        return unit == 0 && multiplier == 0;
+    return multiplier >= 1 &&
+           multiplier <= (unit == BBANS_UNIT_GENERIC ? 1 : INT32_MAX);
+}
+
+int bbans_element_integer(int element)
+{
+    if (element == BBANS_ELEMENT_BOOL)
+        return BBANS_ELEMENT_UINT8;
+    return bbans_element_has_unit(element) ? BBANS_ELEMENT_INT64 : element;
 }
 
 int bbans_element_fits(int element, int64_t value)
@@ -115,6 +140,8 @@ int bbans_element_fits(int element, int64_t value)
         return bbans_element_extend((uint64_t)value, width) == (uint64_t)value;
     if (element == BBANS_ELEMENT_CHARACTERS)
         return value >= 0 && value <= BBANS_CODE_POINT_MAX;
+    if (element == BBANS_ELEMENT_BOOL)
+        return value >= 0 && value <= 1;
     return value >= 0 && (width == 8 || (uint64_t)value >> (8 * width) == 0);
 }
 
@@ -124,6 +151,9 @@ int bbans_elements_are_valid(int element, const uint8_t *data, size_t n)
 
     for (i = 0; element == BBANS_ELEMENT_CHARACTERS && i < n; i++)
         if (bbans_element_get(data + 4 * i, 4) > BBANS_CODE_POINT_MAX)
+            return 0;
+    for (i = 0; element == BBANS_ELEMENT_BOOL && i < n; i++)
+        if (data[i] > 1)
             return 0;
     return 1;
 }
@@ -146,6 +176,17 @@ uint64_t bbans_shape_elements(const uint64_t *shape, size_t axes, size_t width)
         product *= shape[i];
     }
     return product;
+}
+
+int bbans_axis_is_valid(const uint64_t *shape, size_t axes, unsigned axis,
+                        size_t block)
+{
+    uint64_t step = 1; /* of a shape that bbans_shape_elements has passed */
+    size_t i;
+
+    for (i = 1; i < axes; i++)
+        step *= shape[i];
+    return axis == 0 || (axis < axes && (step == 0 || block % step == 0));
 }
 
 int bbans_element_is_native(size_t width)

@@ -4,34 +4,46 @@
 #include "bbans_files.h"
 
 #define HEADER_BYTES (START_BYTES + 2 + CHECKSUM_BYTES) /* at least */
-#define FINGERPRINT_BYTES 8
-#define CODER_AT (START_BYTES + 1)
-#define NAME_AT (CODER_AT + 1)
+#define ELEMENT_AT START_BYTES
+#define CODER_AT (ELEMENT_AT + 1)
+#define UNIT_AT (CODER_AT + 1)
+#define CODER_MASK ((1 << AXIS_SHIFT) - 1)
 
 /* ---- The header of a part ------------------------------------------------ */
+
+static size_t unit_bytes(int code)
+{
+    return bbans_element_has_unit(code & ~BBANS_ELEMENT_BIG_ENDIAN) ? UNIT_BYTES
+                                                                    : 0;
+}
 
 /* What there must be at least, by the bytes at hand. */
 static size_t header_bytes(const uint8_t *bytes, size_t n_bytes)
 {
-    if (n_bytes <= NAME_AT)
-        return HEADER_BYTES;
-    switch (bytes[CODER_AT]) {
-    case BBANS_CODER_MODEL: return HEADER_BYTES + FINGERPRINT_BYTES;
+    size_t n = HEADER_BYTES, name;
+
+    if (n_bytes <= CODER_AT)
+        return n;
+    name = UNIT_AT + unit_bytes(bytes[ELEMENT_AT]);
+    n += unit_bytes(bytes[ELEMENT_AT]);
+    switch (bytes[CODER_AT] & CODER_MASK) {
+    case BBANS_CODER_MODEL: return n + FINGERPRINT_BYTES;
     case BBANS_CODER_CODEC:
-        return HEADER_BYTES + FINGERPRINT_BYTES + 1 + bytes[NAME_AT];
-    default: return HEADER_BYTES;
+        return n + FINGERPRINT_BYTES + 1 + (n_bytes > name ? bytes[name] : 0);
+    default: return n;
     }
 }
 
-/* Is a coder named as it can be? */
-static bbans_status read_coder(bbans_reader *reader, const uint8_t *bytes)
+/* Of the bytes behind the coder's: is a coder named as it can be? */
+static bbans_status read_coder(bbans_reader *reader, int coder,
+                               const uint8_t *bytes)
 {
-    const uint8_t *fingerprint = bytes + NAME_AT;
+    const uint8_t *fingerprint = bytes;
     size_t n, points;
 
     memset(reader->name, 0, sizeof reader->name);
     memset(reader->fingerprint, 0, sizeof reader->fingerprint);
-    reader->coder = bytes[CODER_AT];
+    reader->coder = coder;
     if (reader->coder == BBANS_CODER_NONE)
         return BBANS_OK;
     if (reader->coder > BBANS_CODER_CODEC)
@@ -48,25 +60,60 @@ static bbans_status read_coder(bbans_reader *reader, const uint8_t *bytes)
     return BBANS_OK;
 }
 
-/* Are bytes after bytes, text after text, or an array after one of its type? */
-static int can_follow(int code, int before)
-{
-    const int is_text =
-        code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
+/* What a header says of the elements. */
+typedef struct {
+    int code, unit;
+    uint32_t multiplier;
+    unsigned axis;
+} element_type;
 
-    return code == before || (is_text && (before == BBANS_ELEMENT_UTF8 ||
-                                          before == BBANS_ELEMENT_CHARACTERS));
+static int is_text(int code)
+{
+    return code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
+}
+
+/* Are bytes after bytes, text after text, or an array after one of its type? */
+static int can_follow(const element_type *type, const bbans_reader *reader)
+{
+    const int before =
+        reader->element | (reader->big_endian ? BBANS_ELEMENT_BIG_ENDIAN : 0);
+
+    return (type->code == before && type->unit == reader->unit &&
+            type->multiplier == reader->multiplier &&
+            type->axis == reader->axis) ||
+           (is_text(type->code) && is_text(before));
+}
+
+static bbans_status read_type(element_type *type, const uint8_t *bytes)
+{
+    int element;
+
+    memset(type, 0, sizeof *type);
+    type->code = bytes[ELEMENT_AT];
+    type->axis = (unsigned)bytes[CODER_AT] >> AXIS_SHIFT;
+    element = type->code & ~BBANS_ELEMENT_BIG_ENDIAN;
+    if (bbans_element_bytes(type->code) == 0 || type->axis >= BBANS_AXES_MAX ||
+        (type->axis > 0 && element < BBANS_ELEMENT_UINT8))
+        return BBANS_ERR_VERSION;
+    if (!bbans_element_has_unit(element))
+        return BBANS_OK;
+    type->unit = bytes[UNIT_AT];
+    type->multiplier =
+        (uint32_t)bbans_load(bytes + UNIT_AT + 1, UNIT_BYTES - 1);
+    if (type->unit > BBANS_UNIT_ATTOSECOND)
+        return BBANS_ERR_VERSION;
+    return bbans_unit_is_valid(element, type->unit, type->multiplier)
+               ? BBANS_OK
+               : BBANS_ERR_CORRUPT;
 }
 
 static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
                                 size_t n_bytes, size_t *n_used)
 {
     const size_t n = header_bytes(bytes, n_bytes);
-    const int before =
-        reader->element | (reader->big_endian ? BBANS_ELEMENT_BIG_ENDIAN : 0);
     bbans_status status = bbans_check_start(
         bytes, n_bytes, bbans_container_magic, CONTAINER_VERSION);
-    int code;
+    element_type type;
 
     *n_used = 0;
     if (status != BBANS_OK)
@@ -77,16 +124,19 @@ static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
     }
     if (!bbans_checksum_matches(bytes, n - CHECKSUM_BYTES))
         return BBANS_ERR_CORRUPT;
-    code = bytes[START_BYTES];
-    if (bbans_element_bytes(code) == 0)
-        return BBANS_ERR_VERSION;
-    status = read_coder(reader, bytes);
-    if (status == BBANS_OK && reader->parts > 0 && !can_follow(code, before))
+    status = read_type(&type, bytes);
+    if (status == BBANS_OK)
+        status = read_coder(reader, bytes[CODER_AT] & CODER_MASK,
+                            bytes + UNIT_AT + unit_bytes(type.code));
+    if (status == BBANS_OK && reader->parts > 0 && !can_follow(&type, reader))
         status = BBANS_ERR_CORRUPT;
     if (status != BBANS_OK)
         return status;
-    reader->element = code & ~BBANS_ELEMENT_BIG_ENDIAN;
-    reader->big_endian = code != reader->element;
+    reader->element = type.code & ~BBANS_ELEMENT_BIG_ENDIAN;
+    reader->big_endian = type.code != reader->element;
+    reader->unit = type.unit;
+    reader->multiplier = type.multiplier;
+    reader->axis = type.axis;
     reader->block = 0;
     reader->blocks = 0;
     memset(&reader->own, 0, sizeof reader->own);
@@ -169,7 +219,11 @@ static int join_shapes(bbans_reader *reader, const end_record *end)
     size_t i;
 
     if (elements == BBANS_NO_SHAPE ||
-        (elements != reader->elements - reader->own.before && !reader->damaged))
+        (elements != reader->elements - reader->own.before &&
+         !reader->damaged) ||
+        (!bbans_axis_is_valid(end->shape, end->axes, reader->axis,
+                              reader->block) &&
+         !reader->damaged))
         return 0;
     if (reader->parts == 1) {
         reader->axes = end->axes;
@@ -416,14 +470,19 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
     case BBANS_METHOD_SIGNAL:
-        return bbans_block_signal(reader->element, block, to, work, work_bytes);
+        status = bbans_block_signal(bbans_element_integer(reader->element),
+                                    block, to, work, work_bytes);
+        break;
     case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
-    default: break;
+    default:
+        status =
+            decode_bytes(block, block->elements * width, to, work, work_bytes);
+        if (status == BBANS_OK)
+            make_native(to, block->elements, width);
+        break;
     }
-    status = decode_bytes(block, block->elements * width, to, work, work_bytes);
     if (status != BBANS_OK)
         return status;
-    make_native(to, block->elements, width);
     return bbans_elements_are_valid(reader->element, to, block->elements)
                ? BBANS_OK
                : BBANS_ERR_CORRUPT;
@@ -565,9 +624,11 @@ static bbans_status find_part(bbans_reader *reader, const uint8_t *bytes,
         part->elements = (record.blocks - 1) * reader->block + last;
     }
     if (reader->element >= BBANS_ELEMENT_UINT8 &&
-        bbans_shape_elements(record.shape, record.axes,
-                             bbans_element_bytes(reader->element)) !=
-            part->elements)
+        (bbans_shape_elements(record.shape, record.axes,
+                              bbans_element_bytes(reader->element)) !=
+             part->elements ||
+         !bbans_axis_is_valid(record.shape, record.axes, reader->axis,
+                              reader->block)))
         return BBANS_ERR_CORRUPT;
     return BBANS_OK;
 }

@@ -6,7 +6,6 @@
 
 #ifndef BBANS_DECODER_ONLY
 #define HEADER_BYTES (START_BYTES + 2 + CHECKSUM_BYTES)
-#define FINGERPRINT_BYTES 8
 #define METHOD_BYTES 1
 #define LENGTH_BYTES 4 /* of uvarints up to 2^24 and a record's overhead */
 #define BLOCK_BYTES (2 * LENGTH_BYTES + METHOD_BYTES + CHECKSUM_BYTES)
@@ -14,9 +13,11 @@
 #define END_BYTES (1 + 1 + 4 * BBANS_UVARINT_BYTES + CHECKSUM_BYTES)
 #define LEVEL_ORDER_1 4 /* from here on the byte coder may take order 1 */
 
-static size_t header_bytes(const bbans_model *model)
+static size_t header_bytes(const bbans_model *model, int element)
 {
-    return HEADER_BYTES + (model == NULL ? 0 : FINGERPRINT_BYTES);
+    return HEADER_BYTES +
+           (bbans_element_has_unit(element) ? (size_t)UNIT_BYTES : 0) +
+           (model == NULL ? 0 : FINGERPRINT_BYTES);
 }
 
 /* ---- Workspace ----------------------------------------------------------- */
@@ -124,30 +125,41 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
 /* ---- A part -------------------------------------------------------------- */
 
 bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
-                                int element, int level, uint8_t *bytes,
-                                size_t cap, size_t *n_bytes)
+                                const bbans_content *content, int level,
+                                uint8_t *bytes, size_t cap, size_t *n_bytes)
 {
-    const int type = element & ~BBANS_ELEMENT_BIG_ENDIAN;
     uint8_t *at = bytes;
+    int type;
 
-    if (writer == NULL || bytes == NULL || n_bytes == NULL)
+    if (writer == NULL || content == NULL || bytes == NULL || n_bytes == NULL)
         return BBANS_ERR_NULL;
+    type = content->element & ~BBANS_ELEMENT_BIG_ENDIAN;
     *n_bytes = 0;
     if (model != NULL && !bbans_model_is_built(model))
         return BBANS_ERR_STATE;
-    if (level < 1 || level > BBANS_LEVEL_MAX)
+    if (level < 1 || level > BBANS_LEVEL_MAX ||
+        content->axis >= BBANS_AXES_MAX ||
+        (content->axis > 0 && type < BBANS_ELEMENT_UINT8))
         return BBANS_ERR_SIZE;
-    if (bbans_element_bytes(element) == 0 ||
+    if (bbans_element_bytes(content->element) == 0 || content->unit < 0 ||
+        content->unit > BBANS_UNIT_ATTOSECOND ||
+        !bbans_unit_is_valid(type, content->unit, content->multiplier) ||
         (model != NULL && !bbans_model_takes(model, type)))
         return BBANS_ERR_SYMBOL;
-    *n_bytes = header_bytes(model);
+    *n_bytes = header_bytes(model, type);
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
     memcpy(at, bbans_container_magic, sizeof bbans_container_magic);
     at += sizeof bbans_container_magic;
     *at++ = CONTAINER_VERSION;
-    *at++ = (uint8_t)element;
-    *at++ = model == NULL ? BBANS_CODER_NONE : BBANS_CODER_MODEL;
+    *at++ = (uint8_t)content->element;
+    *at++ = (uint8_t)((model == NULL ? BBANS_CODER_NONE : BBANS_CODER_MODEL) |
+                      content->axis << AXIS_SHIFT);
+    if (bbans_element_has_unit(type)) {
+        *at++ = (uint8_t)content->unit;
+        bbans_store(at, content->multiplier, UNIT_BYTES - 1);
+        at += UNIT_BYTES - 1;
+    }
     if (model != NULL) {
         memcpy(at, model->fingerprint, sizeof model->fingerprint);
         at += sizeof model->fingerprint;
@@ -158,16 +170,19 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
     writer->model = model;
     writer->element = type;
     writer->level = level;
+    writer->axis = content->axis;
+    writer->channels = content->channels > 0 ? content->channels : 1;
     writer->bytes = *n_bytes;
     return BBANS_OK;
 }
 
-/* All blocks but the last have the same length, in whole steps of the model. */
+/* All blocks but the last have the same length, in whole steps. */
 static int length_is_valid(const bbans_writer *writer, size_t n)
 {
     const size_t width = bbans_element_bytes(writer->element);
 
     return n >= 1 && n <= BBANS_BLOCK_MAX / width &&
+           n % writer->channels == 0 &&
            (writer->model == NULL || n % writer->model->width == 0) &&
            (writer->blocks == 0 ||
             (n <= writer->block &&
@@ -256,7 +271,8 @@ static bbans_status put_end(const bbans_writer *writer, const uint64_t *shape,
     size_t i, n = 1 + CHECKSUM_BYTES;
 
     if (bbans_shape_elements(shape, axes, width) != writer->elements ||
-        (axes != 1 && !is_array))
+        (axes != 1 && !is_array) ||
+        !bbans_axis_is_valid(shape, axes, writer->axis, writer->block))
         return BBANS_ERR_SIZE;
     if (is_array)
         n += bbans_uvarint_bytes(axes);
@@ -295,7 +311,7 @@ bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
     *n_bytes = 0;
     for (i = 0; i < writer->blocks; i++)
         total += block_bytes[i];
-    if (total + header_bytes(writer->model) != writer->bytes)
+    if (total + header_bytes(writer->model, writer->element) != writer->bytes)
         return BBANS_ERR_SIZE;
     return put_end(writer, shape, axes, block_bytes, NULL, bytes, cap, n_bytes);
 }
@@ -305,7 +321,8 @@ bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
 size_t bbans_compress_bound(int element, size_t n, size_t block)
 {
     const size_t width = bbans_element_bytes(element);
-    const size_t ends = HEADER_BYTES + FINGERPRINT_BYTES + END_BYTES;
+    const size_t unit = bbans_element_has_unit(element) ? UNIT_BYTES : 0;
+    const size_t ends = HEADER_BYTES + unit + FINGERPRINT_BYTES + END_BYTES;
     const size_t each = BLOCK_BYTES + LENGTH_BYTES; /* and its length again */
 
     if (width == 0 || block == 0 || n > (SIZE_MAX - ends) / (width + each))
@@ -319,6 +336,7 @@ bbans_status bbans_compress(const bbans_model *model, int element,
                             size_t cap, size_t *n_bytes)
 {
     const uint64_t shape[1] = {n};
+    const bbans_content content = bbans_content_of(element);
     const size_t width = bbans_element_bytes(element);
     bbans_writer writer;
     bbans_status status;
@@ -329,8 +347,8 @@ bbans_status bbans_compress(const bbans_model *model, int element,
     *n_bytes = 0;
     if (block < 1)
         return BBANS_ERR_SIZE;
-    status =
-        bbans_writer_begin(&writer, model, element, level, bytes, cap, &header);
+    status = bbans_writer_begin(&writer, model, &content, level, bytes, cap,
+                                &header);
     if (status == BBANS_OK && element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     used = header;

@@ -15,9 +15,12 @@ typedef struct {
 typedef struct {
     const char *name;
     golden_bytes file, data; /* elements as in files */
-    int element, model;      /* -1: none             */
-    int codecs;              /* some part names one  */
-    size_t axes, write;      /* write 0: not by us   */
+    int element, unit;
+    uint32_t multiplier;
+    unsigned axis;
+    int model;          /* -1: none             */
+    int codecs;         /* some part names one  */
+    size_t axes, write; /* write 0: not by us   */
     uint64_t shape[3];
 } golden_file;
 
@@ -343,6 +346,16 @@ static void test_damage(const bbans_model *model, const uint8_t *bytes,
     free(copy);
 }
 
+static bbans_status begin(bbans_writer *writer, const bbans_model *model,
+                          int element, int level, uint8_t *bytes, size_t cap,
+                          size_t *n_bytes)
+{
+    const bbans_content content = bbans_content_of(element);
+
+    return bbans_writer_begin(writer, model, &content, level, bytes, cap,
+                              n_bytes);
+}
+
 static bbans_status compress(const bbans_model *model, int element,
                              const uint8_t *data, size_t n, size_t block,
                              uint8_t *bytes, size_t cap, size_t *n_bytes)
@@ -446,19 +459,15 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     size_t at, n, block[2];
 
     CHECK(model->kind == BBANS_KIND_INTEGERS);
-    CHECK(bbans_writer_begin(&writer, model, 3, 5, bytes, 200, &n) ==
+    CHECK(begin(&writer, model, 3, 5, bytes, 200, &n) == BBANS_ERR_SYMBOL);
+    CHECK(begin(&writer, model, BBANS_ELEMENT_CHARACTERS, 5, bytes, 200, &n) ==
           BBANS_ERR_SYMBOL);
-    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_CHARACTERS, 5, bytes,
-                             200, &n) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_writer_begin(&writer, model, element, 0, bytes, 200, &n) ==
-          BBANS_ERR_SIZE);
-    CHECK(bbans_writer_begin(&writer, model, element, 10, bytes, 200, &n) ==
-          BBANS_ERR_SIZE);
-    CHECK(bbans_writer_begin(&writer, model, element, 5, bytes, 18, &n) ==
+    CHECK(begin(&writer, model, element, 0, bytes, 200, &n) == BBANS_ERR_SIZE);
+    CHECK(begin(&writer, model, element, 10, bytes, 200, &n) == BBANS_ERR_SIZE);
+    CHECK(begin(&writer, model, element, 5, bytes, 18, &n) ==
           BBANS_ERR_CAPACITY);
     CHECK(n == 19);
-    CHECK(bbans_writer_begin(&writer, model, element, 5, bytes, 19, &at) ==
-          BBANS_OK);
+    CHECK(begin(&writer, model, element, 5, bytes, 19, &at) == BBANS_OK);
     CHECK(bbans_writer_end(&writer, beyond, 2, NULL, bytes + at, 200 - at,
                            &n) == BBANS_ERR_SIZE);
     CHECK(bbans_writer_end(&writer, empty, 2, NULL, bytes + at, 200 - at, &n) ==
@@ -581,8 +590,8 @@ static void test_rows(const bbans_model *model)
     size_t at, n, used;
 
     CHECK(model->width == 2);
-    CHECK(bbans_writer_begin(&writer, model, BBANS_ELEMENT_INT64, 5, bytes, 200,
-                             &at) == BBANS_OK);
+    CHECK(begin(&writer, model, BBANS_ELEMENT_INT64, 5, bytes, 200, &at) ==
+          BBANS_OK);
     CHECK(bbans_writer_block(&writer, values, 3, work, work_bytes, bytes + at,
                              200 - at, &n) == BBANS_ERR_SIZE);
     CHECK(bbans_writer_block(&writer, values, 4, work, work_bytes, bytes + at,
@@ -598,6 +607,98 @@ static void test_rows(const bbans_model *model)
     CHECK(decompress(model, bytes, at + used, &reader, &data, &n) ==
           BBANS_ERR_CORRUPT);
     free(data);
+    free(work);
+}
+
+/* What a header can say of an array. */
+static void test_contents(void)
+{
+    static const int64_t values[4] = {1, INT64_MIN, 3, 4};
+    static const uint64_t shape[2] = {2, 2};
+    static const uint8_t no_truth[2] = {1, 2};
+    size_t work_bytes =
+        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_DATETIME, 4, 1);
+    void *work = allocate(work_bytes);
+    uint8_t out[200];
+    int64_t back[4];
+    bbans_content content;
+    bbans_reader reader;
+    bbans_writer writer;
+    size_t at, n, lengths[2];
+    int k;
+
+    for (k = 0; k < 8; k++) { /* each is wrong in one way */
+        content = bbans_content_of(BBANS_ELEMENT_TIMEDELTA);
+        content.unit = k == 0 ? -1 : k == 1 ? BBANS_UNIT_ATTOSECOND + 1 : 7;
+        content.multiplier = k == 2 ? 0 : k == 3 ? 0x80000000u : 25;
+        content.axis = k == 4 ? BBANS_AXES_MAX : 0;
+        if (k == 5)
+            content.unit = BBANS_UNIT_GENERIC;
+        if (k == 6)
+            content.element = BBANS_ELEMENT_INT64; /* has no unit */
+        if (k == 7)
+            content.element = BBANS_ELEMENT_BOOL | BBANS_ELEMENT_BIG_ENDIAN;
+        CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 200, &n) ==
+              (k == 4 ? BBANS_ERR_SIZE : BBANS_ERR_SYMBOL));
+    }
+    content = bbans_content_of(BBANS_ELEMENT_UTF8);
+    content.axis = 1;
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 200, &n) ==
+          BBANS_ERR_SIZE);
+    CHECK(compress(NULL, BBANS_ELEMENT_DATETIME, (const uint8_t *)values, 4, 4,
+                   out, 200, &n) == BBANS_ERR_SYMBOL);
+    CHECK(compress(NULL, BBANS_ELEMENT_BOOL, no_truth, 1, 1, out, 200, &n) ==
+          BBANS_OK);
+    CHECK(compress(NULL, BBANS_ELEMENT_BOOL, no_truth, 2, 2, out, 200, &n) ==
+          BBANS_ERR_SYMBOL);
+
+    content =
+        bbans_content_of(BBANS_ELEMENT_TIMEDELTA | BBANS_ELEMENT_BIG_ENDIAN);
+    content.unit = BBANS_UNIT_NANOSECOND;
+    content.multiplier = INT32_MAX;
+    content.axis = 1;
+    content.channels = 2;
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 15, &n) ==
+          BBANS_ERR_CAPACITY);
+    CHECK(n == 16);
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 16, &at) ==
+          BBANS_OK);
+    CHECK(bbans_writer_block(&writer, values, 3, work, work_bytes, out + at,
+                             200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_block(&writer, values, 2, work, work_bytes, out + at,
+                             200 - at, &lengths[0]) == BBANS_OK);
+    at += lengths[0];
+    CHECK(bbans_writer_block(&writer, values + 2, 2, work, work_bytes, out + at,
+                             200 - at, &lengths[1]) == BBANS_OK);
+    at += lengths[1];
+    CHECK(bbans_writer_end(&writer, &writer.elements, 1, lengths, out + at,
+                           200 - at, &n) == BBANS_ERR_SIZE); /* no axis 1 */
+    CHECK(bbans_writer_end(&writer, shape, 2, lengths, out + at, 200 - at,
+                           &n) == BBANS_OK);
+    CHECK(bbans_container_check(&reader, out, at + n) == BBANS_OK);
+    CHECK(reader.element == BBANS_ELEMENT_TIMEDELTA && reader.big_endian &&
+          reader.unit == BBANS_UNIT_NANOSECOND &&
+          reader.multiplier == INT32_MAX && reader.axis == 1);
+    if (bbans_reader_work_bytes(&reader, NULL) > work_bytes) {
+        work_bytes = bbans_reader_work_bytes(&reader, NULL);
+        free(work);
+        work = allocate(work_bytes);
+    }
+    CHECK(bbans_decompress(NULL, out, at + n, work, work_bytes, back, 4, &n) ==
+          BBANS_OK);
+    CHECK(n == 4 && memcmp(back, values, sizeof back) == 0);
+
+    /* Steps of 2 in blocks of 1. */
+    content.channels = 0;
+    CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 200, &at) ==
+          BBANS_OK);
+    for (k = 0; k < 2; k++, at += lengths[k - 1])
+        CHECK(bbans_writer_block(&writer, values + k, 1, work, work_bytes,
+                                 out + at, 200 - at, &lengths[k]) == BBANS_OK);
+    CHECK(bbans_writer_end(&writer, (const uint64_t[2]){1, 2}, 2, lengths,
+                           out + at, 200 - at, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_writer_end(&writer, (const uint64_t[2]){2, 1}, 2, lengths,
+                           out + at, 200 - at, &n) == BBANS_OK);
     free(work);
 }
 
@@ -620,8 +721,8 @@ static void test_text(void)
     CHECK(bbans_decompress(NULL, out, n, work, work_bytes, back, 4, &n) ==
           BBANS_OK);
     CHECK(n == 4 && memcmp(back, good, 4) == 0);
-    CHECK(bbans_writer_begin(&writer, NULL, BBANS_ELEMENT_UTF8, 1, out, 100,
-                             &at) == BBANS_OK);
+    CHECK(begin(&writer, NULL, BBANS_ELEMENT_UTF8, 1, out, 100, &at) ==
+          BBANS_OK);
     CHECK(bbans_writer_block(&writer, bad, 2, work, work_bytes, out + at,
                              100 - at, &used) == BBANS_OK);
     at += used;
@@ -792,9 +893,13 @@ static void write_vector(const golden_file *file, const bbans_model *model,
     void *work = allocate(work_bytes);
     uint8_t *bytes = allocate(file->file.n + 100);
     size_t lengths[10], done, part, at, used, blocks = 0;
+    bbans_content content = bbans_content_of(file->element);
     bbans_writer writer;
 
-    CHECK(bbans_writer_begin(&writer, model, file->element, BBANS_LEVEL_DEFAULT,
+    content.unit = file->unit;
+    content.multiplier = file->multiplier;
+    content.axis = file->axis;
+    CHECK(bbans_writer_begin(&writer, model, &content, BBANS_LEVEL_DEFAULT,
                              bytes, file->file.n, &at) == BBANS_OK);
     for (done = 0; done < n; done += part, at += lengths[blocks++]) {
         part = n - done < file->write ? n - done : file->write;
@@ -830,6 +935,8 @@ static void read_vector(const golden_file *file, const bbans_model *model)
         CHECK(n_back == n && (n == 0 || memcmp(back, data, file->data.n) == 0));
         CHECK(reader.element == (file->element & 127) &&
               reader.big_endian == file->element >> 7);
+        CHECK(reader.unit == file->unit && reader.axis == file->axis &&
+              reader.multiplier == file->multiplier);
         CHECK(reader.axes == file->axes &&
               memcmp(reader.shape, file->shape, 8 * file->axes) == 0);
         test_find(model, file->file.bytes, file->file.n, data, n, 1);
@@ -883,6 +990,7 @@ int main(void)
 
     test_bounds();
     test_levels();
+    test_contents();
     test_text();
     for (k = 0; k < 3; k++) {
         check_state = (uint64_t)k + 1; /* for all_bytes */
@@ -899,7 +1007,7 @@ int main(void)
     test_container(NULL, 1, 7, BBANS_ELEMENT_BYTES, 150, 70);
     test_container(NULL, 0, 7, BBANS_ELEMENT_INT32, 50, 40);
     test_container(NULL, 2, 200, BBANS_ELEMENT_CHARACTERS, 30, 9);
-    CHECK(all_bytes == 0xf8471d15);
+    CHECK(all_bytes == 0xea64dcf0);
     test_types(models);
     test_writer(&models[0].model, &models[1].model);
     test_parts(&models[0].model);

@@ -42,12 +42,13 @@ vae_v1.json, deep_ssm_v1.json
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
-container_v2.json
+container_v3.json
     models: name, and the hex of the model file.
-    files: name; the hex of the file, and of all its elements; element and shape
-        (null but for arrays) of the whole; models (by number) and codecs (by name) that
-        its parts name; blocks, as [n, method] of each part; and "write": null, or the
-        block_size with which the library writes it, under the model, at level 5.
+    files: name; the hex of the file, and of all its elements, as they are in it;
+        element, unit and multiplier (0 of what has none) and axis of the whole, and its
+        shape in the file (null but for arrays); models (by number) and codecs (by name)
+        that its parts name; blocks, as [n, method] of each part; and "write": null, or
+        the block_size with which the library writes it, under the model, at level 5.
     damaged: name, the hex of a file that no reader takes, and the error: "corrupt",
         "truncated", "version" or "format" (no container). They name no coder.
 leak_v1.json
@@ -935,7 +936,7 @@ def deep_ssm_content():
     return {"cases": list(network_model_cases(draw, models))}
 
 
-# container_v2.json
+# container_v3.json
 
 
 class Coded:
@@ -1017,8 +1018,9 @@ def signal_block(values, channels, form, item, coefficients, scale):
 
 
 class Part:
-    def __init__(self, element, shape=None, coder=None):
+    def __init__(self, element, shape=None, coder=None, unit=(0, 0), axis=0):
         self.element, self.shape, self.coder = element, shape, coder
+        self.unit, self.axis = unit, axis
         self.item = ref.ELEMENT_BYTES[element & 127]
         self.blocks, self.data = [], b""
 
@@ -1041,7 +1043,13 @@ class Part:
         elif self.coder is not None:
             name, fingerprint = self.coder
             coder = bytes([2, len(name.encode())]) + name.encode() + fingerprint
-        return ref.write_part(self.element, coder, self.blocks, self.shape)
+        first = bytes([coder[0] | self.axis << 2]) + unit_of(*self.unit)
+        return ref.write_part(self.element, first + coder[1:], self.blocks, self.shape)
+
+
+def unit_of(unit, multiplier):
+    """Of a header, by its code; nothing for elements that have none."""
+    return bytes([unit]) + ref.words([multiplier], 4) if multiplier else b""
 
 
 def container_files(draw, models):
@@ -1053,8 +1061,8 @@ def container_files(draw, models):
         xs = likely(draw, hmm_of(model.model), n)
         return [model.symbols[x] for x in xs] if model.symbols else xs
 
-    def part(element, shape=None, coder=None):
-        return Part(element, shape, models.get(coder, coder))
+    def part(element, shape=None, coder=None, **given):
+        return Part(element, shape, models.get(coder, coder), **given)
 
     stored, coded = of("stored"), of("text")
     yield "empty bytes", 2**20, [part(0)]
@@ -1082,6 +1090,19 @@ def container_files(draw, models):
             yield f"elements {element + big}", 2**16, [part(
                 element + big, [3, 4], "index"
             ).add(1, xs)]  # fmt: skip
+    yield "booleans by a model", 2**16, [part(24, [2, 3], "index").add(
+        1, [1, 0, 0, 1, 1, 1]
+    )]  # fmt: skip
+    yield "booleans", 4, [part(24, [6]).add(0, [0, 1, 1, 0]).add(0, [1, 1])]
+    never = -(2**63)
+    for element in (25, 25 + 128, 26, 26 + 128):
+        for unit in [(0, 1), (1, 1), (13, 2**31 - 1), (7, 25)]:
+            yield f"elements {element} of {unit[1]} x unit {unit[0]}", None, [part(
+                element, [3], unit=unit
+            ).add(0, [never, 1 - never]).add(0, [-(10**9)])]  # fmt: skip
+    yield "dates by a model", 20, [part(25, [20], "some", unit=(10, 1)).add(
+        1, likely_of("some", 20)
+    )]  # fmt: skip
     yield "a scalar", 2**16, [part(19, [], "index").add(1, [3])]
     yield "integers, predictive", 20, [part(23, [2, 20], "some").add(
         1, likely_of("some", 20)
@@ -1115,6 +1136,16 @@ def container_files(draw, models):
         part(147, [2, 3]).add(0, [1, 2, 3, 4, 5, -6]), part(147, [0, 3]),
         part(147, [1, 3]).add(0, [7, 8, 9]),
     ]  # fmt: skip
+    durations = {"unit": (8, 10), "axis": 2}
+    yield "arrays along their last axis", None, [
+        part(26, [3, 1, 2], **durations).add(0, [1, 2, 3, 4]).add(0, [5, -6]),
+        part(26, [0, 1, 2], **durations),
+        part(26, [1, 1, 2], **durations).add(0, [7, 8]),
+    ]  # fmt: skip
+    yield "an array whose second axis is first", 6, [part(17, [4, 3], axis=1).add(
+        0, [1, 2, 3, 4, 5, 6]
+    ).add(0, [7, 8, 9, 10, 11, 12])]  # fmt: skip
+    yield "an empty array whose second axis is first", 6, [part(17, [4, 0], axis=1)]
 
 
 def many(part, draw, n):
@@ -1141,9 +1172,11 @@ def broken_files():
     yield "cut", good[:-1], "truncated"
     yield "cut before the last length", good[:-2], "truncated"
     yield "version 1", ref.with_crc(good[:4] + b"\1" + good[5:7]) + good[11:], "version"
-    for element in (3, 15, 24, 0x80, 0x81, 0x82, 0x90, 0x91, 0xFF):
+    for element in (3, 15, 27, 0x80, 0x81, 0x82, 0x90, 0x91, 0x98, 0xFF):
         file = ref.with_crc(good[:5] + bytes([element, 0])) + good[11:]
         yield f"element {element}", file, "version"
+    yield "version 2", ref.with_crc(good[:4] + b"\2" + good[5:7]) + good[11:], "version"
+    yield "an axis of bytes", ref.with_crc(good[:5] + b"\0\4") + good[11:], "version"
     yield "coder 3", ref.with_crc(good[:5] + b"\0\3") + good[11:], "version"
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
@@ -1179,6 +1212,23 @@ def broken_files():
     yield "two blocks that changed places", swapped, "corrupt"
     for name, shape in [("another shape", [2, 4]), ("33 axes", [7] + [1] * 32)]:
         yield name, ref.write_part(16, b"\0", blocks, shape), "corrupt"
+    for axis, error in [(1, "corrupt"), (31, "corrupt"), (32, "version")]:
+        file = ref.write_part(16, bytes([4 * axis]), blocks, [7])
+        yield f"axis {axis} of one", file, error
+    file = ref.write_part(16, b"\4", [(3, 0, b"abc"), (3, 0, b"def")], [3, 2])
+    yield "blocks that are no steps", file, "corrupt"
+    for unit, error in [
+        ((14, 1), "version"), ((7, 0), "corrupt"), ((0, 2), "corrupt"),
+        ((7, 2**31), "corrupt"), ((13, 2**32 - 1), "corrupt"),
+    ]:  # fmt: skip
+        first = bytes([0, unit[0]]) + ref.words(unit[1:], 4)
+        name = f"{unit[1]} x unit {unit[0]}"
+        yield name, ref.write_part(25, first, [(1, 0, bytes(8))], [1]), error
+    yield (
+        "a boolean of 2",
+        ref.write_part(24, b"\0", [(3, 0, b"\0\1\2")], [3]),
+        ("corrupt"),
+    )
     yield "no possible array", ref.write_part(23, b"\0", [], [0, 2**60]), "corrupt"
     first = ref.write_part(19, b"\0", [(2, 0, bytes(4))], [1, 2])
     for name, element, shape, blocks in [
@@ -1189,6 +1239,18 @@ def broken_files():
     ]:
         yield f"an array, then {name}", first + ref.write_part(
             element, b"\0", blocks, shape
+        ), "corrupt"  # fmt: skip
+    second = bytes([0, 7, 1, 0, 0, 0])
+    first = ref.write_part(25, second, [(2, 0, bytes(16))], [1, 2])
+    for name, element, coder in [
+        ("durations", 26, second),
+        ("another unit", 25, bytes([0, 8, 1, 0, 0, 0])),
+        ("another multiplier", 25, bytes([0, 7, 2, 0, 0, 0])),
+        ("another axis", 25, bytes([4, 7, 1, 0, 0, 0])),
+        ("integers", 23, b"\0"),
+    ]:
+        yield f"dates, then {name}", first + ref.write_part(
+            element, coder, [(2, 0, bytes(16))], [1, 2]
         ), "corrupt"  # fmt: skip
     scalar = ref.write_part(19, b"\0", [(1, 0, bytes(2))], [])
     yield "two scalars", scalar * 2, "corrupt"
@@ -1212,6 +1274,8 @@ def container_content():
             "name": name, "file": file.hex(),
             "data": b"".join(part.data for part in parts).hex(),
             "element": parts[0].element, "shape": whole_shape(parts),
+            "unit": parts[0].unit[0], "multiplier": parts[0].unit[1],
+            "axis": parts[0].axis,
             "models": [names.index(c.name) for c in coders if isinstance(c, Coded)],
             "codecs": [c[0] for c in coders if isinstance(c, tuple)],
             "blocks": [[[n, method] for n, method, _ in p.blocks] for p in parts],
@@ -1326,7 +1390,7 @@ def main():
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
-        "container_v2.json": container_content,
+        "container_v3.json": container_content,
     }
     for name, content in contents.items():
         path, version = HERE / name, int(name[-6])

@@ -1,0 +1,148 @@
+"""The codec of zarr 3, which finds it under the name "bbans"."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from bbans.errors import ModelError
+from bbans.formats.coders import LEVEL_DEFAULT
+from bbans.frozen.base import FrozenModel
+from bbans.integrations.chunks import ChunkCoder
+
+try:
+    from zarr.abc.codec import ArrayBytesCodec
+except ImportError as error:
+    raise ImportError(
+        "bbans.integrations.zarr needs zarr 3: pip install 'bbans[zarr]'"
+    ) from error
+
+__all__ = ["BbansCodec"]
+
+NAME = "bbans"
+
+
+class BbansCodec(ArrayBytesCodec):  # type: ignore[misc]
+    """Compresses the chunks of an array of any type that is not of objects.
+
+    It takes the place of zarr's `serializer`, as it sees what the values are: integers,
+    booleans, dates and durations are coded by a model of each chunk, which is fitted to
+    it; all else by its bytes. No compressor is needed behind.
+
+    Parameters
+    ----------
+    level : int
+        From 1, fast, to 9, small.
+    axis : int, optional
+        The axis of a chunk along which it was sampled, the others being channels;
+        negative from the last back. By default the first of an array of two axes with
+        few columns; other arrays are one series.
+    model : FrozenModel or str, optional
+        What codes integers. A model goes into the array's metadata whole; a str is the
+        fingerprint of one that comes with bbans, was passed to
+        `bbans.integrations.register`, or is in a file that the environment variable
+        BBANS_MODELS names. What it cannot code is coded as without it.
+
+    Raises
+    ------
+    ModelError
+        If these are none.
+
+    Examples
+    --------
+    >>> import numpy as np, zarr
+    >>> array = zarr.create_array(
+    ...     {}, data=np.arange(1000), serializer=BbansCodec(), compressors=None
+    ... )
+    >>> int(array[-1])
+    999
+    """
+
+    is_fixed_size = False
+
+    def __init__(
+        self,
+        level: int = LEVEL_DEFAULT,
+        axis: int | None = None,
+        model: FrozenModel | str | None = None,
+    ) -> None:
+        self._coder = ChunkCoder.of(level, axis, model)
+
+    @property
+    def level(self) -> int:
+        """From 1, fast, to 9, small."""
+        return self._coder.level
+
+    @property
+    def axis(self) -> int | None:
+        """The axis along which a chunk was sampled."""
+        return self._coder.axis
+
+    @property
+    def model(self) -> str | None:
+        """The model's fingerprint, or its file in base64."""
+        return self._coder.model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BbansCodec) and self._coder == other._coder
+
+    def __hash__(self) -> int:
+        return hash((NAME, self._coder))
+
+    def __repr__(self) -> str:
+        return f"BbansCodec{self._coder.shown()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What zarr.json says of it."""
+        return {"name": NAME, "configuration": self._coder.to_config()}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> BbansCodec:
+        """The codec that zarr.json describes.
+
+        Raises
+        ------
+        ModelError
+            If it is another, or this release has no such settings.
+        """
+        if data.get("name") != NAME:
+            raise ModelError(f"codec must be {NAME!r}, not {data.get('name')!r}")
+        coder = ChunkCoder.from_config(data.get("configuration") or {})
+        return cls(coder.level, coder.axis, coder.model)
+
+    def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
+        """Refuse an array whose chunks this codec cannot code.
+
+        Raises
+        ------
+        TypeError
+            If its elements are objects.
+        ModelError
+            If it has not the axis, or the model is for other types.
+        """
+        self._coder.check(dtype.to_native_dtype(), shape)
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
+        """There is none: it depends on the values.
+
+        Raises
+        ------
+        NotImplementedError
+        """
+        raise NotImplementedError(
+            "the size of a compressed chunk depends on its values"
+        )
+
+    async def _encode_single(self, chunk_data: Any, chunk_spec: Any) -> Any:
+        array = chunk_data.as_numpy_array()
+        data = await asyncio.to_thread(self._coder.encode_little, array)
+        return chunk_spec.prototype.buffer.from_bytes(data)
+
+    async def _decode_single(self, chunk_data: Any, chunk_spec: Any) -> Any:
+        array = await asyncio.to_thread(
+            self._coder.decode_as,
+            chunk_data.to_bytes(),
+            chunk_spec.dtype.to_native_dtype(),
+            chunk_spec.shape,
+        )
+        return chunk_spec.prototype.nd_buffer.from_numpy_array(array)
