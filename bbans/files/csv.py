@@ -69,7 +69,7 @@ def csv_layout(head: bytes, wanted: bool = False) -> Lines | None:
         It is a table, so that the likeliest delimiter is taken.
     """
     head = head[:_HEAD_BYTES]
-    if _NO_TEXT.search(head):
+    if not wanted and _NO_TEXT.search(head):
         return None
     lines = head.split(b"\n")[1:-1]
     if len(lines) < _LINES_MIN and not wanted:

@@ -37,7 +37,7 @@ def npy_layout(head: bytes) -> Samples | None:
     if dtype.kind in "iubmM":  # times are integers too
         element = element_of(dtype.itemsize, signed=dtype.kind in "imM")
     size = math.prod(shape) * dtype.itemsize
-    if element is None or size == 0:
+    if element is None or min(shape, default=1) < 1:
         return None
     start = file.tell()
     channels, planar = 1, False

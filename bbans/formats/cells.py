@@ -406,8 +406,8 @@ class Pattern(NamedTuple):
                 else:
                     found[field.letter] = part
         stamp = [self._stamp(found)] if found else []
-        series = [*stamp, *numbers]
-        return [np.where(abs(x) < VALUE_MAX, x, 0) for x in series]
+        # What overflowed is of another form, as what is negative.
+        return [*stamp, *(np.where((x >= 0) & (x < VALUE_MAX), x, 0) for x in numbers)]
 
     def _runs(self) -> list[list[Field]]:
         """The fields, those together whose digits are."""
