@@ -289,52 +289,6 @@ enum {
 BBANS_API size_t bbans_element_bytes(int element);
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes that hold what n elements become in blocks of `block`, whatever they
- * are: 61, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
- * SIZE_MAX. */
-BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
-
-/* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
- *   model  or NULL: for the byte coder alone
- *   kept   steps whose forward messages are kept at a time: kept = block is
- *          fastest, kept near sqrt(block) smallest
- * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
- * built. */
-BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model, int element,
-        size_t block, size_t kept);
-
-/* Compress an array of n elements to a container of one part with one axis.
- *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: the byte
- *            coder
- *   block    elements in a block, whole steps of the model
- *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
- *   work     at least bbans_writer_work_bytes(model, element, min(n, block),
- *            kept) for some kept; more is used to keep more, and the result is
- *            the same
- *   bytes    [cap] out; bbans_compress_bound(element, n, block) suffice
- *   n_bytes  out: bytes of the container; 0 after an error
- * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
- * not in the model's alphabet, or data that it is not for: text and bytes are
- * for models of their kind, arrays for all others; UTF-8 must be valid, and
- * dates and durations, which have a unit, are for bbans_writer_begin. */
-BBANS_API bbans_status bbans_compress(const bbans_model *model, int element,
-        const void *data, size_t n, size_t block, int level, void *work,
-        size_t work_bytes, uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* The same in pieces, for streams and for arrays of several axes: begin, block
- * by block, end.  Each writes its piece to bytes [cap], *n_bytes of them; after
- * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
- * too small.  After an error *writer is as it was before the call. */
-typedef struct {
-    const bbans_model *model;
-    int element, level;
-    unsigned axis;
-    size_t channels;
-    size_t block;                     /* elements of the first block */
-    uint64_t blocks, elements, bytes; /* written so far              */
-} bbans_writer;
-
 /* What a part holds; bbans_content_of(element) is the usual, the rest 0. */
 typedef struct {
     int element;         /* BBANS_ELEMENT_...                               */
@@ -349,6 +303,55 @@ typedef struct {
                             axes                                            */
 } bbans_content;
 
+/* Bytes that hold what n elements become in blocks of `block`, whatever they
+ * are: 61, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
+ * SIZE_MAX. */
+BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
+
+/* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
+ *   model  or NULL: for the byte coder alone
+ *   level  as below
+ *   kept   steps whose forward messages are kept at a time: kept = block is
+ *          fastest, kept near sqrt(block) smallest
+ * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
+ * built. */
+BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
+        const bbans_content *content, int level, size_t block, size_t kept);
+
+/* Compress an array of n elements to a container of one part with one axis.
+ *   model    what codes the blocks; those that it would make longer than the
+ *            elements are left to the byte coder, or stored.  NULL: the byte
+ *            coder
+ *   content  what the elements are; axis 0
+ *   block    elements in a block, whole steps of the model
+ *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
+ *   work     at least bbans_writer_work_bytes(model, content, level, min(n,
+ *            block), kept) for some kept; more is used to keep more, and the
+ *            result is the same
+ *   bytes    [cap] out; bbans_compress_bound(content->element, n, block)
+ *            suffice
+ *   n_bytes  out: bytes of the container; 0 after an error
+ * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
+ * not in the model's alphabet, or data that it is not for: text and bytes are
+ * for models of their kind, arrays for all others; and UTF-8 must be valid. */
+BBANS_API bbans_status bbans_compress(const bbans_model *model,
+        const bbans_content *content, const void *data, size_t n, size_t block,
+        int level, void *work, size_t work_bytes, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+
+/* The same in pieces, for streams and for arrays of several axes: begin, block
+ * by block, end.  Each writes its piece to bytes [cap], *n_bytes of them; after
+ * ERR_CAPACITY *n_bytes is what is needed, or 0 if it is the workspace that is
+ * too small.  After an error *writer is as it was before the call. */
+typedef struct {
+    const bbans_model *model;
+    int element, level;
+    unsigned axis;
+    size_t channels;
+    size_t block;                     /* elements of the first block */
+    uint64_t blocks, elements, bytes; /* written so far              */
+} bbans_writer;
+
 /* Writes 11 bytes, with a unit 5 more, with a model 8 more.  The model must
  * outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
@@ -358,8 +361,8 @@ BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
 /* A block of n elements: at most 13 bytes more than they are.  All blocks have
  * the same length; the last may be shorter.  That text is UTF-8 is for the
  * caller to see to; a BOOL above 1 is an ERR_SYMBOL.
- *   work  at least bbans_writer_work_bytes(model, element, n, kept) for some
- *         kept
+ *   work  at least bbans_writer_work_bytes(model, content, level, n, kept) for
+ *         some kept
  * Returns ERR_{NULL,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_block(bbans_writer *writer,
         const void *data, size_t n, void *work, size_t work_bytes,

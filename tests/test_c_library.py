@@ -362,14 +362,15 @@ class InC:
         self.memory = ffi.new("uint64_t[]", size // 8 + 1)
         assert lib.bbans_model_build(self.model, self.memory, size) == 0
 
-    def compress(self, element, data, n, block, level=5):
+    def compress(self, element, data, n, block, level=5, unit=(0, 0)):
+        content = ffi.new("bbans_content *", [element, *unit])
         longest = min(n, block)
-        size = lib.bbans_writer_work_bytes(self.model, element, longest, 7)
+        size = lib.bbans_writer_work_bytes(self.model, content, level, longest, 7)
         work = ffi.new("uint64_t[]", size // 8 + 1)
         out = bytearray(lib.bbans_compress_bound(element, n, block))
         used = ffi.new("size_t *")
         status = lib.bbans_compress(
-            self.model, element, ffi.from_buffer(data), n, block, level,
+            self.model, content, ffi.from_buffer(data), n, block, level,
             work, size, ffi.from_buffer("uint8_t[]", out), len(out), used,
         )  # fmt: skip
         return status, bytes(out[: used[0]])
@@ -412,6 +413,44 @@ def test_arrays(name, code):
             status, reader, data = c.decompress(blob)
             assert (status, data) == (0, x.tobytes())
             assert (reader.element, reader.elements) == (16 + code, x.size)
+
+
+@pytest.mark.parametrize("name", ["index", "some", None])
+@pytest.mark.parametrize(
+    ("dtype", "element", "unit"),
+    [
+        ("?", 24, (0, 0)),
+        ("M8", 25, (0, 1)),
+        ("M8[ns]", 25, (10, 1)),
+        ("m8[25s]", 26, (7, 25)),
+        ("m8[2147483647as]", 26, (13, 2**31 - 1)),
+    ],
+)
+def test_booleans_dates_and_durations(name, dtype, element, unit):
+    if name is None:
+        x, model = np.random.default_rng(0).integers(0, 2, 300), None
+        x = x if element == 24 else x * 2**40 + np.iinfo("i8").min
+    else:
+        x, model = values_of(name, "i8"), MODELS[name]
+        x = x % 2 * (x >= 0) if element == 24 else x
+    x = x.astype("?") if element == 24 else x.view(dtype)
+    stored = x.view("u1" if element == 24 else "i8")
+    for block in (2**16, 78):
+        blob = compress(x, model or ByteCoder(), block_size=block)
+        assert InC(model).compress(element, stored, 300, block, unit=unit) == (0, blob)
+        status, reader, data = InC(model).decompress(blob)
+        assert (status, data) == (0, stored.tobytes())
+        assert (reader.element, reader.unit, reader.multiplier) == (element, *unit)
+
+
+def test_what_c_says_of_the_axis():
+    x = values_of("index", "i2", 30).reshape(2, 3, 5)
+    for axis, shape in ((0, [2, 3, 5]), (1, [3, 2, 5]), (2, [5, 2, 3])):
+        blob = compress(x, SignalCoder(level=1, axis=axis))
+        status, reader, data = InC().decompress(blob)
+        assert (status, reader.axis, reader.axes) == (0, axis, 3)
+        assert list(reader.shape)[:3] == shape
+        assert data == np.moveaxis(x, axis, 0).tobytes()
 
 
 def test_shapes_and_byte_order():

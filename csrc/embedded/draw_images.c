@@ -99,6 +99,7 @@ static int32_t *draw(const bbans_state_space *space)
 int main(int argc, char **argv)
 {
     size_t n_file, n, i, work_bytes, cap, used, n_memory;
+    const bbans_content content = bbans_content_of(BBANS_ELEMENT_UINT8);
     uint8_t *file, *pixel, *bytes;
     bbans_model model;
     void *work;
@@ -118,14 +119,13 @@ int main(int argc, char **argv)
     pixel = allocate(n);
     for (i = 0; i < n; i++)
         pixel[i] = (uint8_t)x[i];
-    work_bytes =
-        bbans_writer_work_bytes(&model, BBANS_ELEMENT_UINT8, n, IMAGES);
+    work_bytes = bbans_writer_work_bytes(&model, &content, BBANS_LEVEL_DEFAULT,
+                                         n, IMAGES);
     cap = bbans_compress_bound(BBANS_ELEMENT_UINT8, n, n);
     work = allocate(work_bytes);
     bytes = allocate(cap);
-    if (bbans_compress(&model, BBANS_ELEMENT_UINT8, pixel, n, n,
-                       BBANS_LEVEL_DEFAULT, work, work_bytes, bytes, cap,
-                       &used) != BBANS_OK)
+    if (bbans_compress(&model, &content, pixel, n, n, BBANS_LEVEL_DEFAULT, work,
+                       work_bytes, bytes, cap, &used) != BBANS_OK)
         fail("cannot compress");
     out = fopen(argv[2], "w");
     if (out == NULL)

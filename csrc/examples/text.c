@@ -89,6 +89,7 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     int element = BBANS_ELEMENT_BYTES;
     void *data = text.bytes, *work;
     size_t n = text.n, work_bytes, cap, n_bytes;
+    bbans_content content;
     uint8_t *bytes;
 
     if (model->kind == BBANS_KIND_TEXT) {
@@ -99,12 +100,13 @@ static void compress(const bbans_model *model, const char *from, const char *to)
         data = point;
     }
     /* All forward messages of a block are kept, which is fastest. */
-    work_bytes =
-        bbans_writer_work_bytes(model, element, n < block ? n : block, block);
+    content = bbans_content_of(element);
+    work_bytes = bbans_writer_work_bytes(model, &content, BBANS_LEVEL_DEFAULT,
+                                         n < block ? n : block, block);
     work = allocate(work_bytes);
     cap = bbans_compress_bound(element, n, block);
     bytes = allocate(cap);
-    check(bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+    check(bbans_compress(model, &content, data, n, block, BBANS_LEVEL_DEFAULT,
                          work, work_bytes, bytes, cap, &n_bytes),
           from);
     write_file(to, bytes, n_bytes);

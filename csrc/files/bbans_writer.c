@@ -31,12 +31,16 @@ static uint64_t bytes_work_bytes(size_t n_bytes)
            bbans_bytes_bound(n_bytes);
 }
 
-size_t bbans_writer_work_bytes(const bbans_model *model, int element, size_t n,
-                               size_t kept)
+size_t bbans_writer_work_bytes(const bbans_model *model,
+                               const bbans_content *content, int level,
+                               size_t n, size_t kept)
 {
-    const size_t width = bbans_element_bytes(element);
     uint64_t bytes, message = 0;
+    size_t width;
 
+    if (content == NULL || level < 1 || level > BBANS_LEVEL_MAX)
+        return 0;
+    width = bbans_element_bytes(content->element);
     if (width == 0 || n > BBANS_BLOCK_MAX / width)
         return 0;
     if (model != NULL) {
@@ -330,26 +334,26 @@ size_t bbans_compress_bound(int element, size_t n, size_t block)
     return ends + n * width + (n / block + (n % block != 0)) * each;
 }
 
-bbans_status bbans_compress(const bbans_model *model, int element,
-                            const void *data, size_t n, size_t block, int level,
-                            void *work, size_t work_bytes, uint8_t *bytes,
-                            size_t cap, size_t *n_bytes)
+bbans_status bbans_compress(const bbans_model *model,
+                            const bbans_content *content, const void *data,
+                            size_t n, size_t block, int level, void *work,
+                            size_t work_bytes, uint8_t *bytes, size_t cap,
+                            size_t *n_bytes)
 {
     const uint64_t shape[1] = {n};
-    const bbans_content content = bbans_content_of(element);
-    const size_t width = bbans_element_bytes(element);
     bbans_writer writer;
     bbans_status status;
-    size_t header, used, done, part;
+    size_t width, header, used, done, part;
 
-    if (n_bytes == NULL || (data == NULL && n > 0))
+    if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
     *n_bytes = 0;
-    if (block < 1)
+    if (block < 1 || content->axis > 0)
         return BBANS_ERR_SIZE;
-    status = bbans_writer_begin(&writer, model, &content, level, bytes, cap,
-                                &header);
-    if (status == BBANS_OK && element == BBANS_ELEMENT_UTF8)
+    width = bbans_element_bytes(content->element);
+    status =
+        bbans_writer_begin(&writer, model, content, level, bytes, cap, &header);
+    if (status == BBANS_OK && content->element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     used = header;
     for (done = 0; status == BBANS_OK && done < n; done += part) {

@@ -102,15 +102,16 @@ static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
                         int level, size_t *n_bytes)
 {
     const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, size, block);
-    size_t work_bytes = bbans_writer_work_bytes(NULL, BBANS_ELEMENT_BYTES,
+    const bbans_content content = bbans_content_of(BBANS_ELEMENT_BYTES);
+    size_t work_bytes = bbans_writer_work_bytes(NULL, &content, level,
                                                 size < block ? size : block, 1);
     uint8_t *bytes = allocate(cap), *back = allocate(size);
     void *work = allocate(work_bytes);
     bbans_reader reader;
     size_t n;
 
-    CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, data, size, block, level,
-                         work, work_bytes, bytes, cap, n_bytes) == BBANS_OK);
+    CHECK(bbans_compress(NULL, &content, data, size, block, level, work,
+                         work_bytes, bytes, cap, n_bytes) == BBANS_OK);
     free(work);
     CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
     work_bytes = bbans_reader_work_bytes(&reader, NULL);

@@ -52,6 +52,16 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t n)
     return copy;
 }
 
+/* For the elements alone, at the default level. */
+static size_t work_bytes_of(const bbans_model *model, int element, size_t block,
+                            size_t kept)
+{
+    const bbans_content content = bbans_content_of(element);
+
+    return bbans_writer_work_bytes(model, &content, BBANS_LEVEL_DEFAULT, block,
+                                   kept);
+}
+
 /* ---- Models -------------------------------------------------------------- */
 
 typedef struct {
@@ -64,7 +74,7 @@ static void load(loaded *m, const uint8_t *bytes, size_t n)
 {
     m->file = copy_of(bytes, n);
     CHECK(bbans_model_parse(&m->model, m->file, n) == BBANS_OK);
-    CHECK(bbans_writer_work_bytes(&m->model, BBANS_ELEMENT_BYTES, 1, 1) == 0);
+    CHECK(work_bytes_of(&m->model, BBANS_ELEMENT_BYTES, 1, 1) == 0);
     n = bbans_model_bytes(&m->model);
     m->memory = allocate(n);
     CHECK(bbans_model_build(&m->model, m->memory, n) == BBANS_OK);
@@ -346,6 +356,19 @@ static void test_damage(const bbans_model *model, const uint8_t *bytes,
     free(copy);
 }
 
+/* Dates are of 25 seconds. */
+static bbans_content content_of(int element)
+{
+    bbans_content content = bbans_content_of(element);
+
+    if (element == BBANS_ELEMENT_DATETIME ||
+        element == BBANS_ELEMENT_TIMEDELTA) {
+        content.unit = BBANS_UNIT_SECOND;
+        content.multiplier = 25;
+    }
+    return content;
+}
+
 static bbans_status begin(bbans_writer *writer, const bbans_model *model,
                           int element, int level, uint8_t *bytes, size_t cap,
                           size_t *n_bytes)
@@ -360,11 +383,12 @@ static bbans_status compress(const bbans_model *model, int element,
                              const uint8_t *data, size_t n, size_t block,
                              uint8_t *bytes, size_t cap, size_t *n_bytes)
 {
+    const bbans_content content = content_of(element);
     const size_t work_bytes =
-        bbans_writer_work_bytes(model, element, n < block ? n : block, 3);
+        work_bytes_of(model, element, n < block ? n : block, 3);
     void *work = allocate(work_bytes);
     const bbans_status status =
-        bbans_compress(model, element, data, n, block, BBANS_LEVEL_DEFAULT,
+        bbans_compress(model, &content, data, n, block, BBANS_LEVEL_DEFAULT,
                        work, work_bytes, bytes, cap, n_bytes);
 
     free(work);
@@ -384,7 +408,9 @@ static uint8_t *draw_elements(int element, int kind, size_t symbols, size_t n)
 
         do /* what the element's type can hold */
             value = value_of(kind, below(3) ? below((uint32_t)symbols) : 3);
-        while (value < 0 && (element < 16 || element % 2 == 0));
+        while (value < 0 &&
+               (element < 16 ||
+                (element % 2 == 0 && element != BBANS_ELEMENT_TIMEDELTA)));
         store_native(data, i, width, (uint64_t)value);
     }
     return data;
@@ -395,6 +421,7 @@ static void test_container(const bbans_model *model, int kind, size_t symbols,
 {
     const size_t width = bbans_element_bytes(element);
     const size_t cap = bbans_compress_bound(element, n, block);
+    const bbans_content content = content_of(element);
     uint8_t *data = draw_elements(element, kind, symbols, n);
     uint8_t *bytes = allocate(cap), *back;
     bbans_reader reader;
@@ -408,7 +435,7 @@ static void test_container(const bbans_model *model, int kind, size_t symbols,
     CHECK(compress(model, element, data, n, block, bytes, n_bytes - 1, &i) ==
           BBANS_ERR_CAPACITY);
     if (n > 0)
-        CHECK(bbans_compress(model, element, data, n, block, 5, &reader, 7,
+        CHECK(bbans_compress(model, &content, data, n, block, 5, &reader, 7,
                              bytes, n_bytes, &i) == BBANS_ERR_CAPACITY);
     CHECK(compress(model, element, data, n, block, bytes, n_bytes, &i) ==
           BBANS_OK);
@@ -418,6 +445,8 @@ static void test_container(const bbans_model *model, int kind, size_t symbols,
           BBANS_OK);
     CHECK(reader.element == element && n_back == n && !reader.big_endian);
     CHECK(reader.axes == 1 && reader.shape[0] == n && reader.parts == 1);
+    CHECK(reader.unit == content.unit && reader.axis == 0 &&
+          reader.multiplier == content.multiplier);
     CHECK(n == 0 || memcmp(back, data, n * width) == 0);
     free(back);
     if (n > 0) {
@@ -450,7 +479,7 @@ static void test_writer(const bbans_model *model, const bbans_model *other)
     static const uint64_t empty[2] = {0, UINT64_C(1) << 40};
     static const uint64_t beyond[2] = {0, UINT64_C(1) << 61};
     const int element = BBANS_ELEMENT_INT64 + BBANS_ELEMENT_BIG_ENDIAN;
-    const size_t work_bytes = bbans_writer_work_bytes(model, element, 6, 6);
+    const size_t work_bytes = work_bytes_of(model, element, 6, 6);
     void *work = allocate(work_bytes);
     uint8_t bytes[200];
     bbans_writer writer, before;
@@ -581,8 +610,7 @@ static void test_types(const loaded *models)
 static void test_rows(const bbans_model *model)
 {
     static const int64_t values[4] = {1, 2, 3, 4};
-    const size_t work_bytes =
-        bbans_writer_work_bytes(model, BBANS_ELEMENT_INT64, 4, 4);
+    const size_t work_bytes = work_bytes_of(model, BBANS_ELEMENT_INT64, 4, 4);
     void *work = allocate(work_bytes);
     uint8_t bytes[200], place[8] = {0}, *data;
     bbans_reader reader;
@@ -616,8 +644,7 @@ static void test_contents(void)
     static const int64_t values[4] = {1, INT64_MIN, 3, 4};
     static const uint64_t shape[2] = {2, 2};
     static const uint8_t no_truth[2] = {1, 2};
-    size_t work_bytes =
-        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_DATETIME, 4, 1);
+    size_t work_bytes = work_bytes_of(NULL, BBANS_ELEMENT_DATETIME, 4, 1);
     void *work = allocate(work_bytes);
     uint8_t out[200];
     int64_t back[4];
@@ -645,8 +672,15 @@ static void test_contents(void)
     content.axis = 1;
     CHECK(bbans_writer_begin(&writer, NULL, &content, 5, out, 200, &n) ==
           BBANS_ERR_SIZE);
-    CHECK(compress(NULL, BBANS_ELEMENT_DATETIME, (const uint8_t *)values, 4, 4,
-                   out, 200, &n) == BBANS_ERR_SYMBOL);
+    content = bbans_content_of(BBANS_ELEMENT_UINT8);
+    content.axis = 1;
+    CHECK(bbans_compress(NULL, &content, values, 4, 4, 5, work, work_bytes, out,
+                         200, &n) == BBANS_ERR_SIZE);
+    CHECK(bbans_compress(NULL, NULL, values, 4, 4, 5, work, work_bytes, out,
+                         200, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_writer_work_bytes(NULL, NULL, 5, 1, 1) == 0);
+    CHECK(bbans_writer_work_bytes(NULL, &content, 0, 1, 1) == 0);
+    CHECK(bbans_writer_work_bytes(NULL, &content, 10, 1, 1) == 0);
     CHECK(compress(NULL, BBANS_ELEMENT_BOOL, no_truth, 1, 1, out, 200, &n) ==
           BBANS_OK);
     CHECK(compress(NULL, BBANS_ELEMENT_BOOL, no_truth, 2, 2, out, 200, &n) ==
@@ -708,7 +742,7 @@ static void test_text(void)
     static const uint8_t good[] = {'a', 0xCF, 0x80, 'b'}, bad[] = {'a', 0xCF};
     const uint32_t point = BBANS_CODE_POINT_MAX + 1;
     const size_t work_bytes =
-        bbans_writer_work_bytes(NULL, BBANS_ELEMENT_CHARACTERS, 4, 4);
+        work_bytes_of(NULL, BBANS_ELEMENT_CHARACTERS, 4, 4);
     void *work = allocate(work_bytes);
     uint8_t out[100], back[4];
     bbans_writer writer;
@@ -741,7 +775,8 @@ static void test_levels(void)
     enum { N = 20000 };
     uint8_t *data = allocate(N), *bytes, *back;
     const size_t cap = bbans_compress_bound(BBANS_ELEMENT_BYTES, N, N);
-    const size_t work_bytes = bbans_writer_work_bytes(NULL, 0, N, 1);
+    const size_t work_bytes = work_bytes_of(NULL, 0, N, 1);
+    const bbans_content content = bbans_content_of(BBANS_ELEMENT_BYTES);
     void *work = allocate(work_bytes);
     bbans_reader reader;
     size_t i, n, size[BBANS_LEVEL_MAX + 1];
@@ -751,7 +786,7 @@ static void test_levels(void)
     for (i = 0; i < N; i++) /* the byte before tells much */
         data[i] = (uint8_t)(i == 0 ? 0 : data[i - 1] * 5 + below(3));
     for (level = 1; level <= BBANS_LEVEL_MAX; level++) {
-        CHECK(bbans_compress(NULL, BBANS_ELEMENT_BYTES, data, N, N, level, work,
+        CHECK(bbans_compress(NULL, &content, data, N, N, level, work,
                              work_bytes, bytes, cap, &size[level]) == BBANS_OK);
         CHECK(decompress(NULL, bytes, size[level], &reader, &back, &n) ==
               BBANS_OK);
@@ -783,8 +818,8 @@ static void test_bounds(void)
     CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 17) == 0);
     CHECK(bbans_element_bytes(BBANS_ELEMENT_BIG_ENDIAN + 18) == 2);
     CHECK(bbans_element_bytes(274) == 0);
-    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2, 1) > 0);
-    CHECK(bbans_writer_work_bytes(NULL, 18, BBANS_BLOCK_MAX / 2 + 1, 1) == 0);
+    CHECK(work_bytes_of(NULL, 18, BBANS_BLOCK_MAX / 2, 1) > 0);
+    CHECK(work_bytes_of(NULL, 18, BBANS_BLOCK_MAX / 2 + 1, 1) == 0);
 }
 
 /* ---- Parts --------------------------------------------------------------- */
@@ -889,7 +924,7 @@ static void write_vector(const golden_file *file, const bbans_model *model,
 {
     const size_t width = bbans_element_bytes(file->element);
     const size_t work_bytes =
-        bbans_writer_work_bytes(model, file->element, file->write, 2);
+        work_bytes_of(model, file->element, file->write, 2);
     void *work = allocate(work_bytes);
     uint8_t *bytes = allocate(file->file.n + 100);
     size_t lengths[10], done, part, at, used, blocks = 0;
@@ -980,10 +1015,11 @@ static void test_vectors(void)
 
 int main(void)
 {
-    static const int arrays[] = {BBANS_ELEMENT_UINT8,  BBANS_ELEMENT_INT8,
-                                 BBANS_ELEMENT_UINT16, BBANS_ELEMENT_INT16,
-                                 BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
-                                 BBANS_ELEMENT_UINT64, BBANS_ELEMENT_INT64};
+    static const int arrays[] = {
+        BBANS_ELEMENT_UINT8,    BBANS_ELEMENT_INT8,   BBANS_ELEMENT_UINT16,
+        BBANS_ELEMENT_INT16,    BBANS_ELEMENT_UINT32, BBANS_ELEMENT_INT32,
+        BBANS_ELEMENT_UINT64,   BBANS_ELEMENT_INT64,  BBANS_ELEMENT_DATETIME,
+        BBANS_ELEMENT_TIMEDELTA};
     loaded models[3];
     size_t i;
     int k;
@@ -1007,7 +1043,7 @@ int main(void)
     test_container(NULL, 1, 7, BBANS_ELEMENT_BYTES, 150, 70);
     test_container(NULL, 0, 7, BBANS_ELEMENT_INT32, 50, 40);
     test_container(NULL, 2, 200, BBANS_ELEMENT_CHARACTERS, 30, 9);
-    CHECK(all_bytes == 0xea64dcf0);
+    CHECK(all_bytes == 0x71414d23);
     test_types(models);
     test_writer(&models[0].model, &models[1].model);
     test_parts(&models[0].model);

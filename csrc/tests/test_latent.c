@@ -564,6 +564,7 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
     size_t n_file, n_again, n_bytes, n_memory, i, n, cap;
     const int element =
         kind == BBANS_KIND_BYTES ? BBANS_ELEMENT_BYTES : BBANS_ELEMENT_INT32;
+    const bbans_content content = bbans_content_of(element);
     const void *data = x;
     void *back = y;
     bbans_reader reader;
@@ -602,7 +603,7 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
         data = octet;
         back = again;
     }
-    CHECK(bbans_compress(&model, element, data, LENGTH * WIDTH, 10 * WIDTH, 5,
+    CHECK(bbans_compress(&model, &content, data, LENGTH * WIDTH, 10 * WIDTH, 5,
                          work, work_bytes, bytes, sizeof bytes,
                          &n_bytes) == BBANS_OK);
     CHECK(bbans_container_check(&reader, bytes, n_bytes) == BBANS_OK);
@@ -616,7 +617,7 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
     if (head->high < INT32_MAX) {
         octet[7] = (uint8_t)(head->high + 1);
         x[7] = head->high + 1;
-        CHECK(bbans_compress(&model, element, data, LENGTH * WIDTH, 10 * WIDTH,
+        CHECK(bbans_compress(&model, &content, data, LENGTH * WIDTH, 10 * WIDTH,
                              5, work, work_bytes, bytes, sizeof bytes,
                              &n_bytes) == BBANS_ERR_SYMBOL);
     }
