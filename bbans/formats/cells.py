@@ -495,7 +495,7 @@ _DATES = [
     (r"(?<!>)<14>", "YMDhms"),
 ]
 _CLOCKS = [
-    (rf"{_TWO}[:.h]<2>[:.m]<2>[.,]<[1-9]>", "h m s f"),
+    (rf"{_TWO}[:.h]<2>[:.m]<2>[.,]<[0-9]>", "h m s f"),
     (rf"{_TWO}[:.h]<2>[:.m]<2>", "h m s"),
     (rf"{_TWO}[:h]<2>", "h m"),
     (r"<6>", "hms"),
@@ -581,5 +581,6 @@ def _pattern(
         if len(letters) > 1:
             tokens += [Field(x, 4 if x == "Y" else 2) for x in letters]
         else:
-            tokens.append(Field(letters, widths[i] if widths[i] > 1 else 0))
+            width = widths[i] if widths[i] > 1 or letters == "f" else 0
+            tokens.append(Field(letters, width))
     return Pattern(tuple(tokens))
