@@ -947,6 +947,8 @@ def read_part(data):
         length = take(1)
         name = take(length[0])
         coder += length + name + take(8)
+    elif kind == 3:
+        coder += take(16)
     check(whole)
     if kind == 2:
         try:
@@ -958,7 +960,8 @@ def read_part(data):
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
-    if kind > 2 or axis >= (32 if element & 127 >= 16 else 1):
+    is_array = element & 127 >= 16
+    if (kind == 3 and not is_array) or axis >= (32 if is_array else 1):
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1
@@ -1607,9 +1610,7 @@ class Decisions:
             for i, logit in enumerate(logits):
                 w = weights[i] + (error * logit + 2**15 >> 16)
                 weights[i] = limited(w, 2**17 - 1)
-        for row, share in zip(
-            self.rows, self.shares[depth - below > 2], strict=True
-        ):
+        for row, share in zip(self.rows, self.shares[depth - below > 2], strict=True):
             row[node] = learned(row[node], share, bit)
         self.node = 2 * node + bit
 
