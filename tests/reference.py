@@ -1463,9 +1463,15 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     if channels < 1 or channels > n or n % channels:
         raise Damage
     steps, out, done = n // channels, [], []
-    coder = SignalValues(source)
+    coder, same = SignalValues(source), 2**15
     for _ in range(channels):
-        kind, first, low, high, difference = take_transform(source, steps)
+        if done:  # has it the transform of the channel before?
+            find = finder([0, same << 12, 2**28])
+            another = source.pop(find)
+            same += (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+        if not done or another:
+            transform = take_transform(source, steps)
+        kind, first, low, high, difference = transform
         values = [0] * steps
         if kind >= 2:
             values = coder.pop(done, steps, low, high)

@@ -93,7 +93,22 @@ typedef struct {
     uint64_t *rank;
     void *adapting, *residual; /* the predictor's and the residual coder's */
     int resumed;
+    bbans_transform transform; /* of the last channel */
+    uint32_t same;
 } decoder;
+
+/* Does the next channel have the last one's? */
+static int take_same(decoder *d, bbans_signal_source *s)
+{
+    const unsigned shift = BBANS_SIGNAL_PREC - BBANS_SIGNAL_SAME_BITS;
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    const uint32_t end = d->same << shift;
+    const int same = bbans_source_slot(s, 0) < end;
+
+    bbans_source_advance(s, 0, same ? 0 : end, same ? end : all - end);
+    d->same = bbans_signal_see_same(d->same, same);
+    return same;
+}
 
 static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
                           size_t channel, const bbans_line *line, int element,
@@ -101,12 +116,13 @@ static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
 {
     const size_t width = bbans_element_bytes(element);
     bbans_signal_values *x = &d->x;
-    bbans_transform transform;
+    bbans_transform *transform = &d->transform;
 
-    bbans_transform_take(&transform, s, x->steps, d->rank);
-    transform.range.channel = channel;
-    if (transform.kind >= BBANS_SIGNAL_OFFSET) {
-        bbans_signal_range *range = &transform.range;
+    if (channel == 0 || !take_same(d, s))
+        bbans_transform_take(transform, s, x->steps, d->rank);
+    transform->range.channel = channel;
+    if (transform->kind >= BBANS_SIGNAL_OFFSET) {
+        bbans_signal_range *range = &transform->range;
 
         if (!d->resumed)
             bbans_residual_resume(d->residual, s);
@@ -120,7 +136,7 @@ static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
     } else {
         memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
     }
-    return bbans_transform_undo(&transform, line, s, lanes,
+    return bbans_transform_undo(transform, line, s, lanes,
                                 bbans_signal_channel(x, channel), x->steps,
                                 d->rank, element, to + channel * width,
                                 x->channels * width) &&
@@ -188,6 +204,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     rest += bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX));
     d.residual = rest;
     d.resumed = 0;
+    d.same = (uint32_t)1 << (BBANS_SIGNAL_SAME_BITS - 1);
     for (i = 0; i < d.x.channels; i++)
         if (!decode_channel(&d, &s, lanes, i, &along, element, (uint8_t *)data))
             return BBANS_ERR_CORRUPT;

@@ -55,7 +55,9 @@ typedef struct {
     size_t width;
     int element, level;
     unsigned lanes;
-    int begun; /* some channel has values */
+    int begun;              /* some channel has values */
+    bbans_transform before; /* the last channel's */
+    uint32_t same;
 } encoder;
 
 static void start(encoder *e, size_t steps, size_t channels, void *work)
@@ -80,6 +82,7 @@ static void start(encoder *e, size_t steps, size_t channels, void *work)
     e->sink.cap = (size_t)steps_max(e->width, steps, channels);
     e->lanes = bbans_residual_lanes(steps, e->level);
     e->begun = 0;
+    e->same = (uint32_t)1 << (BBANS_SIGNAL_SAME_BITS - 1);
 }
 
 static void fit_channel(encoder *e, const bbans_signal_range *range)
@@ -97,6 +100,33 @@ static void set_values(encoder *e, size_t channel, bbans_transform *transform)
                        e->x.channels * e->width, e->x.steps,
                        bbans_signal_channel(&e->x, channel), e->transform);
     transform->range.channel = channel;
+}
+
+static int is_same(const bbans_transform *a, const bbans_transform *b)
+{
+    return a->kind == b->kind && a->kind != BBANS_SIGNAL_RANKS &&
+           a->order == b->order && a->base == b->base &&
+           a->divisor == b->divisor && a->shift == b->shift &&
+           a->most == b->most &&
+           memcmp(a->first, b->first, a->order * sizeof *a->first) == 0;
+}
+
+/* The parameters of a transform: that it is the last channel's, or they. */
+static void put_transform(encoder *e, size_t channel,
+                          const bbans_transform *transform)
+{
+    const unsigned shift = BBANS_SIGNAL_PREC - BBANS_SIGNAL_SAME_BITS;
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    const uint32_t end = e->same << shift;
+    const int same = channel > 0 && is_same(transform, &e->before);
+
+    if (channel > 0) {
+        bbans_sink_step(&e->sink, 0, same ? 0 : end, same ? end : all - end);
+        e->same = bbans_signal_see_same(e->same, same);
+    }
+    if (!same)
+        bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    e->before = *transform;
 }
 
 #define LENGTHS 33
@@ -174,17 +204,21 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 
     if (transform->kind < BBANS_SIGNAL_OFFSET) {
         memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
-        bbans_transform_put(transform, &e->sink, x->steps, e->transform);
+        put_transform(e, channel, transform);
         return;
     }
     set_values(e, channel, transform);
-    bbans_transform_put(transform, &e->sink, x->steps, e->transform);
+    put_transform(e, channel, transform);
     if (!e->begun)
         bbans_residual_begin(e->residual, e->level, &e->sink);
     e->begun = 1;
-    values_cost(e, range);
-    if (bbans_residual_may_be_direct(range))
+    range->direct = 0;
+    if (bbans_residual_may_be_direct(range)) {
+        values_cost(e, range);
         bbans_sink_bits(&e->sink, 0, range->direct != 0, 1);
+    } else {
+        fit_channel(e, range);
+    }
     if (!range->direct)
         bbans_prediction_put(&e->prediction, x, channel, &e->sink);
     bbans_residual_encode(e->residual, &e->sink, x, range, e->mu, e->lanes);

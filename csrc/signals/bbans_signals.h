@@ -171,6 +171,21 @@ static inline uint64_t bbans_unzigzag(uint64_t v)
     return v >> 1 ^ (0 - (v & 1));
 }
 
+/* Whether a channel has the transform of the one before, by how often that was
+ * so: P of 2^16, which moves. */
+#define BBANS_SIGNAL_SAME_BITS 16
+#define BBANS_SIGNAL_SAME_LEAST 32
+#define BBANS_SIGNAL_SAME_RATE 5
+
+static inline uint32_t bbans_signal_see_same(uint32_t p, int same)
+{
+    const uint32_t most =
+        ((uint32_t)1 << BBANS_SIGNAL_SAME_BITS) - BBANS_SIGNAL_SAME_LEAST;
+
+    return same ? p + ((most - p) >> BBANS_SIGNAL_SAME_RATE)
+                : p - ((p - BBANS_SIGNAL_SAME_LEAST) >> BBANS_SIGNAL_SAME_RATE);
+}
+
 /* Transforms, of a channel with this many steps; `rank` has room for as many.
  * After take, values can be popped in transform->range whatever was read. */
 void bbans_transform_take(bbans_transform *transform, bbans_signal_source *s,
