@@ -389,9 +389,9 @@ def facts_of(data):
 
 def test_info_on_containers():
     array = np.arange(600).reshape(-1, 2)
-    array[:7] = np.random.default_rng(0).integers(-(2**62), 2**62, (7, 2))
-    array[7:14] = np.frombuffer(b"abcdefgh" * 14, np.int64).reshape(7, 2)
-    array[8, 0] ^= 3 << 40
+    rng = np.random.default_rng(0)
+    array[:7] = rng.integers(-(2**62), 2**62, (7, 2))
+    array[7:14] = rng.integers(0, 2, 112, np.uint8).view(np.int64).reshape(7, 2)
     data = bbans.compress(array, block_size=14)
     facts = facts_of(data)
     assert facts["kind"] == "bbans container of an array of int64"

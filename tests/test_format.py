@@ -16,7 +16,7 @@ from shared import ALL_BYTES, in_mode
 from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder
-from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS
+from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS, Header
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts

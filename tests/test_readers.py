@@ -1,7 +1,6 @@
 """Files of anyone's making, checksums right: what a reader refuses, and what it says
 of files of another kind."""
 
-import contextlib
 import gzip
 import io
 import struct
