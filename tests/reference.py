@@ -961,7 +961,8 @@ def read_part(data):
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
-    if (element & 127 < 16 and (axis or kind == 3)) or axis > 31:
+    is_array = element & 127 >= 16
+    if (kind == 3 and not is_array) or axis >= (32 if is_array else 1):
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1
@@ -1889,10 +1890,11 @@ class SignalValues:
                 raise Damage
             self.contexts = (2, 8, 16)[mode]
             self.forget(0)
+        direct = high - low < 32 and source.bits(1)
+        bits = (high - low).bit_length() if direct else 0
+        predictions = None if direct else SignalPrediction(source, done, steps)
         if low == high:
             return [low] * steps
-        bits = (high - low).bit_length() if high - low < 8 else 0
-        predictions = None if bits else SignalPrediction(source, done, steps)
         if bits != self.bits:
             self.forget(bits)
         octave = 0 if bits else source.bits(6)
@@ -2016,7 +2018,7 @@ class SignalValues:
             )
         if self.contexts > 2:
             context[6] = min(s.run, 127) << bits | last
-            context[7] = s.mean >> 9 << bits | last
+            context[7] = s.mean >> 7 + bits << bits | last
         first = even_row(bits, kinds)
         decisions = self.find(context, first, self.weights[0], lane)
         self.decide([decisions], bits)

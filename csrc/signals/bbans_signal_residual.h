@@ -8,9 +8,7 @@
 
 #include "bbans_signal_predict.h"
 
-#define BBANS_DIRECT_KINDS                                                     \
-    8 /* up to so many values are coded as themselves                          \
-       */
+#define BBANS_DIRECT_KINDS 32 /* at most, to be coded as they are */
 
 /* What has been learned goes on from channel to channel of a block.  It lies in
  * `work`, of a block with n values in all; level 0: any. */
@@ -20,8 +18,8 @@ size_t bbans_residual_bytes(uint64_t n, int level);
  * channel but the last stream, which has what is left. */
 unsigned bbans_residual_lanes(size_t steps, int level);
 
-/* Whether a channel is coded without a prediction. */
-static inline int bbans_residual_is_direct(const bbans_signal_range *range)
+/* Whether a channel's values may be coded as they are. */
+static inline int bbans_residual_may_be_direct(const bbans_signal_range *range)
 {
     return range->high - range->low < BBANS_DIRECT_KINDS;
 }
