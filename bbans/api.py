@@ -7,6 +7,8 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
@@ -345,6 +347,11 @@ def _write_part(
     progress: Progress | None = None,
 ) -> ContainerWriter:
     """Write all but the end record."""
+    ahead = iter(blocks)
+    first = [*islice(ahead, 2)]
+    if len(first) > 1:  # it takes bytes, which only the blocks behind save
+        line = coder.line_of(first[0].reshape(-1, width))
+        header, coder = replace(header, line=line), coder.along(line)
 
     def code(item: tuple[int, NDArray[Any]]) -> tuple[NDArray[Any], int, Buffer]:
         start, block = item
@@ -356,7 +363,7 @@ def _write_part(
             raise SymbolError(f"in the block at element {start}: {error}") from None
 
     writer = ContainerWriter(sink, header)
-    for block, method, data in in_order(code, _placed(blocks), threads):
+    for block, method, data in in_order(code, _placed(chain(first, ahead)), threads):
         writer.write(block.size, method, data)
         if progress is not None:
             progress(block.nbytes)

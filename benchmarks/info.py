@@ -59,7 +59,7 @@ def byte_blocks(path: Path, blocks: int) -> None:
 
 def signal(path: Path, blocks: int) -> None:
     """Of int16, one axis, one value."""
-    block = encode_signal(np.full((BLOCK, 1), 7, "<i2"))
+    block = encode_signal(np.full((BLOCK, 1), 7, "<i2"), 5)
     assert block is not None
     header = array_header(np.dtype("i2"))
     write(path, header, blocks, (SIGNAL, block))

@@ -268,14 +268,18 @@ enum {
     BBANS_METHOD_STORED = 0, /* the elements                                 */
     BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
     BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
-    BBANS_METHOD_SIGNAL = 3, /* of integers, with its own model; only Python
-                                writes it                                    */
+    BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
     BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
                                 the caller to decode                         */
 };
 
 /* What the header of a part names. */
-enum { BBANS_CODER_NONE = 0, BBANS_CODER_MODEL = 1, BBANS_CODER_CODEC = 2 };
+enum {
+    BBANS_CODER_NONE = 0,
+    BBANS_CODER_MODEL = 1,
+    BBANS_CODER_CODEC = 2,
+    BBANS_CODER_LINE = 3 /* none, but the line that signals may lie on */
+};
 
 enum {
     BBANS_BLOCK_MAX = 16777216, /* bytes of a block's elements: 2^24 */
@@ -298,19 +302,28 @@ typedef struct {
     unsigned axis;       /* where the array has the axis that comes first in
                             the container, as times come before channels;
                             below its axes                                  */
-    size_t channels;     /* elements of a step, which no block divides; 0 is
-                            as 1.  For an axis above 0 those of all other
-                            axes                                            */
+    size_t channels;     /* elements of a step, which no block divides: for
+                            an axis above 0 those of all other axes.  Arrays
+                            without a model are coded as signals of so many
+                            channels; with 0, which is as 1 otherwise, by
+                            the byte coder                                  */
+    int has_line;        /* is there a line, below?                         */
+    uint64_t line[2];    /* its start and step, modulo 2^64                 */
 } bbans_content;
 
+/* Look whether a signal begins with a line, as of time stamps that are equally
+ * far apart: the blocks behind the first then cost next to nothing.
+ *   data  the first n elements, three steps or more */
+BBANS_API void bbans_content_set_line(bbans_content *content, const void *data,
+        size_t n);
+
 /* Bytes that hold what n elements become in blocks of `block`, whatever they
- * are: 61, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
+ * are: 69, 17 a block, and the elements; 5 for a unit.  0 if that exceeds
  * SIZE_MAX. */
 BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 
 /* Bytes of workspace (aligned to 8) to write blocks of up to `block` elements.
- *   model  or NULL: for the byte coder alone
- *   level  as below
+ *   model  or NULL
  *   kept   steps whose forward messages are kept at a time: kept = block is
  *          fastest, kept near sqrt(block) smallest
  * 0 if it exceeds SIZE_MAX, or a block BBANS_BLOCK_MAX, or if the model is not
@@ -318,13 +331,15 @@ BBANS_API size_t bbans_compress_bound(int element, size_t n, size_t block);
 BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
         const bbans_content *content, int level, size_t block, size_t kept);
 
-/* Compress an array of n elements to a container of one part with one axis.
+/* Compress an array of n elements to a container of one part, with one axis or
+ * with two: n / channels, and the channels if they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: the byte
- *            coder
- *   content  what the elements are; axis 0
- *   block    elements in a block, whole steps of the model
- *   level    of the byte coder, 1 to BBANS_LEVEL_MAX: from fast to small
+ *            elements are left to the byte coder, or stored.  NULL: signals, for
+ *            content->channels > 0, and where it is shorter the byte coder
+ *   content  what the elements are; axis 0.  Its line is set if there are more
+ *            blocks than one
+ *   block    elements in a block, whole steps
+ *   level    of the coders, 1 to BBANS_LEVEL_MAX: from fast to small
  *   work     at least bbans_writer_work_bytes(model, content, level, min(n,
  *            block), kept) for some kept; more is used to keep more, and the
  *            result is the same
@@ -348,11 +363,14 @@ typedef struct {
     int element, level;
     unsigned axis;
     size_t channels;
+    int has_line;
+    uint64_t line[2];
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
 
-/* Writes 11 bytes, with a unit 5 more, with a model 8 more.  The model must
+/* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.  The
+ * model must
  * outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
         const bbans_model *model, const bbans_content *content, int level,
@@ -390,6 +408,7 @@ typedef struct {
     int coder;               /* BBANS_CODER_...                              */
     uint8_t fingerprint[8];  /* of the model or codec                        */
     char name[256];          /* of the codec: UTF-8 with a 0 behind          */
+    uint64_t line[2];        /* of CODER_LINE                                */
     size_t block;            /* elements of a block                          */
     uint64_t blocks;
     /* Of all that was read: */
@@ -1573,52 +1592,38 @@ BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
-/* ---- Signals: switching autoregressive models --------------------------- */
+/* ---- Signals --------------------------------------------------------------- */
 
-/* Series of integers in channels that are sampled together.  A value's mass is
- * a mixture of Gaussians of every scale, around a linear prediction from the
- * values before it, and around the last value; a hidden Markov model switches
- * between these (docs/maths.md, "Signals"). */
-enum {
-    BBANS_SIGNAL_CHANNELS_MAX = 64,
-    BBANS_SIGNAL_ORDER_MAX = 64,
-    BBANS_SIGNAL_TAPS_MAX = 512,
-    BBANS_SIGNAL_SCALES_MAX = 48,
-    BBANS_SIGNAL_COEFFICIENT_MAX = 2097152, /* 2^21 */
-    BBANS_SIGNAL_VALUE_MAX = 2147483647     /* either side of 0 */
-};
-
-typedef struct {
-    size_t channels, order, cross; /* lags of the channel, and of each other  */
-    size_t scales;                 /* sigma = 2^-4, 2^-3.25, ..., so many    */
-    const int32_t *coefficient;    /* [channels][taps], in units of 2^-16: of
-                                      lags 1 .. order of the channel; of lags 0
-                                      .. cross of each other, lag 0 only if it
-                                      comes before; of the constant 256       */
-} bbans_signal;
-
-/* order + (channels - 1) (cross + 1) + 1. */
-BBANS_API size_t bbans_signal_taps(const bbans_signal *model);
-
-/* Returns ERR_{NULL,SIZE,TABLE}. */
-BBANS_API bbans_status bbans_signal_check(const bbans_signal *model);
-
-/* Bytes of workspace (aligned to 8) to push n steps; to pop, those for 0.
- * 0 if there are none. */
-BBANS_API size_t bbans_signal_work_bytes(const bbans_signal *model, size_t n);
-
-/* Push and pop value [n][channels] of a message of one lane.
- * Push needs room for 4 n channels words.  ERR_SYMBOL: a value is too large.
- * Pop's message is spent if it fails.
- * Returns ERR_{NULL,STATE,SIZE,TABLE,SYMBOL,CAPACITY}; pop ERR_CORRUPT. */
+/* A block of integers that are sampled over time, in channels: each is predicted
+ * from its past and from the channels before it, by a model that is fitted to
+ * the block and in it (docs/maths.md, "Signals").  Containers are made of such
+ * blocks, with lengths and checksums; alone they have neither.
+ *   element   BBANS_ELEMENT_UINT8 to BBANS_ELEMENT_INT64
+ *   line      [2] a start and a step that both sides know, modulo 2^64: what is
+ *             regular along it takes least; NULL: 0 and 1
+ *   data      [steps][channels], at most BBANS_BLOCK_MAX elements
+ *   level     1 to BBANS_LEVEL_MAX: from fast to small
+ *   block     [cap] out; bbans_signal_bound suffices
+ *   work      (aligned to 8) at least bbans_signal_encoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY}; ERR_SYMBOL: there is no such
+ * element. */
 #ifndef BBANS_DECODER_ONLY
-BBANS_API bbans_status bbans_signal_push(const bbans_signal *model,
-        bbans_message *msg, const int64_t *value, size_t n, void *work,
+BBANS_API size_t bbans_signal_bound(int element, size_t n);
+BBANS_API size_t bbans_signal_encoder_bytes(int element, size_t steps,
+        size_t channels, int level);
+BBANS_API bbans_status bbans_signal_compress(int element, const uint64_t *line,
+        const void *data, size_t steps, size_t channels, int level,
+        uint8_t *block, size_t cap, size_t *n_bytes, void *work,
         size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
-BBANS_API bbans_status bbans_signal_pop(const bbans_signal *model,
-        bbans_message *msg, int64_t *value, size_t n, void *work,
-        size_t work_bytes);
+
+/* Restore data [n], all channels.  The block says how many these are.
+ *   work  (aligned to 8) at least bbans_signal_decoder_bytes(n)
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY,CORRUPT}; data are undefined then. */
+BBANS_API size_t bbans_signal_decoder_bytes(size_t n);
+BBANS_API bbans_status bbans_signal_decompress(int element,
+        const uint64_t *line, const uint8_t *block, size_t n_bytes, void *data,
+        size_t n, void *work, size_t work_bytes);
 
 /* cffi:end */
 
@@ -1632,6 +1637,8 @@ static inline bbans_content bbans_content_of(int element)
     content.multiplier = 0;
     content.axis = 0;
     content.channels = 0;
+    content.has_line = 0;
+    content.line[0] = content.line[1] = 0;
     return content;
 }
 #endif /* BBANS_DECODER_ONLY */

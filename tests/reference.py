@@ -9,6 +9,7 @@ import math
 import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
+from functools import cache
 from itertools import accumulate
 from math import isqrt, prod
 from operator import mul
@@ -1149,10 +1150,6 @@ class Table(Octets):
                 return [first[i % len(first)] for i in range(k)]
             case 4:
                 return [self.signed() for _ in range(k)]
-            case 5:
-                planes = self.coded(8 * k)
-                return [int.from_bytes(planes[i::k], "little", signed=True)
-                        for i in range(k)]  # fmt: skip
         raise Damage("integers in an unknown form")
 
     def exceptions(self, rows):
@@ -1391,94 +1388,640 @@ def located_intervals(table, mu, s, v):
     return out
 
 
-# Signals
+# Signals: the block; residuals and predictions are below
 
 
-class Signal:
-    def __init__(self, table, channels, order, cross, scales, coefficients):
-        self.table, self.channels, self.scales = table, channels, scales
-        self.order, self.cross, self.coefficients = order, cross, coefficients
-        components = [(k, j) for k in range(scales) for j in range(2)]
-        self.u = [dict.fromkeys(components, 1) for _ in range(channels)]
+class SignalSource:
+    """What a block of a signal is popped from."""
 
-    def predict(self, past, now, i):
-        """In 2^-16; past: steps, the last first; now: this step's channels before i."""
-        a, total = iter(self.coefficients[i]), 0
-        for lag in range(self.order):
-            total += next(a) * (past[lag][i] if lag < len(past) else 0)
-        for other in range(self.channels):
-            if other != i:
-                total += next(a) * (now[other] if other < i else 0)
-                for lag in range(self.cross):
-                    total += next(a) * (past[lag][other] if lag < len(past) else 0)
-        most = (2**31 - 1) << 16
-        return max(-most, min(total + 256 * next(a), most))
+    def __init__(self, data, lanes):
+        self.message, self.lanes = Message.from_bytes(data, lanes), lanes
 
-    def mixture(self, i, mu):
-        """Each component's weight, and the frame."""
-        u, rest, weights = self.u[i], 2**16, {}
-        inverse = 2**56 // sum(u.values())
-        for (k, j), value in u.items():
-            w = value * inverse >> 40
-            if w < 16:
-                w = max(w, 1) if j == 0 and k % 4 == 0 else 0
-            w = min(w, rest)
-            if w:
-                weights[k, j] = w
-                rest -= w
-        widest = max((k for (k, _), w in weights.items() if w >= 1024), default=0)
-        weights[max(weights, key=weights.get)] += rest
-        return weights, self.place(mu[0], widest)
+    def bits(self, n, lane=0):
+        """Raw bits: 28 at a time, the highest first, what is left over before."""
+        value = 0
+        while n:
+            part = (n - 1) % 28 + 1
+            value = value << part | self.pop(lambda slot: (slot, slot, 1), lane, part)
+            n -= part
+        return value
 
-    def place(self, mu, k):
-        return Place(self.table, mu, -1024 + 192 * k)
+    def pop(self, find, lane=0, prec=28):
+        try:
+            return self.message.pop(2**prec, find, lane)
+        except Underflow:
+            raise Damage from None
 
-    def below(self, weights, frame, mu, q):
-        """Of each component G at edge q of the frame."""
-        if abs(q) == frame.half_bins:
-            return dict.fromkeys(weights, (q > 0) << 32)
-        u = min(frame.start(abs(q)), 2**40)
-        v = frame.origin + (u if q > 0 else -u)
-        return {(k, j): self.place(mu[j], k).below(v) for k, j in weights}
+    def number(self):
+        length = self.bits(6)
+        if length < 63:
+            return 2 ** (length - 1) + self.bits(length - 1) if length else 0
+        value = self.bits(64)
+        if value < 2**62:
+            raise Damage
+        return value
 
-    def update(self, i, weights, low, high):
-        seen = {c: w * (high[c] - low[c] + 1) for c, w in weights.items()}
-        shift = max(seen.values()).bit_length() - 24
-        a = {c: v >> shift if shift > 0 else v << -shift for c, v in seen.items()}
-        jump = sum(a.values()) * 66 // (2 * self.scales)
-        for k in range(self.scales):
-            w = [
-                63570 * a.get((k, j), 0)
-                + 950 * (a.get((k - 1, j), 0) + a.get((k + 1, j), 0))
-                + jump
-                >> 16
-                for j in range(2)
-            ]
-            for j in range(2):
-                self.u[i][k, j] = w[j] - w[j] // 64 + sum(w) // 2 // 64
+    def signed(self):
+        u = self.number()
+        return -(u + 1) // 2 if u % 2 else u // 2
 
-    def intervals(self, steps):
-        """Of each value, in order: bins of 2^28, and low bits in parts."""
-        out, past = [], []
-        for step in steps:
-            for i, x in enumerate(step):
-                mu = self.predict(past, step, i), (past[0][i] if past else 0) << 16
-                weights, frame = self.mixture(i, mu)
-                q, low_bits, low = frame.bin_of(x)
-                edges, G = [], []
-                for edge in (q, q + 1):
-                    G.append(self.below(weights, frame, mu, edge))
-                    g = sum(w * G[-1][c] for c, w in weights.items()) >> 16
-                    n = 2 * frame.half_bins
-                    edges.append(edge + n // 2 + ((2**28 - n) * g >> 32))
-                pair = [(edges[0], edges[1] - edges[0], 2**28)]
-                for k in reversed(range(-(-low_bits // 28))):
-                    bits = min(low_bits - 28 * k, 28)
-                    pair.append(((low >> 28 * k) % (1 << bits), 1, 1 << bits))
-                out.append(pair)
-                self.update(i, weights, *G)
-            past.insert(0, step)
+    def rice(self, k):
+        q = 0
+        while q < 16 and self.bits(1):
+            q += 1
+        return self.bits(32) if q == 16 else q << k | self.bits(k)
+
+
+class Gaps:
+    """Of sorted distinct values how far each is from the one before, less 1."""
+
+    def __init__(self):
+        edges = [2**16 - 2 ** (16 - k) for k in range(16)] + [2**16]
+        self.edges = {(a, b): [*edges] for a in range(4) for b in range(4)}
+        self.seen = dict.fromkeys(self.edges, 0)
+        self.before = (0, 0)
+
+    def pop(self, source):
+        edges, seen = self.edges[self.before], self.seen[self.before]
+        find = finder([e << 12 for e in edges])
+        k = source.pop(find)
+        if k < 8:
+            gap = k
+        else:
+            gap = source.number() if k == 15 else 2 ** (k - 5) + source.bits(k - 5)
+        rate = min(2 + seen // 4, 6)
+        for i in range(1, 16):
+            if i <= k:
+                edges[i] -= edges[i] - i >> rate
+            else:
+                edges[i] += 2**16 - (16 - i) - edges[i] >> rate
+        self.seen[self.before] = min(seen + 1, 24)
+        self.before = (self.before[1], min(k, 3))
+        return gap
+
+
+def take_transform(source, steps):
+    """The kind, the first elements, the lowest and the highest value, and what a
+    difference is, of a value and the source of what follows the values."""
+    kind = source.bits(3)
+    if kind > 5:
+        raise Damage
+    if kind == 1:
+        return kind, source.number(), 0, 0, None
+    order, first = source.bits(2), []
+    if order > steps:
+        raise Damage
+    for _ in range(order):
+        first.append((first[-1] if first else 0) + source.signed())
+    base = source.signed()
+    divisor = source.number() + 1 if kind in (2, 3, 5) else 1
+    shift = source.bits(6) if kind in (4, 5) else 0
+    most = source.number() if kind >= 2 else 0
+    if most > (steps - 1 if kind == 3 else 2**31):
+        raise Damage
+    ranks, gaps = [0], Gaps()
+    while kind == 3 and len(ranks) <= most:
+        ranks.append(ranks[-1] + 1 + gaps.pop(source))
+    low = -(most + 1 >> 1)
+
+    def difference(v, lane):
+        u = v - low
+        if kind == 0:
+            return base
+        if kind == 3:
+            u = ranks[u]
+        if kind == 4:
+            u = (u << shift) + source.bits(shift, lane)
+        if kind == 5:
+            u %= 2**shift
+        return base + divisor * u
+
+    return kind, first, low, most + low, difference
+
+
+# Of stages that adapt: (order, rate)
+ADAPTING = [
+    [],
+    [(32, 24000), (16, 32000)],
+    [(256, 16000), (32, 24000), (16, 32000)],
+    [(1024, 16000), (256, 16000), (32, 24000), (16, 32000)],
+    [(1024, 2500), (256, 2500), (32, 2500), (16, 2500)],
+]
+
+
+def limited(v, most):
+    return max(-most, min(v, most))
+
+
+class SignalPrediction:
+    """A channel's prediction, after the channels that are done."""
+
+    def __init__(self, source, done, steps):
+        self.source, self.margin = source, min(steps, 64)
+        # What is expected of coefficients, in 2^-16.
+        self.own = [0x18000 // (i + 1) + 0x1000 for i in range(32)]
+        self.aside = [0x2000] * 72
+        n_refs, reach = self.number(0), 0
+        if n_refs > 8:
+            raise Damage
+        if n_refs:
+            reach = source.bits(4)
+            if reach > min(8, self.margin) or n_refs * (2 * reach + 1) > 72:
+                raise Damage
+        self.refs, self.reach = [], reach
+        for _ in range(n_refs):
+            back = self.number(0)
+            if back >= len(done):
+                raise Damage
+            self.refs.append(done[len(done) - 1 - back])
+        kind = self.number(0)
+        if kind >= len(ADAPTING):
+            raise Damage
+        self.stages, self.scale = ADAPTING[kind], source.bits(5) if kind else 0
+        if self.scale > 30:
+            raise Damage
+        pieces, self.segments = -(-steps // 4096), []
+        self.shift, self.drop = 12, 4
+        while pieces:
+            length = 1 + self.number(1)
+            if length > pieces:
+                raise Damage
+            pieces -= length
+            self.segments += [self.take_segment()] * length
+
+    def number(self, k):
+        edges = [2**28 - 2 ** (28 - q) for q in range(17)] + [2**28]
+        q = self.source.pop(finder(edges))
+        return self.source.bits(32) if q == 16 else q << k | self.source.bits(k)
+
+    def signed(self, k):
+        u = self.number(k)
+        return -(u + 1) // 2 if u % 2 else u // 2
+
+    def take_segment(self):
+        """The shift, the constant in 2^-8, and for each lag and for each reference
+        and lag a coefficient in 2^-shift."""
+        order = self.source.bits(6)
+        if order > min(32, self.margin):
+            raise Damage
+        has_refs = self.source.bits(1) if self.refs else 0
+        self.shift += self.signed(1)
+        self.drop += self.signed(1)
+        if not (8 <= self.shift <= 24 and 0 <= self.drop <= 38):
+            raise Damage
+        constant = self.signed(2)
+        if abs(constant) > 2**38 >> self.drop:
+            raise Damage
+        own = self.take_group(order, self.own)
+        width = 2 * self.reach + 1
+        aside = self.take_group(has_refs * len(self.refs) * width, self.aside)
+        groups = [aside[i : i + width] for i in range(0, len(aside), width)]
+        return self.shift, constant << self.drop, own, groups
+
+    def take_group(self, n, expected):
+        precisions, before, near, out = [], self.shift, 0, []
+        for i in range(n):
+            before -= self.signed(0) if i <= 8 else 0
+            if not 0 <= before <= self.shift:
+                raise Damage
+            precisions.append(before)
+        for i, precision in enumerate(precisions):
+            like = (expected[i] + 3 * near) // 4 if i else expected[i]
+            units = ((like << precision) * 3 // 4) >> 16
+            q = self.signed(min(max(units.bit_length() - 1, 0), 25))
+            if abs(q) >= 2**25 >> self.shift - precision:
+                raise Damage
+            size = (abs(q) << 16) + 0x4000 >> precision
+            expected[i] = min((expected[i] + size) // 2, 2**29)
+            near = min(((near if i else expected[0]) + size) // 2, 2**29)
+            out.append(q << self.shift - precision)
         return out
+
+
+class SignalPredictor:
+    """One stream of a channel, whose values go where they can be seen."""
+
+    def __init__(self, prediction, values, first):
+        self.p, self.values, self.first = prediction, values, first
+        self.stages = [Adapting(*stage) for stage in prediction.stages]
+
+    def at(self, t):
+        """mu of step t, in 2^-8."""
+        shift, constant, own, groups = self.p.segments[t // 4096]
+        total = constant << shift - 8
+        for lag, a in enumerate(own, 1):
+            if t - lag >= self.first:
+                total += a * self.values[t - lag]
+        for ref, group in zip(self.p.refs, groups, strict=False):
+            for lag, a in enumerate(group, -self.p.reach):
+                if 0 <= t - lag < len(ref):
+                    total += a * ref[t - lag]
+        self.mu = limited(total >> shift - 8, 2**38)
+        adapted = sum(s.predicted * s.share for s in self.stages) >> 16
+        return limited(self.mu + (adapted << self.p.scale), 2**38)
+
+    def seen(self, v):
+        """What the step was, before the next."""
+        r = limited(256 * v - self.mu >> self.p.scale, 16383)
+        left = 2**16 * r - sum(s.predicted * s.share for s in self.stages)
+        for stage in self.stages:
+            r = stage.seen(r, left)
+
+
+class Adapting:
+    """A stage of normalised least mean squares."""
+
+    def __init__(self, order, rate):
+        self.order, self.rate = order, rate
+        self.w, self.h = [0] * order, [0] * order
+        self.predicted, self.share = 0, 2**16
+
+    def seen(self, r, left_by_all):
+        left = limited(r - self.predicted, 16383)
+        energy = (sum(h * h for h in self.h) >> 11) + self.order // 128 + 1
+        g = limited(int(abs(left) * self.rate // energy), 2**15 - 1)
+        g = -g if left < 0 else g
+        if self.predicted and left_by_all:
+            up = (self.predicted > 0) == (left_by_all > 0)
+            self.share = max(0, min(self.share + (400 if up else -400), 81920))
+        total, new = 0, [*self.h[1:], r]
+        for i, h in enumerate(self.h):
+            self.w[i] = signed((self.w[i] + g * h) % 2**32, 4)
+            total += (self.w[i] >> 16) * new[i]
+        self.h = new
+        self.predicted = limited(signed(total % 2**32, 4) >> 14, 2**15 - 1)
+        return left
+
+
+def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
+    """The n elements, of `size` bytes each."""
+
+    def element(x):
+        x %= 2**64
+        if is_signed and x >= 2**63:
+            x -= 2**64
+        low = -(256**size) // 2 if is_signed else 0
+        if not low <= x < low + 256**size:
+            raise Damage
+        return x
+
+    if not block:
+        raise Damage
+    if block[0] == 3:
+        if len(block) != 1 + n * size:
+            raise Damage
+        values = integers(block[1:], size)
+        return [signed(x, size) if is_signed else x for x in values]
+    if block[0] % 4 == 3:
+        raise Damage
+    lanes, channels = 1 << block[0] % 4, 1 + block[0] // 4
+    source = SignalSource(block[1:], lanes)
+    if channels == 64:
+        channels = source.number()
+    if channels < 1 or channels > n or n % channels:
+        raise Damage
+    steps, out, done = n // channels, [], []
+    coder, same = SignalValues(source), 2**15
+    for _ in range(channels):
+        if done:  # has it the transform of the channel before?
+            find = finder([0, same << 12, 2**28])
+            another = source.pop(find)
+            same += (-(same - 32 >> 5), 2**16 - 32 - same >> 5)[another == 0]
+        if not done or another:
+            transform = take_transform(source, steps)
+        kind, first, low, high, difference = transform
+        values = [0] * steps
+        if kind >= 2:
+            values = coder.pop(done, steps, low, high)
+        done.append(values)
+        if kind == 1:
+            out.append([line[0] + (first + t) * line[1] for t in range(steps)])
+            continue
+        x = [*first]
+        for t in range(len(first), steps):
+            # x_t = d_t + the sum of (-1)^(k + 1) binomial(order, k) x_t-k
+            x.append(difference(values[t], t % lanes))
+            for k in range(1, len(first) + 1):
+                x[t] -= (-1) ** k * math.comb(len(first), k) * x[t - k]
+        out.append(x)
+    message = source.message
+    if message.tail or message.heads != Message(lanes).heads:
+        raise Damage
+    return [element(x[t]) for t in range(steps) for x in out]
+
+
+# Units of the bins on either side of the middle, in logarithms, and where they begin.
+BIN_BITS = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7]
+BIN_FIRST = [sum(2**b for b in BIN_BITS[:i]) for i in range(16)]
+SHARES = [2**17 // (2 * n + 3) for n in range(128)]
+MAGNITUDE = [0, 1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5, 5, *[6] * 11, 7]
+
+
+def within(v, low, high):
+    return max(low, min(v, high))
+
+
+def quarters(v):
+    v = max(v, 4)
+    octave = v.bit_length() - 1
+    return 4 * octave + (v >> octave - 2) % 4
+
+
+def first_row(share_of_one, depth):
+    """A row by shares of 1 among the leaves [a, b) of nodes."""
+    row = [20]
+    for d in range(depth):
+        reach = 2 ** (depth - d)
+        row += [
+            within(share_of_one(i * reach, i * reach + reach), 64, 65472)
+            for i in range(2**d)
+        ]
+    return row
+
+
+def logistic_row(kind):
+    """Of residuals with a mean size of this class, in quarters of octaves."""
+    mean = (9 + 2 * (kind % 4)) << kind // 4 >> 3
+    edges = [0]
+    for i in range(1, 32):
+        first = BIN_FIRST[i - 16] if i >= 16 else -BIN_FIRST[16 - i]
+        at = (2 * first - 1) * 128 * 308
+        logit = limited(abs(at) // mean, 3071) * (1 if at > 0 else -1)
+        edges.append(probability(logit) >> 4)
+    edges.append(2**28)
+
+    def share(a, b):
+        middle = edges[(a + b) // 2]
+        return (edges[b] - middle + 2048) * 65536 // (edges[b] - edges[a] + 4096)
+
+    return first_row(share, 5)
+
+
+def even_row(bits, kinds):
+    """Of as many leaves, all alike."""
+
+    def share(a, b):
+        half, left = (b - a) // 2, kinds - a
+        if left <= half:
+            return 0
+        return 2**15 if left >= b - a else (left - half) * 65536 // left
+
+    return first_row(share, bits)
+
+
+class Stream:
+    """What is known of the values before one."""
+
+    def __init__(self, octave):
+        self.fast, self.middle, self.slow = (1 << octave + k for k in (2, 3, 6))
+        self.values, self.residuals = [0, 0], [0, 0]
+        self.history = self.mean = self.run = 0
+
+    def see(self, v, mu):
+        size = abs(256 * v - mu)
+        self.fast += size - (self.fast >> 2)
+        self.middle += size - (self.middle >> 3)
+        self.slow += size - (self.slow >> 6)
+        self.values = [v, self.values[0]]
+        self.residuals = [v - (mu + 128 >> 8), self.residuals[0]]
+
+    def see_kind(self, kind, bits):
+        self.run = self.run + 1 if kind == self.history % 2**bits else 0
+        self.history = (self.history << bits | kind) % 2**64
+        self.mean += (kind << 9) - (self.mean >> 4)
+
+
+class Decisions:
+    """Those for one value, under the rows of its contexts."""
+
+    def __init__(self, rows, weights, rate, slot):
+        self.rows, self.weights, self.rate, self.slot = rows, weights, rate, slot
+        seen = [row[0] for row in rows]
+        self.shares = [[SHARES[min(n >> d, 127)] for n in seen] for d in (0, 1)]
+        for row in rows:
+            row[0] = min(row[0] + 1, 511)
+        self.start, self.left, self.node = 0, 2**28, 1
+
+    def split(self, ones, least):
+        """Which half of what is left has the slot, if 1 has `ones` of 2^28."""
+        zeros = least + ((self.left - 2 * least) * (2**28 - ones) >> 28)
+        bit = int(self.slot - self.start >= zeros)
+        self.start += bit * zeros
+        self.left = self.left - zeros if bit else zeros
+        return bit
+
+    def decide(self, depth, below):
+        node, entries = self.node, [row[self.node] for row in self.rows]
+        if len(self.rows) == 2:
+            bit = self.split(sum(entries) << 11, 2 << below)
+        else:
+            logits = [LOGITS[p >> 4] for p in entries]
+            weights, mixed = self.weights[node], 0
+            for i in range(0, len(logits), 8):
+                mixed += sum(map(mul, weights[i : i + 8], logits[i : i + 8])) >> 16
+            ones = probability(mixed) >> 4
+            bit = self.split(ones, 2 << below)
+            error = ((bit << 12) - (ones + 2**15 >> 16)) * self.rate
+            for i, logit in enumerate(logits):
+                w = weights[i] + (error * logit + 2**15 >> 16)
+                weights[i] = limited(w, 2**17 - 1)
+        for row, share in zip(self.rows, self.shares[depth - below > 2], strict=True):
+            row[node] = learned(row[node], share, bit)
+        self.node = 2 * node + bit
+
+
+def learned(p, share, bit):
+    mask = bit * 65535
+    q = p ^ mask
+    return q - (q * share >> 16) ^ mask
+
+
+def rounded_logit(a, b):
+    """128 log2(a / b) to the nearest, a > b."""
+    return (a**256 // b**256).bit_length() // 2
+
+
+LOGITS = [rounded_logit(2 * i + 1, 8191 - 2 * i) for i in range(2048, 4096)]
+LOGITS = [-logit for logit in reversed(LOGITS)] + LOGITS
+
+
+class SignalValues:
+    """The values of a block's channels, by what the channels before taught."""
+
+    def __init__(self, source):
+        self.source, self.contexts = source, 0
+
+    def forget(self, bits):
+        self.bits, self.seen, self.rows = bits, 0, {}
+        self.halves = [[2**15, 2**15] for _ in range(32)]
+        self.weights = [
+            [[65536 // self.contexts] * self.contexts for _ in range(32)]
+            for _ in range(12)
+        ]
+
+    def find(self, context, first, weights, lane):
+        """The decisions of a value in these contexts, of which the first has a row
+        that begins like this."""
+        if (0, context[0]) not in self.rows:
+            self.rows[0, context[0]] = [*first]
+        first = self.rows[0, context[0]]
+        rows, base = [first], [2, *first[1:]]
+        most = {2: 6144, 8: 8192, 16: 16384}[self.contexts]
+        for key in list(enumerate(context))[1:]:
+            if key not in self.rows and len(self.rows) + 1 < most - 1024:
+                self.rows[key] = [*base]
+            rows.append(self.rows.get(key) or [*base])
+        rate = 16 + 110 * 256 // (256 + self.seen // 256 * 256)
+        slot = self.source.message.peek(2**28, lane)
+        return Decisions(rows, weights, rate, slot)
+
+    def pop(self, done, steps, low, high):
+        source = self.source
+        if not self.contexts:
+            mode = source.bits(2)
+            if mode > 2:
+                raise Damage
+            self.contexts = (2, 8, 16)[mode]
+            self.forget(0)
+        direct = high - low < 32 and source.bits(1)
+        bits = (high - low).bit_length() if direct else 0
+        predictions = None if direct else SignalPrediction(source, done, steps)
+        if low == high:
+            return [low] * steps
+        if bits != self.bits:
+            self.forget(bits)
+        octave = 0 if bits else source.bits(6)
+        if octave > 39:
+            raise Damage
+        values, length = [0] * steps, -(-steps // source.lanes)
+        firsts = range(0, steps, length)
+        streams = [Stream(octave) for _ in firsts]
+        if not bits:
+            predictors = [SignalPredictor(predictions, values, f) for f in firsts]
+        for t in range(length):
+            now = [i for i, first in enumerate(firsts) if first + t < steps]
+            if bits:
+                for i in now:
+                    kind = self.pop_kind(streams[i], high - low + 1, i)
+                    values[firsts[i] + t] = low + kind
+                continue
+            mus = [predictors[i].at(firsts[i] + t) for i in now]
+            expected = [
+                self.expect(streams[i], mu, low, high, i)
+                for i, mu in zip(now, mus, strict=True)
+            ]
+            self.decide([decisions for decisions, *_ in expected], 5)
+            for i, mu, (decisions, k) in zip(now, mus, expected, strict=True):
+                v = (mu + 128 >> 8) + self.pop_rest(decisions, k, i)
+                if not low <= v <= high:
+                    raise Damage
+                values[firsts[i] + t] = v
+                predictors[i].seen(v)
+                streams[i].see(v, mu)
+                self.seen += 1
+        return values
+
+    def decide(self, values, depth):
+        if self.contexts == 2:
+            for below in reversed(range(depth)):
+                for decisions in values:
+                    decisions.decide(depth, below)
+        else:
+            for decisions in values:
+                for below in reversed(range(depth)):
+                    decisions.decide(depth, below)
+
+    def advance(self, decisions, lane):
+        interval = (0, decisions.start, decisions.left)
+        self.source.pop(lambda slot: interval, lane)
+
+    def expect(self, s, mu, low, high, lane):
+        """The decisions of a residual, and k: a unit is 2^k values."""
+        middle, fast, slow = (
+            quarters(v) - 4 * bits
+            for v, bits in ((s.middle, 3), (s.fast, 2), (s.slow, 6))
+        )
+        k = 0 if middle < 48 else (middle - 44) // 4
+        size = within(middle - 4 * k, 0, 47)
+        f, w = (within(v - 4 * k, 0, 63) for v in (fast, slow))
+        octave, regime = size // 4, (size >= 28) + (size >= 40)
+        centre, phase = mu + 128 >> 8, (mu + 128) % 256
+        level, wide = centre - low, max((high - low).bit_length() - 6, 0)
+
+        def leaf(d):
+            units = d + (1 << k >> 1) >> k
+            side = bisect_right(BIN_FIRST, min(units ^ -(units < 0), 221)) - 1
+            return 15 - side if units < 0 else 16 + side
+
+        now, old = (leaf(v - centre) for v in s.values)
+        step = leaf(s.values[0] - s.values[1])
+        last, second = (leaf(r) for r in s.residuals)
+        sizes = [MAGNITUDE[min(abs(r) >> k, 24)] for r in s.residuals]
+        signs = [r < 0 for r in s.residuals]
+        context = [
+            f // 2 * 32 + w // 2,
+            (step * 32 + now) * 3 + regime,
+            (sizes[0] * 32 + sizes[1] * 4 + signs[0] * 2 + signs[1]) * 12 + octave,
+            level % 16 * 12 + octave,
+            w * 5 + (4 if k else phase // 64),
+            last * 48 + size,
+            now * 64 + octave * 4 + (3 if k else phase // 64),
+            within(level >> wide, 0, 63) * 12 + octave,
+            (now * 32 + old) * 4 + min(size // 8, 3),
+            (last * 32 + second) * 3 + regime,
+            phase // 32 * 48 + size,
+            (last * 32 + now) * 3 + regime,
+            f // 2 * 48 + size,
+            (last * 32 + step) * 3 + regime,
+            within(level >> max(wide - 2, 0), 0, 255) * 12 + octave,
+            (f // 4 * 24 + size // 2) * 8 + w // 8,
+        ]
+        context, weights = context[: self.contexts], self.weights[octave]
+        return self.find(context, logistic_row(size), weights, lane), k
+
+    def pop_rest(self, decisions, k, lane):
+        """The residual."""
+        source, leaf = self.source, decisions.node - 32
+        side, negative = (leaf - 16, 0) if leaf >= 16 else (15 - leaf, -1)
+        if side == 15:
+            self.advance(decisions, lane)
+            n = source.bits(5, lane)
+            units = 221 + 2**n + source.bits(n, lane) - 1
+            if units >> 33 - k:
+                raise Damage
+            off = source.bits(k, lane)
+        else:
+            units, bits, off = BIN_FIRST[side], BIN_BITS[side] + k, 0
+            if bits:
+                half = self.halves[leaf]
+                off = decisions.split(half[k > 0] << 12, 1) << bits - 1
+                half[k > 0] = learned(half[k > 0], 2**9, int(off > 0))
+            self.advance(decisions, lane)
+            off += source.bits(bits - 1, lane) if bits > 1 else 0
+        return ((units << k) + off ^ negative) - (1 << k >> 1)
+
+    def pop_kind(self, s, kinds, lane):
+        bits, last = self.bits, s.history % 2**self.bits
+        context = []
+        for i in range(self.contexts):
+            n = (i + 1) * bits
+            known = s.history % 2 ** min(n, 60)
+            context.append(
+                known if n <= 12 else known * 0x9E3779B97F4A7C15 % 2**64 >> 52
+            )
+        if self.contexts > 2:
+            context[6] = min(s.run, 127) << bits | last
+            context[7] = s.mean >> 7 + bits << bits | last
+        first = even_row(bits, kinds)
+        decisions = self.find(context, first, self.weights[0], lane)
+        self.decide([decisions], bits)
+        self.advance(decisions, lane)
+        kind = decisions.node - 2**bits
+        if kind >= kinds:
+            raise Damage
+        s.see_kind(kind, bits)
+        self.seen += 1
+        return kind
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,
@@ -2167,6 +2710,7 @@ def root_128(n):
 EXP2 = [(root_128(2 ** (31 * 128 + i)) + 1) // 2 for i in range(128)]  # in 2^-30
 
 
+@cache
 def probability(logit):
     """Of a 1, in 2^-32, for log2 odds in 2^-7."""
     i = min(abs(logit), 3071)

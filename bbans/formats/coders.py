@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -29,7 +30,6 @@ from bbans.formats.container import (
     AXES_MAX,
     BYTE_BLOCK,
     BYTES,
-    CHANNELS_MAX,
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
@@ -42,6 +42,7 @@ from bbans.formats.container import (
     UTF8,
     Block,
     Header,
+    Line,
 )
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
@@ -68,7 +69,9 @@ LEVEL_DEFAULT, LEVEL_MAX = 5, 9
 # The least level at which bytes are coded given the byte before.
 _ORDER_1_LEVEL = 4
 # Columns that are taken for channels if nothing is said.
-_COLUMNS_MAX = 16
+_COLUMNS_MAX = 64
+# Elements of a block of a signal, unless these were fewer steps.
+_BLOCK, _STEPS_MIN = 1 << 18, 1 << 13
 
 
 class Coder(ABC):
@@ -161,6 +164,14 @@ class Coder(ABC):
             If these are no data of as many elements of this type.
         """
 
+    def line_of(self, steps: NDArray[Any]) -> Line | None:
+        """The line along which a part seems to go, by its first block."""
+        return None
+
+    def along(self, line: Line | None) -> Coder:
+        """The coder of the blocks of a part with this line."""
+        return self
+
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         """Code a block by this coder, as bytes, or not: method and data.
 
@@ -245,15 +256,11 @@ class SignalCoder(Coder):
     ------
     ModelError
         If one of these is none.
-
-    Notes
-    -----
-    The fit is done in floats, and its result stored: compressed bytes may differ
-    between machines, what they decode to does not.
     """
 
     method = SIGNAL
     file_element = None
+    _line: Line | None = None
 
     def __init__(self, level: int = LEVEL_DEFAULT, axis: int | None = None) -> None:
         super().__init__(level)
@@ -296,7 +303,17 @@ class SignalCoder(Coder):
         return SignalCoder(self.level, axis=0)
 
     def block_size(self, itemsize: int, width: int) -> int:
-        return width << 16
+        return max(_BLOCK // width, _STEPS_MIN) * width
+
+    def line_of(self, steps: NDArray[Any]) -> Line | None:
+        from bbans.formats.signals import line_of
+
+        return line_of(steps)
+
+    def along(self, line: Line | None) -> SignalCoder:
+        coder = copy(self)
+        coder._line = line
+        return coder
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
         raise SymbolError(
@@ -304,17 +321,21 @@ class SignalCoder(Coder):
             "np.frombuffer(data, dtype), or compress it with a ByteCoder"
         )
 
-    def encode(self, steps: NDArray[Any]) -> Buffer | None:
+    def encode(self, steps: NDArray[Any]) -> Buffer:
         from bbans.formats.signals import encode_signal
 
-        if steps.shape[1] > CHANNELS_MAX:
-            return None
-        return encode_signal(steps, self.level)
+        return encode_signal(steps, self.level, self._line)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         from bbans.formats.signals import decode_signal
 
-        decode_signal(bytes(data), out)
+        decode_signal(data, out, self._line)
+
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
+        data = self.encode(steps)
+        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
+            return self.method, data  # the bytes themselves would gain less
+        return _shortest([(self.method, data), *self._without(steps)])
 
 
 class PieceCoder(Coder):
@@ -601,6 +622,8 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
     coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
     if header.element == BYTES:
         coders = _FOR_BYTES
+    if header.line is not None:
+        return coders | {SIGNAL: SignalCoder().along(header.line)}
     if header.fingerprint:
         found = _find(header, coder)
         return coders | {found.method: found}

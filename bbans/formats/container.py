@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ __all__ = [
     "ContainerWriter",
     "Header",
     "IndexedPart",
+    "Line",
     "Part",
     "array_header",
     "read_index",
@@ -105,7 +106,10 @@ METHODS = {
     PIECES: "pieces",
 }
 #: What a header names, in the lower bits of a byte; above is the axis.
-NO_CODER, NAMES_MODEL, NAMES_CODEC = range(3)
+NO_CODER, NAMES_MODEL, NAMES_CODEC, HAS_LINE = range(4)
+#: The start and the step of a line, modulo 2**64.
+Line: TypeAlias = tuple[int, int]
+_LINE = struct.Struct("<QQ")
 _AXIS_SHIFT = 2
 FINGERPRINT_BYTES = 8
 NAME_MAX = 255
@@ -114,7 +118,7 @@ NAME_MAX = 255
 BLOCK_BYTES_MAX = 1 << 24
 AXES_MAX = 32
 #: Of a signal.
-CHANNELS_MAX = 16
+CHANNELS_MAX = BLOCK_BYTES_MAX
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ class Header:
         Of dates and durations: the code of the unit, and how many of it; else 0.
     axis : int
         Where the array that was compressed has the axis that is first in the file.
+    line : tuple of int, optional
+        A start and a step, which blocks of signals may refer to.
     """
 
     element: int
@@ -144,6 +150,7 @@ class Header:
     unit: int = 0
     multiplier: int = 0
     axis: int = 0
+    line: Line | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -202,6 +209,8 @@ class Header:
             coder += self.fingerprint.ljust(FINGERPRINT_BYTES, b"\0")
         elif self.fingerprint:
             coder = bytes([NAMES_MODEL]) + self.fingerprint
+        elif self.line is not None:
+            coder = bytes([HAS_LINE]) + _LINE.pack(*self.line)
         element = self.element | self.big_endian * _BIG_ENDIAN
         first = coder[0] | self.axis << _AXIS_SHIFT
         record = CONTAINER + bytes([VERSION, element, first])
@@ -257,6 +266,9 @@ def _read_header(reader: RecordReader) -> Header:
         name = reader.read(reader.read(1, where)[0], where)
     if coder in (NAMES_MODEL, NAMES_CODEC):
         fingerprint = reader.read(FINGERPRINT_BYTES, where)
+    line = None
+    if coder == HAS_LINE:
+        line = _LINE.unpack(reader.read(_LINE.size, where))
     if not reader.matches(where):
         raise CorruptError("header is damaged: its checksum does not match")
     is_array = element >= FIRST_INTEGER
@@ -265,7 +277,7 @@ def _read_header(reader: RecordReader) -> Header:
         or (big_endian and not (is_array and _DTYPES[element].itemsize > 1))
         or axis >= (AXES_MAX if is_array else 1)
         or unit >= len(_UNITS)
-        or coder > NAMES_CODEC
+        or (line is not None and not is_array)
     ):
         raise VersionError("header has codes that this release does not know")
     most = 0 if element not in _KINDS else _MULTIPLIER_MAX if unit else 1
@@ -279,7 +291,7 @@ def _read_header(reader: RecordReader) -> Header:
         raise CorruptError("header is damaged: the codec's name is no UTF-8") from None
     if coder == NAMES_CODEC and not name:
         raise CorruptError("header is damaged: the codec has no name")
-    return Header(element, big_endian, fingerprint, text, unit, multiplier, axis)
+    return Header(element, big_endian, fingerprint, text, unit, multiplier, axis, line)
 
 
 @dataclass(frozen=True)

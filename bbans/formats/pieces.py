@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bbans._records import Buffer, RecordReader, uvarint
 from bbans.errors import CorruptError
 from bbans.formats.bytes import decode_bytes, encode_bytes, octets
-from bbans.formats.container import CHANNELS_MAX, FIRST_INTEGER
+from bbans.formats.container import FIRST_INTEGER
 from bbans.formats.signals import decode_signal, encode_signal
 from bbans.formats.tables import TABLE_BYTES_MAX, decode_table, encode_table
 
@@ -101,16 +101,11 @@ def _encode_run(part: NDArray[np.uint8], run: Run, level: int) -> bytes:
     elif run.element != PLAIN:
         code = run.element | _BIG_ENDIAN * run.big_endian | _PLANAR * run.planar
         values = _integers(part, run.element, run.big_endian)
-        channels = run.channels if run.channels <= CHANNELS_MAX else 1
-        head = b""
+        head, steps = b"", values.reshape(-1, run.channels)
         if run.planar:
-            head = uvarint(channels)
-            steps = np.ascontiguousarray(values.reshape(channels, -1).T)
-        else:
-            steps = values.reshape(-1, channels)
-        signal = encode_signal(steps, level)
-        if signal is not None:
-            best = min(best, _piece(code, values.size, head + signal), key=len)
+            head, steps = uvarint(run.channels), values.reshape(run.channels, -1).T
+        signal = head + encode_signal(steps, level)
+        best = min(best, _piece(code, values.size, signal), key=len)
     return best
 
 
@@ -245,7 +240,7 @@ def _decode_integers(piece: Piece, out: NDArray[np.uint8]) -> None:
             raise CorruptError("a piece has an impossible number of channels")
         data = data[reader.at :]
     values = np.empty(n, dtype)
-    decode_signal(bytes(data), values)
+    decode_signal(data, values)
     if piece.code & _PLANAR:
         values = values.reshape(-1, channels).T.ravel()
     if wide:

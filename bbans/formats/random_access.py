@@ -187,11 +187,11 @@ class ContainerFile:
         none = np.empty((0, *self._inner), self._header.dtype)[index]
         left = np.empty((high - low, *none.shape[1:]), none.dtype)
         step = max(self._parts[0].block_size // max(self._row, 1), 1)
-        for start in range(low - low % step, high, step):
-            first, end = max(start, low), min(start + step, high)
-            piece = self._read(first * self._row, end * self._row)
-            piece = piece.reshape(end - first, *self._inner)
-            left[first - low : end - low] = piece[index]
+        for start in range(low, high, step):
+            end = min(start + step, high)
+            piece = self._read(start * self._row, end * self._row)
+            piece = piece.reshape(end - start, *self._inner)
+            left[start - low : end - low] = piece[index]
         return left
 
     def _result(self, elements: NDArray[Any]) -> Any:

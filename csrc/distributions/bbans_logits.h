@@ -17,6 +17,11 @@ extern const uint32_t bbans_unlikely[BBANS_LOGIT_MAX + 1]; /* 2^28 / (1 +
                                                               2^(i / 128)) */
 extern const uint32_t bbans_exp2[1 << BBANS_LOGIT_BITS]; /* 2^(30 + i / 128) */
 
+/* LOGIT_ZERO + the logit of (i + 1/2) / 2^12: between -1664 and 1664. */
+#define BBANS_LOGIT_CELLS 12
+#define BBANS_LOGIT_ZERO 2048
+extern const uint16_t bbans_logit_above[1 << BBANS_LOGIT_CELLS];
+
 static inline int32_t bbans_limited(int32_t v, int32_t limit)
 {
     return v < -limit ? -limit : v > limit ? limit : v;

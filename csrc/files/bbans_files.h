@@ -72,7 +72,8 @@ enum { CONTAINER_VERSION = 3 };
 /* Of a container's header: how an element's unit and a coder are written. */
 #define UNIT_BYTES 5 /* the unit and its multiplier */
 #define FINGERPRINT_BYTES 8
-#define AXIS_SHIFT 2 /* beside the coder */
+#define LINE_BYTES 16 /* in the place of a fingerprint */
+#define AXIS_SHIFT 2  /* beside the coder */
 
 /* ---- Networks ------------------------------------------------------------ */
 
@@ -154,10 +155,5 @@ size_t bbans_block_decode_bytes(const bbans_model *model, int element,
 bbans_status bbans_block_decode(const bbans_model *model, int element,
                                 const bbans_block *block, uint8_t *to,
                                 void *work, size_t work_bytes);
-
-/* A block of a signal. */
-size_t bbans_block_signal_bytes(size_t n);
-bbans_status bbans_block_signal(int element, const bbans_block *block,
-                                uint8_t *to, void *work, size_t work_bytes);
 
 #endif

@@ -28,6 +28,7 @@ static size_t header_bytes(const uint8_t *bytes, size_t n_bytes)
     n += unit_bytes(bytes[ELEMENT_AT]);
     switch (bytes[CODER_AT] & CODER_MASK) {
     case BBANS_CODER_MODEL: return n + FINGERPRINT_BYTES;
+    case BBANS_CODER_LINE: return n + LINE_BYTES;
     case BBANS_CODER_CODEC:
         return n + FINGERPRINT_BYTES + 1 + (n_bytes > name ? bytes[name] : 0);
     default: return n;
@@ -43,11 +44,15 @@ static bbans_status read_coder(bbans_reader *reader, int coder,
 
     memset(reader->name, 0, sizeof reader->name);
     memset(reader->fingerprint, 0, sizeof reader->fingerprint);
+    memset(reader->line, 0, sizeof reader->line);
     reader->coder = coder;
     if (reader->coder == BBANS_CODER_NONE)
         return BBANS_OK;
-    if (reader->coder > BBANS_CODER_CODEC)
-        return BBANS_ERR_VERSION;
+    if (reader->coder == BBANS_CODER_LINE) {
+        reader->line[0] = bbans_load(bytes, LINE_BYTES / 2);
+        reader->line[1] = bbans_load(bytes + LINE_BYTES / 2, LINE_BYTES / 2);
+        return BBANS_OK;
+    }
     if (reader->coder == BBANS_CODER_CODEC) {
         n = *fingerprint++;
         if (n == 0 ||
@@ -125,6 +130,10 @@ static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
     if (!bbans_checksum_matches(bytes, n - CHECKSUM_BYTES))
         return BBANS_ERR_CORRUPT;
     status = read_type(&type, bytes);
+    if ((bytes[CODER_AT] & CODER_MASK) == BBANS_CODER_LINE &&
+        (type.code & ~BBANS_ELEMENT_BIG_ENDIAN) < BBANS_ELEMENT_UINT8 &&
+        status == BBANS_OK)
+        status = BBANS_ERR_VERSION;
     if (status == BBANS_OK)
         status = read_coder(reader, bytes[CODER_AT] & CODER_MASK,
                             bytes + UNIT_AT + unit_bytes(type.code));
@@ -408,7 +417,7 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
         bytes = most > bytes ? most : bytes;
     }
     if ((reader->methods & 1u << BBANS_METHOD_SIGNAL) != 0) {
-        most = bbans_block_signal_bytes(n);
+        most = bbans_signal_decoder_bytes(n);
         if (most == 0)
             return 0;
         bytes = most > bytes ? most : bytes;
@@ -470,8 +479,13 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
     case BBANS_METHOD_SIGNAL:
-        status = bbans_block_signal(bbans_element_integer(reader->element),
-                                    block, to, work, work_bytes);
+        if (reader->element < BBANS_ELEMENT_UINT8)
+            return BBANS_ERR_CORRUPT;
+        status = bbans_signal_decompress(
+            bbans_element_integer(reader->element),
+            reader->coder == BBANS_CODER_LINE ? reader->line : NULL,
+            block->bytes, block->n_bytes, data, block->elements, work,
+            work_bytes);
         break;
     case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
     default:
@@ -513,6 +527,7 @@ static bbans_status check_coder(const bbans_reader *reader,
     if (model != NULL && !bbans_model_is_built(model))
         return BBANS_ERR_STATE;
     if (reader->coder == BBANS_CODER_NONE ||
+        reader->coder == BBANS_CODER_LINE ||
         (reader->coder == BBANS_CODER_MODEL && model != NULL &&
          memcmp(reader->fingerprint, model->fingerprint,
                 sizeof model->fingerprint) == 0))

@@ -13,11 +13,13 @@
 #define END_BYTES (1 + 1 + 4 * BBANS_UVARINT_BYTES + CHECKSUM_BYTES)
 #define LEVEL_ORDER_1 4 /* from here on the byte coder may take order 1 */
 
-static size_t header_bytes(const bbans_model *model, int element)
+static size_t header_bytes(const bbans_model *model, int element, int has_line)
 {
     return HEADER_BYTES +
            (bbans_element_has_unit(element) ? (size_t)UNIT_BYTES : 0) +
-           (model == NULL ? 0 : FINGERPRINT_BYTES);
+           (model != NULL ? FINGERPRINT_BYTES
+            : has_line    ? LINE_BYTES
+                          : 0);
 }
 
 /* ---- Workspace ----------------------------------------------------------- */
@@ -29,6 +31,31 @@ static uint64_t bytes_work_bytes(size_t n_bytes)
 {
     return (uint64_t)bbans_bytes_encoder_bytes(n_bytes) + n_bytes +
            bbans_bytes_bound(n_bytes);
+}
+
+static uint64_t aligned(uint64_t bytes) /* to 8 */
+{
+    return (bytes + 7) & ~(uint64_t)7;
+}
+
+static int codes_signals(const bbans_model *model, int element, size_t channels)
+{
+    return model == NULL && channels > 0 &&
+           (element & ~BBANS_ELEMENT_BIG_ENDIAN) >= BBANS_ELEMENT_UINT8;
+}
+
+/* Of signals: the block stays while the byte coder makes another. */
+static uint64_t signal_work_bytes(int element, size_t channels, int level,
+                                  size_t n)
+{
+    const int type = bbans_element_integer(element & ~BBANS_ELEMENT_BIG_ENDIAN);
+    const size_t own =
+        bbans_signal_encoder_bytes(type, n / channels, channels, level);
+    const uint64_t bytes = bytes_work_bytes(n * bbans_element_bytes(type));
+
+    return own == 0 ? 0
+                    : aligned(bbans_signal_bound(type, n)) +
+                          (bytes > own ? bytes : own);
 }
 
 size_t bbans_writer_work_bytes(const bbans_model *model,
@@ -43,6 +70,11 @@ size_t bbans_writer_work_bytes(const bbans_model *model,
     width = bbans_element_bytes(content->element);
     if (width == 0 || n > BBANS_BLOCK_MAX / width)
         return 0;
+    if (n > 0 && codes_signals(model, content->element, content->channels)) {
+        bytes =
+            signal_work_bytes(content->element, content->channels, level, n);
+        return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+    }
     if (model != NULL) {
         if (!bbans_model_is_built(model))
             return 0;
@@ -102,6 +134,37 @@ static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
     return status;
 }
 
+/* The shortest of a block of signals, one of the byte coder, and the elements.
+ * Where signals gain much, fast levels do not try the bytes. */
+static bbans_status code_signals(const bbans_writer *writer,
+                                 const uint8_t *data, size_t n, size_t width,
+                                 void *work, size_t work_bytes, coded_block *c)
+{
+    const int type = bbans_element_integer(writer->element);
+    const size_t bound = bbans_signal_bound(type, n);
+    uint8_t *const out = (uint8_t *)work;
+    uint8_t *const rest = out + aligned(bound);
+    const size_t rest_bytes = work_bytes - (size_t)(rest - out);
+    bbans_status status;
+    size_t size;
+
+    status = bbans_signal_compress(type, writer->has_line ? writer->line : NULL,
+                                   data, n / writer->channels, writer->channels,
+                                   writer->level, out, bound, &size, rest,
+                                   rest_bytes);
+    if (status == BBANS_OK &&
+        (writer->level >= LEVEL_ORDER_1 || size > n * width / 4 * 3))
+        status = code_bytes(writer, data, n, width, rest, rest_bytes, c);
+    else
+        c->n_bytes = SIZE_MAX;
+    if (status == BBANS_OK && size <= c->n_bytes) {
+        c->method = BBANS_METHOD_SIGNAL;
+        c->n_bytes = size;
+        c->bytes = out;
+    }
+    return status;
+}
+
 static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
                                size_t n, void *work, size_t work_bytes,
                                coded_block *c)
@@ -109,7 +172,13 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
     const size_t width = bbans_element_bytes(writer->element);
     bbans_status status;
 
-    if (work_bytes < bytes_work_bytes(n * width))
+    const int signals =
+        codes_signals(writer->model, writer->element, writer->channels);
+
+    if (work_bytes < (signals
+                          ? signal_work_bytes(writer->element, writer->channels,
+                                              writer->level, n)
+                          : bytes_work_bytes(n * width)))
         return BBANS_ERR_CAPACITY;
     if (!bbans_elements_are_valid(writer->element, data, n))
         return BBANS_ERR_SYMBOL;
@@ -123,17 +192,47 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
         if (c->n_bytes <= n * width)
             return BBANS_OK;
     }
+    if (signals)
+        return code_signals(writer, data, n, width, work, work_bytes, c);
     return code_bytes(writer, data, n, width, work, work_bytes, c);
 }
 
 /* ---- A part -------------------------------------------------------------- */
+
+static uint64_t element_at(int element, const void *data, size_t i)
+{
+    const size_t width = bbans_element_bytes(element);
+    const uint64_t bits =
+        bbans_element_get((const uint8_t *)data + i * width, width);
+
+    return bbans_element_is_signed(bbans_element_integer(element))
+               ? bbans_element_extend(bits, width)
+               : bits;
+}
+
+void bbans_content_set_line(bbans_content *content, const void *data, size_t n)
+{
+    const int element = content->element & ~BBANS_ELEMENT_BIG_ENDIAN;
+    uint64_t x[3];
+    size_t i;
+
+    content->has_line = 0;
+    if (!codes_signals(NULL, element, content->channels) ||
+        bbans_element_bytes(element) == 0 || n / 3 < content->channels)
+        return;
+    for (i = 0; i < 3; i++)
+        x[i] = element_at(element, data, i * content->channels);
+    content->has_line = x[1] != x[0] && x[2] - x[1] == x[1] - x[0];
+    content->line[0] = x[0];
+    content->line[1] = x[1] - x[0];
+}
 
 bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
                                 const bbans_content *content, int level,
                                 uint8_t *bytes, size_t cap, size_t *n_bytes)
 {
     uint8_t *at = bytes;
-    int type;
+    int type, has_line, coder;
 
     if (writer == NULL || content == NULL || bytes == NULL || n_bytes == NULL)
         return BBANS_ERR_NULL;
@@ -150,15 +249,19 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
         !bbans_unit_is_valid(type, content->unit, content->multiplier) ||
         (model != NULL && !bbans_model_takes(model, type)))
         return BBANS_ERR_SYMBOL;
-    *n_bytes = header_bytes(model, type);
+    has_line =
+        content->has_line && codes_signals(model, type, content->channels);
+    *n_bytes = header_bytes(model, type, has_line);
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
     memcpy(at, bbans_container_magic, sizeof bbans_container_magic);
     at += sizeof bbans_container_magic;
     *at++ = CONTAINER_VERSION;
     *at++ = (uint8_t)content->element;
-    *at++ = (uint8_t)((model == NULL ? BBANS_CODER_NONE : BBANS_CODER_MODEL) |
-                      content->axis << AXIS_SHIFT);
+    coder = model != NULL ? BBANS_CODER_MODEL
+            : has_line    ? BBANS_CODER_LINE
+                          : BBANS_CODER_NONE;
+    *at++ = (uint8_t)((unsigned)coder | content->axis << AXIS_SHIFT);
     if (bbans_element_has_unit(type)) {
         *at++ = (uint8_t)content->unit;
         bbans_store(at, content->multiplier, UNIT_BYTES - 1);
@@ -168,6 +271,11 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
         memcpy(at, model->fingerprint, sizeof model->fingerprint);
         at += sizeof model->fingerprint;
     }
+    if (has_line) {
+        bbans_store(at, content->line[0], LINE_BYTES / 2);
+        bbans_store(at + LINE_BYTES / 2, content->line[1], LINE_BYTES / 2);
+        at += LINE_BYTES;
+    }
     bbans_store(at, bbans_crc32(0, bytes, (size_t)(at - bytes)),
                 CHECKSUM_BYTES);
     memset(writer, 0, sizeof *writer);
@@ -175,7 +283,9 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
     writer->element = type;
     writer->level = level;
     writer->axis = content->axis;
-    writer->channels = content->channels > 0 ? content->channels : 1;
+    writer->channels = content->channels;
+    writer->has_line = has_line;
+    memcpy(writer->line, content->line, sizeof writer->line);
     writer->bytes = *n_bytes;
     return BBANS_OK;
 }
@@ -186,7 +296,7 @@ static int length_is_valid(const bbans_writer *writer, size_t n)
     const size_t width = bbans_element_bytes(writer->element);
 
     return n >= 1 && n <= BBANS_BLOCK_MAX / width &&
-           n % writer->channels == 0 &&
+           (writer->channels == 0 || n % writer->channels == 0) &&
            (writer->model == NULL || n % writer->model->width == 0) &&
            (writer->blocks == 0 ||
             (n <= writer->block &&
@@ -315,7 +425,9 @@ bbans_status bbans_writer_end(bbans_writer *writer, const uint64_t *shape,
     *n_bytes = 0;
     for (i = 0; i < writer->blocks; i++)
         total += block_bytes[i];
-    if (total + header_bytes(writer->model, writer->element) != writer->bytes)
+    if (total +
+            header_bytes(writer->model, writer->element, writer->has_line) !=
+        writer->bytes)
         return BBANS_ERR_SIZE;
     return put_end(writer, shape, axes, block_bytes, NULL, bytes, cap, n_bytes);
 }
@@ -326,7 +438,7 @@ size_t bbans_compress_bound(int element, size_t n, size_t block)
 {
     const size_t width = bbans_element_bytes(element);
     const size_t unit = bbans_element_has_unit(element) ? UNIT_BYTES : 0;
-    const size_t ends = HEADER_BYTES + unit + FINGERPRINT_BYTES + END_BYTES;
+    const size_t ends = HEADER_BYTES + unit + LINE_BYTES + END_BYTES;
     const size_t each = BLOCK_BYTES + LENGTH_BYTES; /* and its length again */
 
     if (width == 0 || block == 0 || n > (SIZE_MAX - ends) / (width + each))
@@ -340,7 +452,8 @@ bbans_status bbans_compress(const bbans_model *model,
                             size_t work_bytes, uint8_t *bytes, size_t cap,
                             size_t *n_bytes)
 {
-    const uint64_t shape[1] = {n};
+    bbans_content lined;
+    uint64_t shape[2];
     bbans_writer writer;
     bbans_status status;
     size_t width, header, used, done, part;
@@ -348,11 +461,16 @@ bbans_status bbans_compress(const bbans_model *model,
     if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
     *n_bytes = 0;
-    if (block < 1 || content->axis > 0)
+    if (block < 1)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(content->element);
+    shape[0] = content->channels > 1 ? n / content->channels : n;
+    shape[1] = content->channels;
+    lined = *content;
+    if (n > block) /* or there is nothing to gain */
+        bbans_content_set_line(&lined, data, n);
     status =
-        bbans_writer_begin(&writer, model, content, level, bytes, cap, &header);
+        bbans_writer_begin(&writer, model, &lined, level, bytes, cap, &header);
     if (status == BBANS_OK && content->element == BBANS_ELEMENT_UTF8)
         status = bbans_utf8_decode((const uint8_t *)data, n, NULL, 0, &part);
     used = header;
@@ -367,8 +485,8 @@ bbans_status bbans_compress(const bbans_model *model,
     }
     if (status != BBANS_OK)
         return status;
-    status = put_end(&writer, shape, 1, NULL, bytes + header, bytes + used,
-                     cap - used, &part);
+    status = put_end(&writer, shape, content->channels > 1 ? 2 : 1, NULL,
+                     bytes + header, bytes + used, cap - used, &part);
     if (status == BBANS_OK)
         *n_bytes = used + part;
     return status;

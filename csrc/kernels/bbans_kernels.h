@@ -174,6 +174,95 @@ bbans_push_in_parts(uint32_t *(*push)(uint64_t *head, const bbans_span *span,
 }
 #endif
 
+/* ---- Linear prediction of signals ---------------------------------------- */
+
+#define BBANS_COVARIANCES_MAX 33
+
+typedef struct {
+    /* The sum of a[i] b[i]. */
+    int64_t (*dot)(const int32_t *a, const int32_t *b, size_t n);
+    /* sum[t] += the sum of coefficient[i] value[t + i], t < n. */
+    void (*fir)(const int32_t *coefficient, size_t taps, const int32_t *value,
+                size_t n, int64_t *sum);
+    /* w[i] += g h[i]; returns the sum of floor(w[i] / 2^16) h[i + 1] modulo
+     * 2^32.  |g|, |h[i]| < 2^15; n is a multiple of 16. */
+    uint32_t (*adapt)(int32_t *w, const int16_t *h, size_t n, int32_t g);
+    /* sum[i ny + j] += over all k < steps of x[k + i] y[k + j] 2^shift, for j
+     * >= i only; a shift is for `block` of the k.  i < nx, j < ny <=
+     * COVARIANCES_MAX; |x|, |y| < 2^24; x[steps + nx - 1] and y[steps + ny - 1]
+     * may be read. */
+    void (*covariances)(const int32_t *x, size_t nx, const int32_t *y,
+                        size_t ny, const uint8_t *shift, size_t block,
+                        size_t steps, int64_t *sum);
+} bbans_predict_kernels;
+
+/* ---- Decisions about residuals of signals -------------------------------- */
+
+/* A node's entry in a row is the probability of 1 in 2^-16; entry 0 is the
+ * caller's. */
+#define BBANS_MIXED_NODES 32
+#define BBANS_MIXED_WIDTH 8
+#define BBANS_MIXED_MAX (2 * BBANS_MIXED_WIDTH)
+#define BBANS_MIXED_LIMIT ((1 << 17) - 1)
+#define BBANS_ERROR_BITS 12
+#define BBANS_ERROR_SHIFT (28 - BBANS_ERROR_BITS)
+#define BBANS_ERROR_HALF ((uint32_t)1 << (BBANS_ERROR_SHIFT - 1))
+
+typedef struct {
+    uint16_t *row[BBANS_MIXED_MAX]; /* [width] of NODES entries each   */
+    /* What of the way to its bit an entry goes, in 2^-16: at depths 0 and 1,
+     * and below. */
+    uint16_t share[2][BBANS_MIXED_MAX];
+    int32_t *weight;  /* [NODES][width] in 2^-16 */
+    unsigned vectors; /* width / WIDTH: 1 or 2 */
+    int32_t rate;     /* below 2^7 */
+} bbans_mixed;
+
+/* floor(v / 2^16). */
+static inline int32_t bbans_floor_16(int32_t v)
+{
+    return v < 0 ? ~(~v >> 16) : v >> 16;
+}
+
+/* How many of `left` slots are for a 0, if `ones` of 2^28 are for a 1 and
+ * either has `least` at least: 2 <= 2 least <= left. */
+static inline uint32_t bbans_zeros_of(uint32_t left, uint32_t least,
+                                      uint32_t ones)
+{
+    return least + (uint32_t)(((uint64_t)(left - 2 * least) *
+                               (((uint32_t)1 << 28) - ones)) >>
+                              28);
+}
+
+/* Without a branch that no processor can foretell. */
+static inline void bbans_take_half(uint32_t *start, uint32_t *left,
+                                   uint32_t zeros, uint32_t bit)
+{
+    const uint32_t mask = 0u - bit;
+
+    *start += mask & zeros;
+    *left = zeros + (mask & (*left - 2 * zeros));
+}
+
+/* In 1 .. 2^16 - 2 it stays there, if the share is below 2^16. */
+static inline void bbans_learn(uint16_t *p, uint32_t share, uint32_t bit)
+{
+    const uint32_t mask = (0u - bit) & 0xFFFF;
+    const uint32_t q = *p ^ mask;
+
+    *p = (uint16_t)((q - (q * share >> 16)) ^ mask);
+}
+
+typedef struct {
+    /* The slots of 2^28 that are left after the decisions for a leaf below
+     * 2^depth, depth <= 5, at least two; and the leaf whose slots hold this
+     * one.  Entries and weights learn. */
+    void (*encode)(bbans_mixed *m, unsigned depth, uint32_t leaf,
+                   bbans_span *span);
+    uint32_t (*decode)(bbans_mixed *m, unsigned depth, uint32_t slot,
+                       bbans_span *span);
+} bbans_residual_kernels;
+
 /* ---- Rows of weights ----------------------------------------------------- */
 
 /* Probabilities count in units of 2^-27. */
@@ -324,6 +413,8 @@ typedef struct {
     const bbans_lanes_kernels *lanes;
     const bbans_totals_kernels *totals;
     const bbans_rows_kernels *rows;
+    const bbans_predict_kernels *predict;
+    const bbans_residual_kernels *residual;
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
@@ -338,6 +429,9 @@ extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
+extern const bbans_predict_kernels bbans_predict_portable;
+extern const bbans_residual_kernels bbans_residual_portable,
+    bbans_residual_avx2;
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,

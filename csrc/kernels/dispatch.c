@@ -12,6 +12,8 @@
         .isa = BBANS_ISA_PORTABLE, .hmm = &bbans_hmm_portable,                 \
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
+        .predict = &bbans_predict_portable,                                    \
+        .residual = &bbans_residual_portable,                                  \
         .family = &bbans_family_portable, .network = &bbans_network_portable   \
     }
 
@@ -63,6 +65,8 @@ static const struct {
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
+      .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512}},
@@ -73,6 +77,8 @@ static const struct {
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
+      .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512}},
@@ -83,6 +89,8 @@ static const struct {
       .lanes = &bbans_lanes_avx2,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
+      .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2}},
@@ -95,6 +103,8 @@ static const struct {
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
+      .predict = &bbans_predict_portable,
+      .residual = &bbans_residual_portable,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon}},

@@ -602,6 +602,17 @@ static void test_types(const loaded *models)
     CHECK(decompress(integers, bytes, n, &reader, &data, &n) ==
           BBANS_ERR_CORRUPT);
     free(data);
+    /* 10 as a boolean. */
+    for (i = 0; i < 9; i++)
+        low[i] = 10;
+    data = (uint8_t *)low;
+    CHECK(compress(integers, BBANS_ELEMENT_INT64, data, 9, 9, bytes, 100, &n) ==
+          BBANS_OK);
+    bytes[5] = BBANS_ELEMENT_BOOL;
+    bbans_store(bytes + 15, bbans_crc32(0, bytes, 15), 4);
+    CHECK(decompress(integers, bytes, n, &reader, &data, &n) ==
+          BBANS_ERR_CORRUPT);
+    free(data);
     CHECK(compress(integers, BBANS_ELEMENT_UINT64, (const uint8_t *)wraps, 1, 9,
                    bytes, 100, &n) == BBANS_ERR_SYMBOL);
 }
@@ -803,7 +814,7 @@ static void test_levels(void)
 /* 0 where the bound exceeds SIZE_MAX, and not one element before. */
 static void test_bounds(void)
 {
-    const size_t ends = 61, each = 17;
+    const size_t ends = 69, each = 17;
     const size_t most = (SIZE_MAX - ends) / (1 + each);
 
     CHECK(bbans_compress_bound(BBANS_ELEMENT_UINT8, 0, 1) == ends);
@@ -951,6 +962,24 @@ static void write_vector(const golden_file *file, const bbans_model *model,
     free(bytes);
 }
 
+/* Each start of a header, by itself. */
+static void cut_header(const golden_file *file)
+{
+    bbans_reader reader;
+    size_t i, n, used;
+
+    CHECK(bbans_reader_begin(&reader, file->file.bytes, file->file.n, &n) ==
+          BBANS_OK);
+    for (i = 0; i < n; i++) {
+        uint8_t *start = copy_of(file->file.bytes, i);
+
+        CHECK(bbans_reader_begin(&reader, start, i, &used) ==
+              BBANS_ERR_TRUNCATED);
+        CHECK(used > i && used <= n);
+        free(start);
+    }
+}
+
 static void read_vector(const golden_file *file, const bbans_model *model)
 {
     bbans_reader reader;
@@ -980,6 +1009,7 @@ static void read_vector(const golden_file *file, const bbans_model *model)
         free(data);
     }
     test_stream(file->file.bytes, file->file.n);
+    cut_header(file);
     free(back);
 }
 

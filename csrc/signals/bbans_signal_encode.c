@@ -1,0 +1,389 @@
+/* Blocks of signals on their way out: docs/maths.md, "Signals".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_signal_residual.h"
+
+#include "../files/bbans_files.h"
+
+#ifndef BBANS_DECODER_ONLY
+#define LEVEL_TRIALS 7 /* from here on two transforms are tried */
+
+/* ---- Workspace ------------------------------------------------------------
+ */
+
+/* A value takes one step or two; wide ones have low bits besides.  A channel
+ * that needs more than the mean of these would be stored anyway. */
+static uint64_t steps_max(size_t width, size_t steps, size_t channels)
+{
+    const unsigned each = width == 1 ? 2 : width < 8 ? 3 : 5;
+
+    return each * (uint64_t)steps * channels +
+           channels * ((uint64_t)bbans_prediction_steps(steps) + 64);
+}
+
+size_t bbans_signal_encoder_bytes(int element, size_t steps, size_t channels,
+                                  int level)
+{
+    const size_t width = bbans_element_bytes(element);
+    uint64_t n, bytes;
+
+    if (width == 0 || steps < 1 || channels < 1 ||
+        channels > BBANS_BLOCK_MAX / steps || level < 1 ||
+        level > BBANS_LEVEL_MAX)
+        return 0;
+    n = (uint64_t)steps * channels;
+    bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) + 8 * (uint64_t)steps +
+            bbans_aligned(bbans_prediction_bytes(steps)) +
+            bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX)) +
+            bbans_aligned(bbans_residual_bytes(n, level)) +
+            BBANS_TRANSFORM_WORK * (uint64_t)steps +
+            bbans_aligned(bbans_prediction_fit_bytes(steps, level)) +
+            sizeof(bbans_signal_step) * steps_max(width, steps, channels);
+    return bytes > SIZE_MAX ? 0 : (size_t)bytes;
+}
+
+/* ---- Channels --------------------------------------------------------------
+ */
+
+typedef struct {
+    bbans_signal_values x;
+    bbans_prediction prediction;
+    bbans_sink sink;
+    int64_t *mu;                                 /* [steps] */
+    void *adapting, *residual, *transform, *fit; /* where each one works */
+    const uint8_t *data;
+    size_t width;
+    int element, level;
+    unsigned lanes;
+    int begun;              /* some channel has values */
+    bbans_transform before; /* the last channel's */
+    uint32_t same;
+} encoder;
+
+static void start(encoder *e, size_t steps, size_t channels, void *work)
+{
+    uint8_t *rest = (uint8_t *)work;
+
+    bbans_signal_lay_out(&e->x, steps, channels, &rest);
+    e->mu = (int64_t *)(void *)rest;
+    rest += 8 * steps;
+    bbans_prediction_init(&e->prediction, steps, rest);
+    rest += bbans_aligned(bbans_prediction_bytes(steps));
+    e->adapting = rest;
+    rest += bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX));
+    e->residual = rest;
+    rest += bbans_aligned(bbans_residual_bytes(steps * channels, e->level));
+    e->transform = rest;
+    rest += BBANS_TRANSFORM_WORK * steps;
+    e->fit = rest;
+    rest += bbans_aligned(bbans_prediction_fit_bytes(steps, e->level));
+    e->sink.step = (bbans_signal_step *)(void *)rest;
+    e->sink.n = 0;
+    e->sink.cap = (size_t)steps_max(e->width, steps, channels);
+    e->lanes = bbans_residual_lanes(steps, e->level);
+    e->begun = 0;
+    e->same = (uint32_t)1 << (BBANS_SIGNAL_SAME_BITS - 1);
+}
+
+static void fit_channel(encoder *e, const bbans_signal_range *range)
+{
+    bbans_prediction_fit(&e->prediction, &e->x, range, e->lanes, e->level,
+                         e->fit);
+    bbans_prediction_mu(&e->prediction, &e->x, range->channel, e->lanes, e->mu,
+                        e->adapting);
+}
+
+/* Elements of a channel to values. */
+static void set_values(encoder *e, size_t channel, bbans_transform *transform)
+{
+    bbans_transform_do(transform, e->data + channel * e->width, e->element,
+                       e->x.channels * e->width, e->x.steps,
+                       bbans_signal_channel(&e->x, channel), e->transform);
+    transform->range.channel = channel;
+}
+
+static int is_same(const bbans_transform *a, const bbans_transform *b)
+{
+    return a->kind == b->kind && a->kind != BBANS_SIGNAL_RANKS &&
+           a->order == b->order && a->base == b->base &&
+           a->divisor == b->divisor && a->shift == b->shift &&
+           a->most == b->most &&
+           memcmp(a->first, b->first, a->order * sizeof *a->first) == 0;
+}
+
+/* The parameters of a transform: that it is the last channel's, or they. */
+static void put_transform(encoder *e, size_t channel,
+                          const bbans_transform *transform)
+{
+    const unsigned shift = BBANS_SIGNAL_PREC - BBANS_SIGNAL_SAME_BITS;
+    const uint32_t all = (uint32_t)1 << BBANS_SIGNAL_PREC;
+    const uint32_t end = e->same << shift;
+    const int same = channel > 0 && is_same(transform, &e->before);
+
+    if (channel > 0) {
+        bbans_sink_step(&e->sink, 0, same ? 0 : end, same ? end : all - end);
+        e->same = bbans_signal_see_same(e->same, same);
+    }
+    if (!same)
+        bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    e->before = *transform;
+}
+
+#define LENGTHS 33
+#define KINDS_CERTAIN 4 /* fewer are coded as they are without a trial */
+
+/* Of residuals of some steps, by their lengths and then their bits. */
+static uint64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
+{
+    uint32_t count[LENGTHS] = {0};
+    uint64_t cost;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        const int64_t r = value[i] - bbans_floor_shift(mu[i] + 128, 8);
+
+        count[bbans_bit_length(bbans_zigzag((uint64_t)r))]++;
+    }
+    cost = bbans_signal_information(count, LENGTHS);
+    for (i = 2; i < LENGTHS; i++)
+        cost += 256 * (uint64_t)count[i] * (i - 1);
+    return cost;
+}
+
+/* Of values of few kinds, given the one before. */
+static uint64_t kinds_cost(const bbans_signal_range *range,
+                           const int32_t *value, size_t n)
+{
+    uint32_t count[BBANS_DIRECT_KINDS][BBANS_DIRECT_KINDS] = {{0}};
+    uint64_t cost = 0;
+    size_t i, before = 0;
+
+    for (i = 0; i < n; i++) {
+        const size_t kind = (size_t)(value[i] - range->low);
+
+        count[before][kind]++;
+        before = kind;
+    }
+    for (i = 0; i < BBANS_DIRECT_KINDS; i++)
+        cost += bbans_signal_information(count[i], BBANS_DIRECT_KINDS);
+    return cost;
+}
+
+/* The same of a channel's values, and whether they are coded as they are;
+ * unless they are, the prediction is fitted. */
+static uint64_t values_cost(encoder *e, bbans_signal_range *range)
+{
+    const int32_t *value = bbans_signal_channel(&e->x, range->channel);
+    const size_t steps = e->x.steps;
+    uint64_t cost = 0, direct;
+    size_t t, n;
+
+    range->direct = 0;
+    if (bbans_residual_may_be_direct(range)) {
+        direct = kinds_cost(range, value, steps);
+        range->direct = range->high - range->low < KINDS_CERTAIN;
+        if (range->direct)
+            return direct;
+    } else {
+        direct = UINT64_MAX;
+    }
+    fit_channel(e, range);
+    for (t = 0; t < steps; t += n) {
+        n = steps - t < BBANS_SIGNAL_PIECE ? steps - t : BBANS_SIGNAL_PIECE;
+        cost += residual_cost(value + t, e->mu + t, n);
+    }
+    range->direct = direct < cost;
+    return range->direct ? direct : cost;
+}
+
+/* Append a channel under a transform. */
+static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
+{
+    bbans_signal_values *x = &e->x;
+    bbans_signal_range *range = &transform->range;
+
+    if (transform->kind < BBANS_SIGNAL_OFFSET) {
+        memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
+        put_transform(e, channel, transform);
+        return;
+    }
+    set_values(e, channel, transform);
+    put_transform(e, channel, transform);
+    if (!e->begun)
+        bbans_residual_begin(e->residual, e->level, &e->sink);
+    e->begun = 1;
+    range->direct = 0;
+    if (bbans_residual_may_be_direct(range)) {
+        values_cost(e, range);
+        bbans_sink_bits(&e->sink, 0, range->direct != 0, 1);
+    } else {
+        fit_channel(e, range);
+    }
+    if (!range->direct)
+        bbans_prediction_put(&e->prediction, x, channel, &e->sink);
+    bbans_residual_encode(e->residual, &e->sink, x, range, e->mu, e->lanes);
+    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
+        bbans_transform_put_low(transform, &e->sink, e->lanes, x->steps,
+                                e->transform);
+}
+
+/* ---- Trials ----------------------------------------------------------------
+ */
+
+/* About what a channel takes, in 2^-8 bits. */
+static uint64_t estimate(encoder *e, size_t channel, bbans_transform *transform)
+{
+    const size_t from = e->sink.n;
+    uint64_t cost;
+
+    set_values(e, channel, transform);
+    bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    cost = values_cost(e, &transform->range);
+    if (!transform->range.direct)
+        bbans_prediction_put(&e->prediction, &e->x, channel, &e->sink);
+    cost += bbans_sink_cost(&e->sink, from);
+    e->sink.n = from;
+    return cost;
+}
+
+/* Under the better one of two transforms. */
+static void code_channel(encoder *e, size_t channel, const bbans_line *line)
+{
+    bbans_transforms ways;
+    int best = 1;
+
+    bbans_transform_choose(&ways, e->data + channel * e->width, e->element,
+                           e->x.channels * e->width, e->x.steps, line, e->level,
+                           e->transform);
+    if (ways.other.kind != BBANS_SIGNAL_KINDS && e->level >= LEVEL_TRIALS) {
+        const uint64_t other = estimate(e, channel, &ways.other);
+
+        best = estimate(e, channel, &ways.best) <= other;
+    }
+    put_channel(e, channel, best ? &ways.best : &ways.other);
+}
+
+/* ---- The message ----------------------------------------------------------
+ */
+
+/* Words go up from bytes[0]; returns where the message ends, 0 if it is longer
+ * than cap. */
+static size_t push_all(const bbans_sink *sink, unsigned lanes, uint8_t *bytes,
+                       size_t cap)
+{
+    uint64_t x[BBANS_SIGNAL_LANES_MAX];
+    size_t i, n_bytes = 0;
+    unsigned k;
+
+    for (k = 0; k < BBANS_SIGNAL_LANES_MAX; k++)
+        x[k] = lanes > 1 ? BBANS_HEAD_MIN : 1;
+    for (i = sink->n; i-- > 0;) {
+        const uint32_t start = sink->step[i].start;
+        const uint32_t freq = sink->step[i].freq;
+        const unsigned lane = start >> BBANS_SIGNAL_PREC;
+        const unsigned bits = freq & (BBANS_SIGNAL_RAW - 1);
+        const int raw = freq >= BBANS_SIGNAL_RAW;
+        uint64_t head = x[lane];
+
+        /* Below f 2^(63 - r), or 2^(63 - n), pushing stays below 2^63. */
+        if (head >> 32 >= (raw ? (uint64_t)1 << (31 - bits)
+                               : (uint64_t)freq << (31 - BBANS_SIGNAL_PREC))) {
+            if (cap - n_bytes < 4)
+                return 0;
+            bbans_store(bytes + n_bytes, head, 4);
+            n_bytes += 4;
+            head >>= 32;
+        }
+        if (raw)
+            x[lane] = head << bits | bbans_slot_bits(start, BBANS_SIGNAL_PREC);
+        else
+            x[lane] = (head / freq << BBANS_SIGNAL_PREC) + head % freq +
+                      bbans_slot_bits(start, BBANS_SIGNAL_PREC);
+    }
+    for (k = 0; k < lanes; k++) {
+        const size_t n =
+            lanes > 1 ? 8 : ((size_t)bbans_bit_length(x[k]) + 7) / 8;
+
+        if (cap - n_bytes < n)
+            return 0;
+        bbans_store(bytes + n_bytes, x[k], n);
+        n_bytes += n;
+    }
+    return n_bytes;
+}
+
+/* ---- A block ---------------------------------------------------------------
+ */
+
+size_t bbans_signal_bound(int element, size_t n)
+{
+    const size_t width = bbans_element_bytes(element);
+
+    return width == 0 || n > BBANS_BLOCK_MAX ? 0 : 1 + n * width;
+}
+
+static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
+                                   uint8_t *block, size_t cap, size_t *n_bytes)
+{
+    size_t i;
+
+    if (cap < 1 + n * width)
+        return BBANS_ERR_CAPACITY;
+    block[0] = BBANS_SIGNAL_STORED;
+    for (i = 0; i < n * width; i += width)
+        bbans_store(block + 1 + i, bbans_element_get(data + i, width), width);
+    *n_bytes = 1 + n * width;
+    return BBANS_OK;
+}
+
+bbans_status bbans_signal_compress(int element, const uint64_t *line,
+                                   const void *data, size_t steps,
+                                   size_t channels, int level, uint8_t *block,
+                                   size_t cap, size_t *n_bytes, void *work,
+                                   size_t work_bytes)
+{
+    bbans_line along = {0, 1};
+    size_t need, i, n, most;
+    encoder e;
+
+    if (data == NULL || block == NULL || n_bytes == NULL || work == NULL)
+        return BBANS_ERR_NULL;
+    *n_bytes = 0;
+    e.width = bbans_element_bytes(element);
+    if (element < BBANS_ELEMENT_UINT8 || element > BBANS_ELEMENT_INT64)
+        return BBANS_ERR_SYMBOL;
+    need = bbans_signal_encoder_bytes(element, steps, channels, level);
+    if (need == 0)
+        return BBANS_ERR_SIZE;
+    if (work_bytes < need || cap < 1)
+        return BBANS_ERR_CAPACITY;
+    if (line != NULL) {
+        along.start = line[0];
+        along.step = line[1];
+    }
+    e.data = (const uint8_t *)data;
+    e.element = element;
+    e.level = level;
+    start(&e, steps, channels, work);
+    if (channels > BBANS_SIGNAL_CHANNELS_FEW)
+        bbans_sink_number(&e.sink, channels);
+    for (i = 0; i < channels; i++)
+        code_channel(&e, i, &along);
+    if (!e.begun)
+        e.lanes = 1; /* parameters are in the first */
+    block[0] = (uint8_t)((size_t)bbans_bit_length(e.lanes >> 1) +
+                         4 * (channels > BBANS_SIGNAL_CHANNELS_FEW
+                                  ? BBANS_SIGNAL_CHANNELS_FEW
+                                  : channels - 1));
+    n = steps * channels;
+    most = cap < 1 + n * e.width ? cap : 1 + n * e.width;
+    if (e.sink.n <= e.sink.cap) {
+        i = push_all(&e.sink, e.lanes, block + 1, most - 1);
+        if (i > 0) {
+            *n_bytes = 1 + i;
+            return BBANS_OK;
+        }
+    }
+    return store_elements(e.data, n, e.width, block, cap, n_bytes);
+}
+#endif /* BBANS_DECODER_ONLY */
