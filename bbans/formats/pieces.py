@@ -34,6 +34,8 @@ __all__ = [
 PLAIN, CODED, TABLE, INT24 = 0, 1, 2, 8
 _BIG_ENDIAN, _PLANAR = 0x80, 0x40
 _START_BYTES_MAX = 1 << 16
+# Below this level bytes are not tried where a piece takes three quarters of them.
+_BYTES_LEVEL = 4
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
 _DTYPES = {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 
@@ -90,14 +92,11 @@ def encode_pieces(
 
 
 def _encode_run(part: NDArray[np.uint8], run: Run, level: int) -> bytes:
-    block = bytes(encode_bytes(part, 1))
-    best = _piece(CODED, part.size, block)
-    if len(block) >= part.size:
-        best = _piece(PLAIN, part.size, part.tobytes())
+    ways = []
     if run.element == TABLE:
         table = encode_table(part, run.delimiter, level)
         if table is not None:
-            best = min(best, _piece(TABLE, part.size, table), key=len)
+            ways.append(_piece(TABLE, part.size, table))
     elif run.element != PLAIN:
         code = run.element | _BIG_ENDIAN * run.big_endian | _PLANAR * run.planar
         values = _integers(part, run.element, run.big_endian)
@@ -105,8 +104,12 @@ def _encode_run(part: NDArray[np.uint8], run: Run, level: int) -> bytes:
         if run.planar:
             head, steps = uvarint(run.channels), values.reshape(run.channels, -1).T
         signal = head + encode_signal(steps, level)
-        best = min(best, _piece(code, values.size, signal), key=len)
-    return best
+        ways.append(_piece(code, values.size, signal))
+    if not ways or level >= _BYTES_LEVEL or 4 * len(ways[0]) > 3 * part.size:
+        block = bytes(encode_bytes(part, 1))
+        ways.append(_piece(CODED, part.size, block))
+        ways.append(_piece(PLAIN, part.size, part.tobytes()))
+    return min(ways, key=len)
 
 
 def _piece(code: int, n: int, data: bytes) -> bytes:
