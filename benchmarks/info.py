@@ -17,7 +17,7 @@ from clock import peak_bytes
 from report import Report, parser
 
 import bbans
-from bbans.formats.coders import encode_bytes
+from bbans.formats.bytes import encode_bytes
 from bbans.formats.container import (
     BYTE_BLOCK,
     BYTES,

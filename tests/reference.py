@@ -1153,10 +1153,6 @@ class Table(Octets):
                 return [first[i % len(first)] for i in range(k)]
             case 4:
                 return [self.signed() for _ in range(k)]
-            case 5:
-                planes = self.coded(8 * k)
-                return [int.from_bytes(planes[i::k], "little", signed=True)
-                        for i in range(k)]  # fmt: skip
         raise Damage("integers in an unknown form")
 
     def exceptions(self, rows):

@@ -228,7 +228,7 @@ NUMBER, PATTERN, WORDS, TEXT = 2, 3, 1, 0
         (lambda i, v: "" if i % 3 else f"{v:.1f}", NUMBER, 266),
         (lambda i, v: f"{1900 + i // 28}-01-{1 + i % 28:02}", PATTERN, 0),
         (lambda i, v: "never" if i == 5 else f"{2000 + i}-01-01", PATTERN, 1),
-        (lambda i, v: f"ab-{i * i % 997:06d}-x", PATTERN, 0),
+        (lambda i, v: f"ab-{i * i % 997:06d}-{i:04d}", PATTERN, 0),
         (lambda i, v: ["red", "green", "blue"][i * i % 7 % 3], WORDS, 0),
         (lambda i, v: f"{hash((i, v)):x}", TEXT, 0),
     ],

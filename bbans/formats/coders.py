@@ -378,8 +378,9 @@ class PieceCoder(Coder):
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data = self.encode(steps, start)
-        ways = [] if data is None else [(self.method, data)]
-        return _shortest([*ways, *self._without(steps)])
+        if data is not None and len(data) < steps.nbytes:
+            return self.method, data  # each piece is bytes where these are shorter
+        return _shortest(self._without(steps))
 
 
 class ModelCoder(Coder):

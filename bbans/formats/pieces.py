@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bbans._records import Buffer, RecordReader, uvarint
 from bbans.errors import CorruptError
 from bbans.formats.bytes import decode_bytes, encode_bytes, octets
-from bbans.formats.container import CHANNELS_MAX, FIRST_INTEGER
+from bbans.formats.container import FIRST_INTEGER
 from bbans.formats.signals import decode_signal, encode_signal
 from bbans.formats.tables import TABLE_BYTES_MAX, decode_table, encode_table
 
@@ -34,6 +34,8 @@ __all__ = [
 PLAIN, CODED, TABLE, INT24 = 0, 1, 2, 8
 _BIG_ENDIAN, _PLANAR = 0x80, 0x40
 _START_BYTES_MAX = 1 << 16
+# Below this level bytes are not tried where a piece takes three quarters of them.
+_BYTES_LEVEL = 4
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
 _DTYPES = {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 
@@ -90,28 +92,24 @@ def encode_pieces(
 
 
 def _encode_run(part: NDArray[np.uint8], run: Run, level: int) -> bytes:
-    block = bytes(encode_bytes(part, 1))
-    best = _piece(CODED, part.size, block)
-    if len(block) >= part.size:
-        best = _piece(PLAIN, part.size, part.tobytes())
+    ways = []
     if run.element == TABLE:
         table = encode_table(part, run.delimiter, level)
         if table is not None:
-            best = min(best, _piece(TABLE, part.size, table), key=len)
+            ways.append(_piece(TABLE, part.size, table))
     elif run.element != PLAIN:
         code = run.element | _BIG_ENDIAN * run.big_endian | _PLANAR * run.planar
         values = _integers(part, run.element, run.big_endian)
-        channels = run.channels if run.channels <= CHANNELS_MAX else 1
-        head = b""
+        head, steps = b"", values.reshape(-1, run.channels)
         if run.planar:
-            head = uvarint(channels)
-            steps = np.ascontiguousarray(values.reshape(channels, -1).T)
-        else:
-            steps = values.reshape(-1, channels)
-        signal = encode_signal(steps, level)
-        if signal is not None:
-            best = min(best, _piece(code, values.size, head + signal), key=len)
-    return best
+            head, steps = uvarint(run.channels), values.reshape(run.channels, -1).T
+        signal = head + encode_signal(steps, level)
+        ways.append(_piece(code, values.size, signal))
+    if not ways or level >= _BYTES_LEVEL or 4 * len(ways[0]) > 3 * part.size:
+        block = bytes(encode_bytes(part, 1))
+        ways.append(_piece(CODED, part.size, block))
+        ways.append(_piece(PLAIN, part.size, part.tobytes()))
+    return min(ways, key=len)
 
 
 def _piece(code: int, n: int, data: bytes) -> bytes:
@@ -245,7 +243,7 @@ def _decode_integers(piece: Piece, out: NDArray[np.uint8]) -> None:
             raise CorruptError("a piece has an impossible number of channels")
         data = data[reader.at :]
     values = np.empty(n, dtype)
-    decode_signal(bytes(data), values)
+    decode_signal(data, values)
     if piece.code & _PLANAR:
         values = values.reshape(-1, channels).T.ravel()
     if wide:

@@ -25,9 +25,10 @@ __all__ = [
 ]
 
 #: How integers are coded.
-SIGNAL, OCTETS, RUNS, PERIOD, LISTED, PLANES = range(6)
+SIGNAL, OCTETS, RUNS, PERIOD, LISTED = range(5)
 # Lists of numbers are for this many at the most; below it nothing else is tried.
 _FEW, _LISTED_MAX = 4, 64
+_LITTLE = 24  # bytes
 _PERIOD_MAX = 1 << 16
 # Values that must repeat before the rest is looked at.
 _SAMPLE = 64
@@ -106,13 +107,9 @@ def encode_integers(
         narrow = (values - low).astype(np.uint8)
         ways.append(bytes([OCTETS]) + _zigzag(low) + coded(narrow.data))
     # Nothing is gained on what is described in a few bytes.
-    if not ways or len(min(ways, key=len)) > 24:
+    if not ways or len(min(ways, key=len)) > _LITTLE:
         block = encode_signal(values.reshape(-1, 1), level)
-        if block is not None:
-            ways.append(bytes([SIGNAL]) + uvarint(len(block)) + block)
-    if not ways:  # too far apart
-        planes = np.ascontiguousarray(values).view(np.uint8).reshape(n, 8).T
-        ways.append(bytes([PLANES]) + coded(planes.tobytes()))
+        ways.append(bytes([SIGNAL]) + uvarint(len(block)) + bytes(block))
     return min(ways, key=len)
 
 
@@ -176,14 +173,11 @@ def _read_integers(
     if form == SIGNAL:
         values = np.empty(n, np.int64)
         size = reader.uvarint(where)
-        decode_signal(bytes(reader.take(size, where)), values)
+        decode_signal(reader.take(size, where), values)
         return values
     if form == OCTETS:
         low = _unzigzag(reader.uvarint(where))
         return read_coded(reader, n, where).astype(np.int64) + low
-    if form == PLANES:
-        planes = read_coded(reader, 8 * n, where).reshape(8, n)
-        return np.ascontiguousarray(planes.T).view("<i8").ravel().astype(np.int64)
     if form == LISTED and n <= _LISTED_MAX:
         numbers = [_unzigzag(reader.uvarint(where)) for _ in range(n)]
         return np.array(numbers, np.int64)

@@ -34,6 +34,7 @@ from bbans.formats.cells import (
     parse_numbers,
     patterns,
 )
+from bbans.formats.container import BLOCK_BYTES_MAX
 from bbans.formats.series import (
     SIGNAL,
     encode_integers,
@@ -54,7 +55,6 @@ TEXT, CHOICE, NUMBERS, PATTERN = range(4)
 # Flags of a form: its first integers are a channel of the table's signal, and there are
 # some for exceptions too; how many decimals there are is said of each number.
 _JOINT, _EXPLICIT = 0x80, 0x40
-_CHANNELS_MAX = 16
 _AFFIX_MAX = 255
 _NUMBER = re.compile(rb"([^0-9.\-]*?)( *)(-?[0-9]*\.?[0-9]+)([^0-9]*)")
 _SAMPLES = 64
@@ -202,13 +202,10 @@ def _encode_columns(columns: list[_Column], level: int) -> bytes:
     ]
     whole = [i for i in channels if columns[i].regular is None]
     for some in (channels, whole) if whole != channels else (channels,):
-        if not 2 <= len(some) <= _CHANNELS_MAX:
+        values = [columns[i].values[0] for i in some]
+        if len(some) < 2 or sum(x.nbytes for x in values) > BLOCK_BYTES_MAX:
             continue
-        block = encode_signal(
-            np.stack([columns[i].values[0] for i in some], axis=1), level
-        )
-        if block is None:
-            continue
+        block = bytes(encode_signal(np.stack(values, axis=1), level))
         data = uvarint(len(some)) + uvarint(len(block)) + block
         data += b"".join(x.to_bytes(i in some) for i, x in enumerate(columns))
         best = min(best, data, key=len)
@@ -419,12 +416,12 @@ def decode_table(data: Buffer, out: Octets) -> None:
         others = read_strings(reader, n_others, out.size, where)
     n_channels = reader.uvarint(where)
     channels: list[Integers] = []
-    if n_channels > n_columns:
-        raise CorruptError("a table has more channels than columns")
+    if n_channels > n_columns or 8 * n_rows * n_channels > BLOCK_BYTES_MAX:
+        raise CorruptError("a table has an impossible number of channels")
     if n_channels:
         values = np.empty(n_rows * n_channels, np.int64)
         size = reader.uvarint(where)
-        decode_signal(bytes(reader.take(size, where)), values)
+        decode_signal(reader.take(size, where), values)
         if values.max() >= VALUE_MAX or values.min() <= -VALUE_MAX:
             raise CorruptError("a table has a number that is too large")
         channels = [*values.reshape(n_rows, n_channels).T]
