@@ -1667,10 +1667,11 @@ class SignalValues:
                 raise Damage
             self.contexts = (2, 8, 16)[mode]
             self.forget(0)
+        direct = high - low < 32 and source.bits(1)
+        bits = (high - low).bit_length() if direct else 0
+        predictions = None if direct else SignalPrediction(source, done, steps)
         if low == high:
             return [low] * steps
-        bits = (high - low).bit_length() if high - low < 8 else 0
-        predictions = None if bits else SignalPrediction(source, done, steps)
         if bits != self.bits:
             self.forget(bits)
         octave = 0 if bits else source.bits(6)
@@ -1794,7 +1795,7 @@ class SignalValues:
             )
         if self.contexts > 2:
             context[6] = min(s.run, 127) << bits | last
-            context[7] = s.mean >> 9 << bits | last
+            context[7] = s.mean >> 7 + bits << bits | last
         first = even_row(bits, kinds)
         decisions = self.find(context, first, self.weights[0], lane)
         self.decide([decisions], bits)

@@ -122,15 +122,16 @@ static int decode_channel(decoder *d, bbans_signal_source *s, unsigned lanes,
         bbans_transform_take(transform, s, x->steps, d->rank);
     transform->range.channel = channel;
     if (transform->kind >= BBANS_SIGNAL_OFFSET) {
-        const int direct = bbans_residual_is_direct(&transform->range);
+        bbans_signal_range *range = &transform->range;
 
         if (!d->resumed)
             bbans_residual_resume(d->residual, s);
         d->resumed = 1;
-        if (!direct)
+        range->direct = bbans_residual_may_be_direct(range) &&
+                        bbans_source_bits(s, 0, 1) != 0;
+        if (!range->direct)
             bbans_prediction_take(&d->prediction, x, channel, s);
-        bbans_residual_decode(d->residual, s, x, &transform->range,
-                              direct ? NULL : &d->prediction, lanes,
+        bbans_residual_decode(d->residual, s, x, range, &d->prediction, lanes,
                               d->adapting);
     } else {
         memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);

@@ -129,40 +129,8 @@ static void put_transform(encoder *e, size_t channel,
     e->before = *transform;
 }
 
-/* Append a channel under a transform. */
-static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
-{
-    bbans_signal_values *x = &e->x;
-    const bbans_signal_range *range = &transform->range;
-    int direct;
-
-    if (transform->kind < BBANS_SIGNAL_OFFSET) {
-        memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
-        put_transform(e, channel, transform);
-        return;
-    }
-    set_values(e, channel, transform);
-    put_transform(e, channel, transform);
-    direct = bbans_residual_is_direct(range);
-    if (!e->begun)
-        bbans_residual_begin(e->residual, e->level, &e->sink);
-    e->begun = 1;
-    if (!direct) {
-        fit_channel(e, range);
-        bbans_prediction_put(&e->prediction, x, channel, &e->sink);
-    }
-    bbans_residual_encode(e->residual, &e->sink, x, range,
-                          direct ? NULL : e->mu, e->lanes);
-    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
-        bbans_transform_put_low(transform, &e->sink, e->lanes, x->steps,
-                                e->transform);
-}
-
-/* ---- Trials ----------------------------------------------------------------
- */
-
 #define LENGTHS 33
-#define KINDS 32
+#define KINDS_CERTAIN 4 /* fewer are coded as they are without a trial */
 
 /* Of residuals of some steps, by their lengths and then their bits. */
 static uint64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
@@ -186,7 +154,7 @@ static uint64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
 static uint64_t kinds_cost(const bbans_signal_range *range,
                            const int32_t *value, size_t n)
 {
-    uint32_t count[KINDS][KINDS] = {{0}};
+    uint32_t count[BBANS_DIRECT_KINDS][BBANS_DIRECT_KINDS] = {{0}};
     uint64_t cost = 0;
     size_t i, before = 0;
 
@@ -196,32 +164,83 @@ static uint64_t kinds_cost(const bbans_signal_range *range,
         count[before][kind]++;
         before = kind;
     }
-    for (i = 0; i < KINDS; i++)
-        cost += bbans_signal_information(count[i], KINDS);
+    for (i = 0; i < BBANS_DIRECT_KINDS; i++)
+        cost += bbans_signal_information(count[i], BBANS_DIRECT_KINDS);
     return cost;
 }
+
+/* The same of a channel's values, and whether they are coded as they are;
+ * unless they are, the prediction is fitted. */
+static uint64_t values_cost(encoder *e, bbans_signal_range *range)
+{
+    const int32_t *value = bbans_signal_channel(&e->x, range->channel);
+    const size_t steps = e->x.steps;
+    uint64_t cost = 0, direct;
+    size_t t, n;
+
+    range->direct = 0;
+    if (bbans_residual_may_be_direct(range)) {
+        direct = kinds_cost(range, value, steps);
+        range->direct = range->high - range->low < KINDS_CERTAIN;
+        if (range->direct)
+            return direct;
+    } else {
+        direct = UINT64_MAX;
+    }
+    fit_channel(e, range);
+    for (t = 0; t < steps; t += n) {
+        n = steps - t < BBANS_SIGNAL_PIECE ? steps - t : BBANS_SIGNAL_PIECE;
+        cost += residual_cost(value + t, e->mu + t, n);
+    }
+    range->direct = direct < cost;
+    return range->direct ? direct : cost;
+}
+
+/* Append a channel under a transform. */
+static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
+{
+    bbans_signal_values *x = &e->x;
+    bbans_signal_range *range = &transform->range;
+
+    if (transform->kind < BBANS_SIGNAL_OFFSET) {
+        memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
+        put_transform(e, channel, transform);
+        return;
+    }
+    set_values(e, channel, transform);
+    put_transform(e, channel, transform);
+    if (!e->begun)
+        bbans_residual_begin(e->residual, e->level, &e->sink);
+    e->begun = 1;
+    range->direct = 0;
+    if (bbans_residual_may_be_direct(range)) {
+        values_cost(e, range);
+        bbans_sink_bits(&e->sink, 0, range->direct != 0, 1);
+    } else {
+        fit_channel(e, range);
+    }
+    if (!range->direct)
+        bbans_prediction_put(&e->prediction, x, channel, &e->sink);
+    bbans_residual_encode(e->residual, &e->sink, x, range, e->mu, e->lanes);
+    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
+        bbans_transform_put_low(transform, &e->sink, e->lanes, x->steps,
+                                e->transform);
+}
+
+/* ---- Trials ----------------------------------------------------------------
+ */
 
 /* About what a channel takes, in 2^-8 bits. */
 static uint64_t estimate(encoder *e, size_t channel, bbans_transform *transform)
 {
-    const int32_t *value = bbans_signal_channel(&e->x, channel);
-    const bbans_signal_range *range = &transform->range;
-    const size_t from = e->sink.n, steps = e->x.steps;
+    const size_t from = e->sink.n;
     uint64_t cost;
-    size_t t, n;
 
     set_values(e, channel, transform);
-    bbans_transform_put(transform, &e->sink, steps, e->transform);
-    if (range->high - range->low < KINDS && bbans_residual_is_direct(range)) {
-        cost = kinds_cost(range, value, steps);
-    } else {
-        fit_channel(e, range);
+    bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    cost = values_cost(e, &transform->range);
+    if (!transform->range.direct)
         bbans_prediction_put(&e->prediction, &e->x, channel, &e->sink);
-        for (cost = 0, t = 0; t < steps; t += n) {
-            n = steps - t < BBANS_SIGNAL_PIECE ? steps - t : BBANS_SIGNAL_PIECE;
-            cost += residual_cost(value + t, e->mu + t, n);
-        }
-    }
     cost += bbans_sink_cost(&e->sink, from);
     e->sink.n = from;
     return cost;

@@ -273,8 +273,8 @@ RESIDUAL_INLINE void find_rows(residuals *c, value_in_work *q,
             c->index[CELLS * i + context[i]] != 0)
             q->mixed.row[i] = row_of(c, i, context[i], base);
         else
-            q->mixed.row[i] = (uint16_t *)memcpy(q->spare[i], base,
-                                                 sizeof q->spare[i]);
+            q->mixed.row[i] =
+                (uint16_t *)memcpy(q->spare[i], base, sizeof q->spare[i]);
     for (i = 0; i < contexts; i++) {
         const uint32_t n = q->mixed.row[i][0];
 
@@ -381,7 +381,7 @@ RESIDUAL_INLINE void expect_kind(residuals *c, const stream *s,
     }
     if (contexts >= SOME) {
         context[6] = (s->run < 127 ? s->run : 127) << bits | last;
-        context[7] = (uint32_t)(s->mean >> 9) << bits | last;
+        context[7] = (uint32_t)(s->mean >> (7 + bits)) << bits | last;
     }
     spread(first, bits, kinds);
     q->mixed.weight = c->weight;
@@ -510,7 +510,7 @@ static unsigned wide_of(const bbans_signal_range *range)
 static void prepare(residuals *c, const bbans_signal_range *range)
 {
     const unsigned bits =
-        bbans_residual_is_direct(range)
+        range->direct
             ? (unsigned)bbans_bit_length((uint64_t)(range->high - range->low))
             : 0;
 

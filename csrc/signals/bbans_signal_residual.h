@@ -20,8 +20,8 @@ size_t bbans_residual_bytes(uint64_t n, int level);
  * channel but the last stream, which has what is left. */
 unsigned bbans_residual_lanes(size_t steps, int level);
 
-/* Whether a channel is coded without a prediction. */
-static inline int bbans_residual_is_direct(const bbans_signal_range *range)
+/* Whether a channel's values may be coded as they are. */
+static inline int bbans_residual_may_be_direct(const bbans_signal_range *range)
 {
     return range->high - range->low < BBANS_DIRECT_KINDS;
 }

@@ -55,10 +55,12 @@ static inline uint64_t bbans_aligned(uint64_t bytes) /* to 8 */
 #define BBANS_SIGNAL_STORED 3
 
 /* What both sides know of a channel: all values lie in low .. high, either of
- * which occurs; |low|, |high| <= BBANS_SIGNAL_VALUE_MAX. */
+ * which occurs; |low|, |high| <= BBANS_SIGNAL_VALUE_MAX.  Those of few kinds
+ * may be coded as they are, without a prediction. */
 typedef struct {
     size_t channel;
     int32_t low, high;
+    int direct;
 } bbans_signal_range;
 
 /* How an element becomes a value, and back. */
