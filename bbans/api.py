@@ -135,11 +135,10 @@ def compress(
     Returns
     -------
     bytes
-        The same for the same data and coder, always and everywhere, but for a
-        `SignalCoder`, whose fit is done in floats. Blocks that the coder would make
-        longer than a `ByteCoder` are coded by that, or stored: the result is never
-        longer than the elements by more than 49 bytes, 9 an axis, 17 a block, and the
-        name of a codec.
+        The same for the same data and coder, always and everywhere. Blocks that the
+        coder would make longer than a `ByteCoder` are coded by that, or stored: the
+        result is never longer than the elements by more than 57 bytes, 9 an axis, 17 a
+        block, and the name of a codec.
 
     Raises
     ------
