@@ -388,8 +388,8 @@ def test_overhead_of_the_container():
         CONTAINER,
         r"Overhead: (\d+) bytes, and 1 to tell the length of a part of less than "
         r"(\d+) bytes, (\d) below (\d+); (\d) for\s+the fingerprint of a model; (\d) "
-        r"for a unit; (\d+) for a line; (\d) for an array and (\d) to (\d) an axis; per block (\d+) "
-        r"bytes",
+        r"for a unit; (\d+) for a line; (\d) for an array and (\d) to (\d) an axis; "
+        r"per block (\d+) bytes",
     )
     assert len(compress(b"")) == whole + 1
     assert len(compress(b"", BYTES)) == whole + 1 + model
