@@ -1607,9 +1607,7 @@ class Decisions:
             for i, logit in enumerate(logits):
                 w = weights[i] + (error * logit + 2**15 >> 16)
                 weights[i] = limited(w, 2**17 - 1)
-        for row, share in zip(
-            self.rows, self.shares[depth - below > 2], strict=True
-        ):
+        for row, share in zip(self.rows, self.shares[depth - below > 2], strict=True):
             row[node] = learned(row[node], share, bit)
         self.node = 2 * node + bit
 
@@ -1788,7 +1786,7 @@ class SignalValues:
         bits, last = self.bits, s.history % 2**self.bits
         context = []
         for i in range(self.contexts):
-            n = (i + 1) * bits
+            n = (i + 1) * (6 // bits if self.contexts == 2 else 1) * bits
             known = s.history % 2 ** min(n, 60)
             context.append(
                 known if n <= 12 else known * 0x9E3779B97F4A7C15 % 2**64 >> 52
