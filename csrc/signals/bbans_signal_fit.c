@@ -760,7 +760,7 @@ static unsigned down_of(const bbans_signal_values *x, size_t channel)
 #define LIKE_LAG 2
 #define LIKE_PARTS 8
 #define LIKE_STEPS 256
-#define LIKE_LEAST (-5 * 65536) /* a part in 32 */
+#define LIKE_LEAST (-6 * 65536) /* a part in 64 */
 
 /* Differences of up to 2^20 of LIKE_STEPS + 2 LIKE_LAG steps before end. */
 static void like_differences(const fit *f, size_t channel, size_t end,
