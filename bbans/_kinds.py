@@ -13,6 +13,7 @@ __all__ = [
     "NETWORK",
     "START_BYTES",
     "check_raw",
+    "kind_name",
     "wrong_kind",
 ]
 
@@ -49,6 +50,9 @@ _KINDS = (
     _Kind(rb"SIMPLE  =", "a FITS file", _READ),
     _Kind(rb"\x89PNG\r\n\x1a\n", "a PNG image", _READ),
     _Kind(rb"(II\*\x00|MM\x00\*)", "a TIFF image", _READ),
+    _Kind(rb"\xff\xd8\xff", "a JPEG image", _READ),
+    _Kind(rb"\x7fELF", "a program or library (ELF)", _UNPACK),
+    _Kind(rb"!<arch>\n", "an archive (ar)", _UNPACK),
     _Kind(rb"\x1f\x8b\x08[\x00-\x1f]", "a gzip file", _UNPACK),
     _Kind(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", "a bzip2 file", _UNPACK),
     _Kind(rb"\xfd7zXZ\x00", "an xz file", _UNPACK),
@@ -62,6 +66,13 @@ START_BYTES = 16
 
 def _kind_of(start: bytes) -> _Kind | None:
     return next((k for k in _KINDS if re.match(k.start, start, re.DOTALL)), None)
+
+
+def kind_name(start: bytes) -> str | None:
+    """What a file is called, with its article, that starts like this; None if its kind
+    is not known."""
+    kind = _kind_of(start)
+    return None if kind is None else kind.name
 
 
 def wrong_kind(start: bytes, wanted: str) -> FormatError:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bbans._arguments import as_bytes, as_integer, check_file
-from bbans._files import read_all, read_full, replacing, write_full
+from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
 from bbans._threads import in_order
@@ -32,6 +32,7 @@ from bbans.errors import (
 from bbans.formats.arrays import as_elements, cut, stored
 from bbans.formats.bytes import octets
 from bbans.formats.coders import (
+    LEVEL_DEFAULT,
     ByteCoder,
     Coder,
     Coders,
@@ -255,6 +256,7 @@ def compress_file(
     threads: int = 1,
     dtype: DTypeLike | None = None,
     channels: int = 1,
+    kind: str | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Compress a binary file to another, block by block.
@@ -270,6 +272,10 @@ def compress_file(
     channels : int
         With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
+    kind : {"auto", "bytes", "npy", "wav", "csv"}, optional
+        What the file is, where neither `coder` nor `dtype` is given: arrays, sound and
+        tables are coded by what they hold, and come back to the byte like any other
+        file. By default its first bytes tell.
     progress : callable, optional
         Called with the number of bytes done, after each block.
 
@@ -281,11 +287,22 @@ def compress_file(
     if dtype is None:
         if channels > 1:
             raise ModelError("channels are those of integers: say their dtype too")
-        coder = as_coder(coder, level, ByteCoder)
+        if coder is None:
+            from bbans.files.recognise import HEAD_BYTES, file_coder
+
+            head = read_full(source, HEAD_BYTES)
+            level = LEVEL_DEFAULT if level is None else level
+            coder = file_coder(head, "auto" if kind is None else kind, level)
+            source = cast(BinaryIO, Resumed(head, source))
+        elif kind is not None:
+            raise ModelError(f"kind is for files without a coder: it is {coder!r}")
+        coder = as_coder(coder)
         if coder.file_element is None:
             raise ModelError(f"{coder!r} codes integers: say their dtype too")
         header = Header(coder.file_element, False, coder.fingerprint, coder.name)
     else:
+        if kind is not None:
+            raise ModelError(f"kind is for files without a dtype: it is {dtype!r}")
         coder = as_coder(coder, level, SignalCoder)
         if isinstance(coder, SignalCoder):
             coder = coder.of_rows()
@@ -339,7 +356,7 @@ def _write_part(
     def code(item: tuple[int, NDArray[Any]]) -> tuple[NDArray[Any], int, Buffer]:
         start, block = item
         try:
-            return block, *coder.shortest(block.reshape(-1, width))
+            return block, *coder.shortest(block.reshape(-1, width), start)
         except SymbolError as error:
             if start == 0:
                 raise

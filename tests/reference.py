@@ -8,6 +8,7 @@ aim: integers are unbounded, and nothing depends on where a machine word ends.
 import math
 import zlib
 from bisect import bisect_left, bisect_right
+from datetime import date
 from functools import cache
 from itertools import accumulate
 from math import isqrt, prod
@@ -947,6 +948,8 @@ def read_part(data):
         length = take(1)
         name = take(length[0])
         coder += length + name + take(8)
+    elif kind == 3:
+        coder += take(16)
     check(whole)
     if kind == 2:
         try:
@@ -958,7 +961,8 @@ def read_part(data):
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
-    if kind > 2 or axis >= (32 if element & 127 >= 16 else 1):
+    is_array = element & 127 >= 16
+    if (kind == 3 and not is_array) or axis >= (32 if is_array else 1):
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1
@@ -1044,6 +1048,227 @@ def decode_container(data, decode):
                 raise Damage("another number of elements")
             out.append(part)
     return b"".join(out)
+
+
+# Files in pieces: docs/format.md, Pieces and Tables
+
+
+class Octets:
+    """Bytes that are taken from the front."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def take(self, n):
+        if n > len(self.data):
+            raise Damage("ends early")
+        part, self.data = self.data[:n], self.data[n:]
+        return part
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def number(self):
+        n, self.data = uvarint_of(self.data, 9)
+        return n
+
+    def signed(self):
+        n = self.number()
+        return n // 2 if n % 2 == 0 else -(n + 1) // 2
+
+
+def decode_pieces(block, signal):
+    """The bytes of a block; `signal` is given the data of a block of section Signal,
+    how many integers it has, how many bytes each, and whether they are signed."""
+    data, out = Octets(block), []
+    while data.data:
+        code, n = data.byte(), data.number()
+        part = data.take(data.number())
+        if code == 0:
+            out.append(part)
+        elif code == 1:
+            out.append(decode_bytes_block(part))
+        elif code == 2:
+            out.append(decode_table(part, signal))
+        else:
+            out.append(integers_of_piece(code, n, part, signal))
+            continue
+        if len(out[-1]) != n:
+            raise Damage("another number of bytes")
+    return b"".join(out)
+
+
+def integers_of_piece(code, n, data, signal):
+    """The bytes of n integers."""
+    element, channels = code & 63, 1
+    width, is_signed = (
+        (3, True) if element == 8 else (1 << (element - 16) // 2, code % 2)
+    )
+    if code & 64:
+        channels, data = uvarint_of(data)
+    values = signal(data, n, 4 if width == 3 else width, is_signed)
+    values = [v for c in range(channels) for v in values[c::channels]]
+    order = "big" if code & 128 else "little"
+    return b"".join(v.to_bytes(width, order, signed=bool(is_signed)) for v in values)
+
+
+class Table(Octets):
+    """What a table is made of."""
+
+    def __init__(self, data, signal):
+        super().__init__(data)
+        self.signal = signal
+
+    def coded(self, n):
+        """bytes(n)"""
+        size = self.number()
+        part = self.take(size)
+        return part if size == n else decode_bytes_block(part)
+
+    def strings(self, k):
+        text = self.coded(self.number())
+        found = text.split(b"\n")
+        if found.pop() or len(found) != k:
+            raise Damage("another number of strings")
+        return found
+
+    def integers(self, k):
+        if k == 0:
+            return []
+        match self.byte():
+            case 0:
+                return self.signal(self.take(self.number()), k, 8, True)
+            case 1:
+                low = self.signed()
+                return [low + v for v in self.coded(k)]
+            case 2:
+                r = self.number()
+                values, times = self.integers(r), self.integers(r)
+                out = [v for v, t in zip(values, times, strict=True) for _ in range(t)]
+                if len(out) != k:
+                    raise Damage("runs of another length")
+                return out
+            case 3:
+                first = self.integers(self.number())
+                return [first[i % len(first)] for i in range(k)]
+            case 4:
+                return [self.signed() for _ in range(k)]
+            case 5:
+                planes = self.coded(8 * k)
+                return [int.from_bytes(planes[i::k], "little", signed=True)
+                        for i in range(k)]  # fmt: skip
+        raise Damage("integers in an unknown form")
+
+    def exceptions(self, rows):
+        """The cells that are exceptions, by their rows."""
+        r = self.number()
+        runs = self.integers(r)
+        where, row = [], 0
+        for i, n in enumerate(runs):
+            where += range(row, row + n) if i % 2 else []
+            row += n
+        return dict(zip(where, self.strings(len(where)) if r else [], strict=True))
+
+
+def decode_table(data, signal):
+    """The text of a table."""
+    table = Table(data, signal)
+    lines, columns = table.number(), table.number()
+    delimiter, end = table.take(1), [b"\n", b"\r\n"][table.byte()]
+    x, irregular = table.number(), {}
+    if x:
+        gaps = table.integers(x)
+        places = [sum(gaps[: i + 1]) for i in range(x)]
+        irregular = dict(zip(places, table.strings(x), strict=True))
+    rows, joint = lines - x, table.number()
+    channels = []
+    if joint:
+        values = signal(table.take(table.number()), rows * joint, 8, True)
+        channels = [values[c::joint] for c in range(joint)]
+    cells = [decode_column(table, rows, channels) for _ in range(columns)]
+    if table.data or channels:
+        raise Damage("something is left")
+    regular = iter(zip(*cells, strict=True))
+    return b"".join(
+        irregular[i] + b"\n" if i in irregular else delimiter.join(next(regular)) + end
+        for i in range(lines)
+    )
+
+
+def decode_column(table, rows, channels):
+    """The cells of a column."""
+    flags = table.byte()
+    form = flags & 63
+    if form == 0:
+        return table.strings(rows)
+    if form == 1:
+        words = table.strings(table.number())
+        return [words[i] for i in table.integers(rows)]
+    if form == 2:
+        before, after = table.take(table.byte()), table.take(table.byte())
+        how = [table.byte() for _ in range(4)]
+        n_series = 1 + (flags >> 6 & 1)
+    else:
+        tokens = [pattern_token(table) for _ in range(table.number())]
+        letters = [token[0] for token in tokens if isinstance(token, tuple)]
+        n_series = letters.count("n") + any(letter != "n" for letter in letters)
+    others = table.exceptions(rows)
+    regular = [i for i in range(rows) if i not in others]
+    series = [[channels[0][i] for i in regular]] if flags & 128 else []
+    if flags & 128:
+        channels.pop(0)
+    while len(series) < n_series:
+        series.append(table.integers(len(regular)))
+    cells = list(others.items())
+    for row, values in zip(regular, zip(*series, strict=True), strict=True):
+        if form == 2:
+            cells.append((row, before + decimal_text(how, *values) + after))
+        else:
+            cells.append((row, pattern_text(tokens, values)))
+    return [cell for _, cell in sorted(cells)]
+
+
+def decimal_text(how, v, places=None):
+    """An integer as a decimal number."""
+    scale, least, digits, width = how
+    text = (str(abs(v)) if v else "").rjust(scale + digits, "0")
+    whole, rest = text[: len(text) - scale], text[len(text) - scale :]
+    if places is None:
+        places = max(least, len(rest.rstrip("0")))
+    sign = "-" if v < 0 else ""
+    point = "." if places else ""
+    return (sign + whole + point + rest[:places]).rjust(width).encode()
+
+
+def pattern_token(table):
+    letter, n = table.byte(), table.number()
+    return (chr(letter), n) if letter else table.take(n)
+
+
+def pattern_text(tokens, values):
+    """A cell of a pattern."""
+    fields = dict(token for token in tokens if isinstance(token, tuple))
+    values = list(values)
+    meant = {}
+    if set(fields) - {"n"}:
+        v = values.pop(0)
+        for letter, unit in (("f", 10 ** fields.get("f", 0)), ("s", 60), ("m", 60)):
+            if letter in fields:
+                v, meant[letter] = divmod(v, unit)
+        if "h" in fields:
+            v, meant["h"] = divmod(v, 24) if "Y" in fields else (0, v)
+        if "Y" in fields:
+            day = date.fromordinal(date(1970, 1, 1).toordinal() + v)
+            meant |= {"Y": day.year, "M": day.month, "D": day.day}
+    out = b""
+    for token in tokens:
+        if isinstance(token, bytes):
+            out += token
+        else:
+            letter, width = token
+            v = values.pop(0) if letter == "n" else meant[letter]
+            out += f"{v:0{max(width, 1)}d}".encode()
+    return out
 
 
 # Messages that start from data: docs/format.md, Message
@@ -1607,9 +1832,7 @@ class Decisions:
             for i, logit in enumerate(logits):
                 w = weights[i] + (error * logit + 2**15 >> 16)
                 weights[i] = limited(w, 2**17 - 1)
-        for row, share in zip(
-            self.rows, self.shares[depth - below > 2], strict=True
-        ):
+        for row, share in zip(self.rows, self.shares[depth - below > 2], strict=True):
             row[node] = learned(row[node], share, bit)
         self.node = 2 * node + bit
 

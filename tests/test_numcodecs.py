@@ -10,6 +10,9 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as np_st
 from shared import random_hmm
 
 import bbans
@@ -94,6 +97,33 @@ def test_extremes_and_shapes_that_could_be_mistaken(array):
     common.check_encode_decode(array, Bbans(level=1))
 
 
+SCALARS = st.one_of(
+    np_st.boolean_dtypes(),
+    np_st.integer_dtypes(endianness="?"),
+    np_st.unsigned_integer_dtypes(endianness="?"),
+    np_st.floating_dtypes(endianness="?"),
+    np_st.complex_number_dtypes(endianness="?"),
+    np_st.datetime64_dtypes(endianness="?"),
+    np_st.timedelta64_dtypes(endianness="?"),
+    np_st.byte_string_dtypes(endianness="?", max_len=9),
+    np_st.unicode_string_dtypes(endianness="?", max_len=5),
+)
+ARRAYS = np_st.arrays(
+    st.one_of(SCALARS, np_st.array_dtypes(SCALARS, max_size=3, allow_subarrays=True)),
+    np_st.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARRAYS, st.permutations(range(4)), st.integers(1, 9), st.none() | st.just(0))
+def test_any_array(array, order, level, axis):
+    array = array.transpose([i for i in order if i < array.ndim])
+    codec = Bbans(level=level, axis=axis)
+    found = codec.decode(codec.encode(array)).view(np.uint8).tobytes()
+    fortran = array.flags.f_contiguous
+    assert found == array.tobytes("A" if fortran else "C")
+
+
 def test_a_chunk_is_a_container():
     walk = values("i4").reshape(100, 6)
     assert (bbans.decompress(Bbans().encode(walk)) == walk).all()
@@ -114,11 +144,38 @@ def test_bytes_that_planes_would_lengthen_are_as_they_are():
     assert len(chunk) < 800 + 60
 
 
-def test_channels_stay_channels():
+def both_channels():
     rng = np.random.default_rng(0)
     left = rng.integers(-9, 9, 4000).cumsum()
-    both = np.stack([left, left + rng.integers(0, 3, 4000)], 1).astype("i4")
-    assert len(Bbans().encode(both)) < 0.95 * len(Bbans().encode(both.ravel()))
+    return np.stack([left, left + rng.integers(0, 3, 4000)], 1).astype("i4")
+
+
+def test_channels_stay_channels_in_either_order():
+    both = both_channels()
+    c, fortran = (len(Bbans().encode(x)) for x in (both, np.asfortranarray(both)))
+    assert c < 0.95 * len(Bbans().encode(both.ravel()))
+    assert fortran <= c + 2
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    ("dtype", "place", "axis"),
+    [
+        ("i4", 0, 0), ("i4", 1, 1), ("i4", 2, 2), ("i4", 0, -3), ("i4", 2, -1),
+        ("u1", 1, -2), (">i8", 1, 1), ("M8[s]", 2, 2), ("?", 0, 0),
+    ],
+)  # fmt: skip
+def test_an_axis_of_time(dtype, place, axis, order):
+    cube = both_channels().reshape(2000, 2, 2).astype("i8").astype(dtype)
+    cube = np.asarray(np.moveaxis(cube, 0, place), order=order)
+    codec = Bbans(axis=axis)
+    chunk = codec.encode(cube)
+    common.compare_arrays(cube, Bbans().decode(chunk))  # the chunk says which
+    out = np.empty_like(cube)
+    codec.decode(chunk, out=out)
+    assert (out == cube).all()
+    rows = np.moveaxis(cube, place, 0).reshape(2000, 4)
+    assert len(chunk) <= len(Bbans().encode(rows)) + 8
 
 
 # ---- settings

@@ -131,6 +131,18 @@ def test_behind_a_transpose(tmp_path):
     assert (zarr.open_array(tmp_path / "x")[:] == array).all()
 
 
+@pytest.mark.parametrize("axis", [0, -2, 2])
+def test_an_axis_of_time(axis, tmp_path):
+    cube = np.moveaxis(walk(600, 4, 3), 0, axis)
+    written(tmp_path / "x", cube, BbansCodec(axis=axis))
+    assert (zarr.open_array(tmp_path / "x")[:] == cube).all()
+    [chunk] = chunks(tmp_path / "x")
+    assert (bbans.decompress(chunk.read_bytes()) == cube).all()
+    with chunk.open("rb") as file:
+        facts = str(bbans.formats.describe(file))
+    assert (f"axis {axis % 3} first" in facts) == (axis != 0)
+
+
 def test_a_group_of_the_second_format(tmp_path):
     group = zarr.open_group(tmp_path / "x", mode="w", zarr_format=2)
     array = walk(300, 2, dtype=">i2")

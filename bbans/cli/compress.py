@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from bbans import api
+from bbans._files import Resumed, read_full
 from bbans.cli.options import (
-    TYPES,
     add_command,
     add_force,
     add_quiet,
     check_ranges,
-    dtype_of,
+    element_type,
     model_of,
+    type_name,
 )
 from bbans.cli.streams import (
     array_of,
     beside,
+    called,
     is_array,
     progress_bar,
     reading,
+    say,
     writing,
 )
 from bbans.errors import ModelError
+from bbans.files.hint import looks_like
+from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
@@ -33,7 +38,7 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
-from bbans.formats.container import BLOCK_BYTES_MAX, CHANNELS_MAX
+from bbans.formats.container import BLOCK_BYTES_MAX
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -56,7 +61,9 @@ def add(commands: Any) -> None:
         metavar="FILE",
         nargs="?",
         default="-",
-        help="default -, stdin; with MODEL, a .npy file is the array that it holds",
+        help="default -, stdin; arrays (.npy), sound (.wav) and tables (.csv) are "
+        "known by what is in them, and come back to the byte; with MODEL, a .npy file "
+        "is the array that it holds",
     )
     parser.add_argument(
         "-o",
@@ -93,10 +100,17 @@ def add(commands: Any) -> None:
         "steps of a signal or observations under MODEL)",
     )
     parser.add_argument(
+        "--as",
+        dest="kind",
+        choices=KINDS,
+        help="what FILE is; auto, the default: its first bytes tell",
+    )
+    parser.add_argument(
         "--type",
-        choices=TYPES,
-        help="FILE is a signal: little-endian integers (int: int32), under a model "
-        "that is fitted to them, or under MODEL",
+        type=element_type,
+        help="FILE is a signal, bare integers under a model that is fitted to them, or "
+        "under MODEL: int8 to int64, uint8 to uint64, int for int32, bool, "
+        "datetime64[ns] and the like; with be at the end, as int16be, big-endian",
     )
     parser.add_argument(
         "--channels",
@@ -116,12 +130,14 @@ def run(options: argparse.Namespace) -> None:
     if options.type is None and options.channels is not None:
         options.wrong_usage("--channels needs --type")
     channels = 1 if options.channels is None else options.channels
-    coder: Coder = ByteCoder(level=options.level)
+    coder: Coder | None = None
     if options.type is not None:
         coder = SignalCoder(options.level)
+    if options.kind is not None and (options.type or options.model) is not None:
+        options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
-        if not 1 <= channels <= CHANNELS_MAX:
-            raise ModelError(f"--channels {channels}: a signal has 1 to {CHANNELS_MAX}")
+        if channels < 1:
+            raise ModelError(f"--channels {channels}: a signal has at least 1")
     else:
         coder = ModelCoder(model_of(options.model), options.level)
         width = coder.width((0,))
@@ -141,12 +157,31 @@ def run(options: argparse.Namespace) -> None:
             size = options.block_size
             sink.write(api.compress(array_of(source), coder, block_size=size))
             return
+        if coder is None:
+            head = read_full(source, HEAD_BYTES)
+            coder = file_coder(head, options.kind or "auto", options.level)
+            source = cast(BinaryIO, Resumed(head, source))
+            if isinstance(coder, ByteCoder) and not (options.kind or options.quiet):
+                _hint(head, options.file)
         api.compress_file(
             source,
             sink,
             coder,
             block_size=options.block_size,
-            dtype=None if options.type is None else dtype_of(options.type).name,
+            dtype=options.type,
             channels=channels,
             progress=progress,
         )
+
+
+def _hint(head: bytes, name: str) -> None:
+    """Say so if bytes look like samples: as these they would be smaller."""
+    guess = looks_like(head)
+    if guess is None:
+        return
+    dtype, channels = guess
+    what, option = f"{dtype.name} samples", f"--type {type_name(dtype)}"
+    if channels > 1:
+        what += f" of {channels} channels"
+        option += f" --channels {channels}"
+    say(f"{called(name)}: these look like {what}: {option} may make them smaller")

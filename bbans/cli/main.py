@@ -39,6 +39,7 @@ examples:
   bbans train --latents 4 --type int16 signal.raw -o signal.bbm
   bbans compress -m signal.bbm --type int16 signal.raw
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
+  bbans compress talk.wav                    also .npy and .csv: known by what they hold
   bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
   bbans info book.txt.bbz
 

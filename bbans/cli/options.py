@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,8 +26,10 @@ __all__ = [
     "add_quiet",
     "check_ranges",
     "dtype_of",
+    "element_type",
     "model_of",
     "size",
+    "type_name",
 ]
 
 TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
@@ -138,6 +141,30 @@ def size(text: str) -> int:
 def dtype_of(name: str) -> np.dtype[Any]:
     """The elements that --type names."""
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
+
+
+def element_type(text: str) -> np.dtype[Any]:
+    """The elements that compress --type names, of either byte order."""
+    name = text.removesuffix("be")
+    dtype = None
+    if name in TYPES:
+        dtype = dtype_of(name)
+    elif name == "bool" == text:
+        dtype = np.dtype(bool)
+    elif name.startswith(("datetime64", "timedelta64")):
+        with suppress(TypeError, ValueError):
+            dtype = np.dtype(name).newbyteorder("<")
+    if dtype is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no type: say one of {', '.join(TYPES)}, bool, or one such as "
+            "datetime64[ns]; a name that ends in be, as int16be, is big-endian"
+        )
+    return dtype if name == text else dtype.newbyteorder(">")
+
+
+def type_name(dtype: np.dtype[Any]) -> str:
+    """What --type calls a type of integers."""
+    return dtype.name + "be" * (dtype.str[0] == ">")
 
 
 def model_of(path: Path) -> FrozenModel:

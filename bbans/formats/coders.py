@@ -36,6 +36,7 @@ from bbans.formats.container import (
     METHODS,
     MODEL,
     NAME_MAX,
+    PIECES,
     SIGNAL,
     STORED,
     UTF8,
@@ -45,6 +46,7 @@ from bbans.formats.container import (
 )
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
+    from bbans.formats.pieces import Layout
     from bbans.frozen.base import FrozenModel
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "Coder",
     "Coders",
     "ModelCoder",
+    "PieceCoder",
     "SignalCoder",
     "as_coder",
     "code_points",
@@ -169,8 +172,15 @@ class Coder(ABC):
         """The coder of the blocks of a part with this line."""
         return self
 
-    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
-        """Code a block by this coder, as bytes, or not: method and data."""
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
+        """Code a block by this coder, as bytes, or not: method and data.
+
+        Parameters
+        ----------
+        steps : ndarray, shape (steps, width)
+        start : int
+            How many elements precede the block.
+        """
         data = self.encode(steps)
         ways = [] if data is None else [(self.method, data)]
         return _shortest([*ways, *self._without(steps)])
@@ -224,7 +234,7 @@ class ByteCoder(Coder):
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         decode_bytes(data, octets(out))
 
-    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         plain, data = octets(steps), self.encode(steps)
         stored = len(data) >= plain.size
         return (STORED, plain.data) if stored else (self.method, data)
@@ -321,11 +331,55 @@ class SignalCoder(Coder):
 
         decode_signal(data, out, self._line)
 
-    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data = self.encode(steps)
         if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
             return self.method, data  # the bytes themselves would gain less
         return _shortest([(self.method, data), *self._without(steps)])
+
+
+class PieceCoder(Coder):
+    """Codes a file by what its bytes are: integers, tables of text, and other bytes.
+
+    Parameters
+    ----------
+    layout : Layout, optional
+        What the file holds, and where; without it bytes are all there is.
+    level : int
+    """
+
+    method = PIECES
+
+    def __init__(
+        self, layout: Layout | None = None, level: int = LEVEL_DEFAULT
+    ) -> None:
+        super().__init__(level)
+        self.layout = layout
+
+    def __repr__(self) -> str:
+        return f"PieceCoder({self.layout!r}, level={self.level})"
+
+    def block_size(self, itemsize: int, width: int) -> int:
+        whole = super().block_size(itemsize, width)
+        return whole if self.layout is None else self.layout.block_bytes
+
+    def encode(self, steps: NDArray[Any], start: int = 0) -> Buffer | None:
+        from bbans.formats.pieces import encode_pieces
+
+        if self.layout is None:
+            return None
+        data = octets(steps)
+        return encode_pieces(data, self.layout.runs(start, data), self.level)
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.pieces import decode_pieces
+
+        decode_pieces(data, octets(out))
+
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
+        data = self.encode(steps, start)
+        ways = [] if data is None else [(self.method, data)]
+        return _shortest([*ways, *self._without(steps)])
 
 
 class ModelCoder(Coder):
@@ -399,7 +453,7 @@ class ModelCoder(Coder):
         if not np.array_equal(out, values):
             raise CorruptError(f"it holds values beyond {out.dtype.name}")
 
-    def shortest(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+    def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data = self.encode(steps)
         if len(data) <= steps.nbytes:
             return self.method, data
@@ -548,6 +602,7 @@ Coders: TypeAlias = dict[int, Coder | _Stored]
 # What every reader has.
 _FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
 _FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
+_FOR_BYTES = _FOR_ALL | {PIECES: PieceCoder()}
 
 
 def coders_of(header: Header, coder: Coder | None) -> Coders:
@@ -565,6 +620,8 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
         If the header names another.
     """
     coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
+    if header.element == BYTES:
+        coders = _FOR_BYTES
     if header.line is not None:
         return coders | {SIGNAL: SignalCoder().along(header.line)}
     if header.fingerprint:

@@ -10,7 +10,7 @@ import os
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, BinaryIO, TypeAlias
@@ -45,6 +45,7 @@ __all__ = [
     "METHODS",
     "MODEL",
     "NAME_MAX",
+    "PIECES",
     "SIGNAL",
     "STORED",
     "UTF8",
@@ -95,13 +96,14 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 _DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
-STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC = range(5)
+STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES = range(6)
 METHODS = {
     STORED: "stored",
     MODEL: "model",
     BYTE_BLOCK: "bytes",
     SIGNAL: "signal",
     CODEC: "codec",
+    PIECES: "pieces",
 }
 #: What a header names, in the lower bits of a byte; above is the axis.
 NO_CODER, NAMES_MODEL, NAMES_CODEC, HAS_LINE = range(4)
@@ -343,9 +345,10 @@ def _read_block(
     index: int,
     name: str,
     start: int,
-    keep: bool = True,
+    keep: Collection[int] | None = None,
 ) -> Block | None:
-    """Read a block, or the zero in its place; `keep` its data, or only check them."""
+    """Read a block, or the zero in its place; `keep`: methods whose data are kept,
+    None: all."""
     reader.begin(index)
     n = reader.uvarint(name)
     if n == 0:
@@ -355,7 +358,7 @@ def _read_block(
     if n * itemsize > BLOCK_BYTES_MAX or n_bytes > n * itemsize:
         raise CorruptError(f"{name} is damaged: its lengths are impossible")
     data: Buffer = b""
-    if keep:
+    if keep is None or method in keep:
         data = reader.take(n_bytes, name)
     else:
         reader.skip(n_bytes, name)
@@ -412,15 +415,18 @@ class Part:
         self.shape: tuple[int, ...] | None = None
         """Of an array; known after the last block."""
 
-    def blocks(self, salvage: bool = False, keep: bool = True) -> Iterator[Block]:
+    def blocks(
+        self, salvage: bool = False, keep: Collection[int] | None = None
+    ) -> Iterator[Block]:
         """Yield the blocks, to be checked by the caller; then check the end record.
 
         Parameters
         ----------
         salvage : bool
             Blocks may be damaged, and so have other numbers of elements than they say.
-        keep : bool
-            Otherwise blocks come without their data, which take no memory.
+        keep : collection of int, optional
+            Methods: other blocks come without their data, which take no memory. By
+            default all have them.
 
         Raises
         ------

@@ -6,10 +6,17 @@ from collections import Counter
 from typing import Any, BinaryIO, cast
 
 from bbans._files import Resumed, read_full
-from bbans._kinds import CONTAINER, MODEL, NETWORK, START_BYTES, wrong_kind
+from bbans._kinds import (
+    CONTAINER,
+    MODEL,
+    NETWORK,
+    START_BYTES,
+    kind_name,
+    wrong_kind,
+)
 from bbans.errors import TruncatedError
 from bbans.formats.coders import named
-from bbans.formats.container import METHODS, ContainerReader
+from bbans.formats.container import METHODS, PIECES, ContainerReader
 
 __all__ = ["describe"]
 
@@ -57,20 +64,37 @@ def _container(file: BinaryIO) -> dict[str, Any]:
     reader, methods = ContainerReader(file), Counter[str]()
     coders: dict[str, None] = {}
     n_parts, n_elements, n_data = 0, 0, 0
+    pieces, start = Counter[str](), b""
     for part in reader.parts():
         header = part.header
         if header.fingerprint:
             coders[named(header.name, header.fingerprint)] = None
-        for block in part.blocks(keep=False):
+        for block in part.blocks(keep=(PIECES,)):
             block.check()
+            if block.method == PIECES:
+                from bbans.formats.pieces import pieces_of, start_of  # when needed
+
+                if n_parts == block.start == 0:
+                    start = start_of(block.data)
+                for piece in pieces_of(block.data):
+                    pieces[piece.name] += piece.n_bytes
             methods[METHODS[block.method]] += 1
             n_data += block.n_bytes
         n_parts += 1
         n_elements += part.n_elements
     shape = (n_elements,) if reader.shape is None else reader.shape
     shape = reader.header.shape_of(shape)
+    kind = f"bbans container of {reader.header.kind}"
+    holds = {}
+    if pieces:
+        kind += f": {kind_name(start) or 'a table of text'}"
+        other = pieces.pop("bytes", 0)
+        texts = [f"{n} bytes of {name}" for name, n in pieces.items()]
+        texts += [f"{other} other bytes"] * (other > 0)
+        holds = {"holds": ", ".join(texts)}
     return {
-        "kind": f"bbans container of {reader.header.kind}",
+        "kind": kind,
+        **holds,
         "coder": ", ".join(coders) or "-",
         "shape": " x ".join(map(str, shape)) or "scalar",
         "parts": n_parts,

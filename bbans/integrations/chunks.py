@@ -38,14 +38,8 @@ def _is_signal(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iubmM"
 
 
-def _integers(array: NDArray[Any]) -> NDArray[Any]:
-    """INTERIM: until containers hold booleans, dates and durations."""
-    kind = {"b": "u", "m": "i", "M": "i"}.get(array.dtype.kind)
-    return (
-        array.view(f"{array.dtype.str[0]}{kind}{array.dtype.itemsize}")
-        if kind
-        else array
-    )
+def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype.newbyteorder("=")
 
 
 @dataclass(frozen=True)
@@ -163,7 +157,7 @@ class ChunkCoder:
                 return compress(array, ModelCoder(find_model(self.model), self.level))
             except SymbolError:
                 pass  # as what fills a chunk at the edge
-        return compress(_integers(array), SignalCoder(self.level))
+        return compress(array, SignalCoder(self.level, self._axis(array.shape)))
 
     def encode_little(self, array: NDArray[Any]) -> bytes:
         """Code an array whose byte order is no part of it: as `encode`."""
@@ -232,8 +226,7 @@ class ChunkCoder:
             little = dtype.newbyteorder("<")
             if values.dtype == _BYTE and values.size == size * dtype.itemsize:
                 return values.view(little).astype(dtype, copy=False).reshape(shape)
-        elif values.size == size and values.dtype.itemsize == dtype.itemsize:
-            values = values.view(values.dtype.str[0] + dtype.str[1:])
+        elif values.size == size and _native(values.dtype) == _native(dtype):
             return values.astype(dtype, copy=False).reshape(shape)
         raise CorruptError(
             f"a chunk holds {values.size} elements of {values.dtype}, not those of an "

@@ -11,10 +11,12 @@ from bbans.frozen.base import FrozenModel
 from bbans.integrations.chunks import ChunkCoder
 
 try:
+    import zarr.dtype  # noqa: F401  there is one from 3.1 on
     from zarr.abc.codec import ArrayBytesCodec
 except ImportError as error:
     raise ImportError(
-        "bbans.integrations.zarr needs zarr 3: pip install 'bbans[zarr]'"
+        "bbans.integrations.zarr needs zarr 3.1 or later, and that Python 3.11: "
+        "pip install 'bbans[zarr]'"
     ) from error
 
 __all__ = ["BbansCodec"]

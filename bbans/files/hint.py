@@ -1,0 +1,89 @@
+"""Bytes that look like samples without a header: whoever has such should say so."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bbans._kinds import kind_name
+from bbans.formats.bytes import encode_bytes
+from bbans.formats.signals import encode_signal
+
+__all__ = ["Guess", "looks_like"]
+
+# Bytes that are looked at, from behind what may be a header after all.
+_SAMPLE_BYTES, _SKIPPED = 3 << 13, 1 << 13
+# Half the values of 32 bits, the upper ones, are nearly still: they are no channel.
+_TYPES = {"<i2": 1.0, ">i2": 1.0, "<i4": 0.97, ">i4": 0.97}
+_CHANNELS = (1, 2)
+# Samples must be this much shorter than bytes, and bytes take as many bits at least.
+_SHORTER, _LEAST = 0.8, 2.0
+# How much less than lower bytes the highest must change from sample to sample.
+_STILLER = 0.5
+
+
+class Guess(NamedTuple):
+    """What bytes look like."""
+
+    dtype: np.dtype[Any]
+    channels: int
+
+
+def looks_like(head: bytes) -> Guess | None:
+    """What the start of a file looks like, if it is samples of a few channels.
+
+    Returns
+    -------
+    Guess or None
+        None if it has a header that is known, or is about as short as bytes.
+    """
+    if kind_name(head) is not None or len(head) < _SAMPLE_BYTES:
+        return None
+    start = min(_SKIPPED, (len(head) - _SAMPLE_BYTES) // 8 * 8)
+    sample = np.frombuffer(head, np.uint8)[start : start + _SAMPLE_BYTES]
+    octets = len(encode_bytes(sample, 1))
+    if 8 * octets < _LEAST * sample.size:
+        return None
+    likely = [
+        (_bits(sample.view(name), channels) * preference, name, channels)
+        for name, preference in _TYPES.items()
+        for channels in _CHANNELS
+    ]
+    _, name, channels = min(likely)
+    values = sample.view(name)
+    if not _has_digits(values, channels):
+        return None
+    if _size(values, channels) >= _SHORTER * octets:
+        return None
+    return Guess(np.dtype(name), channels)
+
+
+def _has_digits(values: NDArray[Any], channels: int) -> bool:
+    """Whether bytes are of lower and higher worth, as those of integers are, and not
+    the pixels of an image or the fields of records."""
+    width = values.itemsize
+    steps = values.view(np.uint8).reshape(-1, channels, width).astype(np.int8)
+    changes = abs(np.diff(steps, axis=0).astype(np.int64)).mean(axis=(0, 1))
+    if values.dtype.str[0] == ">":
+        changes = changes[::-1]
+    changes = np.trim_zeros(changes, "b")
+    return changes.size == 1 or bool(changes[-1] < _STILLER * changes.max())
+
+
+def _bits(values: NDArray[Any], channels: int) -> float:
+    """About how many bits a byte takes of integers whose differences are coded."""
+    steps = values.reshape(-1, channels).astype(np.int64)
+    bits = []
+    for _ in range(3):
+        bits.append(float(np.log2(1 + 2 * abs(steps)).mean()))
+        steps = np.diff(steps, axis=0)
+    return min(bits) / values.itemsize
+
+
+def _size(values: NDArray[Any], channels: int) -> int:
+    """Bytes as a signal."""
+    plain = values.astype(values.dtype.newbyteorder("="))
+    block = encode_signal(plain.reshape(-1, channels), 1)
+    return values.nbytes if block is None else len(block)

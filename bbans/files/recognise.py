@@ -1,0 +1,51 @@
+"""Which kind of file it is, and by what it is coded."""
+
+from __future__ import annotations
+
+from bbans.errors import ModelError, SymbolError
+from bbans.files.csv import csv_layout
+from bbans.files.npy import npy_layout
+from bbans.files.wav import wav_layout
+from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, PieceCoder
+from bbans.formats.pieces import Layout
+
+__all__ = ["HEAD_BYTES", "KINDS", "file_coder"]
+
+#: What a file may be said to be.
+KINDS = ("auto", "bytes", "npy", "wav", "csv")
+#: Bytes at the start of a file by which its kind is known.
+HEAD_BYTES = 1 << 18
+
+
+def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> Coder:
+    """The coder of a file of bytes.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first `HEAD_BYTES`, or all.
+    kind : {"auto", "bytes", "npy", "wav", "csv"}
+        What it is; "auto": its first bytes tell.
+    level : int
+
+    Raises
+    ------
+    ModelError
+        If `kind` is none of these.
+    SymbolError
+        If the file is none of that kind.
+    """
+    if kind not in KINDS:
+        raise ModelError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    layout: Layout | None = None
+    if kind in ("auto", "npy"):
+        layout = npy_layout(head)
+    if layout is None and kind in ("auto", "wav"):
+        layout = wav_layout(head)
+    if layout is None and kind in ("auto", "csv"):
+        layout = csv_layout(head, wanted=kind == "csv")
+    if layout is not None:
+        return PieceCoder(layout, level)
+    if kind in ("auto", "bytes"):
+        return ByteCoder(level=level)
+    raise SymbolError(f"this is no {kind} file that holds integers")

@@ -1,0 +1,636 @@
+"""Files by what they are: arrays, sound and tables, which come back to the byte."""
+
+import contextlib
+import gzip
+import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference as ref
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bbans
+from bbans import compress_file, decompress, decompress_file
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    LimitError,
+    ModelError,
+    SymbolError,
+    TruncatedError,
+)
+from bbans.files.hint import looks_like
+from bbans.files.recognise import file_coder
+from bbans.formats.bytes import octets
+from bbans.formats.coders import ByteCoder, PieceCoder
+from bbans.formats.info import describe
+from bbans.formats.pieces import decode_pieces, encode_pieces
+
+
+def packed(data, **options):
+    sink = io.BytesIO()
+    compress_file(io.BytesIO(data), sink, **options)
+    return sink.getvalue()
+
+
+def comes_back(data, **options):
+    """The container of a file, which holds its bytes by every way of reading."""
+    blob = packed(data, **options)
+    assert decompress(blob, kind=bytes) == data
+    sink = io.BytesIO()
+    decompress_file(io.BytesIO(blob), sink)
+    assert sink.getvalue() == data
+    return blob
+
+
+def holds(blob):
+    """What `info` says of the pieces: bytes by their names."""
+    text = describe(io.BytesIO(blob)).get("holds", "")
+    found = re.findall(r"(\d+) (?:bytes of (\w+)|other bytes)", text)
+    return {name or "other": int(n) for n, name in found}
+
+
+def walk(n, channels=1, scale=20.0, seed=0):
+    """Samples over time that a signal codes well: shape (n, channels)."""
+    rng = np.random.default_rng(seed)
+    common = np.cumsum(rng.normal(size=(n, 1)) * scale, axis=0)
+    return np.rint(common + rng.normal(size=(n, channels)) * scale / 4)
+
+
+# ---- arrays
+
+
+def npy(array, version=(1, 0)):
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # old numpy may not read it
+        np.lib.format.write_array(file, array, version=version, allow_pickle=True)
+    return file.getvalue()
+
+
+INTEGERS = [
+    f"{order}{sign}{size}" for order in "<>" for sign in "iu" for size in (2, 4, 8)
+]
+DTYPES = [*INTEGERS, "i1", "u1", "<M8[s]", ">M8[ns]", "<m8[us]"]
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arrays_of_integers_are_signals(dtype, version):
+    scale = 1.0 if dtype[-1] == "1" else 20.0
+    values = walk(3000, scale=scale).ravel()
+    if "u" in dtype[:2]:
+        values -= values.min()
+    if dtype[-1] == "1":
+        values = np.clip(values, 0, 120)
+    data = npy(values.astype("i8").astype(dtype), version)
+    blob = comes_back(data)
+    bits = 8 * np.dtype(dtype).itemsize
+    unsigned = "u" if "u" in dtype[:2] else ""
+    assert holds(blob) == {
+        f"{unsigned}int{bits}": values.size * bits // 8,
+        "other": len(data) - values.size * bits // 8,
+    }
+    assert len(blob) < len(bbans.compress(data))
+
+
+@pytest.mark.parametrize("shape", [(900,), (300, 3), (3, 300), (30, 10, 3), (900, 1)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_any_shape_and_order(shape, order):
+    array = np.asarray(walk(900).astype("<i4").reshape(shape), order=order)
+    blob = comes_back(npy(array))
+    assert holds(blob)["int32"] == 3600
+
+
+def test_the_columns_of_an_array_in_the_order_of_fortran_are_channels():
+    array = walk(4000, channels=3).astype("<i4")
+    rows, columns = packed(npy(array)), packed(npy(np.asfortranarray(array)))
+    assert abs(len(rows) - len(columns)) < 30
+
+
+def test_an_array_in_the_order_of_fortran_that_is_longer_than_a_block():
+    array = np.asfortranarray(walk(600_000, channels=2).astype("<i4"))
+    comes_back(npy(array), level=1)
+
+
+def test_booleans():
+    blob = comes_back(npy(walk(5000).ravel() > 0))
+    assert holds(blob)["uint8"] == 5000
+
+
+RECORD = np.dtype([("a", "<i2"), ("b", "<f4")])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(0, dtype="i4"), np.array(7), np.arange(5.0),
+        np.zeros((2, 0, 3), "i2"), np.array(["some", "text"] * 50),
+        np.array([b"x"] * 99),
+        np.zeros(50, RECORD), np.array([None, "x"], object), np.arange(4, dtype="c8"),
+        np.zeros(100, [("a\u00e9", "i4")]), np.arange(9, dtype="f2"),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)  # fmt: skip
+def test_other_arrays_are_bytes_or_few(array):
+    version = (3, 0) if "é" in str(array.dtype) else None
+    comes_back(npy(array, version))
+
+
+@pytest.mark.parametrize("cut", [0, 5, 6, 9, 10, 50, 127, 128, 129, 131, 1000, 4127])
+def test_arrays_that_end_early(cut):
+    comes_back(npy(walk(1000).astype("<i4"))[:cut])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:20] + b"\xff" * 20 + data[40:],
+        lambda data: data.replace(b"'descr'", b"'scred'"),
+        lambda data: data.replace(b"(1000, 1)", b"(-9, -9) "),
+        lambda data: data.replace(b"'<i4'", b"'<x9'"),
+        lambda data: data[:6] + b"\x09\x00" + data[8:],
+        lambda data: data + b"and more",
+        lambda data: data[:8] + b"\xff\xff" + data[10:],
+    ],
+)
+def test_arrays_with_strange_headers(damage):
+    comes_back(damage(npy(walk(1000).astype("<i4"))))
+
+
+# ---- sound
+
+PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
+FLOAT_GUID = b"\3" + PCM_GUID[1:]
+
+
+def chunk(name, body, order="<", size=None):
+    size = len(body) if size is None else size
+    return name + struct.pack(f"{order}I", size) + body + b"\0" * (len(body) % 2)
+
+
+def wav(
+    samples,
+    width,
+    *,
+    order="<",
+    tag=1,
+    guid=None,
+    magic=b"RIFF",
+    before=b"",
+    after=b"",
+    size=None,
+    channels=None,
+):
+    """A WAVE file of samples of shape (steps, channels)."""
+    channels = samples.shape[1] if channels is None else channels
+    wide = samples.astype(f"{order}i8").view("u1").reshape(-1, 8)
+    if width == 1:
+        wide = (samples + 128).astype(f"{order}i8").view("u1").reshape(-1, 8)
+    body = (wide[:, :width] if order == "<" else wide[:, 8 - width :]).tobytes()
+    step = width * channels
+    form = struct.pack(
+        f"{order}HHIIHH", tag, channels, 8000, 8000 * step, step, 8 * width
+    )
+    if guid is not None:
+        form += struct.pack(f"{order}HHI", 22, 8 * width, 3) + guid
+    rest = before + chunk(b"fmt ", form, order) + chunk(b"data", body, order, size)
+    rest += after
+    return magic + struct.pack(f"{order}I", 4 + len(rest)) + b"WAVE" + rest
+
+
+NAMES = {1: "uint8", 2: "int16", 3: "int24", 4: "int32"}
+
+
+def sound(width, channels=1, n=3000):
+    """Samples of any width."""
+    samples = walk(n, channels, scale=2.0 if width == 1 else 30.0)
+    return np.clip(samples, -128, 127) if width == 1 else samples
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("kind", ["plain", "extensible", "big-endian"])
+def test_sound_of_any_pcm(width, channels, kind):
+    options = {
+        "plain": {},
+        "extensible": {"tag": 0xFFFE, "guid": PCM_GUID},
+        "big-endian": {"order": ">", "magic": b"RIFX"},
+    }[kind]
+    samples = sound(width, channels)
+    data = wav(samples, width, **options)
+    blob = comes_back(data)
+    assert holds(blob)[NAMES[width]] == samples.size * width
+    assert len(blob) < len(bbans.compress(data))
+    assert describe(io.BytesIO(blob))["kind"].endswith("a WAVE file")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"before": chunk(b"LIST", b"INFOISFT\x05\0\0\0Lavf\0")},
+        {"before": chunk(b"bext", os.urandom(602))},
+        {"after": chunk(b"id3 ", b"odd")},
+        {"after": b"anything at all"},
+        {"size": 0xFFFFFFFF},
+        {"size": 0},
+        {"size": 10**6},
+        {"size": 5999},
+        {"size": 100, "after": b"\1\2\3"},
+        {"magic": b"RF64", "size": 0xFFFFFFFF,
+         "before": chunk(b"ds64", struct.pack("<QQQI", 6100, 6000, 3000, 0))},
+        {"magic": b"BW64", "size": 0xFFFFFFFF,
+         "before": chunk(b"ds64", struct.pack("<QQQI", 2**63, 2**63, 0, 0))},
+        {"magic": b"RF64", "size": 0xFFFFFFFF, "before": chunk(b"ds64", b"short")},
+    ],
+)  # fmt: skip
+def test_sound_with_other_chunks_and_lengths(options):
+    blob = comes_back(wav(sound(2), 2, **options))
+    assert holds(blob)["int16"] >= 100
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tag": 3}, {"tag": 6}, {"tag": 0xFFFE, "guid": FLOAT_GUID},
+        {"tag": 0xFFFE, "guid": b"\1" * 16}, {"tag": 0xFFFE}, {"channels": 0},
+    ],
+)  # fmt: skip
+def test_sound_that_is_no_pcm_is_bytes(options):
+    assert holds(comes_back(wav(sound(4), 4, **options))) == {}
+
+
+def test_every_cut_of_sound():
+    data = wav(sound(3, 2, n=20), 3, before=chunk(b"fact", b"abc"))
+    for cut in range(len(data)):
+        comes_back(data[:cut])
+
+
+@given(st.binary(max_size=80), st.binary(max_size=200))
+def test_any_chunks(form, rest):
+    comes_back(b"RIFF\0\0\0\0WAVE" + chunk(b"fmt ", form) + b"data" + rest)
+    comes_back(b"RIFF\0\0\0\0WAVE" + rest)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 1000, 4097])
+def test_blocks_that_cut_samples(block_size):
+    data = wav(sound(3, 2, n=400 if block_size < 100 else 4000), 3)
+    comes_back(data, block_size=block_size)
+
+
+# ---- tables
+
+
+def table(n=500, end="\n"):
+    rng = np.random.default_rng(1)
+    x = np.cumsum(rng.normal(size=n))
+    when = np.datetime64("2020-02-27T22:00") + 5 * np.arange(n)
+    rows = [
+        f'{t},{v:.2f},{"NA" if i % 9 == 0 else i},"{"abc"[i % 3]}, d"'.replace("T", " ")
+        for i, (t, v) in enumerate(zip(when, x, strict=True))
+    ]
+    return end.join(["when,x,count,what", *rows]).encode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "\n", "\r\n", "\n\n", "\n# a note", "\x1b"])
+def test_tables(end, last):
+    data = table(end=end) + last.encode()
+    blob = comes_back(data)
+    assert holds(blob)["tables"] > 0.9 * len(data)
+    assert 4 * len(blob) < len(bbans.compress(data))
+    assert describe(io.BytesIO(blob))["kind"].endswith("a table of text")
+
+
+def test_tables_are_cut_anywhere():
+    data = table()
+    for block_size in (100, 999, 5000):
+        comes_back(data, block_size=block_size)
+
+
+def test_a_table_of_many_short_lines():
+    data = b"x\n" + b"".join(b"%d\n" % (i % 7) for i in range(300_000))
+    blob = comes_back(data)
+    assert len(blob) < 1000
+    assert holds(blob)["tables"] == len(data) - 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"\n", b"\n\n\n\n\n\n\n\n", b"a,b\n", b"1,2\n" * 2, b"1,2\n" * 9,
+        b",,,\n" * 50, b'"\n' * 50, b'"1,2\n3",4\n' * 50,
+        b"1;2\r\n" * 50 + b"3;4\n" * 50, b"1\r2\r3\r" * 50,
+        b"\xff\xfe1,2\n" * 50, b"x\0y,1\n" * 50,
+        b"1," + b"9" * 70000,
+        b"-0,+1,1e5,.5,5.,--1,1.2.3\n" * 50, b"0x10,1_000,\xd9\xa1,\xb2\n" * 50,
+        b"99999999999999999999,1\n" * 50, b"2020-02-30,1\n" * 50, b"24:60:60,1\n" * 50,
+        b"0001-01-01,9999-12-31\n" * 50, b"00:00:00.000000001,1\n" * 50,
+        b" 1 , 2 \n" * 50,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", [None, "csv"])
+def test_strange_tables(data, kind):
+    comes_back(data, kind=kind)
+
+
+CELLS = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.decimals(allow_nan=True, allow_infinity=True).map(str),
+    st.floats().map(repr),
+    st.dates().map(str),
+    st.datetimes().map(str),
+    st.times().map(str),
+    st.sampled_from(["", "NA", '"a,b"', '"', " 1", "a\r", "0001", "1.50", "\x1c"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=1, max_size=3), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=8, max_size=60),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.text(max_size=20),
+)
+def test_any_rows_come_back(columns, picks, delimiter, end, rest):
+    rows = [
+        delimiter.join(
+            cells[(a + i * b) % len(cells)] for i, cells in enumerate(columns)
+        )
+        for a, b in picks
+    ]
+    text = end.join([*rows, rest])
+    comes_back(text.encode("utf-8", "surrogatepass"), kind="csv")
+
+
+@given(st.text())
+def test_any_text_comes_back(text):
+    comes_back(text.encode("utf-8", "surrogatepass"), kind="csv")
+
+
+@given(st.binary())
+def test_any_bytes_come_back(data):
+    comes_back(data, kind="csv")
+    comes_back(data)
+
+
+PROSE = b"It was the best of times, it was the worst of times.\n" * 20
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PROSE, b"a = b\n" * 30, b"one, two, three,\n" * 30, b"#include <a.h>\n" * 30],
+)
+def test_text_without_a_column_of_values_is_no_table(data):
+    assert isinstance(file_coder(data), ByteCoder)
+    assert packed(data) == bbans.compress(data)
+
+
+@pytest.mark.parametrize("delimiter", [b",", b";", b"\t", b"|", b" ", b""])
+def test_delimiters_are_found(delimiter):
+    row = delimiter.join([b"1", b"2.5"]) + b"\n"
+    coder = file_coder(b"names\n" + row * 20)
+    assert isinstance(coder, PieceCoder)
+    assert coder.layout.delimiter == delimiter
+    comes_back(b"names\n" + row * 20)
+
+
+# ---- what is said and refused
+
+
+def test_the_kind_may_be_said():
+    data = wav(sound(2), 2)
+    assert packed(data, kind="wav") == packed(data, kind="auto") == packed(data)
+    assert packed(data, kind="bytes") == bbans.compress(data)
+    for kind in ("npy", "wav"):
+        with pytest.raises(SymbolError, match=f"no {kind} file that holds integers"):
+            packed(PROSE, kind=kind)
+    with pytest.raises(ModelError, match="kind must be one of auto, bytes, npy"):
+        packed(data, kind="mp3")
+    with pytest.raises(ModelError, match="without a coder"):
+        compress_file(io.BytesIO(data), io.BytesIO(), ByteCoder(), kind="wav")
+    with pytest.raises(ModelError, match="without a dtype"):
+        packed(data, dtype="int16", kind="wav")
+
+
+def test_levels():
+    data = npy(walk(20000, 2).astype("<i2"))
+    assert len(comes_back(data, level=9)) <= len(comes_back(data, level=1))
+
+
+def test_threads_do_not_change_the_bytes():
+    data = wav(sound(2, 2, n=9000), 2)
+    assert packed(data, threads=3, block_size=5000) == packed(data, block_size=5000)
+
+
+def test_files_of_any_kinds_are_joined_and_sought_in(tmp_path):
+    files = [wav(sound(2), 2), table(), npy(walk(500).astype("<i4")), b"rest"]
+    path, whole = tmp_path / "all.bbz", b"".join(files)
+    path.write_bytes(b"".join(packed(data, block_size=3000) for data in files))
+    assert decompress(path.read_bytes()) == whole
+    with bbans.open(path) as file:
+        assert len(file) == len(whole)
+        for start, stop in ((0, 50), (2990, 3010), (7000, 19000)):
+            assert file[start:stop] == whole[start:stop]
+
+
+def test_limits_hold():
+    blob = packed(table())
+    with pytest.raises(LimitError):
+        decompress(blob, max_bytes=len(table()) - 1)
+    assert decompress(blob, max_bytes=len(table())) == table()
+
+
+FILES = {
+    "npy": npy(walk(300, 2).astype(">i2")),
+    "wav": wav(sound(3, 2, n=200), 3),
+    "csv": table(60),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_flip_and_every_cut_is_found(kind):
+    blob = packed(FILES[kind])
+    for i in range(len(blob)):
+        bad = bytearray(blob)
+        bad[i] ^= 1 << i % 8
+        with pytest.raises(FormatError):
+            decompress(bytes(bad))
+        with pytest.raises((TruncatedError, FormatError)):
+            decompress(blob[:i])
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_damage_that_the_checksums_do_not_see(kind):
+    """Pieces that no writer made restore something or are refused, by one error."""
+    data = FILES[kind]
+    coder = file_coder(data)
+    runs = coder.layout.runs(0, octets(data))
+    block = encode_pieces(octets(data), runs, 5)
+    rng = np.random.default_rng(0)
+    out = np.empty(len(data), np.uint8)
+    decode_pieces(block, out)
+    assert out.tobytes() == data
+    for _ in range(400):
+        bad = bytearray(block)
+        for i in rng.integers(min(len(bad), rng.choice([30, 120, 9999])), size=2):
+            bad[i] = rng.integers(256)
+        with contextlib.suppress(bbans.BbansError):
+            decode_pieces(bytes(bad), out)
+
+
+def test_a_piece_is_in_bytes_only():
+    piece = bytes.fromhex("01 28 03 01 28 61")  # 40 bytes, by a block that is a run
+    data = ref.write_part(0, b"\0", [(40, 5, piece)])
+    assert decompress(data) == b"a" * 40
+    for element in (1, 16):
+        shape = {} if element == 1 else {"shape": (40,)}
+        data = ref.write_part(element, b"\0", [(40, 5, piece)], **shape)
+        with pytest.raises(CorruptError, match="method pieces cannot be in this part"):
+            decompress(data)
+
+
+def test_salvage_keeps_the_other_blocks():
+    data, lost = wav(sound(2, 2, n=5000), 2), []
+    blob = bytearray(packed(data, block_size=4000))
+    blob[len(blob) // 2] ^= 1
+    sink = io.BytesIO()
+    decompress_file(io.BytesIO(bytes(blob)), sink, salvage=lost.append)
+    assert len(lost) == 1
+    assert isinstance(lost[0], CorruptError)
+    kept = sink.getvalue()
+    assert len(kept) == len(data) - 4000
+    assert data.startswith(kept[:4000])
+    assert data.endswith(kept[-4000:])
+
+
+def test_salvage_of_a_cut_file_keeps_what_came_before():
+    data, lost = table(2000), []
+    blob = packed(data, block_size=10_000)
+    sink = io.BytesIO()
+    half = io.BytesIO(blob[: len(blob) // 2])
+    decompress_file(half, sink, salvage=lost.append)
+    assert len(lost) == 1
+    assert isinstance(lost[0], TruncatedError)
+    kept = sink.getvalue()
+    assert len(kept) >= 10_000
+    assert data.startswith(kept)
+
+
+# ---- the command line
+
+
+def run(*arguments, stdin=b"", cwd=None):
+    command = [sys.executable, "-P", "-m", "bbans", *arguments]
+    if sys.version_info < (3, 11):
+        command.remove("-P")
+    return subprocess.run(
+        command, input=stdin, capture_output=True, timeout=120, cwd=cwd
+    )
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_command_line_knows_files_and_restores_them(kind, tmp_path):
+    data = FILES[kind]
+    (tmp_path / f"x.{kind}").write_bytes(data)
+    done = run("compress", f"x.{kind}", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / f"x.{kind}.bbz").read_bytes() == packed(data)
+    (tmp_path / f"x.{kind}").unlink()
+    assert run("decompress", f"x.{kind}.bbz", cwd=tmp_path).returncode == 0
+    assert (tmp_path / f"x.{kind}").read_bytes() == data
+    done = run("compress", "--as", "bytes", "-", stdin=data)
+    assert done.stdout == bbans.compress(data)
+    done = run("compress", "--as", kind, "-", stdin=data)
+    assert done.stdout == packed(data)
+    facts = run("info", "-", stdin=done.stdout).stdout.decode()
+    assert "holds:" in facts
+
+
+def test_options_that_would_do_nothing(tmp_path):
+    for options in (["--type", "int16"], ["-m", "english"]):
+        done = run("compress", "--as", "wav", *options, "-", cwd=tmp_path)
+        assert done.returncode == 2
+        assert b"--as is for files without --type and -m" in done.stderr
+    done = run("compress", "--as", "wav", "-", stdin=PROSE)
+    assert done.returncode == 1
+    assert b"standard input: this is no wav file that holds integers" in done.stderr
+
+
+@pytest.mark.parametrize("dtype", ["<i2", ">i2", "<i4", ">i4"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_bytes_that_look_like_samples_get_a_hint(dtype, channels, tmp_path):
+    walks = [walk(20_000, scale=300.0, seed=i) + 5000 * i for i in range(channels)]
+    samples = np.concatenate(walks, axis=1)
+    data = samples.astype("i8").astype(dtype).tobytes()
+    done = run("compress", "-", stdin=data)
+    assert done.returncode == 0
+    assert decompress(done.stdout) == data
+    name = np.dtype(dtype).name + "be" * (dtype[0] == ">")
+    option = f"--type {name}" + " --channels 2" * (channels == 2)
+    text = done.stderr.decode()
+    assert f"these look like {np.dtype(dtype).name} samples" in text
+    assert option in text
+    assert text.count("\n") == 1
+    again = run("compress", *option.split(), "-", stdin=data)
+    assert len(again.stdout) < 0.8 * len(done.stdout)
+    assert run("decompress", "-", stdin=again.stdout).stdout == data
+    for quiet in (["-q"], ["--as", "bytes"]):
+        assert run("compress", *quiet, "-", stdin=data).stderr == b""
+
+
+def pictures():
+    """Pixels of 8 bits: of one byte to four, and of four without transparency."""
+    y, x = np.mgrid[:200, :300]
+    rng = np.random.default_rng(0)
+    for depth in (1, 2, 3, 4):
+        waves = [np.sin(x / (9 + i)) + np.cos(y / (17 - i)) for i in range(depth)]
+        image = 128 + 40 * np.stack(waves, axis=-1) + 3 * rng.normal(size=(200, 300, 1))
+        image = np.rint(image + rng.normal(size=image.shape)).astype("u1")
+        yield image.tobytes()
+    image[..., 3] = 255
+    yield image.tobytes()
+
+
+def no_samples():
+    rng = np.random.default_rng(0)
+    records = np.zeros(
+        1 << 13, [("id", "<u4"), ("a", "<u2"), ("b", "<f4"), ("c", "S6")]
+    )
+    records["id"] = np.arange(records.size)
+    records["a"] = rng.integers(0, 9, records.size)
+    records["b"] = rng.normal(size=records.size)
+    records["c"] = rng.choice([b"yes", b"no", b"perhaps"], records.size)
+    few = rng.integers(0, 99, 1 << 16, np.uint8).tobytes()
+    return {
+        "random": rng.bytes(1 << 17),
+        "text": PROSE * 100,
+        "zeros": bytes(1 << 17),
+        "python": Path(sys.executable).read_bytes()[: 1 << 18],
+        "code": Path(bbans._lib.__file__).read_bytes() * 20,
+        "compressed": bbans.compress(few)[40:],
+        "gzip": gzip.compress(few)[40:],
+        "floats": rng.normal(size=1 << 14).astype("<f4").tobytes(),
+        "doubles": np.cumsum(rng.normal(size=1 << 14)).astype("<f8").tobytes(),
+        "noise": rng.integers(0, 2**16, 1 << 16).astype("<u2").tobytes(),
+        "records": records.tobytes(),
+        **{f"picture {i}": picture for i, picture in enumerate(pictures())},
+    }
+
+
+@pytest.mark.parametrize("name", no_samples())
+def test_no_hint_for_what_is_no_samples(name):
+    assert looks_like(no_samples()[name]) is None
+
+
+def test_no_hint_for_little():
+    assert looks_like(walk(1000, scale=300.0).astype("<i2").tobytes()) is None
