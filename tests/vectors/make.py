@@ -1002,33 +1002,23 @@ def bytes_blocks():
     }  # fmt: skip
 
 
-def signal_block(values, channels, element, level=5, line=None):
-    """Of the library, as there is no other encoder; the reference decodes it."""
-    import numpy as np
-
-    from bbans.formats.signals import encode_signal
-
-    dtype = np.dtype("ui"[element % 2] + str(1 << element // 2 - 8))
-    series = np.array(values, dtype).reshape(-1, channels)
-    block = bytes(encode_signal(series, level, line))
-    if hasattr(ref, "signal_values"):
-        again = ref.decode_signal_block(
-            block, len(values), dtype.itemsize, element % 2 == 1, line or (0, 1)
-        )
-        assert again == list(values)
-    return block
+def signal_blocks(name):
+    """Of signal_v3.json: the elements and the block of a case, at level 5."""
+    cases = json.loads((HERE / "signal_v3.json").read_text())["cases"]
+    (case,) = (c for c in cases if c["name"] == name and 5 in c["levels"])
+    item = ref.ELEMENT_BYTES[case["element"]]
+    elements = ref.integers(bytes.fromhex(case["data"]), item)
+    return elements, bytes.fromhex(case["block"])
 
 
 class Part:
-    def __init__(self, element, shape=None, coder=None, unit=(0, 0), axis=0):
-        self.element, self.shape, self.coder = element, shape, coder
+    def __init__(
+        self, element, shape=None, coder=None, unit=(0, 0), axis=0, line=b"\0"
+    ):
+        self.element, self.shape, self.coder, self.line = element, shape, coder, line
         self.unit, self.axis = unit, axis
         self.item = ref.ELEMENT_BYTES[element & 127]
         self.blocks, self.data = [], b""
-
-    @property
-    def names_codec(self):
-        return isinstance(self.coder, tuple) and isinstance(self.coder[0], str)
 
     def add(self, method, values, data=None):
         """Elements, and the block's data but for stored ones and messages."""
@@ -1043,14 +1033,12 @@ class Part:
 
     @property
     def file(self):
-        coder = b"\0"
+        coder = self.line
         if isinstance(self.coder, Coded):
             coder = self.coder.coder
-        elif self.names_codec:
+        elif self.coder is not None:
             name, fingerprint = self.coder
             coder = bytes([2, len(name.encode())]) + name.encode() + fingerprint
-        elif self.coder is not None:  # a line
-            coder = b"\3" + ref.words(self.coder, 8)
         first = bytes([coder[0] | self.axis << 2]) + unit_of(*self.unit)
         return ref.write_part(self.element, first + coder[1:], self.blocks, self.shape)
 
@@ -1119,19 +1107,17 @@ def container_files(draw, models):
     yield "rows, by a linear Gaussian model", 40, [part(23, [30, 2], "rows").add(
         1, rows[:40]
     ).add(1, rows[40:])]  # fmt: skip
-    steps = [v for row in walk(draw, 1, 40, 0) for v in row]
-    for level in (1, 5, 9):
-        one = signal_block(steps, 1, 19, level)
-        yield f"a signal of level {level}", None, [part(19, [40]).add(3, steps, one)]
-    pairs = [v + 10**12 for row in walk(draw, 2, 20, 0) for v in row]
-    two = signal_block(pairs, 2, 22)
-    yield "a signal of two channels", None, [part(128 + 22, [20, 2]).add(3, pairs, two)]
-    ticks, line = [10**9 + 25 * t for t in range(30)], (10**9, 25)
-    dates = part(25, [30], line, unit=(9, 1))
-    for i in (0, 20):
-        some = ticks[i : i + 20]
-        dates.add(3, some, signal_block(some, 1, 23, line=line))
-    yield "dates along a line", None, [dates]
+    one, two = signal_blocks("resonance"), signal_blocks("channels")
+    yield "a signal", None, [part(19, [300]).add(3, *one)]
+    yield "a signal of channels", None, [part(128 + 19, [300, 5]).add(3, *two)]
+    line = b"\3" + ref.words([10**18, 10**9], 8)
+    yield "a signal on a line", None, [part(23, [60], line=line).add(
+        3, *signal_blocks("on a line")
+    )]  # fmt: skip
+    times = {"unit": (10, 1), "line": line}
+    yield "dates on a line", None, [part(25, [60], **times).add(
+        3, *signal_blocks("on a line")
+    )]  # fmt: skip
     codec = "reversed π", b"\1\2\3\4\5\6\7\x08"
     yield "a codec", None, [part(18, [5], codec).add(
         4, [1, 2, 3, 4, 5], ref.words([5, 4, 3, 2, 1], 2)
@@ -1192,8 +1178,8 @@ def broken_files():
         yield f"element {element}", file, "version"
     yield "version 2", ref.with_crc(good[:4] + b"\2" + good[5:7]) + good[11:], "version"
     yield "an axis of bytes", ref.with_crc(good[:5] + b"\0\4") + good[11:], "version"
-    file = ref.with_crc(good[:5] + b"\0\3" + bytes(16)) + good[11:]
-    yield "a line of bytes", file, "version"
+    line = ref.with_crc(good[:5] + b"\0\3" + bytes(16))
+    yield "a line of bytes", line + good[11:], "version"
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
     yield "followed by the start of a part", good + good[:9], "truncated"
@@ -1293,7 +1279,7 @@ def container_content():
             "unit": parts[0].unit[0], "multiplier": parts[0].unit[1],
             "axis": parts[0].axis,
             "models": [names.index(c.name) for c in coders if isinstance(c, Coded)],
-            "codecs": [p.coder[0] for p in parts if p.names_codec],
+            "codecs": [c[0] for c in coders if isinstance(c, tuple)],
             "blocks": [[[n, method] for n, method, _ in p.blocks] for p in parts],
             "write": block_size,
         })  # fmt: skip
