@@ -126,19 +126,19 @@ def compress(
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
         Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
-        Blocks are coded and checked on their own. By default 2**16 elements, of a
-        signal or under a model 2**16 steps, and for a `ByteCoder` 2**20 bytes.
+        Blocks are coded and checked on their own. By default 2**16 elements, under a
+        model as many steps, of a signal 2**18 elements or 2**13 steps, whichever is
+        more, and for a `ByteCoder` 2**20 bytes.
     threads : int
         The result does not depend on it.
 
     Returns
     -------
     bytes
-        The same for the same data and coder, always and everywhere, but for a
-        `SignalCoder`, whose fit is done in floats. Blocks that the coder would make
-        longer than a `ByteCoder` are coded by that, or stored: the result is never
-        longer than the elements by more than 49 bytes, 9 an axis, 17 a block, and the
-        name of a codec.
+        The same for the same data and coder, always and everywhere. Blocks that the
+        coder would make longer than a `ByteCoder` are coded by that, or stored: the
+        result is never longer than the elements by more than 57 bytes, 9 an axis, 17 a
+        block, and the name of a codec.
 
     Raises
     ------

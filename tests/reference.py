@@ -948,6 +948,8 @@ def read_part(data):
         length = take(1)
         name = take(length[0])
         coder += length + name + take(8)
+    elif kind == 3:
+        coder += take(16)
     check(whole)
     if kind == 2:
         try:
@@ -959,7 +961,8 @@ def read_part(data):
     item = ELEMENT_BYTES.get(element & 127)
     if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
         raise Damage("an unknown code")
-    if kind > 2 or axis >= (32 if element & 127 >= 16 else 1):
+    is_array = element & 127 >= 16
+    if (kind == 3 and not is_array) or axis >= (32 if is_array else 1):
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1

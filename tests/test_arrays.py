@@ -150,6 +150,32 @@ def test_under_a_model():
         same(bbans.decompress(data, model), array)
 
 
+@pytest.mark.parametrize("values", [
+    np.arange(4032) * 300_000_000,
+    np.arange(4000) * 10**4,
+    1_700_000_000_000_000_000 + np.arange(5000) * 1_000_000,
+    7 - np.arange(5000) * 3600,
+], ids=["five minutes", "steps", "nanoseconds", "back"])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["<i8", ">M8[us]", "m8[25s]"])
+def test_regular_times_cost_next_to_nothing(values, dtype):
+    times = values.astype(f"{'>' if dtype[0] == '>' else '<'}i8").view(dtype)
+    assert len(check(times)) <= 64
+    many = check(times, block_size=500)
+    blocks = -(-len(values) // 500)
+    assert len(many) <= 64 + 16 + 16 * (blocks - 1)
+
+
+def test_the_size_does_not_depend_on_the_type():
+    rng = np.random.default_rng(0)
+    values = rng.integers(-(2**30), 2**30, 30)[rng.integers(0, 30, 4730)]
+    sizes = [len(bbans.compress(values.astype(name))) for name in ("i4", "i8", ">i8")]
+    sizes.append(len(bbans.compress(values.view("M8[s]"))))
+    assert max(sizes) <= min(sizes) + 5
+    small = values % 100
+    sizes = [len(bbans.compress(small.astype(name))) for name in INTEGERS]
+    assert max(sizes) <= 1.03 * min(sizes)
+
+
 # ---- layouts
 
 
@@ -315,7 +341,7 @@ def test_levels_and_axes_are_shown():
 
 def test_a_step_is_no_longer_than_a_block():
     widest = np.zeros((2, BLOCK_BYTES_MAX // 8), "i8")
-    assert len(bbans.compress(widest, SignalCoder(level=1, axis=0))) < 300
+    assert len(bbans.compress(widest, SignalCoder(axis=0))) < 300
     wider = np.zeros((2, BLOCK_BYTES_MAX // 8 + 1), "i8")
     with pytest.raises(bbans.SymbolError, match="a step of 2097153 elements"):
         bbans.compress(wider, SignalCoder(axis=0))

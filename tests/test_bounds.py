@@ -317,12 +317,16 @@ def test_max_size(tmp_path, capsys):
         file.unlink()
 
 
-@pytest.mark.parametrize("channels", ["0", "17", "9" * 20])
+@pytest.mark.parametrize("channels", ["0", str(2**24 + 1), "9" * 20])
 def test_channels_of_a_signal(tmp_path, capsys, channels):
     file = tmp_path / "x"
     file.write_bytes(b"")
     assert main(["compress", "--type", "int8", "--channels", channels, str(file)]) == 1
-    assert f"--channels {channels}: a signal has 1 to 16" in capsys.readouterr().err
+    words = "--channels 0: a signal has at least 1"
+    if channels != "0":
+        words = f"a step of {channels} elements takes {channels} bytes"
+    assert words in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["x"]
 
 
 # ---- info
@@ -387,7 +391,9 @@ def facts_of(data):
 
 def test_info_on_containers():
     array = np.arange(600).reshape(-1, 2)
-    array[:7, 0] = np.random.default_rng(0).integers(-(2**62), 2**62, 7)
+    rng = np.random.default_rng(0)
+    array[:7] = rng.integers(-(2**62), 2**62, (7, 2))
+    array[7:14] = rng.integers(0, 2, (7, 16), "u1").view("i8")  # as bytes they are bits
     data = bbans.compress(array, block_size=14)
     facts = facts_of(data)
     assert facts["kind"] == "bbans container of an array of int64"

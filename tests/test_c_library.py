@@ -362,8 +362,10 @@ class InC:
         self.memory = ffi.new("uint64_t[]", size // 8 + 1)
         assert lib.bbans_model_build(self.model, self.memory, size) == 0
 
-    def compress(self, element, data, n, block, level=5, unit=(0, 0)):
-        content = ffi.new("bbans_content *", [element, *unit])
+    def compress(
+        self, element, data, n, block, level=5, unit=(0, 0), channels=0, axis=0
+    ):
+        content = ffi.new("bbans_content *", [element, *unit, axis, channels])
         longest = min(n, block)
         size = lib.bbans_writer_work_bytes(self.model, content, level, longest, 7)
         work = ffi.new("uint64_t[]", size // 8 + 1)

@@ -16,7 +16,7 @@ from shared import ALL_BYTES, in_mode
 from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder
-from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS
+from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS, Header
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
@@ -269,13 +269,16 @@ def test_offsets_of_the_container():
     header = tables(CONTAINER)[0]
     assert [row[:2] for row in header] == [
         ["0", "4"], ["4", "1"], ["5", "1"], ["6", "1"], ["7", "1 + 4"], [".", "8"],
-        [".", "1 + m + 8"], [".", "4"],
+        [".", "1 + m + 8"], [".", "16"], [".", "4"],
     ]  # fmt: skip
     magic = bytes.fromhex(re.search(r"magic ([\w ]+)", header[0][2])[1])
     version = int(re.search(r"version, (\d+)", header[1][2])[1])
     assert f"(version {version})" in CONTAINER.splitlines()[0]
-    codes = re.search(r"named: (\d) none; (\d) a model; (\d) a codec", header[3][2])
-    none, model, codec = (int(code) for code in codes.groups())
+    codes = re.search(
+        r"named: (\d) none; (\d) a model; (\d) a codec of the user; (\d) none, but",
+        header[3][2],
+    )
+    none, model, codec, line = (int(code) for code in codes.groups())
     start = magic + bytes([version, 0])
     fingerprint = b"\1\2\3\4\5\6\7\x08"
     for coder, expected in (
@@ -298,6 +301,11 @@ def test_offsets_of_the_container():
     assert code == none | 7 << shift
     assert re.search(rf"\b{unit} ns", CONTAINER)
     assert compress(when, coder)[8:12] == struct.pack("<I", 2**most - 1)
+    ticks = np.arange(7, 7 - 3 * 90, -3)
+    record = start[:-1] + bytes([23, line]) + struct.pack("<Qq", 7, -3)
+    data = compress(ticks, block_size=30)
+    assert data[: len(record) + 4] == record + struct.pack("<I", crc32(record))
+    assert compress(ticks, block_size=90)[6] == none
 
 
 class Codec:
@@ -378,12 +386,12 @@ def test_limits_of_the_container():
 
 
 def test_overhead_of_the_container():
-    whole, short, longer, limit, model, unit, array, low, high, block = numbers(
+    whole, short, longer, limit, model, unit, line, array, low, high, block = numbers(
         CONTAINER,
         r"Overhead: (\d+) bytes, and 1 to tell the length of a part of less than "
         r"(\d+) bytes, (\d) below (\d+); (\d) for\s+the fingerprint of a model; (\d) "
-        r"for a unit; (\d) for an array and (\d) to (\d) an axis; per block (\d+) "
-        r"bytes",
+        r"for a unit; (\d+) for a line; (\d) for an array and (\d) to (\d) an axis; "
+        r"per block (\d+) bytes",
     )
     assert len(compress(b"")) == whole + 1
     assert len(compress(b"", BYTES)) == whole + 1 + model
@@ -394,6 +402,8 @@ def test_overhead_of_the_container():
     )
     assert len(compress(np.zeros((0, 2**62), "i1"))) == whole + 1 + array + low + high
     assert len(compress(b"x")) == 1 + whole + 1 + block + 2
+    header = Header(20, line=(3, 4)).to_bytes()
+    assert len(header) == len(Header(20).to_bytes()) + line
     noise = np.random.default_rng(0).bytes(20_000)
     for n in (short - whole - block - 3, short - whole - block - 2, 8000, 20_000):
         packed = compress(noise[:n])
@@ -441,14 +451,27 @@ def test_the_worked_example_of_bytes():
 
 def test_the_fields_of_a_signal():
     sizes = [row[0] for row in tables(SIGNAL)[0]]
-    assert sizes == ["1", "1", "1", "1", "2", "element size each", "..."]
+    assert sizes == ["1", "..."]
     array = np.cumsum(np.random.default_rng(0).integers(-9, 9, (500, 3)), axis=0)
     ((_, _, blocks, _),) = parts(compress(array.astype(">i4")))
     ((n, method, data),) = blocks
-    assert (n, method, data[0]) == (1500, 3, 3)
-    low, high = array.min(axis=0), array.max(axis=0)
-    middles = struct.unpack_from("<3i", data, 6)
-    assert middles == tuple((low + high) // 2)
+    assert (n, method, data[0]) == (1500, 3, 4 * (3 - 1))
+    assert reference.decode_signal_block(data, n, 4, True) == array.ravel().tolist()
+
+
+def test_the_kinds_of_transforms():
+    """Of each, what the table says is popped."""
+    popped = [row[1] for row in tables(SIGNAL)[2]]
+    kinds = re.findall(r"(\d) ([a-z ]+)[;,$]?", popped[0])
+    names = (
+        "constant",
+        "along the line",
+        "multiples",
+        "ranks",
+        "with low bits",
+        "wrapped",
+    )
+    assert [(int(k), name) for k, name in kinds] == [*enumerate(names)]
 
 
 # ---- packet

@@ -1,7 +1,6 @@
 """Files of anyone's making, checksums right: what a reader refuses, and what it says
 of files of another kind."""
 
-import contextlib
 import gzip
 import io
 import struct
@@ -17,12 +16,10 @@ import bbans
 from bbans._kinds import check_raw, wrong_kind
 from bbans._lib import ffi, lib
 from bbans.cli.main import main
-from bbans.distributions import Laplace, fixed_locations, fixed_scales
 from bbans.formats import signals
 from bbans.formats.bytes import decode_bytes, encode_bytes
 from bbans.formats.info import describe
 from bbans.frozen import FrozenModel
-from bbans.message.message import Message
 
 EXACT = settings(derandomize=True, deadline=None)
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
@@ -36,9 +33,9 @@ def sealed(data):
 # ---- blocks of bytes
 
 
-def container_of(*blocks, element=0, shape=()):
+def container_of(*blocks, element=0, shape=(), coder=b"\0"):
     """Blocks (n, method, data) with right checksums."""
-    return reference.write_part(element, b"\0", blocks, shape)
+    return reference.write_part(element, coder, blocks, shape)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +92,8 @@ def signal_of(block, n=40, element=20):
     return container_of((n, 3, block), element=element, shape=(n,))
 
 
-VALUES = np.array([[3], [1], [4], [1], [5]] * 8, "<u4")
-BLOCK = signals.encode_signal(VALUES)
+VALUES = np.array([[3], [1], [4], [1], [90]] * 8, "<u4")
+BLOCK = bytes(signals.encode_signal(VALUES, 5))
 
 
 def test_the_signal_that_the_others_are_made_from():
@@ -104,80 +101,55 @@ def test_the_signal_that_the_others_are_made_from():
     assert (bbans.decompress(signal_of(BLOCK)) == VALUES.ravel()).all()
 
 
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (signal_of(b""), "block 0 is damaged: it ends early"),
-        (signal_of(BLOCK[:9]), "block 0 is damaged: it ends early"),
-        (signal_of(b"\0" + BLOCK[1:]), "40 values are no steps of 0 channels"),
-        (signal_of(b"\3" + BLOCK[1:]), "40 values are no steps of 3 channels"),
-        (signal_of(b"\x11" + BLOCK[1:], 34), "34 values are no steps of 17 channels"),
-        (signal_of(BLOCK, 41), "block 0 is damaged"),
-        (signal_of(BLOCK, 39), "block 0 is damaged"),
-        (signal_of(BLOCK, element=18), "block 0 is damaged"),
-    ],
-)  # fmt: skip
-def test_signals_that_no_writer_makes(data, text):
-    with pytest.raises(bbans.CorruptError, match=text):
-        bbans.decompress(data)
-
-
-def modelled(values, below=False, order=1, cross=0, scales=8):
-    """A block as an encoder writes it, or one over a message that is not empty; of a
-    model that cannot be, without the values."""
-    channels = values.shape[1]
-    taps = order + (channels - 1) * (cross + 1) + 1
-    fixed = np.zeros((channels, taps), np.int32)
-    message = Message()
-    if below:
-        message.push_interval(1, 1, 4)
-    with contextlib.suppress(bbans.ModelError):
-        signals._call(message, "push", fixed, (order, cross, scales), values)
-    message.push(Laplace(fixed_locations(0), fixed_scales(1)), fixed)
-    head = struct.pack("<BBBBh", channels, order, cross, scales, 0)
-    return head + bytes(8 * channels) + message.to_bytes()
-
-
-def restored(block, n):
-    out = np.empty(n, "<i8")
-    signals.decode_signal(block, out)
-    return out
-
-
-@pytest.mark.parametrize("below", [False, True])
-def test_the_message_of_a_signal_is_empty_at_its_end(below):
-    values = np.arange(12, dtype=np.int64).reshape(-1, 1)
-    block = modelled(values, below)
-    if below:
-        with pytest.raises(bbans.CorruptError, match="does not end where it should"):
-            restored(block, 12)
-    else:
-        assert (restored(block, 12) == values.ravel()).all()
+STORED_SIGNAL = b"\3" + VALUES.tobytes()
 
 
 @pytest.mark.parametrize(
-    ("order", "cross", "scales", "channels", "text"),
+    "data",
     [
-        (61, 29, 8, 16, None),  # 61 + 15 * 30 + 1 taps are 512
-        (62, 29, 8, 16, "its model is too large"),
-        (64, 64, 8, 16, "its model is too large"),
-        (65, 0, 8, 1, "outside its limits"),
-        (1, 65, 8, 2, "outside its limits"),
-        (1, 0, 0, 1, "outside its limits"),
-        (1, 0, 49, 1, "outside its limits"),
+        signal_of(b""),
+        signal_of(BLOCK[:9]),
+        signal_of(BLOCK[:1]),
+        signal_of(BLOCK + b"\1"),
+        signal_of(bytes([BLOCK[0] + 4 * 6]) + BLOCK[1:]),  # 7 channels
+        signal_of(bytes([BLOCK[0] + 1]) + BLOCK[1:]),  # two lanes
+        signal_of(bytes([BLOCK[0] + 3]) + BLOCK[1:]),  # stored
+        signal_of(STORED_SIGNAL[:-1]),
+        signal_of(BLOCK, 39),
+        signal_of(BLOCK, 30),
     ],
 )
-def test_models_beyond_their_limits(order, cross, scales, channels, text):
-    values = np.zeros((200, channels), np.int64)
-    block = modelled(values, False, order, cross, scales)
-    if text is None:
-        assert (restored(block, values.size) == 0).all()
-        return
-    with pytest.raises(bbans.BbansError, match=text):
-        restored(block, values.size)
-    data = signal_of(block, values.size, 23)
-    with pytest.raises(bbans.CorruptError, match=f"block 0 is damaged: .*{text}"):
+def test_signals_that_no_writer_makes(data):
+    with pytest.raises(bbans.CorruptError, match="block 0 is damaged: it is no signal"):
         bbans.decompress(data)
+
+
+def test_stored_signals():
+    """No writer of containers makes them: they are a byte longer than the elements."""
+    out = np.empty(40, "<u4")
+    signals.decode_signal(STORED_SIGNAL, out)
+    assert (out == VALUES.ravel()).all()
+    noise = np.random.default_rng(0).integers(0, 2**63, (9, 1))
+    assert bytes(signals.encode_signal(noise, 9)) == b"\3" + noise.tobytes()
+
+
+def test_the_message_of_a_signal_is_empty_at_its_end():
+    """Below what is popped there may be no more."""
+    source = reference.SignalSource(BLOCK[1:], 1)
+    source.message.tail[:0] = [7]
+    block = BLOCK[:1] + source.message.to_bytes()
+    with pytest.raises(bbans.CorruptError, match="it is no signal"):
+        bbans.decompress(signal_of(block))
+
+
+def test_lines_are_of_arrays():
+    line = b"\3" + struct.pack("<QQ", 5, 7)
+    along = bytes(signals.encode_signal(12 + 7 * np.arange(3)[:, None], 5, (5, 7)))
+    data = container_of((3, 3, along), element=20, shape=(3,), coder=line)
+    assert bbans.decompress(data).tolist() == [12, 19, 26]
+    assert reference.read_container(data)
+    with pytest.raises(bbans.errors.VersionError):
+        bbans.decompress(container_of((3, 0, b"abc"), element=0, coder=line))
 
 
 # ---- contexts of autoregressive models

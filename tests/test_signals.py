@@ -1,8 +1,10 @@
 """Signals: every array comes back, at a better rate than without the model."""
 
 import io
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -305,6 +307,28 @@ def test_what_is_refused_in_plain_python_too(channels):
             assert in_plain_python(bytes(damaged), series.size, "i4") == values
             taken += 1
     assert taken < 30
+
+
+VECTORS = json.loads((Path(__file__).parent / "vectors/signal_v3.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", VECTORS["cases"], ids=lambda c: f"{c['name']} {c['levels']}"
+)
+def test_stored_vectors(case):
+    block, data = bytes.fromhex(case["block"]), bytes.fromhex(case["data"])
+    dtype = np.dtype(
+        f"<{['u', 'i'][case['element'] % 2]}{1 << case['element'] // 2 - 8}"
+    )
+    array, line = np.frombuffer(data, dtype), case["line"]
+    steps = array.reshape(-1, case["channels"])
+    for level in case["levels"]:
+        assert bytes(signals.encode_signal(steps, level, line)) == block
+    out = np.empty_like(array)
+    signals.decode_signal(block, out, line)
+    assert out.tobytes() == data
+    decoded = in_plain_python(block, array.size, dtype, line or (0, 1))
+    assert decoded == array.tolist()
 
 
 # ---- what values are made of

@@ -96,8 +96,8 @@ def add(commands: Any) -> None:
         "--block-size",
         metavar="N",
         type=int,
-        help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^16 "
-        "steps of a signal or observations under MODEL)",
+        help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^18 "
+        "elements of a signal, 2^16 observations under MODEL)",
     )
     parser.add_argument(
         "--as",

@@ -21,7 +21,9 @@ __all__ = ["decode_signal", "encode_signal", "line_of"]
 _WORDS = 1 << 64
 
 
-def encode_signal(series: NDArray[Any], level: int, line: Line | None = None) -> Buffer:
+def encode_signal(
+    series: NDArray[Any], level: int = 5, line: Line | None = None
+) -> Buffer:
     """Code a series under a model fitted to it.
 
     Parameters

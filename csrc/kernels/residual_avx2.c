@@ -8,10 +8,11 @@
 
 #ifdef BBANS_HAVE_X86
 #define AVX2 BBANS_TARGET("avx2")
-#define INLINED AVX2 __attribute__((always_inline)) static inline
+#define INLINED AVX2 __attribute__((always_inline))
 
 /* 8 entries of node, and their logits + LOGIT_ZERO. */
-INLINED __m128i entries(uint16_t *const *row, uint32_t node, __m128i *logit)
+INLINED static inline __m128i entries(uint16_t *const *row, uint32_t node,
+                                      __m128i *logit)
 {
     const uint32_t p0 = row[0][node], p1 = row[1][node], p2 = row[2][node],
                    p3 = row[3][node], p4 = row[4][node], p5 = row[5][node],
@@ -33,7 +34,8 @@ INLINED __m128i entries(uint16_t *const *row, uint32_t node, __m128i *logit)
     return _mm_unpacklo_epi64(a, b);
 }
 
-INLINED void put_entries(uint16_t *const *row, uint32_t node, __m128i p)
+INLINED static inline void put_entries(uint16_t *const *row, uint32_t node,
+                                       __m128i p)
 {
     const uint64_t low = (uint64_t)_mm_cvtsi128_si64(p);
     const uint64_t high = (uint64_t)_mm_extract_epi64(p, 1);
@@ -48,8 +50,9 @@ INLINED void put_entries(uint16_t *const *row, uint32_t node, __m128i p)
     row[7][node] = (uint16_t)(high >> 48);
 }
 
-INLINED uint32_t decisions(bbans_mixed *m, unsigned depth, int vectors,
-                           int decode, uint32_t given, bbans_span *span)
+INLINED static inline uint32_t decisions(bbans_mixed *m, unsigned depth,
+                                         int vectors, int decode,
+                                         uint32_t given, bbans_span *span)
 {
     const __m256i zero = _mm256_set1_epi32(BBANS_LOGIT_ZERO);
     const __m256i rounding = _mm256_set1_epi32(0x8000);

@@ -150,13 +150,16 @@ static uint64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
     return cost;
 }
 
-/* Of values of few kinds, given the one before. */
+/* Of values of few kinds, given the one before, each pair of which takes so
+ * much to be learned. */
+#define PAIR_COST (256 * 5)
+
 static uint64_t kinds_cost(const bbans_signal_range *range,
                            const int32_t *value, size_t n)
 {
     uint32_t count[BBANS_DIRECT_KINDS][BBANS_DIRECT_KINDS] = {{0}};
     uint64_t cost = 0;
-    size_t i, before = 0;
+    size_t i, k, before = 0;
 
     for (i = 0; i < n; i++) {
         const size_t kind = (size_t)(value[i] - range->low);
@@ -164,8 +167,11 @@ static uint64_t kinds_cost(const bbans_signal_range *range,
         count[before][kind]++;
         before = kind;
     }
-    for (i = 0; i < BBANS_DIRECT_KINDS; i++)
+    for (i = 0; i < BBANS_DIRECT_KINDS; i++) {
         cost += bbans_signal_information(count[i], BBANS_DIRECT_KINDS);
+        for (k = 0; k < BBANS_DIRECT_KINDS; k++)
+            cost += count[i][k] > 0 ? PAIR_COST : 0;
+    }
     return cost;
 }
 

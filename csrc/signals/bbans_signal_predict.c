@@ -258,8 +258,9 @@ static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
         bbans_sink_bits(io->sink, 0, v, q < QUOTIENT_MAX ? k : 32);
         return v;
     }
-#endif                                             /* BBANS_DECODER_ONLY */
-    left = all - bbans_source_slot(io->source, 0); /* 1 .. all */
+#endif /* BBANS_DECODER_ONLY */
+    /* 1 .. all */
+    left = all - bbans_source_slot(io->source, 0);
     for (q = 0; q < QUOTIENT_MAX && left <= all >> (q + 1); q++)
         continue;
     left = all >> q;

@@ -7,9 +7,9 @@
 #include "../distributions/bbans_logits.h"
 
 #if defined(__GNUC__) || defined(__clang__)
-#define RESIDUAL_INLINE static inline __attribute__((always_inline))
+#define INLINED __attribute__((always_inline))
 #else
-#define RESIDUAL_INLINE static inline
+#define INLINED
 #endif
 
 enum {
@@ -258,9 +258,9 @@ static inline uint16_t *row_of(residuals *c, unsigned kind, uint32_t context,
 
 /* Rows of all contexts, of which the first gives new ones what they begin
  * with.  When no room is left what a new one learns is forgotten. */
-RESIDUAL_INLINE void find_rows(residuals *c, value_in_work *q,
-                               const uint32_t *context, unsigned contexts,
-                               uint16_t *first)
+INLINED static inline void find_rows(residuals *c, value_in_work *q,
+                                     const uint32_t *context, unsigned contexts,
+                                     uint16_t *first)
 {
     uint16_t base[LEAVES];
     unsigned i;
@@ -287,9 +287,10 @@ RESIDUAL_INLINE void find_rows(residuals *c, value_in_work *q,
 }
 
 /* What is known of a value before it, if it is of a channel with this range. */
-RESIDUAL_INLINE void expect(residuals *c, const stream *s, value_in_work *q,
-                            const bbans_signal_range *range, unsigned wide,
-                            unsigned contexts)
+INLINED static inline void expect(residuals *c, const stream *s,
+                                  value_in_work *q,
+                                  const bbans_signal_range *range,
+                                  unsigned wide, unsigned contexts)
 {
     const int middle = quarters(s->middle) - 4 * MIDDLE;
     const int fast = quarters(s->fast) - 4 * FAST;
@@ -359,9 +360,9 @@ RESIDUAL_INLINE void expect(residuals *c, const stream *s, value_in_work *q,
 }
 
 /* The same of a value of few kinds. */
-RESIDUAL_INLINE void expect_kind(residuals *c, const stream *s,
-                                 value_in_work *q, uint32_t kinds,
-                                 unsigned contexts)
+INLINED static inline void expect_kind(residuals *c, const stream *s,
+                                       value_in_work *q, uint32_t kinds,
+                                       unsigned contexts)
 {
     const unsigned bits = c->bits;
     const uint32_t last = (uint32_t)s->history & ((1u << bits) - 1);
@@ -392,8 +393,9 @@ RESIDUAL_INLINE void expect_kind(residuals *c, const stream *s,
  */
 
 /* The mean of two probabilities decides. */
-RESIDUAL_INLINE void decide(value_in_work *q, unsigned depth, unsigned below,
-                            int decode, uint32_t given, uint32_t *node)
+INLINED static inline void decide(value_in_work *q, unsigned depth,
+                                  unsigned below, int decode, uint32_t given,
+                                  uint32_t *node)
 {
     bbans_mixed *m = &q->mixed;
     uint32_t left = q->span.end - q->span.start;
@@ -411,9 +413,9 @@ RESIDUAL_INLINE void decide(value_in_work *q, unsigned depth, unsigned below,
 }
 
 /* Of one value, or of one of each stream in turns. */
-RESIDUAL_INLINE void decide_all(value_in_work *q, unsigned streams,
-                                unsigned depth, unsigned contexts, int decode,
-                                const uint32_t *given)
+INLINED static inline void decide_all(value_in_work *q, unsigned streams,
+                                      unsigned depth, unsigned contexts,
+                                      int decode, const uint32_t *given)
 {
     uint32_t node[STREAMS];
     unsigned below, i;
@@ -442,8 +444,8 @@ RESIDUAL_INLINE void decide_all(value_in_work *q, unsigned streams,
 }
 
 /* In which half of a wide bin, of the slots that are left. */
-RESIDUAL_INLINE uint32_t halve(residuals *c, value_in_work *q, int decode,
-                               uint32_t given)
+INLINED static inline uint32_t halve(residuals *c, value_in_work *q, int decode,
+                                     uint32_t given)
 {
     uint16_t *p = c->half[q->leaf] + (q->k > 0);
     uint32_t left = q->span.end - q->span.start;
@@ -532,9 +534,9 @@ void bbans_residual_resume(void *work, bbans_signal_source *s)
 }
 
 /* From the leaf on. */
-RESIDUAL_INLINE int32_t take_rest(residuals *c, value_in_work *q,
-                                  bbans_signal_source *s, unsigned lane,
-                                  const bbans_signal_range *range)
+INLINED static inline int32_t take_rest(residuals *c, value_in_work *q,
+                                        bbans_signal_source *s, unsigned lane,
+                                        const bbans_signal_range *range)
 {
     const int64_t sign = -(int64_t)(q->leaf < LEAVES / 2);
     const uint32_t bin = (q->leaf ^ (uint32_t)sign) & BEYOND;
@@ -575,11 +577,11 @@ RESIDUAL_INLINE int32_t take_rest(residuals *c, value_in_work *q,
 }
 
 /* Of each of n streams, value[0], value[length], ... */
-RESIDUAL_INLINE void decode_step(residuals *c, bbans_signal_source *s,
-                                 int32_t *value, size_t t, size_t length,
-                                 const bbans_signal_range *range, unsigned wide,
-                                 bbans_predictor *predictor, stream *streams,
-                                 unsigned n, unsigned contexts)
+INLINED static inline void
+decode_step(residuals *c, bbans_signal_source *s, int32_t *value, size_t t,
+            size_t length, const bbans_signal_range *range, unsigned wide,
+            bbans_predictor *predictor, stream *streams, unsigned n,
+            unsigned contexts)
 {
     value_in_work q[STREAMS];
     uint32_t slot[STREAMS];
@@ -601,11 +603,10 @@ RESIDUAL_INLINE void decode_step(residuals *c, bbans_signal_source *s,
     }
 }
 
-RESIDUAL_INLINE void decode_residuals(residuals *c, bbans_signal_source *s,
-                                      bbans_signal_values *x,
-                                      const bbans_signal_range *range,
-                                      const bbans_prediction *p, unsigned lanes,
-                                      void *memory, unsigned contexts)
+INLINED static inline void
+decode_residuals(residuals *c, bbans_signal_source *s, bbans_signal_values *x,
+                 const bbans_signal_range *range, const bbans_prediction *p,
+                 unsigned lanes, void *memory, unsigned contexts)
 {
     int32_t *value = bbans_signal_channel(x, range->channel);
     const size_t length = (x->steps + lanes - 1) / lanes;
@@ -714,8 +715,8 @@ void bbans_residual_begin(void *work, int level, bbans_sink *sink)
     begin(work, contexts);
 }
 
-RESIDUAL_INLINE void put_rest(residuals *c, value_in_work *q, bbans_sink *sink,
-                              unsigned lane, int64_t r)
+INLINED static inline void put_rest(residuals *c, value_in_work *q,
+                                    bbans_sink *sink, unsigned lane, int64_t r)
 {
     const int64_t sign = -(int64_t)(q->leaf < LEAVES / 2);
     const uint32_t bin = (q->leaf ^ (uint32_t)sign) & BEYOND;
@@ -746,11 +747,10 @@ RESIDUAL_INLINE void put_rest(residuals *c, value_in_work *q, bbans_sink *sink,
     }
 }
 
-RESIDUAL_INLINE void encode_step(residuals *c, bbans_sink *sink,
-                                 const int32_t *value, const int64_t *mu,
-                                 size_t length, const bbans_signal_range *range,
-                                 unsigned wide, stream *streams, unsigned n,
-                                 unsigned contexts)
+INLINED static inline void
+encode_step(residuals *c, bbans_sink *sink, const int32_t *value,
+            const int64_t *mu, size_t length, const bbans_signal_range *range,
+            unsigned wide, stream *streams, unsigned n, unsigned contexts)
 {
     value_in_work q[STREAMS];
     unsigned i;
@@ -770,11 +770,11 @@ RESIDUAL_INLINE void encode_step(residuals *c, bbans_sink *sink,
     }
 }
 
-RESIDUAL_INLINE void encode_residuals(residuals *c, bbans_sink *sink,
-                                      const bbans_signal_values *x,
-                                      const bbans_signal_range *range,
-                                      const int64_t *mu, unsigned lanes,
-                                      unsigned octave, unsigned contexts)
+INLINED static inline void encode_residuals(residuals *c, bbans_sink *sink,
+                                            const bbans_signal_values *x,
+                                            const bbans_signal_range *range,
+                                            const int64_t *mu, unsigned lanes,
+                                            unsigned octave, unsigned contexts)
 {
     const int32_t *value = bbans_signal_channel(x, range->channel);
     const size_t length = (x->steps + lanes - 1) / lanes;

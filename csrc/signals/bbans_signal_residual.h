@@ -8,9 +8,7 @@
 
 #include "bbans_signal_predict.h"
 
-#define BBANS_DIRECT_KINDS                                                     \
-    8 /* up to so many values are coded as themselves                          \
-       */
+#define BBANS_DIRECT_KINDS 32 /* at most, to be coded as they are */
 
 /* What has been learned goes on from channel to channel of a block.  It lies in
  * `work`, of a block with n values in all; level 0: any. */

@@ -958,7 +958,7 @@ static void consider_wraps(bbans_transforms *ways, costs *c, const workspace *w,
                            int level)
 {
     static const bbans_transform none = {
-        BBANS_SIGNAL_OFFSET, 0, {0}, 0, 1, 0, 0, 0, 0, {0, 0, 0}};
+        BBANS_SIGNAL_OFFSET, 0, {0}, 0, 1, 0, 0, 0, 0, {0, 0, 0, 0}};
     bbans_transform transform = *offset;
     int way;
 

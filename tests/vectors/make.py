@@ -1002,24 +1002,20 @@ def bytes_blocks():
     }  # fmt: skip
 
 
-def signal_block(values, channels, form, item, coefficients, scale):
-    """values: the steps one after the other, of at most 30 bits."""
-    table = ref.SHAPES
-    steps = [values[i : i + channels] for i in range(0, len(values), channels)]
-    middles = [(min(column) + max(column)) // 2 for column in zip(*steps, strict=True)]
-    less = [[v - m for v, m in zip(s, middles, strict=True)] for s in steps]
-    signal = ref.Signal(table["gaussian"], channels, *form, coefficients)
-    message, flat = ref.Message(), [a for row in coefficients for a in row]
-    ref.push_each(message, signal.intervals(less))
-    n = len(flat)
-    ref.push_located(message, table["laplace"], [0] * n, [scale] * n, flat)
-    head = bytes([channels, *form]) + ref.words([scale], 2)
-    return head + ref.words(middles, item) + message.to_bytes()
+def signal_blocks(name):
+    """Of signal_v3.json: the elements and the block of a case, at level 5."""
+    cases = json.loads((HERE / "signal_v3.json").read_text())["cases"]
+    (case,) = (c for c in cases if c["name"] == name and 5 in c["levels"])
+    item = ref.ELEMENT_BYTES[case["element"]]
+    elements = ref.integers(bytes.fromhex(case["data"]), item)
+    return elements, bytes.fromhex(case["block"])
 
 
 class Part:
-    def __init__(self, element, shape=None, coder=None, unit=(0, 0), axis=0):
-        self.element, self.shape, self.coder = element, shape, coder
+    def __init__(
+        self, element, shape=None, coder=None, unit=(0, 0), axis=0, line=b"\0"
+    ):
+        self.element, self.shape, self.coder, self.line = element, shape, coder, line
         self.unit, self.axis = unit, axis
         self.item = ref.ELEMENT_BYTES[element & 127]
         self.blocks, self.data = [], b""
@@ -1037,7 +1033,7 @@ class Part:
 
     @property
     def file(self):
-        coder = b"\0"
+        coder = self.line
         if isinstance(self.coder, Coded):
             coder = self.coder.coder
         elif self.coder is not None:
@@ -1111,12 +1107,17 @@ def container_files(draw, models):
     yield "rows, by a linear Gaussian model", 40, [part(23, [30, 2], "rows").add(
         1, rows[:40]
     ).add(1, rows[40:])]  # fmt: skip
-    steps = [v for row in walk(draw, 1, 40, 0) for v in row]
-    one = signal_block(steps, 1, (1, 0, 9), 2, [[65000, 3]], 300)
-    yield "a signal", None, [part(19, [40]).add(3, steps, one)]
-    pairs = [v + 10**12 for row in walk(draw, 2, 20, 0) for v in row]
-    two = signal_block(pairs, 2, (2, 1, 12), 8, [[60000, 9, -7, 90, 0]] * 2, 1000)
-    yield "a signal of two channels", None, [part(128 + 22, [20, 2]).add(3, pairs, two)]
+    one, two = signal_blocks("resonance"), signal_blocks("channels")
+    yield "a signal", None, [part(19, [300]).add(3, *one)]
+    yield "a signal of channels", None, [part(128 + 19, [300, 5]).add(3, *two)]
+    line = b"\3" + ref.words([10**18, 10**9], 8)
+    yield "a signal on a line", None, [part(23, [60], line=line).add(
+        3, *signal_blocks("on a line")
+    )]  # fmt: skip
+    times = {"unit": (10, 1), "line": line}
+    yield "dates on a line", None, [part(25, [60], **times).add(
+        3, *signal_blocks("on a line")
+    )]  # fmt: skip
     codec = "reversed π", b"\1\2\3\4\5\6\7\x08"
     yield "a codec", None, [part(18, [5], codec).add(
         4, [1, 2, 3, 4, 5], ref.words([5, 4, 3, 2, 1], 2)
@@ -1177,7 +1178,8 @@ def broken_files():
         yield f"element {element}", file, "version"
     yield "version 2", ref.with_crc(good[:4] + b"\2" + good[5:7]) + good[11:], "version"
     yield "an axis of bytes", ref.with_crc(good[:5] + b"\0\4") + good[11:], "version"
-    yield "coder 3", ref.with_crc(good[:5] + b"\0\3") + good[11:], "version"
+    line = ref.with_crc(good[:5] + b"\0\3" + bytes(16))
+    yield "a line of bytes", line + good[11:], "version"
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
     yield "followed by the start of a part", good + good[:9], "truncated"
