@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -288,6 +289,14 @@ def test_any_chunks(form, rest):
 def test_blocks_that_cut_samples(block_size):
     data = wav(sound(3, 2, n=400 if block_size < 100 else 4000), 3)
     comes_back(data, block_size=block_size)
+
+
+def test_a_block_of_24_bits_whose_values_need_more_than_a_block():
+    layout = file_coder(wav(sound(3, 2), 3)).layout
+    data = np.empty(1 << 24, np.uint8)
+    runs = replace(layout, stop=1 << 30).runs(0, data)
+    assert sum(run.n_bytes for run in runs) == data.size
+    assert max(run.n_bytes for run in runs) == 3 << 22
 
 
 # ---- tables
