@@ -445,6 +445,43 @@ def test_booleans_dates_and_durations(name, dtype, element, unit):
         assert (reader.element, reader.unit, reader.multiplier) == (element, *unit)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 70])
+@pytest.mark.parametrize(
+    ("dtype", "element", "unit"),
+    [
+        ("?", 24, (0, 0)),
+        ("u1", 16, (0, 0)),
+        (">i2", 19 + 128, (0, 0)),
+        ("u8", 22, (0, 0)),
+        ("M8[D]", 25, (4, 1)),
+        (">m8[25s]", 26 + 128, (7, 25)),
+    ],
+)
+def test_signals_of_every_kind(channels, dtype, element, unit):
+    """C and Python write the same, whichever axis is time."""
+    steps = np.random.default_rng(0).integers(0, 3, (90, channels))
+    x = steps % 2 if dtype == "?" else np.cumsum(steps, axis=0) % 200
+    integers = {"?": "u1"}.get(dtype, dtype if dtype[-1] != "]" else "<i8")
+    stored = np.ascontiguousarray(x, np.dtype(integers).newbyteorder("="))
+    x = x.astype(bool) if dtype == "?" else x.astype(f"{integers}")
+    if dtype[-1] == "]":
+        x = x.view(f"<{dtype.lstrip('>')}").astype(dtype)
+    x = x if channels > 1 else x[:, 0]
+    for level in (1, 5):
+        for block in (2**16, 40 * channels):
+            given = {"level": level, "unit": unit, "channels": channels}
+            c = InC().compress(element, stored, x.size, block, **given)
+            coder = SignalCoder(level, axis=0)
+            blob = compress(x, coder, block_size=block)
+            assert c == (0, blob)
+            status, _, data = InC().decompress(blob)
+            assert (status, data) == (0, stored.tobytes())
+            if channels > 1:
+                c = InC().compress(element, stored, x.size, block, axis=1, **given)
+                coder = SignalCoder(level, axis=1)
+                assert c == (0, compress(x.T, coder, block_size=block))
+
+
 def test_what_c_says_of_the_axis():
     x = values_of("index", "i2", 30).reshape(2, 3, 5)
     for axis, shape in ((0, [2, 3, 5]), (1, [3, 2, 5]), (2, [5, 2, 3])):

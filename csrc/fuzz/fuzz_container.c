@@ -1,10 +1,11 @@
-/* Fuzz containers: any bytes as a file, any bytes as the data of a block, and
- * any bytes through a round trip.  With libFuzzer by -fsanitize=fuzzer, else
+/* Fuzz containers: any bytes as a file, any bytes as the data of a block, any
+ * header with a right checksum, and any bytes through a round trip, as bytes
+ * and as an array.  With libFuzzer by -fsanitize=fuzzer, else
  * over the files it is given, or with none over files that it makes and damages
  * itself: make fuzz.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans.h"
+#include "../bbans_internal.h"
 #include "../tests/check.h"
 
 #include <string.h>
@@ -70,7 +71,8 @@ static void as_file(const uint8_t *data, size_t size)
 
 static void as_block(const uint8_t *data, size_t size)
 {
-    static const int elements[] = {0, 1, 2, 16, 17, 18, 19, 20, 21, 22, 23};
+    static const int elements[] = {0,  1,  2,  16, 17, 18, 19,
+                                   20, 21, 22, 23, 24, 25, 26};
     static const int methods[] = {BBANS_METHOD_STORED, BBANS_METHOD_BYTES,
                                   BBANS_METHOD_SIGNAL, BBANS_METHOD_SIGNAL};
     bbans_reader reader;
@@ -81,7 +83,7 @@ static void as_block(const uint8_t *data, size_t size)
     if (size < 4)
         return;
     memset(&reader, 0, sizeof reader);
-    reader.element = elements[data[0] % 11];
+    reader.element = elements[data[0] % 14];
     block.method = methods[data[1] % 4];
     block.elements = 1 + data[2];
     block.n_bytes = block.elements * bbans_element_bytes(reader.element);
@@ -124,6 +126,71 @@ static uint8_t *as_data(const uint8_t *data, size_t size, size_t block,
     return bytes;
 }
 
+/* As an array of any type, of channels along any axis; what it is and how it is
+ * cut comes first in the data. */
+static uint8_t *as_array(const uint8_t *data, size_t size, size_t *n_bytes)
+{
+    bbans_content content = bbans_content_of(16 + data[0] % 11);
+    const size_t width = bbans_element_bytes(content.element);
+    const size_t steps = (size - 4) / width / (1 + data[1] % 4);
+    const int level = 1 + data[3] % 9;
+    size_t n, block, cap, work_bytes, back, i;
+    uint8_t *bytes, *exact;
+    bbans_reader reader;
+    void *work;
+
+    content.channels = 1u + data[1] % 4;
+    content.axis = content.channels > 1 && data[3] > 127;
+    if (content.element >= BBANS_ELEMENT_DATETIME) {
+        content.unit = data[2] % (BBANS_UNIT_ATTOSECOND + 1);
+        content.multiplier = content.unit > 0 ? 1u + data[3] : 1;
+    }
+    if (width > 1 && data[2] > 127)
+        content.element |= BBANS_ELEMENT_BIG_ENDIAN;
+    n = steps * content.channels;
+    block = content.channels * (1u + data[2] % 64);
+    exact = allocate(n * width);
+    for (i = 0; i < n * width; i++)
+        exact[i] = content.element == BBANS_ELEMENT_BOOL ? data[4 + i] & 1
+                                                         : data[4 + i];
+    cap = bbans_compress_bound(content.element, n, block);
+    work_bytes = bbans_writer_work_bytes(NULL, &content, level,
+                                         n < block ? n : block, 1);
+    bytes = allocate(cap);
+    work = allocate(work_bytes);
+    CHECK(bbans_compress(NULL, &content, exact, n, block, level, work,
+                         work_bytes, bytes, cap, n_bytes) == BBANS_OK);
+    free(work);
+    CHECK(bbans_container_check(&reader, bytes, *n_bytes) == BBANS_OK);
+    CHECK(reader.elements == n && reader.axis == content.axis &&
+          reader.unit == content.unit);
+    work_bytes = bbans_reader_work_bytes(&reader, NULL);
+    work = allocate(work_bytes);
+    memset(exact, 0, n * width);
+    CHECK(bbans_decompress(NULL, bytes, *n_bytes, work, work_bytes, exact, n,
+                           &back) == BBANS_OK);
+    for (i = 0; i < n * width; i++)
+        CHECK(exact[i] == (reader.element == BBANS_ELEMENT_BOOL
+                               ? data[4 + i] & 1
+                               : data[4 + i]));
+    free(work);
+    free(exact);
+    return bytes;
+}
+
+/* A header that says something else, under a right checksum. */
+static void as_header(uint8_t *bytes, size_t n_bytes, size_t at, uint8_t byte)
+{
+    bbans_reader reader;
+    size_t n;
+
+    if (bbans_reader_begin(&reader, bytes, n_bytes, &n) != BBANS_OK || n < 11)
+        return;
+    bytes[5 + at % (n - 9)] = byte;
+    bbans_store(bytes + n - 4, bbans_crc32(0, bytes, n - 4), 4);
+    as_file(bytes, n_bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t n_bytes;
@@ -133,6 +200,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     as_file(data, size);
     as_block(data, size);
     free(as_data(data, size, 1 + size / 3, 1 + (int)(size % 9), &n_bytes));
+    if (size >= 4) {
+        uint8_t *bytes = as_array(data, size, &n_bytes);
+
+        as_header(bytes, n_bytes, data[1], data[2]);
+        free(bytes);
+    }
     return 0;
 }
 

@@ -259,7 +259,6 @@ static uint32_t through_rice(const pipe *io, uint32_t v, unsigned k)
         return v;
     }
 #endif /* BBANS_DECODER_ONLY */
-    /* 1 .. all */
     left = all - bbans_source_slot(io->source, 0);
     for (q = 0; q < QUOTIENT_MAX && left <= all >> (q + 1); q++)
         continue;
