@@ -13,13 +13,15 @@ from bbans.formats.signals import encode_signal
 
 __all__ = ["Guess", "looks_like"]
 
-# Bytes that are looked at, from behind what may be a header after all.
-_SAMPLE_BYTES, _SKIPPED = 3 << 13, 1 << 13
+# Bytes that are looked at, at two places: whole steps of all channels below.
+_SAMPLE_BYTES = 3 << 13
 # Half the values of 32 bits, the upper ones, are nearly still: they are no channel.
 _TYPES = {"<i2": 1.0, ">i2": 1.0, "<i4": 0.97, ">i4": 0.97}
-_CHANNELS = (1, 2)
+_CHANNELS = (1, 2, 3, 4, 6)
 # Samples must be this much shorter than bytes, and bytes take as many bits at least.
 _SHORTER, _LEAST = 0.8, 2.0
+# The bytes of a text are above these.
+_TEXT = 8
 # How much less than lower bytes the highest must change from sample to sample.
 _STILLER = 0.5
 
@@ -41,10 +43,20 @@ def looks_like(head: bytes) -> Guess | None:
     """
     if kind_name(head) is not None or len(head) < _SAMPLE_BYTES:
         return None
-    start = min(_SKIPPED, (len(head) - _SAMPLE_BYTES) // 8 * 8)
-    sample = np.frombuffer(head, np.uint8)[start : start + _SAMPLE_BYTES]
+    guess = None
+    for part in (1, 2):  # what begins a file is often still
+        start = (len(head) - _SAMPLE_BYTES) * part // 3
+        sample = np.frombuffer(head, np.uint8)[start // 24 * 24 :][:_SAMPLE_BYTES]
+        before, guess = guess, _guess(sample)
+        if guess is None or (before is not None and guess != before):
+            return None
+    return guess
+
+
+def _guess(sample: NDArray[np.uint8]) -> Guess | None:
+    """What a part looks like."""
     octets = len(encode_bytes(sample, 1))
-    if 8 * octets < _LEAST * sample.size:
+    if 8 * octets < _LEAST * sample.size or sample.min() > _TEXT:
         return None
     likely = [
         (_bits(sample.view(name), channels) * preference, name, channels)

@@ -12,9 +12,9 @@ from bbans.files.samples import Samples, element_of
 __all__ = ["MAGIC", "npy_layout"]
 
 MAGIC = b"\x93NUMPY"
-# Columns that are channels at the most; more are rather those of a picture.
-_COLUMNS_MAX = 64
-# An array in Fortran's order is transposed in one block, if it fits in so many bytes.
+# The last axes of an array are channels, up to so many in all.
+_CHANNELS_MAX = 64
+# Few rows are channels if they fit in a block, of so many bytes, which has all of them.
 _PLANAR_BYTES = 1 << 22
 
 
@@ -40,12 +40,20 @@ def npy_layout(head: bytes) -> Samples | None:
     if element is None or min(shape, default=1) < 1:
         return None
     start = file.tell()
-    channels, planar = 1, False
-    if len(shape) == 2:
-        steps, channels = shape[::-1] if fortran and shape[1] > shape[0] else shape
-        planar = fortran and (steps, channels) == shape
-        if channels > _COLUMNS_MAX or (planar and start + size > _PLANAR_BYTES):
-            channels, planar = 1, False
+    axes = shape[::-1] if fortran else shape  # as in the file
+    channels = 1
+    for n in axes[:0:-1]:
+        if channels * n > _CHANNELS_MAX:
+            break
+        channels *= n
+    planar = (
+        channels == 1
+        and len(axes) == 2
+        and 1 < axes[0] <= _CHANNELS_MAX
+        and start + size <= _PLANAR_BYTES
+    )
+    if planar:
+        channels = axes[0]
     return Samples(
         start, start + size, element, dtype.itemsize, channels, big_endian, planar
     )

@@ -15,6 +15,8 @@ __all__ = ["ENDLESS", "Samples", "element_of"]
 #: The end of what goes on to the end of the file.
 ENDLESS = 1 << 62
 _BLOCK_BYTES, _BLOCK_VALUES = 1 << 20, 1 << 18
+# Values of a signal at the most: 24 bits become 32.
+_RUN_VALUES = BLOCK_BYTES_MAX // 4
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,13 @@ class Samples:
         high = first + (min(end, stop) - first) // step * step
         if low >= high or low >= end:
             return [Run(data.size, BYTES)]
-        run = Run(high - low, self.element, channels, self.big_endian, planar)
-        return [Run(low - start, BYTES), run, Run(end - high, BYTES)]
+        runs = [Run(low - start, BYTES)]
+        most = max(_RUN_VALUES // channels, 1) * step
+        while low < high:
+            n = high - low if planar else min(high - low, most)
+            runs.append(Run(n, self.element, channels, self.big_endian, planar))
+            low += n
+        return [*runs, Run(end - high, BYTES)]
 
 
 def element_of(width: int, signed: bool) -> int | None:

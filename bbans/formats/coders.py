@@ -378,9 +378,10 @@ class PieceCoder(Coder):
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         data = self.encode(steps, start)
-        if data is not None and len(data) < steps.nbytes:
+        if data is not None and 4 * len(data) < steps.nbytes:
             return self.method, data  # each piece is bytes where these are shorter
-        return _shortest(self._without(steps))
+        ways = [] if data is None else [(self.method, data)]
+        return _shortest([*ways, *self._without(steps)])
 
 
 class ModelCoder(Coder):
