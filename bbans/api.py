@@ -126,9 +126,9 @@ def compress(
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
         Elements in a block, in whole steps of the coder; they take 2**24 bytes at most.
-        Blocks are coded and checked on their own. By default 2**16 elements, under a
-        model as many steps, of a signal 2**18 elements or 2**13 steps, whichever is
-        more, and for a `ByteCoder` 2**20 bytes.
+        Blocks are coded and checked on their own. By default 2**16 elements, under
+        a model 2**16 steps, of a signal 2**18 elements or, with many channels, 2**13
+        steps, and for a `ByteCoder` 2**20 bytes.
     threads : int
         The result does not depend on it.
 

@@ -2007,7 +2007,7 @@ class SignalValues:
         bits, last = self.bits, s.history % 2**self.bits
         context = []
         for i in range(self.contexts):
-            n = (i + 1) * bits
+            n = (i + 1) * (6 // bits if self.contexts == 2 else 1) * bits
             known = s.history % 2 ** min(n, 60)
             context.append(
                 known if n <= 12 else known * 0x9E3779B97F4A7C15 % 2**64 >> 52

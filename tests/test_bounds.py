@@ -317,16 +317,19 @@ def test_max_size(tmp_path, capsys):
         file.unlink()
 
 
-@pytest.mark.parametrize("channels", ["0", str(2**24 + 1), "9" * 20])
-def test_channels_of_a_signal(tmp_path, capsys, channels):
+@pytest.mark.parametrize(
+    ("channels", "text"),
+    [
+        ("0", "--channels 0: a signal has at least 1"),
+        ("16777217", "a step of 16777217 elements takes 16777217 bytes"),
+        ("9" * 20, "and a block at most 16777216"),
+    ],
+)
+def test_channels_of_a_signal(tmp_path, capsys, channels, text):
     file = tmp_path / "x"
     file.write_bytes(b"")
     assert main(["compress", "--type", "int8", "--channels", channels, str(file)]) == 1
-    words = "--channels 0: a signal has at least 1"
-    if channels != "0":
-        words = f"a step of {channels} elements takes {channels} bytes"
-    assert words in capsys.readouterr().err
-    assert os.listdir(tmp_path) == ["x"]
+    assert text in capsys.readouterr().err
 
 
 # ---- info
@@ -393,7 +396,7 @@ def test_info_on_containers():
     array = np.arange(600).reshape(-1, 2)
     rng = np.random.default_rng(0)
     array[:7] = rng.integers(-(2**62), 2**62, (7, 2))
-    array[7:14] = rng.integers(0, 2, (7, 16), "u1").view("i8")  # as bytes they are bits
+    array[7:14] = rng.integers(0, 2, 112, np.uint8).view(np.int64).reshape(7, 2)
     data = bbans.compress(array, block_size=14)
     facts = facts_of(data)
     assert facts["kind"] == "bbans container of an array of int64"

@@ -294,7 +294,7 @@ def test_what_is_refused_in_plain_python_too(channels):
     rng, taken = np.random.default_rng(channels), 0
     series = walk(64, channels)
     block = block_of(series)
-    for _ in range(300):
+    for _ in range(60):
         damaged = bytearray(block)
         for _ in range(int(rng.integers(1, 3))):
             damaged[int(rng.integers(0, len(block)))] ^= 1 << int(rng.integers(0, 8))
@@ -306,7 +306,7 @@ def test_what_is_refused_in_plain_python_too(channels):
         else:
             assert in_plain_python(bytes(damaged), series.size, "i4") == values
             taken += 1
-    assert taken < 30
+    assert taken < 6
 
 
 VECTORS = json.loads((Path(__file__).parent / "vectors/signal_v3.json").read_text())

@@ -189,8 +189,8 @@ typedef struct {
     uint32_t (*adapt)(int32_t *w, const int16_t *h, size_t n, int32_t g);
     /* sum[i ny + j] += over all k < steps of x[k + i] y[k + j] 2^shift, for j
      * >= i only; a shift is for `block` of the k.  i < nx, j < ny <=
-     * COVARIANCES_MAX; |x|, |y| < 2^24; x[steps + nx - 1] and y[steps + ny - 1]
-     * may be read. */
+     * COVARIANCES_MAX; |x|, |y| < 2^24; x[steps + nx - 1], y[steps + ny + 2]
+     * and all before them may be read. */
     void (*covariances)(const int32_t *x, size_t nx, const int32_t *y,
                         size_t ny, const uint8_t *shift, size_t block,
                         size_t steps, int64_t *sum);

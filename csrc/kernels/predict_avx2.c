@@ -148,8 +148,10 @@ static void covariances(const int32_t *x, size_t nx, const int32_t *y,
         const __m128i count = _mm_cvtsi32_si128(*shift);
         __m256i row[QUADS];
 
-        for (i = 0; i < last; i++)
-            wide[i] = y[k + i];
+        for (i = 0; i < last; i += 4) /* up to 3 more */
+            _mm256_storeu_si256((void *)(wide + i),
+                                _mm256_cvtepi32_epi64(_mm_loadu_si128(
+                                    (const void *)(y + k + i))));
         for (j = 0; j < quads; j++)
             row[j] = _mm256_setzero_si256();
         for (i = 0; i < n; i++) {

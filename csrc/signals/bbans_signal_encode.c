@@ -187,7 +187,7 @@ static uint64_t values_cost(encoder *e, bbans_signal_range *range)
     range->direct = 0;
     if (bbans_residual_may_be_direct(range)) {
         direct = kinds_cost(range, value, steps);
-        range->direct = range->high - range->low < KINDS_CERTAIN;
+        range->direct = bbans_range_width(range) < KINDS_CERTAIN;
         if (range->direct)
             return direct;
     } else {

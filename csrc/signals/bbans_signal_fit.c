@@ -13,7 +13,6 @@
 #define GROUPS (BBANS_PREDICT_REFS + 2)      /* constant, references, own */
 #define BLOCK_MIN 16
 #define VALUE_BITS 23 /* of what is multiplied */
-#define TRIAL 32768   /* steps on which adaptation is tried */
 #define BUFFER (PIECE + BBANS_PREDICT_REACH + OWN + WIDTH)
 
 /* Fixed point: ONE is 1. */
@@ -28,9 +27,8 @@ typedef struct {
 
 static effort effort_of(int level)
 {
-    static const effort efforts[3] = {{16, 0, 32, 1, 5},
-                                      {32, 1, 16, 4, 20},
-                                      {32, 3, 16, 8, BBANS_PREDICT_ASIDE}};
+    static const effort efforts[3] = {
+        {16, 0, 32, 1, 5}, {32, 1, 16, 4, 20}, {32, 3, 16, 4, 20}};
 
     return efforts[level < 4 ? 0 : level < 7 ? 1 : 2];
 }
@@ -79,6 +77,7 @@ typedef struct {
     candidate *part;       /* [pieces + 1] */
     matrix *level;         /* [depth] */
     factor *work;
+    size_t found[BBANS_PREDICT_REFS], n_found; /* references, the best first */
     int32_t *buffer; /* [1 + refs + 1][BUFFER], steps fall */
     int64_t *sum;    /* [OWN * OWN], then [PIECE] */
 } fit;
@@ -111,7 +110,7 @@ static uint64_t size_of(int64_t v)
     return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
 }
 
-/* log2(v) in 2^-16, rounded down; v >= 1. */
+/* log2(v) in 2^-16, less up to 2^-12; v >= 1. */
 static int64_t log2_of(uint64_t v)
 {
     const unsigned bits = bits_of(v);
@@ -119,7 +118,7 @@ static int64_t log2_of(uint64_t v)
     int64_t log = (int64_t)(bits - 1);
     unsigned i;
 
-    for (i = 0; i < 16; i++) { /* m in [1, 2), of 31 bits */
+    for (i = 0; i < 12; i++) { /* m in [1, 2), of 31 bits */
         m = (m * m) >> 31;
         log *= 2;
         if (m >> 32 != 0) {
@@ -127,7 +126,7 @@ static int64_t log2_of(uint64_t v)
             m >>= 1;
         }
     }
-    return log;
+    return log * 16;
 }
 
 /* v 2^shift, rounded down; what does not fit is the greatest. */
@@ -232,7 +231,7 @@ static void factorise(factor *f, const matrix *m, size_t size)
 /* The exponent of what tap i's solution is worth: a = solution 2^worth. */
 static int worth(const fit *f, const factor *c, size_t i)
 {
-    const size_t own = 1 + f->p->refs;
+    const size_t own = GROUPS - 1;
     const size_t index = c->index[i];
     const size_t group = index == 0 ? 0
                          : index <= f->p->refs * f->width
@@ -362,7 +361,7 @@ static int solve(const fit *f, const factor *c, size_t aside, candidate *to,
 static int64_t energy_cost(const fit *f, const matrix *m, int64_t left,
                            int scale)
 {
-    const unsigned down = f->down[1 + f->p->refs];
+    const unsigned down = f->down[GROUPS - 1];
     const int64_t rounding = m->sum[0] / 12;
     int64_t energy = shifted(left > 0 ? left : 0, 2 * scale - ONE_BITS);
 
@@ -459,7 +458,8 @@ static void fill_buffers(fit *f, size_t first, size_t n)
         const size_t length = n + (is_own ? f->order : f->width - 1);
 
         for (k = 0; k < length; k++)
-            to[k] = (int32_t)bbans_floor_shift(*(last - k), f->down[group]);
+            to[k] = (int32_t)bbans_floor_shift(
+                *(last - k), f->down[is_own ? GROUPS - 1 : group]);
         to[length] = 0;
     }
 }
@@ -469,15 +469,16 @@ static void block_energies(const fit *f, const int64_t *residual, size_t n,
                            uint64_t *energy)
 {
     const size_t block = f->effort.block;
-    size_t k;
+    size_t k, b;
 
     memset(energy, 0, (PIECE / BLOCK_MIN) * sizeof *energy);
-    for (k = 0; k < n; k++) { /* in 2^-8: below 2^40 */
-        int64_t r = bbans_floor_shift(residual[n - 1 - k], 4);
+    for (b = 0; b * block < n; b++)
+        for (k = b * block; k < n && k < (b + 1) * block; k++) {
+            int64_t r = bbans_floor_shift(residual[n - 1 - k], 4);
 
-        r = r > 1 << 27 ? 1 << 27 : r < -(1 << 27) ? -(1 << 27) : r;
-        energy[k / block] += (uint64_t)(r * r); /* 32 of 2^54 */
-    }
+            r = r > 1 << 27 ? 1 << 27 : r < -(1 << 27) ? -(1 << 27) : r;
+            energy[b] += (uint64_t)(r * r); /* 32 of 2^54 */
+        }
     if (n % block != 0)
         energy[n / block] = energy[n / block] / (n % block) * block;
 }
@@ -495,15 +496,16 @@ static void choose_weights(fit *f, const uint64_t *energy, size_t n,
     uint64_t floor = 0;
 
     memset(most, 0, sizeof most);
-    for (group = 0; group <= 1 + f->p->refs; group++)
-        for (k = 0; k < n + (group == 0            ? 0
-                             : group <= f->p->refs ? f->width - 1
-                                                   : f->order);
-             k++) {
-            const uint32_t v = (uint32_t)size_of(f->buffer[group * BUFFER + k]);
+    for (group = 0; group <= 1 + f->p->refs; group++) {
+        const int32_t *value = f->buffer + group * BUFFER;
+        const size_t length = n + (group == 0            ? 0
+                                   : group <= f->p->refs ? f->width - 1
+                                                         : f->order);
 
-            most[k / block] |= v;
-        }
+        for (b = 0; b * block < length; b++)
+            for (k = b * block; k < length && k < (b + 1) * block; k++)
+                most[b] |= (uint32_t)(value[k] < 0 ? ~value[k] : value[k]);
+    }
     for (b = 0; b < blocks; b++)
         floor += energy[b] / blocks;
     floor = (floor >> 20) + 26 * block; /* 0.1 a step */
@@ -522,7 +524,7 @@ static void choose_weights(fit *f, const uint64_t *energy, size_t n,
         for (k = 1; k <= (OWN + block - 1) / block; k++)
             any |= most[b + k];
         /* block n 2^(2 bits + shift) <= 2^61 */
-        room = 61 - 12 - 2 * (int)bits_of(any);
+        room = 61 - 12 - 2 * (int)bits_of(any); /* |v| <= 2^bits */
         shift[b] =
             (uint8_t)(highest - shift[b] > room ? room : highest - shift[b]);
         spare = room - shift[b] < spare ? room - shift[b] : spare;
@@ -647,11 +649,15 @@ static void fit_piece(fit *f, size_t piece, matrix *m, candidate *to)
     const size_t n = end - first;
     uint64_t energy[PIECE / BLOCK_MIN];
     uint8_t shift[PIECE / BLOCK_MIN];
+    const unsigned refs = f->p->refs;
     unsigned round;
 
-    fill_buffers(f, first, n);
     differences(f, first, n, f->sum);
     for (round = 0;; round++) {
+        f->p->refs = round < f->effort.rounds ? 0 : refs;
+        f->size = 1 + f->p->refs * f->width + f->order + 1;
+        if (round == 0 || (refs > 0 && round == f->effort.rounds))
+            fill_buffers(f, first, n);
         block_energies(f, f->sum, n, energy);
         choose_weights(f, energy, n, shift, m);
         fill_matrix(f, n, shift, m);
@@ -711,17 +717,27 @@ static unsigned depth_of(size_t pieces)
 
 #define ALIGNED(bytes) (((bytes) + 7) & ~(size_t)7)
 
+/* Adaptation is tried on up to TRIALS parts of this many steps. */
+#define TRIALS 4
+#define LONG 8192 /* steps for the longest stages */
+
+static size_t trial_of(size_t steps, int level)
+{
+    const size_t part = level < 7 ? 8192 : 16384;
+
+    return steps < (level < 7 ? part : 2 * part) ? steps : part;
+}
+
 size_t bbans_prediction_fit_bytes(size_t steps, int level)
 {
     const size_t pieces = bbans_pieces(steps) + 1;
 
-    (void)level;
     return (pieces + 1) * ALIGNED(sizeof(candidate)) +
            depth_of(pieces) * sizeof(matrix) + sizeof(factor) +
            ALIGNED(GROUPS * BUFFER * sizeof(int32_t)) +
            (PIECE + OWN * OWN) * sizeof(int64_t) +
            BBANS_SIGNAL_LANES_MAX * sizeof(bbans_adapt) +
-           (steps < 4 * TRIAL ? steps : 4 * TRIAL) * sizeof(int64_t);
+           trial_of(steps, level) * sizeof(int64_t);
 }
 
 static unsigned down_of(const bbans_signal_values *x, size_t channel)
@@ -737,22 +753,135 @@ static unsigned down_of(const bbans_signal_values *x, size_t channel)
     return bits > VALUE_BITS ? bits - VALUE_BITS : 0;
 }
 
-static void choose_refs(fit *f)
+/* References are those of the NEAR channels before, the nearest first among
+ * equals, whose differences are most like the channel's in a few parts, at a
+ * lag of at most LIKE_LAG. */
+#define NEAR 16
+#define LIKE_LAG 2
+#define LIKE_PARTS 8
+#define LIKE_STEPS 256
+#define LIKE_LEAST (-6 * 65536) /* a part in 64 */
+
+/* Differences of up to 2^20 of LIKE_STEPS + 2 LIKE_LAG steps before end. */
+static void like_differences(const fit *f, size_t channel, size_t end,
+                             int64_t *d)
 {
-    const effort *e = &f->effort;
+    const int32_t *value = bbans_signal_channel(f->x, channel) + end;
+    uint64_t any = 0;
+    size_t i;
+    unsigned down;
+
+    for (i = 0; i < LIKE_STEPS + 2 * LIKE_LAG; i++) {
+        d[i] = (int64_t) * (value - i - 1) - *(value - i - 2);
+        any |= size_of(d[i]);
+    }
+    down = bits_of(any) > 20 ? bits_of(any) - 20 : 0;
+    for (i = 0; i < LIKE_STEPS + 2 * LIKE_LAG; i++)
+        d[i] = bbans_floor_shift(d[i], down);
+}
+
+/* The log of the share of the channel's differences that a channel's say. */
+static int64_t likeness(const fit *f, size_t channel)
+{
+    int64_t own[LIKE_STEPS + 2 * LIKE_LAG], other[LIKE_STEPS + 2 * LIKE_LAG];
+    int64_t score = 0;
+    size_t part, lag, i;
+
+    for (part = 0; part < LIKE_PARTS; part++) {
+        const size_t end = f->x->steps / LIKE_PARTS * (part + 1);
+        int64_t square = 1, own_square = 1, most = 0;
+
+        like_differences(f, f->channel, end, own);
+        like_differences(f, channel, end, other);
+        for (i = 0; i < LIKE_STEPS; i++) {
+            square += other[i + LIKE_LAG] * other[i + LIKE_LAG];
+            own_square += own[i + LIKE_LAG] * own[i + LIKE_LAG];
+        }
+        for (lag = 0; lag <= 2 * LIKE_LAG; lag++) {
+            int64_t both = 0;
+
+            for (i = 0; i < LIKE_STEPS; i++)
+                both += own[i + LIKE_LAG] * other[i + lag];
+            most = both > most ? both : -both > most ? -both : most;
+        }
+        score += 2 * log2_of((uint64_t)most + 1) - log2_of((uint64_t)square) -
+                 log2_of((uint64_t)own_square);
+    }
+    return score / LIKE_PARTS;
+}
+
+static void find_refs(fit *f)
+{
+    const size_t near = f->channel < NEAR ? f->channel : NEAR;
+    int64_t scores[BBANS_PREDICT_REFS];
+    size_t i, k;
+
+    f->n_found = 0;
+    if (f->x->steps < 64)
+        return;
+    for (i = 1; i <= near; i++) {
+        const int choose = near > f->effort.refs &&
+                           f->x->steps >= LIKE_PARTS * (LIKE_STEPS + 8);
+        const int64_t score = choose ? likeness(f, f->channel - i) : 0;
+
+        for (k = f->n_found; k > 0 && score > scores[k - 1]; k--)
+            if (k < f->effort.refs) {
+                scores[k] = scores[k - 1];
+                f->found[k] = f->found[k - 1];
+            }
+        if (k < f->effort.refs && score > LIKE_LEAST) {
+            scores[k] = score;
+            f->found[k] = f->channel - i;
+            f->n_found += f->n_found < f->effort.refs;
+        }
+    }
+}
+
+/* Those found, with as many lags as there is room for. */
+static void use_refs(fit *f)
+{
     size_t i;
 
-    f->p->refs = (unsigned)(f->channel < e->refs ? f->channel : e->refs);
-    if (f->x->margin < 8 || f->x->steps < 64)
-        f->p->refs = 0;
-    for (i = 0; i < f->p->refs; i++)
-        f->p->ref[i] = f->channel - 1 - i;
-    f->p->reach = 0;
-    if (f->p->refs > 0)
-        for (f->p->reach = BBANS_PREDICT_REACH;
-             f->p->refs * (2 * f->p->reach + 1) > e->aside;)
-            f->p->reach /= 2;
+    f->p->refs = (unsigned)f->n_found;
+    f->p->reach = f->p->refs > 0 ? BBANS_PREDICT_REACH : 0;
+    while (f->p->refs * (2 * f->p->reach + 1) > f->effort.aside)
+        f->p->reach /= 2;
     f->width = f->p->refs > 0 ? 2 * f->p->reach + 1 : 0;
+    f->size = 1 + f->p->refs * f->width + f->order + 1;
+    for (i = 0; i < f->p->refs; i++) {
+        f->p->ref[i] = f->found[i];
+        f->down[1 + i] = down_of(f->x, f->found[i]);
+    }
+}
+
+/* The segments that cost least with these references go to the prediction. */
+static void fit_segments(fit *f)
+{
+    bbans_prediction *p = f->p;
+    size_t i, k, used = 0;
+
+    f->candidates = 0;
+    (void)split(f, 0, bbans_pieces(f->x->steps), f->level);
+    p->segments = f->candidates;
+    for (i = 0; i < f->candidates; i++) {
+        const candidate *c = f->part + i;
+        bbans_predict_segment *s = p->segment + i;
+        const size_t n = c->order + (c->has_refs ? p->refs * f->width : 0);
+
+        s->piece = c->piece;
+        s->constant = c->constant;
+        s->drop = c->drop;
+        s->order = c->order;
+        s->shift = c->shift;
+        s->has_refs = c->has_refs;
+        s->coefficient = p->coefficients + used;
+        s->precision = p->precisions + used;
+        for (k = 0; k < n; k++) {
+            s->coefficient[k] = c->coefficient[k];
+            s->precision[k] = c->precision[k];
+        }
+        used += n;
+    }
 }
 
 /* About what residuals cost: blocks of a scale each. */
@@ -776,38 +905,61 @@ static int64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
     return cost;
 }
 
-/* The kind of adaptation that makes residuals cost less by 1/512 or more, if
- * there is one; tried on the channel's beginning. */
-static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
+/* What residuals cost in parts that lie evenly, but for a quarter of each in
+ * which stages learn, and their mean size. */
+static int64_t trial_cost(const fit *f, int level, int64_t *mu, void *memory,
+                          uint64_t *sum)
 {
     const int32_t *value = bbans_signal_channel(f->x, f->channel);
-    const size_t most = level < 7 ? TRIAL : 4 * TRIAL;
-    const size_t n = f->x->steps < most ? f->x->steps : most;
-    const unsigned last = level < 7 ? 2 : BBANS_ADAPT_KINDS - 1;
-    uint64_t sum = 0;
-    int64_t best;
-    unsigned kind, chosen = 0;
-    size_t t;
+    const size_t steps = f->x->steps, n = trial_of(steps, level);
+    const size_t share = steps / (level < 7 ? 4 : 2) / n;
+    const size_t parts = share < 1 ? 1 : share > TRIALS ? TRIALS : share;
+    const size_t skipped = n < steps ? n / 4 : 0;
+    int64_t cost = 0;
+    size_t i, t;
 
-    if (level < 4 || n < 512)
+    *sum = 0;
+    for (i = 0; i < parts; i++) {
+        const size_t first = (steps - n) / (2 * parts) * (2 * i + 1);
+
+        bbans_prediction_part(f->p, f->x, f->channel, first, n, mu, memory);
+        cost +=
+            residual_cost(value + first + skipped, mu + skipped, n - skipped);
+        for (t = 0; t < n; t++)
+            *sum += size_of((int64_t)value[first + t] *
+                                (1 << BBANS_SIGNAL_MU_BITS) -
+                            mu[t]);
+    }
+    *sum /= n * parts;
+    return cost;
+}
+
+/* The kind of adaptation that makes residuals cost less by 1/512 or more, if
+ * there is one. */
+static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
+{
+    static const unsigned kinds[] = {2, 1, 3, 4};
+    unsigned i, chosen = 0;
+    uint64_t size;
+    int64_t best;
+
+    if (level < 4 || f->x->steps < 512)
         return;
-    bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
-    best = residual_cost(value, mu, n);
+    best = trial_cost(f, level, mu, memory, &size);
     best -= best / 512;
-    for (t = 0; t < n; t++)
-        sum += size_of((int64_t)value[t] * (1 << BBANS_SIGNAL_MU_BITS) - mu[t]);
-    /* Inputs are about 2^8. */
-    sum /= n;
-    f->p->scale = bits_of(sum) > 9 ? bits_of(sum) - 9 : 0;
-    for (kind = 1; kind <= last; kind++) {
+    f->p->scale = bits_of(size) > 9 ? bits_of(size) - 9 : 0; /* to 2^8 */
+    for (i = 0; i < (level < 7 ? 2 : 4); i++) {
         int64_t cost;
 
-        f->p->kind = kind;
-        bbans_prediction_part(f->p, f->x, f->channel, n, mu, memory);
-        cost = residual_cost(value, mu, n);
+        if (i >= 2 && f->x->steps < LONG) /* has not the time to learn */
+            break;
+        if (i == 3 && chosen > 0) /* slow ones: if the others do not help */
+            break;
+        f->p->kind = kinds[i];
+        cost = trial_cost(f, level, mu, memory, &size);
         if (cost < best) {
             best = cost;
-            chosen = kind;
+            chosen = kinds[i];
         }
     }
     f->p->kind = chosen;
@@ -819,7 +971,6 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
 {
     const size_t pieces = bbans_pieces(x->steps);
     uint8_t *memory = (uint8_t *)work;
-    size_t i, k, used = 0;
     int64_t *mu;
     fit f;
 
@@ -847,33 +998,11 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     f.sum = (int64_t *)(void *)memory;
     memory += (PIECE + OWN * OWN) * sizeof(int64_t);
     mu = (int64_t *)(void *)memory;
-    memory += (x->steps < 4 * TRIAL ? x->steps : 4 * TRIAL) * sizeof *mu;
-    choose_refs(&f);
-    f.size = 1 + p->refs * f.width + f.order + 1;
-    for (i = 0; i < p->refs; i++)
-        f.down[1 + i] = down_of(x, p->ref[i]);
-    f.down[1 + p->refs] = down_of(x, f.channel);
-    (void)split(&f, 0, pieces, f.level);
-    p->segments = f.candidates;
-    for (i = 0; i < f.candidates; i++) {
-        const candidate *c = f.part + i;
-        bbans_predict_segment *s = p->segment + i;
-        const size_t n = c->order + (c->has_refs ? p->refs * f.width : 0);
-
-        s->piece = c->piece;
-        s->constant = c->constant;
-        s->drop = c->drop;
-        s->order = c->order;
-        s->shift = c->shift;
-        s->has_refs = c->has_refs;
-        s->coefficient = p->coefficients + used;
-        s->precision = p->precisions + used;
-        for (k = 0; k < n; k++) {
-            s->coefficient[k] = c->coefficient[k];
-            s->precision[k] = c->precision[k];
-        }
-        used += n;
-    }
+    memory += trial_of(x->steps, level) * sizeof *mu;
+    f.down[GROUPS - 1] = down_of(x, f.channel);
+    find_refs(&f);
+    use_refs(&f);
+    fit_segments(&f);
     choose_adaptation(&f, level, mu, memory);
 }
 

@@ -449,24 +449,64 @@ size_t bbans_prediction_steps(size_t steps)
                       (BBANS_PREDICT_ASIDE + BBANS_PREDICT_SPREAD + 1));
 }
 
-static void stream_mu(bbans_predictor *q, size_t first, size_t end, int64_t *mu)
+/* mu before adaptation of steps first .. first + n - 1, before which the stream
+ * has as many as there are lags. */
+static void standing_mu(bbans_predictor *q, size_t first, size_t n, int64_t *mu)
 {
+    size_t i, k;
+
+    while (n > 0) {
+        size_t part;
+
+        if (first >= q->next)
+            bbans_predictor_load(q, first);
+        part = q->next - first < n ? q->next - first : n;
+        for (i = 0; i < part; i++)
+            mu[i] = q->constant;
+        bbans_kernel.predict->fir(q->own + BBANS_PREDICT_ORDER - q->order,
+                                  q->order, q->value + first - q->order, part,
+                                  mu);
+        for (k = 0; k < q->refs; k++)
+            bbans_kernel.predict->fir(q->aside + k * q->width, q->width,
+                                      q->beside[k] + first, part, mu);
+        for (i = 0; i < part; i++)
+            mu[i] = bbans_mu_limited(
+                bbans_floor_shift(mu[i], q->shift - BBANS_SIGNAL_MU_BITS));
+        mu += part;
+        first += part;
+        n -= part;
+    }
+}
+
+static void stream_mu(bbans_predictor *q, size_t first, size_t n, int64_t *mu)
+{
+    const size_t seen = first - q->first;
+    size_t early = seen < BBANS_PREDICT_ORDER ? BBANS_PREDICT_ORDER - seen : 0;
     size_t t;
 
-    for (t = first; t < end; t++) {
-        mu[t] = bbans_predict_at(q, t);
-        bbans_predict_seen(q, t, q->value[t]);
+    if (early > n)
+        early = n;
+    for (t = 0; t < early; t++) {
+        mu[t] = bbans_predict_at(q, first + t);
+        bbans_predict_seen(q, first + t, q->value[first + t]);
+    }
+    standing_mu(q, first + early, n - early, mu + early);
+    for (t = early; q->adapt != NULL && t < n; t++) {
+        q->mu = mu[t];
+        mu[t] = bbans_adapted(q);
+        bbans_predict_seen(q, first + t, q->value[first + t]);
     }
 }
 
 void bbans_prediction_part(const bbans_prediction *p,
                            const bbans_signal_values *x, size_t channel,
-                           size_t n, int64_t *mu, void *memory)
+                           size_t first, size_t n, int64_t *mu, void *memory)
 {
     bbans_predictor q;
 
     bbans_predictor_begin(&q, p, x, channel, 0, 1, memory);
-    stream_mu(&q, 0, n, mu);
+    q.next = first;
+    stream_mu(&q, first, n, mu);
 }
 
 void bbans_prediction_mu(const bbans_prediction *p,
@@ -476,13 +516,12 @@ void bbans_prediction_mu(const bbans_prediction *p,
     const size_t length = x->steps / lanes + (x->steps % lanes != 0);
     unsigned lane;
 
-    for (lane = 0; lane < lanes; lane++) {
-        const size_t end =
-            (lane + 1) * length < x->steps ? (lane + 1) * length : x->steps;
+    for (lane = 0; lane < lanes && lane * length < x->steps; lane++) {
+        const size_t first = lane * length, rest = x->steps - first;
         bbans_predictor q;
 
         bbans_predictor_begin(&q, p, x, channel, lane, lanes, memory);
-        stream_mu(&q, lane * length, end, mu);
+        stream_mu(&q, first, rest < length ? rest : length, mu + first);
     }
 }
 #endif /* BBANS_DECODER_ONLY */

@@ -117,10 +117,11 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
 void bbans_prediction_mu(const bbans_prediction *p,
                          const bbans_signal_values *x, size_t channel,
                          unsigned lanes, int64_t *mu, void *memory);
-/* The same for the first n steps, in one stream. */
+/* The same of steps first .. first + n - 1, of one stream, to mu [n]; what
+ * adapts starts there. */
 void bbans_prediction_part(const bbans_prediction *p,
                            const bbans_signal_values *x, size_t channel,
-                           size_t n, int64_t *mu, void *memory);
+                           size_t first, size_t n, int64_t *mu, void *memory);
 void bbans_prediction_put(const bbans_prediction *p,
                           const bbans_signal_values *x, size_t channel,
                           bbans_sink *sink);
@@ -131,6 +132,20 @@ static inline int64_t bbans_mu_limited(int64_t mu)
     return mu > BBANS_MU_MAX    ? BBANS_MU_MAX
            : mu < -BBANS_MU_MAX ? -BBANS_MU_MAX
                                 : mu;
+}
+
+/* q->mu, and what is expected of its residual. */
+static inline int64_t bbans_adapted(const bbans_predictor *q)
+{
+    int64_t sum = 0;
+    size_t i;
+
+    if (q->adapt == NULL)
+        return q->mu;
+    for (i = 0; i < q->adapt->stages; i++)
+        sum += (int64_t)q->adapt->stage[i].predicted * q->adapt->stage[i].share;
+    sum = bbans_floor_shift(sum, 16);
+    return bbans_mu_limited(q->mu + sum * ((int64_t)1 << q->prediction->scale));
 }
 
 /* mu of step t, in 2^-8; steps come in order. */
@@ -151,13 +166,7 @@ static inline int64_t bbans_predict_at(bbans_predictor *q, size_t t)
                                          q->beside[i] + t, q->width);
     q->mu = bbans_mu_limited(
         bbans_floor_shift(sum, q->shift - BBANS_SIGNAL_MU_BITS));
-    if (q->adapt == NULL)
-        return q->mu;
-    sum = 0;
-    for (i = 0; i < q->adapt->stages; i++)
-        sum += (int64_t)q->adapt->stage[i].predicted * q->adapt->stage[i].share;
-    sum = bbans_floor_shift(sum, 16);
-    return bbans_mu_limited(q->mu + sum * ((int64_t)1 << q->prediction->scale));
+    return bbans_adapted(q);
 }
 
 /* To be called with what step t was, before the next. */

@@ -365,12 +365,13 @@ INLINED static inline void expect_kind(residuals *c, const stream *s,
                                        unsigned contexts)
 {
     const unsigned bits = c->bits;
+    const unsigned values = contexts == FEW ? 6 / bits : 1;
     const uint32_t last = (uint32_t)s->history & ((1u << bits) - 1);
     uint32_t context[MANY], i;
     uint16_t first[LEAVES] = {0};
 
     for (i = 0; i < contexts; i++) {
-        const unsigned n = (i + 1) * bits;
+        const unsigned n = (i + 1) * values * bits;
 
         /* The last values; what is known of more than 12 bits is a part. */
         context[i] =
@@ -502,8 +503,7 @@ static void start_streams(stream *s, unsigned octave)
 /* Bits below which a channel's range has 64 steps or fewer. */
 static unsigned wide_of(const bbans_signal_range *range)
 {
-    const int bits =
-        bbans_bit_length((uint64_t)((int64_t)range->high - range->low));
+    const int bits = bbans_bit_length(bbans_range_width(range));
 
     return bits > 6 ? (unsigned)bits - 6 : 0;
 }
@@ -512,9 +512,8 @@ static unsigned wide_of(const bbans_signal_range *range)
 static void prepare(residuals *c, const bbans_signal_range *range)
 {
     const unsigned bits =
-        range->direct
-            ? (unsigned)bbans_bit_length((uint64_t)(range->high - range->low))
-            : 0;
+        range->direct ? (unsigned)bbans_bit_length(bbans_range_width(range))
+                      : 0;
 
     if (bits != c->bits)
         forget(c, bits);
@@ -642,7 +641,7 @@ static void decode_kinds(residuals *c, bbans_signal_source *s,
                          const bbans_signal_range *range, unsigned lanes)
 {
     int32_t *value = bbans_signal_channel(x, range->channel);
-    const uint32_t kinds = (uint32_t)(range->high - range->low) + 1;
+    const uint32_t kinds = bbans_range_width(range) + 1;
     const size_t length = (x->steps + lanes - 1) / lanes;
     stream streams[STREAMS];
     value_in_work q;
@@ -801,7 +800,7 @@ static void encode_kinds(residuals *c, bbans_sink *sink,
                          const bbans_signal_range *range, unsigned lanes)
 {
     const int32_t *value = bbans_signal_channel(x, range->channel);
-    const uint32_t kinds = (uint32_t)(range->high - range->low) + 1;
+    const uint32_t kinds = bbans_range_width(range) + 1;
     const size_t length = (x->steps + lanes - 1) / lanes;
     stream streams[STREAMS];
     value_in_work q;

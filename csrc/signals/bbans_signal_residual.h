@@ -21,7 +21,7 @@ unsigned bbans_residual_lanes(size_t steps, int level);
 /* Whether a channel's values may be coded as they are. */
 static inline int bbans_residual_may_be_direct(const bbans_signal_range *range)
 {
-    return range->high - range->low < BBANS_DIRECT_KINDS;
+    return bbans_range_width(range) < BBANS_DIRECT_KINDS;
 }
 
 /* Before the first channel; the channel's values.  x has room for them, and for

@@ -63,6 +63,11 @@ typedef struct {
     int direct;
 } bbans_signal_range;
 
+static inline uint32_t bbans_range_width(const bbans_signal_range *range)
+{
+    return (uint32_t)range->high - (uint32_t)range->low; /* at most 2^31 */
+}
+
 /* How an element becomes a value, and back. */
 enum {
     BBANS_SIGNAL_CONSTANT = 0, /* all differences are `base`             */

@@ -1117,6 +1117,90 @@ static void compare_networks(const bbans_kernels *portable,
     }
 }
 
+/* ---- Decisions about residuals of signals -------------------------------- */
+
+#define MIXED_STEPS 40 /* of one set of rows and weights */
+
+typedef struct {
+    uint16_t rows[BBANS_MIXED_MAX][BBANS_MIXED_NODES];
+    int32_t weight[BBANS_MIXED_NODES * BBANS_MIXED_MAX];
+    bbans_mixed mixed;
+} decisions;
+
+/* Anything that rows and weights can be; the ends of it now and then. */
+static void random_decisions(decisions *d, unsigned vectors)
+{
+    const uint32_t kind = below(4);
+    size_t i, k;
+
+    for (i = 0; i < BBANS_MIXED_MAX; i++) {
+        for (k = 0; k < BBANS_MIXED_NODES; k++)
+            d->rows[i][k] = (uint16_t)(kind == 0   ? 1 + below(2) * 65533
+                                       : kind == 1 ? 30000 + below(5000)
+                                                   : 1 + below(65534));
+        for (k = 0; k < 2; k++)
+            d->mixed.share[k][i] =
+                (uint16_t)(kind == 0 ? 65535 - below(2) : 500 + below(43191));
+        d->mixed.row[i] = d->rows[i];
+    }
+    for (i = 0; i < BBANS_MIXED_NODES * BBANS_MIXED_MAX; i++)
+        d->weight[i] =
+            kind == 0 ? BBANS_MIXED_LIMIT * (1 - 2 * (int32_t)below(2))
+            : kind == 1
+                ? (int32_t)below(16384)
+                : (int32_t)below(2 * BBANS_MIXED_LIMIT + 1) - BBANS_MIXED_LIMIT;
+    d->mixed.weight = d->weight;
+    d->mixed.vectors = vectors;
+    d->mixed.rate = (int32_t)below(128);
+}
+
+static void copy_decisions(decisions *to, const decisions *from)
+{
+    size_t i;
+
+    *to = *from;
+    to->mixed.weight = to->weight;
+    for (i = 0; i < BBANS_MIXED_MAX; i++)
+        to->mixed.row[i] = to->rows[i];
+}
+
+static void check_same_decisions(const decisions *a, const decisions *b)
+{
+    CHECK(memcmp(a->rows, b->rows, sizeof a->rows) == 0);
+    CHECK(memcmp(a->weight, b->weight, sizeof a->weight) == 0);
+}
+
+static void compare_decisions(const bbans_kernels *portable,
+                              const bbans_kernels *kernels, int trials)
+{
+    static decisions a, b, c;
+    int trial, step;
+
+    for (trial = 0; trial < trials; trial++) {
+        const unsigned depth = 1 + below(5);
+
+        random_decisions(&a, 1 + below(2));
+        copy_decisions(&b, &a);
+        copy_decisions(&c, &a);
+        for (step = 0; step < MIXED_STEPS; step++) {
+            const uint32_t leaf = below((uint32_t)1 << depth);
+            bbans_span one, another, third;
+            uint32_t slot;
+
+            portable->residual->encode(&a.mixed, depth, leaf, &one);
+            kernels->residual->encode(&b.mixed, depth, leaf, &another);
+            CHECK(one.start == another.start && one.end == another.end);
+            CHECK(one.end - one.start >= 2 && one.end <= (uint32_t)1 << 28);
+            check_same_decisions(&a, &b);
+            slot = one.start + below(one.end - one.start);
+            CHECK(kernels->residual->decode(&c.mixed, depth, slot, &third) ==
+                  leaf);
+            CHECK(one.start == third.start && one.end == third.end);
+            check_same_decisions(&a, &c);
+        }
+    }
+}
+
 /* docs/maths.md, "The frozen HMM": 2^min(12, 18 - bl(K - 1)). */
 static void test_floor(void)
 {
@@ -1182,6 +1266,7 @@ int main(void)
     bbans_isa_use(BBANS_ISA_PORTABLE);
     portable = bbans_kernel;
     compare_messages(&portable, &portable, TRIALS);
+    compare_decisions(&portable, &portable, 2000);
     FOR_EACH_ISA(isa)
     {
         if (isa == BBANS_ISA_PORTABLE)
@@ -1196,6 +1281,7 @@ int main(void)
         }
         set_rounding(0);
         compare_networks(&portable, &bbans_kernel, 5000);
+        compare_decisions(&portable, &bbans_kernel, 5000);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_families(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));
