@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -543,9 +544,9 @@ def test_salvage_of_a_cut_file_keeps_what_came_before():
 
 
 def run(*arguments, stdin=b"", cwd=None):
-    command = [sys.executable, "-P", "-m", "bbans", *arguments]
-    if sys.version_info < (3, 11):
-        command.remove("-P")
+    """Run bbans, in a folder that has no sources of it."""
+    command = [sys.executable, "-m", "bbans", *arguments]
+    cwd = tempfile.gettempdir() if cwd is None else cwd
     return subprocess.run(
         command, input=stdin, capture_output=True, timeout=120, cwd=cwd
     )

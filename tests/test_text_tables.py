@@ -263,6 +263,11 @@ def test_columns_are_channels_of_one_signal_where_that_is_shorter():
     assert len(table) < 0.9 * apart
 
 
+@pytest.mark.parametrize("byte", [b" ", b"1", b"-", b".", b'"', b"a"])
+def test_long_cells_take_no_long_time(byte):
+    encoded((byte * 50_000 + b",1\n") * 4)
+
+
 def test_regular_stamps_cost_little():
     when = np.datetime64("2020-02-27T22:00:00") + 300 * np.arange(20_000)
     text = "".join(f"{t}\n" for t in when.astype(str)).encode()
@@ -273,9 +278,10 @@ def test_regular_stamps_cost_little():
     "text",
     [
         b"", b"\n", b"1\n", b"1,2", b"1,2\n3,4", b"1,2\n3\n4,5,6\n7,8,9,0\n",
-        b"1\n" * (tables.LINES_MAX + 1), b"x" * tables.TABLE_BYTES_MAX + b"\n1\n",
+        (b"1," * tables.COLUMNS_MAX + b"1\n") * 9, b"1\n" * (tables.LINES_MAX + 1),
+         b"x" * tables.TABLE_BYTES_MAX + b"\n1\n",
     ],
-    ids=range(8),
+    ids=range(9),
 )  # fmt: skip
 def test_what_is_no_table(text):
     assert encode_table(octets(text), b",", 5) is None

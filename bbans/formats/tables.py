@@ -44,10 +44,17 @@ from bbans.formats.series import (
 )
 from bbans.formats.signals import decode_signal, encode_signal
 
-__all__ = ["LINES_MAX", "TABLE_BYTES_MAX", "decode_table", "encode_table"]
+__all__ = [
+    "COLUMNS_MAX",
+    "LINES_MAX",
+    "TABLE_BYTES_MAX",
+    "decode_table",
+    "encode_table",
+]
 
-#: Bytes and lines of a table at the most: a reader needs some times their memory.
-TABLE_BYTES_MAX, LINES_MAX = 1 << 22, 1 << 18
+#: Bytes and lines of a table at the most: a reader needs some times their memory; and
+#: columns, each of which takes some time.
+TABLE_BYTES_MAX, LINES_MAX, COLUMNS_MAX = 1 << 22, 1 << 18, 1 << 10
 _ENDS = (b"\n", b"\r\n")
 _LF, _CR, _QUOTE = b'\n\r"'
 #: Forms of a column.
@@ -160,7 +167,7 @@ def _cut(
         if n_columns > 1:
             inside = places[regular[lines]].reshape(-1, n_columns - 1)
     n_rows = int(np.count_nonzero(regular))
-    if n_rows < 2 or 2 * n_rows < ends.size:
+    if n_rows < 2 or 2 * n_rows < ends.size or n_columns > COLUMNS_MAX:
         return None
     head = uvarint(ends.size) + uvarint(n_columns) + delimiter[:1].ljust(1, b"\0")
     others = np.flatnonzero(~regular)
@@ -248,7 +255,9 @@ def _choice(cells: Cells, level: int) -> _Column | None:
 
 
 def _sample(cells: Cells) -> list[bytes]:
+    """A few cells that are not too long for a regular expression."""
     rows = np.unique(np.linspace(0, len(cells) - 1, _SAMPLES).astype(np.int64))
+    rows = rows[cells.lengths[rows] <= _AFFIX_MAX]
     return cells.take(rows).lines().split(b"\n")[:-1]
 
 
@@ -402,7 +411,7 @@ def decode_table(data: Buffer, out: Octets) -> None:
     if (
         not 0 < out.size <= TABLE_BYTES_MAX
         or end >= len(_ENDS)
-        or n_columns < 1
+        or not 1 <= n_columns <= COLUMNS_MAX
         or not 1 <= n_rows <= n_lines <= LINES_MAX
         or n_lines + n_rows * (n_columns - 1) > out.size
     ):
