@@ -334,8 +334,9 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
 /* Compress an array of n elements to a container of one part, with one axis or
  * with two: n / channels, and the channels if they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
- *            elements are left to the byte coder, or stored.  NULL: signals, for
- *            content->channels > 0, and where it is shorter the byte coder
+ *            elements are left to the byte coder, or stored.  NULL: signals,
+ *            for content->channels > 0, and where that is shorter the byte
+ *            coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
  *   block    elements in a block, whole steps
@@ -369,9 +370,8 @@ typedef struct {
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
 
-/* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.  The
- * model must
- * outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
+/* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.
+ * The model must outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
         const bbans_model *model, const bbans_content *content, int level,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
@@ -1592,11 +1592,11 @@ BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
 
-/* ---- Signals --------------------------------------------------------------- */
+/* ---- Signals ------------------------------------------------------------- */
 
-/* A block of integers that are sampled over time, in channels: each is predicted
- * from its past and from the channels before it, by a model that is fitted to
- * the block and in it (docs/maths.md, "Signals").  Containers are made of such
+/* A block of integers that are sampled over time, in channels: each is
+ * predicted from its past and from the channels before it, by a model that is
+ * fitted to the block and in it (docs/maths.md, "Signals").  Containers are made of such
  * blocks, with lengths and checksums; alone they have neither.
  *   element   BBANS_ELEMENT_UINT8 to BBANS_ELEMENT_INT64
  *   line      [2] a start and a step that both sides know, modulo 2^64: what is
