@@ -1,7 +1,7 @@
 /* Linear prediction with AVX2.
  *
  * SPDX-License-Identifier: MIT */
-#include "x86.h"
+#include "predict_x86.h"
 
 #ifdef BBANS_HAVE_X86
 
@@ -24,7 +24,7 @@ static inline __m256i products(__m256i a, __m256i b)
 }
 
 BBANS_TARGET("avx2")
-static int64_t dot(const int32_t *a, const int32_t *b, size_t n)
+int64_t bbans_dot_avx2(const int32_t *a, const int32_t *b, size_t n)
 {
     __m256i sum = _mm256_setzero_si256();
     __m128i half;
@@ -91,7 +91,7 @@ static void fir(const int32_t *coefficient, size_t taps, const int32_t *value,
 
 /* A product of 16 bits by pairs of which one is 0. */
 BBANS_TARGET("avx2")
-static uint32_t adapt(int32_t *w, const int16_t *h, size_t n, int32_t g)
+uint32_t bbans_adapt_avx2(int32_t *w, const int16_t *h, size_t n, int32_t g)
 {
     const __m256i rate = _mm256_set1_epi32(g & 0xFFFF);
     __m256i sum = _mm256_setzero_si256();
@@ -191,5 +191,6 @@ static void covariances(const int32_t *x, size_t nx, const int32_t *y,
     }
 }
 
-const bbans_predict_kernels bbans_predict_avx2 = {dot, fir, adapt, covariances};
+const bbans_predict_kernels bbans_predict_avx2 = {
+    bbans_dot_avx2, fir, bbans_adapt_avx2, covariances};
 #endif

@@ -12,6 +12,8 @@
 #define SIZE (1 + BBANS_PREDICT_ASIDE + OWN) /* with the constant */
 #define GROUPS (BBANS_PREDICT_REFS + 2)      /* constant, references, own */
 #define BLOCK_MIN 16
+#define BLOCK_MAX 32
+#define MANY 8        /* channels */
 #define VALUE_BITS 23 /* of what is multiplied */
 #define BUFFER (PIECE + BBANS_PREDICT_REACH + OWN + WIDTH)
 
@@ -984,6 +986,8 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     f.p = p;
     f.channel = range->channel;
     f.effort = effort_of(level);
+    if (level < 7 && x->channels >= MANY) /* mostly sums for references */
+        f.effort.block = BLOCK_MAX;
     f.order = f.effort.order;
     if (f.order > x->margin / 2)
         f.order = (unsigned)(x->margin / 2);
