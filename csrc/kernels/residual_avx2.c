@@ -50,65 +50,122 @@ INLINED static inline void put_entries(uint16_t *const *row, uint32_t node,
     row[7][node] = (uint16_t)(high >> 48);
 }
 
+/* A node of which the decision is next. */
+typedef struct {
+    __m128i p[2];
+    __m256i logit[2], weight[2];
+    int32_t mixed;
+} mixed_node;
+
+INLINED static inline void load_node(mixed_node *x, const bbans_mixed *m,
+                                     int vectors, uint32_t node)
+{
+    const __m256i zero = _mm256_set1_epi32(BBANS_LOGIT_ZERO);
+    const int32_t *weight =
+        m->weight + node * BBANS_MIXED_WIDTH * (uint32_t)vectors;
+    int v;
+
+    x->mixed = 0;
+    BBANS_UNROLLED
+    for (v = 0; v < vectors; v++) {
+        __m128i above;
+
+        x->p[v] = entries(m->row + BBANS_MIXED_WIDTH * v, node, &above);
+        x->logit[v] = _mm256_sub_epi32(_mm256_cvtepu16_epi32(above), zero);
+        x->weight[v] = _mm256_loadu_si256(
+            (const __m256i *)(const void *)(weight + BBANS_MIXED_WIDTH * v));
+        x->mixed += bbans_floor_16((int32_t)bbans_sum_of_8(
+            _mm256_mullo_epi32(x->weight[v], x->logit[v])));
+    }
+}
+
+INLINED static inline void learn_node(const mixed_node *x, const bbans_mixed *m,
+                                      int vectors, const uint16_t *share,
+                                      uint32_t node, uint32_t bit,
+                                      int32_t error)
+{
+    const __m256i rounding = _mm256_set1_epi32(0x8000);
+    const __m256i most = _mm256_set1_epi32(BBANS_MIXED_LIMIT);
+    const __m256i least = _mm256_set1_epi32(-BBANS_MIXED_LIMIT);
+    const __m256i scaled = _mm256_set1_epi32(error * m->rate);
+    const __m128i flip = _mm_set1_epi16((short)-(int)bit);
+    int32_t *weight = m->weight + node * BBANS_MIXED_WIDTH * (uint32_t)vectors;
+    int v;
+
+    BBANS_UNROLLED
+    for (v = 0; v < vectors; v++) {
+        __m128i q = _mm_xor_si128(x->p[v], flip);
+        __m256i w = _mm256_add_epi32(
+            x->weight[v],
+            _mm256_srai_epi32(
+                _mm256_add_epi32(_mm256_mullo_epi32(scaled, x->logit[v]),
+                                 rounding),
+                16));
+
+        w = _mm256_max_epi32(_mm256_min_epi32(w, most), least);
+        _mm256_storeu_si256((__m256i *)(void *)(weight + BBANS_MIXED_WIDTH * v),
+                            w);
+        q = _mm_sub_epi16(
+            q,
+            _mm_mulhi_epu16(
+                q, _mm_loadu_si128((
+                       const __m128i *)(const void *)(share +
+                                                      BBANS_MIXED_WIDTH * v))));
+        put_entries(m->row + BBANS_MIXED_WIDTH * v, node,
+                    _mm_xor_si128(q, flip));
+    }
+}
+
+/* x, or y where bit is 1. */
+INLINED static inline void choose_node(mixed_node *x, const mixed_node *y,
+                                       int vectors, uint32_t bit)
+{
+    const __m256i mask = _mm256_set1_epi32(-(int32_t)bit);
+    const __m128i half = _mm256_castsi256_si128(mask);
+    int v;
+
+    BBANS_UNROLLED
+    for (v = 0; v < vectors; v++) {
+        x->p[v] = _mm_blendv_epi8(x->p[v], y->p[v], half);
+        x->logit[v] = _mm256_blendv_epi8(x->logit[v], y->logit[v], mask);
+        x->weight[v] = _mm256_blendv_epi8(x->weight[v], y->weight[v], mask);
+    }
+    x->mixed ^= (x->mixed ^ y->mixed) & -(int32_t)bit;
+}
+
+/* To decode, both nodes that may be next are loaded while the bit that chooses
+ * between them is not known. */
 INLINED static inline uint32_t decisions(bbans_mixed *m, unsigned depth,
                                          int vectors, int decode,
                                          uint32_t given, bbans_span *span)
 {
-    const __m256i zero = _mm256_set1_epi32(BBANS_LOGIT_ZERO);
-    const __m256i rounding = _mm256_set1_epi32(0x8000);
-    const __m256i most = _mm256_set1_epi32(BBANS_MIXED_LIMIT);
-    const __m256i least = _mm256_set1_epi32(-BBANS_MIXED_LIMIT);
     uint32_t start = 0, left = (uint32_t)1 << BBANS_PREC_MAX, node = 1;
+    mixed_node x, next, other;
     unsigned below;
-    int v;
 
+    load_node(&x, m, vectors, node);
     for (below = depth; below-- > 0;) {
-        const uint16_t *share = m->share[depth - below > 2];
-        int32_t *weight =
-            m->weight + node * BBANS_MIXED_WIDTH * (uint32_t)vectors;
-        __m128i p[2], above, flip;
-        __m256i logit[2], w[2], error;
-        int32_t mixed = 0;
         uint32_t ones, zeros, bit;
 
-        for (v = 0; v < vectors; v++) {
-            p[v] = entries(m->row + BBANS_MIXED_WIDTH * v, node, &above);
-            logit[v] = _mm256_sub_epi32(_mm256_cvtepu16_epi32(above), zero);
-            w[v] = _mm256_loadu_si256((
-                const __m256i *)(const void *)(weight + BBANS_MIXED_WIDTH * v));
-            mixed += bbans_floor_16(
-                (int32_t)bbans_sum_of_8(_mm256_mullo_epi32(w[v], logit[v])));
+        if (below > 0 && decode) {
+            load_node(&next, m, vectors, 2 * node);
+            load_node(&other, m, vectors, 2 * node + 1);
         }
-        ones = bbans_mass_of_one(mixed);
+        ones = bbans_mass_of_one(x.mixed);
         zeros = bbans_zeros_of(left, (uint32_t)2 << below, ones);
         bit = decode ? given - start >= zeros : given >> below & 1;
         bbans_take_half(&start, &left, zeros, bit);
-        error = _mm256_set1_epi32(
-            ((int32_t)(bit << BBANS_ERROR_BITS) -
-             (int32_t)((ones + BBANS_ERROR_HALF) >> BBANS_ERROR_SHIFT)) *
-            m->rate);
-        flip = _mm_set1_epi16((short)-(int)bit);
-        for (v = 0; v < vectors; v++) {
-            __m128i q = _mm_xor_si128(p[v], flip);
-
-            w[v] = _mm256_add_epi32(
-                w[v], _mm256_srai_epi32(
-                          _mm256_add_epi32(_mm256_mullo_epi32(error, logit[v]),
-                                           rounding),
-                          16));
-            w[v] = _mm256_max_epi32(_mm256_min_epi32(w[v], most), least);
-            _mm256_storeu_si256(
-                (__m256i *)(void *)(weight + BBANS_MIXED_WIDTH * v), w[v]);
-            q = _mm_sub_epi16(
-                q, _mm_mulhi_epu16(
-                       q, _mm_loadu_si128((
-                              const __m128i *)(const void *)(share +
-                                                             BBANS_MIXED_WIDTH *
-                                                                 v))));
-            put_entries(m->row + BBANS_MIXED_WIDTH * v, node,
-                        _mm_xor_si128(q, flip));
-        }
+        learn_node(
+            &x, m, vectors, m->share[depth - below > 2], node, bit,
+            (int32_t)(bit << BBANS_ERROR_BITS) -
+                (int32_t)((ones + BBANS_ERROR_HALF) >> BBANS_ERROR_SHIFT));
         node = 2 * node + bit;
+        if (below > 0 && decode) {
+            choose_node(&next, &other, vectors, bit);
+            x = next;
+        } else if (below > 0) {
+            load_node(&x, m, vectors, node);
+        }
     }
     span->start = start;
     span->end = start + left;

@@ -61,7 +61,9 @@ typedef struct {
     uint32_t seen;     /* values, for these bits */
     uint32_t rows, rows_max;
     int32_t rate;
-    uint16_t share[SHARES];          /* of a row that counts so many */
+    uint16_t share[2][SEEN_MAX + 1]; /* of a row that counts so many, at depths
+                                        0 and 1, and below */
+    uint16_t kinds[LEAVES];          /* a first row of few kinds */
     uint16_t half[LEAVES][2];        /* of a bin of one unit; of several */
     uint16_t prior[CLASSES][LEAVES]; /* entry 0: whether it is there */
     uint8_t bin[REACH + 1];          /* on either side of the middle */
@@ -149,13 +151,19 @@ static void begin(void *work, unsigned contexts)
     c->index = (uint16_t *)(void *)rest;
     rest += 2 * CELLS * contexts;
     c->row = (uint16_t *)bbans_align(rest);
-    for (i = 0; i < SHARES; i++)
-        c->share[i] = (uint16_t)(0x20000 / (2 * i + 3));
+    for (i = 0; i <= SEEN_MAX; i++) {
+        const uint32_t n = i < SHARES ? i : SHARES - 1;
+        const uint32_t half = i / 2 < SHARES ? i / 2 : SHARES - 1;
+
+        c->share[0][i] = (uint16_t)(0x20000 / (2 * n + 3));
+        c->share[1][i] = (uint16_t)(0x20000 / (2 * half + 3));
+    }
     for (i = 0; i <= REACH; i++) {
         bin += bin < BEYOND && i == bin_first[bin + 1];
         c->bin[i] = (uint8_t)bin;
     }
     memset(c->prior, 0, sizeof c->prior);
+    memset(c->kinds, 0, sizeof c->kinds);
     forget(c, 0);
 }
 
@@ -199,7 +207,7 @@ static const uint16_t *prior_of(residuals *c, unsigned class)
 
     if (row[0] != 0)
         return row;
-    row[0] = SEEN_FIRST;
+    row[0] = 1;
     edge[0] = 0;
     edge[LEAVES] = (int64_t)1 << BBANS_PREC_MAX;
     for (i = 1; i < LEAVES; i++) {
@@ -228,7 +236,6 @@ static void spread(uint16_t *row, unsigned bits, uint32_t kinds)
 {
     uint32_t i, depth;
 
-    row[0] = SEEN_FIRST;
     for (depth = 0; depth < bits; depth++)
         for (i = 0; i < (uint32_t)1 << depth; i++) {
             const uint32_t half = (uint32_t)1 << (bits - depth - 1);
@@ -241,45 +248,48 @@ static void spread(uint16_t *row, unsigned bits, uint32_t kinds)
         }
 }
 
-/* Returns a context's row, with `first` in it if it is new. */
+static inline uint16_t *copied(uint16_t *row, const uint16_t *first,
+                               uint16_t seen)
+{
+    memcpy(row, first, LEAVES * sizeof *row);
+    row[0] = seen;
+    return row;
+}
+
+/* Returns a context's row, which begins like `first` if it is new. */
 static inline uint16_t *row_of(residuals *c, unsigned kind, uint32_t context,
-                               const uint16_t *first)
+                               const uint16_t *first, uint16_t seen)
 {
     uint16_t *at = c->index + CELLS * kind + context;
 
     if (*at == 0) {
-        uint16_t *row = c->row + LEAVES * c->rows;
-
         *at = (uint16_t)c->rows++;
-        memcpy(row, first, LEAVES * sizeof *row);
+        copied(c->row + LEAVES * *at, first, seen);
     }
     return c->row + LEAVES * *at;
 }
 
-/* Rows of all contexts, of which the first gives new ones what they begin
- * with.  When no room is left what a new one learns is forgotten. */
+/* Rows of all contexts, of which the first one's is given if it is new, and
+ * then gives new ones what they begin with.  When no room is left what these
+ * learn is forgotten. */
 INLINED static inline void find_rows(residuals *c, value_in_work *q,
                                      const uint32_t *context, unsigned contexts,
-                                     uint16_t *first)
+                                     const uint16_t *given)
 {
-    uint16_t base[LEAVES];
+    uint16_t *first = row_of(c, 0, context[0], given, SEEN_FIRST);
     unsigned i;
 
     q->mixed.row[0] = first;
-    memcpy(base, first, sizeof base);
-    base[0] = SEEN_COPIED;
     for (i = 1; i < contexts; i++)
-        if (c->rows < c->rows_max - KEPT ||
-            c->index[CELLS * i + context[i]] != 0)
-            q->mixed.row[i] = row_of(c, i, context[i], base);
-        else
-            q->mixed.row[i] =
-                (uint16_t *)memcpy(q->spare[i], base, sizeof q->spare[i]);
+        q->mixed.row[i] = c->rows < c->rows_max - KEPT ||
+                                  c->index[CELLS * i + context[i]] != 0
+                              ? row_of(c, i, context[i], first, SEEN_COPIED)
+                              : copied(q->spare[i], first, SEEN_COPIED);
     for (i = 0; i < contexts; i++) {
         const uint32_t n = q->mixed.row[i][0];
 
-        q->mixed.share[0][i] = c->share[n < SHARES ? n : SHARES - 1];
-        q->mixed.share[1][i] = c->share[n / 2 < SHARES ? n / 2 : SHARES - 1];
+        q->mixed.share[0][i] = c->share[0][n];
+        q->mixed.share[1][i] = c->share[1][n];
         q->mixed.row[i][0] = (uint16_t)(n + (n < SEEN_MAX));
     }
     q->mixed.vectors = contexts / BBANS_MIXED_WIDTH;
@@ -355,20 +365,17 @@ INLINED static inline void expect(residuals *c, const stream *s,
         }
     }
     q->mixed.weight = c->weight + octave * LEAVES * contexts;
-    find_rows(c, q, context, contexts,
-              row_of(c, 0, context[0], prior_of(c, class)));
+    find_rows(c, q, context, contexts, prior_of(c, class));
 }
 
 /* The same of a value of few kinds. */
 INLINED static inline void expect_kind(residuals *c, const stream *s,
-                                       value_in_work *q, uint32_t kinds,
-                                       unsigned contexts)
+                                       value_in_work *q, unsigned contexts)
 {
     const unsigned bits = c->bits;
     const unsigned values = contexts == FEW ? 6 / bits : 1;
     const uint32_t last = (uint32_t)s->history & ((1u << bits) - 1);
     uint32_t context[MANY], i;
-    uint16_t first[LEAVES] = {0};
 
     for (i = 0; i < contexts; i++) {
         const unsigned n = (i + 1) * values * bits;
@@ -385,9 +392,8 @@ INLINED static inline void expect_kind(residuals *c, const stream *s,
         context[6] = (s->run < 127 ? s->run : 127) << bits | last;
         context[7] = (uint32_t)(s->mean >> (7 + bits)) << bits | last;
     }
-    spread(first, bits, kinds);
     q->mixed.weight = c->weight;
-    find_rows(c, q, context, contexts, row_of(c, 0, context[0], first));
+    find_rows(c, q, context, contexts, c->kinds);
 }
 
 /* ---- Both ways -------------------------------------------------------------
@@ -517,6 +523,8 @@ static void prepare(residuals *c, const bbans_signal_range *range)
 
     if (bits != c->bits)
         forget(c, bits);
+    if (bits > 0)
+        spread(c->kinds, bits, bbans_range_width(range) + 1);
     if (c->seen == 0)
         c->rate = 126;
 }
@@ -653,7 +661,7 @@ static void decode_kinds(residuals *c, bbans_signal_source *s,
         for (i = 0; i < lanes && i * length + t < x->steps; i++) {
             const uint32_t slot = bbans_source_slot(s, i);
 
-            expect_kind(c, streams + i, &q, kinds, c->contexts);
+            expect_kind(c, streams + i, &q, c->contexts);
             decide_all(&q, 1, c->bits, c->contexts, 1, &slot);
             bbans_source_advance(s, i, q.span.start, q.span.end - q.span.start);
             if (q.leaf >= kinds) {
@@ -800,7 +808,6 @@ static void encode_kinds(residuals *c, bbans_sink *sink,
                          const bbans_signal_range *range, unsigned lanes)
 {
     const int32_t *value = bbans_signal_channel(x, range->channel);
-    const uint32_t kinds = bbans_range_width(range) + 1;
     const size_t length = (x->steps + lanes - 1) / lanes;
     stream streams[STREAMS];
     value_in_work q;
@@ -811,7 +818,7 @@ static void encode_kinds(residuals *c, bbans_sink *sink,
     for (t = 0; t < length; t++)
         for (i = 0; i < lanes && i * length + t < x->steps; i++) {
             q.leaf = (uint32_t)(value[i * length + t] - range->low);
-            expect_kind(c, streams + i, &q, kinds, c->contexts);
+            expect_kind(c, streams + i, &q, c->contexts);
             decide_all(&q, 1, c->bits, c->contexts, 0, NULL);
             bbans_sink_step(sink, i, q.span.start, q.span.end - q.span.start);
             see_kind(streams + i, c->bits, q.leaf);
