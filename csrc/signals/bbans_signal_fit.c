@@ -945,7 +945,7 @@ static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
     uint64_t size;
     int64_t best;
 
-    if (level < 4 || f->x->steps < 512)
+    if (level < 4 || f->x->steps < BBANS_ADAPT_STEPS)
         return;
     best = trial_cost(f, level, mu, memory, &size);
     best -= best / 512;
