@@ -371,7 +371,8 @@ typedef struct {
 } bbans_writer;
 
 /* Writes 11 bytes, with a unit 5 more, with a model 8, with a line 16 more.
- * The model must outlive *writer.  Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
+ * The model must outlive *writer.
+ * Returns ERR_{NULL,STATE,SIZE,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_writer_begin(bbans_writer *writer,
         const bbans_model *model, const bbans_content *content, int level,
         uint8_t *bytes, size_t cap, size_t *n_bytes);

@@ -432,7 +432,7 @@ extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
 extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512;
 extern const bbans_residual_kernels bbans_residual_portable,
-    bbans_residual_avx2;
+    bbans_residual_avx2, bbans_residual_neon;
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,

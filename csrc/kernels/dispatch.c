@@ -104,7 +104,7 @@ static const struct {
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
       .predict = &bbans_predict_portable,
-      .residual = &bbans_residual_portable,
+      .residual = &bbans_residual_neon,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon}},

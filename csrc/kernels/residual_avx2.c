@@ -1,5 +1,5 @@
-/* Decisions under mixed contexts with AVX2: the contexts of a value are the
- * elements of a vector.
+/* Decisions under mixed contexts with AVX2; equal to residual_portable.c bit
+ * for bit.
  *
  * SPDX-License-Identifier: MIT */
 #include "x86.h"
@@ -7,8 +7,13 @@
 #include "../distributions/bbans_logits.h"
 
 #ifdef BBANS_HAVE_X86
-#define AVX2 BBANS_TARGET("avx2")
-#define INLINED AVX2 __attribute__((always_inline))
+#define RESIDUAL BBANS_TARGET("avx2")
+#define INLINED RESIDUAL __attribute__((always_inline))
+#ifdef __clang__ /* unrolls loops over one vector or two by itself */
+#define UNROLLED
+#else
+#define UNROLLED BBANS_UNROLLED
+#endif
 
 /* 8 entries of node, and their logits + LOGIT_ZERO. */
 INLINED static inline __m128i entries(uint16_t *const *row, uint32_t node,
@@ -66,7 +71,7 @@ INLINED static inline void load_node(mixed_node *x, const bbans_mixed *m,
     int v;
 
     x->mixed = 0;
-    BBANS_UNROLLED
+    UNROLLED
     for (v = 0; v < vectors; v++) {
         __m128i above;
 
@@ -92,7 +97,7 @@ INLINED static inline void learn_node(const mixed_node *x, const bbans_mixed *m,
     int32_t *weight = m->weight + node * BBANS_MIXED_WIDTH * (uint32_t)vectors;
     int v;
 
-    BBANS_UNROLLED
+    UNROLLED
     for (v = 0; v < vectors; v++) {
         __m128i q = _mm_xor_si128(x->p[v], flip);
         __m256i w = _mm256_add_epi32(
@@ -124,7 +129,7 @@ INLINED static inline void choose_node(mixed_node *x, const mixed_node *y,
     const __m128i half = _mm256_castsi256_si128(mask);
     int v;
 
-    BBANS_UNROLLED
+    UNROLLED
     for (v = 0; v < vectors; v++) {
         x->p[v] = _mm_blendv_epi8(x->p[v], y->p[v], half);
         x->logit[v] = _mm256_blendv_epi8(x->logit[v], y->logit[v], mask);
@@ -133,60 +138,7 @@ INLINED static inline void choose_node(mixed_node *x, const mixed_node *y,
     x->mixed ^= (x->mixed ^ y->mixed) & -(int32_t)bit;
 }
 
-/* To decode, both nodes that may be next are loaded while the bit that chooses
- * between them is not known. */
-INLINED static inline uint32_t decisions(bbans_mixed *m, unsigned depth,
-                                         int vectors, int decode,
-                                         uint32_t given, bbans_span *span)
-{
-    uint32_t start = 0, left = (uint32_t)1 << BBANS_PREC_MAX, node = 1;
-    mixed_node x, next, other;
-    unsigned below;
-
-    load_node(&x, m, vectors, node);
-    for (below = depth; below-- > 0;) {
-        uint32_t ones, zeros, bit;
-
-        if (below > 0 && decode) {
-            load_node(&next, m, vectors, 2 * node);
-            load_node(&other, m, vectors, 2 * node + 1);
-        }
-        ones = bbans_mass_of_one(x.mixed);
-        zeros = bbans_zeros_of(left, (uint32_t)2 << below, ones);
-        bit = decode ? given - start >= zeros : given >> below & 1;
-        bbans_take_half(&start, &left, zeros, bit);
-        learn_node(
-            &x, m, vectors, m->share[depth - below > 2], node, bit,
-            (int32_t)(bit << BBANS_ERROR_BITS) -
-                (int32_t)((ones + BBANS_ERROR_HALF) >> BBANS_ERROR_SHIFT));
-        node = 2 * node + bit;
-        if (below > 0 && decode) {
-            choose_node(&next, &other, vectors, bit);
-            x = next;
-        } else if (below > 0) {
-            load_node(&x, m, vectors, node);
-        }
-    }
-    span->start = start;
-    span->end = start + left;
-    return node - ((uint32_t)1 << depth);
-}
-
-AVX2 static void encode(bbans_mixed *m, unsigned depth, uint32_t leaf,
-                        bbans_span *span)
-{
-    if (m->vectors == 1)
-        decisions(m, depth, 1, 0, leaf, span);
-    else
-        decisions(m, depth, 2, 0, leaf, span);
-}
-
-AVX2 static uint32_t decode(bbans_mixed *m, unsigned depth, uint32_t slot,
-                            bbans_span *span)
-{
-    return m->vectors == 1 ? decisions(m, depth, 1, 1, slot, span)
-                           : decisions(m, depth, 2, 1, slot, span);
-}
+#include "residual_vectors.h"
 
 const bbans_residual_kernels bbans_residual_avx2 = {encode, decode};
 #endif
