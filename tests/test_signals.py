@@ -415,6 +415,15 @@ def test_what_wrapped_around_is_unwrapped():
     assert len(block_of(wrapped)) <= 1.1 * len(block_of(series))
 
 
+def test_a_burst_does_not_leave_what_wrapped_running_away():
+    """A slope of a multiple of the range is none, but all that follows could keep it."""
+    series = walk(20_000).astype(np.int64) * 3
+    series[1000:1300, 0] = np.random.default_rng(0).integers(0, 4096, 300)
+    wrapped = (series % 4096).astype(np.int16)
+    parts = len(block_of(wrapped[:1300])) + len(block_of(wrapped[1300:]))
+    assert len(block_of(wrapped)) <= 1.02 * parts
+
+
 def test_values_that_are_missing_cost_little():
     series = walk(20_000)
     size = len(block_of(series))

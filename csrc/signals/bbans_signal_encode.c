@@ -165,7 +165,7 @@ static void see_transform(encoder *e, size_t channel,
     e->before = *transform;
 }
 
-#define LENGTHS 33
+#define LENGTHS 34      /* |r| <= 2^31: zigzag at most 2^32 */
 #define KINDS_CERTAIN 4 /* fewer are coded as they are without a trial */
 
 /* Of residuals of some steps, by their lengths and then their bits. */

@@ -786,16 +786,23 @@ static uint64_t table_cost(const distinct *d)
 
 enum { UNWRAP_NEAR = 0, UNWRAP_PATH = 1 };
 
-/* Each the multiple that is nearest to where the last two lead. */
+/* Each the multiple that is nearest to where the last two lead; or if by now
+ * the last ones have risen or fallen by more than a half each, as after a
+ * burst, where the least step that is the same but for multiples leads: all of
+ * them would go on so for ever. */
+#define RUNAWAY 32
+
 static void unwrap_near(uint64_t *u, size_t steps, unsigned bits)
 {
-    const uint64_t unit = (uint64_t)1 << bits;
+    const uint64_t unit = (uint64_t)1 << bits, far = RUNAWAY * (unit / 2);
     size_t t;
 
     for (t = 1; t < steps; t++) {
-        const uint64_t next = t > 1 ? 2 * u[t - 1] - u[t - 2] : u[t - 1];
+        uint64_t step = t > 1 ? u[t - 1] - u[t - 2] : 0;
 
-        u[t] += (next - u[t] + unit / 2) & ~(unit - 1);
+        if (t > RUNAWAY && u[t - 1] - u[t - 1 - RUNAWAY] + far > 2 * far)
+            step = ((step + unit / 2) & (unit - 1)) - unit / 2;
+        u[t] += (u[t - 1] + step - u[t] + unit / 2) & ~(unit - 1);
     }
 }
 
