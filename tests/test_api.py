@@ -220,10 +220,10 @@ def test_the_default_block_size():
     assert sizes == [2**20, 5]
     sizes = [b.n for b in blocks(bbans.compress(np.zeros(2**17 + 5, int), ByteCoder()))]
     assert sizes == [2**17, 5]
-    sizes = [b.n for b in blocks(bbans.compress(np.zeros(2**18 + 5, "i2")))]
-    assert sizes == [2**18, 5]
-    sizes = [b.n for b in blocks(bbans.compress(np.zeros((2**13 + 5, 60), "i2")))]
-    assert sizes == [60 * 2**13, 300]
+    for columns, steps in ((1, 2**18), (3, 2**18 // 3), (64, 2**13)):
+        array = np.zeros((steps + 5, columns), "i2")
+        sizes = [b.n for b in blocks(bbans.compress(array))]
+        assert sizes == [columns * steps, columns * 5]
 
 
 @pytest.mark.parametrize("block_size", [2.5, "a", [3]])

@@ -21,11 +21,26 @@ static uint64_t steps_max(size_t width, size_t steps, size_t channels)
            channels * ((uint64_t)bbans_prediction_steps(steps) + 64);
 }
 
+/* High levels code residuals as their own level does, and as the default: with
+ * fewer contexts, which are known sooner. */
+#define OUTPUTS 2
+
+static unsigned outputs_of(int level)
+{
+    return level < LEVEL_TRIALS ? 1 : OUTPUTS;
+}
+
+static int level_of(int level, unsigned output)
+{
+    return output == 0 ? level : BBANS_LEVEL_DEFAULT;
+}
+
 size_t bbans_signal_encoder_bytes(int element, size_t steps, size_t channels,
                                   int level)
 {
     const size_t width = bbans_element_bytes(element);
     uint64_t n, bytes;
+    unsigned k;
 
     if (width == 0 || steps < 1 || channels < 1 ||
         channels > BBANS_BLOCK_MAX / steps || level < 1 ||
@@ -35,10 +50,11 @@ size_t bbans_signal_encoder_bytes(int element, size_t steps, size_t channels,
     bytes = bbans_aligned(4 * BBANS_SIGNAL_VALUES(n)) + 8 * (uint64_t)steps +
             bbans_aligned(bbans_prediction_bytes(steps)) +
             bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX)) +
-            bbans_aligned(bbans_residual_bytes(n, level)) +
             BBANS_TRANSFORM_WORK * (uint64_t)steps +
-            bbans_aligned(bbans_prediction_fit_bytes(steps, level)) +
-            sizeof(bbans_signal_step) * steps_max(width, steps, channels);
+            bbans_aligned(bbans_prediction_fit_bytes(steps, level));
+    for (k = 0; k < outputs_of(level); k++)
+        bytes += bbans_aligned(bbans_residual_bytes(n, level_of(level, k))) +
+                 sizeof(bbans_signal_step) * steps_max(width, steps, channels);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
@@ -46,11 +62,17 @@ size_t bbans_signal_encoder_bytes(int element, size_t steps, size_t channels,
  */
 
 typedef struct {
+    bbans_sink sink;
+    void *residual; /* where the residual coder works */
+} output;
+
+typedef struct {
     bbans_signal_values x;
     bbans_prediction prediction;
-    bbans_sink sink;
-    int64_t *mu;                                 /* [steps] */
-    void *adapting, *residual, *transform, *fit; /* where each one works */
+    output out[OUTPUTS];
+    unsigned outputs;
+    int64_t *mu;                      /* [steps] */
+    void *adapting, *transform, *fit; /* where each one works */
     const uint8_t *data;
     size_t width;
     int element, level;
@@ -63,6 +85,7 @@ typedef struct {
 static void start(encoder *e, size_t steps, size_t channels, void *work)
 {
     uint8_t *rest = (uint8_t *)work;
+    unsigned k;
 
     bbans_signal_lay_out(&e->x, steps, channels, &rest);
     e->mu = (int64_t *)(void *)rest;
@@ -71,15 +94,22 @@ static void start(encoder *e, size_t steps, size_t channels, void *work)
     rest += bbans_aligned(bbans_prediction_bytes(steps));
     e->adapting = rest;
     rest += bbans_aligned(bbans_predictor_bytes(NULL, BBANS_SIGNAL_LANES_MAX));
-    e->residual = rest;
-    rest += bbans_aligned(bbans_residual_bytes(steps * channels, e->level));
     e->transform = rest;
     rest += BBANS_TRANSFORM_WORK * steps;
     e->fit = rest;
     rest += bbans_aligned(bbans_prediction_fit_bytes(steps, e->level));
-    e->sink.step = (bbans_signal_step *)(void *)rest;
-    e->sink.n = 0;
-    e->sink.cap = (size_t)steps_max(e->width, steps, channels);
+    e->outputs = outputs_of(e->level);
+    for (k = 0; k < e->outputs; k++) {
+        output *out = e->out + k;
+
+        out->residual = rest;
+        rest += bbans_aligned(
+            bbans_residual_bytes(steps * channels, level_of(e->level, k)));
+        out->sink.step = (bbans_signal_step *)(void *)rest;
+        out->sink.n = 0;
+        out->sink.cap = (size_t)steps_max(e->width, steps, channels);
+        rest += sizeof(bbans_signal_step) * out->sink.cap;
+    }
     e->lanes = bbans_residual_lanes(steps, e->level);
     e->begun = 0;
     e->same = (uint32_t)1 << (BBANS_SIGNAL_SAME_BITS - 1);
@@ -112,7 +142,7 @@ static int is_same(const bbans_transform *a, const bbans_transform *b)
 }
 
 /* The parameters of a transform: that it is the last channel's, or they. */
-static void put_transform(encoder *e, size_t channel,
+static void put_transform(encoder *e, bbans_sink *sink, size_t channel,
                           const bbans_transform *transform)
 {
     const unsigned shift = BBANS_SIGNAL_PREC - BBANS_SIGNAL_SAME_BITS;
@@ -120,12 +150,18 @@ static void put_transform(encoder *e, size_t channel,
     const uint32_t end = e->same << shift;
     const int same = channel > 0 && is_same(transform, &e->before);
 
-    if (channel > 0) {
-        bbans_sink_step(&e->sink, 0, same ? 0 : end, same ? end : all - end);
-        e->same = bbans_signal_see_same(e->same, same);
-    }
+    if (channel > 0)
+        bbans_sink_step(sink, 0, same ? 0 : end, same ? end : all - end);
     if (!same)
-        bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+        bbans_transform_put(transform, sink, e->x.steps, e->transform);
+}
+
+static void see_transform(encoder *e, size_t channel,
+                          const bbans_transform *transform)
+{
+    if (channel > 0)
+        e->same =
+            bbans_signal_see_same(e->same, is_same(transform, &e->before));
     e->before = *transform;
 }
 
@@ -202,35 +238,49 @@ static uint64_t values_cost(encoder *e, bbans_signal_range *range)
     return range->direct ? direct : cost;
 }
 
+/* Append a channel's parameters and values, which are fitted. */
+static void put_values(encoder *e, unsigned k, const bbans_transform *transform)
+{
+    const bbans_signal_range *range = &transform->range;
+    bbans_sink *sink = &e->out[k].sink;
+
+    if (!e->begun)
+        bbans_residual_begin(e->out[k].residual, level_of(e->level, k), sink);
+    if (bbans_residual_may_be_direct(range))
+        bbans_sink_bits(sink, 0, range->direct != 0, 1);
+    if (!range->direct)
+        bbans_prediction_put(&e->prediction, &e->x, range->channel, sink);
+    bbans_residual_encode(e->out[k].residual, sink, &e->x, range, e->mu,
+                          e->lanes);
+    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
+        bbans_transform_put_low(transform, sink, e->lanes, e->x.steps,
+                                e->transform);
+}
+
 /* Append a channel under a transform. */
 static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 {
-    bbans_signal_values *x = &e->x;
     bbans_signal_range *range = &transform->range;
+    const int has_values = transform->kind >= BBANS_SIGNAL_OFFSET;
+    unsigned k;
 
-    if (transform->kind < BBANS_SIGNAL_OFFSET) {
-        memset(bbans_signal_channel(x, channel), 0, 4 * x->steps);
-        put_transform(e, channel, transform);
-        return;
-    }
-    set_values(e, channel, transform);
-    put_transform(e, channel, transform);
-    if (!e->begun)
-        bbans_residual_begin(e->residual, e->level, &e->sink);
-    e->begun = 1;
-    range->direct = 0;
-    if (bbans_residual_may_be_direct(range)) {
-        values_cost(e, range);
-        bbans_sink_bits(&e->sink, 0, range->direct != 0, 1);
+    if (has_values) {
+        set_values(e, channel, transform);
+        range->direct = 0;
+        if (bbans_residual_may_be_direct(range))
+            (void)values_cost(e, range);
+        else
+            fit_channel(e, range);
     } else {
-        fit_channel(e, range);
+        memset(bbans_signal_channel(&e->x, channel), 0, 4 * e->x.steps);
     }
-    if (!range->direct)
-        bbans_prediction_put(&e->prediction, x, channel, &e->sink);
-    bbans_residual_encode(e->residual, &e->sink, x, range, e->mu, e->lanes);
-    if (transform->kind == BBANS_SIGNAL_LOW_BITS)
-        bbans_transform_put_low(transform, &e->sink, e->lanes, x->steps,
-                                e->transform);
+    for (k = 0; k < e->outputs; k++) {
+        put_transform(e, &e->out[k].sink, channel, transform);
+        if (has_values)
+            put_values(e, k, transform);
+    }
+    e->begun |= has_values;
+    see_transform(e, channel, transform);
 }
 
 /* ---- Trials ----------------------------------------------------------------
@@ -239,16 +289,17 @@ static void put_channel(encoder *e, size_t channel, bbans_transform *transform)
 /* About what a channel takes, in 2^-8 bits. */
 static uint64_t estimate(encoder *e, size_t channel, bbans_transform *transform)
 {
-    const size_t from = e->sink.n;
+    bbans_sink *sink = &e->out[0].sink;
+    const size_t from = sink->n;
     uint64_t cost;
 
     set_values(e, channel, transform);
-    bbans_transform_put(transform, &e->sink, e->x.steps, e->transform);
+    bbans_transform_put(transform, sink, e->x.steps, e->transform);
     cost = values_cost(e, &transform->range);
     if (!transform->range.direct)
-        bbans_prediction_put(&e->prediction, &e->x, channel, &e->sink);
-    cost += bbans_sink_cost(&e->sink, from);
-    e->sink.n = from;
+        bbans_prediction_put(&e->prediction, &e->x, channel, sink);
+    cost += bbans_sink_cost(sink, from);
+    sink->n = from;
     return cost;
 }
 
@@ -328,6 +379,22 @@ size_t bbans_signal_bound(int element, size_t n)
     return width == 0 || n > BBANS_BLOCK_MAX ? 0 : 1 + n * width;
 }
 
+static const bbans_sink *shortest(const encoder *e)
+{
+    const bbans_sink *best = &e->out[0].sink;
+    unsigned k;
+
+    for (k = 1; k < e->outputs; k++) {
+        const bbans_sink *sink = &e->out[k].sink;
+
+        if (sink->n <= sink->cap &&
+            (best->n > best->cap ||
+             bbans_sink_cost(sink, 0) < bbans_sink_cost(best, 0)))
+            best = sink;
+    }
+    return best;
+}
+
 static bbans_status store_elements(const uint8_t *data, size_t n, size_t width,
                                    uint8_t *block, size_t cap, size_t *n_bytes)
 {
@@ -350,6 +417,8 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
 {
     bbans_line along = {0, 1};
     size_t need, i, n, most;
+    const bbans_sink *sink;
+    unsigned k;
     encoder e;
 
     if (data == NULL || block == NULL || n_bytes == NULL || work == NULL)
@@ -371,8 +440,8 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
     e.element = element;
     e.level = level;
     start(&e, steps, channels, work);
-    if (channels > BBANS_SIGNAL_CHANNELS_FEW)
-        bbans_sink_number(&e.sink, channels);
+    for (k = 0; channels > BBANS_SIGNAL_CHANNELS_FEW && k < e.outputs; k++)
+        bbans_sink_number(&e.out[k].sink, channels);
     for (i = 0; i < channels; i++)
         code_channel(&e, i, &along);
     if (!e.begun)
@@ -383,8 +452,9 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
                                   : channels - 1));
     n = steps * channels;
     most = cap < 1 + n * e.width ? cap : 1 + n * e.width;
-    if (e.sink.n <= e.sink.cap) {
-        i = push_all(&e.sink, e.lanes, block + 1, most - 1);
+    sink = shortest(&e);
+    if (sink->n <= sink->cap) {
+        i = push_all(sink, e.lanes, block + 1, most - 1);
         if (i > 0) {
             *n_bytes = 1 + i;
             return BBANS_OK;
