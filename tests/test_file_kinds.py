@@ -163,6 +163,8 @@ def test_arrays_that_end_early(cut):
         lambda data: data.replace(b"'descr'", b"'scred'"),
         lambda data: data.replace(b"(1000, 1)", b"(-9, -9) "),
         lambda data: data.replace(b"'<i4'", b"'<x9'"),
+        lambda data: data.replace(b"(1000, 1)", b"(1000, 1("),
+        lambda data: data.replace(b"{", b"\0"),
         lambda data: data[:6] + b"\x09\x00" + data[8:],
         lambda data: data + b"and more",
         lambda data: data[:8] + b"\xff\xff" + data[10:],
