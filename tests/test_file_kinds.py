@@ -163,6 +163,8 @@ def test_arrays_that_end_early(cut):
         lambda data: data.replace(b"'descr'", b"'scred'"),
         lambda data: data.replace(b"(1000, 1)", b"(-9, -9) "),
         lambda data: data.replace(b"'<i4'", b"'<x9'"),
+        lambda data: data.replace(b"(1000, 1)", b"(1000, 1("),
+        lambda data: data.replace(b"{", b"\0"),
         lambda data: data[:6] + b"\x09\x00" + data[8:],
         lambda data: data + b"and more",
         lambda data: data[:8] + b"\xff\xff" + data[10:],
@@ -348,7 +350,7 @@ def test_a_table_of_many_short_lines():
         b"-0,+1,1e5,.5,5.,--1,1.2.3\n" * 50, b"0x10,1_000,\xd9\xa1,\xb2\n" * 50,
         b"99999999999999999999,1\n" * 50, b"2020-02-30,1\n" * 50, b"24:60:60,1\n" * 50,
         b"0001-01-01,9999-12-31\n" * 50, b"00:00:00.000000001,1\n" * 50,
-        b" 1 , 2 \n" * 50,
+        b" 1 , 2 \n" * 50, b"-0,1\n" * 7,
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [None, "csv"])

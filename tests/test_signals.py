@@ -416,7 +416,7 @@ def test_what_wrapped_around_is_unwrapped():
 
 
 def test_a_burst_does_not_leave_what_wrapped_running_away():
-    """A slope of a multiple of the range is none, but all that follows could keep it."""
+    """A slope of a multiple of the range is none: all that follows could keep it."""
     series = walk(20_000).astype(np.int64) * 3
     series[1000:1300, 0] = np.random.default_rng(0).integers(0, 4096, 300)
     wrapped = (series % 4096).astype(np.int16)

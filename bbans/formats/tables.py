@@ -293,7 +293,7 @@ def _numbers(cells: Cells, level: int) -> _Column | None:
             wrong = different(written, cells) | ~fits
             exceptions = int(np.count_nonzero(wrong))
             forms.append((exceptions, decimal, values, places, wrong))
-    most = len(cells) - len(cells) // _LEAST
+    most = len(cells) - max(len(cells) // _LEAST, 1)
     forms = [form for form in forms if form[0] <= most]
     if not forms:
         return None
@@ -350,7 +350,7 @@ def _pattern(cells: Cells, level: int) -> _Column | None:
         values = pattern.read(cells)
         wrong = different(pattern.write(values, len(cells)), cells)
         exceptions = int(np.count_nonzero(wrong))
-        most = len(cells) - len(cells) // _LEAST
+        most = len(cells) - max(len(cells) // _LEAST, 1)
         if exceptions <= most and (best is None or exceptions < best[0]):
             best = exceptions, pattern, values, wrong
     if best is None:
