@@ -85,7 +85,9 @@ static void make_series(int kind, size_t width, size_t steps, size_t channels)
             switch (kind) {
             case CONSTANT: v = start; break;
             case REGULAR: v = start + t * step; break;
-            case CUBIC: v = start + t * t * t * step + t * few[0]; break;
+            case CUBIC:
+                v = start + (uint64_t)t * t * t * step + t * few[0];
+                break;
             case MULTIPLES: v = start + step * (sum + t / 16); break;
             case SPARSE: v = table[(sum + t) % 64]; break;
             case FEW: v = few[below(3) * below(3)]; break;
