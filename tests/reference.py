@@ -1542,7 +1542,7 @@ class SignalPrediction:
                 raise Damage
             self.refs.append(done[len(done) - 1 - back])
         kind = self.number(0)
-        if kind >= len(ADAPTING):
+        if kind >= (len(ADAPTING) if steps >= 512 else 1):
             raise Damage
         self.stages, self.scale = ADAPTING[kind], source.bits(5) if kind else 0
         if self.scale > 30:

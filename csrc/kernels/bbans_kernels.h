@@ -430,7 +430,7 @@ extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
 extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
-    bbans_predict_avx512;
+    bbans_predict_avx512, bbans_predict_neon;
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,

@@ -103,7 +103,7 @@ static const struct {
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,
-      .predict = &bbans_predict_portable,
+      .predict = &bbans_predict_neon,
       .residual = &bbans_residual_neon,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,

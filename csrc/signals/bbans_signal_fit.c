@@ -945,7 +945,7 @@ static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
     uint64_t size;
     int64_t best;
 
-    if (level < 4 || f->x->steps < 512)
+    if (level < 4 || f->x->steps < BBANS_ADAPT_STEPS)
         return;
     best = trial_cost(f, level, mu, memory, &size);
     best -= best / 512;
@@ -986,8 +986,12 @@ void bbans_prediction_fit(bbans_prediction *p, const bbans_signal_values *x,
     f.p = p;
     f.channel = range->channel;
     f.effort = effort_of(level);
-    if (level < 7 && x->channels >= MANY) /* mostly sums for references */
+    if (level >= 4 && level < 6 && x->channels >= MANY) {
+        /* Their sums would take most of the time. */
         f.effort.block = BLOCK_MAX;
+        f.effort.refs = 2;
+        f.effort.aside = 10;
+    }
     f.order = f.effort.order;
     if (f.order > x->margin / 2)
         f.order = (unsigned)(x->margin / 2);

@@ -377,7 +377,7 @@ static int through(const pipe *io, bbans_prediction *p,
         p->ref[i] = channel - 1 - back;
     }
     p->kind = through_rice(io, p->kind, 0);
-    if (p->kind >= BBANS_ADAPT_KINDS)
+    if (p->kind >= (x->steps < BBANS_ADAPT_STEPS ? 1 : BBANS_ADAPT_KINDS))
         return 0;
     if (p->kind > 0) {
         p->scale = through_bits(io, p->scale, 5);

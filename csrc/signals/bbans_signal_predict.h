@@ -25,6 +25,7 @@
 /* Stages that adapt, each to what the ones before it leave. */
 #define BBANS_ADAPT_KINDS 5 /* 0: none */
 #define BBANS_ADAPT_STAGES 4
+#define BBANS_ADAPT_STEPS 512  /* of fewer none: to begin costs too much */
 #define BBANS_ADAPT_ORDER 1024 /* at most */
 #define BBANS_ADAPT_ROOM 512   /* steps of history before it moves */
 

@@ -288,7 +288,7 @@ static void test_kernels(void)
         const bbans_predict_kernels *fast = bbans_kernel.predict;
         const unsigned bits = 1 + below(30), few = 1 + below(25);
         const size_t n = below(70), steps = below(600);
-        const size_t block = 16 << below(2),
+        const size_t block = (size_t)16 << below(2),
                      order = 16 * (1 + below(LONG / 16));
         const size_t nx = 1 + below(33), ny = 1 + below(33);
         const int32_t g = noise(INT16_MAX);
