@@ -191,6 +191,42 @@ static void as_header(uint8_t *bytes, size_t n_bytes, size_t at, uint8_t byte)
     as_file(bytes, n_bytes);
 }
 
+/* As elements of a signal, of any type, channels and level. */
+static void as_signal(const uint8_t *data, size_t size)
+{
+    const int element = BBANS_ELEMENT_UINT8 + (size > 0 ? data[0] % 8 : 0);
+    const size_t width = bbans_element_bytes(element);
+    const size_t channels = size > 1 ? 1 + data[1] % 5 : 1;
+    const int level = size > 2 ? 1 + data[2] % 9 : 1;
+    const size_t n = size / width / channels * channels;
+    size_t cap, n_bytes, need;
+    uint8_t *block, *back;
+    void *work;
+
+    if (n == 0)
+        return;
+    need = bbans_signal_encoder_bytes(element, n / channels, channels, level);
+    cap = bbans_signal_bound(element, n);
+    block = allocate(cap);
+    back = allocate(n * width);
+    work = allocate(need);
+    CHECK(bbans_signal_compress(element, NULL, data, n / channels, channels,
+                                level, block, cap, &n_bytes, work,
+                                need) == BBANS_OK);
+    free(work);
+    need = bbans_signal_decoder_bytes(n);
+    work = allocate(need);
+    CHECK(bbans_signal_decompress(element, NULL, block, n_bytes, back, n, work,
+                                  need) == BBANS_OK);
+    CHECK(memcmp(back, data, n * width) == 0);
+    block[n_bytes / 2] ^= (uint8_t)(1u << size % 8);
+    (void)bbans_signal_decompress(element, NULL, block, n_bytes, back, n, work,
+                                  need);
+    free(work);
+    free(back);
+    free(block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t n_bytes;
@@ -199,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     as_file(data, size);
     as_block(data, size);
+    as_signal(data, size);
     free(as_data(data, size, 1 + size / 3, 1 + (int)(size % 9), &n_bytes));
     if (size >= 4) {
         uint8_t *bytes = as_array(data, size, &n_bytes);

@@ -781,28 +781,24 @@ static uint64_t table_cost(const distinct *d)
 #define STATES (2 * TURNS + 1)
 #define WINDOW 2048
 #define AHEAD 64
+#define FAR_BITS 6    /* so many turns are suspect: 2^6 */
 #define LEVEL_PATHS 4 /* from here on, and of as many steps as have room: */
 #define PATH_MIN 8192 /* WINDOW STATES^2 bytes in 8 a step                */
 
-enum { UNWRAP_NEAR = 0, UNWRAP_PATH = 1 };
+/* Near the last one, near where the last two lead, along a path. */
+enum { UNWRAP_STAY, UNWRAP_GO, UNWRAP_PATH, UNWRAP_WAYS };
 
-/* Each the multiple that is nearest to where the last two lead; or if by now
- * the last ones have risen or fallen by more than a half each, as after a
- * burst, where the least step that is the same but for multiples leads: all of
- * them would go on so for ever. */
-#define RUNAWAY 32
-
-static void unwrap_near(uint64_t *u, size_t steps, unsigned bits)
+/* Each the multiple that is nearest to the last one, or to where the last two
+ * lead. */
+static void unwrap_near(uint64_t *u, size_t steps, unsigned bits, int go)
 {
-    const uint64_t unit = (uint64_t)1 << bits, far = RUNAWAY * (unit / 2);
+    const uint64_t unit = (uint64_t)1 << bits;
     size_t t;
 
     for (t = 1; t < steps; t++) {
-        uint64_t step = t > 1 ? u[t - 1] - u[t - 2] : 0;
+        const uint64_t next = go && t > 1 ? 2 * u[t - 1] - u[t - 2] : u[t - 1];
 
-        if (t > RUNAWAY && u[t - 1] - u[t - 1 - RUNAWAY] + far > 2 * far)
-            step = ((step + unit / 2) & (unit - 1)) - unit / 2;
-        u[t] += (u[t - 1] + step - u[t] + unit / 2) & ~(unit - 1);
+        u[t] += (next - u[t] + unit / 2) & ~(unit - 1);
     }
 }
 
@@ -905,8 +901,8 @@ static int unwrap(const bbans_transform *transform, const workspace *w,
 
     for (t = 0; t < steps; t++)
         u[t] = quotient(e, w->difference[t] - transform->base);
-    if (transform->way == UNWRAP_NEAR)
-        unwrap_near(u, steps, transform->shift);
+    if (transform->way != UNWRAP_PATH)
+        unwrap_near(u, steps, transform->shift, transform->way == UNWRAP_GO);
     else
         unwrap_path(u, steps, transform->shift, (uint8_t *)w->scratch);
     *most = spread(u, steps, &low) + (low & (unit - 1));
@@ -971,8 +967,8 @@ static void consider_wraps(bbans_transforms *ways, costs *c, const workspace *w,
 
     transform.kind = BBANS_SIGNAL_WRAPPED;
     transform.shift = (unsigned)bbans_bit_length(offset->most);
-    for (way = UNWRAP_NEAR; way <= UNWRAP_PATH; way++) {
-        uint64_t most;
+    for (way = 0; way < UNWRAP_WAYS; way++) {
+        uint64_t most, cost;
 
         if (way == UNWRAP_PATH && (level < LEVEL_PATHS || steps < PATH_MIN))
             continue;
@@ -980,7 +976,11 @@ static void consider_wraps(bbans_transforms *ways, costs *c, const workspace *w,
         if (!unwrap(&transform, w, steps, &most))
             continue;
         transform.most = (uint32_t)most;
-        propose(ways, c, &transform, estimate(&none, w->table, steps, NULL));
+        cost = estimate(&none, w->table, steps, NULL);
+        /* After a spike they may run away, which a part does not show. */
+        if (most >> (transform.shift + FAR_BITS) != 0)
+            cost += cost / 8;
+        propose(ways, c, &transform, cost);
     }
 }
 
