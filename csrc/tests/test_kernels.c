@@ -1219,6 +1219,65 @@ static void test_floor(void)
     }
 }
 
+/* ---- Predictions of signals ---------------------------------------------- */
+
+#define LONG 1024
+
+/* |value| <= most */
+static int32_t noise(int32_t most)
+{
+    return (int32_t)((int64_t)below(2 * (uint32_t)most + 1) - most);
+}
+
+static void compare_predictions(const bbans_kernels *portable,
+                                const bbans_kernels *kernels, int trials)
+{
+    const bbans_predict_kernels *slow = portable->predict;
+    const bbans_predict_kernels *fast = kernels->predict;
+    static int32_t a[LONG], b[2 * LONG], w[2][LONG];
+    static int64_t sums[2][33 * 33 + LONG];
+    static int16_t h[LONG + 1];
+    static uint8_t shift[LONG];
+    int trial;
+
+    for (trial = 0; trial < trials; trial++) {
+        const unsigned bits = 1 + below(30), few = 1 + below(25);
+        const size_t n = below(70), steps = below(600);
+        const size_t block = (size_t)16 << below(2),
+                     order = 16 * (1 + below(LONG / 16));
+        const size_t nx = 1 + below(33), ny = 1 + below(33);
+        const int32_t g = noise(INT16_MAX);
+        size_t i;
+
+        for (i = 0; i < LONG; i++)
+            a[i] = below(8) == 0 ? (int32_t)1 << few : noise((1 << few) - 1);
+        for (i = 0; i < 2 * LONG; i++)
+            b[i] =
+                below(8) == 0 ? -((int32_t)1 << bits) : noise((1 << bits) - 1);
+        CHECK(fast->dot(a, b, n) == slow->dot(a, b, n));
+        memset(sums, 0, sizeof sums);
+        fast->fir(a, n, b, steps, sums[0]);
+        slow->fir(a, n, b, steps, sums[1]);
+        CHECK(memcmp(sums[0], sums[1], sizeof *sums) == 0);
+        for (i = 0; i <= LONG; i++)
+            h[i] = (int16_t)noise(16383);
+        for (i = 0; i < LONG; i++)
+            w[0][i] = w[1][i] = bbans_signed32((uint32_t)random_bits());
+        for (i = 0; i < 2; i++)
+            CHECK(fast->adapt(w[0], h, order, g) ==
+                  slow->adapt(w[1], h, order, g));
+        CHECK(memcmp(w[0], w[1], sizeof *w) == 0);
+        for (i = 0; i < LONG; i++) {
+            a[i] = noise((1 << (few < 23 ? few : 23)) - 1);
+            shift[i] = (uint8_t)below(61 - 10 - 2 * (few < 23 ? few : 23));
+        }
+        memset(sums, 0, sizeof sums);
+        fast->covariances(a, nx, a + n, ny, shift, block, steps, sums[0]);
+        slow->covariances(a, nx, a + n, ny, shift, block, steps, sums[1]);
+        CHECK(memcmp(sums[0], sums[1], sizeof *sums) == 0);
+    }
+}
+
 /* Of the unit that vectors use: 0 to the nearest, 1 to 3 elsewhere. */
 static void set_rounding(unsigned mode)
 {
@@ -1249,6 +1308,7 @@ int main(void)
                                          .lanes = &bbans_lanes_avx512,
                                          .totals = &bbans_totals_avx512,
                                          .rows = &bbans_rows_avx512,
+                                         .predict = &bbans_predict_avx512,
                                          .bytes = &bbans_bytes_avx512,
                                          .family = &bbans_family_avx512,
                                          .network = &bbans_network_avx512};
@@ -1259,6 +1319,7 @@ int main(void)
     compare_messages(&portable, &avx512, TRIALS);
     compare_families(&portable, &avx512);
     compare_networks(&portable, &avx512, 1000);
+    compare_predictions(&portable, &avx512, 300);
     printf("test_kernels: avx512, emulated, equals portable\n");
     return 0;
 #endif
@@ -1282,6 +1343,7 @@ int main(void)
         set_rounding(0);
         compare_networks(&portable, &bbans_kernel, 5000);
         compare_decisions(&portable, &bbans_kernel, 5000);
+        compare_predictions(&portable, &bbans_kernel, 2000);
         if (isa != BBANS_ISA_NEON) /* whose are portable: nothing is easy */
             compare_families(&portable, &bbans_kernel);
         printf("test_kernels: %s equals portable\n", bbans_isa_name(isa));

@@ -1,5 +1,5 @@
 /* Predictions of signals: fits find what made a series, whatever its size; mu
- * is what docs/maths.md says; the kernels agree.
+ * is what docs/maths.md says.
  *
  * SPDX-License-Identifier: MIT */
 #include "signals/bbans_signal_predict.h"
@@ -271,64 +271,11 @@ static void test_adaptation(void)
     end(&c);
 }
 
-#define LONG 1024
-
-/* Every kernel against the portable one. */
-static void test_kernels(void)
-{
-    const bbans_predict_kernels *slow = &bbans_predict_portable;
-    static int32_t a[LONG], b[2 * LONG], w[2][LONG];
-    static int64_t sums[2][33 * 33 + LONG];
-    static int16_t h[LONG + 1];
-    static uint8_t shift[LONG];
-    int isa, trial;
-
-    FOR_EACH_ISA(isa)
-    for (trial = 0; trial < 2000; trial++) {
-        const bbans_predict_kernels *fast = bbans_kernel.predict;
-        const unsigned bits = 1 + below(30), few = 1 + below(25);
-        const size_t n = below(70), steps = below(600);
-        const size_t block = (size_t)16 << below(2),
-                     order = 16 * (1 + below(LONG / 16));
-        const size_t nx = 1 + below(33), ny = 1 + below(33);
-        const int32_t g = noise(INT16_MAX);
-        size_t i;
-
-        for (i = 0; i < LONG; i++)
-            a[i] = below(8) == 0 ? (int32_t)1 << few : noise((1 << few) - 1);
-        for (i = 0; i < 2 * LONG; i++)
-            b[i] =
-                below(8) == 0 ? -((int32_t)1 << bits) : noise((1 << bits) - 1);
-        CHECK(fast->dot(a, b, n) == slow->dot(a, b, n));
-        memset(sums, 0, sizeof sums);
-        fast->fir(a, n, b, steps, sums[0]);
-        slow->fir(a, n, b, steps, sums[1]);
-        CHECK(memcmp(sums[0], sums[1], sizeof *sums) == 0);
-        for (i = 0; i <= LONG; i++)
-            h[i] = (int16_t)noise(16383);
-        for (i = 0; i < LONG; i++)
-            w[0][i] = w[1][i] = bbans_signed32((uint32_t)random_bits());
-        for (i = 0; i < 2; i++)
-            CHECK(fast->adapt(w[0], h, order, g) ==
-                  slow->adapt(w[1], h, order, g));
-        CHECK(memcmp(w[0], w[1], sizeof *w) == 0);
-        for (i = 0; i < LONG; i++) {
-            a[i] = noise((1 << (few < 23 ? few : 23)) - 1);
-            shift[i] = (uint8_t)below(61 - 10 - 2 * (few < 23 ? few : 23));
-        }
-        memset(sums, 0, sizeof sums);
-        fast->covariances(a, nx, a + n, ny, shift, block, steps, sums[0]);
-        slow->covariances(a, nx, a + n, ny, shift, block, steps, sums[1]);
-        CHECK(memcmp(sums[0], sums[1], sizeof *sums) == 0);
-    }
-}
-
 int main(void)
 {
     test_resonance();
     test_segments();
     test_extremes();
     test_adaptation();
-    test_kernels();
     return 0;
 }

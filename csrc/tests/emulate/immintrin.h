@@ -203,6 +203,10 @@ static inline simde__m512i _mm512_srai_epi64(simde__m512i x, unsigned n)
 
     EMULATED(m512i, i64, 8, a.i64[i] >> n);
 }
+static inline simde__m256i _mm256_maskz_loadu_epi32(unsigned k, const void *p)
+{
+    EMULATED(m256i, i32, 8, k >> i & 1 ? ((const int32_t *)p)[i] : 0);
+}
 static inline simde__m512d _mm512_cvtps_pd(simde__m256 x)
 {
     const simde__m256_private a = simde__m256_to_private(x);
