@@ -345,16 +345,19 @@ def lattices(rows: Report, known: dict[str, Array], others: dict[str, Peer]) -> 
 
 
 def time_stamps(rows: Report) -> None:
-    """Regular ones: a block, and what each further block adds."""
-    start = 1_700_000_000
+    """Regular ones, in blocks; the second one brings the line, which those behind it
+    share."""
+    start, steps = 1_700_000_000, 1 << 14
     for unit, ticks in (("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)):
-        stamps = (start + 300 * np.arange(1 << 16)) * ticks
-        one = bbans.compress(stamps[: 1 << 14], block_size=1 << 14)
-        four = bbans.compress(stamps, block_size=1 << 14)
-        rows.add(f"regular time stamps in {unit}, one block", len(one), "bytes",
-                 at_most=64)  # fmt: skip
-        more = (len(four) - len(one)) / 3
-        rows.add(f"regular time stamps in {unit}, a further block", more, "bytes",
+        stamps = (start + 300 * np.arange(8 * steps)) * ticks
+
+        def taken(blocks: int, stamps: Array = stamps) -> int:
+            return len(bbans.compress(stamps[: blocks * steps], block_size=steps))
+
+        what = f"regular time stamps in {unit}"
+        rows.add(f"{what}, one block", taken(1), "bytes", at_most=64)
+        rows.add(f"{what}, two blocks", taken(2), "bytes", at_most=64 + 16)
+        rows.add(f"{what}, each block behind them", (taken(8) - taken(2)) / 6, "bytes",
                  at_most=16)  # fmt: skip
 
 
