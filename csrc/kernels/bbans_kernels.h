@@ -433,6 +433,15 @@ extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
     bbans_predict_avx512, bbans_predict_neon;
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
+
+/* Those of residuals have tables of 20 KB: where there is no choice of kernels,
+ * only what codes signals refers to them, so that firmware without signals is
+ * linked without them. */
+#ifdef BBANS_PORTABLE
+#define BBANS_RESIDUAL (&bbans_residual_portable)
+#else
+#define BBANS_RESIDUAL (bbans_kernel.residual)
+#endif
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
 extern const bbans_bytes_kernels bbans_bytes_portable, bbans_bytes_avx2,

@@ -5,6 +5,9 @@
 
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
+#define RESIDUAL .residual = &bbans_residual_portable,
+#else
+#define RESIDUAL /* see BBANS_RESIDUAL */
 #endif
 
 #define PORTABLE                                                               \
@@ -13,8 +16,8 @@
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
         .predict = &bbans_predict_portable,                                    \
-        .residual = &bbans_residual_portable,                                  \
-        .family = &bbans_family_portable, .network = &bbans_network_portable   \
+        RESIDUAL.family = &bbans_family_portable,                              \
+        .network = &bbans_network_portable                                     \
     }
 
 bbans_kernels bbans_kernel = PORTABLE;

@@ -430,11 +430,11 @@ INLINED static inline void decide_all(value_in_work *q, unsigned streams,
     if (contexts != FEW) {
         for (i = 0; i < streams; i++)
             if (decode)
-                q[i].leaf = bbans_kernel.residual->decode(&q[i].mixed, depth,
-                                                          given[i], &q[i].span);
+                q[i].leaf = BBANS_RESIDUAL->decode(&q[i].mixed, depth, given[i],
+                                                   &q[i].span);
             else
-                bbans_kernel.residual->encode(&q[i].mixed, depth, q[i].leaf,
-                                              &q[i].span);
+                BBANS_RESIDUAL->encode(&q[i].mixed, depth, q[i].leaf,
+                                       &q[i].span);
         return;
     }
     for (i = 0; i < streams; i++) {

@@ -147,7 +147,7 @@ static uint64_t test_series(void)
     uint64_t h = UINT64_C(14695981039346656037);
     int trial;
 
-    for (trial = 0; trial < 400; trial++) { /* one call in each expression */
+    for (trial = 0; trial < 120; trial++) { /* one call in each expression */
         const int element = elements[below(8)], kind = trial % SERIES;
         const uint32_t few = below(4), is_short = below(4);
         const size_t channels = 1 + below(few ? 3 : 90),
@@ -314,7 +314,7 @@ int main(void)
     {
         check_state = 1;
         /* What the integers of docs/maths.md, "Signals", give anywhere. */
-        CHECK(test_series() == UINT64_C(0x70ed09b88de20d71));
+        CHECK(test_series() == UINT64_C(0x6a41da6b5277a4d9));
     }
     test_lines();
     test_widths();
