@@ -279,7 +279,7 @@ def blas(rows: Report) -> None:
     held = {**free, "OPENBLAS_NUM_THREADS": "1"}
 
     def spent(environment: dict[str, str]) -> float:
-        command = [sys.executable, "-c", CPU]
+        command = [sys.executable, "-I", "-c", CPU]
         done = subprocess.run(command, env=environment, capture_output=True, text=True,
                               check=True)  # fmt: skip
         return float(done.stdout)
