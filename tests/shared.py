@@ -1,6 +1,8 @@
 """What test files share: the kernels of this machine, models and messages at random,
 and frozen models as the reference has them."""
 
+import io
+
 import numpy as np
 import reference as ref
 
@@ -174,3 +176,14 @@ def random_observations(head, n, *, seed):
     """Rows of integers, all alike."""
     rng = np.random.default_rng(seed)
     return rng.integers(head.low, head.high + 1, (n, head.width), np.int32)
+
+
+class Counting(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    n_read = 0
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.n_read += len(data)
+        return data

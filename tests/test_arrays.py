@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from shared import random_hmm
+from shared import Counting, random_hmm
 
 import bbans
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder, describe
@@ -402,14 +402,6 @@ def test_keys_of_several_axes(axis, block_size):
 
 
 def test_a_key_reads_the_blocks_that_it_needs():
-    class Counting(io.BytesIO):
-        n_read = 0
-
-        def read(self, size=-1):
-            data = super().read(size)
-            self.n_read += len(data)
-            return data
-
     x = np.random.default_rng(0).integers(0, 1 << 15, (4, 100_000), "i2")
     raw = Counting(bbans.compress(x, SignalCoder(axis=1), block_size=4000))
     with bbans.open(raw) as file:

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 import pytest
-from shared import ALL_BYTES, random_hmm, random_lgssm
+from shared import ALL_BYTES, Counting, random_hmm, random_lgssm
 
 import bbans
 from bbans.formats import ByteCoder, ContainerFile
@@ -16,17 +16,6 @@ from bbans.formats.container import ContainerWriter, Header
 
 LETTERS = random_hmm(3, "abcé😀")
 ROWS = random_lgssm(2, 3, seed=1).freeze()
-
-
-class Counting(io.BytesIO):
-    """A file that counts what is read of it."""
-
-    n_read = 0
-
-    def read(self, size=-1):
-        data = super().read(size)
-        self.n_read += len(data)
-        return data
 
 
 def opened(data, coder=None):
