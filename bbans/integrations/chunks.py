@@ -28,7 +28,7 @@ from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, ContainerReader
 from bbans.frozen.base import FrozenModel
 from bbans.integrations.models import as_reference, find_model, is_fingerprint
 
-__all__ = ["ChunkCoder"]
+__all__ = ["ChunkCodec", "ChunkCoder"]
 
 _BYTE = np.dtype(np.uint8)
 
@@ -232,3 +232,30 @@ class ChunkCoder:
             f"a chunk holds {values.size} elements of {values.dtype}, not those of an "
             f"array of {dtype} and shape {shape}"
         )
+
+
+class ChunkCodec:
+    """The settings of a codec of a library, as those of its `ChunkCoder`."""
+
+    def __init__(
+        self,
+        level: int = LEVEL_DEFAULT,
+        axis: int | None = None,
+        model: FrozenModel | str | None = None,
+    ) -> None:
+        self._coder = ChunkCoder.of(level, axis, model)
+
+    @property
+    def level(self) -> int:
+        """From 1, fast, to 9, small."""
+        return self._coder.level
+
+    @property
+    def axis(self) -> int | None:
+        """The axis along which a chunk was sampled."""
+        return self._coder.axis
+
+    @property
+    def model(self) -> str | None:
+        """The model's fingerprint, or its file in base64."""
+        return self._coder.model

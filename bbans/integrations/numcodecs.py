@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_array
-from bbans.formats.coders import LEVEL_DEFAULT
-from bbans.frozen.base import FrozenModel
-from bbans.integrations.chunks import ChunkCoder
+from bbans.integrations.chunks import ChunkCodec, ChunkCoder
 
 try:
     from numcodecs.abc import Codec
@@ -23,7 +21,7 @@ except ImportError as error:
 __all__ = ["Bbans"]
 
 
-class Bbans(Codec):  # type: ignore[misc]
+class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
     """Compresses arrays of any type that is not of objects; sensors above all.
 
     Integers, booleans, dates and durations are coded by a model of each chunk, which is
@@ -58,29 +56,6 @@ class Bbans(Codec):  # type: ignore[misc]
     """
 
     codec_id = "bbans"
-
-    def __init__(
-        self,
-        level: int = LEVEL_DEFAULT,
-        axis: int | None = None,
-        model: FrozenModel | str | None = None,
-    ) -> None:
-        self._coder = ChunkCoder.of(level, axis, model)
-
-    @property
-    def level(self) -> int:
-        """From 1, fast, to 9, small."""
-        return self._coder.level
-
-    @property
-    def axis(self) -> int | None:
-        """The axis along which a chunk was sampled."""
-        return self._coder.axis
-
-    @property
-    def model(self) -> str | None:
-        """The model's fingerprint, or its file in base64."""
-        return self._coder.model
 
     def encode(self, buf: Any) -> bytes:
         """Compress an array.

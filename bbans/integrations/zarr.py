@@ -6,9 +6,7 @@ import asyncio
 from typing import Any
 
 from bbans.errors import ModelError
-from bbans.formats.coders import LEVEL_DEFAULT
-from bbans.frozen.base import FrozenModel
-from bbans.integrations.chunks import ChunkCoder
+from bbans.integrations.chunks import ChunkCodec, ChunkCoder
 
 try:
     import zarr.dtype  # noqa: F401  there is one from 3.1 on
@@ -24,7 +22,7 @@ __all__ = ["BbansCodec"]
 NAME = "bbans"
 
 
-class BbansCodec(ArrayBytesCodec):  # type: ignore[misc]
+class BbansCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
     """Compresses the chunks of an array of any type that is not of objects.
 
     It takes the place of zarr's `serializer`, as it sees what the values are: integers,
@@ -61,29 +59,6 @@ class BbansCodec(ArrayBytesCodec):  # type: ignore[misc]
     """
 
     is_fixed_size = False
-
-    def __init__(
-        self,
-        level: int = LEVEL_DEFAULT,
-        axis: int | None = None,
-        model: FrozenModel | str | None = None,
-    ) -> None:
-        self._coder = ChunkCoder.of(level, axis, model)
-
-    @property
-    def level(self) -> int:
-        """From 1, fast, to 9, small."""
-        return self._coder.level
-
-    @property
-    def axis(self) -> int | None:
-        """The axis along which a chunk was sampled."""
-        return self._coder.axis
-
-    @property
-    def model(self) -> str | None:
-        """The model's fingerprint, or its file in base64."""
-        return self._coder.model
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BbansCodec) and self._coder == other._coder
