@@ -165,6 +165,7 @@ static void insert(tree *t, int64_t value, uint32_t before, uint32_t *rank,
     *multiplicity = ++at->count[i];
 }
 
+#ifndef BBANS_DECODER_ONLY
 /* The entry that holds the slot, which then counts from there; the entry has
  * one less.  Where groups of entries are summed, some may be beyond the last:
  * what they hold is added too late to matter, and is below 2^28. */
@@ -201,6 +202,7 @@ static int64_t take(tree *t, uint32_t slot, uint32_t *start, uint32_t *freq)
     *freq = at->count[i] + 1;
     return at->key[i];
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* All values, rising; ERR_SYMBOL if the type does not hold one. */
 static bbans_status list_values(const tree *t, void *value, int type)
