@@ -2233,6 +2233,49 @@ def negative_binomial(r, p):
     )
 
 
+# Sets: values whose order is free. push(message, v) and pop(message) code one value.
+
+
+def multiset_push(message, values, push):
+    left = sorted(values)
+    while left:
+
+        def find(slot, left=left):
+            v = left[slot]
+            return v, left.index(v), left.count(v)
+
+        v = message.pop(len(left), find)
+        left.remove(v)
+        push(message, v)
+
+
+def multiset_pop(message, n, pop):
+    values = []
+    for k in range(1, n + 1):
+        v = pop(message)
+        values = sorted([*values, v])
+        message.push(values.index(v), values.count(v), k)
+    return values
+
+
+def permutation_pop(message, n):
+    a = []
+    for i in range(n):
+        j = message.pop(i + 1, lambda slot: (slot, slot, 1))
+        a.append(i)
+        a[i], a[j] = a[j], i
+    return a
+
+
+def permutation_push(message, permutation):
+    a = [*permutation]
+    for i in reversed(range(len(a))):
+        j = a.index(i)
+        message.push(j, 1, i + 1)
+        a[j] = a[i]
+        a.pop()
+
+
 # Linear Gaussian state space models
 
 
