@@ -10,9 +10,8 @@ import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
 from functools import cache
-from itertools import accumulate
-from itertools import product as cartesian
 from itertools import accumulate, product
+from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
 
@@ -3253,6 +3252,8 @@ class Graph:
         if message.to_int() < START:
             raise Damage("the schedule did not start from this integer")
         return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
+
+
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
 # lowest first; weights are a dict from states.
 
