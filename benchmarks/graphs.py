@@ -8,7 +8,14 @@ one thread. A few minutes without --quick.
 
 from __future__ import annotations
 
-from report import Report, parser
+import numpy as np
+from clock import seconds
+from engine import Engine
+from report import ISAS, Report, parser, use_isa
+
+from bbans import HMM, HierarchicalHMM
+from bbans.frozen import FrozenModel
+from bbans.models import information_content
 
 
 def graphs(rows: Report) -> None:
@@ -19,8 +26,80 @@ def startup(rows: Report) -> None:
     """Start-up by number of levels, aligned and staircase."""
 
 
+def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
+    """Real data as training and test sequences, by name."""
+    found = {}
+    if book := rows.files("war_and_peace/war_and_peace_books*.txt", "War and Peace"):
+        text = book[0].read_text(encoding="utf-8")
+        parts = [text[at : at + 5000] for at in range(0, 250_000, 5000)]
+        found["War and Peace"] = parts[:40], ["".join(parts[40:])]
+    if log := rows.files("logs/HDFS_2k.log", "log lines"):
+        lines = log[0].read_text(encoding="latin-1").splitlines(keepends=True)
+        parts = ["".join(lines[at : at + 100]) for at in range(0, len(lines), 100)]
+        found["HDFS log"] = parts[:15], ["".join(parts[15:])]
+    return found
+
+
+def train(
+    model: type[HMM] | type[HierarchicalHMM],
+    n_states: int | list[int],
+    sequences: list[str],
+    characters: str,
+    quick: bool,
+) -> FrozenModel:
+    """The best of some starts, frozen."""
+    fits = [
+        model.fit(
+            sequences, n_states, alphabet=characters, n_iter=20 if quick else 150,
+            seed=seed, dtype=np.float32, threads=2, progress=False,
+        )
+        for seed in range(1 if quick else 3)
+    ]  # fmt: skip
+    best = min(fits, key=lambda fit: fit.history[-1].objective)
+    return best.freeze(predictive=True)
+
+
 def hierarchies(rows: Report) -> None:
     """Two levels against one of as many states, and of as many bytes; the engine."""
+    for name, (training, test) in texts(rows).items():
+        characters = "".join(sorted(set("".join(training + test))))
+        for model, n_states in (
+            (HierarchicalHMM, [8, 8]),
+            (HMM, 12),
+            (HMM, 64),
+            (HierarchicalHMM, [24, 8]),
+        ):
+            frozen = train(model, n_states, training, characters, rows.quick)
+            size = len(frozen.to_bytes())
+            content = sum(information_content(x, frozen) for x in test)
+            bits = sum(8 * len(frozen.encode(x)) for x in test)
+            symbols = sum(map(len, test))
+            sizes = n_states if isinstance(n_states, list) else [n_states]
+            what = f"{name}, {' x '.join(map(str, sizes))} states, {size} bytes"
+            rows.add(f"{what}: rate", bits / symbols, "bits/symbol")
+            rows.add(f"{what}: over h", bits - content, "bits")
+    hierarchy_engine(rows)
+
+
+def hierarchy_engine(rows: Report) -> None:
+    """Rates and speed of the C engine, on data of the model."""
+    length = 20_000 if rows.quick else 200_000
+    model = HierarchicalHMM.random([8, 8], 64, seed=1, concentration=0.5)
+    x, _ = model.sample(length, seed=2)
+    frozen = model.freeze()
+    for T in (1, 10, 100, 1000, length):
+        over = 8 * len(frozen.encode(x[:T])) - information_content(x[:T], frozen)
+        rows.add(f"8 x 8 states, T = {T}: whole bytes over h", over, "bits",
+                 at_most=10 if T <= 1000 else None)  # fmt: skip
+    for isa in ISAS.values():
+        if use_isa(isa) is None:
+            rows.skip(isa, "not on this machine")
+            continue
+        timed = Engine(frozen, x).timed(seconds, repeats=3 if rows.quick else 9)
+        for verb, taken in zip(("encode", "decode"), timed, strict=True):
+            rows.add(f"8 x 8 states, {isa}: {verb}", 1e-6 / taken, "M steps/s",
+                     at_least=3 if isa == "avx2" else None)  # fmt: skip
+    use_isa()
 
 
 def sets(rows: Report) -> None:

@@ -164,6 +164,14 @@ EXAMPLES = [
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
+    (
+        bbans.HierarchicalHMM(
+            [[CHAIN[0]] * 2, CHAIN[0]],
+            [[CHAIN[1]] * 2, CHAIN[1]],
+            [[0.5, 0.5], [0.25, 0.75]],
+        ),
+        lambda a, b: a.freeze() == b.freeze() and a.history == b.history,
+    ),
     (models.Topology.left_to_right(3), shares("initial", "transition")),
     (ARHMM.history[-1], equal),
     (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),
