@@ -325,6 +325,7 @@ def test_every_type_has_its_number():
         3: "FrozenLGSSM",
         4: "FrozenVAE",
         5: "FrozenDeepSSM",
+        6: "FrozenHierarchicalHMM",
     }
 
 
