@@ -18,6 +18,7 @@ FAMILY = distributions.Family.gaussian()
 GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
+LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
@@ -147,6 +148,7 @@ EXAMPLES = [
     (codecs.check_model([0, 1, 2], HMM.freeze()), equal),
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
+    (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (DEEP_SSM.freeze(BITS), equal),
@@ -164,14 +166,7 @@ EXAMPLES = [
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
-    (
-        bbans.HierarchicalHMM(
-            [[CHAIN[0]] * 2, CHAIN[0]],
-            [[CHAIN[1]] * 2, CHAIN[1]],
-            [[0.5, 0.5], [0.25, 0.75]],
-        ),
-        lambda a, b: a.freeze() == b.freeze() and a.history == b.history,
-    ),
+    (LEVELS, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (models.Topology.left_to_right(3), shares("initial", "transition")),
     (ARHMM.history[-1], equal),
     (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),

@@ -29,7 +29,7 @@ from bbans.frozen.hmm import (
     words_of,
 )
 
-__all__ = ["FrozenHierarchicalHMM", "HierarchySteps"]
+__all__ = ["LEVELS_MAX", "FrozenHierarchicalHMM", "HierarchySteps"]
 
 NUMBERS = 3  # of the header before the states of each level: L, M, c
 LEVELS_MAX = int(lib.BBANS_LEVELS_MAX)

@@ -18,7 +18,7 @@ from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols
 from bbans.frozen.base import MODES, Kind
-from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
+from bbans.frozen.hierarchical_hmm import LEVELS_MAX, FrozenHierarchicalHMM
 from bbans.models._data import frequencies_of
 from bbans.models._parameters import (
     MAX_STATES,
@@ -39,9 +39,7 @@ from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import SHORT_BITS, step_bits
 from bbans.models.hmm import HMM, alphabet_of
 
-__all__ = ["MAX_LEVELS", "HierarchicalHMM", "as_sizes"]
-
-MAX_LEVELS = 8
+__all__ = ["HierarchicalHMM", "as_sizes"]
 
 # Levels above the first, where training starts: found by trying, on text and on data
 # of models whose levels change seldom. Without it most starts miss these.
@@ -112,7 +110,7 @@ class HierarchicalHMM(FloatModel):
                 "initial and transition must be lists of the same length: an array for "
                 "each level"
             ) from None
-        as_integer(n_levels, "the number of levels", 1, MAX_LEVELS)
+        as_integer(n_levels, "the number of levels", 1, LEVELS_MAX)
         self._initial: list[Floats] = []
         self._transition: list[Floats] = []
         for i, (first, step) in enumerate(pairs):
@@ -510,7 +508,7 @@ def as_sizes(n_states: Sequence[int] | None) -> tuple[int, ...]:
         raise ModelError(
             f"n_states must be a list, the states of each level, not {n_states!r}"
         )
-    as_integer(len(n_states), "the number of levels", 1, MAX_LEVELS)
+    as_integer(len(n_states), "the number of levels", 1, LEVELS_MAX)
     sizes = tuple(as_integer(K, "n_states", 1, MAX_STATES) for K in n_states)
     if math.prod(sizes) > MAX_STATES:
         raise ModelError(
