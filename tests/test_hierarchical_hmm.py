@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import HMM, HierarchicalHMM, ModelError
+from bbans import HMM, HierarchicalHMM, Message, ModelError
+from bbans.codecs import Schedule, aligned, staircase
+from bbans.codecs.metered import random_bits
+from bbans.distributions import Weighted
 from bbans.models import Statistics, information_content
 from bbans.records import decode_batch, encode_batch
 
@@ -255,6 +258,54 @@ def test_it_is_a_model_like_any_other(tmp_path):
     encode.start()
     encode.join()
     assert found == [frozen.encode(text)]
+
+
+# ---- as a graph
+
+
+@pytest.mark.parametrize("sizes", [(4,), (3, 2), (2, 2, 2)])
+@pytest.mark.parametrize("order", [aligned, staircase])
+def test_orders_over_time_and_levels_cost_what_the_model_says(sizes, order):
+    model = random_model(sizes, 5, seed=9)
+    frozen = model.freeze()
+    for T in (1, 2, 7, 60):
+        x, _ = model.sample(T, seed=T)
+        values = {("x", t): int(symbol) for t, symbol in enumerate(x, 1)}
+        schedule = Schedule(frozen.graph(T), order(len(sizes), T))
+        content = information_content(x, frozen)
+        excess = []
+        for seed in range(20 if T < 60 else 5):
+            message = random_bits(np.random.default_rng(seed))
+            before = message.bits
+            schedule.push(message, values)
+            excess.append(message.bits - before - content)
+            assert schedule.pop(message) == values
+        # The sum telescopes (docs/maths.md, "Schedules"). What the head of a message
+        # rounds is some 0.02 bits either way.
+        assert abs(np.mean(excess)) < 0.03
+        assert schedule.memory <= len(sizes) + 2
+        data = schedule.encode(values)
+        assert -8 <= 8 * len(data) - content <= 10
+        assert schedule.decode(data) == values
+
+
+def test_a_graph_has_the_conditionals_of_the_model():
+    frozen = random_model((3, 2), 4, seed=1).freeze()
+    graph = frozen.graph(2)
+    assert list(graph.parents(("z", 1, 2))) == [("z", 2, 2), ("z", 1, 1)]
+    assert list(graph.parents(("z", 2, 1))) == []
+    for law, values, table in (
+        (("z", 1, 2), {("z", 2, 2): 1, ("z", 1, 1): 2}, frozen.transition[0][1, 2]),
+        (("z", 1, 1), {("z", 2, 1): 1}, frozen.initial[0][1]),
+        (("x", 2), {("z", 1, 2): 2}, frozen.emission[2]),
+    ):
+        message = Message.from_bytes(bytes(99) + b"\1")
+        graph.conditional(law, values).push(message, 1)
+        same = Message.from_bytes(bytes(99) + b"\1")
+        Weighted(table).push(same, 1)
+        assert message == same
+    with pytest.raises(ModelError, match="length"):
+        frozen.graph(0)
 
 
 # ---- mistakes

@@ -81,7 +81,7 @@ class HierarchicalHMM(FloatModel):
 
     Examples
     --------
-    The upper level says for how long; the lower one stays, or changes at each step.
+    The upper level says whether the lower one stays or changes at each step.
 
     >>> stay, change = [[0.9, 0.1], [0.1, 0.9]], [[0.1, 0.9], [0.9, 0.1]]
     >>> model = HierarchicalHMM(
@@ -89,8 +89,8 @@ class HierarchicalHMM(FloatModel):
     ...     [[stay, change], [[0.99, 0.01], [0.01, 0.99]]],
     ...     [[1, 0], [0, 1]],
     ... )
-    >>> model.n_states, round(model.information_content([0, 0, 0, 1, 0, 1]), 3)
-    ((2, 2), 6.163)
+    >>> model.n_states, round(model.information_content([0, 1, 0, 1, 0, 1, 0, 1]), 3)
+    ((2, 2), 3.147)
     """
 
     __slots__ = ("_alphabet", "_emission", "_initial", "_joint", "_transition")
