@@ -43,7 +43,7 @@ class Chain:
         return codec
 
     def posterior(self, node: Any, known: Mapping[Any, Any]) -> Codec[Any]:
-        """Q(z_t | x_1 .. x_t, z_t+1), from the first observation on: `plan` is quick."""
+        """Q(z_t | x_1 .. x_t, z_t+1); `plan` keeps the beliefs."""
         return _Beliefs(self._model).posterior(node, known)
 
     def plan(self, order: Any) -> Callable[[], _Beliefs]:

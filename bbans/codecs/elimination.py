@@ -45,6 +45,8 @@ class Elimination:
         As of `Schedule`.
     parents : callable
         ``parents(node)`` are the nodes that its distribution depends on.
+    check : callable, optional
+        ``check(latent, others)`` may refuse what a bucket depends on.
 
     Attributes
     ----------
@@ -60,6 +62,7 @@ class Elimination:
         self,
         order: Iterable[tuple[str, Any]],
         parents: Callable[[Any], Iterable[Any]],
+        check: Callable[[Any, list[Any]], None] | None = None,
     ) -> None:
         steps = list(order)
         self.latents = tuple(node for action, node in steps if action == "pop")
@@ -74,12 +77,12 @@ class Elimination:
         self.buckets: list[Bucket] = [Bucket((), (), ())] * len(self.latents)
         for rank in reversed(range(len(self.latents))):
             scope = tuple(sorted(scopes[rank]))
+            if check is not None:
+                check(self.latents[rank], [self.latents[i] for i in scope])
             if scope:
                 inputs[scope[-1]].append(rank)
                 scopes[scope[-1]].update(scope[:-1])
-            self.buckets[rank] = Bucket(
-                tuple(nodes[rank]), tuple(inputs[rank]), scope
-            )
+            self.buckets[rank] = Bucket(tuple(nodes[rank]), tuple(inputs[rank]), scope)
 
     def ranks(self, nodes: Iterable[Any]) -> tuple[int, ...]:
         """The ranks of those nodes that are latent, ascending."""

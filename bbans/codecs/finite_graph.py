@@ -27,7 +27,8 @@ Integers = NDArray[np.int64]
 
 MASS_BITS = 30  # of a conditional
 ENTRY_BITS = 31  # of the largest entry of a message
-TOTAL_BITS = 27  # of a law
+LATENT_BITS = 24  # of the total of a posterior: a larger one wastes more in a message
+OBSERVED_BITS = 27  # of that of an observation, for the range coder
 MOST_ENTRIES = 1 << 24  # of a table
 FREE = -1  # the rank of an observation whose value is open
 START_BITS = START_MIN_BITS + 6  # of a range code that is seldom shorter than the least
@@ -88,10 +89,10 @@ class FiniteGraph:
     Notes
     -----
     Latents are summed out by tables over those that stand in the way; how large they
-    get depends on the order of the pops. For a chain that is popped from one end they have
-    two axes, for a tree from the root three, for a hierarchy in time one more than it
-    has levels. Nodes that share an array share its memory. All is in integers, the same
-    on every machine; what that costs is below 1e-6 bits a node. docs/maths.md,
+    get depends on the order of the pops: two axes for a chain that is popped from one
+    end, for a tree from its root too, one more than it has levels for a hierarchy in
+    time. Nodes that share an array share its memory. All is in integers, the same on
+    every machine; what that costs is below 1e-6 bits a node. docs/maths.md,
     "Exact posteriors".
 
     Examples
@@ -112,7 +113,7 @@ class FiniteGraph:
         as_instance(
             nodes, Mapping, "nodes", "a mapping from nodes to their parents and weights"
         )
-        arrays: dict[int, _Masses] = {}
+        arrays: dict[int, tuple[Any, _Masses]] = {}  # by identity, which is kept alive
         self._nodes: dict[Any, _Node] = {}
         for node, pair in nodes.items():
             if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -121,8 +122,8 @@ class FiniteGraph:
                 )
             parents, weights = pair
             if id(weights) not in arrays:
-                arrays[id(weights)] = _as_masses(weights, node)
-            self._nodes[node] = _Node(tuple(parents), arrays[id(weights)])
+                arrays[id(weights)] = weights, _as_masses(weights, node)
+            self._nodes[node] = _Node(tuple(parents), arrays[id(weights)][1])
         for node, (parents, given) in self._nodes.items():
             if strange := [parent for parent in parents if parent not in self._nodes]:
                 raise ModelError(f"{strange[0]!r}, a parent of {node!r}, is no node")
@@ -174,14 +175,12 @@ class FiniteGraph:
         ModelError
             If a table is too large.
         """
-        elimination = Elimination(order, self.parents)
-        sizes = [self.size(latent) for latent in elimination.latents]
-        for rank, bucket in enumerate(elimination.buckets):
-            _check_entries(
-                elimination.latents[rank],
-                [sizes[rank], *(sizes[i] for i in bucket.scope)],
-                "Schedule: pop latents that depend on each other one after the other",
-            )
+
+        def check(latent: Any, others: Sequence[Any]) -> None:
+            sizes = map(self.size, (latent, *others))
+            _check_entries(latent, [*sizes], "Pop the latents in another order")
+
+        elimination = Elimination(order, self.parents, check)
         return partial(_Posteriors, self, elimination)
 
     def start(self, pushes: Sequence[Any]) -> int:
@@ -194,7 +193,9 @@ class FiniteGraph:
                 return count
         return len(pushes)
 
-    def predictive(self, order: Sequence[tuple[str, Any]]) -> Callable[[], _Predictions]:
+    def predictive(
+        self, order: Sequence[tuple[str, Any]]
+    ) -> Callable[[], _Predictions]:
         """Prepare distributions of observations given others, for an order."""
         elimination = Elimination(order, self.parents)
         pushes = [node for action, node in order if action == "push"]
@@ -270,8 +271,8 @@ def _as_masses(weights: ArrayLike, node: Any) -> _Masses:
 def _check_entries(node: Any, sizes: Sequence[int], instead: str) -> None:
     if (entries := prod(sizes)) > MOST_ENTRIES:
         raise ModelError(
-            f"{node!r} depends on {len(sizes) - 1} others at once, by a table of "
-            f"{entries} entries, and 2**24 is the most. {instead}"
+            f"{node!r} needs a table of {entries} entries, over {len(sizes) - 1} "
+            f"other latents, and {MOST_ENTRIES} is the most. {instead}"
         )
 
 
@@ -292,7 +293,8 @@ def _scaled(table: Integers) -> Integers:
     excess = largest.bit_length() - ENTRY_BITS
     if excess <= 0:
         return table
-    return np.maximum(table >> excess, table > 0)
+    scaled: Integers = np.maximum(table >> excess, table > 0)
+    return scaled
 
 
 def _product(factors: Sequence[Factor]) -> Factor:
@@ -332,7 +334,7 @@ class _Posteriors(Pass[Factor]):
         for scope, table in self._factors(rank, known):
             values = tuple(known[latents[i]] for i in scope[:-1])
             product = _scaled(product * table[values])
-        excess = int(product.sum()).bit_length() - TOTAL_BITS
+        excess = int(product.sum()).bit_length() - LATENT_BITS
         return Weighted(product >> max(0, excess), copy=False)
 
     def _factors(self, rank: int, known: Mapping[Any, Any]) -> list[Factor]:
@@ -375,11 +377,14 @@ class _Predictions:
         if not self._elimination.ranks(self._graph.parents(node)):
             return self._graph.conditional(node, self._known)
         # The factor with an axis for its values, in place of the message without one.
-        carried, replaced = self._factor(node), set()
+        carried = self._factor(node)
+        replaced: set[int] = set()
         while carried.scope[-1] != FREE:
             rank = carried.scope[-1]
             factors = [*self._factors(rank, replaced), carried]
-            sizes = {i: n for scope, t in factors for i, n in zip(scope, t.shape)}
+            sizes: dict[int, int] = {}
+            for scope, table in factors:
+                sizes.update(zip(scope, table.shape, strict=True))
             _check_entries(
                 node,
                 [*sizes.values()],
@@ -388,7 +393,7 @@ class _Predictions:
             carried = _summed(factors)
             replaced.add(rank)
         weights = carried.table
-        excess = max(0, int(weights.sum()).bit_length() - TOTAL_BITS)
+        excess = max(0, int(weights.sum()).bit_length() - OBSERVED_BITS)
         return Weighted(np.maximum(weights >> excess, weights > 0), copy=False)
 
     def _activate(self, node: Any) -> None:

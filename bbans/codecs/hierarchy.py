@@ -68,10 +68,9 @@ def staircase(levels: int, length: int) -> list[Step]:
 
     Notes
     -----
-    Each latent is popped when something is to be pushed that needs it, so that no more
-    than L + 2 latents are outstanding, and each pop is paid by what was pushed before:
-    start-up depends neither on T nor, where a step's data say as much as its latents, on
-    L.
+    A latent is popped when something is to be pushed that needs it. No more than L + 2
+    are outstanding, and each pop is paid by what was pushed before: start-up does not
+    depend on T, nor, where a step's data say as much as its latents, on L.
 
     Examples
     --------

@@ -103,6 +103,7 @@ class Schedule:
 
     Attributes
     ----------
+    model : GraphModel
     order : tuple of (str, node)
     observed : tuple of node
         Those that are not popped, in the order of pushes.
@@ -152,7 +153,7 @@ class Schedule:
     """
 
     def __init__(self, model: GraphModel, order: Iterable[tuple[str, Any]]) -> None:
-        self._model = model
+        self.model = model
         self.order = tuple(order)
         latents = {node for action, node in self.order if action == "pop"}
         popped: set[Any] = set()
@@ -276,7 +277,9 @@ class Schedule:
             If observations of the model depend on earlier ones.
         """
         length = as_integer(length, "length", 0)
-        graph = (PredictiveChain if isinstance(model, PredictiveModel) else Chain)(model)
+        graph = (PredictiveChain if isinstance(model, PredictiveModel) else Chain)(
+            model
+        )
         backwards = range(length - 1, -1, -1)
         return cls.eager(
             graph, [("z", t) for t in backwards], [("x", t) for t in backwards]
@@ -290,7 +293,7 @@ class Schedule:
         SymbolError
             If they are not those of the graph, or one cannot be coded.
         """
-        self._push(message, self._checked(value))
+        self._push(message, value)
 
     def pop(self, message: Any) -> dict[Any, Any]:
         """Pop observations: `push`, read bottom to top."""
@@ -319,8 +322,13 @@ class Schedule:
             ``pop(node, make)`` draws a latent; ``make()`` is the codec.
         push : callable
             ``push(node, make, value)`` takes a value off.
+
+        Raises
+        ------
+        SymbolError
+            If they are not those of the graph.
         """
-        values, inference = dict(value), self._inference()
+        values, inference = self._checked(value), self._inference()
         for action, node in self.order:
             if action == "pop":
                 known = _Known(node, values, self._parents)
@@ -332,7 +340,7 @@ class Schedule:
 
     def _inference(self) -> Any:
         """What has the posteriors of one pass."""
-        return self._model if self._plan is None else self._plan()
+        return self.model if self._plan is None else self._plan()
 
     def _push(self, message: Any, values: Mapping[Any, Any], n_plain: int = 0) -> None:
         """The first so many latents are modes."""
@@ -369,7 +377,7 @@ class Schedule:
 
     def _conditional(self, node: Any, values: dict[Any, Any]) -> Codec[Any]:
         parents = {parent: values[parent] for parent in self._parents[node]}
-        return self._model.conditional(node, parents)
+        return self.model.conditional(node, parents)
 
     # ---- a message of its own
 
@@ -407,7 +415,7 @@ class Schedule:
         if initial_bits is not None:
             message = initial(initial_bits)
             self._push(message, values)
-        elif isinstance(self._model, PredictiveGraph):
+        elif isinstance(self.model, PredictiveGraph):
             message = self._encode(values)
         else:
             message = self._encode_at_modes(values)
@@ -441,30 +449,33 @@ class Schedule:
                 values = self._pop(message)
                 if message != initial(initial_bits):
                     raise CorruptError(
-                        "message does not end in its initial bits: others, or "
-                        + DIFFER
+                        "message does not end in its initial bits: others, or " + DIFFER
                     )
-            elif isinstance(self._model, PredictiveGraph):
+            elif isinstance(self.model, PredictiveGraph):
                 values = self._decode(message)
             else:
                 values = self._decode_at_modes(message)
         return values
 
+    @property
+    def _predictor(self) -> PredictiveGraph:
+        assert isinstance(self.model, PredictiveGraph)
+        return self.model
+
     @cached_property
     def _start(self) -> _Start:
         pushes = self.observed
-        n = self._model.start(pushes)
+        n = self._predictor.start(pushes)
         needed = set(pushes[n:])
         for node in self._parents:  # children first
             if node in needed:
                 needed.update(self._parents[node])
         body = [(action, node) for action, node in self.order if node in needed]
-        return _Start(pushes[:n][::-1], Schedule(self._model, body))
+        return _Start(pushes[:n][::-1], Schedule(self.model, body))
 
     @cached_property
     def _predictive(self) -> Callable[[], Any]:
-        begin: Callable[[], Any] = self._model.predictive(self.order)
-        return begin
+        return self._predictor.predictive(self.order)
 
     def _encode(self, values: dict[Any, Any]) -> Message:
         start = self._start
@@ -472,7 +483,7 @@ class Schedule:
         message = self._range_encode(body, start.nodes, values)
         if not body:
             return message
-        if message.is_at_least(start_bits(self._model)):
+        if message.is_at_least(start_bits(self.model)):
             start.body._push(message, body)
             message.push_interval(*FLAG_SCHEDULE, FLAG_TOTAL)
         else:
@@ -488,9 +499,9 @@ class Schedule:
         message.advance(*(FLAG_PREDICTIVE if flagged else FLAG_SCHEDULE), FLAG_TOTAL)
         if flagged:
             nodes = self.observed[::-1]
-            return self._range_decode({}, nodes, message, start.nodes[0])
+            return self._range_decode({}, nodes, message, len(start.body.observed))
         body = start.body._pop(message)
-        if not message.is_at_least(start_bits(self._model)):
+        if not message.is_at_least(start_bits(self.model)):
             raise CorruptError(f"message ends early: {DIFFER}")
         return self._range_decode(body, start.nodes, message)
 
@@ -514,16 +525,16 @@ class Schedule:
         known: dict[Any, Any],
         nodes: Iterable[Any],
         message: Message,
-        mark: Any = None,
+        mark: int | None = None,
     ) -> dict[Any, Any]:
-        """What follows from node `mark` on must be too little to start bits back."""
+        """What follows from index `mark` on must be too little to start bits back."""
         decoder, predictions = RangeDecoder(message), self._predictive()
         values = dict(known)
         for node, x in known.items():
             predictions.observe(node, x)
-        for node in nodes:
-            if node == mark:
-                decoder.mark(start_bits(self._model))
+        for i, node in enumerate(nodes):
+            if i == mark:
+                decoder.mark(start_bits(self.model))
             values[node] = decoder.decode(predictions.law(node))
             predictions.observe(node, values[node])
         decoder.check()
@@ -596,4 +607,3 @@ class _Known(Mapping[Any, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
-

@@ -381,5 +381,5 @@ class _Stepwise(SequenceModel):
 
 
 def start_bits(model: Any) -> int:
-    """The schedule of a model with predictive distributions starts from so many bits."""
+    """The bits from which the schedule of a model with a predictive one starts."""
     return getattr(model, "start_bits", START_MIN_BITS)

@@ -235,20 +235,14 @@ class FrozenHierarchicalHMM(SymbolModel):
 
     def _next(self, weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Predicted weights from filtered ones: level by level, from the last."""
-        by_level = weights.reshape(self.n_states[::-1])  # the lowest level is last
-        for level in reversed(range(self.n_levels)):
-            axis = self.n_levels - 1 - level
-            rows = self._transition[level].astype(np.uint64)
-            # Rows [above, before, next]: above has taken its step.
-            if level == self.n_levels - 1:
-                rows = rows[None]
-            w = np.moveaxis(by_level, axis, -1)  # [upper, above, lower, before]
-            above = rows.shape[0]
-            shape = w.shape
-            w = w.reshape(-1, above, math.prod(shape[axis:-1]), shape[-1])
-            w = (w @ rows >> np.uint64(self.prec)).reshape(shape)
-            by_level = np.moveaxis(w, -1, axis)
-        return by_level.reshape(-1) + np.uint64(1)
+        for level, n in reversed([*enumerate(self.n_states)]):
+            masses = self._transition[level].astype(np.uint64).reshape(-1, n, n)
+            # [.., state above, before, states below]; the level above has taken its
+            # step. Sums stay below 2**59.
+            below = math.prod(self.n_states[:level])
+            before = weights.reshape(-1, len(masses), n, below)
+            weights = masses.transpose(0, 2, 1) @ before >> np.uint64(self.prec)
+        return weights.reshape(-1) + np.uint64(1)
 
     def levels(
         self, filtered: ArrayLike, z_next: Levels | None = None
@@ -278,7 +272,7 @@ class FrozenHierarchicalHMM(SymbolModel):
         """Masses with which the states of a level (from 0) lead to its next one, shape
         (K_l,); all 1 without one."""
         if z_next is None:
-            return np.ones(self.n_states[level], np.uint64)
+            return np.full(self.n_states[level], 1, np.uint64)
         rows = self._transition[level]
         if level + 1 < self.n_levels:
             rows = rows[z_next[level + 1]]
@@ -426,7 +420,9 @@ class HierarchySteps:
             into = self._frozen.into(level, z_next)
 
             def codec(*lower: int) -> Weighted:
-                row = weights[level][(slice(None), *map(int, lower[::-1]))]
+                row = weights[level]  # the lowest level is the last axis
+                for z in lower:
+                    row = row[..., int(z)]
                 return Weighted(fit(row * into, POSTERIOR_BITS))
 
             return codec

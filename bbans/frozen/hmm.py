@@ -458,7 +458,8 @@ def read_alphabet(data: bytes, n_symbols: int, start: Start) -> Alphabet:
     ModelError
         If it is no alphabet.
     """
-    kind, symbols = KINDS[start.kind], n_symbols
+    kind: Kind = KINDS[start.kind]
+    symbols: Any = n_symbols
     if start.listed:
         symbols = np.frombuffer(data, value_dtype(kind))
     if kind == "text":
