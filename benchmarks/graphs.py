@@ -8,13 +8,15 @@ one thread. A few minutes without --quick.
 
 from __future__ import annotations
 
+from itertools import count
+from typing import Any
+
 import numpy as np
 from clock import seconds
 from engine import Engine
 from report import ISAS, Report, parser, use_isa
 
 from bbans import HMM, HierarchicalHMM
-from bbans.frozen import FrozenModel
 from bbans.models import information_content
 
 
@@ -41,41 +43,51 @@ def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def train(
-    model: type[HMM] | type[HierarchicalHMM],
-    n_states: int | list[int],
-    sequences: list[str],
-    characters: str,
-    quick: bool,
-) -> FrozenModel:
-    """The best of some starts, frozen."""
+    sizes: list[int], sequences: list[str], characters: str, quick: bool
+) -> HMM | HierarchicalHMM:
+    """The best of some starts; states of one level make an HMM."""
+    how: dict[str, Any] = {
+        "alphabet": characters, "n_iter": 20 if quick else 100, "dtype": np.float32,
+        "threads": 2, "progress": False,
+    }  # fmt: skip
     fits = [
-        model.fit(
-            sequences, n_states, alphabet=characters, n_iter=20 if quick else 150,
-            seed=seed, dtype=np.float32, threads=2, progress=False,
-        )
+        HMM.fit(sequences, *sizes, seed=seed, **how)
+        if len(sizes) == 1
+        else HierarchicalHMM.fit(sequences, sizes, seed=seed, **how)
         for seed in range(1 if quick else 3)
-    ]  # fmt: skip
-    best = min(fits, key=lambda fit: fit.history[-1].objective)
-    return best.freeze(predictive=True)
+    ]
+    return min(fits, key=lambda fit: fit.history[-1].objective)
+
+
+def masses(sizes: list[int], n_symbols: int) -> int:
+    """In a model of levels of these states."""
+    levels = zip(sizes, [*sizes[1:], 1], strict=True)
+    return sizes[0] * n_symbols + sum(K * above * (1 + K) for K, above in levels)
+
+
+def fill(above: list[int], most: int, n_symbols: int) -> list[int]:
+    """Levels with as many states next to the data as so many masses have room for."""
+    K = next(K for K in count(1) if masses([K + 1, *above], n_symbols) > most)
+    return [K, *above]
 
 
 def hierarchies(rows: Report) -> None:
     """Two levels against one of as many states, and of as many bytes; the engine."""
     for name, (training, test) in texts(rows).items():
         characters = "".join(sorted(set("".join(training + test))))
-        for model, n_states in (
-            (HierarchicalHMM, [8, 8]),
-            (HMM, 12),
-            (HMM, 64),
-            (HierarchicalHMM, [24, 8]),
+        M, symbols = len(characters), sum(map(len, test))
+        small, large = [8, 8], [64]
+        for sizes in (
+            small,
+            fill([], masses(small, M), M),
+            large,
+            fill([4], masses(large, M), M),
         ):
-            frozen = train(model, n_states, training, characters, rows.quick)
-            size = len(frozen.to_bytes())
+            frozen = train(sizes, training, characters, rows.quick).freeze()
             content = sum(information_content(x, frozen) for x in test)
             bits = sum(8 * len(frozen.encode(x)) for x in test)
-            symbols = sum(map(len, test))
-            sizes = n_states if isinstance(n_states, list) else [n_states]
-            what = f"{name}, {' x '.join(map(str, sizes))} states, {size} bytes"
+            states = " x ".join(map(str, sizes))
+            what = f"{name}, {states} states, {len(frozen.to_bytes())} bytes"
             rows.add(f"{what}: rate", bits / symbols, "bits/symbol")
             rows.add(f"{what}: over h", bits - content, "bits")
     hierarchy_engine(rows)
