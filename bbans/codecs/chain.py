@@ -59,6 +59,11 @@ class PredictiveChain(Chain):
         """The schedule starts from ``2**start_bits`` or more."""
         return start_bits(self._model)
 
+    @property
+    def exact_predictive(self) -> bool:
+        """Whether predictive distributions are those of the model."""
+        return bool(getattr(self._model, "exact_predictive", True))
+
     def start(self, pushes: Sequence[Any]) -> int:
         """Number of observations at the end that start a message."""
         return min(int(self._model.start_length), len(pushes))

@@ -99,6 +99,7 @@ class FiniteGraph:
     --------
     A latent coin, and three throws of one of two dice.
 
+    >>> from bbans.codecs import Schedule
     >>> die = [[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 3]]
     >>> nodes = {"coin": ((), [1, 1])} | {i: (["coin"], die) for i in range(3)}
     >>> schedule = Schedule.eager(FiniteGraph(nodes), ["coin"], range(3))

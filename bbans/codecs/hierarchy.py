@@ -130,7 +130,7 @@ class Hierarchy:
 
     Examples
     --------
-    >>> from bbans import Message
+    >>> from bbans.codecs import Schedule
     >>> from bbans.distributions import Gaussian
     >>> def prior(level, above, before):
     ...     known = [z for z in (above, before) if z is not None]

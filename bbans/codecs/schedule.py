@@ -66,8 +66,9 @@ class GraphModel(Protocol):
 class PredictiveGraph(GraphModel, Protocol):
     """A graph that can start a message by itself: `Schedule.encode`.
 
-    As of other models, an attribute `start_bits` says which length a schedule starts
-    from, if it is not 40 bits.
+    As of other models, an attribute `start_bits` says from which length a schedule
+    starts, if not from 40 bits, and `exact_predictive` is False if predictive
+    distributions take more bits than the information content.
     """
 
     def start(self, pushes: Sequence[Any]) -> int:
