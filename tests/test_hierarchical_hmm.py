@@ -317,8 +317,12 @@ ROW, PAIR = [0.5, 0.5], [[0.5, 0.5]] * 2
     ("make", "text"),
     [
         (lambda: HierarchicalHMM([], [], PAIR), "number of levels"),
-        (lambda: HierarchicalHMM([ROW], [], PAIR), "same length"),
-        (lambda: HierarchicalHMM(3, [PAIR], PAIR), "same length"),
+        (lambda: HierarchicalHMM([ROW], [], PAIR), "number of levels of transition"),
+        (
+            lambda: HierarchicalHMM([ROW], [[PAIR] * 2, PAIR], PAIR),
+            "must have 1 levels",
+        ),
+        (lambda: HierarchicalHMM(3, [PAIR], PAIR), "initial must be a list"),
         (lambda: HierarchicalHMM([PAIR, ROW], [PAIR, PAIR], PAIR), r"transition\[0\]"),
         (
             lambda: HierarchicalHMM([ROW, ROW], [[PAIR] * 2, PAIR], PAIR),

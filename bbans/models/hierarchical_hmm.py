@@ -103,22 +103,8 @@ class HierarchicalHMM(FloatModel):
         *,
         alphabet: Alphabet | str | ArrayLike | None = None,
     ) -> None:
-        try:
-            n_levels, pairs = len(initial), list(zip(initial, transition, strict=True))
-        except (TypeError, ValueError):
-            raise ModelError(
-                "initial and transition must be lists of the same length: an array for "
-                "each level"
-            ) from None
-        as_integer(n_levels, "the number of levels", 1, LEVELS_MAX)
-        self._initial: list[Floats] = []
-        self._transition: list[Floats] = []
-        for i, (first, step) in enumerate(pairs):
-            above = int(i + 1 < n_levels)
-            self._initial.append(as_distributions(first, f"initial[{i}]", 1 + above))
-            self._transition.append(
-                as_distributions(step, f"transition[{i}]", 2 + above)
-            )
+        self._initial = _distributions(initial, "initial", 1)
+        self._transition = _distributions(transition, "transition", 2)
         self._emission = as_distributions(emission, "emission", 2)
         self._check_shapes()
         self._history: tuple[Iteration, ...] = ()
@@ -126,8 +112,12 @@ class HierarchicalHMM(FloatModel):
         self._alphabet = self._joint.alphabet
 
     def _check_shapes(self) -> None:
-        sizes = self.n_states
-        as_sizes(sizes)
+        sizes = as_sizes(self.n_states)
+        if len(self._transition) != len(sizes):
+            raise ModelError(
+                f"transition must have {len(sizes)} levels, as initial has, not "
+                f"{len(self._transition)}"
+            )
         for i, K in enumerate(sizes):
             above = sizes[i + 1 : i + 2]
             for name, array, shape in (
@@ -182,19 +172,24 @@ class HierarchicalHMM(FloatModel):
         return tuple(first.shape[-1] for first in self._initial)
 
     @property
+    def n_levels(self) -> int:
+        """L."""
+        return len(self._initial)
+
+    @property
     def n_symbols(self) -> int:
         """M."""
         return self._alphabet.size
 
     @property
-    def initial(self) -> list[Floats]:
+    def initial(self) -> tuple[Floats, ...]:
         """``P(z_1^l | z_1^l+1)`` of each level, read-only."""
-        return list(self._initial)
+        return self._initial
 
     @property
-    def transition(self) -> list[Floats]:
+    def transition(self) -> tuple[Floats, ...]:
         """``P(z_t^l | z_t^l+1, z_t-1^l)`` of each level, read-only."""
-        return list(self._transition)
+        return self._transition
 
     @property
     def emission(self) -> Floats:
@@ -500,6 +495,20 @@ class HierarchicalHMM(FloatModel):
             arrays["emission"],
             alphabet=alphabet_of(arrays),
         )
+
+
+def _distributions(
+    levels: Sequence[ArrayLike], name: str, ndim: int
+) -> tuple[Floats, ...]:
+    """Rows of each level: one array of `ndim` axes for the top, and one more axis below
+    it, for the level above."""
+    if not isinstance(levels, (list, tuple)):
+        raise ModelError(f"{name} must be a list of an array for each level")
+    n = as_integer(len(levels), f"the number of levels of {name}", 1, LEVELS_MAX)
+    return tuple(
+        as_distributions(rows, f"{name}[{i}]", ndim + (i + 1 < n))
+        for i, rows in enumerate(levels)
+    )
 
 
 def as_sizes(n_states: Sequence[int] | None) -> tuple[int, ...]:
