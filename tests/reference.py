@@ -3197,7 +3197,7 @@ class Hierarchy:
     def __init__(self, initial, transition, emission, prec, tail_length):
         self.initial, self.transition, self.emission = initial, transition, emission
         self.prec, self.tail_length, self.levels = prec, tail_length, len(initial)
-        for row in [*emission, *sum(initial, []), *sum(sum(transition, []), [])]:
+        for row in hierarchy_tables(self):
             assert min(row) >= 1
             assert sum(row) == 2**prec
         sizes = [range(len(rows[0])) for rows in initial]
@@ -3213,6 +3213,16 @@ class Hierarchy:
 
     def transition_row(self, level, before, z):
         return self.transition[level][self.above(z, level)][before[level]]
+
+
+def hierarchy_tables(model):
+    """All rows of masses, in the order of files."""
+    rows = []
+    for initial, transition in zip(model.initial, model.transition, strict=True):
+        rows += initial
+        for matrix in transition:
+            rows += matrix
+    return rows + model.emission
 
 
 def hierarchy_first(model):
@@ -3392,9 +3402,6 @@ def hierarchy_file(model, predictive=False):
     """Of integers 0 .. M-1."""
     states = [len(rows[0]) for rows in model.initial]
     numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
-    rows = []
-    for initial, transition in zip(model.initial, model.transition, strict=True):
-        rows += [*initial, *sum(transition, [])]
-    tables = b"".join(map(words, [*rows, *model.emission]))
+    tables = b"".join(map(words, hierarchy_tables(model)))
     codes = bytes([2, 6, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)

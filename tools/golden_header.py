@@ -139,7 +139,7 @@ def networks() -> list[str]:
 
 
 def latents() -> list[str]:
-    """Files of models of latents and networks, and hierarchies; sequences under each."""
+    """Files of models that are read from these, and sequences under each."""
     parts, models, cases = [], [], []
     for file in ("vae_v1.json", "deep_ssm_v1.json", "hierarchy_v1.json"):
         for model in json.loads((VECTORS / file).read_text())["cases"]:

@@ -320,10 +320,7 @@ def hierarchy_of(draw, states, M, prec, kind, tail_length):
     above = [*states[1:], 1]
     return ref.Hierarchy(
         [rows(up, n) for up, n in zip(above, states, strict=True)],
-        [
-            [rows(n, n) for _ in range(up)]
-            for up, n in zip(above, states, strict=True)
-        ],
+        [[rows(n, n) for _ in range(up)] for up, n in zip(above, states, strict=True)],
         rows(states[0], M),
         prec,
         tail_length,
