@@ -2233,6 +2233,49 @@ def negative_binomial(r, p):
     )
 
 
+# Sets: values whose order is free. push(message, v) and pop(message) code one value.
+
+
+def multiset_push(message, values, push):
+    left = sorted(values)
+    while left:
+
+        def find(slot, left=left):
+            v = left[slot]
+            return v, left.index(v), left.count(v)
+
+        v = message.pop(len(left), find)
+        left.remove(v)
+        push(message, v)
+
+
+def multiset_pop(message, n, pop):
+    values = []
+    for k in range(1, n + 1):
+        v = pop(message)
+        values = sorted([*values, v])
+        message.push(values.index(v), values.count(v), k)
+    return values
+
+
+def permutation_pop(message, n):
+    a = []
+    for i in range(n):
+        j = message.pop(i + 1, lambda slot: (slot, slot, 1))
+        a.append(i)
+        a[i], a[j] = a[j], i
+    return a
+
+
+def permutation_push(message, permutation):
+    a = [*permutation]
+    for i in reversed(range(len(a))):
+        j = a.index(i)
+        message.push(j, 1, i + 1)
+        a[j] = a[i]
+        a.pop()
+
+
 # Linear Gaussian state space models
 
 
@@ -3170,19 +3213,45 @@ class Graph:
         if not body:
             return Message.from_int(integer).to_bytes()
         if integer >= START:
-            needed = {*body}
-            for node in self.pushes:  # children first
-                if node in needed:
-                    needed |= {*self.nodes[node][0]}
-            order = [step for step in self.order if step[1] in needed]
             message = Message.from_int(integer)
-            Graph(self.nodes, order).push(message, {v: values[v] for v in body})
+            self.body(n).push(message, {v: values[v] for v in body})
             message.push(*interval(FLAG, 0), 16)
         else:
             integer = self.range_encode(self.observed[::-1], values)
             message = Message.from_int(integer)
             message.push(*interval(FLAG, 1), 16)
         return message.to_bytes()
+
+    def body(self, n):
+        """The graph without the first n observations, and what only they need."""
+        needed = {*self.observed[n:]}
+        for node in self.pushes:  # children first
+            if node in needed:
+                needed |= {*self.nodes[node][0]}
+        return Graph(self.nodes, [step for step in self.order if step[1] in needed])
+
+    def range_decode(self, integer, known, nodes):
+        decoder, values = RangeDecoder(integer), dict(known)
+        for x in nodes:
+            edges = edges_of(self.predictive(x, values))
+            values[x], start, freq = finder(edges)(decoder.slot(edges[-1]))
+            decoder.advance(start, freq, edges[-1])
+        decoder.check()
+        return values
+
+    def decode(self, data):
+        message, n = Message.from_bytes(data), self.start()
+        if n == len(self.observed):
+            return self.range_decode(message.to_int(), {}, self.observed[::-1])
+        if message.pop(16, finder(FLAG)) == 1:
+            values = self.range_decode(message.to_int(), {}, self.observed[::-1])
+            if self.range_encode(self.observed[:n][::-1], values) >= START:
+                raise Damage("the schedule would have started")
+            return values
+        values = self.body(n).pop(message)
+        if message.to_int() < START:
+            raise Damage("the schedule did not start from this integer")
+        return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
