@@ -84,6 +84,24 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+def level(number, above, before):
+    return distributions.Uniform(2)
+
+
+def level_posterior(number, t, known):
+    return distributions.Uniform(2)
+
+
+def codes_graph(nodes, value):
+    """Models are the same if a schedule codes this value as the same bytes."""
+
+    def same(a, b):
+        one, other = (codecs.Schedule.eager(graph, *nodes) for graph in (a, b))
+        return one.encode(value) == other.encode(value)
+
+    return same
+
+
 class Coin:
     """A graph of one node."""
 
@@ -142,6 +160,14 @@ EXAMPLES = [
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
     (codecs.Dependent([distributions.Uniform(9), likelihood]), codes((1, 2))),
     (codecs.Schedule(Coin(), [("push", "x")]), codes({"x": 1})),
+    (
+        codecs.FiniteGraph({"z": ([], [1, 2]), "x": (["z"], [[3, 4], [6, 5]])}),
+        codes_graph((["z"], ["x"]), {"x": 1}),
+    ),
+    (
+        codecs.Hierarchy(1, level, likelihood, level_posterior),
+        codes_graph(([("z", 1, 1)], [("x", 1)]), {("x", 1): 2}),
+    ),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
