@@ -28,7 +28,7 @@ FLOORS = [
     ("distributions", "location_scale counts multivariate"),
     ("message", "codec _message message range_coder"),
     ("codecs", "base metered start compose bits_back schedule state_space"),
-    ("codecs", "iconoclasm sequence iid check"),
+    ("codecs", "iconoclasm sequence iid check importance"),
     ("frozen", "alphabet contexts base network hmm arhmm lgssm head network_model vae"),
     ("frozen", "deep_ssm model_file c_header"),
     ("networks", "nodes units graph quantise network"),

@@ -5,6 +5,7 @@ from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_mode
 from bbans.codecs.compose import Dependent, Repeat, Serial
 from bbans.codecs.iconoclasm import Iconoclasm
 from bbans.codecs.iid import decode_iid, encode_iid
+from bbans.codecs.importance import ImportanceSampling
 from bbans.codecs.schedule import GraphModel, Schedule
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import PredictiveModel, SequenceModel, StateSpaceModel
@@ -17,6 +18,7 @@ __all__ = [
     "Dependent",
     "GraphModel",
     "Iconoclasm",
+    "ImportanceSampling",
     "ModelReport",
     "PredictiveModel",
     "Repeat",
