@@ -1,5 +1,5 @@
-"""Stochastic volatility: returns whose scale wanders. No exact filter is known; a particle
-filter codes them, in integers alone."""
+"""Stochastic volatility: returns whose scale wanders. There is no exact filter; one of
+particles codes them, in integers alone."""
 
 import numpy as np
 

@@ -3149,6 +3149,7 @@ class FiniteParticles:
     def __init__(self, hmm, n, key, adapted):
         self.hmm, self.n, self.key, self.adapted = hmm, n, key, adapted
         self.tail_length = hmm.tail_length
+        self.least = START if adapted else 1  # what the schedule starts from
 
     def prior(self, belief):
         """Weights of P^(z_t | x_1 .. x_t-1)."""
@@ -3191,6 +3192,7 @@ class Particles:
     of n laws. The belief is (t, particles after t steps)."""
 
     start = (0, None)
+    least = 1
 
     def __init__(self, model, n, key, tail_length):
         self.model, self.n, self.key, self.tail_length = model, n, key, tail_length
@@ -3285,7 +3287,7 @@ def particles_encode(model, xs, predictive=False):
     if predictive or n <= 0:
         return Message.from_int(particles_range_encode(model, xs, 0)).to_bytes()
     first_bits = particles_range_encode(model, xs, n)
-    flag = int(first_bits < START)
+    flag = int(first_bits < model.least)
     if flag:
         first_bits = particles_range_encode(model, xs, 0)
     message = Message.from_int(first_bits)
@@ -3336,3 +3338,43 @@ def importance_push(message, prior, emission, proposal, x, M, coupled=False):
     push_row(message, emission[z], x)
     push_row(message, prior, z)
     message.push(kept, 1, M)
+
+
+class ProposalParticles(Particles):
+    """n particles of a model of rows, d = p = 1, each step coded with M samples of
+    model.proposal(t, z, x, n)."""
+
+    def __init__(self, model, n, key, M, coupled):
+        super().__init__(model, n, key, None)
+        self.M, self.coupled = M, coupled
+
+    def rows(self, belief, x):
+        """The weights of P(z) and of q(z | x)."""
+        t, z = belief
+        laws = (
+            self.model.prior(t, z, self.n)[0],
+            self.model.proposal(t, z, x, self.n)[0],
+        )
+        alike = particle_weights([ONE] * self.n)
+        return [mean_law(law, alike).weights for law in laws]
+
+    def push(self, message, belief, x):
+        prior, proposal = self.rows(belief, x)
+        laws = [self.model.likelihood(0, [[z]], 1) for z in range(len(prior))]
+        emission = [law[0][0].weights for law in laws]
+        importance_push(message, prior, emission, proposal, x[0], self.M, self.coupled)
+
+    def update(self, belief, x):
+        t, _ = belief
+        prior, proposal = self.rows(belief, x)
+        z = resampled(proposal, public_number(self.key, 4 * t, 0), self.n)
+        likelihood = self.model.likelihood(t, [z], self.n)
+        seen = masses_of(likelihood, [[v] * self.n for v in x])
+        masses = [
+            divided(
+                multiplied(mass(Row(prior).intervals(v)), given),
+                mass(Row(proposal).intervals(v)),
+            )
+            for v, given in zip(z, seen, strict=True)
+        ]
+        return t + 1, self.chosen(4 * t + 1, masses, [z])[1]
