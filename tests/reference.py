@@ -3074,7 +3074,7 @@ def particle_weights(masses):
         return [1] * len(masses)
     most = max(e for m, e in masses if m)
     s = 4 + (len(masses) - 1).bit_length()
-    return [m >> min(s + most - e, 32) for m, e in masses]
+    return [m >> min(s + most - e, 32) if m else 0 for m, e in masses]
 
 
 # Laws of one value: rows of weights, or a shape at a place
