@@ -1646,8 +1646,8 @@ BBANS_API bbans_status bbans_resample(const uint32_t *weight, size_t n,
  *   t     the step, from 0 on
  *   z     [latents][n] particles; NULL: there are none before step 0
  *   work  [work_bytes], aligned to 8, until the next callback */
-typedef bbans_status bbans_particle_law(void *user, size_t t, const int64_t *z,
-        size_t n, void *work, bbans_distribution *law);
+typedef bbans_status (*bbans_particle_law)(void *user, size_t t,
+        const int64_t *z, size_t n, void *work, bbans_distribution *law);
 
 typedef struct {
     void *user;
@@ -1655,10 +1655,10 @@ typedef struct {
     size_t symbols;    /* 0: likelihood and lookahead are laws of a location
                           and a scale; else of symbols, no more than these   */
     size_t work_bytes;
-    bbans_particle_law *prior;      /* of [d][n] values z_t, given z_t-1      */
-    bbans_particle_law *likelihood; /* of [p][n] values x_t, given z_t        */
+    bbans_particle_law prior;      /* of [d][n] values z_t, given z_t-1      */
+    bbans_particle_law likelihood; /* of [p][n] values x_t, given z_t        */
     /* NULL, or both: then particles look at x_t before they move.            */
-    bbans_particle_law *lookahead;  /* of [p][n] values x_t, given z_t-1      */
+    bbans_particle_law lookahead;  /* of [p][n] values x_t, given z_t-1      */
     bbans_status (*proposal)(void *user, size_t t, const int64_t *z,
                              const int64_t *x, size_t n, void *work,
                              bbans_distribution *law);

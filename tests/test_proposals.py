@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import reference as ref
 from shared import random_hmm, random_message
-from test_particles import Plainly, Walk
+from test_particles import Plainly, Rows, Walk
 
 from bbans import ModelError, check_model
 from bbans.codecs.metered import random_bits
@@ -105,9 +105,9 @@ def test_samples_make_a_poor_proposal_good():
 def test_what_is_refused():
     model = Guessed(random_hmm(3, 3))
     with pytest.raises(ModelError, match="no method proposal"):
-        ProposalFilter(type("Blind", (), {"prior": 0, "likelihood": 0})(), 3)
+        ProposalFilter(Rows(0), 3)
     with pytest.raises(ModelError, match="samples must be"):
         ProposalFilter(model, 3, samples=0)
+    wide = ProposalFilter(Guess(2, 1, 0), 3, samples=3, coupled=True)
     with pytest.raises(ModelError, match="one interval"):
-        wide = ProposalFilter(Guess(2, 1, 0), 3, samples=3, coupled=True)
         wide.push(random_message(1, 0), [1, 2])

@@ -140,8 +140,8 @@ class ProposalFilter(SequenceModel):
 
 
 class ProposalSteps:
-    """The steps of a `ProposalFilter`. Between them nothing is outstanding: there is one
-    state, and `likelihood_given` codes a step as a whole."""
+    """The steps of a `ProposalFilter`. Between them nothing is outstanding: there is
+    one state, and `likelihood_given` codes a step as a whole."""
 
     def __init__(
         self, model: Any, n: int, key: int, samples: int, coupled: bool

@@ -15,8 +15,8 @@
 /* The component's mass below a value, in 2^-32: that of "Values of a family",
  * but for t.
  */
-static uint64_t component_below(const bbans_family *family, const bbans_component *c,
-                                int64_t value)
+static uint64_t component_below(const bbans_family *family,
+                                const bbans_component *c, int64_t value)
 {
     const bbans_place *place = &c->place;
     const int negative = value < place->origin;
@@ -42,8 +42,8 @@ static uint64_t component_below(const bbans_family *family, const bbans_componen
 }
 
 /* About where it has the mass slot / 2^28 below. */
-static int64_t component_guess(const bbans_family *family, const bbans_component *c,
-                               uint32_t slot)
+static int64_t component_guess(const bbans_family *family,
+                               const bbans_component *c, uint32_t slot)
 {
     const int64_t most = (int64_t)1 << 25; /* 2^25 2^37 2 < 2^63 */
     int64_t u = bbans_guess_distance(family, &c->place, slot);
@@ -200,7 +200,8 @@ static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
                                  size_t i, int64_t value, bbans_intervals *to)
 {
     bbans_cdf cdf;
-    const bbans_status status = open_value((bbans_mixture *)scratch, d, i, &cdf);
+    const bbans_status status =
+        open_value((bbans_mixture *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
@@ -213,7 +214,8 @@ static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
                                  size_t i, bbans_source *from, int64_t *value)
 {
     bbans_cdf cdf;
-    const bbans_status status = open_value((bbans_mixture *)scratch, d, i, &cdf);
+    const bbans_status status =
+        open_value((bbans_mixture *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
         *value = bbans_cdf_find(from, &cdf);

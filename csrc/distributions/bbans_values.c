@@ -199,8 +199,8 @@ static bbans_status list_each(const bbans_distribution *d,
 }
 
 /* The product of the shares of a value's intervals, each rounded down to 32
- * bits.  m < 2^32 and freq <= 2^28, so their product fits; shifted up to 64 bits
- * and divided by 2^28 at most, it has 36. */
+ * bits.  m < 2^32 and freq <= 2^28, so their product fits; shifted up to 64
+ * bits and divided by 2^28 at most, it has 36. */
 static void weigh(const bbans_intervals *list, uint32_t *mantissa,
                   int32_t *exponent)
 {

@@ -119,7 +119,7 @@ struct bbans_call {
     size_t n;
     bbans_interval *list; /* [cap], or NULL                  */
     size_t cap, *listed;
-    size_t *at; /* the first that cannot be listed */
+    size_t *at;         /* the first that cannot be listed */
     uint32_t *mantissa; /* [n], or NULL: their masses alone are wanted */
     int32_t *exponent;  /* [n]                                         */
 };
@@ -163,8 +163,8 @@ static inline bbans_status bbans_check_type(const struct bbans_call *call,
 }
 
 /* The same law, without the values before `first`. */
-static inline bbans_distribution bbans_distribution_from(
-    const bbans_distribution *d, size_t first)
+static inline bbans_distribution
+bbans_distribution_from(const bbans_distribution *d, size_t first)
 {
     const size_t row = d->width > 0 ? d->width : 1;
     bbans_distribution rest = *d;
@@ -172,8 +172,9 @@ static inline bbans_distribution bbans_distribution_from(
 
     for (k = 0; k < 3; k++)
         if (rest.array[k].data != NULL)
-            rest.array[k].data = (const uint8_t *)rest.array[k].data +
-                                 first * row * bbans_type_bytes(d->array[k].type);
+            rest.array[k].data =
+                (const uint8_t *)rest.array[k].data +
+                first * row * bbans_type_bytes(d->array[k].type);
     return rest;
 }
 

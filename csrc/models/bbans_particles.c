@@ -63,14 +63,13 @@ static size_t lay_out(const bbans_particles *f, void *memory, desk *k)
     k->before = (int64_t *)take(at, &used, all, sizeof *k->before);
     k->same = (int64_t *)take(at, &used, n, sizeof *k->same);
     k->work = take(at, &used, f->model.work_bytes, 1);
-    k->part = (bbans_component *)take(
-        at, &used, f->model.symbols > 0 ? 0 : n, sizeof *k->part);
+    k->part = (bbans_component *)take(at, &used, f->model.symbols > 0 ? 0 : n,
+                                      sizeof *k->part);
     k->mass = take_masses(at, &used, n);
     k->total = take_masses(at, &used, n);
     k->ahead = take_masses(at, &used, n);
     k->kept = take_masses(at, &used, n);
-    k->tail =
-        (uint32_t *)take(at, &used, WORDS_MAX * all + 1, sizeof *k->tail);
+    k->tail = (uint32_t *)take(at, &used, WORDS_MAX * all + 1, sizeof *k->tail);
     k->weight = (uint32_t *)take(at, &used, n, sizeof *k->weight);
     k->ancestor = (uint32_t *)take(at, &used, n, sizeof *k->ancestor);
     k->row = (uint32_t *)take(at, &used, f->model.symbols, sizeof *k->row);
@@ -145,7 +144,7 @@ typedef struct {
 /* floor(m 2^(e + 32)), 1 at least if m > 0; masses are at most 1. */
 static uint64_t fraction_of(uint32_t m, int32_t e)
 {
-    const uint64_t q = e > -32 ? (uint64_t)m << (e + 32)
+    const uint64_t q = e > -32   ? (uint64_t)m << (e + 32)
                        : e > -64 ? m >> (-32 - e)
                                  : 0;
 
@@ -171,15 +170,14 @@ static bbans_status sum_rows(const bbans_particles *f, const desk *k,
 
         for (i = 0; i < n; i++)
             k->same[i] = (int64_t)v;
-        status =
-            bbans_distribution_masses(law, k->same, BBANS_I64, n,
-                                      k->mass.mantissa, k->mass.exponent);
+        status = bbans_distribution_masses(law, k->same, BBANS_I64, n,
+                                           k->mass.mantissa, k->mass.exponent);
         if (status != BBANS_OK)
             return status;
         k->sum[v] = 0;
         for (i = 0; i < n; i++)
-            k->sum[v] += k->weight[i] * fraction_of(k->mass.mantissa[i],
-                                                    k->mass.exponent[i]);
+            k->sum[v] += k->weight[i] *
+                         fraction_of(k->mass.mantissa[i], k->mass.exponent[i]);
         sum += k->sum[v];
     }
     shift = bbans_bit_length(sum) - 27;
@@ -204,8 +202,7 @@ static bbans_status code_symbol(const bbans_particles *f, const desk *k,
     if (status != BBANS_OK)
         return status;
     if (c->out == NULL) {
-        if (c->x[i] < 0 || (uint64_t)c->x[i] >= symbols ||
-            k->row[c->x[i]] == 0)
+        if (c->x[i] < 0 || (uint64_t)c->x[i] >= symbols || k->row[c->x[i]] == 0)
             return BBANS_ERR_SYMBOL;
         for (v = 0; v < (size_t)c->x[i]; v++)
             start += k->row[v];
@@ -314,9 +311,9 @@ static bbans_status correct(const bbans_particles *f, const desk *k,
 
     for (i = 0; i < rows; i++) {
         const bbans_distribution part = bbans_distribution_from(law, i * n);
-        const bbans_status status = bbans_distribution_masses(
-            &part, value + i * n, BBANS_I64, n, k->mass.mantissa,
-            k->mass.exponent);
+        const bbans_status status =
+            bbans_distribution_masses(&part, value + i * n, BBANS_I64, n,
+                                      k->mass.mantissa, k->mass.exponent);
 
         if (status != BBANS_OK)
             return status;

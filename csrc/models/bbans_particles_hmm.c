@@ -16,10 +16,10 @@ static const bbans_particles *filter_of(const bbans_state_space *model)
 /* ---- The scratch --------------------------------------------------------- */
 
 typedef struct {
-    uint64_t *head; /* [n] of draws                     */
-    uint64_t *sum;  /* [states + 1] of transitions      */
-    uint32_t *tail; /* [n + 1] of draws                 */
-    uint32_t *moved; /* [n] particles                   */
+    uint64_t *head;     /* [n] of draws                     */
+    uint64_t *sum;      /* [states + 1] of transitions      */
+    uint32_t *tail;     /* [n + 1] of draws                 */
+    uint32_t *moved;    /* [n] particles                   */
     uint32_t *filtered; /* [states] weights given x_t   */
 } desk;
 
@@ -37,9 +37,9 @@ static desk desk_of(const bbans_particles *f, const bbans_stream *s)
 
 static size_t scratch_bytes(const bbans_particles *f)
 {
-    const size_t bytes = sizeof(uint64_t) * (f->particles + f->hmm->states + 1) +
-                         sizeof(uint32_t) *
-                             (2 * f->particles + 1 + f->hmm->states);
+    const size_t bytes =
+        sizeof(uint64_t) * (f->particles + f->hmm->states + 1) +
+        sizeof(uint32_t) * (2 * f->particles + 1 + f->hmm->states);
 
     return (bytes + BBANS_ALIGNMENT - 1) / BBANS_ALIGNMENT * BBANS_ALIGNMENT;
 }
@@ -94,8 +94,7 @@ static void sum_edges(const bbans_particles *f, const bbans_stream *s,
 
     memset(sum, 0, (states + 1) * sizeof *sum);
     for (i = 0; i < f->particles; i = j) {
-        const uint32_t *edge =
-            f->hmm->transition_cdf + state[i] * (states + 1);
+        const uint32_t *edge = f->hmm->transition_cdf + state[i] * (states + 1);
 
         for (j = i + 1; j < f->particles && state[j] == state[i]; j++)
             ;
@@ -120,8 +119,8 @@ static void sum_transitions(const bbans_particles *f, bbans_stream *s,
     else
         sum_edges(f, s, k.sum);
     for (z = 0; z < hmm->states; z++) {
-        const uint32_t w = (uint32_t)((k.sum[z + 1] - k.sum[z]) >>
-                                      (shift > 0 ? shift : 0));
+        const uint32_t w =
+            (uint32_t)((k.sum[z + 1] - k.sum[z]) >> (shift > 0 ? shift : 0));
 
         weight[z] = w > 0 ? w : 1;
     }
@@ -238,13 +237,12 @@ static uint32_t pop_mean(const bbans_particles *f, bbans_stream *s)
 static uint32_t pop_through_state(const bbans_particles *f, bbans_stream *s)
 {
     const uint32_t *weight = predicted_of(s);
-    const size_t z = pop_weighted(&s->lane, weight,
-                                  sum_before(weight, f->hmm->states));
+    const size_t z =
+        pop_weighted(&s->lane, weight, sum_before(weight, f->hmm->states));
     const uint32_t *edge = emission_of(f, z);
     const desk k = desk_of(f, s);
-    const size_t x =
-        bbans_kernel.hmm->rank(edge + 1, f->hmm->symbols,
-                               bbans_slot_bits(s->lane.x, f->hmm->prec));
+    const size_t x = bbans_kernel.hmm->rank(
+        edge + 1, f->hmm->symbols, bbans_slot_bits(s->lane.x, f->hmm->prec));
     uint32_t total;
 
     bbans_lane_advance_bits(&s->lane, edge[x], edge[x + 1] - edge[x],
@@ -259,8 +257,7 @@ static uint32_t pop_through_state(const bbans_particles *f, bbans_stream *s)
 
 static void pop_likelihood(const bbans_particles *f, bbans_stream *s)
 {
-    const uint32_t x =
-        f->adapted ? pop_through_state(f, s) : pop_mean(f, s);
+    const uint32_t x = f->adapted ? pop_through_state(f, s) : pop_mean(f, s);
 
     ((uint32_t *)s->out)[s->t] = x;
     filter_by(f, s, x);
@@ -304,8 +301,8 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
 {
     const bbans_particles *f = filter_of(model);
 
-    return n == 0 || bbans_array_is_below(x, BBANS_U32, 0, n,
-                                          (uint32_t)f->hmm->symbols);
+    return n == 0 ||
+           bbans_array_is_below(x, BBANS_U32, 0, n, (uint32_t)f->hmm->symbols);
 }
 
 static void filter(const bbans_particles *f, bbans_stream *s)

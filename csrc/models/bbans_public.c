@@ -77,8 +77,8 @@ void bbans_masses_multiply(bbans_masses x, bbans_masses by, size_t n)
         const unsigned shift = 31 + (unsigned)(m >> 63); /* m 0, or >= 2^62 */
 
         x.mantissa[i] = (uint32_t)(m >> shift);
-        x.exponent[i] = m == 0 ? 0
-                               : x.exponent[i] + by.exponent[i] + (int)shift;
+        x.exponent[i] =
+            m == 0 ? 0 : x.exponent[i] + by.exponent[i] + (int)shift;
     }
 }
 
@@ -87,9 +87,10 @@ void bbans_masses_divide(bbans_masses x, bbans_masses by, size_t n)
     size_t i;
 
     for (i = 0; i < n; i++) {
-        const uint64_t m = by.mantissa[i] == 0 ? 0
-                                               : ((uint64_t)x.mantissa[i] << 32) /
-                                                     by.mantissa[i];
+        const uint64_t m =
+            by.mantissa[i] == 0
+                ? 0
+                : ((uint64_t)x.mantissa[i] << 32) / by.mantissa[i];
         const unsigned shift = (unsigned)(m >> 32); /* 2^31 < m < 2^33 */
 
         x.mantissa[i] = (uint32_t)(m >> shift);
@@ -111,8 +112,8 @@ void bbans_masses_weigh(bbans_masses x, size_t n, uint32_t *weight)
         const int64_t down = (int64_t)top - x.exponent[i] + shift;
 
         weight[i] = top == INT32_MIN ? 1
-                    : down < 32     ? x.mantissa[i] >> down
-                                    : 0;
+                    : down < 32      ? x.mantissa[i] >> down
+                                     : 0;
     }
 }
 
