@@ -52,10 +52,10 @@ class Tracker:
 
     HOME = 4000
     START = np.array([[0], [HOME], [20], [-8]], np.int64) << 16
-    # Scales are 256 log2 of 400 and 20; of 2; of 100 metres, and 100 / 65536 turns.
-    FIRST = np.array([[2213], [2213], [1106], [1106]], np.int32)
+    # Scales are 256 log2 of 200 and 10; of 2; of 128 metres, and 128 / 65536 turns.
+    FIRST = np.array([[1957], [1957], [850], [850]], np.int32)
     STEP = np.full((4, 1), 256, np.int32)
-    NOISE = np.full((2, 1), 1701, np.int32)
+    NOISE = np.full((2, 1), 1792, np.int32)
 
     def prior(self, z):
         if z is None:

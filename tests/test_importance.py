@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import random_message
 
-from bbans import Message, MessageError, ModelError, check_codec
+from bbans import Message, ModelError, check_codec
 from bbans.codecs import BitsBack, ImportanceSampling, Serial
 from bbans.distributions import Gaussian, Uniform, Weighted
+from bbans.errors import MessageError
 
 EXACT = settings(derandomize=True, deadline=None, max_examples=60)
 

@@ -1,8 +1,10 @@
 """Particle filters: the integers of the reference, the same bytes by C, step by step
 and on every instruction set; laws of their own for every key, and unbiased."""
 
+import json
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from bbans.distributions import (
     UniformRange,
     Weighted,
 )
+from bbans.frozen import FrozenHMM
 from bbans.models import HMM
 from bbans.particles import ParticleFilter
 from bbans.particles.public import (
@@ -323,6 +326,65 @@ def test_an_adapted_filter_borrows_one_state_at_most():
         report = check_model(x, coder)
         assert report.startup < 5
         assert abs(report.elbo - report.information_content) < 1
+
+
+# ---- stored vectors
+
+STORED = json.loads((Path(__file__).parent / "vectors/particles_v1.json").read_text())
+
+
+class Linear:
+    """As `Linear` of vectors/make.py."""
+
+    def __init__(self, case):
+        self.case, self.latents, self.observed = case, case["latents"], case["observed"]
+
+    def law(self, matrix, scales, z, leak=True):
+        matrix, scales = np.array(self.case[matrix]), np.array(self.case[scales])
+        z = np.zeros((matrix.shape[1], 1), np.int64) if z is None else z
+        return Gaussian(matrix @ z, scales.astype(np.int32)[:, None], leak=leak)
+
+    def prior(self, z):
+        return self.law("move", "first" if z is None else "step", z)
+
+    def likelihood(self, z):
+        return self.law("emit", "noise", z)
+
+    def lookahead(self, z):
+        return self.law("ahead", "ahead_noise", z)
+
+    def proposal(self, z, x):
+        z = np.zeros((self.latents, self.case["n"]), np.int64) if z is None else z
+        seen = np.full((1, self.case["n"]), x[0])
+        return self.law("pull", "pull_noise", np.concatenate([z, seen]), leak=False)
+
+
+def check_stored(case, model, start_length):
+    given = case["n"], case["key"]
+    method = "adapted" if case["adapted"] else "bootstrap"
+    x = np.array(case["xs"])
+    for mode, name in (("iconoclasm", "encode"), ("predictive", "encode_predictive")):
+        coder = ParticleFilter(
+            model, *given, method=method, mode=mode, start_length=start_length
+        )
+        assert coder.encode(x).hex() == case[name]
+        decoded = coder.decode(bytes.fromhex(case[name]), len(x))
+        assert np.array_equal(decoded.reshape(x.shape), x)
+
+
+@pytest.mark.parametrize("index", range(len(STORED["models"])))
+def test_stored_messages_of_finite_models(index):
+    model = STORED["models"][index]
+    masses = model["initial"], model["transition"], model["emission"]
+    frozen = FrozenHMM(*masses, prec=model["prec"], start_length=model["tail_length"])
+    for case in STORED["finite"]:
+        if case["model"] == index:
+            check_stored(case, frozen, model["tail_length"])
+
+
+@pytest.mark.parametrize("case", STORED["linear"], ids=lambda case: str(case["n"]))
+def test_stored_messages_of_laws(case):
+    check_stored(case, Linear(case), case["tail_length"])
 
 
 # ---- what maths.md claims
