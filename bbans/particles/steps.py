@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.start import DIFFER
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Categorical, Uniform, Weighted
 from bbans.distributions.table import Table, edges_of
+from bbans.errors import CorruptError
 from bbans.frozen.hmm import FrozenHMM
 from bbans.particles.mean import mean_law
 from bbans.particles.public import (
@@ -144,11 +146,15 @@ class ParticleSteps(_Steps):
     model : ParticleModel
     n, key, adapted, start_length
         As of `ParticleFilter`.
+    borrows : bool
+        Whether the laws of observations have no mean: bits back chooses a particle.
     """
 
-    def __init__(self, model: Any, *given: Any) -> None:
+    def __init__(self, model: Any, *given: Any, borrows: bool) -> None:
         super().__init__(*given)
-        self._model = model
+        self._model, self._borrows = model, borrows
+        if borrows:
+            self.start_bits, self.exact_predictive = 48, False
         self._latents = getattr(model, "latents", 1)
         self._observed = getattr(model, "observed", 1)
 
@@ -162,17 +168,25 @@ class ParticleSteps(_Steps):
             law = self._model.likelihood(z)
         return law.broadcast((self._observed, self._n)), z
 
-    def likelihood_given(self, z: Any, belief: Belief | None) -> _Mean:
+    def likelihood_given(self, z: Any, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return _Mean(self._opened(belief)[0])
+        law = self._opened(belief)[0]
+        if not self._borrows:
+            return _Mean(law)
+        return BitsBack(
+            Uniform(self._n),
+            lambda i: _OfParticle(law, i),
+            lambda x: Weighted(_weights_given(law, x)),
+        )
 
-    def likelihood(self, z: Any) -> _Mean:
+    def likelihood(self, z: Any) -> Any:
         """The codec of x_1."""
         return self.likelihood_given(z, None)
 
-    def predictive(self, belief: Belief | None) -> _Mean:
+    def predictive(self, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return self.likelihood_given(0, belief)
+        law = self._opened(belief)[0]
+        return _ThroughHeaviest(law) if self._borrows else _Mean(law)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the filter."""
@@ -246,3 +260,48 @@ class _Mean:
             values.append(int(message.pop(mean_law(row, weights(total)))))
             total = multiply(total, row.masses(np.full(n, values[k])))
         return values[0] if rows == 1 else tuple(values)
+
+
+def _weights_given(law: Distribution, x: Any) -> NDArray[np.uint32]:
+    """Those of the particles."""
+    return weights(_product(law, _column(x, law.shape[0])))
+
+
+class _OfParticle:
+    """Values x_1 .. x_p under the law of one particle."""
+
+    def __init__(self, law: Distribution, particle: int) -> None:
+        self._laws = [law._row_at(k)._row_at(particle) for k in range(law.shape[0])]
+
+    def push(self, message: Any, value: Any) -> None:
+        """Push x, a number or p of them."""
+        values = np.asarray(value, np.int64).reshape(len(self._laws))
+        for law, x in zip(self._laws[::-1], values[::-1].tolist(), strict=True):
+            message.push(law, x)
+
+    def pop(self, message: Any) -> Any:
+        """Pop a number, or a tuple of p."""
+        values = [int(message.pop(law)) for law in self._laws]
+        return values[0] if len(values) == 1 else tuple(values)
+
+
+class _ThroughHeaviest:
+    """x under the law of the first particle of the greatest weight given x, and this
+    particle: what the range coder, which cannot borrow, codes."""
+
+    def __init__(self, law: Distribution) -> None:
+        self._law = law
+
+    def push(self, message: Any, value: Any) -> None:
+        """Push x."""
+        particle = int(_weights_given(self._law, value).argmax())
+        _OfParticle(self._law, particle).push(message, value)
+        message.push(Uniform(self._law.shape[1]), particle)
+
+    def pop(self, message: Any) -> Any:
+        """Pop x."""
+        particle = int(message.pop(Uniform(self._law.shape[1])))
+        value = _OfParticle(self._law, particle).pop(message)
+        if particle != _weights_given(self._law, value).argmax():
+            raise CorruptError(f"another particle is likelier: {DIFFER}")
+        return value
