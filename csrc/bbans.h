@@ -1499,6 +1499,55 @@ BBANS_API bbans_status bbans_distribution_init_negative_binomial(
         bbans_distribution *distribution, bbans_array successes,
         bbans_array probability);
 
+/* ---- Sets and permutations ----------------------------------------------- */
+
+/* Values whose order is free take log2(n! / (m_1! m_2! ..)) bits less than in
+ * an order, m_i the multiplicities of the distinct ones: exactly what their
+ * order would take (docs/maths.md, "Sets").  Which value comes next is popped
+ * from the message, so that one that starts empty loses about log2(n) bits.
+ *
+ * All of it is on lane 0.  n is at most BBANS_TOTAL_MAX, else ERR_SIZE. */
+
+/* Bytes of workspace, 33 or fewer for each value of many; 0: n is too large. */
+BBANS_API size_t bbans_multiset_work_bytes(size_t n);
+
+#ifndef BBANS_DECODER_ONLY
+/* Push n values in any order, each under the distribution of an array's first.
+ * Whatever the values, it takes O(n log n).
+ *   msg   needs room for n (distribution->words + 1) words.  After
+ *         ERR_UNDERFLOW, of several lanes, it is spent
+ *   type  as of bbans_message_push
+ *   work  (aligned to 8) bbans_multiset_work_bytes(n)
+ * Returns ERR_{SIZE,UNDERFLOW} and as bbans_message_push. */
+BBANS_API bbans_status bbans_multiset_push(bbans_message *msg,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Pop them, rising.  The message needs room for n + 2 words, and is spent after
+ * ERR_{UNDERFLOW,SYMBOL}.  Returns ERR_SIZE and as bbans_message_pop. */
+BBANS_API bbans_status bbans_multiset_pop(bbans_message *msg,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n, void *work, size_t work_bytes);
+
+#ifndef BBANS_DECODER_ONLY
+/* Push an order of n things, log2(n!) bits.
+ *   msg          needs room for n words
+ *   permutation  [n] of 0 .. n - 1, each once, else ERR_SYMBOL
+ *   work         (aligned to 4) bbans_permutation_work_bytes(n): 8 n, 0 if n is
+ *                too large
+ * Returns ERR_{NULL,SIZE,CAPACITY,SYMBOL}. */
+BBANS_API size_t bbans_permutation_work_bytes(size_t n);
+BBANS_API bbans_status bbans_permutation_push(bbans_message *msg,
+        const uint32_t *permutation, size_t n, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Pop it: of random bits all orders are equally likely.  Needs room for a word;
+ * after ERR_UNDERFLOW the message is spent.
+ * Returns ERR_{NULL,SIZE,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_permutation_pop(bbans_message *msg,
+        uint32_t *permutation, size_t n);
+
 /* ---- Messages that start from data --------------------------------------- */
 
 /* Bits back pops first, and a new message has no random bits to pop: each lane
