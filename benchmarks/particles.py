@@ -77,7 +77,6 @@ class PoorlyGuessed:
     def __init__(self, frozen) -> None:
         self._initial, self._transition = frozen.initial, frozen.transition
         self._emission = frozen.emission
-        self.symbols = frozen.n_symbols
 
     def prior(self, z):
         return Weighted(self._initial if z is None else self._transition[z])

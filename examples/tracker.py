@@ -48,7 +48,7 @@ class Tracker:
     The target is drawn towards a point 4000 metres ahead; its speed changes at random.
     """
 
-    latents, observed, symbols = 4, 2, 0  # aside, ahead, their speeds; range, bearing
+    latents, observed = 4, 2  # aside, ahead, their speeds; range, bearing
 
     HOME = 4000
     START = np.array([[0], [HOME], [20], [-8]], np.int64) << 16

@@ -16,7 +16,6 @@ class StochasticVolatility:
     """
 
     latents = observed = 1
-    symbols = 0
 
     DECAY = 63570  # 0.97, in 2**-16, as locations are
     STEP = np.full((1, 1), 1670, np.int32)  # 256 log2(92): 92 / 256 octaves a step

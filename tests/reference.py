@@ -3233,13 +3233,14 @@ class FiniteParticles:
 class Particles:
     """n particles (rows: dimensions) of a model of the user's own: prior(t, z),
     likelihood(t, z), perhaps lookahead(t, z) and proposal(t, z, x), each a list of rows
-    of n laws. The belief is (t, particles after t steps)."""
+    of n laws. The belief is (t, particles after t steps). Where laws of x have no mean,
+    a particle is borrowed."""
 
     start = (0, None)
-    least = 1
 
-    def __init__(self, model, n, key, tail_length):
+    def __init__(self, model, n, key, tail_length, borrows=False):
         self.model, self.n, self.key, self.tail_length = model, n, key, tail_length
+        self.borrows, self.least = borrows, 2**48 if borrows else 1
 
     def draw(self, stream, laws):
         flat = sampled(self.key, stream, [law for row in laws for law in row])
@@ -3258,17 +3259,35 @@ class Particles:
         z = self.draw(4 * t, self.model.prior(t, z, self.n))
         return z, self.model.likelihood(t, z, self.n)
 
+    def seen(self, laws, x):
+        return masses_of(laws, [[v] * self.n for v in x])
+
+    def by_particle(self, laws, x, i):
+        """Particle i, and x under its laws."""
+        intervals = [(i, 1, self.n)]
+        for row, v in zip(laws, x, strict=True):
+            intervals += row[i].intervals(v)
+        return intervals
+
     def predictive(self, belief, x):
         _, laws = self.predicted(belief)
-        return mean_intervals(laws, x)[0]
+        if self.borrows:
+            weights = particle_weights(self.seen(laws, x))
+            return self.by_particle(laws, x, weights.index(max(weights)))
+        return mean_intervals(laws, x)
 
     def push(self, message, belief, x):
-        push_each(message, [self.predictive(belief, x)])
+        intervals = self.predictive(belief, x)
+        if self.borrows:
+            _, laws = self.predicted(belief)
+            i = pop_row(message, particle_weights(self.seen(laws, x)))
+            intervals = self.by_particle(laws, x, i)
+        push_each(message, [intervals])
 
     def update(self, belief, x):
         t, _ = belief
         z, laws = self.predicted(belief)
-        _, seen = mean_intervals(laws, x)
+        seen = self.seen(laws, x)
         if not hasattr(self.model, "lookahead"):
             return t + 1, self.chosen(4 * t + 1, seen, z)[1]
         a, z = self.chosen(4 * t + 1, seen, z or [])
@@ -3280,8 +3299,8 @@ class Particles:
         masses = [
             divided(divided(multiplied(p, given), q), seen[i])
             for p, given, q, i in zip(
-                masses, masses_of(likelihood, [[v] * self.n for v in x]),
-                masses_of(proposal, drawn), a, strict=True,
+                masses, self.seen(likelihood, x), masses_of(proposal, drawn), a,
+                strict=True,
             )
         ]  # fmt: skip
         return t + 1, self.chosen(4 * t + 2, masses, drawn)[1]
@@ -3297,14 +3316,13 @@ def masses_of(laws, values):
 
 
 def mean_intervals(laws, x):
-    """The intervals of x, value by value under the mean of the particles' laws, and the
-    masses that particles give to all of it."""
+    """The intervals of x, value by value under the mean of the particles' laws."""
     intervals, seen = [], [ONE] * len(laws[0])
     for row, v in zip(laws, x, strict=True):
         intervals += mean_law(row, particle_weights(seen)).intervals(v)
         each = [mass(law.intervals(v)) for law in row]
         seen = [multiplied(a, b) for a, b in zip(seen, each, strict=True)]
-    return intervals, seen
+    return intervals
 
 
 def beliefs_of(model, xs):
@@ -3413,7 +3431,7 @@ class ProposalParticles(Particles):
         prior, proposal = self.rows(belief, x)
         z = resampled(proposal, public_number(self.key, 4 * t, 0), self.n)
         likelihood = self.model.likelihood(t, [z], self.n)
-        seen = masses_of(likelihood, [[v] * self.n for v in x])
+        seen = self.seen(likelihood, x)
         masses = [
             divided(
                 multiplied(mass(Row(prior).intervals(v)), given),

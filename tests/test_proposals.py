@@ -20,7 +20,7 @@ class Guessed:
     latents = observed = 1
 
     def __init__(self, frozen):
-        self.frozen, self.symbols = frozen, frozen.n_symbols
+        self.frozen = frozen
 
     def prior(self, z):
         return Weighted(self.frozen.initial if z is None else self.frozen.transition[z])

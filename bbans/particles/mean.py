@@ -15,7 +15,7 @@ from bbans.distributions.location_scale import LocationScale, Mixture
 from bbans.errors import ModelError
 from bbans.particles.public import Masses, multiply, ones, weights
 
-__all__ = ["Mean", "mean_law"]
+__all__ = ["Mean", "OfParticle", "mean_law"]
 
 
 def mean_law(law: Distribution, shares: NDArray[np.uint32]) -> Distribution:
@@ -132,3 +132,28 @@ class Mean:
             total = multiply(total, self._law._row_at(k - 1).masses(before))
             values.append(code(k, mean_law(self._law._row_at(k), weights(total))))
         return values
+
+
+class OfParticle:
+    """Values x_1 .. x_p under the law of one particle.
+
+    Parameters
+    ----------
+    law : Distribution
+        Of shape (p, n).
+    particle : int
+    """
+
+    def __init__(self, law: Distribution, particle: int) -> None:
+        self._laws = [law._row_at(k)._row_at(particle) for k in range(law.shape[0])]
+
+    def push(self, message: Any, value: Any) -> None:
+        """Push x, a number or p of them."""
+        values = np.asarray(value, np.int64).reshape(len(self._laws))
+        for law, x in zip(self._laws[::-1], values[::-1].tolist(), strict=True):
+            message.push(law, x)
+
+    def pop(self, message: Any) -> Any:
+        """Pop a number, or a tuple of p."""
+        values = [int(message.pop(law)) for law in self._laws]
+        return values[0] if len(values) == 1 else tuple(values)

@@ -21,9 +21,11 @@ class ParticleModel(Protocol):
     a state of two apart. A method returns one `Distribution` for all: of that shape, or
     of one that is broadcast to it, as (n,) for d = 1 or () for one law everywhere.
 
-    Observations are under laws of a location and a scale (`Gaussian`, `Logistic`,
-    `Laplace`, `StudentT`, `LocationScale`), or of symbols (`Weighted`, `Categorical`,
-    `Bernoulli`, `Uniform`). States are under any law.
+    States and observations are under any laws, those of observations of one kind. If
+    they are of symbols (`Weighted`, `Categorical`, `Bernoulli`, `Uniform`), or of a
+    location and a scale (`Gaussian`, `Logistic`, `Laplace`, `StudentT`,
+    `LocationScale`), x_t is coded under their mean over the particles; else a particle
+    is chosen by bits back in each step, and start-up is log2 n bits instead of 0.
 
     Notes
     -----
@@ -63,9 +65,6 @@ class ParticleModel(Protocol):
     """d, by default 1."""
     observed: int
     """p, by default 1."""
-    symbols: int
-    """Of observations under laws of symbols, how many there are at most; 0, by default,
-    for those of a location and a scale."""
 
     def prior(self, z: Integers | None) -> Distribution:
         """Law of the next states, given states (d, n); of the first ones for None."""

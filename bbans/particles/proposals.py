@@ -16,7 +16,7 @@ from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform, Weighted
 from bbans.errors import ModelError
 from bbans.message.message import Message
-from bbans.particles.mean import Mean
+from bbans.particles.mean import Mean, OfParticle
 from bbans.particles.public import (
     as_key,
     divide,
@@ -205,26 +205,10 @@ class ProposalSteps:
         law: Distribution = self._model.proposal(z, self._column(x)[:, 0])
         return law.broadcast((self._latents, self.n))
 
-    def _likelihood(self, z: Latent) -> _OneParticle:
+    def _likelihood(self, z: Latent) -> OfParticle:
         column = np.array(z, np.int64).reshape(self._latents, 1)
         law = self._model.likelihood(column)
-        return _OneParticle(law.broadcast((self._observed, 1)))
+        return OfParticle(law.broadcast((self._observed, 1)), 0)
 
     def _column(self, x: Any) -> NDArray[np.int64]:
         return np.array(x, np.int64).reshape(self._observed, 1)
-
-
-class _OneParticle:
-    """Values x_1 .. x_p under laws of (p, 1)."""
-
-    def __init__(self, law: Distribution) -> None:
-        self._law = law
-
-    def push(self, message: Any, value: Any) -> None:
-        """Push x, a number or p of them."""
-        message.push(self._law, np.array(value, np.int64).reshape(self._law.shape))
-
-    def pop(self, message: Any) -> Any:
-        """Pop a number, or a tuple of p."""
-        values = [int(v) for v in message.pop(self._law)[:, 0]]
-        return values[0] if len(values) == 1 else tuple(values)

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.start import DIFFER
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Categorical, Uniform, Weighted
 from bbans.distributions.table import Table, edges_of
+from bbans.errors import CorruptError
 from bbans.frozen.hmm import FrozenHMM
-from bbans.particles.mean import Mean
+from bbans.particles.mean import Mean, OfParticle
 from bbans.particles.public import (
     divide,
     number,
@@ -143,11 +145,15 @@ class ParticleSteps(_Steps):
     model : ParticleModel
     n, key, adapted, start_length
         As of `ParticleFilter`.
+    borrows : bool
+        Whether the laws of observations have no mean: bits back chooses a particle.
     """
 
-    def __init__(self, model: Any, *given: Any) -> None:
+    def __init__(self, model: Any, *given: Any, borrows: bool) -> None:
         super().__init__(*given)
-        self._model = model
+        self._model, self._borrows = model, borrows
+        if borrows:
+            self.start_bits, self.exact_predictive = 48, False
         self._latents = getattr(model, "latents", 1)
         self._observed = getattr(model, "observed", 1)
 
@@ -161,17 +167,25 @@ class ParticleSteps(_Steps):
             law = self._model.likelihood(z)
         return law.broadcast((self._observed, self._n)), z
 
-    def likelihood_given(self, z: Any, belief: Belief | None) -> Mean:
+    def likelihood_given(self, z: Any, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return Mean(self._opened(belief)[0])
+        law = self._opened(belief)[0]
+        if not self._borrows:
+            return Mean(law)
+        return BitsBack(
+            Uniform(self._n),
+            lambda i: OfParticle(law, i),
+            lambda x: Weighted(_weights_given(law, x)),
+        )
 
-    def likelihood(self, z: Any) -> Mean:
+    def likelihood(self, z: Any) -> Any:
         """The codec of x_1."""
         return self.likelihood_given(z, None)
 
-    def predictive(self, belief: Belief | None) -> Mean:
+    def predictive(self, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return self.likelihood_given(0, belief)
+        law = self._opened(belief)[0]
+        return _ThroughHeaviest(law) if self._borrows else Mean(law)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the filter."""
@@ -201,3 +215,30 @@ class ParticleSteps(_Steps):
 
 def _column(x: Any, observed: int) -> NDArray[np.int64]:
     return np.asarray(x, np.int64).reshape(observed, 1)
+
+
+def _weights_given(law: Distribution, x: Any) -> NDArray[np.uint32]:
+    """Those of the particles."""
+    return weights(product(law, _column(x, law.shape[0])))
+
+
+class _ThroughHeaviest:
+    """x under the law of the first particle of the greatest weight given x, and this
+    particle: what the range coder, which cannot borrow, codes."""
+
+    def __init__(self, law: Distribution) -> None:
+        self._law = law
+
+    def push(self, message: Any, value: Any) -> None:
+        """Push x."""
+        particle = int(_weights_given(self._law, value).argmax())
+        OfParticle(self._law, particle).push(message, value)
+        message.push(Uniform(self._law.shape[1]), particle)
+
+    def pop(self, message: Any) -> Any:
+        """Pop x."""
+        particle = int(message.pop(Uniform(self._law.shape[1])))
+        value = OfParticle(self._law, particle).pop(message)
+        if particle != _weights_given(self._law, value).argmax():
+            raise CorruptError(f"another particle is likelier: {DIFFER}")
+        return value
