@@ -204,7 +204,7 @@ def side_by_side(rows: Report) -> None:
     T = 100 if rows.quick else 1000
     nodes = hierarchy(2, 8, 64, T, 0.3)
     for n in (1, 256):
-        graph = FiniteGraph(nodes) if n == 1 else FiniteGraph(nodes).batch(n)
+        graph = FiniteGraph(nodes, () if n == 1 else n)
         schedule = Schedule(graph, aligned(2, T))
         each = [drawn(nodes, seed) for seed in range(n)]
         x = {

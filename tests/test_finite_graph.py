@@ -149,7 +149,7 @@ def test_sequences_side_by_side(graph, seed, n):
     alone = [{v: x[v] for v in parents if v not in latent} for x in each]
     batch = {v: np.array([x[v] for x in alone]) for v in alone[0]}
     single = FiniteGraph(nodes)
-    schedule = Schedule(single.batch(n), order)
+    schedule = Schedule(FiniteGraph(nodes, n), order)
     message = random_message(n, seed, words=50 * n)
     state = message.state()
     schedule.push(message, batch)
@@ -165,15 +165,23 @@ def test_sequences_side_by_side(graph, seed, n):
             assert ours[i].tolist() == theirs.tolist()
 
 
-def test_values_of_a_batch_are_arrays():
-    graph = FiniteGraph(coins(2, [[7, 1, 1], [1, 1, 7]])).batch(3)
-    schedule = Schedule.eager(graph, ["coin"], range(2))
-    good = np.array([0, 1, 2])
-    for bad in (1, [1, 2], good + 1, good - 1, good / 1, good[:, None]):
+def test_values_of_a_shape():
+    nodes = coins(2, [[7, 1, 1], [1, 1, 7]])
+    schedule = Schedule.eager(FiniteGraph(nodes, (3, 2)), ["coin"], range(2))
+    good = np.array([[0, 1], [2, 0], [1, 1]])
+    message = random_message(4, 0)
+    before = message.copy()
+    schedule.push(message, {0: good, 1: good.astype(np.uint8)})
+    back = schedule.pop(message)
+    assert np.array_equal([back[0], back[1]], [good, good])
+    assert message == before
+    for bad in (1, [1, 2], good + 1, good - 1, good / 1, good.ravel()):
         with pytest.raises(SymbolError, match="the value of 1"):
-            schedule.push(random_message(3, 0), {0: good, 1: bad})
+            schedule.push(random_message(4, 0), {0: good, 1: bad})
     with pytest.raises(ModelError, match="side by side"):
         schedule.encode({0: good, 1: good})
+    with pytest.raises(ModelError, match="no elements"):
+        FiniteGraph(nodes, (2, 0))
 
 
 def long_graph(length, seed, *, observed_parents=False):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from copy import copy
 from functools import partial
 from heapq import heappop, heappush
 from math import prod
@@ -19,6 +18,7 @@ from bbans._lib import lib
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.codecs.start import START_MIN_BITS
 from bbans.distributions.categorical import Weighted
+from bbans.distributions.fixed_point import as_shape
 from bbans.errors import ModelError, SymbolError
 from bbans.message.codec import Codec
 
@@ -78,11 +78,9 @@ class FiniteGraph:
         integers with an axis for each parent, in that order, and a last one for the
         values of the node. Each row has a sum of 1 to 2**28; the value of weight 0 is
         impossible. A row need not have the sum of another.
-
-    Attributes
-    ----------
-    n : int
-        Sequences side by side; 0 for one, whose values are plain integers: see `batch`.
+    shape : int or tuple of int
+        Of each value: arrays of many sequences at once, which lanes code side by side;
+        () is a single integer.
 
     Raises
     ------
@@ -117,11 +115,17 @@ class FiniteGraph:
     """
 
     def __init__(
-        self, nodes: Mapping[Any, tuple[Sequence[Hashable], ArrayLike]]
+        self,
+        nodes: Mapping[Any, tuple[Sequence[Hashable], ArrayLike]],
+        shape: int | tuple[int, ...] = (),
     ) -> None:
         as_instance(
             nodes, Mapping, "nodes", "a mapping from nodes to their parents and weights"
         )
+        self.shape = as_shape(shape)
+        self._sequences = prod(self.shape)
+        if self._sequences == 0:
+            raise ModelError(f"a value of shape {self.shape} has no elements")
         arrays: dict[int, tuple[Any, _Masses]] = {}  # by identity, which is kept alive
         self._nodes: dict[Any, _Node] = {}
         for node, pair in nodes.items():
@@ -142,18 +146,6 @@ class FiniteGraph:
                     f"the weights of {node!r} must have a shape of {wanted}, of its "
                     f"parents and itself, not {given.weights.shape}"
                 )
-        self.n = 0
-
-    def batch(self, n: int) -> FiniteGraph:
-        """Return the graph of `n` sequences side by side.
-
-        Each value is an array of integers, shape (n,), and one call codes them all, on
-        as many lanes as the message has. `Schedule.push` and `pop` take it, but not
-        `Schedule.encode`.
-        """
-        graph = copy(self)
-        graph.n = as_integer(n, "n", 1)
-        return graph
 
     @property
     def nodes(self) -> tuple[Any, ...]:
@@ -182,10 +174,7 @@ class FiniteGraph:
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Weighted:
         """Distribution of a node, from the values of its parents."""
         row = tuple(self.value(parent, values) for parent in self.parents(node))
-        weights = self._nodes[node].given.weights[row]
-        if self.n and not row:
-            weights = np.broadcast_to(weights, (self.n, len(weights)))
-        return Weighted(weights, copy=False)
+        return self.law(self._nodes[node].given.weights[row])
 
     def posterior(self, node: Any, known: Mapping[Any, Any]) -> Codec[Any]:
         """Refuse: posteriors are those of `plan`, of which a `Schedule` makes use."""
@@ -225,9 +214,9 @@ class FiniteGraph:
         Raises
         ------
         ModelError
-            If this is a batch.
+            If values are arrays.
         """
-        if self.n:
+        if self.shape:
             raise ModelError(
                 "sequences side by side are pushed onto a message that has bits: for "
                 "messages of their own encode them one by one"
@@ -264,12 +253,12 @@ class FiniteGraph:
         latent.sort()
         axes = [*observed, *(axis for _, axis in latent)]
         table = given.masses.transpose(axes)[tuple(values)]
-        if not (values and self.n):
+        if not (values and self.shape):
             table = table[None]
         return Factor(tuple(i for i, _ in latent), table)
 
     def value(self, node: Any, known: Mapping[Any, Any]) -> Any:
-        """The value of a node: an int, or those of a batch.
+        """The value of a node: an int, or a row of those of all sequences.
 
         Raises
         ------
@@ -277,14 +266,23 @@ class FiniteGraph:
             If it is none.
         """
         value, name, most = known[node], f"the value of {node!r}", self.size(node) - 1
-        if not self.n:
+        if not self.shape:
             return as_integer(value, name, 0, most, SymbolError)
-        values = as_array(value, name)
-        if values.shape != (self.n,) or values.dtype.kind not in "iu":
-            raise SymbolError(f"{name} must be {self.n} integers, not {value!r}")
-        if values.min() < 0 or values.max() > most:
-            raise SymbolError(f"{name} must be integers, 0 to {most}, not {value!r}")
-        return values
+        array = as_array(value, name)
+        if array.shape != self.shape or array.dtype.kind not in "iu":
+            raise SymbolError(
+                f"{name} must be integers of shape {self.shape}, not {array.dtype} of "
+                f"shape {array.shape}"
+            )
+        if array.min() < 0 or array.max() > most:
+            raise SymbolError(f"{name} must be integers, 0 to {most}, not {array}")
+        return array.ravel()
+
+    def law(self, weights: NDArray[Any]) -> Weighted:
+        """Distribution of a value, from a row for each sequence or one for all."""
+        if self.shape:
+            weights = np.broadcast_to(weights, (self._sequences, weights.shape[-1]))
+        return Weighted(weights.reshape(*self.shape, -1), copy=False)
 
     def __repr__(self) -> str:
         return f"<FiniteGraph of {len(self._nodes)} nodes>"
@@ -394,12 +392,10 @@ class _Posteriors(Pass[Factor]):
         product: Any = 1
         for scope, table in self._factors(rank, known):
             values = [graph.value(latents[i], known) for i in scope[:-1]]
-            each = np.arange(len(table)) if values and graph.n else slice(None)
+            each = np.arange(len(table)) if values and graph.shape else slice(None)
             product = _scaled(product * table[(each, *values)])
-        weights = product >> _excess(product.sum(1, keepdims=True), LATENT_BITS)
-        if graph.n:
-            weights = np.broadcast_to(weights, (graph.n, weights.shape[1]))
-        return Weighted(weights if graph.n else weights[0], copy=False)
+        excess = _excess(product.sum(1, keepdims=True), LATENT_BITS)
+        return graph.law(product >> excess)
 
     def _factors(self, rank: int, known: Mapping[Any, Any]) -> list[Factor]:
         bucket, ranks = self._elimination.buckets[rank], self._elimination.rank
