@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from itertools import combinations_with_replacement
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -41,10 +42,19 @@ class _Node(NamedTuple):
     scale: int  # 256 log2 of the deviation
 
 
-class _Gain(NamedTuple):
+class _Factor(NamedTuple):
+    """The noise of a node, its value less its mean, as a function of latents."""
+
+    node: Any
+    precision: int  # in 2^-192
+    terms: tuple[tuple[int, int], ...]  # ranks, and coefficients in 2^-24
+
+
+class _Gains(NamedTuple):
     """What eliminating a latent takes besides the data."""
 
-    pivot: int  # its precision, in 2^-192
+    factors: tuple[_Factor, ...]
+    pivot: int  # the precision of the latent, in 2^-192
     row: tuple[int, ...]  # with each latent of the bucket's scope
     scale: int  # of its posterior
 
@@ -68,7 +78,7 @@ class GaussianGraph:
 
     Raises
     ------
-    ModelError, SymbolError
+    ModelError
         If they are none of these, or parents are no nodes. From `Schedule`, if there is
         next to nothing that tells what a latent is.
 
@@ -164,18 +174,10 @@ class GaussianGraph:
 
     # ---- what posteriors are made of
 
-    def factor(self, node: Any, rank: Mapping[Any, int]) -> dict[int, int]:
-        """The coefficients, in 2^-24, with which latents enter into what the noise of a
-        node is: the node less its mean. By rank."""
-        law = self._nodes[node]
-        terms = {node: 1 << WEIGHT_BITS}
-        terms.update(zip(law.parents, (-w for w in law.weights), strict=True))
-        return {rank[member]: a for member, a in terms.items() if member in rank}
-
     def constant(
         self, node: Any, known: Mapping[Any, Any], rank: Mapping[Any, int]
     ) -> Values:
-        """What that is to equal if the noise is 0, in 2^-24."""
+        """What the terms of a node's latents add up to if its noise is 0, in 2^-24."""
         law = self._nodes[node]
         total: Values = law.offset << (WEIGHT_BITS - LOCATION_BITS)
         for parent, weight in zip(law.parents, law.weights, strict=True):
@@ -184,10 +186,6 @@ class GaussianGraph:
         if node not in rank:
             total = total - (self.value(node, known) << WEIGHT_BITS)
         return total
-
-    def precision(self, node: Any) -> int:
-        """Of the noise of a node, rounding included, in 2^-192."""
-        return _precision(self._nodes[node].scale)
 
     def value(self, node: Any, values: Mapping[Any, Any]) -> Values:
         """What a node is, exactly."""
@@ -206,45 +204,52 @@ class GaussianGraph:
 
     def law(self, location: Values, scale: int, *, leak: bool) -> Gaussian:
         """A Gaussian by its parameters in fixed point; far out they are cut off."""
-        if not self.shape:
-            location = np.int64(min(max(location, -LOCATION_MAX), LOCATION_MAX))
-            return Gaussian(location, np.int32(scale), leak=leak)
-        near = np.clip(location, -LOCATION_MAX, LOCATION_MAX)
-        locations = np.broadcast_to(near, self.shape).astype(np.int64)
-        return Gaussian(
-            locations, np.full(self.shape, scale, np.int32), leak=leak, copy=False
-        )
+        if self.shape:
+            near = np.clip(location, -LOCATION_MAX, LOCATION_MAX)
+        else:
+            near = min(max(location, -LOCATION_MAX), LOCATION_MAX)
+        locations = np.broadcast_to(np.array(near, np.int64), self.shape)
+        scales = np.broadcast_to(np.array(scale, np.int32), self.shape)
+        return Gaussian(locations, scales, leak=leak)
 
-    def _gains(self, elimination: Elimination) -> list[_Gain]:
-        gains: dict[int, _Gain] = {}
+    def _factor(self, node: Any, rank: Mapping[Any, int]) -> _Factor:
+        law = self._nodes[node]
+        terms = [(node, 1 << WEIGHT_BITS)]
+        terms += zip(law.parents, (-weight for weight in law.weights), strict=True)
+        ranked = sorted((rank[member], a) for member, a in terms if member in rank)
+        return _Factor(node, _precision(law.scale), tuple(ranked))
+
+    def _gains(self, elimination: Elimination) -> list[_Gains]:
+        """Of all buckets, by rank: Gaussian elimination of their latents."""
+        latents: tuple[Any, ...] = elimination.latents
+        gains: list[_Gains] = []
         messages: dict[int, dict[tuple[int, int], int]] = {}
-        for rank in reversed(range(len(elimination.latents))):
+        for rank in reversed(range(len(latents))):
             bucket = elimination.buckets[rank]
+            factors = [self._factor(node, elimination.rank) for node in bucket.nodes]
             matrix: dict[tuple[int, int], int] = {}  # (i, j) with i <= j
-            for node in bucket.nodes:
-                precision = self.precision(node)
-                terms = sorted(self.factor(node, elimination.rank).items())
-                for at, (i, a) in enumerate(terms):
-                    for j, b in terms[at:]:
-                        part = precision * a * b >> 2 * WEIGHT_BITS
-                        matrix[i, j] = matrix.get((i, j), 0) + part
+            for _, precision, terms in factors:
+                for (i, a), (j, b) in combinations_with_replacement(terms, 2):
+                    part = precision * a * b >> 2 * WEIGHT_BITS
+                    matrix[i, j] = matrix.get((i, j), 0) + part
             for source in bucket.inputs:
                 for pair, part in messages.pop(source).items():
                     matrix[pair] = matrix.get(pair, 0) + part
             pivot = matrix.get((rank, rank), 0)
             if pivot <= 0:
                 raise ModelError(
-                    f"next to nothing tells what {elimination.latents[rank]!r} is: "
-                    "give smaller deviations, or smaller weights"
+                    f"next to nothing tells what {latents[rank]!r} is: give smaller "
+                    "deviations, or smaller weights"
                 )
-            row = tuple(matrix.get((i, rank), 0) for i in bucket.scope)
-            gains[rank] = _Gain(pivot, row, _scale(pivot))
+            row = {i: matrix.get((i, rank), 0) for i in bucket.scope}
             messages[rank] = {
-                (i, j): matrix.get((i, j), 0) - a * b // pivot
-                for at, (i, a) in enumerate(zip(bucket.scope, row, strict=True))
-                for j, b in zip(bucket.scope[at:], row[at:], strict=True)
+                (i, j): matrix.get((i, j), 0) - row[i] * row[j] // pivot
+                for i, j in combinations_with_replacement(bucket.scope, 2)
             }
-        return [gains[rank] for rank in range(len(gains))]
+            gains.append(
+                _Gains(tuple(factors), pivot, tuple(row.values()), _scale(pivot))
+            )
+        return gains[::-1]
 
     def __repr__(self) -> str:
         return f"<GaussianGraph of {len(self._nodes)} nodes>"
@@ -255,7 +260,7 @@ def _as_node(node: Any, law: Any) -> _Node:
 
     Raises
     ------
-    ModelError, SymbolError
+    ModelError
         If it is none.
     """
     if not isinstance(law, tuple | list) or len(law) != 4:
@@ -273,7 +278,10 @@ def _as_node(node: Any, law: Any) -> _Node:
         raise ModelError(
             f"the weights of {node!r} must be less than 2**24 either side of 0"
         )
-    offset, scale = fixed_locations([law[2]]), fixed_scales([law[3]])
+    try:
+        offset, scale = fixed_locations([law[2]]), fixed_scales([law[3]])
+    except SymbolError as error:
+        raise ModelError(f"offset or deviation of {node!r}: {error}") from None
     fixed = (round(weight * 2.0**WEIGHT_BITS) for weight in weights.tolist())
     return _Node(parents, tuple(fixed), int(offset[0]), int(scale[0]))
 
@@ -311,41 +319,41 @@ class _Posteriors(Pass[Sequence[Values]]):
     """
 
     def __init__(
-        self, graph: GaussianGraph, elimination: Elimination, gains: Sequence[_Gain]
+        self, graph: GaussianGraph, elimination: Elimination, gains: Sequence[_Gains]
     ) -> None:
         super().__init__(elimination)
         self._graph, self._gains = graph, gains
 
     def message(self, rank: int, known: Mapping[Any, Any]) -> Sequence[Values]:
-        information, gain = self._information(rank, known), self._gains[rank]
+        information, gains = self._information(rank, known), self._gains[rank]
         own = information[rank]
         return [
-            information.get(i, 0) - a * own // gain.pivot
-            for i, a in zip(self._scope(rank), gain.row, strict=True)
+            information.get(i, 0) - a * own // gains.pivot
+            for i, a in zip(self._scope(rank), gains.row, strict=True)
         ]
 
     def law(self, rank: int, known: Mapping[Any, Any]) -> Gaussian:
-        latents, gain = self._elimination.latents, self._gains[rank]
+        latents, gains = self._elimination.latents, self._gains[rank]
         rest = self._information(rank, known)[rank]
-        for i, a in zip(self._scope(rank), gain.row, strict=True):
+        for i, a in zip(self._scope(rank), gains.row, strict=True):
             rest = rest - a * self._graph.value(latents[i], known)
-        location = ((rest << (LOCATION_BITS + 1)) + gain.pivot) // (2 * gain.pivot)
-        return self._graph.law(location, gain.scale, leak=False)
+        location = ((rest << (LOCATION_BITS + 1)) + gains.pivot) // (2 * gains.pivot)
+        return self._graph.law(location, gains.scale, leak=False)
 
     def _scope(self, rank: int) -> Iterable[int]:
         return self._elimination.buckets[rank].scope
 
     def _information(self, rank: int, known: Mapping[Any, Any]) -> dict[int, Values]:
         """Of a bucket, by rank."""
-        bucket, ranks = self._elimination.buckets[rank], self._elimination.rank
         information: dict[int, Values] = {rank: 0}
-        for node in bucket.nodes:
-            constant = self._graph.constant(node, known, ranks)
-            scaled = self._graph.precision(node) * constant
-            for i, a in self._graph.factor(node, ranks).items():
+        for node, precision, terms in self._gains[rank].factors:
+            scaled = precision * self._graph.constant(
+                node, known, self._elimination.rank
+            )
+            for i, a in terms:
                 part = scaled * a >> 2 * WEIGHT_BITS
                 information[i] = information.get(i, 0) + part
-        for source in bucket.inputs:
+        for source in self._elimination.buckets[rank].inputs:
             for i, part in zip(self._scope(source), self.messages[source], strict=True):
                 information[i] = information.get(i, 0) + part
         return information
