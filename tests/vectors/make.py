@@ -47,6 +47,9 @@ gaussian_graph_v1.json
     cases: start (the hex of a message of one lane), nodes by number as [parents,
         weights in 2^-24, offset in 2^-16, scale]; order as [action, node]; observed,
         pairs of a node and its value; and the hex of the message after they are pushed.
+hierarchy_v1.json
+    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
+        encode_predictive.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
@@ -316,6 +319,90 @@ def stream(draw):
     model = model_of(draw, 8, 32, 15, "peaked", 16)
     hmm = hmm_of(model)
     return [model], [hmm_case(0, hmm, "likely", likely(draw, hmm, 10_000))]
+
+
+# hierarchy_v1.json
+
+
+def hierarchy_of(draw, states, M, prec, kind, tail_length):
+    kinds = ["flat", "peaked", "sure"] if kind == "mixed" else [kind]
+
+    def rows(count, n):
+        return [row_of(draw, draw.pick(kinds), n, 2**prec) for _ in range(count)]
+
+    above = [*states[1:], 1]
+    return ref.Hierarchy(
+        [rows(up, n) for up, n in zip(above, states, strict=True)],
+        [[rows(n, n) for _ in range(up)] for up, n in zip(above, states, strict=True)],
+        rows(states[0], M),
+        prec,
+        tail_length,
+    )
+
+
+def hierarchy_likely(draw, model, T):
+    """Drawn from the model."""
+    xs, before = [], None
+    for _ in range(T):
+        z = [0] * model.levels
+        for level in reversed(range(model.levels)):
+            row = ref.hierarchy_prior_row(model, level, before, z)
+            z[level] = ref.finder(ref.edges_of(row))(draw.below(2**model.prec))[0]
+        edges = ref.edges_of(model.emission[z[0]])
+        xs.append(ref.finder(edges)(draw.below(2**model.prec))[0])
+        before = z
+    return xs
+
+
+def hierarchy_unlikely(model, T):
+    """At every step the symbol with the least of the mass."""
+    xs, p = [], ref.hierarchy_first(model)
+    for _ in range(T):
+        edges = ref.hierarchy_edges(model, p)
+        widths = [b - a for a, b in pairwise(edges)]
+        xs.append(widths.index(min(widths)))
+        _, p = ref.hierarchy_filter(model, p, xs[-1])
+    return xs
+
+
+def hierarchy_case(draw, states, M, prec, kind, c):
+    model = hierarchy_of(draw, states, M, prec, kind, c)
+    sequences = [hierarchy_likely(draw, model, T) for T in (0, 1, c, c + 1, 100)]
+    sequences += [[draw.below(M) for _ in range(60)], hierarchy_unlikely(model, 40)]
+    coded = []
+    for xs in sequences:
+        modes = [ref.hierarchy_encode(model, xs, mode) for mode in (False, True)]
+        for mode, data in enumerate(modes):
+            assert ref.hierarchy_decode(model, data, len(xs), mode) == xs
+        both = zip(("encode", "encode_predictive"), modes, strict=True)
+        coded.append({"xs": xs} | {name: data.hex() for name, data in both})
+    return {
+        "name": f"{states} states, {M} symbols, {prec} bits, {kind}",
+        "file": ref.hierarchy_file(model).hex(),
+        "sequences": coded,
+    }
+
+
+def hierarchy_content():
+    draw, cases = Generator(14), []
+    for states, M, prec, kind, c in [
+        ([1], 2, 1, "flat", 60),
+        ([3], 5, 24, "peaked", 25),
+        ([2, 2], 2, 28, "sure", 65),
+        ([2, 2], 2, 28, "peaked", 65),
+        ([2, 1, 3], 4, 16, "mixed", 30),
+        ([1, 4], 3, 2, "flat", 45),
+        ([9, 2], 7, 20, "peaked", 20),
+        ([2, 9], 7, 20, "sure", 20),
+        ([8, 8], 20, 24, "peaked", 14),
+        ([8, 8], 10, 28, "mixed", 16),
+        ([2, 3, 4], 5, 24, "mixed", 28),
+        ([2, 2, 2, 2], 3, 24, "flat", 40),
+        ([2] * 8, 3, 12, "mixed", 50),
+        ([17], 9, 10, "mixed", 18),
+    ]:
+        cases.append(hierarchy_case(draw, states, M, prec, kind, c))
+    return {"cases": cases}
 
 
 # lgssm_v1.json
@@ -1452,7 +1539,7 @@ def tree_case(draw, n):
     return tables, nodes, order
 
 
-def hierarchy_case(draw, T):
+def levels_case(draw, T):
     """Two levels, step by step."""
     tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
     nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
@@ -1470,7 +1557,7 @@ def hierarchy_case(draw, T):
 
 def graph_content():
     draw, cases = Generator(16), []
-    for make in (chain_case, tree_case, hierarchy_case):
+    for make in (chain_case, tree_case, levels_case):
         for size in (1, 2, 7, 40, 90):
             tables, nodes, order = make(draw, size)
             graph = ref.Graph(
@@ -1585,6 +1672,7 @@ def main():
         "message_v1.json": message_content,
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
+        "hierarchy_v1.json": hierarchy_content,
         "lgssm_v1.json": lgssm_content,
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
