@@ -24,6 +24,7 @@ from bbans import HMM, HierarchicalHMM, Message
 from bbans.codecs import (
     Codec,
     FiniteGraph,
+    GaussianGraph,
     Multiset,
     Permutation,
     Schedule,
@@ -40,7 +41,9 @@ Nodes = dict[Any, tuple[list[Any], Weights]]
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
-        for section in (graphs, side_by_side, startup, hierarchies, sets):
+        for section in (
+            graphs, side_by_side, startup, gaussians, hierarchies, sets
+        ):  # fmt: skip
             section(rows)
 
 
@@ -253,7 +256,64 @@ def startup(rows: Report) -> None:
                         rows.add(what, schedule.memory, "latents")
 
 
-# ---- hierarchical HMMs
+# ---- Gaussian levels
+
+LinearNodes = dict[Any, tuple[list[Any], list[float], float, float]]
+
+
+def linear_levels(levels: int, T: int) -> LinearNodes:
+    """Levels in time with noise of 16 steps each, as that of the observations."""
+    nodes: LinearNodes = {}
+    for t in range(1, T + 1):
+        for level in range(levels, 0, -1):
+            above = [("z", level + 1, t)] if level < levels else []
+            before = [("z", level, t - 1)] if t > 1 else []
+            weights = [0.6] * len(above) + [0.5] * len(before)
+            nodes["z", level, t] = [*above, *before], weights, 0.0, 16.0
+        nodes["x", t] = [("z", 1, t)], [1.0], 0.0, 16.0
+    return nodes
+
+
+def dense_covariance(nodes: LinearNodes) -> NDArray[np.float64]:
+    """Of the observations, rounding included."""
+    at = {node: i for i, node in enumerate(nodes)}
+    total = np.eye(len(nodes))
+    for node, (parents, weights, _, deviation) in nodes.items():  # parents come first
+        for parent, weight in zip(parents, weights, strict=True):
+            total[at[node]] += weight * total[at[parent]] / deviation
+        total[at[node], at[node]] = 1.0
+        total[at[node]] *= deviation
+    seen = total[[i for node, i in at.items() if node[0] == "x"]]
+    cov: NDArray[np.float64] = seen @ seen.T
+    return cov
+
+
+def gaussians(rows: Report) -> None:
+    """Bits over the dense Gaussian and start-up, by number of levels."""
+    rng = np.random.default_rng(0)
+    for levels in (1, 2) if rows.quick else (1, 2, 4, 8):
+        for T in (16,) if rows.quick else (16, 160):
+            nodes = linear_levels(levels, T)
+            cov = dense_covariance(nodes)
+            x = np.rint(rng.multivariate_normal(np.zeros(T), cov, 10)).astype(int)
+            cov += np.eye(T) / 12
+            nats = (x * np.linalg.solve(cov, x.T).T).sum(1) / 2
+            bits = (nats + np.linalg.slogdet(2 * np.pi * cov)[1] / 2) / math.log(2)
+            for order in (aligned, staircase):
+                schedule = Schedule(GaussianGraph(nodes), order(levels, T))
+                message, over, start = random_bits(rng, 10), 0.0, 0.0
+                for row, h in zip(x.tolist(), bits, strict=True):
+                    value = {("x", t): v for t, v in enumerate(row, 1)}
+                    before = message.least = message.bits
+                    schedule.push(message, value)
+                    over += message.bits - before - h
+                    start = max(start, before - message.least)
+                what = f"Gaussian, {levels} levels, T = {T}, {order.__name__}"
+                rows.add(f"{what}: over the dense Gaussian", over / 10, "bits")
+                rows.add(f"{what}: start-up, most of 10", start, "bits")
+
+
+# ---- hierarchies on real data, and their engine
 
 
 def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
