@@ -42,6 +42,10 @@ vae_v1.json, deep_ssm_v1.json
 hierarchy_v1.json
     cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
         encode_predictive.
+sets_v1.json
+    multisets: lanes, start (the hex of a message), low and high (values are uniform
+        between them), values, and the hex of the message after they are pushed.
+    permutations: lanes and start as above, the permutation, and the hex of the message.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
@@ -1466,6 +1470,43 @@ def values_content():
     return {"cases": cases}
 
 
+def sets_start(draw, words):
+    """A message of one lane from nothing on, or of several with this many words."""
+    lanes = draw.pick([1, 1, 3])
+    message = ref.Message(lanes)
+    if lanes > 1 or draw.below(2):
+        message.heads = [2**31 + draw.bits(31) for _ in range(lanes)]
+        message.tail = [draw.bits(32) for _ in range(words)]
+    return {"lanes": lanes, "start": message.to_bytes().hex()}, message
+
+
+def sets_content():
+    draw, multisets, permutations = Generator(16), [], []
+    for low, high in [(0, 0), (0, 5), (-3, 90), (0, 2**32 - 1), (-(2**63), 2**63 - 1)]:
+        for n in [0, 1, 2, 20, 150]:
+            case, message = sets_start(draw, n)
+            reach = draw.pick([high - low, min(high - low, 9)])
+            values = [low + draw.bits(64) % (reach + 1) for _ in range(n)]
+
+            def push(message, v, low=low, high=high):
+                ref.push_each(message, [ref.uniform(v - low, high - low)])
+
+            ref.multiset_push(message, values, push)
+            case |= {"low": low, "high": high, "values": values}
+            multisets.append(case | {"message": message.to_bytes().hex()})
+    for n in [0, 1, 2, 3, 13, 40, 200]:
+        for _ in range(2):
+            case, message = sets_start(draw, n)
+            order = list(range(n))
+            for i in reversed(range(1, n)):
+                j = draw.below(i + 1)
+                order[i], order[j] = order[j], order[i]
+            ref.permutation_push(message, order)
+            case |= {"permutation": order, "message": message.to_bytes().hex()}
+            permutations.append(case)
+    return {"multisets": multisets, "permutations": permutations}
+
+
 def main():
     contents = {
         "message_v1.json": message_content,
@@ -1476,6 +1517,7 @@ def main():
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
+        "sets_v1.json": sets_content,
         "model_v2.json": model_content,
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
