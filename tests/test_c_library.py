@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import ALL_BYTES, random_hmm
+from shared import ALL_BYTES, random_hierarchy, random_hmm
 
 import bbans
 from bbans import Alphabet, compress, compress_file, decompress
@@ -634,8 +634,9 @@ def test_both_readers_refuse_a_container_for_the_same_reason():
     assert error_of(decompress, other, model) == RAISES[lib.BBANS_ERR_WRONG_MODEL]
 
 
-def test_both_readers_refuse_a_model_for_the_same_reason():
-    blob = MODELS["some"].to_bytes()
+@pytest.mark.parametrize("model", [MODELS["some"], random_hierarchy((3, 2), 4)])
+def test_both_readers_refuse_a_model_for_the_same_reason(model):
+    blob = model.to_bytes()
     for data in damaged(blob):
         source = ffi.from_buffer("uint8_t[]", data)
         status = lib.bbans_model_parse(ffi.new("bbans_model *"), source, len(data))
