@@ -39,13 +39,13 @@ vae_v1.json, deep_ssm_v1.json
     cases: name, the hex of the model file, and sequences: xs, rows of integers, and the
         hex of encode and encode_predictive. Networks are random: Q is far from the
         posterior.
-hierarchy_v1.json
-    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
-        encode_predictive.
 sets_v1.json
     multisets: lanes, start (the hex of a message), low and high (values are uniform
         between them), values, and the hex of the message after they are pushed.
     permutations: lanes and start as above, the permutation, and the hex of the message.
+hierarchy_v1.json
+    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
+        encode_predictive.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
@@ -1536,6 +1536,7 @@ def tree_case(draw, n):
 
 
 def two_levels_case(draw, T):
+def levels_case(draw, T):
     """Two levels, step by step."""
     tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
     nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
@@ -1554,6 +1555,7 @@ def two_levels_case(draw, T):
 def graph_content():
     draw, cases = Generator(16), []
     for make in (chain_case, tree_case, two_levels_case):
+    for make in (chain_case, tree_case, levels_case):
         for size in (1, 2, 7, 40, 90):
             tables, nodes, order = make(draw, size)
             graph = ref.Graph(
