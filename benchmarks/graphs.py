@@ -323,10 +323,19 @@ def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
         text = book[0].read_text(encoding="utf-8")
         parts = [text[at : at + 5000] for at in range(0, 250_000, 5000)]
         found["War and Peace"] = parts[:40], ["".join(parts[40:])]
-    if log := rows.files("logs/HDFS_2k.log", "log lines"):
-        lines = log[0].read_text(encoding="latin-1").splitlines(keepends=True)
+    logs = {
+        path.stem.removesuffix("_2k"): path.read_text("latin-1").splitlines(True)
+        for path in rows.files("logs/*_2k.log", "log lines")
+    }
+    if "HDFS" in logs:
+        lines = logs["HDFS"]
         parts = ["".join(lines[at : at + 100]) for at in range(0, len(lines), 100)]
         found["HDFS log"] = parts[:15], ["".join(parts[15:])]
+    if logs:
+        found[f"logs of {len(logs)} systems"] = (
+            ["".join(lines[:250]) for lines in logs.values()],
+            ["".join(lines[1000:1100]) for lines in logs.values()],
+        )
     return found
 
 
