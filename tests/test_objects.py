@@ -11,7 +11,16 @@ from shared import HEADS, random_deep_ssm, random_observations, random_vae
 from test_coders import CASES
 
 import bbans
-from bbans import codecs, distributions, formats, frozen, message, models, networks
+from bbans import (
+    codecs,
+    distributions,
+    formats,
+    frozen,
+    message,
+    models,
+    networks,
+    particles,
+)
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -76,6 +85,11 @@ class Reversed:
         return "Reversed()"
 
 
+def encodes(x):
+    """Models are the same if they code this sequence as the same bytes."""
+    return lambda a, b: a.encode(x) == b.encode(x)
+
+
 def equal(a, b):
     return a == b and hash(a) == hash(b)
 
@@ -110,6 +124,22 @@ class Coin:
 
     def conditional(self, node, values):
         return distributions.Uniform(2)
+
+
+class Guess:
+    """A state space model of one coin after the other, with a proposal."""
+
+    def prior(self, z):
+        return distributions.Uniform(2)
+
+    def likelihood(self, z):
+        return distributions.Bernoulli(0.25 + 0.5 * z)
+
+    def proposal(self, z, x):
+        return distributions.Uniform(2)
+
+    def __repr__(self):
+        return "Guess()"
 
 
 X, MAP = networks.Input(4), networks.Input((2, 2, 4))
@@ -168,8 +198,20 @@ EXAMPLES = [
         codecs.Hierarchy(1, level, likelihood, level_posterior),
         codes_graph(([("z", 1, 1)], [("x", 1)]), {("x", 1): 2}),
     ),
+    (
+        codecs.GaussianGraph({"z": ([], [], 0, 4), "x": (["z"], [1], 0, 2)}),
+        codes_graph((["z"], ["x"]), {"x": 1}),
+    ),
+    (codecs.Multiset(distributions.Uniform(9), 2), codes([1, 2])),
+    (codecs.Permutation(3), codes([2, 0, 1])),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
+    (
+        codecs.ImportanceSampling(distributions.Uniform(2), likelihood, posterior, 2),
+        codes(2),
+    ),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
+    (particles.ParticleFilter(HMM.freeze(), 4, 7), encodes([0, 1, 2])),
+    (particles.ProposalFilter(Guess(), 4, 7), encodes([0, 1, 1])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
     (codecs.check_model([0, 1, 2], HMM.freeze()), equal),
     (HMM.freeze(), equal),
