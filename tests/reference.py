@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from datetime import date
 from functools import cache
 from itertools import accumulate
+from itertools import accumulate, product
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -3042,6 +3043,216 @@ def network_model_file(model, kind="integers", predictive=False):
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
     return with_crc(b"\x89bbm" + bytes(codes) + words(numbers) + b"".join(bodies))
+
+
+# Finite graphs
+
+
+def at_31_bits(table):
+    """The whole table shifted down; what is possible stays so."""
+    s = max(0, max(table.values()).bit_length() - 31)
+    return {at: max(w >> s, int(w > 0)) for at, w in table.items()}
+
+
+def factor_product(factors):
+    """The product of factors, each a pair of a scope (ascending) and a table: a dict
+    from the values of the scope to integers."""
+    sizes = {}
+    for scope, table in factors:
+        for i, v in enumerate(scope):
+            sizes[v] = 1 + max(at[i] for at in table)
+    whole = sorted(sizes)
+    product = dict.fromkeys(cartesian(*(range(sizes[v]) for v in whole)), 1)
+    for scope, table in factors:
+        places = [whole.index(v) for v in scope]
+        product = {
+            at: w * table[tuple(at[i] for i in places)] for at, w in product.items()
+        }
+        product = at_31_bits(product)
+    return tuple(whole), product
+
+
+def summed(factors):
+    """The message of a bucket: the product, summed over its latent, the last."""
+    scope, product = factor_product(factors)
+    message = {}
+    for at, w in product.items():
+        message[at[:-1]] = message.get(at[:-1], 0) + w
+    return scope[:-1], at_31_bits(message)
+
+
+class Graph:
+    """Nodes with finitely many values: each with its parents, and its weights as nested
+    lists, an axis for each parent and one for itself; and an order of pops and pushes.
+    A latent's rank is its place among the pops."""
+
+    def __init__(self, nodes, order):
+        self.nodes, self.order = nodes, order
+        latents = [node for action, node in order if action == "pop"]
+        self.rank = {node: i for i, node in enumerate(latents)}
+        self.pushes = [node for action, node in order if action == "push"]
+        self.observed = [node for node in self.pushes if node not in self.rank]
+
+    def row(self, node, values):
+        parents, row = self.nodes[node]
+        for parent in parents:
+            row = row[values[parent]]
+        return row
+
+    def size(self, node):
+        return len(self.row(node, dict.fromkeys(self.nodes[node][0], 0)))
+
+    def scope(self, node):
+        members = {*self.nodes[node][0], node}
+        return sorted(self.rank[v] for v in members if v in self.rank)
+
+    def factor(self, node, known, free=False):
+        """A conditional with observations put in. A free node has rank -1."""
+        latent = {v: i for v, i in self.rank.items() if i in self.scope(node)}
+        if free:
+            latent[node] = -1
+        scope = sorted(latent, key=latent.get)
+        table = {}
+        for at in cartesian(*(range(self.size(v)) for v in scope)):
+            values = {**known, **dict(zip(scope, at, strict=True))}
+            row = self.row(node, values)
+            w = row[values[node]]
+            table[at] = max((w << 30) // sum(row), int(w > 0))
+        return tuple(latent[v] for v in scope), table
+
+    def bucket(self, rank, nodes, known, carried=None):
+        """The factors of a bucket, when all latents of higher rank are summed out;
+        and what came of the factor that is carried along."""
+        buckets = [[] for _ in self.rank]
+        for node in nodes:
+            if (scope := self.scope(node)) and scope[-1] >= rank:
+                buckets[scope[-1]].append(self.factor(node, known))
+        for i in range(len(buckets) - 1, rank, -1):
+            if carried and carried[0][-1] == i:
+                carried = summed([*buckets[i], carried])
+            elif buckets[i]:
+                scope, message = summed(buckets[i])
+                if scope:
+                    buckets[scope[-1]].append((scope, message))
+        return buckets[rank] if rank >= 0 else None, carried
+
+    def posterior(self, z, values):
+        """Weights of a latent, from observations and outstanding latents."""
+        rank = self.rank[z]
+        factors, _ = self.bucket(rank, self.pushes, values)
+        latents = [*self.rank]
+        chosen = []
+        for scope, table in factors:
+            at = tuple(values[latents[i]] for i in scope[:-1])
+            row = {v[-1:]: w for v, w in table.items() if v[:-1] == at}
+            chosen.append(((rank,), row))
+        _, product = factor_product(chosen)
+        s = max(0, sum(product.values()).bit_length() - 24)
+        return [w >> s for _, w in sorted(product.items())]
+
+    def predictive(self, x, known):
+        """Weights of an observation given others."""
+        if not self.scope(x):
+            return self.row(x, known)
+        active, found = {*known}, [*known, x]
+        while found:
+            parents = {*self.nodes[found.pop()][0]} - active
+            active |= parents
+            found += parents
+        nodes = [node for node in self.pushes if node in active and node != x]
+        carried = self.factor(x, known, free=True)
+        _, (_, table) = self.bucket(-1, nodes, known, carried)
+        s = max(0, sum(table.values()).bit_length() - 27)
+        return [max(w >> s, int(w > 0)) for _, w in sorted(table.items())]
+
+    def push(self, message, values):
+        values = dict(values)
+        for action, node in self.order:
+            if action == "pop":
+                values[node] = pop_row(message, self.posterior(node, values))
+            else:
+                push_row(message, self.row(node, values), values[node])
+
+    def pop(self, message):
+        values = {}
+        for action, node in reversed(self.order):
+            if action == "push":
+                values[node] = pop_row(message, self.row(node, values))
+            else:
+                push_row(message, self.posterior(node, values), values[node])
+        return {node: values[node] for node in self.observed}
+
+    def start(self):
+        """How many observations start a message."""
+        share = 2**92
+        for n, x in enumerate(self.observed, 1):
+            parents = self.nodes[x][0]
+            rows = [
+                self.row(x, dict(zip(parents, at, strict=True)))
+                for at in cartesian(*(range(self.size(v)) for v in parents))
+            ]
+            most = max(-(-(max(row) << 30) // sum(row)) for row in rows)
+            share = -(-share * most // 2**30)
+            if share <= 2**46:
+                return n
+        return len(self.observed)
+
+    def range_encode(self, nodes, values):
+        """The observations that are not in `nodes` are known before."""
+        known = {v: values[v] for v in self.observed if v not in nodes}
+        encoder = RangeEncoder()
+        for x in nodes:
+            edges = edges_of(self.predictive(x, known))
+            encoder.encode(*interval(edges, values[x]), edges[-1])
+            known[x] = values[x]
+        return encoder.finish()
+
+    def encode(self, values):
+        n = self.start()
+        started, body = self.observed[:n][::-1], self.observed[n:]
+        integer = self.range_encode(started, values)
+        if not body:
+            return Message.from_int(integer).to_bytes()
+        if integer >= START:
+            message = Message.from_int(integer)
+            self.body(n).push(message, {v: values[v] for v in body})
+            message.push(*interval(FLAG, 0), 16)
+        else:
+            integer = self.range_encode(self.observed[::-1], values)
+            message = Message.from_int(integer)
+            message.push(*interval(FLAG, 1), 16)
+        return message.to_bytes()
+
+    def body(self, n):
+        """The graph without the first n observations, and what only they need."""
+        needed = {*self.observed[n:]}
+        for node in self.pushes:  # children first
+            if node in needed:
+                needed |= {*self.nodes[node][0]}
+        return Graph(self.nodes, [step for step in self.order if step[1] in needed])
+
+    def range_decode(self, integer, known, nodes):
+        decoder, values = RangeDecoder(integer), dict(known)
+        for x in nodes:
+            edges = edges_of(self.predictive(x, values))
+            values[x], start, freq = finder(edges)(decoder.slot(edges[-1]))
+            decoder.advance(start, freq, edges[-1])
+        decoder.check()
+        return values
+
+    def decode(self, data):
+        message, n = Message.from_bytes(data), self.start()
+        if n == len(self.observed):
+            return self.range_decode(message.to_int(), {}, self.observed[::-1])
+        if message.pop(16, finder(FLAG)) == 1:
+            values = self.range_decode(message.to_int(), {}, self.observed[::-1])
+            if self.range_encode(self.observed[:n][::-1], values) >= START:
+                raise Damage("the schedule would have started")
+            return values
+        values = self.body(n).pop(message)
+        if message.to_int() < START:
+            raise Damage("the schedule did not start from this integer")
+        return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the

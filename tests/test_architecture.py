@@ -35,6 +35,8 @@ FLOORS = [
         "alphabet contexts engine base network hmm hierarchical_hmm arhmm lgssm",
     ),
     ("frozen", "head network_model vae deep_ssm model_file c_header"),
+    ("frozen", "alphabet contexts engine base network hmm hierarchical_hmm arhmm"),
+    ("frozen", "lgssm head network_model vae deep_ssm model_file c_header"),
     ("networks", "nodes units graph quantise network"),
     ("networks", "channels_first state_dict torch"),
     ("models", "_parameters _data base topology _forward em _training"),

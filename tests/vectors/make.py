@@ -39,16 +39,21 @@ vae_v1.json, deep_ssm_v1.json
     cases: name, the hex of the model file, and sequences: xs, rows of integers, and the
         hex of encode and encode_predictive. Networks are random: Q is far from the
         posterior.
-hierarchy_v1.json
-    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
-        encode_predictive.
 sets_v1.json
     multisets: lanes, start (the hex of a message), low and high (values are uniform
         between them), values, and the hex of the message after they are pushed.
     permutations: lanes and start as above, the permutation, and the hex of the message.
+hierarchy_v1.json
+    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
+        encode_predictive.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
+graph_v1.json
+    cases: name; tables, nested lists of weights; nodes, each its name, the names of its
+        parents and the number of its table; order, steps such as "-z" (pop) and "+z"
+        (push); values of what is observed, by name; start, and the hex of a message of
+        these bytes after the push; and the hex of encode.
 container_v3.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements, as they are in it;
@@ -1470,6 +1475,111 @@ def values_content():
     return {"cases": cases}
 
 
+def tables_of(draw, *shapes):
+    """Nested lists of weights, rows of any sum; some are 0, none all."""
+
+    def table(shape):
+        if shape[1:]:
+            return [table(shape[1:]) for _ in range(shape[0])]
+        row = [draw.below(2 ** draw.below(24)) for _ in range(shape[0])]
+        return row if any(row) else [1] * shape[0]
+
+    return [table(shape) for shape in shapes]
+
+
+def steps_of(text):
+    return [({"-": "pop", "+": "push"}[step[0]], step[1:]) for step in text]
+
+
+def draw_values(draw, nodes, tables):
+    """Values of all nodes; parents come first."""
+    values = {}
+    for name, parents, number in nodes:
+        row = tables[number]
+        for parent in parents:
+            row = row[values[parent]]
+        slot = draw.below(sum(row))
+        values[name] = bisect_left(ref.edges_of(row), slot + 1) - 1
+    return values
+
+
+def chain_case(draw, T):
+    """An HMM; observations depend on the one before too."""
+    tables = tables_of(draw, (3,), (3, 3), (3, 4), (4, 3, 4))
+    nodes, order = [], []
+    for t in range(T):
+        nodes.append((f"z{t}", [f"z{t - 1}"] * (t > 0), int(t > 0)))
+        above = ([f"x{t - 1}"] if t else []) + [f"z{t}"]
+        nodes.append((f"x{t}", above, 2 + (t > 0)))
+    for t in reversed(range(T)):
+        order += [f"-z{t}", f"+x{t}"] + [f"+z{t + 1}"] * (t < T - 1)
+    return tables, nodes, [*order, "+z0"]
+
+
+def tree_case(draw, n):
+    """A binary tree, coded depth first."""
+    tables = tables_of(draw, (4,), (4, 4), (4, 3))
+    nodes, order = [], []
+    for i in range(n):
+        nodes.append((f"z{i}", [f"z{(i - 1) // 2}"] * (i > 0), int(i > 0)))
+        nodes.append((f"x{i}", [f"z{i}"], 2))
+
+    def visit(i):
+        order.extend([f"-z{i}", f"+x{i}"])
+        for child in (2 * i + 1, 2 * i + 2):
+            if child < n:
+                visit(child)
+        order.append(f"+z{i}")
+
+    visit(0)
+    return tables, nodes, order
+
+
+def levels_case(draw, T):
+    """Two levels, step by step."""
+    tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
+    nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
+    for t in range(T):
+        before = [[f"{level}{t - 1}"] * (t > 0) for level in "ab"]
+        nodes.append((f"b{t}", before[1], int(t > 0)))
+        nodes.append((f"a{t}", [f"b{t}", *before[0]], 2 + (t > 0)))
+        nodes.append((f"x{t}", [f"a{t}"], 4))
+    for t in reversed(range(T)):
+        order.append(f"+x{t}")
+        for level in "ab":
+            order += [f"-{level}{t - 1}"] * (t > 0) + [f"+{level}{t}"]
+    return tables, nodes, order
+
+
+def graph_content():
+    draw, cases = Generator(16), []
+    for make in (chain_case, tree_case, levels_case):
+        for size in (1, 2, 7, 40, 90):
+            tables, nodes, order = make(draw, size)
+            graph = ref.Graph(
+                {name: (parents, tables[number]) for name, parents, number in nodes},
+                steps_of(order),
+            )
+            values = draw_values(draw, nodes, tables)
+            values = {name: values[name] for name in graph.observed}
+            start = bytes(1 + draw.below(255) for _ in range(2 * size + 20))
+            message = ref.Message.from_bytes(start)
+            graph.push(message, values)
+            cases.append(
+                {
+                    "name": f"{make.__name__[:-5]} of {size}",
+                    "tables": tables,
+                    "nodes": nodes,
+                    "order": order,
+                    "values": values,
+                    "start": start.hex(),
+                    "pushed": message.to_bytes().hex(),
+                    "bytes": graph.encode(values).hex(),
+                }
+            )
+    return {"cases": cases}
+
+
 def sets_start(draw, words):
     """A message of one lane from nothing on, or of several with this many words."""
     lanes = draw.pick([1, 1, 3])
@@ -1523,6 +1633,7 @@ def main():
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
         "container_v3.json": container_content,
+        "graph_v1.json": graph_content,
     }
     for name, content in contents.items():
         path, version = HERE / name, int(name[-6])
