@@ -29,12 +29,6 @@ FLOORS = [
     ("message", "codec _message message range_coder"),
     ("codecs", "base metered start compose bits_back state_space chain"),
     ("codecs", "elimination schedule finite_graph hierarchy"),
-    ("codecs", "iconoclasm sequence iid multiset check"),
-    (
-        "frozen",
-        "alphabet contexts engine base network hmm hierarchical_hmm arhmm lgssm",
-    ),
-    ("frozen", "head network_model vae deep_ssm model_file c_header"),
     ("codecs", "iconoclasm sequence iid multiset check importance"),
     ("frozen", "alphabet contexts engine base network hmm hierarchical_hmm arhmm"),
     ("frozen", "lgssm head network_model vae deep_ssm model_file c_header"),
