@@ -1648,7 +1648,7 @@ def tree_case(draw, n):
     return tables, nodes, order
 
 
-def levels_case(draw, T):
+def two_levels_case(draw, T):
     """Two levels, step by step."""
     tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
     nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
@@ -1666,7 +1666,7 @@ def levels_case(draw, T):
 
 def graph_content():
     draw, cases = Generator(16), []
-    for make in (chain_case, tree_case, levels_case):
+    for make in (chain_case, tree_case, two_levels_case):
         for size in (1, 2, 7, 40, 90):
             tables, nodes, order = make(draw, size)
             graph = ref.Graph(
