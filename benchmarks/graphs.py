@@ -55,7 +55,7 @@ def masses(rng: np.random.Generator, sharpness: float, *shape: int) -> Weights:
 
 
 def hierarchy(levels: int, K: int, M: int, T: int, sharpness: float) -> Nodes:
-    """Levels of K states in T steps; the model of p3_startup8 at a sharpness of 5."""
+    """Levels of K states in T steps; at a sharpness of 5 transitions say little."""
     rng = np.random.default_rng(levels)
     first = [masses(rng, sharpness, K, K) for _ in range(levels - 1)]
     first.append(masses(rng, sharpness, 1, K)[0])
