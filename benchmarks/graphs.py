@@ -42,7 +42,7 @@ Nodes = dict[Any, tuple[list[Any], Weights]]
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
         for section in (
-            graphs, side_by_side, startup, gaussians, hierarchies, sets
+            graphs, all_lengths, side_by_side, startup, gaussians, hierarchies, sets
         ):  # fmt: skip
             section(rows)
 
@@ -58,7 +58,7 @@ def masses(rng: np.random.Generator, sharpness: float, *shape: int) -> Weights:
 
 
 def hierarchy(levels: int, K: int, M: int, T: int, sharpness: float) -> Nodes:
-    """Levels of K states in T steps; the model of p3_startup8 at a sharpness of 5."""
+    """Levels of K states in T steps; at a sharpness of 5 transitions say little."""
     rng = np.random.default_rng(levels)
     first = [masses(rng, sharpness, K, K) for _ in range(levels - 1)]
     first.append(masses(rng, sharpness, 1, K)[0])
@@ -203,6 +203,22 @@ def graphs(rows: Report) -> None:
             if T == 10_000:
                 rows.add(f"{name}: encode", middle - start, "s")
                 rows.add(f"{name}: decode", end - middle, "s")
+
+
+def all_lengths(rows: Report) -> None:
+    """Whole bytes over the information content, at every length."""
+    most: dict[str, float] = {}
+    last = 20 if rows.quick else 100
+    for T in range(1, last + 1):
+        for name, nodes, schedule in cases(T):
+            values = drawn(nodes, T)
+            x = {node: values[node] for node in schedule.observed}
+            pops = [node for action, node in schedule.order if action == "pop"]
+            over = 8 * len(schedule.encode(x)) - information(nodes, x, pops)
+            most[name] = max(over, most.get(name, over))
+    for name, over in most.items():
+        what = f"{name}, T = 1 .. {last}: whole bytes over h, most"
+        rows.add(what, over, "bits", at_most=10)
 
 
 def side_by_side(rows: Report) -> None:
