@@ -3,7 +3,7 @@
 Discrete graphs of several kinds under several orders; hierarchies in time by number of
 levels, and a two-level one on text and on lines of a log against one HMM; numbers
 whose order does not matter. Rates are exact, of integers, on any machine; times are of
-one thread. A few minutes without --quick.
+one thread. Some ten minutes without --quick.
 """
 
 from __future__ import annotations
