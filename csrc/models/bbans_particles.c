@@ -707,13 +707,12 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
     const bbans_intervals *list = (const bbans_intervals *)s->record;
     size_t i;
 
-    if (s->status != BBANS_OK)
+    if (s->status == BBANS_OK)
+        s->status = f->model.borrows ? encode_through(f, s, enc)
+                                     : filter_observed(f, s);
+    if (s->status != BBANS_OK || f->model.borrows)
         return;
-    s->status =
-        f->model.borrows ? encode_through(f, s, enc) : filter_observed(f, s);
-    for (i = 0;
-         !f->model.borrows && s->status == BBANS_OK && i < f->model.observed;
-         i++)
+    for (i = 0; i < f->model.observed; i++)
         encode_list(enc, list + i);
 }
 #endif /* BBANS_DECODER_ONLY */
