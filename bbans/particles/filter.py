@@ -170,6 +170,17 @@ class ParticleFilter(EngineModel):
             return FiniteSteps(self._model, *made)
         return ParticleSteps(self._model, *made, borrows=self._laws.borrows)
 
+    def observations(self, x: Any) -> NDArray[Any]:
+        """Return the observations of a sequence as `state_space` takes them: numbers,
+        or rows of several.
+
+        Raises
+        ------
+        SymbolError
+            If one cannot be coded.
+        """
+        return self._observations(x)
+
     # ---- coding
 
     def _observations(self, x: Any) -> NDArray[Any]:

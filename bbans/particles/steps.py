@@ -14,11 +14,11 @@ from bbans.distributions.categorical import Categorical, Uniform, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import CorruptError
 from bbans.frozen.hmm import FrozenHMM
-from bbans.particles.mean import mean_law
+from bbans.particles.mean import Mean, OfParticle
 from bbans.particles.public import (
     divide,
-    multiply,
     number,
+    product,
     resample,
     sample,
     weights,
@@ -27,7 +27,6 @@ from bbans.particles.public import (
 __all__ = ["FiniteSteps", "ParticleSteps"]
 
 DRAW, RESAMPLE, CORRECT = 0, 1, 2
-ONE = 1 << 31, -31
 
 
 class Belief(NamedTuple):
@@ -172,10 +171,10 @@ class ParticleSteps(_Steps):
         """The codec of x_t: of a step."""
         law = self._opened(belief)[0]
         if not self._borrows:
-            return _Mean(law)
+            return Mean(law)
         return BitsBack(
             Uniform(self._n),
-            lambda i: _OfParticle(law, i),
+            lambda i: OfParticle(law, i),
             lambda x: Weighted(_weights_given(law, x)),
         )
 
@@ -186,13 +185,13 @@ class ParticleSteps(_Steps):
     def predictive(self, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
         law = self._opened(belief)[0]
-        return _ThroughHeaviest(law) if self._borrows else _Mean(law)
+        return _ThroughHeaviest(law) if self._borrows else Mean(law)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the filter."""
         t = 0 if belief is None else belief.t
         law, z = self._opened(belief)
-        seen = _product(law, _column(x, self._observed))
+        seen = product(law, _column(x, self._observed))
         chosen = resample(weights(seen), self._number(t, RESAMPLE), self._n)
         moved = None if z is None else z[:, chosen]
         if self._adapted:
@@ -206,10 +205,10 @@ class ParticleSteps(_Steps):
         column = _column(x, self._observed)
         proposal = model.proposal(z, column[:, 0].copy()).broadcast(shape)
         moved = self._sample(t, proposal, shape)
-        masses = _product(model.prior(z).broadcast(shape), moved)
+        masses = product(model.prior(z).broadcast(shape), moved)
         likelihood = model.likelihood(moved).broadcast((self._observed, self._n))
-        masses = _product(likelihood, column, masses)
-        masses = divide(divide(masses, _product(proposal, moved)), ahead)
+        masses = product(likelihood, column, masses)
+        masses = divide(divide(masses, product(proposal, moved)), ahead)
         chosen = resample(weights(masses), self._number(t, CORRECT), self._n)
         return moved[:, chosen]
 
@@ -218,71 +217,9 @@ def _column(x: Any, observed: int) -> NDArray[np.int64]:
     return np.asarray(x, np.int64).reshape(observed, 1)
 
 
-def _ones(n: int) -> Any:
-    return np.full(n, ONE[0], np.uint32), np.full(n, ONE[1], np.int32)
-
-
-def _product(law: Distribution, values: NDArray[np.int64], masses: Any = None) -> Any:
-    """Masses of (rows, n) values, of which rows are multiplied, in order."""
-    rows, n = law.shape
-    mantissa, exponent = law.masses(np.broadcast_to(values, (rows, n)))
-    total = _ones(n) if masses is None else masses
-    for k in range(rows):
-        total = multiply(total, (mantissa[k], exponent[k]))
-    return total
-
-
-class _Mean:
-    """Values x_1 .. x_p under the mean of laws of (p, n): each weighs the particles
-    for those behind it."""
-
-    def __init__(self, law: Distribution) -> None:
-        self._law = law
-
-    def push(self, message: Any, value: Any) -> None:
-        """Push x, a number or p of them."""
-        rows, n = self._law.shape
-        values = np.asarray(value, np.int64).reshape(rows)
-        laws, total = [], _ones(n)
-        for k in range(rows):
-            row = self._law._row_at(k)
-            laws.append(mean_law(row, weights(total)))
-            total = multiply(total, row.masses(np.full(n, values[k])))
-        for k in range(rows)[::-1]:
-            message.push(laws[k], int(values[k]))
-
-    def pop(self, message: Any) -> Any:
-        """Pop a number, or a tuple of p."""
-        rows, n = self._law.shape
-        values, total = [], _ones(n)
-        for k in range(rows):
-            row = self._law._row_at(k)
-            values.append(int(message.pop(mean_law(row, weights(total)))))
-            total = multiply(total, row.masses(np.full(n, values[k])))
-        return values[0] if rows == 1 else tuple(values)
-
-
 def _weights_given(law: Distribution, x: Any) -> NDArray[np.uint32]:
     """Those of the particles."""
-    return weights(_product(law, _column(x, law.shape[0])))
-
-
-class _OfParticle:
-    """Values x_1 .. x_p under the law of one particle."""
-
-    def __init__(self, law: Distribution, particle: int) -> None:
-        self._laws = [law._row_at(k)._row_at(particle) for k in range(law.shape[0])]
-
-    def push(self, message: Any, value: Any) -> None:
-        """Push x, a number or p of them."""
-        values = np.asarray(value, np.int64).reshape(len(self._laws))
-        for law, x in zip(self._laws[::-1], values[::-1].tolist(), strict=True):
-            message.push(law, x)
-
-    def pop(self, message: Any) -> Any:
-        """Pop a number, or a tuple of p."""
-        values = [int(message.pop(law)) for law in self._laws]
-        return values[0] if len(values) == 1 else tuple(values)
+    return weights(product(law, _column(x, law.shape[0])))
 
 
 class _ThroughHeaviest:
@@ -295,13 +232,13 @@ class _ThroughHeaviest:
     def push(self, message: Any, value: Any) -> None:
         """Push x."""
         particle = int(_weights_given(self._law, value).argmax())
-        _OfParticle(self._law, particle).push(message, value)
+        OfParticle(self._law, particle).push(message, value)
         message.push(Uniform(self._law.shape[1]), particle)
 
     def pop(self, message: Any) -> Any:
         """Pop x."""
         particle = int(message.pop(Uniform(self._law.shape[1])))
-        value = _OfParticle(self._law, particle).pop(message)
+        value = OfParticle(self._law, particle).pop(message)
         if particle != _weights_given(self._law, value).argmax():
             raise CorruptError(f"another particle is likelier: {DIFFER}")
         return value
