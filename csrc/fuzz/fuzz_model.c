@@ -27,6 +27,12 @@ static void *allocate(size_t n)
     return memory;
 }
 
+static int has_networks(const bbans_model *model)
+{
+    return model->type == BBANS_MODEL_VAE ||
+           model->type == BBANS_MODEL_DEEP_SSM;
+}
+
 /* Observations that the model takes. */
 static void draw(const bbans_model *model, uint8_t *x, size_t x_bytes)
 {
@@ -37,7 +43,7 @@ static void draw(const bbans_model *model, uint8_t *x, size_t x_bytes)
         x[i] = (uint8_t)random_bits();
     for (i = 0; model->symbols > 0 && i < STEPS; i++)
         ((uint32_t *)(void *)x)[i] = below((uint32_t)model->symbols);
-    if (model->type < BBANS_MODEL_VAE)
+    if (!has_networks(model))
         return;
     for (i = 0; i < x_bytes / sizeof(int32_t); i++)
         ((int32_t *)(void *)x)[i] =
@@ -57,7 +63,7 @@ static int is_small(const bbans_model *model)
     if (work_bytes == 0 || work_bytes > WORK_MOST ||
         space->push_words + space->pop_words > WORK_MOST / STEPS / 4)
         return 0;
-    if (model->type < BBANS_MODEL_VAE)
+    if (!has_networks(model))
         return 1;
     for (i = 0; i < latent->networks; i++)
         if (latent->network[i].products > PRODUCTS_MOST)
@@ -186,6 +192,30 @@ static size_t make_hmm(uint8_t *file, int type)
     return (size_t)(at - file) + 4;
 }
 
+/* Two levels, of three and two states; four symbols, 10 bits. */
+static size_t make_hierarchy(uint8_t *file)
+{
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\6\0\0\12\0\0\0",
+           12);
+    at = put(at + 12, 2, 4);
+    at = put(at, 4, 4);
+    at = put(at, 5, 4);
+    at = put(at, 3, 4);
+    at = put(at, 2, 4);
+    for (i = 0; i < 2 + 2 * 3; i++)
+        at = put_row(at, 3, 1024);
+    for (i = 0; i < 1 + 2; i++)
+        at = put_row(at, 2, 1024);
+    for (i = 0; i < 3; i++)
+        at = put_row(at, 4, 1024);
+    return (size_t)(at - file) + 4;
+}
+
 static size_t make_lgssm(uint8_t *file)
 {
     const size_t words = bbans_lgssm_step_words(1, 2);
@@ -297,10 +327,11 @@ int main(int argc, char **argv)
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
     for (i = 0; argc == 1 && i < 60000; i++) {
-        const int type = 1 + i % 4;
-        size_t n = type == BBANS_MODEL_VAE     ? make_vae(file)
-                   : type == BBANS_MODEL_LGSSM ? make_lgssm(file)
-                                               : make_hmm(file, type);
+        const int type = i % 5 == 4 ? BBANS_MODEL_HIERARCHY : 1 + i % 5;
+        size_t n = type == BBANS_MODEL_VAE         ? make_vae(file)
+                   : type == BBANS_MODEL_HIERARCHY ? make_hierarchy(file)
+                   : type == BBANS_MODEL_LGSSM     ? make_lgssm(file)
+                                                   : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)
             file[below((uint32_t)n)] =
