@@ -157,6 +157,7 @@ def test_cmake_package(cmade, shared, tmp_path):
     round_trip(build / "text", tmp_path)
     run(build / "sequence")
     run(build / "codec")
+    run(build / "particles")
 
 
 @needs_unix
