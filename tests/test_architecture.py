@@ -36,6 +36,7 @@ FLOORS = [
     ("networks", "channels_first state_dict torch"),
     ("models", "_parameters _data base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm gaussian_hmm"),
+    ("models", "hierarchical_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
     ("models", "_float_heads network_model vae deep_ssm"),
     ("formats", "container arrays bytes signals cells series tables pieces coders"),

@@ -1644,7 +1644,7 @@ def tree_case(draw, n):
     return tables, nodes, order
 
 
-def levels_case(draw, T):
+def two_levels_case(draw, T):
     """Two levels, step by step."""
     tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
     nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
@@ -1662,7 +1662,7 @@ def levels_case(draw, T):
 
 def graph_content():
     draw, cases = Generator(16), []
-    for make in (chain_case, tree_case, levels_case):
+    for make in (chain_case, tree_case, two_levels_case):
         for size in (1, 2, 7, 40, 90):
             tables, nodes, order = make(draw, size)
             graph = ref.Graph(
@@ -1742,8 +1742,8 @@ def main():
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
         "container_v3.json": container_content,
-        "particles_v1.json": particles_content,
         "graph_v1.json": graph_content,
+        "particles_v1.json": particles_content,
     }
     for name, content in contents.items():
         path, version = HERE / name, int(name[-6])
