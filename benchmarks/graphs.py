@@ -38,7 +38,7 @@ Nodes = dict[Any, tuple[list[Any], Weights]]
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
-        for section in (graphs, startup, gaussians, hierarchies, sets):
+        for section in (graphs, side_by_side, startup, gaussians, hierarchies, sets):
             section(rows)
 
 
@@ -188,16 +188,42 @@ def graphs(rows: Report) -> None:
                 nets.append(message.bits - before)
             name = f"{name}, T = {T}"
             rows.add(f"{name}: bits over h", np.mean(nets) - h, "bits", at_most=most)
-            start = time.perf_counter()
+            start = time.process_time()
             data = schedule.encode(x)
-            middle = time.perf_counter()
+            middle = time.process_time()
             assert schedule.decode(data) == x
-            end = time.perf_counter()
+            end = time.process_time()
             over = 8 * len(data) - h
             rows.add(f"{name}: whole bytes over h", over, "bits", at_most=10)
             if T == 10_000:
                 rows.add(f"{name}: encode", middle - start, "s")
                 rows.add(f"{name}: decode", end - middle, "s")
+
+
+def side_by_side(rows: Report) -> None:
+    """One sequence, and many in one call."""
+    T = 100 if rows.quick else 1000
+    nodes = hierarchy(2, 8, 64, T, 0.3)
+    for n in (1, 256):
+        graph = FiniteGraph(nodes, () if n == 1 else n)
+        schedule = Schedule(graph, aligned(2, T))
+        each = [drawn(nodes, seed) for seed in range(n)]
+        x = {
+            v: each[0][v] if n == 1 else np.array([values[v] for values in each])
+            for v in schedule.observed
+        }
+        message = random_bits(np.random.default_rng(0), n * T, n)
+        before = message.copy()
+        start = time.process_time()
+        schedule.push(message, x)
+        middle = time.process_time()
+        back = schedule.pop(message)
+        end = time.process_time()
+        assert all(np.array_equal(back[v], x[v]) for v in x)
+        assert message == before
+        name = f"2 levels of 8 states in Python, {n} side by side"
+        rows.add(f"{name}: push", n * T / (middle - start), "steps/s")
+        rows.add(f"{name}: pop", n * T / (end - middle), "steps/s")
 
 
 def startup(rows: Report) -> None:
