@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cache, partial
 from itertools import combinations_with_replacement
 from math import isqrt
@@ -12,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bbans._arguments import as_instance, as_integer, as_reals
+from bbans._arguments import as_array, as_instance, as_integer, as_reals
 from bbans._lib import lib
 from bbans.codecs.elimination import Elimination, Pass
-from bbans.distributions.fixed_point import as_shape, fixed_locations, fixed_scales
+from bbans.distributions.fixed_point import fixed_locations, fixed_scales
 from bbans.distributions.location_scale import Gaussian
 from bbans.errors import ModelError, SymbolError
 from bbans.message.codec import Codec
@@ -72,9 +73,11 @@ class GaussianGraph:
         nodes, a number for each of them, less than 2**24 either side of 0, and two
         numbers. The node is ``offset + sum(weights * parents)``, with normal noise of
         that deviation, rounded.
-    shape : int or tuple of int
-        Of each value: arrays of many sequences at once, which lanes code side by side;
-        () is a single integer.
+
+    Attributes
+    ----------
+    n : int
+        Sequences side by side; 0 for one, whose values are plain integers: see `batch`.
 
     Raises
     ------
@@ -110,7 +113,6 @@ class GaussianGraph:
     def __init__(
         self,
         nodes: Mapping[Any, tuple[Sequence[Hashable], ArrayLike, float, float]],
-        shape: int | tuple[int, ...] = (),
     ) -> None:
         as_instance(
             nodes,
@@ -118,7 +120,7 @@ class GaussianGraph:
             "nodes",
             "a mapping from nodes to their parents, weights, offset and deviation",
         )
-        self.shape = as_shape(shape)
+        self.n = 0
         self._nodes = {node: _as_node(node, law) for node, law in nodes.items()}
         for node, law in self._nodes.items():
             for parent in law.parents:
@@ -126,6 +128,16 @@ class GaussianGraph:
                     raise ModelError(
                         f"{parent!r}, a parent of {node!r}, is no other node"
                     )
+
+    def batch(self, n: int) -> GaussianGraph:
+        """Return the graph of `n` sequences side by side.
+
+        Each value is an array of integers, shape (n,), and one call codes them all, on
+        as many lanes as the message has.
+        """
+        graph = copy(self)
+        graph.n = as_integer(n, "n", 1)
+        return graph
 
     @property
     def nodes(self) -> tuple[Any, ...]:
@@ -188,29 +200,31 @@ class GaussianGraph:
         return total
 
     def value(self, node: Any, values: Mapping[Any, Any]) -> Values:
-        """What a node is, exactly."""
-        if not self.shape:
-            return as_integer(
-                values[node], f"the value of {node!r}", -(1 << 63), (1 << 63) - 1,
-                SymbolError,
-            )  # fmt: skip
-        array = np.asarray(values[node])
-        if array.shape != self.shape or array.dtype.kind not in "iu":
-            raise SymbolError(
-                f"the value of {node!r} must be integers of shape {self.shape}, not "
-                f"{array.dtype} of shape {array.shape}"
-            )
+        """What a node is, exactly.
+
+        Raises
+        ------
+        SymbolError
+            If it is no integer of 64 bits, or of a batch no such array.
+        """
+        value, name = values[node], f"the value of {node!r}"
+        if not self.n:
+            return as_integer(value, name, -(1 << 63), (1 << 63) - 1, SymbolError)
+        array = as_array(value, name)
+        if array.shape != (self.n,) or array.dtype.kind not in "iu":
+            raise SymbolError(f"{name} must be {self.n} integers, not {value!r}")
         return array.astype(object)
 
     def law(self, location: Values, scale: int, *, leak: bool) -> Gaussian:
         """A Gaussian by its parameters in fixed point; far out they are cut off."""
-        if self.shape:
-            near = np.clip(location, -LOCATION_MAX, LOCATION_MAX)
-        else:
-            near = min(max(location, -LOCATION_MAX), LOCATION_MAX)
-        locations = np.broadcast_to(np.array(near, np.int64), self.shape)
-        scales = np.broadcast_to(np.array(scale, np.int32), self.shape)
-        return Gaussian(locations, scales, leak=leak)
+        if not self.n:
+            near: Values = min(max(location, -LOCATION_MAX), LOCATION_MAX)
+            return Gaussian(
+                np.array(near, np.int64), np.array(scale, np.int32), leak=leak
+            )
+        near = np.clip(location, -LOCATION_MAX, LOCATION_MAX)
+        locations = np.broadcast_to(np.array(near, np.int64), self.n)
+        return Gaussian(locations, np.full(self.n, scale, np.int32), leak=leak)
 
     def _factor(self, node: Any, rank: Mapping[Any, int]) -> _Factor:
         law = self._nodes[node]
