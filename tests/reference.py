@@ -3269,7 +3269,9 @@ class Tree:
     def told(self, i, u):
         """What the upward weights of node i say of its parent's states."""
         h = [w >> 2 for w in u]
-        return fit_largest([sum(products(row, h)) for row in self.transitions[i - 1]], 31)
+        return fit_largest(
+            [sum(products(row, h)) for row in self.transitions[i - 1]], 31
+        )
 
     def upward(self, x):
         """u of all nodes."""
@@ -3327,7 +3329,7 @@ class Tree:
                 columns = zip(*rows, strict=True)
                 yield j, [sum(products(p, column)) // sum(p) for column in columns]
                 u = self.absorb(u, self.column(i, x))
-                p = fit(products(p, self.column(i, x)), 32)
+            p = fit(products(p, self.column(i, x) if j >= 0 else [1] * K), 32)
             for c in self.children[i]:
                 m = [min(32767, (w + 2**16) >> 17) for w in p]
                 given = zip(*self.transitions[c - 1], strict=True)

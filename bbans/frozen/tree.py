@@ -504,7 +504,9 @@ class TreeSteps:
         """What is known after a row: the row."""
         row: NDArray[np.int32] = self._frozen.observations(x).reshape(-1)
         if row.size != self._frozen.width:
-            raise SymbolError(f"a row has {self._frozen.width} integers, not {row.size}")
+            raise SymbolError(
+                f"a row has {self._frozen.width} integers, not {row.size}"
+            )
         return row
 
     def posterior(self, belief: NDArray[np.int32], z_next: int | None) -> Weighted:
@@ -653,11 +655,12 @@ class _Predicted:
                     downward[to] = weigh(downward[to], factor)
                 given = _narrow(downward[above]) @ s.matrices[i].astype(np.int64)
                 downward[i] = np.clip(given, s.floor, None)
+            factor = np.array([1])
             if column >= 0:
                 yield column, self._law(column, downward[i])
                 factor = s.emitting(i, x)
                 upward[i] = absorb(upward[i], factor)
-                downward[i] = weigh(downward[i], factor)
+            downward[i] = weigh(downward[i], factor)
 
     def _law(self, column: int, weights: _Integers) -> Weighted:
         masses = self._steps._frozen.emissions[column].astype(np.int64)

@@ -983,12 +983,12 @@ def tree_content():
         (6, 1, [2, 3, 4], 16, "peaked"),
         (5, 2, [2, 2, 2, 2, 2], 24, "peaked"),
         (9, 3, [2, 300, 4, 7], 28, "sure"),
-        (12, 17, [2] * 8, 15, "peaked"),
-        (30, 5, [2, 3, 2, 40] * 5, 20, "sure"),
+        (6, 17, [2] * 5, 15, "peaked"),
+        (30, 5, [2, 3, 2, 20] * 4, 20, "sure"),
     ):
         tree, sequences = tree_of(draw, n, K, sizes, prec, kind, 40), []
         c = tree.tail_length
-        for length in (0, 1, c, c + 1, c + 20):
+        for length in (0, 1, c, c + 1, c + 2, min(20, 150 // len(sizes))):
             xs = [[draw.below(M) for M in sizes] for _ in range(length)]
             sequences.append(
                 {
