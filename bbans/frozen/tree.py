@@ -386,12 +386,14 @@ class FrozenTree(FrozenModel):
         check_end(data, end)
         if n == 0 or K == 0:
             raise ModelError("it has no nodes, or no states")
-        nodes = np.frombuffer(data, "<i4", 2 * n, at).reshape(2, n)
+        parents = np.frombuffer(data, "<i4", n, at)
+        variables = np.frombuffer(data, "<i4", n, at + 4 * n)
         at += 8 * n
         short = np.frombuffer(data, "<u2", K * (1 + (n - 1) * K), at)
         emissions = np.frombuffer(data[at + short.nbytes : end], "<u4")
         return cls(
-            *nodes,
+            parents,
+            variables,
             short[:K],
             short[K:].reshape(n - 1, K, K),
             [
@@ -678,7 +680,8 @@ def _scaled(v: _Integers, measure: int, bits: int) -> _Integers:
 def absorb(upward: _Integers, factor: _Integers) -> _Integers:
     """Upward weights times a factor."""
     product = upward * factor
-    return np.clip(_scaled(product, int(product.max()), 32), 4, None)
+    weights: _Integers = np.clip(_scaled(product, int(product.max()), 32), 4, None)
+    return weights
 
 
 def weigh(downward: _Integers, factor: _Integers) -> _Integers:
@@ -689,4 +692,5 @@ def weigh(downward: _Integers, factor: _Integers) -> _Integers:
 
 def _narrow(weights: _Integers) -> _Integers:
     """Weights at 15 bits."""
-    return np.clip((weights + (1 << 16)) >> 17, None, (1 << 15) - 1)
+    short: _Integers = np.clip((weights + (1 << 16)) >> 17, None, (1 << 15) - 1)
+    return short
