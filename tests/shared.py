@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
 from bbans import networks as nn
 from bbans._lib import ffi, lib
-from bbans.frozen import FrozenTree, Head
+from bbans.distributions import quantise
+from bbans.frozen import FrozenHierarchicalHMM, FrozenTree, Head
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -43,6 +44,25 @@ def random_hmm(K, symbols, *, concentration=1.0, seed=0, prec=16):
         *random_parameters(K, alphabet.size, concentration, seed),
         prec=prec,
         alphabet=alphabet,
+    )
+
+
+def random_hierarchy(sizes, n_symbols, *, concentration=1.0, seed=0, prec=16):
+    """A frozen model of levels with so many states, the lowest first."""
+    rng = np.random.default_rng(seed)
+
+    def rows(*shape):
+        n = shape[-1]
+        mass = rng.dirichlet(np.full(n, concentration), shape[:-1]) + 1e-12
+        return quantise(mass.reshape(-1, n), prec).reshape(shape)
+
+    above = [(n,) for n in sizes[1:]] + [()]
+    return FrozenHierarchicalHMM(
+        [rows(*up, n) for up, n in zip(above, sizes, strict=True)],
+        [rows(*up, n, n) for up, n in zip(above, sizes, strict=True)],
+        rows(sizes[0], n_symbols),
+        prec=prec,
+        start_length=40,
     )
 
 

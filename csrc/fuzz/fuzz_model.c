@@ -197,6 +197,30 @@ static size_t make_hmm(uint8_t *file, int type)
     return (size_t)(at - file) + 4;
 }
 
+/* Two levels, of three and two states; four symbols, 10 bits. */
+static size_t make_hierarchy(uint8_t *file)
+{
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\6\0\0\12\0\0\0",
+           12);
+    at = put(at + 12, 2, 4);
+    at = put(at, 4, 4);
+    at = put(at, 5, 4);
+    at = put(at, 3, 4);
+    at = put(at, 2, 4);
+    for (i = 0; i < 2 + 2 * 3; i++)
+        at = put_row(at, 3, 1024);
+    for (i = 0; i < 1 + 2; i++)
+        at = put_row(at, 2, 1024);
+    for (i = 0; i < 3; i++)
+        at = put_row(at, 4, 1024);
+    return (size_t)(at - file) + 4;
+}
+
 static size_t make_lgssm(uint8_t *file)
 {
     const size_t words = bbans_lgssm_step_words(1, 2);
@@ -344,11 +368,15 @@ int main(int argc, char **argv)
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
     for (i = 0; argc == 1 && i < 75000; i++) {
-        const int type = i % 5 == 4 ? BBANS_MODEL_TREE : 1 + i % 5;
-        size_t n = type == BBANS_MODEL_TREE    ? make_tree(file)
-                   : type == BBANS_MODEL_VAE   ? make_vae(file)
-                   : type == BBANS_MODEL_LGSSM ? make_lgssm(file)
-                                               : make_hmm(file, type);
+        static const int types[] = {BBANS_MODEL_HMM,   BBANS_MODEL_ARHMM,
+                                    BBANS_MODEL_LGSSM, BBANS_MODEL_VAE,
+                                    BBANS_MODEL_TREE,  BBANS_MODEL_HIERARCHY};
+        const int type = types[i % 6];
+        size_t n = type == BBANS_MODEL_VAE         ? make_vae(file)
+                   : type == BBANS_MODEL_TREE      ? make_tree(file)
+                   : type == BBANS_MODEL_HIERARCHY ? make_hierarchy(file)
+                   : type == BBANS_MODEL_LGSSM     ? make_lgssm(file)
+                                                   : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)
             file[below((uint32_t)n)] =
