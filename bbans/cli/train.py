@@ -20,6 +20,7 @@ from bbans.cli.options import (
     add_quiet,
     check_ranges,
     dtype_of,
+    state_counts,
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
 from bbans.errors import ModelError
@@ -30,6 +31,7 @@ __all__ = ["add", "run"]
 # What HMMs alone take, and linear Gaussian models alone (--latents), by default.
 HMM_OPTIONS = {
     "states": 64,
+    "levels": None,
     "order": 0,
     "context_bytes": 200_000,
     "prec": 24,
@@ -56,8 +58,9 @@ def add(commands: Any) -> None:
         run,
         "train a model on files",
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
-        "file is one sequence, or with --lines each line. With --latents, train a "
-        "linear Gaussian model of integers instead.",
+        "file is one sequence, or with --lines each line. With --levels, its states "
+        "have levels, each led by the one above. With --latents, train a linear "
+        "Gaussian model of integers instead.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -77,6 +80,13 @@ def add(commands: Any) -> None:
         metavar="K",
         type=int,
         help=f"hidden states (default: {HMM_OPTIONS['states']})",
+    )
+    parser.add_argument(
+        "--levels",
+        metavar="K,K,..",
+        type=state_counts,
+        help="train a hierarchical HMM: states of each level, the one next to the data "
+        "first, for example 32,8; at most 8 levels",
     )
     parser.add_argument(
         "--order",
@@ -167,7 +177,9 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that would do nothing, or fail; fill in the others' defaults."""
-    from bbans.models.hmm import MAX_STATES  # only this command needs what trains
+    # Only this command needs what trains.
+    from bbans.models.hierarchical_hmm import as_sizes
+    from bbans.models.hmm import MAX_STATES
 
     linear = options.latents is not None
     for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
@@ -178,6 +190,11 @@ def _check(options: argparse.Namespace) -> None:
                 if linear
                 else f"{option} needs --latents"
             )
+    if options.levels is not None:
+        for name in ("states", "order", "context_bytes"):
+            if getattr(options, name) is not None:
+                option = "--" + name.replace("_", "-")
+                options.wrong_usage(f"{option} does not go with --levels")
     if options.context_bytes is not None and not options.order:
         options.wrong_usage("--context-bytes needs --order")
     if options.save_float is not None and (
@@ -188,10 +205,12 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name) is None:
             setattr(options, name, default)
     check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
-    if options.states > 1 << options.prec:
+    if options.levels is not None:
+        as_sizes(options.levels)
+    most = max(options.levels or [options.states])
+    if most > 1 << options.prec:
         raise ModelError(
-            f"--prec {options.prec}: {options.states} states need "
-            f"{(options.states - 1).bit_length()} bits"
+            f"--prec {options.prec}: {most} states need {(most - 1).bit_length()} bits"
         )
 
 
@@ -223,6 +242,7 @@ def _train_to(
 
 def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.arhmm import ARHMM
+    from bbans.models.hierarchical_hmm import HierarchicalHMM
     from bbans.models.hmm import HMM
 
     how = {
@@ -230,6 +250,8 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
         "seed": options.seed,
         "progress": False if options.quiet else None,
     }
+    if options.levels is not None:
+        return HierarchicalHMM.fit(data, options.levels, **how)
     if options.order:
         return ARHMM.fit(
             data,
