@@ -3704,6 +3704,166 @@ class Graph:
             message.push(*interval(FLAG, 1), 16)
         return message.to_bytes()
 
+
+# Latent trees
+
+
+def fit_largest(v, bits):
+    """v_i scaled by the power of two that gives the largest this bit length."""
+    shift = max(v).bit_length() - bits
+    return [w >> shift if shift >= 0 else w << -shift for w in v]
+
+
+class Tree:
+    """Nodes in preorder; rows [x_1 .. x_d] of integers."""
+
+    def __init__(
+        self, parents, variables, initial, transitions, emissions, prec, c, bits
+    ):
+        self.parents, self.variables = parents, variables
+        self.initial, self.transitions = initial, transitions
+        self.emissions, self.prec = emissions, prec
+        self.tail_length, self.start = c, 2**bits
+        K = len(initial)
+        self.floor = 2 ** min(12, 18 - (K - 1).bit_length())
+        self.children = [
+            [c for c, above in enumerate(parents) if above == i]
+            for i in range(len(parents))
+        ]
+
+    def masses(self, i, z_above):
+        """Of node i's states, given its parent's."""
+        return self.transitions[i - 1][z_above] if i else self.initial
+
+    def column(self, i, x):
+        """The masses with which node i's states emit what the row has, or None."""
+        j = self.variables[i]
+        return None if j < 0 else [row[x[j]] for row in self.emissions[j]]
+
+    def absorb(self, u, f):
+        return [max(4, w) for w in fit_largest(products(u, f), 32)]
+
+    def told(self, i, u):
+        """What the upward weights of node i say of its parent's states."""
+        h = [w >> 2 for w in u]
+        return fit_largest(
+            [sum(products(row, h)) for row in self.transitions[i - 1]], 31
+        )
+
+    def upward(self, x):
+        """u of all nodes."""
+        u = [[2**31] * len(self.initial) for _ in self.parents]
+        for i in reversed(range(len(u))):
+            for c in reversed(self.children[i]):
+                u[i] = self.absorb(u[i], self.told(c, u[c]))
+            if self.variables[i] >= 0:
+                u[i] = self.absorb(u[i], self.column(i, x))
+        return u
+
+    def choice(self, i, z_above, u):
+        """The weights of Q."""
+        return fit(products(self.masses(i, z_above), u[i]), 26)
+
+    def push(self, message, xs):
+        """The sender of IconoCLaSM, for at least one row."""
+
+        def pop_state(i, z_above, u):
+            w = self.choice(i, z_above, u)
+            return message.pop(sum(w), finder(edges_of(w)))
+
+        def push_below(i, z):
+            """The value of node i, and all that is below it."""
+            if self.variables[i] >= 0:
+                j = self.variables[i]
+                edges = edges_of(self.emissions[j][z])
+                message.push(*interval(edges, x[j]), 2**self.prec)
+            for c in self.children[i]:
+                z_c = pop_state(c, z, u)
+                push_below(c, z_c)
+                message.push(*interval(edges_of(self.masses(c, z)), z_c), 2**15)
+
+        u = self.upward(xs[-1])
+        z = pop_state(0, None, u)
+        for t in reversed(range(len(xs))):
+            x = xs[t]
+            push_below(0, z)
+            before = None
+            if t > 0:
+                u = self.upward(xs[t - 1])
+                before = pop_state(0, None, u)
+            message.push(*interval(edges_of(self.initial), z), 2**15)
+            z = before
+
+    def predicted(self, x):
+        """Yield each column and its edges, given what the row has before."""
+        K = len(self.initial)
+
+        def visit(i, p):
+            u = [2**31] * K
+            j = self.variables[i]
+            if j >= 0:
+                rows = [edges_of(row) for row in self.emissions[j]]
+                columns = zip(*rows, strict=True)
+                yield j, [sum(products(p, column)) // sum(p) for column in columns]
+                u = self.absorb(u, self.column(i, x))
+            p = fit(products(p, self.column(i, x) if j >= 0 else [1] * K), 32)
+            for c in self.children[i]:
+                m = [min(32767, (w + 2**16) >> 17) for w in p]
+                given = zip(*self.transitions[c - 1], strict=True)
+                below = yield from visit(
+                    c, [max(self.floor, sum(products(m, row))) for row in given]
+                )
+                f = self.told(c, below)
+                u, p = self.absorb(u, f), fit(products(p, f), 32)
+            return u
+
+        yield from visit(0, self.initial)
+
+    def range_encode(self, xs):
+        encoder = RangeEncoder()
+        for x in xs:
+            for j, edges in self.predicted(x):
+                encoder.encode(*interval(edges, x[j]), 2**self.prec)
+        return encoder.finish()
+
+    def range_decode(self, integer, n):
+        decoder, xs = RangeDecoder(integer), []
+        for _ in range(n):
+            x = [None] * len(self.emissions)
+            for j, edges in self.predicted(x):
+                x[j], start, freq = finder(edges)(decoder.slot(2**self.prec))
+                decoder.advance(start, freq, 2**self.prec)
+            xs.append(x)
+        decoder.check()
+        return xs
+
+
+def tree_encode(tree, xs, predictive=False):
+    n = len(xs) - tree.tail_length
+    if predictive or n <= 0:
+        return Message.from_int(tree.range_encode(xs)).to_bytes()
+    first_bits = tree.range_encode(xs[n:])
+    if first_bits >= tree.start:
+        message = Message.from_int(first_bits)
+        tree.push(message, xs[:n])
+        message.push(*interval(FLAG, 0), 16)
+    else:
+        message = Message.from_int(tree.range_encode(xs))
+        message.push(*interval(FLAG, 1), 16)
+    return message.to_bytes()
+
+
+def tree_model_file(tree, kind="integers", predictive=False):
+    K, d = len(tree.initial), len(tree.emissions)
+    start_bits = tree.start.bit_length() - 1
+    rest = words([len(tree.parents), K, d, tree.tail_length, start_bits])
+    rest += words([len(rows[0]) for rows in tree.emissions])
+    rest += words(tree.parents) + words(tree.variables) + words(tree.initial, 2)
+    rest += b"".join(words(row, 2) for rows in tree.transitions for row in rows)
+    rest += b"".join(words(row) for rows in tree.emissions for row in rows)
+    codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
+    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+
     def body(self, n):
         """The graph without the first n observations, and what only they need."""
         needed = {*self.observed[n:]}

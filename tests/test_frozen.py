@@ -12,6 +12,7 @@ from shared import (
     random_hmm,
     random_lgssm,
     random_message,
+    random_tree,
 )
 
 from bbans import (
@@ -62,6 +63,10 @@ CASES = {
     "linear Gaussian": (
         lambda: random_lgssm(2, 1, seed=4).freeze(),
         random_lgssm(2, 1, seed=4).sample(200, seed=1)[0],
+    ),
+    "tree": (
+        lambda: random_tree(5, 3, [2, 4, 3], seed=4, start_length=20),
+        np.random.default_rng(5).integers(0, [2, 4, 3], (200, 3)),
     ),
     "rows": (
         lambda: random_lgssm(2, 3, seed=4).freeze(),
@@ -333,6 +338,7 @@ def test_every_type_has_its_number():
         4: "FrozenVAE",
         5: "FrozenDeepSSM",
         6: "FrozenHierarchicalHMM",
+        7: "FrozenTree",
     }
 
 

@@ -148,7 +148,12 @@ def networks() -> list[str]:
 def latents() -> list[str]:
     """Files of models that are read from these, and sequences under each."""
     parts, models, cases = [], [], []
-    for file in ("vae_v1.json", "deep_ssm_v1.json", "hierarchy_v1.json"):
+    for file in (
+        "vae_v1.json",
+        "deep_ssm_v1.json",
+        "hierarchy_v1.json",
+        "tree_v1.json",
+    ):
         for model in json.loads((VECTORS / file).read_text())["cases"]:
             for case in model["sequences"]:
                 name = f"golden_latent_case_{len(cases)}"

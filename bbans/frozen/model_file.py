@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -22,6 +23,7 @@ from bbans.frozen import (
     hmm,
     lgssm,
     network_model,
+    tree,
     vae,
 )
 from bbans.frozen.base import (
@@ -139,6 +141,13 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             "symbols": chains.n_symbols,
             "precision": f"{chains.start.detail} bits",
         }
+    elif start.model_type == tree.FrozenTree.TYPE:
+        head += b"".join(upto(tree.HEADER_BYTES))
+        latent = tree.read_head(head)
+        sizes = b"".join(upto(latent.sizes_end()))
+        symbols = sum(size for (size,) in struct.iter_unpack("<I", sizes))
+        size, start_length = latent.end(symbols), latent.start_length
+        facts = latent.facts()
     else:
         hidden = hmm.read_head(head)
         size, start_length = hidden.offsets()[1], hidden.start_length

@@ -98,6 +98,32 @@ typedef struct {
                     size_t n, uint64_t *sum);
 } bbans_levels_kernels;
 
+/* ---- Latent trees -------------------------------------------------------- */
+
+#define BBANS_UPWARD_MIN 4u
+#define BBANS_MESSAGE_BITS 31
+
+/* Weights [stride], a multiple of 16; factors f [stride] below 2^31, and
+ * matrices a [states][stride] of 15 bits, whose rows sum to 2^15, are 0 beyond
+ * the states. */
+typedef struct {
+    /* Upward weights u times f, scaled to 32 bits of the largest, UPWARD_MIN at
+     * least; those beyond the states mean nothing. */
+    void (*absorb)(uint32_t *u, const uint32_t *f, size_t stride);
+    /* Downward weights g times f, scaled to a sum of 32 bits. */
+    void (*weigh)(uint32_t *g, const uint32_t *f, size_t stride);
+    /* What a child's upward weights say of its parent's states, a factor: the
+     * sums of a[z][k] floor(u[k] / 4), scaled to MESSAGE_BITS of the largest.
+     */
+    void (*up)(const uint16_t *a, size_t states, size_t stride,
+               const uint32_t *u, uint32_t *f);
+    /* The weights of a child's states from its parent's downward weights:
+     * max(least, the sum of h[z] a[z][k]), h being g at 15 bits; 0 beyond the
+     * states. */
+    void (*down)(const uint16_t *a, size_t states, size_t stride,
+                 const uint32_t *g, uint32_t least, uint32_t *p);
+} bbans_tree_kernels;
+
 /* ---- Lanes of a message -------------------------------------------------- */
 
 #define BBANS_HEAD_MIN ((uint64_t)1 << 31)
@@ -441,6 +467,7 @@ typedef struct {
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
+    const bbans_tree_kernels *tree;
 } bbans_kernels;
 
 /* Those in use, the library's one mutable global: portable until
@@ -460,14 +487,16 @@ extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
 
 /* Where there is no choice of kernels, only what needs those of residuals,
- * which have tables of 20 KB, or of levels refers to them, so that firmware
- * without is linked without them. */
+ * which have tables of 20 KB, of levels or of trees refers to them, so that
+ * firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
 #define BBANS_LEVELS (&bbans_levels_portable)
+#define BBANS_TREE (&bbans_tree_portable)
 #else
 #define BBANS_RESIDUAL (bbans_kernel.residual)
 #define BBANS_LEVELS (bbans_kernel.levels)
+#define BBANS_TREE (bbans_kernel.tree)
 #endif
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
@@ -477,5 +506,8 @@ extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512;
 extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
     bbans_network_avx512, bbans_network_neon;
+
+extern const bbans_tree_kernels bbans_tree_portable, bbans_tree_avx2,
+    bbans_tree_avx512, bbans_tree_neon;
 
 #endif

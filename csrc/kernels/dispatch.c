@@ -6,7 +6,8 @@
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
-    .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,
+    .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,    \
+    .tree = &bbans_tree_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -74,7 +75,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_avx512}},
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_avx512}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -87,7 +89,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_avx512}},
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_avx512}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -100,7 +103,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
-      .network = &bbans_network_avx2}},
+      .network = &bbans_network_avx2,
+      .tree = &bbans_tree_avx2}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -115,7 +119,8 @@ static const struct {
       .residual = &bbans_residual_neon,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
-      .network = &bbans_network_neon}},
+      .network = &bbans_network_neon,
+      .tree = &bbans_tree_portable}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 

@@ -39,6 +39,8 @@ vae_v1.json, deep_ssm_v1.json
     cases: name, the hex of the model file, and sequences: xs, rows of integers, and the
         hex of encode and encode_predictive. Networks are random: Q is far from the
         posterior.
+tree_v1.json
+    cases: the file of a latent tree, and sequences of rows xs, as in vae_v1.json.
 sets_v1.json
     multisets: lanes, start (the hex of a message), low and high (values are uniform
         between them), values, and the hex of the message after they are pushed.
@@ -1145,6 +1147,69 @@ def deep_ssm_content():
     return {"cases": list(network_model_cases(draw, models))}
 
 
+# tree_v1.json
+
+
+def short_row(draw, K, kind):
+    """Masses of K states that sum to 2^15: none of them all of it, some 0."""
+    if K == 1:
+        return [2**15]
+    kept = sorted({draw.below(K), *(k for k in range(K) if draw.below(3))})
+    kept = kept if kept[1:] else [0, K - 1]
+    row = [0] * K
+    for k, mass in zip(kept, row_of(draw, kind, len(kept), 2**15), strict=True):
+        row[k] = mass
+    return row
+
+
+def tree_of(draw, n, K, sizes, prec, kind, bits):
+    """Nodes below a random one on the way to the last; columns at random nodes."""
+    parents, way = [-1], [0]
+    for i in range(1, n):
+        way = way[: len(way) - draw.below(len(way))]
+        parents.append(way[-1])
+        way.append(i)
+    variables, free = [-1] * n, list(range(n))
+    for column in range(len(sizes)):
+        variables[free.pop(draw.below(len(free)))] = column
+    return ref.Tree(
+        parents, variables, short_row(draw, K, kind),
+        [[short_row(draw, K, kind) for _ in range(K)] for _ in range(n - 1)],
+        [[row_of(draw, kind, M, 2**prec) for _ in range(K)] for M in sizes],
+        prec, 1 + draw.below(3), bits,
+    )  # fmt: skip
+
+
+def tree_content():
+    draw, cases = Generator(17), []
+    for n, K, sizes, prec, kind in (
+        (1, 1, [3], 10, "flat"),
+        (1, 4, [5], 24, "peaked"),
+        (6, 1, [2, 3, 4], 16, "peaked"),
+        (5, 2, [2, 2, 2, 2, 2], 24, "peaked"),
+        (9, 3, [2, 300, 4, 7], 28, "sure"),
+        (6, 17, [2] * 5, 15, "peaked"),
+        (30, 5, [2, 3, 2, 20] * 4, 20, "sure"),
+    ):
+        tree, sequences = tree_of(draw, n, K, sizes, prec, kind, 40), []
+        c = tree.tail_length
+        for length in (0, 1, c, c + 1, c + 2, min(20, 150 // len(sizes))):
+            xs = [[draw.below(M) for M in sizes] for _ in range(length)]
+            sequences.append(
+                {
+                    "xs": xs, "encode": ref.tree_encode(tree, xs).hex(),
+                    "encode_predictive": ref.tree_encode(tree, xs, True).hex(),
+                }
+            )  # fmt: skip
+        cases.append(
+            {
+                "name": f"{n} {K} {kind}", "file": ref.tree_model_file(tree).hex(),
+                "sequences": sequences,
+            }
+        )  # fmt: skip
+    return {"cases": cases}
+
+
 # container_v3.json
 
 
@@ -1792,6 +1857,7 @@ def main():
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
+        "tree_v1.json": tree_content,
         "container_v3.json": container_content,
         "graph_v1.json": graph_content,
         "particles_v1.json": particles_content,
