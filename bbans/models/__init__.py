@@ -10,6 +10,7 @@ from bbans.models.factorial_hmm import FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM
 from bbans.models.hmm import HMM
 from bbans.models.information import information_content
+from bbans.models.latent_tree import LatentTree
 from bbans.models.lgssm import LGSSM
 from bbans.models.topology import Topology
 from bbans.models.vae import VAE
@@ -25,6 +26,7 @@ __all__ = [
     "FloatModel",
     "GaussianHMM",
     "Iteration",
+    "LatentTree",
     "Statistics",
     "Topology",
     "information_content",

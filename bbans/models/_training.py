@@ -16,7 +16,14 @@ from bbans.models import em
 from bbans.models._data import NO_DATA
 from bbans.models.em import Statistics
 
-__all__ = ["Iteration", "check_run", "climb", "impossible", "statistics_of"]
+__all__ = [
+    "Iteration",
+    "check_run",
+    "climb",
+    "impossible",
+    "progress_bar",
+    "statistics_of",
+]
 
 _Model = TypeVar("_Model")
 
@@ -64,7 +71,8 @@ def impossible(fault: em.Fault, alphabet: Alphabet, model: str) -> SymbolError:
     )
 
 
-def _progress_bar(total: int, progress: bool | None) -> Any:
+def progress_bar(total: int, progress: bool | None) -> Any:
+    """A bar on standard error, of `total` iterations; `progress` as for `HMM.fit`."""
     from tqdm import tqdm
 
     return tqdm(
@@ -122,7 +130,7 @@ def climb(
     """
     history: tuple[Iteration, ...] = ()
     best = model
-    with _progress_bar(n_iter, progress) as bar:
+    with progress_bar(n_iter, progress) as bar:
         for n in range(n_iter + 1):
             found = expect(model, n < n_iter)
             if n == 0:
