@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._files import read_all
 from bbans._kinds import START_BYTES, check_raw
@@ -27,7 +28,8 @@ from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
 
-# What HMMs alone take, and linear Gaussian models alone (--latents), by default.
+# What HMMs take, linear Gaussian models (--latents) and latent trees (--tree), by
+# default.
 HMM_OPTIONS = {
     "states": 64,
     "order": 0,
@@ -37,6 +39,8 @@ HMM_OPTIONS = {
     "lines": False,
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
+TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
+ITERATIONS, EPOCHS = 50, 20
 RANGES: dict[str, tuple[str, int, int | None]] = {
     "order": ("order", 0, 16),
     "context_bytes": ("max_bytes", 0, None),
@@ -44,7 +48,8 @@ RANGES: dict[str, tuple[str, int, int | None]] = {
     "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
     "seed": ("seed", 0, None),
     "latents": ("n_latents", 1, 64),
-    "channels": ("n_observed", 1, 64),
+    "tree": ("n_states", 1, 4096),
+    "channels": ("columns", 1, None),
 }
 
 
@@ -57,7 +62,8 @@ def add(commands: Any) -> None:
         "train a model on files",
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
         "file is one sequence, or with --lines each line. With --latents, train a "
-        "linear Gaussian model of integers instead.",
+        "linear Gaussian model of integers instead, with --tree, a latent tree over "
+        "columns.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -96,8 +102,8 @@ def add(commands: Any) -> None:
         "--iterations",
         metavar="N",
         type=int,
-        default=50,
-        help="EM iterations at most (default: %(default)s)",
+        help=f"EM iterations at most (default: {ITERATIONS}); with --tree, passes over "
+        f"the rows (default: {EPOCHS})",
     )
     parser.add_argument(
         "--prec",
@@ -119,17 +125,23 @@ def add(commands: Any) -> None:
         help="train a linear Gaussian model of N latent dimensions",
     )
     parser.add_argument(
+        "--tree",
+        metavar="K",
+        type=int,
+        help="train a latent tree of K states for each of --channels columns",
+    )
+    parser.add_argument(
         "--type",
         choices=TYPES,
-        help="with --latents: the little-endian elements "
+        help="with --latents or --tree: the little-endian elements "
         f"(default: {LATENT_OPTIONS['type']})",
     )
     parser.add_argument(
         "--channels",
         metavar="P",
         type=int,
-        help="with --latents: elements sampled together "
-        f"(default: {LATENT_OPTIONS['channels']})",
+        help="with --latents: elements sampled together, at most 64; with --tree: of a "
+        f"row (default: {LATENT_OPTIONS['channels']})",
     )
     parser.add_argument(
         "--noise",
@@ -169,25 +181,35 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse options that would do nothing, or fail; fill in the others' defaults."""
     from bbans.models.hmm import MAX_STATES  # only this command needs what trains
 
-    linear = options.latents is not None
-    for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
-        if getattr(options, name) is not None:
-            option = "--" + name.replace("_", "-")
-            options.wrong_usage(
-                f"{option} does not go with --latents"
-                if linear
-                else f"{option} needs --latents"
-            )
+    kinds: dict[str, dict[str, Any]] = {"latents": LATENT_OPTIONS, "tree": TREE_OPTIONS}
+    named = [kind for kind in kinds if getattr(options, kind) is not None]
+    if len(named) > 1:
+        options.wrong_usage("--tree does not go with --latents")
+    taken = kinds[named[0]] if named else HMM_OPTIONS
+    for name in HMM_OPTIONS | LATENT_OPTIONS:
+        if getattr(options, name) is None or name in taken:
+            continue
+        option = "--" + name.replace("_", "-")
+        if named:
+            options.wrong_usage(f"{option} does not go with --{named[0]}")
+        needed = " or ".join(f"--{kind}" for kind in kinds if name in kinds[kind])
+        options.wrong_usage(f"{option} needs {needed}")
     if options.context_bytes is not None and not options.order:
         options.wrong_usage("--context-bytes needs --order")
     if options.save_float is not None and (
         os.path.realpath(options.save_float) == os.path.realpath(options.output)
     ):
         options.wrong_usage("--save-float and --output are the same file")
-    for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
+    iterations = ITERATIONS if options.tree is None else EPOCHS
+    defaults = HMM_OPTIONS | LATENT_OPTIONS | {"iterations": iterations}
+    for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
     check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
+    if options.latents is not None:
+        check_ranges(options, {"channels": ("n_observed", 1, 64)})
+    if options.tree is not None:
+        check_ranges(options, {"iterations": ("epochs", 1, None)})
     if options.states > 1 << options.prec:
         raise ModelError(
             f"--prec {options.prec}: {options.states} states need "
@@ -211,6 +233,11 @@ def _train_to(
         frozen: Any = linear.freeze(noise=options.noise, predictive=options.predictive)
         rate = f"{linear.history[-1]:.3f} bits/integer"
         model: Any = linear
+    elif options.tree is not None:
+        model = _fit_tree(data, options)
+        kind = "bytes" if options.type == "uint8" else "integers"
+        frozen = model.freeze(options.prec, kind=kind, predictive=options.predictive)
+        rate = f"{model.history[-1]:.3f} bits/row"
     else:
         model = _fit_hmm(data, options)
         frozen = model.freeze(options.prec, predictive=options.predictive)
@@ -244,6 +271,24 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.lgssm import LGSSM
 
+    rows = _rows(data, options)
+    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
+
+
+def _fit_tree(data: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models.latent_tree import LatentTree
+
+    return LatentTree.fit(
+        np.concatenate(_rows(data, options)),
+        options.tree,
+        epochs=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+    )
+
+
+def _rows(data: list[bytes], options: argparse.Namespace) -> list[NDArray[Any]]:
+    """The elements of each file, --channels in a row."""
     dtype = dtype_of(options.type)
     row = dtype.itemsize * options.channels
     for name, content in zip(options.files, data, strict=True):
@@ -253,5 +298,4 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
                 f"{called(name)} does not hold whole rows of {row} bytes: see --type "
                 "and --channels"
             )
-    rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
-    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
+    return [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]

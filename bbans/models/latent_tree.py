@@ -75,7 +75,7 @@ class LatentTree(FloatModel):
     >>> first = rng.integers(0, 4, 500)
     >>> table = np.stack([first, first // 2, rng.integers(0, 3, 500)], axis=1)
     >>> model = LatentTree.fit(table, 4, progress=False)
-    >>> model.alphabet_sizes
+    >>> model.sizes
     (4, 2, 3)
     >>> frozen = model.freeze()
     >>> data = frozen.encode(table)
@@ -191,6 +191,8 @@ class LatentTree(FloatModel):
         if not 0 <= as_real(pseudo_count, "pseudo_count") < np.inf:
             raise ModelError(f"pseudo_count must be finite and >= 0: {pseudo_count}")
         rng, rows = as_generator(seed), _as_table(x)
+        if len(rows) == 0:
+            raise SymbolError("there is no row to train on")
         if init is None:
             sizes = _as_sizes(sizes, rows)
             _check_values(rows, sizes)
@@ -226,6 +228,24 @@ class LatentTree(FloatModel):
                 if callback is not None:
                     callback(model)
         return model
+
+    @classmethod
+    def from_frozen(cls, frozen: FrozenTree) -> LatentTree:
+        """Return the float model with exactly a frozen model's probabilities.
+
+        Raises
+        ------
+        ModelError
+            If it is another kind of model.
+        """
+        as_instance(frozen, FrozenTree, "frozen", "a FrozenTree")
+        return cls(
+            frozen.parents,
+            frozen.variables,
+            frozen.initial / _ONE,
+            frozen.transitions / _ONE,
+            [table / 2.0**frozen.prec for table in frozen.emissions],
+        )
 
     # ---- what it is
 
@@ -270,7 +290,7 @@ class LatentTree(FloatModel):
         return len(self._emissions)
 
     @property
-    def alphabet_sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> tuple[int, ...]:
         """Values of each column."""
         return tuple(self._sizes.tolist())
 
@@ -287,29 +307,22 @@ class LatentTree(FloatModel):
 
     # ---- probabilities
 
-    def information_content(
-        self, x: ArrayLike, *, columns: Iterable[int] | None = None
-    ) -> float:
+    def information_content(self, x: ArrayLike) -> float:
         """Compute -log2 P(x) of all rows together, in bits.
 
         Parameters
         ----------
-        x, columns
+        x
             As of `row_bits`.
         """
-        return float(self.row_bits(x, columns=columns).sum())
+        return float(self.row_bits(x).sum())
 
-    def row_bits(
-        self, x: ArrayLike, *, columns: Iterable[int] | None = None, threads: int = 1
-    ) -> NDArray[np.float64]:
+    def row_bits(self, x: ArrayLike, *, threads: int = 1) -> NDArray[np.float64]:
         """Compute -log2 P(x) of each row, in bits: infinite if it is impossible.
 
         Parameters
         ----------
         x : array_like of int, shape (N, d) or (N, ..)
-            Rows; of the values of `columns`, if they are given.
-        columns : iterable of int, optional
-            Those that are seen: the result is of their marginal distribution.
         threads : int
             Parts of the rows at a time, at most.
 
@@ -320,14 +333,48 @@ class LatentTree(FloatModel):
         Raises
         ------
         SymbolError
-            If there are no rows of this width, or a value is not of its column.
-        ModelError
-            If `columns` are none, or one occurs twice.
+            If there are no rows of d values, or a value is not of its column.
         """
-        seen = self._seen(columns)
-        rows = _as_table(x, empty=True)
-        _check_values(rows, self._sizes[seen])
-        return row_bits(self._factors(np.float64), self._values(rows, seen), threads)
+        rows = _as_table(x)
+        _check_values(rows, self._sizes)
+        return row_bits(self._factors(np.float64), self._values(rows), threads)
+
+    def marginal(self, columns: Iterable[int]) -> LatentTree:
+        """Return the exact model of some columns, without the others.
+
+        Parameters
+        ----------
+        columns : iterable of int
+            Which, in the order that rows of them have.
+
+        Raises
+        ------
+        ModelError
+            If there is no such column, one is there twice, or none is given.
+
+        Notes
+        -----
+        Nodes below which nothing is observed are left out.
+        """
+        kept = [as_integer(j, "columns", 0, self.width - 1) for j in columns]
+        if not kept or len({*kept}) < len(kept):
+            raise ModelError(f"columns must be some, each once, not {kept}")
+        place = np.full(self.width + 1, -1)  # the last: of no column
+        place[kept] = np.arange(len(kept))
+        variables = place[self._variables]
+        needed = variables >= 0
+        needed[0] = True
+        for v in range(self.n_nodes - 1, 0, -1):
+            needed[self._parents[v]] |= needed[v]
+        nodes = np.flatnonzero(needed)
+        number = np.append(np.cumsum(needed) - 1, -1)  # the last: of no node
+        return LatentTree(
+            number[self._parents[nodes]],
+            variables[nodes],
+            self._initial,
+            self._transitions[nodes[1:] - 1],
+            [self._emissions[j] for j in kept],
+        )
 
     def sample(self, n: int, *, seed: int | np.random.Generator) -> NDArray[np.int64]:
         """Draw rows.
@@ -409,25 +456,13 @@ class LatentTree(FloatModel):
         sizes = self._sizes[self._variables[self._variables >= 0]]
         return np.cumsum(sizes) - sizes
 
-    def _seen(self, columns: Iterable[int] | None) -> list[int]:
-        if columns is None:
-            return list(range(self.width))
-        seen = [as_integer(j, "columns", 0, self.width - 1) for j in columns]
-        if not seen or len({*seen}) < len(seen):
-            raise ModelError(f"columns must be some of {self.width}, each once: {seen}")
-        return seen
-
-    def _values(
-        self, rows: NDArray[Any], seen: Sequence[int] | None = None
-    ) -> NDArray[np.int32]:
+    def _values(self, rows: NDArray[Any]) -> NDArray[np.int32]:
         """Of each node and row, the row of `Factors.emissions`, shape (n, N)."""
         last = int(self._sizes.sum())  # all ones
         values = np.full((self.n_nodes, len(rows)), last, np.int32)
-        emitting = np.flatnonzero(self._variables >= 0)
-        node = dict(zip(self._variables[emitting].tolist(), emitting, strict=True))
-        start = dict(zip(self._variables[emitting].tolist(), self._starts, strict=True))
-        for i, j in enumerate(range(self.width) if seen is None else seen):
-            values[node[j]] = rows[:, i] + start[j]
+        emitting = self._variables >= 0
+        values[emitting] = rows[:, self._variables[emitting]].T
+        values[emitting] += self._starts[:, None].astype(np.int32)
         return values
 
     def _factors(self, dtype: Any) -> Factors:
@@ -561,12 +596,12 @@ def _as_numbers(values: ArrayLike, what: str) -> NDArray[np.int64]:
     return numbers
 
 
-def _as_table(x: ArrayLike, *, empty: bool = False) -> NDArray[Any]:
+def _as_table(x: ArrayLike) -> NDArray[Any]:
     """The rows that were given, shape (N, d)."""
     rows = as_array(x, "rows")
     if rows.size and rows.dtype.kind not in "iu":
         raise not_integers("rows", rows)
-    if rows.ndim < 2 or 0 in rows.shape[1:] or not (empty or len(rows)):
+    if rows.ndim < 2 or 0 in rows.shape[1:]:
         raise SymbolError(f"rows of a table have shape (N, d), not {rows.shape}")
     return rows.reshape(len(rows), math.prod(rows.shape[1:]))
 
