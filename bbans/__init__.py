@@ -41,6 +41,7 @@ _HOMES = {
     "bbans.frozen.deep_ssm": ("FrozenDeepSSM",),
     "bbans.frozen.model_file": ("default_model", "load_model"),
     "bbans.frozen.network": ("FrozenNetwork",),
+    "bbans.frozen.tree": ("FrozenTree",),
     "bbans.frozen.vae": ("FrozenVAE",),
     "bbans.message.message": ("Message",),
     "bbans.models.arhmm": ("ARHMM",),

@@ -149,7 +149,8 @@ typedef enum {
     BBANS_MODEL_ARHMM = 2, /* autoregressive: a bbans_hmm with contexts */
     BBANS_MODEL_LGSSM = 3,
     BBANS_MODEL_VAE = 4,
-    BBANS_MODEL_DEEP_SSM = 5
+    BBANS_MODEL_DEEP_SSM = 5,
+    BBANS_MODEL_TREE = 7
 } bbans_model_type;
 
 /* What a model codes. */
@@ -166,7 +167,7 @@ typedef struct {
     int predictive;         /* its mode: see bbans_state_space             */
     uint8_t fingerprint[8]; /* names the model in containers               */
     size_t width;           /* integers of an observation: 1, or p         */
-    size_t symbols;         /* 0 for what has no alphabet: types 3 to 5    */
+    size_t symbols;         /* 0 for what has no alphabet: types 3 to 7    */
     const uint8_t *values;  /* in the file: what the symbols stand for;
                                NULL: 0 .. symbols - 1                      */
     const uint8_t *bytes;   /* [n_bytes] the file                          */
@@ -1019,6 +1020,50 @@ BBANS_API bbans_status bbans_deep_ssm_init(bbans_deep_ssm *model,
         unsigned start_bits, unsigned start_shift,
         const bbans_network *network);
 
+/* ---- Latent trees -------------------------------------------------------- */
+
+/* A tree of latents of K states each, which explain the columns of rows: a
+ * column is the observation of one node; a node has one or none.  Rows are
+ * independent of each other.  docs/maths.md, "Latent trees". */
+enum { BBANS_TREE_NODES_MAX = 1048576 };
+
+/* Filled by bbans_tree_init.  Nodes are in preorder: parent[i] is i - 1 or a
+ * node above that.  Arrays over states have `stride` elements, 0 from `states`
+ * on. */
+typedef struct {
+    bbans_state_space space; /* observations: int32_t [columns], of column k
+                                0 .. symbols[k] - 1                         */
+    size_t nodes, states, columns, stride;
+    unsigned prec;
+    uint32_t floor;            /* least weight of a state given the others    */
+    const uint16_t *transition; /* [stride] of the root, then [nodes - 1][state
+                                   of the parent][stride]; sums of 2^15       */
+    const uint32_t *edge;       /* [rows][stride] C of the maths; column k has
+                                   symbols[k] + 1 rows from first[k] on       */
+    const uint32_t *parent;     /* [nodes] UINT32_MAX: the root               */
+    const uint32_t *column;     /* [nodes] UINT32_MAX: none                   */
+    const uint32_t *symbols, *first; /* [columns] */
+} bbans_tree;
+
+/* Tables are as in a model file, docs/format.md: little-endian, at any address.
+ * Bytes of memory that the model needs; 0 if a count is outside the limits, or
+ * n_bytes is not what the tables take. */
+BBANS_API size_t bbans_tree_bytes(size_t nodes, size_t states, size_t columns,
+        const uint8_t *tables, size_t n_bytes);
+
+/* Fill *tree.
+ *   prec          precision r of the emissions, whose rows sum to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", in rows
+ *   start_bits    the schedule starts from at least 2^start_bits
+ *   tables        [n_bytes] are copied
+ *   memory        bbans_tree_bytes(..) bytes aligned to 8; must outlive *tree
+ * Returns ERR_{NULL,PRECISION,SIZE,CAPACITY}, and ERR_TABLE for what is no tree
+ * or no distribution; then `memory` has been written to. */
+BBANS_API bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes,
+        size_t states, size_t columns, unsigned prec, size_t start_length,
+        unsigned start_bits, const uint8_t *tables, size_t n_bytes,
+        void *memory, size_t memory_bytes);
+
 /* Any frozen model. */
 union bbans_frozen {
     bbans_state_space space;
@@ -1026,6 +1071,7 @@ union bbans_frozen {
     bbans_lgssm lgssm;
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;
+    bbans_tree tree;
 };
 
 /* ---- Sequences under a state space model: IconoCLaSM --------------------- */

@@ -11,6 +11,7 @@ from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.frozen.model_file import default_model, load_model, shipped_model
 from bbans.frozen.network import FrozenNetwork, NetworkNode
+from bbans.frozen.tree import FrozenTree
 from bbans.frozen.vae import FrozenVAE
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FrozenLGSSM",
     "FrozenModel",
     "FrozenNetwork",
+    "FrozenTree",
     "FrozenVAE",
     "Head",
     "NetworkNode",

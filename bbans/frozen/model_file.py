@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -14,7 +15,16 @@ from typing import Any, BinaryIO
 from bbans._kinds import MODEL
 from bbans._records import RecordReader
 from bbans.errors import CorruptError, ModelError, TruncatedError
-from bbans.frozen import arhmm, contexts, deep_ssm, hmm, lgssm, network_model, vae
+from bbans.frozen import (
+    arhmm,
+    contexts,
+    deep_ssm,
+    hmm,
+    lgssm,
+    network_model,
+    tree,
+    vae,
+)
 from bbans.frozen.base import (
     DAMAGED,
     KINDS,
@@ -119,6 +129,13 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             size += max(network_model.BODY.unpack(body)[2], len(body))
             deque(upto(size), 0)
         facts = networks.facts()
+    elif start.model_type == tree.FrozenTree.TYPE:
+        head += b"".join(upto(tree.HEADER_BYTES))
+        latent = tree.read_head(head)
+        sizes = b"".join(upto(latent.sizes_end()))
+        symbols = sum(size for (size,) in struct.iter_unpack("<I", sizes))
+        size, start_length = latent.end(symbols), latent.start_length
+        facts = latent.facts()
     else:
         hidden = hmm.read_head(head)
         size, start_length = hidden.offsets()[1], hidden.start_length

@@ -2,12 +2,14 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "../models/bbans_latent.h"
+#include "../models/bbans_tree.h"
 #include "bbans_files.h"
 
 #define VERSION 2
 #define HMM_HEADER 24
 #define LGSSM_HEADER 32
 #define LATENT_HEADER 56
+#define TREE_HEADER 32
 #define COUNTS_BYTES 12
 #define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
 
@@ -39,6 +41,7 @@ typedef struct {
     size_t start_bits, steps; /* of linear Gaussian models alone             */
     size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
     size_t values, tables, tree;          /* offsets; 0: there is none       */
+    size_t nodes, table_bytes; /* of trees, whose columns are `symbols`      */
     /* Of models of latents and networks: */
     bbans_head head;
     bbans_latent_parameters latent; /* without its pointers                  */
@@ -113,18 +116,24 @@ static int is_gaussian(int type)
 
 static int has_networks(int type)
 {
-    return type >= BBANS_MODEL_VAE;
+    return type == BBANS_MODEL_VAE || type == BBANS_MODEL_DEEP_SSM;
+}
+
+static int is_tree(int type)
+{
+    return type == BBANS_MODEL_TREE;
 }
 
 static int has_alphabet(int type)
 {
-    return !is_gaussian(type) && !has_networks(type);
+    return !is_gaussian(type) && !has_networks(type) && !is_tree(type);
 }
 
 static size_t header_bytes(const uint8_t *bytes)
 {
     return has_networks(bytes[TYPE])  ? LATENT_HEADER
            : is_gaussian(bytes[TYPE]) ? LGSSM_HEADER
+           : is_tree(bytes[TYPE])     ? TREE_HEADER
                                       : HMM_HEADER;
 }
 
@@ -139,10 +148,12 @@ static int detail_is_known(const uint8_t *bytes)
 
 static int codes_are_known(const uint8_t *bytes)
 {
-    return bytes[TYPE] >= BBANS_MODEL_HMM &&
-           bytes[TYPE] <= BBANS_MODEL_DEEP_SSM && bytes[MODE] <= 1 &&
-           bytes[KIND] <= BBANS_KIND_TEXT && detail_is_known(bytes) &&
-           bytes[LISTED] <= 1 && bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
+    return ((bytes[TYPE] >= BBANS_MODEL_HMM &&
+             bytes[TYPE] <= BBANS_MODEL_DEEP_SSM) ||
+            is_tree(bytes[TYPE])) &&
+           bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
+           detail_is_known(bytes) && bytes[LISTED] <= 1 &&
+           bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
 }
 
 static size_t number(const uint8_t *bytes, size_t i)
@@ -275,6 +286,49 @@ static bbans_status read_latent_layout(const uint8_t *bytes, size_t n_bytes,
     return c.status == BBANS_OK && c.at != c.end ? BBANS_ERR_CORRUPT : c.status;
 }
 
+/* Are all values of a tree bytes?  Alphabets are the first of its tables. */
+static int alphabets_are_of_bytes(const uint8_t *tables, size_t columns)
+{
+    size_t k;
+
+    for (k = 0; k < columns; k++)
+        if (bbans_load(tables + 4 * k, 4) > UINT8_MAX + 1)
+            return 0;
+    return 1;
+}
+
+static bbans_status read_tree_layout(const uint8_t *bytes, size_t n_bytes,
+                                     layout *l)
+{
+    const size_t rest = n_bytes - TREE_HEADER;
+    uint64_t size;
+
+    memset(l, 0, sizeof *l);
+    l->nodes = number(bytes, 0);
+    l->states = number(bytes, 1);
+    l->symbols = number(bytes, 2);
+    l->start_length = number(bytes, 3);
+    l->start_bits = number(bytes, 4);
+    l->tables = TREE_HEADER;
+    if (!bbans_tree_counts_are_valid(l->nodes, l->states, l->symbols) ||
+        l->start_length < 1 || l->start_length > BBANS_START_MAX ||
+        l->start_bits > BBANS_START_MAX || bytes[DETAIL] < 1 ||
+        bytes[DETAIL] > BBANS_PREC_MAX || bytes[LISTED] ||
+        bytes[KIND] == BBANS_KIND_TEXT)
+        return BBANS_ERR_CORRUPT;
+    if (rest / 4 < l->symbols)
+        return BBANS_ERR_TRUNCATED;
+    size = bbans_tree_table_bytes(l->nodes, l->states, l->symbols,
+                                  bytes + TREE_HEADER);
+    if (size == 0 || (bytes[KIND] == BBANS_KIND_BYTES &&
+                      !alphabets_are_of_bytes(bytes + TREE_HEADER, l->symbols)))
+        return BBANS_ERR_CORRUPT;
+    if (rest < size + CHECKSUM_BYTES)
+        return BBANS_ERR_TRUNCATED;
+    l->table_bytes = (size_t)size;
+    return rest > size + CHECKSUM_BYTES ? BBANS_ERR_CORRUPT : BBANS_OK;
+}
+
 /* Find the parts of a file, and check that they are all. */
 static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
 {
@@ -282,6 +336,8 @@ static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
 
     if (has_networks(bytes[TYPE]))
         return read_latent_layout(bytes, n_bytes, l);
+    if (is_tree(bytes[TYPE]))
+        return read_tree_layout(bytes, n_bytes, l);
     size = read_header(bytes, l);
     if (size == 0)
         return BBANS_ERR_CORRUPT;
@@ -324,9 +380,9 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.type = bytes[TYPE];
     m.kind = bytes[KIND];
     m.predictive = bytes[MODE];
-    m.width = has_networks(bytes[TYPE])  ? l.head.width
-              : is_gaussian(bytes[TYPE]) ? l.symbols
-                                         : 1;
+    m.width = has_networks(bytes[TYPE])                          ? l.head.width
+              : is_gaussian(bytes[TYPE]) || is_tree(bytes[TYPE]) ? l.symbols
+                                                                 : 1;
     m.symbols = has_alphabet(bytes[TYPE]) ? l.symbols : 0;
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
@@ -360,6 +416,12 @@ static uint64_t hmm_bytes(const layout *l)
     return l->tree == 0 ? bytes : (bytes + 7) / 8 * 8;
 }
 
+static size_t tree_bytes(const uint8_t *bytes, const layout *l)
+{
+    return bbans_tree_bytes(l->nodes, l->states, l->symbols, bytes + l->tables,
+                            l->table_bytes);
+}
+
 /* The layout of a file that has been parsed, and the memory that it needs. */
 static size_t need(const bbans_model *model, layout *l)
 {
@@ -370,6 +432,8 @@ static size_t need(const bbans_model *model, layout *l)
         bytes = l->place[l->latent.networks];
     else if (is_gaussian(model->bytes[TYPE]))
         bytes = lgssm_bytes(l);
+    else if (is_tree(model->bytes[TYPE]))
+        bytes = tree_bytes(model->bytes, l);
     else if (hmm_bytes(l) == 0)
         bytes = 0;
     else
@@ -549,6 +613,15 @@ static bbans_status build_latent(bbans_frozen *frozen, const uint8_t *bytes,
                                network);
 }
 
+static bbans_status build_tree(bbans_tree *tree, const uint8_t *bytes,
+                               const layout *l, void *memory)
+{
+    return bbans_tree_init(tree, l->nodes, l->states, l->symbols, bytes[DETAIL],
+                           l->start_length, (unsigned)l->start_bits,
+                           bytes + l->tables, l->table_bytes, memory,
+                           tree_bytes(bytes, l));
+}
+
 bbans_status bbans_model_build(bbans_model *model, void *memory,
                                size_t memory_bytes)
 {
@@ -569,6 +642,8 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         status = build_latent(frozen, model->bytes, &l, rest);
     else if (is_gaussian(model->bytes[TYPE]))
         status = build_lgssm(&frozen->lgssm, model->bytes, &l, rest);
+    else if (is_tree(model->bytes[TYPE]))
+        status = build_tree(&frozen->tree, model->bytes, &l, rest);
     else
         status = build_hmm(&frozen->hmm, model->bytes, &l, rest);
     if (status != BBANS_OK)
@@ -707,6 +782,34 @@ static void put_latent(writer *w, const bbans_latent_model *m, int order)
     }
 }
 
+static void put_tree(writer *w, const bbans_tree *m)
+{
+    const uint16_t *row = m->transition;
+    size_t i, k, x;
+
+    put(w, m->nodes, 4);
+    put(w, m->states, 4);
+    put(w, m->columns, 4);
+    put(w, m->space.start_length, 4);
+    put(w, m->space.start_bits, 4);
+    for (k = 0; k < m->columns; k++)
+        put(w, m->symbols[k], 4);
+    for (i = 0; i < m->nodes; i++)
+        put(w, m->parent[i], 4);
+    for (i = 0; i < m->nodes; i++)
+        put(w, m->column[i], 4);
+    for (i = 0; i < 1 + (m->nodes - 1) * m->states; i++, row += m->stride)
+        for (k = 0; k < m->states; k++)
+            put(w, row[k], 2);
+    for (k = 0; k < m->columns; k++)
+        for (i = 0; i < m->states; i++)
+            for (x = 0; x < m->symbols[k]; x++)
+                put(w,
+                    bbans_tree_edges(m, k, x + 1)[i] -
+                        bbans_tree_edges(m, k, x)[i],
+                    4);
+}
+
 /* Whether the alphabet that was written is one, and reads as it was given. */
 static int alphabet_was_written(const uint8_t *values, int kind,
                                 const int64_t *value, size_t symbols)
@@ -721,14 +824,31 @@ static int alphabet_was_written(const uint8_t *values, int kind,
     return alphabet_is_valid(values, kind, symbols);
 }
 
+static int tree_is_of_bytes(const bbans_tree *m)
+{
+    size_t k;
+
+    for (k = 0; k < m->columns; k++)
+        if (m->symbols[k] > UINT8_MAX + 1)
+            return 0;
+    return 1;
+}
+
+static int codes_bytes(const bbans_frozen *frozen, int type)
+{
+    return is_tree(type)
+               ? tree_is_of_bytes(&frozen->tree)
+               : has_networks(type) && is_of_bytes(&frozen->vae.base.head);
+}
+
 static int kind_is_valid(const bbans_frozen *frozen, int type, int kind,
                          const int64_t *value)
 {
     if (has_alphabet(type))
         return kind >= BBANS_KIND_INTEGERS && kind <= BBANS_KIND_TEXT;
-    return value == NULL && (kind == BBANS_KIND_INTEGERS ||
-                             (kind == BBANS_KIND_BYTES && has_networks(type) &&
-                              is_of_bytes(&frozen->vae.base.head)));
+    return value == NULL &&
+           (kind == BBANS_KIND_INTEGERS ||
+            (kind == BBANS_KIND_BYTES && codes_bytes(frozen, type)));
 }
 
 static unsigned detail_of(const bbans_frozen *frozen, int type)
@@ -737,6 +857,7 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
     case BBANS_MODEL_LGSSM: return (unsigned)frozen->lgssm.noise_family;
     case BBANS_MODEL_VAE: return (unsigned)frozen->vae.levels;
     case BBANS_MODEL_DEEP_SSM: return 0;
+    case BBANS_MODEL_TREE: return frozen->tree.prec;
     default: return frozen->hmm.prec;
     }
 }
@@ -775,6 +896,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
                    type == BBANS_MODEL_VAE ? frozen->vae.order : 0);
     else if (is_gaussian(type))
         put_lgssm(&w, &frozen->lgssm);
+    else if (is_tree(type))
+        put_tree(&w, &frozen->tree);
     else
         put_hmm(&w, &frozen->hmm, kind, value);
     *n_bytes = w.at + CHECKSUM_BYTES;

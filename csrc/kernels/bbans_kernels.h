@@ -76,6 +76,29 @@ static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
     return j * stride + 2 * a * bbans_tile_width(stride, j);
 }
 
+/* ---- Latent trees -------------------------------------------------------- */
+
+/* Weights [stride], a multiple of 16, of which those beyond the states mean
+ * nothing; factors f [stride] below 2^30, and matrices a [states][stride] of 15
+ * bits, whose rows sum to 2^15 at most, are 0 there. */
+typedef struct {
+    /* Upward weights u times f, scaled to 32 bits of the largest; 1 at least.
+     */
+    void (*absorb)(uint32_t *u, const uint32_t *f, size_t stride);
+    /* Downward weights g times f, scaled to a sum of 32 bits, 0 beyond the
+     * states. */
+    void (*weigh)(uint32_t *g, const uint32_t *f, size_t stride);
+    /* The message of a child's upward weights to its parent's states: m =
+     * the sum of a[z][k] h[k], h being u at 15 bits, 1 at least; a factor. */
+    void (*up)(const uint16_t *a, size_t states, size_t stride,
+               const uint32_t *u, uint32_t *m);
+    /* The weights of a child's states from its parent's downward weights: p =
+     * max(least, the sum of h[z] a[z][k]), h being g at 15 bits; 0 beyond the
+     * states. */
+    void (*down)(const uint16_t *a, size_t states, size_t stride,
+                 const uint32_t *g, uint32_t least, uint32_t *p);
+} bbans_tree_kernels;
+
 /* ---- Lanes of a message -------------------------------------------------- */
 
 #define BBANS_HEAD_MIN ((uint64_t)1 << 31)
@@ -418,6 +441,7 @@ typedef struct {
     const bbans_bytes_kernels *bytes;
     const bbans_family_kernels *family;
     const bbans_network_kernels *network;
+    const bbans_tree_kernels *tree;
 } bbans_kernels;
 
 /* Those in use, the library's one mutable global: portable until
@@ -450,5 +474,15 @@ extern const bbans_family_kernels bbans_family_portable, bbans_family_avx2,
     bbans_family_avx512;
 extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
     bbans_network_avx512, bbans_network_neon;
+
+extern const bbans_tree_kernels bbans_tree_portable, bbans_tree_avx2,
+    bbans_tree_avx512, bbans_tree_neon;
+
+/* As with residuals: only what codes under trees refers to them. */
+#ifdef BBANS_PORTABLE
+#define BBANS_TREE (&bbans_tree_portable)
+#else
+#define BBANS_TREE (bbans_kernel.tree)
+#endif
 
 #endif

@@ -6,8 +6,10 @@
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
 #define RESIDUAL .residual = &bbans_residual_portable,
+#define TREE .tree = &bbans_tree_portable,
 #else
 #define RESIDUAL /* see BBANS_RESIDUAL */
+#define TREE     /* see BBANS_TREE */
 #endif
 
 #define PORTABLE                                                               \
@@ -16,7 +18,7 @@
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
         .predict = &bbans_predict_portable,                                    \
-        RESIDUAL.family = &bbans_family_portable,                              \
+        RESIDUAL TREE.family = &bbans_family_portable,                         \
         .network = &bbans_network_portable                                     \
     }
 
@@ -72,7 +74,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_avx512}},
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_portable}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -84,7 +87,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
-      .network = &bbans_network_avx512}},
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_portable}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -96,7 +100,8 @@ static const struct {
       .residual = &bbans_residual_avx2,
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
-      .network = &bbans_network_avx2}},
+      .network = &bbans_network_avx2,
+      .tree = &bbans_tree_portable}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -110,7 +115,8 @@ static const struct {
       .residual = &bbans_residual_neon,
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
-      .network = &bbans_network_neon}},
+      .network = &bbans_network_neon,
+      .tree = &bbans_tree_portable}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 
