@@ -7,6 +7,7 @@ import pytest
 
 from bbans import LatentTree
 from bbans.errors import ModelError, SymbolError
+from bbans.models.latent_tree import short_masses
 from bbans.models.tree_em import Counts, count, maximise
 from bbans.models.tree_structure import chow_liu, preorder, ranges
 
@@ -234,6 +235,56 @@ def test_images_are_rows():
     model = LatentTree.fit(images, 2, progress=False)
     assert model.width == 12
     assert model.row_bits(images).shape == (50,)
+
+
+# ---- freezing
+
+
+def test_frozen_tables_are_near_and_start_as_rows_need():
+    model = LatentTree.fit(table(), 6, progress=False)
+    frozen = model.freeze()
+    again = LatentTree.from_frozen(frozen)
+    np.testing.assert_allclose(again.initial, model.initial, atol=2**-15)
+    np.testing.assert_allclose(again.transitions, model.transitions, atol=2**-15)
+    for ours, theirs in zip(again.emissions, model.emissions, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2**-23)
+    assert again.freeze() == frozen
+    x = table(seed=1)
+    bits = again.row_bits(x)
+    assert bits.sum() == pytest.approx(model.information_content(x), rel=1e-3)
+    # The rows that start a message hold what the schedule starts from.
+    assert 40 <= frozen.start_bits < 60
+    assert bits[-frozen.start_length :].sum() > frozen.start_bits
+    for predictive in (False, True):
+        coder = model.freeze(predictive=predictive)
+        data = coder.encode(x)
+        np.testing.assert_array_equal(coder.decode(data, len(x)), x)
+        assert 8 * len(data) == pytest.approx(bits.sum(), abs=16)
+
+
+def test_bytes_are_rows_too():
+    x = table().astype(np.uint8)
+    frozen = LatentTree.fit(x, 4, epochs=1, progress=False).freeze(kind="bytes")
+    assert frozen.decode(frozen.encode(x.tobytes()), len(x)) == x.tobytes()
+
+
+def test_transitions_round_to_zero_and_never_to_one():
+    masses = short_masses(np.array([[1.0, 0, 0], [0.5, 0.5 - 1e-9, 1e-9]]))
+    assert masses.tolist() == [[32767, 1, 0], [16384, 16384, 0]]
+    assert short_masses(np.array([1.0])).tolist() == [1 << 15]
+    rows = np.random.default_rng(0).dirichlet(np.full(50, 0.05), (7, 11))
+    masses = short_masses(rows)
+    assert (masses.sum(axis=2) == 1 << 15).all()
+    assert np.abs(masses / 2.0**15 - rows).max() < 2**-14
+    assert masses.max() < 1 << 15
+
+
+def test_columns_freeze_to_the_marginal_of_the_frozen_tree():
+    model = random_tree()
+    for columns in ([0], [3, 1], [2], [1, 0, 3, 2]):
+        ours, theirs = model.marginal(columns).freeze(), model.freeze()
+        start = {"start_length": ours.start_length, "start_bits": ours.start_bits}
+        assert ours == theirs.marginal(columns, **start)
 
 
 # ---- what is refused

@@ -18,7 +18,6 @@ from bbans._arguments import (
     not_integers,
 )
 from bbans._float_file import Arrays
-from bbans._lib import lib
 from bbans.distributions.table import quantise
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS
@@ -427,7 +426,10 @@ class LatentTree(FloatModel):
         -----
         How a message starts is measured on rows drawn from the model.
         """
-        initial, transitions = _short(self._initial), _short(self._transitions)
+        initial, transitions = (
+            short_masses(self._initial),
+            short_masses(self._transitions),
+        )
         emissions = [quantise(table, prec) for table in self._emissions]
 
         def make(**start: int) -> FrozenTree:
@@ -437,9 +439,8 @@ class LatentTree(FloatModel):
             )  # fmt: skip
 
         drawn = self.sample(_DRAWN, seed=0)
-        least = lib.BBANS_START_BITS
-        bits = self.row_bits(drawn)
-        start_bits = least + int(make(start_bits=least).borrowed(drawn).max())
+        bits, least = self.row_bits(drawn), make()
+        start_bits = least.start_bits + int(least.borrowed(drawn).max())
         length = start_length(float(bits.mean()), float(bits.var()), start_bits + 6)
         return make(start_bits=start_bits, start_length=length)
 
@@ -499,15 +500,15 @@ class LatentTree(FloatModel):
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> LatentTree:
-        ends = np.cumsum(arrays["sizes"])
-        if arrays["emissions"].shape[1] != ends[-1]:
+        sizes, emissions = arrays["sizes"], arrays["emissions"]
+        if emissions.ndim != 2 or emissions.shape[1] != sizes.sum():
             raise ModelError("emissions do not have as many values as sizes say")
         return cls(
             arrays["parents"],
             arrays["variables"],
             arrays["initial"],
             arrays["transitions"],
-            np.split(arrays["emissions"], ends[:-1], axis=1),
+            np.split(emissions, np.cumsum(sizes)[:-1], axis=1),
         )
 
 
@@ -518,7 +519,7 @@ def _normal(table: NDArray[Any]) -> Floats:
     return total
 
 
-def _short(table: Floats) -> NDArray[np.int64]:
+def short_masses(table: Floats) -> NDArray[np.int64]:
     """Rows as integers of 15 bits that sum to 2^15, the largest remainders rounded up;
     where there are several, each is less than that."""
     K = table.shape[-1]
