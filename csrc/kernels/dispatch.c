@@ -75,7 +75,7 @@ static const struct {
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_portable}},
+      .tree = &bbans_tree_avx512}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -88,7 +88,7 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_portable}},
+      .tree = &bbans_tree_avx512}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -101,7 +101,7 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2,
-      .tree = &bbans_tree_portable}},
+      .tree = &bbans_tree_avx2}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",

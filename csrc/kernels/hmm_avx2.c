@@ -93,4 +93,14 @@ const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .rank = rank};
+
+#define ADD_PRODUCTS16(sum, a, b)                                              \
+    ((sum) = _mm256_add_epi32((sum), _mm256_madd_epi16((a), (b))))
+
+#define OR64 bbans_or_of_4
+
+#include "tree_x86.h"
+
+const bbans_tree_kernels bbans_tree_avx2 = {
+    .absorb = absorb, .weigh = weigh_down, .up = up, .down = down};
 #endif

@@ -96,4 +96,14 @@ const bbans_hmm_kernels bbans_hmm_avx512 = {.filter = filter,
                                             .posterior = posterior,
                                             .interval = interval,
                                             .rank = rank};
+
+#define ADD_PRODUCTS16(sum, a, b) ((sum) = _mm256_dpwssd_epi32((sum), (a), (b)))
+#define OR64(v)                                                                \
+    bbans_or_of_4(_mm256_or_si256(_mm512_castsi512_si256(v),                   \
+                                  _mm512_extracti64x4_epi64((v), 1)))
+
+#include "tree_x86.h"
+
+const bbans_tree_kernels bbans_tree_avx512 = {
+    .absorb = absorb, .weigh = weigh_down, .up = up, .down = down};
 #endif

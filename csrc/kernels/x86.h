@@ -57,7 +57,17 @@ static inline uint64_t bbans_first_bits(size_t n)
     return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
 }
 
-/* The sum of four numbers of 64 bits, or of eight of 32. */
+/* The bits of all four numbers of 64 bits; the sum of four, or of eight of 32.
+ */
+BBANS_TARGET("avx2") static inline uint64_t bbans_or_of_4(__m256i v)
+{
+    const __m128i two = _mm_or_si128(_mm256_castsi256_si128(v),
+                                     _mm256_extracti128_si256(v, 1));
+
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_or_si128(two, _mm_unpackhi_epi64(two, two)));
+}
+
 BBANS_TARGET("avx2") static inline uint64_t bbans_sum_of_4(__m256i v)
 {
     const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v),

@@ -131,6 +131,71 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
     free(m.memory);
 }
 
+/* Rows of masses below 2^15 that sum to it, 0 from `states` on. */
+static void random_matrix(uint16_t *a, size_t states, size_t stride)
+{
+    uint32_t mass[STATES_MAX];
+    size_t z, k;
+
+    memset(a, 0, 2 * states * stride);
+    for (z = 0; z < states; z++, a += stride) {
+        random_row(mass, states, 15);
+        for (k = 0; k < states; k++)
+            a[k] = (uint16_t)mass[k];
+    }
+}
+
+static void compare_trees(const bbans_kernels *portable,
+                          const bbans_kernels *kernels, size_t states)
+{
+    const bbans_tree_kernels *slow = portable->tree, *fast = kernels->tree;
+    const size_t stride = (states + 15) / 16 * 16;
+    const uint32_t least = (uint32_t)1 << below(13);
+    uint16_t *a = malloc(2 * states * stride);
+    uint32_t u[2][STATES_MAX + 16], g[2][STATES_MAX + 16];
+    uint32_t f[2][STATES_MAX + 16];
+    int step;
+    size_t z;
+
+    CHECK(a != NULL);
+    random_matrix(a, states, stride);
+    for (step = 0; step < 40; step++) {
+        if (step % 8 == 0) {
+            for (z = 0; z < stride; z++)
+                u[0][z] = (uint32_t)random_bits() >> below(32);
+            random_weights(g[0], states, stride, (uint64_t)1 << 32);
+            g[0][below((uint32_t)states)] |= 1;
+            memcpy(u[1], u[0], sizeof *u);
+            memcpy(g[1], g[0], sizeof *g);
+        }
+        fast->up(a, states, stride, u[0], f[0]);
+        slow->up(a, states, stride, u[1], f[1]);
+        CHECK(memcmp(f[0], f[1], 4 * stride) == 0);
+        for (z = 0; z < stride; z++)
+            CHECK(z < states ? f[0][z] > 0 && f[0][z] < 1u << 30
+                             : f[0][z] == 0);
+        if (below(3) == 0) { /* a column of emissions */
+            for (z = 0; z < states; z++)
+                f[0][z] = 1 + ((uint32_t)random_bits() >> (4 + below(28)));
+            memcpy(f[1], f[0], sizeof *f);
+        }
+        fast->absorb(u[0], f[0], stride);
+        slow->absorb(u[1], f[1], stride);
+        CHECK(memcmp(u[0], u[1], 4 * stride) == 0);
+        fast->weigh(g[0], f[0], stride);
+        slow->weigh(g[1], f[1], stride);
+        CHECK(memcmp(g[0], g[1], 4 * stride) == 0);
+        if (below(2) == 0)
+            continue;
+        fast->down(a, states, stride, g[0], least, f[0]);
+        slow->down(a, states, stride, g[1], least, f[1]);
+        CHECK(memcmp(f[0], f[1], 4 * stride) == 0);
+        memcpy(g[0], f[0], sizeof *g);
+        memcpy(g[1], f[0], sizeof *g);
+    }
+    free(a);
+}
+
 #define LANES_MAX 100
 #define WEIGHTS_MAX 200
 
@@ -1311,11 +1376,14 @@ int main(void)
                                          .predict = &bbans_predict_avx512,
                                          .bytes = &bbans_bytes_avx512,
                                          .family = &bbans_family_avx512,
-                                         .network = &bbans_network_avx512};
+                                         .network = &bbans_network_avx512,
+                                         .tree = &bbans_tree_avx512};
 
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
+    for (trial = 0; trial < 100; trial++)
+        compare_trees(&portable, &avx512, 2 + below(STATES_MAX - 1));
     compare_messages(&portable, &avx512, TRIALS);
     compare_families(&portable, &avx512);
     compare_networks(&portable, &avx512, 1000);
@@ -1335,6 +1403,8 @@ int main(void)
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
+        for (trial = 0; trial < 300; trial++)
+            compare_trees(&portable, &bbans_kernel, 2 + below(STATES_MAX - 1));
         for (mode = 0; mode < 4; mode++) {
             set_rounding(mode);
             compare_messages(&portable, &bbans_kernel,
