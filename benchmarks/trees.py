@@ -68,7 +68,9 @@ def images(rows: Report, threads: int, given: Path | None) -> None:
     what = f"{name}, {K} states"
     if given is None:
         begin = time.perf_counter()
-        model = LatentTree.fit(train, K, epochs=epochs, threads=threads, progress=False)
+        model = LatentTree.fit(
+            train, K, sizes=2, epochs=epochs, threads=threads, progress=False
+        )
         rows.add(
             f"{what}: training, {epochs} passes over {len(train)}, {threads} threads",
             time.perf_counter() - begin, "s",

@@ -629,7 +629,7 @@ def test_latent_trees(directory):
         )  # fmt: skip
         assert b"4 states" in shown
         assert b"bits/row" in shown
-        assert bbans.LatentTree.load("t.npz").sizes == (4, 2, 4)
+        assert bbans.LatentTree.load("t.npz").sizes == (4, 4, 4)
         assert "predictive" in passes("info", "t.bbm").decode()
         passes("compress", "-f", "-m", "t.bbm", *extra, "table.raw")
         passes("decompress", "-m", "t.bbm", "table.raw.bbz", "-f", "-o", "again.raw")

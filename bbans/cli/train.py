@@ -24,6 +24,7 @@ from bbans.cli.options import (
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
 from bbans.errors import ModelError
+from bbans.frozen.alphabet import MAX_SYMBOLS
 from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
@@ -278,9 +279,17 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
 def _fit_tree(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.latent_tree import LatentTree
 
+    x = np.concatenate(_rows(data, options))
+    # One alphabet for all columns: files like these may have more in one of them.
+    sizes = max(int(x.max()), 0) + 1
+    if sizes > MAX_SYMBOLS:
+        raise ModelError(
+            f"a latent tree takes integers of 0 to {MAX_SYMBOLS - 1}, not {x.max()}"
+        )
     return LatentTree.fit(
-        np.concatenate(_rows(data, options)),
+        x,
         options.tree,
+        sizes=sizes,
         epochs=options.iterations,
         seed=options.seed,
         progress=False if options.quiet else None,

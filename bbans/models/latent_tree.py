@@ -129,7 +129,7 @@ class LatentTree(FloatModel):
         sizes: ArrayLike | None = None,
         epochs: int = 10,
         batch: int = 500,
-        pseudo_count: float = 0.02,
+        pseudo_count: float = 0.01,
         seed: int | np.random.Generator = 0,
         init: LatentTree | None = None,
         threads: int = 1,
@@ -146,7 +146,8 @@ class LatentTree(FloatModel):
             K. Training and coding take time K^2, and memory for d K (K + M) numbers.
         sizes : int or array_like of int, shape (d,), optional
             Values M_j of each column, 0 .. M_j - 1; by default those of `init`, or up
-            to the largest that occurs.
+            to the largest that occurs. Rows with values beyond cannot be coded: say 2
+            for black and white images, where a pixel may never be set.
         epochs : int
             Passes over the rows; with 0 the start is the result.
         batch : int
@@ -182,7 +183,7 @@ class LatentTree(FloatModel):
 
         Notes
         -----
-        docs/maths.md, "Latent trees".
+        docs/maths.md, "Training latent trees".
         """
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         epochs, batch = as_integer(epochs, "epochs", 0), as_integer(batch, "batch", 1)

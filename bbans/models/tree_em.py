@@ -192,7 +192,7 @@ def steps(n: int, epochs: int) -> Iterator[float]:
 
     Notes
     -----
-    docs/maths.md, "Latent trees".
+    docs/maths.md, "Training latent trees".
     """
     last = n * epochs
     for k in range(1, last + 1):

@@ -22,11 +22,11 @@ from bbans.models.tree_structure import (
 
 __all__ = ["first_tree"]
 
-_ROWS = 20_000  # at most
+_ROWS = 10_000  # at most
 _CELLS = 2**26  # of their indicators, at most
-_NEIGHBOURS = 30  # columns that are surroundings
+_NEIGHBOURS = 60  # columns that are surroundings
 _ROUNDS = 4  # of k-means
-_SMOOTHING = 0.5  # rows that each count gets besides, at random up to twice that
+_SMOOTHING = 0.05  # rows that each count gets besides, at random up to twice that
 
 _Floats = NDArray[np.float64]
 
