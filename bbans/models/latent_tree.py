@@ -533,7 +533,7 @@ def short_masses(table: Floats) -> NDArray[np.int64]:
     if K > 1:
         whole = np.flatnonzero((masses == _ONE).any(axis=1))
         masses[whole] = np.minimum(masses[whole], _ONE - 1)
-        masses[whole, np.argsort(rows[whole], axis=1)[:, -2]] += 1
+        masses[whole, np.argsort(-rows[whole], axis=1, kind="stable")[:, 1]] += 1
     return masses.reshape(table.shape)
 
 

@@ -113,9 +113,14 @@ def _clusters(
 def _k_means(
     points: NDArray[np.float32], k: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """The nearest of at most `k` centres to each point, after some rounds."""
+    """The nearest of at most `k` centres to each point, after some rounds. They start
+    from points that differ, as far as there are."""
     n = len(points)
-    centres = points[rng.permutation(n)[:k]]
+    tried = points[rng.permutation(n)[: 4 * k]]
+    lengths = (tried**2).sum(axis=1)
+    apart = lengths + lengths[:, None] - 2 * tried @ tried.T  # exact, of indicators
+    repeated = (np.tril(apart == 0, -1)).any(axis=1)
+    centres = tried[np.argsort(repeated, kind="stable")[:k]]
     for last in [False] * (_ROUNDS - 1) + [True]:
         distances = points @ (-2 * centres.T) + (centres**2).sum(axis=1)
         nearest: NDArray[np.int64] = distances.argmin(axis=1)
@@ -123,10 +128,6 @@ def _k_means(
             member = np.zeros((n, len(centres)), np.float32)
             member[np.arange(n), nearest] = 1
             size = member.sum(axis=0)[:, None]
-            # A centre of no point becomes a point.
-            centres = np.where(
-                size > 0,
-                (member.T @ points) / np.maximum(size, 1),
-                points[rng.integers(0, n, len(centres))],
-            )
+            means = (member.T @ points) / np.maximum(size, 1)
+            centres = np.where(size > 0, means, centres)
     return nearest
