@@ -63,6 +63,7 @@ _ROOMS = (
     "message",
     "models",
     "networks",
+    "particles",
     "records",
 )
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -15,6 +15,11 @@ header = re.sub(r"^#.*\n", "", header, flags=re.MULTILINE)  # nothing is left ou
 
 ffibuilder = FFI()
 ffibuilder.cdef(header.replace("BBANS_API ", ""))
+# The laws of models in Python: bbans/particles/filter.py.
+LAW = "size_t t, const int64_t *z, size_t n, void *work, bbans_distribution *law"
+for law in ("prior", "likelihood", "lookahead", "proposal"):
+    seen = LAW.replace("*z,", "*z, const int64_t *x,") if law == "proposal" else LAW
+    ffibuilder.cdef(f'extern "Python" bbans_status python_{law}(void *user, {seen});')
 ffibuilder.set_source(
     "bbans._core",
     '#include "bbans.h"',  # so the compiler checks the text above

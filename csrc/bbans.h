@@ -136,6 +136,7 @@ typedef struct bbans_state_space bbans_state_space;
 typedef union bbans_frozen bbans_frozen;
 typedef struct bbans_family bbans_family;
 typedef struct bbans_array bbans_array;
+typedef struct bbans_distribution bbans_distribution;
 typedef struct bbans_network bbans_network;
 
 /* ========================================================================
@@ -1229,8 +1230,8 @@ struct bbans_array {
  * arrays of its parameters, element i of which (or row i) is that of value i,
  * and to its table or family. */
 struct bbans_call;
-typedef struct bbans_distribution {
-    bbans_status (*code)(const struct bbans_distribution *distribution,
+struct bbans_distribution {
+    bbans_status (*code)(const bbans_distribution *distribution,
                          const struct bbans_call *call);
     const void *form;     /* a bbans_table or a bbans_family                 */
     bbans_array array[3]; /* data NULL: none                                 */
@@ -1238,7 +1239,7 @@ typedef struct bbans_distribution {
     size_t words;         /* that a value may need room for                  */
     int64_t low, high;
     uint32_t total, limit; /* symbols are below the limit; 0 for other values */
-} bbans_distribution;
+};
 
 /* Push and pop n values, value i on lane i mod lanes, whatever the law.
  * Several lanes are fast: 64 are a good number.
@@ -1277,6 +1278,16 @@ BBANS_API bbans_status bbans_distribution_list(
         const bbans_distribution *distribution, const void *value, int type,
         size_t n, bbans_interval *interval, size_t cap, size_t *n_intervals,
         size_t *at);
+
+/* The masses of n values, each under its own law, as mantissa 2^exponent with a
+ * mantissa of 32 bits, rounded down (docs/maths.md, "Masses"): the same on every
+ * machine, to compare and to weigh by.  A value without a mass, or one whose
+ * parameters are out of range, has mantissa and exponent 0.
+ *   mantissa, exponent  [n] out
+ * Returns ERR_{NULL,TYPE}, and what the law adds but ERR_INTERVAL. */
+BBANS_API bbans_status bbans_distribution_masses(
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, uint32_t *mantissa, int32_t *exponent);
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -1534,6 +1545,55 @@ BBANS_API bbans_status bbans_distribution_init_negative_binomial(
         bbans_distribution *distribution, bbans_array successes,
         bbans_array probability);
 
+/* ---- Sets and permutations ----------------------------------------------- */
+
+/* Values whose order is free take log2(n! / (m_1! m_2! ..)) bits less than in
+ * an order, m_i the multiplicities of the distinct ones: exactly what their
+ * order would take (docs/maths.md, "Sets").  Which value comes next is popped
+ * from the message, so that one that starts empty loses about log2(n) bits.
+ *
+ * All of it is on lane 0.  n is at most BBANS_TOTAL_MAX, else ERR_SIZE. */
+
+/* Bytes of workspace, 33 or fewer for each value of many; 0: n is too large. */
+BBANS_API size_t bbans_multiset_work_bytes(size_t n);
+
+#ifndef BBANS_DECODER_ONLY
+/* Push n values in any order, each under the distribution of an array's first.
+ * Whatever the values, it takes O(n log n).
+ *   msg   needs room for n (distribution->words + 1) words.  After
+ *         ERR_UNDERFLOW, of several lanes, it is spent
+ *   type  as of bbans_message_push
+ *   work  (aligned to 8) bbans_multiset_work_bytes(n)
+ * Returns ERR_{SIZE,UNDERFLOW} and as bbans_message_push. */
+BBANS_API bbans_status bbans_multiset_push(bbans_message *msg,
+        const bbans_distribution *distribution, const void *value, int type,
+        size_t n, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Pop them, rising.  The message needs room for n + 2 words, and is spent after
+ * ERR_{UNDERFLOW,SYMBOL}.  Returns ERR_SIZE and as bbans_message_pop. */
+BBANS_API bbans_status bbans_multiset_pop(bbans_message *msg,
+        const bbans_distribution *distribution, void *value, int type,
+        size_t n, void *work, size_t work_bytes);
+
+#ifndef BBANS_DECODER_ONLY
+/* Push an order of n things, log2(n!) bits.
+ *   msg          needs room for n words
+ *   permutation  [n] of 0 .. n - 1, each once, else ERR_SYMBOL
+ *   work         (aligned to 4) bbans_permutation_work_bytes(n): 8 n, 0 if n is
+ *                too large
+ * Returns ERR_{NULL,SIZE,CAPACITY,SYMBOL}. */
+BBANS_API size_t bbans_permutation_work_bytes(size_t n);
+BBANS_API bbans_status bbans_permutation_push(bbans_message *msg,
+        const uint32_t *permutation, size_t n, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Pop it: of random bits all orders are equally likely.  Needs room for a word;
+ * after ERR_UNDERFLOW the message is spent.
+ * Returns ERR_{NULL,SIZE,CAPACITY,UNDERFLOW}. */
+BBANS_API bbans_status bbans_permutation_pop(bbans_message *msg,
+        uint32_t *permutation, size_t n);
+
 /* ---- Messages that start from data --------------------------------------- */
 
 /* Bits back pops first, and a new message has no random bits to pop: each lane
@@ -1638,6 +1698,96 @@ BBANS_API bbans_status bbans_range_decode(bbans_range_decoder *dec,
 /* After the last symbol: BBANS_OK if an encoder of these symbols writes this
  * integer, else ERR_CORRUPT (or ERR_NULL). */
 BBANS_API bbans_status bbans_range_check(const bbans_range_decoder *dec);
+
+/* ---- Public randomness --------------------------------------------------- */
+
+/* Both sides of a code can draw the same numbers, without sending any: number j
+ * of a stream of a key, equal on every machine (docs/maths.md, "Public
+ * randomness").  To sample from a law is to pop from a message of such numbers.
+ */
+BBANS_API uint64_t bbans_public_number(uint64_t key, uint64_t stream,
+        uint64_t number);
+
+/* Draw n values, value i from lane i of the stream's message.
+ *   head  [n], tail [n distribution->words + 1]: scratch
+ * Returns ERR_{NULL,TYPE,SYMBOL}, and what the law adds. */
+BBANS_API bbans_status bbans_public_draw(
+        const bbans_distribution *distribution, uint64_t key, uint64_t stream,
+        void *value, int type, size_t n, uint64_t *head, uint32_t *tail);
+
+/* Draw this many points from n weights, evenly (systematic resampling).
+ *   weight    [n], which sum to 1 .. 2^32 - 1
+ *   number    the only random number that it takes
+ *   ancestor  [points] out: which weight each point has come from, rising
+ * Returns ERR_{NULL,SIZE,TOTAL}. */
+BBANS_API bbans_status bbans_resample(const uint32_t *weight, size_t n,
+        uint64_t number, size_t points, uint32_t *ancestor);
+
+/* ---- Particle filters ---------------------------------------------------- */
+
+/* A state space model whose filter has no closed form is coded by a particle
+ * filter that both sides run, on public randomness: x_t is coded under the mean
+ * of P(x_t | z_t) over n particles z_t, which come from x_1 .. x_t-1 and a key
+ * alone (docs/maths.md, "Particle filters").  The rate tends to the information
+ * content as 1 / n.
+ *
+ * Particles are arrays [dimension][particle], and so are the laws of their
+ * values.  Whatever makes these laws has to give the same integers on every
+ * machine that shall read the messages.
+ *
+ * A callback fills *law, whose parameters it may put into `work`, and returns
+ * BBANS_OK; or another status, which the caller of the library gets.  While
+ * coding at the same time in several threads, it is called by them all.
+ *   t     the step, from 0 on
+ *   z     [latents][n] particles; NULL: there are none before step 0
+ *   work  [work_bytes], aligned to 8, until the next callback */
+typedef bbans_status (*bbans_particle_law)(void *user, size_t t,
+        const int64_t *z, size_t n, void *work, bbans_distribution *law);
+
+typedef struct {
+    void *user;
+    size_t latents, observed; /* d and p                                     */
+    size_t symbols;    /* 0: likelihood and lookahead are laws of a location
+                          and a scale; else of symbols, no more than these   */
+    size_t work_bytes;
+    bbans_particle_law prior;      /* of [d][n] values z_t, given z_t-1      */
+    bbans_particle_law likelihood; /* of [p][n] values x_t, given z_t        */
+    /* NULL, or both: then particles look at x_t before they move.            */
+    bbans_particle_law lookahead;  /* of [p][n] values x_t, given z_t-1      */
+    bbans_status (*proposal)(void *user, size_t t, const int64_t *z,
+                             const int64_t *x, size_t n, void *work,
+                             bbans_distribution *law);
+                                    /* of [d][n] values z_t, given z_t-1, and
+                                       x_t [p]                               */
+} bbans_particle_model;
+
+enum { BBANS_PARTICLES_MAX = 65536, BBANS_DIMENSIONS_MAX = 4096 };
+
+typedef struct {
+    bbans_state_space space; /* observations: int64_t [observed]; of a
+                                bbans_hmm uint32_t, symbol numbers */
+    bbans_particle_model model;
+    const bbans_hmm *hmm;    /* or NULL */
+    int adapted;
+    size_t particles;
+    uint64_t key;
+} bbans_particles;
+
+/* Fill *filter, which copies *model.
+ *   particles     n, up to BBANS_PARTICLES_MAX
+ *   key           both sides have the same
+ *   start_length  as of bbans_lgssm_init
+ * Returns ERR_{NULL,SIZE}. */
+BBANS_API bbans_status bbans_particles_init(bbans_particles *filter,
+        const bbans_particle_model *model, size_t particles, uint64_t key,
+        size_t start_length);
+
+/* The same for a finite model, without contexts, to which *filter refers.
+ *   adapted  0: particles are moved blindly; else their transitions are summed,
+ *            and each step borrows a state */
+BBANS_API bbans_status bbans_particles_init_hmm(bbans_particles *filter,
+        const bbans_hmm *hmm, size_t particles, uint64_t key, int adapted,
+        size_t start_length);
 
 /* ---- Signals ------------------------------------------------------------- */
 

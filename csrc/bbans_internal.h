@@ -308,11 +308,17 @@ static inline void bbans_prefetch(const void *p, size_t offset, size_t n)
 #endif
 }
 
-/* Elements first .. first + n - 1 of any bbans_type. */
+/* Bytes of an element of any bbans_type. */
+static inline size_t bbans_type_bytes(int type)
+{
+    return (size_t)((type < 0 ? -type : type) % 100);
+}
+
+/* Elements first .. first + n - 1. */
 static inline void bbans_array_prefetch(const void *array, int type,
                                         size_t first, size_t n)
 {
-    const size_t size = (size_t)((type < 0 ? -type : type) % 100);
+    const size_t size = bbans_type_bytes(type);
 
     bbans_prefetch(array, first * size, n * size);
 }

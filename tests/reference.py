@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from datetime import date
 from functools import cache
 from itertools import accumulate
+from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
 
@@ -2232,6 +2233,49 @@ def negative_binomial(r, p):
     )
 
 
+# Sets: values whose order is free. push(message, v) and pop(message) code one value.
+
+
+def multiset_push(message, values, push):
+    left = sorted(values)
+    while left:
+
+        def find(slot, left=left):
+            v = left[slot]
+            return v, left.index(v), left.count(v)
+
+        v = message.pop(len(left), find)
+        left.remove(v)
+        push(message, v)
+
+
+def multiset_pop(message, n, pop):
+    values = []
+    for k in range(1, n + 1):
+        v = pop(message)
+        values = sorted([*values, v])
+        message.push(values.index(v), values.count(v), k)
+    return values
+
+
+def permutation_pop(message, n):
+    a = []
+    for i in range(n):
+        j = message.pop(i + 1, lambda slot: (slot, slot, 1))
+        a.append(i)
+        a[i], a[j] = a[j], i
+    return a
+
+
+def permutation_push(message, permutation):
+    a = [*permutation]
+    for i in reversed(range(len(a))):
+        j = a.index(i)
+        message.push(j, 1, i + 1)
+        a[j] = a[i]
+        a.pop()
+
+
 # Linear Gaussian state space models
 
 
@@ -2998,3 +3042,345 @@ def network_model_file(model, kind="integers", predictive=False):
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
     return with_crc(b"\x89bbm" + bytes(codes) + words(numbers) + b"".join(bodies))
+
+
+# Finite graphs
+
+
+def at_31_bits(table):
+    """The whole table shifted down; what is possible stays so."""
+    s = max(0, max(table.values()).bit_length() - 31)
+    return {at: max(w >> s, int(w > 0)) for at, w in table.items()}
+
+
+def factor_product(factors):
+    """The product of factors, each a pair of a scope (ascending) and a table: a dict
+    from the values of the scope to integers."""
+    sizes = {}
+    for scope, table in factors:
+        for i, v in enumerate(scope):
+            sizes[v] = 1 + max(at[i] for at in table)
+    whole = sorted(sizes)
+    product = dict.fromkeys(cartesian(*(range(sizes[v]) for v in whole)), 1)
+    for scope, table in factors:
+        places = [whole.index(v) for v in scope]
+        product = {
+            at: w * table[tuple(at[i] for i in places)] for at, w in product.items()
+        }
+        product = at_31_bits(product)
+    return tuple(whole), product
+
+
+def summed(factors):
+    """The message of a bucket: the product, summed over its latent, the last."""
+    scope, product = factor_product(factors)
+    message = {}
+    for at, w in product.items():
+        message[at[:-1]] = message.get(at[:-1], 0) + w
+    return scope[:-1], at_31_bits(message)
+
+
+class Graph:
+    """Nodes with finitely many values: each with its parents, and its weights as nested
+    lists, an axis for each parent and one for itself; and an order of pops and pushes.
+    A latent's rank is its place among the pops."""
+
+    def __init__(self, nodes, order):
+        self.nodes, self.order = nodes, order
+        latents = [node for action, node in order if action == "pop"]
+        self.rank = {node: i for i, node in enumerate(latents)}
+        self.pushes = [node for action, node in order if action == "push"]
+        self.observed = [node for node in self.pushes if node not in self.rank]
+
+    def row(self, node, values):
+        parents, row = self.nodes[node]
+        for parent in parents:
+            row = row[values[parent]]
+        return row
+
+    def size(self, node):
+        return len(self.row(node, dict.fromkeys(self.nodes[node][0], 0)))
+
+    def scope(self, node):
+        members = {*self.nodes[node][0], node}
+        return sorted(self.rank[v] for v in members if v in self.rank)
+
+    def factor(self, node, known, free=False):
+        """A conditional with observations put in. A free node has rank -1."""
+        latent = {v: i for v, i in self.rank.items() if i in self.scope(node)}
+        if free:
+            latent[node] = -1
+        scope = sorted(latent, key=latent.get)
+        table = {}
+        for at in cartesian(*(range(self.size(v)) for v in scope)):
+            values = {**known, **dict(zip(scope, at, strict=True))}
+            row = self.row(node, values)
+            w = row[values[node]]
+            table[at] = max((w << 30) // sum(row), int(w > 0))
+        return tuple(latent[v] for v in scope), table
+
+    def bucket(self, rank, nodes, known, carried=None):
+        """The factors of a bucket, when all latents of higher rank are summed out;
+        and what came of the factor that is carried along."""
+        buckets = [[] for _ in self.rank]
+        for node in nodes:
+            if (scope := self.scope(node)) and scope[-1] >= rank:
+                buckets[scope[-1]].append(self.factor(node, known))
+        for i in range(len(buckets) - 1, rank, -1):
+            if carried and carried[0][-1] == i:
+                carried = summed([*buckets[i], carried])
+            elif buckets[i]:
+                scope, message = summed(buckets[i])
+                if scope:
+                    buckets[scope[-1]].append((scope, message))
+        return buckets[rank] if rank >= 0 else None, carried
+
+    def posterior(self, z, values):
+        """Weights of a latent, from observations and outstanding latents."""
+        rank = self.rank[z]
+        factors, _ = self.bucket(rank, self.pushes, values)
+        latents = [*self.rank]
+        chosen = []
+        for scope, table in factors:
+            at = tuple(values[latents[i]] for i in scope[:-1])
+            row = {v[-1:]: w for v, w in table.items() if v[:-1] == at}
+            chosen.append(((rank,), row))
+        _, product = factor_product(chosen)
+        s = max(0, sum(product.values()).bit_length() - 24)
+        return [w >> s for _, w in sorted(product.items())]
+
+    def predictive(self, x, known):
+        """Weights of an observation given others."""
+        if not self.scope(x):
+            return self.row(x, known)
+        active, found = {*known}, [*known, x]
+        while found:
+            parents = {*self.nodes[found.pop()][0]} - active
+            active |= parents
+            found += parents
+        nodes = [node for node in self.pushes if node in active and node != x]
+        carried = self.factor(x, known, free=True)
+        _, (_, table) = self.bucket(-1, nodes, known, carried)
+        s = max(0, sum(table.values()).bit_length() - 27)
+        return [max(w >> s, int(w > 0)) for _, w in sorted(table.items())]
+
+    def push(self, message, values):
+        values = dict(values)
+        for action, node in self.order:
+            if action == "pop":
+                values[node] = pop_row(message, self.posterior(node, values))
+            else:
+                push_row(message, self.row(node, values), values[node])
+
+    def pop(self, message):
+        values = {}
+        for action, node in reversed(self.order):
+            if action == "push":
+                values[node] = pop_row(message, self.row(node, values))
+            else:
+                push_row(message, self.posterior(node, values), values[node])
+        return {node: values[node] for node in self.observed}
+
+    def start(self):
+        """How many observations start a message."""
+        share = 2**92
+        for n, x in enumerate(self.observed, 1):
+            parents = self.nodes[x][0]
+            rows = [
+                self.row(x, dict(zip(parents, at, strict=True)))
+                for at in cartesian(*(range(self.size(v)) for v in parents))
+            ]
+            most = max(-(-(max(row) << 30) // sum(row)) for row in rows)
+            share = -(-share * most // 2**30)
+            if share <= 2**46:
+                return n
+        return len(self.observed)
+
+    def range_encode(self, nodes, values):
+        """The observations that are not in `nodes` are known before."""
+        known = {v: values[v] for v in self.observed if v not in nodes}
+        encoder = RangeEncoder()
+        for x in nodes:
+            edges = edges_of(self.predictive(x, known))
+            encoder.encode(*interval(edges, values[x]), edges[-1])
+            known[x] = values[x]
+        return encoder.finish()
+
+    def encode(self, values):
+        n = self.start()
+        started, body = self.observed[:n][::-1], self.observed[n:]
+        integer = self.range_encode(started, values)
+        if not body:
+            return Message.from_int(integer).to_bytes()
+        if integer >= START:
+            needed = {*body}
+            for node in self.pushes:  # children first
+                if node in needed:
+                    needed |= {*self.nodes[node][0]}
+            order = [step for step in self.order if step[1] in needed]
+            message = Message.from_int(integer)
+            Graph(self.nodes, order).push(message, {v: values[v] for v in body})
+            message.push(*interval(FLAG, 0), 16)
+        else:
+            integer = self.range_encode(self.observed[::-1], values)
+            message = Message.from_int(integer)
+            message.push(*interval(FLAG, 1), 16)
+        return message.to_bytes()
+
+
+# Latent trees
+
+
+def fit_largest(v, bits):
+    """v_i scaled by the power of two that gives the largest this bit length."""
+    shift = max(v).bit_length() - bits
+    return [w >> shift if shift >= 0 else w << -shift for w in v]
+
+
+class Tree:
+    """Nodes in preorder; rows [x_1 .. x_d] of integers."""
+
+    def __init__(
+        self, parents, variables, initial, transitions, emissions, prec, c, bits
+    ):
+        self.parents, self.variables = parents, variables
+        self.initial, self.transitions = initial, transitions
+        self.emissions, self.prec = emissions, prec
+        self.tail_length, self.start = c, 2**bits
+        K = len(initial)
+        self.floor = 2 ** min(12, 18 - (K - 1).bit_length())
+        self.children = [
+            [c for c, above in enumerate(parents) if above == i]
+            for i in range(len(parents))
+        ]
+
+    def masses(self, i, z_above):
+        """Of node i's states, given its parent's."""
+        return self.transitions[i - 1][z_above] if i else self.initial
+
+    def column(self, i, x):
+        """The masses with which node i's states emit what the row has, or None."""
+        j = self.variables[i]
+        return None if j < 0 else [row[x[j]] for row in self.emissions[j]]
+
+    def absorb(self, u, f):
+        return [max(4, w) for w in fit_largest(products(u, f), 32)]
+
+    def told(self, i, u):
+        """What the upward weights of node i say of its parent's states."""
+        h = [w >> 2 for w in u]
+        return fit_largest([sum(products(row, h)) for row in self.transitions[i - 1]], 31)
+
+    def upward(self, x):
+        """u of all nodes."""
+        u = [[2**31] * len(self.initial) for _ in self.parents]
+        for i in reversed(range(len(u))):
+            for c in reversed(self.children[i]):
+                u[i] = self.absorb(u[i], self.told(c, u[c]))
+            if self.variables[i] >= 0:
+                u[i] = self.absorb(u[i], self.column(i, x))
+        return u
+
+    def choice(self, i, z_above, u):
+        """The weights of Q."""
+        return fit(products(self.masses(i, z_above), u[i]), 26)
+
+    def push(self, message, xs):
+        """The sender of IconoCLaSM, for at least one row."""
+
+        def pop_state(i, z_above, u):
+            w = self.choice(i, z_above, u)
+            return message.pop(sum(w), finder(edges_of(w)))
+
+        def push_below(i, z):
+            """The value of node i, and all that is below it."""
+            if self.variables[i] >= 0:
+                j = self.variables[i]
+                edges = edges_of(self.emissions[j][z])
+                message.push(*interval(edges, x[j]), 2**self.prec)
+            for c in self.children[i]:
+                z_c = pop_state(c, z, u)
+                push_below(c, z_c)
+                message.push(*interval(edges_of(self.masses(c, z)), z_c), 2**15)
+
+        u = self.upward(xs[-1])
+        z = pop_state(0, None, u)
+        for t in reversed(range(len(xs))):
+            x = xs[t]
+            push_below(0, z)
+            before = None
+            if t > 0:
+                u = self.upward(xs[t - 1])
+                before = pop_state(0, None, u)
+            message.push(*interval(edges_of(self.initial), z), 2**15)
+            z = before
+
+    def predicted(self, x):
+        """Yield each column and its edges, given what the row has before."""
+        K = len(self.initial)
+
+        def visit(i, p):
+            u = [2**31] * K
+            j = self.variables[i]
+            if j >= 0:
+                rows = [edges_of(row) for row in self.emissions[j]]
+                columns = zip(*rows, strict=True)
+                yield j, [sum(products(p, column)) // sum(p) for column in columns]
+                u = self.absorb(u, self.column(i, x))
+                p = fit(products(p, self.column(i, x)), 32)
+            for c in self.children[i]:
+                m = [min(32767, (w + 2**16) >> 17) for w in p]
+                given = zip(*self.transitions[c - 1], strict=True)
+                below = yield from visit(
+                    c, [max(self.floor, sum(products(m, row))) for row in given]
+                )
+                f = self.told(c, below)
+                u, p = self.absorb(u, f), fit(products(p, f), 32)
+            return u
+
+        yield from visit(0, self.initial)
+
+    def range_encode(self, xs):
+        encoder = RangeEncoder()
+        for x in xs:
+            for j, edges in self.predicted(x):
+                encoder.encode(*interval(edges, x[j]), 2**self.prec)
+        return encoder.finish()
+
+    def range_decode(self, integer, n):
+        decoder, xs = RangeDecoder(integer), []
+        for _ in range(n):
+            x = [None] * len(self.emissions)
+            for j, edges in self.predicted(x):
+                x[j], start, freq = finder(edges)(decoder.slot(2**self.prec))
+                decoder.advance(start, freq, 2**self.prec)
+            xs.append(x)
+        decoder.check()
+        return xs
+
+
+def tree_encode(tree, xs, predictive=False):
+    n = len(xs) - tree.tail_length
+    if predictive or n <= 0:
+        return Message.from_int(tree.range_encode(xs)).to_bytes()
+    first_bits = tree.range_encode(xs[n:])
+    if first_bits >= tree.start:
+        message = Message.from_int(first_bits)
+        tree.push(message, xs[:n])
+        message.push(*interval(FLAG, 0), 16)
+    else:
+        message = Message.from_int(tree.range_encode(xs))
+        message.push(*interval(FLAG, 1), 16)
+    return message.to_bytes()
+
+
+def tree_model_file(tree, kind="integers", predictive=False):
+    K, d = len(tree.initial), len(tree.emissions)
+    start_bits = tree.start.bit_length() - 1
+    rest = words([len(tree.parents), K, d, tree.tail_length, start_bits])
+    rest += words([len(rows[0]) for rows in tree.emissions])
+    rest += words(tree.parents) + words(tree.variables) + words(tree.initial, 2)
+    rest += b"".join(words(row, 2) for rows in tree.transitions for row in rows)
+    rest += b"".join(words(row) for rows in tree.emissions for row in rows)
+    codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
+    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import reference as ref
+from hypothesis import strategies as st
 
 from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
 from bbans import networks as nn
@@ -187,3 +188,29 @@ class Counting(io.BytesIO):
         data = super().read(size)
         self.n_read += len(data)
         return data
+
+
+# ---- graphs
+
+
+@st.composite
+def graph_orders(draw):
+    """A graph of up to 6 nodes, and a valid order of its pops and pushes."""
+    size = draw(st.integers(1, 6))
+    parents = {
+        i: draw(st.lists(st.integers(0, i - 1), unique=True, max_size=2)) if i else []
+        for i in range(size)
+    }
+    latent = [i for i in range(size) if draw(st.booleans())]
+    unpopped, unpushed, order = set(latent), set(range(size)), []
+    while unpushed:
+        steps = [("pop", z) for z in sorted(unpopped)] + [
+            ("push", v)
+            for v in sorted(unpushed)
+            if not unpopped & {v, *parents[v]}
+            and not any(v in parents[child] for child in unpushed)
+        ]
+        action, node = draw(st.sampled_from(steps))
+        order.append((action, node))
+        (unpopped if action == "pop" else unpushed).discard(node)
+    return parents, latent, order

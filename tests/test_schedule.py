@@ -8,11 +8,27 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared import random_hmm, random_message
+from shared import (
+    HEADS,
+    graph_orders,
+    random_hmm,
+    random_lgssm,
+    random_message,
+    random_observations,
+    random_vae,
+)
 
-from bbans import Message, ModelError, SymbolError, check_codec
-from bbans.codecs import BitsBack, Dependent, Iconoclasm, Schedule
+from bbans import (
+    CorruptError,
+    Message,
+    ModelError,
+    SymbolError,
+    check_codec,
+    check_model,
+)
+from bbans.codecs import BitsBack, Dependent, Iconoclasm, Schedule, encode_sequence
 from bbans.distributions import Categorical, Gaussian, Table, Uniform, Weighted
+from bbans.frozen.head import latents_law
 
 EXACT = settings(derandomize=True, deadline=None, max_examples=60)
 STATES = 3
@@ -58,31 +74,8 @@ class Finite:
         return Weighted([int(w / sum(weights) * 2**22) for w in weights])
 
 
-@st.composite
-def orders(draw):
-    """A graph of up to 6 nodes, and a valid order of its pops and pushes."""
-    size = draw(st.integers(1, 6))
-    parents = {
-        i: draw(st.lists(st.integers(0, i - 1), unique=True, max_size=2)) if i else []
-        for i in range(size)
-    }
-    latent = [i for i in range(size) if draw(st.booleans())]
-    unpopped, unpushed, order = set(latent), set(range(size)), []
-    while unpushed:
-        steps = [("pop", z) for z in sorted(unpopped)] + [
-            ("push", v)
-            for v in sorted(unpushed)
-            if not unpopped & {v, *parents[v]}
-            and not any(v in parents[child] for child in unpushed)
-        ]
-        action, node = draw(st.sampled_from(steps))
-        order.append((action, node))
-        (unpopped if action == "pop" else unpushed).discard(node)
-    return parents, latent, order
-
-
 @EXACT
-@given(orders(), st.integers(0, 2**32))
+@given(graph_orders(), st.integers(0, 2**32))
 def test_any_valid_order_decodes_at_the_information_content(graph, seed):
     parents, latent, order = graph
     model = Finite(parents, seed)
@@ -100,7 +93,7 @@ def test_any_valid_order_decodes_at_the_information_content(graph, seed):
 
 
 @EXACT
-@given(orders())
+@given(graph_orders())
 def test_no_order_of_these_pops_has_less_memory_than_the_eager_one(graph):
     parents, latent, order = graph
     model = Finite(parents, 0)
@@ -315,37 +308,157 @@ def test_top_down_levels_are_bits_back_over_dependent_parts():
     assert codec.pop(theirs) == -7
 
 
-def test_iconoclasm_is_a_schedule():
-    T = 30
-    steps = random_hmm(4, 5, seed=1).state_space()
+def assert_same(decoded, rows):
+    """In the order of decoding."""
+    assert np.array_equal(np.reshape([*decoded.values()], rows.shape), rows)
 
-    class Sequence:
+
+@pytest.mark.parametrize(
+    ("model", "observation"),
+    [
+        (random_hmm(4, 5, seed=1), lambda rng: int(rng.integers(5))),
+        (random_hmm(3, 2, seed=1, concentration=0.1), lambda rng: 0),
+        (random_lgssm(2, 1, 3).freeze(), lambda rng: int(rng.integers(-9, 9))),
+        (
+            random_vae(HEADS[0], [3, 2], seed=1).freeze(
+                random_observations(HEADS[0], 30, seed=1)
+            ),
+            lambda rng: rng.integers(0, 2, 6, np.int32),
+        ),
+    ],
+    ids=["hmm", "little", "lgssm", "vae"],
+)
+@pytest.mark.parametrize("T", [0, 1, 5, 200])
+def test_iconoclasm_is_a_schedule(model, observation, T):
+    steps, rng = model.state_space(), np.random.default_rng(0)
+    x = [observation(rng) for _ in range(T)]
+    rows = np.reshape(np.array(x, np.int32), (T, *np.shape(observation(rng))))
+    value = {("x", t): each for t, each in enumerate(x)}
+    schedule = Schedule.iconoclasm(steps, T)
+    ours, theirs, engines = (random_message(1, 6, words=3000) for _ in range(3))
+    schedule.push(ours, value)
+    Iconoclasm(steps, T).push(theirs, x)
+    model.push(engines, rows)
+    assert ours == theirs == engines
+    assert schedule.memory == min(T, 2)
+    assert_same(schedule.pop(ours), rows)
+    data = schedule.encode(value)
+    assert data == encode_sequence(rows, model).to_bytes()
+    assert_same(schedule.decode(data), rows)
+    if T:
+        report = check_model(value, schedule, samples=2)
+        assert report.message == 8 * len(data)
+        other = check_model(rows, model, samples=2)
+        assert report._replace(memory=None) == other
+
+
+def test_models_that_look_back_are_no_small_graph():
+    class LooksBack:
+        def likelihood_given(self, z, belief):
+            return Uniform(2)
+
+    with pytest.raises(ModelError, match="depend on earlier ones"):
+        Schedule.iconoclasm(LooksBack(), 3)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("order", ["markov", "top-down"])
+def test_the_levels_of_a_vae_are_a_graph(order, levels):
+    """Bit-Swap and HiLLoC, to the bytes of the engine."""
+    head, latents = HEADS[0], [4, 3, 2][:levels]
+    x = random_observations(head, 40, seed=2)
+    model = random_vae(head, latents, order, seed=1).freeze(x)
+    steps, markov = model.state_space(), order == "markov"
+    ups = [f"z{level}" for level in range(1, levels + 1)]
+
+    class Levels:
         def parents(self, node):
-            name, t = node
-            return [("z", t)] if name == "x" else [("z", t - 1)] if t else []
+            above = ups[::-1] if node == "x" else ups[: ups.index(node) : -1]
+            return above[-1:] if markov else above
+
+        def law(self, kind, node, *given, leak):
+            level = ups.index(node) + 1
+            return latents_law(steps._run(f"{kind}_{level}", *given), leak=leak)
 
         def conditional(self, node, values):
-            (given,) = values.values() or (None,)
-            return steps.likelihood(given) if node[0] == "x" else steps.prior(given)
+            if node == "x":
+                z = tuple(values.values())
+                return steps.likelihood(z[0] if markov else z)
+            if node == ups[-1]:
+                return steps._standard(latents[-1])
+            return self.law("prior", node, *values.values(), leak=True)
 
         def posterior(self, node, known):
-            belief = None
-            for t in range(node[1] + 1):
-                belief = steps.update(belief, known["x", t])
-            return steps.posterior(belief, known.get(("z", node[1] + 1)))
+            level = ups.index(node)
+            if markov:
+                below = known[ups[level - 1] if level else "x"]
+                return self.law("posterior", node, below, leak=False)
+            above = [known[z] for z in ups[:level:-1]]
+            return self.law("posterior", node, known["x"], *above, leak=False)
 
-    schedule = Schedule.eager(
-        Sequence(),
-        [("z", t) for t in reversed(range(T))],
-        [("x", t) for t in reversed(range(T))],
+    schedule = Schedule.eager(Levels(), ups if markov else ups[::-1], ["x"])
+    for row in x[:5]:
+        ours, theirs = random_message(1, 7), random_message(1, 7)
+        schedule.push(ours, {"x": row})
+        model.push(theirs, row[None])
+        assert ours == theirs
+        assert np.array_equal(schedule.pop(ours)["x"], row)
+
+
+def test_a_graph_is_checked():
+    report = check_model({"x": 1, "y": 2}, Schedule(Finite(CHAIN, 0), steps(ORDER)))
+    assert report.length == report.memory == 2
+    assert report.information_content is None
+    assert report.elbo == pytest.approx(
+        -math.log2(Finite(CHAIN, 0).evidence({"x": 1, "y": 2})), abs=0.01
     )
-    x = np.random.default_rng(0).integers(0, 5, T).tolist()
-    ours, theirs = random_message(1, 6), random_message(1, 6)
-    schedule.push(ours, {("x", t): value for t, value in enumerate(x)})
-    Iconoclasm(steps, T).push(theirs, x)
-    assert ours == theirs
-    assert schedule.memory == 2
-    assert list(schedule.pop(ours).values()) == x  # in the order of decoding
+    assert report.message % 8 == 0
+    assert "memory               2 latents" in str(report)
+
+    class Differs(Finite):
+        def __init__(self, *given):
+            super().__init__(*given)
+            self.asked = 0
+
+        def posterior(self, node, known):
+            self.asked += 1
+            return Weighted([1, 1 + self.asked, 1])
+
+    with pytest.raises(ModelError, match="posterior of 'z1': push after pop"):
+        check_model({"x": 1, "y": 2}, Schedule(Differs(CHAIN, 0), steps(ORDER)))
+    with pytest.raises(ModelError, match="a check needs an observation"):
+        check_model({}, Schedule(Finite(CHAIN, 0), []))
+
+
+def test_messages_of_models_without_predictive_distributions():
+    """The first latents at modes; with initial bits none is."""
+
+    class Many(Finite):
+        def parents(self, node):
+            return [("z", node[1])] if node[0] == "x" else []
+
+        def conditional(self, node, values):
+            return Uniform(2**20)
+
+        def posterior(self, node, known):
+            return Uniform(2**8)
+
+    n = 12
+    schedule = Schedule.eager(
+        Many({}, 0), [("z", i) for i in range(n)], [("x", i) for i in range(n)]
+    )
+    value = {("x", i): 7 * i for i in range(n)}
+    data = schedule.encode(value)
+    assert schedule.decode(data) == value
+    # Each adds 40 bits and borrows 8: the first two at modes leave 48 after a pop.
+    assert 8 * len(data) == pytest.approx(32 * n + 2 * 8, abs=16)
+    lent = schedule.encode(value, initial_bits=b"twelve bytes")
+    assert 8 * len(lent) == pytest.approx(32 * n + 8 * 13, abs=8)
+    assert schedule.decode(lent, initial_bits=b"twelve bytes") == value
+    with pytest.raises(CorruptError):
+        schedule.decode(data + b"1")
+    with pytest.raises(SymbolError, match="'x', 3"):
+        schedule.encode({**value, ("x", 3): 2**20})
 
 
 @pytest.mark.parametrize("T", [2, 6, 12])

@@ -135,9 +135,9 @@ def networks() -> list[str]:
 
 
 def latents() -> list[str]:
-    """Files of models of latents and networks, and sequences under each."""
+    """Files of models of rows of 32 bits, and sequences under each."""
     parts, models, cases = [], [], []
-    for file in ("vae_v1.json", "deep_ssm_v1.json"):
+    for file in ("vae_v1.json", "deep_ssm_v1.json", "tree_v1.json"):
         for model in json.loads((VECTORS / file).read_text())["cases"]:
             for case in model["sequences"]:
                 name = f"golden_latent_case_{len(cases)}"

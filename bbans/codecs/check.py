@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from bbans._arguments import as_integer
 from bbans.codecs.base import as_codec
 from bbans.codecs.iid import decode_iid, encode_iid
 from bbans.codecs.metered import Metered, random_bits
+from bbans.codecs.schedule import PredictiveGraph, Schedule
 from bbans.codecs.sequence import decode_sequence, encode_sequence
 from bbans.codecs.state_space import (
     PredictiveModel,
@@ -45,7 +47,7 @@ class ModelReport(NamedTuple):
     Attributes
     ----------
     length : int
-        Observations T.
+        Observations T; those of a graph.
     elbo : float
         Mean of -log2 P(x, z) / Q(z | x) over samples of z: what bits back pays net.
         The negative evidence lower bound.
@@ -59,12 +61,15 @@ class ModelReport(NamedTuple):
     startup : float
         Bits that must be on a message before IconoCLaSM pushes the sequence: the most
         that its pops had taken, over the samples, when its pushes had given less.
-    far_out : tuple of int
+    far_out : tuple
         Steps t whose posterior can draw a z_t far out, or fail: its first or its last
         slot does. Families with a leak are like that; then bits are lost now and then.
+        Of a graph the latents.
     reference_elbo : float or None
         The ELBO of the model in floats, if one was given: what is above it, integers
         cost.
+    memory : int or None
+        Of a `Schedule`: the most latents that are outstanding at a time.
     """
 
     length: int
@@ -73,8 +78,9 @@ class ModelReport(NamedTuple):
     information_content: float | None
     message: int
     startup: float
-    far_out: tuple[int, ...] = ()
+    far_out: tuple[Any, ...] = ()
     reference_elbo: float | None = None
+    memory: int | None = None
 
     def __str__(self) -> str:
         content, floats = self.information_content, self.reference_elbo
@@ -88,6 +94,8 @@ class ModelReport(NamedTuple):
             f"message              {self.message} bits",
             f"start-up             {self.startup:.1f} bits",
         ]
+        if self.memory is not None:
+            lines.append(f"memory               {self.memory} latents")
         if self.far_out:
             lines.append(f"draws far out        {len(self.far_out)} posteriors")
         return "\n".join(lines)
@@ -220,8 +228,8 @@ def check_codec(
 
 
 def check_model(
-    x: Sequence[Any],
-    model: SequenceModel | StateSpaceModel,
+    x: Sequence[Any] | Mapping[Any, Any],
+    model: SequenceModel | StateSpaceModel | Schedule,
     *,
     samples: int = 8,
     seed: int = 0,
@@ -233,8 +241,9 @@ def check_model(
     ----------
     x : sequence
         One or more observations that the model should code well; for a frozen model
-        those of its `push`.
-    model : FrozenModel, PredictiveModel or StateSpaceModel
+        those of its `push`. For a graph a mapping from each observed node.
+    model : FrozenModel, PredictiveModel, StateSpaceModel or Schedule
+        A graph in the order in which it is to be coded: a `Schedule`.
     samples : int
         Draws of the latent states, for the ELBO.
     seed : int
@@ -261,41 +270,33 @@ def check_model(
     UserWarning
         If a posterior can draw states far out: `ModelReport.far_out`.
     """
-    steps = as_sequence_model(model).state_space()
     samples = as_integer(samples, "samples", 1)
-    if not hasattr(x, "__len__") or len(x) == 0:
-        raise ModelError(f"a check needs an observation: x is a sequence, not {x!r}")
-    given = x
-    if isinstance(model, SequenceModel):
-        model.encode_message(x)  # refuses what it cannot code in better words
-        x = model.observations(x)
+    case: _Case
+    case = _Graph(x, model) if isinstance(model, Schedule) else _Sequence(x, model)
     rng = np.random.default_rng(seed)
-    far_out: list[int] = []
+    far_out: list[Any] = []
 
-    def look(t: int, posterior: Callable[[], Codec[Any]]) -> None:
+    def look(latent: Any, posterior: Callable[[], Codec[Any]]) -> None:
         if _draws_far_out(posterior, rng):
-            far_out.insert(0, t)
+            far_out.insert(0, latent)
 
     walks = [
-        _walk(steps, x, random_bits(rng, len(x)), look if k == 0 else None)
+        _measured(case, random_bits(rng, case.n_latents), look if k == 0 else None)
         for k in range(samples)
     ]
     nets = [net for net, _ in walks]
     if far_out:
         warnings.warn(
-            f"the posterior of z[{far_out[0]}] can draw states far out, as do "
-            f"{len(far_out)} of {len(x)}: each such draw costs many bits; give its "
-            "distribution leak=False",
+            f"{case.posterior(far_out[0])} can draw states far out, as do "
+            f"{len(far_out)} of {case.n_latents}: each such draw costs many bits; give "
+            "its distribution leak=False",
             stacklevel=2,
         )
-    content: float | None = None
-    if isinstance(steps, PredictiveModel):
-        bits = _information_content(steps, x, random_bits(rng, len(x)))
-        content = bits if getattr(steps, "exact_predictive", True) else None
+    content = case.information_content(random_bits(rng, case.n_latents))
     try:
-        message = _whole(x, model, None)
+        message = _whole(case, None)
     except _RefusedError:  # what it draws has no modes
-        message = _whole(x, model, rng.bytes(64 + 16 * len(x)))
+        message = _whole(case, rng.bytes(64 + 16 * case.n_latents))
     return ModelReport(
         len(x),
         float(np.mean(nets)),
@@ -304,11 +305,12 @@ def check_model(
         message,
         max(startup for _, startup in walks),
         tuple(far_out),
-        None if reference is None else _elbo(reference, given, samples, seed),
+        None if reference is None else _elbo(reference, x, samples, seed),
+        case.memory,
     )
 
 
-def _elbo(reference: Any, x: Sequence[Any], samples: int, seed: int) -> float:
+def _elbo(reference: Any, x: Any, samples: int, seed: int) -> float:
     if not callable(getattr(reference, "elbo", None)):
         raise ModelError(
             "reference must be a model in floats, with a method elbo, not "
@@ -484,40 +486,6 @@ def _draws_far_out(
     return False
 
 
-def _walk(
-    model: StateSpaceModel,
-    x: Sequence[Any],
-    message: Metered,
-    look: Callable[[int, Callable[[], Codec[Any]]], None] | None,
-) -> tuple[float, float]:
-    """The sender's schedule; returns the net bits that it adds, and those borrowed.
-    With a `look` at each posterior all steps are checked too."""
-    start = message.bits
-    push, pop = (_push, _pop) if look is None else (_checked_push, _checked_pop)
-    beliefs: list[Any] = []
-    for t, value in enumerate(x):
-        with _naming(f"update with x[{t}]"):
-            beliefs.append(model.update(beliefs[-1] if beliefs else None, value))
-    last = len(x) - 1
-    z_next = None
-    for t in range(last, -1, -1):
-        belief, after = beliefs[t], z_next
-        where = f"posterior of z[{t}]"
-        posterior = partial(model.posterior, belief, after)
-        z = pop(posterior, message, where)
-        if look is not None:
-            look(t, posterior)
-        if t < last:
-            where = f"prior of z[{t + 1}]"
-            push(partial(model.prior, z), message, after, where)
-        where = f"likelihood of x[{t}]"
-        before = beliefs[t - 1] if t > 0 else None
-        push(partial(likelihood, model, z, before), message, x[t], where)
-        z_next = z
-    push(partial(model.prior, None), message, z_next, "prior of z[0]")
-    return message.bits - start, start - message.least
-
-
 def _push(
     make: Callable[[], Codec[Any]], message: Message, value: Any, where: str
 ) -> None:
@@ -552,30 +520,169 @@ def _checked_pop(make: Callable[[], Codec[Any]], message: Message, where: str) -
     return value
 
 
-def _information_content(
-    model: PredictiveModel, x: Sequence[Any], message: Message
-) -> float:
-    bits, belief = 0.0, None
-    for t, value in enumerate(x):
-        before = message.bits
-        where = f"predictive of x[{t}]"
-        _checked_push(partial(model.predictive, belief), message, value, where)
-        bits += message.bits - before
-        with _naming(f"update with x[{t}]"):
-            belief = model.update(belief, value)
-    return bits
+_Look = Callable[[Any, Callable[[], Codec[Any]]], None]
 
 
-def _whole(x: Sequence[Any], model: Any, lent: bytes | None) -> int:
+class _Steps:
+    """The steps of a sender on a message: checked, if there is a `look` at each
+    posterior too."""
+
+    def __init__(self, message: Metered, look: _Look | None) -> None:
+        self._message, self._look = message, look
+
+    def pop(self, latent: Any, make: Callable[[], Codec[Any]], where: str) -> Any:
+        value = (_pop if self._look is None else _checked_pop)(
+            make, self._message, where
+        )
+        if self._look is not None:
+            self._look(latent, make)
+        return value
+
+    def push(self, make: Callable[[], Codec[Any]], value: Any, where: str) -> None:
+        (_push if self._look is None else _checked_push)(
+            make, self._message, value, where
+        )
+
+
+class _Case(ABC):
+    """Observations under a model of some kind."""
+
+    n_latents: int
+    memory: int | None = None
+
+    @abstractmethod
+    def posterior(self, latent: Any) -> str:
+        """What the posterior of a latent is called."""
+
+    @abstractmethod
+    def walk(self, steps: _Steps) -> None:
+        """The sender's schedule."""
+
+    @abstractmethod
+    def information_content(self, message: Metered) -> float | None:
+        """The bits of all predictive distributions, if there are such that are exact;
+        checked on a message."""
+
+    @abstractmethod
+    def encode(self, lent: bytes | None) -> bytes:
+        """A message of its own."""
+
+    @abstractmethod
+    def decode(self, data: bytes, lent: bytes | None) -> None:
+        """Decode it, and compare."""
+
+
+class _Sequence(_Case):
+    def __init__(self, x: Any, model: Any) -> None:
+        self._steps = as_sequence_model(model).state_space()
+        if not hasattr(x, "__len__") or len(x) == 0:
+            raise ModelError(
+                f"a check needs an observation: x is a sequence, not {x!r}"
+            )
+        self._x, self._model = x, model
+        if isinstance(model, SequenceModel):
+            model.encode_message(x)  # refuses what it cannot code in better words
+            self._x = model.observations(x)
+        self.n_latents = len(x)
+
+    def posterior(self, latent: Any) -> str:
+        return f"the posterior of z[{latent}]"
+
+    def walk(self, steps: _Steps) -> None:
+        model, x = self._steps, self._x
+        beliefs: list[Any] = []
+        for t, value in enumerate(x):
+            with _naming(f"update with x[{t}]"):
+                beliefs.append(model.update(beliefs[-1] if beliefs else None, value))
+        z_next = None
+        for t in reversed(range(len(x))):
+            posterior = partial(model.posterior, beliefs[t], z_next)
+            z = steps.pop(t, posterior, f"posterior of z[{t}]")
+            if t < len(x) - 1:
+                steps.push(partial(model.prior, z), z_next, f"prior of z[{t + 1}]")
+            before = beliefs[t - 1] if t > 0 else None
+            observed = partial(likelihood, model, z, before)
+            steps.push(observed, x[t], f"likelihood of x[{t}]")
+            z_next = z
+        steps.push(partial(model.prior, None), z_next, "prior of z[0]")
+
+    def information_content(self, message: Metered) -> float | None:
+        model, belief, start = self._steps, None, message.bits
+        if not isinstance(model, PredictiveModel):
+            return None
+        for t, value in enumerate(self._x):
+            predictive = partial(model.predictive, belief)
+            _checked_push(predictive, message, value, f"predictive of x[{t}]")
+            with _naming(f"update with x[{t}]"):
+                belief = model.update(belief, value)
+        exact = getattr(model, "exact_predictive", True)
+        return message.bits - start if exact else None
+
+    def encode(self, lent: bytes | None) -> bytes:
+        return encode_sequence(self._x, self._model, initial_bits=lent).to_bytes()
+
+    def decode(self, data: bytes, lent: bytes | None) -> None:
+        message, n = Message.from_bytes(data), len(self._x)
+        decoded = decode_sequence(message, self._model, n, initial_bits=lent)
+        for t, (value, again) in enumerate(zip(self._x, decoded, strict=True)):
+            if not _same(value, again):
+                raise ModelError(f"x[{t}] = {value} decodes to {again}")
+
+
+class _Graph(_Case):
+    def __init__(self, x: Any, schedule: Schedule) -> None:
+        if not schedule.observed:
+            raise ModelError(f"a check needs an observation: {schedule} has none")
+        self._x, self._schedule = x, schedule
+        self.memory = schedule.memory
+        self.n_latents = len([1 for action, _ in schedule.order if action == "pop"])
+
+    def posterior(self, latent: Any) -> str:
+        return f"the posterior of {latent!r}"
+
+    def walk(self, steps: _Steps) -> None:
+        self._schedule.walk(
+            self._x,
+            lambda node, make: steps.pop(node, make, f"posterior of {node!r}"),
+            lambda node, make, x: steps.push(make, x, f"conditional of {node!r}"),
+        )
+
+    def information_content(self, message: Metered) -> float | None:
+        model, start = self._schedule.model, message.bits
+        if not isinstance(model, PredictiveGraph):
+            return None
+        predictions = model.predictive(self._schedule.order)()
+        for node in reversed(self._schedule.observed):
+            law, value = partial(predictions.law, node), self._x[node]
+            _checked_push(law, message, value, f"predictive of {node!r}")
+            with _naming(f"what follows {node!r}"):
+                predictions.observe(node, value)
+        exact = getattr(model, "exact_predictive", True)
+        return message.bits - start if exact else None
+
+    def encode(self, lent: bytes | None) -> bytes:
+        return self._schedule.encode(self._x, initial_bits=lent)
+
+    def decode(self, data: bytes, lent: bytes | None) -> None:
+        decoded = self._schedule.decode(data, initial_bits=lent)
+        for node, value in self._x.items():
+            if not _same(value, decoded[node]):
+                raise ModelError(f"{node!r}, {value}, decodes to {decoded[node]}")
+
+
+def _measured(case: _Case, message: Metered, look: _Look | None) -> tuple[float, float]:
+    """The sender's schedule: the net bits that it adds, and those borrowed."""
+    start = message.bits
+    case.walk(_Steps(message, look))
+    return message.bits - start, start - message.least
+
+
+def _whole(case: _Case, lent: bytes | None) -> int:
     """Encode a message, twice, and decode it; return its bits, less those lent."""
     with _naming("encoding"):
-        data = encode_sequence(x, model, initial_bits=lent).to_bytes()
-        if encode_sequence(x, model, initial_bits=lent).to_bytes() != data:
-            raise ModelError("the same sequence gives other bytes the second time")
+        data = case.encode(lent)
+        if case.encode(lent) != data:
+            raise ModelError("the same data give other bytes the second time")
     with _naming("decoding"):
-        message = Message.from_bytes(data)
-        decoded = decode_sequence(message, model, len(x), initial_bits=lent)
-    for t, (value, again) in enumerate(zip(x, decoded, strict=True)):
-        if not _same(value, again):
-            raise ModelError(f"x[{t}] = {value} decodes to {again}")
+        case.decode(data, lent)
     return 8 * (len(data) - (0 if lent is None else len(lent) + 1))

@@ -35,6 +35,7 @@ __all__ = [
     "as_sequence_model",
     "likelihood",
     "not_a_model",
+    "start_bits",
 ]
 
 FLAG_TOTAL = 16
@@ -259,7 +260,7 @@ class _Stepwise(SequenceModel):
         body = len(values) - model.start_length
         beliefs = self._beliefs(values[:body])
         message = self._range_encode(beliefs[-1], values[body:], body)
-        if message.is_at_least(_start_bits(model)):
+        if message.is_at_least(start_bits(model)):
             _push_schedule(model, message, values[:body], beliefs)
             message.push_interval(*FLAG_SCHEDULE, FLAG_TOTAL)
         else:
@@ -291,7 +292,7 @@ class _Stepwise(SequenceModel):
         if flagged:
             return self._range_decode(None, message, length, body)
         x, belief = _pop_schedule(model, message, body)
-        if not message.is_at_least(_start_bits(model)):
+        if not message.is_at_least(start_bits(model)):
             raise CorruptError(f"message ends early: {DIFFER}")
         return x + self._range_decode(belief, message, model.start_length)
 
@@ -372,12 +373,13 @@ class _Stepwise(SequenceModel):
         decoder, x = RangeDecoder(message), []
         for t in range(length):
             if t == mark:
-                decoder.mark(_start_bits(self._model))
+                decoder.mark(start_bits(self._model))
             x.append(decoder.decode(self._model.predictive(belief)))
             belief = self._model.update(belief, x[-1])
         decoder.check()
         return x
 
 
-def _start_bits(model: PredictiveModel) -> int:
+def start_bits(model: Any) -> int:
+    """The bits from which the schedule of a model with a predictive one starts."""
     return getattr(model, "start_bits", START_MIN_BITS)

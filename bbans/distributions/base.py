@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._arguments import as_array, empty_message, no_value
-from bbans._lib import check, ffi
+from bbans._arguments import as_array, empty_message, no_value, not_integers
+from bbans._lib import check, ffi, lib, pointer
 from bbans.distributions.fixed_point import (
     FixedPoint,
     Parameter,
@@ -130,6 +130,20 @@ class Distribution(ABC):
             whole._link()
         return whole
 
+    def _row_at(self, k: int) -> Distribution:
+        """The distribution of row k of the values."""
+        row: Distribution = object.__new__(type(self))
+        parameters = tuple(
+            parameter._replace(array=array[k])
+            for parameter, array in zip(self._parameters, self._arrays, strict=True)
+        )
+        vars(row).update(
+            vars(self), _parameters=parameters, shape=self.shape[1:], _single=0
+        )
+        if parameters:
+            row._link()
+        return row
+
     # ---- as a codec
 
     def push(self, message: Any, value: ArrayLike) -> None:
@@ -186,6 +200,48 @@ class Distribution(ABC):
         if not self.shape:
             return int(values)
         return np.broadcast_to(values, self.shape).astype(self.dtype)
+
+    def masses(self, values: ArrayLike) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+        """Return the probability of each value, exactly as it is coded.
+
+        Parameters
+        ----------
+        values : array_like of int
+
+        Returns
+        -------
+        mantissa : ndarray of uint32
+            From 2**31 on, of the values' shape; 0 for a value that cannot be coded.
+        exponent : ndarray of int32
+            The mass is mantissa 2**exponent, rounded down.
+
+        Raises
+        ------
+        SymbolError, ModelError
+            If the parameters do not fit the values, or are out of range.
+
+        Notes
+        -----
+        docs/maths.md, "Masses". The same integers on every machine, so that codecs may
+        weigh by them.
+        """
+        array = as_array(values, f"{self._noun}s")
+        if array.dtype.kind not in "iu":
+            raise not_integers(f"{self._noun}s", array)
+        if array.dtype == np.uint64:
+            array = array.astype(np.int64)
+        array = np.ascontiguousarray(array).reshape(array.shape)
+        law = self.broadcast(array.shape)
+        mantissa = np.empty(array.shape, np.uint32)
+        exponent = np.empty(array.shape, np.int32)
+        status = lib.bbans_distribution_masses(
+            law._c, *c_array(array), array.size,
+            pointer(mantissa), pointer(exponent, "int32_t[]"),
+        )  # fmt: skip
+        if status != lib.BBANS_OK or not mantissa.all():
+            law._check()
+        check(status)
+        return mantissa, exponent
 
     # ---- what a coder says when C refuses
 

@@ -546,9 +546,8 @@ class TreeSteps:
 
     def message(self, i: int, upward: _Integers) -> _Integers:
         """What node i says of its parent."""
-        short = np.clip(_narrow(upward), 1, None)
-        factor: _Integers = self.matrices[i].astype(np.int64) @ short
-        return factor
+        factor = self.matrices[i].astype(np.int64) @ (upward >> 2)
+        return _scaled(factor, int(factor.max()), 31)
 
     def upward(self, x: _Integers) -> list[_Integers]:
         """Upward weights of all nodes."""
@@ -676,7 +675,7 @@ def _scaled(v: _Integers, measure: int, bits: int) -> _Integers:
 def absorb(upward: _Integers, factor: _Integers) -> _Integers:
     """Upward weights times a factor."""
     product = upward * factor
-    return np.clip(_scaled(product, int(product.max()), 32), 1, None)
+    return np.clip(_scaled(product, int(product.max()), 32), 4, None)
 
 
 def weigh(downward: _Integers, factor: _Integers) -> _Integers:

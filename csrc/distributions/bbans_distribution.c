@@ -2,8 +2,7 @@
  * "Values of a family".
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_family.h"
-#include "bbans_values.h"
+#include "bbans_mixture.h"
 
 /* ---- Families --------------------------------------------------------------
  */
@@ -710,4 +709,9 @@ bbans_distribution_init_location_scale(bbans_distribution *distribution,
     distribution->array[SCALE] = scale;
     distribution->words = 4;
     return BBANS_OK;
+}
+
+int bbans_is_location_scale(const bbans_distribution *d)
+{
+    return d->code == location_scale_code;
 }

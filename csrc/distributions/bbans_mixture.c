@@ -2,16 +2,9 @@
  * 11.
  *
  * SPDX-License-Identifier: MIT */
-#include "bbans_family.h"
-#include "bbans_values.h"
+#include "bbans_mixture.h"
 
 /* ---- One component ------------------------------------------------------- */
-
-typedef struct {
-    bbans_place place;
-    uint32_t half_way; /* from the origin to the location, and 1/2, in 2^-16 */
-    uint32_t weight;
-} component;
 
 /* Distances that saturate every family, in middle bins: t >= 2^16 = 8 2^13. */
 #define FAR ((uint64_t)1 << 26)
@@ -22,8 +15,8 @@ typedef struct {
 /* The component's mass below a value, in 2^-32: that of "Values of a family",
  * but for t.
  */
-static uint64_t component_below(const bbans_family *family, const component *c,
-                                int64_t value)
+static uint64_t component_below(const bbans_family *family,
+                                const bbans_component *c, int64_t value)
 {
     const bbans_place *place = &c->place;
     const int negative = value < place->origin;
@@ -49,8 +42,8 @@ static uint64_t component_below(const bbans_family *family, const component *c,
 }
 
 /* About where it has the mass slot / 2^28 below. */
-static int64_t component_guess(const bbans_family *family, const component *c,
-                               uint32_t slot)
+static int64_t component_guess(const bbans_family *family,
+                               const bbans_component *c, uint32_t slot)
 {
     const int64_t most = (int64_t)1 << 25; /* 2^25 2^37 2 < 2^63 */
     int64_t u = bbans_guess_distance(family, &c->place, slot);
@@ -64,17 +57,9 @@ static int64_t component_guess(const bbans_family *family, const component *c,
 /* The arrays of parameters. */
 enum { WEIGHT, LOCATION, SCALE };
 
-/* The components of one value. */
-typedef struct {
-    bbans_family family;
-    size_t components;
-    component part[BBANS_COMPONENTS_MAX];
-    uint64_t total;
-} mixture;
-
 static uint64_t mixture_below(const void *model, int64_t value)
 {
-    const mixture *m = (const mixture *)model;
+    const bbans_mixture *m = (const bbans_mixture *)model;
     uint64_t sum = 0; /* up to 2^28 2^32 */
     size_t k;
 
@@ -88,7 +73,7 @@ static uint64_t mixture_below(const void *model, int64_t value)
 static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
                           int64_t *to)
 {
-    const mixture *m = (const mixture *)model;
+    const bbans_mixture *m = (const bbans_mixture *)model;
     size_t k;
 
     *from = INT64_MAX;
@@ -103,7 +88,7 @@ static void mixture_guess(const void *model, uint32_t slot, int64_t *from,
     }
 }
 
-static bbans_status read_weights(mixture *m, const bbans_distribution *d,
+static bbans_status read_weights(bbans_mixture *m, const bbans_distribution *d,
                                  size_t first, uint32_t *weight)
 {
     const size_t size = d->array[WEIGHT].type == BBANS_F64 ? 8 : 4;
@@ -125,55 +110,82 @@ static bbans_status read_weights(mixture *m, const bbans_distribution *d,
                                                             : BBANS_ERR_TOTAL;
 }
 
-/* The components of value i, and its law. */
-static bbans_status open_value(mixture *m, const bbans_distribution *d,
-                               size_t i, bbans_cdf *cdf)
+/* Those of a distribution's locations and scales, from element `first` on, in
+ * fixed point. */
+static bbans_status read_places(bbans_array location, bbans_array scale,
+                                size_t first, size_t n, int64_t *at,
+                                int32_t *by)
 {
-    const void *location = d->array[LOCATION].data,
-               *scale = d->array[SCALE].data;
-    const size_t n = m->components, first = i * n;
-    uint32_t weight[BBANS_COMPONENTS_MAX];
+    bbans_status status = BBANS_OK;
+
+    if (location.type != BBANS_I64)
+        status = bbans_locations_fix(
+            bbans_real_at(location.data, location.type, first), location.type,
+            n, at);
+    else
+        memcpy(at, (const int64_t *)location.data + first, n * sizeof *at);
+    if (status != BBANS_OK)
+        return status;
+    if (scale.type != BBANS_I32)
+        return bbans_scales_fix(bbans_real_at(scale.data, scale.type, first),
+                                scale.type, n, by);
+    memcpy(by, (const int32_t *)scale.data + first, n * sizeof *by);
+    return BBANS_OK;
+}
+
+bbans_status bbans_mixture_open(bbans_mixture *m, bbans_array location,
+                                bbans_array scale, size_t first,
+                                const uint32_t *weight, bbans_cdf *cdf)
+{
     int64_t at[BBANS_COMPONENTS_MAX];
     int32_t by[BBANS_COMPONENTS_MAX];
-    bbans_status status = read_weights(m, d, first, weight);
-    size_t k, heaviest = 0;
+    size_t k, n, i, heaviest = 0;
 
-    if (status != BBANS_OK)
-        return status;
-    if (d->array[LOCATION].type != BBANS_I64)
-        status = bbans_locations_fix(
-            bbans_real_at(location, d->array[LOCATION].type, first),
-            d->array[LOCATION].type, n, at);
-    else
-        memcpy(at, (const int64_t *)location + first, n * sizeof *at);
-    if (status != BBANS_OK)
-        return status;
-    if (d->array[SCALE].type != BBANS_I32)
-        status =
-            bbans_scales_fix(bbans_real_at(scale, d->array[SCALE].type, first),
-                             d->array[SCALE].type, n, by);
-    else
-        memcpy(by, (const int32_t *)scale + first, n * sizeof *by);
-    if (status != BBANS_OK)
-        return status;
-    for (k = 0; k < n; k++) {
-        component *c = &m->part[k];
+    for (k = 0; k < m->components; k += n) {
+        bbans_status status;
 
-        if (!bbans_location_is_valid(at[k]) || !bbans_scale_is_valid(by[k]))
-            return BBANS_ERR_SYMBOL;
-        c->place = bbans_place_of(at[k], by[k], 0);
-        c->half_way = (uint32_t)((uint64_t)at[k] & 0xFFFF) + 0x8000;
-        c->weight = weight[k];
-        if (weight[k] > weight[heaviest])
-            heaviest = k;
+        n = m->components - k < BBANS_COMPONENTS_MAX ? m->components - k
+                                                     : BBANS_COMPONENTS_MAX;
+        status = read_places(location, scale, first + k, n, at, by);
+        if (status != BBANS_OK)
+            return status;
+        for (i = 0; i < n; i++) {
+            bbans_component *c = &m->part[k + i];
+
+            if (!bbans_location_is_valid(at[i]) || !bbans_scale_is_valid(by[i]))
+                return BBANS_ERR_SYMBOL;
+            c->place = bbans_place_of(at[i], by[i], 0);
+            c->half_way = (uint32_t)((uint64_t)at[i] & 0xFFFF) + 0x8000;
+            c->weight = weight[k + i];
+            if (weight[k + i] > weight[heaviest])
+                heaviest = k + i;
+        }
     }
     cdf->below = mixture_below;
     cdf->guess = mixture_guess;
     cdf->model = m;
-    cdf->low = d->low;
-    cdf->high = d->high;
+    cdf->low = INT64_MIN;
+    cdf->high = INT64_MAX;
     cdf->leak = bbans_leak(&m->family);
     cdf->origin = m->part[heaviest].place.origin;
+    return BBANS_OK;
+}
+
+/* The components of value i, and its law. */
+static bbans_status open_value(bbans_mixture *m, const bbans_distribution *d,
+                               size_t i, bbans_cdf *cdf)
+{
+    const size_t first = i * m->components;
+    uint32_t weight[BBANS_COMPONENTS_MAX];
+    bbans_status status = read_weights(m, d, first, weight);
+
+    if (status == BBANS_OK)
+        status = bbans_mixture_open(m, d->array[LOCATION], d->array[SCALE],
+                                    first, weight, cdf);
+    if (status != BBANS_OK)
+        return status;
+    cdf->low = d->low;
+    cdf->high = d->high;
     if (bbans_cdf_is_narrow(d->low, d->high)) /* then all bins are of one */
         cdf->origin = bbans_signed(
             (uint64_t)d->low + ((uint64_t)d->high - (uint64_t)d->low + 1) / 2);
@@ -188,7 +200,8 @@ static bbans_status mixture_list(const bbans_distribution *d, void *scratch,
                                  size_t i, int64_t value, bbans_intervals *to)
 {
     bbans_cdf cdf;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
+    const bbans_status status =
+        open_value((bbans_mixture *)scratch, d, i, &cdf);
 
     if (status != BBANS_OK)
         return status;
@@ -201,7 +214,8 @@ static bbans_status mixture_find(const bbans_distribution *d, void *scratch,
                                  size_t i, bbans_source *from, int64_t *value)
 {
     bbans_cdf cdf;
-    const bbans_status status = open_value((mixture *)scratch, d, i, &cdf);
+    const bbans_status status =
+        open_value((bbans_mixture *)scratch, d, i, &cdf);
 
     if (status == BBANS_OK)
         *value = bbans_cdf_find(from, &cdf);
@@ -212,10 +226,12 @@ static bbans_status mixture_code(const bbans_distribution *d,
                                  const struct bbans_call *call)
 {
     static const bbans_value_coder values = {mixture_list, mixture_find};
-    mixture m;
+    bbans_component part[BBANS_COMPONENTS_MAX];
+    bbans_mixture m;
 
     m.family = *(const bbans_family *)d->form;
     m.components = d->width;
+    m.part = part;
     return bbans_code_values(d, call, &values, &m);
 }
 
@@ -253,7 +269,7 @@ bbans_distribution_init_mixture(bbans_distribution *distribution,
 /* P(X < v) = 1 - e^(-v / s) = 1 - 2 S(v / s) of the Laplace family. */
 typedef struct {
     bbans_family laplace;
-    component part; /* at 0, without the half */
+    bbans_component part; /* at 0, without the half */
 } geometric;
 
 static uint64_t geometric_below(const void *model, int64_t value)

@@ -198,6 +198,53 @@ static bbans_status list_each(const bbans_distribution *d,
     return BBANS_OK;
 }
 
+/* The product of the shares of a value's intervals, each rounded down to 32
+ * bits.  m < 2^32 and freq <= 2^28, so their product fits; shifted up to 64
+ * bits and divided by 2^28 at most, it has 36. */
+static void weigh(const bbans_intervals *list, uint32_t *mantissa,
+                  int32_t *exponent)
+{
+    uint64_t m = (uint64_t)1 << 31;
+    int32_t e = -31;
+    size_t k;
+
+    for (k = 0; k < list->n; k++) {
+        const uint64_t product = m * list->at[k].freq;
+        const int up = 64 - bbans_bit_length(product);
+        const uint64_t quotient = (product << up) / list->at[k].total;
+        const int down = bbans_bit_length(quotient) - 32;
+
+        m = quotient >> down;
+        e += down - up;
+    }
+    *mantissa = (uint32_t)m;
+    *exponent = e;
+}
+
+static bbans_status weigh_each(const bbans_distribution *d,
+                               const struct bbans_call *call,
+                               const bbans_value_coder *coder, void *scratch)
+{
+    size_t i;
+
+    for (i = 0; i < call->n; i++) {
+        bbans_intervals list;
+        bbans_status status;
+        int64_t value;
+
+        list.n = 0;
+        bbans_array_read_values(call->from, call->type, i, 1, &value);
+        status = coder->list(d, scratch, i, value, &list);
+        call->mantissa[i] = 0;
+        call->exponent[i] = 0;
+        if (status == BBANS_OK)
+            weigh(&list, call->mantissa + i, call->exponent + i);
+        else if (status != BBANS_ERR_SYMBOL && status != BBANS_ERR_INTERVAL)
+            return status;
+    }
+    return BBANS_OK;
+}
+
 bbans_status bbans_code_values(const bbans_distribution *d,
                                const struct bbans_call *call,
                                const bbans_value_coder *coder, void *scratch)
@@ -216,7 +263,8 @@ bbans_status bbans_code_values(const bbans_distribution *d,
 #endif /* BBANS_DECODER_ONLY */
     if (call->dec != NULL)
         return decode_each(d, call, coder, scratch);
-    return list_each(d, call, coder, scratch);
+    return call->mantissa != NULL ? weigh_each(d, call, coder, scratch)
+                                  : list_each(d, call, coder, scratch);
 }
 
 bbans_status bbans_distribution_code(const bbans_distribution *d,
@@ -295,6 +343,21 @@ bbans_status bbans_distribution_list(const bbans_distribution *distribution,
     return n_intervals == NULL || at == NULL
                ? BBANS_ERR_NULL
                : bbans_distribution_code(distribution, &call);
+}
+
+bbans_status bbans_distribution_masses(const bbans_distribution *distribution,
+                                       const void *value, int type, size_t n,
+                                       uint32_t *mantissa, int32_t *exponent)
+{
+    const struct bbans_call call = {.from = value,
+                                    .type = type,
+                                    .n = n,
+                                    .mantissa = mantissa,
+                                    .exponent = exponent};
+
+    if (n > 0 && (mantissa == NULL || exponent == NULL))
+        return BBANS_ERR_NULL;
+    return n == 0 ? BBANS_OK : bbans_distribution_code(distribution, &call);
 }
 
 /* ---- Uniform ------------------------------------------------------------- */

@@ -104,7 +104,8 @@ int64_t bbans_cdf_find(bbans_source *from, const bbans_cdf *cdf);
 /* ---- Arrays of values ---------------------------------------------------- */
 
 /* What is to be done with n values: they go to a message or an encoder, or come
- * from a message or a decoder; or all are NULL, and they are only listed. */
+ * from a message or a decoder; or all are NULL, and they are only listed, or
+ * weighed. */
 struct bbans_call {
     bbans_message *msg;
 #ifndef BBANS_DECODER_ONLY
@@ -118,7 +119,9 @@ struct bbans_call {
     size_t n;
     bbans_interval *list; /* [cap], or NULL                  */
     size_t cap, *listed;
-    size_t *at; /* the first that cannot be listed */
+    size_t *at;         /* the first that cannot be listed */
+    uint32_t *mantissa; /* [n], or NULL: their masses alone are wanted */
+    int32_t *exponent;  /* [n]                                         */
 };
 
 /* What codes value i, with a scratch of its own.  Both check before they act.
@@ -157,6 +160,22 @@ static inline bbans_status bbans_check_type(const struct bbans_call *call,
                    (!call->pops || bbans_type_holds(call->type, limit))
                ? BBANS_OK
                : BBANS_ERR_TYPE;
+}
+
+/* The same law, without the values before `first`. */
+static inline bbans_distribution
+bbans_distribution_from(const bbans_distribution *d, size_t first)
+{
+    const size_t row = d->width > 0 ? d->width : 1;
+    bbans_distribution rest = *d;
+    size_t k;
+
+    for (k = 0; k < 3; k++)
+        if (rest.array[k].data != NULL)
+            rest.array[k].data =
+                (const uint8_t *)rest.array[k].data +
+                first * row * bbans_type_bytes(d->array[k].type);
+    return rest;
 }
 
 /* Check the arrays, and do what the call says. */

@@ -78,21 +78,24 @@ static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
 
 /* ---- Latent trees -------------------------------------------------------- */
 
-/* Weights [stride], a multiple of 16, of which those beyond the states mean
- * nothing; factors f [stride] below 2^30, and matrices a [states][stride] of 15
- * bits, whose rows sum to 2^15 at most, are 0 there. */
+#define BBANS_UPWARD_MIN 4u
+#define BBANS_MESSAGE_BITS 31
+
+/* Weights [stride], a multiple of 16; factors f [stride] below 2^31, and
+ * matrices a [states][stride] of 15 bits, whose rows sum to 2^15, are 0 beyond
+ * the states. */
 typedef struct {
-    /* Upward weights u times f, scaled to 32 bits of the largest; 1 at least.
-     */
+    /* Upward weights u times f, scaled to 32 bits of the largest, UPWARD_MIN at
+     * least; those beyond the states mean nothing. */
     void (*absorb)(uint32_t *u, const uint32_t *f, size_t stride);
-    /* Downward weights g times f, scaled to a sum of 32 bits, 0 beyond the
-     * states. */
+    /* Downward weights g times f, scaled to a sum of 32 bits. */
     void (*weigh)(uint32_t *g, const uint32_t *f, size_t stride);
-    /* The message of a child's upward weights to its parent's states: m =
-     * the sum of a[z][k] h[k], h being u at 15 bits, 1 at least; a factor. */
+    /* What a child's upward weights say of its parent's states, a factor: the
+     * sums of a[z][k] floor(u[k] / 4), scaled to MESSAGE_BITS of the largest.
+     */
     void (*up)(const uint16_t *a, size_t states, size_t stride,
-               const uint32_t *u, uint32_t *m);
-    /* The weights of a child's states from its parent's downward weights: p =
+               const uint32_t *u, uint32_t *f);
+    /* The weights of a child's states from its parent's downward weights:
      * max(least, the sum of h[z] a[z][k]), h being g at 15 bits; 0 beyond the
      * states. */
     void (*down)(const uint16_t *a, size_t states, size_t stride,

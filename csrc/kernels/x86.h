@@ -61,8 +61,8 @@ static inline uint64_t bbans_first_bits(size_t n)
  */
 BBANS_TARGET("avx2") static inline uint64_t bbans_or_of_4(__m256i v)
 {
-    const __m128i two = _mm_or_si128(_mm256_castsi256_si128(v),
-                                     _mm256_extracti128_si256(v, 1));
+    const __m128i two =
+        _mm_or_si128(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 
     return (uint64_t)_mm_cvtsi128_si64(
         _mm_or_si128(two, _mm_unpackhi_epi64(two, two)));

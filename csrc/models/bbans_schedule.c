@@ -150,7 +150,7 @@ static void range_encode(const bbans_state_space *model, bbans_stream *s,
                          size_t t, size_t end, bbans_range_encoder *enc)
 {
     s->record = bbans_record_at(model, s, 0);
-    for (s->t = t; s->t < end; s->t++) {
+    for (s->t = t; s->t < end && s->status == BBANS_OK; s->t++) {
         predict(model, s);
         model->engine->encode(model, s, enc);
     }
@@ -169,7 +169,8 @@ static bbans_status range_decode(const bbans_state_space *model,
         if (s->t == s->mark)
             (void)bbans_range_mark(dec, model->start_bits);
         predict(model, s);
-        status = model->engine->decode(model, s, dec);
+        status = s->status != BBANS_OK ? s->status
+                                       : model->engine->decode(model, s, dec);
     }
     return status;
 }
@@ -286,14 +287,29 @@ static void encode_start(const bbans_state_space *model, bbans_stream *s)
     s->body = 0;
 }
 
-/* All of the group, which have been started. */
-static void encode_all(const bbans_state_space *model, bbans_group *g)
+/* The first of a group that failed, or BBANS_OK. */
+static bbans_status outcome_of(const bbans_group *g, size_t *failed)
 {
+    for (*failed = 0; *failed < g->n; ++*failed)
+        if (g->stream[*failed].status != BBANS_OK)
+            return g->stream[*failed].status;
+    return BBANS_OK;
+}
+
+/* All of the group, which have been started.  After an error *failed is which.
+ */
+static bbans_status encode_all(const bbans_state_space *model, bbans_group *g,
+                               size_t *failed)
+{
+    bbans_status status;
     size_t i;
 
     model->engine->filter_all(model, g);
     for (i = 0; i < g->n; i++)
         encode_start(model, &g->stream[i]);
+    status = outcome_of(g, failed);
+    if (status != BBANS_OK)
+        return status;
     model->engine->push_all(model, g);
     for (i = 0; i < g->n; i++) {
         bbans_stream *s = &g->stream[i];
@@ -302,6 +318,7 @@ static void encode_all(const bbans_state_space *model, bbans_group *g)
             push_flag(&s->lane, 1);
         bbans_put_lane(s->msg, 0, &s->lane);
     }
+    return outcome_of(g, failed);
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -373,10 +390,12 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
     s->body = n;
     s->status = BBANS_OK;
     model->engine->filter_all(model, &g);
+    if (s->status != BBANS_OK)
+        return s->status;
     s->lane = bbans_lane_of(msg, 0);
     model->engine->push_all(model, &g);
     bbans_put_lane(msg, 0, &s->lane);
-    return BBANS_OK;
+    return s->status;
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -411,13 +430,12 @@ bbans_status bbans_sequence_encode(const bbans_state_space *model,
                                    size_t work_bytes, bbans_message *msg)
 {
     bbans_status status;
+    size_t failed;
     bbans_group g;
 
     g.n = 1;
     status = start_encoding(model, &g.stream[0], x, n, work, work_bytes, msg);
-    if (status == BBANS_OK)
-        encode_all(model, &g);
-    return status;
+    return status == BBANS_OK ? encode_all(model, &g, &failed) : status;
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -459,6 +477,7 @@ bbans_status bbans_sequence_decode_until(const bbans_state_space *model,
         return status;
     s.x = s.out = x;
     s.mark = NO_MARK;
+    s.status = BBANS_OK;
     start_filter(model, &s);
     do {
         if (t == cap)
@@ -578,7 +597,10 @@ bbans_status bbans_batch_encode(const bbans_state_space *model, const void *x,
             if (status != BBANS_OK)
                 return status;
         }
-        encode_all(model, &all.g);
+        status = encode_all(model, &all.g, &i);
+        *failed = k + i;
+        if (status != BBANS_OK)
+            return status;
         for (i = 0; i < all.g.n; i++) {
             *failed = k + i;
             status = bbans_message_write(&all.msg[i], AT(bytes, used),
@@ -709,11 +731,11 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
     if (words == 0 || msg->tail_cap < words)
         return BBANS_ERR_CAPACITY;
     first = first_of_start(model, offset, n);
+    s->status = BBANS_OK;
     range_encode_each(model, s, x, offset, first, n, msg);
-    if (first == 0)
-        return BBANS_OK;
+    if (first == 0 || s->status != BBANS_OK)
+        return s->status;
     if (can_start(model, &s->lane)) {
-        s->status = BBANS_OK;
         for (k = first; k-- > 0;) {
             s->x = element(model, x, (size_t)offset[k]);
             s->body = length_of(offset, k);
@@ -726,7 +748,7 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
         push_flag(&s->lane, 0);
     }
     bbans_put_lane(msg, 0, &s->lane);
-    return BBANS_OK;
+    return s->status;
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -753,8 +775,8 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
     if (room_is_short(model, msg, (size_t)offset[n]))
         return BBANS_ERR_CAPACITY;
     first = first_of_start(model, offset, n);
+    s->status = BBANS_OK;
     if (first > 0) {
-        s->status = BBANS_OK;
         s->lane = bbans_lane_of(msg, 0);
         if (pop_flag(&s->lane)) {
             for (k = 0; k < first && s->status == BBANS_OK; k++) {

@@ -39,6 +39,12 @@ vae_v1.json, deep_ssm_v1.json
     cases: name, the hex of the model file, and sequences: xs, rows of integers, and the
         hex of encode and encode_predictive. Networks are random: Q is far from the
         posterior.
+tree_v1.json
+    cases: the file of a latent tree, and sequences of rows xs, as in vae_v1.json.
+sets_v1.json
+    multisets: lanes, start (the hex of a message), low and high (values are uniform
+        between them), values, and the hex of the message after they are pushed.
+    permutations: lanes and start as above, the permutation, and the hex of the message.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
@@ -936,6 +942,69 @@ def deep_ssm_content():
     return {"cases": list(network_model_cases(draw, models))}
 
 
+# tree_v1.json
+
+
+def short_row(draw, K, kind):
+    """Masses of K states that sum to 2^15: none of them all of it, some 0."""
+    if K == 1:
+        return [2**15]
+    kept = sorted({draw.below(K), *(k for k in range(K) if draw.below(3))})
+    kept = kept if kept[1:] else [0, K - 1]
+    row = [0] * K
+    for k, mass in zip(kept, row_of(draw, kind, len(kept), 2**15), strict=True):
+        row[k] = mass
+    return row
+
+
+def tree_of(draw, n, K, sizes, prec, kind, bits):
+    """Nodes below a random one on the way to the last; columns at random nodes."""
+    parents, way = [-1], [0]
+    for i in range(1, n):
+        way = way[: len(way) - draw.below(len(way))]
+        parents.append(way[-1])
+        way.append(i)
+    variables, free = [-1] * n, list(range(n))
+    for column in range(len(sizes)):
+        variables[free.pop(draw.below(len(free)))] = column
+    return ref.Tree(
+        parents, variables, short_row(draw, K, kind),
+        [[short_row(draw, K, kind) for _ in range(K)] for _ in range(n - 1)],
+        [[row_of(draw, kind, M, 2**prec) for _ in range(K)] for M in sizes],
+        prec, 1 + draw.below(3), bits,
+    )  # fmt: skip
+
+
+def tree_content():
+    draw, cases = Generator(17), []
+    for n, K, sizes, prec, kind in (
+        (1, 1, [3], 10, "flat"),
+        (1, 4, [5], 24, "peaked"),
+        (6, 1, [2, 3, 4], 16, "peaked"),
+        (5, 2, [2, 2, 2, 2, 2], 24, "peaked"),
+        (9, 3, [2, 300, 4, 7], 28, "sure"),
+        (12, 17, [2] * 8, 15, "peaked"),
+        (30, 5, [2, 3, 2, 40] * 5, 20, "sure"),
+    ):
+        tree, sequences = tree_of(draw, n, K, sizes, prec, kind, 40), []
+        c = tree.tail_length
+        for length in (0, 1, c, c + 1, c + 20):
+            xs = [[draw.below(M) for M in sizes] for _ in range(length)]
+            sequences.append(
+                {
+                    "xs": xs, "encode": ref.tree_encode(tree, xs).hex(),
+                    "encode_predictive": ref.tree_encode(tree, xs, True).hex(),
+                }
+            )  # fmt: skip
+        cases.append(
+            {
+                "name": f"{n} {K} {kind}", "file": ref.tree_model_file(tree).hex(),
+                "sequences": sequences,
+            }
+        )  # fmt: skip
+    return {"cases": cases}
+
+
 # container_v3.json
 
 
@@ -1379,6 +1448,43 @@ def values_content():
     return {"cases": cases}
 
 
+def sets_start(draw, words):
+    """A message of one lane from nothing on, or of several with this many words."""
+    lanes = draw.pick([1, 1, 3])
+    message = ref.Message(lanes)
+    if lanes > 1 or draw.below(2):
+        message.heads = [2**31 + draw.bits(31) for _ in range(lanes)]
+        message.tail = [draw.bits(32) for _ in range(words)]
+    return {"lanes": lanes, "start": message.to_bytes().hex()}, message
+
+
+def sets_content():
+    draw, multisets, permutations = Generator(16), [], []
+    for low, high in [(0, 0), (0, 5), (-3, 90), (0, 2**32 - 1), (-(2**63), 2**63 - 1)]:
+        for n in [0, 1, 2, 20, 150]:
+            case, message = sets_start(draw, n)
+            reach = draw.pick([high - low, min(high - low, 9)])
+            values = [low + draw.bits(64) % (reach + 1) for _ in range(n)]
+
+            def push(message, v, low=low, high=high):
+                ref.push_each(message, [ref.uniform(v - low, high - low)])
+
+            ref.multiset_push(message, values, push)
+            case |= {"low": low, "high": high, "values": values}
+            multisets.append(case | {"message": message.to_bytes().hex()})
+    for n in [0, 1, 2, 3, 13, 40, 200]:
+        for _ in range(2):
+            case, message = sets_start(draw, n)
+            order = list(range(n))
+            for i in reversed(range(1, n)):
+                j = draw.below(i + 1)
+                order[i], order[j] = order[j], order[i]
+            ref.permutation_push(message, order)
+            case |= {"permutation": order, "message": message.to_bytes().hex()}
+            permutations.append(case)
+    return {"multisets": multisets, "permutations": permutations}
+
+
 def main():
     contents = {
         "message_v1.json": message_content,
@@ -1388,10 +1494,12 @@ def main():
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
+        "sets_v1.json": sets_content,
         "model_v2.json": model_content,
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
+        "tree_v1.json": tree_content,
         "container_v3.json": container_content,
     }
     for name, content in contents.items():
