@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bbans import LatentTree
+from bbans.codecs.metered import random_bits
 from bbans.errors import ModelError, SymbolError
 from bbans.models.latent_tree import short_masses
-from bbans.models.tree_em import Counts, count, maximise
+from bbans.models.tree_em import Counts, borrowed, count, maximise
 from bbans.models.tree_structure import chow_liu, preorder, ranges
 
 SIZES = (2, 3, 1, 4)
@@ -260,6 +261,24 @@ def test_frozen_tables_are_near_and_start_as_rows_need():
         data = coder.encode(x)
         np.testing.assert_array_equal(coder.decode(data, len(x)), x)
         assert 8 * len(data) == pytest.approx(bits.sum(), abs=16)
+
+
+def test_bits_are_lent_as_the_coder_borrows_them():
+    model = LatentTree.fit(table(), 6, epochs=5, progress=False)
+    x, rng = table(400, seed=1), np.random.default_rng(0)
+    steps = model.freeze().state_space()
+    measured = []
+    for row in x:
+        message = random_bits(rng)
+        before = message.bits
+        z = steps.posterior(steps.update(None, row), None).pop(message)
+        steps.likelihood(z).push(message, row)
+        measured.append(before - message.least)
+    found = borrowed(model._factors(np.float64), model._values(x), rng)
+    assert found.min() >= 0
+    assert found.mean() == pytest.approx(np.mean(measured), abs=0.2)
+    high = np.quantile(found, 0.9)
+    assert high == pytest.approx(np.quantile(measured, 0.9), abs=0.4)
 
 
 def test_bytes_are_rows_too():

@@ -23,17 +23,27 @@ from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import MAX_SYMBOLS
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.tree import FrozenTree
-from bbans.models._parameters import MAX_STATES, Floats, as_distributions, cumulative
+from bbans.models._parameters import MAX_STATES, Floats, as_distributions
 from bbans.models._start_length import start_length
 from bbans.models._training import progress_bar
 from bbans.models.base import FloatModel
-from bbans.models.tree_em import Factors, blend, count, maximise, row_bits, steps
+from bbans.models.tree_em import (
+    Factors,
+    blend,
+    borrowed,
+    count,
+    draw,
+    maximise,
+    row_bits,
+    steps,
+)
 from bbans.models.tree_start import first_tree
 
 __all__ = ["LatentTree"]
 
 
 _ONE = 1 << 15  # transitions in integers
+_START_BITS = 40
 _DRAWN = 256  # rows by which the start of messages is measured
 
 
@@ -390,13 +400,13 @@ class LatentTree(FloatModel):
         """
         n, rng = as_integer(n, "n", 0), as_generator(seed)
         states = np.empty((self.n_nodes, n), np.int64)
-        states[0] = _drawn(self._initial[None], np.zeros(n, np.int64), rng)
+        states[0] = draw(np.tile(self._initial, (n, 1)), rng)
         for v, parent in enumerate(self._parents[1:].tolist(), 1):
-            states[v] = _drawn(self._transitions[v - 1], states[parent], rng)
+            states[v] = draw(self._transitions[v - 1][states[parent]], rng)
         x = np.empty((n, self.width), np.int64)
         for v, j in enumerate(self._variables.tolist()):
             if j >= 0:
-                x[:, j] = _drawn(self._emissions[j], states[v], rng)
+                x[:, j] = draw(self._emissions[j][states[v]], rng)
         return x
 
     def freeze(
@@ -439,9 +449,11 @@ class LatentTree(FloatModel):
                 prec=prec, kind=kind, mode=MODES[bool(predictive)], **start,
             )  # fmt: skip
 
-        drawn = self.sample(_DRAWN, seed=0)
-        bits, least = self.row_bits(drawn), make()
-        start_bits = least.start_bits + int(least.borrowed(drawn).max())
+        rng = np.random.default_rng(0)
+        drawn = self._values(self.sample(_DRAWN, seed=rng))
+        factors = self._factors(np.float64)
+        bits, lent = row_bits(factors, drawn), borrowed(factors, drawn, rng)
+        start_bits = _START_BITS + math.ceil(lent.max())
         length = start_length(float(bits.mean()), float(bits.var()), start_bits + 6)
         return make(start_bits=start_bits, start_length=length)
 
@@ -535,14 +547,6 @@ def short_masses(table: Floats) -> NDArray[np.int64]:
         masses[whole] = np.minimum(masses[whole], _ONE - 1)
         masses[whole, np.argsort(-rows[whole], axis=1, kind="stable")[:, 1]] += 1
     return masses.reshape(table.shape)
-
-
-def _drawn(
-    table: Floats, rows: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """One draw from each of these rows of a table."""
-    edges = cumulative(table)
-    return np.asarray((rng.random((len(rows), 1)) >= edges[rows]).sum(axis=1))
 
 
 def _batches(

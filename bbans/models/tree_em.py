@@ -1,4 +1,4 @@
-"""Expected counts of latent trees, and what training makes of them.
+"""Sums over the states of latent trees: expected counts, and what is made of them.
 
 Rows go through the tree in pieces, node after node, so that each step is a product of
 matrices. How rows are cut into pieces depends on nothing but the model, and pieces are
@@ -15,9 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans._threads import in_order
-from bbans.models._parameters import normalised
+from bbans.models._parameters import cumulative, normalised
 
-__all__ = ["Counts", "Factors", "blend", "count", "maximise", "row_bits", "steps"]
+__all__ = [
+    "Counts",
+    "Factors",
+    "blend",
+    "borrowed",
+    "count",
+    "draw",
+    "maximise",
+    "row_bits",
+    "steps",
+]
 
 _PIECE_BYTES = 2**27  # of messages that a thread holds at a time
 _PIECE_ROWS = 256  # at most: more gain little
@@ -245,3 +255,59 @@ def maximise(
         normalised(transitions, previous.transitions),
         emissions,
     )
+
+
+def draw(p: _Floats, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw from each row of probabilities, shape (N, K); shape (N,)."""
+    drawn = rng.random((len(p), 1)) >= cumulative(p)
+    return np.asarray(drawn.sum(axis=1))
+
+
+def borrowed(
+    factors: Factors, values: NDArray[np.int32], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw states given each row, and tell what bits back borrows for them on its way.
+
+    Parameters
+    ----------
+    factors, values
+        As of `row_bits`.
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        The most bits that the message is shorter by than it was before the row.
+    """
+    pieces = [_borrowed(factors, piece, rng) for piece in _pieces(factors, values)]
+    return np.concatenate(pieces)
+
+
+def _borrowed(
+    factors: Factors, values: NDArray[np.int32], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    parents, _, transitions, emissions = factors
+    _, below, _ = _upward(factors, values)
+    states = np.empty(values.shape, np.int64)
+    length, least = np.zeros((2, values.shape[1]))
+    every, at = np.arange(values.shape[1]), 0
+
+    def prior(v: int) -> _Floats:
+        """P(z of node v | z of its parent) of each row."""
+        if v == 0:
+            return np.broadcast_to(factors.initial, below[0].shape)
+        row: _Floats = transitions[v - 1][states[parents[v]]]
+        return row
+
+    for v, parent in enumerate(parents):
+        while v > 0 and at != parent:  # all below `at` is pushed, and then its state
+            length -= np.log2(prior(at)[every, states[at]])
+            at = parents[at]
+        posterior = prior(v) * below[v]
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        states[v] = draw(posterior, rng)
+        length += np.log2(posterior[every, states[v]])
+        least = np.minimum(least, length)
+        length -= np.log2(emissions[values[v], states[v]])
+        at = v
+    return -least
