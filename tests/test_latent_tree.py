@@ -277,8 +277,7 @@ def test_bits_are_lent_as_the_coder_borrows_them():
     found = borrowed(model._factors(np.float64), model._values(x), rng)
     assert found.min() >= 0
     assert found.mean() == pytest.approx(np.mean(measured), abs=0.2)
-    high = np.quantile(found, 0.9)
-    assert high == pytest.approx(np.quantile(measured, 0.9), abs=0.4)
+    assert np.median(found) == pytest.approx(np.median(measured), abs=0.2)
 
 
 def test_bytes_are_rows_too():
