@@ -151,6 +151,7 @@ typedef enum {
     BBANS_MODEL_LGSSM = 3,
     BBANS_MODEL_VAE = 4,
     BBANS_MODEL_DEEP_SSM = 5,
+    BBANS_MODEL_HIERARCHY = 6,
     BBANS_MODEL_TREE = 7
 } bbans_model_type;
 
@@ -168,7 +169,7 @@ typedef struct {
     int predictive;         /* its mode: see bbans_state_space             */
     uint8_t fingerprint[8]; /* names the model in containers               */
     size_t width;           /* integers of an observation: 1, or p         */
-    size_t symbols;         /* 0 for what has no alphabet: types 3 to 7    */
+    size_t symbols;         /* 0 for what has no alphabet: types 3, 4, 5, 7 */
     const uint8_t *values;  /* in the file: what the symbols stand for;
                                NULL: 0 .. symbols - 1                      */
     const uint8_t *bytes;   /* [n_bytes] the file                          */
@@ -886,6 +887,59 @@ BBANS_API bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         const uint32_t *predicted, uint32_t slot, uint32_t *symbol,
         uint32_t *start, uint32_t *freq);
 
+/* ---- Hierarchical hidden Markov models ----------------------------------- */
+
+/* Chains of states one above the other, level 0 next to the data: the next
+ * state of a level depends on its own last one and on the next one of the level
+ * above.  docs/maths.md, "Hierarchical hidden Markov models". */
+enum { BBANS_LEVELS_MAX = 8 };
+
+/* Filled by bbans_hierarchy_init.  Weights are those of all states together,
+ * z[0] + stride (z[1] + states[1] (z[2] + ..)). */
+typedef struct {
+    bbans_state_space space; /* observations: uint32_t, symbol numbers */
+    size_t levels, symbols;
+    size_t states[BBANS_LEVELS_MAX];
+    size_t place[BBANS_LEVELS_MAX + 1]; /* of weights: what a state of a level
+                                           counts, and at the end how many
+                                           there are                       */
+    size_t stride;                      /* place[1]: states[0], up to 8s   */
+    unsigned prec;
+    const uint32_t *initial_cdf[BBANS_LEVELS_MAX];    /* [above][states + 1] */
+    const uint32_t *transition_cdf[BBANS_LEVELS_MAX]; /* [above][before]
+                                                         [states + 1]        */
+    const uint32_t *emission_cdf; /* [states[0]][symbols + 1]                */
+    const uint32_t *into[BBANS_LEVELS_MAX]; /* [above][next][before] masses  */
+    const uint32_t *lowest;   /* of level 0: [above][before][stride next]    */
+    const uint32_t *initial;  /* [weights] before the first observation      */
+    const uint32_t *emitting; /* [symbols][stride]                           */
+    const uint32_t *ones;     /* [most states of a level]                    */
+} bbans_hierarchy;
+
+/* Bytes of memory that a model of this many levels, states of each level and
+ * symbols needs, 0 if a number is outside the limits: levels 1 to
+ * BBANS_LEVELS_MAX, the product of their states up to BBANS_STATES_MAX, symbols
+ * up to BBANS_SYMBOLS_MAX. */
+BBANS_API size_t bbans_hierarchy_bytes(size_t levels, const size_t *states,
+        size_t symbols);
+
+/* Build a model's tables from its masses, each at least 1.
+ *   states       [levels] how many each has
+ *   prec         precision r: each row of masses sums to 2^prec
+ *   start_length  c of docs/maths.md, "A sequence as one message", 1 to
+ *                 BBANS_START_MAX
+ *   mass         of each level the initial ones [above][states] and those of
+ *                transitions [above][before][states], `above` the state of the
+ *                level above (of the last level there is one row, or matrix);
+ *                then of emissions [states[0]][symbols]
+ *   memory       bbans_hierarchy_bytes(levels, states, symbols) bytes aligned to
+ *                8; must outlive *model.  The masses are copied.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE,CAPACITY}. */
+BBANS_API bbans_status bbans_hierarchy_init(bbans_hierarchy *model,
+        size_t levels, const size_t *states, size_t symbols, unsigned prec,
+        size_t start_length, const uint32_t *mass, void *memory,
+        size_t memory_bytes);
+
 /* ---- Linear Gaussian state space models ---------------------------------- */
 
 /* A frozen model of n latent and p observed dimensions: what one step needs is
@@ -955,7 +1009,6 @@ typedef struct {
 } bbans_head;
 
 enum {
-    BBANS_LEVELS_MAX = 8,
     BBANS_GRID_MAX = 15,        /* of a start_shift too     */
     BBANS_VALUES_MAX = 16777216 /* of an observation: 2^24 */
 };
@@ -1069,6 +1122,7 @@ BBANS_API bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes,
 union bbans_frozen {
     bbans_state_space space;
     bbans_hmm hmm;
+    bbans_hierarchy hierarchy;
     bbans_lgssm lgssm;
     bbans_vae vae;
     bbans_deep_ssm deep_ssm;

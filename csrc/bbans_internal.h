@@ -218,6 +218,12 @@ void bbans_sha256(const uint8_t *bytes, size_t n, uint8_t digest[32]);
  * emission. */
 uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols);
 
+/* The same for bbans_hierarchy_init, and how many masses there are. */
+uint32_t *bbans_hierarchy_masses(void *memory, size_t levels,
+                                 const size_t *states, size_t symbols);
+uint64_t bbans_hierarchy_mass_count(size_t levels, const size_t *states,
+                                    size_t symbols);
+
 /* ---- Models -------------------------------------------------------------- */
 
 /* The masses B_ix with which the states emit a symbol. */
@@ -252,11 +258,28 @@ void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
                         uint32_t beta, uint32_t slot, uint32_t *symbol,
                         uint32_t *start, uint32_t *freq);
 
-/* The sum of predicted weights, and an edge of the predictive distribution of
- * the states alone. */
-uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted);
-uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
-                               uint64_t sum, size_t x);
+/* Of the predictive distribution that weights of the states and edges cdf
+ * [states][symbols + 1] of their emissions make: the sum of the weights, an
+ * edge, and the symbol whose interval holds a slot. */
+uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states);
+uint32_t bbans_predictive_edge(const uint32_t *predicted, size_t states,
+                               uint64_t sum, const uint32_t *cdf,
+                               size_t symbols, size_t x);
+size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
+                             uint64_t sum, const uint32_t *cdf, size_t symbols,
+                             uint32_t slot);
+
+/* Does each row hold masses of at least 1 that sum to 2^prec? */
+int bbans_rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
+                            unsigned prec);
+
+/* Their running sums, a word more in each row; and out[column][stride] =
+ * mass[row][column], zeros beyond the last row.  Both return where `out`
+ * ends. */
+uint32_t *bbans_put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
+                        size_t columns);
+uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
+                               size_t columns, size_t stride);
 
 /* What bbans_hmm_init does but for the engine, and the checks of
  * bbans_hmm_set_contexts. */

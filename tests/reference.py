@@ -10,7 +10,7 @@ import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, product
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -3213,13 +3213,8 @@ class Graph:
         if not body:
             return Message.from_int(integer).to_bytes()
         if integer >= START:
-            needed = {*body}
-            for node in self.pushes:  # children first
-                if node in needed:
-                    needed |= {*self.nodes[node][0]}
-            order = [step for step in self.order if step[1] in needed]
             message = Message.from_int(integer)
-            Graph(self.nodes, order).push(message, {v: values[v] for v in body})
+            self.body(n).push(message, {v: values[v] for v in body})
             message.push(*interval(FLAG, 0), 16)
         else:
             integer = self.range_encode(self.observed[::-1], values)
@@ -3269,7 +3264,9 @@ class Tree:
     def told(self, i, u):
         """What the upward weights of node i say of its parent's states."""
         h = [w >> 2 for w in u]
-        return fit_largest([sum(products(row, h)) for row in self.transitions[i - 1]], 31)
+        return fit_largest(
+            [sum(products(row, h)) for row in self.transitions[i - 1]], 31
+        )
 
     def upward(self, x):
         """u of all nodes."""
@@ -3327,7 +3324,7 @@ class Tree:
                 columns = zip(*rows, strict=True)
                 yield j, [sum(products(p, column)) // sum(p) for column in columns]
                 u = self.absorb(u, self.column(i, x))
-                p = fit(products(p, self.column(i, x)), 32)
+            p = fit(products(p, self.column(i, x) if j >= 0 else [1] * K), 32)
             for c in self.children[i]:
                 m = [min(32767, (w + 2**16) >> 17) for w in p]
                 given = zip(*self.transitions[c - 1], strict=True)
@@ -3384,3 +3381,256 @@ def tree_model_file(tree, kind="integers", predictive=False):
     rest += b"".join(words(row) for rows in tree.emissions for row in rows)
     codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
     return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+
+    def body(self, n):
+        """The graph without the first n observations, and what only they need."""
+        needed = {*self.observed[n:]}
+        for node in self.pushes:  # children first
+            if node in needed:
+                needed |= {*self.nodes[node][0]}
+        return Graph(self.nodes, [step for step in self.order if step[1] in needed])
+
+    def range_decode(self, integer, known, nodes):
+        decoder, values = RangeDecoder(integer), dict(known)
+        for x in nodes:
+            edges = edges_of(self.predictive(x, values))
+            values[x], start, freq = finder(edges)(decoder.slot(edges[-1]))
+            decoder.advance(start, freq, edges[-1])
+        decoder.check()
+        return values
+
+    def decode(self, data):
+        message, n = Message.from_bytes(data), self.start()
+        if n == len(self.observed):
+            return self.range_decode(message.to_int(), {}, self.observed[::-1])
+        if message.pop(16, finder(FLAG)) == 1:
+            values = self.range_decode(message.to_int(), {}, self.observed[::-1])
+            if self.range_encode(self.observed[:n][::-1], values) >= START:
+                raise Damage("the schedule would have started")
+            return values
+        values = self.body(n).pop(message)
+        if message.to_int() < START:
+            raise Damage("the schedule did not start from this integer")
+        return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
+
+
+# Hierarchical hidden Markov models. A state is a tuple of one for each level, the
+# lowest first; weights are a dict from states.
+
+
+class Hierarchy:
+    """Masses of each level, the lowest first: initial[l][above], transition[l][above]
+    [before], rows of a sum of 2^prec, where the last level has one state above it; and
+    of emissions, emission[state of the lowest level]."""
+
+    def __init__(self, initial, transition, emission, prec, tail_length):
+        self.initial, self.transition, self.emission = initial, transition, emission
+        self.prec, self.tail_length, self.levels = prec, tail_length, len(initial)
+        for row in hierarchy_tables(self):
+            assert min(row) >= 1
+            assert sum(row) == 2**prec
+        sizes = [range(len(rows[0])) for rows in initial]
+        self.states = [z[::-1] for z in product(*sizes[::-1])]
+        joint = (len(self.states) - 1).bit_length()
+        self.start = 2 ** max(40, 28 + 2 * joint)
+
+    def above(self, z, level):
+        return z[level + 1] if level + 1 < self.levels else 0
+
+    def initial_row(self, level, z):
+        return self.initial[level][self.above(z, level)]
+
+    def transition_row(self, level, before, z):
+        return self.transition[level][self.above(z, level)][before[level]]
+
+
+def hierarchy_tables(model):
+    """All rows of masses, in the order of files."""
+    rows = []
+    for initial, transition in zip(model.initial, model.transition, strict=True):
+        rows += initial
+        for matrix in transition:
+            rows += matrix
+    return rows + model.emission
+
+
+def hierarchy_first(model):
+    """The weights of z_1."""
+    p = {}
+    for z in model.states:
+        w = 2 ** (31 - model.prec) * model.initial_row(model.levels - 1, z)[z[-1]]
+        for level in reversed(range(model.levels - 1)):
+            w = w * model.initial_row(level, z)[z[level]] >> model.prec
+        p[z] = w + 1
+    return p
+
+
+def fit_all(weights, b):
+    return dict(zip(weights, fit(weights.values(), b), strict=True))
+
+
+def hierarchy_filter(model, p, x):
+    """The filtered weights, and the predicted ones of the next step."""
+    f = fit_all({z: p[z] * model.emission[z[0]][x] for z in p}, 31)
+    w = f
+    for level in reversed(range(model.levels)):
+        moved = dict.fromkeys(w, 0)
+        for z in w:
+            for i in range(len(model.initial[level][0])):
+                before = (*z[:level], i, *z[level + 1 :])
+                moved[z] += w[before] * model.transition_row(level, before, z)[z[level]]
+        w = {z: m >> model.prec for z, m in moved.items()}
+    return f, {z: w[z] + 1 for z in w}
+
+
+def hierarchy_levels(model, f, z_next):
+    """For each level the weights g of its state and those below, and the masses with
+    which its states lead to the next one."""
+
+    def into(level, i):
+        if z_next is None:
+            return 1
+        row = model.transition[level][model.above(z_next, level)][i]
+        return row[z_next[level]]
+
+    g = [f]
+    for level in reversed(range(1, model.levels)):
+        below = {}
+        for z, w in g[0].items():
+            below[z[:-1]] = below.get(z[:-1], 0) + w * into(level, z[-1])
+        g.insert(0, fit_all(below, 31))
+    return g, into
+
+
+def hierarchy_rows(model, f, z_next):
+    """The weights of a level's state, given those of the levels below."""
+    g, into = hierarchy_levels(model, f, z_next)
+
+    def row(level, below):
+        states = range(len(model.initial[level][0]))
+        return fit([g[level][(*below, i)] * into(level, i) for i in states], 26)
+
+    return row
+
+
+def hierarchy_pop_state(model, message, f, z_next):
+    row, z = hierarchy_rows(model, f, z_next), ()
+    for level in range(model.levels):
+        z = (*z, pop_row(message, row(level, z)))
+    return z
+
+
+def hierarchy_push_state(model, message, f, z_next, z):
+    row = hierarchy_rows(model, f, z_next)
+    for level in reversed(range(model.levels)):
+        weights = row(level, z[:level])
+        if weights[z[level]] == 0:
+            raise Damage("the sender cannot have popped this state")
+        push_row(message, weights, z[level])
+
+
+def hierarchy_prior_row(model, level, before, z):
+    if before is None:
+        return model.initial_row(level, z)
+    return model.transition_row(level, before, z)
+
+
+def hierarchy_push(model, message, xs):
+    """The sender of IconoCLaSM, for at least one symbol."""
+    filtered, p = [], hierarchy_first(model)
+    for x in xs:
+        f, p = hierarchy_filter(model, p, x)
+        filtered.append(f)
+    z = hierarchy_pop_state(model, message, filtered[-1], None)
+    for t in reversed(range(len(xs))):
+        push_row(message, model.emission[z[0]], xs[t])
+        before = None
+        if t > 0:
+            before = hierarchy_pop_state(model, message, filtered[t - 1], z)
+        for level in range(model.levels):
+            push_row(message, hierarchy_prior_row(model, level, before, z), z[level])
+        z = before
+
+
+def hierarchy_pop(model, message, n):
+    """n >= 1 symbols, and the predicted weights after them."""
+    p, before, xs, f = hierarchy_first(model), None, [], None
+    for _ in range(n):
+        z = [0] * model.levels
+        for level in reversed(range(model.levels)):
+            z[level] = pop_row(message, hierarchy_prior_row(model, level, before, z))
+        if before is not None:
+            hierarchy_push_state(model, message, f, z, before)
+        xs.append(pop_row(message, model.emission[z[0]]))
+        f, p = hierarchy_filter(model, p, xs[-1])
+        before = tuple(z)
+    hierarchy_push_state(model, message, f, None, before)
+    return xs, p
+
+
+def hierarchy_edges(model, p):
+    """Of the predictive distribution."""
+    lowest = [0] * len(model.emission)
+    for z, w in p.items():
+        lowest[z[0]] += w
+    columns = zip(*map(edges_of, model.emission), strict=True)
+    return [sum(products(lowest, column)) // sum(lowest) for column in columns]
+
+
+def hierarchy_range_encode(model, p, xs):
+    encoder = RangeEncoder()
+    for x in xs:
+        encoder.encode(*interval(hierarchy_edges(model, p), x), 2**model.prec)
+        _, p = hierarchy_filter(model, p, x)
+    return encoder.finish()
+
+
+def hierarchy_range_decode(model, p, integer, n):
+    decoder, xs = RangeDecoder(integer), []
+    for _ in range(n):
+        found = finder(hierarchy_edges(model, p))
+        x, start, freq = found(decoder.slot(2**model.prec))
+        decoder.advance(start, freq, 2**model.prec)
+        _, p = hierarchy_filter(model, p, x)
+        xs.append(x)
+    decoder.check()
+    return xs
+
+
+def hierarchy_encode(model, xs, predictive=False):
+    n, first = len(xs) - model.tail_length, hierarchy_first(model)
+    if predictive or n <= 0:
+        return Message.from_int(hierarchy_range_encode(model, first, xs)).to_bytes()
+    p = first
+    for x in xs[:n]:
+        _, p = hierarchy_filter(model, p, x)
+    first_bits = hierarchy_range_encode(model, p, xs[n:])
+    flag = int(first_bits < model.start)
+    if flag:
+        first_bits = hierarchy_range_encode(model, first, xs)
+    message = Message.from_int(first_bits)
+    if not flag:
+        hierarchy_push(model, message, xs[:n])
+    message.push(*interval(FLAG, flag), 16)
+    return message.to_bytes()
+
+
+def hierarchy_decode(model, data, T, predictive=False):
+    n, message = T - model.tail_length, Message.from_bytes(data)
+    if predictive or n <= 0 or message.pop(16, finder(FLAG)) == 1:
+        first = hierarchy_first(model)
+        return hierarchy_range_decode(model, first, message.to_int(), T)
+    xs, p = hierarchy_pop(model, message, n)
+    first_bits = message.to_int()
+    if first_bits < model.start:
+        raise Damage("the schedule did not start from this integer")
+    return xs + hierarchy_range_decode(model, p, first_bits, T - n)
+
+
+def hierarchy_file(model, predictive=False):
+    """Of integers 0 .. M-1."""
+    states = [len(rows[0]) for rows in model.initial]
+    numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
+    tables = b"".join(map(words, hierarchy_tables(model)))
+    codes = bytes([2, 6, predictive, 0, model.prec, 0, 0, 0])
+    return with_crc(b"\x89bbm" + codes + words(numbers) + tables)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bbans import LGSSM, VAE, Alphabet, DeepSSM, Message
 from bbans import networks as nn
 from bbans._lib import ffi, lib
-from bbans.frozen import Head
+from bbans.distributions import quantise
+from bbans.frozen import FrozenHierarchicalHMM, FrozenTree, Head
 from bbans.models import HMM
 from bbans.models.freeze_hmm import frozen_hmm
 
@@ -43,6 +44,25 @@ def random_hmm(K, symbols, *, concentration=1.0, seed=0, prec=16):
         *random_parameters(K, alphabet.size, concentration, seed),
         prec=prec,
         alphabet=alphabet,
+    )
+
+
+def random_hierarchy(sizes, n_symbols, *, concentration=1.0, seed=0, prec=16):
+    """A frozen model of levels with so many states, the lowest first."""
+    rng = np.random.default_rng(seed)
+
+    def rows(*shape):
+        n = shape[-1]
+        mass = rng.dirichlet(np.full(n, concentration), shape[:-1]) + 1e-12
+        return quantise(mass.reshape(-1, n), prec).reshape(shape)
+
+    above = [(n,) for n in sizes[1:]] + [()]
+    return FrozenHierarchicalHMM(
+        [rows(*up, n) for up, n in zip(above, sizes, strict=True)],
+        [rows(*up, n, n) for up, n in zip(above, sizes, strict=True)],
+        rows(sizes[0], n_symbols),
+        prec=prec,
+        start_length=40,
     )
 
 
@@ -87,6 +107,47 @@ def random_message(lanes, seed, words=1000):
     rng = np.random.default_rng(seed)
     heads = rng.integers(1 << 31, 1 << 63, lanes, np.uint64)
     return Message.from_state(heads, rng.integers(0, 1 << 32, words, np.uint64))
+
+
+# ---- latent trees
+
+
+def integer_masses(probabilities, total, least):
+    """Rows of integers of that sum, near the probabilities, none below `least`."""
+    free = total - least * probabilities.shape[-1]
+    masses = least + np.floor(probabilities * free).astype(np.int64)
+    largest = probabilities.argmax(-1)[..., None]
+    rest = total - masses.sum(-1, keepdims=True)
+    values = np.take_along_axis(masses, largest, -1) + rest
+    np.put_along_axis(masses, largest, values, -1)
+    return masses
+
+
+def random_tree(n, K, sizes, *, seed, concentration=0.3, prec=16, **options):
+    """A frozen tree of n nodes whose columns have alphabets of these sizes."""
+    rng = np.random.default_rng(seed)
+    parents, way = [-1], [0]
+    for i in range(1, n):
+        way = way[: len(way) - rng.integers(len(way))]
+        parents.append(int(way[-1]))
+        way.append(i)
+    variables = np.full(n, -1)
+    variables[rng.permutation(n)[: len(sizes)]] = np.arange(len(sizes))
+
+    def rows(*shape, total=1 << 15, least=1):
+        alpha = np.full(shape[-1], concentration)
+        return integer_masses(rng.dirichlet(alpha, shape[:-1]), total, least)
+
+    transitions = rows(n - 1, K, K)
+    if K > 2:  # some without mass
+        last, first = transitions[..., -1], transitions[..., 0]
+        moved = np.where(first + last < 1 << 14, last, 0)
+        transitions[..., 0] += moved
+        transitions[..., -1] -= moved
+    emissions = [rows(K, M, total=1 << prec) for M in sizes]
+    return FrozenTree(
+        parents, variables, rows(K), transitions, emissions, prec=prec, **options
+    )
 
 
 # ---- models made of networks

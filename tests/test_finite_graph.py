@@ -2,9 +2,11 @@
 graph says, by enumeration."""
 
 import itertools
+import json
 import math
 import pickle
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,6 +169,7 @@ def test_a_message_of_its_own(length, order, observed_parents):
         assert schedule.decode(data) == x
         if length <= 30:
             assert data == plain.encode(x)
+            assert plain.decode(data) == x
         spent = Spent(random_message(1, 0))
         schedule.push(spent, x)
         overs.append(8 * len(data) - spent.bits)
@@ -185,6 +188,7 @@ def test_a_start_of_little_information_is_flagged():
             data = schedule.encode(x)
             flags.append(int(Message.from_bytes(data).peek(16)[0]) == 15)
             assert data == plain.encode(x)
+            assert plain.decode(data) == x
             assert schedule.decode(data) == x
     assert flags == [True] * 3 + [False] * 3  # the code of zeros is the fraction 0
 
@@ -298,6 +302,39 @@ def test_schedules_are_pickled():
     assert again.encode(x) == schedule.encode(x)
     assert "10 nodes" in repr(FiniteGraph(nodes))
     assert FiniteGraph(nodes).nodes == tuple(nodes)
+
+
+VECTORS = json.loads((Path(__file__).parent / "vectors/graph_v1.json").read_text())
+
+
+def test_the_vectors_are_whole():
+    assert VECTORS["format"] == 1
+    assert len(VECTORS["cases"]) == 15
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_messages_are_the_stored_ones(case):
+    """Of this version, and of the reference, which decodes them too."""
+    tables, values = case["tables"], case["values"]
+    nodes = {name: (above, tables[i]) for name, above, i in case["nodes"]}
+    actions = {"-": "pop", "+": "push"}
+    order = [(actions[step[0]], step[1:]) for step in case["order"]]
+    schedule, plain = Schedule(FiniteGraph(nodes), order), ref.Graph(nodes, order)
+    start, pushed = bytes.fromhex(case["start"]), bytes.fromhex(case["pushed"])
+    message = Message.from_bytes(start)
+    schedule.push(message, values)
+    assert message.to_bytes() == pushed
+    assert schedule.pop(message) == values
+    assert message.to_bytes() == start
+    data = bytes.fromhex(case["bytes"])
+    assert schedule.encode(values) == data
+    assert schedule.decode(data) == values
+    if len(values) <= 40:
+        assert plain.encode(values) == data
+        assert plain.decode(data) == values
+        theirs = ref.Message.from_bytes(pushed)
+        assert plain.pop(theirs) == values
+        assert theirs.to_bytes() == start
 
 
 # ---- hierarchies in time

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
-from shared import ALL_BYTES, in_mode
+from shared import ALL_BYTES, in_mode, random_hierarchy
 
 from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
 from bbans._lib import lib
@@ -153,12 +153,12 @@ def header(model_type, mode, kind, detail, listed):
 
 
 def test_offsets_of_the_model_file():
-    start, hidden, linear, *_ = tables(MODEL)
+    start, hidden, levels, linear, *_ = tables(MODEL)
     at = 0
     for offset, size, _ in start:
         assert int(offset) == at
         at += int(size)
-    for rows, fixed in ((hidden, 3), (linear, 5)):
+    for rows, fixed in ((hidden, 3), (levels, 3), (linear, 5)):
         end = at
         for offset, size, _ in rows[:fixed]:
             assert int(offset) == end
@@ -194,9 +194,26 @@ def test_the_rest_of_the_model_file(alphabet, kind, values):
     assert model.fingerprint == hashlib.sha256(payload).digest()[:8]
 
 
+def test_model_files_of_hierarchical_models():
+    """The header's fields, and masses in the order that the document says."""
+    rows = tables(MODEL)[2]
+    names = ["levels L", "symbols M", "start length c", "states K_1 .. K_L", "listed"]
+    for (_, _, text), name in zip(rows, names, strict=False):
+        assert text.startswith(name)
+    model = random_hierarchy((3, 2), 4)
+    data = header(6, 0, 0, model.prec, 0)
+    data += struct.pack("<5I", 2, 4, model.start_length, 3, 2)
+    for initial, transition in zip(model.initial, model.transition, strict=True):
+        data += initial.astype("<u4").tobytes() + transition.astype("<u4").tobytes()
+    data += model.emission.astype("<u4").tobytes()
+    assert model.to_bytes() == data + struct.pack("<I", crc32(data))
+    assert re.search(r"; (\d) hierarchical", MODEL)[1] == "6"
+    assert numbers(rows[0][2], r"L, (\d+) to (\d+)") == [1, lib.BBANS_LEVELS_MAX]
+
+
 def test_model_files_of_linear_gaussian_models():
     """The header's fields are where the document has them."""
-    rows = tables(MODEL)[2]
+    rows = tables(MODEL)[3]
     model = LGSSM([[0.5]], [[1.0]], [[4.0]], [[4.0]]).freeze(noise="laplace")
     fields = {
         "latent dimensions": 1,

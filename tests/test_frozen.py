@@ -6,7 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from shared import ALL_BYTES, random_hmm, random_lgssm, random_message
+from shared import (
+    ALL_BYTES,
+    random_hierarchy,
+    random_hmm,
+    random_lgssm,
+    random_message,
+    random_tree,
+)
 
 from bbans import (
     CorruptError,
@@ -52,9 +59,14 @@ CASES = {
         TEXT.encode(),
     ),
     "autoregressive": (autoregressive, integers(5)),
+    "hierarchical": (lambda: random_hierarchy((3, 2), 5), integers(5)),
     "linear Gaussian": (
         lambda: random_lgssm(2, 1, seed=4).freeze(),
         random_lgssm(2, 1, seed=4).sample(200, seed=1)[0],
+    ),
+    "tree": (
+        lambda: random_tree(5, 3, [2, 4, 3], seed=4, start_length=20),
+        np.random.default_rng(5).integers(0, [2, 4, 3], (200, 3)),
     ),
     "rows": (
         lambda: random_lgssm(2, 3, seed=4).freeze(),
@@ -325,6 +337,8 @@ def test_every_type_has_its_number():
         3: "FrozenLGSSM",
         4: "FrozenVAE",
         5: "FrozenDeepSSM",
+        6: "FrozenHierarchicalHMM",
+        7: "FrozenTree",
     }
 
 

@@ -37,6 +37,11 @@ def flat(rows: list[list[int]]) -> list[int]:
     return [value for row in rows for value in row]
 
 
+def numbers_of(xs: list) -> list[int]:
+    """Observations, which are numbers or rows of these."""
+    return flat(xs) if xs and isinstance(xs[0], list) else xs
+
+
 def edges(rows: list[list[int]]) -> list[int]:
     return [edge for row in rows for edge in accumulate(row, initial=0)]
 
@@ -111,8 +116,7 @@ def files() -> list[str]:
     parts, cases = [], []
     for i, case in enumerate(content["cases"]):
         name, xs = f"golden_model_file_{i}", case["xs"]
-        numbers = flat(xs) if isinstance(xs[0], list) else xs
-        parts.append(array("int64_t", name + "_x", numbers))
+        parts.append(array("int64_t", name + "_x", numbers_of(xs)))
         file = bytes_of(name, case["file"], parts)
         message = bytes_of(name + "_message", case["message"], parts)
         cases.append(f"{{{file}, {name}_x, {len(xs)}, {message}}}")
@@ -135,13 +139,18 @@ def networks() -> list[str]:
 
 
 def latents() -> list[str]:
-    """Files of models of rows of 32 bits, and sequences under each."""
+    """Files of models that are read from these, and sequences under each."""
     parts, models, cases = [], [], []
-    for file in ("vae_v1.json", "deep_ssm_v1.json", "tree_v1.json"):
+    for file in (
+        "vae_v1.json",
+        "deep_ssm_v1.json",
+        "hierarchy_v1.json",
+        "tree_v1.json",
+    ):
         for model in json.loads((VECTORS / file).read_text())["cases"]:
             for case in model["sequences"]:
                 name = f"golden_latent_case_{len(cases)}"
-                parts.append(array("int32_t", name + "_x", flat(case["xs"])))
+                parts.append(array("int32_t", name + "_x", numbers_of(case["xs"])))
                 parts += encoded(name, case)
                 cases.append(entry(name, case, len(models)))
             name = f"golden_latent_{len(models)}"

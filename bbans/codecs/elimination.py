@@ -1,5 +1,5 @@
 """Posteriors by passing messages, in the reverse of the order in which latents are
-popped: docs/maths.md, "Exact posteriors"."""
+popped: docs/maths.md, "Schedules"."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Graphs of finite nodes, with exact posteriors in integers: docs/maths.md, "Exact
-posteriors"."""
+"""Graphs of finite nodes, with exact posteriors in integers: docs/maths.md, "Finite
+graphs"."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class FiniteGraph:
     end, for a tree from its root too, one more than it has levels for a hierarchy in
     time. Nodes that share an array share its memory. All is in integers, the same on
     every machine; what that costs is below 1e-6 bits a node. docs/maths.md,
-    "Exact posteriors".
+    "Finite graphs".
 
     Examples
     --------

@@ -7,6 +7,7 @@ from bbans.frozen.c_header import c_header
 from bbans.frozen.contexts import Contexts
 from bbans.frozen.deep_ssm import FrozenDeepSSM
 from bbans.frozen.head import Head
+from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.frozen.model_file import default_model, load_model, shipped_model
@@ -20,6 +21,7 @@ __all__ = [
     "FrozenARHMM",
     "FrozenDeepSSM",
     "FrozenHMM",
+    "FrozenHierarchicalHMM",
     "FrozenLGSSM",
     "FrozenModel",
     "FrozenNetwork",

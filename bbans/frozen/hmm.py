@@ -69,7 +69,77 @@ def value_dtype(kind: Kind) -> np.dtype[Any]:
     return np.dtype("<u4" if kind == "text" else "<i8")
 
 
-class HiddenMarkov(FrozenModel):
+class SymbolModel(FrozenModel):
+    """What models of hidden states that emit symbols share: their observations, and
+    their predictive distribution.
+
+    Parameters
+    ----------
+    c : cdata
+    emission : ndarray of uint32, shape (K, M)
+        Masses of the symbols for each state that emits one.
+    alphabet : Alphabet
+    mode : {"iconoclasm", "predictive"}
+    """
+
+    _DTYPE = np.uint32
+
+    def __init__(
+        self, c: Any, emission: NDArray[np.uint32], alphabet: Alphabet, mode: Mode
+    ) -> None:
+        self._emission, self._alphabet = emission, alphabet
+        super().__init__(c, mode)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of symbols M."""
+        return int(self.c.symbols)
+
+    @property
+    def prec(self) -> int:
+        """Precision r of the tables, in bits."""
+        return int(self.c.prec)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """What the symbols 0 .. M-1 stand for."""
+        return self._alphabet
+
+    @property
+    def emission(self) -> NDArray[np.uint32]:
+        """Integer masses of x_t given the state that emits it (row), shape (K, M)."""
+        return self._emission
+
+    def _predictive_edges(self, weights: NDArray[Any]) -> NDArray[np.uint32]:
+        """Edges of the mean of the emissions under these weights, shape (M + 1,)."""
+        # Sums of weights are below 2**32 and edges at most 2**28: nothing overflows.
+        weights = weights.astype(np.uint64)
+        below = np.zeros(self.n_symbols + 1, np.uint64)
+        np.cumsum(weights @ self._emission, out=below[1:])
+        edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
+        return edges
+
+    def _observations(self, x: Any) -> NDArray[np.uint32]:
+        if isinstance(x, str | bytes):
+            raise SymbolError(
+                f"symbols are numbers here, not {type(x).__name__}: pass "
+                "model.alphabet.encode(x)"
+            )
+        symbols = as_uint32(x, "symbol").ravel()
+        self._check_symbols(symbols)
+        return symbols
+
+    def _check_symbols(self, symbols: NDArray[np.uint32]) -> None:
+        """Raise `SymbolError` for the first symbol number that is not below M."""
+        outside = np.flatnonzero(symbols >= self.n_symbols)
+        if outside.size:
+            at = int(outside[0])
+            raise SymbolError(
+                f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
+            )
+
+
+class HiddenMarkov(SymbolModel):
     """What hidden Markov models share: tables, and the weights of states.
 
     Parameters
@@ -92,8 +162,6 @@ class HiddenMarkov(FrozenModel):
         If an argument breaks a condition above.
     """
 
-    _DTYPE = np.uint32
-
     def __init__(
         self,
         initial: ArrayLike,
@@ -108,19 +176,13 @@ class HiddenMarkov(FrozenModel):
         tables = [
             as_uint32(mass, "mass").copy() for mass in (initial, transition, emission)
         ]
-        self._initial, self._transition, self._emission = tables
-        if self._emission.ndim != 2:
-            raise ModelError("emission must have shape (K, M)")
-        n_states, n_symbols = self._emission.shape
+        self._initial, self._transition, emission = tables
+        alphabet = emission_alphabet(emission, alphabet)
+        n_states, n_symbols = emission.shape
         if self._initial.shape != (n_states,):
             raise ModelError(f"initial must have shape ({n_states},)")
         if self._transition.shape != (n_states, n_states):
             raise ModelError(f"transition must have shape ({n_states}, {n_states})")
-        self._alphabet = as_alphabet(n_symbols if alphabet is None else alphabet)
-        if self.alphabet.size != n_symbols:
-            raise ModelError(
-                f"alphabet has {self.alphabet.size} symbols, emission {n_symbols}"
-            )
         prec = as_integer(prec, "precision", 1, lib.BBANS_PREC_MAX)
         start_length = as_integer(start_length, "start_length", 1, lib.BBANS_START_MAX)
         size = lib.bbans_hmm_bytes(n_states, n_symbols)
@@ -129,7 +191,7 @@ class HiddenMarkov(FrozenModel):
         for name, table in zip(
             ("initial", "transition", "emission"), tables, strict=True
         ):
-            _check_masses(name, np.atleast_2d(table), prec)
+            check_masses(name, np.atleast_2d(table), prec)
             table.flags.writeable = False
         self._memory = np.empty(size // 8 + 1, np.uint64)
         c = ffi.new("bbans_hmm *")
@@ -140,7 +202,7 @@ class HiddenMarkov(FrozenModel):
                 pointer(self._memory, "uint64_t[]"), self._memory.nbytes,
             )
         )  # fmt: skip
-        super().__init__(c, mode)
+        super().__init__(c, emission, alphabet, mode)
 
     # ---- what it is
 
@@ -148,21 +210,6 @@ class HiddenMarkov(FrozenModel):
     def n_states(self) -> int:
         """Number of states K."""
         return int(self.c.states)
-
-    @property
-    def n_symbols(self) -> int:
-        """Number of symbols M."""
-        return int(self.c.symbols)
-
-    @property
-    def prec(self) -> int:
-        """Precision r of the tables, in bits."""
-        return int(self.c.prec)
-
-    @property
-    def alphabet(self) -> Alphabet:
-        """What the symbols 0 .. M-1 stand for."""
-        return self._alphabet
 
     @property
     def initial(self) -> NDArray[np.uint32]:
@@ -173,11 +220,6 @@ class HiddenMarkov(FrozenModel):
     def transition(self) -> NDArray[np.uint32]:
         """Integer masses of z_t given z_t-1 (row), shape (K, K)."""
         return self._transition
-
-    @property
-    def emission(self) -> NDArray[np.uint32]:
-        """Integer masses of x_t given z_t (row), shape (K, M)."""
-        return self._emission
 
     # ---- the recursions
 
@@ -203,12 +245,7 @@ class HiddenMarkov(FrozenModel):
     ) -> NDArray[np.uint32]:
         """Edges of P(x_t+1 | x_1 .. x_t), shape (M + 1,), from the weights of z_t+1;
         docs/maths.md, "The predictive distribution"."""
-        # Sums of weights are below 2**32 and edges at most 2**28: nothing overflows.
-        weights = self._weights(predicted).astype(np.uint64)
-        below = np.zeros(self.n_symbols + 1, np.uint64)
-        np.cumsum(weights @ self._emission, out=below[1:])
-        edges: NDArray[np.uint32] = (below // weights.sum()).astype(np.uint32)
-        return edges
+        return self._predictive_edges(self._weights(predicted))
 
     def _weights(self, values: ArrayLike | None) -> NDArray[np.uint32]:
         """Weights of the states, by default those of z_1, within the bounds that
@@ -222,41 +259,15 @@ class HiddenMarkov(FrozenModel):
             raise ModelError("weights must have a sum from 1 to 2**32 - 1")
         return weights
 
-    # ---- symbols
-
-    def _observations(self, x: Any) -> NDArray[np.uint32]:
-        if isinstance(x, str | bytes):
-            raise SymbolError(
-                f"symbols are numbers here, not {type(x).__name__}: pass "
-                "model.alphabet.encode(x)"
-            )
-        symbols = as_uint32(x, "symbol").ravel()
-        self._check_symbols(symbols)
-        return symbols
-
-    def _check_symbols(self, symbols: NDArray[np.uint32]) -> None:
-        """Raise `SymbolError` for the first symbol number that is not below M."""
-        outside = np.flatnonzero(symbols >= self.n_symbols)
-        if outside.size:
-            at = int(outside[0])
-            raise SymbolError(
-                f"symbol {symbols[at]} at position {at} is not below {self.n_symbols}"
-            )
-
     # ---- its file: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        values = self.alphabet.values
-        parts = [
-            self._header(
-                self.prec, values is not None,
-                self.n_states, self.n_symbols, self.start_length,
-            )
-        ]  # fmt: skip
-        if values is not None:
-            parts.append(values.astype(value_dtype(self.kind)).tobytes())
+        header = self._header(
+            self.prec, self.alphabet.values is not None,
+            self.n_states, self.n_symbols, self.start_length,
+        )  # fmt: skip
         tables = (self._initial, self._transition, self._emission)
-        return b"".join(parts + [table.astype("<u4").tobytes() for table in tables])
+        return b"".join([header, listed(self.alphabet), *map(words_of, tables)])
 
 
 class FrozenHMM(HiddenMarkov):
@@ -416,20 +427,44 @@ def read_tables(data: bytes, head: Head) -> dict[str, Any]:
     begin, end = head.offsets()
     words = np.frombuffer(data[begin:end], "<u4").astype(np.uint32)
     initial, transition, emission = np.split(words, [K, K + K * K])
-    symbols: Any = M
-    if head.start.listed:
-        symbols = np.frombuffer(data[HEADER_BYTES:begin], value_dtype(head.kind))
-    if head.kind == "text":
-        symbols = _characters(symbols)
     return {
         "initial": initial,
         "transition": transition.reshape(K, K),
         "emission": emission.reshape(K, M),
         "prec": head.start.detail,
         "start_length": head.start_length,
-        "alphabet": Alphabet(symbols, kind=head.kind),
+        "alphabet": read_alphabet(data[HEADER_BYTES:begin], M, head.start),
         "mode": MODES[head.start.mode],
     }
+
+
+def words_of(table: NDArray[np.uint32]) -> bytes:
+    """Masses as files have them."""
+    return table.astype("<u4").tobytes()
+
+
+def listed(alphabet: Alphabet) -> bytes:
+    """The symbols that a file lists: none, where they are 0 .. M-1."""
+    if alphabet.values is None:
+        return b""
+    return alphabet.values.astype(value_dtype(alphabet.kind)).tobytes()
+
+
+def read_alphabet(data: bytes, n_symbols: int, start: Start) -> Alphabet:
+    """Read what `listed` wrote, in a file that begins with these codes.
+
+    Raises
+    ------
+    ModelError
+        If it is no alphabet.
+    """
+    kind: Kind = KINDS[start.kind]
+    symbols: Any = n_symbols
+    if start.listed:
+        symbols = np.frombuffer(data, value_dtype(kind))
+    if kind == "text":
+        symbols = _characters(symbols)
+    return Alphabet(symbols, kind=kind)
 
 
 def _characters(values: Any) -> str:
@@ -439,7 +474,36 @@ def _characters(values: Any) -> str:
         raise ModelError("text lists its characters, by their code points") from None
 
 
-def _check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
+# ---- its tables
+
+
+def emission_alphabet(
+    emission: NDArray[np.uint32], alphabet: Alphabet | None
+) -> Alphabet:
+    """The alphabet of a model with these emissions, by default 0 .. M-1.
+
+    Raises
+    ------
+    ModelError
+        If `emission` is not two-dimensional, or has another number of symbols.
+    """
+    if emission.ndim != 2:
+        raise ModelError("emission must have shape (K, M)")
+    n_symbols = emission.shape[1]
+    made = as_alphabet(n_symbols if alphabet is None else alphabet)
+    if made.size != n_symbols:
+        raise ModelError(f"alphabet has {made.size} symbols, emission {n_symbols}")
+    return made
+
+
+def check_masses(name: str, rows: NDArray[np.uint32], prec: int) -> None:
+    """That each row has masses of at least 1 that sum to ``2**prec``.
+
+    Raises
+    ------
+    ModelError
+        If one does not; the text names it.
+    """
     for row, fault in (
         (rows.min(axis=1) < 1, "has a mass of 0"),
         (rows.sum(axis=1, dtype=np.uint64) != 1 << prec, f"does not sum to 2**{prec}"),

@@ -19,6 +19,7 @@ from bbans.frozen import (
     arhmm,
     contexts,
     deep_ssm,
+    hierarchical_hmm,
     hmm,
     lgssm,
     network_model,
@@ -129,6 +130,17 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             size += max(network_model.BODY.unpack(body)[2], len(body))
             deque(upto(size), 0)
         facts = networks.facts()
+    elif start.model_type == hierarchical_hmm.FrozenHierarchicalHMM.TYPE:
+        levels = hierarchical_hmm.n_levels(head)
+        head += b"".join(upto(len(head) + 4 * levels))
+        chains = hierarchical_hmm.read_head(head)
+        size, start_length = chains.offsets()[1], chains.start_length
+        facts = {
+            "kind": "frozen hierarchical hidden Markov model",
+            "states": " x ".join(map(str, chains.n_states)),
+            "symbols": chains.n_symbols,
+            "precision": f"{chains.start.detail} bits",
+        }
     elif start.model_type == tree.FrozenTree.TYPE:
         head += b"".join(upto(tree.HEADER_BYTES))
         latent = tree.read_head(head)

@@ -386,12 +386,14 @@ class FrozenTree(FrozenModel):
         check_end(data, end)
         if n == 0 or K == 0:
             raise ModelError("it has no nodes, or no states")
-        nodes = np.frombuffer(data, "<i4", 2 * n, at).reshape(2, n)
+        parents = np.frombuffer(data, "<i4", n, at)
+        variables = np.frombuffer(data, "<i4", n, at + 4 * n)
         at += 8 * n
         short = np.frombuffer(data, "<u2", K * (1 + (n - 1) * K), at)
         emissions = np.frombuffer(data[at + short.nbytes : end], "<u4")
         return cls(
-            *nodes,
+            parents,
+            variables,
             short[:K],
             short[K:].reshape(n - 1, K, K),
             [
@@ -504,7 +506,9 @@ class TreeSteps:
         """What is known after a row: the row."""
         row: NDArray[np.int32] = self._frozen.observations(x).reshape(-1)
         if row.size != self._frozen.width:
-            raise SymbolError(f"a row has {self._frozen.width} integers, not {row.size}")
+            raise SymbolError(
+                f"a row has {self._frozen.width} integers, not {row.size}"
+            )
         return row
 
     def posterior(self, belief: NDArray[np.int32], z_next: int | None) -> Weighted:
@@ -653,11 +657,12 @@ class _Predicted:
                     downward[to] = weigh(downward[to], factor)
                 given = _narrow(downward[above]) @ s.matrices[i].astype(np.int64)
                 downward[i] = np.clip(given, s.floor, None)
+            factor = np.array([1])
             if column >= 0:
                 yield column, self._law(column, downward[i])
                 factor = s.emitting(i, x)
                 upward[i] = absorb(upward[i], factor)
-                downward[i] = weigh(downward[i], factor)
+            downward[i] = weigh(downward[i], factor)
 
     def _law(self, column: int, weights: _Integers) -> Weighted:
         masses = self._steps._frozen.emissions[column].astype(np.int64)
@@ -675,7 +680,8 @@ def _scaled(v: _Integers, measure: int, bits: int) -> _Integers:
 def absorb(upward: _Integers, factor: _Integers) -> _Integers:
     """Upward weights times a factor."""
     product = upward * factor
-    return np.clip(_scaled(product, int(product.max()), 32), 4, None)
+    weights: _Integers = np.clip(_scaled(product, int(product.max()), 32), 4, None)
+    return weights
 
 
 def weigh(downward: _Integers, factor: _Integers) -> _Integers:
@@ -686,4 +692,5 @@ def weigh(downward: _Integers, factor: _Integers) -> _Integers:
 
 def _narrow(weights: _Integers) -> _Integers:
     """Weights at 15 bits."""
-    return np.clip((weights + (1 << 16)) >> 17, None, (1 << 15) - 1)
+    short: _Integers = np.clip((weights + (1 << 16)) >> 17, None, (1 << 15) - 1)
+    return short

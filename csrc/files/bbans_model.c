@@ -6,7 +6,7 @@
 #include "bbans_files.h"
 
 #define VERSION 2
-#define HMM_HEADER 24
+#define HMM_HEADER 24 /* of hierarchical ones too */
 #define LGSSM_HEADER 32
 #define LATENT_HEADER 56
 #define TREE_HEADER 32
@@ -41,6 +41,8 @@ typedef struct {
     size_t start_bits, steps; /* of linear Gaussian models alone             */
     size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
     size_t values, tables, tree;          /* offsets; 0: there is none       */
+    size_t levels, of_level[BBANS_LEVELS_MAX]; /* of hierarchical models: how
+                                                  many, and states of each   */
     size_t nodes, table_bytes; /* of trees, whose columns are `symbols`      */
     /* Of models of latents and networks: */
     bbans_head head;
@@ -119,6 +121,11 @@ static int has_networks(int type)
     return type == BBANS_MODEL_VAE || type == BBANS_MODEL_DEEP_SSM;
 }
 
+static int is_hierarchy(int type)
+{
+    return type == BBANS_MODEL_HIERARCHY;
+}
+
 static int is_tree(int type)
 {
     return type == BBANS_MODEL_TREE;
@@ -148,9 +155,7 @@ static int detail_is_known(const uint8_t *bytes)
 
 static int codes_are_known(const uint8_t *bytes)
 {
-    return ((bytes[TYPE] >= BBANS_MODEL_HMM &&
-             bytes[TYPE] <= BBANS_MODEL_DEEP_SSM) ||
-            is_tree(bytes[TYPE])) &&
+    return bytes[TYPE] >= BBANS_MODEL_HMM && bytes[TYPE] <= BBANS_MODEL_TREE &&
            bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
            detail_is_known(bytes) && bytes[LISTED] <= 1 &&
            bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
@@ -161,9 +166,12 @@ static size_t number(const uint8_t *bytes, size_t i)
     return (size_t)bbans_load(bytes + NUMBERS + 4 * i, 4);
 }
 
-static size_t rows_bytes(const layout *l)
+static uint64_t rows_bytes(const layout *l)
 {
-    return 4 * l->states * (1 + l->states + l->symbols);
+    return 4 *
+           (l->levels > 0
+                ? bbans_hierarchy_mass_count(l->levels, l->of_level, l->symbols)
+                : (uint64_t)l->states * (1 + l->states + l->symbols));
 }
 
 static uint64_t lgssm_bytes(const layout *l)
@@ -173,9 +181,23 @@ static uint64_t lgssm_bytes(const layout *l)
             4 * bbans_lgssm_step_words(l->states, l->symbols));
 }
 
+/* The states of each level, which follow the numbers of a hierarchical model,
+ * as far as there are bytes.  Returns whether they are within the limits. */
+static int read_levels(const uint8_t *bytes, size_t n_bytes, layout *l)
+{
+    size_t i;
+
+    l->levels = number(bytes, 0);
+    if (l->levels < 1 || l->levels > BBANS_LEVELS_MAX)
+        return 0;
+    for (i = 0; i < l->levels; i++, l->tables += 4)
+        l->of_level[i] = n_bytes < l->tables + 4 ? 1 : number(bytes, 3 + i);
+    return bbans_hierarchy_mass_count(l->levels, l->of_level, l->symbols) > 0;
+}
+
 /* Read a whole header.  Returns where the tables end, or 0 for numbers out of
  * range; within it, that is below 2^38. */
-static uint64_t read_header(const uint8_t *bytes, layout *l)
+static uint64_t read_header(const uint8_t *bytes, size_t n_bytes, layout *l)
 {
     memset(l, 0, sizeof *l);
     l->states = number(bytes, 0);
@@ -197,6 +219,8 @@ static uint64_t read_header(const uint8_t *bytes, layout *l)
     }
     if (l->states > BBANS_STATES_MAX || l->symbols > BBANS_SYMBOLS_MAX ||
         bytes[DETAIL] < 1 || bytes[DETAIL] > BBANS_PREC_MAX)
+        return 0;
+    if (is_hierarchy(bytes[TYPE]) && !read_levels(bytes, n_bytes, l))
         return 0;
     if (bytes[LISTED]) {
         l->values = l->tables;
@@ -338,7 +362,7 @@ static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
         return read_latent_layout(bytes, n_bytes, l);
     if (is_tree(bytes[TYPE]))
         return read_tree_layout(bytes, n_bytes, l);
-    size = read_header(bytes, l);
+    size = read_header(bytes, n_bytes, l);
     if (size == 0)
         return BBANS_ERR_CORRUPT;
     if (bytes[TYPE] == BBANS_MODEL_ARHMM) {
@@ -432,6 +456,8 @@ static size_t need(const bbans_model *model, layout *l)
         bytes = l->place[l->latent.networks];
     else if (is_gaussian(model->bytes[TYPE]))
         bytes = lgssm_bytes(l);
+    else if (is_hierarchy(model->bytes[TYPE]))
+        bytes = bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols);
     else if (is_tree(model->bytes[TYPE]))
         bytes = tree_bytes(model->bytes, l);
     else if (hmm_bytes(l) == 0)
@@ -550,17 +576,24 @@ static bbans_status read_contexts(const uint8_t *bytes, const layout *l,
     return BBANS_OK;
 }
 
-static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
-                              const layout *l, void *memory)
+static void read_masses(const uint8_t *bytes, const layout *l, uint32_t *mass)
 {
-    const size_t K = l->states, M = l->symbols, n = rows_bytes(l) / 4;
-    uint32_t *initial = bbans_hmm_masses(memory, K, M);
-    const bbans_contexts *contexts = NULL;
-    bbans_status status;
+    const size_t n = (size_t)(rows_bytes(l) / 4);
     size_t i;
 
     for (i = 0; i < n; i++)
-        initial[i] = (uint32_t)bbans_load(bytes + l->tables + 4 * i, 4);
+        mass[i] = (uint32_t)bbans_load(bytes + l->tables + 4 * i, 4);
+}
+
+static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
+                              const layout *l, void *memory)
+{
+    const size_t K = l->states, M = l->symbols;
+    uint32_t *initial = bbans_hmm_masses(memory, K, M);
+    const bbans_contexts *contexts = NULL;
+    bbans_status status;
+
+    read_masses(bytes, l, initial);
     status = bbans_hmm_init(hmm, K, M, bytes[DETAIL], l->start_length, initial,
                             initial + K, initial + K + K * K, memory,
                             bbans_hmm_bytes(K, M));
@@ -569,6 +602,20 @@ static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
     status =
         read_contexts(bytes, l, (uint8_t *)memory + hmm_bytes(l), &contexts);
     return status == BBANS_OK ? bbans_hmm_set_contexts(hmm, contexts) : status;
+}
+
+static bbans_status build_hierarchy(bbans_hierarchy *model,
+                                    const uint8_t *bytes, const layout *l,
+                                    void *memory)
+{
+    uint32_t *mass =
+        bbans_hierarchy_masses(memory, l->levels, l->of_level, l->symbols);
+
+    read_masses(bytes, l, mass);
+    return bbans_hierarchy_init(
+        model, l->levels, l->of_level, l->symbols, bytes[DETAIL],
+        l->start_length, mass, memory,
+        bbans_hierarchy_bytes(l->levels, l->of_level, l->symbols));
 }
 
 static bbans_status build_lgssm(bbans_lgssm *lgssm, const uint8_t *bytes,
@@ -642,6 +689,8 @@ bbans_status bbans_model_build(bbans_model *model, void *memory,
         status = build_latent(frozen, model->bytes, &l, rest);
     else if (is_gaussian(model->bytes[TYPE]))
         status = build_lgssm(&frozen->lgssm, model->bytes, &l, rest);
+    else if (is_hierarchy(model->bytes[TYPE]))
+        status = build_hierarchy(&frozen->hierarchy, model->bytes, &l, rest);
     else if (is_tree(model->bytes[TYPE]))
         status = build_tree(&frozen->tree, model->bytes, &l, rest);
     else
@@ -741,6 +790,27 @@ static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
         put(w, counter.at, 4);
         put_contexts(w, hmm->contexts);
     }
+}
+
+static void put_hierarchy(writer *w, const bbans_hierarchy *m, int kind,
+                          const int64_t *value)
+{
+    size_t l, k;
+
+    put(w, m->levels, 4);
+    put(w, m->symbols, 4);
+    put(w, m->space.start_length, 4);
+    for (l = 0; l < m->levels; l++)
+        put(w, m->states[l], 4);
+    for (k = 0; value != NULL && k < m->symbols; k++)
+        put(w, (uint64_t)value[k], value_bytes(kind));
+    for (l = 0; l < m->levels; l++) {
+        const size_t rows = l + 1 < m->levels ? m->states[l + 1] : 1;
+
+        put_masses(w, m->initial_cdf[l], rows, m->states[l]);
+        put_masses(w, m->transition_cdf[l], rows * m->states[l], m->states[l]);
+    }
+    put_masses(w, m->emission_cdf, m->states[0], m->symbols);
 }
 
 static void put_lgssm(writer *w, const bbans_lgssm *m)
@@ -857,6 +927,7 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
     case BBANS_MODEL_LGSSM: return (unsigned)frozen->lgssm.noise_family;
     case BBANS_MODEL_VAE: return (unsigned)frozen->vae.levels;
     case BBANS_MODEL_DEEP_SSM: return 0;
+    case BBANS_MODEL_HIERARCHY: return frozen->hierarchy.prec;
     case BBANS_MODEL_TREE: return frozen->tree.prec;
     default: return frozen->hmm.prec;
     }
@@ -896,6 +967,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
                    type == BBANS_MODEL_VAE ? frozen->vae.order : 0);
     else if (is_gaussian(type))
         put_lgssm(&w, &frozen->lgssm);
+    else if (is_hierarchy(type))
+        put_hierarchy(&w, &frozen->hierarchy, kind, value);
     else if (is_tree(type))
         put_tree(&w, &frozen->tree);
     else
@@ -903,8 +976,13 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     *n_bytes = w.at + CHECKSUM_BYTES;
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
-    if (has_alphabet(type) && !alphabet_was_written(bytes + HMM_HEADER, kind,
-                                                    value, frozen->hmm.symbols))
+    if (has_alphabet(type) &&
+        !alphabet_was_written(
+            bytes + HMM_HEADER +
+                4 * (is_hierarchy(type) ? frozen->hierarchy.levels : 0),
+            kind, value,
+            is_hierarchy(type) ? frozen->hierarchy.symbols
+                               : frozen->hmm.symbols))
         return BBANS_ERR_SYMBOL;
     put(&w, bbans_crc32(0, bytes, w.at), CHECKSUM_BYTES);
     return BBANS_OK;

@@ -27,17 +27,28 @@ static void *allocate(size_t n)
     return memory;
 }
 
+static int has_networks(const bbans_model *model)
+{
+    return model->type == BBANS_MODEL_VAE ||
+           model->type == BBANS_MODEL_DEEP_SSM;
+}
+
 /* Observations that the model takes. */
 static void draw(const bbans_model *model, uint8_t *x, size_t x_bytes)
 {
     const bbans_head *head = &model->frozen->vae.base.head;
+    const bbans_tree *tree = &model->frozen->tree;
     size_t i;
 
     for (i = 0; i < x_bytes; i++)
         x[i] = (uint8_t)random_bits();
     for (i = 0; model->symbols > 0 && i < STEPS; i++)
         ((uint32_t *)(void *)x)[i] = below((uint32_t)model->symbols);
-    if (model->type < BBANS_MODEL_VAE)
+    if (model->type == BBANS_MODEL_TREE)
+        for (i = 0; i < x_bytes / sizeof(int32_t); i++)
+            ((int32_t *)(void *)x)[i] =
+                (int32_t)below(tree->symbols[i % tree->columns]);
+    if (!has_networks(model))
         return;
     for (i = 0; i < x_bytes / sizeof(int32_t); i++)
         ((int32_t *)(void *)x)[i] =
@@ -57,7 +68,7 @@ static int is_small(const bbans_model *model)
     if (work_bytes == 0 || work_bytes > WORK_MOST ||
         space->push_words + space->pop_words > WORK_MOST / STEPS / 4)
         return 0;
-    if (model->type < BBANS_MODEL_VAE)
+    if (!has_networks(model))
         return 1;
     for (i = 0; i < latent->networks; i++)
         if (latent->network[i].products > PRODUCTS_MOST)
@@ -186,6 +197,30 @@ static size_t make_hmm(uint8_t *file, int type)
     return (size_t)(at - file) + 4;
 }
 
+/* Two levels, of three and two states; four symbols, 10 bits. */
+static size_t make_hierarchy(uint8_t *file)
+{
+    uint8_t *at = file;
+    size_t i;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\6\0\0\12\0\0\0",
+           12);
+    at = put(at + 12, 2, 4);
+    at = put(at, 4, 4);
+    at = put(at, 5, 4);
+    at = put(at, 3, 4);
+    at = put(at, 2, 4);
+    for (i = 0; i < 2 + 2 * 3; i++)
+        at = put_row(at, 3, 1024);
+    for (i = 0; i < 1 + 2; i++)
+        at = put_row(at, 2, 1024);
+    for (i = 0; i < 3; i++)
+        at = put_row(at, 4, 1024);
+    return (size_t)(at - file) + 4;
+}
+
 static size_t make_lgssm(uint8_t *file)
 {
     const size_t words = bbans_lgssm_step_words(1, 2);
@@ -279,6 +314,42 @@ static size_t make_vae(uint8_t *file)
     return (size_t)(at - file) + 4;
 }
 
+/* Four nodes of three states, and three columns. */
+static size_t make_tree(uint8_t *file)
+{
+    static const uint32_t symbols[] = {2, 4, 3},
+                          column[] = {2, UINT32_MAX, 0, 1};
+    const uint32_t parent[] = {UINT32_MAX, 0, below(2), 0};
+    const uint32_t numbers[] = {4, 3, 3, 1 + below(3), 30 + below(40)};
+    uint8_t *at = file;
+    size_t i, k;
+
+    memcpy(at,
+           "\x89"
+           "bbm\2\7\0\0",
+           8);
+    at = put(at + 8, 10, 4); /* bits, and no more codes */
+    for (i = 0; i < 5; i++)
+        at = put(at, numbers[i], 4);
+    for (i = 0; i < 3; i++)
+        at = put(at, symbols[i], 4);
+    for (i = 0; i < 4; i++)
+        at = put(at, parent[i], 4);
+    for (i = 0; i < 4; i++)
+        at = put(at, column[i], 4);
+    for (i = 0; i < 10; i++) {
+        const uint32_t first = below(1 << 15), next = below((1 << 15) - first);
+
+        at = put(at, first, 2);
+        at = put(at, next, 2);
+        at = put(at, (1 << 15) - first - next, 2);
+    }
+    for (i = 0; i < 3; i++)
+        for (k = 0; k < 3; k++)
+            at = put_row(at, symbols[i], 1024);
+    return (size_t)(at - file) + 4;
+}
+
 static void over_file(const char *name)
 {
     static uint8_t data[SIZE_MOST];
@@ -296,11 +367,16 @@ int main(int argc, char **argv)
 
     for (i = 1; i < argc; i++)
         over_file(argv[i]);
-    for (i = 0; argc == 1 && i < 60000; i++) {
-        const int type = 1 + i % 4;
-        size_t n = type == BBANS_MODEL_VAE     ? make_vae(file)
-                   : type == BBANS_MODEL_LGSSM ? make_lgssm(file)
-                                               : make_hmm(file, type);
+    for (i = 0; argc == 1 && i < 75000; i++) {
+        static const int types[] = {BBANS_MODEL_HMM,   BBANS_MODEL_ARHMM,
+                                    BBANS_MODEL_LGSSM, BBANS_MODEL_VAE,
+                                    BBANS_MODEL_TREE,  BBANS_MODEL_HIERARCHY};
+        const int type = types[i % 6];
+        size_t n = type == BBANS_MODEL_VAE         ? make_vae(file)
+                   : type == BBANS_MODEL_TREE      ? make_tree(file)
+                   : type == BBANS_MODEL_HIERARCHY ? make_hierarchy(file)
+                   : type == BBANS_MODEL_LGSSM     ? make_lgssm(file)
+                                                   : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)
             file[below((uint32_t)n)] =
@@ -310,7 +386,7 @@ int main(int argc, char **argv)
             n -= below((uint32_t)n);
         (void)LLVMFuzzerTestOneInput(file, n);
     }
-    CHECK(argc > 1 || built > 12000);
+    CHECK(argc > 1 || built > 15000);
     printf("fuzz_model: ok, %u models\n", built);
     return 0;
 }

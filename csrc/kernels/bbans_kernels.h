@@ -76,6 +76,28 @@ static inline size_t bbans_tile_row(size_t stride, size_t j, size_t a)
     return j * stride + 2 * a * bbans_tile_width(stride, j);
 }
 
+/* ---- Hierarchical hidden Markov models ----------------------------------- */
+
+#define BBANS_JOINT_BITS 31
+
+/* n and width are multiples of 8; arrays need no alignment. */
+typedef struct {
+    /* filtered [n] = predicted[i] emitting[i mod width], scaled to a sum of
+     * JOINT_BITS bits.  The sum of predicted is below 2^32, masses below 2^29.
+     */
+    void (*observe)(const uint32_t *predicted, const uint32_t *emitting,
+                    size_t width, size_t n, uint32_t *filtered);
+    /* out[i][j] = (the sum of c[i][k] x[k][j] >> shift) + more, i < rows, k <
+     * terms, j < n.  Rows of c and out are c_stride and out_stride apart.  All
+     * sums are below 2^(32 + shift) and 2^63. */
+    void (*contract)(const uint32_t *c, size_t c_stride, size_t rows,
+                     const uint32_t *x, size_t terms, size_t n, uint32_t *out,
+                     size_t out_stride, unsigned shift, uint32_t more);
+    /* sum[j] = the sum of c[k] x[k][j], j < n, below 2^63. */
+    void (*combine)(const uint32_t *c, const uint32_t *x, size_t terms,
+                    size_t n, uint64_t *sum);
+} bbans_levels_kernels;
+
 /* ---- Latent trees -------------------------------------------------------- */
 
 #define BBANS_UPWARD_MIN 4u
@@ -436,6 +458,7 @@ typedef struct {
 typedef struct {
     int isa;
     const bbans_hmm_kernels *hmm;
+    const bbans_levels_kernels *levels;
     const bbans_lanes_kernels *lanes;
     const bbans_totals_kernels *totals;
     const bbans_rows_kernels *rows;
@@ -453,6 +476,8 @@ extern bbans_kernels bbans_kernel;
 
 extern const bbans_hmm_kernels bbans_hmm_portable, bbans_hmm_avx2,
     bbans_hmm_avx512, bbans_hmm_neon;
+extern const bbans_levels_kernels bbans_levels_portable, bbans_levels_avx2,
+    bbans_levels_avx512, bbans_levels_neon;
 extern const bbans_lanes_kernels bbans_lanes_portable, bbans_lanes_avx2,
     bbans_lanes_avx512, bbans_lanes_neon;
 extern const bbans_totals_kernels bbans_totals_portable, bbans_totals_avx512;
@@ -461,13 +486,17 @@ extern const bbans_predict_kernels bbans_predict_portable, bbans_predict_avx2,
 extern const bbans_residual_kernels bbans_residual_portable,
     bbans_residual_avx2, bbans_residual_neon;
 
-/* Those of residuals have tables of 20 KB: where there is no choice of kernels,
- * only what codes signals refers to them, so that firmware without signals is
- * linked without them. */
+/* Where there is no choice of kernels, only what needs those of residuals,
+ * which have tables of 20 KB, of levels or of trees refers to them, so that
+ * firmware without is linked without them. */
 #ifdef BBANS_PORTABLE
 #define BBANS_RESIDUAL (&bbans_residual_portable)
+#define BBANS_LEVELS (&bbans_levels_portable)
+#define BBANS_TREE (&bbans_tree_portable)
 #else
 #define BBANS_RESIDUAL (bbans_kernel.residual)
+#define BBANS_LEVELS (bbans_kernel.levels)
+#define BBANS_TREE (bbans_kernel.tree)
 #endif
 extern const bbans_rows_kernels bbans_rows_portable, bbans_rows_avx2,
     bbans_rows_avx512, bbans_rows_neon;
@@ -480,12 +509,5 @@ extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
 
 extern const bbans_tree_kernels bbans_tree_portable, bbans_tree_avx2,
     bbans_tree_avx512, bbans_tree_neon;
-
-/* As with residuals: only what codes under trees refers to them. */
-#ifdef BBANS_PORTABLE
-#define BBANS_TREE (&bbans_tree_portable)
-#else
-#define BBANS_TREE (bbans_kernel.tree)
-#endif
 
 #endif

@@ -5,11 +5,11 @@
 
 #ifndef BBANS_PORTABLE
 #include <stdlib.h> /* getenv */
-#define RESIDUAL .residual = &bbans_residual_portable,
-#define TREE .tree = &bbans_tree_portable,
+#define OPTIONAL                                                               \
+    .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,    \
+    .tree = &bbans_tree_portable,
 #else
-#define RESIDUAL /* see BBANS_RESIDUAL */
-#define TREE     /* see BBANS_TREE */
+#define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
 
 #define PORTABLE                                                               \
@@ -18,7 +18,7 @@
         .lanes = &bbans_lanes_portable, .totals = &bbans_totals_portable,      \
         .rows = &bbans_rows_portable, .bytes = &bbans_bytes_portable,          \
         .predict = &bbans_predict_portable,                                    \
-        RESIDUAL TREE.family = &bbans_family_portable,                         \
+        OPTIONAL.family = &bbans_family_portable,                              \
         .network = &bbans_network_portable                                     \
     }
 
@@ -67,6 +67,7 @@ static const struct {
      has_avx512_vbmi,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .levels = &bbans_levels_avx512,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -80,6 +81,7 @@ static const struct {
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
       .hmm = &bbans_hmm_avx512,
+      .levels = &bbans_levels_avx512,
       .lanes = &bbans_lanes_avx512,
       .totals = &bbans_totals_avx512,
       .rows = &bbans_rows_avx512,
@@ -93,6 +95,7 @@ static const struct {
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
       .hmm = &bbans_hmm_avx2,
+      .levels = &bbans_levels_avx2,
       .lanes = &bbans_lanes_avx2,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_avx2,
@@ -108,6 +111,7 @@ static const struct {
      is_always_here,
      {.isa = BBANS_ISA_NEON,
       .hmm = &bbans_hmm_neon,
+      .levels = &bbans_levels_neon,
       .lanes = &bbans_lanes_neon,
       .totals = &bbans_totals_portable,
       .rows = &bbans_rows_neon,

@@ -230,15 +230,18 @@ void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
                         uint32_t beta, uint32_t slot, uint32_t *symbol,
                         uint32_t *start, uint32_t *freq)
 {
-    const uint64_t sum = edge == NULL ? bbans_predicted_sum(hmm, predicted) : 0;
+    const uint64_t sum =
+        edge == NULL ? bbans_predicted_sum(predicted, hmm->states) : 0;
     size_t lo = 0, hi = hmm->symbols;
     uint32_t first = 0, end = below[hi] + beta;
 
     while (hi - lo > 1) { /* edge(lo) = first <= slot < end = edge(hi) */
         const size_t mid = lo + (hi - lo) / 2;
         const uint32_t states =
-            edge == NULL ? bbans_predictive_edge(hmm, predicted, sum, mid)
-                         : edge[mid];
+            edge == NULL
+                ? bbans_predictive_edge(predicted, hmm->states, sum,
+                                        hmm->emission_cdf, hmm->symbols, mid)
+                : edge[mid];
         const uint32_t middle = below[mid] + share(hmm, beta, states);
 
         if (middle <= slot) {

@@ -48,9 +48,8 @@ uint32_t *bbans_hmm_masses(void *memory, size_t states, size_t symbols)
            words_over_states(states, symbols) + (1 + 2 * states);
 }
 
-/* Does each row hold masses of at least 1 that sum to 2^prec? */
-static int rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
-                             unsigned prec)
+int bbans_rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
+                            unsigned prec)
 {
     size_t i, k;
 
@@ -68,8 +67,8 @@ static int rows_are_complete(const uint32_t *mass, size_t rows, size_t columns,
     return 1;
 }
 
-static uint32_t *put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
-                         size_t columns)
+uint32_t *bbans_put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
+                        size_t columns)
 {
     size_t i, k;
 
@@ -81,9 +80,8 @@ static uint32_t *put_cdf(uint32_t *out, const uint32_t *mass, size_t rows,
     return out;
 }
 
-/* out[column][stride rows] = mass[row][column], zeros beyond the last row */
-static uint32_t *put_transposed(uint32_t *out, const uint32_t *mass,
-                                size_t rows, size_t columns, size_t stride)
+uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
+                               size_t columns, size_t stride)
 {
     size_t i, k;
 
@@ -126,9 +124,9 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
         return BBANS_ERR_SIZE;
     if (memory_bytes < bbans_hmm_bytes(states, symbols))
         return BBANS_ERR_CAPACITY;
-    if (!rows_are_complete(initial, 1, states, prec) ||
-        !rows_are_complete(transition, states, states, prec) ||
-        !rows_are_complete(emission, states, symbols, prec))
+    if (!bbans_rows_are_complete(initial, 1, states, prec) ||
+        !bbans_rows_are_complete(transition, states, states, prec) ||
+        !bbans_rows_are_complete(emission, states, symbols, prec))
         return BBANS_ERR_TABLE;
 
     hmm->contexts = NULL;
@@ -143,11 +141,11 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->short_pairs = pairs = (int16_t *)memory;
     hmm->short_columns = columns = pairs + stride * stride;
     hmm->initial = word = (uint32_t *)memory + stride * stride;
-    hmm->into = word = put_transposed(word, initial, states, 1, stride);
+    hmm->into = word = bbans_put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
-        put_transposed(word, transition, states, states, stride);
+        bbans_put_transposed(word, transition, states, states, stride);
     hmm->initial_cdf = word =
-        put_transposed(word, emission, states, symbols, stride);
+        bbans_put_transposed(word, emission, states, symbols, stride);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
             pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
@@ -156,9 +154,9 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                     ? to_15_bits(transition[i * states + j], prec)
                     : 0;
     /* Last, and in the order of the masses: see bbans_hmm_masses. */
-    hmm->transition_cdf = word = put_cdf(word, initial, 1, states);
-    hmm->emission_cdf = word = put_cdf(word, transition, states, states);
-    (void)put_cdf(word, emission, states, symbols);
+    hmm->transition_cdf = word = bbans_put_cdf(word, initial, 1, states);
+    hmm->emission_cdf = word = bbans_put_cdf(word, transition, states, states);
+    (void)bbans_put_cdf(word, emission, states, symbols);
     hmm->space.predictive = 0;
     hmm->space.start_length = start_length;
     return BBANS_OK;
@@ -205,27 +203,53 @@ bbans_status bbans_hmm_posterior(const bbans_hmm *hmm, const uint32_t *filtered,
     return BBANS_OK;
 }
 
-uint64_t bbans_predicted_sum(const bbans_hmm *hmm, const uint32_t *predicted)
+uint64_t bbans_predicted_sum(const uint32_t *predicted, size_t states)
 {
     uint64_t sum = 0;
     size_t i;
 
-    for (i = 0; i < hmm->states; i++)
+    for (i = 0; i < states; i++)
         sum += predicted[i];
     return sum;
 }
 
 /* floor(sum_i p_i C_i[x] / sum_i p_i); sum p < 2^32 and C <= 2^28. */
-uint32_t bbans_predictive_edge(const bbans_hmm *hmm, const uint32_t *predicted,
-                               uint64_t sum, size_t x)
+uint32_t bbans_predictive_edge(const uint32_t *predicted, size_t states,
+                               uint64_t sum, const uint32_t *cdf,
+                               size_t symbols, size_t x)
 {
-    const uint32_t *edge = hmm->emission_cdf + x;
+    const uint32_t *edge = cdf + x;
     uint64_t below = 0;
     size_t i;
 
-    for (i = 0; i < hmm->states; i++, edge += hmm->symbols + 1)
+    for (i = 0; i < states; i++, edge += symbols + 1)
         below += (uint64_t)predicted[i] * *edge;
     return (uint32_t)(below / sum);
+}
+
+size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
+                             uint64_t sum, const uint32_t *cdf, size_t symbols,
+                             uint32_t slot)
+{
+    size_t lo = 0, hi = symbols;
+
+    while (hi - lo > 1) { /* edge(lo) <= slot < edge(hi) */
+        const size_t mid = lo + (hi - lo) / 2;
+
+        if (bbans_predictive_edge(predicted, states, sum, cdf, symbols, mid) <=
+            slot)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static uint32_t edge_of(const bbans_hmm *hmm, const uint32_t *predicted,
+                        uint64_t sum, size_t x)
+{
+    return bbans_predictive_edge(predicted, hmm->states, sum, hmm->emission_cdf,
+                                 hmm->symbols, x);
 }
 
 bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
@@ -237,11 +261,11 @@ bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
         return BBANS_ERR_NULL;
     if (symbol >= hmm->symbols)
         return BBANS_ERR_SYMBOL;
-    sum = bbans_predicted_sum(hmm, predicted);
+    sum = bbans_predicted_sum(predicted, hmm->states);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    *start = bbans_predictive_edge(hmm, predicted, sum, symbol);
-    *freq = bbans_predictive_edge(hmm, predicted, sum, symbol + 1) - *start;
+    *start = edge_of(hmm, predicted, sum, symbol);
+    *freq = edge_of(hmm, predicted, sum, symbol + 1) - *start;
     return BBANS_OK;
 }
 
@@ -250,7 +274,6 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
                                     uint32_t *symbol, uint32_t *start,
                                     uint32_t *freq)
 {
-    size_t lo = 0, hi;
     uint64_t sum;
 
     if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
@@ -258,17 +281,10 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
-    sum = bbans_predicted_sum(hmm, predicted);
+    sum = bbans_predicted_sum(predicted, hmm->states);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    for (hi = hmm->symbols; hi - lo > 1;) { /* edge(lo) <= slot < edge(hi) */
-        const size_t mid = lo + (hi - lo) / 2;
-
-        if (bbans_predictive_edge(hmm, predicted, sum, mid) <= slot)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    *symbol = (uint32_t)lo;
-    return bbans_hmm_predict(hmm, predicted, lo, start, freq);
+    *symbol = (uint32_t)bbans_predictive_find(
+        predicted, hmm->states, sum, hmm->emission_cdf, hmm->symbols, slot);
+    return bbans_hmm_predict(hmm, predicted, *symbol, start, freq);
 }

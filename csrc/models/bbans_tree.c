@@ -203,34 +203,40 @@ static uint32_t predictive_edge(const bbans_tree *m, uint32_t column,
     return (uint32_t)(sum_of(m, p, bbans_tree_edges(m, column, x)) / sum);
 }
 
-/* On from node `at` to node i, by way of the parent that it shares; what is
- * below the nodes on the way up has been visited. */
-static void enter(const bbans_tree *m, const desk *d, size_t at, size_t i)
+/* On from node i - 1 to node i, by way of its parent: what is below the nodes
+ * on the way up has been visited. */
+static void enter(const bbans_tree *m, const desk *d, size_t i)
 {
+    size_t at = i - 1;
+
+    start_upward(m, d, i);
     if (i == 0) {
         (void)as_words(m, bbans_tree_rows(m, 0), downward_of(m, d, 0));
-    } else {
-        for (; at != m->parent[i]; at = m->parent[at]) {
-            const uint32_t *message = message_of(m, d, at);
-
-            absorb(m, d, m->parent[at], message);
-            BBANS_TREE->weigh(downward_of(m, d, m->parent[at]), message,
-                              m->stride);
-        }
-        BBANS_TREE->down(bbans_tree_rows(m, i), m->states, m->stride,
-                         downward_of(m, d, at), m->floor, downward_of(m, d, i));
+        return;
     }
-    start_upward(m, d, i);
+    for (; at != m->parent[i]; at = m->parent[at]) {
+        const uint32_t *message = message_of(m, d, at);
+
+        absorb(m, d, m->parent[at], message);
+        BBANS_TREE->weigh(downward_of(m, d, m->parent[at]), message, m->stride);
+    }
+    BBANS_TREE->down(bbans_tree_rows(m, i), m->states, m->stride,
+                     downward_of(m, d, at), m->floor, downward_of(m, d, i));
 }
 
+/* What node i's value says, if it has one, of its weights either way. */
 static void see_value(const bbans_tree *m, const desk *d, const int32_t *x,
                       size_t i)
 {
     const uint32_t column = m->column[i];
+    size_t z;
 
-    absorb_value(m, d, x, i);
-    BBANS_TREE->weigh(downward_of(m, d, i),
-                      emitting(m, d, column, (size_t)x[column]), m->stride);
+    if (column != NO_COLUMN)
+        absorb(m, d, i, emitting(m, d, column, (size_t)x[column]));
+    else
+        for (z = 0; z < m->stride; z++)
+            d->factor[z] = 1;
+    BBANS_TREE->weigh(downward_of(m, d, i), d->factor, m->stride);
 }
 
 /* ---- The engine ---------------------------------------------------------- */
@@ -292,43 +298,54 @@ static void push_posterior(const bbans_tree *m, bbans_stream *s)
                 *(const uint32_t *)s->z_before);
 }
 
+/* The symbol of the slot under P(x | the values that were visited), where p are
+ * the weights of its node. */
+static size_t find_predicted(const bbans_tree *m, uint32_t column,
+                             const uint32_t *p, uint32_t slot, uint32_t *start,
+                             uint32_t *end)
+{
+    const uint64_t sum = sum_of(m, p, NULL);
+    size_t lo = 0, hi = m->symbols[column];
+
+    *start = 0;
+    *end = (uint32_t)1 << m->prec;
+    while (hi - lo > 1) { /* start = edge(lo) <= slot < edge(hi) = end */
+        const size_t mid = lo + (hi - lo) / 2;
+        const uint32_t edge = predictive_edge(m, column, p, sum, mid);
+
+        if (edge <= slot) {
+            lo = mid;
+            *start = edge;
+        } else {
+            hi = mid;
+            *end = edge;
+        }
+    }
+    return lo;
+}
+
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
                            bbans_range_decoder *dec)
 {
     const bbans_tree *m = (const bbans_tree *)(const void *)model;
+    const uint32_t total = (uint32_t)1 << m->prec;
     int32_t *x = (int32_t *)s->out + s->t * m->columns;
     const desk d = desk_of(m, s);
     size_t i;
 
     for (i = 0; i < m->nodes; i++) {
-        const uint32_t *p = downward_of(m, &d, i), column = m->column[i];
-        const uint32_t total = (uint32_t)1 << m->prec;
-        uint32_t slot, start = 0, end = total;
-        size_t lo = 0, hi;
-        bbans_status status;
-        uint64_t sum;
+        const uint32_t column = m->column[i];
+        bbans_status status = BBANS_OK;
+        uint32_t slot, start, end;
 
-        enter(m, &d, i == 0 ? 0 : i - 1, i);
-        if (column == NO_COLUMN)
-            continue;
-        status = bbans_range_slot(dec, total, &slot);
-        if (status != BBANS_OK)
-            return status;
-        sum = sum_of(m, p, NULL);
-        for (hi = m->symbols[column]; hi - lo > 1;) { /* start <= slot < end */
-            const size_t mid = lo + (hi - lo) / 2;
-            const uint32_t edge = predictive_edge(m, column, p, sum, mid);
-
-            if (edge <= slot) {
-                lo = mid;
-                start = edge;
-            } else {
-                hi = mid;
-                end = edge;
-            }
+        enter(m, &d, i);
+        if (column != NO_COLUMN)
+            status = bbans_range_slot(dec, total, &slot);
+        if (column != NO_COLUMN && status == BBANS_OK) {
+            x[column] = (int32_t)find_predicted(
+                m, column, downward_of(m, &d, i), slot, &start, &end);
+            status = bbans_range_advance(dec, start, end - start, total);
         }
-        x[column] = (int32_t)lo;
-        status = bbans_range_advance(dec, start, end - start, total);
         if (status != BBANS_OK)
             return status;
         see_value(m, &d, x, i);
@@ -457,14 +474,14 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
         uint32_t start, end;
         uint64_t sum;
 
-        enter(m, &d, i == 0 ? 0 : i - 1, i);
-        if (column == NO_COLUMN)
-            continue;
-        sum = sum_of(m, p, NULL);
-        start = predictive_edge(m, column, p, sum, (size_t)x[column]);
-        end = predictive_edge(m, column, p, sum, (size_t)x[column] + 1);
-        (void)bbans_range_encode_interval(enc, start, end - start,
-                                          (uint32_t)1 << m->prec);
+        enter(m, &d, i);
+        if (column != NO_COLUMN) {
+            sum = sum_of(m, p, NULL);
+            start = predictive_edge(m, column, p, sum, (size_t)x[column]);
+            end = predictive_edge(m, column, p, sum, (size_t)x[column] + 1);
+            (void)bbans_range_encode_interval(enc, start, end - start,
+                                              (uint32_t)1 << m->prec);
+        }
         see_value(m, &d, x, i);
     }
 }

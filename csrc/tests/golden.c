@@ -353,12 +353,13 @@ static int network_run(const golden_network *c)
     return 0;
 }
 
-/* The file of a model of latents and networks is read, and is written again;
- * its model codes a sequence, in both modes. */
+/* The file of a model of latents and networks, or of a hierarchy, is read, and
+ * is written again; its model codes a sequence, in both modes.  Symbol numbers
+ * are of as many bytes as values. */
 static int latent_case_run(const golden_bytes *file,
                            const golden_latent_case *c)
 {
-    static uint64_t memory[4000], work[2000];
+    static uint64_t memory[4000], work[12000];
     static uint32_t tail[8000];
     static uint8_t written[5000];
     static int32_t x[150];

@@ -299,7 +299,7 @@ static void test_model_fields(const file *files)
         bbans_status status;
     } cases[] = {
         {BYTES, 5, 1, 0, BBANS_ERR_VERSION},
-        {BYTES, 5, 1, 6, BBANS_ERR_VERSION},
+        {BYTES, 5, 1, 255, BBANS_ERR_VERSION},
         {BYTES, 6, 1, 2, BBANS_ERR_VERSION},
         {BYTES, 7, 1, 3, BBANS_ERR_VERSION},
         {BYTES, 9, 1, 2, BBANS_ERR_VERSION},

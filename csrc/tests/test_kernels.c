@@ -131,6 +131,55 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
     free(m.memory);
 }
 
+#define WIDTH_MAX 40
+#define LEVEL_MAX 20
+
+/* Any numbers below 2^bits, a few of them large. */
+static void random_numbers(uint32_t *v, size_t n, unsigned bits)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        v[i] = (uint32_t)(random_bits() >> (64 - bits)) >> below(bits);
+}
+
+/* Weights of several levels: sums stay in the bounds of bbans_kernels.h, since
+ * what 20 weights below 2^31 count is below 2^-5 of 2^shift. */
+static void compare_levels(const bbans_kernels *portable,
+                           const bbans_kernels *kernels)
+{
+    const size_t width = 8 * (1 + below(WIDTH_MAX / 8));
+    const size_t n = width * (1 + below(LEVEL_MAX));
+    const size_t rows = 1 + below(LEVEL_MAX), terms = 1 + below(LEVEL_MAX);
+    const size_t c_stride = terms + below(4), out_stride = width + below(9);
+    const unsigned shift = 1 + below(28);
+    static uint32_t x[WIDTH_MAX * LEVEL_MAX], emitting[WIDTH_MAX];
+    static uint32_t c[LEVEL_MAX * (LEVEL_MAX + 4)];
+    static uint32_t out[2][(WIDTH_MAX + 9) * LEVEL_MAX];
+    static uint64_t sum[2][WIDTH_MAX];
+    const uint32_t more = below(2);
+    const int little = below(4) == 0; /* a shift to the left */
+
+    random_weights(x, n, n, little ? n : (uint64_t)1 << 31);
+    random_numbers(emitting, width, little ? 4 : 28);
+    memset(out, 0, sizeof out);
+    portable->levels->observe(x, emitting, width, n, out[0]);
+    kernels->levels->observe(x, emitting, width, n, out[1]);
+    CHECK(memcmp(out[0], out[1], sizeof *out) == 0);
+
+    random_numbers(x, WIDTH_MAX * LEVEL_MAX, 31);
+    random_numbers(c, LEVEL_MAX * (LEVEL_MAX + 4), shift > 6 ? shift - 5 : 1);
+    portable->levels->contract(c, c_stride, rows, x, terms, width, out[0],
+                               out_stride, shift, more);
+    kernels->levels->contract(c, c_stride, rows, x, terms, width, out[1],
+                              out_stride, shift, more);
+    CHECK(memcmp(out[0], out[1], sizeof *out) == 0);
+    random_numbers(c, terms, 28);
+    portable->levels->combine(c, x, terms, width, sum[0]);
+    kernels->levels->combine(c, x, terms, width, sum[1]);
+    CHECK(memcmp(sum[0], sum[1], 8 * width) == 0);
+}
+
 /* Rows of masses below 2^15 that sum to it, 0 from `states` on. */
 static void random_matrix(uint16_t *a, size_t states, size_t stride)
 {
@@ -1369,6 +1418,7 @@ int main(void)
 #ifdef BBANS_EMULATE /* intrinsics in plain C: make emulate */
     static const bbans_kernels avx512 = {.isa = BBANS_ISA_AVX512,
                                          .hmm = &bbans_hmm_avx512,
+                                         .levels = &bbans_levels_avx512,
                                          .lanes = &bbans_lanes_avx512,
                                          .totals = &bbans_totals_avx512,
                                          .rows = &bbans_rows_avx512,
@@ -1381,6 +1431,8 @@ int main(void)
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
+    for (trial = 0; trial < 1000; trial++)
+        compare_levels(&portable, &avx512);
     for (trial = 0; trial < 100; trial++)
         compare_trees(&portable, &avx512, 2 + below(STATES_MAX - 1));
     compare_messages(&portable, &avx512, TRIALS);
@@ -1402,6 +1454,8 @@ int main(void)
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
+        for (trial = 0; trial < 3000; trial++)
+            compare_levels(&portable, &bbans_kernel);
         for (trial = 0; trial < 300; trial++)
             compare_trees(&portable, &bbans_kernel, 2 + below(STATES_MAX - 1));
         for (mode = 0; mode < 4; mode++) {

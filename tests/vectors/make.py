@@ -45,9 +45,17 @@ sets_v1.json
     multisets: lanes, start (the hex of a message), low and high (values are uniform
         between them), values, and the hex of the message after they are pushed.
     permutations: lanes and start as above, the permutation, and the hex of the message.
+hierarchy_v1.json
+    cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
+        encode_predictive.
 network_v1.json
     cases: name, the hex of the file, inputs (for each of some items, the elements of
         each input in C order), and outputs likewise.
+graph_v1.json
+    cases: name; tables, nested lists of weights; nodes, each its name, the names of its
+        parents and the number of its table; order, steps such as "-z" (pop) and "+z"
+        (push); values of what is observed, by name; start, and the hex of a message of
+        these bytes after the push; and the hex of encode.
 container_v3.json
     models: name, and the hex of the model file.
     files: name; the hex of the file, and of all its elements, as they are in it;
@@ -309,6 +317,90 @@ def stream(draw):
     model = model_of(draw, 8, 32, 15, "peaked", 16)
     hmm = hmm_of(model)
     return [model], [hmm_case(0, hmm, "likely", likely(draw, hmm, 10_000))]
+
+
+# hierarchy_v1.json
+
+
+def hierarchy_of(draw, states, M, prec, kind, tail_length):
+    kinds = ["flat", "peaked", "sure"] if kind == "mixed" else [kind]
+
+    def rows(count, n):
+        return [row_of(draw, draw.pick(kinds), n, 2**prec) for _ in range(count)]
+
+    above = [*states[1:], 1]
+    return ref.Hierarchy(
+        [rows(up, n) for up, n in zip(above, states, strict=True)],
+        [[rows(n, n) for _ in range(up)] for up, n in zip(above, states, strict=True)],
+        rows(states[0], M),
+        prec,
+        tail_length,
+    )
+
+
+def hierarchy_likely(draw, model, T):
+    """Drawn from the model."""
+    xs, before = [], None
+    for _ in range(T):
+        z = [0] * model.levels
+        for level in reversed(range(model.levels)):
+            row = ref.hierarchy_prior_row(model, level, before, z)
+            z[level] = ref.finder(ref.edges_of(row))(draw.below(2**model.prec))[0]
+        edges = ref.edges_of(model.emission[z[0]])
+        xs.append(ref.finder(edges)(draw.below(2**model.prec))[0])
+        before = z
+    return xs
+
+
+def hierarchy_unlikely(model, T):
+    """At every step the symbol with the least of the mass."""
+    xs, p = [], ref.hierarchy_first(model)
+    for _ in range(T):
+        edges = ref.hierarchy_edges(model, p)
+        widths = [b - a for a, b in pairwise(edges)]
+        xs.append(widths.index(min(widths)))
+        _, p = ref.hierarchy_filter(model, p, xs[-1])
+    return xs
+
+
+def hierarchy_case(draw, states, M, prec, kind, c):
+    model = hierarchy_of(draw, states, M, prec, kind, c)
+    sequences = [hierarchy_likely(draw, model, T) for T in (0, 1, c, c + 1, 100)]
+    sequences += [[draw.below(M) for _ in range(60)], hierarchy_unlikely(model, 40)]
+    coded = []
+    for xs in sequences:
+        modes = [ref.hierarchy_encode(model, xs, mode) for mode in (False, True)]
+        for mode, data in enumerate(modes):
+            assert ref.hierarchy_decode(model, data, len(xs), mode) == xs
+        both = zip(("encode", "encode_predictive"), modes, strict=True)
+        coded.append({"xs": xs} | {name: data.hex() for name, data in both})
+    return {
+        "name": f"{states} states, {M} symbols, {prec} bits, {kind}",
+        "file": ref.hierarchy_file(model).hex(),
+        "sequences": coded,
+    }
+
+
+def hierarchy_content():
+    draw, cases = Generator(14), []
+    for states, M, prec, kind, c in [
+        ([1], 2, 1, "flat", 60),
+        ([3], 5, 24, "peaked", 25),
+        ([2, 2], 2, 28, "sure", 65),
+        ([2, 2], 2, 28, "peaked", 65),
+        ([2, 1, 3], 4, 16, "mixed", 30),
+        ([1, 4], 3, 2, "flat", 45),
+        ([9, 2], 7, 20, "peaked", 20),
+        ([2, 9], 7, 20, "sure", 20),
+        ([8, 8], 20, 24, "peaked", 14),
+        ([8, 8], 10, 28, "mixed", 16),
+        ([2, 3, 4], 5, 24, "mixed", 28),
+        ([2, 2, 2, 2], 3, 24, "flat", 40),
+        ([2] * 8, 3, 12, "mixed", 50),
+        ([17], 9, 10, "mixed", 18),
+    ]:
+        cases.append(hierarchy_case(draw, states, M, prec, kind, c))
+    return {"cases": cases}
 
 
 # lgssm_v1.json
@@ -983,12 +1075,12 @@ def tree_content():
         (6, 1, [2, 3, 4], 16, "peaked"),
         (5, 2, [2, 2, 2, 2, 2], 24, "peaked"),
         (9, 3, [2, 300, 4, 7], 28, "sure"),
-        (12, 17, [2] * 8, 15, "peaked"),
-        (30, 5, [2, 3, 2, 40] * 5, 20, "sure"),
+        (6, 17, [2] * 5, 15, "peaked"),
+        (30, 5, [2, 3, 2, 20] * 4, 20, "sure"),
     ):
         tree, sequences = tree_of(draw, n, K, sizes, prec, kind, 40), []
         c = tree.tail_length
-        for length in (0, 1, c, c + 1, c + 20):
+        for length in (0, 1, c, c + 1, c + 2, min(20, 150 // len(sizes))):
             xs = [[draw.below(M) for M in sizes] for _ in range(length)]
             sequences.append(
                 {
@@ -1448,6 +1540,111 @@ def values_content():
     return {"cases": cases}
 
 
+def tables_of(draw, *shapes):
+    """Nested lists of weights, rows of any sum; some are 0, none all."""
+
+    def table(shape):
+        if shape[1:]:
+            return [table(shape[1:]) for _ in range(shape[0])]
+        row = [draw.below(2 ** draw.below(24)) for _ in range(shape[0])]
+        return row if any(row) else [1] * shape[0]
+
+    return [table(shape) for shape in shapes]
+
+
+def steps_of(text):
+    return [({"-": "pop", "+": "push"}[step[0]], step[1:]) for step in text]
+
+
+def draw_values(draw, nodes, tables):
+    """Values of all nodes; parents come first."""
+    values = {}
+    for name, parents, number in nodes:
+        row = tables[number]
+        for parent in parents:
+            row = row[values[parent]]
+        slot = draw.below(sum(row))
+        values[name] = bisect_left(ref.edges_of(row), slot + 1) - 1
+    return values
+
+
+def chain_case(draw, T):
+    """An HMM; observations depend on the one before too."""
+    tables = tables_of(draw, (3,), (3, 3), (3, 4), (4, 3, 4))
+    nodes, order = [], []
+    for t in range(T):
+        nodes.append((f"z{t}", [f"z{t - 1}"] * (t > 0), int(t > 0)))
+        above = ([f"x{t - 1}"] if t else []) + [f"z{t}"]
+        nodes.append((f"x{t}", above, 2 + (t > 0)))
+    for t in reversed(range(T)):
+        order += [f"-z{t}", f"+x{t}"] + [f"+z{t + 1}"] * (t < T - 1)
+    return tables, nodes, [*order, "+z0"]
+
+
+def tree_case(draw, n):
+    """A binary tree, coded depth first."""
+    tables = tables_of(draw, (4,), (4, 4), (4, 3))
+    nodes, order = [], []
+    for i in range(n):
+        nodes.append((f"z{i}", [f"z{(i - 1) // 2}"] * (i > 0), int(i > 0)))
+        nodes.append((f"x{i}", [f"z{i}"], 2))
+
+    def visit(i):
+        order.extend([f"-z{i}", f"+x{i}"])
+        for child in (2 * i + 1, 2 * i + 2):
+            if child < n:
+                visit(child)
+        order.append(f"+z{i}")
+
+    visit(0)
+    return tables, nodes, order
+
+
+def levels_case(draw, T):
+    """Two levels, step by step."""
+    tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
+    nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
+    for t in range(T):
+        before = [[f"{level}{t - 1}"] * (t > 0) for level in "ab"]
+        nodes.append((f"b{t}", before[1], int(t > 0)))
+        nodes.append((f"a{t}", [f"b{t}", *before[0]], 2 + (t > 0)))
+        nodes.append((f"x{t}", [f"a{t}"], 4))
+    for t in reversed(range(T)):
+        order.append(f"+x{t}")
+        for level in "ab":
+            order += [f"-{level}{t - 1}"] * (t > 0) + [f"+{level}{t}"]
+    return tables, nodes, order
+
+
+def graph_content():
+    draw, cases = Generator(16), []
+    for make in (chain_case, tree_case, levels_case):
+        for size in (1, 2, 7, 40, 90):
+            tables, nodes, order = make(draw, size)
+            graph = ref.Graph(
+                {name: (parents, tables[number]) for name, parents, number in nodes},
+                steps_of(order),
+            )
+            values = draw_values(draw, nodes, tables)
+            values = {name: values[name] for name in graph.observed}
+            start = bytes(1 + draw.below(255) for _ in range(2 * size + 20))
+            message = ref.Message.from_bytes(start)
+            graph.push(message, values)
+            cases.append(
+                {
+                    "name": f"{make.__name__[:-5]} of {size}",
+                    "tables": tables,
+                    "nodes": nodes,
+                    "order": order,
+                    "values": values,
+                    "start": start.hex(),
+                    "pushed": message.to_bytes().hex(),
+                    "bytes": graph.encode(values).hex(),
+                }
+            )
+    return {"cases": cases}
+
+
 def sets_start(draw, words):
     """A message of one lane from nothing on, or of several with this many words."""
     lanes = draw.pick([1, 1, 3])
@@ -1490,6 +1687,7 @@ def main():
         "message_v1.json": message_content,
         "hmm_v1.json": hmm_content,
         "stream_v1.json": stream_content,
+        "hierarchy_v1.json": hierarchy_content,
         "lgssm_v1.json": lgssm_content,
         "iid_v1.json": iid_content,
         "values_v1.json": values_content,
@@ -1501,6 +1699,7 @@ def main():
         "deep_ssm_v1.json": deep_ssm_content,
         "tree_v1.json": tree_content,
         "container_v3.json": container_content,
+        "graph_v1.json": graph_content,
     }
     for name, content in contents.items():
         path, version = HERE / name, int(name[-6])
