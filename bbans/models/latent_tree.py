@@ -170,8 +170,9 @@ class LatentTree(FloatModel):
         init : LatentTree, optional
             Where to start, with K states; its tree stays.
         threads : int
-            Parts of a batch at a time, at most. The result does not depend on it. Let
-            BLAS have one thread beside them (``OPENBLAS_NUM_THREADS=1``).
+            Parts of a batch at a time, at most. The result does not depend on it. With
+            more than 128 states, let BLAS have one thread beside them
+            (``OPENBLAS_NUM_THREADS=1``).
         callback : callable, optional
             Called with the model after each epoch, for example to save it. An exception
             ends training.

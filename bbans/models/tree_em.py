@@ -31,6 +31,10 @@ __all__ = [
 
 _PIECE_BYTES = 2**27  # of messages that a thread holds at a time
 _PIECE_ROWS = 256  # at most: more gain little
+# Up to so many multiplications OpenBLAS starts no threads for a product. Threads would
+# take longer to start than the product, and those of several products at a time spin.
+_ALONE = 2**18
+_ALONE_ROWS = 16  # by fewer at a time products are slow: then threads are better
 
 _DECAY = 0.7  # of the first steps
 _LEAST_STEP = 2.0  # of those in the middle, in batches of an epoch
@@ -142,16 +146,15 @@ def _upward(
     """
     below = factors.emissions.take(values, axis=0)
     to_parent = np.empty_like(below if keep else below[:1])
-    ones = np.ones(factors.initial.size, below.dtype)
     scales = np.empty(values.shape, below.dtype)
     scales[0] = 1.0
     for v in range(len(values) - 1, 0, -1):
         message = to_parent[v if keep else 0]
-        np.matmul(below[v], factors.transitions[v - 1].T, out=message)
+        _product(below[v], factors.transitions[v - 1].T, message)
         above = below[factors.parents[v]]
         above *= message
         # Many children would underflow.
-        np.matmul(above, ones, out=scales[v])
+        np.sum(above, axis=1, out=scales[v])
         above /= np.maximum(scales[v], np.finfo(below.dtype).tiny)[:, None]
     with np.errstate(divide="ignore"):  # what is impossible has no end of bits
         bits = -np.log2(scales, dtype=np.float64).sum(axis=0)
@@ -174,11 +177,25 @@ def _piece_counts(factors: Factors, values: NDArray[np.int32]) -> Counts:
     for v in range(1, len(values)):
         rest = np.maximum(to_parent[v], tiny, out=to_parent[v])
         np.divide(posterior[factors.parents[v]], rest, out=rest)
-        np.matmul(rest.T, below[v], out=counts.transitions[v - 1])
-        np.matmul(rest, factors.transitions[v - 1], out=posterior[v])
+        for part in _parts(rest):
+            counts.transitions[v - 1] += rest[part].T @ below[v, part]
+        _product(rest, factors.transitions[v - 1], posterior[v])
         posterior[v] *= below[v]
         _count_values(counts.emissions, values[v], posterior[v])
     return counts
+
+
+def _parts(rows: _Floats) -> Iterator[slice]:
+    """Rows that are multiplied at a time."""
+    n = _ALONE // rows.shape[1] ** 2
+    n = n if n >= _ALONE_ROWS else len(rows)
+    return (slice(first, first + n) for first in range(0, len(rows), n))
+
+
+def _product(rows: _Floats, matrix: _Floats, out: _Floats) -> None:
+    """rows @ matrix."""
+    for part in _parts(rows):
+        np.matmul(rows[part], matrix, out=out[part])
 
 
 def _count_values(
