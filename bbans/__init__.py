@@ -48,6 +48,7 @@ _HOMES = {
     "bbans.models.deep_ssm": ("DeepSSM",),
     "bbans.models.factorial_hmm": ("FactorialHMM",),
     "bbans.models.gaussian_hmm": ("GaussianHMM",),
+    "bbans.models.hierarchical_hmm": ("HierarchicalHMM",),
     "bbans.models.hmm": ("HMM",),
     "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),

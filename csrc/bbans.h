@@ -1803,6 +1803,8 @@ typedef struct {
     size_t latents, observed; /* d and p                                     */
     size_t symbols;    /* 0: likelihood and lookahead are laws of a location
                           and a scale; else of symbols, no more than these   */
+    int borrows;       /* else of any kind: which particle's law codes x_t is
+                          borrowed, as bits back does                        */
     size_t work_bytes;
     bbans_particle_law prior;      /* of [d][n] values z_t, given z_t-1      */
     bbans_particle_law likelihood; /* of [p][n] values x_t, given z_t        */

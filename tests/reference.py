@@ -9,6 +9,7 @@ import math
 import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from itertools import accumulate, product
 from itertools import product as cartesian
@@ -2832,11 +2833,11 @@ def coarse(v, shift):
     return (v + (2**shift >> 1)) >> shift
 
 
-def pop_located(message, table, mus, scales):
-    """What push_located without a leak pushed, by one lane."""
-    places = [Place(table, mu, s, 0) for mu, s in zip(mus, scales, strict=True)]
-    values = []
-    for run in runs(len(places), 1):
+def pop_located(message, table, mus, scales, leak=0):
+    """What push_located pushed."""
+    places = [Place(table, mu, s, leak) for mu, s in zip(mus, scales, strict=True)]
+    values, lanes = [], len(message.heads)
+    for run in runs(len(places), lanes):
         bins = []
         for i in run:
             place, half = places[i], places[i].half_bins
@@ -2845,17 +2846,17 @@ def pop_located(message, table, mus, scales):
                 q = bisect_right(range(-half, half), slot, key=place.edge) - half - 1
                 return q, place.edge(q), place.edge(q + 1) - place.edge(q)
 
-            q = message.pop(2**28, find)
+            q = message.pop(2**28, find, i % lanes)
             u = place.start(q if q >= 0 else -1 - q)
             bins.append([q, u, place.bin_of(place.origin + u)[1]])
         for k in reversed(range(max(-(-bits // 28) for _, _, bits in bins))):
-            for each in bins:
+            for i, each in zip(run, bins, strict=True):
                 width = 1 << (28 - min(max(each[2] - 28 * k, 0), 28))
 
                 def part(slot, width=width):
                     return slot // width, slot - slot % width, width
 
-                each[1] += message.pop(2**28, part) << (28 * k)
+                each[1] += message.pop(2**28, part, i % lanes) << (28 * k)
         for i, (q, u, _) in zip(run, bins, strict=True):
             values.append(places[i].origin + (u if q >= 0 else -1 - u))
     return values
@@ -3042,6 +3043,403 @@ def network_model_file(model, kind="integers", predictive=False):
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
     return with_crc(b"\x89bbm" + bytes(codes) + words(numbers) + b"".join(bodies))
+
+
+# Particle filters
+
+# What both sides know: numbers of a counter
+
+
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def mixed(v):
+    """The finaliser of splitmix64."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        v = (v ^ v >> shift) * factor % 2**64
+    return v ^ v >> 31
+
+
+def public_number(key, stream, j):
+    """Number j of a stream: 64 bits."""
+    seed = mixed((key + (stream + 1) * GOLDEN) % 2**64)
+    return mixed((seed + (j + 1) * GOLDEN) % 2**64)
+
+
+def public_message(key, stream, n, words):
+    """A message to pop n values from, of at most so many words each."""
+    message = Message(n)
+    message.heads = [2**62 + (public_number(key, stream, j) >> 2) for j in range(n)]
+    for i in range(-(-n * words // 2)):
+        number = public_number(key, stream, n + i)
+        message.tail += [number % 2**32, number >> 32]
+    del message.tail[n * words :]
+    return message
+
+
+def resampled(weights, r, points):
+    """Systematic: in the mean weights[i] points / sum(weights) times i."""
+    edges, W = edges_of(weights), sum(weights)
+    u = W * (r >> 32) >> 32
+    return [bisect_right(edges, (j * W + u) // points) - 1 for j in range(points)]
+
+
+# Masses: pairs (m, e) for m 2^e, 2^31 <= m < 2^32, or (0, 0)
+
+ONE = 2**31, -31
+
+
+def floating(p, e):
+    t = p.bit_length() - 32
+    return (p >> t if t >= 0 else p << -t, e + t) if p else (0, 0)
+
+
+def mass(intervals):
+    """Of a value, from its intervals in the order of popping."""
+    m, e = 1, 0
+    for _, freq, total in intervals:
+        s = 64 - (m * freq).bit_length()
+        if freq == 0:
+            return 0, 0
+        m, e = floating((m * freq << s) // total, e - s)
+    return floating(m, e)
+
+
+def multiplied(a, b):
+    return floating(a[0] * b[0], a[1] + b[1])
+
+
+def divided(a, b):
+    return floating((a[0] << 32) // b[0], a[1] - b[1] - 32)
+
+
+def particle_weights(masses):
+    if not any(m for m, _ in masses):
+        return [1] * len(masses)
+    most = max(e for m, e in masses if m)
+    s = 4 + (len(masses) - 1).bit_length()
+    return [m >> min(s + most - e, 32) if m else 0 for m, e in masses]
+
+
+# Laws of one value: rows of weights, or a shape at a place
+
+
+class Row:
+    """0 .. M - 1 by weights."""
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def intervals(self, v):
+        if not 0 <= v < len(self.weights):
+            return [(0, 0, sum(self.weights))]
+        return [(*interval(edges_of(self.weights), v), sum(self.weights))]
+
+
+class Bell:
+    """A shape at mu, in 2^-16, with the scale 2^(s / 256)."""
+
+    def __init__(self, mu, s, shape="gaussian", leak=1):
+        self.mu, self.s, self.shape, self.leak = mu, s, shape, leak
+
+    def intervals(self, v):
+        return [*Located(self.shape, self.mu, self.s, self.leak, 28).intervals(v)]
+
+
+def mean_law(laws, weights):
+    """The mean of laws of one kind, one for each particle: a law."""
+    if isinstance(laws[0], Bell):
+        places = [law.mu for law in laws], [law.s for law in laws]
+        return mixture(SHAPES[laws[0].shape], weights, *places, leak=laws[0].leak)
+    g = [0] * len(laws[0].weights)
+    for law, w in zip(laws, weights, strict=True):
+        for v in range(len(g)):
+            m, e = mass(law.intervals(v))
+            if m:
+                g[v] += w * max(1, m << e + 32 if e + 32 >= 0 else m >> -e - 32)
+    return Row(row_of(g, 27))
+
+
+def row_of(g, bits):
+    """Weights for a message: shifted down, but none that has a mass to 0."""
+    s = max(0, sum(g).bit_length() - bits)
+    return [max(1, a >> s) if a else 0 for a in g]
+
+
+def sampled(key, stream, laws):
+    """A value of each law."""
+    n = len(laws)
+    if isinstance(laws[0], Row):
+        message = public_message(key, stream, n, 1)
+        return [
+            message.pop(sum(law.weights), finder(edges_of(law.weights)), i)
+            for i, law in enumerate(laws)
+        ]
+    message = public_message(key, stream, n, 4)
+    places = [law.mu for law in laws], [law.s for law in laws]
+    return pop_located(message, SHAPES[laws[0].shape], *places, laws[0].leak)
+
+
+# The filters. A step codes x as a list of intervals, first popped first; what bits back
+# pops is coded by `push` and `pop` of the model instead.
+
+
+class FiniteParticles:
+    """n particles among the states of an HMM. The belief is (t, states after t
+    steps)."""
+
+    start = (0, None)
+
+    def __init__(self, hmm, n, key, adapted):
+        self.hmm, self.n, self.key, self.adapted = hmm, n, key, adapted
+        self.tail_length = hmm.tail_length
+        self.least = START if adapted else 1  # what the schedule starts from
+
+    def prior(self, belief):
+        """Weights of P^(z_t | x_1 .. x_t-1)."""
+        t, states = belief
+        hmm, n = self.hmm, self.n
+        rows = [hmm.transition[i] for i in states] if t else [hmm.initial]
+        if self.adapted:
+            s = max(0, hmm.prec + len(rows).bit_length() - 27)
+            return [max(1, sum(column) >> s) for column in zip(*rows, strict=True)]
+        laws = [Row(row) for row in (rows if t else rows * n)]
+        drawn = sampled(self.key, 4 * t, laws)
+        return [drawn.count(z) for z in range(len(hmm.initial))]
+
+    def filtered(self, belief, x):
+        u = products(self.prior(belief), [row[x] for row in self.hmm.emission])
+        return [a >> max(0, sum(u).bit_length() - 28) for a in u]
+
+    def update(self, belief, x):
+        t, _ = belief
+        r = public_number(self.key, 4 * t + 1, 0)
+        return t + 1, resampled(self.filtered(belief, x), r, self.n)
+
+    def predictive(self, belief, x):
+        w = self.prior(belief)
+        columns = zip(*self.hmm.emission_edges, strict=True)
+        edges = [sum(products(w, column)) // sum(w) for column in columns]
+        return [(*interval(edges, x), edges[-1])]
+
+    def push(self, message, belief, x):
+        if not self.adapted:
+            return push_each(message, [self.predictive(belief, x)])
+        z = pop_row(message, self.filtered(belief, x))
+        push_row(message, self.hmm.emission[z], x)
+        return push_row(message, self.prior(belief), z)
+
+
+class Particles:
+    """n particles (rows: dimensions) of a model of the user's own: prior(t, z),
+    likelihood(t, z), perhaps lookahead(t, z) and proposal(t, z, x), each a list of rows
+    of n laws. The belief is (t, particles after t steps). Where laws of x have no mean,
+    a particle is borrowed."""
+
+    start = (0, None)
+
+    def __init__(self, model, n, key, tail_length, borrows=False):
+        self.model, self.n, self.key, self.tail_length = model, n, key, tail_length
+        self.borrows, self.least = borrows, 2**48 if borrows else 1
+
+    def draw(self, stream, laws):
+        flat = sampled(self.key, stream, [law for row in laws for law in row])
+        return [flat[i : i + self.n] for i in range(0, len(flat), self.n)]
+
+    def chosen(self, stream, masses, z):
+        weights = particle_weights(masses)
+        a = resampled(weights, public_number(self.key, stream, 0), self.n)
+        return a, [[row[i] for i in a] for row in z]
+
+    def predicted(self, belief):
+        """The particles whose laws of x are averaged, and these laws."""
+        t, z = belief
+        if hasattr(self.model, "lookahead"):
+            return z, self.model.lookahead(t, z, self.n)
+        z = self.draw(4 * t, self.model.prior(t, z, self.n))
+        return z, self.model.likelihood(t, z, self.n)
+
+    def seen(self, laws, x):
+        return masses_of(laws, [[v] * self.n for v in x])
+
+    def by_particle(self, laws, x, i):
+        """Particle i, and x under its laws."""
+        intervals = [(i, 1, self.n)]
+        for row, v in zip(laws, x, strict=True):
+            intervals += row[i].intervals(v)
+        return intervals
+
+    def predictive(self, belief, x):
+        _, laws = self.predicted(belief)
+        if self.borrows:
+            weights = particle_weights(self.seen(laws, x))
+            return self.by_particle(laws, x, weights.index(max(weights)))
+        return mean_intervals(laws, x)
+
+    def push(self, message, belief, x):
+        intervals = self.predictive(belief, x)
+        if self.borrows:
+            _, laws = self.predicted(belief)
+            i = pop_row(message, particle_weights(self.seen(laws, x)))
+            intervals = self.by_particle(laws, x, i)
+        push_each(message, [intervals])
+
+    def update(self, belief, x):
+        t, _ = belief
+        z, laws = self.predicted(belief)
+        seen = self.seen(laws, x)
+        if not hasattr(self.model, "lookahead"):
+            return t + 1, self.chosen(4 * t + 1, seen, z)[1]
+        a, z = self.chosen(4 * t + 1, seen, z or [])
+        z = z or None
+        proposal = self.model.proposal(t, z, x, self.n)
+        drawn = self.draw(4 * t, proposal)
+        masses = masses_of(self.model.prior(t, z, self.n), drawn)
+        likelihood = self.model.likelihood(t, drawn, self.n)
+        masses = [
+            divided(divided(multiplied(p, given), q), seen[i])
+            for p, given, q, i in zip(
+                masses, self.seen(likelihood, x), masses_of(proposal, drawn), a,
+                strict=True,
+            )
+        ]  # fmt: skip
+        return t + 1, self.chosen(4 * t + 2, masses, drawn)[1]
+
+
+def masses_of(laws, values):
+    """Of each particle's column of values."""
+    product = [ONE] * len(laws[0])
+    for row, column in zip(laws, values, strict=True):
+        each = [mass(law.intervals(v)) for law, v in zip(row, column, strict=True)]
+        product = [multiplied(a, b) for a, b in zip(product, each, strict=True)]
+    return product
+
+
+def mean_intervals(laws, x):
+    """The intervals of x, value by value under the mean of the particles' laws."""
+    intervals, seen = [], [ONE] * len(laws[0])
+    for row, v in zip(laws, x, strict=True):
+        intervals += mean_law(row, particle_weights(seen)).intervals(v)
+        each = [mass(law.intervals(v)) for law in row]
+        seen = [multiplied(a, b) for a, b in zip(seen, each, strict=True)]
+    return intervals
+
+
+def beliefs_of(model, xs):
+    """Those before each step, and that after the last."""
+    beliefs = [model.start]
+    for x in xs:
+        beliefs.append(model.update(beliefs[-1], x))
+    return beliefs
+
+
+def particles_push(model, message, xs):
+    for belief, x in [*zip(beliefs_of(model, xs), xs, strict=False)][::-1]:
+        model.push(message, belief, x)
+
+
+def particles_range_encode(model, xs, first):
+    """The range code of the observations from `first` on."""
+    steps = [*zip(beliefs_of(model, xs), xs, strict=False)][first:]
+    return range_encode_each([model.predictive(*step) for step in steps])
+
+
+def particles_encode(model, xs, predictive=False):
+    n = len(xs) - model.tail_length
+    if predictive or n <= 0:
+        return Message.from_int(particles_range_encode(model, xs, 0)).to_bytes()
+    first_bits = particles_range_encode(model, xs, n)
+    flag = int(first_bits < model.least)
+    if flag:
+        first_bits = particles_range_encode(model, xs, 0)
+    message = Message.from_int(first_bits)
+    if not flag:
+        particles_push(model, message, xs[:n])
+    message.push(*interval(FLAG, flag), 16)
+    return message.to_bytes()
+
+
+# Several samples within a step
+
+
+def importance_weights(prior, emission, proposal, states, x):
+    """Weights P(z) P(x | z) / Q(z) of samples, rows of masses, in at most 28 bits
+    together, and 0 only for those without a mass."""
+    ratios = [
+        Fraction(prior[z], sum(prior))
+        * Fraction(emission[z][x], sum(emission[z]))
+        * Fraction(sum(proposal), proposal[z])
+        for z in states
+    ]
+    bits = 28 - len(ratios).bit_length()
+    return [max(r > 0, (r / max(ratios) * 2**bits).__floor__()) for r in ratios]
+
+
+def uniform_pop(message, n):
+    return message.pop(n, lambda slot: (slot, slot, 1))
+
+
+def importance_push(message, prior, emission, proposal, x, M, coupled=False):
+    """Bits back with M samples of z; `proposal` is the row that x chooses."""
+    edges, total = edges_of(proposal), sum(proposal)
+    if coupled:
+        u = uniform_pop(message, total)
+        slots = [(u + k * total // M) % total for k in range(M)]
+        states = [bisect_right(edges, slot) - 1 for slot in slots]
+    else:
+        states = [pop_row(message, proposal) for _ in range(M)]
+    weights = importance_weights(prior, emission, proposal, states, x)
+    kept = pop_row(message, weights)
+    z = states[kept]
+    if coupled:
+        message.push(slots[kept] - edges[z], 1, proposal[z])
+    else:
+        for k in reversed(range(M)):
+            if k != kept:
+                push_row(message, proposal, states[k])
+    push_row(message, emission[z], x)
+    push_row(message, prior, z)
+    message.push(kept, 1, M)
+
+
+class ProposalParticles(Particles):
+    """n particles of a model of rows, d = p = 1, each step coded with M samples of
+    model.proposal(t, z, x, n)."""
+
+    def __init__(self, model, n, key, M, coupled):
+        super().__init__(model, n, key, None)
+        self.M, self.coupled = M, coupled
+
+    def rows(self, belief, x):
+        """The weights of P(z) and of q(z | x)."""
+        t, z = belief
+        laws = (
+            self.model.prior(t, z, self.n)[0],
+            self.model.proposal(t, z, x, self.n)[0],
+        )
+        alike = particle_weights([ONE] * self.n)
+        return [mean_law(law, alike).weights for law in laws]
+
+    def push(self, message, belief, x):
+        prior, proposal = self.rows(belief, x)
+        laws = [self.model.likelihood(0, [[z]], 1) for z in range(len(prior))]
+        emission = [law[0][0].weights for law in laws]
+        importance_push(message, prior, emission, proposal, x[0], self.M, self.coupled)
+
+    def update(self, belief, x):
+        t, _ = belief
+        prior, proposal = self.rows(belief, x)
+        z = resampled(proposal, public_number(self.key, 4 * t, 0), self.n)
+        likelihood = self.model.likelihood(t, [z], self.n)
+        seen = self.seen(likelihood, x)
+        masses = [
+            divided(
+                multiplied(mass(Row(prior).intervals(v)), given),
+                mass(Row(proposal).intervals(v)),
+            )
+            for v, given in zip(z, seen, strict=True)
+        ]
+        return t + 1, self.chosen(4 * t + 1, masses, [z])[1]
 
 
 # Finite graphs

@@ -129,7 +129,7 @@ def test_make(example, tmp_path):
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
-@pytest.mark.parametrize("name", ["sequence", "codec"])
+@pytest.mark.parametrize("name", ["sequence", "codec", "particles"])
 def test_the_other_examples(made, name, tmp_path):
     """They code and decode, and fail where something else comes back."""
     program = link_example(made / "lib/deep", tmp_path / name)

@@ -503,6 +503,26 @@ def test_train_an_autoregressive_model():
     assert "order must be" in fails("train", "a", "--order", "17", "-o", "n.bbm")
 
 
+def test_train_a_hierarchical_model():
+    write("a")
+    options = ["--levels", "3,2", "--iterations", "3", "--seed", "5", "--prec", "16"]
+    text = passes("train", "a", *options, "-o", "m.bbm", "--save-float", "m.npz")
+    assert b"bits/byte" in text
+    model = bbans.load_model("m.bbm")
+    fitted = bbans.HierarchicalHMM.fit([DATA], [3, 2], n_iter=3, seed=5)
+    assert model == fitted.freeze(16) == bbans.HierarchicalHMM.load("m.npz").freeze(16)
+    passes("compress", "-m", "m.bbm", "a")
+    assert passes("decompress", "-m", "m.bbm", "a.bbz", "-o", "-") == DATA
+    assert model.fingerprint.hex() in passes("info", "m.bbm").decode()
+    for levels, wrong in (
+        ("1,0", "n_states"),
+        ("65,64", "joint"),
+        ("2," * 8 + "2", "8"),
+    ):
+        assert wrong in fails("train", "a", "--levels", levels, "-o", "n.bbm")
+    assert "no list" in fails("train", "a", "--levels", "8x8", "-o", "n.bbm", code=2)
+
+
 def test_train_does_not_replace_what_it_reads():
     write("a")
     assert "a" in fails("train", "a", "-o", "a", "--states", "1", "--iterations", "1")
@@ -651,6 +671,9 @@ def test_latent_trees(directory):
     (["--tree", "2", "--noise", "laplace"], "--noise does not go with --tree"),
     (["--tree", "2", "--states", "64"], "--states does not go with --tree"),
     (["--noise", "laplace"], "--noise needs --latents"),
+    (["--levels", "2,2", "--states", "64"], "--states does not go with --levels"),
+    (["--levels", "2,2", "--order", "0"], "--order does not go with --levels"),
+    (["--levels", "2,2", "--latents", "1"], "--levels does not go with --latents"),
     (["--context-bytes", "200000"], "--context-bytes needs --order"),
     (["--context-bytes", "9", "--order", "0"], "--context-bytes needs --order"),
     (["--latents", "1", "--order", "0"], "--order does not go with --latents"),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -68,6 +69,28 @@ def test_the_deep_state_space_model_of_digits():
 def test_a_hyperprior(tmp_path):
     shown = run("hyperprior", cwd=tmp_path)
     assert "the same bytes for batches of 1 and 7" in shown
+
+
+@pytest.mark.parametrize("name", ["volatility", "tracker"])
+def test_models_without_an_exact_filter(name, tmp_path):
+    shown = run(name, cwd=tmp_path).splitlines()
+    assert len(shown) >= 3
+    bits = [float(re.search(r"(\d+\.\d+) bits per step", line)[1]) for line in shown]
+    assert bits == sorted(bits, reverse=True)
+
+
+def test_the_tracker_computes_polar_coordinates():
+    code = (
+        "import numpy as np, tracker\n"
+        "ahead, aside = np.random.default_rng(0).integers(-(2**20), 2**20, (2, 9999))\n"
+        "far, angle = tracker.polar(ahead, aside)\n"
+        "assert np.abs(far / 2**16 - np.hypot(ahead, aside)).max() < 0.02\n"
+        "turns = np.arctan2(aside, ahead) / (2 * np.pi)\n"
+        "assert np.abs(angle / 2**16 - turns * 2**16).max() < 0.4\n"
+    )
+    command = [sys.executable, "-B", "-c", code]
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import ARHMM, HMM, LGSSM, FactorialHMM, GaussianHMM, LatentTree
+from bbans import (
+    ARHMM,
+    HMM,
+    LGSSM,
+    FactorialHMM,
+    GaussianHMM,
+    HierarchicalHMM,
+    LatentTree,
+)
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -31,6 +39,13 @@ MODELS = {
         np.full((2, 3, 2), 0.5),
         alphabet="xy",
     ),
+    "HierarchicalHMM": HierarchicalHMM.random([3, 1, 2], 5, seed=4),
+    "levels of characters": HierarchicalHMM(
+        [[[0.25, 0.75]] * 2, CHAIN[0]],
+        [[CHAIN[1], CHAIN[1][::-1]], CHAIN[1]],
+        [[0.5, 0.5], [0.25, 0.75]],
+        alphabet="xy",
+    ),
     "ARHMM": ARHMM.fit(["abcabdab", "abdabcab"], 2, order=2, n_iter=2),
     "LatentTree": LatentTree(
         [-1, 0, 0],
@@ -44,7 +59,7 @@ MODELS = {
         np.full((4, 1, 1), 0.5), [[1], [2]], [[1]], np.eye(2), [3], [[2]], [1], [0, 7]
     ),
 }
-CLASSES = [HMM, GaussianHMM, FactorialHMM, ARHMM, LGSSM, LatentTree]
+CLASSES = [HMM, GaussianHMM, FactorialHMM, HierarchicalHMM, ARHMM, LGSSM, LatentTree]
 
 
 KINDS = [
@@ -109,9 +124,13 @@ def test_a_copy_keeps_the_history_and_stays_read_only():
 
 
 @pytest.mark.parametrize(("data", "kind"), KINDS)
-@pytest.mark.parametrize("fit", [HMM.fit, ARHMM.fit], ids=["HMM", "ARHMM"])
-def test_the_kind_is_that_of_the_data(path, data, kind, fit):
-    model = fit(data, 2, n_iter=1)
+@pytest.mark.parametrize(
+    ("fit", "n_states"),
+    [(HMM.fit, 2), (ARHMM.fit, 2), (HierarchicalHMM.fit, [2, 2])],
+    ids=["HMM", "ARHMM", "HierarchicalHMM"],
+)
+def test_the_kind_is_that_of_the_data(path, data, kind, fit, n_states):
+    model = fit(data, n_states, n_iter=1)
     assert model.kind == model.freeze().kind == kind
     model.save(path)
     assert type(model).load(path).kind == kind
@@ -176,9 +195,7 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
     assert [p.name for p in path.parent.iterdir()] == ["model.npz"]
 
 
-@pytest.mark.parametrize(
-    "name", ["HMM", "GaussianHMM", "FactorialHMM", "ARHMM", "LGSSM", "LatentTree"]
-)
+@pytest.mark.parametrize("name", [kind.__name__ for kind in CLASSES])
 def test_every_cut_and_flip_is_noticed(name, path):
     model = MODELS[name]
     model.save(path)

@@ -18,6 +18,7 @@ FAMILY = distributions.Family.gaussian()
 GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
+LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
@@ -83,6 +84,24 @@ def steps(model):
     return codecs.Iconoclasm(model, 3)
 
 
+def level(number, above, before):
+    return distributions.Uniform(2)
+
+
+def level_posterior(number, t, known):
+    return distributions.Uniform(2)
+
+
+def codes_graph(nodes, value):
+    """Models are the same if a schedule codes this value as the same bytes."""
+
+    def same(a, b):
+        one, other = (codecs.Schedule.eager(graph, *nodes) for graph in (a, b))
+        return one.encode(value) == other.encode(value)
+
+    return same
+
+
 class Coin:
     """A graph of one node."""
 
@@ -141,12 +160,21 @@ EXAMPLES = [
     (codecs.Repeat(distributions.Uniform(9), 2), codes((1, 2))),
     (codecs.Dependent([distributions.Uniform(9), likelihood]), codes((1, 2))),
     (codecs.Schedule(Coin(), [("push", "x")]), codes({"x": 1})),
+    (
+        codecs.FiniteGraph({"z": ([], [1, 2]), "x": (["z"], [[3, 4], [6, 5]])}),
+        codes_graph((["z"], ["x"]), {"x": 1}),
+    ),
+    (
+        codecs.Hierarchy(1, level, likelihood, level_posterior),
+        codes_graph(([("z", 1, 1)], [("x", 1)]), {("x", 1): 2}),
+    ),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
     (codecs.check_model([0, 1, 2], HMM.freeze()), equal),
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
+    (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (DEEP_SSM.freeze(BITS), equal),
@@ -164,6 +192,7 @@ EXAMPLES = [
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (bbans.GaussianHMM(*CHAIN, [0, 3], [2, 1], -5, 5), PARAMETERS),
     (bbans.FactorialHMM([CHAIN], [[0.5, 0.5], [0.25, 0.75]]), PARAMETERS),
+    (LEVELS, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (models.Topology.left_to_right(3), shares("initial", "transition")),
     (ARHMM.history[-1], equal),
     (HMM.expect([0, 1, 2]), shares("initial", "transition", "emission", "n_symbols")),

@@ -14,7 +14,7 @@ from typing_extensions import assert_type
 import bbans
 from bbans.codecs import BitsBack, Codec, Dependent, Serial, decode_iid, encode_iid
 from bbans.distributions import Categorical, Distribution, Gaussian, Table, Uniform
-from bbans.frozen import FrozenHMM, FrozenModel
+from bbans.frozen import FrozenHierarchicalHMM, FrozenHMM, FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
 
 
@@ -49,6 +49,9 @@ def models() -> None:
     assert_type(frozen.with_mode("predictive"), FrozenHMM)
     frozen.with_mode("forward")  # type: ignore[arg-type]
     hmm.encode("abc")  # type: ignore[attr-defined]
+    levels = bbans.HierarchicalHMM.fit(["abc", "abd"], [2, 2])
+    assert_type(levels, bbans.HierarchicalHMM)
+    assert_type(levels.freeze(), FrozenHierarchicalHMM)
 
 
 def messages(values: NDArray[np.int64]) -> None:

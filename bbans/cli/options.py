@@ -29,6 +29,7 @@ __all__ = [
     "element_type",
     "model_of",
     "size",
+    "state_counts",
     "type_name",
 ]
 
@@ -136,6 +137,15 @@ def size(text: str) -> int:
     base = 1000 if unit.upper() == "B" else 1024
     power: int = base ** (" KMGT".index(prefix.upper() or " "))
     return int(number) * power
+
+
+def state_counts(text: str) -> list[int]:
+    """Numbers of states, divided by commas."""
+    if re.fullmatch("[0-9]{1,9}(,[0-9]{1,9})*", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of numbers: say one such as 8,8"
+        )
+    return [int(number) for number in text.split(",")]
 
 
 def dtype_of(name: str) -> np.dtype[Any]:

@@ -21,6 +21,7 @@ from bbans.cli.options import (
     add_quiet,
     check_ranges,
     dtype_of,
+    state_counts,
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
 from bbans.errors import ModelError
@@ -33,6 +34,7 @@ __all__ = ["add", "run"]
 # default.
 HMM_OPTIONS = {
     "states": 64,
+    "levels": None,
     "order": 0,
     "context_bytes": 200_000,
     "prec": 24,
@@ -62,9 +64,9 @@ def add(commands: Any) -> None:
         run,
         "train a model on files",
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
-        "file is one sequence, or with --lines each line. With --latents, train a "
-        "linear Gaussian model of integers instead, with --tree, a latent tree over "
-        "columns.",
+        "file is one sequence, or with --lines each line. With --levels, its states "
+        "have levels, each led by the one above. With --latents, train a linear "
+        "Gaussian model of integers instead, with --tree, a latent tree over columns.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -84,6 +86,13 @@ def add(commands: Any) -> None:
         metavar="K",
         type=int,
         help=f"hidden states (default: {HMM_OPTIONS['states']})",
+    )
+    parser.add_argument(
+        "--levels",
+        metavar="K,K,..",
+        type=state_counts,
+        help="train a hierarchical HMM: states of each level, the one next to the data "
+        "first, for example 32,8; at most 8 levels",
     )
     parser.add_argument(
         "--order",
@@ -180,7 +189,9 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that would do nothing, or fail; fill in the others' defaults."""
-    from bbans.models.hmm import MAX_STATES  # only this command needs what trains
+    # Only this command needs what trains.
+    from bbans.models.hierarchical_hmm import as_sizes
+    from bbans.models.hmm import MAX_STATES
 
     kinds: dict[str, dict[str, Any]] = {"latents": LATENT_OPTIONS, "tree": TREE_OPTIONS}
     named = [kind for kind in kinds if getattr(options, kind) is not None]
@@ -195,6 +206,11 @@ def _check(options: argparse.Namespace) -> None:
             options.wrong_usage(f"{option} does not go with --{named[0]}")
         needed = " or ".join(f"--{kind}" for kind in kinds if name in kinds[kind])
         options.wrong_usage(f"{option} needs {needed}")
+    if options.levels is not None:
+        for name in ("states", "order", "context_bytes"):
+            if getattr(options, name) is not None:
+                option = "--" + name.replace("_", "-")
+                options.wrong_usage(f"{option} does not go with --levels")
     if options.context_bytes is not None and not options.order:
         options.wrong_usage("--context-bytes needs --order")
     if options.save_float is not None and (
@@ -211,10 +227,12 @@ def _check(options: argparse.Namespace) -> None:
         check_ranges(options, {"channels": ("n_observed", 1, 64)})
     if options.tree is not None:
         check_ranges(options, {"iterations": ("epochs", 1, None)})
-    if options.states > 1 << options.prec:
+    if options.levels is not None:
+        as_sizes(options.levels)
+    most = max(options.levels or [options.states])
+    if most > 1 << options.prec:
         raise ModelError(
-            f"--prec {options.prec}: {options.states} states need "
-            f"{(options.states - 1).bit_length()} bits"
+            f"--prec {options.prec}: {most} states need {(most - 1).bit_length()} bits"
         )
 
 
@@ -251,6 +269,7 @@ def _train_to(
 
 def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.arhmm import ARHMM
+    from bbans.models.hierarchical_hmm import HierarchicalHMM
     from bbans.models.hmm import HMM
 
     how = {
@@ -258,6 +277,8 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
         "seed": options.seed,
         "progress": False if options.quiet else None,
     }
+    if options.levels is not None:
+        return HierarchicalHMM.fit(data, options.levels, **how)
     if options.order:
         return ARHMM.fit(
             data,

@@ -7,6 +7,7 @@ from bbans.codecs.finite_graph import FiniteGraph
 from bbans.codecs.hierarchy import Hierarchy, aligned, staircase
 from bbans.codecs.iconoclasm import Iconoclasm
 from bbans.codecs.iid import decode_iid, encode_iid
+from bbans.codecs.importance import ImportanceSampling
 from bbans.codecs.multiset import Multiset, Permutation
 from bbans.codecs.schedule import GraphModel, PredictiveGraph, Schedule
 from bbans.codecs.sequence import decode_sequence, encode_sequence
@@ -22,6 +23,7 @@ __all__ = [
     "GraphModel",
     "Hierarchy",
     "Iconoclasm",
+    "ImportanceSampling",
     "ModelReport",
     "Multiset",
     "Permutation",

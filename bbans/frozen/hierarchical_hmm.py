@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.codecs.compose import Dependent
+from bbans.codecs.finite_graph import FiniteGraph
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import CorruptError, ModelError
@@ -29,7 +30,7 @@ from bbans.frozen.hmm import (
     words_of,
 )
 
-__all__ = ["FrozenHierarchicalHMM", "HierarchySteps"]
+__all__ = ["LEVELS_MAX", "FrozenHierarchicalHMM", "HierarchySteps"]
 
 NUMBERS = 3  # of the header before the states of each level: L, M, c
 LEVELS_MAX = int(lib.BBANS_LEVELS_MAX)
@@ -154,6 +155,43 @@ class FrozenHierarchicalHMM(SymbolModel):
         """Return the model step by step: states are tuples, the lowest level first, and
         observations symbol numbers 0 .. M-1."""
         return HierarchySteps(self)
+
+    def graph(self, length: int) -> FiniteGraph:
+        """Return the model as a graph, for a `Schedule` over time and levels.
+
+        Parameters
+        ----------
+        length : int
+            T >= 1.
+
+        Returns
+        -------
+        FiniteGraph
+            Of latents ``("z", l, t)``, the lowest level l = 1, and of observations
+            ``("x", t)``, symbol numbers 0 .. M-1, for t = 1 .. T.
+
+        Raises
+        ------
+        ModelError
+            If the length is out of range.
+
+        See Also
+        --------
+        bbans.codecs.aligned, bbans.codecs.staircase : Orders of its nodes.
+        """
+        length = as_integer(length, "length", 1)
+        nodes: dict[Any, tuple[list[Any], NDArray[np.uint32]]] = {}
+        for t in range(1, length + 1):
+            for level in range(self.n_levels, 0, -1):
+                parents = [("z", level + 1, t)] if level < self.n_levels else []
+                if t == 1:
+                    masses = self._initial[level - 1]
+                else:
+                    masses = self._transition[level - 1]
+                    parents.append(("z", level, t - 1))
+                nodes["z", level, t] = parents, masses
+            nodes["x", t] = [("z", 1, t)], self._emission
+        return FiniteGraph(nodes)
 
     def __repr__(self) -> str:
         states = " x ".join(map(str, self.n_states))

@@ -8,6 +8,7 @@ from bbans.models.deep_ssm import DeepSSM
 from bbans.models.em import Statistics
 from bbans.models.factorial_hmm import FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM
+from bbans.models.hierarchical_hmm import HierarchicalHMM
 from bbans.models.hmm import HMM
 from bbans.models.information import information_content
 from bbans.models.latent_tree import LatentTree
@@ -25,6 +26,7 @@ __all__ = [
     "FactorialHMM",
     "FloatModel",
     "GaussianHMM",
+    "HierarchicalHMM",
     "Iteration",
     "LatentTree",
     "Statistics",

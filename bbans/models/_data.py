@@ -20,6 +20,7 @@ __all__ = [
     "as_sequences",
     "check_axes",
     "encode_all",
+    "frequencies_of",
     "in_memory",
     "infer_alphabet",
     "passes_of",
@@ -153,3 +154,13 @@ def encode_all(
             if isinstance(items, (list, tuple)) and len(items) == 1:
                 raise
             raise SymbolError(f"sequence {n}: {error}") from None
+
+
+def frequencies_of(items: Iterable[Symbols], alphabet: Alphabet) -> NDArray[np.float64]:
+    """How often each symbol occurs, shape (M,)."""
+    counts = np.zeros(alphabet.size)
+    for x in encode_all(items, alphabet):
+        counts += np.bincount(x, minlength=alphabet.size)
+    if not counts.any():
+        raise NoDataError(NO_DATA)
+    return counts

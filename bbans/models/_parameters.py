@@ -23,6 +23,7 @@ __all__ = [
     "cumulative",
     "log2_prior",
     "normalised",
+    "random_emission",
 ]
 
 MAX_STATES = 4096
@@ -78,6 +79,15 @@ def cumulative(p: Floats) -> Floats:
     edges = np.cumsum(p, axis=-1)
     quotient: Floats = edges / edges[..., -1:]
     return quotient
+
+
+def random_emission(rng: np.random.Generator, K: int, frequencies: Floats) -> Floats:
+    """Emissions to start training from: the symbols' frequencies, each times an
+    exponential variate."""
+    noise = rng.standard_exponential((K, frequencies.size))
+    emission: Floats = noise * (frequencies + 1.0)
+    emission /= emission.sum(axis=1, keepdims=True)
+    return emission
 
 
 def log2_prior(parameters: Parameters, pseudo_counts: tuple[float, ...]) -> float:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_integer, as_real
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet
+from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.models import em
-from bbans.models._data import NO_DATA
+from bbans.models._data import (
+    NO_DATA,
+    alphabet_for,
+    encode_all,
+    infer_alphabet,
+    passes_of,
+)
+from bbans.models._parameters import Parameters, PseudoCounts, as_pseudo_counts
 from bbans.models.em import Statistics
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "impossible",
     "progress_bar",
     "statistics_of",
+    "train",
 ]
 
 _Model = TypeVar("_Model")
@@ -42,6 +50,29 @@ class Iteration(NamedTuple):
 
     objective: float
     information_content: float
+
+
+class HiddenStates(Protocol):
+    """A model that `train` can train: an HMM, whatever makes its parameters."""
+
+    _history: tuple[Iteration, ...]
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The symbols."""
+
+    @property
+    def _parameters(self) -> Parameters:
+        """As an HMM's."""
+
+    def maximise(self: _Model, statistics: Statistics, *, pseudo_count: Any) -> _Model:
+        """The M step."""
+
+    def _log2_prior(self, pseudo_counts: tuple[float, ...]) -> float:
+        """Sum of ``pseudo_count * log2(parameter)``."""
+
+
+_States = TypeVar("_States", bound=HiddenStates)
 
 
 def check_run(dtype: DTypeLike, threads: int) -> None:
@@ -156,3 +187,83 @@ def climb(
             bar.set_postfix_str(f"{found.bits / size:.4f} bits/symbol", False)
             bar.update()
     return best, history
+
+
+def train(
+    sequences: Any,
+    start: Callable[[Alphabet, Callable[[], Iterable[Symbols]]], _States],
+    *,
+    init: _States | None,
+    n_iter: int,
+    tol: float,
+    pseudo_count: PseudoCounts,
+    alphabet: Alphabet | int | str | ArrayLike | None,
+    dtype: DTypeLike,
+    threads: int,
+    callback: Callable[[_States], object] | None,
+    progress: bool | None,
+) -> _States:
+    """Train states by expectation maximisation.
+
+    Parameters
+    ----------
+    start : callable
+        Makes the first model, of an alphabet and a function that gives the sequences.
+    sequences, init, n_iter, tol, pseudo_count, alphabet
+        As for `HMM.fit`.
+    dtype, threads, callback, progress
+        As for `HMM.fit`.
+
+    Raises
+    ------
+    SymbolError, ModelError
+        As `HMM.fit`.
+    """
+    n_iter = as_integer(n_iter, "n_iter", 0)
+    if not 0 <= as_real(tol, "tol") < math.inf:
+        raise ModelError(f"tol must be at least 0 and finite, not {tol}")
+    check_run(dtype, threads)
+    pseudo_counts = as_pseudo_counts(pseudo_count)
+    passes = passes_of(sequences)
+    if alphabet is not None:
+        symbols = alphabet_for(passes(), as_alphabet(alphabet))
+    else:
+        symbols = init.alphabet if init is not None else infer_alphabet(passes())
+    model = start(symbols, passes)
+
+    def batches() -> Iterator[em.Batch]:
+        return em.batches(encode_all(passes(), symbols), symbols.size)
+
+    # What is in memory anyway is arranged once.
+    held = None if callable(sequences) else list(batches())
+
+    def expect(model: _States, counting: bool) -> em.Expectation:
+        return em.expect(
+            batches() if held is None else held,
+            model._parameters,
+            counting=counting,
+            dtype=dtype,
+            threads=threads,
+        )
+
+    def update(model: _States, found: em.Expectation) -> _States:
+        statistics = statistics_of(found, symbols, "init")
+        return model.maximise(statistics, pseudo_count=pseudo_count)
+
+    def keep(model: _States, history: tuple[Iteration, ...]) -> None:
+        model._history = history
+        if len(history) > 1 and callback is not None:
+            callback(model)
+
+    best, _ = climb(
+        model,
+        expect=expect,
+        update=update,
+        log2_prior=lambda model: model._log2_prior(pseudo_counts),
+        refuse=lambda fault: impossible(fault, symbols, "init"),
+        n_iter=n_iter,
+        tol=tol,
+        progress=progress,
+        keep=keep,
+    )
+    return best

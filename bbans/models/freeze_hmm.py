@@ -17,13 +17,14 @@ from bbans.frozen.contexts import Contexts
 from bbans.frozen.hmm import FrozenHMM
 from bbans.models._start_length import start_length
 
-__all__ = ["frozen_arhmm", "frozen_hmm"]
+__all__ = ["SHORT_BITS", "frozen_arhmm", "frozen_hmm", "step_bits"]
 
 _Floats = NDArray[np.float64]
 
-# The schedule starts from 40 bits; 6 more for shortest fractions that happen to be
-# short (docs/maths.md, "A sequence as one message").
-_START_BITS = 46.0
+# Bits more than a schedule starts from, for shortest fractions that happen to be short
+# (docs/maths.md, "A sequence as one message").
+SHORT_BITS = 6
+_START_BITS = 40 + SHORT_BITS
 _OCCUPANCY_STEPS = 256
 
 
@@ -56,7 +57,7 @@ def frozen_hmm(
     return FrozenHMM(
         *masses,
         prec=prec,
-        start_length=start_length(*_entropy(*probabilities), _START_BITS),
+        start_length=start_length(*step_bits(*probabilities), _START_BITS),
         alphabet=alphabet,
     )
 
@@ -105,7 +106,7 @@ def _quantised(
     return start, steps, emissions
 
 
-def _entropy(
+def step_bits(
     initial: _Floats, transition: _Floats, emission: _Floats
 ) -> tuple[float, float]:
     """Mean and variance of -log2 P(x_t | z_t-1)."""

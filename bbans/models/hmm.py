@@ -6,7 +6,7 @@ This is where models are trained and analysed.  Nothing here decides a coded bit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -32,11 +32,11 @@ from bbans.frozen.base import MODES, Kind
 from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
-    NO_DATA,
     NoDataError,
     alphabet_for,
     as_sequences,
     encode_all,
+    frequencies_of,
     infer_alphabet,
     passes_of,
 )
@@ -52,14 +52,9 @@ from bbans.models._parameters import (
     cumulative,
     log2_prior,
     normalised,
+    random_emission,
 )
-from bbans.models._training import (
-    Iteration,
-    check_run,
-    climb,
-    impossible,
-    statistics_of,
-)
+from bbans.models._training import Iteration, check_run, statistics_of, train
 from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_hmm
@@ -369,6 +364,18 @@ class HMM(FloatModel):
         ModelError
             If the shapes do not agree, or counts are not finite or below 0.
         """
+        counts = self._counts(statistics)
+        extra = as_pseudo_counts(pseudo_count)
+        initial, transition, emission = self._parameters
+        return HMM(
+            normalised(counts[0] + extra[0] * (initial > 0), initial),
+            normalised(counts[1] + extra[1] * (transition > 0), transition),
+            normalised(counts[2] + extra[2], emission),
+            alphabet=self._alphabet,
+        )
+
+    def _counts(self, statistics: Statistics) -> Parameters:
+        """Expected counts of this model's states, checked."""
         as_instance(statistics, Statistics, "statistics", "Statistics")
         if statistics.emission.shape != self._emission.shape:
             raise ModelError(
@@ -379,14 +386,7 @@ class HMM(FloatModel):
         for count in counts:
             if not (np.isfinite(count).all() and (count >= 0).all()):
                 raise ModelError("counts must be finite and >= 0")
-        extra = as_pseudo_counts(pseudo_count)
-        initial, transition, emission = self._parameters
-        return HMM(
-            normalised(counts[0] + extra[0] * (initial > 0), initial),
-            normalised(counts[1] + extra[1] * (transition > 0), transition),
-            normalised(counts[2] + extra[2], emission),
-            alphabet=self._alphabet,
-        )
+        return counts
 
     def _copy(self) -> HMM:
         """Return the same model without a history."""
@@ -490,56 +490,25 @@ class HMM(FloatModel):
         content of held-out English among those tried.
         """
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
-        n_iter = as_integer(n_iter, "n_iter", 0)
-        if not 0 <= as_real(tol, "tol") < math.inf:
-            raise ModelError(f"tol must be at least 0 and finite, not {tol}")
-        check_run(dtype, threads)
         if init is not None:
             as_instance(init, HMM, "init", "an HMM")
-        pseudo_counts = as_pseudo_counts(pseudo_count)
-        passes = passes_of(sequences)
-        if alphabet is not None:
-            symbols = alphabet_for(passes(), as_alphabet(alphabet))
-        else:
-            symbols = init.alphabet if init is not None else infer_alphabet(passes())
-        model = _start(init, n_states, symbols, seed, passes, topology)
 
-        def batches() -> Iterator[em.Batch]:
-            return em.batches(encode_all(passes(), symbols), symbols.size)
+        def start(symbols: Alphabet, passes: Callable[[], Iterable[Symbols]]) -> HMM:
+            return _start(init, n_states, symbols, seed, passes, topology)
 
-        # What is in memory anyway is arranged once.
-        held = None if callable(sequences) else list(batches())
-
-        def expect(model: HMM, counting: bool) -> em.Expectation:
-            return em.expect(
-                batches() if held is None else held,
-                model._parameters,
-                counting=counting,
-                dtype=dtype,
-                threads=threads,
-            )
-
-        def update(model: HMM, found: em.Expectation) -> HMM:
-            statistics = statistics_of(found, symbols, "init")
-            return model.maximise(statistics, pseudo_count=pseudo_count)
-
-        def keep(model: HMM, history: tuple[Iteration, ...]) -> None:
-            model._history = history
-            if len(history) > 1 and callback is not None:
-                callback(model)
-
-        best, _ = climb(
-            model,
-            expect=expect,
-            update=update,
-            log2_prior=lambda model: model._log2_prior(pseudo_counts),
-            refuse=lambda fault: impossible(fault, symbols, "init"),
+        return train(
+            sequences,
+            start,
+            init=init,
             n_iter=n_iter,
             tol=tol,
+            pseudo_count=pseudo_count,
+            alphabet=alphabet,
+            dtype=dtype,
+            threads=threads,
+            callback=callback,
             progress=progress,
-            keep=keep,
         )
-        return best
 
     @classmethod
     def fit_online(
@@ -720,8 +689,8 @@ def _start(
 ) -> HMM:
     """Check the model that training starts from, or draw it.
 
-    States differ by their emissions: the symbols' frequencies, each times an
-    exponential variate. Transitions start near uniform.
+    States differ by their emissions (`random_emission`). Transitions start near
+    uniform.
     """
     if init is not None:
         if init.n_states != K or init.alphabet != symbols:
@@ -729,19 +698,12 @@ def _start(
         if topology is not None:
             raise ModelError("with init its zeros are the topology: give no other")
         return init._copy()
-    M = symbols.size
-    frequencies = np.zeros(M)
-    for x in encode_all(passes(), symbols):
-        frequencies += np.bincount(x, minlength=M)
-    if not frequencies.any():
-        raise NoDataError(NO_DATA)
+    frequencies = frequencies_of(passes(), symbols)
     rng = as_generator(seed)
     initial = rng.dirichlet(np.full(K, 10.0))
     transition = rng.dirichlet(np.full(K, 10.0), K)
     if topology is not None:
         as_instance(topology, Topology, "topology", "a Topology")
         initial, transition = topology.mask(initial, transition)
-    noise = rng.standard_exponential((K, M))
-    emission = noise * (frequencies + 1.0)
-    emission /= emission.sum(axis=1, keepdims=True)
+    emission = random_emission(rng, K, frequencies)
     return HMM(initial, transition, emission, alphabet=symbols)

@@ -13,10 +13,12 @@ from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import FrozenModel
+from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
 from bbans.frozen.lgssm import FrozenLGSSM
 from bbans.message.message import Message
 from bbans.models import em
+from bbans.models.hierarchical_hmm import HierarchicalHMM
 from bbans.models.hmm import HMM, states_of
 
 __all__ = ["information_content"]
@@ -30,7 +32,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
     x : str, bytes or array_like of int
         What the model encodes.
     frozen : FrozenModel
-        An HMM, an autoregressive HMM or a linear Gaussian model.
+        A hidden Markov model, also of several levels or autoregressive, or a linear
+        Gaussian model.
 
     Raises
     ------
@@ -51,6 +54,8 @@ def information_content(x: Any, frozen: FrozenModel) -> float:
         return _of_arhmm(x, frozen)
     if isinstance(frozen, FrozenHMM):
         return HMM.from_frozen(frozen).information_content(x)
+    if isinstance(frozen, FrozenHierarchicalHMM):
+        return HierarchicalHMM.from_frozen(frozen).information_content(x)
     raise ModelError(f"frozen must be a frozen model, not {type(frozen).__name__}")
 
 

@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from bbans._arguments import as_integer
 from bbans._lib import check, ffi, lib
 from bbans.distributions.base import Distribution
+from bbans.distributions.location_scale import LocationScale
 from bbans.errors import BbansError, ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Rows, as_integers
 from bbans.frozen.engine import EngineModel, Mode, one_of
 from bbans.frozen.hmm import FrozenHMM
 from bbans.message.message import Message
-from bbans.particles.public import as_key
+from bbans.particles.public import as_key, sample
 from bbans.particles.steps import FiniteSteps, ParticleSteps
 
 __all__ = ["ParticleFilter"]
 
 Method: TypeAlias = Literal["bootstrap", "adapted"]
 METHODS: tuple[Method, ...] = ("bootstrap", "adapted")
-START_LENGTH = 64
+# Where nothing is borrowed, a start costs nothing; else each observation of it costs
+# the bits that choose a particle.
+START_LENGTH, BORROWED_START_LENGTH = 64, 16
 
 
 class ParticleFilter(EngineModel):
@@ -42,11 +45,12 @@ class ParticleFilter(EngineModel):
         Whether particles move blindly, or look at the observation first: a FrozenHMM
         sums their transitions, another model has `lookahead` and `proposal`.
     mode : {"iconoclasm", "predictive"}, optional
-        As of frozen models. By default predictive, but for an adapted FrozenHMM, which
-        borrows a state within each step.
+        As of frozen models. By default predictive, but where a step borrows: a state,
+        of an adapted FrozenHMM, or a particle, where the laws of observations are none
+        of symbols, nor of a location and a scale.
     start_length : int, optional
         Observations at the end of a sequence that start its message, 1 to 65535; by
-        default 64, or those of the FrozenHMM.
+        default 64, 16 where a step borrows a particle, or those of the FrozenHMM.
 
     Raises
     ------
@@ -82,7 +86,7 @@ class ParticleFilter(EngineModel):
             self._init_finite(c, start_length)
         else:
             self._init_laws(c, start_length)
-        borrows = self._laws is None and self._adapted
+        borrows = self._adapted if self._laws is None else self._laws.borrows
         super().__init__(c, mode or ("iconoclasm" if borrows else "predictive"))
 
     def _init_finite(self, c: Any, start_length: int | None) -> None:
@@ -104,11 +108,12 @@ class ParticleFilter(EngineModel):
         given = ffi.new("bbans_particle_model *")
         given.user = self._handle
         given.latents, given.observed = laws.latents, laws.observed
-        given.symbols = laws.symbols
+        given.symbols, given.borrows = laws.symbols, laws.borrows
         given.prior, given.likelihood = lib.python_prior, lib.python_likelihood
         if self._adapted:
             given.lookahead, given.proposal = lib.python_lookahead, lib.python_proposal
-        length = START_LENGTH if start_length is None else _length(start_length)
+        usual = BORROWED_START_LENGTH if laws.borrows else START_LENGTH
+        length = usual if start_length is None else _length(start_length)
         check(lib.bbans_particles_init(c, given, self._n, self._key, length))
 
     def __repr__(self) -> str:
@@ -163,7 +168,18 @@ class ParticleFilter(EngineModel):
         made = (self._n, self._key, self._adapted, self.start_length)
         if self._laws is None:
             return FiniteSteps(self._model, *made)
-        return ParticleSteps(self._model, *made)
+        return ParticleSteps(self._model, *made, borrows=self._laws.borrows)
+
+    def observations(self, x: Any) -> NDArray[Any]:
+        """Return the observations of a sequence as `state_space` takes them: numbers,
+        or rows of several.
+
+        Raises
+        ------
+        SymbolError
+            If one cannot be coded.
+        """
+        return self._observations(x)
 
     # ---- coding
 
@@ -227,16 +243,32 @@ class _Laws:
         most = lib.BBANS_DIMENSIONS_MAX
         self.latents = _size(model, "latents", 1, 1, most)
         self.observed = _size(model, "observed", 1, 1, most)
-        self.symbols = _size(model, "symbols", 0, 0, lib.BBANS_SYMBOLS_MAX)
+        law = self._first_observed(adapted)
+        symbols = int(law._c.limit)
+        #: The most symbols that a law may have; 0: it has a location and a scale.
+        self.symbols = symbols if symbols <= lib.BBANS_SYMBOLS_MAX else 0
+        #: Whether its laws have no mean that the library has.
+        self.borrows = not self.symbols and not isinstance(law, LocationScale)
+
+    def _first_observed(self, adapted: bool) -> Distribution:
+        """A law of an observation: they are all of one kind."""
+        if adapted:
+            return self._made("lookahead", None)
+        law = self._made("prior", None).broadcast((self.latents, self.n))
+        return self._made("likelihood", sample(0, 0, law))
+
+    def _made(self, name: str, *arrays: Any) -> Distribution:
+        made = getattr(self.model, name)(*arrays)
+        if not isinstance(made, Distribution):
+            raise ModelError(
+                f"{name} must return a Distribution, not {type(made).__name__}"
+            )
+        return made
 
     def give(self, law: Any, name: str, rows: int, t: int, *arrays: Any) -> int:
         """Fill the struct of C; returns its status."""
         try:
-            made = getattr(self.model, name)(*arrays)
-            if not isinstance(made, Distribution):
-                raise ModelError(
-                    f"{name} must return a Distribution, not {type(made).__name__}"
-                )
+            made = self._made(name, *arrays)
             self.now.t, self.now.law = t, made.broadcast((rows, self.n))
             law[0] = self.now.law._c[0]
         except BaseException as error:  # for the caller of C

@@ -15,8 +15,18 @@ from bbans.distributions.fixed_point import as_shape, c_array
 from bbans.errors import ModelError
 from bbans.message.message import Message
 
-__all__ = ["divide", "multiply", "number", "public_message", "resample", "sample"]
-__all__ += ["weights"]
+__all__ = [
+    "Masses",
+    "divide",
+    "multiply",
+    "number",
+    "ones",
+    "product",
+    "public_message",
+    "resample",
+    "sample",
+    "weights",
+]
 
 Masses = tuple[NDArray[np.uint32], NDArray[np.int32]]
 
@@ -133,6 +143,32 @@ def resample(weights: ArrayLike, r: int, points: int) -> NDArray[np.uint32]:
 
 
 # ---- masses: mantissas of 32 bits, or 0, and exponents
+
+
+def ones(n: int) -> Masses:
+    """Return n masses of 1."""
+    return np.full(n, 1 << 31, np.uint32), np.full(n, -31, np.int32)
+
+
+def product(
+    law: Distribution, values: NDArray[np.int64], masses: Masses | None = None
+) -> Masses:
+    """Return the masses of n columns of values, the product over the rows of each.
+
+    Parameters
+    ----------
+    law : Distribution
+        Of shape (rows, n).
+    values : ndarray of int64, shape (rows, n) or (rows, 1)
+    masses : Masses, optional
+        What else to multiply with, first.
+    """
+    rows, n = law.shape
+    mantissa, exponent = law.masses(np.broadcast_to(values, (rows, n)))
+    total = ones(n) if masses is None else masses
+    for k in range(rows):
+        total = multiply(total, (mantissa[k], exponent[k]))
+    return total
 
 
 def multiply(a: Masses, b: Masses) -> Masses:

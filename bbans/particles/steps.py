@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bbans.codecs.bits_back import BitsBack
+from bbans.codecs.start import DIFFER
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Categorical, Uniform, Weighted
 from bbans.distributions.table import Table, edges_of
+from bbans.errors import CorruptError
 from bbans.frozen.hmm import FrozenHMM
-from bbans.particles.mean import mean_law
+from bbans.particles.mean import Mean, OfParticle
 from bbans.particles.public import (
     divide,
-    multiply,
     number,
+    product,
     resample,
     sample,
     weights,
@@ -25,7 +27,6 @@ from bbans.particles.public import (
 __all__ = ["FiniteSteps", "ParticleSteps"]
 
 DRAW, RESAMPLE, CORRECT = 0, 1, 2
-ONE = 1 << 31, -31
 
 
 class Belief(NamedTuple):
@@ -144,11 +145,15 @@ class ParticleSteps(_Steps):
     model : ParticleModel
     n, key, adapted, start_length
         As of `ParticleFilter`.
+    borrows : bool
+        Whether the laws of observations have no mean: bits back chooses a particle.
     """
 
-    def __init__(self, model: Any, *given: Any) -> None:
+    def __init__(self, model: Any, *given: Any, borrows: bool) -> None:
         super().__init__(*given)
-        self._model = model
+        self._model, self._borrows = model, borrows
+        if borrows:
+            self.start_bits, self.exact_predictive = 48, False
         self._latents = getattr(model, "latents", 1)
         self._observed = getattr(model, "observed", 1)
 
@@ -162,23 +167,31 @@ class ParticleSteps(_Steps):
             law = self._model.likelihood(z)
         return law.broadcast((self._observed, self._n)), z
 
-    def likelihood_given(self, z: Any, belief: Belief | None) -> _Mean:
+    def likelihood_given(self, z: Any, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return _Mean(self._opened(belief)[0])
+        law = self._opened(belief)[0]
+        if not self._borrows:
+            return Mean(law)
+        return BitsBack(
+            Uniform(self._n),
+            lambda i: OfParticle(law, i),
+            lambda x: Weighted(_weights_given(law, x)),
+        )
 
-    def likelihood(self, z: Any) -> _Mean:
+    def likelihood(self, z: Any) -> Any:
         """The codec of x_1."""
         return self.likelihood_given(z, None)
 
-    def predictive(self, belief: Belief | None) -> _Mean:
+    def predictive(self, belief: Belief | None) -> Any:
         """The codec of x_t: of a step."""
-        return self.likelihood_given(0, belief)
+        law = self._opened(belief)[0]
+        return _ThroughHeaviest(law) if self._borrows else Mean(law)
 
     def update(self, belief: Belief | None, x: Any) -> Belief:
         """One step of the filter."""
         t = 0 if belief is None else belief.t
         law, z = self._opened(belief)
-        seen = _product(law, _column(x, self._observed))
+        seen = product(law, _column(x, self._observed))
         chosen = resample(weights(seen), self._number(t, RESAMPLE), self._n)
         moved = None if z is None else z[:, chosen]
         if self._adapted:
@@ -192,10 +205,10 @@ class ParticleSteps(_Steps):
         column = _column(x, self._observed)
         proposal = model.proposal(z, column[:, 0].copy()).broadcast(shape)
         moved = self._sample(t, proposal, shape)
-        masses = _product(model.prior(z).broadcast(shape), moved)
+        masses = product(model.prior(z).broadcast(shape), moved)
         likelihood = model.likelihood(moved).broadcast((self._observed, self._n))
-        masses = _product(likelihood, column, masses)
-        masses = divide(divide(masses, _product(proposal, moved)), ahead)
+        masses = product(likelihood, column, masses)
+        masses = divide(divide(masses, product(proposal, moved)), ahead)
         chosen = resample(weights(masses), self._number(t, CORRECT), self._n)
         return moved[:, chosen]
 
@@ -204,45 +217,28 @@ def _column(x: Any, observed: int) -> NDArray[np.int64]:
     return np.asarray(x, np.int64).reshape(observed, 1)
 
 
-def _ones(n: int) -> Any:
-    return np.full(n, ONE[0], np.uint32), np.full(n, ONE[1], np.int32)
+def _weights_given(law: Distribution, x: Any) -> NDArray[np.uint32]:
+    """Those of the particles."""
+    return weights(product(law, _column(x, law.shape[0])))
 
 
-def _product(law: Distribution, values: NDArray[np.int64], masses: Any = None) -> Any:
-    """Masses of (rows, n) values, of which rows are multiplied, in order."""
-    rows, n = law.shape
-    mantissa, exponent = law.masses(np.broadcast_to(values, (rows, n)))
-    total = _ones(n) if masses is None else masses
-    for k in range(rows):
-        total = multiply(total, (mantissa[k], exponent[k]))
-    return total
-
-
-class _Mean:
-    """Values x_1 .. x_p under the mean of laws of (p, n): each weighs the particles
-    for those behind it."""
+class _ThroughHeaviest:
+    """x under the law of the first particle of the greatest weight given x, and this
+    particle: what the range coder, which cannot borrow, codes."""
 
     def __init__(self, law: Distribution) -> None:
         self._law = law
 
     def push(self, message: Any, value: Any) -> None:
-        """Push x, a number or p of them."""
-        rows, n = self._law.shape
-        values = np.asarray(value, np.int64).reshape(rows)
-        laws, total = [], _ones(n)
-        for k in range(rows):
-            row = self._law._row_at(k)
-            laws.append(mean_law(row, weights(total)))
-            total = multiply(total, row.masses(np.full(n, values[k])))
-        for k in range(rows)[::-1]:
-            message.push(laws[k], int(values[k]))
+        """Push x."""
+        particle = int(_weights_given(self._law, value).argmax())
+        OfParticle(self._law, particle).push(message, value)
+        message.push(Uniform(self._law.shape[1]), particle)
 
     def pop(self, message: Any) -> Any:
-        """Pop a number, or a tuple of p."""
-        rows, n = self._law.shape
-        values, total = [], _ones(n)
-        for k in range(rows):
-            row = self._law._row_at(k)
-            values.append(int(message.pop(mean_law(row, weights(total)))))
-            total = multiply(total, row.masses(np.full(n, values[k])))
-        return values[0] if rows == 1 else tuple(values)
+        """Pop x."""
+        particle = int(message.pop(Uniform(self._law.shape[1])))
+        value = OfParticle(self._law, particle).pop(message)
+        if particle != _weights_given(self._law, value).argmax():
+            raise CorruptError(f"another particle is likelier: {DIFFER}")
+        return value

@@ -3,8 +3,10 @@
  *
  * x_t is coded under the mean of its laws over the particles, dimension by
  * dimension: what is coded so far weighs the particles.  So a step borrows
- * nothing, there is no state, and its intervals, which the filter lists on the
- * way, are the record of the step.
+ * nothing, and its intervals, which the filter lists on the way, are its
+ * record. Laws whose mean is none of the library's are coded by bits back:
+ * which particle's law codes x_t is the latent, and the particles are the
+ * record.
  *
  * SPDX-License-Identifier: MIT */
 #include "bbans_particles.h"
@@ -244,12 +246,29 @@ static bbans_status code_real(const bbans_particles *f, const desk *k,
     return BBANS_OK;
 }
 
+/* Multiply the total masses by those of a value. */
+static bbans_status observe(const bbans_particles *f, const desk *k,
+                            const bbans_distribution *law, int64_t x)
+{
+    const size_t n = f->particles;
+    bbans_status status;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        k->same[i] = x;
+    status = bbans_distribution_masses(law, k->same, BBANS_I64, n,
+                                       k->mass.mantissa, k->mass.exponent);
+    if (status == BBANS_OK)
+        bbans_masses_multiply(k->total, k->mass, n);
+    return status;
+}
+
 /* Code x under the mean of the particles' laws, and set their total masses. */
 static bbans_status code(const bbans_particles *f, const desk *k,
                          const bbans_distribution *law, const coded *c)
 {
     const size_t n = f->particles;
-    size_t i, j;
+    size_t i;
 
     bbans_masses_start(k->total, n);
     for (i = 0; i < f->model.observed; i++) {
@@ -268,14 +287,110 @@ static bbans_status code(const bbans_particles *f, const desk *k,
             status = c->from->status;
         if (status != BBANS_OK)
             return status;
-        for (j = 0; j < n; j++)
-            k->same[j] = c->x[i];
-        status = bbans_distribution_masses(&part, k->same, BBANS_I64, n,
-                                           k->mass.mantissa, k->mass.exponent);
+        status = observe(f, k, &part, c->x[i]);
         if (status != BBANS_OK)
             return status;
-        bbans_masses_multiply(k->total, k->mass, n);
     }
+    return BBANS_OK;
+}
+
+/* ---- Laws without a mean ------------------------------------------------- */
+
+/* The particles' weights given all of x. */
+static bbans_status weigh(const bbans_particles *f, const desk *k,
+                          const bbans_distribution *law, const int64_t *x)
+{
+    bbans_status status = BBANS_OK;
+    size_t i;
+
+    bbans_masses_start(k->total, f->particles);
+    for (i = 0; status == BBANS_OK && i < f->model.observed; i++) {
+        const bbans_distribution part =
+            bbans_distribution_from(law, i * f->particles);
+
+        status = observe(f, k, &part, x[i]);
+    }
+    bbans_masses_weigh(k->total, f->particles, k->weight);
+    return status;
+}
+
+/* The law of dimension i for a particle. */
+static bbans_distribution law_of(const bbans_particles *f,
+                                 const bbans_distribution *law, size_t i,
+                                 size_t particle)
+{
+    return bbans_distribution_from(law, i * f->particles + particle);
+}
+
+static bbans_status pop_under(const bbans_particles *f, bbans_stream *s,
+                              const bbans_distribution *law, size_t particle,
+                              bbans_source *from, int64_t *x)
+{
+    bbans_status status = BBANS_OK;
+    bbans_message msg;
+    size_t i;
+
+    msg.head = &from->lane.x;
+    msg.tail = from->lane.tail;
+    msg.tail_len = from->lane.tail_len;
+    msg.lanes = 1;
+    msg.tail_cap = from->dec == NULL ? s->msg->tail_cap : 0;
+    for (i = 0; status == BBANS_OK && i < f->model.observed; i++) {
+        const bbans_distribution one = law_of(f, law, i, particle);
+
+        status = from->dec == NULL
+                     ? bbans_message_pop(&msg, &one, x + i, BBANS_I64, 1)
+                     : bbans_range_decode(from->dec, &one, x + i, BBANS_I64, 1);
+    }
+    from->lane.tail_len = msg.tail_len;
+    return status;
+}
+
+static uint32_t sum_before(const uint32_t *weight, size_t n)
+{
+    uint32_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += weight[i];
+    return sum;
+}
+
+/* The first particle of the greatest weight: the range coder, which cannot
+ * borrow, takes it. */
+static size_t heaviest(const uint32_t *weight, size_t n)
+{
+    size_t i, best = 0;
+
+    for (i = 1; i < n; i++)
+        if (weight[i] > weight[best])
+            best = i;
+    return best;
+}
+
+/* Pop x through a particle, and give back what chose it. */
+static bbans_status pop_through(const bbans_particles *f, bbans_stream *s,
+                                const desk *k, const bbans_distribution *law,
+                                bbans_source *from, int64_t *x)
+{
+    const uint32_t n = (uint32_t)f->particles;
+    const uint32_t i = bbans_source_take(from, n);
+    bbans_status status;
+
+    bbans_source_put(from, i, i, 1, n);
+    status = from->status;
+    if (status == BBANS_OK)
+        status = pop_under(f, s, law, i, from, x);
+    if (status == BBANS_OK)
+        status = weigh(f, k, law, x);
+    if (status != BBANS_OK)
+        return status;
+    if (from->dec != NULL)
+        return i == heaviest(k->weight, n) ? BBANS_OK : BBANS_ERR_CORRUPT;
+    if (k->weight[i] == 0) /* no sender can have popped it */
+        return BBANS_ERR_CORRUPT;
+    bbans_lane_push(&from->lane, sum_before(k->weight, i), k->weight[i],
+                    sum_before(k->weight, n));
     return BBANS_OK;
 }
 
@@ -301,28 +416,23 @@ static void predict(const bbans_state_space *model, bbans_stream *s)
         s->status = move(f, s);
 }
 
-/* Multiply or divide the masses of `total` by those of [rows][n] values. */
-static bbans_status correct(const bbans_particles *f, const desk *k,
-                            const bbans_distribution *law, const int64_t *value,
-                            size_t rows, int divide)
+/* Multiply the total masses by those of the moved particles. */
+static bbans_status weigh_moves(const bbans_particles *f, const desk *k,
+                                const bbans_distribution *law, const int64_t *z)
 {
     const size_t n = f->particles;
+    bbans_status status = BBANS_OK;
     size_t i;
 
-    for (i = 0; i < rows; i++) {
+    for (i = 0; status == BBANS_OK && i < f->model.latents; i++) {
         const bbans_distribution part = bbans_distribution_from(law, i * n);
-        const bbans_status status =
-            bbans_distribution_masses(&part, value + i * n, BBANS_I64, n,
-                                      k->mass.mantissa, k->mass.exponent);
 
-        if (status != BBANS_OK)
-            return status;
-        if (divide)
-            bbans_masses_divide(k->total, k->mass, n);
-        else
+        status = bbans_distribution_masses(&part, z + i * n, BBANS_I64, n,
+                                           k->mass.mantissa, k->mass.exponent);
+        if (status == BBANS_OK)
             bbans_masses_multiply(k->total, k->mass, n);
     }
-    return BBANS_OK;
+    return status;
 }
 
 /* Resample by what was seen ahead, move by the proposal, and resample by what
@@ -351,22 +461,20 @@ static bbans_status propose(const bbans_particles *f, bbans_stream *s,
         return status;
     /* Of the proposal while its parameters are at hand. */
     bbans_masses_start(k->total, n);
-    status = correct(f, k, &law, z, m->latents, 0);
+    status = weigh_moves(f, k, &law, z);
     memcpy(k->kept.mantissa, k->total.mantissa, n * sizeof *k->kept.mantissa);
     memcpy(k->kept.exponent, k->total.exponent, n * sizeof *k->kept.exponent);
     bbans_masses_start(k->total, n);
     if (status == BBANS_OK)
         status = m->prior(m->user, s->t, from, n, k->work, &law);
     if (status == BBANS_OK)
-        status = correct(f, k, &law, z, m->latents, 0);
+        status = weigh_moves(f, k, &law, z);
     if (status == BBANS_OK)
         status = m->likelihood(m->user, s->t, z, n, k->work, &law);
     for (i = 0; status == BBANS_OK && i < m->observed; i++) {
         const bbans_distribution part = bbans_distribution_from(&law, i * n);
 
-        for (j = 0; j < n; j++)
-            k->same[j] = x[i];
-        status = correct(f, k, &part, k->same, 1, 0);
+        status = observe(f, k, &part, x[i]);
     }
     if (status != BBANS_OK)
         return status;
@@ -376,33 +484,42 @@ static bbans_status propose(const bbans_particles *f, bbans_stream *s,
     return BBANS_OK;
 }
 
-/* Code x[t], and filter. */
-static bbans_status step(const bbans_particles *f, bbans_stream *s,
-                         bbans_intervals *list, bbans_source *from)
+/* The laws of x[t] that it is coded under, of these particles. */
+static bbans_status open_laws(const bbans_particles *f, const bbans_stream *s,
+                              const desk *k, const int64_t *z,
+                              bbans_distribution *law)
 {
-    const size_t at = s->t * f->model.observed;
-    const int ahead = f->model.lookahead != NULL;
-    const desk k = desk_of(f, s);
-    bbans_distribution law;
-    bbans_status status;
-    coded c;
+    const bbans_particle_model *m = &f->model;
 
-    c.out = from == NULL ? NULL : (int64_t *)s->out + at;
-    c.x = from == NULL ? (const int64_t *)s->x + at : c.out;
-    c.list = list;
-    c.from = from;
-    status = (ahead ? f->model.lookahead : f->model.likelihood)(
-        f->model.user, s->t,
-        ahead ? moved_of(s, particles_of(s)) : particles_of(s), f->particles,
-        k.work, &law);
-    if (status == BBANS_OK)
-        status = code(f, &k, &law, &c);
-    if (status != BBANS_OK)
-        return status;
-    if (ahead)
-        return propose(f, s, &k, c.x);
-    resample(f, s, &k, BBANS_STREAM_RESAMPLE);
+    return m->lookahead == NULL
+               ? m->likelihood(m->user, s->t, z, f->particles, k->work, law)
+               : m->lookahead(m->user, s->t, moved_of(s, z), f->particles,
+                              k->work, law);
+}
+
+/* With x[t] and the total masses of the particles at hand. */
+static bbans_status finish(const bbans_particles *f, bbans_stream *s,
+                           const desk *k, const int64_t *x)
+{
+    if (f->model.lookahead != NULL)
+        return propose(f, s, k, x);
+    resample(f, s, k, BBANS_STREAM_RESAMPLE);
     return BBANS_OK;
+}
+
+static bbans_status decode_step(const bbans_particles *f, bbans_stream *s,
+                                bbans_source *from)
+{
+    int64_t *x = (int64_t *)s->out + s->t * f->model.observed;
+    const desk k = desk_of(f, s);
+    const coded c = {x, x, NULL, from};
+    bbans_distribution law;
+    bbans_status status = open_laws(f, s, &k, particles_of(s), &law);
+
+    if (status == BBANS_OK)
+        status = f->model.borrows ? pop_through(f, s, &k, &law, from, x)
+                                  : code(f, &k, &law, &c);
+    return status == BBANS_OK ? finish(f, s, &k, x) : status;
 }
 
 /* ---- The engine ---------------------------------------------------------- */
@@ -419,7 +536,7 @@ static void pop_likelihood(const bbans_particles *f, bbans_stream *s)
     memset(&from, 0, sizeof from);
     from.lane = s->lane;
     if (s->status == BBANS_OK)
-        s->status = step(f, s, NULL, &from);
+        s->status = decode_step(f, s, &from);
     s->lane = from.lane;
 }
 
@@ -430,11 +547,10 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 
     memset(&from, 0, sizeof from);
     from.dec = dec;
-    return s->status == BBANS_OK ? step(filter_of(model), s, NULL, &from)
-                                 : s->status;
+    return decode_step(filter_of(model), s, &from);
 }
 
-/* Nothing is borrowed. */
+/* Between steps nothing is borrowed. */
 static void pop_prior(const bbans_particles *f, bbans_stream *s)
 {
     (void)f, (void)s;
@@ -446,10 +562,99 @@ static void pop_prior(const bbans_particles *f, bbans_stream *s)
 #define push_prior pop_prior
 #define pop_posterior pop_prior
 
+static const int64_t *observed(const bbans_particles *f, const bbans_stream *s)
+{
+    return (const int64_t *)s->x + s->t * f->model.observed;
+}
+
+/* x[t] has a mass under a particle; the weights are set. */
+static bbans_status weigh_observed(const bbans_particles *f,
+                                   const bbans_stream *s, const desk *k,
+                                   const int64_t *z, bbans_distribution *law)
+{
+    bbans_status status = open_laws(f, s, k, z, law);
+    size_t i;
+
+    if (status == BBANS_OK)
+        status = weigh(f, k, law, observed(f, s));
+    for (i = 0; status == BBANS_OK && k->total.mantissa[i] == 0;)
+        if (++i == f->particles)
+            return BBANS_ERR_SYMBOL;
+    return status;
+}
+
+static bbans_status filter_observed(const bbans_particles *f, bbans_stream *s)
+{
+    const int64_t *x = observed(f, s);
+    int64_t *z = particles_of(s);
+    const desk k = desk_of(f, s);
+    const coded c = {x, NULL, (bbans_intervals *)s->record, NULL};
+    bbans_distribution law;
+    bbans_status status;
+
+    if (f->model.borrows) {
+        memcpy(s->record, z, f->space.record_bytes);
+        status = weigh_observed(f, s, &k, z, &law);
+    } else {
+        status = open_laws(f, s, &k, z, &law);
+        if (status == BBANS_OK)
+            status = code(f, &k, &law, &c);
+    }
+    return status == BBANS_OK ? finish(f, s, &k, x) : status;
+}
+
 static void filter(const bbans_particles *f, bbans_stream *s)
 {
     if (s->status == BBANS_OK)
-        s->status = step(f, s, (bbans_intervals *)s->record, NULL);
+        s->status = filter_observed(f, s);
+}
+
+static void push_list(bbans_lane *lane, const bbans_intervals *list)
+{
+    size_t k = list->n;
+
+    while (k-- > 0)
+        bbans_lane_push(lane, list->at[k].start, list->at[k].freq,
+                        list->at[k].total);
+}
+
+static bbans_status list_under(const bbans_particles *f,
+                               const bbans_distribution *law, size_t particle,
+                               const int64_t *x, size_t i,
+                               bbans_intervals *list)
+{
+    const bbans_distribution one = law_of(f, law, i, particle);
+    size_t at;
+
+    return bbans_distribution_list(&one, x + i, BBANS_I64, 1, list->at,
+                                   BBANS_INTERVALS_MAX, &list->n, &at);
+}
+
+/* Pop which particle's law codes x, and push x and the particle. */
+static bbans_status push_through(const bbans_particles *f, bbans_stream *s)
+{
+    const int64_t *z = (const int64_t *)s->record;
+    const uint32_t n = (uint32_t)f->particles;
+    const desk k = desk_of(f, s);
+    bbans_distribution law;
+    uint32_t slot, start = 0;
+    bbans_intervals list;
+    size_t particle = 0, i;
+    bbans_status status = weigh_observed(f, s, &k, z, &law);
+
+    if (status != BBANS_OK)
+        return status;
+    slot = bbans_lane_take_slot(&s->lane, sum_before(k.weight, n));
+    while (slot - start >= k.weight[particle])
+        start += k.weight[particle++];
+    bbans_lane_put_rest(&s->lane, slot, start, k.weight[particle]);
+    for (i = f->model.observed; status == BBANS_OK && i-- > 0;) {
+        status = list_under(f, &law, particle, observed(f, s), i, &list);
+        if (status == BBANS_OK)
+            push_list(&s->lane, &list);
+    }
+    bbans_lane_push(&s->lane, (uint32_t)particle, 1, n);
+    return status;
 }
 
 static void push_likelihood(const bbans_particles *f, bbans_stream *s)
@@ -457,13 +662,42 @@ static void push_likelihood(const bbans_particles *f, bbans_stream *s)
     const bbans_intervals *list = (const bbans_intervals *)s->record;
     size_t i = f->model.observed;
 
-    while (i-- > 0) {
-        size_t k = list[i].n;
+    if (f->model.borrows)
+        s->status = push_through(f, s);
+    else
+        while (i-- > 0)
+            push_list(&s->lane, list + i);
+}
 
-        while (k-- > 0)
-            bbans_lane_push(&s->lane, list[i].at[k].start, list[i].at[k].freq,
-                            list[i].at[k].total);
+static void encode_list(bbans_range_encoder *enc, const bbans_intervals *list)
+{
+    size_t k;
+
+    for (k = 0; k < list->n; k++)
+        (void)bbans_range_encode_interval(enc, list->at[k].start,
+                                          list->at[k].freq, list->at[k].total);
+}
+
+static bbans_status encode_through(const bbans_particles *f, bbans_stream *s,
+                                   bbans_range_encoder *enc)
+{
+    const desk k = desk_of(f, s);
+    bbans_distribution law;
+    bbans_intervals list;
+    size_t particle, i;
+    bbans_status status = weigh_observed(f, s, &k, particles_of(s), &law);
+
+    if (status != BBANS_OK)
+        return status;
+    particle = heaviest(k.weight, f->particles);
+    (void)bbans_range_encode_interval(enc, (uint32_t)particle, 1,
+                                      (uint32_t)f->particles);
+    for (i = 0; status == BBANS_OK && i < f->model.observed; i++) {
+        status = list_under(f, &law, particle, observed(f, s), i, &list);
+        if (status == BBANS_OK)
+            encode_list(enc, &list);
     }
+    return status == BBANS_OK ? finish(f, s, &k, observed(f, s)) : status;
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
@@ -471,14 +705,15 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 {
     const bbans_particles *f = filter_of(model);
     const bbans_intervals *list = (const bbans_intervals *)s->record;
-    size_t i, k;
+    size_t i;
 
-    filter(f, s);
-    for (i = 0; s->status == BBANS_OK && i < f->model.observed; i++)
-        for (k = 0; k < list[i].n; k++)
-            (void)bbans_range_encode_interval(enc, list[i].at[k].start,
-                                              list[i].at[k].freq,
-                                              list[i].at[k].total);
+    if (s->status == BBANS_OK)
+        s->status = f->model.borrows ? encode_through(f, s, enc)
+                                     : filter_observed(f, s);
+    if (s->status != BBANS_OK || f->model.borrows)
+        return;
+    for (i = 0; i < f->model.observed; i++)
+        encode_list(enc, list + i);
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -536,14 +771,18 @@ bbans_status bbans_particles_init(bbans_particles *filter,
     space->observation_bytes = sizeof(int64_t) * model->observed;
     space->state_bytes = 0;
     space->belief_bytes = sizeof(int64_t) * particles * model->latents;
-    space->record_bytes = sizeof(bbans_intervals) * model->observed;
+    space->record_bytes = model->borrows
+                              ? space->belief_bytes
+                              : sizeof(bbans_intervals) * model->observed;
     space->scratch_bytes = (lay_out(filter, NULL, &k) + BBANS_ALIGNMENT - 1) /
                            BBANS_ALIGNMENT * BBANS_ALIGNMENT;
     space->start_length = start_length;
-    space->start_bits = 0; /* nothing is popped */
-    /* Twice: the range coder has half of the tail. */
-    space->push_words =
-        2 * model->observed * (model->symbols > 0 ? 1 : BBANS_INTERVALS_MAX);
+    space->start_bits = model->borrows ? 48 : 0; /* of what a step borrows */
+    /* Those of x, and a particle; twice, as the range coder has half of the
+     * tail. */
+    space->push_words = model->symbols > 0 && !model->borrows
+                            ? 2 * model->observed
+                            : 2 * (BBANS_INTERVALS_MAX * model->observed + 1);
     space->pop_words = 1;
     space->predictive = 0;
     return BBANS_OK;

@@ -387,6 +387,7 @@ bbans_status bbans_sequence_push(const bbans_state_space *model,
     if (words == 0 || msg->tail_cap - msg->tail_len < words)
         return BBANS_ERR_CAPACITY;
     s->x = x;
+    s->msg = msg;
     s->body = n;
     s->status = BBANS_OK;
     model->engine->filter_all(model, &g);
@@ -416,6 +417,7 @@ bbans_status bbans_sequence_pop(const bbans_state_space *model,
     if (room_is_short(model, msg, n))
         return BBANS_ERR_CAPACITY;
     s->x = s->out = x;
+    s->msg = msg;
     s->body = n;
     s->status = BBANS_OK;
     s->lane = bbans_lane_of(msg, 0);
@@ -476,6 +478,7 @@ bbans_status bbans_sequence_decode_until(const bbans_state_space *model,
     if (status != BBANS_OK)
         return status;
     s.x = s.out = x;
+    s.msg = msg;
     s.mark = NO_MARK;
     s.status = BBANS_OK;
     start_filter(model, &s);
@@ -731,6 +734,7 @@ bbans_status bbans_packed_encode(const bbans_state_space *model, const void *x,
     if (words == 0 || msg->tail_cap < words)
         return BBANS_ERR_CAPACITY;
     first = first_of_start(model, offset, n);
+    s->msg = msg;
     s->status = BBANS_OK;
     range_encode_each(model, s, x, offset, first, n, msg);
     if (first == 0 || s->status != BBANS_OK)
@@ -775,6 +779,7 @@ bbans_status bbans_packed_decode(const bbans_state_space *model,
     if (room_is_short(model, msg, (size_t)offset[n]))
         return BBANS_ERR_CAPACITY;
     first = first_of_start(model, offset, n);
+    s->msg = msg;
     s->status = BBANS_OK;
     if (first > 0) {
         s->lane = bbans_lane_of(msg, 0);

@@ -71,12 +71,20 @@ leak_v1.json
         locations, scales and values without a leak, and the hex of the message after
         they are pushed.
     mixture: the same with weights, low and high; parameters have a row for each value.
+particles_v1.json
+    models: those of hmm_v1.json.
+    finite: model (an index), n, key, adapted, xs, and the hex of particles_encode in
+        both modes.
+    linear: latents, observed, n, key, tail_length, adapted; the matrices of `Linear`,
+        which give locations in 2^-16, and its scales; xs, rows of integers, and the hex
+        of both modes.
 """
 
 import json
 from bisect import bisect_left
 from hashlib import sha256
 from itertools import pairwise
+from operator import mul
 from pathlib import Path
 
 import reference as ref
@@ -634,6 +642,107 @@ def leak_content():
         "seed": list(leak_seeds(draw)),
         "located": list(leak_located(draw)),
         "mixture": list(leak_mixture(draw)),
+    }
+
+
+# particles_v1.json
+
+
+class Linear:
+    """Laws of Gaussians, whose locations are integers times states and observations."""
+
+    def __init__(self, case):
+        self.case = case
+        if case["adapted"]:
+            self.lookahead = self._lookahead
+
+    def _bells(self, matrix, scales, columns, leak):
+        rows = zip(self.case[matrix], self.case[scales], strict=True)
+        return [
+            [
+                ref.Bell(sum(map(mul, row, column)), s, "gaussian", leak)
+                for column in columns
+            ]
+            for row, s in rows
+        ]
+
+    def _columns(self, z, n):
+        zeros = [0] * self.case["latents"]
+        return [zeros] * n if z is None else [*zip(*z, strict=True)]
+
+    def prior(self, t, z, n):
+        scales = "step" if t else "first"
+        return self._bells("move", scales, self._columns(z, n), leak=1)
+
+    def likelihood(self, t, z, n):
+        return self._bells("emit", "noise", self._columns(z, n), leak=1)
+
+    def _lookahead(self, t, z, n):
+        return self._bells("ahead", "ahead_noise", self._columns(z, n), leak=1)
+
+    def proposal(self, t, z, x, n):
+        columns = [[*column, x[0]] for column in self._columns(z, n)]
+        return self._bells("pull", "pull_noise", columns, leak=0)
+
+
+def linear_case(draw, d, p, n, adapted, T):
+    def matrix(rows, columns, size):
+        return [
+            [
+                size // 2 + draw.below(size) if i == j else draw.below(size) // 8
+                for j in range(columns)
+            ]
+            for i in range(rows)
+        ]
+
+    def scales(rows, least):
+        return [least + draw.below(200) for _ in range(rows)]
+
+    case = {
+        "latents": d, "observed": p, "n": n, "key": draw.bits(64), "tail_length": 3,
+        "adapted": adapted, "move": matrix(d, d, 60000), "first": scales(d, 1000),
+        "step": scales(d, 500), "emit": matrix(p, d, 90000), "noise": scales(p, 400),
+    }  # fmt: skip
+    if adapted:
+        case |= {
+            "ahead": matrix(p, d, 80000), "ahead_noise": scales(p, 700),
+            "pull": matrix(d, d + 1, 50000), "pull_noise": scales(d, 400),
+        }  # fmt: skip
+    xs = [[draw.below(60) - 30 for _ in range(p)] for _ in range(T)]
+    return case | {"xs": xs}
+
+
+def particles_content():
+    draw = Generator(12)
+    sizes = [(1, 1, 10), (2, 2, 16), (5, 3, 24), (8, 8, 28), (40, 30, 24)]
+    models = [model_of(draw, *size, "mixed", 6) for size in sizes]
+    finite, linear = [], []
+    for index, model in enumerate(models):
+        hmm = hmm_of(model)
+        for n in (1, 2, 7, 64):
+            for adapted in (False, True):
+                for T in (1, 6, 7, 40):
+                    case = {"model": index, "n": n, "key": draw.bits(64)}
+                    case |= {"adapted": adapted, "xs": likely(draw, hmm, T)}
+                    finite.append(case)
+    for d, p, n in [(1, 1, 1), (1, 1, 9), (1, 2, 64), (2, 1, 5), (3, 2, 70)]:
+        for adapted in (False, True):
+            for T in (2, 12):
+                linear.append(linear_case(draw, d, p, n, adapted, T))
+    for case in finite:
+        hmm = hmm_of(models[case["model"]])
+        filtered = ref.FiniteParticles(hmm, case["n"], case["key"], case["adapted"])
+        case |= coded(filtered, case["xs"])
+    for case in linear:
+        sizes = case["n"], case["key"], case["tail_length"]
+        case |= coded(ref.Particles(Linear(case), *sizes), case["xs"])
+    return {"models": models, "finite": finite, "linear": linear}
+
+
+def coded(model, xs):
+    return {
+        "encode": ref.particles_encode(model, xs).hex(),
+        "encode_predictive": ref.particles_encode(model, xs, predictive=True).hex(),
     }
 
 
@@ -1600,7 +1709,7 @@ def tree_case(draw, n):
     return tables, nodes, order
 
 
-def levels_case(draw, T):
+def two_levels_case(draw, T):
     """Two levels, step by step."""
     tables = tables_of(draw, (3,), (3, 3), (3, 2), (3, 2, 2), (2, 5))
     nodes, order = [], [f"-a{T - 1}", f"-b{T - 1}"]
@@ -1618,7 +1727,7 @@ def levels_case(draw, T):
 
 def graph_content():
     draw, cases = Generator(16), []
-    for make in (chain_case, tree_case, levels_case):
+    for make in (chain_case, tree_case, two_levels_case):
         for size in (1, 2, 7, 40, 90):
             tables, nodes, order = make(draw, size)
             graph = ref.Graph(
@@ -1700,6 +1809,7 @@ def main():
         "tree_v1.json": tree_content,
         "container_v3.json": container_content,
         "graph_v1.json": graph_content,
+        "particles_v1.json": particles_content,
     }
     for name, content in contents.items():
         path, version = HERE / name, int(name[-6])
