@@ -7,7 +7,13 @@ import pickle
 
 import numpy as np
 import pytest
-from shared import HEADS, random_deep_ssm, random_observations, random_vae
+from shared import (
+    HEADS,
+    random_deep_ssm,
+    random_observations,
+    random_tree,
+    random_vae,
+)
 from test_coders import CASES
 
 import bbans
@@ -177,6 +183,7 @@ EXAMPLES = [
     (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
     (VAE.freeze(BITS), equal),
+    (random_tree(5, 3, [2, 4], seed=0), equal),
     (DEEP_SSM.freeze(BITS), equal),
     (VAE.head, equal),
     (HMM.freeze().alphabet, equal),
