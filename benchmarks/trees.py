@@ -34,7 +34,7 @@ from bbans.frozen.base import MODES
 
 TRAIN_SET = "images/mnist_train-images-idx3-ubyte.gz"
 WEATHER = "sensors/beijing_pm25_hourly.csv"
-STATES, EPOCHS, LEAST, STRETCH = 64, 20, 0.185, 0.175
+STATES, EPOCHS, LEAST, STRETCH = 64, 16, 0.185, 0.175
 QUICK_STATES, QUICK_EPOCHS, QUICK_IMAGES = 16, 2, 12_000
 CHAINS, PASSES, TIMED = [1, 10, 100], 3, 64
 CLASSES = 32  # of a column of the table

@@ -41,9 +41,8 @@ from bbans.models.tree_start import first_tree
 
 __all__ = ["LatentTree"]
 
-
 _ONE = 1 << 15  # transitions in integers
-_START_BITS = 40
+_START_BITS = 40  # that bits back starts from, beside those that a row borrows
 _DRAWN = 256  # rows by which the start of messages is measured
 
 
@@ -438,25 +437,24 @@ class LatentTree(FloatModel):
         -----
         How a message starts is measured on rows drawn from the model.
         """
-        initial, transitions = (
-            short_masses(self._initial),
-            short_masses(self._transitions),
-        )
-        emissions = [quantise(table, prec) for table in self._emissions]
-
-        def make(**start: int) -> FrozenTree:
-            return FrozenTree(
-                self._parents, self._variables, initial, transitions, emissions,
-                prec=prec, kind=kind, mode=MODES[bool(predictive)], **start,
-            )  # fmt: skip
-
         rng = np.random.default_rng(0)
         drawn = self._values(self.sample(_DRAWN, seed=rng))
         factors = self._factors(np.float64)
         bits, lent = row_bits(factors, drawn), borrowed(factors, drawn, rng)
         start_bits = _START_BITS + math.ceil(lent.max())
-        length = start_length(float(bits.mean()), float(bits.var()), start_bits + 6)
-        return make(start_bits=start_bits, start_length=length)
+        return FrozenTree(
+            self._parents,
+            self._variables,
+            short_masses(self._initial),
+            short_masses(self._transitions),
+            [quantise(table, prec) for table in self._emissions],
+            prec=prec,
+            # 6 more for shortest fractions that happen to be short
+            start_length=start_length(bits.mean(), bits.var(), start_bits + 6),
+            start_bits=start_bits,
+            kind=kind,
+            mode=MODES[bool(predictive)],
+        )
 
     # ---- for training and files
 
