@@ -34,6 +34,8 @@ GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
 LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
+ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
+TREE = bbans.LatentTree.fit(ROWS, 2, epochs=1, progress=False)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
@@ -224,6 +226,7 @@ EXAMPLES = [
     (ARHMM.freeze(), equal),
     (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (TREE.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (random_tree(5, 3, [2, 4], seed=0), equal),
     (DEEP_SSM.freeze(BITS), equal),
@@ -236,6 +239,7 @@ EXAMPLES = [
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (TREE, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
