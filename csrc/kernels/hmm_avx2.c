@@ -98,6 +98,50 @@ const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
     ((sum) = _mm256_add_epi32((sum), _mm256_madd_epi16((a), (b))))
 
 #define OR64 bbans_or_of_4
+#define STORE_LOW(p, v)                                                        \
+    _mm_storeu_si128((__m128i *)(void *)(p),                                   \
+                     _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(       \
+                         (v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6))))
+#define ROWS 4
+
+/* The sums of four vectors a, then of four b. */
+AVX2 static inline __m256i sums_of(const __m256i *a, const __m256i *b)
+{
+    const __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
+                                            _mm256_hadd_epi32(a[2], a[3]));
+    const __m256i second = _mm256_hadd_epi32(_mm256_hadd_epi32(b[0], b[1]),
+                                             _mm256_hadd_epi32(b[2], b[3]));
+
+    return _mm256_add_epi32(_mm256_permute2x128_si256(first, second, 0x20),
+                            _mm256_permute2x128_si256(first, second, 0x31));
+}
+
+AVX2 static inline __m256i row_sums(const uint16_t *const *row, size_t stride,
+                                    const uint16_t *high, const uint16_t *low)
+{
+    __m256i sum[4], rest[4], both;
+    size_t k, r;
+
+    BBANS_UNROLLED
+    for (r = 0; r < 4; r++)
+        sum[r] = rest[r] = ZERO;
+    for (k = 0; k < stride; k += 16) {
+        const __m256i h = LOAD(high + k), l = LOAD(low + k);
+
+        BBANS_UNROLLED
+        for (r = 0; r < 4; r++) {
+            const __m256i mass = LOAD(row[r] + k);
+
+            ADD_PRODUCTS16(sum[r], mass, h);
+            ADD_PRODUCTS16(rest[r], mass, l);
+        }
+    }
+    both = sums_of(sum, rest);
+    return _mm256_add_epi64(
+        _mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm256_castsi256_si128(both)),
+                          15),
+        _mm256_cvtepu32_epi64(_mm256_extracti128_si256(both, 1)));
+}
 
 #include "tree_x86.h"
 

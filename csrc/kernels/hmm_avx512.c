@@ -102,6 +102,63 @@ const bbans_hmm_kernels bbans_hmm_avx512 = {.filter = filter,
     bbans_or_of_4(_mm256_or_si256(_mm512_castsi512_si256(v),                   \
                                   _mm512_extracti64x4_epi64((v), 1)))
 
+#define STORE_LOW(p, v)                                                        \
+    _mm256_storeu_si256((__m256i *)(void *)(p), _mm512_cvtepi64_epi32(v))
+#define ROWS 8
+
+/* The sums of 16 vectors: of 0 to 3, 8 to 11, 4 to 7, 12 to 15. */
+AVX512 static inline __m512i sums_of(const __m512i *v)
+{
+    __m512i w[8], x[4], y[2];
+    size_t i;
+
+#define QUARTERS(a, b)                                                         \
+    ADD32(_mm512_shuffle_i64x2((a), (b), 0x88),                                \
+          _mm512_shuffle_i64x2((a), (b), 0xdd))
+    BBANS_UNROLLED
+    for (i = 0; i < 8; i++)
+        w[i] = QUARTERS(v[i], v[i + 8]);
+    BBANS_UNROLLED
+    for (i = 0; i < 4; i++)
+        x[i] = QUARTERS(w[i], w[i + 4]);
+    BBANS_UNROLLED
+    for (i = 0; i < 2; i++)
+        y[i] = ADD32(_mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]),
+                     _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]));
+    return ADD32(_mm512_unpacklo_epi64(y[0], y[1]),
+                 _mm512_unpackhi_epi64(y[0], y[1]));
+}
+
+AVX512 static inline __m512i row_sums(const uint16_t *const *row, size_t stride,
+                                      const uint16_t *high, const uint16_t *low)
+{
+    __m512i sum[16];
+    size_t k, r;
+
+    BBANS_UNROLLED
+    for (r = 0; r < 8; r++)
+        sum[r] = sum[r + 8] = ZERO;
+    for (k = 0; k < stride; k += 32) { /* 16 at the end, or 32 */
+        const __mmask16 there = k + 16 < stride ? 0xffff : 0x00ff;
+        const __m512i h = _mm512_maskz_loadu_epi32(there, high + k);
+        const __m512i l = _mm512_maskz_loadu_epi32(there, low + k);
+
+        BBANS_UNROLLED
+        for (r = 0; r < 8; r++) {
+            const __m512i mass = _mm512_maskz_loadu_epi32(there, row[r] + k);
+
+            sum[r] = _mm512_dpwssd_epi32(sum[r], mass, h);
+            sum[r + 8] = _mm512_dpwssd_epi32(sum[r + 8], mass, l);
+        }
+    }
+    sum[0] = sums_of(sum);
+    return ADD64(SLL(_mm512_cvtepu32_epi64(_mm512_castsi512_si256(
+                         _mm512_shuffle_i64x2(sum[0], sum[0], 0xd8))),
+                     15),
+                 _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(
+                     _mm512_shuffle_i64x2(sum[0], sum[0], 0xd8), 1)));
+}
+
 #include "tree_x86.h"
 
 const bbans_tree_kernels bbans_tree_avx512 = {

@@ -1,7 +1,17 @@
 /* A template, after hmm_x86.h and with its operations: the kernels of latent
- * trees.  Matrices go by vectors of 256 bits: rows are often no longer than a
- * few of them.  ADD_PRODUCTS16(sum, a, b) adds the products of 16 pairs of
- * neighbours to 8 sums.
+ * trees.  Beside those, what includes it defines
+ *
+ *   OR64(v)       the bits of all numbers of 64 bits
+ *   STORE_LOW(p, v)
+ *                 the lower halves of these numbers
+ *   ADD_PRODUCTS16(sum, a, b)
+ *                 adds the products of 16 pairs of numbers of 16 bits, by twos,
+ *                 to 8 sums
+ *   ROWS, row_sums(row, stride, high, low)
+ *                 the products of so many rows with the numbers of 30 bits
+ *                 whose halves these are.  A mass of 2^15 is negative there,
+ *                 but it is that of an only state, of which no weight says
+ *                 anything
  *
  * SPDX-License-Identifier: MIT */
 
@@ -92,79 +102,36 @@ HMM static void halve(const uint32_t *u, size_t stride, uint16_t *high,
     }
 }
 
-/* The sums of four vectors a, then of four b. */
-HMM static inline __m256i sums_of(const __m256i *a, const __m256i *b)
-{
-    const __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
-                                            _mm256_hadd_epi32(a[2], a[3]));
-    const __m256i second = _mm256_hadd_epi32(_mm256_hadd_epi32(b[0], b[1]),
-                                             _mm256_hadd_epi32(b[2], b[3]));
-
-    return _mm256_add_epi32(_mm256_permute2x128_si256(first, second, 0x20),
-                            _mm256_permute2x128_si256(first, second, 0x31));
-}
-
-/* Of four rows.  A mass of 2^15 is negative here, but it is that of an only
- * state, of which no weight says anything. */
-HMM static inline __m256i four_messages(const uint16_t *const *row,
-                                        size_t stride, const uint16_t *high,
-                                        const uint16_t *low)
-{
-    __m256i sum[4], rest[4], both;
-    size_t k, r;
-
-    BBANS_UNROLLED
-    for (r = 0; r < 4; r++)
-        sum[r] = rest[r] = ZERO16;
-    for (k = 0; k < stride; k += 16) {
-        const __m256i h = LOAD16(high + k), l = LOAD16(low + k);
-
-        BBANS_UNROLLED
-        for (r = 0; r < 4; r++) {
-            const __m256i mass = LOAD16(row[r] + k);
-
-            ADD_PRODUCTS16(sum[r], mass, h);
-            ADD_PRODUCTS16(rest[r], mass, l);
-        }
-    }
-    both = sums_of(sum, rest);
-    return _mm256_add_epi64(
-        _mm256_slli_epi64(_mm256_cvtepu32_epi64(_mm256_castsi256_si128(both)),
-                          15),
-        _mm256_cvtepu32_epi64(_mm256_extracti128_si256(both, 1)));
-}
-
+/* Matrices are too many for a cache, and come from the last to the first: that
+ * of the node before is brought near. */
 HMM static void up(const uint16_t *a, size_t states, size_t stride,
                    const uint32_t *u, uint32_t *f)
 {
-    const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
     uint16_t high[BBANS_STATES_MAX], low[BBANS_STATES_MAX];
     uint64_t m[BBANS_STATES_MAX];
-    __m256i all = ZERO16;
+    V all = ZERO;
     scaling s;
     size_t z, r;
 
     halve(u, stride, high, low);
-    for (z = 0; z < states; z += 4) {
-        const uint16_t *row[4];
-        __m256i four;
+    for (z = 0; z < states; z += ROWS) {
+        const uint16_t *row[ROWS];
+        V sums;
 
         BBANS_UNROLLED
-        for (r = 0; r < 4; r++) /* the last, where there are no more */
+        for (r = 0; r < ROWS; r++) { /* the last, where there are no more */
             row[r] = a + (z + r < states ? z + r : states - 1) * stride;
-        four = four_messages(row, stride, high, low);
-        all = _mm256_or_si256(all, four);
-        STORE16(m + z, four);
+            bbans_prefetch(row[r], 0 - 2 * states * stride, 2 * stride);
+        }
+        sums = row_sums(row, stride, high, low);
+        all = OR(all, sums);
+        STORE(m + z, sums);
     }
-    s = scaling_of(bbans_or_of_4(all), BBANS_MESSAGE_BITS);
-    for (z = 0; z < states; z += 4) {
-        const __m256i v = LOAD16(m + z);
-        const __m256i w = s.right < 0 ? _mm256_sll_epi64(v, s.count)
-                                      : _mm256_srl_epi64(v, s.count);
+    s = scaling_of(OR64(all), BBANS_MESSAGE_BITS);
+    for (z = 0; z < states; z += ROWS) {
+        const V v = LOAD(m + z);
 
-        _mm_storeu_si128(
-            (__m128i *)(void *)(f + z),
-            _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(w, even)));
+        STORE_LOW(f + z, s.right < 0 ? SLL_BY(v, s.count) : SRL_BY(v, s.count));
     }
     for (z = states; z < stride; z++)
         f[z] = 0;
