@@ -50,6 +50,7 @@ _HOMES = {
     "bbans.models.gaussian_hmm": ("GaussianHMM",),
     "bbans.models.hierarchical_hmm": ("HierarchicalHMM",),
     "bbans.models.hmm": ("HMM",),
+    "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),
     "bbans.models.vae": ("VAE",),
 }

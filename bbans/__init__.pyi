@@ -43,6 +43,7 @@ from bbans.models.factorial_hmm import FactorialHMM as FactorialHMM
 from bbans.models.gaussian_hmm import GaussianHMM as GaussianHMM
 from bbans.models.hierarchical_hmm import HierarchicalHMM as HierarchicalHMM
 from bbans.models.hmm import HMM as HMM
+from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
 from bbans.models.vae import VAE as VAE
 

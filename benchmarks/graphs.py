@@ -3,7 +3,7 @@
 Discrete graphs of several kinds under several orders; hierarchies in time by number of
 levels, and a two-level one on text and on lines of a log against one HMM; numbers
 whose order does not matter. Rates are exact, of integers, on any machine; times are of
-one thread. A few minutes without --quick.
+one thread. Some ten minutes without --quick.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from bbans import HMM, HierarchicalHMM, Message
 from bbans.codecs import (
     Codec,
     FiniteGraph,
+    GaussianGraph,
     Multiset,
     Permutation,
     Schedule,
@@ -40,7 +41,9 @@ Nodes = dict[Any, tuple[list[Any], Weights]]
 
 def main() -> None:
     with Report(parser(__doc__).parse_args()) as rows:
-        for section in (graphs, startup, hierarchies, sets):
+        for section in (
+            graphs, all_lengths, side_by_side, startup, gaussians, hierarchies, sets
+        ):  # fmt: skip
             section(rows)
 
 
@@ -55,7 +58,7 @@ def masses(rng: np.random.Generator, sharpness: float, *shape: int) -> Weights:
 
 
 def hierarchy(levels: int, K: int, M: int, T: int, sharpness: float) -> Nodes:
-    """Levels of K states in T steps; the model of p3_startup8 at a sharpness of 5."""
+    """Levels of K states in T steps; at a sharpness of 5 transitions say little."""
     rng = np.random.default_rng(levels)
     first = [masses(rng, sharpness, K, K) for _ in range(levels - 1)]
     first.append(masses(rng, sharpness, 1, K)[0])
@@ -190,16 +193,58 @@ def graphs(rows: Report) -> None:
                 nets.append(message.bits - before)
             name = f"{name}, T = {T}"
             rows.add(f"{name}: bits over h", np.mean(nets) - h, "bits", at_most=most)
-            start = time.perf_counter()
+            start = time.process_time()
             data = schedule.encode(x)
-            middle = time.perf_counter()
+            middle = time.process_time()
             assert schedule.decode(data) == x
-            end = time.perf_counter()
+            end = time.process_time()
             over = 8 * len(data) - h
             rows.add(f"{name}: whole bytes over h", over, "bits", at_most=10)
             if T == 10_000:
                 rows.add(f"{name}: encode", middle - start, "s")
                 rows.add(f"{name}: decode", end - middle, "s")
+
+
+def all_lengths(rows: Report) -> None:
+    """Whole bytes over the information content, at every length."""
+    most: dict[str, float] = {}
+    last = 20 if rows.quick else 100
+    for T in range(1, last + 1):
+        for name, nodes, schedule in cases(T):
+            values = drawn(nodes, T)
+            x = {node: values[node] for node in schedule.observed}
+            pops = [node for action, node in schedule.order if action == "pop"]
+            over = 8 * len(schedule.encode(x)) - information(nodes, x, pops)
+            most[name] = max(over, most.get(name, over))
+    for name, over in most.items():
+        what = f"{name}, T = 1 .. {last}: whole bytes over h, most"
+        rows.add(what, over, "bits", at_most=10)
+
+
+def side_by_side(rows: Report) -> None:
+    """One sequence, and many in one call."""
+    T = 100 if rows.quick else 1000
+    nodes = hierarchy(2, 8, 64, T, 0.3)
+    for n in (1, 256):
+        graph = FiniteGraph(nodes, () if n == 1 else n)
+        schedule = Schedule(graph, aligned(2, T))
+        each = [drawn(nodes, seed) for seed in range(n)]
+        x = {
+            v: each[0][v] if n == 1 else np.array([values[v] for values in each])
+            for v in schedule.observed
+        }
+        message = random_bits(np.random.default_rng(0), n * T, n)
+        before = message.copy()
+        start = time.process_time()
+        schedule.push(message, x)
+        middle = time.process_time()
+        back = schedule.pop(message)
+        end = time.process_time()
+        assert all(np.array_equal(back[v], x[v]) for v in x)
+        assert message == before
+        name = f"2 levels of 8 states in Python, {n} side by side"
+        rows.add(f"{name}: push", n * T / (middle - start), "steps/s")
+        rows.add(f"{name}: pop", n * T / (end - middle), "steps/s")
 
 
 def startup(rows: Report) -> None:
@@ -227,7 +272,64 @@ def startup(rows: Report) -> None:
                         rows.add(what, schedule.memory, "latents")
 
 
-# ---- hierarchical HMMs
+# ---- Gaussian levels
+
+LinearNodes = dict[Any, tuple[list[Any], list[float], float, float]]
+
+
+def linear_levels(levels: int, T: int) -> LinearNodes:
+    """Levels in time with noise of 16 steps each, as that of the observations."""
+    nodes: LinearNodes = {}
+    for t in range(1, T + 1):
+        for level in range(levels, 0, -1):
+            above = [("z", level + 1, t)] if level < levels else []
+            before = [("z", level, t - 1)] if t > 1 else []
+            weights = [0.6] * len(above) + [0.5] * len(before)
+            nodes["z", level, t] = [*above, *before], weights, 0.0, 16.0
+        nodes["x", t] = [("z", 1, t)], [1.0], 0.0, 16.0
+    return nodes
+
+
+def dense_covariance(nodes: LinearNodes) -> NDArray[np.float64]:
+    """Of the observations, rounding included."""
+    at = {node: i for i, node in enumerate(nodes)}
+    total = np.eye(len(nodes))
+    for node, (parents, weights, _, deviation) in nodes.items():  # parents come first
+        for parent, weight in zip(parents, weights, strict=True):
+            total[at[node]] += weight * total[at[parent]] / deviation
+        total[at[node], at[node]] = 1.0
+        total[at[node]] *= deviation
+    seen = total[[i for node, i in at.items() if node[0] == "x"]]
+    cov: NDArray[np.float64] = seen @ seen.T
+    return cov
+
+
+def gaussians(rows: Report) -> None:
+    """Bits over the dense Gaussian and start-up, by number of levels."""
+    rng = np.random.default_rng(0)
+    for levels in (1, 2) if rows.quick else (1, 2, 4, 8):
+        for T in (16,) if rows.quick else (16, 160):
+            nodes = linear_levels(levels, T)
+            cov = dense_covariance(nodes)
+            x = np.rint(rng.multivariate_normal(np.zeros(T), cov, 10)).astype(int)
+            cov += np.eye(T) / 12
+            nats = (x * np.linalg.solve(cov, x.T).T).sum(1) / 2
+            bits = (nats + np.linalg.slogdet(2 * np.pi * cov)[1] / 2) / math.log(2)
+            for order in (aligned, staircase):
+                schedule = Schedule(GaussianGraph(nodes), order(levels, T))
+                message, over, start = random_bits(rng, 10), 0.0, 0.0
+                for row, h in zip(x.tolist(), bits, strict=True):
+                    value = {("x", t): v for t, v in enumerate(row, 1)}
+                    before = message.least = message.bits
+                    schedule.push(message, value)
+                    over += message.bits - before - h
+                    start = max(start, before - message.least)
+                what = f"Gaussian, {levels} levels, T = {T}, {order.__name__}"
+                rows.add(f"{what}: over the dense Gaussian", over / 10, "bits")
+                rows.add(f"{what}: start-up, most of 10", start, "bits")
+
+
+# ---- hierarchies on real data, and their engine
 
 
 def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
@@ -237,10 +339,19 @@ def texts(rows: Report) -> dict[str, tuple[list[str], list[str]]]:
         text = book[0].read_text(encoding="utf-8")
         parts = [text[at : at + 5000] for at in range(0, 250_000, 5000)]
         found["War and Peace"] = parts[:40], ["".join(parts[40:])]
-    if log := rows.files("logs/HDFS_2k.log", "log lines"):
-        lines = log[0].read_text(encoding="latin-1").splitlines(keepends=True)
+    logs = {
+        path.stem.removesuffix("_2k"): path.read_text("latin-1").splitlines(True)
+        for path in rows.files("logs/*_2k.log", "log lines")
+    }
+    if "HDFS" in logs:
+        lines = logs["HDFS"]
         parts = ["".join(lines[at : at + 100]) for at in range(0, len(lines), 100)]
         found["HDFS log"] = parts[:15], ["".join(parts[15:])]
+    if logs:
+        found[f"logs of {len(logs)} systems"] = (
+            ["".join(lines[:250]) for lines in logs.values()],
+            ["".join(lines[1000:1100]) for lines in logs.values()],
+        )
     return found
 
 

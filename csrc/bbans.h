@@ -15,6 +15,8 @@
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
  *            your own, as examples/codec.c does.
+ * Particles  bbans_particles_init makes a model for sequences of your own laws,
+ *            whatever they are: examples/particles.c.
  *
  * Memory     The library allocates nothing.  Every array belongs to the caller
  *            and must outlive the struct that points to it.  Functions whose
@@ -1783,15 +1785,19 @@ BBANS_API bbans_status bbans_resample(const uint32_t *weight, size_t n,
  * filter that both sides run, on public randomness: x_t is coded under the mean
  * of P(x_t | z_t) over n particles z_t, which come from x_1 .. x_t-1 and a key
  * alone (docs/maths.md, "Particle filters").  The rate tends to the information
- * content as 1 / n.
+ * content as 1 / n.  The member `space` goes where that of a model does; no file
+ * holds it.
  *
  * Particles are arrays [dimension][particle], and so are the laws of their
  * values.  Whatever makes these laws has to give the same integers on every
  * machine that shall read the messages.
  *
  * A callback fills *law, whose parameters it may put into `work`, and returns
- * BBANS_OK; or another status, which the caller of the library gets.  While
- * coding at the same time in several threads, it is called by them all.
+ * BBANS_OK; or another status, which the caller of the library gets.  Where
+ * several threads code, it is called by them all.  What codes also returns
+ * ERR_SYMBOL for an x_t that no particle's law has, and for states drawn that
+ * leave int64_t, as those of laws with a leak may; ERR_{TYPE,SIZE} for laws that
+ * are not as said.  bbans_sequence_push refuses all that before it pushes.
  *   t     the step, from 0 on
  *   z     [latents][n] particles; NULL: there are none before step 0
  *   work  [work_bytes], aligned to 8, until the next callback */

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from datetime import date
 from fractions import Fraction
 from functools import cache
-from itertools import accumulate, product
+from itertools import accumulate
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -2571,6 +2571,90 @@ def lgssm_decode(model, data, T, predictive=False):
     return xs + lgssm_range_decode(model, filtered, first_bits, n, T)
 
 
+# Gaussian graphs. A node has parents, weights in 2^-24, an offset in 2^-16 and a scale.
+
+
+def precision_of(scale):
+    """1 / (sigma^2 + 1/12) in 2^-192."""
+    variance = root_256(2 ** (256 * 64 + 2 * scale))  # in 2^-64
+    return 2**256 // (variance + 2**64 // 12)
+
+
+def scale_of_precision(precision):
+    """The scale nearest to a variance: the largest whose 2^(2 s - 1) is <= v^256."""
+    inner = max(2**256 // precision - 2**64 // 12, 2**52)
+
+    def is_beyond(scale):
+        return 2 ** (256 * 64 + 2 * scale - 1) > inner**256
+
+    return bisect_left(range(-3072, 12032), True, key=is_beyond) - 1 - 3072
+
+
+def within_locations(location):
+    return min(max(location, 1 - 2**46), 2**46 - 1)
+
+
+def gaussian_conditional(nodes, node, values):
+    """Location and scale of a node given its parents."""
+    parents, weights, offset, scale = nodes[node]
+    mean = 2**8 * offset + sum(map(mul, weights, (values[p] for p in parents)))
+    return within_locations((mean + 2**7) >> 8), scale
+
+
+def gaussian_posterior(nodes, latents, node, known):
+    """Location and scale of a latent, by Gaussian elimination of those that are popped
+    after it: `latents` are in the order of their pops."""
+    later = set(latents[latents.index(node) :])
+    matrix, vector = {}, {}
+    for v, (parents, weights, offset, scale) in nodes.items():
+        terms = {v: 2**24} | {p: -w for p, w in zip(parents, weights, strict=True)}
+        if not later & terms.keys():
+            continue
+        constant = 2**8 * offset
+        for u in terms.keys() - latents:
+            constant -= terms[u] * known[u]
+        ours = [u for u in terms if u in latents]
+        for u in ours:
+            vector[u] = vector.get(u, 0) + (
+                precision_of(scale) * constant * terms[u] >> 48
+            )
+            for w in ours:
+                part = precision_of(scale) * terms[u] * terms[w] >> 48
+                matrix[u, w] = matrix.get((u, w), 0) + part
+    for z in reversed(latents[latents.index(node) + 1 :]):
+        left = [u for u in vector if u != z]
+        for u in left:
+            a = matrix.get((u, z), 0)
+            vector[u] -= a * vector[z] // matrix[z, z]
+            for w in left:
+                part = a * matrix.get((z, w), 0) // matrix[z, z]
+                matrix[u, w] = matrix.get((u, w), 0) - part
+        del vector[z]
+    rest = vector[node]
+    for u in vector.keys() - {node}:
+        rest -= matrix.get((u, node), 0) * known[u]
+    pivot = matrix[node, node]
+    location = (2**17 * rest + pivot) // (2 * pivot)
+    return within_locations(location), scale_of_precision(pivot)
+
+
+def gaussian_graph_push(message, nodes, order, observed):
+    """The sender, one lane."""
+    latents = [node for action, node in order if action == "pop"]
+    known = dict(observed)
+    for action, node in order:
+        if action == "pop":
+            location, scale = gaussian_posterior(nodes, latents, node, known)
+            (known[node],) = pop_located(
+                message, SHAPES["gaussian"], [location], [scale]
+            )
+        else:
+            location, scale = gaussian_conditional(nodes, node, known)
+            push_located(
+                message, SHAPES["gaussian"], [location], [scale], [known.pop(node)]
+            )
+
+
 # Networks in integers
 
 OPS = [
@@ -3828,7 +3912,7 @@ class Hierarchy:
             assert min(row) >= 1
             assert sum(row) == 2**prec
         sizes = [range(len(rows[0])) for rows in initial]
-        self.states = [z[::-1] for z in product(*sizes[::-1])]
+        self.states = [z[::-1] for z in cartesian(*sizes[::-1])]
         joint = (len(self.states) - 1).bit_length()
         self.start = 2 ** max(40, 28 + 2 * joint)
 

@@ -4,13 +4,15 @@ the reference packs."""
 import numpy as np
 import pytest
 import reference as ref
-from shared import in_mode
+from shared import in_mode, random_hmm
 
 import bbans
 import bbans.records.batch
 from bbans import HMM, CorruptError, ModelError, SymbolError, records
+from bbans.distributions import Gaussian
 from bbans.frozen import FrozenHMM
 from bbans.models import information_content
+from bbans.particles import ParticleFilter
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +167,43 @@ def test_lengths_that_cannot_be(model, lengths):
 def test_no_threads_are_an_error(model):
     with pytest.raises(ModelError, match="threads"):
         records.encode_batch([[0]], model, threads=0)
+
+
+# ---- models without a file
+
+
+class Broken:
+    """A walk that is seen exactly, up to a point."""
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def prior(self, z):
+        return Gaussian(0 if z is None else z / 1.0, 4.0, leak=False)
+
+    def likelihood(self, z):
+        if (abs(z) > self.limit).any():
+            raise OverflowError("too far")
+        return Gaussian(z / 1.0, 2.0)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_particle_filters(threads):
+    frozen, rng = random_hmm(4, 6, seed=1), np.random.default_rng(2)
+    xs = [rng.integers(0, 6, n) for n in (30, 0, 7, 1, 90)]
+    walks = [rng.integers(-9, 9, n) for n in (3, 40, 0, 8)]
+    for coder, given in [
+        (ParticleFilter(frozen, 8, method="adapted"), xs),
+        (ParticleFilter(Broken(10**6), 8), walks),
+    ]:
+        data, offsets = records.encode_batch(given, coder, threads=threads)
+        single = [coder.encode(x) for x in given]
+        assert data == b"".join(single)
+        assert np.diff(offsets).tolist() == list(map(len, single))
+        lengths = [len(x) for x in given]
+        decoded = records.decode_batch(data, offsets, lengths, coder, threads=threads)
+        assert [np.ravel(x).tolist() for x in decoded] == [x.tolist() for x in given]
+        decoded = records.unchain(records.chain(given, coder), lengths, coder)
+        assert [np.ravel(x).tolist() for x in decoded] == [x.tolist() for x in given]
+    with pytest.raises(OverflowError, match="too far"):
+        records.encode_batch([range(0, 60, 2)] * 3, ParticleFilter(Broken(9), 8))

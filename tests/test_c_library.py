@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared import ALL_BYTES, random_hmm
+from shared import ALL_BYTES, random_hierarchy, random_hmm
 
 import bbans
 from bbans import Alphabet, compress, compress_file, decompress
@@ -157,6 +157,7 @@ def test_cmake_package(cmade, shared, tmp_path):
     round_trip(build / "text", tmp_path)
     run(build / "sequence")
     run(build / "codec")
+    run(build / "particles")
 
 
 @needs_unix
@@ -634,13 +635,16 @@ def test_both_readers_refuse_a_container_for_the_same_reason():
     assert error_of(decompress, other, model) == RAISES[lib.BBANS_ERR_WRONG_MODEL]
 
 
-def test_both_readers_refuse_a_model_for_the_same_reason():
-    blob = MODELS["some"].to_bytes()
+@pytest.mark.parametrize(
+    ("model", "numbers_end"), [(MODELS["some"], 24), (random_hierarchy((3, 2), 4), 32)]
+)
+def test_both_readers_refuse_a_model_for_the_same_reason(model, numbers_end):
+    blob = model.to_bytes()
     for data in damaged(blob):
         source = ffi.from_buffer("uint8_t[]", data)
         status = lib.bbans_model_parse(ffi.new("bbans_model *"), source, len(data))
         assert status != 0
-        if data[:8] == blob[:8] and data[8:24] != blob[8:24]:
+        if data[:8] == blob[:8] and data[8:numbers_end] != blob[8:numbers_end]:
             continue  # counts: both refuse, but may notice different faults first
         assert RAISES.get(status) == error_of(FrozenModel.from_bytes, data)
 

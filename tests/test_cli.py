@@ -637,9 +637,39 @@ def test_linear_gaussian_models(directory):
            "signal.raw")  # fmt: skip
 
 
+def test_latent_trees(directory):
+    """Training, compressing and restoring tables of bytes and of wider integers."""
+    kind = np.random.default_rng(0).integers(0, 4, 2000)
+    x = np.stack([kind, kind // 2, 3 - kind], axis=1)
+    for dtype, extra in (("u1", []), ("<i2", ["--type", "int16"])):
+        write("table.raw", x.astype(dtype).tobytes())
+        shown = passes(
+            "train", "--tree", "4", "--channels", "3", *extra, "--iterations", "5",
+            "--predictive", "--save-float", "t.npz", "-f", "-o", "t.bbm", "table.raw",
+        )  # fmt: skip
+        assert b"4 states" in shown
+        assert b"bits/row" in shown
+        assert bbans.LatentTree.load("t.npz").sizes == (4, 4, 4)
+        assert "predictive" in passes("info", "t.bbm").decode()
+        passes("compress", "-f", "-m", "t.bbm", *extra, "table.raw")
+        passes("decompress", "-m", "t.bbm", "table.raw.bbz", "-f", "-o", "again.raw")
+        assert Path("again.raw").read_bytes() == Path("table.raw").read_bytes()
+        # 2 bits a row, and the container
+        assert Path("table.raw.bbz").stat().st_size < 2000 * 2.1 / 8 + 100
+    write("odd", b"1234")
+    assert "rows of 3 bytes" in fails(
+        "train", "--tree", "2", "--channels", "3", "-o", "o.bbm", "odd"
+    )
+    fails("train", "--tree", "0", "-o", "o.bbm", "odd")
+    fails("train", "--tree", "2", "--iterations", "0", "-o", "o.bbm", "odd")
+
+
 @pytest.mark.parametrize(("options", "text"), [
-    (["--type", "int16"], "--type needs --latents"),
-    (["--channels", "1"], "--channels needs --latents"),
+    (["--type", "int16"], "--type needs --latents or --tree"),
+    (["--channels", "1"], "--channels needs --latents or --tree"),
+    (["--tree", "2", "--latents", "1"], "--tree does not go with --latents"),
+    (["--tree", "2", "--noise", "laplace"], "--noise does not go with --tree"),
+    (["--tree", "2", "--states", "64"], "--states does not go with --tree"),
     (["--noise", "laplace"], "--noise needs --latents"),
     (["--levels", "2,2", "--states", "64"], "--states does not go with --levels"),
     (["--levels", "2,2", "--order", "0"], "--order does not go with --levels"),

@@ -23,6 +23,9 @@ from bbans.codecs import (
     BitsBack,
     Dependent,
     Iconoclasm,
+    ImportanceSampling,
+    Multiset,
+    Permutation,
     Repeat,
     Schedule,
     Serial,
@@ -73,7 +76,8 @@ class Case:
     range_coder: bool = True
 
 
-BACK = BitsBack(Uniform(5), lambda z: Poisson(1.0 + z), lambda x: Uniform(5))
+GUESSED = Uniform(5), lambda z: Poisson(1.0 + z), lambda x: Uniform(5)
+BACK = BitsBack(*GUESSED)
 
 
 class Chain:
@@ -171,6 +175,19 @@ CASES = {
         range_coder=False,
     ),
     "BitsBack": Case(BACK, [0, 3], [], range_coder=False),
+    "ImportanceSampling": Case(
+        ImportanceSampling(*GUESSED, samples=3), [0, 3], [], range_coder=False
+    ),
+    "ImportanceSampling, coupled": Case(
+        ImportanceSampling(*GUESSED, samples=5, coupled=True),
+        [0, 3],
+        [],
+        range_coder=False,
+    ),
+    "Multiset": Case(
+        Multiset(Poisson(3.0), 4), [[0, 2, 2, 7]], [[1, 2]], range_coder=False
+    ),
+    "Permutation": Case(Permutation(4), [[2, 0, 3, 1]], [[0, 0, 1, 2]]),
     "Iconoclasm": Case(
         Iconoclasm(HMM, 4), [np.array([0, 1, 2, 1])], [], False, range_coder=False
     ),

@@ -124,6 +124,66 @@ def test_bytes_are_those_of_the_reference(graph, seed):
     assert schedule.decode(schedule.encode(x)) == x
 
 
+class Recorder:
+    """A message that notes the weights of latents, and draws the mode."""
+
+    def __init__(self):
+        self.rows = []
+
+    def pop(self, law):
+        self.rows.append(law._arrays[0])
+        return law.mode()
+
+    def push(self, law, value):
+        assert np.shape(value) == law.shape
+
+
+@EXACT
+@given(graph_orders(), st.integers(0, 2**32), st.integers(1, 6))
+def test_sequences_side_by_side(graph, seed, n):
+    """On several lanes, each with the posteriors that it has by itself."""
+    parents, latent, order = graph
+    nodes = random_graph(parents, seed)
+    rng = np.random.default_rng(seed)
+    each = [draw(nodes, rng) for _ in range(n)]
+    alone = [{v: x[v] for v in parents if v not in latent} for x in each]
+    batch = {v: np.array([x[v] for x in alone]) for v in alone[0]}
+    single = FiniteGraph(nodes)
+    schedule = Schedule(FiniteGraph(nodes, n), order)
+    message = random_message(n, seed, words=50 * n)
+    state = message.state()
+    schedule.push(message, batch)
+    back = schedule.pop(message)
+    assert all(np.array_equal(back[v], batch[v]) for v in batch)
+    assert message.state() == state
+    together = Recorder()
+    schedule.push(together, batch)
+    for i, x in enumerate(alone):
+        recorder = Recorder()
+        Schedule(single, order).push(recorder, x)
+        for ours, theirs in zip(together.rows, recorder.rows, strict=True):
+            assert ours[i].tolist() == theirs.tolist()
+
+
+def test_values_of_a_shape():
+    nodes = coins(2, [[7, 1, 1], [1, 1, 7]])
+    schedule = Schedule.eager(FiniteGraph(nodes, (3, 2)), ["coin"], range(2))
+    good = np.array([[0, 1], [2, 0], [1, 1]])
+    message = random_message(4, 0)
+    before = message.copy()
+    schedule.push(message, {0: good, 1: good.astype(np.uint8)})
+    back = schedule.pop(message)
+    assert np.array_equal([back[0], back[1]], [good, good])
+    assert message == before
+    for bad in (1, [1, 2], good + 1, good - 1, good / 1, good.ravel()):
+        with pytest.raises(SymbolError, match="the value of 1"):
+            schedule.push(random_message(4, 0), {0: good, 1: bad})
+    with pytest.raises(ModelError, match="side by side"):
+        schedule.encode({0: good, 1: good})
+    with pytest.raises(ModelError, match="no elements"):
+        FiniteGraph(nodes, (2, 0))
+
+
 def long_graph(length, seed, *, observed_parents=False):
     """Two levels in time; an observation may depend on the one before."""
     rng = np.random.default_rng(seed)

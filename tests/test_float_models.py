@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 import bbans
-from bbans import ARHMM, HMM, LGSSM, FactorialHMM, GaussianHMM, HierarchicalHMM
+from bbans import (
+    ARHMM,
+    HMM,
+    LGSSM,
+    FactorialHMM,
+    GaussianHMM,
+    HierarchicalHMM,
+    LatentTree,
+)
 from bbans.errors import (
     CorruptError,
     FormatError,
@@ -39,12 +47,19 @@ MODELS = {
         alphabet="xy",
     ),
     "ARHMM": ARHMM.fit(["abcabdab", "abdabcab"], 2, order=2, n_iter=2),
+    "LatentTree": LatentTree(
+        [-1, 0, 0],
+        [1, -1, 0],
+        [0.25, 0.75],
+        np.full((2, 2, 2), 0.5),
+        [np.full((2, 3), 1 / 3), [[0.5, 0.5], [0.25, 0.75]]],
+    ),
     "LGSSM": LGSSM([[0.9, 0.1], [0, 0.5]], [[3, 1]], np.eye(2), [[4]]),
     "LGSSM in time": LGSSM(
         np.full((4, 1, 1), 0.5), [[1], [2]], [[1]], np.eye(2), [3], [[2]], [1], [0, 7]
     ),
 }
-CLASSES = [HMM, GaussianHMM, FactorialHMM, HierarchicalHMM, ARHMM, LGSSM]
+CLASSES = [HMM, GaussianHMM, FactorialHMM, HierarchicalHMM, ARHMM, LGSSM, LatentTree]
 
 
 KINDS = [

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import random_hmm, random_message
 
-from bbans import Message, ModelError, SymbolError, check_codec
+from bbans import CorruptError, Message, ModelError, SymbolError, check_codec
 from bbans.codecs import (
     Dependent,
     Iconoclasm,
@@ -251,6 +251,28 @@ def test_as_values_of_a_message_of_their_own():
     message = encode_iid(values, codec)
     found = decode_iid(Message.from_bytes(message.to_bytes()), codec, 40)
     assert [v.tolist() for v in found] == [sorted(v) for v in values]
+
+
+@pytest.mark.parametrize("wrap", [lambda law: law, Slowly])
+def test_sets_that_are_the_first_of_a_message(wrap):
+    """They are too small to draw from: sorted, so that the order takes its bits."""
+    codec = Multiset(wrap(Uniform(8)), 3)
+    values = [[k % 8, 3, k % 5] for k in range(20)]
+    data = encode_iid(values, codec).to_bytes()
+    assert 8 * len(data) < 20 * 9 - 10  # all are 9 bits, but some 2 for their order
+    found = decode_iid(Message.from_bytes(data), codec, 20)
+    assert [list(v) for v in found] == [sorted(v) for v in values]
+    refused = 0
+    for i in range(8 * len(data) - 8):
+        damaged = bytearray(data)
+        damaged[i // 8] ^= 1 << i % 8
+        try:
+            other = decode_iid(Message.from_bytes(bytes(damaged)), codec, 20)
+        except CorruptError:
+            refused += 1
+        else:
+            assert [list(v) for v in other] != [sorted(v) for v in values]
+    assert refused > 0
 
 
 def test_permutations_under_the_range_coder():

@@ -17,7 +17,16 @@ from shared import (
 from test_coders import CASES
 
 import bbans
-from bbans import codecs, distributions, formats, frozen, message, models, networks
+from bbans import (
+    codecs,
+    distributions,
+    formats,
+    frozen,
+    message,
+    models,
+    networks,
+    particles,
+)
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
 FAMILY = distributions.Family.gaussian()
@@ -25,6 +34,8 @@ GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
 LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
+ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
+TREE = bbans.LatentTree.fit(ROWS, 2, epochs=1, progress=False)
 LGSSM = bbans.LGSSM([[0.5]], [[1.0]], [[1.0]], [[1.0]])
 VAE = random_vae(HEADS[0], [3, 2], seed=0)
 DEEP_SSM = random_deep_ssm(HEADS[0], 2, 3, seed=0)
@@ -82,6 +93,11 @@ class Reversed:
         return "Reversed()"
 
 
+def encodes(x):
+    """Models are the same if they code this sequence as the same bytes."""
+    return lambda a, b: a.encode(x) == b.encode(x)
+
+
 def equal(a, b):
     return a == b and hash(a) == hash(b)
 
@@ -116,6 +132,22 @@ class Coin:
 
     def conditional(self, node, values):
         return distributions.Uniform(2)
+
+
+class Guess:
+    """A state space model of one coin after the other, with a proposal."""
+
+    def prior(self, z):
+        return distributions.Uniform(2)
+
+    def likelihood(self, z):
+        return distributions.Bernoulli(0.25 + 0.5 * z)
+
+    def proposal(self, z, x):
+        return distributions.Uniform(2)
+
+    def __repr__(self):
+        return "Guess()"
 
 
 X, MAP = networks.Input(4), networks.Input((2, 2, 4))
@@ -174,14 +206,27 @@ EXAMPLES = [
         codecs.Hierarchy(1, level, likelihood, level_posterior),
         codes_graph(([("z", 1, 1)], [("x", 1)]), {("x", 1): 2}),
     ),
+    (
+        codecs.GaussianGraph({"z": ([], [], 0, 4), "x": (["z"], [1], 0, 2)}),
+        codes_graph((["z"], ["x"]), {"x": 1}),
+    ),
+    (codecs.Multiset(distributions.Uniform(9), 2), codes([1, 2])),
+    (codecs.Permutation(3), codes([2, 0, 1])),
     (codecs.BitsBack(distributions.Uniform(2), likelihood, posterior), codes(2)),
+    (
+        codecs.ImportanceSampling(distributions.Uniform(2), likelihood, posterior, 2),
+        codes(2),
+    ),
     (codecs.Iconoclasm(HMM.freeze(), 3), codes([0, 1, 2])),
+    (particles.ParticleFilter(HMM.freeze(), 4, 7), encodes([0, 1, 2])),
+    (particles.ProposalFilter(Guess(), 4, 7), encodes([0, 1, 1])),
     (codecs.check_codec([1, -7], distributions.Laplace(0.5, 2.0)), equal),
     (codecs.check_model([0, 1, 2], HMM.freeze()), equal),
     (HMM.freeze(), equal),
     (ARHMM.freeze(), equal),
     (LEVELS.freeze(), equal),
     (LGSSM.freeze(), equal),
+    (TREE.freeze(), equal),
     (VAE.freeze(BITS), equal),
     (random_tree(5, 3, [2, 4], seed=0), equal),
     (DEEP_SSM.freeze(BITS), equal),
@@ -194,6 +239,7 @@ EXAMPLES = [
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
+    (TREE, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
     (LGSSM, lambda a, b: repr(a.parameters()) == repr(b.parameters())),
     (VAE, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),
     (DEEP_SSM, lambda a, b: a.freeze(BITS) == b.freeze(BITS)),

@@ -32,6 +32,7 @@ from bbans.distributions import (
 from bbans.frozen import FrozenHMM
 from bbans.models import HMM
 from bbans.particles import ParticleFilter
+from bbans.particles.mean import Mean
 from bbans.particles.public import (
     divide,
     multiply,
@@ -538,3 +539,30 @@ def test_sampling_is_popping():
     many = sample(1, 0, Gaussian(10.0, 4.0, leak=False), 4000)
     assert abs(many.mean() - 10) < 0.3
     assert abs(many.std() - 4) < 0.2
+
+
+@pytest.mark.parametrize("name", ["plane", "rows"])
+def test_a_mean_law_weighs_as_it_codes(name):
+    model, rng = MODELS[name], np.random.default_rng(0)
+    z = rng.integers(0, 5, (model.latents, 9))
+    mean = Mean(model.likelihood(z).broadcast((model.observed, 9)))
+    values = rng.integers(0, 4, (model.observed, 6))
+    found = pairs(mean.masses(values))
+    for column, mass in zip(values.T.tolist(), found, strict=True):
+        expected = ref.ONE
+        for each in _intervals(mean, column)[::-1]:  # x_1, which is pushed last, first
+            expected = ref.multiplied(expected, ref.mass([each]))
+        assert mass == expected
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_bytes_do_harm(name):
+    model, rng = MODELS[name], np.random.default_rng(1)
+    for mode in ("predictive", "iconoclasm"):
+        coder = ParticleFilter(model, 5, mode=mode, start_length=3)
+        for size in [*range(12), 40, 200] * 2:
+            try:
+                x = coder.decode(rng.bytes(size), 10)
+            except (CorruptError, SymbolError):
+                continue
+            assert x.shape == (10,) + (model.observed,) * (model.observed > 1)

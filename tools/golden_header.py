@@ -17,6 +17,8 @@ VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 FILES = ["hmm_v1.json", "stream_v1.json"]
 NOISES = ["gaussian", "logistic", "laplace"]  # bbans_family
 KEYS = ["encode", "encode_predictive"]
+LINEAR = ["move", "first", "step", "emit", "noise", "ahead", "ahead_noise"]
+LINEAR += ["pull", "pull_noise"]
 TINY = {"prec": 15, "states": 16, "symbols": 256}
 
 
@@ -65,18 +67,7 @@ def header(tiny: bool) -> str:
             if tiny and not is_tiny(model):
                 continue
             numbers[index] = n = len(models)
-            tables = {
-                "initial": [model["initial"]],
-                "transition": model["transition"],
-                "emission": model["emission"],
-            }
-            for name, rows in tables.items():
-                parts.append(array(ctype, f"golden_{name}_{n}", edges(rows)))
-            models.append(
-                f"{{golden_initial_{n}, golden_transition_{n}, golden_emission_{n}, "
-                f"{len(model['initial'])}, {len(model['emission'][0])}, "
-                f"{model['tail_length']}, {model['prec']}}}"
-            )
+            models.append(finite_model(str(n), model, ctype, parts))
         for case in content["cases"]:
             if case["model"] not in numbers:
                 continue
@@ -86,6 +77,22 @@ def header(tiny: bool) -> str:
             cases.append(entry(name, case, numbers[case["model"]]))
     parts += [struct_array("model", models), struct_array("case", cases)]
     return "\n".join(parts if tiny else [*parts, *lgssms()])
+
+
+def finite_model(n: str, model: dict, ctype: str, parts: list[str]) -> str:
+    """Put the edges of a hidden Markov model into `parts`; return its golden_model."""
+    tables = {
+        "initial": [model["initial"]],
+        "transition": model["transition"],
+        "emission": model["emission"],
+    }
+    for name, rows in tables.items():
+        parts.append(array(ctype, f"golden_{name}_{n}", edges(rows)))
+    return (
+        f"{{golden_initial_{n}, golden_transition_{n}, golden_emission_{n}, "
+        f"{len(model['initial'])}, {len(model['emission'][0])}, "
+        f"{model['tail_length']}, {model['prec']}}}"
+    )
 
 
 def lgssms() -> list[str]:
@@ -156,7 +163,40 @@ def latents() -> list[str]:
             name = f"golden_latent_{len(models)}"
             models.append(bytes_of(name, model["file"], parts))
     parts.append(struct_array("bytes", models, "latents"))
-    return [*parts, struct_array("latent_case", cases)]
+    return [*parts, struct_array("latent_case", cases), *particles()]
+
+
+def particles() -> list[str]:
+    """Particle filters of finite models, and of laws of a location and a scale."""
+    content = json.loads((VECTORS / "particles_v1.json").read_text())
+    parts, models, finite, linear = [], [], [], []
+    for i, model in enumerate(content["models"]):
+        models.append(finite_model(f"particles_{i}", model, "uint32_t", parts))
+    for i, case in enumerate(content["finite"]):
+        name = f"golden_finite_case_{i}"
+        parts.append(array("uint8_t", name + "_x", case["xs"]))
+        finite.append(particle_entry(name, case, case["model"], parts))
+    for i, case in enumerate(content["linear"]):
+        name = f"golden_linear_case_{i}"
+        parts.append(array("int64_t", name + "_x", flat(case["xs"])))
+        whole = particle_entry(name, case, 0, parts)
+        arrays = []
+        for key in LINEAR:
+            parts.append(
+                array("int32_t", f"{name}_{key}", numbers_of(case.get(key, [])))
+            )
+            arrays.append(f"{name}_{key}")
+        sizes = f"{case['latents']}, {case['observed']}, {case['tail_length']}"
+        linear.append(f"{{{whole}, {sizes}, {', '.join(arrays)}}}")
+    parts.append(struct_array("model", models, "finite_models"))
+    parts += [struct_array("finite_case", finite), struct_array("linear_case", linear)]
+    return parts
+
+
+def particle_entry(name: str, case: dict, model: int, parts: list[str]) -> str:
+    parts += encoded(name, case)
+    given = f"{case['n']}, UINT64_C({case['key']}), {int(case['adapted'])}"
+    return f"{{{entry(name, case, model)}, {given}}}"
 
 
 def encoded(name: str, case: dict) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._files import read_all
 from bbans._kinds import START_BYTES, check_raw
@@ -24,11 +25,13 @@ from bbans.cli.options import (
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
 from bbans.errors import ModelError
+from bbans.frozen.alphabet import MAX_SYMBOLS
 from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
 
-# What HMMs alone take, and linear Gaussian models alone (--latents), by default.
+# What HMMs take, linear Gaussian models (--latents) and latent trees (--tree), by
+# default.
 HMM_OPTIONS = {
     "states": 64,
     "levels": None,
@@ -39,6 +42,8 @@ HMM_OPTIONS = {
     "lines": False,
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
+TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
+ITERATIONS, EPOCHS = 50, 20
 RANGES: dict[str, tuple[str, int, int | None]] = {
     "order": ("order", 0, 16),
     "context_bytes": ("max_bytes", 0, None),
@@ -46,7 +51,8 @@ RANGES: dict[str, tuple[str, int, int | None]] = {
     "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
     "seed": ("seed", 0, None),
     "latents": ("n_latents", 1, 64),
-    "channels": ("n_observed", 1, 64),
+    "tree": ("n_states", 1, 4096),
+    "channels": ("columns", 1, None),
 }
 
 
@@ -60,7 +66,7 @@ def add(commands: Any) -> None:
         "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
         "file is one sequence, or with --lines each line. With --levels, its states "
         "have levels, each led by the one above. With --latents, train a linear "
-        "Gaussian model of integers instead.",
+        "Gaussian model of integers instead, with --tree, a latent tree over columns.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -106,8 +112,8 @@ def add(commands: Any) -> None:
         "--iterations",
         metavar="N",
         type=int,
-        default=50,
-        help="EM iterations at most (default: %(default)s)",
+        help=f"EM iterations at most (default: {ITERATIONS}); with --tree, passes over "
+        f"the rows (default: {EPOCHS})",
     )
     parser.add_argument(
         "--prec",
@@ -129,17 +135,23 @@ def add(commands: Any) -> None:
         help="train a linear Gaussian model of N latent dimensions",
     )
     parser.add_argument(
+        "--tree",
+        metavar="K",
+        type=int,
+        help="train a latent tree of K states for each of --channels columns",
+    )
+    parser.add_argument(
         "--type",
         choices=TYPES,
-        help="with --latents: the little-endian elements "
+        help="with --latents or --tree: the little-endian elements "
         f"(default: {LATENT_OPTIONS['type']})",
     )
     parser.add_argument(
         "--channels",
         metavar="P",
         type=int,
-        help="with --latents: elements sampled together "
-        f"(default: {LATENT_OPTIONS['channels']})",
+        help="with --latents: elements sampled together, at most 64; with --tree: of a "
+        f"row (default: {LATENT_OPTIONS['channels']})",
     )
     parser.add_argument(
         "--noise",
@@ -181,15 +193,19 @@ def _check(options: argparse.Namespace) -> None:
     from bbans.models.hierarchical_hmm import as_sizes
     from bbans.models.hmm import MAX_STATES
 
-    linear = options.latents is not None
-    for name in HMM_OPTIONS if linear else LATENT_OPTIONS:
-        if getattr(options, name) is not None:
-            option = "--" + name.replace("_", "-")
-            options.wrong_usage(
-                f"{option} does not go with --latents"
-                if linear
-                else f"{option} needs --latents"
-            )
+    kinds: dict[str, dict[str, Any]] = {"latents": LATENT_OPTIONS, "tree": TREE_OPTIONS}
+    named = [kind for kind in kinds if getattr(options, kind) is not None]
+    if len(named) > 1:
+        options.wrong_usage("--tree does not go with --latents")
+    taken = kinds[named[0]] if named else HMM_OPTIONS
+    for name in HMM_OPTIONS | LATENT_OPTIONS:
+        if getattr(options, name) is None or name in taken:
+            continue
+        option = "--" + name.replace("_", "-")
+        if named:
+            options.wrong_usage(f"{option} does not go with --{named[0]}")
+        needed = " or ".join(f"--{kind}" for kind in kinds if name in kinds[kind])
+        options.wrong_usage(f"{option} needs {needed}")
     if options.levels is not None:
         for name in ("states", "order", "context_bytes"):
             if getattr(options, name) is not None:
@@ -201,10 +217,16 @@ def _check(options: argparse.Namespace) -> None:
         os.path.realpath(options.save_float) == os.path.realpath(options.output)
     ):
         options.wrong_usage("--save-float and --output are the same file")
-    for name, default in (HMM_OPTIONS | LATENT_OPTIONS).items():
+    iterations = ITERATIONS if options.tree is None else EPOCHS
+    defaults = HMM_OPTIONS | LATENT_OPTIONS | {"iterations": iterations}
+    for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
     check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
+    if options.latents is not None:
+        check_ranges(options, {"channels": ("n_observed", 1, 64)})
+    if options.tree is not None:
+        check_ranges(options, {"iterations": ("epochs", 1, None)})
     if options.levels is not None:
         as_sizes(options.levels)
     most = max(options.levels or [options.states])
@@ -230,6 +252,11 @@ def _train_to(
         frozen: Any = linear.freeze(noise=options.noise, predictive=options.predictive)
         rate = f"{linear.history[-1]:.3f} bits/integer"
         model: Any = linear
+    elif options.tree is not None:
+        model = _fit_tree(data, options)
+        kind = "bytes" if options.type == "uint8" else "integers"
+        frozen = model.freeze(options.prec, kind=kind, predictive=options.predictive)
+        rate = f"{model.history[-1]:.3f} bits/row"
     else:
         model = _fit_hmm(data, options)
         frozen = model.freeze(options.prec, predictive=options.predictive)
@@ -266,6 +293,32 @@ def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
 def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.lgssm import LGSSM
 
+    rows = _rows(data, options)
+    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
+
+
+def _fit_tree(data: list[bytes], options: argparse.Namespace) -> Any:
+    from bbans.models.latent_tree import LatentTree
+
+    x = np.concatenate(_rows(data, options))
+    # One alphabet for all columns: files like these may have more in one of them.
+    sizes = max(int(x.max()), 0) + 1
+    if sizes > MAX_SYMBOLS:
+        raise ModelError(
+            f"a latent tree takes integers of 0 to {MAX_SYMBOLS - 1}, not {x.max()}"
+        )
+    return LatentTree.fit(
+        x,
+        options.tree,
+        sizes=sizes,
+        epochs=options.iterations,
+        seed=options.seed,
+        progress=False if options.quiet else None,
+    )
+
+
+def _rows(data: list[bytes], options: argparse.Namespace) -> list[NDArray[Any]]:
+    """The elements of each file, --channels in a row."""
     dtype = dtype_of(options.type)
     row = dtype.itemsize * options.channels
     for name, content in zip(options.files, data, strict=True):
@@ -275,5 +328,4 @@ def _fit_lgssm(data: list[bytes], options: argparse.Namespace) -> Any:
                 f"{called(name)} does not hold whole rows of {row} bytes: see --type "
                 "and --channels"
             )
-    rows = [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]
-    return LGSSM.fit(rows, options.latents, n_iter=options.iterations)
+    return [np.frombuffer(part, dtype).reshape(-1, options.channels) for part in data]

@@ -4,6 +4,7 @@ from bbans.codecs.bits_back import BitsBack
 from bbans.codecs.check import CodecReport, ModelReport, check_codec, check_model
 from bbans.codecs.compose import Dependent, Repeat, Serial
 from bbans.codecs.finite_graph import FiniteGraph
+from bbans.codecs.gaussian_graph import GaussianGraph
 from bbans.codecs.hierarchy import Hierarchy, aligned, staircase
 from bbans.codecs.iconoclasm import Iconoclasm
 from bbans.codecs.iid import decode_iid, encode_iid
@@ -20,6 +21,7 @@ __all__ = [
     "CodecReport",
     "Dependent",
     "FiniteGraph",
+    "GaussianGraph",
     "GraphModel",
     "Hierarchy",
     "Iconoclasm",

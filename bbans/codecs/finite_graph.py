@@ -18,6 +18,7 @@ from bbans._lib import lib
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.codecs.start import START_MIN_BITS
 from bbans.distributions.categorical import Weighted
+from bbans.distributions.fixed_point import as_shape
 from bbans.errors import ModelError, SymbolError
 from bbans.message.codec import Codec
 
@@ -31,6 +32,7 @@ LATENT_BITS = 24  # of the total of a posterior: a larger one wastes more in a m
 OBSERVED_BITS = 27  # of that of an observation, for the range coder
 MOST_ENTRIES = 1 << 24  # of a table
 FREE = -1  # the rank of an observation whose value is open
+_POWERS = 1 << np.arange(63, dtype=np.int64)
 START_BITS = START_MIN_BITS + 6  # of a range code that is seldom shorter than the least
 
 
@@ -55,7 +57,8 @@ class Factor(NamedTuple):
     scope : tuple of int
         Ranks of the latents, ascending.
     table : ndarray of int64
-        An axis for each.
+        An axis of sequences, of length 1 if it is the same for all; one for each
+        latent.
     """
 
     scope: tuple[int, ...]
@@ -75,6 +78,9 @@ class FiniteGraph:
         integers with an axis for each parent, in that order, and a last one for the
         values of the node. Each row has a sum of 1 to 2**28; the value of weight 0 is
         impossible. A row need not have the sum of another.
+    shape : int or tuple of int
+        Of each value: arrays of many sequences at once, which lanes code side by side;
+        () is a single integer.
 
     Raises
     ------
@@ -109,11 +115,17 @@ class FiniteGraph:
     """
 
     def __init__(
-        self, nodes: Mapping[Any, tuple[Sequence[Hashable], ArrayLike]]
+        self,
+        nodes: Mapping[Any, tuple[Sequence[Hashable], ArrayLike]],
+        shape: int | tuple[int, ...] = (),
     ) -> None:
         as_instance(
             nodes, Mapping, "nodes", "a mapping from nodes to their parents and weights"
         )
+        self.shape = as_shape(shape)
+        self._sequences = prod(self.shape)
+        if self._sequences == 0:
+            raise ModelError(f"a value of shape {self.shape} has no elements")
         arrays: dict[int, tuple[Any, _Masses]] = {}  # by identity, which is kept alive
         self._nodes: dict[Any, _Node] = {}
         for node, pair in nodes.items():
@@ -161,8 +173,8 @@ class FiniteGraph:
 
     def conditional(self, node: Any, values: Mapping[Any, Any]) -> Weighted:
         """Distribution of a node, from the values of its parents."""
-        row = tuple(self._value(parent, values) for parent in self.parents(node))
-        return Weighted(self._nodes[node].given.weights[row], copy=False)
+        row = tuple(self.value(parent, values) for parent in self.parents(node))
+        return self.law(self._nodes[node].given.weights[row])
 
     def posterior(self, node: Any, known: Mapping[Any, Any]) -> Codec[Any]:
         """Refuse: posteriors are those of `plan`, of which a `Schedule` makes use."""
@@ -197,7 +209,18 @@ class FiniteGraph:
     def predictive(
         self, order: Sequence[tuple[str, Any]]
     ) -> Callable[[], _Predictions]:
-        """Prepare distributions of observations given others, for an order."""
+        """Prepare distributions of observations given others, for an order.
+
+        Raises
+        ------
+        ModelError
+            If values are arrays.
+        """
+        if self.shape:
+            raise ModelError(
+                "sequences side by side are pushed onto a message that has bits: for "
+                "messages of their own encode them one by one"
+            )
         elimination = Elimination(order, self.parents)
         pushes = [node for action, node in order if action == "push"]
         places = {node: place for place, node in enumerate(pushes)}
@@ -218,21 +241,48 @@ class FiniteGraph:
             Ranks of latents.
         """
         parents, given = self._nodes[node]
-        index: list[Any] = []
-        ranks: list[int] = []
-        for member in (*parents, node):
-            if member in rank or member not in known:
-                index.append(slice(None))
-                ranks.append(rank.get(member, FREE))
+        values, observed, latent = [], [], []
+        for axis, member in enumerate((*parents, node)):
+            if member in rank:
+                latent.append((rank[member], axis))
+            elif member in known:
+                values.append(self.value(member, known))
+                observed.append(axis)
             else:
-                index.append(self._value(member, known))
-        axes = sorted(range(len(ranks)), key=ranks.__getitem__)
-        table = given.masses[tuple(index)].transpose(axes)
-        return Factor(tuple(ranks[axis] for axis in axes), table)
+                latent.append((FREE, axis))
+        latent.sort()
+        axes = [*observed, *(axis for _, axis in latent)]
+        table = given.masses.transpose(axes)[tuple(values)]
+        if not (values and self.shape):
+            table = table[None]
+        return Factor(tuple(i for i, _ in latent), table)
 
-    def _value(self, node: Any, known: Mapping[Any, Any]) -> int:
-        most = self.size(node) - 1
-        return as_integer(known[node], f"the value of {node!r}", 0, most, SymbolError)
+    def value(self, node: Any, known: Mapping[Any, Any]) -> Any:
+        """The value of a node: an int, or a row of those of all sequences.
+
+        Raises
+        ------
+        SymbolError
+            If it is none.
+        """
+        value, name, most = known[node], f"the value of {node!r}", self.size(node) - 1
+        if not self.shape:
+            return as_integer(value, name, 0, most, SymbolError)
+        array = as_array(value, name)
+        if array.shape != self.shape or array.dtype.kind not in "iu":
+            raise SymbolError(
+                f"{name} must be integers of shape {self.shape}, not {array.dtype} of "
+                f"shape {array.shape}"
+            )
+        if array.min() < 0 or array.max() > most:
+            raise SymbolError(f"{name} must be integers, 0 to {most}, not {array}")
+        return array.ravel()
+
+    def law(self, weights: NDArray[Any]) -> Weighted:
+        """Distribution of a value, from a row for each sequence or one for all."""
+        if self.shape:
+            weights = np.broadcast_to(weights, (self._sequences, weights.shape[-1]))
+        return Weighted(weights.reshape(*self.shape, -1), copy=False)
 
     def __repr__(self) -> str:
         return f"<FiniteGraph of {len(self._nodes)} nodes>"
@@ -270,7 +320,8 @@ def _as_masses(weights: ArrayLike, node: Any) -> _Masses:
 
 
 def _check_entries(node: Any, sizes: Sequence[int], instead: str) -> None:
-    if (entries := prod(sizes)) > MOST_ENTRIES:
+    entries = prod(max(2, size) for size in sizes)  # numpy's axes are few, too
+    if entries > MOST_ENTRIES:
         raise ModelError(
             f"{node!r} needs a table of {entries} entries, over {len(sizes) - 1} "
             f"other latents, and {MOST_ENTRIES} is the most. {instead}"
@@ -278,6 +329,13 @@ def _check_entries(node: Any, sizes: Sequence[int], instead: str) -> None:
 
 
 # ---- messages
+
+
+def _excess(numbers: Any, bits: int) -> Any:
+    """By how many bits each number is too long; an int, quickly, for one alone."""
+    if numbers.size == 1:
+        return max(0, int(numbers.item()).bit_length() - bits)
+    return np.maximum(np.searchsorted(_POWERS, numbers, "right") - bits, 0)
 
 
 def _scaled(table: Integers) -> Integers:
@@ -288,13 +346,14 @@ def _scaled(table: Integers) -> Integers:
     SymbolError
         If nothing is possible.
     """
-    largest = int(table.max())
-    if largest == 0:
+    each = None if len(table) == 1 else tuple(range(1, table.ndim))
+    largest = table.max(each, keepdims=each is not None)
+    if not (largest > 0).all():
         raise SymbolError("these observations together have probability 0")
-    excess = largest.bit_length() - ENTRY_BITS
-    if excess <= 0:
+    shifts = _excess(largest, ENTRY_BITS)
+    if isinstance(shifts, int) and shifts == 0:
         return table
-    scaled: Integers = np.maximum(table >> excess, table > 0)
+    scaled: Integers = np.maximum(table >> shifts, table > 0)
     return scaled
 
 
@@ -305,10 +364,9 @@ def _product(factors: Sequence[Factor]) -> Factor:
     for factor in factors:
         table = factor.table
         if factor.scope != scope:
-            sizes = iter(table.shape)
-            table = table.reshape(
-                [next(sizes) if rank in factor.scope else 1 for rank in scope]
-            )
+            sizes = iter(table.shape[1:])
+            shape = [next(sizes) if rank in factor.scope else 1 for rank in scope]
+            table = table.reshape(len(table), *shape)
         product = _scaled(product * table)
     return Factor(scope, product)
 
@@ -330,13 +388,14 @@ class _Posteriors(Pass[Factor]):
         return _summed(self._factors(rank, known))
 
     def law(self, rank: int, known: Mapping[Any, Any]) -> Weighted:
-        latents = self._elimination.latents
+        graph, latents = self._graph, self._elimination.latents
         product: Any = 1
         for scope, table in self._factors(rank, known):
-            values = tuple(known[latents[i]] for i in scope[:-1])
-            product = _scaled(product * table[values])
-        excess = int(product.sum()).bit_length() - LATENT_BITS
-        return Weighted(product >> max(0, excess), copy=False)
+            values = [graph.value(latents[i], known) for i in scope[:-1]]
+            each = np.arange(len(table)) if values and graph.shape else slice(None)
+            product = _scaled(product * table[(each, *values)])
+        excess = _excess(product.sum(1, keepdims=True), LATENT_BITS)
+        return graph.law(product >> excess)
 
     def _factors(self, rank: int, known: Mapping[Any, Any]) -> list[Factor]:
         bucket, ranks = self._elimination.buckets[rank], self._elimination.rank
@@ -385,7 +444,7 @@ class _Predictions:
             factors = [*self._factors(rank, replaced), carried]
             sizes: dict[int, int] = {}
             for scope, table in factors:
-                sizes.update(zip(scope, table.shape, strict=True))
+                sizes.update(zip(scope, table.shape[1:], strict=True))
             _check_entries(
                 node,
                 [*sizes.values()],
@@ -393,8 +452,8 @@ class _Predictions:
             )
             carried = _summed(factors)
             replaced.add(rank)
-        weights = carried.table
-        excess = max(0, int(weights.sum()).bit_length() - OBSERVED_BITS)
+        (weights,) = carried.table
+        excess = _excess(weights.sum(), OBSERVED_BITS)
         return Weighted(np.maximum(weights >> excess, weights > 0), copy=False)
 
     def _activate(self, node: Any) -> None:

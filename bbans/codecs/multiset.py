@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_array, as_integer, not_integers
 from bbans._lib import as_uint32, ffi, lib, pointer
 from bbans.codecs.base import as_codec, as_function
+from bbans.codecs.start import DIFFER, Pops, Pushes
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform
-from bbans.errors import ModelError, SymbolError
+from bbans.errors import CorruptError, ModelError, SymbolError
 from bbans.message.codec import Codec
 from bbans.message.message import Message
 
@@ -96,9 +97,11 @@ class Multiset(Generic[V]):
         items = self._listed(value)
         keys = [self._sorted_by(item) for item in items]
         for k in range(self._n, 0, -1):
-            key = keys[int(message.peek(k)[0])]
+            drawn = not isinstance(message, Pushes)  # else the mode: they are sorted
+            key = keys[int(message.peek(k)[0]) if drawn else 0]
             first, end = bisect_left(keys, key), bisect_right(keys, key)
-            message.advance(first, end - first, k)
+            if drawn:
+                message.advance(first, end - first, k)
             del keys[end - 1]
             self._codec.push(message, items.pop(end - 1))
 
@@ -115,7 +118,10 @@ class Multiset(Generic[V]):
             first, end = bisect_left(keys, key), bisect_right(keys, key)
             keys.insert(end, key)
             items.insert(end, item)
-            message.push_interval(first, end + 1 - first, k)
+            if not isinstance(message, Pops):
+                message.push_interval(first, end + 1 - first, k)
+            elif first > 0:
+                raise CorruptError(f"a set is not sorted: {DIFFER}")
         return items if self._integers is None else self._integers.array(items)
 
     def _sorted_by(self, item: V) -> Any:

@@ -14,7 +14,7 @@ from bbans._arguments import as_integer
 from bbans._lib import ffi, lib, pointer
 from bbans._records import check_limit
 from bbans.codecs.start import DIFFER
-from bbans.codecs.state_space import SequenceModel
+from bbans.codecs.state_space import SequenceModel, not_a_model
 from bbans.errors import (
     CorruptError,
     MessageError,
@@ -24,7 +24,7 @@ from bbans.errors import (
 from bbans.frozen.alphabet import Alphabet, Kind, Rows, text_of
 from bbans.message.message import Message
 
-__all__ = ["MODES", "EngineModel", "Mode", "one_of"]
+__all__ = ["MODES", "EngineModel", "Mode", "as_engine", "one_of"]
 
 Mode: TypeAlias = Literal["iconoclasm", "predictive"]
 #: By their numbers in files.
@@ -419,6 +419,19 @@ class EngineModel(SequenceModel):
         most = lib.bbans_sequence_work_bytes(self._space, length, length)
         size = max(least, min(copies * (most + 64), limit))
         return np.empty(size // 8 + 1, np.uint64)
+
+
+def as_engine(model: Any) -> EngineModel:
+    """Return a model that has an engine; say of anything else what it is instead.
+
+    Raises
+    ------
+    ModelError
+        If it has none.
+    """
+    if not isinstance(model, EngineModel):
+        raise not_a_model(model, "a frozen model")
+    return model
 
 
 # ---- pieces

@@ -34,7 +34,7 @@ __all__ = ["LEVELS_MAX", "FrozenHierarchicalHMM", "HierarchySteps"]
 
 NUMBERS = 3  # of the header before the states of each level: L, M, c
 LEVELS_MAX = int(lib.BBANS_LEVELS_MAX)
-JOINT_BITS, POSTERIOR_BITS = 31, 26
+JOINT_BITS, POSTERIOR_BITS = 31, 26  # of the sums of weights
 
 Levels = tuple[int, ...]
 """A state of each level, the lowest first."""
@@ -228,7 +228,8 @@ class FrozenHierarchicalHMM(SymbolModel):
         filtered = np.empty((values.size, weights.size), np.uint32)
         for t, x in enumerate(values.tolist()):
             emitted = self._emission[:, x].astype(np.uint64)
-            weights = fit((weights.reshape(-1, emitted.size) * emitted).ravel(), 31)
+            products = weights.reshape(-1, emitted.size) * emitted
+            weights = fit(products.ravel(), JOINT_BITS)
             filtered[t] = weights
             weights = self._next(weights)
         return filtered, weights.astype(np.uint32)
@@ -299,7 +300,9 @@ class FrozenHierarchicalHMM(SymbolModel):
         return weights
 
     def _first_weights(self) -> NDArray[np.uint32]:
-        weights = self._initial[-1].astype(np.uint64) << np.uint64(31 - self.prec)
+        """Those of z_1, from the last level down, whose axis is the first."""
+        full = np.uint64(JOINT_BITS - self.prec)
+        weights = self._initial[-1].astype(np.uint64) << full
         for masses in reversed(self._initial[:-1]):
             weights = weights[..., None] * masses.astype(np.uint64)
             weights >>= np.uint64(self.prec)

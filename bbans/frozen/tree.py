@@ -77,6 +77,16 @@ def read_head(data: bytes) -> Head:
     head = Head(start, *numbers)
     if start.listed or KINDS[start.kind] == "text":
         raise CorruptError("model file is inconsistent: it has an alphabet")
+    for name, value, low, high in (
+        ("nodes", head.n_nodes, 1, lib.BBANS_TREE_NODES_MAX),
+        ("states", head.n_states, 1, lib.BBANS_STATES_MAX),
+        ("columns", head.n_columns, 1, head.n_nodes),
+        ("start length", head.start_length, 1, lib.BBANS_START_MAX),
+        ("start bits", head.start_bits, 0, lib.BBANS_START_MAX),
+        ("precision", start.detail, 1, lib.BBANS_PREC_MAX),
+    ):
+        if not low <= value <= high:
+            raise CorruptError(f"model file is inconsistent: {name} {value}")
     return head
 
 
@@ -384,8 +394,6 @@ class FrozenTree(FrozenModel):
         sizes = np.frombuffer(data[HEADER_BYTES:at], "<u4").astype(np.int64)
         end = head.end(int(sizes.sum()))
         check_end(data, end)
-        if n == 0 or K == 0:
-            raise ModelError("it has no nodes, or no states")
         parents = np.frombuffer(data, "<i4", n, at)
         variables = np.frombuffer(data, "<i4", n, at + 4 * n)
         at += 8 * n

@@ -11,6 +11,7 @@ from bbans.models.gaussian_hmm import GaussianHMM
 from bbans.models.hierarchical_hmm import HierarchicalHMM
 from bbans.models.hmm import HMM
 from bbans.models.information import information_content
+from bbans.models.latent_tree import LatentTree
 from bbans.models.lgssm import LGSSM
 from bbans.models.topology import Topology
 from bbans.models.vae import VAE
@@ -27,6 +28,7 @@ __all__ = [
     "GaussianHMM",
     "HierarchicalHMM",
     "Iteration",
+    "LatentTree",
     "Statistics",
     "Topology",
     "information_content",

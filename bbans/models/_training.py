@@ -23,7 +23,15 @@ from bbans.models._data import (
 from bbans.models._parameters import Parameters, PseudoCounts, as_pseudo_counts
 from bbans.models.em import Statistics
 
-__all__ = ["Iteration", "check_run", "climb", "impossible", "statistics_of", "train"]
+__all__ = [
+    "Iteration",
+    "check_run",
+    "climb",
+    "impossible",
+    "progress_bar",
+    "statistics_of",
+    "train",
+]
 
 _Model = TypeVar("_Model")
 
@@ -94,7 +102,8 @@ def impossible(fault: em.Fault, alphabet: Alphabet, model: str) -> SymbolError:
     )
 
 
-def _progress_bar(total: int, progress: bool | None) -> Any:
+def progress_bar(total: int, progress: bool | None) -> Any:
+    """A bar on standard error, of `total` iterations; `progress` as for `HMM.fit`."""
     from tqdm import tqdm
 
     return tqdm(
@@ -152,7 +161,7 @@ def climb(
     """
     history: tuple[Iteration, ...] = ()
     best = model
-    with _progress_bar(n_iter, progress) as bar:
+    with progress_bar(n_iter, progress) as bar:
         for n in range(n_iter + 1):
             found = expect(model, n < n_iter)
             if n == 0:

@@ -16,7 +16,7 @@ _Model = TypeVar("_Model", bound="FloatModel")
 
 
 class FloatModel(ABC):
-    """A model in floating point: an HMM, ARHMM, LGSSM, VAE, DeepSSM, or a kind of one.
+    """A model in floating point: an HMM, LGSSM, LatentTree, VAE, or another kind.
 
     Nothing here decides a coded bit: `freeze` makes the model that codes.
     """

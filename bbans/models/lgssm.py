@@ -631,6 +631,82 @@ class LGSSM(FloatModel):
         R = 0.5 * noise.T @ noise / len(rows)
         return cls(A, C, Q, _floored(R, min_noise), observation_offset=centre)
 
+    @classmethod
+    def hierarchy(
+        cls,
+        transitions: Sequence[ArrayLike],
+        couplings: Sequence[ArrayLike],
+        transition_covs: Sequence[ArrayLike],
+        observation: ArrayLike,
+        observation_cov: ArrayLike,
+        observation_offset: ArrayLike | None = None,
+    ) -> LGSSM:
+        """Join levels of latents in time, each led by the one above, to one model.
+
+        Parameters
+        ----------
+        transitions, transition_covs : sequences of array_like of float
+            A_l and Q_l of levels l = 1 (next to the data) .. L, shape (n_l, n_l), or
+            numbers: z_t^l = A_l z_t-1^l + U_l z_t^l+1 + N(0, Q_l).
+        couplings : sequence of array_like of float
+            U_l of levels 1 .. L - 1, shape (n_l, n_l+1), or numbers.
+        observation, observation_cov, observation_offset : array_like of float
+            C, R and d: x_t = round(C z_t^1 + d + N(0, R)), shapes (p, n_1), (p, p) and
+            (p,), or numbers.
+
+        Returns
+        -------
+        LGSSM
+            Of all latents, those of level 1 first. It starts with the stationary
+            covariance, if there is one.
+
+        Raises
+        ------
+        ModelError
+            If shapes do not agree, or as from the constructor.
+
+        Examples
+        --------
+        A slow level leads a fast one.
+
+        >>> model = LGSSM.hierarchy([0.5, 0.99], [1.0], [4.0, 0.5], 10.0, 25.0)
+        >>> model
+        <LGSSM: 2 latent, 1 observed>
+        """
+        moves = [_matrix("transitions", A) for A in transitions]
+        sizes = [len(A) for A in moves]
+        levels, ends = len(moves), np.cumsum([0, *sizes])
+        ups = [_matrix("couplings", U) for U in couplings]
+        noises = [_matrix("transition_covs", Q) for Q in transition_covs]
+        if not (levels == len(noises) == len(ups) + 1):
+            raise ModelError(
+                f"{levels} transitions need as many transition_covs and one coupling "
+                f"less, not {len(noises)} and {len(ups)}"
+            )
+        n = int(ends[-1])
+        own, above, cov = np.zeros((3, n, n))
+        for level, (A, Q) in enumerate(zip(moves, noises, strict=True)):
+            here = slice(ends[level], ends[level + 1])
+            _check_shape("transitions", level, A, (sizes[level], sizes[level]))
+            _check_shape("transition_covs", level, Q, A.shape)
+            own[here, here], cov[here, here] = A, Q
+            if level < levels - 1:
+                wanted = sizes[level], sizes[level + 1]
+                _check_shape("couplings", level, ups[level], wanted)
+                above[here, ends[level + 1] : ends[level + 2]] = ups[level]
+        down = solve(np.eye(n) - above, np.eye(n))  # what noise becomes further down
+        C = _matrix("observation", observation)
+        _check_shape("observation", None, C, (len(C), sizes[0]))
+        return cls(
+            down @ own,
+            np.hstack([C, np.zeros((len(C), n - sizes[0]))]),
+            _symmetric(down @ cov @ down.T),
+            _matrix("observation_cov", observation_cov),
+            observation_offset=None
+            if observation_offset is None
+            else np.atleast_1d(as_reals(observation_offset, "observation_offset")),
+        )
+
     # ---- to integers, and to files
 
     def freeze(
@@ -796,6 +872,20 @@ def _array(name: str, values: ArrayLike, ndim: int) -> _Floats:
     if not np.isfinite(array).all():
         raise ModelError(f"{name} has a number that is not finite")
     return array
+
+
+def _matrix(name: str, values: ArrayLike) -> _Floats:
+    """A matrix, of one element from a number."""
+    array = as_reals(values, name)
+    return array if array.ndim else array[None, None]
+
+
+def _check_shape(
+    name: str, level: int | None, matrix: _Floats, wanted: tuple[int, ...]
+) -> None:
+    if matrix.shape != wanted:
+        at = "" if level is None else f"[{level}]"
+        raise ModelError(f"{name}{at} must have shape {wanted}, not {matrix.shape}")
 
 
 def _covariances(name: str, values: ArrayLike) -> _Floats:

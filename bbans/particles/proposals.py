@@ -66,8 +66,11 @@ class ProposalFilter(SequenceModel):
     Notes
     -----
     In each step z_t is popped from the mean of the proposals over the particles, x_t is
-    pushed, and z_t under the mean of the priors. Coded step by step in Python; a
-    message starts at modes of the states, as `encode_sequence` says.
+    pushed, and z_t under the mean of the priors. Coded step by step in Python. A
+    message starts at modes of the states, as `encode_sequence` says, which costs some
+    50 to 100 bits: push many sequences to one message, if they are short.
+
+    docs/maths.md, "Several samples within a step".
     """
 
     def __init__(

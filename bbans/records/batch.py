@@ -15,7 +15,7 @@ from bbans._lib import ffi, lib, pointer
 from bbans._records import check_limit
 from bbans._threads import in_order
 from bbans.errors import BbansError, ModelError, SymbolError
-from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.engine import EngineModel, as_engine
 from bbans.message.message import Message
 
 __all__ = ["chain", "decode_batch", "encode_batch", "unchain"]
@@ -27,7 +27,7 @@ Offsets = NDArray[np.uint64]
 
 
 def encode_batch(
-    sequences: Sequence[Any], model: FrozenModel, *, threads: int = 1
+    sequences: Sequence[Any], model: EngineModel, *, threads: int = 1
 ) -> tuple[bytes, Offsets]:
     """Code many sequences, each as a message of its own.
 
@@ -35,7 +35,7 @@ def encode_batch(
     ----------
     sequences : sequence of str, bytes or array_like of int
         Of any lengths; each is what ``model.encode`` takes.
-    model : FrozenModel
+    model : FrozenModel or ParticleFilter
     threads : int
         The result does not depend on it.
 
@@ -68,8 +68,8 @@ def encode_batch(
         words = model._push_words(len(symbols)) + n * model._push_words(0)
         out = np.empty(4 * words, np.uint8)
         ends, failed = np.empty(n + 1, np.uint64), ffi.new("size_t *")
-        message.call(
-            "batch_encode", model._space, pointer(symbols, "char[]"),
+        model._call(
+            message, "batch_encode", pointer(symbols, "char[]"),
             pointer(local, "uint64_t[]"), n,
             pointer(work, "uint64_t[]"), work.nbytes, ...,
             pointer(out, "uint8_t[]"), out.size, pointer(ends, "uint64_t[]"), failed,
@@ -88,7 +88,7 @@ def decode_batch(
     data: bytes,
     offsets: Sequence[int] | Offsets,
     lengths: Sequence[int] | NDArray[Any],
-    model: FrozenModel,
+    model: EngineModel,
     *,
     threads: int = 1,
     max_bytes: int | None = None,
@@ -102,7 +102,7 @@ def decode_batch(
         ``offsets[a : b + 1]`` and ``lengths[a:b]``.
     lengths : sequence of int, length N
         Symbols, or rows, in each sequence.
-    model : FrozenModel
+    model : FrozenModel or ParticleFilter
     threads : int
         The result does not depend on it.
     max_bytes : int, optional
@@ -123,7 +123,7 @@ def decode_batch(
     ModelError
         If `model`, `offsets`, `lengths` or `threads` is none of the above.
     """
-    as_model(model)
+    as_engine(model)
     data = as_bytes(data, "data")
     starts, ends = _starts(lengths), _integers(offsets, "offsets")
     if (
@@ -148,8 +148,8 @@ def decode_batch(
         words += model._pop_words(int(np.diff(local).max()))
         failed = ffi.new("size_t *")
         try:
-            message.call(
-                "batch_decode", model._space,
+            model._call(
+                message, "batch_decode",
                 pointer(source[int(first) :], "uint8_t[]"),
                 pointer(byte_offsets, "uint64_t[]"), pointer(symbols, "char[]"),
                 pointer(local, "uint64_t[]"), local.size - 1,
@@ -165,14 +165,14 @@ def decode_batch(
     return _split(x, starts, model)
 
 
-def chain(sequences: Sequence[Any], model: FrozenModel) -> bytes:
+def chain(sequences: Sequence[Any], model: EngineModel) -> bytes:
     """Code many sequences as one message, with the least overhead.
 
     Parameters
     ----------
     sequences : sequence of str, bytes or array_like of int
         Each is what ``model.encode`` takes.
-    model : FrozenModel
+    model : FrozenModel or ParticleFilter
 
     Returns
     -------
@@ -192,8 +192,8 @@ def chain(sequences: Sequence[Any], model: FrozenModel) -> bytes:
     x, starts = _joined(sequences, model)
     work = model._workspace(int(np.diff(starts).max(initial=0)))
     message = Message()
-    message.call(
-        "packed_encode", model._space, pointer(x, "char[]"),
+    model._call(
+        message, "packed_encode", pointer(x, "char[]"),
         pointer(starts, "uint64_t[]"), starts.size - 1,
         pointer(work, "uint64_t[]"), work.nbytes, ...,
         words=model._push_words(len(x)),
@@ -204,7 +204,7 @@ def chain(sequences: Sequence[Any], model: FrozenModel) -> bytes:
 def unchain(
     data: bytes,
     lengths: Sequence[int] | NDArray[Any],
-    model: FrozenModel,
+    model: EngineModel,
     *,
     max_bytes: int | None = None,
 ) -> list[Any]:
@@ -215,7 +215,7 @@ def unchain(
     data : bytes
     lengths : sequence of int, length N
         Symbols, or rows, in each sequence.
-    model : FrozenModel
+    model : FrozenModel or ParticleFilter
     max_bytes : int, optional
         As for `decode_batch`.
 
@@ -233,12 +233,12 @@ def unchain(
     ModelError
         If `model` or `lengths` is none of the above.
     """
-    as_model(model)
+    as_engine(model)
     starts = _starts(lengths)
     x, work = _empty(starts, model, max_bytes), model._workspace(1)
     message = Message.from_bytes(data)
-    message.call(
-        "packed_decode", model._space, ..., pointer(x, "char[]"),
+    model._call(
+        message, "packed_decode", ..., pointer(x, "char[]"),
         pointer(starts, "uint64_t[]"), starts.size - 1,
         pointer(work, "uint64_t[]"), work.nbytes, words=model._pop_words(len(x)),
     )  # fmt: skip
@@ -246,10 +246,10 @@ def unchain(
 
 
 def _joined(
-    sequences: Sequence[Any], model: FrozenModel
+    sequences: Sequence[Any], model: EngineModel
 ) -> tuple[NDArray[Any], Offsets]:
     """All observations end to end, and where each sequence starts."""
-    as_model(model)
+    as_engine(model)
     encoded = []
     for k, sequence in enumerate(_each(sequences)):
         try:
@@ -296,14 +296,14 @@ def _starts(lengths: Sequence[int] | NDArray[Any]) -> Offsets:
     return np.array(starts, np.uint64)
 
 
-def _empty(starts: Offsets, model: FrozenModel, max_bytes: int | None) -> NDArray[Any]:
+def _empty(starts: Offsets, model: EngineModel, max_bytes: int | None) -> NDArray[Any]:
     """Where all sequences are decoded to, if the caller allows so much."""
     what = f"{starts.size - 1} sequences"
     check_limit(int(starts[-1]), model._itemsize, max_bytes, what)
     return model._empty(int(starts[-1]))
 
 
-def _split(x: NDArray[Any], starts: Offsets, model: FrozenModel) -> list[Any]:
+def _split(x: NDArray[Any], starts: Offsets, model: EngineModel) -> list[Any]:
     values, at = model._values(x), starts.tolist()
     return [values[a:b] for a, b in pairwise(at)]
 
@@ -317,7 +317,7 @@ def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
     return np.require(array, np.uint64, ["C", "A"])
 
 
-def _parts(starts: Offsets, model: FrozenModel) -> list[slice]:
+def _parts(starts: Offsets, model: EngineModel) -> list[slice]:
     """Runs of whole sequences of about PART integers: fixed by the data alone."""
     parts, first, size = [], 0, np.uint64(PART // model.width)
     while first < starts.size - 1:

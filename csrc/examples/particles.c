@@ -137,6 +137,7 @@ int main(int argc, char **argv)
     bbans_particles filter;
     bbans_message msg;
     uint64_t head;
+    double rate[2];
     clock_t from;
     void *work;
     model m;
@@ -166,19 +167,21 @@ int main(int argc, char **argv)
     check(
         bbans_sequence_encode(&filter.space, x, steps, work, work_bytes, &msg),
         "encode");
+    rate[0] = PARTICLES * (double)steps / seconds(from);
     check(bbans_message_size(&msg, &n_bytes), "size");
-    printf("%zu values in %zu bytes, %.3f bits each", steps, n_bytes,
-           8.0 * (double)n_bytes / (double)steps);
-    printf("; %.2g particles/s", PARTICLES * (double)steps / seconds(from));
 
     from = clock();
     check(bbans_sequence_decode(&filter.space, &msg, copy, steps, work,
                                 work_bytes),
           "decode");
-    printf(", back %.2g\n", PARTICLES * (double)steps / seconds(from));
+    rate[1] = PARTICLES * (double)steps / seconds(from);
     if (memcmp(copy, x, steps * sizeof *x) != 0) {
         fprintf(stderr, "particles: other values came back\n");
         return 1;
     }
+    printf("%zu values in %zu bytes, %.1f and back %.1f million particles/s: "
+           "%.3f bits each\n",
+           steps, n_bytes, rate[0] / 1e6, rate[1] / 1e6,
+           8.0 * (double)n_bytes / (double)steps);
     return 0; /* and so all memory goes back */
 }

@@ -3,8 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "../distributions/bbans_values.h"
 
-/* ---- An order-statistic tree ----------------------------------------------
- */
+/* ---- An order-statistic tree -------------------------------------------- */
 
 /* A B-tree of distinct values that counts them: at each node how many are below
  * each child.  All leaves are at one depth.  Whatever the values and their
@@ -223,8 +222,7 @@ static bbans_status list_values(const tree *t, void *value, int type)
     return BBANS_OK;
 }
 
-/* ---- Sets ------------------------------------------------------------------
- */
+/* ---- Sets --------------------------------------------------------------- */
 
 static bbans_status check_multiset(const bbans_message *msg,
                                    const bbans_distribution *d,
@@ -236,7 +234,7 @@ static bbans_status check_multiset(const bbans_message *msg,
     if (d->limit > 0 ? !bbans_type_is_valid(type)
                      : !bbans_value_type_is_valid(type))
         return BBANS_ERR_TYPE;
-    if (n > BBANS_TOTAL_MAX)
+    if (bbans_multiset_work_bytes(n) == 0)
         return BBANS_ERR_SIZE;
     if (work_bytes < bbans_multiset_work_bytes(n))
         return BBANS_ERR_CAPACITY;
@@ -330,8 +328,7 @@ bbans_status bbans_multiset_pop(bbans_message *msg,
     return list_values(&t, value, type);
 }
 
-/* ---- Permutations ----------------------------------------------------------
- */
+/* ---- Permutations ------------------------------------------------------- */
 
 #ifndef BBANS_DECODER_ONLY
 size_t bbans_permutation_work_bytes(size_t n)

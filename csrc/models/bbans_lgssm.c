@@ -305,8 +305,8 @@ static bbans_place place_of(const conditionals *c, const int64_t *location,
 }
 
 /* The location of element i, given what those before it moved. */
-static void move(const conditionals *c, size_t i, const vector *moved,
-                 int64_t *location)
+static void move_one(const conditionals *c, size_t i, const vector *moved,
+                     int64_t *location)
 {
     if (c->lower != NULL)
         location[i] =
@@ -328,7 +328,7 @@ static void move_all(const conditionals *c, const int64_t *value,
     if (c->lower == NULL)
         return;
     for (i = 0; i < c->n; i++) {
-        move(c, i, &moved, location);
+        move_one(c, i, &moved, location);
         note(&moved, i, value[i], location);
     }
 }
@@ -345,7 +345,7 @@ static bbans_status pop_values(bbans_lane *of, const conditionals *c,
     for (i = 0; i < c->n; i++) {
         bbans_place place;
 
-        move(c, i, &moved, location);
+        move_one(c, i, &moved, location);
         place = place_of(c, location, i);
         if (bbans_pop_value(&lane, c->family, &place, CUT_BITS,
                             BBANS_PARTS_SHORT, value + i) != BBANS_OK)
@@ -402,7 +402,7 @@ static bbans_status range_decode_values(bbans_range_decoder *dec,
         bbans_status status;
         bbans_place place;
 
-        move(c, i, &moved, location);
+        move_one(c, i, &moved, location);
         place = place_of(c, location, i);
         status = bbans_range_decode_value(dec, c->family, &place,
                                           BBANS_PARTS_SHORT, value + i);

@@ -396,7 +396,7 @@ static bbans_status pop_through(const bbans_particles *f, bbans_stream *s,
 
 /* ---- A step -------------------------------------------------------------- */
 
-static bbans_status move(const bbans_particles *f, bbans_stream *s)
+static bbans_status move_particles(const bbans_particles *f, bbans_stream *s)
 {
     const desk k = desk_of(f, s);
     bbans_distribution law;
@@ -413,7 +413,7 @@ static void predict(const bbans_state_space *model, bbans_stream *s)
     const bbans_particles *f = filter_of(model);
 
     if (s->status == BBANS_OK && f->model.lookahead == NULL)
-        s->status = move(f, s);
+        s->status = move_particles(f, s);
 }
 
 /* Multiply the total masses by those of the moved particles. */
@@ -562,7 +562,8 @@ static void pop_prior(const bbans_particles *f, bbans_stream *s)
 #define push_prior pop_prior
 #define pop_posterior pop_prior
 
-static const int64_t *observed(const bbans_particles *f, const bbans_stream *s)
+static const int64_t *observation_of(const bbans_particles *f,
+                                     const bbans_stream *s)
 {
     return (const int64_t *)s->x + s->t * f->model.observed;
 }
@@ -576,7 +577,7 @@ static bbans_status weigh_observed(const bbans_particles *f,
     size_t i;
 
     if (status == BBANS_OK)
-        status = weigh(f, k, law, observed(f, s));
+        status = weigh(f, k, law, observation_of(f, s));
     for (i = 0; status == BBANS_OK && k->total.mantissa[i] == 0;)
         if (++i == f->particles)
             return BBANS_ERR_SYMBOL;
@@ -585,7 +586,7 @@ static bbans_status weigh_observed(const bbans_particles *f,
 
 static bbans_status filter_observed(const bbans_particles *f, bbans_stream *s)
 {
-    const int64_t *x = observed(f, s);
+    const int64_t *x = observation_of(f, s);
     int64_t *z = particles_of(s);
     const desk k = desk_of(f, s);
     const coded c = {x, NULL, (bbans_intervals *)s->record, NULL};
@@ -649,7 +650,7 @@ static bbans_status push_through(const bbans_particles *f, bbans_stream *s)
         start += k.weight[particle++];
     bbans_lane_put_rest(&s->lane, slot, start, k.weight[particle]);
     for (i = f->model.observed; status == BBANS_OK && i-- > 0;) {
-        status = list_under(f, &law, particle, observed(f, s), i, &list);
+        status = list_under(f, &law, particle, observation_of(f, s), i, &list);
         if (status == BBANS_OK)
             push_list(&s->lane, &list);
     }
@@ -693,11 +694,11 @@ static bbans_status encode_through(const bbans_particles *f, bbans_stream *s,
     (void)bbans_range_encode_interval(enc, (uint32_t)particle, 1,
                                       (uint32_t)f->particles);
     for (i = 0; status == BBANS_OK && i < f->model.observed; i++) {
-        status = list_under(f, &law, particle, observed(f, s), i, &list);
+        status = list_under(f, &law, particle, observation_of(f, s), i, &list);
         if (status == BBANS_OK)
             encode_list(enc, &list);
     }
-    return status == BBANS_OK ? finish(f, s, &k, observed(f, s)) : status;
+    return status == BBANS_OK ? finish(f, s, &k, observation_of(f, s)) : status;
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,

@@ -111,9 +111,11 @@ void bbans_masses_weigh(bbans_masses x, size_t n, uint32_t *weight)
     for (i = 0; i < n; i++) {
         const int64_t down = (int64_t)top - x.exponent[i] + shift;
 
-        weight[i] = top == INT32_MIN ? 1
-                    : down < 32      ? x.mantissa[i] >> down
-                                     : 0;
+        if (top == INT32_MIN)
+            weight[i] = 1;
+        else /* the exponent of 0 is none */
+            weight[i] =
+                x.mantissa[i] > 0 && down < 32 ? x.mantissa[i] >> down : 0;
     }
 }
 

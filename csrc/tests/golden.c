@@ -67,6 +67,26 @@ typedef struct {
 } golden_latent_case;
 
 typedef struct {
+    golden_case coded;
+    size_t particles;
+    uint64_t key;
+    int adapted;
+} golden_finite_case;
+
+/* Laws of Gaussians: locations are matrices, in 2^-16, times latents. */
+typedef struct {
+    struct {
+        golden_lgssm_case coded;
+        size_t particles;
+        uint64_t key;
+        int adapted;
+    } filter;
+    size_t latents, observed, start_length;
+    const int32_t *move, *first, *step, *emit, *noise, *ahead, *ahead_noise,
+        *pull, *pull_noise;
+} golden_linear_case;
+
+typedef struct {
     golden_bytes file;
     const int32_t *input, *output; /* all items of one, then of the next */
     size_t items;
@@ -396,6 +416,157 @@ static int latent_case_run(const golden_bytes *file,
     }
     return 0;
 }
+
+/* Both modes, to the stored bytes and back, of observations of `size` bytes. */
+static int filter_run(bbans_particles *filter, const void *x, void *y, size_t n,
+                      const uint8_t *const bytes[2], const size_t n_bytes[2])
+{
+    static uint64_t work[8000];
+    static uint32_t tail[8000];
+    bbans_message msg;
+    uint64_t head;
+    size_t used;
+    int predictive;
+
+    for (predictive = 0; predictive < 2; predictive++) {
+        filter->space.predictive = predictive;
+        EXPECT(bbans_message_init(&msg, &head, 1, tail, COUNT(tail)) ==
+               BBANS_OK);
+        EXPECT(bbans_sequence_encode(&filter->space, x, n, work, sizeof work,
+                                     &msg) == BBANS_OK);
+        EXPECT(bbans_message_write(&msg, out, sizeof out, &used) == BBANS_OK);
+        EXPECT(used == n_bytes[predictive] &&
+               equal(out, bytes[predictive], used));
+        EXPECT(bbans_message_read(&msg, bytes[predictive],
+                                  n_bytes[predictive]) == BBANS_OK);
+        EXPECT(bbans_sequence_decode(&filter->space, &msg, y, n, work,
+                                     sizeof work) == BBANS_OK);
+        EXPECT(equal((const uint8_t *)x, (const uint8_t *)y,
+                     n * filter->space.observation_bytes));
+    }
+    return 0;
+}
+
+static int finite_case_run(const golden_model *m, const golden_finite_case *c)
+{
+    static uint32_t initial[STATES], transition[STATES * STATES];
+    static uint32_t emission[STATES * SYMBOLS], x[40], y[40];
+    static uint16_t edge16[STATES * (STATES + 1)];
+    static uint64_t memory[16000];
+    const size_t K = m->states, M = m->symbols, n = c->coded.n;
+    bbans_particles filter;
+    bbans_hmm hmm;
+    size_t t;
+
+    EXPECT(K <= STATES && M <= SYMBOLS && n <= COUNT(x));
+    differences(m->initial, 1, K, initial, edge16);
+    differences(m->transition, K, K, transition, edge16);
+    differences(m->emission, K, M, emission, edge16);
+    EXPECT(bbans_hmm_init(&hmm, K, M, m->prec, m->start_length, initial,
+                          transition, emission, memory,
+                          sizeof memory) == BBANS_OK);
+    EXPECT(bbans_particles_init_hmm(&filter, &hmm, c->particles, c->key,
+                                    c->adapted, m->start_length) == BBANS_OK);
+    for (t = 0; t < n; t++)
+        x[t] = c->coded.x[t];
+    return filter_run(&filter, x, y, n, c->coded.bytes, c->coded.n_bytes);
+}
+
+/* Gaussians whose locations are the rows of a matrix times the latents
+ * [columns] of each particle, and times `last`, if there is one. */
+static bbans_status gaussians(const int32_t *matrix, const int32_t *scale,
+                              size_t rows, size_t columns, const int64_t *z,
+                              const int64_t *last, int leak, size_t n,
+                              void *work, bbans_distribution *law)
+{
+    static bbans_family family[2];
+    int64_t *location = (int64_t *)work;
+    int32_t *by = (int32_t *)(void *)(location + rows * n);
+    size_t i, j, k;
+
+    for (i = 0; i < rows; i++, matrix += columns + (last != NULL))
+        for (j = 0; j < n; j++) {
+            int64_t sum = last != NULL ? matrix[columns] * *last : 0;
+
+            for (k = 0; k < columns; k++)
+                sum += z == NULL ? 0 : matrix[k] * z[k * n + j];
+            location[i * n + j] = sum;
+            by[i * n + j] = scale[i];
+        }
+    (void)bbans_family_init(&family[leak], BBANS_GAUSSIAN);
+    family[leak].leakless = !leak;
+    return bbans_distribution_init_location_scale(
+        law, &family[leak], bbans_array_of(location, BBANS_I64),
+        bbans_array_of(by, BBANS_I32));
+}
+
+static bbans_status linear_prior(void *user, size_t t, const int64_t *z,
+                                 size_t n, void *work, bbans_distribution *law)
+{
+    const golden_linear_case *c = (const golden_linear_case *)user;
+
+    return gaussians(c->move, t == 0 ? c->first : c->step, c->latents,
+                     c->latents, z, NULL, 1, n, work, law);
+}
+
+static bbans_status linear_likelihood(void *user, size_t t, const int64_t *z,
+                                      size_t n, void *work,
+                                      bbans_distribution *law)
+{
+    const golden_linear_case *c = (const golden_linear_case *)user;
+
+    (void)t;
+    return gaussians(c->emit, c->noise, c->observed, c->latents, z, NULL, 1, n,
+                     work, law);
+}
+
+static bbans_status linear_lookahead(void *user, size_t t, const int64_t *z,
+                                     size_t n, void *work,
+                                     bbans_distribution *law)
+{
+    const golden_linear_case *c = (const golden_linear_case *)user;
+
+    (void)t;
+    return gaussians(c->ahead, c->ahead_noise, c->observed, c->latents, z, NULL,
+                     1, n, work, law);
+}
+
+static bbans_status linear_proposal(void *user, size_t t, const int64_t *z,
+                                    const int64_t *x, size_t n, void *work,
+                                    bbans_distribution *law)
+{
+    const golden_linear_case *c = (const golden_linear_case *)user;
+
+    (void)t;
+    return gaussians(c->pull, c->pull_noise, c->latents, c->latents, z, x, 0, n,
+                     work, law);
+}
+
+static int linear_case_run(const golden_linear_case *c)
+{
+    static int64_t y[24];
+    const golden_lgssm_case *coded = &c->filter.coded;
+    golden_linear_case user = *c;
+    bbans_particle_model model;
+    bbans_particles filter;
+
+    EXPECT(coded->n * c->observed <= COUNT(y));
+    model.user = &user;
+    model.latents = c->latents;
+    model.observed = c->observed;
+    model.symbols = 0;
+    model.borrows = 0;
+    model.work_bytes = 12 * c->filter.particles *
+                       (c->latents > c->observed ? c->latents : c->observed);
+    model.prior = linear_prior;
+    model.likelihood = linear_likelihood;
+    model.lookahead = c->filter.adapted ? linear_lookahead : NULL;
+    model.proposal = c->filter.adapted ? linear_proposal : NULL;
+    EXPECT(bbans_particles_init(&filter, &model, c->filter.particles,
+                                c->filter.key, c->start_length) == BBANS_OK);
+    return filter_run(&filter, coded->x, y, coded->n, coded->bytes,
+                      coded->n_bytes);
+}
 #endif
 
 #ifdef GOLDEN_TINY
@@ -414,12 +585,14 @@ size_t golden_count(void)
 {
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
            COUNT(golden_model_files) + COUNT(golden_networks) +
-           COUNT(golden_latent_cases);
+           COUNT(golden_latent_cases) + COUNT(golden_finite_cases) +
+           COUNT(golden_linear_cases);
 }
 
 int golden_run(size_t i)
 {
     const golden_latent_case *latent;
+    const golden_finite_case *finite;
     const golden_lgssm_case *c;
 
     if (i < COUNT(golden_cases))
@@ -436,7 +609,18 @@ int golden_run(size_t i)
     i -= COUNT(golden_model_files);
     if (i < COUNT(golden_networks))
         return network_run(&golden_networks[i]);
-    latent = &golden_latent_cases[i - COUNT(golden_networks)];
-    return latent_case_run(&golden_latents[latent->model], latent);
+    i -= COUNT(golden_networks);
+    if (i < COUNT(golden_latent_cases)) {
+        latent = &golden_latent_cases[i];
+        return latent_case_run(&golden_latents[latent->model], latent);
+    }
+    i -= COUNT(golden_latent_cases);
+    if (i < COUNT(golden_finite_cases)) {
+        finite = &golden_finite_cases[i];
+        return finite_case_run(&golden_finite_models[finite->coded.model],
+                               finite);
+    }
+    return linear_case_run(
+        &golden_linear_cases[i - COUNT(golden_finite_cases)]);
 }
 #endif

@@ -61,8 +61,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* ---- Plain -----------------------------------------------------------------
- */
+/* ---- Plain -------------------------------------------------------------- */
 
 /* An interval of the first lane; the others get all slots. */
 static void first_lane(size_t lanes, uint32_t *start, uint32_t *freq, size_t i,
@@ -104,8 +103,7 @@ static bbans_status plain_push(bbans_message *msg, const bbans_distribution *d,
     return status;
 }
 
-/* ---- Values of all kinds ---------------------------------------------------
- */
+/* ---- Values of all kinds ------------------------------------------------ */
 
 static int64_t any_value(void)
 {
@@ -354,8 +352,7 @@ static void test_refusals(void)
     drop(&before);
 }
 
-/* ---- Permutations ----------------------------------------------------------
- */
+/* ---- Permutations ------------------------------------------------------- */
 
 static void push_permutation(bbans_message *msg, const uint32_t *p, size_t n,
                              bbans_status expected)

@@ -231,9 +231,10 @@ static bbans_status observations(const toy *m, const int64_t *z, size_t n,
             location[i] = at * 65536;
             by[i] = 300;
         } else if (m->kind == SYMBOLS) {
-            for (k = 0; k < 4; k++)
-                mean[4 * i + k] =
-                    (at / 4 & 3) == (int64_t)k ? 1000 : (uint32_t)(1 + 5 * k);
+            for (k = 0; k < 4; k++) /* some have one symbol alone */
+                mean[4 * i + k] = (at / 4 & 3) == (int64_t)k ? 1000
+                                  : i % 3 == 0               ? 0
+                                               : (uint32_t)(1 + 5 * k);
         } else {
             mean[i] = (uint32_t)(65536 + 6000 * (at < 0 ? -at : at));
         }

@@ -45,6 +45,10 @@ sets_v1.json
     multisets: lanes, start (the hex of a message), low and high (values are uniform
         between them), values, and the hex of the message after they are pushed.
     permutations: lanes and start as above, the permutation, and the hex of the message.
+gaussian_graph_v1.json
+    cases: start (the hex of a message of one lane), nodes by number as [parents,
+        weights in 2^-24, offset in 2^-16, scale]; order as [action, node]; observed,
+        pairs of a node and its value; and the hex of the message after they are pushed.
 hierarchy_v1.json
     cases: name, the hex of the model file, and sequences: xs, and the hex of encode and
         encode_predictive.
@@ -1791,6 +1795,52 @@ def sets_content():
     return {"multisets": multisets, "permutations": permutations}
 
 
+def gaussian_nodes(draw, size):
+    """Parents come first; deviations and weights of ordinary and of extreme sizes."""
+    nodes = {}
+    for node in range(size):
+        parents = [p for p in range(node) if draw.below(3) < 2][-3:]
+        wide = draw.pick([20, 26, 44])
+        weights = [draw.bits(wide) - 2 ** (wide - 1) for _ in parents]
+        offset = draw.bits(40) - 2**39
+        nodes[node] = parents, weights, offset, draw.pick([-3000, 100, 900, 1700, 6000])
+    return nodes
+
+
+def eager_order(draw, nodes, latents):
+    """Random pops, and pushes as soon as they can be."""
+    left, order = set(nodes), []
+    upcoming = list(latents)
+    while left:
+        ready = [
+            v
+            for v in sorted(left)
+            if not {v, *nodes[v][0]} & {*upcoming}
+            and not any(v in nodes[u][0] for u in left)
+        ]
+        if ready:
+            order.append(("push", ready[0]))
+            left.remove(ready[0])
+        else:
+            order.append(("pop", upcoming.pop(draw.below(len(upcoming)))))
+    return order
+
+
+def gaussian_graph_content():
+    draw, cases = Generator(17), []
+    for size in [1, 2, 3, 4, 5, 6, 7, 8, 8, 8]:
+        nodes = gaussian_nodes(draw, size)
+        latents = [v for v in nodes if draw.below(2)]
+        order = eager_order(draw, nodes, latents)
+        observed = {v: draw.bits(16) - 2**15 for v in nodes if v not in latents}
+        message = ref.Message.from_int(2**2000 + draw.bits(2000))
+        case = {"start": message.to_bytes().hex(), "nodes": [*nodes.values()]}
+        ref.gaussian_graph_push(message, nodes, order, observed)
+        case |= {"order": order, "observed": [*observed.items()]}
+        cases.append(case | {"message": message.to_bytes().hex()})
+    return {"cases": cases}
+
+
 def main():
     contents = {
         "message_v1.json": message_content,
@@ -1802,6 +1852,7 @@ def main():
         "values_v1.json": values_content,
         "leak_v1.json": leak_content,
         "sets_v1.json": sets_content,
+        "gaussian_graph_v1.json": gaussian_graph_content,
         "model_v2.json": model_content,
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
