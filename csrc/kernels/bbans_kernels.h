@@ -508,6 +508,6 @@ extern const bbans_network_kernels bbans_network_portable, bbans_network_avx2,
     bbans_network_avx512, bbans_network_neon;
 
 extern const bbans_tree_kernels bbans_tree_portable, bbans_tree_avx2,
-    bbans_tree_avx512, bbans_tree_neon;
+    bbans_tree_avx512;
 
 #endif

@@ -44,12 +44,10 @@ static desk desk_of(const bbans_tree *m, const bbans_stream *s)
 
 /* ---- Tables -------------------------------------------------------------- */
 
-/* The masses of node i's states given its parent's; of the root's. */
+/* The masses of node i's states given that of its parent. */
 static const uint16_t *row_of(const bbans_tree *m, const desk *d, size_t i)
 {
-    const size_t above = i == 0 ? 0 : d->latent[m->parent[i]];
-
-    return bbans_tree_rows(m, i) + above * m->stride;
+    return bbans_tree_rows(m, i) + d->latent[m->parent[i]] * m->stride;
 }
 
 static const uint32_t *as_words(const bbans_tree *m, const uint16_t *row,
