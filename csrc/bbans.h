@@ -1099,6 +1099,9 @@ typedef struct {
     const uint32_t *parent;     /* [nodes] UINT32_MAX: the root               */
     const uint32_t *column;     /* [nodes] UINT32_MAX: none                   */
     const uint32_t *symbols, *first; /* [columns] */
+    const uint32_t *told;       /* [rows][stride] what nodes without children
+                                   say of their parent's states, by symbol    */
+    const uint32_t *told_from;  /* [nodes] first row; UINT32_MAX: not tabled  */
 } bbans_tree;
 
 /* Tables are as in a model file, docs/format.md: little-endian, at any address.

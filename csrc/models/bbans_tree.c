@@ -41,6 +41,7 @@ static desk desk_of(const bbans_tree *m, const bbans_stream *s)
 }
 
 #define NO_COLUMN UINT32_MAX
+#define NOT_TABLED UINT32_MAX
 
 /* ---- Tables -------------------------------------------------------------- */
 
@@ -103,9 +104,13 @@ static void absorb_value(const bbans_tree *m, const desk *d, const int32_t *x,
         absorb(m, d, i, emitting(m, d, column, (size_t)x[column]));
 }
 
-/* What is known of node i's parent by what is below node i. */
-static const uint32_t *message_of(const bbans_tree *m, const desk *d, size_t i)
+/* What is known of node i's parent by what is at and below node i. */
+static const uint32_t *message_of(const bbans_tree *m, const desk *d,
+                                  const int32_t *x, size_t i)
 {
+    if (m->told_from[i] != NOT_TABLED)
+        return m->told +
+               (m->told_from[i] + (size_t)x[m->column[i]]) * m->stride;
     BBANS_TREE->up(bbans_tree_rows(m, i), m->states, m->stride,
                    upward_of(m, d, i), d->factor);
     return d->factor;
@@ -203,7 +208,8 @@ static uint32_t predictive_edge(const bbans_tree *m, uint32_t column,
 
 /* On from node i - 1 to node i, by way of its parent: what is below the nodes
  * on the way up has been visited. */
-static void enter(const bbans_tree *m, const desk *d, size_t i)
+static void enter(const bbans_tree *m, const desk *d, const int32_t *x,
+                  size_t i)
 {
     size_t at = i - 1;
 
@@ -213,7 +219,7 @@ static void enter(const bbans_tree *m, const desk *d, size_t i)
         return;
     }
     for (; at != m->parent[i]; at = m->parent[at]) {
-        const uint32_t *message = message_of(m, d, at);
+        const uint32_t *message = message_of(m, d, x, at);
 
         absorb(m, d, m->parent[at], message);
         BBANS_TREE->weigh(downward_of(m, d, m->parent[at]), message, m->stride);
@@ -280,7 +286,7 @@ static void pop_likelihood(const bbans_tree *m, bbans_stream *s)
         absorb_value(m, &d, x, i);
         push_choice(m, s, &d, row_of(m, &d, i), upward_of(m, &d, i),
                     d.latent[i]);
-        absorb(m, &d, m->parent[i], message_of(m, &d, i));
+        absorb(m, &d, m->parent[i], message_of(m, &d, x, i));
         pop_latents(m, s, &d, m->parent[i], i - 1);
     }
     pop_value(m, s, &d, x, 0);
@@ -336,7 +342,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
         bbans_status status = BBANS_OK;
         uint32_t slot, start, end;
 
-        enter(m, &d, i);
+        enter(m, &d, x, i);
         if (column != NO_COLUMN)
             status = bbans_range_slot(dec, total, &slot);
         if (column != NO_COLUMN && status == BBANS_OK) {
@@ -427,7 +433,7 @@ static void pop_posterior(const bbans_tree *m, bbans_stream *s)
         start_upward(m, &d, i);
     for (i = m->nodes - 1; i > 0; i--) {
         absorb_value(m, &d, x, i);
-        absorb(m, &d, m->parent[i], message_of(m, &d, i));
+        absorb(m, &d, m->parent[i], message_of(m, &d, x, i));
     }
     absorb_value(m, &d, x, 0);
     *(uint32_t *)s->z_before =
@@ -472,7 +478,7 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
         uint32_t start, end;
         uint64_t sum;
 
-        enter(m, &d, i);
+        enter(m, &d, x, i);
         if (column != NO_COLUMN) {
             sum = sum_of(m, p, NULL);
             start = predictive_edge(m, column, p, sum, (size_t)x[column]);
@@ -542,6 +548,33 @@ uint64_t bbans_tree_table_bytes(size_t nodes, size_t states, size_t columns,
                               2 * K * (1 + (nodes - 1) * K) + 4 * K * symbols;
 }
 
+/* The symbols of which it is tabled what node i says of its parent: of a node
+ * without children all, if the table is no larger than its matrix. */
+static size_t tabled_symbols(size_t nodes, size_t states, size_t columns,
+                             const uint8_t *tables, size_t i)
+{
+    const uint8_t *parent = tables + 4 * columns, *column = parent + 4 * nodes;
+    const uint64_t own = bbans_load(column + 4 * i, 4);
+    uint64_t symbols;
+
+    if (i == 0 || own >= columns ||
+        (i + 1 < nodes && bbans_load(parent + 4 * (i + 1), 4) == i))
+        return 0;
+    symbols = bbans_load(tables + 4 * own, 4);
+    return 2 * symbols <= states ? (size_t)symbols : 0;
+}
+
+static uint64_t tabled_rows(size_t nodes, size_t states, size_t columns,
+                            const uint8_t *tables)
+{
+    uint64_t rows = 0;
+    size_t i;
+
+    for (i = 0; i < nodes; i++)
+        rows += tabled_symbols(nodes, states, columns, tables, i);
+    return rows;
+}
+
 size_t bbans_tree_bytes(size_t nodes, size_t states, size_t columns,
                         const uint8_t *tables, size_t n_bytes)
 {
@@ -553,9 +586,10 @@ size_t bbans_tree_bytes(size_t nodes, size_t states, size_t columns,
         n_bytes / 4 < columns ||
         n_bytes != bbans_tree_table_bytes(nodes, states, columns, tables))
         return 0;
-    rows = symbols_of(columns, tables) + d; /* of edges */
-    bytes = 2 * stride * (1 + (n - 1) * states) + 4 * stride * rows +
-            8 * (n + d) + (BBANS_ALIGNMENT - 1);
+    rows = symbols_of(columns, tables) + d + /* of edges */
+           tabled_rows(nodes, states, columns, tables);
+    bytes = 2 * stride * (1 + (n - 1) * states) + 4 * stride * rows + 12 * n +
+            8 * d + (BBANS_ALIGNMENT - 1);
     return rows > UINT32_MAX || bytes > SIZE_MAX / 2 ||
                    4 * desk_words(n, stride) > SIZE_MAX / 2
                ? 0
@@ -637,6 +671,25 @@ static int read_emissions(const bbans_tree *m, const uint8_t *from,
     return 1;
 }
 
+/* What node i says of its parent, for each of its symbols. */
+static void table_messages(const bbans_tree *m, size_t i, uint32_t *told)
+{
+    const uint32_t column = m->column[i];
+    uint32_t u[BBANS_STATES_MAX];
+    size_t x, z;
+
+    for (x = 0; x < m->symbols[column]; x++, told += m->stride) {
+        const uint32_t *edge = bbans_tree_edges(m, column, x);
+
+        for (z = 0; z < m->stride; z++) {
+            u[z] = (uint32_t)1 << 31;
+            told[z] = edge[m->stride + z] - edge[z];
+        }
+        BBANS_TREE->absorb(u, told, m->stride);
+        BBANS_TREE->up(bbans_tree_rows(m, i), m->states, m->stride, u, told);
+    }
+}
+
 /* Fill *space, but for its mode. */
 static void set_engine(bbans_tree *m)
 {
@@ -661,7 +714,8 @@ bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes, size_t states,
 {
     const size_t bytes =
         bbans_tree_bytes(nodes, states, columns, tables, n_bytes);
-    uint32_t *parent, *column, *symbols, *first, *edge;
+    uint32_t *parent, *column, *symbols, *first, *edge, *told, *told_from;
+    const uint8_t *const all = tables;
     uint16_t *transition;
     size_t i, rows = 0;
     bbans_tree m;
@@ -691,10 +745,13 @@ bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes, size_t states,
     transition += (1 + (nodes - 1) * states) * m.stride;
     m.edge = edge = (uint32_t *)(void *)transition;
     edge += (size_t)(symbols_of(columns, tables) + columns) * m.stride;
+    m.told = told = edge;
+    edge += (size_t)tabled_rows(nodes, states, columns, tables) * m.stride;
     m.parent = parent = edge;
     m.column = column = parent + nodes;
     m.symbols = symbols = column + nodes;
     m.first = first = symbols + columns;
+    m.told_from = told_from = first + columns;
 
     for (i = 0; i < columns; i++, tables += 4) {
         symbols[i] = (uint32_t)bbans_load(tables, 4);
@@ -721,6 +778,14 @@ bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes, size_t states,
             return BBANS_ERR_TABLE;
         tables += 4 * states * symbols[i];
         edge += (symbols[i] + 1) * m.stride;
+    }
+    for (i = rows = 0; i < nodes; i++) {
+        const size_t n = tabled_symbols(nodes, states, columns, all, i);
+
+        told_from[i] = n > 0 ? (uint32_t)rows : NOT_TABLED;
+        if (n > 0)
+            table_messages(&m, i, told + rows * m.stride);
+        rows += n;
     }
     *tree = m;
     return BBANS_OK;
