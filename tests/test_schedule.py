@@ -134,12 +134,22 @@ def test_steps_and_graphs_that_are_none():
     model = Finite(CHAIN, 0)
     with pytest.raises(ModelError, match=r"order\[0\].*a step is"):
         Schedule(model, [("peek", "x")])
+    with pytest.raises(ModelError, match=r"order\[0\].*not 'z1'.*Schedule\.eager"):
+        Schedule(model, ["z1", "z2"])
     with pytest.raises(ModelError, match="given twice"):
         Schedule.eager(model, ["z1", "z2"], ["x", "y", "x"])
     with pytest.raises(ModelError, match="'z2' is not pushed, a parent of 'z1'"):
         Schedule.eager(model, ["z1"], ["x", "y"])
     with pytest.raises(ModelError, match="cycle"):
         Schedule.eager(Finite({"a": ["b"], "b": ["a"]}, 0), ["a"], ["b"])
+
+
+def test_a_value_names_the_first_node_that_is_wrong():
+    schedule = Schedule(Finite(CHAIN, 0), steps(ORDER))
+    with pytest.raises(SymbolError, match=r"2 observed nodes.*: 'x' is missing"):
+        schedule.encode({"y": 1})
+    with pytest.raises(SymbolError, match=r"2 observed nodes.*: 'z1' is none"):
+        schedule.encode({"x": 1, "y": 0, "z1": 2})
 
 
 def test_a_posterior_sees_what_both_sides_have():

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bbans._arguments import as_bytes, as_generator, as_instance, as_integer
@@ -156,6 +157,12 @@ class Schedule:
     def __init__(self, model: GraphModel, order: Iterable[tuple[str, Any]]) -> None:
         self.model = model
         self.order = tuple(order)
+        for i, step in enumerate(self.order):
+            if not isinstance(step, tuple | list) or len(step) != 2:
+                raise ModelError(
+                    f'order[{i}]: a step is ("pop", node) or ("push", node), not '
+                    f"{step!r}; from latents alone Schedule.eager makes an order"
+                )
         latents = {node for action, node in self.order if action == "pop"}
         popped: set[Any] = set()
         outstanding = self.memory = 0
@@ -301,10 +308,17 @@ class Schedule:
         return self._pop(message)
 
     def _checked(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
-        wanted = f"a mapping from {', '.join(map(repr, self.observed))} to their values"
+        wanted = (
+            f"a mapping from the {len(self.observed)} observed nodes to their values"
+        )
         as_instance(value, Mapping, "value", wanted)
-        if value.keys() != set(self.observed):
-            raise SymbolError(f"value must be {wanted}, not from {[*value]!r}")
+        for node in self.observed:
+            if node not in value:
+                raise SymbolError(f"value must be {wanted}: {node!r} is missing")
+        if strange := value.keys() - set(self.observed):
+            raise SymbolError(
+                f"value must be {wanted}: {min(strange, key=repr)!r} is none"
+            )
         return dict(value)
 
     def walk(
@@ -592,9 +606,11 @@ class _Known(Mapping[Any, Any]):
     def __getitem__(self, node: Any) -> Any:
         if node in self._values:
             return self._values[node]
+        some = ", ".join(map(repr, islice(self, 8)))
         raise ModelError(
             f"the posterior of {self._latent!r} looks at {node!r}, which is pushed "
-            f"before, or not popped: it may look at {[*self]!r}"
+            f"before, or not popped: it may look at {some or 'nothing'}"
+            f"{', ..' if len(self) > 8 else ''}"
         )
 
     def __contains__(self, node: object) -> bool:
