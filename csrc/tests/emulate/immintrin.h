@@ -145,6 +145,15 @@ static inline simde__m512i _mm512_alignr_epi32(simde__m512i high,
 
     EMULATED(m512i, u32, 16, i + n < 16 ? b.u32[i + n] : a.u32[i + n - 16]);
 }
+static inline simde__m512i _mm512_shuffle_i64x2(simde__m512i low,
+                                                simde__m512i high, int order)
+{
+    const simde__m512i_private a = simde__m512i_to_private(low);
+    const simde__m512i_private b = simde__m512i_to_private(high);
+
+    EMULATED(m512i, u64, 8,
+             (i < 4 ? a.u64 : b.u64)[2 * (order >> (i & ~1) & 3) + (i & 1)]);
+}
 static inline int64_t _mm512_reduce_add_epi64(simde__m512i x)
 {
     const simde__m512i_private a = simde__m512i_to_private(x);
