@@ -144,14 +144,6 @@ def test_steps_and_graphs_that_are_none():
         Schedule.eager(Finite({"a": ["b"], "b": ["a"]}, 0), ["a"], ["b"])
 
 
-def test_a_value_names_the_first_node_that_is_wrong():
-    schedule = Schedule(Finite(CHAIN, 0), steps(ORDER))
-    with pytest.raises(SymbolError, match=r"2 observed nodes.*: 'x' is missing"):
-        schedule.encode({"y": 1})
-    with pytest.raises(SymbolError, match=r"2 observed nodes.*: 'z1' is none"):
-        schedule.encode({"x": 1, "y": 0, "z1": 2})
-
-
 def test_a_posterior_sees_what_both_sides_have():
     seen = {}
 
@@ -187,8 +179,9 @@ def test_values_that_cannot_be_pushed():
             return Uniform(STATES)
 
     schedule = Schedule(Blind(CHAIN, 0), steps(ORDER))
-    for value in ({"x": 1}, {"x": 1, "y": 1, "z1": 0}):
-        with pytest.raises(SymbolError, match=r"mapping from 'x', 'y'|from 'y', 'x'"):
+    wrong = {"'y' is missing": {"x": 1}, "'z1' is none": {"x": 1, "y": 1, "z1": 0}}
+    for text, value in wrong.items():
+        with pytest.raises(SymbolError, match=f"the 2 observed nodes.*: {text}"):
             schedule.push(random_message(1, 0), value)
     with pytest.raises(ModelError, match="value must be a mapping"):
         schedule.push(random_message(1, 0), 3)

@@ -70,7 +70,8 @@ def staircase(levels: int, length: int) -> list[Step]:
     -----
     A latent is popped when something is to be pushed that needs it. No more than L + 2
     are outstanding, and each pop is paid by what was pushed before: start-up does not
-    depend on T, nor, where a step's data say as much as its latents, on L.
+    depend on T, nor, where an observation says more than one latent can, on L.
+    docs/maths.md, "Hierarchies in time".
 
     Examples
     --------

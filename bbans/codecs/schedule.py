@@ -606,11 +606,10 @@ class _Known(Mapping[Any, Any]):
     def __getitem__(self, node: Any) -> Any:
         if node in self._values:
             return self._values[node]
-        some = ", ".join(map(repr, islice(self, 8)))
+        some = ", ".join(map(repr, islice(self, 8))) + ", .." * (len(self) > 8)
         raise ModelError(
             f"the posterior of {self._latent!r} looks at {node!r}, which is pushed "
-            f"before, or not popped: it may look at {some or 'nothing'}"
-            f"{', ..' if len(self) > 8 else ''}"
+            f"before, or not popped: it may look at [{some}]"
         )
 
     def __contains__(self, node: object) -> bool:
