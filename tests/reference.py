@@ -3704,6 +3704,37 @@ class Graph:
             message.push(*interval(FLAG, 1), 16)
         return message.to_bytes()
 
+    def body(self, n):
+        """The graph without the first n observations, and what only they need."""
+        needed = {*self.observed[n:]}
+        for node in self.pushes:  # children first
+            if node in needed:
+                needed |= {*self.nodes[node][0]}
+        return Graph(self.nodes, [step for step in self.order if step[1] in needed])
+
+    def range_decode(self, integer, known, nodes):
+        decoder, values = RangeDecoder(integer), dict(known)
+        for x in nodes:
+            edges = edges_of(self.predictive(x, values))
+            values[x], start, freq = finder(edges)(decoder.slot(edges[-1]))
+            decoder.advance(start, freq, edges[-1])
+        decoder.check()
+        return values
+
+    def decode(self, data):
+        message, n = Message.from_bytes(data), self.start()
+        if n == len(self.observed):
+            return self.range_decode(message.to_int(), {}, self.observed[::-1])
+        if message.pop(16, finder(FLAG)) == 1:
+            values = self.range_decode(message.to_int(), {}, self.observed[::-1])
+            if self.range_encode(self.observed[:n][::-1], values) >= START:
+                raise Damage("the schedule would have started")
+            return values
+        values = self.body(n).pop(message)
+        if message.to_int() < START:
+            raise Damage("the schedule did not start from this integer")
+        return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
+
 
 # Latent trees
 
@@ -3863,37 +3894,6 @@ def tree_model_file(tree, kind="integers", predictive=False):
     rest += b"".join(words(row) for rows in tree.emissions for row in rows)
     codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
     return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
-
-    def body(self, n):
-        """The graph without the first n observations, and what only they need."""
-        needed = {*self.observed[n:]}
-        for node in self.pushes:  # children first
-            if node in needed:
-                needed |= {*self.nodes[node][0]}
-        return Graph(self.nodes, [step for step in self.order if step[1] in needed])
-
-    def range_decode(self, integer, known, nodes):
-        decoder, values = RangeDecoder(integer), dict(known)
-        for x in nodes:
-            edges = edges_of(self.predictive(x, values))
-            values[x], start, freq = finder(edges)(decoder.slot(edges[-1]))
-            decoder.advance(start, freq, edges[-1])
-        decoder.check()
-        return values
-
-    def decode(self, data):
-        message, n = Message.from_bytes(data), self.start()
-        if n == len(self.observed):
-            return self.range_decode(message.to_int(), {}, self.observed[::-1])
-        if message.pop(16, finder(FLAG)) == 1:
-            values = self.range_decode(message.to_int(), {}, self.observed[::-1])
-            if self.range_encode(self.observed[:n][::-1], values) >= START:
-                raise Damage("the schedule would have started")
-            return values
-        values = self.body(n).pop(message)
-        if message.to_int() < START:
-            raise Damage("the schedule did not start from this integer")
-        return self.range_decode(message.to_int(), values, self.observed[:n][::-1])
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
