@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -9,6 +10,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bbans._arguments import as_bytes, as_generator, as_instance, as_integer
+from bbans.codecs.base import as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
 from bbans.codecs.start import (
@@ -155,7 +157,7 @@ class Schedule:
 
     def __init__(self, model: GraphModel, order: Iterable[tuple[str, Any]]) -> None:
         self.model = model
-        self.order = tuple(order)
+        self.order = _as_order(order)
         latents = {node for action, node in self.order if action == "pop"}
         popped: set[Any] = set()
         outstanding = self.memory = 0
@@ -224,8 +226,8 @@ class Schedule:
         A chain that is popped from the observation upwards gives Bit-Swap, a top-down
         hierarchy from its top BB-ANS, states from the last to the first IconoCLaSM.
         """
-        pops = list(latents)
-        nodes = [*pops, *observations]
+        pops = as_nodes(latents, "latents")
+        nodes = [*pops, *as_nodes(observations, "observations")]
         if len({*nodes}) < len(nodes):
             raise ModelError("a node of `latents` or `observations` is given twice")
         rank = {node: i for i, node in enumerate(nodes)}
@@ -580,6 +582,25 @@ class Schedule:
 
     def __repr__(self) -> str:
         return f"<Schedule of {len(self._parents)} nodes, {self.memory} outstanding>"
+
+
+def _as_order(order: Iterable[tuple[str, Any]]) -> Order:
+    """The steps that were given.
+
+    Raises
+    ------
+    ModelError
+        If they are no pairs of a word and a node.
+    """
+    try:
+        pairs = tuple((action, node) for action, node in order)
+        hash(pairs)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            'order must be steps ("pop", node) or ("push", node), each node a key, not '
+            f"{reprlib.repr(order)}: {error}"
+        ) from None
+    return pairs
 
 
 class _Known(Mapping[Any, Any]):
