@@ -70,6 +70,7 @@ CONTEXTS = Contexts.empty()
 GAUSSIAN = Family.gaussian()
 STEPS = FROZEN.state_space()
 FILE = io.BytesIO()
+COIN = codecs.FiniteGraph({"a": ((), [1, 1])})
 MASKED = np.ma.masked_array([0, 1, 1], [False, True, False])
 WIDE = np.broadcast_to(np.int64(0), (1, 5, 1 << 19))
 STATISTICS = COINS.expect([[0, 1]])
@@ -467,6 +468,22 @@ MISTAKES = [
     (lambda: bbans.compress_file(FILE, FILE, SignalCoder()), ModelError, "dtype"),
     (lambda: bbans.compress_file(FILE, FILE, dtype="f4"), SymbolError, "float32"),
     (lambda: bbans.open("x", "y"), ModelError, "load_model"),
+    # ---- graphs and sets
+    (lambda: codecs.FiniteGraph({"a": (3, [1, 2])}), ModelError,
+     "parents of 'a' must be nodes, .* not 3"),
+    (lambda: codecs.FiniteGraph({"a": ([[]], [1, 2])}), ModelError, "parents of 'a'"),
+    (lambda: codecs.GaussianGraph({"a": (None, (), 0, 1)}), ModelError, "parents"),
+    (lambda: codecs.GaussianGraph({"a": ((), (), [0], 1)}), ModelError,
+     "of 'a': offset must be a real number"),
+    (lambda: codecs.GaussianGraph({"a": ((), (), 0, "1")}), ModelError,
+     "of 'a': deviation must be a real number"),
+    (lambda: codecs.Schedule(COIN, ["push"]), ModelError, "order must be steps"),
+    (lambda: codecs.Schedule(COIN, None), ModelError, "order must be steps"),
+    (lambda: codecs.Schedule(COIN, [("push", [])]), ModelError, "each node a key"),
+    (lambda: codecs.Schedule.eager(COIN, None, ["a"]), ModelError, "latents must be"),
+    (lambda: codecs.Schedule.eager(COIN, [], [{}]), ModelError, "observations must be"),
+    (lambda: codecs.Multiset(Uniform(9), 2).push(Message(), 5), SymbolError,
+     "values must be a sequence .* not 5"),
 ]  # fmt: skip
 
 

@@ -467,6 +467,8 @@ def test_bad_arguments():
             ParticleFilter(frozen, n)
     with pytest.raises(ModelError, match="key"):
         ParticleFilter(frozen, 3, -1)
+    with pytest.raises(ModelError, match="mode"):
+        ParticleFilter(frozen, 3, mode="")
     with pytest.raises(ModelError, match="method"):
         ParticleFilter(frozen, 3, method="auxiliary")
     with pytest.raises(ModelError, match="prior"):

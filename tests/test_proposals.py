@@ -7,7 +7,7 @@ import reference as ref
 from shared import random_hmm, random_message
 from test_particles import Plainly, Rows, Walk
 
-from bbans import ModelError, check_model
+from bbans import ModelError, SymbolError, check_model
 from bbans.codecs.metered import random_bits
 from bbans.distributions import Gaussian, Weighted
 from bbans.models import HMM
@@ -111,3 +111,37 @@ def test_what_is_refused():
     wide = ProposalFilter(Guess(2, 1, 0), 3, samples=3, coupled=True)
     with pytest.raises(ModelError, match="one interval"):
         wide.push(random_message(1, 0), [1, 2])
+
+    class Odd(Guessed):
+        latents = "one"
+
+    with pytest.raises(ModelError, match="latents must be an integer"):
+        ProposalFilter(Odd(None), 3)
+    with pytest.raises(ModelError, match="must return a Distribution, not list"):
+        ProposalFilter(Plain(), 3).encode([1])
+
+
+class Plain:
+    def prior(self, z):
+        return [1, 2]
+
+    likelihood = prior
+
+    def proposal(self, z, x):
+        return Weighted([1, 2])
+
+
+@pytest.mark.parametrize("x", [[1.5], [True], [None], ["1"], "12", [2**63], [2**70], 5])
+def test_what_is_no_integer_is_refused(x):
+    coder = ProposalFilter(Guessed(random_hmm(3, 3)), 3)
+    with pytest.raises(SymbolError):
+        coder.encode(x)
+    with pytest.raises(SymbolError):
+        coder.push(random_message(1, 0), x)
+
+
+def test_arrays_are_as_lists():
+    x = np.random.default_rng(0).normal(0, 20, (5, 3)).round().astype(np.int16)
+    coder = ProposalFilter(Guess(2, 3, 0), 6)
+    assert coder.decode(coder.encode(x), 5) == [*map(tuple, x.tolist())]
+    assert coder.encode(x) == coder.encode(x.tolist())

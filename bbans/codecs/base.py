@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bbans.errors import ModelError
 from bbans.message.codec import Codec
 
-__all__ = ["as_codec", "as_function"]
+__all__ = ["as_codec", "as_function", "as_nodes"]
 
 V = TypeVar("V")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,3 +43,22 @@ def as_function(function: F, name: str) -> F:
             f"{name} must be a function that makes a codec, not {function!r}"
         )
     return function
+
+
+def as_nodes(nodes: Any, what: str) -> tuple[Any, ...]:
+    """The nodes of a graph that were given, each of which can be a key.
+
+    Raises
+    ------
+    ModelError
+        If they are none.
+    """
+    try:
+        given = tuple(nodes)
+        hash(given)
+    except TypeError as error:
+        raise ModelError(
+            f"{what} must be nodes, each a key such as 'x' or ('z', 3), not "
+            f"{reprlib.repr(nodes)}: {error}"
+        ) from None
+    return given

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array, as_instance, as_integer
 from bbans._lib import lib
+from bbans.codecs.base import as_nodes
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.codecs.start import START_MIN_BITS
 from bbans.distributions.categorical import Weighted
@@ -136,7 +137,8 @@ class FiniteGraph:
             parents, weights = pair
             if id(weights) not in arrays:
                 arrays[id(weights)] = weights, _as_masses(weights, node)
-            self._nodes[node] = _Node(tuple(parents), arrays[id(weights)][1])
+            parents = as_nodes(parents, f"the parents of {node!r}")
+            self._nodes[node] = _Node(parents, arrays[id(weights)][1])
         for node, (parents, given) in self._nodes.items():
             if strange := [parent for parent in parents if parent not in self._nodes]:
                 raise ModelError(f"{strange[0]!r}, a parent of {node!r}, is no node")

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bbans._arguments import as_array, as_instance, as_integer, as_reals
+from bbans._arguments import as_array, as_instance, as_integer, as_real, as_reals
 from bbans._lib import lib
+from bbans.codecs.base import as_nodes
 from bbans.codecs.elimination import Elimination, Pass
 from bbans.distributions.fixed_point import fixed_locations, fixed_scales
 from bbans.distributions.location_scale import Gaussian
@@ -282,7 +283,8 @@ def _as_node(node: Any, law: Any) -> _Node:
             f"node {node!r} must have parents, weights, offset and deviation, not "
             f"{law!r}"
         )
-    parents, weights = tuple(law[0]), as_reals(law[1], f"the weights of {node!r}")
+    parents = as_nodes(law[0], f"the parents of {node!r}")
+    weights = as_reals(law[1], f"the weights of {node!r}")
     if weights.shape != (len(parents),) or len({*parents}) < len(parents):
         raise ModelError(
             f"node {node!r} must have a weight for each of its different parents, not "
@@ -293,8 +295,9 @@ def _as_node(node: Any, law: Any) -> _Node:
             f"the weights of {node!r} must be less than 2**24 either side of 0"
         )
     try:
-        offset, scale = fixed_locations([law[2]]), fixed_scales([law[3]])
-    except SymbolError as error:
+        offset = fixed_locations([as_real(law[2], "offset")])
+        scale = fixed_scales([as_real(law[3], "deviation")])
+    except ModelError as error:
         raise ModelError(f"offset or deviation of {node!r}: {error}") from None
     fixed = (round(weight * 2.0**WEIGHT_BITS) for weight in weights.tolist())
     return _Node(parents, tuple(fixed), int(offset[0]), int(scale[0]))

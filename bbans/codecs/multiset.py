@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bbans._arguments import as_array, as_integer, not_integers
 from bbans._lib import as_uint32, ffi, lib, pointer
 from bbans.codecs.base import as_codec, as_function
-from bbans.codecs.start import DIFFER, Pops, Pushes
+from bbans.codecs.start import DIFFER, Pops, Pushes, observations
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform
 from bbans.errors import CorruptError, ModelError, SymbolError
@@ -287,7 +287,10 @@ def _as_int64(value: Any, n: int) -> NDArray[np.int64]:
         If they are none.
     """
     given = as_array(
-        value if isinstance(value, np.ndarray | Sequence) else list(value), "values"
+        value
+        if isinstance(value, np.ndarray | Sequence)
+        else observations(value, "values"),
+        "values",
     )
     if given.shape != (n,):
         raise SymbolError(f"expected values of shape ({n},), not {given.shape}")

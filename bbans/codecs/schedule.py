@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -10,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bbans._arguments import as_bytes, as_generator, as_instance, as_integer
+from bbans.codecs.base import as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
 from bbans.codecs.start import (
@@ -156,13 +158,7 @@ class Schedule:
 
     def __init__(self, model: GraphModel, order: Iterable[tuple[str, Any]]) -> None:
         self.model = model
-        self.order = tuple(order)
-        for i, step in enumerate(self.order):
-            if not isinstance(step, tuple | list) or len(step) != 2:
-                raise ModelError(
-                    f'order[{i}]: a step is ("pop", node) or ("push", node), not '
-                    f"{step!r}; from latents alone Schedule.eager makes an order"
-                )
+        self.order = _as_order(order)
         latents = {node for action, node in self.order if action == "pop"}
         popped: set[Any] = set()
         outstanding = self.memory = 0
@@ -231,8 +227,8 @@ class Schedule:
         A chain that is popped from the observation upwards gives Bit-Swap, a top-down
         hierarchy from its top BB-ANS, states from the last to the first IconoCLaSM.
         """
-        pops = list(latents)
-        nodes = [*pops, *observations]
+        pops = as_nodes(latents, "latents")
+        nodes = [*pops, *as_nodes(observations, "observations")]
         if len({*nodes}) < len(nodes):
             raise ModelError("a node of `latents` or `observations` is given twice")
         rank = {node: i for i, node in enumerate(nodes)}
@@ -594,6 +590,32 @@ class Schedule:
 
     def __repr__(self) -> str:
         return f"<Schedule of {len(self._parents)} nodes, {self.memory} outstanding>"
+
+
+def _as_order(order: Iterable[tuple[str, Any]]) -> Order:
+    """The steps that were given.
+
+    Raises
+    ------
+    ModelError
+        If they are no pairs of a word and a node.
+    """
+    wanted = 'a step is ("pop", node) or ("push", node), each node a key'
+    try:
+        steps = tuple(order)
+    except TypeError as error:
+        raise ModelError(f"order must be steps, {wanted}: {error}") from None
+    for i, step in enumerate(steps):
+        if not isinstance(step, tuple | list) or len(step) != 2:
+            raise ModelError(
+                f"order[{i}]: {wanted}, not {reprlib.repr(step)}; from latents alone "
+                "Schedule.eager makes an order"
+            )
+        try:
+            hash(step[1])
+        except TypeError as error:
+            raise ModelError(f"order[{i}]: {wanted}: {error}") from None
+    return tuple((action, node) for action, node in steps)
 
 
 class _Known(Mapping[Any, Any]):

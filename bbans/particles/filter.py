@@ -13,11 +13,12 @@ from bbans._arguments import as_integer
 from bbans._lib import check, ffi, lib
 from bbans.distributions.base import Distribution
 from bbans.distributions.location_scale import LocationScale
-from bbans.errors import BbansError, ModelError, SymbolError
+from bbans.errors import BbansError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Rows, as_integers
 from bbans.frozen.engine import EngineModel, Mode, one_of
 from bbans.frozen.hmm import FrozenHMM
 from bbans.message.message import Message
+from bbans.particles.model import check_methods, law_of, size_of
 from bbans.particles.public import as_key, sample
 from bbans.particles.steps import FiniteSteps, ParticleSteps
 
@@ -87,7 +88,9 @@ class ParticleFilter(EngineModel):
         else:
             self._init_laws(c, start_length)
         borrows = self._adapted if self._laws is None else self._laws.borrows
-        super().__init__(c, mode or ("iconoclasm" if borrows else "predictive"))
+        if mode is None:
+            mode = "iconoclasm" if borrows else "predictive"
+        super().__init__(c, mode)
 
     def _init_finite(self, c: Any, start_length: int | None) -> None:
         model = self._model
@@ -233,16 +236,11 @@ class _Laws:
     """The laws of a model in Python, as C asks for them."""
 
     def __init__(self, model: Any, n: int, adapted: bool) -> None:
-        names = ["prior", "likelihood", *(["lookahead", "proposal"] * adapted)]
-        missing = [f for f in names if not callable(getattr(model, f, None))]
-        if missing:
-            raise ModelError(
-                f"{type(model).__name__} has no method {missing[0]}: see ParticleModel"
-            )
+        adapts = ["lookahead", "proposal"] if adapted else []
+        check_methods(model, ["prior", "likelihood", *adapts])
         self.model, self.n, self.now = model, n, _Now()
-        most = lib.BBANS_DIMENSIONS_MAX
-        self.latents = _size(model, "latents", 1, 1, most)
-        self.observed = _size(model, "observed", 1, 1, most)
+        self.latents = size_of(model, "latents")
+        self.observed = size_of(model, "observed")
         law = self._first_observed(adapted)
         symbols = int(law._c.limit)
         #: The most symbols that a law may have; 0: it has a location and a scale.
@@ -253,22 +251,14 @@ class _Laws:
     def _first_observed(self, adapted: bool) -> Distribution:
         """A law of an observation: they are all of one kind."""
         if adapted:
-            return self._made("lookahead", None)
-        law = self._made("prior", None).broadcast((self.latents, self.n))
-        return self._made("likelihood", sample(0, 0, law))
-
-    def _made(self, name: str, *arrays: Any) -> Distribution:
-        made = getattr(self.model, name)(*arrays)
-        if not isinstance(made, Distribution):
-            raise ModelError(
-                f"{name} must return a Distribution, not {type(made).__name__}"
-            )
-        return made
+            return law_of(self.model, "lookahead", None)
+        law = law_of(self.model, "prior", None).broadcast((self.latents, self.n))
+        return law_of(self.model, "likelihood", sample(0, 0, law))
 
     def give(self, law: Any, name: str, rows: int, t: int, *arrays: Any) -> int:
         """Fill the struct of C; returns its status."""
         try:
-            made = self._made(name, *arrays)
+            made = law_of(self.model, name, *arrays)
             self.now.t, self.now.law = t, made.broadcast((rows, self.n))
             law[0] = self.now.law._c[0]
         except BaseException as error:  # for the caller of C
@@ -283,10 +273,6 @@ class _Laws:
         shape = self.latents, self.n
         memory = ffi.buffer(z, 8 * shape[0] * shape[1])
         return np.frombuffer(memory, np.int64).reshape(shape).copy()
-
-
-def _size(model: Any, name: str, default: int, least: int, most: int) -> int:
-    return as_integer(getattr(model, name, default), name, least, most)
 
 
 @ffi.def_extern()  # type: ignore[untyped-decorator]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from bbans._arguments import as_integer
+from bbans._lib import lib
 from bbans.distributions.base import Distribution
+from bbans.errors import ModelError
 
-__all__ = ["ParticleModel"]
+__all__ = ["ParticleModel", "check_methods", "law_of", "size_of"]
 
 Integers = NDArray[Any]
 
@@ -79,3 +83,46 @@ class ParticleModel(Protocol):
     #   proposal(z, x) -> law of states (d, n), given those before and x (p,)
     #
     # `ProposalFilter` asks for `proposal` alone.
+
+
+def check_methods(model: Any, names: Sequence[str]) -> None:
+    """That a model has these methods.
+
+    Raises
+    ------
+    ModelError
+        If it lacks one.
+    """
+    for name in names:
+        if not callable(getattr(model, name, None)):
+            raise ModelError(
+                f"{type(model).__name__} has no method {name}: see ParticleModel"
+            )
+
+
+def size_of(model: Any, name: str) -> int:
+    """How many integers make a state or an observation: its attribute, or 1.
+
+    Raises
+    ------
+    ModelError
+        If it is no such number.
+    """
+    most = int(lib.BBANS_DIMENSIONS_MAX)
+    return as_integer(getattr(model, name, 1), name, 1, most)
+
+
+def law_of(model: Any, name: str, *arrays: Any) -> Distribution:
+    """The law that a method of a model returns.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    made = getattr(model, name)(*arrays)
+    if not isinstance(made, Distribution):
+        raise ModelError(
+            f"{name} must return a Distribution, not {type(made).__name__}"
+        )
+    return made

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from bbans._arguments import as_integer
 from bbans._lib import lib
 from bbans.codecs.importance import ImportanceSampling
+from bbans.codecs.start import observations
 from bbans.codecs.state_space import SequenceModel, as_sequence_model
 from bbans.distributions.base import Distribution
 from bbans.distributions.categorical import Uniform, Weighted
-from bbans.errors import ModelError
+from bbans.frozen.alphabet import Rows
 from bbans.message.message import Message
 from bbans.particles.mean import Mean, OfParticle
+from bbans.particles.model import check_methods, law_of, size_of
 from bbans.particles.public import (
     as_key,
     divide,
@@ -82,11 +84,7 @@ class ProposalFilter(SequenceModel):
         samples: int = 1,
         coupled: bool = False,
     ) -> None:
-        for name in ("prior", "likelihood", "proposal"):
-            if not callable(getattr(model, name, None)):
-                raise ModelError(
-                    f"{type(model).__name__} has no method {name}: see ParticleModel"
-                )
+        check_methods(model, ["prior", "likelihood", "proposal"])
         n = as_integer(n, "n", 1, lib.BBANS_PARTICLES_MAX)
         self._steps = ProposalSteps(model, n, as_key(key), samples, coupled)
         self._coder = as_sequence_model(self._steps)
@@ -95,9 +93,24 @@ class ProposalFilter(SequenceModel):
         """Return the model step by step."""
         return self._steps
 
+    def observations(self, x: Any) -> list[Any]:
+        """Return the observations of a sequence as `state_space` takes them: integers,
+        or tuples of several.
+
+        Raises
+        ------
+        SymbolError
+            If they are no integers of 64 bits, or no whole rows.
+        """
+        width = self._steps.observed
+        numbers = Rows(width).encode(observations(x))
+        if width == 1:
+            return list(numbers.tolist())
+        return [*map(tuple, numbers.reshape(-1, width).tolist())]
+
     def push(self, message: Any, x: Any) -> None:
         """Push a sequence of observations over what is on the message."""
-        self._coder.push(message, x)
+        self._coder.push(message, self.observations(x))
 
     def pop(self, message: Any, length: int) -> list[Any]:
         """Pop `length` observations: the inverse of `push`."""
@@ -106,7 +119,7 @@ class ProposalFilter(SequenceModel):
 
     def encode_message(self, x: Any) -> Message:
         """Code a sequence as a message of its own."""
-        return self._coder.encode_message(x)
+        return self._coder.encode_message(self.observations(x))
 
     def decode_message(self, message: Message, length: int) -> list[Any]:
         """Decode what `encode_message` returned; the message is spent."""
@@ -151,8 +164,8 @@ class ProposalSteps:
     ) -> None:
         self.n, self._model, self._key = n, model, key
         self._samples, self._coupled = samples, coupled
-        self._latents = int(getattr(model, "latents", 1))
-        self._observed = int(getattr(model, "observed", 1))
+        self._latents = size_of(model, "latents")
+        self.observed = size_of(model, "observed")
         ImportanceSampling(Uniform(1), Uniform, Uniform, samples, coupled=coupled)
 
     def prior(self, z: Any | None) -> Distribution:
@@ -184,7 +197,9 @@ class ProposalSteps:
         t = 0 if belief is None else belief.t
         law = self._proposal(belief, x)
         proposal, z = Mean(law), self._drawn(t, law)
-        likelihood = self._model.likelihood(z).broadcast((self._observed, self.n))
+        likelihood = law_of(self._model, "likelihood", z).broadcast(
+            (self.observed, self.n)
+        )
         masses = product(likelihood, self._column(x))
         masses = multiply(self._mean_prior(belief).masses(z), masses)
         masses = divide(masses, proposal.masses(z))
@@ -201,17 +216,18 @@ class ProposalSteps:
 
     def _mean_prior(self, belief: Belief | None) -> Mean:
         z = None if belief is None else belief.particles
-        return Mean(self._model.prior(z).broadcast((self._latents, self.n)))
+        law = law_of(self._model, "prior", z)
+        return Mean(law.broadcast((self._latents, self.n)))
 
     def _proposal(self, belief: Belief | None, x: Any) -> Distribution:
         z = None if belief is None else belief.particles
-        law: Distribution = self._model.proposal(z, self._column(x)[:, 0])
+        law = law_of(self._model, "proposal", z, self._column(x)[:, 0])
         return law.broadcast((self._latents, self.n))
 
     def _likelihood(self, z: Latent) -> OfParticle:
         column = np.array(z, np.int64).reshape(self._latents, 1)
-        law = self._model.likelihood(column)
-        return OfParticle(law.broadcast((self._observed, 1)), 0)
+        law = law_of(self._model, "likelihood", column)
+        return OfParticle(law.broadcast((self.observed, 1)), 0)
 
     def _column(self, x: Any) -> NDArray[np.int64]:
-        return np.array(x, np.int64).reshape(self._observed, 1)
+        return np.array(x, np.int64).reshape(self.observed, 1)
