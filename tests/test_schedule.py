@@ -173,6 +173,24 @@ def test_a_posterior_that_looks_at_what_is_pushed_is_refused():
         schedule.push(random_message(1, 0), {"x": 1, "y": 2})
 
 
+def test_laws_that_are_no_codecs():
+    class Pairs(Finite):
+        def posterior(self, node, known):
+            return 0.0, 2.0
+
+    class Rows(Finite):
+        def conditional(self, node, values):
+            return self.row(node, values)
+
+        def posterior(self, node, known):
+            return Uniform(STATES)
+
+    for model, name in ((Pairs, "posterior"), (Rows, "conditional")):
+        schedule = Schedule(model(CHAIN, 0), steps(ORDER))
+        with pytest.raises(ModelError, match=f"`{name}` returns must be a codec"):
+            schedule.push(random_message(1, 0), {"x": 1, "y": 2})
+
+
 def test_values_that_cannot_be_pushed():
     class Blind(Finite):
         def posterior(self, node, known):

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from bbans._arguments import as_bytes, as_generator, as_instance, as_integer
-from bbans.codecs.base import as_nodes
+from bbans.codecs.base import as_codec, as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
 from bbans.codecs.start import (
@@ -342,8 +342,8 @@ class Schedule:
         values, inference = self._checked(value), self._inference()
         for action, node in self.order:
             if action == "pop":
-                known = _Known(node, values, self._parents)
-                values[node] = pop(node, partial(inference.posterior, node, known))
+                make = partial(self._posterior, inference, node, values)
+                values[node] = pop(node, make)
             else:
                 make = partial(self._conditional, node, values)
                 push(node, make, values[node])
@@ -378,8 +378,8 @@ class Schedule:
                 values[node] = self._conditional(node, values).pop(message)
             else:
                 left -= 1
-                z, known = values.pop(node), _Known(node, values, self._parents)
-                posterior = inference.posterior(node, known)
+                z = values.pop(node)
+                posterior = self._posterior(inference, node, values)
                 posterior.push(Pops(message) if left < n_plain else message, z)
         return values
 
@@ -388,7 +388,14 @@ class Schedule:
 
     def _conditional(self, node: Any, values: dict[Any, Any]) -> Codec[Any]:
         parents = {parent: values[parent] for parent in self._parents[node]}
-        return self.model.conditional(node, parents)
+        codec = self.model.conditional(node, parents)
+        return as_codec(codec, "what `conditional` returns")
+
+    def _posterior(
+        self, inference: Any, node: Any, values: dict[Any, Any]
+    ) -> Codec[Any]:
+        codec = inference.posterior(node, _Known(node, values, self._parents))
+        return as_codec(codec, "what `posterior` returns")
 
     # ---- a message of its own
 
