@@ -477,7 +477,7 @@ MISTAKES = [
      "of 'a': offset must be a real number"),
     (lambda: codecs.GaussianGraph({"a": ((), (), 0, "1")}), ModelError,
      "of 'a': deviation must be a real number"),
-    (lambda: codecs.Schedule(COIN, ["push"]), ModelError, "order must be steps"),
+    (lambda: codecs.Schedule(COIN, ["push"]), ModelError, "a step is"),
     (lambda: codecs.Schedule(COIN, None), ModelError, "order must be steps"),
     (lambda: codecs.Schedule(COIN, [("push", [])]), ModelError, "each node a key"),
     (lambda: codecs.Schedule.eager(COIN, None, ["a"]), ModelError, "latents must be"),
