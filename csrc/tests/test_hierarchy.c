@@ -54,7 +54,7 @@ static fixture make(size_t levels, const size_t *states, unsigned prec)
     uint32_t *mass;
     size_t l, i;
 
-    f.n_masses = bbans_hierarchy_mass_count(levels, states, SYMBOLS);
+    f.n_masses = (size_t)bbans_hierarchy_mass_count(levels, states, SYMBOLS);
     f.memory_bytes = bbans_hierarchy_bytes(levels, states, SYMBOLS);
     f.mass = mass = (uint32_t *)allocate(4 * f.n_masses);
     f.memory = allocate(f.memory_bytes);
