@@ -202,7 +202,7 @@ def empty_message() -> MessageError:
     )
 
 
-def no_value(status: int) -> SymbolError:
+def no_value(status: int | None) -> SymbolError:
     """The error for a pop of no value, under parameters that are valid."""
     return SymbolError(
         "the data type does not hold what was popped: it is too narrow, or the message "

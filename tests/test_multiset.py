@@ -378,3 +378,10 @@ def test_distributions_of_all_kinds():
         assert plain == message
         Multiset(law, 300).push(message, values)
         assert message == before
+
+
+def test_values_that_no_integer_holds_are_named():
+    law = Gaussian(0.0, 1e9)
+    for codec in (law, Slowly(law)):
+        with pytest.raises(SymbolError, match="does not hold what was popped"):
+            Multiset(codec, 5).pop(Message.from_bytes(b"\1\2\3\4\5\6\7"))

@@ -21,7 +21,7 @@ from bbans import (
 from bbans._lib import lib
 from bbans.codecs import check_model, decode_sequence, encode_sequence
 from bbans.frozen import FrozenModel, FrozenTree
-from bbans.records import decode_batch, encode_batch
+from bbans.records import chain, decode_batch, encode_batch, unchain
 
 # Nodes, states, sizes of the alphabets.
 CASES = [
@@ -214,6 +214,13 @@ def test_bytes():
         tree.encode(b"\0\0")
     with pytest.raises(ModelError, match="no bytes"):
         random_tree(4, 2, [2, 257], seed=1, kind="bytes")
+
+
+def test_sequences_of_rows_of_bytes():
+    tree = random_tree(4, 2, [2, 256, 3], seed=1, kind="bytes", start_bits=60)
+    sequences = [rows_of(tree, n).astype(np.uint8).tobytes() for n in (2, 0, 3)]
+    assert decode_batch(*encode_batch(sequences, tree), [2, 0, 3], tree) == sequences
+    assert unchain(chain(sequences, tree), [2, 0, 3], tree) == sequences
 
 
 def test_containers(trees):

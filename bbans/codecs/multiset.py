@@ -161,7 +161,10 @@ class _Integers:
 
     def pop(self, message: Message) -> NDArray[Any]:
         values = np.empty(self._n, np.int64)
-        self._call(message, "multiset_pop", values, self._n + 2)
+        try:
+            self._call(message, "multiset_pop", values, self._n + 2)
+        except SymbolError as error:
+            self._law._refuse_pop(False, error.status)
         return self.array(values)
 
     def array(self, values: Any) -> NDArray[Any]:

@@ -257,7 +257,7 @@ class Distribution(ABC):
             status,
         )
 
-    def _refuse_pop(self, is_empty: bool, status: int) -> NoReturn:
+    def _refuse_pop(self, is_empty: bool, status: int | None) -> NoReturn:
         self._check()
         raise empty_message() if is_empty else no_value(status)
 

@@ -304,8 +304,9 @@ def _empty(starts: Offsets, model: EngineModel, max_bytes: int | None) -> NDArra
 
 
 def _split(x: NDArray[Any], starts: Offsets, model: EngineModel) -> list[Any]:
-    values, at = model._values(x), starts.tolist()
-    return [values[a:b] for a, b in pairwise(at)]
+    values = model._values(x)
+    size = model.width if isinstance(values, bytes) else 1  # of a row
+    return [values[size * a : size * b] for a, b in pairwise(starts.tolist())]
 
 
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
