@@ -21,6 +21,7 @@ __all__ = [
     "as_generator",
     "as_instance",
     "as_integer",
+    "as_parts",
     "as_real",
     "as_reals",
     "check_file",
@@ -113,6 +114,22 @@ def as_instance(value: Any, kinds: Any, name: str, wanted: str) -> Any:
     if not isinstance(value, kinds):
         raise ModelError(f"{name} must be {wanted}, not {reprlib.repr(value)}")
     return value
+
+
+def as_parts(values: Any, name: str, wanted: str) -> tuple[Any, ...]:
+    """What a sequence that was given holds.
+
+    Raises
+    ------
+    ModelError
+        If it is none; the text says what is wanted.
+    """
+    try:
+        return tuple(values)
+    except TypeError:
+        raise ModelError(
+            f"{name} must be {wanted}, not {reprlib.repr(values)}"
+        ) from None
 
 
 def as_bytes(data: Any, name: str) -> bytes:

@@ -58,6 +58,7 @@ from bbans.formats.random_access import ContainerFile
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models
     from bbans.frozen.base import FrozenModel
+    from bbans.frozen.engine import EngineModel
 
 __all__ = [
     "compress",
@@ -78,25 +79,26 @@ Progress: TypeAlias = Callable[[int], object]
 # ---- bare messages
 
 
-def encode(data: Any, model: FrozenModel) -> bytes:
-    """Code one sequence as a bare message; see `FrozenModel.encode`."""
-    from bbans.frozen.base import as_model
+def encode(data: Any, model: EngineModel) -> bytes:
+    """Code one sequence as a bare message, under a frozen model or a particle filter;
+    see `FrozenModel.encode`."""
+    from bbans.frozen.engine import as_engine
 
-    return as_model(model).encode(data)
+    return as_engine(model).encode(data)
 
 
 def decode(
     data: bytes,
-    model: FrozenModel,
+    model: EngineModel,
     length: int | None = None,
     *,
     until: Any = None,
     max_bytes: int | None = None,
 ) -> Any:
     """Decode a bare message; see `FrozenModel.decode`."""
-    from bbans.frozen.base import as_model
+    from bbans.frozen.engine import as_engine
 
-    return as_model(model).decode(data, length, until=until, max_bytes=max_bytes)
+    return as_engine(model).decode(data, length, until=until, max_bytes=max_bytes)
 
 
 # ---- containers

@@ -20,6 +20,7 @@ from bbans import (
     GaussianHMM,
     Message,
     codecs,
+    frozen,
     records,
 )
 from bbans.distributions import (
@@ -57,6 +58,7 @@ from bbans.errors import (
 from bbans.formats import SignalCoder
 from bbans.message import RangeDecoder, RangeEncoder
 from bbans.models import Contexts, Statistics, Topology
+from bbans.particles import ParticleFilter
 from bbans.records import packets
 
 RNG = np.random.default_rng(0)
@@ -479,6 +481,12 @@ MISTAKES = [
      "of 'a': deviation must be a real number"),
     (lambda: codecs.Schedule(COIN, ["push"]), ModelError, "a step is"),
     (lambda: codecs.Schedule(COIN, None), ModelError, "order must be steps"),
+    (lambda: codecs.Schedule(None, []), ModelError, "must be a GraphModel"),
+    (lambda: frozen.FrozenHierarchicalHMM(None, None, [[1]], prec=1, start_length=1),
+     ModelError, "initial must be an array of masses for each level, not None"),
+    (lambda: frozen.FrozenTree([-1], [0], [2**15], np.zeros((0, 1, 1), int), None),
+     ModelError, "emissions must be an array of masses for each column, not None"),
+    (lambda: bbans.compress([0], ParticleFilter(FROZEN, 4)), ModelError, "has no file"),
     (lambda: codecs.Schedule(COIN, [("push", [])]), ModelError, "each node a key"),
     (lambda: codecs.Schedule.eager(COIN, None, ["a"]), ModelError, "latents must be"),
     (lambda: codecs.Schedule.eager(COIN, [], [{}]), ModelError, "observations must be"),

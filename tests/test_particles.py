@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import ISAS, random_hmm, reference_of
 
+import bbans
 from bbans import CorruptError, Message, ModelError, SymbolError, check_model
 from bbans._lib import lib
 from bbans.codecs import decode_sequence, encode_sequence
@@ -530,6 +531,14 @@ def test_filters_are_pickled_with_their_model():
     coder = ParticleFilter(MODELS["walk"], 7, 3)
     x = observations(MODELS["walk"], 20, 0)
     assert pickle.loads(pickle.dumps(coder)).encode(x) == coder.encode(x)
+
+
+def test_filters_code_bare_messages():
+    coder = ParticleFilter(MODELS["walk"], 7, 3)
+    x = observations(MODELS["walk"], 20, 0)
+    message = bbans.encode(x, coder)
+    assert message == coder.encode(x)
+    assert bbans.decode(message, coder, 20).tolist() == list(x)
 
 
 def test_sampling_is_popping():

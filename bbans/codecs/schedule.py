@@ -157,6 +157,8 @@ class Schedule:
     """
 
     def __init__(self, model: GraphModel, order: Iterable[tuple[str, Any]]) -> None:
+        if not callable(getattr(model, "parents", None)):
+            raise ModelError(f"model must be a GraphModel, not {reprlib.repr(model)}")
         self.model = model
         self.order = _as_order(order)
         latents = {node for action, node in self.order if action == "pop"}

@@ -170,6 +170,11 @@ def as_model(model: Any) -> FrozenModel:
     ModelError
         If it is none.
     """
+    if isinstance(model, EngineModel) and not isinstance(model, FrozenModel):
+        raise ModelError(
+            f"this {type(model).__name__} has no file, which containers name: code "
+            "bare messages, with bbans.encode(data, model)"
+        )
     if not isinstance(model, FrozenModel):
         raise not_a_model(model, "a frozen model")
     return model

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_integer
+from bbans._arguments import as_integer, as_parts
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.codecs.compose import Dependent
 from bbans.codecs.finite_graph import FiniteGraph
@@ -93,8 +93,11 @@ class FrozenHierarchicalHMM(SymbolModel):
         mode: Mode = "iconoclasm",
     ) -> None:
         self._initial, self._transition = (
-            tuple(as_uint32(mass, "mass").copy() for mass in levels)
-            for levels in (initial, transition)
+            tuple(as_uint32(mass, "mass").copy() for mass in as_parts(levels, *wanted))
+            for levels, *wanted in (
+                (initial, "initial", "an array of masses for each level"),
+                (transition, "transition", "an array of masses for each level"),
+            )
         )
         masses = as_uint32(emission, "mass").copy()
         alphabet = emission_alphabet(masses, alphabet)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_array, as_integer
+from bbans._arguments import as_array, as_integer, as_parts
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.distributions.categorical import Weighted
 from bbans.errors import CorruptError, ModelError, SymbolError, TruncatedError
@@ -162,7 +162,8 @@ class FrozenTree(FrozenModel):
         self._transitions = _masses(transitions, "transitions").reshape(-1, K, K)
         if len(self._transitions) != n - 1:
             raise ModelError(f"transitions must have shape ({n - 1}, {K}, {K})")
-        self._emissions = tuple(_masses(rows, "emissions") for rows in emissions)
+        columns = as_parts(emissions, "emissions", "an array of masses for each column")
+        self._emissions = tuple(_masses(rows, "emissions") for rows in columns)
         width = int(self._variables.max()) + 1
         if len(self._emissions) != width:
             raise ModelError(
@@ -306,7 +307,10 @@ class FrozenTree(FrozenModel):
         Nodes that neither observe one of them nor have a node below that does are
         left out, the root apart.
         """
-        kept = [as_integer(column, "column", 0, self.width - 1) for column in columns]
+        kept = [
+            as_integer(column, "column", 0, self.width - 1)
+            for column in as_parts(columns, "columns", "numbers of columns")
+        ]
         if not kept or len({*kept}) < len(kept):
             raise ModelError(f"columns must be some, each once, not {list(columns)}")
         place = np.full(self.width + 1, -1, np.int64)  # the last: of no column
