@@ -447,8 +447,55 @@ static void test_refused_permutations(void)
     drop(&dry);
 }
 
+/* ---- Stored bytes: two cases of tests/vectors/sets_v1.json --------------- */
+
+static void start_at_one(bbans_message *msg)
+{
+    const uint8_t one = 1;
+
+    CHECK(bbans_message_read(msg, &one, 1) == BBANS_OK);
+}
+
+static void expect_bytes(const bbans_message *msg, const uint8_t *expected,
+                         size_t n)
+{
+    uint8_t bytes[64];
+    size_t written;
+
+    CHECK(bbans_message_write(msg, bytes, sizeof bytes, &written) == BBANS_OK);
+    CHECK(written == n && memcmp(bytes, expected, n) == 0);
+}
+
+static void test_stored_bytes(void)
+{
+    static const int64_t value[] = {3,  -1, 3, -1, 1, 6,  -2, -3, -2, -3,
+                                    -1, -2, 6, -2, 2, -1, -1, -3, 1,  1};
+    static const uint8_t set[] = {0x4c, 0x55, 0xcd, 0x84, 0x56, 0x2e,
+                                  0xae, 0x4b, 0x8e, 0x2e, 0xd0, 0x09};
+    static const uint32_t order[] = {9, 11, 3, 7, 4, 5, 6, 12, 0, 10, 8, 1, 2};
+    static const uint8_t permutation[] = {0xb9, 0x6a, 0x57, 0x3f, 0x02};
+    const size_t n = sizeof value / sizeof *value;
+    const size_t work_bytes = bbans_multiset_work_bytes(n);
+    void *work = malloc(work_bytes);
+    bbans_message msg = message_of(1, 0, 64);
+    bbans_distribution law;
+
+    CHECK(work != NULL);
+    start_at_one(&msg);
+    CHECK(bbans_distribution_init_range(&law, -3, 90) == BBANS_OK);
+    CHECK(bbans_multiset_push(&msg, &law, value, BBANS_I64, n, work,
+                              work_bytes) == BBANS_OK);
+    expect_bytes(&msg, set, sizeof set);
+    start_at_one(&msg);
+    push_permutation(&msg, order, sizeof order / sizeof *order, BBANS_OK);
+    expect_bytes(&msg, permutation, sizeof permutation);
+    free(work);
+    drop(&msg);
+}
+
 int main(void)
 {
+    test_stored_bytes();
     test_against_plain();
     test_many();
     test_hostile_messages();
