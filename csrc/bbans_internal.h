@@ -539,4 +539,36 @@ void bbans_range_rewind(bbans_range_encoder *enc,
                         const bbans_range_encoder *before, uint8_t last);
 #endif /* BBANS_DECODER_ONLY */
 
+/* ---- What models of finite states share ---------------------------------- */
+
+/* Elements of an array over states, as the kernels want it, and the least
+ * predicted weight of one. */
+static inline size_t bbans_states_stride(size_t states)
+{
+    return (states + 15) / 16 * 16;
+}
+
+static inline uint32_t bbans_states_floor(size_t states)
+{
+    return (uint32_t)1 << (states <= 64 ? 12
+                                        : 18 - bbans_bit_length(states - 1));
+}
+
+/* An entry of a row of running sums [n + 1], which end in 2^prec. */
+static inline size_t bbans_pop_entry(bbans_lane *lane, const uint32_t *row,
+                                     size_t n, unsigned prec)
+{
+    const size_t k =
+        bbans_kernel.hmm->rank(row + 1, n, bbans_slot_bits(lane->x, prec));
+
+    bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
+    return k;
+}
+
+static inline void bbans_push_entry(bbans_lane *lane, const uint32_t *row,
+                                    size_t k, unsigned prec)
+{
+    bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
+}
+
 #endif

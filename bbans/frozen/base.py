@@ -170,14 +170,14 @@ def as_model(model: Any) -> FrozenModel:
     ModelError
         If it is none.
     """
-    if isinstance(model, EngineModel) and not isinstance(model, FrozenModel):
+    if isinstance(model, FrozenModel):
+        return model
+    if isinstance(model, EngineModel):
         raise ModelError(
             f"this {type(model).__name__} has no file, which containers name: code "
             "bare messages, with bbans.encode(data, model)"
         )
-    if not isinstance(model, FrozenModel):
-        raise not_a_model(model, "a frozen model")
-    return model
+    raise not_a_model(model, "a frozen model")
 
 
 # ---- files

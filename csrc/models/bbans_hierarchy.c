@@ -428,16 +428,6 @@ static void push_posterior(const bbans_hierarchy *m, bbans_stream *s)
     }
 }
 
-static size_t pop_entry(bbans_lane *lane, const uint32_t *row, size_t n,
-                        unsigned prec)
-{
-    const size_t k =
-        bbans_kernel.hmm->rank(row + 1, n, bbans_slot_bits(lane->x, prec));
-
-    bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
-    return k;
-}
-
 /* The running sums for level l, given the state above, and the one before. */
 static const uint32_t *prior_row(const bbans_hierarchy *m,
                                  const bbans_stream *s, size_t l)
@@ -457,8 +447,8 @@ static void pop_prior(const bbans_hierarchy *m, bbans_stream *s)
     size_t l;
 
     for (l = m->levels; l-- > 0;)
-        z[l] = (uint16_t)pop_entry(&s->lane, prior_row(m, s, l), m->states[l],
-                                   m->prec);
+        z[l] = (uint16_t)bbans_pop_entry(&s->lane, prior_row(m, s, l),
+                                         m->states[l], m->prec);
 }
 
 static const uint32_t *emission_row(const bbans_hierarchy *m,
@@ -470,7 +460,7 @@ static const uint32_t *emission_row(const bbans_hierarchy *m,
 static void pop_likelihood(const bbans_hierarchy *m, bbans_stream *s)
 {
     const size_t x =
-        pop_entry(&s->lane, emission_row(m, s), m->symbols, m->prec);
+        bbans_pop_entry(&s->lane, emission_row(m, s), m->symbols, m->prec);
 
     ((uint32_t *)s->out)[s->t] = (uint32_t)x;
     filter_symbol(m, s, x);
@@ -543,18 +533,13 @@ static void filter(const bbans_hierarchy *m, bbans_stream *s)
     filter_symbol(m, s, symbol_of(s));
 }
 
-static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
-                       unsigned prec)
-{
-    bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
-}
-
 static void push_prior(const bbans_hierarchy *m, bbans_stream *s)
 {
     size_t l;
 
     for (l = 0; l < m->levels; l++)
-        push_entry(&s->lane, prior_row(m, s, l), state_of(s->z)[l], m->prec);
+        bbans_push_entry(&s->lane, prior_row(m, s, l), state_of(s->z)[l],
+                         m->prec);
 }
 
 /* The lowest level first.  A state that is popped has a weight, so there are
@@ -580,7 +565,7 @@ static void pop_posterior(const bbans_hierarchy *m, bbans_stream *s)
 
 static void push_likelihood(const bbans_hierarchy *m, bbans_stream *s)
 {
-    push_entry(&s->lane, emission_row(m, s), symbol_of(s), m->prec);
+    bbans_push_entry(&s->lane, emission_row(m, s), symbol_of(s), m->prec);
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,

@@ -9,15 +9,10 @@
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
 
-static size_t stride_of(size_t states)
-{
-    return (states + 15) / 16 * 16;
-}
-
 /* Elements of the arrays of a model, in words: those over states come first. */
 static uint64_t words_over_states(uint64_t states, uint64_t symbols)
 {
-    const uint64_t stride = stride_of((size_t)states);
+    const uint64_t stride = bbans_states_stride((size_t)states);
 
     return stride * (stride + 1 + states + symbols);
 }
@@ -109,7 +104,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
                             const uint32_t *emission, void *memory,
                             size_t memory_bytes)
 {
-    const size_t stride = stride_of(states);
+    const size_t stride = bbans_states_stride(states);
     int16_t *pairs, *columns;
     uint32_t *word;
     size_t i, j;
@@ -134,8 +129,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->symbols = symbols;
     hmm->stride = stride;
     hmm->prec = prec;
-    hmm->floor = (uint32_t)1
-                 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
+    hmm->floor = bbans_states_floor(states);
     /* First the arrays over states: their rows are whole cache lines. */
     memory = bbans_align(memory);
     hmm->short_pairs = pairs = (int16_t *)memory;

@@ -74,16 +74,6 @@ static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
     filter_with(hmm, s, column_in(hmm, s));
 }
 
-static inline size_t pop_entry(bbans_lane *lane, const uint32_t *row,
-                               size_t symbols, unsigned prec)
-{
-    const size_t k = bbans_kernel.hmm->rank(row + 1, symbols,
-                                            bbans_slot_bits(lane->x, prec));
-
-    bbans_lane_advance_bits(lane, row[k], row[k + 1] - row[k], prec);
-    return k;
-}
-
 /* The running sums of P(z_t | z_t-1), or of P(z_1). */
 static const uint32_t *prior_row(const bbans_hmm *hmm, const bbans_stream *s)
 {
@@ -105,8 +95,8 @@ static const uint32_t *into_state(const bbans_hmm *hmm, const bbans_stream *s)
 
 static void pop_prior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    *(uint32_t *)s->z = (uint32_t)pop_entry(&s->lane, prior_row(hmm, s),
-                                            hmm->states, hmm->prec);
+    *(uint32_t *)s->z = (uint32_t)bbans_pop_entry(&s->lane, prior_row(hmm, s),
+                                                  hmm->states, hmm->prec);
 }
 
 static void push_posterior(const bbans_hmm *hmm, bbans_stream *s)
@@ -129,7 +119,8 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
     uint32_t beta, slot, first, freq;
 
     if (hmm->contexts == NULL) {
-        const size_t k = pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
+        const size_t k =
+            bbans_pop_entry(&s->lane, edge, hmm->symbols, hmm->prec);
 
         x[s->t] = (uint32_t)k;
         filter_with(hmm, s, bbans_emitting(hmm, k));
@@ -195,15 +186,9 @@ static void filter(const bbans_hmm *hmm, bbans_stream *s)
     filter_symbol(hmm, s, NULL, 0);
 }
 
-static void push_entry(bbans_lane *lane, const uint32_t *row, size_t k,
-                       unsigned prec)
-{
-    bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
-}
-
 static void push_prior(const bbans_hmm *hmm, bbans_stream *s)
 {
-    push_entry(&s->lane, prior_row(hmm, s), state_of(s->z), hmm->prec);
+    bbans_push_entry(&s->lane, prior_row(hmm, s), state_of(s->z), hmm->prec);
 }
 
 static void pop_posterior(const bbans_hmm *hmm, bbans_stream *s)
@@ -225,7 +210,7 @@ static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
     uint32_t beta, total, first, end;
 
     if (hmm->contexts == NULL) {
-        push_entry(&s->lane, edge, x[s->t], hmm->prec);
+        bbans_push_entry(&s->lane, edge, x[s->t], hmm->prec);
         return;
     }
     first = edge[x[s->t]];

@@ -346,16 +346,6 @@ static bbans_status pop_under(const bbans_particles *f, bbans_stream *s,
     return status;
 }
 
-static uint32_t sum_before(const uint32_t *weight, size_t n)
-{
-    uint32_t sum = 0;
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        sum += weight[i];
-    return sum;
-}
-
 /* The first particle of the greatest weight: the range coder, which cannot
  * borrow, takes it. */
 static size_t heaviest(const uint32_t *weight, size_t n)
@@ -389,8 +379,8 @@ static bbans_status pop_through(const bbans_particles *f, bbans_stream *s,
         return i == heaviest(k->weight, n) ? BBANS_OK : BBANS_ERR_CORRUPT;
     if (k->weight[i] == 0) /* no sender can have popped it */
         return BBANS_ERR_CORRUPT;
-    bbans_lane_push(&from->lane, sum_before(k->weight, i), k->weight[i],
-                    sum_before(k->weight, n));
+    bbans_push_weighted(&from->lane, k->weight,
+                        bbans_weights_before(k->weight, n), i);
     return BBANS_OK;
 }
 
@@ -638,17 +628,14 @@ static bbans_status push_through(const bbans_particles *f, bbans_stream *s)
     const uint32_t n = (uint32_t)f->particles;
     const desk k = desk_of(f, s);
     bbans_distribution law;
-    uint32_t slot, start = 0;
     bbans_intervals list;
-    size_t particle = 0, i;
+    size_t particle, i;
     bbans_status status = weigh_observed(f, s, &k, z, &law);
 
     if (status != BBANS_OK)
         return status;
-    slot = bbans_lane_take_slot(&s->lane, sum_before(k.weight, n));
-    while (slot - start >= k.weight[particle])
-        start += k.weight[particle++];
-    bbans_lane_put_rest(&s->lane, slot, start, k.weight[particle]);
+    particle = bbans_pop_weighted(&s->lane, k.weight,
+                                  bbans_weights_before(k.weight, n));
     for (i = f->model.observed; status == BBANS_OK && i-- > 0;) {
         status = list_under(f, &law, particle, observation_of(f, s), i, &list);
         if (status == BBANS_OK)

@@ -36,4 +36,35 @@ void bbans_masses_weigh(bbans_masses x, size_t n, uint32_t *weight);
 void bbans_resample_points(const uint32_t *weight, size_t n, uint64_t number,
                            size_t points, uint32_t *ancestor);
 
+/* Code by weights, of a sum of up to BBANS_TOTAL_MAX: the sum of the first n,
+ * and the pop and the push of an entry of weight > 0 under all of them. */
+static inline uint32_t bbans_weights_before(const uint32_t *weight, size_t n)
+{
+    uint32_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += weight[i];
+    return sum;
+}
+
+static inline size_t bbans_pop_weighted(bbans_lane *lane,
+                                        const uint32_t *weight, uint32_t total)
+{
+    const uint32_t slot = bbans_lane_take_slot(lane, total);
+    uint32_t start = 0;
+    size_t i;
+
+    for (i = 0; slot - start >= weight[i]; i++)
+        start += weight[i];
+    bbans_lane_put_rest(lane, slot, start, weight[i]);
+    return i;
+}
+
+static inline void bbans_push_weighted(bbans_lane *lane, const uint32_t *weight,
+                                       uint32_t total, size_t i)
+{
+    bbans_lane_push(lane, bbans_weights_before(weight, i), weight[i], total);
+}
+
 #endif

@@ -176,46 +176,9 @@ static void filter_by(const bbans_particles *f, bbans_stream *s, size_t x)
 
 /* ---- Coding -------------------------------------------------------------- */
 
-static uint32_t sum_before(const uint32_t *weight, size_t n)
-{
-    uint32_t sum = 0;
-    size_t i;
-
-    for (i = 0; i < n; i++)
-        sum += weight[i];
-    return sum;
-}
-
-static size_t find(const uint32_t *weight, uint32_t slot, uint32_t *start)
-{
-    size_t z;
-
-    *start = 0;
-    for (z = 0; slot - *start >= weight[z]; z++)
-        *start += weight[z];
-    return z;
-}
-
 static const uint32_t *emission_of(const bbans_particles *f, size_t z)
 {
     return f->hmm->emission_cdf + z * (f->hmm->symbols + 1);
-}
-
-static size_t pop_weighted(bbans_lane *lane, const uint32_t *weight,
-                           uint32_t total)
-{
-    const uint32_t slot = bbans_lane_take_slot(lane, total);
-    uint32_t start;
-    const size_t z = find(weight, slot, &start);
-
-    bbans_lane_put_rest(lane, slot, start, weight[z]);
-    return z;
-}
-
-static void push_weighted(bbans_lane *lane, const uint32_t *weight,
-                          uint32_t total, size_t z)
-{
-    bbans_lane_push(lane, sum_before(weight, z), weight[z], total);
 }
 
 static void start(const bbans_state_space *model, void *belief)
@@ -237,8 +200,8 @@ static uint32_t pop_mean(const bbans_particles *f, bbans_stream *s)
 static uint32_t pop_through_state(const bbans_particles *f, bbans_stream *s)
 {
     const uint32_t *weight = predicted_of(s);
-    const size_t z =
-        pop_weighted(&s->lane, weight, sum_before(weight, f->hmm->states));
+    const size_t z = bbans_pop_weighted(
+        &s->lane, weight, bbans_weights_before(weight, f->hmm->states));
     const uint32_t *edge = emission_of(f, z);
     const desk k = desk_of(f, s);
     const size_t x = bbans_kernel.hmm->rank(
@@ -251,7 +214,7 @@ static uint32_t pop_through_state(const bbans_particles *f, bbans_stream *s)
     if (k.filtered[z] == 0) /* no sender can have popped it */
         s->status = BBANS_ERR_CORRUPT;
     else
-        push_weighted(&s->lane, k.filtered, total, z);
+        bbans_push_weighted(&s->lane, k.filtered, total, z);
     return (uint32_t)x;
 }
 
@@ -323,11 +286,13 @@ static void push_likelihood(const bbans_particles *f, bbans_stream *s)
         bbans_lane_push_bits(&s->lane, first, freq, f->hmm->prec);
         return;
     }
-    z = pop_weighted(&s->lane, k.filtered, weigh(f, weight, x, k.filtered));
+    z = bbans_pop_weighted(&s->lane, k.filtered,
+                           weigh(f, weight, x, k.filtered));
     edge = emission_of(f, z);
     bbans_lane_push_bits(&s->lane, edge[x], edge[x + 1] - edge[x],
                          f->hmm->prec);
-    push_weighted(&s->lane, weight, sum_before(weight, f->hmm->states), z);
+    bbans_push_weighted(&s->lane, weight,
+                        bbans_weights_before(weight, f->hmm->states), z);
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,

@@ -510,11 +510,6 @@ static const bbans_engine engine = {
 
 /* ---- Initialisation ------------------------------------------------------ */
 
-static size_t stride_of(size_t states)
-{
-    return (states + 15) / 16 * 16;
-}
-
 int bbans_tree_counts_are_valid(size_t nodes, size_t states, size_t columns)
 {
     return nodes >= 1 && nodes <= BBANS_TREE_NODES_MAX && states >= 1 &&
@@ -578,7 +573,7 @@ static uint64_t tabled_rows(size_t nodes, size_t states, size_t columns,
 size_t bbans_tree_bytes(size_t nodes, size_t states, size_t columns,
                         const uint8_t *tables, size_t n_bytes)
 {
-    const uint64_t stride = stride_of(states), n = nodes, d = columns;
+    const uint64_t stride = bbans_states_stride(states), n = nodes, d = columns;
     uint64_t rows, bytes;
 
     if (tables == NULL ||
@@ -733,10 +728,9 @@ bbans_status bbans_tree_init(bbans_tree *tree, size_t nodes, size_t states,
     m.nodes = nodes;
     m.states = states;
     m.columns = columns;
-    m.stride = stride_of(states);
+    m.stride = bbans_states_stride(states);
     m.prec = prec;
-    m.floor =
-        (uint32_t)1 << (states <= 64 ? 12 : 18 - bbans_bit_length(states - 1));
+    m.floor = bbans_states_floor(states);
     m.space.start_length = start_length;
     m.space.start_bits = start_bits;
     set_engine(&m);
