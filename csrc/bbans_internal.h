@@ -565,10 +565,12 @@ static inline size_t bbans_pop_entry(bbans_lane *lane, const uint32_t *row,
     return k;
 }
 
+#ifndef BBANS_DECODER_ONLY
 static inline void bbans_push_entry(bbans_lane *lane, const uint32_t *row,
                                     size_t k, unsigned prec)
 {
     bbans_lane_push_bits(lane, row[k], row[k + 1] - row[k], prec);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 #endif

@@ -10,7 +10,13 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from bbans._arguments import as_bytes, as_generator, as_instance, as_integer
+from bbans._arguments import (
+    as_bytes,
+    as_generator,
+    as_instance,
+    as_integer,
+    as_parts,
+)
 from bbans.codecs.base import as_codec, as_nodes
 from bbans.codecs.chain import Chain, PredictiveChain
 from bbans.codecs.metered import random_bits
@@ -610,10 +616,7 @@ def _as_order(order: Iterable[tuple[str, Any]]) -> Order:
         If they are no pairs of a word and a node.
     """
     wanted = 'a step is ("pop", node) or ("push", node), each node a key'
-    try:
-        steps = tuple(order)
-    except TypeError as error:
-        raise ModelError(f"order must be steps, {wanted}: {error}") from None
+    steps = as_parts(order, "order", f"steps, {wanted}")
     for i, step in enumerate(steps):
         if not isinstance(step, tuple | list) or len(step) != 2:
             raise ModelError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_reals
+from bbans._arguments import as_real, as_reals
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import MAX_SYMBOLS
 
@@ -17,6 +18,7 @@ __all__ = [
     "Floats",
     "Parameters",
     "PseudoCounts",
+    "as_concentration",
     "as_distributions",
     "as_pseudo_counts",
     "check_size",
@@ -101,6 +103,20 @@ def log2_prior(parameters: Parameters, pseudo_counts: tuple[float, ...]) -> floa
             for p, c in zip(kept, pseudo_counts, strict=True)
             if c > 0
         )
+
+
+def as_concentration(value: Any) -> float:
+    """The parameter of a symmetric Dirichlet distribution.
+
+    Raises
+    ------
+    ModelError
+        If it is none.
+    """
+    concentration = as_real(value, "concentration")
+    if not 0 < concentration < math.inf:
+        raise ModelError(f"concentration must be above 0, not {value}")
+    return concentration
 
 
 def as_pseudo_counts(value: PseudoCounts) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bbans._arguments import as_generator, as_instance, as_integer, as_real
+from bbans._arguments import as_generator, as_instance, as_integer
 from bbans._float_file import Arrays
 from bbans.distributions.table import PREC_DEFAULT, quantise
 from bbans.errors import ModelError
@@ -26,6 +26,7 @@ from bbans.models._parameters import (
     Floats,
     Parameters,
     PseudoCounts,
+    as_concentration,
     as_distributions,
     as_pseudo_counts,
     log2_prior,
@@ -248,8 +249,7 @@ class HierarchicalHMM(FloatModel):
         """
         sizes = as_sizes(n_states)
         n_symbols = as_integer(n_symbols, "n_symbols", 1, MAX_SYMBOLS)
-        if not 0 < as_real(concentration, "concentration") < math.inf:
-            raise ModelError(f"concentration must be above 0, not {concentration}")
+        concentration = as_concentration(concentration)
         rng = as_generator(seed)
         initial, transition = _random_levels(rng, sizes, concentration)
         emission = rng.dirichlet(np.full(n_symbols, concentration), sizes[0])

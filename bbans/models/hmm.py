@@ -46,6 +46,7 @@ from bbans.models._parameters import (
     Floats,
     Parameters,
     PseudoCounts,
+    as_concentration,
     as_distributions,
     as_pseudo_counts,
     check_size,
@@ -203,8 +204,7 @@ class HMM(FloatModel):
         """
         n_states = as_integer(n_states, "n_states", 1, MAX_STATES)
         n_symbols = as_integer(n_symbols, "n_symbols", 1, MAX_SYMBOLS)
-        if not 0 < as_real(concentration, "concentration") < math.inf:
-            raise ModelError(f"concentration must be above 0, not {concentration}")
+        concentration = as_concentration(concentration)
         rng = as_generator(seed)
         return cls(
             rng.dirichlet(np.full(n_states, concentration)),
