@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,24 @@ from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
 __all__ = ["Counts", "evaluate", "row"]
 
 _MAX_CONTEXTS = 1 << 24
-# Bytes in a packed model file, near enough to choose by.
-_CONTEXT_BYTES, _ENTRY_BYTES = 1.2, 0.9
+_ITEMS = 2  # contexts and entries at most, for each byte of a packed model file
 # Entries that are counted, for each byte that they may take, and if there is no limit.
-_COUNTED, _COUNTED_AT_MOST = 6, 1 << 23
+_COUNTED, _COUNTED_AT_MOST = 4, 1 << 23
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of
 # different symbols.
 _TOTALS = np.array([1, 2, 3, 4, 5, 7, 10, 15, 25, 50, 100, 1000])
 _TYPES = np.array([1, 2, 3, 4, 6, 9, 15, 30])
 _CLASSES = _TOTALS.size * _TYPES.size
+_TOTAL_CLASS, _TYPES_CLASS = (
+    np.maximum(np.searchsorted(ends, np.arange(ends[-1] + 1), "right") - 1, 0)
+    for ends in (_TOTALS, _TYPES)
+)
+_BLOCKS = 10  # of data, each of which is left out in turn
+_NEARLY = 1.002  # of bits
+_OFTEN = 8  # a context that occurred as often comes back as often
 _ROUNDS = 6  # of EM for the back-offs of classes
 _LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
-_UNIT = 2  # the weight of what was seen once
+_UNIT = 16  # of weights: a value of 1
 
 _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -124,29 +131,40 @@ class Counts:
         self,
         sequences: Iterable[NDArray[np.int32]],
         n_symbols: int,
-        order: int,
+        order: int | str,
         max_bytes: int | None = None,
     ) -> None:
-        order = as_integer(order, "order", 0, MAX_ORDER)
+        automatic = order == "auto"
+        longest = MAX_ORDER if automatic else as_integer(order, "order", 0, MAX_ORDER)
         if not 1 <= n_symbols < WEIGHT:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
         data = Joined(sequences, n_symbols)
-        self._levels, self._deepest = _counted(data, order, max_bytes)
         # The place of the state's emission is taken by the symbols' frequencies.
         frequency = np.bincount(data.x, minlength=n_symbols) + 0.5
         self._frequency = frequency / frequency.sum()
-        _smooth(self._levels, self._frequency)
+        room = _COUNTED_AT_MOST if max_bytes is None else _COUNTED * max_bytes
+        room, least = min(room, _COUNTED_AT_MOST), 1 if max_bytes is not None else 2
+        blocks = max(min(_BLOCKS, data.x.size), 1)
+        if automatic:  # what does not occur in two blocks says nothing here
+            longest = _best(
+                _counted(data, longest, blocks, room, 2)[0], self._frequency
+            )
+        self.order = longest
+        self._levels, self._deepest = _counted(data, longest, blocks, room, least)
+        _count(self._levels, discounts=True)
+        _train(self._levels, self._frequency)
         _weigh(self._levels, self._frequency)
         self._keep(max_bytes)
 
     def _keep(self, max_bytes: int | None) -> None:
-        _choose(self._levels, max_bytes)
+        if max_bytes is not None:
+            _choose(self._levels, _ITEMS * max_bytes)
         self.n_contexts = 1 + sum(int(level.keep.sum()) for level in self._levels)
         if self.n_contexts > _MAX_CONTEXTS:
             raise ModelError("there are too many contexts: limit max_bytes")
-        _count(self._levels)
+        _count(self._levels, discounts=False)
         own, back_off = _deleted(self._levels, self._frequency.size)
         self.own, self.back_off = own[self._deepest], back_off[self._deepest]
 
@@ -156,70 +174,111 @@ class Counts:
         entries, symbol, weight = [np.zeros(1, np.int64)], [], []
         above = np.ones(1, bool)
         for level in self._levels:
-            number = np.cumsum(level.keep) - 1
-            keep = level.owns[level.owner]
-            b, weights = level.rounded()
-            renumbered = np.cumsum(above) - 1
-            parents = renumbered[level.parent[level.keep]]
+            here = level.keep[level.owner]
+            parents = (np.cumsum(above) - 1)[level.parent[level.keep]]
             degree.append(np.bincount(parents, minlength=int(above.sum())))
             label.append(level.label[level.keep])
-            back_off.append(b[level.keep])
-            owner = number[level.owner[keep]]
-            entries.append(np.bincount(owner, minlength=int(level.keep.sum())))
-            symbol.append(level.symbol[keep])
+            entries.append(level.types[level.keep])
+            symbol.append(level.symbol[here])
+            b, weights = level.rounded()
+            back_off.append(b)
             weight.append(weights)
             above = level.keep
         degree.append(np.zeros(int(above.sum()), np.int64))
+        nothing = np.zeros(0, np.int64)
         return Contexts(
             np.cumsum(np.concatenate([[1], *degree])),
             np.cumsum(np.concatenate([[0], *entries])),
             np.concatenate(label),
             np.concatenate(back_off),
-            np.concatenate([np.zeros(0, np.int64), *symbol]),
-            np.concatenate([np.zeros(0, np.int64), *weight]),
+            np.concatenate([nothing, *symbol]),
+            np.concatenate([nothing, *weight]),
         )
 
 
 class _Level:
     """Contexts of one length, and their entries: symbols that followed them.
 
+    The data are in blocks. A *part* of an entry is its occurrences in one block.
+
     Attributes
     ----------
-    parent, label : ndarray of int64, shape (C,)
-        In the level above, and the symbol before the parent's.
+    parent, label, earlier : ndarray of int64, shape (C,)
+        In the level above; the symbol before the parent's; and in the level above what
+        is left without the last symbol.
     owner, symbol, above : ndarray of int64, shape (E,)
         Of an entry: its context, its symbol, and the parent's entry of that symbol.
     times, ending : ndarray of int64, shape (E,)
         Occurrences, and those that have no longer context.
-    keep, owns : ndarray of bool, shape (C,)
-        Is the context in the tree, and are its entries?
-    count, total, types : ndarray of int64, shape (E,), (C,), (C,)
-        What an entry counts, and of a context its sum and the number of entries.
-    value : ndarray of float64, shape (E,)
-        `count`, discounted.
+    entry, part_above, part_ending : ndarray of int64, shape (P,)
+        The same of parts; `cell` is the context's number and the block's in one.
+    keep : ndarray of bool, shape (C,)
+        Is the context in the tree?
+    count, value : ndarray, shape (E,)
+        What an entry counts, and that, discounted.
+    total, types, sum : ndarray, shape (C,)
+        Of a context: its counts and values in sum, and the number of entries.
+    share, kind : ndarray, shape (P,)
+        Of a part, with its block left out: the entry's share of its context, and the
+        context's class; -1 if nothing is left of that.
     gate : ndarray of float64, shape (classes,)
         Of each class of contexts, the back-off.
-    gain, own : ndarray of float64, shape (C,), (E,)
+    gain : ndarray of float64, shape (C,)
+        What its entries gain, in bits.
     """
 
     def __init__(
         self,
-        parent: _Integers,
-        label: _Integers,
-        owner: _Integers,
-        symbol: _Integers,
-        above: _Integers,
+        keys: _Integers,
+        earlier: _Integers,
+        parts: _Integers,
         times: _Integers,
+        above: _Integers,
+        entries_above: _Integers,
+        M: int,
+        blocks: int,
     ) -> None:
-        self.parent, self.label = parent, label
-        self.owner, self.symbol, self.above = owner, symbol, above
-        self.times, self.ending = times, times
-        self.keep = self.owns = np.ones(parent.size, bool)
-        self.types = np.bincount(owner, minlength=parent.size)
-        # What is left of counts 0, 1, 2, and of more than that is taken off.
-        self.left = np.zeros(3)
-        self.discount = 0.0
-        self.gate = np.zeros(_CLASSES)
+        self.blocks = blocks
+        self.parent, self.label = keys // (M + 1), keys % (M + 1)
+        self.earlier = earlier
+        pairs = parts // blocks
+        first = np.flatnonzero(np.diff(pairs, prepend=-1))
+        self.entry = np.cumsum(np.diff(pairs, prepend=-1) > 0) - 1
+        self.owner, self.symbol = pairs[first] // M, pairs[first] % M
+        self.cell = self.owner[self.entry] * blocks + parts % blocks
+        self.part_above, self.above = above, entries_above[above[first]]
+        self.part_times = self.part_ending = times
+        self.times = self.ending = np.add.reduceat(times, first)
+        self.keep = np.ones(keys.size, bool)
+        self.types = np.bincount(self.owner, minlength=keys.size)
+        # What is left of counts 0, 1, 2, and what of more is taken off.
+        self.left, self.discount = np.zeros(3), 0.0
+        total, types = np.repeat(_TOTALS, _TYPES.size), np.tile(_TYPES, _TOTALS.size)
+        self.gate = np.clip(0.7 * types / (total + 0.3), 0.02, 0.9)
+
+    def end(self, below: _Level | None) -> None:
+        """Find what has no longer context."""
+        self.ending, self.part_ending = self.times, self.part_times
+        if below is not None:
+            further = np.bincount(below.above, below.times, self.times.size)
+            self.ending = self.times - further.astype(np.int64)
+            further = np.bincount(below.part_above, below.part_times, self.entry.size)
+            self.part_ending = self.part_times - further.astype(np.int64)
+
+    def set_counts(self, below: _Level | None) -> None:
+        """Count what longer contexts do not count, and what they count once."""
+        self.count, less = self.ending, self.part_ending
+        if below is not None:
+            here = below.keep[below.owner]
+            passed = np.where(here, 1, below.count)
+            self.count = self.count + np.bincount(
+                below.above, passed, self.count.size
+            ).astype(np.int64)
+            passed = np.where(here[below.entry], below.rest == 0, below.less)
+            less = less + np.bincount(below.part_above, passed, less.size).astype(
+                np.int64
+            )
+        self.less, self.rest = less, self.count[self.entry] - less
 
     def set_discounts(self) -> None:
         """Chen and Goodman's, from the numbers of entries that count 1 to 4."""
@@ -237,193 +296,206 @@ class _Level:
         more = np.maximum(count - self.discount, 0)
         return np.where(count < 3, self.left[np.minimum(count, 2)], more)
 
-    def set_sums(self) -> None:
+    def set_values(self) -> None:
+        """Values and sums, of all and with each block left out."""
         n = self.parent.size
         self.total = np.bincount(self.owner, self.count, n).astype(np.int64)
         self.value = self.discounted(self.count)
         self.sum = np.bincount(self.owner, self.value, n)
+        value, cells = self.discounted(self.rest), n * self.blocks
+        lost = np.bincount(self.cell, self.value[self.entry] - value, cells)[self.cell]
+        context = self.owner[self.entry]
+        rest = self.sum[context] - lost
+        total = self.total[context] - np.bincount(self.cell, self.less, cells)[
+            self.cell
+        ].astype(np.int64)
+        types = self.types[context] - np.bincount(self.cell, self.rest == 0, cells)[
+            self.cell
+        ].astype(np.int64)
+        some = total > 0
+        self.share = np.where(some, value / np.where(some, rest, 1), 0)
+        self.kind = np.where(some, _class(total, types), -1)
 
     def back_offs(self) -> _Floats:
         """Of each context."""
         return self.gate[_class(self.total, self.types)]
 
-    def deleted(self) -> tuple[_Floats, _Integers]:
-        """Of each entry: its share in its context with one occurrence taken out, and
-        the context's class then, -1 if nothing is left of that."""
-        less = self.count - 1
-        value = self.discounted(less)
-        rest = self.sum[self.owner] - self.value + value
-        some = self.total[self.owner] > 1
-        share = np.where(some, value / np.where(some, rest, 1), 0)
-        kind = _class(self.total[self.owner] - 1, self.types[self.owner] - (less == 0))
-        return share, np.where(some, kind, -1)
+    def returning(self) -> _Floats:
+        """How often contexts come back, over how often they have occurred.
+
+        That is how often those occur in a block which occur as often outside of it.
+        """
+        n, blocks = self.parent.size, self.blocks
+        there = np.bincount(self.cell, self.part_times, n * blocks).reshape(n, blocks)
+        times = there.sum(axis=1)
+        outside = np.minimum(times[:, None] - there, _OFTEN).astype(np.int64).ravel()
+        again = np.bincount(outside, there.ravel(), _OFTEN + 1)
+        all_ = np.bincount(outside, minlength=_OFTEN + 1)
+        seen = np.maximum(np.arange(_OFTEN + 1), 1)
+        share = blocks * again / (seen * np.maximum(all_, 1))
+        share[_OFTEN] = 1
+        return np.minimum(share, 1)[np.minimum(times, _OFTEN).astype(np.int64)]
 
     def rounded(self) -> tuple[_Integers, _Integers]:
-        """Back-offs of all contexts, and weights of the entries that are kept."""
-        back_off = np.rint(BACK_OFF * self.back_offs()).astype(np.int64)
-        back_off = np.where(self.owns, np.clip(back_off, 1, BACK_OFF - 1), BACK_OFF)
-        entries = self.owns[self.owner]
-        owner, value = self.owner[entries], self.value[entries]
-        n = self.parent.size
-        # Few different weights make a small file: what was seen once has one of 2,
-        # large ones have four bits of their own, and what is alone has 1.
-        value = value * (_UNIT / self.left[1])
-        largest = np.zeros(n)
-        np.maximum.at(largest, owner, np.bincount(owner, value, n)[owner])
-        value *= np.minimum(1, (WEIGHT // 2) / np.maximum(largest, 1))[owner]
-        step = 2.0 ** np.maximum(np.floor(np.log2(np.maximum(value, 1))) - 3, 0)
-        weight = np.maximum(np.rint(value / step) * step, 1).astype(np.int64)
-        divisor = np.zeros(n, np.int64)
-        np.gcd.at(divisor, owner, weight)
-        return back_off, weight // divisor[owner]
+        """Back-offs of the contexts that are kept, and weights of their entries.
+
+        Equal counts have equal weights, and back-offs follow from the number of
+        entries and their counts: so they take little in a file.
+        """
+        b = np.rint(BACK_OFF * self.back_offs()).astype(np.int64)
+        unit = min(_UNIT, (WEIGHT // 2) / self.sum.max(initial=1))
+        weight = np.maximum(np.rint(unit * self.value), 1).astype(np.int64)
+        return b[self.keep], weight[self.keep[self.owner]]
 
 
 def _class(total: _Integers, types: _Integers) -> _Integers:
     """The class of contexts with such counts, at least 1."""
-    n = np.searchsorted(_TOTALS, np.maximum(total, 1), "right") - 1
-    m = np.searchsorted(_TYPES, np.maximum(types, 1), "right") - 1
-    return n * _TYPES.size + m
+    n = _TOTAL_CLASS[np.minimum(total, _TOTALS[-1])]
+    return n * _TYPES.size + _TYPES_CLASS[np.minimum(types, _TYPES[-1])]
 
 
 def _counted(
-    data: Joined, order: int, max_bytes: int | None
+    data: Joined, order: int, blocks: int, room: float, least: int
 ) -> tuple[list[_Level], _Integers]:
-    """Levels of contexts, and for each symbol its entry of the longest context: its
-    number among all, those of the empty context first."""
-    room = _COUNTED_AT_MOST
-    if max_bytes is not None:
-        room = min(room, _COUNTED * max_bytes)
-    M = data.M
+    """Levels of contexts, and for each symbol its part of the longest context: its
+    number among all, the M symbols without a context first.
+
+    Contexts that occur seldom are left out where there are more than `room` parts.
+    """
+    M, T = data.M, data.x.size
     levels: list[_Level] = []
-    at = np.arange(data.x.size)
-    of = np.zeros(at.size, np.int64)
-    deepest = data.x.copy()
-    start = M
-    before = np.zeros(0, np.int64)  # entries of the level above, for positions
+    at, of = np.arange(T), np.zeros(T, np.int64)
+    block = at * blocks // max(T, 1)
+    deepest, begin, start = data.x.copy(), 0, M
+    number = np.zeros(T, np.int64)  # of the context above, for each symbol
+    entries = np.arange(M)
     for depth in range(1, order + 1):
         label = data.label(at, depth)
         inside = label >= 0
         at = at[inside]
-        keys, of = np.unique(of[inside] * (M + 1) + label[inside], return_inverse=True)
-        # Contexts that occur seldom are left out where there are too many.
+        keys, first, of = np.unique(
+            of[inside] * (M + 1) + label[inside], return_index=True, return_inverse=True
+        )
+        earlier = number[np.maximum(at[first] - 1, 0)]
         times = np.bincount(of)
-        least = 1 if max_bytes is not None else 2
-        allowed = room // (order + 1 - depth)
-        while (
-            int(times[times >= least].sum()) > allowed
-            and int((times >= least).sum()) * 1.2 > allowed
+        allowed = room // min(order + 1 - depth, 3)
+        while int(times[times >= least].sum()) > 1.2 * allowed and (
+            least == 1 or int((times >= least).sum()) > allowed
         ):
             least += 1
         often = times >= least
         inside = often[of]
-        at, of = at[inside], (np.cumsum(often) - 1)[of[inside]]
-        keys = keys[often]
+        at, of, keys = at[inside], (np.cumsum(often) - 1)[of[inside]], keys[often]
+        number[at] = of
         if keys.size == 0:
             break
-        pairs, first, entry, times = np.unique(
-            of * M + data.x[at],
+        parts, first, part, times = np.unique(
+            (of * M + data.x[at]) * blocks + block[at],
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )
-        room = max(room - pairs.size, 0)
-        before = deepest[at[first]] - (
-            start - (levels[-1].symbol.size if levels else M)
-        )
+        above = deepest[at[first]] - begin
         levels.append(
-            _Level(
-                keys // (M + 1), keys % (M + 1), pairs // M, pairs % M, before, times
-            )
+            _Level(keys, earlier[often], parts, times, above, entries, M, blocks)
         )
-        deepest[at] = start + entry
-        start += pairs.size
-    for level, below in itertools.pairwise(levels):
-        further = np.bincount(below.above, below.times, level.symbol.size)
-        level.ending = level.times - further.astype(np.int64)
+        room = max(room - parts.size, 0)
+        deepest[at] = start + part
+        begin, start, entries = start, start + parts.size, levels[-1].entry
+    for level, below in itertools.zip_longest(levels, levels[1:]):
+        level.end(below)
     return levels, deepest
 
 
-def _count(levels: list[_Level]) -> None:
-    """Counts of entries, from the longest contexts to the shortest."""
-    below: _Level | None = None
-    for level in reversed(levels):
-        level.count = level.ending.copy()
-        if below is not None:
-            passed = np.where(below.owns[below.owner], 1, below.count)
-            level.count += np.bincount(below.above, passed, level.count.size).astype(
-                np.int64
-            )
-        level.set_sums()
-        below = level
+def _count(levels: list[_Level], discounts: bool) -> None:
+    """Counts and values, from the longest contexts to the shortest."""
+    for level, below in zip(
+        reversed(levels), [None, *reversed(levels[1:])], strict=True
+    ):
+        level.set_counts(below)
+        if discounts:
+            level.set_discounts()
+        level.set_values()
 
 
-def _smooth(levels: list[_Level], frequency: _Floats) -> None:
-    """Train discounts, and back-offs of classes, with all contexts."""
-    below: _Level | None = None
-    for level in reversed(levels):
-        level.count = level.ending.copy()
-        if below is not None:
-            level.count += np.bincount(below.above, minlength=level.count.size)
-        level.set_discounts()
-        level.set_sums()
-        below = level
-    # At first: what discounts take.
-    total, types = np.repeat(_TOTALS, _TYPES.size), np.tile(_TYPES, _TOTALS.size)
-    found = [(level.deleted(), _class(level.total, level.types)) for level in levels]
+class _Step(NamedTuple):
+    """Parts of one level that have something left without their block."""
+
+    share: _Floats
+    kind: _Integers
+    above: _Integers
+    times: _Integers
+    ending: _Integers  # occurrences that have no such part in the level below
+
+
+def _steps(levels: list[_Level], M: int) -> list[_Step]:
+    """The data to train with. (What has nothing left has nothing below, either.)"""
+    steps: list[_Step] = []
+    number = np.arange(M)
     for level in levels:
-        level.gate = np.clip(0.7 * types / (total + 0.3), 0.02, 0.9)
-    for _ in range(_ROUNDS):
-        _train(levels, found, frequency)
+        some = np.flatnonzero(level.kind >= 0)
+        if some.size == 0:
+            break
+        above = number[level.part_above[some]]
+        times = level.part_times[some]
+        if steps:
+            last = steps[-1]
+            further = np.bincount(above, times, last.times.size)
+            steps[-1] = last._replace(ending=last.times - further)
+        steps.append(_Step(level.share[some], level.kind[some], above, times, times))
+        number = np.zeros(level.kind.size, np.int64)
+        number[some] = np.arange(some.size)
+    return steps
 
 
-def _train(
-    levels: list[_Level],
-    found: list[tuple[tuple[_Floats, _Integers], _Integers]],
-    frequency: _Floats,
-) -> None:
-    """One round of EM for back-offs.
+def _train(levels: list[_Level], frequency: _Floats) -> _Floats:
+    """Back-offs of classes by EM.
 
-    An entry has two states: a symbol's occurrence that is taken out has reached it, or
-    it has not, since a longer context holds others like it.
+    Returns
+    -------
+    bits : ndarray of float64, shape (levels,)
+        What the data take with contexts up to each length, each block left out in its
+        turn.
     """
-    reached: list[list[tuple[_Floats, _Floats, _Integers]]] = []
-    full = out = frequency
-    for level, ((share, kind), whole) in zip(levels, found, strict=True):
-        states = []
-        gone = level.count == 1
-        for part, classes, above in (
-            (
-                level.value / level.sum[level.owner],
-                whole[level.owner],
-                full[level.above],
-            ),
-            (share, kind, np.where(gone, out[level.above], full[level.above])),
-        ):
-            b = np.where(classes >= 0, level.gate[classes], 1)
-            passed = b * above
-            p = (1 - b) * part + passed
-            states.append((p, passed / p, classes))
-        reached.append(states)
-        full, out = states[0][0], states[1][0]
-    through = [np.zeros(0), np.zeros(0)]
-    below: _Level | None = None
-    for level, states in zip(reversed(levels), reversed(reached), strict=True):
-        n = level.symbol.size
-        reach = [np.zeros(n), level.ending.astype(np.float64)]
-        if below is not None:
-            gone = below.count == 1
-            reach[0] = np.bincount(
-                below.above, through[0] + np.where(gone, 0, through[1]), n
-            )
-            reach[1] += np.bincount(below.above, np.where(gone, through[1], 0), n)
-        open_, all_ = level.gate.copy(), np.ones(_CLASSES)  # as if seen once before
-        for weight, (_, share, classes), k in zip(reach, states, (0, 1), strict=True):
-            through[k] = weight * share
-            some = classes >= 0
-            open_ += np.bincount(classes[some], through[k][some], _CLASSES)
-            all_ += np.bincount(classes[some], weight[some], _CLASSES)
-        level.gate = np.clip(open_ / all_, _LEAST, _MOST)
-        below = level
+    steps = _steps(levels, frequency.size)
+    for _ in range(_ROUNDS):
+        above, passed = frequency, []
+        for level, step in zip(levels, steps, strict=False):
+            b = level.gate[step.kind]
+            through = b * above[step.above]
+            above = (1 - b) * step.share + through
+            passed.append(through / above)
+        reach: _Floats = np.zeros(0)
+        below: _Step | None = None
+        for k in range(len(steps) - 1, -1, -1):
+            step, arriving = steps[k], steps[k].ending.astype(np.float64)
+            if below is not None:
+                arriving += np.bincount(below.above, reach, arriving.size)
+            reach = arriving * passed[k]
+            opened = np.bincount(step.kind, reach, _CLASSES)
+            all_ = np.bincount(step.kind, arriving, _CLASSES)
+            # As if each class had been seen once before.
+            gate = (opened + levels[k].gate) / (all_ + 1)
+            levels[k].gate = np.clip(gate, _LEAST, _MOST)
+            below = step
+    bits, ended, above = np.zeros(len(steps)), 0.0, frequency
+    for k, (level, step) in enumerate(zip(levels, steps, strict=False)):
+        b = level.gate[step.kind]
+        above = (1 - b) * step.share + b * above[step.above]
+        lengths = np.log2(above)
+        bits[k] = ended - step.times @ lengths
+        ended -= step.ending @ lengths
+    return bits
+
+
+def _best(levels: list[_Level], frequency: _Floats) -> int:
+    """The least length of contexts which is nearly as good as any."""
+    if not levels:
+        return 0
+    _count(levels, discounts=True)
+    bits = _train(levels, frequency)
+    print((bits / 8).astype(int))
+    return int(np.argmax(bits <= _NEARLY * bits.min())) + 1
 
 
 def _weigh(levels: list[_Level], frequency: _Floats) -> None:
@@ -438,43 +510,34 @@ def _weigh(levels: list[_Level], frequency: _Floats) -> None:
         gain = np.bincount(level.owner, above * np.log2(above / parent), n)
         others = np.maximum(1 - np.bincount(level.owner, parent, n), 0)
         gain += back_off * others * np.log2(back_off)
-        level.gain = gain * level.total * _returning(level)
+        level.gain = gain * level.total * level.returning()
 
 
-def _returning(level: _Level) -> _Floats:
-    """How often contexts come back, over how often they occurred (Good-Turing)."""
-    times = np.bincount(level.owner, level.times, level.parent.size).astype(np.int64)
-    n = np.bincount(np.minimum(times, 7), minlength=8)[:7].astype(np.float64)
-    seen = np.arange(1, 6)
-    share = np.ones(7)
-    share[1:6] = (seen + 1) * n[2:7] / (seen * np.maximum(n[1:6], 1))
-    return np.minimum(share, 1)[np.minimum(times, 6)]
-
-
-def _choose(levels: list[_Level], max_bytes: int | None) -> None:
-    """Choose contexts by what they gain for a byte, the parents of each too."""
-    low, high = 1e-3, 1e4  # bits for a byte
-    if max_bytes is None or _chosen(levels, low) <= max_bytes:
-        if max_bytes is None:
-            _chosen(levels, 0)
+def _choose(levels: list[_Level], max_items: float) -> None:
+    """Choose contexts by what they gain for an item (a context, or an entry), and all
+    that these need."""
+    low, high = 1e-6, 1e4  # bits for an item
+    if _chosen(levels, low) <= max_items:
         return
     for _ in range(24):
         price = float(np.sqrt(low * high))
-        if _chosen(levels, price) > max_bytes:
+        if _chosen(levels, price) > max_items:
             low = price
         else:
             high = price
     _chosen(levels, high)
 
 
-def _chosen(levels: list[_Level], price: float) -> float:
-    """Keep what gains more than it costs, and return how many bytes that takes."""
+def _chosen(levels: list[_Level], price: float) -> int:
+    """Keep what gains more than it costs, and return how many items that is.
+
+    A context is kept with its parent, and with the one that lacks the last symbol: of
+    a model file's bytes, what both say is the larger part.
+    """
     worth: _Floats | None = None
     for depth in range(len(levels) - 1, -1, -1):
         level = levels[depth]
-        net = level.gain - price * _ENTRY_BYTES * level.types
-        level.owns = net > 0
-        value = np.maximum(net, 0) - price * _CONTEXT_BYTES
+        value = level.gain - price * (1 + level.types)
         if worth is not None:
             value += worth
         level.keep = value > 0
@@ -482,47 +545,22 @@ def _chosen(levels: list[_Level], price: float) -> float:
             worth = np.bincount(
                 level.parent, np.maximum(value, 0), levels[depth - 1].parent.size
             )
-    size = 0.0
-    above: _Bools | None = None
-    for level in levels:
-        if above is not None:
-            level.keep &= above[level.parent]
-        level.owns &= level.keep
-        above = level.keep
-        size += _CONTEXT_BYTES * float(level.keep.sum())
-        size += _ENTRY_BYTES * float(level.types[level.owns].sum())
-    return size
+    for level, above in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
+        above.keep[level.parent[level.keep]] = True
+        above.keep[level.earlier[level.keep]] = True
+    return sum(int((1 + level.types[level.keep]).sum()) for level in levels)
 
 
 def _deleted(levels: list[_Level], M: int) -> tuple[_Floats, _Floats]:
-    """Of all entries, those of the empty context first, what contexts give to the
-    symbol and leave to the state, one occurrence taken out."""
-    nothing, all_ = np.zeros(M), np.ones(M)
-    owns, lefts = [nothing], [all_]
-    full, out = (nothing, all_), (nothing, all_)
+    """Of all parts, the symbols without a context first, what contexts give to the
+    symbol and leave to the state, the block left out."""
+    own, left = np.zeros(M), np.ones(M)
+    owns, lefts = [own], [left]
     for level in levels:
-        share, kind = level.deleted()
-        here = level.owns[level.owner]
-        whole = level.back_offs()[level.owner]
-        gone = ~here | (level.count == 1)
-        states = []
-        for part, b, above in (
-            (
-                level.value / level.sum[level.owner],
-                np.where(here, whole, 1),
-                [values[level.above] for values in full],
-            ),
-            (
-                share,
-                np.where(here & (kind >= 0), level.gate[kind], 1),
-                [
-                    np.where(gone, one[level.above], other[level.above])
-                    for one, other in zip(out, full, strict=True)
-                ],
-            ),
-        ):
-            states.append(((1 - b) * part + b * above[0], b * above[1]))
-        full, out = states
-        owns.append(out[0])
-        lefts.append(out[1])
+        there = level.keep[level.owner][level.entry] & (level.kind >= 0)
+        b = np.where(there, level.gate[level.kind], 1)
+        own = (1 - b) * level.share + b * own[level.part_above]
+        left = b * left[level.part_above]
+        owns.append(own)
+        lefts.append(left)
     return np.concatenate(owns), np.concatenate(lefts)
