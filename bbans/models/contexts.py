@@ -7,7 +7,7 @@ to quantise.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,10 @@ from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
 
 __all__ = ["Counts", "evaluate", "row"]
 
-_MAX_CONTEXTS = 1 << 24
+_MAX_ITEMS = 1 << 23
 _ITEMS = 2  # contexts and entries at most, for each byte of a packed model file
-# Entries that are counted, for each byte that they may take, and if there is no limit.
-_COUNTED, _COUNTED_AT_MOST = 4, 1 << 23
+# Parts of entries that are counted, for each of those bytes.
+_COUNTED = 4
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of
 # different symbols.
 _TOTALS = np.array([1, 2, 3, 4, 5, 7, 10, 15, 25, 50, 100, 1000])
@@ -33,7 +33,10 @@ _TOTAL_CLASS, _TYPES_CLASS = (
     for ends in (_TOTALS, _TYPES)
 )
 _BLOCKS = 10  # of data, each of which is left out in turn
-_NEARLY = 1.002  # of bits
+_ORDERS = 8, 16
+_BETTER = 0.995  # so much less the longer order must take
+_LEAST_GAIN = 1e-6  # bits, for an item
+_HALVINGS = 24
 _OFTEN = 8  # a context that occurred as often comes back as often
 _ROUNDS = 6  # of EM for the back-offs of classes
 _LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
@@ -94,14 +97,18 @@ class Counts:
         Symbol numbers.
     n_symbols : int
         M, at most 65535.
-    order : int
-        Symbols of the longest context, 0 to 16.
+    order : int or "auto"
+        Symbols of the longest context, 0 to 16; or what is best for the last fifth of
+        the data.
     max_bytes : int, optional
-        What the contexts may take in a packed model file. Those are left out that gain
-        least for a byte. By default all are kept that occur twice and gain anything.
+        What the contexts may take in a packed model file, about; see `limit`. Those are
+        left out that gain least. By default all are kept that occur twice and gain
+        anything.
 
     Attributes
     ----------
+    order : int
+        As above.
     n_contexts : int
         C, with the empty one.
     own, back_off : ndarray of float64, shape (T,)
@@ -134,39 +141,52 @@ class Counts:
         order: int | str,
         max_bytes: int | None = None,
     ) -> None:
-        automatic = order == "auto"
-        longest = MAX_ORDER if automatic else as_integer(order, "order", 0, MAX_ORDER)
         if not 1 <= n_symbols < WEIGHT:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
+        if order == "auto":
+            parts = list(sequences)
+            order, sequences = _best_order(parts, n_symbols, max_bytes), parts
+        self.order = as_integer(order, "order", 0, MAX_ORDER)
         data = Joined(sequences, n_symbols)
-        # The place of the state's emission is taken by the symbols' frequencies.
-        frequency = np.bincount(data.x, minlength=n_symbols) + 0.5
-        self._frequency = frequency / frequency.sum()
-        room = _COUNTED_AT_MOST if max_bytes is None else _COUNTED * max_bytes
-        room, least = min(room, _COUNTED_AT_MOST), 1 if max_bytes is not None else 2
-        blocks = max(min(_BLOCKS, data.x.size), 1)
-        if automatic:  # what does not occur in two blocks says nothing here
-            longest = _best(
-                _counted(data, longest, blocks, room, 2)[0], self._frequency
-            )
-        self.order = longest
-        self._levels, self._deepest = _counted(data, longest, blocks, room, least)
+        self._frequency = _frequency(data.x, n_symbols)
+        self._levels, self._deepest = _counted(data, self.order, max_bytes)
         _count(self._levels, discounts=True)
         _train(self._levels, self._frequency)
         _weigh(self._levels, self._frequency)
-        self._keep(max_bytes)
+        self._keep(_MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes)
 
-    def _keep(self, max_bytes: int | None) -> None:
-        if max_bytes is not None:
-            _choose(self._levels, _ITEMS * max_bytes)
+    def _keep(self, items: int) -> None:
+        self.n_items = _choose(self._levels, items)
         self.n_contexts = 1 + sum(int(level.keep.sum()) for level in self._levels)
-        if self.n_contexts > _MAX_CONTEXTS:
-            raise ModelError("there are too many contexts: limit max_bytes")
         _count(self._levels, discounts=False)
         own, back_off = _deleted(self._levels, self._frequency.size)
         self.own, self.back_off = own[self._deepest], back_off[self._deepest]
+
+    def limit(self, max_bytes: int, size: Callable[[Contexts], int]) -> Contexts:
+        """Leave out contexts until what holds them is as small as it must be.
+
+        Parameters
+        ----------
+        max_bytes : int
+        size : callable
+            Of contexts, the bytes of what holds them.
+
+        Returns
+        -------
+        contexts : Contexts
+            As many as fit, or the empty one alone. `n_contexts`, `own` and `back_off`
+            go with it.
+        """
+        while True:
+            contexts = self.contexts()
+            excess = size(contexts) - max_bytes
+            if excess <= 0 or self.n_items == 0:
+                return contexts
+            # What is left out first takes the most bytes.
+            each = max(size(contexts) - size(Contexts.empty()), 1) / self.n_items
+            self._keep(max(self.n_items - int(excess / each) - 1, 0))
 
     def contexts(self) -> Contexts:
         """Round to a tree of contexts."""
@@ -354,15 +374,48 @@ def _class(total: _Integers, types: _Integers) -> _Integers:
     return n * _TYPES.size + _TYPES_CLASS[np.minimum(types, _TYPES[-1])]
 
 
+def _frequency(x: _Integers, M: int) -> _Floats:
+    """What takes the place of the states' emission."""
+    frequency = np.bincount(x, minlength=M) + 0.5
+    return frequency / frequency.sum()
+
+
+def _best_order(
+    sequences: list[NDArray[np.int32]], M: int, max_bytes: int | None
+) -> int:
+    """The shorter order, unless the data's last fifth takes less with the longer."""
+    parts = list(sequences)
+    ends = np.cumsum([part.size for part in parts])
+    T = int(ends[-1]) if parts else 0
+    # Between sequences, if that makes about a fifth.
+    n = int(np.searchsorted(ends, 0.8 * T)) if parts else 0
+    before = int(ends[n] - parts[n].size) if parts else 0
+    if not 0.7 * T <= before <= 0.9 * T and parts:
+        cut = int(0.8 * T) - before
+        parts[n : n + 1] = [parts[n][:cut], parts[n][cut:]]
+        n += 1
+    known, others = parts[:n], parts[n:]
+    x = Joined(others, M).x
+    p = _frequency(Joined(known, M).x, M)[x]
+    bits = []
+    for order in _ORDERS:
+        counts = Counts(known, M, order, max_bytes)
+        tree = counts.contexts()
+        own, left = evaluate(tree, tree.find(others, M), x)
+        bits.append(-np.log2(own + left * p).sum())
+    return _ORDERS[int(bits[1] < _BETTER * bits[0])]
+
+
 def _counted(
-    data: Joined, order: int, blocks: int, room: float, least: int
+    data: Joined, order: int, max_bytes: int | None
 ) -> tuple[list[_Level], _Integers]:
     """Levels of contexts, and for each symbol its part of the longest context: its
-    number among all, the M symbols without a context first.
-
-    Contexts that occur seldom are left out where there are more than `room` parts.
-    """
+    number among all, the M symbols without a context first."""
+    # Contexts that occur seldom are left out where there are too many parts.
+    room = _MAX_ITEMS if max_bytes is None else min(_COUNTED * max_bytes, _MAX_ITEMS)
+    least = 2 if max_bytes is None else 1
     M, T = data.M, data.x.size
+    blocks = max(min(_BLOCKS, T), 1)
     levels: list[_Level] = []
     at, of = np.arange(T), np.zeros(T, np.int64)
     block = at * blocks // max(T, 1)
@@ -488,16 +541,6 @@ def _train(levels: list[_Level], frequency: _Floats) -> _Floats:
     return bits
 
 
-def _best(levels: list[_Level], frequency: _Floats) -> int:
-    """The least length of contexts which is nearly as good as any."""
-    if not levels:
-        return 0
-    _count(levels, discounts=True)
-    bits = _train(levels, frequency)
-    print((bits / 8).astype(int))
-    return int(np.argmax(bits <= _NEARLY * bits.min())) + 1
-
-
 def _weigh(levels: list[_Level], frequency: _Floats) -> None:
     """What the entries of each context gain, in bits, over the parent alone."""
     above = frequency
@@ -513,19 +556,20 @@ def _weigh(levels: list[_Level], frequency: _Floats) -> None:
         level.gain = gain * level.total * level.returning()
 
 
-def _choose(levels: list[_Level], max_items: float) -> None:
+def _choose(levels: list[_Level], max_items: float) -> int:
     """Choose contexts by what they gain for an item (a context, or an entry), and all
-    that these need."""
-    low, high = 1e-6, 1e4  # bits for an item
-    if _chosen(levels, low) <= max_items:
-        return
-    for _ in range(24):
+    that these need. Returns how many items that is."""
+    low, high = _LEAST_GAIN, 1e6
+    items = _chosen(levels, low)
+    if items <= max_items:
+        return items
+    for _ in range(_HALVINGS):
         price = float(np.sqrt(low * high))
         if _chosen(levels, price) > max_items:
             low = price
         else:
             high = price
-    _chosen(levels, high)
+    return _chosen(levels, high)
 
 
 def _chosen(levels: list[_Level], price: float) -> int:
