@@ -205,9 +205,9 @@ class EngineModel(SequenceModel):
             most = UNTIL_DEFAULT if length is None else length
             x = self._decode_until(message, until, most, max_bytes)
         elif length is None:
-            noun = "bytes of UTF-8" if self._is_utf8 else "symbols"
+            which = ", bytes of UTF-8," * self._is_utf8
             raise ModelError(
-                f"decoding needs the number of {noun}, or the last of them"
+                f"decoding needs the number of symbols{which} or the last of them"
             )
         else:
             what = f"a message of length {length}"
