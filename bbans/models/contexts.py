@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.errors import ModelError
-from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
+from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHTS_MAX, Contexts, Joined
 
 __all__ = ["Counts", "evaluate", "row"]
 
@@ -141,7 +141,7 @@ class Counts:
         order: int | str,
         max_bytes: int | None = None,
     ) -> None:
-        if not 1 <= n_symbols < WEIGHT:
+        if not 1 <= n_symbols <= WEIGHTS_MAX:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
@@ -270,7 +270,11 @@ class _Level:
         self.part_times = self.part_ending = times
         self.times = self.ending = np.add.reduceat(times, first)
         self.keep = np.ones(keys.size, bool)
+        self.count: _Integers = self.times
+        self.less: _Integers = self.part_times
+        self.rest: _Integers = self.part_times
         self.types = np.bincount(self.owner, minlength=keys.size)
+        self.gain: _Floats = np.zeros(keys.size)
         # What is left of counts 0, 1, 2, and what of more is taken off.
         self.left, self.discount = np.zeros(3), 0.0
         total, types = np.repeat(_TOTALS, _TYPES.size), np.tile(_TYPES, _TOTALS.size)
@@ -280,25 +284,22 @@ class _Level:
         """Find what has no longer context."""
         self.ending, self.part_ending = self.times, self.part_times
         if below is not None:
-            further = np.bincount(below.above, below.times, self.times.size)
-            self.ending = self.times - further.astype(np.int64)
-            further = np.bincount(below.part_above, below.part_times, self.entry.size)
-            self.part_ending = self.part_times - further.astype(np.int64)
+            self.ending = self.times - _sums(below.above, below.times, self.times.size)
+            self.part_ending = self.part_times - _sums(
+                below.part_above, below.part_times, self.entry.size
+            )
 
     def set_counts(self, below: _Level | None) -> None:
         """Count what longer contexts do not count, and what they count once."""
-        self.count, less = self.ending, self.part_ending
+        count, less = self.ending.copy(), self.part_ending.copy()
         if below is not None:
             here = below.keep[below.owner]
             passed = np.where(here, 1, below.count)
-            self.count = self.count + np.bincount(
-                below.above, passed, self.count.size
-            ).astype(np.int64)
+            count += _sums(below.above, passed, count.size)
             passed = np.where(here[below.entry], below.rest == 0, below.less)
-            less = less + np.bincount(below.part_above, passed, less.size).astype(
-                np.int64
-            )
-        self.less, self.rest = less, self.count[self.entry] - less
+            less += _sums(below.part_above, passed, less.size)
+        self.count, self.less = count, less
+        self.rest = count[self.entry] - less
 
     def set_discounts(self) -> None:
         """Chen and Goodman's, from the numbers of entries that count 1 to 4."""
@@ -306,32 +307,30 @@ class _Level:
         n = np.maximum(n, 1)
         y = n[0] / (n[0] + 2 * n[1])
         one, two, more = (j - (j + 1) * y * n[j] / n[j - 1] for j in (1, 2, 3))
-        self.left = np.array(
-            [0, 1 - min(max(one, 0.1), 0.95), 2 - min(max(two, 0.1), 1.7)]
-        )
-        self.discount = min(max(more, 0.1), 2.3)
+        first = 1 - min(max(one, 0.1), 0.95)
+        second = max(2 - min(max(two, 0.1), 1.7), first)
+        self.left = np.array([0, first, second])
+        self.discount = min(max(more, 0.1), 3 - second)
 
     def discounted(self, count: _Integers) -> _Floats:
         """What is left of counts."""
         more = np.maximum(count - self.discount, 0)
-        return np.where(count < 3, self.left[np.minimum(count, 2)], more)
+        found: _Floats = np.where(count < 3, self.left[np.minimum(count, 2)], more)
+        return found
 
     def set_values(self) -> None:
         """Values and sums, of all and with each block left out."""
         n = self.parent.size
-        self.total = np.bincount(self.owner, self.count, n).astype(np.int64)
+        self.total = _sums(self.owner, self.count, n)
         self.value = self.discounted(self.count)
         self.sum = np.bincount(self.owner, self.value, n)
         value, cells = self.discounted(self.rest), n * self.blocks
         lost = np.bincount(self.cell, self.value[self.entry] - value, cells)[self.cell]
         context = self.owner[self.entry]
         rest = self.sum[context] - lost
-        total = self.total[context] - np.bincount(self.cell, self.less, cells)[
-            self.cell
-        ].astype(np.int64)
-        types = self.types[context] - np.bincount(self.cell, self.rest == 0, cells)[
-            self.cell
-        ].astype(np.int64)
+        total = self.total[context] - _sums(self.cell, self.less, cells)[self.cell]
+        types = _sums(self.cell, self.rest == 0, cells)[self.cell]
+        types = self.types[context] - types
         some = total > 0
         self.share = np.where(some, value / np.where(some, rest, 1), 0)
         self.kind = np.where(some, _class(total, types), -1)
@@ -346,15 +345,16 @@ class _Level:
         That is how often those occur in a block which occur as often outside of it.
         """
         n, blocks = self.parent.size, self.blocks
-        there = np.bincount(self.cell, self.part_times, n * blocks).reshape(n, blocks)
+        there = _sums(self.cell, self.part_times, n * blocks).reshape(n, blocks)
         times = there.sum(axis=1)
-        outside = np.minimum(times[:, None] - there, _OFTEN).astype(np.int64).ravel()
+        outside = np.minimum(times[:, None] - there, _OFTEN).ravel()
         again = np.bincount(outside, there.ravel(), _OFTEN + 1)
         all_ = np.bincount(outside, minlength=_OFTEN + 1)
         seen = np.maximum(np.arange(_OFTEN + 1), 1)
         share = blocks * again / (seen * np.maximum(all_, 1))
         share[_OFTEN] = 1
-        return np.minimum(share, 1)[np.minimum(times, _OFTEN).astype(np.int64)]
+        found: _Floats = np.minimum(share, 1)[np.minimum(times, _OFTEN)]
+        return found
 
     def rounded(self) -> tuple[_Integers, _Integers]:
         """Back-offs of the contexts that are kept, and weights of their entries.
@@ -363,21 +363,36 @@ class _Level:
         entries and their counts: so they take little in a file.
         """
         b = np.rint(BACK_OFF * self.back_offs()).astype(np.int64)
-        unit = min(_UNIT, (WEIGHT // 2) / self.sum.max(initial=1))
-        weight = np.maximum(np.rint(unit * self.value), 1).astype(np.int64)
+        # Rounding adds less than 1 to each; contexts of large sums have smaller units.
+        excess = _UNIT * self.sum / np.maximum(WEIGHTS_MAX - self.types, 1)
+        unit = _UNIT / 2.0 ** np.ceil(np.log2(np.maximum(excess, 1)))
+        weight = np.maximum(np.rint(unit[self.owner] * self.value), 1).astype(np.int64)
         return b[self.keep], weight[self.keep[self.owner]]
+
+
+def _sums(of: _Integers, values: NDArray[Any], n: int) -> _Integers:
+    """Of integers, by where they belong."""
+    return np.bincount(of, values, n).astype(np.int64)
+
+
+def _floats(of: _Integers, values: _Floats, n: int) -> _Floats:
+    """Of floats."""
+    return np.asarray(np.bincount(of, values, n), np.float64)
 
 
 def _class(total: _Integers, types: _Integers) -> _Integers:
     """The class of contexts with such counts, at least 1."""
     n = _TOTAL_CLASS[np.minimum(total, _TOTALS[-1])]
-    return n * _TYPES.size + _TYPES_CLASS[np.minimum(types, _TYPES[-1])]
+    found: _Integers = n * _TYPES.size + _TYPES_CLASS[np.minimum(types, _TYPES[-1])]
+    return found
 
 
 def _frequency(x: _Integers, M: int) -> _Floats:
     """What takes the place of the states' emission."""
-    frequency = np.bincount(x, minlength=M) + 0.5
-    return frequency / frequency.sum()
+    frequency: _Floats = np.bincount(x, minlength=M) / 1
+    frequency += 0.5
+    frequency /= frequency.sum()
+    return frequency
 
 
 def _best_order(
@@ -501,15 +516,8 @@ def _steps(levels: list[_Level], M: int) -> list[_Step]:
     return steps
 
 
-def _train(levels: list[_Level], frequency: _Floats) -> _Floats:
-    """Back-offs of classes by EM.
-
-    Returns
-    -------
-    bits : ndarray of float64, shape (levels,)
-        What the data take with contexts up to each length, each block left out in its
-        turn.
-    """
+def _train(levels: list[_Level], frequency: _Floats) -> None:
+    """Back-offs of classes by EM, each block left out in its turn."""
     steps = _steps(levels, frequency.size)
     for _ in range(_ROUNDS):
         above, passed = frequency, []
@@ -523,7 +531,7 @@ def _train(levels: list[_Level], frequency: _Floats) -> _Floats:
         for k in range(len(steps) - 1, -1, -1):
             step, arriving = steps[k], steps[k].ending.astype(np.float64)
             if below is not None:
-                arriving += np.bincount(below.above, reach, arriving.size)
+                arriving = arriving + np.bincount(below.above, reach, arriving.size)
             reach = arriving * passed[k]
             opened = np.bincount(step.kind, reach, _CLASSES)
             all_ = np.bincount(step.kind, arriving, _CLASSES)
@@ -531,14 +539,6 @@ def _train(levels: list[_Level], frequency: _Floats) -> _Floats:
             gate = (opened + levels[k].gate) / (all_ + 1)
             levels[k].gate = np.clip(gate, _LEAST, _MOST)
             below = step
-    bits, ended, above = np.zeros(len(steps)), 0.0, frequency
-    for k, (level, step) in enumerate(zip(levels, steps, strict=False)):
-        b = level.gate[step.kind]
-        above = (1 - b) * step.share + b * above[step.above]
-        lengths = np.log2(above)
-        bits[k] = ended - step.times @ lengths
-        ended -= step.ending @ lengths
-    return bits
 
 
 def _weigh(levels: list[_Level], frequency: _Floats) -> None:
@@ -550,7 +550,7 @@ def _weigh(levels: list[_Level], frequency: _Floats) -> None:
         own = ((1 - back_off) / level.sum)[level.owner] * level.value
         parent = above[level.above]
         above = own + back_off[level.owner] * parent
-        gain = np.bincount(level.owner, above * np.log2(above / parent), n)
+        gain = _floats(level.owner, above * np.log2(above / parent), n)
         others = np.maximum(1 - np.bincount(level.owner, parent, n), 0)
         gain += back_off * others * np.log2(back_off)
         level.gain = gain * level.total * level.returning()
@@ -583,10 +583,10 @@ def _chosen(levels: list[_Level], price: float) -> int:
         level = levels[depth]
         value = level.gain - price * (1 + level.types)
         if worth is not None:
-            value += worth
+            value = value + worth
         level.keep = value > 0
         if depth:
-            worth = np.bincount(
+            worth = _floats(
                 level.parent, np.maximum(value, 0), levels[depth - 1].parent.size
             )
     for level, above in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
