@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,14 +10,29 @@ from typing import TypeVar
 
 from bbans._arguments import as_integer
 
-__all__ = ["in_order"]
+__all__ = ["as_threads", "in_order"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
+def as_threads(threads: int | None) -> int:
+    """A number of threads; None: one for each core that the process may use.
+
+    Raises
+    ------
+    ModelError
+        If it is below 1.
+    """
+    if threads is not None:
+        return as_integer(threads, "threads", 1)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
+    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int | None
 ) -> Iterator[_Result]:
     """Yield ``work(item)`` for each item, in the order of the items.
 
@@ -26,15 +42,15 @@ def in_order(
         Runs in several threads at a time.
     items : iterable
         Read as the work goes on: at most ``threads + 1`` are out at a time.
-    threads : int
-        With 1 the work is done here.
+    threads : int, optional
+        With 1 the work is done here; by default one for each core.
 
     Raises
     ------
     ModelError
         If `threads` is below 1.
     """
-    threads = as_integer(threads, "threads", 1)
+    threads = as_threads(threads)
     if threads == 1:
         return map(work, items)
     return _pooled(work, items, threads)

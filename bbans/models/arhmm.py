@@ -5,8 +5,7 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -18,27 +17,35 @@ from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
-from bbans.models import em
+from bbans.models import _forward, em
 from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
     Floats,
     PseudoCounts,
     as_pseudo_counts,
+    cumulative,
 )
 from bbans.models._training import Iteration, check_run, climb, impossible
 from bbans.models.base import FloatModel
-from bbans.models.contexts import Counts, evaluate, row
+from bbans.models.contexts import Counts, evaluate
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_arhmm
 from bbans.models.hmm import HMM, states_of
 
 __all__ = ["ARHMM"]
 
-_Trained = tuple[HMM, Floats]  # states, and the gates of contexts
+# The arrays of contexts in a file of floats.
+_CONTEXTS = ("children", "first", "label", "back_off", "symbol", "weight")
 
 # Symbols that are drawn to see how many bits one holds, and how these vary.
 _DRAWN = 4096
+
+# States that tell symbols apart without contexts do so under contexts too, and better
+# than what a start at random comes to in as many updates.
+_START_UPDATES, _START_TOL = 20, 1e-3
+
+_Trained = tuple[HMM, Floats]  # states, and the gates of contexts
 
 # Gates: at first, and the pseudo-counts of an open and a closed one.
 _GATE = 0.1
@@ -134,26 +141,26 @@ class ARHMM(FloatModel):
     @classmethod
     def fit(
         cls,
-        sequences: Symbols | Iterable[Symbols],
-        n_states: int,
+        sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
+        n_states: int = 16,
         *,
         order: int = 3,
         max_bytes: int | None = None,
         n_iter: int = 100,
-        tol: float = 1e-5,
+        tol: float = 1e-4,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
-        dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        dtype: DTypeLike = np.float32,
+        threads: int | None = None,
         progress: bool | None = None,
     ) -> ARHMM:
         """Train a model: contexts by smoothed counts, then the states by EM.
 
         Parameters
         ----------
-        sequences : str, bytes-like, ndarray of int, or an iterable of such
+        sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
             As for `HMM.fit`; they are held in memory.
         n_states : int
             K.
@@ -161,11 +168,17 @@ class ARHMM(FloatModel):
             Symbols of the longest context, 0 to 16.
         max_bytes : int, optional
             About what the contexts may take in a model file; see `Contexts.fit`.
-        init : HMM, optional
-            Where EM starts, with K states and the same alphabet. By default an HMM is
-            trained first, with the same arguments.
-        n_iter, tol, pseudo_count, alphabet, seed, dtype, threads, progress
+        n_iter : int
+            Updates at most.
+        tol : float
+            Stop when an update lowers the objective by less, in bits per symbol.
+        pseudo_count : float or tuple of 3 floats
             As for `HMM.fit`.
+        init : HMM, optional
+            Where EM starts, with K states and the same alphabet. By default a few
+            updates of an HMM without contexts come first.
+        alphabet, seed, dtype, threads, progress
+            As for `HMM.fit`; but float32 is the default.
 
         Returns
         -------
@@ -209,7 +222,8 @@ class ARHMM(FloatModel):
         data = list(encode_all(held, symbols))
         counts = Counts(data, symbols.size, order, max_bytes)
         states = HMM.fit(
-            held, n_states, n_iter=n_iter if init is None else 0, tol=tol,
+            held, n_states,
+            n_iter=min(n_iter, _START_UPDATES) if init is None else 0, tol=_START_TOL,
             pseudo_count=pseudo_count, alphabet=symbols, seed=seed, init=init,
             dtype=dtype, threads=threads, progress=progress,
         )  # fmt: skip
@@ -268,15 +282,14 @@ class ARHMM(FloatModel):
         if indices.size == 0:
             return 0.0
         longest = self._contexts.find([indices], self.n_symbols)
-        own, back_off = evaluate(self._contexts, longest, indices.astype(np.int64))
-        terms = _Terms([indices], longest[None], own[None], back_off[None])
+        # What occurs in the same context is one symbol here.
+        keys, term = np.unique(longest * self.n_symbols + indices, return_inverse=True)
+        symbols = keys % self.n_symbols
+        own, back_off = evaluate(self._contexts, keys // self.n_symbols, symbols)
+        initial, transition, emission = self._states._parameters
         return em.expect(
-            em.batches(terms.sequences, terms.x.size),
-            (
-                self._states.initial,
-                self._states.transition,
-                terms.likelihood(self._states, np.zeros(self._contexts.n_contexts)),
-            ),
+            [em.Batch.of([(0, term.astype(np.int32))])],
+            (initial, transition, own + back_off * emission[:, symbols]),
             counting=False,
         ).bits
 
@@ -284,7 +297,8 @@ class ARHMM(FloatModel):
         self, length: int, *, seed: int | np.random.Generator
     ) -> tuple[NDArray[np.int64] | NDArray[np.uint32], NDArray[np.int64]]:
         """Draw a sequence and its states from the model; see `HMM.sample`."""
-        x, z, _ = self._draw(length, as_generator(seed), measure=False)
+        length = as_integer(length, "length", 0)
+        x, z = self._draw(length, as_generator(seed))
         return self.alphabet.decode(x), z
 
     def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenARHMM:
@@ -297,64 +311,63 @@ class ARHMM(FloatModel):
         predictive : bool
             The mode, as for `HMM.freeze`.
         """
-        _, _, bits = self._draw(_DRAWN, np.random.default_rng(0), measure=True)
         return frozen_arhmm(
-            self._states.initial,
-            self._states.transition,
-            self._states.emission,
+            *self._states._parameters,
             self._contexts,
             prec=prec,
             alphabet=self.alphabet,
-            bits=bits,
+            bits=self._bits(),
         ).with_mode(MODES[bool(predictive)])
+
+    def _bits(self) -> Floats:
+        """-log2 P(x_t | z_t-1, x_1 .. x_t-1) of symbols that are drawn."""
+        x, z = self._draw(_DRAWN, np.random.default_rng(0))
+        initial, transition, emission = self._states._parameters
+        longest = self._contexts.find([x], self.n_symbols)
+        own, back_off = evaluate(self._contexts, longest, x.astype(np.int64))
+        step = np.vstack([initial @ emission, transition @ emission])
+        before = np.concatenate([[0], z[:-1] + 1])
+        bits: Floats = -np.log2(own + back_off * step[before, x])
+        return bits
+
+    def _draw(
+        self, length: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        x, z = np.empty(length, np.int32), np.empty(length, np.int64)
+        tree = self._contexts
+        total = np.concatenate([[0], np.cumsum(tree.weight, dtype=np.int64)])
+        first = tree.first.astype(np.int64)
+        sums = total[1:] - np.repeat(total[first[:-1]], np.diff(first))
+        initial, transition, emission = map(cumulative, self._states._parameters)
+        _forward.sample_contexts(
+            initial,
+            transition,
+            emission,
+            tree.children,
+            tree.first,
+            tree.label,
+            tree.back_off,
+            tree.symbol,
+            sums,
+            -1,
+            rng.random((length, 2)),
+            x,
+            z,
+        )
+        return x, z
 
     def _arrays(self) -> Arrays:
         contexts = {
             f"contexts_{name}": getattr(self._contexts, name).astype(np.uint32)
-            for name in Contexts.__slots__
+            for name in _CONTEXTS
         }
         return self._states._arrays() | contexts
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> ARHMM:
         states = dict(arrays)
-        contexts = {name: states.pop(f"contexts_{name}") for name in Contexts.__slots__}
+        contexts = {name: states.pop(f"contexts_{name}") for name in _CONTEXTS}
         return cls(HMM._from_arrays(states), Contexts(**contexts))
-
-    def _draw(
-        self, length: int, rng: np.random.Generator, measure: bool
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64], Floats]:
-        """Symbols, states and, if wanted, -log2 P(x_t | x_1 .. x_t-1)."""
-        length = as_integer(length, "length", 0)
-        M, order = self.n_symbols, self._contexts.order
-        E, A = self._states.emission, self._states.transition
-        rows: dict[tuple[int, ...], tuple[Floats, float]] = {}
-        x, z = np.empty(length, np.int32), np.empty(length, np.int64)
-        bits = np.zeros(length)
-        belief, chances = self._states.initial, self._states.initial
-        u = rng.random((length, 2))
-        for t in range(length):
-            history = tuple(x[max(t - order, 0) : t].tolist())
-            key = (t <= order, *history)
-            if key not in rows:
-                known = x[max(t - order - 1, 0) : t + 1].copy()
-                known[-1] = 0
-                at = self._contexts.find([known], M)[-1]
-                rows[key] = row(self._contexts, int(at), M)
-            own, left = rows[key]
-            z[t] = _pick(chances, u[t, 0])
-            x[t] = _pick(own + left * E[z[t]], u[t, 1])
-            chances = A[z[t]]
-            if measure:
-                joint = belief * (own[x[t]] + left * E[:, x[t]])
-                bits[t] = -math.log2(joint.sum())
-                belief = joint @ A / joint.sum()
-        return x, z, bits
-
-
-def _pick(chances: Floats, u: float) -> int:
-    edges = np.cumsum(chances)
-    return min(int(np.searchsorted(edges, u * edges[-1], "right")), chances.size - 1)
 
 
 def _log2_gate(gate: Floats) -> float:
