@@ -10,25 +10,29 @@ from typing import TypeVar
 
 from bbans._arguments import as_integer
 
-__all__ = ["as_threads", "in_order"]
+__all__ = ["as_threads", "in_order", "usable"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
+def usable() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
 def as_threads(threads: int | None) -> int:
-    """A number of threads; None: one for each core that the process may use.
+    """A number of threads; None: as many as the process may use processors.
 
     Raises
     ------
     ModelError
         If it is below 1.
     """
-    if threads is not None:
-        return as_integer(threads, "threads", 1)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable() if threads is None else as_integer(threads, "threads", 1)
 
 
 def in_order(

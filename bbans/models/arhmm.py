@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans._float_file import Arrays
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import _forward, em
-from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
+from bbans.models._data import encode_all, passes_of, training_alphabet
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
     Floats,
@@ -31,7 +31,7 @@ from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_arhmm
-from bbans.models.hmm import HMM, states_of
+from bbans.models.hmm import HMM, drawn, states_of
 
 __all__ = ["ARHMM"]
 
@@ -150,6 +150,7 @@ class ARHMM(FloatModel):
         tol: float = 1e-4,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         dtype: DTypeLike = np.float32,
@@ -161,7 +162,9 @@ class ARHMM(FloatModel):
         Parameters
         ----------
         sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
-            As for `HMM.fit`; they are held in memory.
+            As for `HMM.fit`; they are held in memory. Text is coded by the bytes of its
+            UTF-8, so that the model codes characters that it has not seen: give an
+            `alphabet` to code characters.
         n_states : int
             K.
         order : int
@@ -177,7 +180,7 @@ class ARHMM(FloatModel):
         init : HMM, optional
             Where EM starts, with K states and the same alphabet. By default a few
             updates of an HMM without contexts come first.
-        alphabet, seed, dtype, threads, progress
+        alphabet, ends, seed, dtype, threads, progress
             As for `HMM.fit`; but float32 is the default.
 
         Returns
@@ -215,10 +218,7 @@ class ARHMM(FloatModel):
             as_instance(init, HMM, "init", "an HMM")
         pseudo_counts = as_pseudo_counts(pseudo_count)
         held = list(passes_of(sequences)())
-        if alphabet is not None:
-            symbols = alphabet_for(held, as_alphabet(alphabet))
-        else:
-            symbols = init.alphabet if init is not None else infer_alphabet(held)
+        symbols = training_alphabet(lambda: held, alphabet, init, ends, utf8=True)
         data = list(encode_all(held, symbols))
         counts = Counts(data, symbols.size, order, max_bytes)
         states = HMM.fit(
@@ -299,7 +299,7 @@ class ARHMM(FloatModel):
         """Draw a sequence and its states from the model; see `HMM.sample`."""
         length = as_integer(length, "length", 0)
         x, z = self._draw(length, as_generator(seed))
-        return self.alphabet.decode(x), z
+        return drawn(self.alphabet, x, z)
 
     def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenARHMM:
         """Turn the parameters into integer tables, with which sequences are coded.
@@ -323,10 +323,15 @@ class ARHMM(FloatModel):
         """-log2 P(x_t | z_t-1, x_1 .. x_t-1) of symbols that are drawn."""
         x, z = self._draw(_DRAWN, np.random.default_rng(0))
         initial, transition, emission = self._states._parameters
-        longest = self._contexts.find([x], self.n_symbols)
-        own, back_off = evaluate(self._contexts, longest, x.astype(np.int64))
         step = np.vstack([initial @ emission, transition @ emission])
         before = np.concatenate([[0], z[:-1] + 1])
+        sequences = [x]
+        if self.alphabet.ends:  # after each a sequence begins
+            begins = np.flatnonzero(x == self.alphabet.end) + 1
+            before[begins[begins < x.size]] = 0
+            sequences = np.split(x, begins)
+        longest = self._contexts.find(sequences, self.n_symbols)
+        own, back_off = evaluate(self._contexts, longest, x.astype(np.int64))
         bits: Floats = -np.log2(own + back_off * step[before, x])
         return bits
 
@@ -349,7 +354,7 @@ class ARHMM(FloatModel):
             tree.back_off,
             tree.symbol,
             sums,
-            -1,
+            -1 if self.alphabet.end is None else self.alphabet.end,
             rng.random((length, 2)),
             x,
             z,
