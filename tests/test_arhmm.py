@@ -24,7 +24,8 @@ from bbans.errors import TruncatedError
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenModel
 from bbans.frozen.c_header import c_header
 from bbans.models import Contexts, information_content
-from bbans.models.contexts import Counts
+from bbans.models.contexts import Counts, row
+from bbans.models.freeze_hmm import _rounded as rounded_masses
 
 TEXT = "".join(topics.values())
 
@@ -494,6 +495,68 @@ def test_training_is_reproducible_and_takes_what_hmm_takes():
         ARHMM.fit([b""], 2)
     with pytest.raises(ModelError, match="not below 2"):
         ARHMM(HMM([1], [[1]], [[0.5, 0.5]]), a.contexts)
+
+
+# ---- draws and freezing
+
+
+def test_draws_follow_the_distribution_of_their_contexts():
+    """Pearson's statistic of symbols after each state and context."""
+    floats = ARHMM.from_frozen(MODELS["order 3"])
+    x, z = floats.sample(40_000, seed=0)
+    longest = floats.contexts.find([x.astype(np.int32)], 6)
+    statistic, degrees = 0.0, 0
+    for k in np.unique(longest):
+        own, left = row(floats.contexts, int(k), 6)
+        for state in range(5):
+            here = x[(longest == k) & (z == state)]
+            expected = here.size * (own + left * floats.states.emission[state])
+            often = expected >= 5
+            if often.sum() < 2:
+                continue
+            seen = np.bincount(here, minlength=6)
+            statistic += ((seen - expected)[often] ** 2 / expected[often]).sum()
+            degrees += int(often.sum()) - bool(often.all())
+    assert degrees > 50
+    assert statistic < degrees + 5 * (2 * degrees) ** 0.5
+    steps = np.zeros((5, 5))
+    np.add.at(steps, (z[:-1], z[1:]), 1)
+    assert steps / steps.sum(axis=1, keepdims=True) == pytest.approx(
+        floats.states.transition, abs=0.05
+    )
+    y, _ = floats.sample(40_000, seed=0)
+    assert np.array_equal(x, y)
+
+
+def test_start_lengths_hold_what_a_start_needs():
+    """Against the information content of draws, a start at each place."""
+    floats = ARHMM.fit([TEXT[:30_000]], 4, order=3, n_iter=5)
+    frozen = floats.freeze()
+    assert frozen.start_length == floats.freeze().start_length
+    x, _ = floats.sample(3000, seed=1)
+    text = "".join(map(chr, x))
+    whole = [floats.information_content(text[:t]) for t in range(0, 3000, 30)]
+    c = frozen.start_length
+    begins = [floats.information_content(text[: t + c]) for t in range(0, 2900, 30)]
+    held = [b - a for a, b in zip(whole, begins, strict=False)]
+    assert np.mean(np.array(held) < 40) < 0.05
+    assert np.mean(held) < 250
+
+
+@pytest.mark.parametrize("prec", [9, 16, 24])
+@pytest.mark.parametrize("concentration", [0.01, 1, 1000])
+def test_masses_of_few_digits_are_near(prec, concentration):
+    rng = np.random.default_rng(prec)
+    rows = rng.dirichlet(np.full(257, concentration), 5) + 1e-300
+    masses = quantise(rows, prec)
+    rounded = rounded_masses(masses)
+    assert (rounded.sum(axis=1) == 1 << prec).all()
+    assert rounded.min() >= 1
+    loss = (masses * np.log2(masses / rounded)).sum(axis=1) / 2**prec
+    assert loss.max() < 1e-3
+    for few in rounded.tolist():
+        digits = [m.bit_length() - (m & -m).bit_length() + 1 for m in few]
+        assert sum(n > 5 for n in digits) <= 1
 
 
 # ---- frozen models that cannot be, and files

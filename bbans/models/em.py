@@ -400,7 +400,7 @@ def expect(
     counting: bool = True,
     dtype: DTypeLike = np.float64,
     lowest: float = 0.0,
-    threads: int = 1,
+    threads: int | None = None,
     block: int | None = None,
 ) -> Expectation:
     """Compute -log2 P(data) and, if `counting`, the expected counts.
@@ -417,8 +417,8 @@ def expect(
     lowest : float
         A fault is also a symbol at which P(x_t | x_1..t-1) / max_i P(x_t | z_t = i)
         is below this.
-    threads : int
-        Batches at a time, at most.
+    threads : int, optional
+        Batches at a time, at most; by default one for each core.
     block : int, optional
         Rows of messages that a batch keeps at a time.
     """
