@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
@@ -361,12 +362,11 @@ def locking(path: str | os.PathLike[str]) -> Iterator[io.FileIO]:
             try:
                 yield file
             finally:
-                if os.name == "nt":
-                    _unlock(file)
+                _unlock(file)
             return
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     _LOCKED_BYTE = 1 << 62  # beyond all that is read: there locks keep readers out
@@ -390,6 +390,9 @@ else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _locked() from None
+
+    def _unlock(file: io.FileIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _locked() -> BlockingIOError:

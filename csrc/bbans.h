@@ -12,7 +12,8 @@
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
  * Records    bbans_record_encode and its inverse: one short message each, whose
- *            bytes alone say what it holds.
+ *            bytes alone say what it holds.  bbans_records_open reads files of
+ *            them, bbans_records_put_group writes them: examples/records.c.
  * Networks   bbans_network_parse and bbans_network_build load one, and
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
@@ -506,6 +507,64 @@ BBANS_API bbans_status bbans_reader_decode(const bbans_reader *reader,
 BBANS_API bbans_status bbans_container_find(bbans_reader *reader,
         const uint8_t *bytes, size_t n_bytes, uint64_t element, size_t *offset);
 
+/* ---- Text ---------------------------------------------------------------- */
+
+/* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
+ * counts, and so checks, only.  *n is how many were found, all unless there is
+ * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
+BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
+        uint32_t *point, size_t cap, size_t *n);
+
+/* Code points to UTF-8.  4 n bytes suffice.  Lone surrogates, which text in
+ * Python may hold, are written as if they were characters.
+ * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
+BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* ---- Records: one by one ------------------------------------------------- */
+
+/* A record is bytes, or text, which is its UTF-8.  A model of bytes or of text
+ * makes a message of it that stands for itself: its bytes alone say what the
+ * record is, and how long (docs/maths.md, "Records").  Bytes or characters that
+ * the model does not know are stored, so any record can be coded, and none
+ * takes more than a byte more than it has.  The mode of the model is not asked
+ * for.  There is no checksum: damage is found only where no encoder writes such
+ * bytes, so keep one where you keep the messages. */
+enum {
+    BBANS_RECORD_MAX = 2147483646, /* symbols; longer ones are stored */
+    BBANS_RECORD_ROOM = 16,        /* bytes beside the record's       */
+    BBANS_RECORD_STORED = 255      /* the first byte of a stored one  */
+};
+
+/* Bytes of workspace (aligned to 8) for records of any length, either way.  0
+ * if the model is not built, or not one of bytes or text with an alphabet. */
+BBANS_API size_t bbans_record_work_bytes(const bbans_model *model);
+
+#ifndef BBANS_DECODER_ONLY
+/* The room in `bytes` that bbans_record_encode asks for: n + BBANS_RECORD_ROOM,
+ * some of it scratch; 0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_record_bound(size_t n);
+
+/* Code a record of n bytes.
+ *   bytes    [cap] out; cap is bbans_record_bound(n) or more
+ *   n_bytes  out: how many the message has, 0 to n + 1
+ * Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if the model is not built, or not
+ * one of bytes or text. */
+BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
+        const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
+        size_t *n_bytes, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode a message.  A few bytes may stand for a long record: that is what cap
+ * bounds.
+ *   record  [cap] out
+ *   n       out: its bytes.  After ERR_CAPACITY, which comes before any sign of
+ *           damage further on, what it has at least: call again with as much
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}, and ERR_SYMBOL as encoding does. */
+BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
+        size_t *n, void *work, size_t work_bytes);
+
 /* ---- Record files -------------------------------------------------------- */
 
 /* Many records (see Records) in one file, suffix .bbr, each of which is read by
@@ -603,6 +662,14 @@ BBANS_API bbans_status bbans_records_check(const bbans_records *file, size_t g);
 BBANS_API bbans_status bbans_records_check_record(const bbans_records *file,
         uint64_t k);
 
+/* Find, check and decode record k, as bbans_record_decode does, whose arguments
+ * the others are.
+ *   model  the one of file->fingerprint
+ * Returns ERR_{NULL,SIZE,SYMBOL,CORRUPT,CAPACITY}. */
+BBANS_API bbans_status bbans_records_get(const bbans_records *file, uint64_t k,
+        const bbans_model *model, uint8_t *record, size_t cap, size_t *n,
+        void *work, size_t work_bytes);
+
 #ifndef BBANS_DECODER_ONLY
 /* Bytes of a header. */
 BBANS_API size_t bbans_records_header_bytes(size_t terminator_bytes,
@@ -646,64 +713,6 @@ BBANS_API bbans_status bbans_records_put_group(uint64_t at, uint64_t first,
         const uint8_t *message, const uint32_t *end, size_t n, int checksums,
         int unterminated, uint8_t *bytes, size_t cap, size_t *n_bytes);
 #endif /* BBANS_DECODER_ONLY */
-
-/* ---- Text ---------------------------------------------------------------- */
-
-/* UTF-8 to code points.  point [cap] is large enough with cap = n_bytes; NULL
- * counts, and so checks, only.  *n is how many were found, all unless there is
- * an error.  Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if it is not UTF-8. */
-BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
-        uint32_t *point, size_t cap, size_t *n);
-
-/* Code points to UTF-8.  4 n bytes suffice.  Lone surrogates, which text in
- * Python may hold, are written as if they were characters.
- * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
-BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
-        uint8_t *bytes, size_t cap, size_t *n_bytes);
-
-/* ---- Records: one by one ------------------------------------------------- */
-
-/* A record is bytes, or text, which is its UTF-8.  A model of bytes or of text
- * makes a message of it that stands for itself: its bytes alone say what the
- * record is, and how long (docs/maths.md, "Records").  Bytes or characters that
- * the model does not know are stored, so any record can be coded, and none
- * takes more than a byte more than it has.  The mode of the model is not asked
- * for.  There is no checksum: damage is found only where no encoder writes such
- * bytes, so keep one where you keep the messages. */
-enum {
-    BBANS_RECORD_MAX = 2147483646, /* symbols; longer ones are stored */
-    BBANS_RECORD_ROOM = 16,        /* bytes beside the record's       */
-    BBANS_RECORD_STORED = 255      /* the first byte of a stored one  */
-};
-
-/* Bytes of workspace (aligned to 8) for records of any length, either way.  0
- * if the model is not built, or not one of bytes or text with an alphabet. */
-BBANS_API size_t bbans_record_work_bytes(const bbans_model *model);
-
-#ifndef BBANS_DECODER_ONLY
-/* The room in `bytes` that bbans_record_encode asks for: n + BBANS_RECORD_ROOM,
- * some of it scratch; 0 if it exceeds SIZE_MAX. */
-BBANS_API size_t bbans_record_bound(size_t n);
-
-/* Code a record of n bytes.
- *   bytes    [cap] out; cap is bbans_record_bound(n) or more
- *   n_bytes  out: how many the message has, 0 to n + 1
- * Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if the model is not built, or not
- * one of bytes or text. */
-BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
-        const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
-        size_t *n_bytes, void *work, size_t work_bytes);
-#endif /* BBANS_DECODER_ONLY */
-
-/* Decode a message.  A few bytes may stand for a long record: that is what cap
- * bounds.
- *   record  [cap] out
- *   n       out: its bytes.  After ERR_CAPACITY, which comes before any sign of
- *           damage further on, what it has at least: call again with as much
- * Returns ERR_{NULL,CAPACITY,CORRUPT}, and ERR_SYMBOL as encoding does. */
-BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
-        const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
-        size_t *n, void *work, size_t work_bytes);
 
 /* ---- Bytes: a static coder for blocks ------------------------------------ */
 

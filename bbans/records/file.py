@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
+from contextlib import suppress
+from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
 from bbans._arguments import as_bytes
 from bbans._files import locking, replacing, write_full
+from bbans._lib import lib
+from bbans._records import check_limit
 from bbans.errors import CorruptError, LimitError, ModelError, WrongModelError
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.records.codec import RecordCodec
@@ -33,6 +36,10 @@ Record: TypeAlias = str | bytes
 # Records, or bytes of them, that are encoded or decoded in one call.
 _BATCH = 4096
 _BATCH_BYTES = 1 << 22
+
+
+# The first byte of a message that is stored, and behind which the record is.
+_STORED = bytes([lib.BBANS_RECORD_STORED])
 
 
 class SalvagedRecord(NamedTuple):
@@ -76,7 +83,6 @@ class Records(Sequence[Record]):
 
     Attributes
     ----------
-    codec : RecordCodec
     kind : {"text", "bytes"}
         Whether records are str or bytes.
     terminator : bytes
@@ -96,8 +102,8 @@ class Records(Sequence[Record]):
     Notes
     -----
     Several threads may read, and one at a time append. Other processes may append
-    meanwhile: `refresh` shows what they have. A group of records has a checksum, which is
-    compared when the first of its records is read.
+    meanwhile: `refresh` shows what they have. A group of records has a checksum, which
+    is compared when the first of its records is read.
 
     Examples
     --------
@@ -120,15 +126,15 @@ class Records(Sequence[Record]):
     ) -> None:
         self._path = os.path.abspath(os.fspath(path))
         self._name = os.fspath(path)
-        self._limit, self._threads = max_bytes, threads
         self._writing = threading.Lock()
         data, self._status = mapped(self._path)
         view = RecordBytes(data, self._name)
-        self.codec = _codec_of(view, model, self._name)
+        self._coder = _Coder(
+            _codec_of(view, model, self._name), view.kind, threads, max_bytes
+        )
         self._open: RecordBytes | None = view
         self.kind, self.terminator = view.kind, view.terminator
         self.checksums = view.checksums
-        self._text = view.kind == "text"
 
     # ---- writing a file
 
@@ -190,8 +196,13 @@ class Records(Sequence[Record]):
         return self._open
 
     @property
+    def codec(self) -> RecordCodec:
+        """What codes the records."""
+        return self._coder.codec
+
+    @property
     def model(self) -> FrozenModel:
-        """The frozen model."""
+        """Its model."""
         return self.codec.model
 
     def __len__(self) -> int:
@@ -246,12 +257,7 @@ class Records(Sequence[Record]):
         k = key + n if key < 0 else key
         if not 0 <= k < n:
             raise IndexError(f"record {key} of {n}: there is none")
-        message = view.message(k)
-        try:
-            record = self.codec.decode(message, max_bytes=self._limit)
-        except (CorruptError, LimitError) as error:
-            raise self._named(error, k) from None
-        return self._given(record, k)
+        return self._one(view.message(k), k)
 
     def __iter__(self) -> Iterator[Record]:
         view, start = self._view, 0
@@ -266,38 +272,19 @@ class Records(Sequence[Record]):
     def _many(self, view: RecordBytes, numbers: Sequence[int]) -> list[Record]:
         return self._decoded([view.message(k) for k in numbers], numbers)
 
-    def _decoded(
-        self, messages: list[bytes], numbers: Sequence[int]
-    ) -> list[Record]:
+    def _decoded(self, messages: list[bytes], numbers: Sequence[int]) -> list[Record]:
         try:
-            records = self.codec.decode_many(
-                messages, max_bytes=self._limit, threads=self._threads
-            )
+            return self._coder.decode_many(messages)
         except (CorruptError, LimitError):
             for k, message in zip(numbers, messages, strict=True):  # which?
-                try:
-                    self.codec.decode(message, max_bytes=self._limit)
-                except (CorruptError, LimitError) as error:
-                    raise self._named(error, k) from None
+                self._one(message, k)
             raise
-        if self._text == (self.codec.kind == "text"):
-            return records
-        return [self._given(r, k) for r, k in zip(records, numbers, strict=True)]
 
-    def _given(self, record: Record, k: int) -> Record:
-        """A record as it came, whatever the model is of."""
-        if self._text:
-            if isinstance(record, str):
-                return record
-            try:
-                return record.decode("utf-8", "surrogatepass")
-            except UnicodeDecodeError:
-                raise CorruptError(
-                    f"{self._name}: record {k} is no text, as the file says"
-                ) from None
-        if isinstance(record, bytes):
-            return record
-        return record.encode("utf-8", "surrogatepass")
+    def _one(self, message: bytes, k: int) -> Record:
+        try:
+            return self._coder.decode(message)
+        except (CorruptError, LimitError) as error:
+            raise self._named(error, k) from None
 
     def _named(self, error: CorruptError | LimitError, k: int) -> Exception:
         return type(error)(f"{self._name}: record {k}: {error}", error.status)
@@ -318,20 +305,12 @@ class Records(Sequence[Record]):
                     yield SalvagedRecord(lost, None, False)
                 record = None
                 if message is not None:
-                    record = self._salvaged(message, intact)
+                    with suppress(CorruptError, LimitError):
+                        record = self._coder.decode(message)
                 yield SalvagedRecord(number, record, intact and record is not None)
                 k = number + 1
         for lost in range(k, view.n_records):
             yield SalvagedRecord(lost, None, False)
-
-    def _salvaged(self, message: bytes, intact: bool) -> Record | None:
-        try:
-            record = self.codec.decode(message, max_bytes=self._limit)
-            if self._text and isinstance(record, bytes) and not intact:
-                return record.decode("utf-8", "replace")
-            return self._given(record, 0)
-        except (CorruptError, LimitError):
-            return None
 
     # ---- the file
 
@@ -404,7 +383,7 @@ class Records(Sequence[Record]):
         OSError
             If they cannot be written.
         """
-        messages = [*_encoded(records, self.codec, [self.kind], self._threads)]
+        messages = [*_encoded(records, self._coder)]
         if not messages:
             return
         with self._writing, self._locked() as file:
@@ -470,18 +449,15 @@ def _numbers(key: Any, n: int) -> list[int]:
     if isinstance(key, str | bytes | bytearray):
         raise TypeError(f"records are found by numbers, not by {type(key).__name__}")
     try:
-        array = np.asarray(key if isinstance(key, np.ndarray) else [*key])
+        values = [*key]
+        numbers = [operator.index(value) for value in values]
+        if any(isinstance(value, bool | np.bool_) for value in values):
+            raise TypeError
     except TypeError:
         raise TypeError(
             "records are found by numbers, slices and lists of numbers, not by "
-            f"{type(key).__name__}"
+            f"{reprlib.repr(key)}"
         ) from None
-    if array.size and (array.dtype.kind not in "iu" or array.ndim != 1):
-        raise TypeError(
-            "numbers of records must be integers along one axis, not "
-            f"{array.dtype} of shape {array.shape}"
-        )
-    numbers: list[int] = array.ravel().tolist()
     for i, k in enumerate(numbers):
         if not -n <= k < n:
             raise IndexError(f"record {k} of {n}, at position {i}: there is none")
@@ -543,28 +519,23 @@ def write_records(
         raise ModelError(
             f"terminator has {len(terminator)} bytes: it may have {TERMINATOR_MAX}"
         )
-    kind: list[str] = []
-    messages = _encoded(records, codec, kind, threads)
-    first = [*islice(messages, 1)]  # now the kind is known
+    coder = _Coder(codec, None, threads)
+    messages = _encoded(records, coder)
+    first = [*islice(messages, 1)]  # with which the kind is known
     header = put_header(
-        kind[0] if kind else codec.kind,
+        coder.kind or codec.kind,
         checksums,
         codec.model.fingerprint,
         terminator,
         codec.model.to_bytes() if embed else b"",
     )
-
-    def all_messages() -> Iterator[bytes]:
-        yield from first
-        yield from messages
-
-    _write_groups(file, header, all_messages(), checksums, unterminated)
+    _write_groups(file, header, chain(first, messages), checksums, unterminated)
 
 
 def _write_groups(
     file: BinaryIO,
     header: bytes,
-    messages: Iterator[bytes],
+    messages: Iterable[bytes],
     checksums: bool,
     unterminated: Callable[[], bool],
 ) -> None:
@@ -580,11 +551,9 @@ def _write_groups(
         at, first, group = at + len(part), first + len(group), following
 
 
-def _encoded(
-    records: Iterable[Record], codec: RecordCodec, kind: list[str], threads: int | None
-) -> Iterator[bytes]:
-    """Yield the messages of records, which are all of one kind: that of the first is
-    noted, if none is given."""
+def _encoded(records: Iterable[Record], coder: _Coder) -> Iterator[bytes]:
+    """Yield the messages of records, which are all of one kind: that of the first, if
+    the coder has none."""
     if isinstance(records, str | bytes | bytearray | os.PathLike):
         raise TypeError(
             f"records must be many, as a list, not one {type(records).__name__}"
@@ -593,20 +562,88 @@ def _encoded(
     size, n = 0, 0
     for record in records:
         found = "text" if isinstance(record, str) else "bytes"
-        if not kind:
-            kind.append(found)
-        if found != kind[0]:
-            wanted = "str" if kind[0] == "text" else "bytes"
+        coder.kind = coder.kind or found
+        if found != coder.kind:
+            wanted = "str" if coder.kind == "text" else "bytes"
             raise TypeError(
                 f"record {n} is {type(record).__name__}: records of a file are all str "
                 f"or all bytes, and these are {wanted}"
             )
-        batch.append(
-            record if isinstance(record, str) else as_bytes(record, f"record {n}")
-        )
+        if not isinstance(record, str):
+            record = as_bytes(record, f"record {n}")
+        batch.append(record)
         size, n = size + len(record), n + 1
         if len(batch) == _BATCH or size >= _BATCH_BYTES:
-            yield from codec.encode_many(batch, threads=threads)
+            yield from coder.encode_many(batch)
             batch, size = [], 0
     if batch:
-        yield from codec.encode_many(batch, threads=threads)
+        yield from coder.encode_many(batch)
+
+
+class _Coder:
+    """What codes the records of a file, of its kind, whatever the model is of.
+
+    Parameters
+    ----------
+    codec : RecordCodec
+    kind : {"text", "bytes"} or None
+        None: not known before the first record.
+    threads, limit : int or None
+    """
+
+    def __init__(
+        self,
+        codec: RecordCodec,
+        kind: str | None,
+        threads: int | None,
+        limit: int | None = None,
+    ) -> None:
+        self.codec, self.kind = codec, kind
+        self._threads, self._limit = threads, limit
+
+    def encode_many(self, records: list[Any]) -> list[bytes]:
+        if self.kind == "text" or self.codec.kind == "bytes":
+            return self.codec.encode_many(records, threads=self._threads)
+        # Bytes under a model of text: as text, if that is what they are.
+        texts = [_as_text(record) for record in records]
+        found = [text for text in texts if text is not None]
+        coded = iter(self.codec.encode_many(found, threads=self._threads))
+        return [
+            _STORED + record if text is None else next(coded)
+            for record, text in zip(records, texts, strict=True)
+        ]
+
+    def decode_many(self, messages: list[bytes]) -> list[Record]:
+        records: list[Record]
+        if self.kind == "bytes" and self.codec.kind == "text":
+            return [self.decode(message) for message in messages]
+        records = self.codec.decode_many(
+            messages, max_bytes=self._limit, threads=self._threads
+        )
+        if self.kind == self.codec.kind:
+            return records
+        return [self._as_text(record) for record in records]
+
+    def decode(self, message: bytes) -> Record:
+        if self.kind == "bytes" and self.codec.kind == "text":
+            if message[:1] != _STORED:
+                text: str = self.codec.decode(message, max_bytes=self._limit)
+                return text.encode("utf-8", "surrogatepass")
+            check_limit(len(message) - 1, 1, self._limit, "a record")
+            return message[1:]
+        record: Record = self.codec.decode(message, max_bytes=self._limit)
+        return record if self.kind == self.codec.kind else self._as_text(record)
+
+    def _as_text(self, record: Any) -> str:
+        try:
+            text: str = record.decode("utf-8", "surrogatepass")
+            return text
+        except UnicodeDecodeError:
+            raise CorruptError("it is no text, as the file says") from None
+
+
+def _as_text(record: bytes) -> str | None:
+    try:
+        return record.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

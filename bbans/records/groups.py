@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bbans._kinds import RECORDS, START_BYTES, wrong_kind
+from bbans._kinds import START_BYTES, wrong_kind
 from bbans._lib import check, ffi, lib
 from bbans._records import INDEX
 from bbans.errors import CorruptError, FormatError, ModelError
+from bbans.records._find import Finder
 
 __all__ = [
     "GROUP_BYTES",
@@ -161,10 +162,10 @@ class RecordBytes:
             if status == lib.BBANS_ERR_FORMAT:
                 raise wrong_kind(bytes(data[:START_BYTES]), "a bbans record file")
             self._explain(status)
-            cap, checked = 64, bytearray()
+            cap = 64
         else:
             self._c[0] = before._c[0]
-            cap, checked = max(2 * before._c.groups, 64), before._checked
+            cap = max(2 * before._c.groups, 64)
         self._group = ffi.new("bbans_record_group[]", cap)
         if before is not None:
             size = before._c.groups * ffi.sizeof("bbans_record_group")
@@ -172,7 +173,10 @@ class RecordBytes:
         self._scan(cap)
         n_groups = self._c.groups
         # Groups that have been checked: several threads may note the same.
-        self._checked = checked + bytes(n_groups - len(checked))
+        self._checked = bytearray(n_groups)
+        if before is not None:
+            self._checked[: len(before._checked)] = before._checked
+        self._finder = Finder(self._c, self._checked)
         table = np.frombuffer(ffi.buffer(self._group), np.uint64)
         self._first = table[: 2 * n_groups : 2]
         self.n_records: int = self._c.records
@@ -240,17 +244,15 @@ class RecordBytes:
         CorruptError
             If it is; the text says which records are.
         """
-        place = ffi.new("size_t[3]")
-        status = lib.bbans_records_find(self._c, k, place, place + 1, place + 2)
-        if status:
+        message = self._finder.find(k)
+        if message is not None:
+            return message
+        if not self.checksums and k in self.numbers(group := self.group_of(k)):
+            self.matches(group)
+            message = self._finder.find(k)
+        if message is None:
             raise self._damaged(k)
-        group, at, size = place
-        if self.checksums:
-            if lib.bbans_records_check_record(self._c, k):
-                raise self._damaged(k)
-        elif not (self._checked[group] or self.matches(group)):
-            raise self._damaged(k)
-        return self._data[at : at + size]
+        return message
 
     def messages(self, start: int, stop: int) -> list[bytes]:
         """Return the messages of records start .. stop - 1, if none is damaged.
@@ -323,9 +325,7 @@ class RecordBytes:
     def _place(self, group: int) -> Any:
         """What is known of a group; None if its header has been damaged since."""
         place = ffi.new("bbans_record_place *")
-        return (
-            None if lib.bbans_records_group(self._c, group, place) else place
-        )
+        return None if lib.bbans_records_group(self._c, group, place) else place
 
     def _ends(self, place: Any) -> list[int] | None:
         ends = ffi.new("uint32_t[]", place.records)

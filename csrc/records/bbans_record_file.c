@@ -410,6 +410,27 @@ bbans_status bbans_records_check_record(const bbans_records *file, uint64_t k)
                                                         : BBANS_ERR_CORRUPT;
 }
 
+bbans_status bbans_records_get(const bbans_records *file, uint64_t k,
+                               const bbans_model *model, uint8_t *record,
+                               size_t cap, size_t *n, void *work,
+                               size_t work_bytes)
+{
+    bbans_record_place group;
+    bbans_status status;
+    size_t g, at, n_bytes;
+
+    if (file == NULL || model == NULL || n == NULL || work == NULL)
+        return BBANS_ERR_NULL;
+    *n = 0;
+    status = find(file, k, &g, &group, &at, &n_bytes);
+    if (status != BBANS_OK)
+        return status;
+    if (!record_matches(file, k, &group, at, n_bytes))
+        return BBANS_ERR_CORRUPT;
+    return bbans_record_decode(model, file->bytes + at, n_bytes, record, cap, n,
+                               work, work_bytes);
+}
+
 #ifndef BBANS_DECODER_ONLY
 /* ---- Writing ------------------------------------------------------------- */
 
