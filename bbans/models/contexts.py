@@ -371,10 +371,11 @@ class _Level:
         n = np.maximum(n, 1)
         y = n[0] / (n[0] + 2 * n[1])
         one, two, more = (j - (j + 1) * y * n[j] / n[j - 1] for j in (1, 2, 3))
+        # Few entries say little about that: at least what is left rises.
         first = 1 - min(max(one, 0.1), 0.95)
-        second = max(2 - min(max(two, 0.1), 1.7), first)
+        second = 2 - min(max(two, 0.1), 1.75 - first)
         self.left = np.array([0, first, second])
-        self.discount = min(max(more, 0.1), 3 - second)
+        self.discount = min(max(more, 0.1), 2.75 - second)
 
     def discounted(self, count: _Integers) -> _Floats:
         """What is left of counts."""
@@ -541,13 +542,13 @@ def _counted(
 
 def _count(levels: list[_Level], discounts: bool) -> None:
     """Counts and values, from the longest contexts to the shortest."""
-    for level, below in zip(
-        reversed(levels), [None, *reversed(levels[1:])], strict=True
-    ):
+    below: _Level | None = None
+    for level in reversed(levels):
         level.set_counts(below)
         if discounts:
             level.set_discounts()
         level.set_values()
+        below = level
 
 
 class _Link(NamedTuple):
