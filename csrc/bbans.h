@@ -11,6 +11,8 @@
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
+ * Records    bbans_record_encode and its inverse: one short message each, whose
+ *            bytes alone say what it holds.
  * Networks   bbans_network_parse and bbans_network_build load one, and
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
@@ -100,6 +102,7 @@ enum {
     BBANS_START_MAX = 65535,
     BBANS_ORDER_MAX = 16,        /* symbols of a context        */
     BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
+    BBANS_CONTEXT_BITS = 24,      /* precision with contexts     */
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
@@ -533,6 +536,50 @@ BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
 BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
 
+/* ---- Records: one by one ------------------------------------------------- */
+
+/* A record is bytes, or text, which is its UTF-8.  A model of bytes or of text
+ * makes a message of it that stands for itself: its bytes alone say what the
+ * record is, and how long (docs/maths.md, "Records").  Bytes or characters that
+ * the model does not know are stored, so any record can be coded, and none
+ * takes more than a byte more than it has.  The mode of the model is not asked
+ * for.  There is no checksum: damage is found only where no encoder writes such
+ * bytes, so keep one where you keep the messages. */
+enum {
+    BBANS_RECORD_MAX = 2147483646, /* symbols; longer ones are stored */
+    BBANS_RECORD_ROOM = 16,        /* bytes beside the record's       */
+    BBANS_RECORD_STORED = 255      /* the first byte of a stored one  */
+};
+
+/* Bytes of workspace (aligned to 8) for records of any length, either way.  0
+ * if the model is not built, or not one of bytes or text with an alphabet. */
+BBANS_API size_t bbans_record_work_bytes(const bbans_model *model);
+
+#ifndef BBANS_DECODER_ONLY
+/* The room in `bytes` that bbans_record_encode asks for: n + BBANS_RECORD_ROOM,
+ * some of it scratch; 0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_record_bound(size_t n);
+
+/* Code a record of n bytes.
+ *   bytes    [cap] out; cap is bbans_record_bound(n) or more
+ *   n_bytes  out: how many the message has, 0 to n + 1
+ * Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if the model is not built, or not
+ * one of bytes or text. */
+BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
+        const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
+        size_t *n_bytes, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode a message.  A few bytes may stand for a long record: that is what cap
+ * bounds.
+ *   record  [cap] out
+ *   n       out: its bytes.  After ERR_CAPACITY, which comes before any sign of
+ *           damage further on, what it has at least: call again with as much
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}, and ERR_SYMBOL as encoding does. */
+BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
+        size_t *n, void *work, size_t work_bytes);
+
 /* ---- Bytes: a static coder for blocks ------------------------------------ */
 
 /* A block of bytes under the frequencies of its own bytes, which it carries:
@@ -805,19 +852,21 @@ struct bbans_state_space {
  * coded: docs/maths.md, "Emissions that depend on earlier symbols".  Context 0
  * is the empty one; others are their parent with one symbol more, further back.
  * They lie level by level, children of one parent in a row, those of earlier
- * parents first. */
+ * parents first.  Numbers are bytes in little-endian order, of any alignment:
+ * contexts are used where they lie in a file. */
 typedef struct {
     size_t contexts, entries;
-    const uint32_t *children; /* [contexts + 1] first child of each           */
-    const uint32_t *first;    /* [contexts + 1] first entry of each           */
-    const uint16_t *label;    /* [contexts] the symbol further back, rising in
-                                 a row; the number of symbols: the beginning.
-                                 Of context 0 unused                          */
-    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
-                                 units of 2^-8; 256 for context 0             */
-    const uint16_t *symbol;   /* [entries] rising in a context                */
-    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
-                                 the parent's weight their sum is 1           */
+    const uint8_t *children; /* [contexts + 1] 32 bits: first child of each    */
+    const uint8_t *first;    /* [contexts + 1] 32 bits: first entry of each    */
+    const uint8_t *label;    /* [contexts] 16 bits: the symbol further back,
+                                rising in the children of a context; `symbols`:
+                                the beginning.  Of context 0 it is 0           */
+    const uint8_t *symbol;   /* [entries] 16 bits: rising in a context         */
+    const uint8_t *sum;      /* [entries] 16 bits: the running sums of weights
+                                in a context, each weight at least 1           */
+    const uint8_t *back_off; /* [contexts] 8 bits: 1 less than the weight of
+                                the parent in 2^-8, 1 to 256; 256 without
+                                entries, as context 0 is, and only then        */
 } bbans_contexts;
 
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
@@ -833,6 +882,7 @@ typedef struct {
     const uint32_t *initial;        /* [stride] masses                  */
     const uint32_t *into;           /* [states j][stride i] masses A_ij */
     const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
+    const uint32_t *emission_sums;  /* [symbols + 1][stride] C_i,x      */
     const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
                                        columns j: [tile][stride / 2][j][2],
                                        i in pairs                       */
@@ -859,8 +909,9 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
 
 /* Make a model autoregressive: emissions depend on the symbols before.  What
  * codes sequences then does so; the four functions after the next know no
- * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
- * Returns ERR_{NULL,SIZE,TABLE}. */
+ * contexts.  The contexts are checked; they and their arrays must outlive *hmm,
+ * of a precision up to BBANS_CONTEXT_BITS.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
         const bbans_contexts *contexts);
 
@@ -1734,6 +1785,7 @@ BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
 
 typedef struct {
     const uint32_t *tail;
+    const uint8_t *bytes; /* of a record: the fraction, in place of the tail */
     uint64_t head, code, range;
     size_t n_bits; /* bits of the fraction                      */
     size_t n_read; /* bits taken so far, zeros past the end too */
