@@ -185,6 +185,17 @@ def test_until_is_one_byte_of_utf8():
         bbans.decode(data, model, until="字")
 
 
+@ENDS
+def test_particle_filters_code_text(ends):
+    model = frozen(Alphabet.utf8(ends))
+    particles = bbans.particles.ParticleFilter(model, 20)
+    assert particles.ends == ends
+    data, n = bbans.encode(TEXT, particles), len(TEXT.encode())
+    assert bbans.decode(data, particles, n) == TEXT
+    data, offsets = encode_batch(LINES, particles)
+    assert decode_batch(data, offsets, lengths(LINES), particles) == LINES
+
+
 # ---- what no encoder writes
 
 
