@@ -79,7 +79,7 @@ def check_init(init: Any, n_states: Any, symbols: Alphabet) -> None:
     """Refuse a model to start from that has other states or symbols."""
     if init.n_states != n_states:
         raise ModelError(
-            f"init has {init.n_states} states, and n_states is {n_states}: give the same"
+            f"init has {init.n_states} states, and n_states is {n_states}: give that"
         )
     if init.alphabet != symbols:
         raise ModelError(
