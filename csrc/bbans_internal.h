@@ -18,8 +18,8 @@ static inline void *bbans_align(void *memory)
     return (uint8_t *)memory + (past == 0 ? 0 : BBANS_ALIGNMENT - past);
 }
 
-/* Words of 16 bits, little-endian, anywhere.  Compilers see one load only where
- * it is written as one. */
+/* Words of 16 and 32 bits, little-endian, anywhere.  Compilers see one load
+ * only where it is written as one. */
 static inline uint32_t bbans_load_le16(const uint8_t *p)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -29,6 +29,19 @@ static inline uint32_t bbans_load_le16(const uint8_t *p)
     return v;
 #else
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+#endif
+}
+
+static inline uint32_t bbans_load_le32(const uint8_t *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t v;
+
+    memcpy(&v, p, 4);
+    return v;
+#else
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
 #endif
 }
 

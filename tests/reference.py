@@ -834,8 +834,9 @@ def words(numbers, size=4):
     return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
 
 
-def model_file(model, kind="integers", values=None, predictive=False):
-    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet."""
+def model_file(model, kind="integers", values=None, predictive=False, ends=False):
+    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet,
+    and if it ends, its last symbol has none."""
     if isinstance(model, LGSSM):
         number, detail = 3, NOISES.index(model.noise)
         start_bits = model.start.bit_length() - 1
@@ -852,8 +853,8 @@ def model_file(model, kind="integers", values=None, predictive=False):
         number, tree = 2, contexts_of(model)
         entries = sum(len(weights) for _, weights in model.contexts.values())
         rest += words([1 + len(model.contexts), entries, len(tree)]) + tree
-    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, ends]
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 def gaps(numbers):
@@ -3122,7 +3123,7 @@ def network_model_file(model, kind="integers", predictive=False):
     if isinstance(model, VAE):
         levels, order = model.levels, ["markov", "top-down"].index(model.order)
     family = ["gaussian", "logistic", "laplace"].index(head.family)
-    codes = [2, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
+    codes = [3, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
     numbers = [head.width, LAWS.index(head.law), head.low, head.high, head.components]
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
@@ -3893,7 +3894,7 @@ def tree_model_file(tree, kind="integers", predictive=False):
     rest += b"".join(words(row, 2) for rows in tree.transitions for row in rows)
     rest += b"".join(words(row) for rows in tree.emissions for row in rows)
     codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
@@ -4114,5 +4115,5 @@ def hierarchy_file(model, predictive=False):
     states = [len(rows[0]) for rows in model.initial]
     numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
     tables = b"".join(map(words, hierarchy_tables(model)))
-    codes = bytes([2, 6, predictive, 0, model.prec, 0, 0, 0])
+    codes = bytes([3, 6, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)

@@ -149,7 +149,7 @@ def test_contexts_in_a_model_file():
 
 
 def header(model_type, mode, kind, detail, listed):
-    return b"\x89bbm" + bytes([2, model_type, mode, kind, detail, listed, 0, 0])
+    return b"\x89bbm" + bytes([3, model_type, mode, kind, detail, listed, 0, 0])
 
 
 def test_offsets_of_the_model_file():

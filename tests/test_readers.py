@@ -158,7 +158,7 @@ def test_lines_are_of_arrays():
 def arhmm_file(tree, n_contexts, n_entries, prec=4):
     """One state, two symbols; format.md, "Model file"."""
     head = (
-        b"\x89bbm\x02\x02" + bytes([0, 0, prec, 0, 0, 0]) + struct.pack("<III", 1, 2, 7)
+        b"\x89bbm\x03\x02" + bytes([0, 0, prec, 0, 0, 0]) + struct.pack("<III", 1, 2, 7)
     )
     masses = struct.pack("<4I", 16, 16, 12, 4)
     counts = struct.pack("<III", n_contexts, n_entries, len(tree))

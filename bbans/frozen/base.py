@@ -32,7 +32,7 @@ from bbans.frozen.engine import MODES, EngineModel, Mode, one_of
 __all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model", "one_of"]
 
 # docs/format.md, "Model file".
-VERSION = 2
+VERSION = 3
 START = struct.Struct("<4s8B")
 DAMAGED = "model file is damaged: its checksum does not match"
 

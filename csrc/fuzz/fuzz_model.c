@@ -111,8 +111,8 @@ static void write_again(const bbans_model *model, const uint8_t *file, size_t n)
     for (i = 0; i < model->symbols; i++)
         value[i] = bbans_model_value(model, i);
     CHECK(bbans_model_write(&model->frozen->space, model->kind,
-                            model->values == NULL ? NULL : value, again, n,
-                            &used) == BBANS_OK);
+                            model->values == NULL ? NULL : value, model->ends,
+                            again, n, &used) == BBANS_OK);
     CHECK(used == n && memcmp(again, file, n) == 0);
     free(value);
     free(again);
@@ -170,7 +170,7 @@ static size_t make_hmm(uint8_t *file, int type)
 
     memcpy(at,
            "\x89"
-           "bbm\2",
+           "bbm\3",
            5);
     at = put(at + 5, (uint64_t)type, 1);
     at = put(at, below(2), 1);
@@ -205,7 +205,7 @@ static size_t make_hierarchy(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\6\0\0\12\0\0\0",
+           "bbm\3\6\0\0\12\0\0\0",
            12);
     at = put(at + 12, 2, 4);
     at = put(at, 4, 4);
@@ -229,7 +229,7 @@ static size_t make_lgssm(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\3\0\0\1\0\0\0",
+           "bbm\3\3\0\0\1\0\0\0",
            12);
     at = put(at + 12, 1, 4);
     at = put(at, 2, 4);
@@ -294,7 +294,7 @@ static size_t make_vae(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\4\0\0",
+           "bbm\3\4\0\0",
            8);
     at = put(at + 8, levels, 4);
     at = put(at, 2, 4);
@@ -326,7 +326,7 @@ static size_t make_tree(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\7\0\0",
+           "bbm\3\7\0\0",
            8);
     at = put(at + 8, 10, 4); /* bits, and no more codes */
     for (i = 0; i < 5; i++)

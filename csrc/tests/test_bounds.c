@@ -83,7 +83,7 @@ static void test_marks(void)
 static bbans_status build(const uint8_t *tree, size_t n)
 {
     static const uint8_t head[52] = {
-        0x89, 'b', 'b', 'm', 2, 2, 0,  0, 4, 0, 0,  0, 1, 0, 0,  0, 2, 0,
+        0x89, 'b', 'b', 'm', 3, 2, 0,  0, 4, 0, 0,  0, 1, 0, 0,  0, 2, 0,
         0,    0,   7,   0,   0, 0, 16, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0,
         4,    0,   0,   0,   3, 0, 0,  0, 3, 0, 0,  0, 0, 0, 0,  0};
     uint8_t file[sizeof head + 32];

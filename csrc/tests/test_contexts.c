@@ -82,7 +82,7 @@ static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
     f.bytes = allocate(1 << 20);
     memcpy(f.bytes,
            "\x89"
-           "bbm\2\2\0\0",
+           "bbm\3\2\0\0",
            8);
     f.n = 8;
     put(&f, prec, 4); /* the alphabet is 0 .. symbols - 1 */
@@ -168,8 +168,8 @@ static void test_write(const bbans_model *model, file f)
     uint8_t *bytes = allocate(f.n);
     size_t n;
 
-    CHECK(bbans_model_write(&model->frozen->space, model->kind, NULL, bytes,
-                            f.n, &n) == BBANS_OK);
+    CHECK(bbans_model_write(&model->frozen->space, model->kind, NULL,
+                            model->ends, bytes, f.n, &n) == BBANS_OK);
     CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
     free(bytes);
 }
