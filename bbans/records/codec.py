@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -250,7 +250,7 @@ class RecordCodec:
         *,
         max_bytes: int | None = 256_000,
         n_states: int = 16,
-        order: int | Literal["auto"] = "auto",
+        order: Any = "auto",
         seed: int | np.random.Generator = 0,
         threads: int | None = None,
         progress: bool | None = None,
