@@ -414,7 +414,7 @@ class Records(Sequence[Record]):
                 at, first = at + len(parts[-1]), first + len(group)
             if view.is_cut:  # the rest of which would be what follows
                 file.seek(view.end)
-                write_full(file, bytes(4))
+                write_full(file, bytes(view.n_bytes - view.end))
                 os.fsync(file.fileno())
             file.seek(view.n_bytes)
             write_full(file, b"".join(parts))
