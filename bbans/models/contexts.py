@@ -39,6 +39,7 @@ _LEAST_GAIN = 1e-6  # bits, for an item
 _HALVINGS = 24
 _OFTEN = 8  # a context that occurred as often comes back as often
 _ROUNDS = 6  # of EM for the back-offs of classes
+_ROUNDS_ON_STATES = 60
 _LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
 _UNIT = 16  # of weights: a value of 1
 
@@ -153,9 +154,46 @@ class Counts:
         self._frequency = _frequency(data.x, n_symbols)
         self._levels, self._deepest = _counted(data, self.order, max_bytes)
         _count(self._levels, discounts=True)
-        _train(self._levels, self._frequency)
-        _weigh(self._levels, self._frequency)
-        self._keep(_MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes)
+        if self._levels:
+            first = self._levels[0]
+            _train(self._levels, self._frequency[first.part_above])
+            _weigh(self._levels, self._frequency[first.symbol])
+        self._most = _MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes
+        self._keep(self._most)
+
+    def rest_on(self, states: _Floats) -> None:
+        """Train back-offs anew, for states that predict nearly what contexts do.
+
+        Parameters
+        ----------
+        states : ndarray of float64, shape (T,)
+            ``ln P(x_t | x_1 .. x_t-1)`` of states without contexts, which takes the
+            place of the symbols' frequencies; for equal symbols after the same symbol,
+            the geometric mean.
+        """
+        if not self._levels:
+            return
+        for level in self._levels:
+            level.keep = np.ones(level.keep.size, bool)
+        _count(self._levels, discounts=False)
+        first = self._levels[0]
+        part = self._shortest()
+        inside = part >= 0
+        sums = np.bincount(part[inside], states[inside], first.entry.size)
+        _train(self._levels, np.exp(sums / first.part_times), _ROUNDS_ON_STATES)
+        sums = np.bincount(first.entry, sums, first.symbol.size)
+        _weigh(self._levels, np.exp(sums / first.times))
+        self._keep(self._most)
+
+    def _shortest(self) -> _Integers:
+        """Of each symbol, its part of the shortest context; -1: it has none."""
+        sizes = [self._frequency.size, *(level.entry.size for level in self._levels)]
+        starts, part = np.cumsum([0, *sizes]), self._deepest.copy()
+        for k in range(len(self._levels) - 1, 0, -1):
+            here = part >= starts[k + 1]
+            above = self._levels[k].part_above[part[here] - starts[k + 1]]
+            part[here] = starts[k] + above
+        return np.where(part >= starts[1], part - starts[1], -1)
 
     def _keep(self, items: int) -> None:
         self.n_items = _choose(self._levels, items)
@@ -477,13 +515,13 @@ def _counted(
 
 def _count(levels: list[_Level], discounts: bool) -> None:
     """Counts and values, from the longest contexts to the shortest."""
-    for level, below in zip(
-        reversed(levels), [None, *reversed(levels[1:])], strict=True
-    ):
+    below: _Level | None = None
+    for level in reversed(levels):
         level.set_counts(below)
         if discounts:
             level.set_discounts()
         level.set_values()
+        below = level
 
 
 class _Step(NamedTuple):
@@ -496,15 +534,15 @@ class _Step(NamedTuple):
     ending: _Integers  # occurrences that have no such part in the level below
 
 
-def _steps(levels: list[_Level], M: int) -> list[_Step]:
+def _steps(levels: list[_Level]) -> list[_Step]:
     """The data to train with. (What has nothing left has nothing below, either.)"""
     steps: list[_Step] = []
-    number = np.arange(M)
+    number = np.zeros(0, np.int64)
     for level in levels:
         some = np.flatnonzero(level.kind >= 0)
         if some.size == 0:
             break
-        above = number[level.part_above[some]]
+        above = number[level.part_above[some]] if steps else some
         times = level.part_times[some]
         if steps:
             last = steps[-1]
@@ -516,11 +554,14 @@ def _steps(levels: list[_Level], M: int) -> list[_Step]:
     return steps
 
 
-def _train(levels: list[_Level], frequency: _Floats) -> None:
-    """Back-offs of classes by EM, each block left out in its turn."""
-    steps = _steps(levels, frequency.size)
-    for _ in range(_ROUNDS):
-        above, passed = frequency, []
+def _train(levels: list[_Level], base: _Floats, rounds: int = _ROUNDS) -> None:
+    """Back-offs of classes by EM, each block left out in its turn.
+
+    `base` is what parts of the shortest contexts back off to.
+    """
+    steps = _steps(levels)
+    for _ in range(rounds):
+        above, passed = base, []
         for level, step in zip(levels, steps, strict=False):
             b = level.gate[step.kind]
             through = b * above[step.above]
@@ -541,14 +582,15 @@ def _train(levels: list[_Level], frequency: _Floats) -> None:
             below = step
 
 
-def _weigh(levels: list[_Level], frequency: _Floats) -> None:
-    """What the entries of each context gain, in bits, over the parent alone."""
-    above = frequency
-    for level in levels:
+def _weigh(levels: list[_Level], base: _Floats) -> None:
+    """What the entries of each context gain, in bits, over the parent alone; `base` is
+    what those of the shortest contexts back off to."""
+    above = base
+    for depth, level in enumerate(levels):
         n = level.parent.size
         back_off = level.back_offs()
         own = ((1 - back_off) / level.sum)[level.owner] * level.value
-        parent = above[level.above]
+        parent = above[level.above] if depth else base
         above = own + back_off[level.owner] * parent
         gain = _floats(level.owner, above * np.log2(above / parent), n)
         others = np.maximum(1 - np.bincount(level.owner, parent, n), 0)
