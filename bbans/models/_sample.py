@@ -13,7 +13,8 @@ from bbans._arguments import as_integer
 __all__ = ["MAX_SYMBOLS", "Sample"]
 
 MAX_SYMBOLS = 1 << 23
-_PIECE = 1 << 16  # symbols of a sequence that stay or go together
+# Symbols of a sequence that stay or go together, at most, and as a share of all.
+_PIECE, _SHARE = 1 << 16, 64
 
 
 class Sample:
@@ -35,6 +36,7 @@ class Sample:
 
     def __init__(self, n_symbols: int, most: int = MAX_SYMBOLS) -> None:
         self._most = as_integer(most, "max_symbols", 1)
+        self._piece = max(min(_PIECE, self._most // _SHARE), 1)
         self._dtype = np.min_scalar_type(max(n_symbols - 1, 0))
         self._rng = np.random.default_rng(0)
         # (-number, sequence, offset) with the symbols beside: the first goes first.
@@ -45,8 +47,8 @@ class Sample:
     def add(self, sequences: Iterable[NDArray[np.int32]]) -> None:
         """Take sequences in."""
         for x in sequences:
-            for offset in range(0, x.size, _PIECE):
-                piece = x[offset : offset + _PIECE].astype(self._dtype)
+            for offset in range(0, x.size, self._piece):
+                piece = x[offset : offset + self._piece].astype(self._dtype)
                 key = -float(self._rng.random()), self._sequences, offset
                 heapq.heappush(self._pieces, key)
                 self._symbols[key[1:]] = piece

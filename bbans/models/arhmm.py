@@ -200,9 +200,9 @@ class ARHMM(FloatModel):
             As for `HMM.fit`; but float32 is the default.
         max_symbols : int
             Symbols that are held in memory, at most. Of more data, a sample of
-            sequences is held, drawn uniformly, in pieces of 65536 symbols where they
-            are longer. Data larger than memory are given by a function, as for `HMM.fit`, which is
-            called twice; or once, if there is an `alphabet`.
+            sequences is held, drawn uniformly, in pieces where they are long. Data
+            larger than memory are given by a function, as for
+            `HMM.fit`, which is called twice.
 
         Returns
         -------
