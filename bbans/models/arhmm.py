@@ -5,7 +5,6 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,9 +52,6 @@ _PSEUDO_COUNTS = (0.1, 0.1, 0.05)
 # than what a start at random comes to in as many updates.
 _START_UPDATES, _START_TOL = 20, 1e-3
 _START_SYMBOLS = 1 << 20  # of data that they see, about
-
-# Bits that states alone may take, of those of contexts, to be trusted by these.
-_NEARLY = 1.25
 
 # What contexts give to a symbol, relative to what they leave to states, counts in
 # steps of an octave: `_LEVELS` of each, from 2^-20 to 2^20.
@@ -341,13 +337,9 @@ class ARHMM(FloatModel):
         symbols, data = states.alphabet, sample.sequences()
         pseudo_counts = as_pseudo_counts(pseudo_count)
         counts = Counts(data, symbols.size, order, max_bytes)
-        terms = _Terms(data, symbols.size, counts.own, counts.back_off)
         if states.n_states > 1 and n_iter > 0:
-            alone = em.log_predictions(data, states._parameters)
-            bits = terms.expect(states, counting=False, threads=threads).bits
-            if -alone.sum() / math.log(2) < _NEARLY * bits:
-                counts.rest_on(alone)
-                terms = _Terms(data, symbols.size, counts.own, counts.back_off)
+            counts.refit(np.exp(em.log_predictions(data, states._parameters)))
+        terms = _Terms(data, symbols.size, counts.own, counts.back_off)
         first, step, emitted = pseudo_counts
         extra = emitted * symbols.size * terms.shares
 

@@ -39,7 +39,10 @@ _LEAST_GAIN = 1e-6  # bits, for an item
 _HALVINGS = 24
 _OFTEN = 8  # a context that occurred as often comes back as often
 _ROUNDS = 6  # of EM for the back-offs of classes
-_ROUNDS_ON_STATES = 60
+_SAMPLE = 1 << 18  # symbols that are enough for that
+# Once there are states: at first no class leaves less to them; rounds; and what part
+# of the bits must go for it to be worth it.
+_OPEN, _ROUNDS_AGAIN, _WORTH = 0.25, 12, 0.97
 _LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
 _UNIT = 16  # of weights: a value of 1
 
@@ -154,53 +157,76 @@ class Counts:
         self._frequency = _frequency(data.x, n_symbols)
         self._levels, self._deepest = _counted(data, self.order, max_bytes)
         _count(self._levels, discounts=True)
-        if self._levels:
-            first = self._levels[0]
-            _train(self._levels, self._frequency[first.part_above])
-            _weigh(self._levels, self._frequency[first.symbol])
-        self._most = _MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes
-        self._keep(self._most)
-
-    def rest_on(self, states: _Floats) -> None:
-        """Train back-offs anew, for states that predict nearly what contexts do.
-
-        Parameters
-        ----------
-        states : ndarray of float64, shape (T,)
-            ``ln P(x_t | x_1 .. x_t-1)`` of states without contexts, which takes the
-            place of the symbols' frequencies; for equal symbols after the same symbol,
-            the geometric mean.
-        """
-        if not self._levels:
-            return
-        for level in self._levels:
-            level.keep = np.ones(level.keep.size, bool)
-        _count(self._levels, discounts=False)
-        first = self._levels[0]
-        part = self._shortest()
-        inside = part >= 0
-        sums = np.bincount(part[inside], states[inside], first.entry.size)
-        _train(self._levels, np.exp(sums / first.part_times), _ROUNDS_ON_STATES)
-        sums = np.bincount(first.entry, sums, first.symbol.size)
-        _weigh(self._levels, np.exp(sums / first.times))
-        self._keep(self._most)
-
-    def _shortest(self) -> _Integers:
-        """Of each symbol, its part of the shortest context; -1: it has none."""
-        sizes = [self._frequency.size, *(level.entry.size for level in self._levels)]
-        starts, part = np.cumsum([0, *sizes]), self._deepest.copy()
-        for k in range(len(self._levels) - 1, 0, -1):
-            here = part >= starts[k + 1]
-            above = self._levels[k].part_above[part[here] - starts[k + 1]]
-            part[here] = starts[k] + above
-        return np.where(part >= starts[1], part - starts[1], -1)
+        chain, at = self._chain()
+        gates = [level.gate for level in self._levels]
+        for _ in range(_ROUNDS):
+            gates, _ = _maximised(chain, gates, self._frequency[data.x[at]])
+        for level, gate in zip(self._levels, gates, strict=True):
+            level.gate = gate
+        _weigh(self._levels, self._frequency)
+        self._keep(_MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes)
 
     def _keep(self, items: int) -> None:
         self.n_items = _choose(self._levels, items)
         self.n_contexts = 1 + sum(int(level.keep.sum()) for level in self._levels)
+        self._finish()
+
+    def _finish(self) -> None:
+        """With the contexts that are chosen."""
         _count(self._levels, discounts=False)
         own, back_off = _deleted(self._levels, self._frequency.size)
         self.own, self.back_off = own[self._deepest], back_off[self._deepest]
+
+    def refit(self, base: _Floats) -> bool:
+        """Train back-offs again, with what the states give to each symbol.
+
+        Where states tell more than the symbols' frequencies do, contexts should leave
+        more to them.
+
+        Parameters
+        ----------
+        base : ndarray of float64, shape (T,)
+            ``P(x_t | x_1 .. x_t-1)`` under the states alone, given all before.
+
+        Returns
+        -------
+        changed : bool
+            Whether that gains anything worth it. If so, `own` and `back_off` differ.
+        """
+        chosen = [level.keep for level in self._levels]
+        for level in self._levels:
+            level.keep = np.ones_like(level.keep)
+        _count(self._levels, discounts=False)
+        chain, at = self._chain()
+        before = [level.gate for level in self._levels]
+        _, bits = _maximised(chain, before, base[at])
+        gates = [np.maximum(gate, _OPEN) for gate in before]
+        for _ in range(_ROUNDS_AGAIN):
+            gates, found = _maximised(chain, gates, base[at])
+        changed = found < _WORTH * bits
+        for level, keep, gate in zip(
+            self._levels, chosen, gates if changed else before, strict=True
+        ):
+            level.keep, level.gate = keep, gate
+        self._finish()
+        return changed
+
+    def _chain(self) -> tuple[list[_Link], _Integers]:
+        """What back-offs are trained with: some symbols of the data, all if they are
+        not too many, and their numbers."""
+        at = np.arange(0, self._deepest.size, -(-self._deepest.size // _SAMPLE) or 1)
+        number, chain = self._deepest[at], []
+        sizes = [self._frequency.size, *(level.kind.size for level in self._levels)]
+        starts = np.cumsum([0, *sizes]).tolist()
+        for k in range(len(self._levels) - 1, -1, -1):
+            level = self._levels[k]
+            here = np.flatnonzero(number >= starts[k + 1])
+            part = number[here] - starts[k + 1]
+            number[here] = level.part_above[part] + starts[k]
+            some = level.kind[part] >= 0
+            part = part[some]
+            chain.append(_Link(here[some], level.share[part], level.kind[part]))
+        return chain[::-1], at
 
     def limit(self, max_bytes: int, size: Callable[[Contexts], int]) -> Contexts:
         """Leave out contexts until what holds them is as small as it must be.
@@ -515,82 +541,61 @@ def _counted(
 
 def _count(levels: list[_Level], discounts: bool) -> None:
     """Counts and values, from the longest contexts to the shortest."""
-    below: _Level | None = None
-    for level in reversed(levels):
+    for level, below in zip(
+        reversed(levels), [None, *reversed(levels[1:])], strict=True
+    ):
         level.set_counts(below)
         if discounts:
             level.set_discounts()
         level.set_values()
-        below = level
 
 
-class _Step(NamedTuple):
-    """Parts of one level that have something left without their block."""
+class _Link(NamedTuple):
+    """Of symbols that have a context of some length, with their block left out."""
 
+    where: _Integers  # among all symbols
     share: _Floats
     kind: _Integers
-    above: _Integers
-    times: _Integers
-    ending: _Integers  # occurrences that have no such part in the level below
 
 
-def _steps(levels: list[_Level]) -> list[_Step]:
-    """The data to train with. (What has nothing left has nothing below, either.)"""
-    steps: list[_Step] = []
-    number = np.zeros(0, np.int64)
-    for level in levels:
-        some = np.flatnonzero(level.kind >= 0)
-        if some.size == 0:
-            break
-        above = number[level.part_above[some]] if steps else some
-        times = level.part_times[some]
-        if steps:
-            last = steps[-1]
-            further = np.bincount(above, times, last.times.size)
-            steps[-1] = last._replace(ending=last.times - further)
-        steps.append(_Step(level.share[some], level.kind[some], above, times, times))
-        number = np.zeros(level.kind.size, np.int64)
-        number[some] = np.arange(some.size)
-    return steps
+def _maximised(
+    chain: list[_Link], gates: list[_Floats], base: _Floats
+) -> tuple[list[_Floats], float]:
+    """One round of EM for the back-offs of classes.
 
-
-def _train(levels: list[_Level], base: _Floats, rounds: int = _ROUNDS) -> None:
-    """Back-offs of classes by EM, each block left out in its turn.
-
-    `base` is what parts of the shortest contexts back off to.
+    Returns
+    -------
+    gates : list of ndarray of float64
+    bits : float
+        What the symbols take with those before.
     """
-    steps = _steps(levels)
-    for _ in range(rounds):
-        above, passed = base, []
-        for level, step in zip(levels, steps, strict=False):
-            b = level.gate[step.kind]
-            through = b * above[step.above]
-            above = (1 - b) * step.share + through
-            passed.append(through / above)
-        reach: _Floats = np.zeros(0)
-        below: _Step | None = None
-        for k in range(len(steps) - 1, -1, -1):
-            step, arriving = steps[k], steps[k].ending.astype(np.float64)
-            if below is not None:
-                arriving = arriving + np.bincount(below.above, reach, arriving.size)
-            reach = arriving * passed[k]
-            opened = np.bincount(step.kind, reach, _CLASSES)
-            all_ = np.bincount(step.kind, arriving, _CLASSES)
-            # As if each class had been seen once before.
-            gate = (opened + levels[k].gate) / (all_ + 1)
-            levels[k].gate = np.clip(gate, _LEAST, _MOST)
-            below = step
+    p, passed = base.copy(), []
+    for link, gate in zip(chain, gates, strict=True):
+        b = gate[link.kind]
+        through = b * p[link.where]
+        all_ = (1 - b) * link.share + through
+        passed.append(through / all_)
+        p[link.where] = all_
+    reach, found = np.ones(p.size), []
+    for k in range(len(chain) - 1, -1, -1):
+        where, kind = chain[k].where, chain[k].kind
+        arriving = reach[where]
+        reach[where] = through = arriving * passed[k]
+        opened = _floats(kind, through, _CLASSES)
+        # As if each class had been seen once before.
+        gate = (opened + gates[k]) / (_floats(kind, arriving, _CLASSES) + 1)
+        found.append(np.clip(gate, _LEAST, _MOST))
+    return found[::-1], -float(np.log2(p).sum())
 
 
-def _weigh(levels: list[_Level], base: _Floats) -> None:
-    """What the entries of each context gain, in bits, over the parent alone; `base` is
-    what those of the shortest contexts back off to."""
-    above = base
-    for depth, level in enumerate(levels):
+def _weigh(levels: list[_Level], frequency: _Floats) -> None:
+    """What the entries of each context gain, in bits, over the parent alone."""
+    above = frequency
+    for level in levels:
         n = level.parent.size
         back_off = level.back_offs()
         own = ((1 - back_off) / level.sum)[level.owner] * level.value
-        parent = above[level.above] if depth else base
+        parent = above[level.above]
         above = own + back_off[level.owner] * parent
         gain = _floats(level.owner, above * np.log2(above / parent), n)
         others = np.maximum(1 - np.bincount(level.owner, parent, n), 0)
