@@ -541,13 +541,13 @@ def _counted(
 
 def _count(levels: list[_Level], discounts: bool) -> None:
     """Counts and values, from the longest contexts to the shortest."""
-    for level, below in zip(
-        reversed(levels), [None, *reversed(levels[1:])], strict=True
-    ):
+    below: _Level | None = None
+    for level in reversed(levels):
         level.set_counts(below)
         if discounts:
             level.set_discounts()
         level.set_values()
+        below = level
 
 
 class _Link(NamedTuple):
