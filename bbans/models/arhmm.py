@@ -6,6 +6,7 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,12 +22,12 @@ from bbans.models import _forward, em
 from bbans.models._data import encode_all, passes_of, training_alphabet
 from bbans.models._parameters import (
     Floats,
-    Parameters,
     PseudoCounts,
     as_pseudo_counts,
     cumulative,
     log2_prior,
 )
+from bbans.models._sample import MAX_SYMBOLS, Sample
 from bbans.models._training import Iteration, check_run, climb, impossible
 from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate
@@ -50,6 +51,7 @@ _PSEUDO_COUNTS = (0.1, 0.1, 0.05)
 # States that tell symbols apart without contexts do so under contexts too, and better
 # than what a start at random comes to in as many updates.
 _START_UPDATES, _START_TOL = 20, 1e-3
+_START_SYMBOLS = 1 << 20  # of data that they see, about
 
 # What contexts give to a symbol, relative to what they leave to states, counts in
 # steps of an octave: `_LEVELS` of each, from 2^-20 to 2^20.
@@ -78,7 +80,7 @@ class ARHMM(FloatModel):
     (2, True)
     """
 
-    __slots__ = ("_contexts", "_states")
+    __slots__ = ("_contexts", "_sample", "_states")
 
     def __init__(self, states: HMM, contexts: Contexts) -> None:
         as_instance(states, HMM, "states", "an HMM")
@@ -92,6 +94,7 @@ class ARHMM(FloatModel):
         self._states = states
         self._contexts = contexts
         self._history: tuple[Iteration, ...] = ()
+        self._sample: Sample | None = None  # of what it was trained on
 
     @classmethod
     def from_frozen(cls, frozen: FrozenARHMM) -> ARHMM:
@@ -148,7 +151,7 @@ class ARHMM(FloatModel):
         sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
         n_states: int = 16,
         *,
-        order: int = 3,
+        order: int | str = "auto",
         max_bytes: int | None = None,
         n_iter: int = 100,
         tol: float = 1e-4,
@@ -160,21 +163,24 @@ class ARHMM(FloatModel):
         dtype: DTypeLike = np.float32,
         threads: int | None = None,
         progress: bool | None = None,
+        max_symbols: int = MAX_SYMBOLS,
     ) -> ARHMM:
         """Train a model: contexts by smoothed counts, then the states by EM.
 
         Parameters
         ----------
         sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
-            As for `HMM.fit`; they are held in memory. Text is coded by the bytes of its
+            As for `HMM.fit`; see `max_symbols`. Text is coded by the bytes of its
             UTF-8, so that the model codes characters that it has not seen: give an
             `alphabet` to code characters.
         n_states : int
             K.
-        order : int
-            Symbols of the longest context, 0 to 16.
+        order : int or "auto"
+            Symbols of the longest context, 0 to 16; or 8 or 16, by what is best for the
+            last fifth of the data.
         max_bytes : int, optional
-            About what the contexts may take in a model file; see `Contexts.fit`.
+            What the packed file of the frozen model may take, by the default precision.
+            Contexts are left out that gain least. By default there is no limit.
         n_iter : int
             Updates at most.
         tol : float
@@ -188,6 +194,11 @@ class ARHMM(FloatModel):
             updates of an HMM without contexts come first.
         alphabet, ends, seed, dtype, threads, progress
             As for `HMM.fit`; but float32 is the default.
+        max_symbols : int
+            Symbols that are held in memory, at most. Of more data, a sample of
+            sequences is held, drawn uniformly, in pieces where they are long. Data
+            larger than memory are given by a function, as for
+            `HMM.fit`, which is called twice.
 
         Returns
         -------
@@ -213,6 +224,10 @@ class ARHMM(FloatModel):
         for an HMM, and 4 bytes of memory for each symbol. Each lowers the objective as
         for `HMM.fit`.
 
+        Contexts back off to states at first as to the symbols' frequencies: where
+        contexts say much, as in text, that is as good. Where states alone say nearly
+        as much, contexts are weighed against what they predict.
+
         References
         ----------
         Jelinek and Mercer, Interpolated estimation of Markov source parameters from
@@ -222,33 +237,115 @@ class ARHMM(FloatModel):
         n_iter = as_integer(n_iter, "n_iter", 0)
         if init is not None:
             as_instance(init, HMM, "init", "an HMM")
-        pseudo_counts = as_pseudo_counts(pseudo_count)
-        held = list(passes_of(sequences)())
-        symbols = training_alphabet(lambda: held, alphabet, init, ends, utf8=True)
-        data = list(encode_all(held, symbols))
+        as_pseudo_counts(pseudo_count)
+        passes = passes_of(sequences)
+        symbols = training_alphabet(passes, alphabet, init, ends, utf8=True)
+        sample = Sample(symbols.size, max_symbols)
+        sample.add(encode_all(passes(), symbols))
+        data = sample.sequences()
+        how: dict[str, Any] = {"dtype": dtype, "threads": threads, "progress": progress}
         if init is None:
+            stride = -(-sample.n_symbols // _START_SYMBOLS)
             states = HMM.fit(
-                data, n_states, n_iter=min(n_iter, _START_UPDATES), tol=_START_TOL,
-                pseudo_count=pseudo_count, alphabet=symbols.size, seed=seed,
-                dtype=dtype, threads=threads, progress=progress,
+                data[:: max(stride, 1)], n_states,
+                n_iter=min(n_iter, _START_UPDATES), tol=_START_TOL,
+                pseudo_count=pseudo_count, alphabet=symbols.size, seed=seed, **how,
             )  # fmt: skip
             states = HMM(*states._parameters, alphabet=symbols)
+        elif init.n_states != n_states or init.alphabet != symbols:
+            raise ModelError(f"init is another kind of model: {init!r}")
         else:
-            states = HMM.fit(held, n_states, n_iter=0, alphabet=symbols, init=init)
-        counts = Counts(data, symbols.size, order, max_bytes)
-        terms = _Terms(data, symbols.size, counts.own, counts.back_off)
-        extra = pseudo_counts[2] * symbols.size * terms.shares
+            states = init
+        return cls._trained(
+            sample, states, order, max_bytes,
+            pseudo_count=pseudo_count, n_iter=n_iter, tol=tol, **how,
+        )  # fmt: skip
 
-        def expect(states: HMM, counting: bool) -> em.Expectation:
-            found = em.expect(
-                terms.batches, terms.parameters(states),
-                counting=counting, dtype=dtype, threads=threads,
-            )  # fmt: skip
-            return found._replace(bits=found.bits + terms.bits)
+    def partial_fit(
+        self,
+        sequences: Symbols | Iterable[Symbols] | Callable[[], Iterable[Symbols]],
+        *,
+        order: int | str = "auto",
+        max_bytes: int | None = None,
+        n_iter: int = 100,
+        tol: float = 1e-4,
+        pseudo_count: PseudoCounts = _PSEUDO_COUNTS,
+        dtype: DTypeLike = np.float32,
+        threads: int | None = None,
+        progress: bool | None = None,
+    ) -> ARHMM:
+        """Go on training with more data: a model of what this one has seen, and these.
+
+        Parameters
+        ----------
+        sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
+            More data, of the model's alphabet.
+        order, max_bytes, n_iter, tol, pseudo_count, dtype, threads, progress
+            As for `fit`.
+
+        Returns
+        -------
+        model : ARHMM
+            This one stays as it is.
+
+        Raises
+        ------
+        SymbolError
+            If a symbol is not in the alphabet.
+        ModelError
+            If the model does not hold the data that it was trained on, or an argument
+            is out of range.
+
+        Notes
+        -----
+        A model that `fit` made holds its data, or the sample that it was trained on,
+        as long as it is in memory; files do not. What contexts say is counted anew, as
+        they may be others; states go on from where they are, so that is shorter than
+        training. Of all data that came, whenever they came, as much is held as `fit`
+        was told.
+        """
+        check_run(dtype, threads)
+        if self._sample is None:
+            raise ModelError(
+                "the model does not hold the data that it was trained on, as none from "
+                "a file does: fit(all data, init=model.states)"
+            )
+        sample = self._sample.copy()
+        sample.add(encode_all(passes_of(sequences)(), self.alphabet))
+        return self._trained(
+            sample, self._states, order, max_bytes,
+            pseudo_count=pseudo_count, n_iter=as_integer(n_iter, "n_iter", 0), tol=tol,
+            dtype=dtype, threads=threads, progress=progress,
+        )  # fmt: skip
+
+    @classmethod
+    def _trained(
+        cls,
+        sample: Sample,
+        states: HMM,
+        order: int | str,
+        max_bytes: int | None,
+        *,
+        pseudo_count: PseudoCounts,
+        n_iter: int,
+        tol: float,
+        dtype: DTypeLike,
+        threads: int | None,
+        progress: bool | None,
+    ) -> ARHMM:
+        """Count contexts, and train states from these on."""
+        symbols, data = states.alphabet, sample.sequences()
+        pseudo_counts = as_pseudo_counts(pseudo_count)
+        counts = Counts(data, symbols.size, order, max_bytes)
+        if states.n_states > 1 and n_iter > 0:
+            counts.refit(np.exp(em.log_predictions(data, states._parameters)))
+        terms = _Terms(data, symbols.size, counts.own, counts.back_off)
+        first, step, emitted = pseudo_counts
+        extra = emitted * symbols.size * terms.shares
 
         def update(states: HMM, found: em.Expectation) -> HMM:
             statistics = terms.statistics(states, found, extra)
-            return states.maximise(statistics, pseudo_count=(*pseudo_counts[:2], 0))
+            return states.maximise(statistics, pseudo_count=(first, step, 0))
 
         def refuse(fault: em.Fault) -> SymbolError:
             symbol = int(terms.x[fault.symbol])
@@ -256,10 +353,12 @@ class ARHMM(FloatModel):
 
         states, history = climb(
             states,
-            expect=expect,
+            expect=lambda states, counting: terms.expect(
+                states, counting=counting, dtype=dtype, threads=threads
+            ),
             update=update,
             log2_prior=lambda states: log2_prior(
-                states._parameters, (*pseudo_counts[:2], extra)
+                states._parameters, (first, step, extra)
             ),
             refuse=refuse,
             n_iter=n_iter,
@@ -267,7 +366,7 @@ class ARHMM(FloatModel):
             progress=progress,
         )
         model = cls(states, counts.contexts())
-        model._history = history
+        model._history, model._sample = history, sample
         return model
 
     def information_content(self, x: Symbols) -> float:
@@ -409,10 +508,12 @@ class _Terms:
         root = np.sqrt(np.bincount(x, minlength=M) + 0.25)
         self.shares = root / root.sum()  # of each symbol in an emission's pseudo-count
 
-    def parameters(self, states: HMM) -> Parameters:
-        """Those of `em.expect`, whose symbols are the terms."""
+    def expect(self, states: HMM, **how: Any) -> em.Expectation:
+        """The E step; its symbols are the terms."""
         initial, transition, emission = states._parameters
-        return initial, transition, self.ratio + emission[:, self.x]
+        parameters = initial, transition, self.ratio + emission[:, self.x]
+        found = em.expect(self.batches, parameters, **how)
+        return found._replace(bits=found.bits + self.bits)
 
     def statistics(
         self, states: HMM, found: em.Expectation, extra: Floats

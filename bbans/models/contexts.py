@@ -42,7 +42,7 @@ _ROUNDS = 6  # of EM for the back-offs of classes
 _SAMPLE = 1 << 18  # symbols that are enough for that
 # Once there are states: at first no class leaves less to them; rounds; and what part
 # of the bits must go for it to be worth it.
-_OPEN, _ROUNDS_AGAIN, _WORTH = 0.25, 12, 0.97
+_OPEN, _ROUNDS_AGAIN, _WORTH, _SETTLED = 0.25, 100, 0.97, 0.999
 _LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
 _UNIT = 16  # of weights: a value of 1
 
@@ -201,8 +201,12 @@ class Counts:
         before = [level.gate for level in self._levels]
         _, bits = _maximised(chain, before, base[at])
         gates = [np.maximum(gate, _OPEN) for gate in before]
+        last = np.inf
         for _ in range(_ROUNDS_AGAIN):
             gates, found = _maximised(chain, gates, base[at])
+            if found > _SETTLED * last:
+                break
+            last = found
         changed = found < _WORTH * bits
         for level, keep, gate in zip(
             self._levels, chosen, gates if changed else before, strict=True
