@@ -10,8 +10,8 @@ import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
 from fractions import Fraction
-from functools import cache
-from itertools import accumulate
+from functools import cache, reduce
+from itertools import accumulate, islice
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -260,32 +260,42 @@ class HMM:
 class ARHMM(HMM):
     """Emissions that depend on earlier symbols: contexts is a dict from a suffix of the
     past, which starts with None if it reaches the beginning, to (back-off, {symbol:
-    weight})."""
+    relative weight})."""
 
     def __init__(self, *tables, contexts):
         super().__init__(*tables)
+        assert self.prec <= 24
+        for b, weights in contexts.values():
+            assert 1 <= b <= 2**8
+            assert (b == 2**8) == (not weights)
+            assert all(g >= 1 for g in weights.values())
+            assert sum(weights.values()) < 2**16
         self.contexts = contexts
 
-    def row(self, past):
-        """R and beta of the longest context."""
-        past = (None, *past)
-        R, beta = [0] * len(self.emission[0]), 2**24
+    def mixed(self, past):
+        """Of the contexts of what follows, from the shortest: b and the edges W."""
+        past, M = (None, *past), len(self.emission[0])
         for n in range(1, len(past) + 1):
             if past[-n:] not in self.contexts:
-                break
+                return
             b, weights = self.contexts[past[-n:]]
-            R = [(a * b >> 8) + (weights.get(x, 0) << 8) for x, a in enumerate(R)]
-            beta = beta * b >> 8
-        return R, beta
+            below = edges_of([weights.get(x, 0) for x in range(M)])
+            room = 2**16 - 2**8 * b
+            yield b, [room * G // below[-1] if weights else 0 for G in below]
 
     def column(self, x, past):
-        R, beta = self.row(past)
-        return [R[x] + 1 + (beta * row[x] >> self.prec) for row in self.emission]
+        mass, beta = 0, 2**24
+        for b, W in self.mixed(past):
+            mass = (mass * b >> 8) + (W[x + 1] - W[x] << 8)
+            beta = beta * b >> 8
+        return [mass + 1 + (beta * row[x] >> self.prec) for row in self.emission]
 
     def given(self, edges, past):
-        R, beta = self.row(past)
-        below = edges_of([a + 1 for a in R])
-        return [B + (beta * C >> self.prec) for B, C in zip(below, edges, strict=True)]
+        M = len(edges) - 1
+        e = [c << 24 - self.prec for c in edges]
+        for b, W in self.mixed(past):
+            e = [(e[x] * b >> 8) + (W[x] << 8) for x in range(M + 1)]
+        return [x + (e[x] * (2**24 - M) >> 24) for x in range(M)] + [2**24]
 
 
 def to_15_bits(row, prec):
@@ -398,25 +408,35 @@ def range_encode(hmm, *runs):
     """The range code of runs (p, past, xs): predicted weights p before the first."""
     encoder = RangeEncoder()
     for p, past, xs in runs:
-        for t, x in enumerate(xs):
-            edges = predictive_edges(hmm, p, past + xs[:t])
-            encoder.encode(*interval(edges, x), edges[-1])
-            _, p = filter_step(hmm, p, x, past + xs[:t])
+        encode_run(encoder, hmm, p, past, xs)
     return encoder.finish()
+
+
+def encode_run(encoder, hmm, p, past, xs):
+    for t, x in enumerate(xs):
+        edges = predictive_edges(hmm, p, past + xs[:t])
+        encoder.encode(*interval(edges, x), edges[-1])
+        _, p = filter_step(hmm, p, x, past + xs[:t])
 
 
 def range_decode(hmm, p, integer, n, past):
     """The n symbols that follow the past."""
     decoder = RangeDecoder(integer)
+    xs = list(islice(decode_run(decoder, hmm, p, past), n))
+    decoder.check()
+    return xs
+
+
+def decode_run(decoder, hmm, p, past):
+    """Yield the symbols that follow the past, without end."""
     xs = list(past)
-    for _ in range(n):
+    while True:
         edges = predictive_edges(hmm, p, xs)
         x, start, freq = finder(edges)(decoder.slot(edges[-1]))
         decoder.advance(start, freq, edges[-1])
+        yield x
         _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
-    decoder.check()
-    return xs[len(past) :]
 
 
 # A sequence as one message
@@ -482,6 +502,75 @@ def encode_packed(hmm, sequences):
         message = Message.from_int(range_encode(hmm, *runs))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
+
+
+# Records
+
+
+def fits_record(k, n_bytes, n):
+    """Whether the code of a record of n bytes is kept, or else the record stored."""
+    return k <= 63 + 8 * (n + 1) and n_bytes <= n + 1
+
+
+def encode_record(hmm, record, xs, ends=False):
+    """The message of a record, which is bytes, of symbols xs; None where one of them is
+    not in the alphabet.  The last symbol of a model that ends is the end."""
+    stored = b"\xff" + record
+    if xs is None or len(xs) > 2**31 - 2:
+        return stored
+    encoder = RangeEncoder()
+    encoder.encode(0, 255, 256)
+    if not ends:
+        digits = f"{len(xs) + 1:b}"
+        for bit in "0" * (len(digits) - 1) + digits:
+            encoder.encode(int(bit), 1, 2)
+    end = [len(hmm.emission[0]) - 1] if ends else []
+    encode_run(encoder, hmm, hmm.initial, [], [*xs, *end])
+    integer = encoder.finish()
+    j = integer.bit_length() - 1
+    code = (integer - 2**j << -j % 8).to_bytes((j + 7) // 8, "big")
+    return code if fits_record(encoder.k, len(code), len(record)) else stored
+
+
+def decode_record(hmm, message, bytes_of, ends=False):
+    """The record of a message; bytes_of: the bytes of each symbol, None of those that no
+    encoder has."""
+    if message.startswith(b"\xff"):
+        return message[1:]
+    if message.endswith(b"\0"):
+        raise Damage("the last byte is zero")
+    v, j = int.from_bytes(message, "big"), 8 * len(message)
+    while j > 0 and v % 2 == 0:
+        v, j = v // 2, j - 1
+    decoder = RangeDecoder(2**j + v)
+    decoder.advance(0, 255, 256)
+
+    def bit():
+        v = decoder.slot(2)
+        decoder.advance(v, 1, 2)
+        return v
+
+    T, end = None, None
+    if ends:
+        end = len(hmm.emission[0]) - 1
+    else:
+        l = 0
+        while bit() == 0:
+            l += 1
+            if l > 30:
+                raise Damage("no record is so long")
+        T = reduce(lambda v, _: 2 * v + bit(), range(l), 1) - 1
+    record = b""
+    for x in islice(decode_run(decoder, hmm, hmm.initial, []), T):
+        if x == end:
+            break
+        if bytes_of[x] is None:
+            raise Damage("a symbol has no bytes")
+        record += bytes_of[x]
+    decoder.check()
+    if not fits_record(decoder.k, len(message), len(record)):
+        raise Damage("the record would have been stored")
+    return record
 
 
 # Values one after another
@@ -847,41 +936,37 @@ def model_file(model, kind="integers", values=None, predictive=False, ends=False
         number, detail = 1, model.prec
         rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
         rest += words(values or [], 4 if kind == "text" else 8)
-        rows = [model.initial, *model.transition, *model.emission]
-        rest += b"".join(map(words, rows))
-    if isinstance(model, ARHMM):
-        number, tree = 2, contexts_of(model)
-        entries = sum(len(weights) for _, weights in model.contexts.values())
-        rest += words([1 + len(model.contexts), entries, len(tree)]) + tree
+        rest += b"".join(map(words, [model.initial, *model.transition]))
+        if isinstance(model, ARHMM):
+            edges = zip(*map(edges_of, model.emission), strict=True)
+            number, rest = 2, rest + b"".join(map(words, [*edges][1:]))
+            rest += contexts_of(model)
+            rest += bytes(-len(rest) % 4)
+        else:
+            rest += b"".join(map(words, model.emission))
     codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, ends]
     return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
-def gaps(numbers):
-    above = -1
-    for number in numbers:
-        yield uvarint(number - above - 1)
-        above = number
-
-
 def contexts_of(model):
-    M, level, out = len(model.emission[0]), [()], b""
-    while level:
-        below = []
-        for context in level:
-            if context:
-                b, weights = model.contexts[context]
-                symbols = sorted(weights)
-                out += bytes([b - 1]) + uvarint(len(symbols))
-                for x, gap in zip(symbols, gaps(symbols), strict=True):
-                    out += gap + (words([weights[x]], 2) if x < symbols[-1] else b"")
-            labels = [c[0] for c in model.contexts if c[1:] == context]
-            labels.sort(key=lambda x: M if x is None else x)
-            out += uvarint(len(labels))
-            out += b"".join(gaps(M if x is None else x for x in labels))
-            below += [(label, *context) for label in labels]
-        level = below
-    return out
+    M = len(model.emission[0])
+    found = [()]
+    label, children, first, symbol, sums, back_off = [0], [1], [0], [], [], [256]
+    for context in found:  # grows on the way
+        if context:
+            b, weights = model.contexts[context]
+            back_off.append(b)
+            symbol += sorted(weights)
+            sums += edges_of([weights[x] for x in sorted(weights)])[1:]
+        labels = [c[0] for c in model.contexts if c[1:] == context]
+        labels.sort(key=lambda x: M if x is None else x)
+        found += [(x, *context) for x in labels]
+        label += [M if x is None else x for x in labels]
+        children.append(len(found))
+        first.append(len(symbol))
+    numbers = words([len(found), len(symbol), *children, *first])
+    shorts = words([*label, *symbol, *sums], 2)
+    return numbers + shorts + bytes(b - 1 for b in back_off)
 
 
 # Containers: docs/format.md, Container

@@ -154,8 +154,8 @@ class InC:
         out = bytearray(1)
         for status in (lib.BBANS_ERR_CAPACITY, 0):
             assert status == lib.bbans_model_write(
-                self.space, kind, listed, self.model.ends, ffi.from_buffer("uint8_t[]", out),
-                len(out), n,
+                self.space, kind, listed, self.model.ends,
+                ffi.from_buffer("uint8_t[]", out), len(out), n,
             )  # fmt: skip
             out += bytes(n[0] - len(out))
         return bytes(out)

@@ -164,7 +164,13 @@ static uint8_t *put_row(uint8_t *at, size_t n, uint32_t total)
 /* Two states, three symbols, 10 bits; of type 2 with two contexts. */
 static size_t make_hmm(uint8_t *file, int type)
 {
-    static const uint8_t tree[] = {1, 0, 127, 1, 0, 0};
+    static const uint8_t tree[] = {
+        2, 0, 0, 0, 1, 0, 0, 0,                 /* contexts, entries  */
+        1, 0, 0, 0, 2, 0, 0, 0, 2,   0,   0, 0, /* children           */
+        0, 0, 0, 0, 0, 0, 0, 0, 1,   0,   0, 0, /* first              */
+        0, 0, 1, 0, 2, 0, 7, 0, 255, 127,       /* labels, the entry,
+                                                   back-offs          */
+        0, 0};
     uint8_t *at = file;
     size_t i;
 
@@ -185,12 +191,12 @@ static size_t make_hmm(uint8_t *file, int type)
         at = put(at, 7 * i, 8);
     for (i = 0; i < 3; i++)
         at = put_row(at, 2, 1024);
-    for (i = 0; i < 2; i++)
-        at = put_row(at, 3, 1024);
-    if (type == BBANS_MODEL_ARHMM) {
-        at = put(at, 2, 4);
-        at = put(at, 1, 4);
-        at = put(at, sizeof tree, 4);
+    if (type == BBANS_MODEL_HMM) {
+        for (i = 0; i < 2; i++)
+            at = put_row(at, 3, 1024);
+    } else {
+        for (i = 0; i < 6; i++)
+            at = put(at, i < 4 ? 2 * (1 + i / 2) : 1024, 4);
         memcpy(at, tree, sizeof tree);
         at += sizeof tree;
     }
