@@ -21,6 +21,7 @@ from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
 from bbans.formats.coders import ByteCoder, ModelCoder, SignalCoder
 from bbans.frozen import FrozenModel
+from bbans.records.groups import RecordBytes
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
@@ -51,6 +52,8 @@ def run(*command, cwd=None, **environment):
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
 
+
+LINES = [f"{i}: it was the age of wisdom {i}" for i in range(700)]
 
 # ---- building: without vectors, whose kernels take nearly all of the time, where
 # what is tested is the way to the library
@@ -134,6 +137,64 @@ def test_the_other_examples(made, name, tmp_path):
     """They code and decode, and fail where something else comes back."""
     program = link_example(made / "lib/deep", tmp_path / name)
     assert re.fullmatch(r"\d+ \w+ in \d+ bytes.*: \d+\.\d+ bits each\n", run(program))
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+def test_the_example_of_records(made, tmp_path):
+    """Its files are those of Python, both ways."""
+    program = link_example(made / "lib/deep", tmp_path / "records")
+    path = tmp_path / "x.bbr"
+    run(program, "new", path, ENGLISH)
+    texts = ["It was the best of times,", "", "it was \u00e9 \U0001f600"]
+    for i, text in enumerate(texts):
+        assert run(program, "append", path, text).startswith(f"record {i}: ")
+    with bbans.Records(path) as records:
+        assert (records.kind, records.model) == ("text", bbans.default_model())
+        assert [*records] == texts
+        records.extend(LINES)
+        size = path.stat().st_size
+    for k, text in enumerate(texts + LINES):
+        if k < 5 or k > 600:
+            assert run(program, "get", path, k) == f"{text}\n"
+    done = subprocess.run([program, "get", path, "1000"], capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"")
+    with open(path, "r+b") as file:  # an append that was stopped
+        file.truncate(size - 5)
+    n = len(bbans.Records(path))
+    assert run(program, "append", path, "after it").startswith(f"record {n}: ")
+    assert run(program, "append", path, "and more").startswith(f"record {n + 1}: ")
+    with bbans.Records(path) as records:
+        assert [*records] == [*(texts + LINES)[:n], "after it", "and more"]
+
+
+def test_record_files_in_c(tmp_path):
+    """bbans_records_get, with little room for the record, and what it refuses."""
+    path, c = tmp_path / "x.bbr", InC(bbans.default_model())
+    for checksums in (False, True):
+        bbans.Records.write(path, LINES, bbans.default_model(), checksums=checksums)
+        data = bytearray(path.read_bytes())
+        held = RecordBytes(bytes(data), "x")
+        size = lib.bbans_record_work_bytes(c.model)
+        work = ffi.new("uint64_t[]", size // 8 + 1)
+        out, n = ffi.new("uint8_t[]", 99), ffi.new("size_t *")
+
+        def get(k, held=held, cap=99, work=work, size=size, out=out, n=n):
+            status = lib.bbans_records_get(held._c, k, c.model, out, cap, n, work, size)
+            return status or bytes(ffi.buffer(out, n[0])).decode()
+
+        assert [get(k) for k in range(len(LINES))] == LINES
+        assert get(len(LINES)) == lib.BBANS_ERR_SIZE
+        assert get(7, cap=3) == lib.BBANS_ERR_CAPACITY
+        assert n[0] > 3
+        message = held.message(300)
+        at = data.index(message)
+        data[at + 3] ^= 1
+        held = RecordBytes(bytes(data), "x")
+        wrong = {k for k in range(len(LINES)) if get(k, held) != LINES[k]}
+        assert 300 in wrong
+        assert len(wrong) == (1 if checksums else 256)
+        assert {get(k, held) for k in wrong} == {lib.BBANS_ERR_CORRUPT}
 
 
 @needs_unix
