@@ -123,12 +123,13 @@ static void new_file(const char *name, const char *model_name)
 {
     const buffer b = read_file(model_name);
     const size_t cap = bbans_records_header_bytes(1, b.n);
-    uint8_t *bytes = allocate(cap);
+    uint8_t *bytes = allocate(cap), fingerprint[8];
     bbans_model model;
     size_t n;
 
     load_model(&model, b, model_name);
-    check(bbans_records_put_header(BBANS_KIND_TEXT, 0, model.fingerprint,
+    check(bbans_model_fingerprint(&model, fingerprint), model_name);
+    check(bbans_records_put_header(BBANS_KIND_TEXT, 0, fingerprint,
                                    (const uint8_t *)"\n", 1, b.bytes, b.n,
                                    bytes, cap, &n),
           name);
