@@ -10,8 +10,8 @@ import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
 from fractions import Fraction
-from functools import cache
-from itertools import accumulate
+from functools import cache, reduce
+from itertools import accumulate, islice
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -408,25 +408,35 @@ def range_encode(hmm, *runs):
     """The range code of runs (p, past, xs): predicted weights p before the first."""
     encoder = RangeEncoder()
     for p, past, xs in runs:
-        for t, x in enumerate(xs):
-            edges = predictive_edges(hmm, p, past + xs[:t])
-            encoder.encode(*interval(edges, x), edges[-1])
-            _, p = filter_step(hmm, p, x, past + xs[:t])
+        encode_run(encoder, hmm, p, past, xs)
     return encoder.finish()
+
+
+def encode_run(encoder, hmm, p, past, xs):
+    for t, x in enumerate(xs):
+        edges = predictive_edges(hmm, p, past + xs[:t])
+        encoder.encode(*interval(edges, x), edges[-1])
+        _, p = filter_step(hmm, p, x, past + xs[:t])
 
 
 def range_decode(hmm, p, integer, n, past):
     """The n symbols that follow the past."""
     decoder = RangeDecoder(integer)
+    xs = list(islice(decode_run(decoder, hmm, p, past), n))
+    decoder.check()
+    return xs
+
+
+def decode_run(decoder, hmm, p, past):
+    """Yield the symbols that follow the past, without end."""
     xs = list(past)
-    for _ in range(n):
+    while True:
         edges = predictive_edges(hmm, p, xs)
         x, start, freq = finder(edges)(decoder.slot(edges[-1]))
         decoder.advance(start, freq, edges[-1])
+        yield x
         _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
-    decoder.check()
-    return xs[len(past) :]
 
 
 # A sequence as one message
@@ -492,6 +502,75 @@ def encode_packed(hmm, sequences):
         message = Message.from_int(range_encode(hmm, *runs))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
+
+
+# Records
+
+
+def fits_record(k, n_bytes, n):
+    """Whether the code of a record of n bytes is kept, or else the record stored."""
+    return k <= 63 + 8 * (n + 1) and n_bytes <= n + 1
+
+
+def encode_record(hmm, record, xs, ends=False):
+    """The message of a record, which is bytes, of symbols xs; None where one of them is
+    not in the alphabet.  The last symbol of a model that ends is the end."""
+    stored = b"\xff" + record
+    if xs is None or len(xs) > 2**31 - 2:
+        return stored
+    encoder = RangeEncoder()
+    encoder.encode(0, 255, 256)
+    if not ends:
+        digits = f"{len(xs) + 1:b}"
+        for bit in "0" * (len(digits) - 1) + digits:
+            encoder.encode(int(bit), 1, 2)
+    end = [len(hmm.emission[0]) - 1] if ends else []
+    encode_run(encoder, hmm, hmm.initial, [], [*xs, *end])
+    integer = encoder.finish()
+    j = integer.bit_length() - 1
+    code = (integer - 2**j << -j % 8).to_bytes((j + 7) // 8, "big")
+    return code if fits_record(encoder.k, len(code), len(record)) else stored
+
+
+def decode_record(hmm, message, bytes_of, ends=False):
+    """The record of a message; bytes_of: the bytes of each symbol, None of those that
+    no encoder has."""
+    if message.startswith(b"\xff"):
+        return message[1:]
+    if message.endswith(b"\0"):
+        raise Damage("the last byte is zero")
+    v, j = int.from_bytes(message, "big"), 8 * len(message)
+    while j > 0 and v % 2 == 0:
+        v, j = v // 2, j - 1
+    decoder = RangeDecoder(2**j + v)
+    decoder.advance(0, 255, 256)
+
+    def bit():
+        v = decoder.slot(2)
+        decoder.advance(v, 1, 2)
+        return v
+
+    T, end = None, None
+    if ends:
+        end = len(hmm.emission[0]) - 1
+    else:
+        n_bits = 0
+        while bit() == 0:
+            n_bits += 1
+            if n_bits > 30:
+                raise Damage("no record is so long")
+        T = reduce(lambda v, _: 2 * v + bit(), range(n_bits), 1) - 1
+    record = b""
+    for x in islice(decode_run(decoder, hmm, hmm.initial, []), T):
+        if x == end:
+            break
+        if bytes_of[x] is None:
+            raise Damage("a symbol has no bytes")
+        record += bytes_of[x]
+    decoder.check()
+    if not fits_record(decoder.k, len(message), len(record)):
+        raise Damage("the record would have been stored")
+    return record
 
 
 # Values one after another
@@ -844,8 +923,9 @@ def words(numbers, size=4):
     return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
 
 
-def model_file(model, kind="integers", values=None, predictive=False):
-    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet."""
+def model_file(model, kind="integers", values=None, predictive=False, ends=False):
+    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet,
+    and if it ends, its last symbol has none."""
     if isinstance(model, LGSSM):
         number, detail = 3, NOISES.index(model.noise)
         start_bits = model.start.bit_length() - 1
@@ -856,12 +936,16 @@ def model_file(model, kind="integers", values=None, predictive=False):
         number, detail = 1, model.prec
         rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
         rest += words(values or [], 4 if kind == "text" else 8)
-        rows = [model.initial, *model.transition, *model.emission]
-        rest += b"".join(map(words, rows))
-    if isinstance(model, ARHMM):
-        number, rest = 2, rest + contexts_of(model)
-    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+        rest += b"".join(map(words, [model.initial, *model.transition]))
+        if isinstance(model, ARHMM):
+            edges = zip(*map(edges_of, model.emission), strict=True)
+            number, rest = 2, rest + b"".join(map(words, [*edges][1:]))
+            rest += contexts_of(model)
+            rest += bytes(-len(rest) % 4)
+        else:
+            rest += b"".join(map(words, model.emission))
+    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, ends]
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 def contexts_of(model):
@@ -3124,7 +3208,7 @@ def network_model_file(model, kind="integers", predictive=False):
     if isinstance(model, VAE):
         levels, order = model.levels, ["markov", "top-down"].index(model.order)
     family = ["gaussian", "logistic", "laplace"].index(head.family)
-    codes = [2, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
+    codes = [3, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
     numbers = [head.width, LAWS.index(head.law), head.low, head.high, head.components]
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
@@ -3895,7 +3979,7 @@ def tree_model_file(tree, kind="integers", predictive=False):
     rest += b"".join(words(row, 2) for rows in tree.transitions for row in rows)
     rest += b"".join(words(row) for rows in tree.emissions for row in rows)
     codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
@@ -4116,5 +4200,5 @@ def hierarchy_file(model, predictive=False):
     states = [len(rows[0]) for rows in model.initial]
     numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
     tables = b"".join(map(words, hierarchy_tables(model)))
-    codes = bytes([2, 6, predictive, 0, model.prec, 0, 0, 0])
+    codes = bytes([3, 6, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)
