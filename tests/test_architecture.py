@@ -309,7 +309,7 @@ C_FLOORS = [
     ("files", "bbans_model.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),
     ("", "bbans_tiny.h"),
-    ("device", "bbans_tiny.c"),
+    ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]
 C_ORDER = [
     f"{folder}/{name}".lstrip("/")
