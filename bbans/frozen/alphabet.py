@@ -22,6 +22,7 @@ __all__ = [
     "as_integers",
     "check_rows",
     "text_of",
+    "text_of_utf8",
     "utf8_of",
 ]
 
@@ -33,6 +34,7 @@ _DTYPES = {"integers": np.int64, "bytes": np.uint8, "text": np.uint32}
 MAX_SYMBOLS = 65536
 _BYTES = (bytes, bytearray, memoryview)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_CODE_POINT_MAX = 0x10FFFF
 _SPAN_MAX = 1 << 21  # of a table of symbols; code points are below it
 
 #: What an alphabet encodes: text, bytes, or integers of any shape.
@@ -45,20 +47,25 @@ class Alphabet:
     Parameters
     ----------
     symbols : int, str, bytes or array_like of int
-        An int M: the integers 0 .. M-1. M strictly increasing integers of 64 bits with
-        sign. A str of M distinct characters in the order of their code points. M
+        An int N: the integers 0 .. N-1. N strictly increasing integers of 64 bits with
+        sign. A str of N distinct characters in the order of their code points. N
         strictly increasing bytes.
     kind : {"integers", "bytes", "text"}, optional
-        What `symbols` is, by default; integers of 0 to 255 may be "bytes".
+        What `symbols` is, by default; integers of 0 to 255 may be "bytes". The 256 of
+        kind "text" are the bytes of UTF-8: see `utf8`.
+    ends : bool
+        Add the end of a record as the last symbol, M - 1. No data has it.
 
     Attributes
     ----------
     kind : {"integers", "bytes", "text"}
     size : int
-        Number of symbols M, 1 to 65536.
-    values : None or ndarray, shape (M,)
+        Number of symbols M, 1 to 65536: N, and the end.
+    values : None or ndarray, shape (N,)
         The integers (int64), bytes (uint8) or code points (uint32); None for
-        0 .. M-1. Read-only.
+        0 .. N-1, and for UTF-8. Read-only.
+    ends : bool
+        Whether the last symbol is the end of a record.
 
     Raises
     ------
@@ -73,24 +80,31 @@ class Alphabet:
     array([ 7, -5])
     >>> Alphabet(256, kind="bytes").decode([65, 66]).tobytes()
     b'AB'
+    >>> Alphabet("abc", ends=True).end
+    3
     """
 
     kind: Kind
     size: int
     values: NDArray[Any] | None
+    ends: bool
 
-    __slots__ = ("kind", "size", "values")
+    __slots__ = ("ends", "kind", "size", "values")
 
     def __init__(
-        self, symbols: int | str | ArrayLike, kind: Kind | None = None
+        self,
+        symbols: int | str | ArrayLike,
+        kind: Kind | None = None,
+        *,
+        ends: bool = False,
     ) -> None:
         values: NDArray[Any] | None
         given: Kind = "integers"
         if isinstance(symbols, (int, np.integer)) and not isinstance(symbols, bool):
-            self.size, values = int(symbols), None
+            count, values = int(symbols), None
         elif isinstance(symbols, str):
             values, given = _code_points(symbols), "text"
-            self.size = values.size
+            count = values.size
         else:
             values = as_integers(symbols)
             if values.ndim != 1:
@@ -98,20 +112,30 @@ class Alphabet:
             if values.size and int(values.max()) > _INT64_MAX:
                 raise ModelError("symbols of an alphabet must be below 2**63")
             given = "bytes" if isinstance(symbols, _BYTES) else "integers"
-            self.size = values.size
-        if not 1 <= self.size <= MAX_SYMBOLS:
+            count = values.size
+        self.ends = bool(ends)
+        if not 1 <= count <= MAX_SYMBOLS - self.ends:
+            besides = " besides its end" * self.ends
             raise ModelError(
-                f"an alphabet has 1 to {MAX_SYMBOLS} symbols, not {self.size}"
+                f"an alphabet has 1 to {MAX_SYMBOLS - self.ends} symbols{besides}, "
+                f"not {count}"
             )
+        self.size = count + self.ends
         if kind is not None and kind not in KINDS:
             raise ModelError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
         self.kind = given if kind is None else kind
-        if self.kind != given and (self.kind, given) != ("bytes", "integers"):
+        utf8 = self.kind == "text" and values is None and count == 256
+        known = utf8 or (self.kind, given) == ("bytes", "integers")
+        if self.kind != given and not known:
+            instead = ""
+            if self.kind == "text":
+                instead = ": list characters in a str, or take Alphabet.utf8()"
             raise ModelError(
                 f"the kind of an alphabet of {given} is {given!r}, not {kind!r}"
+                + instead
             )
         if self.kind == "bytes":
-            low, high = 0, self.size - 1
+            low, high = 0, count - 1
             if values is not None:
                 low, high = int(values.min()), int(values.max())
             if low < 0 or high > 255:
@@ -131,14 +155,52 @@ class Alphabet:
             values.setflags(write=False)
         self.values = values
 
+    @classmethod
+    def utf8(cls, ends: bool = False) -> Alphabet:
+        """The alphabet of any text: its symbols are the 256 bytes of UTF-8.
+
+        Lengths of what it encodes count bytes, not characters.
+
+        Examples
+        --------
+        >>> Alphabet.utf8().encode("né")
+        array([110, 195, 169], dtype=int32)
+        """
+        return cls(256, "text", ends=ends)
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the symbols are the bytes of UTF-8, and the data any text."""
+        return self.kind == "text" and self.values is None
+
+    @property
+    def end(self) -> int | None:
+        """The index M - 1 of the end of a record; None without one."""
+        return self.size - 1 if self.ends else None
+
+    @property
+    def units(self) -> Alphabet:
+        """What single symbols stand for: of UTF-8 bytes; else this alphabet."""
+        return Alphabet(256, "bytes", ends=self.ends) if self.is_utf8 else self
+
+    def with_ends(self, ends: bool = True) -> Alphabet:
+        """Return this alphabet with the end of a record, or without it."""
+        if bool(ends) == self.ends:
+            return self
+        return Alphabet(self._listed(), self.kind, ends=ends)
+
     def __repr__(self) -> str:
+        if self.is_utf8:
+            return f"Alphabet.utf8({'ends=True' * self.ends})"
+        ends = ", ends=True" * self.ends
         if self.values is None:
             kind = f", kind={self.kind!r}" if self.kind != "integers" else ""
-            return f"Alphabet({self.size}{kind})"
-        if self.size <= (8 if self.kind == "integers" else 128):
-            return f"Alphabet({self._listed()!r})"
-        low, high = self.name(0), self.name(self.size - 1)
-        return f"<Alphabet: {self.size} {self.kind}, {low} to {high}>"
+            return f"Alphabet({self._count}{kind}{ends})"
+        if self._count <= (8 if self.kind == "integers" else 128):
+            return f"Alphabet({self._listed()!r}{ends})"
+        low, high = self.name(0), self.name(self._count - 1)
+        ends = " and the end" * self.ends
+        return f"<Alphabet: {self._count} {self.kind}, {low} to {high}{ends}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Alphabet) and self._key() == other._key()
@@ -147,18 +209,25 @@ class Alphabet:
         return hash(self._key())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        symbols = self.size if self.values is None else self._listed()
-        return Alphabet, (symbols, self.kind)
+        return _alphabet, (self._listed(), self.kind, self.ends)
 
-    def _listed(self) -> str | bytes | list[int]:
+    @property
+    def _count(self) -> int:
+        """Number of symbols N that data may have."""
+        return self.size - self.ends
+
+    def _listed(self) -> int | str | bytes | list[int]:
         """The symbols as the constructor takes them."""
-        assert self.values is not None
+        if self.values is None:
+            return self._count
         if self.kind == "text":
             return text_of(self.values)
-        return self.values.tobytes() if self.kind == "bytes" else self.values.tolist()
+        listed: list[int] = self.values.tolist()
+        return self.values.tobytes() if self.kind == "bytes" else listed
 
-    def _key(self) -> tuple[str, int, bytes]:
-        return self.kind, self.size, b"" if self.values is None else bytes(self.values)
+    def _key(self) -> tuple[str, int, bool, bytes]:
+        values = b"" if self.values is None else bytes(self.values)
+        return self.kind, self.size, self.ends, values
 
     def encode(self, data: Symbols) -> NDArray[np.int32]:
         """Turn symbols into indices.
@@ -173,7 +242,7 @@ class Alphabet:
         Returns
         -------
         indices : ndarray of int32, shape (T,)
-            In 0 .. M-1, C-contiguous.
+            In 0 .. M-1, C-contiguous; never the end. T counts the bytes of UTF-8.
 
         Raises
         ------
@@ -183,8 +252,8 @@ class Alphabet:
         """
         values = self._symbols(data)
         if self.values is None:
-            if not _below(values, self.size):
-                self._refuse(values, (values < 0) | (values > self.size - 1))
+            if not _below(values, self._count):
+                self._refuse(values, (values < 0) | (values > self._count - 1))
             return values.astype(np.int32)
         if values.dtype.kind == "u" and values.dtype.itemsize == 8:
             # Compared with int64 these would become floats, and hit wrongly.
@@ -197,7 +266,7 @@ class Alphabet:
         low, span = int(known[0]), int(known[-1]) - int(known[0]) + 1
         if span <= min(values64.size, _SPAN_MAX):
             index_of = np.zeros(span, np.int32)
-            index_of[known - low] = np.arange(self.size)
+            index_of[known - low] = np.arange(self._count)
             # Neither wraps: clipped values lie in the table.
             indices = index_of[np.clip(values64, low, low + span - 1) - low]
         else:
@@ -215,21 +284,30 @@ class Alphabet:
         Parameters
         ----------
         indices : array_like of int
-            In 0 .. M-1, of any shape.
+            In 0 .. M-1, of any shape; the end is none of them.
 
         Returns
         -------
         symbols : ndarray of int64, uint8 (bytes) or uint32 (code points)
-            Of the shape of `indices`.
+            Of the shape of `indices`; of UTF-8, a row of its code points.
 
         Raises
         ------
         SymbolError
-            If an index is not in 0 .. M-1.
+            If an index is not in 0 .. M-1, or is the end; if they are no UTF-8.
         """
+        if self.is_utf8:
+            units = self.units.decode(indices)
+            return _code_points(text_of_utf8(units.tobytes()))
         array = as_integers(indices)
-        if not _below(array, self.size):
-            raise SymbolError(f"indices must be in 0 .. {self.size - 1}")
+        if not _below(array, self._count):
+            if not _below(array, self.size):
+                raise SymbolError(f"indices must be in 0 .. {self.size - 1}")
+            at = int(np.flatnonzero(array == self.end)[0])
+            raise SymbolError(
+                f"index {self.end} at position {at} is the end of a record, which "
+                "stands for no symbol"
+            )
         symbols: NDArray[Any]
         if self.values is None:
             symbols = array.astype(_DTYPES[self.kind])
@@ -239,37 +317,57 @@ class Alphabet:
 
     def name(self, index: int) -> str:
         """Describe the symbol of an index, as error messages do."""
-        return _name(index if self.values is None else self.values[index], self.kind)
+        if index == self.end:
+            return "the end of a record"
+        kind = self.units.kind
+        return _name(index if self.values is None else self.values[index], kind)
 
     def _symbols(self, data: Symbols) -> NDArray[Any]:
         """Return the integers that `data` stands for, on one axis."""
         if isinstance(data, str):
+            if self.is_utf8:
+                return np.frombuffer(utf8_of(data), dtype=np.uint8)
             if self.kind == "text":
                 return _code_points(data)
             if self.kind == "bytes":
                 return np.frombuffer(utf8_of(data), dtype=np.uint8)
             raise SymbolError(
                 "a str needs a model of text, or of bytes; this one is of "
-                f"{self.size} integers"
+                f"{self._count} integers"
             )
         if isinstance(data, _BYTES) and self.kind == "text":
             raise SymbolError(
                 "a model of text cannot code bytes: decode them to str first"
             )
-        return as_integers(data).ravel()
+        values = as_integers(data).ravel()
+        if not self.is_utf8:
+            return values
+        outside = (values < 0) | (values > _CODE_POINT_MAX)
+        if outside.any():
+            t = int(np.flatnonzero(outside)[0])
+            raise SymbolError(f"symbol {values[t]} at position {t} is no code point")
+        return np.frombuffer(utf8_of(text_of(values)), dtype=np.uint8)
 
     def _refuse(self, values: NDArray[Any], outside: NDArray[np.bool_]) -> None:
         t = int(np.flatnonzero(outside)[0])
         noun = "characters" if self.kind == "text" else "symbols"
         raise SymbolError(
             f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
-            f"model's alphabet of {self.size} {noun}"
+            f"model's alphabet of {self._count} {noun}"
         )
 
 
-def as_alphabet(symbols: Alphabet | int | str | ArrayLike) -> Alphabet:
-    """An alphabet as it is, or the one that these symbols make."""
-    return symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
+def _alphabet(symbols: Any, kind: Kind, ends: bool) -> Alphabet:
+    return Alphabet(symbols, kind, ends=ends)
+
+
+def as_alphabet(
+    symbols: Alphabet | int | str | ArrayLike, ends: bool = False
+) -> Alphabet:
+    """An alphabet as it is, or the one that these symbols make; with an end if it is to
+    end."""
+    made = symbols if isinstance(symbols, Alphabet) else Alphabet(symbols)
+    return made.with_ends() if ends else made
 
 
 class Rows:
@@ -332,6 +430,11 @@ class Rows:
 
     def _key(self) -> tuple[int, int, int, str]:
         return self.width, self.low, self.high, self.kind
+
+    @property
+    def units(self) -> Rows:
+        """What single integers stand for: themselves."""
+        return self
 
     def encode(self, data: Symbols) -> NDArray[Any]:
         """Turn integers of any type into those of `dtype`, on one axis.
@@ -446,8 +549,24 @@ def utf8_of(text: str) -> bytes:
         ) from None
 
 
+def text_of_utf8(data: bytes) -> str:
+    """The text that these bytes are the UTF-8 of.
+
+    Raises
+    ------
+    SymbolError
+        If they are that of none.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SymbolError(
+            f"byte {data[error.start]:#04x} at position {error.start} is no UTF-8"
+        ) from None
+
+
 def _name(symbol: Any, kind: str) -> str:
     value = int(symbol)
-    if kind == "text" and 0 <= value <= 0x10FFFF:
+    if kind == "text" and 0 <= value <= _CODE_POINT_MAX:
         return f"{chr(value)!r} (U+{value:04X})"
     return str(value)

@@ -68,6 +68,9 @@ class FrozenModel(EngineModel):
     NAME: ClassVar[str]
     """What files of this type hold, with its article."""
 
+    HAS_ALPHABET: ClassVar[bool] = False
+    """Whether it codes symbols of an alphabet, of which the last may be an end."""
+
     _types: ClassVar[dict[int, type[FrozenModel]]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -85,7 +88,7 @@ class FrozenModel(EngineModel):
         """What the file begins with: codes, two of them given, and numbers."""
         codes = (
             self.TYPE, MODES.index(self.mode), KINDS.index(self.kind), detail, listed,
-            0, 0,
+            0, self.ends,
         )  # fmt: skip
         packed = struct.pack(f"<{len(numbers)}I", *numbers)
         return START.pack(MODEL, VERSION, *codes) + packed
@@ -192,7 +195,7 @@ class Start(NamedTuple):
     detail: int
     listed: int
     structure: int
-    reserved: int
+    ends: int
 
 
 def header_bytes(n_numbers: int) -> int:
@@ -221,7 +224,7 @@ def read_header(data: bytes, n_numbers: int) -> tuple[Start, tuple[int, ...]]:
         or start.kind >= len(KINDS)
         or start.listed > 1
         or start.structure != 0
-        or start.reserved != 0
+        or start.ends > FrozenModel._types[start.model_type].HAS_ALPHABET
     ):
         raise VersionError("model file has codes that this release does not know")
     return start, struct.unpack_from(f"<{n_numbers}I", data, START.size)

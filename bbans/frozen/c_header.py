@@ -37,8 +37,9 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
     model : FrozenHMM
         Of at most 15 bits and 256 symbols.
     name : str
-        A C identifier: the header defines ``const bbans_tiny_hmm NAME`` and, unless
-        the symbols are 0 .. M-1, their values ``NAME_alphabet``.
+        A C identifier: the header defines ``const bbans_tiny_hmm NAME``; if symbols
+        are listed, their values ``NAME_alphabet``; and of a model that ends, the
+        symbol that ends a record, ``NAME_end``, which has no value.
 
     Raises
     ------
@@ -60,9 +61,10 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
             f"{model.prec}: freeze it, or train it, with that precision"
         )
     if model.n_symbols > SYMBOLS_MAX:
+        ends = ", with the end of a record: train it without" * model.ends
         raise ModelError(
             f"devices code up to {SYMBOLS_MAX} symbols, this model has "
-            f"{model.n_symbols}"
+            f"{model.n_symbols}{ends}"
         )
     guard = f"BBANS_MODEL_{name.upper()}_H"
     parts = [
@@ -79,6 +81,8 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
     if model.alphabet.values is not None:
         ctype = ALPHABET_TYPES[model.kind]
         parts.append(_array(f"{ctype} {name}_alphabet", model.alphabet.values))
+    if model.ends:
+        parts.append(f"enum {{ {name}_end = {model.alphabet.end} }};\n")
     parts += [
         f"static const bbans_tiny_hmm {name} = {{",
         f"    {name}_initial, {name}_transition, {name}_emission,",

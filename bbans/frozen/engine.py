@@ -21,7 +21,7 @@ from bbans.errors import (
     ModelError,
     SymbolError,
 )
-from bbans.frozen.alphabet import Alphabet, Kind, Rows, text_of
+from bbans.frozen.alphabet import Alphabet, Kind, Rows, text_of, text_of_utf8
 from bbans.message.message import Message
 
 __all__ = ["MODES", "EngineModel", "Mode", "as_engine", "one_of"]
@@ -85,6 +85,11 @@ class EngineModel(SequenceModel):
     @abstractmethod
     def alphabet(self) -> Alphabet | Rows:
         """What it codes."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether its last symbol is the end of a record: see `Alphabet`."""
+        return isinstance(self.alphabet, Alphabet) and self.alphabet.ends
 
     @property
     def width(self) -> int:
@@ -164,7 +169,8 @@ class EngineModel(SequenceModel):
         ----------
         data : bytes
         length : int
-            Number of symbols, or of rows of `width` integers; with `until` the most
+            Number of symbols (under a model of UTF-8, of its bytes, as
+            ``len(x.encode())``), or of rows of `width` integers; with `until` the most
             that there may be, by default 2**20. Memory and time grow with it, whatever
             `data` is: bound a length that comes from outside, by `max_bytes` or
             otherwise.
@@ -173,8 +179,8 @@ class EngineModel(SequenceModel):
             message is of a sequence that has this symbol at its end and nowhere else:
             nobody needs to know how long it is.
         max_bytes : int, optional
-            The most bytes that the result may take (4 for each character); by default
-            there is no limit.
+            The most bytes that the result may take (4 for each character, or those of
+            its UTF-8 if that is what the model codes); by default there is no limit.
 
         Returns
         -------
@@ -199,8 +205,9 @@ class EngineModel(SequenceModel):
             most = UNTIL_DEFAULT if length is None else length
             x = self._decode_until(message, until, most, max_bytes)
         elif length is None:
+            which = ", bytes of UTF-8," * self._is_utf8
             raise ModelError(
-                "decoding needs the number of symbols, or the last of them"
+                f"decoding needs the number of symbols{which} or the last of them"
             )
         else:
             what = f"a message of length {length}"
@@ -297,7 +304,8 @@ class EngineModel(SequenceModel):
             )
         last = self._symbols([until] if self.kind == "integers" else until)
         if len(last) != 1:
-            raise SymbolError(f"`until` is one symbol, not {until!r}")
+            hint = f", of {len(last)} bytes of UTF-8" * self._is_utf8
+            raise SymbolError(f"`until` is one symbol, not {until!r}{hint}")
         limit = as_integer(limit, "length", 1)
         check_limit(0, self._itemsize, max_bytes, "the message")
         room = limit if max_bytes is None else min(limit, max_bytes // self._itemsize)
@@ -334,7 +342,13 @@ class EngineModel(SequenceModel):
     @property
     def _itemsize(self) -> int:
         """The most bytes that an observation takes where `decode` returns it."""
-        return {"bytes": 1, "text": 4, "integers": 8}[self.kind] * self.width
+        kind = self.alphabet.units.kind
+        return {"bytes": 1, "text": 4, "integers": 8}[kind] * self.width
+
+    @property
+    def _is_utf8(self) -> bool:
+        """Whether its symbols are the bytes of UTF-8."""
+        return isinstance(self.alphabet, Alphabet) and self.alphabet.is_utf8
 
     @abstractmethod
     def _observations(self, x: Any) -> NDArray[Any]:
@@ -363,11 +377,41 @@ class EngineModel(SequenceModel):
         return self._shaped(self.alphabet.encode(x))
 
     def _values(self, x: NDArray[Any]) -> Any:
-        """What `decode` returns, from the array that C wrote."""
-        values: NDArray[Any] = self.alphabet.decode(x)
+        """What `decode` returns, from the array that C wrote.
+
+        Raises
+        ------
+        CorruptError
+            If it has the end of a record, or is no UTF-8, and the model's text is.
+        """
+        return self._joined(self._in_units(x))
+
+    def _in_units(self, x: NDArray[Any]) -> NDArray[Any]:
+        """What single symbols stand for: of UTF-8, its bytes.
+
+        Raises
+        ------
+        CorruptError
+            If one is the end of a record: no encoder puts it among data.
+        """
+        try:
+            return self.alphabet.units.decode(x)
+        except SymbolError as error:
+            raise CorruptError(f"{error}: {DIFFER}") from None
+
+    def _joined(self, units: NDArray[Any]) -> Any:
+        """What `decode` returns, from units."""
+        if self._is_utf8:
+            try:
+                return text_of_utf8(units.tobytes())
+            except SymbolError as error:
+                raise CorruptError(
+                    f"{error}: {DIFFER} (the length counts bytes of UTF-8, "
+                    "not characters)"
+                ) from None
         if self.kind == "bytes":
-            return values.tobytes()
-        return text_of(values) if self.kind == "text" else values
+            return units.tobytes()
+        return text_of(units) if self.kind == "text" else units
 
     def _shaped(self, numbers: NDArray[Any]) -> NDArray[Any]:
         """What the alphabet encodes to, all in one row, as observations."""

@@ -17,7 +17,7 @@ from bbans.codecs.finite_graph import FiniteGraph
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import CorruptError, ModelError
-from bbans.frozen.alphabet import KINDS, Alphabet
+from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import MODES, Mode, Start, check_end, header_bytes, read_header
 from bbans.frozen.hmm import (
     Belief,
@@ -25,8 +25,8 @@ from bbans.frozen.hmm import (
     check_masses,
     emission_alphabet,
     listed,
+    listed_bytes,
     read_alphabet,
-    value_dtype,
     words_of,
 )
 
@@ -538,9 +538,7 @@ class Head(NamedTuple):
 
     def offsets(self) -> tuple[int, int]:
         """Where the masses begin and end."""
-        width = value_dtype(KINDS[self.start.kind]).itemsize
-        listed = self.n_symbols * width if self.start.listed else 0
-        begin = self.header_bytes + listed
+        begin = self.header_bytes + listed_bytes(self.n_symbols, self.start)
         return begin, begin + 4 * sum(map(math.prod, self.shapes()))
 
 

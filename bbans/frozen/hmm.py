@@ -46,8 +46,7 @@ class Head(NamedTuple):
 
     def offsets(self) -> tuple[int, int]:
         """Where the masses begin and end."""
-        width = value_dtype(self.kind).itemsize if self.start.listed else 0
-        begin = HEADER_BYTES + self.n_symbols * width
+        begin = HEADER_BYTES + listed_bytes(self.n_symbols, self.start)
         rows = self.n_states * (1 + self.n_states + self.n_symbols)
         return begin, begin + 4 * rows
 
@@ -62,6 +61,13 @@ def read_head(data: bytes) -> Head:
     """
     start, numbers = read_header(data, NUMBERS)
     return Head(start, *numbers)
+
+
+def listed_bytes(n_symbols: int, start: Start) -> int:
+    """Bytes of the alphabet that a file lists."""
+    if not start.listed:
+        return 0
+    return max(n_symbols - start.ends, 0) * value_dtype(KINDS[start.kind]).itemsize
 
 
 def value_dtype(kind: Kind) -> np.dtype[Any]:
@@ -83,6 +89,7 @@ class SymbolModel(FrozenModel):
     """
 
     _DTYPE = np.uint32
+    HAS_ALPHABET = True
 
     def __init__(
         self, c: Any, emission: NDArray[np.uint32], alphabet: Alphabet, mode: Mode
@@ -459,18 +466,18 @@ def read_alphabet(data: bytes, n_symbols: int, start: Start) -> Alphabet:
         If it is no alphabet.
     """
     kind: Kind = KINDS[start.kind]
-    symbols: Any = n_symbols
+    symbols: Any = n_symbols - start.ends
     if start.listed:
         symbols = np.frombuffer(data, value_dtype(kind))
-    if kind == "text":
-        symbols = _characters(symbols)
-    return Alphabet(symbols, kind=kind)
+        if kind == "text":
+            symbols = _characters(symbols)
+    return Alphabet(symbols, kind=kind, ends=bool(start.ends))
 
 
 def _characters(values: Any) -> str:
     try:
         return "".join(map(chr, values.tolist()))
-    except (AttributeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         raise ModelError("text lists its characters, by their code points") from None
 
 

@@ -172,8 +172,11 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
                 fault = error
         facts["precision"] = f"{hidden.start.detail} bits"
     deque(upto(size), 0)
+    utf8 = KINDS[start.kind] == "text" and not start.listed
+    if start.ends:
+        facts["ends"] = "the last symbol is the end of a record"
     facts |= {
-        "data": KINDS[start.kind],
+        "data": "text in UTF-8" if utf8 else KINDS[start.kind],
         "mode": MODES[start.mode],
         "start length": start_length,
         "fingerprint": digest.hexdigest()[:16],

@@ -8,10 +8,16 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet, Symbols, as_integers
+from bbans.frozen.alphabet import (
+    MAX_SYMBOLS,
+    Alphabet,
+    Symbols,
+    as_alphabet,
+    as_integers,
+)
 
 __all__ = [
     "NO_DATA",
@@ -25,6 +31,7 @@ __all__ = [
     "infer_alphabet",
     "passes_of",
     "peek",
+    "training_alphabet",
 ]
 
 NO_DATA = "no data to train on: every sequence is empty"
@@ -87,26 +94,72 @@ def alphabet_for(items: Iterable[Symbols], alphabet: Alphabet) -> Alphabet:
     if alphabet.kind == "integers" and isinstance(first, (str, *_BYTES)):
         symbols = alphabet.size if alphabet.values is None else alphabet.values
         with suppress(ModelError):
-            return Alphabet(symbols, kind="bytes")
+            return Alphabet(symbols, kind="bytes", ends=alphabet.ends)
     return alphabet
 
 
-def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
-    """The characters that occur, the 256 bytes, or the integers 0 .. max."""
-    mixed = "sequences must be all text, all bytes or all integers"
+def training_alphabet(
+    passes: Callable[[], Iterable[Symbols]],
+    alphabet: Alphabet | int | str | ArrayLike | None,
+    init: Any = None,
+    ends: bool = False,
+    *,
+    utf8: bool = False,
+) -> Alphabet:
+    """What a model of these sequences codes.
+
+    Parameters
+    ----------
+    passes : callable
+        Gives the sequences at each call.
+    alphabet : optional
+        What `fit` was given.
+    init : float model, optional
+        Where training starts: its alphabet is the next choice.
+    ends : bool
+        Whether sequences end; what `alphabet` and `init` say of that holds as well.
+    utf8 : bool
+        Whether text is coded by its UTF-8 if nothing says otherwise, or by the
+        characters that occur.
+
+    Raises
+    ------
+    ModelError
+        If `init` does not end and sequences do; or of `infer_alphabet`.
+    """
+    if alphabet is not None:
+        return alphabet_for(passes(), as_alphabet(alphabet, ends))
+    if init is None:
+        return infer_alphabet(passes(), ends, utf8=utf8)
+    symbols: Alphabet = init.alphabet
+    if ends and not symbols.ends:
+        raise ModelError(
+            "init has no end of a record: train it with ends=True too, or leave `ends` "
+            "out"
+        )
+    return symbols
+
+
+def infer_alphabet(
+    items: Iterable[Symbols], ends: bool = False, *, utf8: bool = False
+) -> Alphabet:
+    """The characters that occur, or UTF-8; the 256 bytes; or the integers 0 .. max."""
     characters: set[str] = set()
-    M, kinds = 1, set()
+    M, kinds = 1, dict[str, int]()  # each with its first sequence
     for n, item in enumerate(items):
         if isinstance(item, str):
-            kinds.add("text")
-            characters.update(item)
+            kinds.setdefault("text", n)
+            if not utf8:
+                characters.update(item)
+            _check_kinds(kinds)
             continue
         check_axes(item)
         array = as_integers(item)
         if isinstance(item, _BYTES):
-            kinds.add("bytes")
+            kinds.setdefault("bytes", n)
         elif array.dtype != np.uint8:
-            kinds.add("integers")
+            kinds.setdefault("integers", n)
+        _check_kinds(kinds)
         if array.size:
             M = max(M, int(array.max()) + 1)
             if int(array.min()) < 0:
@@ -115,22 +168,30 @@ def infer_alphabet(items: Iterable[Symbols]) -> Alphabet:
                     f"sequence {n}: symbol {array[at]} at position {at} is negative: "
                     "give the values that occur as `alphabet`"
                 )
-        if len(kinds) > 1:
-            break
-    if len(kinds) > 1:
-        raise ModelError(mixed)
-    if kinds == {"text"}:
+    if "text" in kinds:
+        if utf8:
+            return Alphabet.utf8(ends)
         if not characters:
             raise NoDataError(NO_DATA)
-        return Alphabet("".join(sorted(characters)))
-    if kinds == {"bytes"}:
-        return Alphabet(256, kind="bytes")
-    if M > MAX_SYMBOLS:
+        return Alphabet("".join(sorted(characters)), ends=ends)
+    if "bytes" in kinds:
+        return Alphabet(256, kind="bytes", ends=ends)
+    most = MAX_SYMBOLS - ends
+    if most < M:
         raise ModelError(
-            f"symbol {M - 1} is above {MAX_SYMBOLS - 1}: give the values that occur "
+            f"symbol {M - 1} is above {most - 1}: give the values that occur "
             "as `alphabet`"
         )
-    return Alphabet(M)
+    return Alphabet(M, ends=ends)
+
+
+def _check_kinds(kinds: dict[str, int]) -> None:
+    if len(kinds) > 1:
+        (one, m), (other, n) = kinds.items()
+        raise ModelError(
+            "sequences must be all text, all bytes or all integers: sequence "
+            f"{m} is of {one}, sequence {n} of {other}"
+        )
 
 
 def check_axes(item: Any) -> None:
@@ -145,11 +206,14 @@ def check_axes(item: Any) -> None:
 def encode_all(
     items: Iterable[Symbols], alphabet: Alphabet
 ) -> Iterator[NDArray[np.int32]]:
-    """Turn sequences into indices; an error names the sequence."""
+    """Turn sequences into indices, with their ends if the alphabet has one; an error
+    names the sequence."""
+    end = np.array([alphabet.end] if alphabet.ends else [], np.int32)
     for n, item in enumerate(items):
         try:
             check_axes(item)
-            yield alphabet.encode(item)
+            indices = alphabet.encode(item)
+            yield np.concatenate([indices, end]) if alphabet.ends else indices
         except SymbolError as error:
             if isinstance(items, (list, tuple)) and len(items) == 1:
                 raise

@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from bbans._arguments import as_integer, as_real
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models import em
 from bbans.models._data import (
     NO_DATA,
-    alphabet_for,
     encode_all,
-    infer_alphabet,
     passes_of,
+    training_alphabet,
 )
 from bbans.models._parameters import Parameters, PseudoCounts, as_pseudo_counts
 from bbans.models.em import Statistics
@@ -198,6 +197,7 @@ def train(
     tol: float,
     pseudo_count: PseudoCounts,
     alphabet: Alphabet | int | str | ArrayLike | None,
+    ends: bool,
     dtype: DTypeLike,
     threads: int,
     callback: Callable[[_States], object] | None,
@@ -209,7 +209,7 @@ def train(
     ----------
     start : callable
         Makes the first model, of an alphabet and a function that gives the sequences.
-    sequences, init, n_iter, tol, pseudo_count, alphabet
+    sequences, init, n_iter, tol, pseudo_count, alphabet, ends
         As for `HMM.fit`.
     dtype, threads, callback, progress
         As for `HMM.fit`.
@@ -225,10 +225,7 @@ def train(
     check_run(dtype, threads)
     pseudo_counts = as_pseudo_counts(pseudo_count)
     passes = passes_of(sequences)
-    if alphabet is not None:
-        symbols = alphabet_for(passes(), as_alphabet(alphabet))
-    else:
-        symbols = init.alphabet if init is not None else infer_alphabet(passes())
+    symbols = training_alphabet(passes, alphabet, init, ends)
     model = start(symbols, passes)
 
     def batches() -> Iterator[em.Batch]:

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bbans._arguments import as_generator, as_instance, as_integer
 from bbans._float_file import Arrays
 from bbans.errors import ModelError, SymbolError
-from bbans.frozen.alphabet import Alphabet, Symbols, as_alphabet
+from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.frozen.arhmm import FrozenARHMM
 from bbans.frozen.base import MODES, Kind
 from bbans.frozen.contexts import Contexts
 from bbans.models import em
-from bbans.models._data import alphabet_for, encode_all, infer_alphabet, passes_of
+from bbans.models._data import encode_all, passes_of, training_alphabet
 from bbans.models._parameters import (
     PSEUDO_COUNTS,
     Floats,
@@ -31,7 +31,7 @@ from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate, row
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_arhmm
-from bbans.models.hmm import HMM, states_of
+from bbans.models.hmm import HMM, drawn, states_of
 
 __all__ = ["ARHMM"]
 
@@ -143,6 +143,7 @@ class ARHMM(FloatModel):
         tol: float = 1e-5,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         dtype: DTypeLike = np.float64,
@@ -154,7 +155,9 @@ class ARHMM(FloatModel):
         Parameters
         ----------
         sequences : str, bytes-like, ndarray of int, or an iterable of such
-            As for `HMM.fit`; they are held in memory.
+            As for `HMM.fit`; they are held in memory. Text is coded by the bytes of its
+            UTF-8, so that the model codes characters that it has not seen: give an
+            `alphabet` to code characters.
         n_states : int
             K.
         order : int
@@ -164,7 +167,7 @@ class ARHMM(FloatModel):
         init : HMM, optional
             Where EM starts, with K states and the same alphabet. By default an HMM is
             trained first, with the same arguments.
-        n_iter, tol, pseudo_count, alphabet, seed, dtype, threads, progress
+        n_iter, tol, pseudo_count, alphabet, ends, seed, dtype, threads, progress
             As for `HMM.fit`.
 
         Returns
@@ -202,10 +205,7 @@ class ARHMM(FloatModel):
             as_instance(init, HMM, "init", "an HMM")
         pseudo_counts = as_pseudo_counts(pseudo_count)
         held = list(passes_of(sequences)())
-        if alphabet is not None:
-            symbols = alphabet_for(held, as_alphabet(alphabet))
-        else:
-            symbols = init.alphabet if init is not None else infer_alphabet(held)
+        symbols = training_alphabet(lambda: held, alphabet, init, ends, utf8=True)
         data = list(encode_all(held, symbols))
         counts = Counts(data, symbols.size, order, max_bytes)
         states = HMM.fit(
@@ -285,7 +285,7 @@ class ARHMM(FloatModel):
     ) -> tuple[NDArray[np.int64] | NDArray[np.uint32], NDArray[np.int64]]:
         """Draw a sequence and its states from the model; see `HMM.sample`."""
         x, z, _ = self._draw(length, as_generator(seed), measure=False)
-        return self.alphabet.decode(x), z
+        return drawn(self.alphabet, x, z)
 
     def freeze(self, prec: int = 24, *, predictive: bool = False) -> FrozenARHMM:
         """Turn the parameters into integer tables, with which sequences are coded.

@@ -142,6 +142,7 @@ class FactorialHMM(HMM):
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         **options: Any,
     ) -> FactorialHMM:
         """Train by expectation maximisation.
@@ -150,7 +151,7 @@ class FactorialHMM(HMM):
         ----------
         n_states : int or sequence of int
             Of each chain.
-        sequences, seed, init, alphabet, **options
+        sequences, seed, init, alphabet, ends, **options
             As for `HMM.fit`, but `topology`.
 
         Raises
@@ -163,8 +164,9 @@ class FactorialHMM(HMM):
         if init is None:
             rng = as_generator(seed)
             start = HMM.fit(
-                data, states, n_iter=0, alphabet=alphabet, seed=rng, progress=False
-            )
+                data, states, n_iter=0, alphabet=alphabet, ends=ends, seed=rng,
+                progress=False,
+            )  # fmt: skip
             pairs = [
                 (rng.dirichlet(np.full(K, 10.0)), rng.dirichlet(np.full(K, 10.0), K))
                 for K in sizes
@@ -172,7 +174,9 @@ class FactorialHMM(HMM):
             init = cls(pairs, start.emission, alphabet=start.alphabet)
         elif not isinstance(init, FactorialHMM):
             raise ModelError(f"init is another kind of model: {init!r}")
-        model = HMM.fit(data, states, init=init, alphabet=alphabet, **options)
+        model = HMM.fit(
+            data, states, init=init, alphabet=alphabet, ends=ends, **options
+        )
         assert isinstance(model, FactorialHMM)
         return model
 
@@ -207,7 +211,7 @@ class FactorialHMM(HMM):
 
     def _arrays(self) -> Arrays:
         arrays = super()._arrays()
-        joint = {name: arrays[name] for name in ("emission", "alphabet")}
+        joint = {name: arrays[name] for name in ("emission", "alphabet", "ends")}
         for k, (initial, transition) in enumerate(self._chains):
             joint |= {f"initial_{k}": initial, f"transition_{k}": transition}
         return joint
@@ -216,7 +220,7 @@ class FactorialHMM(HMM):
     def _from_arrays(cls, arrays: Arrays) -> FactorialHMM:
         chains = [
             (arrays[f"initial_{k}"], arrays[f"transition_{k}"])
-            for k in range((len(arrays) - 2) // 2)
+            for k in range((len(arrays) - 3) // 2)
         ]
         return cls(chains, arrays["emission"], alphabet=alphabet_of(arrays))
 

@@ -168,7 +168,7 @@ class GaussianHMM(HMM):
         low, high : int, optional
             By default the least and the greatest integer of the data.
         **options
-            As for `HMM.fit`, but `alphabet` and `topology`.
+            As for `HMM.fit`, but `alphabet`, `ends` and `topology`.
 
         Raises
         ------

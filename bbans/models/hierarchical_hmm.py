@@ -38,7 +38,7 @@ from bbans.models._training import Iteration, train
 from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import SHORT_BITS, step_bits
-from bbans.models.hmm import HMM, alphabet_of
+from bbans.models.hmm import HMM, alphabet_arrays, alphabet_of
 
 __all__ = ["HierarchicalHMM", "as_sizes"]
 
@@ -263,12 +263,12 @@ class HierarchicalHMM(FloatModel):
         Parameters
         ----------
         length : int
-            T >= 0.
+            T >= 0, as for `HMM.sample`.
         seed : int or numpy.random.Generator
 
         Returns
         -------
-        x : ndarray of int64, or of uint32 code points, shape (T,)
+        x : ndarray of int64, uint8 (bytes) or uint32 (code points), shape (T,)
             Symbols of the alphabet.
         z : ndarray of int64, shape (T, L)
             States, the level next to the data first.
@@ -353,6 +353,7 @@ class HierarchicalHMM(FloatModel):
         tol: float = 1e-5,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         seed: int | np.random.Generator = 0,
         init: HierarchicalHMM | None = None,
         dtype: DTypeLike = np.float64,
@@ -369,7 +370,7 @@ class HierarchicalHMM(FloatModel):
             `init`.
         init : HierarchicalHMM, optional
             Where to start.
-        sequences, n_iter, tol, pseudo_count, alphabet, seed
+        sequences, n_iter, tol, pseudo_count, alphabet, ends, seed
             As for `HMM.fit`.
         dtype, threads, callback, progress
             As for `HMM.fit`.
@@ -422,6 +423,7 @@ class HierarchicalHMM(FloatModel):
             tol=tol,
             pseudo_count=pseudo_count,
             alphabet=alphabet,
+            ends=ends,
             dtype=dtype,
             threads=threads,
             callback=callback,
@@ -478,8 +480,7 @@ class HierarchicalHMM(FloatModel):
         )
 
     def _arrays(self) -> Arrays:
-        arrays = self._joint._arrays()
-        found = {"emission": self._emission, "alphabet": arrays["alphabet"]}
+        found = {"emission": self._emission, **alphabet_arrays(self._alphabet)}
         for i, (first, step) in enumerate(
             zip(self._initial, self._transition, strict=True)
         ):
@@ -488,7 +489,7 @@ class HierarchicalHMM(FloatModel):
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> HierarchicalHMM:
-        levels = range((len(arrays) - 2) // 2)
+        levels = range((len(arrays) - 3) // 2)
         return cls(
             [arrays[f"initial_{i}"] for i in levels],
             [arrays[f"transition_{i}"] for i in levels],

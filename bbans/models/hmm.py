@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -33,12 +34,11 @@ from bbans.frozen.hmm import FrozenHMM, HiddenMarkov
 from bbans.models import _forward, em
 from bbans.models._data import (
     NoDataError,
-    alphabet_for,
     as_sequences,
     encode_all,
     frequencies_of,
-    infer_alphabet,
     passes_of,
+    training_alphabet,
 )
 from bbans.models._parameters import (
     MAX_STATES,
@@ -62,6 +62,13 @@ from bbans.models.freeze_hmm import frozen_hmm
 from bbans.models.topology import Topology
 
 __all__ = ["HMM", "MAX_STATES"]
+
+# Of symbols, by their type in files.
+_KINDS: dict[np.dtype[Any], Kind] = {
+    np.dtype(np.int64): "integers",
+    np.dtype(np.uint8): "bytes",
+    np.dtype(np.uint32): "text",
+}
 
 
 class HMM(FloatModel):
@@ -220,13 +227,13 @@ class HMM(FloatModel):
         Parameters
         ----------
         length : int
-            T >= 0.
+            T >= 0. Of a model that ends, the most: a sample stops where it ends.
         seed : int or numpy.random.Generator
 
         Returns
         -------
-        x : ndarray of int64, or of uint32 code points, shape (T,)
-            Symbols of the alphabet.
+        x : ndarray of int64, uint8 (bytes) or uint32 (code points), shape (T,)
+            Symbols of the alphabet, without the end; of UTF-8, its bytes.
         z : ndarray of int64, shape (T,)
             States.
         """
@@ -242,7 +249,7 @@ class HMM(FloatModel):
             x,
             z,
         )
-        return self._alphabet.decode(x), z
+        return drawn(self._alphabet, x, z)
 
     def information_content(self, x: Symbols) -> float:
         """Compute h(x) = -log2 P(x), summed over all states, in bits.
@@ -406,6 +413,7 @@ class HMM(FloatModel):
         tol: float = 1e-5,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         topology: Topology | None = None,
@@ -437,7 +445,12 @@ class HMM(FloatModel):
         alphabet : Alphabet, int, str or array_like of int, optional
             As for `HMM`, or the number of symbols. By default that of `init`;
             else the characters that occur, for bytes the integers 0 .. 255, for
-            integers 0 .. max.
+            integers 0 .. max. ``Alphabet.utf8()`` codes any text.
+        ends : bool
+            Train each sequence with an end, a symbol that is added to the alphabet: the
+            model then says where a record ends (an empty sequence is one too). The end
+            is no data: `encode` and containers do not write it. An `alphabet` or `init`
+            that has an end keeps it.
         seed : int or numpy.random.Generator
             For the random start; unused with `init`.
         init : HMM, optional
@@ -504,6 +517,7 @@ class HMM(FloatModel):
             tol=tol,
             pseudo_count=pseudo_count,
             alphabet=alphabet,
+            ends=ends,
             dtype=dtype,
             threads=threads,
             callback=callback,
@@ -519,6 +533,7 @@ class HMM(FloatModel):
         exponent: float = 0.6,
         pseudo_count: PseudoCounts = PSEUDO_COUNTS,
         alphabet: Alphabet | int | str | ArrayLike | None = None,
+        ends: bool = False,
         seed: int | np.random.Generator = 0,
         init: HMM | None = None,
         statistics: Statistics | None = None,
@@ -539,7 +554,7 @@ class HMM(FloatModel):
         exponent : float
             Above 0.5 and at most 1: update n weighs its batch by ``n ** -exponent``.
             Near 0.5 early batches are forgotten soon, at 1 all count alike.
-        pseudo_count, alphabet, seed, init, dtype, threads
+        pseudo_count, alphabet, ends, seed, init, dtype, threads
             As for `fit`; without `alphabet` and `init`, the first batch that is not
             empty tells the alphabet.
         statistics : Statistics, optional
@@ -586,16 +601,11 @@ class HMM(FloatModel):
         if init is not None:
             as_instance(init, HMM, "init", "an HMM")
         model = None
-        if alphabet is None and init is not None:
-            alphabet = init.alphabet
         for batch in batches:
             items = passes_of(batch)
             if model is None:
                 try:
-                    if alphabet is None:
-                        symbols = infer_alphabet(items())
-                    else:
-                        symbols = alphabet_for(items(), as_alphabet(alphabet))
+                    symbols = training_alphabet(items, alphabet, init, ends)
                     model = _start(init, n_states, symbols, seed, items)
                 except NoDataError:
                     continue
@@ -645,27 +655,48 @@ class HMM(FloatModel):
         ).with_mode(MODES[bool(predictive)])
 
     def _arrays(self) -> Arrays:
-        values = self._alphabet.values
         return {
             "initial": self._initial,
             "transition": self._transition,
             "emission": self._emission,
-            "alphabet": self._alphabet.decode([]) if values is None else values,
+            **alphabet_arrays(self._alphabet),
         }
 
     @classmethod
     def _from_arrays(cls, arrays: Arrays) -> HMM:
-        return cls(**arrays | {"alphabet": alphabet_of(arrays)})
+        parameters = {name: arrays[name] for name in arrays if name != "ends"}
+        return cls(**parameters | {"alphabet": alphabet_of(arrays)})
+
+
+def alphabet_arrays(alphabet: Alphabet) -> Arrays:
+    """An alphabet as a file of floats holds it."""
+    values = alphabet.values
+    return {
+        "alphabet": alphabet.decode([]) if values is None else values,
+        "ends": np.array(alphabet.ends, np.int64),
+    }
 
 
 def alphabet_of(arrays: Arrays) -> Alphabet:
     """The alphabet that a file holds: of the kind that its type says; if it lists
-    nothing, 0 .. M-1."""
-    values = arrays["alphabet"]
-    if values.dtype == np.uint32:
-        return Alphabet(text_of(values))
-    symbols = values if values.size else arrays["emission"].shape[-1]
-    return Alphabet(symbols, kind="bytes" if values.dtype == np.uint8 else "integers")
+    nothing, 0 .. N-1, or UTF-8."""
+    values, ends = arrays["alphabet"], bool(arrays["ends"])
+    kind = _KINDS[values.dtype]
+    if values.size == 0:
+        return Alphabet(arrays["emission"].shape[-1] - ends, kind, ends=ends)
+    listed = text_of(values) if kind == "text" else values
+    return Alphabet(listed, kind, ends=ends)
+
+
+def drawn(
+    alphabet: Alphabet, x: NDArray[np.int32], z: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Symbols and states of a sample, up to its end if it has one."""
+    if alphabet.ends:
+        ends = np.flatnonzero(x == alphabet.end)
+        if ends.size:
+            x, z = x[: ends[0]], z[: ends[0]]
+    return alphabet.units.decode(x), z
 
 
 def states_of(frozen: HiddenMarkov) -> HMM:

@@ -14,7 +14,7 @@ from bbans._arguments import as_array, as_bytes
 from bbans._lib import ffi, lib, pointer
 from bbans._records import check_limit
 from bbans._threads import in_order
-from bbans.errors import BbansError, ModelError, SymbolError
+from bbans.errors import BbansError, CorruptError, ModelError, SymbolError
 from bbans.frozen.engine import EngineModel, as_engine
 from bbans.message.message import Message
 
@@ -101,7 +101,7 @@ def decode_batch(
         As returned. Any run of messages decodes by itself: give
         ``offsets[a : b + 1]`` and ``lengths[a:b]``.
     lengths : sequence of int, length N
-        Symbols, or rows, in each sequence.
+        Symbols, or rows, in each sequence; under a model of UTF-8, its bytes.
     model : FrozenModel or ParticleFilter
     threads : int
         The result does not depend on it.
@@ -214,7 +214,7 @@ def unchain(
     ----------
     data : bytes
     lengths : sequence of int, length N
-        Symbols, or rows, in each sequence.
+        Symbols, or rows, in each sequence; under a model of UTF-8, its bytes.
     model : FrozenModel or ParticleFilter
     max_bytes : int, optional
         As for `decode_batch`.
@@ -304,9 +304,18 @@ def _empty(starts: Offsets, model: EngineModel, max_bytes: int | None) -> NDArra
 
 
 def _split(x: NDArray[Any], starts: Offsets, model: EngineModel) -> list[Any]:
+    spans = list(pairwise(starts.tolist()))
+    if model.ends or model._is_utf8:  # which not all symbols decode under
+        parts = []
+        for k, (a, b) in enumerate(spans):
+            try:
+                parts.append(model._values(x[a:b]))
+            except CorruptError as error:
+                raise CorruptError(f"sequence {k}: {error}") from None
+        return parts
     values = model._values(x)
     size = model.width if isinstance(values, bytes) else 1  # of a row
-    return [values[size * a : size * b] for a, b in pairwise(starts.tolist())]
+    return [values[size * a : size * b] for a, b in spans]
 
 
 def _integers(values: Sequence[int] | NDArray[Any], what: str) -> Offsets:
