@@ -14,16 +14,15 @@
 
 static inline unsigned bit_length(uint64_t v)
 {
-    unsigned n = 0;
-    uint32_t w = (uint32_t)v;
+    uint32_t w = (uint32_t)(v >> 32 != 0 ? v >> 32 : v);
+    unsigned n = v >> 32 != 0 ? 32 : 0, step;
 
-    if (v >> 32 != 0) {
-        n = 32;
-        w = (uint32_t)(v >> 32);
-    }
-    for (; w != 0; w >>= 1)
-        n++;
-    return n;
+    for (step = 16; step > 0; step /= 2)
+        if (w >> step != 0) {
+            w >>= step;
+            n += step;
+        }
+    return n + w;
 }
 
 /* v >> n for 0 <= n < 32, from shifts of 32 bits. */

@@ -391,12 +391,10 @@ static uint32_t symbol_of(const bbans_tiny_model *model, const context *c,
     return load_half(model->symbol + 2 * (size_t)(c->first + i));
 }
 
-/* C_i,x, x > 0 */
-static uint32_t emission_edge(const bbans_tiny_model *model, uint32_t x,
-                              uint32_t i)
+/* C_i,x for all states, 4 bytes each, x > 0 */
+static const uint8_t *emission_edges(const bbans_tiny_model *model, uint32_t x)
 {
-    return load_word(model->emission +
-                     4 * ((size_t)(x - 1) * model->states + i));
+    return model->emission + 4 * (size_t)(x - 1) * model->states;
 }
 
 /* 12 bits of a quotient: floor((rest 2^12 + bits) / d) for rest < d and 2^30 <=
@@ -419,11 +417,12 @@ static uint32_t digit(uint32_t *rest, uint32_t bits, uint32_t d)
  * the quotient below 2^24. */
 static uint32_t predictive_edge(const place *at, uint32_t x)
 {
+    const uint8_t *edge = emission_edges(at->model, x);
     uint64_t sum = 0;
     uint32_t i, rest, high;
 
-    for (i = 0; i < at->model->states; i++)
-        sum += (uint64_t)at->predicted[i] * emission_edge(at->model, x, i);
+    for (i = 0; i < at->model->states; i++, edge += 4)
+        sum += (uint64_t)at->predicted[i] * load_word(edge);
     rest = (uint32_t)(shifted(sum, UNIT_BITS));
     high = digit(&rest, (uint32_t)sum >> 12 & 0xFFF, at->total);
     return high << 12 | digit(&rest, (uint32_t)sum & 0xFFF, at->total);
@@ -477,15 +476,16 @@ static uint32_t context_mass(const place *at, uint32_t x, uint32_t *beta)
 static void weigh(place *at, uint32_t x)
 {
     const bbans_tiny_model *model = at->model;
-    const uint32_t K = model->states;
+    const size_t K = model->states;
+    const uint8_t *edge = emission_edges(model, x + 1);
     uint64_t sum = 0;
     uint32_t i, beta;
     const uint32_t mass = 1 + context_mass(at, x, &beta);
     int right;
 
-    for (i = 0; i < K; i++) {
-        const uint32_t width = emission_edge(model, x + 1, i) -
-                               (x > 0 ? emission_edge(model, x, i) : 0);
+    for (i = 0; i < K; i++, edge += 4) {
+        const uint32_t width =
+            load_word(edge) - (x > 0 ? load_word(edge - 4 * K) : 0);
 
         at->filtered[i] =
             mass + (uint32_t)shifted((uint64_t)beta * width, model->prec);
