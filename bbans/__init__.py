@@ -53,6 +53,7 @@ _HOMES = {
     "bbans.models.latent_tree": ("LatentTree",),
     "bbans.models.lgssm": ("LGSSM",),
     "bbans.models.vae": ("VAE",),
+    "bbans.records.codec": ("RecordCodec",),
 }
 _ROOMS = (
     "codecs",

@@ -46,5 +46,6 @@ from bbans.models.hmm import HMM as HMM
 from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
 from bbans.models.vae import VAE as VAE
+from bbans.records.codec import RecordCodec as RecordCodec
 
 __version__: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,10 +10,18 @@ from typing import TypeVar
 
 from bbans._arguments import as_integer
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "usable"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+def usable() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
 
 
 def in_order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import codecs
 import io
 import math
 import os
@@ -47,6 +48,7 @@ from bbans.formats.container import (
     BLOCK_BYTES_MAX,
     BOOL,
     CODE_POINTS,
+    UTF8,
     Block,
     ContainerReader,
     ContainerWriter,
@@ -117,9 +119,10 @@ def compress(
     Parameters
     ----------
     data : str, bytes-like or array_like of int, bool, datetime64 or timedelta64
-        Text is coded as UTF-8, or as code points under a model of text, and where it
-        has no UTF-8. Arrays may have any layout and byte order; coders see them as
-        integers, of 0 and 1 or in their unit. What inherits from ndarray is one.
+        Text is coded as UTF-8, or as code points under a model that lists characters,
+        and without a model where it has no UTF-8. Arrays may have any layout and byte
+        order; coders see them as integers, of 0 and 1 or in their unit. What inherits
+        from ndarray is one.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
         frequencies (`ByteCoder`), arrays under a model that is fitted to
@@ -267,7 +270,7 @@ def compress_file(
     ----------
     source, sink : binary files
         Pipes will do, also non-blocking ones: they are waited for. Under a model of
-        text the source must be UTF-8, and is read whole.
+        text the source must be UTF-8, and is read whole if the model lists characters.
     dtype : dtype, optional
         The file holds elements of this type, as "int16", ">i4" or "datetime64[ns]", and
         no header: one that is known is refused.
@@ -317,6 +320,8 @@ def compress_file(
         blocks: Iterable[NDArray[Any]] = _read_text(source, size)
     else:
         blocks = _read_blocks(source, header, size, step)
+        if header.element == UTF8:
+            blocks = _checked_text(blocks)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
     writer.finish((writer.n_elements // channels, *columns))
 
@@ -384,8 +389,31 @@ def _read_text(source: BinaryIO, size: int) -> Iterator[NDArray[Any]]:
     try:
         values = code_points(read_all(source).decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise SymbolError(f"a model of text needs UTF-8: {error}") from None
+        raise _no_text(error, 0) from None
     return (values[at : at + size] for at in range(0, values.size, size))
+
+
+def _checked_text(blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """The same blocks, if they are UTF-8 together."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    start = 0
+    for block in chain(blocks, [np.zeros(0, np.uint8)]):
+        kept = len(decoder.getstate()[0])  # of a character that began before
+        try:
+            decoder.decode(block.tobytes(), final=block.size == 0)
+        except UnicodeDecodeError as error:
+            raise _no_text(error, start - kept) from None
+        if block.size > 0:
+            start += block.size
+            yield block
+
+
+def _no_text(error: UnicodeDecodeError, before: int) -> SymbolError:
+    at, byte = before + error.start, error.object[error.start]
+    return SymbolError(
+        f"a model of text needs UTF-8, and byte {byte:#04x} at position {at} is none: "
+        "take a model of bytes"
+    )
 
 
 def _read_blocks(

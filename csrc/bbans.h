@@ -11,6 +11,8 @@
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
+ * Records    bbans_record_encode and its inverse: one short message each, whose
+ *            bytes alone say what it holds.
  * Networks   bbans_network_parse and bbans_network_build load one, and
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
@@ -517,6 +519,50 @@ BBANS_API bbans_status bbans_utf8_decode(const uint8_t *bytes, size_t n_bytes,
  * Returns ERR_{NULL,SYMBOL,CAPACITY}. */
 BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
         uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* ---- Records: one by one ------------------------------------------------- */
+
+/* A record is bytes, or text, which is its UTF-8.  A model of bytes or of text
+ * makes a message of it that stands for itself: its bytes alone say what the
+ * record is, and how long (docs/maths.md, "Records").  Bytes or characters that
+ * the model does not know are stored, so any record can be coded, and none
+ * takes more than a byte more than it has.  The mode of the model is not asked
+ * for.  There is no checksum: damage is found only where no encoder writes such
+ * bytes, so keep one where you keep the messages. */
+enum {
+    BBANS_RECORD_MAX = 2147483646, /* symbols; longer ones are stored */
+    BBANS_RECORD_ROOM = 16,        /* bytes beside the record's       */
+    BBANS_RECORD_STORED = 255      /* the first byte of a stored one  */
+};
+
+/* Bytes of workspace (aligned to 8) for records of any length, either way.  0
+ * if the model is not built, or not one of bytes or text with an alphabet. */
+BBANS_API size_t bbans_record_work_bytes(const bbans_model *model);
+
+#ifndef BBANS_DECODER_ONLY
+/* The room in `bytes` that bbans_record_encode asks for: n + BBANS_RECORD_ROOM,
+ * some of it scratch; 0 if it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_record_bound(size_t n);
+
+/* Code a record of n bytes.
+ *   bytes    [cap] out; cap is bbans_record_bound(n) or more
+ *   n_bytes  out: how many the message has, 0 to n + 1
+ * Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if the model is not built, or not
+ * one of bytes or text. */
+BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
+        const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
+        size_t *n_bytes, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Decode a message.  A few bytes may stand for a long record: that is what cap
+ * bounds.
+ *   record  [cap] out
+ *   n       out: its bytes.  After ERR_CAPACITY, which comes before any sign of
+ *           damage further on, what it has at least: call again with as much
+ * Returns ERR_{NULL,CAPACITY,CORRUPT}, and ERR_SYMBOL as encoding does. */
+BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
+        const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
+        size_t *n, void *work, size_t work_bytes);
 
 /* ---- Bytes: a static coder for blocks ------------------------------------ */
 
@@ -1719,6 +1765,7 @@ BBANS_API bbans_status bbans_range_finish(bbans_range_encoder *enc,
 
 typedef struct {
     const uint32_t *tail;
+    const uint8_t *bytes; /* of a record: the fraction, in place of the tail */
     uint64_t head, code, range;
     size_t n_bits; /* bits of the fraction                      */
     size_t n_read; /* bits taken so far, zeros past the end too */

@@ -537,7 +537,17 @@ size_t bbans_advance_run(bbans_message *msg, size_t lane,
 /* Undo what was encoded since `before`, when its last byte was `last`. */
 void bbans_range_rewind(bbans_range_encoder *enc,
                         const bbans_range_encoder *before, uint8_t last);
+
+/* Leave the shortest fraction in enc->bytes, its bits from the highest of each
+ * byte on, filled with zeros; returns how many bytes that is.  Needs room for 8
+ * bytes beyond enc->len.  The encoder is spent. */
+size_t bbans_range_finish_bytes(bbans_range_encoder *enc);
 #endif /* BBANS_DECODER_ONLY */
+
+/* Read what that function left.  ERR_CORRUPT for a byte of zeros at the end,
+ * ERR_SIZE for more bits than there are numbers. */
+bbans_status bbans_range_decoder_of_bytes(bbans_range_decoder *dec,
+                                          const uint8_t *bytes, size_t n_bytes);
 
 /* ---- What models of finite states share ---------------------------------- */
 

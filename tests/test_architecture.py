@@ -44,7 +44,7 @@ FLOORS = [
     ("formats", "random_access info"),
     ("files", "samples npy wav csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),
-    ("records", "batch packets"),
+    ("records", "batch packets _calls codec"),
     ("", "api"),
     ("integrations", "models chunks numcodecs zarr"),
     ("", "__init__"),
@@ -308,6 +308,7 @@ C_FLOORS = [
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),
+    ("records", "bbans_record.c"),
     ("", "bbans_tiny.h"),
     ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]

@@ -33,6 +33,7 @@ FAMILY = distributions.Family.gaussian()
 GAUSSIAN = distributions.Gaussian([0.5, -3.0], 2.0)
 HMM = bbans.HMM.random(2, 3, seed=0)
 ARHMM = bbans.ARHMM.fit(["abcabd", "abdabc"], 2, order=1, n_iter=1)
+RECORDS = bbans.RecordCodec(ARHMM.freeze())
 LEVELS = bbans.HierarchicalHMM.random([2, 3], 2, seed=0)
 ROWS = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [1, 1]])
 TREE = bbans.LatentTree.fit(ROWS, 2, epochs=1, progress=False)
@@ -236,6 +237,7 @@ EXAMPLES = [
     (formats.SignalCoder(3), compresses(np.arange(99))),
     (formats.ModelCoder(HMM.freeze()), compresses([0, 1, 2])),
     (formats.CodecCoder("reversed", Reversed()), compresses(bytes(99))),
+    (RECORDS, lambda a, b: a == b and encodes("abd")(a, b)),
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),

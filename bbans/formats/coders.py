@@ -407,7 +407,7 @@ class ModelCoder(Coder):
         self.model = as_model(model)
         self.fingerprint = self.model.fingerprint
         if self.model.kind == "text":
-            self.file_element = CODE_POINTS
+            self.file_element = UTF8 if self.model._is_utf8 else CODE_POINTS
 
     def __repr__(self) -> str:
         return f"ModelCoder({self.model!r}, level={self.level})"
@@ -430,7 +430,7 @@ class ModelCoder(Coder):
                     "a model of text cannot code bytes: decode them to str first"
                 )
             return super().elements(data)
-        if kind == "text":
+        if kind == "text" and not self.model._is_utf8:
             return CODE_POINTS, code_points(data)
         if kind == "integers":
             raise SymbolError("a str needs a model of text, or of bytes")
@@ -440,7 +440,7 @@ class ModelCoder(Coder):
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         # What the alphabet gives needs no other check.
-        rows = self.model._shaped(self.model.alphabet.encode(steps))
+        rows = self.model._shaped(self.model.alphabet.units.encode(steps))
         return self.model._encode(rows).to_bytes()
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -450,7 +450,7 @@ class ModelCoder(Coder):
         if rest:
             raise CorruptError(f"it has no rows of {self.model.width}")
         x = self.model.decode_message(Message.from_bytes(bytes(data)), n)
-        values = self.model.alphabet.decode(x.ravel())
+        values = self.model._in_units(x.ravel())
         out[:] = values.astype(out.dtype)
         if not np.array_equal(out, values):
             raise CorruptError(f"it holds values beyond {out.dtype.name}")

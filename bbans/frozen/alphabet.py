@@ -159,7 +159,8 @@ class Alphabet:
     def utf8(cls, ends: bool = False) -> Alphabet:
         """The alphabet of any text: its symbols are the 256 bytes of UTF-8.
 
-        Lengths of what it encodes count bytes, not characters.
+        Lengths of what it encodes count bytes, not characters. A lone surrogate, which
+        has no UTF-8, takes three bytes.
 
         Examples
         --------
@@ -326,7 +327,7 @@ class Alphabet:
         """Return the integers that `data` stands for, on one axis."""
         if isinstance(data, str):
             if self.is_utf8:
-                return np.frombuffer(utf8_of(data), dtype=np.uint8)
+                return _utf8(data)
             if self.kind == "text":
                 return _code_points(data)
             if self.kind == "bytes":
@@ -346,7 +347,7 @@ class Alphabet:
         if outside.any():
             t = int(np.flatnonzero(outside)[0])
             raise SymbolError(f"symbol {values[t]} at position {t} is no code point")
-        return np.frombuffer(utf8_of(text_of(values)), dtype=np.uint8)
+        return _utf8(text_of(values))
 
     def _refuse(self, values: NDArray[Any], outside: NDArray[np.bool_]) -> None:
         t = int(np.flatnonzero(outside)[0])
@@ -520,6 +521,11 @@ def _below(values: NDArray[Any], bound: int) -> bool:
     return values.size == 0 or 0 <= int(values.min()) <= int(values.max()) < bound
 
 
+def _utf8(text: str) -> NDArray[np.uint8]:
+    # surrogatepass as below: in three bytes, as characters around them.
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
 def _code_points(text: str) -> NDArray[np.uint32]:
     # surrogatepass: a str may hold lone surrogates, and they are symbols too.
     encoded = text.encode("utf-32-le", "surrogatepass")
@@ -550,7 +556,7 @@ def utf8_of(text: str) -> bytes:
 
 
 def text_of_utf8(data: bytes) -> str:
-    """The text that these bytes are the UTF-8 of.
+    """The text that these bytes are the UTF-8 of; a lone surrogate has three.
 
     Raises
     ------
@@ -558,7 +564,7 @@ def text_of_utf8(data: bytes) -> str:
         If they are that of none.
     """
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise SymbolError(
             f"byte {data[error.start]:#04x} at position {error.start} is no UTF-8"

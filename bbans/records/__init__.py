@@ -1,6 +1,7 @@
-"""Many sequences under one model: in batches, in a chain, in packets."""
+"""Many sequences under one model: one by one, in batches, in a chain, in packets."""
 
 from bbans.records import packets
 from bbans.records.batch import chain, decode_batch, encode_batch, unchain
+from bbans.records.codec import RecordCodec
 
-__all__ = ["chain", "decode_batch", "encode_batch", "packets", "unchain"]
+__all__ = ["RecordCodec", "chain", "decode_batch", "encode_batch", "packets", "unchain"]

@@ -71,6 +71,9 @@ def encode(
     while first < len(symbols):
         rest = symbols[first : first + MOST_STEPS]
         n = _fitting(rest, model, size - checksum)
+        if model._is_utf8:
+            while 0 < n < len(symbols) - first and _continues(symbols[first + n]):
+                n -= 1  # each packet is text by itself
         if n == 0:
             raise SymbolError(
                 f"symbol {rest[0]} at position {first} does not fit {size} bytes"
@@ -152,6 +155,11 @@ def _crc(packet: bytes, size: int) -> bytes:
         for _ in range(8):
             value = value << 1 ^ (0x107 if value & 0x80 else 0)
     return bytes([value])
+
+
+def _continues(symbol: Any) -> bool:
+    """Whether a byte of UTF-8 belongs to a character that began before."""
+    return bool(0x80 <= symbol < 0xC0)
 
 
 def _fitting(symbols: NDArray[Any], model: FrozenModel, size: int) -> int:

@@ -164,6 +164,18 @@ bbans_status bbans_range_finish(bbans_range_encoder *enc, bbans_message *msg)
             << 32;
     return BBANS_OK;
 }
+
+size_t bbans_range_finish_bytes(bbans_range_encoder *enc)
+{
+    const size_t bits = shorten(enc);
+    uint64_t rest = enc->low << 1;
+    size_t i;
+
+    for (i = enc->len; 8 * i < bits; i++, rest <<= 8)
+        enc->bytes[i] = (uint8_t)(rest >> 56);
+    enc->range = 0; /* spent */
+    return (bits + 7) / 8;
+}
 #endif /* BBANS_DECODER_ONLY */
 
 /* ---- Decoding ------------------------------------------------------------ */
@@ -237,38 +249,41 @@ static uint32_t decoder_word(const bbans_range_decoder *dec, size_t i)
     return i - tail_len < 2 ? (uint32_t)(dec->head >> 32 * (i - tail_len)) : 0;
 }
 
+/* Where the fraction is in bytes. */
+static uint32_t take_bits_of_bytes(bbans_range_decoder *dec, unsigned n)
+{
+    const size_t n_bytes = (dec->n_bits + 7) / 8, i = dec->n_read / 8;
+    const uint32_t high = i < n_bytes ? dec->bytes[i] : 0;
+    const uint32_t low = n_bytes > 0 && i < n_bytes - 1 ? dec->bytes[i + 1] : 0;
+    const unsigned past = (unsigned)(dec->n_read % 8) + n;
+
+    dec->n_read += n;
+    return (high << 8 | low) >> (16 - past) & ((1u << n) - 1);
+}
+
 /* The next n <= 8 bits of the fraction, zeros past its end. */
 static uint32_t take_bits(bbans_range_decoder *dec, unsigned n)
 {
-    const size_t left =
-        dec->n_read < dec->n_bits ? dec->n_bits - dec->n_read : 0;
-    const size_t low = left > n ? left - n : 0; /* position of the last bit */
-    const unsigned have = (unsigned)(left - low);
-    const uint64_t two = decoder_word(dec, low / 32) |
-                         (uint64_t)decoder_word(dec, low / 32 + 1) << 32;
-    const uint32_t bits = (uint32_t)(two >> low % 32) & ((1u << have) - 1);
+    size_t left, low;
+    unsigned have;
+    uint64_t two;
 
+    if (dec->bytes != NULL)
+        return take_bits_of_bytes(dec, n);
+    left = dec->n_read < dec->n_bits ? dec->n_bits - dec->n_read : 0;
+    low = left > n ? left - n : 0; /* position of the last bit */
+    have = (unsigned)(left - low);
+    two = decoder_word(dec, low / 32) |
+          (uint64_t)decoder_word(dec, low / 32 + 1) << 32;
     dec->n_read += n;
-    return bits << (n - have);
+    return ((uint32_t)(two >> low % 32) & ((1u << have) - 1)) << (n - have);
 }
 
-bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
-                                      const bbans_message *msg)
+/* The first window, of a fraction of dec->n_bits. */
+static void start_decoding(bbans_range_decoder *dec)
 {
-    uint64_t head;
     int i;
 
-    if (dec == NULL || msg == NULL)
-        return BBANS_ERR_NULL;
-    if (msg->lanes != 1)
-        return BBANS_ERR_STATE;
-    if (msg->head[0] == 0) /* an encoder's integer has its leading 1 */
-        return BBANS_ERR_CORRUPT;
-    dec->tail = msg->tail;
-    dec->head = msg->head[0];
-    dec->n_bits = 32 * msg->tail_len;
-    for (head = msg->head[0] >> 1; head != 0; head >>= 1)
-        dec->n_bits++;
     dec->n_read = 0;
     dec->own_state = UNMARKED;
     dec->code = 0;
@@ -276,6 +291,47 @@ bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
     for (i = 0; i < 7; i++)
         dec->code = dec->code << 8 | take_bits(dec, 8);
     dec->code = dec->code << 7 | take_bits(dec, 7);
+}
+
+bbans_status bbans_range_decoder_init(bbans_range_decoder *dec,
+                                      const bbans_message *msg)
+{
+    uint64_t head;
+
+    if (dec == NULL || msg == NULL)
+        return BBANS_ERR_NULL;
+    if (msg->lanes != 1)
+        return BBANS_ERR_STATE;
+    if (msg->head[0] == 0) /* an encoder's integer has its leading 1 */
+        return BBANS_ERR_CORRUPT;
+    dec->bytes = NULL;
+    dec->tail = msg->tail;
+    dec->head = msg->head[0];
+    dec->n_bits = 32 * msg->tail_len;
+    for (head = msg->head[0] >> 1; head != 0; head >>= 1)
+        dec->n_bits++;
+    start_decoding(dec);
+    return BBANS_OK;
+}
+
+bbans_status bbans_range_decoder_of_bytes(bbans_range_decoder *dec,
+                                          const uint8_t *bytes, size_t n_bytes)
+{
+    static const uint8_t none[1];
+    uint8_t last;
+
+    if (n_bytes > SIZE_MAX / 8)
+        return BBANS_ERR_SIZE;
+    if (n_bytes > 0 && bytes[n_bytes - 1] == 0)
+        return BBANS_ERR_CORRUPT;
+    dec->bytes = n_bytes > 0 ? bytes : none;
+    dec->tail = NULL;
+    dec->head = 0;
+    dec->n_bits = 8 * n_bytes;
+    if (n_bytes > 0)
+        for (last = bytes[n_bytes - 1]; (last & 1) == 0; last >>= 1)
+            dec->n_bits--;
+    start_decoding(dec);
     return BBANS_OK;
 }
 
@@ -326,8 +382,8 @@ bbans_status bbans_range_check(const bbans_range_decoder *dec)
     if (dec == NULL)
         return BBANS_ERR_NULL;
     /* The shortest fraction ends with a 1; the integer 1 is the empty one. */
-    if ((decoder_word(dec, 0) & 1) == 0 || dec->n_bits > dec->n_read ||
-        !own_is_short(dec))
+    if ((dec->bytes == NULL && (decoder_word(dec, 0) & 1) == 0) ||
+        dec->n_bits > dec->n_read || !own_is_short(dec))
         return BBANS_ERR_CORRUPT;
     if (dec->n_read - dec->n_bits >= WINDOW_BITS)
         return BBANS_OK;

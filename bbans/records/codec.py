@@ -1,0 +1,277 @@
+"""Records one by one: short messages that say by themselves what they hold.
+
+docs/maths.md, "Records".
+"""
+
+from __future__ import annotations
+
+import os
+import reprlib
+from collections.abc import Iterable
+from typing import Any
+
+from bbans._threads import in_order, usable
+from bbans.errors import ModelError, SymbolError
+from bbans.frozen.alphabet import KINDS, Alphabet
+from bbans.frozen.base import FrozenModel, as_model
+from bbans.frozen.hmm import listed
+from bbans.frozen.model_file import load_model
+from bbans.records._calls import RecordCalls
+
+__all__ = ["RecordCodec"]
+
+MAX_BYTES = 1 << 20
+
+
+class RecordCodec:
+    """What codes records, each as a message of its own, under one model.
+
+    A record is bytes or text: a line of a log, a URL, a value of a key-value store. Its
+    message stands for itself: its bytes alone say what the record is, and how long;
+    what keeps messages need only keep them apart. Any record can be coded: what is not
+    in the model's alphabet, or so unlike what the model was trained on that it would
+    grow, is stored, which takes one byte more than it has.
+
+    Parameters
+    ----------
+    model : FrozenModel
+        Of bytes or of text: a hidden Markov model, autoregressive or of several levels.
+        Its mode makes no difference.
+
+    Raises
+    ------
+    ModelError
+        If `model` is none, or codes no bytes or text.
+
+    Notes
+    -----
+    A message has no checksum: most that are damaged, or were coded with another model,
+    decode to something else. Keep a checksum, and the model's fingerprint, where you
+    keep the messages.
+
+    Immutable; may be shared between threads. docs/maths.md, "Records".
+
+    Examples
+    --------
+    >>> codec = RecordCodec(bbans.default_model())
+    >>> message = codec.encode(b"The rain in Spain stays mainly in the plain.")
+    >>> len(message)
+    26
+    >>> codec.decode(message)
+    b'The rain in Spain stays mainly in the plain.'
+    """
+
+    __slots__ = ("_calls", "_model")
+
+    def __init__(self, model: FrozenModel) -> None:
+        self._model = as_model(model)
+        alphabet = self._model.alphabet
+        if not isinstance(alphabet, Alphabet) or alphabet.kind == "integers":
+            raise ModelError(
+                f"a record is bytes or text, and this model codes {self._model.kind}"
+                + (
+                    ": train one of bytes, or encode(data, model)"
+                    if self._model.kind == "integers"
+                    else " in rows: encode(data, model)"
+                )
+            )
+        self._calls = RecordCalls(
+            self._model,
+            KINDS.index(alphabet.kind),
+            alphabet.size,
+            listed(alphabet) or None,
+        )
+
+    @property
+    def model(self) -> FrozenModel:
+        """The model that both sides know."""
+        return self._model
+
+    @property
+    def kind(self) -> str:
+        """What `decode` returns: "bytes" or "text"."""
+        return self._model.kind
+
+    def __repr__(self) -> str:
+        return f"RecordCodec({self._model!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RecordCodec):
+            return NotImplemented
+        return self._model == other._model
+
+    def __hash__(self) -> int:
+        return hash((RecordCodec, self._model))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RecordCodec, (self._model,)
+
+    def __copy__(self) -> RecordCodec:
+        return self  # it does not change
+
+    def __deepcopy__(self, memo: Any) -> RecordCodec:
+        return self
+
+    # ---- one record
+
+    def encode(self, record: bytes | str) -> bytes:
+        """Code one record.
+
+        Parameters
+        ----------
+        record : bytes-like or str
+            A str for a model of text. For one of bytes also, of which it codes the
+            UTF-8; then `decode` returns bytes.
+
+        Returns
+        -------
+        bytes
+            At most one more than the record has (of text, its UTF-8).
+
+        Raises
+        ------
+        SymbolError
+            If `record` is neither.
+        """
+        message: bytes = self._calls.encode(record)
+        return message
+
+    def decode(self, message: bytes, *, max_bytes: int | None = MAX_BYTES) -> Any:
+        """Decode one record.
+
+        Parameters
+        ----------
+        message : bytes-like
+        max_bytes : int or None
+            The most bytes that the record may have (of text, its UTF-8). A few bytes
+            may stand for many: time and memory grow with what they say. None: any
+            number.
+
+        Returns
+        -------
+        bytes or str
+            What the model's `kind` says.
+
+        Raises
+        ------
+        LimitError
+            If it has more.
+        CorruptError
+            If `encode` writes this for no record.
+        ModelError
+            If `max_bytes` is no integer of 0 or more.
+        """
+        return self._calls.decode(message, max_bytes)
+
+    # ---- many
+
+    def encode_many(
+        self, records: Iterable[bytes | str], *, threads: int | None = None
+    ) -> list[bytes]:
+        """Code many records, each as `encode` does.
+
+        Parameters
+        ----------
+        records : iterable of bytes-like or str
+        threads : int, optional
+            By default as many as there are processors. The result does not depend on
+            it.
+
+        Returns
+        -------
+        list of bytes
+            A message for each.
+
+        Raises
+        ------
+        SymbolError
+            If one of them is neither; the text names it.
+        ModelError
+            If `threads` is below 1.
+        """
+        items = _items(records, "records")
+
+        def encode(part: tuple[int, int]) -> list[bytes]:
+            return self._calls.encode_part(items, *part)
+
+        return self._all(encode, items, threads)
+
+    def decode_many(
+        self,
+        messages: Iterable[bytes],
+        *,
+        max_bytes: int | None = MAX_BYTES,
+        threads: int | None = None,
+    ) -> list[Any]:
+        """Decode many messages, each as `decode` does.
+
+        Parameters
+        ----------
+        messages : iterable of bytes-like
+        max_bytes : int or None
+            The most bytes that each record may have.
+        threads : int, optional
+            As for `encode_many`.
+
+        Returns
+        -------
+        list of bytes or str
+
+        Raises
+        ------
+        LimitError, CorruptError, ModelError
+            As of `decode` and `encode_many`; the text names the record.
+        """
+        items = _items(messages, "messages")
+
+        def decode(part: tuple[int, int]) -> list[Any]:
+            return self._calls.decode_part(items, *part, max_bytes)
+
+        return self._all(decode, items, threads)
+
+    def _all(self, work: Any, items: list[Any], threads: int | None) -> list[Any]:
+        parts = self._calls.parts(items)
+        if threads is None:
+            threads = min(usable(), max(len(parts), 1))
+        done: list[Any] = []
+        for part in in_order(work, parts, threads):
+            done += part
+        return done
+
+    # ---- its model
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model file; an old one is replaced only when the new is whole."""
+        self._model.save(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> RecordCodec:
+        """Make the codec of a model file.
+
+        Raises
+        ------
+        TruncatedError, CorruptError, VersionError, FormatError
+            If it is not a model file, or damaged.
+        ModelError
+            If it holds a model that codes no bytes or text.
+        """
+        return cls(load_model(path))
+
+
+def _items(values: Iterable[Any], name: str) -> list[Any]:
+    """The records or messages, if they are not one alone.
+
+    Raises
+    ------
+    SymbolError
+        If they are one, or none.
+    """
+    if not isinstance(values, str | bytes | bytearray | memoryview):
+        try:
+            return list(values)
+        except TypeError:
+            pass
+    raise SymbolError(
+        f"{name} must be a list of them, not {reprlib.repr(values)}: one alone is "
+        "[x] here, or goes to encode(x) and decode(x)"
+    )
