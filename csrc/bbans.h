@@ -102,6 +102,7 @@ enum {
     BBANS_START_MAX = 65535,
     BBANS_ORDER_MAX = 16,        /* symbols of a context        */
     BBANS_CONTEXTS_MAX = 1 << 24, /* contexts, and their entries */
+    BBANS_CONTEXT_BITS = 24,      /* precision with contexts     */
     BBANS_BATCH = 2 /* sequences of a batch that are coded in turns */
 };
 
@@ -836,19 +837,21 @@ struct bbans_state_space {
  * coded: docs/maths.md, "Emissions that depend on earlier symbols".  Context 0
  * is the empty one; others are their parent with one symbol more, further back.
  * They lie level by level, children of one parent in a row, those of earlier
- * parents first. */
+ * parents first.  Numbers are bytes in little-endian order, of any alignment:
+ * contexts are used where they lie in a file. */
 typedef struct {
     size_t contexts, entries;
-    const uint32_t *children; /* [contexts + 1] first child of each           */
-    const uint32_t *first;    /* [contexts + 1] first entry of each           */
-    const uint16_t *label;    /* [contexts] the symbol further back, rising in
-                                 a row; the number of symbols: the beginning.
-                                 Of context 0 unused                          */
-    const uint16_t *back_off; /* [contexts] 1 to 256: weight of the parent, in
-                                 units of 2^-8; 256 for context 0             */
-    const uint16_t *symbol;   /* [entries] rising in a context                */
-    const uint16_t *weight;   /* [entries] at least 1, in units of 2^-16; with
-                                 the parent's weight their sum is 1           */
+    const uint8_t *children; /* [contexts + 1] 32 bits: first child of each    */
+    const uint8_t *first;    /* [contexts + 1] 32 bits: first entry of each    */
+    const uint8_t *label;    /* [contexts] 16 bits: the symbol further back,
+                                rising in the children of a context; `symbols`:
+                                the beginning.  Of context 0 it is 0           */
+    const uint8_t *symbol;   /* [entries] 16 bits: rising in a context         */
+    const uint8_t *sum;      /* [entries] 16 bits: the running sums of weights
+                                in a context, each weight at least 1           */
+    const uint8_t *back_off; /* [contexts] 8 bits: 1 less than the weight of
+                                the parent in 2^-8, 1 to 256; 256 without
+                                entries, as context 0 is, and only then        */
 } bbans_contexts;
 
 /* Filled by bbans_hmm_init.  Arrays over states have `stride` elements; in the
@@ -864,6 +867,7 @@ typedef struct {
     const uint32_t *initial;        /* [stride] masses                  */
     const uint32_t *into;           /* [states j][stride i] masses A_ij */
     const uint32_t *emitting;       /* [symbols x][stride i] B_ix       */
+    const uint32_t *emission_sums;  /* [symbols + 1][stride] C_i,x      */
     const int16_t *short_pairs;     /* A_ij at 15 bits, in tiles of up to 64
                                        columns j: [tile][stride / 2][j][2],
                                        i in pairs                       */
@@ -890,8 +894,9 @@ BBANS_API bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states,
 
 /* Make a model autoregressive: emissions depend on the symbols before.  What
  * codes sequences then does so; the four functions after the next know no
- * contexts.  The contexts are checked; they and their arrays must outlive *hmm.
- * Returns ERR_{NULL,SIZE,TABLE}. */
+ * contexts.  The contexts are checked; they and their arrays must outlive *hmm,
+ * of a precision up to BBANS_CONTEXT_BITS.
+ * Returns ERR_{NULL,PRECISION,SIZE,TABLE}. */
 BBANS_API bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
         const bbans_contexts *contexts);
 

@@ -18,8 +18,8 @@ static inline void *bbans_align(void *memory)
     return (uint8_t *)memory + (past == 0 ? 0 : BBANS_ALIGNMENT - past);
 }
 
-/* Words of 16 bits, little-endian, anywhere.  Compilers see one load only where
- * it is written as one. */
+/* Words of 16 and 32 bits, little-endian, anywhere.  Compilers see one load
+ * only where it is written as one. */
 static inline uint32_t bbans_load_le16(const uint8_t *p)
 {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -29,6 +29,19 @@ static inline uint32_t bbans_load_le16(const uint8_t *p)
     return v;
 #else
     return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+#endif
+}
+
+static inline uint32_t bbans_load_le32(const uint8_t *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint32_t v;
+
+    memcpy(&v, p, 4);
+    return v;
+#else
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
 #endif
 }
 
@@ -232,31 +245,42 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
     return hmm->emitting + x * hmm->stride;
 }
 
-/* What the symbols before x[t] say about it: row [symbols], the masses R(x) of
- * docs/maths.md, "Emissions that depend on earlier symbols".  Returns beta. */
-uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                           uint32_t *row);
+/* A context of a symbol: its entries, b, the room 2^16 - 2^8 b and the sum G of
+ * its weights; and of a symbol x once it is placed W(x) and W(x + 1), as in
+ * docs/maths.md, "Emissions that depend on earlier symbols". */
+typedef struct {
+    const uint8_t *symbol, *sum; /* [entries] */
+    size_t entries;
+    uint32_t back_off, room, whole;
+    uint32_t below, above;
+} bbans_level;
 
-/* The masses with which the states emit x[t] after that row, or after what is
- * before x[t] (row = NULL): column [stride]. */
-void bbans_context_column(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                          const uint32_t *row, uint32_t beta, uint32_t *column);
+/* Those of one symbol, from the shortest to the longest, without the empty
+ * one. */
+typedef struct {
+    bbans_level level[BBANS_ORDER_MAX];
+    size_t n;
+} bbans_path;
 
-/* Turn the interval [*start, *end) of symbol x in a row of total 2^prec into
- * that given the context; returns the total. */
-uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
-                                uint32_t beta, size_t x, uint32_t *start,
-                                uint32_t *end);
+/* Contexts of x[t], of which x[0 .. t - 1] are read. */
+void bbans_context_walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                        bbans_path *path);
 
-/* The total, and what the edges [symbols + 1] have without the states' part;
- * with it, the interval of a slot where the states' part has those edges, or
- * is the predictive distribution (edge = NULL). */
-uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
-                             uint32_t beta, uint32_t *below);
-void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
-                        const uint32_t *predicted, const uint32_t *below,
-                        uint32_t beta, uint32_t slot, uint32_t *symbol,
-                        uint32_t *start, uint32_t *freq);
+/* Place a symbol; then what its interval [*start, *end) without contexts
+ * becomes, of a total of 2^CONTEXT_BITS, and the masses [stride] with which the
+ * states emit it. */
+void bbans_context_place(bbans_path *path, size_t x);
+void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
+                            size_t x, uint32_t *start, uint32_t *end);
+void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
+                          size_t x, uint32_t *column);
+
+/* Find and place the symbol whose interval holds a slot, if the states have
+ * the edges `edge`, or those of the predictive distribution (NULL). */
+void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
+                        const uint32_t *edge, const uint32_t *predicted,
+                        uint32_t slot, uint32_t *symbol, uint32_t *start,
+                        uint32_t *freq);
 
 /* Of the predictive distribution that weights of the states and edges cdf
  * [states][symbols + 1] of their emissions make: the sum of the weights, an

@@ -260,32 +260,42 @@ class HMM:
 class ARHMM(HMM):
     """Emissions that depend on earlier symbols: contexts is a dict from a suffix of the
     past, which starts with None if it reaches the beginning, to (back-off, {symbol:
-    weight})."""
+    relative weight})."""
 
     def __init__(self, *tables, contexts):
         super().__init__(*tables)
+        assert self.prec <= 24
+        for b, weights in contexts.values():
+            assert 1 <= b <= 2**8
+            assert (b == 2**8) == (not weights)
+            assert all(g >= 1 for g in weights.values())
+            assert sum(weights.values()) < 2**16
         self.contexts = contexts
 
-    def row(self, past):
-        """R and beta of the longest context."""
-        past = (None, *past)
-        R, beta = [0] * len(self.emission[0]), 2**24
+    def mixed(self, past):
+        """Of the contexts of what follows, from the shortest: b and the edges W."""
+        past, M = (None, *past), len(self.emission[0])
         for n in range(1, len(past) + 1):
             if past[-n:] not in self.contexts:
-                break
+                return
             b, weights = self.contexts[past[-n:]]
-            R = [(a * b >> 8) + (weights.get(x, 0) << 8) for x, a in enumerate(R)]
-            beta = beta * b >> 8
-        return R, beta
+            below = edges_of([weights.get(x, 0) for x in range(M)])
+            room = 2**16 - 2**8 * b
+            yield b, [room * G // below[-1] if weights else 0 for G in below]
 
     def column(self, x, past):
-        R, beta = self.row(past)
-        return [R[x] + 1 + (beta * row[x] >> self.prec) for row in self.emission]
+        mass, beta = 0, 2**24
+        for b, W in self.mixed(past):
+            mass = (mass * b >> 8) + (W[x + 1] - W[x] << 8)
+            beta = beta * b >> 8
+        return [mass + 1 + (beta * row[x] >> self.prec) for row in self.emission]
 
     def given(self, edges, past):
-        R, beta = self.row(past)
-        below = edges_of([a + 1 for a in R])
-        return [B + (beta * C >> self.prec) for B, C in zip(below, edges, strict=True)]
+        M = len(edges) - 1
+        e = [c << 24 - self.prec for c in edges]
+        for b, W in self.mixed(past):
+            e = [(e[x] * b >> 8) + (W[x] << 8) for x in range(M + 1)]
+        return [x + (e[x] * (2**24 - M) >> 24) for x in range(M)] + [2**24]
 
 
 def to_15_bits(row, prec):
@@ -849,38 +859,30 @@ def model_file(model, kind="integers", values=None, predictive=False):
         rows = [model.initial, *model.transition, *model.emission]
         rest += b"".join(map(words, rows))
     if isinstance(model, ARHMM):
-        number, tree = 2, contexts_of(model)
-        entries = sum(len(weights) for _, weights in model.contexts.values())
-        rest += words([1 + len(model.contexts), entries, len(tree)]) + tree
+        number, rest = 2, rest + contexts_of(model)
     codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
     return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
 
 
-def gaps(numbers):
-    above = -1
-    for number in numbers:
-        yield uvarint(number - above - 1)
-        above = number
-
-
 def contexts_of(model):
-    M, level, out = len(model.emission[0]), [()], b""
-    while level:
-        below = []
-        for context in level:
-            if context:
-                b, weights = model.contexts[context]
-                symbols = sorted(weights)
-                out += bytes([b - 1]) + uvarint(len(symbols))
-                for x, gap in zip(symbols, gaps(symbols), strict=True):
-                    out += gap + (words([weights[x]], 2) if x < symbols[-1] else b"")
-            labels = [c[0] for c in model.contexts if c[1:] == context]
-            labels.sort(key=lambda x: M if x is None else x)
-            out += uvarint(len(labels))
-            out += b"".join(gaps(M if x is None else x for x in labels))
-            below += [(label, *context) for label in labels]
-        level = below
-    return out
+    M = len(model.emission[0])
+    found = [()]
+    label, children, first, symbol, sums, back_off = [0], [1], [0], [], [], [256]
+    for context in found:  # grows on the way
+        if context:
+            b, weights = model.contexts[context]
+            back_off.append(b)
+            symbol += sorted(weights)
+            sums += edges_of([weights[x] for x in sorted(weights)])[1:]
+        labels = [c[0] for c in model.contexts if c[1:] == context]
+        labels.sort(key=lambda x: M if x is None else x)
+        found += [(x, *context) for x in labels]
+        label += [M if x is None else x for x in labels]
+        children.append(len(found))
+        first.append(len(symbol))
+    numbers = words([len(found), len(symbol), *children, *first])
+    shorts = words([*label, *symbol, *sums], 2)
+    return numbers + shorts + bytes(b - 1 for b in back_off)
 
 
 # Containers: docs/format.md, Container

@@ -19,6 +19,7 @@ from bbans import ARHMM, HMM, CorruptError, Message, ModelError, SymbolError, re
 from bbans._lib import ffi, lib
 from bbans.codecs import decode_sequence, encode_sequence
 from bbans.distributions import quantise
+from bbans.distributions.table import edges_of
 from bbans.errors import TruncatedError
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenModel
 from bbans.frozen.c_header import c_header
@@ -37,13 +38,10 @@ def tree(rng, M, order, sparse):
         for k in level:
             if k > 0:
                 n = rng.randint(0, min(M, 4 if sparse else M))
-                b = rng.choice([1, 2, 40, 128, 254, 255]) if n else 256
-                left = (256 - b) << 8
-                n = min(n, left)
-                back_off.append(b)
+                back_off.append(rng.choice([1, 2, 40, 128, 254, 255]) if n else 256)
                 symbol += sorted(rng.sample(range(M), n))
-                cuts = sorted(rng.sample(range(1, left), n - 1)) if n else []
-                weight += np.diff([0, *cuts, left]).tolist() if n else []
+                most = rng.choice([1, 2, 9, 300, 65535 // max(n, 1)])
+                weight += [rng.randint(1, most) for _ in range(n)]
             first.append(len(symbol))
             n = 0 if depth == order else rng.randint(1, min(M + 1, 3))
             label += sorted(rng.sample(range(M + 1), n))
@@ -96,7 +94,8 @@ MODELS = {
     "one symbol": model_of(3, 1, 2),
     "17 states": model_of(17, 9, 2, prec=24),
     "1 bit": model_of(2, 2, 2, prec=1),
-    "28 bits": model_of(5, 6, 2, prec=28),
+    "24 bits": model_of(5, 6, 2, prec=24),
+    "200 symbols": model_of(3, 200, 2, prec=20, sparse=False),
     "hostile rows": model_of(6, 8, 3, concentration=0.001),
 }
 
@@ -111,8 +110,8 @@ def draw(model, T, seed=0):
     rng = random.Random(seed)
     x = []
     for _ in range(T):
-        row, _ = model.context_row(model.longest_context(x))
-        likely = np.flatnonzero(row)
+        context, tree = model.longest_context(x), model.contexts
+        likely = tree.symbol[tree.first[context] : tree.first[context + 1]]
         if likely.size and rng.random() < 0.7:
             x.append(int(rng.choice(likely.tolist())))
         else:
@@ -142,10 +141,14 @@ def test_c_engine_generic_schedule_and_reference_give_the_same_bytes(model, T):
 def test_contexts_are_those_of_the_reference(model):
     theirs, xs = reference_of(model), draw(model, 300)
     longest = model.contexts.find([np.array(xs, np.int32)], model.n_symbols)
+    cdf = edges_of(model.emission[0])
     for t in range(300):
-        row, beta = model.context_row(int(longest[t]))
-        assert (row.tolist(), beta) == theirs.row(xs[:t])
-        assert model.longest_context(xs[:t]) == longest[t]
+        k, x = int(longest[t]), xs[t]
+        assert model.longest_context(xs[:t]) == k
+        expected = theirs.given(cdf.tolist(), xs[:t])
+        assert model.edges(k, cdf).tolist() == expected
+        assert model.edges(k, cdf[x : x + 2], x).tolist() == expected[x : x + 2]
+        assert model.masses(k, x).tolist() == theirs.column(x, xs[:t])
 
 
 def test_batches_and_packs_are_single_messages_and_the_reference(model):
@@ -331,7 +334,8 @@ def test_contexts_count_as_kneser_and_ney_do():
             continue
         # Weights are (count - D) / total, so they differ as counts do.
         total = sum(seen.values())
-        weight = contexts.weight[entries] / 65536
+        weight = contexts.weight[entries] * (1 - contexts.back_off[k] / 256)
+        weight /= contexts.weight[entries].sum()
         symbol = contexts.symbol[entries].tolist()
         assert set(symbol) <= set(seen)
         if (
@@ -501,7 +505,7 @@ GOOD = {
     "label": [0, 0, 2],
     "back_off": [256, 128, 100],
     "symbol": [1, 0, 1],
-    "weight": [32768, 39935, 1],
+    "weight": [7, 65534, 1],
 }
 
 
@@ -510,10 +514,18 @@ def c_status(arrays):
     plain = FrozenHMM([16], [[16]], [[9, 7]], prec=4, start_length=9)
     tree = ffi.new("bbans_contexts *")
     tree.contexts, tree.entries = len(arrays["label"]), len(arrays["symbol"])
+    first = arrays["first"]
+    weight, sums = arrays["weight"], np.zeros(tree.entries, int)
+    for low, high in itertools.pairwise(first):
+        sums[low:high] = np.cumsum(weight[low:high])
+    numbers = {
+        "children": (arrays["children"], 4), "first": (first, 4),
+        "label": (arrays["label"], 2), "symbol": (arrays["symbol"], 2),
+        "sum": (sums.tolist(), 2), "back_off": ([b - 1 for b in arrays["back_off"]], 1),
+    }  # fmt: skip
     keep = []
-    for name, values in arrays.items():
-        bits = 32 if name in ("children", "first") else 16
-        keep.append(ffi.new(f"uint{bits}_t[]", values))
+    for name, (values, size) in numbers.items():
+        keep.append(ffi.new("uint8_t[]", ref.words(values, size)))
         setattr(tree, name, keep[-1])
     return lib.bbans_hmm_set_contexts(plain.c, tree)
 
@@ -545,11 +557,14 @@ def with_contexts(**change):
         {"symbol": [1, 1, 0]},
         {"symbol": [1, 1, 1]},
         {"symbol": [2, 0, 1]},
-        {"weight": [32768, 39936, 0]},
-        {"weight": [32769, 39935, 1]},
-        {"weight": [65536, 39935, 1]},
+        {"back_off": [256, 256, 100]},  # but it has an entry
+        {"first": [0, 0, 0, 3]},  # and here none
+        {"weight": [7, 65535, 0]},
+        {"weight": [7, 65535, 1]},
+        {"weight": [0, 65534, 1]},
+        {"weight": [65536, 65534, 1]},
         {"label": [0, 0]},
-        {"weight": [32768, 39936]},
+        {"weight": [7, 65535]},
         {"back_off": [[256, 128, 100]]},
         {"symbol": [1, 0, -1]},
         {"symbol": [1.0, 0.0, 1.0]},
@@ -563,7 +578,8 @@ def test_contexts_that_cannot_be(change):
     arrays = {**GOOD, **change}
     values = [v for a in arrays.values() for v in np.ravel(a).tolist()]
     whole = all(np.shape(arrays[name]) == np.shape(GOOD[name]) for name in GOOD)
-    if whole and all(type(v) is int and 0 <= v < 1 << 16 for v in values):
+    fits = all(type(v) is int and 0 <= v <= 1 << 16 for v in values)
+    if whole and fits and max(arrays["back_off"]) <= 256:
         assert c_status(arrays) == lib.BBANS_ERR_TABLE
 
 
@@ -601,9 +617,8 @@ def test_files_restore_the_model(model, tmp_path):
 
 def test_the_fingerprint_sees_the_contexts():
     plain = with_contexts()
-    for change in ({"back_off": [256, 127, 100], "weight": [33024, 39935, 1]},
-                   {"label": [0, 1, 2]}, {"symbol": [0, 0, 1]},
-                   {"weight": [32768, 39934, 2]}):  # fmt: skip
+    for change in ({"back_off": [256, 127, 100]}, {"label": [0, 1, 2]},
+                   {"symbol": [0, 0, 1]}, {"weight": [7, 65533, 2]}):  # fmt: skip
         assert with_contexts(**change).fingerprint != plain.fingerprint
 
 
@@ -684,14 +699,19 @@ def test_hostile_files_with_right_checksums():
     assert 0 < good < 4000
 
 
-def test_numbers_are_in_their_shortest_form():
-    data = with_contexts().to_bytes()
-    at = 24 + 4 * 4 + 12  # the number of children of the empty context
-    assert data[at] == 2
-    longer = bytearray(data[:at] + b"\x82\0" + data[at + 1 : -4])
-    struct.pack_into("<I", longer, at - 4, len(longer) - at)
-    longer += struct.pack("<I", zlib.crc32(longer))
-    assert agree(bytes(longer)) is None
+def test_the_precision_is_at_most_that_of_edges():
+    tables = [1 << 25], [[1 << 25]], [[1, (1 << 25) - 1]]
+    plain = FrozenHMM(*tables, prec=25, start_length=9)
+    with pytest.raises(ModelError, match="1 to 24, not 25"):
+        FrozenARHMM(*tables, Contexts.empty(), prec=25, start_length=9)
+    with pytest.raises(ModelError, match="1 to 24, not 25"):
+        ARHMM.fit([b"abab"], 1, order=1, n_iter=1).freeze(25)
+    tree = with_contexts()._tree
+    assert lib.bbans_hmm_set_contexts(plain.c, tree) == lib.BBANS_ERR_PRECISION
+    data = plain.to_bytes()[:-4]
+    empty = struct.pack("<IIIIIIHB", 1, 0, 1, 1, 0, 0, 0, 255)
+    data = data[:5] + b"\2" + data[6:] + empty
+    assert agree(data + struct.pack("<I", zlib.crc32(data))) is None
 
 
 # ---- what it is not

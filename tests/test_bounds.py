@@ -347,7 +347,7 @@ def great_model(file):
     data = b"\x89bbm\x02\x02\0\0\x18\0\0\0"
     data += np.array([states, symbols, 9], "<u4").tobytes()
     data += bytes(4 * states * (1 + states + symbols))
-    data += np.array([1, 0, 1], "<u4").tobytes() + b"\0"
+    data += np.array([1, 0, 1, 1, 0, 0], "<u4").tobytes() + b"\0\0\xff"
     file.write(data + zlib.crc32(data).to_bytes(4, "little"))
 
 

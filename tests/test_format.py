@@ -137,7 +137,7 @@ def test_contexts_in_a_model_file():
     """Worked example: the empty context, after a 0, at the beginning."""
     contexts = Contexts(
         [1, 3, 3, 3], [0, 0, 2, 3], [0, 0, 2], [256, 128, 64],
-        [0, 1, 1], [16384, 16384, 49152],
+        [0, 1, 1], [2, 1, 5],
     )  # fmt: skip
     tables = [4], [[4]], [[3, 1]]
     model = FrozenARHMM(*tables, contexts, prec=2, start_length=4)

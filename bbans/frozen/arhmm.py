@@ -10,20 +10,26 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bbans._arguments import as_instance
+from bbans._arguments import as_instance, as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
 from bbans.frozen.base import Mode, check_end
-from bbans.frozen.contexts import ARRAYS, Contexts, read_contexts, write_contexts
+from bbans.frozen.contexts import (
+    Contexts,
+    contexts_bytes,
+    read_contexts,
+    write_contexts,
+)
 from bbans.frozen.hmm import HiddenMarkov, read_head, read_tables
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 
-COUNTS = struct.Struct("<III")
-UNIT = 1 << 24  # of masses in a context
+COUNTS = struct.Struct("<II")
+PREC_MAX = int(lib.BBANS_CONTEXT_BITS)
+UNIT = 1 << PREC_MAX  # of edges in a context
 
 
 class FrozenARHMM(HiddenMarkov):
@@ -32,7 +38,7 @@ class FrozenARHMM(HiddenMarkov):
     Parameters
     ----------
     initial, transition, emission, prec, start_length, alphabet, mode
-        As for `FrozenHMM`; M is at most 65535.
+        As for `FrozenHMM`; M is at most 65535, and the precision 24.
     contexts : Contexts
 
     Raises
@@ -61,6 +67,7 @@ class FrozenARHMM(HiddenMarkov):
         alphabet: Alphabet | None = None,
         mode: Mode = "iconoclasm",
     ) -> None:
+        as_integer(prec, "precision", 1, PREC_MAX)
         super().__init__(
             initial, transition, emission,
             prec=prec, start_length=start_length, alphabet=alphabet, mode=mode,
@@ -71,8 +78,8 @@ class FrozenARHMM(HiddenMarkov):
         self._tree.contexts = contexts.n_contexts
         self._tree.entries = contexts.n_entries
         self._keep = []
-        for name, bits in ARRAYS.items():
-            self._keep.append(pointer(getattr(contexts, name), f"uint{bits}_t[]"))
+        for name, array in contexts.arrays().items():
+            self._keep.append(ffi.from_buffer("uint8_t[]", array.tobytes()))
             setattr(self._tree, name, self._keep[-1])
         status = lib.bbans_hmm_set_contexts(self.c, self._tree)
         if status == lib.BBANS_ERR_TABLE:
@@ -80,7 +87,6 @@ class FrozenARHMM(HiddenMarkov):
                 f"contexts have symbols that are not below {self.n_symbols}", status
             )
         check(status)
-        self._rows: dict[int, tuple[NDArray[np.uint32], int]] = {}
 
     def state_space(self) -> ARHMMSteps:
         """Return the model step by step; observations are symbol numbers 0 .. M-1."""
@@ -106,30 +112,62 @@ class FrozenARHMM(HiddenMarkov):
         x = np.append(as_uint32(history, "symbol").ravel(), 0).astype(np.int32)
         return int(self._contexts.find([x], self.n_symbols)[-1])
 
-    def context_row(self, context: int) -> tuple[NDArray[np.uint32], int]:
-        """Masses R, shape (M,), in a context, and beta, what it leaves to the state."""
-        if context == 0:
-            return np.zeros(self.n_symbols, np.uint32), UNIT
-        if context not in self._rows:
-            tree = self._contexts
-            row, beta = self.context_row(int(self._parents[context]))
-            back_off = int(tree.back_off[context])
-            row = (row.astype(np.uint64) * np.uint64(back_off) >> np.uint64(8)).astype(
-                np.uint32
-            )
-            entries = slice(int(tree.first[context]), int(tree.first[context + 1]))
-            row[tree.symbol[entries]] += tree.weight[entries].astype(np.uint32) << 8
-            row.flags.writeable = False
-            self._rows[context] = row, beta * back_off >> 8
-        return self._rows[context]
+    def edges(
+        self, context: int, cdf: NDArray[np.uint32], first: int = 0
+    ) -> NDArray[np.uint32]:
+        """Turn edges without a context into those in it.
 
-    def edges(self, context: int, cdf: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Turn edges without a context, shape (M + 1,), into those in it."""
-        row, beta = self.context_row(context)
-        below = np.concatenate([[0], np.cumsum(row.astype(np.uint64) + np.uint64(1))])
-        share = np.uint64(beta) * cdf.astype(np.uint64) >> np.uint64(self.prec)
-        edges: NDArray[np.uint32] = (below.astype(np.uint64) + share).astype(np.uint32)
+        Parameters
+        ----------
+        context : int
+            Number of a context.
+        cdf : ndarray of uint32, shape (..., n)
+            Edges of symbols `first`, `first` + 1, .., in slots of ``2**-prec``.
+
+        Returns
+        -------
+        edges : ndarray of uint32, shape (..., n)
+            In slots of ``2**-24``.
+        """
+        x = np.arange(first, first + cdf.shape[-1])
+        e = cdf.astype(np.int64) << (PREC_MAX - self.prec)
+        for s in self._path(context):
+            e = (e * int(self._contexts.back_off[s]) >> 8) + (self._shares(s, x) << 8)
+        edges: NDArray[np.uint32] = (
+            x + (e * (UNIT - self.n_symbols) >> PREC_MAX)
+        ).astype(np.uint32)
         return edges
+
+    def masses(self, context: int, symbol: int) -> NDArray[np.uint32]:
+        """With which the states emit a symbol in a context, for the filter; (K,)."""
+        mass, beta = 0, UNIT
+        for s in self._path(context):
+            low, high = self._shares(s, np.array([symbol, symbol + 1])).tolist()
+            back_off = int(self._contexts.back_off[s])
+            mass = (mass * back_off >> 8) + ((high - low) << 8)
+            beta = beta * back_off >> 8
+        own = beta * self._emission[:, symbol].astype(np.int64) >> self.prec
+        return (mass + 1 + own).astype(np.uint32)
+
+    def _path(self, context: int) -> list[int]:
+        """A context and its parents, from the shortest, without the empty one."""
+        path: list[int] = []
+        while context:
+            path.append(context)
+            context = int(self._parents[context])
+        return path[::-1]
+
+    def _shares(self, context: int, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """W(x): what entries of symbols below x have of 2**16."""
+        tree = self._contexts
+        first, end = int(tree.first[context]), int(tree.first[context + 1])
+        if first == end:
+            return np.zeros(x.shape, np.int64)
+        sums = np.concatenate([[0], np.cumsum(tree.weight[first:end], dtype=np.int64)])
+        room = (1 << 16) - (int(tree.back_off[context]) << 8)
+        below = sums[np.searchsorted(tree.symbol[first:end], x)]
+        shares: NDArray[np.int64] = room * below // sums[-1]
+        return shares
 
     def step(
         self, context: int, symbol: int, predicted: NDArray[np.uint32] | None = None
@@ -156,13 +194,11 @@ class FrozenARHMM(HiddenMarkov):
             If there is no such symbol.
         """
         self._check_symbols(np.array([symbol]))
-        row, beta = self.context_row(context)
         stride, K = self.c.stride, self.n_states
         column, filtered = np.zeros(stride, np.uint32), np.empty(stride, np.uint32)
         state = np.zeros(stride, np.uint32)
         state[:K] = self._weights(predicted)
-        share = np.uint64(beta) * self._emission[:, symbol].astype(np.uint64)
-        column[:K] = (share >> np.uint64(self.prec)) + np.uint64(int(row[symbol]) + 1)
+        column[:K] = self.masses(context, symbol)
         check(
             lib.bbans_hmm_filter_masses(
                 self.c, pointer(column), pointer(state), pointer(filtered)
@@ -176,9 +212,8 @@ class FrozenARHMM(HiddenMarkov):
 
     def _payload(self) -> bytes:
         tree = self._contexts
-        data = write_contexts(tree)
-        counts = COUNTS.pack(tree.n_contexts, tree.n_entries, len(data))
-        return super()._payload() + counts + data
+        counts = COUNTS.pack(tree.n_contexts, tree.n_entries)
+        return super()._payload() + counts + write_contexts(tree)
 
     @classmethod
     def _read(cls, data: bytes) -> FrozenARHMM:
@@ -187,8 +222,8 @@ class FrozenARHMM(HiddenMarkov):
         size = begin + COUNTS.size
         n_contexts = n_entries = 0
         if len(data) >= size:
-            n_contexts, n_entries, n_bytes = COUNTS.unpack_from(data, begin)
-            size += n_bytes
+            n_contexts, n_entries = COUNTS.unpack_from(data, begin)
+            size += contexts_bytes(n_contexts, n_entries)
         check_end(data, size)
         contexts = read_contexts(
             data[begin + COUNTS.size : size], n_contexts, n_entries

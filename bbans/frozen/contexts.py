@@ -8,22 +8,20 @@ is one symbol shorter; the empty context leaves all to the state's emission
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_array
-from bbans._records import take_uvarint, uvarint
 from bbans.errors import ModelError
 
 __all__ = ["MAX_ORDER", "Contexts"]
 
 MAX_ORDER = 16
-# Of a number in a file: symbols and counts are below 2^21.
-NUMBER_BYTES = 3
-WEIGHT, BACK_OFF = 1 << 16, 1 << 8  # what weights and back-offs count in
+BACK_OFF = 1 << 8  # what back-offs count in
+WEIGHTS_MAX = (1 << 16) - 1  # the sum of a context's weights
 #: The arrays of contexts, and the bits of their elements.
 ARRAYS = {
     "children": 32,
@@ -51,10 +49,11 @@ class Contexts:
         The symbol that a context has before its parent's; M: the beginning. Rising
         among children of one parent. That of context 0 is not used.
     back_off : array_like of int, shape (C,)
-        Weight of the parent, 1 to 256, in units of 2**-8.
+        Weight of the parent, 1 to 256, in units of 2**-8; 256 for contexts without
+        entries, and only for those.
     symbol, weight : array_like of int, shape (E,)
-        Entries: symbols, rising in a context, and their weights, at least 1, in units
-        of 2**-16; with the parent's weight they sum to 1.
+        Entries: symbols, rising in a context, and the shares they have in what is left,
+        relative to each other: at least 1, with a sum of at most 65535.
 
     Raises
     ------
@@ -97,6 +96,8 @@ class Contexts:
             ):
                 raise ModelError(f"{name} holds a number outside {dtype}")
             array = array.astype(dtype)
+            if name == "label":
+                array[:1] = 0
             array.flags.writeable = False
             setattr(self, name, array)
         n = self.label.size
@@ -140,15 +141,45 @@ class Contexts:
             rises = np.diff(values.astype(np.int64)) > 0
             if not (rises | (np.diff(group) > 0)).all():
                 raise ModelError(f"contexts: {name} of one context do not rise")
-        left = WEIGHT - (WEIGHT // BACK_OFF) * self.back_off.astype(np.int64)
-        total = np.concatenate([[0], np.cumsum(self.weight, dtype=np.int64)])
-        sums = np.diff(total[self.first])
         if (
             (self.back_off == 0).any()
-            or (self.weight == 0).any()
-            or not np.array_equal(sums, left)
+            or (self.back_off > BACK_OFF).any()
+            or ((self.back_off == BACK_OFF) != (entries == 0)).any()
         ):
-            raise ModelError("contexts: weights do not sum to 1")
+            raise ModelError(
+                f"contexts: back-offs are 1 to 255, and {BACK_OFF} without entries"
+            )
+        if (self.weight == 0).any() or (np.diff(self._sums) > WEIGHTS_MAX).any():
+            raise ModelError(
+                "contexts: weights are at least 1, and at most "
+                f"{WEIGHTS_MAX} in all for one context"
+            )
+
+    @property
+    def _sums(self) -> _Integers:
+        """Of the weights before the entries of each context, shape (C + 1,)."""
+        total = np.concatenate([[0], np.cumsum(self.weight, dtype=np.int64)])
+        before: _Integers = total[self.first]
+        return before
+
+    @property
+    def sum(self) -> NDArray[np.uint16]:
+        """Running sums of the weights in each context, shape (E,)."""
+        total = np.cumsum(self.weight, dtype=np.int64)
+        first: _Integers = self.first.astype(np.int64)
+        before = np.repeat(self._sums[:-1], first[1:] - first[:-1])
+        return (total - before).astype(np.uint16)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays as C and model files have them, little-endian, in their order."""
+        return {
+            "children": self.children.astype("<u4"),
+            "first": self.first.astype("<u4"),
+            "label": self.label.astype("<u2"),
+            "symbol": self.symbol.astype("<u2"),
+            "sum": self.sum.astype("<u2"),
+            "back_off": (self.back_off - 1).astype("u1"),
+        }
 
     @classmethod
     def empty(cls) -> Contexts:
@@ -243,88 +274,37 @@ class Joined:
 
 def write_contexts(tree: Contexts) -> bytes:
     """The bytes of contexts in a model file: docs/format.md, "Model file"."""
-    out = bytearray()
-    children, first = tree.children.tolist(), tree.first.tolist()
-    label, symbol = tree.label.tolist(), tree.symbol.tolist()
-    back_off, weight = tree.back_off.tolist(), tree.weight.tolist()
-    for k in range(tree.n_contexts):
-        if k > 0:
-            out.append(back_off[k] - 1)
-            out += uvarint(first[k + 1] - first[k])
-            above = -1
-            for e in range(first[k], first[k + 1]):
-                out += uvarint(symbol[e] - above - 1)
-                if e < first[k + 1] - 1:  # the last has the rest
-                    out += weight[e].to_bytes(2, "little")
-                above = symbol[e]
-        out += uvarint(children[k + 1] - children[k])
-        above = -1
-        for child in range(children[k], children[k + 1]):
-            out += uvarint(label[child] - above - 1)
-            above = label[child]
-    return bytes(out)
+    return b"".join(array.tobytes() for array in tree.arrays().values())
 
 
-def walk_contexts(
-    data: Iterator[int], n_contexts: int, n_entries: int
-) -> Iterator[tuple[int, list[int], list[int], list[int]]]:
-    """Read what `write_contexts` wrote, and yield of each context its back-off, its
-    symbols, their weights, and the labels of its children.
-
-    Raises
-    ------
-    ModelError
-        If the bytes end early or late, a number has another form, or there are not as
-        many contexts and entries.
-    """
-
-    def number() -> int:
-        value = take_uvarint(data, NUMBER_BYTES)
-        if value is None:
-            raise ModelError("a number is not in its shortest form, or too long")
-        return value
-
-    n_labels = 1
-    try:
-        for k in range(n_contexts):
-            back_off, symbols, weights = 256, [], []
-            if k > 0:
-                back_off = next(data) + 1
-                left, above, n = (256 - back_off) << 8, -1, number()
-                for e in range(n):
-                    above += number() + 1
-                    symbols.append(above)
-                    weights.append(left)
-                    if e < n - 1:  # the last has what is left
-                        weights[e] = next(data) | next(data) << 8
-                        left -= weights[e]
-            labels, above = [], -1
-            for _ in range(number()):
-                above += number() + 1
-                labels.append(above)
-            n_entries -= len(symbols)
-            n_labels += len(labels)
-            yield back_off, symbols, weights, labels
-    except StopIteration:
-        raise ModelError("contexts end early") from None
-    if next(data, None) is not None:
-        raise ModelError("contexts are followed by other bytes")
-    if n_entries != 0 or n_labels != n_contexts:
-        raise ModelError("contexts are not as many as there should be")
+def contexts_bytes(n_contexts: int, n_entries: int) -> int:
+    """How many bytes `write_contexts` writes."""
+    return 8 * (n_contexts + 1) + 3 * n_contexts + 4 * n_entries
 
 
 def read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
-    """Read what `write_contexts` wrote; all else is refused."""
-    if not 1 <= n_contexts <= len(data) or n_entries > len(data):
-        raise ModelError("there are too few bytes of contexts")
-    children, first, back_off = [1], [0], []
-    label, symbol, weight = [0], [], []
-    found = walk_contexts(iter(data), n_contexts, n_entries)
-    for share, symbols, weights, labels in found:
-        back_off.append(share)
-        symbol += symbols
-        weight += weights
-        label += labels
-        first.append(len(symbol))
-        children.append(len(label))
-    return Contexts(children, first, label, back_off, symbol, weight)
+    """Read what `write_contexts` wrote, of as many bytes; all else is refused."""
+    if n_contexts < 1:
+        raise ModelError("there is no context")
+    at, arrays = 0, []
+    for dtype, n in (
+        ("<u4", n_contexts + 1), ("<u4", n_contexts + 1), ("<u2", n_contexts),
+        ("<u2", n_entries), ("<u2", n_entries), ("u1", n_contexts),
+    ):  # fmt: skip
+        arrays.append(np.frombuffer(data, dtype, n, at))
+        at += arrays[-1].nbytes
+    children, first, label, symbol, sums, back_off = arrays
+    if label[0] != 0:
+        raise ModelError("the empty context has a label")
+    if n_entries and (
+        int(first[0]) != 0
+        or int(first[-1]) != n_entries
+        or (np.diff(first.astype(np.int64)) < 0).any()
+    ):
+        raise ModelError("contexts: entries do not follow each other")
+    weight = np.diff(sums.astype(np.int64), prepend=0)
+    start = first[first < n_entries]
+    weight[start] = sums[start]
+    return Contexts(
+        children, first, label, back_off.astype(np.int64) + 1, symbol, weight
+    )

@@ -6,10 +6,9 @@ import hashlib
 import os
 import struct
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from itertools import chain
 from typing import Any, BinaryIO
 
 from bbans._kinds import MODEL
@@ -160,13 +159,14 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
         if autoregressive:
             deque(upto(size), 0)
             counts = b"".join(upto(size + arhmm.COUNTS.size))
-            n_contexts, n_entries, n_bytes = arhmm.COUNTS.unpack(counts)
-            size += arhmm.COUNTS.size + n_bytes
-            rest = chain.from_iterable(upto(size))
+            n_contexts, n_entries = arhmm.COUNTS.unpack(counts)
+            size += arhmm.COUNTS.size
+            rest = b"".join(upto(size + contexts.contexts_bytes(n_contexts, n_entries)))
+            size += contexts.contexts_bytes(n_contexts, n_entries)
             try:
-                order = _order(contexts.walk_contexts(rest, n_contexts, n_entries))
+                tree_ = contexts.read_contexts(rest, n_contexts, n_entries)
                 facts["contexts"] = (
-                    f"{n_contexts} of up to {order} symbols, {n_entries} entries"
+                    f"{n_contexts} of up to {tree_.order} symbols, {n_entries} entries"
                 )
             except ModelError as error:
                 fault = error
@@ -192,13 +192,3 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
     if fault is not None:
         raise CorruptError(f"model file is inconsistent: {fault}")
     return facts | {"bytes": reader.at}
-
-
-def _order(contexts: Iterable[tuple[int, list[int], list[int], list[int]]]) -> int:
-    """Symbols of the longest context: the levels of the tree below its root."""
-    order, left, below = 0, 1, 0
-    for *_, labels in contexts:
-        left, below = left - 1, below + len(labels)
-        if left == 0 and below > 0:
-            order, left, below = order + 1, below, 0
-    return order

@@ -293,7 +293,7 @@ class ARHMM(FloatModel):
         Parameters
         ----------
         prec : int
-            Precision r in bits of the states' tables, 1 to 28.
+            Precision r in bits of the states' tables, 1 to 24.
         predictive : bool
             The mode, as for `HMM.freeze`.
         """

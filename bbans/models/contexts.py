@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_integer
 from bbans.errors import ModelError
-from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHT, Contexts, Joined
+from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHTS_MAX, Contexts, Joined
 
 __all__ = ["Counts", "evaluate", "row"]
 
 _MAX_CONTEXTS = 1 << 24
 # Bytes in a model file, near enough to compare contexts by.
-_CONTEXT_BYTES, _ENTRY_BYTES = 2, 3
+_CONTEXT_BYTES, _ENTRY_BYTES = 11, 4
 
 _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
@@ -50,11 +50,14 @@ def evaluate(
     )
     keys = np.append(owner * M + contexts.symbol, -1)  # rising but for the last
     own, left, node = np.zeros(x.size), np.ones(x.size), longest
+    sums = np.bincount(owner, contexts.weight, contexts.n_contexts)
     while node.any():
         place = np.searchsorted(keys[:-1], node * M + x)
         hit = keys[place] == node * M + x
-        own[hit] += left[hit] * (contexts.weight[place[hit]] / WEIGHT)
-        left = left * (contexts.back_off[node] / BACK_OFF)
+        back_off = contexts.back_off[node] / BACK_OFF
+        share = contexts.weight[place[hit]] / sums[node[hit]]
+        own[hit] += left[hit] * (1 - back_off[hit]) * share
+        left = left * back_off
         node = parent[node]
     return own, left
 
@@ -114,7 +117,7 @@ class Counts:
         max_bytes: int | None = None,
     ) -> None:
         order = as_integer(order, "order", 0, MAX_ORDER)
-        if not 1 <= n_symbols < WEIGHT:
+        if not 1 <= n_symbols <= WEIGHTS_MAX:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
@@ -222,16 +225,11 @@ class _Level:
         b = np.where(self.types > 0, np.clip(b, 1, BACK_OFF - 1), BACK_OFF)
         own = np.maximum(self.count - self.discount, 0)
         sums = np.bincount(self.owner, own, n)
-        room = WEIGHT - b * (WEIGHT // BACK_OFF)
-        scale = room / np.where(sums > 0, sums, 1)
-        weight = np.floor(own * scale[self.owner])
+        scale = (WEIGHTS_MAX - self.types) / np.where(sums > 0, sums, 1)
+        # Each is rounded up by less than 1.
+        weight = np.ceil(own * scale[self.owner])
         some = weight > 0
         owner, symbol, weight = self.owner[some], self.symbol[some], weight[some]
-        rest = room - np.bincount(owner, weight, n)
-        # What rounding left goes to the largest entry, the first of such.
-        order = np.lexsort((-weight, owner))
-        largest = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
-        weight[largest] += rest[owner[largest]]
         bare = np.bincount(owner, minlength=n) == 0
         return np.where(bare, BACK_OFF, b), owner, symbol, weight
 

@@ -11,7 +11,7 @@ from bbans.distributions.fixed_gaussian import matrix_of
 from bbans.distributions.location_scale import Gaussian, Laplace, Logistic
 from bbans.distributions.table import edges_of
 from bbans.errors import ModelError
-from bbans.frozen.arhmm import FrozenARHMM
+from bbans.frozen.arhmm import UNIT, FrozenARHMM
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.hierarchical_hmm import FrozenHierarchicalHMM
 from bbans.frozen.hmm import FrozenHMM
@@ -68,14 +68,11 @@ def _of_arhmm(x: Any, frozen: FrozenARHMM) -> float:
     longest = frozen.contexts.find([indices], M)
     terms, number = np.unique(longest * M + indices, return_inverse=True)
     likelihood = np.empty((frozen.n_states, terms.size))
-    cdf = edges_of(frozen.emission).astype(np.uint64)
+    cdf = edges_of(frozen.emission)
     for at, (context, symbol) in enumerate(zip(terms // M, terms % M, strict=True)):
-        row, beta = frozen.context_row(int(context))
-        low, high = (
-            np.uint64(beta) * cdf[:, symbol : symbol + 2] >> np.uint64(frozen.prec)
-        ).T
-        total = int(row.sum(dtype=np.uint64)) + row.size + beta
-        likelihood[:, at] = (int(row[symbol]) + 1 + (high - low)) / total
+        x = int(symbol)
+        low, high = frozen.edges(int(context), cdf[:, x : x + 2], x).T
+        likelihood[:, at] = (high - low) / UNIT
     states = states_of(frozen)
     return em.expect(
         em.batches([number.astype(np.int32)], terms.size),

@@ -10,7 +10,7 @@
 #define LGSSM_HEADER 32
 #define LATENT_HEADER 56
 #define TREE_HEADER 32
-#define COUNTS_BYTES 12
+#define COUNTS_BYTES 8
 #define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
 
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
@@ -39,8 +39,8 @@ typedef struct {
     size_t states, symbols; /* or latent and observed dimensions             */
     size_t start_length;
     size_t start_bits, steps; /* of linear Gaussian models alone             */
-    size_t contexts, entries, tree_bytes; /* of autoregressive models alone  */
-    size_t values, tables, tree;          /* offsets; 0: there is none       */
+    size_t contexts, entries; /* of autoregressive models alone  */
+    size_t values, tables, tree; /* offsets; 0: there is none       */
     size_t levels, of_level[BBANS_LEVELS_MAX]; /* of hierarchical models: how
                                                   many, and states of each   */
     size_t nodes, table_bytes; /* of trees, whose columns are `symbols`      */
@@ -229,21 +229,25 @@ static uint64_t read_header(const uint8_t *bytes, size_t n_bytes, layout *l)
     return l->tables + rows_bytes(l);
 }
 
+/* Of all contexts and entries. */
+static uint64_t tree_bytes_of(const layout *l)
+{
+    return 8 * ((uint64_t)l->contexts + 1) + 3 * (uint64_t)l->contexts +
+           4 * (uint64_t)l->entries;
+}
+
 /* The counts before the contexts, at `counts`. */
 static void read_counts(const uint8_t *bytes, size_t counts, layout *l)
 {
     l->contexts = (size_t)bbans_load(bytes + counts, 4);
     l->entries = (size_t)bbans_load(bytes + counts + 4, 4);
-    l->tree_bytes = (size_t)bbans_load(bytes + counts + 8, 4);
     l->tree = counts + COUNTS_BYTES;
 }
 
-/* Each context takes a byte, and each entry. */
 static int counts_are_valid(const layout *l)
 {
     return l->tree == 0 ||
-           (l->contexts >= 1 && l->contexts <= l->tree_bytes &&
-            l->entries <= l->tree_bytes && l->contexts <= BBANS_CONTEXTS_MAX &&
+           (l->contexts >= 1 && l->contexts <= BBANS_CONTEXTS_MAX &&
             l->entries <= BBANS_CONTEXTS_MAX && l->symbols <= UINT16_MAX);
 }
 
@@ -369,7 +373,7 @@ static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
         size += COUNTS_BYTES;
         if (n_bytes >= size) {
             read_counts(bytes, (size_t)size - COUNTS_BYTES, l);
-            size += l->tree_bytes;
+            size += tree_bytes_of(l);
         }
     }
     if (n_bytes < size + CHECKSUM_BYTES)
@@ -423,13 +427,10 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
 
 /* ---- Building ------------------------------------------------------------ */
 
-/* The contexts in memory: this struct, then its arrays. */
+/* The contexts in memory: this struct, which points into the file. */
 static uint64_t contexts_bytes(const layout *l)
 {
-    return l->tree == 0
-               ? 0
-               : sizeof(bbans_contexts) + 8 * (uint64_t)(l->contexts + 1) +
-                     4 * (uint64_t)(l->contexts + l->entries);
+    return l->tree == 0 ? 0 : sizeof(bbans_contexts);
 }
 
 /* The tables, and before contexts what aligns these. */
@@ -476,104 +477,17 @@ size_t bbans_model_bytes(const bbans_model *model)
     return model == NULL || model->bytes == NULL ? 0 : need(model, &l);
 }
 
-/* Bytes of the contexts, read to the end; after that `ok` is 0. */
-typedef struct {
-    const uint8_t *bytes;
-    size_t n, at;
-    int ok;
-} reader;
-
-static uint32_t take_byte(reader *r)
+static void read_contexts(const uint8_t *bytes, const layout *l,
+                          bbans_contexts *c)
 {
-    if (r->at == r->n) {
-        r->ok = 0;
-        return 0;
-    }
-    return r->bytes[r->at++];
-}
-
-/* Numbers take at most three bytes here. */
-static uint32_t take_number(reader *r)
-{
-    uint64_t value;
-
-    if (bbans_take_uvarint(r->bytes, r->n, &r->at, &value) != BBANS_OK ||
-        value >> 21 != 0) {
-        r->ok = 0;
-        return 0;
-    }
-    return (uint32_t)value;
-}
-
-/* The next of some rising numbers, of which *above is the last. */
-static uint16_t take_rising(reader *r, uint32_t *above)
-{
-    *above += take_number(r) + 1;
-    if (*above > UINT16_MAX)
-        r->ok = 0;
-    return (uint16_t)*above;
-}
-
-static bbans_status read_contexts(const uint8_t *bytes, const layout *l,
-                                  void *memory, const bbans_contexts **contexts)
-{
-    bbans_contexts *c = (bbans_contexts *)memory;
-    uint32_t *children = (uint32_t *)(c + 1);
-    uint32_t *first = children + l->contexts + 1;
-    uint16_t *label = (uint16_t *)(first + l->contexts + 1);
-    uint16_t *back_off = label + l->contexts;
-    uint16_t *symbol = back_off + l->contexts;
-    uint16_t *weight = symbol + l->entries;
-    uint32_t labels = 1, entries = 0, above, left, i, n;
-    reader r;
-    size_t k;
-
-    r.bytes = bytes + l->tree;
-    r.n = l->tree_bytes;
-    r.at = 0;
-    r.ok = 1;
-    children[0] = 1;
-    first[0] = 0;
-    label[0] = 0;
-    for (k = 0; k < l->contexts && r.ok; k++) {
-        back_off[k] = (uint16_t)(k == 0 ? 256 : take_byte(&r) + 1);
-        left = (uint32_t)(256 - back_off[k]) << 8;
-        n = k == 0 ? 0 : take_number(&r);
-        if (n > l->entries - entries)
-            return BBANS_ERR_CORRUPT;
-        above = UINT32_MAX;
-        for (i = 0; i < n && r.ok; i++, entries++) {
-            symbol[entries] = take_rising(&r, &above);
-            weight[entries] = (uint16_t)left;
-            if (i + 1 < n) {
-                weight[entries] = (uint16_t)take_byte(&r);
-                weight[entries] =
-                    (uint16_t)(weight[entries] | take_byte(&r) << 8);
-            }
-            /* The last has what is left; the sum is checked with the rest. */
-            left -= weight[entries];
-        }
-        first[k + 1] = entries;
-        n = take_number(&r);
-        if (n > l->contexts - labels)
-            return BBANS_ERR_CORRUPT;
-        above = UINT32_MAX;
-        for (i = 0; i < n && r.ok; i++)
-            label[labels++] = take_rising(&r, &above);
-        children[k + 1] = labels;
-    }
-    if (!r.ok || r.at != r.n || labels != l->contexts || entries != l->entries)
-        return BBANS_ERR_CORRUPT;
     c->contexts = l->contexts;
     c->entries = l->entries;
-    c->children = children;
-    c->first = first;
-    c->label = label;
-    c->back_off = back_off;
-    c->symbol = symbol;
-    c->weight = weight;
-    *contexts = c;
-    return BBANS_OK;
+    c->children = bytes + l->tree;
+    c->first = c->children + 4 * (l->contexts + 1);
+    c->label = c->first + 4 * (l->contexts + 1);
+    c->symbol = c->label + 2 * l->contexts;
+    c->sum = c->symbol + 2 * l->entries;
+    c->back_off = c->sum + 2 * l->entries;
 }
 
 static void read_masses(const uint8_t *bytes, const layout *l, uint32_t *mass)
@@ -590,7 +504,7 @@ static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
 {
     const size_t K = l->states, M = l->symbols;
     uint32_t *initial = bbans_hmm_masses(memory, K, M);
-    const bbans_contexts *contexts = NULL;
+    bbans_contexts *contexts;
     bbans_status status;
 
     read_masses(bytes, l, initial);
@@ -599,9 +513,9 @@ static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
                             bbans_hmm_bytes(K, M));
     if (status != BBANS_OK || l->tree == 0)
         return status;
-    status =
-        read_contexts(bytes, l, (uint8_t *)memory + hmm_bytes(l), &contexts);
-    return status == BBANS_OK ? bbans_hmm_set_contexts(hmm, contexts) : status;
+    contexts = (bbans_contexts *)(void *)((uint8_t *)memory + hmm_bytes(l));
+    read_contexts(bytes, l, contexts);
+    return bbans_hmm_set_contexts(hmm, contexts);
 }
 
 static bbans_status build_hierarchy(bbans_hierarchy *model,
@@ -719,14 +633,6 @@ static void put(writer *w, uint64_t value, size_t n)
     w->at += n;
 }
 
-static void put_number(writer *w, uint32_t value)
-{
-    uint8_t bytes[BBANS_UVARINT_BYTES];
-    const size_t n = bbans_put_uvarint(bytes, value);
-
-    put(w, bbans_load(bytes, n), n);
-}
-
 /* The masses of rows of edges. */
 static void put_masses(writer *w, const uint32_t *edge, size_t rows, size_t n)
 {
@@ -737,34 +643,23 @@ static void put_masses(writer *w, const uint32_t *edge, size_t rows, size_t n)
             put(w, edge[k + 1] - edge[k], 4);
 }
 
-/* Some rising numbers, each as its gap to the one before. */
-static uint32_t put_rising(writer *w, uint32_t value, uint32_t above)
+static void put_bytes(writer *w, const uint8_t *bytes, size_t n)
 {
-    put_number(w, value - above - 1);
-    return value;
+    if (n > 0 && w->at <= w->cap && n <= w->cap - w->at)
+        memcpy(w->bytes + w->at, bytes, n);
+    w->at += n;
 }
 
 static void put_contexts(writer *w, const bbans_contexts *c)
 {
-    uint32_t above, i;
-    size_t k;
-
-    for (k = 0; k < c->contexts; k++) {
-        if (k > 0) {
-            put(w, c->back_off[k] - 1u, 1);
-            put_number(w, c->first[k + 1] - c->first[k]);
-            above = UINT32_MAX;
-            for (i = c->first[k]; i < c->first[k + 1]; i++) {
-                above = put_rising(w, c->symbol[i], above);
-                if (i + 1 < c->first[k + 1]) /* the last has what is left */
-                    put(w, c->weight[i], 2);
-            }
-        }
-        put_number(w, c->children[k + 1] - c->children[k]);
-        above = UINT32_MAX;
-        for (i = c->children[k]; i < c->children[k + 1]; i++)
-            above = put_rising(w, c->label[i], above);
-    }
+    put(w, c->contexts, 4);
+    put(w, c->entries, 4);
+    put_bytes(w, c->children, 4 * (c->contexts + 1));
+    put_bytes(w, c->first, 4 * (c->contexts + 1));
+    put_bytes(w, c->label, 2 * c->contexts);
+    put_bytes(w, c->symbol, 2 * c->entries);
+    put_bytes(w, c->sum, 2 * c->entries);
+    put_bytes(w, c->back_off, c->contexts);
 }
 
 static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
@@ -781,15 +676,8 @@ static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
     put_masses(w, hmm->initial_cdf, 1, K);
     put_masses(w, hmm->transition_cdf, K, K);
     put_masses(w, hmm->emission_cdf, K, M);
-    if (hmm->contexts != NULL) {
-        writer counter = {NULL, 0, 0};
-
-        put_contexts(&counter, hmm->contexts);
-        put(w, hmm->contexts->contexts, 4);
-        put(w, hmm->contexts->entries, 4);
-        put(w, counter.at, 4);
+    if (hmm->contexts != NULL)
         put_contexts(w, hmm->contexts);
-    }
 }
 
 static void put_hierarchy(writer *w, const bbans_hierarchy *m, int kind,

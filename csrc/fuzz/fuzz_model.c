@@ -164,7 +164,12 @@ static uint8_t *put_row(uint8_t *at, size_t n, uint32_t total)
 /* Two states, three symbols, 10 bits; of type 2 with two contexts. */
 static size_t make_hmm(uint8_t *file, int type)
 {
-    static const uint8_t tree[] = {1, 0, 127, 1, 0, 0};
+    static const uint8_t tree[] = {
+        2, 0, 0, 0, 1, 0, 0, 0,                /* contexts, entries  */
+        1, 0, 0, 0, 2, 0, 0, 0, 2,   0,  0, 0, /* children           */
+        0, 0, 0, 0, 0, 0, 0, 0, 1,   0,  0, 0, /* first              */
+        0, 0, 1, 0, 2, 0, 7, 0, 255, 127};     /* labels, the entry,
+                                                  back-offs          */
     uint8_t *at = file;
     size_t i;
 
@@ -188,9 +193,6 @@ static size_t make_hmm(uint8_t *file, int type)
     for (i = 0; i < 2; i++)
         at = put_row(at, 3, 1024);
     if (type == BBANS_MODEL_ARHMM) {
-        at = put(at, 2, 4);
-        at = put(at, 1, 4);
-        at = put(at, sizeof tree, 4);
         memcpy(at, tree, sizeof tree);
         at += sizeof tree;
     }

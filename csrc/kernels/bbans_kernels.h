@@ -58,6 +58,9 @@ typedef struct {
     uint32_t (*interval)(const uint32_t *filtered, const uint32_t *into,
                          size_t stride, size_t i, uint32_t *start,
                          uint32_t *freq);
+    /* The sum of weight[i] value[i], below 2^64. */
+    uint64_t (*dot)(const uint32_t *weight, const uint32_t *value,
+                    size_t stride);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 } bbans_hmm_kernels;

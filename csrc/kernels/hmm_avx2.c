@@ -92,6 +92,7 @@ AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
+                                          .dot = dot,
                                           .rank = rank};
 
 #define ADD_PRODUCTS16(sum, a, b)                                              \

@@ -136,6 +136,12 @@ static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
     return vaddvq_u32(total);
 }
 
+static uint64_t dot(const uint32_t *weight, const uint32_t *value,
+                    size_t stride)
+{
+    return product_sum(weight, value, stride);
+}
+
 #define LINEAR 64
 
 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
@@ -157,5 +163,6 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 const bbans_hmm_kernels bbans_hmm_neon = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
+                                          .dot = dot,
                                           .rank = rank};
 #endif

@@ -97,6 +97,17 @@ static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
     return below + rest;
 }
 
+static uint64_t dot(const uint32_t *weight, const uint32_t *value,
+                    size_t stride)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < stride; i++)
+        sum += (uint64_t)weight[i] * value[i];
+    return sum;
+}
+
 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 {
     return bbans_bisect(edge, &n, slot, 0);
@@ -105,4 +116,5 @@ static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
                                               .posterior = posterior,
                                               .interval = interval,
+                                              .dot = dot,
                                               .rank = rank};

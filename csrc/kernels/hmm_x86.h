@@ -226,3 +226,17 @@ HMM static uint32_t interval(const uint32_t *filtered, const uint32_t *into,
     return s.right < 0 ? sum_before(filtered, into, stride, s, 1, i, start)
                        : sum_before(filtered, into, stride, s, 0, i, start);
 }
+
+HMM static uint64_t dot(const uint32_t *weight, const uint32_t *value,
+                        size_t stride)
+{
+    V sum = ZERO;
+    size_t i;
+
+    for (i = 0; i < stride; i += WIDTH) {
+        const V w = LOAD(weight + i), v = LOAD(value + i);
+
+        sum = ADD64(sum, ADD64(EVEN(w, v), ODD(w, v)));
+    }
+    return SUM64(sum);
+}

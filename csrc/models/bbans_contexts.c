@@ -4,60 +4,76 @@
  * SPDX-License-Identifier: MIT */
 #include "../bbans_internal.h"
 
-/* Masses count in units of 2^-24. */
-#define UNIT_BITS 24
+/* Edges count in units of 2^-24, shares of contexts in 2^-16, back-offs in
+ * 2^-8. */
+#define UNIT_BITS BBANS_CONTEXT_BITS
+#define SHARE_BITS 16
 #define BACK_OFF_BITS 8
-#define WEIGHT_BITS 16
+#define UNIT ((uint32_t)1 << UNIT_BITS)
 
-/* Do values[0 .. n - 1] rise, and stay below the limit? */
-static int rises_below(const uint16_t *value, size_t n, size_t limit)
+static uint32_t number16(const uint8_t *number, size_t i)
+{
+    return bbans_load_le16(number + 2 * i);
+}
+
+static uint32_t number32(const uint8_t *number, size_t i)
+{
+    return bbans_load_le32(number + 4 * i);
+}
+
+/* ---- Checks -------------------------------------------------------------- */
+
+/* Do the numbers first .. end - 1 rise, and stay below the limit? */
+static int rises_below(const uint8_t *number, size_t first, size_t end,
+                       size_t limit)
+{
+    size_t i;
+
+    for (i = first; i + 1 < end; i++)
+        if (number16(number, i) >= number16(number, i + 1))
+            return 0;
+    return first == end || number16(number, end - 1) < limit;
+}
+
+/* Do the numbers 0 .. n go from the first value to the last, without falling?
+ */
+static int leads(const uint8_t *number, size_t n, size_t first, size_t last)
 {
     size_t i;
 
     for (i = 0; i < n; i++)
-        if (value[i] >= limit || (i > 0 && value[i] <= value[i - 1]))
+        if (number32(number, i) > number32(number, i + 1))
             return 0;
-    return 1;
+    return number32(number, 0) == first && number32(number, n) == last;
 }
 
 /* Level by level, at most BBANS_ORDER_MAX of them below context 0: then every
  * context but that one is the child of one, and a walk ends. */
 static int is_tree(const bbans_contexts *c)
 {
-    size_t level, k, end = 1;
+    size_t level, end = 1;
 
-    if (c->children[0] != 1 || c->children[c->contexts] != c->contexts)
+    if (!leads(c->children, c->contexts, 1, c->contexts))
         return 0;
-    for (k = 0; k < c->contexts; k++)
-        if (c->children[k + 1] < c->children[k] ||
-            c->children[k + 1] > c->contexts)
-            return 0;
     for (level = 0; end < c->contexts; level++) {
-        if (level == BBANS_ORDER_MAX || c->children[end] == end)
+        if (level == BBANS_ORDER_MAX || number32(c->children, end) == end)
             return 0;
-        end = c->children[end];
+        end = number32(c->children, end);
     }
     return 1;
 }
 
 static int context_is_valid(const bbans_contexts *c, size_t k, size_t symbols)
 {
-    uint32_t sum = (uint32_t)c->back_off[k] << (WEIGHT_BITS - BACK_OFF_BITS);
-    uint32_t i;
+    const size_t first = number32(c->first, k);
+    const size_t end = number32(c->first, k + 1);
 
-    if (c->back_off[k] < 1 || c->back_off[k] > 1 << BACK_OFF_BITS ||
-        !rises_below(c->symbol + c->first[k], c->first[k + 1] - c->first[k],
-                     symbols) ||
-        !rises_below(c->label + c->children[k],
-                     c->children[k + 1] - c->children[k], symbols + 1))
-        return 0;
-    /* They rise, so there are at most 2^16 entries: the sum is below 2^32. */
-    for (i = c->first[k]; i < c->first[k + 1]; i++) {
-        if (c->weight[i] == 0)
-            return 0;
-        sum += c->weight[i];
-    }
-    return sum == (uint32_t)1 << WEIGHT_BITS;
+    return (first == end) == (c->back_off[k] == UINT8_MAX) &&
+           rises_below(c->symbol, first, end, symbols) &&
+           rises_below(c->sum, first, end, (size_t)1 << SHARE_BITS) &&
+           (first == end || number16(c->sum, first) > 0) &&
+           rises_below(c->label, number32(c->children, k),
+                       number32(c->children, k + 1), symbols + 1);
 }
 
 bbans_status bbans_contexts_check(const bbans_contexts *c, size_t symbols)
@@ -66,193 +82,293 @@ bbans_status bbans_contexts_check(const bbans_contexts *c, size_t symbols)
 
     if (c == NULL || c->children == NULL || c->first == NULL ||
         c->label == NULL || c->back_off == NULL ||
-        (c->entries > 0 && (c->symbol == NULL || c->weight == NULL)))
+        (c->entries > 0 && (c->symbol == NULL || c->sum == NULL)))
         return BBANS_ERR_NULL;
     if (c->contexts < 1 || c->contexts > BBANS_CONTEXTS_MAX ||
         c->entries > BBANS_CONTEXTS_MAX || symbols > UINT16_MAX)
         return BBANS_ERR_SIZE;
-    if (!is_tree(c) || c->first[0] != 0 || c->first[1] != 0 ||
-        c->first[c->contexts] != c->entries)
+    if (!is_tree(c) || !leads(c->first, c->contexts, 0, c->entries) ||
+        number32(c->first, 1) != 0 || number16(c->label, 0) != 0)
         return BBANS_ERR_TABLE;
-    for (k = 0; k < c->contexts; k++)
-        if (c->first[k + 1] < c->first[k] || c->first[k + 1] > c->entries)
-            return BBANS_ERR_TABLE;
     for (k = 0; k < c->contexts; k++)
         if (!context_is_valid(c, k, symbols))
             return BBANS_ERR_TABLE;
     return BBANS_OK;
 }
 
-/* The place of a value among those at first .. end - 1, which rise; or end.
+/* ---- Contexts of a symbol ------------------------------------------------ */
+
+/* How many of the numbers first .. end - 1, which rise, are below another.
  * Without branches that depend on values: those would be mispredicted. */
-static size_t place_of(const uint16_t *value, size_t first, size_t end,
-                       size_t wanted)
+static size_t count_below(const uint8_t *number, size_t first, size_t end,
+                          size_t other)
 {
     size_t lo = first, n = end - first;
 
     if (n == 0)
-        return end;
-    while (n > 1) { /* if it is there, it is in [lo, lo + n) */
+        return 0;
+    while (n > 1) { /* those below end in [lo, lo + n] */
         const size_t half = n / 2;
 
-        lo += value[lo + half] <= wanted ? half : 0;
+        lo += number16(number, lo + half - 1) < other ? half : 0;
         n -= half;
     }
-    return value[lo] == wanted ? lo : end;
+    return lo + (number16(number, lo) < other) - first;
 }
 
-/* The contexts of x[t], from the shortest to the longest, without context 0;
- * returns how many. */
-static size_t walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                   size_t path[BBANS_ORDER_MAX])
+static void put_level(const bbans_contexts *c, size_t k, bbans_level *level)
+{
+    const size_t first = number32(c->first, k);
+
+    level->entries = number32(c->first, k + 1) - first;
+    level->symbol = c->symbol + 2 * first;
+    level->sum = c->sum + 2 * first;
+    level->back_off = c->back_off[k] + 1u;
+    level->room =
+        ((uint32_t)1 << SHARE_BITS) - (level->back_off << BACK_OFF_BITS);
+    level->whole =
+        level->entries == 0 ? 1 : number16(level->sum, level->entries - 1);
+}
+
+void bbans_context_walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                        bbans_path *path)
 {
     const bbans_contexts *c = hmm->contexts;
     size_t n = 0, k = 0;
 
     for (;;) {
-        const size_t end = c->children[k + 1];
+        const size_t first = number32(c->children, k);
+        const size_t end = number32(c->children, k + 1);
         const size_t label = n < t ? x[t - 1 - n] : hmm->symbols;
 
-        k = place_of(c->label, c->children[k], end, label);
-        if (k == end)
-            return n;
-        path[n++] = k;
+        k = first + count_below(c->label, first, end, label);
+        if (k == end || number16(c->label, k) != label)
+            break;
+        put_level(c, k, &path->level[n++]);
         if (n > t) /* that was the beginning */
-            return n;
+            break;
     }
+    path->n = n;
 }
 
-/* R and beta of the longest context.  Each R < 2^24: with the back-off b of a
- * context its weights are at most 2^16 - 2^8 b, so R b / 2^8 + 2^8 weight is
- * below 2^16 b + 2^24 - 2^16 b.  Hence R b is below 2^32, and likewise sum R +
- * beta is at most 2^24. */
-uint32_t bbans_context_row(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                           uint32_t *row)
+/* The sum of the weights of the first j entries, and W behind them. */
+static uint32_t sum_before(const bbans_level *level, size_t j)
 {
-    const bbans_contexts *c = hmm->contexts;
-    const size_t M = hmm->symbols;
-    size_t path[BBANS_ORDER_MAX], i, k, n = walk(hmm, x, t, path);
-    uint32_t beta = (uint32_t)1 << UNIT_BITS;
-
-    memset(row, 0, M * sizeof *row);
-    for (i = 0; i < n; i++) {
-        const uint32_t b = c->back_off[path[i]];
-        size_t e;
-
-        beta = (uint32_t)((uint64_t)beta * b >> BACK_OFF_BITS);
-        if (i > 0)
-            for (k = 0; k < M; k++)
-                row[k] = row[k] * b >> BACK_OFF_BITS;
-        for (e = c->first[path[i]]; e < c->first[path[i] + 1]; e++)
-            row[c->symbol[e]] += (uint32_t)c->weight[e]
-                                 << (UNIT_BITS - WEIGHT_BITS);
-    }
-    return beta;
+    return j == 0 ? 0 : number16(level->sum, j - 1);
 }
 
-/* The same for x[t] alone. */
-static uint32_t context_mass(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                             uint32_t *beta)
+/* room < 2^16 and sums are below 2^16. */
+static uint32_t share_before(const bbans_level *level, size_t j)
 {
-    const bbans_contexts *c = hmm->contexts;
-    size_t path[BBANS_ORDER_MAX], i, n = walk(hmm, x, t, path);
-    uint32_t mass = 0;
-
-    *beta = (uint32_t)1 << UNIT_BITS;
-    for (i = 0; i < n; i++) {
-        const uint32_t b = c->back_off[path[i]];
-        const size_t end = c->first[path[i] + 1];
-        const size_t e = place_of(c->symbol, c->first[path[i]], end, x[t]);
-
-        *beta = (uint32_t)((uint64_t)*beta * b >> BACK_OFF_BITS);
-        mass = mass * b >> BACK_OFF_BITS;
-        if (e < end)
-            mass += (uint32_t)c->weight[e] << (UNIT_BITS - WEIGHT_BITS);
-    }
-    return mass;
+    return level->room * sum_before(level, j) / level->whole;
 }
 
-void bbans_context_column(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                          const uint32_t *row, uint32_t beta, uint32_t *column)
+/* The entries below a symbol, if those are first .. end; whether the next one
+ * is the symbol's own. */
+static size_t place_in(bbans_level *level, size_t first, size_t end, size_t x,
+                       int *hit)
 {
-    const uint32_t *emitting = bbans_emitting(hmm, x[t]);
-    const uint32_t mass =
-        1 + (row != NULL ? row[x[t]] : context_mass(hmm, x, t, &beta));
-    size_t i;
+    const size_t j = first + count_below(level->symbol, first, end, x);
 
+    *hit = j < level->entries && number16(level->symbol, j) == x;
+    level->below = share_before(level, j);
+    level->above = *hit ? share_before(level, j + 1) : level->below;
+    return j;
+}
+
+void bbans_context_place(bbans_path *path, size_t x)
+{
+    size_t k;
+    int hit;
+
+    for (k = 0; k < path->n; k++)
+        (void)place_in(&path->level[k], 0, path->level[k].entries, x, &hit);
+}
+
+/* ---- Edges --------------------------------------------------------------- */
+
+/* e_k(x) <= 2^24 - 1, x < M: for k = 0 because c(x) < 2^r, and then e b >> 8
+ * <= 2^16 b - 1 and W <= 2^16 - 2^8 b.  So e b < 2^32. */
+static uint32_t mixed(uint32_t e, uint32_t back_off, uint32_t share)
+{
+    return (e * back_off >> BACK_OFF_BITS) +
+           (share << (UNIT_BITS - SHARE_BITS));
+}
+
+/* E(x) = x + (e (2^24 - M) >> 24). */
+static uint32_t spread(const bbans_hmm *hmm, size_t x, uint32_t e)
+{
+    return (uint32_t)x +
+           (uint32_t)((uint64_t)e * (UNIT - (uint32_t)hmm->symbols) >>
+                      UNIT_BITS);
+}
+
+/* E(x) and E(x + 1) of the symbol placed. */
+static uint32_t edge_below(const bbans_hmm *hmm, const bbans_path *path,
+                           size_t x, uint32_t edge)
+{
+    uint32_t e = edge << (UNIT_BITS - hmm->prec);
+    size_t k;
+
+    for (k = 0; k < path->n; k++)
+        e = mixed(e, path->level[k].back_off, path->level[k].below);
+    return spread(hmm, x, e);
+}
+
+static uint32_t edge_above(const bbans_hmm *hmm, const bbans_path *path,
+                           size_t x, uint32_t edge)
+{
+    uint32_t e = edge << (UNIT_BITS - hmm->prec);
+    size_t k;
+
+    if (x + 1 == hmm->symbols)
+        return UNIT;
+    for (k = 0; k < path->n; k++)
+        e = mixed(e, path->level[k].back_off, path->level[k].above);
+    return spread(hmm, x + 1, e);
+}
+
+void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
+                            size_t x, uint32_t *start, uint32_t *end)
+{
+    *start = edge_below(hmm, path, x, *start);
+    *end = edge_above(hmm, path, x, *end);
+}
+
+/* m + beta <= 2^24, as for e(x + 1) - e(x): each mass is at most 2^24 + 1. */
+void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
+                          size_t x, uint32_t *column)
+{
+    const uint32_t *emitting = bbans_emitting(hmm, x);
+    uint32_t mass = 0, beta = UNIT;
+    size_t i, k;
+
+    for (k = 0; k < path->n; k++) {
+        const bbans_level *level = &path->level[k];
+
+        mass = mixed(mass, level->back_off, level->above - level->below);
+        beta = (uint32_t)((uint64_t)beta * level->back_off >> BACK_OFF_BITS);
+    }
     for (i = 0; i < hmm->states; i++)
         column[i] =
-            mass + (uint32_t)((uint64_t)beta * emitting[i] >> hmm->prec);
+            mass + 1 + (uint32_t)((uint64_t)beta * emitting[i] >> hmm->prec);
     for (; i < hmm->stride; i++)
         column[i] = 0;
 }
 
-/* beta <= 2^24 and edge <= 2^28. */
-static uint32_t share(const bbans_hmm *hmm, uint32_t beta, uint32_t edge)
+/* ---- Finding a symbol ---------------------------------------------------- */
+
+/* Edges without contexts. */
+typedef struct {
+    const bbans_hmm *hmm;
+    const uint32_t *edge, *predicted;
+    uint64_t sum;
+} states_edges;
+
+static uint32_t edge_of(const states_edges *states, size_t x)
 {
-    return (uint32_t)((uint64_t)beta * edge >> hmm->prec);
+    const bbans_hmm *hmm = states->hmm;
+
+    if (states->edge != NULL)
+        return states->edge[x];
+    return (uint32_t)(bbans_kernel.hmm->dot(
+                          states->predicted,
+                          hmm->emission_sums + x * hmm->stride, hmm->stride) /
+                      states->sum);
 }
 
-uint32_t bbans_context_interval(const bbans_hmm *hmm, const uint32_t *row,
-                                uint32_t beta, size_t x, uint32_t *start,
-                                uint32_t *end)
-{
-    uint32_t below = 0, above = 0;
-    size_t k;
+/* The symbol is one of lo .. hi - 1, start = E(lo) <= slot < end = E(hi), and
+ * of the entries of context k those are first[k] .. behind[k] - 1. */
+typedef struct {
+    size_t lo, hi, first[BBANS_ORDER_MAX], behind[BBANS_ORDER_MAX];
+    uint32_t start, end;
+} bounds;
 
-    for (k = 0; k < x; k++)
-        below += row[k] + 1;
-    for (; k < hmm->symbols; k++)
-        above += row[k] + 1;
-    *start = below + share(hmm, beta, *start);
-    *end = below + row[x] + 1 + share(hmm, beta, *end);
-    return below + above + beta;
+/* An entry of a context that may be the symbol's: as if its weights were spread
+ * over the slots. */
+static size_t guess(const bbans_level *level, const bounds *b, size_t k,
+                    uint32_t slot)
+{
+    const uint32_t low = sum_before(level, b->first[k]);
+    const uint32_t high = sum_before(level, b->behind[k]);
+    const uint32_t at = low + (uint32_t)((uint64_t)(slot - b->start) *
+                                         (high - low) / (b->end - b->start));
+
+    /* The first whose own sum is above. */
+    return b->first[k] + count_below(level->sum, b->first[k], b->behind[k] - 1,
+                                     (size_t)at + 1);
 }
 
-uint32_t bbans_context_total(const bbans_hmm *hmm, const uint32_t *row,
-                             uint32_t beta, uint32_t *below)
-{
-    uint32_t sum = 0;
-    size_t k;
+/* Guesses of one context before its entries are halved. */
+#define GUESSES 3
 
-    for (k = 0; k < hmm->symbols; k++) {
-        below[k] = sum;
-        sum += row[k] + 1;
+void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
+                        const uint32_t *edge, const uint32_t *predicted,
+                        uint32_t slot, uint32_t *symbol, uint32_t *start,
+                        uint32_t *freq)
+{
+    size_t at[BBANS_ORDER_MAX], k, n = path->n, x;
+    int hit[BBANS_ORDER_MAX], guesses = 0;
+    states_edges states;
+    bounds b;
+
+    states.hmm = hmm;
+    states.edge = edge;
+    states.predicted = predicted;
+    states.sum = edge == NULL ? bbans_predicted_sum(predicted, hmm->states) : 1;
+    b.lo = 0;
+    b.hi = hmm->symbols;
+    b.start = 0;
+    b.end = UNIT;
+    for (k = 0; k < path->n; k++) {
+        b.first[k] = 0;
+        b.behind[k] = path->level[k].entries;
     }
-    below[k] = sum;
-    return sum + beta;
-}
+    while (b.hi - b.lo > 1) {
+        uint32_t middle;
 
-/* Edges rise strictly, since each symbol adds 1; the last is at most
- * 2^24 + 2^16. */
-void bbans_context_find(const bbans_hmm *hmm, const uint32_t *edge,
-                        const uint32_t *predicted, const uint32_t *below,
-                        uint32_t beta, uint32_t slot, uint32_t *symbol,
-                        uint32_t *start, uint32_t *freq)
-{
-    const uint64_t sum =
-        edge == NULL ? bbans_predicted_sum(predicted, hmm->states) : 0;
-    size_t lo = 0, hi = hmm->symbols;
-    uint32_t first = 0, end = below[hi] + beta;
-
-    while (hi - lo > 1) { /* edge(lo) = first <= slot < end = edge(hi) */
-        const size_t mid = lo + (hi - lo) / 2;
-        const uint32_t states =
-            edge == NULL
-                ? bbans_predictive_edge(predicted, hmm->states, sum,
-                                        hmm->emission_cdf, hmm->symbols, mid)
-                : edge[mid];
-        const uint32_t middle = below[mid] + share(hmm, beta, states);
-
-        if (middle <= slot) {
-            lo = mid;
-            first = middle;
+        for (; n > 0 && b.first[n - 1] == b.behind[n - 1]; n--)
+            guesses = 0;
+        if (n == 0) {
+            x = b.lo + (b.hi - b.lo) / 2;
         } else {
-            hi = mid;
-            end = middle;
+            const bbans_level *level = &path->level[n - 1];
+
+            x = number16(level->symbol,
+                         guesses++ < GUESSES
+                             ? guess(level, &b, n - 1, slot)
+                             : (b.first[n - 1] + b.behind[n - 1]) / 2);
+        }
+        for (k = 0; k < path->n; k++)
+            at[k] =
+                place_in(&path->level[k], b.first[k], b.behind[k], x, &hit[k]);
+        if (x > b.lo) {
+            middle = edge_below(hmm, path, x, edge_of(&states, x));
+            if (middle > slot) {
+                b.hi = x;
+                b.end = middle;
+                for (k = 0; k < path->n; k++)
+                    b.behind[k] = at[k];
+                continue;
+            }
+            b.lo = x;
+            b.start = middle;
+        }
+        if (x + 1 < b.hi) {
+            middle = edge_above(hmm, path, x, edge_of(&states, x + 1));
+            if (middle <= slot) {
+                b.lo = x + 1;
+                b.start = middle;
+                for (k = 0; k < path->n; k++)
+                    b.first[k] = at[k] + (size_t)hit[k];
+                continue;
+            }
+            b.hi = x + 1;
+            b.end = middle;
         }
     }
-    *symbol = (uint32_t)lo;
-    *start = first;
-    *freq = end - first;
+    bbans_context_place(path, b.lo);
+    *symbol = (uint32_t)b.lo;
+    *start = b.start;
+    *freq = b.end - b.start;
 }

@@ -14,7 +14,7 @@ static uint64_t words_over_states(uint64_t states, uint64_t symbols)
 {
     const uint64_t stride = bbans_states_stride((size_t)states);
 
-    return stride * (stride + 1 + states + symbols);
+    return stride * (stride + 1 + states + symbols + symbols + 1);
 }
 
 static uint64_t words_of_cdfs(uint64_t states, uint64_t symbols)
@@ -89,6 +89,18 @@ uint32_t *bbans_put_transposed(uint32_t *out, const uint32_t *mass, size_t rows,
     return out;
 }
 
+/* out[columns + 1][stride]: running sums of mass[columns][stride]. */
+static uint32_t *put_sums(uint32_t *out, const uint32_t *mass, size_t columns,
+                          size_t stride)
+{
+    size_t i;
+
+    memset(out, 0, stride * sizeof *out);
+    for (i = 0; i < columns * stride; i++)
+        out[stride + i] = out[i] + mass[i];
+    return out + (columns + 1) * stride;
+}
+
 static int16_t to_15_bits(uint32_t mass, unsigned prec)
 {
     const uint32_t m =
@@ -138,8 +150,10 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
     hmm->into = word = bbans_put_transposed(word, initial, states, 1, stride);
     hmm->emitting = word =
         bbans_put_transposed(word, transition, states, states, stride);
-    hmm->initial_cdf = word =
+    hmm->emission_sums = word =
         bbans_put_transposed(word, emission, states, symbols, stride);
+    hmm->initial_cdf = word =
+        put_sums(word, hmm->emitting, symbols, stride);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
             pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
@@ -239,11 +253,14 @@ size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
     return lo;
 }
 
+/* As bbans_predictive_edge, from all states of a symbol in a row. */
 static uint32_t edge_of(const bbans_hmm *hmm, const uint32_t *predicted,
                         uint64_t sum, size_t x)
 {
-    return bbans_predictive_edge(predicted, hmm->states, sum, hmm->emission_cdf,
-                                 hmm->symbols, x);
+    return (uint32_t)(bbans_kernel.hmm->dot(
+                          predicted, hmm->emission_sums + x * hmm->stride,
+                          hmm->stride) /
+                      sum);
 }
 
 bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
@@ -268,6 +285,7 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
                                     uint32_t *symbol, uint32_t *start,
                                     uint32_t *freq)
 {
+    size_t lo = 0, hi;
     uint64_t sum;
 
     if (hmm == NULL || predicted == NULL || symbol == NULL || start == NULL ||
@@ -278,7 +296,21 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
     sum = bbans_predicted_sum(predicted, hmm->states);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    *symbol = (uint32_t)bbans_predictive_find(
-        predicted, hmm->states, sum, hmm->emission_cdf, hmm->symbols, slot);
-    return bbans_hmm_predict(hmm, predicted, *symbol, start, freq);
+    *start = 0;
+    *freq = (uint32_t)1 << hmm->prec;
+    for (hi = hmm->symbols; hi - lo > 1;) {
+        const size_t mid = lo + (hi - lo) / 2;
+        const uint32_t edge = edge_of(hmm, predicted, sum, mid);
+
+        if (edge <= slot) { /* start <= slot < freq, which are edges here */
+            lo = mid;
+            *start = edge;
+        } else {
+            hi = mid;
+            *freq = edge;
+        }
+    }
+    *symbol = (uint32_t)lo;
+    *freq -= *start;
+    return BBANS_OK;
 }

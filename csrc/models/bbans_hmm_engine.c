@@ -20,29 +20,17 @@ static size_t state_of(const void *z)
 
 /* The scratch: running sums [2 rows] of posterior weights, of which the second
  * is aligned; with contexts also the masses [stride] with which states emit a
- * symbol, and of its context the row [symbols] and running sums [symbols + 1].
- */
+ * symbol. */
 static uint32_t *column_in(const bbans_hmm *hmm, const bbans_stream *s)
 {
     return (uint32_t *)s->scratch + 2 * hmm->stride;
 }
 
-static uint32_t *row_in(const bbans_hmm *hmm, const bbans_stream *s)
-{
-    return column_in(hmm, s) + hmm->stride;
-}
-
-static uint32_t *below_in(const bbans_hmm *hmm, const bbans_stream *s)
-{
-    return row_in(hmm, s) + hmm->symbols;
-}
-
 static size_t scratch_bytes(const bbans_hmm *hmm)
 {
-    const size_t words =
-        hmm->contexts == NULL ? 0 : hmm->stride + 2 * hmm->symbols + 1;
+    const size_t rows = hmm->contexts == NULL ? 2 : 3;
 
-    return 4 * (2 * hmm->stride + (words + 15) / 16 * 16);
+    return 4 * rows * hmm->stride;
 }
 
 static void start(const bbans_state_space *model, void *belief)
@@ -60,17 +48,11 @@ static void filter_with(const bbans_hmm *hmm, bbans_stream *s,
                              (uint32_t *)s->record);
 }
 
-/* In the context of a row, or of one to be found (NULL). */
-static void filter_symbol(const bbans_hmm *hmm, bbans_stream *s,
-                          const uint32_t *row, uint32_t beta)
+/* In contexts in which x[t] is placed. */
+static void filter_placed(const bbans_hmm *hmm, bbans_stream *s,
+                          const bbans_path *path)
 {
-    const uint32_t *x = symbols_of(s);
-
-    if (hmm->contexts == NULL) {
-        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
-        return;
-    }
-    bbans_context_column(hmm, x, s->t, row, beta, column_in(hmm, s));
+    bbans_context_column(hmm, path, symbols_of(s)[s->t], column_in(hmm, s));
     filter_with(hmm, s, column_in(hmm, s));
 }
 
@@ -80,6 +62,12 @@ static const uint32_t *prior_row(const bbans_hmm *hmm, const bbans_stream *s)
     return s->z_before == NULL ? hmm->initial_cdf
                                : hmm->transition_cdf +
                                      state_of(s->z_before) * (hmm->states + 1);
+}
+
+/* The precision that a symbol is coded with. */
+static unsigned emission_bits(const bbans_hmm *hmm)
+{
+    return hmm->contexts == NULL ? hmm->prec : BBANS_CONTEXT_BITS;
 }
 
 static const uint32_t *emission_row(const bbans_hmm *hmm, const bbans_stream *s)
@@ -116,7 +104,8 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
 {
     const uint32_t *edge = emission_row(hmm, s);
     uint32_t *x = (uint32_t *)s->out;
-    uint32_t beta, slot, first, freq;
+    uint32_t first, freq;
+    bbans_path path;
 
     if (hmm->contexts == NULL) {
         const size_t k =
@@ -126,14 +115,12 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
         filter_with(hmm, s, bbans_emitting(hmm, k));
         return;
     }
-    beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
-    slot = bbans_lane_take_slot(
-        &s->lane,
-        bbans_context_total(hmm, row_in(hmm, s), beta, below_in(hmm, s)));
-    bbans_context_find(hmm, edge, NULL, below_in(hmm, s), beta, slot, x + s->t,
+    bbans_context_walk(hmm, x, s->t, &path);
+    bbans_context_find(hmm, &path, edge, NULL,
+                       bbans_slot_bits(s->lane.x, BBANS_CONTEXT_BITS), x + s->t,
                        &first, &freq);
-    bbans_lane_put_rest(&s->lane, slot, first, freq);
-    filter_symbol(hmm, s, row_in(hmm, s), beta);
+    bbans_lane_advance_bits(&s->lane, first, freq, BBANS_CONTEXT_BITS);
+    filter_placed(hmm, s, &path);
 }
 
 static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
@@ -141,25 +128,24 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
 {
     const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
     const uint32_t *predicted = (const uint32_t *)s->belief;
+    const uint32_t total = (uint32_t)1 << emission_bits(hmm);
     uint32_t *x = (uint32_t *)s->out + s->t;
-    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, slot, first, freq;
-    bbans_status status;
+    uint32_t slot, first, freq;
+    bbans_path path;
+    bbans_status status = bbans_range_slot(dec, total, &slot);
 
-    if (hmm->contexts != NULL) {
-        beta = bbans_context_row(hmm, symbols_of(s), s->t, row_in(hmm, s));
-        total =
-            bbans_context_total(hmm, row_in(hmm, s), beta, below_in(hmm, s));
-    }
-    status = bbans_range_slot(dec, total, &slot);
     if (status != BBANS_OK)
         return status;
-    if (hmm->contexts == NULL)
+    if (hmm->contexts == NULL) {
         (void)bbans_hmm_predict_find(hmm, predicted, slot, x, &first, &freq);
-    else
-        bbans_context_find(hmm, NULL, predicted, below_in(hmm, s), beta, slot,
-                           x, &first, &freq);
+        status = bbans_range_advance(dec, first, freq, total);
+        filter_with(hmm, s, bbans_emitting(hmm, *x));
+        return status;
+    }
+    bbans_context_walk(hmm, symbols_of(s), s->t, &path);
+    bbans_context_find(hmm, &path, NULL, predicted, slot, x, &first, &freq);
     status = bbans_range_advance(dec, first, freq, total);
-    filter_symbol(hmm, s, row_in(hmm, s), beta);
+    filter_placed(hmm, s, &path);
     return status;
 }
 
@@ -183,7 +169,16 @@ static int accepts(const bbans_state_space *model, const void *x, size_t n)
 
 static void filter(const bbans_hmm *hmm, bbans_stream *s)
 {
-    filter_symbol(hmm, s, NULL, 0);
+    const uint32_t *x = symbols_of(s);
+    bbans_path path;
+
+    if (hmm->contexts == NULL) {
+        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
+        return;
+    }
+    bbans_context_walk(hmm, x, s->t, &path);
+    bbans_context_place(&path, x[s->t]);
+    filter_placed(hmm, s, &path);
 }
 
 static void push_prior(const bbans_hmm *hmm, bbans_stream *s)
@@ -206,19 +201,17 @@ static void pop_posterior(const bbans_hmm *hmm, bbans_stream *s)
 
 static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
 {
-    const uint32_t *edge = emission_row(hmm, s), *x = symbols_of(s);
-    uint32_t beta, total, first, end;
+    const uint32_t *x = symbols_of(s), *edge = emission_row(hmm, s) + x[s->t];
+    uint32_t first = edge[0], end = edge[1];
 
-    if (hmm->contexts == NULL) {
-        bbans_push_entry(&s->lane, edge, x[s->t], hmm->prec);
-        return;
+    if (hmm->contexts != NULL) {
+        bbans_path path;
+
+        bbans_context_walk(hmm, x, s->t, &path);
+        bbans_context_place(&path, x[s->t]);
+        bbans_context_interval(hmm, &path, x[s->t], &first, &end);
     }
-    first = edge[x[s->t]];
-    end = edge[x[s->t] + 1];
-    beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
-    total = bbans_context_interval(hmm, row_in(hmm, s), beta, x[s->t], &first,
-                                   &end);
-    bbans_lane_push(&s->lane, first, end - first, total);
+    bbans_lane_push_bits(&s->lane, first, end - first, emission_bits(hmm));
 }
 
 static void encode(const bbans_state_space *model, bbans_stream *s,
@@ -226,20 +219,23 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
 {
     const bbans_hmm *hmm = (const bbans_hmm *)(const void *)model;
     const uint32_t *x = symbols_of(s);
-    uint32_t total = (uint32_t)1 << hmm->prec, beta = 0, first, freq;
+    const uint32_t total = (uint32_t)1 << emission_bits(hmm);
+    uint32_t first, freq, end;
+    bbans_path path;
 
     (void)bbans_hmm_predict(hmm, (const uint32_t *)s->belief, x[s->t], &first,
                             &freq);
-    if (hmm->contexts != NULL) {
-        uint32_t end = first + freq;
-
-        beta = bbans_context_row(hmm, x, s->t, row_in(hmm, s));
-        total = bbans_context_interval(hmm, row_in(hmm, s), beta, x[s->t],
-                                       &first, &end);
-        freq = end - first;
+    if (hmm->contexts == NULL) {
+        (void)bbans_range_encode_interval(enc, first, freq, total);
+        filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
+        return;
     }
-    (void)bbans_range_encode_interval(enc, first, freq, total);
-    filter_symbol(hmm, s, row_in(hmm, s), beta);
+    end = first + freq;
+    bbans_context_walk(hmm, x, s->t, &path);
+    bbans_context_place(&path, x[s->t]);
+    bbans_context_interval(hmm, &path, x[s->t], &first, &end);
+    (void)bbans_range_encode_interval(enc, first, end - first, total);
+    filter_placed(hmm, s, &path);
 }
 #endif /* BBANS_DECODER_ONLY */
 
@@ -297,10 +293,13 @@ bbans_status bbans_hmm_init(bbans_hmm *hmm, size_t states, size_t symbols,
 bbans_status bbans_hmm_set_contexts(bbans_hmm *hmm,
                                     const bbans_contexts *contexts)
 {
-    const bbans_status status =
-        hmm == NULL ? BBANS_ERR_NULL
-                    : bbans_contexts_check(contexts, hmm->symbols);
+    bbans_status status;
 
+    if (hmm == NULL)
+        return BBANS_ERR_NULL;
+    if (hmm->prec > BBANS_CONTEXT_BITS)
+        return BBANS_ERR_PRECISION;
+    status = bbans_contexts_check(contexts, hmm->symbols);
     if (status != BBANS_OK)
         return status;
     hmm->contexts = contexts;

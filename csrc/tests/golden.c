@@ -271,7 +271,7 @@ static int lgssm_case_run(const golden_lgssm *m, const golden_lgssm_case *c)
 /* A model file is read, codes in its own mode, and is written again. */
 static int model_file_run(const golden_model_file *c)
 {
-    static uint64_t memory[3000], work[2000];
+    static uint64_t memory[6000], work[2000];
     static uint32_t tail[3000], symbol[60], symbol_back[60];
     static int64_t value[256], back[120];
     static uint8_t file[6000];

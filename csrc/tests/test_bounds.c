@@ -1,5 +1,5 @@
 /* What no encoder writes: a mark that refuses what could have started bits
- * back, contexts that are not in their one form; and the least room for
+ * back; and the least room for
  * nothing.
  *
  * SPDX-License-Identifier: MIT */
@@ -78,56 +78,6 @@ static void test_marks(void)
     CHECK(bbans_range_mark(&dec, BBANS_START_MAX + 1) == BBANS_ERR_SIZE);
 }
 
-/* The worked example of docs/format.md, "Model file": a model of one state, its
- * contexts `tree`. */
-static bbans_status build(const uint8_t *tree, size_t n)
-{
-    static const uint8_t head[52] = {
-        0x89, 'b', 'b', 'm', 2, 2, 0,  0, 4, 0, 0,  0, 1, 0, 0,  0, 2, 0,
-        0,    0,   7,   0,   0, 0, 16, 0, 0, 0, 16, 0, 0, 0, 12, 0, 0, 0,
-        4,    0,   0,   0,   3, 0, 0,  0, 3, 0, 0,  0, 0, 0, 0,  0};
-    uint8_t file[sizeof head + 32];
-    uint64_t memory[512];
-    bbans_model model;
-    bbans_status status;
-
-    memcpy(file, head, sizeof head);
-    bbans_store(file + 48, n, 4);
-    memcpy(file + sizeof head, tree, n);
-    n += sizeof head;
-    bbans_store(file + n, bbans_crc32(0, file, n), 4);
-    status = bbans_model_parse(&model, file, n + 4);
-    CHECK(status != BBANS_OK || bbans_model_bytes(&model) <= sizeof memory);
-    return status == BBANS_OK ? bbans_model_build(&model, memory, sizeof memory)
-                              : status;
-}
-
-static void test_contexts(void)
-{
-    static const uint8_t example[14] = {2,    0, 1, 0x7f, 2, 0, 0,
-                                        0x40, 0, 0, 0x3f, 1, 1, 0};
-    static const uint8_t number[] = {0, 1, 2, 4, 5, 8, 9, 11, 12, 13};
-    uint8_t other[sizeof example + 2];
-    size_t i;
-
-    CHECK(build(example, sizeof example) == BBANS_OK);
-    for (i = 0; i < sizeof number; i++) { /* not in its shortest form */
-        const size_t at = number[i];
-
-        memcpy(other, example, at + 1);
-        other[at] |= 0x80;
-        other[at + 1] = 0;
-        memcpy(other + at + 2, example + at + 1, sizeof example - at - 1);
-        CHECK(build(other, sizeof example + 1) == BBANS_ERR_CORRUPT);
-    }
-    for (i = 0; i < 256; i++) { /* a byte too many */
-        memcpy(other, example, sizeof example);
-        other[sizeof example] = (uint8_t)i;
-        CHECK(build(other, sizeof example + 1) == BBANS_ERR_CORRUPT);
-    }
-    CHECK(build(example, sizeof example - 1) == BBANS_ERR_CORRUPT);
-}
-
 /* No symbols need two rows, as the header says. */
 static void test_no_symbols(void)
 {
@@ -147,7 +97,6 @@ static void test_no_symbols(void)
 int main(void)
 {
     test_marks();
-    test_contexts();
     test_no_symbols();
     printf("test_bounds: ok\n");
     return 0;

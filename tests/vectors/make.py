@@ -799,12 +799,7 @@ def contexts_at_random(draw, M, order):
         ]
         for context in level:
             b, symbols = 1 + draw.below(255), [x for x in range(M) if draw.below(2)]
-            shares = (
-                masses([1 + draw.below(99) for _ in symbols], 2**16 - 2**8 * b)
-                if symbols
-                else []
-            )
-            weights = dict(zip(symbols, shares, strict=True))
+            weights = {x: 1 + draw.below(99) for x in symbols}
             contexts[context] = (b if symbols else 256, weights)
     return contexts
 
