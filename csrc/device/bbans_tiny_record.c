@@ -14,6 +14,7 @@
 #define BACK_OFF_ONE 256
 #define VALUE_BYTES 8 /* of a listed alphabet */
 #define STORED 0xFF
+#define SHARE_BITS 9
 #define WEIGHT_BITS 31 /* of the sum of predicted weights */
 #define LENGTH_BITS_MAX 30
 #define LENGTH_MAX (UINT32_MAX / 2 - 1) /* longer records are stored */
@@ -596,12 +597,13 @@ static bbans_status decode_bits(decoder *dec, unsigned bits, uint32_t *value)
     return BBANS_OK;
 }
 
-/* A search for x with E(x) <= code / unit < E(x + 1). */
+/* A search for x with E(x) <= code / unit < E(x + 1): so far first = E(lo) <=
+ * code / unit < E(hi) = end. */
 typedef struct {
     const place *at;
     uint64_t code, unit;
-    uint32_t lo, hi, first,
-        end; /* first = E(lo) <= code / unit < E(hi) = end */
+    uint32_t share; /* of the code in the range, about, in 2^-SHARE_BITS */
+    uint32_t lo, hi, first, end;
 } search;
 
 /* For x in (lo, hi): is the symbol below x?  One end of the search becomes x.
@@ -620,21 +622,28 @@ static int is_below(search *s, uint32_t x)
     return 0;
 }
 
-/* Look among the symbols of a context, halving them. */
+/* Look among the symbols of a context: first where the code is among its
+ * weights, since those of a long one have nearly all of the probability, then
+ * halving them. */
 static void search_entries(search *s, const context *c)
 {
+    const uint8_t *sum = s->at->model->sum + 2 * (size_t)c->first;
     uint32_t lo = 0, hi = c->entries;
+    uint32_t mid = count_below(sum, hi, (s->share * c->sum >> SHARE_BITS) + 1);
 
     while (lo < hi && s->hi - s->lo > 1) {
-        const uint32_t mid = lo + (hi - lo) / 2;
-        const uint32_t x = symbol_of(s->at->model, c, mid);
+        uint32_t x;
 
+        if (mid < lo || mid >= hi)
+            mid = lo + (hi - lo) / 2;
+        x = symbol_of(s->at->model, c, mid);
         if (x >= s->hi || (x > s->lo && is_below(s, x)))
             hi = mid;
         else
             lo = mid + 1;
         if (x == s->lo && s->hi - s->lo > 1)
             (void)is_below(s, x + 1);
+        mid = hi;
     }
 }
 
@@ -648,6 +657,8 @@ static bbans_status decode_symbol(decoder *dec, const place *at,
     s.at = at;
     s.code = dec->code;
     s.unit = unit;
+    s.share = ((uint32_t)(dec->code >> 40) << SHARE_BITS) /
+              (uint32_t)(dec->range >> 40); /* code < range < 2^63 */
     s.lo = s.first = 0;
     s.hi = at->model->symbols;
     s.end = UNIT;
