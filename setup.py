@@ -43,6 +43,12 @@ setup(
                 depends=["csrc/bbans.h"],
             ),
             extension(
+                "records._find",
+                "-O2",
+                include_dirs=["csrc"],
+                depends=["csrc/bbans.h"],
+            ),
+            extension(
                 "models._forward",
                 "-O3",  # its kernels have loops for the compiler to vectorise
                 include_dirs=["csrc"],

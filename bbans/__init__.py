@@ -54,6 +54,7 @@ _HOMES = {
     "bbans.models.lgssm": ("LGSSM",),
     "bbans.models.vae": ("VAE",),
     "bbans.records.codec": ("RecordCodec",),
+    "bbans.records.file": ("Records",),
 }
 _ROOMS = (
     "codecs",

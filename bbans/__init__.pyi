@@ -47,5 +47,6 @@ from bbans.models.latent_tree import LatentTree as LatentTree
 from bbans.models.lgssm import LGSSM as LGSSM
 from bbans.models.vae import VAE as VAE
 from bbans.records.codec import RecordCodec as RecordCodec
+from bbans.records.file import Records as Records
 
 __version__: str

@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
@@ -17,6 +18,7 @@ __all__ = [
     "Resumed",
     "discard_unfinished",
     "is_plain",
+    "locking",
     "permissions",
     "read_all",
     "read_full",
@@ -334,6 +336,69 @@ def _sync_directory(path: str) -> None:
             raise
     finally:
         os.close(number)
+
+
+@contextmanager
+def locking(path: str | os.PathLike[str]) -> Iterator[io.FileIO]:
+    """Open a file to read and write it, while nobody else does who asks by this.
+
+    Readers are not kept out.
+
+    Raises
+    ------
+    BlockingIOError
+        If somebody has it; the error has the name `path`.
+    OSError
+        If it cannot be opened, or locked.
+    """
+    name = os.fspath(path)
+    while True:
+        with open(name, "r+b", buffering=0) as file:
+            with _naming(name):
+                _lock(file)
+            # Its place may have been taken since it was opened.
+            if not os.path.samestat(os.fstat(file.fileno()), os.stat(name)):
+                continue
+            try:
+                yield file
+            finally:
+                _unlock(file)
+            return
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE = 1 << 62  # beyond all that is read: there locks keep readers out
+
+    def _lock(file: io.FileIO) -> None:
+        try:
+            file.seek(_LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            raise _locked() from None
+
+    def _unlock(file: io.FileIO) -> None:
+        file.seek(_LOCKED_BYTE)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: io.FileIO) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _locked() from None
+
+    def _unlock(file: io.FileIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _locked() -> BlockingIOError:
+    return BlockingIOError(
+        errno.EAGAIN, "somebody else is writing to it: try again when they are done"
+    )
 
 
 _UNFINISHED: set[str] = set()

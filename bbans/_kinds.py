@@ -11,6 +11,7 @@ __all__ = [
     "CONTAINER",
     "MODEL",
     "NETWORK",
+    "RECORDS",
     "START_BYTES",
     "check_raw",
     "kind_name",
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 MODEL, NETWORK, CONTAINER = b"\x89bbm", b"\x89bbn", b"\x89bbz"
+RECORDS = b"\x89bbr"
 
 
 class _Kind(NamedTuple):
@@ -32,6 +34,7 @@ _KINDS = (
     _Kind(MODEL, "a bbans model file", "load_model reads it"),
     _Kind(NETWORK, "a bbans network file", "FrozenNetwork.load reads it"),
     _Kind(CONTAINER, "a bbans container", "decompress restores it"),
+    _Kind(RECORDS, "a bbans record file", "Records reads it"),
     _Kind(
         rb"PK\x03\x04",
         "a zip archive (.npz)",

@@ -12,7 +12,8 @@
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
  * Records    bbans_record_encode and its inverse: one short message each, whose
- *            bytes alone say what it holds.
+ *            bytes alone say what it holds.  bbans_records_open reads files of
+ *            them, bbans_records_put_group writes them: examples/records.c.
  * Networks   bbans_network_parse and bbans_network_build load one, and
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
@@ -564,6 +565,155 @@ BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
 BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
         const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
         size_t *n, void *work, size_t work_bytes);
+
+/* ---- Record files -------------------------------------------------------- */
+
+/* Many records (see Records) in one file, suffix .bbr, each of which is read by
+ * its number.  The model is in the file, or named by its fingerprint.  Records
+ * are in groups, which have an index and a checksum; to append is to write a
+ * group behind the last.  docs/format.md, "Record file".
+ *
+ * Nothing here opens files: bytes are where the caller has mapped or read them.
+ * A file has a header, bbans_records_open, and groups, which
+ * bbans_records_scan finds without reading what is in them. */
+
+enum {
+    BBANS_RECORDS_GROUP_MAX = 65536,      /* records of a group              */
+    BBANS_RECORDS_BYTES_MAX = 2147483647, /* bytes of its messages: 2^31 - 1 */
+    BBANS_RECORDS_TERMINATOR_MAX = 16
+};
+
+/* A group: the number of its first record, and where it begins. */
+typedef struct {
+    uint64_t first, at;
+} bbans_record_group;
+
+typedef struct {
+    int kind;      /* BBANS_KIND_BYTES, or TEXT: then records are UTF-8     */
+    int checksums; /* has each record a checksum of its own?                */
+    uint8_t fingerprint[8];    /* of the model                              */
+    const uint8_t *model;      /* [model_bytes] its file, if that is within */
+    size_t model_bytes;
+    const uint8_t *terminator; /* [terminator_bytes] what follows each record
+                                  in the text that they are part of         */
+    size_t terminator_bytes;
+    const uint8_t *bytes;      /* [n_bytes] the file                        */
+    size_t n_bytes;
+    const bbans_record_group *group; /* [groups] what the scan has found    */
+    size_t groups;
+    uint64_t records; /* all: the number of the next                        */
+    uint64_t lost;    /* of these, those of groups with damaged headers     */
+    size_t end;       /* where the last group ends; what is behind it is
+                         left of an append, or damaged                      */
+    int cut;          /* a group begins there, but is not whole             */
+} bbans_records;
+
+/* Read the header of a file; no group is found yet.  `bytes` must outlive
+ * *file, or be replaced by bbans_records_scan.
+ * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}. */
+BBANS_API bbans_status bbans_records_open(bbans_records *file,
+        const uint8_t *bytes, size_t n_bytes);
+
+/* Find the groups from file->end on: of a file that has just been opened all,
+ * of one that has grown since those that were appended.  A group whose header
+ * is damaged is left out, and so are its records.
+ *   bytes  the file, at least as long as before: here or elsewhere
+ *   group  [cap] the groups: those that were found before stay at its front
+ * ERR_CAPACITY: there are more groups; those found so far are, and more room
+ * finds the others.  Returns ERR_{NULL,STATE,CAPACITY}. */
+BBANS_API bbans_status bbans_records_scan(bbans_records *file,
+        const uint8_t *bytes, size_t n_bytes, bbans_record_group *group,
+        size_t cap);
+
+/* A group, and where things are in the file. */
+typedef struct {
+    uint64_t first;     /* number of its first record        */
+    size_t records;
+    size_t at, n_bytes; /* the group                         */
+    size_t index;       /* of the ends of its messages       */
+    size_t checksums;   /* of its records, if they have some */
+    size_t messages, message_bytes;
+    int unterminated;   /* nothing follows the last record   */
+} bbans_record_place;
+
+/* Group number g.  Returns ERR_{NULL,SIZE}, and ERR_CORRUPT where the bytes are
+ * not those that bbans_records_scan saw. */
+BBANS_API bbans_status bbans_records_group(const bbans_records *file, size_t g,
+        bbans_record_place *group);
+
+/* Where in the messages of a group each of them ends: end [group->records].
+ * Returns ERR_{NULL,CORRUPT}. */
+BBANS_API bbans_status bbans_records_ends(const bbans_records *file,
+        const bbans_record_place *group, uint32_t *end);
+
+/* Where the message of record k is; nothing is checked but that it is within
+ * the file.
+ *   g  out: its group
+ * ERR_SIZE: there are file->records.  ERR_CORRUPT: it was in a group whose
+ * header is damaged, or the group's index is.  Returns
+ * ERR_{NULL,SIZE,CORRUPT}. */
+BBANS_API bbans_status bbans_records_find(const bbans_records *file, uint64_t k,
+        size_t *g, size_t *at, size_t *n_bytes);
+
+/* Does a group match its checksum?  Returns ERR_{NULL,SIZE,CORRUPT}. */
+BBANS_API bbans_status bbans_records_check(const bbans_records *file, size_t g);
+
+/* Does the message of record k match its checksum: its own, or if records have
+ * none its group's?  Returns ERR_{NULL,SIZE,CORRUPT}. */
+BBANS_API bbans_status bbans_records_check_record(const bbans_records *file,
+        uint64_t k);
+
+/* Find, check and decode record k, as bbans_record_decode does, whose arguments
+ * the others are.
+ *   model  the one of file->fingerprint
+ * Returns ERR_{NULL,SIZE,SYMBOL,CORRUPT,CAPACITY}. */
+BBANS_API bbans_status bbans_records_get(const bbans_records *file, uint64_t k,
+        const bbans_model *model, uint8_t *record, size_t cap, size_t *n,
+        void *work, size_t work_bytes);
+
+#ifndef BBANS_DECODER_ONLY
+/* Bytes of a header. */
+BBANS_API size_t bbans_records_header_bytes(size_t terminator_bytes,
+        size_t model_bytes);
+
+/* Write the header of a file: all of it that has no groups.
+ *   kind         BBANS_KIND_BYTES or TEXT
+ *   checksums    whether each record has one
+ *   fingerprint  [8] of the model
+ *   terminator   [terminator_bytes] at most BBANS_RECORDS_TERMINATOR_MAX
+ *   model        [model_bytes] the model's file, or NULL: whoever reads must
+ *                have it
+ *   bytes        [cap] bbans_records_header_bytes suffice
+ *   n_bytes      out: bytes of the header
+ * Returns ERR_{NULL,STATE,SIZE,CAPACITY}. */
+BBANS_API bbans_status bbans_records_put_header(int kind, int checksums,
+        const uint8_t *fingerprint, const uint8_t *terminator,
+        size_t terminator_bytes, const uint8_t *model, size_t model_bytes,
+        uint8_t *bytes, size_t cap, size_t *n_bytes);
+
+/* Bytes of a group of n records whose messages take message_bytes; 0 if there
+ * is no such group, or it exceeds SIZE_MAX. */
+BBANS_API size_t bbans_records_group_bytes(size_t n, size_t message_bytes,
+        int checksums);
+
+/* Write a group, to be put where the file ends.  To append, lock the file
+ * against other writers, read it up to its end, and where file->cut write four
+ * zeros at file->end first, so that nobody takes the new group for the rest of
+ * the one that was cut.
+ *   at            where it goes: bytes of the file before
+ *   first         number of its first record: file->records
+ *   message       [the last end] the messages, one after the other
+ *   end           [n] where each ends
+ *   checksums     as the file's header has it
+ *   unterminated  whether nothing follows the last record
+ *   bytes         [cap] bbans_records_group_bytes suffice
+ *   n_bytes       out: bytes of the group
+ * Returns ERR_{NULL,CAPACITY}, ERR_SIZE for too many records or bytes, and
+ * ERR_STATE for ends that fall. */
+BBANS_API bbans_status bbans_records_put_group(uint64_t at, uint64_t first,
+        const uint8_t *message, const uint32_t *end, size_t n, int checksums,
+        int unterminated, uint8_t *bytes, size_t cap, size_t *n_bytes);
+#endif /* BBANS_DECODER_ONLY */
 
 /* ---- Bytes: a static coder for blocks ------------------------------------ */
 

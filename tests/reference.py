@@ -10,8 +10,8 @@ import zlib
 from bisect import bisect_left, bisect_right
 from datetime import date
 from fractions import Fraction
-from functools import cache
-from itertools import accumulate
+from functools import cache, reduce
+from itertools import accumulate, islice
 from itertools import product as cartesian
 from math import isqrt, prod
 from operator import mul
@@ -408,25 +408,35 @@ def range_encode(hmm, *runs):
     """The range code of runs (p, past, xs): predicted weights p before the first."""
     encoder = RangeEncoder()
     for p, past, xs in runs:
-        for t, x in enumerate(xs):
-            edges = predictive_edges(hmm, p, past + xs[:t])
-            encoder.encode(*interval(edges, x), edges[-1])
-            _, p = filter_step(hmm, p, x, past + xs[:t])
+        encode_run(encoder, hmm, p, past, xs)
     return encoder.finish()
+
+
+def encode_run(encoder, hmm, p, past, xs):
+    for t, x in enumerate(xs):
+        edges = predictive_edges(hmm, p, past + xs[:t])
+        encoder.encode(*interval(edges, x), edges[-1])
+        _, p = filter_step(hmm, p, x, past + xs[:t])
 
 
 def range_decode(hmm, p, integer, n, past):
     """The n symbols that follow the past."""
     decoder = RangeDecoder(integer)
+    xs = list(islice(decode_run(decoder, hmm, p, past), n))
+    decoder.check()
+    return xs
+
+
+def decode_run(decoder, hmm, p, past):
+    """Yield the symbols that follow the past, without end."""
     xs = list(past)
-    for _ in range(n):
+    while True:
         edges = predictive_edges(hmm, p, xs)
         x, start, freq = finder(edges)(decoder.slot(edges[-1]))
         decoder.advance(start, freq, edges[-1])
+        yield x
         _, p = filter_step(hmm, p, x, xs)
         xs.append(x)
-    decoder.check()
-    return xs[len(past) :]
 
 
 # A sequence as one message
@@ -492,6 +502,75 @@ def encode_packed(hmm, sequences):
         message = Message.from_int(range_encode(hmm, *runs))
         message.push(*interval(FLAG, 1), 16)
     return message.to_bytes()
+
+
+# Records
+
+
+def fits_record(k, n_bytes, n):
+    """Whether the code of a record of n bytes is kept, or else the record stored."""
+    return k <= 63 + 8 * (n + 1) and n_bytes <= n + 1
+
+
+def encode_record(hmm, record, xs, ends=False):
+    """The message of a record, which is bytes, of symbols xs; None where one of them is
+    not in the alphabet.  The last symbol of a model that ends is the end."""
+    stored = b"\xff" + record
+    if xs is None or len(xs) > 2**31 - 2:
+        return stored
+    encoder = RangeEncoder()
+    encoder.encode(0, 255, 256)
+    if not ends:
+        digits = f"{len(xs) + 1:b}"
+        for bit in "0" * (len(digits) - 1) + digits:
+            encoder.encode(int(bit), 1, 2)
+    end = [len(hmm.emission[0]) - 1] if ends else []
+    encode_run(encoder, hmm, hmm.initial, [], [*xs, *end])
+    integer = encoder.finish()
+    j = integer.bit_length() - 1
+    code = (integer - 2**j << -j % 8).to_bytes((j + 7) // 8, "big")
+    return code if fits_record(encoder.k, len(code), len(record)) else stored
+
+
+def decode_record(hmm, message, bytes_of, ends=False):
+    """The record of a message; bytes_of: the bytes of each symbol, None of those that no
+    encoder has."""
+    if message.startswith(b"\xff"):
+        return message[1:]
+    if message.endswith(b"\0"):
+        raise Damage("the last byte is zero")
+    v, j = int.from_bytes(message, "big"), 8 * len(message)
+    while j > 0 and v % 2 == 0:
+        v, j = v // 2, j - 1
+    decoder = RangeDecoder(2**j + v)
+    decoder.advance(0, 255, 256)
+
+    def bit():
+        v = decoder.slot(2)
+        decoder.advance(v, 1, 2)
+        return v
+
+    T, end = None, None
+    if ends:
+        end = len(hmm.emission[0]) - 1
+    else:
+        l = 0
+        while bit() == 0:
+            l += 1
+            if l > 30:
+                raise Damage("no record is so long")
+        T = reduce(lambda v, _: 2 * v + bit(), range(l), 1) - 1
+    record = b""
+    for x in islice(decode_run(decoder, hmm, hmm.initial, []), T):
+        if x == end:
+            break
+        if bytes_of[x] is None:
+            raise Damage("a symbol has no bytes")
+        record += bytes_of[x]
+    decoder.check()
+    if not fits_record(decoder.k, len(message), len(record)):
+        raise Damage("the record would have been stored")
+    return record
 
 
 # Values one after another

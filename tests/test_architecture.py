@@ -44,7 +44,7 @@ FLOORS = [
     ("formats", "random_access info"),
     ("files", "samples npy wav csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),
-    ("records", "batch packets _calls codec"),
+    ("records", "batch packets _calls codec _find groups file"),
     ("", "api"),
     ("integrations", "models chunks numcodecs zarr"),
     ("", "__init__"),
@@ -308,7 +308,7 @@ C_FLOORS = [
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),
-    ("records", "bbans_record.c"),
+    ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
     ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]

@@ -540,6 +540,34 @@ def test_train_on_lines_quietly():
     assert sorted(listing()) == ["a", "m.bbm", "m.npz"]
 
 
+def test_train_on_records_of_text():
+    write("a", "one wörd\r\n\ntwo".encode())
+    lines = ["one wörd\r", "", "two"]
+    text = bbans.Alphabet.utf8()
+    for extra, fit, size in (
+        (["--states", "2"], bbans.HMM.fit, 2),
+        (["--levels", "2,2"], bbans.HierarchicalHMM.fit, [2, 2]),
+    ):
+        options = [*extra, "--iterations", "2", "--lines", "--ends", "--text", "-q"]
+        passes("train", "a", *options, "-f", "-o", "m.bbm")
+        model = bbans.load_model("m.bbm")
+        expected = fit(lines, size, n_iter=2, alphabet=text, ends=True)
+        assert model == expected.freeze()
+    data = "日本, not in the training data\n".encode() * 9
+    write("b", data)
+    passes("compress", "-f", "-m", "m.bbm", "b")
+    assert passes("decompress", "-m", "m.bbm", "b.bbz", "-o", "-") == data
+    info = passes("info", "m.bbm").decode()
+    assert re.search(r"ends: +the last symbol", info)
+    assert re.search(r"data: +text in UTF-8\n", info)
+    write("c", b"abc\xff")
+    fault = fails("compress", "-m", "m.bbm", "c")
+    assert "byte 0xff at position 3 is none: take a model of bytes" in fault
+    fault = fails("train", "c", "--text", "-o", "n.bbm")
+    assert "c: --text needs UTF-8, and byte 0xff at position 3 is none" in fault
+    assert "n.bbm" not in listing()
+
+
 @pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
 def test_blas_has_one_thread_unless_told(given, threads):
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
@@ -682,6 +710,8 @@ def test_latent_trees(directory):
     (["--latents", "1", "--seed", "0"], "--seed does not go with --latents"),
     (["--latents", "1", "--context-bytes", "9"], "--context-bytes does not go with"),
     (["--latents", "1", "--lines"], "--lines does not go with --latents"),
+    (["--latents", "1", "--text"], "--text does not go with --latents"),
+    (["--ends"], "--ends needs --lines"),
 ])  # fmt: skip
 def test_train_refuses_options_that_would_do_nothing(options, text):
     write("data")

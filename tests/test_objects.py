@@ -3,7 +3,9 @@
 import copy
 import inspect
 import io
+import os
 import pickle
+import tempfile
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from bbans import (
     models,
     networks,
     particles,
+    records,
 )
 
 TABLE = distributions.Table.from_masses([[1.0, 2.0, 5.0], [1.0, 1.0, 1.0]])
@@ -238,6 +241,7 @@ EXAMPLES = [
     (formats.ModelCoder(HMM.freeze()), compresses([0, 1, 2])),
     (formats.CodecCoder("reversed", Reversed()), compresses(bytes(99))),
     (RECORDS, lambda a, b: a == b and encodes("abd")(a, b)),
+    (records.SalvagedRecord(3, "line", True), equal),
     (ARHMM.contexts, lambda a, b: a == b),
     (HMM, PARAMETERS),
     (ARHMM, lambda a, b: a.freeze() == b.freeze() and a.history == b.history),
@@ -275,8 +279,15 @@ def unfinished():
     return encoder
 
 
+def record_file():
+    path = os.path.join(tempfile.mkdtemp(), "lines.bbr")
+    records.Records.write(path, ["a", "b"], bbans.default_model())
+    return records.Records(path)
+
+
 # What has a state that two cannot go on from.
 REFUSING = [
+    (record_file(), "open it again"),
     (bbans.open(io.BytesIO(bbans.compress(b"abc"))), "open it again"),
     (unfinished(), "finish it, and copy the message"),
     (message.RangeDecoder(unfinished().finish()), "copy the message"),

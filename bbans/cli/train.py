@@ -24,8 +24,8 @@ from bbans.cli.options import (
     state_counts,
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
-from bbans.errors import ModelError
-from bbans.frozen.alphabet import MAX_SYMBOLS
+from bbans.errors import ModelError, SymbolError
+from bbans.frozen.alphabet import MAX_SYMBOLS, Alphabet
 from bbans.frozen.lgssm import NOISES
 
 __all__ = ["add", "run"]
@@ -40,6 +40,8 @@ HMM_OPTIONS = {
     "prec": 24,
     "seed": 0,
     "lines": False,
+    "ends": False,
+    "text": False,
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
 TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
@@ -63,9 +65,10 @@ def add(commands: Any) -> None:
         "train",
         run,
         "train a model on files",
-        "Train an HMM of bytes on files by EM and write it as a frozen model. Each "
-        "file is one sequence, or with --lines each line. With --levels, its states "
-        "have levels, each led by the one above. With --latents, train a linear "
+        "Train an HMM of bytes, or with --text of UTF-8, on files by EM and write it "
+        "as a frozen model. Each file is one sequence, or with --lines each line. With "
+        "--levels, its states have levels, each led by the one above. With --latents, "
+        "train a linear "
         "Gaussian model of integers instead, with --tree, a latent tree over columns.",
     )
     parser.set_defaults(binary=True)
@@ -127,6 +130,19 @@ def add(commands: Any) -> None:
         action="store_const",
         const=True,
         help="each line is a sequence of its own",
+    )
+    parser.add_argument(
+        "--ends",
+        action="store_const",
+        const=True,
+        help="with --lines: the model says where a line ends, in place of its line "
+        "feed, as records want it",
+    )
+    parser.add_argument(
+        "--text",
+        action="store_const",
+        const=True,
+        help="the files are text in UTF-8, and so is what the model codes",
     )
     parser.add_argument(
         "--latents",
@@ -213,6 +229,8 @@ def _check(options: argparse.Namespace) -> None:
                 options.wrong_usage(f"{option} does not go with --levels")
     if options.context_bytes is not None and not options.order:
         options.wrong_usage("--context-bytes needs --order")
+    if options.ends and not options.lines:
+        options.wrong_usage("--ends needs --lines")
     if options.save_float is not None and (
         os.path.realpath(options.save_float) == os.path.realpath(options.output)
     ):
@@ -244,7 +262,9 @@ def _train_to(
     for name in options.files:
         with reading(name) as file:
             content = read_all(file)
-        data += content.splitlines(keepends=True) if options.lines else [content]
+        if options.text:
+            _check_text(content, called(name))
+        data += _sequences(content, options)
     if not any(data):
         raise ModelError(f"{', '.join(options.files)}: no data to train on")
     if options.latents is not None:
@@ -267,12 +287,33 @@ def _train_to(
     return frozen, rate
 
 
-def _fit_hmm(data: list[bytes], options: argparse.Namespace) -> Any:
+def _sequences(content: bytes, options: argparse.Namespace) -> list[bytes]:
+    if not options.ends:
+        return content.splitlines(keepends=True) if options.lines else [content]
+    lines = content.split(b"\n")
+    return lines[:-1] if lines[-1] == b"" else lines
+
+
+def _check_text(content: bytes, name: str) -> None:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = content[error.start]
+        raise SymbolError(
+            f"{name}: --text needs UTF-8, and byte {byte:#04x} at position "
+            f"{error.start} is none"
+        ) from None
+
+
+def _fit_hmm(content: list[bytes], options: argparse.Namespace) -> Any:
     from bbans.models.arhmm import ARHMM
     from bbans.models.hierarchical_hmm import HierarchicalHMM
     from bbans.models.hmm import HMM
 
+    data: Any = [part.decode() for part in content] if options.text else content
     how = {
+        "alphabet": Alphabet.utf8() if options.text else None,
+        "ends": options.ends,
         "n_iter": options.iterations,
         "seed": options.seed,
         "progress": False if options.quiet else None,

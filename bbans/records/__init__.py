@@ -1,7 +1,18 @@
-"""Many sequences under one model: one by one, in batches, in a chain, in packets."""
+"""Many sequences under one model: one by one, in files, in batches, in a chain, in
+packets."""
 
 from bbans.records import packets
 from bbans.records.batch import chain, decode_batch, encode_batch, unchain
 from bbans.records.codec import RecordCodec
+from bbans.records.file import Records, SalvagedRecord
 
-__all__ = ["RecordCodec", "chain", "decode_batch", "encode_batch", "packets", "unchain"]
+__all__ = [
+    "RecordCodec",
+    "Records",
+    "SalvagedRecord",
+    "chain",
+    "decode_batch",
+    "encode_batch",
+    "packets",
+    "unchain",
+]
