@@ -173,6 +173,8 @@ typedef enum {
 typedef struct {
     int type, kind;         /* bbans_model_type, bbans_kind                */
     int predictive;         /* its mode: see bbans_state_space             */
+    int ends;               /* 1: the last symbol is the end of a record,
+                               which has no value; else 0                  */
     uint8_t fingerprint[8]; /* names the model in containers               */
     size_t width;           /* integers of an observation: 1, or p         */
     size_t symbols;         /* 0 for what has no alphabet: types 3, 4, 5, 7 */

@@ -67,18 +67,26 @@ static int64_t listed(const uint8_t *values, int kind, size_t symbol)
     return bbans_signed(bbans_load(values + n * symbol, n));
 }
 
+/* Symbols that stand for values; behind them is the end of a record. */
+static size_t valued(const bbans_model *model)
+{
+    return model->symbols - (size_t)(model->ends != 0);
+}
+
 int64_t bbans_model_value(const bbans_model *model, size_t symbol)
 {
+    if (symbol >= valued(model))
+        return -1;
     return model->values == NULL ? (int64_t)symbol
                                  : listed(model->values, model->kind, symbol);
 }
 
 size_t bbans_model_symbol(const bbans_model *model, int64_t value)
 {
-    size_t lo = 0, hi = model->symbols;
+    size_t lo = 0, hi = valued(model);
 
     if (model->values == NULL)
-        return (uint64_t)value < hi ? (size_t)value : hi;
+        return (uint64_t)value < hi ? (size_t)value : model->symbols;
     while (hi - lo > 1) { /* if the value is there, it is in [lo, hi) */
         const size_t mid = lo + (hi - lo) / 2;
 
