@@ -165,7 +165,7 @@ typedef enum {
 typedef enum {
     BBANS_KIND_INTEGERS = 0, /* of 64 bits, with sign */
     BBANS_KIND_BYTES = 1,
-    BBANS_KIND_TEXT = 2      /* code points           */
+    BBANS_KIND_TEXT = 2      /* code points; not listed: the bytes of UTF-8 */
 } bbans_kind;
 
 /* A model file.  Two steps load it, between which the caller finds
@@ -175,21 +175,31 @@ typedef struct {
     int predictive;         /* its mode: see bbans_state_space             */
     int ends;               /* 1: the last symbol is the end of a record,
                                which has no value; else 0                  */
-    uint8_t fingerprint[8]; /* names the model in containers               */
     size_t width;           /* integers of an observation: 1, or p         */
     size_t symbols;         /* 0 for what has no alphabet: types 3, 4, 5, 7 */
     const uint8_t *values;  /* in the file: what the symbols stand for;
-                               NULL: 0 .. symbols - 1                      */
+                               NULL: their numbers                         */
     const uint8_t *bytes;   /* [n_bytes] the file                          */
     size_t n_bytes;
     const bbans_frozen *frozen; /* of bbans_model_build; until then NULL   */
+    int named;              /* whether bbans_model_name has been called:   */
+    uint8_t fingerprint[8]; /* then what names it in containers            */
 } bbans_model;
 
 /* Step 1: check a model file (suffix .bbm) of n_bytes at `bytes`, which must
  * outlive *model, and fill all of *model but `frozen`.
- * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}. */
+ * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT}, and ERR_STATE for a
+ * packed one, which bbans_model_unpack makes such a file of. */
 BBANS_API bbans_status bbans_model_parse(bbans_model *model,
         const uint8_t *bytes, size_t n_bytes);
+
+/* What names a model in containers: the first bytes of the SHA-256 of a file
+ * that was parsed, which reads all of it.  bbans_model_name keeps it in *model,
+ * so that containers and files of records need it once and not for each block
+ * or record.  Return ERR_NULL. */
+BBANS_API bbans_status bbans_model_fingerprint(const bbans_model *model,
+        uint8_t fingerprint[8]);
+BBANS_API bbans_status bbans_model_name(bbans_model *model);
 
 /* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
 BBANS_API size_t bbans_model_bytes(const bbans_model *model);
@@ -205,8 +215,9 @@ BBANS_API bbans_status bbans_model_build(bbans_model *model, void *memory,
         size_t memory_bytes);
 
 /* The number of a value in the alphabet, or model->symbols if it is not there;
- * the value of a number below model->symbols.  They trust their arguments; not
- * for models without an alphabet, whose observations are the values. */
+ * the value of a number below model->symbols, -1 of the end of a record.  They
+ * trust their arguments; not for models without an alphabet, whose observations
+ * are the values. */
 BBANS_API size_t bbans_model_symbol(const bbans_model *model, int64_t value);
 BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
 
@@ -215,14 +226,16 @@ BBANS_API int64_t bbans_model_value(const bbans_model *model, size_t symbol);
  *   model    the member `space` of any model of bbans_frozen
  *   kind     bbans_kind; of models without an alphabet integers, or bytes if
  *            all they code are some
- *   value    [symbols] what the symbols stand for, rising; NULL: 0 .. symbols -
- *            1.  Text lists its characters, bytes are 0 to 255
+ *   value    [symbols, less the end] what the symbols stand for, rising; NULL:
+ *            their numbers, of text 256 and the bytes of its UTF-8.  Bytes are 0
+ *            to 255
+ *   ends     whether the last symbol is the end of a record
  *   bytes    [cap] out
  *   n_bytes  out: bytes of the file; after ERR_CAPACITY, what is needed
  * Returns ERR_{NULL,STATE,CAPACITY}, and ERR_SYMBOL for another kind or other
  * values. */
 BBANS_API bbans_status bbans_model_write(const bbans_state_space *model,
-        int kind, const int64_t *value, uint8_t *bytes, size_t cap,
+        int kind, const int64_t *value, int ends, uint8_t *bytes, size_t cap,
         size_t *n_bytes);
 #endif /* BBANS_DECODER_ONLY */
 

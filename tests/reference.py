@@ -923,8 +923,9 @@ def words(numbers, size=4):
     return b"".join((v % 2 ** (8 * size)).to_bytes(size, "little") for v in numbers)
 
 
-def model_file(model, kind="integers", values=None, predictive=False):
-    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet."""
+def model_file(model, kind="integers", values=None, predictive=False, ends=False):
+    """The file of an HMM, ARHMM or LGSSM; `values` are those of a listed alphabet,
+    and if it ends, its last symbol has none."""
     if isinstance(model, LGSSM):
         number, detail = 3, NOISES.index(model.noise)
         start_bits = model.start.bit_length() - 1
@@ -935,12 +936,16 @@ def model_file(model, kind="integers", values=None, predictive=False):
         number, detail = 1, model.prec
         rest = words([len(model.initial), len(model.emission[0]), model.tail_length])
         rest += words(values or [], 4 if kind == "text" else 8)
-        rows = [model.initial, *model.transition, *model.emission]
-        rest += b"".join(map(words, rows))
-    if isinstance(model, ARHMM):
-        number, rest = 2, rest + contexts_of(model)
-    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+        rest += b"".join(map(words, [model.initial, *model.transition]))
+        if isinstance(model, ARHMM):
+            edges = zip(*map(edges_of, model.emission), strict=True)
+            number, rest = 2, rest + b"".join(map(words, [*edges][1:]))
+            rest += contexts_of(model)
+            rest += bytes(-len(rest) % 4)
+        else:
+            rest += b"".join(map(words, model.emission))
+    codes = [number, predictive, KINDS.index(kind), detail, values is not None, 0, ends]
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 def contexts_of(model):
@@ -3203,7 +3208,7 @@ def network_model_file(model, kind="integers", predictive=False):
     if isinstance(model, VAE):
         levels, order = model.levels, ["markov", "top-down"].index(model.order)
     family = ["gaussian", "logistic", "laplace"].index(head.family)
-    codes = [2, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
+    codes = [3, 4 if levels else 5, predictive, KINDS.index(kind), levels, 0, 0, 0]
     numbers = [head.width, LAWS.index(head.law), head.low, head.high, head.components]
     numbers += [family, *model.numbers, order]
     bodies = [network_file(network)[8:-4] for network in model.networks.values()]
@@ -3974,7 +3979,7 @@ def tree_model_file(tree, kind="integers", predictive=False):
     rest += b"".join(words(row, 2) for rows in tree.transitions for row in rows)
     rest += b"".join(words(row) for rows in tree.emissions for row in rows)
     codes = [7, predictive, KINDS.index(kind), tree.prec, 0, 0, 0]
-    return with_crc(b"\x89bbm" + bytes([2, *codes]) + rest)
+    return with_crc(b"\x89bbm" + bytes([3, *codes]) + rest)
 
 
 # Hierarchical hidden Markov models. A state is a tuple of one for each level, the
@@ -4195,5 +4200,5 @@ def hierarchy_file(model, predictive=False):
     states = [len(rows[0]) for rows in model.initial]
     numbers = [model.levels, len(model.emission[0]), model.tail_length, *states]
     tables = b"".join(map(words, hierarchy_tables(model)))
-    codes = bytes([2, 6, predictive, 0, model.prec, 0, 0, 0])
+    codes = bytes([3, 6, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)

@@ -275,3 +275,10 @@ def graph_orders(draw):
         order.append((action, node))
         (unpopped if action == "pop" else unpushed).discard(node)
     return parents, latent, order
+
+
+def name_in_c(model):
+    """The fingerprint of a ``bbans_model``."""
+    name = ffi.new("uint8_t[8]")
+    assert lib.bbans_model_fingerprint(model, name) == 0
+    return bytes(name)

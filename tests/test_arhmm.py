@@ -12,7 +12,7 @@ from pydoc_data.topics import topics
 import numpy as np
 import pytest
 import reference as ref
-from shared import ISAS, in_mode
+from shared import ISAS, in_mode, name_in_c
 
 import bbans
 from bbans import ARHMM, HMM, CorruptError, Message, ModelError, SymbolError, records
@@ -645,7 +645,7 @@ def test_c_reads_the_same_model(model):
     x = draw(model, 80)
     in_c = InC(model.to_bytes())
     assert in_c.status == 0
-    assert bytes(in_c.c.fingerprint) == model.fingerprint
+    assert name_in_c(in_c.c) == model.fingerprint
     space = ffi.addressof(in_c.c.frozen[0], "space")
     size = lib.bbans_sequence_work_bytes(space, 80, 80)
     work, message = np.empty(size // 8 + 1, np.uint64), Message()
@@ -666,7 +666,7 @@ def agree(data):
         return None
     in_c = InC(data)
     assert in_c.status == 0
-    assert bytes(in_c.c.fingerprint) == model.fingerprint
+    assert name_in_c(in_c.c) == model.fingerprint
     return model
 
 

@@ -344,17 +344,17 @@ def great_container(file):
 
 def great_model(file):
     states, symbols = 160, 65535
-    data = b"\x89bbm\x02\x02\0\0\x18\0\0\0"
+    data = b"\x89bbm\x03\x02\0\0\x18\0\0\0"
     data += np.array([states, symbols, 9], "<u4").tobytes()
     data += bytes(4 * states * (1 + states + symbols))
-    data += np.array([1, 0, 1, 1, 0, 0], "<u4").tobytes() + b"\0\0\xff"
+    data += np.array([1, 0, 1, 1, 0, 0], "<u4").tobytes() + b"\0\0\xff\0"
     file.write(data + zlib.crc32(data).to_bytes(4, "little"))
 
 
 def great_linear_model(file):
     n, p, steps = 64, 64, 1000
     word = bbans._lib.lib.bbans_lgssm_step_words(n, p)
-    data = b"\x89bbm\x02\x03" + bytes(6)
+    data = b"\x89bbm\x03\x03" + bytes(6)
     data += np.array([n, p, 9, 9, steps], "<u4").tobytes()
     data += bytes(8 * steps * (n + p) + 4 * steps * word)
     file.write(data + zlib.crc32(data).to_bytes(4, "little"))

@@ -142,14 +142,15 @@ def test_contexts_in_a_model_file():
     tables = [4], [[4]], [[3, 1]]
     model = FrozenARHMM(*tables, contexts, prec=2, start_length=4)
     (example,) = re.findall(r"`((?:[0-9a-f]{2} ){12,}[0-9a-f]{2})`", MODEL)
-    plain = FrozenHMM(*tables, prec=2, start_length=4).to_bytes()[:-4]
+    hidden = FrozenHMM(*tables, prec=2, start_length=4).to_bytes()[:-12]
     other_type = int(re.search(r"; (\d) autoregressive", MODEL)[1])
-    data = plain[:5] + bytes([other_type]) + plain[6:] + bytes.fromhex(example)
+    data = hidden[:5] + bytes([other_type]) + hidden[6:] + struct.pack("<2I", 3, 4)
+    data += bytes.fromhex(example)
     assert model.to_bytes() == data + struct.pack("<I", crc32(data))
 
 
 def header(model_type, mode, kind, detail, listed):
-    return b"\x89bbm" + bytes([2, model_type, mode, kind, detail, listed, 0, 0])
+    return b"\x89bbm" + bytes([3, model_type, mode, kind, detail, listed, 0, 0])
 
 
 def test_offsets_of_the_model_file():
@@ -166,7 +167,7 @@ def test_offsets_of_the_model_file():
         assert int(rows[fixed][0]) == end
     magic = bytes.fromhex(re.search(r"magic ([\w ]+)", start[0][2])[1])
     version, model_type = (int(re.search(r"\d+", start[i][2])[0]) for i in (1, 2))
-    assert (magic, version, model_type) == (b"\x89bbm", 2, 1)
+    assert (magic, version, model_type) == (b"\x89bbm", 3, 1)
     assert f"(version {version})" in MODEL.splitlines()[0]
     assert FrozenHMM(**SMALL).to_bytes()[:at] == header(1, 0, 0, 4, 0)
     assert "mode: 0 IconoCLaSM, 1 predictive" in MODEL

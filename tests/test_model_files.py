@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference as ref
+from shared import name_in_c
 
 from bbans import Message
 from bbans._lib import ffi, lib, pointer
@@ -16,7 +17,7 @@ from bbans.frozen.base import MODES, FrozenModel
 from bbans.frozen.contexts import Contexts
 
 CONTENT = json.loads(
-    (Path(__file__).parent / "vectors" / "model_v2.json").read_text("utf-8")
+    (Path(__file__).parent / "vectors" / "model_v3.json").read_text("utf-8")
 )
 CASES = {case["name"] + case["predictive"] * "!": case for case in CONTENT["cases"]}
 
@@ -32,7 +33,7 @@ def model(case):
 
 
 def test_the_vectors_are_whole():
-    assert CONTENT["format"] == 2
+    assert CONTENT["format"] == 3
     assert len(CASES) == len(CONTENT["cases"]) == 17
     assert {case["kind"] for case in CASES.values()} == {*KINDS}
 
@@ -153,8 +154,8 @@ class InC:
         out = bytearray(1)
         for status in (lib.BBANS_ERR_CAPACITY, 0):
             assert status == lib.bbans_model_write(
-                self.space, kind, listed, ffi.from_buffer("uint8_t[]", out),
-                len(out), n,
+                self.space, kind, listed, self.model.ends,
+                ffi.from_buffer("uint8_t[]", out), len(out), n,
             )  # fmt: skip
             out += bytes(n[0] - len(out))
         return bytes(out)
@@ -163,7 +164,7 @@ class InC:
 def test_c_reads_and_writes_them(case):
     data = bytes.fromhex(case["file"])
     c = InC(data)
-    assert bytes(c.model.fingerprint).hex() == case["fingerprint"]
+    assert name_in_c(c.model).hex() == case["fingerprint"]
     assert KINDS[c.model.kind] == case["kind"]
     assert c.model.predictive == c.space.predictive == case["predictive"]
     assert c.written(case["values"]) == data
@@ -192,5 +193,5 @@ def test_what_python_writes_c_reads_after_a_change_of_mode(case, model):
     data = other.to_bytes()
     assert (data[:6], data[7:-4]) == (model.to_bytes()[:6], model.to_bytes()[7:-4])
     c = InC(data)
-    assert bytes(c.model.fingerprint) == other.fingerprint != model.fingerprint
+    assert name_in_c(c.model) == other.fingerprint != model.fingerprint
     assert c.written(case["values"]) == data

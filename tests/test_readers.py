@@ -19,7 +19,8 @@ from bbans.cli.main import main
 from bbans.formats import signals
 from bbans.formats.bytes import decode_bytes, encode_bytes
 from bbans.formats.info import describe
-from bbans.frozen import FrozenModel
+from bbans.frozen import FrozenARHMM, FrozenModel
+from bbans.frozen.contexts import read_contexts
 
 EXACT = settings(derandomize=True, deadline=None)
 MODEL = bbans.HMM.random(2, 5, seed=1).freeze(16)
@@ -158,15 +159,15 @@ def test_lines_are_of_arrays():
 def arhmm_file(tree, prec=4):
     """One state, two symbols; format.md, "Model file"."""
     head = (
-        b"\x89bbm\x02\x02" + bytes([0, 0, prec, 0, 0, 0]) + struct.pack("<III", 1, 2, 7)
+        b"\x89bbm\x03\x02" + bytes([0, 0, prec, 0, 0, 0]) + struct.pack("<III", 1, 2, 7)
     )
-    masses = struct.pack("<4I", 16, 16, 12, 4)
+    masses = struct.pack("<4I", 16, 16, 12, 16)  # emissions as running sums
     return sealed(head + masses + tree)
 
 
 # The worked example of format.md.
 EXAMPLE = struct.pack(
-    "<II 4I 4I 3H 3H 3H 3B",
+    "<II 4I 4I 3H 3H 3H 3B3x",
     3, 3, 1, 3, 3, 3, 0, 0, 2, 3, 0, 0, 2, 0, 1, 1, 2, 3, 5, 255, 127, 63,
 )  # fmt: skip
 
@@ -189,20 +190,36 @@ def test_the_contexts_of_the_worked_example():
 
 
 def test_each_byte_of_contexts():
-    """Python and C take the same."""
+    """Python and C take the same trees."""
     taken = 0
-    for at in range(len(EXAMPLE)):
+    for at in range(8, len(EXAMPLE) - 3):
         for value in range(256):
             tree = EXAMPLE[:at] + bytes([value]) + EXAMPLE[at + 1 :]
             data = arhmm_file(tree)
             try:
-                FrozenModel.from_bytes(data)
-            except bbans.FormatError:
+                contexts = read_contexts(tree[8:], 3, 3)
+                FrozenARHMM([16], [[16]], [[12, 4]], contexts, prec=4, start_length=7)
+            except bbans.ModelError:
                 assert in_c(data) < 0
+                with pytest.raises(bbans.CorruptError, match="inconsistent"):
+                    FrozenModel.from_bytes(data)
             else:
                 assert in_c(data) == lib.BBANS_OK
+                assert FrozenModel.from_bytes(data).contexts == contexts
                 taken += 1
     assert len(EXAMPLE) < taken < 2000
+
+
+def test_counts_and_zeros_of_contexts():
+    for at in (*range(8), -3, -2, -1):
+        for bit in range(8):
+            tree = bytearray(EXAMPLE)
+            tree[at] ^= 1 << bit
+            data = arhmm_file(bytes(tree))
+            assert in_c(data) in (lib.BBANS_ERR_CORRUPT, lib.BBANS_ERR_TRUNCATED)
+            for read in (FrozenModel.from_bytes, lambda x: describe(io.BytesIO(x))):
+                with pytest.raises(bbans.FormatError):
+                    read(data)
 
 
 # ---- filters and posteriors, any weights

@@ -119,7 +119,7 @@ def lgssms() -> list[str]:
 
 def files() -> list[str]:
     """Model files, and a sequence under each."""
-    content = json.loads((VECTORS / "model_v2.json").read_text())
+    content = json.loads((VECTORS / "model_v3.json").read_text())
     parts, cases = [], []
     for i, case in enumerate(content["cases"]):
         name, xs = f"golden_model_file_{i}", case["xs"]

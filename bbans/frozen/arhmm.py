@@ -16,14 +16,9 @@ from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError
 from bbans.frozen.alphabet import Alphabet
-from bbans.frozen.base import Mode, check_end
-from bbans.frozen.contexts import (
-    Contexts,
-    contexts_bytes,
-    read_contexts,
-    write_contexts,
-)
-from bbans.frozen.hmm import HiddenMarkov, read_head, read_tables
+from bbans.frozen.base import Mode
+from bbans.frozen.contexts import Contexts, read_contexts
+from bbans.frozen.hmm import HiddenMarkov
 
 __all__ = ["ARHMMSteps", "FrozenARHMM"]
 
@@ -87,6 +82,19 @@ class FrozenARHMM(HiddenMarkov):
                 f"contexts have symbols that are not below {self.n_symbols}", status
             )
         check(status)
+
+    @cached_property
+    def _contexts(self) -> Contexts:
+        tree = self.c.contexts
+        n, m = tree.contexts, tree.entries
+        sizes = {
+            "children": 4 * (n + 1), "first": 4 * (n + 1), "label": 2 * n,
+            "symbol": 2 * m, "sum": 2 * m, "back_off": n,
+        }  # fmt: skip
+        data = b"".join(
+            bytes(ffi.buffer(getattr(tree, name), size)) for name, size in sizes.items()
+        )
+        return read_contexts(data, n, m)
 
     def state_space(self) -> ARHMMSteps:
         """Return the model step by step; observations are symbol numbers 0 .. M-1."""
@@ -209,26 +217,6 @@ class FrozenARHMM(HiddenMarkov):
     @cached_property
     def _parents(self) -> NDArray[np.int64]:
         return self._contexts.parent
-
-    def _payload(self) -> bytes:
-        tree = self._contexts
-        counts = COUNTS.pack(tree.n_contexts, tree.n_entries)
-        return super()._payload() + counts + write_contexts(tree)
-
-    @classmethod
-    def _read(cls, data: bytes) -> FrozenARHMM:
-        head = read_head(data)
-        begin = head.offsets()[1]
-        size = begin + COUNTS.size
-        n_contexts = n_entries = 0
-        if len(data) >= size:
-            n_contexts, n_entries = COUNTS.unpack_from(data, begin)
-            size += contexts_bytes(n_contexts, n_entries)
-        check_end(data, size)
-        contexts = read_contexts(
-            data[begin + COUNTS.size : size], n_contexts, n_entries
-        )
-        return cls(**read_tables(data, head), contexts=contexts)
 
 
 # ---- step by step

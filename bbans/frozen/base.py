@@ -14,9 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import numpy as np
+
 from bbans._arguments import as_bytes
 from bbans._files import write_file
 from bbans._kinds import MODEL, START_BYTES, wrong_kind
+from bbans._lib import check, ffi, lib, pointer
 from bbans._records import CRC
 from bbans.codecs.state_space import not_a_model
 from bbans.errors import (
@@ -26,13 +29,13 @@ from bbans.errors import (
     TruncatedError,
     VersionError,
 )
-from bbans.frozen.alphabet import KINDS, Kind
+from bbans.frozen.alphabet import KINDS, Alphabet, Kind
 from bbans.frozen.engine import MODES, EngineModel, Mode, one_of
 
 __all__ = ["KINDS", "MODES", "FrozenModel", "Kind", "Mode", "as_model", "one_of"]
 
 # docs/format.md, "Model file".
-VERSION = 2
+VERSION = 3
 START = struct.Struct("<4s8B")
 DAMAGED = "model file is damaged: its checksum does not match"
 
@@ -186,6 +189,68 @@ def as_model(model: Any) -> FrozenModel:
 # ---- files
 
 
+class CFile:
+    """A model file that the C library has read, and all that its model refers to.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole file, in its plain form.
+
+    Raises
+    ------
+    TruncatedError, CorruptError, VersionError, FormatError
+        If it is none.
+
+    Attributes
+    ----------
+    data : bytes
+    model : cdata
+        Its ``bbans_model``, which has been built.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._bytes = ffi.from_buffer("uint8_t[]", data)
+        self.model = ffi.new("bbans_model *")
+        self._check(lib.bbans_model_parse(self.model, self._bytes, len(data)))
+        size = lib.bbans_model_bytes(self.model)
+        self._memory = np.empty(size // 8 + 1, np.uint64)
+        memory = pointer(self._memory, "uint64_t[]")
+        self._check(lib.bbans_model_build(self.model, memory, size))
+
+    def _check(self, status: int) -> None:
+        if status == lib.BBANS_ERR_CORRUPT:
+            check_sum(self.data)
+            raise CorruptError(
+                "model file is inconsistent: masses that are no distributions, an "
+                "alphabet that does not rise, or contexts that are no tree",
+                status,
+            )
+        if status == lib.BBANS_ERR_TRUNCATED:
+            raise TruncatedError("model file ends early", status)
+        check(status)
+
+
+def written(model: FrozenModel, alphabet: Alphabet) -> bytes:
+    """The file of a model of symbols, as the C library writes it."""
+    values: Any = ffi.NULL
+    if alphabet.values is not None:
+        listed = alphabet.values.astype(np.int64)
+        values = pointer(listed, "int64_t[]")
+    n, out = ffi.new("size_t *"), bytearray(1)
+    for _ in range(2):  # the first only counts them
+        status = lib.bbans_model_write(
+            model._space, KINDS.index(model.kind), values, alphabet.ends,
+            ffi.from_buffer("uint8_t[]", out), len(out), n,
+        )  # fmt: skip
+        if status != lib.BBANS_ERR_CAPACITY:
+            break
+        out = bytearray(n[0])
+    check(status)
+    return bytes(out)
+
+
 class Start(NamedTuple):
     """The codes that all headers have, after magic and version."""
 
@@ -194,7 +259,7 @@ class Start(NamedTuple):
     kind: int
     detail: int
     listed: int
-    structure: int
+    form: int
     ends: int
 
 
@@ -223,7 +288,7 @@ def read_header(data: bytes, n_numbers: int) -> tuple[Start, tuple[int, ...]]:
         or start.mode >= len(MODES)
         or start.kind >= len(KINDS)
         or start.listed > 1
-        or start.structure != 0
+        or start.form != 0
         or start.ends > FrozenModel._types[start.model_type].HAS_ALPHABET
     ):
         raise VersionError("model file has codes that this release does not know")
@@ -233,7 +298,12 @@ def read_header(data: bytes, n_numbers: int) -> tuple[Start, tuple[int, ...]]:
 def check_end(data: bytes, size: int) -> None:
     """That `size` bytes and their checksum are all."""
     check_length(len(data), size)
-    if zlib.crc32(data[:size]) != CRC.unpack_from(data, size)[0]:
+    check_sum(data)
+
+
+def check_sum(data: bytes) -> None:
+    """That the checksum at the end of a file is right."""
+    if zlib.crc32(data[: -CRC.size]) != CRC.unpack(data[-CRC.size :])[0]:
         raise CorruptError(DAMAGED)
 
 

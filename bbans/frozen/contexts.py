@@ -272,18 +272,13 @@ class Joined:
 # ---- in files
 
 
-def write_contexts(tree: Contexts) -> bytes:
-    """The bytes of contexts in a model file: docs/format.md, "Model file"."""
-    return b"".join(array.tobytes() for array in tree.arrays().values())
-
-
 def contexts_bytes(n_contexts: int, n_entries: int) -> int:
-    """How many bytes `write_contexts` writes."""
+    """How many bytes contexts take in a model file, without the zeros behind them."""
     return 8 * (n_contexts + 1) + 3 * n_contexts + 4 * n_entries
 
 
 def read_contexts(data: bytes, n_contexts: int, n_entries: int) -> Contexts:
-    """Read what `write_contexts` wrote, of as many bytes; all else is refused."""
+    """Read contexts as a model file has them; all else is refused."""
     if n_contexts < 1:
         raise ModelError("there is no context")
     at, arrays = 0, []

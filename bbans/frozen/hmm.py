@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer
 from bbans._lib import as_uint32, check, ffi, lib, pointer
+from bbans._records import CRC
 from bbans.distributions.categorical import Categorical, Weighted
 from bbans.distributions.table import Table, edges_of
 from bbans.errors import ModelError, SymbolError
@@ -16,19 +18,23 @@ from bbans.frozen.alphabet import Alphabet, as_alphabet
 from bbans.frozen.base import (
     KINDS,
     MODES,
+    CFile,
     FrozenModel,
     Kind,
     Mode,
     Start,
-    check_end,
     header_bytes,
     read_header,
+    written,
 )
+from bbans.frozen.engine import EngineModel
 
 __all__ = ["FrozenHMM", "HMMSteps", "HiddenMarkov"]
 
 NUMBERS = 3  # of the header: K, M, c
 HEADER_BYTES = header_bytes(NUMBERS)
+
+_Made = TypeVar("_Made", bound="HiddenMarkov")
 
 
 class Head(NamedTuple):
@@ -210,6 +216,48 @@ class HiddenMarkov(SymbolModel):
             )
         )  # fmt: skip
         super().__init__(c, emission, alphabet, mode)
+        self._file: CFile | None = None
+
+    @classmethod
+    def _read(cls: type[_Made], data: bytes) -> _Made:
+        """See `FrozenModel`. The C library reads it; arrays are made when they are
+        asked for."""
+        file = CFile(data)
+        model = object.__new__(cls)
+        model._file = file
+        EngineModel.__init__(
+            model,
+            ffi.cast("bbans_hmm *", file.model.frozen),
+            MODES[file.model.predictive],
+        )
+        return model
+
+    @cached_property
+    def _initial(self) -> NDArray[np.uint32]:
+        return self._masses(self.c.initial_cdf, 1, self.n_states)[0]
+
+    @cached_property
+    def _transition(self) -> NDArray[np.uint32]:
+        return self._masses(self.c.transition_cdf, self.n_states, self.n_states)
+
+    @cached_property
+    def _emission(self) -> NDArray[np.uint32]:
+        return self._masses(self.c.emission_cdf, self.n_states, self.n_symbols)
+
+    @cached_property
+    def _alphabet(self) -> Alphabet:
+        assert self._file is not None
+        head = read_head(self._file.data)
+        listed = self._file.data[HEADER_BYTES : head.offsets()[0]]
+        return read_alphabet(listed, head.n_symbols, head.start)
+
+    def _masses(self, edges: Any, rows: int, n: int) -> NDArray[np.uint32]:
+        """Rows of masses, of edges that C has."""
+        size = 4 * rows * (n + 1)
+        of = np.frombuffer(ffi.buffer(edges, size), np.uint32).reshape(rows, n + 1)
+        masses = np.diff(of)
+        masses.flags.writeable = False
+        return masses
 
     # ---- what it is
 
@@ -269,12 +317,10 @@ class HiddenMarkov(SymbolModel):
     # ---- its file: docs/format.md, "Model file"
 
     def _payload(self) -> bytes:
-        header = self._header(
-            self.prec, self.alphabet.values is not None,
-            self.n_states, self.n_symbols, self.start_length,
-        )  # fmt: skip
-        tables = (self._initial, self._transition, self._emission)
-        return b"".join([header, listed(self.alphabet), *map(words_of, tables)])
+        file = self._file
+        if file is not None and file.model.predictive == self._space.predictive:
+            return file.data[: -CRC.size]
+        return written(self, self.alphabet)[: -CRC.size]
 
 
 class FrozenHMM(HiddenMarkov):
@@ -348,12 +394,6 @@ class FrozenHMM(HiddenMarkov):
         )
         return filtered[:, : self.n_states], state[: self.n_states]
 
-    @classmethod
-    def _read(cls, data: bytes) -> FrozenHMM:
-        head = read_head(data)
-        check_end(data, head.offsets()[1])
-        return cls(**read_tables(data, head))
-
 
 # ---- step by step
 
@@ -420,29 +460,6 @@ class HMMSteps:
 
 
 # ---- its file
-
-
-def read_tables(data: bytes, head: Head) -> dict[str, Any]:
-    """What a model file says of the arguments of its model.
-
-    Raises
-    ------
-    ModelError
-        If the alphabet is none.
-    """
-    K, M = head.n_states, head.n_symbols
-    begin, end = head.offsets()
-    words = np.frombuffer(data[begin:end], "<u4").astype(np.uint32)
-    initial, transition, emission = np.split(words, [K, K + K * K])
-    return {
-        "initial": initial,
-        "transition": transition.reshape(K, K),
-        "emission": emission.reshape(K, M),
-        "prec": head.start.detail,
-        "start_length": head.start_length,
-        "alphabet": read_alphabet(data[HEADER_BYTES:begin], M, head.start),
-        "mode": MODES[head.start.mode],
-    }
 
 
 def words_of(table: NDArray[np.uint32]) -> bytes:

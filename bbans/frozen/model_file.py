@@ -163,13 +163,17 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
             size += arhmm.COUNTS.size
             rest = b"".join(upto(size + contexts.contexts_bytes(n_contexts, n_entries)))
             size += contexts.contexts_bytes(n_contexts, n_entries)
+            zeros = -size % 4
+            if any(b"".join(upto(size + zeros))):
+                fault = ModelError("contexts are followed by bytes that are not 0")
+            size += zeros
             try:
                 tree_ = contexts.read_contexts(rest, n_contexts, n_entries)
                 facts["contexts"] = (
                     f"{n_contexts} of up to {tree_.order} symbols, {n_entries} entries"
                 )
             except ModelError as error:
-                fault = error
+                fault = fault or error
         facts["precision"] = f"{hidden.start.detail} bits"
     deque(upto(size), 0)
     utf8 = KINDS[start.kind] == "text" and not start.listed

@@ -141,6 +141,9 @@ typedef struct {
 
 int bbans_model_is_built(const bbans_model *model);
 
+/* Is this its fingerprint? */
+int bbans_model_is_named(const bbans_model *model, const uint8_t name[8]);
+
 #ifndef BBANS_DECODER_ONLY
 int bbans_model_takes(const bbans_model *model, int element);
 size_t bbans_block_encode_bytes(const bbans_model *model, size_t n,

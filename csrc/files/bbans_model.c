@@ -5,7 +5,7 @@
 #include "../models/bbans_tree.h"
 #include "bbans_files.h"
 
-#define VERSION 2
+#define VERSION 3
 #define HMM_HEADER 24 /* of hierarchical ones too */
 #define LGSSM_HEADER 32
 #define LATENT_HEADER 56
@@ -16,7 +16,7 @@
 static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
 /* Where the fields of one byte are; the numbers begin at NUMBERS. */
-enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, STRUCTURE, RESERVED, NUMBERS };
+enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, FORM, ENDS, NUMBERS };
 
 /* The numbers of models of latents and networks. */
 enum {
@@ -98,16 +98,20 @@ size_t bbans_model_symbol(const bbans_model *model, int64_t value)
     return bbans_model_value(model, lo) == value ? lo : model->symbols;
 }
 
-/* values = NULL: the symbols stand for themselves. */
+/* Of so many symbols that stand for values.  values = NULL: they stand for
+ * themselves, of text for the bytes of its UTF-8. */
 static int alphabet_is_valid(const uint8_t *values, int kind, size_t symbols)
 {
     const int64_t most =
         kind == BBANS_KIND_BYTES ? UINT8_MAX : BBANS_CODE_POINT_MAX;
     size_t k;
 
+    if (symbols < 1)
+        return 0;
     if (values == NULL)
         return kind == BBANS_KIND_INTEGERS ||
-               (kind == BBANS_KIND_BYTES && symbols <= (size_t)most + 1);
+               (kind == BBANS_KIND_BYTES && symbols <= UINT8_MAX + 1) ||
+               (kind == BBANS_KIND_TEXT && symbols == UINT8_MAX + 1);
     for (k = 1; k < symbols; k++)
         if (listed(values, kind, k - 1) >= listed(values, kind, k))
             return 0;
@@ -144,6 +148,11 @@ static int has_alphabet(int type)
     return !is_gaussian(type) && !has_networks(type) && !is_tree(type);
 }
 
+static int has_packed_form(int type)
+{
+    return type == BBANS_MODEL_HMM || type == BBANS_MODEL_ARHMM;
+}
+
 static size_t header_bytes(const uint8_t *bytes)
 {
     return has_networks(bytes[TYPE])  ? LATENT_HEADER
@@ -166,7 +175,8 @@ static int codes_are_known(const uint8_t *bytes)
     return bytes[TYPE] >= BBANS_MODEL_HMM && bytes[TYPE] <= BBANS_MODEL_TREE &&
            bytes[MODE] <= 1 && bytes[KIND] <= BBANS_KIND_TEXT &&
            detail_is_known(bytes) && bytes[LISTED] <= 1 &&
-           bytes[STRUCTURE] == 0 && bytes[RESERVED] == 0;
+           bytes[FORM] <= has_packed_form(bytes[TYPE]) &&
+           bytes[ENDS] <= has_alphabet(bytes[TYPE]);
 }
 
 static size_t number(const uint8_t *bytes, size_t i)
@@ -232,16 +242,31 @@ static uint64_t read_header(const uint8_t *bytes, size_t n_bytes, layout *l)
         return 0;
     if (bytes[LISTED]) {
         l->values = l->tables;
-        l->tables += value_bytes(bytes[KIND]) * l->symbols;
+        l->tables += value_bytes(bytes[KIND]) * (l->symbols - bytes[ENDS]);
     }
     return l->tables + rows_bytes(l);
 }
 
-/* Of all contexts and entries. */
-static uint64_t tree_bytes_of(const layout *l)
+/* Of all contexts and entries, without the zeros behind them, and with them. */
+static uint64_t bare_tree_bytes(const layout *l)
 {
     return 8 * ((uint64_t)l->contexts + 1) + 3 * (uint64_t)l->contexts +
            4 * (uint64_t)l->entries;
+}
+
+static uint64_t tree_bytes_of(const layout *l)
+{
+    return (bare_tree_bytes(l) + 3) / 4 * 4;
+}
+
+static int ends_in_zeros(const uint8_t *bytes, const layout *l)
+{
+    uint64_t i;
+
+    for (i = bare_tree_bytes(l); l->tree != 0 && i < tree_bytes_of(l); i++)
+        if (bytes[l->tree + i] != 0)
+            return 0;
+    return 1;
 }
 
 /* The counts before the contexts, at `counts`. */
@@ -392,8 +417,6 @@ static bbans_status read_layout(const uint8_t *bytes, size_t n_bytes, layout *l)
 bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
                                size_t n_bytes)
 {
-    const size_t size = n_bytes - CHECKSUM_BYTES; /* once that is there */
-    uint8_t digest[32];
     bbans_status status;
     bbans_model m;
     layout l;
@@ -407,6 +430,8 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
         return BBANS_ERR_TRUNCATED;
     if (!codes_are_known(bytes))
         return BBANS_ERR_VERSION;
+    if (bytes[FORM] != 0) /* packed: bbans_model_pack.c */
+        return BBANS_ERR_STATE;
     if (n_bytes < header_bytes(bytes))
         return BBANS_ERR_TRUNCATED;
     status = read_layout(bytes, n_bytes, &l);
@@ -416,6 +441,7 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.type = bytes[TYPE];
     m.kind = bytes[KIND];
     m.predictive = bytes[MODE];
+    m.ends = bytes[ENDS];
     m.width = has_networks(bytes[TYPE])                          ? l.head.width
               : is_gaussian(bytes[TYPE]) || is_tree(bytes[TYPE]) ? l.symbols
                                                                  : 1;
@@ -423,14 +449,48 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
     m.values = l.values == 0 ? NULL : bytes + l.values;
     m.bytes = bytes;
     m.n_bytes = n_bytes;
-    if (!bbans_checksum_matches(bytes, size) || !counts_are_valid(&l) ||
+    if (!bbans_checksum_matches(bytes, n_bytes - CHECKSUM_BYTES) ||
+        !counts_are_valid(&l) || !ends_in_zeros(bytes, &l) ||
         (has_alphabet(bytes[TYPE]) &&
-         !alphabet_is_valid(m.values, m.kind, m.symbols)))
+         !alphabet_is_valid(m.values, m.kind, valued(&m))))
         return BBANS_ERR_CORRUPT;
-    bbans_sha256(bytes, size, digest);
-    memcpy(m.fingerprint, digest, sizeof m.fingerprint);
     *model = m;
     return BBANS_OK;
+}
+
+bbans_status bbans_model_fingerprint(const bbans_model *model,
+                                     uint8_t fingerprint[8])
+{
+    uint8_t digest[32];
+
+    if (model == NULL || model->bytes == NULL || fingerprint == NULL)
+        return BBANS_ERR_NULL;
+    if (model->named) {
+        memcpy(fingerprint, model->fingerprint, sizeof model->fingerprint);
+        return BBANS_OK;
+    }
+    bbans_sha256(model->bytes, model->n_bytes - CHECKSUM_BYTES, digest);
+    memcpy(fingerprint, digest, sizeof model->fingerprint);
+    return BBANS_OK;
+}
+
+bbans_status bbans_model_name(bbans_model *model)
+{
+    const bbans_status status =
+        model == NULL ? BBANS_ERR_NULL
+                      : bbans_model_fingerprint(model, model->fingerprint);
+
+    if (status == BBANS_OK)
+        model->named = 1;
+    return status;
+}
+
+int bbans_model_is_named(const bbans_model *model, const uint8_t name[8])
+{
+    uint8_t fingerprint[8];
+
+    return bbans_model_fingerprint(model, fingerprint) == BBANS_OK &&
+           memcmp(fingerprint, name, sizeof fingerprint) == 0;
 }
 
 /* ---- Building ------------------------------------------------------------ */
@@ -504,7 +564,27 @@ static void read_masses(const uint8_t *bytes, const layout *l, uint32_t *mass)
     size_t i;
 
     for (i = 0; i < n; i++)
-        mass[i] = (uint32_t)bbans_load(bytes + l->tables + 4 * i, 4);
+        mass[i] = bbans_load_le32(bytes + l->tables + 4 * i);
+}
+
+/* Emission masses, row by row, of their running sums, symbol by symbol.  Where
+ * these do not rise they are 0, which no mass is. */
+static void read_sums(const uint8_t *bytes, const layout *l, uint32_t *mass)
+{
+    const size_t K = l->states, M = l->symbols;
+    const uint8_t *sums = bytes + l->tables + 4 * K * (1 + K);
+    size_t i, x;
+
+    for (i = 0; i < K; i++) {
+        uint32_t below = 0;
+
+        for (x = 0; x < M; x++) {
+            const uint32_t sum = bbans_load_le32(sums + 4 * (x * K + i));
+
+            *mass++ = sum > below ? sum - below : 0;
+            below = sum;
+        }
+    }
 }
 
 static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
@@ -516,6 +596,8 @@ static bbans_status build_hmm(bbans_hmm *hmm, const uint8_t *bytes,
     bbans_status status;
 
     read_masses(bytes, l, initial);
+    if (l->tree != 0)
+        read_sums(bytes, l, initial + K + K * K);
     status = bbans_hmm_init(hmm, K, M, bytes[DETAIL], l->start_length, initial,
                             initial + K, initial + K + K * K, memory,
                             bbans_hmm_bytes(K, M));
@@ -668,38 +750,51 @@ static void put_contexts(writer *w, const bbans_contexts *c)
     put_bytes(w, c->symbol, 2 * c->entries);
     put_bytes(w, c->sum, 2 * c->entries);
     put_bytes(w, c->back_off, c->contexts);
+    put(w, 0, (4 - w->at % 4) % 4);
+}
+
+/* The first symbols of an alphabet, which have values. */
+static void put_values(writer *w, int kind, const int64_t *value, size_t n)
+{
+    size_t k;
+
+    for (k = 0; value != NULL && k < n; k++)
+        put(w, (uint64_t)value[k], value_bytes(kind));
 }
 
 static void put_hmm(writer *w, const bbans_hmm *hmm, int kind,
-                    const int64_t *value)
+                    const int64_t *value, int ends)
 {
     const size_t K = hmm->states, M = hmm->symbols;
-    size_t k;
+    size_t i, x;
 
     put(w, K, 4);
     put(w, M, 4);
     put(w, hmm->space.start_length, 4);
-    for (k = 0; value != NULL && k < M; k++)
-        put(w, (uint64_t)value[k], value_bytes(kind));
+    put_values(w, kind, value, M - (size_t)ends);
     put_masses(w, hmm->initial_cdf, 1, K);
     put_masses(w, hmm->transition_cdf, K, K);
-    put_masses(w, hmm->emission_cdf, K, M);
-    if (hmm->contexts != NULL)
-        put_contexts(w, hmm->contexts);
+    if (hmm->contexts == NULL) {
+        put_masses(w, hmm->emission_cdf, K, M);
+        return;
+    }
+    for (x = 1; x <= M; x++)
+        for (i = 0; i < K; i++)
+            put(w, hmm->emission_cdf[i * (M + 1) + x], 4);
+    put_contexts(w, hmm->contexts);
 }
 
 static void put_hierarchy(writer *w, const bbans_hierarchy *m, int kind,
-                          const int64_t *value)
+                          const int64_t *value, int ends)
 {
-    size_t l, k;
+    size_t l;
 
     put(w, m->levels, 4);
     put(w, m->symbols, 4);
     put(w, m->space.start_length, 4);
     for (l = 0; l < m->levels; l++)
         put(w, m->states[l], 4);
-    for (k = 0; value != NULL && k < m->symbols; k++)
-        put(w, (uint64_t)value[k], value_bytes(kind));
+    put_values(w, kind, value, m->symbols - (size_t)ends);
     for (l = 0; l < m->levels; l++) {
         const size_t rows = l + 1 < m->levels ? m->states[l + 1] : 1;
 
@@ -830,10 +925,11 @@ static unsigned detail_of(const bbans_frozen *frozen, int type)
 }
 
 bbans_status bbans_model_write(const bbans_state_space *model, int kind,
-                               const int64_t *value, uint8_t *bytes, size_t cap,
-                               size_t *n_bytes)
+                               const int64_t *value, int ends, uint8_t *bytes,
+                               size_t cap, size_t *n_bytes)
 {
     const bbans_frozen *frozen = (const bbans_frozen *)(const void *)model;
+    size_t symbols = 0;
     writer w;
     int type;
 
@@ -843,7 +939,11 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     type = model->engine == NULL ? 0 : model->engine->type;
     if (type == 0)
         return BBANS_ERR_STATE;
-    if (!kind_is_valid(frozen, type, kind, value))
+    if (has_alphabet(type))
+        symbols = is_hierarchy(type) ? frozen->hierarchy.symbols
+                                     : frozen->hmm.symbols;
+    ends = ends != 0;
+    if (!kind_is_valid(frozen, type, kind, value) || (size_t)ends > symbols)
         return BBANS_ERR_SYMBOL;
     if (type == BBANS_MODEL_HMM && frozen->hmm.contexts != NULL)
         type = BBANS_MODEL_ARHMM;
@@ -857,18 +957,19 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     put(&w, (uint64_t)kind, 1);
     put(&w, detail_of(frozen, type), 1);
     put(&w, value != NULL, 1);
-    put(&w, 0, 2); /* structure, reserved */
+    put(&w, 0, 1); /* the plain form */
+    put(&w, (uint64_t)ends, 1);
     if (has_networks(type))
         put_latent(&w, &frozen->vae.base,
                    type == BBANS_MODEL_VAE ? frozen->vae.order : 0);
     else if (is_gaussian(type))
         put_lgssm(&w, &frozen->lgssm);
     else if (is_hierarchy(type))
-        put_hierarchy(&w, &frozen->hierarchy, kind, value);
+        put_hierarchy(&w, &frozen->hierarchy, kind, value, ends);
     else if (is_tree(type))
         put_tree(&w, &frozen->tree);
     else
-        put_hmm(&w, &frozen->hmm, kind, value);
+        put_hmm(&w, &frozen->hmm, kind, value, ends);
     *n_bytes = w.at + CHECKSUM_BYTES;
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
@@ -876,9 +977,7 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
         !alphabet_was_written(
             bytes + HMM_HEADER +
                 4 * (is_hierarchy(type) ? frozen->hierarchy.levels : 0),
-            kind, value,
-            is_hierarchy(type) ? frozen->hierarchy.symbols
-                               : frozen->hmm.symbols))
+            kind, value, symbols - (size_t)ends))
         return BBANS_ERR_SYMBOL;
     put(&w, bbans_crc32(0, bytes, w.at), CHECKSUM_BYTES);
     return BBANS_OK;

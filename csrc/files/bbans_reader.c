@@ -473,8 +473,7 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
     case BBANS_METHOD_MODEL:
         if (model != NULL && !bbans_model_is_built(model))
             return BBANS_ERR_STATE;
-        if (model == NULL || memcmp(reader->fingerprint, model->fingerprint,
-                                    sizeof model->fingerprint) != 0)
+        if (model == NULL || !bbans_model_is_named(model, reader->fingerprint))
             return BBANS_ERR_WRONG_MODEL;
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
@@ -529,8 +528,7 @@ static bbans_status check_coder(const bbans_reader *reader,
     if (reader->coder == BBANS_CODER_NONE ||
         reader->coder == BBANS_CODER_LINE ||
         (reader->coder == BBANS_CODER_MODEL && model != NULL &&
-         memcmp(reader->fingerprint, model->fingerprint,
-                sizeof model->fingerprint) == 0))
+         bbans_model_is_named(model, reader->fingerprint)))
         return BBANS_OK;
     return BBANS_ERR_WRONG_MODEL;
 }

@@ -268,8 +268,8 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
         at += UNIT_BYTES - 1;
     }
     if (model != NULL) {
-        memcpy(at, model->fingerprint, sizeof model->fingerprint);
-        at += sizeof model->fingerprint;
+        (void)bbans_model_fingerprint(model, at); /* it has been built */
+        at += FINGERPRINT_BYTES;
     }
     if (has_line) {
         bbans_store(at, content->line[0], LINE_BYTES / 2);

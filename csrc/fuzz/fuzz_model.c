@@ -111,8 +111,8 @@ static void write_again(const bbans_model *model, const uint8_t *file, size_t n)
     for (i = 0; i < model->symbols; i++)
         value[i] = bbans_model_value(model, i);
     CHECK(bbans_model_write(&model->frozen->space, model->kind,
-                            model->values == NULL ? NULL : value, again, n,
-                            &used) == BBANS_OK);
+                            model->values == NULL ? NULL : value, model->ends,
+                            again, n, &used) == BBANS_OK);
     CHECK(used == n && memcmp(again, file, n) == 0);
     free(value);
     free(again);
@@ -165,17 +165,18 @@ static uint8_t *put_row(uint8_t *at, size_t n, uint32_t total)
 static size_t make_hmm(uint8_t *file, int type)
 {
     static const uint8_t tree[] = {
-        2, 0, 0, 0, 1, 0, 0, 0,                /* contexts, entries  */
-        1, 0, 0, 0, 2, 0, 0, 0, 2,   0,  0, 0, /* children           */
-        0, 0, 0, 0, 0, 0, 0, 0, 1,   0,  0, 0, /* first              */
-        0, 0, 1, 0, 2, 0, 7, 0, 255, 127};     /* labels, the entry,
-                                                  back-offs          */
+        2, 0, 0, 0, 1, 0, 0, 0,                 /* contexts, entries  */
+        1, 0, 0, 0, 2, 0, 0, 0, 2,   0,   0, 0, /* children           */
+        0, 0, 0, 0, 0, 0, 0, 0, 1,   0,   0, 0, /* first              */
+        0, 0, 1, 0, 2, 0, 7, 0, 255, 127,       /* labels, the entry,
+                                                   back-offs          */
+        0, 0};
     uint8_t *at = file;
     size_t i;
 
     memcpy(at,
            "\x89"
-           "bbm\2",
+           "bbm\3",
            5);
     at = put(at + 5, (uint64_t)type, 1);
     at = put(at, below(2), 1);
@@ -190,9 +191,12 @@ static size_t make_hmm(uint8_t *file, int type)
         at = put(at, 7 * i, 8);
     for (i = 0; i < 3; i++)
         at = put_row(at, 2, 1024);
-    for (i = 0; i < 2; i++)
-        at = put_row(at, 3, 1024);
-    if (type == BBANS_MODEL_ARHMM) {
+    if (type == BBANS_MODEL_HMM) {
+        for (i = 0; i < 2; i++)
+            at = put_row(at, 3, 1024);
+    } else {
+        for (i = 0; i < 6; i++)
+            at = put(at, i < 4 ? 2 * (1 + i / 2) : 1024, 4);
         memcpy(at, tree, sizeof tree);
         at += sizeof tree;
     }
@@ -207,7 +211,7 @@ static size_t make_hierarchy(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\6\0\0\12\0\0\0",
+           "bbm\3\6\0\0\12\0\0\0",
            12);
     at = put(at + 12, 2, 4);
     at = put(at, 4, 4);
@@ -231,7 +235,7 @@ static size_t make_lgssm(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\3\0\0\1\0\0\0",
+           "bbm\3\3\0\0\1\0\0\0",
            12);
     at = put(at + 12, 1, 4);
     at = put(at, 2, 4);
@@ -296,7 +300,7 @@ static size_t make_vae(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\4\0\0",
+           "bbm\3\4\0\0",
            8);
     at = put(at + 8, levels, 4);
     at = put(at, 2, 4);
@@ -328,7 +332,7 @@ static size_t make_tree(uint8_t *file)
 
     memcpy(at,
            "\x89"
-           "bbm\2\7\0\0",
+           "bbm\3\7\0\0",
            8);
     at = put(at + 8, 10, 4); /* bits, and no more codes */
     for (i = 0; i < 5; i++)

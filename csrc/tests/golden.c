@@ -291,8 +291,8 @@ static int model_file_run(const golden_model_file *c)
     for (i = 0; i < model.symbols; i++)
         value[i] = bbans_model_value(&model, i);
     EXPECT(bbans_model_write(space, model.kind,
-                             model.values == NULL ? NULL : value, file,
-                             sizeof file, &used) == BBANS_OK);
+                             model.values == NULL ? NULL : value, model.ends,
+                             file, sizeof file, &used) == BBANS_OK);
     EXPECT(used == c->file.n && equal(file, c->file.data, used));
     if (model.symbols > 0) {
         for (i = 0; i < c->n; i++)
@@ -393,8 +393,8 @@ static int latent_case_run(const golden_bytes *file,
 
     EXPECT(bbans_model_parse(&model, file->data, file->n) == BBANS_OK);
     EXPECT(bbans_model_build(&model, memory, sizeof memory) == BBANS_OK);
-    EXPECT(bbans_model_write(space, model.kind, NULL, written, sizeof written,
-                             &used) == BBANS_OK);
+    EXPECT(bbans_model_write(space, model.kind, NULL, model.ends, written,
+                             sizeof written, &used) == BBANS_OK);
     EXPECT(used == file->n && equal(written, file->data, used));
     EXPECT(c->n * model.width <= COUNT(x));
     for (predictive = 0; predictive < 2; predictive++) {

@@ -142,29 +142,31 @@ static int64_t value_of(int alphabet, size_t k)
 }
 
 static file make_model(size_t states, size_t symbols, unsigned prec,
-                       int alphabet)
+                       int alphabet, int ends)
 {
     const size_t width = !is_listed(alphabet) ? 0 : alphabet == TEXT ? 4 : 8;
+    const size_t values = symbols - (size_t)ends;
     file f;
     uint8_t *at;
     size_t i;
 
-    f.n = 24 + width * symbols + 4 * states * (1 + states + symbols) + 4;
+    f.n = 24 + width * values + 4 * states * (1 + states + symbols) + 4;
     f.bytes = at = allocate(f.n);
     memcpy(at,
            "\x89"
-           "bbm\2\1",
+           "bbm\3\1",
            6);
     at[6] = (uint8_t)below(2);
     at[7] = (uint8_t)kinds[alphabet];
     at[8] = (uint8_t)prec;
     at[9] = (uint8_t)is_listed(alphabet);
-    at[10] = at[11] = 0;
+    at[10] = 0;
+    at[11] = (uint8_t)ends;
     bbans_store(at + 12, states, 4);
     bbans_store(at + 16, symbols, 4);
     bbans_store(at + 20, 1 + below(12), 4);
     at += 24;
-    for (i = 0; i < symbols; i++, at += width)
+    for (i = 0; i < values; i++, at += width)
         bbans_store(at, (uint64_t)value_of(alphabet, i), width);
     put_row(&at, states, prec);
     for (i = 0; i < states; i++)
@@ -214,12 +216,18 @@ static void test_in_place(file f, int alphabet)
     CHECK(hmm.space.start_length == built->space.start_length);
     CHECK(built->space.predictive == f.bytes[6]);
     CHECK(model.kind == kinds[alphabet] && model.width == 1);
-    for (i = 0; i < M; i++) {
+    CHECK(model.ends == f.bytes[11]);
+    for (i = 0; i < M - f.bytes[11]; i++) {
         CHECK(bbans_model_value(&model, i) == value_of(alphabet, i));
         CHECK(bbans_model_symbol(&model, value_of(alphabet, i)) == i);
         CHECK(!is_listed(alphabet) ||
               bbans_model_symbol(&model, value_of(alphabet, i) + 1) == M);
     }
+    for (; i < M; i++) { /* the end of a record */
+        CHECK(bbans_model_value(&model, i) == -1);
+        CHECK(bbans_model_symbol(&model, value_of(alphabet, i)) == M);
+    }
+    CHECK(bbans_model_symbol(&model, -1) == M || alphabet == SOME_INTEGERS);
     CHECK(bbans_model_symbol(&model, INT64_MIN) == M);
     CHECK(bbans_model_symbol(&model, INT64_MAX) == M);
     free(memory);
@@ -303,8 +311,12 @@ static void test_model_fields(const file *files)
         {BYTES, 6, 1, 2, BBANS_ERR_VERSION},
         {BYTES, 7, 1, 3, BBANS_ERR_VERSION},
         {BYTES, 9, 1, 2, BBANS_ERR_VERSION},
-        {BYTES, 10, 1, 1, BBANS_ERR_VERSION},
-        {BYTES, 11, 1, 1, BBANS_ERR_VERSION},
+        {BYTES, 4, 1, 2, BBANS_ERR_VERSION},
+        {BYTES, 10, 1, 1, BBANS_ERR_STATE}, /* packed */
+        {BYTES, 10, 1, 2, BBANS_ERR_VERSION},
+        {BYTES, 11, 1, 1, BBANS_OK},
+        {BYTES, 11, 1, 2, BBANS_ERR_VERSION},
+        {SOME_BYTES, 11, 1, 1, BBANS_ERR_CORRUPT}, /* a value too many */
         {BYTES, 6, 1, 1, BBANS_OK},
         {BYTES, 7, 1, BBANS_KIND_INTEGERS, BBANS_OK},
         {BYTES, 7, 1, BBANS_KIND_TEXT, BBANS_ERR_CORRUPT}, /* not listed */
@@ -327,7 +339,10 @@ static void test_model_fields(const file *files)
         {TEXT, 24 + 6 * 4, 4, BBANS_CODE_POINT_MAX, BBANS_OK},
         {TEXT, 24 + 6 * 4, 4, BBANS_CODE_POINT_MAX + 1, BBANS_ERR_CORRUPT},
     };
-    file many = make_model(1, 257, 12, INTEGERS);
+    file many = make_model(1, 257, 12, INTEGERS, 0);
+    file ends = make_model(1, 257, 12, INTEGERS, 1);
+    file utf8 = make_model(1, 256, 12, INTEGERS, 0);
+    file one = make_model(1, 1, 12, INTEGERS, 0);
     size_t i;
 
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -335,7 +350,36 @@ static void test_model_fields(const file *files)
                           cases[i].value) == cases[i].status);
     CHECK(status_with(many, 7, 1, BBANS_KIND_INTEGERS) == BBANS_OK);
     CHECK(status_with(many, 7, 1, BBANS_KIND_BYTES) == BBANS_ERR_CORRUPT);
+    CHECK(status_with(many, 7, 1, BBANS_KIND_TEXT) == BBANS_ERR_CORRUPT);
+    CHECK(status_with(ends, 7, 1, BBANS_KIND_BYTES) == BBANS_OK);
+    CHECK(status_with(ends, 7, 1, BBANS_KIND_TEXT) == BBANS_OK);
+    CHECK(status_with(utf8, 7, 1, BBANS_KIND_TEXT) == BBANS_OK);
+    CHECK(status_with(one, 11, 1, 1) == BBANS_ERR_CORRUPT); /* but the end */
     free(many.bytes);
+    free(ends.bytes);
+    free(utf8.bytes);
+    free(one.bytes);
+}
+
+/* Kept or not, it is the start of the SHA-256 of all but the checksum. */
+static void test_fingerprint(file f)
+{
+    uint8_t digest[32], found[8];
+    bbans_model model;
+
+    CHECK(bbans_model_parse(&model, f.bytes, f.n) == BBANS_OK);
+    CHECK(!model.named);
+    bbans_sha256(f.bytes, f.n - 4, digest);
+    CHECK(bbans_model_fingerprint(&model, found) == BBANS_OK);
+    CHECK(memcmp(found, digest, 8) == 0);
+    CHECK(bbans_model_name(&model) == BBANS_OK && model.named);
+    CHECK(memcmp(model.fingerprint, digest, 8) == 0);
+    memset(found, 0, sizeof found);
+    CHECK(bbans_model_fingerprint(&model, found) == BBANS_OK);
+    CHECK(memcmp(found, digest, 8) == 0);
+    CHECK(bbans_model_fingerprint(NULL, found) == BBANS_ERR_NULL);
+    CHECK(bbans_model_fingerprint(&model, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_model_name(NULL) == BBANS_ERR_NULL);
 }
 
 /* What is written is what was read. */
@@ -351,30 +395,31 @@ static void test_model_write(file f, int alphabet)
     for (k = 0; k < model.symbols; k++)
         value[k] = value_of(alphabet, k);
     given = is_listed(alphabet) ? value : NULL;
-    CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
-          BBANS_OK);
+    CHECK(bbans_model_write(space, model.kind, given, model.ends, bytes, f.n,
+                            &n) == BBANS_OK);
     CHECK(n == f.n && memcmp(bytes, f.bytes, n) == 0);
     for (k = 0; k < f.n; k += 7)
-        CHECK(bbans_model_write(space, model.kind, given, bytes, k, &n) ==
-                  BBANS_ERR_CAPACITY &&
+        CHECK(bbans_model_write(space, model.kind, given, model.ends, bytes, k,
+                                &n) == BBANS_ERR_CAPACITY &&
               n == f.n);
-    CHECK(bbans_model_write(space, 3, given, bytes, f.n, &n) ==
+    CHECK(bbans_model_write(space, 3, given, 0, bytes, f.n, &n) ==
           BBANS_ERR_SYMBOL);
-    CHECK(bbans_model_write(space, BBANS_KIND_TEXT, NULL, bytes, f.n, &n) ==
+    CHECK(bbans_model_write(space, BBANS_KIND_TEXT, NULL, 0, bytes, f.n, &n) ==
           BBANS_ERR_SYMBOL);
-    if (given != NULL && model.symbols > 1) {
+    if (given != NULL && model.symbols > 1 && !model.ends) {
         /* the same modulo 2^32; beyond the kind; not rising */
         value[0] += INT64_C(1) << 32;
-        CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
-              BBANS_ERR_SYMBOL);
+        CHECK(bbans_model_write(space, model.kind, given, model.ends, bytes,
+                                f.n, &n) == BBANS_ERR_SYMBOL);
         value[0] -= INT64_C(1) << 32;
         value[model.symbols - 1] += 2 * BBANS_CODE_POINT_MAX;
         CHECK(
-            bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
+            bbans_model_write(space, model.kind, given, model.ends, bytes, f.n,
+                              &n) ==
             (model.kind == BBANS_KIND_INTEGERS ? BBANS_OK : BBANS_ERR_SYMBOL));
         value[model.symbols - 1] = value[0];
-        CHECK(bbans_model_write(space, model.kind, given, bytes, f.n, &n) ==
-              BBANS_ERR_SYMBOL);
+        CHECK(bbans_model_write(space, model.kind, given, model.ends, bytes,
+                                f.n, &n) == BBANS_ERR_SYMBOL);
     }
     free(memory);
     free(value);
@@ -392,17 +437,19 @@ int main(void)
         size_t trial;
 
         for (trial = 0; trial < 40; trial++) {
-            file f =
-                make_model(1 + below(40), 1 + below(30), 6 + below(23), (int)k);
+            const int ends = (int)below(2);
+            file f = make_model(1 + below(40), 1 + below(30) + (size_t)ends,
+                                6 + below(23), (int)k, ends);
 
             test_in_place(f, (int)k);
             test_model_write(f, (int)k);
             free(f.bytes);
         }
-        files[k] = make_model(3, 7, 10, (int)k);
+        files[k] = make_model(3, 7, 10, (int)k, 0);
         test_model_damage(files[k], files[k].n - 4 - 4 * 3 * (1 + 3 + 7));
     }
     test_model_fields(files);
+    test_fingerprint(files[0]);
     for (k = 0; k < ALPHABETS; k++)
         free(files[k].bytes);
     printf("test_files: ok\n");

@@ -224,13 +224,13 @@ static void test_file(size_t levels, const size_t *states)
     void *memory;
 
     f.model.space.predictive = 1;
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, value, bytes,
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, value, 0, bytes,
                             size, &n_bytes) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, value, bytes,
-                            size - 1, &n_bytes) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, value, 0,
+                            bytes, size - 1, &n_bytes) == BBANS_ERR_CAPACITY);
     CHECK(n_bytes == size);
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, value, bytes,
-                            size, &n_bytes) == BBANS_OK);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, value, 0,
+                            bytes, size, &n_bytes) == BBANS_OK);
     memory = build(&model, bytes, size);
     CHECK(memory != NULL && model.type == BBANS_MODEL_HIERARCHY);
     CHECK(model.symbols == SYMBOLS && model.width == 1);
@@ -256,7 +256,8 @@ static void test_file(size_t levels, const size_t *states)
             for (k = 0; k < model.symbols; k++)
                 values[k] = bbans_model_value(&model, k);
             CHECK(bbans_model_write(&model.frozen->space, model.kind, values,
-                                    again, size, &n_bytes) == BBANS_OK);
+                                    model.ends, again, size,
+                                    &n_bytes) == BBANS_OK);
             CHECK(n_bytes == size && memcmp(again, bytes, size) == 0);
             taken++;
         }

@@ -571,15 +571,15 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
     bbans_model model;
     void *memory;
 
-    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_TEXT, NULL, file,
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_TEXT, NULL, 0, file,
                             sizeof file, &n_file) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, file, 0, &n_file) ==
-          BBANS_ERR_CAPACITY);
-    cap = n_file;
-    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, file, cap - 1,
+    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, 0, file, 0,
                             &n_file) == BBANS_ERR_CAPACITY);
-    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, file, cap, &n_file) ==
-              BBANS_OK &&
+    cap = n_file;
+    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, 0, file, cap - 1,
+                            &n_file) == BBANS_ERR_CAPACITY);
+    CHECK(bbans_model_write(&f->frozen.space, kind, NULL, 0, file, cap,
+                            &n_file) == BBANS_OK &&
           n_file == cap);
     for (i = 0; i < n_file; i++)
         CHECK(bbans_model_parse(&model, file, i) == BBANS_ERR_TRUNCATED);
@@ -592,7 +592,7 @@ static void test_file(fixture *f, int kind, void *work, size_t work_bytes)
     CHECK(bbans_model_build(&model, memory, n_memory - 1) ==
           BBANS_ERR_CAPACITY);
     CHECK(bbans_model_build(&model, memory, n_memory) == BBANS_OK);
-    CHECK(bbans_model_write(&model.frozen->space, kind, NULL, again,
+    CHECK(bbans_model_write(&model.frozen->space, kind, NULL, 0, again,
                             sizeof again, &n_again) == BBANS_OK &&
           n_again == n_file && memcmp(file, again, n_file) == 0);
 
@@ -694,18 +694,18 @@ static void test_fields(fixture *f)
     size_t n_file, i;
 
     make_vae(f, &heads[0], 2, BBANS_ORDER_MARKOV, 0);
-    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
-                            sizeof file, &n_file) == BBANS_OK);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, 0,
+                            file, sizeof file, &n_file) == BBANS_OK);
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK(status_with(file, n_file, cases[i].at, cases[i].n,
                           cases[i].value) == cases[i].status);
     make_vae(f, &heads[1], 1, BBANS_ORDER_MARKOV, 0);
-    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
-                            sizeof file, &n_file) == BBANS_OK);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, 0,
+                            file, sizeof file, &n_file) == BBANS_OK);
     CHECK(status_with(file, n_file, 24, 4, 256) == BBANS_ERR_CORRUPT);
     make_deep_ssm(f, &heads[2], 0);
-    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, file,
-                            sizeof file, &n_file) == BBANS_OK);
+    CHECK(bbans_model_write(&f->frozen.space, BBANS_KIND_INTEGERS, NULL, 0,
+                            file, sizeof file, &n_file) == BBANS_OK);
     CHECK(status_with(file, n_file, 7, 1, BBANS_KIND_BYTES) ==
           BBANS_ERR_CORRUPT); /* from -20 on */
     CHECK(status_with(file, n_file, 8, 1, 1) == BBANS_ERR_VERSION);

@@ -227,16 +227,16 @@ static void test_file(size_t n, size_t p, int family)
 
     CHECK(bytes != NULL && again != NULL);
     f.model.space.predictive = 1;
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, 0, bytes,
                             size - 1, &n_bytes) == BBANS_ERR_CAPACITY);
     CHECK(n_bytes == size);
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, bytes,
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, NULL, 0, bytes,
                             size, &n_bytes) == BBANS_OK);
     CHECK(n_bytes == size);
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, NULL, again, size,
-                            &n_bytes) == BBANS_ERR_SYMBOL);
-    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, values, again,
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_BYTES, NULL, 0, again,
                             size, &n_bytes) == BBANS_ERR_SYMBOL);
+    CHECK(bbans_model_write(&f.model.space, BBANS_KIND_INTEGERS, values, 0,
+                            again, size, &n_bytes) == BBANS_ERR_SYMBOL);
     memory = build(&model, bytes, size);
     built = &model.frozen->lgssm;
     CHECK(memory != NULL && model.type == BBANS_MODEL_LGSSM);
@@ -269,7 +269,8 @@ static void test_file(size_t n, size_t p, int family)
             memory = build(&model, bytes, size);
             if (memory != NULL) {
                 CHECK(bbans_model_write(&model.frozen->space, model.kind, NULL,
-                                        again, size, &n_bytes) == BBANS_OK);
+                                        model.ends, again, size,
+                                        &n_bytes) == BBANS_OK);
                 CHECK(memcmp(again, bytes, size) == 0);
                 taken++;
             }

@@ -29,7 +29,7 @@ iid_v1.json
 values_v1.json
     cases: law, given (what all values share), rows (the parameters of each value, in
         fixed point), values, and the hex of the integer that the range coder gives.
-model_v2.json
+model_v3.json
     cases: name; kind, values (null for 0 .. M-1), predictive, and the numbers of the
         model: those of hmm_v1.json or lgssm_v1.json, and contexts, each its suffix of
         the past (null: the beginning), its back-off, and pairs of a symbol and its
@@ -783,7 +783,7 @@ def stream_content():
     return {"models": models, "cases": cases}
 
 
-# model_v2.json
+# model_v3.json
 
 
 def contexts_at_random(draw, M, order):
@@ -1848,7 +1848,7 @@ def main():
         "leak_v1.json": leak_content,
         "sets_v1.json": sets_content,
         "gaussian_graph_v1.json": gaussian_graph_content,
-        "model_v2.json": model_content,
+        "model_v3.json": model_content,
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,
