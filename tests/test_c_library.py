@@ -137,6 +137,22 @@ def test_the_other_examples(made, name, tmp_path):
 
 
 @needs_unix
+@needs("cc", "make", "pkg-config")
+def test_the_example_of_records(made, tmp_path):
+    lines = [f"t={20 + k % 7}.{k % 10} h={40 + k % 3}%" for k in range(100)]
+    model = bbans.ARHMM.fit(lines, 2, order=2, n_iter=2, ends=True).freeze()
+    model.save(tmp_path / "model.bbm")
+    (tmp_path / "lines").write_text("".join(line + "\n" for line in lines))
+    program = link_example(made / "lib/deep", tmp_path / "records")
+    codes = bbans.RecordCodec(model).encode_many(lines)
+    size = sum(map(len, codes))
+    assert run(program, "model.bbm", "lines", "3", "99", cwd=tmp_path) == (
+        f"100 records of {sum(map(len, lines)) + 100} bytes in {size}\n"
+        f"{lines[3]}\n{lines[99]}\n"
+    )
+
+
+@needs_unix
 @needs("cc", "cmake", "pkg-config")
 def test_cmake_installs_a_pkg_config_file(cmade, tmp_path):
     round_trip(link_example(cmade / "lib", cmade.parent / "text"), tmp_path)

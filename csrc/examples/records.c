@@ -59,23 +59,9 @@ static buffer read_file(const char *name)
     return b;
 }
 
-/* Models of records are saved in the packed form, where that is shorter. */
-static buffer unpacked(buffer file, const char *name)
-{
-    const size_t room = bbans_model_unpack_bytes(file.bytes, file.n);
-    buffer plain;
-
-    if (room == 0)
-        return file;
-    plain.bytes = allocate(room);
-    check(bbans_model_unpack(file.bytes, file.n, plain.bytes, room, &plain.n),
-          name);
-    return plain;
-}
-
 static void load_model(bbans_model *model, const char *name)
 {
-    const buffer file = unpacked(read_file(name), name); /* it stays */
+    const buffer file = read_file(name); /* it stays */
     size_t n;
 
     check(bbans_model_parse(model, file.bytes, file.n), name);

@@ -290,7 +290,7 @@ static void check_record(coders *c, const uint8_t *record, size_t n)
 /* Bytes of any kind, and what random bytes decode to: that is likely. */
 static void check_records(coders *c, size_t count)
 {
-    uint8_t record[RECORD_MAX], bytes[RECORD_MAX];
+    uint8_t record[RECORD_MAX] = {0}, bytes[RECORD_MAX];
     size_t i, k, n;
 
     check_record(c, record, 0);
