@@ -108,7 +108,10 @@ def _tables(model: FrozenHMM, name: str) -> list[str]:
         ctype = ALPHABET_TYPES[model.kind]
         parts.append(_array(f"{ctype} {name}_alphabet", model.alphabet.values))
     if model.ends:
-        parts.append(f"enum {{ {name}_end = {model.alphabet.end} }};\n")
+        parts.append(
+            "/* The symbol that ends a record: it has no value. */\n"
+            f"enum {{ {name}_end = {model.alphabet.end} }};\n"
+        )
     return [
         *parts,
         f"static const bbans_tiny_hmm {name} = {{",
