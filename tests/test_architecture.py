@@ -311,7 +311,7 @@ C_FLOORS = [
     ("files", "bbans_writer.c bbans_reader.c"),
     ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
-    ("device", "bbans_tiny.c"),
+    ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]
 C_ORDER = [
     f"{folder}/{name}".lstrip("/")
