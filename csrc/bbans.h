@@ -732,9 +732,9 @@ BBANS_API size_t bbans_records_group_bytes(size_t n, size_t message_bytes,
         int checksums);
 
 /* Write a group, to be put where the file ends.  To append, lock the file
- * against other writers, read it up to its end, and where file->cut write four
- * zeros at file->end first, so that nobody takes the new group for the rest of
- * the one that was cut.
+ * against other writers and scan it up to its end.  Where file->cut, first
+ * write zeros from file->end to the end, so that nobody takes the new group for
+ * the rest of the one that was cut.
  *   at            where it goes: bytes of the file before
  *   first         number of its first record: file->records
  *   message       [the last end] the messages, one after the other

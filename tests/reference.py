@@ -533,8 +533,8 @@ def encode_record(hmm, record, xs, ends=False):
 
 
 def decode_record(hmm, message, bytes_of, ends=False):
-    """The record of a message; bytes_of: the bytes of each symbol, None of those that no
-    encoder has."""
+    """The record of a message; bytes_of: the bytes of each symbol, None of those that
+    no encoder has."""
     if message.startswith(b"\xff"):
         return message[1:]
     if message.endswith(b"\0"):
@@ -554,12 +554,12 @@ def decode_record(hmm, message, bytes_of, ends=False):
     if ends:
         end = len(hmm.emission[0]) - 1
     else:
-        l = 0
+        n_bits = 0
         while bit() == 0:
-            l += 1
-            if l > 30:
+            n_bits += 1
+            if n_bits > 30:
                 raise Damage("no record is so long")
-        T = reduce(lambda v, _: 2 * v + bit(), range(l), 1) - 1
+        T = reduce(lambda v, _: 2 * v + bit(), range(n_bits), 1) - 1
     record = b""
     for x in islice(decode_run(decoder, hmm, hmm.initial, []), T):
         if x == end:

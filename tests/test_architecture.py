@@ -44,11 +44,12 @@ FLOORS = [
     ("formats", "random_access info"),
     ("files", "samples npy wav csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),
-    ("records", "batch packets _calls codec _find groups file"),
+    ("records", "batch packets _calls codec _find groups file facts text"),
     ("", "api"),
     ("integrations", "models chunks numcodecs zarr"),
     ("", "__init__"),
-    ("cli", "streams options compress decompress train demo_vae demo export info main"),
+    ("cli", "streams options compress decompress train demo_vae demo export info"),
+    ("cli", "pack unpack get main"),
     ("", "__main__"),
 ]
 SOURCES = sorted(

@@ -19,8 +19,9 @@ import bbans
 from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
-from bbans.formats.coders import ByteCoder, SignalCoder
+from bbans.formats.coders import ByteCoder, ModelCoder, SignalCoder
 from bbans.frozen import FrozenModel
+from bbans.records.groups import RecordBytes
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
@@ -51,6 +52,8 @@ def run(*command, cwd=None, **environment):
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
 
+
+LINES = [f"{i}: it was the age of wisdom {i}" for i in range(700)]
 
 # ---- building: without vectors, whose kernels take nearly all of the time, where
 # what is tested is the way to the library
@@ -134,6 +137,64 @@ def test_the_other_examples(made, name, tmp_path):
     """They code and decode, and fail where something else comes back."""
     program = link_example(made / "lib/deep", tmp_path / name)
     assert re.fullmatch(r"\d+ \w+ in \d+ bytes.*: \d+\.\d+ bits each\n", run(program))
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
+def test_the_example_of_records(made, tmp_path):
+    """Its files are those of Python, both ways."""
+    program = link_example(made / "lib/deep", tmp_path / "records")
+    path = tmp_path / "x.bbr"
+    run(program, "new", path, ENGLISH)
+    texts = ["It was the best of times,", "", "it was \u00e9 \U0001f600"]
+    for i, text in enumerate(texts):
+        assert run(program, "append", path, text).startswith(f"record {i}: ")
+    with bbans.Records(path) as records:
+        assert (records.kind, records.model) == ("text", bbans.default_model())
+        assert [*records] == texts
+        records.extend(LINES)
+        size = path.stat().st_size
+    for k, text in enumerate(texts + LINES):
+        if k < 5 or k > 600:
+            assert run(program, "get", path, k) == f"{text}\n"
+    done = subprocess.run([program, "get", path, "1000"], capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"")
+    with open(path, "r+b") as file:  # an append that was stopped
+        file.truncate(size - 5)
+    n = len(bbans.Records(path))
+    assert run(program, "append", path, "after it").startswith(f"record {n}: ")
+    assert run(program, "append", path, "and more").startswith(f"record {n + 1}: ")
+    with bbans.Records(path) as records:
+        assert [*records] == [*(texts + LINES)[:n], "after it", "and more"]
+
+
+def test_record_files_in_c(tmp_path):
+    """bbans_records_get, with little room for the record, and what it refuses."""
+    path, c = tmp_path / "x.bbr", InC(bbans.default_model())
+    for checksums in (False, True):
+        bbans.Records.write(path, LINES, bbans.default_model(), checksums=checksums)
+        data = bytearray(path.read_bytes())
+        held = RecordBytes(bytes(data), "x")
+        size = lib.bbans_record_work_bytes(c.model)
+        work = ffi.new("uint64_t[]", size // 8 + 1)
+        out, n = ffi.new("uint8_t[]", 99), ffi.new("size_t *")
+
+        def get(k, held=held, cap=99, work=work, size=size, out=out, n=n):
+            status = lib.bbans_records_get(held._c, k, c.model, out, cap, n, work, size)
+            return status or bytes(ffi.buffer(out, n[0])).decode()
+
+        assert [get(k) for k in range(len(LINES))] == LINES
+        assert get(len(LINES)) == lib.BBANS_ERR_SIZE
+        assert get(7, cap=3) == lib.BBANS_ERR_CAPACITY
+        assert n[0] > 3
+        message = held.message(300)
+        at = data.index(message)
+        data[at + 3] ^= 1
+        held = RecordBytes(bytes(data), "x")
+        wrong = {k for k in range(len(LINES)) if get(k, held) != LINES[k]}
+        assert 300 in wrong
+        assert len(wrong) == (1 if checksums else 256)
+        assert {get(k, held) for k in wrong} == {lib.BBANS_ERR_CORRUPT}
 
 
 @needs_unix
@@ -287,12 +348,14 @@ TEXTS = {
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
-@pytest.mark.parametrize("kind", ["bytes", "characters"])
+@pytest.mark.parametrize("kind", ["bytes", "characters", "utf8", "utf8 and an end"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_example_and_command_write_the_same(example, name, kind, tmp_path):
     text = TEXTS[name]
     if kind == "bytes":
         model = bbans.default_model()
+    elif kind != "characters":
+        model = random_hmm(5, Alphabet.utf8(ends=kind != "utf8"))
     else:
         alphabet = Alphabet("".join(sorted(set("".join(TEXTS.values())))))
         model = random_hmm(5, alphabet)
@@ -522,6 +585,62 @@ def test_text_and_bytes():
         assert decompress(blob, model) == expected
         assert compress(expected, model, block_size=50) == blob
         assert InC(model).decompress(blob)[2] == data
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_text_by_its_utf8(ends):
+    text = "a e€😀 " * 20
+    data = text.encode()
+    model = random_hmm(3, Alphabet.utf8(ends))
+    for block in (2**16, 7):
+        blob = compress(text, model, block_size=block)
+        assert InC(model).compress(1, data, len(data), block) == (0, blob)
+        assert InC(model).decompress(blob)[::2] == (0, data)
+        assert decompress(blob, model) == text
+    for element, wrong in ((0, data), (2, text.encode("utf-32-le")), (1, b"a\xff")):
+        n = len(wrong) // lib.bbans_element_bytes(element)
+        status, _ = InC(model).compress(element, wrong, n, 50)
+        assert status == lib.BBANS_ERR_SYMBOL
+
+
+@pytest.mark.parametrize(
+    ("symbols", "data", "element"),
+    [
+        (Alphabet.utf8(), "x" * 40, 1),
+        (ALL_BYTES, b"x" * 40, 0),
+        (Alphabet("ax"), "x" * 40, 2),
+        (Alphabet(200), np.full(40, 7, np.int16), 19),
+        (Alphabet([2, 7, 9]), np.full(40, 7, np.int16), 19),
+    ],
+)
+def test_the_end_of_a_record_is_no_element(symbols, data, element):
+    """No encoder writes it among data; both decoders say so."""
+    alphabet = symbols.with_ends()
+    model = bbans.HMM.fit([data], 1, alphabet=alphabet, n_iter=1).freeze()
+
+    class Wrong(ModelCoder):
+        """Puts one where the last element was."""
+
+        end = True
+
+        def encode(self, steps):
+            x = self.model.alphabet.units.encode(steps)
+            x[-1] = alphabet.end if self.end else x[-1]
+            return self.model.encode_message(x).to_bytes()
+
+        def shortest(self, steps, start=0):
+            return self.method, self.encode(steps)
+
+    coder = Wrong(model)
+    with pytest.raises(CorruptError, match=f"index {alphabet.end} at position 39 is"):
+        decompress(compress(data, coder), model)
+    assert InC(model).decompress(compress(data, coder))[0] == lib.BBANS_ERR_CORRUPT
+    coder.end = False
+    assert InC(model).decompress(compress(data, coder))[0] == 0
+    if element == 19:
+        outside = np.full(3, 200 if alphabet.values is None else 10, np.int16)
+        status, _ = InC(model).compress(element, outside, 3, 50)
+        assert status == lib.BBANS_ERR_SYMBOL
 
 
 @pytest.mark.parametrize("level", range(1, 10))

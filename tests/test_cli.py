@@ -21,7 +21,10 @@ from shared import (
 import bbans
 
 PYTHON = [sys.executable, "-m", "bbans"]
-COMMANDS = ["demo", "train", "compress", "decompress", "info", "export"]
+COMMANDS = [
+    "demo", "train", "compress", "decompress", "pack", "unpack", "get", "info",
+    "export",
+]  # fmt: skip
 DATA = b"It was the best of times, it was the worst of times.\n" * 20
 
 
@@ -96,7 +99,7 @@ def test_help(command):
     assert text.startswith(f"usage: bbans {command or ''}".rstrip())
     for name in COMMANDS if command is None else []:
         assert name in text
-    has_progress = command not in (None, "info", "export")
+    has_progress = command not in (None, "unpack", "get", "info", "export")
     assert ("--quiet" in text) == has_progress
 
 

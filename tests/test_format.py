@@ -13,7 +13,15 @@ import pytest
 import reference
 from shared import ALL_BYTES, in_mode, random_hierarchy
 
-from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
+from bbans import (
+    LGSSM,
+    Alphabet,
+    Message,
+    RecordCodec,
+    compress,
+    decompress,
+    encode,
+)
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder
 from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS, Header
@@ -21,18 +29,19 @@ from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
-from bbans.records import packets
+from bbans.records import RecordCodec, Records, packets
+from bbans.records.groups import RecordBytes, put_group, put_header
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
 SECTIONS = {
     re.match(r"[A-Za-z ]*[a-z]", section)[0]: section
     for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 }
-MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET = (
+MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET, RECORD, RECORD_FILE = (
     SECTIONS[name]
     for name in (
         "Message", "Model file", "Network file", "Container", "Bytes", "Signal",
-        "Packet",
+        "Packet", "Record", "Record file",
     )
 )  # fmt: skip
 
@@ -492,6 +501,47 @@ def test_the_kinds_of_transforms():
     assert [(int(k), name) for k, name in kinds] == [*enumerate(names)]
 
 
+# ---- record
+
+
+def test_the_records_of_the_example():
+    model = FrozenHMM(
+        CODER.initial, CODER.transition, CODER.emission,
+        prec=CODER.prec, start_length=CODER.start_length,
+        alphabet=Alphabet(2, kind="bytes"),
+    )  # fmt: skip
+    codec = RecordCodec(model)
+    rows = tables(RECORD)[1]
+    assert len(rows) == 4
+    for record, length, interval, fraction, message in rows:
+        xs = b"" if record == "(empty)" else bytes.fromhex(record.strip("`"))
+        low, width = Fraction(0), Fraction(255, 256)
+        for bit in length.split():
+            width /= 2
+            low += int(bit) * width
+        digits = length.replace(" ", "")
+        assert int(digits, 2) == len(xs) + 1
+        assert digits.index("1") == len(digits) // 2
+        for x in xs:
+            low += x * Fraction(3, 4) * width
+            width *= [Fraction(3, 4), Fraction(1, 4)][x]
+        ends = [Fraction(end) for end in interval.strip("[)").split(",")]
+        assert ends == [low, low + width]
+        digits = fraction.removeprefix("0.")
+        value = Fraction(int(digits, 2), 2 ** len(digits))
+        assert low <= value < low + width
+        assert not any(
+            low <= Fraction(v, 2 ** (len(digits) - 1)) < low + width
+            for v in range(2 ** (len(digits) - 1))
+        )
+        padded = digits.ljust(-(-len(digits) // 8) * 8, "0")
+        data = int(padded, 2).to_bytes(len(padded) // 8, "big")
+        assert bytes.fromhex(message.strip("`")) == data == codec.encode(xs)
+        assert codec.decode(data) == xs
+    record, stored = re.findall(r"The record `(.+)` has .* stored as `(.+)`", RECORD)[0]
+    assert codec.encode(bytes.fromhex(record)) == bytes.fromhex(stored)
+
+
 # ---- packet
 
 
@@ -535,3 +585,110 @@ def test_the_operations_of_networks():
     for i, name in listed:
         assert getattr(lib, f"BBANS_OP_{name}") == int(i)
     assert [key.split(", ")[0] for key in words][-1] == "19"
+
+
+# ---- record files
+
+
+def located(place, data):
+    """A checksum that holds a place."""
+    return crc32(struct.pack("<Q", place) + data).to_bytes(4, "little")
+
+
+def bits_of(data, n):
+    bits = [byte >> i & 1 for byte in data for i in range(8)]
+    assert len(data) == (n + 7) // 8
+    assert not any(bits[n:])
+    return bits[:n]
+
+
+def record_file(data):
+    """Header, and of each group the first number, flag and messages; all checked."""
+    magic, version, flags, kind, t, fingerprint, m = struct.unpack_from(
+        "<4s4B8sI", data
+    )
+    assert (magic, version) == (b"\x89bbr", 1)
+    terminator, at = data[20 : 20 + t], 24 + t
+    assert data[20 + t : at] == crc32(data[: 20 + t]).to_bytes(4, "little")
+    model, at = data[at : at + m], at + m
+    groups, records = [], 0
+    while at < len(data):
+        start = at
+        magic, n, flag, size, first = struct.unpack_from("<4s3sBIQ", data, at)
+        n = int.from_bytes(n, "little")
+        assert (magic, first) == (b"\x89bbg", records)
+        assert data[at + 20 : at + 24] == located(at, data[at : at + 20])
+        at += 24
+        low = max((size // n).bit_length() - 1, 0)
+        lower = bits_of(data[at : at + (n * low + 7) // 8], n * low)
+        at += (n * low + 7) // 8
+        high = (n + (size >> low) + 7) // 8
+        upper = bits_of(data[at : at + high], n + (size >> low))
+        at += high
+        ones = [i for i, bit in enumerate(upper) if bit]
+        assert len(ones) == n
+        ends = [
+            (one - i << low)
+            + sum(bit << j for j, bit in enumerate(lower[i * low : (i + 1) * low]))
+            for i, one in enumerate(ones)
+        ]
+        assert ends == sorted(ends)
+        assert ends[-1] == size
+        checksums = data[at : at + 4 * n * flags]
+        at += 4 * n * flags
+        messages = [data[at + a : at + b] for a, b in zip([0, *ends], ends)]
+        at += size
+        if flags:
+            own = (located(first + i, m) for i, m in enumerate(messages))
+            assert checksums == b"".join(own)
+        assert data[at : at + 4] == located(start, data[start:at])
+        at, records = at + 4, records + n
+        groups.append((first, flag, messages))
+    return (flags, kind, fingerprint, terminator, model), groups
+
+
+def test_the_example_of_a_record_file():
+    lines = re.search(r"^```\n(.*?)^```", RECORD_FILE, flags=re.M | re.S)[1]
+    hexadecimal = "".join(
+        re.match(r"(?:[0-9a-f]{2} )*[0-9a-f]{2}\b", line)[0]
+        for line in lines.splitlines()
+    )
+    data = bytes.fromhex(hexadecimal)
+    header, groups = record_file(data)
+    fingerprint = bytes.fromhex("0011223344556677")
+    assert header == (1, 2, fingerprint, b"\n", b"")
+    messages = [bytes.fromhex("1f5a77c1"), b"", b"\xffa"]
+    assert groups == [(0, 1, messages)]
+    made = put_header("text", True, fingerprint, b"\n", b"")
+    assert made + put_group(len(made), 0, messages, True, True) == data
+    read = RecordBytes(data, "it")
+    assert read.messages(0, 3) == messages
+    assert [read.message(k) for k in range(3)] == messages
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+def test_record_files(checksums, tmp_path):
+    path, rng = tmp_path / "x.bbr", random.Random(2)
+    wanted = [rng.randbytes(rng.choice([0, 1, 30, 30, 3000])) for _ in range(600)]
+    Records.write(path, wanted, BYTES, checksums=checksums, terminator=b"\r\n")
+    with Records(path) as records:
+        records.extend(wanted[:3])
+    (flags, kind, fingerprint, terminator, model), groups = record_file(
+        path.read_bytes()
+    )
+    assert (flags, kind, terminator) == (checksums, 1, b"\r\n")
+    assert (fingerprint, model) == (BYTES.fingerprint, BYTES.to_bytes())
+    codec = RecordCodec(BYTES)
+    messages = [message for *_, group in groups for message in group]
+    assert messages == [codec.encode(record) for record in wanted + wanted[:3]]
+
+
+def test_limits_of_record_files():
+    (terminator,) = numbers(RECORD_FILE, r"\| t, 0 to (\d+) \|")
+    assert terminator == lib.BBANS_RECORDS_TERMINATOR_MAX
+    (most,) = numbers(RECORD_FILE, r"n: records, 1 to 2\^(\d+)")
+    assert 2**most == lib.BBANS_RECORDS_GROUP_MAX
+    (size,) = numbers(RECORD_FILE, r"bytes of their messages, below 2\^(\d+)")
+    assert 2**size - 1 == lib.BBANS_RECORDS_BYTES_MAX
+    (overhead,) = numbers(RECORD_FILE, r"A group has (\d+) bytes besides")
+    assert len(put_group(0, 0, [b""], False)) == overhead + 1

@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
 # All but device/: that is one file as it is.
-FOLDERS = "message distributions models bytes files records signals kernels".split()
+FOLDERS = ["message", "distributions", "models", "bytes", "files", "records"]
+FOLDERS += ["signals", "kernels"]
 NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"
 ENCODER = re.compile(
     r"^#ifndef BBANS_DECODER_ONLY\n.*?^#endif /\* BBANS_DECODER_ONLY \*/\n\n?",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, BinaryIO, cast
 
+from bbans._files import Resumed, read_full
+from bbans._kinds import RECORDS, START_BYTES
 from bbans.cli.options import add_command
 from bbans.cli.streams import reading
 from bbans.formats.info import describe
+from bbans.records.facts import record_file_facts
 
 __all__ = ["add", "run"]
 
@@ -28,6 +31,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the facts."""
     with reading(options.file) as file:
-        facts = describe(file)
+        start = read_full(file, START_BYTES)
+        whole = cast(BinaryIO, Resumed(start, file))
+        if start.startswith(RECORDS):
+            facts = record_file_facts(whole)
+        else:
+            facts = describe(whole)
     for name, value in facts.items():
         print(f"{name + ':':13} {value}")

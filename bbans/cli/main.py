@@ -10,14 +10,25 @@ from typing import Any
 
 from bbans import __version__
 from bbans._files import discard_unfinished
-from bbans.cli import compress, decompress, demo, export, info, train
+from bbans.cli import (
+    compress,
+    decompress,
+    demo,
+    export,
+    get,
+    info,
+    pack,
+    train,
+    unpack,
+)
 from bbans.cli.options import Parser
 from bbans.cli.streams import STDOUT, say, standard_streams, text_of
 from bbans.errors import BbansError
 
 __all__ = ["main"]
 
-COMMANDS = [demo, train, compress, decompress, export, info]  # as --help lists them
+# As --help lists them.
+COMMANDS = [demo, train, compress, decompress, pack, unpack, get, export, info]
 EXIT_OK, EXIT_ERROR = 0, 1  # argparse exits with 2
 # What ends a program that does not know it: where the platform has the signal.
 FATAL = [
@@ -41,6 +52,8 @@ examples:
   cat log | bbans compress - | ssh host 'bbans decompress - > log'
   bbans compress talk.wav                    also .npy and .csv: known by what they hold
   bbans compress --type int16 --channels 2 ecg.raw     integers sampled over time
+  bbans pack app.log                         writes app.log.bbr, lines by number
+  bbans get app.log.bbr 5 100:110            line 5, and ten from 100 on
   bbans info book.txt.bbz
 
 exit codes: 0 done, 1 an error (a line on stderr says which), 2 wrong usage. A signal

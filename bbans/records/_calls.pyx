@@ -24,7 +24,7 @@ cdef extern from "bbans.h":
     ctypedef union bbans_frozen:
         pass
     ctypedef struct bbans_model:
-        int type, kind
+        int type, kind, ends
         size_t width, symbols
         const uint8_t *values
         const bbans_frozen *frozen
@@ -111,6 +111,8 @@ cdef class RecordCalls:
         The number of its kind, and of its symbols.
     values : bytes or None
         What the symbols stand for, as model files have it.
+    ends : bool
+        Whether the last symbol is the end of a record.
 
     Notes
     -----
@@ -122,10 +124,11 @@ cdef class RecordCalls:
     cdef list rooms
     cdef readonly bint text
 
-    def __init__(self, model, int kind, size_t symbols, bytes values):
+    def __init__(self, model, int kind, size_t symbols, bytes values, bint ends):
         memset(&self.c, 0, sizeof(self.c))
         self.model, self.values = model, values
         self.c.kind, self.c.symbols, self.c.width = kind, symbols, 1
+        self.c.ends = ends
         if values is not None:
             self.c.values = <const uint8_t *>PyBytes_AS_STRING(values)
         self.c.frozen = <const bbans_frozen *><uintptr_t>int(

@@ -10,6 +10,8 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from bbans._threads import in_order, usable
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import KINDS, Alphabet
@@ -80,6 +82,7 @@ class RecordCodec:
             KINDS.index(alphabet.kind),
             alphabet.size,
             listed(alphabet) or None,
+            alphabet.ends,
         )
 
     @property
@@ -239,6 +242,60 @@ class RecordCodec:
         return done
 
     # ---- its model
+
+    @classmethod
+    def train(
+        cls,
+        records: Iterable[bytes | str],
+        *,
+        max_bytes: int | None = 256_000,
+        n_states: int = 16,
+        order: Any = "auto",
+        seed: int | np.random.Generator = 0,
+        threads: int | None = None,
+        progress: bool | None = None,
+    ) -> RecordCodec:
+        """Train an autoregressive model on records like those to come.
+
+        Parameters
+        ----------
+        records : iterable of bytes-like, or of str
+            Thousands, as a rule. Str make a model of text, by its UTF-8; others one of
+            all bytes. Each ends in an end of its own, so that no length is coded.
+        max_bytes : int or None
+            The most that the model's file may take, packed.
+        n_states, order, seed, threads, progress
+            As for `ARHMM.fit`.
+
+        Returns
+        -------
+        RecordCodec
+
+        Raises
+        ------
+        SymbolError
+            If the records are of both kinds, or of neither.
+        ModelError
+            If there are none, or an argument breaks a condition of `ARHMM.fit`.
+
+        Notes
+        -----
+        The model is trained by ``ARHMM.fit(records, n_states, ends=True, ...)`` and
+        frozen: train one so yourself for other choices.
+        """
+        from bbans.models.arhmm import ARHMM  # loads what only trains
+
+        items = _items(records, "records")
+        if all(isinstance(item, bytes | bytearray | memoryview) for item in items):
+            alphabet = Alphabet(256, kind="bytes", ends=True)
+        else:
+            alphabet = Alphabet.utf8(ends=True)
+        model = ARHMM.fit(
+            items, n_states, order=order, max_bytes=max_bytes, alphabet=alphabet,
+            seed=seed, threads=usable() if threads is None else threads,
+            progress=progress,
+        )  # fmt: skip
+        return cls(model.freeze())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file; an old one is replaced only when the new is whole."""

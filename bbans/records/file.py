@@ -29,7 +29,7 @@ from bbans.records.groups import (
     split,
 )
 
-__all__ = ["Records", "SalvagedRecord", "write_records"]
+__all__ = ["Records", "SalvagedRecord", "as_text_bytes", "write_records"]
 
 Record: TypeAlias = str | bytes
 
@@ -289,6 +289,18 @@ class Records(Sequence[Record]):
     def _named(self, error: CorruptError | LimitError, k: int) -> Exception:
         return type(error)(f"{self._name}: record {k}: {error}", error.status)
 
+    def texts(self) -> Iterator[bytes]:
+        """Yield, in parts, the text that the records are part of: each of them, and
+        what follows it, as UTF-8."""
+        view, start = self._view, 0
+        for group in range(view.n_groups):
+            stop, last = view.numbers(group).stop, group + 1 == view.n_groups
+            unterminated = view.unterminated(group)
+            if unterminated or last or stop - start >= _BATCH:
+                lines = [as_text_bytes(r) for r in self._run(view, start, stop)]
+                yield self.terminator.join(lines if unterminated else [*lines, b""])
+                start = stop
+
     def salvage(self) -> Iterator[SalvagedRecord]:
         """Yield each record of a damaged file, with whether it is intact.
 
@@ -383,6 +395,9 @@ class Records(Sequence[Record]):
         OSError
             If they cannot be written.
         """
+        self._extend(records, False)
+
+    def _extend(self, records: Iterable[Record], unterminated: bool) -> None:
         messages = [*_encoded(records, self._coder)]
         if not messages:
             return
@@ -392,11 +407,14 @@ class Records(Sequence[Record]):
             at, first = view.n_bytes, view.n_records
             parts = []
             for group in split(messages):
-                parts.append(put_group(at, first, group, self.checksums))
+                last = first + len(group) == view.n_records + len(messages)
+                parts.append(
+                    put_group(at, first, group, self.checksums, last and unterminated)
+                )
                 at, first = at + len(parts[-1]), first + len(group)
             if view.is_cut:  # the rest of which would be what follows
                 file.seek(view.end)
-                write_full(file, bytes(4))
+                write_full(file, bytes(view.n_bytes - view.end))
                 os.fsync(file.fileno())
             file.seek(view.n_bytes)
             write_full(file, b"".join(parts))
@@ -442,6 +460,13 @@ class Records(Sequence[Record]):
     def _locked(self) -> Any:
         """The file, to write to, while nobody else does."""
         return locking(self._path)
+
+
+def as_text_bytes(record: Record) -> bytes:
+    """A record as it is in a text: str as UTF-8."""
+    if isinstance(record, str):
+        return record.encode("utf-8", "surrogatepass")
+    return record
 
 
 def _numbers(key: Any, n: int) -> list[int]:

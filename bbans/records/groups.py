@@ -302,6 +302,11 @@ class RecordBytes:
         place = self._place(group)
         return place is not None and bool(place.unterminated)
 
+    def message_bytes(self, group: int) -> int:
+        """How many bytes the messages of a group take."""
+        place = self._place(group)
+        return 0 if place is None else int(place.message_bytes)
+
     def numbers(self, group: int) -> range:
         """The numbers of a group's records."""
         place = self._place(group)

@@ -29,13 +29,6 @@ static int is_of_characters(const bbans_model *model)
     return model->kind == BBANS_KIND_TEXT && model->values != NULL;
 }
 
-/* Whether the last symbol is the end of a record. */
-static int ends(const bbans_model *model)
-{
-    (void)model;
-    return 0;
-}
-
 static const bbans_state_space *space_of(const bbans_model *model)
 {
     return &model->frozen->space;
@@ -146,7 +139,7 @@ static int encode(const bbans_model *model, const uint8_t *record, size_t n,
     if (!count_symbols(model, record, n, &count) || count > BBANS_RECORD_MAX)
         return 0;
     (void)bbans_range_encode_interval(enc, 0, STORED, FIRST_TOTAL);
-    if (!ends(model)) {
+    if (!model->ends) {
         const uint32_t v = (uint32_t)count + 1;
         const unsigned bits = (unsigned)bbans_bit_length(v) - 1;
 
@@ -162,7 +155,7 @@ static int encode(const bbans_model *model, const uint8_t *record, size_t n,
         if (x == model->symbols || !encode_symbol(space, s, x, enc, n + 1))
             return 0;
     }
-    if (ends(model) && !encode_symbol(space, s, model->symbols - 1, enc, n + 1))
+    if (model->ends && !encode_symbol(space, s, model->symbols - 1, enc, n + 1))
         return 0;
     *n_bytes = bbans_range_finish_bytes(enc);
     return *n_bytes <= n + 1;
@@ -286,18 +279,18 @@ static bbans_status decode(const bbans_model *model, const uint8_t *bytes,
     if (status != BBANS_OK)
         return BBANS_ERR_CORRUPT;
     (void)bbans_range_advance(&dec, 0, STORED, FIRST_TOTAL);
-    if (!ends(model))
+    if (!model->ends)
         status = decode_length(&dec, &left);
     if (status != BBANS_OK)
         return status;
     *n = left;
-    if (!ends(model) && left > cap) /* a symbol has a byte, or more */
+    if (!model->ends && left > cap) /* a symbol has a byte, or more */
         return BBANS_ERR_CAPACITY;
     for (*n = 0; left > 0; left--) {
         status = decode_symbol(space, s, &dec, &x);
         if (status != BBANS_OK)
             return status;
-        if (ends(model) && x == model->symbols - 1)
+        if (model->ends && x == model->symbols - 1)
             break;
         status = put_symbol(model, x, record, cap, n);
         if (status != BBANS_OK)

@@ -173,7 +173,7 @@ static void test_cuts(const made *m)
         CHECK(longer != NULL);
         memcpy(longer, bytes, n);
         if (file.cut)
-            memset(longer + file.end, 0, 4);
+            memset(longer + file.end, 0, n - file.end);
         CHECK(bbans_records_put_group(n, file.records, (const uint8_t *)"last",
                                       &end, 1, m->checksums, 0, longer + n, 40,
                                       &n_bytes) == BBANS_OK);

@@ -1,0 +1,78 @@
+"""bbans get: records of a record file, by their numbers."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import Any, NamedTuple
+
+from bbans.cli.options import add_command
+from bbans.cli.unpack import add_file, opened
+from bbans.errors import ModelError
+from bbans.records.file import as_text_bytes
+
+__all__ = ["add", "run"]
+
+_AT_A_TIME = 4096
+
+
+class Selection(NamedTuple):
+    """One number, or a slice of them."""
+
+    text: str
+    key: int | slice
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "get",
+        run,
+        "show records of a record file",
+        "Write records of FILE to stdout, each as a line, by their numbers.",
+    )
+    add_file(parser)
+    parser.add_argument(
+        "records",
+        metavar="K",
+        nargs="+",
+        type=selection,
+        help="a number, from 0, or if negative from the end; or some of them: 5:10 are "
+        "5 to 9, -3: the last three, ::100 each hundredth",
+    )
+    # Numbers from the end are no options, though they begin like one.
+    vars(parser)["_negative_number_matcher"] = re.compile("-[0-9]+(:.*)?$")
+
+
+def selection(text: str) -> Selection:
+    """Which records K stands for."""
+    if re.fullmatch(r"-?[0-9]{1,18}", text):
+        return Selection(text, int(text))
+    if re.fullmatch(r"(-?[0-9]{1,18})?(:(-?[0-9]{1,18})?){1,2}", text):
+        parts = [int(part) if part else None for part in text.split(":")]
+        if parts[2:] != [0]:
+            return Selection(text, slice(*parts))
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither a number nor a range of them, as 5:10"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Show them."""
+    with opened(options) as records:
+        n, ending = len(records), records.terminator or b"\n"
+        for text, key in options.records:
+            if not isinstance(key, slice) and not -n <= key < n:
+                raise ModelError(f"{options.file} has {n} records, and no {text}")
+        sink = sys.stdout.buffer
+        for _, key in options.records:
+            if not isinstance(key, slice):
+                sink.write(as_text_bytes(records[key]) + ending)
+                continue
+            numbers = range(*key.indices(n))
+            for first in range(0, len(numbers), _AT_A_TIME):
+                part = numbers[first : first + _AT_A_TIME]
+                found = records[list(part)]
+                sink.write(b"".join(as_text_bytes(record) + ending for record in found))
