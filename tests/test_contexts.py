@@ -146,7 +146,7 @@ def test_files_need_contexts_without_first_and_last_symbol():
         for k, s in enumerate(suffix)
     }
     assert contexts.order > 3
-    assert 25_000 < contexts.n_contexts + contexts.n_entries <= 30_000
+    assert 17_000 < contexts.n_contexts + contexts.n_entries <= 21_001
     for s, symbols in entries.items():
         if len(s) > 1:
             assert symbols <= entries[s[1:]]
