@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bbans._arguments import as_integer
 from bbans.errors import ModelError
@@ -20,7 +20,9 @@ from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHTS_MAX, Contexts, Jo
 __all__ = ["Counts", "evaluate", "row"]
 
 _MAX_ITEMS = 1 << 23
-_ITEMS = 2  # contexts and entries at most, for each byte of a packed model file
+# Contexts and entries at most, for each byte of a packed model file: they take less,
+# but time to load.
+_ITEMS = 1.4
 # Parts of entries that are counted, for each of those bytes.
 _COUNTED = 4
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of
@@ -35,8 +37,11 @@ _TOTAL_CLASS, _TYPES_CLASS = (
 _BLOCKS = 10  # of data, each of which is left out in turn
 _ORDERS = 8, 16
 _BETTER = 0.995  # so much less the longer order must take
-_LEAST_GAIN = 1e-6  # bits, for an item
+_LEAST_GAIN = 0.01  # bits, for an item
 _HALVINGS = 24
+_REPLACED = 0.5  # of varied symbols, in copies
+_MANY, _HARMLESS = 0.15, 1.1  # what part of the data they must be, and of the bits
+_OTHERWISE = 0.01  # leave that much more to shorter contexts: other data differ
 _OFTEN = 8  # a context that occurred as often comes back as often
 _ROUNDS = 6  # of EM for the back-offs of classes
 _SAMPLE = 1 << 18  # symbols that are enough for that
@@ -108,11 +113,17 @@ class Counts:
         What the contexts may take in a packed model file, about; see `limit`. Those are
         left out that gain least. By default all are kept that occur twice and gain
         anything.
+    varied : array_like of int, optional
+        Symbols that stand for each other, as digits do: the data are counted again
+        with half of these replaced by others of them, so that what follows a number is
+        known after others too. With order "auto" only where that is better for the
+        last fifth.
 
     Attributes
     ----------
     order : int
-        As above.
+    varied : bool
+        Whether symbols were replaced.
     n_contexts : int
         C, with the empty one.
     own, back_off : ndarray of float64, shape (T,)
@@ -144,27 +155,35 @@ class Counts:
         n_symbols: int,
         order: int | str,
         max_bytes: int | None = None,
+        varied: ArrayLike = (),
     ) -> None:
         if not 1 <= n_symbols <= WEIGHTS_MAX:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
+        parts, varied = list(sequences), _symbols(varied, n_symbols)
         if order == "auto":
-            parts = list(sequences)
-            order, sequences = _best_order(parts, n_symbols, max_bytes), parts
+            order, varied = _best(parts, n_symbols, max_bytes, varied)
         self.order = as_integer(order, "order", 0, MAX_ORDER)
-        data = Joined(sequences, n_symbols)
-        self._frequency = _frequency(data.x, n_symbols)
-        self._levels, self._deepest = _counted(data, self.order, max_bytes)
+        self.varied = varied.size > 0
+        x = Joined(parts, n_symbols).x
+        block = np.arange(x.size) * _BLOCKS // max(x.size, 1)
+        genuine = np.ones(x.size, bool)
+        if self.varied:
+            parts, block, genuine = _with_copies(parts, block, varied)
+        self._frequency = _frequency(x, n_symbols)
+        data = Joined(parts, n_symbols)
+        self._levels, deepest = _counted(data, block, self.order, max_bytes)
+        self._deepest = deepest[genuine]
         _count(self._levels, discounts=True)
         chain, at = self._chain()
         gates = [level.gate for level in self._levels]
         for _ in range(_ROUNDS):
-            gates, _ = _maximised(chain, gates, self._frequency[data.x[at]])
+            gates, _ = _maximised(chain, gates, self._frequency[x[at]])
         for level, gate in zip(self._levels, gates, strict=True):
-            level.gate = gate
+            level.gate = gate + _OTHERWISE * (1 - gate)
         _weigh(self._levels, self._frequency)
-        self._keep(_MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes)
+        self._keep(_MAX_ITEMS if max_bytes is None else int(_ITEMS * max_bytes))
 
     def _keep(self, items: int) -> None:
         self.n_items = _choose(self._levels, items)
@@ -208,10 +227,10 @@ class Counts:
                 break
             last = found
         changed = found < _WORTH * bits
-        for level, keep, gate in zip(
-            self._levels, chosen, gates if changed else before, strict=True
-        ):
-            level.keep, level.gate = keep, gate
+        for level, keep, gate in zip(self._levels, chosen, gates, strict=True):
+            level.keep = keep
+            if changed:
+                level.gate = gate + _OTHERWISE * (1 - gate)
         self._finish()
         return changed
 
@@ -324,16 +343,14 @@ class _Level:
         above: _Integers,
         entries_above: _Integers,
         M: int,
-        blocks: int,
     ) -> None:
-        self.blocks = blocks
         self.parent, self.label = keys // (M + 1), keys % (M + 1)
         self.earlier = earlier
-        pairs = parts // blocks
+        pairs = parts // _BLOCKS
         first = np.flatnonzero(np.diff(pairs, prepend=-1))
         self.entry = np.cumsum(np.diff(pairs, prepend=-1) > 0) - 1
         self.owner, self.symbol = pairs[first] // M, pairs[first] % M
-        self.cell = self.owner[self.entry] * blocks + parts % blocks
+        self.cell = self.owner[self.entry] * _BLOCKS + parts % _BLOCKS
         self.part_above, self.above = above, entries_above[above[first]]
         self.part_times = self.part_ending = times
         self.times = self.ending = np.add.reduceat(times, first)
@@ -393,7 +410,7 @@ class _Level:
         self.total = _sums(self.owner, self.count, n)
         self.value = self.discounted(self.count)
         self.sum = np.bincount(self.owner, self.value, n)
-        value, cells = self.discounted(self.rest), n * self.blocks
+        value, cells = self.discounted(self.rest), n * _BLOCKS
         lost = np.bincount(self.cell, self.value[self.entry] - value, cells)[self.cell]
         context = self.owner[self.entry]
         rest = self.sum[context] - lost
@@ -413,7 +430,7 @@ class _Level:
 
         That is how often those occur in a block which occur as often outside of it.
         """
-        n, blocks = self.parent.size, self.blocks
+        n, blocks = self.parent.size, _BLOCKS
         there = _sums(self.cell, self.part_times, n * blocks).reshape(n, blocks)
         times = there.sum(axis=1)
         outside = np.minimum(times[:, None] - there, _OFTEN).ravel()
@@ -464,34 +481,74 @@ def _frequency(x: _Integers, M: int) -> _Floats:
     return frequency
 
 
-def _best_order(
-    sequences: list[NDArray[np.int32]], M: int, max_bytes: int | None
-) -> int:
-    """The shorter order, unless the data's last fifth takes less with the longer."""
-    parts = list(sequences)
-    ends = np.cumsum([part.size for part in parts])
-    T = int(ends[-1]) if parts else 0
-    # Between sequences, if that makes about a fifth.
-    n = int(np.searchsorted(ends, 0.8 * T)) if parts else 0
-    before = int(ends[n] - parts[n].size) if parts else 0
-    if not 0.7 * T <= before <= 0.9 * T and parts:
-        cut = int(0.8 * T) - before
-        parts[n : n + 1] = [parts[n][:cut], parts[n][cut:]]
-        n += 1
+def _symbols(varied: ArrayLike, M: int) -> _Integers:
+    symbols = np.asarray(varied, np.int64).ravel()
+    if symbols.size and not 0 <= int(symbols.min()) <= int(symbols.max()) < M:
+        raise ModelError(f"varied symbols are not all among the {M}")
+    return symbols
+
+
+def _with_copies(
+    parts: list[NDArray[np.int32]], block: _Integers, varied: _Integers
+) -> tuple[list[NDArray[np.int32]], _Integers, NDArray[np.bool_]]:
+    """Each sequence and a copy, the blocks of their symbols, and which are genuine."""
+    rng = np.random.default_rng(0)
+    found, blocks, genuine = [], [block[:0]], [np.zeros(0, bool)]
+    start = 0
+    for part in parts:
+        copy = part.copy()
+        at = np.flatnonzero(np.isin(part, varied))
+        at = at[rng.random(at.size) < _REPLACED]
+        copy[at] = rng.choice(varied, at.size)
+        found += [part, copy]
+        blocks += [block[start : start + part.size]] * 2
+        genuine += [np.ones(part.size, bool), np.zeros(part.size, bool)]
+        start += part.size
+    return found, np.concatenate(blocks), np.concatenate(genuine)
+
+
+def _best(
+    parts: list[NDArray[np.int32]],
+    M: int,
+    max_bytes: int | None,
+    varied: _Integers,
+) -> tuple[int, _Integers]:
+    """The order, and the symbols to replace: of few, what is best for the last fifth.
+
+    Shorter contexts, unless others are better by much; no replacement, if it is worse.
+    """
+    ends = np.cumsum([0, *(part.size for part in parts)])
+    T = int(ends[-1])
+    n = int(np.searchsorted(ends, 0.8 * T, "right")) - 1
     known, others = parts[:n], parts[n:]
+    if others and ends[n] < 0.7 * T:  # within a long one
+        cut = int(0.8 * T) - int(ends[n])
+        known, others = [*known, others[0][:cut]], [others[0][cut:], *others[1:]]
     x = Joined(others, M).x
-    p = _frequency(Joined(known, M).x, M)[x]
-    bits = []
-    for order in _ORDERS:
-        counts = Counts(known, M, order, max_bytes)
-        tree = counts.contexts()
+    before = Joined(known, M).x
+    p = _frequency(before, M)[x]
+
+    def bits(order: int, varied: _Integers) -> float:
+        tree = Counts(known, M, order, max_bytes, varied).contexts()
         own, left = evaluate(tree, tree.find(others, M), x)
-        bits.append(-np.log2(own + left * p).sum())
-    return _ORDERS[int(bits[1] < _BETTER * bits[0])]
+        return -float(np.log2(own + left * p).sum())
+
+    none = varied[:0]
+    short, long = (bits(order, none) for order in _ORDERS)
+    order, least = _ORDERS[0], short
+    if long < _BETTER * short:
+        order, least = _ORDERS[1], long
+    # Numbers change more in data to come than in the last fifth of these.
+    if (
+        np.isin(before, varied).sum() > _MANY * before.size
+        and bits(order, varied) < _HARMLESS * least
+    ):
+        return order, varied
+    return order, none
 
 
 def _counted(
-    data: Joined, order: int, max_bytes: int | None
+    data: Joined, block: _Integers, order: int, max_bytes: int | None
 ) -> tuple[list[_Level], _Integers]:
     """Levels of contexts, and for each symbol its part of the longest context: its
     number among all, the M symbols without a context first."""
@@ -499,10 +556,8 @@ def _counted(
     room = _MAX_ITEMS if max_bytes is None else min(_COUNTED * max_bytes, _MAX_ITEMS)
     least = 2 if max_bytes is None else 1
     M, T = data.M, data.x.size
-    blocks = max(min(_BLOCKS, T), 1)
     levels: list[_Level] = []
     at, of = np.arange(T), np.zeros(T, np.int64)
-    block = at * blocks // max(T, 1)
     deepest, begin, start = data.x.copy(), 0, M
     number = np.zeros(T, np.int64)  # of the context above, for each symbol
     entries = np.arange(M)
@@ -527,15 +582,13 @@ def _counted(
         if keys.size == 0:
             break
         parts, first, part, times = np.unique(
-            (of * M + data.x[at]) * blocks + block[at],
+            (of * M + data.x[at]) * _BLOCKS + block[at],
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )
         above = deepest[at[first]] - begin
-        levels.append(
-            _Level(keys, earlier[often], parts, times, above, entries, M, blocks)
-        )
+        levels.append(_Level(keys, earlier[often], parts, times, above, entries, M))
         room = max(room - parts.size, 0)
         deepest[at] = start + part
         begin, start, entries = start, start + parts.size, levels[-1].entry
