@@ -392,8 +392,9 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
  *            suffice
  *   n_bytes  out: bytes of the container; 0 after an error
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}, and ERR_SYMBOL for an element that is
- * not in the model's alphabet, or data that it is not for: text and bytes are
- * for models of their kind, arrays for all others; and UTF-8 must be valid. */
+ * not in the model's alphabet, or data that it is not for: models of bytes take
+ * them and UTF-8, models of text its characters, or UTF-8 if they list none, and
+ * arrays are for all but these; and UTF-8 must be valid. */
 BBANS_API bbans_status bbans_compress(const bbans_model *model,
         const bbans_content *content, const void *data, size_t n, size_t block,
         int level, void *work, size_t work_bytes, uint8_t *bytes, size_t cap,

@@ -363,12 +363,16 @@ TEXTS = {
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
-@pytest.mark.parametrize("kind", ["bytes", "characters", "utf8", "utf8 and an end"])
+@pytest.mark.parametrize(
+    "kind", ["bytes", "characters", "utf8", "utf8 and an end", "a packed file"]
+)
 @pytest.mark.parametrize("name", TEXTS)
 def test_example_and_command_write_the_same(example, name, kind, tmp_path):
     text = TEXTS[name]
     if kind == "bytes":
         model = bbans.default_model()
+    elif kind == "a packed file":
+        model = bbans.ARHMM.fit(TEXTS.values(), 2, order=2, n_iter=1).freeze()
     elif kind != "characters":
         model = random_hmm(5, Alphabet.utf8(ends=kind != "utf8"))
     else:

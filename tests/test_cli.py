@@ -485,7 +485,7 @@ def test_train_and_use():
 
 def test_train_an_autoregressive_model():
     write("a")
-    options = ["--states", "2", "--order", "2", "--context-bytes", "500", "--quiet"]
+    options = ["--states", "2", "--order", "2", "--model-size", "2K", "--quiet"]
     long = ["--save-float", "m.npz", "-o", "m.bbm"]
     passes("train", "a", *options, "--iterations", "3", *long)
     model = bbans.load_model("m.bbm")
@@ -498,12 +498,19 @@ def test_train_an_autoregressive_model():
     )
     passes("compress", "-m", "p.bbm", "a")
     assert passes("decompress", "-m", "p.bbm", "a.bbz", "-o", "-") == DATA
-    fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=500, n_iter=3)
+    fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=2048, n_iter=3)
+    assert len(Path("m.bbm").read_bytes()) <= 2048
     assert model == fitted.freeze()
     assert b"of up to 2 symbols" in passes("info", "m.bbm")
     passes("compress", "-f", "-m", "m.bbm", "a")
     assert passes("decompress", "-m", "m.bbm", "a.bbz", "-o", "-") == DATA
+    passes("train", "a", "--order", "auto", "--iterations", "1", "-o", "auto.bbm")
+    assert bbans.load_model("auto.bbm").n_states == 16
     assert "order must be" in fails("train", "a", "--order", "17", "-o", "n.bbm")
+    fault = fails("train", "a", "--order", "best", "-o", "n.bbm", code=2)
+    assert "is no order: say a number of 0 to 16, or auto" in fault
+    fault = fails("train", "a", "--order", "1", "--prec", "25", "-o", "n.bbm")
+    assert "prec must be 8 to 24" in fault
 
 
 def test_train_a_hierarchical_model():
@@ -705,13 +712,13 @@ def test_latent_trees(directory):
     (["--levels", "2,2", "--states", "64"], "--states does not go with --levels"),
     (["--levels", "2,2", "--order", "0"], "--order does not go with --levels"),
     (["--levels", "2,2", "--latents", "1"], "--levels does not go with --latents"),
-    (["--context-bytes", "200000"], "--context-bytes needs --order"),
-    (["--context-bytes", "9", "--order", "0"], "--context-bytes needs --order"),
+    (["--model-size", "200K"], "--model-size needs --order"),
+    (["--model-size", "9", "--order", "0"], "--model-size needs --order"),
     (["--latents", "1", "--order", "0"], "--order does not go with --latents"),
     (["--latents", "1", "--states", "64"], "--states does not go with --latents"),
     (["--latents", "1", "--prec", "24"], "--prec does not go with --latents"),
     (["--latents", "1", "--seed", "0"], "--seed does not go with --latents"),
-    (["--latents", "1", "--context-bytes", "9"], "--context-bytes does not go with"),
+    (["--latents", "1", "--model-size", "9"], "--model-size does not go with"),
     (["--latents", "1", "--lines"], "--lines does not go with --latents"),
     (["--latents", "1", "--text"], "--text does not go with --latents"),
     (["--ends"], "--ends needs --lines"),

@@ -139,6 +139,17 @@ def size(text: str) -> int:
     return int(number) * power
 
 
+def context_order(text: str) -> int | str:
+    """An order of an autoregressive model."""
+    if text == "auto":
+        return text
+    if re.fullmatch("-?[0-9]{1,9}", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no order: say a number of 0 to 16, or auto"
+        )
+    return int(text)
+
+
 def state_counts(text: str) -> list[int]:
     """Numbers of states, divided by commas."""
     if re.fullmatch("[0-9]{1,9}(,[0-9]{1,9})*", text) is None:

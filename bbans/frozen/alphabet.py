@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -182,7 +183,7 @@ class Alphabet:
     @property
     def units(self) -> Alphabet:
         """What single symbols stand for: of UTF-8 bytes; else this alphabet."""
-        return Alphabet(256, "bytes", ends=self.ends) if self.is_utf8 else self
+        return _all_bytes(self.ends) if self.is_utf8 else self
 
     def with_ends(self, ends: bool = True) -> Alphabet:
         """Return this alphabet with the end of a record, or without it."""
@@ -356,6 +357,11 @@ class Alphabet:
             f"symbol {_name(values[t], self.kind)} at position {t} is not in the "
             f"model's alphabet of {self._count} {noun}"
         )
+
+
+@cache
+def _all_bytes(ends: bool) -> Alphabet:
+    return Alphabet(256, "bytes", ends=ends)
 
 
 def _alphabet(symbols: Any, kind: Kind, ends: bool) -> Alphabet:

@@ -28,7 +28,13 @@ from bbans.models._parameters import (
     log2_prior,
 )
 from bbans.models._sample import MAX_SYMBOLS, Sample
-from bbans.models._training import Iteration, check_run, climb, impossible
+from bbans.models._training import (
+    Iteration,
+    check_init,
+    check_run,
+    climb,
+    impossible,
+)
 from bbans.models.base import FloatModel
 from bbans.models.contexts import Counts, evaluate
 from bbans.models.em import Statistics
@@ -252,9 +258,8 @@ class ARHMM(FloatModel):
                 pseudo_count=pseudo_count, alphabet=symbols.size, seed=seed, **how,
             )  # fmt: skip
             states = HMM(*states._parameters, alphabet=symbols)
-        elif init.n_states != n_states or init.alphabet != symbols:
-            raise ModelError(f"init is another kind of model: {init!r}")
         else:
+            check_init(init, n_states, symbols)
             states = init
         return cls._trained(
             sample, states, order, max_bytes,

@@ -305,15 +305,18 @@ def _empty(starts: Offsets, model: EngineModel, max_bytes: int | None) -> NDArra
 
 def _split(x: NDArray[Any], starts: Offsets, model: EngineModel) -> list[Any]:
     spans = list(pairwise(starts.tolist()))
-    if model.ends or model._is_utf8:  # which not all symbols decode under
-        parts = []
+    try:
+        units = model._in_units(x)
+        if model._is_utf8:
+            return [model._joined(units[a:b]) for a, b in spans]
+        values = model._joined(units)
+    except CorruptError:
         for k, (a, b) in enumerate(spans):
             try:
-                parts.append(model._values(x[a:b]))
+                model._values(x[a:b])
             except CorruptError as error:
                 raise CorruptError(f"sequence {k}: {error}") from None
-        return parts
-    values = model._values(x)
+        raise
     size = model.width if isinstance(values, bytes) else 1  # of a row
     return [values[size * a : size * b] for a, b in spans]
 

@@ -72,11 +72,31 @@ static void write_file(const char *name, const uint8_t *bytes, size_t n)
         fail(name, "cannot be written");
 }
 
+/* The plain form of a model file. */
+static buffer unpacked(const buffer packed, const char *name)
+{
+    buffer plain = {NULL, 0};
+    size_t cap = 0;
+    bbans_status status;
+
+    do { /* it says what it needs */
+        free(plain.bytes);
+        plain.bytes = allocate(cap);
+        status =
+            bbans_model_unpack(packed.bytes, packed.n, plain.bytes, cap, &cap);
+    } while (status == BBANS_ERR_CAPACITY);
+    check(status, name);
+    plain.n = cap;
+    return plain;
+}
+
 static void load_model(bbans_model *model, const char *name)
 {
-    const buffer file = read_file(name); /* stays: the alphabet is in it */
+    buffer file = read_file(name); /* stays: the alphabet is in it */
     size_t n;
 
+    if (bbans_model_parse(model, file.bytes, file.n) == BBANS_ERR_STATE)
+        file = unpacked(file, name);
     check(bbans_model_parse(model, file.bytes, file.n), name);
     n = bbans_model_bytes(model);
     check(bbans_model_build(model, allocate(n), n), name);
