@@ -302,6 +302,16 @@ def test_the_limit_is_of_bytes_whatever_is_decoded():
         codec.decode(message, max_bytes=29)
 
 
+def test_nothing_is_a_record():
+    for name, empty in (("bytes", b""), ("utf-8", ""), ("characters", "")):
+        message = CODECS[name].encode(empty)
+        assert len(message) <= 1
+        assert CODECS[name].decode(message, max_bytes=0) == empty
+        assert CODECS[name].decode_many([message], max_bytes=0) == [empty]
+        with pytest.raises(LimitError):
+            CODECS[name].decode(CODECS[name].encode("x"), max_bytes=0)
+
+
 def test_by_default_a_record_has_at_most_a_mebibyte():
     codec = CODECS["sure"]
     message = codec.encode(bytes(2**20))

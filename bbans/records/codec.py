@@ -55,10 +55,11 @@ class RecordCodec:
 
     Examples
     --------
-    >>> codec = RecordCodec(bbans.default_model())
+    >>> from bbans import RecordCodec, default_model
+    >>> codec = RecordCodec(default_model())
     >>> message = codec.encode(b"The rain in Spain stays mainly in the plain.")
     >>> len(message)
-    26
+    20
     >>> codec.decode(message)
     b'The rain in Spain stays mainly in the plain.'
     """
