@@ -425,7 +425,16 @@ def test_a_codec_is_trained(records):
     assert len(codec.encode(records[0])) < len(records[0])
     other = type(records[0])() + records[0][:1] * 5
     assert codec.decode(codec.encode(other)) == other
-    assert len(codec.model.to_bytes()) <= 20_000
+    assert len(codec.model.to_bytes(packed=True)) <= 20_000
+
+
+@pytest.mark.parametrize(
+    "records", [["né 1", "né 2"] * 20, [b"\xff 1", b"\xff 2"] * 20]
+)
+def test_a_codec_is_trained_on_what_a_function_gives(records):
+    options = {"n_states": 2, "order": 2, "seed": 1}
+    codec = RecordCodec.train(lambda: iter(records), **options)
+    assert codec == RecordCodec.train(records, **options)
 
 
 def test_training_says_what_is_wrong():
@@ -435,6 +444,8 @@ def test_training_says_what_is_wrong():
         RecordCodec.train([])
     with pytest.raises(SymbolError):
         RecordCodec.train(["text", b"bytes"])
+    with pytest.raises(SymbolError):
+        RecordCodec.train([b"bytes", "text"])
 
 
 # ---- mistakes
