@@ -302,6 +302,16 @@ def test_the_limit_is_of_bytes_whatever_is_decoded():
         codec.decode(message, max_bytes=29)
 
 
+def test_nothing_is_a_record():
+    for name, empty in (("bytes", b""), ("utf-8", ""), ("characters", "")):
+        message = CODECS[name].encode(empty)
+        assert len(message) <= 1
+        assert CODECS[name].decode(message, max_bytes=0) == empty
+        assert CODECS[name].decode_many([message], max_bytes=0) == [empty]
+        with pytest.raises(LimitError):
+            CODECS[name].decode(CODECS[name].encode("x"), max_bytes=0)
+
+
 def test_by_default_a_record_has_at_most_a_mebibyte():
     codec = CODECS["sure"]
     message = codec.encode(bytes(2**20))
@@ -415,7 +425,16 @@ def test_a_codec_is_trained(records):
     assert len(codec.encode(records[0])) < len(records[0])
     other = type(records[0])() + records[0][:1] * 5
     assert codec.decode(codec.encode(other)) == other
-    assert len(codec.model.to_bytes()) <= 20_000
+    assert len(codec.model.to_bytes(packed=True)) <= 20_000
+
+
+@pytest.mark.parametrize(
+    "records", [["né 1", "né 2"] * 20, [b"\xff 1", b"\xff 2"] * 20]
+)
+def test_a_codec_is_trained_on_what_a_function_gives(records):
+    options = {"n_states": 2, "order": 2, "seed": 1}
+    codec = RecordCodec.train(lambda: iter(records), **options)
+    assert codec == RecordCodec.train(records, **options)
 
 
 def test_training_says_what_is_wrong():
@@ -425,6 +444,8 @@ def test_training_says_what_is_wrong():
         RecordCodec.train([])
     with pytest.raises(SymbolError):
         RecordCodec.train(["text", b"bytes"])
+    with pytest.raises(SymbolError):
+        RecordCodec.train([b"bytes", "text"])
 
 
 # ---- mistakes

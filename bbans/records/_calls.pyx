@@ -49,11 +49,12 @@ cdef bound_bytes c_bound = <bound_bytes>address("bound")
 cdef code_record c_encode = <code_record>address("encode")
 cdef code_record c_decode = <code_record>address("decode")
 
-# Bytes of a record, or of its message, from which on a call gives up the GIL.
+# Bytes of a record from which on a call gives up the GIL.
 cdef size_t LONG_CALL = 1024
 
-# Room for a record at first, and what a workspace that is kept may grow to.
-cdef size_t FIRST_ROOM = 4096, MOST_KEPT = 1 << 20
+# Room for a record at first, or so many bytes for each of its message, beyond which a
+# call gives up the GIL; and what a workspace that is kept may grow to.
+cdef size_t FIRST_ROOM = 4096, EXPECTED = 8, MOST_KEPT = 1 << 20
 
 # What one thread codes at a time.
 cdef size_t PART_BYTES = 1 << 16, PART_ITEMS = 1 << 11
@@ -220,10 +221,10 @@ cdef class RecordCalls:
         cdef Room room = self.take_room()
         cdef int status
         cdef size_t cap
-        room.grow(FIRST_ROOM)
+        cap = min(max(FIRST_ROOM, EXPECTED * n_bytes), most)
         while True:
-            cap = min(room.size, most)
-            if cap < LONG_CALL or n_bytes < LONG_CALL // 4:
+            room.grow(cap)
+            if cap <= FIRST_ROOM:
                 status = c_decode(&self.c, data, n_bytes, room.bytes, cap, &n, room.work,
                                   room.work_bytes)
             else:
@@ -235,7 +236,7 @@ cdef class RecordCalls:
             if n > most:
                 self.leave_room(room)
                 raise too_long(limit)
-            room.grow(max(n, 2 * room.size))
+            cap = min(max(n, 2 * cap), most)
         if status != BBANS_OK:
             self.leave_room(room)
             raise refusal(status)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from bbans._threads import in_order, usable
+from bbans._threads import as_threads, in_order
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import KINDS, Alphabet
 from bbans.frozen.base import FrozenModel, as_model
@@ -55,11 +56,11 @@ class RecordCodec:
 
     Examples
     --------
-    >>> import bbans
-    >>> codec = RecordCodec(bbans.default_model())
+    >>> from bbans import RecordCodec, default_model
+    >>> codec = RecordCodec(default_model())
     >>> message = codec.encode(b"The rain in Spain stays mainly in the plain.")
     >>> len(message)
-    26
+    20
     >>> codec.decode(message)
     b'The rain in Spain stays mainly in the plain.'
     """
@@ -235,10 +236,8 @@ class RecordCodec:
 
     def _all(self, work: Any, items: list[Any], threads: int | None) -> list[Any]:
         parts = self._calls.parts(items)
-        if threads is None:
-            threads = min(usable(), max(len(parts), 1))
         done: list[Any] = []
-        for part in in_order(work, parts, threads):
+        for part in in_order(work, parts, min(as_threads(threads), max(len(parts), 1))):
             done += part
         return done
 
@@ -247,11 +246,11 @@ class RecordCodec:
     @classmethod
     def train(
         cls,
-        records: Iterable[bytes | str],
+        records: Iterable[bytes | str] | Callable[[], Iterable[bytes | str]],
         *,
         max_bytes: int | None = 256_000,
         n_states: int = 16,
-        order: Any = "auto",
+        order: int | str = "auto",
         seed: int | np.random.Generator = 0,
         threads: int | None = None,
         progress: bool | None = None,
@@ -260,9 +259,11 @@ class RecordCodec:
 
         Parameters
         ----------
-        records : iterable of bytes-like, or of str
+        records : iterable of bytes-like, or of str; or a function
             Thousands, as a rule. Str make a model of text, by its UTF-8; others one of
-            all bytes. Each ends in an end of its own, so that no length is coded.
+            all bytes. Each ends in an end of its own, so that no length is coded. Of
+            more than memory holds, a function that returns an iterable of them each
+            time; the first record says of which kind they are.
         max_bytes : int or None
             The most that the model's file may take, packed.
         n_states, order, seed, threads, progress
@@ -286,15 +287,15 @@ class RecordCodec:
         """
         from bbans.models.arhmm import ARHMM  # loads what only trains
 
-        items = _items(records, "records")
-        if all(isinstance(item, bytes | bytearray | memoryview) for item in items):
+        items = records if callable(records) else _items(records, "records")
+        sample = islice(items(), 1) if callable(items) else items
+        if all(isinstance(item, bytes | bytearray | memoryview) for item in sample):
             alphabet = Alphabet(256, kind="bytes", ends=True)
         else:
             alphabet = Alphabet.utf8(ends=True)
         model = ARHMM.fit(
             items, n_states, order=order, max_bytes=max_bytes, alphabet=alphabet,
-            seed=seed, threads=usable() if threads is None else threads,
-            progress=progress,
+            seed=seed, threads=threads, progress=progress,
         )  # fmt: skip
         return cls(model.freeze())
 
