@@ -19,7 +19,7 @@ import bbans
 from bbans import Alphabet, compress, compress_file, decompress
 from bbans._lib import RAISES, ffi, lib
 from bbans.errors import CorruptError, TruncatedError
-from bbans.formats.coders import ByteCoder, SignalCoder
+from bbans.formats.coders import ByteCoder, ModelCoder, SignalCoder
 from bbans.frozen import FrozenModel
 from bbans.records.groups import RecordBytes
 
@@ -348,12 +348,14 @@ TEXTS = {
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
-@pytest.mark.parametrize("kind", ["bytes", "characters"])
+@pytest.mark.parametrize("kind", ["bytes", "characters", "utf8", "utf8 and an end"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_example_and_command_write_the_same(example, name, kind, tmp_path):
     text = TEXTS[name]
     if kind == "bytes":
         model = bbans.default_model()
+    elif kind != "characters":
+        model = random_hmm(5, Alphabet.utf8(ends=kind != "utf8"))
     else:
         alphabet = Alphabet("".join(sorted(set("".join(TEXTS.values())))))
         model = random_hmm(5, alphabet)
@@ -583,6 +585,62 @@ def test_text_and_bytes():
         assert decompress(blob, model) == expected
         assert compress(expected, model, block_size=50) == blob
         assert InC(model).decompress(blob)[2] == data
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_text_by_its_utf8(ends):
+    text = "a e€😀 " * 20
+    data = text.encode()
+    model = random_hmm(3, Alphabet.utf8(ends))
+    for block in (2**16, 7):
+        blob = compress(text, model, block_size=block)
+        assert InC(model).compress(1, data, len(data), block) == (0, blob)
+        assert InC(model).decompress(blob)[::2] == (0, data)
+        assert decompress(blob, model) == text
+    for element, wrong in ((0, data), (2, text.encode("utf-32-le")), (1, b"a\xff")):
+        n = len(wrong) // lib.bbans_element_bytes(element)
+        status, _ = InC(model).compress(element, wrong, n, 50)
+        assert status == lib.BBANS_ERR_SYMBOL
+
+
+@pytest.mark.parametrize(
+    ("symbols", "data", "element"),
+    [
+        (Alphabet.utf8(), "x" * 40, 1),
+        (ALL_BYTES, b"x" * 40, 0),
+        (Alphabet("ax"), "x" * 40, 2),
+        (Alphabet(200), np.full(40, 7, np.int16), 19),
+        (Alphabet([2, 7, 9]), np.full(40, 7, np.int16), 19),
+    ],
+)
+def test_the_end_of_a_record_is_no_element(symbols, data, element):
+    """No encoder writes it among data; both decoders say so."""
+    alphabet = symbols.with_ends()
+    model = bbans.HMM.fit([data], 1, alphabet=alphabet, n_iter=1).freeze()
+
+    class Wrong(ModelCoder):
+        """Puts one where the last element was."""
+
+        end = True
+
+        def encode(self, steps):
+            x = self.model.alphabet.units.encode(steps)
+            x[-1] = alphabet.end if self.end else x[-1]
+            return self.model.encode_message(x).to_bytes()
+
+        def shortest(self, steps, start=0):
+            return self.method, self.encode(steps)
+
+    coder = Wrong(model)
+    with pytest.raises(CorruptError, match=f"index {alphabet.end} at position 39 is"):
+        decompress(compress(data, coder), model)
+    assert InC(model).decompress(compress(data, coder))[0] == lib.BBANS_ERR_CORRUPT
+    coder.end = False
+    assert InC(model).decompress(compress(data, coder))[0] == 0
+    if element == 19:
+        outside = np.full(3, 200 if alphabet.values is None else 10, np.int16)
+        status, _ = InC(model).compress(element, outside, 3, 50)
+        assert status == lib.BBANS_ERR_SYMBOL
 
 
 @pytest.mark.parametrize("level", range(1, 10))

@@ -185,6 +185,17 @@ def test_until_is_one_byte_of_utf8():
         bbans.decode(data, model, until="字")
 
 
+@ENDS
+def test_particle_filters_code_text(ends):
+    model = frozen(Alphabet.utf8(ends))
+    particles = bbans.particles.ParticleFilter(model, 20)
+    assert particles.ends == ends
+    data, n = bbans.encode(TEXT, particles), len(TEXT.encode())
+    assert bbans.decode(data, particles, n) == TEXT
+    data, offsets = encode_batch(LINES, particles)
+    assert decode_batch(data, offsets, lengths(LINES), particles) == LINES
+
+
 # ---- what no encoder writes
 
 
@@ -395,6 +406,18 @@ def test_kinds_that_are_mixed_are_named(fit):
     ):
         with pytest.raises(other, match=re.escape(one)):
             fit(iter(data), 2)
+    for data, fault in (
+        ([[1], [[1, 2], [3, 4]]], r"sequence 1: a sequence has one axis, .*\(2, 2\)"),
+        (np.array(3), "a number has none: pass"),
+        ([[1], np.array(3)], "sequence 1: a sequence has one axis, and a number"),
+        (["a", None], "sequence 1: symbols must be integers"),
+        (np.array(["ab", "c"]), "an array of dtype <U2 is no sequence: pass x.tolist"),
+        (np.array([b"ab", b"c"]), r"dtype \|S2 is no sequence"),
+    ):
+        with pytest.raises(SymbolError, match=fault):
+            fit(data, 2)
+    several = np.array(["ab", "c"], object)
+    assert fit(several, 2, n_iter=1).alphabet == fit(["ab", "c"], 2, n_iter=1).alphabet
     for nothing in ([], [""], iter([]), lambda: iter([])):
         with pytest.raises(ModelError, match="no data to train on"):
             fit(nothing, 2)

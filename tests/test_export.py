@@ -9,6 +9,7 @@ import pytest
 
 import bbans
 from bbans.cli.main import main
+from bbans.errors import ModelError
 from bbans.frozen.c_header import c_header
 from bbans.models import HMM
 from bbans.records import packets
@@ -99,6 +100,26 @@ def test_values_of_the_symbols():
         in c_header(integers.freeze(8))
     )
     assert "alphabet" not in c_header(HMM.random(2, 3, seed=0).freeze(8))
+
+
+def test_the_end_of_a_record_is_named():
+    drawn = HMM.random(2, 3, seed=1)
+    for symbols, listed in (("ab", "= {\n    97, 98};"), ([5, 9], "= {\n    5, 9};")):
+        alphabet = bbans.Alphabet(symbols, ends=True)
+        model = HMM(
+            drawn.initial, drawn.transition, drawn.emission, alphabet=alphabet
+        ).freeze(15)
+        header = c_header(model, "exported")
+        assert f"exported_alphabet[] {listed}" in header
+        assert "enum { exported_end = 2 };" in header
+    every = HMM.random(2, 257, seed=1)
+    for alphabet in (
+        bbans.Alphabet.utf8(ends=True),
+        bbans.Alphabet(256, kind="bytes", ends=True),
+    ):
+        model = HMM(every.initial, every.transition, every.emission, alphabet=alphabet)
+        with pytest.raises(ModelError, match=r"257, with the end .* train it without"):
+            c_header(model.freeze(15))
 
 
 def test_what_a_device_cannot_read():

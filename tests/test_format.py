@@ -14,7 +14,15 @@ import pytest
 import reference
 from shared import ALL_BYTES, in_mode, random_hierarchy
 
-from bbans import LGSSM, Alphabet, Message, compress, decompress, encode
+from bbans import (
+    LGSSM,
+    Alphabet,
+    Message,
+    RecordCodec,
+    compress,
+    decompress,
+    encode,
+)
 from bbans._lib import lib
 from bbans.formats import ByteCoder, CodecCoder, SignalCoder
 from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, METHODS, Header
@@ -30,11 +38,11 @@ SECTIONS = {
     re.match(r"[A-Za-z ]*[a-z]", section)[0]: section
     for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]
 }
-MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET, RECORD_FILE = (
+MESSAGE, MODEL, NETWORK, CONTAINER, BYTE_BLOCK, SIGNAL, PACKET, RECORD, RECORD_FILE = (
     SECTIONS[name]
     for name in (
         "Message", "Model file", "Network file", "Container", "Bytes", "Signal",
-        "Packet", "Record file",
+        "Packet", "Record", "Record file",
     )
 )  # fmt: skip
 
@@ -492,6 +500,47 @@ def test_the_kinds_of_transforms():
         "wrapped",
     )
     assert [(int(k), name) for k, name in kinds] == [*enumerate(names)]
+
+
+# ---- record
+
+
+def test_the_records_of_the_example():
+    model = FrozenHMM(
+        CODER.initial, CODER.transition, CODER.emission,
+        prec=CODER.prec, start_length=CODER.start_length,
+        alphabet=Alphabet(2, kind="bytes"),
+    )  # fmt: skip
+    codec = RecordCodec(model)
+    rows = tables(RECORD)[1]
+    assert len(rows) == 4
+    for record, length, interval, fraction, message in rows:
+        xs = b"" if record == "(empty)" else bytes.fromhex(record.strip("`"))
+        low, width = Fraction(0), Fraction(255, 256)
+        for bit in length.split():
+            width /= 2
+            low += int(bit) * width
+        digits = length.replace(" ", "")
+        assert int(digits, 2) == len(xs) + 1
+        assert digits.index("1") == len(digits) // 2
+        for x in xs:
+            low += x * Fraction(3, 4) * width
+            width *= [Fraction(3, 4), Fraction(1, 4)][x]
+        ends = [Fraction(end) for end in interval.strip("[)").split(",")]
+        assert ends == [low, low + width]
+        digits = fraction.removeprefix("0.")
+        value = Fraction(int(digits, 2), 2 ** len(digits))
+        assert low <= value < low + width
+        assert not any(
+            low <= Fraction(v, 2 ** (len(digits) - 1)) < low + width
+            for v in range(2 ** (len(digits) - 1))
+        )
+        padded = digits.ljust(-(-len(digits) // 8) * 8, "0")
+        data = int(padded, 2).to_bytes(len(padded) // 8, "big")
+        assert bytes.fromhex(message.strip("`")) == data == codec.encode(xs)
+        assert codec.decode(data) == xs
+    record, stored = re.findall(r"The record `(.+)` has .* stored as `(.+)`", RECORD)[0]
+    assert codec.encode(bytes.fromhex(record)) == bytes.fromhex(stored)
 
 
 # ---- packet

@@ -351,7 +351,13 @@ ROW, PAIR = [0.5, 0.5], [[0.5, 0.5]] * 2
         (lambda: HierarchicalHMM.fit("ab", [2, 2], init=3), "init must be"),
         (
             lambda: HierarchicalHMM.fit([0, 1], [2, 3], init=random_model((2, 2), 2)),
-            "another kind",
+            r"init has \(2, 2\) states, and n_states is \(2, 3\)",
+        ),
+        (
+            lambda: HierarchicalHMM.fit(
+                [0, 2], init=random_model((2, 2), 3), alphabet=4
+            ),
+            r"init codes Alphabet\(3\), not Alphabet\(4\)",
         ),
         (lambda: HierarchicalHMM.fit("ab", [2, 2], tol=-1), "tol"),
         (lambda: HierarchicalHMM.from_frozen(3), "FrozenHierarchicalHMM"),

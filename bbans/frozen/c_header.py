@@ -82,7 +82,10 @@ def c_header(model: FrozenModel, name: str = "model") -> str:
         ctype = ALPHABET_TYPES[model.kind]
         parts.append(_array(f"{ctype} {name}_alphabet", model.alphabet.values))
     if model.ends:
-        parts.append(f"enum {{ {name}_end = {model.alphabet.end} }};\n")
+        parts.append(
+            "/* The symbol that ends a record: it has no value. */\n"
+            f"enum {{ {name}_end = {model.alphabet.end} }};\n"
+        )
     parts += [
         f"static const bbans_tiny_hmm {name} = {{",
         f"    {name}_initial, {name}_transition, {name}_emission,",

@@ -44,8 +44,20 @@ class NoDataError(ModelError):
 
 def as_sequences(sequences: Any) -> Iterable[Symbols]:
     """Return an iterable of sequences, which may have been given as one alone."""
+    if isinstance(sequences, np.ndarray) and sequences.dtype.kind in "STU":
+        raise SymbolError(
+            f"an array of dtype {sequences.dtype} is no sequence: pass x.tolist(), a "
+            "list of sequences"
+        )
     check_axes(sequences)
     if isinstance(sequences, (str, *_BYTES, np.ndarray)):
+        several = (str, *_BYTES, list, tuple, np.ndarray)
+        if (
+            isinstance(sequences, np.ndarray)
+            and sequences.dtype.kind == "O"
+            and isinstance(next(iter(sequences), None), several)
+        ):
+            return list(sequences)
         return [sequences]
     if isinstance(sequences, (list, tuple)):
         if sequences and isinstance(sequences[0], (int, np.integer)):
@@ -153,8 +165,7 @@ def infer_alphabet(
                 characters.update(item)
             _check_kinds(kinds)
             continue
-        check_axes(item)
-        array = as_integers(item)
+        array = _array(item, n)
         if isinstance(item, _BYTES):
             kinds.setdefault("bytes", n)
         elif array.dtype != np.uint8:
@@ -194,8 +205,20 @@ def _check_kinds(kinds: dict[str, int]) -> None:
         )
 
 
+def _array(item: Symbols, n: int) -> NDArray[Any]:
+    """The integers of sequence n, on one axis."""
+    try:
+        array = as_integers(item)
+        check_axes(array)
+    except SymbolError as error:
+        raise SymbolError(f"sequence {n}: {error}") from None
+    return array
+
+
 def check_axes(item: Any) -> None:
     """Refuse an array that could be several sequences as well as one."""
+    if getattr(item, "ndim", 1) == 0:
+        raise SymbolError("a sequence has one axis, and a number has none: pass [x]")
     if getattr(item, "ndim", 1) > 1:
         raise SymbolError(
             f"a sequence has one axis, not shape {item.shape}: pass list(x) if each "
@@ -211,6 +234,8 @@ def encode_all(
     end = np.array([alphabet.end] if alphabet.ends else [], np.int32)
     for n, item in enumerate(items):
         try:
+            if not isinstance(item, (str, *_BYTES)):
+                item = as_integers(item)
             check_axes(item)
             indices = alphabet.encode(item)
             yield np.concatenate([indices, end]) if alphabet.ends else indices

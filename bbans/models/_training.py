@@ -24,6 +24,7 @@ from bbans.models.em import Statistics
 
 __all__ = [
     "Iteration",
+    "check_init",
     "check_run",
     "climb",
     "impossible",
@@ -72,6 +73,19 @@ class HiddenStates(Protocol):
 
 
 _States = TypeVar("_States", bound=HiddenStates)
+
+
+def check_init(init: Any, n_states: Any, symbols: Alphabet) -> None:
+    """Refuse a model to start from that has other states or symbols."""
+    if init.n_states != n_states:
+        raise ModelError(
+            f"init has {init.n_states} states, and n_states is {n_states}: give that"
+        )
+    if init.alphabet != symbols:
+        raise ModelError(
+            f"init codes {init.alphabet!r}, not {symbols!r}: leave `alphabet` out, or "
+            "train from a model of it"
+        )
 
 
 def check_run(dtype: DTypeLike, threads: int) -> None:

@@ -34,7 +34,7 @@ from bbans.models._parameters import (
     random_emission,
 )
 from bbans.models._start_length import start_length
-from bbans.models._training import Iteration, train
+from bbans.models._training import Iteration, check_init, train
 from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import SHORT_BITS, step_bits
@@ -404,8 +404,7 @@ class HierarchicalHMM(FloatModel):
             symbols: Alphabet, passes: Callable[[], Iterable[Symbols]]
         ) -> HierarchicalHMM:
             if init is not None:
-                if init.n_states != sizes or init.alphabet != symbols:
-                    raise ModelError(f"init is another kind of model: {init!r}")
+                check_init(init, sizes, symbols)
                 return init._copy()
             frequencies = frequencies_of(passes(), symbols)
             rng = as_generator(seed)

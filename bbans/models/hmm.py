@@ -55,7 +55,13 @@ from bbans.models._parameters import (
     normalised,
     random_emission,
 )
-from bbans.models._training import Iteration, check_run, statistics_of, train
+from bbans.models._training import (
+    Iteration,
+    check_init,
+    check_run,
+    statistics_of,
+    train,
+)
 from bbans.models.base import FloatModel
 from bbans.models.em import Statistics
 from bbans.models.freeze_hmm import frozen_hmm
@@ -724,8 +730,7 @@ def _start(
     uniform.
     """
     if init is not None:
-        if init.n_states != K or init.alphabet != symbols:
-            raise ModelError(f"init is another kind of model: {init!r}")
+        check_init(init, K, symbols)
         if topology is not None:
             raise ModelError("with init its zeros are the topology: give no other")
         return init._copy()

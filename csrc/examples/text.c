@@ -92,7 +92,9 @@ static void compress(const bbans_model *model, const char *from, const char *to)
     bbans_content content;
     uint8_t *bytes;
 
-    if (model->kind == BBANS_KIND_TEXT) {
+    if (model->kind == BBANS_KIND_TEXT && model->values == NULL)
+        element = BBANS_ELEMENT_UTF8; /* its symbols are bytes of UTF-8 */
+    else if (model->kind == BBANS_KIND_TEXT) {
         uint32_t *point = allocate(text.n * sizeof *point);
 
         check(bbans_utf8_decode(text.bytes, text.n, point, text.n, &n), from);

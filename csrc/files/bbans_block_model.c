@@ -70,10 +70,13 @@ static int values_are_wide(const bbans_model *model)
 #ifndef BBANS_DECODER_ONLY
 int bbans_model_takes(const bbans_model *model, int element)
 {
+    const int text = model->kind == BBANS_KIND_TEXT;
+    const int is_utf8 = text && model->values == NULL;
+
     switch (element) {
-    case BBANS_ELEMENT_BYTES:
-    case BBANS_ELEMENT_UTF8: return model->kind == BBANS_KIND_BYTES;
-    case BBANS_ELEMENT_CHARACTERS: return model->kind == BBANS_KIND_TEXT;
+    case BBANS_ELEMENT_BYTES: return model->kind == BBANS_KIND_BYTES;
+    case BBANS_ELEMENT_UTF8: return model->kind == BBANS_KIND_BYTES || is_utf8;
+    case BBANS_ELEMENT_CHARACTERS: return text && !is_utf8;
     default:
         return bbans_element_bytes(element) > 0 &&
                model->kind != BBANS_KIND_TEXT;
@@ -170,6 +173,12 @@ size_t bbans_block_decode_bytes(const bbans_model *model, int element, size_t n)
                        bbans_sequence_work_bytes(&model->frozen->space, 1, 1));
 }
 
+/* The end of a record has no value, and no encoder writes it among elements. */
+static int is_end(const bbans_model *model, const void *x, size_t i)
+{
+    return model->ends && ((const uint32_t *)x)[i] == model->symbols - 1;
+}
+
 static int64_t observed(const bbans_model *model, const void *x, size_t i)
 {
     if (!takes_values(model))
@@ -200,8 +209,11 @@ bbans_status bbans_block_decode(const bbans_model *model, int element,
     if (status != BBANS_OK)
         return status;
     for (i = 0; i < n; i++) {
-        const int64_t value = observed(model, w.x, i);
+        int64_t value;
 
+        if (is_end(model, w.x, i))
+            return BBANS_ERR_CORRUPT;
+        value = observed(model, w.x, i);
         if (!bbans_element_fits(element, value))
             return BBANS_ERR_CORRUPT;
         bbans_element_put(to + i * width, (uint64_t)value, width);

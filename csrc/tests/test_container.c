@@ -110,7 +110,10 @@ static int64_t value_of(int kind, size_t k)
                                      : (int64_t)(10 * k) - 40;
 }
 
-static void make_model(loaded *m, size_t states, size_t symbols, int kind)
+/* A model of symbols that are listed or not, of which the last may be the end
+ * of a record. */
+static void make_model(loaded *m, size_t states, size_t symbols, int kind,
+                       int is_listed, int ends)
 {
     const unsigned prec = 12;
     const size_t n = states * (1 + states + symbols);
@@ -129,9 +132,9 @@ static void make_model(loaded *m, size_t states, size_t symbols, int kind)
     CHECK(bbans_hmm_init(&hmm, states, symbols, prec, 7, mass, mass + states,
                          mass + states * (1 + states), memory,
                          size) == BBANS_OK);
-    CHECK(bbans_model_write(&hmm.space, kind,
-                            kind == BBANS_KIND_BYTES ? NULL : value, 0, file,
-                            100 + 8 * symbols + 4 * n, &n_bytes) == BBANS_OK);
+    CHECK(bbans_model_write(&hmm.space, kind, is_listed ? value : NULL, ends,
+                            file, 100 + 8 * symbols + 4 * n,
+                            &n_bytes) == BBANS_OK);
     load(m, file, n_bytes);
     free(mass);
     free(value);
@@ -617,6 +620,86 @@ static void test_types(const loaded *models)
                    bytes, 100, &n) == BBANS_ERR_SYMBOL);
 }
 
+/* A block whose message has the end of a record, as no encoder writes it: one
+ * that takes symbols for what they stand for makes it. */
+static void test_ends(void)
+{
+    int kind, is_listed;
+
+    for (kind = 0; kind < 3; kind++)
+        for (is_listed = 0; is_listed < 2; is_listed++) {
+            const size_t symbols =
+                kind == BBANS_KIND_TEXT && !is_listed ? 257 : 8;
+            int16_t x[60];
+            uint8_t bytes[300], *data;
+            bbans_model twin;
+            bbans_reader reader;
+            loaded m;
+            size_t i, n, used;
+
+            make_model(&m, 1, symbols, kind, is_listed, 1);
+            CHECK(m.model.ends && m.model.symbols == symbols);
+            CHECK(bbans_model_symbol(&m.model, (int64_t)symbols - 1) >=
+                  symbols - 1); /* not found, or not the end */
+            twin = m.model;
+            twin.kind = BBANS_KIND_INTEGERS;
+            twin.values = NULL;
+            twin.ends = 0;
+            for (i = 0; i < 60; i++)
+                x[i] = (int16_t)(symbols - 1);
+            CHECK(compress(&twin, BBANS_ELEMENT_INT16, (const uint8_t *)x, 60,
+                           60, bytes, 300, &n) == BBANS_OK);
+            CHECK(decompress(&twin, bytes, n, &reader, &data, &used) ==
+                  BBANS_OK);
+            CHECK(reader.methods == 1u << BBANS_METHOD_MODEL);
+            free(data);
+            CHECK(decompress(&m.model, bytes, n, &reader, &data, &used) ==
+                  BBANS_ERR_CORRUPT);
+            free(data);
+            if (kind == BBANS_KIND_INTEGERS && !is_listed)
+                CHECK(compress(&m.model, BBANS_ELEMENT_INT16,
+                               (const uint8_t *)x, 60, 60, bytes, 300,
+                               &n) == BBANS_ERR_SYMBOL);
+            unload(&m);
+        }
+}
+
+/* Text by its UTF-8, in blocks that end within characters. */
+static void test_utf8(void)
+{
+    static const uint8_t text[] = "n\xC3\xA9 \xE6\xBC\xA2 \xF0\x9F\x98\x80";
+    static const uint8_t wrong[] = "n\xC3";
+    const size_t n_text = sizeof text - 1;
+    int ends;
+
+    for (ends = 0; ends < 2; ends++) {
+        uint8_t bytes[600], *data;
+        bbans_reader reader;
+        loaded m;
+        size_t block, n, n_data;
+
+        make_model(&m, 2, 256 + (size_t)ends, BBANS_KIND_TEXT, 0, ends);
+        for (block = 1; block <= n_text; block++) {
+            CHECK(compress(&m.model, BBANS_ELEMENT_UTF8, text, n_text, block,
+                           bytes, 600, &n) == BBANS_OK);
+            CHECK(decompress(&m.model, bytes, n, &reader, &data, &n_data) ==
+                  BBANS_OK);
+            CHECK(reader.element == BBANS_ELEMENT_UTF8 && n_data == n_text &&
+                  memcmp(data, text, n_text) == 0);
+            free(data);
+        }
+        CHECK(compress(&m.model, BBANS_ELEMENT_UTF8, wrong, sizeof wrong - 1, 9,
+                       bytes, 600, &n) == BBANS_ERR_SYMBOL);
+        CHECK(compress(&m.model, BBANS_ELEMENT_BYTES, text, n_text, 9, bytes,
+                       600, &n) == BBANS_ERR_SYMBOL);
+        CHECK(compress(&m.model, BBANS_ELEMENT_UINT8, text, n_text, 9, bytes,
+                       600, &n) == BBANS_ERR_SYMBOL);
+        CHECK(compress(&m.model, BBANS_ELEMENT_CHARACTERS, text, 1, 9, bytes,
+                       600, &n) == BBANS_ERR_SYMBOL);
+        unload(&m);
+    }
+}
+
 /* Blocks hold whole steps of a model, written and read. */
 static void test_rows(const bbans_model *model)
 {
@@ -1060,7 +1143,7 @@ int main(void)
     test_text();
     for (k = 0; k < 3; k++) {
         check_state = (uint64_t)k + 1; /* for all_bytes */
-        make_model(&models[k], 3, 7, k);
+        make_model(&models[k], 3, 7, k, k != BBANS_KIND_BYTES, 0);
     }
     for (k = 0; k < 2; k++)
         for (i = 0; i < COUNT(arrays); i++)
@@ -1075,6 +1158,8 @@ int main(void)
     test_container(NULL, 2, 200, BBANS_ELEMENT_CHARACTERS, 30, 9);
     CHECK(all_bytes == 0x4d91203c);
     test_types(models);
+    test_ends();
+    test_utf8();
     test_writer(&models[0].model, &models[1].model);
     test_parts(&models[0].model);
     test_signal_noise();
