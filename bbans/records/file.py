@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, overload
+from typing import Any, BinaryIO, NamedTuple, SupportsIndex, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes
 from bbans._files import locking, replacing, write_full
@@ -59,7 +60,7 @@ class SalvagedRecord(NamedTuple):
     intact: bool
 
 
-class Records(Sequence[Record]):
+class Records(Sequence[Any]):
     """A record file to read, and to append to.
 
     ``records[k]`` is record k, ``records[-1]`` the last; ``records[a:b:c]`` and
@@ -217,10 +218,12 @@ class Records(Sequence[Record]):
         )
 
     @overload
-    def __getitem__(self, key: int) -> Record: ...
+    def __getitem__(self, key: SupportsIndex) -> Any: ...
 
     @overload
-    def __getitem__(self, key: Any) -> Any: ...
+    def __getitem__(
+        self, key: slice | Sequence[int] | NDArray[np.integer[Any]]
+    ) -> list[Any]: ...
 
     def __getitem__(self, key: Any) -> Any:
         """Decode a record, or a list of them.
@@ -259,7 +262,7 @@ class Records(Sequence[Record]):
             raise IndexError(f"record {key} of {n}: there is none")
         return self._one(view.message(k), k)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Any]:
         view, start = self._view, 0
         while start < view.n_records:
             stop = min(start + _BATCH, view.n_records)
