@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, BinaryIO, NamedTuple, SupportsIndex, TypeAlias, overload
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,7 +218,7 @@ class Records(Sequence[Any]):
         )
 
     @overload
-    def __getitem__(self, key: SupportsIndex) -> Any: ...
+    def __getitem__(self, key: int | np.integer[Any]) -> Any: ...
 
     @overload
     def __getitem__(
