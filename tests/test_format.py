@@ -678,7 +678,7 @@ def test_record_files(checksums, tmp_path):
         path.read_bytes()
     )
     assert (flags, kind, terminator) == (checksums, 1, b"\r\n")
-    assert (fingerprint, model) == (BYTES.fingerprint, BYTES.to_bytes())
+    assert (fingerprint, model) == (BYTES.fingerprint, BYTES.to_bytes(packed=True))
     codec = RecordCodec(BYTES)
     messages = [message for *_, group in groups for message in group]
     assert messages == [codec.encode(record) for record in wanted + wanted[:3]]

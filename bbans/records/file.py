@@ -555,7 +555,7 @@ def write_records(
         checksums,
         codec.model.fingerprint,
         terminator,
-        codec.model.to_bytes() if embed else b"",
+        codec.model.to_bytes(packed=True) if embed else b"",
     )
     _write_groups(file, header, chain(first, messages), checksums, unterminated)
 
