@@ -18,7 +18,13 @@ from bbans._arguments import as_bytes
 from bbans._files import locking, replacing, write_full
 from bbans._lib import lib
 from bbans._records import check_limit
-from bbans.errors import CorruptError, LimitError, ModelError, WrongModelError
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    LimitError,
+    ModelError,
+    WrongModelError,
+)
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.records.codec import RecordCodec
 from bbans.records.groups import (
@@ -505,7 +511,11 @@ def _codec_of(
                 f"{name} does not hold its model: pass the one with the fingerprint "
                 f"{view.fingerprint.hex()} as `model`"
             )
-        return RecordCodec(FrozenModel.from_bytes(view.model))
+        try:
+            return RecordCodec(FrozenModel.from_bytes(view.model))
+        except FormatError as error:
+            error.args = (f"{name}: {error}",)
+            raise
     codec = _as_codec(model)
     found = codec.model.fingerprint
     if found != view.fingerprint:
