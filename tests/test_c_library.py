@@ -177,6 +177,10 @@ def test_the_example_of_records(made, tmp_path):
     with open(path, "r+b") as file:  # an append that was stopped
         file.truncate(size - 5)
     n = len(bbans.Records(path))
+    packed = tmp_path / "packed.bbr"
+    bbans.Records.write(packed, texts, bbans.default_model())  # whose model is packed
+    assert run(program, "append", packed, "more").startswith("record 3: ")
+    assert run(program, "get", packed, 2) == f"{texts[2]}\n"
     assert run(program, "append", path, "after it").startswith(f"record {n}: ")
     assert run(program, "append", path, "and more").startswith(f"record {n + 1}: ")
     with bbans.Records(path) as records:

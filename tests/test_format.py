@@ -29,7 +29,7 @@ from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
-from bbans.records import RecordCodec, Records, packets
+from bbans.records import Records, packets
 from bbans.records.groups import RecordBytes, put_group, put_header
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
@@ -677,7 +677,7 @@ def test_record_files(checksums, tmp_path):
         path.read_bytes()
     )
     assert (flags, kind, terminator) == (checksums, 1, b"\r\n")
-    assert (fingerprint, model) == (BYTES.fingerprint, BYTES.to_bytes())
+    assert (fingerprint, model) == (BYTES.fingerprint, BYTES.to_bytes(packed=True))
     codec = RecordCodec(BYTES)
     messages = [message for *_, group in groups for message in group]
     assert messages == [codec.encode(record) for record in wanted + wanted[:3]]

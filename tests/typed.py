@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import bbans
+from bbans import RecordCodec, Records
 from bbans.codecs import BitsBack, Codec, Dependent, Serial, decode_iid, encode_iid
 from bbans.distributions import Categorical, Distribution, Gaussian, Table, Uniform
 from bbans.frozen import FrozenHierarchicalHMM, FrozenHMM, FrozenModel
@@ -82,3 +83,18 @@ def codecs(table: Table) -> None:
     encoder.encode(law, 3)
     encoder.encode(letter, 3)  # type: ignore[misc]
     assert_type(RangeDecoder(encoder.finish()).decode(letter), str)
+
+
+def records(path: str) -> None:
+    codec = RecordCodec.train(["a", "b"], max_bytes=4096)
+    assert_type(codec.encode("a"), bytes)
+    Records.write(path, ["a", b"b"], codec, checksums=True)
+    Records.write(path, [1], codec)  # type: ignore[list-item]
+    with Records(path) as file:
+        assert_type(len(file), int)
+        assert_type(file[0], Any)
+        assert_type(file[1:], list[Any])
+        assert_type(file[[0, -1]], list[Any])
+        assert_type(file[np.arange(2)], list[Any])
+        file.append("a")
+        file.append(3)  # type: ignore[arg-type]

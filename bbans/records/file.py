@@ -12,12 +12,19 @@ from itertools import chain, islice
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bbans._arguments import as_bytes
 from bbans._files import locking, replacing, write_full
 from bbans._lib import lib
 from bbans._records import check_limit
-from bbans.errors import CorruptError, LimitError, ModelError, WrongModelError
+from bbans.errors import (
+    CorruptError,
+    FormatError,
+    LimitError,
+    ModelError,
+    WrongModelError,
+)
 from bbans.frozen.base import FrozenModel, as_model
 from bbans.records.codec import RecordCodec
 from bbans.records.groups import (
@@ -59,7 +66,7 @@ class SalvagedRecord(NamedTuple):
     intact: bool
 
 
-class Records(Sequence[Record]):
+class Records(Sequence[Any]):
     """A record file to read, and to append to.
 
     ``records[k]`` is record k, ``records[-1]`` the last; ``records[a:b:c]`` and
@@ -217,10 +224,12 @@ class Records(Sequence[Record]):
         )
 
     @overload
-    def __getitem__(self, key: int) -> Record: ...
+    def __getitem__(self, key: int | np.integer[Any]) -> Any: ...
 
     @overload
-    def __getitem__(self, key: Any) -> Any: ...
+    def __getitem__(
+        self, key: slice | Sequence[int] | NDArray[np.integer[Any]]
+    ) -> list[Any]: ...
 
     def __getitem__(self, key: Any) -> Any:
         """Decode a record, or a list of them.
@@ -259,7 +268,7 @@ class Records(Sequence[Record]):
             raise IndexError(f"record {key} of {n}: there is none")
         return self._one(view.message(k), k)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Any]:
         view, start = self._view, 0
         while start < view.n_records:
             stop = min(start + _BATCH, view.n_records)
@@ -502,7 +511,11 @@ def _codec_of(
                 f"{name} does not hold its model: pass the one with the fingerprint "
                 f"{view.fingerprint.hex()} as `model`"
             )
-        return RecordCodec(FrozenModel.from_bytes(view.model))
+        try:
+            return RecordCodec(FrozenModel.from_bytes(view.model))
+        except FormatError as error:
+            error.args = (f"{name}: {error}",)
+            raise
     codec = _as_codec(model)
     found = codec.model.fingerprint
     if found != view.fingerprint:
@@ -552,7 +565,7 @@ def write_records(
         checksums,
         codec.model.fingerprint,
         terminator,
-        codec.model.to_bytes() if embed else b"",
+        codec.model.to_bytes(packed=True) if embed else b"",
     )
     _write_groups(file, header, chain(first, messages), checksums, unterminated)
 

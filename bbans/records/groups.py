@@ -220,7 +220,7 @@ class RecordBytes:
                 lib.BBANS_ERR_VERSION: "it has a version or codes that this release "
                 "does not know",
             }.get(status, "its header is damaged")
-            error.args = (f"{self._name} cannot be read: {text}", status)
+            error.args = (f"{self._name} cannot be read: {text}",)
             raise
 
     def _scan(self, cap: int) -> None:

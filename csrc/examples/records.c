@@ -78,12 +78,23 @@ static void write_at(const char *name, const char *mode, size_t at,
         fail(name, "cannot be written");
 }
 
-/* The bytes stay: the alphabet, and maybe more, are in them. */
+/* Of a file in either form.  The bytes stay: tables are in them. */
 static void load_model(bbans_model *model, buffer file, const char *name)
 {
-    size_t n;
+    buffer plain = {NULL, 0};
+    size_t n = 0;
+    bbans_status status = bbans_model_unpack(file.bytes, file.n, NULL, 0, &n);
 
-    check(bbans_model_parse(model, file.bytes, file.n), name);
+    if (status == BBANS_ERR_CAPACITY) {
+        plain.bytes = allocate(n);
+        status =
+            bbans_model_unpack(file.bytes, file.n, plain.bytes, n, &plain.n);
+    }
+    if (status == BBANS_ERR_STATE) /* it is plain */
+        plain = file;
+    else
+        check(status, name);
+    check(bbans_model_parse(model, plain.bytes, plain.n), name);
     n = bbans_model_bytes(model);
     check(bbans_model_build(model, allocate(n), n), name);
 }

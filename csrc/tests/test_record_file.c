@@ -352,6 +352,34 @@ static void test_sizes(void)
                                    &n) == BBANS_ERR_CAPACITY);
 }
 
+/* The example of docs/format.md, byte by byte, on any machine. */
+static void test_the_example(void)
+{
+    static const uint8_t names[8] = {0x00, 0x11, 0x22, 0x33,
+                                     0x44, 0x55, 0x66, 0x77};
+    static const uint8_t message[6] = {0x1f, 0x5a, 0x77, 0xc1, 0xff, 0x61};
+    static const uint32_t end[3] = {4, 4, 6};
+    static const uint8_t wanted[] = {
+        0x89, 0x62, 0x62, 0x72, 0x01, 0x01, 0x02, 0x01, 0x00, 0x11, 0x22,
+        0x33, 0x44, 0x55, 0x66, 0x77, 0x00, 0x00, 0x00, 0x00, 0x0a, 0xcd,
+        0x91, 0x33, 0xa9, 0x89, 0x62, 0x62, 0x67, 0x03, 0x00, 0x00, 0x01,
+        0x06, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+        0x00, 0xd8, 0xc2, 0x4b, 0xb1, 0x00, 0x2c, 0xd7, 0x37, 0x99, 0x9e,
+        0xf7, 0xdf, 0x88, 0xa9, 0xf7, 0x14, 0xee, 0x4e, 0x1f, 0x5a, 0x77,
+        0xc1, 0xff, 0x61, 0xf0, 0xaf, 0xef, 0x87};
+    uint8_t bytes[sizeof wanted];
+    size_t header, n;
+
+    CHECK(bbans_records_put_header(BBANS_KIND_TEXT, 1, names,
+                                   (const uint8_t *)"\n", 1, NULL, 0, bytes,
+                                   sizeof bytes, &header) == BBANS_OK);
+    CHECK(bbans_records_put_group(header, 0, message, end, 3, 1, 1,
+                                  bytes + header, sizeof bytes - header,
+                                  &n) == BBANS_OK);
+    CHECK(header + n == sizeof wanted);
+    CHECK(memcmp(bytes, wanted, sizeof wanted) == 0);
+}
+
 int main(void)
 {
     static made m;
@@ -368,6 +396,7 @@ int main(void)
     begin(&m, 0);
     test_what_is_put_comes_back(&m);
     test_sizes();
+    test_the_example();
     printf("test_record_file: ok\n");
     return 0;
 }
