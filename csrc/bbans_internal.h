@@ -245,11 +245,14 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
     return hmm->emitting + x * hmm->stride;
 }
 
+#ifndef BBANS_DECODER_ONLY
 /* What the interval [*start, *end) of a symbol without contexts becomes in
- * those in which it is placed, of a total of 2^CONTEXT_BITS, and the masses
- * [stride] with which the states emit it. */
+ * those in which it is placed, of a total of 2^CONTEXT_BITS. */
 void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
                             size_t x, uint32_t *start, uint32_t *end);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The masses [stride] with which the states emit a symbol that is placed. */
 void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
                           size_t x, uint32_t *column);
 

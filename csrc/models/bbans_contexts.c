@@ -139,12 +139,14 @@ static uint32_t edge_above(const bbans_hmm *hmm, const bbans_path *path,
     return spread(hmm, x + 1, e);
 }
 
+#ifndef BBANS_DECODER_ONLY
 void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
                             size_t x, uint32_t *start, uint32_t *end)
 {
     *start = edge_below(hmm, path, x, *start);
     *end = edge_above(hmm, path, x, *end);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* m + beta <= 2^24, as for e(x + 1) - e(x): each mass is at most 2^24 + 1. */
 void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
