@@ -34,7 +34,7 @@ FLOORS = [
     ("frozen", "lgssm head network_model vae deep_ssm tree model_file c_header"),
     ("networks", "nodes units graph quantise network"),
     ("networks", "channels_first state_dict torch"),
-    ("models", "_parameters _data base topology _forward em _training"),
+    ("models", "_parameters _data _sample base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
     ("models", "gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
@@ -311,7 +311,7 @@ C_FLOORS = [
     ("files", "bbans_writer.c bbans_reader.c"),
     ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
-    ("device", "bbans_tiny.c"),
+    ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]
 C_ORDER = [
     f"{folder}/{name}".lstrip("/")
