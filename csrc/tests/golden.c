@@ -307,7 +307,7 @@ static int model_file_run(const golden_model_file *c)
 {
     static uint64_t memory[6000], work[2000];
     static uint32_t tail[3000], symbol[60], symbol_back[60];
-    static int64_t value[256], back[120];
+    static int64_t value[257], back[120];
     static uint8_t file[6000];
     const bbans_state_space *space;
     const void *x = c->x;

@@ -811,17 +811,19 @@ def contexts_at_random(draw, M, order):
     return contexts
 
 
-def model_case(name, model, hmm, xs, kind="integers", values=None, predictive=False):
+def model_case(
+    name, model, hmm, xs, kind="integers", values=None, predictive=False, ends=False
+):
     """`hmm` is what the reference makes of the numbers in `model`."""
     if isinstance(hmm, ref.LGSSM):
         message = ref.lgssm_encode(hmm, xs, predictive)
     else:
         message = (ref.encode_predictive if predictive else ref.encode)(hmm, xs)
-    file = ref.model_file(hmm, kind, values, predictive)
+    file = ref.model_file(hmm, kind, values, predictive, ends)
     model = {key: value for key, value in model.items() if key != "name"}
     return {
         "name": name, "kind": kind, "values": values, "predictive": predictive,
-        "model": model, "file": file.hex(),
+        "ends": ends, "model": model, "file": file.hex(),
         "fingerprint": sha256(file[:-4]).digest()[:8].hex(), "xs": xs,
         "message": message.hex(),
     }  # fmt: skip
@@ -859,6 +861,18 @@ def model_cases(draw):
             yield model_case(
                 model["name"], model, lgssm_from(model), xs, predictive=predictive
             )
+    for name, kind, values, M, ends in [
+        ("text in UTF-8", "text", None, 256, False),
+        ("text in UTF-8 that ends", "text", None, 257, True),
+        ("some text that ends", "text", [97, 0x10FFFF], 3, True),
+        ("bytes that end", "bytes", None, 257, True),
+        ("integers that end", "integers", None, 4, True),
+        ("some integers that end", "integers", [-(2**63), 2**63 - 1], 3, True),
+    ]:
+        model = model_of(draw, 2, M, 20, "peaked", 12)
+        hmm = hmm_of(model)
+        xs = likely(draw, hmm, 30)
+        yield model_case(name, model, hmm, xs, kind, values, M == 257, ends)
 
 
 def model_content():
@@ -1308,6 +1322,9 @@ def coded_models(draw):
     text = model_of(draw, 2, 6, 16, "peaked", 12)
     some = model_of(draw, 2, 4, 16, "peaked", 12)
     linear = lgssm_of(draw, 2, 2, "gaussian", 1, "plain", 12, 90)
+    utf8 = model_of(Generator(18), 2, 257, 16, "peaked", 12)
+    usual.append(1)
+    utf8["emission"] = [masses(usual, 2**16), masses(usual[::-1], 2**16)]
     characters = sorted(map(ord, "aeπ€😀 "))
     integers = [-(2**40), -1, 0, 300]
     return {
@@ -1324,6 +1341,9 @@ def coded_models(draw):
             predictive=True,
         ),
         "rows": Coded("rows", linear, ref.model_file(lgssm_from(linear))),
+        "utf8": Coded(
+            "utf8", utf8, ref.model_file(hmm_of(utf8), "text", None, False, True)
+        ),
     }
 
 
@@ -1484,6 +1504,10 @@ def container_files(draw, models):
         0, [1, 2, 3, 4, 5, 6]
     ).add(0, [7, 8, 9, 10, 11, 12])]  # fmt: skip
     yield "an empty array whose second axis is first", 6, [part(17, [4, 0], axis=1)]
+    text = SENTENCE * 2
+    yield "text by a model of UTF-8", 20, [part(1, None, "utf8").add(
+        1, text[:20]
+    ).add(1, text[20:])]  # fmt: skip
 
 
 def many(part, draw, n):
