@@ -201,6 +201,26 @@ BBANS_API bbans_status bbans_model_fingerprint(const bbans_model *model,
         uint8_t fingerprint[8]);
 BBANS_API bbans_status bbans_model_name(bbans_model *model);
 
+/* Packed model files take a fraction of the bytes of plain ones (types 1 and
+ * 2 have such a form): unpack one, then parse what comes out.
+ *   plain    [cap] out: the plain file, with the workspace of unpacking behind
+ *            it, which may then be used otherwise
+ *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
+ *            be: below 2^9 bytes for each packed one, and 2^19 more
+ * Time is bounded as well: by some 2^12 steps for each packed byte.
+ * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT,SIZE,CAPACITY}, and
+ * ERR_STATE for a file that is plain; then `plain` has been written to. */
+BBANS_API bbans_status bbans_model_unpack(const uint8_t *packed,
+        size_t n_packed, uint8_t *plain, size_t cap, size_t *n_plain);
+
+#ifndef BBANS_DECODER_ONLY
+/* The other way.  packed [cap] as above: after ERR_CAPACITY, *n_packed is what
+ * `cap` must be.  Returns also ERR_SIZE, if there is no packed form, or it
+ * would not be shorter. */
+BBANS_API bbans_status bbans_model_pack(const uint8_t *plain, size_t n_plain,
+        uint8_t *packed, size_t cap, size_t *n_packed);
+#endif /* BBANS_DECODER_ONLY */
+
 /* Bytes of memory that the model needs, 0 if they exceed SIZE_MAX. */
 BBANS_API size_t bbans_model_bytes(const bbans_model *model);
 

@@ -49,6 +49,7 @@ class FrozenARHMM(HiddenMarkov):
 
     TYPE = 2
     NAME = "an autoregressive hidden Markov model"
+    PACKS = True
 
     def __init__(
         self,

@@ -175,6 +175,8 @@ class HiddenMarkov(SymbolModel):
         If an argument breaks a condition above.
     """
 
+    HAS_PACKED_FORM = True
+
     def __init__(
         self,
         initial: ArrayLike,

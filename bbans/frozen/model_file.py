@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from bbans._kinds import MODEL
@@ -31,6 +32,7 @@ from bbans.frozen.base import (
     MODES,
     FrozenModel,
     check_length,
+    plain_of,
     read_header,
 )
 
@@ -81,6 +83,13 @@ def shipped_model(name: str) -> FrozenModel:
     )
 
 
+def packed_facts(data: bytes) -> dict[str, Any]:
+    """The same of a packed file, which is unpacked for that."""
+    plain = plain_of(data)
+    facts = model_facts(BytesIO(plain))
+    return facts | {"bytes": len(data), "packed from": f"{len(plain)} bytes"}
+
+
 def model_facts(file: BinaryIO) -> dict[str, Any]:
     """Say what a model file holds, and check its lengths and checksum.
 
@@ -109,6 +118,8 @@ def model_facts(file: BinaryIO) -> dict[str, Any]:
     fault: ModelError | None = None
     facts: dict[str, Any]
     start, _ = read_header(head, 0)
+    if start.form:
+        return packed_facts(head + file.read())
     if start.model_type == lgssm.FrozenLGSSM.TYPE:
         head += b"".join(upto(lgssm.HEADER_BYTES))
         linear = lgssm.read_head(head)

@@ -69,6 +69,10 @@ static const uint8_t bbans_container_magic[4] = {0x89, 'b', 'b', 'z'};
 
 enum { CONTAINER_VERSION = 3 };
 
+static const uint8_t bbans_model_magic[4] = {0x89, 'b', 'b', 'm'};
+
+enum { MODEL_VERSION = 3 };
+
 /* Of a container's header: how an element's unit and a coder are written. */
 #define UNIT_BYTES 5 /* the unit and its multiplier */
 #define FINGERPRINT_BYTES 8

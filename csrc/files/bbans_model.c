@@ -5,15 +5,12 @@
 #include "../models/bbans_tree.h"
 #include "bbans_files.h"
 
-#define VERSION 3
 #define HMM_HEADER 24 /* of hierarchical ones too */
 #define LGSSM_HEADER 32
 #define LATENT_HEADER 56
 #define TREE_HEADER 32
 #define COUNTS_BYTES 8
 #define FROZEN_BYTES ((sizeof(bbans_frozen) + 7) / 8 * 8)
-
-static const uint8_t magic[4] = {0x89, 'b', 'b', 'm'};
 
 /* Where the fields of one byte are; the numbers begin at NUMBERS. */
 enum { TYPE = 5, MODE, KIND, DETAIL, LISTED, FORM, ENDS, NUMBERS };
@@ -423,7 +420,8 @@ bbans_status bbans_model_parse(bbans_model *model, const uint8_t *bytes,
 
     if (model == NULL || (bytes == NULL && n_bytes > 0))
         return BBANS_ERR_NULL;
-    status = bbans_check_start(bytes, n_bytes, magic, VERSION);
+    status =
+        bbans_check_start(bytes, n_bytes, bbans_model_magic, MODEL_VERSION);
     if (status != BBANS_OK)
         return status;
     if (n_bytes < NUMBERS)
@@ -950,8 +948,8 @@ bbans_status bbans_model_write(const bbans_state_space *model, int kind,
     w.bytes = bytes;
     w.cap = cap;
     w.at = 0;
-    put(&w, bbans_load(magic, sizeof magic), sizeof magic);
-    put(&w, VERSION, 1);
+    put_bytes(&w, bbans_model_magic, sizeof bbans_model_magic);
+    put(&w, MODEL_VERSION, 1);
     put(&w, (uint64_t)type, 1);
     put(&w, model->predictive != 0, 1);
     put(&w, (uint64_t)kind, 1);
