@@ -57,6 +57,12 @@ def is_tiny(model: dict) -> bool:
     return all(sizes[key] <= TINY[key] for key in TINY)
 
 
+def has_tiny_records(file: bytes) -> bool:
+    """Of an autoregressive model of bytes, or of text by its UTF-8."""
+    kind, listed = file[7], file[9]
+    return file[5] == 2 and (kind == 1 or not listed)
+
+
 def header(tiny: bool) -> str:
     ctype = "uint16_t" if tiny else "uint32_t"
     parts, models, cases = [], [], []
@@ -76,7 +82,7 @@ def header(tiny: bool) -> str:
             parts += encoded(name, case)
             cases.append(entry(name, case, numbers[case["model"]]))
     parts += [struct_array("model", models), struct_array("case", cases)]
-    return "\n".join(parts if tiny else [*parts, *lgssms()])
+    return "\n".join([*parts, *records(tiny)] if tiny else [*parts, *lgssms()])
 
 
 def finite_model(n: str, model: dict, ctype: str, parts: list[str]) -> str:
@@ -190,14 +196,16 @@ def particles() -> list[str]:
         linear.append(f"{{{whole}, {sizes}, {', '.join(arrays)}}}")
     parts.append(struct_array("model", models, "finite_models"))
     parts += [struct_array("finite_case", finite), struct_array("linear_case", linear)]
-    return parts + records()
+    return parts + records(tiny=False)
 
 
-def records() -> list[str]:
+def records(tiny: bool) -> list[str]:
     """Model files, records and their messages, and messages that are refused."""
     parts, cases = [], []
     content = json.loads((VECTORS / "records_v1.json").read_text())
     for i, case in enumerate(content["cases"]):
+        if tiny and not has_tiny_records(bytes.fromhex(case["file"])):
+            continue
         name = f"golden_record_case_{i}"
         file = bytes_of(name, case["file"], parts)
         pairs = [text for pair in case["records"] for text in pair]

@@ -59,9 +59,26 @@ static buffer read_file(const char *name)
     return b;
 }
 
+/* Models of records are saved in the packed form where that is shorter. */
+static buffer unpacked(buffer file, const char *name)
+{
+    buffer plain = {allocate(0), 0};
+    size_t room;
+
+    switch (bbans_model_unpack(file.bytes, file.n, plain.bytes, 0, &room)) {
+    case BBANS_ERR_STATE: return file; /* it is plain */
+    case BBANS_ERR_CAPACITY: break;
+    default: fail(name, "is no model file");
+    }
+    plain.bytes = allocate(room);
+    check(bbans_model_unpack(file.bytes, file.n, plain.bytes, room, &plain.n),
+          name);
+    return plain;
+}
+
 static void load_model(bbans_model *model, const char *name)
 {
-    const buffer file = read_file(name); /* it stays */
+    const buffer file = unpacked(read_file(name), name); /* it stays */
     size_t n;
 
     check(bbans_model_parse(model, file.bytes, file.n), name);

@@ -29,6 +29,18 @@ typedef struct {
     size_t n_bytes[2];
 } golden_case;
 
+typedef struct {
+    const uint8_t *data;
+    size_t n;
+} golden_bytes;
+
+/* The pairs of a record and its message, and what no message is. */
+typedef struct {
+    golden_bytes file;
+    const golden_bytes *record, *refused;
+    size_t records, refusals;
+} golden_record_case;
+
 #ifndef GOLDEN_TINY
 typedef struct {
     const int64_t *offset;
@@ -45,18 +57,6 @@ typedef struct {
     const uint8_t *bytes[2];
     size_t n_bytes[2];
 } golden_lgssm_case;
-
-typedef struct {
-    const uint8_t *data;
-    size_t n;
-} golden_bytes;
-
-/* The pairs of a record and its message, and what no message is. */
-typedef struct {
-    golden_bytes file;
-    const golden_bytes *record, *refused;
-    size_t records, refusals;
-} golden_record_case;
 
 typedef struct {
     golden_bytes file;
@@ -120,6 +120,7 @@ static int equal(const uint8_t *a, const uint8_t *b, size_t n)
 
 #define N_MAX 10000
 #define BYTES_MAX 5600
+#define RECORD_MAX 1200
 #define TINY_WORK 1700 /* 2 sqrt(10000) + 2 rows of 8 states */
 
 static uint8_t out[BYTES_MAX];
@@ -147,6 +148,32 @@ static int tiny_case(const bbans_tiny_hmm *hmm, const golden_case *c)
                                  out, sizeof out, &used) == BBANS_OK);
         EXPECT(used == n_bytes && equal(out, bytes, used));
     }
+    return 0;
+}
+
+/* Records are written and read as stored, and what is refused is. */
+static int tiny_record_case(const golden_record_case *c)
+{
+    static uint8_t record[RECORD_MAX];
+    bbans_tiny_model model;
+    size_t i, n;
+
+    EXPECT(bbans_tiny_model_init(&model, c->file.data, c->file.n) == BBANS_OK);
+    for (i = 0; i < c->records; i++) {
+        const golden_bytes *data = &c->record[2 * i];
+        const golden_bytes *message = &c->record[2 * i + 1];
+
+        EXPECT(bbans_tiny_record_encode(&model, data->data, data->n, out,
+                                        data->n + 1, &n) == BBANS_OK);
+        EXPECT(n == message->n && equal(out, message->data, n));
+        EXPECT(bbans_tiny_record_decode(&model, message->data, message->n,
+                                        record, data->n, &n) == BBANS_OK);
+        EXPECT(n == data->n && equal(record, data->data, n));
+    }
+    for (i = 0; i < c->refusals; i++)
+        EXPECT(bbans_tiny_record_decode(&model, c->refused[i].data,
+                                        c->refused[i].n, record, sizeof record,
+                                        &n) == BBANS_ERR_CORRUPT);
     return 0;
 }
 
@@ -577,11 +604,16 @@ static int linear_case_run(const golden_linear_case *c)
 #endif
 
 #ifndef GOLDEN_TINY
-/* Records are written and read as stored, and what is refused is. */
+/* Then its symbols are characters, which the device does not code. */
+static int is_of_characters(const bbans_model *model)
+{
+    return model->kind == BBANS_KIND_TEXT && model->values != NULL;
+}
+
 static int record_case_run(const golden_record_case *c)
 {
     static uint64_t memory[6000], work[600];
-    static uint8_t record[1200];
+    static uint8_t record[RECORD_MAX];
     bbans_model model;
     size_t i, n;
 
@@ -604,18 +636,22 @@ static int record_case_run(const golden_record_case *c)
         EXPECT(bbans_record_decode(&model, c->refused[i].data, c->refused[i].n,
                                    record, sizeof record, &n, work,
                                    sizeof work) == BBANS_ERR_CORRUPT);
-    return 0;
+    return model.type == BBANS_MODEL_ARHMM && !is_of_characters(&model)
+               ? tiny_record_case(c)
+               : 0;
 }
 #endif
 
 #ifdef GOLDEN_TINY
 size_t golden_count(void)
 {
-    return COUNT(golden_cases);
+    return COUNT(golden_cases) + COUNT(golden_record_cases);
 }
 
 int golden_run(size_t i)
 {
+    if (i >= COUNT(golden_cases))
+        return tiny_record_case(&golden_record_cases[i - COUNT(golden_cases)]);
     return golden_case_run(&golden_models[golden_cases[i].model],
                            &golden_cases[i]);
 }

@@ -33,7 +33,9 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t n)
 /* ---- Model files --------------------------------------------------------- */
 
 typedef struct {
-    size_t states, symbols, order, branch; /* most children of a context */
+    size_t states, symbols, order;
+    size_t
+        branch; /* most children of a context; 2: all contexts are of zeros */
     unsigned prec;
     int kind, listed, ends;
 } shape;
@@ -130,6 +132,11 @@ static void put_contexts(file *f, const shape *s)
             sum[entries++] = (uint16_t)weights;
         }
         n = leaf ? 0 : choose(label + contexts, s->branch, s->symbols + 1);
+        if (!leaf && s->branch == 2) { /* back to a one, or the beginning */
+            n = 2;
+            label[contexts] = depth[k] + 1 == BBANS_ORDER_MAX;
+            label[contexts + 1] = (uint16_t)s->symbols;
+        }
         for (i = 0; i < n; i++)
             depth[contexts++] = (uint8_t)(depth[k] + 1);
         children[k + 1] = (uint32_t)contexts;
@@ -364,7 +371,7 @@ static void test_shape(size_t states, size_t symbols, unsigned prec,
     s.states = states;
     s.symbols = symbols;
     s.order = order;
-    s.branch = order > 5 ? 2 : 8;
+    s.branch = order > 5 ? 3 : 8;
     s.prec = prec;
     s.kind = kind;
     s.listed = listed;
@@ -374,6 +381,128 @@ static void test_shape(size_t states, size_t symbols, unsigned prec,
     check_records(&c, 30);
     forget(&c);
     test_damage(&f, f.n > 20000 ? 20 : 100);
+}
+
+/* Each byte of a file, by itself, and what the sums of rows do not show. */
+static void test_each_byte(void)
+{
+    static const uint8_t changes[] = {1, 255, 128, 0};
+    static file f;
+    const shape s = {2, 3, 2, 8, 9, BBANS_KIND_BYTES, 1, 1};
+    uint8_t *copy;
+    size_t at, i;
+    coders c;
+
+    make_file(&f, &s);
+    for (at = 5; at + 4 < f.n; at++)
+        for (i = 0; i < sizeof changes; i++) {
+            copy = copy_of(f.bytes, f.n);
+            copy[at] = (uint8_t)(changes[i] > 0 ? copy[at] + changes[i] : 0);
+            bbans_store(copy + f.n - 4, bbans_crc32(0, copy, f.n - 4), 4);
+            (void)build(&c, copy, f.n);
+            forget(&c);
+            free(copy);
+        }
+    copy = copy_of(f.bytes, f.n);
+    bbans_store(copy + f.tables, (uint32_t)1 << s.prec, 4);
+    bbans_store(copy + f.tables + 4, 0, 4);
+    bbans_store(copy + f.n - 4, bbans_crc32(0, copy, f.n - 4), 4);
+    CHECK(!build(&c, copy, f.n));
+    forget(&c);
+    free(copy);
+}
+
+/* Contexts have 16 symbols, and not more; records go through all. */
+static void test_depth(void)
+{
+    static file f;
+    shape s = {3, 3, BBANS_ORDER_MAX, 2, 12, BBANS_KIND_BYTES, 0, 1};
+    uint8_t zeros[RECORD_MAX] = {0};
+    size_t n;
+    coders c;
+
+    for (n = 0; n < RECORD_MAX; n += 16 + below(2))
+        zeros[n] = 1;
+
+    make_file(&f, &s);
+    CHECK(build(&c, f.bytes, f.n));
+    for (n = 0; n <= RECORD_MAX; n += 1 + n / 20)
+        check_record(&c, zeros, n);
+    forget(&c);
+    s.order++;
+    make_file(&f, &s);
+    CHECK(!build(&c, f.bytes, f.n));
+    forget(&c);
+}
+
+/* The code of a record of one byte, in 63 bits: the length, then [start, end)
+ * of 2^24. */
+static size_t code_of_one(uint32_t start, uint32_t end, uint8_t *bytes)
+{
+    uint64_t range = UINT64_C(255) << 54, low, mask = UINT64_MAX >> 1, value;
+    size_t n = 0;
+
+    range >>= 1; /* of T + 1 = 2 the bits are 0, 1, 0 */
+    low = range;
+    range >>= 1;
+    low += (range >> 24) * start;
+    range = (range >> 24) * (end - start);
+    do { /* the shortest fraction in the interval */
+        value = (low + mask) & ~mask;
+        mask >>= 1;
+    } while (value - low >= range);
+    for (value <<= 1; value != 0; value <<= 8)
+        bytes[n++] = (uint8_t)(value >> 56);
+    return n;
+}
+
+/* No encoder writes codes that are longer than the record and a byte, or that
+ * were on the way. */
+static void test_long_codes(void)
+{
+    static file f;
+    const uint32_t masses[] = {1, 1 << 7, 1 << 22}; /* of bytes 0, 1, 2 */
+    const uint32_t total = 1 << 24;
+    uint8_t bytes[16], record[1];
+    uint32_t x, sum = 0, start = 0, end;
+    size_t n;
+    coders c;
+
+    memcpy(f.bytes,
+           "\x89"
+           "bbm\3\2",
+           6);
+    f.n = 6;
+    put(&f, 1 << 8, 2);
+    put(&f, 24, 4);
+    put(&f, 1, 4);
+    put(&f, 256, 4);
+    put(&f, 1, 4);
+    put(&f, total, 4);
+    put(&f, total, 4);
+    for (x = 0; x < 256; x++) {
+        sum += x < 3 ? masses[x] : 1 << 15;
+        put(&f, x < 255 ? sum : total, 4);
+    }
+    put(&f, 1, 8); /* one context, no entries */
+    put(&f, 1, 4);
+    put(&f, 1, 4);
+    put(&f, 0, 8);
+    put(&f, 0, 2);
+    put(&f, 255, 2);
+    put(&f, bbans_crc32(0, f.bytes, f.n), 4);
+    CHECK(build(&c, f.bytes, f.n));
+    for (x = 0, sum = 0; x < 3; x++, start = end) {
+        sum += masses[x];
+        end = x + 1 + (uint32_t)((uint64_t)sum * (total - 256) >> 24);
+        n = code_of_one(start, end, bytes);
+        CHECK((n <= 2) == (x != 1)); /* that of 0 is long on the way */
+        CHECK(decode(&c, bytes, n, record, 1, &n) ==
+              (x == 2 ? BBANS_OK : BBANS_ERR_CORRUPT));
+        record[0] = (uint8_t)x;
+        check_record(&c, record, 1);
+    }
+    forget(&c);
 }
 
 /* Arguments that are missing, and files that are others. */
@@ -431,6 +560,10 @@ int main(void)
     int trial;
 
     test_statuses();
+    test_depth();
+    test_long_codes();
+    for (trial = 0; trial < 3; trial++)
+        test_each_byte();
     for (trial = 0; trial < 40; trial++) {
         const int ends = (int)below(2), listed = (int)below(2);
         const size_t symbols = 1 + below(30) + (unsigned)ends;
