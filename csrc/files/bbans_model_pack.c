@@ -10,7 +10,7 @@
 #ifdef BBANS_DECODER_ONLY
 #define ENCODES(c) 0
 #else
-#define ENCODES(c) ((c)->encodes)
+#define ENCODES(c) ((c)->lane.encodes)
 #endif
 
 #define HEADER_BYTES 24
@@ -56,11 +56,29 @@ enum {
 #define LEAST 16                /* of 2^16 */
 #define STEPS 63                /* after as many, the rate stays */
 
+/* floor(2^17 / (2 n + 3)) */
+static const uint16_t rates[STEPS] = {
+    43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710, 6898, 6241, 5698,
+    5242,  4854,  4519,  4228,  3971,  3744,  3542, 3360, 3196, 3048, 2912,
+    2788,  2674,  2570,  2473,  2383,  2299,  2221, 2148, 2080, 2016, 1956,
+    1899,  1846,  1795,  1747,  1702,  1659,  1618, 1579, 1542, 1506, 1472,
+    1440,  1409,  1379,  1351,  1323,  1297,  1272, 1248, 1224, 1202, 1180,
+    1159,  1139,  1120,  1101,  1083,  1065,  1048, 1032};
+
+/* What each bit changes: functions of many bits have a copy of their own, which
+ * stays in registers. */
 typedef struct {
-    int encodes, failed;
+    int encodes;
     uint32_t range;
     uint32_t value; /* of the decoder */
     const uint8_t *from, *end;
+    uint32_t *state; /* [STATES] probability of a 1, and how often it changed */
+} lane;
+
+typedef struct {
+    lane lane;
+    int failed;
+    uint64_t work, work_most;
 #ifndef BBANS_DECODER_ONLY
     uint64_t low; /* of the encoder */
     uint8_t *to;
@@ -68,9 +86,6 @@ typedef struct {
     unsigned kept;
     int started;
 #endif
-    uint32_t *state; /* [STATES] probability of a 1, and how often it changed */
-    uint32_t rate[STEPS];
-    uint64_t work, work_most;
 } coder;
 
 #ifndef BBANS_DECODER_ONLY
@@ -103,7 +118,7 @@ static void shift_low(coder *c)
 /* The shortest bytes that, with zeros behind, lie in the interval. */
 static void finish(coder *c)
 {
-    const uint64_t last = c->low + c->range - 1;
+    const uint64_t last = c->low + c->lane.range - 1;
     unsigned bits = 32;
     int i;
 
@@ -117,58 +132,76 @@ static void finish(coder *c)
 }
 #endif /* BBANS_DECODER_ONLY */
 
-static inline unsigned next_byte(coder *c)
-{
-    return c->from < c->end ? *c->from++ : 0;
-}
+#ifdef BBANS_DECODER_ONLY
+#define LANE_ENCODES(l) 0
+#else
+#define LANE_ENCODES(l) ((l)->encodes)
 
-static inline int split(coder *c, uint32_t bound, int bit)
+/* The range after a bit. */
+static uint32_t encode_bit(coder *c, uint32_t range, uint32_t bound, int bit)
 {
-    if (!ENCODES(c))
-        bit = c->value < bound;
-    if (bit) {
-        c->range = bound;
-    } else {
-        c->range -= bound;
-        c->value -= bound;
-#ifndef BBANS_DECODER_ONLY
+    if (!bit)
         c->low += bound;
-#endif
+    range = bit ? bound : range - bound;
+    for (; range >> 24 == 0; range <<= 8)
+        shift_low(c);
+    return range;
+}
+#endif /* BBANS_DECODER_ONLY */
+
+static inline int split(coder *c, lane *l, uint32_t bound, int bit)
+{
+#ifdef BBANS_DECODER_ONLY
+    (void)c;
+#else
+    if (l->encodes) {
+        l->range = encode_bit(c, l->range, bound, bit);
+        return bit;
     }
-    while (c->range >> 24 == 0) {
-        c->range <<= 8;
-#ifndef BBANS_DECODER_ONLY
-        if (ENCODES(c)) {
-            shift_low(c);
-            continue;
-        }
 #endif
-        c->value = c->value << 8 | next_byte(c);
+    bit = l->value < bound;
+    if (bit) {
+        l->range = bound;
+    } else {
+        l->range -= bound;
+        l->value -= bound;
+    }
+    while (l->range >> 24 == 0) {
+        l->range <<= 8;
+        l->value <<= 8;
+        if (l->from < l->end)
+            l->value |= *l->from++;
     }
     return bit;
 }
 
-static inline uint32_t moved(const coder *c, uint32_t state, int bit)
+static inline uint32_t moved(uint32_t state, int bit)
 {
     const uint32_t n = state & 1023, p = state >> 10;
-    const uint32_t q = bit ? p + (((ONE - p) >> 6) * c->rate[n] >> 10)
-                           : p - ((p >> 6) * c->rate[n] >> 10);
+    const uint32_t q = bit ? p + (((ONE - p) >> 6) * rates[n] >> 10)
+                           : p - ((p >> 6) * rates[n] >> 10);
 
     return q << 10 | (n + (n + 1 < STEPS));
 }
 
 /* A bit whose probability is the mean of two. */
-static inline int code_bit(coder *c, size_t a, size_t b, int bit)
+static inline int code_bit(coder *c, lane *l, size_t a, size_t b, int bit)
 {
-    uint32_t *const s = c->state + a, *const t = c->state + b;
-    uint32_t p = ((*s >> 10) + (*t >> 10)) >> 7;
+    uint32_t *const s = l->state + a, *const t = l->state + b;
+    const uint32_t u = *s, v = *t;
+    uint32_t p = ((u >> 10) + (v >> 10)) >> 7;
 
     p = p < LEAST ? LEAST : p > 65536 - LEAST ? 65536 - LEAST : p;
-    bit = split(c, (c->range >> 16) * p, bit);
-    *s = moved(c, *s, bit);
-    if (a != b)
-        *t = moved(c, *t, bit);
+    bit = split(c, l, (l->range >> 16) * p, bit);
+    *s = moved(u, bit);
+    *t = moved(v, bit);
     return bit;
+}
+
+/* One whose probability is that of one state. */
+static int code_one(coder *c, size_t a, int bit)
+{
+    return code_bit(c, &c->lane, a, a, bit);
 }
 
 /* The lowest bits, each a half. */
@@ -177,9 +210,22 @@ static uint64_t code_raw(coder *c, unsigned bits, uint64_t value)
     uint64_t found = 0;
 
     while (bits-- > 0)
-        found = found << 1 |
-                (uint64_t)split(c, c->range >> 1, (int)(value >> bits & 1));
+        found = found << 1 | (uint64_t)split(c, &c->lane, c->lane.range >> 1,
+                                             (int)(value >> bits & 1));
     return found;
+}
+
+/* A number of a few bits, each of which has a state for all above it; 2^bits is
+ * added. */
+static uint32_t code_tree_of_bits(coder *c, size_t at, unsigned bits,
+                                  uint32_t number)
+{
+    uint32_t node = 1;
+
+    while (bits-- > 0)
+        node = node << 1 |
+               (uint32_t)code_one(c, at + node, (int)(number >> bits & 1));
+    return node;
 }
 
 /* The bits of a value below its highest, which is of 2^(length - 1). */
@@ -189,9 +235,8 @@ static uint64_t code_below(coder *c, size_t at, int length, uint64_t value)
     int j;
 
     for (j = length - 2; j >= 0; j--)
-        found =
-            found << 1 | (uint64_t)code_bit(c, at + (size_t)j, at + (size_t)j,
-                                            (int)(value >> j & 1));
+        found = found << 1 |
+                (uint64_t)code_one(c, at + (size_t)j, (int)(value >> j & 1));
     return found;
 }
 
@@ -202,8 +247,8 @@ static uint32_t code_number(coder *c, size_t at, uint32_t number)
     const int true_length = bbans_bit_length(value);
     int length = 1;
 
-    while (length < 33 && code_bit(c, at + (size_t)length, at + (size_t)length,
-                                   true_length > length))
+    while (length < 33 &&
+           code_one(c, at + (size_t)length, true_length > length))
         length++;
     return (
         uint32_t)(code_below(c, at + 40 + 40 * (size_t)length, length, value) -
@@ -225,10 +270,11 @@ typedef struct {
     uint32_t *total;
     /* Of the entries of one parent, the likeliest first: */
     uint32_t *order, *hits;
-    uint8_t *member;
+    uint8_t *member, *around; /* of `other`: halves of its entries */
     uint32_t *chosen;
-    uint16_t *list, *exact, *near; /* weights by rank or ranks by weight; the
-                                      last share of such a context */
+    uint16_t *list, *exact, *near,
+        *saved; /* weights by rank or ranks by weight; the
+           last share of such a context */
 } file;
 
 #define EXACT_BITS 14
@@ -292,8 +338,8 @@ static uint64_t work_bytes(const file *f)
 {
     const uint64_t C = f->contexts, E = f->entries, M = f->symbols + 1;
 
-    return 8 + 4 * (uint64_t)STATES + 12 * C + 2 * (C + E) + 13 * M +
-           2 * (65536 + (1 << EXACT_BITS) + NEAR_CELLS);
+    return 8 + 4 * (uint64_t)STATES + 13 * C + 2 * (C + E) + 13 * M +
+           2 * (65536 + 2 * (1 << EXACT_BITS) + NEAR_CELLS);
 }
 
 static void place_work(file *f, uint8_t *memory)
@@ -304,7 +350,7 @@ static void place_work(file *f, uint8_t *memory)
     size_t i;
 
     memory += (8 - (uintptr_t)memory % 8) % 8;
-    f->c.state = word = (uint32_t *)(void *)memory;
+    f->c.lane.state = word = (uint32_t *)(void *)memory;
     f->other = word += STATES;
     f->often = word += C;
     f->total = word += C;
@@ -314,13 +360,13 @@ static void place_work(file *f, uint8_t *memory)
     f->list = half = (uint16_t *)(void *)(word + M);
     f->exact = half += 65536;
     f->near = half += 1 << EXACT_BITS;
-    f->newest = half += NEAR_CELLS;
+    f->saved = half += NEAR_CELLS;
+    f->newest = half += 1 << EXACT_BITS;
     f->rank = half += C;
     f->member = (uint8_t *)(half + f->entries);
+    f->around = f->member + M;
     for (i = 0; i < STATES; i++)
-        f->c.state[i] = ONE / 2 << 10;
-    for (i = 0; i < STEPS; i++)
-        f->c.rate[i] = ((uint32_t)1 << 17) / (uint32_t)(2 * i + 3);
+        f->c.lane.state[i] = ONE / 2 << 10;
     memset(f->member, 0, M);
     memset(f->exact, 0, 2 * ((1 << EXACT_BITS) + NEAR_CELLS));
 }
@@ -361,8 +407,7 @@ static int code_values(file *f, const uint8_t *header)
             const uint64_t gap = value - below;
             const int true_length = bbans_bit_length(gap);
 
-            while (length < 64 && code_bit(&f->c, VALUE_LENGTH + (size_t)length,
-                                           VALUE_LENGTH + (size_t)length,
+            while (length < 64 && code_one(&f->c, VALUE_LENGTH + (size_t)length,
                                            true_length > length))
                 length++;
             below += (uint64_t)1 << (length - 1) |
@@ -378,15 +423,13 @@ static uint32_t code_mass(coder *c, size_t kind, uint32_t near, uint32_t mass)
 {
     const size_t lengths =
         MASS_LENGTH + 32 * (32 * kind + (size_t)bbans_bit_length(near));
-    const int true_length = bbans_bit_length(mass);
-    int length = 1;
+    const uint32_t length =
+        code_tree_of_bits(c, lengths, 5, (uint32_t)bbans_bit_length(mass)) - 32;
 
-    while (length < 29 &&
-           code_bit(c, lengths + (size_t)length, lengths + (size_t)length,
-                    true_length > length))
-        length++;
-    return (uint32_t)code_below(
-        c, MASS_BITS + 32 * (32 * kind + (size_t)length), length, mass);
+    if (length < 1 || length > 29)
+        return 0;
+    return (uint32_t)code_below(c, MASS_BITS + 32 * (32 * kind + length),
+                                (int)length, mass);
 }
 
 /* Rows of states; the last of each has what is left. */
@@ -407,7 +450,7 @@ static int code_states(file *f, uint32_t total)
             const uint32_t given = ENCODES(&f->c) ? get32(mass, at) : 0;
             const uint32_t m = code_mass(&f->c, 0, near, given);
 
-            if (m >= left || (ENCODES(&f->c) && m != given))
+            if (m < 1 || m >= left || (ENCODES(&f->c) && m != given))
                 return refuse(f);
             put32(mass, at, m);
             left -= m;
@@ -605,8 +648,9 @@ static int put_sums(file *f, size_t begin, size_t end)
 typedef struct {
     size_t begin, end;
     uint32_t depth, ranks;
-    int foreign, bounded; /* entries that the parent lacks; ranks are at most
-                             that of the context as an entry */
+    int foreign; /* entries that the parent lacks */
+    int bounded; /* ranks are at most that of the context as an entry */
+    int regular; /* contexts that look the same have the same share */
 } level;
 
 /* The entries of a parent, or all symbols below the empty context: the
@@ -647,18 +691,19 @@ static uint32_t code_count(file *f, size_t k, const level *v, uint32_t of,
                            uint32_t most, uint32_t count)
 {
     const uint32_t g = halves(f->often[k]);
-    const uint32_t o =
-        f->other[k] == NONE
-            ? 0
-            : halves(first_of(f, f->other[k] + 1) - first_of(f, f->other[k]));
+    const uint32_t o = f->around[k];
     const size_t a = ENTRIES_A + 12 * (16 * halves(of) + g);
     const size_t b =
         ENTRIES_B + 12 * (16 * (16 * at_most(v->depth - 1, 3) + g) + o);
+    lane l = f->c.lane;
     uint32_t u;
 
     for (u = 0; u < 12 && u < most; u++)
-        if (code_bit(&f->c, a + u, b + u, count == u))
+        if (code_bit(&f->c, &l, a + u, b + u, count == u)) {
+            f->c.lane = l;
             return u;
+        }
+    f->c.lane = l;
     return u == most ? u : 12 + code_number(&f->c, MANY_ENTRIES, count - 12);
 }
 
@@ -689,7 +734,8 @@ static int code_symbols(file *f, uint32_t e, uint32_t count)
         int in = ENCODES(&f->c) && get16(f->symbol, e) == x;
 
         if (left < f->symbols - x)
-            in = code_bit(&f->c, SYMBOL_A + 16 * halves(left) + halves(w),
+            in = code_bit(&f->c, &f->c.lane,
+                          SYMBOL_A + 16 * halves(left) + halves(w),
                           SYMBOL_B + 48 * last + share, in);
         else
             in = 1;
@@ -714,6 +760,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         get32(f->children, parent + 1) - get32(f->children, parent) - before;
     const int share_of = quarters(siblings);
     uint32_t left = count, sum = f->total[parent], i;
+    lane l = f->c.lane;
 
     for (i = 0; i < n && left > 0; i++) {
         const uint32_t j = f->order[i], w = f->rank[begin + j];
@@ -726,7 +773,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
             const uint32_t r =
                 rest == 0 ? 0 : within(quarters(rest) - share_of + 24, 1, 31);
 
-            in = code_bit(&f->c, MEMBER_A + 8 * p + at_most(left, 7),
+            in = code_bit(&f->c, &l, MEMBER_A + 8 * p + at_most(left, 7),
                           MEMBER_B + 48 * r + p, in);
         } else {
             in = 1;
@@ -738,6 +785,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
             f->chosen[count - left--] = j;
         }
     }
+    f->c.lane = l;
     return spend(f, n / 16 + i);
 }
 
@@ -803,8 +851,9 @@ static int put_members(file *f, size_t parent, uint32_t n, uint32_t e,
     return spend(f, count + 16 * foreign);
 }
 
-/* The ranks of the weights of a context. */
-static int code_ranks(file *f, size_t k, size_t parent, const level *v)
+/* The ranks of the weights of a context; own: its entries are those of its
+ * parent in f->chosen. */
+static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
 {
     const uint32_t e0 = first_of(f, k), e1 = first_of(f, k + 1);
     const uint32_t g = f->often[k];
@@ -813,9 +862,10 @@ static int code_ranks(file *f, size_t k, size_t parent, const level *v)
                       quarters(f->total[parent] == 0 ? 1 : f->total[parent]) +
                       16;
     uint32_t sum = 0, e;
+    lane l = f->c.lane;
 
     for (e = e0; e < e1; e++) {
-        const uint32_t given = ENCODES(&f->c) ? f->rank[e] : 0;
+        const uint32_t given = LANE_ENCODES(&l) ? f->rank[e] : 0;
         uint32_t u = 1;
 
         if (most < 1)
@@ -823,12 +873,14 @@ static int code_ranks(file *f, size_t k, size_t parent, const level *v)
         if (most == 1) {
             u = 1;
         } else if (e1 - e0 == 1 && g > 0 && g <= most &&
-                   code_bit(&f->c, ALONE + halves(g), ALONE + halves(g),
+                   code_bit(&f->c, &l, ALONE + halves(g), ALONE + halves(g),
                             given == g)) {
             u = g;
         } else {
-            const uint32_t of =
-                v->depth == 1 ? NONE : entry_of(f, parent, get16(f->symbol, e));
+            const uint32_t of = v->depth == 1 ? NONE
+                                : own
+                                    ? first_of(f, parent) + f->chosen[e - e0]
+                                    : entry_of(f, parent, get16(f->symbol, e));
             const uint32_t w =
                 of == NONE ? 0 : within(quarters(f->rank[of]) + scale, 1, 31);
             const size_t a = WEIGHT_A + 16 * (16 * at_most(e1 - e, 7) +
@@ -836,10 +888,12 @@ static int code_ranks(file *f, size_t k, size_t parent, const level *v)
             const size_t b = WEIGHT_B + 16 * (16 * w + halves(g));
 
             while (u < most && u < 16 &&
-                   !code_bit(&f->c, a + u, b + u, given == u))
+                   !code_bit(&f->c, &l, a + u, b + u, given == u))
                 u++;
             if (u == 16 && u < most) {
+                f->c.lane = l;
                 u = code_number(&f->c, MANY_WEIGHTS, given - 16);
+                l = f->c.lane;
                 if (u > most - 16)
                     return refuse(f);
                 u += 16;
@@ -848,47 +902,54 @@ static int code_ranks(file *f, size_t k, size_t parent, const level *v)
         f->rank[e] = (uint16_t)u;
         sum += u;
     }
+    f->c.lane = l;
     f->total[k] = sum;
     return spend(f, 4 * (e1 - e0));
 }
 
-/* What the parent counts, most often that of the last context that looked the
- * same. */
+/* The last shares of contexts that looked the same, and nearly the same. */
+static uint16_t *exact_share(const file *f, size_t k, uint32_t sum,
+                             const level *v)
+{
+    const uint32_t n = first_of(f, k + 1) - first_of(f, k);
+
+    return f->exact +
+           ((v->depth * 40503u + n * 2654435761u + sum * 2246822519u) >>
+            (32 - EXACT_BITS));
+}
+
+static uint16_t *near_share(const file *f, size_t k, uint32_t sum,
+                            const level *v)
+{
+    const uint32_t n = first_of(f, k + 1) - first_of(f, k);
+
+    return f->near + 64 * (16 * (v->depth - 1) + halves(n)) +
+           within(quarters(sum), 0, 63);
+}
+
+/* What the parent counts. */
 static void code_share(file *f, size_t k, const level *v)
 {
     const uint32_t n = first_of(f, k + 1) - first_of(f, k), sum = f->total[k];
-    const uint32_t many = halves(n);
-    uint16_t *const exact =
-        f->exact + ((v->depth * 40503u + n * 2654435761u + sum * 2246822519u) >>
-                    (32 - EXACT_BITS));
-    uint16_t *const near = f->near + 64 * (16 * (v->depth - 1) + many) +
-                           within(quarters(sum), 0, 63);
-    const uint32_t given = f->back_off[k] + 1u;
-    uint32_t share = 256;
-    int bit;
+    const uint32_t many = halves(n), given = f->back_off[k] + 1u;
+    uint16_t *const exact = exact_share(f, k, sum, v);
+    uint16_t *const near = near_share(f, k, sum, v);
 
     if (n == 0) {
         f->back_off[k] = 255;
         return;
     }
-    if (*exact != 0 && code_bit(&f->c, SHARE_SAME + many, SHARE_SAME + many,
-                                given == *exact)) {
-        share = *exact;
-    } else if (*near != 0 && *near != *exact &&
-               code_bit(&f->c, SHARE_NEAR + many, SHARE_NEAR + many,
-                        given == *near)) {
-        share = *near;
-    } else {
-        uint32_t node = 1;
-
-        for (bit = 7; bit >= 0; bit--)
-            node = node << 1 | (uint32_t)code_bit(
-                                   &f->c, SHARE_BITS + node, SHARE_BITS + node,
-                                   (int)((given - 1) >> bit & 1));
-        share = (node & 255) + 1;
+    if (*exact == 0 ||
+        (!v->regular && !code_one(&f->c, SHARE_SAME + many, given == *exact))) {
+        if (*near == 0 || *near == *exact ||
+            !code_one(&f->c, SHARE_NEAR + many, given == *near))
+            *near = (uint16_t)(1 + (code_tree_of_bits(&f->c, SHARE_BITS, 8,
+                                                      given - 1) &
+                                    255));
+        *exact = *near;
     }
-    *exact = *near = (uint16_t)share;
-    f->back_off[k] = (uint8_t)(share - 1);
+    *near = *exact;
+    f->back_off[k] = (uint8_t)(*exact - 1);
 }
 
 /* Entries of the parent that a context has; returns how many it has that the
@@ -938,7 +999,7 @@ static int code_context(file *f, size_t k, size_t parent, uint32_t before,
             !put_members(f, parent, n, e, count - foreign, foreign))
             return 0;
     }
-    if (!code_ranks(f, k, parent, v))
+    if (!code_ranks(f, k, parent, foreign == 0, v))
         return 0;
     code_share(f, k, v);
     return 1;
@@ -951,16 +1012,27 @@ static void look_at_level(file *f, level *v, size_t parent)
     uint32_t e;
 
     v->foreign = 0;
-    v->bounded = 1;
+    v->bounded = v->regular = 1;
+    memcpy(f->saved, f->exact, sizeof *f->exact << EXACT_BITS);
     for (k = v->begin; k < v->end; k++) {
+        uint16_t *exact;
+        uint32_t sum = 0;
+
         while (get32(f->children, parent + 1) <= k)
             parent++;
         for (e = first_of(f, k); e < first_of(f, k + 1); e++) {
+            sum += f->rank[e];
             v->bounded &= f->often[k] == 0 || f->rank[e] <= f->often[k];
             v->foreign |= v->depth > 1 &&
                           entry_of(f, parent, get16(f->symbol, e)) == NONE;
         }
+        if (sum == 0)
+            continue;
+        exact = exact_share(f, k, sum, v);
+        v->regular &= *exact == 0 || *exact == f->back_off[k] + 1u;
+        *exact = (uint16_t)(f->back_off[k] + 1u);
     }
+    memcpy(f->exact, f->saved, sizeof *f->exact << EXACT_BITS);
 }
 #endif
 
@@ -979,6 +1051,7 @@ static int code_level(file *f, level *v, size_t parent)
 #endif
     v->foreign = (int)code_raw(&f->c, 1, (uint64_t)v->foreign);
     v->bounded = (int)code_raw(&f->c, 1, (uint64_t)v->bounded);
+    v->regular = (int)code_raw(&f->c, 1, (uint64_t)v->regular);
     if (v->depth == 1)
         memset(f->hits, 0, sizeof *f->hits * (f->symbols + 1));
     for (k = v->begin; k < v->end; k++) {
@@ -1008,6 +1081,10 @@ static void put_child(file *f, size_t child, size_t k, uint32_t label,
     f->newest[child] = (uint16_t)(k == 0 ? label : f->newest[k]);
     f->other[child] = other;
     f->often[child] = often;
+    f->around[child] =
+        (uint8_t)(other == NONE
+                      ? 0
+                      : halves(first_of(f, other + 1) - first_of(f, other)));
 }
 
 /* The next label of what is encoded, from place `at` on; or NONE. */
@@ -1039,8 +1116,7 @@ static int code_first_level(file *f, size_t *n)
         return spend(f, count);
     }
     for (x = 0; x <= M; x++) {
-        const int in =
-            code_bit(&f->c, ROOT + last, ROOT + last, label_at(f, 0, *n) == x);
+        const int in = code_one(&f->c, ROOT + last, label_at(f, 0, *n) == x);
 
         last = (last << 1 | (uint32_t)in) & 7;
         if (in) {
@@ -1117,7 +1193,7 @@ static int code_children(file *f, size_t k, int any_foreign, size_t *n)
         w = f->rank[e];
         label = get16(f->label, q);
         foreign = skip_foreign(f, k, &at, label, foreign);
-        in = code_bit(&f->c,
+        in = code_bit(&f->c, &f->c.lane,
                       LABEL_A +
                           16 * (16 * (w < 16 ? w : 16 + halves(w)) + many) +
                           halves(f->total[k]),
@@ -1312,12 +1388,13 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
     *n_plain = 0;
     f.plain = plain;
     place_work(&f, plain + f.n + CHECKSUM_BYTES);
-    f.c.from = packed + packed_header_bytes(packed);
-    f.c.end = packed + n - CHECKSUM_BYTES;
-    f.c.range = UINT32_MAX;
+    f.c.lane.from = packed + packed_header_bytes(packed);
+    f.c.lane.end = packed + n - CHECKSUM_BYTES;
+    f.c.lane.range = UINT32_MAX;
     f.c.work_most = WORK_MOST * (uint64_t)n;
     for (i = 0; i < 4; i++)
-        f.c.value = f.c.value << 8 | next_byte(&f.c);
+        f.c.lane.value = f.c.lane.value << 8 |
+                         (f.c.lane.from < f.c.lane.end ? *f.c.lane.from++ : 0u);
     memcpy(plain, packed, HEADER_BYTES);
     plain[FORM] = 0;
     if (f.contexts > 0) {
@@ -1328,7 +1405,7 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
     }
     if (!code_file(&f, packed))
         return BBANS_ERR_CORRUPT;
-    memcpy(plain + f.n, f.c.end, CHECKSUM_BYTES);
+    memcpy(plain + f.n, f.c.lane.end, CHECKSUM_BYTES);
     if (!bbans_checksum_matches(plain, f.n))
         return BBANS_ERR_CORRUPT;
     *n_plain = f.n + CHECKSUM_BYTES;
@@ -1395,8 +1472,8 @@ bbans_status bbans_model_pack(const uint8_t *plain, size_t n, uint8_t *packed,
     place_work(&f, f.plain + n);
     if (f.contexts > 0)
         place_tree(&f);
-    f.c.encodes = 1;
-    f.c.range = UINT32_MAX;
+    f.c.lane.encodes = 1;
+    f.c.lane.range = UINT32_MAX;
     f.c.work_most = UINT64_MAX;
     f.c.to = packed + header;
     f.c.cap = n > header + CHECKSUM_BYTES ? n - header - CHECKSUM_BYTES : 0;
