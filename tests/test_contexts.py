@@ -139,14 +139,14 @@ def test_what_looks_good_is_not_taken_for_what_is():
 
 
 def test_files_need_contexts_without_first_and_last_symbol():
-    contexts = Counts(as_data(records(800)), 257, 6, 15_000).contexts()
+    contexts = Counts(as_data(records(800)), 257, 6, 7_000).contexts()
     suffix = suffixes_of(contexts)
     entries = {
         s: set(contexts.symbol[contexts.first[k] : contexts.first[k + 1]].tolist())
         for k, s in enumerate(suffix)
     }
-    assert contexts.order > 3
-    assert 17_000 < contexts.n_contexts + contexts.n_entries <= 21_001
+    assert contexts.order == 3
+    assert 18_000 < contexts.n_contexts + contexts.n_entries <= 21_001
     for s, symbols in entries.items():
         if len(s) > 1:
             assert symbols <= entries[s[1:]]

@@ -5,6 +5,7 @@ Emissions depend on the state and on the symbols before: P(x_t | z_t, x_1 .. x_t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -185,7 +186,9 @@ class ARHMM(FloatModel):
             K.
         order : int or "auto"
             Symbols of the longest context, 0 to 16; or 8 or 16, by what is best for the
-            last fifth of the data.
+            last fifth of the data. Of data that are digits for a seventh or more,
+            "auto" also counts copies in which other digits stand, unless that is much
+            worse there: what follows numbers is then known after others too.
         max_bytes : int, optional
             What the packed file of the frozen model may take, by the default precision,
             if the states alone take less. Contexts are left out that gain least. By
@@ -344,7 +347,7 @@ class ARHMM(FloatModel):
         """Count contexts, and train states from these on."""
         symbols, data = states.alphabet, sample.sequences()
         pseudo_counts = as_pseudo_counts(pseudo_count)
-        counts = Counts(data, symbols.size, order, max_bytes)
+        counts = Counts(data, symbols.size, order, max_bytes, _digits(symbols))
         if states.n_states > 1 and n_iter > 0:
             counts.refit(np.exp(em.log_predictions(data, states._parameters)))
         terms = _Terms(data, symbols.size, counts.own, counts.back_off)
@@ -494,6 +497,17 @@ class ARHMM(FloatModel):
         states = dict(arrays)
         contexts = {name: states.pop(f"contexts_{name}") for name in _CONTEXTS}
         return cls(HMM._from_arrays(states), Contexts(**contexts))
+
+
+def _digits(symbols: Alphabet) -> NDArray[np.int32]:
+    """Symbols that stand for each other: those of 0 to 9, of bytes and text."""
+    digits = np.zeros(0, np.int32)
+    if symbols.kind != "integers":
+        for digit in "0123456789":
+            with contextlib.suppress(SymbolError):
+                one = digit if symbols.kind == "text" else digit.encode()
+                digits = np.append(digits, symbols.encode(one)[:1])
+    return digits
 
 
 class _Terms:

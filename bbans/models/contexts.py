@@ -20,9 +20,9 @@ from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHTS_MAX, Contexts, Jo
 __all__ = ["Counts", "evaluate", "row"]
 
 _MAX_ITEMS = 1 << 23
-# Contexts and entries at most, for each byte of a packed model file: they take less,
-# but time to load.
-_ITEMS = 1.4
+# Contexts and entries at most: for each byte of a packed model file; of many bytes,
+# fewer, since these take time to load.
+_ITEMS, _ITEMS_OF_MANY, _MANY_ITEMS = 3, 1.4, 360_000
 # Parts of entries that are counted, for each of those bytes.
 _COUNTED = 4
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of
@@ -183,10 +183,11 @@ class Counts:
         for level, gate in zip(self._levels, gates, strict=True):
             level.gate = gate + _OTHERWISE * (1 - gate)
         _weigh(self._levels, self._frequency)
-        self._keep(_MAX_ITEMS if max_bytes is None else int(_ITEMS * max_bytes))
+        self._least_gain = 0.0 if max_bytes is None else _LEAST_GAIN
+        self._keep(_most_items(max_bytes))
 
     def _keep(self, items: int) -> None:
-        self.n_items = _choose(self._levels, items)
+        self.n_items = _choose(self._levels, items, self._least_gain)
         self.n_contexts = 1 + sum(int(level.keep.sum()) for level in self._levels)
         self._finish()
 
@@ -661,10 +662,16 @@ def _weigh(levels: list[_Level], frequency: _Floats) -> None:
         level.gain = gain * level.total * level.returning()
 
 
-def _choose(levels: list[_Level], max_items: float) -> int:
+def _most_items(max_bytes: int | None) -> int:
+    if max_bytes is None:
+        return _MAX_ITEMS
+    return min(_ITEMS * max_bytes, max(_MANY_ITEMS, int(_ITEMS_OF_MANY * max_bytes)))
+
+
+def _choose(levels: list[_Level], max_items: int, least: float) -> int:
     """Choose contexts by what they gain for an item (a context, or an entry), and all
     that these need. Returns how many items that is."""
-    low, high = _LEAST_GAIN, 1e6
+    low, high = max(least, 1e-6), 1e6
     items = _chosen(levels, low)
     if items <= max_items:
         return items
