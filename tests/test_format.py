@@ -18,7 +18,6 @@ from bbans import (
     LGSSM,
     Alphabet,
     Message,
-    RecordCodec,
     compress,
     decompress,
     encode,
