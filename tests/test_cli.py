@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -551,12 +552,14 @@ def test_train_on_lines_quietly():
 
 
 def test_train_on_records_of_text():
+    arhmm = partial(bbans.ARHMM.fit, order=2, max_bytes=256_000)
     write("a", "one wörd\r\n\ntwo".encode())
     lines = ["one wörd\r", "", "two"]
     text = bbans.Alphabet.utf8()
     for extra, fit, size in (
         (["--states", "2"], bbans.HMM.fit, 2),
         (["--levels", "2,2"], bbans.HierarchicalHMM.fit, [2, 2]),
+        (["--states", "2", "--order", "2"], arhmm, 2),
     ):
         options = [*extra, "--iterations", "2", "--lines", "--ends", "--text", "-q"]
         passes("train", "a", *options, "-f", "-o", "m.bbm")
