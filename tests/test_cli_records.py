@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,26 @@ def test_getting_what_has_no_terminator():
     Records.write("x.bbr", ["a", "b\n"], bbans.default_model(), terminator=b"")
     assert passes("get", "x.bbr", ":") == b"a\nb\n\n"
     assert passes("unpack", "x.bbr", "-o", "-") == b"ab\n"
+
+
+def test_a_model_is_trained():
+    write("x", LOG)
+    passes("pack", "--quiet", "x")
+    assert passes("unpack", "x.bbr", "-o", "-") == LOG
+    size = Path("x.bbr").stat().st_size
+    assert size < len(LOG) / 5
+    facts = passes("info", "x.bbr").decode()
+    assert "in the file: frozen hidden Markov model, autoregressive" in facts
+    passes("pack", "-q", "--model-size", "2k", "--sample", "5k", "x", "-o", "y")
+    model = int(
+        re.search(r"autoregressive, (\d+) bytes", passes("info", "y").decode())[1]
+    )
+    assert model <= 2048
+    assert passes("unpack", "y", "-o", "-") == LOG
+    assert "nothing to train a model on" in fails("pack", write("empty", b""))
+    data = bytes(range(256)) * 20
+    passes("pack", "-q", write("z", data))
+    assert passes("unpack", "z.bbr", "-o", "-") == data
 
 
 def test_a_model_that_is_not_in_the_file():
