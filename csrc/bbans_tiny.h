@@ -1,12 +1,15 @@
-/* bbans for devices: hidden Markov models in flash, coded with little memory.
+/* bbans for devices: with models in flash and little memory, sequences and
+ * packets under hidden Markov models (bbans_tiny.c), and records under
+ * autoregressive ones (bbans_tiny_record.c).
  *
  * SPDX-License-Identifier: MIT
  *
- * The same bytes as bbans_sequence_encode, from tables that stay in flash as
- * `bbans export` writes them.  No floating point, no heap, no division of 64
- * bits, and no header but <stddef.h> and <stdint.h>.  This file, bbans.h for
- * the status codes, bbans_tiny.c and the exported tables are all that a device
- * needs.  Define BBANS_DECODER_ONLY to leave the encoders out.
+ * The same bytes as bbans_sequence_encode and bbans_record_encode, from tables
+ * that stay in flash as `bbans export` writes them.  No floating point, no
+ * heap, no division of 64 bits, and no header but <stddef.h> and <stdint.h>.
+ * This file, bbans.h for the status codes, a source file or both with
+ * bbans_tiny_internal.h, and what was exported are all that a device needs.
+ * Define BBANS_DECODER_ONLY to leave the encoders out.
  */
 #ifndef BBANS_TINY_H
 #define BBANS_TINY_H
@@ -124,9 +127,9 @@ BBANS_API bbans_status bbans_tiny_packet_decode(bbans_tiny_decoder *dec,
 /* ---- Records: bytes that decode alone, under an autoregressive model ----- */
 
 /* A model file (docs/format.md, "Model file") of an autoregressive hidden
- * Markov model of bytes or of UTF-8 text, in its plain form, as `bbans export
- * --file` writes it; it stays where it is, at any alignment, and is read there.
- * All fields are private. */
+ * Markov model of bytes or of UTF-8 text, in its plain form, as `bbans export`
+ * writes it; it stays where it is, at any alignment, and is read there.  All
+ * fields are private. */
 typedef struct {
     const uint8_t *values; /* NULL: symbols are bytes */
     const uint8_t *initial, *transition, *emission;
@@ -139,9 +142,9 @@ typedef struct {
 /* Find the parts of a file and check all of it: header, checksum, tables and
  * contexts.  The functions below trust what was checked: a file that changes
  * later can make them read beyond its end.
- * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}; VERSION: another version
- * or type of model, or the packed form; SIZE: more than BBANS_TINY_STATES
- * states; SYMBOL: a model of integers, or of characters that are listed. */
+ * Returns ERR_{NULL,FORMAT,TRUNCATED,CORRUPT}; VERSION: another version or type
+ * of model, or the packed form; SIZE: more than BBANS_TINY_STATES states;
+ * SYMBOL: a model of integers, or of characters that are listed. */
 BBANS_API bbans_status bbans_tiny_model_init(bbans_tiny_model *model,
         const uint8_t *file, size_t n);
 
@@ -151,20 +154,22 @@ BBANS_API bbans_status bbans_tiny_model_open(bbans_tiny_model *model,
         const uint8_t *file, size_t n);
 
 /* Decode a record that bbans_record_encode, Python's RecordCodec or
- * bbans_tiny_record_encode wrote.
+ * bbans_tiny_record_encode wrote.  It has no checksum: some damaged ones
+ * decode, to other records.
  *   record  [cap] out; after an error its content is undefined
- *   n       out: bytes of the record
- * Returns ERR_{NULL,CORRUPT}; CAPACITY: the record has more than `cap` bytes. */
+ *   n       out: bytes of the record; after ERR_CAPACITY, how many it has at
+ *           least
+ * Returns ERR_{NULL,CORRUPT}; CAPACITY: the record has more than `cap` bytes.
+ */
 BBANS_API bbans_status bbans_tiny_record_decode(const bbans_tiny_model *model,
         const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
         size_t *n);
 
 #ifndef BBANS_DECODER_ONLY
 /* Encode a record of n bytes as bbans_record_encode does.
- *   bytes    [cap] out; n + 1 bytes suffice.  After an error its content is
- *            undefined.
+ *   bytes    [cap] out; cap is n + 1 or more, and the result no longer
  *   n_bytes  out
- * Returns ERR_NULL; CAPACITY: the record takes more than `cap` bytes. */
+ * Returns ERR_NULL; CAPACITY: cap is less than n + 1. */
 BBANS_API bbans_status bbans_tiny_record_encode(const bbans_tiny_model *model,
         const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
         size_t *n_bytes);
