@@ -6,7 +6,6 @@ import pickle
 import random
 import struct
 import zlib
-from collections import Counter, defaultdict
 from pydoc_data.topics import topics
 
 import numpy as np
@@ -292,82 +291,6 @@ def alphabet():
     return "".join(sorted(set(TEXT)))
 
 
-def counts_of(sequences, order, M):
-    """Kneser-Ney counts of all contexts that occur twice, one symbol at a time."""
-    often = Counter()
-    for x in sequences:
-        past = (M, *x)
-        for t in range(len(x)):
-            for n in range(1, min(order, t + 1) + 1):
-                often[past[t + 1 - n : t + 1]] += 1
-    kept = {c for c, n in often.items() if n > 1}
-    counts = defaultdict(Counter)
-    for x in sequences:
-        past = (M, *x)
-        for t, symbol in enumerate(x):
-            for n in range(order, 0, -1):
-                context = past[max(t + 1 - n, 0) : t + 1]
-                if len(context) == n and context in kept:
-                    counts[context][symbol] += 1
-                    if counts[context][symbol] > 1:
-                        break  # shorter ones count it once
-    return counts
-
-
-def suffixes_of(contexts):
-    suffix = [()] * contexts.n_contexts
-    for k in range(contexts.n_contexts):
-        for child in range(contexts.children[k], contexts.children[k + 1]):
-            suffix[child] = (int(contexts.label[child]), *suffix[k])
-    return suffix
-
-
-def test_contexts_count_as_kneser_and_ney_do():
-    rng = np.random.default_rng(0)
-    sequences = [rng.choice(4, 60, p=[0.6, 0.2, 0.1, 0.1]) for _ in range(20)]
-    contexts = Counts([x.astype(np.int32) for x in sequences], 4, 2).contexts()
-    counts = counts_of([x.tolist() for x in sequences], 2, 4)
-    suffix = suffixes_of(contexts)
-    assert contexts.n_contexts > 10
-    for k in range(1, contexts.n_contexts):
-        entries = slice(contexts.first[k], contexts.first[k + 1])
-        seen = counts[suffix[k]]
-        if not seen:
-            continue
-        # Weights are (count - D) / total, so they differ as counts do.
-        total = sum(seen.values())
-        weight = contexts.weight[entries] * (1 - contexts.back_off[k] / 256)
-        weight /= contexts.weight[entries].sum()
-        symbol = contexts.symbol[entries].tolist()
-        assert set(symbol) <= set(seen)
-        if (
-            len(set(suffix) & {(s, *suffix[k]) for s in range(5)}) == 5
-            or len(suffix[k]) == 2
-        ):  # no longer context of it was left out
-            expected = np.array([seen[s] for s in symbol]) / total
-            spread = weight - expected
-            assert np.ptp(spread) < 0.02
-
-
-def test_deleted_counts_are_those_of_the_other_symbols():
-    """Training without one symbol gives it the weight that deletion does."""
-    rng = np.random.default_rng(1)
-    x = np.cumsum(rng.choice(3, 400, p=[0.7, 0.2, 0.1])).astype(np.int32) % 3
-    counts = Counts([x], 3, 1)
-    assert counts.n_contexts == 4  # not the beginning, which occurs once
-    pairs = Counter(zip(x[:-1].tolist(), x[1:].tolist(), strict=True))
-    firsts = Counter(x[:-1].tolist())
-    n1 = sum(n == 1 for n in pairs.values())
-    n2 = sum(n == 2 for n in pairs.values())
-    D = min(max(n1 / max(n1 + 2 * n2, 1), 0.1), 0.95)
-    for t in range(2, 400):
-        a, b = int(x[t - 1]), int(x[t])
-        total, own = firsts[a] - 1, pairs[a, b] - 1
-        types = sum(pairs[a, s] - (s == b) > 0 for s in range(3))
-        assert counts.own[0, t] == pytest.approx(max(own - D, 0) / total)
-        assert counts.back_off[0, t] == pytest.approx(D * types / total)
-
-
 def test_em_never_raises_the_objective_and_states_help():
     """A coin that is now and then exchanged: the last toss tells less than all."""
     rng = np.random.default_rng(0)
@@ -451,14 +374,14 @@ def test_longer_contexts_and_more_bytes_are_better():
         model = ARHMM.fit(
             [train], 1, order=order, max_bytes=max_bytes, n_iter=2, alphabet=symbols
         )
-        size = len(model.freeze(16).to_bytes())
         if max_bytes is not None:
-            assert size < max_bytes + 2000
+            size = len(model.freeze().to_bytes(packed=True))
+            assert 0.7 * max_bytes < size <= max_bytes
         return model.information_content(test)
 
     first, second, third = content(1), content(2), content(3)
     assert third < 0.9 * second < 0.81 * first
-    small = content(3, 20_000)
+    small = content(3, 9_000)
     assert third < small < first
 
 
@@ -846,7 +769,7 @@ def test_what_is_for_plain_hmms():
     model = MODELS["order 1"]
     with pytest.raises(ModelError, match="must be a FrozenHMM"):
         HMM.from_frozen(model)
-    with pytest.raises(ModelError, match="autoregressive"):
+    with pytest.raises(ModelError, match="records on devices are bytes"):
         c_header(model)
     fitted = ARHMM.fit(["abab"], 1, n_iter=1)
     with pytest.raises(ModelError, match="ARHMM is in floating point"):

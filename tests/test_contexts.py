@@ -145,7 +145,7 @@ def test_files_need_contexts_without_first_and_last_symbol():
         s: set(contexts.symbol[contexts.first[k] : contexts.first[k + 1]].tolist())
         for k, s in enumerate(suffix)
     }
-    assert contexts.order == 3
+    assert contexts.order > 2
     assert 18_000 < contexts.n_contexts + contexts.n_entries <= 21_001
     for s, symbols in entries.items():
         if len(s) > 1:

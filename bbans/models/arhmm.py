@@ -55,8 +55,10 @@ _START_UPDATES, _START_TOL = 20, 1e-3
 _START_SYMBOLS = 1 << 20  # of data that they see, about
 
 # What contexts give to a symbol, relative to what they leave to states, counts in
-# steps of an octave: `_LEVELS` of each, from 2^-20 to 2^20.
-_LEVELS, _OCTAVES = 8, 20
+# steps of an octave, so many of each. Above 2^12 states say nothing, below 2^-20
+# contexts.
+_LEVELS = 4
+_LOWEST, _HIGHEST = -20, 12
 
 
 class ARHMM(FloatModel):
@@ -182,8 +184,9 @@ class ARHMM(FloatModel):
             "auto" also counts copies in which other digits stand, unless that is much
             worse there: what follows numbers is then known after others too.
         max_bytes : int, optional
-            What the packed file of the frozen model may take, by the default precision.
-            Contexts are left out that gain least. By default there is no limit.
+            What the packed file of the frozen model may take, by the default precision,
+            if the states alone take less. Contexts are left out that gain least. By
+            default there is no limit.
         n_iter : int
             Updates at most.
         tol : float
@@ -222,8 +225,8 @@ class ARHMM(FloatModel):
         these would explain all training data, and the states nothing. With that, a
         symbol's likelihood under state k is ``own + back_off * emission[k, x]``, and
         the state's counts are those of the second term. Only its proportion to the
-        first tells states apart: it is rounded to an eighth of an octave, and equal
-        terms count as one symbol of the E step. So an update takes the time of one
+        first tells states apart: terms that differ by less than a quarter of an octave
+        in it count as one symbol of the E step. So an update takes the time of one
         for an HMM, and 4 bytes of memory for each symbol. Each lowers the objective as
         for `HMM.fit`.
 
@@ -368,10 +371,9 @@ class ARHMM(FloatModel):
             tol=tol,
             progress=progress,
         )
-        contexts = counts.contexts()
+        model = cls(states, counts.contexts())
         if max_bytes is not None:
-            contexts = counts.limit(max_bytes, lambda found: _size(cls(states, found)))
-        model = cls(states, contexts)
+            model = cls(states, counts.limit(max_bytes, model._packed_bytes))
         model._history, model._sample = history, sample
         return model
 
@@ -428,6 +430,13 @@ class ARHMM(FloatModel):
             alphabet=self.alphabet,
             bits=self._bits(),
         ).with_mode(MODES[bool(predictive)])
+
+    def _packed_bytes(self, contexts: Contexts) -> int:
+        """What the file takes with these contexts."""
+        frozen = frozen_arhmm(
+            *self._states._parameters, contexts, alphabet=self.alphabet, bits=[1.0]
+        )
+        return len(frozen.to_bytes(packed=True))
 
     def _bits(self) -> Floats:
         """-log2 P(x_t | z_t-1, x_1 .. x_t-1) of symbols that are drawn."""
@@ -496,15 +505,10 @@ def _digits(symbols: Alphabet) -> NDArray[np.int32]:
     return digits
 
 
-def _size(model: ARHMM) -> int:
-    """Bytes of the packed file."""
-    return len(model.freeze().to_bytes(packed=True))
-
-
 class _Terms:
     """The symbols of data with what contexts say of them: equal ones once.
 
-    A term is a symbol and ``ratio = own / back_off``, rounded: ``P(x | z)`` is
+    A term is a symbol and about the same ``ratio = own / back_off``: ``P(x | z)`` is
     ``back_off * (ratio + emission[z, x])``, whose first factor all states share.
     """
 
@@ -512,17 +516,17 @@ class _Terms:
         self, data: list[NDArray[np.int32]], M: int, own: Floats, back_off: Floats
     ) -> None:
         x = np.concatenate([np.zeros(0, np.int32), *data]).astype(np.int64)
-        # Past 2^20 an emission matters no more.
-        back_off = np.maximum(back_off, own * 2.0**-_OCTAVES)
+        back_off = np.maximum(back_off, own * 2.0**-_HIGHEST)
         self.bits = -float(np.log2(back_off).sum())
-        level = np.zeros(x.size, np.int64)  # 0: contexts give it nothing
         some = own > 0
-        octaves = np.maximum(np.log2(own[some] / back_off[some]), -_OCTAVES)
-        level[some] = np.rint((octaves + _OCTAVES) * _LEVELS) + 1
-        n_levels = 2 * _OCTAVES * _LEVELS + 2
+        octaves = np.full(x.size, _LOWEST - 1.0)  # contexts give it nothing
+        octaves[some] = np.maximum(np.log2(own[some] / back_off[some]), _LOWEST)
+        level = np.rint((octaves - (_LOWEST - 1)) * _LEVELS).astype(np.int64)
+        n_levels = (_HIGHEST - _LOWEST + 1) * _LEVELS + 1
         keys, term = np.unique(x * n_levels + level, return_inverse=True)
         self.x, level = keys // n_levels, keys % n_levels
-        self.ratio = np.where(level > 0, 2.0 ** ((level - 1) / _LEVELS - _OCTAVES), 0.0)
+        mean = np.bincount(term, octaves) / np.bincount(term)
+        self.ratio = np.where(level > 0, 2.0**mean, 0.0)
         ends = np.cumsum([part.size for part in data])[:-1]
         sequences = np.split(term.astype(np.int32), ends) if data else []
         self.batches = list(em.batches(sequences, self.x.size))
