@@ -6,7 +6,7 @@ from pydoc_data.topics import topics
 import numpy as np
 import pytest
 
-from bbans import ModelError
+from bbans import ARHMM, ModelError
 from bbans.models import Contexts
 from bbans.models.contexts import Counts, _class, evaluate
 
@@ -145,7 +145,7 @@ def test_files_need_contexts_without_first_and_last_symbol():
         s: set(contexts.symbol[contexts.first[k] : contexts.first[k + 1]].tolist())
         for k, s in enumerate(suffix)
     }
-    assert contexts.order == 3
+    assert contexts.order > 2
     assert 18_000 < contexts.n_contexts + contexts.n_entries <= 21_001
     for s, symbols in entries.items():
         if len(s) > 1:
@@ -259,3 +259,17 @@ def test_mistakes():
             Counts(x, *arguments)
     with pytest.raises(ModelError):
         Counts(x, 2, 1, varied=[2])
+
+
+def test_an_order_that_is_given_counts_the_data_alone():
+    lines = [b"%d %d" % (k, 7 * k) for k in range(1000, 1200)]
+    data = as_data(np.frombuffer(line, np.uint8) for line in lines)
+    model = ARHMM.fit(lines, 1, order=3, max_bytes=10**5, n_iter=1)
+    plain, varied = (
+        Counts(data, 256, 3, 10**5, which) for which in ((), range(48, 58))
+    )
+    assert model.contexts == plain.contexts() != varied.contexts()
+    chosen = ARHMM.fit(lines, 1, max_bytes=10**5, n_iter=1)
+    counts = Counts(data, 256, "auto", 10**5, range(48, 58))
+    assert counts.varied
+    assert chosen.contexts == counts.contexts()

@@ -347,7 +347,8 @@ class ARHMM(FloatModel):
         """Count contexts, and train states from these on."""
         symbols, data = states.alphabet, sample.sequences()
         pseudo_counts = as_pseudo_counts(pseudo_count)
-        counts = Counts(data, symbols.size, order, max_bytes, _digits(symbols))
+        digits = _digits(symbols) if order == "auto" else ()
+        counts = Counts(data, symbols.size, order, max_bytes, digits)
         if states.n_states > 1 and n_iter > 0:
             counts.refit(np.exp(em.log_predictions(data, states._parameters)))
         terms = _Terms(data, symbols.size, counts.own, counts.back_off)

@@ -22,9 +22,9 @@ __all__ = ["Counts", "evaluate", "row"]
 _MAX_ITEMS = 1 << 23
 # Contexts and entries at most: for each byte of a packed model file; of many bytes,
 # fewer, since these take time to load.
-_ITEMS, _ITEMS_OF_MANY, _MANY_ITEMS = 3, 1.4, 360_000
-# Parts of entries that are counted, for each of those bytes.
-_COUNTED = 4
+_ITEMS, _ITEMS_OF_MANY, _MANY_ITEMS = 3, 0.85, 220_000
+# Parts of entries that are counted: for each of those bytes, and at least.
+_COUNTED, _COUNTED_AT_LEAST = 4, 1 << 20
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of
 # different symbols.
 _TOTALS = np.array([1, 2, 3, 4, 5, 7, 10, 15, 25, 50, 100, 1000])
@@ -554,7 +554,9 @@ def _counted(
     """Levels of contexts, and for each symbol its part of the longest context: its
     number among all, the M symbols without a context first."""
     # Contexts that occur seldom are left out where there are too many parts.
-    room = _MAX_ITEMS if max_bytes is None else min(_COUNTED * max_bytes, _MAX_ITEMS)
+    room = _MAX_ITEMS
+    if max_bytes is not None:
+        room = min(room, max(_COUNTED * max_bytes, _COUNTED_AT_LEAST))
     least = 2 if max_bytes is None else 1
     M, T = data.M, data.x.size
     levels: list[_Level] = []
