@@ -485,7 +485,7 @@ def test_train_and_use():
 
 def test_train_an_autoregressive_model():
     write("a")
-    options = ["--states", "2", "--order", "2", "--context-bytes", "500", "--quiet"]
+    options = ["--states", "2", "--order", "2", "--model-size", "2000", "--quiet"]
     long = ["--save-float", "m.npz", "-o", "m.bbm"]
     passes("train", "a", *options, "--iterations", "3", *long)
     model = bbans.load_model("m.bbm")
@@ -498,12 +498,21 @@ def test_train_an_autoregressive_model():
     )
     passes("compress", "-m", "p.bbm", "a")
     assert passes("decompress", "-m", "p.bbm", "a.bbz", "-o", "-") == DATA
-    fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=500, n_iter=3)
+    fitted = bbans.ARHMM.fit([DATA], 2, order=2, max_bytes=2000, n_iter=3)
     assert model == fitted.freeze()
     assert b"of up to 2 symbols" in passes("info", "m.bbm")
     passes("compress", "-f", "-m", "m.bbm", "a")
     assert passes("decompress", "-m", "m.bbm", "a.bbz", "-o", "-") == DATA
     assert "order must be" in fails("train", "a", "--order", "17", "-o", "n.bbm")
+    assert "no number" in fails("train", "a", "--order", "all", "-o", "n.bbm", code=2)
+    limits = fails("train", "a", "--order", "auto", "--prec", "25", "-o", "n.bbm")
+    assert "8 to 24" in limits
+    write("b", b"a line that is much like others\n" * 100)
+    lines = ["--order", "auto", "--lines", "--ends", "--model-size", "8K", "--quiet"]
+    passes("train", "b", *lines, "-o", "b.bbm")
+    assert Path("b.bbm").stat().st_size <= 8192
+    found = bbans.load_model("b.bbm")
+    assert found.n_states == 16 and found.ends
 
 
 def test_train_a_hierarchical_model():
@@ -705,13 +714,13 @@ def test_latent_trees(directory):
     (["--levels", "2,2", "--states", "64"], "--states does not go with --levels"),
     (["--levels", "2,2", "--order", "0"], "--order does not go with --levels"),
     (["--levels", "2,2", "--latents", "1"], "--levels does not go with --latents"),
-    (["--context-bytes", "200000"], "--context-bytes needs --order"),
-    (["--context-bytes", "9", "--order", "0"], "--context-bytes needs --order"),
+    (["--model-size", "200000"], "--model-size needs --order"),
+    (["--model-size", "9", "--order", "0"], "--model-size needs --order"),
     (["--latents", "1", "--order", "0"], "--order does not go with --latents"),
     (["--latents", "1", "--states", "64"], "--states does not go with --latents"),
     (["--latents", "1", "--prec", "24"], "--prec does not go with --latents"),
     (["--latents", "1", "--seed", "0"], "--seed does not go with --latents"),
-    (["--latents", "1", "--context-bytes", "9"], "--context-bytes does not go with"),
+    (["--latents", "1", "--model-size", "9"], "--model-size does not go with"),
     (["--latents", "1", "--lines"], "--lines does not go with --latents"),
     (["--latents", "1", "--text"], "--text does not go with --latents"),
     (["--ends"], "--ends needs --lines"),

@@ -537,7 +537,7 @@ MISTAKES = [
     ("train a -o x --states 0", 1, ["--states 0: n_states", "1 to 4096"]),
     ("train a -o x --states 4097", 1, ["--states 4097: ", "1 to 4096"]),
     ("train a -o x --order 17", 1, ["--order 17: ", "0 to 16"]),
-    ("train a -o x --order 1 --context-bytes -1", 1, ["--context-bytes -1: "]),
+    ("train a -o x --order 1 --model-size -1", 2, ["--model-size: "]),
     ("train a -o x --prec 7", 1, ["--prec 7: ", "8 to 28"]),
     ("train a -o x --prec 8 --states 257", 1, ["--prec 8: 257 states need 9 bits"]),
     ("train a -o x --iterations -1", 1, ["--iterations -1: n_iter", "at least 0"]),

@@ -25,6 +25,7 @@ __all__ = [
     "add_force",
     "add_quiet",
     "check_ranges",
+    "context_order",
     "dtype_of",
     "element_type",
     "model_of",
@@ -137,6 +138,17 @@ def size(text: str) -> int:
     base = 1000 if unit.upper() == "B" else 1024
     power: int = base ** (" KMGT".index(prefix.upper() or " "))
     return int(number) * power
+
+
+def context_order(text: str) -> int | str:
+    """How long contexts are: a number, or auto."""
+    if text == "auto":
+        return text
+    if re.fullmatch("-?[0-9]{1,9}", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of bytes, and not auto"
+        )
+    return int(text)
 
 
 def state_counts(text: str) -> list[int]:

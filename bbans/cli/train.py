@@ -20,7 +20,9 @@ from bbans.cli.options import (
     add_force,
     add_quiet,
     check_ranges,
+    context_order,
     dtype_of,
+    size,
     state_counts,
 )
 from bbans.cli.streams import called, is_stdout, reading, shown, writing, writing_file
@@ -33,10 +35,10 @@ __all__ = ["add", "run"]
 # What HMMs take, linear Gaussian models (--latents) and latent trees (--tree), by
 # default.
 HMM_OPTIONS = {
-    "states": 64,
+    "states": None,
     "levels": None,
     "order": 0,
-    "context_bytes": 200_000,
+    "model_size": 256_000,
     "prec": 24,
     "seed": 0,
     "lines": False,
@@ -45,10 +47,10 @@ HMM_OPTIONS = {
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
 TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
+STATES, STATES_OF_ORDER = 64, 16
 ITERATIONS, EPOCHS = 50, 20
 RANGES: dict[str, tuple[str, int, int | None]] = {
     "order": ("order", 0, 16),
-    "context_bytes": ("max_bytes", 0, None),
     "iterations": ("n_iter", 0, None),
     "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
     "seed": ("seed", 0, None),
@@ -88,7 +90,7 @@ def add(commands: Any) -> None:
         "--states",
         metavar="K",
         type=int,
-        help=f"hidden states (default: {HMM_OPTIONS['states']})",
+        help=f"hidden states (default: {STATES}; with --order {STATES_OF_ORDER})",
     )
     parser.add_argument(
         "--levels",
@@ -100,16 +102,16 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--order",
         metavar="N",
-        type=int,
-        help="bytes before that emissions depend on too, at most 16: an autoregressive "
-        f"model (default: {HMM_OPTIONS['order']})",
+        type=context_order,
+        help="bytes before that emissions depend on too, at most 16, or auto: an "
+        f"autoregressive model (default: {HMM_OPTIONS['order']})",
     )
     parser.add_argument(
-        "--context-bytes",
-        metavar="N",
-        type=int,
-        help="with --order: about what they may take in the model "
-        f"(default: {HMM_OPTIONS['context_bytes']})",
+        "--model-size",
+        metavar="SIZE",
+        type=size,
+        help="with --order: the most that the model's file may take, a number or one "
+        f"with K, M or G (default: {HMM_OPTIONS['model_size']})",
     )
     parser.add_argument(
         "--iterations",
@@ -122,7 +124,8 @@ def add(commands: Any) -> None:
         "--prec",
         metavar="BITS",
         type=int,
-        help=f"precision of the tables, 1 to 28 (default: {HMM_OPTIONS['prec']})",
+        help="precision of the tables, 8 to 28, with --order to 24 "
+        f"(default: {HMM_OPTIONS['prec']})",
     )
     parser.add_argument("--seed", type=int, help=f"default: {HMM_OPTIONS['seed']}")
     parser.add_argument(
@@ -223,12 +226,12 @@ def _check(options: argparse.Namespace) -> None:
         needed = " or ".join(f"--{kind}" for kind in kinds if name in kinds[kind])
         options.wrong_usage(f"{option} needs {needed}")
     if options.levels is not None:
-        for name in ("states", "order", "context_bytes"):
+        for name in ("states", "order", "model_size"):
             if getattr(options, name) is not None:
                 option = "--" + name.replace("_", "-")
                 options.wrong_usage(f"{option} does not go with --levels")
-    if options.context_bytes is not None and not options.order:
-        options.wrong_usage("--context-bytes needs --order")
+    if options.model_size is not None and not options.order:
+        options.wrong_usage("--model-size needs --order")
     if options.ends and not options.lines:
         options.wrong_usage("--ends needs --lines")
     if options.save_float is not None and (
@@ -240,7 +243,14 @@ def _check(options: argparse.Namespace) -> None:
     for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
+    if options.states is None:
+        options.states = STATES_OF_ORDER if options.order else STATES
+    ranges = RANGES | {"states": ("n_states", 1, MAX_STATES)}
+    if options.order == "auto":
+        del ranges["order"]
+    if options.order:
+        ranges["prec"] = ("prec", 8, 24)
+    check_ranges(options, ranges)
     if options.latents is not None:
         check_ranges(options, {"channels": ("n_observed", 1, 64)})
     if options.tree is not None:
@@ -283,7 +293,7 @@ def _train_to(
         rate = f"{model.history[-1].information_content:.3f} bits/byte"
     if floats is not None:
         model.save(floats)
-    output.write(frozen.to_bytes())
+    output.write(frozen.to_bytes(packed=frozen.PACKS))
     return frozen, rate
 
 
@@ -325,7 +335,7 @@ def _fit_hmm(content: list[bytes], options: argparse.Namespace) -> Any:
             data,
             options.states,
             order=options.order,
-            max_bytes=options.context_bytes,
+            max_bytes=options.model_size,
             **how,
         )
     return HMM.fit(data, options.states, **how)
