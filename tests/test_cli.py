@@ -513,7 +513,8 @@ def test_train_an_autoregressive_model():
     passes("train", "b", *lines, "-o", "b.bbm")
     assert Path("b.bbm").stat().st_size <= 8192
     found = bbans.load_model("b.bbm")
-    assert found.n_states == 16 and found.ends
+    assert found.n_states == 16
+    assert found.ends
 
 
 def test_train_a_hierarchical_model():
