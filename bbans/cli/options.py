@@ -25,6 +25,7 @@ __all__ = [
     "add_force",
     "add_quiet",
     "check_ranges",
+    "context_order",
     "dtype_of",
     "element_type",
     "model_of",
@@ -140,7 +141,7 @@ def size(text: str) -> int:
 
 
 def context_order(text: str) -> int | str:
-    """An order of an autoregressive model."""
+    """How long contexts are: a number, or auto."""
     if text == "auto":
         return text
     if re.fullmatch("-?[0-9]{1,9}", text) is None:

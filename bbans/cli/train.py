@@ -35,7 +35,7 @@ __all__ = ["add", "run"]
 # What HMMs take, linear Gaussian models (--latents) and latent trees (--tree), by
 # default.
 HMM_OPTIONS = {
-    "states": 64,  # 16 with --order
+    "states": None,
     "levels": None,
     "order": 0,
     "model_size": 256_000,
@@ -47,9 +47,10 @@ HMM_OPTIONS = {
 }
 LATENT_OPTIONS = {"type": "uint8", "channels": 1, "noise": "gaussian"}
 TREE_OPTIONS = {"type": "uint8", "channels": 1, "prec": 24, "seed": 0}
+STATES, STATES_OF_ORDER = 64, 16
 ITERATIONS, EPOCHS = 50, 20
-ORDER_STATES, ORDER_PREC_MAX = 16, 24
 RANGES: dict[str, tuple[str, int, int | None]] = {
+    "order": ("order", 0, 16),
     "iterations": ("n_iter", 0, None),
     "prec": ("prec", 8, 28),  # 256 symbols need 8 bits
     "seed": ("seed", 0, None),
@@ -89,8 +90,7 @@ def add(commands: Any) -> None:
         "--states",
         metavar="K",
         type=int,
-        help=f"hidden states (default: {HMM_OPTIONS['states']}, with --order "
-        f"{ORDER_STATES})",
+        help=f"hidden states (default: {STATES}; with --order {STATES_OF_ORDER})",
     )
     parser.add_argument(
         "--levels",
@@ -103,15 +103,15 @@ def add(commands: Any) -> None:
         "--order",
         metavar="N",
         type=context_order,
-        help="bytes before that emissions depend on too, at most 16, or auto, which "
-        f"tries: an autoregressive model (default: {HMM_OPTIONS['order']})",
+        help="bytes before that emissions depend on too, at most 16, or auto: an "
+        f"autoregressive model (default: {HMM_OPTIONS['order']})",
     )
     parser.add_argument(
         "--model-size",
         metavar="SIZE",
         type=size,
-        help="with --order: the most that the model may take: a number, or one with K, "
-        f"M or G (default: {HMM_OPTIONS['model_size']})",
+        help="with --order: the most that the model's file may take, a number or one "
+        f"with K, M or G (default: {HMM_OPTIONS['model_size']})",
     )
     parser.add_argument(
         "--iterations",
@@ -124,7 +124,8 @@ def add(commands: Any) -> None:
         "--prec",
         metavar="BITS",
         type=int,
-        help=f"precision of the tables, 1 to 28 (default: {HMM_OPTIONS['prec']})",
+        help="precision of the tables, 8 to 28, with --order to 24 "
+        f"(default: {HMM_OPTIONS['prec']})",
     )
     parser.add_argument("--seed", type=int, help=f"default: {HMM_OPTIONS['seed']}")
     parser.add_argument(
@@ -231,8 +232,6 @@ def _check(options: argparse.Namespace) -> None:
                 options.wrong_usage(f"{option} does not go with --levels")
     if options.model_size is not None and not options.order:
         options.wrong_usage("--model-size needs --order")
-    if options.order and options.states is None:
-        options.states = ORDER_STATES
     if options.ends and not options.lines:
         options.wrong_usage("--ends needs --lines")
     if options.save_float is not None and (
@@ -244,11 +243,14 @@ def _check(options: argparse.Namespace) -> None:
     for name, default in defaults.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    check_ranges(options, RANGES | {"states": ("n_states", 1, MAX_STATES)})
-    if options.order != "auto":
-        check_ranges(options, {"order": ("order", 0, 16)})
+    if options.states is None:
+        options.states = STATES_OF_ORDER if options.order else STATES
+    ranges = RANGES | {"states": ("n_states", 1, MAX_STATES)}
+    if options.order == "auto":
+        del ranges["order"]
     if options.order:
-        check_ranges(options, {"prec": ("prec", 8, ORDER_PREC_MAX)})
+        ranges["prec"] = ("prec", 8, 24)
+    check_ranges(options, ranges)
     if options.latents is not None:
         check_ranges(options, {"channels": ("n_observed", 1, 64)})
     if options.tree is not None:

@@ -12,7 +12,7 @@ from bbans._arguments import as_integer
 
 __all__ = ["MAX_SYMBOLS", "Sample"]
 
-MAX_SYMBOLS = 1 << 23
+MAX_SYMBOLS = 1 << 22
 # Symbols of a sequence that stay or go together, at most, and as a share of all.
 _PIECE, _SHARE = 1 << 16, 64
 

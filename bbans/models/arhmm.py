@@ -215,8 +215,8 @@ class ARHMM(FloatModel):
         Returns
         -------
         model : ARHMM
-            With the `history` of its training, in which each symbol's own count is
-            taken out of the contexts.
+            With the `history` of its training, in which the tenth of the data around
+            each symbol is taken out of its contexts.
 
         Raises
         ------
@@ -227,8 +227,9 @@ class ARHMM(FloatModel):
 
         Notes
         -----
-        EM sees each symbol with its own count taken out of the contexts. Otherwise
-        these would explain all training data, and the states nothing. With that, a
+        EM sees each symbol with the tenth of the data around it taken out of the
+        contexts. Otherwise these would explain all training data, and the states
+        nothing. With that, a
         symbol's likelihood under state k is ``own + back_off * emission[k, x]``, and
         the state's counts are those of the second term. Only its proportion to the
         first tells states apart: terms that differ by less than a quarter of an octave
