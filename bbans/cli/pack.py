@@ -24,7 +24,8 @@ from bbans.records.text import FORMS, TextRecords, split_text
 __all__ = ["SUFFIX", "add", "run"]
 
 SUFFIX = ".bbr"
-MODEL_BYTES = 256_000
+# What a model may take by default: of few records it is most of the file.
+LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 16_000, 256_000, 10
 # What a model is trained on: more makes it little better, and takes longer.
 SAMPLE_BYTES = 500_000
 
@@ -78,7 +79,8 @@ def add(commands: Any) -> None:
         metavar="SIZE",
         type=size,
         help="the most that the trained model may take in the output: a number, or one "
-        f"with K, M or G (default: {MODEL_BYTES})",
+        f"with K, M or G (default: 1/{MODEL_PART} of FILE, {LEAST_MODEL_BYTES} to "
+        f"{MOST_MODEL_BYTES})",
     )
     parser.add_argument(
         "--sample",
@@ -170,7 +172,9 @@ def _train(records: list[Any], options: argparse.Namespace) -> RecordCodec:
     most = SAMPLE_BYTES if options.sample is None else options.sample
     n_bytes = sum(map(len, records))
     step = max(-(-n_bytes // max(most, 1)), 1)
-    limit = MODEL_BYTES if options.model_size is None else options.model_size
+    limit = options.model_size
+    if limit is None:
+        limit = min(max(n_bytes // MODEL_PART, LEAST_MODEL_BYTES), MOST_MODEL_BYTES)
     return RecordCodec.train(
         records[::step],
         max_bytes=limit,
