@@ -245,11 +245,14 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
     return hmm->emitting + x * hmm->stride;
 }
 
+#ifndef BBANS_DECODER_ONLY
 /* What the interval [*start, *end) of a symbol without contexts becomes in
- * those in which it is placed, of a total of 2^CONTEXT_BITS, and the masses
- * [stride] with which the states emit it. */
+ * those in which it is placed, of a total of 2^CONTEXT_BITS. */
 void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
                             size_t x, uint32_t *start, uint32_t *end);
+#endif /* BBANS_DECODER_ONLY */
+
+/* The masses [stride] with which the states emit a symbol that is placed. */
 void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
                           size_t x, uint32_t *column);
 
@@ -259,6 +262,27 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
                         const uint32_t *edge, const uint32_t *predicted,
                         uint32_t slot, uint32_t *symbol, uint32_t *start,
                         uint32_t *freq);
+
+/* The sum of weights of the states, whose edges all end in 2^prec. */
+static inline uint64_t bbans_hmm_sum(const bbans_hmm *hmm,
+                                     const uint32_t *predicted)
+{
+    return bbans_kernel.hmm->dot(
+               predicted, hmm->emission_sums + hmm->symbols * hmm->stride,
+               hmm->stride) >>
+           hmm->prec;
+}
+
+/* floor(sum_i p_i C_i[x] / sum_i p_i), as below, by the sums of all states. */
+static inline uint32_t bbans_hmm_edge(const bbans_hmm *hmm,
+                                      const uint32_t *predicted, uint64_t sum,
+                                      size_t x)
+{
+    return (uint32_t)(bbans_kernel.hmm->dot(
+                          predicted, hmm->emission_sums + x * hmm->stride,
+                          hmm->stride) /
+                      sum);
+}
 
 /* Of the predictive distribution that weights of the states and edges cdf
  * [states][symbols + 1] of their emissions make: the sum of the weights, an

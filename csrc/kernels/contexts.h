@@ -42,6 +42,11 @@ CONTEXTS static void walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
         const size_t first = children_of(c, k);
         const uint32_t label = n < t ? x[t - 1 - n] : (uint32_t)hmm->symbols;
 
+        /* Siblings lie together: what is wanted of the one to be found comes
+         * while its label is looked for. */
+        bbans_prefetch(c->children, 4 * first, 1);
+        bbans_prefetch(c->first, 4 * first, 1);
+        bbans_prefetch(c->back_off, first, 1);
         k = first + below(c->label + 2 * first, children_of(c, k + 1) - first,
                           label, &hit);
         if (!hit)

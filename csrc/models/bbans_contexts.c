@@ -139,12 +139,14 @@ static uint32_t edge_above(const bbans_hmm *hmm, const bbans_path *path,
     return spread(hmm, x + 1, e);
 }
 
+#ifndef BBANS_DECODER_ONLY
 void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
                             size_t x, uint32_t *start, uint32_t *end)
 {
     *start = edge_below(hmm, path, x, *start);
     *end = edge_above(hmm, path, x, *end);
 }
+#endif /* BBANS_DECODER_ONLY */
 
 /* m + beta <= 2^24, as for e(x + 1) - e(x): each mass is at most 2^24 + 1. */
 void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,
@@ -178,14 +180,9 @@ typedef struct {
 
 static uint32_t edge_of(const states_edges *states, size_t x)
 {
-    const bbans_hmm *hmm = states->hmm;
-
-    if (states->edge != NULL)
-        return states->edge[x];
-    return (uint32_t)(bbans_kernel.hmm->dot(
-                          states->predicted,
-                          hmm->emission_sums + x * hmm->stride, hmm->stride) /
-                      states->sum);
+    return states->edge != NULL
+               ? states->edge[x]
+               : bbans_hmm_edge(states->hmm, states->predicted, states->sum, x);
 }
 
 /* The symbol is one of lo .. hi - 1, start = E(lo) <= slot < end = E(hi), and
@@ -236,7 +233,7 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
     states.hmm = hmm;
     states.edge = edge;
     states.predicted = predicted;
-    states.sum = edge == NULL ? bbans_predicted_sum(predicted, hmm->states) : 1;
+    states.sum = edge == NULL ? bbans_hmm_sum(hmm, predicted) : 1;
     b.lo = 0;
     b.hi = hmm->symbols;
     b.start = 0;

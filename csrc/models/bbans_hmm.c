@@ -152,8 +152,7 @@ bbans_status bbans_hmm_fill(bbans_hmm *hmm, size_t states, size_t symbols,
         bbans_put_transposed(word, transition, states, states, stride);
     hmm->emission_sums = word =
         bbans_put_transposed(word, emission, states, symbols, stride);
-    hmm->initial_cdf = word =
-        put_sums(word, hmm->emitting, symbols, stride);
+    hmm->initial_cdf = word = put_sums(word, hmm->emitting, symbols, stride);
     for (i = 0; i < stride; i++)
         for (j = 0; j < stride; j++)
             pairs[bbans_tile_row(stride, j - j % BBANS_TILE, i / 2) +
@@ -253,16 +252,6 @@ size_t bbans_predictive_find(const uint32_t *predicted, size_t states,
     return lo;
 }
 
-/* As bbans_predictive_edge, from all states of a symbol in a row. */
-static uint32_t edge_of(const bbans_hmm *hmm, const uint32_t *predicted,
-                        uint64_t sum, size_t x)
-{
-    return (uint32_t)(bbans_kernel.hmm->dot(
-                          predicted, hmm->emission_sums + x * hmm->stride,
-                          hmm->stride) /
-                      sum);
-}
-
 bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
                                size_t symbol, uint32_t *start, uint32_t *freq)
 {
@@ -272,11 +261,11 @@ bbans_status bbans_hmm_predict(const bbans_hmm *hmm, const uint32_t *predicted,
         return BBANS_ERR_NULL;
     if (symbol >= hmm->symbols)
         return BBANS_ERR_SYMBOL;
-    sum = bbans_predicted_sum(predicted, hmm->states);
+    sum = bbans_hmm_sum(hmm, predicted);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
-    *start = edge_of(hmm, predicted, sum, symbol);
-    *freq = edge_of(hmm, predicted, sum, symbol + 1) - *start;
+    *start = bbans_hmm_edge(hmm, predicted, sum, symbol);
+    *freq = bbans_hmm_edge(hmm, predicted, sum, symbol + 1) - *start;
     return BBANS_OK;
 }
 
@@ -293,14 +282,14 @@ bbans_status bbans_hmm_predict_find(const bbans_hmm *hmm,
         return BBANS_ERR_NULL;
     if (slot >> hmm->prec != 0)
         return BBANS_ERR_INTERVAL;
-    sum = bbans_predicted_sum(predicted, hmm->states);
+    sum = bbans_hmm_sum(hmm, predicted);
     if (sum == 0)
         return BBANS_ERR_TOTAL;
     *start = 0;
     *freq = (uint32_t)1 << hmm->prec;
     for (hi = hmm->symbols; hi - lo > 1;) {
         const size_t mid = lo + (hi - lo) / 2;
-        const uint32_t edge = edge_of(hmm, predicted, sum, mid);
+        const uint32_t edge = bbans_hmm_edge(hmm, predicted, sum, mid);
 
         if (edge <= slot) { /* start <= slot < freq, which are edges here */
             lo = mid;
