@@ -84,7 +84,7 @@ class ARHMM(FloatModel):
     Examples
     --------
     >>> from bbans import ARHMM
-    >>> model = ARHMM.fit(["abcabcabd", "abcabdabc"], 2, order=2)
+    >>> model = ARHMM.fit(["abcabcabd", "abcabdabc"] * 5, 2, order=2)
     >>> model.contexts.order, model.information_content("abcabc") < 6
     (2, True)
     """
