@@ -307,7 +307,7 @@ C_FLOORS = [
     ("signals", "bbans_signal_residual.h bbans_signal_residual.c"),
     ("signals", "bbans_signal.c bbans_signal_encode.c"),
     ("files", "bbans_network_file.c"),
-    ("files", "bbans_model.c bbans_block_model.c"),
+    ("files", "bbans_model.c bbans_model_pack.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),
     ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
