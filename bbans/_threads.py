@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bbans._arguments import as_integer
 
-__all__ = ["in_order", "usable"]
+__all__ = ["as_threads", "in_order", "usable"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -24,8 +24,19 @@ def usable() -> int:
         return os.cpu_count() or 1
 
 
+def as_threads(threads: int | None) -> int:
+    """A number of threads; None: as many as the process may use processors.
+
+    Raises
+    ------
+    ModelError
+        If it is below 1.
+    """
+    return usable() if threads is None else as_integer(threads, "threads", 1)
+
+
 def in_order(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int
+    work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int | None
 ) -> Iterator[_Result]:
     """Yield ``work(item)`` for each item, in the order of the items.
 
@@ -35,15 +46,15 @@ def in_order(
         Runs in several threads at a time.
     items : iterable
         Read as the work goes on: at most ``threads + 1`` are out at a time.
-    threads : int
-        With 1 the work is done here.
+    threads : int, optional
+        With 1 the work is done here; by default one for each core.
 
     Raises
     ------
     ModelError
         If `threads` is below 1.
     """
-    threads = as_integer(threads, "threads", 1)
+    threads = as_threads(threads)
     if threads == 1:
         return map(work, items)
     return _pooled(work, items, threads)

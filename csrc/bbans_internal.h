@@ -245,31 +245,9 @@ static inline const uint32_t *bbans_emitting(const bbans_hmm *hmm, size_t x)
     return hmm->emitting + x * hmm->stride;
 }
 
-/* A context of a symbol: its entries, b, the room 2^16 - 2^8 b and the sum G of
- * its weights; and of a symbol x once it is placed W(x) and W(x + 1), as in
- * docs/maths.md, "Emissions that depend on earlier symbols". */
-typedef struct {
-    const uint8_t *symbol, *sum; /* [entries] */
-    size_t entries;
-    uint32_t back_off, room, whole;
-    uint32_t below, above;
-} bbans_level;
-
-/* Those of one symbol, from the shortest to the longest, without the empty
- * one. */
-typedef struct {
-    bbans_level level[BBANS_ORDER_MAX];
-    size_t n;
-} bbans_path;
-
-/* Contexts of x[t], of which x[0 .. t - 1] are read. */
-void bbans_context_walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                        bbans_path *path);
-
-/* Place a symbol; then what its interval [*start, *end) without contexts
- * becomes, of a total of 2^CONTEXT_BITS, and the masses [stride] with which the
- * states emit it. */
-void bbans_context_place(bbans_path *path, size_t x);
+/* What the interval [*start, *end) of a symbol without contexts becomes in
+ * those in which it is placed, of a total of 2^CONTEXT_BITS, and the masses
+ * [stride] with which the states emit it. */
 void bbans_context_interval(const bbans_hmm *hmm, const bbans_path *path,
                             size_t x, uint32_t *start, uint32_t *end);
 void bbans_context_column(const bbans_hmm *hmm, const bbans_path *path,

@@ -121,6 +121,55 @@ BBANS_API bbans_status bbans_tiny_packet_decode(bbans_tiny_decoder *dec,
         const bbans_tiny_hmm *hmm, const uint8_t *packet, size_t size,
         uint8_t *symbol, size_t *n);
 
+/* ---- Records: bytes that decode alone, under an autoregressive model ----- */
+
+/* A model file (docs/format.md, "Model file") of an autoregressive hidden
+ * Markov model of bytes or of UTF-8 text, in its plain form, as `bbans export
+ * --file` writes it; it stays where it is, at any alignment, and is read there.
+ * All fields are private. */
+typedef struct {
+    const uint8_t *values; /* NULL: symbols are bytes */
+    const uint8_t *initial, *transition, *emission;
+    const uint8_t *children, *first, *label, *symbol, *sum, *back_off;
+    uint32_t contexts, entries;
+    uint16_t states, symbols;
+    uint8_t prec, ends;
+} bbans_tiny_model;
+
+/* Find the parts of a file and check all of it: header, checksum, tables and
+ * contexts.  The functions below trust what was checked: a file that changes
+ * later can make them read beyond its end.
+ * Returns ERR_{NULL,FORMAT,VERSION,TRUNCATED,CORRUPT}; VERSION: another version
+ * or type of model, or the packed form; SIZE: more than BBANS_TINY_STATES
+ * states; SYMBOL: a model of integers, or of characters that are listed. */
+BBANS_API bbans_status bbans_tiny_model_init(bbans_tiny_model *model,
+        const uint8_t *file, size_t n);
+
+/* The same for a file that is known to be whole: the header and sizes alone
+ * are checked, which takes no time. */
+BBANS_API bbans_status bbans_tiny_model_open(bbans_tiny_model *model,
+        const uint8_t *file, size_t n);
+
+/* Decode a record that bbans_record_encode, Python's RecordCodec or
+ * bbans_tiny_record_encode wrote.
+ *   record  [cap] out; after an error its content is undefined
+ *   n       out: bytes of the record
+ * Returns ERR_{NULL,CORRUPT}; CAPACITY: the record has more than `cap` bytes. */
+BBANS_API bbans_status bbans_tiny_record_decode(const bbans_tiny_model *model,
+        const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
+        size_t *n);
+
+#ifndef BBANS_DECODER_ONLY
+/* Encode a record of n bytes as bbans_record_encode does.
+ *   bytes    [cap] out; n + 1 bytes suffice.  After an error its content is
+ *            undefined.
+ *   n_bytes  out
+ * Returns ERR_NULL; CAPACITY: the record takes more than `cap` bytes. */
+BBANS_API bbans_status bbans_tiny_record_encode(const bbans_tiny_model *model,
+        const uint8_t *record, size_t n, uint8_t *bytes, size_t cap,
+        size_t *n_bytes);
+#endif
+
 /* clang-format on */
 
 #ifdef __cplusplus

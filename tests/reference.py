@@ -533,9 +533,9 @@ def encode_record(hmm, record, xs, ends=False):
     return code if fits_record(encoder.k, len(code), len(record)) else stored
 
 
-def decode_record(hmm, message, bytes_of, ends=False):
-    """The record of a message; bytes_of: the bytes of each symbol, None of those that
-    no encoder has."""
+def decode_record(hmm, message, bytes_of, ends=False, most=None):
+    """The record of a message, None if it has more than `most` bytes; bytes_of: the
+    bytes of each symbol, None of those that no encoder has."""
     if message.startswith(b"\xff"):
         return message[1:]
     if message.endswith(b"\0"):
@@ -568,6 +568,8 @@ def decode_record(hmm, message, bytes_of, ends=False):
         if bytes_of[x] is None:
             raise Damage("a symbol has no bytes")
         record += bytes_of[x]
+        if most is not None and len(record) > most:
+            return None
     decoder.check()
     if not fits_record(decoder.k, len(message), len(record)):
         raise Damage("the record would have been stored")

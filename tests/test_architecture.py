@@ -34,7 +34,7 @@ FLOORS = [
     ("frozen", "lgssm head network_model vae deep_ssm tree model_file c_header"),
     ("networks", "nodes units graph quantise network"),
     ("networks", "channels_first state_dict torch"),
-    ("models", "_parameters _data base topology _forward em _training"),
+    ("models", "_parameters _data _sample base topology _forward em _training"),
     ("models", "_start_length freeze_hmm hmm factorial_hmm hierarchical_hmm"),
     ("models", "gaussian_hmm"),
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
@@ -273,7 +273,7 @@ C_FLOORS = [
     ("distributions", "bbans_family.h bbans_family_value.h"),
     ("bytes", "bbans_bytes_internal.h"),
     ("kernels", "x86.h hmm_x86.h tree_x86.h family_x86.h network_x86.h"),
-    ("kernels", "predict_x86.h residual_vectors.h"),
+    ("kernels", "predict_x86.h residual_vectors.h contexts.h"),
     ("kernels", "tree_portable.c hmm_portable.c hmm_neon.c hmm_avx2.c hmm_avx512.c"),
     ("kernels", "levels_portable.c levels_neon.c levels_avx2.c levels_avx512.c"),
     ("kernels", "lanes_portable.c lanes_neon.c lanes_avx2.c lanes_avx512.c"),
@@ -311,7 +311,7 @@ C_FLOORS = [
     ("files", "bbans_writer.c bbans_reader.c"),
     ("records", "bbans_record.c bbans_record_file.c"),
     ("", "bbans_tiny.h"),
-    ("device", "bbans_tiny.c"),
+    ("device", "bbans_tiny_internal.h bbans_tiny.c bbans_tiny_record.c"),
 ]
 C_ORDER = [
     f"{folder}/{name}".lstrip("/")

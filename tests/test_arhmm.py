@@ -23,8 +23,10 @@ from bbans.distributions.table import edges_of
 from bbans.errors import TruncatedError
 from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenModel
 from bbans.frozen.c_header import c_header
-from bbans.models import Contexts, information_content
-from bbans.models.contexts import Counts
+from bbans.models import Contexts, arhmm, information_content
+from bbans.models._sample import Sample
+from bbans.models.contexts import Counts, row
+from bbans.models.freeze_hmm import _rounded as rounded_masses
 
 TEXT = "".join(topics.values())
 
@@ -374,7 +376,7 @@ def test_em_never_raises_the_objective_and_states_help():
         coin ^= rng.random() < 0.02
         x.append(int(rng.random() < (0.9 if coin else 0.1)))
     train, test = x[:8000], x[8000:]
-    model = ARHMM.fit([train], 2, order=1, n_iter=60, alphabet=2)
+    model = ARHMM.fit([train], 2, order=1, n_iter=60, tol=1e-7, alphabet=2)
     objective = [h.objective for h in model.history]
     assert len(objective) > 3
     assert all(a >= b - 1e-12 for a, b in itertools.pairwise(objective))
@@ -384,71 +386,50 @@ def test_em_never_raises_the_objective_and_states_help():
     assert model.information_content(test) < 1.02 * states.information_content(test)
 
 
-def test_the_first_update_is_expectation_maximisation():
-    """Against the posterior of states and sources, by enumeration."""
+def test_the_first_update_is_expectation_maximisation(monkeypatch):
+    """Against the posterior of states, by enumeration."""
+    monkeypatch.setattr(arhmm, "_LEVELS", 1 << 20)  # terms as they are
+    monkeypatch.setattr(Counts, "refit", lambda *_: False)  # contexts as they are
     x = np.array([0, 1, 0, 0, 1, 1, 0, 0], np.int32)
     init = HMM([0.6, 0.4], [[0.7, 0.3], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
     counts = Counts([x], 2, 2)
-    gates = np.full(counts.n_contexts, 0.1)
-    emission = np.full((2, 2), 0.01)
-    opened, closed = np.full_like(gates, 0.05), np.full_like(gates, 0.45)
-    total = sum(p for p, _, _ in joint(x, init, counts, gates))
-    for p, z, sources in joint(x, init, counts, gates):
-        for t, source in enumerate(sources):
-            for context, event in source:
-                if context == 0:
-                    emission[z[t], x[t]] += p / total
-                elif event == "gate":
-                    opened[context] += p / total
-                else:
-                    closed[context] += p / total
-    model = ARHMM.fit([x], 2, order=2, n_iter=1, tol=0, init=init)
-    assert model.history[0].information_content == pytest.approx(-np.log2(total) / 8)
+    own, back_off = counts.own, counts.back_off
+    assert (own > 0).any()
+    root = np.sqrt(np.bincount(x) + 0.25)
+    emission = np.tile(0.02 * root / root.sum(), (2, 1))
+    transition, total = np.zeros((2, 2)), 0.0
+    found = []
+    for z in itertools.product(range(2), repeat=8):
+        of_state = back_off * init.emission[z, x]
+        steps = init.transition[z[:-1], z[1:]]
+        p = init.initial[z[0]] * steps.prod() * (own + of_state).prod()
+        found.append((p, z, of_state / (own + of_state)))
+        total += p
+    for p, z, share in found:
+        np.add.at(emission, (z, x), p / total * share)
+        np.add.at(transition, (z[:-1], z[1:]), p / total)
+    model = ARHMM.fit(
+        [x], 2, order=2, n_iter=1, tol=0, init=init, dtype=np.float64,
+        pseudo_count=(0, 0, 0.01),
+    )  # fmt: skip
     assert len(model.history) == 2
+    assert model.history[0].information_content == pytest.approx(-np.log2(total) / 8)
     assert model.states.emission == pytest.approx(
-        emission / emission.sum(axis=1, keepdims=True)
+        emission / emission.sum(axis=1, keepdims=True), rel=1e-5
     )
-    assert counts.n_contexts > 2
-    assert model.contexts == counts.contexts(opened / (opened + closed))
+    assert model.states.transition == pytest.approx(
+        transition / transition.sum(axis=1, keepdims=True), rel=1e-5
+    )
 
 
-def joint(x, states, counts, gates):
-    """Yield P(x, z, sources), z and sources; a source is how a symbol came about:
-    from the longest context on, its own count, the count's back-off or the gate."""
-
-    def ways(t):
-        numbers = [int(n) for n in counts.number[:, t]]
-
-        def further(k):  # contexts 0 .. k - 1 are left
-            if k == 0:
-                yield 1.0, ((0, "state"),)
-                return
-            n, a, b = numbers[k - 1], counts.own[k - 1, t], counts.back_off[k - 1, t]
-            if n == 0:
-                yield from further(k - 1)
-                return
-            yield (1 - gates[n]) * a, ((n, "own"),)
-            for p, rest in further(k - 1):
-                yield (1 - gates[n]) * b * p, ((n, "back-off"), *rest)
-                yield gates[n] * p, ((n, "gate"), *rest)
-
-        return [(p, way) for p, way in further(len(numbers)) if p > 0]
-
-    options = [
-        [(p * (states.emission[z, x[t]] if way[-1][0] == 0 else 1), way, z)
-         for p, way in ways(t) for z in range(2)]
-        for t in range(len(x))
-    ]  # fmt: skip
-
-    def extend(t, p, z, sources):
-        if t == len(x):
-            yield p, z, sources
-            return
-        for q, way, state in options[t]:
-            step = states.transition[z[-1], state] if t else states.initial[state]
-            yield from extend(t + 1, p * q * step, (*z, state), (*sources, way))
-
-    yield from extend(0, 1.0, (), ())
+def test_rounding_of_terms_costs_nothing(monkeypatch):
+    text = TEXT[:20_000]
+    coarse = ARHMM.fit([text], 4, order=3, n_iter=8, tol=0)
+    monkeypatch.setattr(arhmm, "_LEVELS", 1 << 20)
+    fine = ARHMM.fit([text], 4, order=3, n_iter=8, tol=0)
+    assert coarse.states != fine.states
+    for a, b in zip(coarse.history, fine.history, strict=True):
+        assert a.information_content == pytest.approx(b.information_content, rel=1e-3)
 
 
 def test_order_0_is_a_plain_hmm():
@@ -494,6 +475,150 @@ def test_training_is_reproducible_and_takes_what_hmm_takes():
         ARHMM.fit([b""], 2)
     with pytest.raises(ModelError, match="not below 2"):
         ARHMM(HMM([1], [[1]], [[0.5, 0.5]]), a.contexts)
+
+
+def test_training_goes_on_with_more_data():
+    lines = TEXT[:60_000].splitlines(keepends=True)
+    first, more = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    test = TEXT[60_000:80_000]
+    some = ARHMM.fit(first, 2, order=3, alphabet=alphabet())
+    before = some.freeze()
+    both = some.partial_fit(more, order=3)
+    whole = ARHMM.fit(lines, 2, order=3, alphabet=alphabet())
+    assert both.contexts == whole.contexts
+    content = both.information_content(test)
+    assert content < 0.99 * some.information_content(test)
+    assert content == pytest.approx(whole.information_content(test), rel=2e-3)
+    assert some.freeze() == before
+    again = both.partial_fit([], order=3)
+    assert again.contexts == whole.contexts
+    with pytest.raises(SymbolError, match="sequence 1"):
+        some.partial_fit(["a", "\0"])
+    with pytest.raises(ModelError, match="does not hold the data"):
+        pickle.loads(pickle.dumps(some)).partial_fit(more)
+    with pytest.raises(ModelError, match="does not hold the data"):
+        ARHMM.from_frozen(some.freeze()).partial_fit(more)
+
+
+def test_training_holds_a_sample_of_data_that_are_too_many():
+    lines, calls = TEXT[:200_000].splitlines(keepends=True), []
+
+    def stream():
+        calls.append(1)
+        return iter(lines)
+
+    model = ARHMM.fit(stream, 1, order=2, alphabet=alphabet(), max_symbols=20_000)
+    assert len(calls) <= 2
+    everything = ARHMM.fit(lines, 1, order=2, alphabet=alphabet())
+    assert model.contexts.n_entries < 0.8 * everything.contexts.n_entries
+    test = TEXT[200_000:220_000]
+    content = model.information_content(test)
+    assert everything.information_content(test) < content
+    # Lines of all topics are better than as many of the first.
+    beginning = ARHMM.fit([TEXT[:20_000]], 1, order=2, alphabet=alphabet())
+    assert content < beginning.information_content(test)
+    same = ARHMM.fit(lines, 1, order=2, alphabet=alphabet(), max_symbols=20_000)
+    assert same.freeze() == model.freeze()
+    more = model.partial_fit([TEXT[200_000:300_000]], order=2)
+    assert more.contexts != model.contexts
+
+
+def test_a_sample_is_all_that_fits():
+    rng = np.random.default_rng(0)
+    data = [
+        rng.integers(0, 300, n).astype(np.int32) for n in (5, 0, 70_000, 1, 200_000)
+    ]
+    sample = Sample(300)
+    sample.add(data[:3])
+    other = sample.copy()
+    sample.add(data[3:])
+    expected = [x for x in data if x.size]
+    for held, parts in ((sample, expected), (other, expected[:2])):
+        assert held.n_symbols == sum(x.size for x in parts)
+        for found, x in zip(held.sequences(), parts, strict=True):
+            assert found.dtype == np.int32
+            assert np.array_equal(found, x)
+    other.add(data[3:])
+    for found, x in zip(other.sequences(), expected, strict=True):
+        assert np.array_equal(found, x)
+
+
+def test_a_sample_is_drawn_from_all_that_came():
+    sample = Sample(1000, 6400)
+    for start in range(0, 1000, 10):
+        sample.add([np.full(100, k, np.int32) for k in range(start, start + 10)])
+    found = [int(x[0]) for x in sample.sequences()]
+    assert sample.n_symbols == 100 * len(found) == 6400
+    assert found == sorted(set(found))
+    counts = np.histogram(found, bins=5, range=(0, 1000))[0]
+    assert counts.min() >= 6  # of 13 in the mean
+    long = Sample(2, 200_000)
+    long.add([np.arange(1_000_000, dtype=np.int32) % 2])
+    assert 100_000 < long.n_symbols <= 200_000
+    with pytest.raises(ModelError, match="max_symbols"):
+        ARHMM.fit("abc", 1, max_symbols=0)
+
+
+# ---- draws and freezing
+
+
+def test_draws_follow_the_distribution_of_their_contexts():
+    """Pearson's statistic of symbols after each state and context."""
+    floats = ARHMM.from_frozen(MODELS["order 3"])
+    x, z = floats.sample(40_000, seed=0)
+    longest = floats.contexts.find([x.astype(np.int32)], 6)
+    statistic, degrees = 0.0, 0
+    for k in np.unique(longest):
+        own, left = row(floats.contexts, int(k), 6)
+        for state in range(5):
+            here = x[(longest == k) & (z == state)]
+            expected = here.size * (own + left * floats.states.emission[state])
+            often = expected >= 5
+            if often.sum() < 2:
+                continue
+            seen = np.bincount(here, minlength=6)
+            statistic += ((seen - expected)[often] ** 2 / expected[often]).sum()
+            degrees += int(often.sum()) - bool(often.all())
+    assert degrees > 50
+    assert statistic < degrees + 5 * (2 * degrees) ** 0.5
+    steps = np.zeros((5, 5))
+    np.add.at(steps, (z[:-1], z[1:]), 1)
+    assert steps / steps.sum(axis=1, keepdims=True) == pytest.approx(
+        floats.states.transition, abs=0.05
+    )
+    y, _ = floats.sample(40_000, seed=0)
+    assert np.array_equal(x, y)
+
+
+def test_start_lengths_hold_what_a_start_needs():
+    """Against the information content of draws, a start at each place."""
+    floats = ARHMM.fit([TEXT[:30_000]], 4, order=3, n_iter=5)
+    frozen = floats.freeze()
+    assert frozen.start_length == floats.freeze().start_length
+    x, _ = floats.sample(3000, seed=1)
+    text = "".join(map(chr, x))
+    whole = [floats.information_content(text[:t]) for t in range(0, 3000, 30)]
+    c = frozen.start_length
+    begins = [floats.information_content(text[: t + c]) for t in range(0, 2900, 30)]
+    held = [b - a for a, b in zip(whole, begins, strict=False)]
+    assert np.mean(np.array(held) < 40) < 0.05
+    assert np.mean(held) < 250
+
+
+@pytest.mark.parametrize("prec", [9, 16, 24])
+@pytest.mark.parametrize("concentration", [0.01, 1, 1000])
+def test_masses_of_few_digits_are_near(prec, concentration):
+    rng = np.random.default_rng(prec)
+    rows = rng.dirichlet(np.full(257, concentration), 5) + 1e-300
+    masses = quantise(rows, prec)
+    rounded = rounded_masses(masses)
+    assert (rounded.sum(axis=1) == 1 << prec).all()
+    assert rounded.min() >= 1
+    loss = (masses * np.log2(masses / rounded)).sum(axis=1) / 2**prec
+    assert loss.max() < 1e-3
+    for few in rounded.tolist():
+        digits = [m.bit_length() - (m & -m).bit_length() + 1 for m in few]
+        assert sum(n > 5 for n in digits) <= 1
 
 
 # ---- frozen models that cannot be, and files
@@ -721,7 +846,7 @@ def test_what_is_for_plain_hmms():
     model = MODELS["order 1"]
     with pytest.raises(ModelError, match="must be a FrozenHMM"):
         HMM.from_frozen(model)
-    with pytest.raises(ModelError, match="autoregressive"):
+    with pytest.raises(ModelError, match="records on devices are bytes"):
         c_header(model)
     fitted = ARHMM.fit(["abab"], 1, n_iter=1)
     with pytest.raises(ModelError, match="ARHMM is in floating point"):

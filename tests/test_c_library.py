@@ -141,6 +141,21 @@ def test_the_other_examples(made, name, tmp_path):
 
 @needs_unix
 @needs("cc", "make", "pkg-config")
+def test_the_example_of_lines(made, tmp_path):
+    lines = [f"t={20 + k % 7}.{k % 10} h={40 + k % 3}%" for k in range(100)]
+    model = bbans.ARHMM.fit(lines, 2, order=2, n_iter=2, ends=True).freeze()
+    model.save(tmp_path / "model.bbm")
+    (tmp_path / "readings").write_text("".join(line + "\n" for line in lines))
+    codes = bbans.RecordCodec(model).encode_many(lines)
+    program = link_example(made / "lib/deep", tmp_path / "lines")
+    assert run(program, "model.bbm", "readings", "3", "99", cwd=tmp_path) == (
+        f"100 records of {sum(map(len, lines)) + 100} bytes in "
+        f"{sum(map(len, codes))}\n{lines[3]}\n{lines[99]}\n"
+    )
+
+
+@needs_unix
+@needs("cc", "make", "pkg-config")
 def test_the_example_of_records(made, tmp_path):
     """Its files are those of Python, both ways."""
     program = link_example(made / "lib/deep", tmp_path / "records")

@@ -31,7 +31,9 @@ def dull(n_states, p):
 HMMS = {
     "random": bbans.HMM.random(3, 5, seed=1).freeze(16),
     "dull": dull(2, 0.3),
-    "contexts": bbans.ARHMM.fit([0, 1, 1, 0, 2] * 40, 2, order=2, n_iter=1).freeze(),
+    "contexts": bbans.ARHMM.fit(
+        np.random.default_rng(0).choice(3, 400, p=[0.6, 0.3, 0.1]), 2, order=2, n_iter=1
+    ).freeze(),
 }
 OTHER = bbans.HMM.random(3, 5, seed=2).freeze(16)
 LINEAR = bbans.LGSSM([[0.9]], [[1.0]], [[0.3]], [[0.02]]).freeze()

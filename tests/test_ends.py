@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bbans
 from bbans import ARHMM, HMM, Alphabet, HierarchicalHMM
@@ -126,6 +128,19 @@ def test_utf8_codes_every_str_by_its_bytes():
     for size in (255, 257, 7):
         with pytest.raises(ModelError, match=r"not 'text': .* take Alphabet.utf8\(\)"):
             Alphabet(size, kind="text")
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_any_str_comes_back(text):
+    model, n = frozen(Alphabet.utf8(ends=True)), lengths([text])[0]
+    assert bbans.decode(bbans.encode(text, model), model, n) == text
+
+
+def test_a_length_in_characters_is_explained():
+    model = frozen(Alphabet.utf8())
+    data = bbans.encode("漢字" * 50, model)
+    with pytest.raises(CorruptError, match=r"\(the length counts bytes of UTF-8, not"):
+        bbans.decode(data, model, 100)
 
 
 # ---- one message, many, packets

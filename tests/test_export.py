@@ -11,7 +11,7 @@ import bbans
 from bbans.cli.main import main
 from bbans.errors import ModelError
 from bbans.frozen.c_header import c_header
-from bbans.models import HMM
+from bbans.models import ARHMM, HMM
 from bbans.records import packets
 
 CSRC = Path(__file__).parent.parent / "csrc"
@@ -50,6 +50,56 @@ int main(int argc, char **argv)
     return 0;
 }
 """
+
+
+RECORDS_PROGRAM = """
+#include "exported.h"
+#include <stdio.h>
+#include <string.h>
+
+/* One record on stdin; its code on stdout. */
+int main(void)
+{
+    static uint8_t record[1000], code[1001], copy[1000];
+    bbans_tiny_model model;
+    size_t n = fread(record, 1, sizeof record, stdin), used, n_copy;
+
+    if (bbans_tiny_model_init(&model, exported, sizeof exported) != BBANS_OK ||
+        bbans_tiny_record_encode(&model, record, n, code, sizeof code, &used) !=
+            BBANS_OK ||
+        bbans_tiny_record_decode(&model, code, used, copy, sizeof copy,
+                                 &n_copy) != BBANS_OK ||
+        n_copy != n || memcmp(record, copy, n) != 0)
+        return 1;
+    return fwrite(code, 1, used, stdout) != used;
+}
+"""
+RECORDS = [f"t={20 + i % 7}.{i % 10} h={40 + i % 3}%" for i in range(200)]
+
+
+def records_model(**options):
+    """An autoregressive model of readings."""
+    return ARHMM.fit(RECORDS, 3, order=3, n_iter=3, **options).freeze()
+
+
+@pytest.mark.skipif(CC is None, reason="no C compiler")
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_c_program_codes_the_same_records(tmp_path, ends):
+    model = records_model(ends=ends)
+    (tmp_path / "exported.h").write_text(c_header(model, "exported"))
+    (tmp_path / "main.c").write_text(RECORDS_PROGRAM)
+    program = tmp_path / "main"
+    subprocess.run(
+        [CC, "-std=c99", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}", "-Os",
+         tmp_path / "main.c", CSRC / "device/bbans_tiny_record.c", "-o", program],
+        check=True,
+    )  # fmt: skip
+    codec = bbans.RecordCodec(model)
+    for record in ["", RECORDS[7], "t=99.9 h=10% hot", "\N{DEGREE SIGN}"]:
+        done = subprocess.run(
+            [program], input=record.encode(), capture_output=True, check=True
+        )
+        assert done.stdout == codec.encode(record)
 
 
 @pytest.mark.skipif(CC is None, reason="no C compiler")
@@ -123,6 +173,8 @@ def test_the_end_of_a_record_is_named():
 
 
 def test_what_a_device_cannot_read():
+    with pytest.raises(bbans.ModelError, match="records on devices are bytes"):
+        c_header(records_model(alphabet=" %.0123456789=ht"))
     with pytest.raises(bbans.ModelError, match="at most 15 bits, this model has 24"):
         c_header(HMM.random(2, 3, seed=0).freeze())
     with pytest.raises(bbans.ModelError, match="up to 256 symbols"):

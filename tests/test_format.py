@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -636,7 +637,7 @@ def record_file(data):
         assert ends[-1] == size
         checksums = data[at : at + 4 * n * flags]
         at += 4 * n * flags
-        messages = [data[at + a : at + b] for a, b in zip([0, *ends], ends)]
+        messages = [data[at + a : at + b] for a, b in pairwise([0, *ends])]
         at += size
         if flags:
             own = (located(first + i, m) for i, m in enumerate(messages))

@@ -34,7 +34,7 @@ def model(case):
 
 def test_the_vectors_are_whole():
     assert CONTENT["format"] == 3
-    assert len(CASES) == len(CONTENT["cases"]) == 17
+    assert len(CASES) == len(CONTENT["cases"]) == 23
     assert {case["kind"] for case in CASES.values()} == {*KINDS}
 
 
@@ -85,8 +85,9 @@ def reference_of(case):
 
 def test_the_reference_writes_them(case):
     file = ref.model_file(
-        reference_of(case), case["kind"], case["values"], case["predictive"]
-    )
+        reference_of(case), case["kind"], case["values"], case["predictive"],
+        case["ends"],
+    )  # fmt: skip
     assert file.hex() == case["file"]
 
 
@@ -97,7 +98,7 @@ def test_python_reads_them(case, model):
         assert isinstance(model, FrozenARHMM)
         assert contexts_of(model) == reference_of(case).contexts
     assert numbers_of(model) == numbers
-    assert model.kind == case["kind"]
+    assert (model.kind, model.ends) == (case["kind"], case["ends"])
     assert model.mode == MODES[case["predictive"]]
     assert model.fingerprint.hex() == case["fingerprint"]
     values = getattr(model.alphabet, "values", None)
@@ -114,10 +115,10 @@ def test_python_writes_them(case, model):
     else:
         symbols, kind = case["values"], case["kind"]
         if symbols is None:
-            symbols = len(numbers["emission"][0])
+            symbols = len(numbers["emission"][0]) - case["ends"]
         elif kind == "text":
             symbols = "".join(map(chr, symbols))
-        numbers["alphabet"] = Alphabet(symbols, kind=kind)
+        numbers["alphabet"] = Alphabet(symbols, kind=kind, ends=case["ends"])
         if numbers.pop("contexts", None) is None:
             made = FrozenHMM(**numbers)
         else:

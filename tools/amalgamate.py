@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CSRC = ROOT / "csrc"
-# All but device/: that is one file as it is.
+# All but device/: its files are used as they are.
 FOLDERS = ["message", "distributions", "models", "bytes", "files", "records"]
 FOLDERS += ["signals", "kernels"]
 NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"

@@ -62,11 +62,21 @@ PARTS = {
         "tiny_packet_encode",
         "sizeof(bbans_tiny_decoder)",
     ),
+    "record decoder, AR-HMM": Part(
+        ["-DBBANS_DECODER_ONLY"],
+        "tiny_model_init tiny_record_decode",
+        "sizeof(bbans_tiny_model)",
+    ),
+    "record decoder and encoder, AR-HMM": Part(
+        [],
+        "tiny_model_init tiny_record_decode tiny_record_encode",
+        "sizeof(bbans_tiny_model)",
+    ),
 }
-# What the device's coder may ask of others: copying, and on a Cortex-M0 the products
+# What the device's coders may ask of others: copying, and on a Cortex-M0 the products
 # and quotients that it lacks.
 COPYING = "memcpy|memset|memmove"
-TINY_RUNTIME = {"Cortex-M0": f"{COPYING}|__aeabi_(lmul|uidiv|uidivmod)"}
+TINY_RUNTIME = {"Cortex-M0": f"{COPYING}|__aeabi_(lmul|u?idiv|uidivmod)"}
 PROBE = """
 #include "bbans_tiny.h"
 #include <string.h>
@@ -128,14 +138,15 @@ def measure(part: Part, device: str, folder: Path) -> tuple[int, int, int]:
 
 
 def check_tiny(device: str, folder: Path) -> None:
-    """The device's coder asks for nothing but copying."""
+    """The device's coders ask for nothing but copying."""
     prefix, machine = DEVICES[device]
-    out = folder / "bbans_tiny.o"
-    run(f"{prefix}gcc", *machine, *FLAGS, "-c", CSRC / "device/bbans_tiny.c", "-o", out)
     allowed = TINY_RUNTIME.get(device, COPYING)
-    for name in re.findall(r"U (\w+)", run(f"{prefix}nm", out)):
-        if not re.fullmatch(allowed, name):
-            raise SystemExit(f"bbans_tiny.c asks for {name} on {device}")
+    for source in CSRC.glob("device/*.c"):
+        out = folder / f"{source.stem}.o"
+        run(f"{prefix}gcc", *machine, *FLAGS, "-c", source, "-o", out)
+        for name in re.findall(r"U (\w+)", run(f"{prefix}nm", out)):
+            if not re.fullmatch(allowed, name):
+                raise SystemExit(f"{source.name} asks for {name} on {device}")
 
 
 def main() -> None:

@@ -190,7 +190,28 @@ def particles() -> list[str]:
         linear.append(f"{{{whole}, {sizes}, {', '.join(arrays)}}}")
     parts.append(struct_array("model", models, "finite_models"))
     parts += [struct_array("finite_case", finite), struct_array("linear_case", linear)]
-    return parts
+    return parts + records()
+
+
+def records() -> list[str]:
+    """Model files, records and their messages, and messages that are refused."""
+    parts, cases = [], []
+    content = json.loads((VECTORS / "records_v1.json").read_text())
+    for i, case in enumerate(content["cases"]):
+        name = f"golden_record_case_{i}"
+        file = bytes_of(name, case["file"], parts)
+        pairs = [text for pair in case["records"] for text in pair]
+        for what, texts in (("records", pairs), ("refused", case["refused"])):
+            found = [
+                bytes_of(f"{name}_{what}_{k}", text, parts)
+                for k, text in enumerate(texts)
+            ]
+            parts.append(
+                f"static const golden_bytes {name}_{what}[] = {{{', '.join(found)}}};"
+            )
+        sizes = f"{len(pairs) // 2}, {len(case['refused'])}"
+        cases.append(f"{{{file}, {name}_records, {name}_refused, {sizes}}}")
+    return [*parts, struct_array("record_case", cases)]
 
 
 def particle_entry(name: str, case: dict, model: int, parts: list[str]) -> str:

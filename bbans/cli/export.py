@@ -1,4 +1,4 @@
-"""bbans export: write a model as C tables for devices."""
+"""bbans export: write a model as C for devices."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def add(commands: Any) -> None:
         commands,
         "export",
         run,
-        "write a model as C tables for devices",
-        "Write a frozen model of at most 15 bits (train --prec 15) as a C header of "
-        "constant tables, for csrc/bbans_tiny.h.",
+        "write a model as C for devices",
+        "Write a frozen model as a C header for csrc/bbans_tiny.h: a hidden Markov "
+        "model of at most 15 bits (train --prec 15) as constant tables, an "
+        "autoregressive one as its model file, with which devices code records.",
     )
     parser.add_argument("model", metavar="MODEL", type=Path, help="a frozen model")
     parser.add_argument(

@@ -212,7 +212,12 @@ class EngineModel(SequenceModel):
         else:
             what = f"a message of length {length}"
             check_limit(length, self._itemsize, max_bytes, what)
-            x = self.decode_message(message, length)
+            try:
+                x = self.decode_message(message, length)
+            except CorruptError as error:
+                if not self._is_utf8:
+                    raise
+                raise CorruptError(f"{error} {_IN_BYTES}", error.status) from None
         return self._values(x)
 
     def push(self, message: Message, x: Any) -> None:
@@ -405,10 +410,7 @@ class EngineModel(SequenceModel):
             try:
                 return text_of_utf8(units.tobytes())
             except SymbolError as error:
-                raise CorruptError(
-                    f"{error}: {DIFFER} (the length counts bytes of UTF-8, "
-                    "not characters)"
-                ) from None
+                raise CorruptError(f"{error}: {DIFFER} {_IN_BYTES}") from None
         if self.kind == "bytes":
             return units.tobytes()
         return text_of(units) if self.kind == "text" else units
@@ -479,6 +481,8 @@ def as_engine(model: Any) -> EngineModel:
 
 
 # ---- pieces
+
+_IN_BYTES = "(the length counts bytes of UTF-8, not characters)"
 
 # What to do instead, by the model's kind and that of what was given.
 _REMEDIES = {

@@ -50,3 +50,18 @@ def sample(
     x: NDArray[np.int32],
     z: NDArray[np.int64],
 ) -> None: ...
+def sample_contexts(
+    initial: NDArray[np.float64],
+    A: NDArray[np.float64],
+    B: NDArray[np.float64],
+    children: NDArray[np.uint32],
+    first: NDArray[np.uint32],
+    label: NDArray[np.uint16],
+    back_off: NDArray[np.uint16],
+    symbol: NDArray[np.uint16],
+    sums: NDArray[np.int64],
+    end: int,
+    u: NDArray[np.float64],
+    x: NDArray[np.int32],
+    z: NDArray[np.int64],
+) -> None: ...

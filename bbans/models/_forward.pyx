@@ -20,7 +20,7 @@ the case of one row.
 """
 
 from libc.math cimport HUGE_VAL, exp, log
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from bbans._lib import lib
@@ -343,6 +343,91 @@ def sample(const double[::1] initial not None, const double[:, ::1] A not None,
             k = above(&initial[0] if t == 0 else &A[k, 0], K, u[t, 0])
             z[t] = k
             x[t] = <int32_t>above(&B[k, 0], M, u[t, 1])
+
+
+def sample_contexts(
+    const double[::1] initial not None, const double[:, ::1] A not None,
+    const double[:, ::1] B not None, const uint32_t[::1] children not None,
+    const uint32_t[::1] first not None, const uint16_t[::1] label not None,
+    const uint16_t[::1] back_off not None, const uint16_t[::1] symbol not None,
+    const int64_t[::1] sums not None, Py_ssize_t end, const double[:, ::1] u not None,
+    int32_t[::1] x not None, int64_t[::1] z not None
+):
+    """Fill x and z under contexts as well, a sequence anew after each symbol `end`.
+
+    `sums` are the running sums of the weights in a context, each with its own; `end`
+    is -1 if there is no such symbol. The other arrays are those of `Contexts`, which
+    has checked them.
+    """
+    cdef Py_ssize_t T = x.shape[0], K = initial.shape[0], M = B.shape[1]
+    cdef Py_ssize_t t, n, k = 0, begin = 0, node, child, low, high
+    cdef uint32_t path[17]
+    cdef double v, own
+    if (A.shape[0] != K or A.shape[1] != K or B.shape[0] != K or u.shape[0] != T
+            or u.shape[1] != 2 or z.shape[0] != T or K < 1 or M < 1
+            or label.shape[0] < 1 or children.shape[0] != label.shape[0] + 1
+            or first.shape[0] != label.shape[0] + 1
+            or back_off.shape[0] != label.shape[0]
+            or sums.shape[0] != symbol.shape[0]):
+        raise ValueError("shapes of sample_contexts() do not agree")
+    with nogil:
+        for t in range(T):
+            k = above(&initial[0] if t == begin else &A[k, 0], K, u[t, 0])
+            z[t] = k
+            n, node = 0, 0
+            while n < 16 and t - n >= begin:
+                # The symbol n + 1 places before; M is the beginning.
+                child = M if t - n == begin else x[t - n - 1]
+                low, high = children[node], children[node + 1]
+                node = find(&label[0], low, high, child)
+                if node == high or label[node] != child:
+                    break
+                path[n] = <uint32_t>node
+                n += 1
+            # One number chooses both who gives the symbol and, within that, which.
+            v = u[t, 1]
+            x[t] = -1
+            while n > 0 and x[t] < 0:
+                n -= 1
+                node = path[n]
+                own = 1 - back_off[node] / 256.0
+                if v < own:
+                    low, high = first[node], first[node + 1]
+                    x[t] = symbol[entry(&sums[0], low, high, v / own)]
+                else:
+                    v = (v - own) / (1 - own)
+            if x[t] < 0:
+                x[t] = <int32_t>above(&B[k, 0], M, v)
+            if x[t] == end:
+                begin = t + 1
+
+
+cdef Py_ssize_t find(const uint16_t *label, Py_ssize_t low, Py_ssize_t high,
+                     Py_ssize_t wanted) noexcept nogil:
+    # The first at or above `wanted`; high if there is none.
+    cdef Py_ssize_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if label[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef Py_ssize_t entry(const int64_t *sums, Py_ssize_t low, Py_ssize_t high,
+                      double share) noexcept nogil:
+    # The first whose running sum is above the share of the last.
+    cdef double wanted = share * sums[high - 1]
+    cdef Py_ssize_t middle
+    high -= 1
+    while low < high:
+        middle = (low + high) // 2
+        if sums[middle] > wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 cdef Py_ssize_t above(const double *edge, Py_ssize_t n, double u) noexcept nogil:

@@ -92,16 +92,18 @@ def random_emission(rng: np.random.Generator, K: int, frequencies: Floats) -> Fl
     return emission
 
 
-def log2_prior(parameters: Parameters, pseudo_counts: tuple[float, ...]) -> float:
+def log2_prior(
+    parameters: Parameters, pseudo_counts: tuple[float | Floats, ...]
+) -> float:
     """Sum of ``pseudo_count * log2(parameter)``, over the initial states and
-    transitions that the model has."""
+    transitions that the model has. Symbols may have a pseudo-count each."""
     initial, transition, emission = parameters
     kept = (initial[initial > 0], transition[transition > 0], emission)
     with np.errstate(divide="ignore"):
         return sum(
-            c * float(np.log2(p).sum())
+            float((c * np.log2(p)).sum())
             for p, c in zip(kept, pseudo_counts, strict=True)
-            if c > 0
+            if np.all(c > 0)
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from bbans._arguments import as_integer, as_real
+from bbans._threads import as_threads
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import Alphabet, Symbols
 from bbans.models import em
@@ -88,7 +89,7 @@ def check_init(init: Any, n_states: Any, symbols: Alphabet) -> None:
         )
 
 
-def check_run(dtype: DTypeLike, threads: int) -> None:
+def check_run(dtype: DTypeLike, threads: int | None) -> None:
     """Refuse a type of messages or a number of threads that there is not."""
     try:
         known = np.dtype(dtype) in (np.float32, np.float64)
@@ -96,7 +97,7 @@ def check_run(dtype: DTypeLike, threads: int) -> None:
         known = False
     if not known:
         raise ModelError(f"dtype must be float32 or float64, not {dtype!r}")
-    as_integer(threads, "threads", 1)
+    as_threads(threads)
 
 
 def statistics_of(found: em.Expectation, alphabet: Alphabet, model: str) -> Statistics:
@@ -213,7 +214,7 @@ def train(
     alphabet: Alphabet | int | str | ArrayLike | None,
     ends: bool,
     dtype: DTypeLike,
-    threads: int,
+    threads: int | None,
     callback: Callable[[_States], object] | None,
     progress: bool | None,
 ) -> _States:

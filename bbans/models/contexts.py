@@ -7,8 +7,8 @@ to quantise.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,36 @@ from bbans.frozen.contexts import BACK_OFF, MAX_ORDER, WEIGHTS_MAX, Contexts, Jo
 
 __all__ = ["Counts", "evaluate", "row"]
 
-_MAX_CONTEXTS = 1 << 24
-# Bytes in a model file, near enough to compare contexts by.
-_CONTEXT_BYTES, _ENTRY_BYTES = 11, 4
+_MAX_ITEMS = 1 << 23
+_ITEMS = 2  # contexts and entries at most, for each byte of a packed model file
+# Parts of entries that are counted, for each of those bytes.
+_COUNTED = 4
+# Classes of contexts that share a back-off: lower ends of counts, and of numbers of
+# different symbols.
+_TOTALS = np.array([1, 2, 3, 4, 5, 7, 10, 15, 25, 50, 100, 1000])
+_TYPES = np.array([1, 2, 3, 4, 6, 9, 15, 30])
+_CLASSES = _TOTALS.size * _TYPES.size
+_TOTAL_CLASS, _TYPES_CLASS = (
+    np.maximum(np.searchsorted(ends, np.arange(ends[-1] + 1), "right") - 1, 0)
+    for ends in (_TOTALS, _TYPES)
+)
+_BLOCKS = 10  # of data, each of which is left out in turn
+_ORDERS = 8, 16
+_BETTER = 0.995  # so much less the longer order must take
+_LEAST_GAIN = 1e-6  # bits, for an item
+_HALVINGS = 24
+_OFTEN = 8  # a context that occurred as often comes back as often
+_ROUNDS = 6  # of EM for the back-offs of classes
+_SAMPLE = 1 << 18  # symbols that are enough for that
+# Once there are states: at first no class leaves less to them; rounds; and what part
+# of the bits must go for it to be worth it.
+_OPEN, _ROUNDS_AGAIN, _WORTH, _SETTLED = 0.25, 100, 0.97, 0.999
+_LEAST, _MOST = 1 / BACK_OFF, 1 - 1 / BACK_OFF  # of a back-off
+_UNIT = 16  # of weights: a value of 1
 
 _Integers = NDArray[np.int64]
 _Floats = NDArray[np.float64]
+_Bools = NDArray[np.bool_]
 
 
 def evaluate(
@@ -45,19 +69,18 @@ def evaluate(
     """
     M, parent = int(x.max(initial=0)) + 1, contexts.parent
     M = max(M, int(contexts.symbol.max(initial=0)) + 1)
-    owner = np.repeat(
-        np.arange(contexts.n_contexts, dtype=np.int64), np.diff(contexts.first)
-    )
+    n = contexts.n_contexts
+    owner = np.repeat(np.arange(n, dtype=np.int64), np.diff(contexts.first))
+    back_off = contexts.back_off / BACK_OFF
+    share = contexts.weight / np.bincount(owner, contexts.weight, n)[owner]
+    share *= 1 - back_off[owner]
     keys = np.append(owner * M + contexts.symbol, -1)  # rising but for the last
     own, left, node = np.zeros(x.size), np.ones(x.size), longest
-    sums = np.bincount(owner, contexts.weight, contexts.n_contexts)
     while node.any():
         place = np.searchsorted(keys[:-1], node * M + x)
         hit = keys[place] == node * M + x
-        back_off = contexts.back_off[node] / BACK_OFF
-        share = contexts.weight[place[hit]] / sums[node[hit]]
-        own[hit] += left[hit] * (1 - back_off[hit]) * share
-        left = left * back_off
+        own[hit] += left[hit] * share[place[hit]]
+        left = left * back_off[node]
         node = parent[node]
     return own, left
 
@@ -70,7 +93,7 @@ def row(contexts: Contexts, context: int, n_symbols: int) -> tuple[_Floats, floa
 
 
 class Counts:
-    """Contexts of data, counted and smoothed.
+    """Contexts of data, counted, smoothed and chosen.
 
     Parameters
     ----------
@@ -78,33 +101,39 @@ class Counts:
         Symbol numbers.
     n_symbols : int
         M, at most 65535.
-    order : int
-        Symbols of the longest context, 0 to 16.
+    order : int or "auto"
+        Symbols of the longest context, 0 to 16; or what is best for the last fifth of
+        the data.
     max_bytes : int, optional
-        About what the contexts may take in a model file. Those are left out that gain
-        least for a byte; in any case those that gain nothing.
+        What the contexts may take in a packed model file, about; see `limit`. Those are
+        left out that gain least. By default all are kept that occur twice and gain
+        anything.
 
     Attributes
     ----------
+    order : int
+        As above.
     n_contexts : int
         C, with the empty one.
-    number : ndarray of int64, shape (order, T)
-        For each symbol of the data, end to end, its contexts from the shortest; 0
-        where there is none.
-    own, back_off : ndarray of float64, shape (order, T)
-        What each context gives to the symbol, and to its parent's distribution, when
-        this one occurrence is not counted; 0 and 1 where there is none.
+    own, back_off : ndarray of float64, shape (T,)
+        For each symbol of the data, end to end: ``P(x | z) = own + back_off *
+        P(x | z without contexts)`` where this one occurrence is not counted.
 
     Notes
     -----
-    Interpolated Kneser-Ney smoothing, one discount for each order. What a context
-    gains is measured with each symbol's own count taken out (leaving one out). A
-    context counts what its longer ones count once for each symbol, and all that they
-    do not count.
+    Modified Kneser-Ney counts: a context counts what its longer ones count once for
+    each symbol, and all that they do not count; three discounts for each length.
+    What contexts leave to their parents is trained by EM for classes of them, by
+    length, count, and number of different symbols, with each symbol's own count taken
+    out. That is done with all contexts, before some are chosen: those that are
+    chosen are the ones that look good on the data. What a context gains is
+    expected under its own smoothed distribution, which holds for contexts that were
+    seen once as well, and times how often such contexts come back (Good-Turing).
 
     References
     ----------
-    Kneser and Ney, Improved backing-off for m-gram language modeling (1995); Siivola,
+    Chen and Goodman, An empirical study of smoothing techniques for language modeling
+    (1999); Stolcke, Entropy-based pruning of backoff language models (1998); Siivola,
     Hirsimäki and Virpioja, On growing and pruning Kneser-Ney smoothed n-gram models
     (2007).
     """
@@ -113,209 +142,521 @@ class Counts:
         self,
         sequences: Iterable[NDArray[np.int32]],
         n_symbols: int,
-        order: int,
+        order: int | str,
         max_bytes: int | None = None,
     ) -> None:
-        order = as_integer(order, "order", 0, MAX_ORDER)
         if not 1 <= n_symbols <= WEIGHTS_MAX:
             raise ModelError(f"contexts are of 1 to 65535 symbols, not {n_symbols}")
         if max_bytes is not None:
             max_bytes = as_integer(max_bytes, "max_bytes", 0)
+        if order == "auto":
+            parts = list(sequences)
+            order, sequences = _best_order(parts, n_symbols, max_bytes), parts
+        self.order = as_integer(order, "order", 0, MAX_ORDER)
         data = Joined(sequences, n_symbols)
-        levels = _levels(data, order)
-        _keep(levels, data, max_bytes)
-        self._levels = [level.kept() for level in levels if level.keep.any()]
-        for level, below in itertools.pairwise(self._levels):
-            below.parent = level.renumbered[below.parent]
-        _count(self._levels, data)
-        shape = (len(self._levels), data.x.size)
-        self.number = np.zeros(shape, np.int64)
-        self.own, self.back_off = np.zeros(shape), np.ones(shape)
-        self.n_contexts = 1
-        for k, (level, (at, own, back_off)) in enumerate(
-            zip(self._levels, _deleted(self._levels), strict=True)
-        ):
-            self.number[k, at] = self.n_contexts + level.of
-            self.own[k, at], self.back_off[k, at] = own, back_off
-            self.n_contexts += level.parent.size
-        if self.n_contexts > _MAX_CONTEXTS:
-            raise ModelError("there are too many contexts: limit max_bytes")
+        self._frequency = _frequency(data.x, n_symbols)
+        self._levels, self._deepest = _counted(data, self.order, max_bytes)
+        _count(self._levels, discounts=True)
+        chain, at = self._chain()
+        gates = [level.gate for level in self._levels]
+        for _ in range(_ROUNDS):
+            gates, _ = _maximised(chain, gates, self._frequency[data.x[at]])
+        for level, gate in zip(self._levels, gates, strict=True):
+            level.gate = gate
+        _weigh(self._levels, self._frequency)
+        self._keep(_MAX_ITEMS if max_bytes is None else _ITEMS * max_bytes)
 
-    def contexts(self, gate: _Floats | None = None) -> Contexts:
-        """Round to a tree of contexts.
+    def _keep(self, items: int) -> None:
+        self.n_items = _choose(self._levels, items)
+        self.n_contexts = 1 + sum(int(level.keep.sum()) for level in self._levels)
+        self._finish()
+
+    def _finish(self) -> None:
+        """With the contexts that are chosen."""
+        _count(self._levels, discounts=False)
+        own, back_off = _deleted(self._levels, self._frequency.size)
+        self.own, self.back_off = own[self._deepest], back_off[self._deepest]
+
+    def refit(self, base: _Floats) -> bool:
+        """Train back-offs again, with what the states give to each symbol.
+
+        Where states tell more than the symbols' frequencies do, contexts should leave
+        more to them.
 
         Parameters
         ----------
-        gate : ndarray of float64, shape (C,), optional
-            From each context, the share that goes to its parent past the counts.
+        base : ndarray of float64, shape (T,)
+            ``P(x_t | x_1 .. x_t-1)`` under the states alone, given all before.
+
+        Returns
+        -------
+        changed : bool
+            Whether that gains anything worth it. If so, `own` and `back_off` differ.
         """
-        levels = self._levels
-        gate = np.zeros(self.n_contexts) if gate is None else gate
-        label: list[NDArray[Any]] = [np.zeros(1)]
-        back_off: list[NDArray[Any]] = [np.full(1, BACK_OFF)]
-        degree = [np.array([levels[0].parent.size if levels else 0])]
-        entries: list[NDArray[Any]] = [np.zeros(1)]
-        symbol: list[NDArray[Any]] = [np.zeros(0)]
-        weight: list[NDArray[Any]] = [np.zeros(0)]
-        start = 1
-        for depth, level in enumerate(levels):
-            n = level.parent.size
-            following = np.zeros(0, np.int64)
-            if depth + 1 < len(levels):
-                following = levels[depth + 1].parent
-            label.append(level.label)
-            degree.append(np.bincount(following, minlength=n)[:n])
-            b, owner, symbols, weights = level.quantised(gate[start : start + n])
-            start += n
+        chosen = [level.keep for level in self._levels]
+        for level in self._levels:
+            level.keep = np.ones_like(level.keep)
+        _count(self._levels, discounts=False)
+        chain, at = self._chain()
+        before = [level.gate for level in self._levels]
+        _, bits = _maximised(chain, before, base[at])
+        gates = [np.maximum(gate, _OPEN) for gate in before]
+        last = np.inf
+        for _ in range(_ROUNDS_AGAIN):
+            gates, found = _maximised(chain, gates, base[at])
+            if found > _SETTLED * last:
+                break
+            last = found
+        changed = found < _WORTH * bits
+        for level, keep, gate in zip(
+            self._levels, chosen, gates if changed else before, strict=True
+        ):
+            level.keep, level.gate = keep, gate
+        self._finish()
+        return changed
+
+    def _chain(self) -> tuple[list[_Link], _Integers]:
+        """What back-offs are trained with: some symbols of the data, all if they are
+        not too many, and their numbers."""
+        at = np.arange(0, self._deepest.size, -(-self._deepest.size // _SAMPLE) or 1)
+        number, chain = self._deepest[at], []
+        sizes = [self._frequency.size, *(level.kind.size for level in self._levels)]
+        starts = np.cumsum([0, *sizes]).tolist()
+        for k in range(len(self._levels) - 1, -1, -1):
+            level = self._levels[k]
+            here = np.flatnonzero(number >= starts[k + 1])
+            part = number[here] - starts[k + 1]
+            number[here] = level.part_above[part] + starts[k]
+            some = level.kind[part] >= 0
+            part = part[some]
+            chain.append(_Link(here[some], level.share[part], level.kind[part]))
+        return chain[::-1], at
+
+    def limit(self, max_bytes: int, size: Callable[[Contexts], int]) -> Contexts:
+        """Leave out contexts until what holds them is as small as it must be.
+
+        Parameters
+        ----------
+        max_bytes : int
+        size : callable
+            Of contexts, the bytes of what holds them.
+
+        Returns
+        -------
+        contexts : Contexts
+            As many as fit, or the empty one alone. `n_contexts`, `own` and `back_off`
+            go with it.
+        """
+        while True:
+            contexts = self.contexts()
+            excess = size(contexts) - max_bytes
+            if excess <= 0 or self.n_items == 0:
+                return contexts
+            # What is left out first takes the most bytes.
+            each = max(size(contexts) - size(Contexts.empty()), 1) / self.n_items
+            self._keep(max(self.n_items - int(excess / each) - 1, 0))
+
+    def contexts(self) -> Contexts:
+        """Round to a tree of contexts."""
+        label, degree, back_off = [np.zeros(1, np.int64)], [], [np.full(1, BACK_OFF)]
+        entries, symbol, weight = [np.zeros(1, np.int64)], [], []
+        above = np.ones(1, bool)
+        for level in self._levels:
+            here = level.keep[level.owner]
+            parents = (np.cumsum(above) - 1)[level.parent[level.keep]]
+            degree.append(np.bincount(parents, minlength=int(above.sum())))
+            label.append(level.label[level.keep])
+            entries.append(level.types[level.keep])
+            symbol.append(level.symbol[here])
+            b, weights = level.rounded()
             back_off.append(b)
-            entries.append(np.bincount(owner, minlength=n))
-            symbol.append(symbols)
             weight.append(weights)
+            above = level.keep
+        degree.append(np.zeros(int(above.sum()), np.int64))
+        nothing = np.zeros(0, np.int64)
         return Contexts(
             np.cumsum(np.concatenate([[1], *degree])),
-            np.cumsum(np.concatenate([[0], *entries])).astype(np.int64),
-            np.concatenate(label).astype(np.int64),
-            np.concatenate(back_off).astype(np.int64),
-            np.concatenate(symbol).astype(np.int64),
-            np.concatenate(weight).astype(np.int64),
+            np.cumsum(np.concatenate([[0], *entries])),
+            np.concatenate(label),
+            np.concatenate(back_off),
+            np.concatenate([nothing, *symbol]),
+            np.concatenate([nothing, *weight]),
         )
 
 
 class _Level:
-    """Contexts of one length, and the counts of their entries."""
+    """Contexts of one length, and their entries: symbols that followed them.
+
+    The data are in blocks. A *part* of an entry is its occurrences in one block.
+
+    Attributes
+    ----------
+    parent, label, earlier : ndarray of int64, shape (C,)
+        In the level above; the symbol before the parent's; and in the level above what
+        is left without the last symbol.
+    owner, symbol, above : ndarray of int64, shape (E,)
+        Of an entry: its context, its symbol, and the parent's entry of that symbol.
+    times, ending : ndarray of int64, shape (E,)
+        Occurrences, and those that have no longer context.
+    entry, part_above, part_ending : ndarray of int64, shape (P,)
+        The same of parts; `cell` is the context's number and the block's in one.
+    keep : ndarray of bool, shape (C,)
+        Is the context in the tree?
+    count, value : ndarray, shape (E,)
+        What an entry counts, and that, discounted.
+    total, types, sum : ndarray, shape (C,)
+        Of a context: its counts and values in sum, and the number of entries.
+    share, kind : ndarray, shape (P,)
+        Of a part, with its block left out: the entry's share of its context, and the
+        context's class; -1 if nothing is left of that.
+    gate : ndarray of float64, shape (classes,)
+        Of each class of contexts, the back-off.
+    gain : ndarray of float64, shape (C,)
+        What its entries gain, in bits.
+    """
 
     def __init__(
-        self, parent: _Integers, label: _Integers, at: _Integers, of: _Integers
+        self,
+        keys: _Integers,
+        earlier: _Integers,
+        parts: _Integers,
+        times: _Integers,
+        above: _Integers,
+        entries_above: _Integers,
+        M: int,
+        blocks: int,
     ) -> None:
-        self.parent, self.label = parent, label  # [C] in the level above; the symbol
-        self.at, self.of = at, of  # symbols that have such a context, and which
-        self.keep = np.ones(parent.size, bool)
+        self.blocks = blocks
+        self.parent, self.label = keys // (M + 1), keys % (M + 1)
+        self.earlier = earlier
+        pairs = parts // blocks
+        first = np.flatnonzero(np.diff(pairs, prepend=-1))
+        self.entry = np.cumsum(np.diff(pairs, prepend=-1) > 0) - 1
+        self.owner, self.symbol = pairs[first] // M, pairs[first] % M
+        self.cell = self.owner[self.entry] * blocks + parts % blocks
+        self.part_above, self.above = above, entries_above[above[first]]
+        self.part_times = self.part_ending = times
+        self.times = self.ending = np.add.reduceat(times, first)
+        self.keep = np.ones(keys.size, bool)
+        self.count: _Integers = self.times
+        self.less: _Integers = self.part_times
+        self.rest: _Integers = self.part_times
+        self.types = np.bincount(self.owner, minlength=keys.size)
+        self.gain: _Floats = np.zeros(keys.size)
+        # What is left of counts 0, 1, 2, and what of more is taken off.
+        self.left, self.discount = np.zeros(3), 0.0
+        total, types = np.repeat(_TOTALS, _TYPES.size), np.tile(_TYPES, _TOTALS.size)
+        self.gate = np.clip(0.7 * types / (total + 0.3), 0.02, 0.9)
 
-    def kept(self) -> _Level:
-        self.renumbered = np.cumsum(self.keep) - 1
-        stays = self.keep[self.of]
-        level = _Level(
-            self.parent[self.keep],
-            self.label[self.keep],
-            self.at[stays],
-            self.renumbered[self.of[stays]],
-        )
-        level.renumbered = self.renumbered
-        return level
+    def end(self, below: _Level | None) -> None:
+        """Find what has no longer context."""
+        self.ending, self.part_ending = self.times, self.part_times
+        if below is not None:
+            self.ending = self.times - _sums(below.above, below.times, self.times.size)
+            self.part_ending = self.part_times - _sums(
+                below.part_above, below.part_times, self.entry.size
+            )
 
-    def set_counts(self, x: _Integers, M: int, entry_count: _Floats | None) -> None:
-        """Count the entries (context, symbol); by default each occurrence."""
-        keys, self.entry = np.unique(self.of * M + x[self.at], return_inverse=True)
-        self.owner, self.symbol = keys // M, keys % M
-        if entry_count is None:
-            entry_count = np.ones(self.at.size)
-        self.count = np.bincount(self.entry, entry_count, keys.size)
+    def set_counts(self, below: _Level | None) -> None:
+        """Count what longer contexts do not count, and what they count once."""
+        count, less = self.ending.copy(), self.part_ending.copy()
+        if below is not None:
+            here = below.keep[below.owner]
+            passed = np.where(here, 1, below.count)
+            count += _sums(below.above, passed, count.size)
+            passed = np.where(here[below.entry], below.rest == 0, below.less)
+            less += _sums(below.part_above, passed, less.size)
+        self.count, self.less = count, less
+        self.rest = count[self.entry] - less
+
+    def set_discounts(self) -> None:
+        """Chen and Goodman's, from the numbers of entries that count 1 to 4."""
+        n = np.bincount(np.minimum(self.count, 5), minlength=6)[1:5]
+        n = np.maximum(n, 1)
+        y = n[0] / (n[0] + 2 * n[1])
+        one, two, more = (j - (j + 1) * y * n[j] / n[j - 1] for j in (1, 2, 3))
+        # Few entries say little about that: at least what is left rises.
+        first = 1 - min(max(one, 0.1), 0.95)
+        second = 2 - min(max(two, 0.1), 1.75 - first)
+        self.left = np.array([0, first, second])
+        self.discount = min(max(more, 0.1), 2.75 - second)
+
+    def discounted(self, count: _Integers) -> _Floats:
+        """What is left of counts."""
+        more = np.maximum(count - self.discount, 0)
+        found: _Floats = np.where(count < 3, self.left[np.minimum(count, 2)], more)
+        return found
+
+    def set_values(self) -> None:
+        """Values and sums, of all and with each block left out."""
         n = self.parent.size
-        self.total = np.bincount(self.owner, self.count, n)
-        self.types = np.bincount(self.owner, self.count > 0, n)
-        ones, twos = (self.count == 1).sum(), (self.count == 2).sum()
-        self.discount = min(max(ones / max(ones + 2 * twos, 1), 0.1), 0.95)
+        self.total = _sums(self.owner, self.count, n)
+        self.value = self.discounted(self.count)
+        self.sum = np.bincount(self.owner, self.value, n)
+        value, cells = self.discounted(self.rest), n * self.blocks
+        lost = np.bincount(self.cell, self.value[self.entry] - value, cells)[self.cell]
+        context = self.owner[self.entry]
+        rest = self.sum[context] - lost
+        total = self.total[context] - _sums(self.cell, self.less, cells)[self.cell]
+        types = _sums(self.cell, self.rest == 0, cells)[self.cell]
+        types = self.types[context] - types
+        some = total > 0
+        self.share = np.where(some, value / np.where(some, rest, 1), 0)
+        self.kind = np.where(some, _class(total, types), -1)
 
-    def quantised(self, gate: _Floats) -> tuple[_Floats, _Integers, _Integers, _Floats]:
-        """Back-offs, and the entries that have a weight: owner, symbol, weight."""
-        n = self.parent.size
-        total = np.where(self.total > 0, self.total, 1)
-        back_off = 1 - (1 - gate) * (1 - self.discount * self.types / total)
-        b = np.round(BACK_OFF * back_off)
-        b = np.where(self.types > 0, np.clip(b, 1, BACK_OFF - 1), BACK_OFF)
-        own = np.maximum(self.count - self.discount, 0)
-        sums = np.bincount(self.owner, own, n)
-        scale = (WEIGHTS_MAX - self.types) / np.where(sums > 0, sums, 1)
-        # Each is rounded up by less than 1.
-        weight = np.ceil(own * scale[self.owner])
-        some = weight > 0
-        owner, symbol, weight = self.owner[some], self.symbol[some], weight[some]
-        bare = np.bincount(owner, minlength=n) == 0
-        return np.where(bare, BACK_OFF, b), owner, symbol, weight
+    def back_offs(self) -> _Floats:
+        """Of each context."""
+        return self.gate[_class(self.total, self.types)]
+
+    def returning(self) -> _Floats:
+        """How often contexts come back, over how often they have occurred.
+
+        That is how often those occur in a block which occur as often outside of it.
+        """
+        n, blocks = self.parent.size, self.blocks
+        there = _sums(self.cell, self.part_times, n * blocks).reshape(n, blocks)
+        times = there.sum(axis=1)
+        outside = np.minimum(times[:, None] - there, _OFTEN).ravel()
+        again = np.bincount(outside, there.ravel(), _OFTEN + 1)
+        all_ = np.bincount(outside, minlength=_OFTEN + 1)
+        seen = np.maximum(np.arange(_OFTEN + 1), 1)
+        share = blocks * again / (seen * np.maximum(all_, 1))
+        share[_OFTEN] = 1
+        found: _Floats = np.minimum(share, 1)[np.minimum(times, _OFTEN)]
+        return found
+
+    def rounded(self) -> tuple[_Integers, _Integers]:
+        """Back-offs of the contexts that are kept, and weights of their entries.
+
+        Equal counts have equal weights, and back-offs follow from the number of
+        entries and their counts: so they take little in a file.
+        """
+        b = np.rint(BACK_OFF * self.back_offs()).astype(np.int64)
+        # Rounding adds less than 1 to each; contexts of large sums have smaller units.
+        excess = _UNIT * self.sum / np.maximum(WEIGHTS_MAX - self.types, 1)
+        unit = _UNIT / 2.0 ** np.ceil(np.log2(np.maximum(excess, 1)))
+        weight = np.maximum(np.rint(unit[self.owner] * self.value), 1).astype(np.int64)
+        return b[self.keep], weight[self.keep[self.owner]]
 
 
-def _levels(data: Joined, order: int) -> list[_Level]:
+def _sums(of: _Integers, values: NDArray[Any], n: int) -> _Integers:
+    """Of integers, by where they belong."""
+    return np.bincount(of, values, n).astype(np.int64)
+
+
+def _floats(of: _Integers, values: _Floats, n: int) -> _Floats:
+    """Of floats."""
+    return np.asarray(np.bincount(of, values, n), np.float64)
+
+
+def _class(total: _Integers, types: _Integers) -> _Integers:
+    """The class of contexts with such counts, at least 1."""
+    n = _TOTAL_CLASS[np.minimum(total, _TOTALS[-1])]
+    found: _Integers = n * _TYPES.size + _TYPES_CLASS[np.minimum(types, _TYPES[-1])]
+    return found
+
+
+def _frequency(x: _Integers, M: int) -> _Floats:
+    """What takes the place of the states' emission."""
+    frequency: _Floats = np.bincount(x, minlength=M) / 1
+    frequency += 0.5
+    frequency /= frequency.sum()
+    return frequency
+
+
+def _best_order(
+    sequences: list[NDArray[np.int32]], M: int, max_bytes: int | None
+) -> int:
+    """The shorter order, unless the data's last fifth takes less with the longer."""
+    parts = list(sequences)
+    ends = np.cumsum([part.size for part in parts])
+    T = int(ends[-1]) if parts else 0
+    # Between sequences, if that makes about a fifth.
+    n = int(np.searchsorted(ends, 0.8 * T)) if parts else 0
+    before = int(ends[n] - parts[n].size) if parts else 0
+    if not 0.7 * T <= before <= 0.9 * T and parts:
+        cut = int(0.8 * T) - before
+        parts[n : n + 1] = [parts[n][:cut], parts[n][cut:]]
+        n += 1
+    known, others = parts[:n], parts[n:]
+    x = Joined(others, M).x
+    p = _frequency(Joined(known, M).x, M)[x]
+    bits = []
+    for order in _ORDERS:
+        counts = Counts(known, M, order, max_bytes)
+        tree = counts.contexts()
+        own, left = evaluate(tree, tree.find(others, M), x)
+        bits.append(-np.log2(own + left * p).sum())
+    return _ORDERS[int(bits[1] < _BETTER * bits[0])]
+
+
+def _counted(
+    data: Joined, order: int, max_bytes: int | None
+) -> tuple[list[_Level], _Integers]:
+    """Levels of contexts, and for each symbol its part of the longest context: its
+    number among all, the M symbols without a context first."""
+    # Contexts that occur seldom are left out where there are too many parts.
+    room = _MAX_ITEMS if max_bytes is None else min(_COUNTED * max_bytes, _MAX_ITEMS)
+    least = 2 if max_bytes is None else 1
+    M, T = data.M, data.x.size
+    blocks = max(min(_BLOCKS, T), 1)
     levels: list[_Level] = []
-    at, of = np.arange(data.x.size), np.zeros(data.x.size, np.int64)
+    at, of = np.arange(T), np.zeros(T, np.int64)
+    block = at * blocks // max(T, 1)
+    deepest, begin, start = data.x.copy(), 0, M
+    number = np.zeros(T, np.int64)  # of the context above, for each symbol
+    entries = np.arange(M)
     for depth in range(1, order + 1):
         label = data.label(at, depth)
         inside = label >= 0
         at = at[inside]
-        keys, number = np.unique(
-            of[inside] * (data.M + 1) + label[inside], return_inverse=True
+        keys, first, of = np.unique(
+            of[inside] * (M + 1) + label[inside], return_index=True, return_inverse=True
         )
+        earlier = number[np.maximum(at[first] - 1, 0)]
+        times = np.bincount(of)
+        allowed = room // min(order + 1 - depth, 3)
+        while int(times[times >= least].sum()) > 1.2 * allowed and (
+            least == 1 or int((times >= least).sum()) > allowed
+        ):
+            least += 1
+        often = times >= least
+        inside = often[of]
+        at, of, keys = at[inside], (np.cumsum(often) - 1)[of[inside]], keys[often]
+        number[at] = of
         if keys.size == 0:
             break
-        # What occurs once says nothing that the data could confirm.
-        times = np.bincount(number)
-        often = times > 1
-        of = (np.cumsum(often) - 1)[number]
-        at, of = at[often[number]], of[often[number]]
-        keys = keys[often]
-        if keys.size == 0:
-            break
-        levels.append(_Level(keys // (data.M + 1), keys % (data.M + 1), at, of))
-    return levels
+        parts, first, part, times = np.unique(
+            (of * M + data.x[at]) * blocks + block[at],
+            return_index=True,
+            return_inverse=True,
+            return_counts=True,
+        )
+        above = deepest[at[first]] - begin
+        levels.append(
+            _Level(keys, earlier[often], parts, times, above, entries, M, blocks)
+        )
+        room = max(room - parts.size, 0)
+        deepest[at] = start + part
+        begin, start, entries = start, start + parts.size, levels[-1].entry
+    for level, below in itertools.zip_longest(levels, levels[1:]):
+        level.end(below)
+    return levels, deepest
 
 
-def _count(levels: list[_Level], data: Joined) -> None:
-    """Counts, from the longest contexts to the shortest."""
+def _count(levels: list[_Level], discounts: bool) -> None:
+    """Counts and values, from the longest contexts to the shortest."""
     below: _Level | None = None
     for level in reversed(levels):
-        counted = np.ones(data.x.size)
-        if below is not None:  # of each entry below, its first occurrence alone
-            counted[below.at] = 0
-            counted[below.at[np.unique(below.entry, return_index=True)[1]]] = 1
-        level.set_counts(data.x, data.M, counted[level.at])
+        level.set_counts(below)
+        if discounts:
+            level.set_discounts()
+        level.set_values()
         below = level
 
 
-def _deleted(levels: list[_Level]) -> Iterable[tuple[_Integers, _Floats, _Floats]]:
-    """For each level, from the shortest contexts: which symbols, their own weight and
-    the back-off, each symbol's own count taken out."""
-    found: list[tuple[_Integers, _Floats, _Floats]] = []
-    size = max((int(level.at.max()) + 1 for level in levels), default=0)
-    remove = np.ones(size, bool)  # has a longer context nothing left of it?
-    for level in reversed(levels):
-        minus = remove[level.at].astype(np.float64)
-        count = level.count[level.entry] - minus
-        total = level.total[level.of] - minus
-        types = level.types[level.of] - ((minus > 0) & (count == 0))
-        some = np.where(total > 0, total, 1)
-        own = np.where(total > 0, np.maximum(count - level.discount, 0) / some, 0)
-        back_off = np.where(total > 0, level.discount * types / some, 1)
-        found.append((level.at, own, back_off))
-        remove[level.at] &= count == 0
-    return reversed(found)
+class _Link(NamedTuple):
+    """Of symbols that have a context of some length, with their block left out."""
+
+    where: _Integers  # among all symbols
+    share: _Floats
+    kind: _Integers
 
 
-def _keep(levels: list[_Level], data: Joined, max_bytes: int | None) -> None:
-    """Choose contexts by what they gain for a byte, the parents of each too."""
-    _count(levels, data)
-    # The place of the state's emission is taken by the symbols' frequencies.
-    p = (np.bincount(data.x, minlength=data.M) + 0.5)[data.x]
-    p = p / (data.x.size + data.M / 2)
-    gains, sizes = [], []
-    for level, (at, own, back_off) in zip(levels, _deleted(levels), strict=True):
-        better = own + back_off * p[at]
-        gain = np.bincount(level.of, np.log2(better / p[at]), level.parent.size)
-        p[at] = better
-        entries = np.bincount(level.owner, minlength=level.parent.size)
-        size = _CONTEXT_BYTES + _ENTRY_BYTES * entries
-        gains.append(gain / size)
-        sizes.append(size)
-    for depth in range(len(levels) - 1, 0, -1):  # a parent has its best child's
-        np.maximum.at(gains[depth - 1], levels[depth].parent, gains[depth])
-    if not levels:
-        return
-    gain, size = np.concatenate(gains), np.concatenate(sizes)
-    order = np.argsort(-gain, kind="stable")
-    fits = np.cumsum(size[order]) <= (np.inf if max_bytes is None else max_bytes)
-    keep = np.zeros(gain.size, bool)
-    keep[order[fits & (gain[order] > 0)]] = True
-    start = 0
-    for depth, level in enumerate(levels):
-        level.keep = keep[start : start + level.parent.size]
-        start += level.parent.size
-        if depth:  # one child at the limit may stand without its parent
-            level.keep &= levels[depth - 1].keep[level.parent]
+def _maximised(
+    chain: list[_Link], gates: list[_Floats], base: _Floats
+) -> tuple[list[_Floats], float]:
+    """One round of EM for the back-offs of classes.
+
+    Returns
+    -------
+    gates : list of ndarray of float64
+    bits : float
+        What the symbols take with those before.
+    """
+    p, passed = base.copy(), []
+    for link, gate in zip(chain, gates, strict=True):
+        b = gate[link.kind]
+        through = b * p[link.where]
+        all_ = (1 - b) * link.share + through
+        passed.append(through / all_)
+        p[link.where] = all_
+    reach, found = np.ones(p.size), []
+    for k in range(len(chain) - 1, -1, -1):
+        where, kind = chain[k].where, chain[k].kind
+        arriving = reach[where]
+        reach[where] = through = arriving * passed[k]
+        opened = _floats(kind, through, _CLASSES)
+        # As if each class had been seen once before.
+        gate = (opened + gates[k]) / (_floats(kind, arriving, _CLASSES) + 1)
+        found.append(np.clip(gate, _LEAST, _MOST))
+    return found[::-1], -float(np.log2(p).sum())
+
+
+def _weigh(levels: list[_Level], frequency: _Floats) -> None:
+    """What the entries of each context gain, in bits, over the parent alone."""
+    above = frequency
+    for level in levels:
+        n = level.parent.size
+        back_off = level.back_offs()
+        own = ((1 - back_off) / level.sum)[level.owner] * level.value
+        parent = above[level.above]
+        above = own + back_off[level.owner] * parent
+        gain = _floats(level.owner, above * np.log2(above / parent), n)
+        others = np.maximum(1 - np.bincount(level.owner, parent, n), 0)
+        gain += back_off * others * np.log2(back_off)
+        level.gain = gain * level.total * level.returning()
+
+
+def _choose(levels: list[_Level], max_items: float) -> int:
+    """Choose contexts by what they gain for an item (a context, or an entry), and all
+    that these need. Returns how many items that is."""
+    low, high = _LEAST_GAIN, 1e6
+    items = _chosen(levels, low)
+    if items <= max_items:
+        return items
+    for _ in range(_HALVINGS):
+        price = float(np.sqrt(low * high))
+        if _chosen(levels, price) > max_items:
+            low = price
+        else:
+            high = price
+    return _chosen(levels, high)
+
+
+def _chosen(levels: list[_Level], price: float) -> int:
+    """Keep what gains more than it costs, and return how many items that is.
+
+    A context is kept with its parent, and with the one that lacks the last symbol: of
+    a model file's bytes, what both say is the larger part.
+    """
+    worth: _Floats | None = None
+    for depth in range(len(levels) - 1, -1, -1):
+        level = levels[depth]
+        value = level.gain - price * (1 + level.types)
+        if worth is not None:
+            value = value + worth
+        level.keep = value > 0
+        if depth:
+            worth = _floats(
+                level.parent, np.maximum(value, 0), levels[depth - 1].parent.size
+            )
+    for level, above in zip(reversed(levels[1:]), reversed(levels[:-1]), strict=True):
+        above.keep[level.parent[level.keep]] = True
+        above.keep[level.earlier[level.keep]] = True
+    return sum(int((1 + level.types[level.keep]).sum()) for level in levels)
+
+
+def _deleted(levels: list[_Level], M: int) -> tuple[_Floats, _Floats]:
+    """Of all parts, the symbols without a context first, what contexts give to the
+    symbol and leave to the state, the block left out."""
+    own, left = np.zeros(M), np.ones(M)
+    owns, lefts = [own], [left]
+    for level in levels:
+        there = level.keep[level.owner][level.entry] & (level.kind >= 0)
+        b = np.where(there, level.gate[level.kind], 1)
+        own = (1 - b) * level.share + b * own[level.part_above]
+        left = b * left[level.part_above]
+        owns.append(own)
+        lefts.append(left)
+    return np.concatenate(owns), np.concatenate(lefts)

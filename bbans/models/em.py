@@ -31,6 +31,7 @@ _BATCH_SEQUENCES = 12  # at least: the kernels take 6 rows at a time
 _BATCH_SYMBOLS = 2**13  # at least, and no fewer than M: counts are added by batch
 _WINDOW_SYMBOLS = 2**20  # that are sorted by length together
 _WINDOW_SEQUENCES = 2**16
+_PREDICTED = 2**14  # symbols, at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,7 +401,7 @@ def expect(
     counting: bool = True,
     dtype: DTypeLike = np.float64,
     lowest: float = 0.0,
-    threads: int = 1,
+    threads: int | None = None,
     block: int | None = None,
 ) -> Expectation:
     """Compute -log2 P(data) and, if `counting`, the expected counts.
@@ -417,8 +418,8 @@ def expect(
     lowest : float
         A fault is also a symbol at which P(x_t | x_1..t-1) / max_i P(x_t | z_t = i)
         is below this.
-    threads : int
-        Batches at a time, at most.
+    threads : int, optional
+        Batches at a time, at most; by default one for each core.
     block : int, optional
         Rows of messages that a batch keeps at a time.
     """
@@ -449,3 +450,35 @@ def expect(
         np.ascontiguousarray(emission[:, :K].T),
     )
     return Expectation(bits, n_symbols, n_sequences, counts, None)
+
+
+def log_predictions(
+    sequences: list[NDArray[np.int32]], parameters: Parameters
+) -> Floats:
+    """Compute ln P(x_t | x_1 .. x_t-1) of all symbols, end to end; all are -inf if one
+    is impossible."""
+    tables = _Tables(parameters, np.float64)
+    alpha = np.empty((1 + _PREDICTED, tables.S))
+    found: list[Floats] = [np.zeros(0)]
+    for x in sequences:
+        for start in range(0, x.size, _PREDICTED):
+            part = np.ascontiguousarray(x[start : start + _PREDICTED])
+            scale = np.empty(part.size)
+            before = int(start > 0)
+            bad = _forward.forward(
+                part,
+                np.array([[1, part.size]]),
+                before,
+                tables.K,
+                tables.initial,
+                tables.A,
+                tables.E,
+                0.0,
+                alpha[1 - before :],
+                scale,
+            )
+            if bad >= 0:
+                return np.full(sum(x.size for x in sequences), -math.inf)
+            alpha[0] = alpha[part.size]
+            found.append(np.log(scale) + math.log(2) * tables.log2_top[part])
+    return np.concatenate(found)

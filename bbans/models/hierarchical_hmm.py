@@ -286,7 +286,7 @@ class HierarchicalHMM(FloatModel):
         sequences: Symbols | Iterable[Symbols],
         *,
         dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> Statistics:
         """Count what the joint states did in data, in expectation: the E step of EM;
         see `HMM.expect`."""
@@ -357,7 +357,7 @@ class HierarchicalHMM(FloatModel):
         seed: int | np.random.Generator = 0,
         init: HierarchicalHMM | None = None,
         dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        threads: int | None = None,
         callback: Callable[[HierarchicalHMM], object] | None = None,
         progress: bool | None = None,
     ) -> HierarchicalHMM:

@@ -310,7 +310,7 @@ class HMM(FloatModel):
         sequences: Symbols | Iterable[Symbols],
         *,
         dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> Statistics:
         """Count what the states did in data, in expectation: the E step of EM.
 
@@ -321,7 +321,7 @@ class HMM(FloatModel):
             be larger than memory.
         dtype : {float64, float32}
             Of the messages, as for `fit`.
-        threads : int
+        threads : int, optional
             At work at the same time, at most; the result does not depend on it.
 
         Returns
@@ -424,7 +424,7 @@ class HMM(FloatModel):
         init: HMM | None = None,
         topology: Topology | None = None,
         dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        threads: int | None = None,
         callback: Callable[[HMM], object] | None = None,
         progress: bool | None = None,
     ) -> HMM:
@@ -469,7 +469,7 @@ class HMM(FloatModel):
         dtype : {float64, float32}
             Of the messages. float32 takes half the time, and gives the information
             content to about 6 digits.
-        threads : int
+        threads : int, optional
             Batches of sequences at a time, at most (12 sequences each, or
             more if they are short). The result does not depend on it.
         callback : callable, optional
@@ -545,7 +545,7 @@ class HMM(FloatModel):
         statistics: Statistics | None = None,
         updates: int = 0,
         dtype: DTypeLike = np.float64,
-        threads: int = 1,
+        threads: int | None = None,
         callback: Callable[[HMM, Statistics, int], object] | None = None,
     ) -> HMM:
         """Train a model by stepwise EM: one update for each batch of sequences.

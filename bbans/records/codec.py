@@ -55,6 +55,7 @@ class RecordCodec:
 
     Examples
     --------
+    >>> import bbans
     >>> codec = RecordCodec(bbans.default_model())
     >>> message = codec.encode(b"The rain in Spain stays mainly in the plain.")
     >>> len(message)

@@ -502,7 +502,7 @@ def _codec_of(
                 f"{name} does not hold its model: pass the one with the fingerprint "
                 f"{view.fingerprint.hex()} as `model`"
             )
-        model = FrozenModel.from_bytes(view.model)
+        return RecordCodec(FrozenModel.from_bytes(view.model))
     codec = _as_codec(model)
     found = codec.model.fingerprint
     if found != view.fingerprint:

@@ -3,44 +3,15 @@
  * quotients from 32-bit ones.
  *
  * SPDX-License-Identifier: MIT */
-#include "../bbans_tiny.h"
+#include "bbans_tiny_internal.h"
 
 #define HEAD_MIN ((uint32_t)1 << 31)
 #define START_MIN ((uint64_t)1 << 40)
 #define FLAG_TOTAL 16
 #define FLAG_SCHEDULE 15
-#define FILTER_BITS 32
 #define POSTERIOR_BITS 26
-#define SHORT_MAX 32767u
-#define WINDOW_BITS 63
-#define WINDOW ((uint64_t)1 << WINDOW_BITS)
-#define RANGE_MIN ((uint64_t)1 << 55)
 
 /* ---- Arithmetic ---------------------------------------------------------- */
-
-static unsigned bit_length(uint64_t v)
-{
-    unsigned n = 0;
-    uint32_t w = (uint32_t)v;
-
-    if (v >> 32 != 0) {
-        n = 32;
-        w = (uint32_t)(v >> 32);
-    }
-    for (; w != 0; w >>= 1)
-        n++;
-    return n;
-}
-
-/* v >> n for 0 <= n < 32, from shifts of 32 bits. */
-static uint64_t shifted(uint64_t v, unsigned n)
-{
-    const uint32_t hi = (uint32_t)(v >> 32), lo = (uint32_t)v;
-
-    if (n == 0)
-        return v;
-    return (uint64_t)(hi >> n) << 32 | (lo >> n | hi << (32 - n));
-}
 
 /* *x := floor(*x / d); returns the remainder.  d < 2^26, so six bits at a time
  * fit 32: rest < d gives rest 2^6 + 63 < 2^32. */
@@ -60,12 +31,6 @@ static uint32_t divide(uint64_t *x, uint32_t d)
     }
     *x = (uint64_t)(hi / d) << 32 | quotient;
     return rest;
-}
-
-static uint32_t load_word(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
-           (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 /* ---- The message --------------------------------------------------------- */
@@ -240,14 +205,6 @@ static void read_stack(bbans_tiny_stack *s, const uint8_t *bytes, size_t n)
 
 /* ---- The model ----------------------------------------------------------- */
 
-/* The floor of predicted weights, 2^min(12, 18 - bl(K - 1)). */
-static uint32_t floor_of(const bbans_tiny_hmm *hmm)
-{
-    const unsigned bits = bit_length(hmm->states - 1u);
-
-    return (uint32_t)1 << (bits <= 6 ? 12 : 18 - bits);
-}
-
 static uint32_t mass(const uint16_t *row, uint32_t k)
 {
     return (uint32_t)(row[k + 1] - row[k]);
@@ -261,19 +218,12 @@ static void start_filter(const bbans_tiny_hmm *hmm, uint32_t *predicted)
         predicted[i] = mass(hmm->initial, i);
 }
 
-/* v 2^-right, below 2^32; |right| < 32 */
-static uint32_t scaled(uint64_t v, int right)
-{
-    return right >= 0 ? (uint32_t)shifted(v, (unsigned)right)
-                      : (uint32_t)v << -right;
-}
-
 /* One step of "The frozen HMM": predicted becomes the next step's, W goes to
  * filtered. p < 2^31 and B <= 2^15: the sum is below 2^46 and at least 1. */
 static void filter(const bbans_tiny_hmm *hmm, uint32_t symbol,
                    uint32_t *predicted, uint32_t *filtered)
 {
-    const uint32_t K = hmm->states, least = floor_of(hmm);
+    const uint32_t K = hmm->states, least = floor_of(hmm->states);
     const uint16_t *row = hmm->emission + symbol;
     uint64_t sum = 0;
     uint32_t i, j;

@@ -123,8 +123,7 @@ static void new_file(const char *name, const char *model_name)
 {
     const buffer b = read_file(model_name);
     const size_t cap = bbans_records_header_bytes(1, b.n);
-    uint8_t *bytes = allocate(cap);
-    uint8_t fingerprint[8];
+    uint8_t *bytes = allocate(cap), fingerprint[8];
     bbans_model model;
     size_t n;
 

@@ -41,6 +41,25 @@
 #define BBANS_POSTERIOR_BITS 26
 #define BBANS_SHORT_MAX 32767
 
+/* A context of a symbol: its entries, b, the room 2^16 - 2^8 b and the sum G of
+ * its weights.  Once a symbol x is placed, how many entries are below it,
+ * whether the next one is its own, and W(x) and W(x + 1): docs/maths.md,
+ * "Emissions that depend on earlier symbols". */
+typedef struct {
+    const uint8_t *symbol, *sum; /* [entries], as bbans_contexts has them */
+    size_t entries;
+    uint32_t back_off, room, whole;
+    size_t before, hit;
+    uint32_t below, above;
+} bbans_level;
+
+/* Those of one symbol, from the shortest to the longest, without the empty
+ * one. */
+typedef struct {
+    bbans_level level[BBANS_ORDER_MAX];
+    size_t n;
+} bbans_path;
+
 /* `stride` is a multiple of 16; arrays need no alignment. */
 typedef struct {
     /* One filter step: emitting [stride], the masses below 2^29 with which the
@@ -61,6 +80,11 @@ typedef struct {
     /* The sum of weight[i] value[i], below 2^64. */
     uint64_t (*dot)(const uint32_t *weight, const uint32_t *value,
                     size_t stride);
+    /* Contexts of x[t], of which x[0 .. t - 1] are read; and a symbol placed in
+     * them. */
+    void (*walk)(const bbans_hmm *hmm, const uint32_t *x, size_t t,
+                 bbans_path *path);
+    void (*place)(bbans_path *path, uint32_t x);
     /* How many of edge[0 .. n - 1], which do not fall, are <= slot < 2^28. */
     size_t (*rank)(const uint32_t *edge, size_t n, uint32_t slot);
 } bbans_hmm_kernels;

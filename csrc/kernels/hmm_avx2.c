@@ -71,6 +71,61 @@ AVX2 static inline __m256i running_sums(__m256i v)
 
 #include "hmm_x86.h"
 
+#define CONTEXTS AVX2
+#define NUMBERS 16
+
+/* Of 16 numbers, or as many pairs of them as the mask has: bits of those below,
+ * two each; whether one is equal. */
+AVX2 static inline unsigned below_16(__m256i w, __m256i v, __m256i mask,
+                                     size_t *hit)
+{
+    const __m256i most = _mm256_max_epu16(w, v);
+    const __m256i equal = _mm256_and_si256(_mm256_cmpeq_epi16(w, v), mask);
+
+    *hit |= _mm256_movemask_epi8(equal) != 0;
+    return (unsigned)_mm256_movemask_epi8(
+        _mm256_andnot_si256(_mm256_cmpeq_epi16(most, w), mask));
+}
+
+/* Of many only those that a bisection leaves. */
+AVX2 static inline size_t below(const uint8_t *number, size_t n, uint32_t other,
+                                size_t *hit)
+{
+    static const int32_t pairs[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    const __m256i v = _mm256_set1_epi16((short)other);
+    __m256i mask = _mm256_set1_epi32(-1);
+    size_t count = 0;
+
+    *hit = 0;
+    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
+        const size_t half = n / 2;
+
+        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
+            count += half;
+            number += 2 * half;
+        }
+        n -= half;
+    }
+    for (; n >= NUMBERS; n -= NUMBERS, number += 2 * NUMBERS)
+        count +=
+            (size_t)__builtin_popcount(below_16(LOAD(number), v, mask, hit)) /
+            2;
+    mask = LOAD(pairs + 8 - n / 2);
+    count += (size_t)__builtin_popcount(below_16(
+                 _mm256_maskload_epi32((const int *)(const void *)number, mask),
+                 v, mask, hit)) /
+             2;
+    if (n % 2 != 0) {
+        const uint32_t last = bbans_load_le16(number + 2 * (n - 1));
+
+        count += last < other;
+        *hit |= last == other;
+    }
+    return count;
+}
+
+#include "contexts.h"
+
 #define LINEAR 128
 
 AVX2 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
@@ -93,6 +148,8 @@ const bbans_hmm_kernels bbans_hmm_avx2 = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
+                                          .walk = walk,
+                                          .place = place,
                                           .rank = rank};
 
 #define ADD_PRODUCTS16(sum, a, b)                                              \

@@ -74,6 +74,42 @@ AVX512 static inline __m512i running_sums(__m512i v)
 
 #include "hmm_x86.h"
 
+#define CONTEXTS AVX512
+#define NUMBERS 32
+
+/* Of many only those that a bisection leaves. */
+AVX512 static inline size_t below(const uint8_t *number, size_t n,
+                                  uint32_t other, size_t *hit)
+{
+    const __m512i v = _mm512_set1_epi16((short)other);
+    size_t count = 0;
+
+    *hit = 0;
+    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
+        const size_t half = n / 2;
+
+        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
+            count += half;
+            number += 2 * half;
+        }
+        n -= half;
+    }
+    while (n > 0) {
+        const size_t some = n < NUMBERS ? n : NUMBERS;
+        const __mmask32 there = (__mmask32)bbans_first_bits(some);
+        const __m512i w = _mm512_maskz_loadu_epi16(there, number);
+
+        count += (size_t)__builtin_popcount(
+            _mm512_mask_cmplt_epu16_mask(there, w, v));
+        *hit |= _mm512_mask_cmpeq_epi16_mask(there, w, v) != 0;
+        number += 2 * some;
+        n -= some;
+    }
+    return count;
+}
+
+#include "contexts.h"
+
 #define LINEAR 256
 
 AVX512 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
@@ -96,6 +132,8 @@ const bbans_hmm_kernels bbans_hmm_avx512 = {.filter = filter,
                                             .posterior = posterior,
                                             .interval = interval,
                                             .dot = dot,
+                                            .walk = walk,
+                                            .place = place,
                                             .rank = rank};
 
 #define ADD_PRODUCTS16(sum, a, b) ((sum) = _mm256_dpwssd_epi32((sum), (a), (b)))

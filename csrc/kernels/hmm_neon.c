@@ -142,6 +142,44 @@ static uint64_t dot(const uint32_t *weight, const uint32_t *value,
     return product_sum(weight, value, stride);
 }
 
+#define CONTEXTS
+#define NUMBERS 8
+
+/* Of many only those that a bisection leaves. */
+static inline size_t below(const uint8_t *number, size_t n, uint32_t other,
+                           size_t *hit)
+{
+    const uint16x8_t v = vdupq_n_u16((uint16_t)other);
+    size_t count = 0;
+
+    *hit = 0;
+    while (n > 4 * NUMBERS) { /* the numbers below end in [0, n] */
+        const size_t half = n / 2;
+
+        if (bbans_load_le16(number + 2 * (half - 1)) < other) {
+            count += half;
+            number += 2 * half;
+        }
+        n -= half;
+    }
+    for (; n >= NUMBERS; n -= NUMBERS, number += 2 * NUMBERS) {
+        const uint8x16_t bytes = vld1q_u8(number);
+        const uint16x8_t w = vreinterpretq_u16_u8(bytes);
+
+        count += vaddvq_u16(vshrq_n_u16(vcltq_u16(w, v), 15));
+        *hit |= vmaxvq_u16(vceqq_u16(w, v)) != 0;
+    }
+    for (; n > 0; n--, number += 2) {
+        const uint32_t w = bbans_load_le16(number);
+
+        count += w < other;
+        *hit |= w == other;
+    }
+    return count;
+}
+
+#include "contexts.h"
+
 #define LINEAR 64
 
 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
@@ -164,5 +202,7 @@ const bbans_hmm_kernels bbans_hmm_neon = {.filter = filter,
                                           .posterior = posterior,
                                           .interval = interval,
                                           .dot = dot,
+                                          .walk = walk,
+                                          .place = place,
                                           .rank = rank};
 #endif

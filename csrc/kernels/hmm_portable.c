@@ -108,6 +108,30 @@ static uint64_t dot(const uint32_t *weight, const uint32_t *value,
     return sum;
 }
 
+/* Without branches that depend on the numbers: those would be mispredicted. */
+static size_t below(const uint8_t *number, size_t n, uint32_t other,
+                    size_t *hit)
+{
+    const size_t all = n;
+    size_t lo = 0;
+
+    *hit = 0;
+    if (n == 0)
+        return 0;
+    while (n > 1) { /* those below end in [lo, lo + n] */
+        const size_t half = n / 2;
+
+        lo += bbans_load_le16(number + 2 * (lo + half - 1)) < other ? half : 0;
+        n -= half;
+    }
+    lo += bbans_load_le16(number + 2 * lo) < other;
+    *hit = lo < all && bbans_load_le16(number + 2 * lo) == other;
+    return lo;
+}
+
+#define CONTEXTS
+#include "contexts.h"
+
 static size_t rank(const uint32_t *edge, size_t n, uint32_t slot)
 {
     return bbans_bisect(edge, &n, slot, 0);
@@ -117,4 +141,6 @@ const bbans_hmm_kernels bbans_hmm_portable = {.filter = filter,
                                               .posterior = posterior,
                                               .interval = interval,
                                               .dot = dot,
+                                              .walk = walk,
+                                              .place = place,
                                               .rank = rank};

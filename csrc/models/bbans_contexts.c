@@ -96,95 +96,6 @@ bbans_status bbans_contexts_check(const bbans_contexts *c, size_t symbols)
     return BBANS_OK;
 }
 
-/* ---- Contexts of a symbol ------------------------------------------------ */
-
-/* How many of the numbers first .. end - 1, which rise, are below another.
- * Without branches that depend on values: those would be mispredicted. */
-static size_t count_below(const uint8_t *number, size_t first, size_t end,
-                          size_t other)
-{
-    size_t lo = first, n = end - first;
-
-    if (n == 0)
-        return 0;
-    while (n > 1) { /* those below end in [lo, lo + n] */
-        const size_t half = n / 2;
-
-        lo += number16(number, lo + half - 1) < other ? half : 0;
-        n -= half;
-    }
-    return lo + (number16(number, lo) < other) - first;
-}
-
-static void put_level(const bbans_contexts *c, size_t k, bbans_level *level)
-{
-    const size_t first = number32(c->first, k);
-
-    level->entries = number32(c->first, k + 1) - first;
-    level->symbol = c->symbol + 2 * first;
-    level->sum = c->sum + 2 * first;
-    level->back_off = c->back_off[k] + 1u;
-    level->room =
-        ((uint32_t)1 << SHARE_BITS) - (level->back_off << BACK_OFF_BITS);
-    level->whole =
-        level->entries == 0 ? 1 : number16(level->sum, level->entries - 1);
-}
-
-void bbans_context_walk(const bbans_hmm *hmm, const uint32_t *x, size_t t,
-                        bbans_path *path)
-{
-    const bbans_contexts *c = hmm->contexts;
-    size_t n = 0, k = 0;
-
-    for (;;) {
-        const size_t first = number32(c->children, k);
-        const size_t end = number32(c->children, k + 1);
-        const size_t label = n < t ? x[t - 1 - n] : hmm->symbols;
-
-        k = first + count_below(c->label, first, end, label);
-        if (k == end || number16(c->label, k) != label)
-            break;
-        put_level(c, k, &path->level[n++]);
-        if (n > t) /* that was the beginning */
-            break;
-    }
-    path->n = n;
-}
-
-/* The sum of the weights of the first j entries, and W behind them. */
-static uint32_t sum_before(const bbans_level *level, size_t j)
-{
-    return j == 0 ? 0 : number16(level->sum, j - 1);
-}
-
-/* room < 2^16 and sums are below 2^16. */
-static uint32_t share_before(const bbans_level *level, size_t j)
-{
-    return level->room * sum_before(level, j) / level->whole;
-}
-
-/* The entries below a symbol, if those are first .. end; whether the next one
- * is the symbol's own. */
-static size_t place_in(bbans_level *level, size_t first, size_t end, size_t x,
-                       int *hit)
-{
-    const size_t j = first + count_below(level->symbol, first, end, x);
-
-    *hit = j < level->entries && number16(level->symbol, j) == x;
-    level->below = share_before(level, j);
-    level->above = *hit ? share_before(level, j + 1) : level->below;
-    return j;
-}
-
-void bbans_context_place(bbans_path *path, size_t x)
-{
-    size_t k;
-    int hit;
-
-    for (k = 0; k < path->n; k++)
-        (void)place_in(&path->level[k], 0, path->level[k].entries, x, &hit);
-}
-
 /* ---- Edges --------------------------------------------------------------- */
 
 /* e_k(x) <= 2^24 - 1, x < M: for k = 0 because c(x) < 2^r, and then e b >> 8
@@ -284,6 +195,11 @@ typedef struct {
     uint32_t start, end;
 } bounds;
 
+static uint32_t sum_before(const bbans_level *level, size_t j)
+{
+    return j == 0 ? 0 : number16(level->sum, j - 1);
+}
+
 /* An entry of a context that may be the symbol's: as if its weights were spread
  * over the slots. */
 static size_t guess(const bbans_level *level, const bounds *b, size_t k,
@@ -293,10 +209,15 @@ static size_t guess(const bbans_level *level, const bounds *b, size_t k,
     const uint32_t high = sum_before(level, b->behind[k]);
     const uint32_t at = low + (uint32_t)((uint64_t)(slot - b->start) *
                                          (high - low) / (b->end - b->start));
+    size_t lo = b->first[k], n = b->behind[k] - lo;
 
-    /* The first whose own sum is above. */
-    return b->first[k] + count_below(level->sum, b->first[k], b->behind[k] - 1,
-                                     (size_t)at + 1);
+    while (n > 1) { /* the first whose own sum is above is in [lo, lo + n) */
+        const size_t half = n / 2;
+
+        lo += number16(level->sum, lo + half - 1) <= at ? half : 0;
+        n -= half;
+    }
+    return lo;
 }
 
 /* Guesses of one context before its entries are halved. */
@@ -307,8 +228,8 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
                         uint32_t slot, uint32_t *symbol, uint32_t *start,
                         uint32_t *freq)
 {
-    size_t at[BBANS_ORDER_MAX], k, n = path->n, x;
-    int hit[BBANS_ORDER_MAX], guesses = 0;
+    size_t k, n = path->n, x = hmm->symbols;
+    int guesses = 0;
     states_edges states;
     bounds b;
 
@@ -339,16 +260,14 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
                              ? guess(level, &b, n - 1, slot)
                              : (b.first[n - 1] + b.behind[n - 1]) / 2);
         }
-        for (k = 0; k < path->n; k++)
-            at[k] =
-                place_in(&path->level[k], b.first[k], b.behind[k], x, &hit[k]);
+        bbans_kernel.hmm->place(path, (uint32_t)x);
         if (x > b.lo) {
             middle = edge_below(hmm, path, x, edge_of(&states, x));
             if (middle > slot) {
                 b.hi = x;
                 b.end = middle;
                 for (k = 0; k < path->n; k++)
-                    b.behind[k] = at[k];
+                    b.behind[k] = path->level[k].before;
                 continue;
             }
             b.lo = x;
@@ -360,14 +279,15 @@ void bbans_context_find(const bbans_hmm *hmm, bbans_path *path,
                 b.lo = x + 1;
                 b.start = middle;
                 for (k = 0; k < path->n; k++)
-                    b.first[k] = at[k] + (size_t)hit[k];
+                    b.first[k] = path->level[k].before + path->level[k].hit;
                 continue;
             }
             b.hi = x + 1;
             b.end = middle;
         }
     }
-    bbans_context_place(path, b.lo);
+    if (x != b.lo)
+        bbans_kernel.hmm->place(path, (uint32_t)b.lo);
     *symbol = (uint32_t)b.lo;
     *start = b.start;
     *freq = b.end - b.start;

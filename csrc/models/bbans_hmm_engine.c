@@ -115,7 +115,7 @@ static void pop_likelihood(const bbans_hmm *hmm, bbans_stream *s)
         filter_with(hmm, s, bbans_emitting(hmm, k));
         return;
     }
-    bbans_context_walk(hmm, x, s->t, &path);
+    bbans_kernel.hmm->walk(hmm, x, s->t, &path);
     bbans_context_find(hmm, &path, edge, NULL,
                        bbans_slot_bits(s->lane.x, BBANS_CONTEXT_BITS), x + s->t,
                        &first, &freq);
@@ -142,7 +142,7 @@ static bbans_status decode(const bbans_state_space *model, bbans_stream *s,
         filter_with(hmm, s, bbans_emitting(hmm, *x));
         return status;
     }
-    bbans_context_walk(hmm, symbols_of(s), s->t, &path);
+    bbans_kernel.hmm->walk(hmm, symbols_of(s), s->t, &path);
     bbans_context_find(hmm, &path, NULL, predicted, slot, x, &first, &freq);
     status = bbans_range_advance(dec, first, freq, total);
     filter_placed(hmm, s, &path);
@@ -176,8 +176,8 @@ static void filter(const bbans_hmm *hmm, bbans_stream *s)
         filter_with(hmm, s, bbans_emitting(hmm, x[s->t]));
         return;
     }
-    bbans_context_walk(hmm, x, s->t, &path);
-    bbans_context_place(&path, x[s->t]);
+    bbans_kernel.hmm->walk(hmm, x, s->t, &path);
+    bbans_kernel.hmm->place(&path, x[s->t]);
     filter_placed(hmm, s, &path);
 }
 
@@ -207,8 +207,8 @@ static void push_likelihood(const bbans_hmm *hmm, bbans_stream *s)
     if (hmm->contexts != NULL) {
         bbans_path path;
 
-        bbans_context_walk(hmm, x, s->t, &path);
-        bbans_context_place(&path, x[s->t]);
+        bbans_kernel.hmm->walk(hmm, x, s->t, &path);
+        bbans_kernel.hmm->place(&path, x[s->t]);
         bbans_context_interval(hmm, &path, x[s->t], &first, &end);
     }
     bbans_lane_push_bits(&s->lane, first, end - first, emission_bits(hmm));
@@ -231,8 +231,8 @@ static void encode(const bbans_state_space *model, bbans_stream *s,
         return;
     }
     end = first + freq;
-    bbans_context_walk(hmm, x, s->t, &path);
-    bbans_context_place(&path, x[s->t]);
+    bbans_kernel.hmm->walk(hmm, x, s->t, &path);
+    bbans_kernel.hmm->place(&path, x[s->t]);
     bbans_context_interval(hmm, &path, x[s->t], &first, &end);
     (void)bbans_range_encode_interval(enc, first, end - first, total);
     filter_placed(hmm, s, &path);

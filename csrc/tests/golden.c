@@ -51,6 +51,13 @@ typedef struct {
     size_t n;
 } golden_bytes;
 
+/* The pairs of a record and its message, and what no message is. */
+typedef struct {
+    golden_bytes file;
+    const golden_bytes *record, *refused;
+    size_t records, refusals;
+} golden_record_case;
+
 typedef struct {
     golden_bytes file;
     const int64_t *x; /* numbers of symbols, or rows of integers */
@@ -273,7 +280,7 @@ static int model_file_run(const golden_model_file *c)
 {
     static uint64_t memory[6000], work[2000];
     static uint32_t tail[3000], symbol[60], symbol_back[60];
-    static int64_t value[256], back[120];
+    static int64_t value[257], back[120];
     static uint8_t file[6000];
     const bbans_state_space *space;
     const void *x = c->x;
@@ -569,6 +576,38 @@ static int linear_case_run(const golden_linear_case *c)
 }
 #endif
 
+#ifndef GOLDEN_TINY
+/* Records are written and read as stored, and what is refused is. */
+static int record_case_run(const golden_record_case *c)
+{
+    static uint64_t memory[6000], work[600];
+    static uint8_t record[1200];
+    bbans_model model;
+    size_t i, n;
+
+    EXPECT(bbans_model_parse(&model, c->file.data, c->file.n) == BBANS_OK);
+    EXPECT(bbans_model_build(&model, memory, sizeof memory) == BBANS_OK);
+    EXPECT(bbans_record_work_bytes(&model) <= sizeof work);
+    for (i = 0; i < c->records; i++) {
+        const golden_bytes *data = &c->record[2 * i];
+        const golden_bytes *message = &c->record[2 * i + 1];
+
+        EXPECT(bbans_record_encode(&model, data->data, data->n, out, sizeof out,
+                                   &n, work, sizeof work) == BBANS_OK);
+        EXPECT(n == message->n && equal(out, message->data, n));
+        EXPECT(bbans_record_decode(&model, message->data, message->n, record,
+                                   sizeof record, &n, work,
+                                   sizeof work) == BBANS_OK);
+        EXPECT(n == data->n && equal(record, data->data, n));
+    }
+    for (i = 0; i < c->refusals; i++)
+        EXPECT(bbans_record_decode(&model, c->refused[i].data, c->refused[i].n,
+                                   record, sizeof record, &n, work,
+                                   sizeof work) == BBANS_ERR_CORRUPT);
+    return 0;
+}
+#endif
+
 #ifdef GOLDEN_TINY
 size_t golden_count(void)
 {
@@ -586,7 +625,7 @@ size_t golden_count(void)
     return COUNT(golden_cases) + COUNT(golden_lgssm_cases) +
            COUNT(golden_model_files) + COUNT(golden_networks) +
            COUNT(golden_latent_cases) + COUNT(golden_finite_cases) +
-           COUNT(golden_linear_cases);
+           COUNT(golden_linear_cases) + COUNT(golden_record_cases);
 }
 
 int golden_run(size_t i)
@@ -620,7 +659,10 @@ int golden_run(size_t i)
         return finite_case_run(&golden_finite_models[finite->coded.model],
                                finite);
     }
-    return linear_case_run(
-        &golden_linear_cases[i - COUNT(golden_finite_cases)]);
+    i -= COUNT(golden_finite_cases);
+    if (i < COUNT(golden_linear_cases))
+        return linear_case_run(&golden_linear_cases[i]);
+    return record_case_run(
+        &golden_record_cases[i - COUNT(golden_linear_cases)]);
 }
 #endif

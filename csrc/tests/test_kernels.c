@@ -123,12 +123,169 @@ static void compare(const bbans_kernels *portable, const bbans_kernels *kernels,
                                          width + 1) == edge[0][stride]);
             CHECK(from[0] == from[1] && width[0] == width[1]);
         }
+        for (n = 0; n <= 5; n++)
+            CHECK(portable->hmm->dot(p[0], hmm->emission_sums + n * stride,
+                                     stride) ==
+                  kernels->hmm->dot(p[0], hmm->emission_sums + n * stride,
+                                    stride));
         slot = below(edge[0][stride] + 2);
         for (n = 0; n <= states; n += 1 + below(7))
             CHECK(portable->hmm->rank(edge[0] + 1, n, slot) ==
                   kernels->hmm->rank(edge[0] + 1, n, slot));
     }
     free(m.memory);
+}
+
+/* n numbers below the limit that rise, 16 bits each, at place `at`. */
+static void put_rising(uint8_t *bytes, size_t at, uint32_t n, uint32_t limit)
+{
+    uint32_t next = 0, i;
+
+    for (i = 0; i < n; i++) {
+        const uint32_t left = n - i, spare = limit - next - left;
+        const uint32_t more = below(2 * spare / left + 1);
+
+        next += more < spare ? more : spare;
+        bbans_store_le16(bytes + 2 * (at + i), next++);
+    }
+}
+
+#define CONTEXTS_MAX 3000
+#define ENTRIES_MAX 30000
+
+/* How many children or entries: about the lengths of vectors, and many. */
+static uint32_t random_count(uint32_t most)
+{
+    static const uint32_t count[] = {0,  1,  2,   3,   7,   8,  9,
+                                     15, 16, 17,  31,  32,  33, 63,
+                                     64, 65, 128, 129, 300, 999};
+    const uint32_t n =
+        count[below(below(2) ? 6 : sizeof count / sizeof *count)];
+
+    return n < most ? n : most;
+}
+
+static uint8_t *exactly(size_t n)
+{
+    uint8_t *bytes = malloc(n > 0 ? n : 1);
+
+    CHECK(bytes != NULL);
+    return bytes;
+}
+
+static int same_paths(const bbans_path *a, const bbans_path *b, int placed)
+{
+    size_t k;
+
+    if (a->n != b->n)
+        return 0;
+    for (k = 0; k < a->n; k++) {
+        const bbans_level *u = &a->level[k], *v = &b->level[k];
+
+        if (u->symbol != v->symbol || u->sum != v->sum ||
+            u->entries != v->entries || u->back_off != v->back_off ||
+            u->room != v->room || u->whole != v->whole ||
+            (placed && (u->before != v->before || u->hit != v->hit ||
+                        u->below != v->below || u->above != v->above)))
+            return 0;
+    }
+    return 1;
+}
+
+/* Walks to contexts of up to three symbols, and symbols placed there. */
+static void compare_contexts(const bbans_kernels *portable,
+                             const bbans_kernels *kernels)
+{
+    static const uint32_t sizes[] = {2, 40, 300, 65535};
+    static uint32_t children[CONTEXTS_MAX + 1], first[CONTEXTS_MAX + 1];
+    static uint32_t parent[CONTEXTS_MAX];
+    const uint32_t symbols = sizes[below(4)];
+    uint32_t contexts = 1, entries = 0, end = 1, x[4], k, n, trial;
+    unsigned depth = 0;
+    size_t longest = 0;
+    bbans_contexts c;
+    bbans_hmm hmm;
+    uint8_t *label, *symbol, *sum, *bytes;
+
+    first[0] = 0;
+    for (k = 0; k < contexts; k++) {
+        if (k == end) {
+            depth++;
+            end = contexts;
+        }
+        children[k] = contexts;
+        n = depth == 3 ? 0 : random_count(symbols + 1);
+        for (; n > 0 && contexts < CONTEXTS_MAX; n--)
+            parent[contexts++] = k;
+        n = k == 0 ? 0 : random_count(symbols);
+        if (n <= ENTRIES_MAX - entries)
+            entries += n;
+        first[k + 1] = entries;
+    }
+    children[contexts] = contexts;
+    /* Of exactly their sizes: a sanitizer sees what reads past them. */
+    c.contexts = contexts;
+    c.entries = entries;
+    c.children = bytes = exactly(4 * (contexts + 1));
+    for (k = 0; k <= contexts; k++)
+        bbans_store(bytes + 4 * k, children[k], 4);
+    c.first = bytes = exactly(4 * (contexts + 1));
+    for (k = 0; k <= contexts; k++)
+        bbans_store(bytes + 4 * k, first[k], 4);
+    c.label = label = exactly(2 * contexts);
+    c.symbol = symbol = exactly(2 * entries);
+    c.sum = sum = exactly(2 * entries);
+    c.back_off = bytes = exactly(contexts);
+    bbans_store_le16(label, 0);
+    for (k = 0; k < contexts; k++) {
+        n = first[k + 1] - first[k];
+        put_rising(label, children[k], children[k + 1] - children[k],
+                   symbols + 1);
+        put_rising(symbol, first[k], n, symbols);
+        put_rising(sum, first[k], n, 65535);
+        for (; n-- > 0;) /* at least 1 */
+            bbans_store_le16(sum + 2 * (first[k] + n),
+                             bbans_load_le16(sum + 2 * (first[k] + n)) + 1);
+        bytes[k] = (uint8_t)(first[k] == first[k + 1] ? 255 : below(255));
+    }
+    CHECK(bbans_contexts_check(&c, symbols) == BBANS_OK);
+    memset(&hmm, 0, sizeof hmm);
+    hmm.contexts = &c;
+    hmm.symbols = symbols;
+    for (trial = 0; trial < 300; trial++) {
+        bbans_path a, b;
+        size_t t = 0, begin = 0;
+
+        /* Symbols after which a context comes, and others before them. */
+        if (below(4) == 0)
+            x[t++] = below(symbols);
+        for (k = below(contexts); k != 0; k = parent[k]) {
+            x[t] = bbans_load_le16(label + 2 * k);
+            begin = x[t++] == symbols ? t : begin; /* is no symbol */
+        }
+        portable->hmm->walk(&hmm, x + begin, t - begin, &a);
+        kernels->hmm->walk(&hmm, x + begin, t - begin, &b);
+        CHECK(same_paths(&a, &b, 0));
+        longest = a.n > longest ? a.n : longest;
+        for (n = 0; n < 10; n++) {
+            uint32_t wanted = below(symbols);
+
+            if (a.n > 0 && a.level[a.n - 1].entries > 0 && below(2))
+                wanted = bbans_load_le16(
+                    a.level[a.n - 1].symbol +
+                    2 * below((uint32_t)a.level[a.n - 1].entries));
+            portable->hmm->place(&a, wanted);
+            kernels->hmm->place(&b, wanted);
+            CHECK(same_paths(&a, &b, 1));
+        }
+    }
+    CHECK(depth == 0 || longest > 0);
+    free(label);
+    free(symbol);
+    free(sum);
+    free(bytes);
+    free((void *)(uintptr_t)c.children);
+    free((void *)(uintptr_t)c.first);
 }
 
 #define WIDTH_MAX 40
@@ -1431,6 +1588,8 @@ int main(void)
     portable = bbans_kernel;
     for (trial = 0; trial < 100; trial++)
         compare(&portable, &avx512, 1 + below(STATES_MAX), 9 + below(20));
+    for (trial = 0; trial < 100; trial++)
+        compare_contexts(&portable, &avx512);
     for (trial = 0; trial < 1000; trial++)
         compare_levels(&portable, &avx512);
     for (trial = 0; trial < 100; trial++)
@@ -1454,6 +1613,8 @@ int main(void)
         for (trial = 0; trial < 300; trial++)
             compare(&portable, &bbans_kernel, 1 + below(STATES_MAX),
                     9 + below(20));
+        for (trial = 0; trial < 300; trial++)
+            compare_contexts(&portable, &bbans_kernel);
         for (trial = 0; trial < 3000; trial++)
             compare_levels(&portable, &bbans_kernel);
         for (trial = 0; trial < 300; trial++)

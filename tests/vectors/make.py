@@ -69,6 +69,10 @@ container_v3.json
         the block_size with which the library writes it, under the model, at level 5.
     damaged: name, the hex of a file that no reader takes, and the error: "corrupt",
         "truncated", "version" or "format" (no container). They name no coder.
+records_v1.json
+    cases: name; the hex of the model file; ends; bytes, the hex of the bytes of each
+        symbol but the end; records, pairs of the hex of a record and of its message;
+        and refused, the hex of messages that stand for no record.
 leak_v1.json
     seed: lanes, and the hex of data and of the message that starts from them.
     located: data and lanes as above, shape ("slow" or one of reference.SHAPES),
@@ -786,6 +790,9 @@ def stream_content():
 # model_v3.json
 
 
+TABLES = ("initial", "transition", "emission", "prec", "tail_length")
+
+
 def contexts_at_random(draw, M, order):
     """A tree of contexts, as reference.ARHMM has them; None is the beginning."""
     contexts, level = {}, [()]
@@ -804,17 +811,19 @@ def contexts_at_random(draw, M, order):
     return contexts
 
 
-def model_case(name, model, hmm, xs, kind="integers", values=None, predictive=False):
+def model_case(
+    name, model, hmm, xs, kind="integers", values=None, predictive=False, ends=False
+):
     """`hmm` is what the reference makes of the numbers in `model`."""
     if isinstance(hmm, ref.LGSSM):
         message = ref.lgssm_encode(hmm, xs, predictive)
     else:
         message = (ref.encode_predictive if predictive else ref.encode)(hmm, xs)
-    file = ref.model_file(hmm, kind, values, predictive)
+    file = ref.model_file(hmm, kind, values, predictive, ends)
     model = {key: value for key, value in model.items() if key != "name"}
     return {
         "name": name, "kind": kind, "values": values, "predictive": predictive,
-        "model": model, "file": file.hex(),
+        "ends": ends, "model": model, "file": file.hex(),
         "fingerprint": sha256(file[:-4]).digest()[:8].hex(), "xs": xs,
         "message": message.hex(),
     }  # fmt: skip
@@ -837,10 +846,7 @@ def model_cases(draw):
     for order in (0, 1, 3):
         model = model_of(draw, 3, 6, 16, "mixed", 9)
         contexts = contexts_at_random(draw, 6, order)
-        tables = [
-            model[key]
-            for key in ("initial", "transition", "emission", "prec", "tail_length")
-        ]
+        tables = [model[key] for key in TABLES]
         hmm = ref.ARHMM(*tables, contexts=contexts)
         listed = [[c, b, [*weights.items()]] for c, (b, weights) in contexts.items()]
         xs = [draw.below(6) for _ in range(60)]
@@ -855,10 +861,86 @@ def model_cases(draw):
             yield model_case(
                 model["name"], model, lgssm_from(model), xs, predictive=predictive
             )
+    for name, kind, values, M, ends in [
+        ("text in UTF-8", "text", None, 256, False),
+        ("text in UTF-8 that ends", "text", None, 257, True),
+        ("some text that ends", "text", [97, 0x10FFFF], 3, True),
+        ("bytes that end", "bytes", None, 257, True),
+        ("integers that end", "integers", None, 4, True),
+        ("some integers that end", "integers", [-(2**63), 2**63 - 1], 3, True),
+    ]:
+        model = model_of(draw, 2, M, 20, "peaked", 12)
+        hmm = hmm_of(model)
+        xs = likely(draw, hmm, 30)
+        yield model_case(name, model, hmm, xs, kind, values, M == 257, ends)
 
 
 def model_content():
     return {"cases": list(model_cases(Generator(7)))}
+
+
+# records_v1.json
+
+
+def record_models(draw):
+    """Of bytes and of text, numbered and listed, with contexts and without."""
+    few, text = [0, 10, 65, 66, 254, 255], [10, 97, 233, 960, 0x65E5, 0x10FFFF]
+    for kind, values, M in [
+        ("bytes", None, 5), ("bytes", few, 6), ("bytes", None, 256),
+        ("text", text, 6), ("text", None, 256),
+    ]:  # fmt: skip
+        for ends in (False, True):
+            for order in (None, 2) if M < 256 else (None,):
+                model = model_of(draw, 3, M + ends, draw.pick([16, 24]), "peaked", 9)
+                hmm = hmm_of(model)
+                if order is not None:
+                    tables = [model[key] for key in TABLES]
+                    contexts = contexts_at_random(draw, M + ends, order)
+                    hmm = ref.ARHMM(*tables, contexts=contexts)
+                yield kind, values, M, ends, hmm
+
+
+def record_case(draw, kind, values, M, ends, hmm):
+    units = [bytes([v]) for v in (values or range(256))[:M]] if kind == "bytes" else (
+        [bytes([v]) for v in range(256)] if values is None
+        else [chr(v).encode() for v in values]
+    )  # fmt: skip
+    records, refused = [], []
+    for T in [0, 1, 2, 3, 9, 40, 270]:
+        for xs in (
+            [x for x in likely(draw, hmm, T) if x < M],
+            [draw.below(M) for _ in range(T)],
+        ):
+            record = b"".join(units[x] for x in xs)
+            records.append((record, ref.encode_record(hmm, record, xs, ends)))
+    if M < 256:
+        foreign = units[0] + (b"\x07" if kind == "bytes" else "\u6f22".encode())
+        records.append((foreign, ref.encode_record(hmm, foreign, None, ends)))
+    if values is None and kind == "text":
+        record = "né, \u6f22\u5b57 and \U0001f600".encode()
+        records.append((record, ref.encode_record(hmm, record, [*record], ends)))
+    while len(refused) < 8:
+        message = bytes(
+            draw.pick([0, 255, draw.below(256)]) for _ in range(draw.below(5))
+        )
+        message = message[1:] if message.startswith(b"\xff") else message
+        try:
+            ref.decode_record(hmm, message, units, ends, most=300)
+        except ref.Damage:
+            refused.append(message)
+    contexts = "with contexts" if isinstance(hmm, ref.ARHMM) else "without contexts"
+    return {
+        "name": f"{kind}, {M} of them, {contexts}" + (", ends" if ends else ""),
+        "file": ref.model_file(hmm, kind, values, ends=ends).hex(), "ends": ends,
+        "bytes": [unit.hex() for unit in units],
+        "records": [[a.hex(), b.hex()] for a, b in records],
+        "refused": [message.hex() for message in refused],
+    }  # fmt: skip
+
+
+def record_content():
+    draw = Generator(17)
+    return {"cases": [record_case(draw, *model) for model in record_models(draw)]}
 
 
 # network_v1.json
@@ -1240,6 +1322,9 @@ def coded_models(draw):
     text = model_of(draw, 2, 6, 16, "peaked", 12)
     some = model_of(draw, 2, 4, 16, "peaked", 12)
     linear = lgssm_of(draw, 2, 2, "gaussian", 1, "plain", 12, 90)
+    utf8 = model_of(Generator(18), 2, 257, 16, "peaked", 12)
+    usual.append(1)
+    utf8["emission"] = [masses(usual, 2**16), masses(usual[::-1], 2**16)]
     characters = sorted(map(ord, "aeπ€😀 "))
     integers = [-(2**40), -1, 0, 300]
     return {
@@ -1256,6 +1341,9 @@ def coded_models(draw):
             predictive=True,
         ),
         "rows": Coded("rows", linear, ref.model_file(lgssm_from(linear))),
+        "utf8": Coded(
+            "utf8", utf8, ref.model_file(hmm_of(utf8), "text", None, False, True)
+        ),
     }
 
 
@@ -1416,6 +1504,10 @@ def container_files(draw, models):
         0, [1, 2, 3, 4, 5, 6]
     ).add(0, [7, 8, 9, 10, 11, 12])]  # fmt: skip
     yield "an empty array whose second axis is first", 6, [part(17, [4, 0], axis=1)]
+    text = SENTENCE * 2
+    yield "text by a model of UTF-8", 20, [part(1, None, "utf8").add(
+        1, text[:20]
+    ).add(1, text[20:])]  # fmt: skip
 
 
 def many(part, draw, n):
@@ -1849,6 +1941,7 @@ def main():
         "sets_v1.json": sets_content,
         "gaussian_graph_v1.json": gaussian_graph_content,
         "model_v3.json": model_content,
+        "records_v1.json": record_content,
         "network_v1.json": network_content,
         "vae_v1.json": vae_content,
         "deep_ssm_v1.json": deep_ssm_content,

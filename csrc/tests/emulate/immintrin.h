@@ -6,6 +6,7 @@
 #include <simde/x86/avx512.h>
 typedef simde__mmask16 __mmask16;
 typedef simde__mmask8 __mmask8;
+typedef simde__mmask32 __mmask32;
 
 /* What SIMDe lacks. */
 static inline simde__m256i _mm512_cvtepi32_epi16(simde__m512i a)
@@ -338,3 +339,44 @@ static inline simde__m512 _mm512_div_round_ps(simde__m512 a, simde__m512 b,
 }
 #define _mm512_cvtepi32_ps(a)                                                  \
     _mm512_cvt_roundepi32_ps(a, 0) /* exact, as used */
+
+static inline simde__m512i _mm512_maskz_loadu_epi16(uint32_t k, const void *p)
+{
+    simde__m512i_private out;
+    int i;
+
+    for (i = 0; i < 32; i++) {
+        out.u16[i] = 0;
+        if (k >> i & 1) /* what the mask leaves out need not be there */
+            memcpy(&out.u16[i], (const uint8_t *)p + 2 * i, 2);
+    }
+    return simde__m512i_from_private(out);
+}
+
+#define _mm512_mask_cmplt_epu16_mask simde_mask_less_16
+static inline uint32_t simde_mask_less_16(uint32_t k, simde__m512i a,
+                                          simde__m512i b)
+{
+    const simde__m512i_private x = simde__m512i_to_private(a);
+    const simde__m512i_private y = simde__m512i_to_private(b);
+    uint32_t mask = 0;
+    int i;
+
+    for (i = 0; i < 32; i++)
+        mask |= (uint32_t)(x.u16[i] < y.u16[i]) << i;
+    return mask & k;
+}
+
+#define _mm512_mask_cmpeq_epi16_mask simde_mask_equal_16
+static inline uint32_t simde_mask_equal_16(uint32_t k, simde__m512i a,
+                                           simde__m512i b)
+{
+    const simde__m512i_private x = simde__m512i_to_private(a);
+    const simde__m512i_private y = simde__m512i_to_private(b);
+    uint32_t mask = 0;
+    int i;
+
+    for (i = 0; i < 32; i++)
+        mask |= (uint32_t)(x.u16[i] == y.u16[i]) << i;
+    return mask & k;
+}
