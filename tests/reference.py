@@ -4275,19 +4275,19 @@ class PackedBits:
         return found
 
 
-def halves(v):
+def log_halves(v):
     return (
         v if v < 2 else min(2 * v.bit_length() - 2 + (v >> v.bit_length() - 2) % 2, 15)
     )
 
 
-def quarters(v):
+def log_quarters(v):
     if v == 0:
         return -4
     return 4 * v.bit_length() - 4 + int(4 * v / 2 ** (v.bit_length() - 1)) % 4
 
 
-def clip(v, low, high):
+def clipped(v, low, high):
     return min(max(v, low), high)
 
 
@@ -4397,8 +4397,8 @@ def entries_of(bits, s, depth, M, foreign, hits):
     around = len(s.other.ranks) if s.other else 0
     m = 0
     while m < min(12, most) and not bits.bit(
-        ("entries A", halves(n), halves(s.often), m),
-        ("entries B", min(depth - 1, 3), halves(s.often), halves(around), m),
+        ("entries A", log_halves(n), log_halves(s.often), m),
+        ("entries B", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
     ):
         m += 1
     if m == 12 < most:
@@ -4412,10 +4412,10 @@ def entries_of(bits, s, depth, M, foreign, hits):
             left, w = m - len(found), before.get(x, 0)
             if left == 0:
                 break
-            share = quarters(w) + quarters(left) - quarters(total) + 40
+            share = log_quarters(w) + log_quarters(left) - log_quarters(total) + 40
             there = left == M - x or bits.bit(
-                ("symbol A", halves(left), halves(w)),
-                ("symbol B", last, clip(share, 1, 47) if w else 0),
+                ("symbol A", log_halves(left), log_halves(w)),
+                ("symbol B", last, clipped(share, 1, 47) if w else 0),
             )
             total, last = total - w, (last[1], int(there))
             found += [x] * there
@@ -4424,14 +4424,20 @@ def entries_of(bits, s, depth, M, foreign, hits):
         strangers = bits.number("foreign") if foreign else 0
         ranks, own = s.parent.ranks, m - strangers
         total, index = s.parent.total, s.parent.children.index(s)
-        candidates = sorted(ranks, key=lambda x: (-quarters(ranks[x]), x))
+        candidates = sorted(ranks, key=lambda x: (-log_quarters(ranks[x]), x))
         for i, x in enumerate(candidates):
             left, w = own - len(found), ranks[x]
             if left == 0:
                 break
-            P = clip(quarters(w) + quarters(left) - quarters(total) + 40, 0, 47)
+            P = clipped(
+                log_quarters(w) + log_quarters(left) - log_quarters(total) + 40, 0, 47
+            )
             rest, c = w - s.parent.hits[x], len(s.parent.children) - index
-            R = clip(quarters(rest) - quarters(c) + 24, 1, 31) if rest > 0 else 0
+            R = (
+                clipped(log_quarters(rest) - log_quarters(c) + 24, 1, 31)
+                if rest > 0
+                else 0
+            )
             if left == n - i or bits.bit(
                 ("member A", P, min(left, 7)), ("member B", R, P)
             ):
@@ -4448,16 +4454,16 @@ def ranks_of(bits, s, depth, most, limited):
         most = min(most, g)
     for i, x in enumerate(s.ranks):
         u = 1
-        if most > 1 and m == 1 and 0 < g <= most and bits.bit(("alone", halves(g))):
+        if most > 1 and m == 1 and 0 < g <= most and bits.bit(("alone", log_halves(g))):
             u = g
         elif most > 1:
             w = 0
             if depth > 1 and x in s.parent.ranks:
-                w = quarters(s.parent.ranks[x]) + quarters(g or 1) + 16
-                w = clip(w - quarters(s.parent.total or 1), 1, 31)
-            left = halves(max(g - total, 0))
+                w = log_quarters(s.parent.ranks[x]) + log_quarters(g or 1) + 16
+                w = clipped(w - log_quarters(s.parent.total or 1), 1, 31)
+            left = log_halves(max(g - total, 0))
             while u < min(most, 16) and not bits.bit(
-                ("weight A", min(m - i, 7), left, u), ("weight B", w, halves(g), u)
+                ("weight A", min(m - i, 7), left, u), ("weight B", w, log_halves(g), u)
             ):
                 u += 1
             if u == 16 < most:
@@ -4469,10 +4475,10 @@ def ranks_of(bits, s, depth, most, limited):
 def share_of(bits, s, depth, regular, cells):
     m, T = len(s.ranks), s.total
     exact = (40503 * depth + 2654435761 * m + 2246822519 * T) % 2**32 // 2**18
-    near = depth, halves(m), clip(quarters(T), 0, 63)
+    near = depth, log_halves(m), clipped(log_quarters(T), 0, 63)
     b, other = cells.get(exact), cells.get(near)
-    if b is None or (not regular and not bits.bit(("same", halves(m)))):
-        if other in (None, b) or not bits.bit(("near", halves(m))):
+    if b is None or (not regular and not bits.bit(("same", log_halves(m)))):
+        if other in (None, b) or not bits.bit(("near", log_halves(m))):
             other = 1 + bits.tree(8, "share")
         b = other
     cells[exact] = cells[near] = b
@@ -4484,9 +4490,9 @@ def children_of(bits, s, M, strangers):
     for q in s.other.children if s.other else []:
         w = q.ranks.get(s.newest)
         if w is not None and bits.bit(
-            ("label A", w if w < 16 else 16 + halves(w), halves(len(s.ranks)),
-             halves(s.total)),
-            ("label B", halves(w), halves(len(q.ranks)), halves(q.total)),
+            ("label A", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
+             log_halves(s.total)),
+            ("label B", log_halves(w), log_halves(len(q.ranks)), log_halves(q.total)),
         ):  # fmt: skip
             found[q.label] = PackedContext(q.label, s, q, w)
     if strangers:

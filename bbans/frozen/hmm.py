@@ -236,18 +236,21 @@ class HiddenMarkov(SymbolModel):
 
     @cached_property
     def _initial(self) -> NDArray[np.uint32]:
-        return self._masses(self.c.initial_cdf, 1, self.n_states)[0]
+        (row,) = self._masses(self.c.initial_cdf, 1, self.n_states)
+        made: NDArray[np.uint32] = row
+        return made
 
     @cached_property
     def _transition(self) -> NDArray[np.uint32]:
         return self._masses(self.c.transition_cdf, self.n_states, self.n_states)
 
+    # Of a model from a file; one that is made of arrays has them already.
     @cached_property
-    def _emission(self) -> NDArray[np.uint32]:
+    def _emission(self) -> NDArray[np.uint32]:  # type: ignore[override]
         return self._masses(self.c.emission_cdf, self.n_states, self.n_symbols)
 
     @cached_property
-    def _alphabet(self) -> Alphabet:
+    def _alphabet(self) -> Alphabet:  # type: ignore[override]
         assert self._file is not None
         head = read_head(self._file.data)
         listed = self._file.data[HEADER_BYTES : head.offsets()[0]]
