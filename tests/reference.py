@@ -8,6 +8,7 @@ aim: integers are unbounded, and nothing depends on where a machine word ends.
 import math
 import zlib
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from datetime import date
 from fractions import Fraction
 from functools import cache, reduce
@@ -4204,3 +4205,297 @@ def hierarchy_file(model, predictive=False):
     tables = b"".join(map(words, hierarchy_tables(model)))
     codes = bytes([3, 6, predictive, 0, model.prec, 0, 0, 0])
     return with_crc(b"\x89bbm" + codes + words(numbers) + tables)
+
+
+# The packed form of model files: docs/format.md, The packed form
+
+
+class PackedBits:
+    """Bits by the states that their tuples name."""
+
+    def __init__(self, data):
+        self.range, self.value = 2**32 - 1, int.from_bytes(data[:4].ljust(4, b"\0"))
+        self.rest, self.states = iter(data[4:]), {}
+
+    def split(self, s):
+        one = self.value < s
+        if not one:
+            self.value -= s
+        self.range = s if one else self.range - s
+        while self.range < 2**24:
+            self.range *= 2**8
+            self.value = self.value * 2**8 + next(self.rest, 0)
+        return int(one)
+
+    def bit(self, a, b=None):
+        names = [a] if b is None else [a, b]
+        found = [self.states.get(name, (2**21, 0)) for name in names]
+        p = (found[0][0] + found[-1][0]) // 2**7
+        one = self.split(min(max(p, 16), 2**16 - 16) * (self.range // 2**16))
+        for name, (q, n) in zip(names, found, strict=True):
+            rate = 2**17 // (2 * n + 3)
+            if one:
+                q += (2**22 - q) // 2**6 * rate // 2**10
+            else:
+                q -= q // 2**6 * rate // 2**10
+            self.states[name] = q, min(n + 1, 62)
+        return one
+
+    def raw(self, k):
+        value = 0
+        for _ in range(k):
+            value = 2 * value + self.split(self.range // 2)
+        return value
+
+    def tree(self, k, *name):
+        node = 1
+        for _ in range(k):
+            node = 2 * node + self.bit((*name, "tree", node))
+        return node - 2**k
+
+    def below(self, length, *name):
+        value = 1
+        for place in reversed(range(length - 1)):
+            value = 2 * value + self.bit((*name, "below", place))
+        return value
+
+    def number(self, kind):
+        length = 1
+        while length < 33 and self.bit((kind, length)):
+            length += 1
+        return self.below(length, kind, length) - 1
+
+    def gaps(self, count, most):
+        found, above = [], -1
+        for _ in range(count):
+            above += 1 + self.number("gap")
+            if above > most:
+                raise Damage("a number is too large")
+            found.append(above)
+        return found
+
+
+def log_halves(v):
+    return (
+        v if v < 2 else min(2 * v.bit_length() - 2 + (v >> v.bit_length() - 2) % 2, 15)
+    )
+
+
+def log_quarters(v):
+    if v == 0:
+        return -4
+    return 4 * v.bit_length() - 4 + int(4 * v / 2 ** (v.bit_length() - 1)) % 4
+
+
+def clipped(v, low, high):
+    return min(max(v, low), high)
+
+
+class PackedContext:
+    def __init__(self, label, parent, other, often):
+        self.label, self.parent, self.other, self.often = label, parent, other, often
+        self.newest = (
+            label if parent is None or parent.parent is None else parent.newest
+        )
+        self.ranks, self.children, self.share, self.hits = {}, [], 256, Counter()
+
+    @property
+    def total(self):
+        return sum(self.ranks.values())
+
+
+def unpack_model(packed):
+    """The plain file, of a packed one whose checksum is right."""
+    K, M = (int.from_bytes(packed[at : at + 4], "little") for at in (12, 16))
+    r, listed, ends = packed[8], packed[9], packed[11]
+    two, bits = packed[5] == 2, PackedBits(packed[36 if packed[5] == 2 else 28 : -4])
+    plain = packed[:10] + b"\0" + packed[11:24]
+    if listed:
+        size = 4 if packed[7] == 2 else 8
+        values = [bits.raw(8 * size)]
+        while len(values) < M - ends:
+            length = 1
+            while length < 64 and bits.bit(("alphabet", length)):
+                length += 1
+            values.append(values[-1] + 2 ** (length - 1) + bits.raw(length - 1))
+        plain += words(values, size)
+
+    def masses(rows, n, kind, before):
+        found = []
+        for _ in range(rows):
+            row = []
+            for x in range(n - 1):
+                near = before[x] if before else row[-1] if row else 0
+                length = bits.tree(5, kind, near.bit_length())
+                row.append(bits.below(length, "mass", kind, length))
+            row.append(2**r - sum(row))
+            found.append(row)
+            before = row
+        return found
+
+    initial = masses(1, K, 0, None)
+    transition = masses(K, K, 0, initial[0])
+    emission = masses(K, M, 1, None)
+    plain += b"".join(map(words, initial + transition))
+    if not two:
+        return with_crc(plain + b"".join(map(words, emission)))
+    plain += b"".join(map(words, [*zip(*map(edges_of, emission), strict=True)][1:]))
+    C = int.from_bytes(packed[28:32], "little")
+    order, weights, shares = unpacked_contexts(bits, M, C)
+    label, children, first, symbol, sums = [], [1], [0], [], []
+    for context in order:
+        label.append(context.label)
+        children.append(children[-1] + len(context.children))
+        symbol += context.ranks
+        sums += edges_of([weights[context][x] for x in context.ranks])[1:]
+        first.append(len(symbol))
+    plain += words([C, len(symbol), *children, *first])
+    plain += words([*label, *symbol, *sums], 2) + bytes(b - 1 for b in shares)
+    return with_crc(plain + bytes(-len(plain) % 4))
+
+
+def unpacked_contexts(bits, M, C):
+    """Contexts level by level, their weights, and their shares."""
+    root = PackedContext(0, None, None, 0)
+    order, level, weights, cells = [root], [], {root: {}}, {}
+    if C > 1:
+        if M <= 1024:
+            last, labels = (0, 0, 0), []
+            for x in range(M + 1):
+                there = bits.bit(("root", last))
+                last = (*last[1:], there)
+                labels += [x] * there
+        else:
+            labels = bits.gaps(bits.number("foreign"), M)
+        level = [PackedContext(x, root, root, 0) for x in labels]
+    root.children, depth, hits = level, 0, Counter()
+    while level:
+        depth += 1
+        order += level
+        listed = [0]
+        for _ in range(bits.number("list")):
+            listed.append(listed[-1] + 1 + bits.number("list"))
+        foreign, limited, regular = bits.raw(1), bits.raw(1), bits.raw(1)
+        for s in level:
+            entries_of(bits, s, depth, M, foreign, hits)
+            ranks_of(bits, s, depth, len(listed) - 1, limited)
+            if s.ranks:
+                s.share = share_of(bits, s, depth, regular, cells)
+            weights[s] = {x: listed[rank] for x, rank in s.ranks.items()}
+        if len(order) < C:
+            strangers = bits.raw(1)
+            for s in level:
+                children_of(bits, s, M, strangers)
+        level = [child for s in level for child in s.children]
+    assert len(order) == C
+    return order, weights, [s.share for s in order]
+
+
+def entries_of(bits, s, depth, M, foreign, hits):
+    n = len(s.parent.ranks)
+    most = M if depth == 1 or foreign else n
+    around = len(s.other.ranks) if s.other else 0
+    m = 0
+    while m < min(12, most) and not bits.bit(
+        ("entries A", log_halves(n), log_halves(s.often), m),
+        ("entries B", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
+    ):
+        m += 1
+    if m == 12 < most:
+        m += bits.number("entries")
+    found = []
+    if depth == 1 and M > 1024:
+        found = bits.gaps(m, M - 1)
+    elif depth == 1:
+        total, last, before = sum(hits.values()), (0, 0), dict(hits)
+        for x in range(M):
+            left, w = m - len(found), before.get(x, 0)
+            if left == 0:
+                break
+            share = log_quarters(w) + log_quarters(left) - log_quarters(total) + 40
+            there = left == M - x or bits.bit(
+                ("symbol A", log_halves(left), log_halves(w)),
+                ("symbol B", last, clipped(share, 1, 47) if w else 0),
+            )
+            total, last = total - w, (last[1], int(there))
+            found += [x] * there
+        hits.update(found)
+    elif m:
+        strangers = bits.number("foreign") if foreign else 0
+        ranks, own = s.parent.ranks, m - strangers
+        total, index = s.parent.total, s.parent.children.index(s)
+        candidates = sorted(ranks, key=lambda x: (-log_quarters(ranks[x]), x))
+        for i, x in enumerate(candidates):
+            left, w = own - len(found), ranks[x]
+            if left == 0:
+                break
+            P = clipped(
+                log_quarters(w) + log_quarters(left) - log_quarters(total) + 40, 0, 47
+            )
+            rest, c = w - s.parent.hits[x], len(s.parent.children) - index
+            R = (
+                clipped(log_quarters(rest) - log_quarters(c) + 24, 1, 31)
+                if rest > 0
+                else 0
+            )
+            if left == n - i or bits.bit(
+                ("member A", P, min(left, 7)), ("member B", R, P)
+            ):
+                found.append(x)
+            total -= w
+        s.parent.hits.update(found)
+        found = sorted(found + bits.gaps(strangers, M - 1))
+    s.ranks = dict.fromkeys(found, 0)
+
+
+def ranks_of(bits, s, depth, most, limited):
+    g, m, total = s.often, len(s.ranks), 0
+    if limited and g:
+        most = min(most, g)
+    for i, x in enumerate(s.ranks):
+        u = 1
+        if most > 1 and m == 1 and 0 < g <= most and bits.bit(("alone", log_halves(g))):
+            u = g
+        elif most > 1:
+            w = 0
+            if depth > 1 and x in s.parent.ranks:
+                w = log_quarters(s.parent.ranks[x]) + log_quarters(g or 1) + 16
+                w = clipped(w - log_quarters(s.parent.total or 1), 1, 31)
+            left = log_halves(max(g - total, 0))
+            while u < min(most, 16) and not bits.bit(
+                ("weight A", min(m - i, 7), left, u), ("weight B", w, log_halves(g), u)
+            ):
+                u += 1
+            if u == 16 < most:
+                u += bits.number("weight")
+        s.ranks[x] = u
+        total += u
+
+
+def share_of(bits, s, depth, regular, cells):
+    m, T = len(s.ranks), s.total
+    exact = (40503 * depth + 2654435761 * m + 2246822519 * T) % 2**32 // 2**18
+    near = depth, log_halves(m), clipped(log_quarters(T), 0, 63)
+    b, other = cells.get(exact), cells.get(near)
+    if b is None or (not regular and not bits.bit(("same", log_halves(m)))):
+        if other in (None, b) or not bits.bit(("near", log_halves(m))):
+            other = 1 + bits.tree(8, "share")
+        b = other
+    cells[exact] = cells[near] = b
+    return b
+
+
+def children_of(bits, s, M, strangers):
+    found = {}
+    for q in s.other.children if s.other else []:
+        w = q.ranks.get(s.newest)
+        if w is not None and bits.bit(
+            ("label A", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
+             log_halves(s.total)),
+            ("label B", log_halves(w), log_halves(len(q.ranks)), log_halves(q.total)),
+        ):  # fmt: skip
+            found[q.label] = PackedContext(q.label, s, q, w)
+    if strangers:
+        for x in bits.gaps(bits.number("foreign"), M):
+            found[x] = PackedContext(x, s, None, 0)
+    s.children = [found[x] for x in sorted(found)]

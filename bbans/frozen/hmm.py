@@ -242,7 +242,7 @@ class HiddenMarkov(SymbolModel):
     def _transition(self) -> NDArray[np.uint32]:
         return self._masses(self.c.transition_cdf, self.n_states, self.n_states)
 
-    # In place of attributes, which a model that is made has.
+    # Of a model from a file; one that is made of arrays has them already.
     @cached_property
     def _emission(self) -> NDArray[np.uint32]:  # type: ignore[override]
         return self._masses(self.c.emission_cdf, self.n_states, self.n_symbols)

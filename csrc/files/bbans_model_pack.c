@@ -1403,7 +1403,7 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
         bbans_store(plain + f.tree + 4, f.entries, 4);
         memset(plain + f.n - 4, 0, 4);
     }
-    if (!code_file(&f, packed))
+    if (!code_file(&f, packed) || f.c.lane.from != f.c.lane.end)
         return BBANS_ERR_CORRUPT;
     memcpy(plain + f.n, f.c.lane.end, CHECKSUM_BYTES);
     if (!bbans_checksum_matches(plain, f.n))

@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static unsigned built;
+static unsigned built, tried;
 
 static void *allocate(size_t n)
 {
@@ -118,6 +118,40 @@ static void write_again(const bbans_model *model, const uint8_t *file, size_t n)
     free(again);
 }
 
+/* Bytes of the packed form, whose checksum is that of what comes out. */
+static void unpack(const uint8_t *file, size_t size)
+{
+    size_t n;
+
+    if (bbans_model_unpack(file, size, NULL, 0, &n) == BBANS_ERR_CAPACITY &&
+        n <= MEMORY_MOST) {
+        uint8_t *plain = allocate(n);
+
+        (void)bbans_model_unpack(file, size, plain, n, &n);
+        tried++;
+        free(plain);
+    }
+}
+
+/* What can be packed comes back. */
+static void pack(const uint8_t *file, size_t size)
+{
+    size_t cap, n, m;
+    uint8_t *packed, *plain;
+
+    if (bbans_model_pack(file, size, NULL, 0, &cap) != BBANS_ERR_CAPACITY)
+        return;
+    packed = allocate(cap);
+    if (bbans_model_pack(file, size, packed, cap, &n) == BBANS_OK) {
+        CHECK(bbans_model_unpack(packed, n, NULL, 0, &m) == BBANS_ERR_CAPACITY);
+        plain = allocate(m);
+        CHECK(bbans_model_unpack(packed, n, plain, m, &m) == BBANS_OK);
+        CHECK(m == size && memcmp(plain, file, size) == 0);
+        free(plain);
+    }
+    free(packed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t *file;
@@ -128,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     file = allocate(size);
     memcpy(file, data, size);
     bbans_store(file + size - 4, bbans_crc32(0, file, size - 4), 4);
+    unpack(file, size);
     if (bbans_model_parse(&model, file, size) == BBANS_OK &&
         bbans_model_bytes(&model) <= MEMORY_MOST) {
         const size_t n = bbans_model_bytes(&model);
@@ -136,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (bbans_model_build(&model, memory, n) == BBANS_OK) {
             built++;
             write_again(&model, file, size);
+            pack(file, size);
             if (is_small(&model))
                 code(&model);
         }
@@ -201,6 +237,30 @@ static size_t make_hmm(uint8_t *file, int type)
         at += sizeof tree;
     }
     return (size_t)(at - file) + 4;
+}
+
+/* The same, packed: of any bits, with as many contexts as they may tell of. */
+static size_t make_packed(uint8_t *file, int type)
+{
+    const size_t plain = make_hmm(file, type);
+    const size_t contexts = 1 + below(200), entries = below(500);
+    size_t n = 40 + below(200), at = 28, i;
+
+    file[10] = 1;
+    put(file + 24, plain, 4);
+    if (type == BBANS_MODEL_ARHMM) {
+        put(file + 24,
+            48 + 4 * 12 + 8 +
+                (8 * (contexts + 1) + 3 * contexts + 4 * entries + 3) / 4 * 4 +
+                4,
+            4);
+        put(file + 28, contexts, 4);
+        put(file + 32, entries, 4);
+        at = 36;
+    }
+    for (i = at; i < n; i++)
+        file[i] = (uint8_t)random_bits();
+    return n;
 }
 
 /* Two levels, of three and two states; four symbols, 10 bits. */
@@ -382,6 +442,7 @@ int main(int argc, char **argv)
                    : type == BBANS_MODEL_TREE      ? make_tree(file)
                    : type == BBANS_MODEL_HIERARCHY ? make_hierarchy(file)
                    : type == BBANS_MODEL_LGSSM     ? make_lgssm(file)
+                   : i % 12 < 6                    ? make_packed(file, type)
                                                    : make_hmm(file, type);
 
         for (change = (int)below(4); change > 0; change--)
@@ -392,8 +453,8 @@ int main(int argc, char **argv)
             n -= below((uint32_t)n);
         (void)LLVMFuzzerTestOneInput(file, n);
     }
-    CHECK(argc > 1 || built > 15000);
-    printf("fuzz_model: ok, %u models\n", built);
+    CHECK(argc > 1 || (built > 12000 && tried > 8000));
+    printf("fuzz_model: ok, %u models, %u packed ones\n", built, tried);
     return 0;
 }
 #endif

@@ -345,9 +345,72 @@ static void test_counts(file f)
         }
 }
 
+/* ---- The packed form ----------------------------------------------------- */
+
+/* What is packed is unpacked to the byte, and bytes that are damaged are
+ * refused: the sanitizers look that nothing beyond the memory is touched. */
+static void test_pack(file f, size_t *packed_bytes)
+{
+    size_t cap, room, n, m, i;
+    uint8_t *packed, *plain;
+    bbans_model model;
+
+    CHECK(bbans_model_pack(f.bytes, f.n, NULL, 0, &cap) == BBANS_ERR_CAPACITY);
+    packed = allocate(cap);
+    CHECK(bbans_model_pack(f.bytes, f.n, packed, cap - 1, &n) ==
+              BBANS_ERR_CAPACITY &&
+          n == cap);
+    if (bbans_model_pack(f.bytes, f.n, packed, cap, &n) != BBANS_OK) {
+        CHECK(f.n < 2000); /* else it is shorter */
+        free(packed);
+        return;
+    }
+    CHECK(n < f.n);
+    *packed_bytes += n;
+    CHECK(bbans_model_parse(&model, packed, n) == BBANS_ERR_STATE);
+    CHECK(bbans_model_pack(packed, n, NULL, 0, &m) == BBANS_ERR_STATE);
+    CHECK(bbans_model_unpack(f.bytes, f.n, NULL, 0, &m) == BBANS_ERR_STATE);
+    CHECK(bbans_model_unpack(packed, n, NULL, 0, &room) == BBANS_ERR_CAPACITY);
+    plain = allocate(room);
+    CHECK(bbans_model_unpack(packed, n, plain, room - 1, &m) ==
+              BBANS_ERR_CAPACITY &&
+          m == room);
+    CHECK(bbans_model_unpack(packed, n, plain, room, &m) == BBANS_OK);
+    CHECK(m == f.n && memcmp(plain, f.bytes, m) == 0);
+    for (i = 0; i < 100; i++) {
+        uint8_t *other = allocate(n);
+        const size_t at = below(5) ? below((uint32_t)n) : below(36);
+        bbans_status status;
+
+        memcpy(other, packed, n);
+        other[at] ^= (uint8_t)(1 + below(255));
+        status = bbans_model_unpack(other, n, NULL, 0, &m);
+        if (status == BBANS_ERR_CAPACITY && m < 1 << 24) {
+            uint8_t *to = allocate(m);
+
+            /* of the last bits not all matter */
+            if (bbans_model_unpack(other, n, to, m, &m) == BBANS_OK)
+                CHECK(at > n - 10 && m == f.n && memcmp(to, f.bytes, m) == 0);
+            free(to);
+        } else {
+            CHECK(status != BBANS_OK);
+        }
+        free(other);
+    }
+    for (i = 0; i < n; i += 1 + n / 50) { /* cut short */
+        uint8_t *cut = allocate(i);
+
+        memcpy(cut, packed, i);
+        CHECK(bbans_model_unpack(cut, i, plain, room, &m) != BBANS_OK);
+        free(cut);
+    }
+    free(packed);
+    free(plain);
+}
+
 int main(void)
 {
-    size_t refused = 0, taken = 0;
+    size_t refused = 0, taken = 0, packed = 0;
     uint32_t trial, hash = 0;
     int i;
 
@@ -373,6 +436,14 @@ int main(void)
     }
     CHECK(refused > 1000 && taken > 200);
     CHECK(hash == 0xb2caf14f);
+    for (trial = 0; trial < 40; trial++) {
+        file f = make_model(1 + below(4), 2 + below(trial % 2 ? 8 : 40),
+                            8 + below(17), trial % 6);
+
+        test_pack(f, &packed);
+        free(f.bytes);
+    }
+    CHECK(packed > 10000);
     printf("test_contexts: ok, %u files refused, %u taken\n", (unsigned)refused,
            (unsigned)taken);
     return 0;
