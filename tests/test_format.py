@@ -29,7 +29,7 @@ from bbans.frozen import FrozenARHMM, FrozenHMM, FrozenNetwork
 from bbans.frozen.network import OPERATIONS
 from bbans.models import Contexts
 from bbans.models.freeze_hmm import frozen_hmm
-from bbans.records import Records, packets
+from bbans.records import RecordCodec, Records, packets
 from bbans.records.groups import RecordBytes, put_group, put_header
 
 TEXT = (Path(__file__).parent.parent / "docs/format.md").read_text("utf-8")
