@@ -289,7 +289,7 @@ def test_what_is_no_record_file(path, data, error, message):
 def test_other_readers_say_what_it_is(path):
     data = written(path, LINES).read_bytes()
     for function in (bbans.decompress, bbans.frozen.FrozenModel.from_bytes):
-        with pytest.raises(FormatError, match="a bbans record file; Records reads it"):
+        with pytest.raises(FormatError, match="file; Records and bbans unpack read it"):
             function(data)
 
 
