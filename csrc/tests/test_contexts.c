@@ -408,6 +408,132 @@ static void test_pack(file f, size_t *packed_bytes)
     free(plain);
 }
 
+/* ---- What is refused ----------------------------------------------------- */
+
+/* Arrays of little-endian numbers. */
+typedef struct {
+    uint8_t children[4 * 20], first[4 * 20], label[2 * 20], symbol[2 * 4];
+    uint8_t sum[2 * 4], back_off[20];
+} arrays;
+
+/* A path of contexts, the last of which has two entries. */
+static bbans_contexts make_path(arrays *a, size_t contexts)
+{
+    bbans_contexts c = {0};
+    size_t k;
+
+    memset(a, 0, sizeof *a);
+    for (k = 0; k <= contexts; k++) {
+        bbans_store(a->children + 4 * k, k < contexts ? k + 1 : k, 4);
+        bbans_store(a->first + 4 * k, k < contexts ? 0 : 2, 4);
+        a->back_off[k] = k + 1 < contexts ? 255 : 99;
+    }
+    bbans_store(a->symbol + 2, 2, 2);
+    bbans_store(a->sum, 5, 2);
+    bbans_store(a->sum + 2, 9, 2);
+    c.contexts = contexts;
+    c.entries = 2;
+    c.children = a->children;
+    c.first = a->first;
+    c.label = a->label;
+    c.symbol = a->symbol;
+    c.sum = a->sum;
+    c.back_off = a->back_off;
+    return c;
+}
+
+static void test_refusals(void)
+{
+    static const uint32_t mass[9] = {4, 2, 1, 1, 4, 4, 4, 2, 2};
+    arrays a;
+    bbans_contexts c = make_path(&a, 2), d;
+    const struct {
+        uint8_t *place;
+        uint32_t value;
+        size_t width;
+        bbans_status status;
+    } changes[] = {
+        {a.children, 0, 4, BBANS_ERR_TABLE},
+        {a.children, 2, 4, BBANS_ERR_TABLE},
+        {a.children + 4, 1, 4, BBANS_ERR_TABLE},
+        {a.children + 4, 3, 4, BBANS_ERR_TABLE},
+        {a.children + 8, 1, 4, BBANS_ERR_TABLE},
+        {a.children + 8, 3, 4, BBANS_ERR_TABLE},
+        {a.first, 1, 4, BBANS_ERR_TABLE},
+        {a.first + 4, 1, 4, BBANS_ERR_TABLE}, /* the empty one has none */
+        {a.first + 8, 1, 4, BBANS_ERR_TABLE},
+        {a.first + 8, 3, 4, BBANS_ERR_TABLE},
+        {a.label, 1, 2, BBANS_ERR_TABLE},
+        {a.label + 2, 3, 2, BBANS_OK}, /* the beginning */
+        {a.label + 2, 4, 2, BBANS_ERR_TABLE},
+        {a.symbol, 1, 2, BBANS_OK},
+        {a.symbol, 2, 2, BBANS_ERR_TABLE},
+        {a.symbol + 2, 1, 2, BBANS_OK},
+        {a.symbol + 2, 3, 2, BBANS_ERR_TABLE},
+        {a.sum, 0, 2, BBANS_ERR_TABLE},
+        {a.sum, 1, 2, BBANS_OK},
+        {a.sum, 8, 2, BBANS_OK},
+        {a.sum, 9, 2, BBANS_ERR_TABLE},
+        {a.sum + 2, 65535, 2, BBANS_OK},
+        {a.back_off, 254, 1, BBANS_ERR_TABLE}, /* without entries, 256 */
+        {a.back_off + 1, 255, 1, BBANS_ERR_TABLE},
+        {a.back_off + 1, 254, 1, BBANS_OK},
+        {a.back_off + 1, 0, 1, BBANS_OK},
+    };
+    const size_t n = bbans_hmm_bytes(1, 3);
+    void *memory = allocate(n);
+    bbans_hmm hmm;
+    size_t k;
+
+#define SET(c) bbans_hmm_set_contexts(&hmm, c)
+    CHECK(bbans_hmm_init(&hmm, 1, 3, 2, 1, mass, mass, mass + 1, memory, n) ==
+          BBANS_OK);
+    CHECK(SET(&c) == BBANS_OK);
+    for (k = 0; k < sizeof changes / sizeof *changes; k++) {
+        bbans_store(changes[k].place, changes[k].value, changes[k].width);
+        CHECK(SET(&c) == changes[k].status);
+        (void)make_path(&a, 2);
+    }
+    CHECK(bbans_hmm_set_contexts(NULL, &c) == BBANS_ERR_NULL);
+    CHECK(SET(NULL) == BBANS_ERR_NULL);
+#define WITHOUT(array) (d = c, d.array = NULL, SET(&d))
+    CHECK(WITHOUT(children) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(first) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(label) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(symbol) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(sum) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(back_off) == BBANS_ERR_NULL);
+    bbans_store(a.first + 8, 1, 4);
+    c.entries = 1;
+    CHECK(SET(&c) == BBANS_OK);
+    CHECK(WITHOUT(symbol) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(sum) == BBANS_ERR_NULL);
+    bbans_store(a.first + 8, 0, 4); /* no entries: no arrays of them */
+    a.back_off[1] = 255;
+    c.entries = 0;
+    c.symbol = c.sum = NULL;
+    CHECK(SET(&c) == BBANS_OK);
+    c.contexts = 0;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 2);
+    c.contexts = BBANS_CONTEXTS_MAX + 1;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 2);
+    c.entries = BBANS_CONTEXTS_MAX + 1;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 1 + BBANS_ORDER_MAX);
+    CHECK(SET(&c) == BBANS_OK);
+    c = make_path(&a, 2 + BBANS_ORDER_MAX);
+    CHECK(SET(&c) == BBANS_ERR_TABLE);
+    CHECK(bbans_hmm_init(&hmm, 1, 3, 25, 1, (const uint32_t[]){1u << 25},
+                         (const uint32_t[]){1u << 25},
+                         (const uint32_t[]){1u << 24, 1u << 23, 1u << 23},
+                         memory, n) == BBANS_OK);
+    c = make_path(&a, 2);
+    CHECK(SET(&c) == BBANS_ERR_PRECISION);
+    free(memory);
+}
+
 int main(void)
 {
     size_t refused = 0, taken = 0, packed = 0;
@@ -444,6 +570,7 @@ int main(void)
         free(f.bytes);
     }
     CHECK(packed > 10000);
+    test_refusals();
     printf("test_contexts: ok, %u files refused, %u taken\n", (unsigned)refused,
            (unsigned)taken);
     return 0;
