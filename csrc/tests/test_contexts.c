@@ -84,14 +84,15 @@ static void fix_checksum(file f)
 
 #define MOST 2000
 
-/* Levels of contexts, each context with a few children and entries. */
-static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
-                       unsigned order)
-{
-    uint32_t contexts = 1, entries = 0, end = 1, chosen[8], i, k, n;
+typedef struct {
+    uint32_t contexts, entries;
     uint32_t child[MOST + 1], first[MOST + 1], label[MOST], back_off[MOST];
     uint32_t symbol[8 * MOST], sum[8 * MOST];
-    unsigned depth = 0;
+} tree;
+
+static file begin_model(uint32_t states, uint32_t symbols, unsigned prec)
+{
+    uint32_t i;
     file f;
 
     f.bytes = allocate(1 << 20);
@@ -109,47 +110,129 @@ static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
         put_row(&f, states, prec);
     put_sums(&f, states, symbols, prec);
     f.tree = f.n;
-    label[0] = first[0] = 0;
-    for (k = 0; k < contexts; k++) {
+    return f;
+}
+
+static void put_tree(file *f, const tree *t)
+{
+    uint32_t k;
+
+    put(f, t->contexts, 4);
+    put(f, t->entries, 4);
+    for (k = 0; k <= t->contexts; k++)
+        put(f, t->child[k], 4);
+    for (k = 0; k <= t->contexts; k++)
+        put(f, t->first[k], 4);
+    for (k = 0; k < t->contexts; k++)
+        put(f, t->label[k], 2);
+    for (k = 0; k < t->entries; k++)
+        put(f, t->symbol[k], 2);
+    for (k = 0; k < t->entries; k++)
+        put(f, t->sum[k], 2);
+    for (k = 0; k < t->contexts; k++)
+        put(f, t->back_off[k] - 1, 1);
+    while (f->n % 4 != 0)
+        put(f, 0, 1);
+    f->n += 4;
+    fix_checksum(*f);
+}
+
+/* Levels of contexts, each context with a few children and entries. */
+static file make_model(uint32_t states, uint32_t symbols, unsigned prec,
+                       unsigned order)
+{
+    static tree t;
+    uint32_t end = 1, chosen[8], i, k, n;
+    unsigned depth = 0;
+    file f = begin_model(states, symbols, prec);
+
+    t.contexts = 1;
+    t.entries = 0;
+    t.label[0] = t.first[0] = 0;
+    for (k = 0; k < t.contexts; k++) {
         if (k == end) { /* the first of the next level */
             depth++;
-            end = contexts;
+            end = t.contexts;
         }
-        back_off[k] = 1 + below(255);
+        t.back_off[k] = 1 + below(255);
         n = k == 0 ? 0 : choose(8, symbols, chosen);
         if (n == 0)
-            back_off[k] = 256;
+            t.back_off[k] = 256;
         for (i = 0; i < n; i++) {
-            symbol[entries] = chosen[i];
-            sum[entries] =
-                (i == 0 ? 0 : sum[entries - 1]) + 1 + below(65535 / 8);
-            entries++;
+            t.symbol[t.entries] = chosen[i];
+            t.sum[t.entries] =
+                (i == 0 ? 0 : t.sum[t.entries - 1]) + 1 + below(65535 / 8);
+            t.entries++;
         }
-        first[k + 1] = entries;
-        child[k] = contexts;
+        t.first[k + 1] = t.entries;
+        t.child[k] = t.contexts;
         n = depth < order ? choose(3, symbols + 1, chosen) : 0;
-        for (i = 0; i < n && contexts < MOST; i++)
-            label[contexts++] = chosen[i];
+        for (i = 0; i < n && t.contexts < MOST; i++)
+            t.label[t.contexts++] = chosen[i];
     }
-    child[contexts] = contexts;
-    put(&f, contexts, 4);
-    put(&f, entries, 4);
-    for (k = 0; k <= contexts; k++)
-        put(&f, child[k], 4);
-    for (k = 0; k <= contexts; k++)
-        put(&f, first[k], 4);
-    for (k = 0; k < contexts; k++)
-        put(&f, label[k], 2);
-    for (k = 0; k < entries; k++)
-        put(&f, symbol[k], 2);
-    for (k = 0; k < entries; k++)
-        put(&f, sum[k], 2);
-    for (k = 0; k < contexts; k++)
-        put(&f, back_off[k] - 1, 1);
-    while (f.n % 4 != 0)
-        put(&f, 0, 1);
-    f.n += 4;
-    fix_checksum(f);
+    t.child[t.contexts] = t.contexts;
+    put_tree(&f, &t);
+    return f;
+}
+
+#define LENGTH 3000
+
+/* As of training: the contexts that occur twice or more in a sequence, and
+ * what follows them how often. */
+static file make_counts(uint32_t symbols, unsigned order, unsigned prec)
+{
+    static uint32_t x[LENGTH], at[MOST][2],
+        times[(BBANS_ORDER_MAX + 1) * LENGTH];
+    static tree t;
+    uint32_t end = 1, depth = 0, k, i, y, n = LENGTH;
+    file f = begin_model(1 + below(3), symbols, prec);
+
+    for (i = 0; i < LENGTH; i++) {
+        x[i] = below(4) ? (i < 2 ? 0 : 5 * x[i - 1] + x[i - 2] + 1) % symbols
+                        : below(below(symbols) + 1);
+        times[i] = i;
+    }
+    t.contexts = 1;
+    t.entries = t.label[0] = t.first[0] = 0;
+    at[0][0] = 0; /* of context k: times[at[k][0]] .. times[at[k][1] - 1] */
+    at[0][1] = LENGTH;
+    for (k = 0; k < t.contexts; k++) {
+        uint32_t sum = 0;
+
+        if (k == end) {
+            depth++;
+            end = t.contexts;
+        }
+        for (y = 0; k > 0 && y < symbols; y++) {
+            uint32_t count = 0;
+
+            for (i = at[k][0]; i < at[k][1]; i++)
+                count += x[times[i]] == y;
+            if (count > 0 && t.entries < 8 * MOST) {
+                t.symbol[t.entries] = y;
+                t.sum[t.entries++] = sum += count;
+            }
+        }
+        t.first[k + 1] = t.entries;
+        t.back_off[k] = sum == 0 ? 256 : 1 + 250 / sum;
+        t.child[k] = t.contexts;
+        for (y = 0; depth < order && y < symbols; y++) {
+            const uint32_t begin = n;
+
+            for (i = at[k][0]; i < at[k][1]; i++)
+                if (times[i] > depth && x[times[i] - 1 - depth] == y)
+                    times[n++] = times[i];
+            if (n - begin < 2 || t.contexts == MOST) {
+                n = begin;
+                continue;
+            }
+            at[t.contexts][0] = begin;
+            at[t.contexts][1] = n;
+            t.label[t.contexts++] = y;
+        }
+    }
+    t.child[t.contexts] = t.contexts;
+    put_tree(&f, &t);
     return f;
 }
 
@@ -349,7 +432,7 @@ static void test_counts(file f)
 
 /* What is packed is unpacked to the byte, and bytes that are damaged are
  * refused: the sanitizers look that nothing beyond the memory is touched. */
-static void test_pack(file f, size_t *packed_bytes)
+static void test_pack(file f, size_t *packed_bytes, uint32_t *hash)
 {
     size_t cap, room, n, m, i;
     uint8_t *packed, *plain;
@@ -367,6 +450,8 @@ static void test_pack(file f, size_t *packed_bytes)
     }
     CHECK(n < f.n);
     *packed_bytes += n;
+    for (i = 0; i < n; i++)
+        *hash = *hash * 16777619 ^ packed[i];
     CHECK(bbans_model_parse(&model, packed, n) == BBANS_ERR_STATE);
     CHECK(bbans_model_pack(packed, n, NULL, 0, &m) == BBANS_ERR_STATE);
     CHECK(bbans_model_unpack(f.bytes, f.n, NULL, 0, &m) == BBANS_ERR_STATE);
@@ -408,10 +493,136 @@ static void test_pack(file f, size_t *packed_bytes)
     free(plain);
 }
 
+/* ---- What is refused ----------------------------------------------------- */
+
+/* Arrays of little-endian numbers. */
+typedef struct {
+    uint8_t children[4 * 20], first[4 * 20], label[2 * 20], symbol[2 * 4];
+    uint8_t sum[2 * 4], back_off[20];
+} arrays;
+
+/* A path of contexts, the last of which has two entries. */
+static bbans_contexts make_path(arrays *a, size_t contexts)
+{
+    bbans_contexts c = {0};
+    size_t k;
+
+    memset(a, 0, sizeof *a);
+    for (k = 0; k <= contexts; k++) {
+        bbans_store(a->children + 4 * k, k < contexts ? k + 1 : k, 4);
+        bbans_store(a->first + 4 * k, k < contexts ? 0 : 2, 4);
+        a->back_off[k] = k + 1 < contexts ? 255 : 99;
+    }
+    bbans_store(a->symbol + 2, 2, 2);
+    bbans_store(a->sum, 5, 2);
+    bbans_store(a->sum + 2, 9, 2);
+    c.contexts = contexts;
+    c.entries = 2;
+    c.children = a->children;
+    c.first = a->first;
+    c.label = a->label;
+    c.symbol = a->symbol;
+    c.sum = a->sum;
+    c.back_off = a->back_off;
+    return c;
+}
+
+static void test_refusals(void)
+{
+    static const uint32_t mass[9] = {4, 2, 1, 1, 4, 4, 4, 2, 2};
+    arrays a;
+    bbans_contexts c = make_path(&a, 2), d;
+    const struct {
+        uint8_t *place;
+        uint32_t value;
+        size_t width;
+        bbans_status status;
+    } changes[] = {
+        {a.children, 0, 4, BBANS_ERR_TABLE},
+        {a.children, 2, 4, BBANS_ERR_TABLE},
+        {a.children + 4, 1, 4, BBANS_ERR_TABLE},
+        {a.children + 4, 3, 4, BBANS_ERR_TABLE},
+        {a.children + 8, 1, 4, BBANS_ERR_TABLE},
+        {a.children + 8, 3, 4, BBANS_ERR_TABLE},
+        {a.first, 1, 4, BBANS_ERR_TABLE},
+        {a.first + 4, 1, 4, BBANS_ERR_TABLE}, /* the empty one has none */
+        {a.first + 8, 1, 4, BBANS_ERR_TABLE},
+        {a.first + 8, 3, 4, BBANS_ERR_TABLE},
+        {a.label, 1, 2, BBANS_ERR_TABLE},
+        {a.label + 2, 3, 2, BBANS_OK}, /* the beginning */
+        {a.label + 2, 4, 2, BBANS_ERR_TABLE},
+        {a.symbol, 1, 2, BBANS_OK},
+        {a.symbol, 2, 2, BBANS_ERR_TABLE},
+        {a.symbol + 2, 1, 2, BBANS_OK},
+        {a.symbol + 2, 3, 2, BBANS_ERR_TABLE},
+        {a.sum, 0, 2, BBANS_ERR_TABLE},
+        {a.sum, 1, 2, BBANS_OK},
+        {a.sum, 8, 2, BBANS_OK},
+        {a.sum, 9, 2, BBANS_ERR_TABLE},
+        {a.sum + 2, 65535, 2, BBANS_OK},
+        {a.back_off, 254, 1, BBANS_ERR_TABLE}, /* without entries, 256 */
+        {a.back_off + 1, 255, 1, BBANS_ERR_TABLE},
+        {a.back_off + 1, 254, 1, BBANS_OK},
+        {a.back_off + 1, 0, 1, BBANS_OK},
+    };
+    const size_t n = bbans_hmm_bytes(1, 3);
+    void *memory = allocate(n);
+    bbans_hmm hmm;
+    size_t k;
+
+#define SET(c) bbans_hmm_set_contexts(&hmm, c)
+    CHECK(bbans_hmm_init(&hmm, 1, 3, 2, 1, mass, mass, mass + 1, memory, n) ==
+          BBANS_OK);
+    CHECK(SET(&c) == BBANS_OK);
+    for (k = 0; k < sizeof changes / sizeof *changes; k++) {
+        bbans_store(changes[k].place, changes[k].value, changes[k].width);
+        CHECK(SET(&c) == changes[k].status);
+        (void)make_path(&a, 2);
+    }
+    CHECK(bbans_hmm_set_contexts(NULL, &c) == BBANS_ERR_NULL);
+    CHECK(SET(NULL) == BBANS_ERR_NULL);
+#define WITHOUT(array) (d = c, d.array = NULL, SET(&d))
+    CHECK(WITHOUT(children) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(first) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(label) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(symbol) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(sum) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(back_off) == BBANS_ERR_NULL);
+    bbans_store(a.first + 8, 1, 4);
+    c.entries = 1;
+    CHECK(SET(&c) == BBANS_OK);
+    CHECK(WITHOUT(symbol) == BBANS_ERR_NULL);
+    CHECK(WITHOUT(sum) == BBANS_ERR_NULL);
+    bbans_store(a.first + 8, 0, 4); /* no entries: no arrays of them */
+    a.back_off[1] = 255;
+    c.entries = 0;
+    c.symbol = c.sum = NULL;
+    CHECK(SET(&c) == BBANS_OK);
+    c.contexts = 0;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 2);
+    c.contexts = BBANS_CONTEXTS_MAX + 1;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 2);
+    c.entries = BBANS_CONTEXTS_MAX + 1;
+    CHECK(SET(&c) == BBANS_ERR_SIZE);
+    c = make_path(&a, 1 + BBANS_ORDER_MAX);
+    CHECK(SET(&c) == BBANS_OK);
+    c = make_path(&a, 2 + BBANS_ORDER_MAX);
+    CHECK(SET(&c) == BBANS_ERR_TABLE);
+    CHECK(bbans_hmm_init(&hmm, 1, 3, 25, 1, (const uint32_t[]){1u << 25},
+                         (const uint32_t[]){1u << 25},
+                         (const uint32_t[]){1u << 24, 1u << 23, 1u << 23},
+                         memory, n) == BBANS_OK);
+    c = make_path(&a, 2);
+    CHECK(SET(&c) == BBANS_ERR_PRECISION);
+    free(memory);
+}
+
 int main(void)
 {
-    size_t refused = 0, taken = 0, packed = 0;
-    uint32_t trial, hash = 0;
+    size_t refused = 0, taken = 0, packed = 0, counted = 0;
+    uint32_t trial, hash = 0, packed_hash = 0;
     int i;
 
     for (trial = 0; trial < 60; trial++) {
@@ -440,10 +651,20 @@ int main(void)
         file f = make_model(1 + below(4), 2 + below(trial % 2 ? 8 : 40),
                             8 + below(17), trial % 6);
 
-        test_pack(f, &packed);
+        test_pack(f, &packed, &packed_hash);
         free(f.bytes);
     }
     CHECK(packed > 10000);
+    for (trial = 0; trial < 8; trial++) {
+        file f = trial == 7 ? make_model(1, 1100, 16, 3) /* no flags: gaps */
+                            : make_counts(2 + 5 * trial, 1 + trial, 12);
+
+        test_pack(f, trial == 7 ? &packed : &counted, &packed_hash);
+        free(f.bytes);
+    }
+    CHECK(counted > 1000);
+    CHECK(packed_hash == 0xd4988d5b); /* the same bytes on every machine */
+    test_refusals();
     printf("test_contexts: ok, %u files refused, %u taken\n", (unsigned)refused,
            (unsigned)taken);
     return 0;

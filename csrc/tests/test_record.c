@@ -102,6 +102,47 @@ static void test_round_trips(void)
     CHECK(n_stored > 100 && n_coded > 1000);
 }
 
+/* Characters of all lengths in UTF-8, equally likely: their symbols are coded.
+ */
+static void test_characters(void)
+{
+    static const uint32_t points[16] = {
+        0,      0x7F,   0x80,    0x7FF,   0x800,   0xFFF,   0x1000,   0xD7FF,
+        0xE000, 0xFFFF, 0x10000, 0x3FFFF, 0x40000, 0xFFFFF, 0x100000, 0x10FFFF};
+    const uint32_t total = (uint32_t)1 << RECORD_PREC;
+    const size_t hmm_bytes = bbans_hmm_bytes(1, 16);
+    uint8_t record[64], bytes[64 + BBANS_RECORD_ROOM];
+    uint32_t mass[18];
+    size_t n, size, decoded, i;
+    record_model m;
+    void *work;
+
+    memset(&m, 0, sizeof m);
+    m.memory = allocate(hmm_bytes);
+    mass[0] = mass[1] = total;
+    for (i = 0; i < 16; i++) {
+        mass[2 + i] = total / 16;
+        bbans_store(m.values + 4 * i, points[i], 4);
+    }
+    CHECK(bbans_hmm_init(&m.frozen.hmm, 1, 16, RECORD_PREC, 1, mass, mass + 1,
+                         mass + 2, m.memory, hmm_bytes) == BBANS_OK);
+    m.model.type = BBANS_MODEL_HMM;
+    m.model.kind = BBANS_KIND_TEXT;
+    m.model.symbols = 16;
+    m.model.values = m.values;
+    m.model.frozen = &m.frozen;
+    CHECK(bbans_utf8_encode(points, 16, record, sizeof record, &n) == BBANS_OK);
+    size = bbans_record_work_bytes(&m.model);
+    work = allocate(size);
+    CHECK(bbans_record_encode(&m.model, record, n, bytes, sizeof bytes, &i,
+                              work, size) == BBANS_OK);
+    free(work);
+    CHECK(n == 48 && i <= 11); /* 16 times 4 bits, and the length */
+    CHECK(decode(&m.model, bytes, i, n, &decoded, record) == BBANS_OK);
+    CHECK(decoded == n);
+    free_record_model(&m);
+}
+
 /* What is a record, and not stored, is written so. */
 static void test_any_bytes(void)
 {
@@ -143,6 +184,7 @@ static void test_refusals(void)
     uint8_t record[4] = {0}, bytes[20], work[1 << 14];
     size_t n = 3, size, cap = bbans_record_bound(3);
     bbans_model none;
+    bbans_status status;
     record_model m;
 
     make_record_model(&m, 0, 0);
@@ -178,6 +220,15 @@ static void test_refusals(void)
     CHECK(n == 0);
     CHECK(DECODE(&m.model, bytes, record, 4, &n, work, size) == BBANS_OK);
     CHECK(n == 1);
+    /* One byte is not there either; none are, where there are none. */
+    CHECK(bbans_record_encode(&m.model, NULL, 1, bytes, cap, &n, work, size) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_record_decode(&m.model, NULL, 1, record, 4, &n, work, size) ==
+          BBANS_ERR_NULL);
+    CHECK(bbans_record_decode(&m.model, bytes, 1, NULL, 1, &n, work, size) ==
+          BBANS_ERR_NULL);
+    status = bbans_record_decode(&m.model, NULL, 0, NULL, 0, &n, work, size);
+    CHECK(status == BBANS_ERR_CORRUPT || status == BBANS_ERR_CAPACITY);
     none = m.model;
     none.kind = BBANS_KIND_INTEGERS;
     CHECK(bbans_record_work_bytes(&none) == 0);
@@ -198,6 +249,7 @@ int main(void)
 
     FOR_EACH_ISA(isa)
     test_round_trips();
+    test_characters();
     test_any_bytes();
     test_refusals();
     printf("test_record: ok, %u coded, %u stored\n", n_coded, n_stored);

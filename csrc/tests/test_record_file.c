@@ -2,9 +2,7 @@
  * what is cut, damaged or left by an append loses no more than it must.
  *
  * SPDX-License-Identifier: MIT */
-#include "check.h"
-
-#include <string.h>
+#include "record_model.h"
 
 #define RECORDS 400
 #define ROOM (1 << 20)
@@ -352,6 +350,122 @@ static void test_sizes(void)
                                    &n) == BBANS_ERR_CAPACITY);
 }
 
+/* Records that are coded: decoded, if they are what was written. */
+static void test_get(int checksums)
+{
+    static const char *const records[3] = {"", "one", "the third"};
+    uint8_t messages[64 + 3 * BBANS_RECORD_ROOM], bytes[512], got[9], *lent;
+    bbans_record_group group[1];
+    bbans_record_place place;
+    bbans_records file;
+    size_t header, size, n, k, at, g, end_at = 0;
+    uint32_t end[3];
+    record_model m;
+    void *work;
+
+    make_record_model(&m, 2, 1);
+    size = bbans_record_work_bytes(&m.model);
+    work = allocate(size);
+    for (k = 0; k < 3; k++) {
+        const size_t length = strlen(records[k]);
+
+        CHECK(bbans_record_encode(&m.model, (const uint8_t *)records[k], length,
+                                  messages + end_at, bbans_record_bound(length),
+                                  &n, work, size) == BBANS_OK);
+        end[k] = (uint32_t)(end_at += n);
+    }
+    CHECK(bbans_records_put_header(BBANS_KIND_TEXT, checksums, fingerprint,
+                                   NULL, 0, NULL, 0, bytes, sizeof bytes,
+                                   &header) == BBANS_OK);
+    CHECK(bbans_records_put_group(header, 0, messages, end, 3, checksums, 0,
+                                  bytes + header, sizeof bytes - header,
+                                  &n) == BBANS_OK);
+    open_file(&file, bytes, header + n, group);
+#define GET(file, k, model, record, cap, n, work)                              \
+    bbans_records_get(file, k, model, record, cap, n, work, size)
+    for (k = 0; k < 3; k++) {
+        const size_t length = strlen(records[k]);
+
+        CHECK(GET(&file, k, &m.model, got, length, &n, work) == BBANS_OK);
+        CHECK(n == length && memcmp(got, records[k], n) == 0);
+    }
+    CHECK(GET(&file, 2, &m.model, got, 8, &n, work) == BBANS_ERR_CAPACITY);
+    CHECK(GET(&file, 3, &m.model, got, 9, &n, work) == BBANS_ERR_SIZE);
+    CHECK(GET(NULL, 1, &m.model, got, 9, &n, work) == BBANS_ERR_NULL);
+    CHECK(GET(&file, 1, NULL, got, 9, &n, work) == BBANS_ERR_NULL);
+    CHECK(GET(&file, 1, &m.model, got, 9, NULL, work) == BBANS_ERR_NULL);
+    CHECK(GET(&file, 1, &m.model, got, 9, &n, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_records_find(&file, 1, &g, &at, &n) == BBANS_OK);
+    bytes[at] ^= 1;
+    CHECK(GET(&file, 1, &m.model, got, 9, &n, work) == BBANS_ERR_CORRUPT);
+    CHECK(GET(&file, 2, &m.model, got, 9, &n, work) ==
+          (checksums ? BBANS_OK : BBANS_ERR_CORRUPT));
+    bytes[at] ^= 1;
+    lent = bytes + header; /* arguments that are missing */
+    CHECK(bbans_records_open(NULL, bytes, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_records_open(&file, NULL, 1) == BBANS_ERR_NULL);
+    open_file(&file, bytes, sizeof bytes, group);
+    CHECK(bbans_records_scan(NULL, bytes, 99, group, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_records_scan(&file, NULL, 99, group, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_records_scan(&file, bytes, 99, NULL, 1) == BBANS_ERR_NULL);
+    CHECK(bbans_records_group(NULL, 0, &place) == BBANS_ERR_NULL);
+    CHECK(bbans_records_group(&file, 0, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_records_group(&file, 0, &place) == BBANS_OK);
+    CHECK(bbans_records_ends(NULL, &place, end) == BBANS_ERR_NULL);
+    CHECK(bbans_records_ends(&file, NULL, end) == BBANS_ERR_NULL);
+    CHECK(bbans_records_ends(&file, &place, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_records_find(NULL, 0, &g, &at, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_records_find(&file, 0, NULL, &at, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_records_find(&file, 0, &g, NULL, &n) == BBANS_ERR_NULL);
+    CHECK(bbans_records_find(&file, 0, &g, &at, NULL) == BBANS_ERR_NULL);
+    CHECK(bbans_records_check(NULL, 0) == BBANS_ERR_NULL);
+    CHECK(bbans_records_check_record(NULL, 0) == BBANS_ERR_NULL);
+#define PUT(message, end, bytes, n)                                            \
+    bbans_records_put_group(header, 0, message, end, 3, 0, 0, bytes, 99, n)
+    CHECK(PUT(NULL, end, lent, &n) == BBANS_ERR_NULL);
+    CHECK(PUT(messages, NULL, lent, &n) == BBANS_ERR_NULL);
+    CHECK(PUT(messages, end, NULL, &n) == BBANS_ERR_NULL);
+    CHECK(PUT(messages, end, lent, NULL) == BBANS_ERR_NULL);
+    free(work);
+    free_record_model(&m);
+}
+
+/* Numbers at the limits, and beyond them. */
+static void test_limits(void)
+{
+    const uint64_t most = UINT64_MAX / 2 - 1; /* before a group of one */
+    bbans_record_group group[1];
+    bbans_records file;
+    uint8_t bytes[128];
+    const uint32_t end = 0;
+    size_t header, n, k;
+
+    CHECK(bbans_records_group_bytes(1, BBANS_RECORDS_BYTES_MAX, 0) >
+          BBANS_RECORDS_BYTES_MAX);
+    for (k = 0; k < 2; k++) {
+        CHECK(bbans_records_put_header(BBANS_KIND_BYTES, 0, fingerprint, NULL,
+                                       0, NULL, 0, bytes, sizeof bytes,
+                                       &header) == BBANS_OK);
+        CHECK(bbans_records_put_group(header, most + k, NULL, &end, 1, 0, 0,
+                                      bytes + header, sizeof bytes - header,
+                                      &n) == BBANS_OK);
+        open_file(&file, bytes, header + n, group);
+        CHECK(file.groups == 1 - k && file.lost == (k ? 0 : most));
+    }
+    bytes[6] = BBANS_KIND_INTEGERS;
+    CHECK(bbans_records_open(&file, bytes, header) == BBANS_ERR_VERSION);
+    bytes[6] = BBANS_KIND_TEXT + 1;
+    CHECK(bbans_records_open(&file, bytes, header) == BBANS_ERR_VERSION);
+    bytes[6] = BBANS_KIND_BYTES;
+    bytes[7] = BBANS_RECORDS_TERMINATOR_MAX + 1;
+    CHECK(bbans_records_open(&file, bytes, header) == BBANS_ERR_VERSION);
+    bytes[7] = 0;
+    bytes[5] = 2;
+    CHECK(bbans_records_open(&file, bytes, header) == BBANS_ERR_VERSION);
+    bytes[5] = 0;
+    CHECK(bbans_records_open(&file, bytes, header) == BBANS_OK);
+}
+
 /* The example of docs/format.md, byte by byte, on any machine. */
 static void test_the_example(void)
 {
@@ -396,6 +510,9 @@ int main(void)
     begin(&m, 0);
     test_what_is_put_comes_back(&m);
     test_sizes();
+    test_get(0);
+    test_get(1);
+    test_limits();
     test_the_example();
     printf("test_record_file: ok\n");
     return 0;

@@ -512,7 +512,7 @@ static void test_statuses(void)
     const shape s = {2, 4, 2, 3, 10, BBANS_KIND_BYTES, 0, 0};
     bbans_tiny_model model, before;
     uint8_t byte[2];
-    size_t n;
+    size_t n, at, k;
 
     make_file(&f, &s);
     CHECK(bbans_tiny_model_init(NULL, f.bytes, f.n) == BBANS_ERR_NULL);
@@ -544,6 +544,18 @@ static void test_statuses(void)
     for (n = 0; n < f.n; n++) {
         CHECK(bbans_tiny_model_init(&model, f.bytes, n) == BBANS_ERR_TRUNCATED);
         CHECK(bbans_tiny_model_open(&model, f.bytes, n) == BBANS_ERR_TRUNCATED);
+    }
+    CHECK(bbans_tiny_model_open(&model, NULL, 0) == BBANS_ERR_TRUNCATED);
+    at = f.tables + 4 * 2 * (1 + 2 + 4); /* how many contexts and entries */
+    for (k = 0; k < 2; k++, at += 4) {
+        const uint32_t count = (uint32_t)bbans_load(f.bytes + at, 4);
+
+        bbans_store(f.bytes + at, BBANS_CONTEXTS_MAX, 4);
+        CHECK(bbans_tiny_model_open(&model, f.bytes, f.n) ==
+              BBANS_ERR_TRUNCATED);
+        bbans_store(f.bytes + at, BBANS_CONTEXTS_MAX + 1, 4);
+        CHECK(bbans_tiny_model_open(&model, f.bytes, f.n) == BBANS_ERR_CORRUPT);
+        bbans_store(f.bytes + at, count, 4);
     }
     f.bytes[4] = 2;
     CHECK(bbans_tiny_model_init(&model, f.bytes, f.n) == BBANS_ERR_VERSION);
