@@ -19,7 +19,7 @@
 #define FLAGS_MOST 1024 /* symbols that are asked for one by one */
 #define NONE UINT32_MAX
 
-enum { TYPE = 5, KIND = 7, PREC, LISTED, FORM, ENDS };
+enum { TYPE = 5, KIND = 7, PRECISION, LISTED, FORM, ENDS };
 
 /* ---- Adaptive bits ------------------------------------------------------- */
 
@@ -57,7 +57,7 @@ enum {
 #define STEPS 63                /* after as many, the rate stays */
 
 /* floor(2^17 / (2 n + 3)) */
-static const uint16_t rates[STEPS] = {
+static const uint16_t step_rates[STEPS] = {
     43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710, 6898, 6241, 5698,
     5242,  4854,  4519,  4228,  3971,  3744,  3542, 3360, 3196, 3048, 2912,
     2788,  2674,  2570,  2473,  2383,  2299,  2221, 2148, 2080, 2016, 1956,
@@ -85,7 +85,7 @@ typedef struct {
     size_t cap, n, pending;
     unsigned kept;
     int started;
-#endif
+#endif /* BBANS_DECODER_ONLY */
 } coder;
 
 #ifndef BBANS_DECODER_ONLY
@@ -147,7 +147,7 @@ static uint32_t encode_bit(coder *c, uint32_t range, uint32_t bound, int bit)
         shift_low(c);
     return range;
 }
-#endif /* BBANS_DECODER_ONLY */
+#endif
 
 static inline int split(coder *c, lane *l, uint32_t bound, int bit)
 {
@@ -178,8 +178,8 @@ static inline int split(coder *c, lane *l, uint32_t bound, int bit)
 static inline uint32_t moved(uint32_t state, int bit)
 {
     const uint32_t n = state & 1023, p = state >> 10;
-    const uint32_t q = bit ? p + (((ONE - p) >> 6) * rates[n] >> 10)
-                           : p - ((p >> 6) * rates[n] >> 10);
+    const uint32_t q = bit ? p + (((ONE - p) >> 6) * step_rates[n] >> 10)
+                           : p - ((p >> 6) * step_rates[n] >> 10);
 
     return q << 10 | (n + (n + 1 < STEPS));
 }
@@ -303,8 +303,8 @@ static int find_parts(file *f, const uint8_t *header)
     uint64_t at = HEADER_BYTES;
 
     if (K < 1 || K > BBANS_STATES_MAX || M <= header[ENDS] ||
-        M > BBANS_SYMBOLS_MAX || header[PREC] < 1 ||
-        header[PREC] > BBANS_PREC_MAX)
+        M > BBANS_SYMBOLS_MAX || header[PRECISION] < 1 ||
+        header[PRECISION] > BBANS_PREC_MAX)
         return 0;
     f->states = (size_t)K;
     f->symbols = (size_t)M;
@@ -591,19 +591,19 @@ static uint32_t gap_to_rank(const file *f, uint32_t weight, uint32_t rank)
         gap++;
     return gap;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 /* The weights that a level has, in rising order; returns how many, or NONE. */
 static uint32_t code_list(file *f, size_t begin, size_t end)
 {
     uint32_t n = 0, weight = 0, i;
 
-#ifndef BBANS_DECODER_ONLY
-    if (ENCODES(&f->c))
-        n = rank_weights(f, begin, end);
-#else
+#ifdef BBANS_DECODER_ONLY
     (void)begin;
     (void)end;
+#else
+    if (ENCODES(&f->c))
+        n = rank_weights(f, begin, end);
 #endif
     n = code_number(&f->c, LIST, n);
     if (n > UINT16_MAX)
@@ -614,7 +614,7 @@ static uint32_t code_list(file *f, size_t begin, size_t end)
 #ifndef BBANS_DECODER_ONLY
         if (ENCODES(&f->c))
             gap = gap_to_rank(f, weight, i + 1);
-#endif
+#endif /* BBANS_DECODER_ONLY */
         gap = code_number(&f->c, LIST, gap);
         if (gap >= UINT16_MAX - weight)
             return NONE;
@@ -1034,7 +1034,7 @@ static void look_at_level(file *f, level *v, size_t parent)
     }
     memcpy(f->exact, f->saved, sizeof *f->exact << EXACT_BITS);
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 /* All but the children of the contexts of a level, whose parents begin at
  * `parent`. */
@@ -1048,7 +1048,7 @@ static int code_level(file *f, level *v, size_t parent)
 #ifndef BBANS_DECODER_ONLY
     if (ENCODES(&f->c))
         look_at_level(f, v, parent);
-#endif
+#endif /* BBANS_DECODER_ONLY */
     v->foreign = (int)code_raw(&f->c, 1, (uint64_t)v->foreign);
     v->bounded = (int)code_raw(&f->c, 1, (uint64_t)v->bounded);
     v->regular = (int)code_raw(&f->c, 1, (uint64_t)v->regular);
@@ -1255,7 +1255,7 @@ static int has_foreign_children(file *f, size_t begin, size_t end)
     }
     return 0;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 static int code_tree(file *f)
 {
@@ -1287,7 +1287,7 @@ static int code_tree(file *f)
 #ifndef BBANS_DECODER_ONLY
             if (ENCODES(&f->c))
                 foreign = has_foreign_children(f, begin, end);
-#endif
+#endif /* BBANS_DECODER_ONLY */
             foreign = (int)code_raw(&f->c, 1, (uint64_t)foreign);
             for (k = begin; k < end; k++) {
                 if (!code_children(f, k, foreign, &n))
@@ -1308,7 +1308,7 @@ static int code_tree(file *f)
 
 static int code_file(file *f, const uint8_t *header)
 {
-    const uint32_t total = (uint32_t)1 << header[PREC];
+    const uint32_t total = (uint32_t)1 << header[PRECISION];
 
     return code_values(f, header) && code_states(f, total) &&
            code_emissions(f, total) && (f->contexts == 0 || code_tree(f));
