@@ -4214,17 +4214,18 @@ class PackedBits:
     """Bits by the states that their tuples name."""
 
     def __init__(self, data):
-        self.range, self.value = 2**32 - 1, int.from_bytes(data[:4].ljust(4, b"\0"))
-        self.rest, self.states = iter(data[4:]), {}
+        self.range, self.value = 2**64 - 1, int.from_bytes(data[:8].ljust(8, b"\0"))
+        self.rest, self.states = iter(data[8:]), {}
 
     def split(self, s):
         one = self.value < s
         if not one:
             self.value -= s
         self.range = s if one else self.range - s
-        while self.range < 2**24:
-            self.range *= 2**8
-            self.value = self.value * 2**8 + next(self.rest, 0)
+        if self.range < 2**32:
+            self.range *= 2**32
+            for _ in range(4):
+                self.value = self.value * 2**8 + next(self.rest, 0)
         return int(one)
 
     def bit(self, a, b=None):
