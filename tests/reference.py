@@ -4232,7 +4232,7 @@ class PackedBits:
         names = [a] if b is None else [a, b]
         found = [self.states.get(name, (2**21, 0)) for name in names]
         p = (found[0][0] + found[-1][0]) // 2**7
-        one = self.split(min(max(p, 16), 2**16 - 16) * (self.range // 2**16))
+        one = self.split((p | 16) * (self.range // 2**16))
         for name, (q, n) in zip(names, found, strict=True):
             rate = 2**17 // (2 * n + 3)
             if one:
@@ -4398,8 +4398,7 @@ def entries_of(bits, s, depth, M, foreign, hits):
     around = len(s.other.ranks) if s.other else 0
     m = 0
     while m < min(12, most) and not bits.bit(
-        ("entries A", log_halves(n), log_halves(s.often), m),
-        ("entries B", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
+        ("entries", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
     ):
         m += 1
     if m == 12 < most:
@@ -4440,7 +4439,7 @@ def entries_of(bits, s, depth, M, foreign, hits):
                 else 0
             )
             if left == n - i or bits.bit(
-                ("member A", P, min(left, 7)), ("member B", R, P)
+                ("member", R, P)
             ):
                 found.append(x)
             total -= w
@@ -4450,10 +4449,10 @@ def entries_of(bits, s, depth, M, foreign, hits):
 
 
 def ranks_of(bits, s, depth, most, limited):
-    g, m, total = s.often, len(s.ranks), 0
+    g, m = s.often, len(s.ranks)
     if limited and g:
         most = min(most, g)
-    for i, x in enumerate(s.ranks):
+    for x in s.ranks:
         u = 1
         if most > 1 and m == 1 and 0 < g <= most and bits.bit(("alone", log_halves(g))):
             u = g
@@ -4462,15 +4461,11 @@ def ranks_of(bits, s, depth, most, limited):
             if depth > 1 and x in s.parent.ranks:
                 w = log_quarters(s.parent.ranks[x]) + log_quarters(g or 1) + 16
                 w = clipped(w - log_quarters(s.parent.total or 1), 1, 31)
-            left = log_halves(max(g - total, 0))
-            while u < min(most, 16) and not bits.bit(
-                ("weight A", min(m - i, 7), left, u), ("weight B", w, log_halves(g), u)
-            ):
+            while u < min(most, 16) and not bits.bit(("weight", w, log_halves(g), u)):
                 u += 1
             if u == 16 < most:
                 u += bits.number("weight")
         s.ranks[x] = u
-        total += u
 
 
 def share_of(bits, s, depth, regular, cells):
@@ -4491,9 +4486,8 @@ def children_of(bits, s, M, strangers):
     for q in s.other.children if s.other else []:
         w = q.ranks.get(s.newest)
         if w is not None and bits.bit(
-            ("label A", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
+            ("label", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
              log_halves(s.total)),
-            ("label B", log_halves(w), log_halves(len(q.ranks)), log_halves(q.total)),
         ):  # fmt: skip
             found[q.label] = PackedContext(q.label, s, q, w)
     if strangers:

@@ -26,19 +26,15 @@ enum { TYPE = 5, KIND = 7, PREC, LISTED, FORM, ENDS };
 /* Where the probabilities of each kind of bit begin. */
 #define NUMBER_STATES (40 + 40 * 40)
 enum {
-    ENTRIES_A = 0,
-    ENTRIES_B = ENTRIES_A + 12 * 16 * 16,
-    MEMBER_A = ENTRIES_B + 12 * 16 * 16 * 4,
-    MEMBER_B = MEMBER_A + 48 * 8,
-    WEIGHT_A = MEMBER_B + 32 * 48,
-    WEIGHT_B = WEIGHT_A + 16 * 16 * 8,
-    ALONE = WEIGHT_B + 16 * 32 * 16,
+    ENTRIES = 0,
+    MEMBER = ENTRIES + 12 * 16 * 16 * 4,
+    WEIGHT = MEMBER + 32 * 48,
+    ALONE = WEIGHT + 16 * 32 * 16,
     SHARE_SAME = ALONE + 16,
     SHARE_NEAR = SHARE_SAME + 16,
     SHARE_BITS = SHARE_NEAR + 16,
-    LABEL_A = SHARE_BITS + 256,
-    LABEL_B = LABEL_A + 32 * 16 * 16,
-    SYMBOL_A = LABEL_B + 16 * 16 * 16,
+    LABEL = SHARE_BITS + 256,
+    SYMBOL_A = LABEL + 32 * 16 * 16,
     SYMBOL_B = SYMBOL_A + 16 * 16,
     ROOT = SYMBOL_B + 4 * 48,
     MASS_LENGTH = ROOT + 8,
@@ -53,7 +49,7 @@ enum {
 };
 
 #define ONE ((uint32_t)1 << 22) /* of a probability */
-#define LEAST 16                /* of 2^16 */
+#define LEAST 16                /* of 2^16; q < ONE, so that p < 2^16 */
 #define STEPS 63                /* after as many, the rate stays */
 
 /* floor(2^17 / (2 n + 3)) */
@@ -171,8 +167,6 @@ static inline uint64_t next_word(lane *l)
 
 static inline int split(coder *c, lane *l, uint64_t bound, int bit)
 {
-    uint64_t mask;
-
 #ifdef BBANS_DECODER_ONLY
     (void)c;
 #else
@@ -182,9 +176,12 @@ static inline int split(coder *c, lane *l, uint64_t bound, int bit)
     }
 #endif
     bit = l->value < bound;
-    mask = (uint64_t)bit - 1; /* of a 0; no branch, see moved() */
-    l->value -= bound & mask;
-    l->range = (bound ^ mask) - mask + (l->range & mask);
+    if (bit) {
+        l->range = bound;
+    } else {
+        l->range -= bound;
+        l->value -= bound;
+    }
     if (l->range >> 32 == 0) {
         l->range <<= 32;
         l->value = l->value << 32 | next_word(l);
@@ -194,12 +191,11 @@ static inline int split(coder *c, lane *l, uint64_t bound, int bit)
 
 static inline uint32_t moved(uint32_t state, int bit)
 {
-    /* Bits are hard to predict: no branches.  -1 is all ones. */
-    const uint32_t n = state & 1023, p = state >> 10, mask = 0 - (uint32_t)bit;
-    const uint32_t way = ((ONE & mask) + (p ^ mask) - mask) >> 6;
-    const uint32_t step = (way * rates[n] >> 10 ^ ~mask) - ~mask;
+    const uint32_t n = state & 1023, p = state >> 10;
+    const uint32_t q = bit ? p + (((ONE - p) >> 6) * rates[n] >> 10)
+                           : p - ((p >> 6) * rates[n] >> 10);
 
-    return (p + step) << 10 | (n + (n + 1 < STEPS));
+    return q << 10 | (n + (n + 1 < STEPS));
 }
 
 /* A bit whose probability is the mean of two. */
@@ -207,9 +203,8 @@ static inline int code_bit(coder *c, lane *l, size_t a, size_t b, int bit)
 {
     uint32_t *const s = l->state + a, *const t = l->state + b;
     const uint32_t u = *s, v = *t;
-    uint32_t p = ((u >> 10) + (v >> 10)) >> 7;
+    const uint32_t p = ((u >> 10) + (v >> 10)) >> 7 | LEAST;
 
-    p = p < LEAST ? LEAST : p > 65536 - LEAST ? 65536 - LEAST : p;
     bit = split(c, l, (l->range >> 16) * p, bit);
     *s = moved(u, bit);
     *t = moved(v, bit);
@@ -217,9 +212,19 @@ static inline int code_bit(coder *c, lane *l, size_t a, size_t b, int bit)
 }
 
 /* One whose probability is that of one state. */
+static inline int code_by(coder *c, lane *l, size_t a, int bit)
+{
+    uint32_t *const s = l->state + a;
+    const uint32_t u = *s, p = (u >> 10) >> 6 | LEAST;
+
+    bit = split(c, l, (l->range >> 16) * p, bit);
+    *s = moved(u, bit);
+    return bit;
+}
+
 static int code_one(coder *c, size_t a, int bit)
 {
-    return code_bit(c, &c->lane, a, a, bit);
+    return code_by(c, &c->lane, a, bit);
 }
 
 /* The lowest bits, each a half. */
@@ -688,8 +693,7 @@ static void sort_entries(file *f, size_t parent, uint32_t n)
             const int key = f->quarter[begin + i];
             uint32_t j = i;
 
-            for (; j > 0 && f->quarter[begin + f->order[j - 1]] < key;
-                 j--)
+            for (; j > 0 && f->quarter[begin + f->order[j - 1]] < key; j--)
                 f->order[j] = f->order[j - 1];
             f->order[j] = i;
         }
@@ -709,19 +713,18 @@ static void sort_entries(file *f, size_t parent, uint32_t n)
 }
 
 /* How many entries: of at most `most`. */
-static uint32_t code_count(file *f, size_t k, const level *v, uint32_t of,
-                           uint32_t most, uint32_t count)
+static uint32_t code_count(file *f, size_t k, const level *v, uint32_t most,
+                           uint32_t count)
 {
     const uint32_t g = halves(f->often[k]);
     const uint32_t o = f->around[k];
-    const size_t a = ENTRIES_A + 12 * (16 * halves(of) + g);
-    const size_t b =
-        ENTRIES_B + 12 * (16 * (16 * at_most(v->depth - 1, 3) + g) + o);
+    const size_t a =
+        ENTRIES + 12 * (16 * (16 * at_most(v->depth - 1, 3) + g) + o);
     lane l = f->c.lane;
     uint32_t u;
 
     for (u = 0; u < 12 && u < most; u++)
-        if (code_bit(&f->c, &l, a + u, b + u, count == u)) {
+        if (code_by(&f->c, &l, a + u, count == u)) {
             f->c.lane = l;
             return u;
         }
@@ -782,6 +785,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         get32(f->children, parent + 1) - get32(f->children, parent) - before;
     const int share_of = quarters(siblings);
     uint32_t left = count, sum = f->total[parent], i;
+    int many = quarters(left) + 40;
     lane l = f->c.lane;
 
     for (i = 0; i < n && left > 0; i++) {
@@ -789,23 +793,23 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         int in = f->member[j];
 
         if (left < n - i) {
-            const uint32_t p = within(
-                f->quarter[begin + j] + quarters(left) - quarters(sum) + 40, 0,
-                47);
+            const uint32_t p =
+                within(f->quarter[begin + j] + many - quarters(sum), 0, 47);
             const uint32_t rest = w > f->hits[i] ? w - f->hits[i] : 0;
             const uint32_t r =
                 rest == 0 ? 0 : within(quarters(rest) - share_of + 24, 1, 31);
 
-            in = code_bit(&f->c, &l, MEMBER_A + 8 * p + at_most(left, 7),
-                          MEMBER_B + 48 * r + p, in);
+            in = code_by(&f->c, &l, MEMBER + 48 * r + p, in);
         } else {
             in = 1;
         }
         sum -= w;
         f->member[j] = (uint8_t)in;
-        f->hits[i] += (uint32_t)in;
-        f->chosen[count - left] = j;
-        left -= (uint32_t)in;
+        if (in) {
+            f->hits[i]++;
+            f->chosen[count - left--] = j;
+            many = quarters(left) + 40;
+        }
     }
     f->c.lane = l;
     return spend(f, n / 16 + i);
@@ -895,8 +899,7 @@ static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
         if (most == 1) {
             u = 1;
         } else if (e1 - e0 == 1 && g > 0 && g <= most &&
-                   code_bit(&f->c, &l, ALONE + halves(g), ALONE + halves(g),
-                            given == g)) {
+                   code_by(&f->c, &l, ALONE + halves(g), given == g)) {
             u = g;
         } else {
             const uint32_t of = v->depth == 1 ? NONE
@@ -905,12 +908,9 @@ static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
                                     : entry_of(f, parent, get16(f->symbol, e));
             const uint32_t w =
                 of == NONE ? 0 : within(f->quarter[of] + scale, 1, 31);
-            const size_t a = WEIGHT_A + 16 * (16 * at_most(e1 - e, 7) +
-                                              halves(g > sum ? g - sum : 0));
-            const size_t b = WEIGHT_B + 16 * (16 * w + halves(g));
+            const size_t a = WEIGHT + 16 * (16 * w + halves(g));
 
-            while (u < most && u < 16 &&
-                   !code_bit(&f->c, &l, a + u, b + u, given == u))
+            while (u < most && u < 16 && !code_by(&f->c, &l, a + u, given == u))
                 u++;
             if (u == 16 && u < most) {
                 f->c.lane = l;
@@ -1006,7 +1006,7 @@ static int code_context(file *f, size_t k, size_t parent, uint32_t before,
     const uint32_t all = v->depth == 1 || v->foreign ? (uint32_t)f->symbols : n;
     uint32_t count = ENCODES(&f->c) ? first_of(f, k + 1) - e : 0, foreign = 0;
 
-    count = code_count(f, k, v, n, all, count);
+    count = code_count(f, k, v, all, count);
     if (count > all || count > f->entries - e)
         return refuse(f);
     put32(f->first, k + 1, e + count);
@@ -1106,8 +1106,7 @@ static void put_child(file *f, size_t child, size_t k, uint32_t label,
     f->newest[child] = (uint16_t)(k == 0 ? label : f->newest[k]);
     f->other[child] = other;
     f->often[child] = often;
-    f->around[child] =
-        (uint8_t)(other == NONE ? 0 : f->look[other] >> 4);
+    f->around[child] = (uint8_t)(other == NONE ? 0 : f->look[other] >> 4);
 }
 
 /* The next label of what is encoded, from place `at` on; or NONE. */
@@ -1222,9 +1221,9 @@ static int code_children(file *f, size_t k, int any_foreign, size_t *n)
     uint32_t found = 0, foreign = 0, x = 0, i;
     size_t at = begin; /* of labels that are encoded */
 
-    if (o != NONE && !find_entries(f, get32(f->children, o),
-                                   get32(f->children, o + 1), f->newest[k],
-                                   &found))
+    if (o != NONE &&
+        !find_entries(f, get32(f->children, o), get32(f->children, o + 1),
+                      f->newest[k], &found))
         return 0;
     for (i = 0; i < found; i++) {
         const uint32_t e = f->order[i], w = f->rank[e], q = f->owner[e];
@@ -1232,9 +1231,7 @@ static int code_children(file *f, size_t k, int any_foreign, size_t *n)
         int in;
 
         foreign = skip_foreign(f, k, &at, label, foreign);
-        in = code_bit(&f->c, &f->c.lane,
-                      LABEL_A + 256 * (w < 16 ? w : 16 + halves(w)) + look,
-                      LABEL_B + 256 * halves(w) + f->look[q],
+        in = code_one(&f->c, LABEL + 256 * (w < 16 ? w : 16 + halves(w)) + look,
                       label_at(f, k, at) == label);
         if (!in)
             continue;
