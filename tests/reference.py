@@ -4438,9 +4438,7 @@ def entries_of(bits, s, depth, M, foreign, hits):
                 if rest > 0
                 else 0
             )
-            if left == n - i or bits.bit(
-                ("member", R, P)
-            ):
+            if left == n - i or bits.bit(("member", R, P)):
                 found.append(x)
             total -= w
         s.parent.hits.update(found)
