@@ -19,7 +19,7 @@
 #define FLAGS_MOST 1024 /* symbols that are asked for one by one */
 #define NONE UINT32_MAX
 
-enum { TYPE = 5, KIND = 7, PREC, LISTED, FORM, ENDS };
+enum { TYPE = 5, KIND = 7, PRECISION, LISTED, FORM, ENDS };
 
 /* ---- Adaptive bits ------------------------------------------------------- */
 
@@ -303,8 +303,8 @@ static int find_parts(file *f, const uint8_t *header)
     uint64_t at = HEADER_BYTES;
 
     if (K < 1 || K > BBANS_STATES_MAX || M <= header[ENDS] ||
-        M > BBANS_SYMBOLS_MAX || header[PREC] < 1 ||
-        header[PREC] > BBANS_PREC_MAX)
+        M > BBANS_SYMBOLS_MAX || header[PRECISION] < 1 ||
+        header[PRECISION] > BBANS_PREC_MAX)
         return 0;
     f->states = (size_t)K;
     f->symbols = (size_t)M;
@@ -1308,7 +1308,7 @@ static int code_tree(file *f)
 
 static int code_file(file *f, const uint8_t *header)
 {
-    const uint32_t total = (uint32_t)1 << header[PREC];
+    const uint32_t total = (uint32_t)1 << header[PRECISION];
 
     return code_values(f, header) && code_states(f, total) &&
            code_emissions(f, total) && (f->contexts == 0 || code_tree(f));
