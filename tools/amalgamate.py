@@ -20,13 +20,7 @@ CSRC = ROOT / "csrc"
 FOLDERS = ["message", "distributions", "models", "bytes", "files", "records"]
 FOLDERS += ["signals", "kernels"]
 NOTE = "/* Made by tools/amalgamate.py from csrc/{}: edit that, not this.\n *\n{} */\n"
-ENCODER = re.compile(
-    r"^#ifndef BBANS_DECODER_ONLY\n.*?^#endif /\* BBANS_DECODER_ONLY \*/\n\n?",
-    re.MULTILINE | re.DOTALL,
-)
-GUARDS = re.compile(
-    r"^#(ifndef BBANS_DECODER_ONLY|endif /\* BBANS_DECODER_ONLY \*/)\n", re.MULTILINE
-)
+CONDITION = re.compile(r"#(if|ifdef|ifndef|else|endif)\b(?: (BBANS_DECODER_ONLY)\b)?")
 GUARD = re.compile(r"^#ifndef \w+_H$", re.MULTILINE)
 LOCAL_INCLUDE = re.compile(r'^#include "(?:[\w.]+/)*(\w+\.h)"\n', re.MULTILINE)
 COMMENT_OR_STRING = re.compile(r"/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
@@ -65,12 +59,30 @@ def renamed(text: str, names: set[str], suffix: str) -> str:
     return "".join([*parts, word.sub(rf"\1_{suffix}", text[end:])])
 
 
+def resolved(text: str, decoder: bool) -> str:
+    """Only what there is with BBANS_DECODER_ONLY, or without."""
+    lines, open_ones = [], []  # of each condition: is it on that, and does it hold?
+    for line in text.splitlines(keepends=True):
+        condition = CONDITION.match(line)
+        kind, known = condition.groups() if condition else ("", None)
+        if kind.startswith("if"):
+            known = known and kind != "if"
+            open_ones.append((known, not known or decoder == (kind == "ifdef")))
+        elif kind == "else" and open_ones[-1][0]:
+            open_ones[-1] = (True, not open_ones[-1][1])
+        is_guard = bool(kind) and bool(open_ones[-1][0])
+        if not is_guard and all(holds for _, holds in open_ones):
+            lines.append(line)
+        if kind == "endif":
+            open_ones.pop()
+    return "".join(lines)
+
+
 def amalgamate(decoder: bool) -> tuple[str, str]:
     """Return the text of bbans.c and of bbans.h."""
 
     def read(path: Path) -> str:
-        text = path.read_text(encoding="ascii")
-        return (ENCODER if decoder else GUARDS).sub("", text)
+        return resolved(path.read_text(encoding="ascii"), decoder)
 
     sources = [
         path for folder in FOLDERS for path in sorted((CSRC / folder).glob("*.c"))

@@ -18,13 +18,13 @@ typedef enum { BINOMIAL, BETA_BINOMIAL, POISSON, NEGATIVE_BINOMIAL } law_kind;
  * r; then b is p. */
 typedef struct {
     uint32_t trials, a, b;
-} rates;
+} count_rates;
 
 /* The row of weights of one value. */
 typedef struct {
     law_kind kind;
     int is_open;
-    rates rates;
+    count_rates rates;
     int64_t first, last, most; /* the window; the support is 0 .. most */
     size_t n;                  /* of the window */
     /* Of what is below the window, each value in it, and what is above. */
@@ -61,7 +61,7 @@ static inline number times_ratio(number x, uint64_t a, uint64_t b)
 static inline void ratio_after(const counts *c, uint64_t k, uint64_t *a,
                                uint64_t *b)
 {
-    const rates *r = &c->rates;
+    const count_rates *r = &c->rates;
 
     switch (c->kind) {
     case BINOMIAL: /* (n - k) p / ((k + 1) (1 - p)), below 2^50 each */
@@ -100,7 +100,7 @@ static void set_window(counts *c, uint64_t mean, int64_t half, int64_t reach)
  * is not too large. */
 static int set_negative_binomial(counts *c)
 {
-    const rates *r = &c->rates;
+    const count_rates *r = &c->rates;
     const uint64_t mean = r->a * (ONE - r->b) / r->b >> 16;
     uint64_t variance;
 
@@ -116,7 +116,7 @@ static int set_negative_binomial(counts *c)
 /* Whether there is a window that is not too wide. */
 static int window_of(counts *c)
 {
-    const rates *r = &c->rates;
+    const count_rates *r = &c->rates;
     uint64_t mean, variance;
 
     c->most = c->kind == POISSON || c->kind == NEGATIVE_BINOMIAL
@@ -214,7 +214,7 @@ static bbans_status open_row(counts *c, const bbans_distribution *d, size_t i)
 {
     const uint32_t most =
         c->kind == BINOMIAL ? BBANS_TRIALS_MAX : BBANS_BETA_TRIALS_MAX;
-    rates r = {0, 0, 1};
+    count_rates r = {0, 0, 1};
     bbans_status status = read_rate(d, c->kind, A, i, &r.a);
 
     if (status == BBANS_OK && d->array[B].type != 0)

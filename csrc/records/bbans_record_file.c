@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include "../files/bbans_files.h"
 
-static const uint8_t file_magic[4] = {0x89, 'b', 'b', 'r'};
+static const uint8_t records_magic[4] = {0x89, 'b', 'b', 'r'};
 static const uint8_t group_magic[4] = {0x89, 'b', 'b', 'g'};
 
 enum {
@@ -76,7 +76,7 @@ bbans_status bbans_records_open(bbans_records *file, const uint8_t *bytes,
     if (file == NULL || (bytes == NULL && n_bytes > 0))
         return BBANS_ERR_NULL;
     memset(file, 0, sizeof *file);
-    status = bbans_check_start(bytes, n_bytes, file_magic, FILE_VERSION);
+    status = bbans_check_start(bytes, n_bytes, records_magic, FILE_VERSION);
     if (status != BBANS_OK)
         return status;
     if (n_bytes < HEADER_BYTES)
@@ -458,7 +458,7 @@ bbans_records_put_header(int kind, int checksums, const uint8_t *fingerprint,
         return BBANS_ERR_SIZE;
     if (cap < bbans_records_header_bytes(terminator_bytes, model_bytes))
         return BBANS_ERR_CAPACITY;
-    memcpy(bytes, file_magic, sizeof file_magic);
+    memcpy(bytes, records_magic, sizeof records_magic);
     bytes[4] = FILE_VERSION;
     bytes[5] = checksums ? FILE_CHECKSUMS : 0;
     bytes[6] = (uint8_t)kind;

@@ -221,7 +221,7 @@ static void test_damage(const made *m)
             } else if (!m->checksums)
                 CHECK(k < m->first[g] || k >= m->first[g + 1]);
         CHECK(lost + bad > 0 || m->checksums); /* else its group's alone may */
-        n = m->first[g + 1] - m->first[g];
+        n = (size_t)(m->first[g + 1] - m->first[g]);
         if (at - m->group_at[g] < 24)
             CHECK(lost + bad == n && (lost > 0 || file.lost == n));
         else
@@ -262,7 +262,7 @@ static void test_any_index(const made *m)
         bytes[at] = (uint8_t)random_bits();
         if (bbans_records_ends(&file, &place, end) == BBANS_OK)
             found++;
-        k = place.first + below((uint32_t)place.records);
+        k = (size_t)place.first + below((uint32_t)place.records);
         if (bbans_records_find(&file, k, &g, &at, &n) == BBANS_OK)
             CHECK(at >= place.messages &&
                   at + n <= place.messages + place.message_bytes);
