@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bbans._arguments import as_bytes
 from bbans._threads import as_threads, in_order
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import KINDS, Alphabet
@@ -288,11 +289,16 @@ class RecordCodec:
         from bbans.models.arhmm import ARHMM  # loads what only trains
 
         items = records if callable(records) else _items(records, "records")
-        sample = islice(items(), 1) if callable(items) else items
-        if all(isinstance(item, bytes | bytearray | memoryview) for item in sample):
-            alphabet = Alphabet(256, kind="bytes", ends=True)
+        sample = list(islice(items(), 1)) if callable(items) else items
+        if any(isinstance(item, str) for item in sample):
+            alphabet = Alphabet.utf8(ends=True)  # which refuses bytes among them
         else:
-            alphabet = Alphabet.utf8(ends=True)
+            for item in sample[:1]:
+                try:
+                    as_bytes(item, "record 0")
+                except TypeError as error:
+                    raise SymbolError(str(error)) from None
+            alphabet = Alphabet(256, kind="bytes", ends=True)
         model = ARHMM.fit(
             items, n_states, order=order, max_bytes=max_bytes, alphabet=alphabet,
             seed=seed, threads=threads, progress=progress,
