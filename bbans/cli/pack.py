@@ -25,7 +25,7 @@ __all__ = ["SUFFIX", "add", "run"]
 
 SUFFIX = ".bbr"
 # What a model may take by default: of few records it is most of the file.
-LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 16_000, 256_000, 10
+LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 4_000, 256_000, 10
 # What a model is trained on: more makes it little better, and takes longer.
 SAMPLE_BYTES = 500_000
 
