@@ -302,16 +302,19 @@ static void test_sizes(void)
     static const uint32_t sizes[][2] = {/* of most, and of one among them */
                                         {0, 0},       {0, 1},  {1, 1},
                                         {0, 1 << 20}, {3, 77}, {31, 1000000}};
+    static const size_t counts[] = {
+        1, 2, 3, 4, 16, 256, BBANS_RECORDS_GROUP_MAX};
     bbans_record_group group[1];
     bbans_record_place place;
     bbans_records file;
-    size_t header, n, n_bytes, i, s, g, at, size;
+    size_t header, n, n_bytes, i, s, c, g, at, size;
 
     CHECK(bbans_records_put_header(BBANS_KIND_BYTES, 0, fingerprint, NULL, 0,
                                    NULL, 0, bytes, sizeof bytes,
                                    &header) == BBANS_OK);
     for (s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (n = 1; n <= BBANS_RECORDS_GROUP_MAX; n = n < 4 ? n + 1 : n * n) {
+        for (c = 0; c < sizeof counts / sizeof *counts; c++) {
+            n = counts[c];
             for (i = 0; i < n; i++)
                 end[i] = (i > 0 ? end[i - 1] : 0) + sizes[s][i == n / 2];
             CHECK(bbans_records_put_group(header, 0, message, end, n, 0, 0,
