@@ -33,8 +33,9 @@ import sys, time, statistics
 import bbans
 path, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 import random
+Records = bbans.Records  # imports what it needs
 start = time.perf_counter()
-records = bbans.Records(path)
+records = Records(path)
 opened = time.perf_counter() - start
 random.seed(seed)
 found = []
