@@ -118,7 +118,9 @@ def _naming(name: str, also: str | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is not None and error.filename in (None, also):
-            error.filename, error.filename2 = name, None
+            error.filename = name
+            if error.filename2 is not None:
+                del error.filename2  # None would be shown
         raise
 
 

@@ -34,7 +34,7 @@ _KINDS = (
     _Kind(MODEL, "a bbans model file", "load_model reads it"),
     _Kind(NETWORK, "a bbans network file", "FrozenNetwork.load reads it"),
     _Kind(CONTAINER, "a bbans container", "decompress restores it"),
-    _Kind(RECORDS, "a bbans record file", "Records reads it"),
+    _Kind(RECORDS, "a bbans record file", "Records and bbans unpack read it"),
     _Kind(
         rb"PK\x03\x04",
         "a zip archive (.npz)",

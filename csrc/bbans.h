@@ -11,9 +11,10 @@
  * Sequences  bbans_hmm_init, bbans_sequence_encode, bbans_message_write:
  *            messages without length or checksum, for those who frame them
  *            themselves: examples/sequence.c.
- * Records    bbans_record_encode and its inverse: one short message each, whose
- *            bytes alone say what it holds.  bbans_records_open reads files of
- *            them, bbans_records_put_group writes them: examples/records.c.
+ * Records    bbans_record_encode and its inverse: one short record each, as a
+ *            message without length: examples/lines.c.  bbans_records_open
+ *            reads files of records, bbans_records_put_group writes them:
+ *            examples/records.c.
  * Networks   bbans_network_parse and bbans_network_build load one, and
  *            bbans_network_run runs it.
  * Codecs     A bbans_distribution, bbans_message_push and its inverse: make
@@ -206,7 +207,7 @@ BBANS_API bbans_status bbans_model_name(bbans_model *model);
  *   plain    [cap] out: the plain file, with the workspace of unpacking behind
  *            it, which may then be used otherwise
  *   n_plain  out: bytes of the plain file; after ERR_CAPACITY, what `cap` must
- *            be: below 2^9 bytes for each packed one, and 2^19 more
+ *            be: below 2^11 bytes for each packed one, and 2^19 more
  * Time is bounded as well: by some 2^12 steps for each packed byte.
  * Returns ERR_{NULL,FORMAT,TRUNCATED,VERSION,CORRUPT,SIZE,CAPACITY}, and
  * ERR_STATE for a file that is plain; then `plain` has been written to. */
@@ -560,13 +561,13 @@ BBANS_API bbans_status bbans_utf8_encode(const uint32_t *point, size_t n,
 
 /* ---- Records: one by one ------------------------------------------------- */
 
-/* A record is bytes, or text, which is its UTF-8.  A model of bytes or of text
- * makes a message of it that stands for itself: its bytes alone say what the
- * record is, and how long (docs/maths.md, "Records").  Bytes or characters that
- * the model does not know are stored, so any record can be coded, and none
- * takes more than a byte more than it has.  The mode of the model is not asked
- * for.  There is no checksum: damage is found only where no encoder writes such
- * bytes, so keep one where you keep the messages. */
+/* A record is bytes, or text in UTF-8.  Under a model of bytes or text it is
+ * coded as a self-contained message: with the model, the message's bytes
+ * determine the record and its length (docs/maths.md, "Records").  Any record
+ * can be coded: one with bytes or characters that the model does not know, or
+ * that would not get shorter, is stored, in one byte more than its length.  The
+ * model's mode makes no difference.  Messages have no checksum, and most damage
+ * goes unnoticed: where that matters, keep a checksum with them. */
 enum {
     BBANS_RECORD_MAX = 2147483646, /* symbols; longer ones are stored */
     BBANS_RECORD_ROOM = 16,        /* bytes beside the record's       */
@@ -584,7 +585,7 @@ BBANS_API size_t bbans_record_bound(size_t n);
 
 /* Code a record of n bytes.
  *   bytes    [cap] out; cap is bbans_record_bound(n) or more
- *   n_bytes  out: how many the message has, 0 to n + 1
+ *   n_bytes  out: bytes of the message, 0 to n + 1
  * Returns ERR_{NULL,CAPACITY}, and ERR_SYMBOL if the model is not built, or not
  * one of bytes or text. */
 BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
@@ -592,11 +593,12 @@ BBANS_API bbans_status bbans_record_encode(const bbans_model *model,
         size_t *n_bytes, void *work, size_t work_bytes);
 #endif /* BBANS_DECODER_ONLY */
 
-/* Decode a message.  A few bytes may stand for a long record: that is what cap
- * bounds.
+/* Decode a message.  A few bytes may decode to a very long record: cap is the
+ * limit.
  *   record  [cap] out
- *   n       out: its bytes.  After ERR_CAPACITY, which comes before any sign of
- *           damage further on, what it has at least: call again with as much
+ *   n       out: bytes of the record.  After ERR_CAPACITY, a lower bound of
+ *           them: call again with a cap of at least that.  Damage further on is
+ *           not found then
  * Returns ERR_{NULL,CAPACITY,CORRUPT}, and ERR_SYMBOL as encoding does. */
 BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
         const uint8_t *bytes, size_t n_bytes, uint8_t *record, size_t cap,
@@ -604,14 +606,14 @@ BBANS_API bbans_status bbans_record_decode(const bbans_model *model,
 
 /* ---- Record files -------------------------------------------------------- */
 
-/* Many records (see Records) in one file, suffix .bbr, each of which is read by
- * its number.  The model is in the file, or named by its fingerprint.  Records
- * are in groups, which have an index and a checksum; to append is to write a
- * group behind the last.  docs/format.md, "Record file".
+/* Many records in one file, suffix .bbr, each read by its number, from 0.  The
+ * model is in the file, or named there by its fingerprint.  Records are in
+ * groups, which have an index and a checksum; appending is writing a group
+ * after the last.  docs/format.md, "Record file".
  *
- * Nothing here opens files: bytes are where the caller has mapped or read them.
- * A file has a header, bbans_records_open, and groups, which
- * bbans_records_scan finds without reading what is in them. */
+ * The caller maps the file, or reads it; nothing here opens files.  First
+ * bbans_records_open reads the header; then bbans_records_scan finds the
+ * groups, by their headers alone; then bbans_records_get reads any record. */
 
 enum {
     BBANS_RECORDS_GROUP_MAX = 65536,      /* records of a group              */
@@ -626,12 +628,12 @@ typedef struct {
 
 typedef struct {
     int kind;      /* BBANS_KIND_BYTES, or TEXT: then records are UTF-8     */
-    int checksums; /* has each record a checksum of its own?                */
+    int checksums; /* whether each record has a checksum of its own         */
     uint8_t fingerprint[8];    /* of the model                              */
-    const uint8_t *model;      /* [model_bytes] its file, if that is within */
+    const uint8_t *model;      /* [model_bytes] its file, or NULL           */
     size_t model_bytes;
     const uint8_t *terminator; /* [terminator_bytes] what follows each record
-                                  in the text that they are part of         */
+                                  where all are written as one text         */
     size_t terminator_bytes;
     const uint8_t *bytes;      /* [n_bytes] the file                        */
     size_t n_bytes;
@@ -639,9 +641,9 @@ typedef struct {
     size_t groups;
     uint64_t records; /* all: the number of the next                        */
     uint64_t lost;    /* of these, those of groups with damaged headers     */
-    size_t end;       /* where the last group ends; what is behind it is
-                         left of an append, or damaged                      */
-    int cut;          /* a group begins there, but is not whole             */
+    size_t end;       /* where the last group ends; bytes after it are left
+                         from an interrupted append, or damaged             */
+    int cut;          /* whether an incomplete group begins there           */
 } bbans_records;
 
 /* Read the header of a file; no group is found yet.  `bytes` must outlive
@@ -650,13 +652,14 @@ typedef struct {
 BBANS_API bbans_status bbans_records_open(bbans_records *file,
         const uint8_t *bytes, size_t n_bytes);
 
-/* Find the groups from file->end on: of a file that has just been opened all,
- * of one that has grown since those that were appended.  A group whose header
- * is damaged is left out, and so are its records.
- *   bytes  the file, at least as long as before: here or elsewhere
- *   group  [cap] the groups: those that were found before stay at its front
- * ERR_CAPACITY: there are more groups; those found so far are, and more room
- * finds the others.  Returns ERR_{NULL,STATE,CAPACITY}. */
+/* Find the groups from file->end on: all of them in a file that was just
+ * opened, or those appended since the last scan.  A group whose header is
+ * damaged is left out, and so are its records.
+ *   bytes  the file, at least as long as before; it may have moved
+ *   group  [cap] the groups; it begins with those found before
+ * ERR_CAPACITY: there are more than cap groups.  Those found so far are valid;
+ * call again with more room for the others.
+ * Returns ERR_{NULL,STATE,CAPACITY}. */
 BBANS_API bbans_status bbans_records_scan(bbans_records *file,
         const uint8_t *bytes, size_t n_bytes, bbans_record_group *group,
         size_t cap);
@@ -682,43 +685,41 @@ BBANS_API bbans_status bbans_records_group(const bbans_records *file, size_t g,
 BBANS_API bbans_status bbans_records_ends(const bbans_records *file,
         const bbans_record_place *group, uint32_t *end);
 
-/* Where the message of record k is; nothing is checked but that it is within
- * the file.
+/* Where the message of record k is.  Checksums are not checked.
  *   g  out: its group
- * ERR_SIZE: there are file->records.  ERR_CORRUPT: it was in a group whose
- * header is damaged, or the group's index is.  Returns
- * ERR_{NULL,SIZE,CORRUPT}. */
+ * ERR_SIZE: there is no record k.  ERR_CORRUPT: the header or the index of its
+ * group is damaged.  Returns ERR_{NULL,SIZE,CORRUPT}. */
 BBANS_API bbans_status bbans_records_find(const bbans_records *file, uint64_t k,
         size_t *g, size_t *at, size_t *n_bytes);
 
-/* Does a group match its checksum?  Returns ERR_{NULL,SIZE,CORRUPT}. */
+/* Check a group against its checksum.  Returns ERR_{NULL,SIZE,CORRUPT}. */
 BBANS_API bbans_status bbans_records_check(const bbans_records *file, size_t g);
 
-/* Does the message of record k match its checksum: its own, or if records have
- * none its group's?  Returns ERR_{NULL,SIZE,CORRUPT}. */
+/* Check the message of record k against its own checksum, or if records have
+ * none, its group against the group's.  Returns ERR_{NULL,SIZE,CORRUPT}. */
 BBANS_API bbans_status bbans_records_check_record(const bbans_records *file,
         uint64_t k);
 
-/* Find, check and decode record k, as bbans_record_decode does, whose arguments
- * the others are.
- *   model  the one of file->fingerprint
+/* Find, check and decode record k; the other arguments are those of
+ * bbans_record_decode.
+ *   model  the one whose fingerprint is file->fingerprint
  * Returns ERR_{NULL,SIZE,SYMBOL,CORRUPT,CAPACITY}. */
 BBANS_API bbans_status bbans_records_get(const bbans_records *file, uint64_t k,
         const bbans_model *model, uint8_t *record, size_t cap, size_t *n,
         void *work, size_t work_bytes);
 
 #ifndef BBANS_DECODER_ONLY
-/* Bytes of a header. */
+/* Bytes of a file's header, its model included. */
 BBANS_API size_t bbans_records_header_bytes(size_t terminator_bytes,
         size_t model_bytes);
 
-/* Write the header of a file: all of it that has no groups.
+/* Write the header of a file, which is a file without records.
  *   kind         BBANS_KIND_BYTES or TEXT
  *   checksums    whether each record has one
  *   fingerprint  [8] of the model
  *   terminator   [terminator_bytes] at most BBANS_RECORDS_TERMINATOR_MAX
- *   model        [model_bytes] the model's file, or NULL: whoever reads must
- *                have it
+ *   model        [model_bytes] the model's file, or NULL: reading then
+ *                requires it
  *   bytes        [cap] bbans_records_header_bytes suffice
  *   n_bytes      out: bytes of the header
  * Returns ERR_{NULL,STATE,SIZE,CAPACITY}. */
@@ -732,20 +733,20 @@ BBANS_API bbans_status bbans_records_put_header(int kind, int checksums,
 BBANS_API size_t bbans_records_group_bytes(size_t n, size_t message_bytes,
         int checksums);
 
-/* Write a group, to be put where the file ends.  To append, lock the file
- * against other writers and scan it up to its end.  Where file->cut, first
- * write zeros from file->end to the end, so that nobody takes the new group for
- * the rest of the one that was cut.
- *   at            where it goes: bytes of the file before
+/* Write a group, which the caller puts at the end of the file.  To append, lock
+ * the file against other writers and scan it to its end.  If file->cut, first
+ * overwrite it from file->end on with zeros, lest the new group be taken for
+ * the rest of the incomplete one.
+ *   at            its offset: the length of the file
  *   first         number of its first record: file->records
- *   message       [the last end] the messages, one after the other
- *   end           [n] where each ends
- *   checksums     as the file's header has it
+ *   message       [end[n - 1]] the messages, one after the other
+ *   end           [n] where each of them ends
+ *   checksums     as in the file's header
  *   unterminated  whether nothing follows the last record
  *   bytes         [cap] bbans_records_group_bytes suffice
  *   n_bytes       out: bytes of the group
  * Returns ERR_{NULL,CAPACITY}, ERR_SIZE for too many records or bytes, and
- * ERR_STATE for ends that fall. */
+ * ERR_STATE for ends that decrease. */
 BBANS_API bbans_status bbans_records_put_group(uint64_t at, uint64_t first,
         const uint8_t *message, const uint32_t *end, size_t n, int checksums,
         int unterminated, uint8_t *bytes, size_t cap, size_t *n_bytes);

@@ -154,8 +154,8 @@ BBANS_API bbans_status bbans_tiny_model_open(bbans_tiny_model *model,
         const uint8_t *file, size_t n);
 
 /* Decode a record that bbans_record_encode, Python's RecordCodec or
- * bbans_tiny_record_encode wrote.  It has no checksum: some damaged ones
- * decode, to other records.
+ * bbans_tiny_record_encode wrote.  Messages have no checksum: some damaged
+ * ones decode, to other records.
  *   record  [cap] out; after an error its content is undefined
  *   n       out: bytes of the record; after ERR_CAPACITY, how many it has at
  *           least

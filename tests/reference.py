@@ -4214,24 +4214,25 @@ class PackedBits:
     """Bits by the states that their tuples name."""
 
     def __init__(self, data):
-        self.range, self.value = 2**32 - 1, int.from_bytes(data[:4].ljust(4, b"\0"))
-        self.rest, self.states = iter(data[4:]), {}
+        self.range, self.value = 2**64 - 1, int.from_bytes(data[:8].ljust(8, b"\0"))
+        self.rest, self.states = iter(data[8:]), {}
 
     def split(self, s):
         one = self.value < s
         if not one:
             self.value -= s
         self.range = s if one else self.range - s
-        while self.range < 2**24:
-            self.range *= 2**8
-            self.value = self.value * 2**8 + next(self.rest, 0)
+        if self.range < 2**32:
+            self.range *= 2**32
+            for _ in range(4):
+                self.value = self.value * 2**8 + next(self.rest, 0)
         return int(one)
 
     def bit(self, a, b=None):
         names = [a] if b is None else [a, b]
         found = [self.states.get(name, (2**21, 0)) for name in names]
         p = (found[0][0] + found[-1][0]) // 2**7
-        one = self.split(min(max(p, 16), 2**16 - 16) * (self.range // 2**16))
+        one = self.split((p | 16) * (self.range // 2**16))
         for name, (q, n) in zip(names, found, strict=True):
             rate = 2**17 // (2 * n + 3)
             if one:
@@ -4397,8 +4398,7 @@ def entries_of(bits, s, depth, M, foreign, hits):
     around = len(s.other.ranks) if s.other else 0
     m = 0
     while m < min(12, most) and not bits.bit(
-        ("entries A", log_halves(n), log_halves(s.often), m),
-        ("entries B", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
+        ("entries", min(depth - 1, 3), log_halves(s.often), log_halves(around), m),
     ):
         m += 1
     if m == 12 < most:
@@ -4438,9 +4438,7 @@ def entries_of(bits, s, depth, M, foreign, hits):
                 if rest > 0
                 else 0
             )
-            if left == n - i or bits.bit(
-                ("member A", P, min(left, 7)), ("member B", R, P)
-            ):
+            if left == n - i or bits.bit(("member", R, P)):
                 found.append(x)
             total -= w
         s.parent.hits.update(found)
@@ -4449,10 +4447,10 @@ def entries_of(bits, s, depth, M, foreign, hits):
 
 
 def ranks_of(bits, s, depth, most, limited):
-    g, m, total = s.often, len(s.ranks), 0
+    g, m = s.often, len(s.ranks)
     if limited and g:
         most = min(most, g)
-    for i, x in enumerate(s.ranks):
+    for x in s.ranks:
         u = 1
         if most > 1 and m == 1 and 0 < g <= most and bits.bit(("alone", log_halves(g))):
             u = g
@@ -4461,15 +4459,11 @@ def ranks_of(bits, s, depth, most, limited):
             if depth > 1 and x in s.parent.ranks:
                 w = log_quarters(s.parent.ranks[x]) + log_quarters(g or 1) + 16
                 w = clipped(w - log_quarters(s.parent.total or 1), 1, 31)
-            left = log_halves(max(g - total, 0))
-            while u < min(most, 16) and not bits.bit(
-                ("weight A", min(m - i, 7), left, u), ("weight B", w, log_halves(g), u)
-            ):
+            while u < min(most, 16) and not bits.bit(("weight", w, log_halves(g), u)):
                 u += 1
             if u == 16 < most:
                 u += bits.number("weight")
         s.ranks[x] = u
-        total += u
 
 
 def share_of(bits, s, depth, regular, cells):
@@ -4490,9 +4484,8 @@ def children_of(bits, s, M, strangers):
     for q in s.other.children if s.other else []:
         w = q.ranks.get(s.newest)
         if w is not None and bits.bit(
-            ("label A", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
+            ("label", w if w < 16 else 16 + log_halves(w), log_halves(len(s.ranks)),
              log_halves(s.total)),
-            ("label B", log_halves(w), log_halves(len(q.ranks)), log_halves(q.total)),
         ):  # fmt: skip
             found[q.label] = PackedContext(q.label, s, q, w)
     if strangers:

@@ -177,7 +177,7 @@ def test_other_files():
         assert "No such file" in fails(command[0], "missing", *command[2:])
     write("x", LOG)
     passes("pack", "-m", "english", "x")
-    assert "a bbans record file; Records reads it" in fails(
+    assert "a bbans record file; Records and bbans unpack" in fails(
         "decompress", "x.bbr", "-o", "y"
     )
     assert "digits" not in fails("pack", "-m", "missing", "x", "-o", "y")

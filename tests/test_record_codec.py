@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import reference as ref
 import shared
@@ -437,7 +438,30 @@ def test_a_codec_is_trained_on_what_a_function_gives(records):
     assert codec == RecordCodec.train(records, **options)
 
 
+@pytest.mark.parametrize(
+    ("records", "kind"),
+    [
+        ([np.frombuffer(b"ab", np.uint8)] * 20, "bytes"),
+        ([bytearray(b"ab")] * 20, "bytes"),
+        ([np.bytes_(b"ab")] * 20, "bytes"),
+        ([np.str_("ab")] * 20, "text"),
+        (np.array(["ab"] * 20), "text"),
+    ],
+    ids=["uint8", "bytearray", "bytes_", "str_", "array of str"],
+)
+def test_a_codec_is_trained_on_what_it_codes(records, kind):
+    codec = RecordCodec.train(records, n_states=2, order=2)
+    assert codec.kind == kind
+    assert codec == RecordCodec.train(
+        ["ab" if kind == "text" else b"ab"] * 20, n_states=2, order=2
+    )
+    assert codec.decode(codec.encode(records[0])) == ("ab" if kind == "text" else b"ab")
+
+
 def test_training_says_what_is_wrong():
+    for numbers in ([1, 2], [[1, 2], [3]], [None]):
+        with pytest.raises(SymbolError, match="record 0 must be bytes"):
+            RecordCodec.train(numbers)
     with pytest.raises(SymbolError, match="list"):
         RecordCodec.train("one record")
     with pytest.raises(ModelError):

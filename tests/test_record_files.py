@@ -289,7 +289,7 @@ def test_what_is_no_record_file(path, data, error, message):
 def test_other_readers_say_what_it_is(path):
     data = written(path, LINES).read_bytes()
     for function in (bbans.decompress, bbans.frozen.FrozenModel.from_bytes):
-        with pytest.raises(FormatError, match="a bbans record file; Records reads it"):
+        with pytest.raises(FormatError, match="file; Records and bbans unpack read it"):
             function(data)
 
 
@@ -605,6 +605,23 @@ def test_damage_of_every_part_of_a_group(path, checksums, part):
                 assert len(found) == 700 - 256
             elif part in (2, 3, 4):
                 assert len(found) >= 699
+
+
+@pytest.mark.parametrize("first", [1 << 20, 1 << 40, 1 << 62])
+def test_no_more_records_are_lost_than_there_was_room_for(path, first):
+    data = written(path, LINES[:300]).read_bytes()
+    group = put_group(len(data), first, [RecordCodec(BYTES).encode("far")], False)
+    path.write_bytes(data + group)
+    with Records(path) as records:
+        assert len(records) == 300
+        assert [s.number for s in records.salvage()] == [*range(300)]
+    # As many as have one bit each, in the bytes since the last group began.
+    most = 300 + 8 * (len(data) - groups(data)[-2])
+    for first, n in ((most, most + 1), (most + 1, 300)):
+        group = put_group(len(data), first, [RecordCodec(BYTES).encode("far")], False)
+        path.write_bytes(data + group)
+        with Records(path) as records:
+            assert len(records) == n
 
 
 def test_a_damaged_first_and_last_header(path):

@@ -442,7 +442,7 @@ def test_every_cut_is_noticed(model):
     for n in range(len(data)):
         with pytest.raises(TruncatedError):
             FrozenHMM.from_bytes(data[:n])
-    with pytest.raises(CorruptError, match="too many"):
+    with pytest.raises(CorruptError, match="checksum"):
         FrozenHMM.from_bytes(data + b"\0")
 
 
@@ -471,10 +471,10 @@ HEADER = struct.Struct("<4s8BIII")
 
 
 def file_of(
-    masses, *, version=2, model_type=1, mode=0, kind=0, r=4, listed=0, structure=0,
-    reserved=0, K=2, M=3, c=7, values=b"",
+    masses, *, version=3, model_type=1, mode=0, kind=0, r=4, listed=0, form=0,
+    ends=0, K=2, M=3, c=7, values=b"",
 ):  # fmt: skip
-    codes = model_type, mode, kind, r, listed, structure, reserved
+    codes = model_type, mode, kind, r, listed, form, ends
     header = HEADER.pack(b"\x89bbm", version, *codes, K, M, c)
     return with_checksum(header + values + np.array(masses, "<u4").tobytes())
 
@@ -533,8 +533,8 @@ def test_a_right_checksum_over_wrong_tables(data):
         {"mode": 2},
         {"kind": 3},
         {"listed": 2},
-        {"structure": 1},
-        {"reserved": 1},
+        {"form": 2},
+        {"ends": 2},
     ],
 )
 def test_codes_that_this_release_does_not_know(code):
@@ -550,7 +550,8 @@ def test_a_hostile_header_allocates_nothing(K, M, kind, listed):
     data = file_of(MASS_LIST, K=K, M=M, kind=kind, listed=listed)
     tracemalloc.start()
     try:
-        with pytest.raises(TruncatedError):
+        within = K <= 4096 and M <= 65536
+        with pytest.raises(TruncatedError if within else CorruptError):
             FrozenHMM.from_bytes(data)
         assert tracemalloc.get_traced_memory()[1] < 10**5
     finally:

@@ -111,6 +111,10 @@ def amalgamate(decoder: bool) -> tuple[str, str]:
     license_text = "".join(f" * {line}".rstrip() + "\n" for line in lines)
     included = {"bbans.h"}
     out = [NOTE.format("", license_text), '#include "bbans.h"\n']
+    if decoder:  # for what encoding and decoding share
+        out.insert(
+            1, "#ifndef BBANS_DECODER_ONLY\n#define BBANS_DECODER_ONLY\n#endif\n"
+        )
 
     def inline(text: str) -> str:
         def header(match: re.Match[str]) -> str:

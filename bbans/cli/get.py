@@ -30,8 +30,8 @@ def add(commands: Any) -> None:
         commands,
         "get",
         run,
-        "show records of a record file",
-        "Write records of FILE to stdout, each as a line, by their numbers.",
+        "print records of a record file",
+        "Write the records of FILE with the given numbers to stdout, one per line.",
     )
     add_file(parser)
     parser.add_argument(
@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
         metavar="K",
         nargs="+",
         type=selection,
-        help="a number, from 0, or if negative from the end; or some of them: 5:10 are "
-        "5 to 9, -3: the last three, ::100 each hundredth",
+        help="a number, counted from 0, or if negative from the end; or a range: 5:10 "
+        "is 5 to 9, -3: the last three, ::100 every hundredth",
     )
     # Numbers from the end are no options, though they begin like one.
     vars(parser)["_negative_number_matcher"] = re.compile("-[0-9]+(:.*)?$")
@@ -55,7 +55,7 @@ def selection(text: str) -> Selection:
         if parts[2:] != [0]:
             return Selection(text, slice(*parts))
     raise argparse.ArgumentTypeError(
-        f"{text!r} is neither a number nor a range of them, as 5:10"
+        f"{text!r} is neither a number nor a range such as 5:10"
     )
 
 

@@ -25,7 +25,7 @@ __all__ = ["SUFFIX", "add", "run"]
 
 SUFFIX = ".bbr"
 # What a model may take by default: of few records it is most of the file.
-LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 16_000, 256_000, 10
+LEAST_MODEL_BYTES, MOST_MODEL_BYTES, MODEL_PART = 4_000, 256_000, 10
 # What a model is trained on: more makes it little better, and takes longer.
 SAMPLE_BYTES = 500_000
 
@@ -37,9 +37,9 @@ def add(commands: Any) -> None:
         "pack",
         run,
         "make a record file of lines",
-        "Make a record file of the lines of FILE, or of the rows of a table, each of "
-        "which `bbans get` reads by its number, and `bbans unpack` restores all. A "
-        "model is trained on them first, or is MODEL.",
+        "Write a record file of the lines of FILE, or of the rows of a CSV file. "
+        "`bbans get` reads any of them by its number, and `bbans unpack` restores "
+        "FILE. A model is trained on FILE first, unless -m names one.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -64,41 +64,41 @@ def add(commands: Any) -> None:
         "-a",
         "--append",
         action="store_true",
-        help="append to an existing output, under the model that is in it (or MODEL)",
+        help="append to an existing output, under the model in it (or MODEL)",
     )
     parser.add_argument(
         "--as",
         dest="form",
         choices=FORMS,
-        help="what a record is: a line, of text, logs or JSON; or a row of a table, in "
-        "which line feeds between quotes are part of it (default: csv for FILE.csv, "
+        help="what a record is: a line, as of text, logs or JSON lines; or a row of a "
+        "CSV file, which may contain line feeds in quotes (default: csv for FILE.csv, "
         "else lines)",
     )
     parser.add_argument(
         "--model-size",
         metavar="SIZE",
         type=size,
-        help="the most that the trained model may take in the output: a number, or one "
-        f"with K, M or G (default: 1/{MODEL_PART} of FILE, {LEAST_MODEL_BYTES} to "
+        help="maximum size of the trained model in the output: a number, or one with "
+        f"K, M or G (default: 1/{MODEL_PART} of FILE, but {LEAST_MODEL_BYTES} to "
         f"{MOST_MODEL_BYTES})",
     )
     parser.add_argument(
         "--sample",
         metavar="SIZE",
         type=size,
-        help="about how much of FILE it is trained on, records from all over it "
+        help="train on about this much of FILE, in records from all parts of it "
         f"(default: {SAMPLE_BYTES})",
     )
     parser.add_argument(
         "--checksums",
         action="store_true",
-        help="a checksum of 4 bytes for each record, so that damage costs fewer",
+        help="add a checksum of 4 bytes to each record, so that damage affects fewer",
     )
     parser.add_argument(
         "--no-model",
         dest="embed",
         action="store_false",
-        help="do not put MODEL into the output: reading it needs -m too",
+        help="leave MODEL out of the output; reading it then needs -m too",
     )
 
 

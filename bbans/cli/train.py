@@ -69,9 +69,9 @@ def add(commands: Any) -> None:
         "train a model on files",
         "Train an HMM of bytes, or with --text of UTF-8, on files by EM and write it "
         "as a frozen model. Each file is one sequence, or with --lines each line. With "
-        "--levels, its states have levels, each led by the one above. With --latents, "
-        "train a linear "
-        "Gaussian model of integers instead, with --tree, a latent tree over columns.",
+        "--order, the model is autoregressive; with --levels, hierarchical. With "
+        "--latents, train a linear Gaussian model of integers instead; with --tree, a "
+        "latent tree over columns. For records: --order auto --lines --ends.",
     )
     parser.set_defaults(binary=True)
     add_quiet(parser)
@@ -103,15 +103,15 @@ def add(commands: Any) -> None:
         "--order",
         metavar="N",
         type=context_order,
-        help="bytes before that emissions depend on too, at most 16, or auto: an "
-        f"autoregressive model (default: {HMM_OPTIONS['order']})",
+        help="train an autoregressive model, whose emissions also depend on up to N "
+        f"bytes before, N <= 16, or auto (default: {HMM_OPTIONS['order']})",
     )
     parser.add_argument(
         "--model-size",
         metavar="SIZE",
         type=size,
-        help="with --order: the most that the model's file may take, a number or one "
-        f"with K, M or G (default: {HMM_OPTIONS['model_size']})",
+        help="with --order: maximum size of the model file, a number or one with K, M "
+        f"or G (default: {HMM_OPTIONS['model_size']})",
     )
     parser.add_argument(
         "--iterations",
@@ -138,14 +138,14 @@ def add(commands: Any) -> None:
         "--ends",
         action="store_const",
         const=True,
-        help="with --lines: the model says where a line ends, in place of its line "
-        "feed, as records want it",
+        help="with --lines: leave out line feeds and train the model to say where a "
+        "line ends; best for records",
     )
     parser.add_argument(
         "--text",
         action="store_const",
         const=True,
-        help="the files are text in UTF-8, and so is what the model codes",
+        help="the files are text in UTF-8, and the model codes text",
     )
     parser.add_argument(
         "--latents",

@@ -24,21 +24,21 @@ def add(commands: Any) -> None:
         "unpack",
         run,
         "restore the lines of a record file",
-        "Write the records of FILE as one text: that which `bbans pack` read, to the "
-        "byte. An output file appears only when it is whole.",
+        "Restore the file that `bbans pack` read, to the byte. An output file appears "
+        "only when it is complete.",
     )
     add_file(parser)
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help=f"- is stdout; by default FILE with {SUFFIX} taken off",
+        help=f"- is stdout; by default FILE without {SUFFIX}",
     )
     add_force(parser)
     parser.add_argument(
         "--salvage",
         action="store_true",
-        help="write what can be decoded, name the records that are damaged, and exit "
+        help="write what can be decoded, list the damaged records on stderr, and exit "
         "with 1",
     )
 
@@ -92,7 +92,7 @@ def add_file(parser: Any) -> None:
         "--model",
         metavar="MODEL",
         type=Path,
-        help="the frozen model (.bbm) of FILE, if that does not hold it",
+        help="the frozen model (.bbm) of FILE, if FILE does not contain it",
     )
 
 

@@ -1,8 +1,8 @@
 """Contexts of autoregressive models: what the symbols before say about the next.
 
-A context is what a sequence held last, up to some number of symbols.  It gives the
-symbols that followed it weights of their own, and leaves the rest to the context that
-is one symbol shorter; the empty context leaves all to the state's emission
+A context is the last few symbols of a sequence.  It gives weights to the symbols that
+have followed it, and leaves the rest of the probability to the context that is one
+symbol shorter; the empty context leaves all of it to the state's emission
 (docs/maths.md, "Emissions that depend on earlier symbols").
 """
 
@@ -46,19 +46,21 @@ class Contexts:
     first : array_like of int, shape (C + 1,)
         Its entries are ``first[k] .. first[k + 1] - 1``.
     label : array_like of int, shape (C,)
-        The symbol that a context has before its parent's; M: the beginning. Rising
-        among children of one parent. That of context 0 is not used.
+        The symbol that a context has in front of its parent's; M, the number of
+        symbols, for the beginning of the sequence. Rising among the children of one
+        parent. That of context 0 is not used.
     back_off : array_like of int, shape (C,)
         Weight of the parent, 1 to 256, in units of 2**-8; 256 for contexts without
         entries, and only for those.
     symbol, weight : array_like of int, shape (E,)
-        Entries: symbols, rising in a context, and the shares they have in what is left,
-        relative to each other: at least 1, with a sum of at most 65535.
+        Entries: symbols, rising within a context, and their weights, relative to each
+        other: at least 1, with a sum of at most 65535 per context. Together they have
+        ``1 - back_off / 256`` of the probability.
 
     Raises
     ------
     ModelError
-        If they are no such tree, or have more than 16 symbols.
+        If they are not such a tree, or a context is longer than 16 symbols.
 
     Notes
     -----

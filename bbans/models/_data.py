@@ -217,6 +217,8 @@ def _array(item: Symbols, n: int) -> NDArray[Any]:
 
 def check_axes(item: Any) -> None:
     """Refuse an array that could be several sequences as well as one."""
+    if isinstance(item, (str, *_BYTES)):
+        return  # NumPy's too, which have no axis
     if getattr(item, "ndim", 1) == 0:
         raise SymbolError("a sequence has one axis, and a number has none: pass [x]")
     if getattr(item, "ndim", 1) > 1:

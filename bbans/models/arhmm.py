@@ -179,44 +179,44 @@ class ARHMM(FloatModel):
         Parameters
         ----------
         sequences : str, bytes-like, ndarray of int, an iterable of such, or a function
-            As for `HMM.fit`; see `max_symbols`. Text is coded by the bytes of its
-            UTF-8, so that the model codes characters that it has not seen: give an
-            `alphabet` to code characters.
+            As for `HMM.fit`; see `max_symbols`. By default text is coded as the bytes
+            of its UTF-8, so that the model can code characters that it has not seen;
+            give an `alphabet` to code characters.
         n_states : int
             K.
         order : int or "auto"
-            Symbols of the longest context, 0 to 16; or 8 or 16, by what is best for the
-            last fifth of the data. Of data that are digits for a seventh or more,
-            "auto" also counts copies in which other digits stand, unless that is much
-            worse there: what follows numbers is then known after others too.
+            Symbols of the longest context, 0 to 16. "auto" chooses 8 or 16, whichever
+            is better on the last fifth of the data. If at least 15 % of the data are
+            digits, "auto" also counts contexts in copies of the data with other digits,
+            unless that is much worse on the last fifth, so that the model knows what
+            follows numbers that are not in the data.
         max_bytes : int, optional
-            What the packed file of the frozen model may take, by the default precision,
-            if the states alone take less. Contexts are left out that gain least. By
-            default there is no limit.
+            Maximum size of the packed file of the model, frozen at the default
+            precision. The contexts that gain least are left out; the states are always
+            kept. By default there is no limit.
         n_iter : int
-            Updates at most.
+            Maximum number of updates.
         tol : float
             Stop when an update lowers the objective by less, in bits per symbol.
         pseudo_count : float or tuple of 3 floats
-            Added to expected counts before rows are normalised, as for `HMM.fit`; but
-            an emission's symbols share theirs out in proportion to the square root of
-            how often they occur, plus 1/4: it is what they have in the mean.
+            Added to expected counts before rows are normalised, as for `HMM.fit`. For
+            emissions it is the mean over symbols: each symbol x gets a share in
+            proportion to ``sqrt(n_x + 1/4)``, where it occurs n_x times.
         init : HMM, optional
             Where EM starts, with K states and the same alphabet. By default a few
             updates of an HMM without contexts come first.
         alphabet, ends, seed, dtype, threads, progress
             As for `HMM.fit`; but float32 is the default.
         max_symbols : int
-            Symbols that are held in memory, at most. Of more data, a sample of
-            sequences is held, drawn uniformly, in pieces where they are long. Data
-            larger than memory are given by a function, as for
-            `HMM.fit`, which is called twice.
+            Maximum number of symbols kept in memory. Of more data, a uniform sample of
+            sequences is used, or of pieces of long ones. For data larger than memory,
+            pass a function, as for `HMM.fit`; it is called twice.
 
         Returns
         -------
         model : ARHMM
-            With the `history` of its training, in which the tenth of the data around
-            each symbol is taken out of its contexts.
+            Its `history` is measured with the tenth of the data around each symbol
+            taken out of the contexts.
 
         Raises
         ------
@@ -227,19 +227,19 @@ class ARHMM(FloatModel):
 
         Notes
         -----
-        EM sees each symbol with the tenth of the data around it taken out of the
-        contexts. Otherwise these would explain all training data, and the states
-        nothing. With that, a
-        symbol's likelihood under state k is ``own + back_off * emission[k, x]``, and
-        the state's counts are those of the second term. Only its proportion to the
-        first tells states apart: terms that differ by less than a quarter of an octave
-        in it count as one symbol of the E step. So an update takes the time of one
-        for an HMM, and 4 bytes of memory for each symbol. Each lowers the objective as
-        for `HMM.fit`.
+        For EM, the contexts of each symbol leave out the tenth of the data around it.
+        Otherwise the contexts would explain all training data and leave nothing to the
+        states. The likelihood of symbol x under state k is then
+        ``own + back_off * emission[k, x]``, and the state's expected counts are those
+        of the second term. Only the ratio of the terms tells states apart: symbols
+        whose ratios differ by less than a quarter of an octave are one symbol of the E
+        step. So an update takes as long as for an HMM, and 4 bytes of memory per
+        symbol. Each lowers the objective as for `HMM.fit`.
 
-        Contexts back off to states at first as to the symbols' frequencies: where
-        contexts say much, as in text, that is as good. Where states alone say nearly
-        as much, contexts are weighed against what they predict.
+        Back-offs are first trained as if all states emitted symbols by their
+        frequencies, which is as good where contexts say much, as in text. Where the
+        states alone say nearly as much, back-offs are trained again with what the
+        states predict.
 
         References
         ----------

@@ -22,7 +22,7 @@ __all__ = ["Counts", "evaluate", "row"]
 _MAX_ITEMS = 1 << 23
 # Contexts and entries at most: for each byte of a packed model file; of many bytes,
 # fewer, since these take time to load.
-_ITEMS, _ITEMS_OF_MANY, _MANY_ITEMS = 3, 0.85, 220_000
+_ITEMS, _ITEMS_OF_MANY, _MANY_ITEMS = 3, 1.05, 270_000
 # Parts of entries that are counted: for each of those bytes, and at least.
 _COUNTED, _COUNTED_AT_LEAST = 4, 1 << 20
 # Classes of contexts that share a back-off: lower ends of counts, and of numbers of

@@ -1,5 +1,4 @@
-"""Many sequences under one model: one by one, in files, in batches, in a chain, in
-packets."""
+"""Records, one by one and in files; sequences in batches, in a chain, in packets."""
 
 from bbans.records import packets
 from bbans.records.batch import chain, decode_batch, encode_batch, unchain

@@ -1,4 +1,4 @@
-"""Records one by one: short messages that say by themselves what they hold.
+"""Records one by one, each coded as a self-contained message.
 
 docs/maths.md, "Records".
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bbans._arguments import as_bytes
 from bbans._threads import as_threads, in_order
 from bbans.errors import ModelError, SymbolError
 from bbans.frozen.alphabet import KINDS, Alphabet
@@ -27,13 +28,12 @@ MAX_BYTES = 1 << 20
 
 
 class RecordCodec:
-    """What codes records, each as a message of its own, under one model.
+    """Code records, each as a message of its own, under one model.
 
     A record is bytes or text: a line of a log, a URL, a value of a key-value store. Its
-    message stands for itself: its bytes alone say what the record is, and how long;
-    what keeps messages need only keep them apart. Any record can be coded: what is not
-    in the model's alphabet, or so unlike what the model was trained on that it would
-    grow, is stored, which takes one byte more than it has.
+    message is self-contained: with the model, its bytes determine the record and its
+    length. Any record can be coded. One with symbols outside the model's alphabet, or
+    that would not get shorter, is stored in one byte more than its length.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ class RecordCodec:
     Raises
     ------
     ModelError
-        If `model` is none, or codes no bytes or text.
+        If `model` is not a model, or not one of bytes or text.
 
     Notes
     -----
-    A message has no checksum: most that are damaged, or were coded with another model,
-    decode to something else. Keep a checksum, and the model's fingerprint, where you
-    keep the messages.
+    A message has no checksum: most messages that are damaged, or were made with another
+    model, decode to some other record. Where that matters, keep a checksum and the
+    model's fingerprint with the messages.
 
     Immutable; may be shared between threads. docs/maths.md, "Records".
 
@@ -89,12 +89,12 @@ class RecordCodec:
 
     @property
     def model(self) -> FrozenModel:
-        """The model that both sides know."""
+        """The model, which the decoder needs too."""
         return self._model
 
     @property
     def kind(self) -> str:
-        """What `decode` returns: "bytes" or "text"."""
+        """What records are: "bytes" or "text", for which `decode` returns str."""
         return self._model.kind
 
     def __repr__(self) -> str:
@@ -125,18 +125,18 @@ class RecordCodec:
         Parameters
         ----------
         record : bytes-like or str
-            A str for a model of text. For one of bytes also, of which it codes the
-            UTF-8; then `decode` returns bytes.
+            A str, or for a model of bytes either: a str is then coded as its UTF-8,
+            and `decode` returns bytes.
 
         Returns
         -------
         bytes
-            At most one more than the record has (of text, its UTF-8).
+            At most one byte longer than the record (for text, than its UTF-8).
 
         Raises
         ------
         SymbolError
-            If `record` is neither.
+            If `record` is of another type.
         """
         message: bytes = self._calls.encode(record)
         return message
@@ -148,21 +148,21 @@ class RecordCodec:
         ----------
         message : bytes-like
         max_bytes : int or None
-            The most bytes that the record may have (of text, its UTF-8). A few bytes
-            may stand for many: time and memory grow with what they say. None: any
-            number.
+            The longest record to decode (for text, in bytes of UTF-8). A message of a
+            few bytes may decode to a very long record, and take time and memory
+            accordingly. None: no limit.
 
         Returns
         -------
         bytes or str
-            What the model's `kind` says.
+            As `kind` says.
 
         Raises
         ------
         LimitError
-            If it has more.
+            If the record is longer than `max_bytes`.
         CorruptError
-            If `encode` writes this for no record.
+            If `message` is not what `encode` returns for any record.
         ModelError
             If `max_bytes` is no integer of 0 or more.
         """
@@ -190,7 +190,7 @@ class RecordCodec:
         Raises
         ------
         SymbolError
-            If one of them is neither; the text names it.
+            If one of them is of another type; the text names it.
         ModelError
             If `threads` is below 1.
         """
@@ -214,7 +214,7 @@ class RecordCodec:
         ----------
         messages : iterable of bytes-like
         max_bytes : int or None
-            The most bytes that each record may have.
+            The longest record to decode.
         threads : int, optional
             As for `encode_many`.
 
@@ -255,17 +255,17 @@ class RecordCodec:
         threads: int | None = None,
         progress: bool | None = None,
     ) -> RecordCodec:
-        """Train an autoregressive model on records like those to come.
+        """Train an autoregressive model on records, and make its codec.
 
         Parameters
         ----------
         records : iterable of bytes-like, or of str; or a function
-            Thousands, as a rule. Str make a model of text, by its UTF-8; others one of
-            all bytes. Each ends in an end of its own, so that no length is coded. Of
-            more than memory holds, a function that returns an iterable of them each
-            time; the first record says of which kind they are.
+            Thousands, as a rule, like those to be coded later. From str comes a model
+            of text, coded as UTF-8; from bytes a model of bytes. For data larger than
+            memory, a function that returns a fresh iterable at each call; the type of
+            the first record then decides.
         max_bytes : int or None
-            The most that the model's file may take, packed.
+            Maximum size of the model file, packed.
         n_states, order, seed, threads, progress
             As for `ARHMM.fit`.
 
@@ -276,23 +276,29 @@ class RecordCodec:
         Raises
         ------
         SymbolError
-            If the records are of both kinds, or of neither.
+            If the records are not all str, or all bytes.
         ModelError
             If there are none, or an argument breaks a condition of `ARHMM.fit`.
 
         Notes
         -----
-        The model is trained by ``ARHMM.fit(records, n_states, ends=True, ...)`` and
-        frozen: train one so yourself for other choices.
+        The model is that of ``ARHMM.fit(records, n_states, ends=True, ...).freeze()``:
+        call these for other settings. It codes the end of a record as a symbol of its
+        own, so messages need no lengths.
         """
         from bbans.models.arhmm import ARHMM  # loads what only trains
 
         items = records if callable(records) else _items(records, "records")
-        sample = islice(items(), 1) if callable(items) else items
-        if all(isinstance(item, bytes | bytearray | memoryview) for item in sample):
-            alphabet = Alphabet(256, kind="bytes", ends=True)
+        sample = list(islice(items(), 1)) if callable(items) else items
+        if any(isinstance(item, str) for item in sample):
+            alphabet = Alphabet.utf8(ends=True)  # which refuses bytes among them
         else:
-            alphabet = Alphabet.utf8(ends=True)
+            for item in sample[:1]:
+                try:
+                    as_bytes(item, "record 0")
+                except TypeError as error:
+                    raise SymbolError(str(error)) from None
+            alphabet = Alphabet(256, kind="bytes", ends=True)
         model = ARHMM.fit(
             items, n_states, order=order, max_bytes=max_bytes, alphabet=alphabet,
             seed=seed, threads=threads, progress=progress,
@@ -300,19 +306,19 @@ class RecordCodec:
         return cls(model.freeze())
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model file; an old one is replaced only when the new is whole."""
+        """Write the model file; an old one is replaced only by a complete one."""
         self._model.save(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RecordCodec:
-        """Make the codec of a model file.
+        """Read a model file, and make its codec.
 
         Raises
         ------
         TruncatedError, CorruptError, VersionError, FormatError
             If it is not a model file, or damaged.
         ModelError
-            If it holds a model that codes no bytes or text.
+            If its model is not one of bytes or text.
         """
         return cls(load_model(path))
 

@@ -50,7 +50,7 @@ _STORED = bytes([lib.BBANS_RECORD_STORED])
 
 
 class SalvagedRecord(NamedTuple):
-    """What is left of a record of a damaged file.
+    """A record of a damaged file, as far as it can be read.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class SalvagedRecord(NamedTuple):
     record : str, bytes or None
         None: nothing can be decoded.
     intact : bool
-        Whether checksums say that it is as it was written. If not, it may be anything.
+        Whether its checksum matches. If not, `record` may be anything.
     """
 
     number: int
@@ -70,22 +70,21 @@ class Records(Sequence[Any]):
     """A record file to read, and to append to.
 
     ``records[k]`` is record k, ``records[-1]`` the last; ``records[a:b:c]`` and
-    ``records[numbers]``, for any sequence or array of numbers, are lists. Iteration
-    decodes group by group. Records are str or bytes, as they were when the file was
-    written.
+    ``records[numbers]``, for any sequence or array of numbers, are lists. Iterating
+    decodes many records at a time. Records are str or bytes, as they were written.
 
     Parameters
     ----------
     path : path
-        What `write` or ``bbans pack`` has made. It is mapped to memory, so that only
-        what is asked for is read.
+        A file that `write` or ``bbans pack`` has made. It is memory-mapped, so that
+        only the parts in use are read.
     model : frozen model or RecordCodec, optional
-        What the records were written with. By default the one that is in the file.
+        The model that the records were written with. By default the one in the file.
     max_bytes : int or None
-        The longest record to decode: a file from elsewhere may say that a few bytes
-        are many. None: no limit.
+        The longest record to decode: in an untrusted file, a few bytes may decode to a
+        very long record. None: no limit.
     threads : int, optional
-        At a time, where many records are decoded. By default as many as there are
+        Number of threads that decode many records. By default as many as there are
         cores.
 
     Attributes
@@ -93,14 +92,15 @@ class Records(Sequence[Any]):
     kind : {"text", "bytes"}
         Whether records are str or bytes.
     terminator : bytes
-        What follows each record in the text that they are part of.
+        What follows each record when all are written as one text.
     checksums : bool
         Whether each record has a checksum of its own.
 
     Raises
     ------
     WrongModelError
-        If the file does not hold its model, and `model` is none or another.
+        If the file does not contain its model and `model` is not given, or if `model`
+        is another one.
     FormatError, VersionError, TruncatedError, CorruptError
         If it is not a record file, or its header or its model is damaged.
     OSError
@@ -108,9 +108,9 @@ class Records(Sequence[Any]):
 
     Notes
     -----
-    Several threads may read, and one at a time append. Other processes may append
-    meanwhile: `refresh` shows what they have. A group of records has a checksum, which
-    is compared when the first of its records is read.
+    Several threads may read at once, and one append. Other processes may append too;
+    their records can be read after `refresh`. Each group of records has a checksum,
+    which is checked when the first of its records is read.
 
     Examples
     --------
@@ -156,20 +156,20 @@ class Records(Sequence[Any]):
         terminator: bytes = b"\n",
         threads: int | None = None,
     ) -> None:
-        """Write a record file; an old one is replaced only when the new is whole.
+        """Write a record file; an old one is replaced only by a complete one.
 
         Parameters
         ----------
         path : path
         records : iterable of str, or of bytes
-            Read as they are encoded.
+            All of one type; an iterator is consumed as they are encoded.
         model : frozen model or RecordCodec
             Of bytes or text.
         checksums : bool
-            A checksum of 4 bytes for each record: of those in a damaged group, the
-            others can then still be read. Groups have one in any case.
+            Add a checksum of 4 bytes to each record, so that the intact records of a
+            damaged group can still be read. Groups have checksums in any case.
         embed : bool
-            Put the model into the file. Otherwise whoever reads it must have it.
+            Put the model into the file. Otherwise reading the file requires it.
         terminator : bytes
             What follows each record where ``bbans unpack`` writes them as one text; up
             to 16 bytes.
@@ -204,12 +204,12 @@ class Records(Sequence[Any]):
 
     @property
     def codec(self) -> RecordCodec:
-        """What codes the records."""
+        """The codec of the records."""
         return self._coder.codec
 
     @property
     def model(self) -> FrozenModel:
-        """Its model."""
+        """The codec's model."""
         return self.codec.model
 
     def __len__(self) -> int:
@@ -299,8 +299,8 @@ class Records(Sequence[Any]):
         return type(error)(f"{self._name}: record {k}: {error}", error.status)
 
     def texts(self) -> Iterator[bytes]:
-        """Yield, in parts, the text that the records are part of: each of them, and
-        what follows it, as UTF-8."""
+        """Yield, in parts, all records as one text in UTF-8, each followed by the
+        terminator."""
         view, start = self._view, 0
         for group in range(view.n_groups):
             stop, last = view.numbers(group).stop, group + 1 == view.n_groups
@@ -316,8 +316,7 @@ class Records(Sequence[Any]):
         Yields
         ------
         SalvagedRecord
-            In the order of their numbers: of all that there are, those too that are
-            lost.
+            One for each record, lost ones included, in the order of their numbers.
         """
         view, k = self._view, 0
         for group in range(view.n_groups):
@@ -345,20 +344,20 @@ class Records(Sequence[Any]):
         raise TypeError("Records is an open file: open it again instead")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._open = None
 
     def refresh(self) -> int:
-        """Look whether records have been appended; return how many.
+        """Make appended records visible; return how many are new.
 
-        Iterations that have begun do not see them.
+        Iterations under way do not see them.
 
         Raises
         ------
         WrongModelError
-            If there is a file of another model in its place.
+            If the file has been replaced by one of another model.
         FormatError, OSError
-            If it cannot be read any more.
+            If it can no longer be read.
         """
         view = self._view
         with self._writing:
@@ -377,18 +376,18 @@ class Records(Sequence[Any]):
         return new.n_records
 
     def append(self, record: Record) -> None:
-        """Append a record, on disk when this returns: see `extend`.
+        """Append a record; it is on disk when this returns. See `extend`.
 
-        It is a group by itself, of some 30 bytes more than the record takes among
-        others: append many at a time where you can, or use `compact`.
+        It becomes a group of its own, which takes about 30 bytes more than it would in
+        a full group. Append many records at a time where you can, or use `compact`.
         """
         self.extend([record])
 
     def extend(self, records: Iterable[Record]) -> None:
-        """Append records: behind those that are there, of which no byte is changed.
+        """Append records at the end of the file; no existing byte is changed.
 
-        They are on disk when this returns. If it is interrupted, those of whole groups
-        may be there, and what is left of others is not seen.
+        They are on disk when this returns. If it is interrupted, some complete groups
+        of them may be in the file; an incomplete one is ignored.
 
         Parameters
         ----------
@@ -398,7 +397,7 @@ class Records(Sequence[Any]):
         Raises
         ------
         BlockingIOError
-            If somebody else is appending.
+            If another process is appending.
         TypeError
             If a record is not of the file's kind.
         OSError
@@ -431,18 +430,17 @@ class Records(Sequence[Any]):
             self._refreshed()
 
     def compact(self) -> None:
-        """Put what was appended in small groups into large ones, in a new file.
+        """Rewrite the file with its records in full groups.
 
-        Messages stay as they are, and so do the numbers of the records. The new file
-        takes the place of the old when it is whole; readers that have the old one open
-        keep it until they `refresh`.
+        Messages and the numbers of records stay the same. The new file replaces the old
+        when it is complete; readers keep the old one open until they `refresh`.
 
         Raises
         ------
         CorruptError
-            If the file is damaged: nothing is changed.
+            If the file is damaged; it is left unchanged.
         BlockingIOError
-            If somebody is appending.
+            If another process is appending.
         """
         with self._writing, self._locked():
             self._refreshed()
@@ -508,7 +506,7 @@ def _codec_of(
     if model is None:
         if not view.model:
             raise WrongModelError(
-                f"{name} does not hold its model: pass the one with the fingerprint "
+                f"{name} does not contain its model: pass the one with the fingerprint "
                 f"{view.fingerprint.hex()} as `model`"
             )
         try:

@@ -3,9 +3,8 @@
  *     lines MODEL.bbm LINES [K ..]
  *
  * The model, of bytes or text, comes from Python: `RecordCodec.train(lines)`
- * and `save`, or `bbans train`.  It is in every program that codes; of a record
- * nothing is kept but its code.  README.md beside this file says how to build
- * it.
+ * and `save`, or `bbans train`.  Both sides have the model; of a record, only
+ * its message is kept.  README.md beside this file says how to build this.
  *
  * SPDX-License-Identifier: MIT */
 #include <bbans.h>

@@ -1,14 +1,14 @@
-/* Keep short texts in a record file, each a few bytes, and read any of them.
+/* Keep short texts in a record file, and read any of them by its number.
  *
  *     records new FILE.bbr MODEL.bbm      an empty file, with its model
  *     records append FILE.bbr TEXT        one more record
  *     records get FILE.bbr K              record K, from 0
  *
- * The files are those of `bbans pack` and of bbans.Records, both ways; the
- * model is of bytes or text, as bbans/data/english.bbm.  A program that others
- * write beside locks the file while it appends, and one that reads much maps it
- * instead of reading it whole.  README.md beside this file says how to build
- * it.
+ * `bbans get` and bbans.Records read these files, and this reads theirs.  The
+ * model is of bytes or text, such as bbans/data/english.bbm.  A program that is
+ * not the only writer locks the file while it appends, and one that reads many
+ * records maps it instead of reading it whole.  README.md beside this file says
+ * how to build this.
  *
  * SPDX-License-Identifier: MIT */
 #include <bbans.h>
@@ -107,7 +107,7 @@ static void open_file(bbans_records *file, const char *name)
     size_t cap = 0;
 
     check(bbans_records_open(file, b.bytes, b.n), name);
-    do { /* how many groups there are the file does not say */
+    do { /* the file does not say how many groups it has */
         cap = 2 * cap + 64;
         group = realloc(group, cap * sizeof *group);
         if (group == NULL)
@@ -123,7 +123,7 @@ static void model_of(bbans_model *model, const bbans_records *file,
     buffer b;
 
     if (file->model == NULL)
-        fail(name, "does not hold its model");
+        fail(name, "does not contain its model");
     b.n = file->model_bytes;
     b.bytes = allocate(b.n);
     memcpy(b.bytes, file->model, b.n);
@@ -192,7 +192,7 @@ static void get(const char *name, const char *number)
     model_of(&model, &file, name);
     work_bytes = bbans_record_work_bytes(&model);
     work = allocate(work_bytes);
-    do { /* a message says little of how long its record is */
+    do { /* a message's length says little about that of its record */
         const size_t cap = n > 0 ? n : 256;
 
         free(record);
@@ -219,5 +219,5 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: records new|append|get FILE.bbr WHAT\n");
         return 2;
     }
-    return 0; /* and so all memory goes back */
+    return 0; /* which frees all memory */
 }

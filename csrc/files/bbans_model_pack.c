@@ -26,19 +26,15 @@ enum { TYPE = 5, KIND = 7, PRECISION, LISTED, FORM, ENDS };
 /* Where the probabilities of each kind of bit begin. */
 #define NUMBER_STATES (40 + 40 * 40)
 enum {
-    ENTRIES_A = 0,
-    ENTRIES_B = ENTRIES_A + 12 * 16 * 16,
-    MEMBER_A = ENTRIES_B + 12 * 16 * 16 * 4,
-    MEMBER_B = MEMBER_A + 48 * 8,
-    WEIGHT_A = MEMBER_B + 32 * 48,
-    WEIGHT_B = WEIGHT_A + 16 * 16 * 8,
-    ALONE = WEIGHT_B + 16 * 32 * 16,
+    ENTRIES = 0,
+    MEMBER = ENTRIES + 12 * 16 * 16 * 4,
+    WEIGHT = MEMBER + 32 * 48,
+    ALONE = WEIGHT + 16 * 32 * 16,
     SHARE_SAME = ALONE + 16,
     SHARE_NEAR = SHARE_SAME + 16,
     SHARE_BITS = SHARE_NEAR + 16,
-    LABEL_A = SHARE_BITS + 256,
-    LABEL_B = LABEL_A + 32 * 16 * 16,
-    SYMBOL_A = LABEL_B + 16 * 16 * 16,
+    LABEL = SHARE_BITS + 256,
+    SYMBOL_A = LABEL + 32 * 16 * 16,
     SYMBOL_B = SYMBOL_A + 16 * 16,
     ROOT = SYMBOL_B + 4 * 48,
     MASS_LENGTH = ROOT + 8,
@@ -53,11 +49,11 @@ enum {
 };
 
 #define ONE ((uint32_t)1 << 22) /* of a probability */
-#define LEAST 16                /* of 2^16 */
+#define LEAST 16                /* of 2^16; q < ONE, so that p < 2^16 */
 #define STEPS 63                /* after as many, the rate stays */
 
 /* floor(2^17 / (2 n + 3)) */
-static const uint16_t rates[STEPS] = {
+static const uint16_t step_rates[STEPS] = {
     43690, 26214, 18724, 14563, 11915, 10082, 8738, 7710, 6898, 6241, 5698,
     5242,  4854,  4519,  4228,  3971,  3744,  3542, 3360, 3196, 3048, 2912,
     2788,  2674,  2570,  2473,  2383,  2299,  2221, 2148, 2080, 2016, 1956,
@@ -69,8 +65,8 @@ static const uint16_t rates[STEPS] = {
  * stays in registers. */
 typedef struct {
     int encodes;
-    uint32_t range;
-    uint32_t value; /* of the decoder */
+    uint64_t range;
+    uint64_t value; /* of the decoder */
     const uint8_t *from, *end;
     uint32_t *state; /* [STATES] probability of a 1, and how often it changed */
 } lane;
@@ -82,51 +78,49 @@ typedef struct {
 #ifndef BBANS_DECODER_ONLY
     uint64_t low; /* of the encoder */
     uint8_t *to;
-    size_t cap, n, pending;
-    unsigned kept;
-    int started;
-#endif
+    size_t cap, n;
+#endif /* BBANS_DECODER_ONLY */
 } coder;
 
 #ifndef BBANS_DECODER_ONLY
-static void put_byte(coder *c, unsigned byte)
-{
-    if (!c->started) { /* the whole is below 1: this byte is 0 */
-        c->started = 1;
-        return;
-    }
-    if (c->n < c->cap)
-        c->to[c->n] = (uint8_t)byte;
-    c->n++;
-}
-
+/* The highest 4 bytes of `low`, the highest first. */
 static void shift_low(coder *c)
 {
-    if (c->low < 0xff000000u || c->low >> 32 != 0) {
-        const unsigned carry = (unsigned)(c->low >> 32);
+    int i;
 
-        put_byte(c, (c->kept + carry) & 0xff);
-        for (; c->pending > 0; c->pending--)
-            put_byte(c, (0xff + carry) & 0xff);
-        c->kept = (unsigned)(c->low >> 24 & 0xff);
-    } else {
-        c->pending++;
-    }
-    c->low = (c->low & 0xffffff) << 8;
+    for (i = 0; i < 4; i++, c->n++, c->low <<= 8)
+        if (c->n < c->cap)
+            c->to[c->n] = (uint8_t)(c->low >> 56);
+}
+
+/* Add 1 to what is written. */
+static void carry(coder *c)
+{
+    size_t i = c->n;
+
+    if (c->n > c->cap)
+        return;
+    while (i > 0 && ++c->to[i - 1] == 0)
+        i--;
 }
 
 /* The shortest bytes that, with zeros behind, lie in the interval. */
 static void finish(coder *c)
 {
     const uint64_t last = c->low + c->lane.range - 1;
-    unsigned bits = 32;
-    int i;
+    unsigned bits = 63;
 
-    while (bits > 0 && last >> bits << bits < c->low)
-        bits--;
-    c->low = last >> bits << bits;
-    for (i = 0; i < 5; i++)
-        shift_low(c);
+    if (last < c->low) {
+        carry(c);
+        c->low = 0;
+    }
+    if (c->low > 0) {
+        while (bits > 0 && last >> bits << bits < c->low)
+            bits--;
+        c->low = last >> bits << bits;
+    }
+    shift_low(c);
+    shift_low(c);
     while (c->n > 0 && c->n <= c->cap && c->to[c->n - 1] == 0)
         c->n--;
 }
@@ -138,18 +132,40 @@ static void finish(coder *c)
 #define LANE_ENCODES(l) ((l)->encodes)
 
 /* The range after a bit. */
-static uint32_t encode_bit(coder *c, uint32_t range, uint32_t bound, int bit)
+static uint64_t encode_bit(coder *c, uint64_t range, uint64_t bound, int bit)
 {
-    if (!bit)
+    if (!bit) {
         c->low += bound;
+        if (c->low < bound)
+            carry(c);
+    }
     range = bit ? bound : range - bound;
-    for (; range >> 24 == 0; range <<= 8)
+    if (range >> 32 == 0) {
+        range <<= 32;
         shift_low(c);
+    }
     return range;
 }
-#endif /* BBANS_DECODER_ONLY */
+#endif
 
-static inline int split(coder *c, lane *l, uint32_t bound, int bit)
+/* The next 4 bytes, the highest first; zeros behind the last one. */
+static inline uint64_t next_word(lane *l)
+{
+    uint64_t word = 0;
+    int i;
+
+    if (l->end - l->from >= 4) {
+        word = (uint64_t)l->from[0] << 24 | (uint64_t)l->from[1] << 16 |
+               (uint64_t)l->from[2] << 8 | l->from[3];
+        l->from += 4;
+        return word;
+    }
+    for (i = 0; i < 4; i++)
+        word = word << 8 | (l->from < l->end ? *l->from++ : 0u);
+    return word;
+}
+
+static inline int split(coder *c, lane *l, uint64_t bound, int bit)
 {
 #ifdef BBANS_DECODER_ONLY
     (void)c;
@@ -166,11 +182,9 @@ static inline int split(coder *c, lane *l, uint32_t bound, int bit)
         l->range -= bound;
         l->value -= bound;
     }
-    while (l->range >> 24 == 0) {
-        l->range <<= 8;
-        l->value <<= 8;
-        if (l->from < l->end)
-            l->value |= *l->from++;
+    if (l->range >> 32 == 0) {
+        l->range <<= 32;
+        l->value = l->value << 32 | next_word(l);
     }
     return bit;
 }
@@ -178,8 +192,8 @@ static inline int split(coder *c, lane *l, uint32_t bound, int bit)
 static inline uint32_t moved(uint32_t state, int bit)
 {
     const uint32_t n = state & 1023, p = state >> 10;
-    const uint32_t q = bit ? p + (((ONE - p) >> 6) * rates[n] >> 10)
-                           : p - ((p >> 6) * rates[n] >> 10);
+    const uint32_t q = bit ? p + (((ONE - p) >> 6) * step_rates[n] >> 10)
+                           : p - ((p >> 6) * step_rates[n] >> 10);
 
     return q << 10 | (n + (n + 1 < STEPS));
 }
@@ -189,9 +203,8 @@ static inline int code_bit(coder *c, lane *l, size_t a, size_t b, int bit)
 {
     uint32_t *const s = l->state + a, *const t = l->state + b;
     const uint32_t u = *s, v = *t;
-    uint32_t p = ((u >> 10) + (v >> 10)) >> 7;
+    const uint32_t p = ((u >> 10) + (v >> 10)) >> 7 | LEAST;
 
-    p = p < LEAST ? LEAST : p > 65536 - LEAST ? 65536 - LEAST : p;
     bit = split(c, l, (l->range >> 16) * p, bit);
     *s = moved(u, bit);
     *t = moved(v, bit);
@@ -199,9 +212,19 @@ static inline int code_bit(coder *c, lane *l, size_t a, size_t b, int bit)
 }
 
 /* One whose probability is that of one state. */
+static inline int code_by(coder *c, lane *l, size_t a, int bit)
+{
+    uint32_t *const s = l->state + a;
+    const uint32_t u = *s, p = (u >> 10) >> 6 | LEAST;
+
+    bit = split(c, l, (l->range >> 16) * p, bit);
+    *s = moved(u, bit);
+    return bit;
+}
+
 static int code_one(coder *c, size_t a, int bit)
 {
-    return code_bit(c, &c->lane, a, a, bit);
+    return code_by(c, &c->lane, a, bit);
 }
 
 /* The lowest bits, each a half. */
@@ -267,10 +290,12 @@ typedef struct {
      * there, its newest symbol, and its own ranks. */
     uint32_t *other, *often;
     uint16_t *newest, *rank; /* ranks of weights begin at 1, of all entries */
-    uint32_t *total;
+    uint32_t *total, *owner; /* of each entry, its context */
     /* Of the entries of one parent, the likeliest first: */
     uint32_t *order, *hits;
     uint8_t *member, *around; /* of `other`: halves of its entries */
+    uint8_t *quarter, *look;  /* of ranks; of contexts, 16 halves of their
+                                 entries and those of their ranks' sum */
     uint32_t *chosen;
     uint16_t *list, *exact, *near,
         *saved; /* weights by rank or ranks by weight; the
@@ -336,15 +361,15 @@ static uint64_t tree_bytes(uint64_t contexts, uint64_t entries)
 /* Bytes of workspace, aligned to 8. */
 static uint64_t work_bytes(const file *f)
 {
-    const uint64_t C = f->contexts, E = f->entries, M = f->symbols + 1;
+    const uint64_t C = f->contexts, E = f->entries, M = f->symbols + 2;
 
-    return 8 + 4 * (uint64_t)STATES + 13 * C + 2 * (C + E) + 13 * M +
+    return 8 + 4 * (uint64_t)STATES + 16 * C + 7 * E + 13 * M +
            2 * (65536 + 2 * (1 << EXACT_BITS) + NEAR_CELLS);
 }
 
 static void place_work(file *f, uint8_t *memory)
 {
-    const size_t C = f->contexts, M = f->symbols + 1;
+    const size_t C = f->contexts, M = f->symbols + 2;
     uint32_t *word;
     uint16_t *half;
     size_t i;
@@ -354,7 +379,8 @@ static void place_work(file *f, uint8_t *memory)
     f->other = word += STATES;
     f->often = word += C;
     f->total = word += C;
-    f->order = word += C;
+    f->owner = word += C;
+    f->order = word += f->entries;
     f->hits = word += M;
     f->chosen = word += M;
     f->list = half = (uint16_t *)(void *)(word + M);
@@ -365,6 +391,8 @@ static void place_work(file *f, uint8_t *memory)
     f->rank = half += C;
     f->member = (uint8_t *)(half + f->entries);
     f->around = f->member + M;
+    f->quarter = f->around + C;
+    f->look = f->quarter + f->entries;
     for (i = 0; i < STATES; i++)
         f->c.lane.state[i] = ONE / 2 << 10;
     memset(f->member, 0, M);
@@ -512,18 +540,17 @@ static int code_emissions(file *f, uint32_t total)
 /* Logarithms in halves and quarters of an octave. */
 static inline uint32_t halves(uint32_t v)
 {
-    const uint32_t l = (uint32_t)bbans_bit_length(v);
-    const uint32_t h = v < 2 ? v : 2 * (l - 1) + (v >> (l - 2) & 1);
+    const uint32_t l = (uint32_t)bbans_bit_length(v | 1) - 1;
+    const uint32_t h = 2 * l + (uint32_t)((uint64_t)v << 1 >> l & 1) + (v == 1);
 
     return h < 15 ? h : 15;
 }
 
 static inline int quarters(uint32_t v)
 {
-    const int l = bbans_bit_length(v);
+    const int l = bbans_bit_length(v | 1) - 1;
 
-    return v < 4 ? (int)(v < 3 ? 4 * v : 10) - 4
-                 : 4 * (l - 1) + (int)(v >> (l - 3) & 3);
+    return 4 * (l - (v == 0)) + (int)((uint64_t)v << 2 >> l & 3);
 }
 
 static inline uint32_t within(int v, int least, int most)
@@ -591,19 +618,19 @@ static uint32_t gap_to_rank(const file *f, uint32_t weight, uint32_t rank)
         gap++;
     return gap;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 /* The weights that a level has, in rising order; returns how many, or NONE. */
 static uint32_t code_list(file *f, size_t begin, size_t end)
 {
     uint32_t n = 0, weight = 0, i;
 
-#ifndef BBANS_DECODER_ONLY
-    if (ENCODES(&f->c))
-        n = rank_weights(f, begin, end);
-#else
+#ifdef BBANS_DECODER_ONLY
     (void)begin;
     (void)end;
+#else
+    if (ENCODES(&f->c))
+        n = rank_weights(f, begin, end);
 #endif
     n = code_number(&f->c, LIST, n);
     if (n > UINT16_MAX)
@@ -614,7 +641,7 @@ static uint32_t code_list(file *f, size_t begin, size_t end)
 #ifndef BBANS_DECODER_ONLY
         if (ENCODES(&f->c))
             gap = gap_to_rank(f, weight, i + 1);
-#endif
+#endif /* BBANS_DECODER_ONLY */
         gap = code_number(&f->c, LIST, gap);
         if (gap >= UINT16_MAX - weight)
             return NONE;
@@ -663,11 +690,10 @@ static void sort_entries(file *f, size_t parent, uint32_t n)
 
     if (n <= 16) {
         for (i = 0; i < n; i++) {
-            const int key = quarters(f->rank[begin + i]);
+            const int key = f->quarter[begin + i];
             uint32_t j = i;
 
-            for (; j > 0 && quarters(f->rank[begin + f->order[j - 1]]) < key;
-                 j--)
+            for (; j > 0 && f->quarter[begin + f->order[j - 1]] < key; j--)
                 f->order[j] = f->order[j - 1];
             f->order[j] = i;
         }
@@ -675,7 +701,7 @@ static void sort_entries(file *f, size_t parent, uint32_t n)
     }
     memset(start, 0, sizeof start);
     for (i = 0; i < n; i++)
-        start[quarters(f->rank[begin + i])]++;
+        start[f->quarter[begin + i]]++;
     for (i = 0, b = 79; b >= 0; b--) {
         const uint32_t count = start[b];
 
@@ -683,23 +709,22 @@ static void sort_entries(file *f, size_t parent, uint32_t n)
         i += count;
     }
     for (i = 0; i < n; i++)
-        f->order[start[quarters(f->rank[begin + i])]++] = i;
+        f->order[start[f->quarter[begin + i]]++] = i;
 }
 
 /* How many entries: of at most `most`. */
-static uint32_t code_count(file *f, size_t k, const level *v, uint32_t of,
-                           uint32_t most, uint32_t count)
+static uint32_t code_count(file *f, size_t k, const level *v, uint32_t most,
+                           uint32_t count)
 {
     const uint32_t g = halves(f->often[k]);
     const uint32_t o = f->around[k];
-    const size_t a = ENTRIES_A + 12 * (16 * halves(of) + g);
-    const size_t b =
-        ENTRIES_B + 12 * (16 * (16 * at_most(v->depth - 1, 3) + g) + o);
+    const size_t a =
+        ENTRIES + 12 * (16 * (16 * at_most(v->depth - 1, 3) + g) + o);
     lane l = f->c.lane;
     uint32_t u;
 
     for (u = 0; u < 12 && u < most; u++)
-        if (code_bit(&f->c, &l, a + u, b + u, count == u)) {
+        if (code_by(&f->c, &l, a + u, count == u)) {
             f->c.lane = l;
             return u;
         }
@@ -760,6 +785,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         get32(f->children, parent + 1) - get32(f->children, parent) - before;
     const int share_of = quarters(siblings);
     uint32_t left = count, sum = f->total[parent], i;
+    int many = quarters(left) + 40;
     lane l = f->c.lane;
 
     for (i = 0; i < n && left > 0; i++) {
@@ -767,14 +793,13 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         int in = f->member[j];
 
         if (left < n - i) {
-            const uint32_t p = within(
-                quarters(w) + quarters(left) - quarters(sum) + 40, 0, 47);
+            const uint32_t p =
+                within(f->quarter[begin + j] + many - quarters(sum), 0, 47);
             const uint32_t rest = w > f->hits[i] ? w - f->hits[i] : 0;
             const uint32_t r =
                 rest == 0 ? 0 : within(quarters(rest) - share_of + 24, 1, 31);
 
-            in = code_bit(&f->c, &l, MEMBER_A + 8 * p + at_most(left, 7),
-                          MEMBER_B + 48 * r + p, in);
+            in = code_by(&f->c, &l, MEMBER + 48 * r + p, in);
         } else {
             in = 1;
         }
@@ -783,6 +808,7 @@ static int code_members(file *f, size_t parent, uint32_t n, uint32_t before,
         if (in) {
             f->hits[i]++;
             f->chosen[count - left--] = j;
+            many = quarters(left) + 40;
         }
     }
     f->c.lane = l;
@@ -873,8 +899,7 @@ static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
         if (most == 1) {
             u = 1;
         } else if (e1 - e0 == 1 && g > 0 && g <= most &&
-                   code_bit(&f->c, &l, ALONE + halves(g), ALONE + halves(g),
-                            given == g)) {
+                   code_by(&f->c, &l, ALONE + halves(g), given == g)) {
             u = g;
         } else {
             const uint32_t of = v->depth == 1 ? NONE
@@ -882,13 +907,10 @@ static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
                                     ? first_of(f, parent) + f->chosen[e - e0]
                                     : entry_of(f, parent, get16(f->symbol, e));
             const uint32_t w =
-                of == NONE ? 0 : within(quarters(f->rank[of]) + scale, 1, 31);
-            const size_t a = WEIGHT_A + 16 * (16 * at_most(e1 - e, 7) +
-                                              halves(g > sum ? g - sum : 0));
-            const size_t b = WEIGHT_B + 16 * (16 * w + halves(g));
+                of == NONE ? 0 : within(f->quarter[of] + scale, 1, 31);
+            const size_t a = WEIGHT + 16 * (16 * w + halves(g));
 
-            while (u < most && u < 16 &&
-                   !code_bit(&f->c, &l, a + u, b + u, given == u))
+            while (u < most && u < 16 && !code_by(&f->c, &l, a + u, given == u))
                 u++;
             if (u == 16 && u < most) {
                 f->c.lane = l;
@@ -900,10 +922,13 @@ static int code_ranks(file *f, size_t k, size_t parent, int own, const level *v)
             }
         }
         f->rank[e] = (uint16_t)u;
+        f->quarter[e] = (uint8_t)quarters(u);
+        f->owner[e] = (uint32_t)k;
         sum += u;
     }
     f->c.lane = l;
     f->total[k] = sum;
+    f->look[k] = (uint8_t)(16 * halves(e1 - e0) + halves(sum));
     return spend(f, 4 * (e1 - e0));
 }
 
@@ -981,7 +1006,7 @@ static int code_context(file *f, size_t k, size_t parent, uint32_t before,
     const uint32_t all = v->depth == 1 || v->foreign ? (uint32_t)f->symbols : n;
     uint32_t count = ENCODES(&f->c) ? first_of(f, k + 1) - e : 0, foreign = 0;
 
-    count = code_count(f, k, v, n, all, count);
+    count = code_count(f, k, v, all, count);
     if (count > all || count > f->entries - e)
         return refuse(f);
     put32(f->first, k + 1, e + count);
@@ -1034,7 +1059,7 @@ static void look_at_level(file *f, level *v, size_t parent)
     }
     memcpy(f->exact, f->saved, sizeof *f->exact << EXACT_BITS);
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 /* All but the children of the contexts of a level, whose parents begin at
  * `parent`. */
@@ -1048,7 +1073,7 @@ static int code_level(file *f, level *v, size_t parent)
 #ifndef BBANS_DECODER_ONLY
     if (ENCODES(&f->c))
         look_at_level(f, v, parent);
-#endif
+#endif /* BBANS_DECODER_ONLY */
     v->foreign = (int)code_raw(&f->c, 1, (uint64_t)v->foreign);
     v->bounded = (int)code_raw(&f->c, 1, (uint64_t)v->bounded);
     v->regular = (int)code_raw(&f->c, 1, (uint64_t)v->regular);
@@ -1081,10 +1106,7 @@ static void put_child(file *f, size_t child, size_t k, uint32_t label,
     f->newest[child] = (uint16_t)(k == 0 ? label : f->newest[k]);
     f->other[child] = other;
     f->often[child] = often;
-    f->around[child] =
-        (uint8_t)(other == NONE
-                      ? 0
-                      : halves(first_of(f, other + 1) - first_of(f, other)));
+    f->around[child] = (uint8_t)(other == NONE ? 0 : f->look[other] >> 4);
 }
 
 /* The next label of what is encoded, from place `at` on; or NONE. */
@@ -1167,40 +1189,49 @@ static uint32_t skip_foreign(file *f, size_t k, size_t *at, uint32_t label,
     return foreign;
 }
 
+/* The entries of a symbol in contexts q .. q1 - 1, to f->order; *n of them. */
+static int find_entries(file *f, size_t q, size_t q1, uint32_t symbol,
+                        uint32_t *n)
+{
+    const uint32_t e1 = first_of(f, q1);
+    uint32_t e = first_of(f, q), found = 0;
+
+    if ((e1 - e) / 8 > q1 - q) {
+        for (; q < q1; q++) {
+            e = entry_of(f, q, symbol);
+            f->order[found] = e;
+            found += e != NONE;
+        }
+    } else {
+        for (; e < e1; e++) {
+            f->order[found] = e;
+            found += get16(f->symbol, e) == symbol;
+        }
+    }
+    *n = found;
+    return spend(f, 1 + (q1 - q));
+}
+
 /* The labels of the children of context k: mostly what stands in front of it
  * without its newest symbol, where that symbol then follows. */
 static int code_children(file *f, size_t k, int any_foreign, size_t *n)
 {
-    const uint32_t o = f->other[k];
-    const uint32_t many = halves(first_of(f, k + 1) - first_of(f, k));
+    const uint32_t o = f->other[k], look = f->look[k];
     const size_t begin = *n;
-    uint32_t q = 0, q1 = 0, foreign = 0, x = 0, i;
+    uint32_t found = 0, foreign = 0, x = 0, i;
     size_t at = begin; /* of labels that are encoded */
 
-    if (o != NONE) {
-        q = get32(f->children, o);
-        q1 = get32(f->children, o + 1);
-        if (!spend(f, 1 + (q1 - q)))
-            return 0;
-    }
-    for (; q < q1; q++) {
-        const uint32_t e = entry_of(f, q, f->newest[k]);
-        uint32_t w, label;
+    if (o != NONE &&
+        !find_entries(f, get32(f->children, o), get32(f->children, o + 1),
+                      f->newest[k], &found))
+        return 0;
+    for (i = 0; i < found; i++) {
+        const uint32_t e = f->order[i], w = f->rank[e], q = f->owner[e];
+        const uint32_t label = get16(f->label, q);
         int in;
 
-        if (e == NONE)
-            continue;
-        w = f->rank[e];
-        label = get16(f->label, q);
         foreign = skip_foreign(f, k, &at, label, foreign);
-        in = code_bit(&f->c, &f->c.lane,
-                      LABEL_A +
-                          16 * (16 * (w < 16 ? w : 16 + halves(w)) + many) +
-                          halves(f->total[k]),
-                      LABEL_B +
-                          16 * (16 * halves(w) +
-                                halves(first_of(f, q + 1) - first_of(f, q))) +
-                          halves(f->total[q]),
+        in = code_one(&f->c, LABEL + 256 * (w < 16 ? w : 16 + halves(w)) + look,
                       label_at(f, k, at) == label);
         if (!in)
             continue;
@@ -1255,7 +1286,7 @@ static int has_foreign_children(file *f, size_t begin, size_t end)
     }
     return 0;
 }
-#endif
+#endif /* BBANS_DECODER_ONLY */
 
 static int code_tree(file *f)
 {
@@ -1265,6 +1296,7 @@ static int code_tree(file *f)
     memset(&v, 0, sizeof v);
     put_child(f, 0, 0, 0, NONE, 0);
     f->total[0] = 0;
+    f->look[0] = 0;
     f->back_off[0] = 255;
     put32(f->first, 0, 0);
     put32(f->first, 1, 0);
@@ -1287,7 +1319,7 @@ static int code_tree(file *f)
 #ifndef BBANS_DECODER_ONLY
             if (ENCODES(&f->c))
                 foreign = has_foreign_children(f, begin, end);
-#endif
+#endif /* BBANS_DECODER_ONLY */
             foreign = (int)code_raw(&f->c, 1, (uint64_t)foreign);
             for (k = begin; k < end; k++) {
                 if (!code_children(f, k, foreign, &n))
@@ -1374,7 +1406,6 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
                                 size_t cap, size_t *n_plain)
 {
     bbans_status status;
-    size_t i;
     file f;
 
     if ((packed == NULL && n > 0) || (plain == NULL && cap > 0) ||
@@ -1390,11 +1421,10 @@ bbans_status bbans_model_unpack(const uint8_t *packed, size_t n, uint8_t *plain,
     place_work(&f, plain + f.n + CHECKSUM_BYTES);
     f.c.lane.from = packed + packed_header_bytes(packed);
     f.c.lane.end = packed + n - CHECKSUM_BYTES;
-    f.c.lane.range = UINT32_MAX;
+    f.c.lane.range = UINT64_MAX;
     f.c.work_most = WORK_MOST * (uint64_t)n;
-    for (i = 0; i < 4; i++)
-        f.c.lane.value = f.c.lane.value << 8 |
-                         (f.c.lane.from < f.c.lane.end ? *f.c.lane.from++ : 0u);
+    f.c.lane.value = next_word(&f.c.lane) << 32;
+    f.c.lane.value |= next_word(&f.c.lane);
     memcpy(plain, packed, HEADER_BYTES);
     plain[FORM] = 0;
     if (f.contexts > 0) {
@@ -1473,7 +1503,7 @@ bbans_status bbans_model_pack(const uint8_t *plain, size_t n, uint8_t *packed,
     if (f.contexts > 0)
         place_tree(&f);
     f.c.lane.encodes = 1;
-    f.c.lane.range = UINT32_MAX;
+    f.c.lane.range = UINT64_MAX;
     f.c.work_most = UINT64_MAX;
     f.c.to = packed + header;
     f.c.cap = n > header + CHECKSUM_BYTES ? n - header - CHECKSUM_BYTES : 0;

@@ -105,6 +105,13 @@ bbans_status bbans_records_open(bbans_records *file, const uint8_t *bytes,
 
 typedef enum { NO_GROUP, CUT_GROUP, WHOLE_GROUP } group_state;
 
+/* No more records than these lie in `n_bytes` bytes of groups: the upper part
+ * of a group's index has a bit for each. */
+static uint64_t most_records(uint64_t n_bytes)
+{
+    return 8 * n_bytes;
+}
+
 /* The group at file->bytes[at], which has no records before `least`. */
 static group_state read_group(const bbans_records *file, size_t at,
                               uint64_t least, bbans_record_place *place)
@@ -160,8 +167,11 @@ bbans_status bbans_records_scan(bbans_records *file, const uint8_t *bytes,
     for (at = file->end; at < n_bytes; at++) {
         bbans_record_place place;
         const group_state state = read_group(file, at, file->records, &place);
+        const size_t before =
+            file->groups > 0 ? (size_t)group[file->groups - 1].at : 0;
 
-        if (state == NO_GROUP)
+        if (state == NO_GROUP ||
+            place.first - file->records > most_records(at - before))
             continue;
         if (state == CUT_GROUP) {
             file->end = at;
