@@ -538,7 +538,7 @@ def test_the_records_of_the_example():
         data = int(padded, 2).to_bytes(len(padded) // 8, "big")
         assert bytes.fromhex(message.strip("`")) == data == codec.encode(xs)
         assert codec.decode(data) == xs
-    record, stored = re.findall(r"The record `(.+)` has .* stored as `(.+)`", RECORD)[0]
+    record, stored = re.findall(r"the record `(.+)` is .* stored as `(.+)`", RECORD)[0]
     assert codec.encode(bytes.fromhex(record)) == bytes.fromhex(stored)
 
 
