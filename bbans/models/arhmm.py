@@ -466,9 +466,6 @@ class ARHMM(FloatModel):
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         x, z = np.empty(length, np.int32), np.empty(length, np.int64)
         tree = self._contexts
-        total = np.concatenate([[0], np.cumsum(tree.weight, dtype=np.int64)])
-        first = tree.first.astype(np.int64)
-        sums = total[1:] - np.repeat(total[first[:-1]], np.diff(first))
         initial, transition, emission = map(cumulative, self._states._parameters)
         _forward.sample_contexts(
             initial,
@@ -479,7 +476,7 @@ class ARHMM(FloatModel):
             tree.label,
             tree.back_off,
             tree.symbol,
-            sums,
+            tree.sum.astype(np.int64),
             -1 if self.alphabet.end is None else self.alphabet.end,
             rng.random((length, 2)),
             x,
