@@ -1804,6 +1804,35 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     return [element(x[t]) for t in range(steps) for x in out]
 
 
+# Floats: docs/format.md, Floats
+
+# Of the elements 27 to 32: bits of the exponent and of the mantissa.
+FLOATS = {27: (5, 10), 28: (8, 23), 29: (11, 52), 30: (8, 7), 31: (4, 3), 32: (5, 2)}
+
+
+def float_value(bits, E, M):
+    """What a finite float that is not negative is; of one beyond them, as if more
+    exponents followed."""
+    exponent = max(bits >> M, 1)
+    mantissa = bits - ((exponent - 1) << M)
+    return mantissa * Fraction(2) ** (exponent - 2 ** (E - 1) + 1 - M)
+
+
+def nearest_float(x, E, M, finite=False):
+    """The bits of the float that is nearest to x, and even where two are; a finite type
+    has one NaN instead of infinities."""
+    sign, a = int(x < 0), abs(Fraction(x))
+    if a == 0:
+        return 0
+    exponent = a.numerator.bit_length() - a.denominator.bit_length()
+    exponent -= a < Fraction(2) ** exponent
+    exponent = max(exponent, 2 - 2 ** (E - 1))
+    units = round(a / Fraction(2) ** (exponent - M))  # to even
+    bits = (exponent + 2 ** (E - 1) - 2 << M) + units
+    most = 2 ** (E + M) - 1 if finite else (2**E - 1) << M
+    return sign << (E + M) | min(bits, most)
+
+
 # Units of the bins on either side of the middle, in logarithms, and where they begin.
 BIN_BITS = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7]
 BIN_FIRST = [sum(2**b for b in BIN_BITS[:i]) for i in range(16)]
