@@ -102,7 +102,7 @@ def test_ends_of_every_type(dtype, level):
     for values in (
         [info.min] * 36, [info.max] * 36, [info.min, info.max] * 18,
         [info.max - 1, info.max] * 162, [info.min, info.min + 1] * 162,
-        np.tile([0, 0, 0, info.max // 2], 81), np.tile([info.min, 0, info.max], 108),
+        [0, 0, 0, info.max // 2] * 81, [info.min, 0, info.max] * 108,
     ):  # fmt: skip
         array = np.array(values, dtype)
         side = 6 if array.size == 36 else 18
@@ -116,7 +116,7 @@ def test_thin_ones(level):
     values = picture(1, 210, noise=1).astype(np.uint8).ravel()
     for rows, columns, bands in (
         (1, 1, 1), (1, 210, 1), (210, 1, 1), (1, 1, 210), (3, 1, 1), (1, 7, 30),
-        (7, 1, 30), (1000, 5, 2), (4, 3, 1), (2**40, 210, 1),
+        (7, 1, 30), (1000, 5, 2), (4, 3, 1), (2**24, 210, 1),
     ):  # fmt: skip
         for period in (0, 2, 5):
             comes_back(values, geometry(rows, columns, bands, period), level)
@@ -192,6 +192,7 @@ def test_what_is_no_grid():
     for wrong in (
         geometry(0, 11, 2), geometry(9, 0, 2), geometry(9, 11, 0), geometry(9, 7, 2),
         geometry(9, 2**63, 2), geometry(9, 11, 2, 1),
+        geometry(2**24 + 1, 11, 2), geometry(9, 11, 2**63), geometry(9, 11, 2, 2**63),
     ):  # fmt: skip
         with pytest.raises(BbansError):
             encode_grid(array, wrong)
