@@ -9,6 +9,7 @@
 
 #define BBANS_GRID_STORED 255 /* the first byte of a block: elements follow */
 
+#ifndef BBANS_DECODER_ONLY
 /* Whether n elements are such a grid. */
 static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
 {
@@ -19,5 +20,6 @@ static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
            n % (grid->columns * grid->bands) == 0 && grid->period != 1 &&
            grid->period <= BBANS_BLOCK_MAX;
 }
+#endif /* BBANS_DECODER_ONLY */
 
 #endif
