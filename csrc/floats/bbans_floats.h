@@ -241,9 +241,8 @@ static inline uint64_t bbans_magnitude_of(const bbans_float_type *type,
     kept = drop == 64 ? 0 : ratio->q >> drop;
     kept += rest > half || (rest == half && (ratio->left || (kept & 1) != 0));
     /* The highest bit of `kept` counts as one in the exponent. */
-    magnitude = biased < 1
-                    ? kept
-                    : ((uint64_t)(biased - 1) << type->fraction) + kept;
+    magnitude =
+        biased < 1 ? kept : ((uint64_t)(biased - 1) << type->fraction) + kept;
     return magnitude < type->end ? magnitude : type->end;
 }
 
