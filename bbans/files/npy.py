@@ -62,6 +62,4 @@ def npy_layout(head: bytes) -> Samples | None:
     )
     if planar:
         channels = axes[0]
-    return Samples(
-        start, start + size, element, width, channels, big_endian, planar
-    )
+    return Samples(start, start + size, element, width, channels, big_endian, planar)
