@@ -925,7 +925,8 @@ static void consider(bbans_transforms *ways, costs *c, const workspace *w,
                                      ? most
                                      : width >> transform->shift);
     cost = estimate(transform, w->difference, steps, NULL);
-    if (transform->order == 0 && transform->kind == BBANS_SIGNAL_OFFSET &&
+    if (level > 0 && transform->order == 0 &&
+        transform->kind == BBANS_SIGNAL_OFFSET &&
         may_be_wrapped(w, steps, transform->base, divisor, most))
         consider_wraps(ways, c, w, steps, transform, level);
     if (!has_bits(steps, most) && kinds_in_sample(w, steps) > SAMPLE_FEW) {
@@ -1028,8 +1029,9 @@ void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
         }
         /* Linear prediction finds differences too: they are for what is wide,
          * or of few kinds. */
-        if (order == 0 || ways->best.kind == BBANS_SIGNAL_LOW_BITS ||
-            (order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
+        if (order == 0 ||
+            (level > 0 && ways->best.kind == BBANS_SIGNAL_LOW_BITS) ||
+            (level > 0 && order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
             consider(ways, &c, &w, steps, &transform, level);
         else if (order > 0)
             break;

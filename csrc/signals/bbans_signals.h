@@ -278,7 +278,8 @@ static inline unsigned bbans_signal_log2(uint32_t v)
 uint64_t bbans_signal_information(const uint32_t *count, size_t n);
 
 /* Elements to values: those of a channel lie `stride` bytes apart.  `work` has
- * room for BBANS_TRANSFORM_WORK bytes a step.  The ways to do it: */
+ * room for BBANS_TRANSFORM_WORK bytes a step.  Level 0: without what helps
+ * where elements follow each other in time.  The ways to do it: */
 #define BBANS_TRANSFORM_WORK 24
 
 typedef struct {
