@@ -1823,388 +1823,6 @@ def decode_signal_block(block, n, size, is_signed, line=(0, 1)):
     return [element_of(x[t], size, is_signed) for t in range(steps) for x in out]
 
 
-# Grids: docs/format.md, Grid
-
-# Where taps lie, rows up and columns to the right, in the plane and in references.
-OWN_TAPS = [
-    (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (2, 1), (2, -1), (1, 2),
-    (1, -2), (0, -3), (3, 0), (2, 2), (2, -2), (1, 3), (1, -3), (3, 1), (3, -1),
-]  # fmt: skip
-TAPS_AROUND = [
-    (0, 0), (0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1),
-    (0, -2), (0, 2), (2, 0), (-2, 0),
-]  # fmt: skip
-
-
-class GridModel:
-    """How a band is predicted from a row of all frames on."""
-
-    def __init__(self, block, band, row, direct):
-        source, self.row = block.source, row
-        frame = row // block.rows
-        n_refs = source.bits(3)
-        if n_refs > 4:
-            raise Damage
-        self.refs = []
-        for _ in range(n_refs):
-            frames, bands = source.number(), source.number()
-            if frames > frame or bands > band or frames + bands == 0:
-                raise Damage
-            self.refs.append((frames, bands))
-        if direct:
-            return
-        self.n_own = source.bits(5)
-        self.around = [source.bits(4) for _ in self.refs]
-        self.share, self.shift = source.bits(4), source.bits(5)
-        if self.n_own > 18 or max(self.around, default=0) > 13:
-            raise Damage
-        if not 8 <= self.shift <= 20:
-            raise Damage
-        self.constant = source.signed()
-        if abs(self.constant) > 2**38:
-            raise Damage
-        self.coefficients, mean = [], 0
-        for i in range(self.n_own + sum(self.around)):
-            if i < 4 or i == self.n_own:
-                mean = 1 << self.shift - (1 if i < 2 else 3)
-            u = source.rice(min(max(mean.bit_length() - 1, 0), 25))
-            a = -(u + 1) // 2 if u % 2 else u // 2
-            if not -(2**25) <= a < 2**25:
-                raise Damage
-            mean = (mean + abs(a)) // 2
-            self.coefficients.append(a)
-
-
-class GridBand:
-    """A band in the order of coding: its transform, models, values and errors."""
-
-    def __init__(self, block, number, transform):
-        source = block.source
-        self.number, self.kind = number, transform[0]
-        _, self.first, self.low, self.high, self.difference = transform
-        most = self.high - self.low
-        self.is_coded = self.kind >= 2 and most > 0
-        self.direct = self.is_coded and most < 32 and source.bits(1)
-        self.values = [[self.low * (self.kind >= 2)] * block.columns] * block.all_rows
-        self.errors = [[0] * block.columns for _ in range(block.all_rows)]
-        bits = most.bit_length()
-        self.down = max(bits - 22, 0)
-        self.mean = (2**7 if bits < 6 else 2 ** (bits + 3)) << 7 >> self.down
-        self.models = []
-        if not self.is_coded:
-            return
-        n_models, row = source.number(), 0
-        if not 1 <= n_models <= block.models_left - (block.bands - number - 1):
-            raise Damage
-        block.models_left -= n_models
-        for i in range(n_models):
-            row += 1 + source.number() if i else 0
-            if row >= block.all_rows:
-                raise Damage
-            self.models.append(GridModel(block, number, row, self.direct))
-        self.values = [[0] * block.columns for _ in range(block.all_rows)]
-
-    def model(self, row):
-        return [m for m in self.models if m.row <= row][-1]
-
-
-class GridLearner(Learner):
-    """Residuals, or values of few kinds."""
-
-    sets, slowest = 48, 254
-
-    def __init__(self, source, contexts, n):
-        super().__init__(source, contexts)
-        self.n = n
-
-    def room(self):
-        most = 16384 if self.contexts == 2 else 65536
-        room = min(self.n * self.contexts + 1, most) if self.n < most else most
-        return room if room >= 1024 else 2**32
-
-
-def median(a, b, c):
-    return sorted((a, b, c))[1]
-
-
-class GridBlock:
-    """A grid, from its second byte on."""
-
-    def __init__(self, data, n):
-        self.source = source = SignalSource(data, 1)
-        self.columns, self.bands, self.rows, period = (
-            source.number() for _ in range(4)
-        )
-        if (
-            not 1 <= self.columns <= min(n, 2**18)
-            or not 1 <= self.bands <= 4096
-            or n % (self.columns * self.bands)
-            or not 1 <= self.rows <= 2**24
-            or period == 1
-            or period > 2**24
-        ):
-            raise Damage
-        self.n, self.all_rows = n, n // (self.columns * self.bands)
-        self.rows = min(self.rows, self.all_rows)
-        self.models_left = 3 * min(n, 4096) + 16
-        self.order = list(range(self.bands))
-        if self.bands > 1 and source.bits(1):
-            for i in range(self.bands):
-                k = source.number()
-                if k >= self.bands - i:
-                    raise Damage
-                order = self.order
-                order[i], order[i + k] = order[i + k], order[i]
-        self.coded, same, transform = [], 2**15, None
-        for number in range(self.bands):
-            another = 1
-            if number:
-                another, same = source.another(same)
-            if another:
-                transform = take_transform(source, self.all_rows * self.columns)
-            if transform[0] == 1 or (not another and transform[0] == 3):
-                raise Damage
-            self.coded.append(GridBand(self, number, transform))
-
-    def decode(self):
-        """Elements modulo 2^64."""
-        mode = self.source.bits(2)
-        if mode > 2:
-            raise Damage
-        contexts = (2, 8, 16)[mode]
-        self.residuals = GridLearner(self.source, contexts, self.n)
-        self.residuals.forget(0)
-        self.kinds = GridLearner(self.source, contexts, self.n)
-        self.n_kinds = max([2, *(b.high - b.low + 1 for b in self.coded if b.direct)])
-        self.kinds.forget((self.n_kinds - 1).bit_length())
-        for top in range(0, self.all_rows, self.rows):
-            for band in self.coded:
-                if band.is_coded:
-                    GridPlane(self, band, top).pop()
-        out = [None] * self.n
-        for band, place in zip(self.coded, self.order, strict=True):
-            values = [v for row in band.values for v in row]
-            out[place :: self.bands] = undone(band.first, band.difference, values)
-        self.source.end()
-        return out
-
-
-class GridPlane:
-    """A band of a frame, whose first row of all is `top`."""
-
-    def __init__(self, block, band, top):
-        self.block, self.band, self.top = block, band, top
-        self.n_rows = min(block.rows, block.all_rows - top)
-
-    def pop(self):
-        block, band = self.block, self.band
-        for y in range(self.n_rows):
-            self.y, self.model = y, band.model(self.top + y)
-            self.v, self.e = band.values[self.top + y], band.errors[self.top + y]
-            for x in range(block.columns):
-                self.x = x
-                if band.direct:
-                    self.v[x] = self.pop_kind()
-                else:
-                    self.pop_value()
-
-    def reach(self, rows, up, right, first):
-        """What lies there in the plane, of values or errors."""
-        x = self.x + right
-        if self.y == 0 and up:  # as the one before
-            up, x = 0, self.x - 1 if right > -2 else x
-        if up == 0 and x < 0:
-            return rows[self.top + self.y - 1][0] if self.y else first
-        y = self.y - min(up, self.y)
-        return rows[self.top + y][within(x, 0, self.block.columns - 1)]
-
-    def value(self, up, right):
-        band, first = self.band, 0
-        if self.top:
-            first = band.values[self.top - self.block.rows][0]
-        return self.reach(band.values, up, right, first)
-
-    def error(self, up, right):
-        band = self.band
-        return self.reach(band.errors, up, right, min(band.mean >> 7, 2**31 - 1))
-
-    def beside(self, ref, up, right, errors=False):
-        """In a reference."""
-        frames, bands = ref
-        top = self.top - frames * self.block.rows
-        n_rows = self.block.rows if frames else self.n_rows
-        band = self.block.coded[self.band.number - bands]
-        rows = band.errors if errors else band.values
-        y = top + within(self.y - up, 0, n_rows - 1)
-        return rows[y][within(self.x + right, 0, self.block.columns - 1)]
-
-    def predicted(self):
-        """mu, in 2^-8."""
-        m, coefficients = self.model, iter(self.model.coefficients)
-        total = m.constant << m.shift - 8
-        for up, right in OWN_TAPS[: m.n_own]:
-            total += next(coefficients) * self.value(
-                up, right if not up or self.y else -1
-            )
-        for ref, n in zip(m.refs, m.around, strict=True):
-            for up, right in TAPS_AROUND[:n]:
-                total += next(coefficients) * self.beside(ref, up, right)
-        return within(total >> m.shift - 8, 256 * self.band.low, 256 * self.band.high)
-
-    def pop_value(self):
-        learner, band = self.block.residuals, self.band
-        mu = self.predicted()
-        decisions, k = self.expect(mu)
-        learner.decide([decisions], 5)
-        v = (mu + 128 >> 8) + learner.pop_rest(decisions, k)
-        if not band.low <= v <= band.high:
-            raise Damage
-        e = 256 * v - mu >> band.down
-        self.v[self.x], self.e[self.x] = v, e
-        band.mean += abs(e) - (band.mean >> 7)
-        learner.seen += 1
-
-    def expect(self, mu):
-        """The decisions of a residual, and k: a unit is 2^k values."""
-        m, band, value = self.model, self.band, self.value
-        W, N, NW, NE = value(0, -1), value(1, 0), value(1, -1), value(1, 1)
-        WW, NN = value(0, -2), value(2, 0)
-        middle = mu + 128 >> 8
-
-        def size(up, right):
-            return abs(self.error(up, right))
-
-        own = 5 * size(0, -1) + size(0, -2)
-        own += 4 * size(1, 0) + 3 * size(1, 1) + 2 * size(1, -1) + size(2, 0)
-        both = beside = own
-        if m.refs:
-            weights = [
-                (6, 0, 0), (2, 0, -1), (2, 0, 1), (2, 1, 0), (2, -1, 0), (1, 1, 1),
-                (1, -1, -1),
-            ]  # fmt: skip
-            beside = sum(
-                w * abs(self.beside(m.refs[0], up, right, True))
-                for w, up, right in weights
-            )
-            both = own * (16 - m.share) + beside * m.share >> 4
-        scale = quarters(both) - 16 + 4 * band.down
-        k = 0 if scale < 48 else (scale - 44) // 4
-        size_class = within(scale - 4 * k, 0, 47)
-        f, w = (
-            within(quarters(v) - 16 + 4 * band.down - 4 * k, 0, 63)
-            for v in (own, beside)
-        )
-        octave, regime = size_class // 4, (size_class >= 28) + (size_class >= 40)
-
-        def leaf(v):
-            return leaf_of(v - middle, k)
-
-        def leaf_of_error(e):
-            return leaf_of((e << band.down) + 128 >> 8, k)
-
-        def around(number):
-            ref = m.refs[number]
-            here, left, up = (self.beside(ref, *at) for at in [(0, 0), (0, -1), (1, 0)])
-            return here + (W - left + N - up >> 1)
-
-        other = around(0) if m.refs else W + NE - N
-        if len(m.refs) > 1:
-            second = around(1)
-            r_second = leaf_of_error(self.beside(m.refs[1], 0, 0, True))
-        else:
-            second = N + NE - value(2, 1)
-            r_second = leaf_of_error(self.error(0, -2))
-        r_w, r_n = (leaf_of_error(self.error(*at)) for at in [(0, -1), (1, 0)])
-        if m.refs:
-            r_ref = leaf_of_error(self.beside(m.refs[0], 0, 0, True))
-        else:
-            r_ref = leaf_of_error(self.error(1, 1))
-
-        def step(up, right):
-            units = size(up, right) << band.down >> k >> 7
-            return bisect_right([1, 2, 4, 7, 12, 20, 40], units)
-
-        texture = sum(
-            (v > middle) << i
-            for i, v in enumerate([W, N, NW, NE, WW, NN, other, 2 * W - WW])
-        )
-        phase, level = (mu + 128) % 256 >> 6, middle - band.low
-        wide = max((band.high - band.low).bit_length() - 6, 0)
-        row_shift, column_shift = (
-            max((n - 1).bit_length() - 6, 0)
-            for n in (self.block.rows, self.block.columns)
-        )
-        context = [
-            f // 2 * 32 + w // 2,
-            (leaf(W) * 32 + leaf(N)) * 3 + regime,
-            (leaf(other) * 32 + leaf(NE)) * 3 + regime,
-            (r_w * 32 + r_n) * 3 + regime,
-            leaf(median(W, N, W + N - NW)) * 48 + size_class + phase * 48 * 32,
-            texture * 12 + octave,
-            r_ref * 48 + size_class,
-            within(level >> wide, 0, 63) * 12 + octave,
-            (leaf(NW) * 32 + leaf(N)) * 3 + regime,
-            (r_ref * 32 + r_second) * 3 + regime,
-            (leaf(second) * 32 + leaf(other)) * 3 + regime,
-            f * 48 + size_class,
-            ((step(0, -1) * 8 + step(1, 0)) * 8 + step(1, 1)) * 12 + octave,
-            (leaf(WW) * 32 + leaf(NN)) * 3 + regime,
-            (self.y >> row_shift) * 64 + (self.x >> column_shift),
-            ((r_w // 2 * 16 + r_ref // 2) * 4 + phase) * 3 + regime,
-        ]
-        learner = self.block.residuals
-        weights = learner.weights[min(band.number, 3) * 12 + octave]
-        context = context[: learner.contexts]
-        return learner.find(context, logistic_row(size_class), weights, 0), k
-
-    def pop_kind(self):
-        block, band, m, value = self.block, self.band, self.model, self.value
-        learner, bits = block.kinds, block.kinds.bits
-
-        def beside(up, right):
-            return self.beside(m.refs[0], up, right)
-
-        near = [value(0, -1), value(1, 0)]
-        if m.refs:
-            near += [beside(0, 0), value(1, 1), value(1, -1), beside(0, 1)]
-            near += [beside(-1, 0), value(0, -2), value(2, 0), beside(0, -1)]
-            near += [beside(1, 0)]
-        else:
-            near += [value(1, 1), value(1, -1), value(0, -2), value(2, 0)]
-        if len(m.refs) > 1:
-            near.append(self.beside(m.refs[1], 0, 0))
-        near += [value(2, 1), value(2, -1), value(1, 2), value(1, -2), value(0, -3)]
-        near += [value(3, 0), value(2, 2), value(2, -2)]
-        near = near[: 60 // bits]
-        context = []
-        for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20):
-            some = near[: 4 * n if learner.contexts == 2 else n]
-            word = sum((v - band.low) % 2**bits << bits * i for i, v in enumerate(some))
-            if len(some) * bits > 13:
-                word = word * 0x9E3779B97F4A7C15 % 2**64 >> 51
-            context.append(word)
-        context = context[: learner.contexts]
-        first = even_row(bits, block.n_kinds)
-        weights = learner.weights[min(band.number, 3) * 12]
-        decisions = learner.find(context, first, weights, 0)
-        learner.decide([decisions], bits)
-        learner.advance(decisions)
-        kind = decisions.node - 2**bits
-        if kind > band.high - band.low:
-            raise Damage
-        learner.seen += 1
-        return band.low + kind
-
-
-def decode_grid_block(block, n, size, is_signed):
-    """The n elements, of `size` bytes each."""
-    if block[:1] == b"\xff":
-        return stored_elements(block[1:], n, size, is_signed)
-    if block[:1] != b"\0":
-        raise Damage
-    return [element_of(x, size, is_signed) for x in GridBlock(block[1:], n).decode()]
-
-
 # Floats: docs/format.md, Floats
 
 # Of the elements 27 to 32: bits of the exponent and of the mantissa.
@@ -2761,6 +2379,388 @@ class SignalValues(Learner):
         s.see_kind(kind, bits)
         self.seen += 1
         return kind
+
+
+# Grids: docs/format.md, Grid
+
+# Where taps lie, rows up and columns to the right, in the plane and in references.
+OWN_TAPS = [
+    (0, -1), (1, 0), (1, -1), (1, 1), (0, -2), (2, 0), (2, 1), (2, -1), (1, 2),
+    (1, -2), (0, -3), (3, 0), (2, 2), (2, -2), (1, 3), (1, -3), (3, 1), (3, -1),
+]  # fmt: skip
+TAPS_AROUND = [
+    (0, 0), (0, -1), (0, 1), (1, 0), (-1, 0), (1, -1), (1, 1), (-1, -1), (-1, 1),
+    (0, -2), (0, 2), (2, 0), (-2, 0),
+]  # fmt: skip
+
+
+class GridModel:
+    """How a band is predicted from a row of all frames on."""
+
+    def __init__(self, block, band, row, direct):
+        source, self.row = block.source, row
+        frame = row // block.rows
+        n_refs = source.bits(3)
+        if n_refs > 4:
+            raise Damage
+        self.refs = []
+        for _ in range(n_refs):
+            frames, bands = source.number(), source.number()
+            if frames > frame or bands > band or frames + bands == 0:
+                raise Damage
+            self.refs.append((frames, bands))
+        if direct:
+            return
+        self.n_own = source.bits(5)
+        self.around = [source.bits(4) for _ in self.refs]
+        self.share, self.shift = source.bits(4), source.bits(5)
+        if self.n_own > 18 or max(self.around, default=0) > 13:
+            raise Damage
+        if not 8 <= self.shift <= 20:
+            raise Damage
+        self.constant = source.signed()
+        if abs(self.constant) > 2**38:
+            raise Damage
+        self.coefficients, mean = [], 0
+        for i in range(self.n_own + sum(self.around)):
+            if i < 4 or i == self.n_own:
+                mean = 1 << self.shift - (1 if i < 2 else 3)
+            u = source.rice(min(max(mean.bit_length() - 1, 0), 25))
+            a = -(u + 1) // 2 if u % 2 else u // 2
+            if not -(2**25) <= a < 2**25:
+                raise Damage
+            mean = (mean + abs(a)) // 2
+            self.coefficients.append(a)
+
+
+class GridBand:
+    """A band in the order of coding: its transform, models, values and errors."""
+
+    def __init__(self, block, number, transform):
+        source = block.source
+        self.number, self.kind = number, transform[0]
+        _, self.first, self.low, self.high, self.difference = transform
+        most = self.high - self.low
+        self.is_coded = self.kind >= 2 and most > 0
+        self.direct = self.is_coded and most < 32 and source.bits(1)
+        self.values = [[self.low * (self.kind >= 2)] * block.columns] * block.all_rows
+        self.errors = [[0] * block.columns for _ in range(block.all_rows)]
+        bits = most.bit_length()
+        self.down = max(bits - 22, 0)
+        self.mean = (2**7 if bits < 6 else 2 ** (bits + 3)) << 7 >> self.down
+        self.models = []
+        if not self.is_coded:
+            return
+        n_models, row = source.number(), 0
+        if not 1 <= n_models <= block.models_left - (block.bands - number - 1):
+            raise Damage
+        block.models_left -= n_models
+        for i in range(n_models):
+            row += 1 + source.number() if i else 0
+            if row >= block.all_rows:
+                raise Damage
+            self.models.append(GridModel(block, number, row, self.direct))
+        self.values = [[0] * block.columns for _ in range(block.all_rows)]
+
+    def model(self, row):
+        return [m for m in self.models if m.row <= row][-1]
+
+
+class GridLearner(Learner):
+    """Residuals, or values of few kinds."""
+
+    sets, slowest = 48, 254
+
+    def __init__(self, source, contexts, n):
+        super().__init__(source, contexts)
+        self.n = n
+
+    def room(self):
+        most = 16384 if self.contexts == 2 else 65536
+        room = min(self.n * self.contexts + 1, most) if self.n < most else most
+        return room if room >= 1024 else 2**32
+
+
+def median(a, b, c):
+    return sorted((a, b, c))[1]
+
+
+class GridBlock:
+    """A grid, from its second byte on."""
+
+    def __init__(self, data, n):
+        self.source = source = SignalSource(data, 1)
+        self.columns, self.bands, self.rows, period = (
+            source.number() for _ in range(4)
+        )
+        if (
+            not 1 <= self.columns <= min(n, 2**18)
+            or not 1 <= self.bands <= 4096
+            or n % (self.columns * self.bands)
+            or not 1 <= self.rows <= 2**24
+            or period == 1
+            or period > 2**24
+        ):
+            raise Damage
+        self.n, self.all_rows = n, n // (self.columns * self.bands)
+        self.rows = min(self.rows, self.all_rows)
+        self.models_left = 3 * min(n, 4096) + 16
+        self.order = list(range(self.bands))
+        if self.bands > 1 and source.bits(1):
+            for i in range(self.bands):
+                k = source.number()
+                if k >= self.bands - i:
+                    raise Damage
+                order = self.order
+                order[i], order[i + k] = order[i + k], order[i]
+        self.coded, same, transform = [], 2**15, None
+        for number in range(self.bands):
+            another = 1
+            if number:
+                another, same = source.another(same)
+            if another:
+                transform = take_transform(source, self.all_rows * self.columns)
+            if transform[0] == 1 or (not another and transform[0] == 3):
+                raise Damage
+            self.coded.append(GridBand(self, number, transform))
+
+    def decode(self):
+        """Elements modulo 2^64."""
+        mode = self.source.bits(2)
+        if mode > 2:
+            raise Damage
+        contexts = (2, 8, 16)[mode]
+        self.residuals = GridLearner(self.source, contexts, self.n)
+        self.residuals.forget(0)
+        self.kinds = GridLearner(self.source, contexts, self.n)
+        self.n_kinds = max([2, *(b.high - b.low + 1 for b in self.coded if b.direct)])
+        self.kinds.forget((self.n_kinds - 1).bit_length())
+        for top in range(0, self.all_rows, self.rows):
+            for band in self.coded:
+                if band.is_coded:
+                    GridPlane(self, band, top).pop()
+        out = [None] * self.n
+        for band, place in zip(self.coded, self.order, strict=True):
+            values = [v for row in band.values for v in row]
+            out[place :: self.bands] = undone(band.first, band.difference, values)
+        self.source.end()
+        return out
+
+
+class GridPlane:
+    """A band of a frame, whose first row of all is `top`."""
+
+    def __init__(self, block, band, top):
+        self.block, self.band, self.top = block, band, top
+        self.n_rows = min(block.rows, block.all_rows - top)
+
+    def pop(self):
+        block, band = self.block, self.band
+        for y in range(self.n_rows):
+            self.y, self.model = y, band.model(self.top + y)
+            self.v, self.e = band.values[self.top + y], band.errors[self.top + y]
+            for x in range(block.columns):
+                self.x = x
+                if band.direct:
+                    self.v[x] = self.pop_kind()
+                else:
+                    self.pop_value()
+
+    def reach(self, rows, up, right, first):
+        """What lies there in the plane, of values or errors."""
+        x = self.x + right
+        if self.y == 0 and up:  # as the one before
+            up, x = 0, self.x - 1 if right > -2 else x
+        if up == 0 and x < 0:
+            return rows[self.top + self.y - 1][0] if self.y else first
+        y = self.y - min(up, self.y)
+        return rows[self.top + y][within(x, 0, self.block.columns - 1)]
+
+    def value(self, up, right):
+        band, first = self.band, 0
+        if self.top:
+            first = band.values[self.top - self.block.rows][0]
+        return self.reach(band.values, up, right, first)
+
+    def error(self, up, right):
+        band = self.band
+        return self.reach(band.errors, up, right, min(band.mean >> 7, 2**31 - 1))
+
+    def beside(self, ref, up, right, errors=False):
+        """In a reference."""
+        frames, bands = ref
+        top = self.top - frames * self.block.rows
+        n_rows = self.block.rows if frames else self.n_rows
+        band = self.block.coded[self.band.number - bands]
+        rows = band.errors if errors else band.values
+        y = top + within(self.y - up, 0, n_rows - 1)
+        return rows[y][within(self.x + right, 0, self.block.columns - 1)]
+
+    def predicted(self):
+        """mu, in 2^-8."""
+        m, coefficients = self.model, iter(self.model.coefficients)
+        total = m.constant << m.shift - 8
+        for up, right in OWN_TAPS[: m.n_own]:
+            total += next(coefficients) * self.value(
+                up, right if not up or self.y else -1
+            )
+        for ref, n in zip(m.refs, m.around, strict=True):
+            for up, right in TAPS_AROUND[:n]:
+                total += next(coefficients) * self.beside(ref, up, right)
+        return within(total >> m.shift - 8, 256 * self.band.low, 256 * self.band.high)
+
+    def pop_value(self):
+        learner, band = self.block.residuals, self.band
+        mu = self.predicted()
+        decisions, k = self.expect(mu)
+        learner.decide([decisions], 5)
+        v = (mu + 128 >> 8) + learner.pop_rest(decisions, k)
+        if not band.low <= v <= band.high:
+            raise Damage
+        e = 256 * v - mu >> band.down
+        self.v[self.x], self.e[self.x] = v, e
+        band.mean += abs(e) - (band.mean >> 7)
+        learner.seen += 1
+
+    def expect(self, mu):
+        """The decisions of a residual, and k: a unit is 2^k values."""
+        m, band, value = self.model, self.band, self.value
+        W, N, NW, NE = value(0, -1), value(1, 0), value(1, -1), value(1, 1)
+        WW, NN = value(0, -2), value(2, 0)
+        middle = mu + 128 >> 8
+
+        def size(up, right):
+            return abs(self.error(up, right))
+
+        own = 5 * size(0, -1) + size(0, -2)
+        own += 4 * size(1, 0) + 3 * size(1, 1) + 2 * size(1, -1) + size(2, 0)
+        both = beside = own
+        if m.refs:
+            weights = [
+                (6, 0, 0), (2, 0, -1), (2, 0, 1), (2, 1, 0), (2, -1, 0), (1, 1, 1),
+                (1, -1, -1),
+            ]  # fmt: skip
+            beside = sum(
+                w * abs(self.beside(m.refs[0], up, right, True))
+                for w, up, right in weights
+            )
+            both = own * (16 - m.share) + beside * m.share >> 4
+        scale = quarters(both) - 16 + 4 * band.down
+        k = 0 if scale < 48 else (scale - 44) // 4
+        size_class = within(scale - 4 * k, 0, 47)
+        f, w = (
+            within(quarters(v) - 16 + 4 * band.down - 4 * k, 0, 63)
+            for v in (own, beside)
+        )
+        octave, regime = size_class // 4, (size_class >= 28) + (size_class >= 40)
+
+        def leaf(v):
+            return leaf_of(v - middle, k)
+
+        def leaf_of_error(e):
+            return leaf_of((e << band.down) + 128 >> 8, k)
+
+        def around(number):
+            ref = m.refs[number]
+            here, left, up = (self.beside(ref, *at) for at in [(0, 0), (0, -1), (1, 0)])
+            return here + (W - left + N - up >> 1)
+
+        other = around(0) if m.refs else W + NE - N
+        if len(m.refs) > 1:
+            second = around(1)
+            r_second = leaf_of_error(self.beside(m.refs[1], 0, 0, True))
+        else:
+            second = N + NE - value(2, 1)
+            r_second = leaf_of_error(self.error(0, -2))
+        r_w, r_n = (leaf_of_error(self.error(*at)) for at in [(0, -1), (1, 0)])
+        if m.refs:
+            r_ref = leaf_of_error(self.beside(m.refs[0], 0, 0, True))
+        else:
+            r_ref = leaf_of_error(self.error(1, 1))
+
+        def step(up, right):
+            units = size(up, right) << band.down >> k >> 7
+            return bisect_right([1, 2, 4, 7, 12, 20, 40], units)
+
+        texture = sum(
+            (v > middle) << i
+            for i, v in enumerate([W, N, NW, NE, WW, NN, other, 2 * W - WW])
+        )
+        phase, level = (mu + 128) % 256 >> 6, middle - band.low
+        wide = max((band.high - band.low).bit_length() - 6, 0)
+        row_shift, column_shift = (
+            max((n - 1).bit_length() - 6, 0)
+            for n in (self.block.rows, self.block.columns)
+        )
+        context = [
+            f // 2 * 32 + w // 2,
+            (leaf(W) * 32 + leaf(N)) * 3 + regime,
+            (leaf(other) * 32 + leaf(NE)) * 3 + regime,
+            (r_w * 32 + r_n) * 3 + regime,
+            leaf(median(W, N, W + N - NW)) * 48 + size_class + phase * 48 * 32,
+            texture * 12 + octave,
+            r_ref * 48 + size_class,
+            within(level >> wide, 0, 63) * 12 + octave,
+            (leaf(NW) * 32 + leaf(N)) * 3 + regime,
+            (r_ref * 32 + r_second) * 3 + regime,
+            (leaf(second) * 32 + leaf(other)) * 3 + regime,
+            f * 48 + size_class,
+            ((step(0, -1) * 8 + step(1, 0)) * 8 + step(1, 1)) * 12 + octave,
+            (leaf(WW) * 32 + leaf(NN)) * 3 + regime,
+            (self.y >> row_shift) * 64 + (self.x >> column_shift),
+            ((r_w // 2 * 16 + r_ref // 2) * 4 + phase) * 3 + regime,
+        ]
+        learner = self.block.residuals
+        weights = learner.weights[min(band.number, 3) * 12 + octave]
+        context = context[: learner.contexts]
+        return learner.find(context, logistic_row(size_class), weights, 0), k
+
+    def pop_kind(self):
+        block, band, m, value = self.block, self.band, self.model, self.value
+        learner, bits = block.kinds, block.kinds.bits
+
+        def beside(up, right):
+            return self.beside(m.refs[0], up, right)
+
+        near = [value(0, -1), value(1, 0)]
+        if m.refs:
+            near += [beside(0, 0), value(1, 1), value(1, -1), beside(0, 1)]
+            near += [beside(-1, 0), value(0, -2), value(2, 0), beside(0, -1)]
+            near += [beside(1, 0)]
+        else:
+            near += [value(1, 1), value(1, -1), value(0, -2), value(2, 0)]
+        if len(m.refs) > 1:
+            near.append(self.beside(m.refs[1], 0, 0))
+        near += [value(2, 1), value(2, -1), value(1, 2), value(1, -2), value(0, -3)]
+        near += [value(3, 0), value(2, 2), value(2, -2)]
+        near = near[: 60 // bits]
+        context = []
+        for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20):
+            some = near[: 4 * n if learner.contexts == 2 else n]
+            word = sum((v - band.low) % 2**bits << bits * i for i, v in enumerate(some))
+            if len(some) * bits > 13:
+                word = word * 0x9E3779B97F4A7C15 % 2**64 >> 51
+            context.append(word)
+        context = context[: learner.contexts]
+        first = even_row(bits, block.n_kinds)
+        weights = learner.weights[min(band.number, 3) * 12]
+        decisions = learner.find(context, first, weights, 0)
+        learner.decide([decisions], bits)
+        learner.advance(decisions)
+        kind = decisions.node - 2**bits
+        if kind > band.high - band.low:
+            raise Damage
+        learner.seen += 1
+        return band.low + kind
+
+
+def decode_grid_block(block, n, size, is_signed):
+    """The n elements, of `size` bytes each."""
+    if block[:1] == b"\xff":
+        return stored_elements(block[1:], n, size, is_signed)
+    if block[:1] != b"\0":
+        raise Damage
+    return [element_of(x, size, is_signed) for x in GridBlock(block[1:], n).decode()]
 
 
 # Mixtures, counts and ranges. A value is a list of intervals (start,
