@@ -285,9 +285,15 @@ enum {
     BBANS_ELEMENT_DATETIME = 25,  /* int64_t: a time since 1970, in a unit   */
     BBANS_ELEMENT_TIMEDELTA = 26, /* int64_t: a duration, in a unit.
                                      INT64_MIN is none, of both              */
+    BBANS_ELEMENT_FLOAT16 = 27,   /* floats, by their bits: uint16_t         */
+    BBANS_ELEMENT_FLOAT32 = 28,   /* uint32_t, or float                      */
+    BBANS_ELEMENT_FLOAT64 = 29,   /* uint64_t, or double                     */
+    BBANS_ELEMENT_BFLOAT16 = 30,  /* uint16_t: the upper half of a FLOAT32   */
+    BBANS_ELEMENT_FLOAT8_E4M3 = 31, /* uint8_t, without infinities           */
+    BBANS_ELEMENT_FLOAT8_E5M2 = 32, /* uint8_t                               */
     BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes, not to
-                                      characters: says that the array was, and
-                                      changes nothing else                    */
+                                      characters and BFLOAT16: says that the
+                                      array was, and changes nothing else     */
 };
 
 /* Units of dates and durations. */
@@ -314,8 +320,11 @@ enum {
     BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
     BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
     BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
-    BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
+    BBANS_METHOD_CODEC = 4,  /* what the codec made that its part names: for
                                 the caller to decode                         */
+    BBANS_METHOD_PIECES = 5, /* what a file is made of: not for this library */
+    BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
+    BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
 };
 
 /* What the header of a part names. */
@@ -337,6 +346,15 @@ enum {
 /* Bytes of an element, 0 if there is no such code. */
 BBANS_API size_t bbans_element_bytes(int element);
 
+/* How elements lie that have neighbours in more dimensions than one: rows of
+ * `columns` pixels of `bands` values each; every `rows` rows are a frame, the
+ * last of which may have fewer. */
+typedef struct {
+    size_t rows, columns, bands;
+    size_t period; /* 0; or p > 1: the frame p before is a neighbour too, as
+                      where p bands come as frames                           */
+} bbans_grid;
+
 #ifndef BBANS_DECODER_ONLY
 /* What a part holds; bbans_content_of(element) is the usual, the rest 0. */
 typedef struct {
@@ -351,9 +369,12 @@ typedef struct {
                             an axis above 0 those of all other axes.  Arrays
                             without a model are coded as signals of so many
                             channels; with 0, which is as 1 otherwise, by
-                            the byte coder                                  */
+                            the byte coder, and floats by planes of bytes   */
     int has_line;        /* is there a line, below?                         */
     uint64_t line[2];    /* its start and step, modulo 2^64                 */
+    bbans_grid grid;     /* with rows > 0 arrays without a model are coded as
+                            grids, channels are 0, and no block divides a
+                            row                                             */
 } bbans_content;
 
 /* Look whether a signal begins with a line, as of time stamps that are equally
@@ -377,14 +398,17 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
         const bbans_content *content, int level, size_t block, size_t kept);
 
 /* Compress an array of n elements to a container of one part, with one axis or
- * with two: n / channels, and the channels if they are more than 1.
+ * with two: n / channels, and the channels if they are more than 1.  A grid has
+ * rows, columns, and bands if they are more than 1; and frames before them, if
+ * all have as many rows and they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
  *            elements are left to the byte coder, or stored.  NULL: signals,
- *            for content->channels > 0, and where that is shorter the byte
- *            coder
+ *            for content->channels > 0, or a grid, for content->grid.rows > 0,
+ *            and where that is shorter the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
- *   block    elements in a block, whole steps
+ *   block    elements in a block, whole steps, or rows of a grid; best whole
+ *            frames
  *   level    of the coders, 1 to BBANS_LEVEL_MAX: from fast to small
  *   work     at least bbans_writer_work_bytes(model, content, level, min(n,
  *            block), kept) for some kept; more is used to keep more, and the
@@ -412,6 +436,7 @@ typedef struct {
     size_t channels;
     int has_line;
     uint64_t line[2];
+    bbans_grid grid;
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
@@ -2126,6 +2151,41 @@ BBANS_API bbans_status bbans_signal_decompress(int element,
         const uint64_t *line, const uint8_t *block, size_t n_bytes, void *data,
         size_t n, void *work, size_t work_bytes);
 
+/* ---- Floats -------------------------------------------------------------- */
+
+/* A block of floats, which come back bit by bit: as integers, where they are
+ * multiples of a step or decimals, which are coded as a signal or a grid; or
+ * as planes of their bytes (docs/maths.md, "Floats").  Blocks carry their
+ * geometry, and no lengths and checksums.
+ *   element   BBANS_ELEMENT_FLOAT16 to BBANS_ELEMENT_FLOAT8_E5M2
+ *   channels  > 0: data are a signal, [n / channels][channels]
+ *   grid      where channels is 0, how data lie; NULL: in no way, and they are
+ *             coded as planes of bytes
+ *   data      [n], 1 to BBANS_BLOCK_MAX elements, by their bits; n a multiple
+ *             of channels, or of a grid's columns * bands
+ *   level     1 to BBANS_LEVEL_MAX: from fast to small
+ *   block     [cap] out; bbans_float_bound suffices
+ *   work      (aligned to 8) at least bbans_float_encoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY}; ERR_SYMBOL: there is no such
+ * element. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API size_t bbans_float_bound(int element, size_t n);
+BBANS_API size_t bbans_float_encoder_bytes(int element, size_t channels,
+        const bbans_grid *grid, size_t n, int level);
+BBANS_API bbans_status bbans_float_compress(int element, size_t channels,
+        const bbans_grid *grid, const void *data, size_t n, int level,
+        uint8_t *block, size_t cap, size_t *n_bytes, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Restore data [n].  The block says how they lie.
+ *   work  (aligned to 8) at least bbans_float_decoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY,CORRUPT}; data are undefined then. */
+BBANS_API size_t bbans_float_decoder_bytes(int element, size_t n);
+BBANS_API bbans_status bbans_float_decompress(int element,
+        const uint8_t *block, size_t n_bytes, void *data, size_t n, void *work,
+        size_t work_bytes);
+
 /* cffi:end */
 
 #ifndef BBANS_DECODER_ONLY
@@ -2140,6 +2200,8 @@ static inline bbans_content bbans_content_of(int element)
     content.channels = 0;
     content.has_line = 0;
     content.line[0] = content.line[1] = 0;
+    content.grid.rows = content.grid.columns = 0;
+    content.grid.bands = content.grid.period = 0;
     return content;
 }
 #endif /* BBANS_DECODER_ONLY */
