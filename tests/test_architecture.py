@@ -306,6 +306,7 @@ C_FLOORS = [
     ("signals", "bbans_signal_predict.h bbans_signal_predict.c bbans_signal_fit.c"),
     ("signals", "bbans_signal_residual.h bbans_signal_residual.c"),
     ("signals", "bbans_signal.c bbans_signal_encode.c"),
+    ("grids", "bbans_grids.h bbans_grid.c bbans_grid_encode.c"),
     ("floats", "bbans_floats.h bbans_float_planes.c"),
     ("floats", "bbans_float.c bbans_float_encode.c"),
     ("files", "bbans_network_file.c"),
