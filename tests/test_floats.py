@@ -465,7 +465,7 @@ def test_npy_files(name):
     back = io.BytesIO()
     bbans.decompress_file(io.BytesIO(sink.getvalue()), back)
     assert back.getvalue() == file.getvalue()
-    if array.size > 1:
+    if name not in ("patterns", "one"):  # which are bytes
         facts = describe(io.BytesIO(sink.getvalue()))
         assert "bytes of float" in facts["holds"]
 
