@@ -22,9 +22,11 @@
 #define DECIMALS_MAX 22     /* 5^22 < 2^52 */
 #define PROBES 64           /* to see whether a step deserves the sample */
 #define STEP_BITS 3         /* between powers of 2 that are tried */
+#define ROUNDED_MAX 24      /* of them                            */
 #define POWERS 62           /* of 2, below the largest float */
 #define STEP_SAMPLE 16      /* floats, at least, to find other steps */
 #define STEP_QUOTIENT 65536 /* between differences */
+#define STARTS 4            /* of guesses at a step, by its smallest ones */
 #define FRACTION_DEPTH 96   /* more than fractions of 63 bits have */
 #define EXCEPTION_BITS 10   /* besides its own */
 #define KIND_BITS 40        /* of a value that recurs, to be learned */
@@ -32,6 +34,7 @@
 typedef struct {
     bbans_float_type type;
     uint64_t bits[SAMPLE_MAX], value[SAMPLE_MAX], sorted[SAMPLE_MAX];
+    uint64_t gap[SAMPLE_MAX];
     int32_t moved[SAMPLE_MAX];
     uint8_t good[SAMPLE_MAX];
     size_t n, span;      /* spans follow each other without a gap */
@@ -155,8 +158,8 @@ static uint64_t classes_cost(const uint32_t *count)
 }
 
 /* Of its integers: their distances from `middle`, from the one before, from the
- * line through the two before, or the parabola through three. */
-#define DIFFERENCES 4
+ * line through the two before, and so on. */
+#define DIFFERENCES 7
 
 static uint64_t integers_cost(const sample *s, uint64_t middle)
 {
@@ -299,6 +302,9 @@ typedef struct {
     bbans_conversion c;
     uint64_t cost;
 } candidate;
+
+/* A coarser one is not as good by more than this part of the best. */
+#define COARSE_PART 50
 
 static void consider(candidate *best, const bbans_conversion *c, uint64_t cost)
 {
@@ -453,42 +459,37 @@ static fraction simplest(fraction a, fraction b)
     return result;
 }
 
-/* Of a step of about g, the interval in which it makes all of x[n], but a few,
- * multiples that are `slack` half units of their last bits off at most.
- * Returns whether there are enough. */
-static int narrow(const sample *s, size_t n, uint64_t g, uint64_t off,
-                  uint64_t slack, fraction *low, fraction *high)
+/* The interval of a step, narrowed to where it makes multiples of x[n], the
+ * least first, that are off by `off` at most, or with off = 0 by so many half
+ * units of their last bits.  Returns of how many it could. */
+static size_t narrow(const sample *s, const uint64_t *x, size_t n, uint64_t off,
+                     uint64_t slack, fraction *low, fraction *high)
 {
-    const int spare = 61 - s->type.fraction; /* bits below x's last, of 2^61 */
     size_t i, good = 0;
 
-    low->x = g - 2 * off;
-    high->x = g + 2 * off;
-    low->d = high->d = 1;
-    for (i = 0; i < n; i++) { /* smallest first */
-        const uint64_t x = s->value[i];
-        const uint64_t d = scaled(x, low->d, low->x);
-        const uint64_t other = scaled(x, high->d, high->x);
-        const int length = bbans_bit_length(x);
-        const int below = spare - (62 - length);
-        const uint64_t t = slack * (below > 1 ? (uint64_t)1 << (below - 1) : 1);
+    for (i = 0; i < n; i++) {
+        const uint64_t d = scaled(x[i], low->d, low->x);
+        const int below = bbans_bit_length(x[i]) - 1 - s->type.fraction;
+        const uint64_t t =
+            off > 0 ? off
+                    : slack * (below > 1 ? (uint64_t)1 << (below - 1) : 1);
 
-        if (d == 0 || d != other || t >= x)
+        if (d == 0 || t >= x[i] || d != scaled(x[i], high->d, high->x))
             continue; /* which multiple it is, is not known */
-        if (is_less(x + t, d, low->x, low->d) ||
-            is_less(high->x, high->d, x - t, d))
+        if (is_less(x[i] + t, d, low->x, low->d) ||
+            is_less(high->x, high->d, x[i] - t, d))
             continue; /* it is none */
-        if (is_less(low->x, low->d, x - t, d)) {
-            low->x = x - t;
+        if (is_less(low->x, low->d, x[i] - t, d)) {
+            low->x = x[i] - t;
             low->d = d;
         }
-        if (is_less(x + t, d, high->x, high->d)) {
-            high->x = x + t;
+        if (is_less(x[i] + t, d, high->x, high->d)) {
+            high->x = x[i] + t;
             high->d = d;
         }
         good++;
     }
-    return 2 * good > n;
+    return good;
 }
 
 /* From the interval of a step, in units of 2^unit, the conversion. */
@@ -518,8 +519,8 @@ static void find_steps(sample *s, candidate *best)
 {
     const int unit = s->top - 61; /* x below 2^62 */
     const uint64_t off = (uint64_t)1 << (62 - s->type.fraction);
-    size_t i, n = 0, gaps = 0, start;
-    uint64_t tried = 0;
+    uint64_t g[STARTS];
+    size_t i, n = 0, gaps = 0, k;
 
     for (i = 0; i < s->n; i++) {
         const uint64_t magnitude = s->bits[i] & s->type.magnitudes;
@@ -541,61 +542,77 @@ static void find_steps(sample *s, candidate *best)
     sort(s->sorted, n);
     for (i = 1; i < n; i++)
         if (s->sorted[i] - s->sorted[i - 1] > 16 * off)
-            s->sorted[gaps++] = s->sorted[i] - s->sorted[i - 1];
+            s->gap[gaps++] = s->sorted[i] - s->sorted[i - 1];
     if (gaps < 2)
         return;
-    sort(s->sorted, gaps);
-    for (start = 0; start < 4; start++) {
-        uint64_t g = s->sorted[gaps * start / 8];
-        fraction low, high;
-        bbans_conversion c;
-        int clean;
+    sort(s->gap, gaps);
+    for (k = 0; k < STARTS; k++) {
+        g[k] = s->gap[gaps * k / (2 * STARTS)];
+        for (i = 1; i < 8 && g[k] > 0; i++)
+            g[k] = common_step(s->gap[(gaps - 1) * i / 7], g[k], off);
+    }
+    for (i = 0; i < n; i++)
+        s->gap[i] = s->sorted[i] - s->sorted[0];
+    for (k = 0; k < STARTS; k++) {
+        size_t slack;
 
-        for (i = 1; i < 8 && g > 0; i++)
-            g = common_step(s->sorted[(gaps - 1) * i / 7], g, off);
-        if (g < 32 * off || g == tried)
-            continue;
-        tried = g;
-        if (!narrow(s, n, g, off, 1, &low, &high) &&
-            !narrow(s, n, g, off, 4, &low, &high))
-            continue;
-        set_step(&c, low, high, unit);
-        if (may_be_ratio(s, &c)) {
-            consider(best, &c, ratio_cost(s, &c, &clean));
-            return; /* values and gaps are overwritten */
+        for (slack = 1; slack <= 4; slack += 3) {
+            fraction low, high;
+            bbans_conversion c;
+            int clean;
+
+            if (g[k] < 32 * off || (k > 0 && g[k] == g[k - 1]))
+                continue;
+            low.x = g[k] - 2 * off;
+            high.x = g[k] + 2 * off;
+            low.d = high.d = 1;
+            (void)narrow(s, s->gap, n, slack * off, 0, &low, &high);
+            if (2 * narrow(s, s->value, n, 0, slack, &low, &high) <= n)
+                continue;
+            set_step(&c, low, high, unit);
+            if (may_be_ratio(s, &c)) {
+                consider(best, &c, ratio_cost(s, &c, &clean));
+                return; /* values are overwritten */
+            }
         }
     }
 }
 
-/* 2^e from that of the largest float down. */
-static void find_rounded(sample *s, candidate *best)
+/* 2^e from that of the largest float down; coarse[0] is the first that is
+ * nearly as good. */
+static void find_rounded(sample *s, candidate *best, candidate *coarse)
 {
     const int least = 1 - s->type.bias - s->type.fraction;
     /* Below the last bit of the largest there is little left. */
-    int down, most = s->type.fraction + 8;
-    bbans_conversion c;
-    size_t i;
+    const int most = s->type.fraction + 8;
+    candidate all[ROUNDED_MAX];
+    size_t n = 0, i;
+    int down;
 
-    memset(&c, 0, sizeof c);
-    for (down = 1; down <= most; down += STEP_BITS) {
+    for (down = 1; down <= most && n < ROUNDED_MAX; down += STEP_BITS) {
+        bbans_conversion *c = &all[n].c;
         size_t zeros = 0, tiny = 0;
 
-        c.e = s->top - down;
-        if (c.e < least)
-            c.e = least;
+        memset(c, 0, sizeof *c);
+        c->e = s->top - down < least ? least : s->top - down;
         for (i = 0; i < s->n; i++) {
             const uint64_t bits = s->bits[i];
 
             zeros += bits == 0;
             tiny += bits > 0 && bits <= s->type.magnitudes &&
                     (int64_t)(bits >> s->type.fraction) <
-                        (int64_t)c.e + s->type.bias;
+                        (int64_t)c->e + s->type.bias;
         }
-        c.kind = zeros > 4 * tiny ? BBANS_CONVERT_ZERO : BBANS_CONVERT_ROUNDED;
-        consider(best, &c, rounded_cost(s, &c));
-        if (c.e == least)
+        c->kind = zeros > 4 * tiny ? BBANS_CONVERT_ZERO : BBANS_CONVERT_ROUNDED;
+        all[n].cost = rounded_cost(s, c);
+        consider(best, c, all[n].cost);
+        n++;
+        if (c->e == least)
             break;
     }
+    for (i = 0; i < n && all[i].cost > best->cost + best->cost / COARSE_PART;)
+        i++;
+    *coarse = i < n ? all[i] : *best;
 }
 
 void bbans_float_find(bbans_found found[BBANS_FOUND],
@@ -611,8 +628,10 @@ void bbans_float_find(bbans_found found[BBANS_FOUND],
     best[BBANS_CONVERT_ORDER].c.kind = BBANS_CONVERT_ORDER;
     best[BBANS_CONVERT_ORDER].cost = order_cost(s);
     best[BBANS_CONVERT_RATIO].cost = best[BBANS_CONVERT_ROUNDED].cost = NEVER;
+    best[BBANS_FOUND_COARSE].cost = NEVER;
     if (s->finite > 0) {
-        find_rounded(s, best + BBANS_CONVERT_ROUNDED);
+        find_rounded(s, best + BBANS_CONVERT_ROUNDED,
+                     best + BBANS_FOUND_COARSE);
         find_powers(s, best + BBANS_CONVERT_RATIO);
         find_decimals(s, best + BBANS_CONVERT_RATIO);
         find_steps(s, best + BBANS_CONVERT_RATIO);

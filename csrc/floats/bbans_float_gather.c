@@ -7,8 +7,12 @@
 /* ---- Workspace ------------------------------------------------------------
  */
 
+/* Of each group the best of all; the best but orders; orders; the best, but
+ * what is rounded is coarse. */
+enum { BEST, NO_ORDERS, ORDERS, COARSE, CHOICES };
+
 typedef struct {
-    bbans_conversion *conversion; /* three times for all groups */
+    bbans_conversion *conversion; /* CHOICES times for all groups */
     uint64_t *integer;            /* [n], then as elements */
     uint8_t *class_of;            /* [n] */
     int16_t *moved;               /* [n] */
@@ -36,9 +40,10 @@ size_t bbans_integers_encoder_bytes(int element, size_t channels,
         return 0;
     if (bytes < bbans_float_find_bytes())
         bytes = bbans_float_find_bytes();
-    bytes += to_eight(3 * BBANS_CONVERSIONS_MAX * sizeof(bbans_conversion)) +
-             8 * (uint64_t)n + to_eight(n) + to_eight(2 * (uint64_t)n) +
-             2 * to_eight(bbans_element_bytes(element) * (uint64_t)n);
+    bytes +=
+        to_eight(CHOICES * BBANS_CONVERSIONS_MAX * sizeof(bbans_conversion)) +
+        8 * (uint64_t)n + to_eight(n) + to_eight(2 * (uint64_t)n) +
+        2 * to_eight(bbans_element_bytes(element) * (uint64_t)n);
     return bytes > SIZE_MAX ? 0 : (size_t)bytes;
 }
 
@@ -49,7 +54,7 @@ static gather_space cut_gather(void *work, size_t n, size_t width,
     gather_space w;
 
     w.conversion = (bbans_conversion *)(void *)rest;
-    rest += to_eight(3 * BBANS_CONVERSIONS_MAX * sizeof *w.conversion);
+    rest += to_eight(CHOICES * BBANS_CONVERSIONS_MAX * sizeof *w.conversion);
     w.integer = (uint64_t *)(void *)rest;
     rest += 8 * n;
     w.class_of = rest;
@@ -441,12 +446,12 @@ static int is_same_conversion(const bbans_conversion *a,
 /* ---- Which conversions -----------------------------------------------------
  */
 
-/* Of each group the best of all, the best but orders, or orders. */
-enum { BEST, NO_ORDERS, ORDERS, CHOICES };
-
 /* What orders must gain, in 2^-4: integers that are proportional to floats are
  * predicted better than samples show. */
 #define ORDERS_GAIN 15
+
+/* Part that coarse ones must gain: in a block of more it is less. */
+#define COARSE_GAIN 64
 
 /* Choices of all groups, and what they may take in 2^-8 bits. */
 typedef struct {
@@ -472,6 +477,8 @@ static void choose_group(choices *to, size_t i,
         order->bits / 16 < chosen[NO_ORDERS]->bits / 16 / 16 * ORDERS_GAIN
             ? order
             : chosen[NO_ORDERS];
+    chosen[COARSE] =
+        chosen[BEST] == rounded ? found + BBANS_FOUND_COARSE : chosen[BEST];
     for (k = 0; k < CHOICES; k++) {
         to->conversion[k][i] = chosen[k]->c;
         to->bits[k] += chosen[k]->bits;
@@ -529,13 +536,20 @@ static bbans_status code(const bbans_floats *floats, const gather_space *w,
     return status;
 }
 
-/* Floats from the middle on that are enough to compare conversions by. */
+/* Floats from the middle on that are enough to compare conversions by: a
+ * quarter, or of high levels a half, but not few and not too many. */
+#define TRIAL_FEW 2048
 #define TRIAL 8192
 #define TRIAL_HIGH 32768 /* from level 7 on */
 
 static bbans_floats trial_of(const bbans_floats *floats)
 {
-    const size_t want = floats->level < 7 ? TRIAL : TRIAL_HIGH;
+    const int high = floats->level >= 7;
+    const size_t most = high ? TRIAL_HIGH : TRIAL;
+    const size_t part = floats->n / (high ? 2 : 4);
+    const size_t want = part < TRIAL_FEW ? TRIAL_FEW
+                        : part < most    ? part
+                                         : most;
     const size_t step = floats->channels > 0
                             ? floats->channels
                             : floats->grid->columns * floats->grid->bands;
@@ -556,19 +570,21 @@ static size_t choose(const choices *to, const bbans_floats *floats,
                      gather_space *w, uint8_t *block, size_t cap)
 {
     const bbans_floats trial = trial_of(floats);
-    size_t k, best = BEST, least = SIZE_MAX;
+    size_t k, others = 0, best = BEST, least = SIZE_MAX;
+    int tried[CHOICES];
 
-    if (to->bits[NO_ORDERS] / 2 > to->bits[ORDERS] ||
-        to->bits[ORDERS] / 2 > to->bits[NO_ORDERS])
-        return BEST;
-    for (k = 0; k < CHOICES; k++) {
+    for (k = 0; k < CHOICES; k++) { /* much worse, or the same, is none */
+        tried[k] = to->bits[k] / 2 <= to->bits[BEST] &&
+                   (k == BEST || to->bits[k] != to->bits[BEST]);
+        others += k != BEST && tried[k];
+    }
+    for (k = 0; k < CHOICES && others > 0; k++) {
         size_t n_bytes;
 
-        if (k != BEST && to->bits[k] == to->bits[BEST])
-            continue; /* it is the same, as good as always */
         w->conversion = to->conversion[k];
-        if (code(&trial, w, to->shared[k], block, cap, &n_bytes) == BBANS_OK &&
-            n_bytes < least) {
+        if (tried[k] &&
+            code(&trial, w, to->shared[k], block, cap, &n_bytes) == BBANS_OK &&
+            n_bytes < least - (k == COARSE ? least / COARSE_GAIN : 0)) {
             least = n_bytes;
             best = k;
         }

@@ -351,9 +351,11 @@ void bbans_raw_flush(bbans_raw_writer *w);
 int bbans_float_parts(const bbans_float_type *type, uint64_t magnitude,
                       uint64_t *m);
 
-/* The conversion of each kind, of ROUNDED or ZERO one, that seems to take least
- * of a group's floats, without `fine`; and about how much, in 2^-8 bits. */
-#define BBANS_FOUND 3
+/* The conversion of each kind that seems to take least of a group's floats,
+ * without `fine`; and about how much, in 2^-8 bits.  ROUNDED is that or ZERO,
+ * and so is COARSE, which leaves more to raw bits. */
+#define BBANS_FOUND_COARSE 3
+#define BBANS_FOUND 4
 #define BBANS_FOUND_NONE (UINT64_MAX / 2)
 
 typedef struct {
