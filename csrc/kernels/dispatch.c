@@ -7,7 +7,8 @@
 #include <stdlib.h> /* getenv */
 #define OPTIONAL                                                               \
     .residual = &bbans_residual_portable, .levels = &bbans_levels_portable,    \
-    .tree = &bbans_tree_portable,
+    .tree = &bbans_tree_portable, .planes = &bbans_planes_portable,            \
+    .checksum = &bbans_checksum_portable,
 #else
 #define OPTIONAL /* see BBANS_RESIDUAL */
 #endif
@@ -35,7 +36,8 @@ static int is_always_here(void)
 static int has_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("pclmul");
 }
 
 static int has_avx512(void)
@@ -45,13 +47,15 @@ static int has_avx512(void)
            __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vnni");
+           __builtin_cpu_supports("avx512vnni") &&
+           __builtin_cpu_supports("pclmul");
 }
 
 static int has_avx512_vbmi(void)
 {
     return has_avx512() && __builtin_cpu_supports("avx512vbmi") &&
-           __builtin_cpu_supports("avx512vbmi2");
+           __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("vpclmulqdq");
 }
 #endif
 
@@ -76,7 +80,9 @@ static const struct {
       .bytes = &bbans_bytes_avx512,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_avx512}},
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx512}},
     {"avx512",
      has_avx512,
      {.isa = BBANS_ISA_AVX512,
@@ -90,7 +96,9 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx512,
       .network = &bbans_network_avx512,
-      .tree = &bbans_tree_avx512}},
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx2}},
     {"avx2",
      has_avx2,
      {.isa = BBANS_ISA_AVX2,
@@ -104,7 +112,9 @@ static const struct {
       .bytes = &bbans_bytes_avx2,
       .family = &bbans_family_avx2,
       .network = &bbans_network_avx2,
-      .tree = &bbans_tree_avx2}},
+      .tree = &bbans_tree_avx2,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx2}},
 #endif
 #ifdef BBANS_HAVE_NEON /* part of every AArch64 */
     {"neon",
@@ -120,7 +130,9 @@ static const struct {
       .bytes = &bbans_bytes_portable,
       .family = &bbans_family_portable,
       .network = &bbans_network_neon,
-      .tree = &bbans_tree_portable}},
+      .tree = &bbans_tree_portable,
+      .planes = &bbans_planes_portable,
+      .checksum = &bbans_checksum_portable}},
 #endif
     {"portable", is_always_here, PORTABLE}};
 
