@@ -33,6 +33,8 @@ static int is_always_here(void)
 /* The compilers' builtins ask cpuid, and xgetbv whether the operating system
  * saves the registers. */
 #ifdef BBANS_HAVE_X86
+#include <cpuid.h>
+
 static int has_avx2(void)
 {
     __builtin_cpu_init();
@@ -57,6 +59,19 @@ static int has_avx512_vbmi(void)
            __builtin_cpu_supports("avx512vbmi2") &&
            __builtin_cpu_supports("vpclmulqdq");
 }
+
+/* Of Intel's from Sapphire Rapids on, whose gathers no microcode slows down; on
+ * others single loads are faster.  Model numbers grow, but for Rocket Lake. */
+static int has_fast_gathers(void)
+{
+    unsigned a, b, c, d, model;
+
+    if (!has_avx512_vbmi() || !__builtin_cpu_is("intel") ||
+        !__get_cpuid(1, &a, &b, &c, &d))
+        return 0;
+    model = (a >> 4 & 0xf) | (a >> 12 & 0xf0);
+    return (a >> 8 & 0xf) == 6 && model >= 0x8f && model != 0xa7;
+}
 #endif
 
 /* The best first; a later row of the same set is for machines with less of
@@ -67,6 +82,22 @@ static const struct {
     bbans_kernels kernels;
 } sets[] = {
 #ifdef BBANS_HAVE_X86
+    {"avx512",
+     has_fast_gathers,
+     {.isa = BBANS_ISA_AVX512,
+      .hmm = &bbans_hmm_avx512,
+      .levels = &bbans_levels_avx512,
+      .lanes = &bbans_lanes_avx512,
+      .totals = &bbans_totals_avx512,
+      .rows = &bbans_rows_avx512,
+      .predict = &bbans_predict_avx512,
+      .residual = &bbans_residual_avx2,
+      .bytes = &bbans_bytes_avx512_gathering,
+      .family = &bbans_family_avx512,
+      .network = &bbans_network_avx512,
+      .tree = &bbans_tree_avx512,
+      .planes = &bbans_planes_avx2,
+      .checksum = &bbans_checksum_avx512}},
     {"avx512",
      has_avx512_vbmi,
      {.isa = BBANS_ISA_AVX512,
