@@ -11,9 +11,10 @@
 
 #ifndef BBANS_DECODER_ONLY
 #define ORDER_1_LEVEL 4 /* from which contexts are tried */
-#define TRIAL_LEVEL 7   /* from which planes are coded whatever they look like \
-                         */
-#define PIECES 16       /* of a sample, and their bytes */
+#define TRIAL_LEVEL                                                            \
+    7             /* from which planes are coded whatever they look like       \
+                   */
+#define PIECES 16 /* of a sample, and their bytes */
 #define PIECE_BYTES 512
 /* Planes are stored if a byte of a sample takes more bits, in units of 2^-16:
  * what is lost is less than what the time is worth. */
@@ -78,10 +79,15 @@ bbans_status bbans_planes_compress(int element, const void *data, size_t n,
 
         size = n;
         if (!is_flat(from, n, level)) {
-            const bbans_status status = bbans_bytes_compress(
-                from, n, level >= ORDER_1_LEVEL, coded, bbans_bytes_bound(n),
-                &size, rest, rest_bytes);
+            bbans_status status = BBANS_OK;
 
+            size = level < ORDER_1_LEVEL
+                       ? bbans_bytes_compress_sampled(from, n, coded, n, rest)
+                       : 0;
+            if (size == 0)
+                status = bbans_bytes_compress(from, n, level >= ORDER_1_LEVEL,
+                                              coded, bbans_bytes_bound(n),
+                                              &size, rest, rest_bytes);
             if (status != BBANS_OK)
                 return status;
         }
