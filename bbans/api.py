@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import codecs
-import io
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
+from bbans._sink import BytesSink
 from bbans._threads import in_order
 from bbans.errors import (
     BbansError,
@@ -166,7 +166,8 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    out = io.BytesIO()
+    held = BytesSink()
+    out = cast(BinaryIO, held)
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
@@ -183,7 +184,7 @@ def compress(
         _write(out, values, header, coder, block_size, threads)
     else:
         _write_array(out, data, coder, level, block_size, threads, dtype)
-    return out.getvalue()
+    return held.getvalue()
 
 
 def _write_array(
@@ -230,6 +231,8 @@ def _write(
     """Write a part of these elements."""
     width = coder.width(values.shape)
     size = _block_size(block_size, coder, header, width)
+    if isinstance(sink, BytesSink):
+        sink.expect(values.nbytes)
     blocks = cut(values, size, header)
     _write_part(sink, header, coder, width, blocks, threads).finish(values.shape)
 
