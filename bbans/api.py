@@ -18,7 +18,6 @@ from bbans._arguments import as_bytes, as_integer, check_file
 from bbans._files import Resumed, read_all, read_full, replacing, write_full
 from bbans._kinds import START_BYTES, check_raw
 from bbans._records import Buffer, check_limit
-from bbans._sink import BytesSink
 from bbans._threads import in_order
 from bbans.errors import (
     BbansError,
@@ -166,6 +165,8 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
+    from bbans._sink import BytesSink  # what decodes needs none
+
     held = BytesSink()
     out = cast(BinaryIO, held)
     if isinstance(data, str | bytes | bytearray) or (
@@ -181,8 +182,10 @@ def compress(
             data = bytes(data)
         element, values = coder.elements(data)
         header = Header(element, False, coder.fingerprint, coder.name)
+        held.expect(values.nbytes)
         _write(out, values, header, coder, block_size, threads)
     else:
+        held.expect(data.nbytes if isinstance(data, np.ndarray) else 0)
         _write_array(out, data, coder, level, block_size, threads, dtype)
     return held.getvalue()
 
@@ -231,8 +234,6 @@ def _write(
     """Write a part of these elements."""
     width = coder.width(values.shape)
     size = _block_size(block_size, coder, header, width)
-    if isinstance(sink, BytesSink):
-        sink.expect(values.nbytes)
     blocks = cut(values, size, header)
     _write_part(sink, header, coder, width, blocks, threads).finish(values.shape)
 

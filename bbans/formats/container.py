@@ -18,9 +18,9 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bbans._checksum import crc32
 from bbans._files import read_full, write_full
 from bbans._kinds import CONTAINER
+from bbans._lib import crc32
 from bbans._records import (
     CRC,
     INDEX,
