@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import codecs
-import io
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -166,7 +165,10 @@ def compress(
     >>> decompress(compress("All happy families are alike."))
     'All happy families are alike.'
     """
-    out = io.BytesIO()
+    from bbans._sink import BytesSink  # what decodes needs none
+
+    held = BytesSink()
+    out = cast(BinaryIO, held)
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
@@ -180,10 +182,12 @@ def compress(
             data = bytes(data)
         element, values = coder.elements(data)
         header = Header(element, False, coder.fingerprint, coder.name)
+        held.expect(values.nbytes)
         _write(out, values, header, coder, block_size, threads)
     else:
+        held.expect(data.nbytes if isinstance(data, np.ndarray) else 0)
         _write_array(out, data, coder, level, block_size, threads, dtype)
-    return out.getvalue()
+    return held.getvalue()
 
 
 def _write_array(
@@ -308,10 +312,10 @@ def compress_file(
     channels : int
         With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
-    kind : {"auto", "bytes", "npy", "wav", "csv"}, optional
-        What the file is, where neither `coder` nor `dtype` is given: arrays, sound and
-        tables are coded by what they hold, and come back to the byte like any other
-        file. By default its first bytes tell.
+    kind : {"auto", "bytes", "npy", "wav", "safetensors", "csv"}, optional
+        What the file is, where neither `coder` nor `dtype` is given: arrays, sound,
+        weights and tables are coded by what they hold, and come back to the byte like
+        any other file. By default its first bytes tell.
     progress : callable, optional
         Called with the number of bytes done, after each block.
 
@@ -324,9 +328,10 @@ def compress_file(
         if channels > 1:
             raise ModelError("channels are those of numbers: say their dtype too")
         if coder is None:
-            from bbans.files.recognise import HEAD_BYTES, file_coder
+            from bbans.files.recognise import HEAD_BYTES, file_coder, head_left
 
             head = read_full(source, HEAD_BYTES)
+            head += read_full(source, head_left(head))
             level = LEVEL_DEFAULT if level is None else level
             coder = file_coder(head, "auto" if kind is None else kind, level)
             source = cast(BinaryIO, Resumed(head, source))

@@ -1858,8 +1858,9 @@ def nearest_float(x, E, M, finite=False):
 
 
 def float_bits(order, E, M):
-    """A float by its order: its magnitude, or -1 less it of a negative one."""
-    sign = 1 << (E + M)
+    """A float by its order: its magnitude, or -1 less it of a negative one; orders are
+    taken modulo 2^64."""
+    order, sign = signed(order % 2**64, 8), 1 << (E + M)
     return order % sign if order >= 0 else sign + (-1 - order) % sign
 
 
@@ -1927,6 +1928,7 @@ class Conversion:
         return magnitude if q >= 0 else -1 - magnitude
 
     def multiple(self, q, den):
+        q = signed(q % 2**64, 8)
         x = Fraction(q * self.num, den) * Fraction(2) ** self.e
         bits = nearest_float(abs(x), self.E, self.M, self.finite)
         return bits if q >= 0 else -1 - bits
