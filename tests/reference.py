@@ -2401,10 +2401,21 @@ TAPS_AROUND = [
 ]  # fmt: skip
 
 
+def root_32(n):
+    """floor(n^(1/32))."""
+    for _ in range(5):
+        n = isqrt(n)
+    return n
+
+
+# floor(2^(16 - i / 32)), but what has 16 bits.
+POWERS = [min(root_32(2 ** (16 * 32 - i)), 2**16 - 1) for i in range(32)]
+
+
 class GridModel:
     """How a band is predicted from a row of all frames on."""
 
-    def __init__(self, block, band, row, direct):
+    def __init__(self, block, band, row, direct, most):
         source, self.row = block.source, row
         frame = row // block.rows
         n_refs = source.bits(3)
@@ -2416,6 +2427,7 @@ class GridModel:
             if frames > frame or bands > band or frames + bands == 0:
                 raise Damage
             self.refs.append((frames, bands))
+        self.experts = []
         if direct:
             return
         self.n_own = source.bits(5)
@@ -2425,10 +2437,17 @@ class GridModel:
             raise Damage
         if not 8 <= self.shift <= 20:
             raise Damage
-        self.constant = source.signed()
-        if abs(self.constant) > 2**38:
+        n_experts = 1 + source.bits(3)
+        if n_experts > min(most, max(2**16 // block.columns, 1)):
             raise Damage
-        self.coefficients, mean = [], 0
+        self.experts = [self.take_expert(source) for _ in range(n_experts)]
+
+    def take_expert(self, source):
+        """A constant in 2^-8, and coefficients in 2^-shift."""
+        constant = source.signed()
+        if abs(constant) > 2**38:
+            raise Damage
+        coefficients, mean = [], 0
         for i in range(self.n_own + sum(self.around)):
             if i < 4 or i == self.n_own:
                 mean = 1 << self.shift - (1 if i < 2 else 3)
@@ -2437,7 +2456,8 @@ class GridModel:
             if not -(2**25) <= a < 2**25:
                 raise Damage
             mean = (mean + abs(a)) // 2
-            self.coefficients.append(a)
+            coefficients.append(a)
+        return constant, coefficients
 
 
 class GridBand:
@@ -2458,15 +2478,18 @@ class GridBand:
         self.models = []
         if not self.is_coded:
             return
-        n_models, row = source.number(), 0
-        if not 1 <= n_models <= block.models_left - (block.bands - number - 1):
+        n_models, row, others = source.number(), 0, block.bands - number - 1
+        if not 1 <= n_models <= min(block.models_left, block.experts_left) - others:
             raise Damage
         block.models_left -= n_models
         for i in range(n_models):
             row += 1 + source.number() if i else 0
             if row >= block.all_rows:
                 raise Damage
-            self.models.append(GridModel(block, number, row, self.direct))
+            most = block.experts_left - others - (n_models - 1 - i)
+            model = GridModel(block, number, row, self.direct, most)
+            block.experts_left -= len(model.experts)
+            self.models.append(model)
         self.values = [[0] * block.columns for _ in range(block.all_rows)]
 
     def model(self, row):
@@ -2478,14 +2501,8 @@ class GridLearner(Learner):
 
     sets, slowest = 48, 254
 
-    def __init__(self, source, contexts, n):
-        super().__init__(source, contexts)
-        self.n = n
-
     def room(self):
-        most = 16384 if self.contexts == 2 else 65536
-        room = min(self.n * self.contexts + 1, most) if self.n < most else most
-        return room if room >= 1024 else 2**32
+        return 16384 if self.contexts == 2 else 65536
 
 
 def median(a, b, c):
@@ -2497,21 +2514,17 @@ class GridBlock:
 
     def __init__(self, data, n):
         self.source = source = SignalSource(data, 1)
-        self.columns, self.bands, self.rows, period = (
-            source.number() for _ in range(4)
-        )
+        self.columns, self.bands, self.rows = (source.number() for _ in range(3))
         if (
-            not 1 <= self.columns <= min(n, 2**18)
-            or not 1 <= self.bands <= 4096
+            not 1 <= self.columns <= 2**16
+            or not 1 <= self.bands <= 2**10
             or n % (self.columns * self.bands)
             or not 1 <= self.rows <= 2**24
-            or period == 1
-            or period > 2**24
         ):
             raise Damage
         self.n, self.all_rows = n, n // (self.columns * self.bands)
         self.rows = min(self.rows, self.all_rows)
-        self.models_left = 3 * min(n, 4096) + 16
+        self.models_left = self.experts_left = 2 * min(n, 2**10) + 64
         self.order = list(range(self.bands))
         if self.bands > 1 and source.bits(1):
             for i in range(self.bands):
@@ -2537,9 +2550,9 @@ class GridBlock:
         if mode > 2:
             raise Damage
         contexts = (2, 8, 16)[mode]
-        self.residuals = GridLearner(self.source, contexts, self.n)
+        self.residuals = GridLearner(self.source, contexts)
         self.residuals.forget(0)
-        self.kinds = GridLearner(self.source, contexts, self.n)
+        self.kinds = GridLearner(self.source, contexts)
         self.n_kinds = max([2, *(b.high - b.low + 1 for b in self.coded if b.direct)])
         self.kinds.forget((self.n_kinds - 1).bit_length())
         for top in range(0, self.all_rows, self.rows):
@@ -2562,16 +2575,24 @@ class GridPlane:
         self.n_rows = min(block.rows, block.all_rows - top)
 
     def pop(self):
-        block, band = self.block, self.band
+        band, columns = self.band, self.block.columns
+        self.first_error, self.model = min(band.mean >> 7, 2**31 - 1), None
         for y in range(self.n_rows):
-            self.y, self.model = y, band.model(self.top + y)
+            model = band.model(self.top + y)
+            if model is not self.model:
+                nothing = [0] * columns
+                self.wrong = [[nothing, nothing] for _ in model.experts]
+            self.y, self.model = y, model
             self.v, self.e = band.values[self.top + y], band.errors[self.top + y]
-            for x in range(block.columns):
+            for rows in self.wrong:
+                rows.insert(0, [])
+            for x in range(columns):
                 self.x = x
                 if band.direct:
                     self.v[x] = self.pop_kind()
                 else:
                     self.pop_value()
+            self.wrong = [rows[:2] for rows in self.wrong]
 
     def reach(self, rows, up, right, first):
         """What lies there in the plane, of values or errors."""
@@ -2591,7 +2612,7 @@ class GridPlane:
 
     def error(self, up, right):
         band = self.band
-        return self.reach(band.errors, up, right, min(band.mean >> 7, 2**31 - 1))
+        return self.reach(band.errors, up, right, self.first_error)
 
     def beside(self, ref, up, right, errors=False):
         """In a reference."""
@@ -2603,22 +2624,43 @@ class GridPlane:
         y = top + within(self.y - up, 0, n_rows - 1)
         return rows[y][within(self.x + right, 0, self.block.columns - 1)]
 
-    def predicted(self):
-        """mu, in 2^-8."""
-        m, coefficients = self.model, iter(self.model.coefficients)
-        total = m.constant << m.shift - 8
+    def predicted(self, constant, coefficients):
+        """By an expert, in 2^-8."""
+        m, left = self.model, iter(coefficients)
+        total = constant << m.shift - 8
         for up, right in OWN_TAPS[: m.n_own]:
-            total += next(coefficients) * self.value(
-                up, right if not up or self.y else -1
-            )
+            place = (up, right) if self.y or not up else (0, -1)
+            total += next(left) * self.value(*place)
         for ref, n in zip(m.refs, m.around, strict=True):
             for up, right in TAPS_AROUND[:n]:
-                total += next(coefficients) * self.beside(ref, up, right)
+                total += next(left) * self.beside(ref, up, right)
         return within(total >> m.shift - 8, 256 * self.band.low, 256 * self.band.high)
+
+    def mixed(self, mus):
+        """mu: each counts as the fourth power of the inverse of its errors around."""
+        logs, last = [], self.block.columns - 1
+        for now, above, second in self.wrong:
+            now = [above[0], above[0], *now]
+            around = 6 * abs(now[-1]) + 2 * abs(now[-2]) + 2048
+            for weight, row, right in (
+                (6, above, 0), (4, above, 1), (4, above, -1), (2, above, 2),
+                (2, second, 0), (1, second, 1), (1, second, -1),
+            ):  # fmt: skip
+                around += weight * abs(row[within(self.x + right, 0, last)])
+            octave = around.bit_length() - 1
+            logs.append(32 * octave + (around >> octave - 5) % 32)
+        weights = []
+        for log in logs:
+            d = 4 * (log - min(logs))
+            weights.append(POWERS[d % 32] >> d // 32)
+        total = sum(w * (mu - mus[0]) for w, mu in zip(weights, mus, strict=True))
+        share = abs(total) // sum(weights)
+        return mus[0] + (share if total >= 0 else -share)
 
     def pop_value(self):
         learner, band = self.block.residuals, self.band
-        mu = self.predicted()
+        mus = [self.predicted(*expert) for expert in self.model.experts]
+        mu = self.mixed(mus) if mus[1:] else mus[0]
         decisions, k = self.expect(mu)
         learner.decide([decisions], 5)
         v = (mu + 128 >> 8) + learner.pop_rest(decisions, k)
@@ -2626,6 +2668,8 @@ class GridPlane:
             raise Damage
         e = 256 * v - mu >> band.down
         self.v[self.x], self.e[self.x] = v, e
+        for rows, own in zip(self.wrong, mus, strict=True):
+            rows[0].append(256 * v - own >> band.down)
         band.mean += abs(e) - (band.mean >> 7)
         learner.seen += 1
 
