@@ -16,7 +16,7 @@ from bbans._records import Buffer
 from bbans.errors import CorruptError, SymbolError
 from bbans.formats.container import BLOCK_BYTES_MAX, Line, array_header
 
-__all__ = ["decode_signal", "encode_signal", "line_of"]
+__all__ = ["decode_signal", "encode_signal", "line_of", "workspace"]
 
 _WORDS = 1 << 64
 
@@ -49,7 +49,7 @@ def encode_signal(series: NDArray[Any], level: int, line: Line | None = None) ->
         raise SymbolError(f"a block of {series.nbytes} bytes is no signal")
     native = np.ascontiguousarray(series, series.dtype.newbyteorder("="))
     out = np.empty(lib.bbans_signal_bound(element, native.size), np.uint8)
-    work = _workspace(lib.bbans_signal_encoder_bytes(element, steps, channels, level))
+    work = workspace(lib.bbans_signal_encoder_bytes(element, steps, channels, level))
     size = ffi.new("size_t *")
     check(
         lib.bbans_signal_compress(
@@ -81,7 +81,7 @@ def decode_signal(block: Buffer, out: NDArray[Any], line: Line | None = None) ->
     element = _element(out.dtype)
     native = out if out.dtype.isnative else np.empty(out.size, out.dtype.newbyteorder())
     data = np.frombuffer(block, np.uint8)
-    work = _workspace(lib.bbans_signal_decoder_bytes(out.size))
+    work = workspace(lib.bbans_signal_decoder_bytes(out.size))
     status = lib.bbans_signal_decompress(
         element, _words(line), pointer(data, "uint8_t[]"), data.size,
         ffi.from_buffer(native, require_writable=True), out.size,
@@ -118,7 +118,7 @@ def _words(line: Line | None) -> Any:
 _local = threading.local()
 
 
-def _workspace(size: int) -> NDArray[np.uint64]:
+def workspace(size: int) -> NDArray[np.uint64]:
     """Memory for a block, which each thread keeps for the next one."""
     words = (size + 7) // 8
     work: NDArray[np.uint64] | None = getattr(_local, "work", None)
