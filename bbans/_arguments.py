@@ -230,10 +230,14 @@ def no_value(status: int | None) -> SymbolError:
 
 
 def not_integers(
-    what: str, array: NDArray[Any], wanted: str = "integers of at most 64 bits"
+    what: str,
+    array: NDArray[Any],
+    wanted: str = "integers of at most 64 bits",
+    instead: str | None = None,
 ) -> SymbolError:
     """The error for an array of anything but integers: what to pass instead."""
-    instead = _INSTEAD.get(array.dtype.kind)
+    if instead is None:
+        instead = _INSTEAD.get(array.dtype.kind)
     return SymbolError(
         f"{what} must be {wanted}, not of dtype {array.dtype}"
         + (f": {instead}" if instead else "")

@@ -30,7 +30,7 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
-from bbans.formats.arrays import as_elements, cut, stored
+from bbans.formats.arrays import as_elements, as_extension, cut, stored
 from bbans.formats.bytes import octets
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
@@ -42,12 +42,14 @@ from bbans.formats.coders import (
     code_points,
     coders_of,
     decode_block,
+    default_coder,
     restored_text,
 )
 from bbans.formats.container import (
     BLOCK_BYTES_MAX,
     BOOL,
     CODE_POINTS,
+    FIRST_EXTENSION,
     UTF8,
     Block,
     ContainerReader,
@@ -55,6 +57,7 @@ from bbans.formats.container import (
     Header,
     Part,
     array_header,
+    float_element,
 )
 from bbans.formats.random_access import ContainerFile
 
@@ -113,20 +116,22 @@ def compress(
     level: int | None = None,
     block_size: int | None = None,
     threads: int = 1,
+    dtype: Any = None,
 ) -> bytes:
     """Compress text, bytes or an array to a container.
 
     Parameters
     ----------
-    data : str, bytes-like or array_like of int, bool, datetime64 or timedelta64
+    data : str, bytes-like or array_like of int, float, bool, datetime64 or timedelta64
         Text is coded as UTF-8, or as code points under a model that lists characters,
         and without a model where it has no UTF-8. Arrays may have any layout and byte
-        order; coders see them as integers, of 0 and 1 or in their unit. What inherits
-        from ndarray is one.
+        order; coders see them as integers, of 0 and 1 or in their unit, and floats as
+        their bits, every one of which comes back. What inherits from ndarray is one.
     coder : Coder or FrozenModel, optional
         What codes the blocks. By default bytes and text are coded by their own
         frequencies (`ByteCoder`), arrays under a model that is fitted to
-        them (`SignalCoder`). A reader needs the same model, or codec of your own.
+        them (`SignalCoder`), but bfloat16 and float8, which are weights as a rule, as
+        bytes. A reader needs the same model, or codec of your own.
     level : int
         From 1, fast, to 9, small; 5 by default. A `Coder` has its own.
     block_size : int, optional
@@ -136,6 +141,9 @@ def compress(
         steps, and for a `ByteCoder` 2**20 bytes.
     threads : int
         The result does not depend on it.
+    dtype : {"bfloat16", "float8_e4m3fn", "float8_e5m2"}, optional
+        The floats that an array of unsigned integers has the bits of, where `ml_dtypes`
+        is not at hand: numpy does not have these.
 
     Returns
     -------
@@ -162,6 +170,11 @@ def compress(
     if isinstance(data, str | bytes | bytearray) or (
         isinstance(data, memoryview) and data.format == "B"
     ):
+        if dtype is not None:
+            raise SymbolError(
+                f"dtype is for arrays, not {type(data).__name__}: pass "
+                "np.frombuffer(data, np.uint16), or np.uint8"
+            )
         coder = as_coder(coder, level, ByteCoder)
         if isinstance(data, memoryview) and not data.c_contiguous:
             data = bytes(data)
@@ -169,7 +182,7 @@ def compress(
         header = Header(element, False, coder.fingerprint, coder.name)
         _write(out, values, header, coder, block_size, threads)
     else:
-        _write_array(out, data, coder, level, block_size, threads)
+        _write_array(out, data, coder, level, block_size, threads, dtype)
     return out.getvalue()
 
 
@@ -180,13 +193,30 @@ def _write_array(
     level: int | None,
     block_size: int | None,
     threads: int,
+    dtype: Any = None,
 ) -> None:
     """Write a part that is an array."""
-    coder = as_coder(coder, level, SignalCoder)
     array = as_elements(data)
+    header = array_header(array.dtype)
+    if dtype is not None:
+        header = _as_floats(header, array, dtype)
+    coder = as_coder(coder, level, default_coder(header, array.shape))
     axis = coder.axis_of(array.shape)
-    header = array_header(array.dtype, coder.fingerprint, coder.name, axis)
+    header = replace(header, fingerprint=coder.fingerprint, name=coder.name, axis=axis)
     _write(sink, stored(array, axis), header, coder, block_size, threads)
+
+
+def _as_floats(header: Header, array: NDArray[Any], dtype: Any) -> Header:
+    """The header of floats whose bits are in an array of unsigned integers."""
+    floats = Header(as_extension(dtype))
+    if header.element != floats.element and (
+        array.dtype.kind != "u" or header.dtype.itemsize != floats.dtype.itemsize
+    ):
+        raise SymbolError(
+            f"{dtype} takes an array of their bits, {floats.dtype.name}, not of "
+            f"{array.dtype}"
+        )
+    return floats
 
 
 def _write(
@@ -212,6 +242,7 @@ def save(
     level: int | None = None,
     block_size: int | None = None,
     threads: int = 1,
+    dtype: Any = None,
 ) -> None:
     """Compress an array to a file, as `numpy.save` saves it: `load` restores it.
 
@@ -221,7 +252,7 @@ def save(
         A path gets no suffix, and its file, if there is one, is replaced when the new
         one is whole and on disk. In an open file the array is written where it stands;
         arrays saved one behind the other are loaded as one.
-    array : array_like of int, bool, datetime64 or timedelta64
+    array : array_like of int, float, bool, datetime64 or timedelta64
 
     Other parameters and errors are those of `compress`.
 
@@ -248,7 +279,7 @@ def save(
     if not isinstance(file, str | os.PathLike):
         check_file(file, "file", "write")
     with replacing(file) as sink:
-        _write_array(sink, array, coder, level, block_size, threads)
+        _write_array(sink, array, coder, level, block_size, threads, dtype)
 
 
 def compress_file(
@@ -272,8 +303,8 @@ def compress_file(
         Pipes will do, also non-blocking ones: they are waited for. Under a model of
         text the source must be UTF-8, and is read whole if the model lists characters.
     dtype : dtype, optional
-        The file holds elements of this type, as "int16", ">i4" or "datetime64[ns]", and
-        no header: one that is known is refused.
+        The file holds elements of this type, as "int16", ">f4", "datetime64[ns]" or
+        "bfloat16", and no header: one that is known is refused.
     channels : int
         With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
@@ -291,7 +322,7 @@ def compress_file(
     channels = as_integer(channels, "channels", 1)
     if dtype is None:
         if channels > 1:
-            raise ModelError("channels are those of integers: say their dtype too")
+            raise ModelError("channels are those of numbers: say their dtype too")
         if coder is None:
             from bbans.files.recognise import HEAD_BYTES, file_coder
 
@@ -303,15 +334,16 @@ def compress_file(
             raise ModelError(f"kind is for files without a coder: it is {coder!r}")
         coder = as_coder(coder)
         if coder.file_element is None:
-            raise ModelError(f"{coder!r} codes integers: say their dtype too")
+            raise ModelError(f"{coder!r} codes numbers: say their dtype too")
         header = Header(coder.file_element, False, coder.fingerprint, coder.name)
     else:
         if kind is not None:
             raise ModelError(f"kind is for files without a dtype: it is {dtype!r}")
-        coder = as_coder(coder, level, SignalCoder)
+        header = _header_of(dtype)
+        coder = as_coder(coder, level, default_coder(header, (0,)))
         if isinstance(coder, SignalCoder):
             coder = coder.of_rows()
-        header = array_header(np.dtype(dtype), coder.fingerprint, coder.name)
+        header = replace(header, fingerprint=coder.fingerprint, name=coder.name)
     columns = (channels,) if channels > 1 else ()
     width = coder.width((0, *columns))
     step = max(width, channels)
@@ -324,6 +356,13 @@ def compress_file(
             blocks = _checked_text(blocks)
     writer = _write_part(sink, header, coder, width, blocks, threads, progress)
     writer.finish((writer.n_elements // channels, *columns))
+
+
+def _header_of(dtype: Any) -> Header:
+    """The header of a type that numpy may not have."""
+    if isinstance(dtype, str) and (float_element(dtype) or 0) >= FIRST_EXTENSION:
+        return Header(as_extension(dtype))
+    return array_header(np.dtype(dtype))
 
 
 def _block_size(
@@ -354,11 +393,12 @@ def _write_part(
     progress: Progress | None = None,
 ) -> ContainerWriter:
     """Write all but the end record."""
+    coder = coder.of(header)
     ahead = iter(blocks)
     first = [*islice(ahead, 2)]
     if len(first) > 1:  # it takes bytes, which only the blocks behind save
-        line = coder.line_of(first[0].reshape(-1, width))
-        header, coder = replace(header, line=line), coder.along(line)
+        header = replace(header, line=coder.line_of(first[0].reshape(-1, width)))
+        coder = coder.of(header)
 
     def code(item: tuple[int, NDArray[Any]]) -> tuple[NDArray[Any], int, Buffer]:
         start, block = item
@@ -542,7 +582,7 @@ def decompress(
     if header.axis:
         elements = stored(array, header.axis)
     _restore(parts, elements, threads)
-    if header.big_endian and not header.axis:
+    if header.memory_dtype != header.dtype and not header.axis:
         elements.byteswap(inplace=True)
     return array
 
@@ -685,7 +725,7 @@ def decompress_file(
                 return block.n, text.encode("utf-8", "surrogatepass")
         except FormatError as error:
             return block.n, error
-        if header.big_endian:
+        if header.memory_dtype != header.dtype:
             part.byteswap(inplace=True)
         return block.n, octets(part).data
 

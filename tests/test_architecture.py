@@ -40,7 +40,10 @@ FLOORS = [
     ("models", "contexts arhmm freeze_lgssm lgssm information"),
     ("models", "_float_heads network_model vae deep_ssm"),
     ("models", "tree_structure tree_start tree_em latent_tree"),
-    ("formats", "container arrays bytes signals cells series tables pieces coders"),
+    (
+        "formats",
+        "container arrays bytes signals floats cells series tables pieces coders",
+    ),
     ("formats", "random_access info"),
     ("files", "samples npy wav csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),

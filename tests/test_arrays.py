@@ -254,8 +254,8 @@ class Series:
 def test_what_has_an_array_is_one():
     for values in (np.arange(4, dtype=">u2"), np.zeros(0, "m8[s]"), np.zeros(0, bool)):
         same(bbans.decompress(bbans.compress(Series(values))), values)
-    with pytest.raises(bbans.SymbolError, match="float64"):
-        bbans.compress(Series(np.zeros(0)))
+    with pytest.raises(bbans.SymbolError, match="complex128"):
+        bbans.compress(Series(np.zeros(0, complex)))
 
 
 def test_blocks_are_cut_without_a_copy_of_all():

@@ -226,7 +226,14 @@ def test_types_and_their_elements():
         assert Header(element, True).array_dtype == np.dtype(">" + name)
     assert array_header(np.dtype(bool)) == Header(BOOL)
     assert Header(BOOL).dtype == np.dtype("u1")
-    for name in ("f4", "S1", "U1", "O", "i4,i4", "c8", "V8"):
+    for element, name in enumerate(("f2", "f4", "f8"), start=27):
+        assert array_header(np.dtype("<" + name)) == Header(element)
+        assert array_header(np.dtype(">" + name)) == Header(element, True)
+        assert Header(element).dtype == np.dtype("<u" + name[1])
+        assert Header(element, True).array_dtype == np.dtype(">" + name)
+    for element, name in enumerate(("u2", "u1", "u1"), start=30):
+        assert Header(element).dtype == np.dtype("<" + name)
+    for name in ("S1", "U1", "O", "i4,i4", "c8", "V8", "g"):
         with pytest.raises(SymbolError, match="can compress integers"):
             array_header(np.dtype(name))
 

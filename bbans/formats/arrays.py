@@ -1,7 +1,8 @@
 """Arrays as the elements that containers hold, and back.
 
 Elements are little-endian integers in C order, whatever the array is: bool is 0 and 1,
-dates and durations count their unit, and the axis of time may come first.
+dates and durations count their unit, floats are their bits, and the axis of time may
+come first.
 """
 
 from __future__ import annotations
@@ -15,11 +16,32 @@ from numpy.typing import NDArray
 
 from bbans._arguments import as_array, not_integers
 from bbans.errors import CorruptError, SymbolError
-from bbans.formats.container import AXES_MAX, BOOL, Header
+from bbans.formats.container import (
+    AXES_MAX,
+    BOOL,
+    FIRST_EXTENSION,
+    FLOAT_NAMES,
+    Header,
+    float_element,
+)
 
-__all__ = ["as_elements", "check_elements", "cut", "restored", "stored"]
+__all__ = [
+    "as_elements",
+    "as_extension",
+    "check_elements",
+    "cut",
+    "restored",
+    "stored",
+]
 
-_WANTED = "integers of at most 64 bits, booleans, datetime64 or timedelta64"
+_WANTED = "integers or floats of at most 64 bits, booleans, datetime64 or timedelta64"
+# By the kind of an array that is none of these.
+_INSTEAD = {
+    "f": "round them to 64 bits with .astype(np.float64), or compress "
+    "np.ascontiguousarray(x)[..., None].view(np.uint8)",
+    "c": "view them as floats, with np.ascontiguousarray(x)[..., None].view(x.real."
+    "dtype), which has real and imaginary parts as an axis of 2",
+}
 
 
 def as_elements(data: Any) -> NDArray[Any]:
@@ -28,23 +50,49 @@ def as_elements(data: Any) -> NDArray[Any]:
     Raises
     ------
     SymbolError
-        If the elements are none of integers, booleans, dates and durations, or the axes
-        too many.
+        If the elements are none of integers, floats, booleans, dates and durations, or
+        the axes too many.
     """
     array = as_array(data, "elements")
     if array.size == 0 and not hasattr(data, "dtype") and array.dtype.kind == "f":
         return np.zeros(array.shape, dtype=np.int64)  # [] would be of floats
-    if array.dtype.kind not in "iubMm":
-        raise not_integers("elements", array, _WANTED)
+    if array.dtype.kind not in "iubMm" and float_element(array.dtype) is None:
+        instead = _INSTEAD.get(array.dtype.kind)
+        raise not_integers("elements", array, _WANTED, instead)
     if array.ndim > AXES_MAX:
         raise SymbolError(f"an array may have {AXES_MAX} axes, not {array.ndim}")
     return array
 
 
+def as_extension(dtype: Any) -> int:
+    """The element that the `dtype` of a caller says unsigned integers are.
+
+    Raises
+    ------
+    SymbolError
+        If it is of none of the types that numpy does not have.
+    """
+    try:
+        element = float_element(dtype)
+    except TypeError:  # what numpy does not know
+        element = None
+    if element is None or element < FIRST_EXTENSION:
+        names = ", ".join(FLOAT_NAMES[e] for e in FLOAT_NAMES if e >= FIRST_EXTENSION)
+        raise SymbolError(
+            f"dtype is for floats that numpy does not have, {names}, not {dtype!r}: "
+            "view the array as its type instead"
+        )
+    return element
+
+
 def stored(array: NDArray[Any], axis: int) -> NDArray[Any]:
     """A view of an array as integers, in its own byte order, with this axis first."""
-    if array.dtype.kind in "bMm":
-        kind = "u1" if array.dtype.kind == "b" else f"{array.dtype.str[0]}i8"
+    dtype = array.dtype
+    if float_element(dtype) is not None:
+        order = "=" if dtype.isnative else dtype.byteorder
+        array = array.view(f"{order}u{dtype.itemsize}")
+    elif dtype.kind in "bMm":
+        kind = "u1" if dtype.kind == "b" else f"{dtype.str[0]}i8"
         array = array.view(kind)
     return np.moveaxis(array, axis, 0) if axis else array
 
@@ -71,8 +119,7 @@ def cut(array: NDArray[Any], size: int, header: Header) -> Iterator[NDArray[Any]
 
 def restored(elements: NDArray[Any], header: Header) -> NDArray[Any]:
     """A copy of elements in C order, as what they are of."""
-    dtype = header.dtype.newbyteorder(">") if header.big_endian else header.dtype
-    integers = np.array(elements, dtype, order="C")
+    integers = np.array(elements, header.memory_dtype, order="C")
     array: NDArray[Any] = integers.view(header.array_dtype)
     return array  # astype would lose the byte order of dates without a unit
 

@@ -24,7 +24,7 @@ from bbans.errors import (
     SymbolError,
     WrongModelError,
 )
-from bbans.formats.arrays import check_elements
+from bbans.formats.arrays import check_elements, stored
 from bbans.formats.bytes import decode_bytes, encode_bytes, octets
 from bbans.formats.container import (
     AXES_MAX,
@@ -33,6 +33,10 @@ from bbans.formats.container import (
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
+    FIRST_EXTENSION,
+    FIRST_FLOAT,
+    FLOAT_NAMES,
+    FLOATS,
     METHODS,
     MODEL,
     NAME_MAX,
@@ -43,7 +47,9 @@ from bbans.formats.container import (
     Block,
     Header,
     Line,
+    float_element,
 )
+from bbans.formats.floats import decode_floats, encode_floats
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
     from bbans.formats.pieces import Layout
@@ -61,6 +67,7 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
+    "default_coder",
     "named",
     "restored_text",
 ]
@@ -96,6 +103,8 @@ class Coder(ABC):
     """That of the model or codec, which a reader needs too."""
     file_element: int | None = BYTES
     """What a file is taken for whose type is not said; None: it must be."""
+    _element: int = BYTES
+    """What the blocks are of, as in their header; of floats they are the bits."""
 
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
@@ -168,9 +177,21 @@ class Coder(ABC):
         """The line along which a part seems to go, by its first block."""
         return None
 
-    def along(self, line: Line | None) -> Coder:
-        """The coder of the blocks of a part with this line."""
-        return self
+    def of(self, header: Header) -> Coder:
+        """The coder of the blocks of a part with this header.
+
+        Raises
+        ------
+        SymbolError
+            If it codes no such elements.
+        """
+        coder = copy(self)
+        coder._element = header.element
+        return coder
+
+    @property
+    def _is_float(self) -> bool:
+        return self._element >= FIRST_FLOAT
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
         """Code a block by this coder, as bytes, or not: method and data.
@@ -185,15 +206,27 @@ class Coder(ABC):
         ways = [] if data is None else [(self.method, data)]
         return _shortest([*ways, *self._without(steps)])
 
+    def _shortest_floats(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        """Code a block of floats by this coder, or not: they have a form of bytes."""
+        data = self.encode(steps)
+        if data is not None and len(data) <= steps.nbytes:
+            return FLOATS, data
+        return STORED, octets(steps).data
+
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
         plain = octets(steps)
         yield STORED, plain.data
+        if self._is_float:
+            yield FLOATS, encode_floats(steps, self._element, self.level)
+            return
         yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
 
 class ByteCoder(Coder):
     """Codes the bytes of elements, under their own frequencies.
+
+    Of floats, those of sign and exponent and those of the mantissa are coded apart.
 
     Parameters
     ----------
@@ -229,19 +262,32 @@ class ByteCoder(Coder):
         return (1 << 20) // itemsize
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
+        if self._is_float:
+            return encode_floats(steps, self._element, self._float_level)
         return encode_bytes(octets(steps), self.order)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
         decode_bytes(data, octets(out))
 
+    @property
+    def _float_level(self) -> int:
+        """The level of this order: planes know levels alone."""
+        below = _ORDER_1_LEVEL - 1
+        return max(self.level, below + 1) if self.order else min(self.level, below)
+
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
+        if self._is_float:
+            return self._shortest_floats(steps)
         plain, data = octets(steps), self.encode(steps)
         stored = len(data) >= plain.size
         return (STORED, plain.data) if stored else (self.method, data)
 
 
 class SignalCoder(Coder):
-    """Codes integers that are sampled over time, each block under a model fitted to it.
+    """Codes numbers that are sampled over time, each block under a model fitted to it.
+
+    Integers as they are; floats, exactly, as integers: those of decimals or of steps
+    where they are such, with the bits that these do not tell.
 
     Parameters
     ----------
@@ -308,22 +354,24 @@ class SignalCoder(Coder):
     def line_of(self, steps: NDArray[Any]) -> Line | None:
         from bbans.formats.signals import line_of
 
-        return line_of(steps)
+        return None if self._is_float else line_of(steps)
 
-    def along(self, line: Line | None) -> SignalCoder:
+    def of(self, header: Header) -> SignalCoder:
         coder = copy(self)
-        coder._line = line
+        coder._element, coder._line = header.element, header.line
         return coder
 
     def elements(self, data: str | Buffer) -> tuple[int, NDArray[Any]]:
         raise SymbolError(
-            f"a signal is an array of integers, not {type(data).__name__}: pass "
+            f"a signal is an array of numbers, not {type(data).__name__}: pass "
             "np.frombuffer(data, dtype), or compress it with a ByteCoder"
         )
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         from bbans.formats.signals import encode_signal
 
+        if self._is_float:
+            return encode_floats(steps, self._element, self.level, steps.shape[1])
         return encode_signal(steps, self.level, self._line)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -332,6 +380,8 @@ class SignalCoder(Coder):
         decode_signal(data, out, self._line)
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
+        if self._is_float:
+            return self._shortest_floats(steps)
         data = self.encode(steps)
         if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
             return self.method, data  # the bytes themselves would gain less
@@ -412,6 +462,14 @@ class ModelCoder(Coder):
     def __repr__(self) -> str:
         return f"ModelCoder({self.model!r}, level={self.level})"
 
+    def of(self, header: Header) -> Coder:
+        if header.is_float:
+            raise SymbolError(
+                f"a model codes integers, not {FLOAT_NAMES[header.element]}: compress "
+                "floats without a model, or round them with np.rint(x).astype(np.int64)"
+            )
+        return super().of(header)
+
     def width(self, shape: tuple[int, ...]) -> int:
         from bbans.frozen.alphabet import check_rows
 
@@ -471,8 +529,10 @@ class CodecCoder(Coder):
         What the codec is called: 1 to 255 bytes of UTF-8.
     codec : object
         ``codec.encode(block)`` returns bytes for a block, a read-only array of one
-        axis, and ``codec.decode(data, n)`` the n elements again. Several threads may
-        call it at once if they are asked for.
+        axis, and ``codec.decode(data, n)`` the n elements again, to the bit. Floats
+        are floats for it; those that numpy does not have are of `ml_dtypes`, and
+        where it is not installed the unsigned integers of their bits. Several threads
+        may call it at once if they are asked for.
     fingerprint : bytes
         8 bytes that tell its parameters, or none. Readers must have a codec of the same
         name and fingerprint.
@@ -525,6 +585,8 @@ class CodecCoder(Coder):
 
     def encode(self, steps: NDArray[Any]) -> Buffer | None:
         block = steps.reshape(-1)
+        if self._is_float:
+            block = block.astype(block.dtype.newbyteorder("=")).view(self._float)
         block.flags.writeable = False  # it is the caller's
         try:
             data = self.codec.encode(block)
@@ -537,16 +599,24 @@ class CodecCoder(Coder):
             values = np.asarray(self.codec.decode(bytes(data), out.size)).ravel()
         except Exception as error:
             raise CorruptError(f"{self._self} cannot decode it: {error}") from error
+        if self._is_float and float_element(values.dtype) == self._element:
+            values = stored(values, 0)  # exactly these, as their bits
         if values.shape != out.shape or values.dtype.kind not in "iu":
+            wanted = FLOAT_NAMES.get(self._element) or out.dtype.name
             raise CorruptError(
                 f"{self._self} decodes it to {values.size} elements of "
-                f"{values.dtype}, not to {out.size} of {out.dtype.name}"
+                f"{values.dtype}, not to {out.size} of {wanted}"
             )
         out[:] = values.astype(out.dtype)
         if not np.array_equal(out, values):
             raise CorruptError(
                 f"{self._self} decodes it to values beyond {out.dtype.name}"
             )
+
+    @property
+    def _float(self) -> np.dtype[Any]:
+        """What a codec sees of floats."""
+        return Header(self._element).array_dtype.newbyteorder("=")
 
     @property
     def _self(self) -> str:
@@ -591,6 +661,13 @@ def as_coder(
     return ModelCoder(as_model(coder), level)
 
 
+def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
+    """What codes an array of this header and shape if nothing is said."""
+    if header.element >= FIRST_EXTENSION:
+        return ByteCoder  # weights, which follow no order
+    return SignalCoder
+
+
 class _Stored:
     """Elements as they are."""
 
@@ -600,7 +677,17 @@ class _Stored:
         octets(out)[:] = octets(data)
 
 
-Coders: TypeAlias = dict[int, Coder | _Stored]
+class _Floats:
+    """Floats of any form."""
+
+    def __init__(self, element: int) -> None:
+        self._element = element
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        decode_floats(data, out, self._element)
+
+
+Coders: TypeAlias = dict[int, Coder | _Stored | _Floats]
 # What every reader has.
 _FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
 _FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
@@ -624,11 +711,15 @@ def coders_of(header: Header, coder: Coder | None) -> Coders:
     coders = _FOR_ARRAYS if header.is_array else _FOR_ALL
     if header.element == BYTES:
         coders = _FOR_BYTES
+    if header.is_float:
+        coders = _FOR_ALL | {FLOATS: _Floats(header.element)}
     if header.line is not None:
-        return coders | {SIGNAL: SignalCoder().along(header.line)}
+        return coders | {SIGNAL: SignalCoder().of(header)}
     if header.fingerprint:
         found = _find(header, coder)
-        return coders | {found.method: found}
+        if header.is_float and found.method == MODEL:
+            raise CorruptError("header is damaged: a model codes no floats")
+        return coders | {found.method: found.of(header)}
     return coders
 
 

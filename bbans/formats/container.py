@@ -42,6 +42,10 @@ __all__ = [
     "CODEC",
     "CODE_POINTS",
     "FINGERPRINT_BYTES",
+    "FIRST_EXTENSION",
+    "FLOATS",
+    "FLOAT_NAMES",
+    "GRID",
     "METHODS",
     "MODEL",
     "NAME_MAX",
@@ -57,6 +61,7 @@ __all__ = [
     "Line",
     "Part",
     "array_header",
+    "float_element",
     "read_index",
 ]
 
@@ -66,6 +71,19 @@ VERSION = 3
 BYTES, UTF8, CODE_POINTS, FIRST_INTEGER = 0, 1, 2, 16
 BOOL, DATETIME, TIMEDELTA = 24, 25, 26
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "u1", "<i8", "<i8"
+#: Floats, as the unsigned integers of their bits. The first of these are numpy's, which
+#: have a byte order; the others are those of ml_dtypes, by their names there.
+FIRST_FLOAT, FIRST_EXTENSION = 27, 30
+FLOAT_NAMES = {
+    27: "float16",
+    28: "float32",
+    29: "float64",
+    30: "bfloat16",
+    31: "float8_e4m3fn",
+    32: "float8_e5m2",
+}
+_FLOATS = {name: element for element, name in FLOAT_NAMES.items()}
+_FLOAT_BITS = "<u2", "<u4", "<u8", "<u2", "u1", "u1"
 #: Of elements that have a unit, by their kind in numpy.
 _WITH_UNIT = {"M": DATETIME, "m": TIMEDELTA}
 _KINDS = {element: kind for kind, element in _WITH_UNIT.items()}
@@ -93,10 +111,12 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     UTF8: np.dtype("u1"),
     CODE_POINTS: np.dtype("<u4"),
 }
-_DTYPES |= {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
+_DTYPES |= {
+    FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES + _FLOAT_BITS)
+}
 _BIG_ENDIAN = 0x80
 #: How a block was coded, by the code before its data.
-STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES = range(6)
+STORED, MODEL, BYTE_BLOCK, SIGNAL, CODEC, PIECES, GRID, FLOATS = range(8)
 METHODS = {
     STORED: "stored",
     MODEL: "model",
@@ -104,6 +124,8 @@ METHODS = {
     SIGNAL: "signal",
     CODEC: "codec",
     PIECES: "pieces",
+    GRID: "grid",
+    FLOATS: "floats",
 }
 #: What a header names, in the lower bits of a byte; above is the axis.
 NO_CODER, NAMES_MODEL, NAMES_CODEC, HAS_LINE = range(4)
@@ -158,6 +180,11 @@ class Header:
         return _DTYPES[self.element]
 
     @property
+    def is_float(self) -> bool:
+        """Whether the elements are floats, whose bits the integers are."""
+        return self.element >= FIRST_FLOAT
+
+    @property
     def is_array(self) -> bool:
         return self.element >= FIRST_INTEGER
 
@@ -172,15 +199,27 @@ class Header:
 
     @property
     def array_dtype(self) -> np.dtype[Any]:
-        """Type of the array that was compressed."""
+        """Type of the array that was compressed; of floats that neither numpy nor an
+        installed ml_dtypes has, the unsigned integers of their bits."""
         order = ">" if self.big_endian else "<"
         if self.element == BOOL:
             return np.dtype(bool)
+        if self.element >= FIRST_EXTENSION:
+            return _extension_dtype(self.element)
+        if self.is_float:
+            return np.dtype(f"{order}f{self.dtype.itemsize}")
         if self.element in _KINDS:
             unit = f"{self.multiplier}{_UNITS[self.unit]}" if self.unit else ""
             return np.dtype(
                 f"{order}{_KINDS[self.element]}8" + f"[{unit}]" * bool(unit)
             )
+        return self.memory_dtype
+
+    @property
+    def memory_dtype(self) -> np.dtype[Any]:
+        """Type of the integers that the elements of the array are in memory."""
+        if self.element >= FIRST_EXTENSION:
+            return self.dtype.newbyteorder("=")  # these types have no other order
         return self.dtype.newbyteorder(">") if self.big_endian else self.dtype
 
     @property
@@ -189,7 +228,8 @@ class Header:
         if self.is_array:
             order = "big-endian " if self.big_endian else ""
             along = f", axis {self.axis} first" if self.axis else ""
-            return f"an array of {order}{self.array_dtype.name}{along}"
+            name = FLOAT_NAMES.get(self.element) or self.array_dtype.name
+            return f"an array of {order}{name}{along}"
         return "text" if self.is_text else "bytes"
 
     def moved(self, array: NDArray[Any]) -> NDArray[Any]:
@@ -220,6 +260,22 @@ class Header:
         return record + CRC.pack(zlib.crc32(record))
 
 
+def _extension_dtype(element: int) -> np.dtype[Any]:
+    """The type of ml_dtypes, or else of the bits."""
+    try:
+        import ml_dtypes  # when there is such an array
+    except ImportError:
+        return _DTYPES[element].newbyteorder("=")
+    dtype: np.dtype[Any] = np.dtype(getattr(ml_dtypes, FLOAT_NAMES[element]))
+    return dtype
+
+
+def float_element(dtype: Any) -> int | None:
+    """The element of a type of floats, or of its name; None if it is of none."""
+    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    return _FLOATS.get(name)
+
+
 def array_header(
     dtype: np.dtype[Any], fingerprint: bytes = b"", name: str = "", axis: int = 0
 ) -> Header:
@@ -240,12 +296,21 @@ def array_header(
         word, multiplier = np.datetime_data(dtype)
         unit = _UNITS.index(word)
         multiplier = multiplier if unit else 1  # there are no two of nothing
+    elif (found := float_element(dtype)) is not None:
+        element = found
     else:
         raise SymbolError(
-            f"can compress integers, bool, datetime64 and timedelta64, not {dtype}"
+            "can compress integers, floats, bool, datetime64 and timedelta64, not "
+            f"{dtype}"
         )
-    big_endian = dtype.str[0] == ">"
+    big_endian = dtype.str[0] == ">" and element < FIRST_EXTENSION
     return Header(element, big_endian, fingerprint, name, unit, multiplier, axis)
+
+
+def _has_order(element: int) -> bool:
+    """Whether elements may be of either byte order."""
+    is_array = FIRST_INTEGER <= element < FIRST_EXTENSION
+    return is_array and _DTYPES[element].itemsize > 1
 
 
 def _read_header(reader: RecordReader) -> Header:
@@ -274,10 +339,10 @@ def _read_header(reader: RecordReader) -> Header:
     is_array = element >= FIRST_INTEGER
     if (
         element not in _DTYPES
-        or (big_endian and not (is_array and _DTYPES[element].itemsize > 1))
+        or (big_endian and not _has_order(element))
         or axis >= (AXES_MAX if is_array else 1)
         or unit >= len(_UNITS)
-        or (line is not None and not is_array)
+        or (line is not None and not FIRST_INTEGER <= element < FIRST_FLOAT)
     ):
         raise VersionError("header has codes that this release does not know")
     most = 0 if element not in _KINDS else _MULTIPLIER_MAX if unit else 1
