@@ -33,10 +33,10 @@ from bbans.formats.container import (
     CODE_POINTS,
     CODEC,
     FINGERPRINT_BYTES,
-    FIRST_EXTENSION,
     FIRST_FLOAT,
     FLOAT_NAMES,
     FLOATS,
+    GRID,
     METHODS,
     MODEL,
     NAME_MAX,
@@ -50,6 +50,7 @@ from bbans.formats.container import (
     float_element,
 )
 from bbans.formats.floats import decode_floats, encode_floats
+from bbans.formats.grids import decode_grid
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
     from bbans.formats.pieces import Layout
@@ -67,7 +68,6 @@ __all__ = [
     "code_points",
     "coders_of",
     "decode_block",
-    "default_coder",
     "named",
     "restored_text",
 ]
@@ -108,6 +108,16 @@ class Coder(ABC):
 
     def __init__(self, level: int = LEVEL_DEFAULT) -> None:
         self.level = as_integer(level, "level", 1, LEVEL_MAX)
+
+    def laid_out(self, shape: tuple[int, ...], itemsize: int) -> Coder:
+        """The coder of an array of this shape, of so many bytes an element.
+
+        Raises
+        ------
+        SymbolError
+            If it cannot be coded; the text says what to do.
+        """
+        return self
 
     def axis_of(self, shape: tuple[int, ...]) -> int:
         """The axis of an array of this shape that is first in the container.
@@ -212,6 +222,16 @@ class Coder(ABC):
         if data is not None and len(data) <= steps.nbytes:
             return FLOATS, data
         return STORED, octets(steps).data
+
+    def _chosen(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
+        """Code a block of numbers by this coder, or by what is shorter."""
+        if self._is_float:
+            return self._shortest_floats(steps)
+        data = self.encode(steps)
+        assert data is not None
+        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
+            return self.method, data  # the bytes themselves would gain less
+        return _shortest([(self.method, data), *self._without(steps)])
 
     def _without(self, steps: NDArray[Any]) -> Iterator[tuple[int, Buffer]]:
         """The ways to code a block that every container has, by method and data."""
@@ -380,12 +400,7 @@ class SignalCoder(Coder):
         decode_signal(data, out, self._line)
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
-        if self._is_float:
-            return self._shortest_floats(steps)
-        data = self.encode(steps)
-        if self.level < _ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
-            return self.method, data  # the bytes themselves would gain less
-        return _shortest([(self.method, data), *self._without(steps)])
+        return self._chosen(steps)
 
 
 class PieceCoder(Coder):
@@ -661,13 +676,6 @@ def as_coder(
     return ModelCoder(as_model(coder), level)
 
 
-def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
-    """What codes an array of this header and shape if nothing is said."""
-    if header.element >= FIRST_EXTENSION:
-        return ByteCoder  # weights, which follow no order
-    return SignalCoder
-
-
 class _Stored:
     """Elements as they are."""
 
@@ -675,6 +683,13 @@ class _Stored:
         if len(data) != out.nbytes:
             raise CorruptError("its length does not fit")
         octets(out)[:] = octets(data)
+
+
+class _Grids:
+    """Integers of a grid, whose block says how they lie."""
+
+    def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        decode_grid(data, out)
 
 
 class _Floats:
@@ -687,10 +702,10 @@ class _Floats:
         decode_floats(data, out, self._element)
 
 
-Coders: TypeAlias = dict[int, Coder | _Stored | _Floats]
+Coders: TypeAlias = dict[int, Coder | _Stored | _Grids | _Floats]
 # What every reader has.
 _FOR_ALL: Coders = {STORED: _Stored(), BYTE_BLOCK: ByteCoder()}
-_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder()}
+_FOR_ARRAYS = _FOR_ALL | {SIGNAL: SignalCoder(), GRID: _Grids()}
 _FOR_BYTES = _FOR_ALL | {PIECES: PieceCoder()}
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from bbans._records import Buffer
 from bbans.errors import SymbolError
 from bbans.formats.axes import Layout, as_axes, axes_text, default_axes, laid
-from bbans.formats.coders import LEVEL_DEFAULT, ORDER_1_LEVEL, Coder, shortest
-from bbans.formats.container import BLOCK_BYTES_MAX, GRID
+from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, SignalCoder
+from bbans.formats.container import BLOCK_BYTES_MAX, FIRST_EXTENSION, GRID, Header
+from bbans.formats.floats import encode_floats
+from bbans.formats.grids import Grid, decode_grid, encode_grid
 
-if TYPE_CHECKING:
-    from bbans.formats.grids import Grid
-
-__all__ = ["GridCoder", "is_grid"]
+__all__ = ["GridCoder", "default_coder", "is_grid"]
 
 # Elements of a block, unless a frame has more.
 _BLOCK = 1 << 22
@@ -121,20 +120,16 @@ class GridCoder(Coder):
         )
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
-        from bbans.formats.grids import encode_grid
-
-        return encode_grid(steps, self._planned.grid(steps.size), self.level)
+        grid = self._planned.grid(steps.size)
+        if self._is_float:
+            return encode_floats(steps, self._element, self.level, grid=grid)
+        return encode_grid(steps, grid, self.level)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
-        from bbans.formats.grids import decode_grid
-
         decode_grid(data, out)
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
-        data = self.encode(steps)
-        if self.level < ORDER_1_LEVEL and len(data) <= steps.nbytes // 4 * 3:
-            return self.method, data  # the bytes themselves would gain less
-        return shortest([(self.method, data), *self._without(steps)])
+        return self._chosen(steps)
 
     @property
     def _planned(self) -> _Plan:
@@ -200,8 +195,6 @@ class _Plan:
         Where frames are divided, a block is one frame: rows that follow each other,
         even if one image ends among them.
         """
-        from bbans.formats.grids import Grid
-
         layout = self.layout
         if not self.by_frames:
             return Grid(size // self.row, layout.columns, layout.bands)
@@ -221,3 +214,10 @@ def is_grid(shape: tuple[int, ...]) -> bool:
     layout = laid(shape, axes)
     is_long = layout.row * _ITEMSIZE_MAX > BLOCK_BYTES_MAX
     return min(layout.rows, layout.columns) >= _SIDE_MIN and not is_long
+
+
+def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
+    """What codes an array of this header and shape if nothing is said."""
+    if header.element >= FIRST_EXTENSION:
+        return ByteCoder  # weights, which follow no order
+    return GridCoder if is_grid(shape) else SignalCoder
