@@ -318,8 +318,9 @@ def compress_file(
         With `dtype`: elements that are sampled together, the columns of an array of two
         axes.
     shape : sequence of int, optional
-        With `dtype`: that of the array that the file holds in C order, as (-1, 480, 640),
-        where -1 stands for as many as there are. By default one series, or `channels`.
+        With `dtype`: that of the array that the file holds in C order, as
+        (-1, 480, 640), where -1 stands for as many as there are. By default one series,
+        or `channels`.
     kind : {"auto", "bytes", "npy", "wav", "csv"}, optional
         What the file is, where neither `coder` nor `dtype` is given: arrays, sound and
         tables are coded by what they hold, and come back to the byte like any other
@@ -383,9 +384,7 @@ def compress_file(
     writer.finish((n, *inner))
 
 
-def _axes_of(
-    shape: Sequence[int] | None, channels: int
-) -> tuple[int, tuple[int, ...]]:
+def _axes_of(shape: Sequence[int] | None, channels: int) -> tuple[int, tuple[int, ...]]:
     """The axes that a file has: the first, which may be -1, and the others."""
     if shape is None:
         return -1, (channels,) if channels > 1 else ()

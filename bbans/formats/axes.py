@@ -22,7 +22,9 @@ Axes = tuple[str, ...]
 
 _ROWS = "y lat latitude row rows height h northing rlat south_north yc j"
 _COLUMNS = "x lon long longitude column columns col width w easting rlon west_east xc i"
-_BANDS = "c s band bands channel channels wavelength wavelengths rgb rgba sample samples"
+_BANDS = (
+    "c s band bands channel channels wavelength wavelengths rgb rgba sample samples"
+)
 _KINDS = {
     name: kind
     for kind, names in (("row", _ROWS), ("column", _COLUMNS), ("band", _BANDS))
