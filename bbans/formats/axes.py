@@ -21,10 +21,8 @@ __all__ = ["Axes", "Layout", "as_axes", "axes_text", "default_axes", "kinds_of",
 Axes = tuple[str, ...]
 
 _ROWS = "y lat latitude row rows height h northing rlat south_north yc j"
-_COLUMNS = "x lon long longitude column columns col width w easting rlon west_east xc i"
-_BANDS = (
-    "c s band bands channel channels wavelength wavelengths rgb rgba sample samples"
-)
+_COLUMNS = "x lon longitude column columns col width w easting rlon west_east xc i"
+_BANDS = "c s band bands channel channels wavelength rgb rgba sample samples"
 _KINDS = {
     name: kind
     for kind, names in (("row", _ROWS), ("column", _COLUMNS), ("band", _BANDS))
@@ -182,12 +180,9 @@ def laid(shape: tuple[int, ...], axes: Axes | None) -> Layout:
             kinds[at] == "band" for at in order[first + 2 :]
         ):
             lengths = [shape[at] for at in order]
-            return Layout(
-                axis,
-                tuple(lengths[:first]),
-                *lengths[first : first + 2],
-                math.prod(lengths[first + 2 :]),
-            )
+            frames, bands = tuple(lengths[:first]), math.prod(lengths[first + 2 :])
+            rows, columns = lengths[first : first + 2]
+            return Layout(axis, frames, rows, columns, bands)
     groups = ("frame", "space", "band")
     order = sorted(range(len(names)), key=lambda i: groups.index(kinds[i]))
     wanted = axes_text(tuple(names[i] for i in order))

@@ -31,9 +31,9 @@ class GridCoder(Coder):
     """Codes arrays whose values have neighbours in several directions: images, video,
     microscope stacks, volumes, maps, masks.
 
-    Each value is predicted from its neighbours in its image, from those around it in the
-    bands of the pixel before, and in the frame before. It is for integers, booleans,
-    dates and durations, and for floats, bit by bit.
+    Each value is predicted from its neighbours in its image, from the bands of the same
+    place that come before, and from what is around it in the frame before. Integers,
+    booleans, dates, durations and floats come back exactly.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ class GridCoder(Coder):
     elsewhere, as in "yxt", is moved by `compress`, and back by `decompress`; what needs
     more is refused, with the transpose that would do.
 
-    A block has whole frames, by default of 2**22 elements or one frame at least, and none
-    refers to another: so a part of a video can be decoded, threads can share the work,
-    and the first frame of each block has none before it. An image by itself, and frames
-    of more than 2**24 bytes, are divided at rows.
+    A block has whole frames, by default of 2**22 elements or one frame at least, and
+    none refers to another: so a part of a video can be decoded, threads can share the
+    work, and the first frame of each block has none before it. An image by itself, and
+    frames of more than 2**24 bytes, are divided at rows.
 
     Examples
     --------
@@ -166,8 +166,8 @@ class _Plan:
             advice = "pass the array with that axis first, as np.moveaxis makes it"
         if self.width > most:
             raise SymbolError(
-                f"{what} has {self.width} elements, {self.width * itemsize} bytes, and a "
-                f"block at most {BLOCK_BYTES_MAX}: {advice}"
+                f"{what} has {self.width} elements, {self.width * itemsize} bytes, and "
+                f"a block at most {BLOCK_BYTES_MAX}: {advice}"
             )
         self.block_size = self._by_frames(most) if self.by_frames else self._by_rows()
 
@@ -182,8 +182,8 @@ class _Plan:
         return frames * self.frame
 
     def _by_rows(self) -> int:
-        """Blocks of about the same number of rows, which end where a frame does if there
-        are such."""
+        """Blocks of about the same number of rows, which end where a frame does if
+        there are such."""
         rows = max(self.layout.rows, 1)
         parts = -(-rows // max(_BLOCK // self.row, 1))
         even = (n for n in range(parts, 2 * parts) if rows % n == 0)
@@ -205,8 +205,8 @@ class _Plan:
 def is_grid(shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape is a grid if nothing is said.
 
-    Its rows and columns are 8 or more each, and if it has two axes, there are more than 64
-    columns: fewer are the channels of a series.
+    Its rows and columns are 8 or more each, and if it has two axes, there are more than
+    64 columns: fewer are the channels of a series.
     """
     axes = default_axes(shape)
     if axes is None or (len(shape) == 2 and shape[1] <= _COLUMNS_MAX):
