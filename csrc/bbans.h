@@ -314,8 +314,9 @@ enum {
     BBANS_METHOD_MODEL = 1,  /* a message of the model that its part names   */
     BBANS_METHOD_BYTES = 2,  /* a block of the byte coder, below             */
     BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
-    BBANS_METHOD_CODEC = 4   /* what the codec made that its part names: for
+    BBANS_METHOD_CODEC = 4,  /* what the codec made that its part names: for
                                 the caller to decode                         */
+    BBANS_METHOD_GRID = 6    /* a block of a grid, below                     */
 };
 
 /* What the header of a part names. */
@@ -2125,6 +2126,47 @@ BBANS_API size_t bbans_signal_decoder_bytes(size_t n);
 BBANS_API bbans_status bbans_signal_decompress(int element,
         const uint64_t *line, const uint8_t *block, size_t n_bytes, void *data,
         size_t n, void *work, size_t work_bytes);
+
+/* ---- Grids --------------------------------------------------------------- */
+
+/* How the elements of a block lie: rows of `columns` pixels of `bands` values
+ * each; every `rows` rows are a frame, the last of which may have fewer.  A
+ * plane is one band of one frame. */
+typedef struct {
+    size_t rows, columns, bands;
+    size_t period; /* 0; or p > 1: the frame p before helps to predict too, as
+                      where p bands come as frames                           */
+} bbans_grid;
+
+/* A block of integers that have neighbours in more dimensions than one: images,
+ * video, volumes, masks, maps.  Each value is predicted from its neighbours in
+ * its plane, and from all those around it in planes that come before: of the
+ * bands before in its frame, of the frame before, and of the one a period before
+ * (docs/maths.md, "Grids").  A block says itself what its grid is.
+ *   element   BBANS_ELEMENT_UINT8 to BBANS_ELEMENT_INT64
+ *   grid      how `data` lie
+ *   data      [n], at most BBANS_BLOCK_MAX elements, a multiple of columns *
+ *             bands
+ *   level     1 to BBANS_LEVEL_MAX: from fast to small
+ *   block     [cap] out; bbans_grid_bound suffices
+ *   work      (aligned to 8) at least bbans_grid_encoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY}; ERR_SYMBOL: there is no such
+ * element; ERR_SIZE: n elements are no such grid. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API size_t bbans_grid_bound(int element, size_t n);
+BBANS_API size_t bbans_grid_encoder_bytes(int element, const bbans_grid *grid,
+        size_t n, int level);
+BBANS_API bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
+        const void *data, size_t n, int level, uint8_t *block, size_t cap,
+        size_t *n_bytes, void *work, size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Restore data [n].
+ *   work  (aligned to 8) at least bbans_grid_decoder_bytes(element, n)
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY,CORRUPT}; data are undefined then. */
+BBANS_API size_t bbans_grid_decoder_bytes(int element, size_t n);
+BBANS_API bbans_status bbans_grid_decompress(int element, const uint8_t *block,
+        size_t n_bytes, void *data, size_t n, void *work, size_t work_bytes);
 
 /* cffi:end */
 

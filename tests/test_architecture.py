@@ -307,6 +307,7 @@ C_FLOORS = [
     ("signals", "bbans_signal_predict.h bbans_signal_predict.c bbans_signal_fit.c"),
     ("signals", "bbans_signal_residual.h bbans_signal_residual.c"),
     ("signals", "bbans_signal.c bbans_signal_encode.c"),
+    ("grids", "bbans_grids.h bbans_grid.c bbans_grid_encode.c"),
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_model_pack.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),
