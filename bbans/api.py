@@ -359,12 +359,12 @@ def compress_file(
         coder = as_coder(coder, level, default)
         if isinstance(coder, SignalCoder) and shape is None:
             coder = coder.of_rows()
-        coder = coder.laid_out(axes, header.dtype.itemsize)
-        if coder.axis_of(axes):
+        if axis := coder.axis_of(axes):
             raise ModelError(
                 f"a file is read from front to back, and {coder!r} would move axis "
-                f"{coder.axis_of(axes)} to the front: pass the array to `compress`"
+                f"{axis} to the front: pass the array to `compress`"
             )
+        coder = coder.laid_out(axes, header.dtype.itemsize)
         header = replace(header, fingerprint=coder.fingerprint, name=coder.name)
     width, row = coder.width((0, *inner)), math.prod(inner)
     step = max(width, row)

@@ -15,7 +15,16 @@ from typing import Any
 from bbans.errors import ModelError, SymbolError
 from bbans.formats.container import AXES_MAX
 
-__all__ = ["Axes", "Layout", "as_axes", "axes_text", "default_axes", "kinds_of", "laid"]
+__all__ = [
+    "Axes",
+    "Layout",
+    "as_axes",
+    "axes_text",
+    "default_axes",
+    "kinds_of",
+    "laid",
+    "says_space",
+]
 
 #: The names of axes: as given, or none.
 Axes = tuple[str, ...]
@@ -123,8 +132,8 @@ def kinds_of(axes: Axes) -> tuple[str, ...]:
     ModelError
         If all but one are bands.
     """
-    known = [_KINDS.get(name.lower(), "frame") for name in axes]
-    if known.count("row") == known.count("column") == 1:
+    known = _known(axes)
+    if says_space(axes):
         space = [known.index("row"), known.index("column")]
     else:
         space = [i for i, kind in enumerate(known) if kind != "band"][-2:]
@@ -137,6 +146,16 @@ def kinds_of(axes: Axes) -> tuple[str, ...]:
         "space" if i in space else "band" if kind == "band" else "frame"
         for i, kind in enumerate(known)
     )
+
+
+def says_space(axes: Axes) -> bool:
+    """Whether the names say which axes are rows and columns."""
+    known = _known(axes)
+    return known.count("row") == known.count("column") == 1
+
+
+def _known(axes: Axes) -> list[str]:
+    return [_KINDS.get(name.lower(), "frame") for name in axes]
 
 
 def default_axes(shape: tuple[int, ...]) -> Axes | None:

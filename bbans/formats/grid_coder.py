@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
 from typing import Any
@@ -10,13 +11,21 @@ from numpy.typing import NDArray
 
 from bbans._records import Buffer
 from bbans.errors import SymbolError
-from bbans.formats.axes import Layout, as_axes, axes_text, default_axes, laid
+from bbans.formats.axes import (
+    Axes,
+    Layout,
+    as_axes,
+    axes_text,
+    default_axes,
+    kinds_of,
+    laid,
+)
 from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, SignalCoder
 from bbans.formats.container import BLOCK_BYTES_MAX, FIRST_EXTENSION, GRID, Header
 from bbans.formats.floats import encode_floats
 from bbans.formats.grids import Grid, decode_grid, encode_grid
 
-__all__ = ["GridCoder", "default_coder", "is_grid"]
+__all__ = ["GridCoder", "axes_coder", "default_coder", "is_grid"]
 
 # Elements of a block, unless a frame has more.
 _BLOCK = 1 << 22
@@ -105,7 +114,7 @@ class GridCoder(Coder):
         return coder
 
     def axis_of(self, shape: tuple[int, ...]) -> int:
-        return self._planned.layout.axis
+        return laid(shape, self.axes).axis
 
     def width(self, shape: tuple[int, ...]) -> int:
         return self._planned.width
@@ -214,6 +223,28 @@ def is_grid(shape: tuple[int, ...]) -> bool:
     layout = laid(shape, axes)
     is_long = layout.row * _ITEMSIZE_MAX > BLOCK_BYTES_MAX
     return min(layout.rows, layout.columns) >= _SIDE_MIN and not is_long
+
+
+def axes_coder(axes: Axes, shape: tuple[int, ...], level: int) -> Coder | None:
+    """The coder of a part of an array of these axes, as a chunk of a store is.
+
+    Parts of few rows or columns are series along the longest axis of frames, whose
+    channels are all other places, if there are at most 64. None: that of the shape.
+
+    Raises
+    ------
+    SymbolError
+        If a grid of these axes cannot be coded; the text says what to do.
+    """
+    layout = laid(shape, axes)
+    if min(layout.rows, layout.columns) >= _SIDE_MIN:
+        return GridCoder(axes, level)
+    frames = [i for i, kind in enumerate(kinds_of(axes)) if kind == "frame"]
+    if frames:
+        axis = max(frames, key=lambda i: shape[i])
+        if math.prod(shape) <= _COLUMNS_MAX * shape[axis]:
+            return SignalCoder(level, axis)
+    return None
 
 
 def default_coder(header: Header, shape: tuple[int, ...]) -> type[Coder]:
