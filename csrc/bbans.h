@@ -285,9 +285,15 @@ enum {
     BBANS_ELEMENT_DATETIME = 25,  /* int64_t: a time since 1970, in a unit   */
     BBANS_ELEMENT_TIMEDELTA = 26, /* int64_t: a duration, in a unit.
                                      INT64_MIN is none, of both              */
+    BBANS_ELEMENT_FLOAT16 = 27,   /* floats, by their bits: uint16_t         */
+    BBANS_ELEMENT_FLOAT32 = 28,   /* uint32_t, or float                      */
+    BBANS_ELEMENT_FLOAT64 = 29,   /* uint64_t, or double                     */
+    BBANS_ELEMENT_BFLOAT16 = 30,  /* uint16_t: the upper half of a FLOAT32   */
+    BBANS_ELEMENT_FLOAT8_E4M3 = 31, /* uint8_t, without infinities           */
+    BBANS_ELEMENT_FLOAT8_E5M2 = 32, /* uint8_t                               */
     BBANS_ELEMENT_BIG_ENDIAN = 128 /* to add to those of several bytes, not to
-                                      characters: says that the array was, and
-                                      changes nothing else                    */
+                                      characters and BFLOAT16: says that the
+                                      array was, and changes nothing else     */
 };
 
 /* Units of dates and durations. */
@@ -316,7 +322,8 @@ enum {
     BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
     BBANS_METHOD_CODEC = 4,  /* what the codec made that its part names: for
                                 the caller to decode                         */
-    BBANS_METHOD_GRID = 6    /* a block of a grid, below                     */
+    BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
+    BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
 };
 
 /* What the header of a part names. */
@@ -2167,6 +2174,41 @@ BBANS_API bbans_status bbans_grid_compress(int element, const bbans_grid *grid,
 BBANS_API size_t bbans_grid_decoder_bytes(int element, size_t n);
 BBANS_API bbans_status bbans_grid_decompress(int element, const uint8_t *block,
         size_t n_bytes, void *data, size_t n, void *work, size_t work_bytes);
+
+/* ---- Floats -------------------------------------------------------------- */
+
+/* A block of floats, which come back bit by bit: as integers, where they are
+ * multiples of a step or decimals, which are coded as a signal or a grid; or
+ * as planes of their bytes (docs/maths.md, "Floats").  Blocks carry their
+ * geometry, and no lengths and checksums.
+ *   element   BBANS_ELEMENT_FLOAT16 to BBANS_ELEMENT_FLOAT8_E5M2
+ *   channels  > 0: data are a signal, [n / channels][channels]
+ *   grid      where channels is 0, how data lie; NULL: in no way, and they are
+ *             coded as planes of bytes
+ *   data      [n], 1 to BBANS_BLOCK_MAX elements, by their bits; n a multiple
+ *             of channels, or of a grid's columns * bands
+ *   level     1 to BBANS_LEVEL_MAX: from fast to small
+ *   block     [cap] out; bbans_float_bound suffices
+ *   work      (aligned to 8) at least bbans_float_encoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY}; ERR_SYMBOL: there is no such
+ * element. */
+#ifndef BBANS_DECODER_ONLY
+BBANS_API size_t bbans_float_bound(int element, size_t n);
+BBANS_API size_t bbans_float_encoder_bytes(int element, size_t channels,
+        const bbans_grid *grid, size_t n, int level);
+BBANS_API bbans_status bbans_float_compress(int element, size_t channels,
+        const bbans_grid *grid, const void *data, size_t n, int level,
+        uint8_t *block, size_t cap, size_t *n_bytes, void *work,
+        size_t work_bytes);
+#endif /* BBANS_DECODER_ONLY */
+
+/* Restore data [n].  The block says how they lie.
+ *   work  (aligned to 8) at least bbans_float_decoder_bytes
+ * Returns ERR_{NULL,SYMBOL,SIZE,CAPACITY,CORRUPT}; data are undefined then. */
+BBANS_API size_t bbans_float_decoder_bytes(int element, size_t n);
+BBANS_API bbans_status bbans_float_decompress(int element,
+        const uint8_t *block, size_t n_bytes, void *data, size_t n, void *work,
+        size_t work_bytes);
 
 /* cffi:end */
 

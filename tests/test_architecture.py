@@ -308,6 +308,8 @@ C_FLOORS = [
     ("signals", "bbans_signal_residual.h bbans_signal_residual.c"),
     ("signals", "bbans_signal.c bbans_signal_encode.c"),
     ("grids", "bbans_grids.h bbans_grid.c bbans_grid_encode.c"),
+    ("floats", "bbans_floats.h bbans_float_planes.c"),
+    ("floats", "bbans_float.c bbans_float_encode.c"),
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_model_pack.c bbans_block_model.c"),
     ("files", "bbans_writer.c bbans_reader.c"),

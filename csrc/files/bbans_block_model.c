@@ -79,6 +79,7 @@ int bbans_model_takes(const bbans_model *model, int element)
     case BBANS_ELEMENT_CHARACTERS: return text && !is_utf8;
     default:
         return bbans_element_bytes(element) > 0 &&
+               !bbans_element_is_float(element & ~BBANS_ELEMENT_BIG_ENDIAN) &&
                model->kind != BBANS_KIND_TEXT;
     }
 }

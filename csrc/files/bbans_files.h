@@ -110,7 +110,9 @@ int bbans_element_is_signed(int element);
 int bbans_element_has_unit(int element);
 int bbans_unit_is_valid(int element, int unit, uint64_t multiplier);
 
-/* The integers that such elements of arrays are. */
+int bbans_element_is_float(int element);
+
+/* The integers that such elements of arrays are; of floats, their bits. */
 int bbans_element_integer(int element);
 
 /* Two's complement of `width` bytes to that of 8. */

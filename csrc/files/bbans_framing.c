@@ -57,14 +57,20 @@ size_t bbans_element_bytes(int element)
     case BBANS_ELEMENT_UTF8:
     case BBANS_ELEMENT_UINT8:
     case BBANS_ELEMENT_INT8: return 1;
-    case BBANS_ELEMENT_BOOL: return type == element; /* bytes have no order */
+    case BBANS_ELEMENT_BOOL: /* bytes have no order */
+    case BBANS_ELEMENT_FLOAT8_E4M3:
+    case BBANS_ELEMENT_FLOAT8_E5M2: return type == element;
     case BBANS_ELEMENT_UINT16:
-    case BBANS_ELEMENT_INT16: return 2;
+    case BBANS_ELEMENT_INT16:
+    case BBANS_ELEMENT_FLOAT16: return 2;
+    case BBANS_ELEMENT_BFLOAT16: return type == element ? 2 : 0;
     case BBANS_ELEMENT_CHARACTERS:
     case BBANS_ELEMENT_UINT32:
-    case BBANS_ELEMENT_INT32: return 4;
+    case BBANS_ELEMENT_INT32:
+    case BBANS_ELEMENT_FLOAT32: return 4;
     case BBANS_ELEMENT_UINT64:
     case BBANS_ELEMENT_INT64:
+    case BBANS_ELEMENT_FLOAT64:
     case BBANS_ELEMENT_DATETIME:
     case BBANS_ELEMENT_TIMEDELTA: return 8;
     default: return 0;
@@ -125,11 +131,25 @@ int bbans_unit_is_valid(int element, int unit, uint64_t multiplier)
            multiplier <= (unit == BBANS_UNIT_GENERIC ? 1 : INT32_MAX);
 }
 
+int bbans_element_is_float(int element)
+{
+    return element >= BBANS_ELEMENT_FLOAT16 &&
+           element <= BBANS_ELEMENT_FLOAT8_E5M2;
+}
+
 int bbans_element_integer(int element)
 {
-    if (element == BBANS_ELEMENT_BOOL)
-        return BBANS_ELEMENT_UINT8;
-    return bbans_element_has_unit(element) ? BBANS_ELEMENT_INT64 : element;
+    switch (element) {
+    case BBANS_ELEMENT_BOOL:
+    case BBANS_ELEMENT_FLOAT8_E4M3:
+    case BBANS_ELEMENT_FLOAT8_E5M2: return BBANS_ELEMENT_UINT8;
+    case BBANS_ELEMENT_FLOAT16:
+    case BBANS_ELEMENT_BFLOAT16: return BBANS_ELEMENT_UINT16;
+    case BBANS_ELEMENT_FLOAT32: return BBANS_ELEMENT_UINT32;
+    case BBANS_ELEMENT_FLOAT64: return BBANS_ELEMENT_UINT64;
+    default:
+        return bbans_element_has_unit(element) ? BBANS_ELEMENT_INT64 : element;
+    }
 }
 
 int bbans_element_fits(int element, int64_t value)

@@ -1,0 +1,49 @@
+/* Blocks of floats: docs/format.md, "Floats".
+ *
+ * SPDX-License-Identifier: MIT */
+#include "bbans_floats.h"
+
+size_t bbans_float_decoder_bytes(int element, size_t n)
+{
+    if (!bbans_element_is_float(element) || n < 1 || n > BBANS_BLOCK_MAX)
+        return 0;
+    return bbans_planes_decoder_bytes(element, n);
+}
+
+static void take_elements(const uint8_t *bytes, size_t n, size_t width,
+                          uint8_t *to)
+{
+    size_t i;
+
+    for (i = 0; i < n * width; i += width)
+        bbans_element_put(to + i, bbans_load(bytes + i, width), width);
+}
+
+bbans_status bbans_float_decompress(int element, const uint8_t *block,
+                                    size_t n_bytes, void *data, size_t n,
+                                    void *work, size_t work_bytes)
+{
+    const size_t width = bbans_element_bytes(element);
+
+    if (block == NULL || data == NULL || work == NULL)
+        return BBANS_ERR_NULL;
+    if (!bbans_element_is_float(element))
+        return BBANS_ERR_SYMBOL;
+    if (n < 1 || n > BBANS_BLOCK_MAX)
+        return BBANS_ERR_SIZE;
+    if (work_bytes < bbans_float_decoder_bytes(element, n))
+        return BBANS_ERR_CAPACITY;
+    if (n_bytes < 1)
+        return BBANS_ERR_CORRUPT;
+    switch (block[0]) {
+    case BBANS_FORM_PLANES:
+        return bbans_planes_decompress(element, block + 1, n_bytes - 1, data, n,
+                                       work, work_bytes);
+    case BBANS_FORM_STORED:
+        if (n_bytes != 1 + n * width)
+            return BBANS_ERR_CORRUPT;
+        take_elements(block + 1, n, width, (uint8_t *)data);
+        return BBANS_OK;
+    default: return BBANS_ERR_CORRUPT;
+    }
+}
