@@ -428,7 +428,7 @@ def test_the_kind_may_be_said():
     assert packed(data, kind="wav") == packed(data, kind="auto") == packed(data)
     assert packed(data, kind="bytes") == bbans.compress(data)
     for kind in ("npy", "wav"):
-        with pytest.raises(SymbolError, match=f"no {kind} file that holds integers"):
+        with pytest.raises(SymbolError, match=f"no {kind} file that holds numbers"):
             packed(PROSE, kind=kind)
     with pytest.raises(ModelError, match="kind must be one of auto, bytes, npy"):
         packed(data, kind="mp3")
@@ -579,7 +579,7 @@ def test_options_that_would_do_nothing(tmp_path):
         assert b"--as is for files without --type and -m" in done.stderr
     done = run("compress", "--as", "wav", "-", stdin=PROSE)
     assert done.returncode == 1
-    assert b"standard input: this is no wav file that holds integers" in done.stderr
+    assert b"standard input: this is no wav file that holds numbers" in done.stderr
 
 
 @pytest.mark.parametrize("dtype", ["<i2", ">i2", "<i4", ">i4"])

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from bbans.files.samples import Samples, element_of
+from bbans.formats.container import float_element
 
 __all__ = ["MAGIC", "npy_layout"]
 
@@ -19,7 +20,7 @@ _PLANAR_BYTES = 1 << 22
 
 
 def npy_layout(head: bytes) -> Samples | None:
-    """Where the integers of an array are, by the first bytes of its file; None if it
+    """Where the numbers of an array are, by the first bytes of its file; None if it
     has none."""
     if not head.startswith(MAGIC):
         return None
@@ -33,14 +34,21 @@ def npy_layout(head: bytes) -> Samples | None:
     except Exception:  # of a strange header numpy raises half a dozen types
         return None
     big_endian = dtype.str[0] == ">"
-    element = None
+    element, width = None, dtype.itemsize
     if dtype.kind in "iubmM":  # times are integers too
-        element = element_of(dtype.itemsize, signed=dtype.kind in "imM")
+        element = element_of(width, signed=dtype.kind in "imM")
+    elif dtype.kind == "f":
+        element = float_element(dtype)
+    elif dtype.kind == "c":  # a real and an imaginary part
+        width //= 2
+        element = float_element(f"float{8 * width}")
     size = math.prod(shape) * dtype.itemsize
     if element is None or min(shape, default=1) < 1:
         return None
     start = file.tell()
     axes = shape[::-1] if fortran else shape  # as in the file
+    if dtype.kind == "c":
+        axes = (*(axes or (1,)), 2)
     channels = 1
     for n in axes[:0:-1]:
         if channels * n > _CHANNELS_MAX:
@@ -54,6 +62,4 @@ def npy_layout(head: bytes) -> Samples | None:
     )
     if planar:
         channels = axes[0]
-    return Samples(
-        start, start + size, element, dtype.itemsize, channels, big_endian, planar
-    )
+    return Samples(start, start + size, element, width, channels, big_endian, planar)

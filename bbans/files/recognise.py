@@ -48,4 +48,4 @@ def file_coder(head: bytes, kind: str = "auto", level: int = LEVEL_DEFAULT) -> C
         return PieceCoder(layout, level)
     if kind in ("auto", "bytes"):
         return ByteCoder(level=level)
-    raise SymbolError(f"this is no {kind} file that holds integers")
+    raise SymbolError(f"this is no {kind} file that holds numbers")

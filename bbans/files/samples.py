@@ -1,4 +1,4 @@
-"""Files that are a header and integers sampled over time."""
+"""Files that are a header and numbers sampled over time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _RUN_VALUES = BLOCK_BYTES_MAX // 4
 
 @dataclass(frozen=True)
 class Samples:
-    """Integers between two places of a file, and other bytes around them.
+    """Numbers between two places of a file, and other bytes around them.
 
     Parameters
     ----------
     start, stop : int
-        Where the integers begin and end, in bytes; the file may end before.
+        Where the numbers begin and end, in bytes; the file may end before.
     element : int
         As of a `Run`.
     width : int
-        Bytes of an integer.
+        Bytes of a number.
     channels : int
         How many are sampled together.
     big_endian : bool

@@ -1,16 +1,17 @@
-"""Sound in RIFF files (.wav), of any PCM."""
+"""Sound in RIFF files (.wav), of any PCM and of floats."""
 
 from __future__ import annotations
 
 import struct
 
 from bbans.files.samples import ENDLESS, Samples, element_of
+from bbans.formats.container import float_element
 
 __all__ = ["MAGICS", "wav_layout"]
 
 #: Little-endian, with lengths of 64 bits, and big-endian.
 MAGICS = (b"RIFF", b"RF64", b"BW64", b"RIFX")
-_PCM, _EXTENSIBLE = 1, 0xFFFE
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 # What follows the format's number in the name of an extensible one.
 _GUID = bytes.fromhex("000000001000800000aa00389b71")
 _UNKNOWN = (0, 0xFFFFFFFF)  # lengths of what was written to a pipe
@@ -18,7 +19,7 @@ _UNKNOWN = (0, 0xFFFFFFFF)  # lengths of what was written to a pipe
 
 def wav_layout(head: bytes) -> Samples | None:
     """Where the samples of a file are, by its first bytes; None if it has none that
-    are integers."""
+    are integers or floats."""
     if head[:4] not in MAGICS or head[8:12] != b"WAVE":
         return None
     big_endian = head[:4] == b"RIFX"
@@ -49,12 +50,14 @@ def _layout(form: bytes, order: str, start: int, stop: int) -> Samples | None:
     if tag == _EXTENSIBLE and len(form) >= 40:
         (tag,) = struct.unpack_from(f"{order}H", form, 24)
         tag = tag if form[26:40] == _GUID else 0
-    if tag != _PCM or channels == 0 or step == 0 or step % channels:
+    if tag not in (_PCM, _FLOAT) or channels == 0 or step == 0 or step % channels:
         return None
     width = step // channels
     if not 8 * (width - 1) < bits <= 8 * width:
         return None
     element = element_of(width, signed=width > 1)
+    if tag == _FLOAT:
+        element = float_element(f"float{bits}")
     if element is None:
         return None
     return Samples(start, stop, element, width, channels, order == ">")

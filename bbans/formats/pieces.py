@@ -1,4 +1,4 @@
-"""The block of a file in pieces: bytes, integers and tables, one behind the other.
+"""The block of a file in pieces: bytes, numbers and tables, one behind the other.
 
 docs/format.md, Pieces, byte by byte.
 """
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from bbans._records import Buffer, RecordReader, uvarint
 from bbans.errors import CorruptError
 from bbans.formats.bytes import decode_bytes, encode_bytes, octets
-from bbans.formats.container import FIRST_INTEGER
+from bbans.formats.container import FIRST_FLOAT, FIRST_INTEGER, FLOAT_NAMES, Header
+from bbans.formats.floats import decode_floats, encode_floats
 from bbans.formats.signals import decode_signal, encode_signal
 from bbans.formats.tables import TABLE_BYTES_MAX, decode_table, encode_table
 
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 #: What a piece is, by its code: bytes as they are, a block of bytes, a table; 24-bit
-#: integers; and from the container's first integer on its integers.
+#: integers; and from the container's first integer on its integers and floats.
 PLAIN, CODED, TABLE, INT24 = 0, 1, 2, 8
 _BIG_ENDIAN, _PLANAR = 0x80, 0x40
 _START_BYTES_MAX = 1 << 16
@@ -38,6 +39,7 @@ _START_BYTES_MAX = 1 << 16
 _BYTES_LEVEL = 4
 _NAMES = "u1", "i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8"
 _DTYPES = {FIRST_INTEGER + i: np.dtype(name) for i, name in enumerate(_NAMES)}
+_DTYPES |= {element: Header(element).dtype for element in FLOAT_NAMES}
 
 
 class Run(NamedTuple):
@@ -47,9 +49,9 @@ class Run(NamedTuple):
     ----------
     n_bytes : int
     element : int
-        `PLAIN`, `TABLE`, `INT24`, or an element of the container: integers.
+        `PLAIN`, `TABLE`, `INT24`, or an element of the container: integers or floats.
     channels : int
-        Of integers, which are whole steps of as many.
+        Of numbers, which are whole steps of as many. 0: floats that are no series.
     big_endian : bool
     planar : bool
         Channels lie one behind the other, and not the values of a step.
@@ -100,9 +102,13 @@ def _encode_run(part: NDArray[np.uint8], run: Run, level: int) -> bytes:
     elif run.element != PLAIN:
         code = run.element | _BIG_ENDIAN * run.big_endian | _PLANAR * run.planar
         values = _integers(part, run.element, run.big_endian)
-        head, steps = b"", values.reshape(-1, run.channels)
+        head, steps = b"", values.reshape(-1, run.channels or 1)
         if run.planar:
             head, steps = uvarint(run.channels), values.reshape(run.channels, -1).T
+        if run.element >= FIRST_FLOAT:  # by their bytes too, where these are shorter
+            block = encode_floats(steps, run.element, level, run.channels)
+            floats = _piece(code, values.size, head + bytes(block))
+            return min(floats, _piece(PLAIN, part.size, part.tobytes()), key=len)
         signal = head + encode_signal(steps, level)
         ways.append(_piece(code, values.size, signal))
     if not ways or level >= _BYTES_LEVEL or 4 * len(ways[0]) > 3 * part.size:
@@ -159,7 +165,7 @@ class Piece(NamedTuple):
             return "tables"
         if self.element == INT24:
             return "int24"
-        return _DTYPES[self.element].name
+        return FLOAT_NAMES.get(self.element) or _DTYPES[self.element].name
 
 
 def pieces_of(data: Buffer) -> Iterator[Piece]:
@@ -243,7 +249,10 @@ def _decode_integers(piece: Piece, out: NDArray[np.uint8]) -> None:
             raise CorruptError("a piece has an impossible number of channels")
         data = data[reader.at :]
     values = np.empty(n, dtype)
-    decode_signal(data, values)
+    if piece.element >= FIRST_FLOAT:
+        decode_floats(data, values, piece.element)
+    else:
+        decode_signal(data, values)
     if piece.code & _PLANAR:
         values = values.reshape(-1, channels).T.ravel()
     if wide:
