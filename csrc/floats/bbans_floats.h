@@ -120,8 +120,8 @@ static inline bbans_wide bbans_product_portable(uint64_t a, uint64_t b)
 static inline bbans_wide bbans_product(uint64_t a, uint64_t b)
 {
 #ifdef __SIZEOF_INT128__
-    const __extension__ unsigned __int128 wide =
-        (__extension__ unsigned __int128)a * b;
+    __extension__ typedef unsigned __int128 both;
+    const both wide = (both)a * b;
     bbans_wide product;
 
     product.high = (uint64_t)(wide >> 64);
@@ -247,9 +247,10 @@ static inline uint64_t bbans_magnitude_of(const bbans_float_type *type,
 }
 
 /* The order of the float nearest to d num / by 2^e. */
-static inline uint64_t bbans_multiple(const bbans_float_type *type,
-                                      const bbans_conversion *c,
-                                      const bbans_quotient *by, uint64_t d)
+static inline uint64_t bbans_float_multiple(const bbans_float_type *type,
+                                            const bbans_conversion *c,
+                                            const bbans_quotient *by,
+                                            uint64_t d)
 {
     const uint64_t size = d >> 63 != 0 ? 0 - d : d;
     uint64_t magnitude = 0;
