@@ -326,7 +326,7 @@ def test_a_block_has_whole_frames():
         ((16, 512, 512), "u2", "tyx", 1 << 18, 16 << 18),
         ((17, 512, 512), "u2", "tyx", 1 << 18, 9 << 18),
         ((3, 3000, 2000), "u1", "tyx", 6_000_000, 6_000_000),
-        # a frame by itself, and one of more than a block, by rows that end where it does
+        # a frame by itself, or of more than a block: rows that end where it does
         ((4000, 4000), "u1", "yx", 4000, 1000 * 4000),
         ((4000, 4000, 3), "u2", "yxc", 12000, 334 * 12000),
         ((3, 4000, 3000), "u2", "tyx", 3000, 1334 * 3000),
