@@ -26,7 +26,12 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
-from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, ContainerReader
+from bbans.formats.container import (
+    AXES_MAX,
+    BLOCK_BYTES_MAX,
+    ContainerReader,
+    float_element,
+)
 from bbans.formats.grid_coder import axes_coder, is_grid
 from bbans.frozen.base import FrozenModel
 from bbans.integrations.models import as_reference, find_model, is_fingerprint
@@ -36,9 +41,16 @@ __all__ = ["ChunkCodec", "ChunkCoder"]
 _BYTE = np.dtype(np.uint8)
 
 
-def _is_signal(dtype: np.dtype[Any]) -> bool:
-    """Whether elements are coded by their values, as integers; else by their bytes."""
-    return dtype.kind in "iubmM"
+def _is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether elements are coded by their values; else by their bytes."""
+    return dtype.kind in "iubmM" or float_element(_real(dtype)) is not None
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of both parts of complex numbers; another is as it is."""
+    if dtype.kind != "c":
+        return dtype
+    return np.dtype(f"{dtype.str[0]}f{dtype.itemsize // 2}")
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -181,12 +193,18 @@ class ChunkCoder:
             If the model is not at hand.
         """
         self.check(array.dtype, array.shape)
-        if not _is_signal(array.dtype):
+        if not _is_number(array.dtype):
             return self._encode_bytes(array)
-        coder = self
+        coder = replace(self, axis=self._axis(array.shape))
+        if array.dtype.kind == "c":  # both parts are channels, as columns are, or bands
+            by_default = coder.axis is None and coder.axes is None
+            if by_default and SignalCoder(self.level).width(array.shape) > 1:
+                coder = replace(coder, axis=0)
+            coder = coder._with_band()
+            array = np.array(array, order="C")[..., None].view(_real(array.dtype))
         if array.dtype == _BYTE and array.ndim == 3 and array.shape[0] == 1:
             array = array[..., None]  # three axes from 1 on are planes
-            coder = self._with_band()
+            coder = coder._with_band()
         if self.model is not None:
             try:
                 return compress(array, ModelCoder(find_model(self.model), self.level))
@@ -195,21 +213,18 @@ class ChunkCoder:
         return coder._encode_values(array)
 
     def _with_band(self) -> ChunkCoder:
-        """For an array with one more axis behind, of length 1."""
-        axis, axes = self.axis, self.axes
-        if axes is not None:
-            bands = ("c", "s", "band", "channel")
-            axes = (*axes, next(name for name in bands if name not in axes))
-        elif axis is not None and axis < 0:
-            axis -= 1
-        return replace(self, axis=axis, axes=axes)
+        """For an array with one more axis behind."""
+        if self.axes is None:
+            return self
+        bands = ("c", "s", "band", "channel", "sample")
+        band = next((name for name in bands if name not in self.axes), "rgba")
+        return replace(self, axes=(*self.axes, band))
 
     def _encode_values(self, array: NDArray[Any]) -> bytes:
-        """Code elements by their values."""
+        """Code an array by its values."""
         found: Coder | None = None
-        axis = self._axis(array.shape)
-        if axis is not None:
-            found = SignalCoder(self.level, axis)
+        if self.axis is not None:
+            found = SignalCoder(self.level, self.axis)
         elif self.axes is not None:
             found = axes_coder(self.axes, array.shape, self.level)
         return compress(array, found, level=self.level if found is None else None)
@@ -246,7 +261,8 @@ class ChunkCoder:
         Returns
         -------
         ndarray
-            Elements that were coded by their bytes are returned as bytes.
+            Elements that were coded by their bytes are returned as bytes, and complex
+            numbers as floats, two for each.
 
         Raises
         ------
@@ -277,12 +293,15 @@ class ChunkCoder:
         """
         size = math.prod(shape)
         values = self.decode(data, size * dtype.itemsize)
-        if not _is_signal(dtype):
+        if not _is_number(dtype):
             little = dtype.newbyteorder("<")
             if values.dtype == _BYTE and values.size == size * dtype.itemsize:
                 return values.view(little).astype(dtype, copy=False).reshape(shape)
-        elif values.size == size and _native(values.dtype) == _native(dtype):
-            return values.astype(dtype, copy=False).reshape(shape)
+        elif values.nbytes == size * dtype.itemsize and (
+            _native(values.dtype) == _native(_real(dtype))
+        ):
+            values = values.astype(_real(dtype), copy=False)
+            return values.view(dtype).reshape(shape)
         raise CorruptError(
             f"a chunk holds {values.size} elements of {values.dtype}, not those of an "
             f"array of {dtype} and shape {shape}"
