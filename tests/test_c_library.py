@@ -273,7 +273,7 @@ def test_the_header_is_cpp(tmp_path):
 def test_the_guide(tmp_path):
     """Its commands, in a copy of the clone."""
     guide = (ROOT / "docs" / "guide" / "c.md").read_text("utf-8")
-    (commands,) = re.findall(r"^```sh\n(.*?)^```", guide, re.M | re.S)
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```", guide, re.M | re.S))
     for folder in ("csrc", "tools"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for name in ("README.md", "LICENSE", "bbans/data/english.bbm"):
