@@ -50,7 +50,6 @@ from bbans.formats.container import (
     float_element,
 )
 from bbans.formats.floats import decode_floats, encode_floats
-from bbans.formats.grids import decode_grid
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
     from bbans.formats.pieces import Layout
@@ -689,6 +688,8 @@ class _Grids:
     """Integers of a grid, whose block says how they lie."""
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.grids import decode_grid
+
         decode_grid(data, out)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -22,8 +22,9 @@ from bbans.formats.axes import (
 )
 from bbans.formats.coders import LEVEL_DEFAULT, ByteCoder, Coder, SignalCoder
 from bbans.formats.container import BLOCK_BYTES_MAX, FIRST_EXTENSION, GRID, Header
-from bbans.formats.floats import encode_floats
-from bbans.formats.grids import Grid, decode_grid, encode_grid
+
+if TYPE_CHECKING:  # loaded when used, as the coders of other blocks are
+    from bbans.formats.grids import Grid
 
 __all__ = ["GridCoder", "axes_coder", "default_coder", "is_grid"]
 
@@ -131,10 +132,16 @@ class GridCoder(Coder):
     def encode(self, steps: NDArray[Any]) -> Buffer:
         grid = self._planned.grid(steps.size)
         if self._is_float:
+            from bbans.formats.floats import encode_floats
+
             return encode_floats(steps, self._element, self.level, grid=grid)
+        from bbans.formats.grids import encode_grid
+
         return encode_grid(steps, grid, self.level)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.grids import decode_grid
+
         decode_grid(data, out)
 
     def shortest(self, steps: NDArray[Any], start: int = 0) -> tuple[int, Buffer]:
@@ -204,6 +211,8 @@ class _Plan:
         Where frames are divided, a block is one frame: rows that follow each other,
         even if one image ends among them.
         """
+        from bbans.formats.grids import Grid
+
         layout = self.layout
         if not self.by_frames:
             return Grid(size // self.row, layout.columns, layout.bands)
