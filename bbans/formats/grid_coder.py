@@ -198,12 +198,14 @@ class _Plan:
         return frames * self.frame
 
     def _by_rows(self) -> int:
-        """Blocks of about the same number of rows, which end where a frame does if
-        there are such."""
+        """Blocks of about the same number of rows; of several frames such that end
+        where a frame does, if there are."""
         rows = max(self.layout.rows, 1)
         parts = -(-rows // max(_BLOCK // self.row, 1))
-        even = (n for n in range(parts, 2 * parts) if rows % n == 0)
-        return -(-rows // next(even, parts)) * self.row
+        if self.layout.n_frames > 1:
+            even = (n for n in range(parts, 2 * parts) if rows % n == 0)
+            parts = next(even, parts)
+        return -(-rows // parts) * self.row
 
     def grid(self, size: int) -> Grid:
         """The grid of a block of so many elements.
