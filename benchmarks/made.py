@@ -17,6 +17,22 @@ def series(steps: int, channels: int) -> NDArray[np.int32]:
     return np.rint(x[2:]).astype(np.int32)
 
 
+def frames(count: int, rows: int, columns: int, *bands: int) -> NDArray[np.uint8]:
+    """Discs that drift over a bright ground, with a camera's noise."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:rows, :columns]
+    at = rng.uniform(0, (rows, columns), (12, 2))
+    made = np.empty((count, rows, columns, *bands))
+    for frame in made:
+        at += rng.normal(size=at.shape)
+        far = (y[..., None] - at[:, 0]) ** 2 + (x[..., None] - at[:, 1]) ** 2
+        seen = 128 + x / 8 - 60 * np.exp(-far / 30).sum(axis=-1)
+        for band in np.ndindex(bands):
+            frame[(..., *band)] = seen * (1 + 0.1 * sum(band))
+    made += rng.normal(size=made.shape)
+    return np.rint(made.clip(0, 255)).astype(np.uint8)
+
+
 def lines(count: int) -> list[bytes]:
     """Lines of a log."""
     rng = np.random.default_rng(1)
