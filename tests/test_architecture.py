@@ -309,7 +309,10 @@ C_FLOORS = [
     ("signals", "bbans_signal_residual.h bbans_residual_core.h"),
     ("signals", "bbans_signal_residual.c"),
     ("signals", "bbans_signal.c bbans_signal_encode.c"),
-    ("grids", "bbans_grids.h bbans_grid_predict.c bbans_grid_fit.c bbans_grid_values.c"),
+    (
+        "grids",
+        "bbans_grids.h bbans_grid_predict.c bbans_grid_fit.c bbans_grid_values.c",
+    ),
     ("grids", "bbans_grid.c bbans_grid_encode.c"),
     ("floats", "bbans_floats.h bbans_float_planes.c"),
     ("floats", "bbans_float.c bbans_float_encode.c"),

@@ -49,9 +49,9 @@ from bbans.formats.container import (
     Line,
     float_element,
 )
-from bbans.formats.floats import decode_floats, encode_floats
 
 if TYPE_CHECKING:  # loaded when used: bytes need no models, and no distributions
+    from bbans.formats.floats import GridLike
     from bbans.formats.pieces import Layout
     from bbans.frozen.base import FrozenModel
 
@@ -215,6 +215,20 @@ class Coder(ABC):
         ways = [] if data is None else [(self.method, data)]
         return _shortest([*ways, *self._without(steps)])
 
+    def _floats(
+        self,
+        steps: NDArray[Any],
+        *,
+        level: int | None = None,
+        channels: int = 0,
+        grid: GridLike | None = None,
+    ) -> Buffer:
+        """A block of floats, of the form that this coder knows them in."""
+        from bbans.formats.floats import encode_floats
+
+        level = self.level if level is None else level
+        return encode_floats(steps, self._element, level, channels, grid)
+
     def _shortest_floats(self, steps: NDArray[Any]) -> tuple[int, Buffer]:
         """Code a block of floats by this coder, or not: they have a form of bytes."""
         data = self.encode(steps)
@@ -237,7 +251,7 @@ class Coder(ABC):
         plain = octets(steps)
         yield STORED, plain.data
         if self._is_float:
-            yield FLOATS, encode_floats(steps, self._element, self.level)
+            yield FLOATS, self._floats(steps)
             return
         yield BYTE_BLOCK, encode_bytes(plain, int(self.level >= _ORDER_1_LEVEL))
 
@@ -282,7 +296,7 @@ class ByteCoder(Coder):
 
     def encode(self, steps: NDArray[Any]) -> Buffer:
         if self._is_float:
-            return encode_floats(steps, self._element, self._float_level)
+            return self._floats(steps, level=self._float_level)
         return encode_bytes(octets(steps), self.order)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -390,7 +404,7 @@ class SignalCoder(Coder):
         from bbans.formats.signals import encode_signal
 
         if self._is_float:
-            return encode_floats(steps, self._element, self.level, steps.shape[1])
+            return self._floats(steps, channels=steps.shape[1])
         return encode_signal(steps, self.level, self._line)
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
@@ -700,6 +714,8 @@ class _Floats:
         self._element = element
 
     def decode(self, data: Buffer, out: NDArray[Any]) -> None:
+        from bbans.formats.floats import decode_floats
+
         decode_floats(data, out, self._element)
 
 

@@ -132,9 +132,7 @@ class GridCoder(Coder):
     def encode(self, steps: NDArray[Any]) -> Buffer:
         grid = self._planned.grid(steps.size)
         if self._is_float:
-            from bbans.formats.floats import encode_floats
-
-            return encode_floats(steps, self._element, self.level, grid=grid)
+            return self._floats(steps, grid=grid)
         from bbans.formats.grids import encode_grid
 
         return encode_grid(steps, grid, self.level)
