@@ -39,51 +39,6 @@ void bbans_signal_lay_out(bbans_signal_values *x, size_t steps, size_t channels,
     *work += bbans_aligned(4 * (n + (channels + 1) * x->margin));
 }
 
-/* ---- The message -----------------------------------------------------------
- */
-
-/* docs/format.md, "Message", of one lane or more. */
-static int start_source(bbans_signal_source *s, unsigned lanes,
-                        const uint8_t *bytes, size_t n_bytes)
-{
-    size_t n_heads = 8 * (size_t)lanes;
-    unsigned i;
-
-    memset(s, 0, sizeof *s);
-    s->words = bytes;
-    if (lanes == 1) {
-        if (n_bytes == 0 || bytes[n_bytes - 1] == 0)
-            return 0;
-        n_heads = n_bytes < 8                 ? n_bytes
-                  : n_bytes % 4 != 0          ? 4 + n_bytes % 4
-                  : bytes[n_bytes - 1] < 0x80 ? 8
-                                              : 4;
-        s->x[0] = bbans_load(bytes + n_bytes - n_heads, n_heads);
-    }
-    if (n_bytes < n_heads || (n_bytes - n_heads) % 4 != 0)
-        return 0;
-    s->n_words = (n_bytes - n_heads) / 4;
-    for (i = 0; lanes > 1 && i < lanes; i++) {
-        s->x[i] = bbans_load(bytes + 4 * s->n_words + 8 * i, 8);
-        if (s->x[i] < BBANS_HEAD_MIN || s->x[i] > BBANS_HEAD_MAX)
-            return 0;
-    }
-    return 1;
-}
-
-/* All was popped that an encoder pushed. */
-static int is_empty(const bbans_signal_source *s, unsigned lanes)
-{
-    unsigned i;
-
-    if (s->n_words > 0)
-        return 0;
-    for (i = 0; i < lanes; i++)
-        if (s->x[i] != (lanes > 1 ? BBANS_HEAD_MIN : 1))
-            return 0;
-    return 1;
-}
-
 /* ---- Decoding --------------------------------------------------------------
  */
 
@@ -185,7 +140,7 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     lanes = 1u << (block[0] & 3);
     channels = (uint64_t)1 + (block[0] >> 2);
     if (lanes > BBANS_SIGNAL_LANES_MAX ||
-        !start_source(&s, lanes, block + 1, n_bytes - 1))
+        !bbans_source_begin(&s, lanes, block + 1, n_bytes - 1))
         return BBANS_ERR_CORRUPT;
     if (channels > BBANS_SIGNAL_CHANNELS_FEW)
         channels = bbans_source_number(&s);
@@ -208,5 +163,5 @@ bbans_status bbans_signal_decompress(int element, const uint64_t *line,
     for (i = 0; i < d.x.channels; i++)
         if (!decode_channel(&d, &s, lanes, i, &along, element, (uint8_t *)data))
             return BBANS_ERR_CORRUPT;
-    return is_empty(&s, lanes) ? BBANS_OK : BBANS_ERR_CORRUPT;
+    return bbans_source_is_empty(&s, lanes) ? BBANS_OK : BBANS_ERR_CORRUPT;
 }

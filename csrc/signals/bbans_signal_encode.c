@@ -320,55 +320,6 @@ static void code_channel(encoder *e, size_t channel, const bbans_line *line)
     put_channel(e, channel, best ? &ways.best : &ways.other);
 }
 
-/* ---- The message ----------------------------------------------------------
- */
-
-/* Words go up from bytes[0]; returns where the message ends, 0 if it is longer
- * than cap. */
-static size_t push_all(const bbans_sink *sink, unsigned lanes, uint8_t *bytes,
-                       size_t cap)
-{
-    uint64_t x[BBANS_SIGNAL_LANES_MAX];
-    size_t i, n_bytes = 0;
-    unsigned k;
-
-    for (k = 0; k < BBANS_SIGNAL_LANES_MAX; k++)
-        x[k] = lanes > 1 ? BBANS_HEAD_MIN : 1;
-    for (i = sink->n; i-- > 0;) {
-        const uint32_t start = sink->step[i].start;
-        const uint32_t freq = sink->step[i].freq;
-        const unsigned lane = start >> BBANS_SIGNAL_PREC;
-        const unsigned bits = freq & (BBANS_SIGNAL_RAW - 1);
-        const int raw = freq >= BBANS_SIGNAL_RAW;
-        uint64_t head = x[lane];
-
-        /* Below f 2^(63 - r), or 2^(63 - n), pushing stays below 2^63. */
-        if (head >> 32 >= (raw ? (uint64_t)1 << (31 - bits)
-                               : (uint64_t)freq << (31 - BBANS_SIGNAL_PREC))) {
-            if (cap - n_bytes < 4)
-                return 0;
-            bbans_store(bytes + n_bytes, head, 4);
-            n_bytes += 4;
-            head >>= 32;
-        }
-        if (raw)
-            x[lane] = head << bits | bbans_slot_bits(start, BBANS_SIGNAL_PREC);
-        else
-            x[lane] = (head / freq << BBANS_SIGNAL_PREC) + head % freq +
-                      bbans_slot_bits(start, BBANS_SIGNAL_PREC);
-    }
-    for (k = 0; k < lanes; k++) {
-        const size_t n =
-            lanes > 1 ? 8 : ((size_t)bbans_bit_length(x[k]) + 7) / 8;
-
-        if (cap - n_bytes < n)
-            return 0;
-        bbans_store(bytes + n_bytes, x[k], n);
-        n_bytes += n;
-    }
-    return n_bytes;
-}
-
 /* ---- A block ---------------------------------------------------------------
  */
 
@@ -454,7 +405,7 @@ bbans_status bbans_signal_compress(int element, const uint64_t *line,
     most = cap < 1 + n * e.width ? cap : 1 + n * e.width;
     sink = shortest(&e);
     if (sink->n <= sink->cap) {
-        i = push_all(sink, e.lanes, block + 1, most - 1);
+        i = bbans_sink_push(sink, e.lanes, block + 1, most - 1);
         if (i > 0) {
             *n_bytes = 1 + i;
             return BBANS_OK;

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: MIT */
 #include "bbans_signal_predict.h"
 
+#include "bbans_fixed_point.h"
+
 #ifndef BBANS_DECODER_ONLY
 
 #define PIECE BBANS_SIGNAL_PIECE
@@ -17,9 +19,6 @@
 #define VALUE_BITS 23 /* of what is multiplied */
 #define BUFFER (PIECE + BBANS_PREDICT_REACH + OWN + WIDTH)
 
-/* Fixed point: ONE is 1. */
-#define ONE_BITS 60
-#define ONE ((int64_t)1 << ONE_BITS)
 #define SOLUTION_BITS 40 /* of scaled coefficients */
 
 typedef struct {
@@ -84,92 +83,6 @@ typedef struct {
     int64_t *sum;    /* [OWN * OWN], then [PIECE] */
 } fit;
 
-/* ---- Arithmetic ---------------------------------------------------------- */
-
-/* floor(a b / 2^60); |a|, |b| <= 2^61.  In halves of 30 bits: a_1 b_0 + a_0 b_1
- * is below 2^62. */
-static inline int64_t product(int64_t a, int64_t b)
-{
-#ifdef __SIZEOF_INT128__
-    return (int64_t)((__extension__(__int128) a * b) >> ONE_BITS);
-#else
-    const int64_t mask = ((int64_t)1 << 30) - 1;
-    const int64_t a1 = bbans_floor_shift(a, 30), a0 = a & mask;
-    const int64_t b1 = bbans_floor_shift(b, 30), b0 = b & mask;
-
-    return a1 * b1 +
-           bbans_floor_shift(a1 * b0 + a0 * b1 + ((a0 * b0) >> 30), 30);
-#endif
-}
-
-static unsigned bits_of(uint64_t v)
-{
-    return v == 0 ? 0 : (unsigned)bbans_bit_length(v);
-}
-
-static uint64_t size_of(int64_t v)
-{
-    return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-}
-
-/* log2(v) in 2^-16, less up to 2^-12; v >= 1. */
-static int64_t log2_of(uint64_t v)
-{
-    const unsigned bits = bits_of(v);
-    uint64_t m = bits > 32 ? v >> (bits - 32) : v << (32 - bits);
-    int64_t log = (int64_t)(bits - 1);
-    unsigned i;
-
-    for (i = 0; i < 12; i++) { /* m in [1, 2), of 31 bits */
-        m = (m * m) >> 31;
-        log *= 2;
-        if (m >> 32 != 0) {
-            log++;
-            m >>= 1;
-        }
-    }
-    return log * 16;
-}
-
-/* v 2^shift, rounded down; what does not fit is the greatest. */
-static int64_t shifted(int64_t v, int shift)
-{
-    if (shift <= 0)
-        return bbans_floor_shift(v, shift < -62 ? 63 : (unsigned)-shift);
-    if ((int)bits_of(size_of(v)) + shift > 62)
-        return v < 0 ? -((int64_t)1 << 62) : (int64_t)1 << 62;
-    return v * ((int64_t)1 << shift);
-}
-
-static uint64_t root(uint64_t v) /* floor(sqrt(v)) */
-{
-    uint64_t r = 0, bit = (uint64_t)1 << 62;
-
-    while (bit > v)
-        bit >>= 2;
-    for (; bit != 0; bit >>= 2) {
-        if (v >= r + bit) {
-            v -= r + bit;
-            r = (r >> 1) + bit;
-        } else {
-            r >>= 1;
-        }
-    }
-    return r;
-}
-
-/* 2^91 / sqrt(m), m of 62 or 63 bits, to 60 bits: sqrt(m) = r + d, where d is
- * (m - r^2) / 2 r to 2^-32, and 1 / (r + d) is 1 / r - d / r^2 to 2^-60 of it.
- */
-static int64_t inverse_root(uint64_t m)
-{
-    const uint64_t r = root(m); /* 2^30.5 .. 2^31.5 */
-    const uint64_t d = ((m - r * r) << 28) / r, one = (uint64_t)1 << 62;
-    const uint64_t inverse = ((one / r) << 29) + (((one % r) << 29) / r);
-
-    return (int64_t)(inverse - (((inverse / r) * d) >> 29));
-}
-
 /* ---- Factors of the normal equations ------------------------------------- */
 
 static int64_t entry(const matrix *m, size_t size, size_t i, size_t j)
@@ -189,42 +102,44 @@ static void factorise(factor *f, const matrix *m, size_t size)
         const int64_t energy = entry(m, size, f->index[i], f->index[i]);
         int64_t *row = f->row[i], s;
 
-        f->scale[i] = (int)(bits_of((uint64_t)energy) + 1) / 2;
+        f->scale[i] = (int)(bbans_bits_of((uint64_t)energy) + 1) / 2;
         for (j = 0; j < i; j++) {
             const int64_t *other = f->row[j];
 
-            s = shifted(entry(m, size, f->index[i], f->index[j]),
-                        ONE_BITS - f->scale[i] - f->scale[j]);
+            s = bbans_shifted(entry(m, size, f->index[i], f->index[j]),
+                              BBANS_ONE_BITS - f->scale[i] - f->scale[j]);
             if (f->turn[j] < 0) {
                 row[j] = 0;
                 continue;
             }
             for (k = 0; k < j; k++)
-                s -= product(row[k], other[k]);
-            s = shifted(product(s > ONE    ? ONE
-                                : s < -ONE ? -ONE
-                                           : s,
-                                f->inverse[j]),
-                        f->turn[j] - 1);
-            row[j] = s > ONE ? ONE : s < -ONE ? -ONE : s;
+                s -= bbans_fixed_product(row[k], other[k]);
+            s = bbans_shifted(bbans_fixed_product(s > BBANS_ONE    ? BBANS_ONE
+                                                  : s < -BBANS_ONE ? -BBANS_ONE
+                                                                   : s,
+                                                  f->inverse[j]),
+                              f->turn[j] - 1);
+            row[j] = s > BBANS_ONE    ? BBANS_ONE
+                     : s < -BBANS_ONE ? -BBANS_ONE
+                                      : s;
         }
-        s = shifted(energy, ONE_BITS - 2 * f->scale[i]);
+        s = bbans_shifted(energy, BBANS_ONE_BITS - 2 * f->scale[i]);
         if (i == f->n)
             f->left[0] = s;
         for (k = 0; k < i; k++) {
-            s -= product(row[k], row[k]);
+            s -= bbans_fixed_product(row[k], row[k]);
             if (i == f->n)
                 f->left[k + 1] = s;
         }
         f->pivot[i] = s;
         if (i == f->n)
             break;
-        if (s < ONE >> 36) {
+        if (s < BBANS_ONE >> 36) {
             f->turn[i] = -1;
             continue;
         }
-        f->turn[i] = (int)(63 - bits_of((uint64_t)s)) / 2;
-        f->inverse[i] = inverse_root((uint64_t)s << (2 * f->turn[i]));
+        f->turn[i] = (int)(63 - bbans_bits_of((uint64_t)s)) / 2;
+        f->inverse[i] = bbans_inverse_root((uint64_t)s << (2 * f->turn[i]));
     }
 }
 
@@ -252,7 +167,7 @@ static size_t place(const candidate *to, size_t aside, size_t i)
 /* What a coefficient of `precision` costs, about. */
 static int64_t coefficient_cost(int64_t q)
 {
-    return ((int64_t)bits_of(size_of(q)) * 5 / 4 + 2) * 65536;
+    return ((int64_t)bbans_bits_of(bbans_size_of(q)) * 5 / 4 + 2) * 65536;
 }
 
 /* Precisions for which rounding a tap costs about 1 / n of the energy left. */
@@ -260,7 +175,8 @@ static void choose_precisions(const fit *f, const factor *c, size_t aside,
                               int64_t left, size_t steps, candidate *to,
                               int *constant)
 {
-    const int64_t log = log2_of((uint64_t)left) - log2_of(steps) + 4 * 65536;
+    const int64_t log =
+        bbans_fixed_log2((uint64_t)left) - bbans_fixed_log2(steps) + 4 * 65536;
     int own = 0, n_own = 0, others = 0, n_others = 0, most = 0;
     size_t i;
 
@@ -269,8 +185,9 @@ static void choose_precisions(const fit *f, const factor *c, size_t aside,
         int s = 0;
 
         if (c->turn[i] >= 0)
-            s = (int)bbans_floor_shift(
-                    log2_of((uint64_t)c->pivot[i]) - log + 2 * 65536 - 1, 17) -
+            s = (int)bbans_floor_shift(bbans_fixed_log2((uint64_t)c->pivot[i]) -
+                                           log + 2 * 65536 - 1,
+                                       17) -
                 worth(f, c, i);
         if (i == 0) {
             *constant = s > BBANS_SIGNAL_MU_BITS ? BBANS_SIGNAL_MU_BITS : s;
@@ -313,7 +230,8 @@ static int solve(const fit *f, const factor *c, size_t aside, candidate *to,
     for (i = aside + to->order + 1; i-- > 0;) {
         const int value = worth(f, c, i);
         int precision = constant, down;
-        int64_t s = bbans_floor_shift(target[i], ONE_BITS - SOLUTION_BITS);
+        int64_t s =
+            bbans_floor_shift(target[i], BBANS_ONE_BITS - SOLUTION_BITS);
         int64_t q = 0;
 
         if (i > 0) {
@@ -325,31 +243,32 @@ static int solve(const fit *f, const factor *c, size_t aside, candidate *to,
         }
         if (c->turn[i] >= 0) {
             for (k = i + 1; k <= aside + to->order; k++)
-                s -= product(c->row[k][i], solution[k]);
-            if (size_of(s) >> ONE_BITS != 0)
+                s -= bbans_fixed_product(c->row[k][i], solution[k]);
+            if (bbans_size_of(s) >> BBANS_ONE_BITS != 0)
                 return 0;
-            s = shifted(product(s, c->inverse[i]), c->turn[i] - 1);
-            if (size_of(s) >> ONE_BITS != 0)
+            s = bbans_shifted(bbans_fixed_product(s, c->inverse[i]),
+                              c->turn[i] - 1);
+            if (bbans_size_of(s) >> BBANS_ONE_BITS != 0)
                 return 0;
             down = SOLUTION_BITS - value - precision;
-            q = shifted(s, -(down > 0 ? down - 1 : down));
+            q = bbans_shifted(s, -(down > 0 ? down - 1 : down));
             if (down > 0)
                 q = bbans_floor_shift(q + 1, 1);
         }
-        if (i > 0 ? size_of(q) >> (BBANS_PREDICT_COEFFICIENT_BITS -
-                                   ((int)to->shift - precision)) !=
+        if (i > 0 ? bbans_size_of(q) >> (BBANS_PREDICT_COEFFICIENT_BITS -
+                                         ((int)to->shift - precision)) !=
                         0
-                  : size_of(q) >> 30 != 0)
+                  : bbans_size_of(q) >> 30 != 0)
             return 0;
-        solution[i] = shifted(q, SOLUTION_BITS - value - precision);
-        if (size_of(solution[i]) >> ONE_BITS != 0)
+        solution[i] = bbans_shifted(q, SOLUTION_BITS - value - precision);
+        if (bbans_size_of(solution[i]) >> BBANS_ONE_BITS != 0)
             return 0;
         if (i > 0) {
             to->coefficient[place(to, aside, i)] = (int32_t)q;
         } else {
             to->drop = (unsigned)(BBANS_SIGNAL_MU_BITS - precision);
             if (to->drop > 38 ||
-                size_of(q) > (uint64_t)BBANS_MU_MAX >> to->drop)
+                bbans_size_of(q) > (uint64_t)BBANS_MU_MAX >> to->drop)
                 return 0;
             to->constant = q * ((int64_t)1 << to->drop);
         }
@@ -365,12 +284,14 @@ static int64_t energy_cost(const fit *f, const matrix *m, int64_t left,
 {
     const unsigned down = f->down[GROUPS - 1];
     const int64_t rounding = m->sum[0] / 12;
-    int64_t energy = shifted(left > 0 ? left : 0, 2 * scale - ONE_BITS);
+    int64_t energy =
+        bbans_shifted(left > 0 ? left : 0, 2 * scale - BBANS_ONE_BITS);
 
-    energy += shifted(rounding, -2 * (int)down);
+    energy += bbans_shifted(rounding, -2 * (int)down);
     return (int64_t)m->steps *
-           (log2_of((uint64_t)energy + 1) +
-            ((int64_t)2 * (int)down - m->scale) * 65536 - log2_of(m->steps)) /
+           (bbans_fixed_log2((uint64_t)energy + 1) +
+            ((int64_t)2 * (int)down - m->scale) * 65536 -
+            bbans_fixed_log2(m->steps)) /
            2;
 }
 
@@ -408,8 +329,9 @@ static void consider(const fit *f, const matrix *m, int with_refs,
     i = 1 + aside + found.order;
     best = energy_cost(f, m, c->left[i], c->scale[c->n]);
     choose_precisions(f, c, aside,
-                      c->left[i] > ONE >> 50 ? c->left[i] : ONE >> 50, m->steps,
-                      &found, &constant);
+                      c->left[i] > BBANS_ONE >> 50 ? c->left[i]
+                                                   : BBANS_ONE >> 50,
+                      m->steps, &found, &constant);
     for (most = BBANS_PREDICT_SHIFT_MAX; most >= BBANS_SIGNAL_MU_BITS; most--) {
         found.cost = best;
         if (solve(f, c, aside, &found, constant, most)) {
@@ -432,7 +354,7 @@ static void best_of(const fit *f, const matrix *m, candidate *to)
         const size_t own = 1 + f->p->refs * f->width;
 
         to->cost = energy_cost(f, m, m->sum[own * f->size + own] / 4,
-                               ONE_BITS / 2 + 1);
+                               BBANS_ONE_BITS / 2 + 1);
     }
 }
 
@@ -514,7 +436,7 @@ static void choose_weights(fit *f, const uint64_t *energy, size_t n,
     for (b = 0; b < blocks; b++) {
         const uint64_t e = energy[b] / 2 + energy[b > 0 ? b - 1 : b] / 4 +
                            energy[b + 1 < blocks ? b + 1 : b] / 4 + floor;
-        const int log = (int)bits_of(e / block) - 1;
+        const int log = (int)bbans_bits_of(e / block) - 1;
 
         shift[b] = (uint8_t)log; /* below 64 */
         highest = log > highest ? log : highest;
@@ -526,7 +448,7 @@ static void choose_weights(fit *f, const uint64_t *energy, size_t n,
         for (k = 1; k <= (OWN + block - 1) / block; k++)
             any |= most[b + k];
         /* block n 2^(2 bits + shift) <= 2^61 */
-        room = 61 - 12 - 2 * (int)bits_of(any); /* |v| <= 2^bits */
+        room = 61 - 12 - 2 * (int)bbans_bits_of(any); /* |v| <= 2^bits */
         shift[b] =
             (uint8_t)(highest - shift[b] > room ? room : highest - shift[b]);
         spare = room - shift[b] < spare ? room - shift[b] : spare;
@@ -623,10 +545,10 @@ static void differences(const fit *f, size_t first, size_t n, int64_t *residual)
         const int64_t d3 =
             d2 - value[k - 1] + 2 * (int64_t)value[k - 2] - value[k - 3];
 
-        size[0] += size_of(d0);
-        size[1] += size_of(d1);
-        size[2] += size_of(d2);
-        size[3] += size_of(d3);
+        size[0] += bbans_size_of(d0);
+        size[1] += bbans_size_of(d1);
+        size[2] += bbans_size_of(d2);
+        size[3] += bbans_size_of(d3);
     }
     for (order = 1; order < 4; order++)
         if (size[order] < size[best])
@@ -695,8 +617,8 @@ static int64_t split(fit *f, size_t first, size_t n, matrix *level)
     cost += split(f, first + half, n - half, right);
     scale = (m->scale < right->scale ? m->scale : right->scale) - 1;
     for (i = 0; i < f->size * f->size; i++)
-        m->sum[i] = shifted(m->sum[i], scale - m->scale) +
-                    shifted(right->sum[i], scale - right->scale);
+        m->sum[i] = bbans_shifted(m->sum[i], scale - m->scale) +
+                    bbans_shifted(right->sum[i], scale - right->scale);
     m->scale = scale;
     m->steps += right->steps;
     to = f->part + f->candidates;
@@ -714,7 +636,7 @@ static int64_t split(fit *f, size_t first, size_t n, matrix *level)
 
 static unsigned depth_of(size_t pieces)
 {
-    return 2 + bits_of(pieces);
+    return 2 + bbans_bits_of(pieces);
 }
 
 #define ALIGNED(bytes) (((bytes) + 7) & ~(size_t)7)
@@ -750,8 +672,8 @@ static unsigned down_of(const bbans_signal_values *x, size_t channel)
     unsigned bits;
 
     for (t = 0; t < x->steps; t++)
-        any |= (uint32_t)size_of(value[t]);
-    bits = bits_of(any);
+        any |= (uint32_t)bbans_size_of(value[t]);
+    bits = bbans_bits_of(any);
     return bits > VALUE_BITS ? bits - VALUE_BITS : 0;
 }
 
@@ -775,9 +697,9 @@ static void like_differences(const fit *f, size_t channel, size_t end,
 
     for (i = 0; i < LIKE_STEPS + 2 * LIKE_LAG; i++) {
         d[i] = (int64_t) * (value - i - 1) - *(value - i - 2);
-        any |= size_of(d[i]);
+        any |= bbans_size_of(d[i]);
     }
-    down = bits_of(any) > 20 ? bits_of(any) - 20 : 0;
+    down = bbans_bits_of(any) > 20 ? bbans_bits_of(any) - 20 : 0;
     for (i = 0; i < LIKE_STEPS + 2 * LIKE_LAG; i++)
         d[i] = bbans_floor_shift(d[i], down);
 }
@@ -806,8 +728,9 @@ static int64_t likeness(const fit *f, size_t channel)
                 both += own[i + LIKE_LAG] * other[i + lag];
             most = both > most ? both : -both > most ? -both : most;
         }
-        score += 2 * log2_of((uint64_t)most + 1) - log2_of((uint64_t)square) -
-                 log2_of((uint64_t)own_square);
+        score += 2 * bbans_fixed_log2((uint64_t)most + 1) -
+                 bbans_fixed_log2((uint64_t)square) -
+                 bbans_fixed_log2((uint64_t)own_square);
     }
     return score / LIKE_PARTS;
 }
@@ -897,9 +820,10 @@ static int64_t residual_cost(const int32_t *value, const int64_t *mu, size_t n)
         uint64_t sum = 64 * part; /* a quarter */
 
         for (k = 0; k < part; k++)
-            sum += size_of((int64_t)value[k] * (1 << BBANS_SIGNAL_MU_BITS) -
-                           mu[k]);
-        cost += (int64_t)part * (log2_of(sum) - log2_of(part));
+            sum += bbans_size_of(
+                (int64_t)value[k] * (1 << BBANS_SIGNAL_MU_BITS) - mu[k]);
+        cost +=
+            (int64_t)part * (bbans_fixed_log2(sum) - bbans_fixed_log2(part));
         value += part;
         mu += part;
         n -= part;
@@ -928,9 +852,9 @@ static int64_t trial_cost(const fit *f, int level, int64_t *mu, void *memory,
         cost +=
             residual_cost(value + first + skipped, mu + skipped, n - skipped);
         for (t = 0; t < n; t++)
-            *sum += size_of((int64_t)value[first + t] *
-                                (1 << BBANS_SIGNAL_MU_BITS) -
-                            mu[t]);
+            *sum += bbans_size_of((int64_t)value[first + t] *
+                                      (1 << BBANS_SIGNAL_MU_BITS) -
+                                  mu[t]);
     }
     *sum /= n * parts;
     return cost;
@@ -949,7 +873,8 @@ static void choose_adaptation(fit *f, int level, int64_t *mu, void *memory)
         return;
     best = trial_cost(f, level, mu, memory, &size);
     best -= best / 512;
-    f->p->scale = bits_of(size) > 9 ? bits_of(size) - 9 : 0; /* to 2^8 */
+    f->p->scale =
+        bbans_bits_of(size) > 9 ? bbans_bits_of(size) - 9 : 0; /* to 2^8 */
     for (i = 0; i < (level < 7 ? 2 : 4); i++) {
         int64_t cost;
 

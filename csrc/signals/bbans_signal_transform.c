@@ -11,40 +11,6 @@
 #define SHIFT_BITS 6
 #define MOST_MAX ((uint64_t)2 * BBANS_SIGNAL_VALUE_MAX)
 
-/* ---- Numbers --------------------------------------------------------------
- */
-
-#define LENGTH_BITS 6
-#define LENGTH_ALL 63 /* more bits than these: all 64 */
-#define QUOTIENT_MAX 16
-
-uint64_t bbans_source_number(bbans_signal_source *s)
-{
-    const unsigned length = (unsigned)bbans_source_bits(s, 0, LENGTH_BITS);
-    uint64_t value;
-
-    if (length == 0)
-        return 0;
-    if (length < LENGTH_ALL)
-        return (uint64_t)1 << (length - 1) |
-               bbans_source_bits(s, 0, length - 1);
-    value = bbans_source_bits(s, 0, 64);
-    if (value >> (LENGTH_ALL - 1) == 0)
-        s->bad = 1; /* it has a shorter form */
-    return value;
-}
-
-uint32_t bbans_source_rice(bbans_signal_source *s, unsigned k)
-{
-    uint32_t quotient = 0;
-
-    while (quotient < QUOTIENT_MAX && bbans_source_bits(s, 0, 1) != 0)
-        quotient++;
-    if (quotient == QUOTIENT_MAX)
-        return (uint32_t)bbans_source_bits(s, 0, 32);
-    return quotient << k | (uint32_t)bbans_source_bits(s, 0, k);
-}
-
 /* ---- Gaps between the distinct values -------------------------------------
  */
 
@@ -336,54 +302,6 @@ int bbans_transform_undo(const bbans_transform *transform,
 }
 
 #ifndef BBANS_DECODER_ONLY
-/* ---- Numbers on their way out ---------------------------------------------
- */
-
-void bbans_sink_number(bbans_sink *sink, uint64_t value)
-{
-    const unsigned bits = (unsigned)bbans_bit_length(value);
-    const unsigned length = bits < LENGTH_ALL ? bits : LENGTH_ALL;
-
-    bbans_sink_bits(sink, 0, length, LENGTH_BITS);
-    if (length == LENGTH_ALL)
-        bbans_sink_bits(sink, 0, value, 64);
-    else if (length > 1)
-        bbans_sink_bits(sink, 0, value - ((uint64_t)1 << (length - 1)),
-                        length - 1);
-}
-
-/* Bit by bit, as it is popped: heads may take words in between. */
-void bbans_sink_rice(bbans_sink *sink, uint32_t value, unsigned k)
-{
-    const uint32_t quotient = value >> k;
-    uint32_t i;
-
-    for (i = 0; i < quotient && i < QUOTIENT_MAX; i++)
-        bbans_sink_bits(sink, 0, 1, 1);
-    if (i == QUOTIENT_MAX) {
-        bbans_sink_bits(sink, 0, value, 32);
-        return;
-    }
-    bbans_sink_bits(sink, 0, 0, 1);
-    bbans_sink_bits(sink, 0, value, k);
-}
-
-uint64_t bbans_sink_cost(const bbans_sink *sink, size_t from)
-{
-    const size_t n = sink->n < sink->cap ? sink->n : sink->cap;
-    uint64_t cost = 0;
-    size_t i;
-
-    for (i = from; i < n; i++) {
-        const uint32_t freq = sink->step[i].freq;
-
-        cost += freq >= BBANS_SIGNAL_RAW
-                    ? 256 * (freq - BBANS_SIGNAL_RAW)
-                    : 256 * BBANS_SIGNAL_PREC - bbans_signal_log2(freq);
-    }
-    return cost;
-}
-
 /* ---- Parameters on their way out ------------------------------------------
  */
 
@@ -1007,7 +925,8 @@ static void consider(bbans_transforms *ways, costs *c, const workspace *w,
                                      ? most
                                      : width >> transform->shift);
     cost = estimate(transform, w->difference, steps, NULL);
-    if (transform->order == 0 && transform->kind == BBANS_SIGNAL_OFFSET &&
+    if (level > 0 && transform->order == 0 &&
+        transform->kind == BBANS_SIGNAL_OFFSET &&
         may_be_wrapped(w, steps, transform->base, divisor, most))
         consider_wraps(ways, c, w, steps, transform, level);
     if (!has_bits(steps, most) && kinds_in_sample(w, steps) > SAMPLE_FEW) {
@@ -1110,8 +1029,9 @@ void bbans_transform_choose(bbans_transforms *ways, const uint8_t *data,
         }
         /* Linear prediction finds differences too: they are for what is wide,
          * or of few kinds. */
-        if (order == 0 || ways->best.kind == BBANS_SIGNAL_LOW_BITS ||
-            (order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
+        if (order == 0 ||
+            (level > 0 && ways->best.kind == BBANS_SIGNAL_LOW_BITS) ||
+            (level > 0 && order == 1 && kinds_in_sample(&w, steps) <= KINDS_FEW))
             consider(ways, &c, &w, steps, &transform, level);
         else if (order > 0)
             break;

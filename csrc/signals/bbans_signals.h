@@ -108,6 +108,12 @@ typedef struct {
     int bad;              /* something was popped that no encoder pushes */
 } bbans_signal_source;
 
+/* From bytes, a message of so many lanes; returns 0 if they are none.  And
+ * whether all was popped that an encoder pushed. */
+int bbans_source_begin(bbans_signal_source *s, unsigned lanes,
+                       const uint8_t *bytes, size_t n_bytes);
+int bbans_source_is_empty(const bbans_signal_source *s, unsigned lanes);
+
 /* The next slot of 2^28, and on past the interval that holds it. */
 static inline uint32_t bbans_source_slot(const bbans_signal_source *s,
                                          unsigned lane)
@@ -255,6 +261,11 @@ void bbans_sink_rice(bbans_sink *sink, uint32_t value, unsigned k);
 /* What steps from .. n - 1 cost, in 2^-8 bits. */
 uint64_t bbans_sink_cost(const bbans_sink *sink, size_t from);
 
+/* Push all.  Words go up from bytes[0]; returns where the message ends, 0 if it
+ * is longer than cap. */
+size_t bbans_sink_push(const bbans_sink *sink, unsigned lanes, uint8_t *bytes,
+                       size_t cap);
+
 /* log2(v) in 2^-8, v >= 1. */
 static inline unsigned bbans_signal_log2(uint32_t v)
 {
@@ -267,7 +278,8 @@ static inline unsigned bbans_signal_log2(uint32_t v)
 uint64_t bbans_signal_information(const uint32_t *count, size_t n);
 
 /* Elements to values: those of a channel lie `stride` bytes apart.  `work` has
- * room for BBANS_TRANSFORM_WORK bytes a step.  The ways to do it: */
+ * room for BBANS_TRANSFORM_WORK bytes a step.  Level 0: without what helps
+ * where elements follow each other in time.  The ways to do it: */
 #define BBANS_TRANSFORM_WORK 24
 
 typedef struct {
