@@ -314,6 +314,8 @@ C_FLOORS = [
     ("grids", "bbans_grids.h bbans_grid_predict.c bbans_grid_fit.c bbans_grid_values.c"),
     ("grids", "bbans_grid.c bbans_grid_encode.c"),
     ("floats", "bbans_floats.h bbans_float_planes.c"),
+    ("floats", "bbans_float_convert.c bbans_float_find.c"),
+    ("floats", "bbans_float_integers.c bbans_float_gather.c"),
     ("floats", "bbans_float.c bbans_float_encode.c"),
     ("files", "bbans_network_file.c"),
     ("files", "bbans_model.c bbans_model_pack.c bbans_block_model.c"),
