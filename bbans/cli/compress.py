@@ -108,9 +108,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--type",
         type=element_type,
-        help="FILE is a signal, bare integers under a model that is fitted to them, or "
-        "under MODEL: int8 to int64, uint8 to uint64, int for int32, bool, "
-        "datetime64[ns] and the like; with be at the end, as int16be, big-endian",
+        help="FILE is a signal, bare numbers under a model that is fitted to them, or "
+        "under MODEL: int8 to int64, uint8 to uint64, int for int32, float16 to "
+        "float64, bfloat16, float8_e4m3fn, float8_e5m2, bool, datetime64[ns] and the "
+        "like; with be at the end, as int16be, big-endian",
     )
     parser.add_argument(
         "--channels",
@@ -147,7 +148,7 @@ def run(options: argparse.Namespace) -> None:
                 f"model has {width} observed dimension{'s' * (width > 1)}"
             )
     if is_array(options.file) and options.type is not None:
-        options.wrong_usage("--type is for bare integers: a .npy file says its own")
+        options.wrong_usage("--type is for bare numbers: a .npy file says its own")
     with (
         reading(options.file) as source,
         progress_bar(source, options.quiet) as progress,

@@ -15,6 +15,7 @@ import numpy as np
 from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
+from bbans.formats.container import FLOAT_NAMES
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.model_file import SHIPPED, shipped_model
 
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
+#: Those of floats: numpy has the first three, which may be big-endian.
+FLOATS = [*FLOAT_NAMES.values()]
 
 
 class Parser(argparse.ArgumentParser):
@@ -165,11 +168,14 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
-def element_type(text: str) -> np.dtype[Any]:
-    """The elements that compress --type names, of either byte order."""
+def element_type(text: str) -> np.dtype[Any] | str:
+    """The elements that compress --type names, of either byte order; a name where numpy
+    has no such type."""
     name = text.removesuffix("be")
     dtype = None
-    if name in TYPES:
+    if name in FLOATS[3:] and name == text:
+        return text
+    if name in (*TYPES, *FLOATS[:3]):
         dtype = dtype_of(name)
     elif name == "bool" == text:
         dtype = np.dtype(bool)
@@ -178,8 +184,9 @@ def element_type(text: str) -> np.dtype[Any]:
             dtype = np.dtype(name).newbyteorder("<")
     if dtype is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no type: say one of {', '.join(TYPES)}, bool, or one such as "
-            "datetime64[ns]; a name that ends in be, as int16be, is big-endian"
+            f"{text!r} is no type: say one of {', '.join(TYPES + FLOATS)}, bool, or "
+            "one such as datetime64[ns]; a name that ends in be, as int16be, is "
+            "big-endian"
         )
     return dtype if name == text else dtype.newbyteorder(">")
 

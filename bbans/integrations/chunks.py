@@ -24,7 +24,12 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
-from bbans.formats.container import AXES_MAX, BLOCK_BYTES_MAX, ContainerReader
+from bbans.formats.container import (
+    AXES_MAX,
+    BLOCK_BYTES_MAX,
+    ContainerReader,
+    float_element,
+)
 from bbans.frozen.base import FrozenModel
 from bbans.integrations.models import as_reference, find_model, is_fingerprint
 
@@ -33,9 +38,16 @@ __all__ = ["ChunkCodec", "ChunkCoder"]
 _BYTE = np.dtype(np.uint8)
 
 
-def _is_signal(dtype: np.dtype[Any]) -> bool:
-    """Whether elements are coded by their values, as integers; else by their bytes."""
-    return dtype.kind in "iubmM"
+def _is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether elements are coded by their values; else by their bytes."""
+    return dtype.kind in "iubmM" or float_element(_real(dtype)) is not None
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of both parts of complex numbers; another is as it is."""
+    if dtype.kind != "c":
+        return dtype
+    return np.dtype(f"{dtype.str[0]}f{dtype.itemsize // 2}")
 
 
 def _native(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -148,8 +160,13 @@ class ChunkCoder:
             If the model is not at hand.
         """
         self.check(array.dtype, array.shape)
-        if not _is_signal(array.dtype):
+        if not _is_number(array.dtype):
             return self._encode_bytes(array)
+        axis = self._axis(array.shape)
+        if array.dtype.kind == "c":  # both parts are channels, as columns are
+            if axis is None and SignalCoder(self.level).width(array.shape) > 1:
+                axis = 0
+            array = np.array(array, order="C")[..., None].view(_real(array.dtype))
         if array.dtype == _BYTE and array.ndim == 3 and array.shape[0] == 1:
             array = array[..., None]  # three axes from 1 on are planes
         if self.model is not None:
@@ -157,7 +174,9 @@ class ChunkCoder:
                 return compress(array, ModelCoder(find_model(self.model), self.level))
             except SymbolError:
                 pass  # as what fills a chunk at the edge
-        return compress(array, SignalCoder(self.level, self._axis(array.shape)))
+        if axis is None:
+            return compress(array, level=self.level)
+        return compress(array, SignalCoder(self.level, axis))
 
     def encode_little(self, array: NDArray[Any]) -> bytes:
         """Code an array whose byte order is no part of it: as `encode`."""
@@ -191,7 +210,8 @@ class ChunkCoder:
         Returns
         -------
         ndarray
-            Elements that were coded by their bytes are returned as bytes.
+            Elements that were coded by their bytes are returned as bytes, and complex
+            numbers as floats, two for each.
 
         Raises
         ------
@@ -222,12 +242,15 @@ class ChunkCoder:
         """
         size = math.prod(shape)
         values = self.decode(data, size * dtype.itemsize)
-        if not _is_signal(dtype):
+        if not _is_number(dtype):
             little = dtype.newbyteorder("<")
             if values.dtype == _BYTE and values.size == size * dtype.itemsize:
                 return values.view(little).astype(dtype, copy=False).reshape(shape)
-        elif values.size == size and _native(values.dtype) == _native(dtype):
-            return values.astype(dtype, copy=False).reshape(shape)
+        elif values.nbytes == size * dtype.itemsize and (
+            _native(values.dtype) == _native(_real(dtype))
+        ):
+            values = values.astype(_real(dtype), copy=False)
+            return values.view(dtype).reshape(shape)
         raise CorruptError(
             f"a chunk holds {values.size} elements of {values.dtype}, not those of an "
             f"array of {dtype} and shape {shape}"

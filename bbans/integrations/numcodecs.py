@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_array
+from bbans.formats.arrays import stored
+from bbans.formats.container import FIRST_EXTENSION, float_element
 from bbans.integrations.chunks import ChunkCodec, ChunkCoder
 
 try:
@@ -24,8 +26,8 @@ __all__ = ["Bbans"]
 class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
     """Compresses arrays of any type that is not of objects; sensors above all.
 
-    Integers, booleans, dates and durations are coded by a model of each chunk, which is
-    fitted to it; all else by its bytes.
+    Numbers, booleans, dates and durations are coded by a model of each chunk, which is
+    fitted to it, floats to the bit; all else by its bytes.
 
     Parameters
     ----------
@@ -97,8 +99,9 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
         Returns
         -------
         ndarray
-            Of one axis; dates and durations as int64, floats, text and structures as
-            bytes. Or `out`.
+            Of one axis; dates and durations as int64, complex numbers as pairs of
+            floats, floats that numpy does not have as the unsigned integers of their
+            bits, text and structures as bytes. Or `out`.
 
         Raises
         ------
@@ -112,8 +115,11 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
         data = ensure_contiguous_ndarray(buf).view(np.uint8).data
         if out is None:
             values = self._coder.decode(data)
-            if values.dtype.kind in "mM":  # which have no buffer
-                values = values.view(values.dtype.str[0] + "i8")
+            if (
+                values.dtype.kind in "mM"
+                or (float_element(values.dtype) or 0) >= FIRST_EXTENSION
+            ):
+                values = stored(values, 0)  # as these have no buffer
             return values
         target = ensure_contiguous_ndarray(out).view(np.uint8)
         values = self._coder.decode(data, target.size).view(np.uint8)

@@ -25,9 +25,9 @@ NAME = "bbans"
 class BbansCodec(ChunkCodec, ArrayBytesCodec):  # type: ignore[misc]
     """Compresses the chunks of an array of any type that is not of objects.
 
-    It takes the place of zarr's `serializer`, as it sees what the values are: integers,
+    It takes the place of zarr's `serializer`, as it sees what the values are: numbers,
     booleans, dates and durations are coded by a model of each chunk, which is fitted to
-    it; all else by its bytes. No compressor is needed behind.
+    it, floats to the bit; all else by its bytes. No compressor is needed behind.
 
     Parameters
     ----------
