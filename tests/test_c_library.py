@@ -641,7 +641,9 @@ def as_an_array(bits, element, big_endian=False):
     """What Python is given for them: an array, and the type, if numpy has none."""
     if element >= 30:
         return bits, {30: "bfloat16", 31: "float8_e4m3fn", 32: "float8_e5m2"}[element]
-    return bits.view(f"f{bits.itemsize}").astype(f"{'<>'[big_endian]}f{bits.itemsize}"), None
+    return bits.view(f"f{bits.itemsize}").astype(
+        f"{'<>'[big_endian]}f{bits.itemsize}"
+    ), None
 
 
 @pytest.mark.parametrize("level", [1, 5, 9])
@@ -690,7 +692,9 @@ def test_grids_of_every_kind(axes, element):
         bits = (bits >> 16).astype("u2") if element == 30 else bits
         array, dtype = as_an_array(bits, element & 127, element > 127)
     else:
-        bits = smooth.astype(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"][element % 128 - 16])
+        bits = smooth.astype(
+            ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "?"][element % 128 - 16]
+        )
         array = bits.astype(bits.dtype.newbyteorder(">")) if element > 127 else bits
     frame = grid[0] * grid[1] * grid[2]
     blocks = [n, frame * 3] if "t" in axes else [n, frame // grid[0] * 7]

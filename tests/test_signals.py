@@ -477,7 +477,7 @@ def test_a_block_holds_what_it_says():
 def test_columns_beyond_64_are_one_series():
     for columns in (64, 65):
         array = walk(300, columns)
-        data = bbans.compress(array)
+        data = bbans.compress(array, SignalCoder())
         assert methods(data) == [SIGNAL]
         assert same(bbans.decompress(data), array)
 
