@@ -698,7 +698,7 @@ def test_grids_of_every_kind(axes, element):
         array = bits.astype(bits.dtype.newbyteorder(">")) if element > 127 else bits
     frame = grid[0] * grid[1] * grid[2]
     blocks = [n, frame * 3] if "t" in axes else [n, frame // grid[0] * 7]
-    for level in (1, 5, 9):
+    for level in (5, 9) if element in (16, 28) else (1, 5):
         for block in blocks:
             coder = GridCoder(axes, level)
             blob = compress(array, coder, block_size=block, dtype=dtype)
