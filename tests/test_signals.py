@@ -189,7 +189,7 @@ def test_damage_that_checksums_do_not_see():
 
 @pytest.mark.parametrize("bad", ["text", b"bytes", [None], [1j]])
 def test_only_numbers(bad):
-    with pytest.raises(bbans.SymbolError, match="of numbers|integers or floats"):
+    with pytest.raises(bbans.SymbolError, match=r"of numbers|integers or floats"):
         bbans.compress(bad, SignalCoder())
     with pytest.raises(bbans.ModelError):
         bbans.compress([1], block_size=0)
