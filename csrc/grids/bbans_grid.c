@@ -19,7 +19,8 @@ size_t bbans_grid_values_bytes(uint64_t n)
 
     return (size_t)(bbans_aligned(8 * n) +
                     bands * (sizeof(bbans_grid_band) + sizeof(size_t)) +
-                    bbans_grid_models(n) * sizeof(bbans_grid_model) +
+                    bbans_grid_models(n) *
+                        (sizeof(bbans_grid_model) + sizeof(bbans_grid_expert)) +
                     bbans_aligned(
                         bbans_grid_row_bytes(at_most(n, BBANS_GRID_COLUMNS))) +
                     64);
@@ -40,7 +41,9 @@ void bbans_grid_lay_out(bbans_grid_values *g, bbans_grid_rows *rows,
     memset(g->band, 0, g->bands * sizeof *g->band);
     g->model = (bbans_grid_model *)(void *)rest;
     rest += (size_t)bbans_grid_models(n) * sizeof *g->model;
-    g->models = 0;
+    g->expert = (bbans_grid_expert *)(void *)rest;
+    rest += (size_t)bbans_grid_models(n) * sizeof *g->expert;
+    g->models = g->experts = 0;
     g->order = (size_t *)(void *)rest;
     rest += bbans_aligned(g->bands * sizeof *g->order);
     bbans_grid_rows_init(rows, g, rest);

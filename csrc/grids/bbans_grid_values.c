@@ -172,11 +172,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
     int64_t mu, level, other;
     int scale;
 
-    mu = r->sum[x] + r->left[0] * W + r->left[1] * v0[-2] + r->left[2] * v0[-3];
-    mu = bbans_floor_shift(mu, m->shift - BBANS_SIGNAL_MU_BITS);
-    mu = mu < (int64_t)s->low * 256    ? (int64_t)s->low * 256
-         : mu > (int64_t)s->high * 256 ? (int64_t)s->high * 256
-                                       : mu;
+    mu = bbans_grid_mu(r, x, (int64_t)s->low * 256, (int64_t)s->high * 256);
     q->mu = mu;
     own = 5 * size_of_error(e0[-1]) + size_of_error(e0[-2]) + r->above[x];
     both = own;
@@ -333,12 +329,14 @@ BBANS_INLINED static inline void code_plane(coder *c, bbans_grid_rows *r,
             }
             e = error_of(&q, v, s.down);
             error[x] = e;
+            bbans_grid_seen(r, x, v, s.down);
             r->own[0][x] = v;
             r->error[0][x] = e;
             mean += size_of_error(e) - (mean >> MEAN);
             bbans_residuals_seen(c->residuals);
         }
         band->mean = mean;
+        bbans_grid_rows_end(r);
     }
 }
 
