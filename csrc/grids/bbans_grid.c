@@ -90,17 +90,14 @@ static int take_grid(bbans_grid_values *g, bbans_signal_source *s, size_t n)
     const uint64_t columns = bbans_source_number(s);
     const uint64_t bands = bbans_source_number(s);
     const uint64_t rows = bbans_source_number(s);
-    const uint64_t period = bbans_source_number(s);
 
     if (columns < 1 || columns > at_most(n, BBANS_GRID_COLUMNS) || bands < 1 ||
         bands > at_most(n / columns, BBANS_GRID_BANDS) ||
-        n % (columns * bands) != 0 || rows < 1 || rows > BBANS_BLOCK_MAX ||
-        period == 1 || period > BBANS_BLOCK_MAX)
+        n % (columns * bands) != 0 || rows < 1 || rows > BBANS_BLOCK_MAX)
         return 0;
     g->columns = (size_t)columns;
     g->bands = (size_t)bands;
     g->rows = (size_t)rows;
-    g->period = (size_t)period;
     g->pixels = n / (size_t)bands;
     g->all_rows = g->pixels / (size_t)columns;
     if (g->rows > g->all_rows)

@@ -141,9 +141,11 @@ void bbans_grid_rows_begin(bbans_grid_rows *r, size_t row,
                 : 0;
         const uint64_t mean = g->band[r->band].mean >> 7;
 
-        fill_with(r->own[0], first, 0);
-        fill_with(r->error[0], (int32_t)(mean < INT32_MAX ? mean : INT32_MAX),
-                  0);
+        for (k = 0; k <= BBANS_GRID_ABOVE; k++)
+            fill_with(r->own[k], first, 0);
+        for (k = 0; k < 3; k++)
+            fill_with(r->error[k],
+                      (int32_t)(mean < INT32_MAX ? mean : INT32_MAX), 0);
     }
     for (i = 0; i < model->refs; i++) {
         const size_t band = r->band - model->ref[i].bands;
@@ -284,6 +286,7 @@ void bbans_grid_rows_end(bbans_grid_rows *r)
 
 /* 2^(16 - i / 32), rounded down. */
 #define LOG_STEPS 32
+#define FLOOR_ERROR 2048 /* of the errors around, 28 times */
 static const uint16_t power[LOG_STEPS] = {
     65535, 64131, 62757, 61412, 60096, 58809, 57548, 56315, 55108, 53928, 52772,
     51641, 50535, 49452, 48392, 47355, 46340, 45347, 44376, 43425, 42494, 41584,
@@ -318,7 +321,7 @@ int64_t bbans_grid_mu(bbans_grid_rows *r, size_t x, int64_t low, int64_t high)
         if (m->experts == 1)
             return mu;
         log[i] = log_of(r->expert[i].above[x] + 6 * size_of(e[-1]) +
-                        2 * size_of(e[-2]) + (28 * 80));
+                        2 * size_of(e[-2]) + FLOOR_ERROR);
         least = log[i] < least ? log[i] : least;
     }
     base = r->expert[0].mu;
