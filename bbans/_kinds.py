@@ -96,8 +96,8 @@ def wrong_kind(start: bytes, wanted: str) -> FormatError:
 
 
 def check_raw(start: bytes, dtype: str, name: str = "this") -> None:
-    """That a file of bare integers does not start with a header, which would be coded
-    as integers.
+    """That a file of bare numbers does not start with a header, which would be coded
+    as numbers.
 
     Raises
     ------
@@ -108,5 +108,5 @@ def check_raw(start: bytes, dtype: str, name: str = "this") -> None:
     if kind is not None:
         raise SymbolError(
             f"{name} is {kind.name}, and its header would be coded as {dtype}: "
-            f"{kind.advice}, and ndarray.tofile writes the bare integers"
+            f"{kind.advice}, and ndarray.tofile writes the bare numbers"
         )

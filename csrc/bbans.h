@@ -322,6 +322,7 @@ enum {
     BBANS_METHOD_SIGNAL = 3, /* a block of a signal, below                   */
     BBANS_METHOD_CODEC = 4,  /* what the codec made that its part names: for
                                 the caller to decode                         */
+    BBANS_METHOD_PIECES = 5, /* what a file is made of: not for this library */
     BBANS_METHOD_GRID = 6,   /* a block of a grid, below                     */
     BBANS_METHOD_FLOAT = 7   /* a block of floats, below                     */
 };
@@ -345,6 +346,15 @@ enum {
 /* Bytes of an element, 0 if there is no such code. */
 BBANS_API size_t bbans_element_bytes(int element);
 
+/* How elements lie that have neighbours in more dimensions than one: rows of
+ * `columns` pixels of `bands` values each; every `rows` rows are a frame, the
+ * last of which may have fewer.  A plane is one band of one frame. */
+typedef struct {
+    size_t rows, columns, bands;
+    size_t period; /* 0; or p > 1: the frame p before helps to predict too, as
+                      where p bands come as frames                           */
+} bbans_grid;
+
 #ifndef BBANS_DECODER_ONLY
 /* What a part holds; bbans_content_of(element) is the usual, the rest 0. */
 typedef struct {
@@ -359,9 +369,12 @@ typedef struct {
                             an axis above 0 those of all other axes.  Arrays
                             without a model are coded as signals of so many
                             channels; with 0, which is as 1 otherwise, by
-                            the byte coder                                  */
+                            the byte coder, and floats by planes of bytes   */
     int has_line;        /* is there a line, below?                         */
     uint64_t line[2];    /* its start and step, modulo 2^64                 */
+    bbans_grid grid;     /* with rows > 0 arrays without a model are coded as
+                            grids, channels are 0, and no block divides a
+                            row                                             */
 } bbans_content;
 
 /* Look whether a signal begins with a line, as of time stamps that are equally
@@ -385,14 +398,17 @@ BBANS_API size_t bbans_writer_work_bytes(const bbans_model *model,
         const bbans_content *content, int level, size_t block, size_t kept);
 
 /* Compress an array of n elements to a container of one part, with one axis or
- * with two: n / channels, and the channels if they are more than 1.
+ * with two: n / channels, and the channels if they are more than 1.  A grid has
+ * rows, columns, and bands if they are more than 1; and frames before them, if
+ * all have as many rows and they are more than 1.
  *   model    what codes the blocks; those that it would make longer than the
  *            elements are left to the byte coder, or stored.  NULL: signals,
- *            for content->channels > 0, and where that is shorter the byte
- *            coder
+ *            for content->channels > 0, or a grid, for content->grid.rows > 0,
+ *            and where that is shorter the byte coder
  *   content  what the elements are; axis 0.  Its line is set if there are more
  *            blocks than one
- *   block    elements in a block, whole steps
+ *   block    elements in a block, whole steps, or rows of a grid; best whole
+ *            frames
  *   level    of the coders, 1 to BBANS_LEVEL_MAX: from fast to small
  *   work     at least bbans_writer_work_bytes(model, content, level, min(n,
  *            block), kept) for some kept; more is used to keep more, and the
@@ -420,6 +436,7 @@ typedef struct {
     size_t channels;
     int has_line;
     uint64_t line[2];
+    bbans_grid grid;
     size_t block;                     /* elements of the first block */
     uint64_t blocks, elements, bytes; /* written so far              */
 } bbans_writer;
@@ -2136,15 +2153,6 @@ BBANS_API bbans_status bbans_signal_decompress(int element,
 
 /* ---- Grids --------------------------------------------------------------- */
 
-/* How the elements of a block lie: rows of `columns` pixels of `bands` values
- * each; every `rows` rows are a frame, the last of which may have fewer.  A
- * plane is one band of one frame. */
-typedef struct {
-    size_t rows, columns, bands;
-    size_t period; /* 0; or p > 1: the frame p before helps to predict too, as
-                      where p bands come as frames                           */
-} bbans_grid;
-
 /* A block of integers that have neighbours in more dimensions than one: images,
  * video, volumes, masks, maps.  Each value is predicted from its neighbours in
  * its plane, and from all those around it in planes that come before: of the
@@ -2224,6 +2232,8 @@ static inline bbans_content bbans_content_of(int element)
     content.channels = 0;
     content.has_line = 0;
     content.line[0] = content.line[1] = 0;
+    content.grid.rows = content.grid.columns = 0;
+    content.grid.bands = content.grid.period = 0;
     return content;
 }
 #endif /* BBANS_DECODER_ONLY */

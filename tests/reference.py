@@ -976,6 +976,7 @@ def contexts_of(model):
 
 ELEMENT_BYTES = {0: 1, 1: 1, 2: 4, 24: 1, 25: 8, 26: 8}
 ELEMENT_BYTES |= {16 + k: 1 << k // 2 for k in range(8)}
+ELEMENT_BYTES |= {27: 2, 28: 4, 29: 8, 30: 2, 31: 1, 32: 1}
 
 
 def uvarint(value):
@@ -1050,10 +1051,11 @@ def read_part(data):
         if not named:
             raise Damage("a codec without a name")
     item = ELEMENT_BYTES.get(element & 127)
-    if item is None or (element > 127 and (element & 127 < 18 or item == 1)):
+    one_order = element & 127 < 18 or element & 127 == 30 or item == 1
+    if item is None or (element > 127 and one_order):
         raise Damage("an unknown code")
-    is_array = element & 127 >= 16
-    if (kind == 3 and not is_array) or axis >= (32 if is_array else 1):
+    is_array, is_float = element & 127 >= 16, element & 127 >= 27
+    if (kind == 3 and (is_float or not is_array)) or axis >= (32 if is_array else 1):
         raise Damage("an unknown code")
     if unit is not None:
         most = 2**31 - 1 if unit[0] else 1
@@ -1062,10 +1064,14 @@ def read_part(data):
     blocks, sizes, start = [], [], data
     while n := number():
         method, b = take(1)[0], number()
-        if n * item > 2**24 or b > n * item or method > 4:
+        if n * item > 2**24 or b > n * item or method > 7:
             raise Damage("an impossible block")
-        if (method in (1, 4) and kind != (1 if method == 1 else 2)) or (
-            method == 3 and element < 16
+        if (
+            (method in (1, 4) and kind != (1 if method == 1 else 2))
+            or (method in (3, 6) and not (is_array and not is_float))
+            or (method == 5 and element != 0)
+            or (method == 1 and is_float)
+            or (method == 7 and not is_float)
         ):
             raise Damage("a method that cannot be")
         blocks.append((n, method, take(b)))

@@ -21,6 +21,7 @@ from bbans.formats import ByteCoder, CodecCoder, ModelCoder, SignalCoder
 from bbans.formats.container import (
     BYTE_BLOCK,
     CODEC,
+    FIRST_EXTENSION,
     STORED,
     ContainerReader,
     ContainerWriter,
@@ -458,6 +459,10 @@ def type_of(case):
     if code in (25, 26):
         unit = f"[{case['multiplier']}{UNITS[case['unit']]}]" if case["unit"] else ""
         return np.dtype(f"{order}{'Mm'[code - 25]}8{unit}")
+    if code >= FIRST_EXTENSION:  # where there is ml_dtypes
+        return Header(code).array_dtype
+    if code >= 27:
+        return np.dtype(f"{order}f{2 << code - 27}")
     return np.dtype(
         "?" if code == 24 else f"{order}{'ui'[code % 2]}{1 << code // 2 - 8}"
     )
@@ -469,6 +474,9 @@ def elements_of(data, axis):
         data = np.moveaxis(data, axis, 0) if axis else data
         if data.dtype.kind in "Mm":
             data = data.view(f"{data.dtype.str[0]}i8")
+        elif data.dtype.kind in "fV":
+            order = "<" if data.dtype.kind == "V" else data.dtype.str[0]
+            data = data.view(f"{order}u{data.dtype.itemsize}")
         return data.astype(data.dtype.newbyteorder("<")).tobytes()
     return data
 

@@ -783,6 +783,40 @@ def test_arrays_with_their_headers():
     assert "an array of shape (108, 5) has no rows of 6" in text
 
 
+def test_floats(directory):
+    """Bare floats of any type, and their arrays in .npy files."""
+    x = np.round(np.random.default_rng(0).normal(size=(1000, 3)).cumsum(0), 2)
+    bits = x.astype("<f4").view("<u4") >> 16  # bfloat16, which numpy does not have
+    for name, data in [
+        ("float16", x.astype("<f2")),
+        ("float32be", x.astype(">f4")),
+        ("float64", x.astype("<f8")),
+        ("bfloat16", bits.astype("<u2")),
+        ("float8_e5m2", (x.astype("<f2").view("<u2") >> 8).astype("u1")),
+    ]:
+        write("x", data.tobytes())
+        passes("compress", "-f", "--type", name, "--channels", "3", "x")
+        facts = passes("info", "x.bbz").decode()
+        assert name.removesuffix("be") in facts
+        assert ("big-endian" in facts) == name.endswith("be")
+        assert "1000 x 3" in facts
+        assert "1 floats" in facts
+        assert passes("decompress", "x.bbz", "-o", "-") == data.tobytes()
+    assert Path("x.bbz").stat().st_size < data.nbytes
+    for name in ("bfloat16be", "float8_e4m3fnbe", "float128", "float"):
+        assert "is no type" in fails("compress", "-f", "--type", name, "x", code=2)
+    fails("compress", "-f", "--type", "float64", write("odd", b"1234567"))
+    np.save("x.npy", x)
+    passes("compress", "x.npy")
+    assert "bytes of float64" in passes("info", "x.npy.bbz").decode()
+    assert passes("decompress", "x.npy.bbz", "-o", "-") == Path("x.npy").read_bytes()
+    bbans.save("array.bbz", x)
+    passes("decompress", "array.bbz", "-o", "array.npy")
+    assert np.load("array.npy").tobytes() == x.tobytes()
+    text = fails("compress", "-f", "-m", "english", "--type", "float64", "x")
+    assert "a model codes integers" in text
+
+
 def test_info_on_a_deep_state_space_model():
     observations = random_observations(HEADS[2], 40, seed=1)
     model = random_deep_ssm(HEADS[2], 2, 3, seed=0).freeze(observations)

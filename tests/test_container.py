@@ -24,6 +24,7 @@ from bbans.formats.container import (
     BLOCK_BYTES_MAX,
     BOOL,
     DATETIME,
+    FIRST_EXTENSION,
     METHODS,
     Block,
     ContainerReader,
@@ -102,9 +103,10 @@ def parts(draw):
         fingerprint = bytes(8)
     element = draw(st.sampled_from(sorted(ref.ELEMENT_BYTES)))
     item = ref.ELEMENT_BYTES[element]
-    big = draw(st.booleans()) if element >= 16 and item > 1 else False
+    has_order = element >= 16 and item > 1 and element < FIRST_EXTENSION
+    big = draw(st.booleans()) if has_order else False
     unit, multiplier = 0, 0
-    if element >= DATETIME:
+    if element in (DATETIME, DATETIME + 1):
         unit = draw(st.integers(0, 13))
         multiplier = draw(st.integers(1, 2**31 - 1)) if unit else 1
     n, n_blocks = draw(st.integers(1, 300)), draw(st.integers(0, 4))
@@ -199,6 +201,7 @@ CODERS_REFUSE = [
     "a codec that is not named",
     "bytes of another number",
     "a boolean of 2",
+    *(case["name"] for case in VECTORS["damaged"] if " of element " in case["name"]),
 ]
 
 
@@ -484,7 +487,7 @@ def test_an_index_of_other_blocks():
 # ---- plain Python
 
 ELEMENTS = [0, 1, 2, 3, 16, 17, 18, 19, 20, 23, 0x90, 0x92, 0x93, 0x97]
-ELEMENTS += [24, 0x98, 25, 26, 0x99, 27]
+ELEMENTS += [24, 0x98, 25, 26, 0x99, 27, 0x9D, 30, 0x9E, 32, 33]
 
 
 def some_part(draw, element):
@@ -492,11 +495,15 @@ def some_part(draw, element):
     item = ref.ELEMENT_BYTES.get(element & 127, 1)
     coders = [b"\0", b"\1" + bytes(8), b"\2\1x" + bytes(8), b"\2\0" + bytes(8)]
     coder = draw.choice(coders[: draw.choice([1, 3, 3, 4])])
+    is_float = element & 127 >= 27
+    if is_float and coder[0] == 1:  # its coders refuse it
+        coder = b"\0"
     n, n_blocks = draw.randint(1, 6), draw.randint(0, 3)
     sizes = [n] * max(n_blocks - 1, 0) + [draw.randint(1, n)] * (n_blocks > 0)
     if sizes and draw.random() < 0.1:
         sizes[draw.randrange(n_blocks)] = draw.randint(1, 8)
-    methods = [0, 2] + [3] * (element & 127 >= 16) + {1: [1], 2: [4]}.get(coder[0], [])
+    own = [7] if is_float else [3, 6] if element & 127 >= 16 else []
+    methods = [0, 2, *own, *{1: [1], 2: [4]}.get(coder[0], [])]
     blocks = []
     for size in sizes:
         method = draw.choice(methods)

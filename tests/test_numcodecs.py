@@ -137,6 +137,42 @@ def test_a_chunk_is_a_container():
     assert planes[0].T.tobytes() == text.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [">f2", "<f4", ">f8", "c8", ">c16"])
+def test_floats_are_arrays_of_their_type(dtype):
+    """Every bit of them; complex numbers are real and imaginary parts."""
+    dtype = np.dtype(dtype)
+    octets = np.random.default_rng(0).bytes(600 * dtype.itemsize)
+    for array in (values(dtype), np.frombuffer(octets, dtype)):
+        for shaped in (array, array.reshape(100, 6), array.reshape(4, 5, 30)):
+            chunk = Bbans().encode(shaped)
+            found = bbans.decompress(chunk)
+            assert found.tobytes() == shaped.tobytes()
+            pair = (2,) if dtype.kind == "c" else ()
+            assert found.shape == shaped.shape + pair
+            assert found.dtype.kind == "f"
+            assert (found.dtype.str[0] == ">") == (dtype.str[0] == ">")
+            assert Bbans().decode(chunk).tobytes() == shaped.tobytes()
+
+
+def test_floats_that_numpy_does_not_have():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+        array = values("f4").astype(getattr(ml_dtypes, name)).reshape(100, 6)
+        for laid in (array, np.asfortranarray(array)):
+            found = Bbans().decode(Bbans().encode(laid))
+            assert found.dtype.kind == "u"  # which has a buffer
+            assert found.tobytes() == laid.tobytes("A")
+
+
+def test_columns_of_complex_numbers_are_channels():
+    rng = np.random.default_rng(0)
+    pair = np.round(rng.normal(size=(3000, 2)), 1).cumsum(0) @ [[1, 1], [0, 1j]]
+    alone = Bbans().encode(pair)
+    assert alone == bbans.compress(
+        pair[..., None].view("f8"), bbans.formats.SignalCoder(axis=0)
+    )
+
+
 def test_bytes_that_planes_would_lengthen_are_as_they_are():
     noise = np.frombuffer(np.random.default_rng(0).bytes(800), "V8")
     chunk = Bbans().encode(noise)

@@ -70,6 +70,20 @@ def test_types(dtype, tmp_path):
             assert (found == array).all()
 
 
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8", "<c8", ">c16"])
+def test_every_bit_of_floats(dtype, tmp_path):
+    """NaNs with their payloads, signed zeros, infinities, in any order of axes."""
+    dtype = np.dtype(dtype)
+    octets = np.random.default_rng(0).bytes(600 * dtype.itemsize)
+    array = np.frombuffer(octets, dtype).reshape(100, 6).copy()
+    array[5] = [np.nan, -0.0, np.inf, -np.inf, 0.1, 1e-7]
+    for order in "C", "F":
+        laid = np.asarray(array, order=order)
+        written(tmp_path / "x", laid, chunks=(30, 4), overwrite=True)
+        found = zarr.open_array(tmp_path / "x")[:]
+        assert found.astype(dtype).tobytes() == array.tobytes()
+
+
 def test_structures(tmp_path):
     dtype = np.dtype([("time", "i8"), ("value", "f4"), ("flag", "S2")])
     array = np.zeros(100, dtype)

@@ -15,6 +15,7 @@ import bbans
 from bbans import RecordCodec, Records
 from bbans.codecs import BitsBack, Codec, Dependent, Serial, decode_iid, encode_iid
 from bbans.distributions import Categorical, Distribution, Gaussian, Table, Uniform
+from bbans.formats import ByteCoder
 from bbans.frozen import FrozenHierarchicalHMM, FrozenHMM, FrozenModel
 from bbans.message import Message, RangeDecoder, RangeEncoder
 
@@ -37,6 +38,10 @@ def files(blob: bytes, model: FrozenModel) -> None:
     bbans.save("counts.bbz", [1, 2, 3], model, threads=2)
     assert_type(bbans.load("counts.bbz", model), NDArray[Any])
     bbans.compress_file(io.BytesIO(blob), io.BytesIO(), dtype=np.dtype(">i2"))
+    bits = np.zeros(3, np.uint16)
+    assert_type(bbans.compress(bits, dtype="bfloat16"), bytes)
+    assert_type(bbans.compress([1.5], ByteCoder(level=3)), bytes)
+    bbans.compress_file(io.BytesIO(blob), io.BytesIO(), dtype="bfloat16")
     text: str = bbans.decompress(blob, kind=bytes)  # type: ignore[assignment]
     bbans.compress(text, "model.bbm")  # type: ignore[arg-type]
 

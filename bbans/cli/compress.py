@@ -12,9 +12,11 @@ from bbans.cli.options import (
     add_command,
     add_force,
     add_quiet,
+    axes_of,
     check_ranges,
     element_type,
     model_of,
+    shape_of,
     type_name,
 )
 from bbans.cli.streams import (
@@ -29,16 +31,16 @@ from bbans.cli.streams import (
 )
 from bbans.errors import ModelError
 from bbans.files.hint import looks_like
-from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder
+from bbans.files.recognise import HEAD_BYTES, KINDS, file_coder, head_left
 from bbans.formats.coders import (
     LEVEL_DEFAULT,
     LEVEL_MAX,
     ByteCoder,
     Coder,
     ModelCoder,
-    SignalCoder,
 )
 from bbans.formats.container import BLOCK_BYTES_MAX
+from bbans.formats.grid_coder import GridCoder
 
 __all__ = ["SUFFIX", "add", "run"]
 
@@ -97,7 +99,8 @@ def add(commands: Any) -> None:
         metavar="N",
         type=int,
         help="elements per block, which take at most 16 MiB (default: 2^20 bytes, 2^18 "
-        "elements of a signal, 2^16 observations under MODEL)",
+        "elements of a signal, 2^22 of a grid in whole frames, 2^16 observations under "
+        "MODEL)",
     )
     parser.add_argument(
         "--as",
@@ -108,9 +111,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--type",
         type=element_type,
-        help="FILE is a signal, bare integers under a model that is fitted to them, or "
-        "under MODEL: int8 to int64, uint8 to uint64, int for int32, bool, "
-        "datetime64[ns] and the like; with be at the end, as int16be, big-endian",
+        help="FILE is a signal, bare numbers under a model that is fitted to them, or "
+        "under MODEL: int8 to int64, uint8 to uint64, int for int32, float16 to "
+        "float64, bfloat16, float8_e4m3fn, float8_e5m2, bool, datetime64[ns] and the "
+        "like; with be at the end, as int16be, big-endian",
     )
     parser.add_argument(
         "--channels",
@@ -118,6 +122,20 @@ def add(commands: Any) -> None:
         type=int,
         help="with --type: values that are sampled together (default: 1, or as MODEL "
         "has)",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="N,N,..",
+        type=shape_of,
+        help="with --type: of the array that FILE holds; n,480,640 for frames of 480 "
+        "rows and 640 columns, as many as there are",
+    )
+    parser.add_argument(
+        "--axes",
+        metavar="AXES",
+        type=axes_of,
+        help="with --shape, or a .npy file: what the axes of images, video, volumes or "
+        "maps are: a letter each, as tyx or yxc, or names, as time,lat,lon",
     )
 
 
@@ -127,12 +145,11 @@ def run(options: argparse.Namespace) -> None:
     output = options.output
     if output is None:
         output = beside(options.file, options.file + SUFFIX)
-    if options.type is None and options.channels is not None:
-        options.wrong_usage("--channels needs --type")
+    _check_axes(options)
     channels = 1 if options.channels is None else options.channels
     coder: Coder | None = None
-    if options.type is not None:
-        coder = SignalCoder(options.level)
+    if options.axes is not None:
+        coder = GridCoder(options.axes, options.level)
     if options.kind is not None and (options.type or options.model) is not None:
         options.wrong_usage("--as is for files without --type and -m")
     if options.model is None:
@@ -147,18 +164,19 @@ def run(options: argparse.Namespace) -> None:
                 f"model has {width} observed dimension{'s' * (width > 1)}"
             )
     if is_array(options.file) and options.type is not None:
-        options.wrong_usage("--type is for bare integers: a .npy file says its own")
+        options.wrong_usage("--type is for bare numbers: a .npy file says its own")
     with (
         reading(options.file) as source,
         progress_bar(source, options.quiet) as progress,
         writing(output, options, source) as sink,
     ):
-        if options.model is not None and is_array(options.file):
+        if is_array(options.file) and (options.model or options.axes) is not None:
             size = options.block_size
             sink.write(api.compress(array_of(source), coder, block_size=size))
             return
-        if coder is None:
+        if coder is None and options.type is None:
             head = read_full(source, HEAD_BYTES)
+            head += read_full(source, head_left(head))
             coder = file_coder(head, options.kind or "auto", options.level)
             source = cast(BinaryIO, Resumed(head, source))
             if isinstance(coder, ByteCoder) and not (options.kind or options.quiet):
@@ -167,11 +185,28 @@ def run(options: argparse.Namespace) -> None:
             source,
             sink,
             coder,
+            level=options.level if coder is None else None,
             block_size=options.block_size,
             dtype=options.type,
             channels=channels,
+            shape=options.shape,
             progress=progress,
         )
+
+
+def _check_axes(options: argparse.Namespace) -> None:
+    """Refuse options that say how elements lie where nothing does lie so."""
+    for name in ("channels", "shape"):
+        if options.type is None and getattr(options, name) is not None:
+            options.wrong_usage(f"--{name} needs --type")
+    if options.shape is not None and options.channels is not None:
+        options.wrong_usage("--shape says all axes: leave out --channels")
+    if options.axes is None:
+        return
+    if options.model is not None:
+        options.wrong_usage("--axes is for arrays without -m")
+    if options.shape is None and not is_array(options.file):
+        options.wrong_usage("--axes is for a .npy file, or with --type and --shape")
 
 
 def _hint(head: bytes, name: str) -> None:

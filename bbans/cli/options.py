@@ -15,6 +15,8 @@ import numpy as np
 from bbans._files import read_all
 from bbans.cli.streams import reading, shown
 from bbans.errors import ModelError
+from bbans.formats.axes import as_axes
+from bbans.formats.container import FLOAT_NAMES
 from bbans.frozen.base import FrozenModel
 from bbans.frozen.model_file import SHIPPED, shipped_model
 
@@ -24,17 +26,21 @@ __all__ = [
     "add_command",
     "add_force",
     "add_quiet",
+    "axes_of",
     "check_ranges",
     "context_order",
     "dtype_of",
     "element_type",
     "model_of",
+    "shape_of",
     "size",
     "state_counts",
     "type_name",
 ]
 
 TYPES = ["int", *(f"{sign}int{8 << i}" for i in range(4) for sign in ("u", ""))]
+#: Those of floats: numpy has the first three, which may be big-endian.
+FLOATS = [*FLOAT_NAMES.values()]
 
 
 class Parser(argparse.ArgumentParser):
@@ -160,16 +166,39 @@ def state_counts(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
+def shape_of(text: str) -> tuple[int, ...]:
+    """The shape of an array, divided by commas."""
+    if re.fullmatch("(n|-1|[0-9]{1,18})(,[1-9][0-9]{0,17}){0,31}", text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape: say one such as 40,480,640, or n,480,640 for as "
+            "many frames as there are"
+        )
+    return tuple(-1 if number == "n" else int(number) for number in text.split(","))
+
+
+def axes_of(text: str) -> str | tuple[str, ...]:
+    """What axes are: a letter each, or names, divided by commas."""
+    axes = tuple(text.split(",")) if "," in text else text
+    try:
+        as_axes(axes)
+    except ModelError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return axes
+
+
 def dtype_of(name: str) -> np.dtype[Any]:
     """The elements that --type names."""
     return np.dtype("int32" if name == "int" else name).newbyteorder("<")
 
 
-def element_type(text: str) -> np.dtype[Any]:
-    """The elements that compress --type names, of either byte order."""
+def element_type(text: str) -> np.dtype[Any] | str:
+    """The elements that compress --type names, of either byte order; a name where numpy
+    has no such type."""
     name = text.removesuffix("be")
     dtype = None
-    if name in TYPES:
+    if name in FLOATS[3:] and name == text:
+        return text
+    if name in (*TYPES, *FLOATS[:3]):
         dtype = dtype_of(name)
     elif name == "bool" == text:
         dtype = np.dtype(bool)
@@ -178,8 +207,9 @@ def element_type(text: str) -> np.dtype[Any]:
             dtype = np.dtype(name).newbyteorder("<")
     if dtype is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no type: say one of {', '.join(TYPES)}, bool, or one such as "
-            "datetime64[ns]; a name that ends in be, as int16be, is big-endian"
+            f"{text!r} is no type: say one of {', '.join(TYPES + FLOATS)}, bool, or "
+            "one such as datetime64[ns]; a name that ends in be, as int16be, is "
+            "big-endian"
         )
     return dtype if name == text else dtype.newbyteorder(">")
 

@@ -39,6 +39,7 @@ _WANTED = "integers or floats of at most 64 bits, booleans, datetime64 or timede
 _INSTEAD = {
     "f": "round them to 64 bits with .astype(np.float64), or compress "
     "np.ascontiguousarray(x)[..., None].view(np.uint8)",
+    "O": "convert them to one type of numbers, as with .astype(np.float64)",
     "c": "view them as floats, with np.ascontiguousarray(x)[..., None].view(x.real."
     "dtype), which has real and imaginary parts as an axis of 2",
 }
@@ -88,12 +89,12 @@ def as_extension(dtype: Any) -> int:
 def stored(array: NDArray[Any], axis: int) -> NDArray[Any]:
     """A view of an array as integers, in its own byte order, with this axis first."""
     dtype = array.dtype
-    if float_element(dtype) is not None:
-        order = "=" if dtype.isnative else dtype.byteorder
-        array = array.view(f"{order}u{dtype.itemsize}")
-    elif dtype.kind in "bMm":
+    if dtype.kind in "bMm":
         kind = "u1" if dtype.kind == "b" else f"{dtype.str[0]}i8"
         array = array.view(kind)
+    elif dtype.kind not in "iu":  # floats
+        order = "=" if dtype.isnative else dtype.byteorder
+        array = array.view(f"{order}u{dtype.itemsize}")
     return np.moveaxis(array, axis, 0) if axis else array
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from bbans._arguments import as_array
+from bbans.formats.arrays import stored
+from bbans.formats.container import FIRST_EXTENSION, float_element
 from bbans.integrations.chunks import ChunkCodec, ChunkCoder
 
 try:
@@ -24,8 +26,8 @@ __all__ = ["Bbans"]
 class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
     """Compresses arrays of any type that is not of objects; sensors above all.
 
-    Integers, booleans, dates and durations are coded by a model of each chunk, which is
-    fitted to it; all else by its bytes.
+    Numbers, booleans, dates and durations are coded by a model of each chunk, which is
+    fitted to it, floats to the bit; all else by its bytes.
 
     Parameters
     ----------
@@ -34,12 +36,17 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
     axis : int, optional
         The axis of a chunk along which it was sampled, the others being channels;
         negative from the last back. By default the first of an array of two axes with
-        few columns; other arrays are one series.
+        few columns; other arrays are one series, or images.
     model : FrozenModel or str, optional
         What codes integers. A model goes into the array's metadata whole; a str is the
         fingerprint of one that comes with bbans, was passed to
         `bbans.integrations.register`, or is in a file that the environment variable
         BBANS_MODELS names. What it cannot code is coded as without it.
+    axes : str or sequence of str, optional
+        What the axes of a chunk are where it is of images, video, volumes or maps: a
+        letter each, as "tyx", or names, as ("time", "lat", "lon"), which
+        `bbans.formats.GridCoder` explains. By default the last two, but for up to 4
+        bands behind them, are rows and columns if they have 8 or more each.
 
     Raises
     ------
@@ -97,8 +104,9 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
         Returns
         -------
         ndarray
-            Of one axis; dates and durations as int64, floats, text and structures as
-            bytes. Or `out`.
+            Of one axis; dates and durations as int64, complex numbers as pairs of
+            floats, floats that numpy does not have as the unsigned integers of their
+            bits, text and structures as bytes. Or `out`.
 
         Raises
         ------
@@ -112,8 +120,11 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
         data = ensure_contiguous_ndarray(buf).view(np.uint8).data
         if out is None:
             values = self._coder.decode(data)
-            if values.dtype.kind in "mM":  # which have no buffer
-                values = values.view(values.dtype.str[0] + "i8")
+            if (
+                values.dtype.kind in "mM"
+                or (float_element(values.dtype) or 0) >= FIRST_EXTENSION
+            ):
+                values = stored(values, 0)  # as these have no buffer
             return values
         target = ensure_contiguous_ndarray(out).view(np.uint8)
         values = self._coder.decode(data, target.size).view(np.uint8)
@@ -136,7 +147,7 @@ class Bbans(ChunkCodec, Codec):  # type: ignore[misc]
             If this release has no such settings.
         """
         coder = ChunkCoder.from_config(config)
-        return cls(coder.level, coder.axis, coder.model)
+        return cls(coder.level, coder.axis, coder.model, coder.axes)
 
     def __hash__(self) -> int:
         return hash(self._coder)

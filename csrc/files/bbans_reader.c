@@ -72,6 +72,11 @@ typedef struct {
     unsigned axis;
 } element_type;
 
+static int holds_integers(int element) /* of arrays */
+{
+    return element >= BBANS_ELEMENT_UINT8 && !bbans_element_is_float(element);
+}
+
 static int is_text(int code)
 {
     return code == BBANS_ELEMENT_UTF8 || code == BBANS_ELEMENT_CHARACTERS;
@@ -131,7 +136,7 @@ static bbans_status read_header(bbans_reader *reader, const uint8_t *bytes,
         return BBANS_ERR_CORRUPT;
     status = read_type(&type, bytes);
     if ((bytes[CODER_AT] & CODER_MASK) == BBANS_CODER_LINE &&
-        (type.code & ~BBANS_ELEMENT_BIG_ENDIAN) < BBANS_ELEMENT_UINT8 &&
+        !holds_integers(type.code & ~BBANS_ELEMENT_BIG_ENDIAN) &&
         status == BBANS_OK)
         status = BBANS_ERR_VERSION;
     if (status == BBANS_OK)
@@ -298,6 +303,18 @@ static void take_lengths(bbans_cursor *c, uint64_t *n, int *method,
     *n_bytes = bbans_take_number(c);
 }
 
+/* Can blocks of such elements be of the method? */
+static int method_is_for(int element, int method)
+{
+    switch (method) {
+    case BBANS_METHOD_MODEL: return !bbans_element_is_float(element);
+    case BBANS_METHOD_SIGNAL:
+    case BBANS_METHOD_GRID: return holds_integers(element);
+    case BBANS_METHOD_FLOAT: return bbans_element_is_float(element);
+    default: return 1;
+    }
+}
+
 /* What the header and the blocks before leave room for. */
 static bbans_status check_block(const bbans_reader *reader, int method,
                                 uint64_t n, uint64_t n_bytes)
@@ -305,13 +322,12 @@ static bbans_status check_block(const bbans_reader *reader, int method,
     const size_t width = bbans_element_bytes(reader->element);
     const uint64_t before = reader->elements - reader->own.before;
 
-    if (method > BBANS_METHOD_CODEC)
+    if (method > BBANS_METHOD_FLOAT || method == BBANS_METHOD_PIECES)
         return BBANS_ERR_VERSION;
     if ((method == BBANS_METHOD_STORED && n_bytes != n * width) ||
         (method == BBANS_METHOD_MODEL && reader->coder != BBANS_CODER_MODEL) ||
         (method == BBANS_METHOD_CODEC && reader->coder != BBANS_CODER_CODEC) ||
-        (method == BBANS_METHOD_SIGNAL &&
-         reader->element < BBANS_ELEMENT_UINT8) ||
+        !method_is_for(reader->element, method) ||
         (reader->blocks > 0 && !reader->damaged &&
          (n > reader->block || before != reader->blocks * reader->block)))
         return BBANS_ERR_CORRUPT;
@@ -422,6 +438,19 @@ size_t bbans_reader_work_bytes(const bbans_reader *reader,
             return 0;
         bytes = most > bytes ? most : bytes;
     }
+    if ((reader->methods & 1u << BBANS_METHOD_GRID) != 0) {
+        most =
+            bbans_grid_decoder_bytes(bbans_element_integer(reader->element), n);
+        if (most == 0)
+            return 0;
+        bytes = most > bytes ? most : bytes;
+    }
+    if ((reader->methods & 1u << BBANS_METHOD_FLOAT) != 0) {
+        most = bbans_float_decoder_bytes(reader->element, n);
+        if (most == 0)
+            return 0;
+        bytes = most > bytes ? most : bytes;
+    }
     return bytes;
 }
 
@@ -469,6 +498,8 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
     if (cap < block->elements)
         return BBANS_ERR_CAPACITY;
     width = bbans_element_bytes(reader->element);
+    if (!method_is_for(reader->element, block->method))
+        return BBANS_ERR_CORRUPT;
     switch (block->method) {
     case BBANS_METHOD_MODEL:
         if (model != NULL && !bbans_model_is_built(model))
@@ -478,14 +509,21 @@ bbans_status bbans_reader_decode(const bbans_reader *reader,
         return bbans_block_decode(model, reader->element, block, to, work,
                                   work_bytes);
     case BBANS_METHOD_SIGNAL:
-        if (reader->element < BBANS_ELEMENT_UINT8)
-            return BBANS_ERR_CORRUPT;
         status = bbans_signal_decompress(
             bbans_element_integer(reader->element),
             reader->coder == BBANS_CODER_LINE ? reader->line : NULL,
             block->bytes, block->n_bytes, data, block->elements, work,
             work_bytes);
         break;
+    case BBANS_METHOD_GRID:
+        status = bbans_grid_decompress(bbans_element_integer(reader->element),
+                                       block->bytes, block->n_bytes, data,
+                                       block->elements, work, work_bytes);
+        break;
+    case BBANS_METHOD_FLOAT:
+        return bbans_float_decompress(reader->element, block->bytes,
+                                      block->n_bytes, data, block->elements,
+                                      work, work_bytes);
     case BBANS_METHOD_CODEC: return BBANS_ERR_WRONG_MODEL;
     default:
         status =

@@ -38,23 +38,83 @@ static uint64_t aligned(uint64_t bytes) /* to 8 */
     return (bytes + 7) & ~(uint64_t)7;
 }
 
-static int codes_signals(const bbans_model *model, int element, size_t channels)
+/* What codes the blocks of an array without a model: BBANS_METHOD_..., BYTES
+ * that of bytes and text too. */
+static int own_method(const bbans_model *model, int element, size_t channels,
+                      const bbans_grid *grid)
 {
-    return model == NULL && channels > 0 &&
-           (element & ~BBANS_ELEMENT_BIG_ENDIAN) >= BBANS_ELEMENT_UINT8;
+    const int type = element & ~BBANS_ELEMENT_BIG_ENDIAN;
+
+    if (model != NULL)
+        return BBANS_METHOD_MODEL;
+    if (bbans_element_is_float(type))
+        return BBANS_METHOD_FLOAT;
+    if (type >= BBANS_ELEMENT_UINT8 && grid->rows > 0)
+        return BBANS_METHOD_GRID;
+    return type >= BBANS_ELEMENT_UINT8 && channels > 0 ? BBANS_METHOD_SIGNAL
+                                                       : BBANS_METHOD_BYTES;
 }
 
-/* Of signals: the block stays while the byte coder makes another. */
-static uint64_t signal_work_bytes(int element, size_t channels, int level,
-                                  size_t n)
+/* Elements of a row; 0 if they are too many for a block. */
+static size_t row_elements(const bbans_grid *grid)
 {
-    const int type = bbans_element_integer(element & ~BBANS_ELEMENT_BIG_ENDIAN);
-    const size_t own =
-        bbans_signal_encoder_bytes(type, n / channels, channels, level);
-    const uint64_t bytes = bytes_work_bytes(n * bbans_element_bytes(type));
+    return grid->columns == 0 || grid->bands == 0 ||
+                   grid->columns > BBANS_BLOCK_MAX / grid->bands
+               ? 0
+               : grid->columns * grid->bands;
+}
+
+/* The grid of a block of n elements, which may end within the first frame, or
+ * before a period does: as if there were no more. */
+static bbans_grid grid_of_block(const bbans_grid *grid, size_t n)
+{
+    const size_t row = row_elements(grid);
+    bbans_grid block = *grid;
+
+    if (row == 0 || n < row)
+        return block;
+    if (block.rows > n / row)
+        block.rows = n / row;
+    if (block.rows > 0 && block.period >= n / row / block.rows)
+        block.period = 0;
+    return block;
+}
+
+static const bbans_grid *grid_or_none(const bbans_grid *grid)
+{
+    return grid->rows > 0 ? grid : NULL;
+}
+
+/* Of signals, grids and floats: how long a block may get. */
+static uint64_t array_bound(int method, int element, size_t n)
+{
+    const int type = bbans_element_integer(element);
+
+    return method == BBANS_METHOD_FLOAT  ? bbans_float_bound(element, n)
+           : method == BBANS_METHOD_GRID ? bbans_grid_bound(type, n)
+                                         : bbans_signal_bound(type, n);
+}
+
+/* Of them: the block stays while the byte coder makes another, or elements are
+ * made what they are in files. */
+static uint64_t array_work_bytes(int method, int element, size_t channels,
+                                 const bbans_grid *grid, int level, size_t n)
+{
+    const int type = bbans_element_integer(element);
+    const bbans_grid block = grid_of_block(grid, n);
+    const uint64_t own =
+        method == BBANS_METHOD_FLOAT
+            ? bbans_float_encoder_bytes(element, channels, grid_or_none(&block),
+                                        n, level)
+        : method == BBANS_METHOD_GRID
+            ? bbans_grid_encoder_bytes(type, &block, n, level)
+            : bbans_signal_encoder_bytes(type, n / channels, channels, level);
+    const size_t n_bytes = n * bbans_element_bytes(type);
+    const uint64_t bytes =
+        method == BBANS_METHOD_FLOAT ? n_bytes : bytes_work_bytes(n_bytes);
 
     return own == 0 ? 0
-                    : aligned(bbans_signal_bound(type, n)) +
+                    : aligned(array_bound(method, element, n)) +
                           (bytes > own ? bytes : own);
 }
 
@@ -64,15 +124,19 @@ size_t bbans_writer_work_bytes(const bbans_model *model,
 {
     uint64_t bytes, message = 0;
     size_t width;
+    int method;
 
     if (content == NULL || level < 1 || level > BBANS_LEVEL_MAX)
         return 0;
     width = bbans_element_bytes(content->element);
     if (width == 0 || n > BBANS_BLOCK_MAX / width)
         return 0;
-    if (n > 0 && codes_signals(model, content->element, content->channels)) {
-        bytes =
-            signal_work_bytes(content->element, content->channels, level, n);
+    method =
+        own_method(model, content->element, content->channels, &content->grid);
+    if (n > 0 && method > BBANS_METHOD_BYTES) {
+        bytes = array_work_bytes(method,
+                                 content->element & ~BBANS_ELEMENT_BIG_ENDIAN,
+                                 content->channels, &content->grid, level, n);
         return bytes > SIZE_MAX ? 0 : (size_t)bytes;
     }
     if (model != NULL) {
@@ -134,33 +198,57 @@ static bbans_status code_bytes(const bbans_writer *writer, const uint8_t *data,
     return status;
 }
 
-/* The shortest of a block of signals, one of the byte coder, and the elements.
- * Where signals gain much, fast levels do not try the bytes. */
-static bbans_status code_signals(const bbans_writer *writer,
-                                 const uint8_t *data, size_t n, size_t width,
-                                 void *work, size_t work_bytes, coded_block *c)
+static bbans_status code_array(const bbans_writer *writer, int method,
+                               const uint8_t *data, size_t n, uint8_t *out,
+                               size_t cap, size_t *size, uint8_t *work,
+                               size_t work_bytes)
 {
     const int type = bbans_element_integer(writer->element);
-    const size_t bound = bbans_signal_bound(type, n);
-    uint8_t *const out = (uint8_t *)work;
-    uint8_t *const rest = out + aligned(bound);
-    const size_t rest_bytes = work_bytes - (size_t)(rest - out);
+    const bbans_grid grid = grid_of_block(&writer->grid, n);
+
+    if (method == BBANS_METHOD_FLOAT)
+        return bbans_float_compress(writer->element, writer->channels,
+                                    grid_or_none(&grid), data, n, writer->level,
+                                    out, cap, size, work, work_bytes);
+    if (method == BBANS_METHOD_GRID)
+        return bbans_grid_compress(type, &grid, data, n, writer->level, out,
+                                   cap, size, work, work_bytes);
+    return bbans_signal_compress(type, writer->has_line ? writer->line : NULL,
+                                 data, n / writer->channels, writer->channels,
+                                 writer->level, out, cap, size, work,
+                                 work_bytes);
+}
+
+/* The shortest of a block of the method, one of the byte coder, and the
+ * elements.  Where the method gains much, fast levels do not try the bytes; of
+ * floats its planes are what the byte coder makes of them. */
+static bbans_status code_best(const bbans_writer *writer, int method,
+                              const uint8_t *data, size_t n, size_t width,
+                              uint8_t *work, size_t work_bytes, coded_block *c)
+{
+    const size_t bound = (size_t)array_bound(method, writer->element, n);
+    uint8_t *const rest = work + aligned(bound);
+    const size_t rest_bytes = work_bytes - (size_t)(rest - work);
     bbans_status status;
     size_t size;
 
-    status = bbans_signal_compress(type, writer->has_line ? writer->line : NULL,
-                                   data, n / writer->channels, writer->channels,
-                                   writer->level, out, bound, &size, rest,
-                                   rest_bytes);
-    if (status == BBANS_OK &&
-        (writer->level >= LEVEL_ORDER_1 || size > n * width / 4 * 3))
+    status = code_array(writer, method, data, n, work, bound, &size, rest,
+                        rest_bytes);
+    c->n_bytes = SIZE_MAX;
+    if (status == BBANS_OK && method == BBANS_METHOD_FLOAT) {
+        if (size > n * width) {
+            put_elements(data, n, width, rest);
+            c->method = BBANS_METHOD_STORED;
+            c->n_bytes = n * width;
+            c->bytes = rest;
+        }
+    } else if (status == BBANS_OK &&
+               (writer->level >= LEVEL_ORDER_1 || size > n * width / 4 * 3))
         status = code_bytes(writer, data, n, width, rest, rest_bytes, c);
-    else
-        c->n_bytes = SIZE_MAX;
     if (status == BBANS_OK && size <= c->n_bytes) {
-        c->method = BBANS_METHOD_SIGNAL;
+        c->method = method;
         c->n_bytes = size;
-        c->bytes = out;
+        c->bytes = work;
     }
     return status;
 }
@@ -170,15 +258,18 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
                                coded_block *c)
 {
     const size_t width = bbans_element_bytes(writer->element);
+    const int method = own_method(writer->model, writer->element,
+                                  writer->channels, &writer->grid);
+    const int is_array = method > BBANS_METHOD_BYTES;
+    const uint64_t need =
+        is_array ? array_work_bytes(method, writer->element, writer->channels,
+                                    &writer->grid, writer->level, n)
+                 : bytes_work_bytes(n * width);
     bbans_status status;
 
-    const int signals =
-        codes_signals(writer->model, writer->element, writer->channels);
-
-    if (work_bytes < (signals
-                          ? signal_work_bytes(writer->element, writer->channels,
-                                              writer->level, n)
-                          : bytes_work_bytes(n * width)))
+    if (need == 0)
+        return BBANS_ERR_SIZE; /* of a grid, say */
+    if (work_bytes < need)
         return BBANS_ERR_CAPACITY;
     if (!bbans_elements_are_valid(writer->element, data, n))
         return BBANS_ERR_SYMBOL;
@@ -192,8 +283,9 @@ static bbans_status code_block(const bbans_writer *writer, const uint8_t *data,
         if (c->n_bytes <= n * width)
             return BBANS_OK;
     }
-    if (signals)
-        return code_signals(writer, data, n, width, work, work_bytes, c);
+    if (is_array)
+        return code_best(writer, method, data, n, width, (uint8_t *)work,
+                         work_bytes, c);
     return code_bytes(writer, data, n, width, work, work_bytes, c);
 }
 
@@ -217,7 +309,8 @@ void bbans_content_set_line(bbans_content *content, const void *data, size_t n)
     size_t i;
 
     content->has_line = 0;
-    if (!codes_signals(NULL, element, content->channels) ||
+    if (own_method(NULL, element, content->channels, &content->grid) !=
+            BBANS_METHOD_SIGNAL ||
         bbans_element_bytes(element) == 0 || n / 3 < content->channels)
         return;
     for (i = 0; i < 3; i++)
@@ -242,15 +335,18 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
         return BBANS_ERR_STATE;
     if (level < 1 || level > BBANS_LEVEL_MAX ||
         content->axis >= BBANS_AXES_MAX ||
-        (content->axis > 0 && type < BBANS_ELEMENT_UINT8))
+        (content->axis > 0 && type < BBANS_ELEMENT_UINT8) ||
+        (content->grid.rows > 0 &&
+         (content->channels > 0 || row_elements(&content->grid) == 0)))
         return BBANS_ERR_SIZE;
     if (bbans_element_bytes(content->element) == 0 || content->unit < 0 ||
         content->unit > BBANS_UNIT_ATTOSECOND ||
         !bbans_unit_is_valid(type, content->unit, content->multiplier) ||
         (model != NULL && !bbans_model_takes(model, type)))
         return BBANS_ERR_SYMBOL;
-    has_line =
-        content->has_line && codes_signals(model, type, content->channels);
+    has_line = content->has_line &&
+               own_method(model, type, content->channels, &content->grid) ==
+                   BBANS_METHOD_SIGNAL;
     *n_bytes = header_bytes(model, type, has_line);
     if (cap < *n_bytes)
         return BBANS_ERR_CAPACITY;
@@ -284,10 +380,20 @@ bbans_status bbans_writer_begin(bbans_writer *writer, const bbans_model *model,
     writer->level = level;
     writer->axis = content->axis;
     writer->channels = content->channels;
+    writer->grid = content->grid;
     writer->has_line = has_line;
     memcpy(writer->line, content->line, sizeof writer->line);
     writer->bytes = *n_bytes;
     return BBANS_OK;
+}
+
+/* n elements are whole steps, or whole rows. */
+static int steps_are_whole(size_t channels, const bbans_grid *grid, size_t n)
+{
+    const size_t step = grid->rows > 0 ? row_elements(grid) : channels;
+
+    return grid->rows > 0 ? step > 0 && n % step == 0
+                          : step == 0 || n % step == 0;
 }
 
 /* All blocks but the last have the same length, in whole steps. */
@@ -296,7 +402,7 @@ static int length_is_valid(const bbans_writer *writer, size_t n)
     const size_t width = bbans_element_bytes(writer->element);
 
     return n >= 1 && n <= BBANS_BLOCK_MAX / width &&
-           (writer->channels == 0 || n % writer->channels == 0) &&
+           steps_are_whole(writer->channels, &writer->grid, n) &&
            (writer->model == NULL || n % writer->model->width == 0) &&
            (writer->blocks == 0 ||
             (n <= writer->block &&
@@ -446,6 +552,30 @@ size_t bbans_compress_bound(int element, size_t n, size_t block)
     return ends + n * width + (n / block + (n % block != 0)) * each;
 }
 
+/* The axes of n elements, which end in those of a step or of a row. */
+static size_t shape_of(const bbans_content *content, size_t n, uint64_t *shape)
+{
+    const bbans_grid *const grid = &content->grid;
+    const size_t row = grid->rows > 0 ? row_elements(grid) : 0;
+    size_t axes = 0;
+
+    if (row == 0) {
+        shape[axes++] = content->channels > 1 ? n / content->channels : n;
+        if (content->channels > 1)
+            shape[axes++] = content->channels;
+        return axes;
+    }
+    shape[axes++] = n / row;
+    if (n / row > grid->rows && n / row % grid->rows == 0) {
+        shape[0] = n / row / grid->rows;
+        shape[axes++] = grid->rows;
+    }
+    shape[axes++] = grid->columns;
+    if (grid->bands > 1)
+        shape[axes++] = grid->bands;
+    return axes;
+}
+
 bbans_status bbans_compress(const bbans_model *model,
                             const bbans_content *content, const void *data,
                             size_t n, size_t block, int level, void *work,
@@ -453,10 +583,10 @@ bbans_status bbans_compress(const bbans_model *model,
                             size_t *n_bytes)
 {
     bbans_content lined;
-    uint64_t shape[2];
+    uint64_t shape[4];
     bbans_writer writer;
     bbans_status status;
-    size_t width, header, used, done, part;
+    size_t axes, width, header, used, done, part;
 
     if (n_bytes == NULL || content == NULL || (data == NULL && n > 0))
         return BBANS_ERR_NULL;
@@ -464,8 +594,7 @@ bbans_status bbans_compress(const bbans_model *model,
     if (block < 1)
         return BBANS_ERR_SIZE;
     width = bbans_element_bytes(content->element);
-    shape[0] = content->channels > 1 ? n / content->channels : n;
-    shape[1] = content->channels;
+    axes = shape_of(content, n, shape);
     lined = *content;
     if (n > block) /* or there is nothing to gain */
         bbans_content_set_line(&lined, data, n);
@@ -485,8 +614,8 @@ bbans_status bbans_compress(const bbans_model *model,
     }
     if (status != BBANS_OK)
         return status;
-    status = put_end(&writer, shape, content->channels > 1 ? 2 : 1, NULL,
-                     bytes + header, bytes + used, cap - used, &part);
+    status = put_end(&writer, shape, axes, NULL, bytes + header, bytes + used,
+                     cap - used, &part);
     if (status == BBANS_OK)
         *n_bytes = used + part;
     return status;

@@ -5,9 +5,15 @@
 
 size_t bbans_float_decoder_bytes(int element, size_t n)
 {
+    size_t planes, integers;
+
     if (!bbans_element_is_float(element) || n < 1 || n > BBANS_BLOCK_MAX)
         return 0;
-    return bbans_planes_decoder_bytes(element, n);
+    planes = bbans_planes_decoder_bytes(element, n);
+    integers = bbans_integers_decoder_bytes(n);
+    if (planes == 0 || integers == 0)
+        return 0;
+    return planes > integers ? planes : integers;
 }
 
 static void take_elements(const uint8_t *bytes, size_t n, size_t width,
@@ -39,6 +45,9 @@ bbans_status bbans_float_decompress(int element, const uint8_t *block,
     case BBANS_FORM_PLANES:
         return bbans_planes_decompress(element, block + 1, n_bytes - 1, data, n,
                                        work, work_bytes);
+    case BBANS_FORM_INTEGERS:
+        return bbans_integers_decompress(element, block + 1, n_bytes - 1, data,
+                                         n, work, work_bytes);
     case BBANS_FORM_STORED:
         if (n_bytes != 1 + n * width)
             return BBANS_ERR_CORRUPT;

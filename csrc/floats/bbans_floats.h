@@ -218,7 +218,7 @@ enum {
 typedef struct {
     uint64_t num, den, fine; /* fine >= 1, den fine < 2^64 */
     int kind, e;
-    bbans_quotient by_den, by_fine; /* of den, and den fine */
+    bbans_quotient by_num, by_den, by_fine; /* the encoder's; den; den fine */
 } bbans_conversion;
 
 /* The magnitude of q 2^e, rounded to the nearest, ties to even. */
@@ -283,50 +283,76 @@ uint64_t bbans_unrounded(const bbans_float_type *type,
 
 /* ---- Blocks of integers -------------------------------------------------- */
 
-size_t bbans_integers_decoder_bytes(int element, size_t n);
+/* Classes of exceptions are 0: none, 1 .. patterns: bits that recur, and behind
+ * these: */
+enum {
+    BBANS_CLASS_BITS = 1,  /* the float's bits                              */
+    BBANS_CLASS_MOVED = 2, /* how far its order is from the integer's float */
+    BBANS_CLASS_FINE = 3   /* its integer in finer steps                    */
+};
+
+size_t bbans_integers_decoder_bytes(size_t n);
 bbans_status bbans_integers_decompress(int element, const uint8_t *block,
                                        size_t n_bytes, void *data, size_t n,
                                        void *work, size_t work_bytes);
 
 #ifndef BBANS_DECODER_ONLY
-/* The integers of floats, their exceptions, adjustments, and raw bits. */
+/* How floats lie: those of a group, a channel or a band, are `groups` apart. */
 typedef struct {
-    uint8_t *bytes; /* room for some that are written past the end */
-    size_t n, cap;
+    bbans_float_type type;
+    int element;
+    const uint8_t *data;
+    size_t n, groups;
+    size_t channels; /* 0: a grid */
+    const bbans_grid *grid;
+    int level;
+} bbans_floats;
+
+size_t bbans_integers_encoder_bytes(int element, size_t channels,
+                                    const bbans_grid *grid, size_t n,
+                                    int level);
+
+/* A block from its second byte on, of conversions of the kinds that have a bit;
+ * ERR_CAPACITY where it is not likely to be of `cap` bytes at most. */
+bbans_status bbans_integers_compress(const bbans_floats *floats, unsigned kinds,
+                                     uint8_t *block, size_t cap,
+                                     size_t *n_bytes, void *work,
+                                     size_t work_bytes);
+
+/* ---- Conversions of floats ----------------------------------------------- */
+
+void bbans_conversion_set(bbans_conversion *c, uint64_t num, uint64_t den,
+                          int e);
+
+/* The integer of a float, and its adjustment; returns 0 if it has none, and
+ * then *d is as near as it gets. */
+#define BBANS_MOVED_MAX 32767
+int bbans_convert(const bbans_float_type *type, const bbans_conversion *c,
+                  uint64_t bits, uint64_t *d, int32_t *moved);
+
+/* The same in finer steps. */
+int bbans_convert_fine(const bbans_float_type *type, const bbans_conversion *c,
+                       uint64_t bits, uint64_t *d);
+
+typedef struct {
+    uint8_t *bytes;
+    size_t n, cap; /* n > cap: they were too many, and are not all there */
     uint64_t bits;
     int n_bits;
 } bbans_raw_writer;
 
-/* How a group of floats is sampled: `spans` spans of `span` steps each. */
-typedef struct {
-    const bbans_float_type *type;
-    const uint8_t *data;
-    size_t groups, group, steps; /* steps of the group */
-    int level;
-} bbans_float_group;
-
-/* The conversion that seems to take least, and about how many 2^-8 bits that
- * is for all of the group.  `kinds`: of which kinds, by their bits. */
-size_t bbans_float_find_bytes(void);
-uint64_t bbans_float_find(bbans_conversion *found,
-                          const bbans_float_group *group, unsigned kinds,
-                          void *work);
-
-void bbans_conversion_set(bbans_conversion *c, uint64_t num, uint64_t den,
-                          int e, uint64_t fine);
-
-/* The integer of a float under a conversion: returns 0 where there is none
- * (then *d is as near as it gets), else its adjustment is in *moved. */
-#define BBANS_MOVED_MAX 32767
-int bbans_convert(const bbans_float_type *type, const bbans_conversion *c,
-                  const bbans_quotient *by, uint64_t bits, uint64_t *d,
-                  int32_t *moved);
-
-/* How many raw bits follow the integer q of a float, and put them. */
+/* How many raw bits a float has under a conversion to q, and put them. */
 int bbans_rounded_bits(const bbans_float_type *type, const bbans_conversion *c,
                        uint64_t q, uint64_t bits);
 void bbans_rounded_put(const bbans_float_type *type, const bbans_conversion *c,
                        uint64_t q, uint64_t bits, bbans_raw_writer *w);
+void bbans_raw_flush(bbans_raw_writer *w);
+
+/* The conversion of a group that seems to take least, of kinds by their bits;
+ * returns about how many bits that is for the group.  Not `fine`. */
+size_t bbans_float_find_bytes(void);
+uint64_t bbans_float_find(bbans_conversion *found, const bbans_floats *floats,
+                          size_t group, unsigned kinds, void *work);
 #endif /* BBANS_DECODER_ONLY */
 
 /* ---- Planes: what follows the first byte --------------------------------- */

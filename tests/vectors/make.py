@@ -1453,6 +1453,11 @@ def container_files(draw, models):
             yield f"elements {element} of {unit[1]} x unit {unit[0]}", None, [part(
                 element, [3], unit=unit
             ).add(0, [never, 1 - never]).add(0, [-(10**9)])]  # fmt: skip
+    for element in (27, 27 + 128, 28, 28 + 128, 29, 29 + 128, 30, 31, 32):
+        top = 256 ** ref.ELEMENT_BYTES[element & 127] - 1
+        yield f"elements {element}", None, [part(element, [2, 2]).add(
+            0, [top, 0]
+        ).add(0, [top // 2, 1])]  # fmt: skip
     yield "dates by a model", 20, [part(25, [20], "some", unit=(10, 1)).add(
         1, likely_of("some", 20)
     )]  # fmt: skip
@@ -1534,13 +1539,17 @@ def broken_files():
     yield "cut", good[:-1], "truncated"
     yield "cut before the last length", good[:-2], "truncated"
     yield "version 1", ref.with_crc(good[:4] + b"\1" + good[5:7]) + good[11:], "version"
-    for element in (3, 15, 27, 0x80, 0x81, 0x82, 0x90, 0x91, 0x98, 0xFF):
+    for element in (
+        3, 15, 33, 0x80, 0x81, 0x82, 0x90, 0x91, 0x98, 0x9E, 0x9F, 0xA0, 0xFF
+    ):  # fmt: skip
         file = ref.with_crc(good[:5] + bytes([element, 0])) + good[11:]
         yield f"element {element}", file, "version"
     yield "version 2", ref.with_crc(good[:4] + b"\2" + good[5:7]) + good[11:], "version"
     yield "an axis of bytes", ref.with_crc(good[:5] + b"\0\4") + good[11:], "version"
     line = ref.with_crc(good[:5] + b"\0\3" + bytes(16))
     yield "a line of bytes", line + good[11:], "version"
+    line = b"\3" + bytes(16)
+    yield "a line of floats", ref.write_part(29, line, [], [0]), "version"
     yield "a checksum", good[:-12] + bytes([good[-12] ^ 1]) + good[-11:], "corrupt"
     yield "followed by a byte", good + b"x", "corrupt"
     yield "followed by the start of a part", good + good[:9], "truncated"
@@ -1557,7 +1566,17 @@ def broken_files():
         ("too many elements", [(2**24 + 1, 2, b"\1\x80\x80\x80\x08x")]),
     ]:
         yield name, ref.write_part(0, b"\0", broken), "corrupt"
-    yield "method 6", ref.write_part(0, b"\0", [(3, 6, b"abc")]), "version"
+    for method, name, elements in [
+        (3, "a signal", [27, 30]),
+        (6, "a grid", [0, 2, 28, 31]),
+        (7, "floats", [0, 1, 16, 26]),
+    ]:
+        for element in elements:
+            first = b"\0" + unit_of(*((7, 1) if element == 26 else (0, 0)))
+            shape = [1] if element >= 16 else ()
+            file = ref.write_part(element, first, [(1, method, b"\3")], shape)
+            yield f"{name} of element {element}", file, "corrupt"
+    yield "method 8", ref.write_part(0, b"\0", [(3, 8, b"abc")]), "version"
     for name, record in [
         ("another number of blocks", b"\0\2\x0a"),
         ("another index", b"\0\3\x0a\x0b"),
