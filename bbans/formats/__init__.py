@@ -7,6 +7,7 @@ from bbans.formats.coders import (
     ModelCoder,
     SignalCoder,
 )
+from bbans.formats.grid_coder import GridCoder
 from bbans.formats.info import describe
 from bbans.formats.random_access import ContainerFile
 
@@ -15,6 +16,7 @@ __all__ = [
     "CodecCoder",
     "Coder",
     "ContainerFile",
+    "GridCoder",
     "ModelCoder",
     "SignalCoder",
     "describe",
