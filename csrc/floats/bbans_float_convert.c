@@ -100,6 +100,8 @@ static uint64_t take_below(const bbans_float_type *type, int64_t biased,
         exponent = bbans_raw_take(r, type->exponent);
     else
         exponent = biased - 1 > ones ? (uint64_t)(biased - 1 - ones) : 0;
+    if (exponent >> type->exponent != 0) /* more than there is */
+        exponent = (uint64_t)1 << type->exponent;
     return exponent << type->fraction | bbans_raw_take(r, type->fraction);
 }
 

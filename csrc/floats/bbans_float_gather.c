@@ -450,8 +450,9 @@ static int is_same_conversion(const bbans_conversion *a,
  * predicted better than samples show. */
 #define ORDERS_GAIN 15
 
-/* Part that coarse ones must gain: in a block of more it is less. */
-#define COARSE_GAIN 64
+/* Part that others than the best must gain in a trial: a block of more has more
+ * to learn from. */
+#define OTHERS_GAIN 64
 
 /* Choices of all groups, and what they may take in 2^-8 bits. */
 typedef struct {
@@ -584,7 +585,7 @@ static size_t choose(const choices *to, const bbans_floats *floats,
         w->conversion = to->conversion[k];
         if (tried[k] &&
             code(&trial, w, to->shared[k], block, cap, &n_bytes) == BBANS_OK &&
-            n_bytes < least - (k == COARSE ? least / COARSE_GAIN : 0)) {
+            n_bytes < least - (k != BEST ? least / OTHERS_GAIN : 0)) {
             least = n_bytes;
             best = k;
         }
