@@ -53,7 +53,8 @@ void bbans_grid_lay_out(bbans_grid_values *g, bbans_grid_rows *rows,
 /* Errors of 31 bits; and a mean to begin with. */
 void bbans_grid_band_begin(bbans_grid_band *b)
 {
-    const int bits = bbans_bit_length(bbans_range_width(&b->transform.range));
+    const uint32_t width = bbans_range_width(&b->transform.range);
+    const int bits = width > 0 ? bbans_bit_length(width) : 0;
 
     b->down = bits > 22 ? (unsigned)bits - 22 : 0;
     b->mean = (uint64_t)(bits < 6 ? 1 << 7 : (int64_t)1 << (bits + 3)) << 7 >>
@@ -93,15 +94,13 @@ static int take_grid(bbans_grid_values *g, bbans_signal_source *s, size_t n)
 
     if (columns < 1 || columns > at_most(n, BBANS_GRID_COLUMNS) || bands < 1 ||
         bands > at_most(n / columns, BBANS_GRID_BANDS) ||
-        n % (columns * bands) != 0 || rows < 1 || rows > BBANS_BLOCK_MAX)
+        n % (columns * bands) != 0 || rows < 1)
         return 0;
     g->columns = (size_t)columns;
     g->bands = (size_t)bands;
-    g->rows = (size_t)rows;
     g->pixels = n / (size_t)bands;
     g->all_rows = g->pixels / (size_t)columns;
-    if (g->rows > g->all_rows)
-        g->rows = g->all_rows;
+    g->rows = (size_t)at_most(rows, g->all_rows);
     return 1;
 }
 

@@ -491,11 +491,13 @@ void bbans_grid_models_take(bbans_grid_values *grid, size_t band,
 
         memset(m, 0, sizeof *m);
         m->shift = BBANS_GRID_SHIFT_MIN;
-        if (i > 0)
-            row += 1 + bbans_source_number(s) % BBANS_BLOCK_MAX;
-        if (row >= grid->all_rows) {
-            s->bad = 1;
-            row = grid->all_rows - 1;
+        if (i > 0) {
+            const uint64_t more = bbans_source_number(s);
+
+            if (more >= grid->all_rows - 1 - row)
+                s->bad = 1;
+            else
+                row += 1 + more;
         }
         m->row = (size_t)row;
         take_model(grid, band, m,

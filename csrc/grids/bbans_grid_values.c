@@ -206,7 +206,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
         const int32_t *a0 = r->ref[0][BBANS_GRID_AROUND - 1] + x;
         const int32_t *a = r->ref[0][BBANS_GRID_AROUND] + x;
 
-        other = a[0] + (((W - a[-1]) + (N - a0[0])) >> 1);
+        other = a[0] + bbans_floor_shift(W - a[-1] + N - a0[0], 1);
     } else {
         other = W + NE - N;
     }
@@ -258,7 +258,7 @@ BBANS_INLINED static inline void expect(coder *c, bbans_grid_rows *r,
                 const int32_t *a0 = r->ref[1][BBANS_GRID_AROUND - 1] + x;
                 const int32_t *a = r->ref[1][BBANS_GRID_AROUND] + x;
 
-                second = a[0] + (((W - a[-1]) + (N - a0[0])) >> 1);
+                second = a[0] + bbans_floor_shift(W - a[-1] + N - a0[0], 1);
                 r_second = bbans_leaf_of(
                     z, q,
                     bbans_floor_shift(r->ref_error[1][1][x] * back + 128, 8));
@@ -352,7 +352,8 @@ BBANS_INLINED static inline void code_plane(coder *c, bbans_grid_rows *r,
 /* ---- Few kinds -------------------------------------------------------------
  */
 
-/* Neighbours, by what they say: 0 .. of the plane, and of references. */
+/* Neighbours, in the order of what they say.  Context 0 has at most 10 bits of
+ * them: its rows are kept. */
 BBANS_INLINED static inline void expect_kind(coder *c, const bbans_grid_rows *r,
                                              const setting *s, size_t x,
                                              bbans_residual *q,
@@ -401,8 +402,10 @@ BBANS_INLINED static inline void expect_kind(coder *c, const bbans_grid_rows *r,
     near[n++] = v2[-2];
     most = 60 / bits < n ? 60 / bits : n;
     for (i = k = 0; i < contexts; i++) {
-        const unsigned want =
-            contexts == BBANS_FEW ? 4 * lengths[i] : lengths[i];
+        const unsigned want = contexts != BBANS_FEW ? lengths[i]
+                              : i > 0               ? 10
+                              : bits < 3            ? 4
+                                                    : 10 / bits;
         uint64_t hash;
 
         for (; k < want && k < most; k++)

@@ -38,11 +38,9 @@
 static inline int bbans_grid_holds(const bbans_grid *grid, size_t n)
 {
     return n >= 1 && n <= BBANS_BLOCK_MAX && grid->rows >= 1 &&
-           grid->rows <= BBANS_BLOCK_MAX && grid->columns >= 1 &&
-           grid->columns <= n && grid->bands >= 1 &&
+           grid->columns >= 1 && grid->columns <= n && grid->bands >= 1 &&
            grid->bands <= n / grid->columns &&
-           n % (grid->columns * grid->bands) == 0 && grid->period != 1 &&
-           grid->period <= BBANS_BLOCK_MAX;
+           n % (grid->columns * grid->bands) == 0;
 }
 
 /* Where a tap lies: so many rows above, columns to the right; of references so
