@@ -2519,7 +2519,7 @@ class GridBlock:
             not 1 <= self.columns <= 2**16
             or not 1 <= self.bands <= 2**10
             or n % (self.columns * self.bands)
-            or not 1 <= self.rows <= 2**24
+            or self.rows < 1
         ):
             raise Damage
         self.n, self.all_rows = n, n // (self.columns * self.bands)
@@ -2785,9 +2785,11 @@ class GridPlane:
         near += [value(2, 1), value(2, -1), value(1, 2), value(1, -2), value(0, -3)]
         near += [value(3, 0), value(2, 2), value(2, -2)]
         near = near[: 60 // bits]
-        context = []
-        for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20):
-            some = near[: 4 * n if learner.contexts == 2 else n]
+        context, counts = [], (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20)
+        if learner.contexts == 2:
+            counts = min(4, 10 // bits), 10
+        for n in counts:
+            some = near[:n]
             word = sum((v - band.low) % 2**bits << bits * i for i, v in enumerate(some))
             if len(some) * bits > 13:
                 word = word * 0x9E3779B97F4A7C15 % 2**64 >> 51
