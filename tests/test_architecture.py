@@ -45,6 +45,10 @@ FLOORS = [
         "formats",
         "container arrays bytes signals floats cells series tables pieces coders",
     ),
+    (
+        "formats",
+        "base_coder",
+    ),
     ("formats", "random_access info"),
     ("files", "samples npy wav safetensors csv recognise hint"),
     ("particles", "public mean steps model filter proposals"),
